@@ -1,0 +1,214 @@
+//! The one shape of an error inside a result: what happened, where, and what to do next.
+//!
+//! Every module has its own error type; whatever reaches a person or a model is turned into a
+//! [`Diagnostic`] once, at the edge. The field names are a contract: scripts match on `code`.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Longest message kept, in characters; the rest is cut with an ellipsis.
+pub const MESSAGE_LIMIT: usize = 2_000;
+/// Most frames kept of an evaluation trace.
+pub const TRACE_LIMIT: usize = 8;
+/// Most suggestions offered for one error.
+pub const SUGGESTION_LIMIT: usize = 5;
+
+/// The stable name of a kind of failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Code {
+    // What was asked for
+    /// An argument of the call is missing, unknown or malformed.
+    InvalidInput,
+    /// The flake has no host of that name.
+    UnknownHost,
+    /// The flake has no output of that name.
+    UnknownOutput,
+    /// The tool was switched off by `--read-only`, `--tools` or `--exclude-tools`.
+    ToolDisabled,
+    /// The settings file or a switch is wrong.
+    InvalidSettings,
+
+    // The flake
+    /// No `flake.nix` in the folder or any parent.
+    FlakeNotFound,
+    /// The file is not valid Nix.
+    SyntaxError,
+    /// An attribute set lacks the attribute asked of it.
+    MissingAttribute,
+    /// A name is used that nothing defines.
+    UndefinedVariable,
+    /// A value has another type than the one needed.
+    TypeMismatch,
+    /// A value depends on itself.
+    InfiniteRecursion,
+    /// An `assert` or a NixOS assertion does not hold.
+    AssertionFailed,
+    /// The configuration called `throw`.
+    Throw,
+    /// The configuration called `abort`.
+    Abort,
+    /// A module sets an option that nothing declares.
+    UnknownOption,
+    /// Two modules give one option different values.
+    ConflictingOptions,
+    /// An option that has no default is not set.
+    UndefinedOption,
+    /// A flake input is not there.
+    MissingInput,
+    /// `flake.lock` does not match the inputs of `flake.nix`.
+    LockFileOutdated,
+    /// Git does not track the file, so Nix does not see it.
+    UntrackedFile,
+    /// A file named by the configuration does not exist.
+    MissingFile,
+    /// Pure evaluation forbids what the configuration reads.
+    ImpureAccess,
+    /// The package's licence is not free and unfree ones are not allowed.
+    UnfreePackage,
+    /// The package is marked broken, or does not support the system.
+    BrokenPackage,
+    /// The package has known vulnerabilities.
+    InsecurePackage,
+    /// Evaluation failed in a way that has no code of its own.
+    EvaluationFailed,
+
+    // Building and the store
+    /// A fixed-output derivation gave another hash than the one stated.
+    HashMismatch,
+    /// A builder exited with an error.
+    BuilderFailed,
+    /// Nothing here can build for that system.
+    UnsupportedSystem,
+    /// No space left on the device.
+    OutOfDisk,
+    /// The Nix daemon does not answer.
+    DaemonUnreachable,
+    /// A download failed because the network or the other side is unreachable.
+    NetworkUnreachable,
+    /// A path is neither in the store nor in a substituter.
+    MissingPath,
+
+    // Running
+    /// No `nix` on `PATH`.
+    NixNotFound,
+    /// The `nix` found is older than the oldest one supported.
+    NixTooOld,
+    /// `nix` failed or said something that could not be understood.
+    NixFailed,
+    /// The answer is larger than its limit.
+    OutputTooLarge,
+    /// The call took longer than its limit and was ended.
+    TimedOut,
+    /// The call was cancelled.
+    Cancelled,
+    /// Too many calls at once.
+    Busy,
+    /// A defect of this program.
+    Internal,
+}
+
+/// One place an evaluation went through on its way to an error.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Frame {
+    /// What Nix was doing there.
+    pub message: String,
+    /// The file, relative to the flake where it lies inside it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+    /// Line in that file, from 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line: Option<u32>,
+}
+
+/// An error as every tool reports it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Diagnostic {
+    /// Stable name of the kind of failure.
+    pub code: Code,
+    /// The innermost cause, in a sentence.
+    pub message: String,
+    /// The file, relative to the flake where it lies inside it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+    /// Line in that file, from 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line: Option<u32>,
+    /// Column in that line, from 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub column: Option<u32>,
+    /// The attribute, option, variable, input or derivation the error is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attr: Option<String>,
+    /// What to do next.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+    /// Names that may have been meant.
+    #[serde(default)]
+    pub suggestions: Vec<String>,
+    /// Where the evaluation came from, the user's own files first.
+    #[serde(default)]
+    pub trace: Vec<Frame>,
+}
+
+impl Diagnostic {
+    /// A diagnostic of that kind with its message; the rest is added by the `with_` methods.
+    pub fn new(code: Code, message: impl Into<String>) -> Self {
+        Self {
+            code,
+            message: crate::text::bounded(&message.into(), MESSAGE_LIMIT),
+            file: None,
+            line: None,
+            column: None,
+            attr: None,
+            hint: None,
+            suggestions: Vec::new(),
+            trace: Vec::new(),
+        }
+    }
+
+    /// Adds what to do next.
+    #[must_use]
+    pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// Adds what the error is about.
+    #[must_use]
+    pub fn with_attr(mut self, attr: impl Into<String>) -> Self {
+        self.attr = Some(attr.into());
+        self
+    }
+
+    /// Adds names that may have been meant, at most [`SUGGESTION_LIMIT`].
+    #[must_use]
+    pub fn with_suggestions(mut self, suggestions: impl IntoIterator<Item = String>) -> Self {
+        self.suggestions = suggestions.into_iter().take(SUGGESTION_LIMIT).collect();
+        self
+    }
+}
+
+impl std::fmt::Display for Diagnostic {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if let Some(file) = &self.file {
+            write!(f, "{file}")?;
+            if let Some(line) = self.line {
+                write!(f, ":{line}")?;
+                if let Some(column) = self.column {
+                    write!(f, ":{column}")?;
+                }
+            }
+            write!(f, ": ")?;
+        }
+        write!(f, "{}", self.message)?;
+        if !self.suggestions.is_empty() {
+            write!(f, "\n  did you mean: {}?", self.suggestions.join(", "))?;
+        }
+        if let Some(hint) = &self.hint {
+            write!(f, "\n  {hint}")?;
+        }
+        Ok(())
+    }
+}

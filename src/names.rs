@@ -1,0 +1,322 @@
+//! Names that were checked when they were built, so that no handler can be reached with a bad one.
+//!
+//! Each has a private field and one way in, [`FromStr`], which `Deserialize` shares.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::str::FromStr;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Serialize};
+
+use crate::text;
+
+/// Why a name was refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NameError {
+    /// Nothing was given.
+    #[error("{what} must not be empty")]
+    Empty {
+        /// What kind of name was expected.
+        what: &'static str,
+    },
+    /// Longer than any such name can be.
+    #[error("{what} is {length} bytes long; at most {limit} are allowed")]
+    TooLong {
+        /// What kind of name was expected.
+        what: &'static str,
+        /// Length given, in bytes.
+        length: usize,
+        /// Most bytes allowed.
+        limit: usize,
+    },
+    /// It contains or starts with something such a name cannot have.
+    #[error("{given:?} is not {what}: {rule}")]
+    Malformed {
+        /// What kind of name was expected.
+        what: &'static str,
+        /// What was given, cut short.
+        given: String,
+        /// What such a name looks like.
+        rule: &'static str,
+    },
+}
+
+fn checked(
+    given: &str,
+    what: &'static str,
+    limit: usize,
+    rule: &'static str,
+    holds: impl FnOnce(&str) -> bool,
+) -> Result<String, NameError> {
+    if given.is_empty() {
+        return Err(NameError::Empty { what });
+    }
+    if given.len() > limit {
+        return Err(NameError::TooLong { what, length: given.len(), limit });
+    }
+    if !holds(given) {
+        return Err(NameError::Malformed { what, given: text::bounded(given, 80), rule });
+    }
+    Ok(given.to_owned())
+}
+
+macro_rules! name {
+    (
+        $(#[$documentation:meta])*
+        $name:ident, $what:literal, at most $limit:literal, $rule:literal, $pattern:literal, $holds:expr
+    ) => {
+        $(#[$documentation])*
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(into = "String", try_from = "String")]
+        pub struct $name(String);
+
+        impl $name {
+            /// The name as text.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = NameError;
+
+            fn from_str(given: &str) -> Result<Self, NameError> {
+                checked(given, $what, $limit, $rule, $holds).map(Self)
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = NameError;
+
+            fn try_from(given: String) -> Result<Self, NameError> {
+                given.parse()
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(name: $name) -> Self {
+                name.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl JsonSchema for $name {
+            fn schema_name() -> Cow<'static, str> {
+                stringify!($name).into()
+            }
+
+            fn inline_schema() -> bool {
+                true
+            }
+
+            fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                json_schema!({"type": "string", "pattern": $pattern, "maxLength": $limit})
+            }
+        }
+    };
+}
+
+fn is_word(given: &str) -> bool {
+    let mut characters = given.chars();
+    characters.next().is_some_and(|first| first.is_ascii_alphanumeric() || first == '_')
+        && characters.all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '+' | '\''))
+        && !given.contains("..")
+}
+
+name!(
+    /// The name of a host: an attribute of the flake's `nixosConfigurations`.
+    ///
+    /// Usually a DNS label, but a flake may use any attribute name; what is allowed here is every
+    /// name that needs no quoting anywhere it is used, including dots within (`web.example.org`).
+    HostName, "a host name", at most 128,
+    "letters, digits, '_', '-' and single dots within, starting with a letter, digit or '_'",
+    "^[A-Za-z0-9_][A-Za-z0-9_.-]*$",
+    |given| is_word(given) && !given.contains(['+', '\'']) && !given.ends_with('.')
+);
+
+name!(
+    /// A Nix system, such as `x86_64-linux`.
+    SystemName, "a system", at most 64,
+    "an architecture and an operating system, such as x86_64-linux",
+    "^[a-z0-9_]+-[a-z0-9_]+$",
+    |given| {
+        let part = |text: &str| {
+            !text.is_empty() && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+        };
+        given.split_once('-').is_some_and(|(machine, system)| part(machine) && part(system))
+    }
+);
+
+name!(
+    /// A path in the Nix store: the folder, a 32-character hash and a name.
+    ///
+    /// The alphabet and the length limit of 211 are those of the Nix manual, "Store Path".
+    StorePath, "a store path", at most 300,
+    "/nix/store/, 32 characters of hash, '-' and a name",
+    "^/nix/store/[0-9a-df-np-sv-z]{32}-[0-9A-Za-z+._?=-]+$",
+    is_store_path
+);
+
+name!(
+    /// The store path of a derivation, ending in `.drv`.
+    DrvPath, "a derivation's store path", at most 300,
+    "a store path that ends in .drv",
+    "^/nix/store/[0-9a-df-np-sv-z]{32}-[0-9A-Za-z+._?=-]+\\.drv$",
+    |given| given.ends_with(".drv") && is_store_path(given)
+);
+
+/// The folder every supported store has.
+pub const STORE_FOLDER: &str = "/nix/store/";
+
+fn is_store_path(given: &str) -> bool {
+    let Some(base) = given.strip_prefix(STORE_FOLDER) else { return false };
+    let Some((hash, name)) = base.split_once('-') else { return false };
+    hash.len() == 32
+        && hash.bytes().all(|b| b.is_ascii_digit() || b.is_ascii_lowercase() && !b"eotu".contains(&b))
+        && !name.is_empty()
+        && name.len() <= 211
+        && !name.starts_with('.')
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"+-._?=".contains(&b))
+}
+
+impl StorePath {
+    /// The name without folder and hash.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        store_name(&self.0)
+    }
+}
+
+impl DrvPath {
+    /// The name without folder, hash and `.drv`.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        let name = store_name(&self.0);
+        name.strip_suffix(".drv").unwrap_or(name)
+    }
+
+    /// The last component: hash and name.
+    #[must_use]
+    pub fn base_name(&self) -> &str {
+        self.0.strip_prefix(STORE_FOLDER).unwrap_or(&self.0)
+    }
+}
+
+fn store_name(path: &str) -> &str {
+    path.get(STORE_FOLDER.len() + 33..).unwrap_or(path)
+}
+
+/// The path of an attribute within a flake's outputs, such as `nixosConfigurations.web.config`.
+///
+/// Components may be any text; [`Display`](fmt::Display) quotes those that Nix would misread, as
+/// `nix` itself expects in an installable.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AttrPath(Vec<String>);
+
+impl AttrPath {
+    /// The path of these components.
+    pub fn new<S: Into<String>>(components: impl IntoIterator<Item = S>) -> Self {
+        Self(components.into_iter().map(Into::into).collect())
+    }
+
+    /// This path and one more component.
+    #[must_use]
+    pub fn join(&self, component: impl Into<String>) -> Self {
+        let mut components = self.0.clone();
+        components.push(component.into());
+        Self(components)
+    }
+
+    /// The components, outermost first.
+    #[must_use]
+    pub fn components(&self) -> &[String] {
+        &self.0
+    }
+}
+
+impl fmt::Display for AttrPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, component) in self.0.iter().enumerate() {
+            if index > 0 {
+                f.write_str(".")?;
+            }
+            let plain = !component.is_empty()
+                && component
+                    .bytes()
+                    .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'\'' | b'+'));
+            if plain {
+                f.write_str(component)?;
+            } else {
+                write!(f, "\"{component}\"")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn hostile_host_names_are_refused() {
+        for given in [
+            "", "-rf", "a b", "a\nb", "a\"b", "a'b", "${x}", "..", "a..b", ".a", "a.", "a/b", "a#b", "a\0b",
+            "ü", "$(id)", "a;b", "a+b",
+        ] {
+            assert!(given.parse::<HostName>().is_err(), "{given:?} was accepted");
+        }
+        assert!("x".repeat(10_000).parse::<HostName>().is_err());
+        for given in ["web", "ovh-cloud", "web.example.org", "_a", "0a", "A1"] {
+            assert!(given.parse::<HostName>().is_ok(), "{given:?} was refused");
+        }
+    }
+
+    #[test]
+    fn a_long_name_is_not_repeated_in_full() {
+        let error = format!("{}!", "x".repeat(100)).parse::<HostName>().unwrap_err().to_string();
+        assert!(error.len() < 300, "{error}");
+    }
+
+    #[test]
+    fn store_paths_follow_the_manual() {
+        let path = "/nix/store/xqlx0ikbp04gma1n6rwxl8qvqmmmmk7f-nixos-system-web.drv";
+        assert!("/nix/store/short-x".parse::<StorePath>().is_err());
+        assert!("/nix/store/eqlx0ikbp04gma1n6rwxl8qvqmmmmk7f-x".parse::<StorePath>().is_err());
+        assert!(format!("{path}/../../etc").parse::<DrvPath>().is_err());
+        let path: DrvPath = path.parse().unwrap();
+        assert_eq!(path.name(), "nixos-system-web");
+        assert_eq!(path.base_name(), "xqlx0ikbp04gma1n6rwxl8qvqmmmmk7f-nixos-system-web.drv");
+    }
+
+    #[test]
+    fn attribute_paths_quote_what_nix_would_misread() {
+        let path = AttrPath::new(["nixosConfigurations", "web.example.org", "config"]);
+        assert_eq!(path.to_string(), "nixosConfigurations.\"web.example.org\".config");
+    }
+
+    proptest! {
+        #[test]
+        fn every_accepted_name_is_safe_as_an_argument(given in any::<String>()) {
+            if let Ok(name) = given.parse::<HostName>() {
+                prop_assert!(!name.as_str().starts_with('-'));
+                prop_assert!(!name.as_str().contains(['"', '\'', '$', '\\', '/', '\n', ' ', '#', '^']));
+            }
+        }
+
+        #[test]
+        fn store_paths_never_panic(given in any::<String>()) {
+            if let Ok(path) = given.parse::<DrvPath>() {
+                let _ = path.name();
+            }
+        }
+    }
+}

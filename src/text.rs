@@ -1,0 +1,156 @@
+//! Text that came from outside: build logs, hosts, clients. Nothing in it may steer a terminal.
+
+/// `text` without control sequences: ANSI escapes and control characters are removed, tabs and line feeds kept.
+///
+/// What a build or a host prints is untrusted; an escape sequence in it could rewrite what a
+/// person reads in the terminal where they approve something.
+#[must_use]
+pub fn plain(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut characters = text.chars().peekable();
+    while let Some(character) = characters.next() {
+        match character {
+            '\u{1b}' => skip_escape(&mut characters),
+            '\u{9b}' => skip_control_sequence(&mut characters),
+            '\n' | '\t' => out.push(character),
+            // A carriage return alone redraws a line (progress bars); with a line feed it is a line end.
+            '\r' => {
+                if characters.peek().is_some_and(|next| *next != '\n') {
+                    out.push('\n');
+                }
+            }
+            _ if character.is_control() || is_invisible(character) => {}
+            _ => out.push(character),
+        }
+    }
+    out
+}
+
+/// Bidirectional overrides and zero-width characters make text read as something else than it is.
+fn is_invisible(character: char) -> bool {
+    matches!(character, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+}
+
+/// Skips what follows an escape character (ECMA-48: control sequences, and strings ended by BEL or ST).
+fn skip_escape(characters: &mut std::iter::Peekable<std::str::Chars<'_>>) {
+    match characters.peek() {
+        Some('[') => {
+            characters.next();
+            skip_control_sequence(characters);
+        }
+        Some(']' | 'P' | 'X' | '^' | '_') => {
+            characters.next();
+            while let Some(character) = characters.next() {
+                match character {
+                    '\u{7}' | '\u{9c}' => break,
+                    '\u{1b}' => {
+                        if characters.peek() == Some(&'\\') {
+                            characters.next();
+                        }
+                        break;
+                    }
+                    // An unterminated string must not swallow the following lines.
+                    '\n' => break,
+                    _ => {}
+                }
+            }
+        }
+        Some(_) => {
+            while let Some(character) = characters.next_if(|next| ('\u{20}'..='\u{7e}').contains(next)) {
+                if character >= '\u{30}' {
+                    break;
+                }
+            }
+        }
+        None => {}
+    }
+}
+
+/// Skips parameters up to and with the final byte of a control sequence.
+fn skip_control_sequence(characters: &mut std::iter::Peekable<std::str::Chars<'_>>) {
+    while let Some(character) = characters.next_if(|next| ('\u{20}'..='\u{7e}').contains(next)) {
+        if ('\u{40}'..='\u{7e}').contains(&character) {
+            break;
+        }
+    }
+}
+
+/// `text` cut to at most `limit` characters, the last of them an ellipsis where something was cut.
+#[must_use]
+pub fn bounded(text: &str, limit: usize) -> String {
+    if text.len() <= limit || text.chars().count() <= limit {
+        return text.to_owned();
+    }
+    let mut out: String = text.chars().take(limit.saturating_sub(1)).collect();
+    out.push('…');
+    out
+}
+
+/// The names closest to `wanted`, best first: what to suggest for a name that does not exist.
+///
+/// Names that differ in more than a third of their letters are not worth suggesting.
+#[must_use]
+pub fn nearest<'a>(wanted: &str, names: impl IntoIterator<Item = &'a str>, most: usize) -> Vec<String> {
+    // Comparing is quadratic in length; a name beyond this is no typing error.
+    let wanted: String = wanted.chars().take(128).flat_map(char::to_lowercase).collect();
+    let mut scored: Vec<(f64, &str)> = names
+        .into_iter()
+        .filter_map(|name| {
+            let lower = name.to_lowercase();
+            let mut score = strsim::normalized_damerau_levenshtein(&wanted, &lower);
+            if wanted.len() >= 3 && (lower.contains(&wanted) || wanted.contains(&lower) && lower.len() >= 3) {
+                score = score.max(0.75);
+            }
+            (score > 0.6).then_some((score, name))
+        })
+        .collect();
+    scored.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(b.1)));
+    scored.into_iter().take(most).map(|(_, name)| name.to_owned()).collect()
+}
+
+/// A number of bytes as a person reads it, in binary units.
+#[must_use]
+pub fn bytes(count: u64) -> String {
+    indicatif::BinaryBytes(count).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn escapes_are_removed() {
+        assert_eq!(plain("\u{1b}[31;1merror:\u{1b}[0m no"), "error: no");
+        assert_eq!(plain("\u{1b}]0;title\u{7}text"), "text");
+        assert_eq!(plain("\u{1b}]8;;http://x\u{1b}\\link\u{1b}]8;;\u{1b}\\"), "link");
+        assert_eq!(plain("\u{1b}(Bplain"), "plain");
+        assert_eq!(plain("a\u{8}b\u{0}c"), "abc");
+        assert_eq!(plain("10%\r20%\r\n"), "10%\n20%\n");
+        assert_eq!(plain("user\u{202e}txt.exe"), "usertxt.exe");
+        assert_eq!(plain("\u{1b}]unterminated\nnext"), "next");
+    }
+
+    #[test]
+    fn cutting_says_so() {
+        assert_eq!(bounded("short", 10), "short");
+        assert_eq!(bounded("äöüäöü", 4), "äöü…");
+    }
+
+    #[test]
+    fn near_names_are_found() {
+        assert_eq!(nearest("wbe", ["web", "mail", "db"], 3), ["web"]);
+        assert_eq!(nearest("ovh", ["hetzner-cloud", "ovh-cloud"], 3), ["ovh-cloud"]);
+        assert!(nearest("zzz", ["web", "mail"], 3).is_empty());
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_steers_a_terminal(text in any::<String>()) {
+            let out = plain(&text);
+            prop_assert!(out.chars().all(|c| c == '\n' || c == '\t' || !c.is_control()));
+            prop_assert_eq!(plain(&out), out.clone());
+            prop_assert!(bounded(&out, 10).chars().count() <= 10);
+        }
+    }
+}
