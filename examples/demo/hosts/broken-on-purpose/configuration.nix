@@ -1,0 +1,13 @@
+# A host that does not evaluate: the mistake is in motd.nix.
+{
+  imports = [
+    ../web/disko.nix
+    ./motd.nix
+  ];
+
+  networking.hostName = "broken-on-purpose";
+  nixpkgs.hostPlatform = "x86_64-linux";
+  system.stateVersion = "25.05";
+  boot.loader.systemd-boot.enable = true;
+  pantheros.deploy.tags = [ "staging" ];
+}

@@ -1,0 +1,45 @@
+# The database: starts from either of two disks, and is reached on a port of its own.
+{ lib, ... }:
+{
+  imports = [ ./disko.nix ];
+
+  networking.hostName = "db";
+  nixpkgs.hostPlatform = "x86_64-linux";
+  system.stateVersion = "24.11";
+  time.timeZone = "Europe/Berlin";
+
+  boot = {
+    kernelParams = [ "console=ttyS0" ];
+    loader.grub.enable = true;
+  };
+
+  services = {
+    openssh = {
+      ports = lib.mkForce [ 2222 ];
+      settings.PermitRootLogin = "prohibit-password";
+    };
+    postgresql = {
+      enable = true;
+      ensureDatabases = [
+        "shop"
+        "status"
+      ];
+    };
+  };
+
+  pantheros.deploy = {
+    targetHost = "db.fleet.example";
+    tags = [
+      "production"
+      "stateful"
+    ];
+    buildOn = "target";
+    healthChecks = [
+      {
+        type = "tcp";
+        port = 5432;
+      }
+    ];
+    rollbackTimeout = 300;
+  };
+}

@@ -1,0 +1,32 @@
+# The mail server, on ARM. Its boot loader is a trap: see disko.nix.
+{
+  imports = [ ./disko.nix ];
+
+  networking.hostName = "mail";
+  nixpkgs.hostPlatform = "aarch64-linux";
+  system.stateVersion = "25.05";
+
+  boot.loader.grub = {
+    enable = true;
+    device = "/dev/sda";
+  };
+
+  services.postfix = {
+    enable = true;
+    hostname = "mail.fleet.example";
+  };
+
+  pantheros.deploy = {
+    targetHost = "mail.fleet.example";
+    tags = [
+      "production"
+      "stateful"
+    ];
+    healthChecks = [
+      {
+        type = "tcp";
+        port = 25;
+      }
+    ];
+  };
+}

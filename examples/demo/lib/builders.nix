@@ -1,0 +1,182 @@
+# Derivations without nixpkgs. `build.sh` says how a tree gets built with a shell that has no mkdir.
+{ system }:
+let
+  inherit (builtins)
+    attrNames
+    attrValues
+    concatStringsSep
+    filter
+    head
+    isString
+    length
+    listToAttrs
+    mapAttrs
+    replaceStrings
+    split
+    ;
+
+  quote = text: "'" + replaceStrings [ "'" ] [ "'\\''" ] text + "'";
+  topOf = path: head (filter isString (split "/" path));
+
+  # `derivation`, plus what tools expect beside it. Nothing here is in any cache: do not ask for it.
+  withMeta =
+    {
+      meta ? { },
+      passthru ? { },
+      ...
+    }@args:
+    derivation (
+      {
+        inherit system;
+        name = "${args.pname}-${args.version}";
+        allowSubstitutes = false;
+        preferLocalBuild = true;
+      }
+      // removeAttrs args [
+        "meta"
+        "passthru"
+      ]
+    )
+    // {
+      meta = {
+        platforms = [
+          "x86_64-linux"
+          "aarch64-linux"
+        ];
+      }
+      // meta;
+    }
+    // passthru;
+in
+rec {
+  # An entry of a tree: a file, a program, a link.
+  file = content: {
+    type = "0";
+    mode = "0000644";
+    target = "";
+    inherit content;
+  };
+  program = content: file "#!/bin/sh\n${content}" // { mode = "0000755"; };
+  link = target: file "" // { inherit target; type = "2"; mode = "0000777"; };
+
+  # One file, written by a shell: each phase is a piece of script, and the last one writes `$out`.
+  mkDerivation =
+    args:
+    withMeta (
+      {
+        builder = "/bin/sh";
+        args = [
+          "-eu"
+          ./build.sh
+        ];
+        phases = [
+          "configurePhase"
+          "buildPhase"
+          "installPhase"
+        ];
+      }
+      // args
+    );
+
+  # One file with a text that is known beforehand.
+  writeText =
+    name: text:
+    mkDerivation {
+      inherit name text;
+      installPhase = ''printf '%s' "$text" >"$out"'';
+    };
+
+  # A folder: `{ "bin/hello" = program "echo hello"; }`.
+  mkTree =
+    { tree, ... }@args:
+    let
+      name = args.name or "${args.pname}-${args.version}";
+      tops = attrNames (
+        listToAttrs (
+          map (path: {
+            name = topOf path;
+            value = null;
+          }) (attrNames tree)
+        )
+      );
+      single = length tops == 1;
+      prefix = if single then "" else "root/";
+      common = removeAttrs args [
+        "tree"
+        "configurePhase"
+        "buildPhase"
+      ];
+
+      archive = mkDerivation {
+        name = "${name}.tar";
+        configurePhase = args.configurePhase or "";
+        buildPhase = args.buildPhase or "";
+        installPhase = ''
+          {
+          ${concatStringsSep "\n" (
+            attrValues (
+              mapAttrs (
+                path: e:
+                "entry ${e.type} ${e.mode} ${quote "${prefix}${path}"} ${quote "${e.target}"} ${quote "${e.content}"}"
+              ) tree
+            )
+          )}
+          zeros 1024
+          } >"$out"
+        '';
+      };
+
+      # Nix's builder insists on a single top-level entry and gives it the name asked for.
+      unpacked =
+        name: channelName: extra:
+        withMeta (
+          extra
+          // {
+            inherit name channelName;
+            builder = "builtin:unpack-channel";
+            src = archive;
+          }
+        );
+    in
+    if single then
+      unpacked name (head tops) common
+    else
+      joinTrees (common // { paths = [ "${unpacked "${name}-root" "root" { }}/root" ]; });
+
+  # One folder made of links into several: what `nix-env` uses for profiles. It adds a `manifest.nix`.
+  joinTrees =
+    { paths, ... }@args:
+    withMeta (
+      removeAttrs args [ "paths" ]
+      // {
+        builder = "builtin:buildenv";
+        manifest = builtins.toFile "manifest.nix" "[ ]\n";
+        derivations = map (path: "true 5 1 ${path}") paths; # active, priority, one output
+      }
+    );
+
+  # What `nix develop` takes; it wants bash.
+  mkShell =
+    {
+      name,
+      packages ? [ ],
+      shellHook ? "",
+      ...
+    }@args:
+    withMeta (
+      {
+        builder = "/bin/bash";
+        args = [
+          "-c"
+          "export >$out"
+        ];
+        nativeBuildInputs = packages;
+        buildInputs = [ ];
+        inherit shellHook;
+      }
+      // removeAttrs args [ "packages" ]
+      // {
+        inherit name;
+      }
+    );
+}
