@@ -6,8 +6,10 @@
 }:
 let
   inherit (builtins)
+    any
     attrNames
     attrValues
+    elem
     filter
     length
     ;
@@ -24,8 +26,7 @@ let
   names = map (config: config.networking.hostName) configs;
   lockedOut = filter (
     config:
-    !(builtins.all (port: builtins.elem port config.networking.firewall.allowedTCPPorts)
-      config.services.openssh.ports)
+    any (port: !elem port config.networking.firewall.allowedTCPPorts) config.services.openssh.ports
   ) configs;
 in
 {

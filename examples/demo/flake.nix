@@ -8,15 +8,12 @@
       mkHost = import ./lib/mk-host.nix lib;
 
       # `broken-on-purpose` does not evaluate, and is here to show what that looks like.
-      hosts =
-        lib.genAttrs
-          [
-            "broken-on-purpose"
-            "db"
-            "mail"
-            "web"
-          ]
-          (name: mkHost [ ./hosts/${name}/configuration.nix ]);
+      hosts = lib.genAttrs [
+        "broken-on-purpose"
+        "db"
+        "mail"
+        "web"
+      ] (name: mkHost [ ./hosts/${name}/configuration.nix ]);
 
       forAllSystems =
         f:

@@ -6,10 +6,10 @@ let
     attrValues
     concatStringsSep
     filter
+    groupBy
     head
     isString
     length
-    listToAttrs
     mapAttrs
     replaceStrings
     split
@@ -57,7 +57,14 @@ rec {
     inherit content;
   };
   program = content: file "#!/bin/sh\n${content}" // { mode = "0000755"; };
-  link = target: file "" // { inherit target; type = "2"; mode = "0000777"; };
+  link =
+    target:
+    file ""
+    // {
+      inherit target;
+      type = "2";
+      mode = "0000777";
+    };
 
   # One file, written by a shell: each phase is a piece of script, and the last one writes `$out`.
   mkDerivation =
@@ -91,16 +98,11 @@ rec {
     { tree, ... }@args:
     let
       name = args.name or "${args.pname}-${args.version}";
-      tops = attrNames (
-        listToAttrs (
-          map (path: {
-            name = topOf path;
-            value = null;
-          }) (attrNames tree)
-        )
-      );
+      tops = attrNames (groupBy topOf (attrNames tree));
       single = length tops == 1;
       prefix = if single then "" else "root/";
+      entry =
+        path: e: "entry ${e.type} ${e.mode} ${quote (prefix + path)} ${quote e.target} ${quote e.content}";
       common = removeAttrs args [
         "tree"
         "configurePhase"
@@ -113,14 +115,7 @@ rec {
         buildPhase = args.buildPhase or "";
         installPhase = ''
           {
-          ${concatStringsSep "\n" (
-            attrValues (
-              mapAttrs (
-                path: e:
-                "entry ${e.type} ${e.mode} ${quote "${prefix}${path}"} ${quote "${e.target}"} ${quote "${e.content}"}"
-              ) tree
-            )
-          )}
+          ${concatStringsSep "\n" (attrValues (mapAttrs entry tree))}
           zeros 1024
           } >"$out"
         '';
@@ -158,9 +153,7 @@ rec {
   # What `nix develop` takes; it wants bash.
   mkShell =
     {
-      name,
       packages ? [ ],
-      shellHook ? "",
       ...
     }@args:
     withMeta (
@@ -170,13 +163,15 @@ rec {
           "-c"
           "export >$out"
         ];
+        outputs = [ "out" ];
         nativeBuildInputs = packages;
         buildInputs = [ ];
-        inherit shellHook;
       }
       // removeAttrs args [ "packages" ]
       // {
-        inherit name;
+        shellHook = ''
+          export PATH=${concatStringsSep ":" (map (package: "${package}/bin") packages)}:$PATH
+          ${args.shellHook or ""}'';
       }
     );
 }

@@ -16,8 +16,7 @@ let
   mapAttrs' = f: set: listToAttrs (map (name: f name set.${name}) (attrNames set));
 
   # f's result, with an `override` that calls f again with some arguments changed.
-  makeOverridable =
-    f: args: f args // { override = changed: makeOverridable f (args // changed); };
+  makeOverridable = f: args: f args // { override = changed: makeOverridable f (args // changed); };
 in
 import ./modules.nix
 // {

@@ -215,10 +215,9 @@ let
     };
 
   # Every content of a layout, those inside others too.
-  within =
-    content:
-    if content == null then [ ] else [ content ] ++ within (content.content or null);
-  partitionsOf = devices: concatMap (disk: attrValues disk.content.partitions) (attrValues devices.disk);
+  within = content: if content == null then [ ] else [ content ] ++ within (content.content or null);
+  partitionsOf =
+    devices: concatMap (disk: attrValues disk.content.partitions) (attrValues devices.disk);
   contentsOf =
     devices:
     concatMap (holder: within holder.content) (
@@ -301,7 +300,10 @@ in
     listToAttrs (
       map (content: {
         inherit (content) name;
-        value = { inherit (content) device; } // content.settings;
+        value = {
+          inherit (content) device;
+        }
+        // content.settings;
       }) (filter (content: content.initrdUnlock) (ofType "luks" devices))
     );
 

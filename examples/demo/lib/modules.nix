@@ -171,8 +171,7 @@ let
       mkType {
         name = "submodule";
         check = isAttrs;
-        merge =
-          path: definitions: recursiveUpdate (defaults (last path)) (anything.merge path definitions);
+        merge = path: definitions: recursiveUpdate (defaults (last path)) (anything.merge path definitions);
       };
   };
 

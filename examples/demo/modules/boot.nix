@@ -22,7 +22,11 @@ in
       description = "Parameters added to the kernel's command line.";
     };
     initrd.luks.devices = lib.mkOption {
-      type = lib.types.attrsOf (lib.types.submodule (name: { inherit name; }));
+      type = lib.types.attrsOf (
+        lib.types.submodule (name: {
+          inherit name;
+        })
+      );
       default = { };
       description = "Encrypted devices to unlock before the root file system is mounted.";
     };

@@ -1,7 +1,6 @@
 # The system itself: what a generation of a host's profile points to.
 {
   config,
-  lib,
   pkgs,
   ...
 }:

@@ -74,7 +74,7 @@ builtins.mapAttrs (pname: { version, description }: standIn pname version descri
         echo "  AR       $part/built-in.a"
       done
       echo "  LD       vmlinux"
-      echo "Kernel: arch/x86/boot/bzImage is ready  (#1-NixOS)"
+      echo "Kernel: bzImage is ready  (#1-NixOS)"
     '';
     tree.bzImage = pkgs.file "Linux ${version}: a stand-in\n";
     meta.description = "Linux kernel";
