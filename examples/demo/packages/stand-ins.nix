@@ -37,6 +37,10 @@ builtins.mapAttrs (pname: { version, description }: standIn pname version descri
     version = "1.28.0";
     description = "Reverse proxy and lightweight web server";
   };
+  nodejs_22 = {
+    version = "22.18.0";
+    description = "Event-driven I/O framework for the V8 JavaScript engine";
+  };
   openssh = {
     version = "10.0p2";
     description = "Implementation of the SSH protocol";
@@ -80,6 +84,6 @@ builtins.mapAttrs (pname: { version, description }: standIn pname version descri
     meta.description = "Linux kernel";
   };
 
-  # Gone from nixpkgs in the same way.
+  # Removed, as nixpkgs does it. A development shell still asks for it.
   nodejs_18 = throw "'nodejs_18' has reached its end of life and has been removed; use 'nodejs_22' instead";
 }
