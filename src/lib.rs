@@ -11,6 +11,7 @@
 //! - [`config`], [`diagnostic`], [`names`], [`progress`], [`text`] — what everything shares.
 
 pub mod diagnostic;
+pub mod disko;
 pub mod names;
 pub mod process;
 pub mod progress;

@@ -1,0 +1,106 @@
+//! A layout as a person reads it: a tree with columns, plain text.
+
+use super::model::{Layout, Node};
+use crate::text;
+
+/// Widest a column becomes, in characters; longer cells are cut.
+const WIDEST: usize = 60;
+/// Most lines drawn.
+const LINES: usize = 400;
+
+/// The layout as a tree: name, size, what it is, and where it is mounted.
+#[must_use]
+pub fn draw(layout: &Layout) -> String {
+    let mut rows = Vec::new();
+    for root in &layout.disks {
+        rows.push(row(root, String::new()));
+        branches(root, "", &mut rows);
+    }
+    let hidden = rows.len().saturating_sub(LINES);
+    rows.truncate(LINES);
+    let mut widths = [0; COLUMNS];
+    for row in &rows {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = (*width).max(cell.chars().count());
+        }
+    }
+    let mut out = String::new();
+    for row in &rows {
+        let mut line = String::new();
+        for (width, cell) in widths.into_iter().zip(row).filter(|(width, _)| *width > 0) {
+            line.push_str(&format!("{cell:<width$}  "));
+        }
+        out.push_str(line.trim_end());
+        out.push('\n');
+    }
+    if hidden > 0 {
+        out.push_str(&format!("… and {hidden} more\n"));
+    }
+    out
+}
+
+const COLUMNS: usize = 4;
+type Row = [String; COLUMNS];
+
+fn branches(node: &Node, indent: &str, rows: &mut Vec<Row>) {
+    let last = node.children.len().saturating_sub(1);
+    for (index, child) in node.children.iter().enumerate() {
+        let (branch, below) = if index == last { ("└─ ", "   ") } else { ("├─ ", "│  ") };
+        rows.push(row(child, format!("{indent}{branch}")));
+        branches(child, &format!("{indent}{below}"), rows);
+    }
+}
+
+fn row(node: &Node, indent: String) -> Row {
+    let name = if node.name.is_empty() { format!("({})", node.kind) } else { node.name.clone() };
+    let size = node.size.clone().unwrap_or_default();
+    let place = match (&node.mountpoint, &node.device) {
+        (Some(mountpoint), _) => mountpoint.clone(),
+        // The path of a drive is worth reading; those below follow from the names.
+        (None, Some(device)) if node.kind == "disk" => device.clone(),
+        (None, _) => String::new(),
+    };
+    [indent + &name, size, what(node), place].map(|cell| text::bounded(&cell, WIDEST))
+}
+
+/// What a node is, and what is on it.
+fn what(node: &Node) -> String {
+    let mut words: Vec<&str> = Vec::new();
+    match node.kind.as_str() {
+        // What has a size is evidently a part of something.
+        "partition" => {}
+        "mdadm" | "lv" => words.push(node.type_code.as_deref().unwrap_or(&node.kind)),
+        "zpool" => words.extend(["zpool"].into_iter().chain(node.type_code.as_deref())),
+        "btrfs_subvol" | "bcachefs_subvolume" => words.push("subvolume"),
+        "zfs_fs" => words.push("dataset"),
+        "zfs_volume" => words.push("zvol"),
+        "lvm_vg" => words.push("volume group"),
+        "bcachefs_filesystem" => {}
+        "swapfile" => words.push("swap file"),
+        "nodev" => {}
+        kind => words.push(kind),
+    }
+    if node.kind == "partition" {
+        match node.type_code.as_deref() {
+            Some("EF00") => words.push("ESP"),
+            Some("EF02") => words.push("BIOS boot"),
+            _ => {}
+        }
+    }
+    let told =
+        matches!(node.kind.as_str(), "btrfs_subvol" | "bcachefs_subvolume" | "zfs_fs" | "zpool" | "swapfile");
+    match (&node.format, &node.member_of) {
+        (Some(format), Some(group)) => return joined(&words, &format!("{format} → {group}")),
+        (Some(format), None) if !told => words.push(format),
+        _ => {}
+    }
+    words.join(" ")
+}
+
+fn joined(words: &[&str], last: &str) -> String {
+    let mut out = words.join(" ");
+    if !out.is_empty() {
+        out.push(' ');
+    }
+    out + last
+}

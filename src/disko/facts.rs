@@ -1,0 +1,164 @@
+//! What a host's configuration says beside its layout: boot loader, file systems, swap.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::read::{Attrs, line, text_of};
+
+/// What is known of the host. Absent means that the configuration does not say, or that it could not
+/// be evaluated; [`Known`] keeps the two apart where it matters.
+#[derive(Debug, Default)]
+pub(super) struct Facts {
+    pub(super) system: Option<String>,
+    pub(super) grub: Option<Grub>,
+    pub(super) systemd_boot: Option<bool>,
+    pub(super) can_touch_efi_variables: Option<bool>,
+    pub(super) efi_mount_point: Option<String>,
+    pub(super) xbootldr_mount_point: Option<String>,
+    pub(super) systemd_initrd: Option<bool>,
+    pub(super) initrd_secrets: Known<Vec<String>>,
+    pub(super) clevis: Known<Vec<String>>,
+    pub(super) file_systems: Known<BTreeMap<String, FileSystem>>,
+    pub(super) swap: Known<Vec<SwapDevice>>,
+}
+
+/// A fact that may have been out of reach.
+#[derive(Debug, Default)]
+pub(super) enum Known<T> {
+    /// The configuration says this.
+    Said(T),
+    /// The configuration does not have it.
+    #[default]
+    Unsaid,
+    /// It could not be evaluated.
+    Unknown,
+}
+
+impl<T> Known<T> {
+    /// What the configuration says, if it says anything.
+    pub(super) fn said(&self) -> Option<&T> {
+        match self {
+            Self::Said(value) => Some(value),
+            Self::Unsaid | Self::Unknown => None,
+        }
+    }
+
+    fn of(value: Option<&Value>, read: impl FnOnce(&Value) -> Option<T>) -> Self {
+        match value {
+            None | Some(Value::Null) => Self::Unsaid,
+            Some(value) if Attrs::of(Some(value)).failed() => Self::Unknown,
+            Some(value) => read(value).map_or(Self::Unknown, Self::Said),
+        }
+    }
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Grub {
+    pub(super) enable: bool,
+    pub(super) efi_support: bool,
+    pub(super) removable: Option<bool>,
+    pub(super) cryptodisk: Option<bool>,
+    /// Each place GRUB is installed for; NixOS folds the plain `devices` into this.
+    pub(super) boots: Vec<GrubBoot>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct GrubBoot {
+    pub(super) path: Option<String>,
+    pub(super) efi_mount_point: Option<String>,
+    pub(super) devices: Vec<String>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct FileSystem {
+    pub(super) device: Option<String>,
+    pub(super) kind: Option<String>,
+}
+
+#[derive(Debug)]
+pub(super) struct SwapDevice {
+    pub(super) device: String,
+}
+
+impl Facts {
+    pub(super) fn read(probe: Attrs<'_>) -> Self {
+        let boot = probe.attrs("boot");
+        let initrd = boot.attrs("initrd");
+        Self {
+            system: probe.text("system"),
+            grub: grub(boot.attrs("grub")),
+            systemd_boot: boot.flag("systemdBoot"),
+            can_touch_efi_variables: boot.flag("canTouchEfiVariables"),
+            efi_mount_point: boot.text("efiSysMountPoint"),
+            xbootldr_mount_point: boot.text("xbootldrMountPoint"),
+            systemd_initrd: initrd.flag("systemd"),
+            initrd_secrets: Known::of(initrd.value("secrets"), names),
+            clevis: Known::of(initrd.value("clevis"), names),
+            file_systems: Known::of(probe.value("fileSystems"), |value| {
+                value.is_object().then(|| file_systems(Attrs::of(Some(value))))
+            }),
+            swap: Known::of(probe.value("swapDevices"), |value| {
+                let devices = value.as_array()?.iter().take(super::read::LIST_LIMIT);
+                Some(
+                    devices
+                        .filter_map(|swap| Attrs::of(Some(swap)).text("device"))
+                        .map(|device| SwapDevice { device })
+                        .collect(),
+                )
+            }),
+        }
+    }
+
+    /// Whether the host can only start through UEFI or a board's own loader.
+    pub(super) fn is_x86_or_unsaid(&self) -> bool {
+        self.system
+            .as_deref()
+            .is_none_or(|system| system.starts_with("x86_64-") || system.starts_with("i686-"))
+    }
+
+    /// GRUB, when it is enabled.
+    pub(super) fn enabled_grub(&self) -> Option<&Grub> {
+        self.grub.as_ref().filter(|grub| grub.enable)
+    }
+}
+
+fn names(value: &Value) -> Option<Vec<String>> {
+    Some(value.as_array()?.iter().take(super::read::LIST_LIMIT).filter_map(text_of).collect())
+}
+
+fn grub(attrs: Attrs<'_>) -> Option<Grub> {
+    if !attrs.exists() || attrs.failed() {
+        return None;
+    }
+    let mut boots: Vec<GrubBoot> = attrs
+        .list("mirroredBoots")
+        .map(|boot| Attrs::of(Some(boot)))
+        .map(|boot| GrubBoot {
+            path: boot.text("path"),
+            efi_mount_point: boot.text("efiSysMountPoint"),
+            devices: boot.texts("devices"),
+        })
+        .collect();
+    let devices = attrs.texts("devices");
+    if boots.is_empty() && !devices.is_empty() {
+        boots.push(GrubBoot { devices, ..GrubBoot::default() });
+    }
+    Some(Grub {
+        enable: attrs.flag("enable").unwrap_or(false),
+        efi_support: attrs.flag("efiSupport").unwrap_or(false),
+        removable: attrs.flag("efiInstallAsRemovable"),
+        cryptodisk: attrs.flag("enableCryptodisk"),
+        boots,
+    })
+}
+
+fn file_systems(attrs: Attrs<'_>) -> BTreeMap<String, FileSystem> {
+    attrs
+        .entries()
+        .map(|(mount_point, value)| {
+            let entry = Attrs::of(Some(value));
+            (line(mount_point), FileSystem { device: entry.text("device"), kind: entry.text("fsType") })
+        })
+        .collect()
+}

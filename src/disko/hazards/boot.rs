@@ -1,0 +1,207 @@
+//! Where the boot loader goes and whether it can read what it starts.
+//!
+//! Facts: NixOS's options `boot.loader.grub.*` and its `install-grub.pl`, which installs for BIOS on every
+//! device but `nodev` and for UEFI when `efiSupport` is set; the GRUB manual, "BIOS installation" (a GPT
+//! needs a BIOS boot partition) and `GRUB_ENABLE_CRYPTODISK`; its NEWS for 2.14 (Argon2).
+
+use super::devices::disk_list;
+use super::survey::Survey;
+use super::{Code, Report, Severity};
+use crate::disko::device::{certainly_differ, split_partition};
+use crate::disko::facts::Grub;
+use crate::disko::model::{Node, Table};
+
+/// The devices GRUB is installed on for BIOS.
+fn targets<'a>(survey: &Survey<'a>) -> impl Iterator<Item = &'a str> {
+    let grub = survey.facts.enabled_grub().filter(|_| survey.facts.is_x86_or_unsaid());
+    grub.into_iter()
+        .flat_map(|grub| &grub.boots)
+        .flat_map(|boot| &boot.devices)
+        .map(String::as_str)
+        .filter(|device| *device != "nodev")
+}
+
+pub(super) fn elsewhere(survey: &Survey<'_>, report: &mut Report) {
+    // A layout of data disks beside a system disk that disko does not touch has nothing to do with it.
+    let Some(boot) = survey.mounted("/boot").or_else(|| survey.mounted("/")) else { return };
+    if survey.lies_on(boot).is_none() {
+        return;
+    }
+    for target in targets(survey) {
+        let disks = || survey.disks().filter_map(|place| place.node.device.as_deref());
+        if disks().any(|disk| disk == target)
+            || split_partition(target).1.is_some()
+            || disks().next().is_none()
+        {
+            continue;
+        }
+        let certain = disks().all(|disk| certainly_differ(disk, target));
+        let (severity, doubt) = if certain {
+            (Severity::Danger, "the host does not start from the disk that is formatted")
+        } else {
+            (
+                Severity::Warning,
+                "unless that is another name of the same drive, the host does not start from the disk \
+                 that is formatted",
+            )
+        };
+        report.add(
+            Code::BootLoaderElsewhere,
+            severity,
+            target.to_owned(),
+            format!("GRUB is installed on {target}, while the layout formats {}: {doubt}.", disk_list(survey)),
+            "Leave `boot.loader.grub.device` and `devices` unset: with a partition of type EF02 disko sets them. \
+             Otherwise give GRUB the same path as the disk.",
+        );
+    }
+}
+
+/// NixOS asserts "You cannot have duplicated devices in mirroredBoots".
+pub(super) fn device_repeated(survey: &Survey<'_>, report: &mut Report) {
+    let mut seen = std::collections::BTreeSet::new();
+    for target in targets(survey) {
+        if !seen.insert(target) {
+            report.warning(
+                Code::GrubDeviceRepeated,
+                target,
+                format!(
+                    "GRUB is told to install on {target} twice, which NixOS refuses to build: disko \
+                    adds every disk with a partition of type EF02 by itself."
+                ),
+                "Remove `boot.loader.grub.device` and `devices` from the host's configuration.",
+            );
+        }
+    }
+}
+
+/// `grub-install` refuses a partition unless it is forced, since it may only write where no file system is.
+pub(super) fn on_partition(survey: &Survey<'_>, report: &mut Report) {
+    for target in targets(survey) {
+        let (disk, number) = split_partition(target);
+        let is_ours = survey.of_kind("partition").any(|place| place.node.device.as_deref() == Some(target));
+        if number.is_some() || is_ours {
+            let drive = if number.is_some() { disk } else { "the drive it is on" };
+            report.danger(
+                Code::GrubOnPartition,
+                target,
+                format!(
+                    "GRUB is to be installed on {target}, a partition: `grub-install` refuses that, \
+                    and the host is left without a boot loader."
+                ),
+                format!("Give GRUB the whole drive: {drive}."),
+            );
+        }
+    }
+}
+
+pub(super) fn needs_bios_boot(survey: &Survey<'_>, report: &mut Report) {
+    for target in targets(survey) {
+        let disk = survey.disks().find(|place| place.node.device.as_deref() == Some(target));
+        let Some(disk) = disk.filter(|disk| disk.node.hidden.table.is_some_and(Table::is_gpt)) else {
+            continue;
+        };
+        if disk.node.hidden.cut || disk.node.children.iter().any(is_bios_boot) {
+            continue;
+        }
+        report.danger(
+            Code::GrubNeedsBiosBoot,
+            target,
+            format!(
+                "GRUB is installed for BIOS on {target}, which has a GPT without a BIOS boot \
+                partition: there is no place for it, and the host does not start."
+            ),
+            "Add a partition with `size = \"1M\"; type = \"EF02\";`, or set `boot.loader.grub.device = \
+             \"nodev\"` with `efiSupport = true` if the host starts by UEFI.",
+        );
+    }
+}
+
+fn is_bios_boot(partition: &Node) -> bool {
+    partition.type_code.as_deref().is_some_and(|code| {
+        code.eq_ignore_ascii_case("EF02") || code.eq_ignore_ascii_case("21686148-6449-6E6F-744E-656564454649")
+    }) || partition.hidden.flags.iter().any(|flag| flag == "bios_grub")
+}
+
+/// Where GRUB's own files and the kernels are: what GRUB has to read.
+fn boot_paths(grub: &Grub) -> impl Iterator<Item = &str> {
+    let named = grub.boots.iter().map(|boot| boot.path.as_deref().unwrap_or("/boot"));
+    // Enabled without any device is for UEFI only, or not installed at all.
+    named.chain(grub.boots.is_empty().then_some("/boot"))
+}
+
+pub(super) fn encrypted(survey: &Survey<'_>, report: &mut Report) {
+    let Some(grub) = survey.facts.enabled_grub() else { return };
+    for path in boot_paths(grub) {
+        let Some(boot) = survey
+            .holding(path)
+            .filter(|_| survey.mounted(path).is_some() || !survey.may_be_mounted_by_host(path))
+        else {
+            continue;
+        };
+        for luks in survey.luks_below(boot) {
+            let name = survey.path(luks);
+            if grub.cryptodisk == Some(false) {
+                report.danger(
+                    Code::BootEncrypted,
+                    &name,
+                    format!(
+                        "{path} lies on the encrypted {name}, and `boot.loader.grub.enableCryptodisk` \
+                        is off: GRUB cannot read its own files, and `grub-install` fails."
+                    ),
+                    "Put /boot on a partition of its own that is not encrypted, or set \
+                     `boot.loader.grub.enableCryptodisk = true`.",
+                );
+            } else if grub.cryptodisk == Some(true)
+                && !luks.node.hidden.lock.as_ref().is_some_and(|lock| lock.simple_kdf)
+            {
+                report.warning(
+                    Code::BootKeyDerivation,
+                    &name,
+                    format!(
+                        "GRUB has to open {name}, which is formatted with cryptsetup's default of \
+                        LUKS2 with Argon2id: GRUB before 2.14 cannot, and stops at its rescue prompt."
+                    ),
+                    "Add \"--pbkdf pbkdf2\" to its `extraFormatArgs`, or keep /boot off it.",
+                );
+            }
+        }
+    }
+}
+
+/// The GRUB manual's list of file systems, "Features", has no bcachefs.
+pub(super) fn unreadable(survey: &Survey<'_>, report: &mut Report) {
+    let Some(grub) = survey.facts.enabled_grub() else { return };
+    for path in boot_paths(grub) {
+        let Some(boot) = survey
+            .holding(path)
+            .filter(|_| survey.mounted(path).is_some() || !survey.may_be_mounted_by_host(path))
+        else {
+            continue;
+        };
+        if boot.node.format.as_deref() == Some("bcachefs") {
+            let name = survey.path(boot);
+            report.danger(
+                Code::BootUnreadable,
+                &name,
+                format!("{path} is on bcachefs, which GRUB cannot read: the host does not start."),
+                "Put /boot on a partition of its own with ext4 or FAT.",
+            );
+        }
+    }
+}
+
+/// `install-grub.pl` passes `--no-nvram` without `canTouchEfiVariables`, and `--removable` only when told.
+pub(super) fn no_firmware_entry(survey: &Survey<'_>, report: &mut Report) {
+    let Some(grub) = survey.facts.enabled_grub().filter(|grub| grub.efi_support) else { return };
+    if survey.facts.can_touch_efi_variables == Some(false) && grub.removable == Some(false) {
+        report.add(
+            Code::NoFirmwareEntry,
+            Severity::Warning,
+            None,
+            "GRUB is installed for UEFI, but neither into the firmware's list (`canTouchEfiVariables` is off) nor where every firmware looks \
+             (`efiInstallAsRemovable` is off): on a freshly formatted disk the firmware finds nothing to start.",
+            "Set `boot.loader.efi.canTouchEfiVariables = true`, or \
+             `boot.loader.grub.efiInstallAsRemovable = true`.",
+        );
+    }
+}

@@ -1,0 +1,221 @@
+//! The layout as a whole, and the paths its disks are found by.
+
+use super::survey::{Survey, list};
+use super::{Code, Report, Severity};
+use crate::disko::device::{Naming, naming, split_partition};
+
+/// disko's scripts refuse to run without a disk ("No disks defined", `module.nix`).
+pub(super) fn no_disks(survey: &Survey<'_>, report: &mut Report) {
+    if survey.disks().next().is_none() {
+        report.add(
+            Code::NoDisks,
+            Severity::Warning,
+            None,
+            "disko is set up for this host, but `disko.devices.disk` is empty: its scripts refuse to run, \
+             and nothing is formatted or mounted by them.",
+            "Import the file that defines the host's disks, or describe them in `disko.devices.disk`.",
+        );
+    }
+}
+
+pub(super) fn not_evaluated(survey: &Survey<'_>, report: &mut Report) {
+    for place in survey.all().filter(|place| place.node.hidden.failed) {
+        let path = survey.path(place);
+        report.warning(
+            Code::NotEvaluated,
+            &path,
+            format!(
+                "{path} or what is on it could not be evaluated: it may be incomplete here, and \
+                hazards may be missing."
+            ),
+            "Check the host: the error that evaluation gives names the option.",
+        );
+    }
+}
+
+pub(super) fn unknown_type(survey: &Survey<'_>, report: &mut Report) {
+    for place in survey.all().filter(|place| place.node.hidden.unknown) {
+        report.note(
+            Code::UnknownType,
+            &survey.path(place),
+            format!(
+                "This server does not know the type {:?}: what it means for the layout was not looked at.",
+                place.node.kind
+            ),
+            "If it is a typing error, disko refuses it too; its types are listed in disko's documentation.",
+        );
+    }
+}
+
+pub(super) fn layout_cut(survey: &Survey<'_>, report: &mut Report) {
+    for place in survey.all().filter(|place| place.node.hidden.cut) {
+        report.note(
+            Code::LayoutCut,
+            &survey.path(place),
+            "There is more here than this server looks at: hazards may be missing.",
+            "Read this part of the layout yourself.",
+        );
+    }
+}
+
+/// Paths from disko's and nixos-anywhere's examples, and what people write to be replaced.
+pub(super) fn placeholder(survey: &Survey<'_>, report: &mut Report) {
+    for place in survey.disks() {
+        let Some(device) = place.node.device.as_deref().filter(|device| is_placeholder(device)) else {
+            continue;
+        };
+        report.danger(
+            Code::PlaceholderDevice,
+            device,
+            format!("Disk {:?} still has a placeholder for its device: {device}.", place.node.name),
+            "Look the drive up on the host with `ls -l /dev/disk/by-id` and write its path.",
+        );
+    }
+}
+
+fn is_placeholder(device: &str) -> bool {
+    let lower = device.to_ascii_lowercase();
+    let words = || lower.split(|c: char| !c.is_ascii_alphanumeric());
+    let phrases = [
+        "change-me",
+        "change_me",
+        "some-disk",
+        "my-disk",
+        "your-disk",
+        "your_disk",
+        "replace-me",
+        "replace_me",
+    ];
+    phrases.iter().any(|phrase| lower.contains(phrase))
+        || words().any(|word| {
+            matches!(word, "changeme" | "replaceme" | "placeholder" | "todo" | "fixme" | "example")
+                || word.len() >= 3 && word.bytes().all(|b| b == b'x')
+        })
+        || device.contains(['<', '>', '$', '@']) && !device.contains(':')
+}
+
+pub(super) fn same_device_twice(survey: &Survey<'_>, report: &mut Report) {
+    let disks: Vec<_> =
+        survey.disks().filter_map(|place| Some((place.node, place.node.device.as_deref()?))).collect();
+    for (index, (first, device)) in disks.iter().enumerate() {
+        for (second, other) in disks.iter().skip(index + 1) {
+            let within = |a: &str, b: &str| a != b && split_partition(a) == (b, split_partition(a).1);
+            if device == other {
+                report.danger(
+                    Code::SameDeviceTwice,
+                    device,
+                    format!(
+                        "Disks {:?} and {:?} are the same device, {device}: the second is made over \
+                        the first.",
+                        first.name, second.name
+                    ),
+                    "Give each disk its own device, by its path below /dev/disk/by-id.",
+                );
+            } else if within(device, other) || within(other, device) {
+                report.danger(
+                    Code::SameDeviceTwice,
+                    device,
+                    format!(
+                        "Of the disks {:?} ({device}) and {:?} ({other}) one is a partition of the \
+                        other: formatting the drive destroys the partition.",
+                        first.name, second.name
+                    ),
+                    "Describe the drive once, with its partitions as its content.",
+                );
+            }
+        }
+    }
+}
+
+pub(super) fn disk_is_partition(survey: &Survey<'_>, report: &mut Report) {
+    for place in survey.disks().filter(|place| place.node.hidden.table.is_some()) {
+        let Some(device) = place.node.device.as_deref() else { continue };
+        let (disk, number) = split_partition(device);
+        if number.is_some() {
+            report.warning(
+                Code::DiskIsPartition,
+                device,
+                format!(
+                    "Disk {:?} is {device}, a partition, and gets a partition table of its own: \
+                    neither firmware nor boot loaders look inside it.",
+                    place.node.name
+                ),
+                format!("Use the whole drive ({disk}), or put a file system on the partition directly."),
+            );
+        }
+    }
+}
+
+/// The kernel names drives in the order it finds them (Linux `Documentation/admin-guide/devices.rst`).
+pub(super) fn unstable(survey: &Survey<'_>, report: &mut Report) {
+    for place in survey.disks() {
+        let Some(device) = place.node.device.as_deref() else { continue };
+        let severity = match naming(device) {
+            Naming::Probed => Severity::Warning,
+            Naming::Enumerated => Severity::Note,
+            Naming::Content | Naming::Persistent | Naming::Other => continue,
+        };
+        report.add(
+            Code::UnstableDevice,
+            severity,
+            device.to_owned(),
+            format!(
+                "Disk {:?} is {device}, a name the kernel gives out in the order it finds drives: \
+                with another drive plugged in, it can be that one which is wiped.",
+                place.node.name
+            ),
+            "Use the drive's path below /dev/disk/by-id.",
+        );
+    }
+}
+
+pub(super) fn named_by_content(survey: &Survey<'_>, report: &mut Report) {
+    for place in survey.disks() {
+        let Some(device) = place.node.device.as_deref() else { continue };
+        if naming(device) == Naming::Content {
+            report.warning(
+                Code::DeviceNamedByContent,
+                device,
+                format!(
+                    "Disk {:?} is {device}, a link that is read from what is on the device: it is \
+                    gone as soon as the device is wiped, and formatting fails half-way.",
+                    place.node.name
+                ),
+                "Use the drive's path below /dev/disk/by-id.",
+            );
+        }
+    }
+}
+
+/// For messages: the devices of the layout's disks.
+pub(super) fn disk_list(survey: &Survey<'_>) -> String {
+    list(survey.disks().filter_map(|place| place.node.device.as_deref()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_placeholder;
+
+    #[test]
+    fn placeholders_are_told_from_drives() {
+        for device in [
+            "/dev/disk/by-id/some-disk-id",
+            "/dev/CHANGE-ME",
+            "/dev/disk/by-id/XXXX",
+            "/dev/my-disk",
+            "/dev/disk/by-id/<disk>",
+            "/dev/disk/by-id/nvme-TODO",
+        ] {
+            assert!(is_placeholder(device), "{device}");
+        }
+        for device in [
+            "/dev/sda",
+            "/dev/disk/by-id/ata-Samsung_SSD_860_EVO_500GB_S3Z1NB0K303456L",
+            "/dev/nvme0n1",
+            "/dev/disk/by-path/pci-0000:00:1f.2-ata-1",
+            "/dev/disk/by-id/scsi-0QEMU_QEMU_HARDDISK_drive-scsi0",
+        ] {
+            assert!(!is_placeholder(device), "{device}");
+        }
+    }
+}

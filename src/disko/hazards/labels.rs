@@ -1,0 +1,116 @@
+//! Labels and names that devices are found by.
+//!
+//! Limits: UEFI specification 2.10, 5.3.3 (36 characters of UTF-16 in a GPT entry); mke2fs(8) and
+//! tune2fs(8) (16 bytes, longer ones are cut); mkfs.fat(8) (11); mkfs.xfs(8) (12); mkfs.btrfs
+//! (`BTRFS_LABEL_SIZE`, 255 and a terminator).
+
+use std::collections::BTreeMap;
+
+use super::survey::{Place, Survey, list};
+use super::{Code, Report, Severity};
+use crate::disko::model::Node;
+
+const PARTITION_NAME_LIMIT: usize = 36;
+
+pub(super) fn duplicate_partition_name(survey: &Survey<'_>, report: &mut Report) {
+    // Partitions of arrays have links by the array's name and their number instead.
+    let on_disks: Vec<Place<'_>> =
+        survey.of_kind("partition").filter(|place| survey.root(*place).node.kind == "disk").collect();
+    let names = shared(&on_disks, |node| node.hidden.partition_label.as_deref());
+    let uuids = shared(&on_disks, |node| node.hidden.partition_uuid.as_deref());
+    for (what, shared) in [("name", names), ("identifier", uuids)] {
+        for (name, places) in shared {
+            let paths: Vec<String> = places.iter().map(|place| survey.path(*place)).collect();
+            report.danger(
+                Code::DuplicatePartitionName,
+                name,
+                format!(
+                    "The partitions {} have the same {what}, {name}: there is one link for them below \
+                    /dev/disk, so that disko formats one of them twice and the host mounts whichever it \
+                    finds.",
+                    list(paths.iter().map(String::as_str))
+                ),
+                format!("Give each partition a {what} of its own, or leave it to disko."),
+            );
+        }
+    }
+}
+
+/// What has a name that something else has as well.
+fn shared<'a>(
+    places: &[Place<'a>],
+    name: impl Fn(&'a Node) -> Option<&'a str>,
+) -> Vec<(&'a str, Vec<Place<'a>>)> {
+    let mut by_name: BTreeMap<&str, Vec<Place<'a>>> = BTreeMap::new();
+    for place in places {
+        if let Some(name) = name(place.node) {
+            by_name.entry(name).or_default().push(*place);
+        }
+    }
+    by_name.into_iter().filter(|(_, places)| places.len() > 1).collect()
+}
+
+pub(super) fn partition_name_too_long(survey: &Survey<'_>, report: &mut Report) {
+    for place in survey.of_kind("partition") {
+        let Some(name) = place.node.hidden.partition_label.as_deref() else { continue };
+        if name.encode_utf16().count() > PARTITION_NAME_LIMIT {
+            let path = survey.path(place);
+            report.danger(
+                Code::PartitionNameTooLong,
+                &path,
+                format!(
+                    "The name {name:?} of {path} is longer than the {PARTITION_NAME_LIMIT} characters \
+                    a GPT holds: the partition gets a shorter one, and disko waits in vain for the link \
+                    by the long one."
+                ),
+                "Shorten its `label`, or leave it to disko.",
+            );
+        }
+    }
+}
+
+pub(super) fn duplicate_label(survey: &Survey<'_>, report: &mut Report) {
+    let all: Vec<Place<'_>> = survey.all().collect();
+    for (label, places) in shared(&all, |node| node.label.as_deref()) {
+        let paths: Vec<String> = places.iter().map(|place| survey.path(*place)).collect();
+        report.warning(
+            Code::DuplicateLabel,
+            label,
+            format!(
+                "{} have the same label, {label}: /dev/disk/by-label/{label} is whichever was found last.",
+                list(paths.iter().map(String::as_str))
+            ),
+            "Give each file system a label of its own.",
+        );
+    }
+}
+
+pub(super) fn label_too_long(survey: &Survey<'_>, report: &mut Report) {
+    for place in survey.all() {
+        let (Some(label), Some(format)) = (place.node.label.as_deref(), place.node.format.as_deref()) else {
+            continue;
+        };
+        let (limit, refused) = match format {
+            "vfat" | "fat" | "msdos" => (11, true),
+            "xfs" => (12, true),
+            "btrfs" => (255, true),
+            "ext2" | "ext3" | "ext4" => (16, false),
+            _ => continue,
+        };
+        if label.len() <= limit {
+            continue;
+        }
+        let (severity, comes_of_it) = if refused {
+            (Severity::Danger, "the program that formats it refuses, and formatting stops half-way")
+        } else {
+            (Severity::Warning, "it is cut, and nothing is found by the long one")
+        };
+        report.add(
+            Code::LabelTooLong,
+            severity,
+            survey.path(place),
+            format!("The label {label:?} has {} bytes, {format} holds {limit}: {comes_of_it}.", label.len()),
+            "Shorten the label.",
+        );
+    }
+}

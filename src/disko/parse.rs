@@ -1,0 +1,251 @@
+//! From the JSON of `disko.devices` to trees of nodes.
+//!
+//! Reads both what disko's modules evaluate to and bare attribute sets in the same shape: what disko
+//! would have filled in (device paths, names) is filled in by its rules.
+
+use serde_json::Value;
+
+use super::model::{Extent, Group, Hidden, Node, Table};
+use super::read::{Attrs, line};
+
+mod content;
+mod groups;
+
+/// Most nodes kept of a layout.
+pub(super) const NODE_LIMIT: usize = 2_000;
+/// Deepest nesting of devices kept.
+pub(super) const DEPTH_LIMIT: usize = 24;
+
+/// The trees of a layout: disks, then what is built from several of them, then mounts without a device.
+pub(super) fn devices(devices: Attrs<'_>) -> Vec<Node> {
+    let mut parser = Parser { left: NODE_LIMIT };
+    let mut roots = Vec::new();
+    let known: [(&str, Read); 6] = [
+        ("disk", Parser::disk),
+        ("mdadm", Parser::mdadm),
+        ("lvm_vg", Parser::lvm_vg),
+        ("zpool", Parser::zpool),
+        ("bcachefs_filesystems", Parser::bcachefs_filesystem),
+        ("nodev", Parser::nodev),
+    ];
+    for (attribute, read) in known {
+        for (name, value) in devices.attrs(attribute).entries() {
+            if !parser.take() {
+                return roots;
+            }
+            roots.push(read(&mut parser, name, value));
+        }
+    }
+    for (attribute, value) in devices.entries() {
+        if known.iter().any(|(name, _)| *name == attribute) {
+            continue;
+        }
+        for (name, value) in Attrs::of(Some(value)).entries() {
+            if !parser.take() {
+                return roots;
+            }
+            roots.push(parser.unknown(attribute, name, value, DEPTH_LIMIT));
+        }
+    }
+    roots
+}
+
+/// Reads one named entry of an attribute of `disko.devices`.
+type Read = fn(&mut Parser, &str, &Value) -> Node;
+
+struct Parser {
+    /// How many more nodes are kept.
+    left: usize,
+}
+
+/// What a device's content is put on: the names disko makes paths and labels from.
+#[derive(Clone, Copy)]
+struct Holder<'a> {
+    /// `disk`, `mdadm`, …: the `type` of disko's parent.
+    kind: &'a str,
+    name: &'a str,
+}
+
+impl Parser {
+    /// Whether one more node may be kept.
+    fn take(&mut self) -> bool {
+        match self.left.checked_sub(1) {
+            Some(left) => {
+                self.left = left;
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Adds a child to `parent` for every value there is room for.
+    fn children<'a>(
+        &mut self,
+        parent: &mut Node,
+        depth: usize,
+        values: impl Iterator<Item = (&'a str, &'a Value)>,
+        mut read: impl FnMut(&mut Self, &str, &Value) -> Node,
+    ) {
+        for (name, value) in values {
+            if depth == 0 || !self.take() {
+                parent.hidden.cut = true;
+                return;
+            }
+            parent.children.push(read(self, name, value));
+        }
+    }
+
+    fn disk(&mut self, name: &str, value: &Value) -> Node {
+        let attrs = Attrs::of(Some(value));
+        let mut node =
+            node("disk", attrs.text("name").unwrap_or_else(|| line(name).replace('/', "_")), attrs);
+        node.device = attrs.text("device");
+        let holder = node.name.clone();
+        self.content(&mut node, attrs, Holder { kind: "disk", name: &holder }, DEPTH_LIMIT);
+        node
+    }
+
+    fn nodev(&mut self, name: &str, value: &Value) -> Node {
+        let attrs = Attrs::of(Some(value));
+        let mut node = node("nodev", line(name), attrs);
+        node.format = attrs.text("fsType");
+        node.device =
+            attrs.text("device").filter(|device| Some(device) != node.format.as_ref() && device != "none");
+        // disko's default is the name; the probe leaves out what is null, which bare attribute sets
+        // have no reason to write.
+        node.mountpoint = attrs.text("mountpoint").or_else(|| name.starts_with('/').then(|| line(name)));
+        node.options = mount_options(attrs);
+        node
+    }
+
+    /// Something of a type this server does not know, by its name and with whatever can be read of it.
+    fn unknown(&mut self, kind: &str, name: &str, value: &Value, depth: usize) -> Node {
+        let attrs = Attrs::of(Some(value));
+        let mut node = node(kind, attrs.text("name").unwrap_or_else(|| line(name)), attrs);
+        node.hidden.unknown = true;
+        node.device = attrs.text("device");
+        node.size = attrs.text("size");
+        node.format = attrs.text("format").or_else(|| attrs.text("fsType"));
+        node.mountpoint = attrs.text("mountpoint");
+        node.options = mount_options(attrs);
+        let holder = node.name.clone();
+        self.content(&mut node, attrs, Holder { kind, name: &holder }, depth);
+        node
+    }
+}
+
+fn node(kind: &str, name: String, attrs: Attrs<'_>) -> Node {
+    Node {
+        kind: line(kind),
+        name,
+        hidden: Hidden { failed: attrs.partly_failed() || !attrs.exists(), ..Hidden::default() },
+        ..Node::default()
+    }
+}
+
+/// What differs from disko's default of `[ "defaults" ]`.
+fn mount_options(attrs: Attrs<'_>) -> Vec<String> {
+    let mut options = attrs.texts("mountOptions");
+    options.retain(|option| option != "defaults");
+    options
+}
+
+/// The label a program that makes file systems is told to give: `-L x`, `-Lx`, `--label=x`, in one
+/// argument or in two (disko joins them unquoted for some types, quoted for others).
+fn label(format: &str, args: &[String]) -> Option<String> {
+    // mkfs.fat(8) takes -n; mkfs.ext4, .xfs, .btrfs, .ntfs and mkswap take -L; mkfs.f2fs -l;
+    // bcachefs --fs_label, where -L is a label too.
+    let short = match format {
+        "vfat" | "fat" | "msdos" => "-n",
+        "f2fs" => "-l",
+        _ => "-L",
+    };
+    let mut words = args.iter().flat_map(|arg| arg.split(' ')).filter(|word| !word.is_empty());
+    while let Some(word) = words.next() {
+        if word == short || word == "--label" || word == "--fs_label" {
+            return words.next().map(unquoted);
+        }
+        if let Some(label) = word.strip_prefix("--label=").or_else(|| word.strip_prefix("--fs_label=")) {
+            return Some(unquoted(label));
+        }
+        if let Some(label) = word.strip_prefix(short) {
+            return Some(unquoted(label));
+        }
+    }
+    None
+}
+
+fn unquoted(text: &str) -> String {
+    text.trim_matches(['"', '\'']).to_owned()
+}
+
+impl Extent {
+    fn read(attrs: Attrs<'_>) -> Self {
+        // disko's defaults, which say nothing: start and size "0", and the end that follows from the size.
+        let meant = |name: &str| attrs.text(name).filter(|text| text != "0");
+        let size = meant("size");
+        let implied = size.as_ref().map_or_else(
+            || "+0".to_owned(),
+            |size| if size == "100%" { "-0".to_owned() } else { format!("+{size}") },
+        );
+        Self {
+            start: meant("start"),
+            end: attrs.text("end").filter(|end| *end != implied),
+            priority: attrs.integer("priority"),
+            size,
+        }
+    }
+
+    /// The extent as a person would write it.
+    fn shown(&self) -> Option<String> {
+        match (&self.size, &self.start, &self.end) {
+            (_, start, Some(end)) => Some(format!("{}..{end}", start.as_deref().unwrap_or_default())),
+            (Some(size), _, None) => Some(size.clone()),
+            (None, _, None) => None,
+        }
+    }
+}
+
+impl Group {
+    /// What a content of this type is a member of, and the attribute that names it.
+    fn of_content(kind: &str) -> Option<(Self, &'static str)> {
+        match kind {
+            "mdraid" => Some((Self::Mdadm, "name")),
+            "lvm_pv" => Some((Self::Lvm, "vg")),
+            "zfs" => Some((Self::Zpool, "pool")),
+            "bcachefs" => Some((Self::Bcachefs, "filesystem")),
+            _ => None,
+        }
+    }
+}
+
+impl Table {
+    fn of_content(kind: &str, content: Attrs<'_>) -> Option<Self> {
+        match (kind, content.text("format").as_deref()) {
+            ("gpt", _) => Some(Self::Gpt),
+            ("table", Some("msdos")) => Some(Self::LegacyMbr),
+            ("table", _) => Some(Self::LegacyGpt),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn args(words: &[&str]) -> Vec<String> {
+        words.iter().map(|&word| word.to_owned()).collect()
+    }
+
+    #[test]
+    fn labels_are_found_in_arguments() {
+        assert_eq!(label("ext4", &args(&["-L", "root"])).as_deref(), Some("root"));
+        assert_eq!(label("btrfs", &args(&["-f", "-L nixos"])).as_deref(), Some("nixos"));
+        assert_eq!(label("btrfs", &args(&["--label=nixos"])).as_deref(), Some("nixos"));
+        assert_eq!(label("vfat", &args(&["-F32", "-n", "ESP"])).as_deref(), Some("ESP"));
+        assert_eq!(label("xfs", &args(&["-Lroot"])).as_deref(), Some("root"));
+        assert_eq!(label("ext4", &args(&["-n"])), None);
+        assert_eq!(label("ext4", &args(&["-L"])), None);
+    }
+}

@@ -1,0 +1,90 @@
+//! Reading JSON whose shape is only probable: what is missing or of another type is simply not there.
+
+use serde_json::{Map, Value};
+
+use crate::text;
+
+/// Longest text kept of any value, in characters; device paths and labels are far shorter.
+pub(super) const TEXT_LIMIT: usize = 200;
+/// Most entries kept of any list or set.
+pub(super) const LIST_LIMIT: usize = 1_000;
+
+/// An attribute set, or the empty one.
+#[derive(Clone, Copy)]
+pub(super) struct Attrs<'a>(Option<&'a Map<String, Value>>);
+
+impl<'a> Attrs<'a> {
+    pub(super) fn of(value: Option<&'a Value>) -> Self {
+        Self(value.and_then(Value::as_object))
+    }
+
+    /// Whether there is a set at all.
+    pub(super) fn exists(self) -> bool {
+        self.0.is_some()
+    }
+
+    pub(super) fn value(self, name: &str) -> Option<&'a Value> {
+        self.0.and_then(|map| map.get(name)).filter(|value| !value.is_null())
+    }
+
+    pub(super) fn attrs(self, name: &str) -> Self {
+        Self::of(self.value(name))
+    }
+
+    /// Text that is not empty; numbers are text too.
+    pub(super) fn text(self, name: &str) -> Option<String> {
+        self.value(name).and_then(text_of)
+    }
+
+    pub(super) fn flag(self, name: &str) -> Option<bool> {
+        self.value(name).and_then(Value::as_bool)
+    }
+
+    pub(super) fn integer(self, name: &str) -> Option<i64> {
+        self.value(name).and_then(Value::as_i64)
+    }
+
+    /// The texts of a list.
+    pub(super) fn texts(self, name: &str) -> Vec<String> {
+        self.list(name).filter_map(text_of).collect()
+    }
+
+    pub(super) fn list(self, name: &str) -> impl Iterator<Item = &'a Value> {
+        self.value(name).and_then(Value::as_array).into_iter().flatten().take(LIST_LIMIT)
+    }
+
+    /// Names and values, in the order of their names, as disko goes through them.
+    pub(super) fn entries(self) -> impl Iterator<Item = (&'a str, &'a Value)> {
+        let mut entries: Vec<_> =
+            self.0.into_iter().flatten().map(|(name, value)| (name.as_str(), value)).collect();
+        entries.sort_by_key(|(name, _)| *name);
+        entries.into_iter().take(LIST_LIMIT)
+    }
+
+    /// Whether the probe could not evaluate what should be here.
+    pub(super) fn failed(self) -> bool {
+        self.flag("_failed") == Some(true)
+    }
+
+    /// Whether that is so for this or one of its attributes.
+    pub(super) fn partly_failed(self) -> bool {
+        self.failed() || self.entries().any(|(_, value)| Attrs::of(Some(value)).failed())
+    }
+}
+
+/// The value as one line of bounded text that cannot steer a terminal; nothing for sets and lists.
+pub(super) fn text_of(value: &Value) -> Option<String> {
+    let text = match value {
+        Value::String(text) => line(text),
+        Value::Number(number) => number.to_string(),
+        _ => return None,
+    };
+    (!text.is_empty()).then_some(text)
+}
+
+/// `text` as one line of bounded text that cannot steer a terminal.
+pub(super) fn line(given: &str) -> String {
+    // Cut first: what is cut away need not be cleaned, and cleaning never lengthens.
+    let plain = text::plain(&text::bounded(given, 4 * TEXT_LIMIT)).replace(['\n', '\t'], " ");
+    text::bounded(plain.trim(), TEXT_LIMIT)
+}
