@@ -3,8 +3,8 @@
 use super::model::{Layout, Node};
 use crate::text;
 
-/// Widest a column becomes, in characters; longer cells are cut.
-const WIDEST: usize = 60;
+/// Widest the columns become, in characters; longer cells are cut. Paths are not: a cut one is of no use.
+const WIDEST: [usize; COLUMNS] = [48, 24, 40, 250];
 /// Most lines drawn.
 const LINES: usize = 400;
 
@@ -60,7 +60,11 @@ fn row(node: &Node, indent: String) -> Row {
         (None, Some(device)) if node.kind == "disk" => device.clone(),
         (None, _) => String::new(),
     };
-    [indent + &name, size, what(node), place].map(|cell| text::bounded(&cell, WIDEST))
+    let mut row = [indent + &name, size, what(node), place];
+    for (cell, widest) in row.iter_mut().zip(WIDEST) {
+        *cell = text::bounded(cell, widest);
+    }
+    row
 }
 
 /// What a node is, and what is on it.

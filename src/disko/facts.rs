@@ -11,6 +11,8 @@ use super::read::{Attrs, line, text_of};
 #[derive(Debug, Default)]
 pub(super) struct Facts {
     pub(super) system: Option<String>,
+    /// Whether disko sets the host's mounts; absent for a bare attribute set without its module.
+    pub(super) enable_config: Option<bool>,
     pub(super) grub: Option<Grub>,
     pub(super) systemd_boot: Option<bool>,
     pub(super) can_touch_efi_variables: Option<bool>,
@@ -87,6 +89,7 @@ impl Facts {
         let initrd = boot.attrs("initrd");
         Self {
             system: probe.text("system"),
+            enable_config: probe.flag("enableConfig"),
             grub: grub(boot.attrs("grub")),
             systemd_boot: boot.flag("systemdBoot"),
             can_touch_efi_variables: boot.flag("canTouchEfiVariables"),

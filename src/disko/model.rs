@@ -290,6 +290,12 @@ fn undocumented(schema: &mut Schema) {
         if let Value::Object(property) = property {
             property.remove("description");
             property.remove("default");
+            // What is not there is left out, never null.
+            if let Some(kind) = property.get("type").and_then(Value::as_array).and_then(|kinds| kinds.first())
+            {
+                let kind = kind.clone();
+                property.insert("type".to_owned(), kind);
+            }
         }
     }
 }

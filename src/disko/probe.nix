@@ -136,6 +136,9 @@ in
     in
     if devices == null then null else cleanAttrs 0 false devices;
 
+  # Whether disko's module sets the host's mounts; null where there is no such module.
+  enableConfig = fact (config.disko.enableConfig or null);
+
   boot = {
     grub = fact (
       if grub == null then

@@ -21,6 +21,22 @@ fn targets<'a>(survey: &Survey<'a>) -> impl Iterator<Item = &'a str> {
         .filter(|device| *device != "nodev")
 }
 
+/// NixOS asserts "You must set the option `boot.loader.grub.devices` or `boot.loader.grub.mirroredBoots`".
+pub(super) fn no_device(survey: &Survey<'_>, report: &mut Report) {
+    // In a bare attribute set disko's module is not there to set it.
+    let set_by_disko = survey.of_kind("partition").any(|place| is_bios_boot(place.node));
+    if survey.facts.enabled_grub().is_some_and(|grub| grub.boots.is_empty()) && !set_by_disko {
+        report.add(
+            Code::GrubNoDevice,
+            Severity::Danger,
+            None,
+            "GRUB is enabled and has no device to be installed on: NixOS refuses to build that.",
+            "For BIOS give the disk a partition with `size = \"1M\"; type = \"EF02\";`, which makes disko set \
+             the device; for UEFI use systemd-boot, or `boot.loader.grub.device = \"nodev\"` with `efiSupport`.",
+        );
+    }
+}
+
 pub(super) fn elsewhere(survey: &Survey<'_>, report: &mut Report) {
     // A layout of data disks beside a system disk that disko does not touch has nothing to do with it.
     let Some(boot) = survey.mounted("/boot").or_else(|| survey.mounted("/")) else { return };
@@ -29,10 +45,7 @@ pub(super) fn elsewhere(survey: &Survey<'_>, report: &mut Report) {
     }
     for target in targets(survey) {
         let disks = || survey.disks().filter_map(|place| place.node.device.as_deref());
-        if disks().any(|disk| disk == target)
-            || split_partition(target).1.is_some()
-            || disks().next().is_none()
-        {
+        if disks().any(|disk| disk == target) || is_partition(survey, target) || disks().next().is_none() {
             continue;
         }
         let certain = disks().all(|disk| certainly_differ(disk, target));
@@ -76,22 +89,24 @@ pub(super) fn device_repeated(survey: &Survey<'_>, report: &mut Report) {
 
 /// `grub-install` refuses a partition unless it is forced, since it may only write where no file system is.
 pub(super) fn on_partition(survey: &Survey<'_>, report: &mut Report) {
-    for target in targets(survey) {
+    for target in targets(survey).filter(|target| is_partition(survey, target)) {
         let (disk, number) = split_partition(target);
-        let is_ours = survey.of_kind("partition").any(|place| place.node.device.as_deref() == Some(target));
-        if number.is_some() || is_ours {
-            let drive = if number.is_some() { disk } else { "the drive it is on" };
-            report.danger(
-                Code::GrubOnPartition,
-                target,
-                format!(
-                    "GRUB is to be installed on {target}, a partition: `grub-install` refuses that, \
+        let drive = if number.is_some() { disk } else { "the drive it is on" };
+        report.danger(
+            Code::GrubOnPartition,
+            target,
+            format!(
+                "GRUB is to be installed on {target}, a partition: `grub-install` refuses that, \
                     and the host is left without a boot loader."
-                ),
-                format!("Give GRUB the whole drive: {drive}."),
-            );
-        }
+            ),
+            format!("Give GRUB the whole drive: {drive}."),
+        );
     }
+}
+
+fn is_partition(survey: &Survey<'_>, target: &str) -> bool {
+    split_partition(target).1.is_some()
+        || survey.of_kind("partition").any(|place| place.node.device.as_deref() == Some(target))
 }
 
 pub(super) fn needs_bios_boot(survey: &Survey<'_>, report: &mut Report) {
@@ -124,9 +139,7 @@ fn is_bios_boot(partition: &Node) -> bool {
 
 /// Where GRUB's own files and the kernels are: what GRUB has to read.
 fn boot_paths(grub: &Grub) -> impl Iterator<Item = &str> {
-    let named = grub.boots.iter().map(|boot| boot.path.as_deref().unwrap_or("/boot"));
-    // Enabled without any device is for UEFI only, or not installed at all.
-    named.chain(grub.boots.is_empty().then_some("/boot"))
+    grub.boots.iter().map(|boot| boot.path.as_deref().unwrap_or("/boot"))
 }
 
 pub(super) fn encrypted(survey: &Survey<'_>, report: &mut Report) {

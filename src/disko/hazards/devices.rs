@@ -148,21 +148,21 @@ pub(super) fn disk_is_partition(survey: &Survey<'_>, report: &mut Report) {
 
 /// The kernel names drives in the order it finds them (Linux `Documentation/admin-guide/devices.rst`).
 pub(super) fn unstable(survey: &Survey<'_>, report: &mut Report) {
-    for place in survey.disks() {
-        let Some(device) = place.node.device.as_deref() else { continue };
-        let severity = match naming(device) {
-            Naming::Probed => Severity::Warning,
-            Naming::Enumerated => Severity::Note,
-            Naming::Content | Naming::Persistent | Naming::Other => continue,
-        };
+    for (severity, kind) in [(Severity::Warning, Naming::Probed), (Severity::Note, Naming::Enumerated)] {
+        let devices: Vec<&str> = survey
+            .disks()
+            .filter_map(|place| place.node.device.as_deref())
+            .filter(|device| naming(device) == kind)
+            .collect();
+        let Some(first) = devices.first() else { continue };
         report.add(
             Code::UnstableDevice,
             severity,
-            device.to_owned(),
+            (devices.len() == 1).then(|| (*first).to_owned()),
             format!(
-                "Disk {:?} is {device}, a name the kernel gives out in the order it finds drives: \
-                with another drive plugged in, it can be that one which is wiped.",
-                place.node.name
+                "The layout formats {}, named in the order the kernel finds drives: with another drive \
+                 plugged in, it can be that one which is wiped.",
+                list(devices)
             ),
             "Use the drive's path below /dev/disk/by-id.",
         );

@@ -90,8 +90,8 @@ pub(super) fn missing(survey: &Survey<'_>, report: &mut Report) {
             Code::EspMissing,
             esp.at,
             format!(
-                "{} expects the EFI system partition at {}, where nothing is mounted but {}: the host \
-                does not start.",
+                "{} expects the EFI system partition at {}, where nothing is mounted, so that it would \
+                 write to {}: firmware does not look there, and the host does not start.",
                 esp.loader,
                 esp.at,
                 survey.path(root)

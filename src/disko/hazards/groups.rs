@@ -45,9 +45,6 @@ pub(super) fn undefined(survey: &Survey<'_>, report: &mut Report) {
 
 /// disko's scripts stop at a pool, group or array that no device has announced itself for.
 pub(super) fn without_members(survey: &Survey<'_>, report: &mut Report) {
-    if survey.all().any(|place| place.node.hidden.failed || place.node.hidden.cut) {
-        return;
-    }
     for group in Group::ALL {
         for place in survey.groups(group) {
             let name = &place.node.name;

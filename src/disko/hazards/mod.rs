@@ -14,6 +14,7 @@ use super::model::Node;
 use crate::text;
 
 mod boot;
+mod code;
 mod devices;
 mod esp;
 mod groups;
@@ -23,7 +24,10 @@ mod partitions;
 mod secrets;
 mod survey;
 mod swap;
+#[cfg(test)]
+mod tests;
 
+pub use code::Code;
 use survey::Survey;
 
 /// Most hazards reported of one layout.
@@ -41,138 +45,6 @@ pub enum Severity {
     Warning,
     /// Worth knowing.
     Note,
-}
-
-/// The stable name of a kind of hazard.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum Code {
-    // The layout as a whole
-    /// The host has no disko configuration.
-    NoDisko,
-    /// disko is there but formats no disk.
-    NoDisks,
-    /// A part of the layout could not be evaluated.
-    NotEvaluated,
-    /// A content type this server does not know.
-    UnknownType,
-    /// The layout is larger than what is looked at.
-    LayoutCut,
-
-    // Disks
-    /// A device path that was meant to be filled in.
-    PlaceholderDevice,
-    /// Two disks of the layout are one device.
-    SameDeviceTwice,
-    /// A partition table is put into a partition.
-    DiskIsPartition,
-    /// A device name that can move to another drive.
-    UnstableDevice,
-    /// A device found by what is on it, which formatting removes.
-    DeviceNamedByContent,
-
-    // Boot loader
-    /// The boot loader goes onto a device the layout does not format.
-    BootLoaderElsewhere,
-    /// GRUB is told the same device twice.
-    GrubDeviceRepeated,
-    /// GRUB is to be installed into a partition.
-    GrubOnPartition,
-    /// GRUB for BIOS on a GPT without a BIOS boot partition.
-    GrubNeedsBiosBoot,
-    /// GRUB has to read an encrypted device and is not told so.
-    BootEncrypted,
-    /// GRUB has to open LUKS2 with a key derivation older versions cannot do.
-    BootKeyDerivation,
-    /// GRUB has no driver for the file system its files are on.
-    BootUnreadable,
-    /// GRUB for UEFI is installed where no firmware looks.
-    NoFirmwareEntry,
-
-    // EFI system partition
-    /// A UEFI boot loader without an EFI system partition where it is expected.
-    EspMissing,
-    /// The EFI system partition has another file system than FAT.
-    EspNotFat,
-    /// The partition is not marked as an EFI system partition.
-    EspWrongType,
-    /// The firmware cannot read the EFI system partition where it is.
-    EspUnreadable,
-    /// Kernels do not fit.
-    EspTooSmall,
-    /// Everybody can read the boot loader's random seed.
-    EspWorldReadable,
-    /// The root survives a drive, the boot loader does not.
-    SingleBootDisk,
-
-    // Mounts
-    /// Nothing is mounted at the root.
-    NoRoot,
-    /// Two things are mounted at the same place.
-    DuplicateMountpoint,
-    /// What the host starts from is in memory.
-    SystemInMemory,
-    /// Programs cannot be run from the store.
-    StoreNoexec,
-    /// The layout mounts it while installing, the host does not.
-    NotMountedAtBoot,
-    /// The host mounts another device there than the layout does.
-    MountedFromElsewhere,
-    /// The host mounts a device the layout does not have.
-    MountOutsideLayout,
-    /// The host mounts a partition of a disk that the layout wipes.
-    MountOnWipedDisk,
-
-    // Partitions and volumes
-    /// A size that disko, LVM or ZFS does not take.
-    SizeUnreadable,
-    /// Something before it takes all the space.
-    NoSpaceLeft,
-    /// Two partitions are found by the same name or identifier.
-    DuplicatePartitionName,
-    /// A partition's name is longer than a GPT can hold.
-    PartitionNameTooLong,
-    /// Two file systems have the same label.
-    DuplicateLabel,
-    /// A label is longer than the file system can hold.
-    LabelTooLong,
-
-    // Arrays, volume groups, pools
-    /// A member of something that is not defined.
-    GroupUndefined,
-    /// Something that has no members.
-    GroupWithoutMembers,
-    /// Fewer members than its level needs.
-    TooFewMembers,
-    /// Losing any one member loses everything.
-    NoRedundancy,
-    /// One part without redundancy makes the rest of it useless.
-    MixedRedundancy,
-    /// The copies are on one drive.
-    MirrorOnOneDisk,
-    /// The topology and the members are not the same devices.
-    TopologyMismatch,
-    /// A thin volume without its pool.
-    ThinPoolUndefined,
-
-    // Encryption
-    /// A key that every user of the host can read.
-    KeyInStore,
-    /// A key file that is not there when the host starts.
-    KeyNotAtBoot,
-    /// Somebody has to type a passphrase at every start.
-    PassphraseAtBoot,
-    /// Two encrypted devices open under the same name.
-    DuplicateLuksName,
-
-    // Swap
-    /// Memory of an encrypted host is written out in the clear.
-    SwapUnencrypted,
-    /// The host cannot come back from hibernation.
-    ResumeFromRandomKey,
-    /// Swap in a ZFS volume can lock up.
-    SwapOnZvol,
 }
 
 /// One thing that is wrong with a layout.
@@ -263,6 +135,7 @@ const CHECKS: &[Check] = &[
     devices::disk_is_partition,
     devices::unstable,
     devices::named_by_content,
+    boot::no_device,
     boot::elsewhere,
     boot::device_repeated,
     boot::on_partition,
@@ -285,6 +158,7 @@ const CHECKS: &[Check] = &[
     mounts::from_elsewhere,
     mounts::outside_layout,
     partitions::size_unreadable,
+    partitions::size_without_unit,
     partitions::no_space_left,
     partitions::volume_space,
     labels::duplicate_partition_name,
@@ -309,6 +183,22 @@ const CHECKS: &[Check] = &[
     swap::on_zvol,
 ];
 
+/// What is only wrong if nothing of the layout is missing here.
+const ABSENCES: &[Code] = &[
+    Code::EspMissing,
+    Code::GroupUndefined,
+    Code::GroupWithoutMembers,
+    Code::GrubNeedsBiosBoot,
+    Code::GrubNoDevice,
+    Code::MirrorOnOneDisk,
+    Code::NoRoot,
+    Code::NoSpaceLeft,
+    Code::SystemInMemory,
+    Code::ThinPoolUndefined,
+    Code::TooFewMembers,
+    Code::TopologyMismatch,
+];
+
 /// What is wrong with the layout, the worst first.
 pub(super) fn find(roots: &[Node], facts: &Facts, has_disko: bool) -> Vec<Hazard> {
     let mut report = Report::default();
@@ -327,6 +217,9 @@ pub(super) fn find(roots: &[Node], facts: &Facts, has_disko: bool) -> Vec<Hazard
         );
     }
     let mut hazards = report.0;
+    if has_disko && Survey::new(roots, facts).is_incomplete() {
+        hazards.retain(|hazard| !ABSENCES.contains(&hazard.code));
+    }
     // Stable: within a severity they stay in the order of the table.
     hazards.sort_by_key(|hazard| hazard.severity);
     hazards.truncate(HAZARD_LIMIT);

@@ -113,7 +113,11 @@ pub(super) fn store_noexec(survey: &Survey<'_>, report: &mut Report) {
 
 /// With `disko.enableConfig = false`, or an entry removed by force.
 pub(super) fn not_at_boot(survey: &Survey<'_>, report: &mut Report) {
-    let Some(entries) = survey.facts.file_systems.said() else { return };
+    // A bare attribute set has no module that would turn the layout into entries.
+    let Some(entries) = survey.facts.file_systems.said().filter(|_| survey.facts.enable_config.is_some())
+    else {
+        return;
+    };
     for (mountpoint, place) in survey.mounts() {
         if entries.keys().any(|at| normal(at) == mountpoint) {
             continue;
@@ -200,9 +204,9 @@ pub(super) fn outside_layout(survey: &Survey<'_>, report: &mut Report) {
     let mounts = survey.facts.file_systems.said().into_iter().flatten();
     let mounts = mounts
         .filter(|(at, _)| survey.mounted(at).is_none())
-        .filter_map(|(at, entry)| Some((format!("mounts it at {at}"), entry.device.as_deref()?)));
+        .filter_map(|(at, entry)| Some((format!("mounts at {at}"), entry.device.as_deref()?)));
     let swap = survey.facts.swap.said().into_iter().flatten();
-    let swap = swap.map(|swap| ("uses it as swap".to_owned(), swap.device.as_str()));
+    let swap = swap.map(|swap| ("uses as swap".to_owned(), swap.device.as_str()));
     for (use_of_it, device) in mounts.chain(swap) {
         if !device.starts_with("/dev/") || is_known(survey, device) {
             continue;
@@ -221,8 +225,8 @@ pub(super) fn outside_layout(survey: &Survey<'_>, report: &mut Report) {
                     Code::MountOnWipedDisk,
                     device,
                     format!(
-                        "The host {use_of_it}: {device} is on disk {:?}, which disko formats without \
-                        it. What is on it now is lost, and it is not there afterwards.",
+                        "{device}, which the host {use_of_it}, is on disk {:?}, and disko formats that without \
+                         it. What is on it now is lost, and it is not there afterwards.",
                         disk.node.name
                     ),
                     "Add it to the layout, or remove the entry from the host's configuration.",
@@ -232,8 +236,8 @@ pub(super) fn outside_layout(survey: &Survey<'_>, report: &mut Report) {
                 Code::MountOutsideLayout,
                 device,
                 format!(
-                    "The host {use_of_it}: {device} is not in the layout, so nothing here says \
-                    whether formatting leaves it alone."
+                    "{device}, which the host {use_of_it}, is not in the layout: nothing here says whether \
+                     formatting leaves it alone."
                 ),
                 "If it is on one of the layout's disks, add it to the layout.",
             ),

@@ -41,25 +41,51 @@ pub(super) fn size_unreadable(survey: &Survey<'_>, report: &mut Report) {
     }
 }
 
+/// sgdisk(8) counts sectors where there is no unit, and disko hands the number on as it is.
+pub(super) fn size_without_unit(survey: &Survey<'_>, report: &mut Report) {
+    for place in survey.of_kind("partition") {
+        let Some(sectors) =
+            place.node.hidden.extent.size.as_deref().and_then(|size| size.parse::<u64>().ok())
+        else {
+            continue;
+        };
+        let path = survey.path(place);
+        report.warning(
+            Code::SizeWithoutUnit,
+            &path,
+            format!(
+                "The size of {path} is {sectors} without a unit, which counts sectors: that is {} on most \
+                 drives.",
+                crate::text::bytes(sectors.saturating_mul(512))
+            ),
+            format!("Write the unit: \"{sectors}M\" or \"{sectors}G\"."),
+        );
+    }
+}
+
 /// One of the things a disk or volume group is divided into, in their turn.
 struct Part<'a> {
     place: Place<'a>,
     /// It takes all there is left.
     fills: bool,
-    /// It takes what is left, whatever that is, and not a place of its own.
+    /// It takes from what is left, and has no place of its own.
     floats: bool,
 }
 
-/// `sgdisk --new` with the largest end leaves nothing to the next (disko makes partitions by priority).
+/// Partitions are made by priority, and `sgdisk --new` with no end takes everything.
+///
+/// Tried with sgdisk 1.0.9: after such a partition a size is refused ("Could not create partition"), and
+/// no size gets the less than 1 MiB that alignment has left over.
 pub(super) fn no_space_left(survey: &Survey<'_>, report: &mut Report) {
     for table in survey.all().filter(|place| place.node.hidden.table == Some(Table::Gpt)) {
-        let parts = children(survey, table).map(|place| {
+        let parts = survey.children(table).map(|place| {
             let extent = &place.node.hidden.extent;
-            Part {
-                place,
-                fills: extent.size.as_deref() == Some("100%") && extent.end.is_none(),
-                floats: extent.start.is_none(),
-            }
+            // disko's default of a size is "0", which sgdisk takes for the largest there is.
+            let fills = match (extent.size.as_deref(), extent.end.as_deref()) {
+                (_, Some(end)) => end == "-0" || end == "0",
+                (size, None) => matches!(size, None | Some("100%")),
+            };
+            Part { place, fills, floats: extent.start.is_none() }
         });
         starved(survey, parts, "disk", report);
     }
@@ -68,7 +94,7 @@ pub(super) fn no_space_left(survey: &Survey<'_>, report: &mut Report) {
 /// `lvcreate -l 100%FREE` leaves nothing to the next; a thin volume takes its space from its pool.
 pub(super) fn volume_space(survey: &Survey<'_>, report: &mut Report) {
     for group in survey.of_kind("lvm_vg") {
-        let parts = children(survey, group).map(|place| {
+        let parts = survey.children(group).map(|place| {
             let thin = place.node.hidden.lvm_type.as_deref() == Some("thinlv");
             let given = place.node.hidden.extent.size.as_deref();
             Part { place, fills: !thin && matches!(given, Some("100%" | "100%FREE")), floats: !thin }
@@ -77,28 +103,31 @@ pub(super) fn volume_space(survey: &Survey<'_>, report: &mut Report) {
     }
 }
 
-fn children<'a>(survey: &Survey<'a>, above: Place<'a>) -> impl Iterator<Item = Place<'a>> {
-    survey.all().filter(move |place| above.node.children.iter().any(|child| std::ptr::eq(child, place.node)))
-}
-
 fn starved<'a>(survey: &Survey<'a>, parts: impl Iterator<Item = Part<'a>>, of: &str, report: &mut Report) {
     let mut filled_by: Option<Place<'_>> = None;
     for part in parts {
         if let Some(first) = filled_by.filter(|_| part.floats) {
+            let sizeless = first.node.hidden.extent.size.is_none();
             let (path, first) = (survey.path(part.place), survey.path(first));
-            let order = if part.fills {
-                "Only one can have \"100%\": give the other a size."
+            let comes_of_it = if part.fills && of == "disk" {
+                "gets the less than 1 MiB that is left over"
             } else {
-                "Leave `priority` to disko, which makes what takes the rest last, or give the first a size."
+                "cannot be made, and formatting stops half-way"
+            };
+            let fix = if sizeless {
+                "Give the first a size."
+            } else if part.fills {
+                "Only one can take the rest: give the other a size."
+            } else {
+                "Give the first a size, or leave `priority` to disko, which makes last what takes the rest."
             };
             report.danger(
                 Code::NoSpaceLeft,
                 &path,
                 format!(
-                    "{first} is made first and takes all that is left of the {of}: {path} cannot be \
-                    made, and formatting stops half-way."
+                    "{first} is made first and takes all that is left of the {of}: {path} {comes_of_it}."
                 ),
-                order,
+                fix,
             );
         }
         if part.fills && filled_by.is_none() {

@@ -50,15 +50,22 @@ pub(super) fn key_not_at_boot(survey: &Survey<'_>, report: &mut Report) {
         }
         let path = survey.path(place);
         let zfs = place.node.kind != "luks";
-        let asks = lock.falls_back || survey.facts.systemd_initrd == Some(true) && !zfs;
-        let (severity, comes_of_it) = if asks {
+        let (severity, comes_of_it) = if zfs {
+            // NixOS tries to load it in the initrd for what is mounted there, and later for the rest.
+            let vital = ["/", "/nix", "/nix/store", "/var"]
+                .iter()
+                .any(|at| survey.mounted(at).is_some_and(|mount| survey.unlocks(place, mount)));
+            let severity = if vital { Severity::Danger } else { Severity::Warning };
+            (severity, "it is not opened, and what is on it is not mounted")
+        } else if lock.falls_back || survey.facts.systemd_initrd == Some(true) {
             (
                 Severity::Warning,
-                "it asks for a passphrase at every start, and the only one that fits is what is in that \
-                 file",
+                "it asks for a passphrase at every start, and none fits but what is in the key files",
             )
-        } else {
+        } else if survey.facts.systemd_initrd == Some(false) {
             (Severity::Danger, "it cannot be opened, and the host stops there at every start")
+        } else {
+            (Severity::Warning, "at best it asks for a passphrase at every start")
         };
         let fix = if zfs {
             "Set `keylocation` to \"prompt\" after the pool is made (`postCreateHook = \"zfs set \

@@ -46,6 +46,11 @@ impl<'a> Survey<'a> {
         }
     }
 
+    /// Whether there is more of the layout than is here.
+    pub(super) fn is_incomplete(&self) -> bool {
+        self.places.iter().any(|place| place.node.hidden.failed || place.node.hidden.cut)
+    }
+
     /// Every node, parents before children.
     pub(super) fn all(&self) -> impl Iterator<Item = Place<'a>> {
         self.places.iter().copied()
@@ -64,6 +69,14 @@ impl<'a> Survey<'a> {
         std::iter::successors(Some(place), |place| {
             place.parent.and_then(|parent| self.places.get(parent)).copied()
         })
+    }
+
+    pub(super) fn children(&self, place: Place<'a>) -> impl Iterator<Item = Place<'a>> {
+        // They come after it, in order, before anything that has another root.
+        let after = self.places.iter().skip(place.index + 1).copied();
+        after
+            .take_while(move |other| other.root == place.root)
+            .filter(move |other| other.parent == Some(place.index))
     }
 
     pub(super) fn root(&self, place: Place<'a>) -> Place<'a> {
@@ -186,7 +199,16 @@ impl<'a> Survey<'a> {
             })
     }
 
-    /// Whether a LUKS container is between the node and the disk, on some way.
+    /// Whether the encryption of a dataset or pool is what a mounted dataset is under.
+    pub(super) fn unlocks(&self, lock: Place<'a>, mount: Place<'a>) -> bool {
+        let below =
+            |name: &str| name.strip_prefix(lock.node.name.as_str()).is_some_and(|rest| rest.starts_with('/'));
+        lock.root == mount.root
+            && (lock.parent.is_none()
+                || self.upwards(mount).any(|place| place.index == lock.index || below(&place.node.name)))
+    }
+
+    /// The LUKS containers between the node and the disks, on every way.
     pub(super) fn luks_below(&self, place: Place<'a>) -> Vec<Place<'a>> {
         let mut found = Vec::new();
         self.collect_luks(place, CHAIN_LIMIT, &mut found);

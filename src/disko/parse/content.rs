@@ -88,7 +88,8 @@ impl Parser {
     fn gpt_partition(&mut self, name: &str, value: &Value, on: Holder<'_>, depth: usize) -> Node {
         let attrs = Attrs::of(Some(value));
         let mut node = node("partition", attrs.text("name").unwrap_or_else(|| line(name)), attrs);
-        node.type_code = attrs.text("type");
+        // The default, a Linux file system, says nothing.
+        node.type_code = attrs.text("type").filter(|code| code != "8300");
         node.hidden.extent = Extent::read(attrs);
         node.size = node.hidden.extent.shown();
         node.hidden.partition_uuid = attrs.text("uuid");
