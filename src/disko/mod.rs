@@ -16,6 +16,8 @@ mod model;
 mod parse;
 mod read;
 mod size;
+#[cfg(test)]
+mod tests;
 
 pub use draw::draw;
 pub use hazards::{Code, Hazard, Severity};
