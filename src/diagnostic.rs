@@ -41,6 +41,8 @@ pub enum Code {
     UndefinedVariable,
     /// A value has another type than the one needed.
     TypeMismatch,
+    /// A function was called with an argument it does not take, or without one it needs.
+    ArgumentMismatch,
     /// A value depends on itself.
     InfiniteRecursion,
     /// An `assert` or a NixOS assertion does not hold.

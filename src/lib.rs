@@ -13,6 +13,7 @@
 pub mod diagnostic;
 pub mod disko;
 pub mod names;
+pub mod nix;
 pub mod process;
 pub mod progress;
 pub mod text;

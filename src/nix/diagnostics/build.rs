@@ -1,0 +1,238 @@
+//! What is wrong with a build: it failed, it cannot be done here, or something it needs failed.
+
+use super::Problem;
+use super::phrase::{self, Phrase};
+use crate::diagnostic::{Code, Diagnostic};
+use crate::names::DrvPath;
+use crate::nix::log::{LogError, State, quoted_drv};
+
+/// Most lines of a failed build's log handed on.
+const TAIL: usize = 25;
+
+const LOG: &str = "Read the end of the build's log; `nix log {0}` shows the whole of it.";
+const ELSEWHERE: &str = "Build it on a machine of that system: add one to `builders` in nix.conf, or for \
+                         {0} set `boot.binfmt.emulatedSystems` on this NixOS machine.";
+
+/// 2.26: `derivation-goal.cc`, `local-derivation-goal.cc`; 2.34: `derivation-building-goal.cc`,
+/// `derivation-check.cc`, `worker.cc`.
+const PHRASES: &[Phrase] = &[
+    Phrase {
+        says: "builder for '{}' failed with exit code {}",
+        code: Code::BuilderFailed,
+        about: Some(0),
+        hint: LOG,
+    },
+    Phrase {
+        says: "builder for '{}' failed due to signal {}",
+        code: Code::BuilderFailed,
+        about: Some(0),
+        hint: "Something killed the build, often for lack of memory; `nix log {0}` shows its log.",
+    },
+    Phrase {
+        says: "builder for '{}' failed to produce output path",
+        code: Code::BuilderFailed,
+        about: Some(0),
+        hint: "The build ended well but made no `$out`; `nix log {0}` shows its log.",
+    },
+    Phrase { says: "builder for '{}' failed", code: Code::BuilderFailed, about: Some(0), hint: LOG },
+    Phrase {
+        says: "Cannot build '{}'.\nReason: builder failed due to signal {}.",
+        code: Code::BuilderFailed,
+        about: Some(0),
+        hint: "Something killed the build, often for lack of memory; `nix log {0}` shows its log.",
+    },
+    Phrase {
+        says: "Cannot build '{}'.\nReason: platform mismatch\nRequired system: '{}'",
+        code: Code::UnsupportedSystem,
+        about: Some(0),
+        hint: "Build it on a machine of that system: add one to `builders` in nix.conf, or for {1} set `boot.binfmt.emulatedSystems` on this NixOS machine.",
+    },
+    Phrase {
+        says: "Cannot build '{}'.\nReason: missing system features\nRequired features: {}\n",
+        code: Code::UnsupportedSystem,
+        about: Some(0),
+        hint: "Add the missing ones of {1} to `system-features` in nix.conf if this machine has them, or use a builder that does.",
+    },
+    Phrase {
+        says: "Cannot build '{}'.\nReason: local builds are disabled",
+        code: Code::UnsupportedSystem,
+        about: Some(0),
+        hint: "Set `max-jobs` in nix.conf above 0, or configure `builders`.",
+    },
+    Phrase {
+        says: "Cannot build '{}'.\nReason: required system or feature not available",
+        code: Code::UnsupportedSystem,
+        about: Some(0),
+        hint: "Use a builder that has the system and the features the derivation asks for.",
+    },
+    Phrase { says: "Cannot build '{}'.\nReason: {}.", code: Code::BuilderFailed, about: Some(0), hint: LOG },
+    Phrase {
+        says: "Unable to start any build;",
+        code: Code::UnsupportedSystem,
+        about: None,
+        hint: "Set `max-jobs` in nix.conf above 0, or configure `builders` that have the systems and features needed.",
+    },
+    Phrase {
+        says: "building of '{}' timed out after {}",
+        code: Code::TimedOut,
+        about: Some(0),
+        hint: "Raise `timeout` in nix.conf, or find out why the build hangs with `nix log`.",
+    },
+    Phrase {
+        says: "timed out after {}",
+        code: Code::TimedOut,
+        about: None,
+        hint: "Raise `timeout` in nix.conf, or find out why the build hangs with `nix log`.",
+    },
+    Phrase {
+        says: "building of '{}' was silent for {}",
+        code: Code::TimedOut,
+        about: Some(0),
+        hint: "Raise `max-silent-time` in nix.conf, or find out why the build hangs with `nix log`.",
+    },
+    Phrase {
+        says: "path '{}' is required, but there is no substituter that can build it",
+        code: Code::MissingPath,
+        about: Some(0),
+        hint: "The path is neither here nor in a binary cache: check `substituters`, or build what makes it.",
+    },
+    Phrase {
+        says: "some substitutes for the outputs of derivation '{}' failed",
+        code: Code::NetworkUnreachable,
+        about: Some(0),
+        hint: "A binary cache did not deliver: try again, or build with `--fallback`.",
+    },
+    Phrase {
+        says: "path '{}' does not exist and cannot be created",
+        code: Code::MissingPath,
+        about: Some(0),
+        hint: "The path is neither here nor in a binary cache: build what makes it.",
+    },
+    Phrase {
+        says: "path '{}' is not valid",
+        code: Code::MissingPath,
+        about: Some(0),
+        hint: "The path is not in this store: build it, or copy it here with `nix copy`.",
+    },
+    Phrase {
+        says: "path '{}' is not in the Nix store",
+        code: Code::MissingPath,
+        about: Some(0),
+        hint: "Name a path below /nix/store.",
+    },
+    Phrase {
+        says: "cannot add path '{}' because it lacks a signature by a trusted key",
+        code: Code::MissingPath,
+        about: Some(0),
+        hint: "Sign the path, or add the key that signed it to `trusted-public-keys` of the receiving machine.",
+    },
+    Phrase {
+        says: "derivation '{}' may not be deterministic",
+        code: Code::BuilderFailed,
+        about: Some(0),
+        hint: "Building it twice gave different results.",
+    },
+];
+
+pub(super) fn recognise(problem: &Problem<'_>) -> Option<Diagnostic> {
+    hash_mismatch(problem.message)
+        .or_else(|| unsupported(problem.message))
+        .or_else(|| dependencies(problem.message))
+        .or_else(|| phrase::first(PHRASES, problem.message))
+}
+
+/// `hash mismatch in fixed-output derivation 'x.drv':` with `specified:` and `got:`.
+fn hash_mismatch(message: &str) -> Option<Diagnostic> {
+    let drv = *phrase::gaps("…hash mismatch in fixed-output derivation '{}'", message)?.first()?;
+    let hash = |label: &str| message.split_once(label)?.1.split_whitespace().next();
+    let (specified, got) = (hash("specified:")?, hash("got:")?);
+    Some(Diagnostic::new(Code::HashMismatch, message).with_attr(drv).with_hint(format!(
+        "If the source was meant to change, put `{got}` where `{specified}` stands; otherwise find out who changed it."
+    )))
+}
+
+/// `a 'aarch64-linux' with features {} is required to build '…'` of 2.26.
+fn unsupported(message: &str) -> Option<Diagnostic> {
+    let [system, features, drv] =
+        phrase::gaps("a '{}' with features {} is required to build '{}'", message)?.try_into().ok()?;
+    let [_, here] = phrase::gaps("…, but I am a '{}' with features {}", message)?.try_into().ok()?;
+    let same_system = message.contains(&format!("but I am a '{system}'"));
+    let hint = if same_system {
+        format!(
+            "This machine has the features {here}: add the missing ones of {features} to `system-features` in nix.conf if it has them, or use a builder that does."
+        )
+    } else {
+        ELSEWHERE.replace("{0}", system)
+    };
+    Some(Diagnostic::new(Code::UnsupportedSystem, message).with_attr(drv).with_hint(hint))
+}
+
+/// Something this derivation needs failed before.
+fn dependencies(message: &str) -> Option<Diagnostic> {
+    is_consequence(message).then(|| {
+        let diagnostic = Diagnostic::new(Code::BuilderFailed, message)
+            .with_hint("The derivation named is fine itself; build it again to see what it needs fail.");
+        match quoted_drv(message) {
+            Some(drv) => diagnostic.with_attr(drv.as_str()),
+            None => diagnostic,
+        }
+    })
+}
+
+/// Whether an error only says that something failed that has an error of its own.
+fn is_consequence(message: &str) -> bool {
+    let message = message.trim();
+    let depends = phrase::gaps("Cannot build '{}'.\nReason: {} failed.", message);
+    depends.is_some_and(|gaps| gaps.get(1).is_some_and(|reason| reason.contains("dependenc")))
+        || phrase::gaps("{} dependencies of derivation '{}' failed to build", message).is_some()
+        || message.starts_with("build of '") && message.ends_with("failed")
+}
+
+/// The errors without those that only follow from another.
+pub(super) fn causes(errors: &[LogError]) -> Vec<&LogError> {
+    let causes: Vec<&LogError> = errors.iter().filter(|error| !is_consequence(&error.cause)).collect();
+    if causes.is_empty() { errors.iter().collect() } else { causes }
+}
+
+/// A derivation that could not be built.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BuildFailure {
+    /// What was to be built.
+    pub drv: DrvPath,
+    /// Why it failed, in a line.
+    pub reason: String,
+    /// The last lines of its log; none where it never ran.
+    pub log_tail: Vec<String>,
+}
+
+/// The derivations that failed themselves, not those that only needed one that failed.
+#[must_use]
+pub fn failures(state: &State) -> Vec<BuildFailure> {
+    let mut failures: Vec<BuildFailure> = Vec::new();
+    for error in causes(state.errors()) {
+        let problem = error.cause.trim();
+        // 2.34 does not say which build it was that took too long.
+        let anonymous = problem.starts_with("timed out after");
+        let named = quoted_drv(problem).or_else(|| state.last_stopped().filter(|_| anonymous).cloned());
+        let Some(drv) = named else { continue };
+        if failures.iter().all(|known| known.drv != drv) {
+            let log_tail = state.log_tail(&drv, TAIL);
+            failures.push(BuildFailure { drv, reason: reason(problem), log_tail });
+        }
+    }
+    failures
+}
+
+/// `builder failed with exit code 2`, however the version puts it.
+fn reason(message: &str) -> String {
+    let reason = if let Some((_, rest)) = message.split_once("\nReason: ") {
+        rest.lines().next().unwrap_or_default().trim_end_matches('.').to_owned()
+    } else if let Some([_, how]) =
+        phrase::gaps("builder for '{}' failed {}", message).and_then(|gaps| <[&str; 2]>::try_from(gaps).ok())
+    {
+        format!("builder failed {how}")
+    } else {
+        message.lines().next().unwrap_or_default().trim_end_matches(':').to_owned()
+    };
+    crate::text::bounded(&reason, 300)
+}

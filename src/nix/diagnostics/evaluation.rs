@@ -1,0 +1,235 @@
+//! What is wrong with an expression of the Nix language.
+
+use super::Problem;
+use super::phrase::{self, Phrase};
+use crate::diagnostic::{Code, Diagnostic};
+
+const TYPES: &str = "Another type is needed here: compare what the value is with what uses it.";
+const PURE: &str = "A flake may only read its own files and its inputs: make it an input or a file of the \
+                    flake, or pass the value in as an option.";
+
+/// From `src/libexpr` (`eval.cc`, `primops.cc`, `parser.y`, `eval-error.cc`).
+const PHRASES: &[Phrase] = &[
+    Phrase {
+        says: "syntax error, unexpected {}, expecting ';'",
+        code: Code::SyntaxError,
+        about: None,
+        hint: "A ';' is missing before this place, often at the end of the line above.",
+    },
+    Phrase {
+        says: "syntax error, unexpected end of file",
+        code: Code::SyntaxError,
+        about: None,
+        hint: "Something opened is not closed: a bracket, a string, or a `let` without `in`.",
+    },
+    Phrase {
+        says: "syntax error",
+        code: Code::SyntaxError,
+        about: None,
+        hint: "Mend the syntax here or just before: often a missing ';', bracket or quote.",
+    },
+    Phrase {
+        says: "attribute '{}' already defined",
+        code: Code::SyntaxError,
+        about: Some(0),
+        hint: "Each attribute can be set once in a set: remove one of the two, or join their values.",
+    },
+    Phrase {
+        says: "dynamic attribute '{}' already defined",
+        code: Code::SyntaxError,
+        about: Some(0),
+        hint: "Each attribute can be set once in a set: remove one of the two, or join their values.",
+    },
+    Phrase {
+        says: "duplicate formal function argument '{}'",
+        code: Code::SyntaxError,
+        about: Some(0),
+        hint: "Name each argument once.",
+    },
+    // Builtins that pure evaluation takes away (`EvalState::createBaseEnv`).
+    Phrase {
+        says: "attribute 'currentSystem' missing",
+        code: Code::ImpureAccess,
+        about: None,
+        hint: "A flake cannot ask which system it runs on: name the system, as in `packages.x86_64-linux`, or set `nixpkgs.hostPlatform`.",
+    },
+    Phrase {
+        says: "attribute 'currentTime' missing",
+        code: Code::ImpureAccess,
+        about: None,
+        hint: "A flake cannot ask for the time: `self.lastModified` is that of its last commit.",
+    },
+    Phrase {
+        says: "attribute '{}' missing",
+        code: Code::MissingAttribute,
+        about: Some(0),
+        hint: "Check the name `{0}`, or give a default with `or`.",
+    },
+    Phrase {
+        says: "attribute '{}' in selection path '{}' not found",
+        code: Code::MissingAttribute,
+        about: Some(1),
+        hint: "Check the name `{0}`.",
+    },
+    Phrase {
+        says: "undefined variable '{}'",
+        code: Code::UndefinedVariable,
+        about: Some(0),
+        hint: "Define `{0}` with `let`, or take it as an argument of the file: `{ {0}, ... }:`.",
+    },
+    Phrase {
+        says: "function '{}' called without required argument '{}'",
+        code: Code::ArgumentMismatch,
+        about: Some(1),
+        hint: "Pass `{1}` where the function is called, or give it a default: `{1} ? null`. A module takes its own arguments from `specialArgs` or `_module.args`.",
+    },
+    Phrase {
+        says: "function '{}' called with unexpected argument '{}'",
+        code: Code::ArgumentMismatch,
+        about: Some(1),
+        hint: "Remove `{1}` from the call, or let the function take it: add `{1}` or `...` to its arguments.",
+    },
+    Phrase {
+        says: "cannot evaluate a function that has an argument without a value ('{}')",
+        code: Code::ArgumentMismatch,
+        about: Some(0),
+        hint: "The value is a function that still needs `{0}`: call it with that argument.",
+    },
+    Phrase {
+        says: "infinite recursion encountered",
+        code: Code::InfiniteRecursion,
+        about: None,
+        hint: "A value needs itself. In a module, `imports` must not depend on `config` or `pkgs`, and a condition on `config` belongs into `lib.mkIf`.",
+    },
+    Phrase {
+        says: "stack overflow",
+        code: Code::InfiniteRecursion,
+        about: None,
+        hint: "A function calls itself without end; the trace shows the circle.",
+    },
+    Phrase {
+        says: "assertion '{}' failed",
+        code: Code::AssertionFailed,
+        about: None,
+        hint: "Make `{0}` true, or remove the assertion.",
+    },
+    Phrase {
+        says: "assertion failed",
+        code: Code::AssertionFailed,
+        about: None,
+        hint: "Make what is asserted true.",
+    },
+    Phrase {
+        says: "evaluation aborted with the following error message: '{}'",
+        code: Code::Abort,
+        about: None,
+        hint: "The configuration itself ended the evaluation: what it says is what to mend.",
+    },
+    Phrase {
+        says: "cannot look up '<{}>' in pure evaluation mode",
+        code: Code::ImpureAccess,
+        about: Some(0),
+        hint: "A flake has no search path: add `{0}` as an input and use `inputs.{0}` instead of `<{0}>`.",
+    },
+    Phrase {
+        says: "file '{}' was not found in the Nix search path",
+        code: Code::MissingFile,
+        about: Some(0),
+        hint: "Add `{0}` as an input of the flake and use `inputs.{0}` instead of `<{0}>`.",
+    },
+    Phrase {
+        says: "access to absolute path '{}' is forbidden",
+        code: Code::ImpureAccess,
+        about: Some(0),
+        hint: PURE,
+    },
+    Phrase { says: "access to path '{}' is forbidden", code: Code::ImpureAccess, about: Some(0), hint: PURE },
+    Phrase { says: "access to URI '{}' is forbidden", code: Code::ImpureAccess, about: Some(0), hint: PURE },
+    Phrase {
+        says: "in pure evaluation mode, '{}' requires a 'sha256' argument",
+        code: Code::ImpureAccess,
+        about: Some(0),
+        hint: "Give the hash: `{0} { url = …; sha256 = \"…\"; }` (`nix store prefetch-file` or `nix flake prefetch` tells it), or make it an input.",
+    },
+    Phrase {
+        says: "in pure evaluation mode, '{}'",
+        code: Code::ImpureAccess,
+        about: Some(0),
+        hint: "Pin what is fetched by its revision and hash, or make it an input.",
+    },
+    Phrase {
+        says: "'{}' is not allowed in pure evaluation mode",
+        code: Code::ImpureAccess,
+        about: Some(0),
+        hint: PURE,
+    },
+    Phrase {
+        says: "cannot call '{}' in pure evaluation mode",
+        code: Code::ImpureAccess,
+        about: Some(0),
+        hint: "Give the revision and the hash, or make it an input of the flake.",
+    },
+    Phrase {
+        says: "cannot coerce {} to a string",
+        code: Code::TypeMismatch,
+        about: None,
+        hint: "Text is needed here: turn the value into it with `toString`, or check the brackets.",
+    },
+    Phrase {
+        says: "expected {} but found {}:",
+        code: Code::TypeMismatch,
+        about: None,
+        hint: "{0} is needed here: compare what the value is with what uses it.",
+    },
+    Phrase {
+        says: "attempt to call something which is not a function but {}",
+        code: Code::TypeMismatch,
+        about: None,
+        hint: "A value that is no function is followed by an argument: often a missing ';' or missing brackets around a list item.",
+    },
+    Phrase { says: "cannot add {} to {}", code: Code::TypeMismatch, about: None, hint: TYPES },
+    Phrase { says: "cannot compare {} with {}", code: Code::TypeMismatch, about: None, hint: TYPES },
+    Phrase {
+        says: "cannot convert {} to JSON",
+        code: Code::TypeMismatch,
+        about: None,
+        hint: "Functions cannot be shown: ask for an attribute that holds data.",
+    },
+    Phrase { says: "value is {} while {} was expected", code: Code::TypeMismatch, about: None, hint: TYPES },
+    Phrase {
+        says: "expression does not evaluate to a derivation",
+        code: Code::TypeMismatch,
+        about: None,
+        hint: "This output is nothing that can be built.",
+    },
+    Phrase {
+        says: "…because the option 'allow-import-from-derivation' is disabled",
+        code: Code::EvaluationFailed,
+        about: None,
+        hint: "The configuration needs a build to be evaluated: take the file from the flake or an input instead of from a derivation.",
+    },
+];
+
+pub(super) fn recognise(problem: &Problem<'_>) -> Option<Diagnostic> {
+    // What was thrown may say anything, so it is not looked at.
+    if innermost(problem).starts_with("while calling the 'throw' builtin") {
+        let hint = "The configuration itself refuses: what it says is what to mend.";
+        return Some(Diagnostic::new(Code::Throw, problem.message).with_hint(hint));
+    }
+    phrase::first(PHRASES, problem.message).or_else(|| wrong_type(problem))
+}
+
+/// What Nix was doing when it failed.
+fn innermost<'p>(problem: &Problem<'p>) -> &'p str {
+    problem.error.trace.first().map_or("", |frame| frame.message.as_str())
+}
+
+/// `'flake.attr' is not a string` (`AttrCursor`).
+fn wrong_type(problem: &Problem<'_>) -> Option<Diagnostic> {
+    let [attr, found] = phrase::gaps("'{}' is not a{}", problem.message)?.try_into().ok()?;
+    let known = ["string", " Boolean", " list", "n attribute set", "n integer", " string"];
+    known
+        .iter()
+        .any(|kind| found.starts_with(kind))
+        .then(|| Diagnostic::new(Code::TypeMismatch, problem.message).with_attr(attr).with_hint(TYPES))
+}

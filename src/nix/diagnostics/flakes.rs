@@ -1,0 +1,216 @@
+//! What is wrong with a flake as a flake: its inputs, its lock file, its outputs, its files.
+
+use std::path::Path;
+
+use super::Problem;
+use super::phrase::{self, Phrase};
+use crate::diagnostic::{Code, Diagnostic};
+
+/// Sentences that mean a file is not there; the gap is the file.
+///
+/// 2.26 speaks of the copy in the store, 2.34 of the repository (`GitSourceAccessor`, `git.cc`); a
+/// file that is read rather than imported fails in the C library.
+const MISSING: &[&str] = &[
+    "path '{}' does not exist",
+    "Path '{}' does not exist in Git repository",
+    "opening file '{}': No such file or directory",
+    "getting status of '{}': No such file or directory",
+    "opening directory '{}': No such file or directory",
+    "reading directory '{}': No such file or directory",
+    "file '{}' does not exist",
+    "'{}' does not exist",
+];
+
+/// From `src/libflake` and `src/libfetchers`.
+const PHRASES: &[Phrase] = &[
+    Phrase {
+        says: "flake '{}' requires lock file changes but they're not allowed",
+        code: Code::LockFileOutdated,
+        about: None,
+        hint: "Run `nix flake lock` in the flake's folder and commit flake.lock: the inputs of flake.nix have changed.",
+    },
+    Phrase {
+        says: "cannot write modified lock file of flake '{}'",
+        code: Code::LockFileOutdated,
+        about: None,
+        hint: "Run `nix flake lock` in the flake's folder and commit flake.lock: the inputs of flake.nix have changed.",
+    },
+    Phrase {
+        says: "cannot update unlocked flake input '{}' in pure mode",
+        code: Code::LockFileOutdated,
+        about: Some(0),
+        hint: "Run `nix flake update {0}` in the flake's folder and commit flake.lock.",
+    },
+    Phrase {
+        says: "…lock file contains {}unlocked input '{}'",
+        code: Code::LockFileOutdated,
+        about: Some(1),
+        hint: "Run `nix flake lock` in the flake's folder and commit flake.lock.",
+    },
+    Phrase {
+        says: "NAR hash mismatch in input '{}'",
+        code: Code::HashMismatch,
+        about: Some(0),
+        hint: "What the input points to is not what flake.lock names: if the change is right, run `nix flake update` for that input.",
+    },
+    Phrase {
+        says: "cannot find flake '{}' in the flake registries",
+        code: Code::MissingInput,
+        about: Some(0),
+        hint: "Give the input a full address, such as `github:owner/repository`.",
+    },
+    Phrase {
+        says: "could not find a flake.nix file",
+        code: Code::FlakeNotFound,
+        about: None,
+        hint: "Name the folder that holds the flake.nix, with `--flake`.",
+    },
+    Phrase {
+        says: "path '{}' does not contain a 'flake.nix'",
+        code: Code::FlakeNotFound,
+        about: Some(0),
+        hint: "Name the folder that holds the flake.nix, with `--flake`.",
+    },
+    Phrase {
+        says: "path '{}' is not part of a flake",
+        code: Code::FlakeNotFound,
+        about: Some(0),
+        hint: "Name the folder that holds the flake.nix, with `--flake`.",
+    },
+    Phrase {
+        says: "path '{}' is not a flake",
+        code: Code::FlakeNotFound,
+        about: Some(0),
+        hint: "Name the folder that holds the flake.nix, with `--flake`.",
+    },
+    Phrase {
+        says: "source tree referenced by '{}' does not contain a '{}' file",
+        code: Code::FlakeNotFound,
+        about: Some(0),
+        hint: "Name a folder or repository that holds a flake.nix.",
+    },
+    Phrase {
+        says: "…repository path '{}' is not owned by current user",
+        code: Code::NixFailed,
+        about: Some(0),
+        hint: "Run `git config --global --add safe.directory {0}` if you trust that repository.",
+    },
+    Phrase {
+        says: "…error running git",
+        code: Code::NixFailed,
+        about: None,
+        hint: "Install git: Nix uses it to read the flake.",
+    },
+    Phrase {
+        says: "file '{}' must be an attribute set",
+        code: Code::TypeMismatch,
+        about: Some(0),
+        hint: "flake.nix is a plain set: `{ inputs = …; outputs = …; }`, not a function or a `let`.",
+    },
+    Phrase {
+        says: "flake '{}' has an unsupported attribute '{}'",
+        code: Code::UnknownOutput,
+        about: Some(1),
+        hint: "flake.nix takes `description`, `inputs`, `outputs` and `nixConfig`: move `{1}` into what `outputs` returns.",
+    },
+    Phrase {
+        says: "flake '{}' lacks attribute 'outputs'",
+        code: Code::UnknownOutput,
+        about: None,
+        hint: "Add `outputs = { self, ... }: { };` to flake.nix.",
+    },
+];
+
+pub(super) fn recognise(problem: &Problem<'_>) -> Option<Diagnostic> {
+    output(problem)
+        .or_else(|| untracked(problem))
+        .or_else(|| phrase::first(PHRASES, problem.message))
+        .or_else(|| missing(problem))
+        .map(|diagnostic| of_input(diagnostic, problem))
+}
+
+/// `flake 'x' does not provide attribute 'packages.x86_64-linux.web', … or 'web'`.
+fn output(problem: &Problem<'_>) -> Option<Diagnostic> {
+    let [_, attrs] =
+        phrase::gaps("flake '{}' does not provide attribute {}", problem.message)?.try_into().ok()?;
+    let names: Vec<&str> = attrs.split('\'').skip(1).step_by(2).collect();
+    // Nix tries prefixes first; the last name is what was asked for.
+    let wanted = names.last().copied().unwrap_or(attrs);
+    Some(
+        Diagnostic::new(Code::UnknownOutput, format!("the flake has no output `{wanted}`"))
+            .with_attr(wanted)
+            .with_hint("`nix flake show` lists the outputs there are."),
+    )
+}
+
+/// 2.34 says it in so many words.
+fn untracked(problem: &Problem<'_>) -> Option<Diagnostic> {
+    let [path, repository] =
+        phrase::gaps("Path '{}' in the repository '{}' is not tracked by Git.", problem.message)?
+            .try_into()
+            .ok()?;
+    let file = problem.source.beside(&Path::new(repository).join(path)).unwrap_or_else(|| path.to_owned());
+    Some(not_tracked(&file))
+}
+
+fn not_tracked(file: &str) -> Diagnostic {
+    let quoted = if file.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/._-+".contains(&byte)) {
+        file.to_owned()
+    } else {
+        format!("'{}'", file.replace('\'', r"'\''"))
+    };
+    Diagnostic::new(Code::UntrackedFile, format!("{file} exists, but Git does not track it, so Nix does not see it"))
+        .with_attr(file)
+        .with_hint(format!(
+            "Run `git add {quoted}` in the flake's folder; committing is not needed. If .gitignore names it, add `--force`."
+        ))
+}
+
+/// A file that is not where the flake expects it: missing, or hidden because Git does not track it.
+fn missing(problem: &Problem<'_>) -> Option<Diagnostic> {
+    let path = MISSING.iter().find_map(|says| phrase::gaps(says, problem.message)?.first().copied())?;
+    if input(problem).is_some() {
+        return Some(Diagnostic::new(Code::MissingInput, problem.message));
+    }
+    match problem.source.missing(path) {
+        Some((file, true)) => Some(not_tracked(&file)),
+        Some((file, false)) if file == "flake.nix" => Some(
+            Diagnostic::new(Code::FlakeNotFound, "the folder has no flake.nix")
+                .with_hint("Name the folder that holds the flake.nix, with `--flake`."),
+        ),
+        Some((file, false)) => Some(
+            Diagnostic::new(Code::MissingFile, format!("{file} does not exist"))
+                .with_hint(format!("Create {file}, or correct the path where it is named."))
+                .with_attr(file),
+        ),
+        None => Some(
+            Diagnostic::new(Code::MissingFile, problem.message)
+                .with_attr(path)
+                .with_hint("Correct the path where it is named."),
+        ),
+    }
+}
+
+/// The input Nix was locking or fetching when it failed (`lockFlake`, `call-flake.nix`).
+fn input<'p>(problem: &Problem<'p>) -> Option<&'p str> {
+    problem.error.trace.iter().find_map(|frame| {
+        let gaps = phrase::gaps("while updating the flake input '{}'", &frame.message)
+            .or_else(|| phrase::gaps("while fetching the input '{}'", &frame.message))?;
+        gaps.first().copied()
+    })
+}
+
+/// The diagnostic, about the input that was being fetched if one was.
+pub(super) fn of_input(mut diagnostic: Diagnostic, problem: &Problem<'_>) -> Diagnostic {
+    let Some(input) = input(problem) else { return diagnostic };
+    if diagnostic.code == Code::MissingInput {
+        diagnostic.hint = Some(format!(
+            "Check the address of the input `{input}` in flake.nix, and that it holds a flake.nix of its own (or set `flake = false;`)."
+        ));
+    }
+    diagnostic.message = crate::text::bounded(
+        &format!("the input `{input}` cannot be fetched: {}", diagnostic.message),
+        crate::diagnostic::MESSAGE_LIMIT,
+    );
+    diagnostic.with_attr(input)
+}

@@ -1,0 +1,96 @@
+//! From what Nix said to what a person needs: a code, a place, a cause and a next step.
+//!
+//! Each family of errors has its file; [`RECOGNISERS`] asks them in order, the ones that know more
+//! first. What they look for are Nix's and nixpkgs' own sentences: those of 2.26 and 2.34 are
+//! recorded in `tests/fixtures`, and `tests/diagnostics.rs` provokes them anew from the real `nix`.
+
+mod build;
+mod evaluation;
+mod flakes;
+mod modules;
+mod packages;
+mod phrase;
+mod place;
+mod source;
+mod system;
+
+pub use build::{BuildFailure, failures};
+pub use source::Source;
+
+use crate::diagnostic::{Code, Diagnostic};
+use crate::nix::log::{LogError, State};
+
+/// How many of the last lines stand in for an error Nix did not report.
+const LAST_LINES: usize = 5;
+
+/// An error to be understood.
+struct Problem<'a> {
+    error: &'a LogError,
+    /// The innermost cause.
+    message: &'a str,
+    source: &'a Source<'a>,
+}
+
+/// Says what a message means, or that it is not for this family.
+type Recogniser = fn(&Problem<'_>) -> Option<Diagnostic>;
+
+/// The families, in the order they are asked. A full disk is a full disk whatever was being done;
+/// what the module system and nixpkgs throw would otherwise be any `throw`.
+const RECOGNISERS: &[Recogniser] = &[
+    system::recognise,
+    build::recognise,
+    flakes::recognise,
+    packages::recognise,
+    modules::recognise,
+    evaluation::recognise,
+];
+
+/// What went wrong, the first cause first; never empty, so only to be asked after a failure.
+#[must_use]
+pub fn diagnose(state: &State, source: &Source<'_>) -> Vec<Diagnostic> {
+    let causes = build::causes(state.errors());
+    let mut found: Vec<Diagnostic> = Vec::new();
+    for error in causes {
+        let diagnostic = explain(error, source);
+        if !found.contains(&diagnostic) {
+            found.push(diagnostic);
+        }
+    }
+    if found.is_empty() {
+        found.push(unexplained(state));
+    }
+    found
+}
+
+fn explain(error: &LogError, source: &Source<'_>) -> Diagnostic {
+    let problem = Problem { error, message: error.cause.trim(), source };
+    let mut diagnostic = RECOGNISERS
+        .iter()
+        .find_map(|recognise| recognise(&problem))
+        .unwrap_or_else(|| Diagnostic::new(unknown_code(error), problem.message));
+    if diagnostic.message.is_empty() {
+        diagnostic.message = "nix failed without saying why".to_owned();
+    }
+    if diagnostic.suggestions.is_empty() {
+        diagnostic = diagnostic.with_suggestions(phrase::suggestions(&error.text));
+    }
+    place::locate(&mut diagnostic, error, source);
+    diagnostic
+}
+
+/// Only evaluation knows places.
+fn unknown_code(error: &LogError) -> Code {
+    let evaluated = error.position.is_some() || error.trace.iter().any(|frame| frame.position.is_some());
+    if evaluated { Code::EvaluationFailed } else { Code::NixFailed }
+}
+
+fn unexplained(state: &State) -> Diagnostic {
+    let lines: Vec<&str> = state.remarks().collect();
+    let last = lines.get(lines.len().saturating_sub(LAST_LINES)..).unwrap_or_default().join("\n");
+    let message = if last.is_empty() {
+        "nix failed without saying why".to_owned()
+    } else {
+        format!("nix failed; the last it said was:\n{last}")
+    };
+    Diagnostic::new(Code::NixFailed, message).with_hint("Run the same nix command in a terminal to see more.")
+}

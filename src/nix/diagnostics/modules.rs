@@ -1,0 +1,178 @@
+//! What the module system of nixpkgs refuses (`lib/modules.nix`, `lib/options.nix`, `lib/types.nix`)
+//! and the assertions of NixOS (`nixos/modules/system/activation/top-level.nix`).
+
+use super::Problem;
+use super::phrase::{self, Phrase};
+use crate::diagnostic::{Code, Diagnostic, Frame};
+
+/// Most definitions shown of an option.
+const DEFINITIONS: usize = 4;
+
+/// An option is quoted as in `services.web' with a grave accent before it.
+const PHRASES: &[Phrase] = &[
+    Phrase {
+        says: "The option `{}' does not exist",
+        code: Code::UnknownOption,
+        about: Some(0),
+        hint: "Check the name `{0}`, and that the module that declares it is imported.",
+    },
+    Phrase {
+        says: "The option `{}' can no longer be used since it's been removed. {}",
+        code: Code::UnknownOption,
+        about: Some(0),
+        hint: "{1}",
+    },
+    Phrase {
+        says: "The option definition `{}' in `{}' no longer has any effect; please remove it.",
+        code: Code::UnknownOption,
+        about: Some(0),
+        hint: "Remove the definition of `{0}`.",
+    },
+    Phrase {
+        says: "Module `{}' has an unsupported attribute `{}'",
+        code: Code::UnknownOption,
+        about: Some(1),
+        hint: "A module with `options` or `config` takes its settings only within `config`: move `{1}` there.",
+    },
+    Phrase {
+        says: "The option `{}' has conflicting definition values",
+        code: Code::ConflictingOptions,
+        about: Some(0),
+        hint: "Keep one of the definitions, or let one win: `{0} = lib.mkForce …;`.",
+    },
+    Phrase {
+        says: "The option `{}' is defined multiple times",
+        code: Code::ConflictingOptions,
+        about: Some(0),
+        hint: "Keep one of the definitions, or let one win: `{0} = lib.mkForce …;`.",
+    },
+    Phrase {
+        says: "The option `{}' is read-only, but it's set multiple times",
+        code: Code::ConflictingOptions,
+        about: Some(0),
+        hint: "`{0}` is set by the module that declares it: remove the other definition.",
+    },
+    Phrase {
+        says: "Cannot merge definitions of `{}'",
+        code: Code::ConflictingOptions,
+        about: Some(0),
+        hint: "Keep one of the definitions, or let one win: `{0} = lib.mkForce …;`.",
+    },
+    Phrase {
+        says: "The option `{}' has conflicting option types in {}",
+        code: Code::ConflictingOptions,
+        about: Some(0),
+        hint: "`{0}` is declared twice: rename one of the two.",
+    },
+    Phrase {
+        says: "The option `{}' in `{}' is already declared in `{}'",
+        code: Code::ConflictingOptions,
+        about: Some(0),
+        hint: "`{0}` is declared twice: rename one of the two.",
+    },
+    Phrase {
+        says: "The option `{}' was accessed but has no value defined",
+        code: Code::UndefinedOption,
+        about: Some(0),
+        hint: "Set `{0}`: it has no default.",
+    },
+    Phrase {
+        says: "The option `{}' is used but not defined",
+        code: Code::UndefinedOption,
+        about: Some(0),
+        hint: "Set `{0}`: it has no default.",
+    },
+    Phrase {
+        says: "A definition for option `{}' is not of type `{}'",
+        code: Code::TypeMismatch,
+        about: Some(0),
+        hint: "`{0}` takes: {1}.",
+    },
+    Phrase { says: "In module `{}':", code: Code::EvaluationFailed, about: Some(0), hint: "" },
+    Phrase {
+        says: "…does not look like a module",
+        code: Code::TypeMismatch,
+        about: None,
+        hint: "A module is a set, a function that gives one, or a file with either.",
+    },
+    Phrase {
+        says: "cannot find attribute `{}'",
+        code: Code::MissingAttribute,
+        about: Some(0),
+        hint: "Check the name `{0}`.",
+    },
+];
+
+pub(super) fn recognise(problem: &Problem<'_>) -> Option<Diagnostic> {
+    if let Some(diagnostic) = assertions(problem.message) {
+        return Some(diagnostic);
+    }
+    let mut diagnostic = phrase::first(PHRASES, problem.message)?;
+    let first_line = problem.message.lines().next().unwrap_or_default();
+    diagnostic.message =
+        first_line.trim_end_matches("Definition values:").trim_end_matches([':', ' ']).to_owned();
+    let definitions = definitions(problem);
+    if let Some((file, _)) = definitions.iter().find(|(_, own)| *own).or(definitions.first()) {
+        diagnostic.file = Some(file.clone());
+    }
+    if let Some((_, values)) = problem.message.split_once("Definition values:") {
+        let values = phrase::paragraph(values.trim_start_matches('\n'));
+        let values = values.split("\nUse `lib.mk").next().unwrap_or(values);
+        diagnostic.message = named(&format!("{}:\n{values}", diagnostic.message), problem);
+    }
+    diagnostic.trace = definitions
+        .into_iter()
+        .map(|(file, _)| Frame { message: "defined here".to_owned(), file: Some(file), line: None })
+        .collect();
+    Some(diagnostic.with_suggestions(phrase::suggestions(problem.message)))
+}
+
+/// NixOS collects the assertions that do not hold into one text.
+fn assertions(message: &str) -> Option<Diagnostic> {
+    let list = message.split_once("Failed assertions:\n").map(|(_, list)| list);
+    let list = list.or_else(|| message.strip_prefix("Failed assertion: "))?;
+    let count = list.lines().filter(|line| line.starts_with("- ")).count().max(1);
+    let hint = if count == 1 {
+        "The assertion says which option to set.".to_owned()
+    } else {
+        format!("{count} assertions do not hold; each says which option to set.")
+    };
+    Some(Diagnostic::new(Code::AssertionFailed, message).with_hint(hint))
+}
+
+/// The files a message names as "In `file': value", and whether they are the user's.
+fn definitions(problem: &Problem<'_>) -> Vec<(String, bool)> {
+    let mut files = Vec::new();
+    for (at, opening) in problem.message.match_indices("In `") {
+        let rest = problem.message.get(at + opening.len()..).unwrap_or_default();
+        let Some((file, _)) = rest.split_once('\'') else { continue };
+        // `lib.mkForce` and its like add where in the file: "file, via option x".
+        let file = file.split(", via ").next().unwrap_or(file);
+        let own = problem.source.own(file);
+        let is_own = own.is_some();
+        let file = crate::text::bounded(&own.unwrap_or_else(|| file.to_owned()), 300);
+        if files.len() < DEFINITIONS && files.iter().all(|(known, _)| *known != file) {
+            files.push((file, is_own));
+        }
+    }
+    files
+}
+
+/// The message with the user's own files named as everywhere else.
+fn named(message: &str, problem: &Problem<'_>) -> String {
+    let mut out = String::with_capacity(message.len());
+    for (index, part) in message.split("In `").enumerate() {
+        if index > 0 {
+            out.push_str("In `");
+        }
+        match part.split_once('\'') {
+            Some((file, rest)) if index > 0 => {
+                out.push_str(&problem.source.own(file).unwrap_or_else(|| file.to_owned()));
+                out.push('\'');
+                out.push_str(rest);
+            }
+            _ => out.push_str(part),
+        }
+    }
+    crate::text::bounded(&out, crate::diagnostic::MESSAGE_LIMIT)
+}

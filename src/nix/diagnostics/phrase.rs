@@ -1,0 +1,100 @@
+//! Recognising Nix's sentences by their shape.
+
+use crate::diagnostic::{Code, Diagnostic};
+
+/// A sentence of Nix with gaps, and what it means.
+///
+/// `says` is the sentence with `{}` for what varies. It has to begin the message, and may be
+/// followed by anything; with `…` in front it may stand anywhere. A `'` stands for `"` too, as 2.34
+/// puts paths in double quotes where 2.26 had single ones.
+pub(super) struct Phrase {
+    pub says: &'static str,
+    pub code: Code,
+    /// The gap that holds what the error is about.
+    pub about: Option<usize>,
+    /// What to do next; `{0}`, `{1}`, … stand for the gaps.
+    pub hint: &'static str,
+}
+
+/// The diagnostic of the first phrase that fits.
+pub(super) fn first(phrases: &[Phrase], message: &str) -> Option<Diagnostic> {
+    phrases.iter().find_map(|phrase| {
+        let gaps = gaps(phrase.says, message)?;
+        let mut diagnostic = Diagnostic::new(phrase.code, message);
+        if let Some(about) = phrase.about.and_then(|index| gaps.get(index)) {
+            diagnostic = diagnostic.with_attr(crate::text::bounded(about, 300));
+        }
+        if phrase.hint.is_empty() {
+            return Some(diagnostic);
+        }
+        let hint = gaps.iter().enumerate().fold(phrase.hint.to_owned(), |hint, (index, gap)| {
+            hint.replace(&format!("{{{index}}}"), &crate::text::bounded(gap, 300))
+        });
+        Some(diagnostic.with_hint(hint))
+    })
+}
+
+/// What stands in the gaps of a template, if the message fits it.
+pub(super) fn gaps<'m>(template: &str, message: &'m str) -> Option<Vec<&'m str>> {
+    // One byte for one byte, so that places in this are places in the message.
+    let plain = message.replace('"', "'");
+    let anywhere = template.starts_with('…');
+    let template = template.strip_prefix('…').unwrap_or(template);
+    let mut parts = template.split("{}");
+    let opening = parts.next()?;
+    let start = if anywhere { plain.find(opening)? } else { plain.starts_with(opening).then_some(0)? };
+    let mut at = start + opening.len();
+    let mut found = Vec::new();
+    for part in parts {
+        let rest = plain.get(at..)?;
+        // A gap that ends the template reaches to the end of the line.
+        let length = if part.is_empty() { rest.find('\n').unwrap_or(rest.len()) } else { rest.find(part)? };
+        found.push(message.get(at..at + length)?);
+        at += length + part.len();
+    }
+    Some(found)
+}
+
+/// Names out of `Did you mean one of a, b or c?`, the last one in the text (`Suggestions`, and
+/// `lib/modules.nix` of nixpkgs, which puts them in quotes).
+pub(super) fn suggestions(text: &str) -> Vec<String> {
+    let Some((_, names)) = text.rsplit_once("Did you mean ") else { return Vec::new() };
+    let Some((names, _)) = names.split_once('?') else { return Vec::new() };
+    let names = names.strip_prefix("one of ").unwrap_or(names);
+    names
+        .split(", ")
+        .flat_map(|name| name.split(" or "))
+        .map(|name| name.trim().trim_matches(['`', '\'', '"', '‘', '’']).to_owned())
+        .filter(|name| !name.is_empty())
+        .take(crate::diagnostic::SUGGESTION_LIMIT)
+        .map(|name| crate::text::bounded(&name, 200))
+        .collect()
+}
+
+/// The text up to the first blank line.
+pub(super) fn paragraph(text: &str) -> &str {
+    text.split_once("\n\n").map_or(text, |(first, _)| first)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gaps_are_found() {
+        assert_eq!(gaps("attribute '{}' missing", "attribute 'x' missing"), Some(vec!["x"]));
+        assert_eq!(gaps("path '{}' is", "path \"/a b\" is odd"), Some(vec!["/a b"]));
+        assert_eq!(gaps("… got {}", "it got this\nand that"), Some(vec!["this"]));
+        assert_eq!(gaps("attribute '{}' missing", "the attribute 'x' missing"), None);
+        assert_eq!(gaps("plain", "plain and more"), Some(vec![]));
+        assert_eq!(gaps("a{}b{}", "a1b2"), Some(vec!["1", "2"]));
+    }
+
+    #[test]
+    fn suggestions_are_split() {
+        assert_eq!(suggestions("no\nDid you mean hetzner?"), ["hetzner"]);
+        assert_eq!(suggestions("Did you mean one of a, b or c?"), ["a", "b", "c"]);
+        assert_eq!(suggestions("Did you mean `a.b', `c' or `d.e'?"), ["a.b", "c", "d.e"]);
+        assert!(suggestions("Did you mean it").is_empty());
+    }
+}

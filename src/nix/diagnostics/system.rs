@@ -1,0 +1,133 @@
+//! What is wrong with the machine rather than with the configuration.
+
+use super::Problem;
+use super::phrase::{self, Phrase};
+use crate::diagnostic::{Code, Diagnostic};
+
+const DAEMON: &str = "Start the Nix daemon (`sudo systemctl start nix-daemon.socket`) and try again.";
+const DISK: &str = "Make room: `nix-collect-garbage` removes what nothing uses from the store; \
+                    `df -h /nix /tmp` says which disk is full.";
+const OFFLINE: &str = "Check the network and the address, then try again; what is already in the store \
+                       can be used with `--offline`.";
+
+/// From `src/libstore` (`filetransfer.cc`, `sqlite.cc`, `uds-remote-store.cc`), `src/libutil` (`error.cc`,
+/// `unix-domain-socket.cc`), curl's and the C library's own words.
+const PHRASES: &[Phrase] = &[
+    Phrase { says: "…No space left on device", code: Code::OutOfDisk, about: None, hint: DISK },
+    Phrase { says: "…database or disk is full", code: Code::OutOfDisk, about: None, hint: DISK },
+    Phrase { says: "…Disk quota exceeded", code: Code::OutOfDisk, about: None, hint: DISK },
+    Phrase {
+        says: "cannot connect to socket at '{}': Permission denied",
+        code: Code::DaemonUnreachable,
+        about: Some(0),
+        hint: "This user may not use the Nix daemon: see `allowed-users` in nix.conf.",
+    },
+    Phrase {
+        says: "cannot connect to socket at '{}'",
+        code: Code::DaemonUnreachable,
+        about: Some(0),
+        hint: DAEMON,
+    },
+    Phrase {
+        says: "cannot connect to daemon at '{}'",
+        code: Code::DaemonUnreachable,
+        about: Some(0),
+        hint: DAEMON,
+    },
+    Phrase {
+        says: "cannot open connection to remote store '{}'",
+        code: Code::DaemonUnreachable,
+        about: Some(0),
+        hint: DAEMON,
+    },
+    Phrase {
+        says: "Nix daemon disconnected unexpectedly",
+        code: Code::DaemonUnreachable,
+        about: None,
+        hint: DAEMON,
+    },
+    Phrase {
+        says: "cannot create Unix domain socket",
+        code: Code::DaemonUnreachable,
+        about: None,
+        hint: DAEMON,
+    },
+    Phrase {
+        says: "opening lock file '{}': Permission denied",
+        code: Code::DaemonUnreachable,
+        about: Some(0),
+        hint: "The store belongs to another user and no daemon was asked: start the Nix daemon, or set `NIX_REMOTE=daemon`.",
+    },
+    Phrase {
+        says: "…unable to download '{}': HTTP error 401",
+        code: Code::NetworkUnreachable,
+        about: Some(0),
+        hint: "The server wants a login: put it into the netrc file, or an access token into `access-tokens` in nix.conf.",
+    },
+    Phrase {
+        says: "…unable to download '{}': HTTP error 403",
+        code: Code::NetworkUnreachable,
+        about: Some(0),
+        hint: "The server refuses: for GitHub's rate limit or a private repository set `access-tokens` in nix.conf.",
+    },
+    Phrase {
+        says: "…unable to download '{}': HTTP error 404",
+        code: Code::NetworkUnreachable,
+        about: Some(0),
+        hint: "Nothing is at that address: check it, the branch or the revision; a private repository needs `access-tokens` in nix.conf.",
+    },
+    Phrase {
+        says: "…unable to download '{}': HTTP error",
+        code: Code::NetworkUnreachable,
+        about: Some(0),
+        hint: "The server answers with an error: try again later.",
+    },
+    Phrase {
+        says: "…unable to download '{}'",
+        code: Code::NetworkUnreachable,
+        about: Some(0),
+        hint: OFFLINE,
+    },
+    Phrase { says: "…Could not resolve host", code: Code::NetworkUnreachable, about: None, hint: OFFLINE },
+    Phrase { says: "…Network is unreachable", code: Code::NetworkUnreachable, about: None, hint: OFFLINE },
+    Phrase { says: "…Connection timed out", code: Code::NetworkUnreachable, about: None, hint: OFFLINE },
+    Phrase {
+        says: "…unable to access '{}'", code: Code::NetworkUnreachable, about: Some(0), hint: OFFLINE
+    },
+    Phrase {
+        says: "cannot connect to '{}'",
+        code: Code::NetworkUnreachable,
+        about: Some(0),
+        hint: "Try `ssh {0} true` by hand: the host must answer without asking anything.",
+    },
+    Phrase {
+        says: "failed to start SSH connection to '{}'",
+        code: Code::NetworkUnreachable,
+        about: Some(0),
+        hint: "Try `ssh {0} true` by hand: the host must answer without asking anything.",
+    },
+    Phrase {
+        says: "out of memory",
+        code: Code::NixFailed,
+        about: None,
+        hint: "Evaluate fewer hosts at once, or give the machine more memory or swap.",
+    },
+    Phrase { says: "interrupted by the user", code: Code::Cancelled, about: None, hint: "" },
+    Phrase {
+        says: "experimental Nix feature '{}' is disabled",
+        code: Code::NixFailed,
+        about: Some(0),
+        hint: "Add `experimental-features = {0}` to nix.conf.",
+    },
+    Phrase {
+        says: "unrecognised flag '{}'",
+        code: Code::NixFailed,
+        about: Some(0),
+        hint: "This nix does not know the flag: compare `nix --version`.",
+    },
+];
+
+pub(super) fn recognise(problem: &Problem<'_>) -> Option<Diagnostic> {
+    // An input that cannot be downloaded is first of all an input: `flakes` adds its name.
+    phrase::first(PHRASES, problem.message).map(|diagnostic| super::flakes::of_input(diagnostic, problem))
+}

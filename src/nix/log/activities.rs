@@ -1,0 +1,190 @@
+//! What is going on: live activities, and counts by kind the way Nix's own progress bar has them.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::event::{ActivityKind, Field, Level};
+
+/// Most live activities followed; `nix` has at most a few hundred. More are not counted.
+pub(super) const LIVE_LIMIT: usize = 4_096;
+/// Most kinds one activity may set expectations for, and most kinds counted.
+const KINDS: usize = 32;
+
+/// One live activity.
+#[derive(Clone, Debug)]
+pub(super) struct Activity {
+    pub kind: ActivityKind,
+    pub level: Level,
+    pub text: String,
+    pub fields: Vec<Field>,
+    pub phase: String,
+    pub last_line: String,
+    /// When it last changed, in events.
+    pub touched: u64,
+    parent: u64,
+    progress: Counts,
+    expected: BTreeMap<ActivityKind, u64>,
+}
+
+impl Activity {
+    /// Whether everything it announced is done: how a copy that went well looks when it stops.
+    pub(super) fn is_complete(&self) -> bool {
+        self.progress.done >= self.progress.expected
+    }
+
+    /// The text field at that place.
+    pub(super) fn field(&self, index: usize) -> &str {
+        self.fields.get(index).and_then(Field::text).unwrap_or_default()
+    }
+}
+
+/// How far something is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Finished.
+    pub done: u64,
+    /// Known to be needed, finished ones included.
+    pub expected: u64,
+    /// Under way.
+    pub running: u64,
+    /// Failed.
+    pub failed: u64,
+}
+
+impl Counts {
+    pub(super) fn from_fields(fields: &[Field]) -> Self {
+        let field = |index: usize| fields.get(index).and_then(Field::number).unwrap_or_default();
+        Self { done: field(0), expected: field(1), running: field(2), failed: field(3) }
+    }
+
+    fn add(&mut self, other: Self) {
+        self.done = self.done.saturating_add(other.done);
+        self.expected = self.expected.saturating_add(other.expected);
+        self.running = self.running.saturating_add(other.running);
+        self.failed = self.failed.saturating_add(other.failed);
+    }
+}
+
+/// Everything that is going on.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Activities {
+    live: HashMap<u64, Activity>,
+    /// What ended activities had done.
+    ended: BTreeMap<ActivityKind, Counts>,
+    /// The sum of what live activities expect of each kind (`resSetExpected`).
+    expected: BTreeMap<ActivityKind, u64>,
+    clock: u64,
+}
+
+impl Activities {
+    pub(super) fn start(
+        &mut self,
+        id: u64,
+        parent: u64,
+        kind: ActivityKind,
+        (level, text, fields): (Level, String, Vec<Field>),
+    ) {
+        if self.live.len() >= LIVE_LIMIT && !self.live.contains_key(&id) {
+            return;
+        }
+        self.stop(id);
+        self.clock += 1;
+        let activity = Activity {
+            kind,
+            level,
+            text,
+            fields,
+            phase: String::new(),
+            last_line: String::new(),
+            touched: self.clock,
+            parent,
+            progress: Counts::default(),
+            expected: BTreeMap::new(),
+        };
+        self.live.insert(id, activity);
+    }
+
+    pub(super) fn stop(&mut self, id: u64) -> Option<Activity> {
+        let activity = self.live.remove(&id)?;
+        if let Some(ended) = entry(&mut self.ended, activity.kind) {
+            ended.done = ended.done.saturating_add(activity.progress.done);
+            ended.failed = ended.failed.saturating_add(activity.progress.failed);
+        }
+        for (kind, count) in &activity.expected {
+            if let Some(expected) = self.expected.get_mut(kind) {
+                *expected = expected.saturating_sub(*count);
+            }
+        }
+        Some(activity)
+    }
+
+    pub(super) fn get(&self, id: u64) -> Option<&Activity> {
+        self.live.get(&id)
+    }
+
+    /// The activity, marked as the one that changed last.
+    pub(super) fn touch(&mut self, id: u64) -> Option<&mut Activity> {
+        self.clock += 1;
+        let activity = self.live.get_mut(&id)?;
+        activity.touched = self.clock;
+        Some(activity)
+    }
+
+    pub(super) fn set_progress(&mut self, id: u64, progress: Counts) {
+        // Not a touch: all builds together report after every step of one of them.
+        if let Some(activity) = self.live.get_mut(&id) {
+            activity.progress = progress;
+        }
+    }
+
+    pub(super) fn set_expected(&mut self, id: u64, kind: ActivityKind, count: u64) {
+        let Some(activity) = self.live.get_mut(&id) else { return };
+        let Some(own) = entry(&mut activity.expected, kind) else { return };
+        let before = std::mem::replace(own, count);
+        if let Some(expected) = entry(&mut self.expected, kind) {
+            *expected = expected.saturating_sub(before).saturating_add(count);
+        }
+    }
+
+    /// All activities of a kind together (`ProgressBar::getStatus`).
+    pub(super) fn counts(&self, kind: ActivityKind) -> Counts {
+        let mut counts = self.ended.get(&kind).copied().unwrap_or_default();
+        counts.expected = counts.done;
+        for activity in self.live.values().filter(|activity| activity.kind == kind) {
+            counts.add(activity.progress);
+        }
+        counts.expected = counts.expected.max(self.expected.get(&kind).copied().unwrap_or_default());
+        counts
+    }
+
+    /// The live activity of a kind that changed last.
+    pub(super) fn newest(&self, wanted: impl Fn(&Activity) -> bool) -> Option<&Activity> {
+        self.live.values().filter(|activity| wanted(activity)).max_by_key(|activity| activity.touched)
+    }
+
+    /// Whether an activity belongs to one of that kind, directly or not.
+    pub(super) fn is_within(&self, activity: &Activity, kind: ActivityKind) -> bool {
+        let mut parent = activity.parent;
+        // A hostile log may make a ring of parents.
+        for _ in 0..16 {
+            match self.live.get(&parent) {
+                Some(found) if found.kind == kind => return true,
+                Some(found) => parent = found.parent,
+                None => return false,
+            }
+        }
+        false
+    }
+
+    #[cfg(test)]
+    pub(super) fn live(&self) -> usize {
+        self.live.len()
+    }
+}
+
+/// The value of a key, made when there is room for one more.
+fn entry<V: Default>(map: &mut BTreeMap<ActivityKind, V>, kind: ActivityKind) -> Option<&mut V> {
+    if map.len() >= KINDS && !map.contains_key(&kind) {
+        return None;
+    }
+    Some(map.entry(kind).or_default())
+}

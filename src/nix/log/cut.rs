@@ -1,0 +1,126 @@
+//! Lines that were cut: what their beginning holds.
+
+use serde_json::{Map, Value};
+
+/// Deepest nesting followed; Nix needs three levels.
+const DEPTH: usize = 32;
+
+/// The object a cut JSON text began: an open string is closed where it was cut, then every open
+/// list and object; a key without a value is dropped.
+pub(super) fn repaired(json: &[u8]) -> Option<Map<String, Value>> {
+    let text = String::from_utf8_lossy(json);
+    let text = text.trim_end_matches('\u{fffd}');
+    let mut open: Vec<u8> = Vec::new();
+    // Where the text could end, what would be open there, and whether a string is to be closed.
+    let mut good: Option<(usize, Vec<u8>, bool)> = None;
+    let mut value_next = true;
+    let mut bytes = text.bytes().enumerate();
+    while let Some((index, byte)) = bytes.next() {
+        match byte {
+            b'{' | b'[' => {
+                if open.len() == DEPTH {
+                    break;
+                }
+                open.push(byte);
+                value_next = byte == b'[';
+                good = Some((index + 1, open.clone(), false));
+            }
+            b'}' | b']' => {
+                open.pop();
+                value_next = false;
+                good = Some((index + 1, open.clone(), false));
+            }
+            b':' => value_next = true,
+            b',' => {
+                // A number or a word such as null ends here at the latest.
+                good = Some((index, open.clone(), false));
+                value_next = open.last() == Some(&b'[');
+            }
+            b'"' => match string_end(text, index + 1) {
+                Some(end) => {
+                    while bytes.next().is_some_and(|(at, _)| at < end) {}
+                    if value_next {
+                        good = Some((end + 1, open.clone(), false));
+                    }
+                }
+                None => {
+                    if value_next {
+                        good = Some((whole_escapes(text, index + 1), open.clone(), true));
+                    }
+                    break;
+                }
+            },
+            _ => {}
+        }
+    }
+    let (end, open, in_string) = good?;
+    let mut mended = text.get(..end)?.to_owned();
+    if in_string {
+        mended.push('"');
+    }
+    mended.extend(open.iter().rev().map(|bracket| if *bracket == b'{' { '}' } else { ']' }));
+    match serde_json::from_str(&mended) {
+        Ok(Value::Object(object)) => Some(object),
+        _ => None,
+    }
+}
+
+/// Where the string that begins at `start` has its closing quote.
+fn string_end(text: &str, start: usize) -> Option<usize> {
+    let mut escaped = false;
+    let rest = text.as_bytes().get(start..)?;
+    let length = rest.iter().position(|byte| match byte {
+        _ if escaped => {
+            escaped = false;
+            false
+        }
+        b'\\' => {
+            escaped = true;
+            false
+        }
+        byte => *byte == b'"',
+    })?;
+    Some(start + length)
+}
+
+/// Where the text has to end so that no escape of the string at `start` is cut in the middle.
+fn whole_escapes(text: &str, start: usize) -> usize {
+    let bytes = text.as_bytes();
+    let mut index = start;
+    while let Some(byte) = bytes.get(index) {
+        let length = match (byte, bytes.get(index + 1)) {
+            (b'\\', Some(b'u')) => 6,
+            (b'\\', _) => 2,
+            _ => 1,
+        };
+        if index + length > bytes.len() {
+            return index;
+        }
+        index += length;
+    }
+    index
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_whole_is_kept() {
+        let json = r#"{"a":1,"b":["x",2,"yz\u0041"],"c":{"d":"e"}}"#;
+        for (end, keys) in [(1, 0), (4, 0), (6, 0), (7, 1), (12, 2), (30, 2), (json.len(), 3)] {
+            let object = repaired(json.get(..end).unwrap().as_bytes()).unwrap();
+            assert_eq!(object.len(), keys, "{end}: {object:?}");
+        }
+        assert_eq!(repaired(br#"{"a":"x\u00"#).unwrap()["a"], "x");
+        assert_eq!(repaired("{\"a\":\"xä".as_bytes().split_last().unwrap().1).unwrap()["a"], "x");
+        assert!(repaired(b"").is_none());
+        assert!(repaired("[".repeat(100_000).as_bytes()).is_none());
+        assert!(repaired(b"}}}}]]").is_none());
+    }
+
+    #[test]
+    fn surrogates_cut_in_half_are_dropped_with_the_text() {
+        assert!(repaired(br#"{"a":1,"b":"\ud83d"#).is_none_or(|object| object["a"] == 1));
+    }
+}

@@ -1,0 +1,409 @@
+//! One line of standard error becomes one [`Event`].
+
+use serde_json::{Map, Value};
+
+use super::{TEXT_LIMIT, cut};
+use crate::text::{bounded, plain};
+
+/// What every machine-readable line starts with (`JSONLogger::write`).
+const PREFIX: &[u8] = b"@nix ";
+/// Longest name, phase or field kept, in characters.
+const FIELD_LIMIT: usize = 4 * 1024;
+/// Most fields kept; no activity or result of Nix has more than four.
+const FIELDS: usize = 8;
+/// Most frames kept of a trace: the innermost ones, which name the cause …
+const INNER_FRAMES: usize = 256;
+/// … and the outermost ones, which name what was asked for.
+const OUTER_FRAMES: usize = 64;
+/// Longest message of one frame, in characters.
+const FRAME_LIMIT: usize = 500;
+
+/// How important a message is (`Verbosity`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Level(pub u64);
+
+impl Level {
+    /// An error, or anything `nix` always prints, such as the output of `builtins.trace`.
+    pub const ERROR: Self = Self(0);
+    /// A warning.
+    pub const WARNING: Self = Self(1);
+    /// Shown unless asked for quiet.
+    pub const INFO: Self = Self(3);
+    /// Shown with `-vv`.
+    pub const CHATTY: Self = Self(5);
+}
+
+/// Defines an enumeration of the numbers Nix uses, keeping those it does not know.
+macro_rules! numbers {
+    ($(#[$documentation:meta])* $name:ident { $($(#[$item:meta])* $variant:ident = $number:literal,)+ }) => {
+        $(#[$documentation])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum $name {
+            $($(#[$item])* $variant,)+
+            /// A number this program has no name for.
+            Other(u64),
+        }
+
+        impl From<u64> for $name {
+            fn from(number: u64) -> Self {
+                match number {
+                    $($number => Self::$variant,)+
+                    other => Self::Other(other),
+                }
+            }
+        }
+    };
+}
+
+numbers! {
+    /// What Nix is doing (`ActivityType`).
+    ActivityKind {
+        /// Anything without a number of its own, such as evaluating.
+        Unknown = 0,
+        /// Copying one store path: fields are the path, from where, to where.
+        CopyPath = 100,
+        /// Downloading or uploading a file: the field is its address.
+        FileTransfer = 101,
+        /// Building and fetching what was asked for; expectations hang on it.
+        Realise = 102,
+        /// All copying of store paths together.
+        CopyPaths = 103,
+        /// All building together.
+        Builds = 104,
+        /// One build: fields are the derivation, the machine, and two numbers that are always 1.
+        Build = 105,
+        /// Linking equal files of the store.
+        OptimiseStore = 106,
+        /// Checking the store.
+        VerifyPaths = 107,
+        /// Fetching one store path: fields are the path and from where.
+        Substitute = 108,
+        /// Asking a substituter about a path: fields are the path and whom.
+        QueryPathInfo = 109,
+        /// What runs after a build: the field is the derivation.
+        PostBuildHook = 110,
+        /// Waiting for a lock or a build slot: fields are the derivation and the path waited for.
+        BuildWaiting = 111,
+        /// Fetching a flake input.
+        FetchTree = 112,
+    }
+}
+
+numbers! {
+    /// What an activity reports (`ResultType`).
+    ResultKind {
+        /// A file was linked.
+        FileLinked = 100,
+        /// A line of a build's log.
+        BuildLogLine = 101,
+        /// A path no trusted key signed.
+        UntrustedPath = 102,
+        /// A path whose contents changed.
+        CorruptedPath = 103,
+        /// The phase a build is in.
+        SetPhase = 104,
+        /// Done, expected, running, failed.
+        Progress = 105,
+        /// How much to expect of a kind of activity.
+        SetExpected = 106,
+        /// A line of what runs after a build.
+        PostBuildLogLine = 107,
+        /// What fetching a flake input says.
+        FetchStatus = 108,
+    }
+}
+
+/// What an activity or a result carries beside its kind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Field {
+    /// A count.
+    Number(u64),
+    /// A path, a log line, a phase.
+    Text(String),
+}
+
+impl Field {
+    /// The count; texts count as nothing, as in Nix's own progress bar.
+    #[must_use]
+    pub fn number(&self) -> Option<u64> {
+        match self {
+            Self::Number(number) => Some(*number),
+            Self::Text(_) => None,
+        }
+    }
+
+    /// The text, if it is one.
+    #[must_use]
+    pub fn text(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(text),
+            Self::Number(_) => None,
+        }
+    }
+}
+
+/// A place in a Nix file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Position {
+    /// The file as Nix names it: an absolute path or something like `«string»`.
+    pub file: String,
+    /// Line, from 1.
+    pub line: u32,
+    /// Column, from 1; 0 where Nix gave none.
+    pub column: u32,
+}
+
+/// A step of the evaluation that led to an error.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TraceFrame {
+    /// What was being done.
+    pub message: String,
+    /// Where.
+    pub position: Option<Position>,
+}
+
+/// What `JSONLogger::logEI` adds to the message of an error.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ErrorDetail {
+    /// The innermost cause, without `error:`, trace and code.
+    pub cause: String,
+    /// Where it happened.
+    pub position: Option<Position>,
+    /// How the evaluation came there, the innermost step first; only with `--show-trace`.
+    pub trace: Vec<TraceFrame>,
+}
+
+/// What one line of standard error says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// Something begins.
+    Start {
+        /// Number of the activity, unique within the log.
+        id: u64,
+        /// The activity it belongs to, or 0.
+        parent: u64,
+        /// How important it is.
+        level: Level,
+        /// What it is.
+        kind: ActivityKind,
+        /// What it is in words; often empty.
+        text: String,
+        /// What it is about.
+        fields: Vec<Field>,
+    },
+    /// Something ended, well or not: Nix does not say.
+    Stop {
+        /// Number of the activity.
+        id: u64,
+    },
+    /// An activity reports something.
+    Result {
+        /// Number of the activity.
+        id: u64,
+        /// What is reported.
+        kind: ResultKind,
+        /// The report.
+        fields: Vec<Field>,
+    },
+    /// Nix says something.
+    Message {
+        /// How important it is.
+        level: Level,
+        /// As a person would read it; of a long one the end is kept where it is an error, as the
+        /// cause stands last.
+        text: String,
+        /// What is known of an error in particular.
+        detail: Option<Box<ErrorDetail>>,
+    },
+    /// A line that is no JSON of Nix: something it ran printed it, or `nix` failed early.
+    Plain(String),
+}
+
+impl Event {
+    /// Reads a line without its line feed. Every line is an event; none is refused.
+    ///
+    /// A line that was cut (see [`crate::process::LINE_LIMIT`]) gives what its beginning holds. Nix
+    /// sorts the keys, so of an error too long for a line the rendered text is kept before the rest.
+    #[must_use]
+    pub fn parse(line: &[u8]) -> Self {
+        let Some(json) = line.strip_prefix(PREFIX) else { return Self::words(line) };
+        let object = match serde_json::from_slice(json) {
+            Ok(Value::Object(object)) => Some(object),
+            Ok(_) => None,
+            Err(_) => cut::repaired(json),
+        };
+        object.and_then(|object| Self::from_object(&object)).unwrap_or_else(|| Self::words(line))
+    }
+
+    fn words(line: &[u8]) -> Self {
+        Self::Plain(bounded(&plain(&String::from_utf8_lossy(line)), TEXT_LIMIT))
+    }
+
+    fn from_object(object: &Map<String, Value>) -> Option<Self> {
+        Some(match object.get("action")?.as_str()? {
+            "start" => Self::Start {
+                id: number(object, "id"),
+                parent: number(object, "parent"),
+                level: Level(number(object, "level")),
+                kind: number(object, "type").into(),
+                text: text(object, "text", FIELD_LIMIT),
+                fields: fields(object),
+            },
+            "stop" => Self::Stop { id: number(object, "id") },
+            "result" => Self::Result {
+                id: number(object, "id"),
+                kind: number(object, "type").into(),
+                fields: fields(object),
+            },
+            "msg" => Self::message(object),
+            _ => return None,
+        })
+    }
+
+    fn message(object: &Map<String, Value>) -> Self {
+        let level = Level(number(object, "level"));
+        let detail = object.get("raw_msg").and_then(Value::as_str).map(|cause| {
+            Box::new(ErrorDetail {
+                cause: bounded(&plain(cause), TEXT_LIMIT),
+                position: position(object),
+                trace: trace(object),
+            })
+        });
+        let whole = plain(object.get("msg").and_then(Value::as_str).unwrap_or_default());
+        let text =
+            if level == Level::ERROR { ending(&whole, TEXT_LIMIT) } else { bounded(&whole, TEXT_LIMIT) };
+        Self::Message { level, text, detail }
+    }
+}
+
+/// The last characters of a text: an error's cause follows its trace.
+fn ending(text: &str, limit: usize) -> String {
+    let count = text.chars().count();
+    if count <= limit {
+        return text.to_owned();
+    }
+    let mut out = String::from("…");
+    out.extend(text.chars().skip(count - limit + 1));
+    out
+}
+
+fn number(object: &Map<String, Value>, key: &str) -> u64 {
+    object.get(key).and_then(Value::as_u64).unwrap_or_default()
+}
+
+fn text(object: &Map<String, Value>, key: &str, limit: usize) -> String {
+    bounded(&plain(object.get(key).and_then(Value::as_str).unwrap_or_default()), limit)
+}
+
+fn fields(object: &Map<String, Value>) -> Vec<Field> {
+    let Some(Value::Array(items)) = object.get("fields") else { return Vec::new() };
+    items
+        .iter()
+        .take(FIELDS)
+        .map(|item| match item {
+            Value::String(text) => Field::Text(bounded(&plain(text), FIELD_LIMIT)),
+            other => Field::Number(other.as_u64().unwrap_or_default()),
+        })
+        .collect()
+}
+
+/// `file` is given as `path:line:column`, and `line` and `column` once more; an unknown place is
+/// `null` or `«none»:0` (`to_json` and `Pos::print`).
+fn position(object: &Map<String, Value>) -> Option<Position> {
+    let line = u32::try_from(number(object, "line")).ok().filter(|line| *line > 0)?;
+    let column = u32::try_from(number(object, "column")).unwrap_or_default();
+    let printed = text(object, "file", FIELD_LIMIT);
+    let file = printed.strip_suffix(&format!(":{column}")).unwrap_or(&printed);
+    let file = file.strip_suffix(&format!(":{line}")).unwrap_or(file);
+    (!file.is_empty()).then(|| Position { file: file.to_owned(), line, column })
+}
+
+fn trace(object: &Map<String, Value>) -> Vec<TraceFrame> {
+    let Some(Value::Array(frames)) = object.get("trace") else { return Vec::new() };
+    let outer = frames.len().saturating_sub(OUTER_FRAMES).max(INNER_FRAMES);
+    frames
+        .iter()
+        .enumerate()
+        .filter(|(index, _)| *index < INNER_FRAMES || *index >= outer)
+        .filter_map(|(_, frame)| frame.as_object())
+        .map(|frame| TraceFrame { message: text(frame, "raw_msg", FRAME_LIMIT), position: position(frame) })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn parse(json: &str) -> Event {
+        Event::parse(format!("@nix {json}").as_bytes())
+    }
+
+    #[test]
+    fn activities_are_read() {
+        let event = parse(
+            r#"{"action":"start","fields":["/nix/store/x.drv","",1,1],"id":7,"level":3,"parent":2,"text":"building 'x'","type":105}"#,
+        );
+        let Event::Start { id: 7, parent: 2, level: Level::INFO, kind: ActivityKind::Build, text, fields } =
+            event
+        else {
+            panic!("{event:?}")
+        };
+        assert_eq!(text, "building 'x'");
+        assert_eq!(fields.first().and_then(Field::text), Some("/nix/store/x.drv"));
+        assert_eq!(fields.get(2).and_then(Field::number), Some(1));
+    }
+
+    #[test]
+    fn what_is_unknown_or_missing_does_no_harm() {
+        let event = parse(r#"{"action":"start","id":1,"type":4711,"new":{"field":[]}}"#);
+        assert!(
+            matches!(event, Event::Start { kind: ActivityKind::Other(4711), parent: 0, .. }),
+            "{event:?}"
+        );
+        let event = parse(r#"{"action":"result","id":-1,"type":"x","fields":[null,{},-3]}"#);
+        assert!(matches!(event, Event::Result { id: 0, kind: ResultKind::Other(0), .. }), "{event:?}");
+        assert!(matches!(parse(r#"{"action":"dance"}"#), Event::Plain(_)));
+        assert!(matches!(parse("[]"), Event::Plain(_)));
+        assert!(matches!(parse(""), Event::Plain(_)));
+    }
+
+    #[test]
+    fn errors_keep_their_place() {
+        let event = parse(
+            r#"{"action":"msg","column":8,"file":"/a:b/x.nix:4:8","level":0,"line":4,"msg":"\u001b[31;1merror:\u001b[0m no","raw_msg":"no","trace":[{"column":0,"file":"«none»:0","line":0,"raw_msg":"while"}]}"#,
+        );
+        let Event::Message { text, detail: Some(detail), .. } = event else { panic!("{event:?}") };
+        assert_eq!(text, "error: no");
+        assert_eq!(detail.position, Some(Position { file: "/a:b/x.nix".into(), line: 4, column: 8 }));
+        assert_eq!(detail.trace, [TraceFrame { message: "while".into(), position: None }]);
+    }
+
+    #[test]
+    fn an_error_cut_in_its_trace_is_still_an_error() {
+        let whole = r#"@nix {"action":"msg","column":8,"file":"x.nix:4:8","level":0,"line":4,"msg":"error: no","raw_msg":"no","trace":[{"column":1,"file":"y.nix:1:1","line":1,"raw_msg":"while"},{"column":1,"file":"z"#;
+        let Event::Message { detail: Some(detail), .. } = Event::parse(whole.as_bytes()) else { panic!() };
+        assert_eq!((detail.cause.as_str(), detail.trace.len()), ("no", 2));
+        let event = Event::parse(&whole.as_bytes()[..70]);
+        assert!(matches!(event, Event::Message { level: Level::ERROR, .. }), "{event:?}");
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_an_event(bytes in proptest::collection::vec(any::<u8>(), 0..400), prefix: bool) {
+            let line = if prefix { [PREFIX, &bytes].concat() } else { bytes };
+            let _ = Event::parse(&line);
+        }
+
+        #[test]
+        fn any_cut_is_an_event(end in 0_usize..400) {
+            let whole = r#"@nix {"action":"msg","column":8,"file":"x.nix:4:8","level":0,"line":4,"msg":"error: ä\u001b[31m\"no\"","raw_msg":"\u00e4\\no","trace":[{"column":1,"file":"y.nix:1:1","line":1,"raw_msg":"while"},{}]}"#.as_bytes();
+            let event = Event::parse(&whole[..end.min(whole.len())]);
+            // From where the level is known to be that of an error, it is never lost.
+            if end > 60 {
+                let is_error = matches!(event, Event::Message { level: Level::ERROR, .. });
+                prop_assert!(is_error, "{:?}", event);
+            }
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! The last lines of every build's log, within limits.
+
+use std::collections::VecDeque;
+
+use crate::names::DrvPath;
+use crate::text::bounded;
+
+/// Most builds whose lines are kept. The oldest that did not fail goes first.
+pub(super) const BUILDS: usize = 64;
+/// Most lines kept of one build.
+pub(super) const LINES: usize = 500;
+/// Most bytes kept of one build.
+pub(super) const BYTES: usize = 64 * 1024;
+/// Longest line kept, in characters.
+const LINE_LIMIT: usize = 2_000;
+
+/// The end of one build's log.
+#[derive(Clone, Debug)]
+struct Log {
+    drv: DrvPath,
+    lines: VecDeque<String>,
+    bytes: usize,
+    failed: bool,
+}
+
+/// The ends of the logs of builds that run or failed.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Logs {
+    /// Oldest first.
+    logs: VecDeque<Log>,
+}
+
+impl Logs {
+    pub(super) fn push(&mut self, drv: &DrvPath, line: &str) {
+        let Some(log) = self.find(drv) else { return };
+        let line = bounded(line, LINE_LIMIT);
+        log.bytes += line.len();
+        log.lines.push_back(line);
+        while log.lines.len() > LINES || log.bytes > BYTES {
+            let Some(oldest) = log.lines.pop_front() else { break };
+            log.bytes -= oldest.len();
+        }
+    }
+
+    /// Makes room for the log of a build that starts.
+    pub(super) fn open(&mut self, drv: &DrvPath) {
+        self.drop(drv);
+        if self.logs.len() >= BUILDS {
+            let victim = self.logs.iter().position(|log| !log.failed).unwrap_or_default();
+            self.logs.remove(victim);
+        }
+        self.logs.push_back(Log { drv: drv.clone(), lines: VecDeque::new(), bytes: 0, failed: false });
+    }
+
+    /// Forgets the log of a build that went well.
+    pub(super) fn drop(&mut self, drv: &DrvPath) {
+        self.logs.retain(|log| log.drv != *drv);
+    }
+
+    /// Prefers this log when room is needed.
+    pub(super) fn keep(&mut self, drv: &DrvPath) {
+        if let Some(log) = self.find(drv) {
+            log.failed = true;
+        }
+    }
+
+    pub(super) fn tail(&self, drv: &DrvPath, most: usize) -> Vec<String> {
+        let Some(log) = self.logs.iter().find(|log| log.drv == *drv) else { return Vec::new() };
+        log.lines.iter().skip(log.lines.len().saturating_sub(most)).cloned().collect()
+    }
+
+    fn find(&mut self, drv: &DrvPath) -> Option<&mut Log> {
+        self.logs.iter_mut().rev().find(|log| log.drv == *drv)
+    }
+
+    #[cfg(test)]
+    pub(super) fn bytes(&self) -> usize {
+        self.logs.iter().map(|log| log.lines.iter().map(String::len).sum::<usize>()).sum()
+    }
+}

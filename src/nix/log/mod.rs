@@ -1,0 +1,21 @@
+//! Reads `nix --log-format internal-json`: a pure reader, a pure fold, nothing that runs.
+//!
+//! The format is Nix's own and undocumented; facts here come from `src/libutil/logging.cc`,
+//! `src/libmain/progress-bar.cc` and `src/libmain/shared.cc` of Nix 2.26 and 2.34, and from the
+//! recorded logs in `tests/fixtures/logs`. Whatever a newer Nix adds is kept as a number or left out.
+
+mod activities;
+mod cut;
+pub mod dry_run;
+mod event;
+mod lines;
+mod state;
+
+pub use activities::Counts;
+pub use dry_run::DryRun;
+pub use event::{ActivityKind, ErrorDetail, Event, Field, Level, Position, ResultKind, TraceFrame};
+pub(in crate::nix) use state::quoted_drv;
+pub use state::{LogError, State};
+
+/// Longest text kept of one message, in characters.
+pub const TEXT_LIMIT: usize = 16 * 1024;

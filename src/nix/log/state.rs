@@ -1,0 +1,416 @@
+//! Everything a log said so far, within limits: what a long call shows, and what is left at its end.
+
+use std::collections::VecDeque;
+
+use super::activities::{Activities, Activity, Counts};
+use super::dry_run::DryRun;
+use super::event::{ActivityKind, ErrorDetail, Event, Field, Level, Position, ResultKind, TraceFrame};
+use super::lines::Logs;
+use crate::names::{DrvPath, StorePath};
+use crate::progress::Update;
+use crate::text::{self, bounded};
+
+/// Most errors kept; the first ones, as what follows is often their consequence.
+pub const ERROR_LIMIT: usize = 32;
+/// Most warnings kept.
+pub const WARNING_LIMIT: usize = 64;
+/// Most paths kept of those built and of those fetched; the counts go on.
+pub const LIST_LIMIT: usize = 2_000;
+/// Most lines kept of what is neither an error nor a warning.
+const REMARK_LIMIT: usize = 20;
+/// Longest warning or remark kept, in characters.
+const REMARK_LENGTH: usize = 2_000;
+/// Longest part of a progress line, in characters.
+const PART_LIMIT: usize = 160;
+
+/// An error Nix reported.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogError {
+    /// The innermost cause, without `error:`, trace and code.
+    pub cause: String,
+    /// The whole message as a person would read it, or its end. It alone has Nix's suggestions.
+    pub text: String,
+    /// Where it happened.
+    pub position: Option<Position>,
+    /// How the evaluation came there, the innermost step first.
+    pub trace: Vec<TraceFrame>,
+}
+
+/// What a log said so far. Its size has a limit whatever the log says.
+#[derive(Clone, Debug, Default)]
+pub struct State {
+    activities: Activities,
+    logs: Logs,
+    /// Builds Nix counted as done that have not stopped yet.
+    done_builds: u64,
+    /// How many builds Nix counted as done.
+    counted_builds: u64,
+    /// Builds that stopped without having been counted as done.
+    stopped: VecDeque<DrvPath>,
+    built: Vec<DrvPath>,
+    built_total: u64,
+    fetched: Vec<StorePath>,
+    fetched_total: u64,
+    errors: Vec<LogError>,
+    errors_total: u64,
+    warnings: Vec<String>,
+    remarks: VecDeque<String>,
+    dry_run: DryRun,
+    /// The last plain line began or continued an error.
+    in_plain_error: bool,
+}
+
+impl State {
+    /// Takes the next event.
+    pub fn apply(&mut self, event: Event) {
+        let continues = std::mem::take(&mut self.in_plain_error);
+        match event {
+            Event::Start { id, parent, level, kind, text, fields } => {
+                if kind == ActivityKind::Build
+                    && let Some(drv) = drv(&fields)
+                {
+                    self.logs.open(&drv);
+                }
+                self.activities.start(id, parent, kind, (level, text, fields));
+            }
+            Event::Stop { id } => self.stop(id),
+            Event::Result { id, kind, fields } => self.result(id, kind, &fields),
+            Event::Message { level, text, detail } => self.message(level, text, detail),
+            Event::Plain(line) => self.plain(&line, continues),
+        }
+    }
+
+    fn stop(&mut self, id: u64) {
+        let Some(activity) = self.activities.stop(id) else { return };
+        match activity.kind {
+            ActivityKind::Build => {
+                let Some(drv) = drv(&activity.fields) else { return };
+                // A build that went well is counted before it stops; one that failed, or was
+                // stopped because another failed, is not.
+                if self.done_builds > 0 {
+                    self.done_builds -= 1;
+                    self.logs.drop(&drv);
+                    self.built_total += 1;
+                    push(&mut self.built, drv, LIST_LIMIT);
+                } else {
+                    self.logs.keep(&drv);
+                    if self.stopped.len() == REMARK_LIMIT {
+                        self.stopped.pop_front();
+                    }
+                    self.stopped.push_back(drv);
+                }
+            }
+            ActivityKind::CopyPath if activity.is_complete() => {
+                let Ok(path) = activity.field(0).parse() else { return };
+                self.fetched_total += 1;
+                push(&mut self.fetched, path, LIST_LIMIT);
+            }
+            _ => {}
+        }
+    }
+
+    fn result(&mut self, id: u64, kind: ResultKind, fields: &[Field]) {
+        let text = || fields.first().and_then(Field::text).unwrap_or_default();
+        match kind {
+            ResultKind::Progress => {
+                self.activities.set_progress(id, Counts::from_fields(fields));
+                if self.activities.get(id).is_some_and(|activity| activity.kind == ActivityKind::Builds) {
+                    let done = self.activities.counts(ActivityKind::Builds).done;
+                    self.done_builds =
+                        self.done_builds.saturating_add(done.saturating_sub(self.counted_builds));
+                    self.counted_builds = done;
+                }
+            }
+            ResultKind::SetExpected => {
+                let number = |index: usize| fields.get(index).and_then(Field::number).unwrap_or_default();
+                self.activities.set_expected(id, number(0).into(), number(1));
+            }
+            ResultKind::BuildLogLine | ResultKind::PostBuildLogLine => {
+                let Some(activity) = self.activities.touch(id) else { return };
+                // Progress bars of builders redraw one line; the last state of it is what counts.
+                let line = text().trim_end();
+                let shown = line.lines().last().unwrap_or_default();
+                if !shown.trim().is_empty() {
+                    activity.last_line = bounded(shown.trim(), PART_LIMIT);
+                }
+                if let Some(drv) = drv(&activity.fields) {
+                    self.logs.push(&drv, line);
+                }
+            }
+            ResultKind::SetPhase => {
+                if let Some(activity) = self.activities.touch(id) {
+                    activity.phase = bounded(text(), PART_LIMIT);
+                    activity.last_line.clear();
+                }
+            }
+            ResultKind::FetchStatus => {
+                if let Some(activity) = self.activities.touch(id) {
+                    activity.last_line = bounded(text().trim(), PART_LIMIT);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn message(&mut self, level: Level, text: String, detail: Option<Box<ErrorDetail>>) {
+        if level == Level::WARNING {
+            self.warn(&text);
+        } else if level == Level::ERROR {
+            if let Some(said) = text.strip_prefix("trace: ") {
+                // How lib.warn speaks where builtins.warn does not exist or is not used.
+                if said.starts_with("warning: ") || said.starts_with("evaluation warning: ") {
+                    self.warn(said);
+                }
+            } else if let Some(detail) = detail {
+                let ErrorDetail { cause, position, trace } = *detail;
+                self.error(LogError { cause, text, position, trace });
+            } else if text.starts_with("error:") || text.starts_with('…') {
+                self.error(LogError { cause: cause(&text), text, position: None, trace: Vec::new() });
+            } else if !self.dry_run.apply(&text) {
+                self.remark(&text);
+            }
+        } else if level == Level::INFO {
+            self.dry_run.apply(&text);
+        }
+    }
+
+    fn plain(&mut self, line: &str, continues: bool) {
+        if line.starts_with("error:") {
+            let error = LogError {
+                cause: line.trim_start_matches("error:").trim().to_owned(),
+                text: line.to_owned(),
+                position: None,
+                trace: Vec::new(),
+            };
+            self.error(error);
+            self.in_plain_error = true;
+        } else if continues
+            && line.starts_with(' ')
+            && let Some(error) = self.errors.last_mut()
+            && error.text.len() < REMARK_LENGTH
+        {
+            error.text = format!("{}\n{line}", error.text);
+            error.cause = cause(&error.text);
+            self.in_plain_error = true;
+        } else {
+            self.remark(line);
+        }
+    }
+
+    fn error(&mut self, error: LogError) {
+        self.errors_total += 1;
+        if let Some(drv) = quoted_drv(&error.cause) {
+            self.logs.keep(&drv);
+        }
+        if !self.errors.contains(&error) {
+            push(&mut self.errors, error, ERROR_LIMIT);
+        }
+    }
+
+    fn warn(&mut self, text: &str) {
+        let text = text.strip_prefix("evaluation ").unwrap_or(text);
+        let text = text.strip_prefix("warning:").unwrap_or(text).trim();
+        let warning = bounded(text, REMARK_LENGTH);
+        if !self.warnings.contains(&warning) {
+            push(&mut self.warnings, warning, WARNING_LIMIT);
+        }
+    }
+
+    fn remark(&mut self, text: &str) {
+        if text.trim().is_empty() {
+            return;
+        }
+        if self.remarks.len() == REMARK_LIMIT {
+            self.remarks.pop_front();
+        }
+        self.remarks.push_back(bounded(text, REMARK_LENGTH));
+    }
+
+    /// The errors, in the order they were reported, without repetitions; at most [`ERROR_LIMIT`].
+    #[must_use]
+    pub fn errors(&self) -> &[LogError] {
+        &self.errors
+    }
+
+    /// How many errors were reported in all.
+    #[must_use]
+    pub fn errors_total(&self) -> u64 {
+        self.errors_total
+    }
+
+    /// The warnings, without `warning:` and repetitions; at most [`WARNING_LIMIT`].
+    #[must_use]
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+
+    /// The last lines that are neither errors nor warnings, for when nothing else explains a failure.
+    pub fn remarks(&self) -> impl Iterator<Item = &str> {
+        self.remarks.iter().map(String::as_str)
+    }
+
+    /// The derivations that were built, at most [`LIST_LIMIT`].
+    #[must_use]
+    pub fn built(&self) -> &[DrvPath] {
+        &self.built
+    }
+
+    /// How many derivations were built.
+    #[must_use]
+    pub fn built_total(&self) -> u64 {
+        self.built_total
+    }
+
+    /// The build that stopped last without going well. 2.34 does not name one that took too long.
+    #[must_use]
+    pub fn last_stopped(&self) -> Option<&DrvPath> {
+        self.stopped.back()
+    }
+
+    /// The store paths that were fetched or copied, at most [`LIST_LIMIT`].
+    #[must_use]
+    pub fn fetched(&self) -> &[StorePath] {
+        &self.fetched
+    }
+
+    /// How many store paths were fetched or copied.
+    #[must_use]
+    pub fn fetched_total(&self) -> u64 {
+        self.fetched_total
+    }
+
+    /// What Nix said it will build and fetch.
+    #[must_use]
+    pub fn dry_run(&self) -> &DryRun {
+        &self.dry_run
+    }
+
+    /// The last lines of the log of a build that runs or failed.
+    #[must_use]
+    pub fn log_tail(&self, drv: &DrvPath, lines: usize) -> Vec<String> {
+        self.logs.tail(drv, lines)
+    }
+
+    /// How far all activities of a kind are, as in Nix's own progress bar.
+    #[must_use]
+    pub fn counts(&self, kind: ActivityKind) -> Counts {
+        self.activities.counts(kind)
+    }
+
+    /// Where the call is, in a line such as
+    /// `building nixos-system-web (3/12 built, 40 MiB of 120 MiB fetched): compiling foo.c`.
+    #[must_use]
+    pub fn update(&self) -> Update {
+        let builds = self.counts(ActivityKind::Builds);
+        let paths = self.counts(ActivityKind::CopyPaths);
+        let total = builds.expected.saturating_add(paths.expected);
+        let mut message = String::new();
+        let mut detail = String::new();
+        if let Some(activity) = self.shown() {
+            message = headline(activity);
+            let parts = [activity.phase.as_str(), activity.last_line.as_str()];
+            detail = parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(": ");
+        }
+        let counts = self.counted(builds, paths);
+        if message.is_empty() {
+            message = counts;
+        } else if !counts.is_empty() {
+            message = format!("{message} ({counts})");
+        }
+        if !detail.is_empty() {
+            message = format!("{message}: {detail}");
+        }
+        Update {
+            message: message.replace(['\n', '\t'], " "),
+            done: builds.done.saturating_add(paths.done),
+            total: (total > 0).then_some(total),
+        }
+    }
+
+    /// The activity worth showing: a build, or else what changed last and is no detail of another.
+    fn shown(&self) -> Option<&Activity> {
+        let activities = &self.activities;
+        activities.newest(|activity| activity.kind == ActivityKind::Build).or_else(|| {
+            activities.newest(|activity| {
+                !headline(activity).is_empty()
+                    && !(activity.kind == ActivityKind::FileTransfer
+                        && (activities.is_within(activity, ActivityKind::CopyPath)
+                            || activities.is_within(activity, ActivityKind::QueryPathInfo)))
+                    && !(activity.kind == ActivityKind::CopyPath
+                        && activities.is_within(activity, ActivityKind::Substitute))
+            })
+        })
+    }
+
+    fn counted(&self, builds: Counts, paths: Counts) -> String {
+        let mut parts = Vec::new();
+        if builds.expected > 0 {
+            parts.push(format!("{}/{} built", builds.done, builds.expected));
+        }
+        if builds.failed > 0 {
+            parts.push(format!("{} failed", builds.failed));
+        }
+        if paths.expected > 0 {
+            let bytes = self.counts(ActivityKind::CopyPath);
+            let download = self.counts(ActivityKind::FileTransfer);
+            // Downloads are compressed; where nothing is downloaded, as from a disk, copying counts.
+            let bytes = if download.expected > 0 { download } else { bytes };
+            if bytes.expected > 0 {
+                parts.push(format!("{} of {} fetched", text::bytes(bytes.done), text::bytes(bytes.expected)));
+            } else {
+                parts.push(format!("{}/{} fetched", paths.done, paths.expected));
+            }
+        }
+        parts.join(", ")
+    }
+}
+
+/// What an activity does, in a few words; nothing for those that only gather others.
+fn headline(activity: &Activity) -> String {
+    let name = || {
+        let path = activity.field(0);
+        let name = path.parse::<StorePath>().map_or_else(|_| path.to_owned(), |path| path.name().to_owned());
+        bounded(name.strip_suffix(".drv").unwrap_or(&name), PART_LIMIT)
+    };
+    match activity.kind {
+        ActivityKind::Build => match activity.field(1) {
+            "" => format!("building {}", name()),
+            machine => format!("building {} on {}", name(), bounded(machine, PART_LIMIT)),
+        },
+        ActivityKind::PostBuildHook => format!("running the post-build hook of {}", name()),
+        ActivityKind::BuildWaiting => format!("waiting to build {}", name()),
+        ActivityKind::Substitute => format!("fetching {}", name()),
+        ActivityKind::CopyPath => format!("copying {}", name()),
+        ActivityKind::QueryPathInfo => format!("asking for {}", name()),
+        ActivityKind::FileTransfer => format!("downloading {}", bounded(activity.field(0), PART_LIMIT)),
+        // "querying info about missing paths" and its like come and go too fast to be read.
+        _ if activity.level <= Level::CHATTY => bounded(&activity.text, PART_LIMIT),
+        _ => String::new(),
+    }
+}
+
+fn drv(fields: &[Field]) -> Option<DrvPath> {
+    fields.first().and_then(Field::text)?.parse().ok()
+}
+
+/// The first derivation a message names.
+pub(in crate::nix) fn quoted_drv(message: &str) -> Option<DrvPath> {
+    message.split('\'').find_map(|part| part.parse().ok())
+}
+
+/// What stands behind the last `error:` of a rendered message (`showErrorInfo`).
+fn cause(text: &str) -> String {
+    let starts_line = |at: usize| {
+        text.get(..at).is_some_and(|before| before.is_empty() || before.trim_end_matches(' ').ends_with('\n'))
+    };
+    let last = text.rmatch_indices("error:").find(|(at, _)| starts_line(*at));
+    let Some((last, prefix)) = last else { return text.to_owned() };
+    let cause = text.get(last + prefix.len()..).unwrap_or_default();
+    cause.lines().map(str::trim).collect::<Vec<_>>().join("\n").trim().to_owned()
+}
+
+fn push<T>(list: &mut Vec<T>, item: T, limit: usize) {
+    if list.len() < limit {
+        list.push(item);
+    }
+}
