@@ -3,7 +3,9 @@
 //! Every module has its own error type; whatever reaches a person or a model is turned into a
 //! [`Diagnostic`] once, at the edge. The field names are a contract: scripts match on `code`.
 
-use schemars::JsonSchema;
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 /// Longest message kept, in characters; the rest is cut with an ellipsis.
@@ -14,7 +16,7 @@ pub const TRACE_LIMIT: usize = 8;
 pub const SUGGESTION_LIMIT: usize = 5;
 
 /// The stable name of a kind of failure.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Code {
@@ -39,10 +41,10 @@ pub enum Code {
     MissingAttribute,
     /// A name is used that nothing defines.
     UndefinedVariable,
-    /// A value has another type than the one needed.
-    TypeMismatch,
     /// A function was called with an argument it does not take, or without one it needs.
     ArgumentMismatch,
+    /// A value has another type than the one needed.
+    TypeMismatch,
     /// A value depends on itself.
     InfiniteRecursion,
     /// An `assert` or a NixOS assertion does not hold.
@@ -101,6 +103,8 @@ pub enum Code {
     NixFailed,
     /// The answer is larger than its limit.
     OutputTooLarge,
+    /// The evaluation needed more memory than it may have.
+    OutOfMemory,
     /// The call took longer than its limit and was ended.
     TimedOut,
     /// The call was cancelled.
@@ -111,21 +115,37 @@ pub enum Code {
     Internal,
 }
 
-/// One place an evaluation went through on its way to an error.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+/// One place an evaluation went through on its way to an error; told as `file:line: message`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "String", from = "String")]
 pub struct Frame {
     /// What Nix was doing there.
     pub message: String,
     /// The file, relative to the flake where it lies inside it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
     /// Line in that file, from 1.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub line: Option<u32>,
 }
 
+impl From<Frame> for String {
+    fn from(frame: Frame) -> Self {
+        match (frame.file, frame.line) {
+            (Some(file), Some(line)) => format!("{file}:{line}: {}", frame.message),
+            (Some(file), None) => format!("{file}: {}", frame.message),
+            (None, _) => frame.message,
+        }
+    }
+}
+
+impl From<String> for Frame {
+    /// Only for telling it again: where it was stays part of the message.
+    fn from(message: String) -> Self {
+        Self { message, file: None, line: None }
+    }
+}
+
 /// An error as every tool reports it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Diagnostic {
     /// Stable name of the kind of failure.
     pub code: Code,
@@ -152,6 +172,25 @@ pub struct Diagnostic {
     /// Where the evaluation came from, the user's own files first.
     #[serde(default)]
     pub trace: Vec<Frame>,
+}
+
+impl JsonSchema for Diagnostic {
+    fn schema_name() -> Cow<'static, str> {
+        "Diagnostic".into()
+    }
+
+    /// What a client can rely on in every error. The other fields are the same for all tools and told
+    /// once, in the server's instructions: repeated in each schema they would be a quarter of `tools/list`.
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "object",
+            "properties": {
+                "code": {"type": "string"},
+                "message": {"type": "string"},
+                "hint": {"type": "string"},
+            },
+        })
+    }
 }
 
 impl Diagnostic {

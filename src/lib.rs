@@ -2,18 +2,27 @@
 //!
 //! The map, from the outside in; arrows point downwards only (`tests/structure.rs` holds us to it):
 //!
-//! - [`cli`] — one file per subcommand; [`mcp`] — the protocol surface: handler, both eras, transports.
+//! - [`cli`] — one file per subcommand; [`mcp`] — the protocol surface: handler, transports, progress.
 //! - [`tools`] — one file per tool; its `mod.rs` is the catalogue both of the above read.
-//! - [`flake`], [`disko`] — the domain: what a flake holds, what a disk layout means. They know
-//!   nothing of MCP: they take a [`progress::Progress`] and a cancellation token and return their own types.
+//! - [`flake`], [`disko`], [`search`] — the domain: what a flake holds, what a disk layout means, what
+//!   can be found. They know nothing of MCP: they take a [`progress::Call`] and return their own types.
 //! - [`nix`] — the `nix` command: evaluation, building, the store, diagnostics, and the log reader.
 //! - [`process`] — the only place that spawns.
-//! - [`config`], [`diagnostic`], [`names`], [`progress`], [`text`] — what everything shares.
+//! - [`config`], [`policy`], [`schema`], [`diagnostic`], [`names`], [`progress`], [`text`] — what
+//!   everything shares.
 
+pub mod cli;
+pub mod config;
 pub mod diagnostic;
 pub mod disko;
+pub mod flake;
+pub mod mcp;
 pub mod names;
 pub mod nix;
+pub mod policy;
 pub mod process;
 pub mod progress;
+pub mod schema;
+pub mod search;
 pub mod text;
+pub mod tools;

@@ -117,7 +117,7 @@ macro_rules! name {
             }
 
             fn json_schema(_: &mut SchemaGenerator) -> Schema {
-                json_schema!({"type": "string", "pattern": $pattern, "maxLength": $limit})
+                json_schema!({"type": "string", "pattern": $pattern})
             }
         }
     };
@@ -137,7 +137,7 @@ name!(
     /// name that needs no quoting anywhere it is used, including dots within (`web.example.org`).
     HostName, "a host name", at most 128,
     "letters, digits, '_', '-' and single dots within, starting with a letter, digit or '_'",
-    "^[A-Za-z0-9_][A-Za-z0-9_.-]*$",
+    "^\\w[\\w.-]{0,127}$",
     |given| is_word(given) && !given.contains(['+', '\'']) && !given.ends_with('.')
 );
 
@@ -145,7 +145,7 @@ name!(
     /// A Nix system, such as `x86_64-linux`.
     SystemName, "a system", at most 64,
     "an architecture and an operating system, such as x86_64-linux",
-    "^[a-z0-9_]+-[a-z0-9_]+$",
+    "^\\w+-\\w+$",
     |given| {
         let part = |text: &str| {
             !text.is_empty() && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')

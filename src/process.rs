@@ -23,7 +23,9 @@ use tokio_util::task::TaskTracker;
 /// How long a program may take to stop after it was asked to, before it is killed.
 pub const GRACE: Duration = Duration::from_millis(1_500);
 /// Longest line passed on from standard error, in bytes; the rest of a longer one is dropped.
-pub const LINE_LIMIT: usize = 256 * 1024;
+pub const LINE_LIMIT: usize = 2 * 1024 * 1024;
+/// How often the memory of a program with a limit is looked at.
+pub const MEMORY_INTERVAL: Duration = Duration::from_millis(250);
 /// How much of a chunk is read at once.
 const CHUNK: usize = 16 * 1024;
 
@@ -68,6 +70,14 @@ pub enum ProcessError {
         /// How long it was allowed to run.
         limit: Duration,
     },
+    /// It held more memory than allowed.
+    #[error("{} held more than {} of memory", program.display(), crate::text::bytes(*limit))]
+    OutOfMemory {
+        /// What was run.
+        program: PathBuf,
+        /// Most bytes it may hold.
+        limit: u64,
+    },
     /// The call was cancelled.
     #[error("cancelled")]
     Cancelled,
@@ -82,6 +92,7 @@ pub struct Command {
     folder: Option<PathBuf>,
     time_limit: Duration,
     output_limit: usize,
+    memory_limit: Option<u64>,
 }
 
 /// What a program that ran to its end left behind.
@@ -89,8 +100,10 @@ pub struct Command {
 pub struct Finished {
     /// How it ended.
     pub status: ExitStatus,
-    /// Its standard output, whole.
+    /// Its standard output, whole; empty where the reader stopped it.
     pub stdout: Vec<u8>,
+    /// Whether it ended because the reader of its standard error had heard enough.
+    pub stopped: bool,
 }
 
 /// What a reader of standard error wants next.
@@ -112,6 +125,7 @@ impl Command {
             folder: None,
             time_limit: Duration::from_secs(3_600),
             output_limit: 64 * 1024 * 1024,
+            memory_limit: None,
         }
     }
 
@@ -157,6 +171,13 @@ impl Command {
         self
     }
 
+    /// Sets how much memory it may hold, in bytes; looked at every [`MEMORY_INTERVAL`].
+    #[must_use]
+    pub fn memory_limit(mut self, limit: u64) -> Self {
+        self.memory_limit = Some(limit);
+        self
+    }
+
     /// Program and arguments as they are passed on, for tests and logs.
     #[must_use]
     pub fn argv(&self) -> Vec<&OsStr> {
@@ -176,8 +197,13 @@ impl Command {
     ) -> Result<Finished, ProcessError> {
         let mut group = Group::start(self)?;
         let deadline = Instant::now() + self.time_limit;
+        let leader = group.leader;
         let outcome = tokio::select! {
             outcome = group.talk(self, &mut on_error_line) => outcome,
+            () = outgrown(leader, self.memory_limit) => Err(ProcessError::OutOfMemory {
+                program: self.program.clone(),
+                limit: self.memory_limit.unwrap_or_default(),
+            }),
             () = cancel.cancelled() => Err(ProcessError::Cancelled),
             () = tokio::time::sleep_until(deadline) => {
                 Err(ProcessError::TimedOut { program: self.program.clone(), limit: self.time_limit })
@@ -191,13 +217,25 @@ impl Command {
             // Stopped by the reader: its end is part of the answer.
             Ok(None) => {
                 let status = group.end().await;
-                Ok(Finished { status, stdout: Vec::new() })
+                Ok(Finished { status, stdout: Vec::new(), stopped: true })
             }
             Err(error) => {
                 group.end().await;
                 Err(error)
             }
         }
+    }
+}
+
+/// Returns only when the program holds more memory than its limit.
+async fn outgrown(leader: Option<Pid>, limit: Option<u64>) {
+    if let (Some(leader), Some(limit)) = (leader, limit) {
+        let mut ticks = tokio::time::interval(MEMORY_INTERVAL);
+        while resident_bytes(leader.as_raw_nonzero().get().unsigned_abs()).is_none_or(|held| held <= limit) {
+            ticks.tick().await;
+        }
+    } else {
+        std::future::pending().await
     }
 }
 
@@ -221,13 +259,17 @@ struct Group {
 
 impl Group {
     fn start(command: &Command) -> Result<Self, ProcessError> {
+        Self::start_with(command, Stdio::null(), Stdio::piped())
+    }
+
+    fn start_with(command: &Command, input: Stdio, errors: Stdio) -> Result<Self, ProcessError> {
         let mut builder = tokio::process::Command::new(&command.program);
         builder
             .args(&command.arguments)
             .envs(command.environment.iter().map(|(name, value)| (name, value)))
-            .stdin(Stdio::null())
+            .stdin(input)
             .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
+            .stderr(errors)
             .process_group(0);
         if let Some(folder) = &command.folder {
             builder.current_dir(folder);
@@ -281,7 +323,7 @@ impl Group {
             }
         }
         let status = child.wait().await.map_err(io_error)?;
-        Ok(Some(Finished { status, stdout: stdout.unwrap_or_default() }))
+        Ok(Some(Finished { status, stdout: stdout.unwrap_or_default(), stopped: false }))
     }
 
     /// The leader ended by itself; whatever it left in its group has no reason to stay.
@@ -335,6 +377,33 @@ async fn end(mut child: Child, leader: Pid) -> ExitStatus {
         process.kill();
     }
     status
+}
+
+/// A program that is talked to over its standard input and output, and ends when this is dropped.
+pub struct Companion {
+    _group: Group,
+    /// What it writes.
+    pub output: tokio::process::ChildStdout,
+    /// What it reads.
+    pub input: tokio::process::ChildStdin,
+}
+
+impl Command {
+    /// Starts it without waiting for its end; its standard error is ours.
+    ///
+    /// # Errors
+    /// [`ProcessError::NotFound`] and [`ProcessError::Spawn`].
+    pub fn accompany(&self) -> Result<Companion, ProcessError> {
+        let mut group = Group::start_with(self, Stdio::piped(), Stdio::inherit())?;
+        let pipes = group.child.as_mut().and_then(|child| Some((child.stdout.take()?, child.stdin.take()?)));
+        let Some((output, input)) = pipes else {
+            return Err(ProcessError::Io {
+                program: self.program.clone(),
+                source: io::Error::other("the pipes are missing"),
+            });
+        };
+        Ok(Companion { _group: group, output, input })
+    }
 }
 
 /// Signals a whole group. A group that is gone already is what was wanted.
@@ -570,7 +639,7 @@ mod tests {
     #[tokio::test]
     async fn long_lines_are_cut() {
         let mut longest = 0;
-        shell("head -c 1000000 /dev/zero | tr '\\0' x >&2")
+        shell("head -c 3000000 /dev/zero | tr '\\0' x >&2")
             .run(&CancellationToken::new(), |line, _| {
                 longest = longest.max(line.len());
                 Flow::Continue

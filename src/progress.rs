@@ -39,3 +39,25 @@ impl<P: Progress + ?Sized> Progress for Arc<P> {
         (**self).report(update);
     }
 }
+
+/// What a long operation needs of the call it works for: someone to tell, and when to stop.
+#[derive(Clone)]
+pub struct Call {
+    /// Who wants to know where it is.
+    pub progress: Arc<dyn Progress>,
+    /// Cancelled when nobody wants the answer any more.
+    pub cancel: tokio_util::sync::CancellationToken,
+}
+
+impl Call {
+    /// A call nobody watches or cancels.
+    #[must_use]
+    pub fn unattended() -> Self {
+        Self { progress: Arc::new(Silent), cancel: tokio_util::sync::CancellationToken::new() }
+    }
+
+    /// Tells where it is, in a line of plain text.
+    pub fn saying(&self, message: impl Into<String>) {
+        self.progress.report(Update::saying(message));
+    }
+}

@@ -1,4 +1,261 @@
-//! The `nix` command: what it says on the way, and what went wrong.
+//! The `nix` command: the only place that knows its arguments, its output and its errors.
 
+pub mod build;
 pub mod diagnostics;
+pub mod literal;
 pub mod log;
+pub mod program;
+pub mod store;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use crate::diagnostic::{Code, Diagnostic};
+use crate::process::{Command, Flow, ProcessError};
+use crate::progress::Call;
+
+pub use program::{OLDEST, Version};
+
+/// How long `nix` may say nothing before the daemon is asked whether it is there.
+const SILENCE: Duration = Duration::from_secs(5);
+/// How long after an answer it is asked again.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// How long the daemon may take to answer that.
+const ANSWER: Duration = Duration::from_secs(5);
+/// How long progress is held back, so that a build's chatter costs nothing.
+const PROGRESS_INTERVAL: Duration = Duration::from_millis(50);
+
+/// Why `nix` gave no answer at all. What it answers about a flake is a [`Run`], failed or not.
+#[derive(Debug, thiserror::Error)]
+pub enum NixError {
+    /// There is no such program.
+    #[error("there is no `{}` on PATH", wanted.display())]
+    NotFound {
+        /// What was looked for.
+        wanted: PathBuf,
+    },
+    /// It is older than [`OLDEST`].
+    #[error("{} is Nix {version}; {OLDEST} or newer is needed", path.display())]
+    TooOld {
+        /// Which program.
+        path: PathBuf,
+        /// Its version.
+        version: Version,
+    },
+    /// What it said makes no sense here.
+    #[error("nix said {what} in a way that could not be understood: {said}")]
+    NotUnderstood {
+        /// What was asked for.
+        what: &'static str,
+        /// What came, cut short.
+        said: String,
+    },
+    /// The daemon took the connection, or refused it, and said nothing.
+    #[error("the Nix daemon does not answer")]
+    DaemonSilent,
+    /// It could not be run to its end.
+    #[error(transparent)]
+    Process(#[from] ProcessError),
+}
+
+impl From<&NixError> for Diagnostic {
+    fn from(error: &NixError) -> Self {
+        let (code, hint) = match error {
+            NixError::NotFound { .. } => (
+                Code::NixNotFound,
+                "install Nix (https://nixos.org/download) or set `nix.program` in pantheros.toml".to_owned(),
+            ),
+            NixError::TooOld { .. } => (
+                Code::NixTooOld,
+                "update Nix, or set `nix.program` in pantheros.toml to a newer one".to_owned(),
+            ),
+            NixError::NotUnderstood { .. } => {
+                (Code::NixFailed, "check that `nix.program` is Nix and works by hand".to_owned())
+            }
+            NixError::DaemonSilent => {
+                (Code::DaemonUnreachable, "look at `systemctl status nix-daemon` and restart it".to_owned())
+            }
+            NixError::Process(error) => match error {
+                ProcessError::NotFound { .. } => (Code::NixNotFound, "install Nix".to_owned()),
+                ProcessError::Spawn { .. } | ProcessError::Io { .. } => {
+                    (Code::NixFailed, "try the same by hand".to_owned())
+                }
+                ProcessError::OutputTooLarge { .. } => {
+                    (Code::OutputTooLarge, "ask for less at once".to_owned())
+                }
+                ProcessError::OutOfMemory { .. } => (
+                    Code::OutOfMemory,
+                    "raise `limits.evaluation_memory_mib`, or look for runaway recursion".to_owned(),
+                ),
+                ProcessError::TimedOut { .. } => (
+                    Code::TimedOut,
+                    "raise `limits.evaluation_seconds` or `limits.build_seconds` in pantheros.toml"
+                        .to_owned(),
+                ),
+                ProcessError::Cancelled => {
+                    (Code::Cancelled, "call again when the answer is wanted".to_owned())
+                }
+            },
+        };
+        Self::new(code, error.to_string()).with_hint(hint)
+    }
+}
+
+/// A `nix` that ran to its end, or was stopped by whoever listened to it.
+#[derive(Debug)]
+pub struct Run {
+    /// How it ended.
+    pub status: ExitStatus,
+    /// Its standard output.
+    pub stdout: Vec<u8>,
+    /// All that its log said.
+    pub state: log::State,
+    /// Whether whoever listened to it had it stopped.
+    pub stopped: bool,
+}
+
+/// The `nix` of this machine.
+#[derive(Clone, Debug)]
+pub struct Nix {
+    program: Arc<program::Program>,
+}
+
+impl Nix {
+    /// The program of that name or path; nothing is run yet.
+    pub fn new(program: impl Into<PathBuf>) -> Self {
+        Self { program: Arc::new(program::Program::new(program)) }
+    }
+
+    /// Finds it and checks its version.
+    ///
+    /// # Errors
+    /// See [`program::Program::find`].
+    pub async fn find(&self) -> Result<&program::Found, NixError> {
+        self.program.find().await
+    }
+
+    /// The command line of `nix SUBCOMMAND`; see [`program::command`].
+    ///
+    /// # Errors
+    /// See [`program::Program::find`].
+    pub async fn command(&self, subcommand: &[&str]) -> Result<Command, NixError> {
+        Ok(program::command(&self.find().await?.path, subcommand))
+    }
+
+    /// Runs it, reading its log as a stream: progress goes to the call, all else into [`Run::state`].
+    ///
+    /// # Errors
+    /// See [`NixError`]; a `nix` that ran and failed is a [`Run`].
+    pub async fn run(&self, command: Command, call: &Call) -> Result<Run, NixError> {
+        self.run_listening(command, call, |_, _| None).await
+    }
+
+    /// As [`Nix::run`], with somebody who hears every line of the log before it is read here.
+    ///
+    /// `on_line` gets the line and the process; `None` says that the line is not meant for it.
+    ///
+    /// # Errors
+    /// See [`NixError`].
+    pub async fn run_listening(
+        &self,
+        command: Command,
+        call: &Call,
+        mut on_line: impl FnMut(&[u8], u32) -> Option<Flow>,
+    ) -> Result<Run, NixError> {
+        let mut state = log::State::default();
+        let heard = AtomicU64::new(0);
+        let mut told = tokio::time::Instant::now();
+        tracing::debug!(argv = ?command.argv(), "running");
+        let running = command.run(&call.cancel, |line, process| {
+            heard.fetch_add(1, Ordering::Relaxed);
+            if let Some(flow) = on_line(line, process) {
+                return flow;
+            }
+            state.apply(log::Event::parse(line));
+            if told.elapsed() >= PROGRESS_INTERVAL {
+                told = tokio::time::Instant::now();
+                call.progress.report(state.update());
+            }
+            Flow::Continue
+        });
+        let finished = tokio::select! {
+            finished = running => finished?,
+            () = self.daemon_is_silent(&heard, call) => return Err(NixError::DaemonSilent),
+        };
+        Ok(Run { status: finished.status, stdout: finished.stdout, state, stopped: finished.stopped })
+    }
+
+    /// Returns only when `nix` has said nothing and the store does not answer either.
+    ///
+    /// A daemon that takes connections and never speaks would otherwise hold a call until its
+    /// time limit, a quarter of an hour later.
+    async fn daemon_is_silent(&self, heard: &AtomicU64, call: &Call) {
+        let mut wait = SILENCE;
+        loop {
+            let before = heard.load(Ordering::Relaxed);
+            tokio::time::sleep(wait).await;
+            wait = SILENCE;
+            if heard.load(Ordering::Relaxed) != before {
+                continue;
+            }
+            let Ok(ping) = self.command(&["store", "info"]).await else { continue };
+            let answer = ping.time_limit(ANSWER).run(&call.cancel, |_, _| Flow::Continue).await;
+            if matches!(answer, Err(ProcessError::TimedOut { .. })) {
+                return;
+            }
+            wait = PATIENCE;
+        }
+    }
+}
+
+/// The flake's folder as `nix` wants it: a URL that says whether Git decides what belongs to it.
+///
+/// The same choice `nix` makes for a bare path (Nix manual, "nix flake", path-like references),
+/// but spelt out, so that a folder with `#`, `?` or a space in its name is no trap.
+#[must_use]
+pub fn reference(folder: &Path) -> String {
+    let encode = |path: &Path| {
+        use std::os::unix::ffi::OsStrExt;
+        percent_encoding::percent_encode(path.as_os_str().as_bytes(), PATH_CHARACTERS).to_string()
+    };
+    let Some(root) = folder.ancestors().find(|folder| folder.join(".git").exists()) else {
+        return format!("path:{}", encode(folder));
+    };
+    let mut query = Vec::new();
+    if let Ok(below) = folder.strip_prefix(root)
+        && below.components().next().is_some()
+    {
+        query.push(format!("dir={}", encode(below)));
+    }
+    if root.join(".git/shallow").exists() {
+        query.push("shallow=1".to_owned());
+    }
+    let query = if query.is_empty() { String::new() } else { format!("?{}", query.join("&")) };
+    format!("git+file://{}{query}", encode(root))
+}
+
+/// What stays as it is in a path within a URL: the unreserved characters of RFC 3986 and the slash.
+const PATH_CHARACTERS: &percent_encoding::AsciiSet =
+    &percent_encoding::NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_becomes_a_url() {
+        let scratch = tempfile::tempdir().unwrap();
+        let root = scratch.path().join("a b#c?d");
+        std::fs::create_dir_all(root.join("fleet")).unwrap();
+        let plain = reference(&root);
+        assert!(plain.starts_with("path:/") && plain.ends_with("/a%20b%23c%3Fd"), "{plain}");
+        std::fs::create_dir_all(root.join(".git")).unwrap();
+        assert!(reference(&root).starts_with("git+file:///"));
+        assert!(reference(&root.join("fleet")).ends_with("/a%20b%23c%3Fd?dir=fleet"));
+        std::fs::write(root.join(".git/shallow"), "").unwrap();
+        assert!(reference(&root.join("fleet")).ends_with("?dir=fleet&shallow=1"));
+    }
+}

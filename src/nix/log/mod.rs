@@ -19,3 +19,16 @@ pub use state::{LogError, State};
 
 /// Longest text kept of one message, in characters.
 pub const TEXT_LIMIT: usize = 16 * 1024;
+
+/// The text of a line that `builtins.trace` made, whole.
+///
+/// [`Event::parse`] cuts texts to [`TEXT_LIMIT`]; an answer that was asked for by `trace` must not be.
+#[must_use]
+pub fn traced(line: &[u8]) -> Option<String> {
+    #[derive(serde::Deserialize)]
+    struct Line {
+        msg: String,
+    }
+    let Line { msg } = serde_json::from_slice(line.strip_prefix(b"@nix ")?).ok()?;
+    msg.strip_prefix("trace: ").map(str::to_owned)
+}

@@ -6,7 +6,7 @@
   ];
 
   networking.hostName = "broken-on-purpose";
-  nixpkgs.hostPlatform = "x86_64-linux";
+  nixpkgs.hostPlatform = "aarch64-linux";
   system.stateVersion = "25.05";
   boot.loader.systemd-boot.enable = true;
   pantheros.deploy.tags = [ "staging" ];

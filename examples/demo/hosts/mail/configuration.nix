@@ -3,7 +3,7 @@
   imports = [ ./disko.nix ];
 
   networking.hostName = "mail";
-  nixpkgs.hostPlatform = "aarch64-linux";
+  nixpkgs.hostPlatform = "x86_64-linux";
   system.stateVersion = "25.05";
 
   boot.loader.grub = {

@@ -1,0 +1,257 @@
+//! `call`: one tool, for a person or a script, without any server.
+
+use std::io::{IsTerminal, Write};
+use std::process::ExitCode;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use clap::Args;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde_json::{Map, Value};
+use tokio_util::sync::CancellationToken;
+
+use super::{FAILED, OK, USAGE, complain, runtime};
+use crate::config::Settings;
+use crate::diagnostic::{Code, Diagnostic};
+use crate::progress::{self, Progress, Update};
+use crate::schema;
+use crate::text;
+use crate::tools::{self, Context, Entry, Outcome, Services};
+
+/// Run one tool and print its answer as JSON
+///
+/// Arguments are key=value pairs, or one JSON object. The answer goes to standard output, progress
+/// and a readable summary to standard error. Ends with 0 when the tool succeeded, 1 when it failed,
+/// 2 when it was called wrongly.
+#[derive(Args, Debug)]
+pub struct Call {
+    /// Which tool; `pantheros-mcp tools` lists them
+    tool: String,
+    /// key=value …, or one JSON object
+    arguments: Vec<String>,
+    /// Print nothing but the JSON
+    #[arg(long, short)]
+    quiet: bool,
+}
+
+impl Call {
+    /// Runs the tool to its end, or until it is interrupted.
+    pub fn run(self, settings: Settings) -> ExitCode {
+        let Some(tool) = tools::find(&self.tool) else {
+            let diagnostic = Diagnostic::new(Code::InvalidInput, format!("there is no tool `{}`", self.tool))
+                .with_suggestions(text::nearest(&self.tool, tools::names(), 3))
+                .with_hint("`pantheros-mcp tools` lists them all");
+            return complain(&diagnostic, USAGE);
+        };
+        if let Some(reason) = settings.policy.refusal(tool.name, tool.effect) {
+            let diagnostic =
+                Diagnostic::new(Code::ToolDisabled, format!("`{}` is switched off: {reason}", tool.name));
+            return complain(&diagnostic, USAGE);
+        }
+        let arguments = match arguments(tool, &self.arguments) {
+            Ok(arguments) => arguments,
+            Err(diagnostic) => return complain(&diagnostic, USAGE),
+        };
+        let runtime = match runtime() {
+            Ok(runtime) => runtime,
+            Err(error) => return complain(&Diagnostic::new(Code::Internal, error.to_string()), FAILED),
+        };
+        let watcher: Arc<dyn Progress> = if self.quiet { Arc::new(progress::Silent) } else { watcher() };
+        let outcome = runtime.block_on(run(tool, arguments, settings, Arc::clone(&watcher)));
+        drop(watcher);
+        self.print(&outcome)
+    }
+
+    fn print(&self, outcome: &Outcome) -> ExitCode {
+        if !self.quiet {
+            eprintln!("{}", outcome.text);
+        }
+        let printed = writeln!(std::io::stdout(), "{:#}", outcome.structured);
+        if let Err(error) = printed
+            && error.kind() != std::io::ErrorKind::BrokenPipe
+        {
+            return complain(&Diagnostic::new(Code::Internal, error.to_string()), FAILED);
+        }
+        let wrong_call =
+            outcome.structured.pointer("/error/code").is_some_and(|code| code == "invalid_input");
+        ExitCode::from(match (outcome.failed, wrong_call) {
+            (false, _) => OK,
+            (true, false) => FAILED,
+            (true, true) => USAGE,
+        })
+    }
+}
+
+async fn run(
+    tool: &Entry,
+    arguments: Map<String, Value>,
+    settings: Settings,
+    watcher: Arc<dyn Progress>,
+) -> Outcome {
+    let cancel = CancellationToken::new();
+    let context = Context {
+        services: Arc::new(Services::new(settings)),
+        call: progress::Call { progress: watcher, cancel: cancel.clone() },
+    };
+    let running = tool.run(&context, arguments);
+    tokio::pin!(running);
+    let outcome = tokio::select! {
+        outcome = &mut running => outcome,
+        () = interrupted() => {
+            cancel.cancel();
+            running.await
+        }
+    };
+    crate::process::settle().await;
+    outcome
+}
+
+/// Returns when a person or a supervisor wants an end to it.
+async fn interrupted() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut terminate), Ok(mut interrupt)) =
+        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+}
+
+/// The arguments as the tool takes them: `key=value` pairs are read by the type its schema names.
+fn arguments(tool: &Entry, given: &[String]) -> Result<Map<String, Value>, Diagnostic> {
+    let wrong = |message: String| {
+        Diagnostic::new(Code::InvalidInput, message)
+            .with_hint(format!("for example: pantheros-mcp call {} key=value, or one JSON object", tool.name))
+    };
+    if let [only] = given
+        && only.trim_start().starts_with('{')
+    {
+        return serde_json::from_str(only).map_err(|error| wrong(format!("the JSON is malformed: {error}")));
+    }
+    let schema = tool.input_schema();
+    let properties = schema.get("properties").and_then(Value::as_object);
+    let mut arguments = Map::new();
+    for pair in given {
+        let Some((key, value)) = pair.split_once('=') else {
+            return Err(wrong(format!(
+                "`{}` is neither key=value nor a JSON object",
+                text::bounded(pair, 80)
+            )));
+        };
+        let of_key = properties.and_then(|properties| properties.get(key));
+        let value = match of_key.and_then(|schema| schema.get("type")).and_then(Value::as_str) {
+            Some("string") | None => Value::from(value),
+            Some(_) => serde_json::from_str(value).map_err(|_| {
+                wrong(format!("`{key}` is {}, not `{}`", kind_of(of_key), text::bounded(value, 80)))
+            })?,
+        };
+        if arguments.insert(key.to_owned(), value).is_some() {
+            return Err(wrong(format!("`{key}` is given twice")));
+        }
+    }
+    match schema::unknown_key(&schema, &Value::Object(arguments.clone())) {
+        Some(unknown) => Err(wrong(format!("{} takes no argument `{}`", tool.name, unknown.path))
+            .with_suggestions(unknown.nearest)
+            .with_hint(format!("it takes {}", unknown.known.join(", ")))),
+        None => Ok(arguments),
+    }
+}
+
+fn kind_of(schema: Option<&Value>) -> &'static str {
+    match schema.and_then(|schema| schema.get("type")).and_then(Value::as_str) {
+        Some("boolean") => "true or false",
+        Some("integer" | "number") => "a number",
+        Some("array") => "a JSON list",
+        _ => "something else",
+    }
+}
+
+/// A bar on a terminal, plain lines elsewhere.
+fn watcher() -> Arc<dyn Progress> {
+    if std::io::stderr().is_terminal() {
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(10));
+        bar.enable_steady_tick(Duration::from_millis(120));
+        Arc::new(Bar(bar))
+    } else {
+        Arc::new(Lines(Mutex::new(None)))
+    }
+}
+
+struct Bar(ProgressBar);
+
+impl Progress for Bar {
+    fn report(&self, update: Update) {
+        let template = match update.total {
+            Some(total) => {
+                self.0.set_length(total);
+                self.0.set_position(update.done);
+                "{spinner:.cyan} {elapsed:>4} [{bar:24.cyan/dim}] {pos}/{len} {wide_msg}"
+            }
+            None => "{spinner:.cyan} {elapsed:>4} {wide_msg}",
+        };
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            self.0.set_style(style.progress_chars("━╸─"));
+        }
+        self.0.set_message(update.message);
+    }
+}
+
+impl Drop for Bar {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
+}
+
+/// What was said last, and when.
+struct Lines(Mutex<Option<(Instant, String)>>);
+
+/// The shortest time between two lines in a log.
+const LINE_INTERVAL: Duration = Duration::from_secs(2);
+
+impl Progress for Lines {
+    fn report(&self, update: Update) {
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let due = last
+            .as_ref()
+            .is_none_or(|(when, what)| when.elapsed() >= LINE_INTERVAL && *what != update.message);
+        if due {
+            eprintln!("{}", update.message);
+            *last = Some((Instant::now(), update.message));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn parsed(tool: &str, given: &[&str]) -> Result<Value, Diagnostic> {
+        let given: Vec<String> = given.iter().map(ToString::to_string).collect();
+        arguments(tools::find(tool).unwrap(), &given).map(Value::Object)
+    }
+
+    #[test]
+    fn pairs_are_read_by_type() {
+        assert_eq!(
+            parsed("build_host", &["host=web", "dry_run=true"]).unwrap(),
+            json!({"host": "web", "dry_run": true})
+        );
+        // A host called `true` is a host.
+        assert_eq!(parsed("build_host", &["host=true"]).unwrap(), json!({"host": "true"}));
+        assert_eq!(parsed("build_host", &["{\"host\":\"web\"}"]).unwrap(), json!({"host": "web"}));
+    }
+
+    #[test]
+    fn wrong_calls_say_what_is_right() {
+        let error = parsed("build_host", &["hosst=web"]).unwrap_err();
+        assert_eq!(error.suggestions, ["host"]);
+        assert!(parsed("build_host", &["dry_run=maybe"]).unwrap_err().message.contains("true or false"));
+        assert!(parsed("build_host", &["web"]).is_err());
+        assert!(parsed("build_host", &["host=a", "host=b"]).is_err());
+        assert!(parsed("build_host", &["{\"host\":"]).is_err());
+    }
+}

@@ -1,0 +1,244 @@
+//! `demo`: the whole thing on the embedded flake, offline.
+//!
+//! It is a client like any other: it starts this program as a server, talks MCP to it, and shows
+//! what comes back.
+
+use std::io::{IsTerminal, Write};
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail};
+use clap::Args;
+use console::style;
+use include_dir::{Dir, include_dir};
+use rmcp::model::{
+    CallToolRequestParams, CallToolResult, ClientConfig, Implementation, ProgressNotificationParam,
+    ReadResourceRequestParams, ResourceContents,
+};
+use rmcp::service::{NotificationContext, RunningService};
+use rmcp::{ClientHandler, Peer, RoleClient, ServiceExt};
+use serde_json::{Value, json};
+
+use super::{FAILED, OK, runtime};
+use crate::process::Command;
+use crate::text;
+
+/// The fleet that the demo is about, and the tests' fixture.
+pub static FLEET: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/examples/demo");
+
+/// See everything work, offline
+///
+/// Starts the server on a small fleet that comes with this program, talks MCP to it as an assistant
+/// would, calls every tool and shows what comes back. Needs nix, but neither network nor nixpkgs.
+#[derive(Args, Debug)]
+pub struct Demo {
+    /// Keep the fleet in this folder, to play with it afterwards; it must not exist yet
+    #[arg(long, value_name = "DIR")]
+    keep: Option<std::path::PathBuf>,
+}
+
+/// One thing to show: what somebody asks, and the call that answers it.
+struct Scene {
+    question: &'static str,
+    tool: &'static str,
+    arguments: Value,
+    /// Whether the fleet is broken in a way that makes this call fail.
+    fails: bool,
+}
+
+fn scenes() -> Vec<Scene> {
+    let scene = |question, tool, arguments, fails| Scene { question, tool, arguments, fails };
+    vec![
+        scene("Which hosts do I have?", "list_hosts", json!({}), false),
+        scene("Is anything broken?", "flake_check", json!({}), true),
+        scene("And now, with nothing changed?", "flake_check", json!({}), true),
+        scene("What would building web take?", "build_host", json!({"host": "web", "dry_run": true}), false),
+        scene("Does it build?", "build_host", json!({"host": "web"}), false),
+        scene("Does the broken one?", "build_host", json!({"host": "broken-on-purpose"}), true),
+        scene("Did I mean another host?", "build_host", json!({"host": "wbe"}), true),
+        scene("Which shells can I work in?", "list_devshells", json!({"system": system()}), false),
+        scene("How are the disks of db laid out?", "inspect_disko", json!({"host": "db"}), false),
+        scene("And would mail boot?", "inspect_disko", json!({"host": "mail"}), false),
+        scene("Is there a package for panthers?", "nix_search", json!({"query": "panther"}), false),
+        scene(
+            "Which option opens a port?",
+            "nix_search",
+            json!({"query": "firewall ports", "kind": "option", "host": "web"}),
+            false,
+        ),
+        scene("Do the checks pass when they are built?", "flake_check", json!({"build": true}), true),
+    ]
+}
+
+/// The system of this machine, as Nix names it.
+fn system() -> String {
+    format!("{}-{}", std::env::consts::ARCH, std::env::consts::OS)
+}
+
+impl Demo {
+    /// Shows everything; ends with 1 when something went otherwise than it should.
+    pub fn run(self) -> ExitCode {
+        match self.try_run() {
+            Ok(()) => ExitCode::from(OK),
+            Err(error) => {
+                eprintln!("pantheros-mcp: the demo stopped: {error:#}");
+                ExitCode::from(FAILED)
+            }
+        }
+    }
+
+    fn try_run(self) -> anyhow::Result<()> {
+        let scratch = tempfile::Builder::new().prefix("pantheros-demo-").tempdir()?;
+        let fleet = match &self.keep {
+            Some(folder) if folder.exists() => bail!("{} exists already", folder.display()),
+            Some(folder) => folder.clone(),
+            None => scratch.path().join("fleet"),
+        };
+        std::fs::create_dir_all(&fleet).with_context(|| format!("creating {}", fleet.display()))?;
+        unpack(&fleet)?;
+        // Its own cache, so that the demo shows a first run each time.
+        let cache = scratch.path().join("cache");
+        let runtime = runtime()?;
+        let result = runtime.block_on(async {
+            let result = show(&fleet, &cache).await;
+            crate::process::settle().await;
+            result
+        });
+        if let Some(folder) = &self.keep {
+            say(&format!("\nThe fleet is in {}.\n", folder.display()))?;
+        }
+        result
+    }
+}
+
+/// Writes the fleet, scripts executable as they are in the repository.
+fn unpack(folder: &Path) -> anyhow::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    FLEET.extract(folder).context("unpacking the fleet")?;
+    let mut waiting = vec![folder.to_owned()];
+    while let Some(folder) = waiting.pop() {
+        for entry in std::fs::read_dir(&folder)? {
+            let path = entry?.path();
+            if path.is_dir() {
+                waiting.push(path);
+            } else if std::fs::read(&path)?.starts_with(b"#!") {
+                std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A client that shows progress while it waits.
+#[derive(Clone)]
+struct Client;
+
+impl ClientHandler for Client {
+    fn get_info(&self) -> ClientConfig {
+        let mut info = ClientConfig::default();
+        info.client_info = Implementation::new("pantheros-demo", env!("CARGO_PKG_VERSION"));
+        info
+    }
+
+    async fn on_progress(&self, progress: ProgressNotificationParam, _: NotificationContext<RoleClient>) {
+        let message = progress.message.unwrap_or_default();
+        if std::io::stderr().is_terminal() {
+            eprint!("\r\u{1b}[K  {}", style(text::bounded(&message, 100)).dim());
+        }
+    }
+}
+
+async fn show(fleet: &Path, cache: &Path) -> anyhow::Result<()> {
+    let program = std::env::current_exe().context("finding this program")?;
+    let command = Command::new(program).args(["serve", "--flake"]).arg(fleet).env("XDG_CACHE_HOME", cache);
+    let server = command.accompany().context("starting the server")?;
+    let started = Instant::now();
+    let client: RunningService<RoleClient, Client> =
+        Client.serve((server.output, server.input)).await.context("greeting the server")?;
+    let tools = client.list_all_tools().await.context("listing the tools")?;
+    let names: Vec<&str> = tools.iter().map(|tool| &*tool.name).collect();
+    say(&format!(
+        "{}\n\nA client has started the server on a fleet of four hosts and greeted it: {}.\nTools: {}\n",
+        style("pantherOS — typed, safe hands on a NixOS fleet").bold(),
+        took(started.elapsed()),
+        names.join(", ")
+    ))?;
+    let mut last = None;
+    for scene in scenes() {
+        last = Some(play(client.peer(), scene).await?);
+    }
+    if let Some(uri) = last.as_ref().and_then(log_uri) {
+        read_log(client.peer(), &uri).await?;
+    }
+    client.cancel().await.context("leaving")?;
+    say(&format!(
+        "\n{}\nBroken things were broken on purpose, and every failure was told as one.\n",
+        style("That was all of it.").bold()
+    ))
+}
+
+async fn play(server: &Peer<RoleClient>, scene: Scene) -> anyhow::Result<CallToolResult> {
+    let call = if scene.arguments == json!({}) {
+        scene.tool.to_owned()
+    } else {
+        format!("{} {}", scene.tool, scene.arguments)
+    };
+    say(&format!("\n{}\n{}\n", style(scene.question).cyan().bold(), style(format!("→ {call}")).dim()))?;
+    let mut request = CallToolRequestParams::new(scene.tool);
+    request.arguments = scene.arguments.as_object().cloned();
+    let started = Instant::now();
+    let result = server.call_tool(request).await.with_context(|| format!("calling {}", scene.tool))?;
+    let elapsed = started.elapsed();
+    if std::io::stderr().is_terminal() {
+        eprint!("\r\u{1b}[K");
+    }
+    let failed = result.is_error == Some(true);
+    let shown: String =
+        result.content.iter().filter_map(|block| block.as_text()).map(|block| block.text.as_str()).collect();
+    let mark = if failed { style("failed").red() } else { style("ok").green() };
+    say(&format!("{}\n{mark} {}\n", indented(&shown), style(format!("({})", took(elapsed))).dim()))?;
+    if failed != scene.fails {
+        bail!("{call} should have {}", if scene.fails { "failed" } else { "succeeded" });
+    }
+    Ok(result)
+}
+
+/// The log of the first failed build an answer names.
+fn log_uri(result: &CallToolResult) -> Option<String> {
+    let text = result.structured_content.as_ref()?.to_string();
+    let start = text.find("pantheros://log/")?;
+    let uri = text.get(start..)?;
+    let end = uri.find(['"', '\\', ' ']).unwrap_or(uri.len());
+    uri.get(..end).map(str::to_owned)
+}
+
+async fn read_log(server: &Peer<RoleClient>, uri: &str) -> anyhow::Result<()> {
+    say(&format!(
+        "\n{}\n{}\n",
+        style("Show me the whole log of that build.").cyan().bold(),
+        style(format!("→ resources/read {uri}")).dim()
+    ))?;
+    let log = server.read_resource(ReadResourceRequestParams::new(uri)).await.context("reading the log")?;
+    for contents in log.contents {
+        if let ResourceContents::TextResourceContents { text, .. } = contents {
+            say(&format!("{}\n", indented(text.trim_end())))?;
+        }
+    }
+    Ok(())
+}
+
+fn indented(text: &str) -> String {
+    text.lines().map(|line| format!("  {line}")).collect::<Vec<_>>().join("\n")
+}
+
+fn took(time: Duration) -> String {
+    format!("{:.0?}", Duration::from_millis(u64::try_from(time.as_millis()).unwrap_or(u64::MAX)))
+}
+
+fn say(text: &str) -> anyhow::Result<()> {
+    let mut output = std::io::stdout();
+    output.write_all(text.as_bytes())?;
+    output.flush()?;
+    Ok(())
+}

@@ -1,0 +1,159 @@
+//! The command line: one file per subcommand; their doc comments are the help.
+
+mod call;
+mod demo;
+mod serve;
+mod tools;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+
+use crate::config::{ConfigError, Overrides, Settings};
+use crate::diagnostic::Diagnostic;
+
+/// The command did what it was asked to.
+pub const OK: u8 = 0;
+/// The tool ran and failed.
+pub const FAILED: u8 = 1;
+/// The command line or the settings are wrong.
+pub const USAGE: u8 = 2;
+
+/// Typed, safe hands on a NixOS fleet, for AI assistants and for people
+///
+/// Answers come from the real nix, about the flake's pinned inputs. Without a command it serves MCP
+/// over standard input and output, which is how assistants start it.
+#[derive(Debug, Parser)]
+#[command(name = "pantheros-mcp", version, max_term_width = 100, after_help = EXAMPLES)]
+pub struct CommandLine {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  pantheros-mcp demo                                  see everything work, offline
+  pantheros-mcp call list_hosts                       the hosts of the flake around you
+  pantheros-mcp call build_host host=web dry_run=true what building it would take
+  pantheros-mcp --flake ~/fleet call flake_check      every failing output, with file and line
+  pantheros-mcp serve --http 127.0.0.1:8750           MCP over HTTP";
+
+/// What every command takes.
+#[derive(Debug, Args)]
+pub struct Global {
+    /// The flake's folder; without it, the nearest one upwards with a flake.nix
+    #[arg(long, global = true, env = "PANTHEROS_FLAKE", value_name = "DIR")]
+    flake: Option<PathBuf>,
+    /// The settings; without it, pantheros.toml beside the flake
+    #[arg(long, global = true, env = "PANTHEROS_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Only tools that change nothing; beats every other switch
+    #[arg(long, global = true)]
+    read_only: bool,
+    /// Only these tools
+    #[arg(long, global = true, value_name = "TOOL,…", value_delimiter = ',')]
+    tools: Vec<String>,
+    /// Without these tools
+    #[arg(long, global = true, value_name = "TOOL,…", value_delimiter = ',')]
+    exclude_tools: Vec<String>,
+    /// How log lines look; they go to standard error
+    #[arg(long, global = true, value_name = "FORMAT", default_value = "text")]
+    log_format: LogFormat,
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Serve(serve::Serve),
+    Call(call::Call),
+    Tools(tools::Tools),
+    Demo(demo::Demo),
+    /// Print completions for a shell
+    ///
+    /// For bash: pantheros-mcp completions bash > ~/.local/share/bash-completion/completions/pantheros-mcp
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+}
+
+impl Global {
+    fn settings(&self) -> Result<Settings, ConfigError> {
+        let overrides = Overrides {
+            flake: self.flake.clone(),
+            config: self.config.clone(),
+            read_only: self.read_only,
+            only: self.tools.clone(),
+            exclude: self.exclude_tools.clone(),
+        };
+        let here = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
+        Settings::load(&here, &overrides)
+    }
+}
+
+/// Does what the command line asks for.
+#[must_use]
+pub fn run(line: CommandLine) -> ExitCode {
+    start_logging(line.global.log_format);
+    let command = line.command.unwrap_or_else(|| Command::Serve(serve::Serve::default()));
+    if let Command::Completions { shell } = command {
+        let mut output = std::io::stdout();
+        clap_complete::generate(shell, &mut CommandLine::command(), "pantheros-mcp", &mut output);
+        return ExitCode::from(OK);
+    }
+    if let Command::Demo(command) = command {
+        return command.run();
+    }
+    let settings = match line.global.settings() {
+        Ok(settings) => settings,
+        Err(error) => return complain(&Diagnostic::from(&error), USAGE),
+    };
+    match command {
+        Command::Serve(command) => command.run(settings),
+        Command::Call(command) => command.run(settings),
+        Command::Tools(command) => command.run(&settings),
+        Command::Completions { .. } | Command::Demo(_) => ExitCode::from(OK),
+    }
+}
+
+/// Tells what is wrong on standard error and ends with `code`.
+fn complain(diagnostic: &Diagnostic, code: u8) -> ExitCode {
+    eprintln!("pantheros-mcp: {diagnostic}");
+    ExitCode::from(code)
+}
+
+/// Log lines go to standard error only: standard output is the protocol's, or the answer's.
+fn start_logging(format: LogFormat) {
+    use std::io::IsTerminal;
+    use tracing_subscriber::EnvFilter;
+    let filter = EnvFilter::try_from_env("PANTHEROS_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let started = match format {
+        LogFormat::Text => builder.with_ansi(colour).try_init(),
+        LogFormat::Json => builder.json().try_init(),
+    };
+    if let Err(error) = started {
+        eprintln!("pantheros-mcp: logging could not be started: {error}");
+    }
+}
+
+/// The threads everything runs on: waiting is most of the work.
+fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .max_blocking_threads(16)
+        .enable_all()
+        .build()
+}

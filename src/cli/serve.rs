@@ -1,0 +1,61 @@
+//! `serve`: MCP over standard input and output.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::Args;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use super::{FAILED, OK, complain, runtime};
+use crate::config::Settings;
+use crate::diagnostic::{Code, Diagnostic};
+use crate::mcp;
+use crate::tools::Services;
+
+/// Serve MCP to an assistant
+///
+/// Over standard input and output. Assistants start it so themselves.
+#[derive(Args, Debug, Default)]
+pub struct Serve {}
+
+impl Serve {
+    /// Serves until the client or a signal ends it; no program it started is left behind.
+    pub fn run(self, settings: Settings) -> ExitCode {
+        let runtime = match runtime() {
+            Ok(runtime) => runtime,
+            Err(error) => return complain(&Diagnostic::new(Code::Internal, error.to_string()), FAILED),
+        };
+        let services = Arc::new(Services::new(settings));
+        let result = runtime.block_on(async {
+            let stop = CancellationToken::new();
+            let signals = tokio::spawn(stop_on_signals(stop.clone()));
+            let result = mcp::stdio::serve(services, stop).await.map_err(|error| {
+                Diagnostic::new(Code::Internal, format!("standard input or output failed: {error}"))
+            });
+            signals.abort();
+            crate::process::settle().await;
+            result
+        });
+        // A read of standard input that is not a pipe cannot be cancelled; it must not hold us.
+        runtime.shutdown_background();
+        match result {
+            Ok(()) => ExitCode::from(OK),
+            Err(diagnostic) => complain(&diagnostic, FAILED),
+        }
+    }
+}
+
+async fn stop_on_signals(stop: CancellationToken) {
+    let (Ok(mut terminate), Ok(mut interrupt)) =
+        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
+        tracing::warn!("signals cannot be caught; programs end with this one all the same");
+        return;
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    stop.cancel();
+}

@@ -1,0 +1,67 @@
+//! `tools`: the catalogue.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::{FAILED, OK, complain};
+use crate::config::Settings;
+use crate::diagnostic::{Code, Diagnostic};
+use crate::mcp::handler::described;
+use crate::tools::{self, Effect, Entry};
+
+/// Show the tools, what they take and what they change
+#[derive(Args, Debug)]
+pub struct Tools {
+    /// As JSON, with the schemas of arguments and answers, as `tools/list` gives them
+    #[arg(long)]
+    json: bool,
+}
+
+impl Tools {
+    /// Prints the tools that the settings leave.
+    pub fn run(&self, settings: &Settings) -> ExitCode {
+        let there = tools::catalogue()
+            .iter()
+            .filter(|tool| settings.policy.refusal(tool.name, tool.effect).is_none());
+        let text = if self.json {
+            let tools: Vec<_> = there.map(described).collect();
+            format!("{:#}\n", json!({ "tools": tools }))
+        } else {
+            there.map(explained).collect()
+        };
+        match std::io::stdout().write_all(text.as_bytes()) {
+            Ok(()) => ExitCode::from(OK),
+            // Somebody who pipes this to `head` has seen enough.
+            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::from(OK),
+            Err(error) => complain(&Diagnostic::new(Code::Internal, error.to_string()), FAILED),
+        }
+    }
+}
+
+/// A tool as a person wants to read it.
+fn explained(tool: &Entry) -> String {
+    let effect = match tool.effect {
+        Effect::Read => "changes nothing",
+        Effect::Store => "adds to the Nix store",
+    };
+    let mut lines = vec![format!("{} — {} ({effect})", tool.name, tool.title)];
+    lines.push(format!("  {}", tool.description));
+    let schema = tool.input_schema();
+    let required: Vec<&str> = schema
+        .get("required")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .collect();
+    for (name, of_argument) in schema.get("properties").and_then(Value::as_object).into_iter().flatten() {
+        let mark = if required.contains(&name.as_str()) { " (required)" } else { "" };
+        let about = of_argument.get("description").and_then(Value::as_str).unwrap_or_default();
+        lines.push(format!("    {name}{mark}: {about}"));
+    }
+    lines.push(String::new());
+    lines.join("\n") + "\n"
+}

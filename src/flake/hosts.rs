@@ -1,0 +1,184 @@
+//! The flake's hosts: `nixosConfigurations` and the few facts every one of them has.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{Flake, FlakeError, Instantiate, Question, is_lasting};
+use crate::diagnostic::{Code, Diagnostic};
+use crate::names::{AttrPath, HostName};
+use crate::progress::Call;
+use crate::text;
+
+/// The output hosts are in.
+pub const HOSTS: &str = "nixosConfigurations";
+
+/// A host as its configuration describes it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Host {
+    /// Its name in the flake.
+    pub name: String,
+    /// What it runs on, such as `x86_64-linux`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub system: Option<String>,
+    /// `networking.hostName`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host_name: Option<String>,
+    /// `system.stateVersion`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state_version: Option<String>,
+    /// Where it is deployed to: `pantheros.deploy.targetHost`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
+    /// What it is grouped by: `pantheros.deploy.tags`.
+    #[serde(default)]
+    pub tags: Vec<String>,
+    /// Why its facts could not be evaluated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<Diagnostic>,
+}
+
+/// The facts as the probe gives them.
+#[derive(Deserialize)]
+struct Facts {
+    system: Option<String>,
+    host_name: Option<String>,
+    state_version: Option<String>,
+    target: Option<String>,
+    tags: Vec<String>,
+}
+
+impl Flake {
+    /// The names of all hosts, sorted. A flake without any has an empty list.
+    ///
+    /// # Errors
+    /// See [`FlakeError`].
+    pub async fn host_names(&self, call: &Call) -> Result<Vec<String>, FlakeError> {
+        self.remembered(
+            "host names",
+            call,
+            |_| true,
+            || async {
+                call.saying("evaluating the flake");
+                let question = Question::new::<&str>([], "host_names");
+                Ok(names(&self.ask_one("flake", question, Instantiate::No, call).await?))
+            },
+        )
+        .await
+    }
+
+    /// Says that the flake has this host.
+    ///
+    /// # Errors
+    /// [`FlakeError::UnknownHost`] with the nearest names, and whatever finding the names gives.
+    pub async fn require_host(&self, name: &HostName, call: &Call) -> Result<(), FlakeError> {
+        let names = self.host_names(call).await?;
+        if names.iter().any(|known| known == name.as_str()) {
+            return Ok(());
+        }
+        Err(FlakeError::UnknownHost {
+            name: name.to_string(),
+            nearest: text::nearest(name.as_str(), names.iter().map(String::as_str), 3),
+            count: names.len(),
+        })
+    }
+
+    /// What to say of a failure while looking at a host: that there is no such host, if that is why.
+    ///
+    /// Asked afterwards, so that a call about a host that exists costs one evaluation, not two.
+    ///
+    /// # Errors
+    /// Always: [`FlakeError::UnknownHost`], or `diagnostic` as it is.
+    pub async fn explain<T>(
+        &self,
+        name: &HostName,
+        diagnostic: Diagnostic,
+        call: &Call,
+    ) -> Result<T, FlakeError> {
+        if matches!(diagnostic.code, Code::MissingAttribute | Code::UnknownOutput) {
+            self.require_host(name, call).await?;
+        }
+        Err(FlakeError::Evaluation(Box::new(diagnostic)))
+    }
+
+    /// What disko's probe sees of a host.
+    ///
+    /// # Errors
+    /// See [`FlakeError`].
+    pub async fn disko_facts(&self, name: &HostName, call: &Call) -> Result<Value, FlakeError> {
+        self.remembered(
+            &format!("disko {name}"),
+            call,
+            |_| true,
+            || async {
+                call.saying(format!("evaluating {name}"));
+                let question = Question::new([HOSTS, name.as_str()], "disko");
+                match self.ask("hosts", vec![question], Instantiate::No, call).await?.pop() {
+                    Some(Ok(facts)) => Ok(facts),
+                    Some(Err(diagnostic)) => self.explain(name, diagnostic, call).await,
+                    None => Ok(Value::Null),
+                }
+            },
+        )
+        .await
+    }
+
+    /// The path of the derivation at `attr`, where it is one.
+    ///
+    /// # Errors
+    /// See [`FlakeError`].
+    pub async fn derivation_of(&self, attr: &AttrPath, call: &Call) -> Result<Option<String>, FlakeError> {
+        let question = Question::new(attr.components().iter().cloned(), "derivation");
+        let answer = self.ask_one("hosts", question, Instantiate::No, call).await?;
+        Ok(answer.get("drv_path").and_then(Value::as_str).map(str::to_owned))
+    }
+
+    /// Every host with its facts; one that does not evaluate has its error in their place.
+    ///
+    /// # Errors
+    /// See [`FlakeError`].
+    pub async fn hosts(&self, call: &Call) -> Result<Vec<Host>, FlakeError> {
+        let lasting = |hosts: &Vec<Host>| hosts.iter().all(|host| host.error.as_ref().is_none_or(is_lasting));
+        self.remembered("hosts", call, lasting, || async {
+            let names = self.host_names(call).await?;
+            let questions = names.iter().map(|name| Question::new([HOSTS, name], "host_facts")).collect();
+            let answers = self.ask("hosts", questions, Instantiate::No, call).await?;
+            Ok(names.into_iter().zip(answers).map(|(name, answer)| described(name, answer)).collect())
+        })
+        .await
+    }
+}
+
+fn described(name: String, answer: Result<Value, Diagnostic>) -> Host {
+    let facts = answer.and_then(|value| {
+        serde_json::from_value::<Facts>(value).map_err(|error| {
+            Diagnostic::new(Code::TypeMismatch, format!("the host's facts have unexpected types: {error}"))
+                .with_attr(AttrPath::new([HOSTS, &name]).to_string())
+        })
+    });
+    let empty = Host {
+        name,
+        system: None,
+        host_name: None,
+        state_version: None,
+        target: None,
+        tags: Vec::new(),
+        error: None,
+    };
+    match facts {
+        Ok(facts) => Host {
+            system: facts.system,
+            host_name: facts.host_name,
+            state_version: facts.state_version,
+            target: facts.target,
+            tags: facts.tags,
+            ..empty
+        },
+        Err(error) => Host { error: Some(error), ..empty },
+    }
+}
+
+/// The strings of a JSON list.
+pub(super) fn names(value: &Value) -> Vec<String> {
+    value.as_array().into_iter().flatten().filter_map(|name| name.as_str().map(str::to_owned)).collect()
+}

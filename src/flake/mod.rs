@@ -1,0 +1,234 @@
+//! A flake's facts, always by evaluation: its hosts, its outputs, its shells, whether it changed.
+
+mod cache;
+pub mod check;
+mod evaluate;
+mod fingerprint;
+pub mod hosts;
+pub mod options;
+pub mod outputs;
+pub mod shells;
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::config::Settings;
+use crate::diagnostic::{Code, Diagnostic};
+use crate::nix::{self, Nix, NixError};
+use crate::progress::Call;
+
+pub use cache::{Cache, Key};
+pub use evaluate::{Answers, Instantiate, Question};
+
+/// Why a question about the flake has no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum FlakeError {
+    /// There is no `flake.nix` where one was looked for.
+    #[error("there is no flake.nix in {} or any folder above it", folder.display())]
+    NotFound {
+        /// Where it was looked for.
+        folder: PathBuf,
+    },
+    /// The flake has no such host.
+    #[error("the flake has no host `{name}`")]
+    UnknownHost {
+        /// What was asked for.
+        name: String,
+        /// The hosts there are that are near it.
+        nearest: Vec<String>,
+        /// How many hosts there are.
+        count: usize,
+    },
+    /// What was asked for does not evaluate.
+    #[error("{0}")]
+    Evaluation(Box<Diagnostic>),
+    /// `nix` itself failed.
+    #[error(transparent)]
+    Nix(#[from] NixError),
+}
+
+impl From<&FlakeError> for Diagnostic {
+    fn from(error: &FlakeError) -> Self {
+        match error {
+            FlakeError::NotFound { .. } => Self::new(Code::FlakeNotFound, error.to_string())
+                .with_hint("start in the flake's folder, or name it with --flake or PANTHEROS_FLAKE"),
+            FlakeError::UnknownHost { name, nearest, count } => {
+                Self::new(Code::UnknownHost, error.to_string())
+                    .with_attr(format!("nixosConfigurations.{name}"))
+                    .with_suggestions(nearest.clone())
+                    .with_hint(format!("list_hosts names the {count} there are"))
+            }
+            FlakeError::Evaluation(diagnostic) => (**diagnostic).clone(),
+            FlakeError::Nix(error) => error.into(),
+        }
+    }
+}
+
+/// The flake the settings name, and the `nix` that evaluates it.
+#[derive(Debug)]
+pub struct Flake {
+    settings: Arc<Settings>,
+    nix: Nix,
+    cache: Cache,
+    /// Questions being answered, so that the same one twice at once is answered once.
+    under_way: Mutex<HashMap<String, Weak<tokio::sync::Mutex<()>>>>,
+}
+
+impl Flake {
+    /// The flake of these settings; nothing is read yet.
+    #[must_use]
+    pub fn new(settings: Arc<Settings>, nix: Nix) -> Self {
+        let cache = Cache::new(&settings.cache);
+        Self { settings, nix, cache, under_way: Mutex::default() }
+    }
+
+    /// The `nix` that evaluates it.
+    #[must_use]
+    pub fn nix(&self) -> &Nix {
+        &self.nix
+    }
+
+    /// The settings it was made with.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// The flake as `nix` names it.
+    #[must_use]
+    pub fn reference(&self) -> String {
+        nix::reference(&self.settings.flake)
+    }
+
+    /// Says that there is a flake at all.
+    ///
+    /// # Errors
+    /// [`FlakeError::NotFound`].
+    pub fn require(&self) -> Result<(), FlakeError> {
+        if self.settings.flake.join("flake.nix").is_file() {
+            Ok(())
+        } else {
+            Err(FlakeError::NotFound { folder: self.settings.flake.clone() })
+        }
+    }
+
+    /// Lets one call at a time do what `name` says; the next waits for its turn.
+    ///
+    /// # Errors
+    /// That the call was cancelled while it waited.
+    pub async fn turn(
+        &self,
+        name: &str,
+        call: &Call,
+    ) -> Result<tokio::sync::OwnedMutexGuard<()>, FlakeError> {
+        let turns = {
+            let mut under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
+            under_way.retain(|_, turns| turns.strong_count() > 0);
+            match under_way.get(name).and_then(Weak::upgrade) {
+                Some(turns) => turns,
+                None => {
+                    let turns = Arc::new(tokio::sync::Mutex::new(()));
+                    under_way.insert(name.to_owned(), Arc::downgrade(&turns));
+                    turns
+                }
+            }
+        };
+        if let Ok(turn) = Arc::clone(&turns).try_lock_owned() {
+            return Ok(turn);
+        }
+        call.saying("waiting for another call that does the same");
+        tokio::select! {
+            turn = turns.lock_owned() => Ok(turn),
+            () = call.cancel.cancelled() => Err(NixError::from(crate::process::ProcessError::Cancelled).into()),
+        }
+    }
+
+    /// The answer to `question` about the flake as it is now: remembered, or found by `find`.
+    ///
+    /// Only answers for which `lasting` holds are remembered: a full disk is not a property of a
+    /// flake. One that changed while it was evaluated is not remembered either.
+    ///
+    /// # Errors
+    /// Whatever `find` gives.
+    pub async fn remembered<T, F>(
+        &self,
+        question: &str,
+        call: &Call,
+        lasting: impl Fn(&T) -> bool,
+        find: impl FnOnce() -> F,
+    ) -> Result<T, FlakeError>
+    where
+        T: Serialize + DeserializeOwned,
+        F: Future<Output = Result<T, FlakeError>>,
+    {
+        self.require()?;
+        if !self.cache.is_enabled() {
+            return find().await;
+        }
+        let reference = self.reference();
+        // One after the other, so that the second finds the first one's answer.
+        let _turn = self.turn(&format!("{reference} {question}"), call).await?;
+        let (found, before) =
+            futures::future::join(self.nix.find(), fingerprint::take(&self.settings.flake)).await;
+        let identity = nix::program::identity(found?);
+        let key = |fingerprint: &fingerprint::Fingerprint| {
+            let version = env!("CARGO_PKG_VERSION");
+            Key::of(&[
+                version,
+                evaluate::PROBES,
+                crate::disko::PROBE,
+                &identity,
+                &reference,
+                fingerprint.as_str(),
+                question,
+            ])
+        };
+        let Some(before) = before else { return find().await };
+        let known = self.cache.get(&key(&before)).map(|answer| T::deserialize(&*answer));
+        // An entry that does not read was written by another build of the same version.
+        if let Some(Ok(answer)) = known {
+            return Ok(answer);
+        }
+        let answer = find().await?;
+        if lasting(&answer)
+            && fingerprint::take(&self.settings.flake).await.as_ref() == Some(&before)
+            && let Ok(value) = serde_json::to_value(&answer)
+        {
+            self.cache.put(&key(&before), &value);
+        }
+        Ok(answer)
+    }
+}
+
+/// Whether an error is a property of the flake alone, and so the same until the flake changes.
+///
+/// The messages about files that are missing or untracked depend on files Nix does not see.
+#[must_use]
+pub fn is_lasting(diagnostic: &Diagnostic) -> bool {
+    matches!(
+        diagnostic.code,
+        Code::SyntaxError
+            | Code::MissingAttribute
+            | Code::UndefinedVariable
+            | Code::ArgumentMismatch
+            | Code::TypeMismatch
+            | Code::InfiniteRecursion
+            | Code::AssertionFailed
+            | Code::Throw
+            | Code::Abort
+            | Code::UnknownOption
+            | Code::ConflictingOptions
+            | Code::UndefinedOption
+            | Code::UnknownOutput
+            | Code::ImpureAccess
+            | Code::UnfreePackage
+            | Code::BrokenPackage
+            | Code::InsecurePackage
+            | Code::EvaluationFailed
+    )
+}

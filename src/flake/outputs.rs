@@ -1,0 +1,240 @@
+//! The outputs a flake has, and what each kind of them must be.
+//!
+//! Kinds and what is asked of them follow `nix flake check` (Nix manual, "nix flake check",
+//! "Evaluation checks"), with home-manager and nix-darwin configurations besides.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::hosts::names;
+use super::{Flake, FlakeError, Instantiate, Question};
+use crate::diagnostic::Diagnostic;
+use crate::names::AttrPath;
+use crate::progress::Call;
+
+/// What an output is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// A NixOS host.
+    Host,
+    /// A home-manager configuration.
+    Home,
+    /// A nix-darwin host.
+    Darwin,
+    /// A package.
+    Package,
+    /// A development shell.
+    Devshell,
+    /// A check.
+    Check,
+    /// Something `nix run` starts.
+    App,
+    /// What `nix fmt` runs.
+    Formatter,
+    /// A NixOS module.
+    Module,
+    /// An overlay.
+    Overlay,
+    /// What `nix flake init` copies.
+    Template,
+    /// What `nix bundle` uses.
+    Bundler,
+    /// An output Nix has no rules for.
+    Other,
+}
+
+/// How an output is laid out below its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shape {
+    /// The value itself.
+    Single,
+    /// `name -> value`.
+    Named,
+    /// `system -> value`.
+    PerSystem,
+    /// `system -> name -> value`.
+    PerSystemNamed,
+    /// Not looked into.
+    Opaque,
+}
+
+/// What is known about a top-level output.
+#[derive(Clone, Copy, Debug)]
+pub struct Rule {
+    /// Its name.
+    pub output: &'static str,
+    /// What is in it.
+    pub kind: Kind,
+    /// How.
+    pub shape: Shape,
+    /// The probe that checks one of them.
+    pub probe: &'static str,
+}
+
+const fn rule(output: &'static str, kind: Kind, shape: Shape, probe: &'static str) -> Rule {
+    Rule { output, kind, shape, probe }
+}
+
+/// Every output with rules; hosts first, because they take longest.
+pub const RULES: &[Rule] = &[
+    rule("nixosConfigurations", Kind::Host, Shape::Named, "host"),
+    rule("darwinConfigurations", Kind::Darwin, Shape::Named, "host"),
+    rule("homeConfigurations", Kind::Home, Shape::Named, "activation"),
+    rule("packages", Kind::Package, Shape::PerSystemNamed, "derivation"),
+    rule("devShells", Kind::Devshell, Shape::PerSystemNamed, "derivation"),
+    rule("checks", Kind::Check, Shape::PerSystemNamed, "derivation"),
+    rule("apps", Kind::App, Shape::PerSystemNamed, "app"),
+    rule("formatter", Kind::Formatter, Shape::PerSystem, "derivation"),
+    rule("nixosModules", Kind::Module, Shape::Named, "module"),
+    rule("overlays", Kind::Overlay, Shape::Named, "overlay"),
+    rule("templates", Kind::Template, Shape::Named, "template"),
+    rule("bundlers", Kind::Bundler, Shape::PerSystemNamed, "function"),
+    rule("nixosModule", Kind::Module, Shape::Single, "module"),
+    rule("overlay", Kind::Overlay, Shape::Single, "overlay"),
+    rule("defaultTemplate", Kind::Template, Shape::Single, "template"),
+    rule("defaultPackage", Kind::Package, Shape::PerSystem, "derivation"),
+    rule("devShell", Kind::Devshell, Shape::PerSystem, "derivation"),
+    rule("defaultApp", Kind::App, Shape::PerSystem, "app"),
+];
+
+impl Rule {
+    /// The rule of a top-level output; one without rules is not looked into.
+    #[must_use]
+    pub fn of(output: &str) -> Self {
+        RULES
+            .iter()
+            .copied()
+            .find(|rule| rule.output == output)
+            .unwrap_or_else(|| rule("", Kind::Other, Shape::Opaque, ""))
+    }
+}
+
+/// One output, not yet looked at.
+#[derive(Clone, Debug)]
+pub struct Leaf {
+    /// Where it is.
+    pub path: Vec<String>,
+    /// What it must be.
+    pub rule: Rule,
+    /// The system it is for, where its place says so.
+    pub system: Option<String>,
+    /// Why what it lies in could not even be listed.
+    pub error: Option<Diagnostic>,
+}
+
+impl Leaf {
+    /// Its place as text.
+    #[must_use]
+    pub fn attr(&self) -> String {
+        AttrPath::new(self.path.iter().cloned()).to_string()
+    }
+}
+
+impl Flake {
+    /// Every output there is of the rules that `wanted` names, in the order of [`RULES`].
+    ///
+    /// What cannot be listed is a leaf with an error: one broken set hides nothing beside it.
+    ///
+    /// # Errors
+    /// See [`FlakeError`]; a flake whose outputs cannot be listed at all is one.
+    pub async fn leaves(&self, wanted: impl Fn(Rule) -> bool, call: &Call) -> Result<Vec<Leaf>, FlakeError> {
+        call.saying("evaluating the flake");
+        let top = self.ask_one("flake", Question::new::<&str>([], "names"), Instantiate::No, call).await?;
+        let mut top: Vec<(String, Rule)> =
+            names(&top).into_iter().map(|name| (name.clone(), Rule::of(&name))).collect();
+        top.retain(|(_, rule)| wanted(*rule));
+        let rank =
+            |rule: &Rule| RULES.iter().position(|other| other.output == rule.output).unwrap_or(RULES.len());
+        top.sort_by_key(|(_, rule)| rank(rule));
+
+        let listing = |path: Vec<String>, shape: Shape| match shape {
+            Shape::PerSystemNamed => Some(Question::new(path, "outline")),
+            Shape::Named | Shape::PerSystem => Some(Question::new(path, "names")),
+            Shape::Single | Shape::Opaque => None,
+        };
+        let questions: Vec<Question> =
+            top.iter().filter_map(|(name, rule)| listing(vec![name.clone()], rule.shape)).collect();
+        let mut answers = self.ask("outputs", questions, Instantiate::No, call).await?.into_iter();
+
+        let mut leaves = Vec::new();
+        let mut unlisted = Vec::new();
+        for (name, rule) in top {
+            let answer = if matches!(rule.shape, Shape::Single | Shape::Opaque) {
+                leaves.push(Leaf { path: vec![name], rule, system: None, error: None });
+                continue;
+            } else {
+                answers.next().unwrap_or(Ok(Value::Null))
+            };
+            match (answer, rule.shape) {
+                (Ok(value), Shape::PerSystemNamed) => {
+                    for (system, below) in value.as_object().into_iter().flatten() {
+                        leaves.extend(named_leaves(&name, rule, system, &names(below)));
+                    }
+                }
+                (Ok(value), shape) => leaves.extend(names(&value).into_iter().map(|below| Leaf {
+                    system: (shape == Shape::PerSystem).then(|| below.clone()),
+                    path: vec![name.clone(), below],
+                    rule,
+                    error: None,
+                })),
+                // Perhaps only one system of several is broken.
+                (Err(_), Shape::PerSystemNamed) => unlisted.push((name, rule)),
+                (Err(error), _) => {
+                    leaves.push(Leaf { path: vec![name], rule, system: None, error: Some(error) });
+                }
+            }
+        }
+        for (name, rule) in unlisted {
+            leaves.extend(self.leaves_by_system(&name, rule, call).await?);
+        }
+        leaves.sort_by_key(|leaf| rank(&leaf.rule));
+        Ok(leaves)
+    }
+
+    /// The leaves of an output that cannot be listed as a whole, system by system.
+    async fn leaves_by_system(&self, name: &str, rule: Rule, call: &Call) -> Result<Vec<Leaf>, FlakeError> {
+        let broken = |path: Vec<String>, system: Option<String>, error| Leaf {
+            path,
+            rule,
+            system,
+            error: Some(error),
+        };
+        let systems = match self
+            .ask("outputs", vec![Question::new([name], "names")], Instantiate::No, call)
+            .await?
+            .pop()
+        {
+            Some(Ok(systems)) => names(&systems),
+            Some(Err(error)) => return Ok(vec![broken(vec![name.to_owned()], None, error)]),
+            None => return Ok(Vec::new()),
+        };
+        let questions = systems.iter().map(|system| Question::new([name, system], "names")).collect();
+        let answers = self.ask("outputs", questions, Instantiate::No, call).await?;
+        let mut leaves = Vec::new();
+        for (system, answer) in systems.into_iter().zip(answers) {
+            match answer {
+                Ok(below) => leaves.extend(named_leaves(name, rule, &system, &names(&below))),
+                Err(error) => {
+                    leaves.push(broken(vec![name.to_owned(), system.clone()], Some(system), error));
+                }
+            }
+        }
+        Ok(leaves)
+    }
+}
+
+fn named_leaves<'a>(
+    output: &'a str,
+    rule: Rule,
+    system: &'a str,
+    below: &'a [String],
+) -> impl Iterator<Item = Leaf> + use<'a> {
+    below.iter().map(move |name| Leaf {
+        path: vec![output.to_owned(), system.to_owned(), name.clone()],
+        rule,
+        system: Some(system.to_owned()),
+        error: None,
+    })
+}

@@ -1,0 +1,78 @@
+//! The flake's development shells and what is in them.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::check::Status;
+use super::outputs::Kind;
+use super::{Flake, FlakeError, Instantiate, Question, is_lasting};
+use crate::diagnostic::Diagnostic;
+use crate::progress::Call;
+
+/// Most packages named of one shell.
+const PACKAGES: usize = 60;
+
+/// A development shell.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Shell {
+    /// Its name.
+    pub name: String,
+    /// What it runs on.
+    pub system: String,
+    /// Whether it evaluates.
+    pub status: Status,
+    /// The packages in it, with their versions.
+    pub packages: Vec<String>,
+    /// Why it does not evaluate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<Diagnostic>,
+    /// What starts it.
+    pub command: String,
+}
+
+impl Flake {
+    /// Every development shell, or those of one system.
+    ///
+    /// # Errors
+    /// See [`FlakeError`].
+    pub async fn shells(&self, system: Option<&str>, call: &Call) -> Result<Vec<Shell>, FlakeError> {
+        let lasting =
+            |shells: &Vec<Shell>| shells.iter().all(|shell| shell.error.as_ref().is_none_or(is_lasting));
+        self.remembered(&format!("shells {system:?}"), call, lasting, || self.find_shells(system, call)).await
+    }
+
+    async fn find_shells(&self, system: Option<&str>, call: &Call) -> Result<Vec<Shell>, FlakeError> {
+        let mut leaves = self.leaves(|rule| rule.kind == Kind::Devshell, call).await?;
+        leaves.retain(|leaf| system.is_none() || leaf.system.is_none() || leaf.system.as_deref() == system);
+        let questions = leaves
+            .iter()
+            .filter(|leaf| leaf.error.is_none())
+            .map(|leaf| Question::new(leaf.path.iter().cloned(), "shell"))
+            .collect();
+        let mut answers = self.ask("shells", questions, Instantiate::No, call).await?.into_iter();
+        let mut shells = Vec::new();
+        for leaf in leaves {
+            let answer = match leaf.error.clone() {
+                Some(error) => Err(error),
+                None => answers.next().unwrap_or(Ok(Value::Null)),
+            };
+            let system = leaf.system.clone().unwrap_or_default();
+            // `devShell.SYSTEM`, the older form, has no name of its own.
+            let name = leaf.path.get(2).cloned().unwrap_or_else(|| "default".to_owned());
+            let command = match name.as_str() {
+                "default" => "nix develop".to_owned(),
+                _ => format!("nix develop '.#{}'", crate::names::AttrPath::new([name.as_str()])),
+            };
+            let (status, packages, error) = match answer {
+                Ok(value) => {
+                    let packages = value.get("packages").map(super::hosts::names).unwrap_or_default();
+                    (Status::Ok, packages.into_iter().take(PACKAGES).collect(), None)
+                }
+                Err(error) => (Status::Failed, Vec::new(), Some(error)),
+            };
+            shells.push(Shell { name, system, status, packages, error, command });
+        }
+        Ok(shells)
+    }
+}

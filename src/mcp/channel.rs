@@ -1,0 +1,147 @@
+//! A transport made of two queues, and the one place where a client's bytes become a message.
+//!
+//! rmcp's own line transport drops what it cannot parse without a word. A client with a defect
+//! deserves the answer that JSON-RPC 2.0 has for it (section 5.1), so messages are read here.
+
+use std::convert::Infallible;
+
+use rmcp::RoleServer;
+use rmcp::model::{ClientJsonRpcMessage, ErrorCode, ErrorData, JsonRpcMessage, ServerJsonRpcMessage};
+use rmcp::transport::Transport;
+use serde_json::Value;
+use tokio::sync::mpsc;
+
+/// The server's end: what a client sent comes in, what it is answered goes out.
+pub struct Channel {
+    incoming: mpsc::Receiver<ClientJsonRpcMessage>,
+    outgoing: mpsc::Sender<ServerJsonRpcMessage>,
+}
+
+/// The client's end.
+pub struct ClientEnd {
+    /// Takes what the client sent.
+    pub incoming: mpsc::Sender<ClientJsonRpcMessage>,
+    /// Gives what it is answered.
+    pub outgoing: mpsc::Receiver<ServerJsonRpcMessage>,
+}
+
+/// Most messages that wait in either direction before the other side has to.
+const WAITING: usize = 64;
+
+/// Two connected ends.
+pub fn pair() -> (Channel, ClientEnd) {
+    let (to_server, incoming) = mpsc::channel(WAITING);
+    let (outgoing, from_server) = mpsc::channel(WAITING);
+    (Channel { incoming, outgoing }, ClientEnd { incoming: to_server, outgoing: from_server })
+}
+
+impl Transport<RoleServer> for Channel {
+    type Error = Infallible;
+
+    fn send(
+        &mut self,
+        message: ServerJsonRpcMessage,
+    ) -> impl Future<Output = Result<(), Infallible>> + Send + 'static {
+        let outgoing = self.outgoing.clone();
+        async move {
+            // A client that has gone away needs no answer; `receive` ends the service.
+            if outgoing.send(message).await.is_err() {
+                tracing::debug!("the client left before it was answered");
+            }
+            Ok(())
+        }
+    }
+
+    async fn receive(&mut self) -> Option<ClientJsonRpcMessage> {
+        self.incoming.recv().await
+    }
+
+    async fn close(&mut self) -> Result<(), Infallible> {
+        self.incoming.close();
+        Ok(())
+    }
+}
+
+/// What a client's bytes turn out to be.
+pub enum Read {
+    /// A message.
+    Message(Box<ClientJsonRpcMessage>),
+    /// Something to pass over: an empty line, or a notification nobody knows.
+    Nothing,
+    /// Something that has to be answered with an error.
+    Refusal(Box<ServerJsonRpcMessage>),
+}
+
+/// Reads one message.
+pub fn read(bytes: &[u8]) -> Read {
+    let bytes = bytes.trim_ascii();
+    if bytes.is_empty() {
+        return Read::Nothing;
+    }
+    let value: Value = match serde_json::from_slice(bytes) {
+        Ok(value) => value,
+        Err(error) => return refuse(None, ErrorCode::PARSE_ERROR, format!("this is not JSON: {error}")),
+    };
+    let id = value.get("id").and_then(|id| serde_json::from_value(id.clone()).ok());
+    let is_notification = value.get("id").is_none() && value.get("method").is_some_and(Value::is_string);
+    match serde_json::from_value(value) {
+        Ok(message) => Read::Message(Box::new(message)),
+        // JSON-RPC 2.0, section 4.1: a notification is never answered, not even with an error.
+        Err(_) if is_notification => Read::Nothing,
+        Err(_) => refuse(
+            id,
+            ErrorCode::INVALID_REQUEST,
+            "this is JSON, but not a JSON-RPC 2.0 message this server understands".to_owned(),
+        ),
+    }
+}
+
+/// The refusal of a message that is larger than is taken.
+pub fn too_large(limit: usize) -> ServerJsonRpcMessage {
+    JsonRpcMessage::error(
+        ErrorData::new(
+            ErrorCode::INVALID_REQUEST,
+            format!("the message is larger than {limit} bytes (`limits.message_kib` in pantheros.toml)"),
+            None,
+        ),
+        None,
+    )
+}
+
+fn refuse(id: Option<rmcp::model::RequestId>, code: ErrorCode, message: String) -> Read {
+    Read::Refusal(Box::new(JsonRpcMessage::error(ErrorData::new(code, message, None), id)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn refusal(text: &str) -> Value {
+        match read(text.as_bytes()) {
+            Read::Refusal(message) => serde_json::to_value(message).unwrap(),
+            Read::Message(_) => panic!("{text} was taken"),
+            Read::Nothing => panic!("{text} was passed over"),
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_answered() {
+        assert_eq!(refusal("{not json")["error"]["code"], -32700);
+        assert_eq!(refusal("[1,2]")["error"]["code"], -32600);
+        assert_eq!(refusal("{\"jsonrpc\":\"1.0\",\"id\":7,\"method\":\"ping\"}")["id"], 7);
+        assert!(matches!(read(b"  "), Read::Nothing));
+        assert!(matches!(read(b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}"), Read::Message(_)));
+        assert!(matches!(
+            read(b"{\"jsonrpc\":\"2.0\",\"method\":\"notifications/nobody/knows\"}"),
+            Read::Message(_) | Read::Nothing
+        ));
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+            let _ = read(&bytes);
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! What the server answers, over any transport and in both protocol eras.
+
+use std::sync::Arc;
+
+use rmcp::model::{
+    CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, ErrorCode, ErrorData,
+    Implementation, ListResourceTemplatesResult, ListResourcesResult, ListToolsResult,
+    PaginatedRequestParams, ReadResourceRequestParams, ReadResourceResponse, ReadResourceResult, Resource,
+    ResourceContents, ResourceTemplate, ServerCapabilities, ServerConfig, Tool, ToolAnnotations,
+};
+use rmcp::service::RequestContext;
+use rmcp::{RoleServer, ServerHandler};
+use tokio_util::sync::CancellationToken;
+
+use super::progress;
+use crate::diagnostic::Diagnostic;
+use crate::progress::{Call, Progress, Silent};
+use crate::text;
+use crate::tools::{self, Context, Effect, Entry, LogRef, Outcome, Services};
+
+/// How long a client may keep the list of tools: it is fixed while the server runs.
+const TOOLS_TTL_MS: u64 = 3_600_000;
+
+/// The server, once for each session or request.
+#[derive(Clone)]
+pub struct Handler {
+    services: Arc<Services>,
+    /// Cancelled when whoever this serves is gone.
+    gone: CancellationToken,
+}
+
+impl Handler {
+    /// A handler for a client that is gone when `gone` is cancelled.
+    #[must_use]
+    pub fn new(services: Arc<Services>, gone: CancellationToken) -> Self {
+        Self { services, gone }
+    }
+
+    fn allowed(&self, name: &str) -> Result<&'static Entry, ErrorData> {
+        let Some(tool) = tools::find(name) else {
+            let nearest = text::nearest(name, tools::names(), 1);
+            let meant = nearest.first().map(|name| format!("; did you mean `{name}`?")).unwrap_or_default();
+            let name = text::bounded(&text::plain(name), 80);
+            return Err(ErrorData::invalid_params(format!("there is no tool `{name}`{meant}"), None));
+        };
+        match self.services.settings.policy.refusal(tool.name, tool.effect) {
+            Some(reason) => {
+                Err(ErrorData::invalid_params(format!("`{}` is switched off: {reason}", tool.name), None))
+            }
+            None => Ok(tool),
+        }
+    }
+
+    /// The tools that are there, in the catalogue's order.
+    #[must_use]
+    pub fn tools(&self) -> Vec<Tool> {
+        let policy = &self.services.settings.policy;
+        tools::catalogue()
+            .iter()
+            .filter(|tool| policy.refusal(tool.name, tool.effect).is_none())
+            .map(described)
+            .collect()
+    }
+}
+
+/// A tool as the protocol describes it.
+#[must_use]
+pub fn described(entry: &Entry) -> Tool {
+    let mut tool = Tool::new(entry.name, entry.description, Arc::new(entry.input_schema()));
+    tool.title = Some(entry.title.to_owned());
+    tool.output_schema = Some(Arc::new(entry.output_schema()));
+    let mut annotations = ToolAnnotations::default();
+    annotations.read_only_hint = Some(entry.effect == Effect::Read);
+    // Only said of tools that change something (schema, `ToolAnnotations`).
+    if entry.effect != Effect::Read {
+        annotations.destructive_hint = Some(false);
+        // A path that is built stays built.
+        annotations.idempotent_hint = Some(true);
+    }
+    annotations.open_world_hint = Some(entry.open_world);
+    tool.annotations = Some(annotations);
+    tool
+}
+
+fn result(outcome: Outcome) -> CallToolResult {
+    let content = vec![ContentBlock::text(outcome.text)];
+    let mut result =
+        if outcome.failed { CallToolResult::error(content) } else { CallToolResult::success(content) };
+    result.structured_content = Some(outcome.structured);
+    result
+}
+
+impl ServerHandler for Handler {
+    fn get_info(&self) -> ServerConfig {
+        let capabilities = ServerCapabilities::builder().enable_tools().enable_resources().build();
+        let mut info = ServerConfig::new(capabilities);
+        info.server_info = Implementation::new("pantheros", env!("CARGO_PKG_VERSION"));
+        info.server_info.title = Some("pantherOS".to_owned());
+        info.instructions = Some(
+            "Answers about one NixOS flake by running the real nix on its pinned inputs. Begin with list_hosts; \
+             run flake_check after every edit; build_host before saying that something builds. A result with \
+             isError is a failure, whatever else it holds. Every error is {code, message, file?, line?, column?, \
+             attr?, hint?, suggestions[], trace[]}: follow its hint. Long lists come in pages: pass next_cursor as \
+             cursor. Files that Git does not track do not exist for Nix."
+                .to_owned(),
+        );
+        info
+    }
+
+    async fn list_tools(
+        &self,
+        _: Option<PaginatedRequestParams>,
+        _: RequestContext<RoleServer>,
+    ) -> Result<ListToolsResult, ErrorData> {
+        let mut result = ListToolsResult::with_all_items(self.tools());
+        result.ttl_ms = Some(TOOLS_TTL_MS);
+        result.cache_scope = Some(CacheScope::Public);
+        Ok(result)
+    }
+
+    fn get_tool(&self, name: &str) -> Option<Tool> {
+        self.allowed(name).ok().map(described)
+    }
+
+    async fn call_tool(
+        &self,
+        request: CallToolRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<CallToolResponse, ErrorData> {
+        let tool = self.allowed(&request.name)?;
+        let token = context.meta.get_progress_token();
+        let (listener, sending) = match token {
+            Some(token) => {
+                let (publisher, sending) = progress::publish(context.peer.clone(), token);
+                (Arc::new(publisher) as Arc<dyn Progress>, Some(sending))
+            }
+            None => (Arc::new(Silent) as Arc<dyn Progress>, None),
+        };
+        let cancel = self.gone.child_token();
+        let call = Context {
+            services: Arc::clone(&self.services),
+            call: Call { progress: listener, cancel: cancel.clone() },
+        };
+        let running = tool.run(&call, request.arguments.unwrap_or_default());
+        tokio::pin!(running);
+        let outcome = tokio::select! {
+            outcome = &mut running => outcome,
+            () = context.ct.cancelled() => {
+                cancel.cancel();
+                // It ends its programs before it returns; nobody reads the answer any more.
+                running.await
+            }
+        };
+        if let Some(sending) = sending {
+            // A notification after the answer would be about nothing.
+            sending.abort();
+        }
+        Ok(result(outcome).into())
+    }
+
+    async fn list_resources(
+        &self,
+        _: Option<PaginatedRequestParams>,
+        _: RequestContext<RoleServer>,
+    ) -> Result<ListResourcesResult, ErrorData> {
+        let logs = self.services.logs().into_iter().map(|log| {
+            let mut resource = Resource::new(log.uri(), log.0.name());
+            resource.title = Some(format!("Build log of {}", log.0.name()));
+            resource.mime_type = Some("text/plain".to_owned());
+            resource
+        });
+        let mut result = ListResourcesResult::with_all_items(logs.collect());
+        result.ttl_ms = Some(0);
+        result.cache_scope = Some(CacheScope::Private);
+        Ok(result)
+    }
+
+    async fn list_resource_templates(
+        &self,
+        _: Option<PaginatedRequestParams>,
+        _: RequestContext<RoleServer>,
+    ) -> Result<ListResourceTemplatesResult, ErrorData> {
+        let mut template = ResourceTemplate::new(format!("{}{{derivation}}", LogRef::PREFIX), "build-log");
+        template.title = Some("Build log".to_owned());
+        template.description =
+            Some("The whole log of a build; `derivation` is the base name of a .drv path.".to_owned());
+        template.mime_type = Some("text/plain".to_owned());
+        let mut result = ListResourceTemplatesResult::with_all_items(vec![template]);
+        result.ttl_ms = Some(TOOLS_TTL_MS);
+        result.cache_scope = Some(CacheScope::Public);
+        Ok(result)
+    }
+
+    async fn read_resource(
+        &self,
+        request: ReadResourceRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ReadResourceResponse, ErrorData> {
+        let unknown = |message: String| ErrorData::new(ErrorCode::RESOURCE_NOT_FOUND, message, None);
+        let Some(log) = LogRef::from_uri(&request.uri) else {
+            let uri = text::bounded(&text::plain(&request.uri), 200);
+            return Err(unknown(format!("there is no resource {uri}")));
+        };
+        let call = Call { progress: Arc::new(Silent), cancel: context.ct.clone() };
+        match self.services.flake.nix().build_log(&log.0, &call).await {
+            Ok(Ok(text)) => {
+                Ok(ReadResourceResult::new(vec![ResourceContents::text(text, request.uri)]).into())
+            }
+            Ok(Err(_)) => Err(unknown(format!("the store has no log of {}", log.0))),
+            Err(error) => Err(ErrorData::internal_error(Diagnostic::from(&error).to_string(), None)),
+        }
+    }
+}

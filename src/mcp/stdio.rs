@@ -1,0 +1,149 @@
+//! MCP over standard input and output: one message a line.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rmcp::model::ServerJsonRpcMessage;
+use rmcp::service::serve_server_with_ct;
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use super::channel::{self, Read};
+use super::handler::Handler;
+use crate::tools::Services;
+
+/// How long answers that are ready may take to leave once the client has closed its end.
+const LAST_WORDS: Duration = Duration::from_millis(500);
+
+/// Serves until the client closes standard input or `stop` is cancelled.
+///
+/// # Errors
+/// What standard input or output gave, other than that the client is gone.
+pub async fn serve(services: Arc<Services>, stop: CancellationToken) -> std::io::Result<()> {
+    let (input, output) = rmcp::transport::io::stdio_pipes();
+    serve_over(services, input, output, stop).await
+}
+
+/// Serves over any pair of streams.
+///
+/// # Errors
+/// What the streams gave.
+pub async fn serve_over(
+    services: Arc<Services>,
+    input: impl AsyncRead + Send + Unpin + 'static,
+    output: impl AsyncWrite + Send + Unpin + 'static,
+    stop: CancellationToken,
+) -> std::io::Result<()> {
+    let limit = services.settings.message_bytes;
+    let (transport, client) = channel::pair();
+    let (refusals, refused) = mpsc::channel(8);
+    let gone = stop.child_token();
+    let handler = Handler::new(services, gone.clone());
+    let writing = tokio::spawn(write(output, client.outgoing, refused));
+    let serving = tokio::spawn({
+        let gone = gone.clone();
+        async move {
+            match serve_server_with_ct(handler, transport, gone).await {
+                Ok(running) => drop(running.waiting().await),
+                Err(error) => tracing::debug!(%error, "the session did not begin"),
+            }
+        }
+    });
+    let result = tokio::select! {
+        result = read(input, client.incoming, refusals, limit) => result,
+        () = stop.cancelled() => Ok(()),
+    };
+    // The client has left: nobody wants the answers of calls that still run.
+    gone.cancel();
+    if serving.await.is_err() {
+        tracing::error!("the session ended with a panic");
+    }
+    if tokio::time::timeout(LAST_WORDS, writing).await.is_err() {
+        tracing::debug!("the client did not take the last answers");
+    }
+    result
+}
+
+async fn read(
+    input: impl AsyncRead + Unpin,
+    messages: mpsc::Sender<rmcp::model::ClientJsonRpcMessage>,
+    refusals: mpsc::Sender<ServerJsonRpcMessage>,
+    limit: usize,
+) -> std::io::Result<()> {
+    let mut input = BufReader::new(input);
+    let mut line = Vec::new();
+    let mut oversized = false;
+    loop {
+        let chunk = input.fill_buf().await?;
+        if chunk.is_empty() {
+            return Ok(());
+        }
+        let end = chunk.iter().position(|byte| *byte == b'\n');
+        let part = chunk.get(..end.unwrap_or(chunk.len())).unwrap_or(chunk);
+        if line.len() + part.len() > limit {
+            oversized = true;
+            line = Vec::new();
+        }
+        if !oversized {
+            line.extend_from_slice(part);
+        }
+        let used = part.len() + usize::from(end.is_some());
+        input.consume(used);
+        if end.is_none() {
+            continue;
+        }
+        let read = if std::mem::take(&mut oversized) {
+            Read::Refusal(Box::new(channel::too_large(limit)))
+        } else {
+            channel::read(&line)
+        };
+        line.clear();
+        let taken = match read {
+            Read::Message(message) => messages.send(*message).await.is_ok(),
+            Read::Refusal(refusal) => refusals.send(*refusal).await.is_ok(),
+            Read::Nothing => true,
+        };
+        if !taken {
+            return Ok(());
+        }
+    }
+}
+
+async fn write(
+    mut output: impl AsyncWrite + Unpin,
+    mut answers: mpsc::Receiver<ServerJsonRpcMessage>,
+    mut refusals: mpsc::Receiver<ServerJsonRpcMessage>,
+) {
+    let mut refusing = true;
+    loop {
+        let message = tokio::select! {
+            answer = answers.recv() => match answer {
+                Some(answer) => answer,
+                None => return,
+            },
+            refusal = refusals.recv(), if refusing => match refusal {
+                Some(refusal) => refusal,
+                None => {
+                    refusing = false;
+                    continue;
+                }
+            },
+        };
+        let mut line = match serde_json::to_vec(&message) {
+            Ok(line) => line,
+            Err(error) => {
+                tracing::error!(%error, "an answer could not be written as JSON");
+                continue;
+            }
+        };
+        line.push(b'\n');
+        let written = async {
+            output.write_all(&line).await?;
+            output.flush().await
+        };
+        if written.await.is_err() {
+            return;
+        }
+    }
+}

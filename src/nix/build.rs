@@ -1,0 +1,121 @@
+//! `nix build`: what it made, what it would make, and what went wrong.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use super::{Nix, NixError, Run};
+use crate::names::{DrvPath, StorePath};
+use crate::progress::Call;
+
+/// What is to be built.
+#[derive(Clone, Debug)]
+pub struct Order<'a> {
+    /// The flake and attribute (`FLAKE#ATTR`), or a derivation's outputs (`DRV^*`).
+    pub installables: &'a [String],
+    /// Only say what would be built and fetched.
+    pub dry_run: bool,
+    /// How long it may take.
+    pub time_limit: Duration,
+}
+
+/// A derivation and what came of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Built {
+    /// The derivation.
+    pub drv_path: DrvPath,
+    /// Its first output, `out` where it has one.
+    pub out_path: Option<StorePath>,
+}
+
+/// One entry of `nix build --json`.
+#[derive(Deserialize)]
+struct Entry {
+    #[serde(rename = "drvPath")]
+    drv_path: Option<DrvPath>,
+    #[serde(default)]
+    outputs: std::collections::BTreeMap<String, Option<StorePath>>,
+}
+
+impl Nix {
+    /// Builds, and keeps going where one thing fails so that every failure is known.
+    ///
+    /// The paths are empty where the build failed; the [`Run`] says why.
+    ///
+    /// # Errors
+    /// See [`NixError`].
+    pub async fn build(&self, order: &Order<'_>, call: &Call) -> Result<(Vec<Built>, Run), NixError> {
+        let mut command = self
+            .command(&[
+                "build",
+                "--json",
+                "--no-link",
+                "--keep-going",
+                "--no-update-lock-file",
+                "--show-trace",
+            ])
+            .await?
+            .time_limit(order.time_limit)
+            .output_limit(4 * 1024 * 1024);
+        if order.dry_run {
+            command = command.arg("--dry-run");
+        }
+        let run = self.run(command.arg("--").args(order.installables), call).await?;
+        if !run.status.success() {
+            return Ok((Vec::new(), run));
+        }
+        let entries: Vec<Entry> = serde_json::from_slice(&run.stdout)
+            .map_err(|error| NixError::NotUnderstood { what: "what it built", said: error.to_string() })?;
+        let built = entries
+            .into_iter()
+            .filter_map(|entry| {
+                let mut outputs = entry.outputs;
+                let out = outputs.remove("out").or_else(|| outputs.into_values().next());
+                Some(Built { drv_path: entry.drv_path?, out_path: out.flatten() })
+            })
+            .collect();
+        Ok((built, run))
+    }
+}
+
+/// What a build did, or what a dry run says it would do.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Work {
+    /// How many derivations were built.
+    pub built: u64,
+    /// How many paths were fetched or copied.
+    pub fetched: u64,
+    /// The derivations, as many as are remembered.
+    pub built_paths: Vec<String>,
+    /// The paths, as many as are remembered.
+    pub fetched_paths: Vec<String>,
+    /// What a dry run would download, in bytes.
+    pub download_bytes: Option<u64>,
+}
+
+impl Run {
+    /// What was done.
+    #[must_use]
+    pub fn done(&self) -> Work {
+        Work {
+            built: self.state.built_total(),
+            fetched: self.state.fetched_total(),
+            built_paths: self.state.built().iter().map(ToString::to_string).collect(),
+            fetched_paths: self.state.fetched().iter().map(ToString::to_string).collect(),
+            download_bytes: None,
+        }
+    }
+
+    /// What a dry run says there is to do.
+    #[must_use]
+    pub fn planned(&self) -> Work {
+        let plan = self.state.dry_run();
+        Work {
+            built: plan.builds_total,
+            fetched: plan.fetches_total,
+            built_paths: plan.builds.iter().map(ToString::to_string).collect(),
+            fetched_paths: plan.fetches.iter().map(ToString::to_string).collect(),
+            download_bytes: Some(plan.download_bytes),
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! Which tools there are: what `--read-only`, `--tools` and `--exclude-tools` leave.
+
+use std::collections::BTreeSet;
+
+use crate::text;
+use crate::tools::Effect;
+
+/// What removes tools from the list and refuses their calls.
+#[derive(Clone, Debug, Default)]
+pub struct Policy {
+    /// Only tools that change neither a host nor the store. Beats everything else.
+    pub read_only: bool,
+    /// Only these; empty means all.
+    pub only: BTreeSet<String>,
+    /// Without these.
+    pub exclude: BTreeSet<String>,
+}
+
+impl Policy {
+    /// Why a tool is not there, or `None` where it is.
+    #[must_use]
+    pub fn refusal(&self, name: &str, effect: Effect) -> Option<&'static str> {
+        if self.read_only && effect != Effect::Read {
+            Some("--read-only leaves only tools that change nothing")
+        } else if self.exclude.contains(name) {
+            Some("it is excluded by --exclude-tools or `tools.exclude`")
+        } else if !self.only.is_empty() && !self.only.contains(name) {
+            Some("it is not among --tools or `tools.only`")
+        } else {
+            None
+        }
+    }
+
+    /// Checks that every tool named exists: a mistyped name must not leave a tool switched on.
+    ///
+    /// # Errors
+    /// A sentence that names the unknown tool and the nearest one.
+    pub fn check(&self, known: &[&str]) -> Result<(), String> {
+        for name in self.only.iter().chain(&self.exclude) {
+            if !known.contains(&name.as_str()) {
+                let nearest = text::nearest(name, known.iter().copied(), 1);
+                let meant =
+                    nearest.first().map(|name| format!("; did you mean `{name}`?")).unwrap_or_default();
+                return Err(format!("there is no tool `{}`{meant}", text::bounded(name, 80)));
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn read_only_beats_a_list() {
+        let policy =
+            Policy { read_only: true, only: ["build_host".to_owned()].into(), exclude: BTreeSet::new() };
+        assert!(policy.refusal("build_host", Effect::Store).is_some());
+        assert!(policy.refusal("list_hosts", Effect::Read).is_some());
+        let policy = Policy { read_only: true, ..Policy::default() };
+        assert!(policy.refusal("list_hosts", Effect::Read).is_none());
+    }
+
+    #[test]
+    fn exclusion_beats_inclusion() {
+        let both: BTreeSet<_> = ["list_hosts".to_owned()].into();
+        let policy = Policy { read_only: false, only: both.clone(), exclude: both };
+        assert!(policy.refusal("list_hosts", Effect::Read).is_some());
+    }
+}

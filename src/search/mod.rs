@@ -1,0 +1,244 @@
+//! Searching the pinned nixpkgs, or the flake itself: never the internet's idea of either.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::diagnostic::{Code, Diagnostic};
+use crate::flake::options::HostOption;
+use crate::flake::{Flake, FlakeError};
+use crate::nix::diagnostics::{self, Source};
+use crate::progress::Call;
+use crate::text;
+
+/// Most bytes `nix search` may answer: all of nixpkgs is about 30 MiB.
+const ANSWER_LIMIT: usize = 128 * 1024 * 1024;
+
+/// Something found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Found {
+    /// The attribute of a package, or the name of an option.
+    pub attr: String,
+    /// A package's name or an option's type.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// A package's version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// What it is.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub description: String,
+    /// An option's default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default: Option<String>,
+}
+
+/// Where packages are looked for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    /// As `nix search` wants it.
+    pub installable: String,
+    /// The flake whose inputs give `installable` its meaning, where it is an input's name.
+    pub inputs_from: Option<String>,
+    /// The revision of the pinned nixpkgs; `None` where the flake has none or it is no commit.
+    pub revision: Option<String>,
+}
+
+/// `nix search --json`, one entry.
+#[derive(Deserialize)]
+struct Entry {
+    #[serde(default)]
+    pname: String,
+    #[serde(default)]
+    version: String,
+    #[serde(default)]
+    description: String,
+}
+
+/// The part of `flake.lock` that is needed here (Nix manual, "Lock files").
+#[derive(Deserialize)]
+struct Lock {
+    nodes: BTreeMap<String, Value>,
+    root: String,
+}
+
+/// Where the flake's packages are looked for: its locked input `nixpkgs`, or itself.
+#[must_use]
+pub fn place(flake: &Flake) -> Place {
+    let reference = flake.reference();
+    let itself = Place { installable: reference.clone(), inputs_from: None, revision: None };
+    let Ok(text) = std::fs::read(flake.settings().flake.join("flake.lock")) else { return itself };
+    let Ok(lock) = serde_json::from_slice::<Lock>(&text) else { return itself };
+    let input = lock.nodes.get(&lock.root).and_then(|root| root.get("inputs")?.get("nixpkgs"));
+    let Some(input) = input else { return itself };
+    // An input that follows another one is a path of names instead of a node's name.
+    let revision = input
+        .as_str()
+        .and_then(|node| lock.nodes.get(node)?.get("locked")?.get("rev")?.as_str())
+        .map(str::to_owned);
+    Place { installable: "nixpkgs".to_owned(), inputs_from: Some(reference), revision }
+}
+
+/// The packages that have every word of `query` in their name, attribute or description, best first.
+///
+/// # Errors
+/// See [`FlakeError`].
+pub async fn packages(flake: &Flake, query: &str, call: &Call) -> Result<Vec<Found>, FlakeError> {
+    let place = place(flake);
+    let question = format!("search {place:?} {query:?}");
+    flake
+        .remembered(
+            &question,
+            call,
+            |_| true,
+            || async {
+                let mut command = flake
+                    .nix()
+                    .command(&["search", "--json", "--no-update-lock-file", "--show-trace"])
+                    .await?
+                    .time_limit(flake.settings().evaluation_time)
+                    .output_limit(ANSWER_LIMIT);
+                if let Some(inputs_from) = &place.inputs_from {
+                    command = command.args(["--inputs-from", inputs_from.as_str()]);
+                }
+                command = command.arg("--").arg(&place.installable);
+                let words: Vec<String> = query.split_whitespace().map(literal_regex).collect();
+                // Without a word everything is wanted; Nix insists on at least one expression.
+                command = if words.is_empty() { command.arg("^") } else { command.args(words) };
+                let run = flake.nix().run(command, call).await?;
+                if !run.status.success() {
+                    // "No results" is an error to nix search, an empty answer here.
+                    if run
+                        .state
+                        .errors()
+                        .iter()
+                        .any(|error| error.cause.contains("no results for the given search"))
+                    {
+                        return Ok(Vec::new());
+                    }
+                    let source = Source { folder: &flake.settings().flake, store_path: None };
+                    let first = diagnostics::diagnose(&run.state, &source).into_iter().next();
+                    let unknown = || Diagnostic::new(Code::NixFailed, "nix search failed without saying why");
+                    return Err(FlakeError::Evaluation(Box::new(first.unwrap_or_else(unknown))));
+                }
+                let entries: BTreeMap<String, Entry> =
+                    serde_json::from_slice(&run.stdout).map_err(|error| {
+                        crate::nix::NixError::NotUnderstood { what: "what it found", said: error.to_string() }
+                    })?;
+                let mut found: Vec<Found> = entries.into_iter().map(package).collect();
+                rank(query, &mut found);
+                Ok(found)
+            },
+        )
+        .await
+}
+
+fn package((attr, entry): (String, Entry)) -> Found {
+    let some = |text: String| (!text.is_empty()).then(|| text::plain(&text));
+    Found {
+        attr: text::plain(&attr),
+        name: some(entry.pname),
+        version: some(entry.version),
+        description: text::bounded(&text::plain(&entry.description), 300),
+        default: None,
+    }
+}
+
+/// The options that have every word of `query` in their name or description, best first.
+#[must_use]
+pub fn options(all: Vec<HostOption>, query: &str) -> Vec<Found> {
+    let words: Vec<String> = query.split_whitespace().map(str::to_lowercase).collect();
+    let mut found: Vec<Found> = all
+        .into_iter()
+        .map(|option| Found {
+            attr: text::plain(&option.name),
+            name: option.kind.map(|kind| text::plain(&kind)),
+            version: None,
+            description: text::bounded(&text::plain(&option.description), 300),
+            default: option.default.map(|default| text::plain(&default)),
+        })
+        .filter(|option| {
+            let (name, description) = (option.attr.to_lowercase(), option.description.to_lowercase());
+            words.iter().all(|word| name.contains(word.as_str()) || description.contains(word.as_str()))
+        })
+        .collect();
+    rank(query, &mut found);
+    found
+}
+
+/// Exact names first, then names that begin with the query, then names that contain it.
+fn rank(query: &str, found: &mut [Found]) {
+    let query = query.trim().to_lowercase();
+    let score = |found: &Found| {
+        let last = found.attr.rsplit('.').next().unwrap_or_default().to_lowercase();
+        let name = found.name.as_deref().unwrap_or_default().to_lowercase();
+        let attr = found.attr.to_lowercase();
+        match () {
+            () if last == query || name == query || attr == query => 0,
+            () if last.starts_with(&query) || name.starts_with(&query) => 1,
+            () if last.contains(&query) || name.contains(&query) => 2,
+            () if attr.contains(&query) => 3,
+            () => 4,
+        }
+    };
+    // `default` and other aliases come after the attribute that has the package's own name.
+    let alias = |found: &Found| found.name.as_deref().is_some_and(|name| !found.attr.ends_with(name));
+    found.sort_by_cached_key(|found| (score(found), alias(found), found.attr.len(), found.attr.clone()));
+}
+
+/// A word as an expression that matches just it: people search for `c++`, not for one or more `c`.
+fn literal_regex(word: &str) -> String {
+    let mut expression = String::with_capacity(word.len());
+    for character in word.chars() {
+        if r"\^$.|?*+()[]{}".contains(character) {
+            expression.push('\\');
+        }
+        expression.push(character);
+    }
+    expression
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_taken_literally() {
+        assert_eq!(literal_regex("c++"), r"c\+\+");
+        assert_eq!(literal_regex("a.b"), r"a\.b");
+    }
+
+    #[test]
+    fn exact_names_come_first() {
+        let found = |attr: &str| Found {
+            attr: attr.into(),
+            name: None,
+            version: None,
+            description: String::new(),
+            default: None,
+        };
+        let mut all = vec![found("x.y.git-extras"), found("x.y.legit"), found("x.y.git")];
+        rank("git", &mut all);
+        let order: Vec<_> = all.iter().map(|found| found.attr.as_str()).collect();
+        assert_eq!(order, ["x.y.git", "x.y.git-extras", "x.y.legit"]);
+    }
+
+    #[test]
+    fn every_word_counts_for_options() {
+        let option = |name: &str, description: &str| HostOption {
+            name: name.into(),
+            kind: None,
+            description: description.into(),
+            default: None,
+        };
+        let all = vec![
+            option("services.openssh.enable", "Whether to enable the OpenSSH daemon."),
+            option("services.openssh.ports", "Ports."),
+            option("programs.git.enable", "Whether to enable Git."),
+        ];
+        let found = options(all, "openssh enable");
+        assert_eq!(found.len(), 1);
+    }
+}

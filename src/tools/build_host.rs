@@ -1,0 +1,225 @@
+//! `build_host`: a host's system or another artifact of it.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Context, Effect, LogRef, Tool, ToolError};
+use crate::diagnostic::{Code, Diagnostic};
+use crate::flake::hosts::HOSTS;
+use crate::names::{AttrPath, HostName};
+use crate::nix::build::Order;
+use crate::nix::diagnostics::{self, Source};
+use crate::text;
+
+/// The tool.
+pub struct BuildHost;
+
+/// Most lines of a failed build's log in the answer; the whole is a resource.
+const TAIL_LINES: usize = 30;
+/// Most failed derivations told in full.
+const FAILURES: usize = 10;
+/// Most paths named of what was built, and of what was fetched.
+const PATHS: usize = 50;
+
+/// toplevel (the system) unless told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Artifact {
+    /// The system.
+    #[default]
+    Toplevel,
+    /// A virtual machine of it.
+    Vm,
+    /// The script that partitions its disks.
+    DiskoScript,
+    /// Images of its disks.
+    DiskoImage,
+}
+
+impl Artifact {
+    /// Where it is below the host (NixOS manual, "system.build"; disko's module).
+    fn attributes(self) -> [&'static str; 4] {
+        let last = match self {
+            Self::Toplevel => "toplevel",
+            Self::Vm => "vm",
+            Self::DiskoScript => "diskoScript",
+            Self::DiskoImage => "diskoImages",
+        };
+        ["config", "system", "build", last]
+    }
+}
+
+/// What it takes.
+#[derive(Deserialize, JsonSchema)]
+pub struct Input {
+    host: HostName,
+    #[serde(default)]
+    artifact: Artifact,
+    /// Only say what would be built and fetched.
+    #[serde(default)]
+    dry_run: bool,
+}
+
+/// A derivation that could not be built.
+#[derive(Serialize, JsonSchema)]
+pub struct Failure {
+    drv_path: String,
+    reason: String,
+    log_tail: String,
+    log_uri: String,
+}
+
+/// What it answers.
+#[derive(Serialize, JsonSchema)]
+pub struct Output {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    out_path: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    drv_path: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    closure_bytes: Option<u64>,
+    #[serde(skip)]
+    dry_run: bool,
+    /// How many derivations were built, or would be.
+    built: u64,
+    /// How many paths were fetched, or would be.
+    fetched: u64,
+    /// Some of what was built, by store path.
+    built_paths: Vec<String>,
+    fetched_paths: Vec<String>,
+    /// What a dry run would download.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    download_bytes: Option<u64>,
+    failures: Vec<Failure>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<Diagnostic>,
+}
+
+impl Tool for BuildHost {
+    const NAME: &'static str = "build_host";
+    const TITLE: &'static str = "Build a host";
+    const DESCRIPTION: &'static str = "Builds a host's system, VM, disk script or disk image; deploys nothing. \
+        Reports path and closure size, or for each failed derivation the end of its log and a resource with all of it.";
+    const EFFECT: Effect = Effect::Store;
+    const OPEN_WORLD: bool = true;
+    type Input = Input;
+    type Output = Output;
+
+    async fn run(context: &Context, input: Input) -> Result<Output, ToolError> {
+        let (flake, call) = (context.flake(), &context.call);
+        flake.require()?;
+        let attr = AttrPath::new([HOSTS, input.host.as_str()].into_iter().chain(input.artifact.attributes()));
+        let _turn = flake.turn(&format!("build {attr}"), call).await?;
+        call.saying(format!("evaluating {}", input.host));
+        let order = Order {
+            installables: &[format!("{}#{attr}", flake.reference())],
+            dry_run: input.dry_run,
+            time_limit: flake.settings().build_time,
+        };
+        let (built, run) = flake.nix().build(&order, call).await?;
+        let source = Source { folder: &flake.settings().flake, store_path: None };
+
+        if run.status.success() {
+            let first = built.first();
+            let out_path = first.and_then(|built| built.out_path.clone());
+            let closure_bytes = match &out_path {
+                Some(path) if !input.dry_run => flake.nix().closure_bytes(path, call).await?,
+                _ => None,
+            };
+            let work = if input.dry_run { run.planned() } else { run.done() };
+            return Ok(Output {
+                out_path: out_path.map(String::from),
+                drv_path: first.map(|built| built.drv_path.to_string()),
+                closure_bytes,
+                dry_run: input.dry_run,
+                built: work.built,
+                fetched: work.fetched,
+                built_paths: work.built_paths.into_iter().take(PATHS).collect(),
+                fetched_paths: work.fetched_paths.into_iter().take(PATHS).collect(),
+                download_bytes: work.download_bytes,
+                failures: Vec::new(),
+                error: None,
+            });
+        }
+
+        let failed = diagnostics::failures(&run.state);
+        let mut errors = diagnostics::diagnose(&run.state, &source);
+        let error = if errors.is_empty() {
+            Diagnostic::new(Code::NixFailed, "nix build failed without saying why")
+        } else {
+            errors.remove(0)
+        };
+        if failed.is_empty() {
+            return Ok(flake.explain(&input.host, error, call).await?);
+        }
+        let failures = failed
+            .into_iter()
+            .take(FAILURES)
+            .map(|failure| {
+                context.services.note_log(&failure.drv);
+                Failure {
+                    log_tail: run.state.log_tail(&failure.drv, TAIL_LINES).join("\n"),
+                    log_uri: LogRef(failure.drv.clone()).uri(),
+                    drv_path: failure.drv.to_string(),
+                    reason: failure.reason,
+                }
+            })
+            .collect();
+        let work = run.done();
+        Ok(Output {
+            out_path: None,
+            drv_path: flake.derivation_of(&attr, call).await.ok().flatten(),
+            closure_bytes: None,
+            dry_run: input.dry_run,
+            built: work.built,
+            fetched: work.fetched,
+            built_paths: work.built_paths.into_iter().take(PATHS).collect(),
+            fetched_paths: work.fetched_paths.into_iter().take(PATHS).collect(),
+            download_bytes: None,
+            failures,
+            error: Some(error),
+        })
+    }
+
+    fn failed(output: &Output) -> bool {
+        output.error.is_some()
+    }
+
+    fn render(output: &Output) -> String {
+        let mut lines = Vec::new();
+        if let Some(error) = &output.error {
+            lines.push(format!("The build failed: {error}"));
+            for failure in &output.failures {
+                lines.push(format!("✗ {} — {}", failure.drv_path, failure.reason));
+                lines.extend(
+                    failure
+                        .log_tail
+                        .lines()
+                        .rev()
+                        .take(10)
+                        .collect::<Vec<_>>()
+                        .into_iter()
+                        .rev()
+                        .map(|line| format!("    {line}")),
+                );
+                lines.push(format!("  whole log: {}", failure.log_uri));
+            }
+        } else if output.dry_run {
+            let download =
+                output.download_bytes.map(|bytes| format!(" ({})", text::bytes(bytes))).unwrap_or_default();
+            lines.push(format!(
+                "Would build {} derivations and fetch {} paths{download}.",
+                output.built, output.fetched
+            ));
+        } else {
+            let size = output
+                .closure_bytes
+                .map(|bytes| format!(", closure {}", text::bytes(bytes)))
+                .unwrap_or_default();
+            lines
+                .push(format!("Built {} derivations, fetched {} paths{size}.", output.built, output.fetched));
+        }
+        lines.extend(output.out_path.clone());
+        lines.join("\n")
+    }
+}

@@ -1,0 +1,52 @@
+//! `inspect_disko`: a host's disk layout, as evaluated, and what is dangerous about it.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Context, Effect, Tool, ToolError};
+use crate::disko::{self, Layout, Severity};
+use crate::names::HostName;
+
+/// The tool.
+pub struct InspectDisko;
+
+/// What it takes.
+#[derive(Deserialize, JsonSchema)]
+pub struct Input {
+    host: HostName,
+}
+
+/// What it answers.
+#[derive(Serialize, JsonSchema)]
+pub struct Output {
+    #[serde(flatten)]
+    layout: Layout,
+}
+
+impl Tool for InspectDisko {
+    const NAME: &'static str = "inspect_disko";
+    const TITLE: &'static str = "Inspect a disk layout";
+    const DESCRIPTION: &'static str = "Shows a host's evaluated disko layout as a tree, its mounts, and hazards that \
+        would lose data or not boot.";
+    const EFFECT: Effect = Effect::Read;
+    type Input = Input;
+    type Output = Output;
+
+    async fn run(context: &Context, input: Input) -> Result<Output, ToolError> {
+        let facts = context.flake().disko_facts(&input.host, &context.call).await?;
+        Ok(Output { layout: Layout::from_probe(facts)? })
+    }
+
+    fn render(output: &Output) -> String {
+        let mut text = disko::draw(&output.layout);
+        for hazard in &output.layout.hazards {
+            let severity = match hazard.severity {
+                Severity::Danger => "DANGER",
+                Severity::Warning => "warning",
+                Severity::Note => "note",
+            };
+            text.push_str(&format!("\n{severity}: {}\n  {}", hazard.message, hazard.fix));
+        }
+        text
+    }
+}

@@ -1,0 +1,270 @@
+//! The catalogue: one file per tool, one line here to add it.
+//!
+//! The server, the `call` command, the published schemas and the tests all read [`catalogue`].
+
+mod build_host;
+mod flake_check;
+mod inspect_disko;
+mod list_devshells;
+mod list_hosts;
+mod nix_search;
+mod page;
+mod services;
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::LazyLock;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use crate::diagnostic::{Code, Diagnostic};
+use crate::disko::LayoutError;
+use crate::flake::FlakeError;
+use crate::nix::NixError;
+use crate::schema;
+use crate::text;
+
+pub use services::{Context, LogRef, Services};
+
+/// What a tool changes at most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Effect {
+    /// Nothing anyone would notice: it evaluates.
+    Read,
+    /// It adds to the Nix store of this machine.
+    Store,
+}
+
+/// Why a tool gave no output.
+#[derive(Debug, thiserror::Error)]
+pub enum ToolError {
+    /// An argument is missing, unknown or malformed.
+    #[error("{0}")]
+    Input(Box<Diagnostic>),
+    /// The flake, or its evaluation.
+    #[error(transparent)]
+    Flake(#[from] FlakeError),
+    /// The `nix` program.
+    #[error(transparent)]
+    Nix(#[from] NixError),
+    /// The host's disk layout.
+    #[error(transparent)]
+    Layout(#[from] LayoutError),
+    /// Too many calls are waiting already.
+    #[error("{0} calls are waiting already")]
+    Busy(usize),
+}
+
+impl From<&ToolError> for Diagnostic {
+    fn from(error: &ToolError) -> Self {
+        match error {
+            ToolError::Input(diagnostic) => (**diagnostic).clone(),
+            ToolError::Flake(error) => error.into(),
+            ToolError::Nix(error) => error.into(),
+            ToolError::Layout(_) => Self::new(Code::TypeMismatch, error.to_string())
+                .with_hint("compare the host's `disko.devices` with disko's documentation"),
+            ToolError::Busy(_) => Self::new(Code::Busy, error.to_string())
+                .with_hint("wait for one to end, or raise `limits.waiting_calls` in pantheros.toml"),
+        }
+    }
+}
+
+impl ToolError {
+    /// A complaint about an argument.
+    pub fn input(argument: &str, message: impl Into<String>) -> Self {
+        Self::Input(Box::new(Diagnostic::new(Code::InvalidInput, message).with_attr(argument)))
+    }
+}
+
+/// A tool: what it is called, what it takes and answers, and what it does.
+pub trait Tool {
+    /// Its name, which is a contract.
+    const NAME: &'static str;
+    /// Its name for people.
+    const TITLE: &'static str;
+    /// When to use it, for a model.
+    const DESCRIPTION: &'static str;
+    /// What it changes at most.
+    const EFFECT: Effect;
+    /// Whether it reaches beyond this machine and the flake's pinned inputs.
+    const OPEN_WORLD: bool = false;
+    /// Its arguments.
+    type Input: DeserializeOwned + JsonSchema + Send;
+    /// Its answer.
+    type Output: Serialize + JsonSchema + Send;
+
+    /// Does it.
+    fn run(
+        context: &Context,
+        input: Self::Input,
+    ) -> impl Future<Output = Result<Self::Output, ToolError>> + Send;
+
+    /// Whether an answer tells of a failure: it is still an answer, and an error as well.
+    fn failed(_: &Self::Output) -> bool {
+        false
+    }
+
+    /// The answer as a person would want to read it, short.
+    fn render(output: &Self::Output) -> String;
+}
+
+/// What came of a call.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// The answer, or `{"error": …}`; as the tool's output schema says.
+    pub structured: Value,
+    /// The same for a person, short.
+    pub text: String,
+    /// Whether it failed.
+    pub failed: bool,
+}
+
+impl Outcome {
+    /// The outcome of a call that failed before there was an answer.
+    #[must_use]
+    pub fn failure(error: Diagnostic) -> Self {
+        let text = error.to_string();
+        let structured = serde_json::to_value(schema::Failure { error }).unwrap_or_default();
+        Self { structured, text, failed: true }
+    }
+}
+
+type Running<'a> = Pin<Box<dyn Future<Output = Outcome> + Send + 'a>>;
+
+/// A tool without its types: what the server and the command line work with.
+pub struct Entry {
+    /// Its name.
+    pub name: &'static str,
+    /// Its name for people.
+    pub title: &'static str,
+    /// When to use it.
+    pub description: &'static str,
+    /// What it changes at most.
+    pub effect: Effect,
+    /// Whether it reaches beyond this machine and the flake's pinned inputs.
+    pub open_world: bool,
+    input: fn() -> Map<String, Value>,
+    output: fn() -> Map<String, Value>,
+    run: for<'a> fn(&'a Context, Value) -> Running<'a>,
+}
+
+impl Entry {
+    const fn of<T: Tool + 'static>() -> Self {
+        Self {
+            name: T::NAME,
+            title: T::TITLE,
+            description: T::DESCRIPTION,
+            effect: T::EFFECT,
+            open_world: T::OPEN_WORLD,
+            input: schema::of_input::<T::Input>,
+            output: schema::of_output::<T::Output>,
+            run: |context, arguments| Box::pin(run::<T>(context, arguments)),
+        }
+    }
+
+    /// The schema of its arguments.
+    #[must_use]
+    pub fn input_schema(&self) -> Map<String, Value> {
+        (self.input)()
+    }
+
+    /// The schema of its answer.
+    #[must_use]
+    pub fn output_schema(&self) -> Map<String, Value> {
+        (self.output)()
+    }
+
+    /// Runs it. Every failure is an outcome.
+    pub async fn run(&self, context: &Context, arguments: Map<String, Value>) -> Outcome {
+        let arguments = Value::Object(arguments);
+        if let Some(unknown) = schema::unknown_key(&self.input_schema(), &arguments) {
+            return Outcome::failure(unknown_argument(self.name, &unknown));
+        }
+        (self.run)(context, arguments).await
+    }
+}
+
+async fn run<T: Tool>(context: &Context, arguments: Value) -> Outcome {
+    let input = match serde_json::from_value::<T::Input>(arguments) {
+        Ok(input) => input,
+        Err(error) => {
+            let message = text::bounded(&format!("{} was called wrongly: {error}", T::NAME), 400);
+            let diagnostic = Diagnostic::new(Code::InvalidInput, message)
+                .with_hint(format!("`pantheros-mcp tools` shows what {} takes", T::NAME));
+            return Outcome::failure(diagnostic);
+        }
+    };
+    let result = async {
+        let _place = context.place().await?;
+        T::run(context, input).await
+    };
+    match result.await {
+        Ok(output) => match serde_json::to_value(&output) {
+            Ok(structured) => Outcome { structured, text: T::render(&output), failed: T::failed(&output) },
+            Err(error) => Outcome::failure(Diagnostic::new(Code::Internal, error.to_string())),
+        },
+        Err(error) => Outcome::failure(Diagnostic::from(&error)),
+    }
+}
+
+fn unknown_argument(tool: &str, unknown: &schema::UnknownKey) -> Diagnostic {
+    let known = if unknown.known.is_empty() { "nothing".to_owned() } else { unknown.known.join(", ") };
+    Diagnostic::new(Code::InvalidInput, format!("{tool} takes no argument `{}`", unknown.path))
+        .with_attr(unknown.path.clone())
+        .with_suggestions(unknown.nearest.clone())
+        .with_hint(format!("it takes {known}"))
+}
+
+/// Every tool there is, in the order it is listed.
+#[must_use]
+pub fn catalogue() -> &'static [Entry] {
+    static CATALOGUE: LazyLock<Vec<Entry>> = LazyLock::new(|| {
+        vec![
+            Entry::of::<list_hosts::ListHosts>(),
+            Entry::of::<flake_check::FlakeCheck>(),
+            Entry::of::<build_host::BuildHost>(),
+            Entry::of::<list_devshells::ListDevshells>(),
+            Entry::of::<inspect_disko::InspectDisko>(),
+            Entry::of::<nix_search::NixSearch>(),
+        ]
+    });
+    &CATALOGUE
+}
+
+/// The names of all tools.
+#[must_use]
+pub fn names() -> Vec<&'static str> {
+    catalogue().iter().map(|tool| tool.name).collect()
+}
+
+/// The tool of that name.
+#[must_use]
+pub fn find(name: &str) -> Option<&'static Entry> {
+    catalogue().iter().find(|tool| tool.name == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn names_are_unique_and_plain() {
+        let mut seen = HashSet::new();
+        for tool in catalogue() {
+            assert!(seen.insert(tool.name), "{} is there twice", tool.name);
+            assert!(tool.name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'));
+        }
+    }
+
+    #[test]
+    fn every_schema_is_an_object() {
+        for tool in catalogue() {
+            assert_eq!(tool.input_schema().get("type"), Some(&Value::from("object")), "{}", tool.name);
+            assert_eq!(tool.output_schema().get("type"), Some(&Value::from("object")), "{}", tool.name);
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! `nix_search`: packages of the pinned nixpkgs, options of a host.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Context, Effect, Tool, ToolError};
+use crate::names::HostName;
+use crate::search::{self, Found};
+use crate::text;
+
+/// The tool.
+pub struct NixSearch;
+
+/// What is searched for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum What {
+    /// Packages.
+    #[default]
+    Package,
+    /// NixOS options.
+    Option,
+}
+
+/// What it takes.
+#[derive(Deserialize, JsonSchema)]
+pub struct Input {
+    /// Words that must all occur.
+    query: String,
+    /// Packages unless told.
+    #[serde(default)]
+    kind: What,
+    /// Whose options.
+    #[serde(default)]
+    host: Option<HostName>,
+    /// 1 to 100; 20 unless told.
+    #[serde(default)]
+    limit: Option<usize>,
+}
+
+/// What it answers.
+#[derive(Serialize, JsonSchema)]
+pub struct Output {
+    results: Vec<Found>,
+    total: usize,
+    /// The commit of the pinned nixpkgs; absent where the flake itself was searched.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    nixpkgs_rev: Option<String>,
+    suggestions: Vec<String>,
+}
+
+impl Tool for NixSearch {
+    const NAME: &'static str = "nix_search";
+    const TITLE: &'static str = "Search packages and options";
+    const DESCRIPTION: &'static str = "Searches the packages of the flake's pinned nixpkgs (of the flake itself where \
+        it has none), or a host's options. Use it before naming either.";
+    const EFFECT: Effect = Effect::Read;
+    type Input = Input;
+    type Output = Output;
+
+    async fn run(context: &Context, input: Input) -> Result<Output, ToolError> {
+        let query = input.query.trim();
+        if query.is_empty() {
+            return Err(ToolError::input("query", "`query` needs at least one word"));
+        }
+        if query.len() > 200 || query.chars().any(char::is_control) {
+            return Err(ToolError::input("query", "`query` is a few words in one line, at most 200 bytes"));
+        }
+        let limit = match input.limit {
+            None => 20,
+            Some(limit @ 1..=100) => limit,
+            Some(_) => return Err(ToolError::input("limit", "`limit` goes from 1 to 100")),
+        };
+        let (flake, call) = (context.flake(), &context.call);
+        let revision = search::place(flake).revision;
+        let (found, everything) = match input.kind {
+            What::Package => {
+                let found = search::packages(flake, query, call).await?;
+                // Only a search without results is worth reading every name for.
+                let everything =
+                    if found.is_empty() { search::packages(flake, "", call).await? } else { Vec::new() };
+                (found, everything)
+            }
+            What::Option => {
+                let host = match input.host {
+                    Some(host) => host,
+                    None => only_host(context).await?,
+                };
+                let all = flake.options(&host, call).await?;
+                let found = search::options(all.clone(), query);
+                let everything = if found.is_empty() { search::options(all, "") } else { Vec::new() };
+                (found, everything)
+            }
+        };
+        Ok(Output {
+            total: found.len(),
+            results: found.into_iter().take(limit).collect(),
+            nixpkgs_rev: revision,
+            suggestions: suggestions(query, &everything),
+        })
+    }
+
+    fn render(output: &Output) -> String {
+        let of = output
+            .nixpkgs_rev
+            .as_deref()
+            .map(|revision| format!(" in nixpkgs {}", text::bounded(revision, 12)))
+            .unwrap_or_default();
+        if output.results.is_empty() {
+            let meant = match output.suggestions.as_slice() {
+                [] => String::new(),
+                names => format!(" Did you mean {}?", names.join(", ")),
+            };
+            return format!("Nothing found{of}.{meant}");
+        }
+        let mut lines = vec![format!("{} found{of}, {} shown:", output.total, output.results.len())];
+        for found in &output.results {
+            let version = found.version.as_deref().map(|version| format!(" {version}")).unwrap_or_default();
+            let description = if found.description.is_empty() {
+                String::new()
+            } else {
+                format!(" — {}", text::bounded(&found.description.replace('\n', " "), 120))
+            };
+            lines.push(format!("• {}{version}{description}", found.attr));
+        }
+        lines.join("\n")
+    }
+}
+
+/// The host whose options are meant where none is named.
+async fn only_host(context: &Context) -> Result<HostName, ToolError> {
+    let names = context.flake().host_names(&context.call).await?;
+    match names.as_slice() {
+        [only] => {
+            only.parse().map_err(|error: crate::names::NameError| ToolError::input("host", error.to_string()))
+        }
+        [] => Err(ToolError::input("host", "the flake has no hosts, so there are no options to search")),
+        several => Err(ToolError::input(
+            "host",
+            format!("say whose options with `host`: {}", text::bounded(&several.join(", "), 300)),
+        )),
+    }
+}
+
+/// Names near the query, without the sets they lie in.
+fn suggestions(query: &str, everything: &[Found]) -> Vec<String> {
+    let mut names: Vec<&str> = everything
+        .iter()
+        .filter_map(|found| {
+            if found.version.is_some() { found.attr.rsplit('.').next() } else { Some(found.attr.as_str()) }
+        })
+        .collect();
+    names.sort_unstable();
+    names.dedup();
+    text::nearest(query, names, 5)
+}

@@ -1,0 +1,160 @@
+//! What tools work with, and what each call of one has of its own.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::ToolError;
+use crate::config::Settings;
+use crate::flake::Flake;
+use crate::names::DrvPath;
+use crate::nix::{Nix, NixError};
+use crate::process::ProcessError;
+use crate::progress::Call;
+
+/// Most failed builds whose logs are listed.
+const LOGS: usize = 50;
+
+/// What all calls share.
+#[derive(Debug)]
+pub struct Services {
+    /// The settings.
+    pub settings: Arc<Settings>,
+    /// The flake.
+    pub flake: Flake,
+    places: Arc<Semaphore>,
+    waiting: AtomicUsize,
+    logs: Mutex<VecDeque<DrvPath>>,
+}
+
+/// The build log of a derivation, as a resource.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogRef(pub DrvPath);
+
+impl LogRef {
+    /// What every such URI begins with; the derivation's base name follows.
+    pub const PREFIX: &'static str = "pantheros://log/";
+
+    /// The URI of the log.
+    #[must_use]
+    pub fn uri(&self) -> String {
+        format!("{}{}", Self::PREFIX, self.0.base_name())
+    }
+
+    /// The log a URI names; `None` for any other URI.
+    #[must_use]
+    pub fn from_uri(uri: &str) -> Option<Self> {
+        let base_name = uri.strip_prefix(Self::PREFIX)?;
+        format!("{}{base_name}", crate::names::STORE_FOLDER).parse().ok().map(Self)
+    }
+}
+
+impl Services {
+    /// What the settings ask for; nothing is run yet.
+    #[must_use]
+    pub fn new(settings: Settings) -> Self {
+        let settings = Arc::new(settings);
+        Self {
+            flake: Flake::new(Arc::clone(&settings), Nix::new(settings.nix.clone())),
+            places: Arc::new(Semaphore::new(settings.concurrent_calls)),
+            waiting: AtomicUsize::new(0),
+            logs: Mutex::default(),
+            settings,
+        }
+    }
+
+    /// Remembers that this derivation failed, so that its log is listed.
+    pub fn note_log(&self, derivation: &DrvPath) {
+        let mut logs = self.lock_logs();
+        logs.retain(|known| known != derivation);
+        logs.push_front(derivation.clone());
+        logs.truncate(LOGS);
+    }
+
+    /// The logs of builds that failed lately, newest first.
+    #[must_use]
+    pub fn logs(&self) -> Vec<LogRef> {
+        self.lock_logs().iter().cloned().map(LogRef).collect()
+    }
+
+    fn lock_logs(&self) -> MutexGuard<'_, VecDeque<DrvPath>> {
+        self.logs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One call of a tool.
+#[derive(Clone)]
+pub struct Context {
+    /// What all calls share.
+    pub services: Arc<Services>,
+    /// Who wants to know where this one is, and when it is to stop.
+    pub call: Call,
+}
+
+impl Context {
+    /// The flake.
+    #[must_use]
+    pub fn flake(&self) -> &Flake {
+        &self.services.flake
+    }
+
+    /// Waits for a place among the calls that run at once.
+    ///
+    /// # Errors
+    /// [`ToolError::Busy`] where too many wait already, or that the call was cancelled.
+    pub(super) async fn place(&self) -> Result<OwnedSemaphorePermit, ToolError> {
+        let services = &self.services;
+        if let Ok(place) = Arc::clone(&services.places).try_acquire_owned() {
+            return Ok(place);
+        }
+        let _waiting = Waiting::join(&services.waiting, services.settings.waiting_calls)?;
+        self.call.saying("waiting for another call to end");
+        tokio::select! {
+            place = Arc::clone(&services.places).acquire_owned() => {
+                place.map_err(|_| NixError::from(ProcessError::Cancelled).into())
+            }
+            () = self.call.cancel.cancelled() => Err(NixError::from(ProcessError::Cancelled).into()),
+        }
+    }
+}
+
+/// A place in the queue, given back when it is dropped.
+struct Waiting<'a>(&'a AtomicUsize);
+
+impl<'a> Waiting<'a> {
+    fn join(queue: &'a AtomicUsize, most: usize) -> Result<Self, ToolError> {
+        let place = Self(queue);
+        if queue.fetch_add(1, Ordering::Relaxed) >= most {
+            return Err(ToolError::Busy(most));
+        }
+        Ok(place)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_derivation_has_a_log() {
+        let drv = "/nix/store/xqlx0ikbp04gma1n6rwxl8qvqmmmmk7f-web.drv";
+        let log = LogRef(drv.parse().unwrap());
+        assert_eq!(LogRef::from_uri(&log.uri()), Some(log));
+        for uri in [
+            "pantheros://log/../../etc/passwd",
+            "pantheros://log/",
+            "pantheros://log/-flag.drv",
+            "file:///etc/passwd",
+        ] {
+            assert_eq!(LogRef::from_uri(uri), None, "{uri}");
+        }
+    }
+}
