@@ -1,0 +1,55 @@
+{
+  lib,
+  rustPlatform,
+  installShellFiles,
+  makeBinaryWrapper,
+  gitMinimal,
+}:
+
+let
+  inherit (lib) fileset;
+  manifest = lib.importTOML ./Cargo.toml;
+in
+rustPlatform.buildRustPackage {
+  pname = "pantheros-mcp";
+  inherit (manifest.package) version;
+
+  # Only what the build reads: a change to the documents or the fleet rebuilds nothing.
+  src = fileset.toSource {
+    root = ./.;
+    fileset = fileset.unions [
+      ./Cargo.toml
+      ./Cargo.lock
+      ./clippy.toml
+      ./src
+      ./examples/demo
+    ];
+  };
+  cargoLock.lockFile = ./Cargo.lock;
+
+  nativeBuildInputs = [
+    installShellFiles
+    makeBinaryWrapper
+  ];
+
+  # The integration tests need a real nix, an sshd and Node: `tools/test` runs them. What is left
+  # needs none of them.
+  cargoTestFlags = [ "--lib" ];
+  nativeCheckInputs = [ gitMinimal ];
+
+  postInstall = ''
+    installShellCompletion --cmd pantheros-mcp \
+      --bash <($out/bin/pantheros-mcp completions bash) \
+      --fish <($out/bin/pantheros-mcp completions fish) \
+      --zsh <($out/bin/pantheros-mcp completions zsh)
+    # Git tells whether a flake changed; the nix that is used is the machine's own.
+    wrapProgram $out/bin/pantheros-mcp --suffix PATH : ${lib.makeBinPath [ gitMinimal ]}
+  '';
+
+  meta = {
+    description = manifest.package.description;
+    license = lib.licenses.mit;
+    mainProgram = "pantheros-mcp";
+    platforms = lib.platforms.linux;
+  };
+}
