@@ -1,0 +1,193 @@
+//! Flakes in folders of their own, and this program run on them with every real Nix there is.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+/// The Nix programs the tests run on: `tools/test` sets `PANTHEROS_TEST_NIXES`.
+pub fn nixes() -> Vec<PathBuf> {
+    let list = std::env::var_os("PANTHEROS_TEST_NIXES")
+        .expect("PANTHEROS_TEST_NIXES names the Nix programs to test on: run tools/test");
+    let nixes: Vec<PathBuf> = std::env::split_paths(&list).collect();
+    assert!(!nixes.is_empty(), "PANTHEROS_TEST_NIXES is empty: run tools/test");
+    nixes
+}
+
+/// This program.
+pub const PROGRAM: &str = env!("CARGO_BIN_EXE_pantheros-mcp");
+
+/// A flake in a scratch folder, with a home and a cache of its own.
+pub struct Fleet {
+    scratch: tempfile::TempDir,
+    nix: PathBuf,
+}
+
+impl Fleet {
+    /// A flake of these files, in no repository.
+    pub fn plain(nix: &Path, files: &[(&str, &str)]) -> Self {
+        let scratch = tempfile::Builder::new().prefix("pantheros-test-").tempdir().unwrap();
+        let fleet = Self { scratch, nix: nix.to_owned() };
+        std::fs::create_dir_all(fleet.folder()).unwrap();
+        std::fs::create_dir_all(fleet.home()).unwrap();
+        for (path, text) in files {
+            fleet.write(path, text);
+        }
+        fleet.write_outside("pantheros.toml", &format!("[nix]\nprogram = {:?}\n", fleet.nix));
+        fleet
+    }
+
+    /// A flake of these files, committed to a repository.
+    pub fn committed(nix: &Path, files: &[(&str, &str)]) -> Self {
+        let fleet = Self::plain(nix, files);
+        fleet.git(&["init", "-q"]);
+        fleet.git(&["add", "."]);
+        fleet.git(&["commit", "-qm", "a fleet"]);
+        fleet
+    }
+
+    /// The demo's fleet, committed to a repository.
+    pub fn demo(nix: &Path) -> Self {
+        let fleet = Self::plain(nix, &[]);
+        copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/demo"), &fleet.folder());
+        fleet.git(&["init", "-q"]);
+        fleet.git(&["add", "."]);
+        fleet.git(&["commit", "-qm", "a fleet"]);
+        fleet
+    }
+
+    /// Where the flake is.
+    pub fn folder(&self) -> PathBuf {
+        self.scratch.path().join("fleet")
+    }
+
+    fn home(&self) -> PathBuf {
+        self.scratch.path().join("home")
+    }
+
+    /// Writes a file of the flake.
+    pub fn write(&self, path: &str, text: &str) {
+        let path = self.folder().join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+
+    /// Writes a file beside the flake and says where.
+    pub fn write_outside(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.scratch.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path
+    }
+
+    /// Runs Git in the flake's folder.
+    pub fn git(&self, arguments: &[&str]) {
+        let output = Command::new("git")
+            .args([
+                "-c",
+                "user.name=Test",
+                "-c",
+                "user.email=test@example.org",
+                "-c",
+                "init.defaultBranch=main",
+            ])
+            .args(arguments)
+            .current_dir(self.folder())
+            .env("HOME", self.home())
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "git {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+
+    /// This program with these arguments, ready to run on the flake.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(PROGRAM);
+        command
+            .arg("--flake")
+            .arg(self.folder())
+            .arg("--config")
+            .arg(self.scratch.path().join("pantheros.toml"))
+            .args(arguments)
+            .env("HOME", self.home())
+            .env("XDG_CACHE_HOME", self.home().join("cache"))
+            .env_remove("PANTHEROS_FLAKE")
+            .env_remove("PANTHEROS_CONFIG")
+            .env_remove("PANTHEROS_HTTP_TOKEN");
+        command
+    }
+
+    /// Calls a tool with a JSON object of arguments.
+    pub fn call(&self, tool: &str, arguments: &Value) -> Answer {
+        let output = self.command(&["call", "--quiet", tool, &arguments.to_string()]).output().unwrap();
+        Answer::of(&output)
+    }
+
+    /// What the Nix under test gives for an attribute of the flake, asked by hand.
+    pub fn by_hand(&self, arguments: &[&str]) -> Output {
+        Command::new(&self.nix)
+            .args(arguments)
+            .args(["--extra-experimental-features", "nix-command flakes"])
+            .current_dir(self.folder())
+            .env("HOME", self.home())
+            .env("XDG_CACHE_HOME", self.home().join("cache"))
+            .output()
+            .unwrap()
+    }
+}
+
+/// What a call gave.
+#[derive(Debug)]
+pub struct Answer {
+    /// The exit code.
+    pub code: i32,
+    /// What it printed.
+    pub json: Value,
+}
+
+impl Answer {
+    fn of(output: &Output) -> Self {
+        let json = serde_json::from_slice(&output.stdout).unwrap_or_else(|error| {
+            panic!(
+                "no JSON ({error}) but {:?}; standard error: {}",
+                String::from_utf8_lossy(&output.stdout),
+                String::from_utf8_lossy(&output.stderr)
+            )
+        });
+        Self { code: output.status.code().expect("ended by a signal"), json }
+    }
+
+    /// The code of the error it ended with.
+    pub fn error_code(&self) -> &str {
+        self.json.pointer("/error/code").and_then(Value::as_str).unwrap_or("no error")
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
+
+/// Whether a process with this text in its command line is there.
+pub fn alive(marker: &str) -> bool {
+    std::fs::read_dir("/proc").unwrap().filter_map(Result::ok).any(|entry| {
+        entry.file_name().to_str().is_some_and(|name| name.bytes().all(|b| b.is_ascii_digit()))
+            && std::fs::read(entry.path().join("cmdline"))
+                .is_ok_and(|line| String::from_utf8_lossy(&line).contains(marker))
+    })
+}
+
+/// Waits until `holds`, or fails after `seconds`.
+pub fn wait_until(what: &str, seconds: f32, mut holds: impl FnMut() -> bool) {
+    let start = std::time::Instant::now();
+    while !holds() {
+        assert!(start.elapsed().as_secs_f32() < seconds, "{what}: not within {seconds} s");
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+}

@@ -1,0 +1,171 @@
+//! Real builds.
+
+use serde_json::{Value, json};
+
+use crate::common::fleet::{Fleet, nixes};
+
+/// A flake whose host `a` is built by this script, from a dependency built by the other.
+fn fleet_of(nix: &std::path::Path, dependency: &str, toplevel: &str) -> Fleet {
+    // A name of its own keeps builds of other runs out of the way.
+    let salt = format!("{:?}-{:?}", std::process::id(), std::time::SystemTime::now());
+    Fleet::committed(
+        nix,
+        &[(
+            "flake.nix",
+            &format!(
+                r#"{{ outputs = _: let
+                    make = name: script: attributes: derivation ({{
+                      inherit name; system = "{}-linux"; builder = "/bin/sh"; args = [ "-c" script ]; salt = {salt:?};
+                    }} // attributes);
+                    dependency = make "dependency" ''{dependency}'' {{ }};
+                  in {{
+                    nixosConfigurations.a.config.system.build.toplevel =
+                      make "toplevel" ''{toplevel}'' {{ inherit dependency; }};
+                  }}; }}"#,
+                std::env::consts::ARCH
+            ),
+        )],
+    )
+}
+
+#[test]
+fn a_build_says_what_it_made() {
+    for nix in nixes() {
+        let fleet = fleet_of(&nix, "echo one > $out", "echo $dependency > $out");
+        let plan = fleet.call("build_host", &json!({"host": "a", "dry_run": true}));
+        assert_eq!(plan.code, 0, "{plan:?}");
+        assert_eq!(plan.json["built"], 2, "{plan:?}");
+        assert_eq!(plan.json["built_paths"].as_array().unwrap().len(), 2);
+        let out_path = plan.json["out_path"].as_str().unwrap();
+        assert!(!std::path::Path::new(out_path).exists(), "a dry run builds nothing");
+
+        let built = fleet.call("build_host", &json!({"host": "a"}));
+        assert_eq!(built.code, 0, "{built:?}");
+        assert_eq!(built.json["built"], 2);
+        assert_eq!(built.json["out_path"], plan.json["out_path"]);
+        assert_eq!(built.json["drv_path"], plan.json["drv_path"]);
+        assert!(built.json["closure_bytes"].as_u64().unwrap() > 0);
+        assert_eq!(built.json["failures"], json!([]));
+        assert!(std::path::Path::new(out_path).exists());
+
+        let again = fleet.call("build_host", &json!({"host": "a"}));
+        assert_eq!((again.code, &again.json["built"]), (0, &json!(0)));
+    }
+}
+
+#[test]
+fn a_failed_build_ends_with_its_log() {
+    for nix in nixes() {
+        let fleet = fleet_of(
+            &nix,
+            "for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do echo line $i; done; echo '\x1b[31mboom'; exit 7",
+            "echo $dependency > $out",
+        );
+        let answer = fleet.call("build_host", &json!({"host": "a"}));
+        assert_eq!(answer.code, 1);
+        assert_eq!(answer.error_code(), "builder_failed", "{answer:?}");
+        let failures = answer.json["failures"].as_array().unwrap();
+        assert_eq!(failures.len(), 1, "what only lacks its dependency did not fail itself: {failures:#?}");
+        assert!(failures[0]["drv_path"].as_str().unwrap().ends_with("-dependency.drv"));
+        assert!(failures[0]["reason"].as_str().unwrap().contains("exit code 7"), "{failures:#?}");
+        let tail = failures[0]["log_tail"].as_str().unwrap();
+        assert!(tail.contains("line 1\n") && tail.ends_with("boom"), "{tail:?}");
+        assert!(!tail.contains('\u{1b}'), "control sequences are taken out");
+        assert!(failures[0]["log_uri"].as_str().unwrap().starts_with("pantheros://log/"));
+        assert!(answer.json["drv_path"].as_str().unwrap().ends_with("-toplevel.drv"));
+    }
+}
+
+#[test]
+fn every_failed_derivation_is_named() {
+    for nix in nixes() {
+        let fleet = Fleet::committed(
+            &nix,
+            &[(
+                "flake.nix",
+                &format!(
+                    r#"{{ outputs = _: let make = name: attributes: derivation ({{
+                        inherit name; system = "{}-linux"; builder = "/bin/sh"; args = [ "-c" "echo {{name}}; exit 1" ];
+                      }} // attributes); in {{
+                        nixosConfigurations.a.config.system.build.toplevel =
+                          make "top" {{ one = make "one" {{ }}; two = make "two" {{ }}; }};
+                      }}; }}"#,
+                    std::env::consts::ARCH
+                ),
+            )],
+        );
+        let answer = fleet.call("build_host", &json!({"host": "a"}));
+        let mut names: Vec<_> = answer.json["failures"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|failure| failure["drv_path"].as_str().unwrap().rsplit('-').next().unwrap().to_owned())
+            .collect();
+        names.sort();
+        assert_eq!(names, ["one.drv", "two.drv"], "{answer:?}");
+    }
+}
+
+#[test]
+fn the_demo_builds_in_all_its_forms() {
+    for nix in nixes() {
+        let fleet = Fleet::demo(&nix);
+        for artifact in ["toplevel", "vm", "disko-script", "disko-image"] {
+            let answer = fleet.call("build_host", &json!({"host": "web", "artifact": artifact}));
+            assert_eq!(answer.code, 0, "{artifact}: {answer:?}");
+        }
+        let answer = fleet.call("build_host", &json!({"host": "broken-on-purpose"}));
+        assert_eq!(answer.error_code(), "missing_attribute");
+        assert_eq!(answer.json["error"]["file"], "hosts/broken-on-purpose/motd.nix");
+    }
+}
+
+#[test]
+fn a_host_of_another_architecture_is_refused_by_name() {
+    for nix in nixes() {
+        let fleet = Fleet::committed(
+            &nix,
+            &[(
+                "flake.nix",
+                r#"{ outputs = _: { nixosConfigurations.a.config.system.build.toplevel = derivation {
+                    name = "x"; system = "riscv64-linux"; builder = "/bin/sh"; args = [ "-c" "echo > $out" ];
+                  }; }; }"#,
+            )],
+        );
+        let answer = fleet.call("build_host", &json!({"host": "a"}));
+        assert_eq!(answer.code, 1);
+        assert_eq!(answer.error_code(), "unsupported_system", "{answer:?}");
+    }
+}
+
+#[test]
+fn a_fixed_output_with_another_hash_is_named() {
+    for nix in nixes() {
+        let salt = format!("{:?}", std::time::SystemTime::now());
+        let fleet = Fleet::committed(
+            &nix,
+            &[(
+                "flake.nix",
+                &format!(
+                    r#"{{ outputs = _: {{ nixosConfigurations.a.config.system.build.toplevel = derivation {{
+                        name = "fixed"; system = "{}-linux"; builder = "/bin/sh"; args = [ "-c" "echo x > $out" ];
+                        salt = {salt:?}; outputHashMode = "flat"; outputHashAlgo = "sha256";
+                        outputHash = "sha256-AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+                      }}; }}; }}"#,
+                    std::env::consts::ARCH
+                ),
+            )],
+        );
+        let answer = fleet.call("build_host", &json!({"host": "a"}));
+        assert_eq!(answer.error_code(), "hash_mismatch", "{answer:?}");
+        assert!(answer.json["error"].to_string().contains("sha256-"), "the right hash is told: {answer:?}");
+    }
+}
+
+#[test]
+fn an_interrupted_look_at_json_is_still_json() {
+    let nix = nixes().remove(0);
+    let output = Fleet::demo(&nix).command(&["call", "list_hosts"]).output().unwrap();
+    let _: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(String::from_utf8_lossy(&output.stderr).contains("4 hosts"), "people read standard error");
+}
