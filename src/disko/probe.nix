@@ -110,7 +110,10 @@ let
           let
             value = cleanCaught (depth + 1) (!inNames && elem name named) set.${name};
           in
-          if value == null || name == "postCreateHook" && value == "" then [ ] else [ { inherit name value; } ]
+          if value == null || name == "postCreateHook" && value == "" then
+            [ ]
+          else
+            [ { inherit name value; } ]
       ) (attrNames set)
     );
 

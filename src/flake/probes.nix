@@ -60,9 +60,11 @@ let
     else
       throw "expected a derivation here, but found ${typeOf value}";
 
-  platform = host: host.config.nixpkgs.hostPlatform.system or host.pkgs.stdenv.hostPlatform.system or null;
+  platform =
+    host: host.config.nixpkgs.hostPlatform.system or host.pkgs.stdenv.hostPlatform.system or null;
 
-  isModule = value: isFunction value || isAttrs value || isPath value || (isString value && pathExists value);
+  isModule =
+    value: isFunction value || isAttrs value || isPath value || (isString value && pathExists value);
 
   # The names below an attribute set, and below each of those where `depth` says so.
   outline =
@@ -117,7 +119,8 @@ let
       else
         { };
 
-    module = value: if isModule value then { } else throw "expected a module here, but found ${typeOf value}";
+    module =
+      value: if isModule value then { } else throw "expected a module here, but found ${typeOf value}";
 
     overlay =
       value:
@@ -137,7 +140,9 @@ let
       else
         { };
 
-    function = value: if isFunction value then { } else throw "expected a function here, but found ${typeOf value}";
+    function =
+      value:
+      if isFunction value then { } else throw "expected a function here, but found ${typeOf value}";
 
     host_facts =
       host:
@@ -155,7 +160,9 @@ let
     shell =
       shell:
       let
-        parts = filter (part: part != null) ((shell.nativeBuildInputs or [ ]) ++ (shell.buildInputs or [ ]));
+        parts = filter (part: part != null) (
+          (shell.nativeBuildInputs or [ ]) ++ (shell.buildInputs or [ ])
+        );
       in
       derivationPath shell // { packages = filter (name: name != "") (map package parts); };
 
@@ -170,7 +177,12 @@ let
           let
             shown = tryEval (toJSON value);
           in
-          if value ? _type && value ? text then clip value.text else if shown.success then clip shown.value else null;
+          if value ? _type && value ? text then
+            clip value.text
+          else if shown.success then
+            clip shown.value
+          else
+            null;
         describe = name: option: {
           inherit name;
           type = attempt null (option.type.description or null);
@@ -195,7 +207,11 @@ let
               [ (describe (concatStringsSep "." path) value) ]
           else
             builtins.concatMap (
-              name: if substring 0 1 name == "_" then [ ] else attempt [ ] (walk (path ++ [ name ]) (depth + 1) value.${name})
+              name:
+              if substring 0 1 name == "_" then
+                [ ]
+              else
+                attempt [ ] (walk (path ++ [ name ]) (depth + 1) value.${name})
             ) (attrNames value);
         all = walk [ ] 0 host.options;
       in
@@ -208,7 +224,11 @@ let
     index:
     let
       question = elemAt questions index;
-      probe = if question ? argument then probes.${question.probe} question.argument else probes.${question.probe};
+      probe =
+        if question ? argument then
+          probes.${question.probe} question.argument
+        else
+          probes.${question.probe};
     in
     probe (select question.path);
 
@@ -224,4 +244,6 @@ in
 if single then
   look 0
 else
-  foldl' (before: index: seq before (tell index)) true (builtins.genList (index: index) (length questions))
+  foldl' (before: index: seq before (tell index)) true (
+    builtins.genList (index: index) (length questions)
+  )
