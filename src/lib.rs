@@ -8,8 +8,8 @@
 //!   can be found. They know nothing of MCP: they take a [`progress::Call`] and return their own types.
 //! - [`nix`] — the `nix` command: evaluation, building, the store, diagnostics, and the log reader.
 //! - [`process`] — the only place that spawns.
-//! - [`config`], [`policy`], [`schema`], [`diagnostic`], [`names`], [`progress`], [`text`] — what
-//!   everything shares.
+//! - [`config`], [`policy`], [`schema`], [`diagnostic`], [`names`], [`progress`], [`metrics`], [`text`] —
+//!   what everything shares.
 
 pub mod cli;
 pub mod config;
@@ -17,6 +17,7 @@ pub mod diagnostic;
 pub mod disko;
 pub mod flake;
 pub mod mcp;
+pub mod metrics;
 pub mod names;
 pub mod nix;
 pub mod policy;

@@ -136,6 +136,7 @@ impl ServerHandler for Handler {
             }
             None => (Arc::new(Silent) as Arc<dyn Progress>, None),
         };
+        let counted = self.services.metrics.call(tool.name);
         let cancel = self.gone.child_token();
         let call = Context {
             services: Arc::clone(&self.services),
@@ -154,6 +155,9 @@ impl ServerHandler for Handler {
         if let Some(sending) = sending {
             // A notification after the answer would be about nothing.
             sending.abort();
+        }
+        if !cancel.is_cancelled() {
+            counted.ended(outcome.failed);
         }
         Ok(result(outcome).into())
     }

@@ -9,6 +9,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::ToolError;
 use crate::config::Settings;
 use crate::flake::Flake;
+use crate::metrics::Metrics;
 use crate::names::DrvPath;
 use crate::nix::{Nix, NixError};
 use crate::process::ProcessError;
@@ -24,6 +25,8 @@ pub struct Services {
     pub settings: Arc<Settings>,
     /// The flake.
     pub flake: Flake,
+    /// What is counted.
+    pub metrics: Metrics,
     places: Arc<Semaphore>,
     waiting: AtomicUsize,
     logs: Mutex<VecDeque<DrvPath>>,
@@ -58,6 +61,7 @@ impl Services {
         let settings = Arc::new(settings);
         Self {
             flake: Flake::new(Arc::clone(&settings), Nix::new(settings.nix.clone())),
+            metrics: Metrics::default(),
             places: Arc::new(Semaphore::new(settings.concurrent_calls)),
             waiting: AtomicUsize::new(0),
             logs: Mutex::default(),

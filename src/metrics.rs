@@ -1,0 +1,225 @@
+//! What is counted while the server runs, for whoever watches it.
+//!
+//! The names are a contract with dashboards and alerts. Labels only ever take values from this
+//! program, never from a client, so that nobody can make the table of series grow.
+
+use std::fmt::Error;
+use std::time::Instant;
+
+use prometheus_client::encoding::{EncodeLabelSet, text};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::{Registry, Unit};
+use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerToken;
+
+/// The media type of [`Metrics::render`] (OpenMetrics 1.0, section "Protocol Negotiation").
+pub const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// Upper bounds of the duration buckets, in seconds: from a cached answer to a long build.
+const BUCKETS: [f64; 10] = [0.005, 0.02, 0.1, 0.5, 2.0, 10.0, 60.0, 300.0, 1_800.0, 7_200.0];
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Request {
+    route: &'static str,
+    status: u16,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Refusal {
+    reason: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Ended {
+    tool: &'static str,
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Kind {
+    transport: &'static str,
+}
+
+/// Everything that is counted.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    requests: Family<Request, Counter>,
+    refusals: Family<Refusal, Counter>,
+    calls: Family<Ended, Counter>,
+    durations: Family<Ended, Histogram, fn() -> Histogram>,
+    in_flight: Gauge,
+    sessions: Family<Kind, Gauge>,
+    resident: Gauge,
+    running: TaskTracker,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let buckets: fn() -> Histogram = || Histogram::new(BUCKETS);
+        let mut metrics = Self {
+            registry: Registry::default(),
+            requests: Family::default(),
+            refusals: Family::default(),
+            calls: Family::default(),
+            durations: Family::new_with_constructor(buckets),
+            in_flight: Gauge::default(),
+            sessions: Family::default(),
+            resident: Gauge::default(),
+            running: TaskTracker::new(),
+        };
+        metrics.register();
+        metrics
+    }
+}
+
+impl Metrics {
+    fn register(&mut self) {
+        let build = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
+        self.registry.register_with_unit(
+            "process_resident_memory",
+            "Resident memory of the server itself",
+            Unit::Bytes,
+            self.resident.clone(),
+        );
+        let ours = self.registry.sub_registry_with_prefix("pantheros");
+        ours.register("build", "The program", build);
+        ours.register("http_requests", "Requests answered", self.requests.clone());
+        ours.register("http_refused", "Requests refused before they reached a tool", self.refusals.clone());
+        ours.register("http_sessions", "Sessions open", self.sessions.clone());
+        ours.register("tool_calls", "Tool calls that ended", self.calls.clone());
+        ours.register("tool_calls_in_flight", "Tool calls running or waiting", self.in_flight.clone());
+        ours.register_with_unit(
+            "tool_call_duration",
+            "How long tool calls took",
+            Unit::Seconds,
+            self.durations.clone(),
+        );
+    }
+
+    /// A request was answered.
+    pub fn request(&self, route: &'static str, status: u16) {
+        self.requests.get_or_create(&Request { route, status }).inc();
+    }
+
+    /// A request was refused.
+    pub fn refused(&self, reason: &'static str) {
+        self.refusals.get_or_create(&Refusal { reason }).inc();
+    }
+
+    /// A session begins; it ends when what is returned is dropped.
+    #[must_use]
+    pub fn session(&self, transport: &'static str) -> SessionCount {
+        let gauge = self.sessions.get_or_create_owned(&Kind { transport });
+        gauge.inc();
+        SessionCount(gauge)
+    }
+
+    /// A call of a tool begins; it ends by [`RunningCall::ended`], or unheard when it is dropped.
+    pub fn call(&self, tool: &'static str) -> RunningCall<'_> {
+        RunningCall {
+            metrics: self,
+            tool,
+            outcome: "cancelled",
+            started: Instant::now(),
+            _token: self.running.token(),
+        }
+    }
+
+    /// Waits until no call runs; to be called once no new ones begin.
+    pub async fn settled(&self) {
+        self.running.close();
+        self.running.wait().await;
+    }
+
+    /// All of it as OpenMetrics text.
+    ///
+    /// # Errors
+    /// None that happens: writing to a string does not fail.
+    pub fn render(&self) -> Result<String, Error> {
+        self.resident.set(resident_bytes().unwrap_or_default());
+        self.in_flight.set(i64::try_from(self.running.len()).unwrap_or(i64::MAX));
+        let mut out = String::new();
+        text::encode(&mut out, &self.registry)?;
+        Ok(out)
+    }
+}
+
+/// An open session; dropping it counts it out.
+#[derive(Debug)]
+pub struct SessionCount(Gauge);
+
+impl Drop for SessionCount {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
+/// A call that runs. One that is dropped without an end was cancelled.
+#[derive(Debug)]
+pub struct RunningCall<'a> {
+    metrics: &'a Metrics,
+    tool: &'static str,
+    outcome: &'static str,
+    started: Instant,
+    _token: TaskTrackerToken,
+}
+
+impl RunningCall<'_> {
+    /// It gave an answer.
+    pub fn ended(mut self, failed: bool) {
+        self.outcome = if failed { "failed" } else { "ok" };
+    }
+}
+
+impl Drop for RunningCall<'_> {
+    fn drop(&mut self) {
+        let labels = Ended { tool: self.tool, outcome: self.outcome };
+        self.metrics.calls.get_or_create(&labels).inc();
+        self.metrics.durations.get_or_create(&labels).observe(self.started.elapsed().as_secs_f64());
+    }
+}
+
+/// Resident memory of this process (proc(5), `/proc/pid/statm`: the second field, in pages).
+fn resident_bytes() -> Option<i64> {
+    let statm = std::fs::read_to_string("/proc/self/statm").ok()?;
+    let pages: i64 = statm.split_whitespace().nth(1)?.parse().ok()?;
+    pages.checked_mul(i64::try_from(rustix::param::page_size()).ok()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_happened_is_told() {
+        let metrics = Metrics::default();
+        metrics.request("/mcp", 200);
+        metrics.refused("origin");
+        metrics.call("list_hosts").ended(false);
+        drop(metrics.call("build_host"));
+        let running = metrics.call("flake_check");
+        let session = metrics.session("sse");
+        let text = metrics.render().unwrap();
+        for line in [
+            "pantheros_http_requests_total{route=\"/mcp\",status=\"200\"} 1",
+            "pantheros_http_refused_total{reason=\"origin\"} 1",
+            "pantheros_tool_calls_total{tool=\"list_hosts\",outcome=\"ok\"} 1",
+            "pantheros_tool_calls_total{tool=\"build_host\",outcome=\"cancelled\"} 1",
+            "pantheros_tool_call_duration_seconds_count{tool=\"list_hosts\",outcome=\"ok\"} 1",
+            "pantheros_tool_calls_in_flight 1",
+            "pantheros_http_sessions{transport=\"sse\"} 1",
+            concat!("pantheros_build_info{version=\"", env!("CARGO_PKG_VERSION"), "\"} 1"),
+        ] {
+            assert!(text.lines().any(|is| is == line), "{line} is not in\n{text}");
+        }
+        assert!(text.ends_with("# EOF\n"));
+        drop((running, session));
+        metrics.settled().await;
+        assert!(metrics.render().unwrap().contains("pantheros_tool_calls_in_flight 0"));
+    }
+}
