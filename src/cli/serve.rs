@@ -1,5 +1,6 @@
-//! `serve`: MCP over standard input and output.
+//! `serve`: MCP over standard input and output, or over HTTP.
 
+use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -15,9 +16,16 @@ use crate::tools::Services;
 
 /// Serve MCP to an assistant
 ///
-/// Over standard input and output. Assistants start it so themselves.
+/// Over standard input and output without --http. Assistants start it so themselves.
 #[derive(Args, Debug, Default)]
-pub struct Serve {}
+pub struct Serve {
+    /// Serve over HTTP: /mcp (Streamable HTTP), /sse and /messages (deprecated), /healthz, /metrics
+    ///
+    /// Off loopback a bearer token is required: put it in a file named by `http.token_file` in
+    /// pantheros.toml, or in PANTHEROS_HTTP_TOKEN.
+    #[arg(long, value_name = "ADDRESS")]
+    http: Option<SocketAddr>,
+}
 
 impl Serve {
     /// Serves until the client or a signal ends it; no program it started is left behind.
@@ -30,9 +38,12 @@ impl Serve {
         let result = runtime.block_on(async {
             let stop = CancellationToken::new();
             let signals = tokio::spawn(stop_on_signals(stop.clone()));
-            let result = mcp::stdio::serve(services, stop).await.map_err(|error| {
-                Diagnostic::new(Code::Internal, format!("standard input or output failed: {error}"))
-            });
+            let result = match self.http {
+                Some(address) => mcp::http::serve(services, address, stop).await,
+                None => mcp::stdio::serve(services, stop).await.map_err(|error| {
+                    Diagnostic::new(Code::Internal, format!("standard input or output failed: {error}"))
+                }),
+            };
             signals.abort();
             crate::process::settle().await;
             result

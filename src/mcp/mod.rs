@@ -5,5 +5,6 @@
 
 mod channel;
 pub mod handler;
+pub mod http;
 mod progress;
 pub mod stdio;

@@ -1,0 +1,108 @@
+//! What is written in `Host` and `Origin`, read strictly: what is doubtful is nothing.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// A host: an address, or a name in lower case.
+///
+/// An address is one only in its usual notation: `0x7f.1` or `127.1` is a name nobody allows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Host {
+    /// An address, IPv4 wherever it is one.
+    Address(IpAddr),
+    /// Anything else.
+    Name(String),
+}
+
+/// A host and perhaps a port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Authority {
+    /// Where.
+    pub host: Host,
+    /// The port, where one is written.
+    pub port: Option<u16>,
+}
+
+/// Where a web page comes from; its port is never left out where the scheme has a usual one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    scheme: String,
+    authority: Authority,
+}
+
+impl Authority {
+    /// `host` or `host:port` (RFC 9110, section 7.2), without user information.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (host, rest) = match text.strip_prefix('[') {
+            Some(text) => {
+                let (address, rest) = text.split_once(']')?;
+                (Host::Address(IpAddr::V6(address.parse::<Ipv6Addr>().ok()?).to_canonical()), rest)
+            }
+            None => {
+                let end = text.find(':').unwrap_or(text.len());
+                let (name, rest) = text.split_at_checked(end)?;
+                (Host::named(name)?, rest)
+            }
+        };
+        let port = match rest {
+            "" => None,
+            rest => {
+                let digits = rest.strip_prefix(':')?;
+                if !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+                    return None;
+                }
+                Some(digits.parse().ok()?)
+            }
+        };
+        Some(Self { host, port })
+    }
+}
+
+impl Host {
+    fn named(name: &str) -> Option<Self> {
+        if let Ok(address) = name.parse::<Ipv4Addr>() {
+            return Some(Self::Address(address.into()));
+        }
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
+        (!name.is_empty() && name.len() <= 253 && name.bytes().all(plain))
+            .then(|| Self::Name(name.to_ascii_lowercase()))
+    }
+}
+
+impl Origin {
+    /// `scheme://host[:port]` (RFC 6454, section 6.2); `null` and paths are none.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (scheme, rest) = text.split_once("://")?;
+        let scheme = scheme.to_ascii_lowercase();
+        let mut authority = Authority::parse(rest)?;
+        authority.port = authority.port.or_else(|| usual_port(&scheme));
+        (!scheme.is_empty() && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-'))
+            .then_some(Self { scheme, authority })
+    }
+
+    /// Whether it is that host's own; a proxy before us may have ended TLS.
+    pub fn is_at(&self, host: &Authority) -> bool {
+        let port = usual_port(&self.scheme);
+        port.is_some() && self.authority.host == host.host && self.authority.port == host.port.or(port)
+    }
+}
+
+fn usual_port(scheme: &str) -> Option<u16> {
+    match scheme {
+        "http" => Some(80),
+        "https" => Some(443),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn no_text_panics(text in any::<String>()) {
+            let _ = (Authority::parse(&text), Origin::parse(&text));
+        }
+    }
+}

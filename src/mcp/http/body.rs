@@ -1,0 +1,83 @@
+//! Reading the body of a request: of the right kind, of bounded size and in bounded time.
+
+use std::pin::Pin;
+use std::time::Duration;
+
+use axum::body::{Body, Bytes, HttpBody};
+use axum::extract::Request;
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode};
+
+use super::refusal::Refusal;
+
+/// How long a body may take to arrive.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// How long what is left of a refused body is read, so that the refusal is not lost to a reset.
+const DRAINING: Duration = Duration::from_secs(1);
+
+/// The head and the whole body of a request that says it is JSON.
+pub async fn json(request: Request, limit: usize) -> Result<(Parts, Bytes), Refusal> {
+    let (parts, mut body) = request.into_parts();
+    let read = if is_json(&parts.headers) {
+        let announced = parts.headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+        if announced.is_some_and(|length: usize| length > limit) {
+            Err(Refusal::size(limit))
+        } else {
+            match tokio::time::timeout(PATIENCE, read(&mut body, limit)).await {
+                Ok(read) => read,
+                Err(_) => Err(Refusal::body(StatusCode::REQUEST_TIMEOUT, "the body took too long to arrive")),
+            }
+        }
+    } else {
+        Err(Refusal::media_type())
+    };
+    match read {
+        Ok(bytes) => Ok((parts, bytes)),
+        Err(refusal) => {
+            let most = limit.saturating_mul(4);
+            drop(tokio::time::timeout(DRAINING, drain(&mut body, most)).await);
+            Err(refusal)
+        }
+    }
+}
+
+/// Whether the body is said to be JSON; parameters such as a character set do not matter.
+fn is_json(headers: &HeaderMap) -> bool {
+    headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).is_some_and(|value| {
+        value.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"))
+    })
+}
+
+async fn next(body: &mut Body) -> Option<Result<Bytes, axum::Error>> {
+    loop {
+        let frame = std::future::poll_fn(|context| Pin::new(&mut *body).poll_frame(context)).await?;
+        match frame.map(|frame| frame.into_data()) {
+            Ok(Ok(data)) => return Some(Ok(data)),
+            Ok(Err(_trailers)) => {}
+            Err(error) => return Some(Err(error)),
+        }
+    }
+}
+
+async fn read(body: &mut Body, limit: usize) -> Result<Bytes, Refusal> {
+    let mut whole = Vec::new();
+    while let Some(part) = next(body).await {
+        let part = part.map_err(|error| Refusal::body(StatusCode::BAD_REQUEST, error.to_string()))?;
+        if part.len() > limit.saturating_sub(whole.len()) {
+            return Err(Refusal::size(limit));
+        }
+        whole.extend_from_slice(&part);
+    }
+    Ok(whole.into())
+}
+
+async fn drain(body: &mut Body, most: usize) {
+    let mut seen = 0_usize;
+    while let Some(Ok(part)) = next(body).await {
+        seen = seen.saturating_add(part.len());
+        if seen > most {
+            return;
+        }
+    }
+}

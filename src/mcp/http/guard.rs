@@ -1,0 +1,142 @@
+//! What every request has to pass, in this order: host and origin, rate, token, places.
+//!
+//! The cheapest and the most telling come first, and the rate before the token, so that guessing is
+//! slow. `/healthz` is for whoever restarts us: it is held to host and origin only.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::header::{
+    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
+    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_HEADERS,
+    ACCESS_CONTROL_REQUEST_METHOD, VARY, X_CONTENT_TYPE_OPTIONS,
+};
+use axum::http::{HeaderValue, Method, StatusCode};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+use super::names::{Names, NamesError};
+use super::places::Places;
+use super::rate::Rate;
+use super::refusal::{Reason, Refusal};
+use super::token::Token;
+use crate::tools::Services;
+
+/// The two ends of the connection a request came over.
+#[derive(Clone, Copy, Debug)]
+pub struct Ends {
+    /// The client's.
+    pub remote: SocketAddr,
+    /// Ours.
+    pub local: SocketAddr,
+}
+
+/// Everything a request is held to.
+pub struct Guard {
+    services: Arc<Services>,
+    names: Names,
+    token: Option<Token>,
+    rate: Rate,
+    places: Places,
+}
+
+impl Guard {
+    /// As the settings say.
+    pub fn new(services: Arc<Services>, token: Option<Token>) -> Result<Self, NamesError> {
+        let http = &services.settings.http;
+        Ok(Self {
+            names: Names::new(http)?,
+            token,
+            rate: Rate::new(http.requests_per_minute),
+            places: Places::new(http.concurrent_requests),
+            services,
+        })
+    }
+
+    async fn serve(&self, ends: Ends, request: Request, next: Next) -> Result<Response, Refusal> {
+        let allowed = self.names.check(request.uri(), request.headers(), ends.local)?;
+        let served = self.serve_known(ends, request, next, allowed.is_some()).await;
+        let Some(origin) = allowed else { return served };
+        // The page may read refusals as well.
+        let mut response = served.unwrap_or_else(IntoResponse::into_response);
+        let headers = response.headers_mut();
+        headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+        headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("mcp-session-id"));
+        headers.append(VARY, HeaderValue::from_static("origin"));
+        Ok(response)
+    }
+
+    async fn serve_known(
+        &self,
+        ends: Ends,
+        request: Request,
+        next: Next,
+        cross_origin: bool,
+    ) -> Result<Response, Refusal> {
+        let path = request.uri().path();
+        if path == "/healthz" {
+            return Ok(next.run(request).await);
+        }
+        self.rate.take(ends.remote.ip(), Instant::now())?;
+        if cross_origin && let Some(response) = preflight(&request) {
+            return Ok(response);
+        }
+        if let Some(token) = &self.token {
+            token.check(request.headers())?;
+        }
+        if path == "/metrics" {
+            return Ok(next.run(request).await);
+        }
+        let is_stream = request.method() == Method::GET;
+        let place = self.places.take(is_stream)?;
+        let response = next.run(request).await;
+        Ok(self.places.hold(place, response))
+    }
+}
+
+/// The answer to a browser that asks before it calls; it never sends the token with the question
+/// (Fetch Standard, section 4.8, "CORS-preflight fetch").
+fn preflight(request: &Request) -> Option<Response> {
+    let asks =
+        request.method() == Method::OPTIONS && request.headers().contains_key(ACCESS_CONTROL_REQUEST_METHOD);
+    asks.then(|| {
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() = StatusCode::NO_CONTENT;
+        let headers = response.headers_mut();
+        headers.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, POST, DELETE"));
+        if let Some(wanted) = request.headers().get(ACCESS_CONTROL_REQUEST_HEADERS) {
+            headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, wanted.clone());
+        }
+        headers.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
+        response
+    })
+}
+
+/// Serves a request if it may be served, and counts it.
+pub async fn pass(State(guard): State<Arc<Guard>>, request: Request, next: Next) -> Response {
+    let route = route(request.uri().path());
+    let ends = request.extensions().get::<Ends>().copied();
+    let served = match ends {
+        Some(ends) => guard.serve(ends, request, next).await,
+        None => Err(Refusal::no_host("the connection has no address")),
+    };
+    let mut response = served.unwrap_or_else(IntoResponse::into_response);
+    response.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    let metrics = &guard.services.metrics;
+    if let Some(Reason(reason)) = response.extensions().get() {
+        metrics.refused(reason);
+    }
+    metrics.request(route, response.status().as_u16());
+    response
+}
+
+/// The routes there are; all other paths count as one.
+fn route(path: &str) -> &'static str {
+    ["/mcp", "/sse", "/messages", "/healthz", "/metrics"]
+        .into_iter()
+        .find(|route| *route == path)
+        .unwrap_or("other")
+}

@@ -1,0 +1,172 @@
+//! `/sse` and `/messages`: HTTP+SSE as it was in 2024-11-05, for clients that speak nothing newer.
+//!
+//! **Deprecated** since 2025-03-26, and every answer says so (RFC 9745). A client opens `GET /sse` and
+//! is told in an `endpoint` event where to `POST` its messages; what it is answered comes back as
+//! `message` events (2024-11-05, "Transports", "HTTP with SSE"). Nothing can be resumed here: when
+//! the stream ends, the client is gone, and so are its session and its calls.
+
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use axum::extract::{Request, State};
+use axum::http::header::{CACHE_CONTROL, LINK};
+use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use rmcp::model::{ClientJsonRpcMessage, ServerJsonRpcMessage};
+use rmcp::service::serve_server_with_ct;
+use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TrySendError;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use super::body;
+use super::refusal::{Refusal, malformed};
+use super::streamable::empty;
+use crate::mcp::channel::{self, Read};
+use crate::mcp::handler::Handler;
+use crate::metrics::SessionCount;
+use crate::tools::Services;
+
+/// When it was deprecated: 2025-03-26, as a structured date (RFC 9745, section 2.1).
+const DEPRECATED: HeaderValue = HeaderValue::from_static("@1742947200");
+/// What came after it (RFC 5829, section 3.3).
+const SUCCESSOR: HeaderValue = HeaderValue::from_static("</mcp>; rel=\"successor-version\"");
+/// How often a stream on which nothing happens says that it is alive.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+/// All sessions of this kind.
+pub struct Legacy {
+    services: Arc<Services>,
+    stop: CancellationToken,
+    sessions: Mutex<HashMap<String, mpsc::Sender<ClientJsonRpcMessage>>>,
+    warned: AtomicBool,
+}
+
+/// A session that is open; dropping it ends the session and its calls.
+struct Session {
+    id: String,
+    legacy: Arc<Legacy>,
+    _gone: DropGuard,
+    _count: SessionCount,
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.legacy.lock().remove(&self.id);
+    }
+}
+
+impl Legacy {
+    /// None yet; they end with `stop`.
+    pub fn new(services: Arc<Services>, stop: CancellationToken) -> Self {
+        Self { services, stop, sessions: Mutex::default(), warned: AtomicBool::new(false) }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, mpsc::Sender<ClientJsonRpcMessage>>> {
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn open(self: &Arc<Self>) -> Result<(Session, mpsc::Receiver<ServerJsonRpcMessage>), Refusal> {
+        let id = unguessable().map_err(|error| {
+            Refusal::other(StatusCode::INTERNAL_SERVER_ERROR, format!("no randomness: {error}"))
+        })?;
+        let (transport, client) = channel::pair();
+        {
+            let mut sessions = self.lock();
+            if sessions.len() >= self.services.settings.http.legacy_sessions {
+                return Err(Refusal::busy("sessions", "sessions", "http.legacy_sessions"));
+            }
+            sessions.insert(id.clone(), client.incoming);
+        }
+        let gone = self.stop.child_token();
+        let session = Session {
+            id,
+            legacy: Arc::clone(self),
+            _gone: gone.clone().drop_guard(),
+            _count: self.services.metrics.session("sse"),
+        };
+        let handler = Handler::new(Arc::clone(&self.services), gone.clone());
+        tokio::spawn(async move {
+            match serve_server_with_ct(handler, transport, gone).await {
+                Ok(running) => drop(running.waiting().await),
+                Err(error) => tracing::debug!(%error, "the session did not begin"),
+            }
+        });
+        Ok((session, client.outgoing))
+    }
+}
+
+/// 256 bits of the system's randomness, in hexadecimal.
+fn unguessable() -> rustix::io::Result<String> {
+    let mut bytes = [0_u8; 32];
+    let mut filled = 0;
+    while let Some(rest) = bytes.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+        filled += rustix::rand::getrandom(rest, rustix::rand::GetRandomFlags::empty())?;
+    }
+    Ok(blake3::Hash::from_bytes(bytes).to_hex().to_string())
+}
+
+/// Opens a session.
+pub async fn sse(State(legacy): State<Arc<Legacy>>) -> Response {
+    if !legacy.warned.swap(true, Ordering::Relaxed) {
+        tracing::warn!("a client uses HTTP+SSE, deprecated since 2025-03-26; /mcp is what came after it");
+    }
+    let (session, answers) = match legacy.open() {
+        Ok(open) => open,
+        Err(refusal) => return deprecated(refusal.into_response()),
+    };
+    let first = Event::default().event("endpoint").data(format!("/messages?session_id={}", session.id));
+    let rest = futures::stream::unfold((answers, session), |(mut answers, session)| async {
+        let answer = answers.recv().await?;
+        let event = match serde_json::to_string(&answer) {
+            Ok(text) => Event::default().event("message").data(text),
+            Err(error) => {
+                tracing::error!(%error, "an answer could not be written as JSON");
+                Event::default().comment("lost")
+            }
+        };
+        Some((event, (answers, session)))
+    });
+    let events = futures::stream::once(async { first });
+    let events = futures::StreamExt::chain(events, rest);
+    let events = futures::StreamExt::map(events, Ok::<_, Infallible>);
+    let mut response = Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response();
+    let headers = response.headers_mut();
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
+    deprecated(response)
+}
+
+/// Takes a message of a session.
+pub async fn messages(State(legacy): State<Arc<Legacy>>, request: Request) -> Response {
+    deprecated(message(&legacy, request).await.unwrap_or_else(IntoResponse::into_response))
+}
+
+async fn message(legacy: &Legacy, request: Request) -> Result<Response, Refusal> {
+    let query = request.uri().query().unwrap_or_default();
+    let id = query.split('&').find_map(|pair| pair.strip_prefix("session_id="));
+    let session = id.and_then(|id| legacy.lock().get(id).cloned()).ok_or_else(Refusal::session)?;
+    let (_, bytes) = body::json(request, legacy.services.settings.message_bytes).await?;
+    match channel::read(&bytes) {
+        Read::Message(message) => match session.try_send(*message) {
+            Ok(()) => Ok(StatusCode::ACCEPTED.into_response()),
+            Err(TrySendError::Full(_)) => {
+                Err(Refusal::busy("concurrency", "messages", "limits.concurrent_calls"))
+            }
+            Err(TrySendError::Closed(_)) => Err(Refusal::session()),
+        },
+        Read::Refusal(refusal) => Ok(malformed(&refusal)),
+        Read::Nothing if bytes.trim_ascii().is_empty() => Ok(empty()),
+        Read::Nothing => Ok(StatusCode::ACCEPTED.into_response()),
+    }
+}
+
+fn deprecated(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    headers.insert(HeaderName::from_static("deprecation"), DEPRECATED);
+    headers.insert(LINK, SUCCESSOR);
+    response
+}

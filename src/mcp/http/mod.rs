@@ -1,0 +1,149 @@
+//! MCP over HTTP: Streamable HTTP at `/mcp`, and for old clients HTTP+SSE at `/sse` and `/messages`,
+//! which is **deprecated**; besides them `/healthz` for whoever restarts us and `/metrics` for whoever
+//! watches.
+//!
+//! One [`guard`] stands before all routes. What it needs is split by meaning: [`names`] (host and
+//! origin), [`token`], [`rate`], [`places`]; [`listener`] bounds connections and heads, [`body`] bodies.
+//! [`streamable`] and [`legacy`] are the two transports, [`sessions`] what the first keeps between
+//! requests of older clients.
+
+mod authority;
+mod body;
+mod guard;
+mod legacy;
+mod listener;
+mod names;
+mod places;
+mod rate;
+mod refusal;
+mod session;
+mod sessions;
+mod streamable;
+mod token;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderValue, StatusCode};
+use axum::middleware;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{any, get, post};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use self::guard::Guard;
+use self::legacy::Legacy;
+use self::refusal::{Refusal, json};
+use self::streamable::Streamable;
+use self::token::Token;
+use crate::diagnostic::{Code, Diagnostic};
+use crate::metrics;
+use crate::tools::Services;
+
+/// How long calls may take to end their programs once the server is to stop.
+const LAST_CALLS: Duration = Duration::from_millis(1_900);
+
+/// A server that has its address and does not answer yet.
+pub struct Server {
+    listener: TcpListener,
+    address: SocketAddr,
+    router: Router,
+    services: Arc<Services>,
+    stop: CancellationToken,
+}
+
+/// Serves at `address` until `stop`, and tells on standard error where that is.
+///
+/// # Errors
+/// As [`bind`].
+pub async fn serve(
+    services: Arc<Services>,
+    address: SocketAddr,
+    stop: CancellationToken,
+) -> Result<(), Diagnostic> {
+    let server = bind(services, address, stop).await?;
+    eprintln!("listening on http://{}/mcp", server.address());
+    server.run().await;
+    Ok(())
+}
+
+/// Takes the address; port 0 is any that is free.
+///
+/// # Errors
+/// An address that is not to be had, one off loopback without a token, and settings that are wrong.
+pub async fn bind(
+    services: Arc<Services>,
+    address: SocketAddr,
+    stop: CancellationToken,
+) -> Result<Server, Diagnostic> {
+    let token = Token::load(&services.settings.http).map_err(|error| Diagnostic::from(&error))?;
+    if token.is_none() && !address.ip().to_canonical().is_loopback() {
+        let message = format!("{} can be reached by other machines, so clients need a token", address.ip());
+        return Err(Diagnostic::new(Code::InvalidSettings, message).with_attr("http.token_file").with_hint(
+            format!(
+                "put one in {}, or in a file named by `http.token_file` in pantheros.toml \
+                 (`openssl rand -hex 32` makes one); or listen on 127.0.0.1",
+                token::VARIABLE
+            ),
+        ));
+    }
+    let guard = Guard::new(Arc::clone(&services), token).map_err(|error| Diagnostic::from(&error))?;
+    let router = router(&services, guard, &stop);
+    let unbound = |error: std::io::Error| {
+        Diagnostic::new(Code::InvalidSettings, format!("{address} cannot be listened on: {error}"))
+            .with_hint("stop what listens there, or name another address with --http; port 0 is any free one")
+    };
+    let listener = TcpListener::bind(address).await.map_err(unbound)?;
+    let address = listener.local_addr().map_err(unbound)?;
+    Ok(Server { listener, address, router, services, stop })
+}
+
+impl Server {
+    /// The address it has.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Answers until it is to stop; then nothing of it runs any more.
+    pub async fn run(self) {
+        // Requests, as many streams again, and room for connections that wait for their next request.
+        let connections = self.services.settings.http.concurrent_requests.saturating_mul(4).max(16);
+        listener::run(self.listener, self.router, connections, self.stop).await;
+        // A session's call may run while no connection of it is open.
+        if tokio::time::timeout(LAST_CALLS, self.services.metrics.settled()).await.is_err() {
+            tracing::warn!("calls were still running at the end");
+        }
+    }
+}
+
+fn router(services: &Arc<Services>, guard: Guard, stop: &CancellationToken) -> Router {
+    let streamable = Arc::new(Streamable::new(Arc::clone(services), stop.clone()));
+    let legacy = Arc::new(Legacy::new(Arc::clone(services), stop.clone()));
+    Router::new()
+        .route("/mcp", any(streamable::handle).with_state(streamable))
+        .route("/sse", get(legacy::sse).with_state(Arc::clone(&legacy)))
+        .route("/messages", post(legacy::messages).with_state(legacy))
+        .route("/healthz", get(healthz))
+        .route("/metrics", get(metrics).with_state(Arc::clone(services)))
+        .fallback(async || Refusal::no_route())
+        .method_not_allowed_fallback(async || Refusal::method())
+        .layer(middleware::from_fn_with_state(Arc::new(guard), guard::pass))
+}
+
+/// Alive, and which version; nothing is run for it.
+async fn healthz() -> Response {
+    let body = concat!("{\"status\":\"ok\",\"version\":\"", env!("CARGO_PKG_VERSION"), "\"}");
+    json(StatusCode::OK, body.into())
+}
+
+async fn metrics(State(services): State<Arc<Services>>) -> Response {
+    match services.metrics.render() {
+        Ok(text) => ([(CONTENT_TYPE, HeaderValue::from_static(metrics::MEDIA_TYPE))], text).into_response(),
+        Err(error) => Refusal::other(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
+    }
+}

@@ -1,0 +1,221 @@
+//! Who may be asked for, and by which web pages: the `Host` and `Origin` headers.
+//!
+//! A web page anywhere can have its name resolve to 127.0.0.1 and then call a server on the reader's
+//! machine (DNS rebinding). Two checks stop it, and both hold for every route: the `Host` has to be a
+//! name this server goes by, and an `Origin`, which browsers add and programs do not, has to be
+//! allowed (MCP 2025-11-25, "Transports", security warning: an invalid one MUST get 403).
+//!
+//! A page on `http://localhost:3000` is another origin than ours and may show anything; it is refused
+//! unless `http.allowed_origins` names it. An origin equal to the host asked for is our own: that host
+//! has passed the first check, and only we answer there.
+
+use std::net::SocketAddr;
+
+use axum::http::header::{HOST, HeaderName, ORIGIN};
+use axum::http::{HeaderMap, HeaderValue, Uri};
+
+use super::authority::{Authority, Host, Origin};
+use super::refusal::Refusal;
+use crate::config::HttpFile;
+use crate::diagnostic::{Code, Diagnostic};
+
+/// The hosts and origins that are served.
+#[derive(Debug)]
+pub struct Names {
+    hosts: Vec<Authority>,
+    origins: Vec<Origin>,
+}
+
+/// An entry of the settings that is no host or no origin.
+#[derive(Debug, thiserror::Error)]
+#[error("`{entry}` in `{setting}` is not understood")]
+pub struct NamesError {
+    setting: &'static str,
+    entry: String,
+    example: &'static str,
+}
+
+impl From<&NamesError> for Diagnostic {
+    fn from(error: &NamesError) -> Self {
+        Self::new(Code::InvalidSettings, error.to_string())
+            .with_attr(error.setting)
+            .with_hint(format!("write it like {}", error.example))
+    }
+}
+
+impl Names {
+    /// The ones of the settings, besides the loopback names.
+    ///
+    /// # Errors
+    /// An entry that is no host or no origin: left out in silence, it would be a riddle.
+    pub fn new(settings: &HttpFile) -> Result<Self, NamesError> {
+        let wrong = |setting, entry: &String, example| NamesError { setting, entry: entry.clone(), example };
+        let hosts = settings.allowed_hosts.iter().map(|entry| {
+            let example = "fleet.example.org or fleet.example.org:8750";
+            Authority::parse(entry).ok_or_else(|| wrong("http.allowed_hosts", entry, example))
+        });
+        let origins = settings.allowed_origins.iter().map(|entry| {
+            let example = "https://app.example.org";
+            Origin::parse(entry).ok_or_else(|| wrong("http.allowed_origins", entry, example))
+        });
+        Ok(Self { hosts: hosts.collect::<Result<_, _>>()?, origins: origins.collect::<Result<_, _>>()? })
+    }
+
+    /// Checks both headers of a request that came in at the address `local`.
+    ///
+    /// Gives the origin where a browser has to be told that its page may read the answer.
+    pub fn check(
+        &self,
+        uri: &Uri,
+        headers: &HeaderMap,
+        local: SocketAddr,
+    ) -> Result<Option<HeaderValue>, Refusal> {
+        let written = single(headers, HOST)
+            .map_err(|()| Refusal::no_host("more than one Host header"))?
+            .ok_or_else(|| Refusal::no_host("the Host header is missing"))?;
+        let written = written.to_str().map_err(|_| Refusal::no_host("the Host header is not text"))?;
+        let host =
+            Authority::parse(written).ok_or_else(|| Refusal::no_host("the Host header is malformed"))?;
+        if !self.serves(&host, local) {
+            return Err(Refusal::host(written));
+        }
+        // A target in absolute form beats the header (RFC 9112, section 3.2.2), so it is held to the same.
+        if let Some(target) = uri.authority()
+            && Authority::parse(target.as_str()).is_none_or(|target| !self.serves(&target, local))
+        {
+            return Err(Refusal::host(target.as_str()));
+        }
+        let Some(value) = single(headers, ORIGIN).map_err(|()| Refusal::origin("more than one"))? else {
+            return Ok(None);
+        };
+        let written = value.to_str().unwrap_or("not text");
+        let Some(origin) = Origin::parse(written) else { return Err(Refusal::origin(written)) };
+        if self.origins.contains(&origin) {
+            Ok(Some(value.clone()))
+        } else if origin.is_at(&host) {
+            Ok(None)
+        } else {
+            Err(Refusal::origin(written))
+        }
+    }
+
+    /// Loopback names with any port (it may be forwarded), the address that was connected to, and
+    /// what the settings allow. No name but `localhost` is trusted to be loopback, and an address
+    /// cannot be rebound.
+    fn serves(&self, asked: &Authority, local: SocketAddr) -> bool {
+        let by_itself = match &asked.host {
+            Host::Address(address) => address.is_loopback() || *address == local.ip().to_canonical(),
+            Host::Name(name) => name == "localhost",
+        };
+        by_itself
+            || self.hosts.iter().any(|allowed| {
+                allowed.host == asked.host && allowed.port.is_none_or(|port| port == asked.port.unwrap_or(80))
+            })
+    }
+}
+
+fn single(headers: &HeaderMap, name: HeaderName) -> Result<Option<&HeaderValue>, ()> {
+    let mut values = headers.get_all(name).iter();
+    match (values.next(), values.next()) {
+        (value, None) => Ok(value),
+        _ => Err(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names() -> Names {
+        Names::new(&HttpFile {
+            allowed_hosts: vec!["Fleet.example.org".into(), "other.example.org:8750".into()],
+            allowed_origins: vec!["https://app.example.org".into()],
+            ..HttpFile::default()
+        })
+        .unwrap()
+    }
+
+    fn check(host: &str, origin: Option<&str>) -> bool {
+        let mut headers = HeaderMap::new();
+        headers.insert(HOST, host.parse().unwrap());
+        if let Some(origin) = origin {
+            headers.insert(ORIGIN, origin.parse().unwrap());
+        }
+        names().check(&Uri::from_static("/mcp"), &headers, "192.0.2.7:8750".parse().unwrap()).is_ok()
+    }
+
+    #[test]
+    fn only_known_hosts_are_served() {
+        for host in [
+            "localhost",
+            "LOCALHOST:1",
+            "127.0.0.1:8750",
+            "127.8.9.1",
+            "[::1]",
+            "[::1]:8750",
+            "192.0.2.7:8750",
+            "[::ffff:127.0.0.1]:8750",
+            "fleet.EXAMPLE.org:99",
+            "other.example.org:8750",
+        ] {
+            assert!(check(host, None), "{host}");
+        }
+        for host in [
+            "localhost.evil.com",
+            "127.0.0.1.nip.io",
+            "evil.com",
+            "localhost.",
+            "user@localhost",
+            "127.1",
+            "0x7f.0.0.1",
+            "127.0.0.01",
+            "2130706433",
+            "[::1",
+            "::1",
+            "[::1]x",
+            "localhost:",
+            "localhost:x",
+            "localhost:99999",
+            "localhost:+80",
+            "other.example.org",
+            "192.0.2.8",
+            "0.0.0.0",
+            "[::]",
+            "[fe80::1%25lo]",
+            "",
+        ] {
+            assert!(!check(host, None), "{host}");
+        }
+    }
+
+    #[test]
+    fn only_known_origins_may_call() {
+        assert!(check("localhost:8750", Some("http://localhost:8750")));
+        assert!(check("localhost", Some("HTTP://LocalHost:80")));
+        assert!(check("localhost:8750", Some("https://app.example.org")));
+        assert!(check("localhost:8750", Some("https://app.example.org:443")));
+        for origin in [
+            "null",
+            "http://localhost:3000",
+            "http://127.0.0.1:8750",
+            "https://localhost:8751",
+            "http://evil.com",
+            "https://app.example.org.evil.com",
+            "http://app.example.org",
+            "https://app.example.org:444",
+            "https://app.example.org/",
+            "file://",
+            "",
+            "localhost:8750",
+            "http://u@localhost:8750",
+        ] {
+            assert!(!check("localhost:8750", Some(origin)), "{origin}");
+        }
+    }
+
+    #[test]
+    fn a_malformed_entry_is_no_riddle() {
+        let settings = HttpFile { allowed_origins: vec!["app.example.org".into()], ..HttpFile::default() };
+        assert_eq!(Names::new(&settings).unwrap_err().setting, "http.allowed_origins");
+    }
+}

@@ -1,0 +1,198 @@
+//! Why a request is not served, and how that is said.
+//!
+//! Where the request is no JSON-RPC message, a refusal looks like every other error of this program:
+//! `{"error": {code, message, hint}}`.
+
+use axum::body::Body;
+use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+
+use rmcp::model::{ErrorCode, ErrorData, JsonRpcMessage, RequestId, ServerJsonRpcMessage};
+
+use crate::text;
+
+/// The kind of a refusal; its name is the `code` of the answer and the label of the counter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reason(pub &'static str);
+
+/// A request that is not served.
+#[derive(Debug)]
+pub struct Refusal {
+    status: StatusCode,
+    reason: Reason,
+    message: String,
+    hint: Option<String>,
+    retry_after: Option<u64>,
+    challenge: Option<&'static str>,
+}
+
+#[derive(Serialize)]
+struct Answer<'a> {
+    error: Error<'a>,
+}
+
+#[derive(Serialize)]
+struct Error<'a> {
+    code: &'static str,
+    message: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hint: Option<&'a str>,
+}
+
+impl Refusal {
+    fn new(status: StatusCode, reason: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            status,
+            reason: Reason(reason),
+            message: text::bounded(&text::plain(&message.into()), 400),
+            hint: None,
+            retry_after: None,
+            challenge: None,
+        }
+    }
+
+    fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// The `Host` is missing, doubled or malformed (RFC 9112, section 3.2: 400).
+    pub fn no_host(message: &str) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "host", message)
+    }
+
+    /// The `Host` is not one of ours: a page of somebody else's may have been pointed at this address.
+    pub fn host(host: &str) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "host", format!("the host `{host}` is not served here"))
+            .hint("use a loopback name, or add the host to `http.allowed_hosts` in pantheros.toml")
+    }
+
+    /// The `Origin` may not call.
+    pub fn origin(origin: &str) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "origin", format!("the web origin `{origin}` may not call"))
+            .hint("add it to `http.allowed_origins` in pantheros.toml if you trust every page of it")
+    }
+
+    /// No bearer token, or a wrong one (RFC 6750, section 3).
+    pub fn token(sent: bool) -> Self {
+        let (message, challenge) = if sent {
+            ("this is not the bearer token", "Bearer realm=\"pantheros\", error=\"invalid_token\"")
+        } else {
+            ("a bearer token is needed", "Bearer realm=\"pantheros\"")
+        };
+        let mut refusal = Self::new(StatusCode::UNAUTHORIZED, "token", message)
+            .hint("send `Authorization: Bearer …` with the token the server was started with");
+        refusal.challenge = Some(challenge);
+        refusal
+    }
+
+    /// Too many requests in a short time (RFC 6585, section 4).
+    pub fn rate(seconds: u64) -> Self {
+        let mut refusal =
+            Self::new(StatusCode::TOO_MANY_REQUESTS, "rate", "too many requests from this address")
+                .hint("slow down, or raise `http.requests_per_minute` in pantheros.toml");
+        refusal.retry_after = Some(seconds);
+        refusal
+    }
+
+    /// Too much at once (RFC 9110, section 15.6.4).
+    pub fn busy(reason: &'static str, what: &str, setting: &str) -> Self {
+        let mut refusal =
+            Self::new(StatusCode::SERVICE_UNAVAILABLE, reason, format!("too many {what} at once"))
+                .hint(format!("wait for one to end, or raise `{setting}` in pantheros.toml"));
+        refusal.retry_after = Some(1);
+        refusal
+    }
+
+    /// The body is larger than is taken.
+    pub fn size(limit: usize) -> Self {
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "size", format!("the body is larger than {limit} bytes"))
+            .hint("raise `limits.message_kib` in pantheros.toml")
+    }
+
+    /// The body did not come in time, or not whole.
+    pub fn body(status: StatusCode, message: impl Into<String>) -> Self {
+        Self::new(status, "body", message)
+    }
+
+    /// The body is no JSON.
+    pub fn media_type() -> Self {
+        Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "media_type", "the body has to be application/json")
+            .hint("send `Content-Type: application/json`")
+    }
+
+    /// Nothing is there.
+    pub fn no_route() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "route", "there is nothing at this path")
+            .hint("MCP is at /mcp; /sse and /messages are for old clients; then /healthz and /metrics")
+    }
+
+    /// Something is there, but not for this method.
+    pub fn method() -> Self {
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, "method", "this path does not take that method")
+    }
+
+    /// The session is not known, or not any more.
+    pub fn session() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "session", "there is no such session")
+            .hint("begin a new one: sessions end when their client is gone, and with the server")
+    }
+
+    /// What a library refused in its own words.
+    pub fn other(status: StatusCode, message: impl Into<String>) -> Self {
+        Self::new(status, "protocol", message)
+    }
+
+    /// The same as the answer to a JSON-RPC request.
+    pub fn answering(self, id: Option<RequestId>) -> Response {
+        let code = match self.status {
+            status if status.is_server_error() => ErrorCode::INTERNAL_ERROR,
+            _ => ErrorCode::INVALID_REQUEST,
+        };
+        let data = serde_json::to_value(self.error()).ok();
+        let message = JsonRpcMessage::error(ErrorData::new(code, self.message.clone(), data), id);
+        let body = serde_json::to_vec::<ServerJsonRpcMessage>(&message).unwrap_or_default();
+        self.respond(body)
+    }
+
+    fn error(&self) -> Error<'_> {
+        Error { code: self.reason.0, message: &self.message, hint: self.hint.as_deref() }
+    }
+
+    fn respond(self, body: Vec<u8>) -> Response {
+        let mut response = json(self.status, body);
+        let headers = response.headers_mut();
+        if let Some(seconds) = self.retry_after {
+            headers.insert(RETRY_AFTER, seconds.into());
+        }
+        if let Some(challenge) = self.challenge {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+        }
+        response.extensions_mut().insert(self.reason);
+        response
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let body = serde_json::to_vec(&Answer { error: self.error() }).unwrap_or_default();
+        self.respond(body)
+    }
+}
+
+/// An answer of JSON.
+pub fn json(status: StatusCode, body: Vec<u8>) -> Response {
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+/// The answer to a message that was refused before it was one (JSON-RPC 2.0, section 5.1).
+pub fn malformed(message: &ServerJsonRpcMessage) -> Response {
+    let mut response = json(StatusCode::BAD_REQUEST, serde_json::to_vec(message).unwrap_or_default());
+    response.extensions_mut().insert(Reason("malformed"));
+    response
+}

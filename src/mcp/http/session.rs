@@ -1,0 +1,149 @@
+//! One session over `/mcp`: what is under way in it, and whether its client is still there.
+
+use std::collections::HashSet;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use futures::Stream;
+use rmcp::RoleServer;
+use rmcp::model::{ClientJsonRpcMessage, JsonRpcMessage, RequestId, ServerJsonRpcMessage};
+use rmcp::transport::Transport;
+use rmcp::transport::streamable_http_server::session::SessionManager;
+use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
+use tokio_util::sync::CancellationToken;
+
+use crate::metrics::SessionCount;
+
+/// How long calls go on while no stream of their session is open.
+pub const ORPHANED: Duration = Duration::from_secs(60);
+/// How long a session is kept in which nothing happens at all.
+pub const IDLE: Duration = Duration::from_secs(30 * 60);
+
+/// The messages of a session as rmcp keeps it.
+pub type Inner = <LocalSessionManager as SessionManager>::Transport;
+
+/// A session: who is there, and what is under way.
+pub struct Session {
+    gone: CancellationToken,
+    activity: Mutex<Activity>,
+    _count: SessionCount,
+}
+
+struct Activity {
+    streams: usize,
+    calls: HashSet<RequestId>,
+    last: Instant,
+}
+
+impl Session {
+    /// One that begins; `gone` is cancelled when it ends.
+    pub fn new(gone: CancellationToken, count: SessionCount) -> Arc<Self> {
+        let activity = Activity { streams: 0, calls: HashSet::new(), last: Instant::now() };
+        Arc::new(Self { gone, activity: Mutex::new(activity), _count: count })
+    }
+
+    /// Ends what it still does.
+    pub fn end(&self) {
+        self.gone.cancel();
+    }
+
+    /// Its messages.
+    pub fn attend(self: Arc<Self>, inner: Inner) -> Attended {
+        Attended { inner, session: self }
+    }
+
+    fn note<T>(&self, change: impl FnOnce(&mut Activity) -> T) -> T {
+        let mut activity = self.activity.lock().unwrap_or_else(PoisonError::into_inner);
+        activity.last = Instant::now();
+        change(&mut activity)
+    }
+
+    /// Whether its client is gone.
+    pub fn is_lost(&self) -> bool {
+        let activity = self.activity.lock().unwrap_or_else(PoisonError::into_inner);
+        let silent = activity.last.elapsed();
+        activity.streams == 0 && silent > if activity.calls.is_empty() { IDLE } else { ORPHANED }
+    }
+
+    /// How long nothing happened, if nothing is under way.
+    pub fn unused_for(&self) -> Option<Duration> {
+        let activity = self.activity.lock().unwrap_or_else(PoisonError::into_inner);
+        (activity.streams == 0 && activity.calls.is_empty()).then(|| activity.last.elapsed())
+    }
+
+    /// Counts a stream as open until it is dropped.
+    pub fn watch<S: Stream>(self: &Arc<Self>, stream: S) -> Watched<S> {
+        self.note(|activity| activity.streams += 1);
+        Watched { stream: Box::pin(stream), session: Arc::clone(self) }
+    }
+}
+
+/// A session's messages, which tell what it is doing; its end cancels what it still does.
+pub struct Attended {
+    inner: Inner,
+    session: Arc<Session>,
+}
+
+impl Transport<RoleServer> for Attended {
+    type Error = <Inner as Transport<RoleServer>>::Error;
+
+    fn send(
+        &mut self,
+        message: ServerJsonRpcMessage,
+    ) -> impl Future<Output = Result<(), Self::Error>> + Send + 'static {
+        let answered = match &message {
+            JsonRpcMessage::Response(response) => Some(&response.id),
+            JsonRpcMessage::Error(error) => error.id.as_ref(),
+            _ => None,
+        };
+        if let Some(id) = answered {
+            self.session.note(|activity| activity.calls.remove(id));
+        }
+        self.inner.send(message)
+    }
+
+    async fn receive(&mut self) -> Option<ClientJsonRpcMessage> {
+        let message = self.inner.receive().await;
+        match &message {
+            Some(JsonRpcMessage::Request(request)) => {
+                self.session.note(|activity| activity.calls.insert(request.id.clone()));
+            }
+            Some(_) => self.session.note(|_| ()),
+            // Otherwise rmcp would first wait five seconds for the calls that run.
+            None => self.session.gone.cancel(),
+        }
+        message
+    }
+
+    async fn close(&mut self) -> Result<(), Self::Error> {
+        self.inner.close().await
+    }
+}
+
+impl Drop for Attended {
+    fn drop(&mut self) {
+        self.session.gone.cancel();
+    }
+}
+
+/// A stream that counts as open until it is dropped.
+pub struct Watched<S> {
+    stream: Pin<Box<S>>,
+    session: Arc<Session>,
+}
+
+impl<S: Stream> Stream for Watched<S> {
+    type Item = S::Item;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<S::Item>> {
+        self.stream.as_mut().poll_next(context)
+    }
+}
+
+impl<S> Drop for Watched<S> {
+    fn drop(&mut self) {
+        self.session.note(|activity| activity.streams -= 1);
+    }
+}

@@ -1,0 +1,125 @@
+//! `/mcp`: Streamable HTTP, in both protocol eras.
+//!
+//! rmcp tells the eras apart and serves them; around it, this reads the body (so that every transport
+//! refuses the same bytes in the same words), and gives refusals of rmcp's own the shape of ours.
+//!
+//! How a call ends that nobody waits for any more:
+//! - **2026-07-28**: there are no sessions; a client cancels by closing the response stream
+//!   ("Transports", "Cancellation"). rmcp drops the request's token with the stream.
+//! - **before**: a closed stream is no cancellation; see [`super::sessions`] for what is one.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::header::{ALLOW, CONTENT_TYPE};
+use axum::http::{HeaderValue, Method, StatusCode};
+use axum::response::{IntoResponse, Response};
+use rmcp::model::{ClientJsonRpcMessage, ClientRequest, ErrorCode, ErrorData, JsonRpcMessage, RequestId};
+use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
+use tokio_util::sync::CancellationToken;
+
+use super::body;
+use super::refusal::{Refusal, malformed};
+use super::sessions::{GONE, Sessions, gone};
+use crate::mcp::channel::{self, Read};
+use crate::mcp::handler::Handler;
+use crate::tools::Services;
+
+/// Most that is read of a refusal in rmcp's words.
+const WORDS: usize = 4_096;
+
+/// What serves `/mcp`.
+pub struct Streamable {
+    service: StreamableHttpService<Handler, Sessions>,
+    sessions: Arc<Sessions>,
+    limit: usize,
+    stop: CancellationToken,
+}
+
+impl Streamable {
+    /// Sessions and all; they end with `stop`.
+    pub fn new(services: Arc<Services>, stop: CancellationToken) -> Self {
+        let limit = services.settings.message_bytes;
+        let sessions = Arc::new(Sessions::new(Arc::clone(&services)));
+        // Hosts and origins are checked for all routes in one place, before anything comes here.
+        let config = StreamableHttpServerConfig::default()
+            .disable_allowed_hosts()
+            .disable_allowed_origins()
+            .with_max_request_body_bytes(limit)
+            .with_cancellation_token(stop.clone());
+        let handler = move || Ok(Handler::new(Arc::clone(&services), gone()));
+        let service = StreamableHttpService::new(handler, Arc::clone(&sessions), config);
+        tokio::spawn(Arc::clone(&sessions).tend(stop.clone()));
+        Self { service, sessions, limit, stop }
+    }
+
+    /// Has rmcp serve a request.
+    async fn serve(&self, request: Request, answering: Option<Option<RequestId>>) -> Response {
+        let session = request.headers().get("mcp-session-id").cloned();
+        let known = move || session.is_none_or(|id| id.to_str().is_ok_and(|id| self.sessions.has(id)));
+        let response = GONE.scope(self.stop.child_token(), self.service.handle(request)).await.map(Body::new);
+        let status = response.status();
+        if !(status.is_client_error() || status.is_server_error()) || is_json(&response) {
+            return response;
+        }
+        let allow = response.headers().get(ALLOW).cloned();
+        let refusal = match status {
+            StatusCode::NOT_FOUND => Refusal::session(),
+            // It ended between being found and being used.
+            StatusCode::INTERNAL_SERVER_ERROR if !known() => Refusal::session(),
+            StatusCode::METHOD_NOT_ALLOWED => Refusal::method(),
+            status => {
+                let words = axum::body::to_bytes(response.into_body(), WORDS).await.unwrap_or_default();
+                Refusal::other(status, String::from_utf8_lossy(&words))
+            }
+        };
+        let mut response = match answering {
+            Some(id) => refusal.answering(id),
+            None => refusal.into_response(),
+        };
+        if let Some(allow) = allow {
+            response.headers_mut().insert(ALLOW, allow);
+        }
+        response
+    }
+}
+
+fn is_json(response: &Response) -> bool {
+    response.headers().get(CONTENT_TYPE) == Some(&HeaderValue::from_static("application/json"))
+}
+
+/// Serves a request for `/mcp`.
+pub async fn handle(State(streamable): State<Arc<Streamable>>, request: Request) -> Response {
+    if request.method() != Method::POST {
+        return streamable.serve(request, None).await;
+    }
+    let (parts, bytes) = match body::json(request, streamable.limit).await {
+        Ok(read) => read,
+        Err(refusal) => return refusal.into_response(),
+    };
+    let message = match channel::read(&bytes) {
+        Read::Message(message) => message,
+        Read::Refusal(refusal) => return malformed(&refusal),
+        Read::Nothing if bytes.trim_ascii().is_empty() => return empty(),
+        Read::Nothing => return StatusCode::ACCEPTED.into_response(),
+    };
+    let id = match &*message {
+        JsonRpcMessage::Request(request) => Some(request.id.clone()),
+        _ => None,
+    };
+    if is_initialize(&message) && !streamable.sessions.make_room().await {
+        return Refusal::busy("sessions", "sessions", "http.legacy_sessions").answering(id);
+    }
+    streamable.serve(Request::from_parts(parts, Body::from(bytes)), Some(id)).await
+}
+
+fn is_initialize(message: &ClientJsonRpcMessage) -> bool {
+    matches!(message, JsonRpcMessage::Request(request)
+        if matches!(request.request, ClientRequest::InitializeRequest(_)))
+}
+
+/// The answer to a body of nothing.
+pub fn empty() -> Response {
+    malformed(&JsonRpcMessage::error(ErrorData::new(ErrorCode::PARSE_ERROR, "the body is empty", None), None))
+}
