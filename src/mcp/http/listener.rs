@@ -24,7 +24,7 @@ const HEADERS: usize = 64;
 /// Most bytes of a request's head, its target included.
 const HEAD_BYTES: usize = 32 * 1024;
 /// How long the head of a request may take, and how long a connection is kept that has none.
-const HEAD_TIME: Duration = Duration::from_secs(15);
+const HEAD_TIME: Duration = Duration::from_secs(10);
 /// How long answers under way may take to end once the server is to stop: a little longer than a
 /// program may take (`process::GRACE`), and with it less than two seconds.
 const LAST_ANSWERS: Duration = Duration::from_millis(1_800);

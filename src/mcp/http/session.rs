@@ -60,10 +60,10 @@ impl Session {
         change(&mut activity)
     }
 
-    /// Whether its client is gone.
-    pub fn is_lost(&self) -> bool {
+    /// Whether its client is gone by now.
+    pub fn is_lost(&self, now: Instant) -> bool {
         let activity = self.activity.lock().unwrap_or_else(PoisonError::into_inner);
-        let silent = activity.last.elapsed();
+        let silent = now.saturating_duration_since(activity.last);
         activity.streams == 0 && silent > if activity.calls.is_empty() { IDLE } else { ORPHANED }
     }
 
@@ -145,5 +145,28 @@ impl<S: Stream> Stream for Watched<S> {
 impl<S> Drop for Watched<S> {
     fn drop(&mut self) {
         self.session.note(|activity| activity.streams -= 1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metrics::Metrics;
+
+    #[test]
+    fn a_client_that_does_not_come_back_is_gone() {
+        let session = Session::new(CancellationToken::new(), Metrics::default().session("mcp"));
+        let (soon, late) = (ORPHANED + Duration::from_secs(1), IDLE + Duration::from_secs(1));
+        let lost = |after: Duration| session.is_lost(Instant::now() + after);
+        assert!(!lost(soon) && lost(late));
+        session.note(|activity| activity.calls.insert(RequestId::Number(1)));
+        assert!(!lost(ORPHANED / 2) && lost(soon));
+        assert!(session.unused_for().is_none());
+        let stream = session.watch(futures::stream::empty::<()>());
+        assert!(!lost(late), "somebody listens");
+        drop(stream);
+        assert!(lost(soon));
+        session.note(|activity| activity.calls.clear());
+        assert!(!lost(soon) && session.unused_for().is_some());
     }
 }

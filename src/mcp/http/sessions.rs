@@ -11,7 +11,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::Stream;
 use rmcp::model::{ClientJsonRpcMessage, ServerJsonRpcMessage};
@@ -109,10 +109,11 @@ impl Sessions {
     /// Ends sessions whose client is gone, until `stop`.
     pub async fn tend(self: Arc<Self>, stop: CancellationToken) {
         while stop.run_until_cancelled(tokio::time::sleep(LOOK)).await.is_some() {
+            let now = Instant::now();
             let lost: Vec<_> = self
                 .lock()
                 .iter()
-                .filter(|(_, session)| session.is_lost())
+                .filter(|(_, session)| session.is_lost(now))
                 .map(|(id, _)| id.clone())
                 .collect();
             for id in lost {

@@ -1,0 +1,408 @@
+//! The server as a process, and a client that sends exactly the bytes it is told to.
+//!
+//! An ordinary HTTP client would mend, retry and pool what these tests want to get wrong.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+/// The token of servers that have one.
+pub const TOKEN: &str = "correct-horse-battery-staple";
+/// The newest protocol version that has sessions.
+pub const OLD: &str = "2025-11-25";
+/// The first that has none.
+pub const NEW: &str = "2026-07-28";
+/// How long anything may take that is not meant to be slow.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// How a server is started.
+pub struct Setup {
+    command: Command,
+    folder: tempfile::TempDir,
+}
+
+impl Setup {
+    /// With these lines of `pantheros.toml`, at this address.
+    pub fn new(toml: &str, address: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("pantheros.toml"), toml).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pantheros-mcp"));
+        command
+            .args(["serve", "--http", address])
+            .current_dir(folder.path())
+            .env("PANTHEROS_FLAKE", folder.path())
+            .env("XDG_CACHE_HOME", folder.path().join("cache"))
+            .env_remove("PANTHEROS_CONFIG")
+            .env_remove("PANTHEROS_LOG")
+            .env_remove("PANTHEROS_HTTP_TOKEN")
+            .env_remove("CREDENTIALS_DIRECTORY")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped());
+        Self { command, folder }
+    }
+
+    /// The flake's folder.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Sets a variable.
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        self.command.env(name, value);
+        self
+    }
+
+    /// Starts it and waits for its address.
+    pub fn start(mut self) -> Server {
+        let mut child = self.command.spawn().unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap());
+        let said = Arc::new(Mutex::new(String::new()));
+        let mut first = String::new();
+        let address = loop {
+            first.clear();
+            assert!(lines.read_line(&mut first).unwrap() > 0, "it ended: {}", said.lock().unwrap());
+            said.lock().unwrap().push_str(&first);
+            if let Some(url) = first.trim().strip_prefix("listening on http://") {
+                break url.strip_suffix("/mcp").unwrap().parse().unwrap();
+            }
+        };
+        let keep = Arc::clone(&said);
+        std::thread::spawn(move || {
+            for line in lines.lines().map_while(Result::ok) {
+                keep.lock().unwrap().push_str(&format!("{line}\n"));
+            }
+        });
+        Server { child, address, said, folder: self.folder }
+    }
+
+    /// Starts one that is to refuse; its status and what it said.
+    pub fn refused(mut self) -> (ExitStatus, String) {
+        let mut child = self.command.spawn().unwrap();
+        let start = Instant::now();
+        while child.try_wait().unwrap().is_none() {
+            if start.elapsed() > PATIENCE {
+                child.kill().unwrap();
+                panic!("it started");
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        let output = child.wait_with_output().unwrap();
+        (output.status, String::from_utf8(output.stderr).unwrap())
+    }
+}
+
+/// A running server; dropping it ends it.
+pub struct Server {
+    child: Child,
+    pub address: SocketAddr,
+    said: Arc<Mutex<String>>,
+    folder: tempfile::TempDir,
+}
+
+impl Server {
+    /// One with these lines of `pantheros.toml`.
+    pub fn with(toml: &str) -> Self {
+        Setup::new(toml, "127.0.0.1:0").start()
+    }
+
+    /// What it wrote to standard error so far.
+    pub fn said(&self) -> String {
+        self.said.lock().unwrap().clone()
+    }
+
+    /// The flake's folder.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Asks it to stop, and gives how long that took.
+    pub fn stop(&mut self) -> (ExitStatus, Duration) {
+        let start = Instant::now();
+        let id = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(id, rustix::process::Signal::TERM).unwrap();
+        let status = self.child.wait().unwrap();
+        (status, start.elapsed())
+    }
+
+    /// A connection.
+    pub fn connect(&self) -> Connection {
+        let port = self.address.port();
+        let stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.set_write_timeout(Some(PATIENCE)).unwrap();
+        Connection { stream: BufReader::new(stream), chunked: false, left: 0, text: String::new() }
+    }
+
+    /// Sends a request over a connection of its own, and reads the head of the answer.
+    pub fn send(&self, request: &Request) -> (Head, Connection) {
+        let mut connection = self.connect();
+        connection.write(&request.bytes(self.address));
+        (connection.head(), connection)
+    }
+
+    /// Sends a request and reads the whole answer.
+    pub fn ask(&self, request: &Request) -> Answer {
+        let (head, mut connection) = self.send(request);
+        let body = connection.rest();
+        Answer { head, body }
+    }
+
+    /// The value of a series, 0 where there is none.
+    pub fn metric(&self, series: &str) -> u64 {
+        let text = self.ask(&Request::get("/metrics").token()).text();
+        text.lines().find_map(|line| line.strip_prefix(series)?.trim().parse().ok()).unwrap_or(0)
+    }
+
+    /// Begins a session of the older protocol and gives its id.
+    pub fn initialize(&self) -> String {
+        let answer = self.ask(&initialize());
+        assert_eq!(answer.head.status, 200, "{}", answer.text());
+        let session = answer.head.header("mcp-session-id").unwrap().to_owned();
+        let ready = json!({"jsonrpc": "2.0", "method": "notifications/initialized"});
+        assert_eq!(self.ask(&Request::old(&session, &ready)).head.status, 202);
+        session
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if self.child.try_wait().unwrap().is_none() {
+            self.stop();
+        }
+    }
+}
+
+/// The first request of the older protocol.
+pub fn initialize() -> Request {
+    let params = json!({
+        "protocolVersion": OLD, "capabilities": {}, "clientInfo": {"name": "test", "version": "1"},
+    });
+    Request::post("/mcp", &json!({"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": params}))
+}
+
+/// A request, and nothing that was not asked for.
+#[derive(Clone)]
+pub struct Request {
+    start: String,
+    headers: Vec<(String, String)>,
+    body: Vec<u8>,
+}
+
+impl Request {
+    /// One without a body.
+    pub fn new(method: &str, path: &str) -> Self {
+        Self { start: format!("{method} {path} HTTP/1.1"), headers: Vec::new(), body: Vec::new() }
+    }
+
+    /// A `GET` of anything.
+    pub fn get(path: &str) -> Self {
+        Self::new("GET", path).with("accept", "*/*, text/event-stream")
+    }
+
+    /// A `POST` of a message.
+    pub fn post(path: &str, message: &Value) -> Self {
+        Self::post_bytes(path, message.to_string().as_bytes())
+    }
+
+    /// A `POST` of anything that claims to be a message.
+    pub fn post_bytes(path: &str, body: &[u8]) -> Self {
+        let mut request = Self::new("POST", path)
+            .with("accept", "application/json, text/event-stream")
+            .with("content-type", "application/json")
+            .with("content-length", &body.len().to_string());
+        request.body = body.to_owned();
+        request
+    }
+
+    /// A message within a session of the older protocol.
+    pub fn old(session: &str, message: &Value) -> Self {
+        Self::post("/mcp", message).with("mcp-session-id", session).with("mcp-protocol-version", OLD)
+    }
+
+    /// A request of the newer protocol, which has everything it needs within it.
+    pub fn modern(method: &str, mut params: Value) -> Self {
+        let meta = &mut params["_meta"];
+        meta["io.modelcontextprotocol/protocolVersion"] = json!(NEW);
+        meta["io.modelcontextprotocol/clientCapabilities"] = json!({});
+        meta["io.modelcontextprotocol/clientInfo"] = json!({"name": "test", "version": "1"});
+        let name = params["name"].as_str().map(str::to_owned);
+        let message = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params});
+        let request =
+            Self::post("/mcp", &message).with("mcp-protocol-version", NEW).with("mcp-method", method);
+        match name {
+            Some(name) => request.with("mcp-name", &name),
+            None => request,
+        }
+    }
+
+    /// With a header, in place of one of that name.
+    pub fn with(mut self, name: &str, value: &str) -> Self {
+        self.headers.retain(|(known, _)| known != name);
+        self.headers.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// With one more header, whatever there is.
+    pub fn also(mut self, name: &str, value: &str) -> Self {
+        self.headers.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// With the token.
+    pub fn token(self) -> Self {
+        self.with("authorization", &format!("Bearer {TOKEN}"))
+    }
+
+    /// The bytes, with a `Host` unless there is one; an empty one leaves it out.
+    pub fn bytes(&self, address: SocketAddr) -> Vec<u8> {
+        let mut text = format!("{}\r\n", self.start);
+        if !self.headers.iter().any(|(name, _)| name == "host") {
+            text += &format!("host: localhost:{}\r\n", address.port());
+        }
+        for (name, value) in self.headers.iter().filter(|(name, value)| name != "host" || !value.is_empty()) {
+            text += &format!("{name}: {value}\r\n");
+        }
+        text += "\r\n";
+        let mut bytes = text.into_bytes();
+        bytes.extend_from_slice(&self.body);
+        bytes
+    }
+}
+
+/// The head of an answer.
+#[derive(Debug)]
+pub struct Head {
+    pub status: u16,
+    headers: Vec<(String, String)>,
+}
+
+impl Head {
+    /// The first header of that name.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+}
+
+/// A whole answer.
+pub struct Answer {
+    pub head: Head,
+    body: Vec<u8>,
+}
+
+impl Answer {
+    /// The body as text.
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    /// The body as JSON.
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.text()))
+    }
+
+    /// The last message of a body that is JSON or an event stream.
+    pub fn message(&self) -> Value {
+        if self.head.header("content-type") == Some("application/json") {
+            return self.json();
+        }
+        let text = self.text();
+        let data = text.lines().filter_map(|line| line.strip_prefix("data:")).map(str::trim);
+        let last = data.filter(|data| !data.is_empty()).next_back();
+        serde_json::from_str(last.unwrap_or_else(|| panic!("no message in {text:?}"))).unwrap()
+    }
+
+    /// The code of a refusal.
+    pub fn refusal(&self) -> (u16, String) {
+        (self.head.status, self.json()["error"]["code"].as_str().unwrap_or_default().to_owned())
+    }
+}
+
+/// A connection.
+pub struct Connection {
+    stream: BufReader<TcpStream>,
+    chunked: bool,
+    left: usize,
+    text: String,
+}
+
+impl Connection {
+    /// Sends bytes. One that is closed already is for the reader to notice.
+    pub fn write(&mut self, bytes: &[u8]) {
+        let _ = self.stream.get_mut().write_all(bytes);
+    }
+
+    /// Whether the server closes it before `limit`, whatever it says first.
+    pub fn closes_within(&mut self, limit: Duration) -> bool {
+        self.stream.get_mut().set_read_timeout(Some(limit)).unwrap();
+        let start = Instant::now();
+        let ended = self.stream.read_to_end(&mut Vec::new());
+        (ended.is_ok() || ended.is_err_and(|error| error.kind() == std::io::ErrorKind::ConnectionReset))
+            && start.elapsed() < limit
+    }
+
+    fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.stream.read_line(&mut line).unwrap();
+        line.trim_end().to_owned()
+    }
+
+    /// The head of the next answer.
+    pub fn head(&mut self) -> Head {
+        let start = self.line();
+        let status = start.split(' ').nth(1).and_then(|status| status.parse().ok());
+        let status = status.unwrap_or_else(|| panic!("no answer: {start:?}"));
+        let mut headers = Vec::new();
+        loop {
+            let line = self.line();
+            let Some((name, value)) = line.split_once(':') else { break };
+            headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
+        }
+        let head = Head { status, headers };
+        self.chunked = head.header("transfer-encoding") == Some("chunked");
+        self.left = head.header("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
+        head
+    }
+
+    fn chunk(&mut self) -> Option<Vec<u8>> {
+        let length = match self.chunked {
+            true => usize::from_str_radix(&self.line(), 16).ok()?,
+            false => std::mem::take(&mut self.left),
+        };
+        let mut chunk = vec![0; length];
+        self.stream.read_exact(&mut chunk).unwrap();
+        if self.chunked {
+            self.line();
+        }
+        (length > 0).then_some(chunk)
+    }
+
+    /// The rest of the body.
+    pub fn rest(&mut self) -> Vec<u8> {
+        std::iter::from_fn(|| self.chunk()).flatten().collect()
+    }
+
+    /// The next event of the body that is not just a sign of life: its type and its data.
+    pub fn event(&mut self) -> Option<(String, String)> {
+        loop {
+            while let Some((event, rest)) = self.text.split_once("\n\n") {
+                let field = |name: &str| {
+                    let value = event.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+                    value.unwrap_or_default().trim().to_owned()
+                };
+                let event = (field("event"), field("data"));
+                self.text = rest.to_owned();
+                if !event.1.is_empty() {
+                    return Some(event);
+                }
+            }
+            let chunk = self.chunk()?;
+            self.text += std::str::from_utf8(&chunk).unwrap();
+        }
+    }
+}

@@ -1,0 +1,604 @@
+//! MCP over HTTP, against the real program over real sockets.
+
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
+
+#[path = "common/http.rs"]
+mod client;
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use client::{Answer, Request, Server, Setup, TOKEN, initialize};
+use serde_json::{Value, json};
+
+fn list() -> Value {
+    json!({"jsonrpc": "2.0", "id": 2, "method": "tools/list"})
+}
+
+fn names(answer: &Value) -> Vec<&str> {
+    let tools = answer["result"]["tools"].as_array().unwrap_or_else(|| panic!("{answer}"));
+    tools.iter().map(|tool| tool["name"].as_str().unwrap()).collect()
+}
+
+// ---- the two eras and the old transport
+
+#[test]
+fn a_session_of_the_older_protocol() {
+    let server = Server::with("");
+    let session = server.initialize();
+    let tools = server.ask(&Request::old(&session, &list()));
+    assert_eq!(tools.head.header("content-type"), Some("text/event-stream"));
+    assert!(names(&tools.message()).contains(&"flake_check"));
+    let unknown = Request::old(&session, &json!({"jsonrpc": "2.0", "id": 3, "method": "no/such"}));
+    assert_eq!(server.ask(&unknown).message()["error"]["code"], -32601);
+    assert_eq!(server.metric("pantheros_http_sessions{transport=\"mcp\"}"), 1);
+
+    let end = Request::new("DELETE", "/mcp").with("mcp-session-id", &session);
+    assert_eq!(server.ask(&end).head.status, 202);
+    let answer = server.ask(&Request::old(&session, &list()));
+    assert_eq!((answer.head.status, answer.message()["id"].as_i64()), (404, Some(2)));
+    assert_eq!(server.metric("pantheros_http_sessions{transport=\"mcp\"}"), 0);
+}
+
+#[test]
+fn a_request_of_the_newer_protocol_needs_no_session() {
+    let server = Server::with("");
+    let discovered = server.ask(&Request::modern("server/discover", json!({}))).message();
+    let versions = discovered["result"]["supportedVersions"].as_array();
+    assert!(versions.is_some_and(|versions| versions.contains(&json!(client::NEW))), "{discovered}");
+    let tools = server.ask(&Request::modern("tools/list", json!({})));
+    assert_eq!(tools.head.header("mcp-session-id"), None);
+    let tools = tools.message();
+    assert!(names(&tools).contains(&"flake_check"));
+    assert_eq!(tools["result"]["cacheScope"], "public");
+    let unknown = server.ask(&Request::modern("no/such", json!({})));
+    assert_eq!((unknown.head.status, &unknown.message()["error"]["code"]), (404, &json!(-32601)));
+    assert_eq!(server.metric("pantheros_http_sessions{transport=\"mcp\"}"), 0);
+}
+
+#[test]
+fn the_old_transport_goes_round() {
+    let server = Server::with("");
+    let (head, mut stream) = server.send(&Request::get("/sse"));
+    assert_eq!(head.status, 200);
+    assert_eq!(head.header("deprecation"), Some("@1742947200"));
+    let (event, endpoint) = stream.event().unwrap();
+    assert_eq!(event, "endpoint");
+    let id = endpoint.strip_prefix("/messages?session_id=").unwrap();
+    assert!(id.len() == 64 && id.bytes().all(|byte| byte.is_ascii_hexdigit()), "{id}");
+
+    let begin = json!({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {
+        "protocolVersion": "2024-11-05", "capabilities": {}, "clientInfo": {"name": "old", "version": "1"},
+    }});
+    let ready = json!({"jsonrpc": "2.0", "method": "notifications/initialized"});
+    for message in [&begin, &ready, &list()] {
+        let answer = server.ask(&Request::post(&endpoint, message));
+        assert_eq!((answer.head.status, answer.text().as_str()), (202, ""));
+        assert!(answer.head.header("deprecation").is_some());
+    }
+    let (event, first) = stream.event().unwrap();
+    assert_eq!(event, "message");
+    let first: Value = serde_json::from_str(&first).unwrap();
+    assert_eq!(first["result"]["protocolVersion"], "2024-11-05");
+    let second: Value = serde_json::from_str(&stream.event().unwrap().1).unwrap();
+    assert!(names(&second).contains(&"list_hosts"));
+
+    let malformed = server.ask(&Request::post_bytes(&endpoint, b"{no"));
+    assert_eq!((malformed.head.status, &malformed.json()["error"]["code"]), (400, &json!(-32700)));
+    let text = server.ask(&Request::post(&endpoint, &list()).with("content-type", "text/plain"));
+    assert_eq!(text.refusal(), (415, "media_type".into()));
+    for unknown in ["/messages", "/messages?session_id=", "/messages?session_id=guess"] {
+        assert_eq!(server.ask(&Request::post(unknown, &list())).refusal(), (404, "session".into()));
+    }
+    assert_eq!(server.metric("pantheros_http_sessions{transport=\"sse\"}"), 1);
+    drop(stream);
+    soon("the session ends with its stream", || {
+        server.ask(&Request::post(&endpoint, &list())).head.status == 404
+    });
+    assert_eq!(server.metric("pantheros_http_sessions{transport=\"sse\"}"), 0);
+    assert_eq!(server.said().matches("deprecated").count(), 1, "{}", server.said());
+}
+
+#[test]
+fn sessions_are_bounded() {
+    let server = Server::with("[http]\nlegacy_sessions = 2\n");
+    let first = server.initialize();
+    server.initialize();
+    let full = server.ask(&initialize());
+    assert_eq!((full.head.status, &full.message()["error"]["data"]["code"]), (503, &json!("sessions")));
+    assert!(full.head.header("retry-after").is_some());
+    // Neither those that are there nor requests that need none are the worse for it.
+    assert_eq!(server.ask(&Request::old(&first, &list())).head.status, 200);
+    assert_eq!(server.ask(&Request::modern("tools/list", json!({}))).head.status, 200);
+    server.ask(&Request::new("DELETE", "/mcp").with("mcp-session-id", &first));
+    server.initialize();
+
+    let streams: Vec<_> = (0..2).map(|_| server.send(&Request::get("/sse"))).collect();
+    assert!(streams.iter().all(|(head, _)| head.status == 200));
+    assert_eq!(server.ask(&Request::get("/sse")).refusal(), (503, "sessions".into()));
+    drop(streams);
+    soon("there is room again", || server.send(&Request::get("/sse")).0.status == 200);
+}
+
+// ---- who may ask
+
+#[test]
+fn only_our_own_hosts_are_served() {
+    let server = Server::with("[http]\nallowed_hosts = [\"fleet.example.org\"]\n");
+    let port = server.address.port();
+    let ask = |host: &str| server.ask(&Request::modern("tools/list", json!({})).with("host", host));
+    let good = [
+        format!("127.0.0.1:{port}"),
+        format!("LOCALHOST:{port}"),
+        format!("[::1]:{port}"),
+        "localhost:1".into(),
+        "Fleet.Example.ORG".into(),
+    ];
+    for host in good {
+        assert_eq!(ask(&host).head.status, 200, "{host}");
+    }
+    for host in [
+        "localhost.evil.com",
+        "127.0.0.1.nip.io",
+        "evil.com",
+        "127.1",
+        "0x7f000001",
+        "localhost.",
+        "fleet.example.org.evil.com",
+        "0.0.0.0",
+    ] {
+        assert_eq!(ask(host).refusal(), (403, "host".into()), "{host}");
+    }
+    for host in ["", "user@localhost", "localhost:http", "[::1", "localhost, localhost"] {
+        assert_eq!(ask(host).refusal(), (400, "host".into()), "{host}");
+    }
+    let doubled = Request::get("/healthz").with("host", "localhost").also("host", "evil.com");
+    assert_eq!(server.ask(&doubled).head.status, 400);
+    // A target in absolute form beats the header.
+    let absolute = Request::new("GET", "http://evil.com/healthz").with("host", "localhost");
+    assert_eq!(server.ask(&absolute).refusal(), (403, "host".into()));
+    for path in ["/mcp", "/sse", "/messages", "/healthz", "/metrics", "/"] {
+        assert_eq!(server.ask(&Request::get(path).with("host", "evil.com")).head.status, 403, "{path}");
+    }
+    assert!(server.metric("pantheros_http_refused_total{reason=\"host\"}") > 10);
+}
+
+#[test]
+fn only_known_origins_may_call() {
+    let server = Server::with("[http]\nallowed_origins = [\"https://app.example.org\"]\n");
+    let port = server.address.port();
+    let ask = |origin: &str| server.ask(&Request::modern("tools/list", json!({})).with("origin", origin));
+    let own = ask(&format!("http://localhost:{port}"));
+    assert_eq!((own.head.status, own.head.header("access-control-allow-origin")), (200, None));
+    let known = ask("https://app.example.org");
+    assert_eq!(known.head.header("access-control-allow-origin"), Some("https://app.example.org"));
+    assert_eq!(known.head.status, 200);
+    for origin in [
+        "http://localhost:3000",
+        "http://127.0.0.1",
+        "null",
+        "https://evil.com",
+        "https://app.example.org.evil.com",
+        "http://app.example.org",
+        "https://app.example.org:8443",
+    ] {
+        let answer = ask(origin);
+        assert_eq!(answer.refusal(), (403, "origin".into()), "{origin}");
+        assert_eq!(answer.head.header("access-control-allow-origin"), None);
+    }
+    for path in ["/mcp", "/sse", "/messages", "/healthz", "/metrics", "/"] {
+        assert_eq!(
+            server.ask(&Request::get(path).with("origin", "http://evil.com")).head.status,
+            403,
+            "{path}"
+        );
+    }
+    let preflight = |origin: &str| {
+        let request = Request::new("OPTIONS", "/mcp")
+            .with("origin", origin)
+            .with("access-control-request-method", "POST")
+            .with("access-control-request-headers", "authorization, mcp-session-id");
+        server.ask(&request).head
+    };
+    let allowed = preflight("https://app.example.org");
+    assert_eq!(allowed.status, 204);
+    assert_eq!(allowed.header("access-control-allow-headers"), Some("authorization, mcp-session-id"));
+    assert_eq!(preflight("https://evil.com").status, 403);
+}
+
+#[test]
+fn a_token_is_asked_for_where_one_is_set() {
+    let server = Setup::new("", "127.0.0.1:0").env("PANTHEROS_HTTP_TOKEN", TOKEN).start();
+    let good = Request::modern("tools/list", json!({}));
+    assert_eq!(server.ask(&good.clone().token()).head.status, 200);
+    assert_eq!(server.ask(&Request::get("/healthz")).head.status, 200);
+    assert_eq!(server.ask(&Request::get("/metrics").token()).head.status, 200);
+    for path in ["/mcp", "/sse", "/metrics", "/"] {
+        let answer = server.ask(&Request::get(path));
+        assert_eq!(answer.refusal(), (401, "token".into()), "{path}");
+        assert_eq!(answer.head.header("www-authenticate"), Some("Bearer realm=\"pantheros\""));
+    }
+    assert_eq!(server.ask(&Request::post("/messages?session_id=x", &list())).head.status, 401);
+    let twice = format!("Bearer {TOKEN}, Bearer {TOKEN}");
+    for wrong in [&TOKEN[1..], &twice, "Bearer", "Basic Y29ycmVjdDpob3JzZQ==", &format!("Bearer {TOKEN}x")] {
+        let answer = server.ask(&good.clone().with("authorization", wrong));
+        assert_eq!(answer.head.status, 401, "{wrong}");
+    }
+    let doubled = good.token().also("authorization", "Bearer other");
+    assert_eq!(server.ask(&doubled).head.status, 401);
+    assert!(!server.said().contains(TOKEN));
+}
+
+#[test]
+fn a_token_file_works_and_is_checked() {
+    use std::os::unix::fs::PermissionsExt;
+    let setup = |mode: u32, text: &str| {
+        let setup = Setup::new("", "127.0.0.1:0");
+        let file = setup.folder().join("token");
+        std::fs::write(&file, text).unwrap();
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode)).unwrap();
+        let toml = format!("[http]\ntoken_file = {:?}\n", file.display().to_string());
+        std::fs::write(setup.folder().join("pantheros.toml"), toml).unwrap();
+        setup
+    };
+    let server = setup(0o600, &format!("{TOKEN}\n")).start();
+    assert_eq!(server.ask(&Request::get("/metrics").token()).head.status, 200);
+    assert_eq!(server.ask(&Request::get("/metrics")).head.status, 401);
+    for (mode, text, expected) in [
+        (0o644, TOKEN, "can be read by other users"),
+        (0o600, "", "is empty"),
+        (0o600, "too-short\n", "shorter than 16"),
+    ] {
+        let (status, said) = setup(mode, text).refused();
+        assert!(!status.success() && said.contains(expected), "{said}");
+    }
+    let open = setup(0o644, TOKEN);
+    let folder = open.folder().display().to_string();
+    let server = open.env("CREDENTIALS_DIRECTORY", &folder).start();
+    assert_eq!(server.ask(&Request::get("/metrics").token()).head.status, 200);
+}
+
+#[test]
+fn other_machines_need_a_token() {
+    for address in ["0.0.0.0:0", "[::]:0"] {
+        let (status, said) = Setup::new("", address).refused();
+        assert!(!status.success(), "{said}");
+        assert!(said.contains("http.token_file") && said.contains("PANTHEROS_HTTP_TOKEN"), "{said}");
+    }
+    let server = Setup::new("", "0.0.0.0:0").env("PANTHEROS_HTTP_TOKEN", TOKEN).start();
+    assert_eq!(server.ask(&Request::get("/healthz")).head.status, 200);
+    assert_eq!(server.ask(&Request::get("/mcp")).head.status, 401);
+    let (status, said) =
+        Setup::new("[http]\nallowed_origins = [\"app.example.org\"]\n", "127.0.0.1:0").refused();
+    assert!(!status.success() && said.contains("http.allowed_origins"), "{said}");
+}
+
+// ---- what is malformed, and how much is too much
+
+#[test]
+fn what_is_malformed_is_answered() {
+    let server = Server::with("");
+    for (body, code) in [("{not json", -32700), ("", -32700), ("[1]", -32600), ("{\"id\":1}", -32600)] {
+        let answer = server.ask(&Request::post_bytes("/mcp", body.as_bytes()));
+        assert_eq!((answer.head.status, &answer.json()["error"]["code"]), (400, &json!(code)), "{body}");
+    }
+    let text = Request::post("/mcp", &list()).with("content-type", "text/plain");
+    assert_eq!(server.ask(&text).refusal(), (415, "media_type".into()));
+    let picky = Request::post("/mcp", &list()).with("accept", "text/html");
+    assert_eq!(server.ask(&picky).head.status, 406);
+    let lost = server.ask(&Request::post("/mcp", &list()));
+    assert_eq!((lost.head.status, lost.message()["id"].as_i64()), (400, Some(2)));
+    assert_eq!(server.ask(&Request::old("no-such-session", &list())).head.status, 404);
+    for path in ["/", "/mcp/", "/favicon.ico", "/healthz/../metrics"] {
+        assert_eq!(server.ask(&Request::get(path)).refusal(), (404, "route".into()), "{path}");
+    }
+    for (method, path) in [("PUT", "/mcp"), ("POST", "/sse"), ("GET", "/messages"), ("POST", "/healthz")] {
+        assert_eq!(server.ask(&Request::new(method, path)).refusal(), (405, "method".into()), "{path}");
+    }
+    for rubbish in ["rubbish\r\n\r\n", "GET / HTTP/9\r\n\r\n", "\0\0\0\0\r\n\r\n", "PRI * HTTP/2.0\r\n\r\n"] {
+        let mut connection = server.connect();
+        connection.write(rubbish.as_bytes());
+        assert!(connection.closes_within(Duration::from_secs(5)), "{rubbish:?}");
+    }
+    let health = server.ask(&Request::get("/healthz")).json();
+    assert_eq!(health, json!({"status": "ok", "version": env!("CARGO_PKG_VERSION")}));
+}
+
+#[test]
+fn size_is_bounded() {
+    let server = Server::with("[limits]\nmessage_kib = 64\n");
+    let large = vec![b' '; 65 * 1024];
+    let request = Request::post_bytes("/mcp", &large);
+    assert_eq!(server.ask(&request).refusal(), (413, "size".into()));
+    // A length that is not told, and one that is a lie.
+    let mut connection = server.connect();
+    let head = Request::new("POST", "/mcp").with("content-type", "application/json");
+    connection.write(&head.with("transfer-encoding", "chunked").bytes(server.address));
+    for _ in 0..5 {
+        connection.write(format!("4000\r\n{}\r\n", " ".repeat(0x4000)).as_bytes());
+    }
+    connection.write(b"0\r\n\r\n");
+    assert_eq!(connection.head().status, 413);
+    let lie = Request::post_bytes("/mcp", b"{}").with("content-length", "99999999999");
+    assert_eq!(server.ask(&lie).head.status, 413);
+    let (_, mut stream) = server.send(&Request::get("/sse"));
+    let endpoint = stream.event().unwrap().1;
+    assert_eq!(server.ask(&Request::post_bytes(&endpoint, &large)).head.status, 413);
+
+    let long = Request::get("/healthz").with("x-long", &"x".repeat(40_000));
+    assert_eq!(server.send(&long).0.status, 431);
+    let target = Request::get(&format!("/{}", "x".repeat(70_000)));
+    assert!(matches!(server.send(&target).0.status, 414 | 431));
+    let many = (0..100).fold(Request::get("/healthz"), |request, n| request.with(&format!("x-{n}"), "1"));
+    assert_eq!(server.send(&many).0.status, 431);
+    assert_eq!(server.metric("pantheros_http_refused_total{reason=\"size\"}"), 4);
+}
+
+#[test]
+fn the_rate_is_bounded() {
+    let server = Server::with("[http]\nrequests_per_minute = 3\n");
+    for _ in 0..3 {
+        assert_eq!(server.ask(&Request::modern("tools/list", json!({}))).head.status, 200);
+    }
+    let refused = server.ask(&Request::modern("tools/list", json!({})));
+    assert_eq!(refused.refusal(), (429, "rate".into()));
+    let seconds: u64 = refused.head.header("retry-after").unwrap().parse().unwrap();
+    assert!((1..=20).contains(&seconds), "{seconds}");
+    assert_eq!(server.ask(&Request::get("/metrics")).head.status, 429);
+    assert_eq!(server.ask(&Request::get("/healthz")).head.status, 200);
+}
+
+#[test]
+fn what_is_under_way_is_bounded() {
+    let server = Server::with("[http]\nconcurrent_requests = 1\n");
+    let (head, stream) = server.send(&Request::get("/sse"));
+    assert_eq!(head.status, 200);
+    assert_eq!(server.ask(&Request::get("/sse")).refusal(), (503, "concurrency".into()));
+    // A stream takes no place of a request.
+    assert_eq!(server.ask(&Request::modern("tools/list", json!({}))).head.status, 200);
+    let mut slow = server.connect();
+    let bytes = Request::modern("tools/list", json!({})).bytes(server.address);
+    let (first, last) = bytes.split_at(bytes.len() - 5);
+    slow.write(first);
+    soon("the slow one has the place", || {
+        let refused = server.ask(&Request::modern("tools/list", json!({})));
+        refused.head.status == 503 && refused.head.header("retry-after").is_some()
+    });
+    assert_eq!(server.ask(&Request::get("/healthz")).head.status, 200);
+    assert!(server.metric("pantheros_http_refused_total{reason=\"concurrency\"}") >= 2);
+    slow.write(last);
+    assert_eq!(slow.head().status, 200);
+    slow.rest();
+    soon("its place is free", || server.ask(&Request::modern("tools/list", json!({}))).head.status == 200);
+    drop(stream);
+    soon("the stream's place is free", || server.send(&Request::get("/sse")).0.status == 200);
+}
+
+#[test]
+fn a_slow_head_is_not_waited_for() {
+    let server = Server::with("");
+    let mut connections = [server.connect(), server.connect(), server.connect()];
+    for (connection, begun) in connections.iter_mut().zip(["GET /healthz HTTP/1.1\r\nhost: loc", "G", ""]) {
+        connection.write(begun.as_bytes());
+    }
+    assert!(connections.iter_mut().all(|connection| connection.closes_within(Duration::from_secs(12))));
+}
+
+#[test]
+fn it_stops_with_streams_open() {
+    let mut server = Server::with("");
+    let session = server.initialize();
+    let (_, mut old) = server.send(&Request::get("/sse"));
+    let listen = Request::get("/mcp").with("mcp-session-id", &session);
+    let (head, mut standing) = server.send(&listen);
+    assert_eq!(head.status, 200);
+    let idle = server.connect();
+    let (status, took) = server.stop();
+    assert!(status.success() && took < Duration::from_secs(2), "{status} after {took:?}");
+    assert!(old.closes_within(Duration::from_secs(1)) && standing.closes_within(Duration::from_secs(1)));
+    drop(idle);
+}
+
+// ---- with nix
+
+fn nixes() -> Vec<PathBuf> {
+    let listed = std::env::var_os("PANTHEROS_TEST_NIXES").expect(
+        "PANTHEROS_TEST_NIXES names the nix programs to test with, as in /path/to/nix:/other/nix; tools/test sets it",
+    );
+    std::env::split_paths(&listed).collect()
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        match entry.file_type().unwrap().is_dir() {
+            true => copy(&entry.path(), &target),
+            false => drop(std::fs::copy(entry.path(), target).unwrap()),
+        }
+    }
+}
+
+fn served(nix: &Path, flake: impl Fn(&Path)) -> Server {
+    let toml = format!("[nix]\nprogram = {:?}\n", nix.display().to_string());
+    let setup = Setup::new(&toml, "127.0.0.1:0");
+    flake(setup.folder());
+    setup.start()
+}
+
+/// A server on a flake whose one host takes for ever to build, and what to look for in `/proc`.
+fn slow(nix: &Path) -> (Server, String) {
+    static NEXT: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
+    let next = NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    let marker = format!("98765{}.{next}", std::process::id());
+    let system = format!("{}-linux", std::env::consts::ARCH);
+    let flake = format!(
+        r#"{{
+          outputs = _: {{
+            nixosConfigurations.slow.config.system.build.toplevel = derivation {{
+              name = "slow-{marker}";
+              system = "{system}";
+              builder = "/bin/sh";
+              args = [ "-c" "PATH=/bin:/usr/bin exec sleep {marker}" ];
+            }};
+          }};
+        }}"#
+    );
+    (served(nix, |folder| std::fs::write(folder.join("flake.nix"), &flake).unwrap()), marker)
+}
+
+fn build() -> Value {
+    json!({"name": "build_host", "arguments": {"host": "slow"}})
+}
+
+/// Whether a process has this in its command line.
+fn alive(text: &str) -> bool {
+    std::fs::read_dir("/proc").unwrap().flatten().any(|entry| {
+        std::fs::read(entry.path().join("cmdline"))
+            .is_ok_and(|line| String::from_utf8_lossy(&line).contains(text))
+    })
+}
+
+fn soon(what: &str, happens: impl FnMut() -> bool) {
+    within(Duration::from_secs(30), what, happens);
+}
+
+fn within(limit: Duration, what: &str, mut happens: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !happens() {
+        assert!(start.elapsed() < limit, "{what}: not within {limit:?}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// Neither the builder nor the `nix` that started it is there two seconds from now.
+fn ends(server: &Server, marker: &str) {
+    let folder = server.folder().display().to_string();
+    within(Duration::from_secs(2), "everything ends", || !alive(marker) && !alive(&folder));
+}
+
+#[test]
+fn tools_answer_in_both_eras() {
+    for nix in nixes() {
+        let demo = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/demo");
+        let server = served(&nix, |folder| copy(&demo, folder));
+        let call = json!({"name": "list_hosts", "arguments": {}});
+        let modern = server.ask(&Request::modern("tools/call", call.clone())).message();
+        let session = server.initialize();
+        let message = json!({"jsonrpc": "2.0", "id": 9, "method": "tools/call", "params": call});
+        let old = server.ask(&Request::old(&session, &message)).message();
+        for answer in [&modern, &old] {
+            let hosts = answer["result"]["structuredContent"]["hosts"].as_array();
+            assert!(hosts.is_some_and(|hosts| hosts.iter().any(|host| host["name"] == "web")), "{answer}");
+        }
+        let wrong = json!({"name": "build_host", "arguments": {"host": "wbe"}});
+        let failed = server.ask(&Request::modern("tools/call", wrong)).message();
+        assert_eq!(failed["result"]["isError"], true, "{failed}");
+        for (tool, outcome, count) in [("list_hosts", "ok", 2), ("build_host", "failed", 1)] {
+            let series = format!("{{tool=\"{tool}\",outcome=\"{outcome}\"}}");
+            assert_eq!(server.metric(&format!("pantheros_tool_calls_total{series}")), count);
+            assert_eq!(server.metric(&format!("pantheros_tool_call_duration_seconds_count{series}")), count);
+        }
+    }
+}
+
+#[test]
+fn closing_the_stream_cancels_in_the_newer_protocol() {
+    for nix in nixes() {
+        let (server, marker) = slow(&nix);
+        let mut params = build();
+        // Once before the answer began, once in the middle of a stream of progress.
+        for token in [None, Some("t")] {
+            if let Some(token) = token {
+                params["_meta"] = json!({"progressToken": token});
+            }
+            let mut connection = server.connect();
+            connection.write(&Request::modern("tools/call", params.clone()).bytes(server.address));
+            soon("the build runs", || alive(&marker));
+            assert_eq!(server.metric("pantheros_tool_calls_in_flight"), 1);
+            drop(connection);
+            ends(&server, &marker);
+            soon("the call is counted out", || server.metric("pantheros_tool_calls_in_flight") == 0);
+        }
+        let series = "pantheros_tool_calls_total{tool=\"build_host\",outcome=\"cancelled\"}";
+        assert_eq!(server.metric(series), 2);
+    }
+}
+
+#[test]
+fn a_session_outlives_its_streams_and_its_calls_do_not_outlive_it() {
+    for nix in nixes() {
+        let (server, marker) = slow(&nix);
+        let call = |id: u32| json!({"jsonrpc": "2.0", "id": id, "method": "tools/call", "params": build()});
+        let begin = |session: &str, id: u32| {
+            let (head, stream) = server.send(&Request::old(session, &call(id)));
+            assert_eq!(head.status, 200);
+            soon("the build runs", || alive(&marker));
+            stream
+        };
+        let session = server.initialize();
+        drop(begin(&session, 5));
+        std::thread::sleep(Duration::from_millis(2_500));
+        assert!(alive(&marker), "a broken stream is no cancellation");
+        let cancel =
+            json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 5}});
+        assert_eq!(server.ask(&Request::old(&session, &cancel)).head.status, 202);
+        ends(&server, &marker);
+
+        let stream = begin(&session, 6);
+        assert_eq!(
+            server.ask(&Request::new("DELETE", "/mcp").with("mcp-session-id", &session)).head.status,
+            202
+        );
+        ends(&server, &marker);
+        drop(stream);
+    }
+}
+
+#[test]
+fn the_old_transport_cancels_with_its_stream() {
+    for nix in nixes() {
+        let (server, marker) = slow(&nix);
+        let (_, mut stream) = server.send(&Request::get("/sse"));
+        let endpoint = stream.event().unwrap().1;
+        let params = json!({
+            "protocolVersion": "2024-11-05", "capabilities": {}, "clientInfo": {"name": "old", "version": "1"},
+        });
+        for message in [
+            json!({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": params}),
+            json!({"jsonrpc": "2.0", "method": "notifications/initialized"}),
+            json!({"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": build()}),
+        ] {
+            assert_eq!(server.ask(&Request::post(&endpoint, &message)).head.status, 202);
+        }
+        soon("the build runs", || alive(&marker));
+        drop(stream);
+        ends(&server, &marker);
+    }
+}
+
+#[test]
+fn nothing_survives_the_server() {
+    for nix in nixes() {
+        let (mut server, marker) = slow(&nix);
+        let session = server.initialize();
+        let call = json!({"jsonrpc": "2.0", "id": 5, "method": "tools/call", "params": build()});
+        // A call that nobody is connected for, which is the one easiest to forget.
+        drop(server.send(&Request::old(&session, &call)));
+        soon("the build runs", || alive(&marker));
+        let (status, took) = server.stop();
+        assert!(status.success() && took < Duration::from_secs(2), "{status} after {took:?}");
+        assert!(!alive(&marker) && !alive(&server.folder().display().to_string()));
+    }
+}
+
+#[test]
+fn a_refusal_says_what_to_do() {
+    let server = Server::with("");
+    let answer: Answer = server.ask(&Request::get("/healthz").with("origin", "https://evil.com"));
+    let error = &answer.json()["error"];
+    assert_eq!(error["code"], "origin");
+    assert!(error["message"].as_str().unwrap().contains("https://evil.com"));
+    assert!(error["hint"].as_str().unwrap().contains("http.allowed_origins"));
+}
