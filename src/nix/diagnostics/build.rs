@@ -5,6 +5,7 @@ use super::phrase::{self, Phrase};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::names::DrvPath;
 use crate::nix::log::{LogError, State, quoted_drv};
+use crate::text::bounded;
 
 /// Most lines of a failed build's log handed on.
 const TAIL: usize = 25;
@@ -138,7 +139,30 @@ pub(super) fn recognise(problem: &Problem<'_>) -> Option<Diagnostic> {
     hash_mismatch(problem.message)
         .or_else(|| unsupported(problem.message))
         .or_else(|| dependencies(problem.message))
-        .or_else(|| phrase::first(PHRASES, problem.message))
+        .or_else(|| phrase::first(PHRASES, problem.message).map(|diagnostic| with_log(diagnostic, problem)))
+}
+
+/// Says what the log of a failed build ends with, and whether it is not the build's own fault.
+fn with_log(mut diagnostic: Diagnostic, problem: &Problem<'_>) -> Diagnostic {
+    let Some(drv) = quoted_drv(problem.message) else { return diagnostic };
+    if diagnostic.code != Code::BuilderFailed {
+        return diagnostic;
+    }
+    let tail = problem.state.log_tail(&drv, TAIL);
+    diagnostic.message = format!("{}: {}", drv.name(), reason(problem.message));
+    if let Some(last) = tail.iter().rev().find(|line| !line.trim().is_empty()) {
+        diagnostic.message =
+            format!("{}; its log ends with: {}", diagnostic.message, bounded(last.trim(), 300));
+    }
+    if let Some((line, cause)) =
+        tail.iter().rev().find_map(|line| Some((line, super::system::of_build(line)?)))
+    {
+        diagnostic.code = cause.code;
+        diagnostic.hint = cause.hint;
+        diagnostic.message =
+            format!("{}: {}: {}", drv.name(), reason(problem.message), bounded(line.trim(), 300));
+    }
+    diagnostic
 }
 
 /// `hash mismatch in fixed-output derivation 'x.drv':` with `specified:` and `got:`.
@@ -234,5 +258,5 @@ fn reason(message: &str) -> String {
     } else {
         message.lines().next().unwrap_or_default().trim_end_matches(':').to_owned()
     };
-    crate::text::bounded(&reason, 300)
+    bounded(&reason, 300)
 }

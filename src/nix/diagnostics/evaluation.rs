@@ -216,7 +216,15 @@ pub(super) fn recognise(problem: &Problem<'_>) -> Option<Diagnostic> {
         let hint = "The configuration itself refuses: what it says is what to mend.";
         return Some(Diagnostic::new(Code::Throw, problem.message).with_hint(hint));
     }
-    phrase::first(PHRASES, problem.message).or_else(|| wrong_type(problem))
+    let diagnostic = phrase::first(PHRASES, problem.message).or_else(|| wrong_type(problem))?;
+    // The module system knows where recursion usually comes from and says so.
+    let advice = innermost(problem);
+    if diagnostic.code == Code::InfiniteRecursion
+        && advice.starts_with("if you get an infinite recursion here")
+    {
+        return Some(diagnostic.with_hint(advice));
+    }
+    Some(diagnostic)
 }
 
 /// What Nix was doing when it failed.

@@ -149,7 +149,7 @@ fn untracked(problem: &Problem<'_>) -> Option<Diagnostic> {
         phrase::gaps("Path '{}' in the repository '{}' is not tracked by Git.", problem.message)?
             .try_into()
             .ok()?;
-    let file = problem.source.beside(&Path::new(repository).join(path)).unwrap_or_else(|| path.to_owned());
+    let file = problem.files.beside(&Path::new(repository).join(path)).unwrap_or_else(|| path.to_owned());
     Some(not_tracked(&file))
 }
 
@@ -172,7 +172,7 @@ fn missing(problem: &Problem<'_>) -> Option<Diagnostic> {
     if input(problem).is_some() {
         return Some(Diagnostic::new(Code::MissingInput, problem.message));
     }
-    match problem.source.missing(path) {
+    match problem.files.missing(path) {
         Some((file, true)) => Some(not_tracked(&file)),
         Some((file, false)) if file == "flake.nix" => Some(
             Diagnostic::new(Code::FlakeNotFound, "the folder has no flake.nix")

@@ -15,6 +15,7 @@ mod source;
 mod system;
 
 pub use build::{BuildFailure, failures};
+use source::Files;
 pub use source::Source;
 
 use crate::diagnostic::{Code, Diagnostic};
@@ -28,7 +29,8 @@ struct Problem<'a> {
     error: &'a LogError,
     /// The innermost cause.
     message: &'a str,
-    source: &'a Source<'a>,
+    files: &'a Files<'a>,
+    state: &'a State,
 }
 
 /// Says what a message means, or that it is not for this family.
@@ -48,10 +50,11 @@ const RECOGNISERS: &[Recogniser] = &[
 /// What went wrong, the first cause first; never empty, so only to be asked after a failure.
 #[must_use]
 pub fn diagnose(state: &State, source: &Source<'_>) -> Vec<Diagnostic> {
+    let files = Files::new(source);
     let causes = build::causes(state.errors());
     let mut found: Vec<Diagnostic> = Vec::new();
     for error in causes {
-        let diagnostic = explain(error, source);
+        let diagnostic = explain(error, &files, state);
         if !found.contains(&diagnostic) {
             found.push(diagnostic);
         }
@@ -62,8 +65,8 @@ pub fn diagnose(state: &State, source: &Source<'_>) -> Vec<Diagnostic> {
     found
 }
 
-fn explain(error: &LogError, source: &Source<'_>) -> Diagnostic {
-    let problem = Problem { error, message: error.cause.trim(), source };
+fn explain(error: &LogError, files: &Files<'_>, state: &State) -> Diagnostic {
+    let problem = Problem { error, message: error.cause.trim(), files, state };
     let mut diagnostic = RECOGNISERS
         .iter()
         .find_map(|recognise| recognise(&problem))
@@ -74,7 +77,10 @@ fn explain(error: &LogError, source: &Source<'_>) -> Diagnostic {
     if diagnostic.suggestions.is_empty() {
         diagnostic = diagnostic.with_suggestions(phrase::suggestions(&error.text));
     }
-    place::locate(&mut diagnostic, error, source);
+    if diagnostic.attr.is_none() {
+        diagnostic.attr = modules::option(&problem).map(str::to_owned);
+    }
+    place::locate(&mut diagnostic, error, files);
     diagnostic
 }
 

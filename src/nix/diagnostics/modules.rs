@@ -8,6 +8,9 @@ use crate::diagnostic::{Code, Diagnostic, Frame};
 /// Most definitions shown of an option.
 const DEFINITIONS: usize = 4;
 
+/// What NixOS passes to every module.
+const ARGUMENTS: &[&str] = &["config", "lib", "modulesPath", "options", "pkgs"];
+
 /// An option is quoted as in `services.web' with a grave accent before it.
 const PHRASES: &[Phrase] = &[
     Phrase {
@@ -104,21 +107,26 @@ const PHRASES: &[Phrase] = &[
 ];
 
 pub(super) fn recognise(problem: &Problem<'_>) -> Option<Diagnostic> {
-    if let Some(diagnostic) = assertions(problem.message) {
+    if let Some(diagnostic) = assertions(problem.message).or_else(|| argument(problem)) {
         return Some(diagnostic);
     }
     let mut diagnostic = phrase::first(PHRASES, problem.message)?;
-    let first_line = problem.message.lines().next().unwrap_or_default();
-    diagnostic.message =
-        first_line.trim_end_matches("Definition values:").trim_end_matches([':', ' ']).to_owned();
+    let (sentence, values) = match problem.message.split_once("Definition values:") {
+        Some((sentence, values)) => (sentence.trim_end(), Some(values)),
+        None => (phrase::paragraph(problem.message), None),
+    };
+    sentence.clone_into(&mut diagnostic.message);
     let definitions = definitions(problem);
     if let Some((file, _)) = definitions.iter().find(|(_, own)| *own).or(definitions.first()) {
         diagnostic.file = Some(file.clone());
     }
-    if let Some((_, values)) = problem.message.split_once("Definition values:") {
+    // Of conflicting ones it says so within the sentence.
+    let values = values.or_else(|| Some(problem.message.split_once("conflicting definition values:")?.1));
+    if let Some(values) = values {
+        let sentence = diagnostic.message.lines().next().unwrap_or_default().trim_end_matches(['.', ':']);
         let values = phrase::paragraph(values.trim_start_matches('\n'));
         let values = values.split("\nUse `lib.mk").next().unwrap_or(values);
-        diagnostic.message = named(&format!("{}:\n{values}", diagnostic.message), problem);
+        diagnostic.message = named(&format!("{sentence}:\n{values}"), problem);
     }
     diagnostic.trace = definitions
         .into_iter()
@@ -140,6 +148,32 @@ fn assertions(message: &str) -> Option<Diagnostic> {
     Some(Diagnostic::new(Code::AssertionFailed, message).with_hint(hint))
 }
 
+/// A module asks for an argument nobody passes; `lib/modules.nix` notes it while it looks further.
+fn argument(problem: &Problem<'_>) -> Option<Diagnostic> {
+    let [missing] = phrase::gaps("attribute '{}' missing", problem.message)?.try_into().ok()?;
+    let noted = problem.error.trace.first()?.message.as_str();
+    let [argument, _] =
+        phrase::gaps("noting that argument `{}` is not externally provided{}", noted)?.try_into().ok()?;
+    (argument == missing).then(|| {
+        Diagnostic::new(Code::ArgumentMismatch, format!("no module argument is called `{argument}`"))
+            .with_attr(argument)
+            .with_hint(format!(
+                "Modules are given {}; anything else has to be passed with `specialArgs` or `_module.args.{argument}`.",
+                ARGUMENTS.join(", ")
+            ))
+            .with_suggestions(crate::text::nearest(argument, ARGUMENTS.iter().copied(), 2))
+    })
+}
+
+/// The option being evaluated when something else failed.
+pub(super) fn option<'p>(problem: &Problem<'p>) -> Option<&'p str> {
+    problem
+        .error
+        .trace
+        .iter()
+        .find_map(|frame| phrase::gaps("while evaluating the option `{}':", &frame.message)?.first().copied())
+}
+
 /// The files a message names as "In `file': value", and whether they are the user's.
 fn definitions(problem: &Problem<'_>) -> Vec<(String, bool)> {
     let mut files = Vec::new();
@@ -148,9 +182,9 @@ fn definitions(problem: &Problem<'_>) -> Vec<(String, bool)> {
         let Some((file, _)) = rest.split_once('\'') else { continue };
         // `lib.mkForce` and its like add where in the file: "file, via option x".
         let file = file.split(", via ").next().unwrap_or(file);
-        let own = problem.source.own(file);
+        let own = problem.files.own(file);
         let is_own = own.is_some();
-        let file = crate::text::bounded(&own.unwrap_or_else(|| file.to_owned()), 300);
+        let file = crate::text::bounded(&own.unwrap_or_else(|| problem.files.name(file)), 300);
         if files.len() < DEFINITIONS && files.iter().all(|(known, _)| *known != file) {
             files.push((file, is_own));
         }
@@ -167,7 +201,7 @@ fn named(message: &str, problem: &Problem<'_>) -> String {
         }
         match part.split_once('\'') {
             Some((file, rest)) if index > 0 => {
-                out.push_str(&problem.source.own(file).unwrap_or_else(|| file.to_owned()));
+                out.push_str(&problem.files.name(file));
                 out.push('\'');
                 out.push_str(rest);
             }

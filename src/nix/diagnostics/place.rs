@@ -1,6 +1,6 @@
 //! Where an error is, and how the evaluation came there, the user's own files first.
 
-use super::source::Source;
+use super::source::Files;
 use crate::diagnostic::{Diagnostic, Frame, TRACE_LIMIT};
 use crate::nix::log::{LogError, Position};
 use crate::text::bounded;
@@ -12,47 +12,72 @@ const FRAME_LENGTH: usize = 200;
 /// Longest name of a file, in characters.
 const FILE_LENGTH: usize = 500;
 
-/// Gives the diagnostic its place and trace, unless a recogniser knew the place better.
-pub(super) fn locate(diagnostic: &mut Diagnostic, error: &LogError, source: &Source<'_>) {
-    let cause = error.position.iter().map(|position| (diagnostic.message.as_str(), position));
-    let steps = error.trace.iter().filter_map(|frame| {
-        let position = frame.position.as_ref()?;
-        Some((frame.message.as_str(), position))
-    });
-    let mut own: Vec<(Frame, u32)> = Vec::new();
-    let mut foreign: Vec<(Frame, u32)> = Vec::new();
-    for (message, position) in cause.chain(steps) {
-        let (file, list) = match source.own(&position.file) {
-            Some(file) => (file, &mut own),
-            None => (position.file.clone(), &mut foreign),
-        };
-        if list.len() < TRACE_LIMIT + 1 {
-            push(list, message, file, position);
+/// A step and the column it is at.
+type Step = (Frame, u32);
+
+/// Gives the diagnostic its place and trace; a place and frames a recogniser knew come first.
+pub(super) fn locate(diagnostic: &mut Diagnostic, error: &LogError, files: &Files<'_>) {
+    let known = std::mem::take(&mut diagnostic.trace);
+    let mut own: Vec<Step> = known.into_iter().map(|frame| (frame, 0)).collect();
+    let mut foreign: Vec<Step> = Vec::new();
+    if let Some(position) = &error.position {
+        let list = if files.own(&position.file).is_some() { &mut own } else { &mut foreign };
+        push(list, &diagnostic.message, files, position);
+    }
+    let mut called = "";
+    for frame in &error.trace {
+        // "from call site" belongs to the step before it, which is at the function called.
+        let message =
+            if frame.message == "from call site" && !called.is_empty() { called } else { &frame.message };
+        called = if frame.message.starts_with("while calling ") { &frame.message } else { "" };
+        match &frame.position {
+            Some(position) if files.own(&position.file).is_some() => push(&mut own, message, files, position),
+            Some(position) => push(&mut foreign, message, files, position),
+            None => mention(&mut own, message, files),
         }
     }
     if diagnostic.file.is_none()
-        && let Some((frame, column)) = own.first().or(foreign.first())
+        && let Some((frame, column)) =
+            own.iter().find(|(frame, _)| frame.line.is_some()).or(own.first()).or(foreign.first())
     {
         diagnostic.file.clone_from(&frame.file);
         diagnostic.line = frame.line;
         diagnostic.column = (*column > 0).then_some(*column);
-        // The place of the error itself is no step on the way there.
-        if error.position.is_some() && frame.message == shortened(&diagnostic.message) {
-            let list = if own.is_empty() { &mut foreign } else { &mut own };
-            list.remove(0);
-        }
     }
-    foreign.truncate(FOREIGN_LIMIT);
-    own.truncate(TRACE_LIMIT - foreign.len());
-    diagnostic.trace = own.into_iter().chain(foreign).map(|(frame, _)| frame).collect();
+    // The place of the error itself is no step on the way there.
+    let itself = |frame: &Frame| {
+        frame.line.is_some()
+            && frame.line == diagnostic.line
+            && frame.file == diagnostic.file
+            && error.position.is_some()
+            && frame.message == shortened(&diagnostic.message)
+    };
+    own.retain(|(frame, _)| !itself(frame));
+    foreign.retain(|(frame, _)| !itself(frame));
+    foreign.truncate(FOREIGN_LIMIT.max(TRACE_LIMIT.saturating_sub(own.len())));
+    own.truncate(TRACE_LIMIT - foreign.len().min(FOREIGN_LIMIT));
+    diagnostic.trace = own.into_iter().chain(foreign).map(|(frame, _)| frame).take(TRACE_LIMIT).collect();
 }
 
 /// Adds a step, unless the same line is there already: a step and what it calls often share one.
-fn push(list: &mut Vec<(Frame, u32)>, message: &str, file: String, position: &Position) {
-    let file = Some(bounded(&file, FILE_LENGTH));
+fn push(list: &mut Vec<Step>, message: &str, files: &Files<'_>, position: &Position) {
+    let file = Some(bounded(&files.name(&position.file), FILE_LENGTH));
     let line = Some(position.line);
-    if list.iter().all(|(frame, _)| frame.file != file || frame.line != line) {
+    if list.len() <= TRACE_LIMIT && list.iter().all(|(frame, _)| frame.file != file || frame.line != line) {
         list.push((Frame { message: shortened(message), file, line }, position.column));
+    }
+}
+
+/// Adds a step that has no place but names one of the user's files, as the module system does in
+/// "while evaluating definitions from `/nix/store/…-source/web.nix':".
+fn mention(own: &mut Vec<Step>, message: &str, files: &Files<'_>) {
+    let mut parts = message.split(['`', '\'', '"']).filter(|part| part.starts_with('/'));
+    let Some((path, file)) = parts.find_map(|part| Some((part, files.own(part)?))) else { return };
+    let file = bounded(&file, FILE_LENGTH);
+    if own.len() <= TRACE_LIMIT && own.iter().all(|(frame, _)| frame.file.as_ref() != Some(&file)) {
+        let step = message.split(path).next().unwrap_or_default().trim_end_matches(['`', '\'', '"', ' ']);
+        let step = step.strip_suffix(" from").or_else(|| step.strip_suffix(" in")).unwrap_or(step);
+        own.push((Frame { message: shortened(step), file: Some(file), line: None }, 0));
     }
 }
 

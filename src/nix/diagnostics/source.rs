@@ -1,5 +1,7 @@
 //! Whose file it is, and what to call it.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::io::Read;
 use std::path::{Component, Path, PathBuf};
 
@@ -13,7 +15,8 @@ const ANCESTORS: usize = 8;
 /// Where the flake lies, so that its files can be told from those of its inputs.
 ///
 /// 2.26 copies a flake to the store and names its files there; 2.34 names them where they lie, and
-/// those of an input it has not copied like `«github:NixOS/nixpkgs/…»/lib/modules.nix`.
+/// those of an input it has not copied like `«github:NixOS/nixpkgs/…»/lib/modules.nix`. What a Nix
+/// expression itself calls a file is the copy in the store with both.
 #[derive(Clone, Copy, Debug)]
 pub struct Source<'a> {
     /// The flake's folder.
@@ -23,20 +26,60 @@ pub struct Source<'a> {
     pub store_path: Option<&'a str>,
 }
 
-impl Source<'_> {
+/// The flake's files: [`Source`] with what was found out once.
+pub(super) struct Files<'a> {
+    source: &'a Source<'a>,
+    /// The flake's folder without symbolic links.
+    folder: PathBuf,
+    /// The repository it lies in, where there is one.
+    repository: Option<PathBuf>,
+    /// Traces name the same few files again and again.
+    known: RefCell<HashMap<String, Option<String>>>,
+}
+
+impl<'a> Files<'a> {
+    pub(super) fn new(source: &'a Source<'a>) -> Self {
+        let folder = source.folder.canonicalize().unwrap_or_else(|_| source.folder.to_owned());
+        let repository = folder.ancestors().take(ANCESTORS).find(|ancestor| ancestor.join(".git").exists());
+        let repository = repository.map(Path::to_owned);
+        Self { source, folder, repository, known: RefCell::default() }
+    }
+
     /// The file relative to the flake's folder, if it belongs to the flake.
     pub(super) fn own(&self, file: &str) -> Option<String> {
-        if let Some(copy) = self.store_path
+        if let Some(known) = self.known.borrow().get(file) {
+            return known.clone();
+        }
+        let found = self.find(file);
+        self.known.borrow_mut().insert(file.to_owned(), found.clone());
+        found
+    }
+
+    /// What to call a file: relative to the flake where it is the flake's own, and otherwise as Nix
+    /// calls it, without what only pins an input (`?lastModified=…&narHash=…`).
+    pub(super) fn name(&self, file: &str) -> String {
+        if let Some(own) = self.own(file) {
+            return own;
+        }
+        match file.split_once('?').zip(file.split_once('»')) {
+            Some(((before, _), (_, after))) if file.starts_with('«') && !before.contains('»') => {
+                format!("{before}»{after}")
+            }
+            _ => file.to_owned(),
+        }
+    }
+
+    fn find(&self, file: &str) -> Option<String> {
+        if let Some(copy) = self.source.store_path
             && let Some(rest) = below(file, copy)
         {
             return self.locate(rest, None);
         }
-        if file.starts_with(STORE_FOLDER) {
-            if self.store_path.is_some() {
+        if let Some(inside) = file.strip_prefix(STORE_FOLDER) {
+            if self.source.store_path.is_some() {
                 return None;
             }
-            let (_, rest) = file.get(STORE_FOLDER.len()..)?.split_once('/')?;
-            return self.locate(rest, Some(Path::new(file)));
+            return self.locate(inside.split_once('/')?.1, Some(Path::new(file)));
         }
         if let Some(quoted) = file.strip_prefix('«') {
             let (reference, rest) = quoted.split_once('»')?;
@@ -47,63 +90,67 @@ impl Source<'_> {
         self.beside(Path::new(file))
     }
 
-    /// The file relative to the flake's folder, if it exists there or would.
+    /// An absolute path relative to the flake's folder, if it lies in it or its repository.
     pub(super) fn beside(&self, file: &Path) -> Option<String> {
-        if !file.is_absolute() {
-            return None;
+        let inside = file.strip_prefix(self.source.folder).or_else(|_| file.strip_prefix(&self.folder));
+        if let Ok(rest) = inside {
+            return Some(rest.display().to_string());
         }
-        let folder = self.folder.canonicalize().unwrap_or_else(|_| self.folder.to_owned());
-        for base in [self.folder, &folder] {
-            if let Ok(rest) = file.strip_prefix(base) {
-                return Some(rest.display().to_string());
-            }
-        }
-        let root = repository(&folder)?;
-        let rest = file.strip_prefix(root).ok()?;
-        Some(relative(&folder, root, rest))
+        let root = self.repository.as_deref()?;
+        Some(self.relative(root, file.strip_prefix(root).ok()?))
     }
 
     /// A file of the flake's copy in the store relative to the flake's folder: the copy is that of
     /// the whole repository, the flake may lie in a folder of it.
     fn locate(&self, rest: &str, copy: Option<&Path>) -> Option<String> {
         let rest = Path::new(rest);
-        if !rest.components().all(|part| matches!(part, Component::Normal(_))) {
+        if !is_inside(rest) {
             return None;
         }
-        let folder = self.folder.canonicalize().unwrap_or_else(|_| self.folder.to_owned());
-        let root = repository(&folder).unwrap_or(&folder);
-        for base in [root, &folder] {
+        for base in [self.root(), &self.folder] {
             let file = base.join(rest);
             if file.is_file() && copy.is_none_or(|copy| same(&file, copy)) {
-                return Some(relative(&folder, base, rest));
+                return Some(self.relative(base, rest));
             }
         }
         // Known to be the flake's, but gone from the folder meanwhile.
-        copy.is_none().then(|| relative(&folder, root, rest))
+        copy.is_none().then(|| self.relative(self.root(), rest))
     }
 
     /// The file an error says is missing from the store copy or the repository, relative to the
     /// folder, and whether it lies there all the same: then Git does not track it.
     pub(super) fn missing(&self, file: &str) -> Option<(String, bool)> {
-        let folder = self.folder.canonicalize().unwrap_or_else(|_| self.folder.to_owned());
-        let root = repository(&folder).unwrap_or(&folder);
-        let rest = match file.strip_prefix(STORE_FOLDER) {
-            Some(inside) => {
-                if self.store_path.is_some_and(|copy| below(file, copy).is_none()) {
-                    return None;
-                }
-                Path::new(inside.split_once('/')?.1)
+        let root = self.root();
+        let rest = if let Some(inside) = file.strip_prefix(STORE_FOLDER) {
+            if self.source.store_path.is_some_and(|copy| below(file, copy).is_none()) {
+                return None;
             }
-            None => {
-                let path = Path::new(file);
-                path.strip_prefix(root).or_else(|_| path.strip_prefix(self.folder)).unwrap_or(path)
-            }
+            Path::new(inside.split_once('/')?.1)
+        } else {
+            let path = Path::new(file);
+            path.strip_prefix(root).or_else(|_| path.strip_prefix(self.source.folder)).unwrap_or(path)
         };
-        if !rest.components().all(|part| matches!(part, Component::Normal(_))) {
+        if !is_inside(rest) {
             return None;
         }
         let exists = root.join(rest).symlink_metadata().is_ok();
-        Some((relative(&folder, root, rest), exists && repository(&folder).is_some()))
+        Some((self.relative(root, rest), exists && self.repository.is_some()))
+    }
+
+    /// What Nix copies: the repository, or the folder where there is none.
+    fn root(&self) -> &Path {
+        self.repository.as_deref().unwrap_or(&self.folder)
+    }
+
+    /// `base/rest` as seen from the flake's folder, which is `base` or lies below it.
+    fn relative(&self, base: &Path, rest: &Path) -> String {
+        let inside = self.folder.strip_prefix(base).unwrap_or(Path::new(""));
+        if let Ok(rest) = rest.strip_prefix(inside) {
+            return rest.display().to_string();
+        }
+        let mut path: PathBuf = inside.components().map(|_| "..").collect();
+        path.push(rest);
+        path.display().to_string()
     }
 }
 
@@ -111,24 +158,12 @@ fn below<'f>(file: &'f str, folder: &str) -> Option<&'f str> {
     file.strip_prefix(folder.trim_end_matches('/'))?.strip_prefix('/')
 }
 
-/// The nearest folder above that Git looks after.
-fn repository(folder: &Path) -> Option<&Path> {
-    folder.ancestors().take(ANCESTORS).find(|ancestor| ancestor.join(".git").exists())
+fn is_inside(path: &Path) -> bool {
+    path.components().all(|part| matches!(part, Component::Normal(_)))
 }
 
-/// `root/rest` as seen from `folder`, which lies below `root`.
-fn relative(folder: &Path, root: &Path, rest: &Path) -> String {
-    let inside = folder.strip_prefix(root).unwrap_or(Path::new(""));
-    if let Ok(rest) = rest.strip_prefix(inside) {
-        return rest.display().to_string();
-    }
-    let mut path: PathBuf = inside.components().map(|_| "..").collect();
-    path.push(rest);
-    path.display().to_string()
-}
-
-/// Whether a file has the contents of its copy. Where the copy cannot be read, as with a store on
-/// another machine, having the same name must do.
+/// Whether a file has the contents of its copy. Where the copy cannot be read, as with 2.34, which
+/// often makes none, having the same name must do.
 fn same(file: &Path, copy: &Path) -> bool {
     match (contents(file), contents(copy)) {
         (Some(file), Some(copy)) => file == copy,
@@ -141,4 +176,59 @@ fn contents(path: &Path) -> Option<Vec<u8>> {
     let mut bytes = Vec::new();
     std::fs::File::open(path).ok()?.take(COMPARED).read_to_end(&mut bytes).ok()?;
     Some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const COPY: &str = "/nix/store/r3f9l9f32qpzwmdgizjpbwn3ff2n6ny7-source";
+
+    fn repository() -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        for file in [".git/HEAD", "fleet/flake.nix", "fleet/hosts/web.nix", "modules/x.nix"] {
+            let file = folder.path().join(file);
+            std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+            std::fs::write(file, "{ }").unwrap();
+        }
+        folder
+    }
+
+    #[test]
+    fn files_are_named_from_the_flake() {
+        let temporary = repository();
+        let root = temporary.path().canonicalize().unwrap();
+        let folder = root.join("fleet");
+        for store_path in [None, Some(COPY)] {
+            let source = Source { folder: &folder, store_path };
+            let files = Files::new(&source);
+            let web = Some("hosts/web.nix".to_owned());
+            assert_eq!(files.own(&format!("{COPY}/fleet/hosts/web.nix")), web);
+            assert_eq!(files.own(&format!("{}/hosts/web.nix", folder.display())), web);
+            assert_eq!(files.own(&format!("«git+file://{}?rev=0»/fleet/hosts/web.nix", root.display())), web);
+            assert_eq!(files.own(&format!("{COPY}/modules/x.nix")).as_deref(), Some("../modules/x.nix"));
+            assert_eq!(files.own("«github:NixOS/nixpkgs/0»/lib/modules.nix"), None);
+            assert_eq!(files.own("/nix/store/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa-source/lib/modules.nix"), None);
+            assert_eq!(files.own("«string»"), None);
+            assert_eq!(files.own(""), None);
+            assert_eq!(files.own(&format!("{COPY}/../../etc/passwd")), None);
+        }
+        let source = Source { folder: &folder, store_path: Some(COPY) };
+        let other = "/nix/store/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa-source/modules/x.nix";
+        assert_eq!(Files::new(&source).own(other), None);
+        assert_eq!(Files::new(&source).name("«path:/x?narHash=y»/lib/a.nix"), "«path:/x»/lib/a.nix");
+    }
+
+    #[test]
+    fn a_file_that_is_there_is_not_missing_but_untracked() {
+        let temporary = repository();
+        let folder = temporary.path().canonicalize().unwrap().join("fleet");
+        let source = Source { folder: &folder, store_path: None };
+        let files = Files::new(&source);
+        let there = Some(("hosts/web.nix".to_owned(), true));
+        assert_eq!(files.missing(&format!("{COPY}/fleet/hosts/web.nix")), there);
+        assert_eq!(files.missing("fleet/hosts/web.nix"), there);
+        assert_eq!(files.missing("fleet/none.nix"), Some(("none.nix".to_owned(), false)));
+        assert_eq!(files.missing("/etc/passwd"), None);
+    }
 }

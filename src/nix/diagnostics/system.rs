@@ -131,3 +131,9 @@ pub(super) fn recognise(problem: &Problem<'_>) -> Option<Diagnostic> {
     // An input that cannot be downloaded is first of all an input: `flakes` adds its name.
     phrase::first(PHRASES, problem.message).map(|diagnostic| super::flakes::of_input(diagnostic, problem))
 }
+
+/// What a build's own log says of the machine: the builder only passes it on.
+pub(super) fn of_build(line: &str) -> Option<Diagnostic> {
+    phrase::first(PHRASES, line)
+        .filter(|diagnostic| matches!(diagnostic.code, Code::OutOfDisk | Code::NetworkUnreachable))
+}

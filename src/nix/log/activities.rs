@@ -2,10 +2,18 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::event::{ActivityKind, Field, Level};
+use super::event::Field;
+use super::kinds::{ActivityKind, Level};
+use crate::text::bounded;
 
 /// Most live activities followed; `nix` has at most a few hundred. More are not counted.
-pub(super) const LIVE_LIMIT: usize = 4_096;
+pub(super) const LIVE_LIMIT: usize = 1_024;
+/// Longest text or field kept of an activity, in characters: a path or an address.
+const FIELD_LIMIT: usize = 512;
+/// Most fields kept.
+const FIELDS: usize = 4;
+/// No chunk of a copy is larger.
+const LAST_CHUNK: u64 = 256 * 1024;
 /// Most kinds one activity may set expectations for, and most kinds counted.
 const KINDS: usize = 32;
 
@@ -26,9 +34,9 @@ pub(super) struct Activity {
 }
 
 impl Activity {
-    /// Whether everything it announced is done: how a copy that went well looks when it stops.
-    pub(super) fn is_complete(&self) -> bool {
-        self.progress.done >= self.progress.expected
+    /// Whether about everything it announced is done: 2.26 does not report the last chunk of a copy.
+    pub(super) fn is_nearly_complete(&self) -> bool {
+        self.progress.done.saturating_add(LAST_CHUNK) >= self.progress.expected
     }
 
     /// The text field at that place.
@@ -88,11 +96,15 @@ impl Activities {
         }
         self.stop(id);
         self.clock += 1;
+        let field = |field| match field {
+            Field::Text(text) => Field::Text(bounded(&text, FIELD_LIMIT)),
+            number => number,
+        };
         let activity = Activity {
             kind,
             level,
-            text,
-            fields,
+            text: bounded(&text, FIELD_LIMIT),
+            fields: fields.into_iter().take(FIELDS).map(field).collect(),
             phase: String::new(),
             last_line: String::new(),
             touched: self.clock,

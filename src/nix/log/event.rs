@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use super::kinds::{ActivityKind, Level, ResultKind};
 use super::{TEXT_LIMIT, cut};
 use crate::text::{bounded, plain};
 
@@ -15,103 +16,10 @@ const FIELDS: usize = 8;
 const INNER_FRAMES: usize = 256;
 /// … and the outermost ones, which name what was asked for.
 const OUTER_FRAMES: usize = 64;
+/// Longest name of a file kept, in characters.
+const FILE_LIMIT: usize = 1_024;
 /// Longest message of one frame, in characters.
-const FRAME_LIMIT: usize = 500;
-
-/// How important a message is (`Verbosity`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Level(pub u64);
-
-impl Level {
-    /// An error, or anything `nix` always prints, such as the output of `builtins.trace`.
-    pub const ERROR: Self = Self(0);
-    /// A warning.
-    pub const WARNING: Self = Self(1);
-    /// Shown unless asked for quiet.
-    pub const INFO: Self = Self(3);
-    /// Shown with `-vv`.
-    pub const CHATTY: Self = Self(5);
-}
-
-/// Defines an enumeration of the numbers Nix uses, keeping those it does not know.
-macro_rules! numbers {
-    ($(#[$documentation:meta])* $name:ident { $($(#[$item:meta])* $variant:ident = $number:literal,)+ }) => {
-        $(#[$documentation])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub enum $name {
-            $($(#[$item])* $variant,)+
-            /// A number this program has no name for.
-            Other(u64),
-        }
-
-        impl From<u64> for $name {
-            fn from(number: u64) -> Self {
-                match number {
-                    $($number => Self::$variant,)+
-                    other => Self::Other(other),
-                }
-            }
-        }
-    };
-}
-
-numbers! {
-    /// What Nix is doing (`ActivityType`).
-    ActivityKind {
-        /// Anything without a number of its own, such as evaluating.
-        Unknown = 0,
-        /// Copying one store path: fields are the path, from where, to where.
-        CopyPath = 100,
-        /// Downloading or uploading a file: the field is its address.
-        FileTransfer = 101,
-        /// Building and fetching what was asked for; expectations hang on it.
-        Realise = 102,
-        /// All copying of store paths together.
-        CopyPaths = 103,
-        /// All building together.
-        Builds = 104,
-        /// One build: fields are the derivation, the machine, and two numbers that are always 1.
-        Build = 105,
-        /// Linking equal files of the store.
-        OptimiseStore = 106,
-        /// Checking the store.
-        VerifyPaths = 107,
-        /// Fetching one store path: fields are the path and from where.
-        Substitute = 108,
-        /// Asking a substituter about a path: fields are the path and whom.
-        QueryPathInfo = 109,
-        /// What runs after a build: the field is the derivation.
-        PostBuildHook = 110,
-        /// Waiting for a lock or a build slot: fields are the derivation and the path waited for.
-        BuildWaiting = 111,
-        /// Fetching a flake input.
-        FetchTree = 112,
-    }
-}
-
-numbers! {
-    /// What an activity reports (`ResultType`).
-    ResultKind {
-        /// A file was linked.
-        FileLinked = 100,
-        /// A line of a build's log.
-        BuildLogLine = 101,
-        /// A path no trusted key signed.
-        UntrustedPath = 102,
-        /// A path whose contents changed.
-        CorruptedPath = 103,
-        /// The phase a build is in.
-        SetPhase = 104,
-        /// Done, expected, running, failed.
-        Progress = 105,
-        /// How much to expect of a kind of activity.
-        SetExpected = 106,
-        /// A line of what runs after a build.
-        PostBuildLogLine = 107,
-        /// What fetching a flake input says.
-        FetchStatus = 108,
-    }
-}
+const FRAME_LIMIT: usize = 300;
 
 /// What an activity or a result carries beside its kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -312,7 +220,7 @@ fn fields(object: &Map<String, Value>) -> Vec<Field> {
 fn position(object: &Map<String, Value>) -> Option<Position> {
     let line = u32::try_from(number(object, "line")).ok().filter(|line| *line > 0)?;
     let column = u32::try_from(number(object, "column")).unwrap_or_default();
-    let printed = text(object, "file", FIELD_LIMIT);
+    let printed = text(object, "file", FILE_LIMIT);
     let file = printed.strip_suffix(&format!(":{column}")).unwrap_or(&printed);
     let file = file.strip_suffix(&format!(":{line}")).unwrap_or(file);
     (!file.is_empty()).then(|| Position { file: file.to_owned(), line, column })

@@ -8,12 +8,15 @@ mod activities;
 mod cut;
 pub mod dry_run;
 mod event;
+mod kinds;
 mod lines;
+mod shown;
 mod state;
 
 pub use activities::Counts;
 pub use dry_run::DryRun;
-pub use event::{ActivityKind, ErrorDetail, Event, Field, Level, Position, ResultKind, TraceFrame};
+pub use event::{ErrorDetail, Event, Field, Position, TraceFrame};
+pub use kinds::{ActivityKind, Level, ResultKind};
 pub(in crate::nix) use state::quoted_drv;
 pub use state::{LogError, State};
 

@@ -2,13 +2,14 @@
 
 use std::collections::VecDeque;
 
-use super::activities::{Activities, Activity, Counts};
+use super::activities::{Activities, Counts};
 use super::dry_run::DryRun;
-use super::event::{ActivityKind, ErrorDetail, Event, Field, Level, Position, ResultKind, TraceFrame};
+use super::event::{ErrorDetail, Event, Field, Position, TraceFrame};
+use super::kinds::{ActivityKind, Level, ResultKind};
 use super::lines::Logs;
+use super::shown::PART_LIMIT;
 use crate::names::{DrvPath, StorePath};
-use crate::progress::Update;
-use crate::text::{self, bounded};
+use crate::text::bounded;
 
 /// Most errors kept; the first ones, as what follows is often their consequence.
 pub const ERROR_LIMIT: usize = 32;
@@ -18,10 +19,10 @@ pub const WARNING_LIMIT: usize = 64;
 pub const LIST_LIMIT: usize = 2_000;
 /// Most lines kept of what is neither an error nor a warning.
 const REMARK_LIMIT: usize = 20;
+/// Most copies waiting to be counted; Nix runs at most a few dozen at once.
+const COPIED_LIMIT: usize = 256;
 /// Longest warning or remark kept, in characters.
 const REMARK_LENGTH: usize = 2_000;
-/// Longest part of a progress line, in characters.
-const PART_LIMIT: usize = 160;
 
 /// An error Nix reported.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,7 +40,7 @@ pub struct LogError {
 /// What a log said so far. Its size has a limit whatever the log says.
 #[derive(Clone, Debug, Default)]
 pub struct State {
-    activities: Activities,
+    pub(super) activities: Activities,
     logs: Logs,
     /// Builds Nix counted as done that have not stopped yet.
     done_builds: u64,
@@ -49,6 +50,10 @@ pub struct State {
     stopped: VecDeque<DrvPath>,
     built: Vec<DrvPath>,
     built_total: u64,
+    /// Paths whose copy stopped and was not counted as done yet.
+    copied: VecDeque<StorePath>,
+    /// How many copies Nix counted as done.
+    counted_copies: u64,
     fetched: Vec<StorePath>,
     fetched_total: u64,
     errors: Vec<LogError>,
@@ -94,16 +99,14 @@ impl State {
                     push(&mut self.built, drv, LIST_LIMIT);
                 } else {
                     self.logs.keep(&drv);
-                    if self.stopped.len() == REMARK_LIMIT {
-                        self.stopped.pop_front();
-                    }
-                    self.stopped.push_back(drv);
+                    push_back(&mut self.stopped, drv, REMARK_LIMIT);
                 }
             }
-            ActivityKind::CopyPath if activity.is_complete() => {
-                let Ok(path) = activity.field(0).parse() else { return };
-                self.fetched_total += 1;
-                push(&mut self.fetched, path, LIST_LIMIT);
+            // Whether a copy went well shows when it is counted, after it stopped.
+            ActivityKind::CopyPath if activity.is_nearly_complete() => {
+                if let Ok(path) = activity.field(0).parse() {
+                    push_back(&mut self.copied, path, COPIED_LIMIT);
+                }
             }
             _ => {}
         }
@@ -114,11 +117,10 @@ impl State {
         match kind {
             ResultKind::Progress => {
                 self.activities.set_progress(id, Counts::from_fields(fields));
-                if self.activities.get(id).is_some_and(|activity| activity.kind == ActivityKind::Builds) {
-                    let done = self.activities.counts(ActivityKind::Builds).done;
-                    self.done_builds =
-                        self.done_builds.saturating_add(done.saturating_sub(self.counted_builds));
-                    self.counted_builds = done;
+                match self.activities.get(id).map(|activity| activity.kind) {
+                    Some(ActivityKind::Builds) => self.count_builds(),
+                    Some(ActivityKind::CopyPaths) => self.count_copies(),
+                    _ => {}
                 }
             }
             ResultKind::SetExpected => {
@@ -150,6 +152,22 @@ impl State {
             }
             _ => {}
         }
+    }
+
+    fn count_builds(&mut self) {
+        let done = self.activities.counts(ActivityKind::Builds).done;
+        self.done_builds = self.done_builds.saturating_add(done.saturating_sub(self.counted_builds));
+        self.counted_builds = done;
+    }
+
+    fn count_copies(&mut self) {
+        let done = self.activities.counts(ActivityKind::CopyPaths).done;
+        for _ in self.counted_copies..done {
+            let Some(path) = self.copied.pop_front() else { break };
+            self.fetched_total += 1;
+            push(&mut self.fetched, path, LIST_LIMIT);
+        }
+        self.counted_copies = done;
     }
 
     fn message(&mut self, level: Level, text: String, detail: Option<Box<ErrorDetail>>) {
@@ -217,13 +235,9 @@ impl State {
     }
 
     fn remark(&mut self, text: &str) {
-        if text.trim().is_empty() {
-            return;
+        if !text.trim().is_empty() {
+            push_back(&mut self.remarks, bounded(text, REMARK_LENGTH), REMARK_LIMIT);
         }
-        if self.remarks.len() == REMARK_LIMIT {
-            self.remarks.pop_front();
-        }
-        self.remarks.push_back(bounded(text, REMARK_LENGTH));
     }
 
     /// The errors, in the order they were reported, without repetitions; at most [`ERROR_LIMIT`].
@@ -296,97 +310,6 @@ impl State {
     pub fn counts(&self, kind: ActivityKind) -> Counts {
         self.activities.counts(kind)
     }
-
-    /// Where the call is, in a line such as
-    /// `building nixos-system-web (3/12 built, 40 MiB of 120 MiB fetched): compiling foo.c`.
-    #[must_use]
-    pub fn update(&self) -> Update {
-        let builds = self.counts(ActivityKind::Builds);
-        let paths = self.counts(ActivityKind::CopyPaths);
-        let total = builds.expected.saturating_add(paths.expected);
-        let mut message = String::new();
-        let mut detail = String::new();
-        if let Some(activity) = self.shown() {
-            message = headline(activity);
-            let parts = [activity.phase.as_str(), activity.last_line.as_str()];
-            detail = parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(": ");
-        }
-        let counts = self.counted(builds, paths);
-        if message.is_empty() {
-            message = counts;
-        } else if !counts.is_empty() {
-            message = format!("{message} ({counts})");
-        }
-        if !detail.is_empty() {
-            message = format!("{message}: {detail}");
-        }
-        Update {
-            message: message.replace(['\n', '\t'], " "),
-            done: builds.done.saturating_add(paths.done),
-            total: (total > 0).then_some(total),
-        }
-    }
-
-    /// The activity worth showing: a build, or else what changed last and is no detail of another.
-    fn shown(&self) -> Option<&Activity> {
-        let activities = &self.activities;
-        activities.newest(|activity| activity.kind == ActivityKind::Build).or_else(|| {
-            activities.newest(|activity| {
-                !headline(activity).is_empty()
-                    && !(activity.kind == ActivityKind::FileTransfer
-                        && (activities.is_within(activity, ActivityKind::CopyPath)
-                            || activities.is_within(activity, ActivityKind::QueryPathInfo)))
-                    && !(activity.kind == ActivityKind::CopyPath
-                        && activities.is_within(activity, ActivityKind::Substitute))
-            })
-        })
-    }
-
-    fn counted(&self, builds: Counts, paths: Counts) -> String {
-        let mut parts = Vec::new();
-        if builds.expected > 0 {
-            parts.push(format!("{}/{} built", builds.done, builds.expected));
-        }
-        if builds.failed > 0 {
-            parts.push(format!("{} failed", builds.failed));
-        }
-        if paths.expected > 0 {
-            let bytes = self.counts(ActivityKind::CopyPath);
-            let download = self.counts(ActivityKind::FileTransfer);
-            // Downloads are compressed; where nothing is downloaded, as from a disk, copying counts.
-            let bytes = if download.expected > 0 { download } else { bytes };
-            if bytes.expected > 0 {
-                parts.push(format!("{} of {} fetched", text::bytes(bytes.done), text::bytes(bytes.expected)));
-            } else {
-                parts.push(format!("{}/{} fetched", paths.done, paths.expected));
-            }
-        }
-        parts.join(", ")
-    }
-}
-
-/// What an activity does, in a few words; nothing for those that only gather others.
-fn headline(activity: &Activity) -> String {
-    let name = || {
-        let path = activity.field(0);
-        let name = path.parse::<StorePath>().map_or_else(|_| path.to_owned(), |path| path.name().to_owned());
-        bounded(name.strip_suffix(".drv").unwrap_or(&name), PART_LIMIT)
-    };
-    match activity.kind {
-        ActivityKind::Build => match activity.field(1) {
-            "" => format!("building {}", name()),
-            machine => format!("building {} on {}", name(), bounded(machine, PART_LIMIT)),
-        },
-        ActivityKind::PostBuildHook => format!("running the post-build hook of {}", name()),
-        ActivityKind::BuildWaiting => format!("waiting to build {}", name()),
-        ActivityKind::Substitute => format!("fetching {}", name()),
-        ActivityKind::CopyPath => format!("copying {}", name()),
-        ActivityKind::QueryPathInfo => format!("asking for {}", name()),
-        ActivityKind::FileTransfer => format!("downloading {}", bounded(activity.field(0), PART_LIMIT)),
-        // "querying info about missing paths" and its like come and go too fast to be read.
-        _ if activity.level <= Level::CHATTY => bounded(&activity.text, PART_LIMIT),
-        _ => String::new(),
-    }
 }
 
 fn drv(fields: &[Field]) -> Option<DrvPath> {
@@ -413,4 +336,11 @@ fn push<T>(list: &mut Vec<T>, item: T, limit: usize) {
     if list.len() < limit {
         list.push(item);
     }
+}
+
+fn push_back<T>(list: &mut VecDeque<T>, item: T, limit: usize) {
+    if list.len() >= limit {
+        list.pop_front();
+    }
+    list.push_back(item);
 }

@@ -1,0 +1,105 @@
+//! Where a call is, in a line.
+
+use super::State;
+use super::activities::{Activity, Counts};
+use super::kinds::{ActivityKind, Level};
+use crate::names::StorePath;
+use crate::progress::Update;
+use crate::text::{self, bounded};
+
+/// Longest part of the line, in characters.
+pub(super) const PART_LIMIT: usize = 160;
+
+impl State {
+    /// Where the call is, in a line such as
+    /// `building nixos-system-web (3/12 built, 40 MiB of 120 MiB fetched): compiling foo.c`.
+    #[must_use]
+    pub fn update(&self) -> Update {
+        let builds = self.counts(ActivityKind::Builds);
+        let paths = self.counts(ActivityKind::CopyPaths);
+        let total = builds.expected.saturating_add(paths.expected);
+        let mut message = String::new();
+        let mut detail = String::new();
+        if let Some(activity) = self.shown() {
+            message = headline(activity);
+            let parts = [activity.phase.as_str(), activity.last_line.as_str()];
+            detail = parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(": ");
+        }
+        let counts = self.counted(builds, paths);
+        if message.is_empty() {
+            message = counts;
+        } else if !counts.is_empty() {
+            message = format!("{message} ({counts})");
+        }
+        if !detail.is_empty() {
+            message = format!("{message}: {detail}");
+        }
+        Update {
+            message: message.replace(['\n', '\t'], " "),
+            done: builds.done.saturating_add(paths.done),
+            total: (total > 0).then_some(total),
+        }
+    }
+
+    /// The activity worth showing: a build, or else what changed last and is no detail of another.
+    fn shown(&self) -> Option<&Activity> {
+        let activities = &self.activities;
+        activities.newest(|activity| activity.kind == ActivityKind::Build).or_else(|| {
+            activities.newest(|activity| {
+                !headline(activity).is_empty()
+                    && !(activity.kind == ActivityKind::FileTransfer
+                        && (activities.is_within(activity, ActivityKind::CopyPath)
+                            || activities.is_within(activity, ActivityKind::QueryPathInfo)))
+                    && !(activity.kind == ActivityKind::CopyPath
+                        && activities.is_within(activity, ActivityKind::Substitute))
+            })
+        })
+    }
+
+    fn counted(&self, builds: Counts, paths: Counts) -> String {
+        let mut parts = Vec::new();
+        if builds.expected > 0 {
+            parts.push(format!("{}/{} built", builds.done, builds.expected));
+        }
+        if builds.failed > 0 {
+            parts.push(format!("{} failed", builds.failed));
+        }
+        if paths.expected > 0 {
+            let bytes = self.counts(ActivityKind::CopyPath);
+            let download = self.counts(ActivityKind::FileTransfer);
+            // Downloads are compressed. Copying from a disk downloads nothing, though Nix expects it to.
+            let copied = download.expected == 0 || download.done == 0 && bytes.done > 0;
+            let bytes = if copied { bytes } else { download };
+            if bytes.expected > 0 {
+                parts.push(format!("{} of {} fetched", text::bytes(bytes.done), text::bytes(bytes.expected)));
+            } else {
+                parts.push(format!("{}/{} fetched", paths.done, paths.expected));
+            }
+        }
+        parts.join(", ")
+    }
+}
+
+/// What an activity does, in a few words; nothing for those that only gather others.
+fn headline(activity: &Activity) -> String {
+    let name = || {
+        let path = activity.field(0);
+        let name = path.parse::<StorePath>().map_or_else(|_| path.to_owned(), |path| path.name().to_owned());
+        bounded(name.strip_suffix(".drv").unwrap_or(&name), PART_LIMIT)
+    };
+    match activity.kind {
+        ActivityKind::Build => match activity.field(1) {
+            "" => format!("building {}", name()),
+            machine => format!("building {} on {}", name(), bounded(machine, PART_LIMIT)),
+        },
+        ActivityKind::PostBuildHook => format!("running the post-build hook of {}", name()),
+        ActivityKind::BuildWaiting => format!("waiting to build {}", name()),
+        ActivityKind::Substitute => format!("fetching {}", name()),
+        ActivityKind::CopyPath => format!("copying {}", name()),
+        ActivityKind::QueryPathInfo => format!("asking for {}", name()),
+        ActivityKind::FileTransfer => format!("downloading {}", bounded(activity.field(0), PART_LIMIT)),
+        // "querying info about missing paths" and its like come and go too fast to be read.
+        _ if activity.level <= Level::CHATTY => bounded(&activity.text, PART_LIMIT),
+        _ => String::new(),
+    }
+}
