@@ -74,7 +74,7 @@ const PHRASES: &[Phrase] = &[
         hint: "Set `max-jobs` in nix.conf above 0, or configure `builders` that have the systems and features needed.",
     },
     Phrase {
-        says: "building of '{}' timed out after {}",
+        says: "building of '{}'{}timed out after {}",
         code: Code::TimedOut,
         about: Some(0),
         hint: "Raise `timeout` in nix.conf, or find out why the build hangs with `nix log`.",
@@ -86,7 +86,7 @@ const PHRASES: &[Phrase] = &[
         hint: "Raise `timeout` in nix.conf, or find out why the build hangs with `nix log`.",
     },
     Phrase {
-        says: "building of '{}' was silent for {}",
+        says: "building of '{}'{}was silent for {}",
         code: Code::TimedOut,
         about: Some(0),
         hint: "Raise `max-silent-time` in nix.conf, or find out why the build hangs with `nix log`.",
@@ -144,7 +144,10 @@ pub(super) fn recognise(problem: &Problem<'_>) -> Option<Diagnostic> {
 
 /// Says what the log of a failed build ends with, and whether it is not the build's own fault.
 fn with_log(mut diagnostic: Diagnostic, problem: &Problem<'_>) -> Diagnostic {
-    let Some(drv) = quoted_drv(problem.message) else { return diagnostic };
+    let Some(drv) = drv(problem.message, problem.state) else { return diagnostic };
+    if matches!(diagnostic.code, Code::BuilderFailed | Code::TimedOut) {
+        diagnostic = diagnostic.with_attr(drv.as_str());
+    }
     if diagnostic.code != Code::BuilderFailed {
         return diagnostic;
     }
@@ -235,16 +238,19 @@ pub fn failures(state: &State) -> Vec<BuildFailure> {
     let mut failures: Vec<BuildFailure> = Vec::new();
     for error in causes(state.errors()) {
         let problem = error.cause.trim();
-        // 2.34 does not say which build it was that took too long.
-        let anonymous = problem.starts_with("timed out after");
-        let named = quoted_drv(problem).or_else(|| state.last_stopped().filter(|_| anonymous).cloned());
-        let Some(drv) = named else { continue };
+        let Some(drv) = drv(problem, state) else { continue };
         if failures.iter().all(|known| known.drv != drv) {
             let log_tail = state.log_tail(&drv, TAIL);
             failures.push(BuildFailure { drv, reason: reason(problem), log_tail });
         }
     }
     failures
+}
+
+/// The derivation an error is about. 2.34 does not say which build it was that took too long.
+fn drv(message: &str, state: &State) -> Option<DrvPath> {
+    let anonymous = message.starts_with("timed out after");
+    quoted_drv(message).or_else(|| state.last_stopped().filter(|_| anonymous).cloned())
 }
 
 /// `builder failed with exit code 2`, however the version puts it.

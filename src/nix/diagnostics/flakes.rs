@@ -193,10 +193,9 @@ fn missing(problem: &Problem<'_>) -> Option<Diagnostic> {
 
 /// The input Nix was locking or fetching when it failed (`lockFlake`, `call-flake.nix`).
 fn input<'p>(problem: &Problem<'p>) -> Option<&'p str> {
-    problem.error.trace.iter().find_map(|frame| {
-        let gaps = phrase::gaps("while updating the flake input '{}'", &frame.message)
-            .or_else(|| phrase::gaps("while fetching the input '{}'", &frame.message))?;
-        gaps.first().copied()
+    // Its name in flake.nix is on an outer frame than its address.
+    ["while updating the flake input '{}'", "while fetching the input '{}'"].iter().find_map(|says| {
+        problem.error.trace.iter().find_map(|frame| phrase::gaps(says, &frame.message)?.first().copied())
     })
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Each family of errors has its file; [`RECOGNISERS`] asks them in order, the ones that know more
 //! first. What they look for are Nix's and nixpkgs' own sentences: those of 2.26 and 2.34 are
-//! recorded in `tests/fixtures`, and `tests/diagnostics.rs` provokes them anew from the real `nix`.
+//! recorded in `tests/fixtures`, and `tests/diagnostics` provokes them anew from the real `nix`.
 
 mod build;
 mod evaluation;

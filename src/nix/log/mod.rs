@@ -12,13 +12,15 @@ mod kinds;
 mod lines;
 mod shown;
 mod state;
+#[cfg(test)]
+mod tests;
 
 pub use activities::Counts;
 pub use dry_run::DryRun;
 pub use event::{ErrorDetail, Event, Field, Position, TraceFrame};
 pub use kinds::{ActivityKind, Level, ResultKind};
 pub(in crate::nix) use state::quoted_drv;
-pub use state::{LogError, State};
+pub use state::{ERROR_LIMIT, LIST_LIMIT, LogError, State, WARNING_LIMIT};
 
 /// Longest text kept of one message, in characters.
 pub const TEXT_LIMIT: usize = 16 * 1024;

@@ -305,6 +305,11 @@ impl State {
         self.logs.tail(drv, lines)
     }
 
+    #[cfg(test)]
+    pub(super) fn log_bytes(&self) -> usize {
+        self.logs.bytes()
+    }
+
     /// How far all activities of a kind are, as in Nix's own progress bar.
     #[must_use]
     pub fn counts(&self, kind: ActivityKind) -> Counts {
@@ -316,9 +321,9 @@ fn drv(fields: &[Field]) -> Option<DrvPath> {
     fields.first().and_then(Field::text)?.parse().ok()
 }
 
-/// The first derivation a message names.
+/// The first derivation a message names, with or without the outputs wanted of it (`x.drv^out`).
 pub(in crate::nix) fn quoted_drv(message: &str) -> Option<DrvPath> {
-    message.split('\'').find_map(|part| part.parse().ok())
+    message.split(['\'', '"', '^']).find_map(|part| part.parse().ok())
 }
 
 /// What stands behind the last `error:` of a rendered message (`showErrorInfo`).
