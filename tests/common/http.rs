@@ -312,8 +312,8 @@ impl Answer {
             return self.json();
         }
         let text = self.text();
-        let data = text.lines().filter_map(|line| line.strip_prefix("data:")).map(str::trim);
-        let last = data.filter(|data| !data.is_empty()).next_back();
+        let mut data = text.lines().filter_map(|line| line.strip_prefix("data:")).map(str::trim);
+        let last = data.rfind(|data| !data.is_empty());
         serde_json::from_str(last.unwrap_or_else(|| panic!("no message in {text:?}"))).unwrap()
     }
 
