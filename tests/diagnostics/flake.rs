@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 use pantheros_mcp::diagnostic::Diagnostic;
 use pantheros_mcp::nix::diagnostics::{Source, diagnose};
 use pantheros_mcp::nix::log::{Event, State};
+use pantheros_mcp::process::LINE_LIMIT;
 
 /// The real `nix` to test with.
 pub fn nixes() -> Vec<PathBuf> {
@@ -80,7 +81,8 @@ impl Flake {
         assert!(!output.status.success(), "{} {arguments:?} did not fail", nix.display());
         let mut state = State::default();
         for line in output.stderr.split(|byte| *byte == b'\n') {
-            state.apply(Event::parse(line));
+            // As src/process.rs hands lines on.
+            state.apply(Event::parse(&line[..line.len().min(LINE_LIMIT)]));
         }
         state
     }

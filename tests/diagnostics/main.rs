@@ -56,7 +56,7 @@ cases! {
         fixture: "infinite_recursion", code: Code::InfiniteRecursion, place: "flake.nix:6:16",
     }
     endless_calls {
-        fixture: "infinite_recursion", arguments: &["eval", ".#calls", "--option", "max-call-depth", "500"],
+        fixture: "infinite_recursion", arguments: &["eval", ".#calls"],
         code: Code::InfiniteRecursion, place: "flake.nix:11:33",
     }
     assertion_failed {

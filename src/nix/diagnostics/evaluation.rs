@@ -203,6 +203,12 @@ const PHRASES: &[Phrase] = &[
         hint: "This output is nothing that can be built.",
     },
     Phrase {
+        says: "what Nix says of this error is too long",
+        code: Code::EvaluationFailed,
+        about: None,
+        hint: "Run the same nix command in a terminal without --show-trace to see the cause.",
+    },
+    Phrase {
         says: "…because the option 'allow-import-from-derivation' is disabled",
         code: Code::EvaluationFailed,
         about: None,

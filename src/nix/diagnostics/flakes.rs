@@ -42,10 +42,16 @@ const PHRASES: &[Phrase] = &[
         hint: "Run `nix flake update {0}` in the flake's folder and commit flake.lock.",
     },
     Phrase {
-        says: "…lock file contains {}unlocked input '{}'",
+        says: "Lock file contains unlocked input '{}'",
         code: Code::LockFileOutdated,
-        about: Some(1),
+        about: Some(0),
         hint: "Run `nix flake lock` in the flake's folder and commit flake.lock.",
+    },
+    Phrase {
+        says: "…because it has an unlocked input ('{}')",
+        code: Code::LockFileOutdated,
+        about: Some(0),
+        hint: "Give that input an address that can be pinned: commit what it points to, or use a `git+file:` or remote one.",
     },
     Phrase {
         says: "NAR hash mismatch in input '{}'",
@@ -96,7 +102,7 @@ const PHRASES: &[Phrase] = &[
         hint: "Run `git config --global --add safe.directory {0}` if you trust that repository.",
     },
     Phrase {
-        says: "…error running git",
+        says: "…executing 'git': No such file",
         code: Code::NixFailed,
         about: None,
         hint: "Install git: Nix uses it to read the flake.",

@@ -13,6 +13,8 @@ mod phrase;
 mod place;
 mod source;
 mod system;
+#[cfg(test)]
+mod tests;
 
 pub use build::{BuildFailure, failures};
 use source::Files;

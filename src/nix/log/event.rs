@@ -8,6 +8,8 @@ use crate::text::{bounded, plain};
 
 /// What every machine-readable line starts with (`JSONLogger::write`).
 const PREFIX: &[u8] = b"@nix ";
+/// What stands for the cause of an error that was cut before it.
+const CUT: &str = "what Nix says of this error is too long to be read to its cause";
 /// Longest name, phase or field kept, in characters.
 const FIELD_LIMIT: usize = 4 * 1024;
 /// Most fields kept; no activity or result of Nix has more than four.
@@ -135,12 +137,18 @@ impl Event {
     #[must_use]
     pub fn parse(line: &[u8]) -> Self {
         let Some(json) = line.strip_prefix(PREFIX) else { return Self::words(line) };
-        let object = match serde_json::from_slice(json) {
-            Ok(Value::Object(object)) => Some(object),
+        let event = match serde_json::from_slice(json) {
+            Ok(Value::Object(object)) => Self::from_object(&object),
             Ok(_) => None,
-            Err(_) => cut::repaired(json),
+            Err(_) => cut::repaired(json).and_then(|mut object| {
+                // Only errors have a line, be it null. The cause would have followed what was cut.
+                if object.contains_key("line") {
+                    object.entry("raw_msg").or_insert_with(|| CUT.into());
+                }
+                Self::from_object(&object)
+            }),
         };
-        object.and_then(|object| Self::from_object(&object)).unwrap_or_else(|| Self::words(line))
+        event.unwrap_or_else(|| Self::words(line))
     }
 
     fn words(line: &[u8]) -> Self {
