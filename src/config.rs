@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::diagnostic::{Code, Diagnostic};
 use crate::schema;
@@ -67,7 +67,7 @@ impl From<&ConfigError> for Diagnostic {
 }
 
 /// `pantheros.toml`: everything is optional, and unknown keys are refused.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct File {
     /// How `nix` is run.
@@ -83,7 +83,7 @@ pub struct File {
 }
 
 /// How `nix` is run.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct NixFile {
     /// The program, by name or path.
@@ -97,7 +97,7 @@ impl Default for NixFile {
 }
 
 /// What a call may take.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct LimitsFile {
     /// Longest evaluation, in seconds.
@@ -131,7 +131,7 @@ impl Default for LimitsFile {
 }
 
 /// Which tools there are.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct ToolsFile {
     /// Only tools that change nothing, neither a host nor the store.
@@ -143,7 +143,7 @@ pub struct ToolsFile {
 }
 
 /// The HTTP transport.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct HttpFile {
     /// File with the bearer token clients must send; PANTHEROS_HTTP_TOKEN beats it. Required off loopback.
@@ -174,7 +174,7 @@ impl Default for HttpFile {
 }
 
 /// The evaluation cache.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct CacheFile {
     /// Whether answers about an unchanged flake are kept.

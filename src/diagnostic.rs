@@ -16,7 +16,7 @@ pub const TRACE_LIMIT: usize = 8;
 pub const SUGGESTION_LIMIT: usize = 5;
 
 /// The stable name of a kind of failure.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Code {

@@ -1,0 +1,102 @@
+//! Imports point downwards only, and only one file spawns programs.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+use std::path::{Path, PathBuf};
+
+/// The modules from the bottom up; each may use those below it and those beside it that are named.
+const LAYERS: &[&[&str]] = &[
+    &["text", "names", "diagnostic", "schema", "progress", "metrics"],
+    &["process"],
+    &["nix"],
+    // What the settings say of tools is checked against the catalogue, so they stand beside each other.
+    &["config", "policy", "tools", "flake", "disko", "search"],
+    &["mcp"],
+    &["cli"],
+];
+
+/// What a domain module must never know of.
+const DOMAIN: &[&str] = &["flake", "disko", "search", "nix", "process"];
+const NOT_FOR_THE_DOMAIN: &[&str] = &["tools", "mcp", "cli", "policy"];
+
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(sources(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+    found
+}
+
+/// The module of this crate a file belongs to, and its text without tests.
+fn modules() -> Vec<(String, PathBuf, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    sources(&root)
+        .into_iter()
+        .filter_map(|path| {
+            let below = path.strip_prefix(&root).unwrap();
+            let first = below.components().next().unwrap().as_os_str().to_str().unwrap();
+            let module = first.trim_end_matches(".rs").to_owned();
+            let text = std::fs::read_to_string(&path).unwrap();
+            let code = text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default().to_owned();
+            (!["lib", "main"].contains(&module.as_str())).then_some((module, path, code))
+        })
+        .collect()
+}
+
+/// The modules a text uses.
+fn used(text: &str) -> Vec<String> {
+    text.match_indices("crate::")
+        .map(|(at, _)| {
+            text[at + "crate::".len()..]
+                .chars()
+                .take_while(|c| c.is_ascii_alphanumeric() || *c == '_')
+                .collect()
+        })
+        .collect()
+}
+
+fn layer(module: &str) -> usize {
+    LAYERS
+        .iter()
+        .position(|layer| layer.contains(&module))
+        .unwrap_or_else(|| panic!("{module} is in no layer: add it to LAYERS"))
+}
+
+#[test]
+fn imports_point_downwards() {
+    for (module, path, text) in modules() {
+        for other in used(&text) {
+            if LAYERS.iter().any(|layer| layer.contains(&other.as_str())) {
+                assert!(
+                    layer(&other) <= layer(&module),
+                    "{} uses {other}, which is above it",
+                    path.display()
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn the_domain_knows_nothing_of_the_surface() {
+    for (module, path, text) in modules() {
+        if DOMAIN.contains(&module.as_str()) {
+            for other in used(&text) {
+                assert!(!NOT_FOR_THE_DOMAIN.contains(&other.as_str()), "{} uses {other}", path.display());
+            }
+            assert!(!text.contains("rmcp"), "{} knows MCP", path.display());
+        }
+    }
+}
+
+#[test]
+fn only_one_file_spawns() {
+    for (_, path, text) in modules() {
+        let spawns = text.contains("std::process::Command") || text.contains("tokio::process::Command");
+        assert!(!spawns || path.ends_with("src/process.rs"), "{} spawns", path.display());
+    }
+}
