@@ -382,9 +382,15 @@ impl Connection {
         (length > 0).then_some(chunk)
     }
 
-    /// The rest of the body.
+    /// The rest of the body, which is to end soon.
     pub fn rest(&mut self) -> Vec<u8> {
-        std::iter::from_fn(|| self.chunk()).flatten().collect()
+        let start = Instant::now();
+        let mut body = Vec::new();
+        while let Some(chunk) = self.chunk() {
+            assert!(start.elapsed() < PATIENCE, "a stream, where an answer was to come");
+            body.extend(chunk);
+        }
+        body
     }
 
     /// The next event of the body that is not just a sign of life: its type and its data.

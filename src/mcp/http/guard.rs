@@ -12,7 +12,7 @@ use axum::extract::{Request, State};
 use axum::http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
     ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_HEADERS,
-    ACCESS_CONTROL_REQUEST_METHOD, VARY, X_CONTENT_TYPE_OPTIONS,
+    ACCESS_CONTROL_REQUEST_METHOD, AUTHORIZATION, VARY, X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
@@ -72,7 +72,7 @@ impl Guard {
     async fn serve_known(
         &self,
         ends: Ends,
-        request: Request,
+        mut request: Request,
         next: Next,
         cross_origin: bool,
     ) -> Result<Response, Refusal> {
@@ -87,7 +87,10 @@ impl Guard {
         if let Some(token) = &self.token {
             token.check(request.headers())?;
         }
-        if path == "/metrics" {
+        let is_metrics = path == "/metrics";
+        // Nothing behind this needs it, and what is not there cannot be logged.
+        request.headers_mut().remove(AUTHORIZATION);
+        if is_metrics {
             return Ok(next.run(request).await);
         }
         let is_stream = request.method() == Method::GET;

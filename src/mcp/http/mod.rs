@@ -2,9 +2,9 @@
 //! which is **deprecated**; besides them `/healthz` for whoever restarts us and `/metrics` for whoever
 //! watches.
 //!
-//! One [`guard`] stands before all routes. What it needs is split by meaning: [`names`] (host and
-//! origin), [`token`], [`rate`], [`places`]; [`listener`] bounds connections and heads, [`body`] bodies.
-//! [`streamable`] and [`legacy`] are the two transports, [`sessions`] what the first keeps between
+//! One `guard` stands before all routes. What it needs is split by meaning: `names` (host and
+//! origin), `token`, `rate`, `places`; `listener` bounds connections and heads, `body` bodies.
+//! `streamable` and `legacy` are the two transports, `sessions` what the first keeps between
 //! requests of older clients.
 
 mod authority;
