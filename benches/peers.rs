@@ -175,7 +175,8 @@ fn row(what: &str, ours: Duration, peer: &str, theirs: Duration, wanted: &str) {
 
 fn start(fleet: &Fleet) {
     let peer = std::env::var_os("PANTHEROS_BENCH_PEER");
-    let (mut ours, mut theirs, mut memory, mut peer_memory) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let (mut ours, mut theirs, mut memory, mut peer_memory) =
+        (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for round in 0..21 {
         let (server, took) = Server::start(&mut fleet.server(true));
         ours.push(took);

@@ -146,17 +146,19 @@ pub struct ToolsFile {
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct HttpFile {
-    /// File with the bearer token clients must send; PANTHEROS_HTTP_TOKEN beats it. Required off loopback.
+    /// File with the bearer token clients must send, relative to the working folder; PANTHEROS_HTTP_TOKEN
+    /// beats it. Required off loopback.
     pub token_file: Option<PathBuf>,
     /// Host names clients may use besides the loopback ones, with or without a port.
     pub allowed_hosts: Vec<String>,
     /// Web origins that may call, such as https://app.example.org; others are refused.
     pub allowed_origins: Vec<String>,
-    /// Requests a minute from one address, in bursts of as many.
+    /// Requests a minute from one address, in bursts of as many; 0 means no limit. Behind a proxy all
+    /// clients have the proxy's address.
     pub requests_per_minute: u32,
     /// Requests under way at once.
     pub concurrent_requests: usize,
-    /// Legacy HTTP+SSE sessions at once.
+    /// Sessions of older clients at once, over /mcp and over /sse each; 0 takes none.
     pub legacy_sessions: usize,
 }
 

@@ -270,6 +270,8 @@ impl Group {
             .stdin(input)
             .stdout(Stdio::piped())
             .stderr(errors)
+            // The token is for clients of ours, not for what we run.
+            .env_remove("PANTHEROS_HTTP_TOKEN")
             .process_group(0);
         if let Some(folder) = &command.folder {
             builder.current_dir(folder);

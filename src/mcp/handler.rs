@@ -205,8 +205,18 @@ impl ServerHandler for Handler {
             let uri = text::bounded(&text::plain(&request.uri), 200);
             return Err(unknown(format!("there is no resource {uri}")));
         };
-        let call = Call { progress: Arc::new(Silent), cancel: context.ct.clone() };
-        match self.services.flake.nix().build_log(&log.0, &call).await {
+        let cancel = self.gone.child_token();
+        let call = Call { progress: Arc::new(Silent), cancel: cancel.clone() };
+        let reading = self.services.flake.nix().build_log(&log.0, &call);
+        tokio::pin!(reading);
+        let read = tokio::select! {
+            read = &mut reading => read,
+            () = context.ct.cancelled() => {
+                cancel.cancel();
+                reading.await
+            }
+        };
+        match read {
             Ok(Ok(text)) => {
                 Ok(ReadResourceResult::new(vec![ResourceContents::text(text, request.uri)]).into())
             }
