@@ -16,6 +16,9 @@ use crate::tools::Services;
 /// How long answers that are ready may take to leave once the client has closed its end.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 
+/// How long calls that are nearly done may take once the client has closed its end.
+const LAST_CALLS: Duration = Duration::from_millis(200);
+
 /// Serves until the client closes standard input or `stop` is cancelled.
 ///
 /// # Errors
@@ -41,7 +44,7 @@ pub async fn serve_over(
     let gone = stop.child_token();
     let handler = Handler::new(services, gone.clone());
     let writing = tokio::spawn(write(output, client.outgoing, refused));
-    let serving = tokio::spawn({
+    let mut serving = tokio::spawn({
         let gone = gone.clone();
         async move {
             match serve_server_with_ct(handler, transport, gone).await {
@@ -50,13 +53,22 @@ pub async fn serve_over(
             }
         }
     });
+    let mut served = None;
     let result = tokio::select! {
-        result = read(input, client.incoming, refusals, limit) => result,
+        result = read(input, client.incoming, refusals, limit) => {
+            // A script that pipes its requests in has closed its end before the first is answered.
+            served = tokio::time::timeout(LAST_CALLS, &mut serving).await.ok();
+            result
+        }
         () = stop.cancelled() => Ok(()),
     };
     // The client has left: nobody wants the answers of calls that still run.
     gone.cancel();
-    if serving.await.is_err() {
+    let served = match served {
+        Some(served) => served,
+        None => serving.await,
+    };
+    if served.is_err() {
         tracing::error!("the session ended with a panic");
     }
     if tokio::time::timeout(LAST_WORDS, writing).await.is_err() {
