@@ -2,3 +2,5 @@
 #![allow(dead_code, reason = "each test program uses its own part of this")]
 
 pub mod fleet;
+pub mod mcp;
+pub mod slow;

@@ -1,0 +1,294 @@
+//! A client that speaks MCP over a server's pipes, one message a line, and never waits for ever.
+//!
+//! It adds nothing to what a test tells it to send but the envelope, so that tests can be wrong on
+//! purpose; what real clients make of the server is for `tests/clients.rs`.
+
+use std::collections::VecDeque;
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use super::fleet::Fleet;
+
+/// The versions that begin with a handshake.
+pub const WITH_HANDSHAKE: [&str; 4] = ["2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25"];
+/// The version that has none.
+pub const STATELESS: &str = "2026-07-28";
+/// How long an answer may take that is not meant to be slow, on a machine that is busy.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// How long a server may take to end, and all it started with it.
+pub const ENDING: Duration = Duration::from_secs(2);
+
+/// What came from the server, and when.
+#[derive(Clone, Debug)]
+pub struct Message {
+    /// The line as it came.
+    pub line: String,
+    /// What it says.
+    pub json: Value,
+    /// When it came.
+    pub at: Instant,
+}
+
+/// A server on pipes; dropping it ends it.
+pub struct Client {
+    child: Child,
+    input: Option<ChildStdin>,
+    output: Receiver<(String, Instant)>,
+    said: Arc<Mutex<String>>,
+    /// Notifications that came while an answer was waited for.
+    pub notifications: Vec<Message>,
+    /// Answers to other requests than the one that was waited for.
+    early: VecDeque<Message>,
+    next: i64,
+    stateless: bool,
+}
+
+impl Client {
+    /// `serve` on this fleet with these global flags; nothing is sent yet.
+    pub fn start(fleet: &Fleet, flags: &[&str]) -> Self {
+        let mut command = fleet.command(flags);
+        command.arg("serve");
+        Self::of(command)
+    }
+
+    /// Any server.
+    pub fn of(mut command: Command) -> Self {
+        for name in ["XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_RUNTIME_DIR"] {
+            command.env_remove(name);
+        }
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let input = child.stdin.take();
+        let (sender, output) = channel();
+        let lines = BufReader::new(child.stdout.take().unwrap());
+        std::thread::spawn(move || {
+            for line in lines.lines().map_while(Result::ok) {
+                if sender.send((line, Instant::now())).is_err() {
+                    return;
+                }
+            }
+        });
+        let said = Arc::new(Mutex::new(String::new()));
+        let keep = Arc::clone(&said);
+        let errors = BufReader::new(child.stderr.take().unwrap());
+        std::thread::spawn(move || {
+            for line in errors.lines().map_while(Result::ok) {
+                keep.lock().unwrap().push_str(&format!("{line}\n"));
+            }
+        });
+        let (notifications, early) = (Vec::new(), VecDeque::new());
+        Self { child, input, output, said, notifications, early, next: 1, stateless: false }
+    }
+
+    /// A server that a client of this version has begun to talk to.
+    pub fn begun(fleet: &Fleet, flags: &[&str], version: &str) -> Self {
+        let mut client = Self::start(fleet, flags);
+        if version == STATELESS {
+            client.stateless = true;
+        } else {
+            let answer = client.initialize(version);
+            assert_eq!(answer["result"]["protocolVersion"], version, "{answer}");
+            client.notify("notifications/initialized", json!({}));
+        }
+        client
+    }
+
+    /// Its process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// What it wrote to standard error so far.
+    pub fn said(&self) -> String {
+        self.said.lock().unwrap().clone()
+    }
+
+    // ---- sending
+
+    /// Sends exactly these bytes.
+    pub fn send_bytes(&mut self, bytes: &[u8]) {
+        let input = self.input.as_mut().expect("standard input is closed already");
+        input.write_all(bytes).and_then(|()| input.flush()).unwrap();
+    }
+
+    /// Sends a line.
+    pub fn send_line(&mut self, line: &str) {
+        self.send_bytes(format!("{line}\n").as_bytes());
+    }
+
+    /// Sends a request and gives its id.
+    pub fn ask(&mut self, method: &str, params: Value) -> i64 {
+        let id = self.next;
+        self.next += 1;
+        let params = if self.stateless { with_meta(params) } else { params };
+        self.send_line(&json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params}).to_string());
+        id
+    }
+
+    /// Sends a notification.
+    pub fn notify(&mut self, method: &str, params: Value) {
+        self.send_line(&json!({"jsonrpc": "2.0", "method": method, "params": params}).to_string());
+    }
+
+    /// Takes back a request.
+    pub fn cancel(&mut self, id: i64) {
+        self.notify("notifications/cancelled", json!({"requestId": id, "reason": "a test"}));
+    }
+
+    // ---- receiving
+
+    /// The next message, whatever it is; `None` when none comes in time or the server has ended.
+    pub fn next_within(&mut self, patience: Duration) -> Option<Message> {
+        match self.output.recv_timeout(patience) {
+            Ok((line, at)) => {
+                let json = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"));
+                Some(Message { line, json, at })
+            }
+            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => None,
+        }
+    }
+
+    /// The next message, whatever it is.
+    pub fn next(&mut self) -> Value {
+        self.next_within(PATIENCE).unwrap_or_else(|| panic!("no message came; {}", self.state())).json
+    }
+
+    /// The answer to a request. Notifications that come first are kept.
+    pub fn answer(&mut self, id: i64) -> Message {
+        if let Some(at) = self.early.iter().position(|message| message.json["id"] == id) {
+            return self.early.remove(at).unwrap();
+        }
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let Some(message) = self.next_within(left) else {
+                panic!("request {id} was not answered; {}", self.state());
+            };
+            if message.json.get("method").is_some() {
+                self.notifications.push(message);
+            } else if message.json["id"] == id {
+                return message;
+            } else {
+                self.early.push_back(message);
+            }
+        }
+    }
+
+    fn state(&mut self) -> String {
+        format!("server: {:?}, standard error: {}", self.child.try_wait().unwrap(), self.said())
+    }
+
+    // ---- both
+
+    /// Sends a request and waits for its answer.
+    pub fn request(&mut self, method: &str, params: Value) -> Value {
+        let id = self.ask(method, params);
+        self.answer(id).json
+    }
+
+    /// Sends `initialize` for this version and gives the answer.
+    pub fn initialize(&mut self, version: &str) -> Value {
+        self.request("initialize", handshake(version))
+    }
+
+    /// The names of the tools that are listed.
+    pub fn tools(&mut self) -> Vec<String> {
+        let answer = self.request("tools/list", json!({}));
+        let tools = answer["result"]["tools"].as_array().unwrap_or_else(|| panic!("{answer}"));
+        tools.iter().map(|tool| tool["name"].as_str().unwrap().to_owned()).collect()
+    }
+
+    /// Calls a tool and gives the whole answer.
+    pub fn call(&mut self, tool: &str, arguments: Value) -> Value {
+        self.request("tools/call", json!({"name": tool, "arguments": arguments}))
+    }
+
+    // ---- ending
+
+    /// Closes the server's standard input.
+    pub fn close(&mut self) {
+        self.input = None;
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, signal: rustix::process::Signal) {
+        rustix::process::kill_process(rustix::process::Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    /// Waits for its end; fails when that takes longer than [`ENDING`].
+    pub fn ends(&mut self) -> ExitStatus {
+        let start = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            assert!(start.elapsed() < ENDING, "it does not end: {}", self.said());
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        self.input = None;
+        let start = Instant::now();
+        while matches!(self.child.try_wait(), Ok(None)) {
+            if start.elapsed() > ENDING {
+                let _gone = self.child.kill();
+                let _reaped = self.child.wait();
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+}
+
+/// The parameters of `initialize`.
+pub fn handshake(version: &str) -> Value {
+    json!({
+        "protocolVersion": version,
+        "capabilities": {},
+        "clientInfo": {"name": "pantheros-test", "version": "1"},
+    })
+}
+
+/// These parameters with what each request of 2026-07-28 carries.
+pub fn with_meta(mut params: Value) -> Value {
+    let meta = &mut params["_meta"];
+    meta["io.modelcontextprotocol/protocolVersion"] = json!(STATELESS);
+    meta["io.modelcontextprotocol/clientCapabilities"] = json!({});
+    meta["io.modelcontextprotocol/clientInfo"] = json!({"name": "pantheros-test", "version": "1"});
+    params
+}
+
+/// The command lines of all processes that `root` started, and those started in turn.
+pub fn started_by(root: u32) -> Vec<String> {
+    let all: Vec<(u32, u32)> = std::fs::read_dir("/proc")
+        .unwrap()
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+        .filter_map(|id: u32| {
+            let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
+            // The second field is the program's name in parentheses and may itself contain both.
+            let parent = stat.get(stat.rfind(')')? + 1..)?.split_ascii_whitespace().nth(1)?;
+            Some((id, parent.parse().ok()?))
+        })
+        .collect();
+    let mut known = vec![root];
+    let mut next = 0;
+    while let Some(parent) = known.get(next).copied() {
+        known.extend(all.iter().filter(|(_, of)| *of == parent).map(|(id, _)| *id));
+        next += 1;
+    }
+    known[1..]
+        .iter()
+        .filter_map(|id| std::fs::read(format!("/proc/{id}/cmdline")).ok())
+        // A process that has ended and waits to be noticed has no command line any more.
+        .filter(|line| !line.is_empty())
+        .map(|line| String::from_utf8_lossy(&line).replace('\0', " "))
+        .collect()
+}

@@ -1,0 +1,67 @@
+//! Hosts that take their time to build, to watch them or to stop them.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use super::fleet::{Fleet, alive, wait_until};
+use super::mcp::{ENDING, started_by};
+
+/// A fleet of `slow`, which takes a day to build, and `chatty`, which talks for some seconds.
+pub struct Slow {
+    /// The fleet.
+    pub fleet: Fleet,
+    marker: String,
+}
+
+impl Slow {
+    /// One that this Nix has never seen.
+    pub fn new(nix: &Path) -> Self {
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
+        // A number of seconds, so that the builder's own command line tells whose it is.
+        let marker = format!("86400.{}{:03}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        let system = format!("{}-linux", std::env::consts::ARCH);
+        let salt = format!("{:?}", std::time::SystemTime::now());
+        let host = |name: &str, script: &str| {
+            format!(
+                r#"nixosConfigurations.{name}.config.system.build.toplevel = derivation {{
+                  name = "{name}"; system = "{system}"; builder = "/bin/sh"; salt = "{salt}";
+                  args = [ "-c" ''PATH=/bin:/usr/bin; {script}'' ];
+                }};"#
+            )
+        };
+        let slow = host("slow", &format!("echo started; sleep {marker} & wait"));
+        let chatty = host(
+            "chatty",
+            r#"step=0; while [ $step -lt 100 ]; do step=$((step + 1)); echo "step $step"; sleep 0.02; done; echo >$out"#,
+        );
+        let flake = format!("{{ outputs = _: {{ {slow} {chatty} }}; }}");
+        Self { fleet: Fleet::committed(nix, &[("flake.nix", &flake)]), marker }
+    }
+
+    /// Whether the builder of `slow` is there.
+    pub fn builds(&self) -> bool {
+        alive(&format!("sleep\0{}", self.marker))
+    }
+
+    /// Waits until the builder of `slow` is there.
+    pub fn has_begun(&self) {
+        wait_until("the build to begin", 60.0, || self.builds());
+    }
+
+    /// Waits until neither the builder is there nor anything else that the server started.
+    pub fn nothing_left(&self, server: u32) {
+        wait_until("the builder to end", seconds(ENDING), || !self.builds());
+        wait_until("what the server started to end", seconds(ENDING), || started_by(server).is_empty());
+    }
+
+    /// Waits until nothing is there that has to do with this fleet, the server included.
+    pub fn nobody_left(&self) {
+        let folder = self.fleet.folder().display().to_string();
+        wait_until("everything to end", seconds(ENDING), || !self.builds() && !alive(&folder));
+    }
+}
+
+fn seconds(duration: Duration) -> f32 {
+    duration.as_secs_f32()
+}
