@@ -1,0 +1,195 @@
+//! The published contract of each tool: what `tools/list` says, byte for byte.
+//!
+//! A schema that changes breaks clients that were written against it, so it never changes by
+//! accident. `PANTHEROS_UPDATE_GOLDEN=1 cargo test --test golden` writes `tools/schemas` anew.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod common;
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use common::fleet::{Fleet, nixes};
+use common::mcp::{Client, STATELESS, WITH_HANDSHAKE};
+use serde_json::{Value, json};
+
+/// Most bytes a model has to read before it can call anything.
+const LARGEST_LIST: usize = 8192;
+
+type Hints = (&'static str, bool, Option<bool>, Option<bool>, bool);
+
+/// What the tools are, in the order they are listed, and what they say of themselves:
+/// read only, destructive, idempotent, open world.
+///
+/// Where one only reads, the two in the middle say nothing (schema, `ToolAnnotations`).
+const TOOLS: [Hints; 6] = [
+    ("list_hosts", true, None, None, false),
+    ("flake_check", true, None, None, false),
+    ("build_host", false, Some(false), Some(true), true),
+    ("list_devshells", true, None, None, false),
+    ("inspect_disko", true, None, None, false),
+    ("nix_search", true, None, None, false),
+];
+
+/// The answer to `tools/list`: the line it came in, and the tools.
+fn list(version: &str) -> (String, Value) {
+    let fleet = Fleet::plain(nixes().first().unwrap(), &[]);
+    let mut client = Client::begun(&fleet, &[], version);
+    let id = client.ask("tools/list", json!({}));
+    let message = client.answer(id);
+    (message.line, message.json["result"].clone())
+}
+
+fn tools() -> Vec<Value> {
+    list("2025-11-25").1["tools"].as_array().unwrap().clone()
+}
+
+fn folder() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tools/schemas")
+}
+
+#[test]
+fn schemas_are_as_published() {
+    let update = std::env::var_os("PANTHEROS_UPDATE_GOLDEN").is_some_and(|value| value == "1");
+    let mut known = BTreeSet::new();
+    for tool in tools() {
+        let file = format!("{}.json", tool["name"].as_str().unwrap());
+        let path = folder().join(&file);
+        let text = format!("{}\n", serde_json::to_string_pretty(&tool).unwrap());
+        if update {
+            std::fs::create_dir_all(folder()).unwrap();
+            std::fs::write(&path, &text).unwrap();
+        }
+        let published = std::fs::read_to_string(&path).unwrap_or_default();
+        assert_eq!(
+            published, text,
+            "tools/schemas/{file} is not what the server says; if that is meant: \
+             PANTHEROS_UPDATE_GOLDEN=1 cargo test --test golden"
+        );
+        known.insert(file);
+    }
+    for entry in std::fs::read_dir(folder()).unwrap() {
+        let entry = entry.unwrap();
+        let file = entry.file_name().into_string().unwrap();
+        if !known.contains(&file) {
+            assert!(update, "tools/schemas/{file} is of no tool; remove it");
+            std::fs::remove_file(entry.path()).unwrap();
+        }
+    }
+}
+
+#[test]
+fn the_list_is_small_and_the_same_for_everyone() {
+    let expected: Vec<&str> = TOOLS.iter().map(|tool| tool.0).collect();
+    let reference = tools();
+    let mut sizes = Vec::new();
+    for version in WITH_HANDSHAKE.into_iter().chain([STATELESS]) {
+        let (line, result) = list(version);
+        let names: Vec<&str> =
+            result["tools"].as_array().unwrap().iter().map(|tool| tool["name"].as_str().unwrap()).collect();
+        assert_eq!(names, expected, "{version}");
+        assert_eq!(result["tools"], Value::from(reference.clone()), "{version}");
+        assert!(result.get("nextCursor").is_none(), "{version}");
+        sizes.push((version, line.len()));
+    }
+    assert!(sizes.iter().all(|(_, size)| *size < LARGEST_LIST), "{sizes:?}; at most {LARGEST_LIST}");
+}
+
+#[test]
+fn the_list_may_be_kept() {
+    // 2026-07-28, "Caching": both are there in what such a client gets.
+    let (_, result) = list(STATELESS);
+    assert!(result["ttlMs"].as_u64().is_some_and(|ttl| ttl > 0), "{}", result["ttlMs"]);
+    assert_eq!(result["cacheScope"], "public");
+    assert_eq!(result["resultType"], "complete");
+}
+
+#[test]
+fn annotations_are_true() {
+    let hint = |tool: &Value, name: &str| tool["annotations"].get(name).and_then(Value::as_bool);
+    for (tool, expected) in tools().iter().zip(TOOLS) {
+        let said = (
+            tool["name"].as_str().unwrap(),
+            hint(tool, "readOnlyHint").unwrap(),
+            hint(tool, "destructiveHint"),
+            hint(tool, "idempotentHint"),
+            hint(tool, "openWorldHint").unwrap(),
+        );
+        assert_eq!(said, expected);
+    }
+}
+
+#[test]
+fn every_tool_says_what_it_is() {
+    for tool in tools() {
+        let name = &tool["name"];
+        let mut keys: Vec<&str> = tool.as_object().unwrap().keys().map(String::as_str).collect();
+        keys.sort_unstable();
+        assert_eq!(
+            keys,
+            ["annotations", "description", "inputSchema", "name", "outputSchema", "title"],
+            "{name}"
+        );
+        for key in ["title", "description"] {
+            assert!(tool[key].as_str().is_some_and(|text| text.len() > 5), "{name}: {key}");
+        }
+        // `host` and `cursor` need no description; what they are made of is always told.
+        for (argument, schema) in tool["inputSchema"]["properties"].as_object().unwrap() {
+            assert!(schema["type"].is_string(), "{name}: {argument} has no type");
+        }
+    }
+}
+
+#[test]
+fn schemas_are_whole_and_closed() {
+    for tool in tools() {
+        let name = tool["name"].as_str().unwrap();
+        for kind in ["inputSchema", "outputSchema"] {
+            let schema = &tool[kind];
+            assert_eq!(schema["type"], "object", "{name}: {kind}");
+            visit(schema, &mut |path, part| {
+                let place = format!("{name}: {kind}{path}");
+                if let Some(reference) = part.get("$ref") {
+                    let pointer = reference.as_str().unwrap().strip_prefix('#').unwrap();
+                    assert!(schema.pointer(pointer).is_some(), "{place}: {reference} leads nowhere");
+                }
+                let of_null = |kind: &Value| kind == "null";
+                let listed = part.get("type").and_then(Value::as_array);
+                assert!(
+                    !part.get("type").is_some_and(of_null)
+                        && !listed.is_some_and(|all| all.iter().any(of_null)),
+                    "{place}: what is optional is left out, never null"
+                );
+                assert!(part.get("$schema").is_none(), "{place}: the dialect is the default one");
+                let is_object = part.get("type").is_some_and(|kind| kind == "object");
+                if kind == "inputSchema" && is_object {
+                    assert_eq!(part.get("additionalProperties"), Some(&json!(false)), "{place} is open");
+                }
+                for required in part.get("required").and_then(Value::as_array).into_iter().flatten() {
+                    let field = required.as_str().unwrap();
+                    let known = part.get("properties").or(schema.get("properties")).unwrap();
+                    assert!(known.get(field).is_some(), "{place} requires {field}, which nothing describes");
+                }
+            });
+        }
+    }
+}
+
+/// Shows every schema within a schema, with the way to it.
+fn visit(schema: &Value, see: &mut impl FnMut(&str, &Value)) {
+    fn go(path: &str, value: &Value, see: &mut impl FnMut(&str, &Value)) {
+        let Value::Object(map) = value else { return };
+        see(path, value);
+        for (key, inner) in map {
+            let here = format!("{path}/{key}");
+            match (key.as_str(), inner) {
+                ("properties" | "$defs" | "patternProperties", Value::Object(named)) => {
+                    named.iter().for_each(|(name, schema)| go(&format!("{here}/{name}"), schema, see));
+                }
+                (_, Value::Array(several)) => several.iter().for_each(|schema| go(&here, schema, see)),
+                _ => go(&here, inner, see),
+            }
+        }
+    }
+    go("", schema, see);
+}
