@@ -6,7 +6,10 @@
 use std::convert::Infallible;
 
 use rmcp::RoleServer;
-use rmcp::model::{ClientJsonRpcMessage, ErrorCode, ErrorData, JsonRpcMessage, ServerJsonRpcMessage};
+use rmcp::model::{
+    ClientJsonRpcMessage, ClientRequest, ErrorCode, ErrorData, GetMeta, JsonRpcMessage, ProtocolVersion,
+    ServerJsonRpcMessage,
+};
 use rmcp::transport::Transport;
 use serde_json::Value;
 use tokio::sync::mpsc;
@@ -15,6 +18,8 @@ use tokio::sync::mpsc;
 pub struct Channel {
     incoming: mpsc::Receiver<ClientJsonRpcMessage>,
     outgoing: mpsc::Sender<ServerJsonRpcMessage>,
+    /// Whether the client has asked for something that decides which protocol it speaks.
+    begun: bool,
 }
 
 /// The client's end.
@@ -32,7 +37,7 @@ const WAITING: usize = 64;
 pub fn pair() -> (Channel, ClientEnd) {
     let (to_server, incoming) = mpsc::channel(WAITING);
     let (outgoing, from_server) = mpsc::channel(WAITING);
-    (Channel { incoming, outgoing }, ClientEnd { incoming: to_server, outgoing: from_server })
+    (Channel { incoming, outgoing, begun: false }, ClientEnd { incoming: to_server, outgoing: from_server })
 }
 
 impl Transport<RoleServer> for Channel {
@@ -53,12 +58,38 @@ impl Transport<RoleServer> for Channel {
     }
 
     async fn receive(&mut self) -> Option<ClientJsonRpcMessage> {
-        self.incoming.recv().await
+        loop {
+            let message = self.incoming.recv().await?;
+            match &message {
+                JsonRpcMessage::Request(request) => self.begun |= decides(&request.request),
+                // rmcp would end the session; but a cancelled `server/discover`, for one, is no defect.
+                _ if !self.begun => {
+                    tracing::debug!("passed over what came before the first request");
+                    continue;
+                }
+                _ => {}
+            }
+            return Some(message);
+        }
     }
 
     async fn close(&mut self) -> Result<(), Infallible> {
         self.incoming.close();
         Ok(())
+    }
+}
+
+/// Whether a first request like this one decides which protocol is spoken; rmcp answers others and
+/// goes on waiting.
+fn decides(request: &ClientRequest) -> bool {
+    match request {
+        ClientRequest::InitializeRequest(_) => true,
+        ClientRequest::PingRequest(_) | ClientRequest::DiscoverRequest(_) => false,
+        other => {
+            let meta = other.get_meta();
+            meta.missing_required_keys(&ProtocolVersion::V_2026_07_28).is_empty()
+                && meta.protocol_version().is_some_and(|v| ProtocolVersion::KNOWN_VERSIONS.contains(&v))
+        }
     }
 }
 
