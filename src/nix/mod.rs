@@ -177,7 +177,11 @@ impl Nix {
             state.apply(log::Event::parse(line));
             if told.elapsed() >= PROGRESS_INTERVAL {
                 told = tokio::time::Instant::now();
-                call.progress.report(state.update());
+                let update = state.update();
+                // A short question between two long steps has nothing to say; what was said stays.
+                if !update.message.is_empty() {
+                    call.progress.report(update);
+                }
             }
             Flow::Continue
         });
