@@ -199,6 +199,7 @@ fn what_does_not_exist_is_named() {
         assert_eq!(code(&answer), -32602, "{version}");
         assert!(said(&answer).len() < 300 && !said(&answer).contains('\u{1b}'), "{version}: {answer}");
         let answer = client.request("resources/read", json!({"uri": "pantheros://log/../../etc/passwd"}));
+        assert_eq!(answer["error"]["data"]["uri"], "pantheros://log/../../etc/passwd", "{version}: {answer}");
         // 2026-07-28 did away with -32002 (SEP-2164).
         assert_eq!(code(&answer), if version == STATELESS { -32602 } else { -32002 }, "{version}: {answer}");
     }

@@ -219,9 +219,11 @@ impl ServerHandler for Handler {
         request: ReadResourceRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<ReadResourceResponse, ErrorData> {
-        let unknown = |message: String| ErrorData::new(ErrorCode::RESOURCE_NOT_FOUND, message, None);
+        let uri = text::bounded(&text::plain(&request.uri), 200);
+        // Which one it was, for programs (2026-07-28, "Resources", "Error Handling").
+        let data = serde_json::json!({ "uri": uri });
+        let unknown = |message: String| ErrorData::new(ErrorCode::RESOURCE_NOT_FOUND, message, Some(data));
         let Some(log) = LogRef::from_uri(&request.uri) else {
-            let uri = text::bounded(&text::plain(&request.uri), 200);
             return Err(unknown(format!("there is no resource {uri}")));
         };
         let cancel = self.gone.child_token();
