@@ -58,9 +58,7 @@ impl Client {
 
     /// Any server.
     pub fn of(mut command: Command) -> Self {
-        for name in ["XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_RUNTIME_DIR"] {
-            command.env_remove(name);
-        }
+        alone(&mut command);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let input = child.stdin.take();
@@ -245,6 +243,13 @@ impl Drop for Client {
             }
             std::thread::sleep(Duration::from_millis(5));
         }
+    }
+}
+
+/// Keeps what the user of this machine has set and stored out of a program.
+pub fn alone(command: &mut Command) {
+    for name in ["XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_RUNTIME_DIR"] {
+        command.env_remove(name);
     }
 }
 

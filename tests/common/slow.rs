@@ -39,6 +39,11 @@ impl Slow {
         Self { fleet: Fleet::committed(nix, &[("flake.nix", &flake)]), marker }
     }
 
+    /// How long the builder of `slow` sleeps, which nobody else does.
+    pub fn marker(&self) -> &str {
+        &self.marker
+    }
+
     /// Whether the builder of `slow` is there.
     pub fn builds(&self) -> bool {
         alive(&format!("sleep\0{}", self.marker))

@@ -1,0 +1,374 @@
+//! Real clients on the real program: the Inspector, the official SDK in both its generations, and the
+//! protocol's own conformance suite. `tools/setup` installs what `tests/clients/package-lock.json` says.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod common;
+
+use std::collections::BTreeSet;
+use std::io::Read;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use common::fleet::{Fleet, nixes};
+use common::mcp::alone;
+use common::served::Served;
+use common::slow::Slow;
+use rustix::process::{Pid, Signal, kill_process_group};
+use serde_json::{Value, json};
+
+/// How long one run of a client may take on a machine that is busy.
+const PATIENCE: Duration = Duration::from_secs(180);
+
+/// The newest Nix: clients do not care which.
+fn nix() -> PathBuf {
+    nixes().pop().unwrap()
+}
+
+// ---- running Node
+
+/// Where the clients are installed.
+fn installed() -> PathBuf {
+    let folder = std::env::var_os("PANTHEROS_TEST_CLIENTS")
+        .expect("PANTHEROS_TEST_CLIENTS is where the MCP clients are installed: run tools/test");
+    let folder = PathBuf::from(folder);
+    assert!(folder.join("node_modules").is_dir(), "there are no MCP clients in {folder:?}: run tools/test");
+    folder
+}
+
+/// Node with this script, in a folder and a home of its own.
+fn node(home: &Path, script: &Path) -> Command {
+    let node = std::env::var_os("PANTHEROS_TEST_NODE")
+        .expect("PANTHEROS_TEST_NODE is a Node 22 or newer to run MCP clients with: run tools/test");
+    let mut command = Command::new(node);
+    command
+        .arg(script)
+        .current_dir(home)
+        .env("HOME", home)
+        .env("XDG_CACHE_HOME", home.join("cache"))
+        .env("NO_COLOR", "1")
+        .env("NODE_OPTIONS", "");
+    alone(&mut command);
+    command
+}
+
+/// A client's program, as npm installed it.
+fn program(name: &str) -> PathBuf {
+    installed().join("node_modules/.bin").join(name)
+}
+
+/// How a client ended and what it said.
+struct Ended {
+    code: Option<i32>,
+    output: String,
+    errors: String,
+}
+
+impl Ended {
+    fn all(&self) -> String {
+        format!("exit {:?}\n{}\n{}", self.code, self.output, self.errors)
+    }
+}
+
+/// Runs a client to its end, and ends all it started where that takes too long.
+fn run(mut command: Command) -> Ended {
+    let mut child = command
+        .process_group(0)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    fn text(mut pipe: impl Read + Send + 'static) -> std::thread::JoinHandle<String> {
+        std::thread::spawn(move || {
+            let mut bytes = Vec::new();
+            let _as_far_as_it_goes = pipe.read_to_end(&mut bytes);
+            String::from_utf8_lossy(&bytes).into_owned()
+        })
+    }
+    let (output, errors) = (text(child.stdout.take().unwrap()), text(child.stderr.take().unwrap()));
+    let start = Instant::now();
+    let mut late = false;
+    let status = loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            break status;
+        }
+        if start.elapsed() > PATIENCE {
+            late = true;
+            kill_process_group(Pid::from_child(&child), Signal::KILL).unwrap();
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    };
+    let ended = Ended { code: status.code(), output: output.join().unwrap(), errors: errors.join().unwrap() };
+    assert!(!late, "{command:?} took too long: {}", ended.all());
+    ended
+}
+
+/// The server's program and arguments on this fleet, over standard input and output.
+fn over_stdio(fleet: &Fleet) -> Vec<String> {
+    let command = fleet.command(&["serve"]);
+    let arguments = command.get_args().map(|argument| argument.to_str().unwrap().to_owned());
+    std::iter::once(common::fleet::PROGRAM.to_owned()).chain(arguments).collect()
+}
+
+// ---- the Inspector
+
+/// How to reach a server: the Inspector's flags before the method, and what comes last.
+struct Reach {
+    flags: Vec<String>,
+    last: Vec<String>,
+}
+
+struct Inspector<'a> {
+    home: &'a Path,
+    era: &'a str,
+    reach: &'a Reach,
+}
+
+impl Inspector<'_> {
+    /// Its exit code and the JSON it wrote.
+    fn asks(&self, method: &str, arguments: &[&str]) -> (Option<i32>, Value, String) {
+        let mut command = node(self.home, &program("mcp-inspector"));
+        command.args(["--cli", "--format", "json", "--protocol-era", self.era, "--method", method]);
+        command.args(arguments).args(&self.reach.flags).args(&self.reach.last);
+        let ended = run(command);
+        let all = ended.all();
+        let json = serde_json::from_str(&ended.output).unwrap_or_else(|error| panic!("{error}: {all}"));
+        (ended.code, json, all)
+    }
+
+    /// Looks at all that a person looks at first.
+    fn looks_around(&self) {
+        // --strict also fails where another client could not make sense of a schema.
+        let (code, answer, all) = self.asks("tools/list", &["--strict"]);
+        assert_eq!(code, Some(0), "{all}");
+        let tools = answer["result"]["tools"].as_array().unwrap_or_else(|| panic!("{all}"));
+        assert_eq!(tools.len(), 6, "{all}");
+
+        let (code, answer, all) = self.asks("tools/call", &["--tool-name", "list_hosts"]);
+        assert_eq!(code, Some(0), "{all}");
+        let hosts = answer["result"]["structuredContent"]["hosts"].as_array();
+        assert!(hosts.is_some_and(|hosts| hosts.iter().any(|host| host["name"] == "web")), "{all}");
+
+        let (code, answer, all) =
+            self.asks("tools/call", &["--tool-name", "build_host", "--tool-arg", "host=wbe"]);
+        assert_eq!(code, Some(5), "a tool that fails is its exit code 5: {all}");
+        assert_eq!(answer["result"]["isError"], true, "{all}");
+        let error = &answer["result"]["structuredContent"]["error"];
+        assert_eq!(
+            (&error["code"], &error["suggestions"][0]),
+            (&json!("unknown_host"), &json!("web")),
+            "{all}"
+        );
+
+        let (code, answer, all) = self.asks("resources/list", &[]);
+        assert_eq!(code, Some(0), "{all}");
+        assert_eq!(answer["result"]["resources"], json!([]), "{all}");
+
+        let (code, answer, all) = self.asks("resources/templates/list", &[]);
+        assert_eq!(code, Some(0), "{all}");
+        let template = &answer["result"]["resourceTemplates"][0]["uriTemplate"];
+        assert_eq!(*template, "pantheros://log/{derivation}", "{all}");
+    }
+}
+
+/// The Inspector's names of the eras, and what a client sends first in each.
+const ERAS: [(&str, &str); 2] = [("legacy", "\"initialize\""), ("modern", "\"server/discover\"")];
+
+#[test]
+fn the_inspector_over_standard_input_and_output() {
+    for (era, first) in ERAS {
+        let fleet = Fleet::demo(&nix());
+        let home = tempfile::tempdir().unwrap();
+        // What it sends is kept, to see that it did speak the protocol it was told to.
+        let sent = home.path().join("sent");
+        let mut last: Vec<String> =
+            ["--", "/bin/sh", "-c", "tee -a \"$0\" | \"$@\""].into_iter().map(String::from).collect();
+        last.push(sent.to_str().unwrap().to_owned());
+        last.extend(over_stdio(&fleet));
+        // Clients hand a server next to nothing of their own environment.
+        let mut flags = Vec::new();
+        for name in ["NIX_CONF_DIR", "HOME", "XDG_CACHE_HOME"] {
+            let value = match name {
+                "HOME" => Some(home.path().to_str().unwrap().to_owned()),
+                "XDG_CACHE_HOME" => Some(home.path().join("cache").to_str().unwrap().to_owned()),
+                name => std::env::var(name).ok(),
+            };
+            flags.extend(value.into_iter().flat_map(|value| ["-e".to_owned(), format!("{name}={value}")]));
+        }
+        let reach = Reach { flags, last };
+        Inspector { home: home.path(), era, reach: &reach }.looks_around();
+        let sent = std::fs::read_to_string(&sent).unwrap();
+        let other = ERAS.iter().find(|(name, _)| *name != era).unwrap().1;
+        assert!(sent.contains(first) && !sent.contains(other), "{era}: {sent}");
+    }
+}
+
+#[test]
+fn the_inspector_over_http() {
+    for (era, _) in ERAS {
+        let fleet = Fleet::demo(&nix());
+        let home = tempfile::tempdir().unwrap();
+        let served = Served::start(&fleet);
+        let flags = ["--transport", "http", "--server-url"].map(String::from).to_vec();
+        let reach = Reach { flags, last: vec![served.url("/mcp")] };
+        Inspector { home: home.path(), era, reach: &reach }.looks_around();
+        served.stop();
+    }
+}
+
+// ---- the SDK
+
+fn sdk(home: &Path, job: &Value) {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients/sdk.mjs");
+    installed();
+    let mut command = node(home, &script);
+    command.arg(job.to_string());
+    let ended = run(command);
+    assert_eq!(ended.code, Some(0), "{job}: {}", ended.all());
+}
+
+/// Which SDK, which transport, and what they are to agree on.
+fn sdks() -> [Value; 6] {
+    let old = json!({"sdk": "v1", "version": "2025-11-25"});
+    let new = json!({
+        "sdk": "v2", "mode": {"pin": "2026-07-28"}, "version": "2026-07-28", "era": "modern",
+    });
+    let any = json!({"sdk": "v2", "mode": "auto", "version": "2026-07-28", "era": "modern"});
+    let over = |who: &Value, transport: &str| {
+        let mut job = who.clone();
+        job["transport"] = json!(transport);
+        job
+    };
+    [
+        over(&old, "stdio"),
+        over(&old, "http"),
+        over(&old, "sse"),
+        over(&new, "stdio"),
+        over(&new, "http"),
+        over(&any, "stdio"),
+    ]
+}
+
+/// Has the SDK do a task on this fleet, over the job's transport.
+fn sdk_on(fleet: &Fleet, mut job: Value) {
+    let home = tempfile::tempdir().unwrap();
+    let path = match job["transport"].as_str().unwrap() {
+        "stdio" => {
+            job["command"] = json!(over_stdio(fleet));
+            return sdk(home.path(), &job);
+        }
+        "sse" => "/sse",
+        _ => "/mcp",
+    };
+    let served = Served::start(fleet);
+    job["url"] = json!(served.url(path));
+    job["pid"] = json!(served.id());
+    sdk(home.path(), &job);
+    served.stop();
+}
+
+#[test]
+fn the_sdk_calls_every_tool() {
+    for mut job in sdks() {
+        job["task"] = json!("tour");
+        sdk_on(&Fleet::demo(&nix()), job);
+    }
+}
+
+#[test]
+fn the_sdk_takes_back_a_call() {
+    for mut job in sdks() {
+        let slow = Slow::new(&nix());
+        job["task"] = json!("cancel");
+        job["marker"] = json!(slow.marker());
+        sdk_on(&slow.fleet, job);
+        slow.nobody_left();
+    }
+}
+
+// ---- the conformance suite
+
+#[test]
+fn the_conformance_suite_on_2025_11_25() {
+    conforms("2025-11-25");
+}
+
+#[test]
+fn the_conformance_suite_on_2026_07_28() {
+    conforms("2026-07-28");
+}
+
+/// Every scenario of a version, but for what its baseline names with a reason.
+fn conforms(version: &str) {
+    let nix = nix();
+    let fleet = Fleet::demo(&nix);
+    // Every scenario begins a session and leaves it open.
+    fleet.write_outside(
+        "pantheros.toml",
+        &format!("[nix]\nprogram = {nix:?}\n[http]\nlegacy_sessions = 1000\nrequests_per_minute = 100000\n"),
+    );
+    let served = Served::start(&fleet);
+    let home = tempfile::tempdir().unwrap();
+    // A build that fails has a log, so that there is a resource to list and read.
+    let url = served.url("/mcp");
+    let flags = ["--transport", "http", "--server-url"].map(String::from).to_vec();
+    let reach = Reach { flags, last: vec![url.clone()] };
+    let (_, answer, all) = Inspector { home: home.path(), era: "modern", reach: &reach }
+        .asks("tools/call", &["--tool-name", "flake_check", "--tool-arg", "build=true"]);
+    assert_eq!(answer["result"]["isError"], true, "{all}");
+
+    let file = format!("tests/clients/conformance-{version}.yml");
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
+    let results = home.path().join("results");
+    let mut command = node(home.path(), &program("conformance"));
+    command.args(["server", "--suite", "all", "--spec-version", version, "--url", &url]);
+    command.arg("--expected-failures").arg(&file).arg("--output-dir").arg(&results);
+    let ended = run(command);
+    assert_eq!(ended.code, Some(0), "{}", ended.all());
+
+    // The suite lets an entry pass whose check it did not come to; nothing here is to be out of date.
+    let mut failed = BTreeSet::new();
+    let mut scenarios = 0;
+    for entry in std::fs::read_dir(&results).unwrap() {
+        let folder = entry.unwrap();
+        let name = folder.file_name().into_string().unwrap();
+        // server-NAME-2026-07-28T01-02-03-004Z
+        let stamp = name.len().checked_sub("-2026-07-28T01-02-03-004Z".len()).unwrap();
+        let scenario = name.get("server-".len()..stamp).unwrap();
+        scenarios += 1;
+        let checks = std::fs::read(folder.path().join("checks.json")).unwrap();
+        let checks: Vec<Value> = serde_json::from_slice(&checks).unwrap();
+        // A warning is of what a server SHOULD do.
+        for check in
+            checks.iter().filter(|check| check["status"] == "FAILURE" || check["status"] == "WARNING")
+        {
+            failed.insert(format!("{scenario}:{}", check["id"].as_str().unwrap()));
+        }
+    }
+    assert!(scenarios >= 30, "only {scenarios} scenarios ran: {}", ended.all());
+    let excused: BTreeSet<String> = baseline(&file).into_iter().collect();
+    assert_eq!(failed, excused, "what fails, and what {file:?} says fails");
+    served.stop();
+}
+
+/// The entries of a baseline, each of which says why it is there.
+fn baseline(file: &Path) -> Vec<String> {
+    let text = std::fs::read_to_string(file).unwrap();
+    let mut reason = false;
+    let mut entries = Vec::new();
+    for line in text.lines() {
+        match line.trim() {
+            "" => reason = false,
+            line if line.starts_with('#') => reason = true,
+            line => {
+                if let Some(entry) = line.strip_prefix("- ") {
+                    assert!(reason, "{file:?}: {entry} stands below no reason");
+                    entries.push(entry.to_owned());
+                }
+            }
+        }
+    }
+    entries
+}

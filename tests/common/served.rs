@@ -1,0 +1,77 @@
+//! The server on a port of its own, for clients that are programs themselves.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Stdio};
+use std::sync::mpsc::channel;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::fleet::Fleet;
+use super::mcp::{ENDING, alone};
+
+/// A server that listens; dropping it ends it.
+pub struct Served {
+    child: Child,
+    /// Where it listens: `http://127.0.0.1:PORT`.
+    pub origin: String,
+}
+
+impl Served {
+    /// `serve --http` on this fleet.
+    pub fn start(fleet: &Fleet) -> Self {
+        let mut command = fleet.command(&["serve", "--http", "127.0.0.1:0"]);
+        alone(&mut command);
+        let mut child =
+            command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let lines = BufReader::new(child.stderr.take().unwrap());
+        let (sender, said) = channel();
+        // Read to its end, so that the server never waits for somebody to listen.
+        std::thread::spawn(move || {
+            for line in lines.lines().map_while(Result::ok) {
+                let _nobody_listens = sender.send(line);
+            }
+        });
+        let mut served = Self { child, origin: String::new() };
+        let mut before = Vec::new();
+        loop {
+            let line = said
+                .recv_timeout(Duration::from_secs(30))
+                .unwrap_or_else(|error| panic!("it does not listen ({error}): {before:?}"));
+            if let Some(url) = line.strip_prefix("listening on ") {
+                served.origin = url.strip_suffix("/mcp").unwrap().to_owned();
+                return served;
+            }
+            before.push(line);
+        }
+    }
+
+    /// The address of this path.
+    pub fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.origin)
+    }
+
+    /// Its process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Ends it; fails when that takes longer than [`ENDING`].
+    pub fn stop(mut self) {
+        kill_process(Pid::from_child(&self.child), Signal::TERM).unwrap();
+        let start = Instant::now();
+        while self.child.try_wait().unwrap().is_none() {
+            assert!(start.elapsed() < ENDING, "it does not end");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        if matches!(self.child.try_wait(), Ok(None)) {
+            let _gone = self.child.kill();
+            let _reaped = self.child.wait();
+        }
+    }
+}
