@@ -23,6 +23,9 @@ use crate::progress::{Call, Update};
 pub(super) const PROBES: &str = include_str!("probes.nix");
 /// Most bytes of questions put to one process: Linux takes 128 KiB in one argument (execve(2)).
 const QUESTIONS_BYTES: usize = 48 * 1024;
+/// How large Nix's heap is before its garbage collector first runs, in bytes; memory that is not
+/// used is not taken (Boehm collector, docs/README.environment).
+const INITIAL_HEAP: &str = "GC_INITIAL_HEAP_SIZE";
 /// Largest answer to a single question: the options of a host are the largest there are.
 const ANSWER_BYTES: usize = 64 * 1024 * 1024;
 
@@ -209,6 +212,10 @@ impl Flake {
             .memory_limit(self.settings.evaluation_memory.saturating_mul(2));
         if instantiate == Instantiate::No {
             command = command.arg("--read-only");
+        }
+        if std::env::var_os(INITIAL_HEAP).is_none() {
+            // Otherwise the collector runs again and again while the heap grows to the same size.
+            command = command.env(INITIAL_HEAP, (self.settings.evaluation_memory / 2).to_string());
         }
         let mut answers = Vec::with_capacity(questions.len());
         let quiet = Call { progress: Arc::new(crate::progress::Silent), cancel: call.cancel.clone() };
