@@ -258,6 +258,8 @@ impl Settings {
             Some(folder) => start.join(folder),
             None => nearest_flake(start).unwrap_or_else(|| start.to_owned()),
         };
+        // Nix refuses to read a flake through a symbolic link; what does not exist is told of later.
+        let flake = flake.canonicalize().unwrap_or(flake);
         let (path, file) = match &overrides.config {
             Some(path) => (path.clone(), read(path)?),
             None => {
