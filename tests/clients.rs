@@ -5,104 +5,17 @@
 mod common;
 
 use std::collections::BTreeSet;
-use std::io::Read;
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
 
 use common::fleet::{Fleet, nixes};
-use common::mcp::alone;
+use common::node::{installed, node, program, run};
 use common::served::Served;
 use common::slow::Slow;
-use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::{Value, json};
-
-/// How long one run of a client may take on a machine that is busy.
-const PATIENCE: Duration = Duration::from_secs(180);
 
 /// The newest Nix: clients do not care which.
 fn nix() -> PathBuf {
     nixes().pop().unwrap()
-}
-
-// ---- running Node
-
-/// Where the clients are installed.
-fn installed() -> PathBuf {
-    let folder = std::env::var_os("PANTHEROS_TEST_CLIENTS")
-        .expect("PANTHEROS_TEST_CLIENTS is where the MCP clients are installed: run tools/test");
-    let folder = PathBuf::from(folder);
-    assert!(folder.join("node_modules").is_dir(), "there are no MCP clients in {folder:?}: run tools/test");
-    folder
-}
-
-/// Node with this script, in a folder and a home of its own.
-fn node(home: &Path, script: &Path) -> Command {
-    let node = std::env::var_os("PANTHEROS_TEST_NODE")
-        .expect("PANTHEROS_TEST_NODE is a Node 22 or newer to run MCP clients with: run tools/test");
-    let mut command = Command::new(node);
-    command
-        .arg(script)
-        .current_dir(home)
-        .env("HOME", home)
-        .env("XDG_CACHE_HOME", home.join("cache"))
-        .env("NO_COLOR", "1")
-        .env("NODE_OPTIONS", "");
-    alone(&mut command);
-    command
-}
-
-/// A client's program, as npm installed it.
-fn program(name: &str) -> PathBuf {
-    installed().join("node_modules/.bin").join(name)
-}
-
-/// How a client ended and what it said.
-struct Ended {
-    code: Option<i32>,
-    output: String,
-    errors: String,
-}
-
-impl Ended {
-    fn all(&self) -> String {
-        format!("exit {:?}\n{}\n{}", self.code, self.output, self.errors)
-    }
-}
-
-/// Runs a client to its end, and ends all it started where that takes too long.
-fn run(mut command: Command) -> Ended {
-    let mut child = command
-        .process_group(0)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    fn text(mut pipe: impl Read + Send + 'static) -> std::thread::JoinHandle<String> {
-        std::thread::spawn(move || {
-            let mut bytes = Vec::new();
-            let _as_far_as_it_goes = pipe.read_to_end(&mut bytes);
-            String::from_utf8_lossy(&bytes).into_owned()
-        })
-    }
-    let (output, errors) = (text(child.stdout.take().unwrap()), text(child.stderr.take().unwrap()));
-    let start = Instant::now();
-    let mut late = false;
-    let status = loop {
-        if let Some(status) = child.try_wait().unwrap() {
-            break status;
-        }
-        if start.elapsed() > PATIENCE {
-            late = true;
-            kill_process_group(Pid::from_child(&child), Signal::KILL).unwrap();
-        }
-        std::thread::sleep(Duration::from_millis(10));
-    };
-    let ended = Ended { code: status.code(), output: output.join().unwrap(), errors: errors.join().unwrap() };
-    assert!(!late, "{command:?} took too long: {}", ended.all());
-    ended
 }
 
 /// The server's program and arguments on this fleet, over standard input and output.

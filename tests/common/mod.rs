@@ -3,5 +3,6 @@
 
 pub mod fleet;
 pub mod mcp;
+pub mod node;
 pub mod served;
 pub mod slow;

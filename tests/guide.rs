@@ -1,0 +1,171 @@
+//! What MCP-SETUP.md and the configurations in this repository say is done here, literally.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod common;
+
+use std::path::Path;
+use std::process::Command;
+
+use common::fleet::{Fleet, PROGRAM, nixes};
+use common::mcp::{Client, WITH_HANDSHAKE};
+use common::node::{node, program, run};
+use pantheros_mcp::config;
+use serde_json::Value;
+
+fn read(path: &str) -> String {
+    std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()
+}
+
+/// The blocks of MCP-SETUP.md in this language.
+fn blocks(language: &str) -> Vec<String> {
+    let guide = read("MCP-SETUP.md");
+    let begin = format!("```{language}\n");
+    let found = guide.split(&begin).skip(1).map(|rest| rest.split("```").next().unwrap().to_owned());
+    let found: Vec<String> = found.collect();
+    assert!(!found.is_empty(), "no {language} in MCP-SETUP.md");
+    found
+}
+
+/// The commands of the guide's shell blocks, each as its words; nothing in them needs a shell.
+fn commands() -> Vec<Vec<String>> {
+    let text = blocks("sh").concat().replace("\\\n", " ");
+    let lines = text.lines().map(|line| line.split(" #").next().unwrap());
+    let words = |line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+    lines.map(words).filter(|words| !words.is_empty()).collect()
+}
+
+/// Somebody's machine: the program is on `PATH` and a fleet is where the guide says it is.
+struct Machine {
+    fleet: Fleet,
+    home: tempfile::TempDir,
+    path: std::ffi::OsString,
+}
+
+impl Machine {
+    fn new() -> Self {
+        let nix = nixes().pop().unwrap();
+        let fleet = Fleet::demo(&nix);
+        let home = tempfile::tempdir().unwrap();
+        std::os::unix::fs::symlink(fleet.folder(), home.path().join("fleet")).unwrap();
+        let folder = |program: &Path| program.parent().unwrap().to_owned();
+        let mut folders = vec![folder(Path::new(PROGRAM)), folder(&nix)];
+        folders.extend(std::env::split_paths(&std::env::var_os("PATH").unwrap()));
+        Self { fleet, home, path: std::env::join_paths(folders).unwrap() }
+    }
+
+    /// What a place in the guide is on this machine.
+    fn place(&self, word: &str) -> String {
+        let fleet = self.home.path().join("fleet");
+        let fleet = fleet.to_str().unwrap();
+        word.replace("/home/you/fleet", fleet).replace("${workspaceFolder}", fleet).replace("~/fleet", fleet)
+    }
+
+    /// Starts this as a client does, and sees that tools are answered.
+    fn serves(&self, words: &[String]) {
+        let words: Vec<String> = words.iter().map(|word| self.place(word)).collect();
+        let (first, rest) = words.split_first().unwrap();
+        let mut command = Command::new(first);
+        command
+            .args(rest)
+            .current_dir(self.fleet.folder())
+            .env("PATH", &self.path)
+            .env("HOME", self.home.path());
+        let mut client = Client::of(command);
+        client.initialize(WITH_HANDSHAKE[3]);
+        client.notify("notifications/initialized", serde_json::json!({}));
+        assert!(client.tools().iter().any(|tool| tool == "list_hosts"), "{words:?}");
+        let answer = client.call("list_hosts", serde_json::json!({}));
+        let hosts = answer["result"]["structuredContent"]["hosts"].as_array();
+        assert!(hosts.is_some_and(|hosts| hosts.len() > 2), "{words:?}: {answer}");
+        client.close();
+        client.ends();
+    }
+}
+
+/// The command lines that a client's configuration starts servers with.
+fn servers(text: &str) -> Vec<Vec<String>> {
+    let json: Value = serde_json::from_str(text).unwrap();
+    let servers = json.get("mcpServers").or_else(|| json.get("servers")).unwrap().as_object().unwrap();
+    let word = |value: &Value| value.as_str().unwrap().to_owned();
+    servers
+        .iter()
+        .map(|(name, server)| {
+            assert_eq!(name, "pantheros", "in every configuration the server is called pantheros");
+            let arguments = server["args"].as_array().unwrap().iter().map(word);
+            std::iter::once(word(&server["command"])).chain(arguments).collect()
+        })
+        .collect()
+}
+
+#[test]
+fn every_configuration_in_the_guide_starts_the_server() {
+    let machine = Machine::new();
+    let found: Vec<_> = blocks("json").iter().flat_map(|block| servers(block)).collect();
+    assert!(found.len() >= 3, "{found:?}");
+    for words in found {
+        machine.serves(&words);
+    }
+    for words in servers(&read(".github/mcp-servers.json")) {
+        machine.serves(&words);
+    }
+}
+
+#[test]
+fn a_clone_of_this_repository_serves_itself() {
+    for words in servers(&read(".mcp.json")) {
+        let at = words.iter().position(|word| word == "--").unwrap();
+        // What Cargo runs was built for this test already.
+        assert_eq!(words[..at], ["cargo", "run", "--quiet", "--release"]);
+        let words: Vec<String> =
+            std::iter::once("pantheros-mcp".to_owned()).chain(words[at + 1..].iter().cloned()).collect();
+        Machine::new().serves(&words);
+    }
+}
+
+#[test]
+fn the_guide_adds_the_server_to_claude_code() {
+    let machine = Machine::new();
+    let added: Vec<_> = commands()
+        .into_iter()
+        .filter(|words| words.starts_with(&["claude".into(), "mcp".into(), "add".into()]))
+        .collect();
+    assert!(!added.is_empty());
+    for words in added {
+        assert!(words.iter().any(|word| word == "pantheros"), "{words:?}");
+        if let Some(at) = words.iter().position(|word| word == "--") {
+            machine.serves(&words[at + 1..]);
+        }
+    }
+}
+
+#[test]
+fn the_inspectors_commands_in_the_guide_work() {
+    let machine = Machine::new();
+    let found: Vec<_> = commands().into_iter().filter(|words| words[0] == "npx").collect();
+    assert!(found.len() >= 2, "{found:?}");
+    for words in found {
+        assert_eq!(words[1], "@modelcontextprotocol/inspector", "{words:?}");
+        let mut command = node(machine.home.path(), &program("mcp-inspector"));
+        command.args(words[2..].iter().map(|word| machine.place(word))).env("PATH", &machine.path);
+        // Clients hand a server next to nothing of their own environment.
+        if let Some(folder) = std::env::var_os("NIX_CONF_DIR") {
+            command.arg("-e").arg(format!("NIX_CONF_DIR={}", Path::new(&folder).display()));
+        }
+        let ended = run(command);
+        assert_eq!(ended.code, Some(0), "{words:?}: {}", ended.all());
+        let answer: Value =
+            serde_json::from_str(&ended.output).unwrap_or_else(|error| panic!("{error}: {}", ended.all()));
+        assert!(
+            answer.get("tools").is_some() || answer.get("structuredContent").is_some(),
+            "{}",
+            ended.all()
+        );
+    }
+}
+
+#[test]
+fn the_settings_in_the_guide_are_settings() {
+    for block in blocks("toml") {
+        toml::from_str::<config::File>(&block).unwrap_or_else(|error| panic!("{error}:\n{block}"));
+    }
+}
