@@ -106,7 +106,8 @@ pub struct LimitsFile {
     pub build_seconds: u64,
     /// Evaluations side by side; 0 takes one for each core and for each share of memory.
     pub evaluation_workers: usize,
-    /// Memory one evaluation may hold before it is started afresh, in MiB.
+    /// Memory one evaluation uses before it goes on in a fresh process, in MiB; a single attribute
+    /// that needs more may take four times as much.
     pub evaluation_memory_mib: u64,
     /// Calls at once; further ones wait.
     pub concurrent_calls: usize,
@@ -122,7 +123,7 @@ impl Default for LimitsFile {
             evaluation_seconds: 900,
             build_seconds: 6 * 3_600,
             evaluation_workers: 0,
-            evaluation_memory_mib: 4_096,
+            evaluation_memory_mib: 2_048,
             concurrent_calls: 8,
             waiting_calls: 32,
             message_kib: 1_024,
@@ -221,7 +222,7 @@ pub struct Settings {
     pub build_time: Duration,
     /// Evaluations side by side.
     pub evaluation_workers: usize,
-    /// Memory one evaluation may hold before it is started afresh, in bytes.
+    /// Memory one evaluation uses before it goes on in a fresh process, in bytes.
     pub evaluation_memory: u64,
     /// Calls at once.
     pub concurrent_calls: usize,

@@ -3,8 +3,9 @@
 //! One `nix eval` answers a list of questions in turn and tells each answer as it comes. When one
 //! fails, the process ends with that question's error, and another process goes on with the rest:
 //! a flake with nothing wrong costs one evaluation for each worker, and one with `n` failures
-//! costs `n` more. A process that has grown beyond its memory budget is stopped between two
-//! answers and the rest goes on in a fresh one.
+//! costs `n` more. A process that has nearly used up its memory is stopped between two answers and
+//! the rest goes on in a fresh one: hosts share next to nothing, and a fresh process is cheaper
+//! than collecting the garbage of one that holds ten of them.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -26,6 +27,8 @@ const QUESTIONS_BYTES: usize = 48 * 1024;
 /// How large Nix's heap is before its garbage collector first runs, in bytes; memory that is not
 /// used is not taken (Boehm collector, docs/README.environment).
 const INITIAL_HEAP: &str = "GC_INITIAL_HEAP_SIZE";
+/// How many times its memory an evaluation may take before it is ended.
+const RUNAWAY: u64 = 4;
 /// Largest answer to a single question: the options of a host are the largest there are.
 const ANSWER_BYTES: usize = 64 * 1024 * 1024;
 
@@ -199,6 +202,7 @@ impl Flake {
             literal::json(&Value::Array(asked)),
             crate::disko::PROBE
         );
+        let memory = self.settings.evaluation_memory;
         let mut command = self
             .nix
             .command(&["eval", "--json", "--no-update-lock-file", "--show-trace"])
@@ -208,14 +212,14 @@ impl Flake {
             .arg(format!("{}#.", self.reference()))
             .time_limit(self.settings.evaluation_time)
             .output_limit(ANSWER_BYTES)
-            // The soft limit below restarts between answers; this one ends a single runaway.
-            .memory_limit(self.settings.evaluation_memory.saturating_mul(2));
+            // Going on in a fresh process happens between answers; this ends a single runaway.
+            .memory_limit(memory.saturating_mul(RUNAWAY));
         if instantiate == Instantiate::No {
             command = command.arg("--read-only");
         }
         if std::env::var_os(INITIAL_HEAP).is_none() {
-            // Otherwise the collector runs again and again while the heap grows to the same size.
-            command = command.env(INITIAL_HEAP, (self.settings.evaluation_memory / 2).to_string());
+            // Nothing an evaluation made is garbage before its end, so collecting only takes time.
+            command = command.env(INITIAL_HEAP, memory.to_string());
         }
         let mut answers = Vec::with_capacity(questions.len());
         let quiet = Call { progress: Arc::new(crate::progress::Silent), cancel: call.cancel.clone() };
@@ -230,8 +234,8 @@ impl Flake {
                     answers.push(told.value);
                     tally.one_more(call);
                 }
-                let grown = crate::process::resident_bytes(process)
-                    .is_some_and(|held| held > self.settings.evaluation_memory);
+                // Early enough that the next answer still fits.
+                let grown = crate::process::resident_bytes(process).is_some_and(|held| held > memory / 4 * 3);
                 Some(if grown && answers.len() < questions.len() { Flow::Stop } else { Flow::Continue })
             })
             .await?;
