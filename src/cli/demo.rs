@@ -233,7 +233,11 @@ fn indented(text: &str) -> String {
 }
 
 fn took(time: Duration) -> String {
-    format!("{:.0?}", Duration::from_millis(u64::try_from(time.as_millis()).unwrap_or(u64::MAX)))
+    let milliseconds = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+    match milliseconds {
+        0 => "less than 1ms".to_owned(),
+        milliseconds => format!("{:.0?}", Duration::from_millis(milliseconds)),
+    }
 }
 
 fn say(text: &str) -> anyhow::Result<()> {
