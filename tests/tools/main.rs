@@ -7,4 +7,5 @@ mod common;
 mod bad_input;
 mod build;
 mod cancel;
+mod layouts;
 mod read;
