@@ -1,0 +1,152 @@
+//! A running program and its process group, which ends with it.
+
+use std::io;
+use std::os::unix::process::ExitStatusExt;
+use std::process::{ExitStatus, Stdio};
+
+use rustix::process::{Pid, Signal};
+use tokio::process::Child;
+use tokio_util::task::TaskTracker;
+
+use super::pipes::{read_bounded, read_lines};
+use super::table::descendants;
+use super::{Command, Finished, Flow, GRACE, ProcessError};
+
+/// Endings under way, so that the server can wait for them before it goes.
+static ENDINGS: std::sync::LazyLock<TaskTracker> = std::sync::LazyLock::new(TaskTracker::new);
+
+/// Waits until every program whose call was dropped has ended.
+///
+/// To be called once, when no new programs are started any more. Takes at most [`GRACE`] and a
+/// little, because each ending does.
+pub async fn settle() {
+    ENDINGS.close();
+    ENDINGS.wait().await;
+}
+
+/// A running program and all it started.
+pub(super) struct Group {
+    pub(super) child: Option<Child>,
+    pub(super) leader: Option<Pid>,
+}
+
+impl Group {
+    pub(super) fn start(command: &Command) -> Result<Self, ProcessError> {
+        Self::start_with(command, Stdio::null(), Stdio::piped())
+    }
+
+    pub(super) fn start_with(command: &Command, input: Stdio, errors: Stdio) -> Result<Self, ProcessError> {
+        let mut builder = command.builder();
+        builder.stdin(input).stdout(Stdio::piped()).stderr(errors);
+        let child = builder.spawn().map_err(|source| match source.kind() {
+            // A missing working folder gives the same error as a missing program.
+            io::ErrorKind::NotFound if command.folder.as_ref().is_none_or(|folder| folder.is_dir()) => {
+                ProcessError::NotFound { program: command.program.clone() }
+            }
+            _ => ProcessError::Spawn { program: command.program.clone(), source },
+        })?;
+        let leader = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
+        Ok(Self { child: Some(child), leader })
+    }
+
+    /// Reads both pipes until they close, then waits. `None` where the reader asked to stop.
+    pub(super) async fn talk(
+        &mut self,
+        command: &Command,
+        on_error_line: &mut impl FnMut(&[u8], u32) -> Flow,
+    ) -> Result<Option<Finished>, ProcessError> {
+        let io_error = |source| ProcessError::Io { program: command.program.clone(), source };
+        let Some(child) = self.child.as_mut() else {
+            return Err(io_error(io::Error::other("the program was already waited for")));
+        };
+        let id = child.id().unwrap_or_default();
+        let (Some(mut output), Some(mut errors)) = (child.stdout.take(), child.stderr.take()) else {
+            return Err(io_error(io::Error::other("the pipes are taken")));
+        };
+        let reading = read_bounded(&mut output, command.output_limit);
+        let listening = read_lines(&mut errors, |line| on_error_line(line, id));
+        tokio::pin!(reading, listening);
+        let mut stdout = None;
+        let mut listening_on = true;
+        while stdout.is_none() || listening_on {
+            tokio::select! {
+                read = &mut reading, if stdout.is_none() => match read.map_err(io_error)? {
+                    Some(bytes) => stdout = Some(bytes),
+                    None => {
+                        return Err(ProcessError::OutputTooLarge {
+                            program: command.program.clone(),
+                            limit: command.output_limit,
+                        });
+                    }
+                },
+                heard = &mut listening, if listening_on => match heard.map_err(io_error)? {
+                    Flow::Continue => listening_on = false,
+                    Flow::Stop => return Ok(None),
+                },
+            }
+        }
+        let status = child.wait().await.map_err(io_error)?;
+        Ok(Some(Finished { status, stdout: stdout.unwrap_or_default(), stopped: false }))
+    }
+
+    /// The leader ended by itself; whatever it left in its group has no reason to stay.
+    pub(super) fn finished(&mut self) {
+        self.child = None;
+        if let Some(leader) = self.leader.take() {
+            signal(leader, Signal::TERM);
+        }
+    }
+
+    /// Ends the group and waits for that.
+    pub(super) async fn end(&mut self) -> ExitStatus {
+        match (self.child.take(), self.leader.take()) {
+            (Some(child), Some(leader)) => ENDINGS
+                .spawn(end(child, leader))
+                .await
+                .unwrap_or_else(|_| ExitStatus::from_raw(Signal::KILL.as_raw())),
+            _ => ExitStatus::from_raw(0),
+        }
+    }
+}
+
+impl Drop for Group {
+    /// The call's future was dropped: its client went away, or the server is stopping.
+    fn drop(&mut self) {
+        if let (Some(child), Some(leader)) = (self.child.take(), self.leader.take()) {
+            match tokio::runtime::Handle::try_current() {
+                Ok(runtime) => {
+                    ENDINGS.spawn_on(end(child, leader), &runtime);
+                }
+                Err(_) => signal(leader, Signal::KILL),
+            }
+        }
+    }
+}
+
+/// Terminate, wait [`GRACE`] at most, kill, and kill what has outlived its parent.
+async fn end(mut child: Child, leader: Pid) -> ExitStatus {
+    let descendants = descendants(leader);
+    signal(leader, Signal::TERM);
+    let status = match tokio::time::timeout(GRACE, child.wait()).await {
+        Ok(Ok(status)) => status,
+        Ok(Err(_)) | Err(_) => {
+            signal(leader, Signal::KILL);
+            child.wait().await.unwrap_or_else(|_| ExitStatus::from_raw(Signal::KILL.as_raw()))
+        }
+    };
+    signal(leader, Signal::KILL);
+    // Builders lead sessions of their own, so the group's signal does not reach them.
+    for process in descendants {
+        process.kill();
+    }
+    status
+}
+
+/// Signals a whole group. A group that is gone already is what was wanted.
+fn signal(leader: Pid, signal: Signal) {
+    if let Err(error) = rustix::process::kill_process_group(leader, signal)
+        && error != rustix::io::Errno::SRCH
+    {
+        tracing::warn!(%error, leader = leader.as_raw_nonzero().get(), "could not signal a process group");
+    }
+}

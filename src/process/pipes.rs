@@ -1,0 +1,57 @@
+//! Reading what a program writes, without growing beyond a limit.
+
+use std::io;
+
+use tokio::io::{AsyncRead, AsyncReadExt};
+
+use super::{Flow, LINE_LIMIT};
+
+/// How much of a chunk is read at once.
+const CHUNK: usize = 16 * 1024;
+
+/// Reads to the end; `None` when there is more than `limit`.
+pub(super) async fn read_bounded(
+    pipe: &mut (impl AsyncRead + Unpin),
+    limit: usize,
+) -> io::Result<Option<Vec<u8>>> {
+    let mut bytes = Vec::new();
+    loop {
+        bytes.reserve(CHUNK);
+        if pipe.read_buf(&mut bytes).await? == 0 {
+            return Ok(Some(bytes));
+        }
+        if bytes.len() > limit {
+            return Ok(None);
+        }
+    }
+}
+
+/// Passes each line on, the last one even where no newline ends it.
+pub(super) async fn read_lines(
+    pipe: &mut (impl AsyncRead + Unpin),
+    mut on_line: impl FnMut(&[u8]) -> Flow,
+) -> io::Result<Flow> {
+    let mut chunk = vec![0; CHUNK];
+    let mut line = Vec::new();
+    loop {
+        let count = pipe.read(&mut chunk).await?;
+        if count == 0 {
+            return Ok(if line.is_empty() { Flow::Continue } else { on_line(&line) });
+        }
+        let mut rest = chunk.get(..count).unwrap_or_default();
+        while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
+            append(&mut line, rest.get(..end).unwrap_or_default());
+            if on_line(&line) == Flow::Stop {
+                return Ok(Flow::Stop);
+            }
+            line.clear();
+            rest = rest.get(end + 1..).unwrap_or_default();
+        }
+        append(&mut line, rest);
+    }
+}
+
+fn append(line: &mut Vec<u8>, bytes: &[u8]) {
+    let room = LINE_LIMIT.saturating_sub(line.len());
+    line.extend_from_slice(bytes.get(..room.min(bytes.len())).unwrap_or_default());
+}
