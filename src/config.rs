@@ -1,198 +1,13 @@
 //! `pantheros.toml`, the environment and the command line become [`Settings`], once, at the edge.
 
+mod file;
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-
-use crate::diagnostic::{Code, Diagnostic};
-use crate::schema;
-
-/// The file's name, looked for beside `flake.nix`.
-pub const FILE_NAME: &str = "pantheros.toml";
-
-/// Why there are no settings.
-#[derive(Debug, thiserror::Error)]
-pub enum ConfigError {
-    /// The file named by `--config` or found beside the flake could not be read.
-    #[error("{} could not be read: {source}", path.display())]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
-    },
-    /// The file is not TOML, or a value has the wrong type.
-    #[error("{}: {message}", path.display())]
-    Malformed {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong and where.
-        message: String,
-    },
-    /// A key that does not exist.
-    #[error("{}: there is no setting `{}`", path.display(), key.path)]
-    UnknownKey {
-        /// The file.
-        path: PathBuf,
-        /// The key and what is near it.
-        key: schema::UnknownKey,
-    },
-    /// A value that is outside its bounds.
-    #[error("{}: {message}", path.display())]
-    OutOfBounds {
-        /// The file.
-        path: PathBuf,
-        /// Which value and what is allowed.
-        message: String,
-    },
-}
-
-impl From<&ConfigError> for Diagnostic {
-    fn from(error: &ConfigError) -> Self {
-        let diagnostic = Self::new(Code::InvalidSettings, error.to_string());
-        match error {
-            ConfigError::UnknownKey { key, .. } => diagnostic
-                .with_attr(key.path.clone())
-                .with_suggestions(key.nearest.clone())
-                .with_hint(format!("known here: {}", key.known.join(", "))),
-            ConfigError::Unreadable { .. } => diagnostic.with_hint("name another file with --config"),
-            ConfigError::Malformed { .. } | ConfigError::OutOfBounds { .. } => {
-                diagnostic.with_hint("docs/settings.md lists every setting with its default")
-            }
-        }
-    }
-}
-
-/// `pantheros.toml`: everything is optional, and unknown keys are refused.
-#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(default)]
-pub struct File {
-    /// How `nix` is run.
-    pub nix: NixFile,
-    /// What a call may take.
-    pub limits: LimitsFile,
-    /// Which tools there are.
-    pub tools: ToolsFile,
-    /// The HTTP transport; only read with `serve --http`.
-    pub http: HttpFile,
-    /// The evaluation cache.
-    pub cache: CacheFile,
-}
-
-/// How `nix` is run.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(default)]
-pub struct NixFile {
-    /// The program, by name or path.
-    pub program: PathBuf,
-}
-
-impl Default for NixFile {
-    fn default() -> Self {
-        Self { program: "nix".into() }
-    }
-}
-
-/// What a call may take.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(default)]
-pub struct LimitsFile {
-    /// Longest evaluation, in seconds.
-    pub evaluation_seconds: u64,
-    /// Longest build, in seconds.
-    pub build_seconds: u64,
-    /// Evaluations side by side; 0 takes one for each core and for each share of memory.
-    pub evaluation_workers: usize,
-    /// Memory one evaluation uses before it goes on in a fresh process, in MiB; a single attribute
-    /// that needs more may take four times as much.
-    pub evaluation_memory_mib: u64,
-    /// Calls at once; further ones wait.
-    pub concurrent_calls: usize,
-    /// Calls that may wait for a place; further ones are refused.
-    pub waiting_calls: usize,
-    /// Largest message taken from a client, in KiB.
-    pub message_kib: usize,
-}
-
-impl Default for LimitsFile {
-    fn default() -> Self {
-        Self {
-            evaluation_seconds: 900,
-            build_seconds: 6 * 3_600,
-            evaluation_workers: 0,
-            evaluation_memory_mib: 2_048,
-            concurrent_calls: 8,
-            waiting_calls: 32,
-            message_kib: 1_024,
-        }
-    }
-}
-
-/// Which tools there are.
-#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(default)]
-pub struct ToolsFile {
-    /// Only tools that change nothing, neither a host nor the store.
-    pub read_only: bool,
-    /// Only these tools; empty means all.
-    pub only: Vec<String>,
-    /// Without these tools.
-    pub exclude: Vec<String>,
-}
-
-/// The HTTP transport.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(default)]
-pub struct HttpFile {
-    /// File with the bearer token clients must send, relative to the working folder; PANTHEROS_HTTP_TOKEN
-    /// beats it. Required off loopback.
-    pub token_file: Option<PathBuf>,
-    /// Host names clients may use besides the loopback ones, with or without a port.
-    pub allowed_hosts: Vec<String>,
-    /// Web origins that may call, such as https://app.example.org; others are refused.
-    pub allowed_origins: Vec<String>,
-    /// Requests a minute from one address, in bursts of as many; 0 means no limit. Behind a proxy all
-    /// clients have the proxy's address.
-    pub requests_per_minute: u32,
-    /// Requests under way at once.
-    pub concurrent_requests: usize,
-    /// Sessions of older clients at once, over /mcp and over /sse each; 0 takes none.
-    pub legacy_sessions: usize,
-}
-
-impl Default for HttpFile {
-    fn default() -> Self {
-        Self {
-            token_file: None,
-            allowed_hosts: Vec::new(),
-            allowed_origins: Vec::new(),
-            requests_per_minute: 600,
-            concurrent_requests: 64,
-            legacy_sessions: 16,
-        }
-    }
-}
-
-/// The evaluation cache.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(default)]
-pub struct CacheFile {
-    /// Whether answers about an unchanged flake are kept.
-    pub enabled: bool,
-    /// Where; without it the user's cache folder.
-    pub folder: Option<PathBuf>,
-    /// Most space it takes on disk, in MiB; the oldest answers go first.
-    pub size_mib: u64,
-}
-
-impl Default for CacheFile {
-    fn default() -> Self {
-        Self { enabled: true, folder: None, size_mib: 64 }
-    }
-}
+use file::read;
+pub use file::{CacheFile, ConfigError, FILE_NAME, File, HttpFile, LimitsFile, NixFile, ToolsFile};
 
 /// What the command line says about the same things; each beats the file.
 #[derive(Clone, Debug, Default)]
@@ -250,11 +65,12 @@ pub struct CacheSettings {
 }
 
 impl Settings {
-    /// Reads the settings of the flake found from `start` (the working folder) and `overrides`.
+    /// Reads the settings of the flake found from `start` (the working folder) and `overrides`; `tools`
+    /// are the names that the policy may mention.
     ///
     /// # Errors
     /// See [`ConfigError`]. A missing flake is no error here: tools say it when they need one.
-    pub fn load(start: &Path, overrides: &Overrides) -> Result<Self, ConfigError> {
+    pub fn load(start: &Path, overrides: &Overrides, tools: &[&str]) -> Result<Self, ConfigError> {
         let flake = match &overrides.flake {
             Some(folder) => start.join(folder),
             None => nearest_flake(start).unwrap_or_else(|| start.to_owned()),
@@ -268,10 +84,11 @@ impl Settings {
                 if path.is_file() { (path.clone(), read(&path)?) } else { (path, File::default()) }
             }
         };
-        Self::from_file(flake, file, overrides).map_err(|message| ConfigError::OutOfBounds { path, message })
+        Self::from_file(flake, file, overrides, tools)
+            .map_err(|message| ConfigError::OutOfBounds { path, message })
     }
 
-    fn from_file(flake: PathBuf, file: File, overrides: &Overrides) -> Result<Self, String> {
+    fn from_file(flake: PathBuf, file: File, overrides: &Overrides, tools: &[&str]) -> Result<Self, String> {
         let positive = |value: usize, name: &str| match value {
             0 => Err(format!("`{name}` must be 1 or more")),
             value => Ok(value),
@@ -301,7 +118,7 @@ impl Settings {
                 .collect(),
             exclude: file.tools.exclude.iter().chain(&overrides.exclude).cloned().collect::<BTreeSet<_>>(),
         };
-        policy.check(&crate::tools::names())?;
+        policy.check(tools)?;
         let cache = CacheSettings {
             enabled: file.cache.enabled,
             folder: file.cache.folder.or_else(user_cache_folder),
@@ -353,27 +170,11 @@ pub fn nearest_flake(start: &Path) -> Option<PathBuf> {
     start.ancestors().find(|folder| folder.join("flake.nix").is_file()).map(Path::to_owned)
 }
 
-fn read(path: &Path) -> Result<File, ConfigError> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
-    parse(&text, path)
-}
-
-fn parse(text: &str, path: &Path) -> Result<File, ConfigError> {
-    let malformed = |error: toml::de::Error| ConfigError::Malformed {
-        path: path.to_owned(),
-        message: error.to_string().trim_end().to_owned(),
-    };
-    let value: serde_json::Value = toml::from_str(text).map_err(malformed)?;
-    if let Some(key) = schema::unknown_key(&schema::of_input::<File>(), &value) {
-        return Err(ConfigError::UnknownKey { path: path.to_owned(), key });
-    }
-    toml::from_str(text).map_err(malformed)
-}
-
 #[cfg(test)]
 mod tests {
+    use super::file::parse;
     use super::*;
+    use crate::diagnostic::{Code, Diagnostic};
 
     fn parsed(text: &str) -> Result<File, ConfigError> {
         parse(text, Path::new(FILE_NAME))
@@ -382,7 +183,7 @@ mod tests {
     #[test]
     fn an_empty_file_is_the_defaults() {
         let settings =
-            Settings::from_file("/flake".into(), parsed("").unwrap(), &Overrides::default()).unwrap();
+            Settings::from_file("/flake".into(), parsed("").unwrap(), &Overrides::default(), &[]).unwrap();
         assert_eq!(settings.nix, Path::new("nix"));
         assert!(settings.evaluation_workers >= 1);
     }
@@ -405,21 +206,22 @@ mod tests {
     #[test]
     fn bounds_are_checked() {
         let file = parsed("[limits]\nconcurrent_calls = 0\n").unwrap();
-        let error = Settings::from_file("/flake".into(), file, &Overrides::default()).unwrap_err();
+        let error = Settings::from_file("/flake".into(), file, &Overrides::default(), &[]).unwrap_err();
         assert!(error.contains("concurrent_calls"), "{error}");
     }
 
     #[test]
     fn read_only_cannot_be_taken_back() {
         let file = parsed("[tools]\nread_only = true\n").unwrap();
-        let settings = Settings::from_file("/flake".into(), file, &Overrides::default()).unwrap();
+        let settings = Settings::from_file("/flake".into(), file, &Overrides::default(), &[]).unwrap();
         assert!(settings.policy.read_only);
     }
 
     #[test]
     fn a_tool_that_does_not_exist_is_refused() {
         let overrides = Overrides { only: vec!["list_host".into()], ..Overrides::default() };
-        let error = Settings::from_file("/flake".into(), File::default(), &overrides).unwrap_err();
+        let error =
+            Settings::from_file("/flake".into(), File::default(), &overrides, &["list_hosts"]).unwrap_err();
         assert!(error.contains("list_hosts"), "{error}");
     }
 }

@@ -3,7 +3,15 @@
 use std::collections::BTreeSet;
 
 use crate::text;
-use crate::tools::Effect;
+
+/// What a tool changes at most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Effect {
+    /// Nothing anyone would notice: it evaluates.
+    Read,
+    /// It adds to the Nix store of this machine.
+    Store,
+}
 
 /// What removes tools from the list and refuses their calls.
 #[derive(Clone, Debug, Default)]

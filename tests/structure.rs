@@ -5,11 +5,13 @@ use std::path::{Path, PathBuf};
 
 /// The modules from the bottom up; each may use those below it and those beside it that are named.
 const LAYERS: &[&[&str]] = &[
-    &["text", "names", "diagnostic", "schema", "progress", "metrics"],
-    &["process"],
+    &["text", "names", "diagnostic", "schema", "progress", "metrics", "policy"],
+    &["process", "config"],
     &["nix"],
-    // What the settings say of tools is checked against the catalogue, so they stand beside each other.
-    &["config", "policy", "tools", "flake", "disko", "search"],
+    &["disko"],
+    &["flake"],
+    &["search"],
+    &["tools"],
     &["mcp"],
     &["cli"],
 ];

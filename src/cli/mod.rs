@@ -98,7 +98,7 @@ impl Global {
             exclude: self.exclude_tools.clone(),
         };
         let here = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
-        Settings::load(&here, &overrides)
+        Settings::load(&here, &overrides, &crate::tools::names())
     }
 }
 

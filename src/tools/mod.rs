@@ -27,16 +27,8 @@ use crate::nix::NixError;
 use crate::schema;
 use crate::text;
 
+pub use crate::policy::Effect;
 pub use services::{Context, LogRef, Services};
-
-/// What a tool changes at most.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Effect {
-    /// Nothing anyone would notice: it evaluates.
-    Read,
-    /// It adds to the Nix store of this machine.
-    Store,
-}
 
 /// Why a tool gave no output.
 #[derive(Debug, thiserror::Error)]

@@ -1,0 +1,213 @@
+//! `pantheros.toml`: every key, its default, and why a file is refused.
+
+use std::path::{Path, PathBuf};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::diagnostic::{Code, Diagnostic};
+use crate::schema;
+
+/// The file's name, looked for beside `flake.nix`.
+pub const FILE_NAME: &str = "pantheros.toml";
+
+/// Why there are no settings.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file named by `--config` or found beside the flake could not be read.
+    #[error("{} could not be read: {source}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The file is not TOML, or a value has the wrong type.
+    #[error("{}: {message}", path.display())]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong and where.
+        message: String,
+    },
+    /// A key that does not exist.
+    #[error("{}: there is no setting `{}`", path.display(), key.path)]
+    UnknownKey {
+        /// The file.
+        path: PathBuf,
+        /// The key and what is near it.
+        key: schema::UnknownKey,
+    },
+    /// A value that is outside its bounds.
+    #[error("{}: {message}", path.display())]
+    OutOfBounds {
+        /// The file.
+        path: PathBuf,
+        /// Which value and what is allowed.
+        message: String,
+    },
+}
+
+impl From<&ConfigError> for Diagnostic {
+    fn from(error: &ConfigError) -> Self {
+        let diagnostic = Self::new(Code::InvalidSettings, error.to_string());
+        match error {
+            ConfigError::UnknownKey { key, .. } => diagnostic
+                .with_attr(key.path.clone())
+                .with_suggestions(key.nearest.clone())
+                .with_hint(format!("known here: {}", key.known.join(", "))),
+            ConfigError::Unreadable { .. } => diagnostic.with_hint("name another file with --config"),
+            ConfigError::Malformed { .. } | ConfigError::OutOfBounds { .. } => {
+                diagnostic.with_hint("docs/settings.md lists every setting with its default")
+            }
+        }
+    }
+}
+
+/// `pantheros.toml`: everything is optional, and unknown keys are refused.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct File {
+    /// How `nix` is run.
+    pub nix: NixFile,
+    /// What a call may take.
+    pub limits: LimitsFile,
+    /// Which tools there are.
+    pub tools: ToolsFile,
+    /// The HTTP transport; only read with `serve --http`.
+    pub http: HttpFile,
+    /// The evaluation cache.
+    pub cache: CacheFile,
+}
+
+/// How `nix` is run.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct NixFile {
+    /// The program, by name or path.
+    pub program: PathBuf,
+}
+
+impl Default for NixFile {
+    fn default() -> Self {
+        Self { program: "nix".into() }
+    }
+}
+
+/// What a call may take.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct LimitsFile {
+    /// Longest evaluation, in seconds.
+    pub evaluation_seconds: u64,
+    /// Longest build, in seconds.
+    pub build_seconds: u64,
+    /// Evaluations side by side; 0 takes one for each core and for each share of memory.
+    pub evaluation_workers: usize,
+    /// Memory one evaluation uses before it goes on in a fresh process, in MiB; a single attribute
+    /// that needs more may take four times as much.
+    pub evaluation_memory_mib: u64,
+    /// Calls at once; further ones wait.
+    pub concurrent_calls: usize,
+    /// Calls that may wait for a place; further ones are refused.
+    pub waiting_calls: usize,
+    /// Largest message taken from a client, in KiB.
+    pub message_kib: usize,
+}
+
+impl Default for LimitsFile {
+    fn default() -> Self {
+        Self {
+            evaluation_seconds: 900,
+            build_seconds: 6 * 3_600,
+            evaluation_workers: 0,
+            evaluation_memory_mib: 2_048,
+            concurrent_calls: 8,
+            waiting_calls: 32,
+            message_kib: 1_024,
+        }
+    }
+}
+
+/// Which tools there are.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct ToolsFile {
+    /// Only tools that change nothing, neither a host nor the store.
+    pub read_only: bool,
+    /// Only these tools; empty means all.
+    pub only: Vec<String>,
+    /// Without these tools.
+    pub exclude: Vec<String>,
+}
+
+/// The HTTP transport.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct HttpFile {
+    /// File with the bearer token clients must send, relative to the working folder; PANTHEROS_HTTP_TOKEN
+    /// beats it. Required off loopback.
+    pub token_file: Option<PathBuf>,
+    /// Host names clients may use besides the loopback ones, with or without a port.
+    pub allowed_hosts: Vec<String>,
+    /// Web origins that may call, such as https://app.example.org; others are refused.
+    pub allowed_origins: Vec<String>,
+    /// Requests a minute from one address, in bursts of as many; 0 means no limit. Behind a proxy all
+    /// clients have the proxy's address.
+    pub requests_per_minute: u32,
+    /// Requests under way at once.
+    pub concurrent_requests: usize,
+    /// Sessions of older clients at once, over /mcp and over /sse each; 0 takes none.
+    pub legacy_sessions: usize,
+}
+
+impl Default for HttpFile {
+    fn default() -> Self {
+        Self {
+            token_file: None,
+            allowed_hosts: Vec::new(),
+            allowed_origins: Vec::new(),
+            requests_per_minute: 600,
+            concurrent_requests: 64,
+            legacy_sessions: 16,
+        }
+    }
+}
+
+/// The evaluation cache.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct CacheFile {
+    /// Whether answers about an unchanged flake are kept.
+    pub enabled: bool,
+    /// Where; without it the user's cache folder.
+    pub folder: Option<PathBuf>,
+    /// Most space it takes on disk, in MiB; the oldest answers go first.
+    pub size_mib: u64,
+}
+
+impl Default for CacheFile {
+    fn default() -> Self {
+        Self { enabled: true, folder: None, size_mib: 64 }
+    }
+}
+
+/// Reads the file at `path`.
+pub(super) fn read(path: &Path) -> Result<File, ConfigError> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
+    parse(&text, path)
+}
+
+/// Reads the text of a file.
+pub(super) fn parse(text: &str, path: &Path) -> Result<File, ConfigError> {
+    let malformed = |error: toml::de::Error| ConfigError::Malformed {
+        path: path.to_owned(),
+        message: error.to_string().trim_end().to_owned(),
+    };
+    let value: serde_json::Value = toml::from_str(text).map_err(malformed)?;
+    if let Some(key) = schema::unknown_key(&schema::of_input::<File>(), &value) {
+        return Err(ConfigError::UnknownKey { path: path.to_owned(), key });
+    }
+    toml::from_str(text).map_err(malformed)
+}
