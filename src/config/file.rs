@@ -150,7 +150,7 @@ pub struct HttpFile {
     pub token_file: Option<PathBuf>,
     /// Host names clients may use besides the loopback ones, with or without a port.
     pub allowed_hosts: Vec<String>,
-    /// Web origins that may call, such as https://app.example.org; others are refused.
+    /// Web origins that may call, such as `https://app.example.org`; others are refused.
     pub allowed_origins: Vec<String>,
     /// Requests a minute from one address, in bursts of as many; 0 means no limit. Behind a proxy all
     /// clients have the proxy's address.

@@ -1,6 +1,6 @@
 //! From what Nix said to what a person needs: a code, a place, a cause and a next step.
 //!
-//! Each family of errors has its file; [`RECOGNISERS`] asks them in order, the ones that know more
+//! Each family of errors has its file; `RECOGNISERS` asks them in order, the ones that know more
 //! first. What they look for are Nix's and nixpkgs' own sentences: those of 2.26 and 2.34 are
 //! recorded in `tests/fixtures`, and `tests/diagnostics` provokes them anew from the real `nix`.
 
