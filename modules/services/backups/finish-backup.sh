@@ -1,0 +1,10 @@
+# shellcheck shell=bash
+# finish-backup [MOUNT-POINT FROZEN-COPY]...: removes the frozen copies, however the backup went.
+status=0
+while [ $# -ge 2 ]; do
+  if [ -e "$2" ]; then
+    btrfs --quiet subvolume delete "$2" || status=1
+  fi
+  shift 2
+done
+exit "$status"
