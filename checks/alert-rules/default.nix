@@ -1,0 +1,19 @@
+# The alert rules fire when they should and keep quiet when they should, told by Prometheus itself.
+{ pkgs, ... }:
+
+let
+  # What tests.yaml counts on, which is what the options default to.
+  groups = import ../../modules/services/monitoring/rules.nix {
+    diskFreePercent = 10;
+    backupMaxAgeHours = 36;
+    rebootGrace = "3d";
+  };
+  rules = pkgs.writeText "rules.json" (builtins.toJSON { inherit groups; });
+in
+pkgs.runCommand "alert-rules" { nativeBuildInputs = [ pkgs.prometheus.cli ]; } ''
+  ln -s ${rules} rules.json
+  ln -s ${./tests.yaml} tests.yaml
+  promtool check rules rules.json
+  promtool test rules tests.yaml
+  touch $out
+''
