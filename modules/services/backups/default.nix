@@ -52,7 +52,8 @@ in
     task: "${lib.getExe report} ${task} ${lib.escapeShellArg cfg.metricsDirectory}";
 
   config.systemd.tmpfiles.settings = lib.mkIf cfg.enable {
-    "10-pantheros-backups".${cfg.metricsDirectory}.d = {
+    # By the name that pantheros.monitoring uses for it: one folder, one line.
+    "10-pantheros-textfiles".${cfg.metricsDirectory}.d = {
       mode = "0755";
       user = "root";
       group = "root";

@@ -19,12 +19,14 @@ let
   cfg = backups.restic;
   host = config.networking.hostName;
 
-  isBelow = folder: path: path == folder || folder == "/" || hasPrefix "${folder}/" path;
-  deepest = lib.foldl' (
-    best: mountPoint: if lib.stringLength mountPoint > lib.stringLength best then mountPoint else best
-  ) "";
-  mountPointOf =
-    path: deepest (lib.filter (mountPoint: isBelow mountPoint path) (lib.attrNames config.fileSystems));
+  inherit
+    (import ./mount-points.nix {
+      inherit lib;
+      inherit (config) fileSystems;
+    })
+    isBelow
+    mountPointOf
+    ;
 
   # The subvolumes that hold something to back up, by mount point: where their frozen copy appears.
   frozen = lib.mapAttrs' (

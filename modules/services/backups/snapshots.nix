@@ -14,6 +14,13 @@ let
   backups = config.pantheros.backups;
   cfg = backups.snapshots;
 
+  inherit
+    (import ./mount-points.nix {
+      inherit lib;
+      inherit (config) fileSystems;
+    })
+    mountPointOf
+    ;
   isBtrfs = mountPoint: (config.fileSystems.${mountPoint}.fsType or null) == "btrfs";
   # What can be built or downloaded again is not worth a snapshot.
   isPrecious =
@@ -115,6 +122,10 @@ in
           pantheros.backups.snapshots has nothing to take snapshots of: no file system of this host is Btrfs.
           Set pantheros.backups.snapshots.enable = false, or name mount points in pantheros.backups.snapshots.subvolumes.
         '';
+      }
+      {
+        assertion = isBtrfs (mountPointOf cfg.directory);
+        message = "pantheros.backups.snapshots.directory is ${cfg.directory}, which is not on Btrfs: snapshots stay on the file system they are taken of.";
       }
     ]
     ++ lib.mapAttrsToList (name: mountPoint: {

@@ -131,7 +131,7 @@ in
       );
     };
 
-    systemd.tmpfiles.settings."10-pantheros-monitoring".${cfg.textfileDirectory}.d = {
+    systemd.tmpfiles.settings."10-pantheros-textfiles".${cfg.textfileDirectory}.d = {
       mode = "0755";
       user = "root";
       group = "root";

@@ -1,0 +1,17 @@
+# Which file system of a configuration a path is on.
+{ lib, fileSystems }:
+
+rec {
+  isBelow = folder: path: path == folder || folder == "/" || lib.hasPrefix "${folder}/" path;
+
+  # The deepest mount point that holds the path; "" without any.
+  mountPointOf =
+    path:
+    lib.foldl' (
+      deepest: mountPoint:
+      if isBelow mountPoint path && lib.stringLength mountPoint > lib.stringLength deepest then
+        mountPoint
+      else
+        deepest
+    ) "" (lib.attrNames fileSystems);
+}
