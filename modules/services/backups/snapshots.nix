@@ -33,7 +33,13 @@ let
       "/var/cache"
       "/var/log"
       cfg.directory
-    ];
+    ]
+    && (mountPoint == "/" -> storeIsApart);
+  # A snapshot that holds the store keeps on disk what was garbage-collected since.
+  storeIsApart = lib.elem (mountPointOf "/nix/store") [
+    "/nix"
+    "/nix/store"
+  ];
   nameOf =
     mountPoint:
     if mountPoint == "/" then
@@ -74,7 +80,7 @@ in
       default = lib.mapAttrs' (mountPoint: _: lib.nameValuePair (nameOf mountPoint) mountPoint) (
         lib.filterAttrs (mountPoint: _: isBtrfs mountPoint && isPrecious mountPoint) config.fileSystems
       );
-      defaultText = lib.literalMD "every mounted Btrfs subvolume but those for `/nix`, caches, logs and swap";
+      defaultText = lib.literalMD "every mounted Btrfs subvolume but those with the Nix store, caches, logs and swap";
       example = {
         home = "/home";
         var = "/var";
@@ -126,6 +132,10 @@ in
       {
         assertion = isBtrfs (mountPointOf cfg.directory);
         message = "pantheros.backups.snapshots.directory is ${cfg.directory}, which is not on Btrfs: snapshots stay on the file system they are taken of.";
+      }
+      {
+        assertion = lib.elem "/" (lib.attrValues cfg.subvolumes) -> storeIsApart;
+        message = "pantheros.backups.snapshots.subvolumes has /, and the Nix store with it: every snapshot would keep what is garbage-collected later. Give /nix a subvolume of its own.";
       }
     ]
     ++ lib.mapAttrsToList (name: mountPoint: {
