@@ -1,0 +1,25 @@
+# What `admin` finds at home on this host.
+{ pkgs, ... }:
+
+{
+  programs = {
+    bash = {
+      enable = true;
+      historyControl = [
+        "erasedups"
+        "ignorespace"
+      ];
+    };
+    git.enable = true;
+    tmux = {
+      enable = true;
+      historyLimit = 50000;
+      mouse = true;
+    };
+  };
+
+  home.packages = [
+    pkgs.fd
+    pkgs.ripgrep
+  ];
+}

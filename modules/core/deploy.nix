@@ -1,0 +1,106 @@
+# What `deploy.sh` and the MCP server read of a host to deploy it: data only, nothing here changes the host.
+{ config, lib, ... }:
+
+let
+  inherit (lib) mkOption types;
+
+  healthCheck = types.attrTag {
+    command = mkOption {
+      type = types.nonEmptyListOf types.str;
+      example = [
+        "systemctl"
+        "is-active"
+        "nginx"
+      ];
+      description = "Program and arguments, run on the host as the deploying user; exit code 0 is health.";
+    };
+    tcp = mkOption {
+      type = types.port;
+      example = 443;
+      description = "TCP port of the host that has to take connections from where the deployment is run.";
+    };
+    http = mkOption {
+      type = types.strMatching "https?://[^[:space:]]+";
+      example = "https://www.example.org/healthz";
+      description = "URL that has to answer, from where the deployment is run, with a status below 400.";
+    };
+  };
+in
+{
+  options.pantheros.deploy = {
+    targetHost = mkOption {
+      type = types.nullOr (types.strMatching "[A-Za-z0-9:][A-Za-z0-9.:-]*");
+      default = null;
+      example = "web.example.org";
+      description = "Name or address the host is reached at over SSH; null where it is not deployed to.";
+    };
+
+    user = mkOption {
+      type = types.strMatching "[a-z_][a-z0-9_-]*";
+      default = "deploy";
+      description = "User to log in as; has to be able to become root with `sudo` without a password.";
+    };
+
+    port = mkOption {
+      type = types.port;
+      default = lib.head config.services.openssh.ports;
+      defaultText = lib.literalExpression "lib.head config.services.openssh.ports";
+      description = "TCP port that SSH listens on.";
+    };
+
+    tags = mkOption {
+      type = types.listOf (types.strMatching "[a-z0-9][a-z0-9-]*");
+      default = [ ];
+      example = [ "production" ];
+      description = "Groups this host belongs to, to plan a deployment to all of them at once.";
+    };
+
+    buildOn = mkOption {
+      type = types.enum [
+        "local"
+        "target"
+      ];
+      default = "local";
+      description = "Where the system is built: where the deployment is run, or on the host itself.";
+    };
+
+    healthChecks = mkOption {
+      type = types.listOf healthCheck;
+      default = [ ];
+      example = [
+        { tcp = 443; }
+        { http = "https://www.example.org/healthz"; }
+      ];
+      description = "What has to hold once a new system runs; where it does not, the host goes back to the previous one.";
+    };
+
+    rollbackTimeout = mkOption {
+      type = types.ints.between 10 3600;
+      default = 60;
+      description = "Seconds in which a new system has to be confirmed over a fresh connection, before the host goes back by itself.";
+    };
+
+    refusals = mkOption {
+      type = types.listOf (
+        types.submodule {
+          options = {
+            code = mkOption {
+              type = types.strMatching "[a-z][a-z0-9_]*";
+              example = "no_authorized_keys";
+              description = "Stable name of the reason, for programs.";
+            };
+            message = mkOption {
+              type = types.str;
+              description = "The reason and what to do about it, for people.";
+            };
+          };
+        }
+      );
+      default = [ ];
+      description = ''
+        Why this configuration must not be deployed, although it evaluates. Whatever deploys refuses while
+        there is one.
+      '';
+    };
+  };
+}

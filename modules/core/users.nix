@@ -1,0 +1,67 @@
+# Who is on a host: people and whatever deploys, with SSH keys and without passwords.
+{ config, lib, ... }:
+
+let
+  inherit (lib) mkOption types;
+  cfg = config.pantheros.users;
+
+  hasKey =
+    user: user.openssh.authorizedKeys.keys != [ ] || user.openssh.authorizedKeys.keyFiles != [ ];
+  # root cannot log in, so nobody counts who is only root.
+  administrators = lib.filter (user: user.isNormalUser && lib.elem "wheel" user.extraGroups) (
+    lib.attrValues config.users.users
+  );
+  reachable = lib.any hasKey administrators;
+in
+{
+  options.pantheros.users.keys = mkOption {
+    type = types.attrsOf (types.listOf types.singleLineStr);
+    default = { };
+    example = {
+      admin = [ "ssh-ed25519 AAAAC3Nz… alice@laptop" ];
+    };
+    description = ''
+      Users and the public SSH keys they log in with. Each of them may become root with `sudo`, which asks
+      for no password, since there are none.
+    '';
+  };
+
+  config = {
+    users = {
+      # What is not declared does not stay.
+      mutableUsers = false;
+      # NixOS refuses to evaluate a system nobody can log in to. Here that is a warning, so that a
+      # fresh clone evaluates, and a refusal to deploy.
+      allowNoPasswordLogin = !reachable;
+      users = lib.mapAttrs (name: keys: {
+        isNormalUser = true;
+        description = lib.mkDefault "${name}, by SSH key";
+        extraGroups = [ "wheel" ];
+        openssh.authorizedKeys = { inherit keys; };
+      }) cfg.keys;
+    };
+
+    security.sudo = {
+      wheelNeedsPassword = false;
+      execWheelOnly = true;
+    };
+
+    pantheros.deploy.refusals = lib.mkIf (!reachable) [
+      {
+        code = "no_authorized_keys";
+        message = "nobody who may become root has an SSH key, so deploying would lock everybody out: add one to fleet/keys.nix";
+      }
+    ];
+
+    warnings = lib.mkIf (!reachable) [
+      "No SSH key is authorized for anybody who may become root: this host must not be deployed. Add one to fleet/keys.nix."
+    ];
+
+    assertions = [
+      {
+        assertion = lib.elem config.pantheros.deploy.user (map (user: user.name) administrators);
+        message = "pantheros.deploy.user is ${config.pantheros.deploy.user}, who is no user of this host that may become root: name one of pantheros.users.keys.";
+      }
+    ];
+  };
+}
