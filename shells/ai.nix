@@ -1,0 +1,20 @@
+# Assistants at the command line, with the server among their tools.
+{ pkgs, inputs, ... }:
+
+let
+  agents = inputs.llm-agents.packages.${pkgs.stdenv.hostPlatform.system};
+in
+pkgs.mkShell {
+  packages = [
+    agents.claude-code
+    agents.codex
+    agents.copilot-cli
+    agents.gemini-cli
+    agents.opencode
+    pkgs.git
+    pkgs.pantheros-mcp
+  ];
+  shellHook = ''
+    echo "ai: claude, codex, copilot, gemini and opencode; in this folder Claude Code finds pantheros by .mcp.json"
+  '';
+}
