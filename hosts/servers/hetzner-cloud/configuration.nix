@@ -15,6 +15,13 @@
       "hetzner"
     ];
 
+    # Snapshots undo a slip of the hand. For the loss of the machine give restic a repository and a password
+    # (`pantheros.backups.restic`), best from `pantheros.secrets`, and take the last line away.
+    backups = {
+      enable = true;
+      restic.enable = false;
+    };
+
     home = {
       enable = true;
       users.admin = ./home.nix;
