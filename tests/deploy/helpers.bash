@@ -1,0 +1,133 @@
+# A fleet, a machine, and what is asserted of both. The machine is a real sshd on the loopback
+# interface whose sessions run in namespaces of their own, where it is called `web` and runs NixOS.
+# shellcheck shell=bash disable=SC2154 # bats sets `status`, `output`, `stderr`
+bats_require_minimum_version 1.5.0
+
+root=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
+
+# Once a file: the keys, and a flake with its lock file, as a pattern for every test.
+setup_file() {
+  export PATTERN=$BATS_FILE_TMPDIR
+  ssh-keygen -q -t ed25519 -N '' -C tester -f "$PATTERN/key"
+  ssh-keygen -q -t ed25519 -N '' -C machine -f "$PATTERN/host_key"
+  ssh-keygen -q -t ed25519 -N '' -C impostor -f "$PATTERN/impostor_key"
+  local offset=0
+  case $BATS_TEST_FILENAME in
+    *update.bats) offset=100 ;;
+    *install.bats) offset=200 ;;
+    *signals.bats) offset=300 ;;
+  esac
+  export PORT=$((20000 + offset + RANDOM % 20000))
+  # A disk that this machine has; nothing here opens it.
+  DISK=$(find /dev -type b -print -quit)
+  export DISK=${DISK:-/dev/none}
+  cp -r "$root/tests/deploy/fixture" "$PATTERN/flake"
+  mv "$PATTERN/flake/fakes" "$PATTERN/fakes"
+  sed -i -e "s|@FAKES@|$PATTERN/fakes|" -e "s|@SYSTEM@|$(uname -m)-linux|" -e "s|@PORT@|$PORT|" \
+    -e "s|@USER@|$(id -un)|" -e "s|@DISK@|$DISK|" \
+    -e "s|@KEY@|$(cat "$PATTERN/key.pub")|" "$PATTERN/flake/flake.nix"
+  git -C "$PATTERN/flake" init -q
+  git -C "$PATTERN/flake" config user.name tester
+  git -C "$PATTERN/flake" config user.email tester@example.org
+  git -C "$PATTERN/flake" add .
+  (cd "$PATTERN/flake" && nix --extra-experimental-features 'nix-command flakes' flake lock 2>/dev/null)
+  git -C "$PATTERN/flake" add .
+  git -C "$PATTERN/flake" commit -qm 'A fleet'
+}
+
+setup() {
+  export FLAKE=$BATS_TEST_TMPDIR/flake FAKE_LOG=$BATS_TEST_TMPDIR/log
+  export TMPDIR=$BATS_TEST_TMPDIR/tmp
+  unset XDG_RUNTIME_DIR NIX_SSHOPTS SSH_AUTH_SOCK
+  mkdir "$TMPDIR"
+  cp -r "$PATTERN/flake" "$FLAKE"
+  export FAKE_FLAKE=$FLAKE FAKE_AUTHORIZED_KEYS=$BATS_TEST_TMPDIR/authorized_keys
+  cp "$PATTERN/key" "$PATTERN/key.pub" "$BATS_TEST_TMPDIR/"
+  KEY=$BATS_TEST_TMPDIR/key
+  KNOWN_HOSTS=$BATS_TEST_TMPDIR/known_hosts
+  printf '[127.0.0.1]:%s %s\n' "$PORT" "$(cut -d' ' -f1,2 "$PATTERN/host_key.pub")" >"$KNOWN_HOSTS"
+}
+
+teardown() {
+  if [ -n "${SSHD:-}" ]; then kill "$SSHD" 2>/dev/null || true; fi
+}
+
+deploy() {
+  "$root/deploy.sh" --flake "$FLAKE" "$@"
+}
+
+# As `deploy`, with the key and the host keys that fit the machine.
+deploy_with_key() {
+  deploy --key "$KEY" --known-hosts "$KNOWN_HOSTS" "$@"
+}
+
+# start_machine [HOST-KEY]: a machine on $PORT, where only our key is let in.
+start_machine() {
+  local key=${1:-host_key} sshd config=$BATS_TEST_TMPDIR/sshd_config
+  sshd=$(command -v sshd || echo /usr/sbin/sshd)
+  unshare -rmu true 2>/dev/null || skip "no user namespaces here"
+  cp "$PATTERN/$key" "$BATS_TEST_TMPDIR/machine_key"
+  cp "$PATTERN/key.pub" "$FAKE_AUTHORIZED_KEYS"
+  cat >"$BATS_TEST_TMPDIR/session" <<'SESSION'
+#!/bin/sh
+exec unshare -rmu sh -c '
+  mount -t tmpfs none /run
+  if [ -z "${NOT_NIXOS:-}" ]; then mkdir /run/current-system; fi
+  hostname "${MACHINE_NAME:-web}"
+  exec sh -c "$SSH_ORIGINAL_COMMAND"'
+SESSION
+  chmod +x "$BATS_TEST_TMPDIR/session"
+  cat >"$config" <<CONFIG
+Port $PORT
+ListenAddress 127.0.0.1
+HostKey $BATS_TEST_TMPDIR/machine_key
+AuthorizedKeysFile $FAKE_AUTHORIZED_KEYS
+PasswordAuthentication no
+KbdInteractiveAuthentication no
+StrictModes no
+UsePAM no
+PidFile none
+ForceCommand env MACHINE_NAME=${MACHINE_NAME:-web} NOT_NIXOS=${NOT_NIXOS:-} $BATS_TEST_TMPDIR/session
+CONFIG
+  if [ "$(id -u)" = 0 ]; then mkdir -p /run/sshd; fi
+  "$sshd" -D -e -f "$config" 2>"$BATS_TEST_TMPDIR/sshd.log" 3>&- &
+  SSHD=$!
+  local tries=50
+  until grep -q 'Server listening' "$BATS_TEST_TMPDIR/sshd.log"; do
+    [ "$((tries--))" -gt 0 ] || { cat "$BATS_TEST_TMPDIR/sshd.log"; return 1; }
+    sleep 0.1
+  done
+}
+
+# Nothing was run, nobody was connected to, nothing was written or left behind.
+assert_untouched() {
+  [ ! -e "$FAKE_LOG" ] || fail "something ran: $(cat "$FAKE_LOG")"
+  [ -z "$(ls -A "$TMPDIR")" ] || fail "left behind: $(ls -A "$TMPDIR")"
+  diff -r -x index "$PATTERN/flake" "$FLAKE" || fail "the flake changed"
+  if [ -n "${SSHD:-}" ]; then
+    ! grep -q 'Connection from\|Accepted' "$BATS_TEST_TMPDIR/sshd.log" || fail "the machine was connected to"
+  fi
+}
+
+# As above, but the machine may have been asked what it is.
+assert_unchanged() {
+  [ ! -e "$FAKE_LOG" ] || fail "something ran: $(cat "$FAKE_LOG")"
+  [ -z "$(ls -A "$TMPDIR")" ] || fail "left behind: $(ls -A "$TMPDIR")"
+  diff -r -x index "$PATTERN/flake" "$FLAKE" || fail "the flake changed"
+}
+
+fail() {
+  printf '%s\n' "$@" "status: ${status:-}" "output: ${output:-}" "stderr: ${stderr:-}" >&2
+  return 1
+}
+
+# assert_status CODE: the last `run` ended with it.
+assert_status() { [ "$status" -eq "$1" ] || fail "status $status, not $1"; }
+
+# assert_says TEXT …: each stands in what was printed, on either stream.
+assert_says() {
+  local text
+  for text in "$@"; do
+    [[ $output${stderr:-} == *"$text"* ]] || fail "does not say: $text"
+  done
+}

@@ -1,0 +1,53 @@
+#!/usr/bin/env bats
+# Ended from outside, deploy.sh takes with it what it started.
+# shellcheck disable=SC2016,SC2154 # expansions that are none; what bats and the helpers set
+load helpers
+
+gone() {
+  local tries=100
+  while kill -0 "$1" 2>/dev/null && [ "$(ps -o stat= -p "$1" | cut -c1)" != Z ]; do
+    [ "$((tries--))" -gt 0 ] || return 1
+    sleep 0.1
+  done
+}
+
+# ends_on SIGNAL CODE
+ends_on() {
+  local pid code=0 pids tries=300
+  start_machine
+  # A group of its own, so that nothing but deploy.sh is told.
+  FAKE_DOES=hang setsid "$root/deploy.sh" --flake "$FLAKE" --key "$KEY" --known-hosts "$KNOWN_HOSTS" web \
+    >"$BATS_TEST_TMPDIR/out" 2>&1 3>&- &
+  pid=$!
+  until [ -s "$FAKE_LOG.pids" ] || [ "$((tries--))" = 0 ]; do sleep 0.1; done
+  read -ra pids <"$FAKE_LOG.pids"
+  kill -s "$1" "$pid"
+  wait "$pid" || code=$?
+  [ "$code" = "$2" ] || fail "ended with $code" "$(cat "$BATS_TEST_TMPDIR/out")"
+  for pid in "${pids[@]}"; do gone "$pid" || fail "process $pid is still there"; done
+  grep -q "stopped by SIG$1" "$BATS_TEST_TMPDIR/out"
+  [ -z "$(ls -A "$TMPDIR")" ] || fail "left behind: $(ls -A "$TMPDIR")"
+}
+
+@test "SIGTERM ends it and its children" { ends_on TERM 143; }
+
+@test "SIGHUP ends it and its children" { ends_on HUP 129; }
+
+@test "an evaluation that takes long ends with it, too" {
+  local pid evaluation='' tries=300 code=0
+  # Ten thousand million additions.
+  sed -i "s/throw \"broken on purpose\"/toString (let n = builtins.genList (x: x) 100000; add = builtins.foldl' (a: b: a + b) 0; in add (map (x: add n) n))/" \
+    "$FLAKE/hosts.nix"
+  setsid "$root/deploy.sh" --flake "$FLAKE" --key "$KEY" --known-hosts "$KNOWN_HOSTS" broken \
+    >"$BATS_TEST_TMPDIR/out" 2>&1 3>&- &
+  pid=$!
+  until [ -n "$evaluation" ] || [ "$((tries--))" = 0 ]; do
+    sleep 0.1
+    evaluation=$(pgrep -P "$pid" -f 'nixosConfigurations."broken"' || true)
+  done
+  kill -s TERM "$pid" || fail "$(cat "$BATS_TEST_TMPDIR/out")"
+  wait "$pid" || code=$?
+  [ "$code" = 143 ] || fail "ended with $code" "$(cat "$BATS_TEST_TMPDIR/out")"
+  gone "$evaluation" || fail 'the evaluation goes on'
+  [ -z "$(ls -A "$TMPDIR")" ] || fail "left behind: $(ls -A "$TMPDIR")"
+}

@@ -1,0 +1,168 @@
+# What the parts of deploy.sh share; to be sourced.
+# shellcheck shell=bash disable=SC2034,SC2154 # set here and used there, or the other way round
+
+# Nix with what it needs, without what a flake would like to set, and without the registry of the
+# internet: what is run is what the lock file pins.
+nix_command=(nix --extra-experimental-features 'nix-command flakes' --option accept-flake-config false
+  --option flake-registry '')
+
+say() { printf '%s\n' "$*" >&2; }
+note() { say "note: $*"; }
+
+# Something of a person's or a machine's, fit to be shown: short, on one line, no control characters.
+shown() {
+  local LC_ALL=C text=$1
+  if [ ${#text} -gt 80 ]; then text="${text:0:77}..."; fi
+  if [[ $text =~ ^[[:print:]]*$ ]]; then printf "'%s'" "$text"; else printf '%q' "$text"; fi
+}
+
+# A wrong call: says so and ends.
+usage_error() {
+  say "deploy.sh: $*"
+  say "Try: deploy.sh --help"
+  exit "$EXIT_USAGE"
+}
+
+refusals=()
+refuse() { refusals+=("$*"); }
+
+# Ends here if anything was refused since the start.
+stop_if_refused() {
+  [ ${#refusals[@]} -gt 0 ] || return 0
+  printf 'refused: %s\n' "${refusals[@]}" >&2
+  say "Nothing was changed."
+  exit "$EXIT_REFUSED"
+}
+
+# The names among "${@:2}" that $1 was probably meant to be, nearest first.
+nearest() {
+  local wanted=$1 name
+  shift
+  for name in "$@"; do
+    printf '%s %s\n' "$(distance "$wanted" "$name")" "$name"
+  done | sort -n | while read -r far name; do
+    [ "$far" -gt $((${#wanted} / 3 + 1)) ] || printf '%s\n' "$name"
+  done
+}
+
+# How many letters to add, drop or change to get from $1 to $2 (Levenshtein).
+distance() {
+  local from=$1 to=$2 i j cost best
+  local -a before now
+  for ((j = 0; j <= ${#to}; j++)); do before[j]=$j; done
+  for ((i = 1; i <= ${#from}; i++)); do
+    now=("$i")
+    for ((j = 1; j <= ${#to}; j++)); do
+      cost=1
+      if [ "${from:i-1:1}" = "${to:j-1:1}" ]; then cost=0; fi
+      best=$((before[j - 1] + cost))
+      if ((before[j] + 1 < best)); then best=$((before[j] + 1)); fi
+      if ((now[j - 1] + 1 < best)); then best=$((now[j - 1] + 1)); fi
+      now[j]=$best
+    done
+    before=("${now[@]}")
+  done
+  printf '%s\n' "${before[${#to}]}"
+}
+
+# An argument vector as a line that a shell would read back as the same vector.
+command_line() {
+  local LC_ALL=C word line=
+  for word in "$@"; do
+    if ! [[ $word =~ ^[A-Za-z0-9_./:=@%+,#-]+$ ]]; then word=${word@Q}; fi
+    line+="$word "
+  done
+  printf '%s\n' "${line% }"
+}
+
+# --- children ----------------------------------------------------------------------------------
+
+# The process that runs now, and the signal that came in meanwhile.
+child=
+signal=
+
+# Every process below $1.
+descendants() {
+  local parent pid
+  local -A children=()
+  while read -r pid parent; do
+    children[$parent]+="$pid "
+  done < <(ps -A -o pid= -o ppid=)
+  local -a queue=("$1")
+  while [ ${#queue[@]} -gt 0 ]; do
+    parent=${queue[0]}
+    queue=("${queue[@]:1}")
+    for pid in ${children[$parent]:-}; do
+      printf '%s\n' "$pid"
+      queue+=("$pid")
+    done
+  done
+}
+
+# Whether every process given has ended within so many tenths of a second.
+ended_within() {
+  local tenths=$1
+  shift
+  while kill -0 "$@" 2>/dev/null; do
+    [ "$((tenths--))" -gt 0 ] || return 1
+    sleep 0.1
+  done
+}
+
+# Ends all that was started: gently first, and what is left ten seconds later for good.
+pass_on() {
+  signal=$1
+  [ -n "$child" ] || return 0
+  local -a all
+  mapfile -t all < <(descendants "$child")
+  all=("$child" "${all[@]}")
+  # What is typed at a terminal reaches the children as well, and a second time would cut short
+  # what nixos-rebuild does to end cleanly.
+  if [ "$signal" = INT ] && ended_within 50 "${all[@]}"; then return 0; fi
+  kill -s TERM "${all[@]}" 2>/dev/null || true
+  ended_within 100 "${all[@]}" || kill -s KILL "${all[@]}" 2>/dev/null || true
+}
+
+trap 'pass_on INT' INT
+trap 'pass_on TERM' TERM
+trap 'pass_on HUP' HUP
+
+# Runs a command with the terminal it would have without us, ends it when we are told to end, and
+# returns its exit code. The subshell undoes what bash does to what runs behind a `&`.
+run() {
+  local code=0
+  (
+    trap - INT TERM HUP
+    exec "$@"
+  ) <&0 &
+  child=$!
+  wait "$child" || code=$?
+  # A signal interrupts `wait` before the child has ended.
+  if [ -n "$signal" ]; then
+    wait "$child" 2>/dev/null || true
+    say "deploy.sh: stopped by SIG$signal"
+    trap - "$signal" EXIT
+    clean_up
+    kill -s "$signal" "$$"
+  fi
+  child=
+  return "$code"
+}
+
+# Runs a command and leaves what it printed, without the last line breaks, in `output`. Not a
+# command substitution, which would keep signals from us until it ends.
+capture() {
+  local code=0
+  run "$@" >"$scratch/output" || code=$?
+  output=$(tr -d '\0' <"$scratch/output")
+  return "$code"
+}
+output=
+
+# A folder of our own that goes when we end, whichever way.
+scratch_parent=${XDG_RUNTIME_DIR:-${TMPDIR:-/tmp}}
+scratch_name=pantheros-deploy.XXXXXXXX
+scratch=
+clean_up() { [ -z "$scratch" ] || rm -rf -- "$scratch"; }
+trap clean_up EXIT
+make_scratch() { scratch=$(umask 077 && mktemp -d -- "$scratch_parent/$scratch_name"); }

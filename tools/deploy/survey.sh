@@ -1,0 +1,16 @@
+# What deploy.sh asks the machine it is about to change: one fact a line, `name<TAB>value`.
+# Read by the target's own `sh`, which may be a rescue system's; changes nothing.
+# shellcheck shell=sh
+say() { printf '%s\t%s\n' "$1" "$2"; }
+
+say kernel "$(uname -s)"
+say machine "$(uname -m)"
+say host-name "$(uname -n)"
+[ ! -e /run/current-system ] || say nixos "$(readlink -f /run/current-system)"
+if [ "$(id -u)" = 0 ] || sudo -n true 2>/dev/null; then say root yes; fi
+if [ -d /sys/firmware/efi ]; then say firmware UEFI; else say firmware BIOS; fi
+say memory-kib "$(sed -n 's/^MemTotal: *\([0-9]*\) kB$/\1/p' /proc/meminfo)"
+for disk in "$@"; do
+  [ ! -b "$disk" ] || say disk "$disk $(lsblk -dno SIZE,MODEL,SERIAL "$disk" 2>/dev/null)"
+done
+say end .
