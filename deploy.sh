@@ -68,7 +68,7 @@ host='' target='' user='' address='' port=''
 # What is found out on the way.
 public_key=''
 declare -A fact=() machine=()
-disks=() authorized=() machine_disks=() ssh_options=() fresh_ssh=() steps=() command=()
+disks=() authorized=() machine_disks=() wiped=() ssh_options=() fresh_ssh=() steps=() command=()
 
 arguments=()
 while [ $# -gt 0 ]; do

@@ -76,7 +76,7 @@ refused() {
   refused "does not pin the input 'nixos-anywhere'" --install web
   git -C "$FLAKE" checkout -q flake.lock flake.nix
   sed -i 's/nixos-anywhere.url/other.url/' "$FLAKE/flake.nix"
-  refused 'lock file' web
+  refused 'requires lock file changes' web
   git -C "$FLAKE" checkout -q flake.nix
   assert_untouched
 }

@@ -18,13 +18,14 @@ setup_file() {
     *signals.bats) offset=300 ;;
   esac
   export PORT=$((20000 + offset + RANDOM % 20000))
-  # A disk that this machine has; nothing here opens it.
-  DISK=$(find /dev -type b -print -quit)
-  export DISK=${DISK:-/dev/none}
+  # The largest and the smallest disk that this machine has; nothing here opens them.
+  local -a disks
+  mapfile -t disks < <(lsblk -bdno SIZE,PATH 2>/dev/null | sort -rn | awk '{ print $2 }')
+  export DISK=${disks[0]:-/dev/none} SMALL_DISK=${disks[-1]:-/dev/none}
   cp -r "$root/tests/deploy/fixture" "$PATTERN/flake"
   mv "$PATTERN/flake/fakes" "$PATTERN/fakes"
   sed -i -e "s|@FAKES@|$PATTERN/fakes|" -e "s|@SYSTEM@|$(uname -m)-linux|" -e "s|@PORT@|$PORT|" \
-    -e "s|@USER@|$(id -un)|" -e "s|@DISK@|$DISK|" \
+    -e "s|@USER@|$(id -un)|" -e "s|@DISK@|$DISK|" -e "s|@SMALL_DISK@|$SMALL_DISK|" \
     -e "s|@KEY@|$(cat "$PATTERN/key.pub")|" "$PATTERN/flake/flake.nix"
   git -C "$PATTERN/flake" init -q
   git -C "$PATTERN/flake" config user.name tester

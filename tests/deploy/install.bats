@@ -8,7 +8,7 @@ load helpers
 at_terminal() {
   local answer=$1 line transcript=$BATS_TEST_TMPDIR/transcript
   shift
-  [ "$DISK" != /dev/none ] || skip 'this machine has no disk'
+  [ "$(lsblk -bdno SIZE "$DISK" 2>/dev/null || echo 0)" -ge 8000000000 ] || skip 'this machine has no disk to speak of'
   line=$(printf '%q ' "$root/deploy.sh" --flake "$FLAKE" --key "$KEY" --known-hosts "$KNOWN_HOSTS" "$@")
   : >"$transcript"
   run script -qefc "$line" "$transcript" < <(
@@ -106,6 +106,17 @@ target() { printf 'root@127.0.0.1:%s' "$PORT"; }
   at_terminal other-disk --install other-disk "$(target)"
   assert_status 3
   assert_says 'has no disk /dev/disk/by-id/absent'
+  assert_unchanged
+}
+
+@test "a disk that is too small to be meant" {
+  local bytes
+  bytes=$(lsblk -bdno SIZE "$SMALL_DISK" 2>/dev/null || echo 0)
+  [ "$SMALL_DISK" != /dev/none ] && [ "$bytes" -lt 8000000000 ] || skip 'this machine has no small disk'
+  start_machine
+  at_terminal small-disk --install small-disk "$(target)"
+  assert_status 3
+  assert_says "$SMALL_DISK" "too small for a system"
   assert_unchanged
 }
 

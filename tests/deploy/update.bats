@@ -122,8 +122,10 @@ ran() { sed -n 's/^nixos-rebuild <\([a-z-]*\)>.*/\1/p' "$FAKE_LOG" | paste -sd' 
 @test "a machine that never stops talking" {
   start_machine
   printf '#!/bin/sh\nexec yes noise\n' >"$BATS_TEST_TMPDIR/session"
+  SECONDS=0
   run --separate-stderr deploy_with_key web
   assert_status 3
+  [ "$SECONDS" -lt 30 ] || fail 'it was listened to for too long'
   assert_unchanged
 }
 

@@ -47,12 +47,22 @@ print_install() {
   command_line "${command[@]}"
 }
 
+# A disk smaller than this is no disk to install on, but perhaps the one a rescue system runs from:
+# OVH's has 2.9 GB and takes the name /dev/sda.
+readonly SMALLEST_DISK=8000000000
+
 check_machine_for_install() {
-  local disk line
+  local disk line name bytes rest
   survey "${disks[@]}"
   for disk in "${disks[@]}"; do
     for line in "${machine_disks[@]}"; do
-      if [ "${line%% *}" = "$disk" ]; then continue 2; fi
+      read -r name bytes rest <<<"$line"
+      [ "$name" = "$disk" ] || continue
+      if ! [[ $bytes =~ ^[0-9]{1,18}$ ]] || [ "$bytes" -lt "$SMALLEST_DISK" ]; then
+        refuse "$disk on $address is $(shown "$rest"), too small for a system: is it the rescue system's own disk?"
+      fi
+      wiped+=("$disk $rest")
+      continue 2
     done
     refuse "$address has no disk $disk: see docs/guides/ for the names your provider uses"
   done
@@ -68,7 +78,7 @@ ask_person() {
   say ""
   say "This installs '$host' on $user@$address ($(shown "${machine[host-name]:-}"), ${machine[firmware]:-unknown firmware})."
   say "EVERYTHING on these disks is lost:"
-  for line in "${machine_disks[@]}"; do say "  $(shown "$line")"; done
+  for line in "${wiped[@]}"; do say "  $(shown "$line")"; done
   printf "Type the host's name to go on: " >&2
   IFS= read -r answer || answer=
   if [ "$answer" != "$host" ]; then

@@ -11,6 +11,6 @@ if [ "$(id -u)" = 0 ] || sudo -n true 2>/dev/null; then say root yes; fi
 if [ -d /sys/firmware/efi ]; then say firmware UEFI; else say firmware BIOS; fi
 say memory-kib "$(sed -n 's/^MemTotal: *\([0-9]*\) kB$/\1/p' /proc/meminfo)"
 for disk in "$@"; do
-  [ ! -b "$disk" ] || say disk "$disk $(lsblk -dno SIZE,MODEL,SERIAL "$disk" 2>/dev/null)"
+  [ ! -b "$disk" ] || say disk "$disk $(lsblk -bdno SIZE "$disk") $(lsblk -dno SIZE,MODEL,SERIAL "$disk")"
 done
 say end .
