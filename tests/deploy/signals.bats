@@ -4,7 +4,7 @@
 load helpers
 
 gone() {
-  local tries=100
+  local tries=200
   while kill -0 "$1" 2>/dev/null && [ "$(ps -o stat= -p "$1" | cut -c1)" != Z ]; do
     [ "$((tries--))" -gt 0 ] || return 1
     sleep 0.1
@@ -22,6 +22,7 @@ ends_on() {
   until [ -s "$FAKE_LOG.pids" ] || [ "$((tries--))" = 0 ]; do sleep 0.1; done
   read -ra pids <"$FAKE_LOG.pids"
   kill -s "$1" "$pid"
+  gone "$pid" || { kill -s KILL "$pid" && fail 'it does not end'; }
   wait "$pid" || code=$?
   [ "$code" = "$2" ] || fail "ended with $code" "$(cat "$BATS_TEST_TMPDIR/out")"
   for pid in "${pids[@]}"; do gone "$pid" || fail "process $pid is still there"; done
@@ -46,6 +47,7 @@ ends_on() {
     evaluation=$(pgrep -P "$pid" -f 'nixosConfigurations."broken"' || true)
   done
   kill -s TERM "$pid" || fail "$(cat "$BATS_TEST_TMPDIR/out")"
+  gone "$pid" || { kill -s KILL "$pid" && fail 'it does not end'; }
   wait "$pid" || code=$?
   [ "$code" = 143 ] || fail "ended with $code" "$(cat "$BATS_TEST_TMPDIR/out")"
   gone "$evaluation" || fail 'the evaluation goes on'

@@ -2,7 +2,7 @@
 # shellcheck shell=bash disable=SC2154 # set by deploy.sh
 
 # As the flake's own rule for host names, which keeps them safe in an attribute path.
-readonly HOST_PATTERN='^[A-Za-z0-9_]([A-Za-z0-9_-]|\.[A-Za-z0-9_-]){0,62}$'
+readonly HOST_PATTERN='^[A-Za-z0-9_]([A-Za-z0-9_-]|\.[A-Za-z0-9_-]){0,127}$'
 readonly USER_PATTERN='^[a-z_][a-z0-9_-]{0,31}$'
 readonly ADDRESS_PATTERN='^[A-Za-z0-9]([A-Za-z0-9._-]{0,252})$'
 readonly IPV6_PATTERN='^[0-9A-Fa-f:.]{2,45}(%[A-Za-z0-9._-]{1,32})?$'
@@ -12,7 +12,7 @@ readonly PATH_PATTERN='^[A-Za-z0-9_./@+,:=-]+$'
 check_host_name() {
   local LC_ALL=C
   [[ $host =~ $HOST_PATTERN ]] ||
-    usage_error "$(shown "$host") is no host name: letters, digits, dot, hyphen and underscore, at most 63"
+    usage_error "$(shown "$host") is no host name: letters, digits, dot, hyphen and underscore, at most 128"
 }
 
 # Takes TARGET apart: user, address (without brackets), port; what it does not say stays empty.

@@ -1,0 +1,221 @@
+//! What the Markdown files say is so: their links lead somewhere, and the commands they show are ones
+//! this program takes.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use clap::Parser;
+use pantheros_mcp::cli::CommandLine;
+use pantheros_mcp::tools;
+use pulldown_cmark::{CodeBlockKind, Event, Options, Tag, TagEnd};
+use serde_json::Value;
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Every Markdown file that Git tracks, relative to the root; those of the fixtures are not documents.
+fn documents() -> Vec<PathBuf> {
+    let listed =
+        Command::new("git").args(["ls-files", "-z", "--", "*.md"]).current_dir(root()).output().unwrap();
+    assert!(listed.status.success(), "{}", String::from_utf8_lossy(&listed.stderr));
+    let found: Vec<PathBuf> = String::from_utf8(listed.stdout)
+        .unwrap()
+        .split_terminator('\0')
+        .filter(|path| !path.starts_with("tests/fixtures/"))
+        .map(PathBuf::from)
+        .filter(|path| root().join(path).exists())
+        .collect();
+    assert!(found.len() > 5, "{found:?}");
+    found
+}
+
+fn read(path: &Path) -> String {
+    std::fs::read_to_string(root().join(path)).unwrap()
+}
+
+/// What of a document is looked at.
+#[derive(Debug, Default)]
+struct Parsed {
+    /// Where its links and images lead.
+    links: Vec<String>,
+    /// The names its headings are linked to by, as GitHub makes them.
+    anchors: BTreeSet<String>,
+    /// The lines of its shell blocks, those ending in a backslash joined with the next.
+    commands: Vec<String>,
+}
+
+/// A heading as GitHub turns it into an anchor: lower case, punctuation dropped, spaces to hyphens.
+fn anchor(heading: &str) -> String {
+    heading
+        .to_lowercase()
+        .chars()
+        .filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'))
+        .map(|c| if c == ' ' { '-' } else { c })
+        .collect()
+}
+
+fn parse(text: &str) -> Parsed {
+    let mut parsed = Parsed::default();
+    let mut heading: Option<String> = None;
+    let mut block: Option<(bool, String)> = None;
+    for event in pulldown_cmark::Parser::new_ext(text, Options::ENABLE_TABLES) {
+        match event {
+            Event::Start(Tag::Link { dest_url, .. } | Tag::Image { dest_url, .. }) => {
+                parsed.links.push(dest_url.into_string());
+            }
+            Event::Start(Tag::Heading { .. }) => heading = Some(String::new()),
+            Event::End(TagEnd::Heading(_)) => {
+                let name = anchor(&heading.take().unwrap_or_default());
+                // GitHub numbers a heading that is there already.
+                let name = if parsed.anchors.contains(&name) { format!("{name}-1") } else { name };
+                parsed.anchors.insert(name);
+            }
+            Event::Start(Tag::CodeBlock(CodeBlockKind::Fenced(language))) => match &*language {
+                "sh" => block = Some((false, String::new())),
+                // A transcript: commands stand behind a prompt.
+                "console" => block = Some((true, String::new())),
+                _ => {}
+            },
+            Event::End(TagEnd::CodeBlock) => {
+                if let Some((transcript, text)) = block.take() {
+                    let text = text.replace("\\\n", " ");
+                    parsed.commands.extend(text.lines().filter_map(|line| {
+                        if transcript { line.strip_prefix("$ ") } else { Some(line) }
+                            .map(|line| line.trim().to_owned())
+                            .filter(|line| !line.is_empty())
+                    }));
+                }
+            }
+            Event::Text(text) | Event::Code(text) => {
+                if let Some((_, block)) = &mut block {
+                    block.push_str(&text);
+                } else if let Some(heading) = &mut heading {
+                    heading.push_str(&text);
+                }
+            }
+            _ => {}
+        }
+    }
+    parsed
+}
+
+#[test]
+fn every_link_leads_somewhere() {
+    let mut wrong = Vec::new();
+    let mut followed = 0;
+    for path in documents() {
+        for link in parse(&read(&path)).links {
+            if ["https://", "http://", "mailto:"].iter().any(|scheme| link.starts_with(scheme)) {
+                continue;
+            }
+            followed += 1;
+            let (file, fragment) = link.split_once('#').unwrap_or((&link, ""));
+            let target = if file.is_empty() {
+                path.clone()
+            } else {
+                path.parent().unwrap_or(Path::new("")).join(file)
+            };
+            if !root().join(&target).exists() {
+                wrong.push(format!("{}: {link} leads to no file", path.display()));
+            } else if !fragment.is_empty() && !parse(&read(&target)).anchors.contains(fragment) {
+                wrong.push(format!("{}: {link} leads to no heading", path.display()));
+            }
+        }
+    }
+    assert!(followed > 5, "only {followed} links were found");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// The command lines of this program within a line of shell: `claude mcp add x -- pantheros-mcp serve`
+/// has one, too.
+fn ours(line: &str) -> Option<Vec<String>> {
+    // The MCP Inspector's own options stand behind the server's command line.
+    let words: Vec<String> = shlex::Shlex::new(line).take_while(|word| word != "--method").collect();
+    let starts: &[&[&str]] = &[
+        &["pantheros-mcp"],
+        &["cargo", "run", "--"],
+        &["nix", "run", ".", "--"],
+        &["nix", "run", ".#pantheros-mcp", "--"],
+    ];
+    let at = |start: &&[&str]| {
+        (0..words.len())
+            .find(|&at| words[at..].iter().map(String::as_str).take(start.len()).eq(start.iter().copied()))
+            .map(|at| at + start.len())
+    };
+    let from = starts.iter().find_map(at)?;
+    // Behind a word that installs or looks for the program, its name is no call of it.
+    if from == 1 || words[0] != "which" {
+        Some(std::iter::once("pantheros-mcp".to_owned()).chain(words[from..].iter().cloned()).collect())
+    } else {
+        None
+    }
+}
+
+/// What is wrong with a call, if anything.
+fn complaint(words: &[String]) -> Option<String> {
+    if let Err(error) = CommandLine::try_parse_from(words) {
+        let fine = [clap::error::ErrorKind::DisplayHelp, clap::error::ErrorKind::DisplayVersion];
+        return (!fine.contains(&error.kind())).then(|| error.to_string());
+    }
+    let call = words.iter().position(|word| word == "call")?;
+    let mut rest = words[call + 1..].iter().filter(|word| !word.starts_with('-'));
+    let name = rest.next()?;
+    // A placeholder, as in `call TOOL key=value …`.
+    if name.chars().all(|c| c.is_ascii_uppercase()) {
+        return None;
+    }
+    if tools::find(name).is_none() {
+        return Some(format!("there is no tool {name}"));
+    }
+    let schema: Value =
+        serde_json::from_str(&read(&Path::new("tools/schemas").join(format!("{name}.json")))).unwrap();
+    let known = schema["inputSchema"]["properties"].as_object()?;
+    rest.filter_map(|argument| argument.split_once('='))
+        .find(|(key, _)| !known.contains_key(*key))
+        .map(|(key, _)| format!("{name} takes no {key}"))
+}
+
+#[test]
+fn every_command_shown_is_one_we_take() {
+    let mut wrong = Vec::new();
+    let mut tried = 0;
+    for path in documents() {
+        for line in parse(&read(&path)).commands {
+            // What stands behind a hash is for the reader.
+            let line = line.split(" #").next().unwrap_or_default();
+            if let Some(words) = ours(line) {
+                tried += 1;
+                if let Some(complaint) = complaint(&words) {
+                    wrong.push(format!("{}: {line}\n{complaint}", path.display()));
+                }
+            }
+        }
+    }
+    assert!(tried > 5, "only {tried} commands were found");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn a_wrong_command_would_be_noticed() {
+    for line in [
+        "pantheros-mcp call list_host",
+        "pantheros-mcp call build_host hots=web",
+        "pantheros-mcp approve",
+        "pantheros-mcp serve --htp 127.0.0.1:1",
+        "claude mcp add pantheros -- pantheros-mcp sreve",
+        "cargo run -- --flak x call list_hosts",
+    ] {
+        assert!(complaint(&ours(line).unwrap()).is_some(), "{line}");
+    }
+    for line in [
+        "pantheros-mcp call TOOL key=value",
+        "pantheros-mcp call build_host host=web",
+        "pantheros-mcp --help",
+    ] {
+        assert_eq!(complaint(&ours(line).unwrap()), None, "{line}");
+    }
+    assert!(ours("which pantheros-mcp").is_none());
+}
