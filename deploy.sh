@@ -4,6 +4,7 @@
 # A thin layer over nixos-rebuild and nixos-anywhere, both as this flake's lock file pins them.
 # Everything is checked before anything is touched; `usage` below is the whole interface.
 set -euo pipefail
+unset CDPATH
 
 readonly EXIT_FAILED=1 EXIT_USAGE=2 EXIT_REFUSED=3 EXIT_DECLINED=4 EXIT_UNREACHABLE=5
 

@@ -175,3 +175,16 @@ refused() {
   [[ $output != *StrictHostKeyChecking=no* ]] || fail 'the environment got through'
   run ! grep -rnE 'StrictHostKeyChecking[= ](no|accept-new|off)' "$root/deploy.sh" "$root/tools/deploy"
 }
+
+@test "every deploy.sh command in the documents is one that is understood" {
+  local line tried=0
+  while read -r line; do
+    line=${line%% #*}
+    line=${line##*&& }
+    # shellcheck disable=SC2086 # the words of the example are what is meant
+    run --separate-stderr deploy ${line#./deploy.sh } --dry-run --flake "$FLAKE"
+    [ "$status" -ne 2 ] || fail "a document shows what is refused: $line"
+    tried=$((tried + 1))
+  done < <(git -C "$root" grep -hE '^ *(git .*&& )?\./deploy\.sh ' -- '*.md')
+  [ "$tried" -gt 5 ] || fail "only $tried commands were found"
+}

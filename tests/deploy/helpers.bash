@@ -11,13 +11,15 @@ setup_file() {
   ssh-keygen -q -t ed25519 -N '' -C tester -f "$PATTERN/key"
   ssh-keygen -q -t ed25519 -N '' -C machine -f "$PATTERN/host_key"
   ssh-keygen -q -t ed25519 -N '' -C impostor -f "$PATTERN/impostor_key"
-  local offset=0
-  case $BATS_TEST_FILENAME in
-    *update.bats) offset=100 ;;
-    *install.bats) offset=200 ;;
-    *signals.bats) offset=300 ;;
-  esac
-  export PORT=$((20000 + offset + RANDOM % 20000))
+  # Three ports in a row that nobody listens on.
+  local port
+  export PORT=0
+  until [ "$PORT" != 0 ]; do
+    PORT=$((20000 + RANDOM % 30000))
+    for port in "$PORT" $((PORT + 1)) $((PORT + 2)); do
+      if (: <"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then PORT=0; fi
+    done
+  done
   # The largest and the smallest disk that this machine has; nothing here opens them.
   local -a disks
   mapfile -t disks < <(lsblk -bdno SIZE,PATH 2>/dev/null | sort -rn | awk '{ print $2 }')

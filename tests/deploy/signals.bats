@@ -15,9 +15,12 @@ gone() {
 ends_on() {
   local pid code=0 pids tries=300
   start_machine
-  # A group of its own, so that nothing but deploy.sh is told.
-  FAKE_DOES=hang setsid "$root/deploy.sh" --flake "$FLAKE" --key "$KEY" --known-hosts "$KNOWN_HOSTS" web \
-    >"$BATS_TEST_TMPDIR/out" 2>&1 3>&- &
+  # A group of its own, so that nothing but deploy.sh is told; and SIGINT as a terminal leaves it, not
+  # ignored as behind a `&`.
+  (
+    trap - INT
+    FAKE_DOES=hang exec setsid "$root/deploy.sh" --flake "$FLAKE" --key "$KEY" --known-hosts "$KNOWN_HOSTS" web
+  ) >"$BATS_TEST_TMPDIR/out" 2>&1 3>&- &
   pid=$!
   until [ -s "$FAKE_LOG.pids" ] || [ "$((tries--))" = 0 ]; do sleep 0.1; done
   read -ra pids <"$FAKE_LOG.pids"
@@ -31,6 +34,8 @@ ends_on() {
 }
 
 @test "SIGTERM ends it and its children" { ends_on TERM 143; }
+
+@test "SIGINT ends it and its children" { ends_on INT 130; }
 
 @test "SIGHUP ends it and its children" { ends_on HUP 129; }
 

@@ -4,7 +4,7 @@
 # Nix with what it needs, without what a flake would like to set, and without the registry of the
 # internet: what is run is what the lock file pins.
 nix_command=(nix --extra-experimental-features 'nix-command flakes' --option accept-flake-config false
-  --option flake-registry '')
+  --option flake-registry '' --option warn-dirty false)
 
 say() { printf '%s\n' "$*" >&2; }
 note() { say "note: $*"; }
