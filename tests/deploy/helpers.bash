@@ -77,7 +77,8 @@ exec unshare -rmu sh -c '
   mount -t tmpfs none /run
   if [ -z "${NOT_NIXOS:-}" ]; then mkdir /run/current-system; fi
   hostname "${MACHINE_NAME:-web}"
-  exec sh -c "$SSH_ORIGINAL_COMMAND"'
+  # In a namespace that maps no user, everybody is `nobody`.
+  exec ${NOT_ROOT:+unshare -U} sh -c "$SSH_ORIGINAL_COMMAND"'
 SESSION
   chmod +x "$BATS_TEST_TMPDIR/session"
   cat >"$config" <<CONFIG
@@ -90,7 +91,7 @@ KbdInteractiveAuthentication no
 StrictModes no
 UsePAM no
 PidFile none
-ForceCommand env MACHINE_NAME=${MACHINE_NAME:-web} NOT_NIXOS=${NOT_NIXOS:-} $BATS_TEST_TMPDIR/session
+ForceCommand env MACHINE_NAME=${MACHINE_NAME:-web} NOT_NIXOS=${NOT_NIXOS:-} NOT_ROOT=${NOT_ROOT:-} $BATS_TEST_TMPDIR/session
 CONFIG
   if [ "$(id -u)" = 0 ]; then mkdir -p /run/sshd; fi
   "$sshd" -D -e -f "$config" 2>"$BATS_TEST_TMPDIR/sshd.log" 3>&- &

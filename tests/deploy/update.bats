@@ -18,7 +18,9 @@ ran() { sed -n 's/^nixos-rebuild <\([a-z-]*\)>.*/\1/p' "$FAKE_LOG" | paste -sd' 
   # And the line is one that a shell reads back as what the program was given.
   eval "set -- $(head -n 1 <<<"$dry")"
   local given
-  given=$(printf ' <%s>' "${@:17}")
+  while [ "$1" != -- ]; do shift; done
+  shift
+  given=$(printf ' <%s>' "$@")
   grep -qxF "nixos-rebuild$given" "$FAKE_LOG" || fail "given:$given" "$(cat "$FAKE_LOG")"
 }
 
@@ -108,6 +110,14 @@ ran() { sed -n 's/^nixos-rebuild <\([a-z-]*\)>.*/\1/p' "$FAKE_LOG" | paste -sd' 
   run --separate-stderr deploy_with_key web
   assert_status 3
   assert_says 'does not run NixOS' --install
+  assert_unchanged
+}
+
+@test "a machine on which we cannot become root" {
+  NOT_ROOT=yes start_machine
+  run --separate-stderr deploy_with_key web
+  assert_status 3
+  assert_says 'cannot become root' 'sudo -n true'
   assert_unchanged
 }
 
