@@ -54,7 +54,7 @@ prefixed "host" hosts
   statix = lint "statix" pkgs.statix "statix check";
   shellcheck = pkgs.runCommand "shellcheck" { nativeBuildInputs = [ pkgs.shellcheck ]; } ''
     cd ${source}
-    shellcheck -x deploy.sh tools/setup tools/test tools/demo tools/bench tools/lint-nix tools/eval-fleet .ci/run
+    shellcheck -x deploy.sh tools/setup tools/test tools/demo tools/bench tools/lint-nix tools/eval-fleet tools/deploy/*.sh .ci/run
     touch $out
   '';
 }
