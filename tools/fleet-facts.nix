@@ -98,13 +98,22 @@ in
   exporter = {
     inherit (config.services.prometheus.exporters.node) enable listenAddress port;
   };
+  exporter_home = services.prometheus-node-exporter.serviceConfig.ProtectHome;
+  host_facts_at = services.pantheros-host-facts.startAt;
   backups = {
     inherit (config.pantheros.backups) enable;
+    restic = config.pantheros.backups.restic.enable;
+    snapshots_of = config.pantheros.backups.snapshots.subvolumes;
+    snapshots_at = services.pantheros-snapshots.startAt;
+    snapshots_catch_up = config.systemd.timers.pantheros-snapshots.timerConfig.Persistent;
     units = filter (
       name: builtins.match "pantheros-(snapshots|backup.*|restore-drill)|restic-.*" name != null
     ) (attrNames services);
   };
+  trusted_users = config.nix.settings.trusted-users;
+  nix_garbage = config.nix.gc.automatic;
   home_users = attrNames config.home-manager.users;
   home_closure_budget = config.pantheros.home.closureBudget;
+  home_budget_is_checked = builtins.elem config.system.build.homeClosureBudget config.system.checks;
   secrets_enabled = config.pantheros.secrets.enable;
 }

@@ -88,7 +88,8 @@ in
           "nix-command"
           "flakes"
         ];
-        trusted-users = [ "root" ] ++ cfg.trustedUsers;
+        # nixpkgs names root.
+        trusted-users = cfg.trustedUsers;
         # `nixpkgs` brings cache.nixos.org and its key.
         substituters = lib.attrNames cfg.substituters;
         trusted-public-keys = lib.attrValues cfg.substituters;
