@@ -140,7 +140,7 @@ read_facts
 if [ -z "$address" ]; then
   target=${fact[address]}
   if [ -z "$target" ]; then
-    refuse "'$host' has no pantheros.deploy.targetHost: say where it is, as in: deploy.sh $host root@192.0.2.7"
+    refuse "'$host' has no pantheros.deploy.targetHost: say where it is, as in: deploy.sh $host 192.0.2.7"
     stop_if_refused
   fi
   if [[ $target == *:*:* && $target != \[* ]]; then target="[$target]"; fi

@@ -70,6 +70,14 @@ refused() {
   assert_untouched
 }
 
+@test "nobody is let in as the user that deploys" {
+  refused "no key is authorized for $(id -un)" nobody
+  refused "no key is authorized for $(id -un)" --install nobody
+  run --separate-stderr deploy --dry-run nobody
+  assert_status 3
+  assert_untouched
+}
+
 @test "a lock file that lacks an input, or is out of date" {
   sed -i '/nixos-anywhere.url/d' "$FLAKE/flake.nix"
   (cd "$FLAKE" && nix --extra-experimental-features 'nix-command flakes' flake lock 2>/dev/null)

@@ -159,7 +159,16 @@ check_input() {
     refuse "flake.lock does not pin the input '$1', which deploy.sh runs: add it to flake.nix, then run 'nix flake lock'"
 }
 
-# The key in use must still be let in afterwards, or this is the last login.
+# check_user USER: somebody is let in as the user that deployments need.
+check_user() {
+  local entry
+  for entry in "${authorized[@]}"; do
+    if [[ $entry == "$1 "*[![:space:]]* ]]; then return 0; fi
+  done
+  refuse "no key is authorized for $1, as whom '$host' is deployed to: nobody could deploy it again"
+}
+
+# check_key_stays USER: the key in use is still let in afterwards, or this is its last login.
 check_key_stays() {
   local entry type blob
   read -r type blob _ <<<"$public_key"

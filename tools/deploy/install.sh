@@ -32,6 +32,7 @@ install_command() {
 check_install() {
   local LC_ALL=C disk
   check_input nixos-anywhere
+  check_user "${fact[user]}"
   [ ${#disks[@]} -gt 0 ] || refuse "'$host' has no disko layout, so there is nothing to install onto"
   for disk in "${disks[@]}"; do
     [[ $disk =~ ^/dev/[A-Za-z0-9/_.:+-]+$ ]] || refuse "'$host' names a disk that is none: $(shown "$disk")"

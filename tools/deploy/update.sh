@@ -16,6 +16,7 @@ update_command() {
 
 check_update() {
   check_input nixpkgs
+  check_user "${fact[user]}"
   if [ -n "$public_key" ] && ! check_key_stays "$user"; then
     refuse "the new configuration does not let the key $(shown "$key") in as $user: this would be its last login"
   fi
