@@ -46,12 +46,19 @@ in
       execWheelOnly = true;
     };
 
-    pantheros.deploy.refusals = lib.mkIf (!reachable) [
-      {
-        code = "no_authorized_keys";
-        message = "nobody who may become root has an SSH key, so deploying would lock everybody out: add one to fleet/keys.nix";
-      }
-    ];
+    pantheros.deploy.refusals =
+      if !reachable then
+        [
+          {
+            code = "no_authorized_keys";
+            message = "nobody who may become root has an SSH key, so deploying would lock everybody out: add one to fleet/keys.nix";
+          }
+        ]
+      else
+        lib.optional (!hasKey config.users.users.${config.pantheros.deploy.user}) {
+          code = "deploying_user_has_no_key";
+          message = "`${config.pantheros.deploy.user}`, as whom this host is deployed to, has no SSH key, so this would be the last deployment: add one to fleet/keys.nix, or name another pantheros.deploy.user";
+        };
 
     warnings = lib.mkIf (!reachable) [
       "No SSH key is authorized for anybody who may become root: this host must not be deployed. Add one to fleet/keys.nix."
