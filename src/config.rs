@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use file::read;
-pub use file::{CacheFile, ConfigError, FILE_NAME, File, HttpFile, LimitsFile, NixFile, ToolsFile};
+
+use crate::ssh::SshSettings;
+pub use file::{CacheFile, ConfigError, FILE_NAME, File, HttpFile, LimitsFile, NixFile, SshFile, ToolsFile};
 
 /// What the command line says about the same things; each beats the file.
 #[derive(Clone, Debug, Default)]
@@ -31,6 +33,8 @@ pub struct Settings {
     pub flake: PathBuf,
     /// The `nix` program.
     pub nix: PathBuf,
+    /// How other machines are reached.
+    pub ssh: SshSettings,
     /// Longest evaluation.
     pub evaluation_time: Duration,
     /// Longest build.
@@ -127,6 +131,11 @@ impl Settings {
         Ok(Self {
             flake,
             nix: file.nix.program,
+            ssh: SshSettings {
+                program: file.ssh.program,
+                config: file.ssh.config,
+                connect_time: Duration::from_secs(file.ssh.connect_seconds.clamp(1, 600)),
+            },
             evaluation_time: Duration::from_secs(limits.evaluation_seconds.max(1)),
             build_time: Duration::from_secs(limits.build_seconds.max(1)),
             evaluation_workers: match limits.evaluation_workers {

@@ -94,6 +94,22 @@ pub enum Code {
     /// A path is neither in the store nor in a substituter.
     MissingPath,
 
+    // Other machines
+    /// No `ssh` on `PATH`.
+    SshNotFound,
+    /// Nothing says where the host is reached.
+    NoTarget,
+    /// Nobody answers at the host's address, or the connection broke.
+    HostUnreachable,
+    /// The host's key was not accepted by a person yet.
+    UnknownHostKey,
+    /// The host shows another key than the known one.
+    ChangedHostKey,
+    /// The host lets us in with none of our keys.
+    AccessDenied,
+    /// A program on the host failed.
+    RemoteFailed,
+
     // Running
     /// No `nix` on `PATH`.
     NixNotFound,

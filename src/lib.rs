@@ -4,15 +4,17 @@
 //!
 //! - [`cli`] — one file per subcommand; [`mcp`] — the protocol surface: handler, transports, progress.
 //! - [`tools`] — one file per tool; its `mod.rs` is the catalogue both of the above read.
-//! - [`flake`], [`disko`], [`search`] — the domain: what a flake holds, what a disk layout means, what
-//!   can be found. They know nothing of MCP: they take a [`progress::Call`] and return their own types.
+//! - [`flake`], [`disko`], [`search`], [`deploy`] — the domain: what a flake holds, what a disk layout
+//!   means, what can be found, what a machine runs and how that is changed. They know nothing of MCP: they take a [`progress::Call`] and return their own types.
 //! - [`nix`] — the `nix` command: evaluation, building, the store, diagnostics, and the log reader.
+//! - [`ssh`] — other machines, through the system's OpenSSH.
 //! - [`process`] — the only place that spawns.
 //! - [`config`], [`policy`], [`schema`], [`diagnostic`], [`names`], [`progress`], [`metrics`], [`text`] —
 //!   what everything shares.
 
 pub mod cli;
 pub mod config;
+pub mod deploy;
 pub mod diagnostic;
 pub mod disko;
 pub mod flake;
@@ -25,5 +27,6 @@ pub mod process;
 pub mod progress;
 pub mod schema;
 pub mod search;
+pub mod ssh;
 pub mod text;
 pub mod tools;

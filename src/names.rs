@@ -172,6 +172,31 @@ name!(
     |given| given.ends_with(".drv") && is_store_path(given)
 );
 
+name!(
+    /// A machine's name or address, as `ssh` takes it: a DNS name, an alias of the user's
+    /// configuration, an IPv4 or an IPv6 address without brackets.
+    Address, "an address", at most 253,
+    "letters, digits, '.', ':', '_' and '-', starting with a letter, digit or ':'",
+    "^[\\w:][\\w.:-]{0,252}$",
+    |given| {
+        let first = given.bytes().next().is_some_and(|b| b.is_ascii_alphanumeric() || b == b':');
+        first && given.bytes().all(|b| b.is_ascii_alphanumeric() || b".:_-".contains(&b))
+    }
+);
+
+name!(
+    /// The name of a user on another machine.
+    ///
+    /// What useradd(8) takes: the rules of `NAME_REGEX` in its default form.
+    UserName, "a user name", at most 32,
+    "small letters, digits, '_' and '-', starting with a letter or '_'",
+    "^[a-z_][a-z0-9_-]{0,31}$",
+    |given| {
+        let first = given.bytes().next().is_some_and(|b| b.is_ascii_lowercase() || b == b'_');
+        first && given.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"_-".contains(&b))
+    }
+);
+
 /// The folder every supported store has.
 pub const STORE_FOLDER: &str = "/nix/store/";
 

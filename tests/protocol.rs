@@ -15,8 +15,16 @@ use serde_json::{Value, json};
 /// How long nothing has to come before it counts as nothing.
 const SILENCE: Duration = Duration::from_millis(300);
 
-const ALL: [&str; 6] =
-    ["list_hosts", "flake_check", "build_host", "list_devshells", "inspect_disko", "nix_search"];
+const ALL: [&str; 8] = [
+    "list_hosts",
+    "flake_check",
+    "build_host",
+    "list_devshells",
+    "inspect_disko",
+    "nix_search",
+    "host_status",
+    "list_generations",
+];
 
 /// The newest Nix, where it does not matter which.
 fn nix() -> PathBuf {

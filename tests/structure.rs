@@ -6,18 +6,20 @@ use std::path::{Path, PathBuf};
 /// The modules from the bottom up; each may use those below it and those beside it that are named.
 const LAYERS: &[&[&str]] = &[
     &["text", "names", "diagnostic", "schema", "progress", "metrics", "policy"],
-    &["process", "config"],
+    &["process"],
+    &["ssh"],
+    &["config"],
     &["nix"],
     &["disko"],
     &["flake"],
-    &["search"],
+    &["search", "deploy"],
     &["tools"],
     &["mcp"],
     &["cli"],
 ];
 
 /// What a domain module must never know of.
-const DOMAIN: &[&str] = &["flake", "disko", "search", "nix", "process"];
+const DOMAIN: &[&str] = &["flake", "disko", "search", "deploy", "nix", "ssh", "process"];
 const NOT_FOR_THE_DOMAIN: &[&str] = &["tools", "mcp", "cli", "policy"];
 
 fn sources(folder: &Path) -> Vec<PathBuf> {

@@ -70,6 +70,8 @@ impl From<&ConfigError> for Diagnostic {
 pub struct File {
     /// How `nix` is run.
     pub nix: NixFile,
+    /// How other machines are reached.
+    pub ssh: SshFile,
     /// What a call may take.
     pub limits: LimitsFile,
     /// Which tools there are.
@@ -91,6 +93,24 @@ pub struct NixFile {
 impl Default for NixFile {
     fn default() -> Self {
         Self { program: "nix".into() }
+    }
+}
+
+/// How other machines are reached. Keys, agents and known hosts are those of the user's own configuration.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct SshFile {
+    /// The program, by name or path.
+    pub program: PathBuf,
+    /// A configuration file instead of the user's and the system's, as `ssh -F` takes it.
+    pub config: Option<PathBuf>,
+    /// Longest wait for a connection, in seconds.
+    pub connect_seconds: u64,
+}
+
+impl Default for SshFile {
+    fn default() -> Self {
+        Self { program: "ssh".into(), config: None, connect_seconds: 15 }
     }
 }
 

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{Flake, FlakeError, Instantiate, Question, is_lasting};
 use crate::diagnostic::{Code, Diagnostic};
-use crate::names::{AttrPath, HostName};
+use crate::names::{AttrPath, HostName, StorePath};
 use crate::progress::Call;
 use crate::text;
 
@@ -118,6 +118,38 @@ impl Flake {
                     Some(Err(diagnostic)) => self.explain(name, diagnostic, call).await,
                     None => Ok(Value::Null),
                 }
+            },
+        )
+        .await
+    }
+
+    /// The path a host's system has when it is built; nothing is built.
+    ///
+    /// # Errors
+    /// See [`FlakeError`].
+    pub async fn toplevel_of(&self, name: &HostName, call: &Call) -> Result<StorePath, FlakeError> {
+        self.remembered(
+            &format!("toplevel {name}"),
+            call,
+            |_| true,
+            || async {
+                call.saying(format!("evaluating {name}"));
+                let question = Question::new([HOSTS, name.as_str()], "toplevel");
+                let told = match self.ask("hosts", vec![question], Instantiate::No, call).await?.pop() {
+                    Some(Ok(told)) => told,
+                    Some(Err(diagnostic)) => return self.explain(name, diagnostic, call).await,
+                    None => Value::Null,
+                };
+                told.as_str().and_then(|path| path.parse().ok()).ok_or_else(|| {
+                    let attr = AttrPath::new([HOSTS, name.as_str(), "config", "system", "build", "toplevel"]);
+                    let message = format!(
+                        "the host's toplevel is no store path: {}",
+                        text::bounded(&told.to_string(), 200)
+                    );
+                    FlakeError::Evaluation(Box::new(
+                        Diagnostic::new(Code::TypeMismatch, message).with_attr(attr.to_string()),
+                    ))
+                })
             },
         )
         .await

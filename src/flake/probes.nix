@@ -157,6 +157,21 @@ let
         tags = attempt [ ] (deploy.tags or [ ]);
       };
 
+    toplevel = host: text host.config.system.build.toplevel.outPath;
+
+    place =
+      host:
+      let
+        deploy = host.config.pantheros.deploy or { };
+      in
+      {
+        target = deploy.targetHost or null;
+        user = deploy.user or null;
+        port = deploy.port or null;
+        host_name = attempt null (host.config.networking.hostName or null);
+        system = attempt null (platform host);
+      };
+
     shell =
       shell:
       let

@@ -4,8 +4,10 @@
 
 mod build_host;
 mod flake_check;
+mod host_status;
 mod inspect_disko;
 mod list_devshells;
+mod list_generations;
 mod list_hosts;
 mod nix_search;
 mod page;
@@ -20,6 +22,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
+use crate::deploy::host::SurveyError;
+use crate::deploy::place::PlaceError;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::disko::LayoutError;
 use crate::flake::FlakeError;
@@ -42,6 +46,12 @@ pub enum ToolError {
     /// The `nix` program.
     #[error(transparent)]
     Nix(#[from] NixError),
+    /// Where the host is.
+    #[error(transparent)]
+    Place(#[from] PlaceError),
+    /// The host itself.
+    #[error(transparent)]
+    Survey(#[from] SurveyError),
     /// The host's disk layout.
     #[error(transparent)]
     Layout(#[from] LayoutError),
@@ -56,6 +66,8 @@ impl From<&ToolError> for Diagnostic {
             ToolError::Input(diagnostic) => (**diagnostic).clone(),
             ToolError::Flake(error) => error.into(),
             ToolError::Nix(error) => error.into(),
+            ToolError::Place(error) => error.into(),
+            ToolError::Survey(error) => error.into(),
             ToolError::Layout(_) => Self::new(Code::TypeMismatch, error.to_string())
                 .with_hint("compare the host's `disko.devices` with disko's documentation"),
             ToolError::Busy(_) => Self::new(Code::Busy, error.to_string())
@@ -221,6 +233,8 @@ pub fn catalogue() -> &'static [Entry] {
             Entry::of::<list_devshells::ListDevshells>(),
             Entry::of::<inspect_disko::InspectDisko>(),
             Entry::of::<nix_search::NixSearch>(),
+            Entry::of::<host_status::HostStatus>(),
+            Entry::of::<list_generations::ListGenerations>(),
         ]
     });
     &CATALOGUE

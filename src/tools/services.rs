@@ -14,6 +14,7 @@ use crate::names::DrvPath;
 use crate::nix::{Nix, NixError};
 use crate::process::ProcessError;
 use crate::progress::Call;
+use crate::ssh::Hosts;
 
 /// Most failed builds whose logs are listed.
 const LOGS: usize = 50;
@@ -25,6 +26,8 @@ pub struct Services {
     pub settings: Arc<Settings>,
     /// The flake.
     pub flake: Flake,
+    /// The machines we are connected to.
+    pub hosts: Hosts,
     /// What is counted.
     pub metrics: Metrics,
     places: Arc<Semaphore>,
@@ -61,6 +64,7 @@ impl Services {
         let settings = Arc::new(settings);
         Self {
             flake: Flake::new(Arc::clone(&settings), Nix::new(settings.nix.clone())),
+            hosts: Hosts::new(settings.ssh.clone()),
             metrics: Metrics::default(),
             places: Arc::new(Semaphore::new(settings.concurrent_calls)),
             waiting: AtomicUsize::new(0),

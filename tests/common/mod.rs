@@ -6,3 +6,4 @@ pub mod mcp;
 pub mod node;
 pub mod served;
 pub mod slow;
+pub mod target;

@@ -1,0 +1,252 @@
+//! What a machine says of itself: what it runs, what it would boot, what failed, how full it is.
+
+use std::time::Duration;
+
+use crate::diagnostic::{Code, Diagnostic};
+use crate::names::StorePath;
+use crate::progress::Call;
+use crate::ssh::{Limits, Session, SshError};
+use crate::text;
+
+/// The questions, asked in one go so that the answers belong together.
+const SURVEY: &str = include_str!("survey.sh");
+/// Most generations that are listed.
+pub const GENERATIONS: usize = 500;
+
+/// A generation of the system profile.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Generation {
+    /// Its number.
+    pub number: u64,
+    /// When it was made, in seconds since 1970.
+    pub made: i64,
+    /// Its toplevel.
+    pub toplevel: StorePath,
+    /// The NixOS version it says it is.
+    pub nixos_version: Option<String>,
+}
+
+/// A file system and its room, in bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Room {
+    /// Where it is mounted.
+    pub mount: String,
+    /// How large it is.
+    pub size: u64,
+    /// How much is used.
+    pub used: u64,
+    /// How much is free for everybody.
+    pub free: u64,
+}
+
+/// What a machine said of itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct State {
+    /// `uname -m`.
+    pub machine: Option<String>,
+    /// Its host name.
+    pub host_name: Option<String>,
+    /// Different after each start (proc(5), `/proc/sys/kernel/random/boot_id`).
+    pub boot_id: Option<String>,
+    /// machine-id(5).
+    pub machine_id: Option<String>,
+    /// Seconds since it started.
+    pub uptime: Option<u64>,
+    /// The system that runs.
+    pub running: Option<StorePath>,
+    /// The system it started with.
+    pub booted: Option<StorePath>,
+    /// The system it starts with next: the newest choice of the profile.
+    pub configured: Option<StorePath>,
+    /// The number of the profile's generation.
+    pub generation: Option<u64>,
+    /// Whether kernel, initial RAM disk or modules that run are others than the running system's.
+    pub reboot_required: bool,
+    /// The commit of the configuration that runs, where it says.
+    pub revision: Option<String>,
+    /// Every generation there is, oldest first.
+    pub generations: Vec<Generation>,
+    /// Units that failed; `None` where systemd does not run.
+    pub failed_units: Option<Vec<String>>,
+    /// File systems that matter to a deployment.
+    pub room: Vec<Room>,
+    /// The deployment that is under way.
+    pub deploying: Option<String>,
+}
+
+/// Why a machine's answer is of no use.
+#[derive(Debug, thiserror::Error)]
+pub enum SurveyError {
+    /// It could not be asked.
+    #[error(transparent)]
+    Ssh(#[from] SshError),
+    /// What it said is not an answer: it broke off, or something else answered.
+    #[error("{target} did not answer what it was asked: {said}")]
+    NotUnderstood {
+        /// Who was asked.
+        target: String,
+        /// The beginning of what it said.
+        said: String,
+    },
+}
+
+impl From<&SurveyError> for Diagnostic {
+    fn from(error: &SurveyError) -> Self {
+        match error {
+            SurveyError::Ssh(error) => error.into(),
+            SurveyError::NotUnderstood { .. } => Self::new(Code::RemoteFailed, error.to_string()).with_hint(
+                "check that the user's shell on the machine runs commands, and that it runs NixOS",
+            ),
+        }
+    }
+}
+
+/// Asks a machine.
+///
+/// # Errors
+/// See [`SurveyError`].
+pub async fn survey(session: &Session, call: &Call) -> Result<State, SurveyError> {
+    let output = session.run(&["sh", "-c", SURVEY], Limits::within(Duration::from_secs(60)), call).await?;
+    State::parse(&String::from_utf8_lossy(&output.stdout)).ok_or_else(|| {
+        let said = Some(output.text()).filter(|text| !text.is_empty()).unwrap_or_else(|| output.errors());
+        SurveyError::NotUnderstood { target: session.target().to_string(), said: text::bounded(&said, 200) }
+    })
+}
+
+impl State {
+    /// Reads what the survey printed; `None` where it is not all of it.
+    fn parse(said: &str) -> Option<Self> {
+        let mut state = Self::default();
+        let mut parts: [[Option<String>; 2]; 3] = Default::default();
+        let (mut complete, mut begun) = (false, false);
+        for line in said.lines() {
+            // A shell's start-up files may greet before.
+            let Some((key, value)) = line.split_once('\t') else { continue };
+            let value = text::plain(value);
+            let short = || Some(text::bounded(&value, 200));
+            let path = || value.parse::<StorePath>().ok();
+            match key {
+                "version" => begun = value == "1",
+                "end" => complete = begun,
+                "machine" => state.machine = short(),
+                "host_name" => state.host_name = short(),
+                "boot_id" => state.boot_id = short(),
+                "machine_id" => state.machine_id = short(),
+                "uptime" => state.uptime = value.split('.').next().and_then(|seconds| seconds.parse().ok()),
+                "running" => state.running = path(),
+                "booted" => state.booted = path(),
+                "configured" => state.configured = path(),
+                "profile" => {
+                    state.generation = value
+                        .strip_prefix("system-")
+                        .and_then(|rest| rest.strip_suffix("-link"))
+                        .and_then(|number| number.parse().ok());
+                }
+                "revision" => state.revision = short(),
+                "revision_json" => {
+                    let json: Option<serde_json::Value> = serde_json::from_str(&value).ok();
+                    state.revision = json
+                        .as_ref()
+                        .and_then(|json| json["configurationRevision"].as_str())
+                        .map(|revision| text::bounded(revision, 200));
+                }
+                "generation" if state.generations.len() < GENERATIONS => {
+                    state.generations.extend(Generation::parse(&value));
+                }
+                "systemd" => state.failed_units = Some(Vec::new()),
+                "failed" => {
+                    if let Some(units) = &mut state.failed_units
+                        && units.len() < 100
+                    {
+                        units.push(text::bounded(&value, 200));
+                    }
+                }
+                "disk" => {
+                    if let Some(room) = Room::parse(&value)
+                        && state.room.iter().all(|known| known.mount != room.mount)
+                    {
+                        state.room.push(room);
+                    }
+                }
+                "deploying" => state.deploying = short(),
+                _ => {
+                    for (index, part) in ["kernel", "initrd", "kernel-modules"].iter().enumerate() {
+                        for (side, name) in ["running_", "booted_"].iter().enumerate() {
+                            if key.strip_prefix(name) == Some(part)
+                                && let Some(place) = parts.get_mut(index).and_then(|pair| pair.get_mut(side))
+                            {
+                                *place = Some(value.clone());
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        state.reboot_required =
+            parts.iter().any(|[running, booted]| running.is_some() && booted.is_some() && running != booted);
+        state.generations.sort_by_key(|generation| generation.number);
+        complete.then_some(state)
+    }
+}
+
+impl Generation {
+    fn parse(value: &str) -> Option<Self> {
+        let mut words = value.splitn(4, ' ');
+        Some(Self {
+            number: words.next()?.parse().ok()?,
+            made: words.next()?.parse().ok()?,
+            toplevel: words.next()?.parse().ok()?,
+            nixos_version: words.next().filter(|version| !version.is_empty()).map(|v| text::bounded(v, 100)),
+        })
+    }
+}
+
+impl Room {
+    fn parse(value: &str) -> Option<Self> {
+        let mut words = value.rsplitn(4, ' ');
+        let mut bytes = || words.next()?.parse::<u64>().ok()?.checked_mul(1024);
+        let (free, used, size) = (bytes()?, bytes()?, bytes()?);
+        Some(Self { mount: text::bounded(words.next()?, 200), size, used, free })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SAID: &str = "Welcome!\nversion\t1\nmachine\tx86_64\nhost_name\tweb\nuptime\t12345.67 1\n\
+        running\t/nix/store/xqlx0ikbp04gma1n6rwxl8qvqmmmmk7f-nixos-system-web-25.05\nprofile\tsystem-42-link\n\
+        running_kernel\t/nix/store/b/bzImage\nbooted_kernel\t/nix/store/a/bzImage\nsystemd\tyes\nfailed\tnginx.service\n\
+        generation\t42 1700000000 /nix/store/xqlx0ikbp04gma1n6rwxl8qvqmmmmk7f-nixos-system-web-25.05 25.05 (Warbler)\n\
+        generation\t7 1600000000 /nix/store/xqlx0ikbp04gma1n6rwxl8qvqmmmmk7f-nixos-system-web-25.05 \n\
+        disk\t/ 1000 600 400\ndisk\t/ 1000 600 400\nend\tyes\n";
+
+    #[test]
+    fn an_answer_is_read() {
+        let state = State::parse(SAID).unwrap();
+        assert_eq!(state.host_name.as_deref(), Some("web"));
+        assert_eq!(state.generation, Some(42));
+        assert_eq!(state.uptime, Some(12_345));
+        assert!(state.reboot_required);
+        assert_eq!(state.failed_units, Some(vec!["nginx.service".to_owned()]));
+        assert_eq!(state.generations.iter().map(|generation| generation.number).collect::<Vec<_>>(), [7, 42]);
+        assert_eq!(state.generations[1].nixos_version.as_deref(), Some("25.05 (Warbler)"));
+        assert_eq!(state.room, [Room { mount: "/".into(), size: 1_024_000, used: 614_400, free: 409_600 }]);
+    }
+
+    #[test]
+    fn half_an_answer_is_none() {
+        assert_eq!(State::parse(SAID.strip_suffix("end\tyes\n").unwrap()), None);
+        assert_eq!(State::parse("command not found"), None);
+        assert_eq!(State::parse("version\t2\nend\tyes\n"), None);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn nothing_a_machine_says_makes_it_panic(said in proptest::prelude::any::<String>()) {
+            let _ = State::parse(&format!("version\t1\n{said}\nend\tyes\n"));
+            let _ = Generation::parse(&said);
+            let _ = Room::parse(&said);
+        }
+    }
+}

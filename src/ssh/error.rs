@@ -1,0 +1,253 @@
+//! Why a machine could not be reached, or a program on it not be run.
+
+use std::time::Duration;
+
+use super::Target;
+use crate::diagnostic::{Code, Diagnostic};
+use crate::process::ProcessError;
+use crate::text;
+
+/// The key a machine showed.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct HostKey {
+    /// Its type, such as `ssh-ed25519`.
+    pub kind: String,
+    /// `SHA256:` and the hash of the key in base64.
+    pub fingerprint: String,
+}
+
+/// Why a machine could not be reached, or a program on it not be run.
+#[derive(Debug, thiserror::Error)]
+pub enum SshError {
+    /// `ssh` itself could not be run, took too long or was cancelled.
+    #[error(transparent)]
+    Process(#[from] ProcessError),
+    /// Nobody has accepted the machine's host key yet.
+    #[error("the host key of {target} is not known{}", shown(key.as_ref()))]
+    UnknownHostKey {
+        /// The machine.
+        target: Target,
+        /// The key it showed, where `ssh` told.
+        key: Option<HostKey>,
+    },
+    /// The machine shows another host key than the known one.
+    #[error("{target} shows another host key than the one known{}", shown(key.as_ref()))]
+    ChangedHostKey {
+        /// The machine.
+        target: Target,
+        /// The key it showed, where `ssh` told.
+        key: Option<HostKey>,
+    },
+    /// The machine lets the user in with none of the keys there are.
+    #[error("{target} lets us in with none of our keys: {said}")]
+    Denied {
+        /// The machine.
+        target: Target,
+        /// What `ssh` said.
+        said: String,
+    },
+    /// Nobody answers there.
+    #[error("{target} cannot be reached: {said}")]
+    Unreachable {
+        /// The machine.
+        target: Target,
+        /// What `ssh` said.
+        said: String,
+    },
+    /// The connection broke while a program ran on the other side.
+    #[error("the connection to {target} broke: {said}")]
+    Broken {
+        /// The machine.
+        target: Target,
+        /// What is known of why.
+        said: String,
+    },
+    /// A program on the machine took too long.
+    #[error("`{program}` on {target} took longer than {limit:?}")]
+    TimedOut {
+        /// The machine.
+        target: Target,
+        /// The program.
+        program: String,
+        /// How long it might take.
+        limit: Duration,
+    },
+    /// A program on the machine said more than it may.
+    #[error("`{program}` on {target} said more than {limit} bytes")]
+    OutputTooLarge {
+        /// The machine.
+        target: Target,
+        /// The program.
+        program: String,
+        /// Most bytes it may say.
+        limit: usize,
+    },
+    /// A program on the machine failed.
+    #[error("`{program}` on {target} failed with exit code {code}: {said}")]
+    Failed {
+        /// The machine.
+        target: Target,
+        /// The program.
+        program: String,
+        /// Its exit code.
+        code: i32,
+        /// The end of what it said.
+        said: String,
+    },
+}
+
+fn shown(key: Option<&HostKey>) -> String {
+    key.map(|key| format!(": {} {}", key.kind, key.fingerprint)).unwrap_or_default()
+}
+
+impl SshError {
+    /// That the call was cancelled.
+    #[must_use]
+    pub fn cancelled() -> Self {
+        Self::Process(ProcessError::Cancelled)
+    }
+
+    /// Reads why a master ended from what `ssh -v` said.
+    pub(super) fn from_log(target: &Target, log: &[String]) -> Self {
+        let target = target.clone();
+        let key = host_key(log);
+        let has = |part: &str| log.iter().any(|line| line.contains(part));
+        if has("REMOTE HOST IDENTIFICATION HAS CHANGED") {
+            return Self::ChangedHostKey { target, key };
+        }
+        if has("Host key verification failed") || has("host key is known for") {
+            return Self::UnknownHostKey { target, key };
+        }
+        let said = said(log);
+        if has("Permission denied (") || has("Too many authentication failures") {
+            return Self::Denied { target, said };
+        }
+        Self::Unreachable { target, said }
+    }
+}
+
+/// The key a machine showed, as `ssh -v` tells it.
+pub(super) fn host_key(log: &[String]) -> Option<HostKey> {
+    log.iter().rev().find_map(|line| {
+        let (_, key) = line.split_once("Server host key: ")?;
+        let (kind, fingerprint) = key.split_once(' ')?;
+        fingerprint
+            .starts_with("SHA256:")
+            .then(|| HostKey { kind: text::bounded(kind, 80), fingerprint: text::bounded(fingerprint, 80) })
+    })
+}
+
+/// What `ssh` said for people: its debugging lines are left out.
+pub(super) fn said(log: &[String]) -> String {
+    let lines: Vec<&str> = log
+        .iter()
+        .map(|line| line.trim())
+        .filter(|line| !line.is_empty() && !line.starts_with("debug") && !line.starts_with("OpenSSH_"))
+        .collect();
+    let last = lines.len().saturating_sub(3);
+    match lines.get(last..) {
+        Some(lines) if !lines.is_empty() => text::bounded(&lines.join("; "), 400),
+        _ => "ssh did not say why".to_owned(),
+    }
+}
+
+impl From<&SshError> for Diagnostic {
+    fn from(error: &SshError) -> Self {
+        let (code, hint) = match error {
+            SshError::Process(error) => return process_diagnostic(error),
+            SshError::UnknownHostKey { target, .. } => (
+                Code::UnknownHostKey,
+                format!(
+                    "a person compares the fingerprint with the one on the machine's console, then accepts it once: ssh -p {} {}@{}",
+                    target.port, target.user, target.address
+                ),
+            ),
+            SshError::ChangedHostKey { target, .. } => (
+                Code::ChangedHostKey,
+                format!(
+                    "either the machine was installed anew or another one answers; a person who knows that it was installed anew forgets the old key: ssh-keygen -R {}",
+                    target.address
+                ),
+            ),
+            SshError::Denied { target, .. } => (
+                Code::AccessDenied,
+                format!(
+                    "check that `{}` has your key on the machine, and that your agent holds it: ssh-add -l",
+                    target.user
+                ),
+            ),
+            SshError::Unreachable { .. } => (
+                Code::HostUnreachable,
+                "check that the machine is up, and pantheros.deploy.targetHost and port".to_owned(),
+            ),
+            SshError::Broken { .. } => {
+                (Code::HostUnreachable, "call again: a new connection is made".to_owned())
+            }
+            SshError::TimedOut { .. } => (Code::TimedOut, "the machine is busy or hangs".to_owned()),
+            SshError::OutputTooLarge { .. } => {
+                (Code::OutputTooLarge, "look at it on the machine itself".to_owned())
+            }
+            SshError::Failed { .. } => {
+                (Code::RemoteFailed, "run it on the machine to see all it says".to_owned())
+            }
+        };
+        Self::new(code, error.to_string()).with_hint(hint)
+    }
+}
+
+fn process_diagnostic(error: &ProcessError) -> Diagnostic {
+    let (code, hint) = match error {
+        ProcessError::NotFound { .. } => {
+            (Code::SshNotFound, "install OpenSSH, or name its `ssh` in `ssh.program` of pantheros.toml")
+        }
+        ProcessError::Cancelled => (Code::Cancelled, "call again"),
+        ProcessError::TimedOut { .. } => (Code::TimedOut, "call again"),
+        _ => (Code::Internal, "see the server's log"),
+    };
+    Diagnostic::new(code, error.to_string()).with_hint(hint)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn target() -> Target {
+        Target {
+            address: "web.example.org".parse().unwrap(),
+            user: "deploy".parse().unwrap(),
+            port: 22.try_into().unwrap(),
+        }
+    }
+
+    fn lines(text: &str) -> Vec<String> {
+        text.lines().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn an_unknown_key_is_shown() {
+        let log = lines(
+            "debug1: Server host key: ssh-ed25519 SHA256:abc\nNo ED25519 host key is known for web and you have requested strict checking.\nHost key verification failed.",
+        );
+        let error = SshError::from_log(&target(), &log);
+        assert!(matches!(&error, SshError::UnknownHostKey { key: Some(_), .. }), "{error}");
+        let diagnostic = Diagnostic::from(&error);
+        assert!(diagnostic.message.contains("SHA256:abc"), "{diagnostic}");
+        assert!(diagnostic.hint.unwrap().contains("ssh -p 22 deploy@web.example.org"));
+    }
+
+    #[test]
+    fn a_changed_key_is_not_an_unknown_one() {
+        let log = lines(
+            "@    WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!     @\nHost key verification failed.",
+        );
+        assert!(matches!(SshError::from_log(&target(), &log), SshError::ChangedHostKey { .. }));
+    }
+
+    #[test]
+    fn what_ssh_says_for_people_is_kept() {
+        let log =
+            lines("OpenSSH_10.0\ndebug1: Connecting\nssh: connect to host web port 22: Connection refused");
+        let error = SshError::from_log(&target(), &log).to_string();
+        assert!(error.ends_with("Connection refused"), "{error}");
+    }
+}

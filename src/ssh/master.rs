@@ -1,0 +1,187 @@
+//! A master connection: an `ssh` that runs nothing and lets others use its connection.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::error::{HostKey, host_key, said};
+use super::{SshError, SshSettings, Target};
+use crate::process::{Command, Finished, Flow, ProcessError};
+use crate::progress::Call;
+use crate::text;
+
+/// Most lines kept of what `ssh -v` says; the last ones tell why a connection ended.
+const LOG_LINES: usize = 400;
+/// How often it is looked whether the connection is up.
+const LOOK: Duration = Duration::from_millis(5);
+/// How long a connection may stay up: until this program ends.
+const FOR_EVER: Duration = Duration::from_secs(u32::MAX as u64);
+
+/// The connection. Dropping it ends it.
+#[derive(Debug)]
+pub(super) struct Master {
+    target: Target,
+    /// Holds the socket, readable by this user alone.
+    folder: tempfile::TempDir,
+    log: Arc<Mutex<Vec<String>>>,
+    ending: CancellationToken,
+    running: JoinHandle<Result<Finished, ProcessError>>,
+}
+
+impl Master {
+    /// Connects and logs in.
+    pub(super) async fn start(
+        settings: &SshSettings,
+        target: &Target,
+        call: &Call,
+    ) -> Result<Self, SshError> {
+        // A socket's path has room for 108 bytes (unix(7)), and ssh adds 17 to it while it makes it.
+        let folder = tempfile::Builder::new()
+            .prefix("pantheros-ssh-")
+            .tempdir()
+            .map_err(|source| ProcessError::Io { program: settings.program.clone(), source })?;
+        let socket = folder.path().join("s");
+        let command = command(settings, target, &socket);
+        let log = Arc::new(Mutex::new(Vec::new()));
+        let ending = CancellationToken::new();
+        tracing::debug!(argv = ?command.argv(), "connecting");
+        let running = tokio::spawn({
+            let (log, ending) = (Arc::clone(&log), ending.clone());
+            async move {
+                command
+                    .run(&ending, |line, _| {
+                        let mut log = log.lock().unwrap_or_else(PoisonError::into_inner);
+                        if log.len() >= LOG_LINES {
+                            log.drain(..LOG_LINES / 2);
+                        }
+                        log.push(text::bounded(&text::plain(&String::from_utf8_lossy(line)), 400));
+                        Flow::Continue
+                    })
+                    .await
+            }
+        });
+        let master = Self { target: target.clone(), folder, log, ending, running };
+        master.come_up(settings.connect_time, call).await?;
+        Ok(master)
+    }
+
+    /// Waits until the socket is there, which ssh makes once it is logged in.
+    async fn come_up(&self, connect_time: Duration, call: &Call) -> Result<(), SshError> {
+        // ConnectTimeout bounds each address; what hangs later than that is bounded here.
+        let late = tokio::time::sleep(connect_time * 2 + Duration::from_secs(1));
+        tokio::pin!(late);
+        let mut look = tokio::time::interval(LOOK);
+        loop {
+            tokio::select! {
+                _ = look.tick() => {
+                    if self.socket().exists() {
+                        return Ok(());
+                    }
+                    if self.running.is_finished() {
+                        return Err(SshError::from_log(&self.target, &self.log()));
+                    }
+                }
+                () = &mut late => {
+                    let said = format!("no answer to the login within {:?}", connect_time * 2);
+                    return Err(SshError::Unreachable { target: self.target.clone(), said });
+                }
+                () = call.cancel.cancelled() => return Err(SshError::cancelled()),
+            }
+        }
+    }
+
+    /// Where others find the connection.
+    pub(super) fn socket(&self) -> PathBuf {
+        self.folder.path().join("s")
+    }
+
+    /// Whether the connection has ended, and why.
+    pub(super) fn ended(&self) -> Option<String> {
+        self.running.is_finished().then(|| said(&self.log()))
+    }
+
+    /// The key the machine showed.
+    pub(super) fn host_key(&self) -> Option<HostKey> {
+        host_key(&self.log())
+    }
+
+    fn log(&self) -> Vec<String> {
+        self.log.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Drop for Master {
+    fn drop(&mut self) {
+        self.ending.cancel();
+    }
+}
+
+/// The options every `ssh` of ours has, so that no configuration makes it ask, trust or forward.
+pub(super) fn options(settings: &SshSettings) -> Vec<String> {
+    let mut options = Vec::new();
+    if let Some(config) = &settings.config {
+        options.extend(["-F".to_owned(), config.display().to_string()]);
+    }
+    for option in [
+        "BatchMode=yes",
+        "StrictHostKeyChecking=yes",
+        "UpdateHostKeys=no",
+        "ForwardAgent=no",
+        "ForwardX11=no",
+        "ClearAllForwardings=yes",
+        "PermitLocalCommand=no",
+        "RequestTTY=no",
+        "ServerAliveInterval=5",
+        "ServerAliveCountMax=3",
+    ] {
+        options.extend(["-o".to_owned(), option.to_owned()]);
+    }
+    options.extend(["-o".to_owned(), format!("ConnectTimeout={}", settings.connect_time.as_secs().max(1))]);
+    options
+}
+
+fn command(settings: &SshSettings, target: &Target, socket: &Path) -> Command {
+    Command::new(settings.program.clone())
+        // -v tells which host key was shown.
+        .args(["-v", "-N", "-M", "-S"])
+        .arg(socket)
+        .args(options(settings))
+        .args(["-o", "ControlPersist=no", "-p"])
+        .arg(target.port.to_string())
+        .arg("-l")
+        .arg(target.user.as_str())
+        .arg("--")
+        .arg(target.address.as_str())
+        .time_limit(FOR_EVER)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn host_keys_are_checked_whatever_the_configuration_says() {
+        let settings = SshSettings {
+            program: "ssh".into(),
+            config: Some("/etc/fleet/ssh config".into()),
+            connect_time: Duration::from_secs(7),
+        };
+        let target = Target {
+            address: "web".parse().unwrap(),
+            user: "deploy".parse().unwrap(),
+            port: 2222.try_into().unwrap(),
+        };
+        let command = command(&settings, &target, Path::new("/tmp/x/s"));
+        let argv: Vec<_> = command.argv().into_iter().map(|word| word.to_str().unwrap().to_owned()).collect();
+        assert_eq!(argv.first().unwrap(), "ssh");
+        assert_eq!(argv[argv.len() - 6..], ["-p", "2222", "-l", "deploy", "--", "web"]);
+        for option in
+            ["StrictHostKeyChecking=yes", "BatchMode=yes", "ConnectTimeout=7", "/etc/fleet/ssh config"]
+        {
+            assert!(argv.iter().any(|word| word == option), "{option} in {argv:?}");
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! Other machines, through the system's OpenSSH: the user's configuration, agent and known hosts.
+//!
+//! One master connection a target, `ssh -N -M`, is a program of ours like any other: it ends with the
+//! server. Calls share it as channels, through the `openssh` crate, without a process each. Host keys
+//! are always checked, whatever the user's configuration says; an unknown one is an error that says
+//! how a person accepts it.
+
+mod error;
+mod master;
+mod output;
+mod session;
+mod target;
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+pub use error::{HostKey, SshError};
+pub use output::{Limits, Output};
+pub use session::Session;
+pub use target::{Address, Target, UserName};
+
+use crate::progress::Call;
+
+/// How `ssh` is run.
+#[derive(Clone, Debug)]
+pub struct SshSettings {
+    /// The program, by name or path.
+    pub program: PathBuf,
+    /// The configuration file instead of the user's and the system's.
+    pub config: Option<PathBuf>,
+    /// How long a connection may take to come up.
+    pub connect_time: Duration,
+}
+
+/// A target's connection, or room for one.
+type Slot = Arc<tokio::sync::Mutex<Option<Arc<Session>>>>;
+
+/// Every machine this program is connected to.
+#[derive(Debug)]
+pub struct Hosts {
+    settings: SshSettings,
+    slots: Mutex<HashMap<Target, Slot>>,
+}
+
+impl Hosts {
+    /// Nothing is connected yet.
+    #[must_use]
+    pub fn new(settings: SshSettings) -> Self {
+        Self { settings, slots: Mutex::default() }
+    }
+
+    /// The connection all calls share, made where there is none or the old one is gone.
+    ///
+    /// # Errors
+    /// See [`SshError`].
+    pub async fn session(&self, target: &Target, call: &Call) -> Result<Arc<Session>, SshError> {
+        let slot = {
+            let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(slots.entry(target.clone()).or_default())
+        };
+        // Two calls for one machine make one connection; nobody waits for another machine's.
+        let mut slot = tokio::select! {
+            slot = slot.lock() => slot,
+            () = call.cancel.cancelled() => return Err(SshError::cancelled()),
+        };
+        if let Some(session) = slot.as_ref()
+            && session.is_alive(call).await
+        {
+            return Ok(Arc::clone(session));
+        }
+        *slot = None;
+        let session = Arc::new(self.fresh(target, call).await?);
+        *slot = Some(Arc::clone(&session));
+        Ok(session)
+    }
+
+    /// A connection of its own, outside every shared one: it proves that the machine still lets us in.
+    ///
+    /// # Errors
+    /// See [`SshError`].
+    pub async fn fresh(&self, target: &Target, call: &Call) -> Result<Session, SshError> {
+        Session::connect(&self.settings, target, call).await
+    }
+
+    /// Forgets the shared connection, so that the next call makes a new one.
+    pub fn forget(&self, target: &Target) {
+        self.slots.lock().unwrap_or_else(PoisonError::into_inner).remove(target);
+    }
+}

@@ -1,0 +1,203 @@
+//! Programs on another machine, over one connection.
+
+use std::sync::Arc;
+
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+use tokio::sync::Semaphore;
+
+use super::error::HostKey;
+use super::master::{self, Master};
+use super::{Limits, Output, SshError, SshSettings, Target};
+use crate::progress::Call;
+
+/// Programs at once over one connection; sshd takes 10 unless told (sshd_config(5), `MaxSessions`).
+const CHANNELS: usize = 6;
+
+/// A connection to one machine.
+#[derive(Debug)]
+pub struct Session {
+    target: Target,
+    master: Master,
+    channels: openssh::Session,
+    places: Arc<Semaphore>,
+    copy_options: Vec<String>,
+}
+
+impl Session {
+    pub(super) async fn connect(
+        settings: &SshSettings,
+        target: &Target,
+        call: &Call,
+    ) -> Result<Self, SshError> {
+        call.saying(format!("connecting to {target}"));
+        let master = Master::start(settings, target, call).await?;
+        let channels = openssh::Session::resume_mux(master.socket().into_boxed_path(), None);
+        let mut copy_options = master::options(settings);
+        copy_options.extend(["-o".to_owned(), format!("ControlPath={}", master.socket().display())]);
+        let places = Arc::new(Semaphore::new(CHANNELS));
+        Ok(Self { target: target.clone(), master, channels, places, copy_options })
+    }
+
+    /// The machine.
+    #[must_use]
+    pub fn target(&self) -> &Target {
+        &self.target
+    }
+
+    /// The host key the machine showed when this connection was made.
+    #[must_use]
+    pub fn host_key(&self) -> Option<HostKey> {
+        self.master.host_key()
+    }
+
+    /// Arguments that make another `ssh` use this connection and the same rules; for `NIX_SSHOPTS`.
+    #[must_use]
+    pub fn copy_options(&self) -> &[String] {
+        &self.copy_options
+    }
+
+    /// Whether the machine still answers.
+    pub async fn is_alive(&self, call: &Call) -> bool {
+        self.master.ended().is_none() && self.run(&["true"], Limits::default(), call).await.is_ok()
+    }
+
+    /// Runs a program to its end; a failing one is an [`Output`].
+    ///
+    /// # Errors
+    /// See [`SshError`].
+    pub async fn run(&self, argv: &[&str], limits: Limits, call: &Call) -> Result<Output, SshError> {
+        self.run_with(argv, &[], limits, call).await
+    }
+
+    /// Runs a program to its end and gives its standard output as text; a failing one is an error.
+    ///
+    /// # Errors
+    /// See [`SshError`].
+    pub async fn text(&self, argv: &[&str], limits: Limits, call: &Call) -> Result<String, SshError> {
+        let output = self.run(argv, limits, call).await?;
+        if output.success() {
+            return Ok(output.text());
+        }
+        Err(SshError::Failed {
+            target: self.target.clone(),
+            program: argv.first().copied().unwrap_or_default().to_owned(),
+            code: output.code,
+            said: crate::text::bounded(&output.errors(), 400),
+        })
+    }
+
+    /// The same program as root: by `sudo`, which must not ask, where the user is not root.
+    #[must_use]
+    pub fn as_root<'a>(&self, argv: &[&'a str]) -> Vec<&'a str> {
+        let mut words =
+            if self.target.user.as_str() == "root" { Vec::new() } else { vec!["sudo", "-n", "--"] };
+        words.extend_from_slice(argv);
+        words
+    }
+
+    /// Runs a program that reads `input`.
+    ///
+    /// # Errors
+    /// See [`SshError`].
+    pub async fn run_with(
+        &self,
+        argv: &[&str],
+        input: &[u8],
+        limits: Limits,
+        call: &Call,
+    ) -> Result<Output, SshError> {
+        let program = argv.first().copied().unwrap_or_default();
+        let running = async {
+            let _place = self.places.acquire().await.map_err(|_| SshError::cancelled())?;
+            self.exchange(argv, input, limits).await
+        };
+        tokio::select! {
+            output = running => output,
+            () = call.cancel.cancelled() => Err(SshError::cancelled()),
+            () = tokio::time::sleep(limits.time) => Err(SshError::TimedOut {
+                target: self.target.clone(),
+                program: program.to_owned(),
+                limit: limits.time,
+            }),
+        }
+    }
+
+    async fn exchange(&self, argv: &[&str], input: &[u8], limits: Limits) -> Result<Output, SshError> {
+        let (program, arguments) = argv.split_first().ok_or_else(|| self.broken("no program was named"))?;
+        // Both quote for the shell that sshd hands the line to; nothing else here does.
+        let mut command = self.channels.command(*program);
+        command.args(arguments);
+        command.stdout(openssh::Stdio::piped()).stderr(openssh::Stdio::piped());
+        command.stdin(if input.is_empty() { openssh::Stdio::null() } else { openssh::Stdio::piped() });
+        let mut child = command.spawn().await.map_err(|error| self.why(&error))?;
+        let (mut stdin, stdout, stderr) =
+            (child.stdin().take(), child.stdout().take(), child.stderr().take());
+        let (Some(stdout), Some(stderr)) = (stdout, stderr) else {
+            return Err(self.broken("the channel has no streams"));
+        };
+        let feeding = async {
+            if let Some(mut stdin) = stdin.take() {
+                // A program that ends without reading it all says itself what is wrong.
+                let _as_far_as_it_reads = stdin.write_all(input).await;
+                let _closed = stdin.shutdown().await;
+            }
+        };
+        let reading = read_all(stdout, limits.output);
+        let listening = read_last(stderr, limits.errors);
+        let ((), stdout, stderr) = tokio::join!(feeding, reading, listening);
+        let Some(stdout) = stdout.map_err(|error| self.broken(&error.to_string()))? else {
+            return Err(SshError::OutputTooLarge {
+                target: self.target.clone(),
+                program: (*program).to_owned(),
+                limit: limits.output,
+            });
+        };
+        let stderr = stderr.map_err(|error| self.broken(&error.to_string()))?;
+        let status = child.wait().await.map_err(|error| self.why(&error))?;
+        let code = status.code().ok_or_else(|| self.broken("a signal ended the program"))?;
+        Ok(Output { code, stdout, stderr })
+    }
+
+    fn broken(&self, said: &str) -> SshError {
+        let said = self.master.ended().unwrap_or_else(|| said.to_owned());
+        SshError::Broken { target: self.target.clone(), said }
+    }
+
+    fn why(&self, error: &openssh::Error) -> SshError {
+        use std::error::Error as _;
+        let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
+        self.broken(&format!("{error}{cause}"))
+    }
+}
+
+/// Everything up to a limit; `None` beyond it.
+async fn read_all(mut pipe: impl AsyncRead + Unpin, limit: usize) -> std::io::Result<Option<Vec<u8>>> {
+    let mut bytes = Vec::new();
+    let mut chunk = vec![0; 16 * 1024];
+    loop {
+        let count = pipe.read(&mut chunk).await?;
+        if count == 0 {
+            return Ok(Some(bytes));
+        }
+        if bytes.len() + count > limit {
+            return Ok(None);
+        }
+        bytes.extend_from_slice(chunk.get(..count).unwrap_or_default());
+    }
+}
+
+/// The last bytes up to a limit.
+async fn read_last(mut pipe: impl AsyncRead + Unpin, limit: usize) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let mut chunk = vec![0; 16 * 1024];
+    loop {
+        let count = pipe.read(&mut chunk).await?;
+        if count == 0 {
+            return Ok(bytes);
+        }
+        bytes.extend_from_slice(chunk.get(..count).unwrap_or_default());
+        if bytes.len() > limit {
+            bytes.drain(..bytes.len() - limit);
+        }
+    }
+}

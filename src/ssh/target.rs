@@ -1,0 +1,30 @@
+//! Who is logged in to, and where.
+
+use std::fmt;
+use std::num::NonZeroU16;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+pub use crate::names::{Address, UserName};
+
+/// A machine as `ssh` reaches it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub struct Target {
+    /// Name or address; a name may be an alias of the user's `ssh` configuration.
+    pub address: Address,
+    /// Whom to log in as.
+    pub user: UserName,
+    /// TCP port.
+    pub port: NonZeroU16,
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}@{}", self.user, self.address)?;
+        match self.port.get() {
+            22 => Ok(()),
+            port => write!(f, " port {port}"),
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! `host_status`: what a host runs and how it is.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Context, Effect, Tool, ToolError};
+use crate::deploy::host::{self, Room, State};
+use crate::deploy::place::{self, Place};
+use crate::diagnostic::Diagnostic;
+use crate::names::{HostName, StorePath};
+
+/// The tool.
+pub struct HostStatus;
+
+/// What it takes.
+#[derive(Deserialize, JsonSchema)]
+pub struct Input {
+    host: HostName,
+}
+
+/// A file system.
+#[derive(Serialize, JsonSchema)]
+pub struct Disk {
+    mount: String,
+    size_bytes: u64,
+    free_bytes: u64,
+}
+
+/// What it answers.
+#[derive(Serialize, JsonSchema)]
+pub struct Output {
+    host: String,
+    reachable: bool,
+    target: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    host_name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    generation: Option<u64>,
+    /// Toplevel that runs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    running: Option<StorePath>,
+    /// Toplevel that starts next.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    configured: Option<StorePath>,
+    /// Whether what runs is what the flake says now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    in_sync: Option<bool>,
+    /// Commit of what runs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    revision: Option<String>,
+    /// Absent where systemd does not run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failed_units: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reboot_required: Option<bool>,
+    disk: Vec<Disk>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    uptime_seconds: Option<u64>,
+    /// Plan being deployed there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    deploying: Option<String>,
+    warnings: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<Diagnostic>,
+}
+
+impl Tool for HostStatus {
+    const NAME: &'static str = "host_status";
+    const TITLE: &'static str = "Host status";
+    const DESCRIPTION: &'static str = "Asks a running host over SSH: generation, whether it runs what the flake says, \
+        failed units, pending reboot, disk space. Changes nothing.";
+    const EFFECT: Effect = Effect::Read;
+    const OPEN_WORLD: bool = true;
+    type Input = Input;
+    type Output = Output;
+
+    async fn run(context: &Context, input: Input) -> Result<Output, ToolError> {
+        let (flake, call) = (context.flake(), &context.call);
+        let place = place::of(flake, &input.host, call).await?;
+        let asking = async {
+            let session = context.services.hosts.session(&place.target, call).await?;
+            host::survey(&session, call).await
+        };
+        // The flake is evaluated while the host answers.
+        let (asked, wanted) = futures::future::join(asking, flake.toplevel_of(&input.host, call)).await;
+        let mut output = Output::of(&input.host, &place);
+        match asked {
+            Ok(state) => output.fill(state, &place),
+            Err(error) => output.error = Some((&error).into()),
+        }
+        match (&output.running, wanted) {
+            (_, Err(error)) => {
+                output
+                    .warnings
+                    .push(format!("the flake's own system does not evaluate: {}", Diagnostic::from(&error)));
+            }
+            (Some(running), Ok(wanted)) => output.in_sync = Some(*running == wanted),
+            (None, Ok(_)) => {}
+        }
+        Ok(output)
+    }
+
+    fn failed(output: &Output) -> bool {
+        output.error.is_some()
+    }
+
+    fn render(output: &Output) -> String {
+        if let Some(error) = &output.error {
+            return format!("{} ({}): {error}", output.host, output.target);
+        }
+        let mut lines = vec![format!("{} ({})", output.host, output.target)];
+        let generation = output.generation.map(|number| format!("generation {number}"));
+        let sync = output.in_sync.map(|same| {
+            if same {
+                "runs what the flake says".to_owned()
+            } else {
+                "runs something else than the flake says".to_owned()
+            }
+        });
+        let revision = output.revision.as_ref().map(|revision| format!("from commit {revision}"));
+        let facts: Vec<_> = [generation, sync, revision].into_iter().flatten().collect();
+        if !facts.is_empty() {
+            lines.push(format!("  {}", facts.join(", ")));
+        }
+        match &output.failed_units {
+            Some(units) if !units.is_empty() => lines.push(format!("  failed: {}", units.join(", "))),
+            Some(_) => lines.push("  no unit failed".to_owned()),
+            None => {}
+        }
+        if output.reboot_required == Some(true) {
+            lines.push("  a reboot is needed for the kernel or initrd it would start with".to_owned());
+        }
+        if let Some(plan) = &output.deploying {
+            lines.push(format!("  being deployed: {plan}"));
+        }
+        for disk in &output.disk {
+            let (free, size) =
+                (indicatif::HumanBytes(disk.free_bytes), indicatif::HumanBytes(disk.size_bytes));
+            lines.push(format!("  {}: {free} of {size} free", disk.mount));
+        }
+        lines.extend(output.warnings.iter().map(|warning| format!("  warning: {warning}")));
+        lines.join("\n")
+    }
+}
+
+impl Output {
+    fn of(host: &HostName, place: &Place) -> Self {
+        Self {
+            host: host.to_string(),
+            reachable: false,
+            target: place.target.to_string(),
+            host_name: None,
+            generation: None,
+            running: None,
+            configured: None,
+            in_sync: None,
+            revision: None,
+            failed_units: None,
+            reboot_required: None,
+            disk: Vec::new(),
+            uptime_seconds: None,
+            deploying: None,
+            warnings: Vec::new(),
+            error: None,
+        }
+    }
+
+    fn fill(&mut self, state: State, place: &Place) {
+        self.reachable = true;
+        if let (Some(wanted), Some(found)) = (&place.host_name, &state.host_name)
+            && wanted != found
+        {
+            self.warnings
+                .push(format!("the machine calls itself `{found}`, not `{wanted}`: is it the right one?"));
+        }
+        if state.running.is_none() {
+            self.warnings.push("it has no /run/current-system: it does not run NixOS".to_owned());
+        }
+        if state.configured.is_some() && state.configured != state.running {
+            self.warnings.push("what runs is not what would start after a reboot".to_owned());
+        }
+        self.host_name = state.host_name;
+        self.generation = state.generation;
+        self.running = state.running;
+        self.configured = state.configured;
+        self.revision = state.revision;
+        self.failed_units = state.failed_units;
+        self.reboot_required = Some(state.reboot_required);
+        self.uptime_seconds = state.uptime;
+        self.deploying = state.deploying;
+        let disk = |room: Room| Disk { mount: room.mount, size_bytes: room.size, free_bytes: room.free };
+        self.disk = state.room.into_iter().map(disk).collect();
+    }
+}

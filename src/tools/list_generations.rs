@@ -1,0 +1,111 @@
+//! `list_generations`: the systems a host can go back to.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::page::PageInput;
+use super::{Context, Effect, Tool, ToolError};
+use crate::deploy::{host, place};
+use crate::names::{HostName, StorePath};
+
+/// The tool.
+pub struct ListGenerations;
+
+/// What it takes.
+#[derive(Deserialize, JsonSchema)]
+pub struct Input {
+    host: HostName,
+    #[serde(flatten)]
+    page: PageInput,
+}
+
+/// A generation of the system profile.
+#[derive(Serialize, JsonSchema)]
+pub struct Generation {
+    generation: u64,
+    /// RFC 3339, UTC.
+    date: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    nixos_version: Option<String>,
+    toplevel: StorePath,
+    /// Starts next.
+    current: bool,
+    running: bool,
+    booted: bool,
+}
+
+/// What it answers.
+#[derive(Serialize, JsonSchema)]
+pub struct Output {
+    host: String,
+    /// Newest first.
+    generations: Vec<Generation>,
+    total: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_cursor: Option<String>,
+}
+
+impl Tool for ListGenerations {
+    const NAME: &'static str = "list_generations";
+    const TITLE: &'static str = "List generations";
+    const DESCRIPTION: &'static str = "Asks a running host over SSH which generations it has, newest first: date, NixOS \
+        version, and which one runs, was booted, or starts next.";
+    const EFFECT: Effect = Effect::Read;
+    const OPEN_WORLD: bool = true;
+    type Input = Input;
+    type Output = Output;
+
+    async fn run(context: &Context, input: Input) -> Result<Output, ToolError> {
+        let call = &context.call;
+        let place = place::of(context.flake(), &input.host, call).await?;
+        let session =
+            context.services.hosts.session(&place.target, call).await.map_err(host::SurveyError::from)?;
+        let state = host::survey(&session, call).await?;
+        let generations: Vec<Generation> = state
+            .generations
+            .into_iter()
+            .rev()
+            .map(|generation| Generation {
+                date: chrono::DateTime::from_timestamp(generation.made, 0)
+                    .unwrap_or_default()
+                    .to_rfc3339_opts(chrono::SecondsFormat::Secs, true),
+                current: state.generation == Some(generation.number),
+                running: state.running.as_ref() == Some(&generation.toplevel),
+                booted: state.booted.as_ref() == Some(&generation.toplevel),
+                generation: generation.number,
+                nixos_version: generation.nixos_version,
+                toplevel: generation.toplevel,
+            })
+            .collect();
+        let total = generations.len();
+        let page = input.page.of(generations, 20)?;
+        Ok(Output {
+            host: input.host.to_string(),
+            generations: page.entries,
+            total,
+            next_cursor: page.next_cursor,
+        })
+    }
+
+    fn render(output: &Output) -> String {
+        if output.total == 0 {
+            return format!("{} has no generations: /nix/var/nix/profiles/system is not there.", output.host);
+        }
+        let mut lines = vec![format!("{}: {} generations", output.host, output.total)];
+        for generation in &output.generations {
+            let marks = [
+                ("starts next", generation.current),
+                ("running", generation.running),
+                ("booted", generation.booted),
+            ];
+            let marks: Vec<_> = marks.iter().filter(|(_, is)| *is).map(|(mark, _)| *mark).collect();
+            let marks = if marks.is_empty() { String::new() } else { format!(" — {}", marks.join(", ")) };
+            let version = generation.nixos_version.as_deref().unwrap_or_default();
+            lines.push(format!("  {} {} {version}{marks}", generation.generation, generation.date));
+        }
+        if output.next_cursor.is_some() {
+            lines.push("  … more with `cursor`".to_owned());
+        }
+        lines.join("\n")
+    }
+}

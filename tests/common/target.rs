@@ -1,0 +1,270 @@
+//! Machines to deploy to: each a mount, host name and process namespace of its own with a real `sshd`.
+//!
+//! A machine has its own `/nix`, `/run`, `/var/lib` and `/etc`, and shares everything else, the Nix
+//! under test included. Its boot loader is `/var/lib/bootloader/default`, the path of a system, which
+//! the fixtures' `switch-to-configuration boot` writes and a start of the machine obeys.
+
+use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+/// How long a machine may take to answer on `ssh`.
+const START: Duration = Duration::from_secs(20);
+
+/// What the first process of a machine does: `sh -c BOOT machine ROOT`.
+const BOOT: &str = r#"
+set -eu
+root=$1
+mount --make-rprivate /
+mount --bind "$root/nix" /nix
+mount --bind "$root/var-lib" /var/lib
+mount -t overlay overlay -o "lowerdir=/etc,upperdir=$root/etc,workdir=$root/work" /etc
+mount -t tmpfs -o mode=755 tmpfs /run
+mkdir -p /run/sshd
+hostname "$2"
+if [ -e /var/lib/bootloader/default ]; then
+  system=$(cat /var/lib/bootloader/default)
+  ln -s "$system" /run/current-system
+  ln -s "$system" /run/booted-system
+fi
+trap 'kill $(jobs -p) 2>/dev/null; exit 0' TERM
+/usr/sbin/sshd -D -e -f "$root/sshd_config" 2>>"$root/sshd.log" &
+# The first process of a namespace is everybody's parent in the end: it reaps until it is ended.
+while :; do wait || :; sleep 0.2; done
+"#;
+
+/// Some machines, and how `ssh` gets to them.
+pub struct Targets {
+    scratch: tempfile::TempDir,
+    nix: PathBuf,
+    machines: Vec<Target>,
+}
+
+/// A machine. Dropping it ends everything in it.
+pub struct Target {
+    /// Its name, which is its host name and its name in [`Targets::ssh_config`].
+    pub name: String,
+    /// The port its `sshd` listens on.
+    pub port: u16,
+    root: PathBuf,
+    config: PathBuf,
+    init: Option<Child>,
+}
+
+impl Targets {
+    /// Starts a machine for each name, with this Nix on each.
+    pub fn start(nix: &Path, names: &[&str]) -> Self {
+        let scratch = tempfile::Builder::new().prefix("pantheros-target-").tempdir().unwrap();
+        let mut targets = Self { scratch, nix: nix.to_owned(), machines: Vec::new() };
+        key(&targets.scratch.path().join("key"));
+        for name in names {
+            let machine = targets.machine(name);
+            targets.machines.push(machine);
+        }
+        targets.write_config();
+        for machine in &mut targets.machines {
+            machine.start();
+        }
+        targets
+    }
+
+    /// The machine of that name.
+    pub fn get(&mut self, name: &str) -> &mut Target {
+        self.machines.iter_mut().find(|machine| machine.name == name).unwrap()
+    }
+
+    /// The configuration that lets `ssh` in to all of them.
+    pub fn ssh_config(&self) -> PathBuf {
+        self.scratch.path().join("ssh_config")
+    }
+
+    /// The key that is let in.
+    pub fn key(&self) -> PathBuf {
+        self.scratch.path().join("key")
+    }
+
+    /// The host keys that are accepted.
+    pub fn known_hosts(&self) -> PathBuf {
+        self.scratch.path().join("known_hosts")
+    }
+
+    fn machine(&self, name: &str) -> Target {
+        let root = self.scratch.path().join(name);
+        for folder in ["nix/var/nix", "nix/store", "var-lib", "etc", "work", "nix-conf", "home"] {
+            std::fs::create_dir_all(root.join(folder)).unwrap();
+        }
+        key(&root.join("host_key"));
+        std::fs::copy(self.key().with_extension("pub"), root.join("authorized_keys")).unwrap();
+        std::fs::write(
+            root.join("nix-conf/nix.conf"),
+            "build-users-group =\nsandbox = false\nsubstituters =\nexperimental-features = nix-command flakes\n",
+        )
+        .unwrap();
+        let machine_id: String = (0..32).map(|at| format!("{:x}", (name.len() * 7 + at) % 16)).collect();
+        std::fs::write(root.join("etc/machine-id"), format!("{machine_id}\n")).unwrap();
+        // Chosen by the kernel and free a moment ago; nobody else here asks for fixed ones.
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let shown = root.display();
+        std::fs::write(
+            root.join("sshd_config"),
+            format!(
+                "Port {port}\nListenAddress 127.0.0.1\nHostKey {shown}/host_key\n\
+                 AuthorizedKeysFile {shown}/authorized_keys\nStrictModes no\nUsePAM no\nPidFile none\n\
+                 PasswordAuthentication no\nPermitRootLogin yes\nMaxStartups 100\n\
+                 SetEnv PATH={}:/usr/bin:/bin:/usr/sbin:/sbin NIX_CONF_DIR={shown}/nix-conf HOME={shown}/home\n",
+                self.nix.parent().unwrap().display()
+            ),
+        )
+        .unwrap();
+        Target { name: name.to_owned(), port, root, config: self.ssh_config(), init: None }
+    }
+
+    fn write_config(&self) {
+        let (mut config, mut known) = (String::new(), String::new());
+        for machine in &self.machines {
+            config
+                .push_str(&format!("Host {}\n  HostName 127.0.0.1\n  Port {}\n", machine.name, machine.port));
+            let public = std::fs::read_to_string(machine.root.join("host_key.pub")).unwrap();
+            known.push_str(&format!("[127.0.0.1]:{} {public}", machine.port));
+        }
+        config.push_str(&format!(
+            "Host *\n  User root\n  IdentityFile {}\n  IdentitiesOnly yes\n  UserKnownHostsFile {}\n  GlobalKnownHostsFile /dev/null\n",
+            self.key().display(),
+            self.known_hosts().display()
+        ));
+        std::fs::write(self.ssh_config(), config).unwrap();
+        std::fs::write(self.known_hosts(), known).unwrap();
+    }
+}
+
+impl Target {
+    /// A folder of the machine as this one sees it: below `/nix`, `/var/lib` or `/etc`.
+    pub fn path(&self, inside: &str) -> PathBuf {
+        for (mount, folder) in [("/nix", "nix"), ("/var/lib", "var-lib"), ("/etc", "etc")] {
+            if let Some(rest) = inside.strip_prefix(mount) {
+                return self.root.join(folder).join(rest.trim_start_matches('/'));
+            }
+        }
+        panic!("{inside} is not the machine's own");
+    }
+
+    /// The file of keys that are let in.
+    pub fn authorized_keys(&self) -> PathBuf {
+        self.root.join("authorized_keys")
+    }
+
+    /// Starts it, as a power button does.
+    pub fn start(&mut self) {
+        assert!(self.init.is_none(), "{} runs already", self.name);
+        let mut command = Command::new("unshare");
+        command
+            .args(["--mount", "--uts", "--pid", "--fork", "--kill-child", "--mount-proc"])
+            .args(["sh", "-c", BOOT, "machine"])
+            .arg(&self.root)
+            .arg(&self.name)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null());
+        self.init = Some(command.spawn().unwrap());
+        let start = Instant::now();
+        loop {
+            let answer = self.run(&["true"]);
+            if answer.status.success() {
+                return;
+            }
+            assert!(
+                start.elapsed() < START,
+                "{} does not answer: {}\n{}",
+                self.name,
+                String::from_utf8_lossy(&answer.stderr),
+                std::fs::read_to_string(self.root.join("sshd.log")).unwrap_or_default()
+            );
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Takes its power away: nothing in it has a moment to tidy up.
+    pub fn power_off(&mut self) {
+        if let Some(mut init) = self.init.take() {
+            init.kill().unwrap();
+            init.wait().unwrap();
+            // The kernel ends what was in the namespace a moment after its parent.
+            let start = Instant::now();
+            while TcpStream::connect(("127.0.0.1", self.port)).is_ok() {
+                assert!(start.elapsed() < START, "{} still takes connections", self.name);
+                std::thread::sleep(Duration::from_millis(5));
+            }
+        }
+    }
+
+    /// Power off and on again.
+    pub fn reboot(&mut self) {
+        self.power_off();
+        self.start();
+    }
+
+    /// Runs a program in it, over `ssh`.
+    pub fn run(&self, argv: &[&str]) -> Output {
+        let quoted: Vec<String> =
+            argv.iter().map(|word| format!("'{}'", word.replace('\'', "'\\''"))).collect();
+        Command::new("ssh")
+            .args(["-o", "ConnectTimeout=5", "-o", "BatchMode=yes", "-F"])
+            .arg(&self.config)
+            .arg(&self.name)
+            .arg(quoted.join(" "))
+            .stdin(Stdio::null())
+            .output()
+            .unwrap()
+    }
+
+    /// What a program in it prints; it has to succeed.
+    pub fn says(&self, argv: &[&str]) -> String {
+        let output = self.run(argv);
+        assert!(output.status.success(), "{argv:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    }
+
+    /// Gives it its first system: the closure, a generation, and what it starts with.
+    pub fn install(&mut self, nix: &Path, toplevel: &str) {
+        let copied = Command::new(nix)
+            .args(["--extra-experimental-features", "nix-command flakes", "copy", "--no-check-sigs", "--to"])
+            .arg(format!("ssh-ng://{}", self.name))
+            .arg(toplevel)
+            .env("NIX_SSHOPTS", format!("-F {}", self.config.display()))
+            .output()
+            .unwrap();
+        assert!(copied.status.success(), "{}", String::from_utf8_lossy(&copied.stderr));
+        self.says(&["nix-env", "--profile", "/nix/var/nix/profiles/system", "--set", toplevel]);
+        self.says(&["mkdir", "-p", "/var/lib/bootloader"]);
+        std::fs::write(self.path("/var/lib/bootloader/default"), toplevel).unwrap();
+        self.reboot();
+    }
+
+    /// The system that runs.
+    pub fn current_system(&self) -> String {
+        self.says(&["readlink", "-f", "/run/current-system"])
+    }
+
+    /// The system of the newest generation.
+    pub fn profile(&self) -> String {
+        self.says(&["readlink", "-f", "/nix/var/nix/profiles/system"])
+    }
+}
+
+impl Drop for Target {
+    fn drop(&mut self) {
+        if let Some(mut init) = self.init.take() {
+            let _gone = init.kill();
+            let _reaped = init.wait();
+        }
+    }
+}
+
+/// Makes a key pair without a passphrase.
+fn key(path: &Path) {
+    let made =
+        Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(path).status().unwrap();
+    assert!(made.success());
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
+}

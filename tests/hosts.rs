@@ -1,0 +1,276 @@
+//! Asking real machines, over real `ssh`.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod common;
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use common::fleet::{Answer, Fleet, alive, nixes};
+use common::mcp::{Client, WITH_HANDSHAKE};
+use common::target::Targets;
+use pantheros_mcp::progress::Call;
+use pantheros_mcp::ssh::{Hosts, Limits, SshSettings, Target};
+use serde_json::{Value, json};
+
+/// A fleet whose hosts are these machines, `web` with a second system as well.
+fn fleet(nix: &Path, targets: &mut Targets, names: &[&str]) -> Fleet {
+    let hosts: String = names
+        .iter()
+        .map(|name| format!("{name} = host \"{name}\" {} 1;\n", targets.get(name).port))
+        .collect();
+    let flake = format!(
+        r#"{{
+  outputs = _:
+  let
+    host = name: port: revision: {{
+      config = {{
+        networking.hostName = name;
+        pantheros.deploy = {{ targetHost = name; user = "root"; inherit port; }};
+        system.build.toplevel = derivation {{
+          name = "nixos-system-${{name}}-${{toString revision}}";
+          system = "x86_64-linux";
+          builder = "/bin/sh";
+          args = [ "-c" "/bin/mkdir -p $out && echo '25.05 (Warbler)' >$out/nixos-version && echo ${{toString revision}} >$out/kernel" ];
+        }} // {{ type = "derivation"; }};
+      }};
+    }};
+  in {{
+    nixosConfigurations = {{
+      {hosts}
+      next = host "web" 22 2;
+    }};
+  }};
+}}"#
+    );
+    let fleet = Fleet::committed(nix, &[("flake.nix", &flake)]);
+    fleet.write_outside(
+        "pantheros.toml",
+        &format!(
+            "[nix]\nprogram = {nix:?}\n[ssh]\nconfig = {:?}\nconnect_seconds = 3\n",
+            targets.ssh_config()
+        ),
+    );
+    fleet
+}
+
+/// Builds a host's system and gives its path.
+fn toplevel(fleet: &Fleet, host: &str) -> String {
+    let attr = format!(".#nixosConfigurations.{host}.config.system.build.toplevel");
+    let built = fleet.by_hand(&["build", "--no-link", "--print-out-paths", &attr]);
+    assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+    String::from_utf8(built.stdout).unwrap().trim().to_owned()
+}
+
+fn status(fleet: &Fleet, host: &str) -> Answer {
+    fleet.call("host_status", &json!({ "host": host }))
+}
+
+#[test]
+fn a_host_says_what_it_runs() {
+    for nix in nixes() {
+        let mut targets = Targets::start(&nix, &["web"]);
+        let fleet = fleet(&nix, &mut targets, &["web"]);
+        let (first, second) = (toplevel(&fleet, "web"), toplevel(&fleet, "next"));
+        targets.get("web").install(&nix, &first);
+
+        let answer = status(&fleet, "web");
+        assert_eq!(answer.code, 0, "{:#}", answer.json);
+        let json = &answer.json;
+        assert_eq!(json["reachable"], true);
+        assert_eq!((&json["host_name"], &json["generation"]), (&json!("web"), &json!(1)), "{json:#}");
+        assert_eq!((&json["running"], &json["in_sync"]), (&json!(first), &json!(true)), "{json:#}");
+        assert_eq!((&json["reboot_required"], &json["warnings"]), (&json!(false), &json!([])), "{json:#}");
+        assert!(json.get("failed_units").is_none(), "systemd does not run there: {json:#}");
+        assert!(json["disk"][0]["free_bytes"].as_u64().unwrap() > 0, "{json:#}");
+
+        // Another system was made the one that starts next, and not activated.
+        let web = targets.get("web");
+        web.install(&nix, &second);
+        web.says(&["ln", "-sfn", &first, "/run/current-system"]);
+        let json = status(&fleet, "web").json;
+        assert_eq!((&json["in_sync"], &json["generation"]), (&json!(true), &json!(2)), "{json:#}");
+        assert_eq!(json["reboot_required"], true, "another kernel was booted: {json:#}");
+        assert!(json["warnings"][0].as_str().unwrap().contains("after a reboot"), "{json:#}");
+
+        let json = fleet.call("list_generations", &json!({"host": "web"})).json;
+        let told: Vec<Value> = json["generations"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|of| json!([of["generation"], of["toplevel"], of["current"], of["running"], of["booted"]]))
+            .collect();
+        assert_eq!(
+            told,
+            [json!([2, second, true, false, true]), json!([1, first, false, true, false])],
+            "{json:#}"
+        );
+        assert_eq!(json["generations"][0]["nixos_version"], "25.05 (Warbler)");
+        assert!(json["generations"][0]["date"].as_str().unwrap().starts_with("20"), "{json:#}");
+    }
+}
+
+#[test]
+fn a_machine_that_is_not_the_one_meant_is_told_of() {
+    let nix = nixes().pop().unwrap();
+    let mut targets = Targets::start(&nix, &["web", "db"]);
+    let fleet = fleet(&nix, &mut targets, &["web", "db"]);
+    targets.get("web").says(&["hostname", "impostor"]);
+    let answer = status(&fleet, "web");
+    let warnings = answer.json["warnings"].to_string();
+    assert!(warnings.contains("`impostor`, not `web`"), "{:#}", answer.json);
+    assert!(warnings.contains("does not run NixOS"), "{:#}", answer.json);
+}
+
+#[test]
+fn an_unknown_or_changed_host_key_is_an_error_that_says_what_a_person_does() {
+    let nix = nixes().pop().unwrap();
+    let mut targets = Targets::start(&nix, &["web"]);
+    let fleet = fleet(&nix, &mut targets, &["web"]);
+    let known = std::fs::read_to_string(targets.known_hosts()).unwrap();
+
+    std::fs::write(targets.known_hosts(), "").unwrap();
+    let answer = status(&fleet, "web");
+    assert_eq!((answer.code, answer.error_code()), (1, "unknown_host_key"), "{:#}", answer.json);
+    assert_eq!(answer.json["reachable"], false);
+    assert!(answer.json["error"]["message"].as_str().unwrap().contains("SHA256:"), "{:#}", answer.json);
+    assert!(answer.json["error"]["hint"].as_str().unwrap().contains("ssh -p"), "{:#}", answer.json);
+    assert_eq!(std::fs::read_to_string(targets.known_hosts()).unwrap(), "", "nothing was accepted");
+
+    // The key of somebody else.
+    let other = known.split_whitespace().next().unwrap();
+    let public = std::fs::read_to_string(targets.key().with_extension("pub")).unwrap();
+    std::fs::write(targets.known_hosts(), format!("{other} {public}")).unwrap();
+    let answer = status(&fleet, "web");
+    assert_eq!((answer.code, answer.error_code()), (1, "changed_host_key"), "{:#}", answer.json);
+    assert!(answer.json["error"]["hint"].as_str().unwrap().contains("ssh-keygen -R"), "{:#}", answer.json);
+}
+
+#[test]
+fn who_is_not_let_in_or_does_not_answer_is_told_apart() {
+    let nix = nixes().pop().unwrap();
+    let mut targets = Targets::start(&nix, &["web"]);
+    let fleet = fleet(&nix, &mut targets, &["web"]);
+    let keys = targets.get("web").authorized_keys();
+    let held = std::fs::read(&keys).unwrap();
+    std::fs::write(&keys, "").unwrap();
+    let answer = status(&fleet, "web");
+    assert_eq!((answer.code, answer.error_code()), (1, "access_denied"), "{:#}", answer.json);
+    std::fs::write(&keys, held).unwrap();
+    assert_eq!(status(&fleet, "web").code, 0);
+
+    targets.get("web").power_off();
+    let answer = status(&fleet, "web");
+    assert_eq!((answer.code, answer.error_code()), (1, "host_unreachable"), "{:#}", answer.json);
+
+    // Takes the connection and never says a word.
+    let port = targets.get("web").port;
+    let _silent = std::net::TcpListener::bind(("127.0.0.1", port)).unwrap();
+    let start = Instant::now();
+    let answer = status(&fleet, "web");
+    assert_eq!((answer.code, answer.error_code()), (1, "host_unreachable"), "{:#}", answer.json);
+    assert!(start.elapsed().as_secs() < 15, "it hung for {:?}", start.elapsed());
+}
+
+#[test]
+fn what_a_machine_says_is_bounded_and_never_a_control_sequence() {
+    let nix = nixes().pop().unwrap();
+    let mut targets = Targets::start(&nix, &["web"]);
+    let fleet = fleet(&nix, &mut targets, &["web"]);
+    let web = targets.get("web");
+    web.says(&["mkdir", "/run/current-system"]);
+    web.says(&["sh", "-c", "printf 'a\\033[31mb' >/run/current-system/configuration-revision"]);
+    let json = status(&fleet, "web").json;
+    assert_eq!(json["revision"], "ab", "{json:#}");
+    // A shell that says too much instead of running anything.
+    let loud = "printf '#!/bin/sh\nyes\n' >/var/lib/loud && chmod +x /var/lib/loud && \
+                sed -i 's|^root:.*|root:x:0:0:root:/:/var/lib/loud|' /etc/passwd";
+    web.says(&["sh", "-c", loud]);
+    let answer = status(&fleet, "web");
+    assert_eq!((answer.code, answer.error_code()), (1, "output_too_large"), "{:#}", answer.json);
+}
+
+#[test]
+fn calls_share_a_connection_that_ends_with_the_server() {
+    let nix = nixes().pop().unwrap();
+    let mut targets = Targets::start(&nix, &["web"]);
+    let fleet = fleet(&nix, &mut targets, &["web"]);
+    let config = targets.ssh_config();
+    let master = format!("-F\0{}", config.display());
+    let mut client = Client::begun(&fleet, &[], WITH_HANDSHAKE[3]);
+    for _ in 0..3 {
+        let answer = client.call("host_status", json!({"host": "web"}));
+        assert_eq!(answer["result"]["structuredContent"]["reachable"], true, "{answer}");
+    }
+    assert!(alive(&master));
+    let web = targets.get("web");
+    let logins = std::fs::read_to_string(web.path("/etc").with_file_name("sshd.log")).unwrap();
+    let before = logins.matches("Accepted publickey").count();
+
+    // A machine that was started anew is connected to anew.
+    web.reboot();
+    let answer = client.call("host_status", json!({"host": "web"}));
+    assert_eq!(answer["result"]["structuredContent"]["reachable"], true, "{answer}");
+    assert!(before <= 2, "one for the harness and one for three calls: {logins}");
+
+    client.signal(rustix::process::Signal::KILL);
+    client.ends();
+    common::fleet::wait_until("the connection ends with the server", 5.0, || !alive(&master));
+}
+
+#[tokio::test]
+async fn arguments_and_input_arrive_as_they_are() {
+    let nix = nixes().pop().unwrap();
+    let mut targets = Targets::start(&nix, &["web"]);
+    let hosts = Hosts::new(SshSettings {
+        program: "ssh".into(),
+        config: Some(targets.ssh_config()),
+        connect_time: Duration::from_secs(5),
+    });
+    let target = Target {
+        address: "web".parse().unwrap(),
+        user: "root".parse().unwrap(),
+        port: targets.get("web").port.try_into().unwrap(),
+    };
+    let call = Call::unattended();
+    let session = hosts.session(&target, &call).await.unwrap();
+    let hostile = [
+        "",
+        " ",
+        "'",
+        "\"",
+        "$(touch /run/pwned)",
+        "`id`",
+        "a\nb",
+        "-n",
+        "*",
+        "~",
+        "\\",
+        "!!",
+        "é",
+        "; exit 3",
+        "a=b",
+    ];
+    let mut argv = vec!["printf", "%s\\0"];
+    argv.extend(hostile);
+    let output = session.run(&argv, Limits::default(), &call).await.unwrap();
+    let came: Vec<String> =
+        String::from_utf8(output.stdout).unwrap().split_terminator('\0').map(str::to_owned).collect();
+    assert_eq!(came, hostile);
+    assert!(!session.run(&["test", "-e", "/run/pwned"], Limits::default(), &call).await.unwrap().success());
+
+    let input: Vec<u8> = (0..=255).cycle().take(200_000).collect();
+    let output = session.run_with(&["cat"], &input, Limits::default(), &call).await.unwrap();
+    assert_eq!(output.stdout, input);
+
+    // What takes too long ends the wait, and the connection stays.
+    let limits = Limits::within(Duration::from_millis(300));
+    assert!(session.run(&["sleep", "60"], limits, &call).await.is_err());
+    assert!(session.is_alive(&call).await);
+    // Two connections are two, and one that breaks does not take the other with it.
+    let fresh = hosts.fresh(&target, &call).await.unwrap();
+    drop(hosts.session(&target, &call).await.unwrap());
+    assert!(fresh.is_alive(&call).await);
+    assert_eq!(fresh.host_key(), session.host_key());
+    assert!(fresh.host_key().unwrap().fingerprint.starts_with("SHA256:"));
+}
