@@ -5,13 +5,16 @@
 //! - [`cli`] — one file per subcommand; [`mcp`] — the protocol surface: handler, transports, progress.
 //! - [`tools`] — one file per tool; its `mod.rs` is the catalogue both of the above read.
 //! - [`flake`], [`disko`], [`search`], [`deploy`] — the domain: what a flake holds, what a disk layout
-//!   means, what can be found, what a machine runs and how that is changed. They know nothing of MCP: they take a [`progress::Call`] and return their own types.
+//!   means, what can be found, what a machine runs and how that is changed. They know nothing of MCP:
+//!   they take a [`progress::Call`] and return their own types.
 //! - [`nix`] — the `nix` command: evaluation, building, the store, diagnostics, and the log reader.
 //! - [`ssh`] — other machines, through the system's OpenSSH.
 //! - [`process`] — the only place that spawns.
-//! - [`config`], [`policy`], [`schema`], [`diagnostic`], [`names`], [`progress`], [`metrics`], [`text`] —
-//!   what everything shares.
+//! - [`state`] — a private folder and whole files in it; [`canonical`] — one form for each JSON value.
+//! - [`config`], [`policy`], [`schema`], [`diagnostic`], [`names`], [`progress`], [`metrics`], [`text`],
+//!   [`time`] — what everything shares.
 
+pub mod canonical;
 pub mod cli;
 pub mod config;
 pub mod deploy;
@@ -28,5 +31,7 @@ pub mod progress;
 pub mod schema;
 pub mod search;
 pub mod ssh;
+pub mod state;
 pub mod text;
+pub mod time;
 pub mod tools;

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 /// The modules from the bottom up; each may use those below it and those beside it that are named.
 const LAYERS: &[&[&str]] = &[
-    &["text", "names", "diagnostic", "schema", "progress", "metrics", "policy"],
-    &["process"],
+    &["text", "names", "diagnostic", "schema", "progress", "metrics", "policy", "time", "canonical"],
+    &["process", "state"],
     &["ssh"],
     &["config"],
     &["nix"],
@@ -19,7 +19,7 @@ const LAYERS: &[&[&str]] = &[
 ];
 
 /// What a domain module must never know of.
-const DOMAIN: &[&str] = &["flake", "disko", "search", "deploy", "nix", "ssh", "process"];
+const DOMAIN: &[&str] = &["flake", "disko", "search", "deploy", "nix", "ssh", "process", "state"];
 const NOT_FOR_THE_DOMAIN: &[&str] = &["tools", "mcp", "cli", "policy"];
 
 fn sources(folder: &Path) -> Vec<PathBuf> {

@@ -1,0 +1,325 @@
+//! A folder that is nobody else's business, and files in it that are whole or not there.
+//!
+//! What is read from it decides what is deployed, so nothing is followed out of it: a symbolic
+//! link, a pipe, a file of another user or one that others can write is an error, not an answer.
+
+use std::fs::{self, File, Metadata};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{Mode, OFlags};
+
+/// Most entries looked at in one folder.
+pub const ENTRIES: usize = 10_000;
+
+/// What unfinished files are called; the rest of the name is random.
+const PARTIAL: &str = ".partial-";
+
+/// Why the state could not be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum StateError {
+    /// The system refused.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// It is not what it has to be: something else lies there, or others can change it.
+    #[error("{} {problem}", path.display())]
+    Unsafe {
+        /// The file or folder.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+    /// It holds more than anything that was written here.
+    #[error("{} is larger than {limit} bytes", path.display())]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// Most bytes read.
+        limit: u64,
+    },
+}
+
+/// Gives a failure of the system its place.
+fn at(path: &Path) -> impl FnOnce(io::Error) -> StateError {
+    let path = path.to_owned();
+    move |source| StateError::Io { path, source }
+}
+
+/// Complains about an owner or permissions that let somebody else decide what is in it.
+fn check(path: &Path, data: &Metadata) -> Result<(), StateError> {
+    let unsafe_because = |problem| Err(StateError::Unsafe { path: path.to_owned(), problem });
+    if data.uid() != rustix::process::geteuid().as_raw() {
+        unsafe_because("belongs to another user")
+    } else if data.mode() & 0o022 != 0 {
+        unsafe_because("can be written by others: take that away with `chmod go-w`")
+    } else {
+        Ok(())
+    }
+}
+
+/// A folder of the state.
+#[derive(Clone, Debug)]
+pub struct StateFolder {
+    path: PathBuf,
+}
+
+impl StateFolder {
+    /// The folder at `path`, made with mode 0700 where it is not there. The way to it may lead over
+    /// symbolic links.
+    ///
+    /// # Errors
+    /// See [`StateError`].
+    pub fn open(path: &Path) -> Result<Self, StateError> {
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(at(path))?;
+        let path = path.canonicalize().map_err(at(path))?;
+        check(&path, &fs::metadata(&path).map_err(at(&path))?)?;
+        Ok(Self { path })
+    }
+
+    /// A folder in this one, made where it is not there.
+    ///
+    /// # Errors
+    /// See [`StateError`].
+    pub fn folder(&self, name: &str) -> Result<Self, StateError> {
+        let path = self.path.join(name);
+        match fs::DirBuilder::new().mode(0o700).create(&path) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(at(&path)(error)),
+            _ => {}
+        }
+        let data = fs::symlink_metadata(&path).map_err(at(&path))?;
+        if !data.is_dir() {
+            return Err(StateError::Unsafe { path, problem: "is not a folder" });
+        }
+        check(&path, &data)?;
+        Ok(Self { path })
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What the file holds; `None` where there is none.
+    ///
+    /// # Errors
+    /// See [`StateError`].
+    pub fn read(&self, name: &str, limit: u64) -> Result<Option<Vec<u8>>, StateError> {
+        let path = self.path.join(name);
+        let Some(file) = open(&path, OFlags::RDONLY)? else { return Ok(None) };
+        let mut bytes = Vec::new();
+        file.take(limit.saturating_add(1)).read_to_end(&mut bytes).map_err(at(&path))?;
+        if u64::try_from(bytes.len()).is_ok_and(|length| length > limit) {
+            return Err(StateError::TooLarge { path, limit });
+        }
+        Ok(Some(bytes))
+    }
+
+    /// The file for appending to, made where it is not there.
+    ///
+    /// # Errors
+    /// See [`StateError`].
+    pub fn appending(&self, name: &str) -> Result<File, StateError> {
+        let path = self.path.join(name);
+        open(&path, OFlags::RDWR | OFlags::APPEND | OFlags::CREATE)?
+            .ok_or_else(|| at(&path)(io::ErrorKind::NotFound.into()))
+    }
+
+    /// Writes the file, whole: readers see all of the old one or all of the new one.
+    ///
+    /// # Errors
+    /// See [`StateError`].
+    pub fn replace(&self, name: &str, bytes: &[u8]) -> Result<(), StateError> {
+        let path = self.path.join(name);
+        let partial = self.partial(bytes)?;
+        partial.persist(&path).map_err(|error| at(&path)(error.error))?;
+        self.settle()
+    }
+
+    /// Writes the file, whole, if nothing has that name yet; whether it did. Of several that try at
+    /// once, one does.
+    ///
+    /// # Errors
+    /// See [`StateError`].
+    pub fn create(&self, name: &str, bytes: &[u8]) -> Result<bool, StateError> {
+        let path = self.path.join(name);
+        let partial = self.partial(bytes)?;
+        // A link, unlike a rename, never takes the place of what is there (link(2)), on any file system.
+        match fs::hard_link(partial.path(), &path) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(false),
+            Err(error) => return Err(at(&path)(error)),
+        }
+        partial.close().map_err(at(&path))?;
+        self.settle()?;
+        Ok(true)
+    }
+
+    /// Removes the file; whether it was there.
+    ///
+    /// # Errors
+    /// See [`StateError`].
+    pub fn remove(&self, name: &str) -> Result<bool, StateError> {
+        let path = self.path.join(name);
+        match fs::remove_file(&path) {
+            Ok(()) => self.settle().map(|()| true),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(at(&path)(error)),
+        }
+    }
+
+    /// The names in it and when each was changed last, at most [`ENTRIES`]. One that is no text is
+    /// none of ours and left out.
+    ///
+    /// # Errors
+    /// See [`StateError`].
+    pub fn entries(&self) -> Result<Vec<(String, std::time::SystemTime)>, StateError> {
+        let mut entries = Vec::new();
+        for entry in fs::read_dir(&self.path).map_err(at(&self.path))?.take(ENTRIES) {
+            let entry = entry.map_err(at(&self.path))?;
+            let Ok(name) = entry.file_name().into_string() else { continue };
+            // Another process may have removed it meanwhile.
+            let Ok(data) = entry.metadata() else { continue };
+            entries.push((name, data.modified().map_err(at(&self.path))?));
+        }
+        entries.sort();
+        Ok(entries)
+    }
+
+    /// Whether a file of that name is one that was never finished.
+    #[must_use]
+    pub fn is_partial(name: &str) -> bool {
+        name.starts_with(PARTIAL)
+    }
+
+    /// A file beside the others with these bytes on the disk; removed where nothing becomes of it.
+    fn partial(&self, bytes: &[u8]) -> Result<tempfile::NamedTempFile, StateError> {
+        // Mode 0600 is what `tempfile` gives.
+        let mut file =
+            tempfile::Builder::new().prefix(PARTIAL).tempfile_in(&self.path).map_err(at(&self.path))?;
+        file.write_all(bytes).and_then(|()| file.as_file().sync_all()).map_err(at(file.path()))?;
+        Ok(file)
+    }
+
+    /// Sees that names outlive a power cut.
+    fn settle(&self) -> Result<(), StateError> {
+        File::open(&self.path).and_then(|folder| folder.sync_all()).map_err(at(&self.path))
+    }
+}
+
+/// The ordinary file at `path`, without following a link or waiting at a pipe; `None` where there is none.
+fn open(path: &Path, flags: OFlags) -> Result<Option<File>, StateError> {
+    let flags = flags | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = match rustix::fs::open(path, flags, Mode::RUSR | Mode::WUSR) {
+        Ok(descriptor) => File::from(descriptor),
+        Err(rustix::io::Errno::NOENT) => return Ok(None),
+        Err(rustix::io::Errno::LOOP) => {
+            return Err(StateError::Unsafe { path: path.to_owned(), problem: "is a symbolic link" });
+        }
+        Err(error) => return Err(at(path)(error.into())),
+    };
+    let data = file.metadata().map_err(at(path))?;
+    if !data.is_file() {
+        return Err(StateError::Unsafe { path: path.to_owned(), problem: "is not a file" });
+    }
+    check(path, &data)?;
+    Ok(Some(file))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    fn state() -> (tempfile::TempDir, StateFolder) {
+        let scratch = tempfile::tempdir().unwrap();
+        let folder = StateFolder::open(&scratch.path().join("a/state")).unwrap();
+        (scratch, folder)
+    }
+
+    #[test]
+    fn nobody_else_can_read_it() {
+        let (_scratch, folder) = state();
+        folder.replace("file", b"one").unwrap();
+        folder.replace("file", b"two").unwrap();
+        let inner = folder.folder("inner").unwrap();
+        assert!(inner.create("other", b"three").unwrap());
+        assert_eq!(folder.read("file", 3).unwrap().unwrap(), b"two");
+        for (path, mode) in [("", 0o700), ("file", 0o600), ("inner", 0o700), ("inner/other", 0o600)] {
+            let found = fs::metadata(folder.path().join(path)).unwrap().permissions().mode() & 0o777;
+            assert_eq!(found, mode, "{path}");
+        }
+        assert_eq!(folder.entries().unwrap().len(), 2, "something unfinished was left");
+    }
+
+    #[test]
+    fn what_is_there_is_not_created_again() {
+        let (_scratch, folder) = state();
+        assert!(folder.create("file", b"one").unwrap());
+        assert!(!folder.create("file", b"two").unwrap());
+        assert_eq!(folder.read("file", 9).unwrap().unwrap(), b"one");
+        assert_eq!(folder.entries().unwrap().len(), 1, "something unfinished was left");
+        assert!(folder.remove("file").unwrap());
+        assert!(!folder.remove("file").unwrap());
+        assert!(folder.read("file", 9).unwrap().is_none());
+    }
+
+    #[test]
+    fn nothing_leads_out_of_it() {
+        let (scratch, folder) = state();
+        let outside = scratch.path().join("outside");
+        fs::write(&outside, "secret").unwrap();
+        symlink(&outside, folder.path().join("link")).unwrap();
+        symlink(scratch.path(), folder.path().join("inner")).unwrap();
+        assert!(matches!(folder.read("link", 99), Err(StateError::Unsafe { .. })));
+        assert!(matches!(folder.appending("link"), Err(StateError::Unsafe { .. })));
+        assert!(matches!(folder.folder("inner"), Err(StateError::Unsafe { .. })));
+        // A pipe without a writer would be waited for.
+        let pipe = folder.path().join("pipe");
+        rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, Mode::RUSR | Mode::WUSR).unwrap();
+        assert!(matches!(folder.read("pipe", 99), Err(StateError::Unsafe { .. })));
+        // Writing takes a link's place and leaves alone what it led to.
+        folder.replace("link", b"mine").unwrap();
+        assert_eq!(fs::read(&outside).unwrap(), b"secret");
+        assert_eq!(folder.read("link", 99).unwrap().unwrap(), b"mine");
+    }
+
+    #[test]
+    fn what_others_can_write_is_refused() {
+        let (_scratch, folder) = state();
+        folder.replace("file", b"one").unwrap();
+        fs::set_permissions(folder.path().join("file"), fs::Permissions::from_mode(0o620)).unwrap();
+        let error = folder.read("file", 9).unwrap_err().to_string();
+        assert!(error.contains("chmod"), "{error}");
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).unwrap();
+        assert!(StateFolder::open(folder.path()).is_err());
+    }
+
+    #[test]
+    fn reading_is_bounded() {
+        let (_scratch, folder) = state();
+        folder.replace("file", &[b'x'; 100]).unwrap();
+        assert!(matches!(folder.read("file", 99), Err(StateError::TooLarge { .. })));
+    }
+
+    #[test]
+    fn one_of_many_creates() {
+        let (_scratch, folder) = state();
+        let won: usize = std::thread::scope(|scope| {
+            let tries: Vec<_> = (0..8)
+                .map(|number| {
+                    let folder = &folder;
+                    scope.spawn(move || folder.create("file", format!("{number}").as_bytes()).unwrap())
+                })
+                .collect();
+            tries.into_iter().map(|thread| usize::from(thread.join().unwrap())).sum()
+        });
+        assert_eq!(won, 1);
+    }
+}
