@@ -1,11 +1,13 @@
 //! `pantheros.toml`, the environment and the command line become [`Settings`], once, at the edge.
 
+mod deploy;
 mod file;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+pub use deploy::{Action, Channel, DeployFile, DeploySettings, Scope};
 use file::read;
 
 use crate::ssh::SshSettings;
@@ -55,6 +57,8 @@ pub struct Settings {
     pub http: HttpFile,
     /// The evaluation cache.
     pub cache: CacheSettings,
+    /// What may be deployed, on whose word.
+    pub deploy: DeploySettings,
 }
 
 /// Where answers are kept and how much of them.
@@ -88,11 +92,19 @@ impl Settings {
                 if path.is_file() { (path.clone(), read(&path)?) } else { (path, File::default()) }
             }
         };
-        Self::from_file(flake, file, overrides, tools)
+        // A path in the file means the same whatever folder a command is run in.
+        let folder = start.join(&path).parent().map_or_else(|| flake.clone(), Path::to_owned);
+        Self::from_file(flake, file, &folder, overrides, tools)
             .map_err(|message| ConfigError::OutOfBounds { path, message })
     }
 
-    fn from_file(flake: PathBuf, file: File, overrides: &Overrides, tools: &[&str]) -> Result<Self, String> {
+    fn from_file(
+        flake: PathBuf,
+        file: File,
+        folder: &Path,
+        overrides: &Overrides,
+        tools: &[&str],
+    ) -> Result<Self, String> {
         let positive = |value: usize, name: &str| match value {
             0 => Err(format!("`{name}` must be 1 or more")),
             value => Ok(value),
@@ -149,6 +161,7 @@ impl Settings {
             policy,
             http: file.http,
             cache,
+            deploy: DeploySettings::from_file(file.deploy, folder)?,
         })
     }
 }
@@ -167,10 +180,14 @@ fn default_workers(memory_mib: u64) -> usize {
 
 /// `$XDG_CACHE_HOME/pantheros` or `~/.cache/pantheros` (XDG Base Directory Specification).
 fn user_cache_folder() -> Option<PathBuf> {
-    let absolute = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-    absolute("XDG_CACHE_HOME")
-        .or_else(|| absolute("HOME").map(|home| home.join(".cache")))
+    absolute_variable("XDG_CACHE_HOME")
+        .or_else(|| absolute_variable("HOME").map(|home| home.join(".cache")))
         .map(|folder| folder.join("pantheros"))
+}
+
+/// The path in a variable of the environment; a relative one does not count, as that specification has it.
+fn absolute_variable(name: &str) -> Option<PathBuf> {
+    std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute())
 }
 
 /// The nearest folder from `start` upwards with a `flake.nix`.
@@ -189,10 +206,13 @@ mod tests {
         parse(text, Path::new(FILE_NAME))
     }
 
+    fn from_file(file: File, overrides: &Overrides, tools: &[&str]) -> Result<Settings, String> {
+        Settings::from_file("/flake".into(), file, Path::new("/flake"), overrides, tools)
+    }
+
     #[test]
     fn an_empty_file_is_the_defaults() {
-        let settings =
-            Settings::from_file("/flake".into(), parsed("").unwrap(), &Overrides::default(), &[]).unwrap();
+        let settings = from_file(parsed("").unwrap(), &Overrides::default(), &[]).unwrap();
         assert_eq!(settings.nix, Path::new("nix"));
         assert!(settings.evaluation_workers >= 1);
     }
@@ -215,22 +235,21 @@ mod tests {
     #[test]
     fn bounds_are_checked() {
         let file = parsed("[limits]\nconcurrent_calls = 0\n").unwrap();
-        let error = Settings::from_file("/flake".into(), file, &Overrides::default(), &[]).unwrap_err();
+        let error = from_file(file, &Overrides::default(), &[]).unwrap_err();
         assert!(error.contains("concurrent_calls"), "{error}");
     }
 
     #[test]
     fn read_only_cannot_be_taken_back() {
         let file = parsed("[tools]\nread_only = true\n").unwrap();
-        let settings = Settings::from_file("/flake".into(), file, &Overrides::default(), &[]).unwrap();
+        let settings = from_file(file, &Overrides::default(), &[]).unwrap();
         assert!(settings.policy.read_only);
     }
 
     #[test]
     fn a_tool_that_does_not_exist_is_refused() {
         let overrides = Overrides { only: vec!["list_host".into()], ..Overrides::default() };
-        let error =
-            Settings::from_file("/flake".into(), File::default(), &overrides, &["list_hosts"]).unwrap_err();
+        let error = from_file(File::default(), &overrides, &["list_hosts"]).unwrap_err();
         assert!(error.contains("list_hosts"), "{error}");
     }
 }

@@ -110,6 +110,24 @@ pub enum Code {
     /// A program on the host failed.
     RemoteFailed,
 
+    // Deploying
+    /// There is no plan of that name.
+    UnknownPlan,
+    /// The plan is too old to be approved or deployed.
+    PlanExpired,
+    /// The plan was altered, damaged, or made by a newer program.
+    InvalidPlan,
+    /// A person has to approve the plan first.
+    ApprovalRequired,
+    /// The person said no, or did not type what was asked for.
+    ApprovalDeclined,
+    /// The approval is not one that counts: altered, forged, of the wrong person or for another plan.
+    InvalidApproval,
+    /// The plan was deployed before; an approval is good for once.
+    ApprovalSpent,
+    /// The state folder, or a file in it, cannot be read, written or trusted.
+    StateUnusable,
+
     // Running
     /// No `nix` on `PATH`.
     NixNotFound,

@@ -197,6 +197,46 @@ name!(
     }
 );
 
+name!(
+    /// The name of a plan: `plan-` and 26 characters of base32 (RFC 4648, in lower case), which are random.
+    PlanId, "a plan", at most 31,
+    "plan- and 26 characters of a-z and 2-7, as plan_deploy and `pantheros-mcp plans` give it",
+    "^plan-[a-z2-7]{26}$",
+    |given| {
+        given.strip_prefix(PLAN_PREFIX).is_some_and(|rest| {
+            rest.len() == PLAN_CHARACTERS && rest.bytes().all(|byte| BASE32.contains(&byte))
+        })
+    }
+);
+
+const PLAN_PREFIX: &str = "plan-";
+/// 130 bits: nobody guesses one.
+const PLAN_CHARACTERS: usize = 26;
+/// The alphabet of RFC 4648, section 6, in lower case.
+const BASE32: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
+
+impl PlanId {
+    /// A new one, from the system's randomness.
+    ///
+    /// # Errors
+    /// That the system has none to give.
+    pub fn random() -> std::io::Result<Self> {
+        let mut bytes = [0; PLAN_CHARACTERS];
+        let mut filled = 0;
+        while let Some(rest) = bytes.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+            filled += rustix::rand::getrandom(rest, rustix::rand::GetRandomFlags::empty())?;
+        }
+        let characters = bytes.iter().filter_map(|byte| BASE32.get(usize::from(byte % 32)));
+        Ok(Self(PLAN_PREFIX.chars().chain(characters.map(|byte| char::from(*byte))).collect()))
+    }
+
+    /// Its last six characters: what a person types where no single name would say what is meant.
+    #[must_use]
+    pub fn ending(&self) -> &str {
+        self.0.get(self.0.len().saturating_sub(6)..).unwrap_or(&self.0)
+    }
+}
+
 /// The folder every supported store has.
 pub const STORE_FOLDER: &str = "/nix/store/";
 
@@ -320,6 +360,31 @@ mod tests {
         let path: DrvPath = path.parse().unwrap();
         assert_eq!(path.name(), "nixos-system-web");
         assert_eq!(path.base_name(), "xqlx0ikbp04gma1n6rwxl8qvqmmmmk7f-nixos-system-web.drv");
+    }
+
+    #[test]
+    fn hostile_plan_names_are_refused() {
+        let id = PlanId::random().unwrap();
+        assert_eq!(id.as_str().parse::<PlanId>().unwrap(), id);
+        assert_ne!(PlanId::random().unwrap(), id);
+        assert!(id.as_str().ends_with(id.ending()) && id.ending().len() == 6);
+        let rest = "a".repeat(26);
+        for given in [
+            String::new(),
+            "plan-".to_owned(),
+            format!("../../{rest}"),
+            format!("plan-../{}", "a".repeat(23)),
+            format!("plan-{rest}a"),
+            format!("plan-{rest}\n"),
+            format!("plan-{}\0", "a".repeat(25)),
+            format!("plan-{}/", "a".repeat(25)),
+            format!("plan-{}", "A".repeat(26)),
+            format!("plan-{}", "1".repeat(26)),
+            format!("--{rest}"),
+            format!("/plan-{rest}"),
+        ] {
+            assert!(given.parse::<PlanId>().is_err(), "{given:?} was accepted");
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::DeployFile;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::schema;
 
@@ -80,6 +81,8 @@ pub struct File {
     pub http: HttpFile,
     /// The evaluation cache.
     pub cache: CacheFile,
+    /// Deploying.
+    pub deploy: DeployFile,
 }
 
 /// How `nix` is run.

@@ -1,4 +1,8 @@
-//! Deploying: what a machine runs, what would change, and how it is changed without losing it.
+//! Deployment: what a machine runs, what would change, who said yes to it, and bringing it there.
+//!
+//! Knows nothing of MCP: it takes a [`crate::progress::Call`] and returns its own types and errors.
 
 pub mod host;
 pub mod place;
+pub mod plan;
+pub mod storage;

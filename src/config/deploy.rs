@@ -1,0 +1,206 @@
+//! What may be deployed, on whose word: the `[deploy]` section.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::absolute_variable;
+use crate::names::HostName;
+
+/// What is done with a new system.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum Action {
+    /// Run it now, and boot it from now on.
+    #[default]
+    Switch,
+    /// Boot it from the next start on; nothing runs yet.
+    Boot,
+    /// Run it now; the next start brings the old one back.
+    Test,
+    /// Only say what running it would do to the units.
+    DryActivate,
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Switch => "switch",
+            Self::Boot => "boot",
+            Self::Test => "test",
+            Self::DryActivate => "dry-activate",
+        })
+    }
+}
+
+/// How a person says yes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Channel {
+    /// In a form that the assistant's client shows.
+    Elicitation,
+    /// With `pantheros-mcp approve` in a terminal.
+    Terminal,
+    /// With a signature over the plan.
+    Signature,
+}
+
+impl fmt::Display for Channel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Elicitation => "elicitation",
+            Self::Terminal => "terminal",
+            Self::Signature => "signature",
+        })
+    }
+}
+
+/// What one approver may say yes to; a list that is not there allows all.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Scope {
+    /// Only these hosts.
+    pub hosts: Option<BTreeSet<HostName>>,
+    /// Only these actions.
+    pub actions: Option<BTreeSet<Action>>,
+}
+
+/// Deploying.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct DeployFile {
+    /// Where plans, approvals and the audit log are; without it `pantheros` in the user's state folder.
+    pub state_folder: Option<PathBuf>,
+    /// Minutes after which a plan can no longer be approved or deployed.
+    pub plan_minutes: u64,
+    /// How a person may approve: `elicitation` (a form in the assistant's client), `terminal`
+    /// (`pantheros-mcp approve`), `signature`. Unless told, `elicitation` and `terminal`; with
+    /// `approvers`, `signature` alone.
+    pub approve_by: Option<BTreeSet<Channel>>,
+    /// Who may sign: a file of allowed signers (ssh-keygen(1)), relative to this file's folder. To be kept
+    /// where an assistant cannot write.
+    pub approvers: Option<PathBuf>,
+    /// What each approver may sign, by the name in `approvers`: lists of `hosts` and `actions`. One
+    /// that is not named here may sign everything.
+    pub scopes: BTreeMap<String, Scope>,
+}
+
+impl Default for DeployFile {
+    fn default() -> Self {
+        Self {
+            state_folder: None,
+            plan_minutes: 30,
+            approve_by: None,
+            approvers: None,
+            scopes: BTreeMap::new(),
+        }
+    }
+}
+
+/// What may be deployed on whose word, checked.
+#[derive(Clone, Debug)]
+pub struct DeploySettings {
+    /// Where plans, approvals and the audit log are; `None` where there is neither a setting nor a home.
+    pub state_folder: Option<PathBuf>,
+    /// How long a plan can be approved and deployed.
+    pub plan_lifetime: Duration,
+    /// Which approvals count.
+    pub approve_by: BTreeSet<Channel>,
+    /// The file of allowed signers.
+    pub approvers: Option<PathBuf>,
+    /// What each approver may sign.
+    pub scopes: BTreeMap<String, Scope>,
+}
+
+/// Longest life of a plan, in minutes: a day. What was true of a host then is not true for ever.
+const MOST_MINUTES: u64 = 24 * 60;
+
+impl DeploySettings {
+    /// What the section of a file in `folder` says.
+    ///
+    /// # Errors
+    /// A sentence that names the setting and what is allowed.
+    pub(super) fn from_file(file: DeployFile, folder: &Path) -> Result<Self, String> {
+        if !(1..=MOST_MINUTES).contains(&file.plan_minutes) {
+            return Err(format!("`deploy.plan_minutes` must be between 1 and {MOST_MINUTES}"));
+        }
+        let approve_by = file.approve_by.unwrap_or_else(|| match file.approvers {
+            Some(_) => BTreeSet::from([Channel::Signature]),
+            None => BTreeSet::from([Channel::Elicitation, Channel::Terminal]),
+        });
+        if approve_by.is_empty() {
+            return Err(
+                "`deploy.approve_by` is empty: nothing could ever be deployed; to forbid it, exclude \
+                        the tools that deploy"
+                    .to_owned(),
+            );
+        }
+        if approve_by.contains(&Channel::Signature) && file.approvers.is_none() {
+            return Err("`deploy.approve_by` has `signature`, but `deploy.approvers` names nobody".to_owned());
+        }
+        if !file.scopes.is_empty() && file.approvers.is_none() {
+            return Err("`deploy.scopes` is about approvers, but `deploy.approvers` names nobody".to_owned());
+        }
+        Ok(Self {
+            state_folder: file.state_folder.map(|path| folder.join(path)).or_else(user_state_folder),
+            plan_lifetime: Duration::from_secs(file.plan_minutes * 60),
+            approve_by,
+            approvers: file.approvers.map(|path| folder.join(path)),
+            scopes: file.scopes,
+        })
+    }
+}
+
+/// `$XDG_STATE_HOME/pantheros` or `~/.local/state/pantheros` (XDG Base Directory Specification).
+fn user_state_folder() -> Option<PathBuf> {
+    absolute_variable("XDG_STATE_HOME")
+        .or_else(|| absolute_variable("HOME").map(|home| home.join(".local/state")))
+        .map(|folder| folder.join("pantheros"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(text: &str) -> Result<DeploySettings, String> {
+        let file = toml::from_str(text).map_err(|error| error.to_string())?;
+        DeploySettings::from_file(file, Path::new("/fleet"))
+    }
+
+    #[test]
+    fn approvers_leave_only_signatures() {
+        let plain = settings("").unwrap();
+        assert_eq!(plain.approve_by, BTreeSet::from([Channel::Elicitation, Channel::Terminal]));
+        assert_eq!(plain.plan_lifetime, Duration::from_secs(1_800));
+        let signed = settings("approvers = \"approvers\"").unwrap();
+        assert_eq!(signed.approve_by, BTreeSet::from([Channel::Signature]));
+        assert_eq!(signed.approvers.as_deref(), Some(Path::new("/fleet/approvers")));
+        let both = settings("approvers = \"/etc/a\"\napprove_by = [\"terminal\", \"signature\"]").unwrap();
+        assert_eq!(both.approve_by, BTreeSet::from([Channel::Terminal, Channel::Signature]));
+        assert_eq!(both.approvers.as_deref(), Some(Path::new("/etc/a")));
+    }
+
+    #[test]
+    fn what_could_not_work_is_refused() {
+        for (text, named) in [
+            ("plan_minutes = 0", "plan_minutes"),
+            ("plan_minutes = 100000", "plan_minutes"),
+            ("approve_by = []", "approve_by"),
+            ("approve_by = [\"signature\"]", "approvers"),
+            ("approve_by = [\"model\"]", "model"),
+            ("[scopes.ci]\nhosts = [\"web\"]", "approvers"),
+            ("approvers = \"a\"\n[scopes.ci]\nhost = [\"web\"]", "host"),
+            ("approvers = \"a\"\n[scopes.ci]\nhosts = [\"../web\"]", "host name"),
+            ("approvers = \"a\"\n[scopes.ci]\nactions = [\"dry_activate\"]", "dry-activate"),
+        ] {
+            let error = settings(text).unwrap_err();
+            assert!(error.contains(named), "{text}: {error}");
+        }
+    }
+}

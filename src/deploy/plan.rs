@@ -1,0 +1,400 @@
+//! A plan: everything a deployment would do and everything it is bound to, as data.
+
+use std::collections::HashSet;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::canonical::{self, CanonicalError, Digest};
+pub use crate::config::Action;
+use crate::names::{HostName, PlanId, StorePath, SystemName};
+use crate::time::Timestamp;
+
+/// The version of the form plans have here.
+pub const VERSION: u32 = 1;
+/// Most hosts in one plan.
+pub const HOSTS: usize = 1_000;
+
+/// What is proposed for one or more hosts.
+///
+/// Its canonical form is what is approved: a field that is added changes the digest, and so needs
+/// a new [`VERSION`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Plan {
+    /// [`VERSION`].
+    pub version: u32,
+    /// Its name.
+    pub id: PlanId,
+    /// When it was made.
+    pub created: Timestamp,
+    /// When it can no longer be approved or deployed.
+    pub expires: Timestamp,
+    /// What is done with the new systems.
+    pub action: Action,
+    /// What the systems were evaluated from.
+    pub flake: FlakeSource,
+    /// Who asked for it.
+    pub requested_by: Requester,
+    /// What is proposed for each host, in the order of the rollout.
+    pub hosts: Vec<HostPlan>,
+    /// Hosts deployed to before all others; the rest only follows where these are confirmed.
+    pub canary: u32,
+    /// Hosts deployed to side by side after that.
+    pub wave: u32,
+    /// Whether hosts that are confirmed already go back where a later one fails.
+    pub revert_confirmed: bool,
+}
+
+/// The flake a plan's systems come from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FlakeSource {
+    /// Its folder.
+    pub folder: String,
+    /// The commit; none where it is in no repository.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revision: Option<String>,
+    /// Whether tracked files differ from that commit.
+    pub dirty: bool,
+}
+
+/// Who asked for a plan: what a client says of itself, and what the system says of its user.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Requester {
+    /// The client's name and version, or `terminal`.
+    pub client: String,
+    /// The user this program runs as.
+    pub user: String,
+}
+
+/// Where a host is reached over SSH.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Target {
+    /// Name or address.
+    pub address: String,
+    /// Who logs in.
+    pub user: String,
+    /// TCP port; none leaves it to the SSH configuration.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub port: Option<u16>,
+}
+
+/// What is proposed for one host, and everything about it that must still be so when it is done.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HostPlan {
+    /// Its name in the flake.
+    pub host: HostName,
+    /// Where it is reached.
+    pub target: Target,
+    /// The SSH host keys it has shown, as `ssh-ed25519 AAAA…`.
+    pub host_keys: Vec<String>,
+    /// Its `/etc/machine-id`.
+    pub machine_id: String,
+    /// The boot it is in (`/proc/sys/kernel/random/boot_id`).
+    pub boot_id: String,
+    /// What it runs on.
+    pub system: SystemName,
+    /// The system it is to have.
+    pub toplevel: StorePath,
+    /// The system it runs now: what `/run/current-system` is.
+    pub current: StorePath,
+    /// The newest generation of its system profile; none where it has no profile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile_generation: Option<u64>,
+    /// What that generation is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile_path: Option<StorePath>,
+    /// Where the new system comes from.
+    pub source: SystemSource,
+    /// Where it is built.
+    pub build_on: BuildOn,
+    /// Seconds in which a new system has to be confirmed before the host goes back by itself.
+    pub rollback_timeout: u32,
+    /// Seconds that activation may take.
+    pub activation_timeout: u32,
+    /// What has to hold once the new system runs.
+    pub health_checks: Vec<HealthCheck>,
+    /// What could go wrong, by the facts before and after.
+    pub risks: Vec<Risk>,
+    /// What would change.
+    pub diff: Diff,
+    /// Whether some of it only takes effect after a reboot: kernel, initrd or boot loader.
+    pub needs_reboot: bool,
+}
+
+/// Where a plan's system comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SystemSource {
+    /// It is evaluated from the flake.
+    New,
+    /// It is this generation of the host's profile.
+    Generation(u64),
+}
+
+/// Where a system is built.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum BuildOn {
+    /// Here, or on the builders configured here.
+    #[default]
+    Local,
+    /// On the host itself.
+    Target,
+}
+
+/// Something that has to hold once a new system runs; as `pantheros.deploy.healthChecks` has it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum HealthCheck {
+    /// Program and arguments, run on the host; exit code 0 is health.
+    Command(Vec<String>),
+    /// A TCP port of the host that takes connections from here.
+    Tcp(u16),
+    /// A URL that answers from here with a status below 400.
+    Http(String),
+}
+
+/// How bad a risk is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    /// Good to know.
+    Note,
+    /// Worth a look before saying yes.
+    Warning,
+    /// Cannot be approved without naming it.
+    Blocking,
+}
+
+/// Something that could go wrong, by evaluated facts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Risk {
+    /// Stable name, such as `no_root_key`.
+    pub code: String,
+    /// How bad it is.
+    pub severity: Severity,
+    /// What was seen.
+    pub evidence: String,
+    /// What to do about it.
+    pub mend: String,
+}
+
+/// What is different between the system a host runs and the one it is to have.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Diff {
+    /// Packages that come, go or change, by name.
+    pub packages: Vec<PackageChange>,
+    /// How many more there are that `packages` does not name.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub more_packages: u64,
+    /// Size of the new system's closure, in bytes.
+    pub closure_bytes: u64,
+    /// By how many bytes it is larger than the current one's.
+    pub closure_delta_bytes: i64,
+    /// What `switch-to-configuration dry-activate` says would be done to units; none where it was not run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub units: Option<UnitChanges>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
+}
+
+/// One package of a closure that comes, goes or changes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PackageChange {
+    /// Its name.
+    pub name: String,
+    /// What happens to it.
+    pub change: Change,
+    /// Its versions now; empty where it comes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub before: Vec<String>,
+    /// Its versions then; empty where it goes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub after: Vec<String>,
+    /// By how many bytes it grows.
+    pub delta_bytes: i64,
+}
+
+/// What happens to a package.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Change {
+    /// It comes.
+    Added,
+    /// It goes.
+    Removed,
+    /// It gets newer.
+    Upgraded,
+    /// It gets older.
+    Downgraded,
+    /// It is built otherwise, or its versions cannot be compared.
+    Changed,
+}
+
+/// What would be done to units.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct UnitChanges {
+    /// Stopped.
+    pub stop: Vec<String>,
+    /// Started.
+    pub start: Vec<String>,
+    /// Stopped and started.
+    pub restart: Vec<String>,
+    /// Told to read their configuration again.
+    pub reload: Vec<String>,
+}
+
+impl Plan {
+    /// Its canonical form: what is stored, hashed and signed.
+    ///
+    /// # Errors
+    /// That a number in it is larger than every reader of JSON agrees on.
+    pub fn canonical(&self) -> Result<String, CanonicalError> {
+        canonical::form(self)
+    }
+
+    /// The SHA-256 of its canonical form.
+    ///
+    /// # Errors
+    /// As [`Plan::canonical`].
+    pub fn digest(&self) -> Result<Digest, CanonicalError> {
+        Ok(Digest::of(self.canonical()?.as_bytes()))
+    }
+
+    /// Whether it can no longer be approved or deployed. A plan from the future is no plan either: the
+    /// clock was set back since.
+    #[must_use]
+    pub fn is_expired(&self, now: Timestamp) -> bool {
+        now >= self.expires || now < self.created
+    }
+
+    /// What a person types to say that this is what they mean: the host's name, or, for several, the
+    /// last characters of the plan's.
+    #[must_use]
+    pub fn phrase(&self) -> &str {
+        match self.hosts.as_slice() {
+            [only] => only.host.as_str(),
+            _ => self.id.ending(),
+        }
+    }
+
+    /// The codes of all blocking risks, each once, sorted.
+    #[must_use]
+    pub fn blocking_risks(&self) -> Vec<&str> {
+        let mut codes: Vec<&str> = self
+            .hosts
+            .iter()
+            .flat_map(|host| &host.risks)
+            .filter(|risk| risk.severity == Severity::Blocking)
+            .map(|risk| risk.code.as_str())
+            .collect();
+        codes.sort_unstable();
+        codes.dedup();
+        codes
+    }
+
+    /// What no plan may be, whoever made it.
+    ///
+    /// # Errors
+    /// A sentence that says what is wrong.
+    pub fn check(&self) -> Result<(), String> {
+        if self.hosts.is_empty() || self.hosts.len() > HOSTS {
+            return Err(format!("a plan is for 1 to {HOSTS} hosts, not {}", self.hosts.len()));
+        }
+        if self.expires <= self.created {
+            return Err("it expires before it was made".to_owned());
+        }
+        let mut seen = HashSet::new();
+        for host in &self.hosts {
+            if !seen.insert(&host.host) {
+                return Err(format!("{} is in it twice", host.host));
+            }
+            // A code is typed by a person and named in an approval.
+            for risk in &host.risks {
+                let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+                if risk.code.is_empty() || risk.code.len() > 64 || !risk.code.bytes().all(plain) {
+                    return Err(format!("{:?} is not the code of a risk", risk.code));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A plan for tests, made now for these hosts.
+#[cfg(test)]
+pub(crate) fn fixture(hosts: &[&str]) -> Plan {
+    let created = Timestamp::now();
+    let path = |name: &str| format!("/nix/store/{}-{name}", "0".repeat(32)).parse().unwrap();
+    Plan {
+        version: VERSION,
+        id: PlanId::random().unwrap(),
+        created,
+        expires: created.after(std::time::Duration::from_secs(1_800)),
+        action: Action::Switch,
+        flake: FlakeSource { folder: "/fleet".into(), revision: Some("0a1b2c3d".into()), dirty: true },
+        requested_by: Requester { client: "test 1.0".into(), user: "alice (uid 1000)".into() },
+        hosts: hosts
+            .iter()
+            .map(|host| HostPlan {
+                host: host.parse().unwrap(),
+                target: Target {
+                    address: format!("{host}.example.org"),
+                    user: "deploy".into(),
+                    port: Some(22),
+                },
+                host_keys: vec!["ssh-ed25519 AAAAC3Nza".into()],
+                machine_id: "00000000000000000000000000000001".into(),
+                boot_id: "00000000-0000-0000-0000-000000000002".into(),
+                system: "x86_64-linux".parse().unwrap(),
+                toplevel: path("nixos-system-new"),
+                current: path("nixos-system-old"),
+                profile_generation: Some(41),
+                profile_path: Some(path("nixos-system-old")),
+                source: SystemSource::New,
+                build_on: BuildOn::Local,
+                rollback_timeout: 60,
+                activation_timeout: 300,
+                health_checks: vec![HealthCheck::Tcp(443), HealthCheck::Command(vec!["true".into()])],
+                risks: vec![Risk {
+                    code: "dirty_flake".into(),
+                    severity: Severity::Warning,
+                    evidence: "2 files differ from the commit".into(),
+                    mend: "commit them".into(),
+                }],
+                diff: Diff {
+                    packages: vec![PackageChange {
+                        name: "openssh".into(),
+                        change: Change::Upgraded,
+                        before: vec!["10.0".into()],
+                        after: vec!["10.1".into()],
+                        delta_bytes: -4_096,
+                    }],
+                    more_packages: 3,
+                    closure_bytes: 1_500_000_000,
+                    closure_delta_bytes: 2_000_000,
+                    units: Some(UnitChanges {
+                        restart: vec!["sshd.service".into()],
+                        ..UnitChanges::default()
+                    }),
+                },
+                needs_reboot: false,
+            })
+            .collect(),
+        canary: 1,
+        wave: 4,
+        revert_confirmed: false,
+    }
+}
