@@ -7,13 +7,15 @@
 //! - [`flake`], [`disko`], [`search`], [`deploy`] — the domain: what a flake holds, what a disk layout
 //!   means, what can be found, what a machine runs and how that is changed. They know nothing of MCP:
 //!   they take a [`progress::Call`] and return their own types.
+//! - [`audit`] — what is recorded of every deployment.
 //! - [`nix`] — the `nix` command: evaluation, building, the store, diagnostics, and the log reader.
 //! - [`ssh`] — other machines, through the system's OpenSSH.
 //! - [`process`] — the only place that spawns.
 //! - [`state`] — a private folder and whole files in it; [`canonical`] — one form for each JSON value.
 //! - [`config`], [`policy`], [`schema`], [`diagnostic`], [`names`], [`progress`], [`metrics`], [`text`],
-//!   [`time`] — what everything shares.
+//!   [`time`], [`user`] — what everything shares.
 
+pub mod audit;
 pub mod canonical;
 pub mod cli;
 pub mod config;
@@ -35,3 +37,4 @@ pub mod state;
 pub mod text;
 pub mod time;
 pub mod tools;
+pub mod user;

@@ -121,6 +121,14 @@ impl StateFolder {
         Ok(Some(bytes))
     }
 
+    /// The file for reading, however large; `None` where there is none.
+    ///
+    /// # Errors
+    /// See [`StateError`].
+    pub fn reading(&self, name: &str) -> Result<Option<File>, StateError> {
+        open(&self.path.join(name), OFlags::RDONLY)
+    }
+
     /// The file for appending to, made where it is not there.
     ///
     /// # Errors

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 /// The modules from the bottom up; each may use those below it and those beside it that are named.
 const LAYERS: &[&[&str]] = &[
-    &["text", "names", "diagnostic", "schema", "progress", "metrics", "policy", "time", "canonical"],
+    &["text", "names", "diagnostic", "schema", "progress", "metrics", "policy", "time", "canonical", "user"],
     &["process", "state"],
     &["ssh"],
     &["config"],
@@ -13,6 +13,7 @@ const LAYERS: &[&[&str]] = &[
     &["disko"],
     &["flake"],
     &["search"],
+    &["audit"],
     &["deploy"],
     &["tools"],
     &["mcp"],
@@ -20,7 +21,7 @@ const LAYERS: &[&[&str]] = &[
 ];
 
 /// What a domain module must never know of.
-const DOMAIN: &[&str] = &["flake", "disko", "search", "deploy", "nix", "ssh", "process", "state"];
+const DOMAIN: &[&str] = &["flake", "disko", "search", "deploy", "audit", "nix", "ssh", "process", "state"];
 const NOT_FOR_THE_DOMAIN: &[&str] = &["tools", "mcp", "cli", "policy"];
 
 fn sources(folder: &Path) -> Vec<PathBuf> {

@@ -1,0 +1,257 @@
+//! The audit log: who asked for what, who said yes and how, and what became of it.
+//!
+//! JSON Lines in the state folder, each entry in canonical form and bound to the one before it by a
+//! hash. Whoever changes, removes or inserts an entry has to write every later one anew, which shows
+//! to anybody who noted a hash since; what nobody noted can be cut off at the end without a trace.
+
+mod redact;
+mod verify;
+
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use rustix::fs::FlockOperation;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::canonical::{self, CanonicalError, Digest};
+use crate::diagnostic::{Code, Diagnostic};
+use crate::names::{HostName, PlanId};
+use crate::state::{StateError, StateFolder};
+use crate::time::Timestamp;
+
+pub use redact::redacted;
+pub use verify::{Broken, Report};
+
+/// The log's name in the state folder.
+pub const FILE: &str = "audit.jsonl";
+/// Most bytes of one entry, with its line feed.
+pub const LARGEST: usize = 64 * 1024;
+/// Longest wait for another process that writes an entry.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Why nothing could be written, or read.
+#[derive(Debug, thiserror::Error)]
+pub enum AuditError {
+    /// The state folder, or the log in it.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// The system refused.
+    #[error("the audit log {}: {source}", path.display())]
+    Io {
+        /// The log.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Another process holds the log and does not let go.
+    #[error("the audit log {} is held by another process", path.display())]
+    Held {
+        /// The log.
+        path: PathBuf,
+    },
+    /// Its last entry is none, so that nothing can be chained to it.
+    #[error("the audit log {} is broken at its end: {problem}", path.display())]
+    Broken {
+        /// The log.
+        path: PathBuf,
+        /// What is wrong with the last entry.
+        problem: String,
+    },
+    /// An entry that is too large, or has no canonical form.
+    #[error("this is no entry of an audit log: {0}")]
+    Unfit(String),
+}
+
+impl From<CanonicalError> for AuditError {
+    fn from(error: CanonicalError) -> Self {
+        Self::Unfit(error.to_string())
+    }
+}
+
+impl From<&AuditError> for Diagnostic {
+    fn from(error: &AuditError) -> Self {
+        let diagnostic = |code| Self::new(code, error.to_string());
+        match error {
+            AuditError::State(_) | AuditError::Io { .. } => diagnostic(Code::StateUnusable)
+                .with_hint("nothing is deployed that cannot be recorded: mend the state folder"),
+            AuditError::Held { .. } => diagnostic(Code::Busy).with_hint("try again"),
+            AuditError::Broken { .. } => diagnostic(Code::StateUnusable).with_hint(
+                "`pantheros-mcp audit verify` says more; to begin a new log, move this one to where it is kept",
+            ),
+            AuditError::Unfit(_) => diagnostic(Code::Internal),
+        }
+    }
+}
+
+/// What is recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Event {
+    /// A plan was made.
+    Planned,
+    /// A person said yes to it.
+    Approved,
+    /// A person took it away.
+    Rejected,
+    /// Somebody asked for something that was not done: no approval, or one that does not count.
+    Refused,
+    /// A deployment began.
+    DeployStarted,
+    /// A host reached a final state.
+    HostFinished,
+    /// A host went back to the system before.
+    RolledBack,
+}
+
+/// An entry before it has its place in the log.
+#[derive(Clone, Debug, Serialize)]
+pub struct Record {
+    /// What happened.
+    pub event: Event,
+    /// The plan it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub plan_id: Option<PlanId>,
+    /// What that plan said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub plan_digest: Option<Digest>,
+    /// The host it is about, where it is about one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub host: Option<HostName>,
+    /// The client it came through, or `terminal`.
+    pub client: String,
+    /// The user this program ran as.
+    pub user: String,
+    /// What else there is to say. Texts are redacted and cut short when it is written.
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    pub details: Map<String, Value>,
+}
+
+/// An entry's place: what is added to a [`Record`].
+#[derive(Serialize, Deserialize)]
+struct Link {
+    seq: u64,
+    hash: Digest,
+}
+
+/// The log.
+#[derive(Clone, Debug)]
+pub struct Audit {
+    folder: StateFolder,
+}
+
+impl Audit {
+    /// The log in this state folder; it is made with its first entry.
+    #[must_use]
+    pub fn new(folder: StateFolder) -> Self {
+        Self { folder }
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> PathBuf {
+        self.folder.path().join(FILE)
+    }
+
+    /// Adds an entry, and returns its hash once it is on the disk. Other processes wait meanwhile.
+    ///
+    /// # Errors
+    /// See [`AuditError`].
+    pub fn append(&self, record: &Record) -> Result<Digest, AuditError> {
+        let mut file = self.folder.appending(FILE)?;
+        self.lock(&file)?;
+        let last = self.last(&mut file)?;
+        let mut value = serde_json::to_value(record).map_err(CanonicalError::from)?;
+        let Some(entry) = value.as_object_mut() else {
+            return Err(AuditError::Unfit("it has no fields".to_owned()));
+        };
+        for (key, field) in entry.iter_mut() {
+            if !matches!(key.as_str(), "event" | "plan_id" | "plan_digest" | "host") {
+                redact::value(field);
+            }
+        }
+        let (seq, previous) = last.map_or((1, Digest::zero()), |link| (link.seq + 1, link.hash));
+        entry.insert("seq".to_owned(), seq.into());
+        entry.insert("at".to_owned(), Timestamp::now().to_string().into());
+        entry.insert("previous".to_owned(), previous.to_string().into());
+        let hash = Digest::of(canonical::form(&entry)?.as_bytes());
+        entry.insert("hash".to_owned(), hash.to_string().into());
+        let line = canonical::form(&entry)? + "\n";
+        if line.len() > LARGEST {
+            return Err(AuditError::Unfit(format!("it is larger than {LARGEST} bytes")));
+        }
+        // In one write: a torn entry is one the system failed in the middle of.
+        file.write_all(line.as_bytes())
+            .and_then(|()| file.sync_data())
+            .map_err(|source| AuditError::Io { path: self.path(), source })?;
+        Ok(hash)
+    }
+
+    /// Waits until no other process writes; let go of when the file is closed (flock(2)).
+    fn lock(&self, file: &File) -> Result<(), AuditError> {
+        let begun = Instant::now();
+        loop {
+            match rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive) {
+                Ok(()) => return Ok(()),
+                Err(rustix::io::Errno::WOULDBLOCK | rustix::io::Errno::INTR) => {}
+                Err(error) => return Err(AuditError::Io { path: self.path(), source: error.into() }),
+            }
+            if begun.elapsed() > PATIENCE {
+                return Err(AuditError::Held { path: self.path() });
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    /// The last entry's place, after what a writer that died in the middle left was taken off; `None` in
+    /// an empty log.
+    fn last(&self, file: &mut File) -> Result<Option<Link>, AuditError> {
+        let failed = |source| AuditError::Io { path: self.path(), source };
+        let broken = |problem: String| AuditError::Broken { path: self.path(), problem };
+        let length = file.metadata().map_err(failed)?.size();
+        // The last entry, and as much again for one that was begun after it.
+        let room = u64::try_from(2 * LARGEST).unwrap_or(u64::MAX);
+        let begin = length.saturating_sub(room);
+        file.seek(SeekFrom::Start(begin)).map_err(failed)?;
+        let mut end = Vec::new();
+        file.take(room).read_to_end(&mut end).map_err(failed)?;
+
+        let whole = end.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+        let (lines, torn) = end.split_at(whole);
+        if !torn.is_empty() {
+            if verify::entry(torn).is_ok() {
+                // Only its line feed is missing.
+                file.write_all(b"\n").map_err(failed)?;
+                return verify::entry(torn).map(Some).map_err(broken);
+            }
+            if torn.len() > LARGEST {
+                return Err(broken("it ends in something that is no entry".to_owned()));
+            }
+            let kept = length - u64::try_from(torn.len()).unwrap_or(0);
+            tracing::warn!(bytes = torn.len(), "took an unfinished entry off the audit log");
+            file.set_len(kept).map_err(failed)?;
+        }
+        let Some(lines) = lines.strip_suffix(b"\n") else { return Ok(None) };
+        let last = lines.rsplit(|byte| *byte == b'\n').next().unwrap_or(lines);
+        verify::entry(last).map(Some).map_err(broken)
+    }
+
+    /// Checks every entry, and that the one with the hash `noted`, if any, is still there.
+    ///
+    /// # Errors
+    /// That the log cannot be read; what is wrong in it is part of the [`Report`].
+    pub fn verify(&self, noted: Option<&Digest>) -> Result<Report, AuditError> {
+        match self.folder.reading(FILE)? {
+            Some(file) => {
+                verify::log(file, noted).map_err(|source| AuditError::Io { path: self.path(), source })
+            }
+            None => Ok(Report::default()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

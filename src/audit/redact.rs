@@ -1,0 +1,205 @@
+//! Secrets that got into a text: a log is read by more people than the secret was for.
+
+use std::borrow::Cow;
+
+use serde_json::Value;
+
+use crate::text;
+
+/// Longest text kept, in characters.
+const LONGEST: usize = 2_000;
+/// Deepest nesting kept.
+const DEEPEST: usize = 8;
+/// What stands where a secret was.
+const HIDDEN: &str = "[redacted]";
+
+/// Words after which a secret follows, with `=`, `:` or a space between.
+const ANNOUNCING: [&str; 10] = [
+    "password",
+    "passwd",
+    "passphrase",
+    "secret",
+    "token",
+    "api-key",
+    "api_key",
+    "apikey",
+    "authorization",
+    "bearer",
+];
+
+/// What tokens begin with, by those who hand them out: GitHub, GitLab, 1Password, Slack, AWS, age.
+const BEGINNINGS: [&str; 12] = [
+    "ghp_",
+    "gho_",
+    "ghs_",
+    "ghu_",
+    "github_pat_",
+    "glpat-",
+    "ops_",
+    "xoxb-",
+    "xoxp-",
+    "AKIA",
+    "AGE-SECRET-KEY-",
+    "Basic ",
+];
+
+/// `text` without what looks like a secret, without control sequences, and cut short.
+#[must_use]
+pub fn redacted(text: &str) -> String {
+    let plain = text::plain(text);
+    let mut out: Vec<String> = Vec::new();
+    let mut in_key = false;
+    for line in plain.split('\n') {
+        // Private keys are armoured in this way (RFC 7468).
+        if line.contains("-----BEGIN ") && line.contains("PRIVATE KEY") {
+            in_key = true;
+            out.push(HIDDEN.to_owned());
+        }
+        if !in_key {
+            out.push(line_redacted(line));
+        }
+        if in_key && line.contains("-----END ") {
+            in_key = false;
+        }
+    }
+    text::bounded(&out.join("\n"), LONGEST)
+}
+
+fn line_redacted(line: &str) -> String {
+    let mut hide_next = false;
+    let words: Vec<Cow<'_, str>> = line
+        .split(' ')
+        .map(|word| {
+            if word.is_empty() || matches!(word, "=" | ":") {
+                return Cow::Borrowed(word);
+            }
+            let hidden = std::mem::take(&mut hide_next);
+            let lower = word.to_ascii_lowercase();
+            let bare = lower.trim_matches(|c: char| !c.is_ascii_alphanumeric());
+            if ANNOUNCING.iter().any(|name| bare.ends_with(name)) {
+                hide_next = true;
+                // `Authorization: Bearer …`: what was announced is announced again.
+                return Cow::Borrowed(word);
+            }
+            if hidden {
+                return Cow::Borrowed(HIDDEN);
+            }
+            word_redacted(word, &lower)
+        })
+        .collect();
+    words.join(" ")
+}
+
+/// `password=…`, `https://user:…@host`, and tokens that say what they are.
+fn word_redacted<'a>(word: &'a str, lower: &str) -> Cow<'a, str> {
+    if let Some((name, value)) = word.split_once(['=', ':'])
+        && !value.is_empty()
+        && !value.starts_with("//")
+        && lower.get(..name.len()).is_some_and(|name| {
+            let name = name.trim_matches(|c: char| !c.is_ascii_alphanumeric());
+            ANNOUNCING.iter().any(|known| name.ends_with(known))
+        })
+    {
+        let separator = word.get(name.len()..=name.len()).unwrap_or("=");
+        return Cow::Owned(format!("{name}{separator}{HIDDEN}"));
+    }
+    if let Some((scheme, rest)) = word.split_once("://") {
+        let authority = rest.split(['/', '?', '#']).next().unwrap_or(rest);
+        if let Some((user, _)) = authority.rsplit_once('@') {
+            let kept = rest.get(user.len()..).unwrap_or_default();
+            return Cow::Owned(format!("{scheme}://{HIDDEN}{kept}"));
+        }
+    }
+    let found = BEGINNINGS.iter().filter_map(|beginning| word.find(beginning)).min();
+    match found {
+        // What is only the beginning is a mention of it.
+        Some(at) if word.len() - at >= 16 => {
+            Cow::Owned(format!("{}{HIDDEN}", word.get(..at).unwrap_or_default()))
+        }
+        _ => Cow::Borrowed(word),
+    }
+}
+
+/// Redacts every text in `value`, and whatever a key announces as a secret.
+pub(super) fn value(value: &mut Value) {
+    below(value, 0);
+}
+
+fn below(value: &mut Value, depth: usize) {
+    match value {
+        Value::String(text) => *text = redacted(text),
+        Value::Array(_) | Value::Object(_) if depth >= DEEPEST => *value = Value::from("…"),
+        Value::Array(items) => items.iter_mut().for_each(|item| below(item, depth + 1)),
+        Value::Object(fields) => {
+            for (key, field) in fields.iter_mut() {
+                let key = key.to_ascii_lowercase();
+                if field.is_string() && ANNOUNCING.iter().any(|name| key.ends_with(name)) {
+                    *field = Value::from(HIDDEN);
+                } else {
+                    below(field, depth + 1);
+                }
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    const SECRET: &str = "hunter2hunter2hunter2";
+
+    #[test]
+    fn secrets_are_hidden() {
+        for text in [
+            format!("password={SECRET}"),
+            format!("the password: {SECRET} was wrong"),
+            format!("Authorization: Bearer {SECRET}"),
+            format!("authorization:{SECRET}"),
+            format!("--token {SECRET} --host web"),
+            format!("OP_SERVICE_ACCOUNT_TOKEN={SECRET}"),
+            format!("token = {SECRET}"),
+            format!("fetching https://user:{SECRET}@example.org/x.git"),
+            format!("fetching https://{SECRET}@example.org"),
+            format!("access-tokens = github.com=ghp_{SECRET}"),
+            format!("github_pat_{SECRET}"),
+            format!("\"AGE-SECRET-KEY-1{SECRET}\""),
+            format!("a\n-----BEGIN OPENSSH PRIVATE KEY-----\n{SECRET}\n-----END OPENSSH PRIVATE KEY-----\nb"),
+        ] {
+            let out = redacted(&text);
+            assert!(!out.contains(SECRET), "{text} became {out}");
+            assert!(out.contains(HIDDEN), "{text} became {out}");
+        }
+        let mut details =
+            json!({"http": {"Api_Key": SECRET, "status": 3, "list": [format!("token={SECRET}")]}});
+        value(&mut details);
+        assert!(!details.to_string().contains(SECRET), "{details}");
+        assert_eq!(details["http"]["status"], 3);
+    }
+
+    #[test]
+    fn what_is_no_secret_stays() {
+        for text in [
+            "units failed: nginx.service (exit 1)",
+            "https://example.org/healthz answered 500",
+            "/nix/store/00000000000000000000000000000000-nixos-system-web",
+            "alice (uid 1000)",
+            "deploy@web.example.org:22",
+            "the ghp_ prefix",
+            "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIA",
+        ] {
+            assert_eq!(redacted(text), text);
+        }
+        assert_eq!(redacted("\u{1b}[31mred\u{1b}[0m"), "red");
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_is_unbounded(text in any::<String>()) {
+            prop_assert!(redacted(&text).chars().count() <= LONGEST);
+        }
+    }
+}

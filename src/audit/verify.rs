@@ -1,0 +1,116 @@
+//! Checking a log: every entry by itself, and each against the one before it.
+
+use std::io::{self, BufRead, BufReader, Read};
+
+use serde_json::Value;
+
+use super::{LARGEST, Link};
+use crate::canonical::{self, Digest};
+
+/// What there is to say of a log.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// How many entries are as they were written, from the first on.
+    pub entries: u64,
+    /// The hash of the last of them: what to note, to know later that nothing was cut off.
+    pub last: Option<Digest>,
+    /// Which entry has the hash that was noted earlier, from 1; none where it is gone or none was given.
+    pub noted: Option<u64>,
+    /// The first entry that is not.
+    pub broken: Option<Broken>,
+    /// Bytes at the end of an entry that was begun and never finished; no sign of tampering.
+    pub torn_bytes: u64,
+}
+
+/// Where a log is broken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Broken {
+    /// The line, from 1.
+    pub line: u64,
+    /// What is wrong with it.
+    pub problem: String,
+}
+
+/// The place of the entry in this line, without its line feed, if it is one and its hash is right.
+pub(super) fn entry(line: &[u8]) -> Result<Link, String> {
+    read(line).map(|(link, _)| link)
+}
+
+/// The place of an entry, and the hash of the one before it.
+fn read(line: &[u8]) -> Result<(Link, Digest), String> {
+    let mut value: Value = serde_json::from_slice(line).map_err(|error| format!("it is no JSON: {error}"))?;
+    let form = canonical::form(&value).map_err(|error| error.to_string())?;
+    if form.as_bytes() != line {
+        return Err("it is not in canonical form".to_owned());
+    }
+    let missing = |error: serde_json::Error| format!("it is no entry: {error}");
+    let link = Link::deserialize_from(&value).map_err(missing)?;
+    let previous = value
+        .get("previous")
+        .and_then(Value::as_str)
+        .and_then(|text| text.parse::<Digest>().ok())
+        .ok_or_else(|| "it does not name the entry before it".to_owned())?;
+    if let Some(fields) = value.as_object_mut() {
+        fields.shift_remove("hash");
+    }
+    let form = canonical::form(&value).map_err(|error| error.to_string())?;
+    if Digest::of(form.as_bytes()) != link.hash {
+        return Err("it was altered: its hash is another".to_owned());
+    }
+    Ok((link, previous))
+}
+
+impl Link {
+    fn deserialize_from(value: &Value) -> Result<Self, serde_json::Error> {
+        serde::Deserialize::deserialize(value)
+    }
+}
+
+/// Reads a log to its end, or to the first entry that is broken, and looks for the entry with the hash `noted`.
+pub(super) fn log(log: impl Read, noted: Option<&Digest>) -> io::Result<Report> {
+    let mut report = Report::default();
+    let mut reader = BufReader::new(log);
+    let mut line = Vec::new();
+    let limit = u64::try_from(LARGEST).unwrap_or(u64::MAX);
+    loop {
+        line.clear();
+        reader.by_ref().take(limit + 1).read_until(b'\n', &mut line)?;
+        if line.is_empty() {
+            return Ok(report);
+        }
+        let number = report.entries + 1;
+        let broken = |problem: String| Some(Broken { line: number, problem });
+        if line.len() > LARGEST {
+            report.broken = broken(format!("it is longer than {LARGEST} bytes"));
+            return Ok(report);
+        }
+        let (text, whole) = match line.strip_suffix(b"\n") {
+            Some(text) => (text, true),
+            None => (line.as_slice(), false),
+        };
+        let expected = report.last.clone().unwrap_or_else(Digest::zero);
+        match read(text) {
+            Err(_) if !whole => {
+                report.torn_bytes = u64::try_from(line.len()).unwrap_or(u64::MAX);
+                return Ok(report);
+            }
+            Err(problem) => report.broken = broken(problem),
+            Ok((link, _)) if link.seq != number => {
+                report.broken = broken(format!("it is entry {}: some are missing or were moved", link.seq));
+            }
+            Ok((_, previous)) if previous != expected => {
+                report.broken =
+                    broken("it does not follow the entry before it: that one was replaced".to_owned());
+            }
+            Ok((link, _)) => {
+                report.entries = number;
+                if noted == Some(&link.hash) {
+                    report.noted = Some(number);
+                }
+                report.last = Some(link.hash);
+                continue;
+            }
+        }
+        return Ok(report);
+    }
+}

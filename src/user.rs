@@ -1,0 +1,54 @@
+//! Who runs this program, by what the system says and not by what the environment claims.
+
+use std::fs;
+
+/// Where users are listed (passwd(5)); those of a directory service are told by number alone.
+const USERS: &str = "/etc/passwd";
+/// Who logged in, whatever `sudo` made of them since (proc_pid_loginuid(5)).
+const LOGIN: &str = "/proc/self/loginuid";
+/// What the kernel writes there for a process nobody logged in for.
+const NOBODY: u32 = u32::MAX;
+
+/// The user this program runs as, such as `alice (uid 1000)`, and who logged in where that is another.
+#[must_use]
+pub fn current() -> String {
+    let users = fs::read_to_string(USERS).unwrap_or_default();
+    let login = fs::read_to_string(LOGIN).ok().and_then(|text| text.trim().parse().ok());
+    told(rustix::process::getuid().as_raw(), login, &users)
+}
+
+fn told(user: u32, login: Option<u32>, users: &str) -> String {
+    let named = |id: u32| {
+        let name = users.lines().find_map(|line| {
+            let mut fields = line.split(':');
+            let name = fields.next()?;
+            (fields.nth(1)?.parse() == Ok(id)).then_some(name)
+        });
+        match name {
+            Some(name) => format!("{} (uid {id})", crate::text::bounded(&crate::text::plain(name), 64)),
+            None => format!("uid {id}"),
+        }
+    };
+    match login {
+        Some(login) if login != NOBODY && login != user => {
+            format!("{}, logged in as {}", named(user), named(login))
+        }
+        _ => named(user),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_person_is_told_from_what_they_became() {
+        let users = "root:x:0:0::/root:/bin/sh\nbroken\nalice:x:1000:100:A,B:/home/alice:/bin/sh\n";
+        assert_eq!(told(1_000, Some(1_000), users), "alice (uid 1000)");
+        assert_eq!(told(1_000, Some(NOBODY), users), "alice (uid 1000)");
+        assert_eq!(told(1_000, None, users), "alice (uid 1000)");
+        assert_eq!(told(0, Some(1_000), users), "root (uid 0), logged in as alice (uid 1000)");
+        assert_eq!(told(7, Some(7), ""), "uid 7");
+        assert!(current().contains("uid "));
+    }
+}
