@@ -36,10 +36,7 @@
       type = lib.types.listOf lib.types.anything;
       default = [ ];
       example = [
-        {
-          type = "tcp";
-          port = 443;
-        }
+        { tcp = 443; }
       ];
       description = "What must hold after activation; a host that fails one is rolled back.";
     };

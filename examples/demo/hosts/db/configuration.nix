@@ -35,10 +35,7 @@
     ];
     buildOn = "target";
     healthChecks = [
-      {
-        type = "tcp";
-        port = 5432;
-      }
+      { tcp = 5432; }
     ];
     rollbackTimeout = 300;
   };

@@ -23,10 +23,7 @@
       "stateful"
     ];
     healthChecks = [
-      {
-        type = "tcp";
-        port = 25;
-      }
+      { tcp = 25; }
     ];
   };
 }

@@ -27,12 +27,8 @@
       "web"
     ];
     healthChecks = [
+      { http = "http://web.fleet.example/"; }
       {
-        type = "http";
-        url = "http://localhost/";
-      }
-      {
-        type = "command";
         command = [
           "systemctl"
           "is-active"
