@@ -22,7 +22,7 @@ type Hints = (&'static str, bool, Option<bool>, Option<bool>, bool);
 /// read only, destructive, idempotent, open world.
 ///
 /// Where one only reads, the two in the middle say nothing (schema, `ToolAnnotations`).
-const TOOLS: [Hints; 8] = [
+const TOOLS: [Hints; 9] = [
     ("list_hosts", true, None, None, false),
     ("flake_check", true, None, None, false),
     ("build_host", false, Some(false), Some(true), true),
@@ -31,6 +31,7 @@ const TOOLS: [Hints; 8] = [
     ("nix_search", true, None, None, false),
     ("host_status", true, None, None, true),
     ("list_generations", true, None, None, true),
+    ("plan_deploy", false, Some(false), Some(false), true),
 ];
 
 /// The answer to `tools/list`: the line it came in, and the tools.

@@ -10,6 +10,8 @@ use crate::text;
 
 /// The questions, asked in one go so that the answers belong together.
 const SURVEY: &str = include_str!("survey.sh");
+/// What of a system only a start of the machine puts in place.
+pub const PARTS: [&str; 3] = ["kernel", "initrd", "kernel-modules"];
 /// Most generations that are listed.
 pub const GENERATIONS: usize = 500;
 
@@ -62,6 +64,8 @@ pub struct State {
     pub generation: Option<u64>,
     /// Whether kernel, initial RAM disk or modules that run are others than the running system's.
     pub reboot_required: bool,
+    /// What the machine started with: where each of [`PARTS`] leads.
+    pub booted_parts: [Option<String>; 3],
     /// The commit of the configuration that runs, where it says.
     pub revision: Option<String>,
     /// Every generation there is, oldest first.
@@ -170,7 +174,7 @@ impl State {
                 }
                 "deploying" => state.deploying = short(),
                 _ => {
-                    for (index, part) in ["kernel", "initrd", "kernel-modules"].iter().enumerate() {
+                    for (index, part) in PARTS.iter().enumerate() {
                         for (side, name) in ["running_", "booted_"].iter().enumerate() {
                             if key.strip_prefix(name) == Some(part)
                                 && let Some(place) = parts.get_mut(index).and_then(|pair| pair.get_mut(side))
@@ -184,6 +188,7 @@ impl State {
         }
         state.reboot_required =
             parts.iter().any(|[running, booted]| running.is_some() && booted.is_some() && running != booted);
+        state.booted_parts = parts.map(|[_, booted]| booted);
         state.generations.sort_by_key(|generation| generation.number);
         complete.then_some(state)
     }

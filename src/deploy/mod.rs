@@ -2,7 +2,12 @@
 //!
 //! Knows nothing of MCP: it takes a [`crate::progress::Call`] and returns its own types and errors.
 
+pub mod closure;
+pub mod facts;
 pub mod host;
 pub mod place;
 pub mod plan;
+pub mod propose;
+pub mod risks;
 pub mod storage;
+pub mod units;

@@ -174,7 +174,12 @@ impl Flake {
         if ordered.is_empty() {
             return Ok(());
         }
-        let order = Order { installables: &ordered, dry_run: false, time_limit: self.settings.build_time };
+        let order = Order {
+            installables: &ordered,
+            dry_run: false,
+            time_limit: self.settings.build_time,
+            store: None,
+        };
         let (_, run) = self.nix.build(&order, call).await?;
         if run.status.success() {
             return Ok(());

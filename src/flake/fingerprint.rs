@@ -83,6 +83,17 @@ async fn git_status(root: &Path) -> Option<Vec<u8>> {
     finished.status.success().then_some(finished.stdout)
 }
 
+/// The commit that is checked out, and whether tracked files differ from it; `None` where the flake is
+/// in no repository, or Git does not say.
+pub async fn commit(folder: &Path) -> Option<(Option<String>, bool)> {
+    let root = folder.ancestors().find(|folder| folder.join(".git").exists())?;
+    let status = git_status(root).await?;
+    let mut records = status.split(|byte| *byte == 0).filter(|record| !record.is_empty());
+    let head = records.clone().find_map(|record| record.strip_prefix(b"# branch.oid "));
+    let head = head.and_then(|head| std::str::from_utf8(head).ok()).filter(|head| *head != "(initial)");
+    Some((head.map(str::to_owned), records.any(|record| record.first() != Some(&b'#'))))
+}
+
 /// Adds the content of every file that `status` says differs.
 fn hash_changed(hash: &mut blake3::Hasher, root: &Path, status: &[u8]) -> Option<()> {
     let mut room = CHANGED_BYTES;

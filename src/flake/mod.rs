@@ -105,6 +105,11 @@ impl Flake {
         nix::reference(&self.settings.flake)
     }
 
+    /// The commit that is checked out, and whether tracked files differ from it; `None` without a repository.
+    pub async fn commit(&self) -> Option<(Option<String>, bool)> {
+        fingerprint::commit(&self.settings.flake).await
+    }
+
     /// Says that there is a flake at all.
     ///
     /// # Errors

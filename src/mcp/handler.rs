@@ -75,8 +75,7 @@ pub fn described(entry: &Entry) -> Tool {
     // Only said of tools that change something (schema, `ToolAnnotations`).
     if entry.effect != Effect::Read {
         annotations.destructive_hint = Some(false);
-        // A path that is built stays built.
-        annotations.idempotent_hint = Some(true);
+        annotations.idempotent_hint = Some(entry.idempotent);
     }
     annotations.open_world_hint = Some(entry.open_world);
     tool.annotations = Some(annotations);

@@ -17,6 +17,17 @@ pub struct Order<'a> {
     pub dry_run: bool,
     /// How long it may take.
     pub time_limit: Duration,
+    /// Where it is built, if not in the store of this machine.
+    pub store: Option<&'a RemoteStore<'a>>,
+}
+
+/// The store of another machine.
+#[derive(Clone, Copy, Debug)]
+pub struct RemoteStore<'a> {
+    /// Its URL, such as `ssh-ng://deploy@web:22`.
+    pub url: &'a str,
+    /// Arguments of the `ssh` that `nix` runs.
+    pub ssh_options: &'a [String],
 }
 
 /// A derivation and what came of it.
@@ -60,6 +71,11 @@ impl Nix {
         if order.dry_run {
             command = command.arg("--dry-run");
         }
+        if let Some(store) = order.store {
+            let options = store.ssh_options.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ");
+            command =
+                command.args(["--eval-store", "auto", "--store", store.url]).env("NIX_SSHOPTS", options);
+        }
         let run = self.run(command.arg("--").args(order.installables), call).await?;
         if !run.status.success() {
             return Ok((Vec::new(), run));
@@ -76,6 +92,13 @@ impl Nix {
             .collect();
         Ok((built, run))
     }
+}
+
+/// A word as `NIX_SSHOPTS` takes it, which Nix splits at spaces and, from 2.28 on, at shell quotes.
+#[must_use]
+pub fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_=./:@%+,".contains(c);
+    if word.chars().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', "'\\''")) }
 }
 
 /// What a build did, or what a dry run says it would do.

@@ -108,6 +108,14 @@ impl Master {
         host_key(&self.log())
     }
 
+    /// The fingerprint of the key that let us in.
+    pub(super) fn accepted_key(&self) -> Option<String> {
+        self.log().iter().rev().find_map(|line| {
+            let (_, accepted) = line.split_once("Server accepts key: ")?;
+            accepted.split_ascii_whitespace().find(|word| word.starts_with("SHA256:")).map(str::to_owned)
+        })
+    }
+
     fn log(&self) -> Vec<String> {
         self.log.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }

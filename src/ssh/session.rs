@@ -50,6 +50,12 @@ impl Session {
         self.master.host_key()
     }
 
+    /// The fingerprint of the key that let us in, where `ssh` told.
+    #[must_use]
+    pub fn accepted_key(&self) -> Option<String> {
+        self.master.accepted_key()
+    }
+
     /// Arguments that make another `ssh` use this connection and the same rules; for `NIX_SSHOPTS`.
     #[must_use]
     pub fn copy_options(&self) -> &[String] {

@@ -115,6 +115,7 @@ impl Tool for BuildHost {
             installables: &[format!("{}#{attr}", flake.reference())],
             dry_run: input.dry_run,
             time_limit: flake.settings().build_time,
+            store: None,
         };
         let (built, run) = flake.nix().build(&order, call).await?;
         let source = Source { folder: &flake.settings().flake, store_path: None };

@@ -11,6 +11,7 @@ mod list_generations;
 mod list_hosts;
 mod nix_search;
 mod page;
+mod plan_deploy;
 mod services;
 
 use std::future::Future;
@@ -24,6 +25,7 @@ use serde_json::{Map, Value};
 
 use crate::deploy::host::SurveyError;
 use crate::deploy::place::PlaceError;
+use crate::deploy::storage::PlanError;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::disko::LayoutError;
 use crate::flake::FlakeError;
@@ -49,6 +51,9 @@ pub enum ToolError {
     /// Where the host is.
     #[error(transparent)]
     Place(#[from] PlaceError),
+    /// A plan could not be kept.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
     /// The host itself.
     #[error(transparent)]
     Survey(#[from] SurveyError),
@@ -68,6 +73,7 @@ impl From<&ToolError> for Diagnostic {
             ToolError::Nix(error) => error.into(),
             ToolError::Place(error) => error.into(),
             ToolError::Survey(error) => error.into(),
+            ToolError::Plan(error) => error.into(),
             ToolError::Layout(_) => Self::new(Code::TypeMismatch, error.to_string())
                 .with_hint("compare the host's `disko.devices` with disko's documentation"),
             ToolError::Busy(_) => Self::new(Code::Busy, error.to_string())
@@ -95,6 +101,8 @@ pub trait Tool {
     const EFFECT: Effect;
     /// Whether it reaches beyond this machine and the flake's pinned inputs.
     const OPEN_WORLD: bool = false;
+    /// Whether a second call with the same arguments changes nothing more.
+    const IDEMPOTENT: bool = true;
     /// Its arguments.
     type Input: DeserializeOwned + JsonSchema + Send;
     /// Its answer.
@@ -150,6 +158,8 @@ pub struct Entry {
     pub effect: Effect,
     /// Whether it reaches beyond this machine and the flake's pinned inputs.
     pub open_world: bool,
+    /// Whether a second call with the same arguments changes nothing more.
+    pub idempotent: bool,
     input: fn() -> Map<String, Value>,
     output: fn() -> Map<String, Value>,
     run: for<'a> fn(&'a Context, Value) -> Running<'a>,
@@ -163,6 +173,7 @@ impl Entry {
             description: T::DESCRIPTION,
             effect: T::EFFECT,
             open_world: T::OPEN_WORLD,
+            idempotent: T::IDEMPOTENT,
             input: schema::of_input::<T::Input>,
             output: schema::of_output::<T::Output>,
             run: |context, arguments| Box::pin(run::<T>(context, arguments)),
@@ -235,6 +246,7 @@ pub fn catalogue() -> &'static [Entry] {
             Entry::of::<nix_search::NixSearch>(),
             Entry::of::<host_status::HostStatus>(),
             Entry::of::<list_generations::ListGenerations>(),
+            Entry::of::<plan_deploy::PlanDeploy>(),
         ]
     });
     &CATALOGUE

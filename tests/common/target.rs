@@ -75,6 +75,11 @@ impl Targets {
         self.machines.iter_mut().find(|machine| machine.name == name).unwrap()
     }
 
+    /// Each machine's name and the port it listens on.
+    pub fn ports(&self) -> impl Iterator<Item = (&str, u16)> {
+        self.machines.iter().map(|machine| (machine.name.as_str(), machine.port))
+    }
+
     /// The configuration that lets `ssh` in to all of them.
     pub fn ssh_config(&self) -> PathBuf {
         self.scratch.path().join("ssh_config")

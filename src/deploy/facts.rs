@@ -1,0 +1,160 @@
+//! What a host's configuration says that decides whether it can be reached once it runs.
+
+use serde::Deserialize;
+use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+
+use super::plan::{BuildOn, HealthCheck};
+use crate::diagnostic::{Code, Diagnostic};
+use crate::flake::hosts::HOSTS;
+use crate::flake::{Flake, FlakeError, Instantiate, Question};
+use crate::names::{AttrPath, HostName};
+use crate::progress::Call;
+
+/// As `probes.nix` tells them; what a configuration does not say is not there, and nothing is
+/// concluded from that.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+pub struct Facts {
+    /// `nixpkgs.hostPlatform`.
+    pub system: Option<String>,
+    /// `networking.hostName`.
+    pub host_name: Option<String>,
+    /// `pantheros.deploy.buildOn`.
+    pub build_on: Option<BuildOn>,
+    /// `pantheros.deploy.rollbackTimeout`, in seconds.
+    pub rollback_timeout: Option<u32>,
+    /// `pantheros.deploy.healthChecks`.
+    #[serde(default)]
+    pub health_checks: Vec<HealthCheck>,
+    /// `pantheros.deploy.refusals`.
+    #[serde(default)]
+    pub refusals: Vec<Refusal>,
+    /// `services.openssh`.
+    pub ssh: Option<Ssh>,
+    /// TCP ports that the firewall lets in; not there where it is off.
+    pub open_ports: Option<Vec<u16>>,
+    /// Normal users and root.
+    pub users: Option<Vec<User>>,
+    /// `security.sudo.wheelNeedsPassword`.
+    pub sudo_asks: Option<bool>,
+    /// `boot.loader.grub.devices`.
+    #[serde(default)]
+    pub boot_devices: Vec<String>,
+    /// `services.onepassword-secrets.tokenFile`, where that is enabled.
+    pub token_file: Option<String>,
+}
+
+/// Why the configuration itself must not be deployed.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Refusal {
+    /// Stable name.
+    pub code: String,
+    /// What is wrong and what to do.
+    pub message: String,
+}
+
+/// How SSH would be reached.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Ssh {
+    /// Whether it runs.
+    pub enable: bool,
+    /// The ports it listens on.
+    pub ports: Vec<u16>,
+    /// `PermitRootLogin`.
+    pub root_login: Option<String>,
+}
+
+/// Somebody who could log in.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct User {
+    /// The name.
+    pub name: String,
+    /// Whether `wheel` is among the groups.
+    pub wheel: bool,
+    /// Public keys, one each, with options and comments as they are.
+    pub keys: Vec<String>,
+    /// Whether there are further keys in files, which nobody reads here.
+    pub more_keys: bool,
+}
+
+impl User {
+    /// Whether a key with this fingerprint (`SHA256:…`) is let in; `None` where files may have it.
+    #[must_use]
+    pub fn lets_in(&self, fingerprint: &str) -> Option<bool> {
+        let found =
+            self.keys.iter().filter_map(|key| self::fingerprint(key)).any(|known| known == fingerprint);
+        if !found && self.more_keys { None } else { Some(found) }
+    }
+
+    /// Whether any key is let in.
+    #[must_use]
+    pub fn has_key(&self) -> bool {
+        self.more_keys || self.keys.iter().any(|key| fingerprint(key).is_some())
+    }
+}
+
+/// The fingerprint of an authorized key as `ssh-keygen -l` shows it; options may stand before it.
+#[must_use]
+pub fn fingerprint(line: &str) -> Option<String> {
+    use base64::Engine as _;
+    use base64::prelude::{BASE64_STANDARD, BASE64_STANDARD_NO_PAD};
+    let blob = line.split_ascii_whitespace().find(|word| word.starts_with("AAAA"))?;
+    let blob = BASE64_STANDARD.decode(blob).ok()?;
+    Some(format!("SHA256:{}", BASE64_STANDARD_NO_PAD.encode(Sha256::digest(blob))))
+}
+
+/// The facts of a host.
+///
+/// # Errors
+/// See [`FlakeError`].
+pub async fn of(flake: &Flake, host: &HostName, call: &Call) -> Result<Facts, FlakeError> {
+    let told = flake
+        .remembered(
+            &format!("facts {host}"),
+            call,
+            |_: &Value| true,
+            || async {
+                call.saying(format!("evaluating how {host} would be reached"));
+                let question = Question::new([HOSTS, host.as_str()], "deploy_facts");
+                match flake.ask("hosts", vec![question], Instantiate::No, call).await?.pop() {
+                    Some(Ok(facts)) => Ok(facts),
+                    Some(Err(diagnostic)) => flake.explain(host, diagnostic, call).await,
+                    None => Ok(Value::Null),
+                }
+            },
+        )
+        .await?;
+    serde_json::from_value(told).map_err(|error| {
+        let attr = AttrPath::new([HOSTS, host.as_str(), "config", "pantheros", "deploy"]);
+        let message = format!("what {host} says of its deployment has unexpected types: {error}");
+        FlakeError::Evaluation(Box::new(
+            Diagnostic::new(Code::TypeMismatch, message).with_attr(attr.to_string()),
+        ))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fingerprint_is_that_of_ssh_keygen() {
+        let scratch = tempfile::tempdir().unwrap();
+        let file = scratch.path().join("key");
+        let run = |arguments: &[&str]| {
+            let output =
+                std::process::Command::new("ssh-keygen").args(arguments).arg(&file).output().unwrap();
+            assert!(output.status.success());
+            String::from_utf8(output.stdout).unwrap()
+        };
+        run(&["-q", "-t", "ed25519", "-N", "", "-C", "AA comment", "-f"]);
+        let shown = run(&["-l", "-f"]);
+        let public = std::fs::read_to_string(file.with_extension("pub")).unwrap();
+        let with_options = format!("restrict,command=\"x y\" {public}");
+        for line in [&public, &with_options] {
+            assert_eq!(fingerprint(line).as_deref(), shown.split(' ').nth(1), "{line}");
+        }
+        assert_eq!(fingerprint("ssh-ed25519 nonsense"), None);
+        assert_eq!(fingerprint("ssh-ed25519 AAAA!"), None);
+    }
+}

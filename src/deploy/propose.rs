@@ -1,0 +1,309 @@
+//! What deploying one host would do: the system built, the machine asked, the difference and its risks.
+
+use std::path::Path;
+use std::time::Duration;
+
+use super::closure::Closure;
+use super::facts::{self, Facts};
+use super::host::{self, PARTS, State, SurveyError};
+use super::place::{self, PlaceError};
+use super::plan::{BuildOn, HostPlan, SystemSource, Target};
+use super::risks::{self, Evidence};
+use super::units::{self, Units};
+use crate::diagnostic::{Code, Diagnostic};
+use crate::flake::hosts::HOSTS;
+use crate::flake::{Flake, FlakeError};
+use crate::names::{AttrPath, HostName, StorePath, SystemName};
+use crate::nix::NixError;
+use crate::nix::build::{Order, RemoteStore};
+use crate::nix::diagnostics::{self, Source};
+use crate::progress::Call;
+use crate::ssh::{Hosts, Limits, Session, SshError};
+
+/// How long a question about a closure may take.
+const CLOSURE_TIME: Duration = Duration::from_secs(120);
+/// Most that `nix path-info` may say: a hundred thousand paths.
+const CLOSURE_BYTES: usize = 32 * 1024 * 1024;
+/// How long activation may take.
+const ACTIVATION_SECONDS: u32 = 600;
+/// How long a host waits to be confirmed, where its configuration does not say.
+const ROLLBACK_SECONDS: u32 = 60;
+/// Prints each of its arguments that is no file.
+const MISSING: &str = "for file; do [ -e \"$file\" ] || printf '%s\\n' \"$file\"; done";
+
+/// Why a host cannot be planned for.
+#[derive(Debug, thiserror::Error)]
+pub enum ProposeError {
+    /// The flake.
+    #[error(transparent)]
+    Flake(#[from] FlakeError),
+    /// Where the host is.
+    #[error(transparent)]
+    Place(#[from] PlaceError),
+    /// What the host says.
+    #[error(transparent)]
+    Survey(#[from] SurveyError),
+    /// The connection.
+    #[error(transparent)]
+    Ssh(#[from] SshError),
+    /// The `nix` program.
+    #[error(transparent)]
+    Nix(#[from] NixError),
+    /// The system was not built.
+    #[error("{0}")]
+    Build(Box<Diagnostic>),
+    /// The machine runs no NixOS.
+    #[error("{0} has no /run/current-system: it does not run NixOS")]
+    NotNixos(String),
+}
+
+impl From<&ProposeError> for Diagnostic {
+    fn from(error: &ProposeError) -> Self {
+        match error {
+            ProposeError::Flake(error) => error.into(),
+            ProposeError::Place(error) => error.into(),
+            ProposeError::Survey(error) => error.into(),
+            ProposeError::Ssh(error) => error.into(),
+            ProposeError::Nix(error) => error.into(),
+            ProposeError::Build(diagnostic) => (**diagnostic).clone(),
+            ProposeError::NotNixos(_) => Self::new(Code::RemoteFailed, error.to_string())
+                .with_hint("install NixOS there first: DEPLOYMENT.md, \"First installation\""),
+        }
+    }
+}
+
+/// Where the new system lies and what it is made of.
+struct Built {
+    toplevel: StorePath,
+    closure: Closure,
+    units: Units,
+    parts: [Option<String>; 3],
+    inhibitors: Option<String>,
+}
+
+/// What deploying the host would do now. Builds its system; changes nothing on the machine, and runs
+/// nothing of the new system on it.
+///
+/// # Errors
+/// See [`ProposeError`].
+pub async fn propose(
+    flake: &Flake,
+    hosts: &Hosts,
+    host: &HostName,
+    dirty: bool,
+    call: &Call,
+) -> Result<HostPlan, ProposeError> {
+    let (place, facts) =
+        futures::future::join(place::of(flake, host, call), facts::of(flake, host, call)).await;
+    let (place, facts) = (place?, facts?);
+    let session = hosts.session(&place.target, call).await?;
+    let build_on = facts.build_on.unwrap_or_default();
+    // The machine answers while its system is built.
+    let asking = async { host::survey(&session, call).await.map_err(ProposeError::from) };
+    let (state, built) =
+        futures::future::try_join(asking, build(flake, &session, host, build_on, call)).await?;
+    let Some(current) = state.running.clone() else {
+        return Err(ProposeError::NotNixos(place.target.to_string()));
+    };
+    call.saying(format!("comparing {host} with what it runs"));
+    let before = remote_closure(&session, &current, call).await?;
+    let units = remote_units(&session, current.as_str(), call).await?;
+    let mut diff = before.diff(&built.closure);
+    diff.units = Some(units.changes(&built.units));
+    let system = facts.system.clone().or_else(|| place.system.clone());
+    let mut plan = HostPlan {
+        host: host.clone(),
+        target: Target {
+            address: place.target.address.to_string(),
+            user: place.target.user.to_string(),
+            port: Some(place.target.port.get()),
+        },
+        host_keys: session
+            .host_key()
+            .map(|key| format!("{} {}", key.kind, key.fingerprint))
+            .into_iter()
+            .collect(),
+        machine_id: state.machine_id.clone().unwrap_or_default(),
+        boot_id: state.boot_id.clone().unwrap_or_default(),
+        system: system.as_deref().unwrap_or("x86_64-linux").parse::<SystemName>().map_err(|error| {
+            ProposeError::Build(Box::new(Diagnostic::new(Code::TypeMismatch, error.to_string())))
+        })?,
+        toplevel: built.toplevel.clone(),
+        current,
+        profile_generation: state.generation,
+        profile_path: state.configured.clone(),
+        source: SystemSource::New,
+        build_on,
+        rollback_timeout: facts.rollback_timeout.unwrap_or(ROLLBACK_SECONDS),
+        activation_timeout: ACTIVATION_SECONDS,
+        health_checks: facts.health_checks.clone(),
+        risks: Vec::new(),
+        diff,
+        needs_reboot: needs_reboot(&state, &built),
+    };
+    let missing_paths = missing(&session, &facts, call).await?;
+    let inhibitors = remote_inhibitors(&session, call).await?;
+    let key = session.accepted_key();
+    plan.risks = risks::judge(
+        &plan,
+        Evidence {
+            facts: &facts,
+            state: &state,
+            user: place.target.user.as_str(),
+            port: place.target.port.get(),
+            key: key.as_deref(),
+            missing_bytes: match build_on {
+                BuildOn::Local => built.closure.bytes_beyond(&before),
+                // What is built there is there already.
+                BuildOn::Target => 0,
+            },
+            missing_paths: &missing_paths,
+            inhibited: matches!((&inhibitors, &built.inhibitors), (Some(old), Some(new)) if old != new),
+            dirty,
+        },
+    );
+    Ok(plan)
+}
+
+fn needs_reboot(state: &State, built: &Built) -> bool {
+    state
+        .booted_parts
+        .iter()
+        .zip(&built.parts)
+        .any(|(booted, new)| booted.is_some() && new.is_some() && booted != new)
+}
+
+async fn build(
+    flake: &Flake,
+    session: &Session,
+    host: &HostName,
+    build_on: BuildOn,
+    call: &Call,
+) -> Result<Built, ProposeError> {
+    let attr = AttrPath::new([HOSTS, host.as_str(), "config", "system", "build", "toplevel"]);
+    let _turn = flake.turn(&format!("build {attr}"), call).await?;
+    call.saying(format!("building {host}"));
+    let target = session.target();
+    let remote = RemoteStore {
+        url: &format!("ssh-ng://{}@{}:{}", target.user, bracketed(target.address.as_str()), target.port),
+        ssh_options: session.copy_options(),
+    };
+    let order = Order {
+        installables: &[format!("{}#{attr}", flake.reference())],
+        dry_run: false,
+        time_limit: flake.settings().build_time,
+        store: matches!(build_on, BuildOn::Target).then_some(&remote),
+    };
+    let (built, run) = flake.nix().build(&order, call).await?;
+    let Some(toplevel) =
+        built.first().and_then(|built| built.out_path.clone()).filter(|_| run.status.success())
+    else {
+        let source = Source { folder: &flake.settings().flake, store_path: None };
+        let error = diagnostics::diagnose(&run.state, &source).into_iter().next();
+        let error =
+            error.unwrap_or_else(|| Diagnostic::new(Code::NixFailed, "nix build failed without saying why"));
+        return match flake.explain::<Built>(host, error, call).await {
+            Err(FlakeError::Evaluation(diagnostic)) => Err(ProposeError::Build(diagnostic)),
+            other => Ok(other?),
+        };
+    };
+    if matches!(build_on, BuildOn::Target) {
+        let parts = remote_parts(session, &toplevel, call).await?;
+        return Ok(Built {
+            closure: remote_closure(session, &toplevel, call).await?,
+            units: remote_units(session, toplevel.as_str(), call).await?,
+            parts,
+            inhibitors: None,
+            toplevel,
+        });
+    }
+    let command = flake
+        .nix()
+        .command(&["path-info", "--recursive", "--size"])
+        .await?
+        .arg(toplevel.as_str())
+        .time_limit(CLOSURE_TIME)
+        .output_limit(CLOSURE_BYTES);
+    let listed = flake.nix().run(command, call).await?;
+    let units = crate::process::Command::new("sh")
+        .args(["-c", units::LIST, "list", toplevel.as_str()])
+        .time_limit(CLOSURE_TIME)
+        .run(&call.cancel, |_, _| crate::process::Flow::Continue)
+        .await
+        .map_err(NixError::from)?;
+    let folder = Path::new(toplevel.as_str());
+    Ok(Built {
+        closure: Closure::parse(&String::from_utf8_lossy(&listed.stdout)),
+        units: Units::parse(&String::from_utf8_lossy(&units.stdout)),
+        parts: PARTS.map(|part| {
+            folder.join(part).canonicalize().ok().map(|path| path.to_string_lossy().into_owned())
+        }),
+        inhibitors: std::fs::read_to_string(folder.join("switch-inhibitors")).ok(),
+        toplevel,
+    })
+}
+
+/// An address as a URL has it: IPv6 in brackets.
+#[must_use]
+pub fn bracketed(address: &str) -> String {
+    if address.contains(':') { format!("[{address}]") } else { address.to_owned() }
+}
+
+async fn remote_closure(session: &Session, path: &StorePath, call: &Call) -> Result<Closure, SshError> {
+    let argv = [
+        "nix",
+        "--extra-experimental-features",
+        "nix-command",
+        "path-info",
+        "--recursive",
+        "--size",
+        path.as_str(),
+    ];
+    let limits = Limits { time: CLOSURE_TIME, output: CLOSURE_BYTES, ..Limits::default() };
+    Ok(Closure::parse(&session.text(&argv, limits, call).await?))
+}
+
+async fn remote_units(session: &Session, system: &str, call: &Call) -> Result<Units, SshError> {
+    let limits = Limits { time: CLOSURE_TIME, output: 4 * 1024 * 1024, ..Limits::default() };
+    let output = session.run(&["sh", "-c", units::LIST, "list", system], limits, call).await?;
+    Ok(Units::parse(&String::from_utf8_lossy(&output.stdout)))
+}
+
+async fn remote_parts(
+    session: &Session,
+    system: &StorePath,
+    call: &Call,
+) -> Result<[Option<String>; 3], SshError> {
+    let mut parts = [None, None, None];
+    for (part, place) in PARTS.iter().zip(&mut parts) {
+        let path = format!("{system}/{part}");
+        let output = session.run(&["readlink", "-e", &path], Limits::default(), call).await?;
+        *place = Some(output.text()).filter(|_| output.success());
+    }
+    Ok(parts)
+}
+
+async fn remote_inhibitors(session: &Session, call: &Call) -> Result<Option<String>, SshError> {
+    let output =
+        session.run(&["cat", "/run/current-system/switch-inhibitors"], Limits::default(), call).await?;
+    Ok(output.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned()))
+}
+
+/// What the new configuration counts on and the machine does not have.
+async fn missing(session: &Session, facts: &Facts, call: &Call) -> Result<Vec<String>, SshError> {
+    let wanted: Vec<&str> = facts
+        .boot_devices
+        .iter()
+        .chain(&facts.token_file)
+        .map(String::as_str)
+        .filter(|p| p.starts_with('/'))
+        .collect();
+    if wanted.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut argv = vec!["sh", "-c", MISSING, "missing"];
+    argv.extend(&wanted);
+    let output = session.run(&argv, Limits::default(), call).await?;
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    Ok(wanted.into_iter().filter(|path| said.lines().any(|line| line == *path)).map(str::to_owned).collect())
+}

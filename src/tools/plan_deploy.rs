@@ -1,0 +1,278 @@
+//! `plan_deploy`: what deploying hosts would do, for a person to approve.
+
+use futures::StreamExt;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Context, Effect, Tool, ToolError};
+use crate::config::Action;
+use crate::deploy::plan::{
+    Change, Diff, FlakeSource, HOSTS, HostPlan, Plan, Requester, Risk, Severity, VERSION,
+};
+use crate::deploy::propose::propose;
+use crate::deploy::storage::Plans;
+use crate::diagnostic::{Code, Diagnostic};
+use crate::names::{HostName, PlanId, StorePath};
+use crate::time::Timestamp;
+
+/// Hosts that are looked at side by side.
+const SIDE_BY_SIDE: usize = 8;
+/// Most changed packages of a host in an answer; the plan has them all.
+const PACKAGES: usize = 40;
+
+/// The tool.
+pub struct PlanDeploy;
+
+/// What it takes.
+#[derive(Deserialize, JsonSchema)]
+pub struct Input {
+    #[serde(default)]
+    hosts: Vec<HostName>,
+    /// All hosts with this tag, instead of `hosts`.
+    #[serde(default)]
+    tag: Option<String>,
+    #[serde(default)]
+    action: Action,
+}
+
+/// What would happen to one host.
+#[derive(Serialize, JsonSchema)]
+pub struct Host {
+    host: String,
+    target: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    toplevel: Option<StorePath>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    current: Option<StorePath>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    generation: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    diff: Option<Diff>,
+    risks: Vec<Risk>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    needs_reboot: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<Diagnostic>,
+}
+
+/// What it answers.
+#[derive(Serialize, JsonSchema)]
+pub struct Output {
+    /// Absent where a host could not be planned for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    plan_id: Option<PlanId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_at: Option<Timestamp>,
+    action: Action,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    revision: Option<String>,
+    dirty: bool,
+    hosts: Vec<Host>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<Diagnostic>,
+}
+
+impl Tool for PlanDeploy {
+    const NAME: &'static str = "plan_deploy";
+    const TITLE: &'static str = "Plan a deployment";
+    const DESCRIPTION: &'static str = "Builds hosts and says what deploying them would change (packages, units, reboot) \
+        and risk, above all being locked out. Changes no host; a person approves the plan.";
+    const EFFECT: Effect = Effect::Store;
+    const OPEN_WORLD: bool = true;
+    // Each call makes a plan.
+    const IDEMPOTENT: bool = false;
+    type Input = Input;
+    type Output = Output;
+
+    async fn run(context: &Context, input: Input) -> Result<Output, ToolError> {
+        let (flake, call) = (context.flake(), &context.call);
+        let action = input.action;
+        let names = chosen(context, input).await?;
+        let (revision, dirty) = flake.commit().await.unwrap_or((None, false));
+        let proposals: Vec<_> = futures::stream::iter(names)
+            .map(|host| async move {
+                let proposal = propose(flake, &context.services.hosts, &host, dirty, call).await;
+                (host, proposal)
+            })
+            .buffered(SIDE_BY_SIDE)
+            .collect()
+            .await;
+        let mut output = Output {
+            plan_id: None,
+            expires_at: None,
+            action,
+            revision: revision.clone(),
+            dirty,
+            hosts: Vec::new(),
+            error: None,
+        };
+        let mut plans = Vec::new();
+        for (host, proposal) in proposals {
+            match proposal {
+                Ok(plan) => {
+                    output.hosts.push(Host::planned(&plan));
+                    plans.push(plan);
+                }
+                Err(error) => {
+                    let error = Diagnostic::from(&error);
+                    output.error.get_or_insert_with(|| error.clone());
+                    output.hosts.push(Host::failed(&host, error));
+                }
+            }
+        }
+        // A plan for some of them would be another plan than the one asked for.
+        if output.error.is_some() {
+            return Ok(output);
+        }
+        let settings = &context.services.settings;
+        let created = Timestamp::now();
+        let plan = Plan {
+            version: VERSION,
+            id: PlanId::random().map_err(|error| {
+                ToolError::Input(Box::new(Diagnostic::new(Code::Internal, error.to_string())))
+            })?,
+            created,
+            expires: created.after(settings.deploy.plan_lifetime),
+            action,
+            flake: FlakeSource { folder: settings.flake.display().to_string(), revision, dirty },
+            requested_by: Requester { client: "pantheros-mcp".to_owned(), user: crate::user::current() },
+            hosts: plans,
+            canary: 1,
+            wave: 5,
+            revert_confirmed: false,
+        };
+        output.expires_at = Some(plan.expires);
+        output.plan_id = Some(plan.id.clone());
+        Plans::open(&settings.deploy)?.save(plan)?;
+        Ok(output)
+    }
+
+    fn failed(output: &Output) -> bool {
+        output.error.is_some()
+    }
+
+    fn render(output: &Output) -> String {
+        let mut lines = Vec::new();
+        if let (Some(id), Some(expires)) = (&output.plan_id, &output.expires_at) {
+            lines.push(format!("{id}: {}, until {expires}", output.action));
+        } else {
+            lines.push("No plan was made:".to_owned());
+        }
+        for host in &output.hosts {
+            lines.extend(host.render());
+        }
+        if let Some(id) = &output.plan_id {
+            lines.push(format!("A person approves it: pantheros-mcp approve {id}"));
+        }
+        lines.join("\n")
+    }
+}
+
+/// The hosts that are asked for, each once.
+async fn chosen(context: &Context, input: Input) -> Result<Vec<HostName>, ToolError> {
+    let mut names = input.hosts;
+    match input.tag {
+        Some(_) if !names.is_empty() => {
+            return Err(ToolError::input("tag", "give `hosts` or `tag`, not both"));
+        }
+        Some(tag) => {
+            let all = context.flake().hosts(&context.call).await?;
+            for host in all.into_iter().filter(|host| host.tags.contains(&tag)) {
+                names.push(host.name.parse().map_err(|error| ToolError::input("tag", format!("{error}")))?);
+            }
+            if names.is_empty() {
+                return Err(ToolError::input("tag", "no host has this tag; list_hosts shows the tags"));
+            }
+        }
+        None if names.is_empty() => {
+            return Err(ToolError::input("hosts", "name at least one host, or a `tag`"));
+        }
+        None => {}
+    }
+    let mut seen = std::collections::HashSet::new();
+    names.retain(|name| seen.insert(name.clone()));
+    if names.len() > HOSTS {
+        return Err(ToolError::input("hosts", format!("at most {HOSTS} hosts in one plan")));
+    }
+    Ok(names)
+}
+
+impl Host {
+    fn planned(plan: &HostPlan) -> Self {
+        let mut diff = plan.diff.clone();
+        let beyond = diff.packages.len().saturating_sub(PACKAGES);
+        diff.packages.truncate(PACKAGES);
+        diff.more_packages += beyond as u64;
+        Self {
+            host: plan.host.to_string(),
+            target: format!("{}@{}", plan.target.user, plan.target.address),
+            toplevel: Some(plan.toplevel.clone()),
+            current: Some(plan.current.clone()),
+            generation: plan.profile_generation,
+            diff: Some(diff),
+            risks: plan.risks.clone(),
+            needs_reboot: Some(plan.needs_reboot),
+            error: None,
+        }
+    }
+
+    fn failed(host: &HostName, error: Diagnostic) -> Self {
+        Self {
+            host: host.to_string(),
+            target: String::new(),
+            toplevel: None,
+            current: None,
+            generation: None,
+            diff: None,
+            risks: Vec::new(),
+            needs_reboot: None,
+            error: Some(error),
+        }
+    }
+
+    fn render(&self) -> Vec<String> {
+        if let Some(error) = &self.error {
+            return vec![format!("✗ {}: {error}", self.host)];
+        }
+        let mut lines = vec![format!("{} ({})", self.host, self.target)];
+        if let Some(diff) = &self.diff {
+            let grows = diff.closure_delta_bytes;
+            let sign = if grows < 0 { "-" } else { "+" };
+            lines.push(format!(
+                "  closure {}, {sign}{}",
+                indicatif::HumanBytes(diff.closure_bytes),
+                indicatif::HumanBytes(grows.unsigned_abs())
+            ));
+            for package in diff.packages.iter().filter(|p| p.change != Change::Changed).take(15) {
+                let versions = match package.change {
+                    Change::Added => format!("new {}", package.after.join(", ")),
+                    Change::Removed => format!("gone {}", package.before.join(", ")),
+                    _ => format!("{} → {}", package.before.join(", "), package.after.join(", ")),
+                };
+                lines.push(format!("  {}: {versions}", package.name));
+            }
+            if let Some(units) = &diff.units {
+                for (what, list) in [
+                    ("stop", &units.stop),
+                    ("start", &units.start),
+                    ("restart", &units.restart),
+                    ("reload", &units.reload),
+                ] {
+                    if !list.is_empty() {
+                        lines.push(format!("  would {what}: {}", list.join(", ")));
+                    }
+                }
+            }
+        }
+        for risk in &self.risks {
+            let mark = match risk.severity {
+                Severity::Blocking => "BLOCKING",
+                Severity::Warning => "warning",
+                Severity::Note => "note",
+            };
+            lines.push(format!("  {mark} {}: {}", risk.code, risk.evidence));
+            lines.push(format!("    {}", risk.mend));
+        }
+        lines
+    }
+}

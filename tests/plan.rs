@@ -1,0 +1,273 @@
+//! Planning a deployment to real machines: what it says, what it warns of, and that it changes nothing.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod common;
+
+use std::path::Path;
+
+use common::fleet::{Answer, Fleet, nixes};
+use common::target::Targets;
+use serde_json::{Value, json};
+
+/// Two revisions of a fleet: in the second, a package is newer, one comes, one goes, a unit changes.
+fn flake(port: u16, key: &str, revision: u32, more: &str) -> String {
+    let (nginx, other, unit) = if revision == 1 {
+        ("nginx-1.26.0", "old-tool-1.0", "ExecStart=one")
+    } else {
+        ("nginx-1.28.0", "new-tool-2.0", "ExecStart=two")
+    };
+    format!(
+        r#"{{
+  outputs = _:
+  let
+    build = name: script: derivation {{
+      inherit name;
+      system = "x86_64-linux";
+      builder = "/bin/sh";
+      args = [ "-c" "PATH=/bin:/usr/bin; ${{script}}" ];
+    }};
+    nginx = build "{nginx}" "head -c 100000 /dev/zero >$out";
+    other = build "{other}" "head -c 50000 /dev/zero >$out";
+    unit = build "unit-nginx.service" "mkdir -p $out; echo '{unit}' >$out/nginx.service";
+    kernel = build "linux-6.{revision}" "mkdir -p $out; echo {revision} >$out/kernel";
+    toplevel = build "nixos-system-web-25.05" ''
+      mkdir -p $out/bin $out/etc/systemd/system
+      ln -s ${{kernel}}/kernel $out/kernel
+      ln -s ${{unit}}/nginx.service $out/etc/systemd/system/nginx.service
+      echo ${{nginx}} ${{other}} >$out/packages
+      printf '#!/bin/sh\necho "$1" >>/var/lib/activation.log\n' >$out/bin/switch-to-configuration
+      chmod +x $out/bin/switch-to-configuration
+    '';
+  in {{
+    nixosConfigurations.web.config = {{
+      networking = {{
+        hostName = "web";
+        firewall = {{ enable = true; allowedTCPPorts = [ {port} ]; }};
+      }};
+      services.openssh = {{ enable = true; ports = [ {port} ]; settings.PermitRootLogin = "prohibit-password"; }};
+      users.users.root = {{ isNormalUser = false; openssh.authorizedKeys.keys = [ "{key}" ]; }};
+      security.sudo.wheelNeedsPassword = false;
+      system.build.toplevel = toplevel // {{ type = "derivation"; }};
+      pantheros.deploy = {{
+        targetHost = "web";
+        user = "root";
+        port = {port};
+        tags = [ "all" ];
+        rollbackTimeout = 30;
+        healthChecks = [ {{ tcp = {port}; }} {{ command = [ "true" ]; }} ];
+      }};
+    }} // {{ {more} }};
+  }};
+}}"#
+    )
+}
+
+/// A machine that runs the first revision, and the fleet with the second.
+struct Site {
+    targets: Targets,
+    fleet: Fleet,
+    key: String,
+    first: String,
+}
+
+impl Site {
+    fn new(nix: &Path) -> Self {
+        let mut targets = Targets::start(nix, &["web"]);
+        let key = std::fs::read_to_string(targets.key().with_extension("pub")).unwrap().trim().to_owned();
+        let port = targets.get("web").port;
+        let fleet = Fleet::committed(nix, &[("flake.nix", &flake(port, &key, 1, ""))]);
+        fleet.write_outside(
+            "pantheros.toml",
+            &format!(
+                "[nix]\nprogram = {nix:?}\n[ssh]\nconfig = {:?}\nconnect_seconds = 3\n[deploy]\nstate_folder = {:?}\n",
+                targets.ssh_config(),
+                fleet.folder().with_file_name("state")
+            ),
+        );
+        let built = fleet.by_hand(&[
+            "build",
+            "--no-link",
+            "--print-out-paths",
+            ".#nixosConfigurations.web.config.system.build.toplevel",
+        ]);
+        assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+        let first = String::from_utf8(built.stdout).unwrap().trim().to_owned();
+        targets.get("web").install(nix, &first);
+        let site = Self { targets, fleet, key, first };
+        site.configure(2, "");
+        site
+    }
+
+    /// Commits this revision, with more in its configuration.
+    fn configure(&self, revision: u32, more: &str) {
+        let (_, port) = self.targets.ports().next().unwrap();
+        self.fleet.write("flake.nix", &flake(port, &self.key, revision, more));
+        self.fleet.git(&["add", "."]);
+        self.fleet.git(&["commit", "--allow-empty", "-qm", "another revision"]);
+    }
+
+    fn plan(&self, arguments: &Value) -> Answer {
+        self.fleet.call("plan_deploy", arguments)
+    }
+
+    /// The codes of the risks, the worst first.
+    fn risks(&self) -> Vec<String> {
+        let answer = self.plan(&json!({"hosts": ["web"]}));
+        assert_eq!(answer.code, 0, "{:#}", answer.json);
+        let risks = answer.json["hosts"][0]["risks"].as_array().unwrap().clone();
+        risks
+            .iter()
+            .map(|risk| format!("{} {}", risk["severity"].as_str().unwrap(), risk["code"].as_str().unwrap()))
+            .collect()
+    }
+}
+
+#[test]
+fn a_plan_says_what_would_change_and_changes_nothing() {
+    for nix in nixes() {
+        let mut site = Site::new(&nix);
+        let before = site.targets.get("web").says(&[
+            "sh",
+            "-c",
+            "ls /nix/store /nix/var/nix/profiles; cat /proc/uptime >/dev/null",
+        ]);
+        let answer = site.plan(&json!({"hosts": ["web"]}));
+        assert_eq!(answer.code, 0, "{:#}", answer.json);
+        let json = &answer.json;
+        let host = &json["hosts"][0];
+        assert!(json["plan_id"].as_str().unwrap().starts_with("plan-"), "{json:#}");
+        assert_eq!((&json["action"], &json["dirty"]), (&json!("switch"), &json!(false)), "{json:#}");
+        assert_eq!(json["revision"].as_str().unwrap().len(), 40, "{json:#}");
+        assert_eq!((&host["current"], &host["generation"]), (&json!(site.first), &json!(1)), "{json:#}");
+        assert_ne!(host["toplevel"], host["current"]);
+        let packages: Vec<Value> = host["diff"]["packages"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|package| package["change"] != "changed")
+            .map(|package| json!([package["name"], package["change"], package["before"], package["after"]]))
+            .collect();
+        for wanted in [
+            json!(["nginx", "upgraded", ["1.26.0"], ["1.28.0"]]),
+            json!(["new-tool", "added", null, ["2.0"]]),
+            json!(["old-tool", "removed", ["1.0"], null]),
+            json!(["linux", "upgraded", ["6.1"], ["6.2"]]),
+        ] {
+            assert!(packages.contains(&wanted), "{wanted}: {packages:#?}");
+        }
+        assert_eq!(host["diff"]["units"]["restart"], json!(["nginx.service"]), "{json:#}");
+        assert_eq!(host["needs_reboot"], true);
+        assert_eq!(site.risks(), ["note needs_reboot"]);
+
+        // Nothing of the new system was brought to the machine, and nothing of it ran there.
+        let web = site.targets.get("web");
+        let after =
+            web.says(&["sh", "-c", "ls /nix/store /nix/var/nix/profiles; cat /proc/uptime >/dev/null"]);
+        assert_eq!(before, after);
+        assert!(!web.path("/var/lib/activation.log").exists());
+        assert_eq!(web.current_system(), site.first);
+
+        // The plan is kept, for its owner alone.
+        let state = site.fleet.folder().with_file_name("state");
+        let plans: Vec<_> = std::fs::read_dir(state.join("plans")).unwrap().collect();
+        assert_eq!(plans.len(), 2, "one for each call");
+        use std::os::unix::fs::PermissionsExt;
+        assert_eq!(std::fs::metadata(&state).unwrap().permissions().mode() & 0o777, 0o700);
+    }
+}
+
+#[test]
+fn being_locked_out_is_seen_before_it_happens() {
+    let nix = nixes().pop().unwrap();
+    let mut site = Site::new(&nix);
+    let port = site.targets.get("web").port;
+    let users = |keys: &str| format!("users.users.root = {{ openssh.authorizedKeys.keys = [ {keys} ]; }};");
+    let other_key =
+        "\\\"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIKzxSIWGsRPZ9nPqGiTTTvp7kjkPlhXIVSUhTvN5qPDa\\\"";
+    let other_key = other_key.replace('\\', "");
+    for (more, wanted) in [
+        (users(""), "blocking no_administrator"),
+        (users(&other_key), "blocking key_refused"),
+        ("services.openssh = { enable = false; };".to_owned(), "blocking ssh_disabled"),
+        ("services.openssh = { enable = true; ports = [ 2 ]; };".to_owned(), "blocking ssh_moved"),
+        (
+            "networking = { hostName = \"web\"; firewall = { enable = true; allowedTCPPorts = [ 80 ]; }; };"
+                .to_owned(),
+            "blocking ssh_firewalled",
+        ),
+        (
+            format!(
+                "services.openssh = {{ enable = true; ports = [ {port} ]; settings.PermitRootLogin = \"no\"; }};"
+            ),
+            "blocking root_login_refused",
+        ),
+        (
+            format!("networking = {{ hostName = \"db\"; firewall.allowedTCPPorts = [ {port} ]; }};"),
+            "blocking wrong_host",
+        ),
+        (
+            "boot.loader.grub.devices = [ \"/dev/disk/by-id/not-there\" ];".to_owned(),
+            "blocking boot_device_missing",
+        ),
+    ] {
+        site.configure(2, &more);
+        let risks = site.risks();
+        assert!(risks.contains(&wanted.to_owned()), "{more}: {risks:?}");
+        assert!(risks[0].starts_with("blocking"), "{risks:?}");
+    }
+    site.configure(1, "");
+    assert_eq!(site.risks(), ["note nothing_changes"]);
+    site.fleet.write("flake.nix", &flake(port, &site.key, 2, "dirty = true;"));
+    assert!(site.risks().contains(&"note uncommitted_changes".to_owned()));
+}
+
+#[test]
+fn what_cannot_be_planned_makes_no_plan() {
+    let nix = nixes().pop().unwrap();
+    let mut site = Site::new(&nix);
+    for (arguments, code) in [
+        (json!({}), "invalid_input"),
+        (json!({"hosts": ["web"], "tag": "all"}), "invalid_input"),
+        (json!({"tag": "none"}), "invalid_input"),
+        (json!({"hosts": ["wbe"]}), "unknown_host"),
+        (json!({"hosts": ["web"], "confirm": true}), "invalid_input"),
+        (json!({"hosts": ["web"], "action": "reboot"}), "invalid_input"),
+    ] {
+        let answer = site.plan(&arguments);
+        assert_eq!((answer.code != 0, answer.error_code()), (true, code), "{arguments}: {:#}", answer.json);
+        assert!(answer.json.get("plan_id").is_none(), "{:#}", answer.json);
+    }
+    let answer = site.plan(&json!({"tag": "all", "action": "boot"}));
+    assert_eq!((answer.code, &answer.json["action"]), (0, &json!("boot")), "{:#}", answer.json);
+
+    site.targets.get("web").power_off();
+    let answer = site.plan(&json!({"hosts": ["web"]}));
+    assert_eq!((answer.code, answer.error_code()), (1, "host_unreachable"), "{:#}", answer.json);
+    let line = ["--read-only", "call", "plan_deploy", "hosts=[\"web\"]"];
+    let refused = site.fleet.command(&line).output().unwrap();
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("--read-only"), "{refused:?}");
+}
+
+#[test]
+fn a_system_can_be_built_where_it_is_to_run() {
+    for nix in nixes() {
+        let mut site = Site::new(&nix);
+        let port = site.targets.get("web").port;
+        let deploy = format!(
+            "pantheros.deploy = {{ targetHost = \"web\"; user = \"root\"; port = {port}; buildOn = \"target\"; }};"
+        );
+        site.configure(2, &deploy);
+        let answer = site.plan(&json!({"hosts": ["web"]}));
+        assert_eq!(answer.code, 0, "{:#}", answer.json);
+        let host = &answer.json["hosts"][0];
+        let web = site.targets.get("web");
+        assert!(web.path(host["toplevel"].as_str().unwrap()).exists(), "{:#}", answer.json);
+        assert_eq!(
+            (&host["needs_reboot"], &host["diff"]["units"]["restart"]),
+            (&json!(true), &json!(["nginx.service"]))
+        );
+        assert!(!web.path("/var/lib/activation.log").exists());
+        assert_eq!((web.current_system(), web.profile()), (site.first.clone(), site.first.clone()));
+    }
+}
