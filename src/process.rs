@@ -1,6 +1,6 @@
 //! The only place that spawns a program.
 //!
-//! Arguments are vectors, standard input is empty, each program leads a process group of its own,
+//! Arguments are vectors, standard input is empty or a file, each program leads a process group of its own,
 //! and that group ends when the call is cancelled, runs out of time, or its future is dropped:
 //! first a request to terminate, then, after [`GRACE`], a kill. The order matters: a killed `nix`
 //! leaves its builders running, a terminated one stops them.
@@ -91,6 +91,7 @@ pub struct Command {
     arguments: Vec<OsString>,
     environment: Vec<(OsString, OsString)>,
     folder: Option<PathBuf>,
+    input: Option<PathBuf>,
     time_limit: Duration,
     output_limit: usize,
     memory_limit: Option<u64>,
@@ -124,6 +125,7 @@ impl Command {
             arguments: Vec::new(),
             environment: Vec::new(),
             folder: None,
+            input: None,
             time_limit: Duration::from_secs(3_600),
             output_limit: 64 * 1024 * 1024,
             memory_limit: None,
@@ -155,6 +157,13 @@ impl Command {
     #[must_use]
     pub fn folder(mut self, folder: impl AsRef<Path>) -> Self {
         self.folder = Some(folder.as_ref().to_owned());
+        self
+    }
+
+    /// Sets the file that is its standard input; without it, that is empty.
+    #[must_use]
+    pub fn input_file(mut self, path: impl AsRef<Path>) -> Self {
+        self.input = Some(path.as_ref().to_owned());
         self
     }
 
@@ -194,8 +203,7 @@ impl Command {
             .args(&self.arguments)
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
             // The token is for clients of ours, not for what we run.
-            .env_remove("PANTHEROS_HTTP_TOKEN")
-            .process_group(0);
+            .env_remove("PANTHEROS_HTTP_TOKEN");
         if let Some(folder) = &self.folder {
             builder.current_dir(folder);
         }
@@ -280,6 +288,34 @@ impl Command {
             });
         };
         Ok(Companion { _group: group, output, input })
+    }
+}
+
+impl Command {
+    /// Runs it on our own terminal, for a person to talk to: it may ask for a passphrase or a touch.
+    ///
+    /// Stays in our process group, because only the terminal's own may read from it (setpgid(2)), and
+    /// ends when the person says so.
+    ///
+    /// # Errors
+    /// [`ProcessError::NotFound`], [`ProcessError::Spawn`] and [`ProcessError::Io`].
+    pub async fn attend(&self) -> Result<ExitStatus, ProcessError> {
+        let mut builder = self.builder();
+        builder.stdin(Stdio::inherit()).stdout(Stdio::inherit()).stderr(Stdio::inherit());
+        let mut child = builder.spawn().map_err(|source| self.not_started(source))?;
+        child.wait().await.map_err(|source| ProcessError::Io { program: self.program.clone(), source })
+    }
+
+    /// What it means that the system did not start it.
+    fn not_started(&self, source: io::Error) -> ProcessError {
+        let program = self.program.clone();
+        match source.kind() {
+            // A missing working folder gives the same error as a missing program.
+            io::ErrorKind::NotFound if self.folder.as_ref().is_none_or(|folder| folder.is_dir()) => {
+                ProcessError::NotFound { program }
+            }
+            _ => ProcessError::Spawn { program, source },
+        }
     }
 }
 

@@ -32,19 +32,19 @@ pub(super) struct Group {
 
 impl Group {
     pub(super) fn start(command: &Command) -> Result<Self, ProcessError> {
-        Self::start_with(command, Stdio::null(), Stdio::piped())
+        let input = match &command.input {
+            Some(path) => std::fs::File::open(path)
+                .map(Stdio::from)
+                .map_err(|source| ProcessError::Io { program: command.program.clone(), source })?,
+            None => Stdio::null(),
+        };
+        Self::start_with(command, input, Stdio::piped())
     }
 
     pub(super) fn start_with(command: &Command, input: Stdio, errors: Stdio) -> Result<Self, ProcessError> {
         let mut builder = command.builder();
-        builder.stdin(input).stdout(Stdio::piped()).stderr(errors);
-        let child = builder.spawn().map_err(|source| match source.kind() {
-            // A missing working folder gives the same error as a missing program.
-            io::ErrorKind::NotFound if command.folder.as_ref().is_none_or(|folder| folder.is_dir()) => {
-                ProcessError::NotFound { program: command.program.clone() }
-            }
-            _ => ProcessError::Spawn { program: command.program.clone(), source },
-        })?;
+        builder.process_group(0).stdin(input).stdout(Stdio::piped()).stderr(errors);
+        let child = builder.spawn().map_err(|source| command.not_started(source))?;
         let leader = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
         Ok(Self { child: Some(child), leader })
     }
