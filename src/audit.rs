@@ -31,7 +31,7 @@ pub const FILE: &str = "audit.jsonl";
 /// Most bytes of one entry, with its line feed.
 pub const LARGEST: usize = 64 * 1024;
 /// Longest wait for another process that writes an entry.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Why nothing could be written, or read.
 #[derive(Debug, thiserror::Error)]

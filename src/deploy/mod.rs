@@ -2,6 +2,7 @@
 //!
 //! Knows nothing of MCP: it takes a [`crate::progress::Call`] and returns its own types and errors.
 
+pub mod approval;
 pub mod closure;
 pub mod facts;
 pub mod host;
@@ -9,5 +10,7 @@ pub mod place;
 pub mod plan;
 pub mod propose;
 pub mod risks;
+pub mod show;
+pub mod signature;
 pub mod storage;
 pub mod units;

@@ -1,0 +1,376 @@
+//! A person's yes to a plan: recorded, bound to what the plan says, and good for one deployment.
+
+mod error;
+mod question;
+mod record;
+
+use std::time::Duration;
+
+use serde_json::{Map, Value, json};
+
+use super::plan::Requester;
+use super::show;
+use super::signature;
+use super::storage::{APPROVAL, PlanError, Plans, SPENT, StoredPlan};
+use crate::audit::{Audit, AuditError, Event, Record};
+use crate::config::{Channel, DeploySettings};
+use crate::diagnostic::Diagnostic;
+use crate::names::PlanId;
+use crate::progress::Call;
+use crate::state::{StateError, StateFolder};
+use crate::text;
+use crate::time::Timestamp;
+
+pub use error::ApprovalError;
+pub use question::{Answer, Approver, Nobody, Question};
+use record::VERSION;
+pub use record::{Approval, Spent};
+
+/// Most bytes of an approval.
+const LARGEST: u64 = 256 * 1024;
+/// Longest wait for a person's answer to a form; longer ones are better typed in a terminal.
+pub const PATIENCE: Duration = Duration::from_secs(600);
+
+/// A yes that is to be recorded.
+#[derive(Clone, Debug)]
+pub struct Yes {
+    /// How it came.
+    pub channel: Channel,
+    /// Who gave it.
+    pub by: String,
+    /// The blocking risks they named.
+    pub named_risks: Vec<String>,
+    /// The signature, where that is the channel.
+    pub signature: Option<String>,
+}
+
+/// Plans, the approvals beside them, and the log of both.
+#[derive(Clone, Debug)]
+pub struct Approvals {
+    plans: Plans,
+    audit: Audit,
+    settings: DeploySettings,
+}
+
+impl Approvals {
+    /// Those in the state folder of these settings.
+    ///
+    /// # Errors
+    /// [`PlanError::NoFolder`] and [`PlanError::State`].
+    pub fn open(settings: &DeploySettings) -> Result<Self, PlanError> {
+        let path = settings.state_folder.as_deref().ok_or(PlanError::NoFolder)?;
+        let audit = Audit::new(StateFolder::open(path)?);
+        Ok(Self { plans: Plans::open(settings)?, audit, settings: settings.clone() })
+    }
+
+    /// The plans.
+    #[must_use]
+    pub fn plans(&self) -> &Plans {
+        &self.plans
+    }
+
+    /// The log of what is done with them.
+    #[must_use]
+    pub fn audit(&self) -> &Audit {
+        &self.audit
+    }
+
+    /// The settings they follow.
+    #[must_use]
+    pub fn settings(&self) -> &DeploySettings {
+        &self.settings
+    }
+
+    /// Whether an approval of the plan was used.
+    ///
+    /// # Errors
+    /// [`StateError`].
+    pub fn is_spent(&self, id: &PlanId) -> Result<bool, StateError> {
+        Ok(self.plans.folder.read(&spent_name(id), LARGEST)?.is_some())
+    }
+
+    /// The approval that lies beside the plan, whether or not it counts.
+    ///
+    /// # Errors
+    /// [`ApprovalError::State`] and [`ApprovalError::Malformed`].
+    pub fn recorded(&self, id: &PlanId) -> Result<Option<Approval>, ApprovalError> {
+        let Some(bytes) = self.plans.folder.read(&approval_name(id), LARGEST)? else { return Ok(None) };
+        let malformed = |problem: String| ApprovalError::Malformed { id: id.clone(), problem };
+        let approval: Approval =
+            serde_json::from_slice(&bytes).map_err(|error| malformed(error.to_string()))?;
+        if approval.version != VERSION {
+            return Err(malformed(format!("its version is {}, not {VERSION}", approval.version)));
+        }
+        Ok(Some(approval))
+    }
+
+    /// Records a person's yes beside the plan, after it was checked as it will be before it is spent.
+    ///
+    /// # Errors
+    /// See [`ApprovalError`].
+    pub async fn record(
+        &self,
+        stored: &StoredPlan,
+        yes: Yes,
+        call: &Call,
+    ) -> Result<Approval, ApprovalError> {
+        let id = &stored.plan().id;
+        if self.is_spent(id)? {
+            return Err(ApprovalError::Spent(id.clone()));
+        }
+        let approval = self.approval(stored, yes);
+        self.check(stored, &approval, call).await?;
+        let bytes = crate::canonical::form(&approval)?;
+        self.log(Event::Approved, stored, "terminal", &approval.told())?;
+        self.plans.folder.replace(&approval_name(id), bytes.as_bytes())?;
+        Ok(approval)
+    }
+
+    /// Removes the plan, so that nobody can approve it any more. Where it was already deployed nothing is
+    /// undone.
+    ///
+    /// # Errors
+    /// See [`ApprovalError`].
+    pub fn reject(&self, id: &PlanId) -> Result<(), ApprovalError> {
+        let (digest, known) = match self.plans.load(id) {
+            Ok(stored) => (Some(stored.digest().clone()), true),
+            Err(PlanError::Damaged { .. } | PlanError::Newer { .. }) => (None, true),
+            Err(PlanError::Unknown(_)) => (None, false),
+            Err(error) => return Err(error.into()),
+        };
+        if !known {
+            return Err(PlanError::Unknown(id.clone()).into());
+        }
+        self.audit.append(&Record {
+            event: Event::Rejected,
+            plan_id: Some(id.clone()),
+            plan_digest: digest,
+            host: None,
+            client: "terminal".to_owned(),
+            user: crate::user::current(),
+            details: Map::new(),
+        })?;
+        self.plans.remove(id)?;
+        Ok(())
+    }
+
+    /// Uses up the approval that lies beside the plan. Of several that try, one gets it.
+    ///
+    /// # Errors
+    /// [`ApprovalError::Required`] where there is none, and whatever makes it not count.
+    pub async fn spend(&self, stored: &StoredPlan, call: &Call) -> Result<Spent, ApprovalError> {
+        let id = &stored.plan().id;
+        if self.is_spent(id)? {
+            return Err(ApprovalError::Spent(id.clone()));
+        }
+        let Some(approval) = self.recorded(id)? else {
+            // Somebody else may have used it between the two looks.
+            let spent = self.is_spent(id)?;
+            return Err(if spent { ApprovalError::Spent(id.clone()) } else { self.required(id) });
+        };
+        // A form's answer never lies there: it is used by the call it was given to.
+        if approval.channel == Channel::Elicitation {
+            let problem = "a form's answer is never written down before it is used".to_owned();
+            return Err(ApprovalError::Malformed { id: id.clone(), problem });
+        }
+        self.check(stored, &approval, call).await?;
+        self.use_up(stored, approval)
+    }
+
+    /// Uses up the plan's approval, or asks the person behind the call for one.
+    ///
+    /// Changes nothing before there is one, so that a call can be made again with the answer.
+    ///
+    /// # Errors
+    /// See [`ApprovalError`]; each refusal is in the log.
+    pub async fn obtain(
+        &self,
+        stored: &StoredPlan,
+        approver: &dyn Approver,
+        by: &Requester,
+        call: &Call,
+    ) -> Result<Spent, ApprovalError> {
+        let obtained = match self.spend(stored, call).await {
+            Err(ApprovalError::Required { .. })
+                if self.settings.approve_by.contains(&Channel::Elicitation) =>
+            {
+                self.ask(stored, approver, call).await
+            }
+            other => other,
+        };
+        if let Err(error) = &obtained
+            && !matches!(error, ApprovalError::Asked(_))
+        {
+            let details = json!({"code": Diagnostic::from(error).code, "reason": error.to_string()});
+            self.log(Event::Refused, stored, &by.client, &details)?;
+        }
+        obtained
+    }
+
+    async fn ask(
+        &self,
+        stored: &StoredPlan,
+        approver: &dyn Approver,
+        call: &Call,
+    ) -> Result<Spent, ApprovalError> {
+        let plan = stored.plan();
+        let id = &plan.id;
+        let now = Timestamp::now();
+        stored.require_current(now)?;
+        let risks: Vec<String> = plan.blocking_risks().into_iter().map(str::to_owned).collect();
+        let question = Question {
+            plan_id: id.clone(),
+            plan_digest: stored.digest().clone(),
+            text: show::plan(plan, now),
+            phrase: plan.phrase().to_owned(),
+            risks,
+            patience: plan.expires.since(now).min(PATIENCE),
+        };
+        call.saying("waiting for a person's approval");
+        let (phrase, risks, by) = match approver.ask(&question, call).await {
+            Answer::Given { phrase, risks, by } => (phrase, risks, by),
+            Answer::Declined => return Err(ApprovalError::Declined(id.clone())),
+            Answer::Unanswered => return Err(ApprovalError::Unanswered(id.clone())),
+            Answer::Asked => return Err(ApprovalError::Asked(id.clone())),
+            Answer::Unavailable => return Err(self.required(id)),
+        };
+        if phrase.trim() != question.phrase {
+            return Err(ApprovalError::WrongWords { id: id.clone(), expected: question.phrase });
+        }
+        let yes = Yes { channel: Channel::Elicitation, by, named_risks: named(&risks), signature: None };
+        let approval = self.approval(stored, yes);
+        // A person may have taken long, and the plan may have been rejected or altered meanwhile.
+        let again = self.plans.load(id)?;
+        if again.digest() != stored.digest() {
+            return Err(ApprovalError::OtherPlan(id.clone()));
+        }
+        self.check(stored, &approval, call).await?;
+        self.use_up(stored, approval)
+    }
+
+    fn required(&self, id: &PlanId) -> ApprovalError {
+        let signs = self.settings.approve_by.contains(&Channel::Signature)
+            && !self.settings.approve_by.contains(&Channel::Terminal);
+        let how = if signs { " --sign KEY" } else { "" };
+        ApprovalError::Required { id: id.clone(), command: format!("pantheros-mcp approve {id}{how}") }
+    }
+
+    fn approval(&self, stored: &StoredPlan, yes: Yes) -> Approval {
+        Approval {
+            version: VERSION,
+            plan_id: stored.plan().id.clone(),
+            plan_digest: stored.digest().clone(),
+            channel: yes.channel,
+            by: text::bounded(&text::plain(&yes.by).replace('\n', " "), 200),
+            at: Timestamp::now(),
+            named_risks: yes.named_risks,
+            signature: yes.signature,
+        }
+    }
+
+    /// Whether an approval is one of this plan, now, by these settings. Everything else follows from it.
+    async fn check(
+        &self,
+        stored: &StoredPlan,
+        approval: &Approval,
+        call: &Call,
+    ) -> Result<(), ApprovalError> {
+        let plan = stored.plan();
+        let id = &plan.id;
+        stored.require_current(Timestamp::now())?;
+        if approval.plan_id != *id || approval.plan_digest != *stored.digest() {
+            return Err(ApprovalError::OtherPlan(id.clone()));
+        }
+        if !self.settings.approve_by.contains(&approval.channel) {
+            return Err(ApprovalError::ChannelNotAllowed { id: id.clone(), channel: approval.channel });
+        }
+        if approval.at < plan.created || approval.at > Timestamp::now() {
+            let problem = format!("it was given at {}, outside the plan's life", approval.at);
+            return Err(ApprovalError::Malformed { id: id.clone(), problem });
+        }
+        let missing: Vec<String> = plan
+            .blocking_risks()
+            .into_iter()
+            .filter(|code| !approval.named_risks.iter().any(|named| named == code))
+            .map(str::to_owned)
+            .collect();
+        if !missing.is_empty() {
+            return Err(ApprovalError::RisksNotNamed { id: id.clone(), codes: missing });
+        }
+        match (approval.channel, &approval.signature) {
+            (Channel::Signature, Some(signature)) => {
+                let approvers = self.settings.approvers.as_deref();
+                let who = signature::verify(stored.canonical(), signature, approvers, &call.cancel).await?;
+                if who != approval.by {
+                    let problem = format!("it says that it is {}'s, but {who} signed it", approval.by);
+                    return Err(ApprovalError::Malformed { id: id.clone(), problem });
+                }
+                signature::require_scope(&who, self.settings.scopes.get(&who), plan)?;
+            }
+            (Channel::Signature, None) => {
+                let problem = "it has no signature".to_owned();
+                return Err(ApprovalError::Malformed { id: id.clone(), problem });
+            }
+            (Channel::Elicitation | Channel::Terminal, _) => {}
+        }
+        Ok(())
+    }
+
+    /// Turns a checked approval into a [`Spent`], once.
+    fn use_up(&self, stored: &StoredPlan, approval: Approval) -> Result<Spent, ApprovalError> {
+        let id = &stored.plan().id;
+        let bytes = crate::canonical::form(&approval)?;
+        if !self.plans.folder.create(&spent_name(id), bytes.as_bytes())? {
+            return Err(ApprovalError::Spent(id.clone()));
+        }
+        if approval.channel == Channel::Elicitation {
+            self.log(Event::Approved, stored, "elicitation", &approval.told())?;
+        }
+        self.plans.folder.remove(&approval_name(id))?;
+        Ok(Spent { plan: stored.clone(), approval })
+    }
+
+    fn log(
+        &self,
+        event: Event,
+        stored: &StoredPlan,
+        client: &str,
+        details: &Value,
+    ) -> Result<(), AuditError> {
+        self.audit.append(&Record {
+            event,
+            plan_id: Some(stored.plan().id.clone()),
+            plan_digest: Some(stored.digest().clone()),
+            host: None,
+            client: client.to_owned(),
+            user: crate::user::current(),
+            details: details.as_object().cloned().unwrap_or_default(),
+        })?;
+        Ok(())
+    }
+}
+
+/// The codes in what a person typed, in any order, with spaces or commas between.
+#[must_use]
+pub fn named(typed: &str) -> Vec<String> {
+    let mut codes: Vec<String> = typed
+        .split([' ', ',', '\n', '\t'])
+        .filter(|code| !code.is_empty())
+        .take(256)
+        .map(|code| text::bounded(&text::plain(code), 64))
+        .collect();
+    codes.sort_unstable();
+    codes.dedup();
+    codes
+}
+
+fn approval_name(id: &PlanId) -> String {
+    format!("{id}{APPROVAL}")
+}
+
+fn spent_name(id: &PlanId) -> String {
+    format!("{id}{SPENT}")
+}
+
+#[cfg(test)]
+mod tests;

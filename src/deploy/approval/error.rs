@@ -1,0 +1,118 @@
+//! Why there is no approval that counts, and what to do about it.
+
+use crate::audit::AuditError;
+use crate::canonical::CanonicalError;
+use crate::config::Channel;
+use crate::deploy::signature::SignatureError;
+use crate::deploy::storage::PlanError;
+use crate::diagnostic::{Code, Diagnostic};
+use crate::names::PlanId;
+use crate::state::StateError;
+
+/// Why there is no approval that counts.
+#[derive(Debug, thiserror::Error)]
+pub enum ApprovalError {
+    /// The plan itself.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// The state folder.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// What is not recorded is not done.
+    #[error(transparent)]
+    Audit(#[from] AuditError),
+    /// A signature.
+    #[error(transparent)]
+    Signature(#[from] SignatureError),
+    /// An approval that has no canonical form.
+    #[error(transparent)]
+    Canonical(#[from] CanonicalError),
+    /// Nobody has approved it yet.
+    #[error("{id} waits for a person's approval")]
+    Required {
+        /// The plan.
+        id: PlanId,
+        /// The command a person runs.
+        command: String,
+    },
+    /// The person is being asked; the answer comes with the client's next request.
+    #[error("a person is being asked to approve {0}")]
+    Asked(PlanId),
+    /// The person said no.
+    #[error("the person declined {0}")]
+    Declined(PlanId),
+    /// The person closed the form, or did not answer in time.
+    #[error("the person did not answer whether to approve {0}")]
+    Unanswered(PlanId),
+    /// What the person typed is not what was asked for.
+    #[error("what was typed to approve {id} is not `{expected}`")]
+    WrongWords {
+        /// The plan.
+        id: PlanId,
+        /// What was asked for.
+        expected: String,
+    },
+    /// A blocking risk was not named.
+    #[error("{id} has blocking risks that the approval does not name: {}", codes.join(", "))]
+    RisksNotNamed {
+        /// The plan.
+        id: PlanId,
+        /// Their codes.
+        codes: Vec<String>,
+    },
+    /// It was used before.
+    #[error("{0} was deployed before: an approval is good for once")]
+    Spent(PlanId),
+    /// It came in a way that the settings do not allow.
+    #[error("{id} was approved by {channel}, which `deploy.approve_by` does not allow")]
+    ChannelNotAllowed {
+        /// The plan.
+        id: PlanId,
+        /// The way it came.
+        channel: Channel,
+    },
+    /// It is for another plan, or for this one before it was altered.
+    #[error("the approval of {0} is for a plan that says something else")]
+    OtherPlan(PlanId),
+    /// It is none that this program wrote.
+    #[error("the approval of {id} is none: {problem}")]
+    Malformed {
+        /// The plan.
+        id: PlanId,
+        /// What is wrong with it.
+        problem: String,
+    },
+}
+
+impl From<&ApprovalError> for Diagnostic {
+    fn from(error: &ApprovalError) -> Self {
+        let diagnostic = |code| Self::new(code, error.to_string());
+        match error {
+            ApprovalError::Plan(error) => error.into(),
+            ApprovalError::Audit(error) => error.into(),
+            ApprovalError::Signature(error) => error.into(),
+            ApprovalError::State(_) => diagnostic(Code::StateUnusable)
+                .with_hint("the state folder and all in it have to be the user's own, mode 0700"),
+            ApprovalError::Canonical(_) => diagnostic(Code::Internal),
+            ApprovalError::Required { command, .. } => diagnostic(Code::ApprovalRequired).with_hint(format!(
+                "ask a person to run `{command}`, then deploy again; no argument of any tool stands in for it"
+            )),
+            ApprovalError::Asked(_) => diagnostic(Code::ApprovalRequired),
+            ApprovalError::Declined(_) => diagnostic(Code::ApprovalDeclined)
+                .with_hint("nothing was done; ask the person what should be different before you plan again"),
+            ApprovalError::Unanswered(_) => diagnostic(Code::ApprovalDeclined)
+                .with_hint("nothing was done; the plan can still be approved until it expires"),
+            ApprovalError::WrongWords { .. } | ApprovalError::RisksNotNamed { .. } => {
+                diagnostic(Code::ApprovalDeclined)
+                    .with_hint("nothing was done; the person has to type exactly what is asked for")
+            }
+            ApprovalError::Spent(_) => {
+                diagnostic(Code::ApprovalSpent).with_hint("make a new plan with plan_deploy")
+            }
+            ApprovalError::ChannelNotAllowed { .. }
+            | ApprovalError::OtherPlan(_)
+            | ApprovalError::Malformed { .. } => diagnostic(Code::InvalidApproval)
+                .with_hint("nothing was done; a person has to look at the plan and approve it anew"),
+        }
+    }
+}
