@@ -13,7 +13,7 @@
 //! - [`process`] — the only place that spawns.
 //! - [`state`] — a private folder and whole files in it; [`canonical`] — one form for each JSON value.
 //! - [`config`], [`policy`], [`schema`], [`diagnostic`], [`names`], [`progress`], [`metrics`], [`text`],
-//!   [`time`], [`user`] — what everything shares.
+//!   [`random`], [`time`], [`user`] — what everything shares.
 
 pub mod audit;
 pub mod canonical;
@@ -30,6 +30,7 @@ pub mod nix;
 pub mod policy;
 pub mod process;
 pub mod progress;
+pub mod random;
 pub mod schema;
 pub mod search;
 pub mod ssh;

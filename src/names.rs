@@ -221,11 +221,7 @@ impl PlanId {
     /// # Errors
     /// That the system has none to give.
     pub fn random() -> std::io::Result<Self> {
-        let mut bytes = [0; PLAN_CHARACTERS];
-        let mut filled = 0;
-        while let Some(rest) = bytes.get_mut(filled..).filter(|rest| !rest.is_empty()) {
-            filled += rustix::rand::getrandom(rest, rustix::rand::GetRandomFlags::empty())?;
-        }
+        let bytes = crate::random::bytes::<PLAN_CHARACTERS>()?;
         let characters = bytes.iter().filter_map(|byte| BASE32.get(usize::from(byte % 32)));
         Ok(Self(PLAN_PREFIX.chars().chain(characters.map(|byte| char::from(*byte))).collect()))
     }

@@ -5,7 +5,19 @@ use std::path::{Path, PathBuf};
 
 /// The modules from the bottom up; each may use those below it and those beside it that are named.
 const LAYERS: &[&[&str]] = &[
-    &["text", "names", "diagnostic", "schema", "progress", "metrics", "policy", "time", "canonical", "user"],
+    &[
+        "text",
+        "names",
+        "diagnostic",
+        "schema",
+        "progress",
+        "metrics",
+        "policy",
+        "time",
+        "canonical",
+        "user",
+        "random",
+    ],
     &["process", "state"],
     &["ssh"],
     &["config"],

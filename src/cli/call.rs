@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{FAILED, OK, USAGE, complain, runtime};
 use crate::config::Settings;
+use crate::deploy::approval::Nobody;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::progress::{self, Progress, Update};
 use crate::schema;
@@ -92,6 +93,8 @@ async fn run(
     let context = Context {
         services: Arc::new(Services::new(settings)),
         call: progress::Call { progress: watcher, cancel: cancel.clone() },
+        approver: Arc::new(Nobody),
+        client: "terminal".to_owned(),
     };
     let running = tool.run(&context, arguments);
     tokio::pin!(running);

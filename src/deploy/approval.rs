@@ -232,6 +232,7 @@ impl Approvals {
             Answer::Declined => return Err(ApprovalError::Declined(id.clone())),
             Answer::Unanswered => return Err(ApprovalError::Unanswered(id.clone())),
             Answer::Asked => return Err(ApprovalError::Asked(id.clone())),
+            Answer::Stray => return Err(ApprovalError::Stray(id.clone())),
             Answer::Unavailable => return Err(self.required(id)),
         };
         if phrase.trim() != question.phrase {

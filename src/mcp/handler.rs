@@ -13,7 +13,9 @@ use rmcp::service::RequestContext;
 use rmcp::{RoleServer, ServerHandler};
 use tokio_util::sync::CancellationToken;
 
+use super::approver::Person;
 use super::progress;
+use crate::deploy::approval::Approver;
 use crate::diagnostic::Diagnostic;
 use crate::progress::{Call, Progress, Silent};
 use crate::text;
@@ -128,7 +130,7 @@ impl ServerHandler for Handler {
 
     async fn call_tool(
         &self,
-        request: CallToolRequestParams,
+        mut request: CallToolRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
         let tool = self.allowed(&request.name)?;
@@ -140,21 +142,26 @@ impl ServerHandler for Handler {
             }
             None => (Arc::new(Silent) as Arc<dyn Progress>, None),
         };
+        let person = Arc::new(Person::new(tool.name, &mut request, &context));
         let counted = self.services.metrics.call(tool.name);
         let cancel = self.gone.child_token();
         let call = Context {
             services: Arc::clone(&self.services),
             call: Call { progress: listener, cancel: cancel.clone() },
+            client: person.client().to_owned(),
+            approver: Arc::clone(&person) as Arc<dyn Approver>,
         };
         let running = tool.run(&call, request.arguments.unwrap_or_default());
         tokio::pin!(running);
         let outcome = tokio::select! {
-            outcome = &mut running => outcome,
+            // Nothing more happens in a call that was taken back, not even what was ready to.
+            biased;
             () = context.ct.cancelled() => {
                 cancel.cancel();
                 // It ends its programs before it returns; nobody reads the answer any more.
                 running.await
             }
+            outcome = &mut running => outcome,
         };
         if let Some(sending) = sending {
             // A notification after the answer would be about nothing.
@@ -163,7 +170,10 @@ impl ServerHandler for Handler {
         if !cancel.is_cancelled() {
             counted.ended(outcome.failed);
         }
-        Ok(result(outcome).into())
+        Ok(match person.asking() {
+            Some(question) => question.into(),
+            None => result(outcome).into(),
+        })
     }
 
     /// What rmcp could not read as any request it knows, for its method or for its parameters.

@@ -3,6 +3,7 @@
 //! rmcp tells the eras apart by each request's own metadata; what is left to branch on is in
 //! [`handler`], so that no tool ever asks which era it serves.
 
+mod approver;
 mod channel;
 pub mod handler;
 pub mod http;

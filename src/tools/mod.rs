@@ -23,6 +23,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
+use crate::deploy::approval::ApprovalError;
 use crate::deploy::host::SurveyError;
 use crate::deploy::place::PlaceError;
 use crate::deploy::storage::PlanError;
@@ -60,6 +61,9 @@ pub enum ToolError {
     /// The host's disk layout.
     #[error(transparent)]
     Layout(#[from] LayoutError),
+    /// A plan, or a person's approval of it.
+    #[error(transparent)]
+    Approval(#[from] ApprovalError),
     /// Too many calls are waiting already.
     #[error("{0} calls are waiting already")]
     Busy(usize),
@@ -76,6 +80,7 @@ impl From<&ToolError> for Diagnostic {
             ToolError::Plan(error) => error.into(),
             ToolError::Layout(_) => Self::new(Code::TypeMismatch, error.to_string())
                 .with_hint("compare the host's `disko.devices` with disko's documentation"),
+            ToolError::Approval(error) => error.into(),
             ToolError::Busy(_) => Self::new(Code::Busy, error.to_string())
                 .with_hint("wait for one to end, or raise `limits.waiting_calls` in pantheros.toml"),
         }

@@ -8,6 +8,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::ToolError;
 use crate::config::Settings;
+use crate::deploy::approval::Approver;
+use crate::deploy::plan::Requester;
 use crate::flake::Flake;
 use crate::metrics::Metrics;
 use crate::names::DrvPath;
@@ -99,6 +101,10 @@ pub struct Context {
     pub services: Arc<Services>,
     /// Who wants to know where this one is, and when it is to stop.
     pub call: Call,
+    /// How to reach the person behind it.
+    pub approver: Arc<dyn Approver>,
+    /// The client it came through, by its own word, or `terminal`.
+    pub client: String,
 }
 
 impl Context {
@@ -106,6 +112,12 @@ impl Context {
     #[must_use]
     pub fn flake(&self) -> &Flake {
         &self.services.flake
+    }
+
+    /// Who asks for what this call does.
+    #[must_use]
+    pub fn requester(&self) -> Requester {
+        Requester { client: self.client.clone(), user: crate::user::current() }
     }
 
     /// Waits for a place among the calls that run at once.

@@ -44,6 +44,9 @@ pub enum ApprovalError {
     /// The person closed the form, or did not answer in time.
     #[error("the person did not answer whether to approve {0}")]
     Unanswered(PlanId),
+    /// An answer came that belongs to no question, or to another one.
+    #[error("what came back is not a person's answer about {0}")]
+    Stray(PlanId),
     /// What the person typed is not what was asked for.
     #[error("what was typed to approve {id} is not `{expected}`")]
     WrongWords {
@@ -109,6 +112,8 @@ impl From<&ApprovalError> for Diagnostic {
             ApprovalError::Spent(_) => {
                 diagnostic(Code::ApprovalSpent).with_hint("make a new plan with plan_deploy")
             }
+            ApprovalError::Stray(_) => diagnostic(Code::InvalidApproval)
+                .with_hint("nothing was done; deploy again without any answer, so that the person is asked"),
             ApprovalError::ChannelNotAllowed { .. }
             | ApprovalError::OtherPlan(_)
             | ApprovalError::Malformed { .. } => diagnostic(Code::InvalidApproval)

@@ -43,6 +43,8 @@ pub enum Answer {
     Unanswered,
     /// They are asked now, and the answer comes with the client's next request.
     Asked,
+    /// What came is not the answer to what was asked.
+    Stray,
     /// There is nobody who could be asked here.
     Unavailable,
 }

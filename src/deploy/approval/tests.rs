@@ -294,6 +294,7 @@ async fn a_form_needs_the_right_words() {
     for (answer, code) in [
         (Answer::Declined, Code::ApprovalDeclined),
         (Answer::Unanswered, Code::ApprovalDeclined),
+        (Answer::Stray, Code::InvalidApproval),
         (Answer::Asked, Code::ApprovalRequired),
         (Answer::Unavailable, Code::ApprovalRequired),
         (given("", ""), Code::ApprovalDeclined),
@@ -309,7 +310,7 @@ async fn a_form_needs_the_right_words() {
         assert!(!approvals.is_spent(&stored.plan().id).unwrap(), "{answer:?}");
     }
     // All but the one whose answer is still to come.
-    assert_eq!(desk.events(), ["refused"; 8]);
+    assert_eq!(desk.events(), ["refused"; 9]);
     let scripted = Scripted::new(given(" web ", "no_root_key"));
     let spent = approvals.obtain(&stored, &scripted, &asked(), &call).await.unwrap();
     assert_eq!(spent.approval().channel(), Channel::Elicitation);

@@ -100,13 +100,8 @@ impl Legacy {
 }
 
 /// 256 bits of the system's randomness, in hexadecimal.
-fn unguessable() -> rustix::io::Result<String> {
-    let mut bytes = [0_u8; 32];
-    let mut filled = 0;
-    while let Some(rest) = bytes.get_mut(filled..).filter(|rest| !rest.is_empty()) {
-        filled += rustix::rand::getrandom(rest, rustix::rand::GetRandomFlags::empty())?;
-    }
-    Ok(blake3::Hash::from_bytes(bytes).to_hex().to_string())
+fn unguessable() -> std::io::Result<String> {
+    Ok(blake3::Hash::from_bytes(crate::random::bytes()?).to_hex().to_string())
 }
 
 /// Opens a session.

@@ -1,0 +1,251 @@
+//! Asking the person at the client whether a plan may be carried out.
+//!
+//! Up to 2025-11-25 the server sends a request of its own, `elicitation/create`, and the call waits
+//! for its answer. From 2026-07-28 on there are no such requests: the call's result says that input is
+//! required, and the client calls again with the answer and with the state that came with the question
+//! (2026-07-28, "Multi Round-Trip Requests"). That state is sealed with a key of this process, names
+//! the plan by its digest, expires, and is good for one answer. This is the only place that tells the
+//! two apart.
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{LazyLock, Mutex, PoisonError};
+
+use rmcp::model::{
+    CallToolRequestParams, ClientCapabilities, ClientResult, ElicitRequest, ElicitRequestParams,
+    ElicitResult, ElicitationAction, ElicitationSchema, Implementation, InputRequest, InputRequiredResult,
+    InputResponses, ProtocolVersion, RequestStateCodec, SealOptions, ServerRequest,
+};
+use rmcp::service::{PeerRequestOptions, RequestContext, ServiceError};
+use rmcp::{Peer, RoleServer};
+use serde_json::Value;
+
+use crate::deploy::approval::{Answer, Approver, Question};
+use crate::progress::Call;
+use crate::text;
+
+/// The name of the question within a result that asks for input.
+const QUESTION: &str = "approval";
+/// The fields of the form.
+const NAME: &str = "name";
+const RISKS: &str = "risks";
+/// Most answered questions remembered, so that none is answered twice.
+const REMEMBERED: usize = 4_096;
+/// Longest text taken from a form, in characters.
+const LONGEST: usize = 4_000;
+
+/// Seals what a client gives back; a question does not outlive the process that asked it.
+static CODEC: LazyLock<Option<RequestStateCodec>> = LazyLock::new(|| {
+    let key =
+        crate::random::bytes::<32>().inspect_err(|error| tracing::error!(%error, "no randomness")).ok()?;
+    RequestStateCodec::try_new(key).ok()
+});
+
+/// The questions that were answered.
+static ANSWERED: Mutex<VecDeque<Vec<u8>>> = Mutex::new(VecDeque::new());
+
+/// How the person at this client can be asked.
+enum Reached {
+    /// Not at all: the client shows no forms.
+    Never,
+    /// By a request of our own.
+    ByRequest(Peer<RoleServer>),
+    /// By the result of their call, and heard in their next one.
+    ByResult { state: Option<String>, responses: Option<InputResponses> },
+}
+
+/// The person behind one call.
+pub struct Person {
+    reached: Reached,
+    /// The tool that was called: the answer to one tool's question is none to another's.
+    tool: &'static str,
+    /// What the client says that it is.
+    client: String,
+    /// What the call's result has to ask.
+    asking: Mutex<Option<InputRequiredResult>>,
+}
+
+impl Person {
+    /// The person behind this call of `tool`.
+    pub fn new(
+        tool: &'static str,
+        request: &mut CallToolRequestParams,
+        context: &RequestContext<RoleServer>,
+    ) -> Self {
+        let (state, responses) = (request.request_state.take(), request.input_responses.take());
+        let forms = context.client_capabilities().as_ref().is_some_and(shows_forms);
+        let by_request = context.protocol_version().as_ref().is_none_or(ProtocolVersion::has_initialize);
+        let reached = match (forms, by_request) {
+            (false, _) => Reached::Never,
+            (true, true) => Reached::ByRequest(context.peer.clone()),
+            (true, false) => Reached::ByResult { state, responses },
+        };
+        Self { reached, tool, client: client_name(context.client_info()), asking: Mutex::default() }
+    }
+
+    /// What the client says that it is.
+    pub fn client(&self) -> &str {
+        &self.client
+    }
+
+    /// The result to give instead of the tool's own, where the person is to be asked first.
+    pub fn asking(&self) -> Option<InputRequiredResult> {
+        self.asking.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    fn answer(&self, result: ElicitResult) -> Answer {
+        match result.action {
+            ElicitationAction::Accept => {
+                let content = result.content.unwrap_or_default();
+                let typed = |field: &str| {
+                    text::bounded(content.get(field).and_then(Value::as_str).unwrap_or_default(), LONGEST)
+                };
+                Answer::Given {
+                    phrase: typed(NAME),
+                    risks: typed(RISKS),
+                    by: format!("the user of {}", self.client),
+                }
+            }
+            ElicitationAction::Decline => Answer::Declined,
+            // Cancelled, or whatever a later version adds: only a yes is a yes.
+            _ => Answer::Unanswered,
+        }
+    }
+
+    /// Asks by the result of the call.
+    fn ask_by_result(&self, question: &Question) -> Answer {
+        let (Some(codec), Ok(nonce)) = (CODEC.as_ref(), crate::random::bytes::<16>()) else {
+            return Answer::Unavailable;
+        };
+        let bound = self.bound(question);
+        let options = SealOptions::new().associated_data(bound.as_bytes()).ttl(question.patience);
+        let Some(form) = form(question) else { return Answer::Unavailable };
+        let request = InputRequest::Elicitation(ElicitRequest::new(form));
+        let result = InputRequiredResult::new(
+            Some([(QUESTION.to_owned(), request)].into()),
+            Some(codec.seal_with(&nonce, &options)),
+        );
+        *self.asking.lock().unwrap_or_else(PoisonError::into_inner) = Some(result);
+        Answer::Asked
+    }
+
+    /// Reads the answer that came with the call.
+    fn hear(&self, question: &Question, state: Option<&str>, responses: &InputResponses) -> Answer {
+        let opened = state
+            .zip(CODEC.as_ref())
+            .map(|(state, codec)| codec.open_with(state, self.bound(question).as_bytes()));
+        let nonce = match opened {
+            Some(Ok(nonce)) => nonce,
+            Some(Err(error)) => {
+                tracing::warn!(%error, client = self.client, "an answer came with a state that is not ours");
+                return Answer::Stray;
+            }
+            None => return Answer::Stray,
+        };
+        let Some(response) = responses.get(QUESTION) else { return Answer::Stray };
+        let Ok(result) = serde_json::from_value::<ElicitResult>(response.clone()) else {
+            return Answer::Stray;
+        };
+        let mut answered = ANSWERED.lock().unwrap_or_else(PoisonError::into_inner);
+        if answered.contains(&nonce) {
+            return Answer::Stray;
+        }
+        if answered.len() >= REMEMBERED {
+            answered.pop_front();
+        }
+        answered.push_back(nonce);
+        drop(answered);
+        self.answer(result)
+    }
+
+    /// What the answer to a question is bound to.
+    fn bound(&self, question: &Question) -> String {
+        format!("pantheros approval {} {} {}", self.tool, question.plan_id, question.plan_digest)
+    }
+
+    async fn ask_by_request(&self, peer: &Peer<RoleServer>, question: &Question, call: &Call) -> Answer {
+        let Some(form) = form(question) else { return Answer::Unavailable };
+        let request = ServerRequest::ElicitRequest(ElicitRequest::new(form));
+        let mut options = PeerRequestOptions::no_options();
+        options.timeout = Some(question.patience);
+        let asked = async { peer.send_request_with_option(request, options).await?.await_response().await };
+        let asked = tokio::select! {
+            // A call that was taken back is not approved by an answer that comes with that.
+            biased;
+            () = call.cancel.cancelled() => return Answer::Unanswered,
+            asked = asked => asked,
+        };
+        match asked {
+            Ok(ClientResult::ElicitResult(result)) => self.answer(result),
+            Ok(_) => Answer::Stray,
+            Err(ServiceError::Timeout { .. }) => Answer::Unanswered,
+            Err(error) => {
+                tracing::warn!(%error, client = self.client, "the client could not ask the person");
+                Answer::Unavailable
+            }
+        }
+    }
+}
+
+impl Approver for Person {
+    fn ask<'a>(
+        &'a self,
+        question: &'a Question,
+        call: &'a Call,
+    ) -> Pin<Box<dyn Future<Output = Answer> + Send + 'a>> {
+        match &self.reached {
+            Reached::Never => Box::pin(std::future::ready(Answer::Unavailable)),
+            Reached::ByRequest(peer) => Box::pin(self.ask_by_request(peer, question, call)),
+            Reached::ByResult { state: None, responses: None } => {
+                Box::pin(std::future::ready(self.ask_by_result(question)))
+            }
+            Reached::ByResult { state, responses } => {
+                let none = InputResponses::new();
+                let responses = responses.as_ref().unwrap_or(&none);
+                Box::pin(std::future::ready(self.hear(question, state.as_deref(), responses)))
+            }
+        }
+    }
+}
+
+/// Whether a client shows forms; one that names no kind of elicitation means forms (2025-11-25,
+/// "Elicitation", "Capabilities").
+fn shows_forms(capabilities: &ClientCapabilities) -> bool {
+    capabilities.elicitation.as_ref().is_some_and(|kinds| kinds.form.is_some() || kinds.url.is_none())
+}
+
+fn client_name(info: Option<Implementation>) -> String {
+    let name = info.map_or_else(|| "a client".to_owned(), |info| format!("{} {}", info.name, info.version));
+    text::bounded(&text::plain(&name).replace('\n', " "), 100)
+}
+
+/// The form: the plan to read, and what to type.
+fn form(question: &Question) -> Option<ElicitRequestParams> {
+    let what = if question.plan_id.ending() == question.phrase {
+        "the last six characters of the plan's name"
+    } else {
+        "the host's name"
+    };
+    let mut schema = ElicitationSchema::builder().required_string_property(NAME, |field| {
+        field
+            .title(format!("Type {what} to approve: {}", question.phrase))
+            .description("Nothing is done unless it matches exactly")
+    });
+    if !question.risks.is_empty() {
+        schema = schema.required_string_property(RISKS, |field| {
+            field
+                .title(format!("Type the blocking risks you accept: {}", question.risks.join(", ")))
+                .description("Each by its code, with spaces or commas between")
+        });
+    }
+    let requested_schema = schema
+        .build()
+        .inspect_err(|error| tracing::error!(%error, "the form of an approval could not be made"))
+        .ok()?;
+    let message = format!("Approve this deployment?\n\n{}", question.text);
+    Some(ElicitRequestParams::FormElicitationParams { meta: None, message, requested_schema })
+}
+
+#[cfg(test)]
+mod tests;
