@@ -1,7 +1,11 @@
 //! The command line: one file per subcommand; their doc comments are the help.
 
+mod approve;
+mod audit;
 mod call;
 mod demo;
+mod plans;
+mod reject;
 mod serve;
 mod tools;
 
@@ -78,6 +82,10 @@ enum Command {
     Serve(serve::Serve),
     Call(call::Call),
     Tools(tools::Tools),
+    Plans(plans::Plans),
+    Approve(approve::Approve),
+    Reject(reject::Reject),
+    Audit(audit::Audit),
     Demo(demo::Demo),
     /// Print completions for a shell
     ///
@@ -123,6 +131,10 @@ pub fn run(line: CommandLine) -> ExitCode {
         Command::Serve(command) => command.run(settings),
         Command::Call(command) => command.run(settings),
         Command::Tools(command) => command.run(&settings),
+        Command::Plans(command) => command.run(&settings),
+        Command::Approve(command) => command.run(&settings),
+        Command::Reject(command) => command.run(&settings),
+        Command::Audit(command) => command.run(&settings),
         Command::Completions { .. } | Command::Demo(_) => ExitCode::from(OK),
     }
 }

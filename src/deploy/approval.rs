@@ -279,7 +279,7 @@ impl Approvals {
         let plan = stored.plan();
         let id = &plan.id;
         stored.require_current(Timestamp::now())?;
-        if approval.plan_id != *id || approval.plan_digest != *stored.digest() {
+        if !approval.is_of(stored) {
             return Err(ApprovalError::OtherPlan(id.clone()));
         }
         if !self.settings.approve_by.contains(&approval.channel) {

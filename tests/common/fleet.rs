@@ -109,6 +109,7 @@ impl Fleet {
             .args(arguments)
             .env("HOME", self.home())
             .env("XDG_CACHE_HOME", self.home().join("cache"))
+            .env("XDG_STATE_HOME", self.home().join("state"))
             .env_remove("PANTHEROS_FLAKE")
             .env_remove("PANTHEROS_CONFIG")
             .env_remove("PANTHEROS_HTTP_TOKEN");

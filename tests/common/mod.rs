@@ -4,6 +4,8 @@
 pub mod fleet;
 pub mod mcp;
 pub mod node;
+pub mod plan;
 pub mod served;
 pub mod slow;
 pub mod target;
+pub mod terminal;

@@ -52,6 +52,12 @@ impl Approval {
         json!({"channel": self.channel, "by": self.by, "named_risks": self.named_risks})
     }
 
+    /// Whether it is for this plan as it is now.
+    #[must_use]
+    pub fn is_of(&self, stored: &StoredPlan) -> bool {
+        self.plan_id == stored.plan().id && self.plan_digest == *stored.digest()
+    }
+
     /// The signature over the plan's canonical form, for whoever wants to check it again.
     #[must_use]
     pub fn signature(&self) -> Option<&str> {

@@ -1,0 +1,179 @@
+//! `approve`: a person's yes, in a terminal.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufRead, BufReader, IsTerminal, Read, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+
+use super::{FAILED, OK, USAGE, complain, runtime};
+use crate::config::{Channel, Settings};
+use crate::deploy::approval::{ApprovalError, Approvals, Yes};
+use crate::deploy::plan::Plan;
+use crate::deploy::storage::StoredPlan;
+use crate::deploy::{show, signature};
+use crate::diagnostic::{Code, Diagnostic};
+use crate::names::PlanId;
+use crate::progress::Call;
+use crate::time::Timestamp;
+
+/// Most bytes read of what a person types.
+const LINE: u64 = 1_024;
+
+/// Read a plan and approve it
+///
+/// Shows what would be done to which hosts, what changes on them and what could go wrong, and then asks
+/// for the host's name (for several hosts, the last six characters of the plan's name) and for the code
+/// of each blocking risk. Anything else that is typed, and Ctrl-C, leave everything as it was.
+///
+/// It wants a terminal, because an approval is a person's: it cannot be piped in. The approval is
+/// for this plan as it is now, and good for one deployment before the plan expires.
+///
+/// With --sign, the approval is a signature over the plan, made by ssh-keygen(1) with this key; a
+/// security key asks for its touch. It counts where `deploy.approvers` in pantheros.toml lists the key.
+#[derive(Args, Debug)]
+pub struct Approve {
+    /// Which plan; `pantheros-mcp plans` lists them
+    plan_id: PlanId,
+    /// Sign with this private key, or with this public one where an agent holds the private one
+    #[arg(long, value_name = "KEY")]
+    sign: Option<PathBuf>,
+    /// Ask nothing: the signature is the approval. For CI, with a key of its own
+    #[arg(long, requires = "sign")]
+    batch: bool,
+    /// Accept this blocking risk, once for each; without --batch it is typed instead
+    #[arg(long, value_name = "CODE", requires = "batch")]
+    risk: Vec<String>,
+}
+
+/// Why nothing was approved.
+#[derive(Debug, thiserror::Error)]
+enum Refusal {
+    #[error(transparent)]
+    Approval(#[from] ApprovalError),
+    /// There is no person at a terminal.
+    #[error("`approve` wants a terminal, with a person at it")]
+    NoTerminal,
+    /// This way of approving is switched off.
+    #[error("approvals by {0} do not count here (`deploy.approve_by`)")]
+    NotHere(Channel),
+    #[error("the terminal: {0}")]
+    Terminal(#[from] io::Error),
+}
+
+impl From<&Refusal> for Diagnostic {
+    fn from(refusal: &Refusal) -> Self {
+        match refusal {
+            Refusal::Approval(error) => error.into(),
+            Refusal::NoTerminal => Self::new(Code::ApprovalRequired, refusal.to_string()).with_hint(
+                "run it by hand in a terminal; CI signs with a key of its own: --sign KEY --batch",
+            ),
+            Refusal::NotHere(Channel::Terminal) => Self::new(Code::InvalidApproval, refusal.to_string())
+                .with_hint("sign it: `pantheros-mcp approve PLAN_ID --sign KEY`"),
+            Refusal::NotHere(_) => Self::new(Code::InvalidApproval, refusal.to_string())
+                .with_hint("`deploy.approvers` in pantheros.toml lists who may sign"),
+            Refusal::Terminal(_) => Self::new(Code::ApprovalRequired, refusal.to_string()),
+        }
+    }
+}
+
+impl Approve {
+    /// Shows the plan, asks, and records the answer.
+    pub fn run(&self, settings: &Settings) -> ExitCode {
+        let runtime = match runtime() {
+            Ok(runtime) => runtime,
+            Err(error) => return complain(&Diagnostic::new(Code::Internal, error.to_string()), FAILED),
+        };
+        match runtime.block_on(self.approve(settings)) {
+            Ok(stored) => {
+                let expires = show::left(stored.plan(), Timestamp::now());
+                eprintln!("approved for one deployment; the plan expires {expires}");
+                ExitCode::from(OK)
+            }
+            Err(refusal) => {
+                let code = if matches!(refusal, Refusal::NotHere(_)) { USAGE } else { FAILED };
+                complain(&Diagnostic::from(&refusal), code)
+            }
+        }
+    }
+
+    async fn approve(&self, settings: &Settings) -> Result<StoredPlan, Refusal> {
+        let channel = if self.sign.is_some() { Channel::Signature } else { Channel::Terminal };
+        if !settings.deploy.approve_by.contains(&channel) {
+            return Err(Refusal::NotHere(channel));
+        }
+        let approvals = Approvals::open(&settings.deploy).map_err(ApprovalError::from)?;
+        let stored = approvals.plans().load(&self.plan_id).map_err(ApprovalError::from)?;
+        stored.require_current(Timestamp::now()).map_err(ApprovalError::from)?;
+        if approvals.is_spent(&self.plan_id).map_err(ApprovalError::from)? {
+            return Err(ApprovalError::Spent(self.plan_id.clone()).into());
+        }
+        let named_risks = if self.batch {
+            self.risk.clone()
+        } else {
+            let (input, mut output) = terminal()?;
+            ask(stored.plan(), BufReader::new(input), &mut output)?
+        };
+        let call = Call::unattended();
+        let yes = match &self.sign {
+            Some(key) => {
+                let made = signature::sign(stored.canonical(), key).await.map_err(ApprovalError::from)?;
+                let approvers = settings.deploy.approvers.as_deref();
+                let by = signature::verify(stored.canonical(), &made, approvers, &call.cancel).await;
+                Yes { channel, by: by.map_err(ApprovalError::from)?, named_risks, signature: Some(made) }
+            }
+            None => Yes { channel, by: crate::user::current(), named_risks, signature: None },
+        };
+        approvals.record(&stored, yes, &call).await?;
+        Ok(stored)
+    }
+}
+
+/// The terminal this runs in, to read from and to write to, whatever standard input and output are.
+fn terminal() -> Result<(File, File), Refusal> {
+    if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
+        return Err(Refusal::NoTerminal);
+    }
+    let open = || OpenOptions::new().read(true).write(true).open("/dev/tty");
+    let (input, output) = (open().map_err(|_| Refusal::NoTerminal)?, open()?);
+    if !input.is_terminal() {
+        return Err(Refusal::NoTerminal);
+    }
+    Ok((input, output))
+}
+
+/// Shows the plan, and gives the blocking risks that were typed, once everything asked for was.
+fn ask(plan: &Plan, mut input: impl BufRead, output: &mut impl Write) -> Result<Vec<String>, Refusal> {
+    let what =
+        if plan.hosts.len() == 1 { "the host's name" } else { "the last six characters of the plan's name" };
+    write!(
+        output,
+        "{}\n\nType {what} to approve, anything else to leave it: ",
+        show::plan(plan, Timestamp::now())
+    )?;
+    let typed = line(&mut input, output)?.ok_or_else(|| ApprovalError::Unanswered(plan.id.clone()))?;
+    if typed != plan.phrase() {
+        let expected = plan.phrase().to_owned();
+        return Err(ApprovalError::WrongWords { id: plan.id.clone(), expected }.into());
+    }
+    let mut named = Vec::new();
+    for code in plan.blocking_risks() {
+        write!(output, "Type {code} to accept that risk: ")?;
+        let typed = line(&mut input, output)?.ok_or_else(|| ApprovalError::Unanswered(plan.id.clone()))?;
+        if typed != code {
+            let codes = vec![code.to_owned()];
+            return Err(ApprovalError::RisksNotNamed { id: plan.id.clone(), codes }.into());
+        }
+        named.push(typed);
+    }
+    Ok(named)
+}
+
+/// A line that was typed, without spaces around it; `None` at the end of the input.
+fn line(input: &mut impl BufRead, output: &mut impl Write) -> Result<Option<String>, io::Error> {
+    output.flush()?;
+    let mut bytes = Vec::new();
+    input.take(LINE).read_until(b'\n', &mut bytes)?;
+    Ok(if bytes.is_empty() { None } else { Some(String::from_utf8_lossy(&bytes).trim().to_owned()) })
+}

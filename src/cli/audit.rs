@@ -1,0 +1,114 @@
+//! `audit`: whether the log of deployments is whole.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+use serde_json::json;
+
+use super::{FAILED, OK, complain};
+use crate::audit::{Audit as Log, AuditError, Report};
+use crate::canonical::Digest;
+use crate::config::Settings;
+use crate::deploy::storage::PlanError;
+use crate::diagnostic::{Code, Diagnostic};
+use crate::state::StateFolder;
+
+/// Check the log of who deployed what
+///
+/// The log is audit.jsonl in the state folder: one JSON object a line for each plan, approval,
+/// deployment and outcome, each with the hash of the one before it.
+#[derive(Args, Debug)]
+pub struct Audit {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Check every entry, and that each follows the one before it
+    ///
+    /// Ends with 0 when the log is whole and with 1 at the first entry that was altered, removed or
+    /// moved. An entry at the end that was begun and never finished is told, and is no tampering.
+    ///
+    /// A log that was cut off at its end looks whole by itself. Note the hash this prints somewhere
+    /// else, and give it next time: with --noted, the log must still hold that entry.
+    Verify {
+        /// The hash that an earlier check printed
+        #[arg(long, value_name = "HASH")]
+        noted: Option<Digest>,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+impl Audit {
+    /// Checks the log and says how it is.
+    pub fn run(&self, settings: &Settings) -> ExitCode {
+        let What::Verify { noted, json } = &self.what;
+        let Some(path) = settings.deploy.state_folder.as_deref() else {
+            return complain(&Diagnostic::from(&PlanError::NoFolder), FAILED);
+        };
+        let checked = StateFolder::open(path).map_err(AuditError::from).and_then(|folder| {
+            let log = Log::new(folder);
+            log.verify(noted.as_ref()).map(|report| (log, report))
+        });
+        let (log, report) = match checked {
+            Ok(checked) => checked,
+            Err(error) => return complain(&Diagnostic::from(&error), FAILED),
+        };
+        let gone = noted.is_some() && report.noted.is_none();
+        let whole = report.broken.is_none() && !gone;
+        let path = log.path();
+        let text = if *json {
+            let broken =
+                report.broken.as_ref().map(|broken| json!({"line": broken.line, "problem": broken.problem}));
+            let told = json!({
+                "ok": whole,
+                "path": path,
+                "entries": report.entries,
+                "last": report.last,
+                "noted": report.noted,
+                "torn_bytes": report.torn_bytes,
+                "broken": broken,
+            });
+            format!("{told:#}\n")
+        } else {
+            told(&report, &path.display().to_string(), gone)
+        };
+        match std::io::stdout().write_all(text.as_bytes()) {
+            Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+                complain(&Diagnostic::new(Code::Internal, error.to_string()), FAILED)
+            }
+            _ => ExitCode::from(if whole { OK } else { FAILED }),
+        }
+    }
+}
+
+/// The report for a person.
+fn told(report: &Report, path: &str, gone: bool) -> String {
+    let mut lines = Vec::new();
+    match &report.broken {
+        Some(broken) => {
+            lines.push(format!("{path}: line {} is not as it was written: {}", broken.line, broken.problem));
+            lines.push(format!("{} entries before it are whole", report.entries));
+        }
+        None => lines.push(format!("{path}: {} entries, all as they were written", report.entries)),
+    }
+    if gone {
+        lines.push(
+            "the entry with the hash that was noted is gone: the log was cut off or replaced".to_owned(),
+        );
+    }
+    if report.torn_bytes > 0 {
+        lines.push(format!(
+            "{} bytes at the end are an entry that was never finished, as after a crash",
+            report.torn_bytes
+        ));
+    }
+    if let Some(last) = &report.last {
+        lines.push(format!("note this hash to know later that nothing was cut off: {last}"));
+    }
+    lines.join("\n") + "\n"
+}

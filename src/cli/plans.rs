@@ -1,0 +1,165 @@
+//! `plans`: what waits for a person.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::Args;
+use serde::Serialize;
+
+use super::{FAILED, OK, complain};
+use crate::config::{Action, Settings};
+use crate::deploy::approval::Approvals;
+use crate::deploy::show;
+use crate::deploy::storage::{Listed, StoredPlan};
+use crate::diagnostic::{Code, Diagnostic};
+use crate::names::{HostName, PlanId};
+use crate::time::Timestamp;
+
+/// Show the deployments that wait for a person
+///
+/// A plan is what an assistant proposes; nothing of it is done before a person approves it. Each line
+/// says which plan, what it does, and how long it can still be approved:
+///
+///   pantheros-mcp approve PLAN_ID   read it in full, and approve it
+///   pantheros-mcp reject PLAN_ID    take it away
+#[derive(Args, Debug)]
+#[command(verbatim_doc_comment)]
+pub struct Plans {
+    /// Also those that have expired or were deployed
+    #[arg(long)]
+    all: bool,
+    /// As a JSON list
+    #[arg(long)]
+    json: bool,
+}
+
+/// Where a plan is on its way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum State {
+    Waiting,
+    Approved,
+    Deployed,
+    Expired,
+    Unreadable,
+}
+
+#[derive(Serialize)]
+struct Row {
+    plan_id: PlanId,
+    state: State,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    action: Option<Action>,
+    hosts: Vec<HostName>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    created: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    approved_by: Option<String>,
+    blocking_risks: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<Diagnostic>,
+    #[serde(skip)]
+    text: String,
+}
+
+impl Plans {
+    /// Prints them.
+    pub fn run(&self, settings: &Settings) -> ExitCode {
+        let (approvals, listed) = match Approvals::open(&settings.deploy)
+            .and_then(|approvals| approvals.plans().list().map(|listed| (approvals, listed)))
+        {
+            Ok(found) => found,
+            Err(error) => return complain(&Diagnostic::from(&error), FAILED),
+        };
+        let now = Timestamp::now();
+        let mut rows: Vec<Row> = listed.into_iter().map(|listed| row(&approvals, listed, now)).collect();
+        let total = rows.len();
+        rows.retain(|row| self.all || !matches!(row.state, State::Expired | State::Deployed));
+        let text = if self.json {
+            match serde_json::to_string_pretty(&rows) {
+                Ok(text) => text + "\n",
+                Err(error) => return complain(&Diagnostic::new(Code::Internal, error.to_string()), FAILED),
+            }
+        } else if rows.is_empty() {
+            match total {
+                0 => "no plans; plan_deploy makes one\n".to_owned(),
+                over => format!("no plan waits; {over} are over, --all shows them\n"),
+            }
+        } else {
+            rows.iter().map(|row| format!("{}\n", row.text)).collect()
+        };
+        match std::io::stdout().write_all(text.as_bytes()) {
+            Ok(()) => ExitCode::from(OK),
+            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::from(OK),
+            Err(error) => complain(&Diagnostic::new(Code::Internal, error.to_string()), FAILED),
+        }
+    }
+}
+
+fn row(approvals: &Approvals, listed: Listed, now: Timestamp) -> Row {
+    match listed.plan {
+        Ok(stored) => readable(approvals, &stored, now),
+        Err(error) => {
+            let error = Diagnostic::from(&error);
+            Row {
+                text: format!("{}  cannot be read: {}", listed.id, error.message),
+                plan_id: listed.id,
+                state: State::Unreadable,
+                action: None,
+                hosts: Vec::new(),
+                created: None,
+                expires: None,
+                approved_by: None,
+                blocking_risks: Vec::new(),
+                error: Some(error),
+            }
+        }
+    }
+}
+
+fn readable(approvals: &Approvals, stored: &StoredPlan, now: Timestamp) -> Row {
+    let plan = stored.plan();
+    let (spent, recorded) = (approvals.is_spent(&plan.id), approvals.recorded(&plan.id));
+    let mut error = None;
+    let approval = recorded
+        .inspect_err(|problem| error = Some(Diagnostic::from(problem)))
+        .unwrap_or_default()
+        .filter(|approval| approval.is_of(stored));
+    let state = match spent {
+        Ok(true) => State::Deployed,
+        // What cannot be looked at cannot be deployed either.
+        Err(_) => State::Unreadable,
+        Ok(false) if plan.is_expired(now) => State::Expired,
+        Ok(false) if approval.is_some() => State::Approved,
+        Ok(false) => State::Waiting,
+    };
+    let told = match (state, &approval) {
+        (State::Approved, Some(approval)) => {
+            format!("approved by {}, expires {}", approval.by(), show::left(plan, now))
+        }
+        (State::Waiting, _) => format!("waits, expires {}", show::left(plan, now)),
+        (State::Deployed, _) => "was deployed".to_owned(),
+        (State::Expired, _) => "has expired".to_owned(),
+        _ => "cannot be read".to_owned(),
+    };
+    let blocking_risks: Vec<String> = plan.blocking_risks().into_iter().map(str::to_owned).collect();
+    let risks = if blocking_risks.is_empty() {
+        String::new()
+    } else {
+        format!("; BLOCKING: {}", blocking_risks.join(", "))
+    };
+    Row {
+        plan_id: plan.id.clone(),
+        state,
+        action: Some(plan.action),
+        hosts: plan.hosts.iter().map(|host| host.host.clone()).collect(),
+        created: Some(plan.created),
+        expires: Some(plan.expires),
+        approved_by: approval.map(|approval| approval.by().to_owned()),
+        blocking_risks,
+        error,
+        text: format!("{}  {}; {told}{risks}", plan.id, show::headline(plan)),
+    }
+}

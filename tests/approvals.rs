@@ -1,0 +1,370 @@
+//! A person's side of a deployment, with the real program: in a terminal, with real keys, and with
+//! several processes at once.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod common;
+
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
+
+use common::fleet::Fleet;
+use common::plan::{approvals, fleet, key, public, set, settings, stored};
+use common::terminal::Terminal;
+use pantheros_mcp::audit::{Event, Record};
+use pantheros_mcp::config::Channel;
+use pantheros_mcp::deploy::approval::{ApprovalError, Approvals};
+use pantheros_mcp::names::PlanId;
+use pantheros_mcp::progress::Call;
+use serde_json::{Map, Value};
+
+const LIFE: Duration = Duration::from_secs(1_800);
+
+fn output(fleet: &Fleet, arguments: &[&str]) -> Output {
+    fleet.command(arguments).stdin(Stdio::null()).output().unwrap()
+}
+
+fn errors(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+fn in_terminal(fleet: &Fleet, arguments: &[&str]) -> Terminal {
+    Terminal::run(&fleet.command(arguments))
+}
+
+/// Everything in the state folder, to see that nothing was changed.
+fn state(fleet: &Fleet) -> Vec<(String, Vec<u8>)> {
+    let root = settings(fleet).state_folder.unwrap();
+    let mut files = Vec::new();
+    for folder in [root.clone(), root.join("plans")] {
+        for entry in std::fs::read_dir(folder).unwrap().map(Result::unwrap) {
+            if entry.file_type().unwrap().is_file() {
+                files.push((format!("{:?}", entry.path()), std::fs::read(entry.path()).unwrap()));
+            }
+        }
+    }
+    files.sort();
+    files
+}
+
+fn spend(approvals: &Approvals, id: &PlanId) -> Result<String, ApprovalError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let stored = approvals.plans().load(id)?;
+        let spent = approvals.spend(&stored, &Call::unattended()).await?;
+        Ok(format!("{} {}", spent.approval().channel(), spent.approval().by()))
+    })
+}
+
+// ---- in a terminal
+
+#[test]
+fn a_person_reads_a_plan_and_approves_it() {
+    let fleet = fleet("");
+    let plan = stored(&fleet, &["web"], &["no_root_key", "wrong_host"], LIFE);
+    let id = plan.plan().id.as_str();
+    let mut terminal = in_terminal(&fleet, &["approve", id]);
+    terminal.shows("switch web to a new system");
+    terminal.shows("web (deploy@web.example.org, x86_64-linux)");
+    terminal.shows("BLOCKING no_root_key: seen");
+    terminal.shows("Type the host's name");
+    terminal.types("web\n");
+    terminal.shows("Type no_root_key");
+    terminal.types("no_root_key\n");
+    terminal.shows("Type wrong_host");
+    terminal.types("wrong_host\n");
+    let (code, shown) = terminal.ends();
+    assert_eq!(code, Some(0), "{shown}");
+    assert!(shown.contains("approved for one deployment"), "{shown}");
+
+    let listed = output(&fleet, &["plans", "--json"]);
+    let rows: Value = serde_json::from_slice(&listed.stdout).unwrap();
+    assert_eq!(rows[0]["state"], "approved");
+    assert!(rows[0]["approved_by"].as_str().unwrap().contains("uid"));
+    assert!(spend(&approvals(&fleet), &plan.plan().id).unwrap().starts_with("terminal "));
+    let again = output(&fleet, &["approve", id]);
+    assert!(errors(&again).contains("deployed before"), "{}", errors(&again));
+}
+
+#[test]
+fn several_hosts_want_the_end_of_the_plans_name() {
+    let fleet = fleet("");
+    let plan = stored(&fleet, &["web", "mail"], &[], LIFE);
+    let mut terminal = in_terminal(&fleet, &["approve", plan.plan().id.as_str()]);
+    terminal.shows("the last six characters of the plan's name");
+    terminal.types(&format!("{}\n", plan.plan().id.ending()));
+    assert_eq!(terminal.ends().0, Some(0));
+}
+
+#[test]
+fn a_mistype_changes_nothing() {
+    let fleet = fleet("");
+    let plan = stored(&fleet, &["web"], &["no_root_key"], LIFE);
+    let before = state(&fleet);
+    for typed in
+        ["wbe\n", "yes\n", "\n", "WEB\n", "web\nno_root\n", "web\n\n", "\u{4}", "web\n\u{4}", "\u{3}"]
+    {
+        let mut terminal = in_terminal(&fleet, &["approve", plan.plan().id.as_str()]);
+        terminal.shows("Type the host's name");
+        terminal.types(typed);
+        let (code, shown) = terminal.ends();
+        assert_ne!(code, Some(0), "{typed:?}: {shown}");
+        assert_eq!(state(&fleet), before, "{typed:?} changed something");
+    }
+}
+
+#[test]
+fn an_approval_cannot_be_piped_in() {
+    let fleet = fleet("");
+    let plan = stored(&fleet, &["web"], &[], LIFE);
+    let id = plan.plan().id.as_str();
+    let before = state(&fleet);
+    let piped = output(&fleet, &["approve", id]);
+    assert_eq!(piped.status.code(), Some(1));
+    assert!(errors(&piped).contains("wants a terminal"), "{}", errors(&piped));
+    // Inside a terminal, but with its input or its output somewhere else.
+    for redirection in ["echo web | \"$0\" \"$@\"", "\"$0\" \"$@\" | cat", "\"$0\" \"$@\" < /dev/null"] {
+        let whole = fleet.command(&["approve", id]);
+        let mut shell = Command::new("sh");
+        shell.args(["-c", redirection]).arg(whole.get_program()).args(whole.get_args());
+        let (_, shown) = Terminal::run(&shell).ends();
+        assert!(shown.contains("wants a terminal"), "{redirection}: {shown}");
+    }
+    assert_eq!(state(&fleet), before);
+}
+
+#[test]
+fn what_cannot_be_approved_says_why() {
+    let fleet = fleet("");
+    let short = stored(&fleet, &["web"], &[], Duration::from_secs(1));
+    std::thread::sleep(Duration::from_millis(1_100));
+    let unknown = PlanId::random().unwrap();
+    let newer = stored(&fleet, &["web"], &[], LIFE);
+    std::fs::write(approvals(&fleet).plans().path(&newer.plan().id), "{\"version\":9}").unwrap();
+    for (id, expected, code) in [
+        (short.plan().id.as_str(), "expired", 1),
+        (unknown.as_str(), "there is no plan-", 1),
+        (newer.plan().id.as_str(), "version 9", 1),
+        ("plan-../../../../etc/passwd", "is not a plan", 2),
+        ("--force", "unexpected argument", 2),
+        ("plan-$(touch x)aaaaaaaaaaaaaaaa", "is not a plan", 2),
+        ("web", "is not a plan", 2),
+        ("", "must not be empty", 2),
+    ] {
+        let refused = output(&fleet, &["approve", id]);
+        let said = errors(&refused);
+        assert_eq!(refused.status.code(), Some(code), "{id}: {said}");
+        assert!(said.contains(expected), "{id}: {said}");
+    }
+    set(&fleet, "approve_by = [\"elicitation\"]");
+    let plan = stored(&fleet, &["web"], &[], LIFE);
+    let refused = output(&fleet, &["approve", plan.plan().id.as_str()]);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(errors(&refused).contains("approve_by"), "{}", errors(&refused));
+}
+
+// ---- signed
+
+#[test]
+fn a_person_signs_with_a_passphrase() {
+    let fleet = fleet("");
+    let signer = key(&fleet, "alice", "correct horse");
+    fleet.write_outside("approvers", &format!("alice@example.org {}\n", public(&signer)));
+    set(&fleet, "approvers = \"approvers\"");
+    let plan = stored(&fleet, &["web"], &[], LIFE);
+    let id = plan.plan().id.as_str();
+    // A terminal alone does not count any more.
+    let unsigned = output(&fleet, &["approve", id]);
+    assert!(errors(&unsigned).contains("--sign"), "{}", errors(&unsigned));
+
+    let mut terminal = in_terminal(&fleet, &["approve", id, "--sign", signer.to_str().unwrap()]);
+    terminal.shows("Type the host's name");
+    terminal.types("web\n");
+    terminal.shows("passphrase");
+    terminal.types("wrong\n");
+    let (code, shown) = terminal.ends();
+    assert_eq!(code, Some(1), "{shown}");
+    assert!(approvals(&fleet).recorded(&plan.plan().id).unwrap().is_none());
+
+    let mut terminal = in_terminal(&fleet, &["approve", id, "--sign", signer.to_str().unwrap()]);
+    terminal.shows("Type the host's name");
+    terminal.types("web\n");
+    terminal.shows("passphrase");
+    terminal.types("correct horse\n");
+    let (code, shown) = terminal.ends();
+    assert_eq!(code, Some(0), "{shown}");
+    assert_eq!(spend(&approvals(&fleet), &plan.plan().id).unwrap(), "signature alice@example.org");
+}
+
+#[test]
+fn ci_signs_what_is_in_its_scope() {
+    let fleet = fleet("");
+    let (ci, stranger) = (key(&fleet, "ci", ""), key(&fleet, "stranger", ""));
+    fleet.write_outside("approvers", &format!("ci {}\n", public(&ci)));
+    set(&fleet, "approvers = \"approvers\"\n[deploy.scopes.ci]\nhosts = [\"web\"]\nactions = [\"switch\"]");
+    let (ci, stranger) = (ci.to_str().unwrap(), stranger.to_str().unwrap());
+    let (web, mail) = (stored(&fleet, &["web"], &["late"], LIFE), stored(&fleet, &["mail"], &[], LIFE));
+    let approve = |id: &PlanId, more: &[&str]| {
+        let arguments = [&["approve", id.as_str(), "--batch"], more].concat();
+        let output = output(&fleet, &arguments);
+        (output.status.code(), errors(&output))
+    };
+    let (web_id, mail_id) = (&web.plan().id, &mail.plan().id);
+    let (code, said) = approve(mail_id, &["--sign", ci]);
+    assert!(code == Some(1) && said.contains("ci may not approve the host mail"), "{said}");
+    let (code, said) = approve(web_id, &["--sign", stranger, "--risk", "late"]);
+    assert!(code == Some(1) && said.contains("none of the approvers"), "{said}");
+    let (code, said) = approve(web_id, &["--sign", ci]);
+    assert!(code == Some(1) && said.contains("late"), "{said}");
+    let (code, said) = approve(web_id, &["--sign", "/nonexistent", "--risk", "late"]);
+    assert!(code == Some(1) && said.contains("no signature"), "{said}");
+    assert_eq!(approve(web_id, &[]).0, Some(2), "--batch without --sign");
+    assert!(approvals(&fleet).recorded(web_id).unwrap().is_none());
+    let (code, said) = approve(web_id, &["--sign", ci, "--risk", "late"]);
+    assert_eq!(code, Some(0), "{said}");
+    assert_eq!(spend(&approvals(&fleet), web_id).unwrap(), "signature ci");
+}
+
+// ---- listing and rejecting
+
+#[test]
+fn plans_are_listed_until_they_are_over() {
+    let fleet = fleet("");
+    let list = |flags: &[&str]| {
+        let output = output(&fleet, &[&["plans"], flags].concat());
+        assert_eq!(output.status.code(), Some(0), "{}", errors(&output));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert!(list(&[]).contains("no plans"));
+    let waiting = stored(&fleet, &["web"], &["no_root_key"], LIFE);
+    let short = stored(&fleet, &["mail"], &[], Duration::from_secs(1));
+    let broken = stored(&fleet, &["db"], &[], LIFE);
+    std::fs::write(approvals(&fleet).plans().path(&broken.plan().id), "{").unwrap();
+    std::thread::sleep(Duration::from_millis(1_100));
+    let text = list(&[]);
+    assert!(text.contains(waiting.plan().id.as_str()) && text.contains("BLOCKING: no_root_key"), "{text}");
+    assert!(text.contains(broken.plan().id.as_str()) && text.contains("cannot be read"), "{text}");
+    assert!(!text.contains(short.plan().id.as_str()), "{text}");
+    let rows: Value = serde_json::from_str(&list(&["--json", "--all"])).unwrap();
+    let mut states: Vec<&str> =
+        rows.as_array().unwrap().iter().map(|row| row["state"].as_str().unwrap()).collect();
+    states.sort_unstable();
+    assert_eq!(states, ["expired", "unreadable", "waiting"]);
+
+    let rejected = output(&fleet, &["reject", waiting.plan().id.as_str()]);
+    assert_eq!(rejected.status.code(), Some(0), "{}", errors(&rejected));
+    assert_eq!(output(&fleet, &["reject", waiting.plan().id.as_str()]).status.code(), Some(1));
+    assert!(!list(&["--all"]).contains(waiting.plan().id.as_str()));
+}
+
+// ---- several processes
+
+/// Set for this program when it is one of several processes of a test.
+const TASK: &str = "PANTHEROS_TEST_TASK";
+const FOLDER: &str = "PANTHEROS_TEST_STATE";
+const COUNT: usize = 25;
+
+/// What each of the processes does that the tests below start; by itself it does nothing.
+#[test]
+fn one_of_several_processes() {
+    let Ok(task) = std::env::var(TASK) else { return };
+    let settings = pantheros_mcp::config::DeploySettings {
+        state_folder: Some(std::env::var_os(FOLDER).unwrap().into()),
+        plan_lifetime: LIFE,
+        approve_by: [Channel::Terminal].into(),
+        approvers: None,
+        scopes: std::collections::BTreeMap::new(),
+    };
+    let approvals = Approvals::open(&settings).unwrap();
+    if task == "append" {
+        for number in 0..COUNT {
+            let details = Map::from_iter([("number".to_owned(), number.into())]);
+            let record = Record {
+                event: Event::HostFinished,
+                plan_id: None,
+                plan_digest: None,
+                host: None,
+                client: format!("process {}", std::process::id()),
+                user: String::new(),
+                details,
+            };
+            approvals.audit().append(&record).unwrap();
+        }
+        return;
+    }
+    match spend(&approvals, &task.parse().unwrap()) {
+        Ok(by) => println!("SPENT {by}"),
+        Err(ApprovalError::Spent(_)) => println!("LOST"),
+        Err(error) => panic!("{error}"),
+    }
+}
+
+/// Runs that in so many processes at once.
+fn together(count: usize, fleet: &Fleet, task: &str) -> Vec<Output> {
+    let start = || {
+        Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "one_of_several_processes", "--nocapture"])
+            .env(TASK, task)
+            .env(FOLDER, settings(fleet).state_folder.unwrap())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap()
+    };
+    let children: Vec<_> = (0..count).map(|_| start()).collect();
+    let outputs: Vec<Output> = children.into_iter().map(|child| child.wait_with_output().unwrap()).collect();
+    for output in &outputs {
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    }
+    outputs
+}
+
+#[test]
+fn of_several_processes_one_spends() {
+    let fleet = fleet("");
+    for _ in 0..3 {
+        let plan = stored(&fleet, &["web"], &[], LIFE);
+        let id = &plan.plan().id;
+        let mut terminal = in_terminal(&fleet, &["approve", id.as_str()]);
+        terminal.shows("Type the host's name");
+        terminal.types("web\n");
+        assert_eq!(terminal.ends().0, Some(0));
+        let outputs = together(6, &fleet, id.as_str());
+        let count = |word: &str| {
+            outputs.iter().filter(|output| String::from_utf8_lossy(&output.stdout).contains(word)).count()
+        };
+        assert_eq!((count("SPENT terminal"), count("LOST")), (1, 5));
+    }
+}
+
+#[test]
+fn eight_processes_write_one_log() {
+    let fleet = fleet("");
+    approvals(&fleet);
+    together(8, &fleet, "append");
+    let verified = output(&fleet, &["audit", "verify", "--json"]);
+    let report: Value = serde_json::from_slice(&verified.stdout).unwrap();
+    assert_eq!(report["ok"], true, "{report}");
+    assert_eq!(report["entries"], 8 * COUNT);
+
+    // As a person sees it: whole, cut off behind a hash that was noted, torn, and tampered with.
+    let last = report["last"].as_str().unwrap();
+    let whole = output(&fleet, &["audit", "verify", "--noted", last]);
+    assert_eq!(whole.status.code(), Some(0));
+    assert!(String::from_utf8_lossy(&whole.stdout).contains(last));
+    let path = approvals(&fleet).audit().path();
+    let text = std::fs::read_to_string(&path).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    std::fs::write(&path, lines[..100].join("\n") + "\n").unwrap();
+    assert_eq!(output(&fleet, &["audit", "verify"]).status.code(), Some(0));
+    let cut = output(&fleet, &["audit", "verify", "--noted", last]);
+    assert_eq!(cut.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&cut.stdout).contains("cut off"));
+    std::fs::write(&path, &text[..text.len() - 30]).unwrap();
+    let torn = output(&fleet, &["audit", "verify"]);
+    assert_eq!(torn.status.code(), Some(0));
+    assert!(String::from_utf8_lossy(&torn.stdout).contains("never finished"));
+    std::fs::write(&path, text.replacen("\"number\":7", "\"number\":8", 1)).unwrap();
+    let tampered = output(&fleet, &["audit", "verify"]);
+    assert_eq!(tampered.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&tampered.stdout).contains("not as it was written"));
+}
