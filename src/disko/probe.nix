@@ -222,11 +222,6 @@ in
   );
 
   system = fact (
-    if isString platform then
-      platform
-    else if platform ? system then
-      platform.system
-    else
-      string (config.nixpkgs.system or null)
+    if isString platform then platform else platform.system or (string (config.nixpkgs.system or null))
   );
 }

@@ -143,49 +143,51 @@ in
       message = "pantheros.backups.snapshots.subvolumes.${name} is ${mountPoint}, which has to be the mount point of a Btrfs file system in `fileSystems`, without spaces or quotes.";
     }) cfg.subvolumes;
 
-    systemd.tmpfiles.settings."10-pantheros-backups".${cfg.directory}.d = {
-      mode = "0700";
-      user = "root";
-      group = "root";
+    systemd = {
+      tmpfiles.settings."10-pantheros-backups".${cfg.directory}.d = {
+        mode = "0700";
+        user = "root";
+        group = "root";
+      };
+
+      services.pantheros-snapshots = {
+        description = "Btrfs snapshots, and the removal of old ones";
+        restartIfChanged = false;
+        documentation = [ "man:btrbk(1)" ];
+        unitConfig.RequiresMountsFor = [ cfg.directory ] ++ lib.attrValues cfg.subvolumes;
+        startAt = cfg.onCalendar;
+        serviceConfig = {
+          Type = "oneshot";
+          ExecStart = "${lib.getExe pkgs.btrbk} --quiet --config ${configFile} snapshot";
+          ExecStopPost = backups.reportTask "snapshots";
+          TimeoutStartSec = "1h";
+          CPUSchedulingPolicy = "batch";
+          IOSchedulingClass = "idle";
+          CapabilityBoundingSet = [
+            "CAP_DAC_OVERRIDE"
+            "CAP_DAC_READ_SEARCH"
+            "CAP_FOWNER"
+            "CAP_SYS_ADMIN"
+          ];
+          NoNewPrivileges = true;
+          PrivateNetwork = true;
+          ProtectClock = true;
+          ProtectHostname = true;
+          ProtectKernelLogs = true;
+          ProtectKernelModules = true;
+          RestrictAddressFamilies = [ "AF_UNIX" ];
+        };
+      };
+
+      timers.pantheros-snapshots.timerConfig = {
+        AccuracySec = "5min";
+        Persistent = true;
+      };
     };
 
     environment = {
       etc."btrbk/btrbk.conf".source = configFile;
       systemPackages = [ pkgs.btrbk ];
-    };
-
-    systemd.services.pantheros-snapshots = {
-      description = "Btrfs snapshots, and the removal of old ones";
-      restartIfChanged = false;
-      documentation = [ "man:btrbk(1)" ];
-      unitConfig.RequiresMountsFor = [ cfg.directory ] ++ lib.attrValues cfg.subvolumes;
-      startAt = cfg.onCalendar;
-      serviceConfig = {
-        Type = "oneshot";
-        ExecStart = "${lib.getExe pkgs.btrbk} --quiet --config ${configFile} snapshot";
-        ExecStopPost = backups.reportTask "snapshots";
-        TimeoutStartSec = "1h";
-        CPUSchedulingPolicy = "batch";
-        IOSchedulingClass = "idle";
-        CapabilityBoundingSet = [
-          "CAP_DAC_OVERRIDE"
-          "CAP_DAC_READ_SEARCH"
-          "CAP_FOWNER"
-          "CAP_SYS_ADMIN"
-        ];
-        NoNewPrivileges = true;
-        PrivateNetwork = true;
-        ProtectClock = true;
-        ProtectHostname = true;
-        ProtectKernelLogs = true;
-        ProtectKernelModules = true;
-        RestrictAddressFamilies = [ "AF_UNIX" ];
-      };
-    };
-
-    systemd.timers.pantheros-snapshots.timerConfig = {
-      AccuracySec = "5min";
-      Persistent = true;
     };
   };
 }

@@ -118,8 +118,53 @@ in
       ];
     };
 
-    # Its own module hides /home, which is a file system of its own that can fill up.
-    systemd.services.prometheus-node-exporter.serviceConfig.ProtectHome = lib.mkForce "read-only";
+    systemd = {
+      # Its own module hides /home, which is a file system of its own that can fill up.
+      services.prometheus-node-exporter.serviceConfig.ProtectHome = lib.mkForce "read-only";
+
+      tmpfiles.settings."10-pantheros-textfiles".${cfg.textfileDirectory}.d = {
+        mode = "0755";
+        user = "root";
+        group = "root";
+      };
+
+      services.pantheros-host-facts = {
+        description = "Facts about this host for the node exporter";
+        startAt = "*:0/5";
+        serviceConfig = {
+          Type = "oneshot";
+          ExecStart = "${lib.getExe hostFacts} ${
+            lib.escapeShellArgs ([ cfg.textfileDirectory ] ++ cfg.certificates)
+          }";
+          TimeoutStartSec = "1min";
+          CapabilityBoundingSet = [ "CAP_DAC_READ_SEARCH" ];
+          LockPersonality = true;
+          MemoryDenyWriteExecute = true;
+          NoNewPrivileges = true;
+          PrivateDevices = true;
+          PrivateNetwork = true;
+          PrivateTmp = true;
+          ProtectClock = true;
+          ProtectControlGroups = true;
+          ProtectHome = true;
+          ProtectHostname = true;
+          ProtectKernelLogs = true;
+          ProtectKernelModules = true;
+          ProtectKernelTunables = true;
+          ProtectSystem = "strict";
+          ReadWritePaths = [ cfg.textfileDirectory ];
+          RestrictAddressFamilies = [ "AF_UNIX" ];
+          RestrictNamespaces = true;
+          RestrictRealtime = true;
+          RestrictSUIDSGID = true;
+          SystemCallArchitectures = "native";
+          SystemCallFilter = [
+            "@system-service"
+            "~@privileged"
+          ];
+        };
+      };
+    };
 
     networking.firewall = {
       interfaces = lib.mkIf (cfg.interface != null) { ${cfg.interface}.allowedTCPPorts = [ cfg.port ]; };
@@ -129,49 +174,6 @@ in
       extraCommands = lib.mkIf (!config.networking.nftables.enable) (
         lib.concatMapStrings iptablesRule cfg.allowedAddresses
       );
-    };
-
-    systemd.tmpfiles.settings."10-pantheros-textfiles".${cfg.textfileDirectory}.d = {
-      mode = "0755";
-      user = "root";
-      group = "root";
-    };
-
-    systemd.services.pantheros-host-facts = {
-      description = "Facts about this host for the node exporter";
-      startAt = "*:0/5";
-      serviceConfig = {
-        Type = "oneshot";
-        ExecStart = "${lib.getExe hostFacts} ${
-          lib.escapeShellArgs ([ cfg.textfileDirectory ] ++ cfg.certificates)
-        }";
-        TimeoutStartSec = "1min";
-        CapabilityBoundingSet = [ "CAP_DAC_READ_SEARCH" ];
-        LockPersonality = true;
-        MemoryDenyWriteExecute = true;
-        NoNewPrivileges = true;
-        PrivateDevices = true;
-        PrivateNetwork = true;
-        PrivateTmp = true;
-        ProtectClock = true;
-        ProtectControlGroups = true;
-        ProtectHome = true;
-        ProtectHostname = true;
-        ProtectKernelLogs = true;
-        ProtectKernelModules = true;
-        ProtectKernelTunables = true;
-        ProtectSystem = "strict";
-        ReadWritePaths = [ cfg.textfileDirectory ];
-        RestrictAddressFamilies = [ "AF_UNIX" ];
-        RestrictNamespaces = true;
-        RestrictRealtime = true;
-        RestrictSUIDSGID = true;
-        SystemCallArchitectures = "native";
-        SystemCallFilter = [
-          "@system-service"
-          "~@privileged"
-        ];
-      };
     };
   };
 }
