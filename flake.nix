@@ -91,7 +91,7 @@
       });
 
       devShells = forEachSystem (
-        pkgs: lib.genAttrs fleet.shells (name: import ./shells/${name}.nix { inherit pkgs inputs; })
+        pkgs: lib.genAttrs fleet.shells (import ./fleet/shell.nix { inherit pkgs inputs; })
       );
 
       checks = forEachSystem (pkgs: import ./checks { inherit pkgs self lib; });

@@ -27,6 +27,29 @@ let
       touch $out
     '';
 
+  # What a shell promises is there, and it says in one line what it is.
+  started =
+    name: shell:
+    pkgs.runCommand "shell-${name}"
+      {
+        inherit (shell)
+          buildInputs
+          nativeBuildInputs
+          programs
+          shellHook
+          ;
+      }
+      ''
+        said=$(bash -c "$shellHook")
+        if [[ $said != ${name}:* || $said == *$'\n'* ]]; then
+          printf 'the shell says:\n%s\n' "$said"
+          exit 1
+        fi
+        for program in $programs; do
+          type -P "$program" || { printf 'there is no %s\n' "$program"; exit 1; }
+        done | tee $out
+      '';
+
   # checks/NAME/default.nix and checks/vm/NAME.nix, found by listing: a new file is a new check.
   named =
     folder: names: lib.genAttrs names (name: import (folder + "/${name}") { inherit pkgs self; });
@@ -44,7 +67,7 @@ let
   ) (builtins.readDir ./vm);
 in
 prefixed "host" hosts
-// prefixed "shell" self.devShells.${system}
+// prefixed "shell" (lib.mapAttrs started self.devShells.${system})
 // named ./. folders
 // {
   # Its build runs the tests that need neither Nix nor SSH; tools/test runs the others.

@@ -15,7 +15,7 @@
   # The host whose system is the default package.
   defaultHost = "ovh-cloud";
 
-  # Each shell is shells/NAME.nix.
+  # Each shell is shells/NAME.nix; ./shell.nix says what is in there.
   shells = [
     "default"
     "nix"

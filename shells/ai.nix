@@ -1,10 +1,20 @@
 # Assistants at the command line, with the server among their tools.
-{ pkgs, inputs, ... }:
+{ pkgs, inputs }:
 
 let
   agents = inputs.llm-agents.packages.${pkgs.stdenv.hostPlatform.system};
 in
-pkgs.mkShell {
+{
+  summary = "claude, codex, copilot, gemini and opencode; in this folder Claude Code finds pantheros by .mcp.json";
+  programs = [
+    "claude"
+    "codex"
+    "copilot"
+    "gemini"
+    "git"
+    "opencode"
+    "pantheros-mcp"
+  ];
   packages = [
     agents.claude-code
     agents.codex
@@ -14,7 +24,4 @@ pkgs.mkShell {
     pkgs.git
     pkgs.pantheros-mcp
   ];
-  shellHook = ''
-    echo "ai: claude, codex, copilot, gemini and opencode; in this folder Claude Code finds pantheros by .mcp.json"
-  '';
 }

@@ -1,14 +1,39 @@
-# What working on this repository takes: the shells `rust` and `nix` in one.
-{ pkgs, inputs, ... }:
+# What working on this repository takes: the shells `rust` and `nix` in one, and what tools/test and deploy.sh run.
+{ pkgs, inputs }:
 
-pkgs.mkShell {
-  inputsFrom = [
-    (import ./rust.nix { inherit pkgs; })
-    (import ./nix.nix { inherit pkgs; })
-  ];
-  packages = [ inputs.nixos-anywhere.packages.${pkgs.stdenv.hostPlatform.system}.default ];
-  RUST_SRC_PATH = pkgs.rustPlatform.rustLibSrc;
-  shellHook = ''
-    echo "pantherOS: tools/test runs every test, ./deploy.sh --help deploys, cargo run -- demo shows the server at work"
-  '';
+let
+  rust = import ./rust.nix { inherit pkgs inputs; };
+  nix = import ./nix.nix { inherit pkgs inputs; };
+in
+rust
+// {
+  summary = "tools/test runs every test, ./deploy.sh --help deploys, cargo run -- demo shows the server at work";
+  programs =
+    rust.programs
+    ++ nix.programs
+    ++ [
+      "bats"
+      "jq"
+      "node"
+      "nixos-anywhere"
+      "npm"
+      "ps"
+      "shellcheck"
+      "ssh"
+      "sshd"
+      "unshare"
+    ];
+  packages =
+    rust.packages
+    ++ nix.packages
+    ++ [
+      inputs.nixos-anywhere.packages.${pkgs.stdenv.hostPlatform.system}.default
+      pkgs.bats
+      pkgs.jq
+      pkgs.nodejs_24
+      pkgs.openssh
+      pkgs.procps
+      pkgs.shellcheck
+      pkgs.util-linux
+    ];
 }

@@ -1,15 +1,20 @@
 # For Go.
 { pkgs, ... }:
 
-pkgs.mkShell {
+{
+  summary = "Go with gopls, golangci-lint and delve";
+  programs = [
+    "dlv"
+    "go"
+    "goimports"
+    "golangci-lint"
+    "gopls"
+  ];
   packages = [
+    pkgs.delve
     pkgs.go
+    pkgs.golangci-lint
     pkgs.gopls
     pkgs.gotools
-    pkgs.golangci-lint
-    pkgs.delve
   ];
-  shellHook = ''
-    echo "go: Go with gopls, golangci-lint and delve"
-  '';
 }

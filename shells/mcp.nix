@@ -1,7 +1,17 @@
 # What .github/mcp-servers.json starts, and a client to look at it with.
 { pkgs, ... }:
 
-pkgs.mkShell {
+{
+  summary = "pantheros-mcp as .github/mcp-servers.json starts it; npx @modelcontextprotocol/inspector looks at it";
+  programs = [
+    "git"
+    "jq"
+    "node"
+    "npx"
+    "pantheros-mcp"
+    "ssh"
+    "uvx"
+  ];
   packages = [
     pkgs.git
     pkgs.jq
@@ -10,7 +20,4 @@ pkgs.mkShell {
     pkgs.pantheros-mcp
     pkgs.uv
   ];
-  shellHook = ''
-    echo "mcp: pantheros-mcp as .github/mcp-servers.json starts it; npx @modelcontextprotocol/inspector looks at it"
-  '';
 }

@@ -1,7 +1,16 @@
 # For writing Nix: format, lint, explore, compare.
 { pkgs, ... }:
 
-pkgs.mkShell {
+{
+  summary = "nixfmt, statix and deadnix judge a file, nil serves an editor, nvd compares systems, nom shows builds";
+  programs = [
+    "deadnix"
+    "nil"
+    "nixfmt"
+    "nom"
+    "nvd"
+    "statix"
+  ];
   packages = [
     pkgs.deadnix
     pkgs.nil
@@ -10,7 +19,4 @@ pkgs.mkShell {
     pkgs.nvd
     pkgs.statix
   ];
-  shellHook = ''
-    echo "nix: nixfmt, statix and deadnix judge a file, nil serves an editor, nvd compares systems, nom shows builds"
-  '';
 }

@@ -1,14 +1,20 @@
 # For JavaScript and TypeScript, with the Node that is supported longest.
 { pkgs, ... }:
 
-pkgs.mkShell {
+{
+  summary = "Node 24 with npm, pnpm, TypeScript and its language server";
+  programs = [
+    "node"
+    "npm"
+    "npx"
+    "pnpm"
+    "tsc"
+    "typescript-language-server"
+  ];
   packages = [
     pkgs.nodejs_24
     pkgs.pnpm
     pkgs.typescript
     pkgs.typescript-language-server
   ];
-  shellHook = ''
-    echo "node: Node 24 with npm, pnpm, TypeScript and its language server"
-  '';
 }

@@ -1,14 +1,18 @@
 # For Python; `uv` makes virtual environments, as `python -m venv` does.
 { pkgs, ... }:
 
-pkgs.mkShell {
-  packages = [
-    pkgs.python3
-    pkgs.uv
-    pkgs.ruff
-    pkgs.basedpyright
+{
+  summary = "Python 3 with uv, ruff and basedpyright; a virtual environment: uv venv";
+  programs = [
+    "basedpyright"
+    "python3"
+    "ruff"
+    "uv"
   ];
-  shellHook = ''
-    echo "python: Python 3 with uv, ruff and basedpyright; a virtual environment: uv venv"
-  '';
+  packages = [
+    pkgs.basedpyright
+    pkgs.python3
+    pkgs.ruff
+    pkgs.uv
+  ];
 }

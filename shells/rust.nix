@@ -1,22 +1,25 @@
-# Builds and tests this repository's crate.
+# Builds this repository's crate and runs the tests that need nothing else; `default` has what tools/test needs.
 { pkgs, ... }:
 
-pkgs.mkShell {
+{
+  summary = "Cargo, Clippy, rustfmt and rust-analyzer; cargo build, cargo test --lib";
+  programs = [
+    "cargo"
+    "cargo-clippy"
+    "cargo-fmt"
+    "git"
+    "rust-analyzer"
+    "rustc"
+    "rustfmt"
+  ];
   packages = [
-    pkgs.bats
     pkgs.cargo
     pkgs.clippy
     pkgs.git
-    pkgs.nodejs_24
-    pkgs.openssh
     pkgs.rust-analyzer
     pkgs.rustc
     pkgs.rustfmt
-    pkgs.shellcheck
   ];
   # For rust-analyzer, which reads the standard library.
   RUST_SRC_PATH = pkgs.rustPlatform.rustLibSrc;
-  shellHook = ''
-    echo "rust: Cargo, Clippy and rust-analyzer; tools/test runs every test of this repository"
-  '';
 }
