@@ -28,6 +28,7 @@ in
 
   ssh = {
     inherit (ssh) enable ports;
+    key_files = ssh.authorizedKeysFiles;
     inherit (ssh.settings)
       AuthenticationMethods
       Ciphers

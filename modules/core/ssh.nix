@@ -9,6 +9,9 @@ in
     services.openssh = {
       enable = true;
       openFirewall = true;
+      # The declared keys are all there are: one that a user, or something that runs as them, adds at home would
+      # outlive its removal from fleet/keys.nix.
+      authorizedKeysInHomedir = false;
       # RSA keys of hosts are of no use to clients of the last ten years.
       hostKeys = [
         {
@@ -68,6 +71,10 @@ in
       {
         assertion = settings.PermitRootLogin == "no";
         message = "services.openssh.settings.PermitRootLogin is ${settings.PermitRootLogin}: root does not log in, users become root with sudo.";
+      }
+      {
+        assertion = config.services.openssh.authorizedKeysFiles == [ "/etc/ssh/authorized_keys.d/%u" ];
+        message = "services.openssh.authorizedKeysFiles is ${toString config.services.openssh.authorizedKeysFiles}: only declared keys let anybody in, which are in /etc/ssh/authorized_keys.d/%u.";
       }
       {
         assertion =
