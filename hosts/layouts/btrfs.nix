@@ -45,7 +45,7 @@ in
             mountOptions = [ "umask=0077" ];
           };
         };
-        # ext4, so that GRUB can also write to it: it counts the attempts to start there.
+        # ext4, so that GRUB can also write to it: there it notes an entry that is to start only once.
         boot = {
           priority = 3;
           size = "1G";
