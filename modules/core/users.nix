@@ -5,6 +5,17 @@ let
   inherit (lib) mkOption types;
   cfg = config.pantheros.users;
 
+  # A line as in a .pub file, with or without options before it. Kinds of keys are those ssh-keygen(1) makes.
+  publicKey =
+    types.addCheck types.singleLineStr (
+      line:
+      builtins.match "([^#]* )?(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(256|384|521)|sk-(ssh-ed25519|ecdsa-sha2-nistp256)@openssh\\.com) AAAA[A-Za-z0-9+/]+={0,3}( .*)?\n?" line
+      != null
+    )
+    // {
+      description = "public SSH key, as the line in a .pub file";
+    };
+
   hasKey =
     user: user.openssh.authorizedKeys.keys != [ ] || user.openssh.authorizedKeys.keyFiles != [ ];
   # root cannot log in, so nobody counts who is only root.
@@ -15,7 +26,7 @@ let
 in
 {
   options.pantheros.users.keys = mkOption {
-    type = types.attrsOf (types.listOf types.singleLineStr);
+    type = types.attrsOf (types.listOf publicKey);
     default = { };
     example = {
       admin = [ "ssh-ed25519 AAAAC3Nz… alice@laptop" ];
