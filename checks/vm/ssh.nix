@@ -36,13 +36,26 @@ pkgs.testers.runNixOSTest {
     with subtest("a key lets its user in, who may become root"):
         client.succeed(f"{batch} admin@server sudo --non-interactive true")
 
+    def denied(login: str) -> None:
+        """sshd itself says no, and not the penalty for what was tried before, which ends with a restart."""
+        server.succeed("systemctl restart sshd.service")
+        server.wait_for_open_port(22)
+        output = client.fail(f"{login} true 2>&1")
+        assert "Permission denied (publickey)" in output, output
+
     with subtest("root does not get in, not even by key"):
-        client.fail(f"{batch} root@server true")
+        denied(f"{batch} root@server")
 
     with subtest("a password does not let anybody in"):
-        output = client.fail("${passwordLogin} deploy@server true 2>&1")
-        assert "Permission denied (publickey)" in output, output
-        client.fail("${passwordLogin} root@server true")
+        denied("${passwordLogin} deploy@server")
+        denied("${passwordLogin} root@server")
+
+    with subtest("a key that a user has at home is none"):
+        server.succeed(
+            "install --directory --owner=deploy --mode=700 /home/deploy/.ssh",
+            "install --owner=deploy --mode=600 /etc/ssh/authorized_keys.d/admin /home/deploy/.ssh/authorized_keys",
+        )
+        denied(f"{batch} deploy@server")
 
     with subtest("sshd says so itself"):
         settings = server.succeed("sshd -T").lower().splitlines()
@@ -54,9 +67,12 @@ pkgs.testers.runNixOSTest {
         ]:
             assert line in settings, f"{line} is not set"
 
-    with subtest("who keeps failing is shut out for a while"):
-        for _ in range(12):
+    with subtest("who keeps failing is shut out for a while, and not for ever"):
+        for _ in range(5):
             client.execute("ssh -o BatchMode=yes -o ConnectTimeout=5 -o PubkeyAuthentication=no admin@server true")
-        client.fail(f"{batch} admin@server true")
+        output = client.fail(f"{batch} admin@server true 2>&1")
+        assert "Permission denied" not in output, output
+        server.succeed("journalctl --unit=sshd.service | grep 'penalty:'")
+        client.wait_until_succeeds(f"{batch} admin@server true", timeout=180)
   '';
 }
