@@ -47,7 +47,8 @@ in
 
         # Failed logins: sshd itself shuts out the address they come from, for longer each time, which needs no
         # second daemon that reads logs and writes firewall rules (sshd_config(5), OpenSSH 9.8).
-        MaxAuthTries = 3;
+        # Each key an agent offers is a try. Nobody guesses a key, so there is no gain in fewer.
+        MaxAuthTries = 6;
         LoginGraceTime = 30;
         MaxStartups = "10:30:60";
         PerSourceMaxStartups = 10;
