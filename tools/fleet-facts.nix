@@ -13,7 +13,10 @@ let
 
   ssh = config.services.openssh;
   firewall = config.networking.firewall;
-  people = filter (name: config.users.users.${name}.isNormalUser) (attrNames config.users.users);
+  # Everybody who could log in: people, and root.
+  accounts = filter (
+    name: config.users.users.${name}.isNormalUser || config.users.users.${name}.uid == 0
+  ) (attrNames config.users.users);
   services = config.systemd.services;
 in
 {
@@ -49,18 +52,30 @@ in
       value = {
         groups = config.users.users.${name}.extraGroups;
         keys = config.users.users.${name}.openssh.authorizedKeys.keys;
-        has_password =
-          config.users.users.${name}.password != null
-          || config.users.users.${name}.hashedPassword != null
-          || config.users.users.${name}.initialPassword != null;
+        has_password = builtins.any (way: config.users.users.${name}.${way} != null) [
+          "hashedPassword"
+          "hashedPasswordFile"
+          "initialHashedPassword"
+          "initialPassword"
+          "password"
+        ];
       };
-    }) people
+    }) accounts
   );
   mutable_users = config.users.mutableUsers;
   sudo_needs_password = config.security.sudo.wheelNeedsPassword;
 
   firewall = {
-    inherit (firewall) enable allowedTCPPorts allowedUDPPorts;
+    inherit (firewall)
+      enable
+      allowedTCPPortRanges
+      allowedTCPPorts
+      allowedUDPPortRanges
+      allowedUDPPorts
+      extraInputRules
+      trustedInterfaces
+      ;
+    interfaces = attrNames firewall.interfaces;
   };
   dhcp = config.networking.useDHCP;
 
