@@ -12,7 +12,7 @@
     hetzner-cloud = "x86_64-linux";
   };
 
-  # The host whose system is the default package.
+  # The host whose system is the default package: a plain `nix build` makes a whole host, not only a program of it.
   defaultHost = "ovh-cloud";
 
   # Each shell is shells/NAME.nix; ./shell.nix says what is in there.
