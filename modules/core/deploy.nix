@@ -29,7 +29,7 @@ in
 {
   options.pantheros.deploy = {
     targetHost = mkOption {
-      type = types.nullOr (types.strMatching "[A-Za-z0-9:][A-Za-z0-9.:-]*");
+      type = types.nullOr (types.strMatching "[A-Za-z0-9:][A-Za-z0-9._:%-]*");
       default = null;
       example = "web.example.org";
       description = "Name or address the host is reached at over SSH; null where it is not deployed to.";
