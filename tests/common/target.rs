@@ -24,6 +24,9 @@ mount -t overlay overlay -o "lowerdir=/etc,upperdir=$root/etc,workdir=$root/work
 mount -t tmpfs -o mode=755 tmpfs /run
 mkdir -p /run/sshd
 hostname "$2"
+# The kernel under all machines is one and is never started anew: each start gets an id of its own.
+cat /proc/sys/kernel/random/uuid >"$root/boot_id"
+mount --bind "$root/boot_id" /proc/sys/kernel/random/boot_id
 if [ -e /var/lib/bootloader/default ]; then
   system=$(cat /var/lib/bootloader/default)
   ln -s "$system" /run/current-system
@@ -230,8 +233,8 @@ impl Target {
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
     }
 
-    /// Gives it its first system: the closure, a generation, and what it starts with.
-    pub fn install(&mut self, nix: &Path, toplevel: &str) {
+    /// Copies a closure to it.
+    pub fn copy(&self, nix: &Path, toplevel: &str) {
         let copied = Command::new(nix)
             .args(["--extra-experimental-features", "nix-command flakes", "copy", "--no-check-sigs", "--to"])
             .arg(format!("ssh-ng://{}", self.name))
@@ -240,6 +243,11 @@ impl Target {
             .output()
             .unwrap();
         assert!(copied.status.success(), "{}", String::from_utf8_lossy(&copied.stderr));
+    }
+
+    /// Gives it its first system: the closure, a generation, and what it starts with.
+    pub fn install(&mut self, nix: &Path, toplevel: &str) {
+        self.copy(nix, toplevel);
         self.says(&["nix-env", "--profile", "/nix/var/nix/profiles/system", "--set", toplevel]);
         self.says(&["mkdir", "-p", "/var/lib/bootloader"]);
         std::fs::write(self.path("/var/lib/bootloader/default"), toplevel).unwrap();
@@ -249,6 +257,26 @@ impl Target {
     /// The system that runs.
     pub fn current_system(&self) -> String {
         self.says(&["readlink", "-f", "/run/current-system"])
+    }
+
+    /// The system it starts with.
+    pub fn boot_default(&self) -> String {
+        std::fs::read_to_string(self.path("/var/lib/bootloader/default")).unwrap().trim().to_owned()
+    }
+
+    /// The command lines of what runs in it, but for its first process and `sshd`.
+    pub fn processes_left(&self) -> Vec<String> {
+        let namespace = |pid: &str, of: &str| std::fs::read_link(format!("/proc/{pid}/ns/{of}")).ok();
+        let Some(init) = &self.init else { return Vec::new() };
+        let own = namespace(&init.id().to_string(), "pid_for_children").unwrap();
+        std::fs::read_dir("/proc")
+            .unwrap()
+            .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+            .filter(|pid| namespace(pid, "pid").as_ref() == Some(&own))
+            .filter_map(|pid| std::fs::read(format!("/proc/{pid}/cmdline")).ok())
+            .map(|line| String::from_utf8_lossy(&line).replace('\0', " ").trim().to_owned())
+            .filter(|line| !line.is_empty() && !line.contains("sshd") && line != "sleep 0.2")
+            .collect()
     }
 
     /// The system of the newest generation.

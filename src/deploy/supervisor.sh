@@ -1,0 +1,835 @@
+#!/bin/sh
+# Brings a NixOS machine to another system and back again unless somebody confirms it in time.
+#
+#   begin DIR          checks the deployment described in DIR/spec and starts it, detached
+#   confirm DIR NONCE  keeps the new system (NONCE `-`: read from standard input)
+#   cancel DIR         asks for the old system at once
+#   state DIR          prints DIR/state.json, after finishing what a crash or a reboot cut short
+#   list               prints the state of every deployment, one JSON object a line
+#   sweep              removes deployments older than 30 days, never the newest 5
+#
+# Runs as root, on any POSIX shell; needs coreutils, util-linux (setsid, flock), Nix and /proc.
+# Exit codes: 0 done; 1 the deployment ended otherwise; 64 wrong usage; 65 wrong spec; 69 refused;
+# 74 cannot write; 75 try again later (somebody else deploys, or it is too early); 77 not allowed.
+# shellcheck disable=SC2015 # every `A && B || C` here wants C also where B fails
+set -u
+umask 077
+unset CDPATH ENV
+export LC_ALL=C
+PATH="$PATH:/run/current-system/sw/bin:/nix/var/nix/profiles/default/bin"
+export PATH
+cd / || exit 74
+
+base=/var/lib/pantheros/deployments
+run=/run/pantheros
+lock=$run/lock
+roots=/nix/var/nix/gcroots/pantheros
+host_signers=/etc/pantheros/allowed_signers
+# Worker started this often without an end: something kills it, and trying on would not help.
+attempts_allowed=4
+log_half=32768
+
+say() { printf 'pantheros: %s\n' "$1" >&2; }
+fail() {
+  say "$2"
+  exit "$1"
+}
+
+# --- The clock: hundredths of a second since the machine started, which nobody sets.
+
+now() {
+  read -r uptime _ </proc/uptime
+  uptime=${uptime%.*}${uptime#*.}
+  while :; do case $uptime in 0?*) uptime=${uptime#0} ;; *) break ;; esac done
+}
+pause() { sleep 0.1; }
+# Waits until the rest of its arguments holds, at most $1 seconds.
+wait_for() {
+  now
+  until_then=$((uptime + $1 * 100))
+  shift
+  until "$@"; do
+    now
+    [ "$uptime" -lt "$until_then" ] || return 1
+    pause
+  done
+}
+
+# --- Processes, told apart from later ones with the same number by when they started.
+
+# Sets process_state, process_session and process_start.
+inspect() {
+  { IFS= read -r stat <"/proc/$1/stat"; } 2>/dev/null || return 1
+  # A program's name may hold a line break.
+  case $stat in *') '*) ;; *) stat=$(cat "/proc/$1/stat" 2>/dev/null) || return 1 ;; esac
+  # shellcheck disable=SC2086 # fields are wanted
+  set -- ${stat##*) }
+  process_state=$1 process_session=$4 process_start=${20}
+}
+# Writes down which process plays a part of the deployment that holds the lock.
+register() {
+  inspect "$2" && printf '%s %s\n' "$2" "$process_start" >"$lock/$1.$$" && mv -f "$lock/$1.$$" "$lock/$1"
+} 2>/dev/null
+plays() {
+  { read -r pid start <"$lock/$1"; } 2>/dev/null || return 1
+  inspect "$pid" && [ "$start" = "$process_start" ] && [ "$process_state" != Z ]
+}
+# Sends a signal to every process of a session; fails where there is none.
+signal_session() {
+  found=1
+  for entry in /proc/[0-9]*; do
+    if inspect "${entry#/proc/}" && [ "$process_session" = "$2" ] && [ "$process_state" != Z ]; then
+      found=0
+      kill -s "$1" "${entry#/proc/}" 2>/dev/null
+    fi
+  done
+  return "$found"
+}
+session_is_gone() { ! signal_session "$1" "$2"; }
+# Ends the session a part leads: asks, and a second later no longer asks.
+end_session() {
+  { read -r leader start <"$lock/$1"; } 2>/dev/null || return 0
+  if inspect "$leader" && [ "$start" != "$process_start" ]; then return 0; fi
+  if signal_session TERM "$leader" && ! wait_for 1 session_is_gone 0 "$leader"; then
+    wait_for 2 session_is_gone KILL "$leader" || say "processes of $1 cannot be killed"
+  fi
+  rm -f "$lock/$1"
+}
+
+# --- The spec: `key=value` lines; what is not exactly as expected is refused.
+
+matches() {
+  # shellcheck disable=SC2254 # a pattern is wanted
+  case $1 in '' | *[!$2]*) return 1 ;; esac
+}
+is_id() {
+  rest=${1#plan-}
+  [ "plan-$rest" = "$1" ] && [ ${#rest} -eq 26 ] && matches "$rest" a-z2-7
+}
+is_store_path() {
+  rest=${1#/nix/store/}
+  [ "/nix/store/$rest" = "$1" ] && [ ${#rest} -le 211 ] && matches "$rest" '0-9a-zA-Z+._?=-' || return 1
+  hash=${rest%%-*}
+  [ ${#hash} -eq 32 ] && [ ${#rest} -gt 33 ] && matches "$hash" 0-9a-z
+}
+is_profile() {
+  rest=${1#/nix/var/nix/profiles/}
+  [ "/nix/var/nix/profiles/$rest" = "$1" ] && matches "${rest#system-profiles/}" '0-9a-zA-Z_-'
+}
+is_seconds() { matches "$1" 0-9 && [ ${#1} -le 5 ] && [ "${1#0}" = "$1" ] && [ "$1" -le 86400 ]; }
+is_nonce() { [ ${#1} -ge 16 ] && [ ${#1} -le 128 ] && matches "$1" '0-9a-zA-Z_-'; }
+is_path() { case $1 in /*) [ ${#1} -le 1024 ] && matches "$1" '0-9a-zA-Z/._+-' ;; *) return 1 ;; esac }
+
+bad_spec() { fail 65 "$dir/spec: $1"; }
+
+# Sets dir and id from an argument, which has to be a deployment's folder and nothing else.
+open_folder() {
+  id=${1#"$base/"}
+  dir=$base/$id
+  is_id "$id" && [ "$dir" = "$1" ] || fail 64 "not a deployment's folder: it has to be $base/plan-…"
+  [ -d "$dir" ] && [ ! -h "$dir" ] && [ -O "$dir" ] || fail 64 "$dir is not a folder of root's"
+}
+
+read_spec() {
+  action='' toplevel='' previous='' profile=/nix/var/nix/profiles/system
+  confirm_seconds='' activation_seconds='' reboot_on_failure=0 nonce='' allowed_signers='' seen=' '
+  [ -f "$dir/spec" ] && [ ! -h "$dir/spec" ] || bad_spec "missing"
+  [ "$(wc -c <"$dir/spec")" -le 8192 ] || bad_spec "longer than 8192 bytes"
+  [ "$(tr -d '\000' <"$dir/spec" | wc -c)" -eq "$(wc -c <"$dir/spec")" ] || bad_spec "holds a zero byte"
+  number=0
+  while IFS= read -r line || [ -n "$line" ]; do
+    number=$((number + 1))
+    key=${line%%=*} value=${line#*=}
+    case $line in *=*) ;; *) bad_spec "line $number is not key=value" ;; esac
+    case $seen in *" $key "*) bad_spec "line $number: given before" ;; esac
+    right=yes
+    case $key in
+      version) [ "$value" = 1 ] || right='' ;;
+      id) [ "$value" = "$id" ] || right='' ;;
+      action) action=$value && case $value in switch | boot | test | dry-activate) ;; *) right='' ;; esac ;;
+      toplevel) toplevel=$value && is_store_path "$value" || right='' ;;
+      previous) previous=$value && is_store_path "$value" || right='' ;;
+      profile) profile=$value && is_profile "$value" || right='' ;;
+      confirm_seconds) confirm_seconds=$value && is_seconds "$value" || right='' ;;
+      activation_seconds) activation_seconds=$value && is_seconds "$value" || right='' ;;
+      reboot_on_failure) reboot_on_failure=$value && case $value in 0 | 1) ;; *) right='' ;; esac ;;
+      nonce) nonce=$value && is_nonce "$value" || right='' ;;
+      allowed_signers) allowed_signers=$value && { [ -z "$value" ] || is_path "$value"; } || right='' ;;
+      *) bad_spec "line $number: unknown key" ;;
+    esac
+    [ -n "$right" ] || bad_spec "line $number: not a value for $key"
+    seen="$seen$key "
+  done <"$dir/spec"
+  for key in version id action toplevel previous confirm_seconds activation_seconds nonce; do
+    case $seen in *" $key "*) ;; *) bad_spec "$key is missing" ;; esac
+  done
+}
+
+# --- The state.
+
+quote() {
+  text=$1
+  quoted=
+  while [ -n "$text" ]; do
+    tail=${text#?}
+    character=${text%"$tail"}
+    text=$tail
+    case $character in
+      '"' | \\) character=\\$character ;;
+      [[:cntrl:]]) character=$(printf '\\u%04x' "'$character") ;;
+      [[:print:]]) ;;
+      # No telling whether it is UTF-8.
+      *) character='?' ;;
+    esac
+    quoted=$quoted$character
+  done
+  printf '"%s"' "$quoted"
+}
+text() { [ -z "$2" ] || printf ',"%s":%s' "$1" "$(quote "$2")"; }
+plain() { [ -z "$2" ] || printf ',"%s":%s' "$1" "$2"; }
+running() { readlink -f /run/current-system; }
+boot_id() { cat /proc/sys/kernel/random/boot_id; }
+
+started_by_boot=
+forget_state() {
+  state='' defaults_changed='' profile_was='' profile_generation='' activation_exit='' units_failed='' boot_exit=''
+  rollback_exit='' reason='' message='' began_in='' started_uptime='' deadline_uptime=''
+}
+state_json() {
+  printf '{"version":1,"id":"%s","state":"%s"' "$id" "$state"
+  text action "$action"
+  text toplevel "$toplevel"
+  text previous "$previous"
+  text running "$(running)"
+  text profile_was "$profile_was"
+  plain profile_generation "$profile_generation"
+  plain defaults_changed "$defaults_changed"
+  plain activation_exit "$activation_exit"
+  plain units_failed "$units_failed"
+  plain boot_exit "$boot_exit"
+  plain rollback_exit "$rollback_exit"
+  text boot_id "$began_in"
+  plain started_uptime "$started_uptime"
+  plain deadline_uptime "$deadline_uptime"
+  text updated "$(date -u +%Y-%m-%dT%H:%M:%SZ)"
+  text reason "$reason"
+  text message "$message"
+  printf '}\n'
+}
+# Where the disk takes nothing the state is kept in memory, and the caller is told.
+enter() {
+  state=$1
+  json=$(state_json)
+  new=$dir/state.json.$$
+  if { printf '%s\n' "$json" >"$new" && sync "$new" && mv -f "$new" "$dir/state.json" && sync "$dir"; } 2>/dev/null; then
+    rm -f "$run/$id.json"
+    return 0
+  fi
+  rm -f "$new"
+  printf '%s\n' "$json" >"$run/$id.json.$$" && mv -f "$run/$id.json.$$" "$run/$id.json"
+  return 1
+}
+# Sets `file` to where the state is.
+find_state() {
+  file=$run/$id.json
+  [ -f "$file" ] || file=$dir/state.json
+}
+# Sets `value` to one of state.json as `enter` writes it: no such text can stand inside one of its strings.
+value_of() {
+  value=
+  case $json in *"\"$1\":"*) ;; *) return 0 ;; esac
+  value=${json#*"\"$1\":"}
+  case $value in
+    '"'*) value=${value#?} && value=${value%%\"*} ;;
+    *) value=${value%%[,\}]*} ;;
+  esac
+}
+# Fails where nothing was begun.
+read_state() {
+  json=
+  find_state
+  { IFS= read -r json <"$file"; } 2>/dev/null || return 1
+  message=
+  value_of state && state=$value
+  value_of profile_was && profile_was=$value
+  value_of profile_generation && profile_generation=$value
+  value_of defaults_changed && defaults_changed=$value
+  value_of activation_exit && activation_exit=$value
+  value_of units_failed && units_failed=$value
+  value_of boot_exit && boot_exit=$value
+  value_of rollback_exit && rollback_exit=$value
+  value_of reason && reason=$value
+  value_of boot_id && began_in=$value
+  value_of started_uptime && started_uptime=$value
+  value_of deadline_uptime && deadline_uptime=$value
+}
+is_final() {
+  case $state in confirmed | staged | checked | rolled_back | rollback_failed | refused) ;; *) return 1 ;; esac
+}
+ended() { read_state && is_final && ! holds_lock; }
+print_state() {
+  find_state
+  cat "$file"
+}
+
+# --- The lock: a folder in memory, gone with a reboot, that names the deployment and its processes.
+
+holder() {
+  held_by=
+  { read -r held_by <"$lock/id"; } 2>/dev/null
+}
+holds_lock() { holder && [ "$held_by" = "$id" ]; }
+somebody_works() { plays starter || plays guardian || plays worker; }
+# One at a time takes the lock, or finds that nobody keeps it. Children must not inherit it.
+mutex() {
+  mkdir -p "$run" && exec 9>"$run/mutex" && flock -w 20 9 || fail 75 "another command holds $run/mutex"
+}
+let_go() { exec 9>&-; }
+take_lock() {
+  rm -rf "$run/lock.new" && mkdir "$run/lock.new" && printf '%s\n' "$id" >"$run/lock.new/id" &&
+    boot_id >"$run/lock.new/boot_id" && rm -rf "$lock" && mv "$run/lock.new" "$lock" && register starter $$
+}
+release() {
+  rm -f "$roots/$id" "$roots/$id-previous"
+  if holds_lock; then
+    end_session logger
+    rm -rf "$run/lock.old" && mv "$lock" "$run/lock.old" && rm -rf "$run/lock.old"
+  fi
+}
+
+# --- Running what a system brings, in a session of its own.
+
+# Keeps the last 64 KiB or less of what comes in, and goes on reading where the disk is full.
+keep_log() {
+  register logger $$
+  if [ -s "$dir/log" ]; then mv -f "$dir/log" "$dir/log.old"; fi
+  while head -c "$log_half" >>"$dir/log" && [ -s "$dir/log" ]; do
+    [ "$(wc -c <"$dir/log")" -ge "$log_half" ] || break
+    mv -f "$dir/log" "$dir/log.old" || break
+  done 2>/dev/null
+  cat >/dev/null
+}
+join_log() {
+  if [ -f "$dir/log.old" ]; then
+    cat "$dir/log.old" "$dir/log" 2>/dev/null | tail -c $((2 * log_half)) >"$dir/log.new" && mv -f "$dir/log.new" "$dir/log"
+    rm -f "$dir/log.old" "$dir/log.new"
+  fi
+}
+# Runs a program at most $1 seconds; sets `code`: 124 took too long, 125 cancelled (where $2 is `cancellable`).
+limited() {
+  now
+  limit=$((uptime + $1 * 100))
+  cancellable=$2
+  shift 2
+  # As a shell says of a program it cannot run.
+  code=126
+  rm -f "$lock/output" "$lock/program" && mkfifo "$lock/output" || return 0
+  setsid sh "$dir/supervisor" keep-log "$dir" <"$lock/output" >/dev/null 2>&1 &
+  register logger $!
+  setsid sh "$dir/supervisor" run "$dir" "$@" </dev/null >"$lock/output" 2>&1 &
+  child=$!
+  code=
+  register program "$child"
+  while plays program; do
+    now
+    if [ "$uptime" -ge "$limit" ]; then code=124; fi
+    if [ "$cancellable" = cancellable ] && [ -e "$dir/cancel" ]; then code=125; fi
+    [ -z "$code" ] || break
+    tick
+  done
+  if [ -n "$code" ]; then
+    end_session program
+    wait "$child"
+  else
+    wait "$child"
+    code=$?
+  fi
+  # What it left behind may hold on to its output: the end of the program is the end of the log.
+  wait_for 1 eval '! plays logger' || end_session logger
+  rm -f "$lock/output" "$lock/program"
+  join_log
+}
+switch_to() { limited "$activation_seconds" "$3" "$1/bin/switch-to-configuration" "$2"; }
+
+# --- What the worker does.
+
+# Told apart as switch-to-configuration-ng does: 4 is units that did not start on a system that is
+# active, 100 an init that only a reboot can replace (nothing was done), 2 a failed activation script.
+activated() {
+  case $code in 0 | 4) [ "$(running)" = "$1" ] ;; *) return 1 ;; esac
+}
+why_not_activated() {
+  case $code in
+    124) reason=activation_timeout message="The activation took longer than $activation_seconds s and was ended." ;;
+    125) reason=cancelled message="Cancelled while the activation ran." ;;
+    100) reason=needs_reboot message="The new system can only be started by a reboot: deploy it with the action boot." ;;
+    0 | 4) reason=wrong_system message="The activation said it succeeded, and another system runs." ;;
+    *) reason=activation_failed message="switch-to-configuration ended with $code." ;;
+  esac
+}
+
+generation_of() {
+  generation=${1##*/}
+  generation=${generation#"${profile##*/}-"}
+  generation=${generation%-link}
+  matches "$generation" 0-9 || generation=
+}
+# Makes the new system the profile's generation and the boot default.
+make_default() {
+  limited "$activation_seconds" no nix-env --profile "$profile" --set "$toplevel"
+  if [ "$code" -ne 0 ] || [ "$(readlink -f "$profile")" != "$toplevel" ]; then
+    reason=profile_failed message="nix-env --set ended with $code."
+    return 1
+  fi
+  generation_of "$(readlink "$profile")"
+  profile_generation=$generation
+  switch_to "$toplevel" boot no
+  boot_exit=$code
+  if [ "$code" -ne 0 ]; then
+    reason=boot_failed message="switch-to-configuration boot ended with $code."
+    return 1
+  fi
+}
+# Undoes `make_default`, also where it was cut short.
+restore_default() {
+  [ -n "$defaults_changed" ] || return 0
+  undone=$(readlink "$profile")
+  if [ "$undone" != "$profile_was" ]; then
+    generation_of "$profile_was"
+    if [ -n "$generation" ]; then
+      limited "$activation_seconds" no nix-env --profile "$profile" --switch-generation "$generation"
+    else
+      rm -f "$profile" && code=0
+    fi
+    [ "$code" -eq 0 ] || return 1
+    generation_of "$undone"
+    if [ -n "$generation" ] && [ "$undone" != "$profile_was" ]; then rm -f "${profile%/*}/${profile##*/}-$generation-link"; fi
+  fi
+  profile_generation=
+  default=$(readlink -f "$profile")
+  [ -x "$default/bin/switch-to-configuration" ] || default=$previous
+  switch_to "$default" boot no
+  [ "$code" -eq 0 ] && defaults_changed=
+}
+
+finish() {
+  enter "$1"
+  release
+  exit 0
+}
+
+reboot_machine() {
+  message="$message The machine is rebooted into it."
+  enter rolling_back
+  sync
+  if [ -d /run/systemd/system ]; then systemctl reboot; else reboot; fi
+  wait_for 60 false
+  if [ -d /run/systemd/system ]; then systemctl reboot --force; else reboot -f; fi
+  wait_for 30 false
+}
+
+# Brings the old system back; `reason` and `message` say why.
+roll_back() {
+  end_session program
+  end_session logger
+  deadline_uptime=
+  enter rolling_back
+  problem=
+  restore_default || problem="Profile and boot default could not be restored."
+  # The second try is for what the killed activation had left locked.
+  for try in 1 2; do
+    if [ "$action" = boot ] || [ -n "$started_by_boot" ]; then break; fi
+    switch_to "$previous" test no
+    rollback_exit=$code
+    if activated "$previous"; then break; fi
+    if [ "$try" -eq 2 ] || [ "$code" -eq 124 ]; then
+      problem="$problem The previous system could not be activated."
+      break
+    fi
+    pause
+  done
+  [ -n "$problem" ] || finish rolled_back
+  message="$message $problem"
+  if [ "$reboot_on_failure" = 1 ] && [ -z "$defaults_changed" ]; then reboot_machine; fi
+  finish rollback_failed
+}
+
+confirm_now() {
+  [ "$action" != switch ] || defaults_changed=true
+  deadline_uptime=
+  if ! enter confirming; then
+    reason=state_not_written message="The state could not be written: is the disk full?"
+    roll_back
+  fi
+  if [ "$action" = switch ] && ! make_default; then roll_back; fi
+  defaults_changed=
+  finish confirmed
+}
+
+activate() {
+  if ! enter activating; then
+    reason=state_not_written message="The state could not be written: is the disk full?"
+    finish refused
+  fi
+  switch_to "$toplevel" test cancellable
+  activation_exit=$code
+  [ "$code" -ne 4 ] || units_failed=true
+  if ! activated "$toplevel"; then
+    why_not_activated
+    roll_back
+  fi
+  now
+  deadline=$((uptime + confirm_seconds * 100))
+  deadline_uptime=$((deadline / 100))
+  if ! enter waiting; then
+    reason=state_not_written message="The state could not be written: is the disk full?"
+    roll_back
+  fi
+  while :; do
+    now
+    if [ -e "$dir/cancel" ]; then
+      reason=cancelled message="Cancelled before it was confirmed."
+      roll_back
+    elif [ -e "$dir/confirm" ]; then
+      confirm_now
+    elif [ "$uptime" -ge "$deadline" ]; then
+      reason=not_confirmed message="Nobody confirmed within $confirm_seconds s."
+      roll_back
+    fi
+    tick
+  done
+}
+
+stage() {
+  if [ "$state" = accepted ]; then
+    defaults_changed=true
+    if ! enter confirming; then
+      reason=state_not_written message="The state could not be written: is the disk full?"
+      finish refused
+    fi
+  fi
+  if make_default; then
+    defaults_changed=
+    finish staged
+  fi
+  roll_back
+}
+
+check() {
+  enter activating || finish refused
+  switch_to "$toplevel" dry-activate cancellable
+  activation_exit=$code
+  if [ "$code" -eq 0 ]; then finish checked; fi
+  why_not_activated
+  finish refused
+}
+
+# What a dead worker or a reboot left undone.
+resume() {
+  end_session program
+  end_session logger
+  if [ "$began_in" != "$(boot_id)" ]; then cut=rebooted told="The machine was rebooted before the end."; else
+    cut=supervisor_died told="The supervisor was killed before the end."
+  fi
+  [ "$action" != dry-activate ] || { reason=$cut message=$told && finish refused; }
+  if [ "$state" = confirming ] && [ "$(running)" = "$toplevel" ]; then
+    message="$told What was confirmed is finished."
+    case $action in
+      boot) stage ;;
+      *) confirm_now ;;
+    esac
+  fi
+  if [ -z "$reason" ]; then reason=$cut; fi
+  message=$told
+  # A machine that started from its boot default runs what any start would bring.
+  if [ "$cut" = rebooted ] && [ "$(running)" != "$toplevel" ]; then
+    started_by_boot=yes
+    [ "$(running)" = "$previous" ] || message="$told It started its boot default, which is not what ran before."
+  elif [ "$cut" = rebooted ] && [ "$toplevel" = "$previous" ]; then
+    started_by_boot=yes
+  fi
+  roll_back
+}
+
+# --- Guardian and worker: each starts the other anew where it was killed.
+
+start_guardian() {
+  setsid sh "$dir/supervisor" supervise "$dir" </dev/null >/dev/null 2>>"$dir/errors" 9>&- &
+  register guardian $!
+}
+tick() {
+  plays guardian || start_guardian
+  pause
+}
+work() {
+  holds_lock && register worker $$ || exit 0
+  read_state || exit 74
+  if is_final; then
+    release
+  elif [ "$1" = again ]; then
+    resume
+  else
+    case $action in
+      boot) stage ;;
+      dry-activate) check ;;
+      *) activate ;;
+    esac
+  fi
+}
+guard() {
+  holds_lock && register guardian $$ || exit 0
+  while holds_lock; do
+    if ! plays worker; then
+      read_state
+      if is_final; then
+        release
+        break
+      fi
+      attempt=0
+      { read -r attempt <"$lock/attempt"; } 2>/dev/null
+      attempt=$((attempt + 1))
+      printf '%s\n' "$attempt" >"$lock/attempt"
+      [ "$attempt" -le "$attempts_allowed" ] || break
+      mode=again
+      if [ "$attempt" -eq 1 ] && [ -e "$lock/fresh" ]; then mode=first; fi
+      setsid sh "$dir/supervisor" work "$dir" "$mode" </dev/null >/dev/null 2>>"$dir/errors" &
+      register worker $!
+    fi
+    pause
+  done
+}
+# Starts the guardian so that it outlives the connection, and lets nothing hold the connection open.
+detach() {
+  if [ -d /run/systemd/system ] && command -v systemd-run >/dev/null; then
+    systemctl reset-failed "pantheros-deploy-$id.service" 2>/dev/null
+    systemd-run --quiet --collect --unit="pantheros-deploy-$id" --property=KillMode=process \
+      --property=SendSIGHUP=no --setenv=PATH="$PATH" --description="pantherOS deployment $id" \
+      /bin/sh "$dir/supervisor" supervise "$dir" </dev/null >/dev/null 9>&-
+  else
+    setsid sh "$dir/supervisor" supervise "$dir" </dev/null >/dev/null 2>>"$dir/errors" 9>&- &
+  fi
+}
+
+# --- Commands.
+
+# Finishes this deployment where nobody is at it any more.
+recover() {
+  read_state || return 0
+  if is_final && ! holds_lock; then
+    if [ -h "$roots/$id" ] || [ -h "$roots/$id-previous" ]; then release; fi
+    return 0
+  fi
+  mutex
+  holder
+  if [ -n "$held_by" ] && { [ "$held_by" != "$id" ] || somebody_works; }; then
+    let_go
+    return 0
+  fi
+  read_state
+  if is_final; then
+    release
+    let_go
+    return 0
+  fi
+  # Keeps what is known of the program that may still run.
+  if holds_lock; then rm -f "$lock/attempt" "$lock/fresh" && register starter $$; else take_lock; fi || fail 74 "cannot write $lock"
+  detach
+  let_go
+  wait_for $((3 * activation_seconds + 30)) ended
+}
+
+# Refuses before anything was changed.
+refuse() {
+  reason=$2 message=$3
+  enter refused
+  release
+  let_go
+  print_state
+  fail "$1" "$3"
+}
+
+begun() { read_state && [ "$state" != accepted ]; }
+
+# Finishes what other deployments left undone.
+finish_others() {
+  own=$id
+  for dir in "$base"/plan-*; do
+    id=${dir#"$base/"}
+    if [ "$id" = "$own" ] || ! is_id "$id" || ! read_state; then continue; fi
+    if is_final && ! holds_lock; then continue; fi
+    (read_spec && recover) || say "$id could not be finished"
+  done
+  id=$own
+  dir=$base/$id
+  forget_state
+}
+
+begin() {
+  if read_state; then
+    recover
+    read_state
+    print_state
+    if is_final; then fail 1 "$id is over: a plan is deployed once"; fi
+    exit 0
+  fi
+  finish_others
+  began_in=$(boot_id)
+  now
+  started_uptime=$((uptime / 100))
+  mutex
+  if holder && [ -e "$base/$held_by" ]; then
+    let_go
+    fail 75 "the deployment $held_by holds the lock on this machine"
+  fi
+  rm -f "$dir/confirm" "$dir/cancel"
+  take_lock || fail 74 "cannot write $lock"
+  : >"$lock/fresh"
+  profile_was=$(readlink "$profile")
+  if ! enter accepted; then
+    rm -f "$run/$id.json"
+    release
+    fail 74 "$dir/state.json cannot be written: is the disk full?"
+  fi
+  mkdir -p "$roots" && ln -sfn "$toplevel" "$roots/$id" && ln -sfn "$previous" "$roots/$id-previous" ||
+    refuse 74 no_gc_root "$roots cannot be written."
+  verify_signature
+  [ "$(running)" = "$previous" ] || refuse 69 system_changed "Another system runs than when the plan was made."
+  for path in "$toplevel" "$previous"; do
+    timeout 30 nix-store --check-validity "$path" 2>/dev/null && [ -x "$path/bin/switch-to-configuration" ] ||
+      refuse 69 system_missing "$path is not in the store, or is no NixOS system."
+  done
+  detach
+  let_go
+  if ! wait_for 10 begun; then
+    mutex
+    somebody=yes
+    plays guardian || plays worker || somebody=
+    [ -n "$somebody" ] || refuse 69 not_started "The supervisor did not start."
+    let_go
+  fi
+  print_state
+}
+
+# What the host says of signatures goes before what the spec says.
+verify_signature() {
+  signers=$allowed_signers
+  [ ! -e "$host_signers" ] || signers=$host_signers
+  [ -n "$signers" ] || return 0
+  signature_problem=
+  check_signature || refuse 77 signature "$signature_problem"
+}
+check_signature() {
+  signature_problem="The plan is not signed, and this machine wants it signed."
+  [ -f "$dir/plan" ] && [ -f "$dir/signature" ] || return 1
+  signature_problem="The plan's signature is not one of those this machine accepts."
+  principal=$(timeout 30 ssh-keygen -Y find-principals -f "$signers" -s "$dir/signature" 2>/dev/null | head -n 1)
+  [ -n "$principal" ] || return 1
+  timeout 30 ssh-keygen -Y verify -f "$signers" -I "$principal" -n pantheros-deploy -s "$dir/signature" \
+    <"$dir/plan" >/dev/null 2>&1 || return 1
+  signature_problem="The signed plan is another one than this deployment."
+  # In canonical JSON no key stands inside a string unescaped, and a host's machine_id comes before its toplevel.
+  # shellcheck disable=SC2020 # both become line breaks
+  tr ',{' '\n\n' <"$dir/plan" | tr -d '}]' >"$lock/plan" || return 1
+  grep -qxF "\"id\":\"$id\"" "$lock/plan" && grep -qxF "\"action\":\"$action\"" "$lock/plan" || return 1
+  read -r machine </etc/machine-id
+  mine='' covered=''
+  while IFS= read -r line; do
+    case $line in
+      '"machine_id":"'*) mine='' && [ "$line" != "\"machine_id\":\"$machine\"" ] || mine=yes ;;
+      "\"toplevel\":\"$toplevel\"") [ -z "$mine" ] || covered=yes ;;
+    esac
+  done <"$lock/plan"
+  [ -n "$covered" ] || return 1
+  signature_problem="The signed plan has expired."
+  expires=$(sed -n 's/^"expires":"\([0-9TZ:.-]*\)"$/\1/p' "$lock/plan")
+  [ -n "$expires" ] && [ "$(date -u +%Y%m%d%H%M%S)" -lt "$(printf %s "$expires" | tr -cd 0-9 | head -c 14)" ]
+}
+
+# Waits for the end, prints it, and succeeds where it is the one wanted.
+conclude() {
+  wait_for $((3 * activation_seconds + 30)) ended || recover
+  read_state
+  print_state
+  [ "$state" = "$1" ]
+}
+confirm() {
+  given=$1
+  if [ "$given" = - ]; then IFS= read -r given; fi
+  [ "$given" = "$nonce" ] || fail 77 "this is not the nonce of $id"
+  read_state || fail 64 "$id was not begun"
+  recover
+  read_state
+  case $state in
+    accepted | activating) fail 75 "$id is $state: it can be confirmed once it waits" ;;
+    waiting) : >"$dir/confirm" || fail 74 "$dir/confirm cannot be written: is the disk full?" ;;
+  esac
+  conclude confirmed || fail 1 "$id is not confirmed: it is $state"
+}
+cancel() {
+  read_state || fail 64 "$id was not begun"
+  recover
+  read_state
+  if ! is_final; then : >"$dir/cancel" || fail 74 "$dir/cancel cannot be written: is the disk full?"; fi
+  conclude rolled_back || fail 1 "$id was not rolled back: it is $state"
+}
+show() {
+  read_state || fail 64 "$id was not begun"
+  recover
+  print_state
+}
+list() {
+  for dir in "$base"/plan-*; do
+    id=${dir#"$base/"}
+    if is_id "$id" && read_state; then print_state; fi
+  done
+}
+sweep() {
+  before=$(($(date +%s) - 30 * 86400))
+  kept=0
+  # shellcheck disable=SC2012 # ids hold no character that ls would change
+  ls -1t "$base" 2>/dev/null | while IFS= read -r id; do
+    is_id "$id" || continue
+    dir=$base/$id
+    kept=$((kept + 1))
+    if [ "$kept" -le 5 ] || [ "$(stat -c %Y "$dir")" -ge "$before" ]; then continue; fi
+    if read_state && ! is_final; then continue; fi
+    release
+    rm -rf "$dir"
+  done
+}
+
+[ "$(id -u)" -eq 0 ] || fail 77 "only root can deploy"
+command=${1:-}
+case $command:$# in
+  begin:2 | supervise:2 | cancel:2 | state:2 | keep-log:2 | confirm:3 | work:3)
+    open_folder "$2"
+    [ "$command" = state ] || [ "$command" = keep-log ] || read_spec
+    ;;
+  run:[3-9]) open_folder "$2" ;;
+  list:1 | sweep:1) ;;
+  *) fail 64 "usage: supervisor begin|state|cancel DIR | confirm DIR NONCE | list | sweep" ;;
+esac
+case $command in
+  supervise | work)
+    trap '' HUP INT QUIT
+    PATH="$PATH:$previous/sw/bin"
+    ;;
+esac
+forget_state
+case $command in
+  begin) begin ;;
+  supervise) guard ;;
+  work) work "$3" ;;
+  keep-log) keep_log ;;
+  run)
+    shift 2
+    umask 022
+    unset LC_ALL
+    register program $$ && exec "$@"
+    ;;
+  confirm) confirm "$3" ;;
+  cancel) cancel ;;
+  state) read_spec && show ;;
+  list) list ;;
+  sweep) sweep ;;
+esac
