@@ -8,10 +8,14 @@ use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 /// How long a machine may take to answer on `ssh`.
 const START: Duration = Duration::from_secs(20);
+
+/// The folders of a machine that are its disks.
+const DISKS: [&str; 2] = ["nix", "var-lib"];
 
 /// What the first process of a machine does: `sh -c BOOT machine ROOT`.
 const BOOT: &str = r#"
@@ -51,6 +55,7 @@ pub struct Target {
     pub name: String,
     /// The port its `sshd` listens on.
     pub port: u16,
+    nix: PathBuf,
     root: PathBuf,
     config: PathBuf,
     init: Option<Child>,
@@ -59,11 +64,25 @@ pub struct Target {
 impl Targets {
     /// Starts a machine for each name, with this Nix on each.
     pub fn start(nix: &Path, names: &[&str]) -> Self {
+        Self::start_with(nix, names, |_| {})
+    }
+
+    /// The same, each with the disks of a machine that was [saved](Target::save).
+    pub fn restore(nix: &Path, names: &[&str], saved: &Path) -> Self {
+        Self::start_with(nix, names, |machine| {
+            for disk in DISKS {
+                copy_all(&saved.join(disk), &machine.root.join(disk));
+            }
+        })
+    }
+
+    fn start_with(nix: &Path, names: &[&str], prepare: impl Fn(&Target)) -> Self {
         let scratch = tempfile::Builder::new().prefix("pantheros-target-").tempdir().unwrap();
         let mut targets = Self { scratch, nix: nix.to_owned(), machines: Vec::new() };
         key(&targets.scratch.path().join("key"));
         for name in names {
             let machine = targets.machine(name);
+            prepare(&machine);
             targets.machines.push(machine);
         }
         targets.write_config();
@@ -112,8 +131,10 @@ impl Targets {
         .unwrap();
         let machine_id: String = (0..32).map(|at| format!("{:x}", (name.len() * 7 + at) % 16)).collect();
         std::fs::write(root.join("etc/machine-id"), format!("{machine_id}\n")).unwrap();
-        // Chosen by the kernel and free a moment ago; nobody else here asks for fixed ones.
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = free_port();
+        let config = self.ssh_config();
+        let machine = Target { name: name.to_owned(), port, nix: self.nix.clone(), root, config, init: None };
+        let root = &machine.root;
         let shown = root.display();
         std::fs::write(
             root.join("sshd_config"),
@@ -121,12 +142,12 @@ impl Targets {
                 "Port {port}\nListenAddress 127.0.0.1\nHostKey {shown}/host_key\n\
                  AuthorizedKeysFile {shown}/authorized_keys\nStrictModes no\nUsePAM no\nPidFile none\n\
                  PasswordAuthentication no\nPermitRootLogin yes\nMaxStartups 100\n\
-                 SetEnv PATH={}:/usr/bin:/bin:/usr/sbin:/sbin NIX_CONF_DIR={shown}/nix-conf HOME={shown}/home\n",
-                self.nix.parent().unwrap().display()
+                 SetEnv PATH={} NIX_CONF_DIR={shown}/nix-conf HOME={shown}/home\n",
+                machine.search_path()
             ),
         )
         .unwrap();
-        Target { name: name.to_owned(), port, root, config: self.ssh_config(), init: None }
+        machine
     }
 
     fn write_config(&self) {
@@ -156,6 +177,12 @@ impl Target {
             }
         }
         panic!("{inside} is not the machine's own");
+    }
+
+    /// Any path of the running machine as this one sees it, what it has mounted since included.
+    pub fn inside(&self, path: &str) -> PathBuf {
+        let init = self.init.as_ref().unwrap_or_else(|| panic!("{} is off", self.name));
+        PathBuf::from(format!("/proc/{}/root{path}", init.id()))
     }
 
     /// The file of keys that are let in.
@@ -206,6 +233,16 @@ impl Target {
         }
     }
 
+    /// Powers it off and writes what is on its disks to a folder, for [`Targets::restore`].
+    pub fn save(&mut self, to: &Path) {
+        self.power_off();
+        for disk in DISKS {
+            let saved = to.join(disk);
+            std::fs::create_dir_all(&saved).unwrap();
+            copy_all(&self.root.join(disk), &saved);
+        }
+    }
+
     /// Power off and on again.
     pub fn reboot(&mut self) {
         self.power_off();
@@ -226,11 +263,26 @@ impl Target {
             .unwrap()
     }
 
-    /// What a program in it prints; it has to succeed.
+    /// What a program in it prints; it has to succeed. Needs no way in: for facts, and for faults.
     pub fn says(&self, argv: &[&str]) -> String {
-        let output = self.run(argv);
+        let init = self.init.as_ref().unwrap_or_else(|| panic!("{} is off", self.name)).id();
+        let children = std::fs::read_to_string(format!("/proc/{init}/task/{init}/children")).unwrap();
+        let output = Command::new("nsenter")
+            .args(["--mount", "--uts", "--pid", "--wd=/", "--target", children.trim()])
+            .args(argv)
+            .env("PATH", self.search_path())
+            .env("NIX_CONF_DIR", self.root.join("nix-conf"))
+            .env("HOME", self.root.join("home"))
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
         assert!(output.status.success(), "{argv:?}: {}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    }
+
+    /// Where programs are found in it.
+    fn search_path(&self) -> String {
+        format!("{}:/usr/bin:/bin:/usr/sbin:/sbin", self.nix.parent().unwrap().display())
     }
 
     /// Copies a closure to it.
@@ -290,6 +342,24 @@ impl Drop for Target {
         if let Some(mut init) = self.init.take() {
             let _gone = init.kill();
             let _reaped = init.wait();
+        }
+    }
+}
+
+/// Copies what is in a folder into another, as it is.
+fn copy_all(from: &Path, to: &Path) {
+    let copied = Command::new("cp").arg("-a").arg(from.join(".")).arg(to).status().unwrap();
+    assert!(copied.success());
+}
+
+/// A free port that no outgoing connection is given while its machine is off: those start at 32768.
+fn free_port() -> u16 {
+    static TRIED: AtomicU32 = AtomicU32::new(0);
+    loop {
+        let number = std::process::id().wrapping_mul(61).wrapping_add(TRIED.fetch_add(1, Ordering::Relaxed));
+        let port = 10_000 + u16::try_from(number % 22_000).unwrap();
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
         }
     }
 }
