@@ -128,6 +128,7 @@ open_folder() {
   dir=$base/$id
   is_id "$id" && [ "$dir" = "$1" ] || fail 64 "not a deployment's folder: it has to be $base/plan-…"
   [ -d "$dir" ] && [ ! -h "$dir" ] && [ -O "$dir" ] || fail 64 "$dir is not a folder of root's"
+  case $(stat -c %A "$dir") in ?????w* | ????????w*) fail 64 "$dir can be written by others than root" ;; esac
 }
 
 read_spec() {
@@ -190,9 +191,9 @@ plain() { [ -z "$2" ] || printf ',"%s":%s' "$1" "$2"; }
 running() { readlink -f /run/current-system; }
 boot_id() { cat /proc/sys/kernel/random/boot_id; }
 
-started_by_boot=
+started_by_boot='' boot_untouched=''
 forget_state() {
-  state='' defaults_changed='' profile_was='' profile_generation='' activation_exit='' units_failed='' boot_exit=''
+  state='' defaults_changed='' profile_was='' newest_generation='' profile_generation='' activation_exit='' units_failed='' boot_exit=''
   rollback_exit='' reason='' message='' began_in='' started_uptime='' deadline_uptime=''
 }
 state_json() {
@@ -202,6 +203,7 @@ state_json() {
   text previous "$previous"
   text running "$(running)"
   text profile_was "$profile_was"
+  plain newest_generation "$newest_generation"
   plain profile_generation "$profile_generation"
   plain defaults_changed "$defaults_changed"
   plain activation_exit "$activation_exit"
@@ -229,6 +231,13 @@ enter() {
   printf '%s\n' "$json" >"$run/$id.json.$$" && mv -f "$run/$id.json.$$" "$run/$id.json"
   return 1
 }
+# Writes the state of a deployment that ended while the disk was full.
+write_late() {
+  [ -f "$run/$id.json" ] || return 0
+  new=$dir/state.json.$$
+  { cp "$run/$id.json" "$new" && sync "$new" && mv -f "$new" "$dir/state.json" && rm -f "$run/$id.json"; } 2>/dev/null ||
+    rm -f "$new"
+}
 # Sets `file` to where the state is.
 find_state() {
   file=$run/$id.json
@@ -252,6 +261,7 @@ read_state() {
   message=
   value_of state && state=$value
   value_of profile_was && profile_was=$value
+  value_of newest_generation && newest_generation=$value
   value_of profile_generation && profile_generation=$value
   value_of defaults_changed && defaults_changed=$value
   value_of activation_exit && activation_exit=$value
@@ -282,7 +292,9 @@ holds_lock() { holder && [ "$held_by" = "$id" ]; }
 somebody_works() { plays starter || plays guardian || plays worker; }
 # One at a time takes the lock, or finds that nobody keeps it. Children must not inherit it.
 mutex() {
-  mkdir -p "$run" && exec 9>"$run/mutex" && flock -w 20 9 || fail 75 "another command holds $run/mutex"
+  mkdir -p "$run" && touch "$run/mutex" || fail 74 "cannot write $run"
+  exec 9>"$run/mutex"
+  wait_for 20 flock -n 9 || fail 75 "another command holds $run/mutex"
 }
 let_go() { exec 9>&-; }
 take_lock() {
@@ -303,9 +315,12 @@ release() {
 keep_log() {
   register logger $$
   if [ -s "$dir/log" ]; then mv -f "$dir/log" "$dir/log.old"; fi
-  while head -c "$log_half" >>"$dir/log" && [ -s "$dir/log" ]; do
-    [ "$(wc -c <"$dir/log")" -ge "$log_half" ] || break
-    mv -f "$dir/log" "$dir/log.old" || break
+  size=0
+  # One read a time, so that nothing is held back from who reads it, or lost with this process.
+  while dd bs=$log_half count=1 >>"$dir/log"; do
+    before=$size
+    size=$(wc -c <"$dir/log") && [ "$size" -gt "$before" ] || break
+    if [ "$size" -ge "$log_half" ]; then mv -f "$dir/log" "$dir/log.old" && size=0 || break; fi
   done 2>/dev/null
   cat >/dev/null
 }
@@ -321,25 +336,29 @@ limited() {
   limit=$((uptime + $1 * 100))
   cancellable=$2
   shift 2
-  # As a shell says of a program it cannot run.
-  code=126
-  rm -f "$lock/output" "$lock/program" && mkfifo "$lock/output" || return 0
-  setsid sh "$dir/supervisor" keep-log "$dir" <"$lock/output" >/dev/null 2>&1 &
-  register logger $!
-  setsid sh "$dir/supervisor" run "$dir" "$@" </dev/null >"$lock/output" 2>&1 &
-  child=$!
   code=
+  rm -f "$lock/output" "$lock/program"
+  output=/dev/null
+  # Where memory is full there is no log, but the way back still has to work.
+  if mkfifo "$lock/output" 2>/dev/null; then
+    output=$lock/output
+    setsid sh "$dir/supervisor" keep-log "$dir" <"$output" >/dev/null 2>&1 &
+    register logger $!
+  fi
+  setsid sh "$dir/supervisor" run "$dir" "$@" </dev/null >"$output" 2>&1 &
+  child=$!
+  inspect "$child" && born=$process_start || born=gone
   register program "$child"
-  while plays program; do
+  while inspect "$child" && [ "$process_start" = "$born" ] && [ "$process_state" != Z ]; do
     now
     if [ "$uptime" -ge "$limit" ]; then code=124; fi
     if [ "$cancellable" = cancellable ] && [ -e "$dir/cancel" ]; then code=125; fi
     [ -z "$code" ] || break
     tick
   done
+  # One that cannot be killed is not waited for.
   if [ -n "$code" ]; then
     end_session program
-    wait "$child"
   else
     wait "$child"
     code=$?
@@ -374,11 +393,19 @@ generation_of() {
   generation=${generation%-link}
   matches "$generation" 0-9 || generation=
 }
+find_newest_generation() {
+  newest_generation=0
+  for link in "$profile"-*-link; do
+    generation_of "$link"
+    if [ -n "$generation" ] && [ "$generation" -gt "$newest_generation" ]; then newest_generation=$generation; fi
+  done
+}
 # Makes the new system the profile's generation and the boot default.
 make_default() {
+  (umask 022 && mkdir -p "${profile%/*}")
   limited "$activation_seconds" no nix-env --profile "$profile" --set "$toplevel"
   if [ "$code" -ne 0 ] || [ "$(readlink -f "$profile")" != "$toplevel" ]; then
-    reason=profile_failed message="nix-env --set ended with $code."
+    reason=profile_failed message="nix-env --set ended with $code." boot_untouched=yes
     return 1
   fi
   generation_of "$(readlink "$profile")"
@@ -393,8 +420,8 @@ make_default() {
 # Undoes `make_default`, also where it was cut short.
 restore_default() {
   [ -n "$defaults_changed" ] || return 0
-  undone=$(readlink "$profile")
-  if [ "$undone" != "$profile_was" ]; then
+  # A profile that has moved on since is somebody else's.
+  if [ "$(readlink "$profile")" != "$profile_was" ] && [ "$(readlink -f "$profile")" = "$toplevel" ]; then
     generation_of "$profile_was"
     if [ -n "$generation" ]; then
       limited "$activation_seconds" no nix-env --profile "$profile" --switch-generation "$generation"
@@ -402,16 +429,24 @@ restore_default() {
       rm -f "$profile" && code=0
     fi
     [ "$code" -eq 0 ] || return 1
-    generation_of "$undone"
-    if [ -n "$generation" ] && [ "$undone" != "$profile_was" ]; then rm -f "${profile%/*}/${profile##*/}-$generation-link"; fi
   fi
+  for link in "$profile"-*-link; do
+    generation_of "$link"
+    if [ -n "$generation" ] && [ "$generation" -gt "$newest_generation" ] &&
+      [ "$(readlink "$link")" = "$toplevel" ] && [ "${link##*/}" != "$(readlink "$profile")" ]; then rm -f "$link"; fi
+  done
   profile_generation=
+  if [ -n "$boot_untouched" ]; then
+    defaults_changed=
+    return 0
+  fi
   default=$(readlink -f "$profile")
   [ -x "$default/bin/switch-to-configuration" ] || default=$previous
   switch_to "$default" boot no
   [ "$code" -eq 0 ] && defaults_changed=
 }
 
+not_written() { reason=state_not_written message="The state could not be written: is the disk full?"; }
 finish() {
   enter "$1"
   release
@@ -435,6 +470,8 @@ roll_back() {
   deadline_uptime=
   enter rolling_back
   problem=
+  # The checks before a switch are for going forward.
+  export NIXOS_NO_CHECK=1
   restore_default || problem="Profile and boot default could not be restored."
   # The second try is for what the killed activation had left locked.
   for try in 1 2; do
@@ -455,10 +492,16 @@ roll_back() {
 }
 
 confirm_now() {
+  if [ "$(running)" != "$toplevel" ]; then
+    reason=wrong_system message="Another system runs than the one that was to be confirmed."
+    roll_back
+  fi
+  changed_before=$defaults_changed
   [ "$action" != switch ] || defaults_changed=true
   deadline_uptime=
   if ! enter confirming; then
-    reason=state_not_written message="The state could not be written: is the disk full?"
+    not_written
+    defaults_changed=$changed_before
     roll_back
   fi
   if [ "$action" = switch ] && ! make_default; then roll_back; fi
@@ -468,7 +511,7 @@ confirm_now() {
 
 activate() {
   if ! enter activating; then
-    reason=state_not_written message="The state could not be written: is the disk full?"
+    not_written
     finish refused
   fi
   switch_to "$toplevel" test cancellable
@@ -482,7 +525,7 @@ activate() {
   deadline=$((uptime + confirm_seconds * 100))
   deadline_uptime=$((deadline / 100))
   if ! enter waiting; then
-    reason=state_not_written message="The state could not be written: is the disk full?"
+    not_written
     roll_back
   fi
   while :; do
@@ -504,7 +547,8 @@ stage() {
   if [ "$state" = accepted ]; then
     defaults_changed=true
     if ! enter confirming; then
-      reason=state_not_written message="The state could not be written: is the disk full?"
+      not_written
+      defaults_changed=
       finish refused
     fi
   fi
@@ -516,12 +560,21 @@ stage() {
 }
 
 check() {
-  enter activating || finish refused
+  if ! enter activating; then
+    not_written
+    finish refused
+  fi
   switch_to "$toplevel" dry-activate cancellable
   activation_exit=$code
   if [ "$code" -eq 0 ]; then finish checked; fi
   why_not_activated
   finish refused
+}
+
+# Whether somebody made another system run and the profile's generation, which nothing here does.
+is_superseded() {
+  case $(running) in "$toplevel" | "$previous") return 1 ;; esac
+  [ "$(readlink "$profile")" != "$profile_was" ] && [ "$(readlink -f "$profile")" != "$toplevel" ]
 }
 
 # What a dead worker or a reboot left undone.
@@ -531,7 +584,10 @@ resume() {
   if [ "$began_in" != "$(boot_id)" ]; then cut=rebooted told="The machine was rebooted before the end."; else
     cut=supervisor_died told="The supervisor was killed before the end."
   fi
-  [ "$action" != dry-activate ] || { reason=$cut message=$told && finish refused; }
+  if [ "$action" = dry-activate ] || [ "$state" = accepted ]; then
+    reason=$cut message="$told Nothing was changed."
+    finish refused
+  fi
   if [ "$state" = confirming ] && [ "$(running)" = "$toplevel" ]; then
     message="$told What was confirmed is finished."
     case $action in
@@ -544,17 +600,26 @@ resume() {
   # A machine that started from its boot default runs what any start would bring.
   if [ "$cut" = rebooted ] && [ "$(running)" != "$toplevel" ]; then
     started_by_boot=yes
-    [ "$(running)" = "$previous" ] || message="$told It started its boot default, which is not what ran before."
+    [ "$(running)" = "$previous" ] || message="$told Another system runs than before: it is left alone."
   elif [ "$cut" = rebooted ] && [ "$toplevel" = "$previous" ]; then
     started_by_boot=yes
+  elif is_superseded; then
+    reason=system_changed message="$told Somebody switched to another system since: it is left alone."
+    finish rollback_failed
   fi
   roll_back
 }
 
 # --- Guardian and worker: each starts the other anew where it was killed.
 
+# Where what they say for lack of anybody listening goes.
+find_errors() {
+  errors=/dev/null
+  if { true >>"$dir/errors"; } 2>/dev/null; then errors=$dir/errors; fi
+}
 start_guardian() {
-  setsid sh "$dir/supervisor" supervise "$dir" </dev/null >/dev/null 2>>"$dir/errors" 9>&- &
+  find_errors
+  setsid sh "$dir/supervisor" supervise "$dir" </dev/null >/dev/null 2>>"$errors" 9>&- &
   register guardian $!
 }
 tick() {
@@ -577,6 +642,7 @@ work() {
   fi
 }
 guard() {
+  if plays guardian && [ "$pid" -ne $$ ]; then exit 0; fi
   holds_lock && register guardian $$ || exit 0
   while holds_lock; do
     if ! plays worker; then
@@ -592,7 +658,8 @@ guard() {
       [ "$attempt" -le "$attempts_allowed" ] || break
       mode=again
       if [ "$attempt" -eq 1 ] && [ -e "$lock/fresh" ]; then mode=first; fi
-      setsid sh "$dir/supervisor" work "$dir" "$mode" </dev/null >/dev/null 2>>"$dir/errors" &
+      find_errors
+      setsid sh "$dir/supervisor" work "$dir" "$mode" </dev/null >/dev/null 2>>"$errors" &
       register worker $!
     fi
     pause
@@ -603,10 +670,11 @@ detach() {
   if [ -d /run/systemd/system ] && command -v systemd-run >/dev/null; then
     systemctl reset-failed "pantheros-deploy-$id.service" 2>/dev/null
     systemd-run --quiet --collect --unit="pantheros-deploy-$id" --property=KillMode=process \
-      --property=SendSIGHUP=no --setenv=PATH="$PATH" --description="pantherOS deployment $id" \
+      --property=Restart=on-failure --property=RestartSec=1 --setenv=PATH="$PATH" --description="pantherOS deployment $id" \
       /bin/sh "$dir/supervisor" supervise "$dir" </dev/null >/dev/null 9>&-
   else
-    setsid sh "$dir/supervisor" supervise "$dir" </dev/null >/dev/null 2>>"$dir/errors" 9>&- &
+    find_errors
+    setsid sh "$dir/supervisor" supervise "$dir" </dev/null >/dev/null 2>>"$errors" 9>&- &
   fi
 }
 
@@ -616,6 +684,7 @@ detach() {
 recover() {
   read_state || return 0
   if is_final && ! holds_lock; then
+    write_late
     if [ -h "$roots/$id" ] || [ -h "$roots/$id-previous" ]; then release; fi
     return 0
   fi
@@ -677,14 +746,15 @@ begin() {
   now
   started_uptime=$((uptime / 100))
   mutex
-  if holder && [ -e "$base/$held_by" ]; then
+  if holder && { [ -e "$base/$held_by" ] || somebody_works; }; then
     let_go
     fail 75 "the deployment $held_by holds the lock on this machine"
   fi
   rm -f "$dir/confirm" "$dir/cancel"
   take_lock || fail 74 "cannot write $lock"
-  : >"$lock/fresh"
+  touch "$lock/fresh"
   profile_was=$(readlink "$profile")
+  find_newest_generation
   if ! enter accepted; then
     rm -f "$run/$id.json"
     release
@@ -713,7 +783,8 @@ begin() {
 # What the host says of signatures goes before what the spec says.
 verify_signature() {
   signers=$allowed_signers
-  [ ! -e "$host_signers" ] || signers=$host_signers
+  # A link to nowhere must not make the machine take everything.
+  if [ -e "$host_signers" ] || [ -h "$host_signers" ]; then signers=$host_signers; fi
   [ -n "$signers" ] || return 0
   signature_problem=
   check_signature || refuse 77 signature "$signature_problem"
@@ -731,7 +802,8 @@ check_signature() {
   # shellcheck disable=SC2020 # both become line breaks
   tr ',{' '\n\n' <"$dir/plan" | tr -d '}]' >"$lock/plan" || return 1
   grep -qxF "\"id\":\"$id\"" "$lock/plan" && grep -qxF "\"action\":\"$action\"" "$lock/plan" || return 1
-  read -r machine </etc/machine-id
+  machine=$(cat /etc/machine-id)
+  [ -n "$machine" ] || return 1
   mine='' covered=''
   while IFS= read -r line; do
     case $line in
@@ -761,7 +833,7 @@ confirm() {
   read_state
   case $state in
     accepted | activating) fail 75 "$id is $state: it can be confirmed once it waits" ;;
-    waiting) : >"$dir/confirm" || fail 74 "$dir/confirm cannot be written: is the disk full?" ;;
+    waiting) touch "$dir/confirm" || fail 74 "$dir/confirm cannot be written: is the disk full?" ;;
   esac
   conclude confirmed || fail 1 "$id is not confirmed: it is $state"
 }
@@ -769,7 +841,7 @@ cancel() {
   read_state || fail 64 "$id was not begun"
   recover
   read_state
-  if ! is_final; then : >"$dir/cancel" || fail 74 "$dir/cancel cannot be written: is the disk full?"; fi
+  if ! is_final; then touch "$dir/cancel" || fail 74 "$dir/cancel cannot be written: is the disk full?"; fi
   conclude rolled_back || fail 1 "$id was not rolled back: it is $state"
 }
 show() {
@@ -825,7 +897,8 @@ case $command in
     shift 2
     umask 022
     unset LC_ALL
-    register program $$ && exec "$@"
+    register program $$
+    exec "$@"
     ;;
   confirm) confirm "$3" ;;
   cancel) cancel ;;
