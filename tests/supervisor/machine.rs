@@ -1,0 +1,384 @@
+//! A machine to deploy to, and a deployment on it.
+
+use std::collections::BTreeMap;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+use std::process::Output;
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::common::fleet::{Fleet, nixes, wait_until};
+use crate::common::target::{Target, Targets};
+
+pub const SUPERVISOR: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/deploy/supervisor.sh");
+pub const DEPLOYMENTS: &str = "/var/lib/pantheros/deployments";
+pub const NONCE: &str = "0123456789abcdefABCDEF";
+
+/// Two systems. What `/var/lib/hooks/NAME-ACTION` says is done first and what `…-after` says last, so
+/// that a test can break one.
+const FLAKE: &str = r#"{
+  outputs = _:
+  let
+    toplevel = name: derivation {
+      inherit name;
+      system = "x86_64-linux";
+      builder = "/bin/sh";
+      script = ''
+        #!/bin/sh
+        echo "${name} $1" >>/var/lib/activation.log
+        out=@out@
+        activate() { ln -sfn $out /run/current-system; }
+        hook=/var/lib/hooks/${name}-$1
+        if [ -e "$hook" ]; then . "$hook"; fi
+        case $1 in
+          test) activate ;;
+          boot) echo $out >/var/lib/bootloader/new && mv /var/lib/bootloader/new /var/lib/bootloader/default ;;
+          dry-activate) echo "would restart nothing" ;;
+        esac
+        if [ -e "$hook-after" ]; then . "$hook-after"; fi
+      '';
+      args = [ "-c" ''
+        /bin/mkdir -p $out/bin $out/sw/bin
+        echo "$script" | /bin/sed "s|@out@|$out|" >$out/bin/switch-to-configuration
+        /bin/chmod +x $out/bin/*
+      '' ];
+    } // { type = "derivation"; };
+  in {
+    first = toplevel "first";
+    second = toplevel "second";
+  };
+}"#;
+
+/// Starting the machine anew is for the test to do.
+const FAKE_REBOOT: &str = "#!/bin/sh\necho \"$*\" >>/var/lib/reboots\nexec sleep 100\n";
+
+/// For a hook: waits until [`Machine::release`], the first time.
+pub const HOLD: &str = "if [ ! -e /var/lib/hooks/held ]; then touch /var/lib/hooks/held; \
+                        while [ ! -e /var/lib/hooks/go ]; do sleep 0.05; done; fi";
+
+/// One of the two systems.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct System {
+    pub name: &'static str,
+    pub path: String,
+}
+
+/// The two systems, and the disks of a machine that runs the first, made once for each Nix.
+struct Prepared {
+    nix: PathBuf,
+    old: System,
+    new: System,
+    disks: PathBuf,
+}
+
+impl Prepared {
+    fn of(nix: &Path) -> &'static Self {
+        static ALL: OnceLock<Vec<Prepared>> = OnceLock::new();
+        let all = ALL.get_or_init(|| nixes().into_iter().enumerate().map(Self::make).collect());
+        all.iter().find(|prepared| prepared.nix == nix).unwrap()
+    }
+
+    fn make((number, nix): (usize, PathBuf)) -> Self {
+        let fleet = Fleet::committed(&nix, &[("flake.nix", FLAKE)]);
+        let build = |name: &'static str| {
+            let built = fleet.by_hand(&["build", "--no-link", "--print-out-paths", &format!(".#{name}")]);
+            assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+            System { name, path: String::from_utf8(built.stdout).unwrap().trim().to_owned() }
+        };
+        let (old, new) = (build("first"), build("second"));
+        let mut targets = Targets::start(&nix, &["web"]);
+        let web = targets.get("web");
+        web.copy(&nix, &new.path);
+        web.install(&nix, &old.path);
+        std::fs::create_dir_all(web.path("/var/lib/hooks")).unwrap();
+        let reboot = web.path("/var/lib/programs/reboot");
+        std::fs::create_dir_all(reboot.parent().unwrap()).unwrap();
+        std::fs::write(&reboot, FAKE_REBOOT).unwrap();
+        std::fs::set_permissions(&reboot, PermissionsExt::from_mode(0o755)).unwrap();
+        let disks = PathBuf::from(format!("{}/supervisor-{number}", env!("CARGO_TARGET_TMPDIR")));
+        if disks.exists() {
+            std::fs::remove_dir_all(&disks).unwrap();
+        }
+        web.save(&disks);
+        Self { nix, old, new, disks }
+    }
+}
+
+/// A machine that runs the old system and has the new one in its store.
+pub struct Machine {
+    targets: Targets,
+    pub old: System,
+    pub new: System,
+    begun: usize,
+}
+
+impl Machine {
+    pub fn start(nix: &Path) -> Self {
+        let Prepared { old, new, disks, .. } = Prepared::of(nix);
+        let targets = Targets::restore(nix, &["web"], disks);
+        Self { targets, old: old.clone(), new: new.clone(), begun: 0 }
+    }
+
+    pub fn web(&mut self) -> &mut Target {
+        self.targets.get("web")
+    }
+
+    /// Has the supervisor run by this shell, and by no other.
+    pub fn use_shell(&mut self, shell: &Path) {
+        symlink(shell, self.web().path("/var/lib/programs/sh")).unwrap();
+    }
+
+    /// What was deployed is the old system from now on.
+    pub fn swap(&mut self) {
+        std::mem::swap(&mut self.old, &mut self.new);
+    }
+
+    /// Runs a line of shell in it.
+    pub fn sh(&mut self, line: &str) -> String {
+        self.web().says(&["sh", "-c", line])
+    }
+
+    /// An id that no deployment on it has.
+    pub fn next_id(&mut self) -> String {
+        self.begun += 1;
+        let letter = |number: usize| char::from(b'a' + u8::try_from(number % 26).unwrap());
+        format!("plan-{}{}{}", "a".repeat(24), letter(self.begun / 26), letter(self.begun))
+    }
+
+    /// What a spec has in it where a test does not say otherwise.
+    pub fn spec(&mut self, id: &str) -> BTreeMap<String, String> {
+        [
+            ("version", "1"),
+            ("id", id),
+            ("action", "switch"),
+            ("toplevel", &self.new.path),
+            ("previous", &self.old.path),
+            ("confirm_seconds", "20"),
+            ("activation_seconds", "10"),
+            ("nonce", NONCE),
+        ]
+        .map(|(key, value)| (key.to_owned(), value.to_owned()))
+        .into()
+    }
+
+    /// A deployment of the new system, with these values in place of the usual ones.
+    pub fn deployment(&mut self, given: &[(&str, &str)]) -> Deployment {
+        let id = self.next_id();
+        let mut spec = self.spec(&id);
+        spec.extend(given.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())));
+        let text: String = spec.iter().map(|(key, value)| format!("{key}={value}\n")).collect();
+        self.deployment_of(id, text.as_bytes())
+    }
+
+    /// A deployment with this spec.
+    pub fn deployment_of(&mut self, id: String, spec: &[u8]) -> Deployment {
+        let folder = format!("{DEPLOYMENTS}/{id}");
+        let outside = self.web().inside(&folder);
+        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&outside).unwrap();
+        std::fs::copy(SUPERVISOR, outside.join("supervisor")).unwrap();
+        std::fs::write(outside.join("spec"), spec).unwrap();
+        Deployment { id, folder }
+    }
+
+    /// Breaks a system: `script` runs at the start of its `switch-to-configuration ACTION`.
+    pub fn hook(&mut self, of: &System, action: &str, script: &str) {
+        let hook = format!("/var/lib/hooks/{}-{action}", of.name);
+        std::fs::write(self.web().path(&hook), script).unwrap();
+    }
+    pub fn hook_new(&mut self, action: &str, script: &str) {
+        self.hook(&self.new.clone(), action, script);
+    }
+    pub fn hook_old(&mut self, action: &str, script: &str) {
+        self.hook(&self.old.clone(), action, script);
+    }
+    /// Mends both systems.
+    pub fn unhook(&mut self) {
+        let hooks = self.web().path("/var/lib/hooks");
+        std::fs::remove_dir_all(&hooks).unwrap();
+        std::fs::create_dir(&hooks).unwrap();
+    }
+    /// Waits until a system is held by [`HOLD`].
+    pub fn wait_held(&mut self) {
+        let held = self.web().path("/var/lib/hooks/held");
+        wait_until("the activation is held", 10.0, || held.exists());
+    }
+    /// Lets go what is held.
+    pub fn release(&mut self) {
+        std::fs::write(self.web().path("/var/lib/hooks/go"), "").unwrap();
+    }
+
+    /// What was activated since the last time, as `old test`.
+    pub fn activations(&mut self) -> Vec<String> {
+        let log = self.web().path("/var/lib/activation.log");
+        let text = std::fs::read_to_string(&log).unwrap_or_default();
+        std::fs::write(&log, "").unwrap();
+        text.lines()
+            .map(|line| {
+                let (name, action) = line.split_once(' ').unwrap();
+                format!("{} {action}", if name == self.new.name { "new" } else { "old" })
+            })
+            .collect()
+    }
+
+    /// The process that plays this part of the deployment under way, by its number in the machine.
+    pub fn part(&mut self, part: &str) -> Option<u32> {
+        let text = std::fs::read_to_string(self.web().inside(&format!("/run/pantheros/lock/{part}"))).ok()?;
+        text.split_whitespace().next()?.parse().ok()
+    }
+
+    /// Kills processes of the deployment under way, with no moment between them.
+    pub fn kill(&mut self, parts: &[&str]) {
+        let pids: Vec<String> = parts.iter().map(|part| self.part(part).unwrap().to_string()).collect();
+        // Stopped first: none is to see another one die.
+        self.sh(&format!("kill -s STOP {0}; kill -s KILL {0}", pids.join(" ")));
+    }
+
+    /// Runs the old system as before, and nothing is left.
+    pub fn is_old(&mut self) {
+        let old = self.old.path.clone();
+        self.settled(&old, &old);
+    }
+    /// Runs the new system for good, and nothing is left.
+    pub fn is_new(&mut self) {
+        let new = self.new.path.clone();
+        self.settled(&new, &new);
+    }
+    /// Runs `system`, is to run `default` after a start, and nothing of the deployment is left.
+    pub fn settled(&mut self, system: &str, default: &str) {
+        let web = self.targets.get("web");
+        let start = Instant::now();
+        while !web.processes_left().is_empty() {
+            assert!(start.elapsed() < Duration::from_secs(5), "left: {:?}", web.processes_left());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        let facts = web.says(&[
+            "sh",
+            "-c",
+            "readlink -f /run/current-system; readlink -f /nix/var/nix/profiles/system; \
+             echo $(cat /var/lib/bootloader/default); mkdir -p /run/pantheros /nix/var/nix/gcroots/pantheros; \
+             ls -A /run/pantheros; ls -A /nix/var/nix/gcroots/pantheros; \
+             ls -A /nix/var/nix/profiles | grep -v '^system$\\|^system-[0-9]*-link$\\|^per-user$' || :",
+        ]);
+        let facts: Vec<&str> = facts.lines().filter(|line| *line != "mutex").collect();
+        assert_eq!(facts[..3], [system, default, default], "what runs, the profile, the boot default");
+        assert_eq!(facts[3..], [""; 0], "what is left");
+    }
+
+    /// The generations of the profile, and which of them it is: `system-1-link`.
+    pub fn generations(&mut self) -> (Vec<String>, String) {
+        let all = self.sh("ls /nix/var/nix/profiles | grep '^system-'");
+        (all.lines().map(str::to_owned).collect(), self.sh("readlink /nix/var/nix/profiles/system"))
+    }
+}
+
+/// A deployment's folder on the machine.
+pub struct Deployment {
+    pub id: String,
+    pub folder: String,
+}
+
+/// A shell's way to the supervisor and back: the first argument is what it gets as standard input.
+const THROUGH: &str =
+    "PATH=/var/lib/programs:$PATH; export PATH; input=$1; shift; printf '%s\\n' \"$input\" | sh \"$@\"";
+
+impl Deployment {
+    pub fn run(&self, machine: &mut Machine, words: &[&str]) -> Output {
+        self.run_with(machine, words, "")
+    }
+
+    /// Runs a command of the supervisor with this line as its standard input.
+    pub fn run_with(&self, machine: &mut Machine, words: &[&str], input: &str) -> Output {
+        let script = format!("{}/supervisor", self.folder);
+        let mut argv = vec!["sh", "-c", THROUGH, "sh", input, &script, words[0]];
+        if !["list", "sweep"].contains(&words[0]) {
+            argv.push(&self.folder);
+        }
+        argv.extend(&words[1..]);
+        machine.web().run(&argv)
+    }
+
+    /// Runs a command that is to end with `code` and print the state.
+    pub fn gives(&self, machine: &mut Machine, code: i32, words: &[&str]) -> Value {
+        let output = self.run(machine, words);
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(
+            output.status.code(),
+            Some(code),
+            "{words:?}: {errors}{}{}",
+            String::from_utf8_lossy(&output.stdout),
+            self.errors(machine)
+        );
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|error| {
+            panic!("{words:?}: {error}: {:?} {errors}", String::from_utf8_lossy(&output.stdout))
+        })
+    }
+
+    /// Runs a command that is to end with `code` and say why.
+    pub fn refuses(&self, machine: &mut Machine, code: i32, words: &[&str]) -> String {
+        let output = self.run(machine, words);
+        let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(code), "{words:?}: {errors}");
+        errors
+    }
+
+    pub fn begin(&self, machine: &mut Machine) {
+        self.gives(machine, 0, &["begin"]);
+    }
+
+    /// Begins it and waits until it waits for confirmation.
+    pub fn begin_and_wait(&self, machine: &mut Machine) {
+        self.begin(machine);
+        self.wait_for(machine, "waiting");
+    }
+
+    fn errors(&self, machine: &mut Machine) -> String {
+        std::fs::read_to_string(machine.web().inside(&format!("{}/errors", self.folder))).unwrap_or_default()
+    }
+
+    /// What activations printed.
+    pub fn log(&self, machine: &mut Machine) -> Vec<u8> {
+        std::fs::read(machine.web().inside(&format!("{}/log", self.folder))).unwrap()
+    }
+
+    /// The state as the supervisor wrote it, without asking it.
+    pub fn written(&self, machine: &mut Machine) -> Value {
+        let web = machine.web();
+        let kept = web.inside(&format!("/run/pantheros/{}.json", self.id));
+        let text = std::fs::read(kept)
+            .or_else(|_| std::fs::read(web.inside(&format!("{}/state.json", self.folder))));
+        serde_json::from_slice(&text.unwrap()).unwrap()
+    }
+
+    pub fn wait_for(&self, machine: &mut Machine, state: &str) -> Value {
+        let start = Instant::now();
+        loop {
+            let written = self.written(machine);
+            if written["state"] == state {
+                return written;
+            }
+            assert!(
+                start.elapsed() < Duration::from_secs(20),
+                "never {state}: {written:#} {}",
+                self.errors(machine)
+            );
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+}
+
+/// Tells each story to a machine of its own, all at the same time; the machines have each Nix in turn.
+pub fn side_by_side<Story: Fn(&mut Machine) + Sync>(stories: &[(&str, Story)]) {
+    let nixes = nixes();
+    let told: Vec<(&str, bool)> = std::thread::scope(|scope| {
+        let threads: Vec<_> = stories
+            .iter()
+            .zip(nixes.iter().cycle())
+            .map(|((name, story), nix)| (*name, scope.spawn(move || story(&mut Machine::start(nix)))))
+            .collect();
+        threads.into_iter().map(|(name, thread)| (name, thread.join().is_ok())).collect()
+    });
+    let failed: Vec<&str> = told.iter().filter(|(_, right)| !right).map(|(name, _)| *name).collect();
+    assert!(failed.is_empty(), "{failed:?} failed, for the reasons above");
+}

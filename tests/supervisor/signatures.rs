@@ -1,0 +1,184 @@
+//! Machines that want to see a signature, made by the real `ssh-keygen`.
+
+use pantheros_mcp::deploy::plan::Plan;
+use serde_json::{Value, json};
+
+use crate::machine::{Deployment, Machine, NONCE, side_by_side};
+
+const SIGNERS: &str = "/etc/pantheros/allowed_signers";
+
+/// The plan a deployment of the new system on this machine belongs to.
+fn plan(machine: &mut Machine, id: &str) -> Value {
+    let machine_id = machine.sh("cat /etc/machine-id");
+    let host = |name: &str, machine_id: &str, toplevel: &str| {
+        json!({
+            "host": name,
+            "target": {"address": "web.example.org", "user": "deploy"},
+            "host_keys": ["ssh-ed25519 AAAAC3Nza"],
+            "machine_id": machine_id,
+            "boot_id": "2",
+            "system": "x86_64-linux",
+            "toplevel": toplevel,
+            "current": machine.old.path,
+            "source": "new",
+            "build_on": "local",
+            "rollback_timeout": 60,
+            "activation_timeout": 300,
+            "health_checks": [{"command": ["sh", "-c", "echo '{}', \"[]\""]}],
+            // As if it were for the machine "0", were one to look at the text alone.
+            "risks": [{"code": "note", "severity": "note", "evidence": "{\"id\":\"x\",\"action\":\"boot\"},{", "mend": "none"}],
+            "diff": {"packages": [], "closure_bytes": 10, "closure_delta_bytes": -1},
+            "needs_reboot": false,
+        })
+    };
+    let other = format!("/nix/store/{}-other", "0".repeat(32));
+    json!({
+        "version": 1,
+        "id": id,
+        "created": "2026-01-01T00:00:00Z",
+        "expires": "2099-01-01T00:00:00Z",
+        "action": "switch",
+        "flake": {"folder": "/fleet", "dirty": false},
+        "requested_by": {"client": "a client 1", "user": "alice"},
+        "hosts": [host("db", &"0".repeat(32), &other), host("web", &machine_id, &machine.new.path)],
+        "canary": 1,
+        "wave": 4,
+        "revert_confirmed": false,
+    })
+}
+
+/// Writes the plan in its canonical form and signs it.
+fn sign(machine: &mut Machine, deployment: &Deployment, plan: Value, key: &str, namespace: &str) {
+    let plan: Plan = serde_json::from_value(plan).unwrap();
+    let folder = &deployment.folder;
+    std::fs::write(machine.web().inside(&format!("{folder}/plan")), plan.canonical().unwrap()).unwrap();
+    machine.sh(&format!(
+        "cd {folder} && ssh-keygen -q -Y sign -f /var/lib/{key} -n {namespace} plan && mv plan.sig signature"
+    ));
+}
+
+fn refused(machine: &mut Machine, deployment: &Deployment, why: &str) {
+    let refused = deployment.gives(machine, 77, &["begin"]);
+    assert_eq!((&refused["state"], &refused["reason"]), (&"refused".into(), &"signature".into()), "{why}");
+    let message = refused["message"].as_str().unwrap();
+    assert!(message.contains(why), "{message}, and not {why}");
+    assert!(machine.activations().is_empty());
+    machine.is_old();
+}
+
+const UNSIGNED: &str = "is not signed";
+const UNKNOWN: &str = "is not one of those";
+const ANOTHER: &str = "is another one";
+const EXPIRED: &str = "has expired";
+
+fn signatures(machine: &mut Machine) {
+    machine.sh(
+        "cd /var/lib && for key in alice mallory; do ssh-keygen -q -t ed25519 -N '' -C $key -f $key; done; \
+         mkdir -p /etc/pantheros; \
+         { echo '# who may deploy'; echo \"bob@example.org $(ssh-keygen -q -t ed25519 -N '' -f bob; cat bob.pub)\"; \
+           echo \"alice@example.org,alice namespaces=\\\"pantheros-deploy\\\" $(cat alice.pub)\"; } >/etc/pantheros/allowed_signers",
+    );
+    let own = "pantheros-deploy";
+    let unsigned = machine.deployment(&[]);
+    refused(machine, &unsigned, UNSIGNED);
+    // The spec has no say in it.
+    machine.sh("sed 's/^/mallory /' /var/lib/mallory.pub >/var/lib/signers");
+    let signers = ("allowed_signers", "/var/lib/signers");
+    let deployment = machine.deployment(&[signers]);
+    let good = plan(machine, &deployment.id);
+    sign(machine, &deployment, good, "mallory", own);
+    refused(machine, &deployment, UNKNOWN);
+    for (key, namespace) in [("mallory", own), ("alice", "file"), ("alice", "pantheros"), ("bob", "git")] {
+        let deployment = machine.deployment(&[]);
+        let good = plan(machine, &deployment.id);
+        sign(machine, &deployment, good, key, namespace);
+        refused(machine, &deployment, UNKNOWN);
+    }
+
+    // Altered after it was signed, by a byte or altogether.
+    for alteration in ["s/\"wave\":4/\"wave\":5/", "s/$/ /", "s/.*//"] {
+        let deployment = machine.deployment(&[]);
+        let good = plan(machine, &deployment.id);
+        sign(machine, &deployment, good, "alice", own);
+        machine.sh(&format!("sed -i '{alteration}' {}/plan", deployment.folder));
+        refused(machine, &deployment, UNKNOWN);
+    }
+    for signature in ["", "junk", "-----BEGIN SSH SIGNATURE-----\nU1NIU0lH\n-----END SSH SIGNATURE-----\n"] {
+        let deployment = machine.deployment(&[]);
+        let good = plan(machine, &deployment.id);
+        sign(machine, &deployment, good, "alice", own);
+        std::fs::write(machine.web().inside(&format!("{}/signature", deployment.folder)), signature).unwrap();
+        refused(machine, &deployment, UNKNOWN);
+    }
+
+    // Signed by the right person, for something else.
+    let other_id = machine.next_id();
+    let new = machine.new.path.clone();
+    let alterations: [(&str, &str, Value, &str); 7] = [
+        ("another machine", "/hosts/1/machine_id", "1".repeat(32).into(), ANOTHER),
+        ("no machine", "/hosts/1/machine_id", "".into(), ANOTHER),
+        ("another system", "/hosts/1/toplevel", format!("{new}x").into(), ANOTHER),
+        ("another action", "/action", "test".into(), ANOTHER),
+        ("another plan", "/id", other_id.into(), ANOTHER),
+        ("expired", "/expires", "2026-01-01T00:00:01Z".into(), EXPIRED),
+        ("the other host's system", "/hosts/0/toplevel", new.clone().into(), ANOTHER),
+    ];
+    for (what, pointer, value, why) in alterations {
+        let deployment = machine.deployment(&[]);
+        let mut altered = plan(machine, &deployment.id);
+        *altered.pointer_mut(pointer).unwrap() = value;
+        if what == "the other host's system" {
+            altered["hosts"][1]["toplevel"] = format!("{new}x").into();
+        }
+        sign(machine, &deployment, altered, "alice", own);
+        refused(machine, &deployment, why);
+    }
+    // The deployment is another one than what was signed.
+    let deployment = machine.deployment(&[("action", "boot")]);
+    let good = plan(machine, &deployment.id);
+    sign(machine, &deployment, good, "alice", own);
+    refused(machine, &deployment, ANOTHER);
+
+    // A list of approvers that leads nowhere lets in nobody, nor does an empty one.
+    machine.sh(&format!("mv {SIGNERS} {SIGNERS}.kept; ln -s /nowhere {SIGNERS}"));
+    for line in [":", "rm /etc/pantheros/allowed_signers; touch /etc/pantheros/allowed_signers"] {
+        machine.sh(line);
+        let deployment = machine.deployment(&[signers]);
+        let good = plan(machine, &deployment.id);
+        sign(machine, &deployment, good, "mallory", own);
+        refused(machine, &deployment, UNKNOWN);
+    }
+    machine.sh(&format!("mv {SIGNERS}.kept {SIGNERS}"));
+
+    let deployment = machine.deployment(&[]);
+    let good = plan(machine, &deployment.id);
+    sign(machine, &deployment, good, "alice", own);
+    deployment.begin_and_wait(machine);
+    deployment.gives(machine, 0, &["confirm", NONCE]);
+    machine.is_new();
+}
+
+/// Without a list of the machine's own the one of the spec counts.
+fn signers_of_the_spec(machine: &mut Machine) {
+    machine.sh(
+        "cd /var/lib && ssh-keygen -q -t ed25519 -N '' -C alice -f alice && sed 's/^/alice /' alice.pub >signers",
+    );
+    for signers in ["/var/lib/signers", "/var/lib/none"] {
+        let unsigned = machine.deployment(&[("allowed_signers", signers)]);
+        refused(machine, &unsigned, UNSIGNED);
+    }
+    let deployment = machine.deployment(&[("allowed_signers", "/var/lib/signers")]);
+    let good = plan(machine, &deployment.id);
+    sign(machine, &deployment, good, "alice", "pantheros-deploy");
+    deployment.begin_and_wait(machine);
+    deployment.gives(machine, 0, &["cancel"]);
+    machine.is_old();
+}
+
+#[test]
+fn nothing_is_deployed_that_nobody_signed() {
+    side_by_side::<fn(&mut Machine)>(&[
+        ("signatures", signatures),
+        ("signers of the spec", signers_of_the_spec),
+    ]);
+}
