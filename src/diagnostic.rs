@@ -113,6 +113,18 @@ pub enum Code {
     // Deploying
     /// There is no plan of that name.
     UnknownPlan,
+    /// The host has no such generation.
+    UnknownGeneration,
+    /// What the plan is bound to has changed since it was made.
+    PlanOutdated,
+    /// The host takes no path that is neither signed nor brought by a user it trusts.
+    UntrustedPath,
+    /// The host went back to its previous system.
+    RolledBack,
+    /// The host's previous system could not be brought back.
+    RollbackFailed,
+    /// Another host failed before this one's turn came.
+    RolloutStopped,
     /// The plan is too old to be approved or deployed.
     PlanExpired,
     /// The plan was altered, damaged, or made by a newer program.

@@ -11,6 +11,8 @@ pub enum Effect {
     Read,
     /// It adds to the Nix store of this machine.
     Store,
+    /// It changes a host, after a person approved it.
+    Host,
 }
 
 /// What removes tools from the list and refuses their calls.
@@ -65,6 +67,7 @@ mod tests {
         let policy =
             Policy { read_only: true, only: ["build_host".to_owned()].into(), exclude: BTreeSet::new() };
         assert!(policy.refusal("build_host", Effect::Store).is_some());
+        assert!(policy.refusal("deploy", Effect::Host).is_some());
         assert!(policy.refusal("list_hosts", Effect::Read).is_some());
         let policy = Policy { read_only: true, ..Policy::default() };
         assert!(policy.refusal("list_hosts", Effect::Read).is_none());

@@ -80,6 +80,27 @@ in
       description = "Seconds in which a new system has to be confirmed over a fresh connection, before the host goes back by itself.";
     };
 
+    activationTimeout = mkOption {
+      type = types.ints.between 10 7200;
+      default = 600;
+      description = "Seconds that activating a system may take, before it counts as failed and the host goes back.";
+    };
+
+    substituteOnTarget = mkOption {
+      type = types.bool;
+      default = false;
+      description = "Whether the host fetches from its own substituters what they have, instead of having it copied to it.";
+    };
+
+    rebootOnFailure = mkOption {
+      type = types.bool;
+      default = false;
+      description = ''
+        Whether the host starts anew where its previous system could not be activated again, or nobody
+        reached it within {option}`pantheros.deploy.rollbackTimeout` after that. It starts what it started before.
+      '';
+    };
+
     refusals = mkOption {
       type = types.listOf (
         types.submodule {

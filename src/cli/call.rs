@@ -156,9 +156,7 @@ fn arguments(tool: &Entry, given: &[String]) -> Result<Map<String, Value>, Diagn
         }
     }
     match schema::unknown_key(&schema, &Value::Object(arguments.clone())) {
-        Some(unknown) => Err(wrong(format!("{} takes no argument `{}`", tool.name, unknown.path))
-            .with_suggestions(unknown.nearest)
-            .with_hint(format!("it takes {}", unknown.known.join(", ")))),
+        Some(unknown) => Err(tool.unknown_argument(&unknown)),
         None => Ok(arguments),
     }
 }

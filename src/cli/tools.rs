@@ -46,6 +46,7 @@ fn explained(tool: &Entry) -> String {
     let effect = match tool.effect {
         Effect::Read => "changes nothing",
         Effect::Store => "adds to the Nix store",
+        Effect::Host => "changes hosts",
     };
     let mut lines = vec![format!("{} — {} ({effect})", tool.name, tool.title)];
     lines.push(format!("  {}", tool.description));

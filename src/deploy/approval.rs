@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
-use super::plan::Requester;
+use super::plan::{Plan, Requester};
 use super::show;
 use super::signature;
 use super::storage::{APPROVAL, PlanError, Plans, SPENT, StoredPlan};
@@ -79,6 +79,24 @@ impl Approvals {
     #[must_use]
     pub fn settings(&self) -> &DeploySettings {
         &self.settings
+    }
+
+    /// Keeps a new plan, once it is in the log.
+    ///
+    /// # Errors
+    /// See [`ApprovalError`].
+    pub fn keep(&self, plan: Plan) -> Result<StoredPlan, ApprovalError> {
+        let client = plan.requested_by.client.clone();
+        let hosts: Vec<_> = plan.hosts.iter().map(|host| host.host.as_str()).collect();
+        let details = json!({
+            "action": plan.action,
+            "hosts": text::bounded(&hosts.join(" "), 2_000),
+            "revision": plan.flake.revision,
+            "dirty": plan.flake.dirty,
+        });
+        let stored = self.plans.save(plan)?;
+        self.log(Event::Planned, &stored, &client, &details)?;
+        Ok(stored)
     }
 
     /// Whether an approval of the plan was used.

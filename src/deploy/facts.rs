@@ -23,6 +23,12 @@ pub struct Facts {
     pub build_on: Option<BuildOn>,
     /// `pantheros.deploy.rollbackTimeout`, in seconds.
     pub rollback_timeout: Option<u32>,
+    /// `pantheros.deploy.activationTimeout`, in seconds.
+    pub activation_timeout: Option<u32>,
+    /// `pantheros.deploy.substituteOnTarget`.
+    pub substitute_on_target: Option<bool>,
+    /// `pantheros.deploy.rebootOnFailure`.
+    pub reboot_on_failure: Option<bool>,
     /// `pantheros.deploy.healthChecks`.
     #[serde(default)]
     pub health_checks: Vec<HealthCheck>,

@@ -2,15 +2,24 @@
 //!
 //! Knows nothing of MCP: it takes a [`crate::progress::Call`] and returns its own types and errors.
 
+pub mod apply;
 pub mod approval;
+pub mod binding;
 pub mod closure;
+pub mod copy;
 pub mod facts;
+pub mod health;
 pub mod host;
+pub mod outcome;
 pub mod place;
 pub mod plan;
+pub mod previous;
 pub mod propose;
+pub mod remote;
 pub mod risks;
+pub mod rollout;
 pub mod show;
 pub mod signature;
 pub mod storage;
+pub mod supervise;
 pub mod units;

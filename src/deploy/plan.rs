@@ -40,7 +40,7 @@ pub struct Plan {
     pub hosts: Vec<HostPlan>,
     /// Hosts deployed to before all others; the rest only follows where these are confirmed.
     pub canary: u32,
-    /// Hosts deployed to side by side after that.
+    /// Most hosts activated side by side after that.
     pub wave: u32,
     /// Whether hosts that are confirmed already go back where a later one fails.
     pub revert_confirmed: bool,
@@ -116,6 +116,12 @@ pub struct HostPlan {
     pub rollback_timeout: u32,
     /// Seconds that activation may take.
     pub activation_timeout: u32,
+    /// Whether the host may fetch what it can from its own substituters.
+    #[serde(default)]
+    pub substitute_on_target: bool,
+    /// Whether the host is started anew where its previous system cannot be brought back otherwise.
+    #[serde(default)]
+    pub reboot_on_failure: bool,
     /// What has to hold once the new system runs.
     pub health_checks: Vec<HealthCheck>,
     /// What could go wrong, by the facts before and after.
@@ -134,6 +140,8 @@ pub enum SystemSource {
     New,
     /// It is this generation of the host's profile.
     Generation(u64),
+    /// It is in the host's store already: what ran there before.
+    Present,
 }
 
 /// Where a system is built.
@@ -256,7 +264,53 @@ pub struct UnitChanges {
     pub reload: Vec<String>,
 }
 
+/// How a plan with several hosts is carried out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pace {
+    /// See [`Plan::canary`].
+    pub canary: u32,
+    /// See [`Plan::wave`].
+    pub wave: u32,
+    /// See [`Plan::revert_confirmed`].
+    pub revert_confirmed: bool,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self { canary: 1, wave: 16, revert_confirmed: false }
+    }
+}
+
 impl Plan {
+    /// A new plan, made now, that can be approved and deployed for `lifetime`.
+    ///
+    /// # Errors
+    /// That the system has no randomness to name it with.
+    pub fn draft(
+        action: Action,
+        flake: FlakeSource,
+        requested_by: Requester,
+        hosts: Vec<HostPlan>,
+        pace: Pace,
+        lifetime: std::time::Duration,
+    ) -> std::io::Result<Self> {
+        let created = Timestamp::now();
+        let Pace { canary, wave, revert_confirmed } = pace;
+        Ok(Self {
+            version: VERSION,
+            id: PlanId::random()?,
+            created,
+            expires: created.after(lifetime),
+            action,
+            flake,
+            requested_by,
+            hosts,
+            canary,
+            wave,
+            revert_confirmed,
+        })
+    }
+
     /// Its canonical form: what is stored, hashed and signed.
     ///
     /// # Errors
@@ -312,6 +366,9 @@ impl Plan {
     pub fn check(&self) -> Result<(), String> {
         if self.hosts.is_empty() || self.hosts.len() > HOSTS {
             return Err(format!("a plan is for 1 to {HOSTS} hosts, not {}", self.hosts.len()));
+        }
+        if self.wave == 0 {
+            return Err("a wave is one host or more".to_owned());
         }
         if self.expires <= self.created {
             return Err("it expires before it was made".to_owned());

@@ -1,13 +1,13 @@
 //! What deploying one host would do: the system built, the machine asked, the difference and its risks.
 
 use std::path::Path;
-use std::time::Duration;
 
 use super::closure::Closure;
 use super::facts::{self, Facts};
 use super::host::{self, PARTS, State, SurveyError};
-use super::place::{self, PlaceError};
-use super::plan::{BuildOn, HostPlan, SystemSource, Target};
+use super::place::{self, Place, PlaceError};
+use super::plan::{BuildOn, Diff, HostPlan, SystemSource, Target};
+use super::remote::{self, CLOSURE_BYTES, CLOSURE_TIME};
 use super::risks::{self, Evidence};
 use super::units::{self, Units};
 use crate::diagnostic::{Code, Diagnostic};
@@ -18,18 +18,12 @@ use crate::nix::NixError;
 use crate::nix::build::{Order, RemoteStore};
 use crate::nix::diagnostics::{self, Source};
 use crate::progress::Call;
-use crate::ssh::{Hosts, Limits, Session, SshError};
+use crate::ssh::{Hosts, Session, SshError};
 
-/// How long a question about a closure may take.
-const CLOSURE_TIME: Duration = Duration::from_secs(120);
-/// Most that `nix path-info` may say: a hundred thousand paths.
-const CLOSURE_BYTES: usize = 32 * 1024 * 1024;
-/// How long activation may take.
+/// How long activation may take, where the host's configuration does not say.
 const ACTIVATION_SECONDS: u32 = 600;
 /// How long a host waits to be confirmed, where its configuration does not say.
 const ROLLBACK_SECONDS: u32 = 60;
-/// Prints each of its arguments that is no file.
-const MISSING: &str = "for file; do [ -e \"$file\" ] || printf '%s\\n' \"$file\"; done";
 
 /// Why a host cannot be planned for.
 #[derive(Debug, thiserror::Error)]
@@ -55,6 +49,16 @@ pub enum ProposeError {
     /// The machine runs no NixOS.
     #[error("{0} has no /run/current-system: it does not run NixOS")]
     NotNixos(String),
+    /// There is no such generation to go back to.
+    #[error("{host} has no {}", wanted.map_or("generation before its own".to_owned(), |n| format!("generation {n}")))]
+    NoGeneration {
+        /// The host.
+        host: HostName,
+        /// The generation that was asked for; none for the one before.
+        wanted: Option<u64>,
+        /// Those there are, newest first.
+        there: Vec<u64>,
+    },
 }
 
 impl From<&ProposeError> for Diagnostic {
@@ -68,6 +72,10 @@ impl From<&ProposeError> for Diagnostic {
             ProposeError::Build(diagnostic) => (**diagnostic).clone(),
             ProposeError::NotNixos(_) => Self::new(Code::RemoteFailed, error.to_string())
                 .with_hint("install NixOS there first: DEPLOYMENT.md, \"First installation\""),
+            ProposeError::NoGeneration { there, .. } => Self::new(Code::UnknownGeneration, error.to_string())
+                .with_attr("generation")
+                .with_suggestions(there.iter().take(5).map(u64::to_string))
+                .with_hint("list_generations shows what there is"),
         }
     }
 }
@@ -106,43 +114,20 @@ pub async fn propose(
         return Err(ProposeError::NotNixos(place.target.to_string()));
     };
     call.saying(format!("comparing {host} with what it runs"));
-    let before = remote_closure(&session, &current, call).await?;
-    let units = remote_units(&session, current.as_str(), call).await?;
+    let before = remote::closure(&session, &current, call).await?;
+    let units = remote::units(&session, current.as_str(), call).await?;
     let mut diff = before.diff(&built.closure);
     diff.units = Some(units.changes(&built.units));
-    let system = facts.system.clone().or_else(|| place.system.clone());
     let mut plan = HostPlan {
-        host: host.clone(),
-        target: Target {
-            address: place.target.address.to_string(),
-            user: place.target.user.to_string(),
-            port: Some(place.target.port.get()),
-        },
-        host_keys: session
-            .host_key()
-            .map(|key| format!("{} {}", key.kind, key.fingerprint))
-            .into_iter()
-            .collect(),
-        machine_id: state.machine_id.clone().unwrap_or_default(),
-        boot_id: state.boot_id.clone().unwrap_or_default(),
-        system: system.as_deref().unwrap_or("x86_64-linux").parse::<SystemName>().map_err(|error| {
-            ProposeError::Build(Box::new(Diagnostic::new(Code::TypeMismatch, error.to_string())))
-        })?,
         toplevel: built.toplevel.clone(),
-        current,
-        profile_generation: state.generation,
-        profile_path: state.configured.clone(),
-        source: SystemSource::New,
         build_on,
-        rollback_timeout: facts.rollback_timeout.unwrap_or(ROLLBACK_SECONDS),
-        activation_timeout: ACTIVATION_SECONDS,
         health_checks: facts.health_checks.clone(),
-        risks: Vec::new(),
         diff,
-        needs_reboot: needs_reboot(&state, &built),
+        needs_reboot: needs_reboot(&state, &built.parts),
+        ..bound(host, &place, &facts, &session, &state, current)?
     };
-    let missing_paths = missing(&session, &facts, call).await?;
-    let inhibitors = remote_inhibitors(&session, call).await?;
+    let missing_paths = remote::missing(&session, &facts, call).await?;
+    let inhibitors = remote::inhibitors(&session, call).await?;
     let key = session.accepted_key();
     plan.risks = risks::judge(
         &plan,
@@ -165,11 +150,60 @@ pub async fn propose(
     Ok(plan)
 }
 
-fn needs_reboot(state: &State, built: &Built) -> bool {
+/// A plan that changes nothing, bound to the machine that answers as it is now.
+///
+/// # Errors
+/// That the configuration is for no system there can be.
+pub(super) fn bound(
+    host: &HostName,
+    place: &Place,
+    facts: &Facts,
+    session: &Session,
+    state: &State,
+    current: StorePath,
+) -> Result<HostPlan, ProposeError> {
+    let system = facts.system.as_deref().or(place.system.as_deref()).unwrap_or("x86_64-linux");
+    let system = system.parse::<SystemName>().map_err(|error| {
+        ProposeError::Build(Box::new(Diagnostic::new(Code::TypeMismatch, error.to_string())))
+    })?;
+    Ok(HostPlan {
+        host: host.clone(),
+        target: Target {
+            address: place.target.address.to_string(),
+            user: place.target.user.to_string(),
+            port: Some(place.target.port.get()),
+        },
+        host_keys: session
+            .host_key()
+            .map(|key| format!("{} {}", key.kind, key.fingerprint))
+            .into_iter()
+            .collect(),
+        machine_id: state.machine_id.clone().unwrap_or_default(),
+        boot_id: state.boot_id.clone().unwrap_or_default(),
+        system,
+        toplevel: current.clone(),
+        current,
+        profile_generation: state.generation,
+        profile_path: state.configured.clone(),
+        source: SystemSource::New,
+        build_on: BuildOn::Local,
+        rollback_timeout: facts.rollback_timeout.unwrap_or(ROLLBACK_SECONDS),
+        activation_timeout: facts.activation_timeout.unwrap_or(ACTIVATION_SECONDS),
+        substitute_on_target: facts.substitute_on_target.unwrap_or(false),
+        reboot_on_failure: facts.reboot_on_failure.unwrap_or(false),
+        health_checks: Vec::new(),
+        risks: Vec::new(),
+        diff: Diff::default(),
+        needs_reboot: false,
+    })
+}
+
+/// Whether kernel, initial RAM disk or modules are others than those the machine started with.
+pub(super) fn needs_reboot(state: &State, parts: &[Option<String>; 3]) -> bool {
     state
         .booted_parts
         .iter()
-        .zip(&built.parts)
+        .zip(parts)
         .any(|(booted, new)| booted.is_some() && new.is_some() && booted != new)
 }
 
@@ -208,10 +242,10 @@ async fn build(
         };
     };
     if matches!(build_on, BuildOn::Target) {
-        let parts = remote_parts(session, &toplevel, call).await?;
+        let parts = remote::parts(session, &toplevel, call).await?;
         return Ok(Built {
-            closure: remote_closure(session, &toplevel, call).await?,
-            units: remote_units(session, toplevel.as_str(), call).await?,
+            closure: remote::closure(session, &toplevel, call).await?,
+            units: remote::units(session, toplevel.as_str(), call).await?,
             parts,
             inhibitors: None,
             toplevel,
@@ -247,63 +281,4 @@ async fn build(
 #[must_use]
 pub fn bracketed(address: &str) -> String {
     if address.contains(':') { format!("[{address}]") } else { address.to_owned() }
-}
-
-async fn remote_closure(session: &Session, path: &StorePath, call: &Call) -> Result<Closure, SshError> {
-    let argv = [
-        "nix",
-        "--extra-experimental-features",
-        "nix-command",
-        "path-info",
-        "--recursive",
-        "--size",
-        path.as_str(),
-    ];
-    let limits = Limits { time: CLOSURE_TIME, output: CLOSURE_BYTES, ..Limits::default() };
-    Ok(Closure::parse(&session.text(&argv, limits, call).await?))
-}
-
-async fn remote_units(session: &Session, system: &str, call: &Call) -> Result<Units, SshError> {
-    let limits = Limits { time: CLOSURE_TIME, output: 4 * 1024 * 1024, ..Limits::default() };
-    let output = session.run(&["sh", "-c", units::LIST, "list", system], limits, call).await?;
-    Ok(Units::parse(&String::from_utf8_lossy(&output.stdout)))
-}
-
-async fn remote_parts(
-    session: &Session,
-    system: &StorePath,
-    call: &Call,
-) -> Result<[Option<String>; 3], SshError> {
-    let mut parts = [None, None, None];
-    for (part, place) in PARTS.iter().zip(&mut parts) {
-        let path = format!("{system}/{part}");
-        let output = session.run(&["readlink", "-e", &path], Limits::default(), call).await?;
-        *place = Some(output.text()).filter(|_| output.success());
-    }
-    Ok(parts)
-}
-
-async fn remote_inhibitors(session: &Session, call: &Call) -> Result<Option<String>, SshError> {
-    let output =
-        session.run(&["cat", "/run/current-system/switch-inhibitors"], Limits::default(), call).await?;
-    Ok(output.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned()))
-}
-
-/// What the new configuration counts on and the machine does not have.
-async fn missing(session: &Session, facts: &Facts, call: &Call) -> Result<Vec<String>, SshError> {
-    let wanted: Vec<&str> = facts
-        .boot_devices
-        .iter()
-        .chain(&facts.token_file)
-        .map(String::as_str)
-        .filter(|p| p.starts_with('/'))
-        .collect();
-    if wanted.is_empty() {
-        return Ok(Vec::new());
-    }
-    let mut argv = vec!["sh", "-c", MISSING, "missing"];
-    argv.extend(&wanted);
-    let output = session.run(&argv, Limits::default(), call).await?;
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    Ok(wanted.into_iter().filter(|path| said.lines().any(|line| line == *path)).map(str::to_owned).collect())
 }

@@ -302,6 +302,8 @@ mod tests {
             build_on: BuildOn::Local,
             rollback_timeout: 60,
             activation_timeout: 600,
+            substitute_on_target: false,
+            reboot_on_failure: false,
             health_checks: Vec::new(),
             risks: Vec::new(),
             diff: Diff::default(),

@@ -107,6 +107,7 @@ fn tell(host: &HostPlan, action: Action, lines: &mut Vec<String>) {
     let source = match host.source {
         SystemSource::New => String::new(),
         SystemSource::Generation(number) => format!(", generation {number} again"),
+        SystemSource::Present => ", which is there already".to_owned(),
     };
     let built = if host.build_on == BuildOn::Target { ", built there" } else { "" };
     lines.push(format!("  then    {}{source}{built}", host.toplevel));

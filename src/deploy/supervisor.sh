@@ -133,7 +133,7 @@ open_folder() {
 
 read_spec() {
   action='' toplevel='' previous='' profile=/nix/var/nix/profiles/system
-  confirm_seconds='' activation_seconds='' reboot_on_failure=0 nonce='' allowed_signers='' seen=' '
+  confirm_seconds='' activation_seconds='' reboot_on_failure=0 nonce='' allowed_signers='' wanted_generation='' seen=' '
   [ -f "$dir/spec" ] && [ ! -h "$dir/spec" ] || bad_spec "missing"
   [ "$(wc -c <"$dir/spec")" -le 8192 ] || bad_spec "longer than 8192 bytes"
   [ "$(tr -d '\000' <"$dir/spec" | wc -c)" -eq "$(wc -c <"$dir/spec")" ] || bad_spec "holds a zero byte"
@@ -154,6 +154,8 @@ read_spec() {
       confirm_seconds) confirm_seconds=$value && is_seconds "$value" || right='' ;;
       activation_seconds) activation_seconds=$value && is_seconds "$value" || right='' ;;
       reboot_on_failure) reboot_on_failure=$value && case $value in 0 | 1) ;; *) right='' ;; esac ;;
+      # One there is already, which the profile goes to instead of a new one.
+      generation) wanted_generation=$value && matches "$value" 0-9 && [ ${#value} -le 9 ] || right='' ;;
       nonce) nonce=$value && is_nonce "$value" || right='' ;;
       allowed_signers) allowed_signers=$value && { [ -z "$value" ] || is_path "$value"; } || right='' ;;
       *) bad_spec "line $number: unknown key" ;;
@@ -403,9 +405,13 @@ find_newest_generation() {
 # Makes the new system the profile's generation and the boot default.
 make_default() {
   (umask 022 && mkdir -p "${profile%/*}")
-  limited "$activation_seconds" no nix-env --profile "$profile" --set "$toplevel"
+  if [ -n "$wanted_generation" ]; then
+    limited "$activation_seconds" no nix-env --profile "$profile" --switch-generation "$wanted_generation"
+  else
+    limited "$activation_seconds" no nix-env --profile "$profile" --set "$toplevel"
+  fi
   if [ "$code" -ne 0 ] || [ "$(readlink -f "$profile")" != "$toplevel" ]; then
-    reason=profile_failed message="nix-env --set ended with $code." boot_untouched=yes
+    reason=profile_failed message="The profile was not set to the new system: nix-env ended with $code." boot_untouched=yes
     return 1
   fi
   generation_of "$(readlink "$profile")"

@@ -174,6 +174,9 @@ let
         host_name = attempt null (config.networking.hostName or null);
         build_on = deploy.buildOn or null;
         rollback_timeout = deploy.rollbackTimeout or null;
+        activation_timeout = deploy.activationTimeout or null;
+        substitute_on_target = deploy.substituteOnTarget or null;
+        reboot_on_failure = deploy.rebootOnFailure or null;
         health_checks = deploy.healthChecks or [ ];
         refusals = map (refusal: { inherit (refusal) code message; }) (deploy.refusals or [ ]);
         ssh =

@@ -19,9 +19,12 @@ use rmcp::model::{
 };
 use rmcp::service::{PeerRequestOptions, RequestContext, ServiceError};
 use rmcp::{Peer, RoleServer};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::canonical::Digest;
 use crate::deploy::approval::{Answer, Approver, Question};
+use crate::names::PlanId;
 use crate::progress::Call;
 use crate::text;
 
@@ -43,7 +46,20 @@ static CODEC: LazyLock<Option<RequestStateCodec>> = LazyLock::new(|| {
 });
 
 /// The questions that were answered.
-static ANSWERED: Mutex<VecDeque<Vec<u8>>> = Mutex::new(VecDeque::new());
+static ANSWERED: Mutex<VecDeque<[u8; 16]>> = Mutex::new(VecDeque::new());
+
+/// What sealed states of ours are for, so that one made for anything else is none here.
+const PURPOSE: &[u8] = b"pantheros approval";
+
+/// What a person was asked: the sealed state.
+#[derive(Serialize, Deserialize)]
+struct Asked {
+    /// Different for every question.
+    nonce: [u8; 16],
+    tool: String,
+    plan_id: PlanId,
+    plan_digest: Digest,
+}
 
 /// How the person at this client can be asked.
 enum Reached {
@@ -118,50 +134,55 @@ impl Person {
         let (Some(codec), Ok(nonce)) = (CODEC.as_ref(), crate::random::bytes::<16>()) else {
             return Answer::Unavailable;
         };
-        let bound = self.bound(question);
-        let options = SealOptions::new().associated_data(bound.as_bytes()).ttl(question.patience);
+        let asked = Asked {
+            nonce,
+            tool: self.tool.to_owned(),
+            plan_id: question.plan_id.clone(),
+            plan_digest: question.plan_digest.clone(),
+        };
+        let Ok(asked) = serde_json::to_vec(&asked) else { return Answer::Unavailable };
+        let options = SealOptions::new().associated_data(PURPOSE).ttl(question.patience);
         let Some(form) = form(question) else { return Answer::Unavailable };
         let request = InputRequest::Elicitation(ElicitRequest::new(form));
         let result = InputRequiredResult::new(
             Some([(QUESTION.to_owned(), request)].into()),
-            Some(codec.seal_with(&nonce, &options)),
+            Some(codec.seal_with(&asked, &options)),
         );
         *self.asking.lock().unwrap_or_else(PoisonError::into_inner) = Some(result);
         Answer::Asked
     }
 
+    /// What the person was asked before this call, where it brings our own word for it.
+    fn asked(&self, state: Option<&str>) -> Option<Asked> {
+        let opened = CODEC.as_ref()?.open_with(state?, PURPOSE);
+        let opened = opened
+            .inspect_err(|error| {
+                tracing::warn!(%error, client = self.client, "an answer came with a state that is not ours");
+            })
+            .ok()?;
+        serde_json::from_slice::<Asked>(&opened).ok().filter(|asked| asked.tool == self.tool)
+    }
+
     /// Reads the answer that came with the call.
     fn hear(&self, question: &Question, state: Option<&str>, responses: &InputResponses) -> Answer {
-        let opened = state
-            .zip(CODEC.as_ref())
-            .map(|(state, codec)| codec.open_with(state, self.bound(question).as_bytes()));
-        let nonce = match opened {
-            Some(Ok(nonce)) => nonce,
-            Some(Err(error)) => {
-                tracing::warn!(%error, client = self.client, "an answer came with a state that is not ours");
-                return Answer::Stray;
-            }
-            None => return Answer::Stray,
-        };
+        let asked = self
+            .asked(state)
+            .filter(|asked| asked.plan_id == question.plan_id && asked.plan_digest == question.plan_digest);
+        let Some(asked) = asked else { return Answer::Stray };
         let Some(response) = responses.get(QUESTION) else { return Answer::Stray };
         let Ok(result) = serde_json::from_value::<ElicitResult>(response.clone()) else {
             return Answer::Stray;
         };
         let mut answered = ANSWERED.lock().unwrap_or_else(PoisonError::into_inner);
-        if answered.contains(&nonce) {
+        if answered.contains(&asked.nonce) {
             return Answer::Stray;
         }
         if answered.len() >= REMEMBERED {
             answered.pop_front();
         }
-        answered.push_back(nonce);
+        answered.push_back(asked.nonce);
         drop(answered);
         self.answer(result)
-    }
-
-    /// What the answer to a question is bound to.
-    fn bound(&self, question: &Question) -> String {
-        format!("pantheros approval {} {} {}", self.tool, question.plan_id, question.plan_digest)
     }
 
     async fn ask_by_request(&self, peer: &Peer<RoleServer>, question: &Question, call: &Call) -> Answer {
@@ -205,6 +226,13 @@ impl Approver for Person {
                 let responses = responses.as_ref().unwrap_or(&none);
                 Box::pin(std::future::ready(self.hear(question, state.as_deref(), responses)))
             }
+        }
+    }
+
+    fn answers(&self) -> Option<PlanId> {
+        match &self.reached {
+            Reached::ByResult { state, .. } => self.asked(state.as_deref()).map(|asked| asked.plan_id),
+            _ => None,
         }
     }
 }

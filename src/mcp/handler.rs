@@ -76,7 +76,7 @@ pub fn described(entry: &Entry) -> Tool {
     annotations.read_only_hint = Some(entry.effect == Effect::Read);
     // Only said of tools that change something (schema, `ToolAnnotations`).
     if entry.effect != Effect::Read {
-        annotations.destructive_hint = Some(false);
+        annotations.destructive_hint = Some(entry.effect == Effect::Host);
         annotations.idempotent_hint = Some(entry.idempotent);
     }
     annotations.open_world_hint = Some(entry.open_world);

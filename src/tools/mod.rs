@@ -3,6 +3,7 @@
 //! The server, the `call` command, the published schemas and the tests all read [`catalogue`].
 
 mod build_host;
+mod deploy;
 mod flake_check;
 mod host_status;
 mod inspect_disko;
@@ -12,6 +13,7 @@ mod list_hosts;
 mod nix_search;
 mod page;
 mod plan_deploy;
+mod rollback_host;
 mod services;
 
 use std::future::Future;
@@ -26,7 +28,7 @@ use serde_json::{Map, Value};
 use crate::deploy::approval::ApprovalError;
 use crate::deploy::host::SurveyError;
 use crate::deploy::place::PlaceError;
-use crate::deploy::storage::PlanError;
+use crate::deploy::propose::ProposeError;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::disko::LayoutError;
 use crate::flake::FlakeError;
@@ -52,9 +54,9 @@ pub enum ToolError {
     /// Where the host is.
     #[error(transparent)]
     Place(#[from] PlaceError),
-    /// A plan could not be kept.
+    /// What was to be planned for.
     #[error(transparent)]
-    Plan(#[from] PlanError),
+    Propose(#[from] ProposeError),
     /// The host itself.
     #[error(transparent)]
     Survey(#[from] SurveyError),
@@ -77,7 +79,7 @@ impl From<&ToolError> for Diagnostic {
             ToolError::Nix(error) => error.into(),
             ToolError::Place(error) => error.into(),
             ToolError::Survey(error) => error.into(),
-            ToolError::Plan(error) => error.into(),
+            ToolError::Propose(error) => error.into(),
             ToolError::Layout(_) => Self::new(Code::TypeMismatch, error.to_string())
                 .with_hint("compare the host's `disko.devices` with disko's documentation"),
             ToolError::Approval(error) => error.into(),
@@ -197,11 +199,25 @@ impl Entry {
         (self.output)()
     }
 
+    /// What to say of an argument that it does not take.
+    #[must_use]
+    pub fn unknown_argument(&self, unknown: &schema::UnknownKey) -> Diagnostic {
+        let known = if unknown.known.is_empty() { "nothing".to_owned() } else { unknown.known.join(", ") };
+        let consent = match self.effect {
+            Effect::Host => "; no argument is a person's approval, which comes from the person alone",
+            Effect::Read | Effect::Store => "",
+        };
+        Diagnostic::new(Code::InvalidInput, format!("{} takes no argument `{}`", self.name, unknown.path))
+            .with_attr(unknown.path.clone())
+            .with_suggestions(unknown.nearest.clone())
+            .with_hint(format!("it takes {known}{consent}"))
+    }
+
     /// Runs it. Every failure is an outcome.
     pub async fn run(&self, context: &Context, arguments: Map<String, Value>) -> Outcome {
         let arguments = Value::Object(arguments);
         if let Some(unknown) = schema::unknown_key(&self.input_schema(), &arguments) {
-            return Outcome::failure(unknown_argument(self.name, &unknown));
+            return Outcome::failure(self.unknown_argument(&unknown));
         }
         (self.run)(context, arguments).await
     }
@@ -230,14 +246,6 @@ async fn run<T: Tool>(context: &Context, arguments: Value) -> Outcome {
     }
 }
 
-fn unknown_argument(tool: &str, unknown: &schema::UnknownKey) -> Diagnostic {
-    let known = if unknown.known.is_empty() { "nothing".to_owned() } else { unknown.known.join(", ") };
-    Diagnostic::new(Code::InvalidInput, format!("{tool} takes no argument `{}`", unknown.path))
-        .with_attr(unknown.path.clone())
-        .with_suggestions(unknown.nearest.clone())
-        .with_hint(format!("it takes {known}"))
-}
-
 /// Every tool there is, in the order it is listed.
 #[must_use]
 pub fn catalogue() -> &'static [Entry] {
@@ -252,6 +260,8 @@ pub fn catalogue() -> &'static [Entry] {
             Entry::of::<host_status::HostStatus>(),
             Entry::of::<list_generations::ListGenerations>(),
             Entry::of::<plan_deploy::PlanDeploy>(),
+            Entry::of::<deploy::Deploy>(),
+            Entry::of::<rollback_host::RollbackHost>(),
         ]
     });
     &CATALOGUE

@@ -6,11 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{Context, Effect, Tool, ToolError};
 use crate::config::Action;
-use crate::deploy::plan::{
-    Change, Diff, FlakeSource, HOSTS, HostPlan, Plan, Requester, Risk, Severity, VERSION,
-};
+use crate::deploy::approval::{ApprovalError, Approvals};
+use crate::deploy::plan::{Change, Diff, FlakeSource, HOSTS, HostPlan, Pace, Plan, Risk, Severity};
 use crate::deploy::propose::propose;
-use crate::deploy::storage::Plans;
+use crate::deploy::storage::PlanError;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::names::{HostName, PlanId, StorePath};
 use crate::time::Timestamp;
@@ -33,6 +32,35 @@ pub struct Input {
     tag: Option<String>,
     #[serde(default)]
     action: Action,
+    /// Hosts that go before all others, and have to be confirmed first. Default 1.
+    #[serde(default)]
+    #[schemars(range(max = 1000))]
+    canary: Option<u32>,
+    /// Most hosts activated side by side after that. Default 16.
+    #[serde(default)]
+    #[schemars(range(min = 1, max = 100))]
+    wave: Option<u32>,
+    /// Whether hosts already confirmed go back when a later one fails.
+    #[serde(default)]
+    revert_confirmed: bool,
+}
+
+/// Most hosts activated side by side.
+const WAVE: u32 = 100;
+
+impl Input {
+    fn pace(&self) -> Result<Pace, ToolError> {
+        let usual = Pace::default();
+        let wave = self.wave.unwrap_or(usual.wave);
+        if !(1..=WAVE).contains(&wave) {
+            return Err(ToolError::input("wave", format!("a wave is 1 to {WAVE} hosts")));
+        }
+        Ok(Pace {
+            canary: self.canary.unwrap_or(usual.canary),
+            wave,
+            revert_confirmed: self.revert_confirmed,
+        })
+    }
 }
 
 /// What would happen to one host.
@@ -87,6 +115,7 @@ impl Tool for PlanDeploy {
     async fn run(context: &Context, input: Input) -> Result<Output, ToolError> {
         let (flake, call) = (context.flake(), &context.call);
         let action = input.action;
+        let pace = input.pace()?;
         let names = chosen(context, input).await?;
         let (revision, dirty) = flake.commit().await.unwrap_or((None, false));
         let proposals: Vec<_> = futures::stream::iter(names)
@@ -124,26 +153,25 @@ impl Tool for PlanDeploy {
         if output.error.is_some() {
             return Ok(output);
         }
+        // Built from one state of the flake, or from two: that is not seen at the end.
+        if flake.commit().await.unwrap_or((None, false)) != (revision.clone(), dirty) {
+            let error = Diagnostic::new(Code::PlanOutdated, "the flake was changed while it was built")
+                .with_hint("plan again");
+            return Err(ToolError::Input(Box::new(error)));
+        }
         let settings = &context.services.settings;
-        let created = Timestamp::now();
-        let plan = Plan {
-            version: VERSION,
-            id: PlanId::random().map_err(|error| {
-                ToolError::Input(Box::new(Diagnostic::new(Code::Internal, error.to_string())))
-            })?,
-            created,
-            expires: created.after(settings.deploy.plan_lifetime),
+        let plan = Plan::draft(
             action,
-            flake: FlakeSource { folder: settings.flake.display().to_string(), revision, dirty },
-            requested_by: Requester { client: "pantheros-mcp".to_owned(), user: crate::user::current() },
-            hosts: plans,
-            canary: 1,
-            wave: 5,
-            revert_confirmed: false,
-        };
-        output.expires_at = Some(plan.expires);
-        output.plan_id = Some(plan.id.clone());
-        Plans::open(&settings.deploy)?.save(plan)?;
+            FlakeSource { folder: settings.flake.display().to_string(), revision, dirty },
+            context.requester(),
+            plans,
+            pace,
+            settings.deploy.plan_lifetime,
+        )
+        .map_err(|error| ApprovalError::from(PlanError::Randomness(error)))?;
+        let stored = Approvals::open(&settings.deploy).map_err(ApprovalError::from)?.keep(plan)?;
+        output.expires_at = Some(stored.plan().expires);
+        output.plan_id = Some(stored.plan().id.clone());
         Ok(output)
     }
 

@@ -6,6 +6,7 @@ pub mod mcp;
 pub mod node;
 pub mod plan;
 pub mod served;
+pub mod site;
 pub mod slow;
 pub mod target;
 pub mod terminal;

@@ -57,6 +57,11 @@ pub trait Approver: Send + Sync {
         question: &'a Question,
         call: &'a Call,
     ) -> Pin<Box<dyn Future<Output = Answer> + Send + 'a>>;
+
+    /// The plan that this call brings an answer about, where it came with one to an earlier question.
+    fn answers(&self) -> Option<PlanId> {
+        None
+    }
 }
 
 /// Nobody can be asked: at the command line a person approves with a command of its own.

@@ -1,0 +1,281 @@
+//! Carrying a plan out on one host: copy, hand over to the supervisor there, look with fresh eyes, confirm.
+//!
+//! From the moment the supervisor has begun, the host goes back by itself unless it is confirmed. So
+//! whatever happens here, to the connection or to this program, the host ends on the new system
+//! confirmed, or on the old one.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep, timeout_at};
+use tokio_util::sync::CancellationToken;
+
+use super::binding;
+use super::copy::copy;
+use super::health::{self, Health};
+use super::host::{self, State, SurveyError};
+use super::outcome::{Ending, Outcome};
+use super::plan::{HostPlan, Plan, SystemSource};
+use super::supervise::{self, Orders, Signed, Step, Story, SuperviseError, ending_time};
+use crate::diagnostic::{Code, Diagnostic};
+use crate::flake::Flake;
+use crate::names::PlanId;
+use crate::progress::Call;
+use crate::ssh::{Hosts, Session, SshError, Target};
+
+/// How often the supervisor is asked where it is.
+const ASK: Duration = Duration::from_millis(100);
+/// How long a host is tried for beyond its own time to go back.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// How long a supervisor that was told to begin, without an answer, may take to be there.
+const BEGINNING: Duration = Duration::from_secs(5);
+/// Characters of what only who may confirm knows.
+const NONCE_BYTES: usize = 24;
+
+/// One host of a plan, and what carrying it out there needs.
+#[derive(Clone, Copy)]
+pub struct Task<'a> {
+    /// The flake the system comes from.
+    pub flake: &'a Flake,
+    /// The connections.
+    pub hosts: &'a Hosts,
+    /// The deployment's name on the host: the plan's, unless it undoes it.
+    pub id: &'a PlanId,
+    /// The plan.
+    pub plan: &'a Plan,
+    /// What of it is about this host.
+    pub of: &'a HostPlan,
+    /// The signature, where that is how it was approved.
+    pub signed: Option<Signed<'a>>,
+    /// Who watches, and may take it back.
+    pub call: &'a Call,
+}
+
+/// A host that has the new system in its store, and is as it was when it was planned.
+pub struct Ready {
+    target: Target,
+    session: Arc<Session>,
+}
+
+/// Ends with an outcome where the rest cannot be done.
+type Prepared<T> = Result<T, Box<Outcome>>;
+
+impl Task<'_> {
+    /// Sees that everything the plan is bound to still holds, and brings the system to the host. Changes
+    /// nothing there but its store.
+    ///
+    /// # Errors
+    /// The outcome: nothing was done, and why.
+    pub async fn prepare(&self) -> Prepared<Ready> {
+        let refused = |error| Box::new(Outcome::refused(&self.of.host, error));
+        let target = binding::target(self.of).map_err(refused)?;
+        binding::flake_holds(self.flake, &self.plan.flake, self.of, self.call).await.map_err(refused)?;
+        let session = self.hosts.session(&target, self.call).await.map_err(|error| self.no_answer(&error))?;
+        self.survey(&session).await?;
+        copy(self.flake, &session, self.of, self.call).await.map_err(refused)?;
+        Ok(Ready { target, session })
+    }
+
+    /// What the machine says of itself, where it is as planned.
+    async fn survey(&self, session: &Session) -> Prepared<State> {
+        let state = match host::survey(session, self.call).await {
+            Ok(state) => state,
+            Err(SurveyError::Ssh(error)) => return Err(self.no_answer(&error)),
+            Err(error) => return Err(Box::new(Outcome::refused(&self.of.host, (&error).into()))),
+        };
+        binding::host_holds(self.of, session, &state)
+            .map_err(|error| Box::new(Outcome::refused(&self.of.host, error)))?;
+        Ok(state)
+    }
+
+    fn no_answer(&self, error: &SshError) -> Box<Outcome> {
+        let ending = match error {
+            SshError::Unreachable { .. } | SshError::Broken { .. } | SshError::TimedOut { .. } => {
+                Ending::Unreachable
+            }
+            _ => Ending::Refused,
+        };
+        Box::new(Outcome::ended(&self.of.host, ending, error.into()))
+    }
+
+    /// Has the host activate the new system, and confirms it where the host is well.
+    pub async fn carry_out(&self, ready: Ready) -> Outcome {
+        // Copying took its time: what was true before it may not be any more.
+        let before = match self.survey(&ready.session).await {
+            Ok(state) => state,
+            Err(outcome) => return *outcome,
+        };
+        if self.call.cancel.is_cancelled() {
+            return Outcome::refused(&self.of.host, (&SshError::cancelled()).into());
+        }
+        let nonce = match nonce() {
+            Ok(nonce) => nonce,
+            Err(error) => {
+                return Outcome::refused(&self.of.host, Diagnostic::new(Code::Internal, error.to_string()));
+            }
+        };
+        let orders = Orders {
+            id: self.id,
+            action: self.plan.action,
+            toplevel: &self.of.toplevel,
+            previous: &self.of.current,
+            confirm_seconds: self.of.rollback_timeout,
+            activation_seconds: self.of.activation_timeout,
+            reboot_on_failure: self.of.reboot_on_failure,
+            generation: match self.of.source {
+                SystemSource::New | SystemSource::Present => None,
+                SystemSource::Generation(number) => Some(number),
+            },
+            nonce: &nonce,
+            signed: self.signed,
+        };
+        self.call.saying(format!("{}: activating", self.of.host));
+        // From here on, nobody who leaves breaks off a sentence: being taken back is a command of its own.
+        let steady = Call { progress: Arc::clone(&self.call.progress), cancel: CancellationToken::new() };
+        match supervise::begin(&ready.session, &orders, &steady).await {
+            Ok(_) => {}
+            Err(error @ (SuperviseError::Taken(_) | SuperviseError::Refused(_))) => {
+                return Outcome::refused(&self.of.host, (&error).into());
+            }
+            // It may have begun: what it says later is what counts.
+            Err(error) => tracing::warn!(%error, host = %self.of.host, "the answer to `begin` was lost"),
+        }
+        let line = Line {
+            task: self,
+            target: &ready.target,
+            orders: &orders,
+            steady: &steady,
+            session: Some(ready.session),
+        };
+        let outcome = line.see_through(&before).await;
+        // The next call proves that it can be reached.
+        self.hosts.forget(&ready.target);
+        outcome
+    }
+}
+
+fn nonce() -> std::io::Result<String> {
+    let bytes = crate::random::bytes::<NONCE_BYTES>()?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// The way to a supervisor that has begun.
+struct Line<'a> {
+    task: &'a Task<'a>,
+    target: &'a Target,
+    orders: &'a Orders<'a>,
+    steady: &'a Call,
+    /// A connection to ask over, as long as it holds.
+    session: Option<Arc<Session>>,
+}
+
+impl Line<'_> {
+    /// Watches the supervisor to its end, and confirms where the host is well.
+    async fn see_through(mut self, before: &State) -> Outcome {
+        let of = self.task.of;
+        let (activation, confirmation) = (
+            Duration::from_secs(of.activation_timeout.into()),
+            Duration::from_secs(of.rollback_timeout.into()),
+        );
+        let begun = Instant::now();
+        let mut until = begun + activation + confirmation + PATIENCE;
+        let mut health = Vec::new();
+        let mut last: Option<Diagnostic> = None;
+        loop {
+            let story = match timeout_at(until, self.ask()).await {
+                Ok(Ok(story)) => story,
+                Ok(Err(SuperviseError::NotBegun)) if begun.elapsed() > BEGINNING => {
+                    return self.never_begun().await;
+                }
+                Ok(Err(error)) => {
+                    last = Some((&error).into());
+                    sleep(ASK).await;
+                    continue;
+                }
+                Err(_) => return Outcome::lost(&of.host, last, health),
+            };
+            if story.state.is_final() {
+                return Outcome::told(of, story, health);
+            }
+            let patience = match story.state {
+                Step::Accepted | Step::Activating => activation + confirmation,
+                Step::Waiting => confirmation,
+                _ => ending_time(of.activation_timeout),
+            };
+            until = Instant::now() + patience + PATIENCE;
+            let answer = if self.task.call.cancel.is_cancelled() {
+                self.cancel().await
+            } else if story.state == Step::Waiting {
+                self.judge(before, &mut health).await
+            } else {
+                sleep(ASK).await;
+                continue;
+            };
+            match answer {
+                Ok(Some(story)) if story.state.is_final() => return Outcome::told(of, story, health),
+                Ok(_) => {}
+                Err(error) => {
+                    last = Some((&error).into());
+                    sleep(ASK).await;
+                }
+            }
+        }
+    }
+
+    /// Where it is; over a new connection where the old one broke.
+    async fn ask(&mut self) -> Result<Story, SuperviseError> {
+        let session = match &self.session {
+            Some(session) => Arc::clone(session),
+            None => Arc::new(self.task.hosts.fresh(self.target, self.steady).await?),
+        };
+        let told = supervise::state(&session, self.orders, self.steady).await;
+        self.session = match &told {
+            Err(SuperviseError::Ssh(_)) => None,
+            _ => Some(session),
+        };
+        told
+    }
+
+    /// Looks whether the host is well, over a connection of its own, and tells it the verdict.
+    async fn judge(&self, before: &State, health: &mut Vec<Health>) -> Result<Option<Story>, SuperviseError> {
+        let (of, call) = (self.task.of, self.task.call);
+        let fresh = self.task.hosts.fresh(self.target, self.steady).await?;
+        call.saying(format!("{}: looking whether it is well", of.host));
+        let patience = Duration::from_secs(u64::from(of.rollback_timeout)) / 2;
+        *health = health::check(&fresh, of, before, patience, call).await;
+        if call.cancel.is_cancelled() {
+            return Ok(None);
+        }
+        let well = health.iter().all(|health| health.ok);
+        let told = if well {
+            supervise::confirm(&fresh, self.orders, self.steady).await
+        } else {
+            supervise::cancel(&fresh, self.orders, self.steady).await
+        };
+        told.map(Some)
+    }
+
+    /// Has it go back, because whoever asked for it took it back.
+    async fn cancel(&mut self) -> Result<Option<Story>, SuperviseError> {
+        let Some(session) = &self.session else { return Ok(None) };
+        self.steady.saying(format!("{}: going back", self.task.of.host));
+        let told = supervise::cancel(session, self.orders, self.steady).await;
+        if told.is_err() {
+            self.session = None;
+        }
+        told.map(Some)
+    }
+
+    /// It was told to begin and is not there: what is left of the command must not begin later.
+    async fn never_begun(&self) -> Outcome {
+        let host = &self.task.of.host;
+        let withdrawn = match &self.session {
+            Some(session) => supervise::withdraw(session, self.orders.id, self.steady).await,
+            None => Ok(()),
+        };
+        match withdrawn {
+            Ok(()) => Outcome::refused(host, (&SuperviseError::NotBegun).into()),
+            Err(error) => Outcome::lost(host, Some((&error).into()), Vec::new()),
+        }
+    }
+}

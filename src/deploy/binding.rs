@@ -1,0 +1,78 @@
+//! What a plan is bound to, and whether it still holds.
+
+use super::host::State;
+use super::plan::{FlakeSource, HostPlan, SystemSource};
+use crate::diagnostic::{Code, Diagnostic};
+use crate::flake::Flake;
+use crate::progress::Call;
+use crate::ssh::{Session, Target};
+
+fn changed(what: impl Into<String>) -> Diagnostic {
+    Diagnostic::new(Code::PlanOutdated, what)
+        .with_hint("plan again: what was approved is not what would be done now")
+}
+
+/// Where a plan says its host is.
+///
+/// # Errors
+/// That the plan says something which is no address.
+pub fn target(of: &HostPlan) -> Result<Target, Diagnostic> {
+    let wrong = |error: String| Diagnostic::new(Code::InvalidPlan, error);
+    Ok(Target {
+        address: of.target.address.parse().map_err(|error| wrong(format!("{error}")))?,
+        user: of.target.user.parse().map_err(|error| wrong(format!("{error}")))?,
+        port: of.target.port.unwrap_or(22).try_into().map_err(|_| wrong("port 0".to_owned()))?,
+    })
+}
+
+/// Says that the flake still gives what was planned. A commit without changes gives what it gave; all
+/// else is evaluated again.
+///
+/// # Errors
+/// [`Code::PlanOutdated`], or why the flake could not be evaluated.
+pub async fn flake_holds(
+    flake: &Flake,
+    source: &FlakeSource,
+    of: &HostPlan,
+    call: &Call,
+) -> Result<(), Diagnostic> {
+    // A generation is what it is, whatever the flake says now.
+    if of.source != SystemSource::New {
+        return Ok(());
+    }
+    let (revision, dirty) = flake.commit().await.unwrap_or((None, false));
+    if (&revision, dirty) != (&source.revision, source.dirty) {
+        return Err(changed(
+            "the flake is at another commit, or has other changes, than when it was planned",
+        ));
+    }
+    if revision.is_some() && !dirty {
+        return Ok(());
+    }
+    let wanted = flake.toplevel_of(&of.host, call).await.map_err(|error| Diagnostic::from(&error))?;
+    if wanted != of.toplevel {
+        return Err(changed(format!("the flake now gives {} for {}", wanted.name(), of.host)));
+    }
+    Ok(())
+}
+
+/// Says that the machine is the one, and in the state, that was planned for.
+///
+/// # Errors
+/// [`Code::PlanOutdated`].
+pub fn host_holds(of: &HostPlan, session: &Session, state: &State) -> Result<(), Diagnostic> {
+    let key = session.host_key().map(|key| format!("{} {}", key.kind, key.fingerprint));
+    if !key.as_ref().is_some_and(|key| of.host_keys.contains(key)) {
+        return Err(changed(format!("{} shows another host key than when it was planned", of.host)));
+    }
+    if state.machine_id.as_deref().unwrap_or_default() != of.machine_id {
+        return Err(changed(format!("another machine answers as {}: its machine id differs", of.host)));
+    }
+    if state.running.as_ref() != Some(&of.current) {
+        return Err(changed(format!("{} runs another system than when it was planned", of.host)));
+    }
+    if state.generation != of.profile_generation || state.configured != of.profile_path {
+        return Err(changed(format!("{} has another generation than when it was planned", of.host)));
+    }
+    Ok(())
+}

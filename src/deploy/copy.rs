@@ -1,0 +1,56 @@
+//! Bringing a system's closure to its host, over the connection that is there.
+
+use std::time::Duration;
+
+use super::plan::{BuildOn, HostPlan, SystemSource};
+use super::propose::bracketed;
+use crate::diagnostic::{Code, Diagnostic};
+use crate::flake::Flake;
+use crate::nix::NixError;
+use crate::nix::build::quoted;
+use crate::nix::diagnostics::{self, Source};
+use crate::progress::Call;
+use crate::ssh::Session;
+
+/// Longest copy.
+const TIME: Duration = Duration::from_secs(4 * 3_600);
+
+/// Copies what of the system the host lacks. What is there already, or was built there, is not copied.
+///
+/// # Errors
+/// Why `nix copy` failed, and what to do about it.
+pub async fn copy(flake: &Flake, session: &Session, of: &HostPlan, call: &Call) -> Result<(), Diagnostic> {
+    if of.build_on == BuildOn::Target || of.source != SystemSource::New || of.toplevel == of.current {
+        return Ok(());
+    }
+    call.saying(format!("{}: copying the system", of.host));
+    let target = session.target();
+    let store = format!("ssh-ng://{}@{}:{}", target.user, bracketed(target.address.as_str()), target.port);
+    let options = session.copy_options().iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ");
+    let nix = |error: NixError| Diagnostic::from(&error);
+    // The host decides: its daemon takes unsigned paths from users it trusts, and from nobody else.
+    let mut command =
+        flake.nix().command(&["copy"]).await.map_err(nix)?.arg("--no-check-sigs").arg("--to").arg(store);
+    if of.substitute_on_target {
+        command = command.arg("--substitute-on-destination");
+    }
+    let command = command.arg(of.toplevel.as_str()).env("NIX_SSHOPTS", options).time_limit(TIME);
+    let run = flake.nix().run(command, call).await.map_err(nix)?;
+    if run.status.success() {
+        return Ok(());
+    }
+    let source = Source { folder: &flake.settings().flake, store_path: None };
+    let error = diagnostics::diagnose(&run.state, &source).into_iter().next();
+    let error =
+        error.unwrap_or_else(|| Diagnostic::new(Code::NixFailed, "nix copy failed without saying why"));
+    let said = error.message.clone();
+    Err(if said.contains("lacks a") && said.contains("signature") {
+        let user = &target.user;
+        Diagnostic { code: Code::UntrustedPath, ..error }.with_hint(format!(
+            "the host takes unsigned paths only from trusted users, and `{user}` is none: add `{user}` to nix.settings.trusted-users \
+             there, or sign what is built here (nix.settings.secret-key-files) with a key in its trusted-public-keys"
+        ))
+    } else {
+        error
+    })
+}

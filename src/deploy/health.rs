@@ -1,0 +1,156 @@
+//! Whether a host is well after its system changed: it is the right one, runs the right system, and does its work.
+
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::host::{self, State};
+use super::plan::{HealthCheck, HostPlan};
+use crate::progress::Call;
+use crate::ssh::{Limits, Session};
+use crate::text;
+
+/// How long one look may take.
+const LOOK: Duration = Duration::from_secs(10);
+/// How long to wait before looking again at what is not well yet.
+const AGAIN: Duration = Duration::from_millis(500);
+
+/// One thing that was looked at.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Health {
+    /// What was looked at.
+    pub check: String,
+    /// Whether it is as it has to be.
+    pub ok: bool,
+    /// What was seen, where it is not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub evidence: Option<String>,
+}
+
+impl Health {
+    fn new(check: impl Into<String>, found: Result<(), String>) -> Self {
+        Self {
+            check: check.into(),
+            ok: found.is_ok(),
+            evidence: found.err().map(|said| text::bounded(&said, 300)),
+        }
+    }
+
+    /// In a line.
+    #[must_use]
+    pub fn told(&self) -> String {
+        match &self.evidence {
+            Some(evidence) => format!("{}: {evidence}", self.check),
+            None => self.check.clone(),
+        }
+    }
+}
+
+/// Looks until everything is well or `patience` is over. `before` is what the machine said of itself before.
+pub async fn check(
+    session: &Session,
+    plan: &HostPlan,
+    before: &State,
+    patience: Duration,
+    call: &Call,
+) -> Vec<Health> {
+    let start = tokio::time::Instant::now();
+    loop {
+        let found = look(session, plan, before, call).await;
+        if found.iter().all(|health| health.ok)
+            || start.elapsed() + AGAIN >= patience
+            || call.cancel.is_cancelled()
+        {
+            return found;
+        }
+        tokio::time::sleep(AGAIN).await;
+    }
+}
+
+async fn look(session: &Session, plan: &HostPlan, before: &State, call: &Call) -> Vec<Health> {
+    let now = match host::survey(session, call).await {
+        Ok(state) => state,
+        Err(error) => return vec![Health::new("the host answers", Err(error.to_string()))],
+    };
+    let same = |is: bool, evidence: String| if is { Ok(()) } else { Err(evidence) };
+    let mut found = vec![
+        Health::new(
+            "it is the same machine",
+            same(
+                now.machine_id.as_deref() == Some(plan.machine_id.as_str()),
+                format!("its machine id is {}", now.machine_id.as_deref().unwrap_or("not there")),
+            ),
+        ),
+        Health::new(
+            "it runs the planned system",
+            same(
+                now.running.as_ref() == Some(&plan.toplevel),
+                format!("it runs {}", now.running.as_ref().map_or("nothing", |path| path.as_str())),
+            ),
+        ),
+    ];
+    if let Some(failed) = &now.failed_units {
+        let known = before.failed_units.as_deref().unwrap_or_default();
+        let new: Vec<&str> = failed.iter().filter(|unit| !known.contains(unit)).map(String::as_str).collect();
+        found.push(Health::new("no further unit failed", same(new.is_empty(), new.join(", "))));
+    }
+    let checks = plan.health_checks.iter().map(|check| one(session, plan, check, call));
+    found.extend(futures::future::join_all(checks).await);
+    found
+}
+
+async fn one(session: &Session, plan: &HostPlan, check: &HealthCheck, call: &Call) -> Health {
+    match check {
+        HealthCheck::Command(argv) => {
+            let words: Vec<&str> = argv.iter().map(String::as_str).collect();
+            let found = match session.run(&words, Limits::within(LOOK), call).await {
+                Ok(output) if output.success() => Ok(()),
+                Ok(output) => Err(format!("exit code {}: {}", output.code, output.errors())),
+                Err(error) => Err(error.to_string()),
+            };
+            Health::new(format!("command {}", text::bounded(&argv.join(" "), 200)), found)
+        }
+        HealthCheck::Tcp(port) => {
+            Health::new(format!("TCP port {port}"), connects(&plan.target.address, *port).await)
+        }
+        HealthCheck::Http(url) => Health::new(text::bounded(url, 200), answers(url, call).await),
+    }
+}
+
+async fn connects(address: &str, port: u16) -> Result<(), String> {
+    match tokio::time::timeout(LOOK, tokio::net::TcpStream::connect((address, port))).await {
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(error)) => Err(error.to_string()),
+        Err(_) => Err(format!("no answer within {LOOK:?}")),
+    }
+}
+
+/// By curl, which every NixOS operator can repeat by hand, and which knows proxies and certificates.
+async fn answers(url: &str, call: &Call) -> Result<(), String> {
+    let finished = crate::process::Command::new("curl")
+        .args([
+            "--silent",
+            "--show-error",
+            "--fail",
+            "--location",
+            "--max-redirs",
+            "5",
+            "--output",
+            "/dev/null",
+        ])
+        .args(["--max-time", "10", "--proto", "=http,https", "--proto-redir", "=http,https", "--"])
+        .arg(url)
+        .time_limit(LOOK * 2);
+    let mut said = String::new();
+    let finished = finished
+        .run(&call.cancel, |line, _| {
+            if said.len() < 400 {
+                said.push_str(&text::plain(&String::from_utf8_lossy(line)));
+            }
+            crate::process::Flow::Continue
+        })
+        .await
+        .map_err(|error| error.to_string())?;
+    if finished.status.success() { Ok(()) } else { Err(said) }
+}

@@ -1,0 +1,144 @@
+//! What became of a host.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::health::Health;
+use super::plan::HostPlan;
+use super::supervise::{Step, Story};
+use crate::diagnostic::{Code, Diagnostic};
+use crate::names::HostName;
+use crate::text;
+
+/// How it ended on a host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Ending {
+    /// The new system runs, and unless the action was `test` it starts next.
+    Confirmed,
+    /// The new system starts next; nothing of it runs yet.
+    Staged,
+    /// It was only looked at what activating it would do, as asked.
+    Checked,
+    /// The previous system runs again.
+    RolledBack,
+    /// The previous system could not be brought back: somebody has to look.
+    RollbackFailed,
+    /// Nothing was done.
+    Refused,
+    /// It does not answer.
+    Unreachable,
+}
+
+impl Ending {
+    /// Whether what was asked for was done.
+    #[must_use]
+    pub fn is_success(self) -> bool {
+        matches!(self, Self::Confirmed | Self::Staged | Self::Checked)
+    }
+
+    /// As it is written in answers and in the audit log.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Confirmed => "confirmed",
+            Self::Staged => "staged",
+            Self::Checked => "checked",
+            Self::RolledBack => "rolled_back",
+            Self::RollbackFailed => "rollback_failed",
+            Self::Refused => "refused",
+            Self::Unreachable => "unreachable",
+        }
+    }
+}
+
+/// What became of a host.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct Outcome {
+    /// The host.
+    pub host: HostName,
+    /// How it ended.
+    pub state: Ending,
+    /// The generation that was made or gone to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub generation: Option<u64>,
+    /// Whether activation left units that failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub units_failed: Option<bool>,
+    /// What was looked at before it was confirmed.
+    pub health: Vec<Health>,
+    /// Why it is not what was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<Diagnostic>,
+}
+
+impl Outcome {
+    /// Nothing was done, for this reason.
+    #[must_use]
+    pub fn refused(host: &HostName, error: Diagnostic) -> Self {
+        Self::ended(host, Ending::Refused, error)
+    }
+
+    /// It ended so, for this reason.
+    #[must_use]
+    pub fn ended(host: &HostName, state: Ending, error: Diagnostic) -> Self {
+        Self {
+            host: host.clone(),
+            state,
+            generation: None,
+            units_failed: None,
+            health: Vec::new(),
+            error: Some(error),
+        }
+    }
+
+    /// It was never seen to come to an end; `last` is what was seen last.
+    #[must_use]
+    pub fn lost(host: &HostName, last: Option<Diagnostic>, health: Vec<Health>) -> Self {
+        let seen = last.map(|last| format!(": {}", last.message)).unwrap_or_default();
+        let message = text::bounded(&format!("{host} was not seen to come to an end{seen}"), 600);
+        let error = Diagnostic::new(Code::HostUnreachable, message).with_hint(
+            "unless it was confirmed it goes back to its previous system by itself; host_status tells once it answers",
+        );
+        Self { health, ..Self::ended(host, Ending::Unreachable, error) }
+    }
+
+    /// What the supervisor on the host says of its end.
+    #[must_use]
+    pub fn told(of: &HostPlan, story: Story, health: Vec<Health>) -> Self {
+        let state = match story.state {
+            Step::Confirmed => Ending::Confirmed,
+            Step::Staged => Ending::Staged,
+            Step::Checked => Ending::Checked,
+            Step::RolledBack => Ending::RolledBack,
+            Step::Refused => Ending::Refused,
+            _ => Ending::RollbackFailed,
+        };
+        let error = (!state.is_success()).then(|| {
+            let unwell: Vec<String> = health.iter().filter(|health| !health.ok).map(Health::told).collect();
+            let mut said = story.message.clone().or(story.reason).unwrap_or_default();
+            if !unwell.is_empty() {
+                said = format!("{said} Not well: {}", unwell.join("; "));
+            }
+            let (code, hint) = match state {
+                Ending::RolledBack => {
+                    (Code::RolledBack, "the previous system runs again; mend what is said above and plan anew")
+                }
+                Ending::Refused => (Code::RemoteFailed, "nothing was changed there; plan again"),
+                _ => (
+                    Code::RollbackFailed,
+                    "somebody has to look at the host, by its console if need be: /var/lib/pantheros/deployments has the log",
+                ),
+            };
+            Diagnostic::new(code, text::bounded(&format!("{}: {said}", of.host), 600)).with_hint(hint)
+        });
+        Self {
+            host: of.host.clone(),
+            state,
+            generation: story.profile_generation,
+            units_failed: story.units_failed,
+            health,
+            error,
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! What bringing a host back to an older generation would do.
+
+use super::facts::{self, Facts};
+use super::host;
+use super::place;
+use super::plan::{HostPlan, Risk, Severity, SystemSource};
+use super::propose::{ProposeError, bound, needs_reboot};
+use super::remote;
+use super::risks::{self, Evidence};
+use crate::flake::Flake;
+use crate::names::HostName;
+use crate::progress::Call;
+use crate::ssh::Hosts;
+
+/// What bringing the host to `generation`, or without one to the one before its own, would do. Changes
+/// nothing on the machine.
+///
+/// Of an older system nothing can be evaluated, so nothing is known of whom it lets in; and the health
+/// checks of today's configuration are not asked of it.
+///
+/// # Errors
+/// See [`ProposeError`].
+pub async fn propose(
+    flake: &Flake,
+    hosts: &Hosts,
+    host: &HostName,
+    generation: Option<u64>,
+    call: &Call,
+) -> Result<HostPlan, ProposeError> {
+    let (place, facts) =
+        futures::future::join(place::of(flake, host, call), facts::of(flake, host, call)).await;
+    let place = place?;
+    // A flake that does not evaluate is a reason to go back, not one to stay.
+    let facts = facts.unwrap_or_else(|error| {
+        tracing::warn!(%error, %host, "the configuration does not evaluate: going back with the usual timeouts");
+        Facts::default()
+    });
+    let session = hosts.session(&place.target, call).await?;
+    let state = host::survey(&session, call).await?;
+    let Some(current) = state.running.clone() else {
+        return Err(ProposeError::NotNixos(place.target.to_string()));
+    };
+    let chosen = state.generations.iter().rev().find(|known| match generation {
+        Some(wanted) => known.number == wanted,
+        None => state.generation.is_some_and(|newest| known.number < newest),
+    });
+    let Some(chosen) = chosen else {
+        return Err(ProposeError::NoGeneration {
+            host: host.clone(),
+            wanted: generation,
+            there: state.generations.iter().rev().map(|known| known.number).collect(),
+        });
+    };
+    call.saying(format!("comparing generation {} of {host} with what it runs", chosen.number));
+    let (before, after) = (
+        remote::closure(&session, &current, call).await?,
+        remote::closure(&session, &chosen.toplevel, call).await?,
+    );
+    let mut diff = before.diff(&after);
+    let units = remote::units(&session, current.as_str(), call).await?;
+    diff.units = Some(units.changes(&remote::units(&session, chosen.toplevel.as_str(), call).await?));
+    let parts = remote::parts(&session, &chosen.toplevel, call).await?;
+    let mut plan = HostPlan {
+        toplevel: chosen.toplevel.clone(),
+        source: SystemSource::Generation(chosen.number),
+        needs_reboot: needs_reboot(&state, &parts),
+        diff,
+        ..bound(host, &place, &facts, &session, &state, current)?
+    };
+    plan.risks = risks::judge(
+        &plan,
+        Evidence {
+            facts: &Facts::default(),
+            state: &state,
+            user: place.target.user.as_str(),
+            port: place.target.port.get(),
+            key: None,
+            missing_bytes: 0,
+            missing_paths: &[],
+            inhibited: false,
+            dirty: false,
+        },
+    );
+    plan.risks.push(Risk {
+        code: "not_evaluated".to_owned(),
+        severity: Severity::Warning,
+        evidence: format!("whom generation {} lets in is not known: only what the flake says now is", chosen.number),
+        mend: "remember whether you could log in with today's key then; the host goes back by itself where you cannot"
+            .to_owned(),
+    });
+    Ok(plan)
+}

@@ -1,0 +1,96 @@
+//! What a machine's store holds: what its systems are made of, and what they count on.
+
+use std::time::Duration;
+
+use super::closure::Closure;
+use super::facts::Facts;
+use super::host::PARTS;
+use super::units::{self, Units};
+use crate::names::StorePath;
+use crate::progress::Call;
+use crate::ssh::{Limits, Session, SshError};
+
+/// How long a question about a closure may take.
+pub const CLOSURE_TIME: Duration = Duration::from_secs(120);
+/// Most that `nix path-info` may say: a hundred thousand paths.
+pub const CLOSURE_BYTES: usize = 32 * 1024 * 1024;
+/// Prints each of its arguments that is no file.
+const MISSING: &str = "for file; do [ -e \"$file\" ] || printf '%s\\n' \"$file\"; done";
+
+/// What a system there is made of.
+///
+/// # Errors
+/// See [`SshError`].
+pub async fn closure(session: &Session, path: &StorePath, call: &Call) -> Result<Closure, SshError> {
+    let argv = [
+        "nix",
+        "--extra-experimental-features",
+        "nix-command",
+        "path-info",
+        "--recursive",
+        "--size",
+        path.as_str(),
+    ];
+    let limits = Limits { time: CLOSURE_TIME, output: CLOSURE_BYTES, ..Limits::default() };
+    Ok(Closure::parse(&session.text(&argv, limits, call).await?))
+}
+
+/// The units of a system there, and what they say.
+///
+/// # Errors
+/// See [`SshError`].
+pub async fn units(session: &Session, system: &str, call: &Call) -> Result<Units, SshError> {
+    let limits = Limits { time: CLOSURE_TIME, output: 4 * 1024 * 1024, ..Limits::default() };
+    let output = session.run(&["sh", "-c", units::LIST, "list", system], limits, call).await?;
+    Ok(Units::parse(&String::from_utf8_lossy(&output.stdout)))
+}
+
+/// Where [`PARTS`] of a system there lead.
+///
+/// # Errors
+/// See [`SshError`].
+pub async fn parts(
+    session: &Session,
+    system: &StorePath,
+    call: &Call,
+) -> Result<[Option<String>; 3], SshError> {
+    let mut parts = [None, None, None];
+    for (part, place) in PARTS.iter().zip(&mut parts) {
+        let path = format!("{system}/{part}");
+        let output = session.run(&["readlink", "-e", &path], Limits::default(), call).await?;
+        *place = Some(output.text()).filter(|_| output.success());
+    }
+    Ok(parts)
+}
+
+/// What must not differ for the running system to be switched.
+///
+/// # Errors
+/// See [`SshError`].
+pub async fn inhibitors(session: &Session, call: &Call) -> Result<Option<String>, SshError> {
+    let output =
+        session.run(&["cat", "/run/current-system/switch-inhibitors"], Limits::default(), call).await?;
+    Ok(output.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned()))
+}
+
+/// What the new configuration counts on and the machine does not have.
+///
+/// # Errors
+/// See [`SshError`].
+pub async fn missing(session: &Session, facts: &Facts, call: &Call) -> Result<Vec<String>, SshError> {
+    let wanted: Vec<&str> = facts
+        .boot_devices
+        .iter()
+        .chain(&facts.token_file)
+        .map(String::as_str)
+        .filter(|p| p.starts_with('/'))
+        .collect();
+    if wanted.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut argv = vec!["sh", "-c", MISSING, "missing"];
+    argv.extend(&wanted);
+    let output = session.run(&argv, Limits::default(), call).await?;
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    Ok(wanted.into_iter().filter(|path| said.lines().any(|line| line == *path)).map(str::to_owned).collect())
+}

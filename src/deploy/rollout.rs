@@ -1,0 +1,294 @@
+//! Carrying a plan out on all its hosts: canaries first, then wave after wave, until one fails.
+//!
+//! Every host's system is copied as soon as there is room for it; only activating waits for the
+//! host's turn. Hosts of a wave do not wait for each other.
+
+use std::collections::VecDeque;
+
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
+use serde_json::json;
+use tokio::sync::{Semaphore, watch};
+
+use super::apply::Task;
+use super::approval::Spent;
+use super::outcome::{Ending, Outcome};
+use super::plan::{HostPlan, Plan, Requester, SystemSource};
+use super::supervise::Signed;
+use crate::audit::{Audit, AuditError, Event, Record};
+use crate::config::{Action, Channel};
+use crate::diagnostic::{Code, Diagnostic};
+use crate::flake::Flake;
+use crate::names::{HostName, PlanId};
+use crate::progress::Call;
+use crate::ssh::Hosts;
+
+/// Hosts that are copied to side by side.
+const COPIES: usize = 16;
+
+/// What a rollout needs.
+#[derive(Clone, Copy)]
+pub struct Rollout<'a> {
+    /// The flake the systems come from.
+    pub flake: &'a Flake,
+    /// The connections.
+    pub hosts: &'a Hosts,
+    /// Where it is recorded.
+    pub audit: &'a Audit,
+    /// The approved plan.
+    pub spent: &'a Spent,
+    /// Who asked for it.
+    pub by: &'a Requester,
+    /// Who watches, and may take it back.
+    pub call: &'a Call,
+}
+
+/// What became of a rollout.
+#[derive(Debug)]
+pub struct Rolled {
+    /// Every host of the plan, in its order.
+    pub outcomes: Vec<Outcome>,
+    /// Why not all of it could be recorded; nothing more was begun then.
+    pub unrecorded: Option<AuditError>,
+}
+
+/// Whose turn it is.
+#[derive(Clone, Debug)]
+struct Turn {
+    /// The last wave that may activate.
+    open: usize,
+    /// Why no further host may.
+    stopped: Option<Diagnostic>,
+}
+
+/// The wave of the host at this place in the plan; canaries are the first one.
+fn wave(plan: &Plan, place: usize) -> usize {
+    let (canary, size) = (plan.canary as usize, (plan.wave as usize).max(1));
+    if place < canary { 0 } else { (place - canary) / size + usize::from(canary > 0) }
+}
+
+impl Rollout<'_> {
+    /// Carries the plan out.
+    ///
+    /// # Errors
+    /// That its beginning could not be recorded; nothing was done then.
+    pub async fn carry_out(&self) -> Result<Rolled, AuditError> {
+        let plan = self.spent.plan();
+        let approval = self.spent.approval();
+        let details =
+            json!({"action": plan.action, "channel": approval.channel(), "approved_by": approval.by()});
+        self.log(Event::DeployStarted, None, &details)?;
+        let mut rolled = self.forward(plan).await;
+        if plan.revert_confirmed
+            && let Some(failed) = rolled.outcomes.iter().find(|outcome| !outcome.state.is_success())
+        {
+            let failed = failed.host.clone();
+            self.revert(plan, &failed, &mut rolled).await;
+        }
+        Ok(rolled)
+    }
+
+    async fn forward(&self, plan: &Plan) -> Rolled {
+        let mut left: VecDeque<usize> = VecDeque::new();
+        for place in 0..plan.hosts.len() {
+            let wave = wave(plan, place);
+            if left.len() <= wave {
+                left.resize(wave + 1, 0);
+            }
+            if let Some(count) = left.get_mut(wave) {
+                *count += 1;
+            }
+        }
+        let (turn, watching) = watch::channel(Turn { open: 0, stopped: None });
+        let places = Semaphore::new(COPIES);
+        let mut running: FuturesUnordered<_> = plan
+            .hosts
+            .iter()
+            .enumerate()
+            .map(|(place, of)| {
+                let (places, watching) = (&places, watching.clone());
+                async move { (place, self.one(plan, of, wave(plan, place), places, watching).await) }
+            })
+            .collect();
+        let mut outcomes: Vec<Option<Outcome>> = plan.hosts.iter().map(|_| None).collect();
+        let mut unrecorded = None;
+        while let Some((place, outcome)) = running.next().await {
+            let mut stop = (!outcome.state.is_success()).then(|| stopped_by(&outcome));
+            if let Err(error) = self.finished(&outcome) {
+                stop.get_or_insert_with(|| (&error).into());
+                unrecorded.get_or_insert(error);
+            }
+            turn.send_modify(|turn| {
+                if let Some(count) = left.get_mut(wave(plan, place)) {
+                    *count -= 1;
+                }
+                if turn.stopped.is_none() {
+                    turn.stopped = stop;
+                }
+                while left.get(turn.open) == Some(&0) {
+                    turn.open += 1;
+                }
+            });
+            if let Some(room) = outcomes.get_mut(place) {
+                *room = Some(outcome);
+            }
+        }
+        Rolled { outcomes: outcomes.into_iter().flatten().collect(), unrecorded }
+    }
+
+    async fn one(
+        &self,
+        plan: &Plan,
+        of: &HostPlan,
+        wave: usize,
+        places: &Semaphore,
+        mut watching: watch::Receiver<Turn>,
+    ) -> Outcome {
+        let stopped = |turn: &Turn| turn.stopped.clone().map(|why| Outcome::refused(&of.host, why));
+        let task = self.task(&plan.id, plan, of);
+        let prepared = {
+            // Never closed.
+            let _place = places.acquire().await;
+            if let Some(outcome) = stopped(&watching.borrow()) {
+                return outcome;
+            }
+            task.prepare().await
+        };
+        let ready = match prepared {
+            Ok(ready) => ready,
+            Err(outcome) => return *outcome,
+        };
+        let turn = watching.wait_for(|turn| turn.open >= wave || turn.stopped.is_some()).await;
+        if let Some(outcome) = turn.ok().and_then(|turn| stopped(&turn)) {
+            return outcome;
+        }
+        task.carry_out(ready).await
+    }
+
+    fn task<'a>(&'a self, id: &'a PlanId, plan: &'a Plan, of: &'a HostPlan) -> Task<'a> {
+        let signature = self.spent.approval().signature();
+        let signed = signature
+            .filter(|_| self.spent.approval().channel() == Channel::Signature)
+            .map(|signature| Signed { plan: self.spent.stored().canonical(), signature });
+        Task { flake: self.flake, hosts: self.hosts, id, plan, of, signed, call: self.call }
+    }
+
+    /// Brings hosts that are confirmed back to what they ran before, side by side and as carefully.
+    async fn revert(&self, plan: &Plan, failed: &HostName, rolled: &mut Rolled) {
+        let hosts = plan.hosts.iter().zip(&mut rolled.outcomes);
+        let reverting = hosts
+            .filter(|(of, outcome)| {
+                matches!(outcome.state, Ending::Confirmed | Ending::Staged) && of.toplevel != of.current
+            })
+            .map(|(of, outcome)| async move {
+                self.call.saying(format!("{}: going back, since {failed} failed", of.host));
+                *outcome = self.back(plan, of, outcome, failed).await;
+                self.finished(outcome).err()
+            });
+        let unrecorded = futures::future::join_all(reverting).await;
+        rolled.unrecorded = rolled.unrecorded.take().or(unrecorded.into_iter().flatten().next());
+    }
+
+    async fn back(&self, plan: &Plan, of: &HostPlan, outcome: &Outcome, failed: &HostName) -> Outcome {
+        let stays = |error: Diagnostic| {
+            let message =
+                format!("{} could not be brought back after {failed} failed: {}", of.host, error.message);
+            Outcome { error: Some(Diagnostic { message, ..error }), ..outcome.clone() }
+        };
+        let id = match PlanId::random() {
+            Ok(id) => id,
+            Err(error) => return stays(Diagnostic::new(Code::Internal, error.to_string())),
+        };
+        let reverse = reversed(plan.action, of, outcome);
+        let task = self.task(&id, plan, &reverse);
+        let undone = match task.prepare().await {
+            Ok(ready) => task.carry_out(ready).await,
+            Err(outcome) => *outcome,
+        };
+        let why = || {
+            Diagnostic::new(Code::RolledBack, format!("{} was brought back, since {failed} failed", of.host))
+                .with_hint(format!("mend {failed}, and plan anew"))
+        };
+        match (undone.state, undone.error.clone()) {
+            (Ending::Confirmed | Ending::Staged, _) => {
+                Outcome { error: Some(why()), state: Ending::RolledBack, ..undone }
+            }
+            (Ending::RollbackFailed | Ending::Unreachable, _) => undone,
+            // It runs the new system still, or again.
+            (_, error) => stays(error.unwrap_or_else(why)),
+        }
+    }
+
+    fn finished(&self, outcome: &Outcome) -> Result<(), AuditError> {
+        let event = match outcome.state {
+            Ending::RolledBack => Event::RolledBack,
+            _ => Event::HostFinished,
+        };
+        let error = outcome.error.as_ref().map(|error| json!({"code": error.code, "message": error.message}));
+        let details = json!({"state": outcome.state, "generation": outcome.generation, "error": error});
+        self.log(event, Some(&outcome.host), &details)
+    }
+
+    fn log(
+        &self,
+        event: Event,
+        host: Option<&HostName>,
+        details: &serde_json::Value,
+    ) -> Result<(), AuditError> {
+        let stored = self.spent.stored();
+        self.audit.append(&Record {
+            event,
+            plan_id: Some(stored.plan().id.clone()),
+            plan_digest: Some(stored.digest().clone()),
+            host: host.cloned(),
+            client: self.by.client.clone(),
+            user: self.by.user.clone(),
+            details: details.as_object().cloned().unwrap_or_default(),
+        })?;
+        Ok(())
+    }
+}
+
+fn stopped_by(outcome: &Outcome) -> Diagnostic {
+    let (host, state) = (&outcome.host, outcome.state.as_str());
+    Diagnostic::new(Code::RolloutStopped, format!("nothing was begun here: {host} ended {state} before"))
+        .with_hint(format!("mend {host} and plan anew, or plan without it"))
+}
+
+/// The way back from a host plan that ended so.
+fn reversed(action: Action, of: &HostPlan, outcome: &Outcome) -> HostPlan {
+    let source = match of.profile_generation {
+        Some(number) if of.profile_path.as_ref() == Some(&of.current) => SystemSource::Generation(number),
+        _ => SystemSource::Present,
+    };
+    let runs = if action == Action::Boot { &of.current } else { &of.toplevel };
+    let (generation, path) = match action {
+        Action::Switch | Action::Boot => (outcome.generation, Some(of.toplevel.clone())),
+        _ => (of.profile_generation, of.profile_path.clone()),
+    };
+    HostPlan {
+        toplevel: of.current.clone(),
+        current: runs.clone(),
+        profile_generation: generation,
+        profile_path: path,
+        source,
+        ..of.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::plan::fixture;
+    use super::*;
+
+    #[test]
+    fn canaries_are_a_wave_of_their_own() {
+        let mut plan = fixture(&["a", "b", "c", "d", "e", "f"]);
+        (plan.canary, plan.wave) = (1, 2);
+        assert_eq!((0..6).map(|place| wave(&plan, place)).collect::<Vec<_>>(), [0, 1, 1, 2, 2, 3]);
+        plan.canary = 0;
+        assert_eq!((0..6).map(|place| wave(&plan, place)).collect::<Vec<_>>(), [0, 0, 1, 1, 2, 2]);
+        plan.canary = 100;
+        assert_eq!(wave(&plan, 5), 0);
+    }
+}

@@ -1,0 +1,288 @@
+//! The supervisor on the host: shipped, started, asked and told over SSH. `supervisor.sh` is the other side.
+
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::config::Action;
+use crate::diagnostic::{Code, Diagnostic};
+use crate::names::{PlanId, StorePath};
+use crate::progress::Call;
+use crate::ssh::{Limits, Session, SshError};
+use crate::text;
+
+/// The program itself, which needs nothing of the new system.
+const PROGRAM: &str = include_str!("supervisor.sh");
+/// Where deployments are on a host.
+const FOLDER: &str = "/var/lib/pantheros/deployments";
+/// What it exits with where there is nothing to tell of (sysexits.h, `EX_USAGE`).
+const NOT_BEGUN: i32 = 64;
+/// What it exits with where another deployment holds the host (`EX_TEMPFAIL`).
+const TAKEN: i32 = 75;
+/// How long bringing a file to the host may take.
+const SHORT: Duration = Duration::from_secs(30);
+/// Writes what it reads to the file named, and makes its folder for root alone.
+const WRITE: &str = "umask 077 && mkdir -p \"${1%/*}\" && cat >\"$1.new\" && mv -f \"$1.new\" \"$1\"";
+
+/// Where a deployment is on its host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Step {
+    /// Everything was checked; nothing is done yet.
+    Accepted,
+    /// The new system is being activated.
+    Activating,
+    /// It runs and waits to be confirmed.
+    Waiting,
+    /// It is made the one that starts next.
+    Confirming,
+    /// It runs and starts next.
+    Confirmed,
+    /// It starts next; nothing of it runs yet.
+    Staged,
+    /// It was only looked at what activating it would do.
+    Checked,
+    /// The previous system is being activated again.
+    RollingBack,
+    /// The previous system runs again.
+    RolledBack,
+    /// The previous system could not be brought back.
+    RollbackFailed,
+    /// Nothing was done.
+    Refused,
+}
+
+impl Step {
+    /// Whether nothing more happens.
+    #[must_use]
+    pub fn is_final(self) -> bool {
+        !matches!(
+            self,
+            Self::Accepted | Self::Activating | Self::Waiting | Self::Confirming | Self::RollingBack
+        )
+    }
+}
+
+/// What the supervisor says of its deployment.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Story {
+    /// Where it is.
+    pub state: Step,
+    /// The generation that was made of the new system.
+    #[serde(default)]
+    pub profile_generation: Option<u64>,
+    /// Whether activation left units that failed.
+    #[serde(default)]
+    pub units_failed: Option<bool>,
+    /// Why it is where it is, for programs.
+    #[serde(default)]
+    pub reason: Option<String>,
+    /// The same for people.
+    #[serde(default)]
+    pub message: Option<String>,
+}
+
+/// A plan as it was signed, for hosts that check that themselves.
+#[derive(Clone, Copy, Debug)]
+pub struct Signed<'a> {
+    /// The plan's canonical form.
+    pub plan: &'a str,
+    /// The armored signature over it.
+    pub signature: &'a str,
+}
+
+/// What a host is told to do.
+#[derive(Clone, Debug)]
+pub struct Orders<'a> {
+    /// The plan.
+    pub id: &'a PlanId,
+    /// What is done with the new system.
+    pub action: Action,
+    /// The new system.
+    pub toplevel: &'a StorePath,
+    /// The one that has to run now.
+    pub previous: &'a StorePath,
+    /// Seconds to be confirmed in.
+    pub confirm_seconds: u32,
+    /// Seconds that activation may take.
+    pub activation_seconds: u32,
+    /// Whether the host is started anew where its previous system cannot be brought back otherwise.
+    pub reboot_on_failure: bool,
+    /// The generation to go to, where it is one there is already.
+    pub generation: Option<u64>,
+    /// What only who may confirm knows.
+    pub nonce: &'a str,
+    /// The plan and its signature, where that is how it was approved.
+    pub signed: Option<Signed<'a>>,
+}
+
+/// Why the supervisor could not be used.
+#[derive(Debug, thiserror::Error)]
+pub enum SuperviseError {
+    /// The connection.
+    #[error(transparent)]
+    Ssh(#[from] SshError),
+    /// Another deployment holds the host.
+    #[error("another deployment holds the host: {0}")]
+    Taken(String),
+    /// It refused, and nothing was done.
+    #[error("the host refused: {0}")]
+    Refused(String),
+    /// It was never started there.
+    #[error("the deployment was not begun on the host")]
+    NotBegun,
+    /// It said something that is no state.
+    #[error("the supervisor said something that is not understood: {0}")]
+    NotUnderstood(String),
+}
+
+impl From<&SuperviseError> for Diagnostic {
+    fn from(error: &SuperviseError) -> Self {
+        match error {
+            SuperviseError::Ssh(error) => error.into(),
+            SuperviseError::Taken(_) => Self::new(Code::Busy, error.to_string())
+                .with_hint("wait until it is confirmed or undone; host_status tells"),
+            SuperviseError::Refused(_) | SuperviseError::NotBegun => {
+                Self::new(Code::RemoteFailed, error.to_string())
+                    .with_hint("nothing was changed there; plan again")
+            }
+            SuperviseError::NotUnderstood(_) => Self::new(Code::RemoteFailed, error.to_string())
+                .with_hint("look at /var/lib/pantheros/deployments on the host"),
+        }
+    }
+}
+
+impl Orders<'_> {
+    /// One `key=value` a line, as `supervisor.sh` reads it. No value can hold a line break: each is of
+    /// a type that has none.
+    fn spec(&self) -> String {
+        let Self { id, action, toplevel, previous, confirm_seconds, activation_seconds, nonce, .. } = self;
+        let reboot = u8::from(self.reboot_on_failure);
+        let generation = self.generation.map(|number| format!("generation={number}\n")).unwrap_or_default();
+        format!(
+            "version=1\nid={id}\naction={action}\ntoplevel={toplevel}\nprevious={previous}\n\
+             confirm_seconds={confirm_seconds}\nactivation_seconds={activation_seconds}\n\
+             reboot_on_failure={reboot}\nnonce={nonce}\n{generation}"
+        )
+    }
+}
+
+fn folder(id: &PlanId) -> String {
+    format!("{FOLDER}/{id}")
+}
+
+async fn as_root(
+    session: &Session,
+    argv: &[&str],
+    input: &[u8],
+    limits: Limits,
+    call: &Call,
+) -> Result<crate::ssh::Output, SshError> {
+    session.run_with(&session.as_root(argv), input, limits, call).await
+}
+
+/// Brings the program and its orders to the host and starts it; returns once it has begun.
+///
+/// # Errors
+/// See [`SuperviseError`]. Nothing was done after [`SuperviseError::Taken`] and
+/// [`SuperviseError::Refused`]; after any other it may have begun.
+pub async fn begin(session: &Session, orders: &Orders<'_>, call: &Call) -> Result<Story, SuperviseError> {
+    let folder = folder(orders.id);
+    let mut files = vec![("supervisor", PROGRAM.to_owned()), ("spec", orders.spec())];
+    if let Some(signed) = orders.signed {
+        files.extend([("plan", signed.plan.to_owned()), ("signature", signed.signature.to_owned())]);
+    }
+    for (name, text) in files {
+        let path = format!("{folder}/{name}");
+        let argv = ["sh", "-c", WRITE, "write", &path];
+        let written = as_root(session, &argv, text.as_bytes(), Limits::within(SHORT), call).await?;
+        if !written.success() {
+            return Err(SuperviseError::Refused(said(&written)));
+        }
+    }
+    let program = format!("{folder}/supervisor");
+    let argv = ["sh", program.as_str(), "begin", &folder];
+    // It may first have to finish what a deployment before left undone.
+    let limits = Limits::within(SHORT + ending_time(orders.activation_seconds));
+    let begun = as_root(session, &argv, &[], limits, call).await?;
+    match begun.code {
+        0 => parse(&begun.text()),
+        TAKEN => Err(SuperviseError::Taken(said(&begun))),
+        _ => Err(SuperviseError::Refused(said(&begun))),
+    }
+}
+
+/// Longest time in which a deployment comes to its end once it is told to: the activation that runs,
+/// the profile, the previous system.
+#[must_use]
+pub fn ending_time(activation_seconds: u32) -> Duration {
+    Duration::from_secs(3 * u64::from(activation_seconds) + 60)
+}
+
+/// Takes away what [`begin`] brought, where it has not begun: what still tries to then fails.
+///
+/// # Errors
+/// See [`SuperviseError`].
+pub async fn withdraw(session: &Session, id: &PlanId, call: &Call) -> Result<(), SuperviseError> {
+    let folder = folder(id);
+    let gone = as_root(session, &["rm", "-rf", "--", &folder], &[], Limits::default(), call).await?;
+    if gone.success() { Ok(()) } else { Err(SuperviseError::Refused(said(&gone))) }
+}
+
+/// Where it is now, after what a crash or a reboot cut short was finished.
+///
+/// # Errors
+/// See [`SuperviseError`].
+pub async fn state(session: &Session, orders: &Orders<'_>, call: &Call) -> Result<Story, SuperviseError> {
+    tell(session, orders, "state", None, call).await
+}
+
+/// Confirms it; returns its final state.
+///
+/// # Errors
+/// See [`SuperviseError`].
+pub async fn confirm(session: &Session, orders: &Orders<'_>, call: &Call) -> Result<Story, SuperviseError> {
+    tell(session, orders, "confirm", Some(orders.nonce), call).await
+}
+
+/// Has it go back at once; returns its final state.
+///
+/// # Errors
+/// See [`SuperviseError`].
+pub async fn cancel(session: &Session, orders: &Orders<'_>, call: &Call) -> Result<Story, SuperviseError> {
+    tell(session, orders, "cancel", None, call).await
+}
+
+/// `secret` goes over standard input: arguments can be read by everybody on the host.
+async fn tell(
+    session: &Session,
+    orders: &Orders<'_>,
+    command: &str,
+    secret: Option<&str>,
+    call: &Call,
+) -> Result<Story, SuperviseError> {
+    let folder = folder(orders.id);
+    let program = format!("{folder}/supervisor");
+    let mut argv = vec!["sh", program.as_str(), command, &folder];
+    argv.extend(secret.map(|_| "-"));
+    let input = secret.map(|secret| format!("{secret}\n")).unwrap_or_default();
+    let limits = Limits::within(ending_time(orders.activation_seconds));
+    let output = as_root(session, &argv, input.as_bytes(), limits, call).await?;
+    match parse(&output.text()) {
+        Ok(story) => Ok(story),
+        // Without its folder there is no program either, which the shell says with 2 or 127.
+        Err(_) if matches!(output.code, NOT_BEGUN | 2 | 127) => Err(SuperviseError::NotBegun),
+        Err(_) if !output.success() => Err(SuperviseError::Refused(said(&output))),
+        Err(error) => Err(error),
+    }
+}
+
+fn parse(text: &str) -> Result<Story, SuperviseError> {
+    serde_json::from_str(text).map_err(|_| SuperviseError::NotUnderstood(text::bounded(text, 300)))
+}
+
+fn said(output: &crate::ssh::Output) -> String {
+    let errors = output.errors();
+    text::bounded(if errors.is_empty() { "it did not say why" } else { &errors }, 400)
+}

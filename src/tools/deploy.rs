@@ -1,0 +1,115 @@
+//! `deploy`: carries out a plan that a person approved.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Context, Effect, Tool, ToolError};
+use crate::config::{Action, Channel};
+use crate::deploy::approval::{ApprovalError, Approvals};
+use crate::deploy::outcome::Outcome;
+use crate::deploy::rollout::Rollout;
+use crate::deploy::storage::StoredPlan;
+use crate::diagnostic::Diagnostic;
+use crate::names::PlanId;
+
+/// The tool.
+pub struct Deploy;
+
+/// What it takes.
+#[derive(Deserialize, JsonSchema)]
+pub struct Input {
+    plan_id: PlanId,
+}
+
+/// Who said yes, and how.
+#[derive(Serialize, JsonSchema)]
+pub struct Approved {
+    by: String,
+    channel: Channel,
+}
+
+/// What it answers.
+#[derive(Serialize, JsonSchema)]
+pub struct Output {
+    plan_id: PlanId,
+    action: Action,
+    approved: Approved,
+    hosts: Vec<Outcome>,
+    /// Why not every host is as asked; the first reason.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<Diagnostic>,
+}
+
+impl Tool for Deploy {
+    const NAME: &'static str = "deploy";
+    const TITLE: &'static str = "Deploy";
+    const DESCRIPTION: &'static str = "Carries out a plan of plan_deploy, once a person approved it: the person is asked \
+        here, or runs the command named. Hosts that are not well afterwards go back by themselves.";
+    const EFFECT: Effect = Effect::Host;
+    const OPEN_WORLD: bool = true;
+    const IDEMPOTENT: bool = false;
+    type Input = Input;
+    type Output = Output;
+
+    async fn run(context: &Context, input: Input) -> Result<Output, ToolError> {
+        let approvals = Approvals::open(&context.services.settings.deploy).map_err(ApprovalError::from)?;
+        let stored = approvals.plans().load(&input.plan_id).map_err(ApprovalError::from)?;
+        carry_out(context, &approvals, &stored).await
+    }
+
+    fn failed(output: &Output) -> bool {
+        output.error.is_some()
+    }
+
+    fn render(output: &Output) -> String {
+        let approved = &output.approved;
+        let mut lines = vec![format!(
+            "{}: {}, approved by {} ({})",
+            output.plan_id, output.action, approved.by, approved.channel
+        )];
+        for host in &output.hosts {
+            let generation =
+                host.generation.map(|number| format!(", generation {number}")).unwrap_or_default();
+            let mark = if host.state.is_success() && host.error.is_none() { "✓" } else { "✗" };
+            lines.push(format!("{mark} {}: {}{generation}", host.host, host.state.as_str()));
+            if host.units_failed == Some(true) {
+                lines.push("  some units failed to start or restart".to_owned());
+            }
+            for health in &host.health {
+                let mark = if health.ok { "✓" } else { "✗" };
+                lines.push(format!("  {mark} {}", health.told()));
+            }
+            if let Some(error) = &host.error {
+                lines.push(format!("  {error}"));
+            }
+        }
+        lines.join("\n")
+    }
+}
+
+/// Obtains the approval of a plan, and carries it out.
+pub(super) async fn carry_out(
+    context: &Context,
+    approvals: &Approvals,
+    stored: &StoredPlan,
+) -> Result<Output, ToolError> {
+    let (by, call) = (context.requester(), &context.call);
+    let spent = approvals.obtain(stored, &*context.approver, &by, call).await?;
+    let rollout = Rollout {
+        flake: context.flake(),
+        hosts: &context.services.hosts,
+        audit: approvals.audit(),
+        spent: &spent,
+        by: &by,
+        call,
+    };
+    let rolled = rollout.carry_out().await.map_err(ApprovalError::from)?;
+    let unrecorded = rolled.unrecorded.as_ref().map(Diagnostic::from);
+    Ok(Output {
+        plan_id: spent.plan().id.clone(),
+        action: spent.plan().action,
+        approved: Approved { by: spent.approval().by().to_owned(), channel: spent.approval().channel() },
+        error: rolled.outcomes.iter().find_map(|host| host.error.clone()).or(unrecorded),
+        hosts: rolled.outcomes,
+    })
+}

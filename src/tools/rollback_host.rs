@@ -1,0 +1,88 @@
+//! `rollback_host`: a host back on an older generation, as carefully as forward.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::deploy::{self, Output};
+use super::{Context, Effect, Tool, ToolError};
+use crate::config::Action;
+use crate::deploy::approval::{ApprovalError, Approvals};
+use crate::deploy::plan::{FlakeSource, Pace, Plan, SystemSource};
+use crate::deploy::previous;
+use crate::deploy::storage::{PlanError, StoredPlan};
+use crate::names::{HostName, PlanId};
+
+/// The tool.
+pub struct RollbackHost;
+
+/// What it takes.
+#[derive(Deserialize, JsonSchema)]
+pub struct Input {
+    host: HostName,
+    /// Default: the one before the current one.
+    #[serde(default)]
+    generation: Option<u64>,
+}
+
+impl Tool for RollbackHost {
+    const NAME: &'static str = "rollback_host";
+    const TITLE: &'static str = "Roll a host back";
+    const DESCRIPTION: &'static str = "Brings a host back to an older generation (list_generations shows them), once a \
+        person approved it, with the same protection as deploy.";
+    const EFFECT: Effect = Effect::Host;
+    const OPEN_WORLD: bool = true;
+    const IDEMPOTENT: bool = false;
+    type Input = Input;
+    type Output = Output;
+
+    async fn run(context: &Context, input: Input) -> Result<Output, ToolError> {
+        let approvals = Approvals::open(&context.services.settings.deploy).map_err(ApprovalError::from)?;
+        // A person's answer is about the plan they were asked about, not about one made anew.
+        let stored = match context.approver.answers() {
+            Some(id) => answered(&approvals, &id, &input)?,
+            None => planned(context, &approvals, &input).await?,
+        };
+        deploy::carry_out(context, &approvals, &stored).await
+    }
+
+    fn failed(output: &Output) -> bool {
+        deploy::Deploy::failed(output)
+    }
+
+    fn render(output: &Output) -> String {
+        deploy::Deploy::render(output)
+    }
+}
+
+/// The plan that was asked about, where it is the one these arguments ask for.
+fn answered(approvals: &Approvals, id: &PlanId, input: &Input) -> Result<StoredPlan, ApprovalError> {
+    let stored = approvals.plans().load(id)?;
+    let asked_for = match stored.plan().hosts.as_slice() {
+        [of] => match of.source {
+            SystemSource::Generation(number) => {
+                of.host == input.host && input.generation.is_none_or(|wanted| wanted == number)
+            }
+            SystemSource::New | SystemSource::Present => false,
+        },
+        _ => false,
+    };
+    if asked_for { Ok(stored) } else { Err(ApprovalError::Stray(id.clone())) }
+}
+
+async fn planned(context: &Context, approvals: &Approvals, input: &Input) -> Result<StoredPlan, ToolError> {
+    let (flake, settings) = (context.flake(), &context.services.settings);
+    let of = previous::propose(flake, &context.services.hosts, &input.host, input.generation, &context.call)
+        .await?;
+    let (revision, dirty) = flake.commit().await.unwrap_or((None, false));
+    let folder = settings.flake.display().to_string();
+    let plan = Plan::draft(
+        Action::Switch,
+        FlakeSource { folder, revision, dirty },
+        context.requester(),
+        vec![of],
+        Pace::default(),
+        settings.deploy.plan_lifetime,
+    )
+    .map_err(|error| ApprovalError::from(PlanError::Randomness(error)))?;
+    Ok(approvals.keep(plan)?)
+}

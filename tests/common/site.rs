@@ -1,0 +1,220 @@
+//! Machines that run the first revision of a fleet, and the fleet with the second to deploy.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::{Value, json};
+
+use super::fleet::{Answer, Fleet, wait_until};
+use super::target::{Target, Targets};
+
+/// A fleet whose facts are in `fleet.json`. What `/var/lib/hooks/REVISION-ACTION` on a machine says is
+/// done at the start of `switch-to-configuration ACTION` of that revision, so that a test can break it.
+const FLAKE: &str = r#"{
+  outputs = _:
+  let
+    fleet = builtins.fromJSON (builtins.readFile ./fleet.json);
+    toplevel = host: derivation {
+      name = "nixos-system-${host}-${fleet.revision}";
+      system = "x86_64-linux";
+      builder = "/bin/sh";
+      inherit (fleet) bytes;
+      script = ''
+        #!/bin/sh
+        echo "${fleet.revision} $1" >>/var/lib/activation.log
+        out=@out@
+        activate() { ln -sfn $out /run/current-system; }
+        hook=/var/lib/hooks/${fleet.revision}-$1
+        if [ -e "$hook" ]; then . "$hook"; fi
+        case $1 in
+          test) activate ;;
+          boot) echo $out >/var/lib/bootloader/new && mv /var/lib/bootloader/new /var/lib/bootloader/default ;;
+          dry-activate) echo "would restart nothing" ;;
+        esac
+      '';
+      reboot = ''
+        #!/bin/sh
+        echo "$*" >>/var/lib/reboots
+        exec sleep 100
+      '';
+      args = [ "-c" ''
+        PATH=/bin:/usr/bin
+        mkdir -p $out/bin $out/sw/bin
+        echo "$script" | sed "s|@out@|$out|" >$out/bin/switch-to-configuration
+        echo "$reboot" >$out/sw/bin/reboot
+        chmod +x $out/bin/* $out/sw/bin/*
+        head -c $bytes /dev/zero >$out/weight
+      '' ];
+    };
+    host = name: facts: {
+      config = {
+        networking.hostName = name;
+        system.build.toplevel = toplevel name // { type = "derivation"; };
+        pantheros.deploy = { targetHost = name; user = "root"; inherit (fleet) tags; } // facts;
+      };
+    };
+  in {
+    nixosConfigurations = builtins.mapAttrs host fleet.hosts;
+  };
+}"#;
+
+/// Some machines and their fleet.
+pub struct Site {
+    /// The machines.
+    pub targets: Targets,
+    /// The flake, and what runs on it.
+    pub fleet: Fleet,
+    /// The system of the first revision for each host, in order.
+    first: Vec<(String, String)>,
+    facts: Value,
+    signer: PathBuf,
+}
+
+impl Site {
+    /// A machine for each name. Each host has `rollbackTimeout = 10`, and what `deploy` says.
+    pub fn start(nix: &Path, names: &[&str], deploy: &Value) -> Self {
+        let targets = Targets::start(nix, names);
+        let mut hosts = serde_json::Map::new();
+        for (name, port) in targets.ports() {
+            let mut facts = json!({"port": port, "rollbackTimeout": 10, "activationTimeout": 20});
+            for (key, value) in deploy.as_object().unwrap() {
+                facts[key] = value.clone();
+            }
+            hosts.insert(name.to_owned(), facts);
+        }
+        let facts = json!({"revision": "1", "bytes": 1000, "tags": ["all"], "hosts": hosts});
+        let fleet = Fleet::committed(nix, &[("flake.nix", FLAKE), ("fleet.json", &facts.to_string())]);
+        let signer = super::plan::key(&fleet, "signer", "");
+        fleet.write_outside("approvers", &format!("tester {}\n", super::plan::public(&signer)));
+        let mut site = Self { targets, fleet, first: Vec::new(), facts, signer };
+        site.settings(nix, "");
+        site.first = names.iter().map(|name| ((*name).to_owned(), site.toplevel(name))).collect();
+        for (name, toplevel) in site.first.clone() {
+            let machine = site.targets.get(&name);
+            machine.install(nix, &toplevel);
+            std::fs::create_dir_all(machine.path("/var/lib/hooks")).unwrap();
+        }
+        site.revise("2");
+        site
+    }
+
+    /// Writes the settings, with more in the section `[deploy]`.
+    pub fn settings(&self, nix: &Path, deploy: &str) {
+        let text = format!(
+            "[nix]\nprogram = {nix:?}\n[ssh]\nconfig = {:?}\nconnect_seconds = 3\n[deploy]\nstate_folder = \"state\"\n\
+             approvers = \"approvers\"\napprove_by = [\"elicitation\", \"terminal\", \"signature\"]\n{deploy}\n",
+            self.targets.ssh_config(),
+        );
+        self.fleet.write_outside("pantheros.toml", &text);
+    }
+
+    /// Changes what the hosts say, and commits it.
+    pub fn change(&mut self, change: impl FnOnce(&mut Value)) {
+        change(&mut self.facts);
+        self.fleet.write("fleet.json", &self.facts.to_string());
+        self.fleet.git(&["commit", "--allow-empty", "-qam", "another revision"]);
+    }
+
+    /// Commits another revision of all hosts.
+    pub fn revise(&mut self, revision: &str) {
+        self.change(|facts| facts["revision"] = revision.into());
+    }
+
+    /// The system of a host as the flake is now, built.
+    pub fn toplevel(&self, host: &str) -> String {
+        let attr = format!(".#nixosConfigurations.{host}.config.system.build.toplevel");
+        let built = self.fleet.by_hand(&["build", "--no-link", "--print-out-paths", &attr]);
+        assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+        String::from_utf8(built.stdout).unwrap().trim().to_owned()
+    }
+
+    /// The system a host began with.
+    pub fn first(&self, host: &str) -> String {
+        self.first.iter().find(|(name, _)| name == host).unwrap().1.clone()
+    }
+
+    /// A host's machine.
+    pub fn machine(&mut self, host: &str) -> &mut Target {
+        self.targets.get(host)
+    }
+
+    /// Breaks a system on a machine: `script` runs at the start of its `switch-to-configuration`, which
+    /// `of` names as `REVISION-ACTION`.
+    pub fn hook(&mut self, host: &str, of: &str, script: &str) {
+        let path = self.machine(host).path(&format!("/var/lib/hooks/{of}"));
+        std::fs::write(path, script).unwrap();
+    }
+
+    /// What was activated on a host so far, as `REVISION ACTION`.
+    pub fn activations(&mut self, host: &str) -> Vec<String> {
+        let log = self.machine(host).path("/var/lib/activation.log");
+        std::fs::read_to_string(log).unwrap_or_default().lines().map(str::to_owned).collect()
+    }
+
+    /// Plans, which has to succeed; gives the plan's name.
+    pub fn plan(&self, arguments: &Value) -> String {
+        let answer = self.fleet.call("plan_deploy", arguments);
+        assert_eq!(answer.code, 0, "{:#}", answer.json);
+        answer.json["plan_id"].as_str().unwrap().to_owned()
+    }
+
+    /// Approves a plan by signing it.
+    pub fn approve(&self, plan: &str) -> Output {
+        self.fleet.command(&["approve", plan, "--batch", "--sign"]).arg(&self.signer).output().unwrap()
+    }
+
+    /// Plans and approves.
+    pub fn approved(&self, arguments: &Value) -> String {
+        let plan = self.plan(arguments);
+        let approved = self.approve(&plan);
+        assert!(approved.status.success(), "{}", String::from_utf8_lossy(&approved.stderr));
+        plan
+    }
+
+    /// Deploys a plan.
+    pub fn deploy(&self, plan: &str) -> Answer {
+        self.fleet.call("deploy", &json!({"plan_id": plan}))
+    }
+
+    /// The program that deploys a plan, ready to be run.
+    pub fn deploying(&self, plan: &str) -> Command {
+        self.fleet.command(&["call", "--quiet", "deploy", &json!({"plan_id": plan}).to_string()])
+    }
+
+    /// The state of a deployment on a host, as its supervisor wrote it.
+    pub fn written(&mut self, host: &str, plan: &str) -> Value {
+        let path = self.machine(host).path(&format!("/var/lib/pantheros/deployments/{plan}/state.json"));
+        std::fs::read(path).ok().and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default()
+    }
+
+    /// Waits until the supervisor on a host says that it is there.
+    pub fn wait_for(&mut self, host: &str, plan: &str, state: &str) {
+        wait_until(state, 15.0, || self.written(host, plan)["state"] == state);
+    }
+
+    /// The host runs `system`, is to start `default`, and nothing of a deployment is left on it.
+    pub fn settled(&mut self, host: &str, system: &str, default: &str) {
+        let machine = self.targets.get(host);
+        wait_until("nothing is left", 5.0, || machine.processes_left().is_empty());
+        assert_eq!(machine.current_system(), system, "{host} runs another system");
+        assert_eq!(machine.profile(), default, "{host} has another profile");
+        assert_eq!(machine.boot_default(), default, "{host} boots another system");
+        let left = machine.says(&[
+            "sh",
+            "-c",
+            "ls -d /run/pantheros/lock* /run/pantheros/*.json /nix/var/nix/gcroots/pantheros/* 2>/dev/null; true",
+        ]);
+        assert_eq!(left, "", "{host}");
+    }
+
+    /// The events in the audit log, whose chain has to hold.
+    pub fn audited(&self) -> Vec<String> {
+        let verified = self.fleet.command(&["audit", "verify"]).output().unwrap();
+        assert!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stderr));
+        let log = self.fleet.folder().with_file_name("state").join("audit.jsonl");
+        let events = std::fs::read_to_string(log).unwrap();
+        let event =
+            |line: &str| serde_json::from_str::<Value>(line).unwrap()["event"].as_str().unwrap().to_owned();
+        events.lines().map(event).collect()
+    }
+}
