@@ -2,14 +2,17 @@
 
 mod deploy;
 mod file;
+mod host;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use deploy::{Action, Channel, DeployFile, DeploySettings, Scope};
 use file::read;
+pub use host::{BuildOn, HealthCheck, HostFile};
 
+use crate::names::HostName;
 use crate::ssh::SshSettings;
 pub use file::{CacheFile, ConfigError, FILE_NAME, File, HttpFile, LimitsFile, NixFile, SshFile, ToolsFile};
 
@@ -59,6 +62,8 @@ pub struct Settings {
     pub cache: CacheSettings,
     /// What may be deployed, on whose word.
     pub deploy: DeploySettings,
+    /// What is known of hosts whose configurations do not say it.
+    pub hosts: BTreeMap<HostName, HostFile>,
 }
 
 /// Where answers are kept and how much of them.
@@ -162,6 +167,7 @@ impl Settings {
             http: file.http,
             cache,
             deploy: DeploySettings::from_file(file.deploy, folder)?,
+            hosts: file.hosts,
         })
     }
 }

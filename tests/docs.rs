@@ -35,12 +35,16 @@ fn the_settings_are_documented() {
          This page is generated from the code.\n",
     );
     for (section, of_section) in schema["properties"].as_object().unwrap() {
-        let name = of_section["$ref"].as_str().unwrap().rsplit('/').next().unwrap();
-        let definition = &schema["$defs"][name];
-        text.push_str(&format!("\n## `[{section}]`\n\n{}\n\n", prose(definition)));
+        // A map of sections has a section for each name.
+        let each = of_section.get("additionalProperties");
+        let heading = if each.is_some() { format!("{section}.NAME") } else { section.clone() };
+        let reference = each.unwrap_or(of_section)["$ref"].as_str().unwrap();
+        let definition = &schema["$defs"][reference.rsplit('/').next().unwrap()];
+        text.push_str(&format!("\n## `[{heading}]`\n\n{}\n\n", prose(definition)));
         text.push_str("| key | default | what it is |\n|---|---|---|\n");
         for (key, of_key) in definition["properties"].as_object().unwrap() {
-            let default = match &of_section["default"][key] {
+            let default = match if each.is_some() { &of_key["default"] } else { &of_section["default"][key] }
+            {
                 Value::Null => "–".to_owned(),
                 value => format!("`{value}`"),
             };

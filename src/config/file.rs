@@ -1,12 +1,14 @@
 //! `pantheros.toml`: every key, its default, and why a file is refused.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::DeployFile;
+use super::{DeployFile, HostFile};
 use crate::diagnostic::{Code, Diagnostic};
+use crate::names::HostName;
 use crate::schema;
 
 /// The file's name, looked for beside `flake.nix`.
@@ -83,6 +85,8 @@ pub struct File {
     pub cache: CacheFile,
     /// Deploying.
     pub deploy: DeployFile,
+    /// Hosts by their names in the flake, where their configurations have no `pantheros.deploy`.
+    pub hosts: BTreeMap<HostName, HostFile>,
 }
 
 /// How `nix` is run.

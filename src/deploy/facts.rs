@@ -5,6 +5,7 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 use super::plan::{BuildOn, HealthCheck};
+use crate::config::HostFile;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::flake::hosts::HOSTS;
 use crate::flake::{Flake, FlakeError, Instantiate, Question};
@@ -130,13 +131,31 @@ pub async fn of(flake: &Flake, host: &HostName, call: &Call) -> Result<Facts, Fl
             },
         )
         .await?;
-    serde_json::from_value(told).map_err(|error| {
+    let mut facts: Facts = serde_json::from_value(told).map_err(|error| {
         let attr = AttrPath::new([HOSTS, host.as_str(), "config", "pantheros", "deploy"]);
         let message = format!("what {host} says of its deployment has unexpected types: {error}");
         FlakeError::Evaluation(Box::new(
             Diagnostic::new(Code::TypeMismatch, message).with_attr(attr.to_string()),
         ))
-    })
+    })?;
+    if let Some(set) = flake.settings().hosts.get(host) {
+        facts.fill(set);
+    }
+    Ok(facts)
+}
+
+impl Facts {
+    /// Takes from the settings what the configuration does not say.
+    pub fn fill(&mut self, set: &HostFile) {
+        self.build_on = self.build_on.or(set.build_on);
+        self.rollback_timeout = self.rollback_timeout.or(set.rollback_timeout);
+        self.activation_timeout = self.activation_timeout.or(set.activation_timeout);
+        self.substitute_on_target = self.substitute_on_target.or(set.substitute_on_target);
+        self.reboot_on_failure = self.reboot_on_failure.or(set.reboot_on_failure);
+        if self.health_checks.is_empty() {
+            self.health_checks.clone_from(&set.health_checks);
+        }
+    }
 }
 
 #[cfg(test)]

@@ -51,7 +51,9 @@ impl From<&PlaceError> for Diagnostic {
             PlaceError::Flake(error) => error.into(),
             PlaceError::Nowhere(host) => Self::new(Code::NoTarget, error.to_string())
                 .with_attr(attr(host, "targetHost"))
-                .with_hint("set pantheros.deploy.targetHost in the host's configuration"),
+                .with_hint(format!(
+                    "set pantheros.deploy.targetHost in the host's configuration, or `target_host` under `[hosts.{host}]` in pantheros.toml"
+                )),
             PlaceError::Malformed { host, .. } => Self::new(Code::TypeMismatch, error.to_string())
                 .with_attr(attr(host, "targetHost"))
                 .with_hint("an address without `user@` and port; those are options of their own"),
@@ -60,7 +62,7 @@ impl From<&PlaceError> for Diagnostic {
 }
 
 /// As the probe gives it.
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 struct Told {
     target: Option<String>,
     user: Option<String>,
@@ -69,12 +71,39 @@ struct Told {
     system: Option<String>,
 }
 
-/// Where a host is.
+/// Where a host is: as its configuration says, or else the settings. Where the settings say it, a
+/// configuration that does not evaluate is no obstacle.
 ///
 /// # Errors
 /// See [`PlaceError`].
 pub async fn of(flake: &Flake, host: &HostName, call: &Call) -> Result<Place, PlaceError> {
-    let told = flake
+    let set = flake.settings().hosts.get(host).cloned().unwrap_or_default();
+    let malformed = |message: String| PlaceError::Malformed { host: host.clone(), message };
+    let told: Told = match told(flake, host, call).await {
+        Ok(told) => serde_json::from_value(told).map_err(|error| malformed(error.to_string()))?,
+        Err(FlakeError::Evaluation(error)) if set.target_host.is_some() => {
+            tracing::warn!(%error, %host, "the configuration does not evaluate: the settings say where the host is");
+            Told::default()
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let parsed = |address: String| address.parse().map_err(|error| malformed(format!("{error}")));
+    let Some(address) = told.target.map(parsed).transpose()?.or(set.target_host) else {
+        return Err(PlaceError::Nowhere(host.clone()));
+    };
+    let parsed = |user: String| user.parse().map_err(|error| malformed(format!("{error}")));
+    let user = match told.user.map(parsed).transpose()?.or(set.user) {
+        Some(user) => user,
+        None => parsed("root".to_owned())?,
+    };
+    let port = told.port.or(set.port).unwrap_or(22);
+    let target =
+        Target { address, user, port: NonZeroU16::new(port).ok_or_else(|| malformed("port 0".to_owned()))? };
+    Ok(Place { target, host_name: told.host_name, system: told.system })
+}
+
+async fn told(flake: &Flake, host: &HostName, call: &Call) -> Result<Value, FlakeError> {
+    flake
         .remembered(
             &format!("place {host}"),
             call,
@@ -89,19 +118,5 @@ pub async fn of(flake: &Flake, host: &HostName, call: &Call) -> Result<Place, Pl
                 }
             },
         )
-        .await?;
-    let malformed = |message: String| PlaceError::Malformed { host: host.clone(), message };
-    let told: Told = serde_json::from_value(told).map_err(|error| malformed(error.to_string()))?;
-    let Some(address) = told.target else { return Err(PlaceError::Nowhere(host.clone())) };
-    let target = Target {
-        address: address.parse().map_err(|error| malformed(format!("{error}")))?,
-        user: told
-            .user
-            .as_deref()
-            .unwrap_or("root")
-            .parse()
-            .map_err(|error| malformed(format!("{error}")))?,
-        port: NonZeroU16::new(told.port.unwrap_or(22)).ok_or_else(|| malformed("port 0".to_owned()))?,
-    };
-    Ok(Place { target, host_name: told.host_name, system: told.system })
+        .await
 }

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::canonical::{self, CanonicalError, Digest};
-pub use crate::config::Action;
+pub use crate::config::{Action, BuildOn, HealthCheck};
 use crate::names::{HostName, PlanId, StorePath, SystemName};
 use crate::time::Timestamp;
 
@@ -142,29 +142,6 @@ pub enum SystemSource {
     Generation(u64),
     /// It is in the host's store already: what ran there before.
     Present,
-}
-
-/// Where a system is built.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum BuildOn {
-    /// Here, or on the builders configured here.
-    #[default]
-    Local,
-    /// On the host itself.
-    Target,
-}
-
-/// Something that has to hold once a new system runs; as `pantheros.deploy.healthChecks` has it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum HealthCheck {
-    /// Program and arguments, run on the host; exit code 0 is health.
-    Command(Vec<String>),
-    /// A TCP port of the host that takes connections from here.
-    Tcp(u16),
-    /// A URL that answers from here with a status below 400.
-    Http(String),
 }
 
 /// How bad a risk is.

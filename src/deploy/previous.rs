@@ -33,7 +33,11 @@ pub async fn propose(
     // A flake that does not evaluate is a reason to go back, not one to stay.
     let facts = facts.unwrap_or_else(|error| {
         tracing::warn!(%error, %host, "the configuration does not evaluate: going back with the usual timeouts");
-        Facts::default()
+        let mut facts = Facts::default();
+        if let Some(set) = flake.settings().hosts.get(host) {
+            facts.fill(set);
+        }
+        facts
     });
     let session = hosts.session(&place.target, call).await?;
     let state = host::survey(&session, call).await?;

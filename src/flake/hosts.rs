@@ -171,13 +171,26 @@ impl Flake {
     /// See [`FlakeError`].
     pub async fn hosts(&self, call: &Call) -> Result<Vec<Host>, FlakeError> {
         let lasting = |hosts: &Vec<Host>| hosts.iter().all(|host| host.error.as_ref().is_none_or(is_lasting));
-        self.remembered("hosts", call, lasting, || async {
-            let names = self.host_names(call).await?;
-            let questions = names.iter().map(|name| Question::new([HOSTS, name], "host_facts")).collect();
-            let answers = self.ask("hosts", questions, Instantiate::No, call).await?;
-            Ok(names.into_iter().zip(answers).map(|(name, answer)| described(name, answer)).collect())
-        })
-        .await
+        let mut hosts: Vec<Host> = self
+            .remembered("hosts", call, lasting, || async {
+                let names = self.host_names(call).await?;
+                let questions = names.iter().map(|name| Question::new([HOSTS, name], "host_facts")).collect();
+                let answers = self.ask("hosts", questions, Instantiate::No, call).await?;
+                Ok(names.into_iter().zip(answers).map(|(name, answer)| described(name, answer)).collect())
+            })
+            .await?;
+        for host in &mut hosts {
+            if let Some(set) =
+                host.name.parse().ok().and_then(|name| self.settings().hosts.get::<HostName>(&name))
+            {
+                host.target =
+                    host.target.take().or_else(|| set.target_host.as_ref().map(ToString::to_string));
+                if host.tags.is_empty() {
+                    host.tags.clone_from(&set.tags);
+                }
+            }
+        }
+        Ok(hosts)
     }
 }
 
