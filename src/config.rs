@@ -29,6 +29,12 @@ pub struct Overrides {
     pub only: Vec<String>,
     /// `--exclude-tools`.
     pub exclude: Vec<String>,
+    /// `--identity`.
+    pub identity: Option<PathBuf>,
+    /// `--known-hosts`.
+    pub known_hosts: Option<PathBuf>,
+    /// `--target`, for a host whose address is another one just now.
+    pub target: Option<(HostName, HostFile)>,
 }
 
 /// Everything that can be set, typed and checked.
@@ -64,6 +70,8 @@ pub struct Settings {
     pub deploy: DeploySettings,
     /// What is known of hosts whose configurations do not say it.
     pub hosts: BTreeMap<HostName, HostFile>,
+    /// Where a host is now, whatever its configuration says.
+    pub target: Option<(HostName, HostFile)>,
 }
 
 /// Where answers are kept and how much of them.
@@ -151,6 +159,18 @@ impl Settings {
             ssh: SshSettings {
                 program: file.ssh.program,
                 config: file.ssh.config,
+                identity: overrides
+                    .identity
+                    .clone()
+                    .or_else(|| file.ssh.identity.map(|path| folder.join(path)))
+                    .map(|path| for_ssh(path, "identity"))
+                    .transpose()?,
+                known_hosts: overrides
+                    .known_hosts
+                    .clone()
+                    .or_else(|| file.ssh.known_hosts.map(|path| folder.join(path)))
+                    .map(|path| for_ssh(path, "known_hosts"))
+                    .transpose()?,
                 connect_time: Duration::from_secs(file.ssh.connect_seconds.clamp(1, 600)),
             },
             evaluation_time: Duration::from_secs(limits.evaluation_seconds.max(1)),
@@ -168,8 +188,21 @@ impl Settings {
             cache,
             deploy: DeploySettings::from_file(file.deploy, folder)?,
             hosts: file.hosts,
+            target: overrides.target.clone(),
         })
     }
+}
+
+/// A path as `ssh` takes it in an option: it would expand or split at what is refused here
+/// (ssh_config(5), TOKENS).
+fn for_ssh(path: PathBuf, name: &str) -> Result<PathBuf, String> {
+    let text = path.to_string_lossy();
+    if text.chars().any(|c| c.is_whitespace() || c.is_control() || "%\"'\\~$".contains(c)) {
+        return Err(format!(
+            "`ssh.{name}` has characters that ssh would read otherwise: make a link under a plain name"
+        ));
+    }
+    Ok(path)
 }
 
 /// One evaluation for each core and each share of the memory that is free now, at least one.

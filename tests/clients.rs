@@ -57,7 +57,7 @@ impl Inspector<'_> {
         let (code, answer, all) = self.asks("tools/list", &["--strict"]);
         assert_eq!(code, Some(0), "{all}");
         let tools = answer["result"]["tools"].as_array().unwrap_or_else(|| panic!("{all}"));
-        assert_eq!(tools.len(), 9, "{all}");
+        assert_eq!(tools.len(), 11, "{all}");
 
         let (code, answer, all) = self.asks("tools/call", &["--tool-name", "list_hosts"]);
         assert_eq!(code, Some(0), "{all}");

@@ -5,6 +5,7 @@ mod common;
 
 use common::fleet::nixes;
 use common::site::Site;
+use common::terminal::Terminal;
 use serde_json::json;
 
 #[test]
@@ -62,4 +63,81 @@ fn a_host_is_confirmed_and_goes_back_again() {
             ]
         );
     }
+}
+
+#[test]
+fn a_person_deploys_in_one_go() {
+    let nix = nixes().pop().unwrap();
+    let mut site = Site::start(
+        &nix,
+        &["web"],
+        &json!({"refusals": [{"code": "no_monitoring", "message": "nobody looks"}]}),
+    );
+    let (first, second) = (site.first("web"), site.toplevel("web"));
+
+    let shown = site.fleet.command(&["deploy", "--dry-run", "web"]).output().unwrap();
+    let text = String::from_utf8(shown.stdout).unwrap();
+    assert!(shown.status.success() && text.contains(&second) && text.contains("no_monitoring"), "{text}");
+    // Without a terminal there is nobody who could say yes.
+    let piped = site.fleet.command(&["deploy", "web"]).output().unwrap();
+    assert_eq!(piped.status.code(), Some(1), "{piped:?}");
+    assert!(String::from_utf8_lossy(&piped.stderr).contains("wants a terminal"), "{piped:?}");
+    site.settled("web", &first, &first);
+
+    let mut terminal = Terminal::run(&site.fleet.command(&["deploy", "web"]));
+    terminal.shows("Type the host's name");
+    terminal.types("web\n");
+    terminal.shows("Type no_monitoring");
+    terminal.types("no_monitoring\n");
+    let (code, shown) = terminal.ends();
+    assert_eq!(code, Some(0), "{shown}");
+    assert!(shown.contains("web: confirmed, generation 2"), "{shown}");
+    site.settled("web", &second, &second);
+
+    let mut terminal = Terminal::run(&site.fleet.command(&["rollback", "web"]));
+    terminal.shows("generation 1 again");
+    terminal.types("no\n");
+    assert_eq!(terminal.ends().0, Some(1));
+    site.settled("web", &second, &second);
+    let mut terminal = Terminal::run(&site.fleet.command(&["rollback", "web", "--generation", "1"]));
+    terminal.shows("Type the host's name");
+    terminal.types("web\n");
+    let (code, shown) = terminal.ends();
+    assert_eq!(code, Some(0), "{shown}");
+    site.settled("web", &first, &first);
+    let gone = site.fleet.command(&["rollback", "web", "--generation", "7"]).output().unwrap();
+    assert_eq!(gone.status.code(), Some(1), "{gone:?}");
+    assert!(String::from_utf8_lossy(&gone.stdout).contains("generation 7"), "{gone:?}");
+}
+
+#[test]
+fn the_settings_say_where_a_host_is() {
+    let nix = nixes().pop().unwrap();
+    let mut site = Site::start(&nix, &["web"], &json!({}));
+    let port = site.machine("web").port;
+    site.change(|facts| facts["hosts"]["web"] = serde_json::Value::Null);
+    let nowhere = site.fleet.call("plan_deploy", &json!({"hosts": ["web"]}));
+    assert_eq!((nowhere.code, nowhere.error_code()), (1, "no_target"), "{:#}", nowhere.json);
+    site.settings(
+        &nix,
+        &format!(
+            "[hosts.web]\ntarget_host = \"web\"\nport = {port}\ntags = [\"all\"]\nrollback_timeout = 10\n\
+             health_checks = [{{ tcp = {port} }}]\n"
+        ),
+    );
+    let second = site.toplevel("web");
+    let plan = site.approved(&json!({"tag": "all"}));
+    let answer = site.deploy(&plan);
+    assert_eq!(answer.code, 0, "{:#}", answer.json);
+    let checked = format!("TCP port {port}");
+    let health = answer.json["hosts"][0]["health"].as_array().unwrap();
+    assert!(health.iter().any(|health| health["check"] == checked.as_str()), "{:#}", answer.json);
+    site.settled("web", &second, &second);
+
+    // Where the settings know the way, a configuration that does not evaluate is no obstacle to going back.
+    site.fleet.write("flake.nix", "{ outputs = _: { nixosConfigurations.web = throw \"broken\"; }; }");
+    let status = site.fleet.call("list_generations", &json!({"host": "web"}));
+    assert_eq!((status.code, &status.json["total"]), (0, &json!(2)), "{:#}", status.json);
+    let back = site.fleet.command(&["rollback", "web", "--dry-run"]).output().unwrap();
+    assert!(String::from_utf8_lossy(&back.stdout).contains("generation 1 again"), "{back:?}");
 }

@@ -36,7 +36,7 @@ fn the_settings_are_documented() {
     );
     for (section, of_section) in schema["properties"].as_object().unwrap() {
         // A map of sections has a section for each name.
-        let each = of_section.get("additionalProperties");
+        let each = of_section["patternProperties"].as_object().and_then(|names| names.values().next());
         let heading = if each.is_some() { format!("{section}.NAME") } else { section.clone() };
         let reference = each.unwrap_or(of_section)["$ref"].as_str().unwrap();
         let definition = &schema["$defs"][reference.rsplit('/').next().unwrap()];

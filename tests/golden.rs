@@ -22,7 +22,7 @@ type Hints = (&'static str, bool, Option<bool>, Option<bool>, bool);
 /// read only, destructive, idempotent, open world.
 ///
 /// Where one only reads, the two in the middle say nothing (schema, `ToolAnnotations`).
-const TOOLS: [Hints; 9] = [
+const TOOLS: [Hints; 11] = [
     ("list_hosts", true, None, None, false),
     ("flake_check", true, None, None, false),
     ("build_host", false, Some(false), Some(true), true),
@@ -32,6 +32,8 @@ const TOOLS: [Hints; 9] = [
     ("host_status", true, None, None, true),
     ("list_generations", true, None, None, true),
     ("plan_deploy", false, Some(false), Some(false), true),
+    ("deploy", false, Some(true), Some(false), true),
+    ("rollback_host", false, Some(true), Some(false), true),
 ];
 
 /// The answer to `tools/list`: the line it came in, and the tools.

@@ -225,6 +225,8 @@ async fn arguments_and_input_arrive_as_they_are() {
     let hosts = Hosts::new(SshSettings {
         program: "ssh".into(),
         config: Some(targets.ssh_config()),
+        identity: None,
+        known_hosts: None,
         connect_time: Duration::from_secs(5),
     });
     let target = Target {

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 /// How long nothing has to come before it counts as nothing.
 const SILENCE: Duration = Duration::from_millis(300);
 
-const ALL: [&str; 9] = [
+const ALL: [&str; 11] = [
     "list_hosts",
     "flake_check",
     "build_host",
@@ -25,6 +25,8 @@ const ALL: [&str; 9] = [
     "host_status",
     "list_generations",
     "plan_deploy",
+    "deploy",
+    "rollback_host",
 ];
 
 /// The newest Nix, where it does not matter which.
@@ -304,7 +306,11 @@ fn what_is_switched_off_is_neither_listed_nor_called() {
     let fleet = Fleet::demo(&nix());
     let without = |gone: &[&str]| ALL.into_iter().filter(|tool| !gone.contains(tool)).collect::<Vec<_>>();
     let cases = [
-        (vec!["--read-only"], without(&["build_host", "plan_deploy"]), "--read-only"),
+        (
+            vec!["--read-only"],
+            without(&["build_host", "plan_deploy", "deploy", "rollback_host"]),
+            "--read-only",
+        ),
         (vec!["--tools", "flake_check,list_hosts"], vec!["list_hosts", "flake_check"], "--tools"),
         (vec!["--exclude-tools", "build_host,nix_search"], without(&["build_host", "nix_search"]), "exclude"),
         // --read-only beats every other switch.

@@ -2,7 +2,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, IsTerminal, Read, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
@@ -49,7 +49,7 @@ pub struct Approve {
 
 /// Why nothing was approved.
 #[derive(Debug, thiserror::Error)]
-enum Refusal {
+pub(super) enum Refusal {
     #[error(transparent)]
     Approval(#[from] ApprovalError),
     /// There is no person at a terminal.
@@ -85,7 +85,12 @@ impl Approve {
             Ok(runtime) => runtime,
             Err(error) => return complain(&Diagnostic::new(Code::Internal, error.to_string()), FAILED),
         };
-        match runtime.block_on(self.approve(settings)) {
+        let how = How { sign: self.sign.as_deref(), batch: self.batch, risks: &self.risk };
+        let approving = async {
+            let stored = load(settings, &self.plan_id)?;
+            approve(settings, &stored, how).await.map(|()| stored)
+        };
+        match runtime.block_on(approving) {
             Ok(stored) => {
                 let expires = show::left(stored.plan(), Timestamp::now());
                 eprintln!("approved for one deployment; the plan expires {expires}");
@@ -97,37 +102,55 @@ impl Approve {
             }
         }
     }
+}
 
-    async fn approve(&self, settings: &Settings) -> Result<StoredPlan, Refusal> {
-        let channel = if self.sign.is_some() { Channel::Signature } else { Channel::Terminal };
-        if !settings.deploy.approve_by.contains(&channel) {
-            return Err(Refusal::NotHere(channel));
-        }
-        let approvals = Approvals::open(&settings.deploy).map_err(ApprovalError::from)?;
-        let stored = approvals.plans().load(&self.plan_id).map_err(ApprovalError::from)?;
-        stored.require_current(Timestamp::now()).map_err(ApprovalError::from)?;
-        if approvals.is_spent(&self.plan_id).map_err(ApprovalError::from)? {
-            return Err(ApprovalError::Spent(self.plan_id.clone()).into());
-        }
-        let named_risks = if self.batch {
-            self.risk.clone()
-        } else {
-            let (input, mut output) = terminal()?;
-            ask(stored.plan(), BufReader::new(input), &mut output)?
-        };
-        let call = Call::unattended();
-        let yes = match &self.sign {
-            Some(key) => {
-                let made = signature::sign(stored.canonical(), key).await.map_err(ApprovalError::from)?;
-                let approvers = settings.deploy.approvers.as_deref();
-                let by = signature::verify(stored.canonical(), &made, approvers, &call.cancel).await;
-                Yes { channel, by: by.map_err(ApprovalError::from)?, named_risks, signature: Some(made) }
-            }
-            None => Yes { channel, by: crate::user::current(), named_risks, signature: None },
-        };
-        approvals.record(&stored, yes, &call).await?;
-        Ok(stored)
+/// How a plan is approved.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct How<'a> {
+    /// Signed with this key, instead of by words typed.
+    pub sign: Option<&'a Path>,
+    /// Without asking.
+    pub batch: bool,
+    /// The blocking risks that are accepted, where nobody is asked.
+    pub risks: &'a [String],
+}
+
+/// The plan of that name, while it can be approved.
+pub(super) fn load(settings: &Settings, id: &PlanId) -> Result<StoredPlan, ApprovalError> {
+    let approvals = Approvals::open(&settings.deploy)?;
+    let stored = approvals.plans().load(id)?;
+    stored.require_current(Timestamp::now())?;
+    if approvals.is_spent(id)? {
+        return Err(ApprovalError::Spent(id.clone()));
     }
+    Ok(stored)
+}
+
+/// Shows the plan, asks, and records the answer.
+pub(super) async fn approve(settings: &Settings, stored: &StoredPlan, how: How<'_>) -> Result<(), Refusal> {
+    let channel = if how.sign.is_some() { Channel::Signature } else { Channel::Terminal };
+    if !settings.deploy.approve_by.contains(&channel) {
+        return Err(Refusal::NotHere(channel));
+    }
+    let named_risks = if how.batch {
+        how.risks.to_vec()
+    } else {
+        let (input, mut output) = terminal()?;
+        ask(stored.plan(), BufReader::new(input), &mut output)?
+    };
+    let call = Call::unattended();
+    let yes = match how.sign {
+        Some(key) => {
+            let made = signature::sign(stored.canonical(), key).await.map_err(ApprovalError::from)?;
+            let approvers = settings.deploy.approvers.as_deref();
+            let by = signature::verify(stored.canonical(), &made, approvers, &call.cancel).await;
+            Yes { channel, by: by.map_err(ApprovalError::from)?, named_risks, signature: Some(made) }
+        }
+        None => Yes { channel, by: crate::user::current(), named_risks, signature: None },
+    };
+    let approvals = Approvals::open(&settings.deploy).map_err(ApprovalError::from)?;
+    approvals.record(stored, yes, &call).await?;
+    Ok(())
 }
 
 /// The terminal this runs in, to read from and to write to, whatever standard input and output are.

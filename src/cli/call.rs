@@ -58,8 +58,17 @@ impl Call {
             Err(error) => return complain(&Diagnostic::new(Code::Internal, error.to_string()), FAILED),
         };
         let watcher: Arc<dyn Progress> = if self.quiet { Arc::new(progress::Silent) } else { watcher() };
-        let outcome = runtime.block_on(run(tool, arguments, settings, Arc::clone(&watcher)));
-        drop(watcher);
+        let context = Context {
+            services: Arc::new(Services::new(settings)),
+            call: progress::Call { progress: watcher, cancel: CancellationToken::new() },
+            approver: Arc::new(Nobody),
+            client: "terminal".to_owned(),
+        };
+        let outcome = runtime.block_on(async {
+            let outcome = run(tool, arguments, context).await;
+            crate::process::settle().await;
+            outcome
+        });
         self.print(&outcome)
     }
 
@@ -83,30 +92,17 @@ impl Call {
     }
 }
 
-async fn run(
-    tool: &Entry,
-    arguments: Map<String, Value>,
-    settings: Settings,
-    watcher: Arc<dyn Progress>,
-) -> Outcome {
-    let cancel = CancellationToken::new();
-    let context = Context {
-        services: Arc::new(Services::new(settings)),
-        call: progress::Call { progress: watcher, cancel: cancel.clone() },
-        approver: Arc::new(Nobody),
-        client: "terminal".to_owned(),
-    };
+/// Runs a tool to its end; a signal takes it back, and it tidies up before it ends.
+pub(super) async fn run(tool: &Entry, arguments: Map<String, Value>, context: Context) -> Outcome {
     let running = tool.run(&context, arguments);
     tokio::pin!(running);
-    let outcome = tokio::select! {
+    tokio::select! {
         outcome = &mut running => outcome,
         () = interrupted() => {
-            cancel.cancel();
+            context.call.cancel.cancel();
             running.await
         }
-    };
-    crate::process::settle().await;
-    outcome
+    }
 }
 
 /// Returns when a person or a supervisor wants an end to it.
@@ -171,7 +167,7 @@ fn kind_of(schema: Option<&Value>) -> &'static str {
 }
 
 /// A bar on a terminal, plain lines elsewhere.
-fn watcher() -> Arc<dyn Progress> {
+pub(super) fn watcher() -> Arc<dyn Progress> {
     if std::io::stderr().is_terminal() {
         let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(10));
         bar.enable_steady_tick(Duration::from_millis(120));

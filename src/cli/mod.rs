@@ -4,6 +4,7 @@ mod approve;
 mod audit;
 mod call;
 mod demo;
+mod deploy;
 mod plans;
 mod reject;
 mod serve;
@@ -43,6 +44,7 @@ Examples:
   pantheros-mcp call list_hosts                       the hosts of the flake around you
   pantheros-mcp call build_host host=web dry_run=true what building it would take
   pantheros-mcp --flake ~/fleet call flake_check      every failing output, with file and line
+  pantheros-mcp deploy --tag production               plan, show, ask, carry out, hosts side by side
   pantheros-mcp serve --http 127.0.0.1:8750           MCP over HTTP";
 
 /// What every command takes.
@@ -82,6 +84,8 @@ enum Command {
     Serve(serve::Serve),
     Call(call::Call),
     Tools(tools::Tools),
+    Deploy(deploy::Deploy),
+    Rollback(deploy::Rollback),
     Plans(plans::Plans),
     Approve(approve::Approve),
     Reject(reject::Reject),
@@ -98,13 +102,20 @@ enum Command {
 
 impl Global {
     fn settings(&self) -> Result<Settings, ConfigError> {
-        let overrides = Overrides {
+        self.settings_with(|_| {})
+    }
+
+    /// The settings, with what a command of its own adds to them.
+    fn settings_with(&self, add: impl FnOnce(&mut Overrides)) -> Result<Settings, ConfigError> {
+        let mut overrides = Overrides {
             flake: self.flake.clone(),
             config: self.config.clone(),
             read_only: self.read_only,
             only: self.tools.clone(),
             exclude: self.exclude_tools.clone(),
+            ..Overrides::default()
         };
+        add(&mut overrides);
         let here = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
         Settings::load(&here, &overrides, &crate::tools::names())
     }
@@ -120,8 +131,11 @@ pub fn run(line: CommandLine) -> ExitCode {
         clap_complete::generate(shell, &mut CommandLine::command(), "pantheros-mcp", &mut output);
         return ExitCode::from(OK);
     }
-    if let Command::Demo(command) = command {
-        return command.run();
+    match command {
+        Command::Demo(command) => return command.run(),
+        Command::Deploy(command) => return command.run(&line.global),
+        Command::Rollback(command) => return command.run(&line.global),
+        _ => {}
     }
     let settings = match line.global.settings() {
         Ok(settings) => settings,
@@ -135,7 +149,10 @@ pub fn run(line: CommandLine) -> ExitCode {
         Command::Approve(command) => command.run(&settings),
         Command::Reject(command) => command.run(&settings),
         Command::Audit(command) => command.run(&settings),
-        Command::Completions { .. } | Command::Demo(_) => ExitCode::from(OK),
+        // Done above.
+        Command::Completions { .. } | Command::Demo(_) | Command::Deploy(_) | Command::Rollback(_) => {
+            ExitCode::from(OK)
+        }
     }
 }
 

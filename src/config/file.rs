@@ -111,13 +111,17 @@ pub struct SshFile {
     pub program: PathBuf,
     /// A configuration file instead of the user's and the system's, as `ssh -F` takes it.
     pub config: Option<PathBuf>,
+    /// A private key to log in with, and no other; absolute, or relative to this file's folder.
+    pub identity: Option<PathBuf>,
+    /// A file of host keys that are accepted, and no other; absolute, or relative to this file's folder.
+    pub known_hosts: Option<PathBuf>,
     /// Longest wait for a connection, in seconds.
     pub connect_seconds: u64,
 }
 
 impl Default for SshFile {
     fn default() -> Self {
-        Self { program: "ssh".into(), config: None, connect_seconds: 15 }
+        Self { program: "ssh".into(), config: None, identity: None, known_hosts: None, connect_seconds: 15 }
     }
 }
 

@@ -112,7 +112,8 @@ async fn one(session: &Session, plan: &HostPlan, check: &HealthCheck, call: &Cal
             Health::new(format!("command {}", text::bounded(&argv.join(" "), 200)), found)
         }
         HealthCheck::Tcp(port) => {
-            Health::new(format!("TCP port {port}"), connects(&plan.target.address, *port).await)
+            let address = session.peer().map_or_else(|| plan.target.address.clone(), |peer| peer.to_string());
+            Health::new(format!("TCP port {port}"), connects(&address, *port).await)
         }
         HealthCheck::Http(url) => Health::new(text::bounded(url, 200), answers(url, call).await),
     }

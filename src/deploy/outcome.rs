@@ -118,7 +118,7 @@ impl Outcome {
             let unwell: Vec<String> = health.iter().filter(|health| !health.ok).map(Health::told).collect();
             let mut said = story.message.clone().or(story.reason).unwrap_or_default();
             if !unwell.is_empty() {
-                said = format!("{said} Not well: {}", unwell.join("; "));
+                said = format!("it was not well: {}", unwell.join("; "));
             }
             let (code, hint) = match state {
                 Ending::RolledBack => {

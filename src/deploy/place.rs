@@ -78,25 +78,27 @@ struct Told {
 /// See [`PlaceError`].
 pub async fn of(flake: &Flake, host: &HostName, call: &Call) -> Result<Place, PlaceError> {
     let set = flake.settings().hosts.get(host).cloned().unwrap_or_default();
+    let now = flake.settings().target.as_ref().filter(|(name, _)| name == host).map(|(_, place)| place);
+    let now = now.cloned().unwrap_or_default();
     let malformed = |message: String| PlaceError::Malformed { host: host.clone(), message };
     let told: Told = match told(flake, host, call).await {
         Ok(told) => serde_json::from_value(told).map_err(|error| malformed(error.to_string()))?,
-        Err(FlakeError::Evaluation(error)) if set.target_host.is_some() => {
+        Err(FlakeError::Evaluation(error)) if now.target_host.is_some() || set.target_host.is_some() => {
             tracing::warn!(%error, %host, "the configuration does not evaluate: the settings say where the host is");
             Told::default()
         }
         Err(error) => return Err(error.into()),
     };
     let parsed = |address: String| address.parse().map_err(|error| malformed(format!("{error}")));
-    let Some(address) = told.target.map(parsed).transpose()?.or(set.target_host) else {
+    let Some(address) = now.target_host.or(told.target.map(parsed).transpose()?).or(set.target_host) else {
         return Err(PlaceError::Nowhere(host.clone()));
     };
     let parsed = |user: String| user.parse().map_err(|error| malformed(format!("{error}")));
-    let user = match told.user.map(parsed).transpose()?.or(set.user) {
+    let user = match now.user.or(told.user.map(parsed).transpose()?).or(set.user) {
         Some(user) => user,
         None => parsed("root".to_owned())?,
     };
-    let port = told.port.or(set.port).unwrap_or(22);
+    let port = now.port.or(told.port).or(set.port).unwrap_or(22);
     let target =
         Target { address, user, port: NonZeroU16::new(port).ok_or_else(|| malformed("port 0".to_owned()))? };
     Ok(Place { target, host_name: told.host_name, system: told.system })

@@ -104,7 +104,8 @@ impl ServerHandler for Handler {
         info.server_info.title = Some("pantherOS".to_owned());
         info.instructions = Some(
             "Answers about one NixOS flake by running the real nix on its pinned inputs. Begin with list_hosts; \
-             run flake_check after every edit; build_host before saying that something builds. A result with \
+             run flake_check after every edit; build_host before saying that something builds. To deploy: plan_deploy, show \
+             the person what it says, deploy; the person approves, and no argument does. A result with \
              isError is a failure, whatever else it holds. Every error is {code, message, file?, line?, column?, \
              attr?, hint?, suggestions[], trace[]}: follow its hint. Long lists come in pages: pass next_cursor as \
              cursor. Files that Git does not track do not exist for Nix."

@@ -116,6 +116,16 @@ impl Master {
         })
     }
 
+    /// The address that was connected to; none where that was by way of another machine.
+    pub(super) fn peer(&self) -> Option<std::net::IpAddr> {
+        self.log().iter().rev().find_map(|line| {
+            // `Authenticated to web ([192.0.2.7]:22) using "publickey".`
+            let (_, rest) = line.split_once("Authenticated to ")?;
+            let (_, address) = rest.split_once(" ([")?;
+            address.split_once(']')?.0.parse().ok()
+        })
+    }
+
     fn log(&self) -> Vec<String> {
         self.log.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -147,6 +157,15 @@ pub(super) fn options(settings: &SshSettings) -> Vec<String> {
     ] {
         options.extend(["-o".to_owned(), option.to_owned()]);
     }
+    if let Some(identity) = &settings.identity {
+        let identity = identity.display().to_string();
+        options.extend(["-o".to_owned(), "IdentitiesOnly=yes".to_owned(), "-i".to_owned(), identity]);
+    }
+    if let Some(known_hosts) = &settings.known_hosts {
+        let known_hosts = format!("UserKnownHostsFile={}", known_hosts.display());
+        let only = "GlobalKnownHostsFile=/dev/null".to_owned();
+        options.extend(["-o".to_owned(), known_hosts, "-o".to_owned(), only]);
+    }
     options.extend(["-o".to_owned(), format!("ConnectTimeout={}", settings.connect_time.as_secs().max(1))]);
     options
 }
@@ -175,6 +194,8 @@ mod tests {
         let settings = SshSettings {
             program: "ssh".into(),
             config: Some("/etc/fleet/ssh config".into()),
+            identity: Some("/keys/fleet".into()),
+            known_hosts: Some("/keys/known_hosts".into()),
             connect_time: Duration::from_secs(7),
         };
         let target = Target {
@@ -188,6 +209,8 @@ mod tests {
         assert_eq!(argv[argv.len() - 6..], ["-p", "2222", "-l", "deploy", "--", "web"]);
         for option in
             ["StrictHostKeyChecking=yes", "BatchMode=yes", "ConnectTimeout=7", "/etc/fleet/ssh config"]
+                .into_iter()
+                .chain(["IdentitiesOnly=yes", "/keys/fleet", "UserKnownHostsFile=/keys/known_hosts"])
         {
             assert!(argv.iter().any(|word| word == option), "{option} in {argv:?}");
         }

@@ -30,6 +30,10 @@ pub struct SshSettings {
     pub program: PathBuf,
     /// The configuration file instead of the user's and the system's.
     pub config: Option<PathBuf>,
+    /// The private key to log in with, and no other.
+    pub identity: Option<PathBuf>,
+    /// The file of host keys that are accepted, and no other.
+    pub known_hosts: Option<PathBuf>,
     /// How long a connection may take to come up.
     pub connect_time: Duration,
 }

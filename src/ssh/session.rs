@@ -56,6 +56,13 @@ impl Session {
         self.master.accepted_key()
     }
 
+    /// The address of the machine, where the connection goes there directly: its name may be an alias that
+    /// only `ssh` knows.
+    #[must_use]
+    pub fn peer(&self) -> Option<std::net::IpAddr> {
+        self.master.peer()
+    }
+
     /// Arguments that make another `ssh` use this connection and the same rules; for `NIX_SSHOPTS`.
     #[must_use]
     pub fn copy_options(&self) -> &[String] {

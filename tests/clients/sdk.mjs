@@ -16,7 +16,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 const job = JSON.parse(process.argv[2]);
 // The SDKs are installed elsewhere; see tools/setup.
 const require = createRequire(join(process.env.PANTHEROS_TEST_CLIENTS, "here.js"));
-const TOOLS = ["list_hosts", "flake_check", "build_host", "list_devshells", "inspect_disko", "nix_search", "host_status", "list_generations", "plan_deploy"];
+const TOOLS = ["list_hosts", "flake_check", "build_host", "list_devshells", "inspect_disko", "nix_search", "host_status", "list_generations", "plan_deploy", "deploy", "rollback_host"];
 const WHO = { name: "pantheros-test", version: "1.0.0" };
 
 // ---- the two generations
@@ -169,6 +169,9 @@ async function tour({ client, call, validator }) {
   await fails("host_status", { host: "nowhere" }, "unknown_host");
   await fails("list_generations", { host: "nowhere" }, "unknown_host");
   await fails("plan_deploy", { hosts: ["nowhere"] }, "unknown_host");
+  await fails("deploy", { plan_id: `plan-${"a".repeat(26)}` }, "unknown_plan");
+  await fails("deploy", { plan_id: `plan-${"a".repeat(26)}`, approved: true }, "invalid_input");
+  await fails("rollback_host", { host: "nowhere" }, "unknown_host");
   await assert.rejects(call("list_host", {}), /list_hosts/);
 
   const told = [];

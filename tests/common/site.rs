@@ -50,8 +50,9 @@ const FLAKE: &str = r#"{
       config = {
         networking.hostName = name;
         system.build.toplevel = toplevel name // { type = "derivation"; };
+      } // (if facts == null then { } else {
         pantheros.deploy = { targetHost = name; user = "root"; inherit (fleet) tags; } // facts;
-      };
+      });
     };
   in {
     nixosConfigurations = builtins.mapAttrs host fleet.hosts;

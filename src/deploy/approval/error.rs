@@ -97,7 +97,7 @@ impl From<&ApprovalError> for Diagnostic {
             ApprovalError::State(_) => diagnostic(Code::StateUnusable)
                 .with_hint("the state folder and all in it have to be the user's own, mode 0700"),
             ApprovalError::Canonical(_) => diagnostic(Code::Internal),
-            ApprovalError::Required { command, .. } => diagnostic(Code::ApprovalRequired).with_hint(format!(
+            ApprovalError::Required { id, command } => diagnostic(Code::ApprovalRequired).with_attr(id.to_string()).with_hint(format!(
                 "ask a person to run `{command}`, then deploy again; no argument of any tool stands in for it"
             )),
             ApprovalError::Asked(_) => diagnostic(Code::ApprovalRequired),

@@ -35,6 +35,8 @@ pub(crate) fn fixture(hosts: &[&str]) -> Plan {
                 build_on: BuildOn::Local,
                 rollback_timeout: 60,
                 activation_timeout: 300,
+                substitute_on_target: false,
+                reboot_on_failure: false,
                 health_checks: vec![HealthCheck::Tcp(443), HealthCheck::Command(vec!["true".into()])],
                 risks: vec![Risk {
                     code: "dirty_flake".into(),

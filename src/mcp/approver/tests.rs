@@ -325,7 +325,7 @@ fn a_question_expires() {
         asking: Mutex::default(),
     };
     let mut question = Question {
-        plan_id: crate::names::PlanId::random().unwrap(),
+        plan_id: PlanId::random().unwrap(),
         plan_digest: Digest::of(b"a plan"),
         text: String::new(),
         phrase: "web".into(),

@@ -1,0 +1,314 @@
+//! `deploy` and `rollback`: plan, approve and carry out in one go, for a person at a terminal.
+
+use std::io::{IsTerminal, Write};
+use std::num::NonZeroU16;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::Args;
+use serde_json::{Map, Value, json};
+
+use super::approve::{self, How, Refusal};
+use super::call::{run, watcher};
+use super::{FAILED, Global, OK, USAGE, complain, runtime};
+use crate::config::{Action, HostFile, Settings};
+use crate::deploy::approval::Nobody;
+use crate::deploy::show;
+use crate::diagnostic::{Code, Diagnostic};
+use crate::names::{Address, HostName, PlanId, UserName};
+use crate::progress::{Call, Progress, Silent};
+use crate::time::Timestamp;
+use crate::tools::{self, Context, Outcome, Services};
+
+/// Deploy hosts: plan, approve, carry out
+///
+/// Builds the hosts, shows what would change and what could go wrong, asks for a yes, and carries it out.
+/// A new system is only kept once the host was reached afresh and found well; otherwise it goes
+/// back by itself, also where this program is ended half-way.
+///
+/// Ends with 0 when every host is as asked, with 1 when one is not or nobody said yes, with 2 when it was
+/// called wrongly.
+#[derive(Args, Debug)]
+pub struct Deploy {
+    /// Which hosts
+    #[arg(required_unless_present = "tag")]
+    hosts: Vec<HostName>,
+    /// All hosts with this tag
+    #[arg(long, conflicts_with = "hosts")]
+    tag: Option<String>,
+    /// What is done: switch, boot, test or dry-activate
+    #[arg(long, default_value = "switch", value_parser = action)]
+    action: Action,
+    /// Hosts that go before all others, and have to be confirmed first [default: 1]
+    #[arg(long, value_name = "COUNT")]
+    canary: Option<u32>,
+    /// Most hosts activated side by side after that [default: 16]
+    #[arg(long, value_name = "COUNT")]
+    wave: Option<u32>,
+    /// Hosts already confirmed go back when a later one fails
+    #[arg(long)]
+    revert_confirmed: bool,
+    /// Only plan, and show the plan
+    #[arg(long)]
+    dry_run: bool,
+    #[command(flatten)]
+    way: Way,
+    #[command(flatten)]
+    yes: SaidYes,
+}
+
+/// Bring a host back to an older generation
+///
+/// By the same way and with the same protection as `deploy`.
+#[derive(Args, Debug)]
+pub struct Rollback {
+    /// Which host
+    host: HostName,
+    /// Which generation; without it the one before the current one. list_generations shows them
+    #[arg(long, value_name = "NUMBER")]
+    generation: Option<u64>,
+    /// Only plan, and show the plan
+    #[arg(long)]
+    dry_run: bool,
+    #[command(flatten)]
+    way: Way,
+    #[command(flatten)]
+    yes: SaidYes,
+}
+
+/// How hosts are reached, where that is not as usual.
+#[derive(Args, Debug)]
+struct Way {
+    /// Where the host is now, as [USER@]ADDRESS[:PORT]; an IPv6 address goes in brackets
+    #[arg(long, value_name = "TARGET", value_parser = target)]
+    target: Option<HostFile>,
+    /// Log in with this private key and no other
+    #[arg(long, value_name = "FILE")]
+    identity: Option<PathBuf>,
+    /// Accept only the host keys in this file
+    #[arg(long, value_name = "FILE")]
+    known_hosts: Option<PathBuf>,
+}
+
+/// How the plan is approved.
+#[derive(Args, Debug)]
+struct SaidYes {
+    /// Sign the plan with this private key, or with this public one where an agent holds the private one
+    #[arg(long, value_name = "KEY")]
+    sign: Option<PathBuf>,
+    /// Ask nothing: the signature is the approval. For CI, with a key of its own
+    #[arg(long, requires = "sign")]
+    batch: bool,
+    /// Accept this blocking risk, once for each; without --batch it is typed instead
+    #[arg(long, value_name = "CODE", requires = "batch")]
+    risk: Vec<String>,
+}
+
+fn action(text: &str) -> Result<Action, String> {
+    serde_json::from_value(text.into()).map_err(|_| "switch, boot, test or dry-activate".to_owned())
+}
+
+/// Reads `[USER@]ADDRESS[:PORT]`.
+fn target(text: &str) -> Result<HostFile, String> {
+    let (user, rest) = text.split_once('@').map_or((None, text), |(user, rest)| (Some(user), rest));
+    let (address, port) = if let Some(rest) = rest.strip_prefix('[') {
+        let (address, port) = rest.split_once(']').ok_or("the bracket is never closed")?;
+        let port = match port.strip_prefix(':') {
+            None if port.is_empty() => None,
+            None => return Err(format!("`{port}` is no port")),
+            some => some,
+        };
+        (address, port)
+    } else if rest.matches(':').count() > 1 {
+        return Err("an IPv6 address goes in brackets, as in root@[2001:db8::1]".to_owned());
+    } else {
+        rest.split_once(':').map_or((rest, None), |(address, port)| (address, Some(port)))
+    };
+    let port = port.map(|port| port.parse::<NonZeroU16>().map_err(|_| format!("`{port}` is no port")));
+    Ok(HostFile {
+        target_host: Some(address.parse::<Address>().map_err(|error| error.to_string())?),
+        user: user.map(str::parse::<UserName>).transpose().map_err(|error| error.to_string())?,
+        port: port.transpose()?.map(NonZeroU16::get),
+        ..HostFile::default()
+    })
+}
+
+impl Way {
+    fn settings(&self, global: &Global, host: Option<&HostName>) -> Result<Settings, Diagnostic> {
+        let wrong = |message: &str| Diagnostic::new(Code::InvalidInput, message);
+        let target = match (&self.target, host) {
+            (None, _) => None,
+            (Some(_), None) => return Err(wrong("--target is for one host")),
+            (Some(place), Some(host)) => Some((host.clone(), place.clone())),
+        };
+        global
+            .settings_with(|overrides| {
+                overrides.identity.clone_from(&self.identity);
+                overrides.known_hosts.clone_from(&self.known_hosts);
+                overrides.target = target;
+            })
+            .map_err(|error| Diagnostic::from(&error))
+    }
+}
+
+impl Deploy {
+    /// Plans, asks and carries out.
+    pub fn run(&self, global: &Global) -> ExitCode {
+        let only = match self.hosts.as_slice() {
+            [only] => Some(only),
+            _ => None,
+        };
+        let settings = match self.way.settings(global, only) {
+            Ok(settings) => settings,
+            Err(error) => return complain(&error, USAGE),
+        };
+        let mut arguments = json!({"action": self.action, "revert_confirmed": self.revert_confirmed});
+        match &self.tag {
+            Some(tag) => arguments["tag"] = tag.as_str().into(),
+            None => arguments["hosts"] = json!(self.hosts),
+        }
+        for (name, count) in [("canary", self.canary), ("wave", self.wave)] {
+            if let Some(count) = count {
+                arguments[name] = count.into();
+            }
+        }
+        through(settings, "plan_deploy", arguments, self.dry_run, &self.yes)
+    }
+}
+
+impl Rollback {
+    /// Plans, asks and carries out.
+    pub fn run(&self, global: &Global) -> ExitCode {
+        let settings = match self.way.settings(global, Some(&self.host)) {
+            Ok(settings) => settings,
+            Err(error) => return complain(&error, USAGE),
+        };
+        let mut arguments = json!({"host": self.host});
+        if let Some(generation) = self.generation {
+            arguments["generation"] = generation.into();
+        }
+        through(settings, "rollback_host", arguments, self.dry_run, &self.yes)
+    }
+}
+
+/// Plans with one tool, asks, and carries out with `deploy`.
+fn through(settings: Settings, planner: &str, arguments: Value, dry_run: bool, yes: &SaidYes) -> ExitCode {
+    let runtime = match runtime() {
+        Ok(runtime) => runtime,
+        Err(error) => return complain(&Diagnostic::new(Code::Internal, error.to_string()), FAILED),
+    };
+    let services = Arc::new(Services::new(settings));
+    let code = runtime.block_on(steps(&services, planner, arguments, dry_run, yes));
+    runtime.block_on(crate::process::settle());
+    code
+}
+
+async fn steps(
+    services: &Arc<Services>,
+    planner: &str,
+    arguments: Value,
+    dry_run: bool,
+    yes: &SaidYes,
+) -> ExitCode {
+    let planned = tool(services, planner, arguments).await;
+    let stored = match planned_id(&planned).and_then(|id| approve::load(&services.settings, &id).ok()) {
+        Some(stored) => stored,
+        None => return ended(&planned),
+    };
+    if dry_run {
+        return print(&show::plan(stored.plan(), Timestamp::now()), OK);
+    }
+    let how = How { sign: yes.sign.as_deref(), batch: yes.batch, risks: &yes.risk };
+    if let Err(refusal) = approve::approve(&services.settings, &stored, how).await {
+        let code = if matches!(refusal, Refusal::NotHere(_)) { USAGE } else { FAILED };
+        return complain(&Diagnostic::from(&refusal), code);
+    }
+    ended(&tool(services, "deploy", json!({"plan_id": stored.plan().id})).await)
+}
+
+/// The plan that was made: planning says which, and so does the error that it wants an approval.
+fn planned_id(planned: &Outcome) -> Option<PlanId> {
+    let id = planned.structured.get("plan_id").or_else(|| planned.structured.pointer("/error/attr"))?;
+    id.as_str()?.parse().ok()
+}
+
+async fn tool(services: &Arc<Services>, name: &str, arguments: Value) -> Outcome {
+    let Some(entry) = tools::find(name) else {
+        return Outcome::failure(Diagnostic::new(Code::Internal, format!("there is no tool {name}")));
+    };
+    if let Some(reason) = services.settings.policy.refusal(entry.name, entry.effect) {
+        let message = format!("`{name}` is switched off: {reason}");
+        return Outcome::failure(Diagnostic::new(Code::ToolDisabled, message));
+    }
+    let progress: Arc<dyn Progress> =
+        if std::io::stderr().is_terminal() { watcher() } else { Arc::new(Silent) };
+    let call = Call { progress, ..Call::unattended() };
+    let context = Context {
+        services: Arc::clone(services),
+        call,
+        approver: Arc::new(Nobody),
+        client: "terminal".to_owned(),
+    };
+    let arguments: Map<String, Value> = arguments.as_object().cloned().unwrap_or_default();
+    run(entry, arguments, context).await
+}
+
+fn ended(outcome: &Outcome) -> ExitCode {
+    let wrong_call = outcome.structured.pointer("/error/code").is_some_and(|code| code == "invalid_input");
+    print(
+        &outcome.text,
+        if !outcome.failed {
+            OK
+        } else if wrong_call {
+            USAGE
+        } else {
+            FAILED
+        },
+    )
+}
+
+fn print(text: &str, code: u8) -> ExitCode {
+    match writeln!(std::io::stdout(), "{text}") {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            complain(&Diagnostic::new(Code::Internal, error.to_string()), FAILED)
+        }
+        _ => ExitCode::from(code),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_target_is_taken_apart() {
+        let parts = |text: &str| {
+            target(text).map(|place| {
+                let user = place.user.map(|user| user.to_string());
+                (user, place.target_host.unwrap().to_string(), place.port)
+            })
+        };
+        let user = |name: &str| Some(name.to_owned());
+        assert_eq!(parts("web").unwrap(), (None, "web".into(), None));
+        assert_eq!(parts("root@192.0.2.7:2222").unwrap(), (user("root"), "192.0.2.7".into(), Some(2222)));
+        assert_eq!(parts("a@[2001:db8::1]:22").unwrap(), (user("a"), "2001:db8::1".into(), Some(22)));
+        assert_eq!(parts("[2001:db8::1]").unwrap(), (None, "2001:db8::1".into(), None));
+        for wrong in [
+            "",
+            "@web",
+            "root@",
+            "web:",
+            "web:0",
+            "web:65536",
+            "web:ssh",
+            "2001:db8::1",
+            "[::1",
+            "[::1]22",
+            "-o@x",
+            "x@-oy",
+        ] {
+            assert!(parts(wrong).is_err(), "{wrong}");
+        }
+    }
+}
