@@ -141,3 +141,24 @@ fn the_settings_say_where_a_host_is() {
     let back = site.fleet.command(&["rollback", "web", "--dry-run"]).output().unwrap();
     assert!(String::from_utf8_lossy(&back.stdout).contains("generation 1 again"), "{back:?}");
 }
+
+#[test]
+fn what_a_system_says_of_itself_is_compared() {
+    let nix = nixes().pop().unwrap();
+    let mut site = Site::start(&nix, &["web"], &json!({}));
+    let risks = |site: &Site| {
+        let answer = site.fleet.call("plan_deploy", &json!({"hosts": ["web"]}));
+        let risks = answer.json["hosts"][0]["risks"].as_array().unwrap().clone();
+        risks.iter().map(|risk| risk["code"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert!(!risks(&site).contains(&"state_version_changed".to_owned()));
+    site.change(|facts| facts["state"] = "26.11".into());
+    assert_eq!(risks(&site)[0], "state_version_changed");
+    // A blocking risk has to be named.
+    let plan = site.plan(&json!({"hosts": ["web"]}));
+    let refused = site.approve(&plan);
+    assert_eq!(refused.status.code(), Some(1), "{refused:?}");
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("state_version_changed"), "{refused:?}");
+    let first = site.first("web");
+    site.settled("web", &first, &first);
+}

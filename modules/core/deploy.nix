@@ -1,4 +1,5 @@
-# What `deploy.sh` and the MCP server read of a host to deploy it: data only, nothing here changes the host.
+# What `deploy.sh` and the MCP server read of a host to deploy it: data only. All it adds to the host is a
+# file that says how it was meant to be reached.
 { config, lib, ... }:
 
 let
@@ -124,4 +125,9 @@ in
       '';
     };
   };
+
+  # So that a later deployment, or one back to this system, knows what it lets in without its flake.
+  config.environment.etc."pantheros/facts.json".text = builtins.toJSON (
+    import ../../src/flake/facts.nix { inherit config; }
+  );
 }

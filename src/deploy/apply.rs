@@ -51,10 +51,10 @@ pub struct Task<'a> {
     pub call: &'a Call,
 }
 
-/// A host that has the new system in its store, and is as it was when it was planned.
+/// A host that has the new system in its store, and was as planned a moment ago. Holds no connection: its
+/// turn may be far away.
 pub struct Ready {
     target: Target,
-    session: Arc<Session>,
 }
 
 /// Ends with an outcome where the rest cannot be done.
@@ -73,7 +73,7 @@ impl Task<'_> {
         let session = self.hosts.session(&target, self.call).await.map_err(|error| self.no_answer(&error))?;
         self.survey(&session).await?;
         copy(self.flake, &session, self.of, self.call).await.map_err(refused)?;
-        Ok(Ready { target, session })
+        Ok(Ready { target })
     }
 
     /// What the machine says of itself, where it is as planned.
@@ -101,7 +101,11 @@ impl Task<'_> {
     /// Has the host activate the new system, and confirms it where the host is well.
     pub async fn carry_out(&self, ready: Ready) -> Outcome {
         // Copying took its time: what was true before it may not be any more.
-        let before = match self.survey(&ready.session).await {
+        let session = match self.hosts.session(&ready.target, self.call).await {
+            Ok(session) => session,
+            Err(error) => return *self.no_answer(&error),
+        };
+        let before = match self.survey(&session).await {
             Ok(state) => state,
             Err(outcome) => return *outcome,
         };
@@ -132,7 +136,7 @@ impl Task<'_> {
         self.call.saying(format!("{}: activating", self.of.host));
         // From here on, nobody who leaves breaks off a sentence: being taken back is a command of its own.
         let steady = Call { progress: Arc::clone(&self.call.progress), cancel: CancellationToken::new() };
-        match supervise::begin(&ready.session, &orders, &steady).await {
+        match supervise::begin(&session, &orders, &steady).await {
             Ok(_) => {}
             Err(error @ (SuperviseError::Taken(_) | SuperviseError::Refused(_))) => {
                 return Outcome::refused(&self.of.host, (&error).into());
@@ -145,7 +149,7 @@ impl Task<'_> {
             target: &ready.target,
             orders: &orders,
             steady: &steady,
-            session: Some(ready.session),
+            session: Some(session),
         };
         let outcome = line.see_through(&before).await;
         // The next call proves that it can be reached.

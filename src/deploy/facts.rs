@@ -12,14 +12,17 @@ use crate::flake::{Flake, FlakeError, Instantiate, Question};
 use crate::names::{AttrPath, HostName};
 use crate::progress::Call;
 
-/// As `probes.nix` tells them; what a configuration does not say is not there, and nothing is
+/// As `facts.nix` tells them; what a configuration does not say is not there, and nothing is
 /// concluded from that.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
 pub struct Facts {
     /// `nixpkgs.hostPlatform`.
     pub system: Option<String>,
     /// `networking.hostName`.
     pub host_name: Option<String>,
+    /// `system.stateVersion`.
+    pub state_version: Option<String>,
     /// `pantheros.deploy.buildOn`.
     pub build_on: Option<BuildOn>,
     /// `pantheros.deploy.rollbackTimeout`, in seconds.
@@ -31,10 +34,8 @@ pub struct Facts {
     /// `pantheros.deploy.rebootOnFailure`.
     pub reboot_on_failure: Option<bool>,
     /// `pantheros.deploy.healthChecks`.
-    #[serde(default)]
     pub health_checks: Vec<HealthCheck>,
     /// `pantheros.deploy.refusals`.
-    #[serde(default)]
     pub refusals: Vec<Refusal>,
     /// `services.openssh`.
     pub ssh: Option<Ssh>,
@@ -45,7 +46,6 @@ pub struct Facts {
     /// `security.sudo.wheelNeedsPassword`.
     pub sudo_asks: Option<bool>,
     /// `boot.loader.grub.devices`.
-    #[serde(default)]
     pub boot_devices: Vec<String>,
     /// `services.onepassword-secrets.tokenFile`, where that is enabled.
     pub token_file: Option<String>,
@@ -144,7 +144,16 @@ pub async fn of(flake: &Flake, host: &HostName, call: &Call) -> Result<Facts, Fl
     Ok(facts)
 }
 
+/// Where a system that was made with `pantheros.deploy` says its own facts.
+pub const FILE: &str = "etc/pantheros/facts.json";
+
 impl Facts {
+    /// The facts in the text of a system's own [`FILE`]; none where it is not that.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        serde_json::from_str(text).ok()
+    }
+
     /// Takes from the settings what the configuration does not say.
     pub fn fill(&mut self, set: &HostFile) {
         self.build_on = self.build_on.or(set.build_on);

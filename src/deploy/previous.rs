@@ -15,8 +15,8 @@ use crate::ssh::Hosts;
 /// What bringing the host to `generation`, or without one to the one before its own, would do. Changes
 /// nothing on the machine.
 ///
-/// Of an older system nothing can be evaluated, so nothing is known of whom it lets in; and the health
-/// checks of today's configuration are not asked of it.
+/// An older system cannot be evaluated: what it says of itself ([`facts::FILE`]) is what its risks are
+/// judged by. The health checks of today's configuration are not asked of it.
 ///
 /// # Errors
 /// See [`ProposeError`].
@@ -71,26 +71,39 @@ pub async fn propose(
         diff,
         ..bound(host, &place, &facts, &session, &state, current)?
     };
+    let (then, now) = (
+        remote::facts(&session, &plan.toplevel, call).await?,
+        remote::facts(&session, &plan.current, call).await?,
+    );
+    let missing_paths = match &then {
+        Some(then) => remote::missing(&session, then, call).await?,
+        None => Vec::new(),
+    };
+    let key = session.accepted_key();
+    let known = then.is_some();
     plan.risks = risks::judge(
         &plan,
         Evidence {
-            facts: &Facts::default(),
+            facts: &then.unwrap_or_default(),
+            before: now.as_ref(),
             state: &state,
             user: place.target.user.as_str(),
             port: place.target.port.get(),
-            key: None,
+            key: key.as_deref(),
             missing_bytes: 0,
-            missing_paths: &[],
+            missing_paths: &missing_paths,
             inhibited: false,
             dirty: false,
         },
     );
-    plan.risks.push(Risk {
-        code: "not_evaluated".to_owned(),
-        severity: Severity::Warning,
-        evidence: format!("whom generation {} lets in is not known: only what the flake says now is", chosen.number),
-        mend: "remember whether you could log in with today's key then; the host goes back by itself where you cannot"
-            .to_owned(),
-    });
+    if !known {
+        plan.risks.push(Risk {
+            code: "facts_unknown".to_owned(),
+            severity: Severity::Warning,
+            evidence: format!("generation {} does not say whom it lets in, and where", chosen.number),
+            mend: "remember whether you could log in with today's key then; the host goes back by itself where you cannot"
+                .to_owned(),
+        });
+    }
     Ok(plan)
 }

@@ -126,6 +126,7 @@ pub async fn propose(
         needs_reboot: needs_reboot(&state, &built.parts),
         ..bound(host, &place, &facts, &session, &state, current)?
     };
+    let facts_before = remote::facts(&session, &plan.current, call).await?;
     let missing_paths = remote::missing(&session, &facts, call).await?;
     let inhibitors = remote::inhibitors(&session, call).await?;
     let key = session.accepted_key();
@@ -133,6 +134,7 @@ pub async fn propose(
         &plan,
         Evidence {
             facts: &facts,
+            before: facts_before.as_ref(),
             state: &state,
             user: place.target.user.as_str(),
             port: place.target.port.get(),

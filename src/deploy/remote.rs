@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::closure::Closure;
-use super::facts::Facts;
+use super::facts::{self, Facts};
 use super::host::PARTS;
 use super::units::{self, Units};
 use crate::names::StorePath;
@@ -71,6 +71,17 @@ pub async fn inhibitors(session: &Session, call: &Call) -> Result<Option<String>
     let output =
         session.run(&["cat", "/run/current-system/switch-inhibitors"], Limits::default(), call).await?;
     Ok(output.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned()))
+}
+
+/// What a system there says of itself, where it was made to (`pantheros.deploy`).
+///
+/// # Errors
+/// See [`SshError`].
+pub async fn facts(session: &Session, system: &StorePath, call: &Call) -> Result<Option<Facts>, SshError> {
+    let path = format!("{system}/{}", facts::FILE);
+    let limits = Limits { output: 1024 * 1024, ..Limits::default() };
+    let output = session.run(&["cat", "--", &path], limits, call).await?;
+    Ok(Facts::parse(&String::from_utf8_lossy(&output.stdout)).filter(|_| output.success()))
 }
 
 /// What the new configuration counts on and the machine does not have.

@@ -10,6 +10,8 @@ use crate::text;
 pub struct Evidence<'a> {
     /// What the new configuration says.
     pub facts: &'a Facts,
+    /// What the configuration that runs said, where that is known.
+    pub before: Option<&'a Facts>,
     /// What the machine says.
     pub state: &'a State,
     /// Who logs in to deploy.
@@ -216,6 +218,18 @@ fn the_disk(evidence: Evidence<'_>, risks: &mut Vec<Risk>) {
 }
 
 fn the_change(plan: &HostPlan, evidence: Evidence<'_>, risks: &mut Vec<Risk>) {
+    let state_version = |facts: &Facts| facts.state_version.clone();
+    if let (Some(before), Some(after)) =
+        (evidence.before.and_then(state_version), state_version(evidence.facts))
+        && before != after
+    {
+        risks.push(risk(
+            "state_version_changed",
+            Severity::Blocking,
+            format!("system.stateVersion goes from {before} to {after}: services would take their data for another version's"),
+            "set it back; it says when the host was installed, not which NixOS it runs",
+        ));
+    }
     if plan.toplevel == plan.current {
         risks.push(risk(
             "nothing_changes",
@@ -315,6 +329,7 @@ mod tests {
         let key = super::super::facts::fingerprint(KEY);
         let mut evidence = Evidence {
             facts,
+            before: None,
             state,
             user: "deploy",
             port: 22,
@@ -379,6 +394,15 @@ mod tests {
         assert_eq!(judged(&facts(), &other, |_| {}), ["Blocking wrong_architecture"]);
         let root = judged(&facts(), &state(), |evidence| evidence.user = "root");
         assert!(root.contains(&"Blocking root_login_refused".to_owned()), "{root:?}");
+    }
+
+    #[test]
+    fn a_changed_state_version_blocks() {
+        let of = |version: &str| Facts { state_version: Some(version.into()), ..facts() };
+        let (old, new): (&'static Facts, _) = (Box::leak(Box::new(of("25.05"))), of("26.11"));
+        let found = judged(&new, &state(), |evidence| evidence.before = Some(old));
+        assert_eq!(found, ["Blocking state_version_changed"]);
+        assert_eq!(judged(old, &state(), |evidence| evidence.before = Some(old)), [""; 0]);
     }
 
     #[test]

@@ -22,6 +22,7 @@ use crate::process::Flow;
 use crate::progress::{Call, Update};
 
 pub(super) const PROBES: &str = include_str!("probes.nix");
+pub(super) const FACTS: &str = include_str!("facts.nix");
 /// Most bytes of questions put to one process: Linux takes 128 KiB in one argument (execve(2)).
 const QUESTIONS_BYTES: usize = 48 * 1024;
 /// How large Nix's heap is before its garbage collector first runs, in bytes; memory that is not
@@ -197,7 +198,7 @@ impl Flake {
         // A single answer is the result itself and may be large; several are told one by one.
         let single = questions.len() == 1;
         let apply = format!(
-            "({PROBES}) {{ marker = {}; single = {single}; questions = {}; disko = ({}); }}",
+            "({PROBES}) {{ marker = {}; single = {single}; questions = {}; disko = ({}); facts = ({FACTS}); }}",
             literal::string(&marker),
             literal::json(&Value::Array(asked)),
             crate::disko::PROBE

@@ -186,6 +186,7 @@ impl Flake {
             Key::of(&[
                 version,
                 evaluate::PROBES,
+                evaluate::FACTS,
                 crate::disko::PROBE,
                 &identity,
                 &reference,

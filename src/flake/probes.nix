@@ -9,6 +9,7 @@
   single,
   questions,
   disko,
+  facts,
 }:
 outputs:
 let
@@ -159,60 +160,7 @@ let
 
     toplevel = host: text host.config.system.build.toplevel.outPath;
 
-    deploy_facts =
-      host:
-      let
-        inherit (host) config;
-        deploy = config.pantheros.deploy or { };
-        ssh = config.services.openssh or null;
-        firewall = config.networking.firewall or { };
-        secrets = config.services.onepassword-secrets or { };
-        users = config.users.users or null;
-      in
-      {
-        system = attempt null (platform host);
-        host_name = attempt null (config.networking.hostName or null);
-        build_on = deploy.buildOn or null;
-        rollback_timeout = deploy.rollbackTimeout or null;
-        activation_timeout = deploy.activationTimeout or null;
-        substitute_on_target = deploy.substituteOnTarget or null;
-        reboot_on_failure = deploy.rebootOnFailure or null;
-        health_checks = deploy.healthChecks or [ ];
-        refusals = map (refusal: { inherit (refusal) code message; }) (deploy.refusals or [ ]);
-        ssh =
-          if ssh == null then
-            null
-          else
-            {
-              enable = ssh.enable or false;
-              ports = ssh.ports or [ 22 ];
-              root_login = attempt null (ssh.settings.PermitRootLogin or null);
-            };
-        open_ports =
-          if firewall ? allowedTCPPorts && firewall.enable or true then firewall.allowedTCPPorts else null;
-        users =
-          if users == null then
-            null
-          else
-            map (
-              name:
-              let
-                user = users.${name};
-                keys = user.openssh.authorizedKeys or { };
-              in
-              {
-                inherit name;
-                wheel = builtins.elem "wheel" (user.extraGroups or [ ]);
-                keys = map unsafeDiscardStringContext (keys.keys or [ ]);
-                more_keys = keys.keyFiles or [ ] != [ ];
-              }
-            ) (filter (name: name == "root" || users.${name}.isNormalUser or false) (attrNames users));
-        sudo_asks = attempt null (config.security.sudo.wheelNeedsPassword or null);
-        boot_devices = attempt [ ] (
-          filter (device: device != "nodev") (config.boot.loader.grub.devices or [ ])
-        );
-        token_file = if secrets.enable or false then text secrets.tokenFile else null;
-      };
+    deploy_facts = facts;
 
     place =
       host:

@@ -14,7 +14,7 @@ mod target;
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 pub use error::{HostKey, SshError};
 pub use output::{Limits, Output};
@@ -38,14 +38,20 @@ pub struct SshSettings {
     pub connect_time: Duration,
 }
 
+/// Connections kept for later calls; beyond that, the one that was not used for longest goes.
+const KEPT: usize = 64;
+
 /// A target's connection, or room for one.
 type Slot = Arc<tokio::sync::Mutex<Option<Arc<Session>>>>;
+
+/// The connections there are, and when each was last asked for.
+type Slots = HashMap<Target, (Slot, Instant)>;
 
 /// Every machine this program is connected to.
 #[derive(Debug)]
 pub struct Hosts {
     settings: SshSettings,
-    slots: Mutex<HashMap<Target, Slot>>,
+    slots: Mutex<Slots>,
 }
 
 impl Hosts {
@@ -62,7 +68,12 @@ impl Hosts {
     pub async fn session(&self, target: &Target, call: &Call) -> Result<Arc<Session>, SshError> {
         let slot = {
             let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
-            Arc::clone(slots.entry(target.clone()).or_default())
+            let (slot, used) =
+                slots.entry(target.clone()).or_insert_with(|| (Slot::default(), Instant::now()));
+            *used = Instant::now();
+            let slot = Arc::clone(slot);
+            make_room(&mut slots);
+            slot
         };
         // Two calls for one machine make one connection; nobody waits for another machine's.
         let mut slot = tokio::select! {
@@ -91,5 +102,47 @@ impl Hosts {
     /// Forgets the shared connection, so that the next call makes a new one.
     pub fn forget(&self, target: &Target) {
         self.slots.lock().unwrap_or_else(PoisonError::into_inner).remove(target);
+    }
+}
+
+/// Lets go of connections beyond [`KEPT`] that nobody uses just now, the longest unused first.
+fn make_room(slots: &mut Slots) {
+    while slots.len() > KEPT {
+        let idle = |slot: &Slot| {
+            // One of ours, and nobody waits for it or works with it.
+            Arc::strong_count(slot) == 1
+                && slot
+                    .try_lock()
+                    .is_ok_and(|held| held.as_ref().is_none_or(|session| Arc::strong_count(session) == 1))
+        };
+        let oldest = slots.iter().filter(|(_, (slot, _))| idle(slot)).min_by_key(|(_, (_, used))| *used);
+        let Some(target) = oldest.map(|(target, _)| target.clone()) else { return };
+        slots.remove(&target);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_longest_unused_connection_goes() {
+        let mut slots = Slots::new();
+        let target = |port: usize| Target {
+            address: "web".parse().unwrap(),
+            user: "root".parse().unwrap(),
+            port: u16::try_from(port).unwrap().try_into().unwrap(),
+        };
+        let begin = Instant::now();
+        let at = |seconds: usize| begin + Duration::from_secs(seconds as u64);
+        for port in 1..=KEPT + 3 {
+            slots.insert(target(port), (Slot::default(), at(port)));
+        }
+        let in_use = Arc::clone(&slots[&target(1)].0);
+        make_room(&mut slots);
+        assert_eq!(slots.len(), KEPT);
+        assert!(slots.contains_key(&target(1)), "one in use was dropped");
+        assert!((2..=4).all(|port| !slots.contains_key(&target(port))));
+        drop(in_use);
     }
 }

@@ -19,6 +19,7 @@ const FLAKE: &str = r#"{
       system = "x86_64-linux";
       builder = "/bin/sh";
       inherit (fleet) bytes;
+      facts = builtins.toJSON { state_version = fleet.state; host_name = host; };
       script = ''
         #!/bin/sh
         echo "${fleet.revision} $1" >>/var/lib/activation.log
@@ -39,7 +40,8 @@ const FLAKE: &str = r#"{
       '';
       args = [ "-c" ''
         PATH=/bin:/usr/bin
-        mkdir -p $out/bin $out/sw/bin
+        mkdir -p $out/bin $out/sw/bin $out/etc/pantheros
+        echo "$facts" >$out/etc/pantheros/facts.json
         echo "$script" | sed "s|@out@|$out|" >$out/bin/switch-to-configuration
         echo "$reboot" >$out/sw/bin/reboot
         chmod +x $out/bin/* $out/sw/bin/*
@@ -49,6 +51,7 @@ const FLAKE: &str = r#"{
     host = name: facts: {
       config = {
         networking.hostName = name;
+        system.stateVersion = fleet.state;
         system.build.toplevel = toplevel name // { type = "derivation"; };
       } // (if facts == null then { } else {
         pantheros.deploy = { targetHost = name; user = "root"; inherit (fleet) tags; } // facts;
@@ -83,7 +86,8 @@ impl Site {
             }
             hosts.insert(name.to_owned(), facts);
         }
-        let facts = json!({"revision": "1", "bytes": 1000, "tags": ["all"], "hosts": hosts});
+        let facts =
+            json!({"revision": "1", "bytes": 1000, "state": "25.05", "tags": ["all"], "hosts": hosts});
         let fleet = Fleet::committed(nix, &[("flake.nix", FLAKE), ("fleet.json", &facts.to_string())]);
         let signer = super::plan::key(&fleet, "signer", "");
         fleet.write_outside("approvers", &format!("tester {}\n", super::plan::public(&signer)));
