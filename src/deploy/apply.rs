@@ -23,8 +23,8 @@ use crate::names::PlanId;
 use crate::progress::Call;
 use crate::ssh::{Hosts, Session, SshError, Target};
 
-/// How often the supervisor is asked where it is.
-const ASK: Duration = Duration::from_millis(100);
+/// How long to wait before a host that did not answer is asked again.
+const AGAIN: Duration = Duration::from_millis(200);
 /// How long a host is tried for beyond its own time to go back.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// How long a supervisor that was told to begin, without an answer, may take to be there.
@@ -78,7 +78,7 @@ impl Task<'_> {
 
     /// What the machine says of itself, where it is as planned.
     async fn survey(&self, session: &Session) -> Prepared<State> {
-        let state = match host::survey(session, self.call).await {
+        let state = match host::glance(session, self.call).await {
             Ok(state) => state,
             Err(SurveyError::Ssh(error)) => return Err(self.no_answer(&error)),
             Err(error) => return Err(Box::new(Outcome::refused(&self.of.host, (&error).into()))),
@@ -150,6 +150,7 @@ impl Task<'_> {
             orders: &orders,
             steady: &steady,
             session: Some(session),
+            known: None,
         };
         let outcome = line.see_through(&before).await;
         // The next call proves that it can be reached.
@@ -171,6 +172,8 @@ struct Line<'a> {
     steady: &'a Call,
     /// A connection to ask over, as long as it holds.
     session: Option<Arc<Session>>,
+    /// Where the supervisor was when it was last asked.
+    known: Option<Step>,
 }
 
 impl Line<'_> {
@@ -185,54 +188,65 @@ impl Line<'_> {
         let mut until = begun + activation + confirmation + PATIENCE;
         let mut health = Vec::new();
         let mut last: Option<Diagnostic> = None;
+        let mut taken_back = false;
         loop {
-            let story = match timeout_at(until, self.ask()).await {
-                Ok(Ok(story)) => story,
-                Ok(Err(SuperviseError::NotBegun)) if begun.elapsed() > BEGINNING => {
+            let asked = tokio::select! {
+                biased;
+                () = self.task.call.cancel.cancelled(), if !taken_back => None,
+                asked = timeout_at(until, self.ask()) => Some(asked),
+            };
+            let answer = match asked {
+                None => {
+                    taken_back = true;
+                    self.cancel().await
+                }
+                Some(Err(_)) => return Outcome::lost(&of.host, last, health),
+                Some(Ok(Err(SuperviseError::NotBegun))) if begun.elapsed() > BEGINNING => {
                     return self.never_begun().await;
                 }
-                Ok(Err(error)) => {
-                    last = Some((&error).into());
-                    sleep(ASK).await;
-                    continue;
+                Some(Ok(Err(error))) => Err(error),
+                Some(Ok(Ok(story))) => {
+                    let patience = match story.state {
+                        Step::Accepted | Step::Activating => activation + confirmation,
+                        Step::Waiting => confirmation,
+                        _ => ending_time(of.activation_timeout),
+                    };
+                    until = Instant::now() + patience + PATIENCE;
+                    if story.state.is_final() {
+                        Ok(Some(story))
+                    } else if taken_back {
+                        self.cancel().await
+                    } else if story.state == Step::Waiting {
+                        self.judge(before, &mut health).await
+                    } else {
+                        Ok(None)
+                    }
                 }
-                Err(_) => return Outcome::lost(&of.host, last, health),
-            };
-            if story.state.is_final() {
-                return Outcome::told(of, story, health);
-            }
-            let patience = match story.state {
-                Step::Accepted | Step::Activating => activation + confirmation,
-                Step::Waiting => confirmation,
-                _ => ending_time(of.activation_timeout),
-            };
-            until = Instant::now() + patience + PATIENCE;
-            let answer = if self.task.call.cancel.is_cancelled() {
-                self.cancel().await
-            } else if story.state == Step::Waiting {
-                self.judge(before, &mut health).await
-            } else {
-                sleep(ASK).await;
-                continue;
             };
             match answer {
                 Ok(Some(story)) if story.state.is_final() => return Outcome::told(of, story, health),
                 Ok(_) => {}
                 Err(error) => {
                     last = Some((&error).into());
-                    sleep(ASK).await;
+                    // Asked anew, not for a change.
+                    self.known = None;
+                    sleep(AGAIN).await;
                 }
             }
         }
     }
 
-    /// Where it is; over a new connection where the old one broke.
+    /// Where it is once that changes, or after a while; over a new connection where the old one broke.
     async fn ask(&mut self) -> Result<Story, SuperviseError> {
         let session = match &self.session {
             Some(session) => Arc::clone(session),
             None => Arc::new(self.task.hosts.fresh(self.target, self.steady).await?),
         };
-        let told = supervise::state(&session, self.orders, self.steady).await;
+        let told = match self.known {
+            Some(known) => supervise::moved_on(&session, self.orders, known, self.steady).await,
+            None => supervise::state(&session, self.orders, self.steady).await,
+        };
+        self.known = told.as_ref().ok().map(|story| story.state);
         self.session = match &told {
             Err(SuperviseError::Ssh(_)) => None,
             _ => Some(session),

@@ -69,7 +69,7 @@ pub async fn check(
 }
 
 async fn look(session: &Session, plan: &HostPlan, before: &State, call: &Call) -> Vec<Health> {
-    let now = match host::survey(session, call).await {
+    let now = match host::glance(session, call).await {
         Ok(state) => state,
         Err(error) => return vec![Health::new("the host answers", Err(error.to_string()))],
     };

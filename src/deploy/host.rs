@@ -110,7 +110,19 @@ impl From<&SurveyError> for Diagnostic {
 /// # Errors
 /// See [`SurveyError`].
 pub async fn survey(session: &Session, call: &Call) -> Result<State, SurveyError> {
-    let output = session.run(&["sh", "-c", SURVEY], Limits::within(Duration::from_secs(60)), call).await?;
+    ask(session, &["sh", "-c", SURVEY], call).await
+}
+
+/// Asks a machine what it runs and what failed; its generations and disks are not looked at.
+///
+/// # Errors
+/// See [`SurveyError`].
+pub async fn glance(session: &Session, call: &Call) -> Result<State, SurveyError> {
+    ask(session, &["sh", "-c", SURVEY, "survey", "briefly"], call).await
+}
+
+async fn ask(session: &Session, argv: &[&str], call: &Call) -> Result<State, SurveyError> {
+    let output = session.run(argv, Limits::within(Duration::from_secs(60)), call).await?;
     State::parse(&String::from_utf8_lossy(&output.stdout)).ok_or_else(|| {
         let said = Some(output.text()).filter(|text| !text.is_empty()).unwrap_or_else(|| output.errors());
         SurveyError::NotUnderstood { target: session.target().to_string(), said: text::bounded(&said, 200) }

@@ -16,6 +16,20 @@ use crate::text;
 const PROGRAM: &str = include_str!("supervisor.sh");
 /// Where deployments are on a host.
 const FOLDER: &str = "/var/lib/pantheros/deployments";
+/// Waits until a deployment is no longer where it was, 5 s at most, and prints its state if it is not. Costs
+/// the host next to nothing, as asking the supervisor again and again would not.
+const WATCH: &str = r#"
+rounds=0
+while [ "$rounds" -lt 50 ]; do
+  json=
+  { IFS= read -r json <"$1"; } 2>/dev/null || { IFS= read -r json <"$2"; } 2>/dev/null
+  case $json in '' | *"\"state\":\"$3\""*) ;; *) printf '%s\n' "$json"; exit ;; esac
+  rounds=$((rounds + 1))
+  sleep 0.1
+done
+"#;
+/// Where a supervisor keeps its state while the disk takes nothing.
+const MEMORY: &str = "/run/pantheros";
 /// What it exits with where there is nothing to tell of (sysexits.h, `EX_USAGE`).
 const NOT_BEGUN: i32 = 64;
 /// What it exits with where another deployment holds the host (`EX_TEMPFAIL`).
@@ -54,6 +68,24 @@ pub enum Step {
 }
 
 impl Step {
+    /// As the supervisor writes it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Activating => "activating",
+            Self::Waiting => "waiting",
+            Self::Confirming => "confirming",
+            Self::Confirmed => "confirmed",
+            Self::Staged => "staged",
+            Self::Checked => "checked",
+            Self::RollingBack => "rolling_back",
+            Self::RolledBack => "rolled_back",
+            Self::RollbackFailed => "rollback_failed",
+            Self::Refused => "refused",
+        }
+    }
+
     /// Whether nothing more happens.
     #[must_use]
     pub fn is_final(self) -> bool {
@@ -238,6 +270,26 @@ pub async fn state(session: &Session, orders: &Orders<'_>, call: &Call) -> Resul
     tell(session, orders, "state", None, call).await
 }
 
+/// Where it is once that is no longer `known`, or after some seconds, as [`state`].
+///
+/// # Errors
+/// See [`SuperviseError`].
+pub async fn moved_on(
+    session: &Session,
+    orders: &Orders<'_>,
+    known: Step,
+    call: &Call,
+) -> Result<Story, SuperviseError> {
+    let (file, memory) =
+        (format!("{}/state.json", folder(orders.id)), format!("{MEMORY}/{}.json", orders.id));
+    let argv = ["sh", "-c", WATCH, "watch", &memory, &file, known.as_str()];
+    let output = as_root(session, &argv, &[], Limits::within(SHORT), call).await?;
+    if output.success() && !output.stdout.is_empty() {
+        return parse(&output.text());
+    }
+    state(session, orders, call).await
+}
+
 /// Confirms it; returns its final state.
 ///
 /// # Errors
@@ -285,4 +337,29 @@ fn parse(text: &str) -> Result<Story, SuperviseError> {
 fn said(output: &crate::ssh::Output) -> String {
     let errors = output.errors();
     text::bounded(if errors.is_empty() { "it did not say why" } else { &errors }, 400)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steps_are_named_as_the_supervisor_names_them() {
+        for step in [
+            Step::Accepted,
+            Step::Activating,
+            Step::Waiting,
+            Step::Confirming,
+            Step::Confirmed,
+            Step::Staged,
+            Step::Checked,
+            Step::RollingBack,
+            Step::RolledBack,
+            Step::RollbackFailed,
+            Step::Refused,
+        ] {
+            assert_eq!(serde_json::to_value(step).unwrap(), step.as_str());
+            assert!(PROGRAM.contains(step.as_str()), "{step:?}");
+        }
+    }
 }

@@ -1,5 +1,6 @@
 # What pantherOS asks a NixOS machine: `key<TAB>value` lines, a key as often as there are values.
-# Run as `sh -c`, by any user; needs coreutils. What a machine does not have is left out.
+# Run as `sh -c`, by any user; needs coreutils. What a machine does not have is left out, and so are
+# generations and disks where the first argument is `briefly`.
 PATH="$PATH:/run/current-system/sw/bin:/nix/var/nix/profiles/default/bin"
 export PATH LC_ALL=C
 
@@ -26,8 +27,9 @@ done
 if [ -r /run/current-system/configuration-revision ]; then line revision /run/current-system/configuration-revision
 elif command -v nixos-version >/dev/null; then fact revision_json "$(nixos-version --json 2>/dev/null | tr -d '\n')"; fi
 
+if [ "${1:-}" = briefly ]; then all=; else all=yes; fi
 for generation in "$profile"-*-link; do
-  [ -L "$generation" ] || continue
+  [ -n "$all" ] && [ -L "$generation" ] || continue
   number=${generation#"$profile"-}
   nixos=
   if [ -r "$generation/nixos-version" ]; then IFS= read -r nixos <"$generation/nixos-version" || true; fi
@@ -39,7 +41,7 @@ if [ -d /run/systemd/system ]; then
   systemctl list-units --failed --plain --no-legend --full 2>/dev/null | while read -r unit _; do fact failed "$unit"; done
 fi
 for mount in / /nix /boot /boot/efi /var; do
-  if [ -d "$mount" ]; then
+  if [ -n "$all" ] && [ -d "$mount" ]; then
     df -P -k -- "$mount" 2>/dev/null | tail -n 1 | while read -r _ size used free _ where; do
       fact disk "$where $size $used $free"
     done
