@@ -44,9 +44,10 @@ while :; do wait || :; sleep 0.2; done
 
 /// Some machines, and how `ssh` gets to them.
 pub struct Targets {
-    scratch: tempfile::TempDir,
-    nix: PathBuf,
+    // Dropped in this order: a machine that runs still writes to its folder.
     machines: Vec<Target>,
+    nix: PathBuf,
+    scratch: tempfile::TempDir,
 }
 
 /// A machine. Dropping it ends everything in it.
