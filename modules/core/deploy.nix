@@ -4,6 +4,7 @@
 
 let
   inherit (lib) mkOption types;
+  cfg = config.pantheros.deploy;
 
   healthCheck = types.attrTag {
     command = mkOption {
@@ -102,6 +103,16 @@ in
       '';
     };
 
+    approvers = mkOption {
+      type = types.attrsOf (types.listOf types.singleLineStr);
+      default = { };
+      example.alice = [ "sk-ssh-ed25519@openssh.com AAAA…" ];
+      description = ''
+        Who may sign deployments to this host, by name, with the public keys they sign with. Where there is
+        anyone, the host itself takes no system that none of them signed; see DEPLOYMENT.md, "Signed approvals".
+      '';
+    };
+
     refusals = mkOption {
       type = types.listOf (
         types.submodule {
@@ -126,8 +137,17 @@ in
     };
   };
 
-  # So that a later deployment, or one back to this system, knows what it lets in without its flake.
-  config.environment.etc."pantheros/facts.json".text = builtins.toJSON (
-    import ../../src/flake/facts.nix { inherit config; }
-  );
+  config.environment.etc = {
+    # So that a later deployment, or one back to this system, knows what it lets in without its flake.
+    "pantheros/facts.json".text = builtins.toJSON (
+      import ../../src/flake/facts.nix { inherit config; }
+    );
+    "pantheros/allowed_signers" = lib.mkIf (cfg.approvers != { }) {
+      text = lib.concatStrings (
+        lib.mapAttrsToList (
+          name: lib.concatMapStrings (key: "${name} namespaces=\"pantheros-deploy\" ${key}\n")
+        ) cfg.approvers
+      );
+    };
+  };
 }

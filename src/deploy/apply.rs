@@ -39,7 +39,7 @@ pub struct Task<'a> {
     pub flake: &'a Flake,
     /// The connections.
     pub hosts: &'a Hosts,
-    /// The deployment's name on the host: the plan's, unless it undoes it.
+    /// The deployment's name on the host: the plan's, unless it takes that one back.
     pub id: &'a PlanId,
     /// The plan.
     pub plan: &'a Plan,
@@ -130,6 +130,7 @@ impl Task<'_> {
                 SystemSource::New | SystemSource::Present => None,
                 SystemSource::Generation(number) => Some(number),
             },
+            reverts: (*self.id != self.plan.id).then_some(&self.plan.id),
             nonce: &nonce,
             signed: self.signed,
         };
@@ -208,12 +209,14 @@ impl Line<'_> {
                 Some(Ok(Ok(story))) => {
                     let patience = match story.state {
                         Step::Accepted | Step::Activating => activation + confirmation,
-                        Step::Waiting => confirmation,
+                        Step::Waiting | Step::AwaitingContact => confirmation,
                         _ => ending_time(of.activation_timeout),
                     };
                     until = Instant::now() + patience + PATIENCE;
                     if story.state.is_final() {
                         Ok(Some(story))
+                    } else if story.state == Step::AwaitingContact {
+                        self.reached().await
                     } else if taken_back {
                         self.cancel().await
                     } else if story.state == Step::Waiting {
@@ -271,6 +274,14 @@ impl Line<'_> {
             supervise::cancel(&fresh, self.orders, self.steady).await
         };
         told.map(Some)
+    }
+
+    /// Tells the host that it can be reached again, over a connection of its own.
+    async fn reached(&mut self) -> Result<Option<Story>, SuperviseError> {
+        let fresh = self.task.hosts.fresh(self.target, self.steady).await?;
+        supervise::seen(&fresh, self.orders, self.steady).await?;
+        self.known = Some(Step::AwaitingContact);
+        Ok(None)
     }
 
     /// Has it go back, because whoever asked for it took it back.

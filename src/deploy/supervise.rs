@@ -59,6 +59,8 @@ pub enum Step {
     Checked,
     /// The previous system is being activated again.
     RollingBack,
+    /// The previous system runs again, and has to be reached or the host starts anew.
+    AwaitingContact,
     /// The previous system runs again.
     RolledBack,
     /// The previous system could not be brought back.
@@ -80,6 +82,7 @@ impl Step {
             Self::Staged => "staged",
             Self::Checked => "checked",
             Self::RollingBack => "rolling_back",
+            Self::AwaitingContact => "awaiting_contact",
             Self::RolledBack => "rolled_back",
             Self::RollbackFailed => "rollback_failed",
             Self::Refused => "refused",
@@ -91,7 +94,12 @@ impl Step {
     pub fn is_final(self) -> bool {
         !matches!(
             self,
-            Self::Accepted | Self::Activating | Self::Waiting | Self::Confirming | Self::RollingBack
+            Self::Accepted
+                | Self::Activating
+                | Self::Waiting
+                | Self::Confirming
+                | Self::RollingBack
+                | Self::AwaitingContact
         )
     }
 }
@@ -143,6 +151,8 @@ pub struct Orders<'a> {
     pub reboot_on_failure: bool,
     /// The generation to go to, where it is one there is already.
     pub generation: Option<u64>,
+    /// The deployment that this one takes back.
+    pub reverts: Option<&'a PlanId>,
     /// What only who may confirm knows.
     pub nonce: &'a str,
     /// The plan and its signature, where that is how it was approved.
@@ -192,10 +202,11 @@ impl Orders<'_> {
         let Self { id, action, toplevel, previous, confirm_seconds, activation_seconds, nonce, .. } = self;
         let reboot = u8::from(self.reboot_on_failure);
         let generation = self.generation.map(|number| format!("generation={number}\n")).unwrap_or_default();
+        let reverts = self.reverts.map(|id| format!("reverts={id}\n")).unwrap_or_default();
         format!(
             "version=1\nid={id}\naction={action}\ntoplevel={toplevel}\nprevious={previous}\n\
              confirm_seconds={confirm_seconds}\nactivation_seconds={activation_seconds}\n\
-             reboot_on_failure={reboot}\nnonce={nonce}\n{generation}"
+             reboot_on_failure={reboot}\nnonce={nonce}\n{generation}{reverts}"
         )
     }
 }
@@ -298,6 +309,14 @@ pub async fn confirm(session: &Session, orders: &Orders<'_>, call: &Call) -> Res
     tell(session, orders, "confirm", Some(orders.nonce), call).await
 }
 
+/// Says that the host was reached by a connection of its own, after it went back.
+///
+/// # Errors
+/// See [`SuperviseError`].
+pub async fn seen(session: &Session, orders: &Orders<'_>, call: &Call) -> Result<Story, SuperviseError> {
+    tell(session, orders, "seen", None, call).await
+}
+
 /// Has it go back at once; returns its final state.
 ///
 /// # Errors
@@ -354,6 +373,7 @@ mod tests {
             Step::Staged,
             Step::Checked,
             Step::RollingBack,
+            Step::AwaitingContact,
             Step::RolledBack,
             Step::RollbackFailed,
             Step::Refused,

@@ -4,6 +4,7 @@
 #   begin DIR          checks the deployment described in DIR/spec and starts it, detached
 #   confirm DIR NONCE  keeps the new system (NONCE `-`: read from standard input)
 #   cancel DIR         asks for the old system at once
+#   seen DIR           says that the machine was reached afresh, after it went back
 #   state DIR          prints DIR/state.json, after finishing what a crash or a reboot cut short
 #   list               prints the state of every deployment, one JSON object a line
 #   sweep              removes deployments older than 30 days, never the newest 5
@@ -138,7 +139,7 @@ open_folder() {
 
 read_spec() {
   action='' toplevel='' previous='' profile=/nix/var/nix/profiles/system
-  confirm_seconds='' activation_seconds='' reboot_on_failure=0 nonce='' allowed_signers='' wanted_generation='' seen=' '
+  confirm_seconds='' activation_seconds='' reboot_on_failure=0 nonce='' allowed_signers='' wanted_generation='' reverts='' seen=' '
   [ -f "$dir/spec" ] && [ ! -h "$dir/spec" ] || bad_spec "missing"
   [ "$(wc -c <"$dir/spec")" -le 8192 ] || bad_spec "longer than 8192 bytes"
   [ "$(tr -d '\000' <"$dir/spec" | wc -c)" -eq "$(wc -c <"$dir/spec")" ] || bad_spec "holds a zero byte"
@@ -161,6 +162,8 @@ read_spec() {
       reboot_on_failure) reboot_on_failure=$value && case $value in 0 | 1) ;; *) right='' ;; esac ;;
       # One there is already, which the profile goes to instead of a new one.
       generation) wanted_generation=$value && matches "$value" 0-9 && [ ${#value} -le 9 ] || right='' ;;
+      # The deployment this one takes back.
+      reverts) reverts=$value && is_id "$value" || right='' ;;
       nonce) nonce=$value && is_nonce "$value" || right='' ;;
       allowed_signers) allowed_signers=$value && { [ -z "$value" ] || is_path "$value"; } || right='' ;;
       *) bad_spec "line $number: unknown key" ;;
@@ -475,6 +478,18 @@ reboot_machine() {
   wait_for 30 false
 }
 
+# Where it is allowed to, the machine starts anew if nobody reaches the old system either: what a start
+# brings up was reachable once.
+await_contact() {
+  if [ "$reboot_on_failure" = 0 ] || [ "$action" = boot ] || [ -n "$started_by_boot" ]; then return; fi
+  # Who cancels has reached it.
+  if [ "$reason" = cancelled ]; then return; fi
+  enter awaiting_contact
+  if wait_for "$confirm_seconds" test -e "$dir/seen"; then return; fi
+  message="$message Nobody reached the previous system within $confirm_seconds s."
+  reboot_machine
+}
+
 # Brings the old system back; `reason` and `message` say why.
 roll_back() {
   end_session program
@@ -497,7 +512,10 @@ roll_back() {
     fi
     pause
   done
-  [ -n "$problem" ] || finish rolled_back
+  if [ -z "$problem" ]; then
+    await_contact
+    finish rolled_back
+  fi
   message="$message $problem"
   if [ "$reboot_on_failure" = 1 ] && [ -z "$defaults_changed" ]; then reboot_machine; fi
   finish rollback_failed
@@ -811,20 +829,30 @@ check_signature() {
   timeout 30 ssh-keygen -Y verify -f "$signers" -I "$principal" -n pantheros-deploy -s "$dir/signature" \
     <"$dir/plan" >/dev/null 2>&1 || return 1
   signature_problem="The signed plan is another one than this deployment."
-  # In canonical JSON no key stands inside a string unescaped, and a host's machine_id comes before its toplevel.
+  # In canonical JSON no key stands inside a string unescaped, and a host's current system and
+  # machine_id come before its toplevel.
   # shellcheck disable=SC2020 # both become line breaks
   tr ',{' '\n\n' <"$dir/plan" | tr -d '}]' >"$lock/plan" || return 1
-  grep -qxF "\"id\":\"$id\"" "$lock/plan" && grep -qxF "\"action\":\"$action\"" "$lock/plan" || return 1
+  grep -qxF "\"id\":\"${reverts:-$id}\"" "$lock/plan" && grep -qxF "\"action\":\"$action\"" "$lock/plan" || return 1
   machine=$(cat /etc/machine-id)
   [ -n "$machine" ] || return 1
-  mine='' covered=''
+  mine='' covered='' before=''
+  planned=$toplevel
+  if [ -n "$reverts" ]; then planned=$previous; fi
   while IFS= read -r line; do
     case $line in
-      '"machine_id":"'*) mine='' && [ "$line" != "\"machine_id\":\"$machine\"" ] || mine=yes ;;
-      "\"toplevel\":\"$toplevel\"") [ -z "$mine" ] || covered=yes ;;
+      '"current":"'*) before=$line ;;
+      '"machine_id":"'*) mine='' && [ "$line" != "\"machine_id\":\"$machine\"" ] || mine=$before ;;
+      "\"toplevel\":\"$planned\"") [ -z "$mine" ] || covered=$mine ;;
     esac
   done <"$lock/plan"
   [ -n "$covered" ] || return 1
+  if [ -n "$reverts" ]; then
+    # Who signed a plan that takes itself back signed that, too: for what was deployed here by it.
+    grep -qxF '"revert_confirmed":true' "$lock/plan" && [ "$covered" = "\"current\":\"$toplevel\"" ] || return 1
+    grep -qE '"state":"(confirmed|staged)"' "$base/$reverts/state.json" || return 1
+    return 0
+  fi
   signature_problem="The signed plan has expired."
   expires=$(sed -n 's/^"expires":"\([0-9TZ:.-]*\)"$/\1/p' "$lock/plan")
   [ -n "$expires" ] && [ "$(date -u +%Y%m%d%H%M%S)" -lt "$(printf %s "$expires" | tr -cd 0-9 | head -c 14)" ]
@@ -857,6 +885,12 @@ cancel() {
   if ! is_final; then touch "$dir/cancel" || fail 74 "$dir/cancel cannot be written: is the disk full?"; fi
   conclude rolled_back || fail 1 "$id was not rolled back: it is $state"
 }
+# Somebody reached the machine by a new connection.
+seen() {
+  read_state || fail 64 "$id was not begun"
+  touch "$dir/seen" || fail 74 "$dir/seen cannot be written: is the disk full?"
+  print_state
+}
 show() {
   read_state || fail 64 "$id was not begun"
   recover
@@ -886,13 +920,13 @@ sweep() {
 [ "$(id -u)" -eq 0 ] || fail 77 "only root can deploy"
 command=${1:-}
 case $command:$# in
-  begin:2 | supervise:2 | cancel:2 | state:2 | keep-log:2 | confirm:3 | work:3)
+  begin:2 | supervise:2 | cancel:2 | seen:2 | state:2 | keep-log:2 | confirm:3 | work:3)
     open_folder "$2"
     [ "$command" = state ] || [ "$command" = keep-log ] || read_spec
     ;;
   run:[3-9]) open_folder "$2" ;;
   list:1 | sweep:1) ;;
-  *) fail 64 "usage: supervisor begin|state|cancel DIR | confirm DIR NONCE | list | sweep" ;;
+  *) fail 64 "usage: supervisor begin|state|seen|cancel DIR | confirm DIR NONCE | list | sweep" ;;
 esac
 case $command in
   supervise | work)
@@ -915,6 +949,7 @@ case $command in
     ;;
   confirm) confirm "$3" ;;
   cancel) cancel ;;
+  seen) seen ;;
   state) read_spec && show ;;
   list) list ;;
   sweep) sweep ;;

@@ -29,7 +29,7 @@ elif command -v nixos-version >/dev/null; then fact revision_json "$(nixos-versi
 
 if [ "${1:-}" = briefly ]; then all=; else all=yes; fi
 for generation in "$profile"-*-link; do
-  [ -n "$all" ] && [ -L "$generation" ] || continue
+  if [ -z "$all" ] || ! [ -L "$generation" ]; then continue; fi
   number=${generation#"$profile"-}
   nixos=
   if [ -r "$generation/nixos-version" ]; then IFS= read -r nixos <"$generation/nixos-version" || true; fi

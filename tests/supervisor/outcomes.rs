@@ -204,6 +204,65 @@ fn an_older_generation(machine: &mut Machine) {
     assert_eq!(machine.generations(), (both, "system-1-link".to_owned()));
 }
 
+/// To one that is there, the profile goes without a new one.
+fn back_to_a_generation(machine: &mut Machine) {
+    let confirmed = machine.deployment(&[]);
+    confirmed.begin_and_wait(machine);
+    confirmed.gives(machine, 0, &["confirm", NONCE]);
+    machine.swap();
+    let back = machine.deployment(&[("generation", "1")]);
+    back.begin_and_wait(machine);
+    let ended = back.gives(machine, 0, &["confirm", NONCE]);
+    assert_eq!(
+        (&ended["state"], &ended["profile_generation"]),
+        (&"confirmed".into(), &1.into()),
+        "{ended:#}"
+    );
+    machine.is_new();
+    let both = ["system-1-link", "system-2-link"].map(str::to_owned).to_vec();
+    assert_eq!(machine.generations(), (both.clone(), "system-1-link".to_owned()));
+    // One that is another system than was planned.
+    machine.swap();
+    let wrong = machine.deployment(&[("generation", "1")]);
+    wrong.begin_and_wait(machine);
+    let ended = wrong.gives(machine, 1, &["confirm", NONCE]);
+    assert_eq!((&ended["state"], &ended["reason"]), (&"rolled_back".into(), &"profile_failed".into()));
+    machine.is_old();
+    assert_eq!(machine.generations(), (both, "system-1-link".to_owned()));
+}
+
+/// A machine that nobody reaches after it went back starts anew, where that is allowed.
+fn unreached(machine: &mut Machine) {
+    let given = [("reboot_on_failure", "1"), ("confirm_seconds", "1")];
+    let reached = machine.deployment(&given);
+    reached.begin_and_wait(machine);
+    reached.wait_for(machine, "awaiting_contact");
+    reached.gives(machine, 0, &["seen"]);
+    assert_eq!(reached.wait_for(machine, "rolled_back")["reason"], "not_confirmed");
+    let reboots = machine.web().path("/var/lib/reboots");
+    assert!(!reboots.exists());
+    machine.is_old();
+
+    // Whoever cancels has reached it.
+    let cancelled = machine.deployment(&given);
+    cancelled.begin_and_wait(machine);
+    cancelled.gives(machine, 0, &["cancel"]);
+    assert!(!reboots.exists());
+    machine.is_old();
+
+    let unreached = machine.deployment(&given);
+    unreached.begin_and_wait(machine);
+    crate::common::fleet::wait_until("it is rebooted", 10.0, || reboots.exists());
+    machine.web().reboot();
+    let ended = unreached.gives(machine, 0, &["state"]);
+    assert_eq!(
+        (&ended["state"], &ended["reason"]),
+        (&"rolled_back".into(), &"not_confirmed".into()),
+        "{ended:#}"
+    );
+    machine.is_old();
+}
+
 /// A machine that has another profile than the usual.
 fn another_profile(machine: &mut Machine) {
     let profile = "/nix/var/nix/profiles/system-profiles/second_one";
@@ -251,5 +310,7 @@ fn every_outcome() {
         ("a generation from before", an_older_generation),
         ("another profile", another_profile),
         ("no way back", no_way_back),
+        ("back to a generation", back_to_a_generation),
+        ("nobody reaches it", unreached),
     ]);
 }

@@ -158,6 +158,50 @@ fn signatures(machine: &mut Machine) {
     machine.is_new();
 }
 
+/// Who signed a plan that takes itself back where another host fails signed that, too, and nothing else.
+fn taking_it_back(machine: &mut Machine) {
+    machine
+        .sh("cd /var/lib && ssh-keygen -q -t ed25519 -N '' -C alice -f alice && mkdir -p /etc/pantheros && \
+         sed 's/^/alice /' alice.pub >/etc/pantheros/allowed_signers");
+    let forward = |machine: &mut Machine, revert: bool| {
+        let deployment = machine.deployment(&[]);
+        let mut plan = plan(machine, &deployment.id);
+        plan["revert_confirmed"] = revert.into();
+        sign(machine, &deployment, plan.clone(), "alice", "pantheros-deploy");
+        (deployment, plan)
+    };
+    let back = |machine: &mut Machine, of: &Deployment, plan: &Value, toplevel: &str| {
+        let previous = machine.new.path.clone();
+        let deployment =
+            machine.deployment(&[("reverts", &of.id), ("toplevel", toplevel), ("previous", &previous)]);
+        sign(machine, &deployment, plan.clone(), "alice", "pantheros-deploy");
+        deployment
+    };
+    let (old, new) = (machine.old.path.clone(), machine.new.path.clone());
+    let (fickle, plan) = forward(machine, true);
+    // Not before it was deployed.
+    let early = back(machine, &fickle, &plan, &old);
+    refused(machine, &early, ANOTHER);
+    fickle.begin_and_wait(machine);
+    fickle.gives(machine, 0, &["confirm", NONCE]);
+    machine.swap();
+    machine.activations();
+    let elsewhere = back(machine, &fickle, &plan, &new);
+    assert_eq!(elsewhere.gives(machine, 77, &["begin"])["reason"], "signature");
+    machine.swap();
+    let right = back(machine, &fickle, &plan, &old);
+    right.begin_and_wait(machine);
+    right.gives(machine, 0, &["confirm", NONCE]);
+    machine.is_old();
+
+    let (steady, plan) = forward(machine, false);
+    steady.begin_and_wait(machine);
+    steady.gives(machine, 0, &["confirm", NONCE]);
+    let never = back(machine, &steady, &plan, &old);
+    assert_eq!(never.gives(machine, 77, &["begin"])["reason"], "signature");
+    machine.is_new();
+}
+
 /// Without a list of the machine's own the one of the spec counts.
 fn signers_of_the_spec(machine: &mut Machine) {
     machine.sh(
@@ -180,5 +224,6 @@ fn nothing_is_deployed_that_nobody_signed() {
     side_by_side::<fn(&mut Machine)>(&[
         ("signatures", signatures),
         ("signers of the spec", signers_of_the_spec),
+        ("taking it back", taking_it_back),
     ]);
 }
