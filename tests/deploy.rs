@@ -162,3 +162,32 @@ fn what_a_system_says_of_itself_is_compared() {
     let first = site.first("web");
     site.settled("web", &first, &first);
 }
+
+#[test]
+fn a_kernel_is_started_once_and_kept_if_it_comes_up() {
+    let nix = nixes().pop().unwrap();
+    let mut site = Site::start(&nix, &["web"], &json!({}));
+    let (first, second) = (site.first("web"), site.toplevel("web"));
+    let wrong = site.fleet.call("plan_deploy", &json!({"hosts": ["web"], "reboot": true}));
+    assert_eq!((wrong.code, wrong.error_code()), (2, "invalid_input"), "{:#}", wrong.json);
+    // Without such a boot loader it has to be accepted by name.
+    let plan = site.plan(&json!({"hosts": ["web"], "action": "boot", "reboot": true}));
+    let refused = site.approve(&plan);
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("boots_for_good"), "{refused:?}");
+
+    site.machine("web").says(&[
+        "sh",
+        "-c",
+        "mount -t tmpfs tmpfs /sys/firmware && mkdir -p /sys/firmware/efi/efivars && \
+             touch /sys/firmware/efi/efivars/LoaderInfo-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f",
+    ]);
+    let plan = site.approved(&json!({"hosts": ["web"], "action": "boot", "reboot": true}));
+    let mut deploying = site.deploying(&plan).stdout(std::process::Stdio::piped()).spawn().unwrap();
+    let reboots = site.machine("web").path("/var/lib/reboots");
+    common::fleet::wait_until("it is rebooted", 15.0, || reboots.exists());
+    assert_eq!(site.machine("web").boot_default(), first);
+    site.machine("web").reboot();
+    let ended = deploying.wait().unwrap();
+    assert!(ended.success(), "{ended:?}");
+    site.settled("web", &second, &second);
+}

@@ -46,6 +46,9 @@ pub struct Deploy {
     /// Most hosts activated side by side after that [default: 16]
     #[arg(long, value_name = "COUNT")]
     wave: Option<u32>,
+    /// With --action boot: restart the hosts, and keep the new system only if it comes up well
+    #[arg(long)]
+    reboot: bool,
     /// Hosts already confirmed go back when a later one fails
     #[arg(long)]
     revert_confirmed: bool,
@@ -163,7 +166,11 @@ impl Deploy {
             Ok(settings) => settings,
             Err(error) => return complain(&error, USAGE),
         };
-        let mut arguments = json!({"action": self.action, "revert_confirmed": self.revert_confirmed});
+        let mut arguments = json!({
+            "action": self.action,
+            "reboot": self.reboot,
+            "revert_confirmed": self.revert_confirmed,
+        });
         match &self.tag {
             Some(tag) => arguments["tag"] = tag.as_str().into(),
             None => arguments["hosts"] = json!(self.hosts),

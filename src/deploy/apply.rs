@@ -126,6 +126,8 @@ impl Task<'_> {
             confirm_seconds: self.of.rollback_timeout,
             activation_seconds: self.of.activation_timeout,
             reboot_on_failure: self.of.reboot_on_failure,
+            reboot: self.plan.reboot,
+            boot_once: self.of.boot_once,
             generation: match self.of.source {
                 SystemSource::New | SystemSource::Present => None,
                 SystemSource::Generation(number) => Some(number),
@@ -208,7 +210,9 @@ impl Line<'_> {
                 Some(Ok(Err(error))) => Err(error),
                 Some(Ok(Ok(story))) => {
                     let patience = match story.state {
-                        Step::Accepted | Step::Activating => activation + confirmation,
+                        Step::Accepted | Step::Activating | Step::Staging | Step::Rebooting => {
+                            activation + confirmation
+                        }
                         Step::Waiting | Step::AwaitingContact => confirmation,
                         _ => ending_time(of.activation_timeout),
                     };

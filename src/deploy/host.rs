@@ -74,6 +74,8 @@ pub struct State {
     pub failed_units: Option<Vec<String>>,
     /// File systems that matter to a deployment.
     pub room: Vec<Room>,
+    /// Whether its boot loader can start an entry once.
+    pub boot_once: bool,
     /// The deployment that is under way.
     pub deploying: Option<String>,
 }
@@ -184,6 +186,7 @@ impl State {
                         state.room.push(room);
                     }
                 }
+                "boot_once" => state.boot_once = true,
                 "deploying" => state.deploying = short(),
                 _ => {
                     for (index, part) in PARTS.iter().enumerate() {

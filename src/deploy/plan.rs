@@ -42,6 +42,9 @@ pub struct Plan {
     pub canary: u32,
     /// Most hosts activated side by side after that.
     pub wave: u32,
+    /// With the action `boot`: whether hosts are started anew, and confirmed after that.
+    #[serde(default)]
+    pub reboot: bool,
     /// Whether hosts that are confirmed already go back where a later one fails.
     pub revert_confirmed: bool,
 }
@@ -128,6 +131,9 @@ pub struct HostPlan {
     pub risks: Vec<Risk>,
     /// What would change.
     pub diff: Diff,
+    /// Whether its boot loader can start an entry once.
+    #[serde(default)]
+    pub boot_once: bool,
     /// Whether some of it only takes effect after a reboot: kernel, initrd or boot loader.
     pub needs_reboot: bool,
 }
@@ -248,13 +254,15 @@ pub struct Pace {
     pub canary: u32,
     /// See [`Plan::wave`].
     pub wave: u32,
+    /// See [`Plan::reboot`].
+    pub reboot: bool,
     /// See [`Plan::revert_confirmed`].
     pub revert_confirmed: bool,
 }
 
 impl Default for Pace {
     fn default() -> Self {
-        Self { canary: 1, wave: 16, revert_confirmed: false }
+        Self { canary: 1, wave: 16, reboot: false, revert_confirmed: false }
     }
 }
 
@@ -272,7 +280,7 @@ impl Plan {
         lifetime: std::time::Duration,
     ) -> std::io::Result<Self> {
         let created = Timestamp::now();
-        let Pace { canary, wave, revert_confirmed } = pace;
+        let Pace { canary, wave, reboot, revert_confirmed } = pace;
         Ok(Self {
             version: VERSION,
             id: PlanId::random()?,
@@ -284,6 +292,7 @@ impl Plan {
             hosts,
             canary,
             wave,
+            reboot,
             revert_confirmed,
         })
     }
@@ -346,6 +355,9 @@ impl Plan {
         }
         if self.wave == 0 {
             return Err("a wave is one host or more".to_owned());
+        }
+        if self.reboot && self.action != Action::Boot {
+            return Err("only the action boot can reboot".to_owned());
         }
         if self.expires <= self.created {
             return Err("it expires before it was made".to_owned());

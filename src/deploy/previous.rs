@@ -94,6 +94,7 @@ pub async fn propose(
             missing_paths: &missing_paths,
             inhibited: false,
             dirty: false,
+            reboot: false,
         },
     );
     if !known {

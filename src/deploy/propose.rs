@@ -89,6 +89,15 @@ struct Built {
     inhibitors: Option<String>,
 }
 
+/// What is known of a plan before its hosts are looked at.
+#[derive(Clone, Copy, Debug)]
+pub struct Intent {
+    /// Whether the flake has changes that no commit holds.
+    pub dirty: bool,
+    /// Whether hosts are started anew.
+    pub reboot: bool,
+}
+
 /// What deploying the host would do now. Builds its system; changes nothing on the machine, and runs
 /// nothing of the new system on it.
 ///
@@ -98,7 +107,7 @@ pub async fn propose(
     flake: &Flake,
     hosts: &Hosts,
     host: &HostName,
-    dirty: bool,
+    intent: Intent,
     call: &Call,
 ) -> Result<HostPlan, ProposeError> {
     let (place, facts) =
@@ -146,7 +155,8 @@ pub async fn propose(
             },
             missing_paths: &missing_paths,
             inhibited: matches!((&inhibitors, &built.inhibitors), (Some(old), Some(new)) if old != new),
-            dirty,
+            dirty: intent.dirty,
+            reboot: intent.reboot,
         },
     );
     Ok(plan)
@@ -193,6 +203,7 @@ pub(super) fn bound(
         activation_timeout: facts.activation_timeout.unwrap_or(ACTIVATION_SECONDS),
         substitute_on_target: facts.substitute_on_target.unwrap_or(false),
         reboot_on_failure: facts.reboot_on_failure.unwrap_or(false),
+        boot_once: state.boot_once,
         health_checks: Vec::new(),
         risks: Vec::new(),
         diff: Diff::default(),

@@ -28,6 +28,8 @@ pub struct Evidence<'a> {
     pub inhibited: bool,
     /// Whether the flake has changes that no commit holds.
     pub dirty: bool,
+    /// Whether the machine is started anew.
+    pub reboot: bool,
 }
 
 fn risk(code: &str, severity: Severity, evidence: impl Into<String>, mend: &str) -> Risk {
@@ -246,7 +248,15 @@ fn the_change(plan: &HostPlan, evidence: Evidence<'_>, risks: &mut Vec<Risk>) {
             "plan the action `boot`, and reboot",
         ));
     }
-    if plan.needs_reboot {
+    if evidence.reboot && !plan.boot_once {
+        risks.push(risk(
+            "boots_for_good",
+            Severity::Blocking,
+            "the boot loader cannot start an entry once: a system that does not come up has to be left by hand, in its menu",
+            "use systemd-boot, or have the machine's console at hand",
+        ));
+    }
+    if plan.needs_reboot && !evidence.reboot {
         risks.push(risk(
             "needs_reboot",
             Severity::Note,
@@ -318,6 +328,7 @@ mod tests {
             activation_timeout: 600,
             substitute_on_target: false,
             reboot_on_failure: false,
+            boot_once: false,
             health_checks: Vec::new(),
             risks: Vec::new(),
             diff: Diff::default(),
@@ -338,6 +349,7 @@ mod tests {
             missing_paths: &[],
             inhibited: false,
             dirty: false,
+            reboot: false,
         };
         change(&mut evidence);
         judge(&plan(), evidence)
@@ -394,6 +406,14 @@ mod tests {
         assert_eq!(judged(&facts(), &other, |_| {}), ["Blocking wrong_architecture"]);
         let root = judged(&facts(), &state(), |evidence| evidence.user = "root");
         assert!(root.contains(&"Blocking root_login_refused".to_owned()), "{root:?}");
+    }
+
+    #[test]
+    fn a_start_that_cannot_be_taken_back_blocks() {
+        assert_eq!(
+            judged(&facts(), &state(), |evidence| evidence.reboot = true),
+            ["Blocking boots_for_good"]
+        );
     }
 
     #[test]

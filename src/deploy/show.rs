@@ -71,6 +71,9 @@ pub fn headline(plan: &Plan) -> String {
     };
     match plan.action {
         Action::Switch => format!("switch {hosts} to a new system, now and for good"),
+        Action::Boot if plan.reboot => {
+            format!("restart {hosts} with a new system, and keep it if it is well")
+        }
         Action::Boot => {
             format!("make a new system {hosts}'s default from the next start on; nothing runs yet")
         }

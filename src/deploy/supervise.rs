@@ -47,6 +47,10 @@ pub enum Step {
     Accepted,
     /// The new system is being activated.
     Activating,
+    /// The host is made ready to start the new system.
+    Staging,
+    /// The host starts anew.
+    Rebooting,
     /// It runs and waits to be confirmed.
     Waiting,
     /// It is made the one that starts next.
@@ -76,6 +80,8 @@ impl Step {
         match self {
             Self::Accepted => "accepted",
             Self::Activating => "activating",
+            Self::Staging => "staging",
+            Self::Rebooting => "rebooting",
             Self::Waiting => "waiting",
             Self::Confirming => "confirming",
             Self::Confirmed => "confirmed",
@@ -96,6 +102,8 @@ impl Step {
             self,
             Self::Accepted
                 | Self::Activating
+                | Self::Staging
+                | Self::Rebooting
                 | Self::Waiting
                 | Self::Confirming
                 | Self::RollingBack
@@ -149,6 +157,10 @@ pub struct Orders<'a> {
     pub activation_seconds: u32,
     /// Whether the host is started anew where its previous system cannot be brought back otherwise.
     pub reboot_on_failure: bool,
+    /// Whether the host is started with the new system, and confirmed after that.
+    pub reboot: bool,
+    /// Whether its boot loader starts the new system only once.
+    pub boot_once: bool,
     /// The generation to go to, where it is one there is already.
     pub generation: Option<u64>,
     /// The deployment that this one takes back.
@@ -200,13 +212,15 @@ impl Orders<'_> {
     /// a type that has none.
     fn spec(&self) -> String {
         let Self { id, action, toplevel, previous, confirm_seconds, activation_seconds, nonce, .. } = self;
-        let reboot = u8::from(self.reboot_on_failure);
         let generation = self.generation.map(|number| format!("generation={number}\n")).unwrap_or_default();
         let reverts = self.reverts.map(|id| format!("reverts={id}\n")).unwrap_or_default();
         format!(
             "version=1\nid={id}\naction={action}\ntoplevel={toplevel}\nprevious={previous}\n\
              confirm_seconds={confirm_seconds}\nactivation_seconds={activation_seconds}\n\
-             reboot_on_failure={reboot}\nnonce={nonce}\n{generation}{reverts}"
+             reboot_on_failure={}\nreboot={}\nboot_once={}\nnonce={nonce}\n{generation}{reverts}",
+            u8::from(self.reboot_on_failure),
+            u8::from(self.reboot),
+            u8::from(self.reboot && self.boot_once),
         )
     }
 }
@@ -367,6 +381,8 @@ mod tests {
         for step in [
             Step::Accepted,
             Step::Activating,
+            Step::Staging,
+            Step::Rebooting,
             Step::Waiting,
             Step::Confirming,
             Step::Confirmed,

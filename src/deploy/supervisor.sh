@@ -139,7 +139,7 @@ open_folder() {
 
 read_spec() {
   action='' toplevel='' previous='' profile=/nix/var/nix/profiles/system
-  confirm_seconds='' activation_seconds='' reboot_on_failure=0 nonce='' allowed_signers='' wanted_generation='' reverts='' seen=' '
+  confirm_seconds='' activation_seconds='' reboot_on_failure=0 nonce='' allowed_signers='' wanted_generation='' reverts='' reboot=0 boot_once=0 seen=' '
   [ -f "$dir/spec" ] && [ ! -h "$dir/spec" ] || bad_spec "missing"
   [ "$(wc -c <"$dir/spec")" -le 8192 ] || bad_spec "longer than 8192 bytes"
   [ "$(tr -d '\000' <"$dir/spec" | wc -c)" -eq "$(wc -c <"$dir/spec")" ] || bad_spec "holds a zero byte"
@@ -162,6 +162,10 @@ read_spec() {
       reboot_on_failure) reboot_on_failure=$value && case $value in 0 | 1) ;; *) right='' ;; esac ;;
       # One there is already, which the profile goes to instead of a new one.
       generation) wanted_generation=$value && matches "$value" 0-9 && [ ${#value} -le 9 ] || right='' ;;
+      # With the action boot: start the machine with the new system, and have it confirmed then.
+      reboot) reboot=$value && case $value in 0 | 1) ;; *) right='' ;; esac ;;
+      # The boot loader can start an entry once, and has to.
+      boot_once) boot_once=$value && case $value in 0 | 1) ;; *) right='' ;; esac ;;
       # The deployment this one takes back.
       reverts) reverts=$value && is_id "$value" || right='' ;;
       nonce) nonce=$value && is_nonce "$value" || right='' ;;
@@ -171,6 +175,7 @@ read_spec() {
     [ -n "$right" ] || bad_spec "line $number: not a value for $key"
     seen="$seen$key "
   done <"$dir/spec"
+  case $reboot:$action in 1:boot | 0:*) ;; *) bad_spec "only the action boot can reboot" ;; esac
   for key in version id action toplevel previous confirm_seconds activation_seconds nonce; do
     case $seen in *" $key "*) ;; *) bad_spec "$key is missing" ;; esac
   done
@@ -411,20 +416,26 @@ find_newest_generation() {
     if [ -n "$generation" ] && [ "$generation" -gt "$newest_generation" ]; then newest_generation=$generation; fi
   done
 }
-# Makes the new system the profile's generation and the boot default.
-make_default() {
+set_profile() {
   (umask 022 && mkdir -p "${profile%/*}")
-  if [ -n "$wanted_generation" ]; then
-    limited "$activation_seconds" no nix-env --profile "$profile" --switch-generation "$wanted_generation"
+  if [ -n "${wanted_generation:-$profile_generation}" ]; then
+    limited "$activation_seconds" no nix-env --profile "$profile" --switch-generation "${wanted_generation:-$profile_generation}"
   else
     limited "$activation_seconds" no nix-env --profile "$profile" --set "$toplevel"
   fi
   if [ "$code" -ne 0 ] || [ "$(readlink -f "$profile")" != "$toplevel" ]; then
-    reason=profile_failed message="The profile was not set to the new system: nix-env ended with $code." boot_untouched=yes
+    reason=profile_failed message="The profile was not set to the new system: nix-env ended with $code."
     return 1
   fi
   generation_of "$(readlink "$profile")"
   profile_generation=$generation
+}
+# Makes the new system the profile's generation and the boot default.
+make_default() {
+  if ! set_profile; then
+    boot_untouched=yes
+    return 1
+  fi
   switch_to "$toplevel" boot no
   boot_exit=$code
   if [ "$code" -ne 0 ]; then
@@ -432,7 +443,31 @@ make_default() {
     return 1
   fi
 }
-# Undoes `make_default`, also where it was cut short.
+# Gives the new system an entry in the boot menu beside the default, and has it start next, that one
+# time: a start after that brings the old system, whoever makes it.
+make_next() {
+  set_profile || return 1
+  generation_of "$profile_was"
+  limited "$activation_seconds" no nix-env --profile "$profile" --switch-generation "$generation"
+  default=$(readlink -f "$profile")
+  if [ "$code" -ne 0 ] || [ "$default" = "$toplevel" ]; then
+    reason=profile_failed message="The profile was not set back: nix-env ended with $code."
+    return 1
+  fi
+  # It makes an entry of every generation, and its own system the default.
+  switch_to "$default" boot no
+  boot_exit=$code
+  if [ "$code" -ne 0 ]; then
+    reason=boot_failed message="switch-to-configuration boot ended with $code."
+    return 1
+  fi
+  limited "$activation_seconds" no bootctl set-oneshot "nixos-generation-$profile_generation.conf"
+  if [ "$code" -ne 0 ]; then
+    reason=boot_once_failed message="The boot loader cannot start an entry once: bootctl ended with $code."
+    return 1
+  fi
+}
+# Undoes `make_default` and `make_next`, also where they were cut short.
 restore_default() {
   [ -n "$defaults_changed" ] || return 0
   # A profile that has moved on since is somebody else's.
@@ -468,14 +503,18 @@ finish() {
   exit 0
 }
 
-reboot_machine() {
-  message="$message The machine is rebooted into it."
-  enter rolling_back
+restart() {
   sync
   if [ -d /run/systemd/system ]; then systemctl reboot; else reboot; fi
   wait_for 60 false
   if [ -d /run/systemd/system ]; then systemctl reboot --force; else reboot -f; fi
   wait_for 30 false
+}
+
+reboot_machine() {
+  message="$message The machine is rebooted into it."
+  enter rolling_back
+  restart
 }
 
 # Where it is allowed to, the machine starts anew if nobody reaches the old system either: what a start
@@ -512,6 +551,11 @@ roll_back() {
     fi
     pause
   done
+  # What was started is only left by another start.
+  if [ -z "$problem" ] && [ "$reboot" = 1 ] && [ "$(running)" != "$previous" ] && [ -z "$started_by_boot" ]; then
+    reboot_machine
+    problem="The machine did not reboot."
+  fi
   if [ -z "$problem" ]; then
     await_contact
     finish rolled_back
@@ -521,20 +565,21 @@ roll_back() {
   finish rollback_failed
 }
 
+becomes_default() { [ "$action" = switch ] || [ "$action" = boot ]; }
 confirm_now() {
   if [ "$(running)" != "$toplevel" ]; then
     reason=wrong_system message="Another system runs than the one that was to be confirmed."
     roll_back
   fi
   changed_before=$defaults_changed
-  [ "$action" != switch ] || defaults_changed=true
+  becomes_default && defaults_changed=true
   deadline_uptime=
   if ! enter confirming; then
     not_written
     defaults_changed=$changed_before
     roll_back
   fi
-  if [ "$action" = switch ] && ! make_default; then roll_back; fi
+  if becomes_default && ! make_default; then roll_back; fi
   defaults_changed=
   finish confirmed
 }
@@ -551,6 +596,10 @@ activate() {
     why_not_activated
     roll_back
   fi
+  await_confirmation
+}
+
+await_confirmation() {
   now
   deadline=$((uptime + confirm_seconds * 100))
   deadline_uptime=$((deadline / 100))
@@ -589,6 +638,40 @@ stage() {
   roll_back
 }
 
+# Starts the machine with the new system, which is confirmed after that.
+start_new() {
+  defaults_changed=true
+  if ! enter staging; then
+    not_written
+    defaults_changed=
+    finish refused
+  fi
+  if [ "$boot_once" = 1 ]; then make_next || roll_back; else make_default || roll_back; fi
+  if ! enter rebooting; then
+    not_written
+    roll_back
+  fi
+  restart
+  reason=not_rebooted message="The machine did not reboot."
+  roll_back
+}
+# What became of that: the machine was started, or the supervisor died before.
+resume_start() {
+  case $cut:$state:$(running) in
+    rebooted:rolling_back:"$toplevel")
+      reason=${reason:-rebooted} message="$told It started the new system again."
+      finish rollback_failed
+      ;;
+    *:confirming:"$toplevel") confirm_now ;;
+    rebooted:*:"$toplevel") await_confirmation ;;
+    rebooted:rolling_back:*) message=$told ;;
+    rebooted:*) reason=did_not_start message="The machine was started, and does not run the new system." ;;
+    *) reason=$cut message=$told ;;
+  esac
+  if [ "$cut" = rebooted ]; then started_by_boot=yes; fi
+  roll_back
+}
+
 check() {
   if ! enter activating; then
     not_written
@@ -618,6 +701,7 @@ resume() {
     reason=$cut message="$told Nothing was changed."
     finish refused
   fi
+  if [ "$reboot" = 1 ]; then resume_start; fi
   if [ "$state" = confirming ] && [ "$(running)" = "$toplevel" ]; then
     message="$told What was confirmed is finished."
     case $action in
@@ -665,7 +749,7 @@ work() {
     resume
   else
     case $action in
-      boot) stage ;;
+      boot) if [ "$reboot" = 1 ]; then start_new; else stage; fi ;;
       dry-activate) check ;;
       *) activate ;;
     esac
@@ -735,8 +819,10 @@ recover() {
   if holds_lock; then rm -f "$lock/attempt" "$lock/fresh" && register starter $$; else take_lock; fi || fail 74 "cannot write $lock"
   detach
   let_go
-  wait_for $((3 * activation_seconds + 30)) ended
+  wait_for $((3 * activation_seconds + 30)) ended_or_waiting
 }
+# One that was started by a reboot waits to be confirmed.
+ended_or_waiting() { ended || { [ "$reboot" = 1 ] && [ "$state" = waiting ] && plays worker; }; }
 
 # Refuses before anything was changed.
 refuse() {

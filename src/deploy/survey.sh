@@ -36,6 +36,10 @@ for generation in "$profile"-*-link; do
   fact generation "${number%-link} $(stat -c %Y "$generation") $(readlink -f "$generation") $nixos"
 done
 
+# systemd-boot, which can start an entry once (systemd's Boot Loader Interface, `LoaderInfo`).
+if [ -e /sys/firmware/efi/efivars/LoaderInfo-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f ] && command -v bootctl >/dev/null; then
+  fact boot_once yes
+fi
 if [ -d /run/systemd/system ]; then
   fact systemd yes
   systemctl list-units --failed --plain --no-legend --full 2>/dev/null | while read -r unit _; do fact failed "$unit"; done

@@ -8,7 +8,7 @@ use super::{Context, Effect, Tool, ToolError};
 use crate::config::Action;
 use crate::deploy::approval::{ApprovalError, Approvals};
 use crate::deploy::plan::{Change, Diff, FlakeSource, HOSTS, HostPlan, Pace, Plan, Risk, Severity};
-use crate::deploy::propose::propose;
+use crate::deploy::propose::{Intent, propose};
 use crate::deploy::storage::PlanError;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::names::{HostName, PlanId, StorePath};
@@ -40,6 +40,9 @@ pub struct Input {
     #[serde(default)]
     #[schemars(range(min = 1, max = 100))]
     wave: Option<u32>,
+    /// With `boot`: restart the hosts, and keep the new system only if it comes up well.
+    #[serde(default)]
+    reboot: bool,
     /// Whether hosts already confirmed go back when a later one fails.
     #[serde(default)]
     revert_confirmed: bool,
@@ -55,9 +58,13 @@ impl Input {
         if !(1..=WAVE).contains(&wave) {
             return Err(ToolError::input("wave", format!("a wave is 1 to {WAVE} hosts")));
         }
+        if self.reboot && self.action != Action::Boot {
+            return Err(ToolError::input("reboot", "only the action `boot` can reboot"));
+        }
         Ok(Pace {
             canary: self.canary.unwrap_or(usual.canary),
             wave,
+            reboot: self.reboot,
             revert_confirmed: self.revert_confirmed,
         })
     }
@@ -118,9 +125,10 @@ impl Tool for PlanDeploy {
         let pace = input.pace()?;
         let names = chosen(context, input).await?;
         let (revision, dirty) = flake.commit().await.unwrap_or((None, false));
+        let intent = Intent { dirty, reboot: pace.reboot };
         let proposals: Vec<_> = futures::stream::iter(names)
             .map(|host| async move {
-                let proposal = propose(flake, &context.services.hosts, &host, dirty, call).await;
+                let proposal = propose(flake, &context.services.hosts, &host, intent, call).await;
                 (host, proposal)
             })
             .buffered(SIDE_BY_SIDE)

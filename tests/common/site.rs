@@ -38,12 +38,20 @@ const FLAKE: &str = r#"{
         echo "$*" >>/var/lib/reboots
         exec sleep 100
       '';
+      fake_bootctl = ''
+        #!/bin/sh
+        # Stands in for the `bootctl` of a machine with EFI.
+        [ "$1" = set-oneshot ] || exit 2
+        number=$(echo "$2" | tr -cd 0-9)
+        readlink -f /nix/var/nix/profiles/system-$number-link >/var/lib/bootloader/once
+      '';
       args = [ "-c" ''
         PATH=/bin:/usr/bin
         mkdir -p $out/bin $out/sw/bin $out/etc/pantheros
         echo "$facts" >$out/etc/pantheros/facts.json
         echo "$script" | sed "s|@out@|$out|" >$out/bin/switch-to-configuration
         echo "$reboot" >$out/sw/bin/reboot
+        echo "$fake_bootctl" >$out/sw/bin/bootctl
         chmod +x $out/bin/* $out/sw/bin/*
         head -c $bytes /dev/zero >$out/weight
       '' ];

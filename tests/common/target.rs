@@ -2,7 +2,8 @@
 //!
 //! A machine has its own `/nix`, `/run`, `/var/lib` and `/etc`, and shares everything else, the Nix
 //! under test included. Its boot loader is `/var/lib/bootloader/default`, the path of a system, which
-//! the fixtures' `switch-to-configuration boot` writes and a start of the machine obeys.
+//! the fixtures' `switch-to-configuration boot` writes and a start of the machine obeys; what `once`
+//! there says goes before it, one time.
 
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
@@ -33,6 +34,10 @@ cat /proc/sys/kernel/random/uuid >"$root/boot_id"
 mount --bind "$root/boot_id" /proc/sys/kernel/random/boot_id
 if [ -e /var/lib/bootloader/default ]; then
   system=$(cat /var/lib/bootloader/default)
+  if [ -e /var/lib/bootloader/once ]; then
+    system=$(cat /var/lib/bootloader/once)
+    rm /var/lib/bootloader/once
+  fi
   ln -s "$system" /run/current-system
   ln -s "$system" /run/booted-system
 fi
@@ -283,7 +288,7 @@ impl Target {
 
     /// Where programs are found in it.
     fn search_path(&self) -> String {
-        format!("{}:/usr/bin:/bin:/usr/sbin:/sbin", self.nix.parent().unwrap().display())
+        format!("/run/current-system/sw/bin:{}:/usr/bin:/bin:/usr/sbin:/sbin", self.nix.parent().unwrap().display())
     }
 
     /// Copies a closure to it.

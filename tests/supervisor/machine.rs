@@ -54,6 +54,11 @@ const FLAKE: &str = r#"{
 /// Starting the machine anew is for the test to do.
 const FAKE_REBOOT: &str = "#!/bin/sh\necho \"$*\" >>/var/lib/reboots\nexec sleep 100\n";
 
+/// Stands in for the `bootctl` of a machine with EFI.
+pub const FAKE_BOOTCTL: &str = "#!/bin/sh\n[ \"$1\" = set-oneshot ] || exit 2\n\
+    number=${2#nixos-generation-}\n\
+    readlink -f \"/nix/var/nix/profiles/system-${number%.conf}-link\" >/var/lib/bootloader/once\n";
+
 /// For a hook: waits until [`Machine::release`], the first time.
 pub const HOLD: &str = "if [ ! -e /var/lib/hooks/held ]; then touch /var/lib/hooks/held; \
                         while [ ! -e /var/lib/hooks/go ]; do sleep 0.05; done; fi";
@@ -93,10 +98,12 @@ impl Prepared {
         web.copy(&nix, &new.path);
         web.install(&nix, &old.path);
         std::fs::create_dir_all(web.path("/var/lib/hooks")).unwrap();
-        let reboot = web.path("/var/lib/programs/reboot");
-        std::fs::create_dir_all(reboot.parent().unwrap()).unwrap();
-        std::fs::write(&reboot, FAKE_REBOOT).unwrap();
-        std::fs::set_permissions(&reboot, PermissionsExt::from_mode(0o755)).unwrap();
+        std::fs::create_dir_all(web.path("/var/lib/programs")).unwrap();
+        for (name, text) in [("reboot", FAKE_REBOOT), ("bootctl", FAKE_BOOTCTL)] {
+            let path = web.path(&format!("/var/lib/programs/{name}"));
+            std::fs::write(&path, text).unwrap();
+            std::fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).unwrap();
+        }
         let disks = PathBuf::from(format!("{}/supervisor-{number}", env!("CARGO_TARGET_TMPDIR")));
         if disks.exists() {
             std::fs::remove_dir_all(&disks).unwrap();

@@ -12,3 +12,4 @@ mod outcomes;
 mod refusals;
 mod shells;
 mod signatures;
+mod starts;

@@ -37,6 +37,7 @@ pub(crate) fn fixture(hosts: &[&str]) -> Plan {
                 activation_timeout: 300,
                 substitute_on_target: false,
                 reboot_on_failure: false,
+                boot_once: false,
                 health_checks: vec![HealthCheck::Tcp(443), HealthCheck::Command(vec!["true".into()])],
                 risks: vec![Risk {
                     code: "dirty_flake".into(),
@@ -65,6 +66,7 @@ pub(crate) fn fixture(hosts: &[&str]) -> Plan {
             .collect(),
         canary: 1,
         wave: 4,
+        reboot: false,
         revert_confirmed: false,
     }
 }

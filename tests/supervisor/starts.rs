@@ -1,0 +1,139 @@
+//! Systems that are started by a reboot, and only kept if they come up.
+
+use crate::common::fleet::wait_until;
+use crate::machine::{Deployment, Machine, NONCE, side_by_side};
+
+const ONCE: [(&str, &str); 3] = [("action", "boot"), ("reboot", "1"), ("boot_once", "1")];
+
+/// Begins, and waits until the machine wants to be rebooted; what it boots by default is the old system.
+fn begun(machine: &mut Machine, given: &[(&str, &str)]) -> Deployment {
+    let deployment = machine.deployment(given);
+    deployment.begin(machine);
+    rebooting(machine);
+    assert_eq!(deployment.written(machine)["state"], "rebooting");
+    deployment
+}
+
+/// Waits until the machine wants to be rebooted.
+fn rebooting(machine: &mut Machine) {
+    let reboots = machine.web().path("/var/lib/reboots");
+    wait_until("it is rebooted", 10.0, || reboots.exists());
+    std::fs::remove_file(reboots).unwrap();
+}
+
+fn confirmed(machine: &mut Machine) {
+    let (old, new) = (machine.old.path.clone(), machine.new.path.clone());
+    let deployment = begun(machine, &ONCE);
+    assert_eq!((machine.web().boot_default(), machine.web().profile()), (old.clone(), old.clone()));
+    assert_eq!(machine.activations(), ["old boot"]);
+    machine.web().reboot();
+    assert_eq!(machine.web().current_system(), new);
+    let waiting = deployment.gives(machine, 0, &["state"]);
+    assert_eq!(waiting["state"], "waiting", "{waiting:#}");
+    assert_eq!((machine.web().boot_default(), machine.web().profile()), (old.clone(), old));
+    let ended = deployment.gives(machine, 0, &["confirm", NONCE]);
+    assert_eq!(
+        (&ended["state"], &ended["profile_generation"]),
+        (&"confirmed".into(), &2.into()),
+        "{ended:#}"
+    );
+    machine.is_new();
+    assert_eq!(machine.activations(), ["new boot"]);
+    machine.web().reboot();
+    machine.is_new();
+}
+
+/// One that does not come up costs a second start.
+fn does_not_come_up(machine: &mut Machine) {
+    let deployment = begun(machine, &ONCE);
+    machine.web().reboot();
+    // Nobody reached it: somebody takes its power away.
+    machine.web().reboot();
+    let ended = deployment.gives(machine, 0, &["state"]);
+    assert_eq!(
+        (&ended["state"], &ended["reason"]),
+        (&"rolled_back".into(), &"did_not_start".into()),
+        "{ended:#}"
+    );
+    machine.is_old();
+    assert_eq!(machine.generations().0, ["system-1-link"]);
+}
+
+/// One that nobody confirms, or that is cancelled, is left by another start.
+fn is_not_confirmed(machine: &mut Machine) {
+    for cancel in [false, true] {
+        let deployment = begun(machine, &[&ONCE[..], &[("confirm_seconds", "2")]].concat());
+        machine.web().reboot();
+        assert_eq!(deployment.gives(machine, 0, &["state"])["state"], "waiting");
+        if cancel {
+            machine.sh(&format!("touch {}/cancel", deployment.folder));
+        }
+        rebooting(machine);
+        machine.web().reboot();
+        let ended = deployment.gives(machine, 0, &["state"]);
+        let reason = if cancel { "cancelled" } else { "not_confirmed" };
+        assert_eq!((&ended["state"], &ended["reason"]), (&"rolled_back".into(), &reason.into()), "{ended:#}");
+        machine.is_old();
+        assert_eq!(machine.generations().0, ["system-1-link"]);
+    }
+}
+
+/// Where the boot loader cannot start it once nothing is started.
+fn cannot_start_once(machine: &mut Machine) {
+    machine.sh("printf '#!/bin/sh\\nexit 1\\n' >/var/lib/programs/bootctl");
+    let deployment = machine.deployment(&ONCE);
+    deployment.begin(machine);
+    let ended = deployment.wait_for(machine, "rolled_back");
+    assert_eq!(ended["reason"], "boot_once_failed", "{ended:#}");
+    machine.is_old();
+    assert!(!machine.web().path("/var/lib/reboots").exists());
+    assert_eq!(machine.generations().0, ["system-1-link"]);
+}
+
+/// Without such a boot loader the new system is the default at once, and the old one again if it is not well.
+fn starts_for_good(machine: &mut Machine) {
+    let given = [("action", "boot"), ("reboot", "1"), ("confirm_seconds", "2")];
+    let deployment = begun(machine, &given);
+    machine.web().reboot();
+    assert_eq!(deployment.gives(machine, 0, &["state"])["state"], "waiting");
+    rebooting(machine);
+    machine.web().reboot();
+    assert_eq!(deployment.gives(machine, 0, &["state"])["state"], "rolled_back");
+    machine.is_old();
+
+    let deployment = begun(machine, &[("action", "boot"), ("reboot", "1")]);
+    machine.web().reboot();
+    deployment.gives(machine, 0, &["state"]);
+    deployment.gives(machine, 0, &["confirm", NONCE]);
+    machine.is_new();
+}
+
+/// Killed at each step before the reboot.
+fn dies_before(machine: &mut Machine) {
+    machine.hook_old("boot", crate::machine::HOLD);
+    let deployment = machine.deployment(&ONCE);
+    deployment.begin(machine);
+    machine.wait_held();
+    machine.kill(&["guardian", "worker"]);
+    machine.release();
+    let ended = deployment.gives(machine, 0, &["state"]);
+    assert_eq!(
+        (&ended["state"], &ended["reason"]),
+        (&"rolled_back".into(), &"supervisor_died".into()),
+        "{ended:#}"
+    );
+    machine.is_old();
+    assert_eq!(machine.generations().0, ["system-1-link"]);
+}
+
+#[test]
+fn a_system_that_is_started_is_kept_only_if_it_comes_up() {
+    side_by_side::<fn(&mut Machine)>(&[
+        ("confirmed", confirmed),
+        ("does not come up", does_not_come_up),
+        ("is not confirmed", is_not_confirmed),
+        ("cannot start once", cannot_start_once),
+        ("starts for good", starts_for_good),
+        ("dies before", dies_before),
+    ]);
+}
