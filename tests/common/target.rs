@@ -196,18 +196,32 @@ impl Target {
         self.root.join("authorized_keys")
     }
 
+    /// Its public host key.
+    pub fn host_key(&self) -> String {
+        std::fs::read_to_string(self.root.join("host_key.pub")).unwrap()
+    }
+
+    /// Gives it another host key, as a new installation does; returns the old one.
+    pub fn renew_host_key(&mut self) -> String {
+        let old = self.host_key();
+        for name in ["host_key", "host_key.pub"] {
+            std::fs::remove_file(self.root.join(name)).unwrap();
+        }
+        key(&self.root.join("host_key"));
+        self.power_off();
+        self.switch_on();
+        // Who knows the old key is not let in, and cannot be asked whether it is up.
+        let start = Instant::now();
+        while TcpStream::connect(("127.0.0.1", self.port)).is_err() {
+            assert!(start.elapsed() < START, "{} takes no connections", self.name);
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        old
+    }
+
     /// Starts it, as a power button does.
     pub fn start(&mut self) {
-        assert!(self.init.is_none(), "{} runs already", self.name);
-        let mut command = Command::new("unshare");
-        command
-            .args(["--mount", "--uts", "--pid", "--fork", "--kill-child", "--mount-proc"])
-            .args(["sh", "-c", BOOT, "machine"])
-            .arg(&self.root)
-            .arg(&self.name)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null());
-        self.init = Some(command.spawn().unwrap());
+        self.switch_on();
         let start = Instant::now();
         loop {
             let answer = self.run(&["true"]);
@@ -223,6 +237,19 @@ impl Target {
             );
             std::thread::sleep(Duration::from_millis(20));
         }
+    }
+
+    fn switch_on(&mut self) {
+        assert!(self.init.is_none(), "{} runs already", self.name);
+        let mut command = Command::new("unshare");
+        command
+            .args(["--mount", "--uts", "--pid", "--fork", "--kill-child", "--mount-proc"])
+            .args(["sh", "-c", BOOT, "machine"])
+            .arg(&self.root)
+            .arg(&self.name)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null());
+        self.init = Some(command.spawn().unwrap());
     }
 
     /// Takes its power away: nothing in it has a moment to tidy up.
@@ -288,7 +315,10 @@ impl Target {
 
     /// Where programs are found in it.
     fn search_path(&self) -> String {
-        format!("/run/current-system/sw/bin:{}:/usr/bin:/bin:/usr/sbin:/sbin", self.nix.parent().unwrap().display())
+        format!(
+            "/run/current-system/sw/bin:{}:/usr/bin:/bin:/usr/sbin:/sbin",
+            self.nix.parent().unwrap().display()
+        )
     }
 
     /// Copies a closure to it.

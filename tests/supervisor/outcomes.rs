@@ -233,8 +233,8 @@ fn back_to_a_generation(machine: &mut Machine) {
 
 /// A machine that nobody reaches after it went back starts anew, where that is allowed.
 fn unreached(machine: &mut Machine) {
-    let given = [("reboot_on_failure", "1"), ("confirm_seconds", "1")];
-    let reached = machine.deployment(&given);
+    let given = |seconds| [("reboot_on_failure", "1"), ("confirm_seconds", seconds)];
+    let reached = machine.deployment(&given("4"));
     reached.begin_and_wait(machine);
     reached.wait_for(machine, "awaiting_contact");
     reached.gives(machine, 0, &["seen"]);
@@ -244,13 +244,13 @@ fn unreached(machine: &mut Machine) {
     machine.is_old();
 
     // Whoever cancels has reached it.
-    let cancelled = machine.deployment(&given);
+    let cancelled = machine.deployment(&given("4"));
     cancelled.begin_and_wait(machine);
     cancelled.gives(machine, 0, &["cancel"]);
     assert!(!reboots.exists());
     machine.is_old();
 
-    let unreached = machine.deployment(&given);
+    let unreached = machine.deployment(&given("1"));
     unreached.begin_and_wait(machine);
     crate::common::fleet::wait_until("it is rebooted", 10.0, || reboots.exists());
     machine.web().reboot();

@@ -1,0 +1,279 @@
+//! Faults while a host is deployed to: whatever breaks, it ends on the new system confirmed, or on the old.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod common;
+
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+
+use common::fleet::{alive, nixes, wait_until};
+use common::mcp::Client;
+use common::site::Site;
+use common::terminal::Terminal;
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::json;
+
+/// Seconds in which a host has to be confirmed, and what the way back may take beyond that.
+const CONFIRMED_WITHIN: u64 = 10;
+const AND_BACK: Duration = Duration::from_secs(CONFIRMED_WITHIN + 5);
+
+fn site() -> Site {
+    Site::start(&nixes().pop().unwrap(), &["web"], &json!({"rollbackTimeout": CONFIRMED_WITHIN}))
+}
+
+/// `pantheros-mcp call deploy`, at work.
+fn deploying(site: &Site, plan: &str) -> Child {
+    site.deploying(plan).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap()
+}
+
+fn signal(child: &Child, signal: Signal) {
+    kill_process(Pid::from_raw(child.id().try_into().unwrap()).unwrap(), signal).unwrap();
+}
+
+/// The host is back on its old system, no later than it may be; nothing of the deployment is left here.
+fn is_back(site: &mut Site, since: Instant) {
+    let first = site.first("web");
+    wait_until("it is back", AND_BACK.as_secs_f32(), || site.machine("web").current_system() == first);
+    assert!(since.elapsed() < AND_BACK, "back after {:?}", since.elapsed());
+    site.settled("web", &first, &first);
+    let config = site.targets.ssh_config();
+    wait_until("no ssh of ours is left", 5.0, || !alive(&format!("-M -S\0-F\0{}", config.display())));
+}
+
+#[test]
+fn the_server_is_killed_before_activation() {
+    let mut site = site();
+    let first = site.first("web");
+    site.change(|facts| facts["bytes"] = 60_000_000.into());
+    let plan = site.approved(&json!({"hosts": ["web"]}));
+    let mut server = deploying(&site, &plan);
+    wait_until("it copies", 10.0, || alive("copy\0") || server.try_wait().unwrap().is_some());
+    signal(&server, Signal::KILL);
+    server.wait().unwrap();
+    site.settled("web", &first, &first);
+    assert!(site.activations("web").is_empty());
+    // The approval was used up: a person is asked again.
+    assert_eq!(site.deploy(&plan).error_code(), "approval_spent");
+}
+
+#[test]
+fn the_server_is_killed_during_activation() {
+    let mut site = site();
+    site.hook("web", "2-test", "sleep 2");
+    let plan = site.approved(&json!({"hosts": ["web"]}));
+    let mut server = deploying(&site, &plan);
+    site.wait_for("web", &plan, "activating");
+    signal(&server, Signal::KILL);
+    server.wait().unwrap();
+    let since = Instant::now() + Duration::from_secs(2);
+    site.wait_for("web", &plan, "waiting");
+    is_back(&mut site, since);
+    assert_eq!(site.activations("web"), ["2 test", "1 test"]);
+    assert_eq!(site.written("web", &plan)["reason"], "not_confirmed");
+}
+
+#[test]
+fn the_server_is_killed_while_it_confirms() {
+    let mut site = site();
+    site.hook("web", "2-boot", "sleep 2");
+    let second = site.toplevel("web");
+    let plan = site.approved(&json!({"hosts": ["web"]}));
+    let mut server = deploying(&site, &plan);
+    site.wait_for("web", &plan, "confirming");
+    signal(&server, Signal::KILL);
+    server.wait().unwrap();
+    // It was confirmed: the host goes through with it.
+    site.wait_for("web", &plan, "confirmed");
+    site.settled("web", &second, &second);
+}
+
+#[test]
+fn a_person_interrupts_it() {
+    let mut site = site();
+    site.hook("web", "2-test", "sleep 1");
+    let first = site.first("web");
+    let mut terminal = Terminal::run(&site.fleet.command(&["deploy", "web"]));
+    terminal.shows("Type the host's name");
+    terminal.types("web\n");
+    terminal.shows("activating");
+    terminal.types("\u{3}");
+    let since = Instant::now();
+    let (code, shown) = terminal.ends();
+    assert_eq!(code, Some(1), "{shown}");
+    assert!(shown.contains("web: rolled_back"), "{shown}");
+    // At once, not when its time is over.
+    assert!(since.elapsed() < Duration::from_secs(CONFIRMED_WITHIN), "{:?}", since.elapsed());
+    site.settled("web", &first, &first);
+    assert_eq!(site.audited().last().unwrap(), "rolled_back");
+}
+
+#[test]
+fn a_client_leaves() {
+    let mut site = site();
+    site.hook("web", "2-test", "sleep 1");
+    let plan = site.approved(&json!({"hosts": ["web"]}));
+    let mut client = Client::begun(&site.fleet, &[], "2025-11-25");
+    client.ask("tools/call", json!({"name": "deploy", "arguments": {"plan_id": plan}}));
+    site.wait_for("web", &plan, "activating");
+    let since = Instant::now();
+    client.close();
+    client.ends();
+    is_back(&mut site, since);
+}
+
+#[test]
+fn a_client_takes_it_back() {
+    let mut site = site();
+    site.hook("web", "2-test", "sleep 1");
+    let plan = site.approved(&json!({"hosts": ["web"]}));
+    let mut client = Client::begun(&site.fleet, &[], "2025-11-25");
+    let id = client.ask("tools/call", json!({"name": "deploy", "arguments": {"plan_id": plan}}));
+    site.wait_for("web", &plan, "activating");
+    client.cancel(id);
+    let since = Instant::now();
+    site.wait_for("web", &plan, "rolled_back");
+    assert!(since.elapsed() < Duration::from_secs(CONFIRMED_WITHIN), "{:?}", since.elapsed());
+    is_back(&mut site, since);
+}
+
+/// Ends every connection to the machine; new ones are let in.
+const CUT: &str = "pkill -KILL -f '^sshd: root'";
+
+#[test]
+fn connections_are_cut() {
+    let mut site = site();
+    let second = site.toplevel("web");
+    // While the new system is activated, and as soon as it runs.
+    site.hook("web", "2-test", &format!("{CUT}; sleep 1; activate; {CUT}; sleep 0.5"));
+    let plan = site.approved(&json!({"hosts": ["web"]}));
+    let answer = site.deploy(&plan);
+    assert_eq!(
+        (answer.code, &answer.json["hosts"][0]["state"]),
+        (0, &json!("confirmed")),
+        "{:#}",
+        answer.json
+    );
+    site.settled("web", &second, &second);
+}
+
+#[test]
+fn a_connection_is_cut_while_it_copies() {
+    let mut site = site();
+    let first = site.first("web");
+    site.change(|facts| facts["bytes"] = 60_000_000.into());
+    let plan = site.approved(&json!({"hosts": ["web"]}));
+    let mut server = deploying(&site, &plan);
+    let arriving = site.machine("web").path("/nix/store");
+    wait_until("it copies", 10.0, || {
+        std::fs::read_dir(&arriving).unwrap().filter_map(Result::ok).any(|entry| {
+            entry.file_name().to_string_lossy().contains("-web-2") || server.try_wait().unwrap().is_some()
+        })
+    });
+    site.machine("web").power_off();
+    let ended = server.wait().unwrap();
+    assert_eq!(ended.code(), Some(1));
+    site.machine("web").start();
+    site.settled("web", &first, &first);
+    assert!(site.activations("web").is_empty());
+}
+
+#[test]
+fn the_machine_is_rebooted_while_it_waits() {
+    let mut site = site();
+    let first = site.first("web");
+    // Nobody gets in to confirm it.
+    let keys = site.machine("web").authorized_keys().display().to_string();
+    site.hook("web", "2-test", &format!("mv {keys} {keys}.kept"));
+    let plan = site.approved(&json!({"hosts": ["web"]}));
+    let mut server = deploying(&site, &plan);
+    site.wait_for("web", &plan, "waiting");
+    site.machine("web").power_off();
+    std::fs::rename(format!("{keys}.kept"), &keys).unwrap();
+    site.machine("web").start();
+    let ended = server.wait().unwrap();
+    assert_eq!(ended.code(), Some(1));
+    assert_eq!(site.written("web", &plan)["reason"], "rebooted");
+    site.settled("web", &first, &first);
+}
+
+#[test]
+fn nobody_can_log_in_any_more() {
+    let mut site = site();
+    let keys = site.machine("web").authorized_keys().display().to_string();
+    site.hook("web", "2-test", &format!("mv {keys} {keys}.kept"));
+    site.hook("web", "1-test", &format!("mv {keys}.kept {keys}"));
+    let plan = site.approved(&json!({"hosts": ["web"]}));
+    let since = Instant::now();
+    let answer = site.deploy(&plan);
+    assert_eq!((answer.code, answer.error_code()), (1, "rolled_back"), "{:#}", answer.json);
+    is_back(&mut site, since);
+}
+
+#[test]
+fn the_network_is_gone() {
+    let mut site = site();
+    // As a firewall would: nobody gets through, and nobody is told.
+    site.hook("web", "2-test", "pkill -STOP -f '^sshd: '");
+    site.hook("web", "1-test", "pkill -CONT -f '^sshd: '");
+    let plan = site.approved(&json!({"hosts": ["web"]}));
+    let since = Instant::now();
+    let answer = site.deploy(&plan);
+    assert_eq!((answer.code, answer.error_code()), (1, "rolled_back"), "{:#}", answer.json);
+    is_back(&mut site, since);
+}
+
+#[test]
+fn the_disk_is_full() {
+    let mut site = site();
+    let first = site.first("web");
+    site.change(|facts| facts["bytes"] = 5_000_000.into());
+    // Four megabytes for the supervisor's folder and for the store: less than the system, which is seen
+    // before anything is copied, or while it is.
+    let plan = site.approved(&json!({"hosts": ["web"]}));
+    site.machine("web").says(&[
+        "sh",
+        "-c",
+        "mkdir -p /run/small && mount -t tmpfs -o size=4m tmpfs /run/small && mkdir /run/small/upper /run/small/work && \
+         mount -t overlay overlay -o lowerdir=/nix/store,upperdir=/run/small/upper,workdir=/run/small/work /nix/store",
+    ]);
+    let answer = site.deploy(&plan);
+    assert_eq!((answer.code, &answer.json["hosts"][0]["state"]), (1, &json!("refused")), "{:#}", answer.json);
+    assert_eq!(answer.error_code(), "out_of_disk", "{:#}", answer.json);
+    site.machine("web").says(&["umount", "/nix/store"]);
+    site.settled("web", &first, &first);
+
+    // No room for what the supervisor writes.
+    let plan = site.approved(&json!({"hosts": ["web"]}));
+    site.machine("web").says(&[
+        "sh",
+        "-c",
+        "mkdir -p /var/lib/pantheros && mount -t tmpfs -o size=16k tmpfs /var/lib/pantheros",
+    ]);
+    let answer = site.deploy(&plan);
+    assert_eq!((answer.code, &answer.json["hosts"][0]["state"]), (1, &json!("refused")), "{:#}", answer.json);
+    assert!(answer.json["error"]["message"].as_str().unwrap().contains("space"), "{:#}", answer.json);
+    site.machine("web").says(&["umount", "/var/lib/pantheros"]);
+    site.settled("web", &first, &first);
+    assert!(site.activations("web").is_empty());
+}
+
+#[test]
+fn two_deploy_at_once() {
+    let mut site = site();
+    let second = site.toplevel("web");
+    site.hook("web", "2-test", "sleep 2");
+    let (one, two) = (site.approved(&json!({"hosts": ["web"]})), site.approved(&json!({"hosts": ["web"]})));
+    let mut first = deploying(&site, &one);
+    site.wait_for("web", &one, "activating");
+    let answer = site.deploy(&two);
+    assert_eq!((answer.code, &answer.json["hosts"][0]["state"]), (1, &json!("refused")), "{:#}", answer.json);
+    assert_eq!(answer.error_code(), "busy", "{:#}", answer.json);
+    assert!(
+        answer.json["error"]["message"].as_str().unwrap().contains(&one),
+        "it says who: {:#}",
+        answer.json
+    );
+    assert!(first.wait().unwrap().success());
+    site.settled("web", &second, &second);
+    assert_eq!(site.activations("web"), ["2 test", "2 boot"]);
+}
