@@ -25,8 +25,10 @@ use crate::ssh::{Hosts, Session, SshError, Target};
 
 /// How long to wait before a host that did not answer is asked again.
 const AGAIN: Duration = Duration::from_millis(200);
-/// How long a host is tried for beyond its own time to go back.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How long a host is tried for beyond the times it was given.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// What activating the previous system is taken to need at most, where activating the new one was not seen.
+const GOING_BACK: Duration = Duration::from_secs(60);
 /// How long a supervisor that was told to begin, without an answer, may take to be there.
 const BEGINNING: Duration = Duration::from_secs(5);
 /// Characters of what only who may confirm knows.
@@ -188,10 +190,12 @@ impl Line<'_> {
             Duration::from_secs(of.rollback_timeout.into()),
         );
         let begun = Instant::now();
-        let mut until = begun + activation + confirmation + PATIENCE;
+        // Of a host that cannot be reached all that is known is how long its activation took.
+        let mut going_back = activation.min(GOING_BACK);
+        let mut until = begun + activation + confirmation + going_back + PATIENCE;
         let mut health = Vec::new();
         let mut last: Option<Diagnostic> = None;
-        let mut taken_back = false;
+        let (mut waited, mut taken_back) = (false, false);
         loop {
             let asked = tokio::select! {
                 biased;
@@ -216,7 +220,11 @@ impl Line<'_> {
                         Step::Waiting | Step::AwaitingContact => confirmation,
                         _ => ending_time(of.activation_timeout),
                     };
-                    until = Instant::now() + patience + PATIENCE;
+                    if story.state == Step::Waiting && !waited {
+                        waited = true;
+                        going_back = activation.min(2 * begun.elapsed());
+                    }
+                    until = Instant::now() + patience + going_back + PATIENCE;
                     if story.state.is_final() {
                         Ok(Some(story))
                     } else if story.state == Step::AwaitingContact {

@@ -46,6 +46,7 @@ pub struct Client {
     early: VecDeque<Message>,
     next: i64,
     stateless: bool,
+    capabilities: Value,
 }
 
 impl Client {
@@ -80,12 +81,19 @@ impl Client {
             }
         });
         let (notifications, early) = (Vec::new(), VecDeque::new());
-        Self { child, input, output, said, notifications, early, next: 1, stateless: false }
+        let capabilities = json!({});
+        Self { child, input, output, said, notifications, early, next: 1, stateless: false, capabilities }
     }
 
     /// A server that a client of this version has begun to talk to.
     pub fn begun(fleet: &Fleet, flags: &[&str], version: &str) -> Self {
+        Self::able(fleet, flags, version, json!({}))
+    }
+
+    /// The same, for a client that says it is capable of this.
+    pub fn able(fleet: &Fleet, flags: &[&str], version: &str, capabilities: Value) -> Self {
         let mut client = Self::start(fleet, flags);
+        client.capabilities = capabilities;
         if version == STATELESS {
             client.stateless = true;
         } else {
@@ -123,7 +131,10 @@ impl Client {
     pub fn ask(&mut self, method: &str, params: Value) -> i64 {
         let id = self.next;
         self.next += 1;
-        let params = if self.stateless { with_meta(params) } else { params };
+        let mut params = if self.stateless { with_meta(params) } else { params };
+        if self.stateless {
+            params["_meta"]["io.modelcontextprotocol/clientCapabilities"] = self.capabilities.clone();
+        }
         self.send_line(&json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params}).to_string());
         id
     }
@@ -191,7 +202,9 @@ impl Client {
 
     /// Sends `initialize` for this version and gives the answer.
     pub fn initialize(&mut self, version: &str) -> Value {
-        self.request("initialize", handshake(version))
+        let mut params = handshake(version);
+        params["capabilities"] = self.capabilities.clone();
+        self.request("initialize", params)
     }
 
     /// The names of the tools that are listed.

@@ -1,0 +1,177 @@
+//! Deploying through MCP clients of both protocol eras: the person at the client is asked, and nobody else
+//! can say yes.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod common;
+
+use common::fleet::nixes;
+use common::mcp::Client;
+use common::site::Site;
+use serde_json::{Value, json};
+
+const OLDER: &str = "2025-11-25";
+const STATELESS: &str = "2026-07-28";
+
+/// A person at a client of one protocol version, who is shown forms.
+struct Person {
+    client: Client,
+    version: &'static str,
+}
+
+/// What a person does with a form.
+#[derive(Clone, Copy, Debug)]
+enum Does<'a> {
+    Types(&'a str),
+    Declines,
+    Cancels,
+}
+
+impl Does<'_> {
+    fn result(self) -> Value {
+        match self {
+            Does::Types(name) => json!({"action": "accept", "content": {"name": name}}),
+            Does::Declines => json!({"action": "decline"}),
+            Does::Cancels => json!({"action": "cancel"}),
+        }
+    }
+}
+
+impl Person {
+    fn at(site: &Site, version: &'static str) -> Self {
+        let capabilities = json!({"elicitation": {"form": {}}});
+        Self { client: Client::able(&site.fleet, &[], version, capabilities), version }
+    }
+
+    /// Calls a tool, answers the form, and gives the form's text and the tool's result.
+    fn call(&mut self, tool: &str, arguments: &Value, does: Does<'_>) -> (String, Value) {
+        let params = json!({"name": tool, "arguments": arguments});
+        let id = self.client.ask("tools/call", params.clone());
+        if self.version == OLDER {
+            let form = self.client.next();
+            assert_eq!(form["method"], "elicitation/create", "{form}");
+            let answer = json!({"jsonrpc": "2.0", "id": form["id"], "result": does.result()});
+            self.client.send_line(&answer.to_string());
+            let text = form["params"]["message"].as_str().unwrap().to_owned();
+            return (text, self.client.answer(id).json["result"].clone());
+        }
+        let asked = self.client.answer(id).json["result"].clone();
+        let (text, params) = answered(&asked, params, does);
+        (text, self.client.request("tools/call", params)["result"].clone())
+    }
+}
+
+/// The form's text, and the call again with the person's answer (2026-07-28).
+fn answered(asked: &Value, mut params: Value, does: Does<'_>) -> (String, Value) {
+    assert_eq!(asked["resultType"], "input_required", "{asked}");
+    let (name, form) = asked["inputRequests"].as_object().unwrap().iter().next().unwrap();
+    assert_eq!(form["method"], "elicitation/create", "{asked}");
+    params["requestState"] = asked["requestState"].clone();
+    params["inputResponses"] = json!({ name: does.result() });
+    (form["params"]["message"].as_str().unwrap().to_owned(), params)
+}
+
+fn plan(person: &mut Person) -> Value {
+    let planned = person.client.call("plan_deploy", json!({"hosts": ["web"]}));
+    json!({"plan_id": planned["result"]["structuredContent"]["plan_id"]})
+}
+
+fn error_code(result: &Value) -> &str {
+    assert_eq!(result["isError"], true, "{result:#}");
+    result["structuredContent"]["error"]["code"].as_str().unwrap()
+}
+
+#[test]
+fn a_person_at_a_client_approves() {
+    for (nix, version) in nixes().into_iter().zip([OLDER, STATELESS].into_iter().cycle()) {
+        let mut site = Site::start(&nix, &["web"], &json!({}));
+        let (first, second) = (site.first("web"), site.toplevel("web"));
+        let mut person = Person::at(&site, version);
+        let arguments = plan(&mut person);
+        let (shown, result) = person.call("deploy", &arguments, Does::Types("web"));
+        assert!(shown.contains("web (root@web") && shown.contains(&second), "{shown}");
+        assert_ne!(result["isError"], true, "{result:#}");
+        let content = &result["structuredContent"];
+        assert_eq!(content["hosts"][0]["state"], "confirmed", "{version}: {content:#}");
+        assert_eq!(content["approved"]["channel"], "elicitation", "{content:#}");
+        assert!(content["approved"]["by"].as_str().unwrap().contains("pantheros-test 1"), "{content:#}");
+        site.settled("web", &second, &second);
+
+        let (shown, result) = person.call("rollback_host", &json!({"host": "web"}), Does::Types("web"));
+        assert!(shown.contains("generation 1 again"), "{shown}");
+        assert_eq!(result["structuredContent"]["hosts"][0]["state"], "confirmed", "{version}: {result:#}");
+        site.settled("web", &first, &first);
+        let approved = ["planned", "approved", "deploy_started", "host_finished"];
+        assert_eq!(site.audited(), [approved, approved].concat());
+    }
+}
+
+#[test]
+fn everybody_else_does_not() {
+    let mut site = Site::start(&nixes().pop().unwrap(), &["web"], &json!({}));
+    let first = site.first("web");
+    for version in [OLDER, STATELESS] {
+        let mut person = Person::at(&site, version);
+        let arguments = plan(&mut person);
+        for does in [Does::Declines, Does::Cancels, Does::Types("db"), Does::Types("yes"), Does::Types("")] {
+            for (tool, arguments) in
+                [("deploy", &arguments), ("rollback_host", &json!({"host": "web", "generation": 1}))]
+            {
+                let (_, result) = person.call(tool, arguments, does);
+                assert_eq!(error_code(&result), "approval_declined", "{version} {tool} {does:?}");
+            }
+        }
+        // A client that shows no forms is told which command a person runs.
+        let mut client = Client::begun(&site.fleet, &[], version);
+        let result = client.call("deploy", arguments.clone())["result"].clone();
+        assert_eq!(error_code(&result), "approval_required", "{version}");
+        let hint = result["structuredContent"]["error"]["hint"].as_str().unwrap();
+        let command = format!("pantheros-mcp approve {}", arguments["plan_id"].as_str().unwrap());
+        assert!(hint.contains(&command), "{version}: {hint}");
+        // Nor does one that answers a question nobody asked.
+        let made_up = json!({
+            "name": "deploy", "arguments": arguments, "requestState": "made-up",
+            "inputResponses": {"approval": Does::Types("web").result()},
+        });
+        let result = Person::at(&site, STATELESS).client.request("tools/call", made_up)["result"].clone();
+        assert_eq!(error_code(&result), "invalid_approval", "{version}: {result:#}");
+        // Switched off is neither listed nor called.
+        let mut client = Client::begun(&site.fleet, &["--read-only"], version);
+        assert!(!client.tools().iter().any(|tool| tool == "deploy" || tool == "rollback_host"));
+        assert!(client.call("deploy", arguments.clone())["error"]["code"].is_i64(), "{version}");
+    }
+    site.settled("web", &first, &first);
+    assert!(site.activations("web").is_empty());
+}
+
+#[test]
+fn an_answer_counts_once_and_for_its_own_question() {
+    let mut site = Site::start(&nixes().pop().unwrap(), &["web"], &json!({}));
+    let first = site.first("web");
+    let mut person = Person::at(&site, STATELESS);
+    let (one, two) = (plan(&mut person), plan(&mut person));
+    let asking = |person: &mut Person, tool: &str, arguments: &Value| {
+        person.client.call(tool, arguments.clone())["result"].clone()
+    };
+    let asked = asking(&mut person, "deploy", &one);
+    // For another plan, another tool, another host's or generation's rollback.
+    for (tool, arguments) in [("deploy", &two), ("rollback_host", &json!({"host": "web", "generation": 1}))] {
+        let (_, params) = answered(&asked, json!({"name": tool, "arguments": arguments}), Does::Types("web"));
+        let result = person.client.request("tools/call", params)["result"].clone();
+        assert_eq!(error_code(&result), "invalid_approval", "{tool}");
+    }
+    // A byte of it altered.
+    let (_, mut params) = answered(&asked, json!({"name": "deploy", "arguments": one}), Does::Types("web"));
+    let state = params["requestState"].as_str().unwrap().to_owned();
+    let middle = state.len() / 2;
+    let other = if &state[middle..=middle] == "A" { "B" } else { "A" };
+    params["requestState"] = format!("{}{other}{}", &state[..middle], &state[middle + 1..]).into();
+    let result = person.client.request("tools/call", params)["result"].clone();
+    assert_eq!(error_code(&result), "invalid_approval");
+    // Declined once, it cannot be taken for a yes later.
+    let (_, declined) = answered(&asked, json!({"name": "deploy", "arguments": one}), Does::Declines);
+    assert_eq!(error_code(&person.client.request("tools/call", declined)["result"]), "approval_declined");
+    let (_, accepted) = answered(&asked, json!({"name": "deploy", "arguments": one}), Does::Types("web"));
+    assert_eq!(error_code(&person.client.request("tools/call", accepted)["result"]), "invalid_approval");
+    site.settled("web", &first, &first);
+    assert!(site.activations("web").is_empty());
+}
