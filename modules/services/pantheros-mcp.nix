@@ -119,6 +119,18 @@ in
       '';
     };
 
+    sshKeyFile = mkOption {
+      type = types.nullOr types.path;
+      default = null;
+      example = "/var/lib/opnix/secrets/pantherosMcpSshKey";
+      description = ''
+        File with the private key, without a passphrase, that the server logs in to hosts with. Only root has to be able
+        to read it, and it must not be in the Nix store. Host keys are those of
+        {option}`programs.ssh.knownHosts`. Who holds this key is root on every host that lets it in: list it with
+        `from=` there, and let hosts take only what is signed ({option}`pantheros.deploy.approvers`).
+      '';
+    };
+
     readOnly = mkOption {
       type = types.bool;
       default = false;
@@ -181,6 +193,10 @@ in
         message = "services.pantheros-mcp.tokenFile is in the Nix store, where every user can read it. Name a file outside, as a string.";
       }
       {
+        assertion = cfg.sshKeyFile != null -> !hasPrefix builtins.storeDir (toString cfg.sshKeyFile);
+        message = "services.pantheros-mcp.sshKeyFile is in the Nix store, where every user can read it. Name a file outside, as a string.";
+      }
+      {
         assertion = !inTemporary;
         message = "services.pantheros-mcp.flake is ${cfg.flake}; the service has temporary folders of its own and cannot see it. Put the flake elsewhere.";
       }
@@ -197,6 +213,7 @@ in
     services.pantheros-mcp.settings = {
       # The same Nix as the daemon's, whatever is on PATH.
       nix.program = lib.mkDefault "${config.nix.package}/bin/nix";
+      ssh.identity = mkIf (cfg.sshKeyFile != null) "${credentials}/ssh_key";
       http.token_file = mkIf (cfg.tokenFile != null) "${credentials}/token";
     };
 
@@ -242,7 +259,9 @@ in
           ]
           ++ lib.optional cfg.readOnly "--read-only"
         );
-        LoadCredential = mkIf (cfg.tokenFile != null) [ "token:${toString cfg.tokenFile}" ];
+        LoadCredential =
+          lib.optional (cfg.tokenFile != null) "token:${toString cfg.tokenFile}"
+          ++ lib.optional (cfg.sshKeyFile != null) "ssh_key:${toString cfg.sshKeyFile}";
 
         # A token that is not there yet, or an address that comes up late, mends itself.
         Restart = "on-failure";
