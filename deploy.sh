@@ -1,52 +1,61 @@
 #!/usr/bin/env bash
 # Deploys a host of this flake: updates it, or installs it on a machine for the first time.
 #
-# A thin layer over nixos-rebuild and nixos-anywhere, both as this flake's lock file pins them.
-# Everything is checked before anything is touched; `usage` below is the whole interface.
+# A thin front: an update is handed to `pantheros-mcp deploy`, an installation to nixos-anywhere as this
+# flake's lock file pins it. `usage` below is the whole interface.
 set -euo pipefail
 unset CDPATH
 
-readonly EXIT_FAILED=1 EXIT_USAGE=2 EXIT_REFUSED=3 EXIT_DECLINED=4 EXIT_UNREACHABLE=5
+readonly EXIT_FAILED=1 EXIT_USAGE=2 EXIT_REFUSED=3 EXIT_DECLINED=4
 
 usage() {
   cat <<'TEXT'
-usage: deploy.sh [OPTION …] HOST [TARGET]
+usage: deploy.sh [OPTION …] HOST [TARGET] [-- ARGUMENT …]
 
-Updates HOST, a host of this flake, on a machine that runs NixOS already. With --install it installs
-NixOS there first, which WIPES the host's disks.
+Updates HOST, a host of this flake, on a machine that runs NixOS already: 'pantheros-mcp deploy' plans
+it, shows the plan, asks a person, and carries it out. With --install it installs NixOS there first,
+which WIPES the host's disks.
 
   TARGET               [USER@]ADDRESS[:PORT]; an IPv6 address goes in brackets. What it does not say
                        comes from the host's pantheros.deploy (with --install: root, port 22)
 
   --install            first installation; shows the disks that are wiped, and a person types the
                        host's name. There is no option that says yes
-  --dry-run            check all that can be checked without the machine, print the commands that
-                       would run, and touch nothing
+  --dry-run            change no machine. An update is built, and its plan is shown. An installation is
+                       checked as far as it can be without the machine, and its command is printed
   --action ACTION      for an update: switch (default), boot, test or dry-activate
   --key FILE           log in with this private key and no other
   --known-hosts FILE   accept only the host keys in this file
-  --renamed-from NAME  the machine still has this host name, and is to be renamed
   --flake DIR          the flake, if not the one beside this script
   --help               this text
+  -- ARGUMENT …        for an update: handed to 'pantheros-mcp deploy' as they are. More hosts, or
+                       options of its own, which 'pantheros-mcp deploy --help' shows
 
 Host keys are always checked. An unknown one is accepted by a person, beforehand, with ssh.
 
-'switch' runs the new system, connects afresh, and only then makes it the boot default: if it locks
-you out, a reboot brings back the old one.
+A new system is kept only once the host was reached afresh and found well; otherwise the host goes back
+by itself, also when this script is ended half-way. 'pantheros-mcp rollback HOST' brings back an older one.
+
+An update runs the pantheros-mcp that PANTHEROS_MCP names, else the one on PATH, else the flake's own.
 
 Examples:
-  ./deploy.sh --dry-run ovh-cloud                        what an update would run
+  ./deploy.sh --dry-run ovh-cloud                        what an update would change and risk
   ./deploy.sh ovh-cloud                                  update, at the host's own address
   ./deploy.sh --key ~/.ssh/fleet ovh-cloud admin@192.0.2.7:2222
+  ./deploy.sh -- --tag production --canary 2             update several, two of them first
   ./deploy.sh --install hetzner-cloud root@192.0.2.9     first installation, from a rescue system
 
-Exit codes:
+Exit codes of an update, which are those of pantheros-mcp:
+  0  every host is as asked, or the plan was shown
+  1  one is not, or nobody agreed, or there is no pantheros-mcp to run
+  2  a wrong call; nothing was touched
+
+Exit codes of an installation:
   0  done, or nothing found wrong by --dry-run
   1  a command failed after it had begun: the machine may have changed
   2  a wrong call; nothing was touched
   3  refused by a check; nothing was touched
   4  the person at the terminal did not agree, or there is no terminal; nothing was touched
-  5  the new system runs, but cannot be reached afresh; a reboot brings back the old one
   128+N  ended by signal N, and everything it had started with it
 TEXT
 }
@@ -56,22 +65,20 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$here/tools/deploy/common.sh"
 # shellcheck source=tools/deploy/checks.sh
 . "$here/tools/deploy/checks.sh"
-# shellcheck source=tools/deploy/update.sh
-. "$here/tools/deploy/update.sh"
 # shellcheck source=tools/deploy/install.sh
 . "$here/tools/deploy/install.sh"
 
 # --- what is asked for -------------------------------------------------------------------------
 
-install='' dry_run='' action=switch key='' known_hosts='' renamed_from='' flake=$here
+install='' dry_run='' action='' key='' known_hosts='' flake=$here
 host='' target='' user='' address='' port=''
 
 # What is found out on the way.
 public_key=''
 declare -A fact=() machine=()
-disks=() authorized=() machine_disks=() wiped=() ssh_options=() fresh_ssh=() steps=() command=()
+disks=() authorized=() machine_disks=() wiped=() ssh_options=() fresh_ssh=() command=()
 
-arguments=()
+arguments=() handed_on=()
 while [ $# -gt 0 ]; do
   case $1 in
     --help | -h)
@@ -80,13 +87,12 @@ while [ $# -gt 0 ]; do
       ;;
     --install) install=yes ;;
     --dry-run) dry_run=yes ;;
-    --action | --key | --known-hosts | --renamed-from | --flake)
+    --action | --key | --known-hosts | --flake)
       [ $# -gt 1 ] || usage_error "$1 needs a value"
       case $1 in
         --action) action=$2 ;;
         --key) key=$2 ;;
         --known-hosts) known_hosts=$2 ;;
-        --renamed-from) renamed_from=$2 ;;
         --flake) flake=$2 ;;
       esac
       [ -n "$2" ] || usage_error "$1 has an empty value"
@@ -94,7 +100,7 @@ while [ $# -gt 0 ]; do
       ;;
     --)
       shift
-      arguments+=("$@")
+      handed_on=("$@")
       break
       ;;
     -*) usage_error "there is no option $(shown "$1")" ;;
@@ -102,26 +108,63 @@ while [ $# -gt 0 ]; do
   esac
   shift
 done
-case ${#arguments[@]} in
-  0) usage_error "which host?" ;;
-  1 | 2) ;;
-  *) usage_error "one HOST and one TARGET, not ${#arguments[@]} arguments" ;;
-esac
-host=${arguments[0]}
+if [ ${#arguments[@]} -gt 2 ]; then
+  usage_error "one HOST and one TARGET, not ${#arguments[@]} arguments; more hosts go behind a --"
+fi
+host=${arguments[0]-}
 target=${arguments[1]-}
 
-case $action in
+case ${action:=switch} in
   switch | boot | test | dry-activate) ;;
   *) usage_error "--action is switch, boot, test or dry-activate, not $(shown "$action")" ;;
 esac
-if [ -n "$install" ] && [ "$action$renamed_from" != switch ]; then
-  usage_error "--action and --renamed-from are for updates, not for --install"
+if [ -n "$install" ] && [ "$action ${handed_on[*]}" != 'switch ' ]; then
+  usage_error "--action, and what is behind a --, are for updates, not for --install"
 fi
-check_host_name
+if [ ${#arguments[@]} -eq 0 ]; then
+  # Then they say which hosts.
+  [ ${#handed_on[@]} -gt 0 ] || usage_error "which host?"
+else
+  check_host_name
+fi
 if [ ${#arguments[@]} -eq 2 ]; then parse_target; fi
 [ -f "$flake/flake.nix" ] || usage_error "there is no flake.nix in $(shown "$flake")"
 
-# --- checks that need no machine ---------------------------------------------------------------
+# --- an update ---------------------------------------------------------------------------------
+
+# Becomes `pantheros-mcp deploy`, which so has the terminal, the signals and the last word.
+update() {
+  local flake_folder
+  local -a program
+  flake_folder=$(cd -- "$flake" && pwd -P)
+  if [ -n "${PANTHEROS_MCP:-}" ]; then
+    type -P -- "$PANTHEROS_MCP" >/dev/null ||
+      usage_error "PANTHEROS_MCP is $(shown "$PANTHEROS_MCP"), which is no program"
+    program=("$PANTHEROS_MCP")
+  elif type -P pantheros-mcp >/dev/null; then
+    program=(pantheros-mcp)
+  elif type -P nix >/dev/null; then
+    note "there is no pantheros-mcp on PATH: running the one of $(shown "$flake_folder")"
+    program=("${nix_command[@]}" run --no-update-lock-file "$flake_folder#pantheros-mcp" --)
+  else
+    say "deploy.sh: there is no pantheros-mcp on PATH, and no nix to run the flake's own with:" \
+      "install one of them, or set PANTHEROS_MCP. Nothing was changed."
+    exit "$EXIT_FAILED"
+  fi
+  program+=(--flake "$flake_folder" deploy --action "$action")
+  if [ -n "$target" ]; then program+=(--target "$target"); fi
+  if [ -n "$key" ]; then program+=(--identity "$key"); fi
+  if [ -n "$known_hosts" ]; then program+=(--known-hosts "$known_hosts"); fi
+  if [ -n "$dry_run" ]; then program+=(--dry-run); fi
+  if [ -n "$host" ]; then program+=("$host"); fi
+  # What came in until here counts, too.
+  trap - INT TERM HUP
+  if [ -n "$signal" ]; then kill -s "$signal" "$$"; fi
+  exec -- "${program[@]}" "${handed_on[@]}"
+}
+if [ -z "$install" ]; then update; fi
+
+# --- an installation: checks that need no machine ----------------------------------------------
 
 check_programs
 make_scratch
@@ -140,18 +183,13 @@ read_facts
 if [ -z "$address" ]; then
   target=${fact[address]}
   if [ -z "$target" ]; then
-    refuse "'$host' has no pantheros.deploy.targetHost: say where it is, as in: deploy.sh $host 192.0.2.7"
+    refuse "'$host' has no pantheros.deploy.targetHost: say where it is, as in: deploy.sh --install $host 192.0.2.7"
     stop_if_refused
   fi
   if [[ $target == *:*:* && $target != \[* ]]; then target="[$target]"; fi
   parse_target
 fi
-if [ -n "$install" ]; then
-  user=${user:-root}
-else
-  user=${user:-${fact[user]}}
-  port=${port:-${fact[port]}}
-fi
+user=${user:-root}
 
 ssh_options=(-o StrictHostKeyChecking=yes)
 if [ -n "$key" ]; then ssh_options+=(-o IdentitiesOnly=yes -i "$key"); fi
@@ -164,38 +202,23 @@ fresh_ssh=(ssh "${ssh_options[@]}" -o ControlMaster=no -o ControlPath=none -o Co
 [ -z "${NIX_SSHOPTS:-}" ] || note "NIX_SSHOPTS is not used: put such settings into ssh's own configuration"
 
 check_builder
-if [ -n "$install" ]; then
-  check_install
-else
-  check_update
-  plan_update
-fi
+check_install
 describe_tree
 stop_if_refused
 
 if [ -n "$dry_run" ]; then
-  if [ -n "$install" ]; then
-    note "this would wipe: ${disks[*]}"
-    print_install
-  else
-    print_update
-  fi
+  note "this would wipe: ${disks[*]}"
+  print_install
   exit 0
 fi
 
 # --- the machine -------------------------------------------------------------------------------
 
-if [ -n "$install" ]; then
-  if ! [ -t 0 ] || ! [ -t 2 ]; then
-    say "refused: an installation is agreed to by a person at a terminal, and there is none. Nothing was changed."
-    exit "$EXIT_DECLINED"
-  fi
-  check_machine_for_install
-  stop_if_refused
-  ask_person
-  install_host
-else
-  check_machine_for_update
-  stop_if_refused
-  update
+if ! [ -t 0 ] || ! [ -t 2 ]; then
+  say "refused: an installation is agreed to by a person at a terminal, and there is none. Nothing was changed."
+  exit "$EXIT_DECLINED"
 fi
+check_machine_for_install
+stop_if_refused
+ask_person
+install_host

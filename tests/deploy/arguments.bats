@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # What deploy.sh is called with: refused before anything is looked at, let alone touched.
-# shellcheck disable=SC2016,SC2154 # what looks like an expansion is the hostile input; bats sets `stderr`
+# shellcheck disable=SC2016,SC2030,SC2031,SC2154 # expansions that are none; what bats and its `run` set
 load helpers
 
 # refused_usage TEXT ARGUMENT …: exit code 2, TEXT is said, nothing was touched.
@@ -19,7 +19,7 @@ refused_usage() {
 @test "the help says what there is" {
   run --separate-stderr deploy --help
   assert_status 0
-  assert_says --install --dry-run --action --key --known-hosts --renamed-from --flake 'Exit codes' 'Examples'
+  assert_says --install --dry-run --action --key --known-hosts --flake 'Exit codes' 'Examples'
 }
 
 @test "every option in the help is understood" {
@@ -35,13 +35,14 @@ refused_usage() {
   while read -r line; do
     line=${line%%  *}
     # shellcheck disable=SC2086 # the example's words are what is meant
-    run --separate-stderr deploy ${line#./deploy.sh } --flake "$FLAKE"
+    run --separate-stderr deploy ${line#./deploy.sh }
     [ "$status" -ne 2 ] || fail "the help shows what is refused: $line"
   done < <(deploy --help | grep -E '^  \./deploy\.sh')
 }
 
 @test "a call without a host, with too much, with unknown options" {
   refused_usage 'which host?'
+  refused_usage 'which host?' --
   refused_usage 'not 3 arguments' web root@127.0.0.1 more
   refused_usage "no option '--yes'" --yes web
   refused_usage "no option '--force'" web --force
@@ -51,6 +52,8 @@ refused_usage() {
   refused_usage '--key has an empty value' web --key ''
   refused_usage 'not '"'reboot'" --action reboot web
   refused_usage 'are for updates' --install --action boot web
+  refused_usage 'are for updates' --install web root@127.0.0.1 -- --batch
+  refused_usage "no option '--sign'" --sign key web
   refused_usage 'no flake.nix' --flake "$BATS_TEST_TMPDIR" web
 }
 
@@ -58,7 +61,8 @@ refused_usage() {
   local name
   for name in '' '-web' '--web' 'a b' $'a\nb' $'a\e[2Jb' 'a"b' "a'b" '$(touch /tmp/owned)' '`id`' '${HOME}' '../web' \
     '..' 'a..b' 'a.' 'a/b' 'a#b' 'a;b' 'a&b' 'a|b' 'wéb' "$(printf 'x%.0s' {1..10000})"; do
-    refused_usage 'host' -- "$name"
+    refused_usage '' "$name"
+    refused_usage '' --install "$name"
   done
 }
 
@@ -69,23 +73,77 @@ refused_usage() {
     'root@127.0.0.1:' 'root@127.0.0.1:0' 'root@127.0.0.1:65536' 'root@127.0.0.1:22x' 'root@127.0.0.1:-1' \
     'root@127.0.0.1: 22' 'root@2001:db8::1' '::1' 'root@[::1' 'root@[]' 'root@[web]' 'root@[::1]x' 'root@[::1]:' \
     'root@[::1]:99999' 'root@[::1%$(id)]' 'Root$@x' "root@$(printf 'x%.0s' {1..10000})"; do
-    refused_usage target -- web "$target"
+    refused_usage '' web "$target"
+    refused_usage '' --install web "$target"
   done
 }
 
 @test "targets that are fine end up in the command as they were meant" {
   local target wanted
   while read -r target wanted; do
-    run --separate-stderr deploy --dry-run web "$target"
+    run --separate-stderr deploy --install --dry-run web "$target"
     assert_status 0
     assert_says "$wanted"
+    run --separate-stderr deploy web "$target"
+    assert_status 0
+    assert_says "--flake $FLAKE deploy --action switch --target $target web"
   done <<EOF
 root@127.0.0.1          --target-host root@127.0.0.1
 admin@web.example.org   --target-host admin@web.example.org
-web.example.org         --target-host $(id -un)@web.example.org
-admin@192.0.2.7:2222    -p 2222'
-root@[2001:db8::1]      --target-host 'root@[2001:db8::1]'
-root@[fe80::1%eth0]:22  --target-host 'root@[fe80::1%eth0]'
+web.example.org         --target-host root@web.example.org
+admin@192.0.2.7:2222    --ssh-port 2222
+root@[2001:db8::1]      --ssh-option HostName=2001:db8::1 --target-host root@web
+root@[fe80::1%eth0]:22  --ssh-option HostName=fe80::1%eth0 --target-host root@web
 EOF
+  assert_untouched
+}
+
+# updates WANTED ARGUMENT …: what pantheros-mcp is given behind the flake.
+updates() {
+  local wanted=$1
+  shift
+  run --separate-stderr deploy "$@"
+  assert_status 0
+  [ "$output" = "--flake $FLAKE deploy --action $wanted" ] || fail "wanted: $wanted"
+  assert_untouched
+}
+
+@test "an update is pantheros-mcp's, with all that was asked for" {
+  updates 'switch web' web
+  updates 'boot web' --action boot web
+  updates 'switch --target root@[::1]:22 --identity a b/key --known-hosts known --dry-run web' \
+    --dry-run --key 'a b/key' --known-hosts known web 'root@[::1]:22'
+}
+
+@test "what is behind a -- is handed on as it is" {
+  updates 'switch web db --canary 2' web -- db --canary 2
+  updates 'switch --tag all --install --flake elsewhere' -- --tag all --install --flake elsewhere
+  updates 'switch --dry-run web --sign $(id) * --batch' --dry-run web -- --sign '$(id)' '*' --batch
+}
+
+@test "a flake elsewhere, named from here" {
+  cd "$FLAKE/.."
+  run --separate-stderr "$root/deploy.sh" --flake flake web
+  assert_status 0
+  [ "$output" = "--flake $FLAKE deploy --action switch web" ] || fail
+}
+
+@test "which pantheros-mcp: the one that is named, on PATH, the flake's, or none" {
+  local bin=$BATS_TEST_TMPDIR/bin tool
+  mkdir "$bin"
+  for tool in bash dirname; do ln -s "$(command -v "$tool")" "$bin/$tool"; done
+  PANTHEROS_MCP=/absent/pantheros-mcp refused_usage "PANTHEROS_MCP is '/absent/pantheros-mcp', which is no program" web
+  PANTHEROS_MCP=$TMPDIR refused_usage 'which is no program' web
+  run --separate-stderr env "PATH=$bin" PANTHEROS_MCP= "$root/deploy.sh" --flake "$FLAKE" web
+  assert_status 1
+  assert_says 'no pantheros-mcp on PATH' 'no nix' 'set PANTHEROS_MCP' 'Nothing was changed.'
+  ln -s "$(type -P echo)" "$bin/nix"
+  run --separate-stderr env "PATH=$bin" PANTHEROS_MCP= "$root/deploy.sh" --flake "$FLAKE" web
+  assert_status 0
+  assert_says "running the one of '$FLAKE'" "run --no-update-lock-file $FLAKE#pantheros-mcp -- --flake $FLAKE deploy"
+  ln -s "$(type -P echo)" "$bin/pantheros-mcp"
+  run --separate-stderr env "PATH=$bin" PANTHEROS_MCP= "$root/deploy.sh" --flake "$FLAKE" web
+  assert_status 0
+  [ "$output" = "--flake $FLAKE deploy --action switch web" ] || fail 'not the one on PATH'
   assert_untouched
 }

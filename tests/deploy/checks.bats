@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# What is wrong with the flake, the host, the key or this machine: refused, with nothing touched.
+# What is wrong with the flake, the host, the key or this machine: no installation, and nothing is touched.
 # shellcheck disable=SC2016,SC2154 # expansions that are none; what bats and the helpers set
 load helpers
 
@@ -7,7 +7,7 @@ load helpers
 refused() {
   local text=$1
   shift
-  run --separate-stderr deploy_with_key "$@"
+  run --separate-stderr deploy_with_key --install "$@"
   assert_status 3
   assert_says "$text" 'Nothing was changed.'
   [ -z "$output" ] || fail 'a refusal prints nothing on standard output'
@@ -22,7 +22,7 @@ refused() {
 
 @test "a host that refuses to be deployed" {
   refused "keyless: nobody's key is authorized" keyless
-  refused "keyless: nobody's key is authorized" --install keyless root@127.0.0.1
+  refused "keyless: nobody's key is authorized" keyless root@127.0.0.1
   refused "keyless: nobody's key is authorized" --dry-run keyless
   assert_untouched
 }
@@ -40,7 +40,7 @@ refused() {
 
 @test "a host without an address needs a target" {
   refused 'no pantheros.deploy.targetHost' nowhere
-  run --separate-stderr deploy --dry-run nowhere root@127.0.0.1
+  run --separate-stderr deploy --install --dry-run nowhere root@127.0.0.1
   assert_status 0
   assert_untouched
 }
@@ -48,32 +48,30 @@ refused() {
 @test "a host of another architecture, and nobody to build it" {
   refused 'Nix knows no remote builder' elsewhere
   assert_untouched
-  run --separate-stderr deploy --dry-run target-built
+  run --separate-stderr deploy --install --dry-run target-built
   assert_status 0
-  assert_says '--build-host'
+  assert_says '--build-on remote'
 }
 
 @test "a user or a disk in the flake that is no such thing" {
   refused 'pantheros.deploy.user is no user' odd-user
-  refused 'names a disk that is none' --install odd-disk
+  refused 'names a disk that is none' odd-disk
   assert_untouched
 }
 
 @test "a host without a layout is not installed" {
-  refused 'no disko layout' --install diskless
+  refused 'no disko layout' diskless
   assert_untouched
 }
 
 @test "a key that the new configuration does not let in" {
-  refused 'this would be its last login' stranger
-  refused 'could log in' --install stranger
+  refused 'could log in' stranger
   assert_untouched
 }
 
 @test "nobody is let in as the user that deploys" {
   refused "no key is authorized for $(id -un)" nobody
-  refused "no key is authorized for $(id -un)" --install nobody
-  run --separate-stderr deploy --dry-run nobody
+  run --separate-stderr deploy --install --dry-run nobody
   assert_status 3
   assert_untouched
 }
@@ -81,7 +79,7 @@ refused() {
 @test "a lock file that lacks an input, or is out of date" {
   sed -i '/nixos-anywhere.url/d' "$FLAKE/flake.nix"
   (cd "$FLAKE" && nix --extra-experimental-features 'nix-command flakes' flake lock 2>/dev/null)
-  refused "does not pin the input 'nixos-anywhere'" --install web
+  refused "does not pin the input 'nixos-anywhere'" web
   git -C "$FLAKE" checkout -q flake.lock flake.nix
   sed -i 's/nixos-anywhere.url/other.url/' "$FLAKE/flake.nix"
   refused 'requires lock file changes' web
@@ -130,11 +128,11 @@ refused() {
 
 @test "an encrypted key is taken for what its public half says" {
   ssh-keygen -q -p -P '' -N secret -f "$KEY"
-  run --separate-stderr deploy_with_key --dry-run web
+  run --separate-stderr deploy_with_key --install --dry-run web
   assert_status 0
-  refused 'this would be its last login' stranger
+  refused 'could log in' stranger
   rm "$KEY.pub"
-  run --separate-stderr deploy_with_key --dry-run web
+  run --separate-stderr deploy_with_key --install --dry-run web
   assert_status 0
   [[ $output$stderr != *PRIVATE* ]] || fail 'the key was shown'
 }
@@ -147,7 +145,7 @@ refused() {
     for tool in bash env nix git ssh ssh-keygen ps timeout realpath stat mktemp dirname id head rm cat; do
       [ "$tool" = "$program" ] || ln -s "$(command -v "$tool")" "$BATS_TEST_TMPDIR/bin/$tool"
     done
-    PATH=$BATS_TEST_TMPDIR/bin run --separate-stderr "$root/deploy.sh" --flake "$FLAKE" web
+    PATH=$BATS_TEST_TMPDIR/bin run --separate-stderr "$root/deploy.sh" --flake "$FLAKE" --install web
     assert_status 3
     assert_says "no '$program' on PATH"
     rm -r "${BATS_TEST_TMPDIR:?}/bin"
@@ -156,30 +154,29 @@ refused() {
 }
 
 @test "every refusal is told at once" {
-  refused "keyless: nobody's key is authorized" --renamed-from old keyless
   sed -i 's/refusals = \[ { message/keys = [ ]; disks = [ ]; refusals = [ { message/' "$FLAKE/hosts.nix"
-  refused "keyless: nobody's key is authorized" --install keyless
+  refused "keyless: nobody's key is authorized" keyless
   assert_says 'no disko layout' 'could log in'
 }
 
 @test "the tree: clean, changed, with files Git does not track, without Git" {
-  run --separate-stderr deploy --dry-run web
+  run --separate-stderr deploy --install --dry-run web
   assert_says "the tree is clean, at $(git -C "$FLAKE" rev-parse --short HEAD)"
   echo '# changed' >>"$FLAKE/hosts.nix"
   touch "$FLAKE/new.nix"
-  run --separate-stderr deploy --dry-run web
+  run --separate-stderr deploy --install --dry-run web
   assert_status 0
   assert_says '1 changed file(s) are deployed that no commit has' '1 file(s) are not tracked by Git'
   rm -rf "$FLAKE/.git"
-  run --separate-stderr deploy --dry-run web
+  run --separate-stderr deploy --install --dry-run web
   assert_status 0
   assert_says 'not in a Git commit'
 }
 
 @test "host-key checking is never switched off, whatever the environment asks for" {
-  NIX_SSHOPTS='-o StrictHostKeyChecking=no' run --separate-stderr deploy --dry-run web
+  NIX_SSHOPTS='-o StrictHostKeyChecking=no' run --separate-stderr deploy --install --dry-run web
   assert_status 0
-  assert_says 'StrictHostKeyChecking=yes' 'NIX_SSHOPTS is not used'
+  assert_says tools/deploy/strict 'NIX_SSHOPTS is not used'
   [[ $output != *StrictHostKeyChecking=no* ]] || fail 'the environment got through'
   run ! grep -rnE 'StrictHostKeyChecking[= ](no|accept-new|off)' "$root/deploy.sh" "$root/tools/deploy"
 }
@@ -190,7 +187,7 @@ refused() {
     line=${line%% #*}
     line=${line##*&& }
     # shellcheck disable=SC2086 # the words of the example are what is meant
-    run --separate-stderr deploy ${line#./deploy.sh } --dry-run --flake "$FLAKE"
+    run --separate-stderr deploy --dry-run ${line#./deploy.sh }
     [ "$status" -ne 2 ] || fail "a document shows what is refused: $line"
     tried=$((tried + 1))
   done < <(git -C "$root" grep -hE '^ *(git .*&& )?\./deploy\.sh ' -- '*.md')

@@ -1,5 +1,5 @@
 # A fleet, a machine, and what is asserted of both. The machine is a real sshd on the loopback
-# interface whose sessions run in namespaces of their own, where it is called `web` and runs NixOS.
+# interface whose sessions run in namespaces of their own, where it is called `web`.
 # shellcheck shell=bash disable=SC2154 # bats sets `status`, `output`, `stderr`
 bats_require_minimum_version 1.5.0
 
@@ -44,7 +44,8 @@ setup() {
   unset XDG_RUNTIME_DIR NIX_SSHOPTS SSH_AUTH_SOCK
   mkdir "$TMPDIR"
   cp -r "$PATTERN/flake" "$FLAKE"
-  export FAKE_FLAKE=$FLAKE FAKE_AUTHORIZED_KEYS=$BATS_TEST_TMPDIR/authorized_keys
+  # Updates are tested with the real program, in tests/deploy_script.rs; here it is seen what it is given.
+  export PANTHEROS_MCP=echo
   cp "$PATTERN/key" "$PATTERN/key.pub" "$BATS_TEST_TMPDIR/"
   KEY=$BATS_TEST_TMPDIR/key
   KNOWN_HOSTS=$BATS_TEST_TMPDIR/known_hosts
@@ -68,15 +69,13 @@ deploy_with_key() {
 start_machine() {
   local key=${1:-host_key} sshd config=$BATS_TEST_TMPDIR/sshd_config
   sshd=$(command -v sshd || echo /usr/sbin/sshd)
-  unshare -rmu true 2>/dev/null || skip "no user namespaces here"
+  unshare -ru true 2>/dev/null || skip "no user namespaces here"
   cp "$PATTERN/$key" "$BATS_TEST_TMPDIR/machine_key"
-  cp "$PATTERN/key.pub" "$FAKE_AUTHORIZED_KEYS"
+  cp "$PATTERN/key.pub" "$BATS_TEST_TMPDIR/authorized_keys"
   cat >"$BATS_TEST_TMPDIR/session" <<'SESSION'
 #!/bin/sh
-exec unshare -rmu sh -c '
-  mount -t tmpfs none /run
-  if [ -z "${NOT_NIXOS:-}" ]; then mkdir /run/current-system; fi
-  hostname "${MACHINE_NAME:-web}"
+exec unshare -ru sh -c '
+  hostname web
   # In a namespace that maps no user, everybody is `nobody`.
   exec ${NOT_ROOT:+unshare -U} sh -c "$SSH_ORIGINAL_COMMAND"'
 SESSION
@@ -85,13 +84,13 @@ SESSION
 Port $PORT
 ListenAddress 127.0.0.1
 HostKey $BATS_TEST_TMPDIR/machine_key
-AuthorizedKeysFile $FAKE_AUTHORIZED_KEYS
+AuthorizedKeysFile $BATS_TEST_TMPDIR/authorized_keys
 PasswordAuthentication no
 KbdInteractiveAuthentication no
 StrictModes no
 UsePAM no
 PidFile none
-ForceCommand env MACHINE_NAME=${MACHINE_NAME:-web} NOT_NIXOS=${NOT_NIXOS:-} NOT_ROOT=${NOT_ROOT:-} $BATS_TEST_TMPDIR/session
+ForceCommand env NOT_ROOT=${NOT_ROOT:-} $BATS_TEST_TMPDIR/session
 CONFIG
   if [ "$(id -u)" = 0 ]; then mkdir -p /run/sshd; fi
   "$sshd" -D -e -f "$config" 2>"$BATS_TEST_TMPDIR/sshd.log" 3>&- &
@@ -102,6 +101,40 @@ CONFIG
     sleep 0.1
   done
 }
+
+# terminal ANSWER ARGUMENT …: deploy.sh at a terminal of its own, where ANSWER is typed when asked.
+terminal() {
+  local answer=$1 line transcript=$BATS_TEST_TMPDIR/transcript pid=$BATS_TEST_TMPDIR/pid
+  shift
+  line=$(printf '%q ' exec "$root/deploy.sh" --flake "$FLAKE" --key "$KEY" --known-hosts "$KNOWN_HOSTS" "$@")
+  : >"$transcript"
+  rm -f "$pid"
+  # The braces keep who types from being a child of `script`, which would take its end for deploy.sh's.
+  {
+    script -qefc "echo \$\$ >$pid; $line" "$transcript"
+  } < <(
+    tries=300
+    until grep -q 'go on: $' "$transcript" || [ "$((tries--))" = 0 ]; do
+      sleep 0.1
+      if [ -s "$pid" ] && ! kill -0 "$(<"$pid")" 2>/dev/null; then exit; fi
+    done
+    printf '%s\n' "$answer"
+    sleep 0.3
+  )
+}
+
+# As `terminal`, to its end.
+at_terminal() {
+  need_disk
+  run terminal "$@"
+}
+
+need_disk() {
+  [ "$(lsblk -bdno SIZE "$DISK" 2>/dev/null || echo 0)" -ge 8000000000 ] || skip 'this machine has no disk to speak of'
+}
+
+# Where the machine is.
+target() { printf 'root@127.0.0.1:%s' "$PORT"; }
 
 # Nothing was run, nobody was connected to, nothing was written or left behind.
 assert_untouched() {

@@ -4,23 +4,6 @@
 # shellcheck disable=SC2154 # bats and the helpers set them
 load helpers
 
-# at_terminal ANSWER ARGUMENT …: deploy.sh at a terminal of its own, where ANSWER is typed when asked.
-at_terminal() {
-  local answer=$1 line transcript=$BATS_TEST_TMPDIR/transcript
-  shift
-  [ "$(lsblk -bdno SIZE "$DISK" 2>/dev/null || echo 0)" -ge 8000000000 ] || skip 'this machine has no disk to speak of'
-  line=$(printf '%q ' "$root/deploy.sh" --flake "$FLAKE" --key "$KEY" --known-hosts "$KNOWN_HOSTS" "$@")
-  : >"$transcript"
-  run script -qefc "$line" "$transcript" < <(
-    tries=300
-    until grep -q 'go on: $' "$transcript" || [ "$((tries--))" = 0 ]; do sleep 0.1; done
-    printf '%s\n' "$answer"
-    sleep 0.3
-  )
-}
-
-target() { printf 'root@127.0.0.1:%s' "$PORT"; }
-
 @test "a dry run says what would be wiped, and connects to nobody" {
   start_machine
   run --separate-stderr deploy_with_key --install --dry-run web "$(target)"
@@ -126,4 +109,64 @@ target() { printf 'root@127.0.0.1:%s' "$PORT"; }
   assert_status 1
   assert_says 'The installation failed'
   [ -z "$(ls -A "$TMPDIR")" ] || fail "left behind: $(ls -A "$TMPDIR")"
+}
+
+@test "a machine with another host key, or an unknown one" {
+  start_machine impostor_key
+  at_terminal web --install web "$(target)"
+  assert_status 3
+  assert_says 'Host key verification failed' 'Nothing was changed.'
+  : >"$KNOWN_HOSTS"
+  at_terminal web --install web "$(target)"
+  assert_status 3
+  assert_says 'Host key verification failed' 'a person'
+  [ ! -s "$KNOWN_HOSTS" ] || fail 'the key was taken on sight'
+  assert_unchanged
+}
+
+@test "a machine that is not there, or does not let us in" {
+  at_terminal web --install web "$(target)"
+  assert_status 3
+  assert_says 'does not answer over SSH'
+  start_machine
+  : >"$BATS_TEST_TMPDIR/authorized_keys"
+  at_terminal web --install web "$(target)"
+  assert_status 3
+  assert_says 'does not answer over SSH'
+  assert_unchanged
+}
+
+@test "a machine on which we cannot become root" {
+  NOT_ROOT=yes start_machine
+  at_terminal web --install web "$(target)"
+  assert_status 3
+  assert_says 'cannot become root' 'sudo -n true'
+  assert_unchanged
+}
+
+@test "a machine of another architecture" {
+  start_machine
+  at_terminal target-built --install target-built "$(target)"
+  assert_status 3
+  assert_says "'target-built' is riscv64-linux, but 127.0.0.1 is '$(uname -m)-linux'"
+  assert_unchanged
+}
+
+@test "a machine that never stops talking" {
+  start_machine
+  printf '#!/bin/sh\nexec yes noise\n' >"$BATS_TEST_TMPDIR/session"
+  SECONDS=0
+  at_terminal web --install web "$(target)"
+  assert_status 3
+  [ "$SECONDS" -lt 30 ] || fail 'it was listened to for too long'
+  assert_unchanged
+}
+
+@test "what a machine says is shown without its control characters" {
+  start_machine
+  printf '#!/bin/sh\ncat >/dev/null\nprintf "machine\\t\\033[2Jx\\nkernel\\tLinux\\nend\\t.\\n"\n' >"$BATS_TEST_TMPDIR/session"
+  at_terminal web --install web "$(target)"
+  assert_status 3
+  assert_says '[2jx-linux'
+  [[ $output != *$'\e[2'[jJ]* ]] || fail 'an escape sequence got through'
 }

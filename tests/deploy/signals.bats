@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# Ended from outside, deploy.sh takes with it what it started.
+# Ended from outside, an installation takes with it what it started.
 # shellcheck disable=SC2016,SC2154 # expansions that are none; what bats and the helpers set
 load helpers
 
@@ -11,22 +11,19 @@ gone() {
   done
 }
 
-# ends_on SIGNAL CODE
+# ends_on SIGNAL CODE: while the installation runs, which nothing but deploy.sh is told to end.
 ends_on() {
-  local pid code=0 pids tries=300
+  local pid at code=0 pids tries=300
+  need_disk
   start_machine
-  # A group of its own, so that nothing but deploy.sh is told; and SIGINT as a terminal leaves it, not
-  # ignored as behind a `&`.
-  (
-    trap - INT
-    FAKE_DOES=hang exec setsid "$root/deploy.sh" --flake "$FLAKE" --key "$KEY" --known-hosts "$KNOWN_HOSTS" web
-  ) >"$BATS_TEST_TMPDIR/out" 2>&1 3>&- &
-  pid=$!
+  FAKE_DOES=hang terminal web --install web "$(target)" >"$BATS_TEST_TMPDIR/out" 2>&1 3>&- &
+  at=$!
   until [ -s "$FAKE_LOG.pids" ] || [ "$((tries--))" = 0 ]; do sleep 0.1; done
-  read -ra pids <"$FAKE_LOG.pids"
+  read -r pid <"$BATS_TEST_TMPDIR/pid"
+  read -ra pids <"$FAKE_LOG.pids" || fail "$(cat "$BATS_TEST_TMPDIR/out")"
   kill -s "$1" "$pid"
   gone "$pid" || { kill -s KILL "$pid" && fail 'it does not end'; }
-  wait "$pid" || code=$?
+  wait "$at" || code=$?
   [ "$code" = "$2" ] || fail "ended with $code" "$(cat "$BATS_TEST_TMPDIR/out")"
   for pid in "${pids[@]}"; do gone "$pid" || fail "process $pid is still there"; done
   grep -q "stopped by SIG$1" "$BATS_TEST_TMPDIR/out"
@@ -44,7 +41,7 @@ ends_on() {
   # Ten thousand million additions.
   sed -i "s/throw \"broken on purpose\"/toString (let n = builtins.genList (x: x) 100000; add = builtins.foldl' (a: b: a + b) 0; in add (map (x: add n) n))/" \
     "$FLAKE/hosts.nix"
-  setsid "$root/deploy.sh" --flake "$FLAKE" --key "$KEY" --known-hosts "$KNOWN_HOSTS" broken \
+  setsid "$root/deploy.sh" --flake "$FLAKE" --key "$KEY" --known-hosts "$KNOWN_HOSTS" --install broken \
     >"$BATS_TEST_TMPDIR/out" 2>&1 3>&- &
   pid=$!
   until [ -n "$evaluation" ] || [ "$((tries--))" = 0 ]; do

@@ -1,4 +1,4 @@
-# What deploy.sh makes sure of before it touches anything; to be sourced.
+# What deploy.sh makes sure of before it installs a host; to be sourced.
 # shellcheck shell=bash disable=SC2154 # set by deploy.sh
 
 # As the flake's own rule for host names, which keeps them safe in an attribute path.

@@ -117,7 +117,7 @@ pass_on() {
   mapfile -t all < <(descendants "$child")
   all=("$child" "${all[@]}")
   # What is typed at a terminal reaches the children as well, and a second time would cut short
-  # what nixos-rebuild does to end cleanly.
+  # what they do to end cleanly.
   if [ "$signal" = INT ] && ended_within 50 "${all[@]}"; then return 0; fi
   kill -s TERM "${all[@]}" 2>/dev/null || true
   ended_within 100 "${all[@]}" || kill -s KILL "${all[@]}" 2>/dev/null || true

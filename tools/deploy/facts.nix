@@ -1,4 +1,4 @@
-# What deploy.sh has to know of a host before it touches anything: one fact a line, `name<TAB>value`.
+# What deploy.sh has to know of a host before it installs it: one fact a line, `name<TAB>value`.
 # Evaluated as `nix eval FLAKE#nixosConfigurations.HOST --apply`; needs nothing but the host itself.
 host:
 let
@@ -42,7 +42,6 @@ concatStringsSep "\n" (
     (line "user" deploy.user)
     (line "port" deploy.port)
     (line "build-on" deploy.buildOn)
-    (line "root-login" (config.services.openssh.settings.PermitRootLogin or "prohibit-password"))
   ]
   ++ lines "refusal" (map (refusal: refusal.message or refusal) deploy.refusals)
   ++ lines "disk" (map (disk: disk.device) (attrValues (config.disko.devices.disk or { })))

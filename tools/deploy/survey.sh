@@ -1,4 +1,4 @@
-# What deploy.sh asks the machine it is about to change: one fact a line, `name<TAB>value`.
+# What deploy.sh asks the machine it is about to install: one fact a line, `name<TAB>value`.
 # Read by the target's own `sh`, which may be a rescue system's; changes nothing.
 # shellcheck shell=sh
 say() { printf '%s\t%s\n' "$1" "$2"; }
@@ -6,7 +6,6 @@ say() { printf '%s\t%s\n' "$1" "$2"; }
 say kernel "$(uname -s)"
 say machine "$(uname -m)"
 say host-name "$(uname -n)"
-[ ! -e /run/current-system ] || say nixos "$(readlink -f /run/current-system)"
 if [ "$(id -u)" = 0 ] || sudo -n true 2>/dev/null; then say root yes; fi
 if [ -d /sys/firmware/efi ]; then say firmware UEFI; else say firmware BIOS; fi
 say memory-kib "$(sed -n 's/^MemTotal: *\([0-9]*\) kB$/\1/p' /proc/meminfo)"
