@@ -134,6 +134,9 @@ fn every_link_leads_somewhere() {
 fn ours(line: &str) -> Option<Vec<String>> {
     // The MCP Inspector's own options stand behind the server's command line.
     let words: Vec<String> = shlex::Shlex::new(line).take_while(|word| word != "--method").collect();
+    if let Some(at) = words.iter().position(|word| word == "./deploy.sh") {
+        return handed_on(&words[at + 1..]);
+    }
     let starts: &[&[&str]] = &[
         &["pantheros-mcp"],
         &["cargo", "run", "--"],
@@ -152,6 +155,14 @@ fn ours(line: &str) -> Option<Vec<String>> {
     } else {
         None
     }
+}
+
+/// What a call of `deploy.sh` hands on as it is; its own arguments are looked at in `tests/deploy`.
+fn handed_on(arguments: &[String]) -> Option<Vec<String>> {
+    let at = arguments.iter().position(|word| word == "--")?;
+    let hosts = if at == 0 { &[][..] } else { &["web"][..] };
+    let begin = ["pantheros-mcp", "deploy"].iter().chain(hosts).map(|word| (*word).to_owned());
+    Some(begin.chain(arguments[at + 1..].iter().cloned()).collect())
 }
 
 /// What is wrong with a call, if anything.
@@ -207,6 +218,7 @@ fn a_wrong_command_would_be_noticed() {
         "pantheros-mcp serve --htp 127.0.0.1:1",
         "claude mcp add pantheros -- pantheros-mcp sreve",
         "cargo run -- --flak x call list_hosts",
+        "./deploy.sh web -- --canari 2",
     ] {
         assert!(complaint(&ours(line).unwrap()).is_some(), "{line}");
     }
@@ -214,8 +226,11 @@ fn a_wrong_command_would_be_noticed() {
         "pantheros-mcp call TOOL key=value",
         "pantheros-mcp call build_host host=web",
         "pantheros-mcp --help",
+        "./deploy.sh -- --tag production",
+        "./deploy.sh web root@192.0.2.7 -- --sign key",
     ] {
         assert_eq!(complaint(&ours(line).unwrap()), None, "{line}");
     }
     assert!(ours("which pantheros-mcp").is_none());
+    assert!(ours("./deploy.sh --install web").is_none());
 }

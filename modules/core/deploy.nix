@@ -1,5 +1,5 @@
-# What `deploy.sh` and the MCP server read of a host to deploy it: data only. All it adds to the host is a
-# file that says how it was meant to be reached.
+# What the MCP server, and `deploy.sh` for an installation, read of a host to deploy it: data only. All it adds to
+# the host is a file that says how it was meant to be reached, and who may sign for it.
 { config, lib, ... }:
 
 let
@@ -131,8 +131,8 @@ in
       );
       default = [ ];
       description = ''
-        Why this configuration must not be deployed, although it evaluates. Whatever deploys refuses while
-        there is one.
+        Why this configuration must not be deployed, although it evaluates. An installation is refused while
+        there is one; an update shows it as a blocking risk, which a person has to accept by its code.
       '';
     };
   };
