@@ -24,7 +24,7 @@ which WIPES the host's disks.
   --dry-run            change no machine. An update is built, and its plan is shown. An installation is
                        checked as far as it can be without the machine, and its command is printed
   --action ACTION      for an update: switch (default), boot, test or dry-activate
-  --key FILE           log in with this private key and no other
+  --key FILE           log in with this private key, and with none that an agent holds
   --known-hosts FILE   accept only the host keys in this file
   --flake DIR          the flake, if not the one beside this script
   --help               this text

@@ -86,7 +86,7 @@ struct Way {
     /// Where the host is now, as [USER@]ADDRESS[:PORT]; an IPv6 address goes in brackets
     #[arg(long, value_name = "TARGET", value_parser = target)]
     target: Option<HostFile>,
-    /// Log in with this private key and no other
+    /// Log in with this private key, and with none that an agent holds
     #[arg(long, value_name = "FILE")]
     identity: Option<PathBuf>,
     /// Accept only the host keys in this file

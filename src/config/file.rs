@@ -111,7 +111,7 @@ pub struct SshFile {
     pub program: PathBuf,
     /// A configuration file instead of the user's and the system's, as `ssh -F` takes it.
     pub config: Option<PathBuf>,
-    /// A private key to log in with, and no other; absolute, or relative to this file's folder.
+    /// A private key to log in with, and none that an agent holds; absolute, or relative to this file's folder.
     pub identity: Option<PathBuf>,
     /// A file of host keys that are accepted, and no other; absolute, or relative to this file's folder.
     pub known_hosts: Option<PathBuf>,

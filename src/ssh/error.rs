@@ -166,7 +166,10 @@ impl From<&SshError> for Diagnostic {
                 Code::ChangedHostKey,
                 format!(
                     "either the machine was installed anew or another one answers; a person who knows that it was installed anew forgets the old key: ssh-keygen -R {}",
-                    target.address
+                    match target.port.get() {
+                        22 => target.address.to_string(),
+                        port => format!("'[{}]:{port}'", target.address),
+                    }
                 ),
             ),
             SshError::Denied { target, .. } => (

@@ -30,7 +30,7 @@ pub struct SshSettings {
     pub program: PathBuf,
     /// The configuration file instead of the user's and the system's.
     pub config: Option<PathBuf>,
-    /// The private key to log in with, and no other.
+    /// The private key to log in with, before those the configuration names, and none of an agent's.
     pub identity: Option<PathBuf>,
     /// The file of host keys that are accepted, and no other.
     pub known_hosts: Option<PathBuf>,
