@@ -128,6 +128,9 @@ fn no_way_back_is_told() {
     site.hook("web", "1-test", "exit 3");
     let answer = ends(&site, &only("switch"), "rollback_failed");
     assert_eq!(answer.error_code(), "rollback_failed", "{:#}", answer.json);
+    let status = site.fleet.call("host_status", &json!({"host": "web"}));
+    assert_eq!(status.json["latest_deployment"]["state"], "rollback_failed", "{:#}", status.json);
+    assert!(status.json["warnings"].to_string().contains("ended rollback_failed"), "{:#}", status.json);
     let second = site.toplevel("web");
     site.settled("web", &second, &first);
     // A start of the machine is what is left.
@@ -183,7 +186,9 @@ fn a_host_that_never_comes_back_is_told() {
     site.machine("web").start();
     // Whoever deploys next finishes the story.
     let answer = site.fleet.call("host_status", &json!({"host": "web"}));
-    assert_eq!(answer.code, 0, "{:#}", answer.json);
+    let latest = &answer.json["latest_deployment"];
+    assert_eq!((answer.code, &latest["state"]), (0, &json!("activating")), "{:#}", answer.json);
+    assert_eq!((&latest["plan_id"], &answer.json["deploying"]), (&json!(plan), &json!(plan)));
     ends(&site, &only("dry-activate"), "checked");
     site.settled("web", &first, &first);
     assert_eq!(site.written("web", &plan)["state"], "rolled_back");

@@ -295,6 +295,49 @@ pub async fn state(session: &Session, orders: &Orders<'_>, call: &Call) -> Resul
     tell(session, orders, "state", None, call).await
 }
 
+/// The deployment of a host that was last at work, as it was left; nothing is finished by looking.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Latest {
+    /// The plan.
+    #[serde(rename(deserialize = "id"))]
+    pub plan_id: PlanId,
+    /// Where it is, or how it ended.
+    pub state: Step,
+    /// Why, for programs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The same for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    /// When it came there; RFC 3339, UTC.
+    pub updated: String,
+}
+
+/// Prints the state of the deployment that was changed last.
+const LATEST: &str = r#"
+cd "$1" 2>/dev/null || exit 0
+ls -1t | while IFS= read -r id; do
+  for file in "$2/$id.json" "$id/state.json"; do
+    if [ -r "$file" ]; then cat "$file"; exit; fi
+  done
+done
+"#;
+
+/// The host's latest deployment; none where there was none, or only root could tell and we are not.
+///
+/// # Errors
+/// See [`SuperviseError`].
+pub async fn latest(session: &Session, call: &Call) -> Result<Option<Latest>, SuperviseError> {
+    let argv = ["sh", "-c", LATEST, "latest", FOLDER, MEMORY];
+    let output = as_root(session, &argv, &[], Limits::default(), call).await?;
+    let text = output.text();
+    if !output.success() || text.is_empty() {
+        return Ok(None);
+    }
+    let latest = serde_json::from_str(&text);
+    latest.map(Some).map_err(|_| SuperviseError::NotUnderstood(text::bounded(&text, 300)))
+}
+
 /// Where it is once that is no longer `known`, or after some seconds, as [`state`].
 ///
 /// # Errors

@@ -4,8 +4,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Context, Effect, Tool, ToolError};
-use crate::deploy::host::{self, Room, State};
+use crate::deploy::host::{self, Room, State, SurveyError};
 use crate::deploy::place::{self, Place};
+use crate::deploy::supervise::{self, Latest, Step, SuperviseError};
 use crate::diagnostic::Diagnostic;
 use crate::names::{HostName, StorePath};
 
@@ -59,6 +60,8 @@ pub struct Output {
     /// Plan being deployed there.
     #[serde(skip_serializing_if = "Option::is_none")]
     deploying: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    latest_deployment: Option<Latest>,
     warnings: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<Diagnostic>,
@@ -79,13 +82,17 @@ impl Tool for HostStatus {
         let place = place::of(flake, &input.host, call).await?;
         let asking = async {
             let session = context.services.hosts.session(&place.target, call).await?;
-            host::survey(&session, call).await
+            let state = host::survey(&session, call).await?;
+            Ok::<_, SurveyError>((state, supervise::latest(&session, call).await))
         };
         // The flake is evaluated while the host answers.
         let (asked, wanted) = futures::future::join(asking, flake.toplevel_of(&input.host, call)).await;
         let mut output = Output::of(&input.host, &place);
         match asked {
-            Ok(state) => output.fill(state, &place),
+            Ok((state, latest)) => {
+                output.fill(state, &place);
+                output.tell(latest);
+            }
             Err(error) => output.error = Some((&error).into()),
         }
         match (&output.running, wanted) {
@@ -160,8 +167,27 @@ impl Output {
             disk: Vec::new(),
             uptime_seconds: None,
             deploying: None,
+            latest_deployment: None,
             warnings: Vec::new(),
             error: None,
+        }
+    }
+
+    fn tell(&mut self, latest: Result<Option<Latest>, SuperviseError>) {
+        match latest {
+            Ok(latest) => self.latest_deployment = latest,
+            Err(error) => self.warnings.push(Diagnostic::from(&error).message),
+        }
+        if let Some(latest) = &self.latest_deployment {
+            if !latest.state.is_final() {
+                self.deploying.get_or_insert_with(|| latest.plan_id.to_string());
+            }
+            let ended_well = matches!(latest.state, Step::Confirmed | Step::Staged | Step::Checked);
+            if latest.state.is_final() && !ended_well {
+                let (state, said) = (latest.state.as_str(), latest.message.as_deref().unwrap_or_default());
+                self.warnings
+                    .push(format!("the latest deployment, {}, ended {state}: {said}", latest.plan_id));
+            }
         }
     }
 
