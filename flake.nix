@@ -69,6 +69,8 @@
         // modules.profiles
         // {
           default.imports = modules.all;
+          # For a flake of one's own: where its hosts are and how they are deployed.
+          deploy = ./modules/core/deploy.nix;
         };
 
       packages = forEachSystem (
