@@ -3,7 +3,9 @@
   rustPlatform,
   installShellFiles,
   makeBinaryWrapper,
+  curl,
   gitMinimal,
+  openssh,
 }:
 
 let
@@ -35,15 +37,25 @@ rustPlatform.buildRustPackage {
   # The integration tests need a real nix, an sshd and Node: `tools/test` runs them. What is left
   # needs none of them.
   cargoTestFlags = [ "--lib" ];
-  nativeCheckInputs = [ gitMinimal ];
+  nativeCheckInputs = [
+    gitMinimal
+    openssh
+  ];
 
   postInstall = ''
     installShellCompletion --cmd pantheros-mcp \
       --bash <($out/bin/pantheros-mcp completions bash) \
       --fish <($out/bin/pantheros-mcp completions fish) \
       --zsh <($out/bin/pantheros-mcp completions zsh)
-    # Git tells whether a flake changed; the nix that is used is the machine's own.
-    wrapProgram $out/bin/pantheros-mcp --suffix PATH : ${lib.makeBinPath [ gitMinimal ]}
+    # Git tells whether a flake changed, ssh reaches hosts, curl asks them whether they are well. Those on PATH go
+    # first, and the nix that is used is the machine's own.
+    wrapProgram $out/bin/pantheros-mcp --suffix PATH : ${
+      lib.makeBinPath [
+        curl
+        gitMinimal
+        openssh
+      ]
+    }
   '';
 
   meta = {

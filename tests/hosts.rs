@@ -265,6 +265,11 @@ async fn arguments_and_input_arrive_as_they_are() {
     let output = session.run_with(&["cat"], &input, Limits::default(), &call).await.unwrap();
     assert_eq!(output.stdout, input);
 
+    // A program that is not there has an exit code like any other, and so has one that ends so.
+    for argv in [&["no-such-program"][..], &["sh", "-c", "exit 127"]] {
+        assert_eq!(session.run(argv, Limits::default(), &call).await.unwrap().code, 127, "{argv:?}");
+    }
+
     // What takes too long ends the wait, and the connection stays.
     let limits = Limits::within(Duration::from_millis(300));
     assert!(session.run(&["sleep", "60"], limits, &call).await.is_err());

@@ -235,6 +235,8 @@ in
       path = [
         config.nix.package
         config.programs.ssh.package
+        # For health checks over HTTP.
+        pkgs.curl
         pkgs.gitMinimal
       ];
 

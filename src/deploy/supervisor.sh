@@ -880,6 +880,9 @@ begin() {
   mkdir -p "$roots" && ln -sfn "$toplevel" "$roots/$id" && ln -sfn "$previous" "$roots/$id-previous" ||
     refuse 74 no_gc_root "$roots cannot be written."
   verify_signature
+  for program in nix-store nix-env setsid flock; do
+    command -v "$program" >/dev/null || refuse 69 program_missing "There is no $program on root's search path: $PATH"
+  done
   [ "$(running)" = "$previous" ] || refuse 69 system_changed "Another system runs than when the plan was made."
   for path in "$toplevel" "$previous"; do
     timeout 30 nix-store --check-validity "$path" 2>/dev/null && [ -x "$path/bin/switch-to-configuration" ] ||

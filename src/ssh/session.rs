@@ -13,6 +13,9 @@ use crate::progress::Call;
 /// Programs at once over one connection; sshd takes 10 unless told (sshd_config(5), `MaxSessions`).
 const CHANNELS: usize = 6;
 
+/// What a shell ends with where there is no such program (POSIX, "Exit Status for Commands").
+const NOT_FOUND: i32 = 127;
+
 /// A connection to one machine.
 #[derive(Debug)]
 pub struct Session {
@@ -166,8 +169,12 @@ impl Session {
             });
         };
         let stderr = stderr.map_err(|error| self.broken(&error.to_string()))?;
-        let status = child.wait().await.map_err(|error| self.why(&error))?;
-        let code = status.code().ok_or_else(|| self.broken("a signal ended the program"))?;
+        let code = match child.wait().await {
+            Ok(status) => status.code().ok_or_else(|| self.broken("a signal ended the program"))?,
+            // How the crate tells of 127, with which any program may end and a shell says that there is none.
+            Err(openssh::Error::Remote(error)) if error.kind() == std::io::ErrorKind::NotFound => NOT_FOUND,
+            Err(error) => return Err(self.why(&error)),
+        };
         Ok(Output { code, stdout, stderr })
     }
 

@@ -98,6 +98,11 @@ impl Targets {
         targets
     }
 
+    /// The Nix that is on each of them.
+    pub fn nix(&self) -> &Path {
+        &self.nix
+    }
+
     /// The machine of that name.
     pub fn get(&mut self, name: &str) -> &mut Target {
         self.machines.iter_mut().find(|machine| machine.name == name).unwrap()
