@@ -34,15 +34,16 @@ fn middle(mut times: Vec<Duration>) -> Duration {
     times[times.len() / 2]
 }
 
-/// `nix build`, `nix copy`, `nix-env --set` and `switch-to-configuration switch`, one after the other.
+/// `nix build`, `nix copy`, and over `ssh` `nix-env --set` and what `switch-to-configuration switch` does, one
+/// after the other.
 fn by_hand(site: &mut Site, nix: &std::path::Path, host: &str) {
     let toplevel = site.toplevel(host);
     let machine = site.machine(host);
     machine.copy(nix, &toplevel);
-    machine.says(&["nix-env", "--profile", "/nix/var/nix/profiles/system", "--set", &toplevel]);
     let program = format!("{toplevel}/bin/switch-to-configuration");
-    for action in ["boot", "test"] {
-        machine.says(&[&program, action]);
+    let set = ["nix-env", "--profile", "/nix/var/nix/profiles/system", "--set", &toplevel];
+    for argv in [&set[..], &[&program, "boot"], &[&program, "test"]] {
+        assert!(machine.run(argv).status.success());
     }
 }
 

@@ -200,13 +200,30 @@ fn the_machine_is_rebooted_while_it_waits() {
 fn nobody_can_log_in_any_more() {
     let mut site = site();
     let keys = site.machine("web").authorized_keys().display().to_string();
-    site.hook("web", "2-test", &format!("mv {keys} {keys}.kept"));
-    site.hook("web", "1-test", &format!("mv {keys}.kept {keys}"));
-    let plan = site.approved(&json!({"hosts": ["web"]}));
-    let since = Instant::now();
-    let answer = site.deploy(&plan);
-    assert_eq!((answer.code, answer.error_code()), (1, "rolled_back"), "{:#}", answer.json);
-    is_back(&mut site, since);
+    for line_holds in [true, false] {
+        let cut = if line_holds { "" } else { CUT };
+        site.hook("web", "2-test", &format!("mv {keys} {keys}.kept; activate; {cut}"));
+        site.hook("web", "1-test", &format!("mv {keys}.kept {keys}"));
+        let plan = site.approved(&json!({"hosts": ["web"]}));
+        let refused = site.machine("web").refused_logins();
+        let since = Instant::now();
+        let answer = site.deploy(&plan);
+        assert_eq!((answer.code, answer.error_code()), (1, "rolled_back"), "{:#}", answer.json);
+        // Over a connection from before it is told at once; without one it goes back when its time is over.
+        let message = answer.json["error"]["message"].as_str().unwrap();
+        let said = if line_holds { "a new connection is let in" } else { "Nobody confirmed" };
+        assert!(message.contains(said), "{message}");
+        assert_eq!(
+            since.elapsed() < Duration::from_secs(CONFIRMED_WITHIN),
+            line_holds,
+            "{:?}",
+            since.elapsed()
+        );
+        is_back(&mut site, since);
+        // Few enough that no sshd shuts us out for them.
+        let refused = site.machine("web").refused_logins() - refused;
+        assert!((1..=4).contains(&refused), "{refused} logins were refused");
+    }
 }
 
 #[test]

@@ -31,6 +31,9 @@ const PATIENCE: Duration = Duration::from_secs(20);
 const GOING_BACK: Duration = Duration::from_secs(60);
 /// How long a supervisor that was told to begin, without an answer, may take to be there.
 const BEGINNING: Duration = Duration::from_secs(5);
+/// How long to wait after each login that a host refused: sshd shuts out an address that fails too often
+/// (sshd_config(5), `PerSourcePenalties`), and that would last beyond the way back.
+const LOGINS: [Duration; 3] = [Duration::from_secs(2), Duration::from_secs(3), Duration::from_secs(6)];
 /// Characters of what only who may confirm knows.
 const NONCE_BYTES: usize = 24;
 
@@ -156,6 +159,7 @@ impl Task<'_> {
             steady: &steady,
             session: Some(session),
             known: None,
+            refusals: 0,
         };
         let outcome = line.see_through(&before).await;
         // The next call proves that it can be reached.
@@ -179,6 +183,8 @@ struct Line<'a> {
     session: Option<Arc<Session>>,
     /// Where the supervisor was when it was last asked.
     known: Option<Step>,
+    /// How often a new connection was refused.
+    refusals: usize,
 }
 
 impl Line<'_> {
@@ -245,7 +251,7 @@ impl Line<'_> {
                     last = Some((&error).into());
                     // Asked anew, not for a change.
                     self.known = None;
-                    sleep(AGAIN).await;
+                    sleep(self.pause(&error)).await;
                 }
             }
         }
@@ -270,9 +276,16 @@ impl Line<'_> {
     }
 
     /// Looks whether the host is well, over a connection of its own, and tells it the verdict.
-    async fn judge(&self, before: &State, health: &mut Vec<Health>) -> Result<Option<Story>, SuperviseError> {
+    async fn judge(
+        &mut self,
+        before: &State,
+        health: &mut Vec<Health>,
+    ) -> Result<Option<Story>, SuperviseError> {
         let (of, call) = (self.task.of, self.task.call);
-        let fresh = self.task.hosts.fresh(self.target, self.steady).await?;
+        let fresh = match self.task.hosts.fresh(self.target, self.steady).await {
+            Ok(fresh) => fresh,
+            Err(error) => return self.shut_out(error, health).await,
+        };
         call.saying(format!("{}: looking whether it is well", of.host));
         let patience = Duration::from_secs(u64::from(of.rollback_timeout)) / 2;
         *health = health::check(&fresh, of, before, patience, call).await;
@@ -286,6 +299,32 @@ impl Line<'_> {
             supervise::cancel(&fresh, self.orders, self.steady).await
         };
         told.map(Some)
+    }
+
+    /// No new connection came up. Where that is the host's own word, again and again, it is told to go back at
+    /// once, over the connection from before.
+    async fn shut_out(
+        &mut self,
+        error: SshError,
+        health: &mut Vec<Health>,
+    ) -> Result<Option<Story>, SuperviseError> {
+        if !error.is_refusal() || self.refusals < LOGINS.len() - 1 || self.session.is_none() {
+            return Err(error.into());
+        }
+        *health = vec![Health::new("a new connection is let in", Err(error.to_string()))];
+        self.cancel().await
+    }
+
+    /// How long to wait before a host is asked again that answered so.
+    fn pause(&mut self, error: &SuperviseError) -> Duration {
+        match error {
+            SuperviseError::Ssh(error) if error.is_refusal() => {
+                let pause = LOGINS.get(self.refusals).or(LOGINS.last()).copied().unwrap_or(AGAIN);
+                self.refusals += 1;
+                pause
+            }
+            _ => AGAIN,
+        }
     }
 
     /// Tells the host that it can be reached again, over a connection of its own.

@@ -29,7 +29,9 @@ pub struct Health {
 }
 
 impl Health {
-    fn new(check: impl Into<String>, found: Result<(), String>) -> Self {
+    /// A thing that was found so, or otherwise.
+    #[must_use]
+    pub fn new(check: impl Into<String>, found: Result<(), String>) -> Self {
         Self {
             check: check.into(),
             ok: found.is_ok(),
@@ -90,6 +92,12 @@ async fn look(session: &Session, plan: &HostPlan, before: &State, call: &Call) -
             ),
         ),
     ];
+    if before.failed_units.is_some() && now.failed_units.is_none() {
+        found.push(Health::new(
+            "systemd answers",
+            Err("it did before, and does not say which units failed".to_owned()),
+        ));
+    }
     if let Some(failed) = &now.failed_units {
         let known = before.failed_units.as_deref().unwrap_or_default();
         let new: Vec<&str> = failed.iter().filter(|unit| !known.contains(unit)).map(String::as_str).collect();

@@ -20,12 +20,12 @@ const FOLDER: &str = "/var/lib/pantheros/deployments";
 /// the host next to nothing, as asking the supervisor again and again would not.
 const WATCH: &str = r#"
 rounds=0
-while [ "$rounds" -lt 50 ]; do
+while [ "$rounds" -lt 30 ]; do
   json=
   { IFS= read -r json <"$1"; } 2>/dev/null || { IFS= read -r json <"$2"; } 2>/dev/null
   case $json in '' | *"\"state\":\"$3\""*) ;; *) printf '%s\n' "$json"; exit ;; esac
   rounds=$((rounds + 1))
-  sleep 0.1
+  if [ "$rounds" -lt 5 ]; then sleep 0.05; else sleep 0.2; fi
 done
 "#;
 /// Where a supervisor keeps its state while the disk takes nothing.

@@ -46,7 +46,8 @@ now() {
 # Short at first: most of what is waited for comes soon.
 paused=0
 pause() {
-  if [ "$paused" -lt 10 ]; then paused=$((paused + 1)) && sleep 0.02; else sleep 0.1; fi
+  paused=$((paused + 1))
+  if [ "$paused" -le 10 ]; then sleep 0.02; elif [ "$paused" -le 30 ]; then sleep 0.1; else sleep 0.2; fi
 }
 # Waits until the rest of its arguments holds, at most $1 seconds.
 wait_for() {
@@ -885,9 +886,11 @@ begin() {
   done
   [ "$(running)" = "$previous" ] || refuse 69 system_changed "Another system runs than when the plan was made."
   for path in "$toplevel" "$previous"; do
-    timeout 30 nix-store --check-validity "$path" 2>/dev/null && [ -x "$path/bin/switch-to-configuration" ] ||
+    [ -x "$path/bin/switch-to-configuration" ] ||
       refuse 69 system_missing "$path is not in the store, or is no NixOS system."
   done
+  timeout 30 nix-store --check-validity "$toplevel" "$previous" 2>/dev/null ||
+    refuse 69 system_missing "$toplevel or $previous is not in the store."
   detach
   let_go
   if ! wait_for 10 begun; then

@@ -1,6 +1,6 @@
 # What pantherOS asks a NixOS machine: `key<TAB>value` lines, a key as often as there are values.
-# Run as `sh -c`, by any user; needs coreutils. What a machine does not have is left out, and so are
-# generations and disks where the first argument is `briefly`.
+# Run as `sh -c`, by any user; needs coreutils. What a machine does not have is left out, and so is all
+# but what it runs and what failed where the first argument is `briefly`.
 PATH="$PATH:/run/current-system/sw/bin:/nix/var/nix/profiles/default/bin"
 export PATH LC_ALL=C
 
@@ -9,27 +9,34 @@ link() { if [ -e "$2" ]; then fact "$1" "$(readlink -f "$2")"; fi; }
 line() { if [ -r "$2" ]; then IFS= read -r value <"$2" || [ -n "$value" ] && fact "$1" "$value"; fi; }
 
 fact version 1
-fact machine "$(uname -m)"
-fact now "$(date +%s)"
 line host_name /proc/sys/kernel/hostname
 line boot_id /proc/sys/kernel/random/boot_id
 line machine_id /etc/machine-id
-line uptime /proc/uptime
 link running /run/current-system
-link booted /run/booted-system
 link configured /nix/var/nix/profiles/system
 profile=/nix/var/nix/profiles/system
 if [ -L "$profile" ]; then fact profile "$(readlink "$profile")"; fi
+# Units are only told of where systemd answers.
+if [ -d /run/systemd/system ] && failed=$(systemctl list-units --failed --plain --no-legend --full 2>/dev/null); then
+  fact systemd yes
+  printf '%s\n' "$failed" | while read -r unit _; do [ -z "$unit" ] || fact failed "$unit"; done
+fi
+if [ "${1:-}" = briefly ]; then
+  fact end yes
+  exit
+fi
+
+fact machine "$(uname -m)"
+line uptime /proc/uptime
+link booted /run/booted-system
 for part in kernel initrd kernel-modules; do
   link "running_$part" "/run/current-system/$part"
   link "booted_$part" "/run/booted-system/$part"
 done
 if [ -r /run/current-system/configuration-revision ]; then line revision /run/current-system/configuration-revision
 elif command -v nixos-version >/dev/null; then fact revision_json "$(nixos-version --json 2>/dev/null | tr -d '\n')"; fi
-
-if [ "${1:-}" = briefly ]; then all=; else all=yes; fi
 for generation in "$profile"-*-link; do
-  if [ -z "$all" ] || ! [ -L "$generation" ]; then continue; fi
+  [ -L "$generation" ] || continue
   number=${generation#"$profile"-}
   nixos=
   if [ -r "$generation/nixos-version" ]; then IFS= read -r nixos <"$generation/nixos-version" || true; fi
@@ -40,12 +47,8 @@ done
 if [ -e /sys/firmware/efi/efivars/LoaderInfo-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f ] && command -v bootctl >/dev/null; then
   fact boot_once yes
 fi
-if [ -d /run/systemd/system ]; then
-  fact systemd yes
-  systemctl list-units --failed --plain --no-legend --full 2>/dev/null | while read -r unit _; do fact failed "$unit"; done
-fi
 for mount in / /nix /boot /boot/efi /var; do
-  if [ -n "$all" ] && [ -d "$mount" ]; then
+  if [ -d "$mount" ]; then
     df -P -k -- "$mount" 2>/dev/null | tail -n 1 | while read -r _ size used free _ where; do
       fact disk "$where $size $used $free"
     done

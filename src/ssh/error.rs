@@ -101,6 +101,12 @@ fn shown(key: Option<&HostKey>) -> String {
 }
 
 impl SshError {
+    /// Whether the machine answered and did not let us in, or is not the one it was.
+    #[must_use]
+    pub fn is_refusal(&self) -> bool {
+        matches!(self, Self::Denied { .. } | Self::UnknownHostKey { .. } | Self::ChangedHostKey { .. })
+    }
+
     /// That the call was cancelled.
     #[must_use]
     pub fn cancelled() -> Self {

@@ -139,6 +139,7 @@ impl Session {
     }
 
     async fn exchange(&self, argv: &[&str], input: &[u8], limits: Limits) -> Result<Output, SshError> {
+        tracing::debug!(target = %self.target, program = argv.first(), "running");
         let (program, arguments) = argv.split_first().ok_or_else(|| self.broken("no program was named"))?;
         // Both quote for the shell that sshd hands the line to; nothing else here does.
         let mut command = self.channels.command(*program);

@@ -201,6 +201,12 @@ impl Target {
         self.root.join("authorized_keys")
     }
 
+    /// How many logins were refused since it was made.
+    pub fn refused_logins(&self) -> usize {
+        let log = std::fs::read_to_string(self.root.join("sshd.log")).unwrap_or_default();
+        log.matches("[preauth]").count()
+    }
+
     /// Its public host key.
     pub fn host_key(&self) -> String {
         std::fs::read_to_string(self.root.join("host_key.pub")).unwrap()
