@@ -83,7 +83,7 @@ pub struct Rollback {
 /// How hosts are reached, where that is not as usual.
 #[derive(Args, Debug)]
 struct Way {
-    /// Where the host is now, as [USER@]ADDRESS[:PORT]; an IPv6 address goes in brackets
+    /// Where the host is now, as `[USER@]ADDRESS[:PORT]`; an IPv6 address goes in brackets
     #[arg(long, value_name = "TARGET", value_parser = target)]
     target: Option<HostFile>,
     /// Log in with this private key, and with none that an agent holds

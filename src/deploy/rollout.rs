@@ -1,9 +1,6 @@
 //! Carrying a plan out on all its hosts: canaries first, then wave after wave, until one fails.
 //!
-//! Every host's system is copied as soon as there is room for it; only activating waits for the
-//! host's turn. Hosts of a wave do not wait for each other.
-
-use std::collections::VecDeque;
+//! While a wave is activated the systems of the next are copied. Hosts of a wave do not wait for each other.
 
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
@@ -25,6 +22,10 @@ use crate::ssh::Hosts;
 
 /// Hosts that are copied to side by side.
 const COPIES: usize = 16;
+
+/// Hosts that are copied to before it is their wave's turn to be: few, for the copies of hosts that are
+/// waited for to be quick, but some, so that one slow host does not hold up the rest.
+const AHEAD: usize = 2;
 
 /// What a rollout needs.
 #[derive(Clone, Copy)]
@@ -52,13 +53,51 @@ pub struct Rolled {
     pub unrecorded: Option<AuditError>,
 }
 
-/// Whose turn it is.
+/// How many hosts may be copied to at once.
+struct Room {
+    places: Semaphore,
+    /// Of waves after the one that is being copied to.
+    ahead: Semaphore,
+}
+
+/// Where a rollout is, wave by wave.
 #[derive(Clone, Debug)]
 struct Turn {
-    /// The last wave that may activate.
-    open: usize,
-    /// Why no further host may.
+    /// How many hosts of each wave are not copied to yet.
+    unprepared: Vec<usize>,
+    /// How many hosts of each wave have not come to their end yet.
+    unfinished: Vec<usize>,
+    /// Why no further host may begin.
     stopped: Option<Diagnostic>,
+}
+
+impl Turn {
+    fn new(plan: &Plan) -> Self {
+        let mut sizes: Vec<usize> = Vec::new();
+        for place in 0..plan.hosts.len() {
+            let wave = wave(plan, place);
+            sizes.resize(sizes.len().max(wave + 1), 0);
+            if let Some(size) = sizes.get_mut(wave) {
+                *size += 1;
+            }
+        }
+        Self { unprepared: sizes.clone(), unfinished: sizes, stopped: None }
+    }
+
+    /// Whether nothing of an earlier wave is still being copied.
+    fn may_prepare(&self, wave: usize) -> bool {
+        self.stopped.is_some() || self.unprepared.iter().take(wave).all(|left| *left == 0)
+    }
+
+    fn may_activate(&self, wave: usize) -> bool {
+        self.stopped.is_some() || self.unfinished.iter().take(wave).all(|left| *left == 0)
+    }
+
+    fn count(left: &mut [usize], wave: usize) {
+        if let Some(left) = left.get_mut(wave) {
+            *left = left.saturating_sub(1);
+        }
+    }
 }
 
 /// The wave of the host at this place in the plan; canaries are the first one.
@@ -89,25 +128,15 @@ impl Rollout<'_> {
     }
 
     async fn forward(&self, plan: &Plan) -> Rolled {
-        let mut left: VecDeque<usize> = VecDeque::new();
-        for place in 0..plan.hosts.len() {
-            let wave = wave(plan, place);
-            if left.len() <= wave {
-                left.resize(wave + 1, 0);
-            }
-            if let Some(count) = left.get_mut(wave) {
-                *count += 1;
-            }
-        }
-        let (turn, watching) = watch::channel(Turn { open: 0, stopped: None });
-        let places = Semaphore::new(COPIES);
+        let (turn, _) = watch::channel(Turn::new(plan));
+        let room = Room { places: Semaphore::new(COPIES), ahead: Semaphore::new(AHEAD) };
         let mut running: FuturesUnordered<_> = plan
             .hosts
             .iter()
             .enumerate()
             .map(|(place, of)| {
-                let (places, watching) = (&places, watching.clone());
-                async move { (place, self.one(plan, of, wave(plan, place), places, watching).await) }
+                let (room, turn) = (&room, &turn);
+                async move { (place, self.one(plan, of, wave(plan, place), room, turn).await) }
             })
             .collect();
         let mut outcomes: Vec<Option<Outcome>> = plan.hosts.iter().map(|_| None).collect();
@@ -119,18 +148,13 @@ impl Rollout<'_> {
                 unrecorded.get_or_insert(error);
             }
             turn.send_modify(|turn| {
-                if let Some(count) = left.get_mut(wave(plan, place)) {
-                    *count -= 1;
-                }
+                Turn::count(&mut turn.unfinished, wave(plan, place));
                 if turn.stopped.is_none() {
                     turn.stopped = stop;
                 }
-                while left.get(turn.open) == Some(&0) {
-                    turn.open += 1;
-                }
             });
-            if let Some(room) = outcomes.get_mut(place) {
-                *room = Some(outcome);
+            if let Some(ended) = outcomes.get_mut(place) {
+                *ended = Some(outcome);
             }
         }
         Rolled { outcomes: outcomes.into_iter().flatten().collect(), unrecorded }
@@ -141,24 +165,31 @@ impl Rollout<'_> {
         plan: &Plan,
         of: &HostPlan,
         wave: usize,
-        places: &Semaphore,
-        mut watching: watch::Receiver<Turn>,
+        Room { places, ahead }: &Room,
+        turn: &watch::Sender<Turn>,
     ) -> Outcome {
+        let mut watching = turn.subscribe();
         let stopped = |turn: &Turn| turn.stopped.clone().map(|why| Outcome::refused(&of.host, why));
         let task = self.task(&plan.id, plan, of);
         let prepared = {
-            // Never closed.
+            // Neither is ever closed.
+            let _ahead = tokio::select! {
+                biased;
+                _ = watching.wait_for(|turn| turn.may_prepare(wave)) => None,
+                place = ahead.acquire() => Some(place),
+            };
             let _place = places.acquire().await;
             if let Some(outcome) = stopped(&watching.borrow()) {
                 return outcome;
             }
             task.prepare().await
         };
+        turn.send_modify(|turn| Turn::count(&mut turn.unprepared, wave));
         let ready = match prepared {
             Ok(ready) => ready,
             Err(outcome) => return *outcome,
         };
-        let turn = watching.wait_for(|turn| turn.open >= wave || turn.stopped.is_some()).await;
+        let turn = watching.wait_for(|turn| turn.may_activate(wave)).await;
         if let Some(outcome) = turn.ok().and_then(|turn| stopped(&turn)) {
             return outcome;
         }
