@@ -179,7 +179,8 @@ fn a_kernel_is_started_once_and_kept_if_it_comes_up() {
         "sh",
         "-c",
         "mount -t tmpfs tmpfs /sys/firmware && mkdir -p /sys/firmware/efi/efivars && \
-             touch /sys/firmware/efi/efivars/LoaderInfo-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f",
+             printf '\\006\\0\\0\\0\\377\\0\\0\\0\\0\\0\\0\\0' \
+               >/sys/firmware/efi/efivars/LoaderFeatures-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f",
     ]);
     let plan = site.approved(&json!({"hosts": ["web"], "action": "boot", "reboot": true}));
     let mut deploying = site.deploying(&plan).stdout(std::process::Stdio::piped()).spawn().unwrap();

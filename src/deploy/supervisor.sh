@@ -444,6 +444,20 @@ make_default() {
     return 1
   fi
 }
+# Sets `entry` to the boot loader's name for the entry that starts the new system. NixOS names them by generation
+# or by what is in them, depending on its version; how often one was tried is not part of its name (systemd's
+# Automatic Boot Assessment).
+find_entry() {
+  entry=
+  menu=$(timeout 30 bootctl --print-boot-path) || return 0
+  for file in "$menu"/loader/entries/*.conf; do
+    if timeout 30 grep -qF "init=$toplevel/init" "$file" 2>/dev/null; then
+      entry=${file##*/}
+      entry=${entry%.conf}
+      entry=${entry%%+*}.conf
+    fi
+  done
+}
 # Gives the new system an entry in the boot menu beside the default, and has it start next, that one
 # time: a start after that brings the old system, whoever makes it.
 make_next() {
@@ -462,7 +476,12 @@ make_next() {
     reason=boot_failed message="switch-to-configuration boot ended with $code."
     return 1
   fi
-  limited "$activation_seconds" no bootctl set-oneshot "nixos-generation-$profile_generation.conf"
+  find_entry
+  if [ -z "$entry" ]; then
+    reason=boot_once_failed message="The boot menu has no entry for the new system: is there no room for it?"
+    return 1
+  fi
+  limited "$activation_seconds" no bootctl set-oneshot "$entry"
   if [ "$code" -ne 0 ]; then
     reason=boot_once_failed message="The boot loader cannot start an entry once: bootctl ended with $code."
     return 1

@@ -43,9 +43,12 @@ for generation in "$profile"-*-link; do
   fact generation "${number%-link} $(stat -c %Y "$generation") $(readlink -f "$generation") $nixos"
 done
 
-# systemd-boot, which can start an entry once (systemd's Boot Loader Interface, `LoaderInfo`).
-if [ -e /sys/firmware/efi/efivars/LoaderInfo-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f ] && command -v bootctl >/dev/null; then
-  fact boot_once yes
+# A boot loader that says that it can start an entry once (systemd's Boot Loader Interface, `LoaderFeatures`:
+# four bytes of attributes before 64 flags, of which 1 << 3 is that one).
+features=/sys/firmware/efi/efivars/LoaderFeatures-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f
+if [ -r "$features" ] && command -v bootctl >/dev/null; then
+  flags=$(od -An -tu1 -j4 -N1 "$features" 2>/dev/null | tr -d ' ')
+  if [ -n "$flags" ] && [ $((flags >> 3 & 1)) -eq 1 ]; then fact boot_once yes; fi
 fi
 for mount in / /nix /boot /boot/efi /var; do
   if [ -d "$mount" ]; then

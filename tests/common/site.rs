@@ -38,20 +38,14 @@ const FLAKE: &str = r#"{
         echo "$*" >>/var/lib/reboots
         exec sleep 100
       '';
-      fake_bootctl = ''
-        #!/bin/sh
-        # Stands in for the `bootctl` of a machine with EFI.
-        [ "$1" = set-oneshot ] || exit 2
-        number=$(echo "$2" | tr -cd 0-9)
-        readlink -f /nix/var/nix/profiles/system-$number-link >/var/lib/bootloader/once
-      '';
+      fake_bootctl = builtins.readFile ./fake-bootctl.sh;
       args = [ "-c" ''
         PATH=/bin:/usr/bin
         mkdir -p $out/bin $out/sw/bin $out/etc/pantheros
         echo "$facts" >$out/etc/pantheros/facts.json
         echo "$script" | sed "s|@out@|$out|" >$out/bin/switch-to-configuration
         echo "$reboot" >$out/sw/bin/reboot
-        echo "$fake_bootctl" >$out/sw/bin/bootctl
+        printf %s "$fake_bootctl" >$out/sw/bin/bootctl
         chmod +x $out/bin/* $out/sw/bin/*
         head -c $bytes /dev/zero >$out/weight
       '' ];
@@ -96,7 +90,14 @@ impl Site {
         }
         let facts =
             json!({"revision": "1", "bytes": 1000, "state": "25.05", "tags": ["all"], "hosts": hosts});
-        let fleet = Fleet::committed(nix, &[("flake.nix", FLAKE), ("fleet.json", &facts.to_string())]);
+        let fleet = Fleet::committed(
+            nix,
+            &[
+                ("flake.nix", FLAKE),
+                ("fleet.json", &facts.to_string()),
+                ("fake-bootctl.sh", super::target::FAKE_BOOTCTL),
+            ],
+        );
         let signer = super::plan::key(&fleet, "signer", "");
         fleet.write_outside("approvers", &format!("tester {}\n", super::plan::public(&signer)));
         let mut site = Self { targets, fleet, first: Vec::new(), facts, signer };

@@ -12,6 +12,9 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+/// A boot loader that can start an entry once.
+pub const FAKE_BOOTCTL: &str = include_str!("fake-bootctl.sh");
+
 /// How long a machine may take to answer on `ssh`.
 const START: Duration = Duration::from_secs(20);
 

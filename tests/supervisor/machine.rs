@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::common::fleet::{Fleet, nixes, wait_until};
-use crate::common::target::{Target, Targets};
+use crate::common::target::{FAKE_BOOTCTL, Target, Targets};
 
 pub const SUPERVISOR: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/deploy/supervisor.sh");
 pub const DEPLOYMENTS: &str = "/var/lib/pantheros/deployments";
@@ -53,11 +53,6 @@ const FLAKE: &str = r#"{
 
 /// Starting the machine anew is for the test to do.
 const FAKE_REBOOT: &str = "#!/bin/sh\necho \"$*\" >>/var/lib/reboots\nexec sleep 100\n";
-
-/// Stands in for the `bootctl` of a machine with EFI.
-pub const FAKE_BOOTCTL: &str = "#!/bin/sh\n[ \"$1\" = set-oneshot ] || exit 2\n\
-    number=${2#nixos-generation-}\n\
-    readlink -f \"/nix/var/nix/profiles/system-${number%.conf}-link\" >/var/lib/bootloader/once\n";
 
 /// For a hook: waits until [`Machine::release`], the first time.
 pub const HOLD: &str = "if [ ! -e /var/lib/hooks/held ]; then touch /var/lib/hooks/held; \

@@ -80,14 +80,18 @@ fn is_not_confirmed(machine: &mut Machine) {
 
 /// Where the boot loader cannot start it once nothing is started.
 fn cannot_start_once(machine: &mut Machine) {
-    machine.sh("printf '#!/bin/sh\\nexit 1\\n' >/var/lib/programs/bootctl");
-    let deployment = machine.deployment(&ONCE);
-    deployment.begin(machine);
-    let ended = deployment.wait_for(machine, "rolled_back");
-    assert_eq!(ended["reason"], "boot_once_failed", "{ended:#}");
-    machine.is_old();
-    assert!(!machine.web().path("/var/lib/reboots").exists());
-    assert_eq!(machine.generations().0, ["system-1-link"]);
+    for broken in ["exit 1", "[ $1 = --print-boot-path ] && echo /nowhere", "[ $1 = set-oneshot ] && exit 1"]
+    {
+        let fake = crate::common::target::FAKE_BOOTCTL.replacen('\n', &format!("\n{broken}\n"), 1);
+        std::fs::write(machine.web().path("/var/lib/programs/bootctl"), fake).unwrap();
+        let deployment = machine.deployment(&ONCE);
+        deployment.begin(machine);
+        let ended = deployment.wait_for(machine, "rolled_back");
+        assert_eq!(ended["reason"], "boot_once_failed", "{broken}: {ended:#}");
+        machine.is_old();
+        assert!(!machine.web().path("/var/lib/reboots").exists());
+        assert_eq!(machine.generations().0, ["system-1-link"]);
+    }
 }
 
 /// Without such a boot loader the new system is the default at once, and the old one again if it is not well.
