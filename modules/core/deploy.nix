@@ -1,5 +1,5 @@
-# What the MCP server, and `deploy.sh` for an installation, read of a host to deploy it: data only. All it adds to
-# the host is a file that says how it was meant to be reached, and who may sign for it.
+# What the MCP server, and `deploy.sh` for an installation, read of a host to deploy it. What it adds to the host
+# is how it was meant to be reached, who may sign for it, and a unit that finishes what a reboot cut short.
 { config, lib, ... }:
 
 let
@@ -135,6 +135,21 @@ in
         there is one; an update shows it as a blocking risk, which a person has to accept by its code.
       '';
     };
+  };
+
+  # What brings a host back needs nothing of its configuration, but does not outlive a reboot.
+  config.systemd.services.pantheros-deployments = {
+    description = "Finish deployments that were cut short";
+    wantedBy = [ "multi-user.target" ];
+    # A system that was started to be tried has only so long to be confirmed from now on.
+    after = [ "sshd.service" ];
+    restartIfChanged = false;
+    serviceConfig = {
+      Type = "exec";
+      # Once for each start.
+      RemainAfterExit = true;
+    };
+    script = builtins.readFile ./finish-deployments.sh;
   };
 
   config.environment.etc = {

@@ -13,6 +13,8 @@ use crate::common::fleet::{Fleet, nixes, wait_until};
 use crate::common::target::{FAKE_BOOTCTL, Target, Targets};
 
 pub const SUPERVISOR: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/deploy/supervisor.sh");
+/// What a machine with `pantheros.deploy` does at its start.
+const AT_START: &str = include_str!("../../modules/core/finish-deployments.sh");
 pub const DEPLOYMENTS: &str = "/var/lib/pantheros/deployments";
 pub const NONCE: &str = "0123456789abcdefABCDEF";
 
@@ -140,6 +142,11 @@ impl Machine {
     /// Runs a line of shell in it.
     pub fn sh(&mut self, line: &str) -> String {
         self.web().says(&["sh", "-c", line])
+    }
+
+    /// What it does by itself at its start, where it has `pantheros.deploy`.
+    pub fn finish_deployments(&mut self) {
+        self.sh(&format!("PATH=/var/lib/programs:$PATH; export PATH\n{AT_START}"));
     }
 
     /// An id that no deployment on it has.

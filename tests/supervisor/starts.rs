@@ -78,6 +78,28 @@ fn is_not_confirmed(machine: &mut Machine) {
     }
 }
 
+/// One that is not confirmed is left again, although nobody ever asks for it.
+fn is_left_alone(machine: &mut Machine) {
+    let deployment = begun(machine, &[&ONCE[..], &[("confirm_seconds", "2")]].concat());
+    machine.web().reboot();
+    machine.finish_deployments();
+    assert_eq!(deployment.written(machine)["state"], "waiting");
+    rebooting(machine);
+    machine.web().reboot();
+    machine.finish_deployments();
+    let ended = deployment.written(machine);
+    assert_eq!(
+        (&ended["state"], &ended["reason"]),
+        (&"rolled_back".into(), &"not_confirmed".into()),
+        "{ended:#}"
+    );
+    machine.is_old();
+    assert_eq!(machine.generations().0, ["system-1-link"]);
+    // One that is over is left as it is.
+    machine.finish_deployments();
+    assert_eq!(deployment.written(machine), ended);
+}
+
 /// Where the boot loader cannot start it once nothing is started.
 fn cannot_start_once(machine: &mut Machine) {
     for broken in ["exit 1", "[ $1 = --print-boot-path ] && echo /nowhere", "[ $1 = set-oneshot ] && exit 1"]
@@ -136,6 +158,7 @@ fn a_system_that_is_started_is_kept_only_if_it_comes_up() {
         ("confirmed", confirmed),
         ("does not come up", does_not_come_up),
         ("is not confirmed", is_not_confirmed),
+        ("is left alone", is_left_alone),
         ("cannot start once", cannot_start_once),
         ("starts for good", starts_for_good),
         ("dies before", dies_before),
