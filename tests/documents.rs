@@ -234,3 +234,31 @@ fn a_wrong_command_would_be_noticed() {
     assert!(ours("which pantheros-mcp").is_none());
     assert!(ours("./deploy.sh --install web").is_none());
 }
+
+/// Every code that a risk can have, in the sources that judge them.
+fn risk_codes() -> BTreeSet<String> {
+    ["risks.rs", "risks/login.rs"]
+        .iter()
+        .flat_map(|file| {
+            let text = read(&Path::new("src/deploy").join(file));
+            let line = |line: &str| {
+                let code = line.trim().strip_prefix('"')?.strip_suffix("\",")?;
+                let is_code = code.contains('_') && code.chars().all(|c| c.is_ascii_lowercase() || c == '_');
+                is_code.then(|| code.to_owned())
+            };
+            text.lines().filter_map(line).collect::<Vec<_>>()
+        })
+        .collect()
+}
+
+#[test]
+fn every_risk_is_explained() {
+    let text = read(Path::new("docs/risks.md"));
+    let explained: BTreeSet<String> = text
+        .lines()
+        .filter_map(|line| Some(line.strip_prefix("| `")?.split_once('`')?.0.to_owned()))
+        .collect();
+    let there = risk_codes();
+    assert!(there.len() > 20, "{there:?}");
+    assert_eq!(explained, there);
+}

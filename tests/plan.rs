@@ -206,6 +206,22 @@ fn being_locked_out_is_seen_before_it_happens() {
             "blocking wrong_host",
         ),
         (
+            format!(
+                "services.openssh = {{ enable = true; ports = [ {port} ]; settings.AllowUsers = [ \"admin\" ]; }};"
+            ),
+            "blocking user_not_allowed",
+        ),
+        (
+            format!(
+                "services.openssh = {{ enable = true; ports = [ {port} ]; listenAddresses = [ {{ addr = \"192.0.2.1\"; }} ]; }};"
+            ),
+            "blocking ssh_moved",
+        ),
+        (
+            "fileSystems.\"/data\".device = \"/dev/disk/by-label/not-there\";".to_owned(),
+            "blocking file_system_missing",
+        ),
+        (
             "boot.loader.grub.devices = [ \"/dev/disk/by-id/not-there\" ];".to_owned(),
             "blocking boot_device_missing",
         ),

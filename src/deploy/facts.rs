@@ -1,5 +1,7 @@
 //! What a host's configuration says that decides whether it can be reached once it runs.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
@@ -39,14 +41,14 @@ pub struct Facts {
     pub refusals: Vec<Refusal>,
     /// `services.openssh`.
     pub ssh: Option<Ssh>,
-    /// TCP ports that the firewall lets in; not there where it is off.
-    pub open_ports: Option<Vec<u16>>,
-    /// Normal users and root.
+    /// What the firewall lets in over TCP; not there where it is off.
+    pub firewall: Option<Firewall>,
+    /// Who may log in.
     pub users: Option<Vec<User>>,
-    /// `security.sudo.wheelNeedsPassword`.
-    pub sudo_asks: Option<bool>,
     /// `boot.loader.grub.devices`.
     pub boot_devices: Vec<String>,
+    /// The devices of file systems without which the machine does not start up whole.
+    pub file_systems: Vec<String>,
     /// `services.onepassword-secrets.tokenFile`, where that is enabled.
     pub token_file: Option<String>,
 }
@@ -60,24 +62,118 @@ pub struct Refusal {
     pub message: String,
 }
 
-/// How SSH would be reached.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+/// How SSH would be reached, by the names of sshd_config(5). `None` is what nobody set.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
 pub struct Ssh {
     /// Whether it runs.
     pub enable: bool,
-    /// The ports it listens on.
+    /// `Port`.
     pub ports: Vec<u16>,
+    /// `ListenAddress`; all addresses where there is none.
+    pub listens: Vec<Listen>,
     /// `PermitRootLogin`.
     pub root_login: Option<String>,
+    /// `PubkeyAuthentication`.
+    pub public_keys: Option<Choice>,
+    /// `AuthenticationMethods`.
+    pub methods: Option<Vec<String>>,
+    /// `AllowUsers`.
+    pub allow_users: Option<Vec<String>>,
+    /// `DenyUsers`.
+    pub deny_users: Option<Vec<String>>,
+    /// `AllowGroups`.
+    pub allow_groups: Option<Vec<String>>,
+    /// `DenyGroups`.
+    pub deny_groups: Option<Vec<String>>,
+    /// Whether `~/.ssh/authorized_keys` counts.
+    pub home_keys: bool,
+    /// Whether there may be keys that no list of a user's holds.
+    pub other_keys: bool,
+}
+
+/// An address that sshd listens on.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+pub struct Listen {
+    /// The address.
+    pub address: String,
+    /// Its port; each of `Port` where it has none.
+    pub port: Option<u16>,
+}
+
+/// A yes or no of sshd's, which NixOS takes as text, too.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(untagged)]
+pub enum Choice {
+    /// As Nix has it.
+    Bool(bool),
+    /// As sshd_config(5) has it.
+    Text(String),
+}
+
+impl Choice {
+    /// Whether it is a no.
+    #[must_use]
+    pub fn is_no(&self) -> bool {
+        match self {
+            Self::Bool(yes) => !yes,
+            Self::Text(text) => text == "no",
+        }
+    }
+}
+
+/// What the firewall lets in over TCP.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct Firewall {
+    /// On every interface.
+    #[serde(flatten)]
+    pub everywhere: Open,
+    /// On some more.
+    pub interfaces: BTreeMap<String, Open>,
+    /// Interfaces on which everything is let in.
+    pub trusted: Vec<String>,
+    /// Whether there are rules in text, which nobody reads here.
+    pub rules: bool,
+}
+
+/// Ports that are open.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct Open {
+    /// One by one.
+    pub ports: Vec<u16>,
+    /// From the first to the last.
+    pub ranges: Vec<Range>,
+}
+
+/// Ports, both ends included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub struct Range {
+    /// The first.
+    pub from: u16,
+    /// The last.
+    pub to: u16,
+}
+
+impl Open {
+    /// Whether this port is among them.
+    #[must_use]
+    pub fn has(&self, port: u16) -> bool {
+        self.ports.contains(&port) || self.ranges.iter().any(|range| (range.from..=range.to).contains(&port))
+    }
 }
 
 /// Somebody who could log in.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
 pub struct User {
     /// The name.
     pub name: String,
-    /// Whether `wheel` is among the groups.
-    pub wheel: bool,
+    /// The names of all groups.
+    pub groups: Vec<String>,
+    /// Whether `sudo` does anything as root without a password; `None` where that is not known.
+    pub becomes_root: Option<bool>,
     /// Public keys, one each, with options and comments as they are.
     pub keys: Vec<String>,
     /// Whether there are further keys in files, which nobody reads here.

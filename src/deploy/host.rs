@@ -1,5 +1,6 @@
 //! What a machine says of itself: what it runs, what it would boot, what failed, how full it is.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::diagnostic::{Code, Diagnostic};
@@ -74,6 +75,12 @@ pub struct State {
     pub failed_units: Option<Vec<String>>,
     /// File systems that matter to a deployment.
     pub room: Vec<Room>,
+    /// The address and port of its own that our connection came in at.
+    pub came_in: Option<(IpAddr, u16)>,
+    /// The network interfaces with that address.
+    pub interfaces: Vec<String>,
+    /// Fingerprints of the keys in our user's own `~/.ssh/authorized_keys`.
+    pub home_keys: Vec<String>,
     /// Whether its boot loader can start an entry once.
     pub boot_once: bool,
     /// The deployment that is under way.
@@ -186,6 +193,9 @@ impl State {
                         state.room.push(room);
                     }
                 }
+                "connection" => state.came_in = came_in(&value),
+                "interface" if state.interfaces.len() < 10 => state.interfaces.extend(short()),
+                "home_key" if state.home_keys.len() < 100 => state.home_keys.extend(short()),
                 "boot_once" => state.boot_once = true,
                 "deploying" => state.deploying = short(),
                 _ => {
@@ -207,6 +217,14 @@ impl State {
         state.generations.sort_by_key(|generation| generation.number);
         complete.then_some(state)
     }
+}
+
+/// Reads `SSH_CONNECTION`: their address and port, and ours there.
+fn came_in(value: &str) -> Option<(IpAddr, u16)> {
+    let mut words = value.split(' ').skip(2);
+    // A link-local address may name its interface.
+    let address = words.next()?.split('%').next()?.parse().ok()?;
+    Some((address, words.next()?.parse().ok()?))
 }
 
 impl Generation {
@@ -239,7 +257,8 @@ mod tests {
         running_kernel\t/nix/store/b/bzImage\nbooted_kernel\t/nix/store/a/bzImage\nsystemd\tyes\nfailed\tnginx.service\n\
         generation\t42 1700000000 /nix/store/xqlx0ikbp04gma1n6rwxl8qvqmmmmk7f-nixos-system-web-25.05 25.05 (Warbler)\n\
         generation\t7 1600000000 /nix/store/xqlx0ikbp04gma1n6rwxl8qvqmmmmk7f-nixos-system-web-25.05 \n\
-        disk\t/ 1000 600 400\ndisk\t/ 1000 600 400\nend\tyes\n";
+        disk\t/ 1000 600 400\ndisk\t/ 1000 600 400\nconnection\t192.0.2.1 5000 fe80::1%eth0 22\n\
+        interface\teth0\nhome_key\tSHA256:abc\nend\tyes\n";
 
     #[test]
     fn an_answer_is_read() {
@@ -251,6 +270,11 @@ mod tests {
         assert_eq!(state.failed_units, Some(vec!["nginx.service".to_owned()]));
         assert_eq!(state.generations.iter().map(|generation| generation.number).collect::<Vec<_>>(), [7, 42]);
         assert_eq!(state.generations[1].nixos_version.as_deref(), Some("25.05 (Warbler)"));
+        assert_eq!(state.came_in, Some(("fe80::1".parse().unwrap(), 22)));
+        assert_eq!(
+            (&state.interfaces[..], &state.home_keys[..]),
+            (&["eth0".into()][..], &["SHA256:abc".into()][..])
+        );
         assert_eq!(state.room, [Room { mount: "/".into(), size: 1_024_000, used: 614_400, free: 409_600 }]);
     }
 

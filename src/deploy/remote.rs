@@ -1,5 +1,6 @@
 //! What a machine's store holds: what its systems are made of, and what they count on.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::closure::Closure;
@@ -89,12 +90,14 @@ pub async fn facts(session: &Session, system: &StorePath, call: &Call) -> Result
 /// # Errors
 /// See [`SshError`].
 pub async fn missing(session: &Session, facts: &Facts, call: &Call) -> Result<Vec<String>, SshError> {
-    let wanted: Vec<&str> = facts
+    // Subvolumes share a device.
+    let wanted: BTreeSet<&str> = facts
         .boot_devices
         .iter()
-        .chain(&facts.token_file)
+        .chain(&facts.file_systems)
+        .filter(|path| path.starts_with("/dev/"))
+        .chain(facts.token_file.iter().filter(|path| path.starts_with('/')))
         .map(String::as_str)
-        .filter(|p| p.starts_with('/'))
         .collect();
     if wanted.is_empty() {
         return Ok(Vec::new());

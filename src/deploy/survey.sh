@@ -27,6 +27,18 @@ if [ "${1:-}" = briefly ]; then
 fi
 
 fact machine "$(uname -m)"
+# Where we come in (ssh(1), SSH_CONNECTION), which need not be where we went: addresses and ports are translated.
+if [ -n "${SSH_CONNECTION:-}" ]; then
+  fact connection "$SSH_CONNECTION"
+  # shellcheck disable=SC2086 # its words are wanted
+  set -- $SSH_CONNECTION
+  if command -v ip >/dev/null; then
+    ip -o addr show to "${3%%%*}" 2>/dev/null | while read -r _ interface _; do fact interface "${interface%%@*}"; done
+  fi
+fi
+if [ -r ~/.ssh/authorized_keys ] && command -v ssh-keygen >/dev/null; then
+  ssh-keygen -lf ~/.ssh/authorized_keys 2>/dev/null | head -n 100 | while read -r _ key _; do fact home_key "$key"; done
+fi
 line uptime /proc/uptime
 link booted /run/booted-system
 for part in kernel initrd kernel-modules; do

@@ -1,0 +1,262 @@
+//! Ways in that a new system would close: SSH, the firewall, keys, and becoming root.
+
+use super::super::facts::{Facts, Firewall, Ssh, User};
+use super::super::plan::{Risk, Severity};
+use super::{Evidence, risk};
+
+/// What would keep us, or everybody, out.
+pub(super) fn judge(evidence: Evidence<'_>, risks: &mut Vec<Risk>) {
+    if let Some(ssh) = &evidence.facts.ssh {
+        if !ssh.enable {
+            risks.push(risk(
+                "ssh_disabled",
+                Severity::Blocking,
+                "services.openssh.enable is false: nobody could log in any more",
+                "enable services.openssh",
+            ));
+            return;
+        }
+        the_port(ssh, evidence, risks);
+        the_method(ssh, risks);
+    }
+    let ways = Ways { facts: evidence.facts, evidence };
+    if evidence.user == "root" && !ways.root_logs_in() {
+        let said = ways.ssh().and_then(|ssh| ssh.root_login.as_deref()).unwrap_or_default();
+        risks.push(risk(
+            "root_login_refused",
+            Severity::Blocking,
+            format!(
+                "services.openssh.settings.PermitRootLogin is `{said}`, and this host is deployed to as root"
+            ),
+            "set pantheros.deploy.user to a user who may become root",
+        ));
+    }
+    let Some(users) = &evidence.facts.users else { return };
+    if !users.iter().any(|user| ways.administrates(user) && ways.has_key(user)) {
+        risks.push(risk(
+            "no_administrator",
+            Severity::Blocking,
+            "nobody who may become root would have an SSH key",
+            "authorize a key for a user in `wheel`",
+        ));
+    }
+    match users.iter().find(|user| user.name == evidence.user) {
+        None => risks.push(risk(
+            "user_gone",
+            Severity::Blocking,
+            format!("`{}`, as whom this host is deployed to, would not be there any more", evidence.user),
+            "keep the user, or set pantheros.deploy.user to another one first",
+        )),
+        Some(user) => the_user(ways, user, risks),
+    }
+}
+
+/// The address and port that we come in at, which those we went to are translated to on the way.
+fn the_port(ssh: &Ssh, evidence: Evidence<'_>, risks: &mut Vec<Risk>) {
+    let (address, port) = match evidence.state.came_in {
+        Some((address, port)) => (Some(address), port),
+        None => (None, evidence.port),
+    };
+    let at = |listen: &str| {
+        let listen = listen.trim_matches(['[', ']']);
+        matches!(listen, "" | "*" | "0.0.0.0" | "::")
+            || listen.parse::<std::net::IpAddr>().map_or(true, |listen| Some(listen) == address)
+    };
+    let listens = if ssh.listens.is_empty() || address.is_none() {
+        ssh.ports.contains(&port)
+    } else {
+        ssh.listens.iter().any(|listen| {
+            at(&listen.address) && listen.port.map_or_else(|| ssh.ports.contains(&port), |own| own == port)
+        })
+    };
+    if !listens {
+        let now = address.map_or_else(|| port.to_string(), |address| format!("{address} port {port}"));
+        let addresses: Vec<&str> = ssh.listens.iter().map(|listen| listen.address.as_str()).collect();
+        risks.push(risk(
+            "ssh_moved",
+            Severity::Blocking,
+            format!(
+                "SSH would listen on {:?} {}and no longer on {now}, which is used now",
+                ssh.ports,
+                if addresses.is_empty() { String::new() } else { format!("at {} ", addresses.join(", ")) }
+            ),
+            "keep the old port and address until the new ones are known to work, and set pantheros.deploy.port",
+        ));
+    } else if let Some(firewall) = &evidence.facts.firewall {
+        risks.extend(the_firewall(firewall, port, &evidence.state.interfaces));
+    }
+}
+
+fn the_firewall(firewall: &Firewall, port: u16, interfaces: &[String]) -> Option<Risk> {
+    let open = |name: &String| {
+        firewall.trusted.contains(name) || firewall.interfaces.get(name).is_some_and(|open| open.has(port))
+    };
+    if firewall.everywhere.has(port) || interfaces.iter().any(open) {
+        return None;
+    }
+    let elsewhere = firewall.interfaces.iter().any(|(_, open)| open.has(port))
+        || firewall.trusted.iter().any(|name| name != "lo");
+    let (severity, but) = if firewall.rules {
+        (Severity::Warning, ", unless a rule in extraInputRules or extraCommands does")
+    } else if interfaces.is_empty() && elsewhere {
+        (Severity::Warning, ", unless it comes in at an interface where more is let in")
+    } else {
+        (Severity::Blocking, "")
+    };
+    Some(risk(
+        "ssh_firewalled",
+        severity,
+        format!("the firewall would let nobody in on port {port}{but}"),
+        "add it to networking.firewall.allowedTCPPorts, or leave services.openssh.openFirewall on",
+    ))
+}
+
+/// We log in with a key and nothing else.
+fn the_method(ssh: &Ssh, risks: &mut Vec<Risk>) {
+    let asks_more = ssh.methods.as_ref().is_some_and(|methods| {
+        !methods.is_empty() && !methods.iter().any(|method| matches!(method.as_str(), "any" | "publickey"))
+    });
+    let refused = ssh.public_keys.as_ref().is_some_and(super::super::facts::Choice::is_no);
+    if asks_more || refused {
+        let set = if refused { "PubkeyAuthentication" } else { "AuthenticationMethods" };
+        risks.push(risk(
+            "key_not_enough",
+            Severity::Blocking,
+            format!("a key alone would let nobody in: services.openssh.settings.{set}"),
+            "let those who deploy in with a key alone",
+        ));
+    }
+}
+
+/// What the facts say of users.
+#[derive(Clone, Copy)]
+struct Ways<'a> {
+    facts: &'a Facts,
+    evidence: Evidence<'a>,
+}
+
+impl Ways<'_> {
+    fn ssh(&self) -> Option<&Ssh> {
+        self.facts.ssh.as_ref()
+    }
+
+    fn root_logs_in(&self) -> bool {
+        let said = self.ssh().and_then(|ssh| ssh.root_login.as_deref());
+        !matches!(said, Some("no" | "forced-commands-only"))
+    }
+
+    fn administrates(&self, user: &User) -> bool {
+        if user.name == "root" {
+            return self.root_logs_in();
+        }
+        user.becomes_root == Some(true) || user.groups.iter().any(|group| group == "wheel")
+    }
+
+    /// The keys in the home folder of a user, where they are known and count.
+    fn home_keys(&self, user: &User) -> &[String] {
+        let count = self.ssh().is_some_and(|ssh| ssh.home_keys) && user.name == self.evidence.user;
+        if count { &self.evidence.state.home_keys } else { &[] }
+    }
+
+    fn has_key(&self, user: &User) -> bool {
+        user.has_key() || !self.home_keys(user).is_empty() || self.ssh().is_some_and(|ssh| ssh.other_keys)
+    }
+
+    /// Whether this key lets them in; `None` where that cannot be seen.
+    fn lets_in(&self, user: &User, key: &str) -> Option<bool> {
+        if self.home_keys(user).iter().any(|known| known == key) {
+            return Some(true);
+        }
+        match user.lets_in(key) {
+            Some(false) if self.ssh().is_some_and(|ssh| ssh.other_keys) => None,
+            told => told,
+        }
+    }
+}
+
+fn the_user(ways: Ways<'_>, user: &User, risks: &mut Vec<Risk>) {
+    let name = &user.name;
+    if let Some(setting) = ways.ssh().and_then(|ssh| shuts_out(ssh, user)) {
+        risks.push(risk(
+            "user_not_allowed",
+            Severity::Blocking,
+            format!("services.openssh.settings.{setting} would not let `{name}` in"),
+            "let the user in there, or set pantheros.deploy.user to another one first",
+        ));
+    }
+    match ways.evidence.key.map(|key| (key, ways.lets_in(user, key))) {
+        Some((key, Some(false))) => risks.push(risk(
+            "key_refused",
+            Severity::Blocking,
+            format!("`{name}` would not be let in with the key in use now, {key}"),
+            "authorize this key, or log in with one that stays",
+        )),
+        Some((_, None)) | None => risks.push(risk(
+            "key_unknown",
+            Severity::Warning,
+            format!("it could not be seen whether `{name}` would be let in with the key in use now"),
+            "authorize keys by users.users.<name>.openssh.authorizedKeys.keys, which can be evaluated",
+        )),
+        Some((_, Some(true))) => {}
+    }
+    if name != "root" && user.becomes_root != Some(true) {
+        let (severity, would) = match user.becomes_root {
+            Some(_) => (Severity::Blocking, "could not"),
+            None => (Severity::Warning, "may not"),
+        };
+        risks.push(risk(
+            "sudo_asks",
+            severity,
+            format!("`{name}` {would} become root without a password"),
+            "put the user into `wheel` and set security.sudo.wheelNeedsPassword = false, or give it a rule in \
+             security.sudo.extraRules",
+        ));
+    }
+}
+
+/// The setting that keeps a user out, in the order in which sshd_config(5) has them.
+fn shuts_out(ssh: &Ssh, user: &User) -> Option<&'static str> {
+    let named = |patterns: &Vec<String>| patterns.iter().any(|pattern| fits_user(pattern, &user.name));
+    // One that is about where somebody comes from denies only some.
+    let denied = |patterns: &Vec<String>| {
+        patterns.iter().any(|pattern| !pattern.contains('@') && fits(pattern, &user.name))
+    };
+    let member = |patterns: &Vec<String>| {
+        patterns.iter().any(|pattern| user.groups.iter().any(|group| fits(pattern, group)))
+    };
+    if ssh.deny_users.as_ref().is_some_and(denied) {
+        Some("DenyUsers")
+    } else if ssh.allow_users.as_ref().is_some_and(|patterns| !patterns.is_empty() && !named(patterns)) {
+        Some("AllowUsers")
+    } else if ssh.deny_groups.as_ref().is_some_and(member) {
+        Some("DenyGroups")
+    } else if ssh.allow_groups.as_ref().is_some_and(|patterns| !patterns.is_empty() && !member(patterns)) {
+        Some("AllowGroups")
+    } else {
+        None
+    }
+}
+
+fn fits_user(pattern: &str, user: &str) -> bool {
+    fits(pattern.split('@').next().unwrap_or_default(), user)
+}
+
+/// Whether a pattern of ssh_config(5), with `*` and `?`, is for this name.
+fn fits(pattern: &str, name: &str) -> bool {
+    match pattern.chars().next() {
+        None => name.is_empty(),
+        Some('*') => {
+            fits(after_first(pattern), name) || (!name.is_empty() && fits(pattern, after_first(name)))
+        }
+        Some(first) => {
+            let same = if first == '?' { !name.is_empty() } else { name.starts_with(first) };
+            same && fits(after_first(pattern), after_first(name))
+        }
+    }
+}
+
+fn after_first(text: &str) -> &str {
+    let mut characters = text.chars();
+    characters.next();
+    characters.as_str()
+}
