@@ -231,12 +231,28 @@ fn the_network_is_gone() {
     let mut site = site();
     // As a firewall would: nobody gets through, and nobody is told.
     site.hook("web", "2-test", "pkill -STOP -f '^sshd: '");
-    site.hook("web", "1-test", "pkill -CONT -f '^sshd: '");
+    // Also what had begun to be another program while it was stopped.
+    site.hook("web", "1-test", "pkill -CONT .");
     let plan = site.approved(&json!({"hosts": ["web"]}));
     let since = Instant::now();
     let answer = site.deploy(&plan);
     assert_eq!((answer.code, answer.error_code()), (1, "rolled_back"), "{:#}", answer.json);
     is_back(&mut site, since);
+}
+
+#[test]
+fn a_question_is_never_answered() {
+    let mut site = site();
+    site.hook("web", "2-test", "sleep 1; pkill -STOP -f '[ ]watch /run/pantheros/'; activate");
+    let plan = site.approved(&json!({"hosts": ["web"]}));
+    let since = Instant::now();
+    let answer = site.deploy(&plan);
+    site.machine("web").says(&["pkill", "-KILL", "-f", "[ ]watch /run/pantheros/"]);
+    assert_eq!((answer.code, answer.error_code()), (1, "rolled_back"), "{:#}", answer.json);
+    // Asked anew once the host has gone back long since.
+    assert!(since.elapsed() < Duration::from_secs(40), "{:?}", since.elapsed());
+    let first = site.first("web");
+    site.settled("web", &first, &first);
 }
 
 #[test]

@@ -36,6 +36,9 @@ const NOT_BEGUN: i32 = 64;
 const TAKEN: i32 = 75;
 /// How long bringing a file to the host may take.
 const SHORT: Duration = Duration::from_secs(30);
+/// How long being told where a deployment is may take; what does not answer by then is asked anew, over
+/// another connection. Finishing what a crash cut short goes on meanwhile.
+const LOOK: Duration = Duration::from_secs(20);
 /// Writes what it reads to the file named, and makes its folder for root alone.
 const WRITE: &str = "umask 077 && mkdir -p \"${1%/*}\" && cat >\"$1.new\" && mv -f \"$1.new\" \"$1\"";
 
@@ -292,7 +295,7 @@ pub async fn withdraw(session: &Session, id: &PlanId, call: &Call) -> Result<(),
 /// # Errors
 /// See [`SuperviseError`].
 pub async fn state(session: &Session, orders: &Orders<'_>, call: &Call) -> Result<Story, SuperviseError> {
-    tell(session, orders, "state", None, call).await
+    tell(session, orders, "state", None, LOOK, call).await
 }
 
 /// The deployment of a host that was last at work, as it was left; nothing is finished by looking.
@@ -351,7 +354,7 @@ pub async fn moved_on(
     let (file, memory) =
         (format!("{}/state.json", folder(orders.id)), format!("{MEMORY}/{}.json", orders.id));
     let argv = ["sh", "-c", WATCH, "watch", &memory, &file, known.as_str()];
-    let output = as_root(session, &argv, &[], Limits::within(SHORT), call).await?;
+    let output = as_root(session, &argv, &[], Limits::within(LOOK), call).await?;
     if output.success() && !output.stdout.is_empty() {
         return parse(&output.text());
     }
@@ -363,7 +366,7 @@ pub async fn moved_on(
 /// # Errors
 /// See [`SuperviseError`].
 pub async fn confirm(session: &Session, orders: &Orders<'_>, call: &Call) -> Result<Story, SuperviseError> {
-    tell(session, orders, "confirm", Some(orders.nonce), call).await
+    tell(session, orders, "confirm", Some(orders.nonce), ending_time(orders.activation_seconds), call).await
 }
 
 /// Says that the host was reached by a connection of its own, after it went back.
@@ -371,7 +374,7 @@ pub async fn confirm(session: &Session, orders: &Orders<'_>, call: &Call) -> Res
 /// # Errors
 /// See [`SuperviseError`].
 pub async fn seen(session: &Session, orders: &Orders<'_>, call: &Call) -> Result<Story, SuperviseError> {
-    tell(session, orders, "seen", None, call).await
+    tell(session, orders, "seen", None, LOOK, call).await
 }
 
 /// Has it go back at once; returns its final state.
@@ -379,7 +382,7 @@ pub async fn seen(session: &Session, orders: &Orders<'_>, call: &Call) -> Result
 /// # Errors
 /// See [`SuperviseError`].
 pub async fn cancel(session: &Session, orders: &Orders<'_>, call: &Call) -> Result<Story, SuperviseError> {
-    tell(session, orders, "cancel", None, call).await
+    tell(session, orders, "cancel", None, ending_time(orders.activation_seconds), call).await
 }
 
 /// `secret` goes over standard input: arguments can be read by everybody on the host.
@@ -388,6 +391,7 @@ async fn tell(
     orders: &Orders<'_>,
     command: &str,
     secret: Option<&str>,
+    limit: Duration,
     call: &Call,
 ) -> Result<Story, SuperviseError> {
     let folder = folder(orders.id);
@@ -395,8 +399,7 @@ async fn tell(
     let mut argv = vec!["sh", program.as_str(), command, &folder];
     argv.extend(secret.map(|_| "-"));
     let input = secret.map(|secret| format!("{secret}\n")).unwrap_or_default();
-    let limits = Limits::within(ending_time(orders.activation_seconds));
-    let output = as_root(session, &argv, input.as_bytes(), limits, call).await?;
+    let output = as_root(session, &argv, input.as_bytes(), Limits::within(limit), call).await?;
     match parse(&output.text()) {
         Ok(story) => Ok(story),
         // Without its folder there is no program either, which the shell says with 2 or 127.
