@@ -116,7 +116,7 @@ impl SshError {
     /// Reads why a master ended from what `ssh -v` said.
     pub(super) fn from_log(target: &Target, log: &[String]) -> Self {
         let target = target.clone();
-        let key = host_key(log);
+        let key = log.iter().rev().find_map(|line| host_key(line));
         let has = |part: &str| log.iter().any(|line| line.contains(part));
         if has("REMOTE HOST IDENTIFICATION HAS CHANGED") {
             return Self::ChangedHostKey { target, key };
@@ -132,15 +132,13 @@ impl SshError {
     }
 }
 
-/// The key a machine showed, as `ssh -v` tells it.
-pub(super) fn host_key(log: &[String]) -> Option<HostKey> {
-    log.iter().rev().find_map(|line| {
-        let (_, key) = line.split_once("Server host key: ")?;
-        let (kind, fingerprint) = key.split_once(' ')?;
-        fingerprint
-            .starts_with("SHA256:")
-            .then(|| HostKey { kind: text::bounded(kind, 80), fingerprint: text::bounded(fingerprint, 80) })
-    })
+/// The key a machine showed, where this line of `ssh -v` tells it.
+pub(super) fn host_key(line: &str) -> Option<HostKey> {
+    let (_, key) = line.split_once("Server host key: ")?;
+    let (kind, fingerprint) = key.split_once(' ')?;
+    fingerprint
+        .starts_with("SHA256:")
+        .then(|| HostKey { kind: text::bounded(kind, 80), fingerprint: text::bounded(fingerprint, 80) })
 }
 
 /// What `ssh` said for people: its debugging lines are left out.

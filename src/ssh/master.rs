@@ -7,7 +7,8 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::error::{HostKey, host_key, said};
+use super::error::said;
+use super::login::Login;
 use super::{SshError, SshSettings, Target};
 use crate::process::{Command, Finished, Flow, ProcessError};
 use crate::progress::Call;
@@ -20,13 +21,31 @@ const LOOK: Duration = Duration::from_millis(5);
 /// How long a connection may stay up: until this program ends.
 const FOR_EVER: Duration = Duration::from_secs(u32::MAX as u64);
 
+/// What its `ssh` said.
+#[derive(Debug)]
+struct Heard {
+    /// The last lines.
+    log: Vec<String>,
+    login: Login,
+}
+
+impl Heard {
+    fn line(&mut self, line: String) {
+        self.login.hear(&line);
+        if self.log.len() >= LOG_LINES {
+            self.log.drain(..LOG_LINES / 2);
+        }
+        self.log.push(line);
+    }
+}
+
 /// The connection. Dropping it ends it.
 #[derive(Debug)]
 pub(super) struct Master {
     target: Target,
     /// Holds the socket, readable by this user alone.
     folder: tempfile::TempDir,
-    log: Arc<Mutex<Vec<String>>>,
+    heard: Arc<Mutex<Heard>>,
     ending: CancellationToken,
     running: JoinHandle<Result<Finished, ProcessError>>,
 }
@@ -45,25 +64,22 @@ impl Master {
             .map_err(|source| ProcessError::Io { program: settings.program.clone(), source })?;
         let socket = folder.path().join("s");
         let command = command(settings, target, &socket);
-        let log = Arc::new(Mutex::new(Vec::new()));
+        let heard = Arc::new(Mutex::new(Heard { log: Vec::new(), login: Login::before(&socket) }));
         let ending = CancellationToken::new();
         tracing::debug!(argv = ?command.argv(), "connecting");
         let running = tokio::spawn({
-            let (log, ending) = (Arc::clone(&log), ending.clone());
+            let (heard, ending) = (Arc::clone(&heard), ending.clone());
             async move {
                 command
                     .run(&ending, |line, _| {
-                        let mut log = log.lock().unwrap_or_else(PoisonError::into_inner);
-                        if log.len() >= LOG_LINES {
-                            log.drain(..LOG_LINES / 2);
-                        }
-                        log.push(text::bounded(&text::plain(&String::from_utf8_lossy(line)), 400));
+                        let line = text::bounded(&text::plain(&String::from_utf8_lossy(line)), 400);
+                        heard.lock().unwrap_or_else(PoisonError::into_inner).line(line);
                         Flow::Continue
                     })
                     .await
             }
         });
-        let master = Self { target: target.clone(), folder, log, ending, running };
+        let master = Self { target: target.clone(), folder, heard, ending, running };
         master.come_up(settings.connect_time, call).await?;
         Ok(master)
     }
@@ -103,31 +119,13 @@ impl Master {
         self.running.is_finished().then(|| said(&self.log()))
     }
 
-    /// The key the machine showed.
-    pub(super) fn host_key(&self) -> Option<HostKey> {
-        host_key(&self.log())
-    }
-
-    /// The fingerprint of the key that let us in.
-    pub(super) fn accepted_key(&self) -> Option<String> {
-        self.log().iter().rev().find_map(|line| {
-            let (_, accepted) = line.split_once("Server accepts key: ")?;
-            accepted.split_ascii_whitespace().find(|word| word.starts_with("SHA256:")).map(str::to_owned)
-        })
-    }
-
-    /// The address that was connected to; none where that was by way of another machine.
-    pub(super) fn peer(&self) -> Option<std::net::IpAddr> {
-        self.log().iter().rev().find_map(|line| {
-            // `Authenticated to web ([192.0.2.7]:22) using "publickey".`
-            let (_, rest) = line.split_once("Authenticated to ")?;
-            let (_, address) = rest.split_once(" ([")?;
-            address.split_once(']')?.0.parse().ok()
-        })
+    /// What is known of the login.
+    pub(super) fn login<T>(&self, told: impl FnOnce(&Login) -> T) -> T {
+        told(&self.heard.lock().unwrap_or_else(PoisonError::into_inner).login)
     }
 
     fn log(&self) -> Vec<String> {
-        self.log.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.heard.lock().unwrap_or_else(PoisonError::into_inner).log.clone()
     }
 }
 

@@ -6,6 +6,7 @@
 //! how a person accepts it.
 
 mod error;
+mod login;
 mod master;
 mod output;
 mod session;

@@ -6,6 +6,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::sync::Semaphore;
 
 use super::error::HostKey;
+use super::login::Login;
 use super::master::{self, Master};
 use super::{Limits, Output, SshError, SshSettings, Target};
 use crate::progress::Call;
@@ -50,20 +51,20 @@ impl Session {
     /// The host key the machine showed when this connection was made.
     #[must_use]
     pub fn host_key(&self) -> Option<HostKey> {
-        self.master.host_key()
+        self.master.login(Login::host_key)
     }
 
     /// The fingerprint of the key that let us in, where `ssh` told.
     #[must_use]
     pub fn accepted_key(&self) -> Option<String> {
-        self.master.accepted_key()
+        self.master.login(Login::accepted_key)
     }
 
     /// The address of the machine, where the connection goes there directly: its name may be an alias that
     /// only `ssh` knows.
     #[must_use]
     pub fn peer(&self) -> Option<std::net::IpAddr> {
-        self.master.peer()
+        self.master.login(Login::peer)
     }
 
     /// Arguments that make another `ssh` use this connection and the same rules; for `NIX_SSHOPTS`.

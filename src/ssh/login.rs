@@ -1,0 +1,99 @@
+//! What `ssh -v` tells of a login while it happens.
+
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+
+use super::error::{HostKey, host_key};
+
+/// What is known of how a connection came up.
+#[derive(Debug)]
+pub(super) struct Login {
+    /// The socket that is made once it has.
+    socket: PathBuf,
+    complete: bool,
+    host_key: Option<HostKey>,
+    accepted_key: Option<String>,
+    peer: Option<IpAddr>,
+}
+
+impl Login {
+    /// A login after which this socket is made.
+    pub(super) fn before(socket: &Path) -> Self {
+        Self { socket: socket.to_owned(), complete: false, host_key: None, accepted_key: None, peer: None }
+    }
+
+    /// Takes in a line. Those of a machine on the way come before those of the one that is meant, and
+    /// what comes after its login, such as new keys for the session, is not about it any more.
+    pub(super) fn hear(&mut self, line: &str) {
+        let Some(line) = line.strip_prefix("debug1: ").filter(|_| !self.complete) else {
+            // Not a debugging line: `Authenticated to web ([192.0.2.7]:22) using "publickey".`
+            if let Some(rest) = line.strip_prefix("Authenticated to ").filter(|_| !self.complete) {
+                self.peer = rest
+                    .split_once(" ([")
+                    .and_then(|(_, address)| address.split_once(']'))
+                    .and_then(|(address, _)| address.parse().ok());
+            }
+            return;
+        };
+        if let Some(key) = host_key(line) {
+            self.host_key = Some(key);
+        } else if let Some(accepted) = line.strip_prefix("Server accepts key: ") {
+            self.accepted_key =
+                accepted.split_ascii_whitespace().find(|word| word.starts_with("SHA256:")).map(str::to_owned);
+        } else if line.starts_with("channel ") && self.socket.to_str().is_some_and(|path| line.contains(path))
+        {
+            self.complete = true;
+        }
+    }
+
+    /// The key the machine showed.
+    pub(super) fn host_key(&self) -> Option<HostKey> {
+        self.host_key.clone()
+    }
+
+    /// The fingerprint of the key that let us in.
+    pub(super) fn accepted_key(&self) -> Option<String> {
+        self.accepted_key.clone()
+    }
+
+    /// The address that was connected to; none where that was by way of another machine.
+    pub(super) fn peer(&self) -> Option<IpAddr> {
+        self.peer
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LOGIN: &str = "OpenSSH_10.0p2\n\
+        debug1: Server host key: ssh-rsa SHA256:way\n\
+        debug1: Server accepts key: /keys/way ED25519 SHA256:mine agent\n\
+        Authenticated to way ([192.0.2.1]:22) using \"publickey\".\n\
+        debug1: channel 0: new mux listener [/run/way] (inactive timeout: 0)\n\
+        debug1: Server host key: ssh-ed25519 SHA256:web\n\
+        debug1: Server accepts key: /keys/web ED25519 SHA256:deploys\n\
+        Authenticated to web (via proxy) using \"publickey\".\n\
+        debug1: channel 0: new mux listener [/tmp/x/s] (inactive timeout: 0)\n\
+        debug1: Server host key: ssh-rsa SHA256:way\n\
+        debug1: Server accepts key: x ED25519 SHA256:other\n";
+
+    #[test]
+    fn the_login_is_that_of_the_machine_that_is_meant() {
+        let mut login = Login::before(Path::new("/tmp/x/s"));
+        for line in LOGIN.lines() {
+            login.hear(line.trim());
+        }
+        let key = login.host_key().unwrap();
+        assert_eq!((key.kind.as_str(), key.fingerprint.as_str()), ("ssh-ed25519", "SHA256:web"));
+        assert_eq!(login.accepted_key().as_deref(), Some("SHA256:deploys"));
+        assert_eq!(login.peer(), None);
+    }
+
+    #[test]
+    fn an_address_is_that_which_was_connected_to() {
+        let mut login = Login::before(Path::new("/tmp/x/s"));
+        login.hear("Authenticated to web ([2001:db8::7]:2222) using \"publickey\".");
+        assert_eq!(login.peer(), Some("2001:db8::7".parse().unwrap()));
+    }
+}
