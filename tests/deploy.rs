@@ -102,6 +102,9 @@ fn a_person_deploys_in_one_go() {
     let mut terminal = Terminal::run(&site.fleet.command(&["rollback", "web", "--generation", "1"]));
     terminal.shows("Type the host's name");
     terminal.types("web\n");
+    // The older system refuses, too.
+    terminal.shows("Type no_monitoring");
+    terminal.types("no_monitoring\n");
     let (code, shown) = terminal.ends();
     assert_eq!(code, Some(0), "{shown}");
     site.settled("web", &first, &first);

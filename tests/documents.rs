@@ -237,12 +237,13 @@ fn a_wrong_command_would_be_noticed() {
 
 /// Every code that a risk can have, in the sources that judge them.
 fn risk_codes() -> BTreeSet<String> {
-    ["risks.rs", "risks/login.rs"]
+    ["risks.rs", "risks/login.rs", "previous.rs"]
         .iter()
         .flat_map(|file| {
             let text = read(&Path::new("src/deploy").join(file));
             let line = |line: &str| {
-                let code = line.trim().strip_prefix('"')?.strip_suffix("\",")?;
+                let line = line.trim().trim_start_matches("code: ").replace(".to_owned()", "");
+                let code = line.strip_prefix('"')?.strip_suffix("\",")?;
                 let is_code = code.contains('_') && code.chars().all(|c| c.is_ascii_lowercase() || c == '_');
                 is_code.then(|| code.to_owned())
             };

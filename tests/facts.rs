@@ -73,7 +73,7 @@ fn configurations_are_read_as_their_programs_read_them() {
             json!({
                 "enable": true, "ports": [22], "listens": [], "root_login": "no", "public_keys": null,
                 "methods": null, "allow_users": ["a"], "deny_users": ["b", "c"], "allow_groups": null,
-                "deny_groups": null, "home_keys": false, "other_keys": false,
+                "deny_groups": null, "unread": false, "home_keys": false, "other_keys": false,
             }),
         ),
         (
@@ -113,6 +113,26 @@ fn configurations_are_read_as_their_programs_read_them() {
                 .into(),
             "/firewall/rules",
             json!(true),
+        ),
+        (
+            "networking = { firewall = { enable = false; allowedTCPPorts = [ ]; }; nftables.enable = true; };".into(),
+            "/firewall",
+            json!({"rules": true}),
+        ),
+        (
+            "services.openssh.extraConfig = \"Match User x\\n  AuthenticationMethods none\";".into(),
+            "/ssh/unread",
+            json!(true),
+        ),
+        (
+            "boot.loader.grub = { enable = false; devices = [ \"/dev/sda\" ]; };".into(),
+            "/boot_devices",
+            json!([]),
+        ),
+        (
+            "boot.initrd.luks.devices.root.device = \"/dev/sda2\";".into(),
+            "/file_systems",
+            json!(["/dev/sda2"]),
         ),
         ("networking.firewall = { enable = false; allowedTCPPorts = [ ]; };".into(), "/firewall", Value::Null),
         (

@@ -3,9 +3,12 @@
 
 mod common;
 
+use std::collections::BTreeSet;
 use std::path::Path;
+use std::time::Duration;
 
 use common::fleet::{Answer, Fleet, nixes};
+use common::mcp::{Client, WITH_HANDSHAKE};
 use common::target::Targets;
 use serde_json::{Value, json};
 
@@ -174,6 +177,45 @@ fn a_plan_says_what_would_change_and_changes_nothing() {
         use std::os::unix::fs::PermissionsExt;
         assert_eq!(std::fs::metadata(&state).unwrap().permissions().mode() & 0o777, 0o700);
     }
+}
+
+/// However much was said over a connection since, which host key it showed and with which key it was logged in
+/// to is still known.
+#[test]
+fn a_connection_that_was_used_much_still_binds_its_plans() {
+    let nix = nixes().pop().unwrap();
+    let site = Site::new(&nix);
+    let mut client = Client::begun(&site.fleet, &[], WITH_HANDSHAKE[3]);
+    let mut keys = BTreeSet::new();
+    for _ in 0..10 {
+        let params = json!({"name": "plan_deploy", "arguments": {"hosts": ["web"]}});
+        let planned = &client.request("tools/call", params)["result"]["structuredContent"];
+        assert_eq!(planned["hosts"][0]["risks"][0]["code"], "needs_reboot", "{planned:#}");
+        let file = format!("state/plans/{}.json", planned["plan_id"].as_str().unwrap());
+        let text = std::fs::read_to_string(site.fleet.folder().with_file_name(file)).unwrap();
+        keys.insert(serde_json::from_str::<Value>(&text).unwrap()["hosts"][0]["host_keys"].to_string());
+    }
+    assert_eq!(keys.len(), 1, "{keys:?}");
+    assert!(keys.first().unwrap().contains("SHA256:"), "{keys:?}");
+}
+
+/// Facts that another state of the flake gave say nothing of the system that was built from this one.
+#[test]
+fn a_flake_that_changes_while_it_is_built_makes_no_plan() {
+    let nix = nixes().pop().unwrap();
+    let mut site = Site::new(&nix);
+    let port = site.targets.get("web").port;
+    let changed = |tag: &str| flake(port, &site.key, 2, &format!("dirty = \"{tag}\";"));
+    site.fleet.write("flake.nix", &changed("before"));
+    let mut client = Client::begun(&site.fleet, &[], WITH_HANDSHAKE[3]);
+    let id = client.ask("tools/call", json!({"name": "plan_deploy", "arguments": {"hosts": ["web"]}}));
+    // The tree was dirty before, and is at the same commit after.
+    for number in 0..40 {
+        site.fleet.write("flake.nix", &changed(&number.to_string()));
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let answer = client.answer(id).json;
+    assert_eq!(answer["result"]["structuredContent"]["error"]["code"], "plan_outdated", "{answer:#}");
 }
 
 #[test]

@@ -74,9 +74,15 @@ impl Task<'_> {
     pub async fn prepare(&self) -> Prepared<Ready> {
         let refused = |error| Box::new(Outcome::refused(&self.of.host, error));
         let target = binding::target(self.of).map_err(refused)?;
+        // Only what takes another deployment back goes to a system that nothing names.
+        if self.of.source == SystemSource::Present && *self.id == self.plan.id {
+            let what = format!("the plan does not say where the system of {} comes from", self.of.host);
+            return Err(refused(Diagnostic::new(Code::InvalidPlan, what)));
+        }
         binding::flake_holds(self.flake, &self.plan.flake, self.of, self.call).await.map_err(refused)?;
         let session = self.hosts.session(&target, self.call).await.map_err(|error| self.no_answer(&error))?;
         self.survey(&session).await?;
+        binding::generation_holds(self.of, &session, self.call).await.map_err(refused)?;
         copy(self.flake, &session, self.of, self.call).await.map_err(refused)?;
         Ok(Ready { target })
     }

@@ -2,6 +2,7 @@
 
 use super::host::State;
 use super::plan::{FlakeSource, HostPlan, SystemSource};
+use super::remote;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::flake::Flake;
 use crate::progress::Call;
@@ -25,8 +26,7 @@ pub fn target(of: &HostPlan) -> Result<Target, Diagnostic> {
     })
 }
 
-/// Says that the flake still gives what was planned. A commit without changes gives what it gave; all
-/// else is evaluated again.
+/// Says that the flake still gives what was planned, whoever wrote the plan's file.
 ///
 /// # Errors
 /// [`Code::PlanOutdated`], or why the flake could not be evaluated.
@@ -36,22 +36,31 @@ pub async fn flake_holds(
     of: &HostPlan,
     call: &Call,
 ) -> Result<(), Diagnostic> {
-    // A generation is what it is, whatever the flake says now.
+    // A generation is what it is, whatever the flake says now, and so is what a host is brought back to.
     if of.source != SystemSource::New {
         return Ok(());
     }
-    let (revision, dirty) = flake.commit().await.unwrap_or((None, false));
-    if (&revision, dirty) != (&source.revision, source.dirty) {
+    if flake.commit().await.unwrap_or((None, false)) != (source.revision.clone(), source.dirty) {
         return Err(changed(
             "the flake is at another commit, or has other changes, than when it was planned",
         ));
     }
-    if revision.is_some() && !dirty {
-        return Ok(());
-    }
     let wanted = flake.toplevel_of(&of.host, call).await.map_err(|error| Diagnostic::from(&error))?;
     if wanted != of.toplevel {
         return Err(changed(format!("the flake now gives {} for {}", wanted.name(), of.host)));
+    }
+    Ok(())
+}
+
+/// Says that a generation which is to be gone to is the planned system.
+///
+/// # Errors
+/// [`Code::PlanOutdated`], or why the host could not be asked.
+pub async fn generation_holds(of: &HostPlan, session: &Session, call: &Call) -> Result<(), Diagnostic> {
+    let SystemSource::Generation(number) = of.source else { return Ok(()) };
+    let found = remote::generation(session, number, call).await.map_err(|error| Diagnostic::from(&error))?;
+    if found.as_ref() != Some(&of.toplevel) {
+        return Err(changed(format!("generation {number} of {} is another system", of.host)));
     }
     Ok(())
 }

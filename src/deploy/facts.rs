@@ -14,11 +14,16 @@ use crate::flake::{Flake, FlakeError, Instantiate, Question};
 use crate::names::{AttrPath, HostName};
 use crate::progress::Call;
 
+/// Of the form facts have. A system's own may have been written by another `facts.nix` than ours.
+const VERSION: u32 = 1;
+
 /// As `facts.nix` tells them; what a configuration does not say is not there, and nothing is
 /// concluded from that.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub struct Facts {
+    /// Of their form, [`VERSION`].
+    pub version: u32,
     /// `nixpkgs.hostPlatform`.
     pub system: Option<String>,
     /// `networking.hostName`.
@@ -86,6 +91,8 @@ pub struct Ssh {
     pub allow_groups: Option<Vec<String>>,
     /// `DenyGroups`.
     pub deny_groups: Option<Vec<String>>,
+    /// Whether text of sshd_config(5), which nobody reads here, is about who may log in, and how.
+    pub unread: bool,
     /// Whether `~/.ssh/authorized_keys` counts.
     pub home_keys: bool,
     /// Whether there may be keys that no list of a user's holds.
@@ -184,9 +191,12 @@ impl User {
     /// Whether a key with this fingerprint (`SHA256:…`) is let in; `None` where files may have it.
     #[must_use]
     pub fn lets_in(&self, fingerprint: &str) -> Option<bool> {
-        let found =
-            self.keys.iter().filter_map(|key| self::fingerprint(key)).any(|known| known == fingerprint);
-        if !found && self.more_keys { None } else { Some(found) }
+        let mut lines =
+            self.keys.iter().filter(|key| self::fingerprint(key).as_deref() == Some(fingerprint)).peekable();
+        if lines.peek().is_none() {
+            return if self.more_keys { None } else { Some(false) };
+        }
+        if lines.any(|line| !is_limited(line)) { Some(true) } else { None }
     }
 
     /// Whether any key is let in.
@@ -194,6 +204,15 @@ impl User {
     pub fn has_key(&self) -> bool {
         self.more_keys || self.keys.iter().any(|key| fingerprint(key).is_some())
     }
+}
+
+/// Whether a key is good only from somewhere, for something, for some time, or for keys it signed (sshd(8),
+/// AUTHORIZED_KEYS FILE FORMAT).
+fn is_limited(line: &str) -> bool {
+    let options = line.split("AAAA").next().unwrap_or_default();
+    ["from=", "command=", "expiry-time=", "principals=", "cert-authority"]
+        .iter()
+        .any(|option| options.contains(option))
 }
 
 /// The fingerprint of an authorized key as `ssh-keygen -l` shows it; options may stand before it.
@@ -244,10 +263,10 @@ pub async fn of(flake: &Flake, host: &HostName, call: &Call) -> Result<Facts, Fl
 pub const FILE: &str = "etc/pantheros/facts.json";
 
 impl Facts {
-    /// The facts in the text of a system's own [`FILE`]; none where it is not that.
+    /// The facts in the text of a system's own [`FILE`]; none where it is not that, or of another form.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        serde_json::from_str(text).ok()
+        serde_json::from_str(text).ok().filter(|facts: &Self| facts.version == VERSION)
     }
 
     /// Takes from the settings what the configuration does not say.
@@ -284,6 +303,15 @@ mod tests {
         for line in [&public, &with_options] {
             assert_eq!(fingerprint(line).as_deref(), shown.split(' ').nth(1), "{line}");
         }
+        let user = |keys: &[&str]| User {
+            keys: keys.iter().map(|key| (*key).to_owned()).collect(),
+            ..User::default()
+        };
+        let shown = shown.split(' ').nth(1).unwrap();
+        assert_eq!(user(&[&with_options]).lets_in(shown), None);
+        assert_eq!(user(&[&with_options, &public]).lets_in(shown), Some(true));
+        assert_eq!(user(&[&format!("restrict,pty {public}")]).lets_in(shown), Some(true));
+        assert_eq!(user(&[]).lets_in(shown), Some(false));
         assert_eq!(fingerprint("ssh-ed25519 nonsense"), None);
         assert_eq!(fingerprint("ssh-ed25519 AAAA!"), None);
     }

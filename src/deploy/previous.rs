@@ -4,7 +4,7 @@ use super::facts::{self, Facts};
 use super::host;
 use super::place;
 use super::plan::{HostPlan, Risk, Severity, SystemSource};
-use super::propose::{ProposeError, bound, needs_reboot};
+use super::propose::{ProposeError, bound, inhibits, needs_reboot};
 use super::remote;
 use super::risks::{self, Evidence};
 use crate::flake::Flake;
@@ -79,6 +79,10 @@ pub async fn propose(
         Some(then) => remote::missing(&session, then, call).await?,
         None => Vec::new(),
     };
+    let inhibitors = (
+        remote::inhibitors(&session, &plan.current, call).await?,
+        remote::inhibitors(&session, &plan.toplevel, call).await?,
+    );
     let key = session.accepted_key();
     let known = then.is_some();
     plan.risks = risks::judge(
@@ -92,7 +96,7 @@ pub async fn propose(
             key: key.as_deref(),
             missing_bytes: 0,
             missing_paths: &missing_paths,
-            inhibited: false,
+            inhibited: inhibits(&inhibitors.0, &inhibitors.1),
             dirty: false,
             reboot: false,
         },

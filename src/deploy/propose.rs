@@ -49,6 +49,9 @@ pub enum ProposeError {
     /// The machine runs no NixOS.
     #[error("{0} has no /run/current-system: it does not run NixOS")]
     NotNixos(String),
+    /// It is not known which key the machine showed, and a plan is for one.
+    #[error("ssh did not tell which host key {0} showed")]
+    NoHostKey(String),
     /// There is no such generation to go back to.
     #[error("{host} has no {}", wanted.map_or("generation before its own".to_owned(), |n| format!("generation {n}")))]
     NoGeneration {
@@ -72,6 +75,8 @@ impl From<&ProposeError> for Diagnostic {
             ProposeError::Build(diagnostic) => (**diagnostic).clone(),
             ProposeError::NotNixos(_) => Self::new(Code::RemoteFailed, error.to_string())
                 .with_hint("install NixOS there first: DEPLOYMENT.md, \"First installation\""),
+            ProposeError::NoHostKey(_) => Self::new(Code::RemoteFailed, error.to_string())
+                .with_hint("check that `ssh -v` says `Server host key:`, and `ssh.program` in the settings"),
             ProposeError::NoGeneration { there, .. } => Self::new(Code::UnknownGeneration, error.to_string())
                 .with_attr("generation")
                 .with_suggestions(there.iter().take(5).map(u64::to_string))
@@ -87,6 +92,8 @@ struct Built {
     units: Units,
     parts: [Option<String>; 3],
     inhibitors: Option<String>,
+    /// What it says of itself, which is of this very system, whatever the flake says by now.
+    facts: Option<Facts>,
 }
 
 /// What is known of a plan before its hosts are looked at.
@@ -117,8 +124,17 @@ pub async fn propose(
     let build_on = facts.build_on.unwrap_or_default();
     // The machine answers while its system is built.
     let asking = async { host::survey(&session, call).await.map_err(ProposeError::from) };
-    let (state, built) =
+    let (state, mut built) =
         futures::future::try_join(asking, build(flake, &session, host, build_on, call)).await?;
+    let facts = match built.facts.take() {
+        Some(mut told) => {
+            if let Some(set) = flake.settings().hosts.get(host) {
+                told.fill(set);
+            }
+            told
+        }
+        None => facts,
+    };
     let Some(current) = state.running.clone() else {
         return Err(ProposeError::NotNixos(place.target.to_string()));
     };
@@ -137,7 +153,7 @@ pub async fn propose(
     };
     let facts_before = remote::facts(&session, &plan.current, call).await?;
     let missing_paths = remote::missing(&session, &facts, call).await?;
-    let inhibitors = remote::inhibitors(&session, call).await?;
+    let inhibitors = remote::inhibitors(&session, &plan.current, call).await?;
     let key = session.accepted_key();
     plan.risks = risks::judge(
         &plan,
@@ -154,7 +170,7 @@ pub async fn propose(
                 BuildOn::Target => 0,
             },
             missing_paths: &missing_paths,
-            inhibited: matches!((&inhibitors, &built.inhibitors), (Some(old), Some(new)) if old != new),
+            inhibited: inhibits(&inhibitors, &built.inhibitors),
             dirty: intent.dirty,
             reboot: intent.reboot,
         },
@@ -174,10 +190,13 @@ pub(super) fn bound(
     state: &State,
     current: StorePath,
 ) -> Result<HostPlan, ProposeError> {
-    let system = facts.system.as_deref().or(place.system.as_deref()).unwrap_or("x86_64-linux");
+    // Where the configuration does not say it is not judged.
+    let native = format!("{}-linux", state.machine.as_deref().unwrap_or("x86_64"));
+    let system = facts.system.as_deref().or(place.system.as_deref()).unwrap_or(&native);
     let system = system.parse::<SystemName>().map_err(|error| {
         ProposeError::Build(Box::new(Diagnostic::new(Code::TypeMismatch, error.to_string())))
     })?;
+    let key = session.host_key().ok_or_else(|| ProposeError::NoHostKey(place.target.to_string()))?;
     Ok(HostPlan {
         host: host.clone(),
         target: Target {
@@ -185,11 +204,7 @@ pub(super) fn bound(
             user: place.target.user.to_string(),
             port: Some(place.target.port.get()),
         },
-        host_keys: session
-            .host_key()
-            .map(|key| format!("{} {}", key.kind, key.fingerprint))
-            .into_iter()
-            .collect(),
+        host_keys: vec![format!("{} {}", key.kind, key.fingerprint)],
         machine_id: state.machine_id.clone().unwrap_or_default(),
         boot_id: state.boot_id.clone().unwrap_or_default(),
         system,
@@ -220,6 +235,11 @@ pub(super) fn needs_reboot(state: &State, parts: &[Option<String>; 3]) -> bool {
         .any(|(booted, new)| booted.is_some() && new.is_some() && booted != new)
 }
 
+/// Whether the one system cannot be switched to the other while it runs.
+pub(super) fn inhibits(before: &Option<String>, after: &Option<String>) -> bool {
+    matches!((before, after), (Some(before), Some(after)) if before != after)
+}
+
 async fn build(
     flake: &Flake,
     session: &Session,
@@ -241,6 +261,7 @@ async fn build(
         time_limit: flake.settings().build_time,
         store: matches!(build_on, BuildOn::Target).then_some(&remote),
     };
+    let before = flake.fingerprint().await;
     let (built, run) = flake.nix().build(&order, call).await?;
     let Some(toplevel) =
         built.first().and_then(|built| built.out_path.clone()).filter(|_| run.status.success())
@@ -254,13 +275,15 @@ async fn build(
             other => Ok(other?),
         };
     };
+    flake.learn_toplevel(host, before.as_ref(), &toplevel).await?;
     if matches!(build_on, BuildOn::Target) {
         let parts = remote::parts(session, &toplevel, call).await?;
         return Ok(Built {
             closure: remote::closure(session, &toplevel, call).await?,
             units: remote::units(session, toplevel.as_str(), call).await?,
             parts,
-            inhibitors: None,
+            inhibitors: remote::inhibitors(session, &toplevel, call).await?,
+            facts: remote::facts(session, &toplevel, call).await?,
             toplevel,
         });
     }
@@ -286,6 +309,7 @@ async fn build(
             folder.join(part).canonicalize().ok().map(|path| path.to_string_lossy().into_owned())
         }),
         inhibitors: std::fs::read_to_string(folder.join("switch-inhibitors")).ok(),
+        facts: std::fs::read_to_string(folder.join(facts::FILE)).ok().as_deref().and_then(Facts::parse),
         toplevel,
     })
 }

@@ -64,14 +64,28 @@ pub async fn parts(
     Ok(parts)
 }
 
-/// What must not differ for the running system to be switched.
+/// What of a system must not differ from another one for that to be switched to it.
 ///
 /// # Errors
 /// See [`SshError`].
-pub async fn inhibitors(session: &Session, call: &Call) -> Result<Option<String>, SshError> {
-    let output =
-        session.run(&["cat", "/run/current-system/switch-inhibitors"], Limits::default(), call).await?;
+pub async fn inhibitors(
+    session: &Session,
+    system: &StorePath,
+    call: &Call,
+) -> Result<Option<String>, SshError> {
+    let path = format!("{system}/switch-inhibitors");
+    let output = session.run(&["cat", "--", &path], Limits::default(), call).await?;
     Ok(output.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned()))
+}
+
+/// The system that this generation of the host's is.
+///
+/// # Errors
+/// See [`SshError`].
+pub async fn generation(session: &Session, number: u64, call: &Call) -> Result<Option<StorePath>, SshError> {
+    let path = format!("/nix/var/nix/profiles/system-{number}-link");
+    let output = session.run(&["readlink", "-e", &path], Limits::default(), call).await?;
+    Ok(output.text().parse().ok().filter(|_| output.success()))
 }
 
 /// What a system there says of itself, where it was made to (`pantheros.deploy`).

@@ -39,6 +39,9 @@ let
   fileSystems = config.fileSystems or { };
   firewall = config.networking.firewall or { };
   groups = config.users.groups or { };
+  grub = config.boot.loader.grub or { };
+  luks = config.boot.initrd.luks.devices or { };
+  nftables = config.networking.nftables or { };
   secrets = config.services.onepassword-secrets or { };
   security = config.security or { };
   ssh = config.services.openssh or null;
@@ -144,9 +147,13 @@ let
     isString (fileSystem.device or null) && !elem "noauto" options && !elem "nofail" options;
 in
 {
-  system = attempt null (
-    config.nixpkgs.hostPlatform.system or host.pkgs.stdenv.hostPlatform.system or null
-  );
+  # Of these names and what they mean; src/deploy/facts.rs has it too.
+  version = 1;
+  system =
+    let
+      wanted = attempt null (config.nixpkgs.hostPlatform.system or null);
+    in
+    if wanted != null then wanted else attempt null (host.pkgs.stdenv.hostPlatform.system or null);
   host_name = attempt null (config.networking.hostName or null);
   state_version = attempt null (config.system.stateVersion or null);
   build_on = deploy.buildOn or null;
@@ -174,6 +181,18 @@ in
         deny_users = several (setting "DenyUsers");
         allow_groups = several (setting "AllowGroups");
         deny_groups = several (setting "DenyGroups");
+        # Text that may say otherwise, and is not read here.
+        unread = any (name: hasWord name (ssh.extraConfig or "")) [
+          "AllowGroups"
+          "AllowUsers"
+          "AuthenticationMethods"
+          "AuthorizedKeys"
+          "DenyGroups"
+          "DenyUsers"
+          "ListenAddress"
+          "PermitRootLogin"
+          "PubkeyAuthentication"
+        ];
         home_keys = any homeFile (ssh.authorizedKeysFiles or [ ]);
         # Keys that no list of a user's holds: asked of a program, or signed by an authority.
         other_keys =
@@ -191,16 +210,22 @@ in
         trusted = firewall.trustedInterfaces or [ ];
         rules = firewall.extraCommands or "" != "" || firewall.extraInputRules or "" != "";
       }
+    # A table that somebody else wrote.
+    else if nftables.enable or false then
+      {
+        rules = true;
+      }
     else
       null;
   users = if users == null then null else map user (filter logsIn (attrNames users));
   file_systems = attempt [ ] (
-    map (fileSystem: unsafeDiscardStringContext fileSystem.device) (
+    map (each: unsafeDiscardStringContext each.device) (
       filter needed (attrValues fileSystems)
+      ++ filter (each: isString (each.device or null)) (attrValues luks)
     )
   );
   boot_devices = attempt [ ] (
-    filter (device: device != "nodev") (config.boot.loader.grub.devices or [ ])
+    if grub.enable or true then filter (device: device != "nodev") (grub.devices or [ ]) else [ ]
   );
   token_file =
     if secrets.enable or false then unsafeDiscardStringContext (toString secrets.tokenFile) else null;

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Flake, FlakeError, Instantiate, Question, is_lasting};
+use super::{Fingerprint, Flake, FlakeError, Instantiate, Question, is_lasting};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::names::{AttrPath, HostName, StorePath};
 use crate::progress::Call;
@@ -12,6 +12,10 @@ use crate::text;
 
 /// The output hosts are in.
 pub const HOSTS: &str = "nixosConfigurations";
+
+fn toplevel_question(name: &HostName) -> String {
+    format!("toplevel {name}")
+}
 
 /// A host as its configuration describes it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -129,7 +133,7 @@ impl Flake {
     /// See [`FlakeError`].
     pub async fn toplevel_of(&self, name: &HostName, call: &Call) -> Result<StorePath, FlakeError> {
         self.remembered(
-            &format!("toplevel {name}"),
+            &toplevel_question(name),
             call,
             |_| true,
             || async {
@@ -153,6 +157,19 @@ impl Flake {
             },
         )
         .await
+    }
+
+    /// Remembers the path that a host's system was built at, of a flake that was so `before`.
+    ///
+    /// # Errors
+    /// See [`Flake::learn`].
+    pub async fn learn_toplevel(
+        &self,
+        name: &HostName,
+        before: Option<&Fingerprint>,
+        toplevel: &StorePath,
+    ) -> Result<(), FlakeError> {
+        self.learn(&toplevel_question(name), before, toplevel).await
     }
 
     /// The path of the derivation at `attr`, where it is one.

@@ -24,6 +24,7 @@ use crate::progress::Call;
 
 pub use cache::{Cache, Key};
 pub use evaluate::{Answers, Instantiate, Question};
+pub use fingerprint::Fingerprint;
 
 /// Why a question about the flake has no answer.
 #[derive(Debug, thiserror::Error)]
@@ -175,25 +176,11 @@ impl Flake {
         if !self.cache.is_enabled() {
             return find().await;
         }
-        let reference = self.reference();
         // One after the other, so that the second finds the first one's answer.
-        let _turn = self.turn(&format!("{reference} {question}"), call).await?;
-        let (found, before) =
-            futures::future::join(self.nix.find(), fingerprint::take(&self.settings.flake)).await;
+        let _turn = self.turn(&format!("{} {question}", self.reference()), call).await?;
+        let (found, before) = futures::future::join(self.nix.find(), self.fingerprint()).await;
         let identity = nix::program::identity(found?);
-        let key = |fingerprint: &fingerprint::Fingerprint| {
-            let version = env!("CARGO_PKG_VERSION");
-            Key::of(&[
-                version,
-                evaluate::PROBES,
-                evaluate::FACTS,
-                crate::disko::PROBE,
-                &identity,
-                &reference,
-                fingerprint.as_str(),
-                question,
-            ])
-        };
+        let key = |fingerprint: &Fingerprint| self.key(&identity, fingerprint, question);
         let Some(before) = before else { return find().await };
         let known = self.cache.get(&key(&before)).map(|answer| T::deserialize(&*answer));
         // An entry that does not read was written by another build of the same version.
@@ -202,12 +189,52 @@ impl Flake {
         }
         let answer = find().await?;
         if lasting(&answer)
-            && fingerprint::take(&self.settings.flake).await.as_ref() == Some(&before)
+            && self.fingerprint().await.as_ref() == Some(&before)
             && let Ok(value) = serde_json::to_value(&answer)
         {
             self.cache.put(&key(&before), &value);
         }
         Ok(answer)
+    }
+
+    /// Remembers an answer to `question` that was found on the way to another one, where the flake is still
+    /// as it was `before` that.
+    ///
+    /// # Errors
+    /// That there is no `nix`.
+    pub async fn learn<T: Serialize>(
+        &self,
+        question: &str,
+        before: Option<&Fingerprint>,
+        answer: &T,
+    ) -> Result<(), FlakeError> {
+        if let Some(before) = before
+            && self.cache.is_enabled()
+            && self.fingerprint().await.as_ref() == Some(before)
+            && let Ok(value) = serde_json::to_value(answer)
+        {
+            let identity = nix::program::identity(self.nix.find().await?);
+            self.cache.put(&self.key(&identity, before, question), &value);
+        }
+        Ok(())
+    }
+
+    fn key(&self, identity: &str, fingerprint: &Fingerprint, question: &str) -> Key {
+        Key::of(&[
+            env!("CARGO_PKG_VERSION"),
+            evaluate::PROBES,
+            evaluate::FACTS,
+            crate::disko::PROBE,
+            identity,
+            &self.reference(),
+            fingerprint.as_str(),
+            question,
+        ])
+    }
+
+    /// All that an evaluation depends on, in one hash; `None` where it cannot be told.
+    pub async fn fingerprint(&self) -> Option<Fingerprint> {
+        fingerprint::take(&self.settings.flake).await
     }
 }
 

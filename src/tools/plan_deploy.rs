@@ -124,6 +124,7 @@ impl Tool for PlanDeploy {
         let action = input.action;
         let pace = input.pace()?;
         let names = chosen(context, input).await?;
+        let before = flake.fingerprint().await;
         let (revision, dirty) = flake.commit().await.unwrap_or((None, false));
         let intent = Intent { dirty, reboot: pace.reboot };
         let proposals: Vec<_> = futures::stream::iter(names)
@@ -161,8 +162,10 @@ impl Tool for PlanDeploy {
         if output.error.is_some() {
             return Ok(output);
         }
-        // Built from one state of the flake, or from two: that is not seen at the end.
-        if flake.commit().await.unwrap_or((None, false)) != (revision.clone(), dirty) {
+        // What is judged and what is built have to be one state of the flake.
+        let same = flake.fingerprint().await == before
+            && flake.commit().await.unwrap_or((None, false)) == (revision.clone(), dirty);
+        if !same {
             let error = Diagnostic::new(Code::PlanOutdated, "the flake was changed while it was built")
                 .with_hint("plan again");
             return Err(ToolError::Input(Box::new(error)));

@@ -14,12 +14,12 @@ const FLAKE: &str = r#"{
   outputs = _:
   let
     fleet = builtins.fromJSON (builtins.readFile ./fleet.json);
-    toplevel = host: derivation {
+    toplevel = host: config: derivation {
       name = "nixos-system-${host}-${fleet.revision}";
       system = "x86_64-linux";
       builder = "/bin/sh";
       inherit (fleet) bytes;
-      facts = builtins.toJSON { state_version = fleet.state; host_name = host; };
+      facts = builtins.toJSON (import ./facts.nix { inherit config; });
       script = ''
         #!/bin/sh
         echo "${fleet.revision} $1" >>/var/lib/activation.log
@@ -50,15 +50,16 @@ const FLAKE: &str = r#"{
         head -c $bytes /dev/zero >$out/weight
       '' ];
     };
-    host = name: facts: {
+    host = name: facts:
+    let
       config = {
         networking.hostName = name;
         system.stateVersion = fleet.state;
-        system.build.toplevel = toplevel name // { type = "derivation"; };
+        system.build.toplevel = toplevel name config // { type = "derivation"; };
       } // (if facts == null then { } else {
         pantheros.deploy = { targetHost = name; user = "root"; inherit (fleet) tags; } // facts;
       });
-    };
+    in { inherit config; };
   in {
     nixosConfigurations = builtins.mapAttrs host fleet.hosts;
   };
@@ -95,6 +96,7 @@ impl Site {
             &[
                 ("flake.nix", FLAKE),
                 ("fleet.json", &facts.to_string()),
+                ("facts.nix", include_str!("../../src/flake/facts.nix")),
                 ("fake-bootctl.sh", super::target::FAKE_BOOTCTL),
             ],
         );

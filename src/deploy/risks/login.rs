@@ -18,6 +18,14 @@ pub(super) fn judge(evidence: Evidence<'_>, risks: &mut Vec<Risk>) {
         }
         the_port(ssh, evidence, risks);
         the_method(ssh, risks);
+        if ssh.unread {
+            risks.push(risk(
+                "ssh_settings_unread",
+                Severity::Warning,
+                "services.openssh.extraConfig says something of who may log in, or how, that is not judged here",
+                "say it in services.openssh.settings, which is",
+            ));
+        }
     }
     let ways = Ways { facts: evidence.facts, evidence };
     if evidence.user == "root" && !ways.root_logs_in() {
@@ -194,7 +202,10 @@ fn the_user(ways: Ways<'_>, user: &User, risks: &mut Vec<Risk>) {
         Some((_, None)) | None => risks.push(risk(
             "key_unknown",
             Severity::Warning,
-            format!("it could not be seen whether `{name}` would be let in with the key in use now"),
+            format!(
+                "it could not be seen whether `{name}` would be let in with the key in use now: it is in a file, \
+                 or good only for some"
+            ),
             "authorize keys by users.users.<name>.openssh.authorizedKeys.keys, which can be evaluated",
         )),
         Some((_, Some(true))) => {}
