@@ -20,13 +20,16 @@ use crate::time::Timestamp;
 /// A plan is what an assistant proposes; nothing of it is done before a person approves it. Each line
 /// says which plan, what it does, and how long it can still be approved:
 ///
-///   pantheros-mcp approve PLAN_ID   read it in full, and approve it
+///   pantheros-mcp plans PLAN_ID     read it in full
+///   pantheros-mcp approve PLAN_ID   the same, and approve it
 ///   pantheros-mcp reject PLAN_ID    take it away
 #[derive(Args, Debug)]
 #[command(verbatim_doc_comment)]
 pub struct Plans {
+    /// Only this one, with all that it says
+    plan_id: Option<PlanId>,
     /// Also those that have expired or were deployed
-    #[arg(long)]
+    #[arg(long, conflicts_with = "plan_id")]
     all: bool,
     /// As a JSON list
     #[arg(long)]
@@ -67,6 +70,9 @@ struct Row {
 impl Plans {
     /// Prints them.
     pub fn run(&self, settings: &Settings) -> ExitCode {
+        if let Some(id) = &self.plan_id {
+            return self.whole(id, settings);
+        }
         let (approvals, listed) = match Approvals::open(&settings.deploy)
             .and_then(|approvals| approvals.plans().list().map(|listed| (approvals, listed)))
         {
@@ -90,11 +96,30 @@ impl Plans {
         } else {
             rows.iter().map(|row| format!("{}\n", row.text)).collect()
         };
-        match std::io::stdout().write_all(text.as_bytes()) {
-            Ok(()) => ExitCode::from(OK),
-            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::from(OK),
+        print(&text)
+    }
+
+    fn whole(&self, id: &PlanId, settings: &Settings) -> ExitCode {
+        let stored = match Approvals::open(&settings.deploy).and_then(|approvals| approvals.plans().load(id))
+        {
+            Ok(stored) => stored,
+            Err(error) => return complain(&Diagnostic::from(&error), FAILED),
+        };
+        if !self.json {
+            return print(&format!("{}\n", show::whole(stored.plan(), Timestamp::now())));
+        }
+        match serde_json::to_string_pretty(stored.plan()) {
+            Ok(text) => print(&(text + "\n")),
             Err(error) => complain(&Diagnostic::new(Code::Internal, error.to_string()), FAILED),
         }
+    }
+}
+
+fn print(text: &str) -> ExitCode {
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Ok(()) => ExitCode::from(OK),
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::from(OK),
+        Err(error) => complain(&Diagnostic::new(Code::Internal, error.to_string()), FAILED),
     }
 }
 

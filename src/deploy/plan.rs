@@ -245,6 +245,9 @@ pub struct UnitChanges {
     pub restart: Vec<String>,
     /// Told to read their configuration again.
     pub reload: Vec<String>,
+    /// How many more there are.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub more: u64,
 }
 
 /// How a plan with several hosts is carried out.

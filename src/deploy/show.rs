@@ -3,24 +3,49 @@
 //! Much of it was said by hosts, so each piece is made one plain line and cut short: nothing in it
 //! can look like another line of the plan.
 
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
 use super::plan::{
-    Action, BuildOn, Change, Diff, HostPlan, PackageChange, Plan, Risk, Severity, SystemSource, UnitChanges,
+    Action, BuildOn, Change, Diff, HealthCheck, HostPlan, PackageChange, Plan, Risk, Severity, SystemSource,
+    UnitChanges,
 };
 use crate::text;
 use crate::time::Timestamp;
 
-/// Most hosts told in full; of the others, name and blocking risks.
-const HOSTS: usize = 8;
-/// Most changed packages named for one host.
-const PACKAGES: usize = 8;
-/// Most units named for one host and change.
-const UNITS: usize = 6;
-/// Most risks told for one host below blocking; those are always told.
-const RISKS: usize = 8;
+/// How much of a plan is told.
+#[derive(Clone, Copy)]
+struct Room {
+    /// Hosts told in full; of the others, what decides whether they are lost.
+    hosts: usize,
+    /// Changed packages named for one host.
+    packages: usize,
+    /// Units named for one host and change.
+    units: usize,
+    /// Notes and warnings told for one host; blocking risks always are.
+    risks: usize,
+}
 
-/// The plan at this moment, as lines without any control character.
+/// What is read in a form.
+const FORM: Room = Room { hosts: 8, packages: 8, units: 6, risks: 8 };
+/// Everything, for who can scroll.
+const WHOLE: Room = Room { hosts: usize::MAX, packages: usize::MAX, units: usize::MAX, risks: usize::MAX };
+/// Longest health check, in characters. A longer one is not told in full, and says so.
+const CHECK: usize = 1_000;
+
+/// The plan at this moment, as lines without any control character, short enough for a form.
 #[must_use]
 pub fn plan(plan: &Plan, now: Timestamp) -> String {
+    told(plan, now, FORM)
+}
+
+/// The same with all that it says.
+#[must_use]
+pub fn whole(plan: &Plan, now: Timestamp) -> String {
+    told(plan, now, WHOLE)
+}
+
+fn told(plan: &Plan, now: Timestamp, room: Room) -> String {
     let mut lines = Vec::new();
     let commit = plan.flake.revision.as_deref().map_or_else(
         || "in no repository".to_owned(),
@@ -43,21 +68,16 @@ pub fn plan(plan: &Plan, now: Timestamp) -> String {
         };
         lines.push(format!("  order   {} first, then {} at a time; {revert}", plan.canary, plan.wave));
     }
-    for host in plan.hosts.iter().take(HOSTS) {
+    for host in plan.hosts.iter().take(room.hosts) {
         lines.push(String::new());
-        tell(host, plan.action, &mut lines);
+        tell(host, plan, room, &mut lines);
     }
-    let rest = plan.hosts.get(HOSTS..).unwrap_or_default();
+    let rest = plan.hosts.get(room.hosts..).unwrap_or_default();
     if !rest.is_empty() {
         lines.push(String::new());
-        let names: Vec<&str> = rest.iter().map(|host| host.host.as_str()).collect();
-        lines.push(format!("and {} more: {}", rest.len(), names.join(", ")));
-        for host in rest {
-            for risk in host.risks.iter().filter(|risk| risk.severity == Severity::Blocking) {
-                lines.push(host.host.to_string());
-                warn(risk, &mut lines);
-            }
-        }
+        let all = format!("`pantheros-mcp plans {}` tells all of it", plan.id);
+        lines.push(format!("and {} more, in short; {all}", rest.len()));
+        in_short(rest, &mut lines);
     }
     lines.join("\n")
 }
@@ -94,10 +114,59 @@ pub fn left(plan: &Plan, now: Timestamp) -> String {
     }
 }
 
-fn tell(host: &HostPlan, action: Action, lines: &mut Vec<String>) {
+/// Hosts whose changes there is no room for: where and what they are, and, said once where it is the same for
+/// several, what is run there and what could go wrong.
+fn in_short(hosts: &[HostPlan], lines: &mut Vec<String>) {
+    let mut said: BTreeMap<(Reverse<Severity>, Vec<String>), Vec<&str>> = BTreeMap::new();
+    for host in hosts {
+        let mut counts = vec![format!("{} packages", host.diff.packages.len())];
+        if let Some(units) = &host.diff.units {
+            let touched = [&units.stop, &units.start, &units.restart, &units.reload];
+            counts.push(format!("{} units", touched.iter().map(|units| units.len()).sum::<usize>()));
+            if !units.stop.is_empty() {
+                counts.push(format!("stops {}", named(&units.stop, FORM.units)));
+            }
+        }
+        lines.push(format!("{} ({}) gets {}: {}", host.host, place(host), host.toplevel, counts.join(", ")));
+        let mut say = |severity, told: Vec<String>| {
+            if !told.is_empty() {
+                said.entry((Reverse(severity), told)).or_default().push(host.host.as_str());
+            }
+        };
+        for risk in host.risks.iter().filter(|risk| risk.severity != Severity::Note) {
+            let mut told = Vec::new();
+            warn(risk, &mut told);
+            say(risk.severity, told);
+        }
+        let mut told = Vec::new();
+        checks(host, &mut told);
+        say(Severity::Note, told);
+    }
+    for ((_, told), names) in said {
+        let names = if names.len() == hosts.len() { "all of these".to_owned() } else { names.join(", ") };
+        lines.push(format!("{names}:"));
+        lines.extend(told);
+    }
+}
+
+fn place(host: &HostPlan) -> String {
     let port = host.target.port.map(|port| format!(":{port}")).unwrap_or_default();
-    let place = format!("{}@{}{port}", line(&host.target.user, 40), line(&host.target.address, 80));
-    lines.push(format!("{} ({place}, {})", host.host, host.system));
+    format!("{}@{}{port}, {}", line(&host.target.user, 40), line(&host.target.address, 80), host.system)
+}
+
+/// Everything that is run to see whether it is well: it is run as who deploys.
+fn checks(host: &HostPlan, lines: &mut Vec<String>) {
+    for check in &host.health_checks {
+        lines.push(match check {
+            HealthCheck::Command(argv) => format!("  check   runs {}", line(&argv.join(" "), CHECK)),
+            HealthCheck::Tcp(port) => format!("  check   TCP port {port}"),
+            HealthCheck::Http(url) => format!("  check   {}", line(url, CHECK)),
+        });
+    }
+}
+
+fn tell(host: &HostPlan, plan: &Plan, room: Room, lines: &mut Vec<String>) {
+    lines.push(format!("{} ({})", host.host, place(host)));
     for risk in host.risks.iter().filter(|risk| risk.severity == Severity::Blocking) {
         warn(risk, lines);
     }
@@ -117,11 +186,11 @@ fn tell(host: &HostPlan, action: Action, lines: &mut Vec<String>) {
     if host.toplevel == host.current {
         lines.push("  changes nothing: it runs this system".to_owned());
     } else {
-        lines.push(format!("  changes {}", changes(&host.diff)));
+        lines.push(format!("  changes {}", changes(&host.diff, room)));
     }
     match &host.diff.units {
         Some(changes) => {
-            let units = units(changes);
+            let units = units(changes, room);
             lines.push(format!("  units   {}", if units.is_empty() { "none are touched" } else { &units }));
         }
         None => lines.push("  units   not known before it is done".to_owned()),
@@ -129,14 +198,19 @@ fn tell(host: &HostPlan, action: Action, lines: &mut Vec<String>) {
     if host.needs_reboot {
         lines.push("  reboot  needed for the new kernel, initrd or boot loader".to_owned());
     }
-    if matches!(action, Action::Switch | Action::Test) {
-        lines.push(format!("  undo    by itself, unless confirmed within {} s", host.rollback_timeout));
+    if matches!(plan.action, Action::Switch | Action::Test) || plan.reboot {
+        checks(host, lines);
+        let mut undo = format!("by itself, unless confirmed within {} s", host.rollback_timeout);
+        if host.reboot_on_failure {
+            undo.push_str("; restarts itself where nobody reaches it after that");
+        }
+        lines.push(format!("  undo    {undo}"));
     }
     let others: Vec<&Risk> = host.risks.iter().filter(|risk| risk.severity != Severity::Blocking).collect();
-    for risk in others.iter().take(RISKS) {
+    for risk in others.iter().take(room.risks) {
         warn(risk, lines);
     }
-    if let Some(more) = others.len().checked_sub(RISKS).filter(|more| *more > 0) {
+    if let Some(more) = others.len().checked_sub(room.risks).filter(|more| *more > 0) {
         lines.push(format!("  and {more} more notes and warnings"));
     }
 }
@@ -153,9 +227,9 @@ fn warn(risk: &Risk, lines: &mut Vec<String>) {
     }
 }
 
-fn changes(diff: &Diff) -> String {
-    let mut told: Vec<String> = diff.packages.iter().take(PACKAGES).map(package).collect();
-    let rest = u64::try_from(diff.packages.len().saturating_sub(PACKAGES)).unwrap_or(u64::MAX);
+fn changes(diff: &Diff, room: Room) -> String {
+    let mut told: Vec<String> = diff.packages.iter().take(room.packages).map(package).collect();
+    let rest = u64::try_from(diff.packages.len().saturating_sub(room.packages)).unwrap_or(u64::MAX);
     let more = diff.more_packages.saturating_add(rest);
     if more > 0 {
         told.push(format!("and {more} more"));
@@ -181,8 +255,8 @@ fn package(change: &PackageChange) -> String {
     .to_owned()
 }
 
-fn units(changes: &UnitChanges) -> String {
-    [
+fn units(changes: &UnitChanges, room: Room) -> String {
+    let mut told: Vec<String> = [
         ("stop", &changes.stop),
         ("start", &changes.start),
         ("restart", &changes.restart),
@@ -190,14 +264,23 @@ fn units(changes: &UnitChanges) -> String {
     ]
     .into_iter()
     .filter(|(_, units)| !units.is_empty())
-    .map(|(verb, units)| {
-        let named: Vec<String> = units.iter().take(UNITS).map(|unit| line(unit, 60)).collect();
-        let more = units.len().saturating_sub(UNITS);
-        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-        format!("{verb} {}{more}", named.join(", "))
-    })
-    .collect::<Vec<_>>()
-    .join("; ")
+    .map(|(verb, units)| format!("{verb} {}", named(units, room.units)))
+    .collect();
+    if changes.more > 0 {
+        told.push(format!("and {} that are not listed", changes.more));
+    }
+    told.join("; ")
+}
+
+fn named(units: &[String], most: usize) -> String {
+    let mut named: Vec<String> = units.iter().take(most).map(|unit| line(unit, 60)).collect();
+    let more = units.len().saturating_sub(most);
+    if more > 0
+        && let Some(last) = named.last_mut()
+    {
+        last.push_str(&format!(" and {more} more"));
+    }
+    named.join(", ")
 }
 
 /// Any text as a piece of one line.
@@ -239,6 +322,8 @@ mod tests {
           changes openssh 10.0 -> 10.1, and 3 more; closure 1.40 GiB (+1.91 MiB)
           units   restart sshd.service
           reboot  needed for the new kernel, initrd or boot loader
+          check   TCP port 443
+          check   runs true
           undo    by itself, unless confirmed within 60 s
           warning dirty_flake: 2 files differ from the commit
                   mend: commit them
@@ -257,8 +342,12 @@ mod tests {
         });
         let text = plan(&many, many.created);
         assert!(names.iter().all(|name| text.contains(name)), "{text}");
-        assert!(text.contains("BLOCKING wrong_host"), "{text}");
-        assert!(text.lines().count() < 100, "{text}");
+        assert!(text.contains("\nhost39:\n  BLOCKING wrong_host"), "{text}");
+        // What would be run is told of all, and everything where there is room.
+        assert!(text.contains("all of these:\n  check   TCP port 443\n  check   runs true"), "{text}");
+        let whole = whole(&many, many.created);
+        assert_eq!(whole.matches("  now     ").count(), 40, "{whole}");
+        assert!(text.lines().count() < 200, "{text}");
     }
 
     proptest! {

@@ -78,11 +78,36 @@ impl Units {
             list.push(name.clone());
         }
         changes.stop.extend(self.0.keys().filter(|name| !next.0.contains_key(*name)).cloned());
+        let mut more = 0;
         for list in [&mut changes.stop, &mut changes.start, &mut changes.restart, &mut changes.reload] {
+            list.sort_by_key(|name| !is_way_in(name));
+            more += list.len().saturating_sub(MOST);
             list.truncate(MOST);
         }
+        changes.more = u64::try_from(more).unwrap_or(u64::MAX);
         changes
     }
+}
+
+/// Whether a host may be reached by way of this unit: it is told before all others.
+fn is_way_in(name: &str) -> bool {
+    const WAYS: [&str; 14] = [
+        "ssh",
+        "firewall",
+        "iptables",
+        "nftables",
+        "network",
+        "systemd-networkd",
+        "NetworkManager",
+        "dhcpcd",
+        "wireguard",
+        "wg-quick",
+        "tailscale",
+        "netbird",
+        "zerotier",
+        "openvpn",
+    ];
+    WAYS.iter().any(|way| name.starts_with(way))
 }
 
 fn is_unit(name: &str) -> bool {
