@@ -16,6 +16,10 @@ use crate::names::HostName;
 use crate::ssh::SshSettings;
 pub use file::{CacheFile, ConfigError, FILE_NAME, File, HttpFile, LimitsFile, NixFile, SshFile, ToolsFile};
 
+/// Who may deploy on a machine, whatever the settings beside a flake say: the section `[deploy]`, in a file that only
+/// root can write.
+pub const MACHINE_FILE: &str = "/etc/pantheros/deploy.toml";
+
 /// What the command line says about the same things; each beats the file.
 #[derive(Clone, Debug, Default)]
 pub struct Overrides {
@@ -107,13 +111,25 @@ impl Settings {
         };
         // A path in the file means the same whatever folder a command is run in.
         let folder = start.join(&path).parent().map_or_else(|| flake.clone(), Path::to_owned);
-        Self::from_file(flake, file, &folder, overrides, tools)
+        let (mut file, mut deploy_folder) = (file, folder.clone());
+        if let Some(deploy) = file::of_the_machine(Path::new(MACHINE_FILE))? {
+            if file.deploy != DeployFile::default() {
+                let here = path.display();
+                tracing::warn!("[deploy] in {here} does not count: {MACHINE_FILE} says who may deploy");
+            }
+            file.deploy = deploy;
+            deploy_folder = Path::new(MACHINE_FILE).parent().unwrap_or(Path::new("/")).to_owned();
+        }
+        let deploy = DeploySettings::from_file(std::mem::take(&mut file.deploy), &deploy_folder, &flake)
+            .map_err(|message| ConfigError::OutOfBounds { path: path.clone(), message })?;
+        Self::from_file(flake, file, deploy, &folder, overrides, tools)
             .map_err(|message| ConfigError::OutOfBounds { path, message })
     }
 
     fn from_file(
         flake: PathBuf,
         file: File,
+        deploy: DeploySettings,
         folder: &Path,
         overrides: &Overrides,
         tools: &[&str],
@@ -186,7 +202,7 @@ impl Settings {
             policy,
             http: file.http,
             cache,
-            deploy: DeploySettings::from_file(file.deploy, folder)?,
+            deploy,
             hosts: file.hosts,
             target: overrides.target.clone(),
         })
@@ -246,7 +262,9 @@ mod tests {
     }
 
     fn from_file(file: File, overrides: &Overrides, tools: &[&str]) -> Result<Settings, String> {
-        Settings::from_file("/flake".into(), file, Path::new("/flake"), overrides, tools)
+        let flake = Path::new("/flake");
+        let deploy = DeploySettings::from_file(DeployFile::default(), flake, flake)?;
+        Settings::from_file(flake.into(), file, deploy, flake, overrides, tools)
     }
 
     #[test]

@@ -224,6 +224,66 @@ fn ci_signs_what_is_in_its_scope() {
     assert_eq!(spend(&approvals(&fleet), web_id).unwrap(), "signature ci");
 }
 
+/// Puts a file where the machine's own settings are, for one command and what it starts.
+const WITH_MACHINE_FILE: &str = "mount -t overlay overlay -o \"lowerdir=/etc,upperdir=$1/upper,workdir=$1/work\" /etc && \
+    mkdir -p /etc/pantheros && cp -p \"$1/deploy.toml\" /etc/pantheros/deploy.toml && shift && exec \"$@\"";
+
+#[test]
+fn the_machine_says_who_may_deploy() {
+    let fleet = fleet("");
+    let plan = stored(&fleet, &["web"], &[], LIFE);
+    let folder = fleet.folder().with_file_name("machine");
+    for part in ["upper", "work"] {
+        std::fs::create_dir_all(folder.join(part)).unwrap();
+    }
+    let signer = key(&fleet, "alice", "");
+    let approvers = folder.join("approvers");
+    std::fs::write(&approvers, format!("alice {}\n", public(&signer))).unwrap();
+    let state = settings(&fleet).state_folder.unwrap();
+    let approve = |text: &str, mode: u32, more: &[&str]| {
+        let file = folder.join("deploy.toml");
+        std::fs::write(&file, text).unwrap();
+        std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();
+        let command = fleet.command(&[&["approve", plan.plan().id.as_str()], more].concat());
+        let here = command.get_current_dir().map(std::path::Path::to_owned);
+        let mut inside = Command::new("unshare");
+        inside.args(["-m", "sh", "-c", WITH_MACHINE_FILE, "sh"]).arg(&folder).arg(command.get_program());
+        inside.args(command.get_args()).stdin(Stdio::null());
+        inside.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        if let Some(here) = here {
+            inside.current_dir(here);
+        }
+        let output = inside.output().unwrap();
+        (output.status.code(), errors(&output))
+    };
+    let only_signed = format!("[deploy]\nstate_folder = {state:?}\napprovers = {approvers:?}\n");
+    // The settings beside the flake allow the terminal.
+    let (code, said) = approve(&only_signed, 0o644, &[]);
+    assert!(code == Some(2) && said.contains("approvals by terminal do not count here"), "{said}");
+    let (code, said) = approve(&only_signed, 0o644, &["--sign", signer.to_str().unwrap(), "--batch"]);
+    assert_eq!(code, Some(0), "{said}");
+    for (text, mode, wanted) in [
+        (only_signed.as_str(), 0o666, "nobody else may write"),
+        ("[ssh]\nprogram = \"ssh\"\n", 0o644, "`ssh` does not belong there"),
+        ("[deploy]\napprove = []\n", 0o644, "there is no setting `deploy.approve`"),
+        ("nonsense", 0o644, "deploy.toml"),
+    ] {
+        let (code, said) = approve(text, mode, &[]);
+        assert!(code == Some(2) && said.contains(wanted), "{code:?} {said}");
+    }
+}
+
+#[test]
+fn read_only_leaves_nothing_to_approve() {
+    let fleet = fleet("");
+    let plan = stored(&fleet, &["web"], &[], LIFE);
+    let refused = output(&fleet, &["--read-only", "approve", plan.plan().id.as_str()]);
+    assert!(refused.status.code() == Some(2) && errors(&refused).contains("--read-only"), "{refused:?}");
+    let shown = output(&fleet, &["--read-only", "plans", plan.plan().id.as_str()]);
+    let text = String::from_utf8(shown.stdout).unwrap();
+    assert!(text.contains("check   TCP port 443") && text.contains("/nix/store/"), "{text}");
+}
+
 // ---- listing and rejecting
 
 #[test]

@@ -1,5 +1,6 @@
 //! `approve`: a person's yes, in a terminal.
 
+use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
@@ -56,10 +57,28 @@ pub(super) enum Refusal {
     #[error("`approve` wants a terminal, with a person at it")]
     NoTerminal,
     /// This way of approving is switched off.
-    #[error("approvals by {0} do not count here (`deploy.approve_by`)")]
-    NotHere(Channel),
+    #[error("approvals by {channel} do not count here (`deploy.approve_by`)")]
+    NotHere {
+        /// The one that was tried.
+        channel: Channel,
+        /// Those that do.
+        instead: BTreeSet<Channel>,
+    },
+    /// Nothing is to be changed.
+    #[error("an approval lets a host be changed, and --read-only beats that")]
+    ReadOnly,
     #[error("the terminal: {0}")]
     Terminal(#[from] io::Error),
+}
+
+impl Refusal {
+    /// Whether the call was wrong, or what was asked for did not come about.
+    pub(super) fn exit_code(&self) -> u8 {
+        match self {
+            Self::NotHere { .. } | Self::ReadOnly => USAGE,
+            _ => FAILED,
+        }
+    }
 }
 
 impl From<&Refusal> for Diagnostic {
@@ -69,10 +88,19 @@ impl From<&Refusal> for Diagnostic {
             Refusal::NoTerminal => Self::new(Code::ApprovalRequired, refusal.to_string()).with_hint(
                 "run it by hand in a terminal; CI signs with a key of its own: --sign KEY --batch",
             ),
-            Refusal::NotHere(Channel::Terminal) => Self::new(Code::InvalidApproval, refusal.to_string())
-                .with_hint("sign it: `pantheros-mcp approve PLAN_ID --sign KEY`"),
-            Refusal::NotHere(_) => Self::new(Code::InvalidApproval, refusal.to_string())
-                .with_hint("`deploy.approvers` in pantheros.toml lists who may sign"),
+            Refusal::NotHere { instead, .. } => {
+                let hint = if instead.contains(&Channel::Terminal) {
+                    "type it: `pantheros-mcp approve PLAN_ID`"
+                } else if instead.contains(&Channel::Signature) {
+                    "sign it: `pantheros-mcp approve PLAN_ID --sign KEY`"
+                } else {
+                    "only the form counts that an MCP client shows when it deploys"
+                };
+                Self::new(Code::InvalidApproval, refusal.to_string()).with_hint(hint)
+            }
+            Refusal::ReadOnly => {
+                Self::new(Code::ToolDisabled, refusal.to_string()).with_hint("approve without --read-only")
+            }
             Refusal::Terminal(_) => Self::new(Code::ApprovalRequired, refusal.to_string()),
         }
     }
@@ -96,10 +124,7 @@ impl Approve {
                 eprintln!("approved for one deployment; the plan expires {expires}");
                 ExitCode::from(OK)
             }
-            Err(refusal) => {
-                let code = if matches!(refusal, Refusal::NotHere(_)) { USAGE } else { FAILED };
-                complain(&Diagnostic::from(&refusal), code)
-            }
+            Err(refusal) => complain(&Diagnostic::from(&refusal), refusal.exit_code()),
         }
     }
 }
@@ -128,9 +153,12 @@ pub(super) fn load(settings: &Settings, id: &PlanId) -> Result<StoredPlan, Appro
 
 /// Shows the plan, asks, and records the answer.
 pub(super) async fn approve(settings: &Settings, stored: &StoredPlan, how: How<'_>) -> Result<(), Refusal> {
+    if settings.policy.read_only {
+        return Err(Refusal::ReadOnly);
+    }
     let channel = if how.sign.is_some() { Channel::Signature } else { Channel::Terminal };
     if !settings.deploy.approve_by.contains(&channel) {
-        return Err(Refusal::NotHere(channel));
+        return Err(Refusal::NotHere { channel, instead: settings.deploy.approve_by.clone() });
     }
     let named_risks = if how.batch {
         how.risks.to_vec()
@@ -173,7 +201,7 @@ fn ask(plan: &Plan, mut input: impl BufRead, output: &mut impl Write) -> Result<
     write!(
         output,
         "{}\n\nType {what} to approve, anything else to leave it: ",
-        show::plan(plan, Timestamp::now())
+        show::whole(plan, Timestamp::now())
     )?;
     let typed = line(&mut input, output)?.ok_or_else(|| ApprovalError::Unanswered(plan.id.clone()))?;
     if typed != plan.phrase() {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use clap::Args;
 use serde_json::{Map, Value, json};
 
-use super::approve::{self, How, Refusal};
+use super::approve::{self, How};
 use super::call::{run, watcher};
 use super::{FAILED, Global, OK, USAGE, complain, runtime};
 use crate::config::{Action, HostFile, Settings};
@@ -19,7 +19,7 @@ use crate::diagnostic::{Code, Diagnostic};
 use crate::names::{Address, HostName, PlanId, UserName};
 use crate::progress::{Call, Progress, Silent};
 use crate::time::Timestamp;
-use crate::tools::{self, Context, Outcome, Services};
+use crate::tools::{self, Context, Outcome, Place, Services};
 
 /// Deploy hosts: plan, approve, carry out
 ///
@@ -228,7 +228,7 @@ async fn steps(
     }
     let how = How { sign: yes.sign.as_deref(), batch: yes.batch, risks: &yes.risk };
     if let Err(refusal) = approve::approve(&services.settings, &stored, how).await {
-        let code = if matches!(refusal, Refusal::NotHere(_)) { USAGE } else { FAILED };
+        let code = refusal.exit_code();
         return complain(&Diagnostic::from(&refusal), code);
     }
     ended(&tool(services, "deploy", json!({"plan_id": stored.plan().id})).await)
@@ -256,6 +256,7 @@ async fn tool(services: &Arc<Services>, name: &str, arguments: Value) -> Outcome
         call,
         approver: Arc::new(Nobody),
         client: "terminal".to_owned(),
+        place: Place::default(),
     };
     let arguments: Map<String, Value> = arguments.as_object().cloned().unwrap_or_default();
     run(entry, arguments, context).await

@@ -71,8 +71,9 @@ pub struct Scope {
     pub actions: Option<BTreeSet<Action>>,
 }
 
-/// Deploying.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+/// Deploying. Where the machine has `/etc/pantheros/deploy.toml`, root's, its section `[deploy]` counts and this
+/// does not.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct DeployFile {
     /// Where plans, approvals and the audit log are; without it `pantheros` in the user's state folder.
@@ -126,7 +127,7 @@ impl DeploySettings {
     ///
     /// # Errors
     /// A sentence that names the setting and what is allowed.
-    pub(super) fn from_file(file: DeployFile, folder: &Path) -> Result<Self, String> {
+    pub(super) fn from_file(file: DeployFile, folder: &Path, flake: &Path) -> Result<Self, String> {
         if !(1..=MOST_MINUTES).contains(&file.plan_minutes) {
             return Err(format!("`deploy.plan_minutes` must be between 1 and {MOST_MINUTES}"));
         }
@@ -147,14 +148,36 @@ impl DeploySettings {
         if !file.scopes.is_empty() && file.approvers.is_none() {
             return Err("`deploy.scopes` is about approvers, but `deploy.approvers` names nobody".to_owned());
         }
+        let approvers = file.approvers.map(|path| folder.join(path));
+        // A scope that is nobody's leaves somebody else without one. A file that cannot be read is said when
+        // something is approved.
+        if let Some(text) = approvers.as_ref().and_then(|path| std::fs::read_to_string(path).ok())
+            && let Some(unknown) =
+                file.scopes.keys().find(|name| !principals(&text).any(|known| known == *name))
+        {
+            return Err(format!("`deploy.scopes.{unknown}` is about nobody that `deploy.approvers` names"));
+        }
+        let state_folder = file.state_folder.map(|path| folder.join(path)).or_else(user_state_folder);
+        if state_folder.as_ref().is_some_and(|path| path.starts_with(flake)) {
+            return Err("`deploy.state_folder` lies in the flake: whoever edits that could write approvals"
+                .to_owned());
+        }
         Ok(Self {
-            state_folder: file.state_folder.map(|path| folder.join(path)).or_else(user_state_folder),
+            state_folder,
             plan_lifetime: Duration::from_secs(file.plan_minutes * 60),
             approve_by,
-            approvers: file.approvers.map(|path| folder.join(path)),
+            approvers,
             scopes: file.scopes,
         })
     }
+}
+
+/// The names in a file of allowed signers (ssh-keygen(1), ALLOWED SIGNERS).
+fn principals(text: &str) -> impl Iterator<Item = &str> {
+    text.lines()
+        .filter(|line| !line.trim_start().starts_with('#'))
+        .filter_map(|line| line.split_ascii_whitespace().next())
+        .flat_map(|names| names.trim_matches('"').split(','))
 }
 
 /// `$XDG_STATE_HOME/pantheros` or `~/.local/state/pantheros` (XDG Base Directory Specification).
@@ -170,7 +193,7 @@ mod tests {
 
     fn settings(text: &str) -> Result<DeploySettings, String> {
         let file = toml::from_str(text).map_err(|error| error.to_string())?;
-        DeploySettings::from_file(file, Path::new("/fleet"))
+        DeploySettings::from_file(file, Path::new("/fleet"), Path::new("/fleet"))
     }
 
     #[test]
@@ -187,6 +210,22 @@ mod tests {
     }
 
     #[test]
+    fn a_scope_is_somebodys() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(
+            folder.path().join("approvers"),
+            "# who\nalice,bob namespaces=\"x\" ssh-ed25519 AAAA\n",
+        )
+        .unwrap();
+        let read = |name: &str| {
+            let text = format!("approvers = \"approvers\"\n[scopes.{name}]\nhosts = [\"web\"]");
+            DeploySettings::from_file(toml::from_str(&text).unwrap(), folder.path(), Path::new("/fleet"))
+        };
+        assert!(read("bob").is_ok());
+        assert!(read("who").unwrap_err().contains("deploy.scopes.who"));
+    }
+
+    #[test]
     fn what_could_not_work_is_refused() {
         for (text, named) in [
             ("plan_minutes = 0", "plan_minutes"),
@@ -195,6 +234,7 @@ mod tests {
             ("approve_by = [\"signature\"]", "approvers"),
             ("approve_by = [\"model\"]", "model"),
             ("[scopes.ci]\nhosts = [\"web\"]", "approvers"),
+            ("state_folder = \".state\"", "state_folder"),
             ("approvers = \"a\"\n[scopes.ci]\nhost = [\"web\"]", "host"),
             ("approvers = \"a\"\n[scopes.ci]\nhosts = [\"../web\"]", "host name"),
             ("approvers = \"a\"\n[scopes.ci]\nactions = [\"dry_activate\"]", "dry-activate"),

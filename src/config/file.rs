@@ -230,6 +230,30 @@ pub(super) fn read(path: &Path) -> Result<File, ConfigError> {
     parse(&text, path)
 }
 
+/// What the machine's own file says of deploying, where there is one.
+pub(super) fn of_the_machine(path: &Path) -> Result<Option<DeployFile>, ConfigError> {
+    use std::os::unix::fs::MetadataExt;
+    let unreadable = |source| ConfigError::Unreadable { path: path.to_owned(), source };
+    let data = match std::fs::metadata(path) {
+        Ok(data) => data,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(unreadable(error)),
+    };
+    let wrong =
+        |message: &str| ConfigError::OutOfBounds { path: path.to_owned(), message: message.to_owned() };
+    if data.uid() != 0 || data.mode() & 0o022 != 0 {
+        return Err(wrong("it has to be root's, and nobody else may write to it"));
+    }
+    let text = std::fs::read_to_string(path).map_err(unreadable)?;
+    let only: toml::Table = toml::from_str(&text).map_err(|error| wrong(error.to_string().trim_end()))?;
+    if let Some(other) = only.keys().find(|key| *key != "deploy") {
+        return Err(wrong(&format!(
+            "`{other}` does not belong there: it says who may deploy, and nothing else"
+        )));
+    }
+    Ok(Some(parse(&text, path)?.deploy))
+}
+
 /// Reads the text of a file.
 pub(super) fn parse(text: &str, path: &Path) -> Result<File, ConfigError> {
     let malformed = |error: toml::de::Error| ConfigError::Malformed {

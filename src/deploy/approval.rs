@@ -268,10 +268,13 @@ impl Approvals {
     }
 
     fn required(&self, id: &PlanId) -> ApprovalError {
-        let signs = self.settings.approve_by.contains(&Channel::Signature)
-            && !self.settings.approve_by.contains(&Channel::Terminal);
-        let how = if signs { " --sign KEY" } else { "" };
-        ApprovalError::Required { id: id.clone(), command: format!("pantheros-mcp approve {id}{how}") }
+        let by = &self.settings.approve_by;
+        let command = if by.contains(&Channel::Terminal) {
+            Some(format!("pantheros-mcp approve {id}"))
+        } else {
+            by.contains(&Channel::Signature).then(|| format!("pantheros-mcp approve {id} --sign KEY"))
+        };
+        ApprovalError::Required { id: id.clone(), command }
     }
 
     fn approval(&self, stored: &StoredPlan, yes: Yes) -> Approval {

@@ -45,7 +45,7 @@ pub enum SignatureError {
     #[error("`deploy.approvers` names nobody who may sign")]
     NoApprovers,
     /// Others can decide who may sign.
-    #[error("{} can be written by others, who could add themselves to the approvers", path.display())]
+    #[error("{} is somebody else's, or can be written by others, who could add themselves to the approvers", path.display())]
     OpenApprovers {
         /// The file of allowed signers.
         path: PathBuf,
@@ -91,9 +91,8 @@ impl From<&SignatureError> for Diagnostic {
             SignatureError::Process(_) => diagnostic(Code::InvalidApproval),
             SignatureError::Io { .. } | SignatureError::NoApprovers => diagnostic(Code::InvalidSettings)
                 .with_hint("`deploy.approvers` is a file of allowed signers, as ssh-keygen(1) has it"),
-            SignatureError::OpenApprovers { .. } => {
-                diagnostic(Code::InvalidSettings).with_hint("take that away with `chmod go-w`")
-            }
+            SignatureError::OpenApprovers { .. } => diagnostic(Code::InvalidSettings)
+                .with_hint("make it root's, and take it away from others with `chmod go-w`"),
             SignatureError::NotSigned { .. } => diagnostic(Code::InvalidApproval).with_hint(
                 "--sign wants the private key, or the public one where an agent holds the private one",
             ),
@@ -146,7 +145,8 @@ pub async fn verify(
 ) -> Result<String, SignatureError> {
     let approvers = approvers.ok_or(SignatureError::NoApprovers)?;
     let data = std::fs::metadata(approvers).map_err(at(approvers))?;
-    if data.mode() & 0o022 != 0 {
+    let ours = [0, rustix::process::geteuid().as_raw()].contains(&data.uid());
+    if data.mode() & 0o022 != 0 || !ours {
         return Err(SignatureError::OpenApprovers { path: approvers.to_owned() });
     }
     let scratch = tempfile::tempdir().map_err(at(Path::new("a temporary folder")))?;

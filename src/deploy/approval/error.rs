@@ -32,8 +32,8 @@ pub enum ApprovalError {
     Required {
         /// The plan.
         id: PlanId,
-        /// The command a person runs.
-        command: String,
+        /// The command a person runs; none where only a form counts.
+        command: Option<String>,
     },
     /// The person is being asked; the answer comes with the client's next request.
     #[error("a person is being asked to approve {0}")]
@@ -97,9 +97,16 @@ impl From<&ApprovalError> for Diagnostic {
             ApprovalError::State(_) => diagnostic(Code::StateUnusable)
                 .with_hint("the state folder and all in it have to be the user's own, mode 0700"),
             ApprovalError::Canonical(_) => diagnostic(Code::Internal),
-            ApprovalError::Required { id, command } => diagnostic(Code::ApprovalRequired).with_attr(id.to_string()).with_hint(format!(
-                "ask a person to run `{command}`, then deploy again; no argument of any tool stands in for it"
-            )),
+            ApprovalError::Required { id, command } => {
+                diagnostic(Code::ApprovalRequired).with_attr(id.to_string()).with_hint(match command {
+                    Some(command) => format!(
+                        "ask a person to run `{command}`, then deploy again; no argument of any tool stands in for it"
+                    ),
+                    None => "only a form counts here (`deploy.approve_by`), and this client shows none: use one that has \
+                             elicitation, or allow `terminal` or `signature` there"
+                        .to_owned(),
+                })
+            }
             ApprovalError::Asked(_) => diagnostic(Code::ApprovalRequired),
             ApprovalError::Declined(_) => diagnostic(Code::ApprovalDeclined)
                 .with_hint("nothing was done; ask the person what should be different before you plan again"),

@@ -113,7 +113,7 @@ async fn an_approval_is_good_for_once() {
     let (approvals, stored) = (desk.approvals(), desk.plan(fixture(&["web"])));
     let id = &stored.plan().id;
     let before = approvals.spend(&stored, &call).await.unwrap_err();
-    assert!(matches!(&before, ApprovalError::Required { command, .. }
+    assert!(matches!(&before, ApprovalError::Required { command: Some(command), .. }
         if *command == format!("pantheros-mcp approve {id}")));
     approvals.record(&stored, terminal(&[]), &call).await.unwrap();
     let kept = fs::read(desk.file(&format!("{id}.approval.json"))).unwrap();
