@@ -28,7 +28,7 @@ const ANNOUNCING: [&str; 10] = [
 ];
 
 /// What tokens begin with, by those who hand them out: GitHub, GitLab, 1Password, Slack, AWS, age.
-const BEGINNINGS: [&str; 12] = [
+const BEGINNINGS: [&str; 11] = [
     "ghp_",
     "gho_",
     "ghs_",
@@ -40,7 +40,6 @@ const BEGINNINGS: [&str; 12] = [
     "xoxp-",
     "AKIA",
     "AGE-SECRET-KEY-",
-    "Basic ",
 ];
 
 /// `text` without what looks like a secret, without control sequences, and cut short.
@@ -67,41 +66,51 @@ pub fn redacted(text: &str) -> String {
 
 fn line_redacted(line: &str) -> String {
     let mut hide_next = false;
-    let words: Vec<Cow<'_, str>> = line
-        .split(' ')
-        .map(|word| {
-            if word.is_empty() || matches!(word, "=" | ":") {
-                return Cow::Borrowed(word);
+    line.split_inclusive(char::is_whitespace)
+        .map(|piece| {
+            let word = piece.trim_end();
+            let space = piece.get(word.len()..).unwrap_or_default();
+            if matches!(word, "" | "=" | ":") {
+                return Cow::Borrowed(piece);
             }
             let hidden = std::mem::take(&mut hide_next);
             let lower = word.to_ascii_lowercase();
             let bare = lower.trim_matches(|c: char| !c.is_ascii_alphanumeric());
-            if ANNOUNCING.iter().any(|name| bare.ends_with(name)) {
+            // `Authorization: Bearer …`: what was announced is announced again.
+            if ANNOUNCING.iter().any(|name| bare.ends_with(name)) || (hidden && bare == "basic") {
                 hide_next = true;
-                // `Authorization: Bearer …`: what was announced is announced again.
-                return Cow::Borrowed(word);
+                return Cow::Borrowed(piece);
             }
             if hidden {
-                return Cow::Borrowed(HIDDEN);
+                return Cow::Owned(format!("{HIDDEN}{space}"));
             }
-            word_redacted(word, &lower)
+            match word_redacted(word, &lower) {
+                Cow::Borrowed(_) => Cow::Borrowed(piece),
+                Cow::Owned(word) => Cow::Owned(format!("{word}{space}")),
+            }
         })
-        .collect();
-    words.join(" ")
+        .collect()
+}
+
+/// Where in a word the value begins that something before it announces as a secret, as in `password=…`,
+/// `a=1&token=…` and `{"password":"…"}`.
+fn announced(word: &str, lower: &str) -> Option<usize> {
+    ANNOUNCING
+        .iter()
+        .flat_map(|name| lower.match_indices(name).map(|(at, name)| at + name.len()))
+        .filter_map(|end| {
+            let rest = word.get(end..)?;
+            let separator = rest.trim_start_matches(['"', '\'']);
+            let value = separator.strip_prefix(['=', ':'])?;
+            (!value.is_empty() && !value.starts_with("//")).then(|| word.len() - value.len())
+        })
+        .min()
 }
 
 /// `password=…`, `https://user:…@host`, and tokens that say what they are.
 fn word_redacted<'a>(word: &'a str, lower: &str) -> Cow<'a, str> {
-    if let Some((name, value)) = word.split_once(['=', ':'])
-        && !value.is_empty()
-        && !value.starts_with("//")
-        && lower.get(..name.len()).is_some_and(|name| {
-            let name = name.trim_matches(|c: char| !c.is_ascii_alphanumeric());
-            ANNOUNCING.iter().any(|known| name.ends_with(known))
-        })
-    {
-        let separator = word.get(name.len()..=name.len()).unwrap_or("=");
-        return Cow::Owned(format!("{name}{separator}{HIDDEN}"));
+    if let Some(at) = announced(word, lower) {
+        return Cow::Owned(format!("{}{HIDDEN}", word.get(..at).unwrap_or_default()));
     }
     if let Some((scheme, rest)) = word.split_once("://") {
         let authority = rest.split(['/', '?', '#']).next().unwrap_or(rest);
@@ -159,6 +168,10 @@ mod tests {
             format!("the password: {SECRET} was wrong"),
             format!("Authorization: Bearer {SECRET}"),
             format!("authorization:{SECRET}"),
+            format!("Authorization: Basic {SECRET}"),
+            format!("PASSWORD\t{SECRET}"),
+            format!("{{\"a\":1,\"password\":\"{SECRET}\"}}"),
+            format!("url?user=x&token={SECRET}"),
             format!("--token {SECRET} --host web"),
             format!("OP_SERVICE_ACCOUNT_TOKEN={SECRET}"),
             format!("token = {SECRET}"),
@@ -189,6 +202,8 @@ mod tests {
             "alice (uid 1000)",
             "deploy@web.example.org:22",
             "the ghp_ prefix",
+            "basic settings",
+            "tokens in secrets.yaml",
             "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIA",
         ] {
             assert_eq!(redacted(text), text);

@@ -17,7 +17,7 @@ use crate::diagnostic::{Code, Diagnostic};
 use crate::progress::{self, Progress, Update};
 use crate::schema;
 use crate::text;
-use crate::tools::{self, Context, Entry, Outcome, Services};
+use crate::tools::{self, Context, Entry, Outcome, Place, Services};
 
 /// Run one tool and print its answer as JSON
 ///
@@ -63,6 +63,7 @@ impl Call {
             call: progress::Call { progress: watcher, cancel: CancellationToken::new() },
             approver: Arc::new(Nobody),
             client: "terminal".to_owned(),
+            place: Place::default(),
         };
         let outcome = runtime.block_on(async {
             let outcome = run(tool, arguments, context).await;

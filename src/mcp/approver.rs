@@ -245,7 +245,8 @@ fn shows_forms(capabilities: &ClientCapabilities) -> bool {
 
 fn client_name(info: Option<Implementation>) -> String {
     let name = info.map_or_else(|| "a client".to_owned(), |info| format!("{} {}", info.name, info.version));
-    text::bounded(&text::plain(&name).replace('\n', " "), 100)
+    // Whatever it calls itself, it does not read like a person at a terminal.
+    format!("{} over MCP", text::bounded(text::plain(&name).replace('\n', " ").trim(), 100))
 }
 
 /// The form: the plan to read, and what to type.

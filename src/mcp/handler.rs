@@ -19,7 +19,7 @@ use crate::deploy::approval::Approver;
 use crate::diagnostic::Diagnostic;
 use crate::progress::{Call, Progress, Silent};
 use crate::text;
-use crate::tools::{self, Context, Effect, Entry, LogRef, Outcome, Services};
+use crate::tools::{self, Context, Effect, Entry, LogRef, Outcome, Place, Services};
 
 /// How long a client may keep the list of tools: it is fixed while the server runs.
 const TOOLS_TTL_MS: u64 = 3_600_000;
@@ -151,6 +151,7 @@ impl ServerHandler for Handler {
             call: Call { progress: listener, cancel: cancel.clone() },
             client: person.client().to_owned(),
             approver: Arc::clone(&person) as Arc<dyn Approver>,
+            place: Place::default(),
         };
         let running = tool.run(&call, request.arguments.unwrap_or_default());
         tokio::pin!(running);

@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::services::Unhurried;
 use super::{Context, Effect, Tool, ToolError};
 use crate::config::{Action, Channel};
 use crate::deploy::approval::{ApprovalError, Approvals};
@@ -94,7 +95,7 @@ pub(super) async fn carry_out(
     stored: &StoredPlan,
 ) -> Result<Output, ToolError> {
     let (by, call) = (context.requester(), &context.call);
-    let spent = approvals.obtain(stored, &*context.approver, &by, call).await?;
+    let spent = approvals.obtain(stored, &Unhurried(context), &by, call).await?;
     let rollout = Rollout {
         flake: context.flake(),
         hosts: &context.services.hosts,

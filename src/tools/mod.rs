@@ -37,7 +37,7 @@ use crate::schema;
 use crate::text;
 
 pub use crate::policy::Effect;
-pub use services::{Context, LogRef, Services};
+pub use services::{Context, LogRef, Place, Services};
 
 /// Why a tool gave no output.
 #[derive(Debug, thiserror::Error)]
@@ -234,8 +234,10 @@ async fn run<T: Tool>(context: &Context, arguments: Value) -> Outcome {
         }
     };
     let result = async {
-        let _place = context.place().await?;
-        T::run(context, input).await
+        context.enter().await?;
+        let output = T::run(context, input).await;
+        context.leave();
+        output
     };
     match result.await {
         Ok(output) => match serde_json::to_value(&output) {

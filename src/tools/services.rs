@@ -1,6 +1,7 @@
 //! What tools work with, and what each call of one has of its own.
 
 use std::collections::VecDeque;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -8,11 +9,11 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::ToolError;
 use crate::config::Settings;
-use crate::deploy::approval::Approver;
+use crate::deploy::approval::{Answer, Approver, Question};
 use crate::deploy::plan::Requester;
 use crate::flake::Flake;
 use crate::metrics::Metrics;
-use crate::names::DrvPath;
+use crate::names::{DrvPath, PlanId};
 use crate::nix::{Nix, NixError};
 use crate::process::ProcessError;
 use crate::progress::Call;
@@ -105,6 +106,18 @@ pub struct Context {
     pub approver: Arc<dyn Approver>,
     /// The client it came through, by its own word, or `terminal`.
     pub client: String,
+    /// Its place among the calls that run at once.
+    pub place: Place,
+}
+
+/// A call's place among those that run at once, while it has one.
+#[derive(Clone, Debug, Default)]
+pub struct Place(Arc<Mutex<Option<OwnedSemaphorePermit>>>);
+
+impl Place {
+    fn set(&self, place: Option<OwnedSemaphorePermit>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = place;
+    }
 }
 
 impl Context {
@@ -124,19 +137,53 @@ impl Context {
     ///
     /// # Errors
     /// [`ToolError::Busy`] where too many wait already, or that the call was cancelled.
-    pub(super) async fn place(&self) -> Result<OwnedSemaphorePermit, ToolError> {
+    pub(super) async fn enter(&self) -> Result<(), ToolError> {
         let services = &self.services;
         if let Ok(place) = Arc::clone(&services.places).try_acquire_owned() {
-            return Ok(place);
+            self.place.set(Some(place));
+            return Ok(());
         }
         let _waiting = Waiting::join(&services.waiting, services.settings.waiting_calls)?;
         self.call.saying("waiting for another call to end");
         tokio::select! {
             place = Arc::clone(&services.places).acquire_owned() => {
-                place.map_err(|_| NixError::from(ProcessError::Cancelled).into())
+                self.place.set(Some(place.map_err(|_| NixError::from(ProcessError::Cancelled))?));
+                Ok(())
             }
             () = self.call.cancel.cancelled() => Err(NixError::from(ProcessError::Cancelled).into()),
         }
+    }
+
+    /// Gives the place back.
+    pub(super) fn leave(&self) {
+        self.place.set(None);
+    }
+}
+
+/// The person behind a call, who may take long to answer: others run meanwhile.
+pub(super) struct Unhurried<'a>(pub &'a Context);
+
+impl Approver for Unhurried<'_> {
+    fn ask<'a>(
+        &'a self,
+        question: &'a Question,
+        call: &'a Call,
+    ) -> Pin<Box<dyn Future<Output = Answer> + Send + 'a>> {
+        Box::pin(async move {
+            let Self(context) = self;
+            context.leave();
+            let answer = context.approver.ask(question, call).await;
+            // Who was asked is not turned away for others having come meanwhile.
+            tokio::select! {
+                place = Arc::clone(&context.services.places).acquire_owned() => context.place.set(place.ok()),
+                () = call.cancel.cancelled() => {}
+            }
+            answer
+        })
+    }
+
+    fn answers(&self) -> Option<PlanId> {
+        self.0.approver.answers()
     }
 }
 

@@ -190,7 +190,7 @@ async fn a_person_approves_in_either_era() {
     for version in [OLDER, "2025-06-18", STATELESS] {
         let mut client = Client::of(version, forms()).await;
         let came = client.answering(accepted("web", "no_root_key")).await;
-        assert_eq!(came, "approved by the user of a client 1", "{version}");
+        assert_eq!(came, "approved by the user of a client 1 over MCP", "{version}");
         assert!(client.spent());
         // A second call is not asked about.
         client.call(7, json!({})).await;
@@ -288,7 +288,7 @@ async fn an_answer_nobody_asked_for_does_not_count() {
     }
     // None of that used the question up.
     client.call(3, json!({"requestState": state, "inputResponses": {QUESTION: yes}})).await;
-    assert_eq!(text_of(&client.receive().await), "approved by the user of a client 1");
+    assert_eq!(text_of(&client.receive().await), "approved by the user of a client 1 over MCP");
 }
 
 #[tokio::test]
