@@ -16,6 +16,8 @@ use crate::text;
 
 /// Most lines kept of what `ssh -v` says; the last ones tell why a connection ended.
 const LOG_LINES: usize = 400;
+/// What the folders of sockets are called, before the number of the process they are of.
+const FOLDERS: &str = "pantheros-ssh-";
 /// How often it is looked whether the connection is up.
 const LOOK: Duration = Duration::from_millis(5);
 /// How long a connection may stay up: until this program ends.
@@ -57,9 +59,11 @@ impl Master {
         target: &Target,
         call: &Call,
     ) -> Result<Self, SshError> {
+        static CLEARED: std::sync::Once = std::sync::Once::new();
+        CLEARED.call_once(clear_folders);
         // A socket's path has room for 108 bytes (unix(7)), and ssh adds 17 to it while it makes it.
         let folder = tempfile::Builder::new()
-            .prefix("pantheros-ssh-")
+            .prefix(&format!("{FOLDERS}{}-", std::process::id()))
             .tempdir()
             .map_err(|source| ProcessError::Io { program: settings.program.clone(), source })?;
         let socket = folder.path().join("s");
@@ -132,6 +136,25 @@ impl Master {
 impl Drop for Master {
     fn drop(&mut self) {
         self.ending.cancel();
+    }
+}
+
+/// Removes what servers that were killed left behind.
+fn clear_folders() {
+    use std::os::unix::fs::MetadataExt;
+    let Ok(entries) = std::fs::read_dir(std::env::temp_dir()) else { return };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let pid =
+            name.to_str().and_then(|name| name.strip_prefix(FOLDERS)?.split_once('-')?.0.parse::<u32>().ok());
+        let dead = pid.is_some_and(|pid| !Path::new("/proc").join(pid.to_string()).exists());
+        let ours = entry.metadata().is_ok_and(|data| data.uid() == rustix::process::geteuid().as_raw());
+        if dead
+            && ours
+            && let Err(error) = std::fs::remove_dir_all(entry.path())
+        {
+            tracing::debug!(%error, "{} stays", entry.path().display());
+        }
     }
 }
 
