@@ -230,7 +230,7 @@ impl Rollout<'_> {
             Ok(id) => id,
             Err(error) => return stays(Diagnostic::new(Code::Internal, error.to_string())),
         };
-        let reverse = reversed(plan.action, of, outcome);
+        let reverse = reversed(plan.action, plan.reboot, of, outcome);
         let task = self.task(&id, plan, &reverse);
         let undone = match task.prepare().await {
             Ok(ready) => task.carry_out(ready).await,
@@ -287,12 +287,12 @@ fn stopped_by(outcome: &Outcome) -> Diagnostic {
 }
 
 /// The way back from a host plan that ended so.
-fn reversed(action: Action, of: &HostPlan, outcome: &Outcome) -> HostPlan {
+fn reversed(action: Action, reboot: bool, of: &HostPlan, outcome: &Outcome) -> HostPlan {
     let source = match of.profile_generation {
         Some(number) if of.profile_path.as_ref() == Some(&of.current) => SystemSource::Generation(number),
         _ => SystemSource::Present,
     };
-    let runs = if action == Action::Boot { &of.current } else { &of.toplevel };
+    let runs = if action == Action::Boot && !reboot { &of.current } else { &of.toplevel };
     let (generation, path) = match action {
         Action::Switch | Action::Boot => (outcome.generation, Some(of.toplevel.clone())),
         _ => (of.profile_generation, of.profile_path.clone()),
@@ -303,6 +303,8 @@ fn reversed(action: Action, of: &HostPlan, outcome: &Outcome) -> HostPlan {
         profile_generation: generation,
         profile_path: path,
         source,
+        // They are the new configuration's, and may be about what the old system does not have.
+        health_checks: Vec::new(),
         ..of.clone()
     }
 }
@@ -311,6 +313,22 @@ fn reversed(action: Action, of: &HostPlan, outcome: &Outcome) -> HostPlan {
 mod tests {
     use super::super::plan::fixture;
     use super::*;
+
+    #[test]
+    fn the_way_back_begins_where_the_way_there_ended() {
+        let of = fixture(&["web"]).hosts.remove(0);
+        let outcome = Outcome::refused(&of.host, Diagnostic::new(Code::Internal, ""));
+        for (action, reboot, runs) in [
+            (Action::Switch, false, &of.toplevel),
+            (Action::Test, false, &of.toplevel),
+            (Action::Boot, false, &of.current),
+            (Action::Boot, true, &of.toplevel),
+        ] {
+            let back = reversed(action, reboot, &of, &outcome);
+            assert_eq!((&back.current, &back.toplevel), (runs, &of.current), "{action} {reboot}");
+            assert!(back.health_checks.is_empty(), "what is new is not asked of the old");
+        }
+    }
 
     #[test]
     fn canaries_are_a_wave_of_their_own() {
