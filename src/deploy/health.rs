@@ -15,6 +15,8 @@ use crate::text;
 const LOOK: Duration = Duration::from_secs(10);
 /// How long to wait before looking again at what is not well yet.
 const AGAIN: Duration = Duration::from_millis(500);
+/// How long what was well has to stay so, where it was not sure to be.
+const SETTLED: Duration = Duration::from_secs(3);
 
 /// One thing that was looked at.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
@@ -49,24 +51,30 @@ impl Health {
     }
 }
 
-/// Looks until everything is well or `patience` is over. `before` is what the machine said of itself before.
+/// Looks until everything is well or `patience` is over. `before` is what the machine said of itself before;
+/// where activation left units that failed, `shaky`, all has to be well twice, some seconds apart.
 pub async fn check(
     session: &Session,
     plan: &HostPlan,
     before: &State,
+    shaky: bool,
     patience: Duration,
     call: &Call,
 ) -> Vec<Health> {
     let start = tokio::time::Instant::now();
+    let mut wanted = if shaky { 2 } else { 1 };
     loop {
         let found = look(session, plan, before, call).await;
-        if found.iter().all(|health| health.ok)
-            || start.elapsed() + AGAIN >= patience
-            || call.cancel.is_cancelled()
-        {
+        let pause = if found.iter().all(|health| health.ok) {
+            wanted -= 1;
+            SETTLED.min(patience / 2)
+        } else {
+            AGAIN
+        };
+        if wanted == 0 || start.elapsed() + pause >= patience || call.cancel.is_cancelled() {
             return found;
         }
-        tokio::time::sleep(AGAIN).await;
+        tokio::time::sleep(pause).await;
     }
 }
 

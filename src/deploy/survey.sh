@@ -16,8 +16,8 @@ link running /run/current-system
 link configured /nix/var/nix/profiles/system
 profile=/nix/var/nix/profiles/system
 if [ -L "$profile" ]; then fact profile "$(readlink "$profile")"; fi
-# Units are only told of where systemd answers.
-if [ -d /run/systemd/system ] && failed=$(systemctl list-units --failed --plain --no-legend --full 2>/dev/null); then
+# Units are only told of where systemd answers. One that is started again and again is never seen as failed.
+if [ -d /run/systemd/system ] && failed=$(systemctl list-units --state=failed,auto-restart --plain --no-legend --full 2>/dev/null); then
   fact systemd yes
   printf '%s\n' "$failed" | while read -r unit _; do [ -z "$unit" ] || fact failed "$unit"; done
 fi
