@@ -241,6 +241,19 @@ fn the_network_is_gone() {
 }
 
 #[test]
+fn an_activation_cuts_the_network_and_hangs() {
+    let mut site = site();
+    site.hook("web", "2-test", "pkill -STOP -f '^sshd: '; sleep 1000");
+    site.hook("web", "1-test", "pkill -CONT .");
+    let plan = site.approved(&json!({"hosts": ["web"]}));
+    let since = Instant::now();
+    let answer = site.deploy(&plan);
+    assert_eq!((answer.code, answer.error_code()), (1, "rolled_back"), "{:#}", answer.json);
+    // Long before an activation is too long.
+    is_back(&mut site, since);
+}
+
+#[test]
 fn a_question_is_never_answered() {
     let mut site = site();
     site.hook("web", "2-test", "sleep 1; pkill -STOP -f '[ ]watch /run/pantheros/'; activate");

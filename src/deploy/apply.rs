@@ -150,8 +150,9 @@ impl Task<'_> {
         self.call.saying(format!("{}: activating", self.of.host));
         // From here on, nobody who leaves breaks off a sentence: being taken back is a command of its own.
         let steady = Call { progress: Arc::clone(&self.call.progress), cancel: CancellationToken::new() };
+        let mut answered = false;
         match supervise::begin(&session, &orders, &steady).await {
-            Ok(_) => {}
+            Ok(_) => answered = true,
             Err(error @ (SuperviseError::Taken(_) | SuperviseError::Refused(_))) => {
                 return Outcome::refused(&self.of.host, (&error).into());
             }
@@ -166,6 +167,8 @@ impl Task<'_> {
             session: Some(session),
             known: None,
             refusals: 0,
+            answered,
+            reached: Instant::now(),
         };
         let outcome = line.see_through(&before).await;
         // The next call proves that it can be reached.
@@ -191,6 +194,10 @@ struct Line<'a> {
     known: Option<Step>,
     /// How often a new connection was refused.
     refusals: usize,
+    /// Whether the supervisor ever said anything.
+    answered: bool,
+    /// When the host was last reached by a connection of its own.
+    reached: Instant,
 }
 
 impl Line<'_> {
@@ -220,8 +227,13 @@ impl Line<'_> {
                     self.cancel().await
                 }
                 Some(Err(_)) => return Outcome::lost(&of.host, last, health),
-                Some(Ok(Err(SuperviseError::NotBegun))) if begun.elapsed() > BEGINNING => {
-                    return self.never_begun().await;
+                Some(Ok(Err(SuperviseError::NotBegun))) if !self.answered && begun.elapsed() > BEGINNING => {
+                    match self.never_begun().await {
+                        Ok(None) => {
+                            return Outcome::refused(&of.host, (&SuperviseError::NotBegun).into());
+                        }
+                        other => other,
+                    }
                 }
                 Some(Ok(Err(error))) => Err(error),
                 Some(Ok(Ok(story))) => {
@@ -234,6 +246,8 @@ impl Line<'_> {
                     };
                     if story.state == Step::Waiting && !waited {
                         waited = true;
+                        // What it said of us while it was changed does not count.
+                        self.refusals = 0;
                         going_back = activation.min(2 * begun.elapsed());
                     }
                     until = Instant::now() + patience + going_back + PATIENCE;
@@ -244,7 +258,9 @@ impl Line<'_> {
                     } else if taken_back {
                         self.cancel().await
                     } else if story.state == Step::Waiting {
-                        self.judge(before, &mut health).await
+                        self.judge(before, story.units_failed == Some(true), &mut health).await
+                    } else if story.state == Step::Activating {
+                        self.attend(confirmation / 2).await
                     } else {
                         Ok(None)
                     }
@@ -273,6 +289,7 @@ impl Line<'_> {
             Some(known) => supervise::moved_on(&session, self.orders, known, self.steady).await,
             None => supervise::state(&session, self.orders, self.steady).await,
         };
+        self.answered |= told.is_ok();
         self.known = told.as_ref().ok().map(|story| story.state);
         self.session = match &told {
             Err(SuperviseError::Ssh(_)) => None,
@@ -285,6 +302,7 @@ impl Line<'_> {
     async fn judge(
         &mut self,
         before: &State,
+        shaky: bool,
         health: &mut Vec<Health>,
     ) -> Result<Option<Story>, SuperviseError> {
         let (of, call) = (self.task.of, self.task.call);
@@ -294,7 +312,7 @@ impl Line<'_> {
         };
         call.saying(format!("{}: looking whether it is well", of.host));
         let patience = Duration::from_secs(u64::from(of.rollback_timeout)) / 2;
-        *health = health::check(&fresh, of, before, patience, call).await;
+        *health = health::check(&fresh, of, before, shaky, patience, call).await;
         if call.cancel.is_cancelled() {
             return Ok(None);
         }
@@ -333,6 +351,18 @@ impl Line<'_> {
         }
     }
 
+    /// Tells the host, every so often, that it can still be reached while it activates the new system: one that
+    /// cannot goes back without waiting for the end.
+    async fn attend(&mut self, every: Duration) -> Result<Option<Story>, SuperviseError> {
+        if self.reached.elapsed() < every {
+            return Ok(None);
+        }
+        let fresh = self.task.hosts.fresh(self.target, self.steady).await?;
+        supervise::alive(&fresh, self.orders, self.steady).await?;
+        self.reached = Instant::now();
+        Ok(None)
+    }
+
     /// Tells the host that it can be reached again, over a connection of its own.
     async fn reached(&mut self) -> Result<Option<Story>, SuperviseError> {
         let fresh = self.task.hosts.fresh(self.target, self.steady).await?;
@@ -352,16 +382,10 @@ impl Line<'_> {
         told.map(Some)
     }
 
-    /// It was told to begin and is not there: what is left of the command must not begin later.
-    async fn never_begun(&self) -> Outcome {
-        let host = &self.task.of.host;
-        let withdrawn = match &self.session {
-            Some(session) => supervise::withdraw(session, self.orders.id, self.steady).await,
-            None => Ok(()),
-        };
-        match withdrawn {
-            Ok(()) => Outcome::refused(host, (&SuperviseError::NotBegun).into()),
-            Err(error) => Outcome::lost(host, Some((&error).into()), Vec::new()),
-        }
+    /// It was told to begin and is not there: what is left of the command must not begin later. Gives where it is
+    /// if it has begun after all.
+    async fn never_begun(&mut self) -> Result<Option<Story>, SuperviseError> {
+        let Some(session) = &self.session else { return Err(SuperviseError::NotBegun) };
+        supervise::withdraw(session, self.orders, self.steady).await
     }
 }

@@ -16,11 +16,11 @@ use crate::text;
 const PROGRAM: &str = include_str!("supervisor.sh");
 /// Where deployments are on a host.
 const FOLDER: &str = "/var/lib/pantheros/deployments";
-/// Waits until a deployment is no longer where it was, 5 s at most, and prints its state if it is not. Costs
+/// Waits until a deployment is no longer where it was, some 3 s at most, and prints its state if it is not. Costs
 /// the host next to nothing, as asking the supervisor again and again would not.
 const WATCH: &str = r#"
 rounds=0
-while [ "$rounds" -lt 30 ]; do
+while [ "$rounds" -lt 20 ]; do
   json=
   { IFS= read -r json <"$1"; } 2>/dev/null || { IFS= read -r json <"$2"; } 2>/dev/null
   case $json in '' | *"\"state\":\"$3\""*) ;; *) printf '%s\n' "$json"; exit ;; esac
@@ -280,14 +280,33 @@ pub fn ending_time(activation_seconds: u32) -> Duration {
     Duration::from_secs(3 * u64::from(activation_seconds) + 60)
 }
 
-/// Takes away what [`begin`] brought, where it has not begun: what still tries to then fails.
+/// Sees to it that what has not begun never does: what still tries to then fails. Gives its state where it has.
 ///
 /// # Errors
 /// See [`SuperviseError`].
-pub async fn withdraw(session: &Session, id: &PlanId, call: &Call) -> Result<(), SuperviseError> {
-    let folder = folder(id);
-    let gone = as_root(session, &["rm", "-rf", "--", &folder], &[], Limits::default(), call).await?;
-    if gone.success() { Ok(()) } else { Err(SuperviseError::Refused(said(&gone))) }
+pub async fn withdraw(
+    session: &Session,
+    orders: &Orders<'_>,
+    call: &Call,
+) -> Result<Option<Story>, SuperviseError> {
+    let folder = folder(orders.id);
+    let program = format!("{folder}/supervisor");
+    let argv = ["sh", program.as_str(), "withdraw", &folder];
+    let output = as_root(session, &argv, &[], Limits::within(LOOK), call).await?;
+    match output.code {
+        0 => Ok(None),
+        2 | 127 if output.errors().contains(&program) => Ok(None),
+        _ if output.stdout.is_empty() => Err(SuperviseError::Refused(said(&output))),
+        _ => parse(&output.text()).map(Some),
+    }
+}
+
+/// Says that the host was reached by a connection of its own, while the new system is activated.
+///
+/// # Errors
+/// See [`SuperviseError`].
+pub async fn alive(session: &Session, orders: &Orders<'_>, call: &Call) -> Result<Story, SuperviseError> {
+    tell(session, orders, "alive", None, LOOK, call).await
 }
 
 /// Where it is now, after what a crash or a reboot cut short was finished.
@@ -402,8 +421,12 @@ async fn tell(
     let output = as_root(session, &argv, input.as_bytes(), Limits::within(limit), call).await?;
     match parse(&output.text()) {
         Ok(story) => Ok(story),
-        // Without its folder there is no program either, which the shell says with 2 or 127.
-        Err(_) if matches!(output.code, NOT_BEGUN | 2 | 127) => Err(SuperviseError::NotBegun),
+        Err(_) if output.code == NOT_BEGUN => Err(SuperviseError::NotBegun),
+        // Without its folder there is no program either, which the shell says with 2 or 127; so it does where
+        // it is `sudo` that is not there, which says nothing of the deployment.
+        Err(_) if matches!(output.code, 2 | 127) && output.errors().contains(&program) => {
+            Err(SuperviseError::NotBegun)
+        }
         Err(_) if !output.success() => Err(SuperviseError::Refused(said(&output))),
         Err(error) => Err(error),
     }

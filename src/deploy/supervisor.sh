@@ -4,6 +4,8 @@
 #   begin DIR          checks the deployment described in DIR/spec and starts it, detached
 #   confirm DIR NONCE  keeps the new system (NONCE `-`: read from standard input)
 #   cancel DIR         asks for the old system at once
+#   alive DIR          says that the machine was reached afresh, while the new system is activated
+#   withdraw DIR       sees to it that what has not begun never does
 #   seen DIR           says that the machine was reached afresh, after it went back
 #   state DIR          prints DIR/state.json, after finishing what a crash or a reboot cut short
 #   list               prints the state of every deployment, one JSON object a line
@@ -24,10 +26,10 @@ cd / || exit 74
 base=/var/lib/pantheros/deployments
 run=/run/pantheros
 lock=$run/lock
+# Held by who switches a machine, one at a time (switch-to-configuration).
+switch_lock=/run/nixos/switch-to-configuration.lock
 roots=/nix/var/nix/gcroots/pantheros
 host_signers=/etc/pantheros/allowed_signers
-# Worker started this often without an end: something kills it, and trying on would not help.
-attempts_allowed=4
 log_half=32768
 
 say() { printf 'pantheros: %s\n' "$1" >&2; }
@@ -64,13 +66,13 @@ wait_for() {
 
 # --- Processes, told apart from later ones with the same number by when they started.
 
-# Sets process_state, process_session and process_start.
+# Sets process_state, process_session and process_start. Anybody may name a program, with line breaks and brackets.
 inspect() {
-  { IFS= read -r stat <"/proc/$1/stat"; } 2>/dev/null || return 1
-  # A program's name may hold a line break.
-  case $stat in *') '*) ;; *) stat=$(cat "/proc/$1/stat" 2>/dev/null) || return 1 ;; esac
+  stat=
+  { while IFS= read -r line || [ -n "$line" ]; do stat="$stat$line "; done <"/proc/$1/stat"; } 2>/dev/null || return 1
   # shellcheck disable=SC2086 # fields are wanted
   set -- ${stat##*) }
+  [ $# -ge 20 ] || return 1
   process_state=$1 process_session=$4 process_start=${20}
 }
 # Writes down which process plays a part of the deployment that holds the lock.
@@ -93,13 +95,18 @@ signal_session() {
   return "$found"
 }
 session_is_gone() { ! signal_session "$1" "$2"; }
-# Ends the session a part leads: asks, and a second later no longer asks.
+# Ends the session that a process leads, or led: asks, and a second later no longer asks.
+end_led_by() {
+  if inspect "$1" && [ "$2" != "$process_start" ]; then return 0; fi
+  leader=$1
+  if signal_session TERM "$leader" && ! wait_for 1 session_is_gone 0 "$leader"; then
+    wait_for 2 session_is_gone KILL "$leader" || say "processes of the session $leader cannot be killed"
+  fi
+}
+# The same for a part of the deployment.
 end_session() {
   { read -r leader start <"$lock/$1"; } 2>/dev/null || return 0
-  if inspect "$leader" && [ "$start" != "$process_start" ]; then return 0; fi
-  if signal_session TERM "$leader" && ! wait_for 1 session_is_gone 0 "$leader"; then
-    wait_for 2 session_is_gone KILL "$leader" || say "processes of $1 cannot be killed"
-  fi
+  end_led_by "$leader" "$start"
   rm -f "$lock/$1"
 }
 
@@ -346,10 +353,12 @@ join_log() {
     rm -f "$dir/log.old" "$dir/log.new"
   fi
 }
-# Runs a program at most $1 seconds; sets `code`: 124 took too long, 125 cancelled (where $2 is `cancellable`).
+# Runs a program at most $1 seconds; sets `code`: 124 took too long and, where $2 is `cancellable`, 125 cancelled,
+# 126 nobody reached the machine for as long as a confirmation may take.
 limited() {
   now
   limit=$((uptime + $1 * 100))
+  attended=$((uptime + confirm_seconds * 100))
   cancellable=$2
   shift 2
   code=
@@ -369,13 +378,20 @@ limited() {
   while inspect "$child" && [ "$process_start" = "$born" ] && [ "$process_state" != Z ]; do
     now
     if [ "$uptime" -ge "$limit" ]; then code=124; fi
-    if [ "$cancellable" = cancellable ] && [ -e "$dir/cancel" ]; then code=125; fi
+    if [ "$cancellable" = cancellable ]; then
+      if [ -e "$dir/alive" ]; then
+        rm -f "$dir/alive"
+        attended=$((uptime + confirm_seconds * 100))
+      fi
+      if [ "$uptime" -ge "$attended" ]; then code=126; fi
+      if [ -e "$dir/cancel" ]; then code=125; fi
+    fi
     [ -z "$code" ] || break
     tick
   done
   # One that cannot be killed is not waited for.
   if [ -n "$code" ]; then
-    end_session program
+    end_led_by "$child" "$born"
   else
     wait "$child"
     code=$?
@@ -385,7 +401,12 @@ limited() {
   rm -f "$lock/output" "$lock/program"
   join_log
 }
-switch_to() { limited "$activation_seconds" "$3" "$1/bin/switch-to-configuration" "$2"; }
+switch_is_free() { [ ! -e "$switch_lock" ] || flock -n "$switch_lock" true 2>/dev/null; }
+# Somebody else who switches the machine is waited for: it would end at once, and say so.
+switch_to() {
+  wait_for "$activation_seconds" switch_is_free
+  limited "$activation_seconds" "$3" "$1/bin/switch-to-configuration" "$2"
+}
 
 # --- What the worker does.
 
@@ -398,6 +419,7 @@ why_not_activated() {
   case $code in
     124) reason=activation_timeout message="The activation took longer than $activation_seconds s and was ended." ;;
     125) reason=cancelled message="Cancelled while the activation ran." ;;
+    126) reason=unattended message="The activation ran, and nobody reached the machine for $confirm_seconds s." ;;
     100) reason=needs_reboot message="The new system can only be started by a reboot: deploy it with the action boot." ;;
     0 | 4) reason=wrong_system message="The activation said it succeeded, and another system runs." ;;
     *) reason=activation_failed message="switch-to-configuration ended with $code." ;;
@@ -523,12 +545,18 @@ finish() {
   exit 0
 }
 
+# Each way asks less of a machine that is not well; the last one asks only the kernel.
 restart() {
-  sync
-  if [ -d /run/systemd/system ]; then systemctl reboot; else reboot; fi
-  wait_for 60 false
-  if [ -d /run/systemd/system ]; then systemctl reboot --force; else reboot -f; fi
-  wait_for 30 false
+  timeout -k 1 10 sync
+  for force in '' --force '--force --force'; do
+    if [ -d /run/systemd/system ]; then
+      # shellcheck disable=SC2086 # none, one or two
+      timeout -k 1 20 systemctl reboot $force
+    else
+      timeout -k 1 20 reboot ${force:+-f}
+    fi
+    wait_for 60 false
+  done
 }
 
 reboot_machine() {
@@ -549,32 +577,55 @@ await_contact() {
   reboot_machine
 }
 
+# Whether the old system runs again. One whose activation always ends with 2 or 3, for a snippet of its own
+# that fails, is as it was: that is seen once it was tried twice.
+is_back() {
+  [ "$(running)" = "$previous" ] || return 1
+  case $code in 0 | 4) return 0 ;; 2 | 3) [ "$try" -ge 2 ] ;; *) return 1 ;; esac
+}
+
+# Somebody else's system is not ours to undo.
+leave_alone() {
+  reason=system_changed message="$1 Somebody switched to another system since: it is left alone."
+  finish rollback_failed
+}
+
 # Brings the old system back; `reason` and `message` say why.
 roll_back() {
   end_session program
   end_session logger
+  if is_superseded; then leave_alone "$message"; fi
   deadline_uptime=
   enter rolling_back
   problem=
   # The checks before a switch are for going forward.
   export NIXOS_NO_CHECK=1
   restore_default || problem="Profile and boot default could not be restored."
-  # The second try is for what the killed activation had left locked.
-  for try in 1 2; do
-    if [ "$action" = boot ] || [ -n "$started_by_boot" ]; then break; fi
+  # The second try is for what the killed activation had left locked; somebody else may take the lock before us.
+  try=1 busy=0
+  until [ "$action" = boot ] || [ -n "$started_by_boot" ]; do
     switch_to "$previous" test no
     rollback_exit=$code
-    if activated "$previous"; then break; fi
-    if [ "$try" -eq 2 ] || [ "$code" -eq 124 ]; then
+    if is_back; then break; fi
+    if [ "$code" -eq 1 ] && ! switch_is_free && [ "$busy" -lt 20 ]; then
+      busy=$((busy + 1))
+      continue
+    fi
+    if [ "$try" -ge 2 ] || [ "$code" -eq 124 ]; then
       problem="$problem The previous system could not be activated."
       break
     fi
+    try=$((try + 1))
     pause
   done
   # What was started is only left by another start.
   if [ -z "$problem" ] && [ "$reboot" = 1 ] && [ "$(running)" != "$previous" ] && [ -z "$started_by_boot" ]; then
     reboot_machine
     problem="The machine did not reboot."
+  fi
+  if [ -z "$problem" ] && [ "$(running)" != "$previous" ]; then
+    reason=system_changed
+    finish rollback_failed
   fi
   if [ -z "$problem" ]; then
     await_contact
@@ -586,9 +637,16 @@ roll_back() {
 }
 
 becomes_default() { [ "$action" = switch ] || [ "$action" = boot ]; }
+# Whether the profile is as it was, or as this deployment makes it.
+profile_is_ours() { [ "$(readlink "$profile")" = "$profile_was" ] || [ "$(readlink -f "$profile")" = "$toplevel" ]; }
+profile_changed() { reason=profile_changed message="Somebody set the profile to another generation meanwhile."; }
 confirm_now() {
   if [ "$(running)" != "$toplevel" ]; then
     reason=wrong_system message="Another system runs than the one that was to be confirmed."
+    roll_back
+  fi
+  if becomes_default && ! profile_is_ours; then
+    profile_changed
     roll_back
   fi
   changed_before=$defaults_changed
@@ -605,6 +663,10 @@ confirm_now() {
 }
 
 activate() {
+  if ! wait_for 10 switch_is_free; then
+    reason=busy message="Another program switches the machine: it holds $switch_lock."
+    finish refused
+  fi
   if ! enter activating; then
     not_written
     finish refused
@@ -643,6 +705,10 @@ await_confirmation() {
 }
 
 stage() {
+  if ! profile_is_ours; then
+    profile_changed
+    if [ "$state" = accepted ]; then finish refused; else roll_back; fi
+  fi
   if [ "$state" = accepted ]; then
     defaults_changed=true
     if ! enter confirming; then
@@ -738,8 +804,7 @@ resume() {
   elif [ "$cut" = rebooted ] && [ "$toplevel" = "$previous" ]; then
     started_by_boot=yes
   elif is_superseded; then
-    reason=system_changed message="$told Somebody switched to another system since: it is left alone."
-    finish rollback_failed
+    leave_alone "$told"
   fi
   roll_back
 }
@@ -778,6 +843,7 @@ work() {
 guard() {
   if plays guardian && [ "$pid" -ne $$ ]; then exit 0; fi
   holds_lock && register guardian $$ || exit 0
+  attempt=0
   while holds_lock; do
     if ! plays worker; then
       read_state
@@ -785,13 +851,15 @@ guard() {
         release
         break
       fi
-      attempt=0
-      { read -r attempt <"$lock/attempt"; } 2>/dev/null
+      known=0
+      { read -r known <"$lock/attempt"; } 2>/dev/null
+      if [ "$known" -gt "$attempt" ]; then attempt=$known; fi
       attempt=$((attempt + 1))
-      printf '%s\n' "$attempt" >"$lock/attempt"
-      [ "$attempt" -le "$attempts_allowed" ] || break
+      { printf '%s\n' "$attempt" >"$lock/attempt"; } 2>/dev/null
+      # Something kills it again and again, or there is no room to run: that may pass, and nobody else is here.
+      if [ "$attempt" -gt 12 ]; then sleep 60; elif [ "$attempt" -gt 3 ]; then sleep $(((attempt - 3) * 5)); fi
       mode=again
-      if [ "$attempt" -eq 1 ] && [ -e "$lock/fresh" ]; then mode=first; fi
+      if [ "$attempt" -eq 1 ] && [ -e "$lock/fresh" ] && [ "$state" = accepted ]; then mode=first; fi
       find_errors
       setsid sh "$dir/supervisor" work "$dir" "$mode" </dev/null >/dev/null 2>>"$errors" &
       register worker $!
@@ -802,14 +870,16 @@ guard() {
 }
 # Starts the guardian so that it outlives the connection, and lets nothing hold the connection open.
 detach() {
+  shell=$previous/sw/bin/sh
+  [ -x "$shell" ] || shell=$(command -v sh)
   if [ -d /run/systemd/system ] && command -v systemd-run >/dev/null; then
     systemctl reset-failed "pantheros-deploy-$id.service" 2>/dev/null
     systemd-run --quiet --collect --unit="pantheros-deploy-$id" --property=KillMode=process \
       --property=Restart=on-failure --property=RestartSec=1 --setenv=PATH="$PATH" --description="pantherOS deployment $id" \
-      /bin/sh "$dir/supervisor" supervise "$dir" </dev/null >/dev/null 9>&-
+      "$shell" "$dir/supervisor" supervise "$dir" </dev/null >/dev/null 9>&-
   else
     find_errors
-    setsid sh "$dir/supervisor" supervise "$dir" </dev/null >/dev/null 2>>"$errors" 9>&- &
+    setsid "$shell" "$dir/supervisor" supervise "$dir" </dev/null >/dev/null 2>>"$errors" 9>&- &
   fi
 }
 
@@ -883,6 +953,10 @@ begin() {
   now
   started_uptime=$((uptime / 100))
   mutex
+  if [ -e "$dir/withdrawn" ]; then
+    let_go
+    fail 69 "$id was withdrawn before it began"
+  fi
   if holder && { [ -e "$base/$held_by" ] || somebody_works; }; then
     let_go
     fail 75 "the deployment $held_by holds the lock on this machine"
@@ -912,6 +986,7 @@ begin() {
     refuse 69 system_missing "$toplevel or $previous is not in the store."
   detach
   let_go
+  (sweep)
   if ! wait_for 10 begun; then
     mutex
     somebody=yes
@@ -996,11 +1071,22 @@ cancel() {
   if ! is_final; then touch "$dir/cancel" || fail 74 "$dir/cancel cannot be written: is the disk full?"; fi
   conclude rolled_back || fail 1 "$id was not rolled back: it is $state"
 }
-# Somebody reached the machine by a new connection.
-seen() {
+# Somebody reached the machine by a new connection: $1 says when.
+reached() {
   read_state || fail 64 "$id was not begun"
-  touch "$dir/seen" || fail 74 "$dir/seen cannot be written: is the disk full?"
+  touch "$dir/$1" || fail 74 "$dir/$1 cannot be written: is the disk full?"
   print_state
+}
+# What was told to begin and did not, as far as anybody knows.
+withdraw() {
+  mutex
+  if read_state; then
+    let_go
+    print_state
+    fail 69 "$id has begun"
+  fi
+  touch "$dir/withdrawn" || fail 74 "$dir/withdrawn cannot be written: is the disk full?"
+  let_go
 }
 show() {
   read_state || fail 64 "$id was not begun"
@@ -1031,18 +1117,19 @@ sweep() {
 [ "$(id -u)" -eq 0 ] || fail 77 "only root can deploy"
 command=${1:-}
 case $command:$# in
-  begin:2 | supervise:2 | cancel:2 | seen:2 | state:2 | keep-log:2 | confirm:3 | work:3)
+  begin:2 | supervise:2 | cancel:2 | seen:2 | alive:2 | withdraw:2 | state:2 | keep-log:2 | confirm:3 | work:3)
     open_folder "$2"
-    [ "$command" = state ] || [ "$command" = keep-log ] || read_spec
+    case $command in state | keep-log | withdraw) ;; *) read_spec ;; esac
     ;;
   run:[3-9]) open_folder "$2" ;;
   list:1 | sweep:1) ;;
-  *) fail 64 "usage: supervisor begin|state|seen|cancel DIR | confirm DIR NONCE | list | sweep" ;;
+  *) fail 64 "usage: supervisor begin|state|alive|seen|cancel|withdraw DIR | confirm DIR NONCE | list | sweep" ;;
 esac
 case $command in
   supervise | work)
     trap '' HUP INT QUIT
-    PATH="$PATH:$previous/sw/bin"
+    # What brings the old system back is the old system's, and nothing of the new one.
+    PATH="$previous/sw/bin:$PATH"
     ;;
 esac
 forget_state
@@ -1060,7 +1147,8 @@ case $command in
     ;;
   confirm) confirm "$3" ;;
   cancel) cancel ;;
-  seen) seen ;;
+  alive | seen) reached "$command" ;;
+  withdraw) withdraw ;;
   state) read_spec && show ;;
   list) list ;;
   sweep) sweep ;;

@@ -187,7 +187,7 @@ fn list_and_sweep(machine: &mut Machine) {
 fn under_systemd(machine: &mut Machine) {
     machine.sh("mkdir -p /run/systemd/system");
     // Instead of systemd, which does not run here: writes down its arguments and runs the program.
-    let fake = "#!/bin/sh\nprintf '%s\\n' \"$@\" >/var/lib/unit\nwhile [ \"$1\" != /bin/sh ]; do shift; done\n\
+    let fake = "#!/bin/sh\nprintf '%s\\n' \"$@\" >/var/lib/unit\nuntil [ \"${1##*/}\" = sh ]; do shift; done\n\
                 setsid \"$@\" </dev/null >/dev/null 2>&1 &\n";
     for (name, text) in [("systemd-run", fake), ("systemctl", "#!/bin/sh\n")] {
         let path = machine.web().path(&format!("/var/lib/programs/{name}"));

@@ -8,6 +8,7 @@ mod machine;
 mod commands;
 mod deaths;
 mod disk;
+mod neighbours;
 mod outcomes;
 mod refusals;
 mod shells;

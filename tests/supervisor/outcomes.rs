@@ -276,12 +276,21 @@ fn another_profile(machine: &mut Machine) {
 
 fn no_way_back(machine: &mut Machine) {
     let old = machine.old.path.clone();
-    machine.hook_old("test", "exit 3");
     machine.hook_new("test", "exit 1");
+    // A snippet of the old system's activation has always failed: it runs all the same.
+    machine.hook_old("test", "activate; exit 2");
+    let failing = machine.deployment(&[]);
+    failing.begin(machine);
+    let ended = failing.wait_for(machine, "rolled_back");
+    assert_eq!((&ended["reason"], &ended["rollback_exit"]), (&"activation_failed".into(), &2.into()));
+    assert_eq!(machine.activations(), ["new test", "old test", "old test"], "tried twice");
+    machine.is_old();
+
+    machine.hook_old("test", "exit 1");
     let stuck = machine.deployment(&[]);
     stuck.begin(machine);
     let ended = stuck.wait_for(machine, "rollback_failed");
-    assert_eq!((&ended["reason"], &ended["rollback_exit"]), (&"activation_failed".into(), &3.into()));
+    assert_eq!((&ended["reason"], &ended["rollback_exit"]), (&"activation_failed".into(), &1.into()));
     assert_eq!(machine.activations(), ["new test", "old test", "old test"], "tried twice");
     machine.is_old();
     assert!(!machine.web().path("/var/lib/reboots").exists());
