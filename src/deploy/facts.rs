@@ -22,7 +22,7 @@ const VERSION: u32 = 1;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub struct Facts {
-    /// Of their form, [`VERSION`].
+    /// Of their form.
     pub version: u32,
     /// `nixpkgs.hostPlatform`.
     pub system: Option<String>,
