@@ -224,6 +224,50 @@ fn ci_signs_what_is_in_its_scope() {
     assert_eq!(spend(&approvals(&fleet), web_id).unwrap(), "signature ci");
 }
 
+#[test]
+fn a_signature_is_made_where_the_key_is() {
+    let fleet = fleet("");
+    let signer = key(&fleet, "alice", "");
+    fleet.write_outside("approvers", &format!("alice {}\n", public(&signer)));
+    set(&fleet, "approvers = \"approvers\"\ncommand = \"sudo somewhere-else\"");
+    let (plan, other) = (stored(&fleet, &["web"], &["late"], LIFE), stored(&fleet, &["mail"], &[], LIFE));
+    let id = plan.plan().id.as_str();
+    let sign = |id: &str| {
+        let shown = output(&fleet, &["plans", id, "--canonical"]);
+        let file = fleet.folder().with_file_name("plan");
+        std::fs::write(&file, shown.stdout).unwrap();
+        let made = file.with_file_name("plan.sig");
+        let _none_yet = std::fs::remove_file(&made);
+        let signed = Command::new("ssh-keygen")
+            .args(["-q", "-Y", "sign", "-n", "pantheros-deploy", "-f"])
+            .args([&signer, &file])
+            .status()
+            .unwrap();
+        assert!(signed.success());
+        made
+    };
+    let approve = |made: &std::path::Path, more: &[&str]| {
+        let made = made.to_str().unwrap();
+        let output = output(&fleet, &[&["approve", id, "--signature", made], more].concat());
+        (output.status.code(), errors(&output))
+    };
+    let (code, said) = approve(&sign(other.plan().id.as_str()), &["--risk", "late"]);
+    assert!(code == Some(1) && said.contains("not alice's over this plan"), "{said}");
+    let (code, said) = approve(&fleet.folder().join("nowhere"), &[]);
+    assert!(code == Some(1) && said.contains("nowhere"), "{said}");
+    let made = sign(id);
+    let (code, said) = approve(&made, &[]);
+    assert!(code == Some(1) && said.contains("late"), "{said}");
+    // As it comes through a pipe.
+    let mut command = fleet.command(&["approve", id, "--signature", "-", "--risk", "late"]);
+    let approved = command.stdin(std::fs::File::open(&made).unwrap()).output().unwrap();
+    assert_eq!(approved.status.code(), Some(0), "{}", errors(&approved));
+    assert_eq!(spend(&approvals(&fleet), &plan.plan().id).unwrap(), "signature alice");
+    // How a person gets at the program is said as the settings say it.
+    let refused = output(&fleet, &["call", "deploy", &format!("plan_id={}", other.plan().id)]);
+    assert!(errors(&refused).contains("sudo somewhere-else approve plan-"), "{}", errors(&refused));
+}
+
 /// Puts a file where the machine's own settings are, for one command and what it starts.
 const WITH_MACHINE_FILE: &str = "mount -t overlay overlay -o \"lowerdir=/etc,upperdir=$1/upper,workdir=$1/work\" /etc && \
     mkdir -p /etc/pantheros && cp -p \"$1/deploy.toml\" /etc/pantheros/deploy.toml && shift && exec \"$@\"";
@@ -329,6 +373,7 @@ fn one_of_several_processes() {
     let Ok(task) = std::env::var(TASK) else { return };
     let settings = pantheros_mcp::config::DeploySettings {
         state_folder: Some(std::env::var_os(FOLDER).unwrap().into()),
+        command: "pantheros-mcp".into(),
         plan_lifetime: LIFE,
         approve_by: [Channel::Terminal].into(),
         approvers: None,

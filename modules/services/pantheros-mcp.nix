@@ -60,6 +60,60 @@ let
   gitConfig = pkgs.writeTextDir "git/config" (lib.generators.toGitINI { safe.directory = "*"; });
 
   settingsFile = format.generate "pantheros.toml" cfg.settings;
+
+  folders = {
+    DynamicUser = true;
+    User = name;
+    Group = name;
+    StateDirectory = name;
+    StateDirectoryMode = "0700";
+    CacheDirectory = name;
+    CacheDirectoryMode = "0700";
+    WorkingDirectory = "/var/lib/${name}";
+    UMask = "0077";
+  };
+  variables = {
+    HOME = "/var/lib/${name}";
+    XDG_CACHE_HOME = "/var/cache/${name}";
+    NIX_REMOTE = "daemon";
+    XDG_CONFIG_HOME = "${gitConfig}";
+  };
+
+  # The plans are the service's, and so is who reads and approves them: root becomes it for one command.
+  asService = pkgs.writeShellApplication {
+    name = "${name}-service";
+    runtimeInputs = [ config.systemd.package ];
+    text = ''
+      io=--pipe
+      if [ -t 0 ] && [ -t 1 ]; then io=--pty; fi
+      exec systemd-run --quiet --collect --wait "$io" ${
+        lib.escapeShellArgs (
+          lib.mapAttrsToList (
+            key: value: "--property=${key}=${if value == true then "yes" else value}"
+          ) folders
+          ++ lib.optional inHome "--property=BindReadOnlyPaths=${cfg.flake}"
+          ++ lib.mapAttrsToList (key: value: "--setenv=${key}=${value}") (
+            variables
+            // {
+              PATH = lib.makeBinPath [
+                config.nix.package
+                config.programs.ssh.package
+                pkgs.gitMinimal
+              ];
+            }
+          )
+        )
+      } -- ${
+        lib.escapeShellArgs [
+          (lib.getExe cfg.package)
+          "--flake"
+          cfg.flake
+          "--config"
+          "${settingsFile}"
+        ]
+      } "$@"
+    '';
+  };
 in
 {
   options.services.pantheros-mcp = {
@@ -213,11 +267,14 @@ in
     services.pantheros-mcp.settings = {
       # The same Nix as the daemon's, whatever is on PATH.
       nix.program = lib.mkDefault "${config.nix.package}/bin/nix";
+      deploy.command = lib.mkDefault "sudo ${name}-service";
       ssh.identity = mkIf (cfg.sshKeyFile != null) "${credentials}/ssh_key";
       http.token_file = mkIf (cfg.tokenFile != null) "${credentials}/token";
     };
 
     networking.firewall.allowedTCPPorts = mkIf cfg.openFirewall [ cfg.port ];
+
+    environment.systemPackages = [ asService ];
 
     systemd.services.${name} = {
       description = "pantherOS MCP server";
@@ -240,14 +297,9 @@ in
         pkgs.gitMinimal
       ];
 
-      environment = {
-        HOME = "/var/lib/${name}";
-        XDG_CACHE_HOME = "/var/cache/${name}";
-        NIX_REMOTE = "daemon";
-        XDG_CONFIG_HOME = gitConfig;
-      };
+      environment = variables;
 
-      serviceConfig = {
+      serviceConfig = folders // {
         ExecStart = utils.escapeSystemdExecArgs (
           [
             (lib.getExe cfg.package)
@@ -270,16 +322,6 @@ in
         RestartSec = 2;
         RestartSteps = 8;
         RestartMaxDelaySec = "5min";
-
-        DynamicUser = true;
-        User = name;
-        Group = name;
-        StateDirectory = name;
-        StateDirectoryMode = "0700";
-        CacheDirectory = name;
-        CacheDirectoryMode = "0700";
-        WorkingDirectory = "/var/lib/${name}";
-        UMask = "0077";
 
         MemoryMax = cfg.memoryMax;
         TasksMax = cfg.tasksMax;

@@ -32,8 +32,14 @@ const LINE: u64 = 1_024;
 /// for this plan as it is now, and good for one deployment before the plan expires.
 ///
 /// With --sign, the approval is a signature over the plan, made by ssh-keygen(1) with this key; a
-/// security key asks for its touch. It counts where `deploy.approvers` in pantheros.toml lists the key.
+/// security key asks for its touch. It counts where `deploy.approvers` lists the key. With --signature it was
+/// made elsewhere, where the key is:
+///
+///   pantheros-mcp plans PLAN_ID --canonical >plan
+///   ssh-keygen -Y sign -n pantheros-deploy -f KEY plan
+///   pantheros-mcp approve PLAN_ID --signature plan.sig
 #[derive(Args, Debug)]
+#[command(verbatim_doc_comment, group = clap::ArgGroup::new("unasked").args(["batch", "signature"]))]
 pub struct Approve {
     /// Which plan; `pantheros-mcp plans` lists them
     plan_id: PlanId,
@@ -43,8 +49,11 @@ pub struct Approve {
     /// Ask nothing: the signature is the approval. For CI, with a key of its own
     #[arg(long, requires = "sign")]
     batch: bool,
-    /// Accept this blocking risk, once for each; without --batch it is typed instead
-    #[arg(long, value_name = "CODE", requires = "batch")]
+    /// Take this signature over the plan, `-` from standard input; nothing is asked
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["sign", "batch"])]
+    signature: Option<PathBuf>,
+    /// Accept this blocking risk, once for each; where something is asked it is typed instead
+    #[arg(long, value_name = "CODE", requires = "unasked")]
     risk: Vec<String>,
 }
 
@@ -69,6 +78,14 @@ pub(super) enum Refusal {
     ReadOnly,
     #[error("the terminal: {0}")]
     Terminal(#[from] io::Error),
+    /// There is no signature to read.
+    #[error("the signature {}: {source}", path.display())]
+    Signature {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
 }
 
 impl Refusal {
@@ -102,6 +119,8 @@ impl From<&Refusal> for Diagnostic {
                 Self::new(Code::ToolDisabled, refusal.to_string()).with_hint("approve without --read-only")
             }
             Refusal::Terminal(_) => Self::new(Code::ApprovalRequired, refusal.to_string()),
+            Refusal::Signature { .. } => Self::new(Code::InvalidApproval, refusal.to_string())
+                .with_hint("give the file that `ssh-keygen -Y sign` wrote, its name ending in .sig"),
         }
     }
 }
@@ -113,8 +132,14 @@ impl Approve {
             Ok(runtime) => runtime,
             Err(error) => return complain(&Diagnostic::new(Code::Internal, error.to_string()), FAILED),
         };
-        let how = How { sign: self.sign.as_deref(), batch: self.batch, risks: &self.risk };
         let approving = async {
+            let made = self.signature.as_deref().map(read_signature).transpose()?;
+            let how = How {
+                sign: self.sign.as_deref(),
+                signature: made.as_deref(),
+                batch: self.batch,
+                risks: &self.risk,
+            };
             let stored = load(settings, &self.plan_id)?;
             approve(settings, &stored, how).await.map(|()| stored)
         };
@@ -134,6 +159,8 @@ impl Approve {
 pub(super) struct How<'a> {
     /// Signed with this key, instead of by words typed.
     pub sign: Option<&'a Path>,
+    /// The signature that was made elsewhere.
+    pub signature: Option<&'a str>,
     /// Without asking.
     pub batch: bool,
     /// The blocking risks that are accepted, where nobody is asked.
@@ -156,20 +183,27 @@ pub(super) async fn approve(settings: &Settings, stored: &StoredPlan, how: How<'
     if settings.policy.read_only {
         return Err(Refusal::ReadOnly);
     }
-    let channel = if how.sign.is_some() { Channel::Signature } else { Channel::Terminal };
+    let signed = how.sign.is_some() || how.signature.is_some();
+    let channel = if signed { Channel::Signature } else { Channel::Terminal };
     if !settings.deploy.approve_by.contains(&channel) {
         return Err(Refusal::NotHere { channel, instead: settings.deploy.approve_by.clone() });
     }
-    let named_risks = if how.batch {
+    let named_risks = if how.batch || how.signature.is_some() {
         how.risks.to_vec()
     } else {
         let (input, mut output) = terminal()?;
         ask(stored.plan(), BufReader::new(input), &mut output)?
     };
     let call = Call::unattended();
-    let yes = match how.sign {
-        Some(key) => {
-            let made = signature::sign(stored.canonical(), key).await.map_err(ApprovalError::from)?;
+    let made = match (how.signature, how.sign) {
+        (Some(made), _) => Some(made.to_owned()),
+        (None, Some(key)) => {
+            Some(signature::sign(stored.canonical(), key).await.map_err(ApprovalError::from)?)
+        }
+        (None, None) => None,
+    };
+    let yes = match made {
+        Some(made) => {
             let approvers = settings.deploy.approvers.as_deref();
             let by = signature::verify(stored.canonical(), &made, approvers, &call.cancel).await;
             Yes { channel, by: by.map_err(ApprovalError::from)?, named_risks, signature: Some(made) }
@@ -179,6 +213,19 @@ pub(super) async fn approve(settings: &Settings, stored: &StoredPlan, how: How<'
     let approvals = Approvals::open(&settings.deploy).map_err(ApprovalError::from)?;
     approvals.record(stored, yes, &call).await?;
     Ok(())
+}
+
+/// A signature from a file, or from standard input.
+fn read_signature(path: &Path) -> Result<String, Refusal> {
+    let unreadable = |source| Refusal::Signature { path: path.to_owned(), source };
+    let mut text = String::new();
+    if path == Path::new("-") {
+        io::stdin().take(signature::LARGEST).read_to_string(&mut text).map_err(unreadable)?;
+    } else {
+        let file = File::open(path).map_err(unreadable)?;
+        file.take(signature::LARGEST).read_to_string(&mut text).map_err(unreadable)?;
+    }
+    Ok(text)
 }
 
 /// The terminal this runs in, to read from and to write to, whatever standard input and output are.

@@ -226,7 +226,7 @@ async fn steps(
     if dry_run {
         return print(&show::plan(stored.plan(), Timestamp::now()), OK);
     }
-    let how = How { sign: yes.sign.as_deref(), batch: yes.batch, risks: &yes.risk };
+    let how = How { sign: yes.sign.as_deref(), signature: None, batch: yes.batch, risks: &yes.risk };
     if let Err(refusal) = approve::approve(&services.settings, &stored, how).await {
         let code = refusal.exit_code();
         return complain(&Diagnostic::from(&refusal), code);

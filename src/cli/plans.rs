@@ -34,6 +34,9 @@ pub struct Plans {
     /// As a JSON list
     #[arg(long)]
     json: bool,
+    /// What a signature of that plan is over, byte for byte
+    #[arg(long, requires = "plan_id", conflicts_with = "json")]
+    canonical: bool,
 }
 
 /// Where a plan is on its way.
@@ -105,6 +108,9 @@ impl Plans {
             Ok(stored) => stored,
             Err(error) => return complain(&Diagnostic::from(&error), FAILED),
         };
+        if self.canonical {
+            return print(stored.canonical());
+        }
         if !self.json {
             return print(&format!("{}\n", show::whole(stored.plan(), Timestamp::now())));
         }

@@ -87,6 +87,9 @@ pub struct DeployFile {
     /// Who may sign: a file of allowed signers (ssh-keygen(1)), relative to this file's folder. To be kept
     /// where an assistant cannot write.
     pub approvers: Option<PathBuf>,
+    /// How a person runs this program, where that is otherwise than `pantheros-mcp`: it is said where an approval
+    /// is asked for.
+    pub command: String,
     /// What each approver may sign, by the name in `approvers`: lists of `hosts` and `actions`. One
     /// that is not named here may sign everything.
     pub scopes: BTreeMap<String, Scope>,
@@ -99,6 +102,7 @@ impl Default for DeployFile {
             plan_minutes: 30,
             approve_by: None,
             approvers: None,
+            command: "pantheros-mcp".to_owned(),
             scopes: BTreeMap::new(),
         }
     }
@@ -115,6 +119,8 @@ pub struct DeploySettings {
     pub approve_by: BTreeSet<Channel>,
     /// The file of allowed signers.
     pub approvers: Option<PathBuf>,
+    /// How a person runs this program.
+    pub command: String,
     /// What each approver may sign.
     pub scopes: BTreeMap<String, Scope>,
 }
@@ -167,6 +173,7 @@ impl DeploySettings {
             plan_lifetime: Duration::from_secs(file.plan_minutes * 60),
             approve_by,
             approvers,
+            command: file.command,
             scopes: file.scopes,
         })
     }

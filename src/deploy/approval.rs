@@ -268,11 +268,11 @@ impl Approvals {
     }
 
     fn required(&self, id: &PlanId) -> ApprovalError {
-        let by = &self.settings.approve_by;
+        let (by, program) = (&self.settings.approve_by, &self.settings.command);
         let command = if by.contains(&Channel::Terminal) {
-            Some(format!("pantheros-mcp approve {id}"))
+            Some(format!("{program} approve {id}"))
         } else {
-            by.contains(&Channel::Signature).then(|| format!("pantheros-mcp approve {id} --sign KEY"))
+            by.contains(&Channel::Signature).then(|| format!("{program} approve {id} --sign KEY"))
         };
         ApprovalError::Required { id: id.clone(), command }
     }

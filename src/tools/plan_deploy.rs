@@ -96,6 +96,9 @@ pub struct Output {
     /// Absent where a host could not be planned for.
     #[serde(skip_serializing_if = "Option::is_none")]
     plan_id: Option<PlanId>,
+    /// What a person runs to read it in full and approve it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    approve_with: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     expires_at: Option<Timestamp>,
     action: Action,
@@ -137,6 +140,7 @@ impl Tool for PlanDeploy {
             .await;
         let mut output = Output {
             plan_id: None,
+            approve_with: None,
             expires_at: None,
             action,
             revision: revision.clone(),
@@ -182,7 +186,9 @@ impl Tool for PlanDeploy {
         .map_err(|error| ApprovalError::from(PlanError::Randomness(error)))?;
         let stored = Approvals::open(&settings.deploy).map_err(ApprovalError::from)?.keep(plan)?;
         output.expires_at = Some(stored.plan().expires);
-        output.plan_id = Some(stored.plan().id.clone());
+        let id = &stored.plan().id;
+        output.approve_with = Some(format!("{} approve {id}", settings.deploy.command));
+        output.plan_id = Some(id.clone());
         Ok(output)
     }
 
@@ -200,8 +206,8 @@ impl Tool for PlanDeploy {
         for host in &output.hosts {
             lines.extend(host.render());
         }
-        if let Some(id) = &output.plan_id {
-            lines.push(format!("A person approves it: pantheros-mcp approve {id}"));
+        if let Some(command) = &output.approve_with {
+            lines.push(format!("A person approves it: {command}"));
         }
         lines.join("\n")
     }

@@ -22,6 +22,7 @@ impl Desk {
         let scratch = tempfile::tempdir().unwrap();
         let settings = DeploySettings {
             state_folder: Some(scratch.path().join("state")),
+            command: "pantheros-mcp".into(),
             plan_lifetime: Duration::from_secs(1_800),
             approve_by: channels.iter().copied().collect(),
             approvers: None,

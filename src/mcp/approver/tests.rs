@@ -67,6 +67,7 @@ fn approvals() -> (tempfile::TempDir, Approvals) {
     let scratch = tempfile::tempdir().unwrap();
     let settings = DeploySettings {
         state_folder: Some(scratch.path().join("state")),
+        command: "pantheros-mcp".into(),
         plan_lifetime: Duration::from_secs(1_800),
         approve_by: [Channel::Elicitation, Channel::Terminal].into(),
         approvers: None,
