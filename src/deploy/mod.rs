@@ -21,5 +21,6 @@ pub mod rollout;
 pub mod show;
 pub mod signature;
 pub mod storage;
+pub mod story;
 pub mod supervise;
 pub mod units;

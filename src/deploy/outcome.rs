@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::health::Health;
 use super::plan::HostPlan;
-use super::supervise::{Step, Story};
+use super::story::{Step, Story};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::names::HostName;
 use crate::text;

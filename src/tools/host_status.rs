@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 use super::{Context, Effect, Tool, ToolError};
 use crate::deploy::host::{self, Room, State, SurveyError};
 use crate::deploy::place::{self, Place};
-use crate::deploy::supervise::{self, Latest, Step, SuperviseError};
+use crate::deploy::story::Step;
+use crate::deploy::supervise::{self, Latest, SuperviseError};
 use crate::diagnostic::Diagnostic;
 use crate::names::{HostName, StorePath};
 
