@@ -111,7 +111,7 @@ fn tools_that_do_not_work(machine: &mut Machine) {
     let (old, new) = (machine.old.path.clone(), machine.new.path.clone());
     machine.sh(&format!(
         "chmod -R u+w {old} {new}; for tool in sh setsid sleep mv readlink sync rm mkfifo cat; do \
-         ln -s \"$(command -v $tool)\" {old}/sw/bin/ && printf '#!/nowhere\\n' >{new}/sw/bin/$tool && \
+         ln -s \"$(command -v $tool)\" {old}/sw/bin/ && printf '#!/bin/sh\\nexit 132\\n' >{new}/sw/bin/$tool && \
          chmod +x {new}/sw/bin/$tool; done"
     ));
     // A way in that does not need them, either.
