@@ -876,11 +876,11 @@ detach() {
     systemctl reset-failed "pantheros-deploy-$id.service" 2>/dev/null
     systemd-run --quiet --collect --unit="pantheros-deploy-$id" --property=KillMode=process \
       --property=Restart=on-failure --property=RestartSec=1 --setenv=PATH="$PATH" --description="pantherOS deployment $id" \
-      "$shell" "$dir/supervisor" supervise "$dir" </dev/null >/dev/null 9>&-
-  else
-    find_errors
-    setsid "$shell" "$dir/supervisor" supervise "$dir" </dev/null >/dev/null 2>>"$errors" 9>&- &
+      "$shell" "$dir/supervisor" supervise "$dir" </dev/null >/dev/null 9>&- && return
+    say "systemd does not start it: it gets a session of its own"
   fi
+  find_errors
+  setsid "$shell" "$dir/supervisor" supervise "$dir" </dev/null >/dev/null 2>>"$errors" 9>&- &
 }
 
 # --- Commands.
