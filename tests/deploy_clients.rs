@@ -105,6 +105,27 @@ fn a_person_at_a_client_approves() {
     }
 }
 
+/// A form that nobody answers holds up nobody else, where only one call may run at once.
+#[test]
+fn others_are_served_while_a_person_thinks() {
+    let nix = nixes().pop().unwrap();
+    let mut site = Site::start(&nix, &["web"], &json!({}));
+    site.settings(&nix, "[limits]\nconcurrent_calls = 1\nwaiting_calls = 0");
+    let second = site.toplevel("web");
+    let mut person = Person::at(&site, OLDER);
+    let arguments = plan(&mut person);
+    let deploying = person.client.ask("tools/call", json!({"name": "deploy", "arguments": arguments}));
+    let form = person.client.next();
+    assert_eq!(form["method"], "elicitation/create", "{form}");
+    let status = person.client.call("host_status", json!({"host": "web"}));
+    assert_eq!(status["result"]["structuredContent"]["reachable"], true, "{status:#}");
+    let answer = json!({"jsonrpc": "2.0", "id": form["id"], "result": Does::Types("web").result()});
+    person.client.send_line(&answer.to_string());
+    let ended = person.client.answer(deploying).json;
+    assert_eq!(ended["result"]["structuredContent"]["hosts"][0]["state"], "confirmed", "{ended:#}");
+    site.settled("web", &second, &second);
+}
+
 #[test]
 fn everybody_else_does_not() {
     let mut site = Site::start(&nixes().pop().unwrap(), &["web"], &json!({}));
