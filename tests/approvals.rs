@@ -356,8 +356,29 @@ fn plans_are_listed_until_they_are_over() {
 
     let rejected = output(&fleet, &["reject", waiting.plan().id.as_str()]);
     assert_eq!(rejected.status.code(), Some(0), "{}", errors(&rejected));
-    assert_eq!(output(&fleet, &["reject", waiting.plan().id.as_str()]).status.code(), Some(1));
-    assert!(!list(&["--all"]).contains(waiting.plan().id.as_str()));
+    // Who says so again is told who said it first.
+    let again = output(&fleet, &["reject", waiting.plan().id.as_str()]);
+    assert_eq!((again.status.code(), errors(&again)), (Some(0), errors(&rejected)));
+    assert_eq!(output(&fleet, &["reject", broken.plan().id.as_str()]).status.code(), Some(0));
+    assert!(list(&[]).starts_with("no plan waits; 3 are over"), "{}", list(&[]));
+    let text = list(&["--all"]);
+    assert!(text.contains("was rejected by") && text.contains(waiting.plan().id.as_str()), "{text}");
+}
+
+#[test]
+fn a_no_that_is_typed_rejects() {
+    let fleet = fleet("");
+    let plan = stored(&fleet, &["web"], &[], LIFE);
+    let id = plan.plan().id.as_str();
+    let mut terminal = in_terminal(&fleet, &["approve", id]);
+    terminal.shows("`no` to reject");
+    terminal.types("No\n");
+    let (code, shown) = terminal.ends();
+    assert!(code == Some(1) && shown.contains("was rejected by"), "{code:?}: {shown}");
+    let error = spend(&approvals(&fleet), &plan.plan().id).unwrap_err();
+    assert!(matches!(error, ApprovalError::Rejected { .. }), "{error}");
+    let again = output(&fleet, &["approve", id]);
+    assert!(again.status.code() == Some(1) && errors(&again).contains("was rejected by"), "{again:?}");
 }
 
 // ---- several processes

@@ -132,8 +132,8 @@ fn everybody_else_does_not() {
     let first = site.first("web");
     for version in [OLDER, STATELESS] {
         let mut person = Person::at(&site, version);
-        let arguments = plan(&mut person);
-        for does in [Does::Declines, Does::Cancels, Does::Types("db"), Does::Types("yes"), Does::Types("")] {
+        for does in [Does::Cancels, Does::Types("db"), Does::Types("yes"), Does::Types("")] {
+            let arguments = plan(&mut person);
             for (tool, arguments) in
                 [("deploy", &arguments), ("rollback_host", &json!({"host": "web", "generation": 1}))]
             {
@@ -141,6 +141,7 @@ fn everybody_else_does_not() {
                 assert_eq!(error_code(&result), "approval_declined", "{version} {tool} {does:?}");
             }
         }
+        let arguments = plan(&mut person);
         // A client that shows no forms is told which command a person runs.
         let mut client = Client::begun(&site.fleet, &[], version);
         let result = client.call("deploy", arguments.clone())["result"].clone();
@@ -162,6 +163,65 @@ fn everybody_else_does_not() {
     }
     site.settled("web", &first, &first);
     assert!(site.activations("web").is_empty());
+}
+
+/// The code of an error that came without any form.
+fn unasked(person: &mut Person, tool: &str, arguments: &Value) -> String {
+    let result = person.client.call(tool, arguments.clone())["result"].clone();
+    assert_ne!(result["resultType"], "input_required", "a form was shown: {result:#}");
+    error_code(&result).to_owned()
+}
+
+#[test]
+fn a_no_is_kept() {
+    for (nix, version) in nixes().into_iter().zip([STATELESS, OLDER].into_iter().cycle()) {
+        let mut site = Site::start(&nix, &["web"], &json!({}));
+        let first = site.first("web");
+        let mut person = Person::at(&site, version);
+        let arguments = plan(&mut person);
+        let (_, declined) = person.call("deploy", &arguments, Does::Declines);
+        assert_eq!(error_code(&declined), "approval_declined", "{version}");
+        // Whoever asks again, now or after a restart, is told so, and nobody is shown a form.
+        for _ in 0..3 {
+            assert_eq!(unasked(&mut person, "deploy", &arguments), "approval_declined", "{version}");
+            person = Person::at(&site, version);
+        }
+        let id = arguments["plan_id"].as_str().unwrap();
+        let approved = site.approve(id);
+        assert_eq!(approved.status.code(), Some(1), "{approved:?}");
+        assert!(String::from_utf8_lossy(&approved.stderr).contains("was rejected by"), "{approved:?}");
+        // Nor does another plan help that does the same.
+        let same = plan(&mut person);
+        assert_eq!(unasked(&mut person, "deploy", &same), "approval_required", "{version}");
+        let back = json!({"host": "web", "generation": 1});
+        let (_, declined) = person.call("rollback_host", &back, Does::Declines);
+        assert_eq!(error_code(&declined), "approval_declined", "{version}");
+        assert_eq!(unasked(&mut person, "rollback_host", &back), "approval_required", "{version}");
+        site.settled("web", &first, &first);
+        assert!(site.activations("web").is_empty());
+        assert_eq!(site.audited().iter().filter(|event| *event == "rejected").count(), 2);
+    }
+}
+
+#[test]
+fn a_form_is_shown_twice_at_most() {
+    let mut site = Site::start(&nixes().pop().unwrap(), &["web"], &json!({}));
+    let second = site.toplevel("web");
+    let arguments = plan(&mut Person::at(&site, OLDER));
+    for (version, does) in [(OLDER, Does::Cancels), (STATELESS, Does::Types("no"))] {
+        let (_, result) = Person::at(&site, version).call("deploy", &arguments, does);
+        assert_eq!(error_code(&result), "approval_declined", "{version}");
+    }
+    for version in [OLDER, STATELESS] {
+        let mut person = Person::at(&site, version);
+        assert_eq!(unasked(&mut person, "deploy", &arguments), "approval_required", "{version}");
+    }
+    // A person approves it otherwise.
+    let id = arguments["plan_id"].as_str().unwrap();
+    assert!(site.approve(id).status.success());
+    let answer = site.deploy(id);
+    assert_eq!(answer.code, 0, "{:#}", answer.json);
+    site.settled("web", &second, &second);
 }
 
 #[test]
@@ -192,7 +252,7 @@ fn an_answer_counts_once_and_for_its_own_question() {
     let (_, declined) = answered(&asked, json!({"name": "deploy", "arguments": one}), Does::Declines);
     assert_eq!(error_code(&person.client.request("tools/call", declined)["result"]), "approval_declined");
     let (_, accepted) = answered(&asked, json!({"name": "deploy", "arguments": one}), Does::Types("web"));
-    assert_eq!(error_code(&person.client.request("tools/call", accepted)["result"]), "invalid_approval");
+    assert_eq!(error_code(&person.client.request("tools/call", accepted)["result"]), "approval_declined");
     site.settled("web", &first, &first);
     assert!(site.activations("web").is_empty());
 }

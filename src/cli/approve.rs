@@ -10,7 +10,7 @@ use clap::Args;
 
 use super::{FAILED, OK, USAGE, complain, runtime};
 use crate::config::{Channel, Settings};
-use crate::deploy::approval::{ApprovalError, Approvals, Yes};
+use crate::deploy::approval::{ApprovalError, Approvals, Decision, Yes};
 use crate::deploy::plan::Plan;
 use crate::deploy::storage::StoredPlan;
 use crate::deploy::{show, signature};
@@ -21,12 +21,15 @@ use crate::time::Timestamp;
 
 /// Most bytes read of what a person types.
 const LINE: u64 = 1_024;
+/// What a person types to reject a plan.
+const NO: &str = "no";
 
 /// Read a plan and approve it
 ///
 /// Shows what would be done to which hosts, what changes on them and what could go wrong, and then asks
 /// for the host's name (for several hosts, the last six characters of the plan's name) and for the code
-/// of each blocking risk. Anything else that is typed, and Ctrl-C, leave everything as it was.
+/// of each blocking risk. `no` rejects the plan. Anything else that is typed, and Ctrl-C, leave everything
+/// as it was.
 ///
 /// It wants a terminal, because an approval is a person's: it cannot be piped in. The approval is
 /// for this plan as it is now, and good for one deployment before the plan expires.
@@ -62,6 +65,9 @@ pub struct Approve {
 pub(super) enum Refusal {
     #[error(transparent)]
     Approval(#[from] ApprovalError),
+    /// The person typed `no`.
+    #[error("the person said no")]
+    No,
     /// There is no person at a terminal.
     #[error("`approve` wants a terminal, with a person at it")]
     NoTerminal,
@@ -118,6 +124,7 @@ impl From<&Refusal> for Diagnostic {
             Refusal::ReadOnly => {
                 Self::new(Code::ToolDisabled, refusal.to_string()).with_hint("approve without --read-only")
             }
+            Refusal::No => Self::new(Code::ApprovalDeclined, refusal.to_string()),
             Refusal::Terminal(_) => Self::new(Code::ApprovalRequired, refusal.to_string()),
             Refusal::Signature { .. } => Self::new(Code::InvalidApproval, refusal.to_string())
                 .with_hint("give the file that `ssh-keygen -Y sign` wrote, its name ending in .sig"),
@@ -172,9 +179,7 @@ pub(super) fn load(settings: &Settings, id: &PlanId) -> Result<StoredPlan, Appro
     let approvals = Approvals::open(&settings.deploy)?;
     let stored = approvals.plans().load(id)?;
     stored.require_current(Timestamp::now())?;
-    if approvals.is_spent(id)? {
-        return Err(ApprovalError::Spent(id.clone()));
-    }
+    approvals.require_undecided(id)?;
     Ok(stored)
 }
 
@@ -188,11 +193,19 @@ pub(super) async fn approve(settings: &Settings, stored: &StoredPlan, how: How<'
     if !settings.deploy.approve_by.contains(&channel) {
         return Err(Refusal::NotHere { channel, instead: settings.deploy.approve_by.clone() });
     }
+    let approvals = Approvals::open(&settings.deploy).map_err(ApprovalError::from)?;
     let named_risks = if how.batch || how.signature.is_some() {
         how.risks.to_vec()
     } else {
         let (input, mut output) = terminal()?;
-        ask(stored.plan(), BufReader::new(input), &mut output)?
+        match ask(stored.plan(), BufReader::new(input), &mut output) {
+            Err(Refusal::No) => {
+                let id = &stored.plan().id;
+                let rejected = approvals.reject(id, &crate::user::current(), "terminal")?;
+                return Err(Decision::Rejected(rejected).refusal(id).into());
+            }
+            typed => typed?,
+        }
     };
     let call = Call::unattended();
     let made = match (how.signature, how.sign) {
@@ -210,7 +223,6 @@ pub(super) async fn approve(settings: &Settings, stored: &StoredPlan, how: How<'
         }
         None => Yes { channel, by: crate::user::current(), named_risks, signature: None },
     };
-    let approvals = Approvals::open(&settings.deploy).map_err(ApprovalError::from)?;
     approvals.record(stored, yes, &call).await?;
     Ok(())
 }
@@ -247,11 +259,14 @@ fn ask(plan: &Plan, mut input: impl BufRead, output: &mut impl Write) -> Result<
         if plan.hosts.len() == 1 { "the host's name" } else { "the last six characters of the plan's name" };
     write!(
         output,
-        "{}\n\nType {what} to approve, anything else to leave it: ",
+        "{}\n\nType {what} to approve, `no` to reject, anything else to leave it: ",
         show::whole(plan, Timestamp::now())
     )?;
     let typed = line(&mut input, output)?.ok_or_else(|| ApprovalError::Unanswered(plan.id.clone()))?;
     if typed != plan.phrase() {
+        if typed.eq_ignore_ascii_case(NO) {
+            return Err(Refusal::No);
+        }
         let expected = plan.phrase().to_owned();
         return Err(ApprovalError::WrongWords { id: plan.id.clone(), expected }.into());
     }

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::{FAILED, OK, complain};
 use crate::config::{Action, Settings};
-use crate::deploy::approval::Approvals;
+use crate::deploy::approval::{Approvals, Decision};
 use crate::deploy::show;
 use crate::deploy::storage::{Listed, StoredPlan};
 use crate::diagnostic::{Code, Diagnostic};
@@ -22,13 +22,13 @@ use crate::time::Timestamp;
 ///
 ///   pantheros-mcp plans PLAN_ID     read it in full
 ///   pantheros-mcp approve PLAN_ID   the same, and approve it
-///   pantheros-mcp reject PLAN_ID    take it away
+///   pantheros-mcp reject PLAN_ID    say no: nobody can deploy it any more
 #[derive(Args, Debug)]
 #[command(verbatim_doc_comment)]
 pub struct Plans {
     /// Only this one, with all that it says
     plan_id: Option<PlanId>,
-    /// Also those that have expired or were deployed
+    /// Also those that have expired, or were deployed or rejected
     #[arg(long, conflicts_with = "plan_id")]
     all: bool,
     /// As a JSON list
@@ -46,6 +46,7 @@ enum State {
     Waiting,
     Approved,
     Deployed,
+    Rejected,
     Expired,
     Unreadable,
 }
@@ -85,7 +86,9 @@ impl Plans {
         let now = Timestamp::now();
         let mut rows: Vec<Row> = listed.into_iter().map(|listed| row(&approvals, listed, now)).collect();
         let total = rows.len();
-        rows.retain(|row| self.all || !matches!(row.state, State::Expired | State::Deployed));
+        rows.retain(|row| {
+            self.all || !matches!(row.state, State::Expired | State::Deployed | State::Rejected)
+        });
         let text = if self.json {
             match serde_json::to_string_pretty(&rows) {
                 Ok(text) => text + "\n",
@@ -134,10 +137,11 @@ fn row(approvals: &Approvals, listed: Listed, now: Timestamp) -> Row {
         Ok(stored) => readable(approvals, &stored, now),
         Err(error) => {
             let error = Diagnostic::from(&error);
+            let rejected = matches!(approvals.decision(&listed.id), Ok(Some(Decision::Rejected(_))));
             Row {
                 text: format!("{}  cannot be read: {}", listed.id, error.message),
                 plan_id: listed.id,
-                state: State::Unreadable,
+                state: if rejected { State::Rejected } else { State::Unreadable },
                 action: None,
                 hosts: Vec::new(),
                 created: None,
@@ -152,19 +156,21 @@ fn row(approvals: &Approvals, listed: Listed, now: Timestamp) -> Row {
 
 fn readable(approvals: &Approvals, stored: &StoredPlan, now: Timestamp) -> Row {
     let plan = stored.plan();
-    let (spent, recorded) = (approvals.is_spent(&plan.id), approvals.recorded(&plan.id));
+    let (decided, recorded) = (approvals.decision(&plan.id), approvals.recorded(&plan.id));
     let mut error = None;
     let approval = recorded
         .inspect_err(|problem| error = Some(Diagnostic::from(problem)))
         .unwrap_or_default()
         .filter(|approval| approval.is_of(stored));
-    let state = match spent {
-        Ok(true) => State::Deployed,
+    let decided = decided.inspect_err(|problem| error = Some(Diagnostic::from(problem)));
+    let state = match &decided {
+        Ok(Some(Decision::Spent(_))) => State::Deployed,
+        Ok(Some(Decision::Rejected(_))) => State::Rejected,
         // What cannot be looked at cannot be deployed either.
         Err(_) => State::Unreadable,
-        Ok(false) if plan.is_expired(now) => State::Expired,
-        Ok(false) if approval.is_some() => State::Approved,
-        Ok(false) => State::Waiting,
+        Ok(None) if plan.is_expired(now) => State::Expired,
+        Ok(None) if approval.is_some() => State::Approved,
+        Ok(None) => State::Waiting,
     };
     let told = match (state, &approval) {
         (State::Approved, Some(approval)) => {
@@ -172,6 +178,10 @@ fn readable(approvals: &Approvals, stored: &StoredPlan, now: Timestamp) -> Row {
         }
         (State::Waiting, _) => format!("waits, expires {}", show::left(plan, now)),
         (State::Deployed, _) => "was deployed".to_owned(),
+        (State::Rejected, _) => match decided {
+            Ok(Some(Decision::Rejected(no))) => format!("was rejected by {}", no.by()),
+            _ => "was rejected".to_owned(),
+        },
         (State::Expired, _) => "has expired".to_owned(),
         _ => "cannot be read".to_owned(),
     };

@@ -10,10 +10,10 @@ use crate::deploy::approval::{ApprovalError, Approvals};
 use crate::diagnostic::Diagnostic;
 use crate::names::PlanId;
 
-/// Take a plan away, approved or not
+/// Reject a plan, approved or not
 ///
-/// Nobody can approve or deploy it any more. A deployment that has begun is not undone by this; use
-/// rollback_host. The rejection is recorded in the audit log.
+/// Nobody can approve or deploy it any more. A plan that is deployed, or is being deployed, can no longer
+/// be rejected, and this says so: use rollback. The rejection is recorded in the audit log.
 #[derive(Args, Debug)]
 pub struct Reject {
     /// Which plan; `pantheros-mcp plans` lists them
@@ -21,14 +21,14 @@ pub struct Reject {
 }
 
 impl Reject {
-    /// Takes it away.
+    /// Rejects it.
     pub fn run(&self, settings: &Settings) -> ExitCode {
         let rejected = Approvals::open(&settings.deploy)
             .map_err(ApprovalError::from)
-            .and_then(|approvals| approvals.reject(&self.plan_id));
+            .and_then(|approvals| approvals.reject(&self.plan_id, &crate::user::current(), "terminal"));
         match rejected {
-            Ok(()) => {
-                eprintln!("rejected {}", self.plan_id);
+            Ok(rejection) => {
+                eprintln!("{} was rejected by {} at {}", self.plan_id, rejection.by(), rejection.at());
                 ExitCode::from(OK)
             }
             Err(error) => complain(&Diagnostic::from(&error), FAILED),

@@ -1,33 +1,35 @@
 //! A person's yes to a plan: recorded, bound to what the plan says, and good for one deployment.
 
+mod decision;
 mod error;
+mod forms;
 mod question;
 mod record;
 
 use std::time::Duration;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::plan::{Plan, Requester};
 use super::show;
 use super::signature;
-use super::storage::{APPROVAL, PlanError, Plans, SPENT, StoredPlan};
+use super::storage::{APPROVAL, PlanError, Plans, StoredPlan};
 use crate::audit::{Audit, AuditError, Event, Record};
 use crate::config::{Channel, DeploySettings};
 use crate::diagnostic::Diagnostic;
 use crate::names::PlanId;
 use crate::progress::Call;
-use crate::state::{StateError, StateFolder};
+use crate::state::StateFolder;
 use crate::text;
 use crate::time::Timestamp;
 
-pub use error::ApprovalError;
+use decision::LARGEST;
+pub use decision::{Decision, Rejection};
+pub use error::{ApprovalError, NoForm};
 pub use question::{Answer, Approver, Nobody, Question};
 use record::VERSION;
 pub use record::{Approval, Spent};
 
-/// Most bytes of an approval.
-const LARGEST: u64 = 256 * 1024;
 /// Longest wait for a person's answer to a form; longer ones are better typed in a terminal.
 pub const PATIENCE: Duration = Duration::from_secs(600);
 
@@ -99,12 +101,20 @@ impl Approvals {
         Ok(stored)
     }
 
-    /// Whether an approval of the plan was used.
+    /// What became of the plan; none where it waits.
     ///
     /// # Errors
-    /// [`StateError`].
-    pub fn is_spent(&self, id: &PlanId) -> Result<bool, StateError> {
-        Ok(self.plans.folder.read(&spent_name(id), LARGEST)?.is_some())
+    /// [`ApprovalError::State`] and [`ApprovalError::Malformed`].
+    pub fn decision(&self, id: &PlanId) -> Result<Option<Decision>, ApprovalError> {
+        decision::read(&self.plans, id)
+    }
+
+    /// Says that the plan was neither deployed nor rejected.
+    ///
+    /// # Errors
+    /// [`ApprovalError::Spent`] and [`ApprovalError::Rejected`], and as [`Approvals::decision`].
+    pub fn require_undecided(&self, id: &PlanId) -> Result<(), ApprovalError> {
+        decision::require_none(&self.plans, id)
     }
 
     /// The approval that lies beside the plan, whether or not it counts.
@@ -133,43 +143,55 @@ impl Approvals {
         call: &Call,
     ) -> Result<Approval, ApprovalError> {
         let id = &stored.plan().id;
-        if self.is_spent(id)? {
-            return Err(ApprovalError::Spent(id.clone()));
-        }
+        self.require_undecided(id)?;
         let approval = self.approval(stored, yes);
         self.check(stored, &approval, call).await?;
         let bytes = crate::canonical::form(&approval)?;
+        self.require_undecided(id)?;
         self.log(Event::Approved, stored, "terminal", &approval.told())?;
         self.plans.folder.replace(&approval_name(id), bytes.as_bytes())?;
+        // Whoever rejected it in between did not see this approval, and must not be told otherwise.
+        if let Some(Decision::Rejected(rejection)) = self.decision(id)? {
+            self.plans.folder.remove(&approval_name(id))?;
+            return Err(Decision::Rejected(rejection).refusal(id));
+        }
         Ok(approval)
     }
 
-    /// Removes the plan, so that nobody can approve it any more. Where it was already deployed nothing is
-    /// undone.
+    /// Decides that the plan is never deployed, and says who decided so: this person, or one before.
     ///
     /// # Errors
-    /// See [`ApprovalError`].
-    pub fn reject(&self, id: &PlanId) -> Result<(), ApprovalError> {
-        let (digest, known) = match self.plans.load(id) {
-            Ok(stored) => (Some(stored.digest().clone()), true),
-            Err(PlanError::Damaged { .. } | PlanError::Newer { .. }) => (None, true),
-            Err(PlanError::Unknown(_)) => (None, false),
+    /// [`ApprovalError::TooLate`] where it was deployed, or is being: nothing is undone. See [`ApprovalError`].
+    pub fn reject(&self, id: &PlanId, by: &str, client: &str) -> Result<Rejection, ApprovalError> {
+        let plan_digest = match self.plans.load(id) {
+            Ok(stored) => Some(stored.digest().clone()),
+            // What cannot be read can be rejected all the same.
+            Err(PlanError::Damaged { .. } | PlanError::Newer { .. }) => None,
             Err(error) => return Err(error.into()),
         };
-        if !known {
-            return Err(PlanError::Unknown(id.clone()).into());
+        let rejection = Rejection {
+            version: VERSION,
+            plan_id: id.clone(),
+            plan_digest: plan_digest.clone(),
+            rejected_by: plain_name(by),
+            at: Timestamp::now(),
+        };
+        match decision::claim(&self.plans, id, &Decision::Rejected(rejection.clone()))? {
+            None => {}
+            Some(Decision::Rejected(before)) => return Ok(before),
+            Some(Decision::Spent(_)) => return Err(ApprovalError::TooLate(id.clone())),
         }
+        self.plans.folder.remove(&approval_name(id))?;
         self.audit.append(&Record {
             event: Event::Rejected,
             plan_id: Some(id.clone()),
-            plan_digest: digest,
+            plan_digest,
             host: None,
-            client: "terminal".to_owned(),
+            client: client.to_owned(),
             user: crate::user::current(),
-            details: Map::new(),
+            details: json!({"by": rejection.by()}).as_object().cloned().unwrap_or_default(),
         })?;
-        self.plans.remove(id)?;
-        Ok(())
+        Ok(rejection)
     }
 
     /// Uses up the approval that lies beside the plan. Of several that try, one gets it.
@@ -178,13 +200,11 @@ impl Approvals {
     /// [`ApprovalError::Required`] where there is none, and whatever makes it not count.
     pub async fn spend(&self, stored: &StoredPlan, call: &Call) -> Result<Spent, ApprovalError> {
         let id = &stored.plan().id;
-        if self.is_spent(id)? {
-            return Err(ApprovalError::Spent(id.clone()));
-        }
+        self.require_undecided(id)?;
         let Some(approval) = self.recorded(id)? else {
-            // Somebody else may have used it between the two looks.
-            let spent = self.is_spent(id)?;
-            return Err(if spent { ApprovalError::Spent(id.clone()) } else { self.required(id) });
+            // Somebody may have used or rejected it between the two looks.
+            self.require_undecided(id)?;
+            return Err(self.required(id, NoForm::Unavailable));
         };
         // A form's answer never lies there: it is used by the call it was given to.
         if approval.channel == Channel::Elicitation {
@@ -212,7 +232,7 @@ impl Approvals {
             Err(ApprovalError::Required { .. })
                 if self.settings.approve_by.contains(&Channel::Elicitation) =>
             {
-                self.ask(stored, approver, call).await
+                self.ask(stored, approver, by, call).await
             }
             other => other,
         };
@@ -229,12 +249,18 @@ impl Approvals {
         &self,
         stored: &StoredPlan,
         approver: &dyn Approver,
+        by: &Requester,
         call: &Call,
     ) -> Result<Spent, ApprovalError> {
         let plan = stored.plan();
         let id = &plan.id;
         let now = Timestamp::now();
         stored.require_current(now)?;
+        if approver.shows()
+            && let Err(no_form) = forms::count(&self.plans, plan)?
+        {
+            return Err(self.required(id, no_form));
+        }
         let risks: Vec<String> = plan.blocking_risks().into_iter().map(str::to_owned).collect();
         let question = Question {
             plan_id: id.clone(),
@@ -247,11 +273,15 @@ impl Approvals {
         call.saying("waiting for a person's approval");
         let (phrase, risks, by) = match approver.ask(&question, call).await {
             Answer::Given { phrase, risks, by } => (phrase, risks, by),
-            Answer::Declined => return Err(ApprovalError::Declined(id.clone())),
+            Answer::Declined => {
+                forms::declined(&self.plans, plan)?;
+                let rejected = self.reject(id, &format!("the user of {}", by.client), &by.client)?;
+                return Err(Decision::Rejected(rejected).refusal(id));
+            }
             Answer::Unanswered => return Err(ApprovalError::Unanswered(id.clone())),
             Answer::Asked => return Err(ApprovalError::Asked(id.clone())),
             Answer::Stray => return Err(ApprovalError::Stray(id.clone())),
-            Answer::Unavailable => return Err(self.required(id)),
+            Answer::Unavailable => return Err(self.required(id, NoForm::Unavailable)),
         };
         if phrase.trim() != question.phrase {
             return Err(ApprovalError::WrongWords { id: id.clone(), expected: question.phrase });
@@ -267,14 +297,14 @@ impl Approvals {
         self.use_up(stored, approval)
     }
 
-    fn required(&self, id: &PlanId) -> ApprovalError {
+    fn required(&self, id: &PlanId, no_form: NoForm) -> ApprovalError {
         let (by, program) = (&self.settings.approve_by, &self.settings.command);
         let command = if by.contains(&Channel::Terminal) {
             Some(format!("{program} approve {id}"))
         } else {
             by.contains(&Channel::Signature).then(|| format!("{program} approve {id} --sign KEY"))
         };
-        ApprovalError::Required { id: id.clone(), command }
+        ApprovalError::Required { id: id.clone(), command, no_form }
     }
 
     fn approval(&self, stored: &StoredPlan, yes: Yes) -> Approval {
@@ -283,7 +313,7 @@ impl Approvals {
             plan_id: stored.plan().id.clone(),
             plan_digest: stored.digest().clone(),
             channel: yes.channel,
-            by: text::bounded(&text::plain(&yes.by).replace('\n', " "), 200),
+            by: plain_name(&yes.by),
             at: Timestamp::now(),
             named_risks: yes.named_risks,
             signature: yes.signature,
@@ -341,9 +371,8 @@ impl Approvals {
     /// Turns a checked approval into a [`Spent`], once.
     fn use_up(&self, stored: &StoredPlan, approval: Approval) -> Result<Spent, ApprovalError> {
         let id = &stored.plan().id;
-        let bytes = crate::canonical::form(&approval)?;
-        if !self.plans.folder.create(&spent_name(id), bytes.as_bytes())? {
-            return Err(ApprovalError::Spent(id.clone()));
+        if let Some(before) = decision::claim(&self.plans, id, &Decision::Spent(approval.clone()))? {
+            return Err(before.refusal(id));
         }
         if approval.channel == Channel::Elicitation {
             self.log(Event::Approved, stored, "elicitation", &approval.told())?;
@@ -390,8 +419,9 @@ fn approval_name(id: &PlanId) -> String {
     format!("{id}{APPROVAL}")
 }
 
-fn spent_name(id: &PlanId) -> String {
-    format!("{id}{SPENT}")
+/// What somebody is called, as a piece of one line.
+fn plain_name(name: &str) -> String {
+    text::bounded(&text::plain(name).replace('\n', " "), 200)
 }
 
 #[cfg(test)]

@@ -230,24 +230,14 @@ impl Plans {
         Ok(found)
     }
 
-    /// Removes the plan and what was written about it, except that it was spent; whether there was one.
-    ///
-    /// # Errors
-    /// [`PlanError::State`].
-    pub fn remove(&self, id: &PlanId) -> Result<bool, PlanError> {
-        // The approval first: without its plan it would be about nothing.
-        self.folder.remove(&format!("{id}{APPROVAL}"))?;
-        Ok(self.folder.remove(&file_name(id))?)
-    }
-
     /// Forgets plans of which nothing was written for [`KEPT`], and files that were never finished. What
     /// is none of ours stays.
     fn sweep(&self, now: SystemTime) -> Result<(), PlanError> {
         let old = |changed: SystemTime| now.duration_since(changed).is_ok_and(|age| age > KEPT);
         let entries = self.folder.entries()?;
         let id_of = |name: &str| {
-            let id = [APPROVAL, SPENT, PLAN].iter().find_map(|kind| name.strip_suffix(kind))?;
-            id.parse::<PlanId>().ok()
+            let kinds = [APPROVAL, SPENT, PLAN].into_iter().chain(FORMS);
+            kinds.filter_map(|kind| name.strip_suffix(kind)).find_map(|id| id.parse::<PlanId>().ok())
         };
         let fresh: std::collections::HashSet<PlanId> = entries
             .iter()
@@ -257,7 +247,7 @@ impl Plans {
         for (name, changed) in entries {
             let over = match id_of(&name) {
                 Some(id) => !fresh.contains(&id),
-                None => StateFolder::is_partial(&name) && old(changed),
+                None => (StateFolder::is_partial(&name) || name.starts_with(DECLINED)) && old(changed),
             };
             if over {
                 self.folder.remove(&name)?;
@@ -277,8 +267,12 @@ impl Plans {
 const PLAN: &str = ".json";
 /// What the names of approvals end in.
 pub(super) const APPROVAL: &str = ".approval.json";
-/// What the names of spent approvals end in.
+/// What the names of decisions end in: approvals that were used, and rejections.
 pub(super) const SPENT: &str = ".spent.json";
+/// What the names of forms end in that were shown about a plan: as many as may be shown.
+pub(super) const FORMS: [&str; 2] = [".form-1.json", ".form-2.json"];
+/// What the names of changes begin with that a person declined in a form.
+pub(super) const DECLINED: &str = "declined-";
 
 fn file_name(id: &PlanId) -> String {
     format!("{id}{PLAN}")

@@ -229,6 +229,10 @@ impl Approver for Person {
         }
     }
 
+    fn shows(&self) -> bool {
+        matches!(self.reached, Reached::ByRequest(_) | Reached::ByResult { state: None, responses: None })
+    }
+
     fn answers(&self) -> Option<PlanId> {
         match &self.reached {
             Reached::ByResult { state, .. } => self.asked(state.as_deref()).map(|asked| asked.plan_id),

@@ -182,6 +182,10 @@ impl Approver for Unhurried<'_> {
         })
     }
 
+    fn shows(&self) -> bool {
+        self.0.approver.shows()
+    }
+
     fn answers(&self) -> Option<PlanId> {
         self.0.approver.answers()
     }

@@ -8,6 +8,38 @@ use crate::deploy::storage::PlanError;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::names::PlanId;
 use crate::state::StateError;
+use crate::time::Timestamp;
+
+/// Why a person is not asked by a form.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NoForm {
+    /// This client shows none, or a form does not count here.
+    Unavailable,
+    /// It was shown as often as it may be.
+    Shown,
+    /// A person declined the same change a while ago.
+    DeclinedBefore {
+        /// The plan that they declined.
+        plan_id: PlanId,
+        /// Until when no form about it is shown.
+        until: Timestamp,
+    },
+}
+
+impl NoForm {
+    /// What it says before the command that a person runs instead.
+    fn told(&self) -> String {
+        match self {
+            Self::Unavailable => String::new(),
+            Self::Shown => "the form was shown twice, and is not shown again: ".to_owned(),
+            Self::DeclinedBefore { plan_id, until } => {
+                format!(
+                    "the same change was declined as {plan_id}, and no form is shown for it until {until}: "
+                )
+            }
+        }
+    }
+}
 
 /// Why there is no approval that counts.
 #[derive(Debug, thiserror::Error)]
@@ -34,13 +66,25 @@ pub enum ApprovalError {
         id: PlanId,
         /// The command a person runs; none where only a form counts.
         command: Option<String>,
+        /// Why no form is shown.
+        no_form: NoForm,
     },
     /// The person is being asked; the answer comes with the client's next request.
     #[error("a person is being asked to approve {0}")]
     Asked(PlanId),
-    /// The person said no.
-    #[error("the person declined {0}")]
-    Declined(PlanId),
+    /// A person said no, now or before.
+    #[error("{id} was rejected by {by} at {at}")]
+    Rejected {
+        /// The plan.
+        id: PlanId,
+        /// Who said no.
+        by: String,
+        /// When they did.
+        at: Timestamp,
+    },
+    /// It is too late to say no.
+    #[error("{0} was approved and used before it was rejected: it is deployed, or being deployed")]
+    TooLate(PlanId),
     /// The person closed the form, or did not answer in time.
     #[error("the person did not answer whether to approve {0}")]
     Unanswered(PlanId),
@@ -97,18 +141,23 @@ impl From<&ApprovalError> for Diagnostic {
             ApprovalError::State(_) => diagnostic(Code::StateUnusable)
                 .with_hint("the state folder and all in it have to be the user's own, mode 0700"),
             ApprovalError::Canonical(_) => diagnostic(Code::Internal),
-            ApprovalError::Required { id, command } => {
-                diagnostic(Code::ApprovalRequired).with_attr(id.to_string()).with_hint(match command {
-                    Some(command) => format!(
-                        "ask a person to run `{command}`, then deploy again; no argument of any tool stands in for it"
+            ApprovalError::Required { id, command, no_form } => {
+                diagnostic(Code::ApprovalRequired).with_attr(id.to_string()).with_hint(match (command, no_form) {
+                    (Some(command), _) => format!(
+                        "{}ask a person to run `{command}`, then deploy again; no argument of any tool stands in for it",
+                        no_form.told()
                     ),
-                    None => "only a form counts here (`deploy.approve_by`), and this client shows none: use one that has \
+                    (None, NoForm::Shown | NoForm::DeclinedBefore { .. }) => format!(
+                        "{}only a form counts here (`deploy.approve_by`), so plan again once the person asks for it",
+                        no_form.told()
+                    ),
+                    (None, NoForm::Unavailable) => "only a form counts here (`deploy.approve_by`), and this client shows none: use one that has \
                              elicitation, or allow `terminal` or `signature` there"
                         .to_owned(),
                 })
             }
             ApprovalError::Asked(_) => diagnostic(Code::ApprovalRequired),
-            ApprovalError::Declined(_) => diagnostic(Code::ApprovalDeclined)
+            ApprovalError::Rejected { .. } => diagnostic(Code::ApprovalDeclined)
                 .with_hint("nothing was done; ask the person what should be different before you plan again"),
             ApprovalError::Unanswered(_) => diagnostic(Code::ApprovalDeclined)
                 .with_hint("nothing was done; the plan can still be approved until it expires"),
@@ -119,6 +168,8 @@ impl From<&ApprovalError> for Diagnostic {
             ApprovalError::Spent(_) => {
                 diagnostic(Code::ApprovalSpent).with_hint("make a new plan with plan_deploy")
             }
+            ApprovalError::TooLate(_) => diagnostic(Code::ApprovalSpent)
+                .with_hint("nothing is undone; rollback_host brings a host back"),
             ApprovalError::Stray(_) => diagnostic(Code::InvalidApproval)
                 .with_hint("nothing was done; deploy again without any answer, so that the person is asked"),
             ApprovalError::ChannelNotAllowed { .. }

@@ -58,6 +58,9 @@ pub trait Approver: Send + Sync {
         call: &'a Call,
     ) -> Pin<Box<dyn Future<Output = Answer> + Send + 'a>>;
 
+    /// Whether asking now shows the person a form: not where nobody can be asked, nor where the call brings an answer.
+    fn shows(&self) -> bool;
+
     /// The plan that this call brings an answer about, where it came with one to an earlier question.
     fn answers(&self) -> Option<PlanId> {
         None
@@ -71,5 +74,9 @@ pub struct Nobody;
 impl Approver for Nobody {
     fn ask<'a>(&'a self, _: &'a Question, _: &'a Call) -> Pin<Box<dyn Future<Output = Answer> + Send + 'a>> {
         Box::pin(std::future::ready(Answer::Unavailable))
+    }
+
+    fn shows(&self) -> bool {
+        false
     }
 }

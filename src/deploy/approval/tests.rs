@@ -118,7 +118,7 @@ async fn an_approval_is_good_for_once() {
         if *command == format!("pantheros-mcp approve {id}")));
     approvals.record(&stored, terminal(&[]), &call).await.unwrap();
     let kept = fs::read(desk.file(&format!("{id}.approval.json"))).unwrap();
-    assert!(!approvals.is_spent(id).unwrap());
+    assert!(approvals.decision(id).unwrap().is_none());
     let spent = approvals.spend(&stored, &call).await.unwrap();
     assert_eq!((spent.approval().channel(), spent.approval().by()), (Channel::Terminal, "alice (uid 1000)"));
     assert_eq!(spent.stored(), &stored);
@@ -159,7 +159,7 @@ async fn an_altered_plan_is_not_the_one_approved() {
     fs::write(desk.file(&format!("{id}.json")), altered).unwrap();
     let loaded = approvals.plans().load(id).unwrap();
     assert!(matches!(approvals.spend(&loaded, &call).await, Err(ApprovalError::OtherPlan(_))));
-    assert!(!approvals.is_spent(id).unwrap());
+    assert!(approvals.decision(id).unwrap().is_none());
 }
 
 #[tokio::test]
@@ -201,7 +201,7 @@ async fn forged_approvals_do_not_count() {
     fs::rename(&path, desk.file("elsewhere")).unwrap();
     symlink(desk.file("elsewhere"), &path).unwrap();
     assert!(matches!(approvals.spend(&stored, &call).await, Err(ApprovalError::State(_))));
-    assert!(!approvals.is_spent(id).unwrap());
+    assert!(approvals.decision(id).unwrap().is_none());
 }
 
 #[tokio::test]
@@ -246,15 +246,71 @@ async fn a_rejected_plan_cannot_be_approved() {
     let (approvals, stored) = (desk.approvals(), desk.plan(fixture(&["web"])));
     let id = &stored.plan().id;
     approvals.record(&stored, terminal(&[]), &call).await.unwrap();
-    approvals.reject(id).unwrap();
-    assert!(matches!(approvals.plans().load(id), Err(PlanError::Unknown(_))));
-    assert!(matches!(approvals.spend(&stored, &call).await, Err(ApprovalError::Required { .. })));
-    assert!(approvals.reject(id).is_err());
+    let no = approvals.reject(id, "bob (uid 1001)", "terminal").unwrap();
+    assert!(matches!(approvals.spend(&stored, &call).await, Err(ApprovalError::Rejected { .. })));
+    assert!(matches!(
+        approvals.record(&stored, terminal(&[]), &call).await,
+        Err(ApprovalError::Rejected { .. })
+    ));
+    assert!(approvals.recorded(id).unwrap().is_none());
+    // Who says no again is told who said it first.
+    assert_eq!(approvals.reject(id, "carol (uid 1002)", "terminal").unwrap(), no);
     assert_eq!(desk.events(), ["approved", "rejected"]);
-    // What can no longer be read can still be taken away.
+    // What can no longer be read can still be rejected, and what never was cannot.
     let broken = desk.plan(fixture(&["web"]));
     fs::write(desk.file(&format!("{}.json", broken.plan().id)), "{").unwrap();
-    approvals.reject(&broken.plan().id).unwrap();
+    approvals.reject(&broken.plan().id, "bob", "terminal").unwrap();
+    let unknown = approvals.reject(&PlanId::random().unwrap(), "bob", "terminal");
+    assert!(matches!(unknown, Err(ApprovalError::Plan(PlanError::Unknown(_)))));
+}
+
+#[tokio::test]
+async fn a_plan_is_deployed_or_rejected_and_never_both() {
+    let (mut desk, call) = (Desk::new(&BOTH), Call::unattended());
+    let (key, public) = desk.key("alice").await;
+    desk.approvers(&[format!("alice {public}")]);
+    let approvals = desk.approvals();
+    let stored = desk.plan(fixture(&["web"]));
+    let signature = signature::sign(stored.canonical(), &key).await.unwrap();
+    approvals.record(&stored, signed("alice", signature.clone()), &call).await.unwrap();
+    // The signature is being checked, by a program of its own, when the no comes.
+    let id = &stored.plan().id;
+    let (spent, rejected) =
+        tokio::join!(approvals.spend(&stored, &call), async { approvals.reject(id, "bob", "terminal") });
+    assert!(rejected.is_ok(), "{rejected:?}");
+    assert!(matches!(spent, Err(ApprovalError::Rejected { by, .. }) if by == "bob"));
+    // So it is while an approval is being recorded.
+    let other = desk.plan(fixture(&["web"]));
+    let id = &other.plan().id;
+    let signature = signature::sign(other.canonical(), &key).await.unwrap();
+    let (recorded, rejected) =
+        tokio::join!(approvals.record(&other, signed("alice", signature), &call), async {
+            approvals.reject(id, "bob", "terminal")
+        });
+    assert!(rejected.is_ok(), "{rejected:?}");
+    assert!(matches!(recorded, Err(ApprovalError::Rejected { .. })), "{recorded:?}");
+    assert!(approvals.recorded(id).unwrap().is_none());
+    // The other way round the no comes too late, and says so.
+    let used = desk.plan(fixture(&["web"]));
+    let signature = signature::sign(used.canonical(), &key).await.unwrap();
+    approvals.record(&used, signed("alice", signature), &call).await.unwrap();
+    approvals.spend(&used, &call).await.unwrap();
+    let late = approvals.reject(&used.plan().id, "bob", "terminal").unwrap_err();
+    assert!(matches!(late, ApprovalError::TooLate(_)), "{late}");
+    assert_eq!(Diagnostic::from(&late).code, Code::ApprovalSpent);
+}
+
+#[tokio::test]
+async fn a_decision_nobody_can_read_deploys_nothing() {
+    let (desk, call) = (Desk::new(&BOTH), Call::unattended());
+    let (approvals, stored) = (desk.approvals(), desk.plan(fixture(&["web"])));
+    approvals.record(&stored, terminal(&[]), &call).await.unwrap();
+    for text in ["", "{}", "{\"version\":9,\"rejected_by\":\"bob\"}", "{\"version\":1,\"rejected_by\":1}"] {
+        fs::write(desk.file(&format!("{}.spent.json", stored.plan().id)), text).unwrap();
+        let error = approvals.spend(&stored, &call).await.unwrap_err();
+        assert_eq!(Diagnostic::from(&error).code, Code::InvalidApproval, "{text}: {error}");
+        assert!(approvals.reject(&stored.plan().id, "bob", "terminal").is_err(), "{text}");
+    }
 }
 
 /// Answers as it was told to, and remembers what it was asked.
@@ -282,6 +338,10 @@ impl Approver for Scripted {
         self.asked.lock().unwrap().push(question.clone());
         Box::pin(std::future::ready(self.answer.clone()))
     }
+
+    fn shows(&self) -> bool {
+        self.answer != Answer::Unavailable
+    }
 }
 
 fn given(phrase: &str, risks: &str) -> Answer {
@@ -291,9 +351,8 @@ fn given(phrase: &str, risks: &str) -> Answer {
 #[tokio::test]
 async fn a_form_needs_the_right_words() {
     let (desk, call) = (Desk::new(&BOTH), Call::unattended());
-    let (approvals, stored) = (desk.approvals(), desk.plan(blocked(&["web"])));
+    let approvals = desk.approvals();
     for (answer, code) in [
-        (Answer::Declined, Code::ApprovalDeclined),
         (Answer::Unanswered, Code::ApprovalDeclined),
         (Answer::Stray, Code::InvalidApproval),
         (Answer::Asked, Code::ApprovalRequired),
@@ -304,14 +363,15 @@ async fn a_form_needs_the_right_words() {
         (given("WEB", "no_root_key"), Code::ApprovalDeclined),
         (given("web", ""), Code::ApprovalDeclined),
     ] {
-        let scripted = Scripted::new(answer.clone());
+        let (scripted, stored) = (Scripted::new(answer.clone()), desk.plan(blocked(&["web"])));
         let error = approvals.obtain(&stored, &scripted, &asked(), &call).await.unwrap_err();
         assert_eq!(Diagnostic::from(&error).code, code, "{answer:?}: {error}");
         assert_eq!(scripted.questions().len(), 1);
-        assert!(!approvals.is_spent(&stored.plan().id).unwrap(), "{answer:?}");
+        assert!(approvals.decision(&stored.plan().id).unwrap().is_none(), "{answer:?}");
     }
     // All but the one whose answer is still to come.
-    assert_eq!(desk.events(), ["refused"; 9]);
+    assert_eq!(desk.events(), ["refused"; 8]);
+    let stored = desk.plan(blocked(&["web"]));
     let scripted = Scripted::new(given(" web ", "no_root_key"));
     let spent = approvals.obtain(&stored, &scripted, &asked(), &call).await.unwrap();
     assert_eq!(spent.approval().channel(), Channel::Elicitation);
@@ -328,6 +388,66 @@ async fn a_form_needs_the_right_words() {
         Err(ApprovalError::Spent(_))
     ));
     assert_eq!(scripted.questions().len(), 1, "a person was asked about a plan that was deployed");
+}
+
+#[tokio::test]
+async fn a_no_in_a_form_is_kept() {
+    let (desk, call) = (Desk::new(&BOTH), Call::unattended());
+    let approvals = desk.approvals();
+    let mut short = fixture(&["web"]);
+    short.expires = short.created.after(Duration::from_secs(2));
+    let stored = desk.plan(short);
+    let no = Scripted::new(Answer::Declined);
+    let declined = approvals.obtain(&stored, &no, &asked(), &call).await.unwrap_err();
+    assert!(
+        matches!(&declined, ApprovalError::Rejected { by, .. } if by == "the user of test 1.0"),
+        "{declined}"
+    );
+    assert_eq!(Diagnostic::from(&declined).code, Code::ApprovalDeclined);
+    assert_eq!(desk.events(), ["rejected", "refused"]);
+    let yes = Scripted::new(given("web", ""));
+    for _ in 0..9 {
+        let again = approvals.obtain(&stored, &yes, &asked(), &call).await.unwrap_err();
+        assert!(matches!(again, ApprovalError::Rejected { .. }), "{again}");
+    }
+    assert!(matches!(
+        approvals.record(&stored, terminal(&[]), &call).await,
+        Err(ApprovalError::Rejected { .. })
+    ));
+    // A plan under another name that does the same is none to be asked about, one that does something else is.
+    let same = desk.plan(fixture(&["web"]));
+    let error = approvals.obtain(&same, &yes, &asked(), &call).await.unwrap_err();
+    let hint = Diagnostic::from(&error).hint.unwrap();
+    assert!(hint.contains(stored.plan().id.as_str()) && hint.contains("pantheros-mcp approve"), "{hint}");
+    assert!(yes.questions().is_empty());
+    let other = desk.plan(Plan { action: Action::Test, ..fixture(&["web"]) });
+    approvals.obtain(&other, &yes, &asked(), &call).await.unwrap();
+    // A while later the person may have thought again.
+    while !stored.plan().is_expired(Timestamp::now()) {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    approvals.obtain(&same, &yes, &asked(), &call).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_form_is_shown_twice_at_most() {
+    let (desk, call) = (Desk::new(&BOTH), Call::unattended());
+    let stored = desk.plan(fixture(&["web"]));
+    for answer in [Answer::Unanswered, given("mail", "")] {
+        let scripted = Scripted::new(answer);
+        assert!(desk.approvals().obtain(&stored, &scripted, &asked(), &call).await.is_err());
+        assert_eq!(scripted.questions().len(), 1);
+    }
+    let yes = Scripted::new(given("web", ""));
+    let error = desk.approvals().obtain(&stored, &yes, &asked(), &call).await.unwrap_err();
+    assert!(yes.questions().is_empty(), "a third form was shown");
+    let diagnostic = Diagnostic::from(&error);
+    assert_eq!(diagnostic.code, Code::ApprovalRequired);
+    let hint = diagnostic.hint.unwrap();
+    assert!(hint.contains("twice") && hint.contains("pantheros-mcp approve"), "{hint}");
+    // The plan waits still: a person approves it in a terminal.
+    desk.approvals().record(&stored, terminal(&[]), &call).await.unwrap();
+    desk.approvals().obtain(&stored, &yes, &asked(), &call).await.unwrap();
 }
 
 #[tokio::test]
@@ -367,6 +487,10 @@ impl Approver for Altering<'_> {
         fs::write(self.0, self.1.canonical().replace("nixos-system-new", "nixos-system-bad")).unwrap();
         Box::pin(std::future::ready(given("web", "")))
     }
+
+    fn shows(&self) -> bool {
+        true
+    }
 }
 
 #[tokio::test]
@@ -376,7 +500,7 @@ async fn a_plan_altered_while_a_person_thinks_is_not_approved() {
     let path = desk.file(&format!("{}.json", stored.plan().id));
     let error = approvals.obtain(&stored, &Altering(&path, &stored), &asked(), &call).await.unwrap_err();
     assert!(matches!(error, ApprovalError::OtherPlan(_)), "{error}");
-    assert!(!approvals.is_spent(&stored.plan().id).unwrap());
+    assert!(approvals.decision(&stored.plan().id).unwrap().is_none());
 }
 
 #[tokio::test]
@@ -449,7 +573,7 @@ async fn signatures_that_do_not_count() {
     approvals.record(&stored, signed("alice", good), &call).await.unwrap();
     desk.approvers(&["# nobody".to_owned()]);
     assert!(matches!(desk.approvals().spend(&stored, &call).await, Err(ApprovalError::Signature(_))));
-    assert!(!approvals.is_spent(&stored.plan().id).unwrap());
+    assert!(approvals.decision(&stored.plan().id).unwrap().is_none());
 }
 
 #[tokio::test]

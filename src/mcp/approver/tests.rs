@@ -141,7 +141,10 @@ impl Client {
     }
 
     fn spent(&self) -> bool {
-        self.server.approvals.is_spent(&self.server.plan.plan().id).unwrap()
+        matches!(
+            self.server.approvals.decision(&self.server.plan.plan().id).unwrap(),
+            Some(crate::deploy::approval::Decision::Spent(_))
+        )
     }
 
     /// Calls, is asked, answers with `result`, and gives what came of it.
@@ -299,6 +302,16 @@ async fn a_question_is_answered_once() {
     let state = client.receive().await["result"]["requestState"].clone();
     let answer = |result: Value| json!({"requestState": state, "inputResponses": {QUESTION: result}});
     client.call(2, answer(json!({"action": "decline"}))).await;
+    assert_eq!(text_of(&client.receive().await), "\"approval_declined\"");
+    client.call(3, answer(accepted("web", "no_root_key"))).await;
+    assert_eq!(text_of(&client.receive().await), "\"approval_declined\"");
+    assert!(!client.spent());
+    // Nor is an answer heard again that left the plan as it was.
+    let mut client = Client::of(STATELESS, forms()).await;
+    client.call(1, json!({})).await;
+    let state = client.receive().await["result"]["requestState"].clone();
+    let answer = |result: Value| json!({"requestState": state, "inputResponses": {QUESTION: result}});
+    client.call(2, answer(json!({"action": "cancel"}))).await;
     assert_eq!(text_of(&client.receive().await), "\"approval_declined\"");
     client.call(3, answer(accepted("web", "no_root_key"))).await;
     assert_eq!(text_of(&client.receive().await), "\"invalid_approval\"");

@@ -1,0 +1,122 @@
+//! What became of a plan. It is decided once: who deploys it and who rejects it claim the same name, and of
+//! several that try at once one gets it.
+
+use serde::{Deserialize, Serialize};
+
+use super::error::ApprovalError;
+use super::record::{Approval, VERSION};
+use crate::canonical::Digest;
+use crate::deploy::storage::{Plans, SPENT};
+use crate::names::PlanId;
+use crate::time::Timestamp;
+
+/// Most bytes of a decision, as of an approval.
+pub(super) const LARGEST: u64 = 256 * 1024;
+
+/// A no, as it lies beside its plan.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rejection {
+    pub(super) version: u32,
+    pub(super) plan_id: PlanId,
+    /// None where the plan could not be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) plan_digest: Option<Digest>,
+    pub(super) rejected_by: String,
+    pub(super) at: Timestamp,
+}
+
+impl Rejection {
+    /// Who said no: a user of this machine, or of a client.
+    #[must_use]
+    pub fn by(&self) -> &str {
+        &self.rejected_by
+    }
+
+    /// When they did.
+    #[must_use]
+    pub fn at(&self) -> Timestamp {
+        self.at
+    }
+}
+
+/// What became of a plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// Its approval was used: it is deployed, or being deployed.
+    Spent(Approval),
+    /// A person said no.
+    Rejected(Rejection),
+}
+
+impl Decision {
+    /// Why the plan can no longer be approved or deployed.
+    #[must_use]
+    pub fn refusal(self, id: &PlanId) -> ApprovalError {
+        match self {
+            Self::Spent(_) => ApprovalError::Spent(id.clone()),
+            Self::Rejected(Rejection { rejected_by: by, at, .. }) => {
+                ApprovalError::Rejected { id: id.clone(), by, at }
+            }
+        }
+    }
+
+    fn canonical(&self) -> Result<String, ApprovalError> {
+        Ok(match self {
+            Self::Spent(approval) => crate::canonical::form(approval)?,
+            Self::Rejected(rejection) => crate::canonical::form(rejection)?,
+        })
+    }
+}
+
+/// What became of the plan; none where it waits.
+///
+/// # Errors
+/// [`ApprovalError::State`], and [`ApprovalError::Malformed`] where the file is none that this program wrote.
+pub(super) fn read(plans: &Plans, id: &PlanId) -> Result<Option<Decision>, ApprovalError> {
+    let Some(bytes) = plans.folder.read(&name(id), LARGEST)? else { return Ok(None) };
+    let malformed = |problem: String| ApprovalError::Malformed { id: id.clone(), problem };
+    let value: serde_json::Value =
+        serde_json::from_slice(&bytes).map_err(|error| malformed(error.to_string()))?;
+    let version = value.get("version").and_then(serde_json::Value::as_u64);
+    if version != Some(u64::from(VERSION)) {
+        return Err(malformed(format!("its decision has no version {VERSION}")));
+    }
+    let read = if value.get("rejected_by").is_some() {
+        serde_json::from_value(value).map(Decision::Rejected)
+    } else {
+        serde_json::from_value(value).map(Decision::Spent)
+    };
+    read.map(Some).map_err(|error| malformed(error.to_string()))
+}
+
+/// Says that the plan waits still.
+///
+/// # Errors
+/// [`ApprovalError::Spent`] and [`ApprovalError::Rejected`], and as [`read`].
+pub(super) fn require_none(plans: &Plans, id: &PlanId) -> Result<(), ApprovalError> {
+    match read(plans, id)? {
+        Some(decision) => Err(decision.refusal(id)),
+        None => Ok(()),
+    }
+}
+
+/// Decides, if nobody did before; gives the decision that was made before otherwise.
+///
+/// # Errors
+/// As [`read`].
+pub(super) fn claim(
+    plans: &Plans,
+    id: &PlanId,
+    decision: &Decision,
+) -> Result<Option<Decision>, ApprovalError> {
+    if plans.folder.create(&name(id), decision.canonical()?.as_bytes())? {
+        return Ok(None);
+    }
+    let gone = || ApprovalError::Malformed { id: id.clone(), problem: "its decision vanished".to_owned() };
+    read(plans, id)?.ok_or_else(gone).map(Some)
+}
+
+fn name(id: &PlanId) -> String {
+    format!("{id}{SPENT}")
+}
