@@ -78,6 +78,7 @@ prefixed "host" hosts
   shellcheck = pkgs.runCommand "shellcheck" { nativeBuildInputs = [ pkgs.shellcheck ]; } ''
     cd ${source}
     shellcheck -x deploy.sh tools/setup tools/test tools/demo tools/bench tools/lint-nix tools/eval-fleet tools/deploy/*.sh .ci/run
+    shellcheck --shell=sh tools/mcp
     shellcheck --shell=bash modules/services/*/*.sh
     touch $out
   '';

@@ -3,7 +3,8 @@
 
 mod common;
 
-use std::path::Path;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use common::fleet::{Fleet, PROGRAM, nixes};
@@ -110,16 +111,105 @@ fn every_configuration_in_the_guide_starts_the_server() {
     }
 }
 
+/// What `.mcp.json` starts, in a clone that has what that file names and nothing else.
+struct Clone {
+    folder: tempfile::TempDir,
+    words: Vec<String>,
+}
+
+impl Clone {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("tools")).unwrap();
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        std::fs::copy(root.join("tools/mcp"), folder.path().join("tools/mcp")).unwrap();
+        let [words] = <[_; 1]>::try_from(servers(&read(".mcp.json"))).unwrap();
+        Self { folder, words }
+    }
+
+    /// Puts a server there that only says its name.
+    fn place_fake(&self, at: &str) -> PathBuf {
+        let path = self.folder.path().join(at);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, format!("#!/bin/sh\necho \"fake {at} $*\" >&2\n")).unwrap();
+        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).unwrap();
+        path
+    }
+
+    /// Starts it with a `PATH` that has this folder and a shell, and nothing else.
+    fn start(&self, more: &Path, target: Option<&str>) -> std::process::Output {
+        let shell = tempfile::tempdir().unwrap();
+        std::os::unix::fs::symlink("/bin/sh", shell.path().join("sh")).unwrap();
+        let mut command = Command::new("/bin/sh");
+        assert_eq!(self.words[0], "sh");
+        command
+            .args(&self.words[1..])
+            .current_dir(self.folder.path())
+            .env_clear()
+            .env("PATH", std::env::join_paths([shell.path(), more]).unwrap());
+        if let Some(target) = target {
+            command.env("CARGO_TARGET_DIR", target);
+        }
+        command.output().unwrap()
+    }
+
+    fn says(&self, more: &Path, target: Option<&str>) -> String {
+        let output = self.start(more, target);
+        assert!(output.stdout.is_empty(), "{output:?}");
+        String::from_utf8(output.stderr).unwrap().trim().to_owned()
+    }
+}
+
 #[test]
 fn a_clone_of_this_repository_serves_itself() {
-    for words in servers(&read(".mcp.json")) {
-        let at = words.iter().position(|word| word == "--").unwrap();
-        // What Cargo runs was built for this test already.
-        assert_eq!(words[..at], ["cargo", "run", "--quiet", "--release"]);
-        let words: Vec<String> =
-            std::iter::once("pantheros-mcp".to_owned()).chain(words[at + 1..].iter().cloned()).collect();
-        Machine::new().serves(&words);
+    let clone = Clone::new();
+    let machine = Machine::new();
+    let tools = machine.fleet.folder().join("tools");
+    std::fs::create_dir(&tools).unwrap();
+    std::fs::copy(clone.folder.path().join("tools/mcp"), tools.join("mcp")).unwrap();
+    let built = machine.fleet.folder().join("target/debug");
+    std::fs::create_dir_all(&built).unwrap();
+    std::os::unix::fs::symlink(PROGRAM, built.join("pantheros-mcp")).unwrap();
+    machine.serves(&clone.words);
+}
+
+#[test]
+fn a_clone_where_nothing_is_built_says_at_once_what_to_run() {
+    let clone = Clone::new();
+    let before = std::time::Instant::now();
+    let output = clone.start(Path::new("/nowhere"), None);
+    assert!(before.elapsed() < std::time::Duration::from_secs(1), "{:?}", before.elapsed());
+    assert_eq!(output.status.code(), Some(127), "{output:?}");
+    assert!(output.stdout.is_empty(), "standard output is the protocol's: {output:?}");
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(said.lines().count(), 1, "{said}");
+    let folder = clone.folder.path().canonicalize().unwrap();
+    for part in ["cargo build --release", "nix profile install .#pantheros-mcp", folder.to_str().unwrap()] {
+        assert!(said.contains(part), "{part} is not in: {said}");
     }
+}
+
+#[test]
+fn a_clone_starts_the_newest_build_and_then_what_is_on_path() {
+    let clone = Clone::new();
+    let installed = clone.place_fake("installed/pantheros-mcp");
+    let on_path = installed.parent().unwrap();
+    assert_eq!(clone.says(on_path, None), "fake installed/pantheros-mcp serve");
+    let old = clone.place_fake("target/release/pantheros-mcp");
+    let earlier = std::time::SystemTime::now() - std::time::Duration::from_secs(60);
+    std::fs::File::open(&old).unwrap().set_modified(earlier).unwrap();
+    assert_eq!(clone.says(on_path, None), "fake target/release/pantheros-mcp serve");
+    clone.place_fake("target/debug/pantheros-mcp");
+    assert_eq!(clone.says(on_path, None), "fake target/debug/pantheros-mcp serve");
+    let now = std::time::SystemTime::now() + std::time::Duration::from_secs(60);
+    std::fs::File::open(&old).unwrap().set_modified(now).unwrap();
+    assert_eq!(clone.says(on_path, None), "fake target/release/pantheros-mcp serve");
+    // Cargo's other places for what it builds, as it takes them from the clone's folder.
+    let elsewhere = clone.place_fake("elsewhere/debug/pantheros-mcp");
+    assert_eq!(clone.says(on_path, Some("elsewhere")), "fake elsewhere/debug/pantheros-mcp serve");
+    let absolute = elsewhere.parent().unwrap().parent().unwrap().to_str().unwrap();
+    assert_eq!(clone.says(on_path, Some(absolute)), "fake elsewhere/debug/pantheros-mcp serve");
+    assert_eq!(clone.says(on_path, Some("nothing-here")), "fake installed/pantheros-mcp serve");
 }
 
 #[test]
