@@ -245,3 +245,62 @@ fn each_host_names_its_boot_disk_once() {
         assert!(code.contains("config.pantheros.bootDisk"), "{host}");
     }
 }
+
+// ---- nothing is copied into the store to be read
+
+/// The lines of Nix that put a path into a string and read below it: Nix copies the path into its store first, all of
+/// nixpkgs for `pkgs.path`, and cannot where the store is read-only, as in `nix flake check --no-build`.
+fn copying(text: &str) -> Vec<&str> {
+    let copies = |line: &str| {
+        let reads = ["import", "readFile", "readDir", "callPackage", "scopedImport"];
+        let read = reads.iter().any(|word| line.contains(&format!("{word} \"${{")));
+        let below = line.split("${").skip(1).any(|rest| {
+            let Some((inside, after)) = rest.split_once('}') else { return false };
+            let inside = inside.trim();
+            let nixpkgs = inside == "<nixpkgs>" || inside.ends_with("pkgs.path");
+            let literal = ["./", "../", "/"].iter().any(|start| inside.starts_with(start));
+            (nixpkgs || literal) && after.starts_with('/')
+        });
+        read || below
+    };
+    text.lines().filter(|line| !line.trim_start().starts_with('#') && copies(line)).collect()
+}
+
+#[test]
+fn nothing_is_copied_into_the_store_to_be_read() {
+    let output =
+        Command::new("git").args(["ls-files", "-z", "--", "*.nix"]).current_dir(root()).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let listed = String::from_utf8(output.stdout).unwrap();
+    let files: Vec<&str> = listed.split_terminator('\0').collect();
+    assert!(files.contains(&"checks/vm/ssh.nix"), "{files:?}");
+    let found: Vec<String> = files
+        .iter()
+        .flat_map(|file| {
+            copying(&read(file)).iter().map(|line| format!("{file}: {line}")).collect::<Vec<_>>()
+        })
+        .collect();
+    assert!(found.is_empty(), "write `path + \"/below\"` instead:\n{}", found.join("\n"));
+}
+
+#[test]
+fn a_copied_path_would_be_noticed() {
+    for line in [
+        "  keys = import \"${pkgs.path}/nixos/tests/ssh-keys.nix\" pkgs;",
+        "  modules = \"${nixpkgs.legacyPackages.x.pkgs.path}/nixos/modules\";",
+        "  text = builtins.readFile \"${./script.sh}\";",
+        "  pkgs = import \"${<nixpkgs>}/.\" { };",
+        "  port = (import \"${inputs.nixpkgs}/nixos/tests/x.nix\").port;",
+        "  keys = ${../../keys}/admin.pub",
+    ] {
+        assert_eq!(copying(line), [line]);
+    }
+    for line in [
+        "  keys = import (pkgs.path + \"/nixos/tests/ssh-keys.nix\") pkgs;",
+        "  ln -s ${./tests.yaml} tests.yaml",
+        "  cert = \"${certificate.directory}/cert.pem\";",
+        "  # import \"${pkgs.path}/x\"",
+    ] {
+        assert_eq!(copying(line), [""; 0], "{line}");
+    }
+}

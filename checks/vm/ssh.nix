@@ -3,7 +3,7 @@
 
 let
   # Of no use outside this test.
-  keys = import "${pkgs.path}/nixos/tests/ssh-keys.nix" pkgs;
+  keys = import (pkgs.path + "/nixos/tests/ssh-keys.nix") pkgs;
   passwordLogin = "sshpass -p secret ssh -o PreferredAuthentications=password,keyboard-interactive -o PubkeyAuthentication=no";
 in
 pkgs.testers.runNixOSTest {
