@@ -24,7 +24,11 @@ rustPlatform.buildRustPackage {
       ./Cargo.lock
       ./clippy.toml
       ./src
+      # Cargo.toml names each of them, and cargo refuses a manifest whose files are not there.
+      ./benches
       ./examples/demo
+      # What unit tests compile in; the check phase runs them.
+      ./tests/fixtures/disko
     ];
   };
   cargoLock.lockFile = ./Cargo.lock;

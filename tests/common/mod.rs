@@ -5,6 +5,7 @@ pub mod fleet;
 pub mod mcp;
 pub mod node;
 pub mod plan;
+pub mod programs;
 pub mod served;
 pub mod site;
 pub mod slow;

@@ -1,0 +1,193 @@
+//! What `package.nix` gives cargo is what cargo reads. Nix builds the package from these files alone; here plain cargo
+//! does, so that it needs no nixpkgs.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod common;
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use common::fleet::nixes;
+use common::programs;
+use serde_json::Value;
+
+/// `package.nix` with a `lib` that hands back the list of files, and a builder that hands back its arguments.
+const ARGUMENTS: &str = r#"
+let
+  root = toString ./.;
+  relative = path: builtins.substring (builtins.stringLength root + 1) (-1) (toString path);
+  arguments = import ./package.nix {
+    lib = {
+      importTOML = path: fromTOML (builtins.readFile path);
+      fileset = {
+        unions = files: files;
+        toSource = { root, fileset }: { inherit root fileset; };
+      };
+      makeBinPath = builtins.concatStringsSep ":";
+      licenses.mit = "mit";
+      platforms.linux = "linux";
+    };
+    rustPlatform.buildRustPackage = arguments: arguments;
+    installShellFiles = "installShellFiles";
+    makeBinaryWrapper = "makeBinaryWrapper";
+    curl = "curl";
+    gitMinimal = "git-minimal";
+    openssh = "openssh";
+  };
+in
+{
+  files = map relative arguments.src.fileset;
+  root_is_here = toString arguments.src.root == root;
+  lock = relative arguments.cargoLock.lockFile;
+  inherit (arguments) cargoTestFlags nativeCheckInputs postInstall;
+}
+"#;
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn arguments() -> Value {
+    let nix = nixes().pop().unwrap();
+    let home = tempfile::tempdir().unwrap();
+    let output = Command::new(nix)
+        .args(["--extra-experimental-features", "nix-command", "eval", "--impure", "--json"])
+        .args(["--store", "dummy://", "--expr", ARGUMENTS])
+        .current_dir(root())
+        .env("HOME", home.path())
+        .env("XDG_CACHE_HOME", home.path().join("cache"))
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+fn words(value: &Value) -> Vec<String> {
+    value.as_array().unwrap().iter().map(|word| word.as_str().unwrap().to_owned()).collect()
+}
+
+/// The files below a path, or the path itself, relative to `root`.
+fn files_of(root: &Path, path: &str, into: &mut BTreeSet<String>) {
+    let found = root.join(path);
+    if !found.is_dir() {
+        into.insert(path.to_owned());
+        return;
+    }
+    for entry in std::fs::read_dir(found).unwrap() {
+        files_of(root, &format!("{path}/{}", entry.unwrap().file_name().into_string().unwrap()), into);
+    }
+}
+
+/// A folder with exactly these files. It stays where it is from one run to the next, and so do files that did not
+/// change, so that cargo builds again only what did.
+fn source(files: &[String]) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("package");
+    std::fs::create_dir_all(&folder).unwrap();
+    let mut wanted = BTreeSet::new();
+    files.iter().for_each(|file| files_of(root(), file, &mut wanted));
+    let mut there = BTreeSet::new();
+    for entry in std::fs::read_dir(&folder).unwrap() {
+        files_of(&folder, &entry.unwrap().file_name().into_string().unwrap(), &mut there);
+    }
+    for file in there.difference(&wanted) {
+        std::fs::remove_file(folder.join(file)).unwrap();
+    }
+    for file in &wanted {
+        let (from, to) = (std::fs::read(root().join(file)).unwrap(), folder.join(file));
+        if std::fs::read(&to).ok().as_ref() != Some(&from) {
+            std::fs::create_dir_all(to.parent().unwrap()).unwrap();
+            std::fs::write(to, from).unwrap();
+        }
+    }
+    folder
+}
+
+/// Cargo in that folder, without a network. What it makes of the dependencies it shares with the build of this test,
+/// where it is new enough for a build folder apart from the one for results (Cargo 1.91).
+fn cargo(folder: &Path, arguments: &[&str]) -> Output {
+    let shared = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
+    let output = Command::new(env!("CARGO"))
+        .args(arguments)
+        .args(["--offline", "--locked"])
+        .current_dir(folder)
+        .env("CARGO_TARGET_DIR", shared.join("tmp/package-target"))
+        .env("CARGO_BUILD_BUILD_DIR", shared)
+        .env_remove("CARGO_MANIFEST_DIR")
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "cargo {arguments:?} lacks something: does package.nix list all that it reads?\n{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    output
+}
+
+/// What cargo says it made: the only program there is.
+fn program_in(messages: &[u8]) -> PathBuf {
+    let mut programs = String::from_utf8_lossy(messages)
+        .lines()
+        .filter_map(|line| {
+            serde_json::from_str::<Value>(line).ok()?["executable"].as_str().map(PathBuf::from)
+        })
+        .collect::<Vec<_>>();
+    assert_eq!(programs.len(), 1, "{programs:?}");
+    programs.remove(0)
+}
+
+#[test]
+fn the_package_builds_and_passes_its_tests_with_the_files_it_is_given() {
+    let arguments = arguments();
+    assert_eq!((&arguments["root_is_here"], &arguments["lock"]), (&true.into(), &"Cargo.lock".into()));
+    let folder = source(&words(&arguments["files"]));
+
+    let built =
+        program_in(&cargo(&folder, &["build", "--bins", "--message-format=json-render-diagnostics"]).stdout);
+    let flags = words(&arguments["cargoTestFlags"]);
+    let mut test = vec!["test", "--no-run", "--message-format=json-render-diagnostics"];
+    test.extend(flags.iter().map(String::as_str));
+    let tests = program_in(&cargo(&folder, &test).stdout);
+
+    // The check phase finds what every build has and what is named for it, and nobody's home.
+    let inputs = words(&arguments["nativeCheckInputs"]);
+    let standard = ["bash", "coreutils", "diffutils", "findutils", "gawk", "gnugrep", "gnused"];
+    let scratch = tempfile::tempdir().unwrap();
+    let path: Vec<PathBuf> = standard
+        .into_iter()
+        .chain(inputs.iter().map(String::as_str))
+        .map(|package| programs::linked(package, &scratch.path().join(package)))
+        .collect();
+    let checked = Command::new(tests)
+        .current_dir(&folder)
+        .env_clear()
+        .env("PATH", std::env::join_paths(path).unwrap())
+        .env("HOME", "/homeless-shelter")
+        .env("TMPDIR", scratch.path())
+        .output()
+        .unwrap();
+    assert!(
+        checked.status.success(),
+        "the check phase fails:\n{}{}",
+        String::from_utf8_lossy(&checked.stdout),
+        String::from_utf8_lossy(&checked.stderr)
+    );
+
+    // What is run when it is installed.
+    let installed = arguments["postInstall"].as_str().unwrap();
+    let shells: Vec<&str> = installed
+        .split("pantheros-mcp completions ")
+        .skip(1)
+        .map(|rest| rest.split(')').next().unwrap())
+        .collect();
+    assert_eq!(shells, ["bash", "fish", "zsh"]);
+    for shell in shells {
+        let completions = Command::new(&built)
+            .args(["completions", shell])
+            .env_clear()
+            .env("HOME", "/homeless-shelter")
+            .output()
+            .unwrap();
+        assert!(completions.status.success() && !completions.stdout.is_empty(), "{shell}: {completions:?}");
+    }
+}
