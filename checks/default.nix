@@ -77,9 +77,9 @@ prefixed "host" hosts
   statix = lint "statix" pkgs.statix "statix check";
   shellcheck = pkgs.runCommand "shellcheck" { nativeBuildInputs = [ pkgs.shellcheck ]; } ''
     cd ${source}
-    shellcheck -x deploy.sh tools/setup tools/test tools/demo tools/bench tools/lint-nix tools/eval-fleet tools/deploy/*.sh .ci/run
+    shellcheck -x deploy.sh tools/setup tools/test tools/demo tools/bench tools/lint-nix tools/eval-fleet tools/render-units tools/deploy/*.sh .ci/run
     shellcheck --shell=sh tools/mcp
-    shellcheck --shell=bash modules/services/*/*.sh
+    shellcheck --shell=bash modules/core/*.sh modules/services/*/*.sh
     touch $out
   '';
 }

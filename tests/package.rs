@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use common::fleet::nixes;
-use common::programs;
+use common::programs::Store;
 use serde_json::Value;
 
 /// `package.nix` with a `lib` that hands back the list of files, and a builder that hands back its arguments.
@@ -153,11 +153,9 @@ fn the_package_builds_and_passes_its_tests_with_the_files_it_is_given() {
     let inputs = words(&arguments["nativeCheckInputs"]);
     let standard = ["bash", "coreutils", "diffutils", "findutils", "gawk", "gnugrep", "gnused"];
     let scratch = tempfile::tempdir().unwrap();
-    let path: Vec<PathBuf> = standard
-        .into_iter()
-        .chain(inputs.iter().map(String::as_str))
-        .map(|package| programs::linked(package, &scratch.path().join(package)))
-        .collect();
+    let store = Store::make(&scratch.path().join("store"));
+    let path =
+        standard.into_iter().chain(inputs.iter().map(String::as_str)).map(|package| store.programs(package));
     let checked = Command::new(tests)
         .current_dir(&folder)
         .env_clear()

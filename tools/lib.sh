@@ -29,3 +29,27 @@ use_tools() {
   # shellcheck source=/dev/null
   . "$prefix/env.sh"
 }
+
+# How Nix calls a flake in this folder: a Git repository at its last commit, or the folder as it is.
+flake_in() {
+  local folder
+  folder=$(cd -- "$1" 2>/dev/null && pwd) || {
+    say "there is no folder $1"
+    return 2
+  }
+  if [ -e "$folder/.git" ]; then printf 'git+file://%s' "$folder"; else printf 'path:%s' "$folder"; fi
+}
+
+# override_inputs NIXPKGS [INPUT=PATH …]: sets `overrides` to the arguments that put these in the place of what is
+# locked. Returns 2 for a wrong call.
+override_inputs() {
+  local argument reference
+  reference=$(flake_in "$1") || return
+  overrides=(--override-input nixpkgs "$reference")
+  shift
+  for argument in "$@"; do
+    [[ $argument == ?*=?* && $argument != -* ]] || return 2
+    reference=$(flake_in "${argument#*=}") || return
+    overrides+=(--override-input "${argument%%=*}" "$reference")
+  done
+}

@@ -70,4 +70,5 @@ let
     ];
   };
 in
-host.config.system.build.toplevel
+# The host itself for tools/render-units.
+host.config.system.build.toplevel // { inherit host; }

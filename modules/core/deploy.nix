@@ -1,6 +1,11 @@
 # What the MCP server, and `deploy.sh` for an installation, read of a host to deploy it. What it adds to the host
 # is how it was meant to be reached, who may sign for it, and a unit that finishes what a reboot cut short.
-{ config, lib, ... }:
+{
+  config,
+  lib,
+  pkgs,
+  ...
+}:
 
 let
   inherit (lib) mkOption types;
@@ -144,6 +149,15 @@ in
     # A system that was started to be tried has only so long to be confirmed from now on.
     after = [ "sshd.service" ];
     restartIfChanged = false;
+    # What the supervisor (src/deploy/supervisor.sh) calls from here on, besides what every unit has: coreutils, grep, sed
+    # and systemd. It must not depend on what the system that is tried has among its packages.
+    path = [
+      # `sh`, which no unit has by itself.
+      pkgs.runtimeShellPackage
+      # `setsid` and `flock`.
+      pkgs.util-linux
+    ]
+    ++ lib.optional config.nix.enable config.nix.package;
     serviceConfig = {
       Type = "exec";
       # Once for each start.

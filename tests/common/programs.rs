@@ -1,32 +1,58 @@
-//! What a package of nixpkgs puts on `PATH`, from the programs of this machine: `tests/fixtures/programs` names them.
+//! The search paths that units and `package.nix` declare, made of this machine's programs: `tests/services/store.sh`
+//! says how.
 
-use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
-const LIST: &str = include_str!("../fixtures/programs");
-
-/// Makes this folder the `bin` of a package: links to its programs, as far as this machine has them, and nothing else.
-pub fn linked(package: &str, folder: &Path) -> PathBuf {
-    let programs = LIST
-        .lines()
-        .filter(|line| !line.starts_with('#'))
-        .find_map(|line| line.strip_prefix(package)?.strip_prefix(": "))
-        .unwrap_or_else(|| panic!("tests/fixtures/programs does not say which programs {package} has"));
-    std::fs::create_dir_all(folder).unwrap();
-    for program in programs.split(' ') {
-        let (name, real) = program.split_once('=').unwrap_or((program, program));
-        if let Some(found) = found(real) {
-            symlink(found, folder.join(name)).unwrap();
-        }
-    }
-    folder.to_owned()
+/// What stands for `/nix/store` to the units of `tests/fixtures/units`.
+pub struct Store {
+    /// The folder.
+    pub folder: PathBuf,
 }
 
-/// Where this machine has a program.
-fn found(program: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH").unwrap();
-    std::env::split_paths(&path)
-        .chain(["/usr/sbin", "/sbin"].map(PathBuf::from))
-        .map(|folder| folder.join(program))
-        .find(|path| path.is_file())
+impl Store {
+    /// Makes it in a new folder, or anew in an old one.
+    pub fn make(folder: &Path) -> Self {
+        if folder.exists() {
+            std::fs::remove_dir_all(folder).unwrap();
+        }
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/services/store.sh");
+        let made = Command::new("bash").arg(script).arg(folder).output().unwrap();
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        Self { folder: folder.to_owned() }
+    }
+
+    /// The `bin` of a package.
+    pub fn programs(&self, package: &str) -> PathBuf {
+        let programs = self.folder.join(package).join("bin");
+        assert!(programs.is_dir(), "tests/fixtures/programs does not say which programs {package} has");
+        programs
+    }
+
+    /// What a unit has on these lines of its file, such as `ExecStart`, with this store in the place of Nix's.
+    fn lines_of(&self, unit: &str, key: &str) -> Vec<String> {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/units").join(unit);
+        let text =
+            std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+        let here = format!("{}/", self.folder.display());
+        text.lines()
+            .filter_map(|line| line.strip_prefix(key)?.strip_prefix('='))
+            .map(|value| value.trim().replace("/nix/store/", &here))
+            .collect()
+    }
+
+    /// The only program that a unit starts, with nothing behind it.
+    pub fn starts(&self, unit: &str) -> String {
+        let found = self.lines_of(unit, "ExecStart");
+        assert_eq!(found.len(), 1, "{unit}: {found:?}");
+        found[0].clone()
+    }
+
+    /// The search path of a unit.
+    pub fn search_path(&self, unit: &str) -> String {
+        self.lines_of(unit, "Environment")
+            .iter()
+            .find_map(|variable| Some(variable.trim_matches('"').strip_prefix("PATH=")?.to_owned()))
+            .unwrap_or_else(|| panic!("{unit} has no search path"))
+    }
 }

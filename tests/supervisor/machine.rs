@@ -10,11 +10,12 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::common::fleet::{Fleet, nixes, wait_until};
+use crate::common::programs::Store;
 use crate::common::target::{FAKE_BOOTCTL, Target, Targets};
 
 pub const SUPERVISOR: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/deploy/supervisor.sh");
 /// What a machine with `pantheros.deploy` does at its start.
-const AT_START: &str = include_str!("../../modules/core/finish-deployments.sh");
+const AT_START: &str = "pantheros-deployments.service";
 pub const DEPLOYMENTS: &str = "/var/lib/pantheros/deployments";
 pub const NONCE: &str = "0123456789abcdefABCDEF";
 
@@ -73,6 +74,7 @@ struct Prepared {
     old: System,
     new: System,
     disks: PathBuf,
+    at_start: Store,
 }
 
 impl Prepared {
@@ -106,7 +108,22 @@ impl Prepared {
             std::fs::remove_dir_all(&disks).unwrap();
         }
         web.save(&disks);
-        Self { nix, old, new, disks }
+        let at_start = Store::make(&PathBuf::from(format!("{}/units-{number}", env!("CARGO_TARGET_TMPDIR"))));
+        let relink = |package: &str, program: &str, to: &Path| {
+            let link = at_start.programs(package).join(program);
+            if link.is_symlink() {
+                std::fs::remove_file(&link).unwrap();
+            }
+            symlink(to, link).unwrap();
+        };
+        // The Nix under test, and what would reach for the machine below all machines.
+        for program in ["nix-env", "nix-store"] {
+            relink("nix", program, &nix.with_file_name(program));
+        }
+        for program in ["reboot", "bootctl"] {
+            relink("systemd", program, &Path::new("/var/lib/programs").join(program));
+        }
+        Self { nix, old, new, disks, at_start }
     }
 }
 
@@ -115,14 +132,15 @@ pub struct Machine {
     targets: Targets,
     pub old: System,
     pub new: System,
+    at_start: &'static Store,
     begun: usize,
 }
 
 impl Machine {
     pub fn start(nix: &Path) -> Self {
-        let Prepared { old, new, disks, .. } = Prepared::of(nix);
+        let Prepared { old, new, disks, at_start, .. } = Prepared::of(nix);
         let targets = Targets::restore(nix, &["web"], disks);
-        Self { targets, old: old.clone(), new: new.clone(), begun: 0 }
+        Self { targets, old: old.clone(), new: new.clone(), at_start, begun: 0 }
     }
 
     pub fn web(&mut self) -> &mut Target {
@@ -144,9 +162,13 @@ impl Machine {
         self.web().says(&["sh", "-c", line])
     }
 
-    /// What it does by itself at its start, where it has `pantheros.deploy`.
-    pub fn finish_deployments(&mut self) {
-        self.sh(&format!("PATH=/var/lib/programs:$PATH; export PATH\n{AT_START}"));
+    /// What it does by itself at its start, where it has `pantheros.deploy`: with what its unit declares, and with what
+    /// the supervisor adds to that, which is nothing on this machine.
+    pub fn finish_deployments(&mut self) -> Output {
+        let path = self.at_start.search_path(AT_START);
+        let start = self.at_start.starts(AT_START);
+        let clean = r#"exec env -i PATH="$1" HOME="$HOME" NIX_CONF_DIR="$NIX_CONF_DIR" "$2""#;
+        self.web().run(&["sh", "-c", clean, "sh", &path, &start])
     }
 
     /// An id that no deployment on it has.

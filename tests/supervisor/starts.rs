@@ -78,15 +78,21 @@ fn is_not_confirmed(machine: &mut Machine) {
     }
 }
 
+/// What the machine does at its start, which has to succeed: a unit that failed is a machine that is not well.
+fn finish_deployments(machine: &mut Machine) {
+    let output = machine.finish_deployments();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
 /// One that is not confirmed is left again, although nobody ever asks for it.
 fn is_left_alone(machine: &mut Machine) {
     let deployment = begun(machine, &[&ONCE[..], &[("confirm_seconds", "2")]].concat());
     machine.web().reboot();
-    machine.finish_deployments();
+    finish_deployments(machine);
     assert_eq!(deployment.written(machine)["state"], "waiting");
     rebooting(machine);
     machine.web().reboot();
-    machine.finish_deployments();
+    finish_deployments(machine);
     let ended = deployment.written(machine);
     assert_eq!(
         (&ended["state"], &ended["reason"]),
@@ -96,8 +102,46 @@ fn is_left_alone(machine: &mut Machine) {
     machine.is_old();
     assert_eq!(machine.generations().0, ["system-1-link"]);
     // One that is over is left as it is.
-    machine.finish_deployments();
+    finish_deployments(machine);
     assert_eq!(deployment.written(machine), ended);
+}
+
+/// One that is confirmed after the start stays, with nothing else to say at any start after that.
+fn is_confirmed_at_its_start(machine: &mut Machine) {
+    let deployment = begun(machine, &ONCE);
+    machine.web().reboot();
+    finish_deployments(machine);
+    assert_eq!(deployment.written(machine)["state"], "waiting");
+    deployment.gives(machine, 0, &["confirm", NONCE]);
+    machine.is_new();
+    machine.web().reboot();
+    finish_deployments(machine);
+    machine.is_new();
+}
+
+/// What was sent and never begun is nothing to finish; what cannot be finished is said, and does not keep others from it.
+fn is_not_to_be_finished(machine: &mut Machine) {
+    let sent = machine.deployment(&[]);
+    finish_deployments(machine);
+    assert!(!machine.web().path(&format!("{}/state.json", sent.folder)).exists());
+    machine.web().reboot();
+
+    let broken = machine.deployment(&ONCE);
+    let left = begun(machine, &[&ONCE[..], &[("confirm_seconds", "2")]].concat());
+    machine.web().reboot();
+    std::fs::copy(
+        machine.web().path(&format!("{}/state.json", left.folder)),
+        machine.web().path(&format!("{}/state.json", broken.folder)),
+    )
+    .unwrap();
+    std::fs::write(machine.web().path(&format!("{}/spec", broken.folder)), "version=9\n").unwrap();
+    let output = machine.finish_deployments();
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains(&broken.folder), "{said}");
+    rebooting(machine);
+    machine.web().reboot();
+    assert_eq!(left.gives(machine, 0, &["state"])["state"], "rolled_back");
 }
 
 /// Where the boot loader cannot start it once nothing is started.
@@ -159,6 +203,8 @@ fn a_system_that_is_started_is_kept_only_if_it_comes_up() {
         ("does not come up", does_not_come_up),
         ("is not confirmed", is_not_confirmed),
         ("is left alone", is_left_alone),
+        ("is confirmed at its start", is_confirmed_at_its_start),
+        ("is not to be finished", is_not_to_be_finished),
         ("cannot start once", cannot_start_once),
         ("starts for good", starts_for_good),
         ("dies before", dies_before),

@@ -1,0 +1,47 @@
+#!/usr/bin/env bats
+# The fixtures of units are of the sources as they are.
+
+bats_require_minimum_version 1.5.0
+
+root=$BATS_TEST_DIRNAME/../..
+
+# What tools/render-units reads, in a repository of its own.
+copy_sources() {
+  cd "$root" || return 1
+  git ls-files -z -- flake.nix flake.lock package.nix fleet hosts modules overlays checks src/flake tools tests/fixtures/units |
+    xargs -0 cp --parents -t "$BATS_TEST_TMPDIR"
+  cd "$BATS_TEST_TMPDIR" || return 1
+  git init --quiet
+  git add --all
+}
+
+@test "fixtures that are older than a module or the lock are said to be" {
+  copy_sources
+  run tools/render-units --fresh
+  [ "$status" -eq 0 ]
+  [ -z "$output" ]
+  local file
+  for file in modules/core/base.nix flake.lock hosts/servers/ovh-cloud/configuration.nix src/flake/facts.nix; do
+    cp "$file" kept
+    echo >>"$file"
+    run tools/render-units --fresh
+    [ "$status" -eq 1 ]
+    [[ $output == *"tests/fixtures/units is not of the modules"*"tools/render-units NIXPKGS"* ]]
+    mv kept "$file"
+  done
+  echo '{ }' >modules/core/new.nix
+  git add modules/core/new.nix
+  run tools/render-units --fresh
+  [ "$status" -eq 1 ]
+}
+
+@test "a wrong call is refused before anything is written" {
+  copy_sources
+  local arguments
+  for arguments in "" "--fresh now" "--locked more" "--check" "/nowhere" ". disko"; do
+    # shellcheck disable=SC2086 # several
+    run tools/render-units $arguments
+    [ "$status" -eq 2 ]
+  done
+  git diff --quiet
+}
