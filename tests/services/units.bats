@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# The fixtures of units are of the sources as they are.
+# The fixtures of units are of the sources as they are, and every script that they run has a test.
 
 bats_require_minimum_version 1.5.0
 
@@ -44,4 +44,20 @@ copy_sources() {
     [ "$status" -eq 2 ]
   done
   git diff --quiet
+}
+
+@test "every script of a module is rendered, and a test runs it" {
+  local script rendered found
+  while IFS= read -r script; do
+    # The last lines, since Nix may put some before.
+    rendered=
+    for found in "$root"/tests/fixtures/units/scripts/*; do
+      if [[ $(<"$found") == *"$(<"$script")"* ]]; then rendered=${found##*/}; fi
+    done
+    [ -n "$rendered" ] || { echo "no unit of the fixtures runs $script"; return 1; }
+    case $rendered in
+      unit-script-pantheros-deployments-start) grep -q '"pantheros-deployments.service"' "$root/tests/supervisor/machine.rs" ;;
+      *) grep -q "run_in [a-z-]*\.service $rendered" "$root/tests/services/scripts.bats" ;;
+    esac || { echo "no test runs $script as $rendered"; return 1; }
+  done < <(git -C "$root" ls-files -- 'modules/**/*.sh' | sed "s|^|$root/|")
 }

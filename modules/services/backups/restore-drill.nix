@@ -17,6 +17,8 @@ let
     name = "restore-drill";
     runtimeInputs = [
       restic.package
+      # For `cmp`.
+      pkgs.diffutils
       pkgs.jq
     ];
     text = builtins.readFile ./restore-drill.sh;

@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # restore-drill STATE CANARY SAMPLES BYTES [MOUNT-POINT FROZEN-COPY]...: restores the canary and some files,
 # drawn by chance, from this host's newest backup, and compares them. CANARY is where it is in the repository.
+# Exit code 1: the backup is not what it should be; 2: the drill could not be carried out, which says nothing of it.
 state=$1
 canary=$2
 samples=$3
@@ -12,22 +13,33 @@ fail() {
   echo "restore drill: $*" >&2
   exit 1
 }
+cannot() {
+  echo "restore drill: $*; this says nothing about the backup" >&2
+  exit 2
+}
 
 work=$(mktemp --directory)
 trap 'rm -rf -- "$work"' EXIT
 # restic's own words go to the journal; standard output of the calls below is data.
 selection=(--host="$RESTORE_DRILL_HOST" --tag=pantheros)
 
-snapshot=$(restic snapshots --retry-lock=2h --json "${selection[@]}" latest | jq --raw-output '.[0].id // empty')
+listed=$(restic snapshots --retry-lock=2h --json "${selection[@]}" latest) || cannot "the repository could not be asked for backups"
+snapshot=$(jq --raw-output '.[0].id // empty' <<<"$listed") || cannot "what the repository answered is not understood"
 [ -n "$snapshot" ] || fail "the repository holds no backup of this host"
 
+[ -r "$state/canaries" ] || cannot "there is no $state/canaries to compare with; the next backup writes it"
 restic restore --retry-lock=2h --quiet "$snapshot" --include="$canary" --target="$work/restored" >&2 ||
   fail "the canary could not be restored from backup $snapshot"
 restored=$work/restored$canary
 [ -f "$restored" ] || fail "backup $snapshot holds no canary at $canary"
 sum=$(sha256sum <"$restored")
-grep --quiet --line-regexp --fixed-strings -- "$sum" "$state/canaries" ||
-  fail "the canary of backup $snapshot is not what was backed up"
+known=0
+grep --quiet --line-regexp --fixed-strings -- "$sum" "$state/canaries" || known=$?
+case $known in
+  0) ;;
+  1) fail "the canary of backup $snapshot is not what was backed up" ;;
+  *) cannot "$state/canaries could not be read" ;;
+esac
 read -r written <"$restored"
 
 # Where a file of the repository is on the running system.
@@ -47,7 +59,13 @@ live() {
 restic ls --retry-lock=2h --json "$snapshot" |
   jq --raw-output --argjson bytes "$bytes" \
     'select(.type == "file" and .size > 0 and .size <= $bytes) | .path | select(test("\n") | not)' |
-  shuf --head-count="$samples" >"$work/sample"
+  shuf --head-count="$samples" >"$work/sample" || fail "the files of backup $snapshot could not be listed"
+
+# Whether a file is still the one that was backed up: the change time cannot be set back.
+is_unchanged() {
+  local changed
+  [ -f "$1" ] && [ ! -L "$1" ] && changed=$(stat --format=%Z -- "$1" 2>/dev/null) && [ "$changed" -lt "$written" ]
+}
 
 restored_count=0
 compared=0
@@ -55,11 +73,16 @@ while IFS= read -r path; do
   restic dump --retry-lock=2h --quiet "$snapshot" "$path" >"$work/file" || fail "$path could not be restored from backup $snapshot"
   restored_count=$((restored_count + 1))
   now=$(live "$path")
-  # The change time cannot be set back: unchanged since before the backup means it must be the same.
-  if [ -f "$now" ] && [ ! -L "$now" ] && [ "$(stat --format=%Z -- "$now")" -lt "$written" ]; then
-    cmp --silent -- "$work/file" "$now" || fail "$path in backup $snapshot differs from $now, which has not changed since"
-    compared=$((compared + 1))
-  fi
+  is_unchanged "$now" || continue
+  differs=0
+  cmp --silent -- "$work/file" "$now" || differs=$?
+  # What was changed or removed meanwhile is no longer what was backed up.
+  if [ "$differs" -ne 0 ] && ! is_unchanged "$now"; then continue; fi
+  case $differs in
+    0) compared=$((compared + 1)) ;;
+    1) fail "$path in backup $snapshot differs from $now, which has not changed since" ;;
+    *) cannot "$path of backup $snapshot could not be compared with $now" ;;
+  esac
 done <"$work/sample"
 [ "$restored_count" -gt 0 ] || fail "backup $snapshot holds no file to try"
 
