@@ -3,8 +3,11 @@
   rustPlatform,
   installShellFiles,
   makeBinaryWrapper,
+  runtimeShellPackage,
+  coreutils,
   curl,
   gitMinimal,
+  gnugrep,
   openssh,
 }:
 
@@ -51,13 +54,16 @@ rustPlatform.buildRustPackage {
       --bash <($out/bin/pantheros-mcp completions bash) \
       --fish <($out/bin/pantheros-mcp completions fish) \
       --zsh <($out/bin/pantheros-mcp completions zsh)
-    # Git tells whether a flake changed, ssh reaches hosts, curl asks them whether they are well. Those on PATH go
-    # first, and the nix that is used is the machine's own.
+    # Git tells whether a flake changed, ssh reaches hosts, curl asks them whether they are well, and a script compares
+    # the units of two systems. Those on PATH go first, and the nix that is used is the machine's own.
     wrapProgram $out/bin/pantheros-mcp --suffix PATH : ${
       lib.makeBinPath [
+        coreutils
         curl
         gitMinimal
+        gnugrep
         openssh
+        runtimeShellPackage
       ]
     }
   '';

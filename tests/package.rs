@@ -1,16 +1,19 @@
-//! What `package.nix` gives cargo is what cargo reads. Nix builds the package from these files alone; here plain cargo
-//! does, so that it needs no nixpkgs.
+//! What `package.nix` gives cargo is what cargo reads, and what it and the service's unit put on the server's search path
+//! is what the server calls. Nix builds the package from these files alone; here plain cargo does, and needs no nixpkgs.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod common;
 
 use std::collections::BTreeSet;
+use std::io::{Read, Write};
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use common::fleet::nixes;
 use common::programs::Store;
-use serde_json::Value;
+use common::site::Site;
+use serde_json::{Value, json};
 
 /// `package.nix` with a `lib` that hands back the list of files, and a builder that hands back its arguments.
 const ARGUMENTS: &str = r#"
@@ -31,7 +34,10 @@ let
     rustPlatform.buildRustPackage = arguments: arguments;
     installShellFiles = "installShellFiles";
     makeBinaryWrapper = "makeBinaryWrapper";
+    runtimeShellPackage = "bash";
+    coreutils = "coreutils";
     curl = "curl";
+    gnugrep = "gnugrep";
     gitMinimal = "git-minimal";
     openssh = "openssh";
   };
@@ -187,5 +193,66 @@ fn the_package_builds_and_passes_its_tests_with_the_files_it_is_given() {
             .output()
             .unwrap();
         assert!(completions.status.success() && !completions.stdout.is_empty(), "{shell}: {completions:?}");
+    }
+}
+
+/// Answers every connection that all is well, as long as the test runs; gives its URL.
+fn healthy() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/healthz", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for connection in listener.incoming() {
+            let mut connection = connection.unwrap();
+            let _read = connection.read(&mut [0; 4096]).unwrap();
+            connection
+                .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+                .unwrap();
+        }
+    });
+    url
+}
+
+/// Plans, approves and deploys the next revision of a host with this search path alone.
+fn deploys_with(site: &Site, path: &str) {
+    let run =
+        |arguments: &[&str]| -> Output { site.fleet.command(arguments).env("PATH", path).output().unwrap() };
+    let succeeds = |arguments: &[&str]| -> Value {
+        let output = run(arguments);
+        let (said, errors) =
+            (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert!(output.status.success(), "{arguments:?} with {path}:\n{said}{errors}");
+        serde_json::from_str(&said).unwrap_or(Value::Null)
+    };
+    let plan = succeeds(&["call", "--quiet", "plan_deploy", r#"{"hosts": ["web"]}"#]);
+    let plan = plan["plan_id"].as_str().unwrap();
+    succeeds(&["approve", plan, "--batch", "--sign", site.signer().to_str().unwrap()]);
+    let deployed = succeeds(&["call", "--quiet", "deploy", &json!({"plan_id": plan}).to_string()]);
+    assert_eq!(deployed["hosts"][0]["state"], "confirmed", "with {path}: {deployed:#}");
+}
+
+/// The server calls other programs: with exactly the search path that the service's unit declares, with that of the
+/// command by which an administrator becomes it, and with what the package adds for whoever starts it, a host is
+/// planned, approved and deployed.
+#[test]
+fn the_server_deploys_with_what_is_declared_for_it() {
+    let nix = nixes().pop().unwrap();
+    let scratch = tempfile::tempdir().unwrap();
+    let store = Store::make(&scratch.path().join("store"));
+    let checks = json!({"healthChecks": [{"http": healthy()}, {"command": ["true"]}]});
+    let mut site = Site::start(&nix, &["web"], &checks);
+    let commands =
+        std::fs::read_to_string(store.folder.join("pantheros-mcp-service/bin/pantheros-mcp-service"))
+            .unwrap();
+    let becoming =
+        commands.split("--setenv=PATH=").nth(1).unwrap().split(['\'', ' ']).next().unwrap().to_owned();
+    let arguments = arguments();
+    let wrapper = arguments["postInstall"].as_str().unwrap().split("--suffix PATH : ").nth(1).unwrap().trim();
+    let wrapped: Vec<_> = wrapper.split(':').map(|package| store.programs(package)).collect();
+    let wrapped = std::env::join_paths(wrapped).unwrap().into_string().unwrap();
+    let paths = [store.search_path("pantheros-mcp.service"), becoming, wrapped];
+    for (revision, path) in ["2", "3", "4"].into_iter().zip(paths) {
+        assert!(Path::new(path.split(':').next().unwrap()).is_dir(), "{path}");
+        site.revise(revision);
+        deploys_with(&site, &path);
     }
 }

@@ -1,5 +1,5 @@
 # What tools/render-units writes down: by host, each systemd unit that a module of this flake defines or adds to, with the
-# derivations its text names.
+# derivations its text names, and the derivations of the commands that modules of this flake give administrators.
 outputs:
 let
   inherit (builtins)
@@ -20,7 +20,7 @@ let
     everything = outputs.checks.x86_64-linux.everything.host;
   };
 
-  unitsOf =
+  partsOf =
     { config, options, ... }:
     let
       # This flake's folder as the module system names it, from a file that is known to be in it.
@@ -49,9 +49,7 @@ let
       timers = map (name: builtins.replaceStrings [ ".service" ] [ ".timer" ] name) defined;
       # A definition may be conditional, and then it is no unit here.
       names = filter (name: hasAttr name config.systemd.units) (homes ++ defined ++ timers);
-    in
-    listToAttrs (
-      map (name: {
+      units = map (name: {
         inherit name;
         value =
           let
@@ -61,7 +59,17 @@ let
             text = unsafeDiscardStringContext text;
             derivations = attrNames (getContext text);
           };
-      }) names
-    );
+      }) names;
+    in
+    {
+      units = listToAttrs units;
+      commands = map (package: package.drvPath) (
+        concatMap (definition: definition.value) (
+          filter (
+            definition: isOurs definition.file
+          ) options.environment.systemPackages.definitionsWithLocations
+        )
+      );
+    };
 in
-mapAttrs (_: unitsOf) hosts
+mapAttrs (_: partsOf) hosts

@@ -79,6 +79,19 @@ let
     XDG_CONFIG_HOME = "${gitConfig}";
   };
 
+  # What the server calls, which it finds by its search path.
+  programs = [
+    config.nix.package
+    config.programs.ssh.package
+    pkgs.gitMinimal
+    # For health checks over HTTP.
+    pkgs.curl
+    # It compares the units of two systems by a script.
+    pkgs.runtimeShellPackage
+    pkgs.coreutils
+    pkgs.gnugrep
+  ];
+
   # The plans are the service's, and so is who reads and approves them: root becomes it for one command.
   asService = pkgs.writeShellApplication {
     name = "${name}-service";
@@ -95,11 +108,7 @@ let
           ++ lib.mapAttrsToList (key: value: "--setenv=${key}=${value}") (
             variables
             // {
-              PATH = lib.makeBinPath [
-                config.nix.package
-                config.programs.ssh.package
-                pkgs.gitMinimal
-              ];
+              PATH = lib.makeBinPath programs;
             }
           )
         )
@@ -289,13 +298,7 @@ in
         "nix-daemon.socket"
       ];
 
-      path = [
-        config.nix.package
-        config.programs.ssh.package
-        # For health checks over HTTP.
-        pkgs.curl
-        pkgs.gitMinimal
-      ];
+      path = programs;
 
       environment = variables;
 

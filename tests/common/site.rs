@@ -174,6 +174,11 @@ impl Site {
         answer.json["plan_id"].as_str().unwrap().to_owned()
     }
 
+    /// The key of who may approve.
+    pub fn signer(&self) -> &Path {
+        &self.signer
+    }
+
     /// Approves a plan by signing it.
     pub fn approve(&self, plan: &str) -> Output {
         self.fleet.command(&["approve", plan, "--batch", "--sign"]).arg(&self.signer).output().unwrap()

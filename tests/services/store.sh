@@ -33,6 +33,8 @@ done < <(grep -rhoE '"?PATH=[^ ]*' "$units" | grep -oE '/nix/store/[^/:"]+/bin' 
 for script in "$units"/scripts/*; do
   name=${script##*/}
   mapfile -t named < <(grep -rhoE "/nix/store/${name//./\\.}(/bin/[0-9A-Za-z._-]+)?( |\"|\$)" "$units" | tr -d ' "' | sort -u)
+  # No unit names a command for administrators.
+  [ ${#named[@]} -gt 0 ] || named=("/nix/store/$name/bin/$name")
   [ ${#named[@]} -eq 1 ] || fail "$name is named ${#named[@]} ways: ${named[*]}"
   place=$store/${named[0]#/nix/store/}
   mkdir -p "${place%/*}"
