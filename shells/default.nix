@@ -13,11 +13,14 @@ rust
     ++ nix.programs
     ++ [
       "bats"
+      "cmp"
       "jq"
       "node"
       "nixos-anywhere"
       "npm"
+      "openssl"
       "ps"
+      "restic"
       "shellcheck"
       "ssh"
       "sshd"
@@ -29,10 +32,13 @@ rust
     ++ [
       inputs.nixos-anywhere.packages.${pkgs.stdenv.hostPlatform.system}.default
       pkgs.bats
+      pkgs.diffutils
       pkgs.jq
       pkgs.nodejs_24
       pkgs.openssh
+      pkgs.openssl
       pkgs.procps
+      pkgs.restic
       pkgs.shellcheck
       pkgs.util-linux
     ];
