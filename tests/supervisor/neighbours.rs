@@ -135,14 +135,15 @@ fn an_activation_nobody_attends(machine: &mut Machine) {
     assert!(start.elapsed() < Duration::from_secs(7), "{:?}", start.elapsed());
     machine.is_old();
 
-    machine.hook_new("test", "sleep 5; activate");
-    let deployment = machine.deployment(&spec);
+    // Longer than a confirmation may take, which in turn is long enough for a machine that is busy.
+    machine.hook_new("test", "sleep 7; activate");
+    let deployment = machine.deployment(&[("activation_seconds", "60"), ("confirm_seconds", "5")]);
     let start = Instant::now();
     deployment.begin(machine);
     while deployment.gives(machine, 0, &["alive"])["state"] != "waiting" {
         std::thread::sleep(Duration::from_millis(500));
     }
-    assert!(start.elapsed() > Duration::from_secs(5));
+    assert!(start.elapsed() > Duration::from_secs(7));
     deployment.gives(machine, 0, &["confirm", NONCE]);
     machine.is_new();
 }
