@@ -20,10 +20,14 @@ fn plan(machine: &mut Machine, id: &str) -> Value {
             "system": "x86_64-linux",
             "toplevel": toplevel,
             "current": machine.old.path,
+            "profile_generation": 1,
+            "profile_path": machine.old.path,
             "source": "new",
             "build_on": "local",
-            "rollback_timeout": 60,
-            "activation_timeout": 300,
+            // As the spec has them where a test does not say otherwise.
+            "rollback_timeout": 20,
+            "activation_timeout": 10,
+            "reboot_on_failure": false,
             "health_checks": [{"command": ["sh", "-c", "echo '{}', \"[]\""]}],
             // As if it were for the machine "0", were one to look at the text alone.
             "risks": [{"code": "note", "severity": "note", "evidence": "{\"id\":\"x\",\"action\":\"boot\"},{", "mend": "none"}],
@@ -33,7 +37,7 @@ fn plan(machine: &mut Machine, id: &str) -> Value {
     };
     let other = format!("/nix/store/{}-other", "0".repeat(32));
     json!({
-        "version": 1,
+        "version": 2,
         "id": id,
         "created": "2026-01-01T00:00:00Z",
         "expires": "2099-01-01T00:00:00Z",
@@ -114,7 +118,7 @@ fn signatures(machine: &mut Machine) {
     // Signed by the right person, for something else.
     let other_id = machine.next_id();
     let new = machine.new.path.clone();
-    let alterations: [(&str, &str, Value, &str); 7] = [
+    let alterations: [(&str, &str, Value, &str); 13] = [
         ("another machine", "/hosts/1/machine_id", "1".repeat(32).into(), ANOTHER),
         ("no machine", "/hosts/1/machine_id", "".into(), ANOTHER),
         ("another system", "/hosts/1/toplevel", format!("{new}x").into(), ANOTHER),
@@ -122,6 +126,12 @@ fn signatures(machine: &mut Machine) {
         ("another plan", "/id", other_id.into(), ANOTHER),
         ("expired", "/expires", "2026-01-01T00:00:01Z".into(), EXPIRED),
         ("the other host's system", "/hosts/0/toplevel", new.clone().into(), ANOTHER),
+        ("another previous system", "/hosts/1/current", format!("{new}x").into(), ANOTHER),
+        ("more time to confirm", "/hosts/1/rollback_timeout", 21.into(), ANOTHER),
+        ("more time to activate", "/hosts/1/activation_timeout", 11.into(), ANOTHER),
+        ("a reboot where it cannot go back", "/hosts/1/reboot_on_failure", true.into(), ANOTHER),
+        ("an older generation", "/hosts/1/source", json!({"generation": 1}), ANOTHER),
+        ("a system that nothing names", "/hosts/1/source", "present".into(), ANOTHER),
     ];
     for (what, pointer, value, why) in alterations {
         let deployment = machine.deployment(&[]);
@@ -134,10 +144,40 @@ fn signatures(machine: &mut Machine) {
         refused(machine, &deployment, why);
     }
     // The deployment is another one than what was signed.
-    let deployment = machine.deployment(&[("action", "boot")]);
-    let good = plan(machine, &deployment.id);
-    sign(machine, &deployment, good, "alice", own);
-    refused(machine, &deployment, ANOTHER);
+    let old = machine.old.path.clone();
+    let boots = ("action", "boot");
+    for spec in [
+        &[boots][..],
+        &[("action", "test")],
+        &[("previous", &new)],
+        &[("toplevel", &old)],
+        &[("profile", "/nix/var/nix/profiles/system-profiles/other")],
+        &[("confirm_seconds", "19")],
+        &[("activation_seconds", "86400")],
+        &[("reboot_on_failure", "1")],
+        &[("generation", "1")],
+        &[("boot_once", "1")],
+    ] {
+        let deployment = machine.deployment(spec);
+        let good = plan(machine, &deployment.id);
+        sign(machine, &deployment, good, "alice", own);
+        refused(machine, &deployment, ANOTHER);
+    }
+    // So it is with a plan that reboots, and with one that does not.
+    for (spec, reboot, boot_once) in [
+        (&[boots, ("reboot", "1")][..], false, false),
+        (&[boots], true, false),
+        (&[boots, ("reboot", "1"), ("boot_once", "1")], true, false),
+        (&[boots, ("reboot", "1")], true, true),
+    ] {
+        let deployment = machine.deployment(spec);
+        let mut altered = plan(machine, &deployment.id);
+        altered["action"] = "boot".into();
+        altered["reboot"] = reboot.into();
+        altered["hosts"][1]["boot_once"] = boot_once.into();
+        sign(machine, &deployment, altered, "alice", own);
+        refused(machine, &deployment, ANOTHER);
+    }
 
     // A list of approvers that leads nowhere lets in nobody, nor does an empty one.
     machine.sh(&format!("mv {SIGNERS} {SIGNERS}.kept; ln -s /nowhere {SIGNERS}"));
@@ -172,8 +212,12 @@ fn taking_it_back(machine: &mut Machine) {
     };
     let back = |machine: &mut Machine, of: &Deployment, plan: &Value, toplevel: &str| {
         let previous = machine.new.path.clone();
-        let deployment =
-            machine.deployment(&[("reverts", &of.id), ("toplevel", toplevel), ("previous", &previous)]);
+        let deployment = machine.deployment(&[
+            ("reverts", &of.id),
+            ("toplevel", toplevel),
+            ("previous", &previous),
+            ("generation", "1"),
+        ]);
         sign(machine, &deployment, plan.clone(), "alice", "pantheros-deploy");
         deployment
     };
@@ -192,6 +236,27 @@ fn taking_it_back(machine: &mut Machine) {
     let right = back(machine, &fickle, &plan, &old);
     right.begin_and_wait(machine);
     right.gives(machine, 0, &["confirm", NONCE]);
+    machine.is_old();
+
+    // What is only staged never ran: the way back begins at the old system, too.
+    let staged = machine.deployment(&[("action", "boot")]);
+    let mut boots = self::plan(machine, &staged.id);
+    boots["action"] = "boot".into();
+    boots["revert_confirmed"] = true.into();
+    boots["hosts"][1]["profile_generation"] = 1.into();
+    sign(machine, &staged, boots.clone(), "alice", "pantheros-deploy");
+    staged.gives(machine, 0, &["begin"]);
+    staged.wait_for(machine, "staged");
+    let unstaged = machine.deployment(&[
+        ("action", "boot"),
+        ("reverts", &staged.id),
+        ("toplevel", &old),
+        ("previous", &old),
+        ("generation", "1"),
+    ]);
+    sign(machine, &unstaged, boots, "alice", "pantheros-deploy");
+    unstaged.gives(machine, 0, &["begin"]);
+    unstaged.wait_for(machine, "staged");
     machine.is_old();
 
     let (steady, plan) = forward(machine, false);
