@@ -166,7 +166,7 @@ impl Approvals {
         let plan_digest = match self.plans.load(id) {
             Ok(stored) => Some(stored.digest().clone()),
             // What cannot be read can be rejected all the same.
-            Err(PlanError::Damaged { .. } | PlanError::Newer { .. }) => None,
+            Err(PlanError::Damaged { .. } | PlanError::OtherVersion { .. }) => None,
             Err(error) => return Err(error.into()),
         };
         let rejection = Rejection {

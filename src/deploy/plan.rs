@@ -1,6 +1,6 @@
 //! A plan: everything a deployment would do and everything it is bound to, as data.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -11,7 +11,10 @@ use crate::names::{HostName, PlanId, StorePath, SystemName};
 use crate::time::Timestamp;
 
 /// The version of the form plans have here.
-pub const VERSION: u32 = 1;
+///
+/// 1: until 5229908. 2: `except`, `unreachable`, `overrides` and `asked_rev` of the flake, a risk's `file` and
+/// `line`, `settling_seconds`.
+pub const VERSION: u32 = 2;
 /// Most hosts in one plan.
 pub const HOSTS: usize = 1_000;
 
@@ -38,6 +41,12 @@ pub struct Plan {
     pub requested_by: Requester,
     /// What is proposed for each host, in the order of the rollout.
     pub hosts: Vec<HostPlan>,
+    /// Hosts of those asked for that were left out by name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub except: Vec<HostName>,
+    /// Hosts of those asked for that are not in it, because they could not be reached.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unreachable: Vec<Unreachable>,
     /// Hosts deployed to before all others; the rest only follows where these are confirmed.
     pub canary: u32,
     /// Most hosts activated side by side after that.
@@ -60,6 +69,30 @@ pub struct FlakeSource {
     pub revision: Option<String>,
     /// Whether tracked files differ from that commit.
     pub dirty: bool,
+    /// The revision that was asked for, as it was written; none means the folder as it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked_rev: Option<String>,
+    /// Inputs that are others than those locked, by name: the reference in place of each.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub overrides: BTreeMap<String, String>,
+}
+
+impl FlakeSource {
+    /// A flake as it lies in its folder.
+    #[must_use]
+    pub fn as_it_is(folder: String, revision: Option<String>, dirty: bool) -> Self {
+        Self { folder, revision, dirty, asked_rev: None, overrides: BTreeMap::new() }
+    }
+}
+
+/// A host that was asked for and could not be reached.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Unreachable {
+    /// Its name in the flake.
+    pub host: HostName,
+    /// What the attempt to reach it said.
+    pub why: String,
 }
 
 /// Who asked for a plan: what a client says of itself, and what the system says of its user.
@@ -125,6 +158,9 @@ pub struct HostPlan {
     /// Whether the host is started anew where its previous system cannot be brought back otherwise.
     #[serde(default)]
     pub reboot_on_failure: bool,
+    /// Seconds that the new system is watched before it is confirmed; none means one look.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settling_seconds: Option<u32>,
     /// What has to hold once the new system runs.
     pub health_checks: Vec<HealthCheck>,
     /// What could go wrong, by the facts before and after.
@@ -174,6 +210,12 @@ pub struct Risk {
     pub evidence: String,
     /// What to do about it.
     pub mend: String,
+    /// The file of the flake that says so, relative to its folder.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+    /// The line in that file, from 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line: Option<u32>,
 }
 
 /// What is different between the system a host runs and the one it is to have.
@@ -293,6 +335,8 @@ impl Plan {
             flake,
             requested_by,
             hosts,
+            except: Vec::new(),
+            unreachable: Vec::new(),
             canary,
             wave,
             reboot,
@@ -366,9 +410,19 @@ impl Plan {
             return Err("it expires before it was made".to_owned());
         }
         let mut seen = HashSet::new();
+        let left_out = self.except.iter().chain(self.unreachable.iter().map(|left| &left.host));
+        for host in self.hosts.iter().map(|host| &host.host).chain(left_out) {
+            if !seen.insert(host) {
+                return Err(format!("{host} is in it twice"));
+            }
+        }
         for host in &self.hosts {
-            if !seen.insert(&host.host) {
-                return Err(format!("{} is in it twice", host.host));
+            // What says so would be approved, and not done.
+            if let Some(seconds) = host.settling_seconds {
+                return Err(format!(
+                    "{} is to be watched for {seconds} s, which this program does not do",
+                    host.host
+                ));
             }
             // A code is typed by a person and named in an approval.
             for risk in &host.risks {

@@ -108,6 +108,8 @@ pub async fn propose(
             evidence: format!("generation {} does not say whom it lets in, and where", chosen.number),
             mend: "remember whether you could log in with today's key then; the host goes back by itself where you cannot"
                 .to_owned(),
+            file: None,
+            line: None,
         });
     }
     Ok(plan)

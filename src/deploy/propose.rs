@@ -219,6 +219,7 @@ pub(super) fn bound(
         substitute_on_target: facts.substitute_on_target.unwrap_or(false),
         reboot_on_failure: facts.reboot_on_failure.unwrap_or(false),
         boot_once: state.boot_once,
+        settling_seconds: None,
         health_checks: Vec::new(),
         risks: Vec::new(),
         diff: Diff::default(),

@@ -40,6 +40,8 @@ fn risk(code: &str, severity: Severity, evidence: impl Into<String>, mend: &str)
         severity,
         evidence: text::bounded(&evidence.into(), 400),
         mend: mend.to_owned(),
+        file: None,
+        line: None,
     }
 }
 

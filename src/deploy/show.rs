@@ -52,8 +52,13 @@ fn told(plan: &Plan, now: Timestamp, room: Room) -> String {
         |revision| format!("at {}", line(revision, 12).trim_end_matches('…')),
     );
     let dirty = if plan.flake.dirty { ", with uncommitted changes" } else { "" };
+    let asked = plan.flake.asked_rev.as_deref();
+    let asked = asked.map(|rev| format!(", asked for as {}", line(rev, 80))).unwrap_or_default();
     lines.push(format!("{} - {}", plan.id, headline(plan)));
-    lines.push(format!("  from    {} {commit}{dirty}", line(&plan.flake.folder, 120)));
+    lines.push(format!("  from    {} {commit}{dirty}{asked}", line(&plan.flake.folder, 120)));
+    for (input, reference) in &plan.flake.overrides {
+        lines.push(format!("  input   {} is {}, not as it is locked", line(input, 80), line(reference, 160)));
+    }
     lines.push(format!(
         "  asked   by {}, as {}",
         line(&plan.requested_by.client, 80),
@@ -68,6 +73,7 @@ fn told(plan: &Plan, now: Timestamp, room: Room) -> String {
         };
         lines.push(format!("  order   {} first, then {} at a time; {revert}", plan.canary, plan.wave));
     }
+    left_out(plan, &mut lines);
     for host in plan.hosts.iter().take(room.hosts) {
         lines.push(String::new());
         tell(host, plan, room, &mut lines);
@@ -80,6 +86,17 @@ fn told(plan: &Plan, now: Timestamp, room: Room) -> String {
         in_short(rest, &mut lines);
     }
     lines.join("\n")
+}
+
+/// Hosts that were asked for, and are not in the plan.
+fn left_out(plan: &Plan, lines: &mut Vec<String>) {
+    if !plan.except.is_empty() {
+        let names: Vec<_> = plan.except.iter().map(crate::names::HostName::as_str).collect();
+        lines.push(format!("  without {}, left out by name", names.join(", ")));
+    }
+    for left in &plan.unreachable {
+        lines.push(format!("  without {}, not reached: {}", left.host, line(&left.why, 160)));
+    }
 }
 
 /// What is done to how many, in a line.
@@ -221,7 +238,12 @@ fn warn(risk: &Risk, lines: &mut Vec<String>) {
         Severity::Warning => "warning",
         Severity::Blocking => "BLOCKING",
     };
-    lines.push(format!("  {severity} {}: {}", line(&risk.code, 64), line(&risk.evidence, 240)));
+    let place = risk.file.as_deref().map(|file| {
+        let number = risk.line.map(|number| format!(":{number}")).unwrap_or_default();
+        format!(" ({}{number})", line(file, 160))
+    });
+    let (code, place) = (line(&risk.code, 64), place.unwrap_or_default());
+    lines.push(format!("  {severity} {code}: {}{place}", line(&risk.evidence, 240)));
     if !risk.mend.is_empty() {
         lines.push(format!("          mend: {}", line(&risk.mend, 240)));
     }
@@ -307,6 +329,8 @@ mod tests {
             severity: Severity::Blocking,
             evidence: "no user who can become root has an authorized key".into(),
             mend: "set users.users.deploy.openssh.authorizedKeys.keys".into(),
+            file: Some("hosts/web.nix".into()),
+            line: Some(12),
         });
         insta::assert_snapshot!(plan(&one, "2026-07-28T12:03:10Z".parse().unwrap()), @r"
         plan-aaaaaaaaaaaaaaaaaaaaaaaaaa - switch web to a new system, now and for good
@@ -315,7 +339,7 @@ mod tests {
           expires 2026-07-28T12:30:00Z (in 26 min)
 
         web (deploy@web.example.org:22, x86_64-linux)
-          BLOCKING no_root_key: no user who can become root has an authorized key
+          BLOCKING no_root_key: no user who can become root has an authorized key (hosts/web.nix:12)
                   mend: set users.users.deploy.openssh.authorizedKeys.keys
           now     /nix/store/00000000000000000000000000000000-nixos-system-old, generation 41
           then    /nix/store/00000000000000000000000000000000-nixos-system-new
@@ -339,6 +363,8 @@ mod tests {
             severity: Severity::Blocking,
             evidence: "another machine answers".into(),
             mend: String::new(),
+            file: None,
+            line: None,
         });
         let text = plan(&many, many.created);
         assert!(names.iter().all(|name| text.contains(name)), "{text}");

@@ -33,9 +33,9 @@ pub enum PlanError {
     /// No plan of that name.
     #[error("there is no {0}")]
     Unknown(PlanId),
-    /// It was made by a newer program.
-    #[error("{id} has version {version}; this program knows version {VERSION}")]
-    Newer {
+    /// It was made by a newer or an older program, whose plans have another form.
+    #[error("{id} is a plan of version {version}; this program knows version {VERSION}")]
+    OtherVersion {
         /// The plan.
         id: PlanId,
         /// The version it has.
@@ -80,8 +80,12 @@ impl From<&PlanError> for Diagnostic {
                 .with_hint("the state folder and all in it have to be the user's own, mode 0700"),
             PlanError::Unknown(_) => diagnostic(Code::UnknownPlan)
                 .with_hint("`pantheros-mcp plans` lists those there are; plan_deploy makes a new one"),
-            PlanError::Newer { .. } => diagnostic(Code::InvalidPlan)
-                .with_hint("use the newer pantheros-mcp everywhere, or make a new plan with this one"),
+            PlanError::OtherVersion { version, .. } if *version > u64::from(VERSION) => {
+                diagnostic(Code::InvalidPlan)
+                    .with_hint("use the newer pantheros-mcp everywhere, or make a new plan with this one")
+            }
+            PlanError::OtherVersion { .. } => diagnostic(Code::InvalidPlan)
+                .with_hint("an older pantheros-mcp made it: make a new plan with plan_deploy"),
             PlanError::Damaged { .. } => {
                 diagnostic(Code::InvalidPlan).with_hint("make a new plan with plan_deploy")
             }
@@ -191,16 +195,17 @@ impl Plans {
         let bytes =
             self.folder.read(&file_name(id), LARGEST)?.ok_or_else(|| PlanError::Unknown(id.clone()))?;
         let damaged = |problem: String| PlanError::Damaged { id: id.clone(), problem };
-        // Its version first: a newer one may have fields nobody here knows.
+        // Its version first: a newer one may have fields nobody here knows, and an older one may lack what is
+        // shown to a person today.
         let Versioned { version } =
             serde_json::from_slice(&bytes).map_err(|error| damaged(error.to_string()))?;
-        if version > u64::from(VERSION) {
-            return Err(PlanError::Newer { id: id.clone(), version });
+        if version == 0 {
+            return Err(damaged("there never was a version 0".to_owned()));
+        }
+        if version != u64::from(VERSION) {
+            return Err(PlanError::OtherVersion { id: id.clone(), version });
         }
         let plan: Plan = serde_json::from_slice(&bytes).map_err(|error| damaged(error.to_string()))?;
-        if plan.version != VERSION {
-            return Err(damaged(format!("there never was a version {version}")));
-        }
         if plan.id != *id {
             return Err(damaged(format!("it says that it is {}", plan.id)));
         }

@@ -177,7 +177,7 @@ impl Tool for PlanDeploy {
         let settings = &context.services.settings;
         let plan = Plan::draft(
             action,
-            FlakeSource { folder: settings.flake.display().to_string(), revision, dirty },
+            FlakeSource::as_it_is(settings.flake.display().to_string(), revision, dirty),
             context.requester(),
             plans,
             pace,

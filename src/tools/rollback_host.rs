@@ -77,7 +77,7 @@ async fn planned(context: &Context, approvals: &Approvals, input: &Input) -> Res
     let folder = settings.flake.display().to_string();
     let plan = Plan::draft(
         Action::Switch,
-        FlakeSource { folder, revision, dirty },
+        FlakeSource::as_it_is(folder, revision, dirty),
         context.requester(),
         vec![of],
         Pace::default(),

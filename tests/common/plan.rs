@@ -77,7 +77,7 @@ pub fn stored(fleet: &Fleet, hosts: &[&str], risks: &[&str], life: Duration) -> 
         })
         .collect();
     let plan: Plan = serde_json::from_value(json!({
-        "version": 1,
+        "version": 2,
         "id": PlanId::random().unwrap(),
         "created": created,
         "expires": created.after(life),

@@ -98,6 +98,8 @@ fn blocked(hosts: &[&str]) -> Plan {
         severity: Severity::Blocking,
         evidence: "nobody has a key".into(),
         mend: "authorize one".into(),
+        file: None,
+        line: None,
     });
     plan
 }

@@ -12,7 +12,7 @@ pub(crate) fn fixture(hosts: &[&str]) -> Plan {
         created,
         expires: created.after(std::time::Duration::from_secs(1_800)),
         action: Action::Switch,
-        flake: FlakeSource { folder: "/fleet".into(), revision: Some("0a1b2c3d".into()), dirty: true },
+        flake: FlakeSource::as_it_is("/fleet".into(), Some("0a1b2c3d".into()), true),
         requested_by: Requester { client: "test 1.0".into(), user: "alice (uid 1000)".into() },
         hosts: hosts
             .iter()
@@ -38,12 +38,15 @@ pub(crate) fn fixture(hosts: &[&str]) -> Plan {
                 substitute_on_target: false,
                 reboot_on_failure: false,
                 boot_once: false,
+                settling_seconds: None,
                 health_checks: vec![HealthCheck::Tcp(443), HealthCheck::Command(vec!["true".into()])],
                 risks: vec![Risk {
                     code: "dirty_flake".into(),
                     severity: Severity::Warning,
                     evidence: "2 files differ from the commit".into(),
                     mend: "commit them".into(),
+                    file: None,
+                    line: None,
                 }],
                 diff: Diff {
                     packages: vec![PackageChange {
@@ -64,6 +67,8 @@ pub(crate) fn fixture(hosts: &[&str]) -> Plan {
                 needs_reboot: false,
             })
             .collect(),
+        except: Vec::new(),
+        unreachable: Vec::new(),
         canary: 1,
         wave: 4,
         reboot: false,

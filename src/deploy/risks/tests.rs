@@ -62,6 +62,7 @@ fn plan() -> HostPlan {
         substitute_on_target: false,
         reboot_on_failure: false,
         boot_once: false,
+        settling_seconds: None,
         health_checks: Vec::new(),
         risks: Vec::new(),
         diff: Diff::default(),

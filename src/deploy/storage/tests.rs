@@ -83,16 +83,21 @@ fn leaves(value: &serde_json::Value, path: String, found: &mut Vec<String>) {
 }
 
 #[test]
-fn a_newer_plan_says_so() {
+fn a_plan_of_another_version_says_so() {
     let (_scratch, plans) = plans();
     let stored = plans.save(fixture(&["web"])).unwrap();
     let id = &stored.plan().id;
-    fs::write(plans.path(id), "{\"version\":2,\"new\":[]}").unwrap();
-    let error = plans.load(id).unwrap_err();
-    assert!(matches!(error, PlanError::Newer { version: 2, .. }));
-    let diagnostic = Diagnostic::from(&error);
-    assert_eq!(diagnostic.code, Code::InvalidPlan);
-    assert!(diagnostic.message.contains("version 2"), "{diagnostic}");
+    for (version, hint) in [(3, "the newer pantheros-mcp"), (1, "an older pantheros-mcp made it")] {
+        fs::write(plans.path(id), format!("{{\"version\":{version},\"new\":[]}}")).unwrap();
+        let error = plans.load(id).unwrap_err();
+        let diagnostic = Diagnostic::from(&error);
+        assert!(matches!(error, PlanError::OtherVersion { .. }), "{error}");
+        assert_eq!(diagnostic.code, Code::InvalidPlan);
+        assert!(diagnostic.message.contains(&format!("version {version}")), "{diagnostic}");
+        assert!(diagnostic.hint.unwrap().contains(hint), "{version}");
+    }
+    fs::write(plans.path(id), "{\"version\":0}").unwrap();
+    assert!(matches!(plans.load(id), Err(PlanError::Damaged { .. })));
     assert!(plans.list().unwrap()[0].plan.is_err());
 }
 
@@ -150,7 +155,10 @@ fn what_is_no_plan_is_not_stored() {
     let (_scratch, plans) = plans();
     let none = Plan { hosts: Vec::new(), ..fixture(&["web"]) };
     let twice = fixture(&["web", "web"]);
-    let future = Plan { version: 2, ..fixture(&["web"]) };
+    let future = Plan { version: VERSION + 1, ..fixture(&["web"]) };
+    let mut settling = fixture(&["web"]);
+    settling.hosts[0].settling_seconds = Some(10);
+    let left_out = Plan { except: vec!["web".parse().unwrap()], ..fixture(&["web"]) };
     let mut over = fixture(&["web"]);
     over.expires = over.created;
     let mut code = fixture(&["web"]);
@@ -159,9 +167,11 @@ fn what_is_no_plan_is_not_stored() {
         severity: Severity::Note,
         evidence: String::new(),
         mend: String::new(),
+        file: None,
+        line: None,
     };
     code.hosts[0].risks = vec![risk("no key\u{1b}[2J")];
-    for plan in [none, twice, future, over, code] {
+    for plan in [none, twice, future, settling, left_out, over, code] {
         assert!(matches!(plans.save(plan), Err(PlanError::Unfit(_))));
     }
     let mut large = fixture(&["web"]);

@@ -85,6 +85,8 @@ impl Client {
             severity: Severity::Blocking,
             evidence: "nobody has a key".into(),
             mend: "authorize one".into(),
+            file: None,
+            line: None,
         });
         let (scratch, approvals) = approvals();
         let plan = approvals.plans().save(plan).unwrap();
