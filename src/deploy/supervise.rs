@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::story::{Step, Story};
@@ -31,6 +32,8 @@ done
 "#;
 /// Where a supervisor keeps its state while the disk takes nothing.
 const MEMORY: &str = "/run/pantheros";
+/// The version of the state that a supervisor writes.
+const STATE_VERSION: u64 = 1;
 /// What it exits with where there is nothing to tell of (sysexits.h, `EX_USAGE`).
 const NOT_BEGUN: i32 = 64;
 /// What it exits with where another deployment holds the host (`EX_TEMPFAIL`).
@@ -98,6 +101,11 @@ pub enum SuperviseError {
     /// It was never started there.
     #[error("the deployment was not begun on the host")]
     NotBegun,
+    /// Another version of this program is, or was, at work there.
+    #[error(
+        "the host tells of a deployment in version {0} of its words; this program knows version {STATE_VERSION}"
+    )]
+    OtherVersion(u64),
     /// It said something that is no state.
     #[error("the supervisor said something that is not understood: {0}")]
     NotUnderstood(String),
@@ -113,6 +121,8 @@ impl From<&SuperviseError> for Diagnostic {
                 Self::new(Code::RemoteFailed, error.to_string())
                     .with_hint("nothing was changed there; plan again")
             }
+            SuperviseError::OtherVersion(_) => Self::new(Code::RemoteFailed, error.to_string())
+                .with_hint("use the pantheros-mcp that deployed there last, or a newer one"),
             SuperviseError::NotUnderstood(_) => Self::new(Code::RemoteFailed, error.to_string())
                 .with_hint("look at /var/lib/pantheros/deployments on the host"),
         }
@@ -265,8 +275,7 @@ pub async fn latest(session: &Session, call: &Call) -> Result<Option<Latest>, Su
     if !output.success() || text.is_empty() {
         return Ok(None);
     }
-    let latest = serde_json::from_str(&text);
-    latest.map(Some).map_err(|_| SuperviseError::NotUnderstood(text::bounded(&text, 300)))
+    parse(&text).map(Some)
 }
 
 /// Where it is once that is no longer `known`, or after some seconds, as [`state`].
@@ -341,8 +350,18 @@ async fn tell(
     }
 }
 
-fn parse(text: &str) -> Result<Story, SuperviseError> {
-    serde_json::from_str(text).map_err(|_| SuperviseError::NotUnderstood(text::bounded(text, 300)))
+/// What a supervisor says, where it is one whose words are known: a host may have one of another version.
+fn parse<T: DeserializeOwned>(text: &str) -> Result<T, SuperviseError> {
+    #[derive(Deserialize)]
+    struct Versioned {
+        version: u64,
+    }
+    let not_understood = |_| SuperviseError::NotUnderstood(text::bounded(text, 300));
+    let Versioned { version } = serde_json::from_str(text).map_err(not_understood)?;
+    if version != STATE_VERSION {
+        return Err(SuperviseError::OtherVersion(version));
+    }
+    serde_json::from_str(text).map_err(not_understood)
 }
 
 fn said(output: &crate::ssh::Output) -> String {

@@ -276,11 +276,16 @@ value_of() {
     *) value=${value%%[,\}]*} ;;
   esac
 }
-# Fails where nothing was begun.
+# Fails where nothing was begun, or another version of this program wrote it.
 read_state() {
   json=
   find_state
   { IFS= read -r json <"$file"; } 2>/dev/null || return 1
+  value_of version
+  if [ "$value" != 1 ]; then
+    say "$id: a supervisor of another version wrote its state; it is left alone"
+    return 1
+  fi
   message=
   value_of state && state=$value
   value_of profile_was && profile_was=$value

@@ -14,3 +14,4 @@ mod refusals;
 mod shells;
 mod signatures;
 mod starts;
+mod versions;

@@ -1,0 +1,156 @@
+//! What earlier versions wrote is read, or refused by name, and never misread: plans, approvals, rejections, audit
+//! logs, and the state of a supervisor. Each folder of `tests/fixtures/forms` is what one version wrote.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod common;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use common::fleet::{Fleet, nixes};
+use common::plan::{approvals, fleet};
+use common::site::Site;
+use pantheros_mcp::deploy::approval::Decision;
+use pantheros_mcp::names::PlanId;
+use serde_json::{Value, json};
+
+/// What the version before plans got their second form wrote.
+const FIRST: &str = "5229908";
+/// What the version that gave plans their second form wrote.
+const SECOND: &str = "issue-10";
+
+fn folder(version: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/forms").join(version)
+}
+
+/// A fleet whose state folder is what that version wrote.
+fn fleet_of(version: &str) -> Fleet {
+    let fleet = fleet("");
+    let state = fleet.folder().with_file_name("state");
+    let copied = Command::new("cp").arg("-r").arg(folder(version).join("state")).arg(&state).status();
+    assert!(copied.unwrap().success());
+    // A checkout may let the group write, and what others can write is refused.
+    assert!(Command::new("chmod").args(["-R", "go-w"]).arg(&state).status().unwrap().success());
+    fleet
+}
+
+fn run(fleet: &Fleet, arguments: &[&str]) -> Output {
+    fleet.command(arguments).stdin(Stdio::null()).output().unwrap()
+}
+
+fn errors(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// The state of each plan, by name, as `plans` tells it.
+fn states(fleet: &Fleet) -> BTreeMap<String, Value> {
+    let listed = run(fleet, &["plans", "--all", "--json"]);
+    assert_eq!(listed.status.code(), Some(0), "{}", errors(&listed));
+    let rows: Vec<Value> = serde_json::from_slice(&listed.stdout).unwrap();
+    rows.into_iter().map(|row| (row["plan_id"].as_str().unwrap().to_owned(), row)).collect()
+}
+
+fn count(rows: &BTreeMap<String, Value>, state: &str) -> usize {
+    rows.values().filter(|row| row["state"] == state).count()
+}
+
+/// The log holds, and goes on after what is done now.
+fn log_goes_on(fleet: &Fleet, plan: &str) {
+    let entries = |fleet: &Fleet| {
+        let log =
+            std::fs::read_to_string(fleet.folder().with_file_name("state").join("audit.jsonl")).unwrap();
+        log.lines().count()
+    };
+    let before = entries(fleet);
+    assert!(before > 10);
+    for _ in 0..2 {
+        let verified = run(fleet, &["audit", "verify"]);
+        assert_eq!(verified.status.code(), Some(0), "{}", errors(&verified));
+        let rejected = run(fleet, &["reject", plan]);
+        assert_eq!(rejected.status.code(), Some(0), "{}", errors(&rejected));
+    }
+    assert_eq!(entries(fleet), before + 1);
+}
+
+#[test]
+fn plans_of_the_first_form_are_refused_by_name() {
+    let fleet = fleet_of(FIRST);
+    let rows = states(&fleet);
+    assert_eq!((rows.len(), count(&rows, "unreadable")), (6, 6), "{rows:#?}");
+    let mut spent = 0;
+    for (id, row) in &rows {
+        assert!(row["error"]["message"].as_str().unwrap().contains("version 1"), "{row:#}");
+        assert!(row["error"]["hint"].as_str().unwrap().contains("make a new plan"), "{row:#}");
+        let approved = run(&fleet, &["approve", id]);
+        assert!(approved.status.code() == Some(1) && errors(&approved).contains("version 1"), "{approved:?}");
+        let deployed = fleet.call("deploy", &json!({"plan_id": id}));
+        assert_eq!((deployed.code, &deployed.json["error"]["code"]), (1, &"invalid_plan".into()));
+        // What became of it is known all the same.
+        let id: PlanId = id.parse().unwrap();
+        match approvals(&fleet).decision(&id).unwrap() {
+            Some(Decision::Spent(approval)) => {
+                assert_eq!((approval.by(), approval.signature().is_some()), ("tester", true));
+                spent += 1;
+                let late = run(&fleet, &["reject", id.as_str()]);
+                assert!(late.status.code() == Some(1) && errors(&late).contains("was approved and used"));
+            }
+            other => assert!(other.is_none(), "{other:?}"),
+        }
+    }
+    assert_eq!(spent, 3);
+    let typed = rows.keys().find_map(|id| approvals(&fleet).recorded(&id.parse().unwrap()).unwrap());
+    assert_eq!(typed.unwrap().by(), "root (uid 0)");
+    let waits = rows.keys().find(|id| approvals(&fleet).decision(&id.parse().unwrap()).unwrap().is_none());
+    log_goes_on(&fleet, waits.unwrap());
+}
+
+#[test]
+fn plans_of_the_second_form_are_read() {
+    let fleet = fleet_of(SECOND);
+    let rows = states(&fleet);
+    let counted = ["deployed", "rejected", "expired", "unreadable"].map(|state| count(&rows, state));
+    assert_eq!(counted, [3, 2, 3, 0], "{rows:#?}");
+    for id in rows.keys() {
+        let shown = run(&fleet, &["plans", id]);
+        assert_eq!(shown.status.code(), Some(0), "{}", errors(&shown));
+        let canonical = run(&fleet, &["plans", id, "--canonical"]).stdout;
+        let kept = folder(SECOND).join("state/plans").join(format!("{id}.json"));
+        assert_eq!(canonical, std::fs::read(kept).unwrap());
+        let deployed = fleet.call("deploy", &json!({"plan_id": id}));
+        let code = match rows[id]["state"].as_str().unwrap() {
+            "deployed" => "approval_spent",
+            "rejected" => "approval_declined",
+            _ => "plan_expired",
+        };
+        assert_eq!(deployed.json["error"]["code"], code, "{:#}", deployed.json);
+    }
+    let waits = rows.iter().find(|(_, row)| row["state"] == "expired").unwrap().0;
+    log_goes_on(&fleet, waits);
+}
+
+/// What a supervisor of each version left on a host is told, and what nobody here knows is refused by name.
+#[test]
+fn what_supervisors_wrote_is_told() {
+    let mut site = Site::start(&nixes().pop().unwrap(), &["web"], &json!({}));
+    let mut status = |version: &str, alter: &dyn Fn(String) -> String| {
+        let from = folder(version).join("host");
+        let state = alter(std::fs::read_to_string(from.join("state.json")).unwrap());
+        let id = std::fs::read_to_string(from.join("spec")).unwrap();
+        let id = id.lines().find_map(|line| line.strip_prefix("id=")).unwrap().to_owned();
+        let place = site.machine("web").path("/var/lib/pantheros/deployments").join(&id);
+        std::fs::create_dir_all(&place).unwrap();
+        std::fs::write(place.join("state.json"), state).unwrap();
+        let answer = site.fleet.call("host_status", &json!({"host": "web"}));
+        std::fs::remove_dir_all(place).unwrap();
+        (id, answer.json)
+    };
+    for version in [FIRST, SECOND] {
+        let (id, told) = status(version, &|text| text);
+        assert_eq!(told["latest_deployment"]["plan_id"], id, "{told:#}");
+        assert_eq!(told["latest_deployment"]["state"], "confirmed", "{told:#}");
+        let (_, told) = status(version, &|text| text.replacen("\"version\":1", "\"version\":2", 1));
+        assert!(told["latest_deployment"].is_null(), "{told:#}");
+        assert!(told["warnings"].to_string().contains("in version 2 of its words"), "{told:#}");
+    }
+}
