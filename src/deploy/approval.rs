@@ -1,5 +1,6 @@
 //! A person's yes to a plan: recorded, bound to what the plan says, and good for one deployment.
 
+mod check;
 mod decision;
 mod error;
 mod forms;
@@ -12,7 +13,6 @@ use serde_json::{Value, json};
 
 use super::plan::{Plan, Requester};
 use super::show;
-use super::signature;
 use super::storage::{APPROVAL, PlanError, Plans, StoredPlan};
 use crate::audit::{Audit, AuditError, Event, Record};
 use crate::config::{Channel, DeploySettings};
@@ -150,12 +150,15 @@ impl Approvals {
         self.require_undecided(id)?;
         self.log(Event::Approved, stored, "terminal", &approval.told())?;
         self.plans.folder.replace(&approval_name(id), bytes.as_bytes())?;
-        // Whoever rejected it in between did not see this approval, and must not be told otherwise.
-        if let Some(Decision::Rejected(rejection)) = self.decision(id)? {
-            self.plans.folder.remove(&approval_name(id))?;
-            return Err(Decision::Rejected(rejection).refusal(id));
+        // Who decided in between did not see this approval, unless they used it.
+        match self.decision(id)? {
+            None => Ok(approval),
+            Some(Decision::Spent(used)) if used == approval => Ok(approval),
+            Some(decision) => {
+                self.plans.folder.remove(&approval_name(id))?;
+                Err(decision.refusal(id))
+            }
         }
-        Ok(approval)
     }
 
     /// Decides that the plan is never deployed, and says who decided so: this person, or one before.
@@ -318,54 +321,6 @@ impl Approvals {
             named_risks: yes.named_risks,
             signature: yes.signature,
         }
-    }
-
-    /// Whether an approval is one of this plan, now, by these settings. Everything else follows from it.
-    async fn check(
-        &self,
-        stored: &StoredPlan,
-        approval: &Approval,
-        call: &Call,
-    ) -> Result<(), ApprovalError> {
-        let plan = stored.plan();
-        let id = &plan.id;
-        stored.require_current(Timestamp::now())?;
-        if !approval.is_of(stored) {
-            return Err(ApprovalError::OtherPlan(id.clone()));
-        }
-        if !self.settings.approve_by.contains(&approval.channel) {
-            return Err(ApprovalError::ChannelNotAllowed { id: id.clone(), channel: approval.channel });
-        }
-        if approval.at < plan.created || approval.at > Timestamp::now() {
-            let problem = format!("it was given at {}, outside the plan's life", approval.at);
-            return Err(ApprovalError::Malformed { id: id.clone(), problem });
-        }
-        let missing: Vec<String> = plan
-            .blocking_risks()
-            .into_iter()
-            .filter(|code| !approval.named_risks.iter().any(|named| named == code))
-            .map(str::to_owned)
-            .collect();
-        if !missing.is_empty() {
-            return Err(ApprovalError::RisksNotNamed { id: id.clone(), codes: missing });
-        }
-        match (approval.channel, &approval.signature) {
-            (Channel::Signature, Some(signature)) => {
-                let approvers = self.settings.approvers.as_deref();
-                let who = signature::verify(stored.canonical(), signature, approvers, &call.cancel).await?;
-                if who != approval.by {
-                    let problem = format!("it says that it is {}'s, but {who} signed it", approval.by);
-                    return Err(ApprovalError::Malformed { id: id.clone(), problem });
-                }
-                signature::require_scope(&who, self.settings.scopes.get(&who), plan)?;
-            }
-            (Channel::Signature, None) => {
-                let problem = "it has no signature".to_owned();
-                return Err(ApprovalError::Malformed { id: id.clone(), problem });
-            }
-            (Channel::Elicitation | Channel::Terminal, _) => {}
-        }
-        Ok(())
     }
 
     /// Turns a checked approval into a [`Spent`], once.

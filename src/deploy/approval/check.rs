@@ -1,0 +1,59 @@
+//! Whether an approval counts: looked at when it is recorded, and again when it is used.
+
+use super::error::ApprovalError;
+use super::{Approval, Approvals};
+use crate::config::Channel;
+use crate::deploy::signature;
+use crate::deploy::storage::StoredPlan;
+use crate::progress::Call;
+use crate::time::Timestamp;
+
+impl Approvals {
+    /// Whether an approval is one of this plan, now, by these settings. Everything else follows from it.
+    pub(super) async fn check(
+        &self,
+        stored: &StoredPlan,
+        approval: &Approval,
+        call: &Call,
+    ) -> Result<(), ApprovalError> {
+        let plan = stored.plan();
+        let id = &plan.id;
+        stored.require_current(Timestamp::now())?;
+        if !approval.is_of(stored) {
+            return Err(ApprovalError::OtherPlan(id.clone()));
+        }
+        if !self.settings.approve_by.contains(&approval.channel) {
+            return Err(ApprovalError::ChannelNotAllowed { id: id.clone(), channel: approval.channel });
+        }
+        if approval.at < plan.created || approval.at > Timestamp::now() {
+            let problem = format!("it was given at {}, outside the plan's life", approval.at);
+            return Err(ApprovalError::Malformed { id: id.clone(), problem });
+        }
+        let missing: Vec<String> = plan
+            .blocking_risks()
+            .into_iter()
+            .filter(|code| !approval.named_risks.iter().any(|named| named == code))
+            .map(str::to_owned)
+            .collect();
+        if !missing.is_empty() {
+            return Err(ApprovalError::RisksNotNamed { id: id.clone(), codes: missing });
+        }
+        match (approval.channel, &approval.signature) {
+            (Channel::Signature, Some(signature)) => {
+                let approvers = self.settings.approvers.as_deref();
+                let who = signature::verify(stored.canonical(), signature, approvers, &call.cancel).await?;
+                if who != approval.by {
+                    let problem = format!("it says that it is {}'s, but {who} signed it", approval.by);
+                    return Err(ApprovalError::Malformed { id: id.clone(), problem });
+                }
+                signature::require_scope(&who, self.settings.scopes.get(&who), plan)?;
+            }
+            (Channel::Signature, None) => {
+                let problem = "it has no signature".to_owned();
+                return Err(ApprovalError::Malformed { id: id.clone(), problem });
+            }
+            (Channel::Elicitation | Channel::Terminal, _) => {}
+        }
+        Ok(())
+    }
+}
