@@ -3,6 +3,7 @@
 mod deploy;
 mod file;
 mod host;
+mod place;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -11,6 +12,7 @@ use std::time::Duration;
 pub use deploy::{Action, Channel, DeployFile, DeploySettings, Scope};
 use file::read;
 pub use host::{BuildOn, HealthCheck, HostFile};
+pub use place::{FlakeFrom, nearest_flake};
 
 use crate::names::HostName;
 use crate::ssh::SshSettings;
@@ -46,6 +48,10 @@ pub struct Overrides {
 pub struct Settings {
     /// The folder with the `flake.nix`, or where one was looked for.
     pub flake: PathBuf,
+    /// How that folder came to be known.
+    pub flake_from: FlakeFrom,
+    /// What lies in it that is the user's alone: the home folder, or the state.
+    pub private: Option<PathBuf>,
     /// The `nix` program.
     pub nix: PathBuf,
     /// How other machines are reached.
@@ -90,27 +96,31 @@ pub struct CacheSettings {
 }
 
 impl Settings {
-    /// Reads the settings of the flake found from `start` (the working folder) and `overrides`; `tools`
-    /// are the names that the policy may mention.
+    /// Reads the settings of the flake found from `start` (the working folder, where it still exists) and
+    /// `overrides`; `tools` are the names that the policy may mention.
     ///
     /// # Errors
     /// See [`ConfigError`]. A missing flake is no error here: tools say it when they need one.
-    pub fn load(start: &Path, overrides: &Overrides, tools: &[&str]) -> Result<Self, ConfigError> {
-        let flake = match &overrides.flake {
-            Some(folder) => start.join(folder),
-            None => nearest_flake(start).unwrap_or_else(|| start.to_owned()),
+    pub fn load(start: Option<&Path>, overrides: &Overrides, tools: &[&str]) -> Result<Self, ConfigError> {
+        let (flake, flake_from) = place::flake(start, overrides.flake.as_deref())?;
+        let is_flake = flake_from != FlakeFrom::Nowhere;
+        let named = match &overrides.config {
+            Some(path) => Some(place::absolute(start, path, "--config")?),
+            None => None,
         };
-        // Nix refuses to read a flake through a symbolic link; what does not exist is told of later.
-        let flake = flake.canonicalize().unwrap_or(flake);
-        let (path, file) = match &overrides.config {
+        let (path, file) = match &named {
             Some(path) => (path.clone(), read(path)?),
             None => {
                 let path = flake.join(FILE_NAME);
-                if path.is_file() { (path.clone(), read(&path)?) } else { (path, File::default()) }
+                if is_flake && path.is_file() {
+                    (path.clone(), read(&path)?)
+                } else {
+                    (path, File::default())
+                }
             }
         };
         // A path in the file means the same whatever folder a command is run in.
-        let folder = start.join(&path).parent().map_or_else(|| flake.clone(), Path::to_owned);
+        let folder = path.parent().map_or_else(|| flake.clone(), Path::to_owned);
         let (mut file, mut deploy_folder) = (file, folder.clone());
         if let Some(deploy) = file::of_the_machine(Path::new(MACHINE_FILE))? {
             if file.deploy != DeployFile::default() {
@@ -120,10 +130,24 @@ impl Settings {
             file.deploy = deploy;
             deploy_folder = Path::new(MACHINE_FILE).parent().unwrap_or(Path::new("/")).to_owned();
         }
-        let deploy = DeploySettings::from_file(std::mem::take(&mut file.deploy), &deploy_folder, &flake)
-            .map_err(|message| ConfigError::OutOfBounds { path: path.clone(), message })?;
-        Self::from_file(flake, file, deploy, &folder, overrides, tools)
-            .map_err(|message| ConfigError::OutOfBounds { path, message })
+        let out_of_bounds = |message| ConfigError::OutOfBounds { path: path.clone(), message };
+        let default_state = file.deploy.state_folder.is_none().then(place::state).flatten();
+        let own_command =
+            file.deploy.command.is_none().then(|| {
+                place::command(is_flake.then_some(&*flake), named.as_deref(), default_state.as_deref())
+            });
+        let mut deploy = DeploySettings::from_file(std::mem::take(&mut file.deploy), &deploy_folder)
+            .map_err(out_of_bounds)?;
+        if let Some(command) = own_command {
+            deploy.command = command;
+        }
+        if let Some(state) = deploy.state_folder.as_deref().filter(|_| is_flake) {
+            place::apart(state, &flake).map_err(|message| ConfigError::Exposed { message })?;
+        }
+        let private = place::private(&flake, deploy.state_folder.as_deref());
+        let settings =
+            Self::from_file(flake, file, deploy, &folder, overrides, tools).map_err(out_of_bounds)?;
+        Ok(Self { flake_from, private, ..settings })
     }
 
     fn from_file(
@@ -166,11 +190,13 @@ impl Settings {
         policy.check(tools)?;
         let cache = CacheSettings {
             enabled: file.cache.enabled,
-            folder: file.cache.folder.or_else(user_cache_folder),
+            folder: file.cache.folder.or_else(place::cache),
             bytes: file.cache.size_mib.saturating_mul(1024 * 1024),
         };
         Ok(Self {
             flake,
+            flake_from: FlakeFrom::Named,
+            private: None,
             nix: file.nix.program,
             ssh: SshSettings {
                 program: file.ssh.program,
@@ -233,24 +259,6 @@ fn default_workers(memory_mib: u64) -> usize {
     cores.min(shares).max(1)
 }
 
-/// `$XDG_CACHE_HOME/pantheros` or `~/.cache/pantheros` (XDG Base Directory Specification).
-fn user_cache_folder() -> Option<PathBuf> {
-    absolute_variable("XDG_CACHE_HOME")
-        .or_else(|| absolute_variable("HOME").map(|home| home.join(".cache")))
-        .map(|folder| folder.join("pantheros"))
-}
-
-/// The path in a variable of the environment; a relative one does not count, as that specification has it.
-fn absolute_variable(name: &str) -> Option<PathBuf> {
-    std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute())
-}
-
-/// The nearest folder from `start` upwards with a `flake.nix`.
-#[must_use]
-pub fn nearest_flake(start: &Path) -> Option<PathBuf> {
-    start.ancestors().find(|folder| folder.join("flake.nix").is_file()).map(Path::to_owned)
-}
-
 #[cfg(test)]
 mod tests {
     use super::file::parse;
@@ -263,7 +271,7 @@ mod tests {
 
     fn from_file(file: File, overrides: &Overrides, tools: &[&str]) -> Result<Settings, String> {
         let flake = Path::new("/flake");
-        let deploy = DeploySettings::from_file(DeployFile::default(), flake, flake)?;
+        let deploy = DeploySettings::from_file(DeployFile::default(), flake)?;
         Settings::from_file(flake.into(), file, deploy, flake, overrides, tools)
     }
 

@@ -35,6 +35,8 @@ pub enum Code {
     // The flake
     /// No `flake.nix` in the folder or any parent.
     FlakeNotFound,
+    /// Evaluating the flake would copy private files into the Nix store, which every user can read.
+    FlakeExposes,
     /// The file is not valid Nix.
     SyntaxError,
     /// An attribute set lacks the attribute asked of it.

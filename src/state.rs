@@ -13,6 +13,9 @@ use rustix::fs::{Mode, OFlags};
 /// Most entries looked at in one folder.
 pub const ENTRIES: usize = 10_000;
 
+/// What keeps a new folder out of the repository it may lie in, where its owner's home is one.
+const IGNORE: &str = ".gitignore";
+
 /// What unfinished files are called; the rest of the name is random.
 const PARTIAL: &str = ".partial-";
 
@@ -76,10 +79,15 @@ impl StateFolder {
     /// # Errors
     /// See [`StateError`].
     pub fn open(path: &Path) -> Result<Self, StateError> {
+        let is_new = !path.exists();
         fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(at(path))?;
         let path = path.canonicalize().map_err(at(path))?;
         check(&path, &fs::metadata(&path).map_err(at(&path))?)?;
-        Ok(Self { path })
+        let folder = Self { path };
+        if is_new {
+            folder.create(IGNORE, b"*\n")?;
+        }
+        Ok(folder)
     }
 
     /// A folder in this one, made where it is not there.
@@ -182,8 +190,8 @@ impl StateFolder {
         }
     }
 
-    /// The names in it and when each was changed last, at most [`ENTRIES`]. One that is no text is
-    /// none of ours and left out.
+    /// The names in it and when each was changed last, at most [`ENTRIES`], without what Git reads there.
+    /// One that is no text is none of ours and left out.
     ///
     /// # Errors
     /// See [`StateError`].
@@ -192,6 +200,9 @@ impl StateFolder {
         for entry in fs::read_dir(&self.path).map_err(at(&self.path))?.take(ENTRIES) {
             let entry = entry.map_err(at(&self.path))?;
             let Ok(name) = entry.file_name().into_string() else { continue };
+            if name == IGNORE {
+                continue;
+            }
             // Another process may have removed it meanwhile.
             let Ok(data) = entry.metadata() else { continue };
             entries.push((name, data.modified().map_err(at(&self.path))?));

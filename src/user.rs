@@ -1,6 +1,7 @@
 //! Who runs this program, by what the system says and not by what the environment claims.
 
 use std::fs;
+use std::path::PathBuf;
 
 /// Where users are listed (passwd(5)); those of a directory service are told by number alone.
 const USERS: &str = "/etc/passwd";
@@ -15,6 +16,21 @@ pub fn current() -> String {
     let users = fs::read_to_string(USERS).unwrap_or_default();
     let login = fs::read_to_string(LOGIN).ok().and_then(|text| text.trim().parse().ok());
     told(rustix::process::getuid().as_raw(), login, &users)
+}
+
+/// The home folder this user logs in to; `None` for a user of a directory service.
+#[must_use]
+pub fn home() -> Option<PathBuf> {
+    let users = fs::read_to_string(USERS).unwrap_or_default();
+    home_in(&users, rustix::process::getuid().as_raw())
+}
+
+fn home_in(users: &str, user: u32) -> Option<PathBuf> {
+    let home = users.lines().find_map(|line| {
+        let fields: Vec<&str> = line.split(':').collect();
+        (fields.get(2)?.parse() == Ok(user)).then(|| fields.get(5).map(PathBuf::from))?
+    });
+    home.filter(|home| home.is_absolute())
 }
 
 fn told(user: u32, login: Option<u32>, users: &str) -> String {
@@ -50,5 +66,15 @@ mod tests {
         assert_eq!(told(0, Some(1_000), users), "root (uid 0), logged in as alice (uid 1000)");
         assert_eq!(told(7, Some(7), ""), "uid 7");
         assert!(current().contains("uid "));
+    }
+
+    #[test]
+    fn a_home_is_the_users_own() {
+        let users =
+            "root:x:0:0::/root:/bin/sh\nbroken:x:5\nalice:x:1000:100:A,B:/home/alice:/bin/sh\nx:x:7:7:::\n";
+        assert_eq!(home_in(users, 1_000), Some("/home/alice".into()));
+        assert_eq!(home_in(users, 7), None);
+        assert_eq!(home_in(users, 5), None);
+        assert_eq!(home_in("", 0), None);
     }
 }

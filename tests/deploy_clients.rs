@@ -147,7 +147,7 @@ fn everybody_else_does_not() {
         let result = client.call("deploy", arguments.clone())["result"].clone();
         assert_eq!(error_code(&result), "approval_required", "{version}");
         let hint = result["structuredContent"]["error"]["hint"].as_str().unwrap();
-        let command = format!("pantheros-mcp approve {}", arguments["plan_id"].as_str().unwrap());
+        let command = format!(" approve {}", arguments["plan_id"].as_str().unwrap());
         assert!(hint.contains(&command), "{version}: {hint}");
         // Nor does one that answers a question nobody asked.
         let made_up = json!({

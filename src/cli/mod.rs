@@ -10,6 +10,7 @@ mod reject;
 mod serve;
 mod tools;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -52,10 +53,10 @@ Examples:
 pub struct Global {
     /// The flake's folder; without it, the nearest one upwards with a flake.nix
     #[arg(long, global = true, env = "PANTHEROS_FLAKE", value_name = "DIR")]
-    flake: Option<PathBuf>,
+    flake: Option<OsString>,
     /// The settings; without it, pantheros.toml beside the flake
     #[arg(long, global = true, env = "PANTHEROS_CONFIG", value_name = "FILE")]
-    config: Option<PathBuf>,
+    config: Option<OsString>,
     /// Only tools that change nothing; beats every other switch
     #[arg(long, global = true)]
     read_only: bool,
@@ -107,17 +108,26 @@ impl Global {
 
     /// The settings, with what a command of its own adds to them.
     fn settings_with(&self, add: impl FnOnce(&mut Overrides)) -> Result<Settings, ConfigError> {
+        // A client that fills in a variable it has no value for means none.
+        let path = |text: &Option<OsString>| text.as_ref().filter(|text| !text.is_empty()).map(PathBuf::from);
         let mut overrides = Overrides {
-            flake: self.flake.clone(),
-            config: self.config.clone(),
+            flake: path(&self.flake),
+            config: path(&self.config),
             read_only: self.read_only,
             only: self.tools.clone(),
             exclude: self.exclude_tools.clone(),
             ..Overrides::default()
         };
         add(&mut overrides);
-        let here = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
-        Settings::load(&here, &overrides, &crate::tools::names())
+        let here = std::env::current_dir().ok();
+        if here.is_none() {
+            tracing::warn!("the folder this was started in is gone: no flake is looked for there");
+            // Programs that are started from here look for theirs, too, and some give up without one.
+            if let Err(error) = std::env::set_current_dir("/") {
+                tracing::warn!(%error, "/ cannot be entered");
+            }
+        }
+        Settings::load(here.as_deref(), &overrides, &crate::tools::names())
     }
 }
 

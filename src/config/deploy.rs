@@ -8,7 +8,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::absolute_variable;
+use super::place;
 use crate::names::HostName;
 
 /// What is done with a new system.
@@ -87,9 +87,9 @@ pub struct DeployFile {
     /// Who may sign: a file of allowed signers (ssh-keygen(1)), relative to this file's folder. To be kept
     /// where an assistant cannot write.
     pub approvers: Option<PathBuf>,
-    /// How a person runs this program, where that is otherwise than `pantheros-mcp`: it is said where an approval
-    /// is asked for.
-    pub command: String,
+    /// How a person runs this program, up to the subcommand: it is said where an approval is asked for. Without it
+    /// the program's name and the switches with which it finds these settings in any folder.
+    pub command: Option<String>,
     /// What each approver may sign, by the name in `approvers`: lists of `hosts` and `actions`. One
     /// that is not named here may sign everything.
     pub scopes: BTreeMap<String, Scope>,
@@ -102,7 +102,7 @@ impl Default for DeployFile {
             plan_minutes: 30,
             approve_by: None,
             approvers: None,
-            command: "pantheros-mcp".to_owned(),
+            command: None,
             scopes: BTreeMap::new(),
         }
     }
@@ -119,7 +119,7 @@ pub struct DeploySettings {
     pub approve_by: BTreeSet<Channel>,
     /// The file of allowed signers.
     pub approvers: Option<PathBuf>,
-    /// How a person runs this program.
+    /// How a person runs this program with these settings, in any folder and as a shell takes it.
     pub command: String,
     /// What each approver may sign.
     pub scopes: BTreeMap<String, Scope>,
@@ -133,7 +133,7 @@ impl DeploySettings {
     ///
     /// # Errors
     /// A sentence that names the setting and what is allowed.
-    pub(super) fn from_file(file: DeployFile, folder: &Path, flake: &Path) -> Result<Self, String> {
+    pub(super) fn from_file(file: DeployFile, folder: &Path) -> Result<Self, String> {
         if !(1..=MOST_MINUTES).contains(&file.plan_minutes) {
             return Err(format!("`deploy.plan_minutes` must be between 1 and {MOST_MINUTES}"));
         }
@@ -163,17 +163,13 @@ impl DeploySettings {
         {
             return Err(format!("`deploy.scopes.{unknown}` is about nobody that `deploy.approvers` names"));
         }
-        let state_folder = file.state_folder.map(|path| folder.join(path)).or_else(user_state_folder);
-        if state_folder.as_ref().is_some_and(|path| path.starts_with(flake)) {
-            return Err("`deploy.state_folder` lies in the flake: whoever edits that could write approvals"
-                .to_owned());
-        }
+        let state_folder = file.state_folder.map(|path| folder.join(path)).or_else(place::state);
         Ok(Self {
             state_folder,
             plan_lifetime: Duration::from_secs(file.plan_minutes * 60),
             approve_by,
             approvers,
-            command: file.command,
+            command: file.command.unwrap_or_else(|| "pantheros-mcp".to_owned()),
             scopes: file.scopes,
         })
     }
@@ -187,20 +183,13 @@ fn principals(text: &str) -> impl Iterator<Item = &str> {
         .flat_map(|names| names.trim_matches('"').split(','))
 }
 
-/// `$XDG_STATE_HOME/pantheros` or `~/.local/state/pantheros` (XDG Base Directory Specification).
-fn user_state_folder() -> Option<PathBuf> {
-    absolute_variable("XDG_STATE_HOME")
-        .or_else(|| absolute_variable("HOME").map(|home| home.join(".local/state")))
-        .map(|folder| folder.join("pantheros"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn settings(text: &str) -> Result<DeploySettings, String> {
         let file = toml::from_str(text).map_err(|error| error.to_string())?;
-        DeploySettings::from_file(file, Path::new("/fleet"), Path::new("/fleet"))
+        DeploySettings::from_file(file, Path::new("/fleet"))
     }
 
     #[test]
@@ -226,7 +215,7 @@ mod tests {
         .unwrap();
         let read = |name: &str| {
             let text = format!("approvers = \"approvers\"\n[scopes.{name}]\nhosts = [\"web\"]");
-            DeploySettings::from_file(toml::from_str(&text).unwrap(), folder.path(), Path::new("/fleet"))
+            DeploySettings::from_file(toml::from_str(&text).unwrap(), folder.path())
         };
         assert!(read("bob").is_ok());
         assert!(read("who").unwrap_err().contains("deploy.scopes.who"));
@@ -241,7 +230,6 @@ mod tests {
             ("approve_by = [\"signature\"]", "approvers"),
             ("approve_by = [\"model\"]", "model"),
             ("[scopes.ci]\nhosts = [\"web\"]", "approvers"),
-            ("state_folder = \".state\"", "state_folder"),
             ("approvers = \"a\"\n[scopes.ci]\nhost = [\"web\"]", "host"),
             ("approvers = \"a\"\n[scopes.ci]\nhosts = [\"../web\"]", "host name"),
             ("approvers = \"a\"\n[scopes.ci]\nactions = [\"dry_activate\"]", "dry-activate"),

@@ -41,6 +41,20 @@ pub enum ConfigError {
         /// The key and what is near it.
         key: schema::UnknownKey,
     },
+    /// A switch names a path from the working folder, and there is none.
+    #[error("{switch} names {}, but the folder this was started in is gone", path.display())]
+    Relative {
+        /// The switch.
+        switch: &'static str,
+        /// What it names.
+        path: PathBuf,
+    },
+    /// A place that somebody else could write to.
+    #[error("{message}")]
+    Exposed {
+        /// Which one, and who could.
+        message: String,
+    },
     /// A value that is outside its bounds.
     #[error("{}: {message}", path.display())]
     OutOfBounds {
@@ -59,6 +73,10 @@ impl From<&ConfigError> for Diagnostic {
                 .with_attr(key.path.clone())
                 .with_suggestions(key.nearest.clone())
                 .with_hint(format!("known here: {}", key.known.join(", "))),
+            ConfigError::Relative { .. } => diagnostic.with_hint("give the whole path, from /"),
+            ConfigError::Exposed { .. } => {
+                diagnostic.with_hint("set `deploy.state_folder` to a folder outside the flake")
+            }
             ConfigError::Unreadable { .. } => diagnostic.with_hint("name another file with --config"),
             ConfigError::Malformed { .. } | ConfigError::OutOfBounds { .. } => {
                 diagnostic.with_hint("docs/settings.md lists every setting with its default")

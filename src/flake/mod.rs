@@ -17,7 +17,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::config::Settings;
+use crate::config::{FlakeFrom, Settings};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::nix::{self, Nix, NixError};
 use crate::progress::Call;
@@ -30,10 +30,25 @@ pub use fingerprint::Fingerprint;
 #[derive(Debug, thiserror::Error)]
 pub enum FlakeError {
     /// There is no `flake.nix` where one was looked for.
-    #[error("there is no flake.nix in {} or any folder above it", folder.display())]
+    #[error("there is no flake.nix in {}{}: {problem}", folder.display(), beyond(*from))]
     NotFound {
         /// Where it was looked for.
         folder: PathBuf,
+        /// How that folder came to be known.
+        from: FlakeFrom,
+        /// What the system said.
+        problem: String,
+    },
+    /// Nix would copy what is the user's alone to where all can read it.
+    #[error(
+        "the flake in {} is in no Git repository, so Nix would copy the whole folder into its store, which every user can \
+         read, and {} with it", folder.display(), private.display()
+    )]
+    Exposes {
+        /// The flake's folder.
+        folder: PathBuf,
+        /// What is in it.
+        private: PathBuf,
     },
     /// The flake has no such host.
     #[error("the flake has no host `{name}`")]
@@ -56,8 +71,14 @@ pub enum FlakeError {
 impl From<&FlakeError> for Diagnostic {
     fn from(error: &FlakeError) -> Self {
         match error {
-            FlakeError::NotFound { .. } => Self::new(Code::FlakeNotFound, error.to_string())
-                .with_hint("start in the flake's folder, or name it with --flake or PANTHEROS_FLAKE"),
+            FlakeError::NotFound { .. } => Self::new(Code::FlakeNotFound, error.to_string()).with_hint(
+                "start in the flake's folder, or name it with --flake or PANTHEROS_FLAKE, as a whole path: `~` is not \
+                 expanded there",
+            ),
+            FlakeError::Exposes { .. } => Self::new(Code::FlakeExposes, error.to_string()).with_hint(
+                "make it a repository (`git init`) and `git add` the flake's files alone, or move them to a folder of \
+                 their own",
+            ),
             FlakeError::UnknownHost { name, nearest, count } => {
                 Self::new(Code::UnknownHost, error.to_string())
                     .with_attr(format!("nixosConfigurations.{name}"))
@@ -111,15 +132,26 @@ impl Flake {
         fingerprint::commit(&self.settings.flake).await
     }
 
-    /// Says that there is a flake at all.
+    /// Says that there is a flake, and one that can be read without giving away what lies beside it.
     ///
     /// # Errors
-    /// [`FlakeError::NotFound`].
+    /// [`FlakeError::NotFound`] and [`FlakeError::Exposes`].
     pub fn require(&self) -> Result<(), FlakeError> {
-        if self.settings.flake.join("flake.nix").is_file() {
-            Ok(())
-        } else {
-            Err(FlakeError::NotFound { folder: self.settings.flake.clone() })
+        let folder = &self.settings.flake;
+        let problem = match folder.join("flake.nix").metadata() {
+            Ok(data) if data.is_file() => None,
+            Ok(_) => Some("it is not a file".to_owned()),
+            Err(error) => Some(error.to_string()),
+        };
+        if let Some(problem) = problem {
+            let from = self.settings.flake_from;
+            return Err(FlakeError::NotFound { folder: folder.clone(), from, problem });
+        }
+        match &self.settings.private {
+            Some(private) if !nix::in_repository(folder) => {
+                Err(FlakeError::Exposes { folder: folder.clone(), private: private.clone() })
+            }
+            _ => Ok(()),
         }
     }
 
@@ -235,6 +267,14 @@ impl Flake {
     /// All that an evaluation depends on, in one hash; `None` where it cannot be told.
     pub async fn fingerprint(&self) -> Option<Fingerprint> {
         fingerprint::take(&self.settings.flake).await
+    }
+}
+
+/// Where else than in its folder a flake was looked for.
+fn beyond(from: FlakeFrom) -> &'static str {
+    match from {
+        FlakeFrom::Named => "",
+        FlakeFrom::Nearest | FlakeFrom::Nowhere => " or any folder above it",
     }
 }
 

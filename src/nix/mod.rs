@@ -215,6 +215,17 @@ impl Nix {
     }
 }
 
+/// The root of the Git repository the folder is in.
+fn repository(folder: &Path) -> Option<&Path> {
+    folder.ancestors().find(|folder| folder.join(".git").exists())
+}
+
+/// Whether Git decides what of the flake's folder belongs to it; otherwise all of it does.
+#[must_use]
+pub fn in_repository(folder: &Path) -> bool {
+    repository(folder).is_some()
+}
+
 /// The flake's folder as `nix` wants it: a URL that says whether Git decides what belongs to it.
 ///
 /// The same choice `nix` makes for a bare path (Nix manual, "nix flake", path-like references),
@@ -225,9 +236,7 @@ pub fn reference(folder: &Path) -> String {
         use std::os::unix::ffi::OsStrExt;
         percent_encoding::percent_encode(path.as_os_str().as_bytes(), PATH_CHARACTERS).to_string()
     };
-    let Some(root) = folder.ancestors().find(|folder| folder.join(".git").exists()) else {
-        return format!("path:{}", encode(folder));
-    };
+    let Some(root) = repository(folder) else { return format!("path:{}", encode(folder)) };
     let mut query = Vec::new();
     if let Ok(below) = folder.strip_prefix(root)
         && below.components().next().is_some()

@@ -33,7 +33,7 @@ pub fn set(fleet: &Fleet, deploy: &str) {
 pub fn settings(fleet: &Fleet) -> DeploySettings {
     let config = fleet.folder().with_file_name("pantheros.toml");
     let overrides = Overrides { flake: Some(fleet.folder()), config: Some(config), ..Overrides::default() };
-    Settings::load(Path::new("/"), &overrides, &[]).unwrap().deploy
+    Settings::load(None, &overrides, &[]).unwrap().deploy
 }
 
 /// The plans and approvals of the fleet.

@@ -42,6 +42,9 @@ impl Terminal {
                 None => inside.env_remove(name),
             };
         }
+        if let Some(folder) = command.get_current_dir() {
+            inside.current_dir(folder);
+        }
         let child = inside.stdin(side()).stdout(side()).stderr(side()).spawn().unwrap();
         // `Command` holds its ends open as long as it lives, and the terminal would never be at its end.
         drop(inside);

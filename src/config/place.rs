@@ -1,0 +1,218 @@
+//! Where things are: the flake, the user's own folders, and what of them a flake's folder holds.
+
+use std::path::{Component, Path, PathBuf};
+
+use super::file::ConfigError;
+
+/// How the flake's folder came to be known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FlakeFrom {
+    /// `--flake` or `PANTHEROS_FLAKE` names it.
+    Named,
+    /// It is the nearest one upwards from the working folder.
+    Nearest,
+    /// There is none upwards from the working folder.
+    Nowhere,
+}
+
+/// The flake's folder, or the folder one was looked for in, and how it came to be known.
+///
+/// # Errors
+/// [`ConfigError::Relative`].
+pub(super) fn flake(start: Option<&Path>, named: Option<&Path>) -> Result<(PathBuf, FlakeFrom), ConfigError> {
+    let (folder, from) = match (named, start) {
+        (Some(folder), _) => (absolute(start, folder, "--flake")?, FlakeFrom::Named),
+        (None, Some(start)) => match nearest_flake(start) {
+            Some(folder) => (folder, FlakeFrom::Nearest),
+            None => (start.to_owned(), FlakeFrom::Nowhere),
+        },
+        (None, None) => (PathBuf::from("/"), FlakeFrom::Nowhere),
+    };
+    // Nix refuses to read a flake through a symbolic link; what does not exist is told of later.
+    Ok((folder.canonicalize().unwrap_or(folder), from))
+}
+
+/// The nearest folder from `start` upwards with a `flake.nix`.
+#[must_use]
+pub fn nearest_flake(start: &Path) -> Option<PathBuf> {
+    start.ancestors().find(|folder| folder.join("flake.nix").is_file()).map(Path::to_owned)
+}
+
+/// A path that a switch names, from the working folder.
+///
+/// # Errors
+/// [`ConfigError::Relative`], where there is no working folder any more.
+pub(super) fn absolute(
+    start: Option<&Path>,
+    path: &Path,
+    switch: &'static str,
+) -> Result<PathBuf, ConfigError> {
+    match start {
+        Some(start) => Ok(start.join(path)),
+        None if path.is_absolute() => Ok(path.to_owned()),
+        None => Err(ConfigError::Relative { switch, path: path.to_owned() }),
+    }
+}
+
+/// `$XDG_CACHE_HOME/pantheros` or `~/.cache/pantheros` (XDG Base Directory Specification).
+pub(super) fn cache() -> Option<PathBuf> {
+    folder("XDG_CACHE_HOME", ".cache")
+}
+
+/// `$XDG_STATE_HOME/pantheros` or `~/.local/state/pantheros` (XDG Base Directory Specification).
+pub(super) fn state() -> Option<PathBuf> {
+    folder("XDG_STATE_HOME", STATE)
+}
+
+/// Where states are kept, below a home folder.
+const STATE: &str = ".local/state";
+
+fn folder(variable: &str, below_home: &str) -> Option<PathBuf> {
+    absolute_variable(variable)
+        .or_else(|| home().map(|home| home.join(below_home)))
+        .map(|base| base.join(OURS))
+}
+
+/// What our folder in each of these is called.
+const OURS: &str = "pantheros";
+
+/// `$HOME`.
+fn home() -> Option<PathBuf> {
+    absolute_variable("HOME")
+}
+
+/// The path in a variable of the environment; a relative one does not count, as that specification has it.
+fn absolute_variable(name: &str) -> Option<PathBuf> {
+    std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute())
+}
+
+/// Complains about a state folder that whoever edits the flake can write to.
+///
+/// A flake that has the home folder in it is no place of its own: whoever edits that can write to all
+/// the user has, and no other place for the state would change it.
+///
+/// # Errors
+/// A sentence about it.
+pub(super) fn apart(state: &Path, flake: &Path) -> Result<(), String> {
+    let home_is_in_it = home().is_some_and(|home| is_in(&home, flake));
+    if is_in(state, flake) && !home_is_in_it {
+        return Err(format!(
+            "the state folder {} (`deploy.state_folder`, else XDG_STATE_HOME) lies in the flake: whoever edits that \
+             could write approvals",
+            state.display()
+        ));
+    }
+    Ok(())
+}
+
+/// What in the flake's folder is the user's alone, and must not be copied to where all can read it.
+pub(super) fn private(flake: &Path, state: Option<&Path>) -> Option<PathBuf> {
+    let homes = [home(), crate::user::home(), state.map(Path::to_owned)];
+    homes.into_iter().flatten().find(|path| is_in(path, flake))
+}
+
+/// Whether a path, which need not exist, is the folder or lies in it, by whatever links.
+fn is_in(path: &Path, folder: &Path) -> bool {
+    real(path).starts_with(real(folder))
+}
+
+/// The path without links, as far as it exists, and without `..`.
+fn real(path: &Path) -> PathBuf {
+    let existing = path.ancestors().find_map(|part| Some((part, part.canonicalize().ok()?)));
+    let Some((part, mut real)) = existing else { return path.to_owned() };
+    for component in path.strip_prefix(part).unwrap_or(Path::new("")).components() {
+        match component {
+            Component::ParentDir => {
+                real.pop();
+            }
+            other => real.push(other),
+        }
+    }
+    real
+}
+
+/// What a person types, in any folder, to run this program with the settings in force: up to its
+/// subcommand, and as a shell takes it.
+pub(super) fn command(flake: Option<&Path>, config: Option<&Path>, default_state: Option<&Path>) -> String {
+    let mut words: Vec<String> = Vec::new();
+    // The terminal's environment is that of a login, not the one this program was started with.
+    let at_login = || crate::user::home().map(|home| home.join(STATE).join(OURS));
+    if let Some(state) = default_state
+        && at_login().is_none_or(|usual| usual != state)
+        && let Some(base) = state.parent()
+    {
+        words.extend(["env".to_owned(), quoted(&format!("XDG_STATE_HOME={}", base.display()))]);
+    }
+    words.push(quoted(&program()));
+    for (switch, value) in [("--flake", flake), ("--config", config)] {
+        if let Some(value) = value {
+            words.extend([switch.to_owned(), quoted(&value.display().to_string())]);
+        }
+    }
+    words.join(" ")
+}
+
+/// This program, by its name where `PATH` finds it, otherwise by its path.
+fn program() -> String {
+    const NAME: &str = "pantheros-mcp";
+    let Some(here) = std::env::current_exe().ok().filter(|path| path.is_file()) else {
+        return NAME.to_owned();
+    };
+    let search = std::env::var_os("PATH").unwrap_or_default();
+    let found = std::env::split_paths(&search)
+        .filter(|folder| folder.is_absolute())
+        .map(|folder| folder.join(NAME))
+        .find(|path| path.is_file());
+    let same = found.and_then(|path| path.canonicalize().ok()) == here.canonicalize().ok();
+    if same { NAME.to_owned() } else { here.display().to_string() }
+}
+
+/// A word as shells take it.
+fn quoted(word: &str) -> String {
+    // Only a NUL byte cannot be quoted, and no path has one.
+    shlex::try_quote(word).map_or_else(|_| "?".to_owned(), std::borrow::Cow::into_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::symlink;
+
+    #[test]
+    fn a_path_is_where_its_links_lead() {
+        let scratch = tempfile::tempdir().unwrap();
+        let root = scratch.path().canonicalize().unwrap();
+        let flake = root.join("fleet");
+        std::fs::create_dir_all(flake.join("inner")).unwrap();
+        std::fs::create_dir_all(root.join("other")).unwrap();
+        symlink(flake.join("inner"), root.join("link")).unwrap();
+        for (path, inside) in [
+            ("fleet", true),
+            ("fleet/state", true),
+            ("other/../fleet/state", true),
+            ("other/new/../../fleet/state", true),
+            ("link/state/deep", true),
+            ("fleet/../other/state", false),
+            ("fleets", false),
+            ("other", false),
+        ] {
+            assert_eq!(is_in(&root.join(path), &flake), inside, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_command_survives_a_shell() {
+        let hostile = Path::new("/a b/'$(touch x)';\"\\\n");
+        let line = command(Some(hostile), Some(hostile), None);
+        let words = shlex::split(&line).unwrap();
+        assert_eq!(words[1..], ["--flake", hostile.to_str().unwrap(), "--config", hostile.to_str().unwrap()]);
+    }
+
+    #[test]
+    fn a_state_folder_that_a_login_would_not_have_is_named() {
+        let line = command(None, None, Some(Path::new("/somewhere/else/pantheros")));
+        assert!(line.starts_with("env 'XDG_STATE_HOME=/somewhere/else' "), "{line}");
+        let usual = crate::user::home().unwrap().join(".local/state/pantheros");
+        assert!(!command(None, None, Some(&usual)).contains("XDG_STATE_HOME"));
+    }
+}
