@@ -1,28 +1,33 @@
-//! `pantheros.toml`, the environment and the command line become [`Settings`], once, at the edge.
+//! The files of settings, the environment and the command line become [`Settings`], once, at the edge.
 
+mod bounds;
 mod deploy;
 mod file;
 mod host;
+mod keys;
+mod merge;
 mod place;
+mod source;
+mod trust;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-pub use deploy::{Action, Channel, DeployFile, DeploySettings, Scope};
-use file::read;
+pub use deploy::{Action, Channel, DeployFile, DeploySettings, Scope, Untrusted};
 pub use host::{BuildOn, HealthCheck, HostFile};
+pub use keys::{FromFlake, Guard, Home, KEYS, Key, Kind, Rule, Zero};
 pub use place::{FlakeFrom, nearest_flake};
+pub use source::{CONFIG_NAME, FILE_NAME, MACHINE_FOLDER};
+pub use trust::{Beside, TrustError, revoke};
+
+use source::Text;
 
 use crate::names::HostName;
 use crate::ssh::SshSettings;
-pub use file::{CacheFile, ConfigError, FILE_NAME, File, HttpFile, LimitsFile, NixFile, SshFile, ToolsFile};
+pub use file::{CacheFile, ConfigError, File, HttpFile, LimitsFile, NixFile, SshFile, ToolsFile};
 
-/// Who may deploy on a machine, whatever the settings beside a flake say: the section `[deploy]`, in a file that only
-/// root can write.
-pub const MACHINE_FILE: &str = "/etc/pantheros/deploy.toml";
-
-/// What the command line says about the same things; each beats the file.
+/// What the command line says about the same things; each is the user's word, as their file is, and beats it.
 #[derive(Clone, Debug, Default)]
 pub struct Overrides {
     /// `--flake` or `PANTHEROS_FLAKE`.
@@ -82,6 +87,8 @@ pub struct Settings {
     pub hosts: BTreeMap<HostName, HostFile>,
     /// Where a host is now, whatever its configuration says.
     pub target: Option<(HostName, HostFile)>,
+    /// The file beside the flake, unless the user named it as theirs.
+    pub beside: Option<Beside>,
 }
 
 /// Where answers are kept and how much of them.
@@ -108,111 +115,89 @@ impl Settings {
             Some(path) => Some(place::absolute(start, path, "--config")?),
             None => None,
         };
-        let (path, file) = match &named {
-            Some(path) => (path.clone(), read(path)?),
-            None => {
-                let path = flake.join(FILE_NAME);
-                if is_flake && path.is_file() {
-                    (path.clone(), read(&path)?)
-                } else {
-                    (path, File::default())
-                }
-            }
-        };
-        // A path in the file means the same whatever folder a command is run in.
-        let folder = path.parent().map_or_else(|| flake.clone(), Path::to_owned);
-        let (mut file, mut deploy_folder) = (file, folder.clone());
-        if let Some(deploy) = file::of_the_machine(Path::new(MACHINE_FILE))? {
-            if file.deploy != DeployFile::default() {
-                let here = path.display();
-                tracing::warn!("[deploy] in {here} does not count: {MACHINE_FILE} says who may deploy");
-            }
-            file.deploy = deploy;
-            deploy_folder = Path::new(MACHINE_FILE).parent().unwrap_or(Path::new("/")).to_owned();
+        let machine = source::machine(Path::new(MACHINE_FOLDER), tools)?;
+        let user = source::user(named.as_deref())?;
+        // Whoever names the file beside the flake has made its word their own.
+        let is_users = user.as_ref().is_some_and(|user| user.is_at(&flake.join(FILE_NAME)));
+        let text = if is_flake && !is_users { Text::beside(&flake)? } else { None };
+        let mut beside = text.as_ref().map(|text| Beside::new(text, is_trusted(text)));
+        let mut sources = Vec::from_iter(machine);
+        sources.push(source::switches(overrides, start, tools)?);
+        if let Some(user) = &user {
+            sources.push(user.source(Home::User, tools)?);
         }
-        let out_of_bounds = |message| ConfigError::OutOfBounds { path: path.clone(), message };
-        let default_state = file.deploy.state_folder.is_none().then(place::state).flatten();
-        let own_command =
-            file.deploy.command.is_none().then(|| {
-                place::command(is_flake.then_some(&*flake), named.as_deref(), default_state.as_deref())
-            });
-        let mut deploy = DeploySettings::from_file(std::mem::take(&mut file.deploy), &deploy_folder)
-            .map_err(out_of_bounds)?;
+        if let (Some(text), Some(beside)) = (&text, &beside) {
+            let home = if beside.trusted { Home::Trusted } else { Home::Beside };
+            sources.push(text.source(home, tools)?);
+        }
+        let conflict = |message| ConfigError::Conflict { message };
+        let mut merged = merge::merge(&sources).map_err(conflict)?;
+        if let Some(beside) = &mut beside {
+            beside.became(&mut merged);
+        }
+        let mut file = merged.file;
+        // A terminal has to find the same settings, the same state, and who was trusted.
+        let named = named.or_else(|| user.map(|user| user.path).filter(|path| place::is_moved(path)));
+        let needs_state = file.deploy.state_folder.is_none() || beside.is_some();
+        let state = needs_state.then(place::state).flatten();
+        let own_command = file
+            .deploy
+            .command
+            .is_none()
+            .then(|| place::command(is_flake.then_some(&*flake), named.as_deref(), state.as_deref()));
+        // Every path begins at the root by now.
+        let mut deploy =
+            DeploySettings::from_file(std::mem::take(&mut file.deploy), Path::new("/")).map_err(conflict)?;
         if let Some(command) = own_command {
             deploy.command = command;
         }
+        deploy.untrusted = beside
+            .as_ref()
+            .filter(|beside| !beside.guards.is_empty())
+            .map(|beside| Untrusted { path: beside.path.clone(), keys: beside.guards.clone() });
         if let Some(state) = deploy.state_folder.as_deref().filter(|_| is_flake) {
             place::apart(state, &flake).map_err(|message| ConfigError::Exposed { message })?;
         }
+        for switch in merged.overruled {
+            tracing::warn!("{switch} does not count: {MACHINE_FOLDER} says something else");
+        }
+        if let Some(beside) = &beside {
+            warn(beside, &deploy.command);
+        }
         let private = place::private(&flake, deploy.state_folder.as_deref());
-        let settings =
-            Self::from_file(flake, file, deploy, &folder, overrides, tools).map_err(out_of_bounds)?;
-        Ok(Self { flake_from, private, ..settings })
+        let settings = Self::from_file(flake, file, deploy, overrides).map_err(conflict)?;
+        Ok(Self { flake_from, private, beside, ..settings })
     }
 
     fn from_file(
         flake: PathBuf,
         file: File,
         deploy: DeploySettings,
-        folder: &Path,
         overrides: &Overrides,
-        tools: &[&str],
     ) -> Result<Self, String> {
-        let positive = |value: usize, name: &str| match value {
-            0 => Err(format!("`{name}` must be 1 or more")),
-            value => Ok(value),
-        };
         let limits = &file.limits;
-        let bounded = |value: usize, name: &str, most: usize| match value {
-            value if value > most => Err(format!("`{name}` is {value}; at most {most} makes sense")),
-            value => Ok(value),
-        };
-        bounded(limits.evaluation_workers, "limits.evaluation_workers", 256)?;
-        bounded(limits.message_kib, "limits.message_kib", 64 * 1_024)?;
-        bounded(
-            usize::try_from(limits.build_seconds).unwrap_or(usize::MAX),
-            "limits.build_seconds",
-            604_800,
-        )?;
-        bounded(
-            usize::try_from(limits.evaluation_seconds).unwrap_or(usize::MAX),
-            "limits.evaluation_seconds",
-            86_400,
-        )?;
         let policy = crate::policy::Policy {
-            read_only: overrides.read_only || file.tools.read_only,
-            only: if overrides.only.is_empty() { &file.tools.only } else { &overrides.only }
-                .iter()
-                .cloned()
-                .collect(),
-            exclude: file.tools.exclude.iter().chain(&overrides.exclude).cloned().collect::<BTreeSet<_>>(),
+            read_only: file.tools.read_only,
+            only: file.tools.only.into_iter().collect(),
+            exclude: file.tools.exclude.into_iter().collect(),
         };
-        policy.check(tools)?;
         let cache = CacheSettings {
             enabled: file.cache.enabled,
             folder: file.cache.folder.or_else(place::cache),
             bytes: file.cache.size_mib.saturating_mul(1024 * 1024),
         };
+        let ssh_path = |path: Option<PathBuf>, name: &str| path.map(|path| for_ssh(path, name)).transpose();
         Ok(Self {
             flake,
             flake_from: FlakeFrom::Named,
             private: None,
+            beside: None,
             nix: file.nix.program,
             ssh: SshSettings {
                 program: file.ssh.program,
                 config: file.ssh.config,
-                identity: overrides
-                    .identity
-                    .clone()
-                    .or_else(|| file.ssh.identity.map(|path| folder.join(path)))
-                    .map(|path| for_ssh(path, "identity"))
-                    .transpose()?,
-                known_hosts: overrides
-                    .known_hosts
-                    .clone()
-                    .or_else(|| file.ssh.known_hosts.map(|path| folder.join(path)))
-                    .map(|path| for_ssh(path, "known_hosts"))
-                    .transpose()?,
+                identity: ssh_path(file.ssh.identity, "identity")?,
+                known_hosts: ssh_path(file.ssh.known_hosts, "known_hosts")?,
                 connect_time: Duration::from_secs(file.ssh.connect_seconds.clamp(1, 600)),
             },
             evaluation_time: Duration::from_secs(limits.evaluation_seconds.max(1)),
@@ -222,9 +207,9 @@ impl Settings {
                 workers => workers,
             },
             evaluation_memory: limits.evaluation_memory_mib.max(256).saturating_mul(1024 * 1024),
-            concurrent_calls: positive(limits.concurrent_calls, "limits.concurrent_calls")?,
+            concurrent_calls: limits.concurrent_calls,
             waiting_calls: limits.waiting_calls,
-            message_bytes: positive(limits.message_kib, "limits.message_kib")? * 1024,
+            message_bytes: limits.message_kib * 1024,
             policy,
             http: file.http,
             cache,
@@ -232,6 +217,39 @@ impl Settings {
             hosts: file.hosts,
             target: overrides.target.clone(),
         })
+    }
+}
+
+/// Whether a person trusted the file. What cannot be told is no trust.
+fn is_trusted(text: &Text) -> bool {
+    trust::is_trusted(text).unwrap_or_else(|error| {
+        tracing::warn!("{} is taken as not trusted: {error}", text.path.display());
+        false
+    })
+}
+
+/// Says what of the file beside the flake does not count, and what to do about it.
+fn warn(beside: &Beside, command: &str) {
+    let quoted = |keys: &[&str]| keys.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ");
+    let path = beside.path.display();
+    let users = place::config().map_or_else(
+        || format!("$XDG_CONFIG_HOME/pantheros/{CONFIG_NAME}"),
+        |at| at.join(CONFIG_NAME).display().to_string(),
+    );
+    if !beside.waiting.is_empty() {
+        tracing::warn!(
+            "{path} lies beside the flake, and nobody trusted it as it is, so that this in it does not count: {}. \
+             Read the file, then run `{command} trust` in a terminal, or put your own settings in {users}",
+            quoted(&beside.waiting)
+        );
+    }
+    let never: Vec<&str> =
+        beside.ignored.iter().map(|(key, _)| *key).filter(|key| !beside.waiting.contains(key)).collect();
+    if !never.is_empty() {
+        tracing::warn!(
+            "{path} lies beside the flake, where {} never counts; put it in {users}",
+            quoted(&never)
+        );
     }
 }
 
@@ -247,6 +265,11 @@ fn for_ssh(path: PathBuf, name: &str) -> Result<PathBuf, String> {
     Ok(path)
 }
 
+/// Evaluations side by side where nobody says how many.
+fn workers_by_default() -> u64 {
+    default_workers(LimitsFile::default().evaluation_memory_mib) as u64
+}
+
 /// One evaluation for each core and each share of the memory that is free now, at least one.
 fn default_workers(memory_mib: u64) -> usize {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -260,61 +283,4 @@ fn default_workers(memory_mib: u64) -> usize {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::file::parse;
-    use super::*;
-    use crate::diagnostic::{Code, Diagnostic};
-
-    fn parsed(text: &str) -> Result<File, ConfigError> {
-        parse(text, Path::new(FILE_NAME))
-    }
-
-    fn from_file(file: File, overrides: &Overrides, tools: &[&str]) -> Result<Settings, String> {
-        let flake = Path::new("/flake");
-        let deploy = DeploySettings::from_file(DeployFile::default(), flake)?;
-        Settings::from_file(flake.into(), file, deploy, flake, overrides, tools)
-    }
-
-    #[test]
-    fn an_empty_file_is_the_defaults() {
-        let settings = from_file(parsed("").unwrap(), &Overrides::default(), &[]).unwrap();
-        assert_eq!(settings.nix, Path::new("nix"));
-        assert!(settings.evaluation_workers >= 1);
-    }
-
-    #[test]
-    fn an_unknown_key_names_the_nearest() {
-        let error = parsed("[limits]\nbuild_second = 3\n").unwrap_err();
-        let diagnostic = Diagnostic::from(&error);
-        assert_eq!(diagnostic.code, Code::InvalidSettings);
-        assert_eq!(diagnostic.suggestions.first().map(String::as_str), Some("build_seconds"));
-        assert!(diagnostic.message.contains("limits.build_second"), "{diagnostic}");
-    }
-
-    #[test]
-    fn a_wrong_type_says_where() {
-        let error = parsed("[limits]\nbuild_seconds = \"long\"\n").unwrap_err().to_string();
-        assert!(error.contains("line 2"), "{error}");
-    }
-
-    #[test]
-    fn bounds_are_checked() {
-        let file = parsed("[limits]\nconcurrent_calls = 0\n").unwrap();
-        let error = from_file(file, &Overrides::default(), &[]).unwrap_err();
-        assert!(error.contains("concurrent_calls"), "{error}");
-    }
-
-    #[test]
-    fn read_only_cannot_be_taken_back() {
-        let file = parsed("[tools]\nread_only = true\n").unwrap();
-        let settings = from_file(file, &Overrides::default(), &[]).unwrap();
-        assert!(settings.policy.read_only);
-    }
-
-    #[test]
-    fn a_tool_that_does_not_exist_is_refused() {
-        let overrides = Overrides { only: vec!["list_host".into()], ..Overrides::default() };
-        let error = from_file(File::default(), &overrides, &["list_hosts"]).unwrap_err();
-        assert!(error.contains("list_hosts"), "{error}");
-    }
-}
+mod tests;

@@ -139,6 +139,8 @@ pub enum Code {
     InvalidApproval,
     /// The plan was deployed before; an approval is good for once.
     ApprovalSpent,
+    /// The settings beside the flake say who may deploy, and no person trusted them as they are.
+    UntrustedSettings,
     /// The state folder, or a file in it, cannot be read, written or trusted.
     StateUnusable,
 

@@ -397,8 +397,10 @@ fn one_of_several_processes() {
         command: "pantheros-mcp".into(),
         plan_lifetime: LIFE,
         approve_by: [Channel::Terminal].into(),
+        approve_over_http: false,
         approvers: None,
         scopes: std::collections::BTreeMap::new(),
+        untrusted: None,
     };
     let approvals = Approvals::open(&settings).unwrap();
     if task == "append" {

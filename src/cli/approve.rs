@@ -194,6 +194,7 @@ pub(super) async fn approve(settings: &Settings, stored: &StoredPlan, how: How<'
         return Err(Refusal::NotHere { channel, instead: settings.deploy.approve_by.clone() });
     }
     let approvals = Approvals::open(&settings.deploy).map_err(ApprovalError::from)?;
+    approvals.require_trust()?;
     let named_risks = if how.batch || how.signature.is_some() {
         how.risks.to_vec()
     } else {
@@ -241,7 +242,7 @@ fn read_signature(path: &Path) -> Result<String, Refusal> {
 }
 
 /// The terminal this runs in, to read from and to write to, whatever standard input and output are.
-fn terminal() -> Result<(File, File), Refusal> {
+pub(super) fn terminal() -> Result<(File, File), Refusal> {
     if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
         return Err(Refusal::NoTerminal);
     }
@@ -284,7 +285,7 @@ fn ask(plan: &Plan, mut input: impl BufRead, output: &mut impl Write) -> Result<
 }
 
 /// A line that was typed, without spaces around it; `None` at the end of the input.
-fn line(input: &mut impl BufRead, output: &mut impl Write) -> Result<Option<String>, io::Error> {
+pub(super) fn line(input: &mut impl BufRead, output: &mut impl Write) -> Result<Option<String>, io::Error> {
     output.flush()?;
     let mut bytes = Vec::new();
     input.take(LINE).read_until(b'\n', &mut bytes)?;

@@ -9,6 +9,7 @@ mod plans;
 mod reject;
 mod serve;
 mod tools;
+mod trust;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -54,7 +55,7 @@ pub struct Global {
     /// The flake's folder; without it, the nearest one upwards with a flake.nix
     #[arg(long, global = true, env = "PANTHEROS_FLAKE", value_name = "DIR")]
     flake: Option<OsString>,
-    /// The settings; without it, pantheros.toml beside the flake
+    /// Your settings; without it, pantheros/config.toml in your folder of settings ($XDG_CONFIG_HOME)
     #[arg(long, global = true, env = "PANTHEROS_CONFIG", value_name = "FILE")]
     config: Option<OsString>,
     /// Only tools that change nothing; beats every other switch
@@ -91,6 +92,7 @@ enum Command {
     Approve(approve::Approve),
     Reject(reject::Reject),
     Audit(audit::Audit),
+    Trust(trust::Trust),
     Demo(demo::Demo),
     /// Print completions for a shell
     ///
@@ -143,6 +145,7 @@ pub fn run(line: CommandLine) -> ExitCode {
     }
     match command {
         Command::Demo(command) => return command.run(),
+        Command::Trust(command) => return command.run(&line.global),
         Command::Deploy(command) => return command.run(&line.global),
         Command::Rollback(command) => return command.run(&line.global),
         _ => {}
@@ -160,9 +163,11 @@ pub fn run(line: CommandLine) -> ExitCode {
         Command::Reject(command) => command.run(&settings),
         Command::Audit(command) => command.run(&settings),
         // Done above.
-        Command::Completions { .. } | Command::Demo(_) | Command::Deploy(_) | Command::Rollback(_) => {
-            ExitCode::from(OK)
-        }
+        Command::Completions { .. }
+        | Command::Demo(_)
+        | Command::Deploy(_)
+        | Command::Rollback(_)
+        | Command::Trust(_) => ExitCode::from(OK),
     }
 }
 

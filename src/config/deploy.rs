@@ -71,8 +71,7 @@ pub struct Scope {
     pub actions: Option<BTreeSet<Action>>,
 }
 
-/// Deploying. Where the machine has `/etc/pantheros/deploy.toml`, root's, its section `[deploy]` counts and this
-/// does not.
+/// Deploying.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct DeployFile {
@@ -84,6 +83,9 @@ pub struct DeployFile {
     /// (`pantheros-mcp approve`), `signature`. Unless told, `elicitation` and `terminal`; with
     /// `approvers`, `signature` alone.
     pub approve_by: Option<BTreeSet<Channel>>,
+    /// Whether a form that a client shows counts as approval over HTTP, where whoever has the token can answer it
+    /// as well as a person.
+    pub approve_over_http: bool,
     /// Who may sign: a file of allowed signers (ssh-keygen(1)), relative to this file's folder. To be kept
     /// where an assistant cannot write.
     pub approvers: Option<PathBuf>,
@@ -101,6 +103,7 @@ impl Default for DeployFile {
             state_folder: None,
             plan_minutes: 30,
             approve_by: None,
+            approve_over_http: false,
             approvers: None,
             command: None,
             scopes: BTreeMap::new(),
@@ -117,16 +120,29 @@ pub struct DeploySettings {
     pub plan_lifetime: Duration,
     /// Which approvals count.
     pub approve_by: BTreeSet<Channel>,
+    /// Whether a form counts as approval over HTTP.
+    pub approve_over_http: bool,
     /// The file of allowed signers.
     pub approvers: Option<PathBuf>,
     /// How a person runs this program with these settings, in any folder and as a shell takes it.
     pub command: String,
     /// What each approver may sign.
     pub scopes: BTreeMap<String, Scope>,
+    /// What the file beside the flake says about guarding deployments, while nobody trusted it.
+    pub untrusted: Option<Untrusted>,
+}
+
+/// A file that wants deployments guarded, and that nobody trusted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Untrusted {
+    /// Where it is.
+    pub path: PathBuf,
+    /// What it says about it, as `section.key`.
+    pub keys: Vec<&'static str>,
 }
 
 /// Longest life of a plan, in minutes: a day. What was true of a host then is not true for ever.
-const MOST_MINUTES: u64 = 24 * 60;
+pub(super) const MOST_MINUTES: u64 = 24 * 60;
 
 impl DeploySettings {
     /// What the section of a file in `folder` says.
@@ -134,20 +150,10 @@ impl DeploySettings {
     /// # Errors
     /// A sentence that names the setting and what is allowed.
     pub(super) fn from_file(file: DeployFile, folder: &Path) -> Result<Self, String> {
-        if !(1..=MOST_MINUTES).contains(&file.plan_minutes) {
-            return Err(format!("`deploy.plan_minutes` must be between 1 and {MOST_MINUTES}"));
-        }
         let approve_by = file.approve_by.unwrap_or_else(|| match file.approvers {
             Some(_) => BTreeSet::from([Channel::Signature]),
             None => BTreeSet::from([Channel::Elicitation, Channel::Terminal]),
         });
-        if approve_by.is_empty() {
-            return Err(
-                "`deploy.approve_by` is empty: nothing could ever be deployed; to forbid it, exclude \
-                        the tools that deploy"
-                    .to_owned(),
-            );
-        }
         if approve_by.contains(&Channel::Signature) && file.approvers.is_none() {
             return Err("`deploy.approve_by` has `signature`, but `deploy.approvers` names nobody".to_owned());
         }
@@ -168,9 +174,11 @@ impl DeploySettings {
             state_folder,
             plan_lifetime: Duration::from_secs(file.plan_minutes * 60),
             approve_by,
+            approve_over_http: file.approve_over_http,
             approvers,
             command: file.command.unwrap_or_else(|| "pantheros-mcp".to_owned()),
             scopes: file.scopes,
+            untrusted: None,
         })
     }
 }
@@ -224,9 +232,6 @@ mod tests {
     #[test]
     fn what_could_not_work_is_refused() {
         for (text, named) in [
-            ("plan_minutes = 0", "plan_minutes"),
-            ("plan_minutes = 100000", "plan_minutes"),
-            ("approve_by = []", "approve_by"),
             ("approve_by = [\"signature\"]", "approvers"),
             ("approve_by = [\"model\"]", "model"),
             ("[scopes.ci]\nhosts = [\"web\"]", "approvers"),

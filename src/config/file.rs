@@ -11,9 +11,6 @@ use crate::diagnostic::{Code, Diagnostic};
 use crate::names::HostName;
 use crate::schema;
 
-/// The file's name, looked for beside `flake.nix`.
-pub const FILE_NAME: &str = "pantheros.toml";
-
 /// Why there are no settings.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
@@ -55,6 +52,22 @@ pub enum ConfigError {
         /// Which one, and who could.
         message: String,
     },
+    /// A file that somebody else may have written, or that leads elsewhere.
+    #[error("{} {problem}", path.display())]
+    Unsafe {
+        /// The file or its folder.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+        /// What to do about it.
+        mend: String,
+    },
+    /// Values of several files, or of a switch, that exclude one another or do not exist.
+    #[error("{message}")]
+    Conflict {
+        /// Which ones.
+        message: String,
+    },
     /// A value that is outside its bounds.
     #[error("{}: {message}", path.display())]
     OutOfBounds {
@@ -76,6 +89,10 @@ impl From<&ConfigError> for Diagnostic {
             ConfigError::Relative { .. } => diagnostic.with_hint("give the whole path, from /"),
             ConfigError::Exposed { .. } => {
                 diagnostic.with_hint("set `deploy.state_folder` to a folder outside the flake")
+            }
+            ConfigError::Unsafe { mend, .. } => diagnostic.with_hint(mend.clone()),
+            ConfigError::Conflict { .. } => {
+                diagnostic.with_hint("docs/settings.md says for every setting who may set it, and who wins")
             }
             ConfigError::Unreadable { .. } => diagnostic.with_hint("name another file with --config"),
             ConfigError::Malformed { .. } | ConfigError::OutOfBounds { .. } => {
@@ -194,7 +211,7 @@ pub struct ToolsFile {
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct HttpFile {
-    /// File with the bearer token clients must send, relative to the working folder; PANTHEROS_HTTP_TOKEN
+    /// File with the bearer token clients must send, relative to this file's folder; PANTHEROS_HTTP_TOKEN
     /// beats it. Required off loopback.
     pub token_file: Option<PathBuf>,
     /// Host names clients may use besides the loopback ones, with or without a port.
@@ -241,39 +258,8 @@ impl Default for CacheFile {
     }
 }
 
-/// Reads the file at `path`.
-pub(super) fn read(path: &Path) -> Result<File, ConfigError> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
-    parse(&text, path)
-}
-
-/// What the machine's own file says of deploying, where there is one.
-pub(super) fn of_the_machine(path: &Path) -> Result<Option<DeployFile>, ConfigError> {
-    use std::os::unix::fs::MetadataExt;
-    let unreadable = |source| ConfigError::Unreadable { path: path.to_owned(), source };
-    let data = match std::fs::metadata(path) {
-        Ok(data) => data,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(unreadable(error)),
-    };
-    let wrong =
-        |message: &str| ConfigError::OutOfBounds { path: path.to_owned(), message: message.to_owned() };
-    if data.uid() != 0 || data.mode() & 0o022 != 0 {
-        return Err(wrong("it has to be root's, and nobody else may write to it"));
-    }
-    let text = std::fs::read_to_string(path).map_err(unreadable)?;
-    let only: toml::Table = toml::from_str(&text).map_err(|error| wrong(error.to_string().trim_end()))?;
-    if let Some(other) = only.keys().find(|key| *key != "deploy") {
-        return Err(wrong(&format!(
-            "`{other}` does not belong there: it says who may deploy, and nothing else"
-        )));
-    }
-    Ok(Some(parse(&text, path)?.deploy))
-}
-
-/// Reads the text of a file.
-pub(super) fn parse(text: &str, path: &Path) -> Result<File, ConfigError> {
+/// Reads the text of a file: all of it with defaults, and what it says alone.
+pub(super) fn parse(text: &str, path: &Path) -> Result<(File, serde_json::Value), ConfigError> {
     let malformed = |error: toml::de::Error| ConfigError::Malformed {
         path: path.to_owned(),
         message: error.to_string().trim_end().to_owned(),
@@ -282,5 +268,5 @@ pub(super) fn parse(text: &str, path: &Path) -> Result<File, ConfigError> {
     if let Some(key) = schema::unknown_key(&schema::of_input::<File>(), &value) {
         return Err(ConfigError::UnknownKey { path: path.to_owned(), key });
     }
-    toml::from_str(text).map_err(malformed)
+    Ok((toml::from_str(text).map_err(malformed)?, value))
 }

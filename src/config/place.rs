@@ -59,6 +59,19 @@ pub(super) fn cache() -> Option<PathBuf> {
     folder("XDG_CACHE_HOME", ".cache")
 }
 
+/// `$XDG_CONFIG_HOME/pantheros` or `~/.config/pantheros` (XDG Base Directory Specification).
+pub(super) fn config() -> Option<PathBuf> {
+    folder("XDG_CONFIG_HOME", CONFIG)
+}
+
+/// Where settings are kept, below a home folder.
+const CONFIG: &str = ".config";
+
+/// Whether a login of this user would look for its settings elsewhere.
+pub(super) fn is_moved(config: &Path) -> bool {
+    crate::user::home().is_none_or(|home| config.parent() != Some(&*home.join(CONFIG).join(OURS)))
+}
+
 /// `$XDG_STATE_HOME/pantheros` or `~/.local/state/pantheros` (XDG Base Directory Specification).
 pub(super) fn state() -> Option<PathBuf> {
     folder("XDG_STATE_HOME", STATE)

@@ -83,6 +83,20 @@ impl Approvals {
         &self.settings
     }
 
+    /// Says that no settings about guarding deployments wait for a person's trust.
+    ///
+    /// # Errors
+    /// [`ApprovalError::Untrusted`].
+    pub fn require_trust(&self) -> Result<(), ApprovalError> {
+        match &self.settings.untrusted {
+            None => Ok(()),
+            Some(untrusted) => Err(ApprovalError::Untrusted {
+                settings: untrusted.clone(),
+                command: format!("{} trust", self.settings.command),
+            }),
+        }
+    }
+
     /// Keeps a new plan, once it is in the log.
     ///
     /// # Errors
@@ -143,6 +157,7 @@ impl Approvals {
         call: &Call,
     ) -> Result<Approval, ApprovalError> {
         let id = &stored.plan().id;
+        self.require_trust()?;
         self.require_undecided(id)?;
         let approval = self.approval(stored, yes);
         self.check(stored, &approval, call).await?;
@@ -203,6 +218,7 @@ impl Approvals {
     /// [`ApprovalError::Required`] where there is none, and whatever makes it not count.
     pub async fn spend(&self, stored: &StoredPlan, call: &Call) -> Result<Spent, ApprovalError> {
         let id = &stored.plan().id;
+        self.require_trust()?;
         self.require_undecided(id)?;
         let Some(approval) = self.recorded(id)? else {
             // Somebody may have used or rejected it between the two looks.

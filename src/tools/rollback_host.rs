@@ -37,6 +37,7 @@ impl Tool for RollbackHost {
 
     async fn run(context: &Context, input: Input) -> Result<Output, ToolError> {
         let approvals = Approvals::open(&context.services.settings.deploy).map_err(ApprovalError::from)?;
+        approvals.require_trust()?;
         // A person's answer is about the plan they were asked about, not about one made anew.
         let stored = match context.approver.answers() {
             Some(id) => answered(&approvals, &id, &input)?,

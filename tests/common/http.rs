@@ -37,7 +37,7 @@ impl Setup {
             .current_dir(folder.path())
             .env("PANTHEROS_FLAKE", folder.path())
             .env("XDG_CACHE_HOME", folder.path().join("cache"))
-            .env_remove("PANTHEROS_CONFIG")
+            .env("PANTHEROS_CONFIG", folder.path().join("pantheros.toml"))
             .env_remove("PANTHEROS_LOG")
             .env_remove("PANTHEROS_HTTP_TOKEN")
             .env_remove("CREDENTIALS_DIRECTORY")

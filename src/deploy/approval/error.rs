@@ -2,7 +2,7 @@
 
 use crate::audit::AuditError;
 use crate::canonical::CanonicalError;
-use crate::config::Channel;
+use crate::config::{Channel, Untrusted};
 use crate::deploy::signature::SignatureError;
 use crate::deploy::storage::PlanError;
 use crate::diagnostic::{Code, Diagnostic};
@@ -59,6 +59,18 @@ pub enum ApprovalError {
     /// An approval that has no canonical form.
     #[error(transparent)]
     Canonical(#[from] CanonicalError),
+    /// The settings beside the flake want deployments guarded in a way that does not count yet.
+    #[error(
+        "{} says who may deploy ({}), and nobody trusted it as it is",
+        settings.path.display(),
+        settings.keys.join(", ")
+    )]
+    Untrusted {
+        /// Which file, and what in it.
+        settings: Untrusted,
+        /// The command a person runs.
+        command: String,
+    },
     /// Nobody has approved it yet.
     #[error("{id} waits for a person's approval")]
     Required {
@@ -141,6 +153,9 @@ impl From<&ApprovalError> for Diagnostic {
             ApprovalError::State(_) => diagnostic(Code::StateUnusable)
                 .with_hint("the state folder and all in it have to be the user's own, mode 0700"),
             ApprovalError::Canonical(_) => diagnostic(Code::Internal),
+            ApprovalError::Untrusted { command, .. } => diagnostic(Code::UntrustedSettings).with_hint(format!(
+                "ask a person to read it and to run `{command}` in a terminal; no argument of any tool stands in for it"
+            )),
             ApprovalError::Required { id, command, no_form } => {
                 diagnostic(Code::ApprovalRequired).with_attr(id.to_string()).with_hint(match (command, no_form) {
                     (Some(command), _) => format!(

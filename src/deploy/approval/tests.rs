@@ -26,8 +26,10 @@ impl Desk {
             command: "pantheros-mcp".into(),
             plan_lifetime: Duration::from_secs(1_800),
             approve_by: channels.iter().copied().collect(),
+            approve_over_http: false,
             approvers: None,
             scopes: BTreeMap::new(),
+            untrusted: None,
         };
         Self { scratch, settings }
     }

@@ -70,8 +70,10 @@ fn approvals() -> (tempfile::TempDir, Approvals) {
         command: "pantheros-mcp".into(),
         plan_lifetime: Duration::from_secs(1_800),
         approve_by: [Channel::Elicitation, Channel::Terminal].into(),
+        approve_over_http: false,
         approvers: None,
         scopes: std::collections::BTreeMap::new(),
+        untrusted: None,
     };
     let approvals = Approvals::open(&settings).unwrap();
     (scratch, approvals)

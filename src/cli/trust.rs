@@ -1,0 +1,168 @@
+//! `trust`: a person's yes to the settings beside a flake.
+
+use std::io::{BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Args;
+
+use super::approve::{Refusal, line, terminal};
+use super::{FAILED, Global, OK, USAGE, complain};
+use crate::config::{Beside, FILE_NAME, TrustError, revoke};
+use crate::diagnostic::{Code, Diagnostic};
+use crate::text;
+
+/// What a person types.
+const YES: &str = "trust";
+
+/// Let the settings beside a flake count, as they are now
+///
+/// pantheros.toml beside a flake counts as far as the flake itself could say the same, and where it narrows
+/// what is allowed. The rest of it, which can run programs, read files and say who may deploy, counts once
+/// a person trusted the file: this shows what it would set, and asks. The next change of the file ends it.
+///
+/// It is the file's content that is trusted, not the programs and files that it names.
+#[derive(Args, Debug)]
+#[command(verbatim_doc_comment)]
+pub struct Trust {
+    /// Which file; without it, pantheros.toml beside the flake
+    file: Option<PathBuf>,
+    /// Take it back
+    #[arg(long)]
+    revoke: bool,
+}
+
+/// Why nothing is trusted.
+#[derive(Debug, thiserror::Error)]
+enum TrustRefusal {
+    #[error("`trust` wants a terminal, with a person at it")]
+    NoTerminal,
+    #[error("the terminal: {0}")]
+    Terminal(String),
+    #[error("there is no {FILE_NAME} beside {}", .0.display())]
+    NoFile(PathBuf),
+    #[error("{} is not called {FILE_NAME}, and only a file of that name counts beside a flake", .0.display())]
+    OtherName(PathBuf),
+    #[error("{} is the user's own file already, by --config or PANTHEROS_CONFIG: all of it counts", .0.display())]
+    Users(PathBuf),
+    #[error("`{YES}` was not typed, and nothing was changed")]
+    OtherWord,
+    #[error(transparent)]
+    Record(#[from] TrustError),
+}
+
+impl From<&TrustRefusal> for Diagnostic {
+    fn from(refusal: &TrustRefusal) -> Self {
+        let diagnostic = |code| Self::new(code, refusal.to_string());
+        match refusal {
+            TrustRefusal::NoTerminal => diagnostic(Code::ApprovalRequired).with_hint(
+                "run it by hand in a terminal; a machine without one has its settings in /etc/pantheros/config.toml",
+            ),
+            TrustRefusal::Terminal(_) => diagnostic(Code::ApprovalRequired),
+            TrustRefusal::NoFile(_) => {
+                diagnostic(Code::InvalidInput).with_hint("name the file, or the flake with --flake")
+            }
+            TrustRefusal::OtherName(_) => diagnostic(Code::InvalidInput)
+                .with_hint("use another file with --config, which makes it the user's own"),
+            TrustRefusal::Users(_) => diagnostic(Code::InvalidInput),
+            TrustRefusal::OtherWord => diagnostic(Code::ApprovalDeclined),
+            TrustRefusal::Record(_) => diagnostic(Code::StateUnusable),
+        }
+    }
+}
+
+impl Trust {
+    /// Shows the file, asks, and records the answer; or takes it back.
+    pub fn run(&self, global: &Global) -> ExitCode {
+        if self.revoke
+            && let Some(file) = &self.file
+        {
+            // What is there now does not matter.
+            return told(revoked(&whole(file)));
+        }
+        let folder = match &self.file {
+            None => None,
+            Some(file) if file.file_name() != Some(FILE_NAME.as_ref()) => {
+                return told(Err(TrustRefusal::OtherName(file.clone())));
+            }
+            Some(file) => whole(file).parent().map(Path::to_owned),
+        };
+        // What the file asks for shows beside what counts without it.
+        let loaded = global.settings_with(|overrides| {
+            if folder.is_some() {
+                overrides.flake = folder;
+            }
+        });
+        let settings = match loaded {
+            Ok(settings) => settings,
+            Err(error) => return complain(&Diagnostic::from(&error), USAGE),
+        };
+        if self.revoke {
+            return told(revoked(&settings.flake.join(FILE_NAME)));
+        }
+        let path = settings.flake.join(FILE_NAME);
+        told(match &settings.beside {
+            Some(beside) => ask(beside),
+            None if path.exists() => Err(TrustRefusal::Users(path)),
+            None => Err(TrustRefusal::NoFile(settings.flake)),
+        })
+    }
+}
+
+fn told(done: Result<String, TrustRefusal>) -> ExitCode {
+    match done {
+        Ok(said) => {
+            eprintln!("{}", text::plain(&said));
+            ExitCode::from(OK)
+        }
+        Err(refusal) => complain(&Diagnostic::from(&refusal), FAILED),
+    }
+}
+
+/// The file's path as a flake's is known: without links, but for the file itself.
+fn whole(file: &Path) -> PathBuf {
+    let absolute = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
+    match (absolute.parent().map(Path::canonicalize), absolute.file_name()) {
+        (Some(Ok(folder)), Some(name)) => folder.join(name),
+        _ => absolute,
+    }
+}
+
+fn revoked(path: &Path) -> Result<String, TrustRefusal> {
+    let was = if revoke(path)? { "is not trusted any more" } else { "was not trusted" };
+    Ok(format!("{} {was}", path.display()))
+}
+
+/// Shows what the file would set, and records it once a person says so.
+fn ask(beside: &Beside) -> Result<String, TrustRefusal> {
+    let path = beside.path.display();
+    if beside.trusted {
+        return Ok(format!("{path} is trusted as it is"));
+    }
+    if beside.waiting.is_empty() {
+        return Ok(format!("{path} says nothing that has to be trusted"));
+    }
+    let (input, mut output) = terminal().map_err(|refusal| match refusal {
+        Refusal::NoTerminal => TrustRefusal::NoTerminal,
+        other => TrustRefusal::Terminal(other.to_string()),
+    })?;
+    let failed = |error: std::io::Error| TrustRefusal::Terminal(error.to_string());
+    let rows: String = beside
+        .ignored
+        .iter()
+        .filter(|(key, _)| beside.waiting.contains(key))
+        .map(|(key, value)| format!("  {key} = {value}\n"))
+        .collect();
+    let shown = format!(
+        "{path} would set, until it changes:\n\n{rows}\nPrograms and files that it names can change without it, \
+         and whoever edits the flake may be able to change them.\n"
+    );
+    write!(output, "{}\nType `{YES}` to trust it, anything else to leave it: ", text::plain(&shown))
+        .map_err(failed)?;
+    let typed = line(&mut BufReader::new(input), &mut output).map_err(failed)?;
+    if typed.as_deref() != Some(YES) {
+        return Err(TrustRefusal::OtherWord);
+    }
+    beside.trust()?;
+    Ok(format!("{path} is trusted as it is; its next change ends that, and `trust --revoke` does"))
+}

@@ -1,0 +1,40 @@
+//! What each number of a file may be, and what a list has to have, whoever says it.
+
+use super::deploy::MOST_MINUTES;
+use super::file::File;
+
+/// Checks one file for itself.
+///
+/// # Errors
+/// A sentence that names the setting and what is allowed.
+pub(super) fn check(file: &File) -> Result<(), String> {
+    let limits = &file.limits;
+    for (value, name, most) in [
+        (limits.evaluation_workers as u64, "limits.evaluation_workers", 256),
+        (limits.message_kib as u64, "limits.message_kib", 64 * 1_024),
+        (limits.build_seconds, "limits.build_seconds", 604_800),
+        (limits.evaluation_seconds, "limits.evaluation_seconds", 86_400),
+    ] {
+        if value > most {
+            return Err(format!("`{name}` is {value}; at most {most} makes sense"));
+        }
+    }
+    for (value, name) in
+        [(limits.concurrent_calls, "limits.concurrent_calls"), (limits.message_kib, "limits.message_kib")]
+    {
+        if value == 0 {
+            return Err(format!("`{name}` must be 1 or more"));
+        }
+    }
+    if !(1..=MOST_MINUTES).contains(&file.deploy.plan_minutes) {
+        return Err(format!("`deploy.plan_minutes` must be between 1 and {MOST_MINUTES}"));
+    }
+    if file.deploy.approve_by.as_ref().is_some_and(|by| by.is_empty()) {
+        return Err(
+            "`deploy.approve_by` is empty: nothing could ever be deployed; to forbid it, exclude the tools \
+                    that deploy"
+                .to_owned(),
+        );
+    }
+    Ok(())
+}

@@ -1,0 +1,105 @@
+use schemars::schema_for;
+use serde_json::Value;
+
+use super::file::parse;
+use super::*;
+use crate::diagnostic::{Code, Diagnostic};
+
+fn parsed(text: &str) -> Result<File, ConfigError> {
+    Ok(parse(text, Path::new(FILE_NAME))?.0)
+}
+
+fn from_file(file: File) -> Result<Settings, String> {
+    let flake = Path::new("/flake");
+    let deploy = DeploySettings::from_file(DeployFile::default(), flake)?;
+    Settings::from_file(flake.into(), file, deploy, &Overrides::default())
+}
+
+#[test]
+fn an_empty_file_is_the_defaults() {
+    let settings = from_file(parsed("").unwrap()).unwrap();
+    assert_eq!(settings.nix, Path::new("nix"));
+    assert!(settings.evaluation_workers >= 1);
+}
+
+#[test]
+fn an_unknown_key_names_the_nearest() {
+    let error = parsed("[limits]\nbuild_second = 3\n").unwrap_err();
+    let diagnostic = Diagnostic::from(&error);
+    assert_eq!(diagnostic.code, Code::InvalidSettings);
+    assert_eq!(diagnostic.suggestions.first().map(String::as_str), Some("build_seconds"));
+    assert!(diagnostic.message.contains("limits.build_second"), "{diagnostic}");
+}
+
+#[test]
+fn a_wrong_type_says_where() {
+    let error = parsed("[limits]\nbuild_seconds = \"long\"\n").unwrap_err().to_string();
+    assert!(error.contains("line 2"), "{error}");
+}
+
+#[test]
+fn bounds_are_checked() {
+    for (text, named) in [
+        ("[limits]\nconcurrent_calls = 0\n", "concurrent_calls"),
+        ("[limits]\nmessage_kib = 0\n", "message_kib"),
+        ("[limits]\nmessage_kib = 100000\n", "message_kib"),
+        ("[limits]\nevaluation_workers = 257\n", "evaluation_workers"),
+        ("[limits]\nbuild_seconds = 604801\n", "build_seconds"),
+        ("[limits]\nevaluation_seconds = 86401\n", "evaluation_seconds"),
+        ("[deploy]\nplan_minutes = 0", "plan_minutes"),
+        ("[deploy]\nplan_minutes = 100000", "plan_minutes"),
+        ("[deploy]\napprove_by = []", "approve_by"),
+    ] {
+        let error = bounds::check(&parsed(text).unwrap()).unwrap_err();
+        assert!(error.contains(named), "{text}: {error}");
+    }
+    bounds::check(&File::default()).unwrap();
+}
+
+#[test]
+fn a_tool_that_does_not_exist_is_refused() {
+    let overrides = Overrides { only: vec!["list_host".into()], ..Overrides::default() };
+    let error = source::switches(&overrides, None, &["list_hosts"]).unwrap_err();
+    assert!(error.to_string().contains("list_hosts"), "{error}");
+}
+
+/// Who may say a setting is decided in the table of keys, so that each has to be there.
+#[test]
+fn every_setting_has_its_row() {
+    let schema = schema_for!(File).to_value();
+    let mut settings = Vec::new();
+    for (section, of_section) in schema["properties"].as_object().unwrap() {
+        if of_section["patternProperties"].is_object() {
+            settings.push(section.clone());
+            continue;
+        }
+        let definition = of_section["$ref"].as_str().unwrap().rsplit('/').next().unwrap();
+        let keys = schema["$defs"][definition]["properties"].as_object().map(|keys| keys.keys());
+        settings.extend(keys.unwrap().map(|key| format!("{section}.{key}")));
+    }
+    let mut rows: Vec<&str> = KEYS.iter().map(|key| key.path).collect();
+    rows.sort_unstable();
+    settings.sort_unstable();
+    assert_eq!(rows, settings);
+}
+
+#[test]
+fn what_is_a_path_begins_at_the_files_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(FILE_NAME);
+    let lines = "[nix]\nprogram = \"tools/nix\"\n[ssh]\nprogram = \"ssh\"\nconfig = \"./c\"\nidentity = \"/i\"\n\
+                 [http]\ntoken_file = \"../t\"\n[deploy]\napprovers = \"a\"\n";
+    std::fs::write(&path, lines).unwrap();
+    let text = source::user(Some(&path)).unwrap().unwrap();
+    let values = text.source(Home::User, &[]).unwrap().values;
+    let at = |pointer: &str| values.pointer(pointer).and_then(Value::as_str).unwrap().to_owned();
+    let below = |name: &str| folder.path().join(name).display().to_string();
+    assert_eq!(at("/nix/program"), below("tools/nix"));
+    assert_eq!(at("/ssh/program"), "ssh");
+    assert_eq!(at("/ssh/config"), below("c"));
+    assert_eq!(at("/ssh/identity"), "/i");
+    assert_eq!(at("/http/token_file"), below("../t"));
+    assert_eq!(at("/deploy/approvers"), below("a"));
+    // Approvers that somebody names mean signatures.
+    assert_eq!(values.pointer("/deploy/approve_by").unwrap()[0], "signature");
+}
