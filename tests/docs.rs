@@ -25,15 +25,70 @@ fn prose(schema: &Value) -> String {
     schema["description"].as_str().unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
+const HOMES: &str = "\
+# Settings
+
+Settings have three homes. Of each file every key is optional; unknown ones are refused with the nearest known one.
+A relative path begins at its file's folder. This page is generated from the code.
+
+| home | where | who wins |
+|---|---|---|
+| the machine's | `/etc/pantheros/config.toml`, and `/etc/pantheros/deploy.toml` with `[deploy]` alone; root's, and writable by nobody else | never overruled |
+| the user's | `$XDG_CONFIG_HOME/pantheros/config.toml` (`~/.config/…`); `--config` or `PANTHEROS_CONFIG` names another one. Switches on the command line are the user's word, too, and come before it | after the machine |
+| beside the flake | `pantheros.toml` beside `flake.nix`; no symbolic link | as below |
+
+Whoever edits the flake writes the file beside it, so that it counts as far as the flake itself could say the same, and
+where it narrows what is allowed. The rest of it counts once a person ran `pantheros-mcp trust` in a terminal: it
+shows what the file would set, and asks. The trust is for the file's path and content, and ends with its next change or
+with `pantheros-mcp trust --revoke`. What programs and files it names is not part of that content. What is ignored is
+said on standard error.
+
+The column *beside the flake* says what counts of it there:
+
+- *counts*: all of it.
+- *narrows*: only where it allows less than what counts otherwise; the rest once the file is trusted.
+- *once trusted*: nothing before, and then as the user's, after it.
+- *never counts*: nothing, trusted or not.
+
+Until it is trusted, a file with a key marked *guards deployments* keeps `deploy`, `rollback_host` and `approve` back
+(`untrusted_settings`), and so does `deploy.approve_by` that would leave nothing.
+
+The column *of several* says what counts where several homes say something: *the first* is the machine's, then a switch,
+the user's, the file beside the flake.
+";
+
+/// What counts of a key beside the flake.
+fn beside(key: &config::Key) -> String {
+    let counts = match key.from_flake {
+        config::FromFlake::Counts => "counts",
+        config::FromFlake::Narrows => "narrows",
+        config::FromFlake::Trusted => "once trusted",
+        config::FromFlake::Never => "never counts",
+    };
+    let guards = if key.guard == config::Guard::Said { "; guards deployments" } else { "" };
+    format!("{counts}{guards}")
+}
+
+/// Which of several values of a key counts.
+fn of_several(key: &config::Key) -> String {
+    use config::{Rule, Zero};
+    let which = match key.rule {
+        Rule::Highest => "the first",
+        Rule::Least(Zero::Itself) => "the least",
+        Rule::Least(Zero::Unlimited | Zero::Automatic) => "the least; 0 is the most",
+        Rule::Any => "`true` where any says so",
+        Rule::All => "`true` where all say so",
+        Rule::Union => "all that any names",
+        Rule::Intersection(_) => "what all name",
+        Rule::EachName => "each name by the first",
+    };
+    key.switch.map_or_else(|| which.to_owned(), |switch| format!("{which}; `{switch}`"))
+}
+
 #[test]
 fn the_settings_are_documented() {
     let schema = schema_for!(config::File).to_value();
-    let mut text = String::from(
-        "# Settings\n\n\
-         `pantheros.toml` beside `flake.nix`, or the file named by `--config` or `PANTHEROS_CONFIG`. Every key is\n\
-         optional; unknown ones are refused with the nearest known one. Switches on the command line beat the file.\n\
-         This page is generated from the code.\n",
-    );
+    let mut text = String::from(HOMES);
     for (section, of_section) in schema["properties"].as_object().unwrap() {
         // A map of sections has a section for each name.
         let each = of_section["patternProperties"].as_object().and_then(|names| names.values().next());
@@ -41,7 +96,19 @@ fn the_settings_are_documented() {
         let reference = each.unwrap_or(of_section)["$ref"].as_str().unwrap();
         let definition = &schema["$defs"][reference.rsplit('/').next().unwrap()];
         text.push_str(&format!("\n## `[{heading}]`\n\n{}\n\n", prose(definition)));
-        text.push_str("| key | default | what it is |\n|---|---|---|\n");
+        let row = config::KEYS.iter().find(|row| row.path == section);
+        if let Some(row) = row {
+            text.push_str(&format!(
+                "Beside the flake it {}; of several, {}.\n\n",
+                beside(row),
+                of_several(row)
+            ));
+            text.push_str("| key | default | what it is |\n|---|---|---|\n");
+        } else {
+            text.push_str(
+                "| key | default | beside the flake | of several | what it is |\n|---|---|---|---|---|\n",
+            );
+        }
         for (key, of_key) in definition["properties"].as_object().unwrap() {
             let default = match if each.is_some() { &of_key["default"] } else { &of_section["default"][key] }
             {
@@ -50,15 +117,24 @@ fn the_settings_are_documented() {
             };
             let about = prose(of_key).replace('|', "\\|");
             assert!(!about.is_empty(), "{section}.{key} is not documented");
-            text.push_str(&format!("| `{key}` | {default} | {about} |\n"));
+            let who = match row {
+                Some(_) => String::new(),
+                None => {
+                    let path = format!("{section}.{key}");
+                    let row = config::KEYS.iter().find(|row| row.path == path);
+                    let row = row.unwrap_or_else(|| panic!("{path} has no row in the table of keys"));
+                    format!(" {} | {} |", beside(row), of_several(row))
+                }
+            };
+            text.push_str(&format!("| `{key}` | {default} |{who} {about} |\n"));
         }
     }
     text.push_str(
         "\n## Environment\n\n\
          | variable | what it is |\n|---|---|\n\
          | `PANTHEROS_FLAKE` | the flake's folder, as `--flake` |\n\
-         | `PANTHEROS_CONFIG` | this file, as `--config` |\n\
-         | `PANTHEROS_HTTP_TOKEN` | the bearer token of the HTTP transport; beats `http.token_file` |\n\
+         | `PANTHEROS_CONFIG` | the user's file, as `--config` |\n\
+         | `PANTHEROS_HTTP_TOKEN` | the bearer token of the HTTP transport; beats every `http.token_file`, since whoever starts the server sets it |\n\
          | `PANTHEROS_LOG` | what is logged to standard error: `warn` unless told, `debug` for every command line |\n\
          | `NO_COLOR` | no colours |\n",
     );
