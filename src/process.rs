@@ -199,6 +199,9 @@ impl Command {
     /// What is started, but for its pipes.
     fn builder(&self) -> tokio::process::Command {
         let mut builder = tokio::process::Command::new(&self.program);
+        if let Some(path) = std::env::var_os("PATH") {
+            builder.env("PATH", absolute_folders(&path));
+        }
         builder
             .args(&self.arguments)
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
@@ -249,6 +252,18 @@ impl Command {
                 Err(error)
             }
         }
+    }
+}
+
+/// The folders of a `PATH` that are the same wherever a program is started. A relative or empty one is the folder it
+/// happens to be started in, which may be a flake's, and programs there are not the user's.
+#[must_use]
+pub fn absolute_folders(path: &OsStr) -> OsString {
+    let folders: Vec<_> = std::env::split_paths(path).filter(|folder| folder.is_absolute()).collect();
+    match std::env::join_paths(folders) {
+        Ok(path) if !path.is_empty() => path,
+        // An empty one would mean the folder a program is started in, too.
+        _ => "/nonexistent".into(),
     }
 }
 

@@ -218,6 +218,29 @@ fn trust_is_about_one_place_and_is_kept_where_no_file_says() {
 }
 
 #[test]
+fn a_path_relative_to_the_flake_finds_no_program_in_it() {
+    let cloned = Cloned::new("");
+    for name in ["nix", "git", "ssh"] {
+        std::fs::copy(cloned.path("fleet/tools/nix"), cloned.path("fleet").join(name)).unwrap();
+    }
+    std::fs::create_dir(cloned.path("fleet/.git")).unwrap();
+    let mut command = cloned.command(&["call", "--quiet", "list_hosts"]);
+    let usual = command.get_envs().find(|(name, _)| *name == "PATH").unwrap().1.unwrap().to_owned();
+    for (first, rest) in
+        [("", true), (".", true), ("./tools", true), ("tools", true), (".", false), ("", false)]
+    {
+        let mut path = std::ffi::OsString::from(first);
+        if rest {
+            path.push(":");
+            path.push(&usual);
+        }
+        let mark = cloned.path("ran");
+        command.env("PATH", &path).output().unwrap();
+        assert!(!mark.exists(), "PATH={path:?}");
+    }
+}
+
+#[test]
 fn what_narrows_counts_and_hosts_do() {
     let cloned = Cloned::new(
         "[tools]\nexclude = [\"deploy\"]\nread_only = true\n[limits]\nbuild_seconds = 60\n[deploy]\nplan_minutes = 5\n\

@@ -94,7 +94,8 @@ fn locate(wanted: &Path, search: Option<&OsStr>) -> Option<PathBuf> {
     if wanted.components().count() > 1 {
         return runnable(wanted).then(|| wanted.to_owned());
     }
-    std::env::split_paths(search?).map(|folder| folder.join(wanted)).find(|path| runnable(path))
+    let search = crate::process::absolute_folders(search?);
+    std::env::split_paths(&search).map(|folder| folder.join(wanted)).find(|path| runnable(path))
 }
 
 async fn ask_version(path: &Path) -> Result<Version, NixError> {
