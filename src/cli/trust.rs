@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
+use serde_json::Value;
 
 use super::approve::{Refusal, line, terminal};
 use super::{FAILED, Global, OK, USAGE, complain};
@@ -151,18 +152,32 @@ fn ask(beside: &Beside) -> Result<String, TrustRefusal> {
         .ignored
         .iter()
         .filter(|(key, _)| beside.waiting.contains(key))
-        .map(|(key, value)| format!("  {key} = {value}\n"))
+        .map(|(key, value)| format!("  {key} = {}\n", visible(value)))
         .collect();
     let shown = format!(
         "{path} would set, until it changes:\n\n{rows}\nPrograms and files that it names can change without it, \
          and whoever edits the flake may be able to change them.\n"
     );
-    write!(output, "{}\nType `{YES}` to trust it, anything else to leave it: ", text::plain(&shown))
-        .map_err(failed)?;
+    // What is long scrolls away; what is set is named where the answer is typed.
+    let keys = beside.waiting.join(", ");
+    write!(
+        output,
+        "{}\nType `{YES}` to trust it with {keys}, anything else to leave it: ",
+        text::plain(&shown)
+    )
+    .map_err(failed)?;
     let typed = line(&mut BufReader::new(input), &mut output).map_err(failed)?;
     if typed.as_deref() != Some(YES) {
         return Err(TrustRefusal::OtherWord);
     }
     beside.trust()?;
-    Ok(format!("{path} is trusted as it is; its next change ends that, and `trust --revoke` does"))
+    Ok(format!(
+        "{path} is trusted as it is, until it changes; a server that runs reads it when it is started again"
+    ))
+}
+
+/// A value in which every character shows.
+fn visible(value: &Value) -> String {
+    let shown = |c: char| if c.is_ascii() { c.to_string() } else { c.escape_unicode().to_string() };
+    value.to_string().chars().map(shown).collect()
 }

@@ -75,7 +75,7 @@ impl From<&PlanError> for Diagnostic {
         let diagnostic = |code| Self::new(code, error.to_string());
         match error {
             PlanError::NoFolder => diagnostic(Code::InvalidSettings)
-                .with_hint("set `deploy.state_folder` in pantheros.toml, or HOME"),
+                .with_hint("set `deploy.state_folder` in your settings, or HOME"),
             PlanError::State(_) => diagnostic(Code::StateUnusable)
                 .with_hint("the state folder and all in it have to be the user's own, mode 0700"),
             PlanError::Unknown(_) => diagnostic(Code::UnknownPlan)

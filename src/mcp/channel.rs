@@ -132,7 +132,7 @@ pub fn too_large(limit: usize) -> ServerJsonRpcMessage {
     JsonRpcMessage::error(
         ErrorData::new(
             ErrorCode::INVALID_REQUEST,
-            format!("the message is larger than {limit} bytes (`limits.message_kib` in pantheros.toml)"),
+            format!("the message is larger than {limit} bytes (`limits.message_kib` in your settings)"),
             None,
         ),
         None,

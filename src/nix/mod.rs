@@ -66,11 +66,11 @@ impl From<&NixError> for Diagnostic {
         let (code, hint) = match error {
             NixError::NotFound { .. } => (
                 Code::NixNotFound,
-                "install Nix (https://nixos.org/download) or set `nix.program` in pantheros.toml".to_owned(),
+                "install Nix (https://nixos.org/download) or set `nix.program` in your settings".to_owned(),
             ),
             NixError::TooOld { .. } => (
                 Code::NixTooOld,
-                "update Nix, or set `nix.program` in pantheros.toml to a newer one".to_owned(),
+                "update Nix, or set `nix.program` in your settings to a newer one".to_owned(),
             ),
             NixError::NotUnderstood { .. } => {
                 (Code::NixFailed, "check that `nix.program` is Nix and works by hand".to_owned())
@@ -92,8 +92,7 @@ impl From<&NixError> for Diagnostic {
                 ),
                 ProcessError::TimedOut { .. } => (
                     Code::TimedOut,
-                    "raise `limits.evaluation_seconds` or `limits.build_seconds` in pantheros.toml"
-                        .to_owned(),
+                    "raise `limits.evaluation_seconds` or `limits.build_seconds` in your settings".to_owned(),
                 ),
                 ProcessError::Cancelled => {
                     (Code::Cancelled, "call again when the answer is wanted".to_owned())

@@ -205,7 +205,7 @@ impl From<&SshError> for Diagnostic {
 fn process_diagnostic(error: &ProcessError) -> Diagnostic {
     let (code, hint) = match error {
         ProcessError::NotFound { .. } => {
-            (Code::SshNotFound, "install OpenSSH, or name its `ssh` in `ssh.program` of pantheros.toml")
+            (Code::SshNotFound, "install OpenSSH, or name its `ssh` in `ssh.program` of your settings")
         }
         ProcessError::Cancelled => (Code::Cancelled, "call again"),
         ProcessError::TimedOut { .. } => (Code::TimedOut, "call again"),

@@ -84,7 +84,7 @@ impl From<&ToolError> for Diagnostic {
                 .with_hint("compare the host's `disko.devices` with disko's documentation"),
             ToolError::Approval(error) => error.into(),
             ToolError::Busy(_) => Self::new(Code::Busy, error.to_string())
-                .with_hint("wait for one to end, or raise `limits.waiting_calls` in pantheros.toml"),
+                .with_hint("wait for one to end, or raise `limits.waiting_calls` in your settings"),
         }
     }
 }

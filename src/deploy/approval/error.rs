@@ -154,7 +154,7 @@ impl From<&ApprovalError> for Diagnostic {
                 .with_hint("the state folder and all in it have to be the user's own, mode 0700"),
             ApprovalError::Canonical(_) => diagnostic(Code::Internal),
             ApprovalError::Untrusted { command, .. } => diagnostic(Code::UntrustedSettings).with_hint(format!(
-                "ask a person to read it and to run `{command}` in a terminal; no argument of any tool stands in for it"
+                "ask a person to read it and to run `{command}` in a terminal, then to start the server again; no argument of any tool stands in for it"
             )),
             ApprovalError::Required { id, command, no_form } => {
                 diagnostic(Code::ApprovalRequired).with_attr(id.to_string()).with_hint(match (command, no_form) {

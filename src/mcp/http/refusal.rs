@@ -66,13 +66,13 @@ impl Refusal {
     /// The `Host` is not one of ours: a page of somebody else's may have been pointed at this address.
     pub fn host(host: &str) -> Self {
         Self::new(StatusCode::FORBIDDEN, "host", format!("the host `{host}` is not served here"))
-            .hint("use a loopback name, or add the host to `http.allowed_hosts` in pantheros.toml")
+            .hint("use a loopback name, or add the host to `http.allowed_hosts` in your settings")
     }
 
     /// The `Origin` may not call.
     pub fn origin(origin: &str) -> Self {
         Self::new(StatusCode::FORBIDDEN, "origin", format!("the web origin `{origin}` may not call"))
-            .hint("add it to `http.allowed_origins` in pantheros.toml if you trust every page of it")
+            .hint("add it to `http.allowed_origins` in your settings if you trust every page of it")
     }
 
     /// No bearer token, or a wrong one (RFC 6750, section 3).
@@ -92,7 +92,7 @@ impl Refusal {
     pub fn rate(seconds: u64) -> Self {
         let mut refusal =
             Self::new(StatusCode::TOO_MANY_REQUESTS, "rate", "too many requests from this address")
-                .hint("slow down, or raise `http.requests_per_minute` in pantheros.toml");
+                .hint("slow down, or raise `http.requests_per_minute` in your settings");
         refusal.retry_after = Some(seconds);
         refusal
     }
@@ -101,7 +101,7 @@ impl Refusal {
     pub fn busy(reason: &'static str, what: &str, setting: &str) -> Self {
         let mut refusal =
             Self::new(StatusCode::SERVICE_UNAVAILABLE, reason, format!("too many {what} at once"))
-                .hint(format!("wait for one to end, or raise `{setting}` in pantheros.toml"));
+                .hint(format!("wait for one to end, or raise `{setting}` in your settings"));
         refusal.retry_after = Some(1);
         refusal
     }
@@ -109,7 +109,7 @@ impl Refusal {
     /// The body is larger than is taken.
     pub fn size(limit: usize) -> Self {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "size", format!("the body is larger than {limit} bytes"))
-            .hint("raise `limits.message_kib` in pantheros.toml")
+            .hint("raise `limits.message_kib` in your settings")
     }
 
     /// The body did not come in time, or not whole.
