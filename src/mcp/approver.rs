@@ -22,6 +22,7 @@ use rmcp::{Peer, RoleServer};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::handler::Transport;
 use crate::canonical::Digest;
 use crate::deploy::approval::{Answer, Approver, Question};
 use crate::names::PlanId;
@@ -48,8 +49,14 @@ static CODEC: LazyLock<Option<RequestStateCodec>> = LazyLock::new(|| {
 /// The questions that were answered.
 static ANSWERED: Mutex<VecDeque<[u8; 16]>> = Mutex::new(VecDeque::new());
 
-/// What sealed states of ours are for, so that one made for anything else is none here.
-const PURPOSE: &[u8] = b"pantheros approval";
+/// What sealed states of ours are for, so that one made for anything else is none here, nor one made for a client of
+/// another transport.
+const fn purpose(transport: Transport) -> &'static [u8] {
+    match transport {
+        Transport::Stdio => b"pantheros approval over stdio",
+        Transport::Http => b"pantheros approval over HTTP",
+    }
+}
 
 /// What a person was asked: the sealed state.
 #[derive(Serialize, Deserialize)]
@@ -63,7 +70,7 @@ struct Asked {
 
 /// How the person at this client can be asked.
 enum Reached {
-    /// Not at all: the client shows no forms.
+    /// Not at all: the client shows no forms, or they do not count over its transport.
     Never,
     /// By a request of our own.
     ByRequest(Peer<RoleServer>),
@@ -74,6 +81,7 @@ enum Reached {
 /// The person behind one call.
 pub struct Person {
     reached: Reached,
+    transport: Transport,
     /// The tool that was called: the answer to one tool's question is none to another's.
     tool: &'static str,
     /// What the client says that it is.
@@ -83,21 +91,24 @@ pub struct Person {
 }
 
 impl Person {
-    /// The person behind this call of `tool`.
+    /// The person behind this call of `tool`, who is shown a form only where forms `count`.
     pub fn new(
         tool: &'static str,
         request: &mut CallToolRequestParams,
         context: &RequestContext<RoleServer>,
+        transport: Transport,
+        count: bool,
     ) -> Self {
         let (state, responses) = (request.request_state.take(), request.input_responses.take());
-        let forms = context.client_capabilities().as_ref().is_some_and(shows_forms);
+        let forms = count && context.client_capabilities().as_ref().is_some_and(shows_forms);
         let by_request = context.protocol_version().as_ref().is_none_or(ProtocolVersion::has_initialize);
         let reached = match (forms, by_request) {
             (false, _) => Reached::Never,
             (true, true) => Reached::ByRequest(context.peer.clone()),
             (true, false) => Reached::ByResult { state, responses },
         };
-        Self { reached, tool, client: client_name(context.client_info()), asking: Mutex::default() }
+        let client = client_name(context.client_info());
+        Self { reached, transport, tool, client, asking: Mutex::default() }
     }
 
     /// What the client says that it is.
@@ -141,7 +152,7 @@ impl Person {
             plan_digest: question.plan_digest.clone(),
         };
         let Ok(asked) = serde_json::to_vec(&asked) else { return Answer::Unavailable };
-        let options = SealOptions::new().associated_data(PURPOSE).ttl(question.patience);
+        let options = SealOptions::new().associated_data(purpose(self.transport)).ttl(question.patience);
         let Some(form) = form(question) else { return Answer::Unavailable };
         let request = InputRequest::Elicitation(ElicitRequest::new(form));
         let result = InputRequiredResult::new(
@@ -154,7 +165,7 @@ impl Person {
 
     /// What the person was asked before this call, where it brings our own word for it.
     fn asked(&self, state: Option<&str>) -> Option<Asked> {
-        let opened = CODEC.as_ref()?.open_with(state?, PURPOSE);
+        let opened = CODEC.as_ref()?.open_with(state?, purpose(self.transport));
         let opened = opened
             .inspect_err(|error| {
                 tracing::warn!(%error, client = self.client, "an answer came with a state that is not ours");

@@ -24,10 +24,20 @@ use crate::tools::{self, Context, Effect, Entry, LogRef, Outcome, Place, Service
 /// How long a client may keep the list of tools: it is fixed while the server runs.
 const TOOLS_TTL_MS: u64 = 3_600_000;
 
+/// How a client is connected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transport {
+    /// By the standard input and output of the client that started this process.
+    Stdio,
+    /// By HTTP.
+    Http,
+}
+
 /// The server, once for each session or request.
 #[derive(Clone)]
 pub struct Handler {
     services: Arc<Services>,
+    transport: Transport,
     /// Cancelled when whoever this serves is gone.
     gone: CancellationToken,
 }
@@ -35,8 +45,14 @@ pub struct Handler {
 impl Handler {
     /// A handler for a client that is gone when `gone` is cancelled.
     #[must_use]
-    pub fn new(services: Arc<Services>, gone: CancellationToken) -> Self {
-        Self { services, gone }
+    pub fn new(services: Arc<Services>, transport: Transport, gone: CancellationToken) -> Self {
+        Self { services, transport, gone }
+    }
+
+    /// Whether a form approves here. Over HTTP whoever has the token, an assistant with a shell too, can answer its
+    /// own form.
+    fn forms_count(&self) -> bool {
+        self.transport == Transport::Stdio || self.services.settings.deploy.approve_over_http
     }
 
     fn allowed(&self, name: &str) -> Result<&'static Entry, ErrorData> {
@@ -143,7 +159,8 @@ impl ServerHandler for Handler {
             }
             None => (Arc::new(Silent) as Arc<dyn Progress>, None),
         };
-        let person = Arc::new(Person::new(tool.name, &mut request, &context));
+        let person =
+            Arc::new(Person::new(tool.name, &mut request, &context, self.transport, self.forms_count()));
         let counted = self.services.metrics.call(tool.name);
         let cancel = self.gone.child_token();
         let call = Context {

@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::channel::{self, Read};
-use super::handler::Handler;
+use super::handler::{Handler, Transport};
 use crate::tools::Services;
 
 /// How long answers that are ready may take to leave once the client has closed its end.
@@ -42,7 +42,7 @@ pub async fn serve_over(
     let (transport, client) = channel::pair();
     let (refusals, refused) = mpsc::channel(8);
     let gone = stop.child_token();
-    let handler = Handler::new(services, gone.clone());
+    let handler = Handler::new(services, Transport::Stdio, gone.clone());
     let writing = tokio::spawn(write(output, client.outgoing, refused));
     let mut serving = tokio::spawn({
         let gone = gone.clone();

@@ -36,7 +36,7 @@ impl ServerHandler for Server {
         mut request: CallToolRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
-        let person = Person::new(self.tool, &mut request, &context);
+        let person = Person::new(self.tool, &mut request, &context, Transport::Stdio, true);
         let asked = crate::deploy::plan::Requester { client: person.client().into(), user: "x".into() };
         let call = Call { cancel: context.ct.clone(), ..Call::unattended() };
         let came = self.approvals.obtain(&self.plan, &person, &asked, &call).await;
@@ -338,6 +338,7 @@ async fn a_question_about_one_plan_is_none_about_another() {
 fn a_question_expires() {
     let person = Person {
         reached: Reached::ByResult { state: None, responses: None },
+        transport: Transport::Stdio,
         tool: "deploy",
         client: "a client".into(),
         asking: Mutex::default(),
@@ -367,4 +368,31 @@ fn a_question_expires() {
     };
     let deploy = Person { tool: "deploy", ..other_tool };
     assert_eq!(deploy.hear(&question, Some(&state), &responses), Answer::Stray);
+}
+
+#[test]
+fn a_question_is_answered_over_its_own_transport() {
+    let at = |transport| Person {
+        reached: Reached::ByResult { state: None, responses: None },
+        transport,
+        tool: "deploy",
+        client: "a client".into(),
+        asking: Mutex::default(),
+    };
+    let (stdio, http) = (at(Transport::Stdio), at(Transport::Http));
+    let question = Question {
+        plan_id: PlanId::random().unwrap(),
+        plan_digest: Digest::of(b"a plan"),
+        text: String::new(),
+        phrase: "web".into(),
+        risks: Vec::new(),
+        patience: Duration::from_secs(60),
+    };
+    let responses: InputResponses = [(QUESTION.to_owned(), accepted("web", ""))].into();
+    for (asking, other) in [(&stdio, &http), (&http, &stdio)] {
+        assert_eq!(asking.ask_by_result(&question), Answer::Asked);
+        let state = asking.asking().unwrap().request_state.unwrap();
+        assert_eq!(other.hear(&question, Some(&state), &responses), Answer::Stray);
+        assert!(matches!(asking.hear(&question, Some(&state), &responses), Answer::Given { .. }));
+    }
 }

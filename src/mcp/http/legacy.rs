@@ -26,7 +26,7 @@ use super::body;
 use super::refusal::{Refusal, malformed};
 use super::streamable::empty;
 use crate::mcp::channel::{self, Read};
-use crate::mcp::handler::Handler;
+use crate::mcp::handler::{Handler, Transport};
 use crate::metrics::SessionCount;
 use crate::tools::Services;
 
@@ -88,7 +88,7 @@ impl Legacy {
             _gone: gone.clone().drop_guard(),
             _count: self.services.metrics.session("sse"),
         };
-        let handler = Handler::new(Arc::clone(&self.services), gone.clone());
+        let handler = Handler::new(Arc::clone(&self.services), Transport::Http, gone.clone());
         tokio::spawn(async move {
             match serve_server_with_ct(handler, transport, gone).await {
                 Ok(running) => drop(running.waiting().await),

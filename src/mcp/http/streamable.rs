@@ -23,7 +23,7 @@ use super::body;
 use super::refusal::{Refusal, malformed};
 use super::sessions::{GONE, Sessions, gone};
 use crate::mcp::channel::{self, Read};
-use crate::mcp::handler::Handler;
+use crate::mcp::handler::{Handler, Transport};
 use crate::tools::Services;
 
 /// Most that is read of a refusal in rmcp's words.
@@ -48,7 +48,7 @@ impl Streamable {
             .disable_allowed_origins()
             .with_max_request_body_bytes(limit)
             .with_cancellation_token(stop.clone());
-        let handler = move || Ok(Handler::new(Arc::clone(&services), gone()));
+        let handler = move || Ok(Handler::new(Arc::clone(&services), Transport::Http, gone()));
         let service = StreamableHttpService::new(handler, Arc::clone(&sessions), config);
         tokio::spawn(Arc::clone(&sessions).tend(stop.clone()));
         Self { service, sessions, limit, stop }
