@@ -315,6 +315,37 @@ fn a_command_finds_a_state_folder_that_the_environment_moved() {
 }
 
 #[test]
+fn a_command_finds_settings_and_trust_that_the_environment_moved() {
+    let fleet = fleet("");
+    fleet.write("flake.nix", FLAKE);
+    let plan = stored(&fleet, &["web"], &[], LIFE);
+    let config = fleet.folder().with_file_name("moved config");
+    std::fs::create_dir_all(config.join("pantheros")).unwrap();
+    let settings = fleet.folder().with_file_name("pantheros.toml");
+    let text = std::fs::read_to_string(&settings).unwrap().replace("\"state\"", "\"../../state\"");
+    std::fs::write(config.join("pantheros/config.toml"), text).unwrap();
+    // Nobody names the settings, which lie where the environment says, as does the trust in those beside the flake.
+    let server = |arguments: &[&str]| {
+        let whole = fleet.command(&[]);
+        let mut command = Command::new(PROGRAM);
+        command.args(arguments).current_dir(fleet.folder());
+        command.envs(whole.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        command.env("XDG_CONFIG_HOME", &config);
+        command
+    };
+    let asked = ["call", "--quiet", "deploy", &format!("plan_id={}", plan.plan().id)];
+    fleet.write("pantheros.toml", "[ssh]\nconnect_seconds = 20\n");
+    let mut terminal = Terminal::run(&server(&["trust"]));
+    terminal.shows("Type `trust`");
+    terminal.types("trust\n");
+    assert_eq!(terminal.ends().0, Some(0));
+    let command = named(&server(&asked).output().unwrap());
+    assert!(command.contains("--config") && command.contains("XDG_STATE_HOME"), "{command}");
+    approves(&command, Path::new("/"));
+    assert!(approvals(&fleet).recorded(&plan.plan().id).unwrap().is_some());
+}
+
+#[test]
 fn a_command_that_the_settings_name_is_left_as_it_is() {
     let fleet = fleet("");
     set(&fleet, "command = \"sudo somewhere-else\"");
