@@ -180,6 +180,7 @@ impl Settings {
             read_only: file.tools.read_only,
             only: file.tools.only.into_iter().collect(),
             exclude: file.tools.exclude.into_iter().collect(),
+            without_token: false,
         };
         let cache = CacheSettings {
             enabled: file.cache.enabled,

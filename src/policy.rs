@@ -15,6 +15,15 @@ pub enum Effect {
     Host,
 }
 
+/// Where a tool gets to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// This machine, and what Nix fetches for it.
+    Here,
+    /// The hosts of the fleet, with the key of whoever started the server.
+    Hosts,
+}
+
 /// What removes tools from the list and refuses their calls.
 #[derive(Clone, Debug, Default)]
 pub struct Policy {
@@ -24,14 +33,21 @@ pub struct Policy {
     pub only: BTreeSet<String>,
     /// Without these.
     pub exclude: BTreeSet<String>,
+    /// Whether everybody on this machine may call, over HTTP on loopback: then no tool that reaches hosts is there.
+    pub without_token: bool,
 }
 
 impl Policy {
     /// Why a tool is not there, or `None` where it is.
     #[must_use]
-    pub fn refusal(&self, name: &str, effect: Effect) -> Option<&'static str> {
+    pub fn refusal(&self, name: &str, effect: Effect, reach: Reach) -> Option<&'static str> {
         if self.read_only && effect != Effect::Read {
             Some("--read-only leaves only tools that change nothing")
+        } else if self.without_token && reach == Reach::Hosts {
+            Some(
+                "it reaches hosts, and anybody on this machine may call a server started with --without-token; \
+                 start it without that switch and give the client the token that `pantheros-mcp token` names",
+            )
         } else if self.exclude.contains(name) {
             Some("it is excluded by --exclude-tools or `tools.exclude`")
         } else if !self.only.is_empty() && !self.only.contains(name) {
@@ -64,19 +80,27 @@ mod tests {
 
     #[test]
     fn read_only_beats_a_list() {
-        let policy =
-            Policy { read_only: true, only: ["build_host".to_owned()].into(), exclude: BTreeSet::new() };
-        assert!(policy.refusal("build_host", Effect::Store).is_some());
-        assert!(policy.refusal("deploy", Effect::Host).is_some());
-        assert!(policy.refusal("list_hosts", Effect::Read).is_some());
+        let policy = Policy { read_only: true, only: ["build_host".to_owned()].into(), ..Policy::default() };
+        assert!(policy.refusal("build_host", Effect::Store, Reach::Here).is_some());
+        assert!(policy.refusal("deploy", Effect::Host, Reach::Hosts).is_some());
+        assert!(policy.refusal("list_hosts", Effect::Read, Reach::Here).is_some());
         let policy = Policy { read_only: true, ..Policy::default() };
-        assert!(policy.refusal("list_hosts", Effect::Read).is_none());
+        assert!(policy.refusal("list_hosts", Effect::Read, Reach::Here).is_none());
     }
 
     #[test]
     fn exclusion_beats_inclusion() {
         let both: BTreeSet<_> = ["list_hosts".to_owned()].into();
-        let policy = Policy { read_only: false, only: both.clone(), exclude: both };
-        assert!(policy.refusal("list_hosts", Effect::Read).is_some());
+        let policy = Policy { only: both.clone(), exclude: both, ..Policy::default() };
+        assert!(policy.refusal("list_hosts", Effect::Read, Reach::Here).is_some());
+    }
+
+    #[test]
+    fn without_a_token_no_host_is_reached() {
+        let policy =
+            Policy { without_token: true, only: ["host_status".to_owned()].into(), ..Policy::default() };
+        assert!(policy.refusal("host_status", Effect::Read, Reach::Hosts).is_some());
+        let policy = Policy { without_token: true, ..Policy::default() };
+        assert!(policy.refusal("build_host", Effect::Store, Reach::Here).is_none());
     }
 }

@@ -244,7 +244,7 @@ async fn tool(services: &Arc<Services>, name: &str, arguments: Value) -> Outcome
     let Some(entry) = tools::find(name) else {
         return Outcome::failure(Diagnostic::new(Code::Internal, format!("there is no tool {name}")));
     };
-    if let Some(reason) = services.settings.policy.refusal(entry.name, entry.effect) {
+    if let Some(reason) = services.settings.policy.refusal(entry.name, entry.effect, entry.reach) {
         let message = format!("`{name}` is switched off: {reason}");
         return Outcome::failure(Diagnostic::new(Code::ToolDisabled, message));
     }

@@ -25,7 +25,7 @@ impl Tools {
     pub fn run(&self, settings: &Settings) -> ExitCode {
         let there = tools::catalogue()
             .iter()
-            .filter(|tool| settings.policy.refusal(tool.name, tool.effect).is_none());
+            .filter(|tool| settings.policy.refusal(tool.name, tool.effect, tool.reach).is_none());
         let text = if self.json {
             let tools: Vec<_> = there.map(described).collect();
             format!("{:#}\n", json!({ "tools": tools }))

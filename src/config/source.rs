@@ -224,7 +224,7 @@ pub(super) fn switches(
 ) -> Result<Source, ConfigError> {
     let named = |names: &[String]| names.iter().cloned().collect();
     let policy =
-        Policy { read_only: false, only: named(&overrides.only), exclude: named(&overrides.exclude) };
+        Policy { only: named(&overrides.only), exclude: named(&overrides.exclude), ..Policy::default() };
     policy.check(tools).map_err(|message| ConfigError::Conflict { message })?;
     let mut values = Map::new();
     for (key, path, switch) in [
@@ -250,7 +250,7 @@ pub(super) fn switches(
 fn check_tools(file: &File, tools: &[&str]) -> Result<(), String> {
     let named = |names: &[String]| names.iter().cloned().collect();
     let policy =
-        Policy { read_only: false, only: named(&file.tools.only), exclude: named(&file.tools.exclude) };
+        Policy { only: named(&file.tools.only), exclude: named(&file.tools.exclude), ..Policy::default() };
     policy.check(tools)
 }
 

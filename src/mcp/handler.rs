@@ -62,7 +62,7 @@ impl Handler {
             let name = text::bounded(&text::plain(name), 80);
             return Err(ErrorData::invalid_params(format!("there is no tool `{name}`{meant}"), None));
         };
-        match self.services.settings.policy.refusal(tool.name, tool.effect) {
+        match self.services.settings.policy.refusal(tool.name, tool.effect, tool.reach) {
             Some(reason) => {
                 Err(ErrorData::invalid_params(format!("`{}` is switched off: {reason}", tool.name), None))
             }
@@ -76,7 +76,7 @@ impl Handler {
         let policy = &self.services.settings.policy;
         tools::catalogue()
             .iter()
-            .filter(|tool| policy.refusal(tool.name, tool.effect).is_none())
+            .filter(|tool| policy.refusal(tool.name, tool.effect, tool.reach).is_none())
             .map(described)
             .collect()
     }

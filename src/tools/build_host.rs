@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Context, Effect, LogRef, Tool, ToolError};
+use super::{Context, Effect, LogRef, Reach, Tool, ToolError};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::flake::hosts::HOSTS;
 use crate::names::{AttrPath, HostName};
@@ -101,6 +101,7 @@ impl Tool for BuildHost {
     const DESCRIPTION: &'static str = "Builds a host's system, VM, disk script or disk image; deploys nothing. \
         Reports path and closure size, or for each failed derivation the end of its log and a resource with all of it.";
     const EFFECT: Effect = Effect::Store;
+    const REACH: Reach = Reach::Here;
     const OPEN_WORLD: bool = true;
     type Input = Input;
     type Output = Output;

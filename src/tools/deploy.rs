@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::services::Unhurried;
-use super::{Context, Effect, Tool, ToolError};
+use super::{Context, Effect, Reach, Tool, ToolError};
 use crate::config::{Action, Channel};
 use crate::deploy::approval::{ApprovalError, Approvals};
 use crate::deploy::outcome::Outcome;
@@ -47,6 +47,7 @@ impl Tool for Deploy {
     const DESCRIPTION: &'static str = "Carries out a plan of plan_deploy, once a person approved it: the person is asked \
         here, or runs the command named. Hosts that are not well afterwards go back by themselves.";
     const EFFECT: Effect = Effect::Host;
+    const REACH: Reach = Reach::Hosts;
     const OPEN_WORLD: bool = true;
     const IDEMPOTENT: bool = false;
     type Input = Input;

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::page::PageInput;
-use super::{Context, Effect, LogRef, Tool, ToolError};
+use super::{Context, Effect, LogRef, Reach, Tool, ToolError};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::flake::check::{Output as Checked, Scope, Status};
 use crate::names::{HostName, SystemName};
@@ -53,6 +53,7 @@ impl Tool for FlakeCheck {
     const DESCRIPTION: &'static str = "Evaluates every output of the flake and reports every failure with file, line \
         and cause, failed ones first. Use it after each edit; instant when nothing changed.";
     const EFFECT: Effect = Effect::Read;
+    const REACH: Reach = Reach::Here;
     type Input = Input;
     type Output = Output;
 

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Context, Effect, Tool, ToolError};
+use super::{Context, Effect, Reach, Tool, ToolError};
 use crate::deploy::host::{self, Room, State, SurveyError};
 use crate::deploy::place::{self, Place};
 use crate::deploy::story::Step;
@@ -74,6 +74,7 @@ impl Tool for HostStatus {
     const DESCRIPTION: &'static str = "Asks a running host over SSH: generation, whether it runs what the flake says, \
         failed units, pending reboot, disk space. Changes nothing.";
     const EFFECT: Effect = Effect::Read;
+    const REACH: Reach = Reach::Hosts;
     const OPEN_WORLD: bool = true;
     type Input = Input;
     type Output = Output;

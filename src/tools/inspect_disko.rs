@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Context, Effect, Tool, ToolError};
+use super::{Context, Effect, Reach, Tool, ToolError};
 use crate::disko::{self, Layout, Severity};
 use crate::names::HostName;
 
@@ -29,6 +29,7 @@ impl Tool for InspectDisko {
     const DESCRIPTION: &'static str = "Shows a host's evaluated disko layout as a tree, its mounts, and hazards that \
         would lose data or not boot.";
     const EFFECT: Effect = Effect::Read;
+    const REACH: Reach = Reach::Here;
     type Input = Input;
     type Output = Output;
 

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::page::PageInput;
-use super::{Context, Effect, Tool, ToolError};
+use super::{Context, Effect, Reach, Tool, ToolError};
 use crate::flake::check::Status;
 use crate::flake::shells::Shell;
 use crate::names::SystemName;
@@ -36,6 +36,7 @@ impl Tool for ListDevshells {
     const TITLE: &'static str = "List development shells";
     const DESCRIPTION: &'static str = "Lists the flake's development shells: whether each evaluates, its packages, the command that starts it.";
     const EFFECT: Effect = Effect::Read;
+    const REACH: Reach = Reach::Here;
     type Input = Input;
     type Output = Output;
 

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::page::PageInput;
-use super::{Context, Effect, Tool, ToolError};
+use super::{Context, Effect, Reach, Tool, ToolError};
 use crate::deploy::{host, place};
 use crate::names::{HostName, StorePath};
 
@@ -51,6 +51,7 @@ impl Tool for ListGenerations {
     const DESCRIPTION: &'static str = "Asks a running host over SSH which generations it has, newest first: date, NixOS \
         version, and which one runs, was booted, or starts next.";
     const EFFECT: Effect = Effect::Read;
+    const REACH: Reach = Reach::Hosts;
     const OPEN_WORLD: bool = true;
     type Input = Input;
     type Output = Output;

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::page::PageInput;
-use super::{Context, Effect, Tool, ToolError};
+use super::{Context, Effect, Reach, Tool, ToolError};
 use crate::flake::hosts::Host;
 
 /// The tool.
@@ -25,6 +25,7 @@ impl Tool for ListHosts {
     const DESCRIPTION: &'static str = "Lists the flake's hosts with system, state version, deployment target and \
         tags. Start here to learn their names.";
     const EFFECT: Effect = Effect::Read;
+    const REACH: Reach = Reach::Here;
     type Input = PageInput;
     type Output = Output;
 

@@ -36,7 +36,7 @@ use crate::nix::NixError;
 use crate::schema;
 use crate::text;
 
-pub use crate::policy::Effect;
+pub use crate::policy::{Effect, Reach};
 pub use services::{Context, LogRef, Place, Services};
 
 /// Why a tool gave no output.
@@ -106,6 +106,8 @@ pub trait Tool {
     const DESCRIPTION: &'static str;
     /// What it changes at most.
     const EFFECT: Effect;
+    /// Whether it reaches hosts, itself or by what it starts. Nothing stands here unless a tool says it.
+    const REACH: Reach;
     /// Whether it reaches beyond this machine and the flake's pinned inputs.
     const OPEN_WORLD: bool = false;
     /// Whether a second call with the same arguments changes nothing more.
@@ -163,6 +165,8 @@ pub struct Entry {
     pub description: &'static str,
     /// What it changes at most.
     pub effect: Effect,
+    /// Whether it reaches hosts.
+    pub reach: Reach,
     /// Whether it reaches beyond this machine and the flake's pinned inputs.
     pub open_world: bool,
     /// Whether a second call with the same arguments changes nothing more.
@@ -179,6 +183,7 @@ impl Entry {
             title: T::TITLE,
             description: T::DESCRIPTION,
             effect: T::EFFECT,
+            reach: T::REACH,
             open_world: T::OPEN_WORLD,
             idempotent: T::IDEMPOTENT,
             input: schema::of_input::<T::Input>,

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Context, Effect, Tool, ToolError};
+use super::{Context, Effect, Reach, Tool, ToolError};
 use crate::names::HostName;
 use crate::search::{self, Found};
 use crate::text;
@@ -55,6 +55,7 @@ impl Tool for NixSearch {
     const DESCRIPTION: &'static str = "Searches the packages of the flake's pinned nixpkgs (of the flake itself where \
         it has none), or a host's options. Use it before naming either.";
     const EFFECT: Effect = Effect::Read;
+    const REACH: Reach = Reach::Here;
     type Input = Input;
     type Output = Output;
 

@@ -4,7 +4,7 @@ use futures::StreamExt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Context, Effect, Tool, ToolError};
+use super::{Context, Effect, Reach, Tool, ToolError};
 use crate::config::Action;
 use crate::deploy::approval::{ApprovalError, Approvals};
 use crate::deploy::plan::{Change, Diff, FlakeSource, HOSTS, HostPlan, Pace, Plan, Risk, Severity};
@@ -116,6 +116,7 @@ impl Tool for PlanDeploy {
     const DESCRIPTION: &'static str = "Builds hosts and says what deploying them would change (packages, units, reboot) \
         and risk, above all being locked out. Changes no host; a person approves the plan.";
     const EFFECT: Effect = Effect::Store;
+    const REACH: Reach = Reach::Hosts;
     const OPEN_WORLD: bool = true;
     // Each call makes a plan.
     const IDEMPOTENT: bool = false;

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::deploy::{self, Output};
-use super::{Context, Effect, Tool, ToolError};
+use super::{Context, Effect, Reach, Tool, ToolError};
 use crate::config::Action;
 use crate::deploy::approval::{ApprovalError, Approvals};
 use crate::deploy::plan::{FlakeSource, Pace, Plan, SystemSource};
@@ -30,6 +30,7 @@ impl Tool for RollbackHost {
     const DESCRIPTION: &'static str = "Brings a host back to an older generation (list_generations shows them), once a \
         person approved it, with the same protection as deploy.";
     const EFFECT: Effect = Effect::Host;
+    const REACH: Reach = Reach::Hosts;
     const OPEN_WORLD: bool = true;
     const IDEMPOTENT: bool = false;
     type Input = Input;
