@@ -51,7 +51,7 @@ The column *beside the flake* says what counts of it there:
 - *never counts*: nothing, trusted or not.
 
 Until it is trusted, a file with a key marked *guards deployments* keeps `deploy`, `rollback_host` and `approve` back
-(`untrusted_settings`), and so does `deploy.approve_by` that would leave nothing.
+(`untrusted_settings`), unless the machine's settings have that key; so does `deploy.approve_by` that would leave nothing.
 
 The column *of several* says what counts where several homes say something: *the first* is the machine's, then a switch,
 the user's, the file beside the flake.

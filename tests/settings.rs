@@ -195,6 +195,42 @@ fn only_a_person_at_a_terminal_trusts() {
 }
 
 #[test]
+fn a_file_is_named_and_need_not_be_there_to_be_revoked() {
+    let cloned = Cloned::new("[nix]\nprogram = \"tools/nix\"\n");
+    let file = cloned.path("fleet").join(FILE);
+    let mut command = cloned.command(&["trust", "../fleet/pantheros.toml"]);
+    let mut terminal = Terminal::run(&here(command.current_dir(cloned.path("home"))));
+    terminal.shows("Type `trust` to trust it with nix.program,");
+    terminal.types("trust\n");
+    assert_eq!(terminal.ends().0, Some(0));
+    assert!(cloned.runs().0);
+    assert!(errors(&cloned.run(&["trust"])).contains("is trusted as it is"));
+
+    let refused = |command: &mut Command| {
+        let output = command.output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{}", errors(&output));
+        errors(&output)
+    };
+    assert!(refused(&mut cloned.command(&["trust", "flake.nix"])).contains("is not called pantheros.toml"));
+    let mut users = cloned.command(&["trust"]);
+    assert!(refused(users.env("PANTHEROS_CONFIG", FILE)).contains("all of it counts"));
+    std::fs::remove_file(&file).unwrap();
+    assert!(refused(&mut cloned.command(&["trust"])).contains("there is no pantheros.toml"));
+    let revoked = cloned.run(&["trust", "--revoke", file.to_str().unwrap()]);
+    assert!(errors(&revoked).contains("is not trusted any more"), "{}", errors(&revoked));
+    cloned.beside("[nix]\nprogram = \"tools/nix\"\n");
+    assert!(!cloned.runs().0);
+}
+
+#[test]
+fn what_is_trusted_shows_every_character() {
+    let cloned = Cloned::new("[nix]\nprogram = \"/bin/\\u001b[2Knix\\u202e\"\n");
+    let (_, shown) = cloned.trust("no");
+    let nix = shown.lines().find(|line| line.contains("nix.program = ")).unwrap();
+    assert!(nix.contains(r#"nix.program = "/bin/\u001b[2Knix\u{202e}""#), "{nix}");
+}
+
+#[test]
 fn trust_is_about_one_place_and_is_kept_where_no_file_says() {
     let text = "[nix]\nprogram = \"tools/nix\"\n[deploy]\nstate_folder = \"../elsewhere\"\n";
     let cloned = Cloned::new(text);

@@ -48,13 +48,14 @@ pub(super) fn merge(sources: &[Source]) -> Result<Merged, String> {
         };
         let given = said(&counts);
         let mut value = combine(key, &given)?;
-        if key.rule == Rule::Highest
-            && given.first().is_some_and(|(source, _)| source.home == Home::Machine)
-            && given.iter().any(|(source, _)| source.home == Home::Switch)
-        {
+        let highest = given.first().filter(|_| key.rule == Rule::Highest).map(|(source, _)| source.home);
+        if highest == Some(Home::Machine) && given.iter().any(|(source, _)| source.home == Home::Switch) {
             merged.overruled.extend(key.switch);
         }
-        for (source, said) in said(&|home| !counts(home)) {
+        let is_settled = highest.is_some_and(|home| home == Home::Machine || key.guard == Guard::No);
+        // What trust would not change waits for none.
+        let vain = if is_settled { Vec::new() } else { said(&|home| !counts(home)) };
+        for (source, said) in vain {
             let ignored = Ignored { key, value: said.clone() };
             let narrows = source.home == Home::Beside && key.from_flake == FromFlake::Narrows;
             let now = value.as_ref().or_else(|| unset.pointer(&pointer)).unwrap_or(&Value::Null);

@@ -194,3 +194,22 @@ fn what_zero_means_decides_which_is_less() {
     assert_eq!(of("http.legacy_sessions", 0, 70), 0);
     assert_eq!(of("limits.evaluation_workers", 0, 2), 2);
 }
+
+#[test]
+fn what_trust_would_not_change_waits_for_none() {
+    for key in KEYS.iter().filter(|key| key.rule == Rule::Highest) {
+        let (one, other) = (samples(key).remove(0), samples(key).remove(1));
+        for home in [Home::Machine, Home::User] {
+            let merged = merged(key, &[(home, one.clone()), (Home::Beside, other.clone())]).unwrap();
+            let waits = key.guard != Guard::No && home == Home::User;
+            let ignored: Vec<_> = merged.ignored.iter().map(|ignored| ignored.key.path).collect();
+            let wanted: &[&str] = if waits { &[key.path] } else { &[] };
+            assert_eq!(
+                (ignored.as_slice(), merged.guards.as_slice()),
+                (wanted, wanted),
+                "{} {home:?}",
+                key.path
+            );
+        }
+    }
+}
