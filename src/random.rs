@@ -1,5 +1,6 @@
 //! Bytes nobody can guess.
 
+use blake3::Hash;
 use rustix::rand::{GetRandomFlags, getrandom};
 
 /// That many bytes of the system's randomness.
@@ -13,4 +14,12 @@ pub fn bytes<const COUNT: usize>() -> std::io::Result<[u8; COUNT]> {
         filled += getrandom(rest, GetRandomFlags::empty())?;
     }
     Ok(bytes)
+}
+
+/// 256 bits of the system's randomness, in hexadecimal.
+///
+/// # Errors
+/// That the system has none to give.
+pub fn hex() -> std::io::Result<String> {
+    Ok(Hash::from_bytes(bytes()?).to_hex().to_string())
 }

@@ -124,7 +124,8 @@ fn the_inspector_over_http() {
         let fleet = Fleet::demo(&nix());
         let home = tempfile::tempdir().unwrap();
         let served = Served::start(&fleet);
-        let flags = ["--transport", "http", "--server-url"].map(String::from).to_vec();
+        let header = format!("Authorization: {}", served.authorization().unwrap());
+        let flags = ["--transport", "http", "--header", &header, "--server-url"].map(String::from).to_vec();
         let reach = Reach { flags, last: vec![served.url("/mcp")] };
         Inspector { home: home.path(), era, reach: &reach }.looks_around();
         served.stop();
@@ -177,6 +178,7 @@ fn sdk_on(fleet: &Fleet, mut job: Value) {
     };
     let served = Served::start(fleet);
     job["url"] = json!(served.url(path));
+    job["authorization"] = json!(served.authorization());
     job["pid"] = json!(served.id());
     sdk(home.path(), &job);
     served.stop();
@@ -222,7 +224,8 @@ fn conforms(version: &str) {
         "pantheros.toml",
         &format!("[nix]\nprogram = {nix:?}\n[http]\nlegacy_sessions = 1000\nrequests_per_minute = 100000\n"),
     );
-    let served = Served::start(&fleet);
+    // The suite sends no header that it is told to.
+    let served = Served::with(&fleet, &["--without-token"]);
     let home = tempfile::tempdir().unwrap();
     // A build that fails has a log, so that there is a resource to list and read.
     let url = served.url("/mcp");

@@ -206,47 +206,62 @@ fn only_known_origins_may_call() {
     assert_eq!(preflight("https://evil.com").status, 403);
 }
 
-#[test]
-fn a_token_is_asked_for_where_one_is_set() {
-    let setup = Setup::new("", "127.0.0.1:0").env("PANTHEROS_HTTP_TOKEN", TOKEN);
-    let server = setup.env("PANTHEROS_LOG", "trace").start();
-    let good = Request::modern("tools/list", json!({}));
-    assert_eq!(server.ask(&good.clone().token()).head.status, 200);
-    assert_eq!(server.ask(&Request::get("/healthz")).head.status, 200);
-    assert_eq!(server.ask(&Request::get("/metrics").token()).head.status, 200);
-    for path in ["/mcp", "/sse", "/metrics", "/"] {
-        let answer = server.ask(&Request::get(path));
+/// What everything but `/healthz` answers without the token.
+fn asks_for_the_token(server: &Server) {
+    for path in
+        ["/mcp", "/sse", "/messages?session_id=x", "/metrics", "/", "/mcp/", "/healthz/", "/healthz/../mcp"]
+    {
+        let answer = server.ask(&Request::get(path).bare());
         assert_eq!(answer.refusal(), (401, "token".into()), "{path}");
         assert_eq!(answer.head.header("www-authenticate"), Some("Bearer realm=\"pantheros\""));
     }
-    assert_eq!(server.ask(&Request::post("/messages?session_id=x", &list())).head.status, 401);
+    for request in [Request::post("/messages?session_id=x", &list()), initialize(), listing()] {
+        assert_eq!(server.ask(&request.bare()).refusal(), (401, "token".into()));
+    }
+    for method in ["PUT", "DELETE", "OPTIONS", "HEAD"] {
+        assert_eq!(server.send(&Request::new(method, "/mcp").bare()).0.status, 401, "{method}");
+    }
+    assert_eq!(server.ask(&Request::get("/healthz").bare()).head.status, 200);
+}
+
+fn listing() -> Request {
+    Request::modern("tools/list", json!({}))
+}
+
+#[test]
+fn a_token_is_asked_for_where_one_is_set() {
+    let server = Setup::new("", "127.0.0.1:0").env("PANTHEROS_LOG", "trace").start();
+    asks_for_the_token(&server);
+    assert_eq!(server.ask(&listing()).head.status, 200);
+    assert_eq!(server.ask(&Request::get("/metrics")).head.status, 200);
     let twice = format!("Bearer {TOKEN}, Bearer {TOKEN}");
     for wrong in [&TOKEN[1..], &twice, "Bearer", "Basic Y29ycmVjdDpob3JzZQ==", &format!("Bearer {TOKEN}x")] {
-        let answer = server.ask(&good.clone().with("authorization", wrong));
+        let answer = server.ask(&listing().with("authorization", wrong));
         assert_eq!(answer.head.status, 401, "{wrong}");
     }
-    let doubled = good.token().also("authorization", "Bearer other");
-    assert_eq!(server.ask(&doubled).head.status, 401);
-    let session = initialize().token();
-    assert_eq!(server.ask(&session).head.status, 200);
+    assert_eq!(server.ask(&listing().bearer(TOKEN).also("authorization", "Bearer other")).head.status, 401);
+    // In a query, where logs and proxies would keep it, it does not count.
+    let query = Request::get(&format!("/sse?access_token={TOKEN}&token={TOKEN}")).bare();
+    assert_eq!(server.ask(&query).head.status, 401);
+    assert_eq!(server.ask(&initialize()).head.status, 200);
     assert!(server.said().contains("initialize") && !server.said().contains(TOKEN));
+    assert!(server.said().contains("the variable PANTHEROS_HTTP_TOKEN"));
 }
 
 #[test]
 fn a_token_file_works_and_is_checked() {
     use std::os::unix::fs::PermissionsExt;
     let setup = |mode: u32, text: &str| {
-        let setup = Setup::new("", "127.0.0.1:0");
+        let setup = Setup::new("", "127.0.0.1:0").without("PANTHEROS_HTTP_TOKEN");
         let file = setup.folder().join("token");
         std::fs::write(&file, text).unwrap();
         std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode)).unwrap();
-        let toml = format!("[http]\ntoken_file = {:?}\n", file.display().to_string());
-        std::fs::write(setup.folder().join("pantheros.toml"), toml).unwrap();
-        setup
+        setup.settings(&format!("[http]\ntoken_file = {:?}\n", file.display().to_string()))
     };
     let server = setup(0o600, &format!("{TOKEN}\n")).start();
-    assert_eq!(server.ask(&Request::get("/metrics").token()).head.status, 200);
-    assert_eq!(server.ask(&Request::get("/metrics")).head.status, 401);
+    asks_for_the_token(&server);
+    assert_eq!(server.ask(&Request::get("/metrics")).head.status, 200);
+    assert!(server.said().contains("http.token_file"), "{}", server.said());
     for (mode, text, expected) in [
         (0o644, TOKEN, "can be read by other users"),
         (0o600, "", "is empty"),
@@ -258,22 +273,240 @@ fn a_token_file_works_and_is_checked() {
     let open = setup(0o644, TOKEN);
     let folder = open.folder().display().to_string();
     let server = open.env("CREDENTIALS_DIRECTORY", &folder).start();
-    assert_eq!(server.ask(&Request::get("/metrics").token()).head.status, 200);
+    assert_eq!(server.ask(&Request::get("/metrics")).head.status, 200);
+}
+
+/// A server that makes its token.
+fn making() -> Setup {
+    Setup::new("", "127.0.0.1:0").without("PANTHEROS_HTTP_TOKEN")
+}
+
+/// What a command on the server's folders says, and its exit code.
+fn says(mut command: std::process::Command) -> (Option<i32>, String) {
+    let output = command.output().unwrap();
+    let said = [output.stdout, output.stderr].concat();
+    (output.status.code(), String::from_utf8(said).unwrap())
+}
+
+fn made(path: &Path) -> String {
+    std::fs::read_to_string(path).unwrap().trim().to_owned()
 }
 
 #[test]
-fn other_machines_need_a_token() {
-    for address in ["0.0.0.0:0", "[::]:0"] {
-        let (status, said) = Setup::new("", address).refused();
-        assert!(!status.success(), "{said}");
-        assert!(said.contains("http.token_file") && said.contains("PANTHEROS_HTTP_TOKEN"), "{said}");
+fn a_token_is_made_once_where_none_is_set() {
+    use std::os::unix::fs::PermissionsExt;
+    for address in ["127.0.0.1:0", "0.0.0.0:0"] {
+        let setup = Setup::new("", address).without("PANTHEROS_HTTP_TOKEN").env("PANTHEROS_LOG", "trace");
+        let path = setup.token_file();
+        let (code, said) = says(setup.program(&["token"]));
+        assert!(
+            code == Some(0) && said.contains(path.to_str().unwrap()) && said.contains("first start"),
+            "{said}"
+        );
+        assert!(!path.exists());
+        let again = setup.program(&["serve", "--http", "127.0.0.1:0"]);
+        let asked = setup.program(&["token"]);
+        let server = setup.start();
+        let token = made(&path);
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert!(token.len() == 64 && token.bytes().all(|byte| byte.is_ascii_hexdigit()));
+        asks_for_the_token(&server);
+        assert_eq!(server.ask(&listing()).refusal(), (401, "token".into()));
+        assert_eq!(server.ask(&listing().bearer(&token)).head.status, 200);
+        assert!(server.said().contains(path.to_str().unwrap()) && !server.said().contains(&token));
+        let (code, said) = says(asked);
+        assert!(code == Some(0) && said.contains(path.to_str().unwrap()) && said.contains("made"), "{said}");
+        assert!(!said.contains(&token));
+        // Another server has the same.
+        let second = Setup::of(again).without("PANTHEROS_HTTP_TOKEN").start();
+        assert_eq!(second.ask(&listing().bearer(&token)).head.status, 200);
     }
-    let server = Setup::new("", "0.0.0.0:0").env("PANTHEROS_HTTP_TOKEN", TOKEN).start();
-    assert_eq!(server.ask(&Request::get("/healthz")).head.status, 200);
-    assert_eq!(server.ask(&Request::get("/mcp")).head.status, 401);
+}
+
+#[test]
+fn a_token_that_is_rotated_counts_at_once() {
+    let setup = making();
+    let (path, rotate) = (setup.token_file(), || setup.program(&["token", "rotate"]));
+    // Also before there is one.
+    assert_eq!(says(rotate()).0, Some(0));
+    let (rotate, old) = (rotate(), made(&path));
+    let server = setup.start();
+    let with_old = |request: Request| request.bearer(&old);
+    let opened = server.ask(&with_old(initialize()));
+    let session = opened.head.header("mcp-session-id").unwrap().to_owned();
+    let ready = json!({"jsonrpc": "2.0", "method": "notifications/initialized"});
+    assert_eq!(server.ask(&with_old(Request::old(&session, &ready))).head.status, 202);
+    let (_, mut standing) = server.send(&with_old(Request::get("/mcp").with("mcp-session-id", &session)));
+    let (head, mut old_stream) = server.send(&with_old(Request::get("/sse")));
+    let endpoint = old_stream.event().unwrap().1;
+    assert_eq!(head.status, 200);
+
+    let (code, said) = says(rotate);
+    let new = made(&path);
+    assert!(code == Some(0) && !said.contains(&old) && !said.contains(&new) && old != new, "{said}");
+    assert_eq!(server.ask(&with_old(listing())).refusal(), (401, "token".into()));
+    assert_eq!(server.ask(&listing().bearer(&new)).head.status, 200);
+    // What is open ends, and what was begun with the old token is not to be gone on with.
+    assert!(standing.ends_within(Duration::from_secs(5)) && old_stream.ends_within(Duration::from_secs(5)));
+    let on = Request::old(&session, &list()).bearer(&new);
+    assert_eq!(server.ask(&on).head.status, 404);
+    soon("the session is gone", || {
+        server.ask(&Request::post(&endpoint, &list()).bearer(&new)).refusal() == (404, "session".into())
+    });
+    // A file that is gone opens nothing.
+    std::fs::remove_file(&path).unwrap();
+    for token in [&new, &old] {
+        assert_eq!(server.ask(&listing().bearer(token)).refusal(), (503, "token".into()));
+    }
+    assert_eq!(server.ask(&listing().bare()).refusal(), (503, "token".into()));
+    assert_eq!(server.ask(&Request::get("/healthz").bare()).head.status, 200);
+}
+
+#[test]
+fn a_call_ends_that_was_begun_with_the_old_token() {
+    let nix = nixes().pop().unwrap();
+    for old_protocol in [false, true] {
+        let (setup, marker) = slow_setup(&nix);
+        let setup = setup.without("PANTHEROS_HTTP_TOKEN");
+        let (path, rotate) = (setup.token_file(), setup.program(&["token", "rotate"]));
+        let server = setup.start();
+        let token = made(&path);
+        let request = if old_protocol {
+            let opened = server.ask(&initialize().bearer(&token));
+            let session = opened.head.header("mcp-session-id").unwrap().to_owned();
+            let ready = json!({"jsonrpc": "2.0", "method": "notifications/initialized"});
+            server.ask(&Request::old(&session, &ready).bearer(&token));
+            let call = json!({"jsonrpc": "2.0", "id": 5, "method": "tools/call", "params": build()});
+            Request::old(&session, &call)
+        } else {
+            Request::modern("tools/call", build())
+        };
+        let mut connection = server.connect();
+        connection.write(&request.bearer(&token).bytes(server.address));
+        soon("the build runs", || alive(&marker));
+        assert_eq!(says(rotate).0, Some(0));
+        // Nobody asks anything: the server sees by itself that the token is another one.
+        within(Duration::from_secs(5), "the call ends", || !alive(&marker));
+    }
+}
+
+#[test]
+fn only_a_token_that_was_made_is_rotated() {
+    let variable = Setup::new("", "127.0.0.1:0");
+    let file = making().settings("[http]\ntoken_file = \"/nowhere/token\"\n");
+    for (setup, named) in [(variable, "PANTHEROS_HTTP_TOKEN"), (file, "/nowhere/token")] {
+        let (code, said) = says(setup.program(&["token", "rotate"]));
+        assert!(code == Some(1) && said.contains(named) && said.contains("openssl rand"), "{code:?} {said}");
+        assert!(!said.contains(TOKEN) && !setup.token_file().exists());
+        let (code, said) = says(setup.program(&["token"]));
+        assert!(code == Some(0) && said.contains(named) && !said.contains(TOKEN), "{said}");
+    }
+    let (status, said) = making().without("XDG_STATE_HOME").without("HOME").refused();
+    assert!(!status.success() && said.contains("deploy.state_folder") && said.contains("HOME"), "{said}");
+}
+
+#[test]
+fn other_machines_are_served_at_their_own_settings() {
     let (status, said) =
         Setup::new("[http]\nallowed_origins = [\"app.example.org\"]\n", "127.0.0.1:0").refused();
     assert!(!status.success() && said.contains("http.allowed_origins"), "{said}");
+}
+
+// ---- without a token
+
+#[test]
+fn without_a_token_no_tool_that_reaches_hosts_is_served() {
+    for nix in nixes() {
+        // The demo's hosts have no address; these would be connected to.
+        let toml = format!(
+            "[nix]\nprogram = {:?}\n[ssh]\nprogram = \"fake-ssh\"\n[hosts.web]\ntarget_host = \"192.0.2.1\"\n",
+            nix.display().to_string()
+        );
+        let setup = making().settings(&toml);
+        let demo = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/demo");
+        copy(&demo, &setup.folder());
+        let reached = setup.folder().with_file_name("reached");
+        let fake = setup.folder().with_file_name("fake-ssh");
+        std::fs::write(&fake, format!("#!/bin/sh\necho \"$@\" >> {reached:?}\nexit 255\n")).unwrap();
+        {
+            use std::os::unix::fs::PermissionsExt;
+            std::fs::set_permissions(&fake, std::fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        let made = setup.token_file();
+        let setup = setup.settings(&toml.replace("fake-ssh", fake.to_str().unwrap()));
+        let server = setup.args(&["--without-token"]).start();
+        assert!(server.said().contains("anybody on this machine"), "{}", server.said());
+        assert!(!made.exists());
+
+        let tools = server.ask(&listing().bare()).message();
+        let there: Vec<String> = names(&tools).into_iter().map(str::to_owned).collect();
+        let expected =
+            ["list_hosts", "flake_check", "build_host", "list_devshells", "inspect_disko", "nix_search"];
+        assert_eq!(there, expected);
+        let session = server.ask(&initialize().bare());
+        let session = session.head.header("mcp-session-id").unwrap().to_owned();
+        let (_, mut stream) = server.send(&Request::get("/sse").bare());
+        let endpoint = stream.event().unwrap().1;
+        let ready = json!({"jsonrpc": "2.0", "method": "notifications/initialized"});
+        server.ask(&Request::old(&session, &ready).bare());
+        server.ask(&Request::post(&endpoint, &json!({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {
+            "protocolVersion": "2024-11-05", "capabilities": {}, "clientInfo": {"name": "old", "version": "1"},
+        }})).bare());
+        server.ask(&Request::post(&endpoint, &ready).bare());
+        stream.event().unwrap();
+        for tool in ["host_status", "list_generations", "plan_deploy", "deploy", "rollback_host"] {
+            let call = json!({"name": tool, "arguments": {"host": "web"}});
+            let message = json!({"jsonrpc": "2.0", "id": 9, "method": "tools/call", "params": call});
+            server.ask(&Request::post(&endpoint, &message).bare());
+            let answers = [
+                server.ask(&Request::modern("tools/call", call).bare()).message(),
+                server.ask(&Request::old(&session, &message).bare()).message(),
+                serde_json::from_str(&stream.event().unwrap().1).unwrap(),
+            ];
+            for answer in answers {
+                let told = answer["error"]["message"].as_str().unwrap_or_else(|| panic!("{answer}"));
+                assert!(told.contains("--without-token") && told.contains("pantheros-mcp token"), "{told}");
+            }
+        }
+        // Those that are there reach nothing, whatever they are asked.
+        for (tool, arguments) in [
+            ("list_hosts", json!({})),
+            ("flake_check", json!({})),
+            ("build_host", json!({"host": "web", "dry_run": true})),
+            ("build_host", json!({"host": "web"})),
+            ("list_devshells", json!({})),
+            ("inspect_disko", json!({"host": "web"})),
+            ("nix_search", json!({"query": "hello"})),
+            ("nix_search", json!({"query": "enable", "kind": "option", "host": "web"})),
+        ] {
+            let call = json!({"name": tool, "arguments": arguments});
+            let answer = server.ask(&Request::modern("tools/call", call).bare()).message();
+            assert!(answer["result"].is_object(), "{answer}");
+        }
+        let log = "pantheros://log/xqlx0ikbp04gma1n6rwxl8qvqmmmmk7f-web.drv";
+        server.ask(&Request::modern("resources/list", json!({})).bare());
+        server.ask(&Request::modern("resources/read", json!({"uri": log})).with("mcp-name", log).bare());
+        assert!(!reached.exists(), "{}", std::fs::read_to_string(&reached).unwrap());
+        // Whoever comes from elsewhere does not get in.
+        let page = listing().bare().with("origin", "http://evil.com");
+        assert_eq!(server.ask(&page).refusal(), (403, "origin".into()));
+        assert_eq!(server.ask(&listing().bare().with("host", "evil.com")).head.status, 403);
+    }
+}
+
+#[test]
+fn without_a_token_what_contradicts_it_is_refused() {
+    let without = |setup: Setup| setup.args(&["--without-token"]).refused();
+    for address in ["0.0.0.0:0", "[::]:0", "192.0.2.1:0"] {
+        let (status, said) = without(Setup::new("", address).without("PANTHEROS_HTTP_TOKEN"));
+        assert!(!status.success() && said.contains("other machines"), "{said}");
+    }
+    let (status, said) = without(Setup::new("", "127.0.0.1:0"));
+    assert!(!status.success() && said.contains("PANTHEROS_HTTP_TOKEN") && !said.contains(TOKEN), "{said}");
+    let (status, said) = without(making().settings("[http]\ntoken_file = \"/nowhere/token\"\n"));
+    assert!(!status.success() && said.contains("http.token_file"), "{said}");
+    let (code, said) = says(making().program(&["serve", "--without-token"]));
+    assert!(code == Some(2) && said.contains("--http"), "{said}");
 }
 
 // ---- what is malformed, and how much is too much
@@ -430,15 +663,25 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-fn served(nix: &Path, flake: impl Fn(&Path)) -> Server {
+fn on(nix: &Path, flake: impl Fn(&Path)) -> Setup {
     let toml = format!("[nix]\nprogram = {:?}\n", nix.display().to_string());
     let setup = Setup::new(&toml, "127.0.0.1:0");
-    flake(setup.folder());
-    setup.start()
+    flake(&setup.folder());
+    setup
+}
+
+fn served(nix: &Path, flake: impl Fn(&Path)) -> Server {
+    on(nix, flake).start()
 }
 
 /// A server on a flake whose one host takes for ever to build, and what to look for in `/proc`.
 fn slow(nix: &Path) -> (Server, String) {
+    let (setup, marker) = slow_setup(nix);
+    (setup.start(), marker)
+}
+
+/// The same, not started yet.
+fn slow_setup(nix: &Path) -> (Setup, String) {
     static NEXT: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
     let next = NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
     let marker = format!("98765{}.{next}", std::process::id());
@@ -455,7 +698,7 @@ fn slow(nix: &Path) -> (Server, String) {
           }};
         }}"#
     );
-    (served(nix, |folder| std::fs::write(folder.join("flake.nix"), &flake).unwrap()), marker)
+    (on(nix, |folder| std::fs::write(folder.join("flake.nix"), &flake).unwrap()), marker)
 }
 
 fn build() -> Value {

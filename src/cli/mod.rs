@@ -8,6 +8,7 @@ mod deploy;
 mod plans;
 mod reject;
 mod serve;
+mod token;
 mod tools;
 mod trust;
 
@@ -93,6 +94,7 @@ enum Command {
     Reject(reject::Reject),
     Audit(audit::Audit),
     Trust(trust::Trust),
+    Token(token::Token),
     Demo(demo::Demo),
     /// Print completions for a shell
     ///
@@ -162,6 +164,7 @@ pub fn run(line: CommandLine) -> ExitCode {
         Command::Approve(command) => command.run(&settings),
         Command::Reject(command) => command.run(&settings),
         Command::Audit(command) => command.run(&settings),
+        Command::Token(command) => command.run(&settings),
         // Done above.
         Command::Completions { .. }
         | Command::Demo(_)

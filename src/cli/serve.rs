@@ -21,19 +21,23 @@ use crate::tools::Services;
 pub struct Serve {
     /// Serve over HTTP: /mcp (Streamable HTTP), /sse and /messages (deprecated), /healthz, /metrics
     ///
-    /// Off loopback a bearer token is required: put it in a file named by `http.token_file` in
-    /// pantheros.toml, or in PANTHEROS_HTTP_TOKEN.
+    /// Clients need a bearer token for everything but /healthz. It is the one in PANTHEROS_HTTP_TOKEN, else in
+    /// the file named by `http.token_file`, else one that is made once; `pantheros-mcp token` says where it is.
     #[arg(long, value_name = "ADDRESS")]
     http: Option<SocketAddr>,
+    /// Serve everybody on this machine, on loopback only, and no tool that reaches hosts; for local testing
+    #[arg(long, requires = "http")]
+    without_token: bool,
 }
 
 impl Serve {
     /// Serves until the client or a signal ends it; no program it started is left behind.
-    pub fn run(self, settings: Settings) -> ExitCode {
+    pub fn run(self, mut settings: Settings) -> ExitCode {
         let runtime = match runtime() {
             Ok(runtime) => runtime,
             Err(error) => return complain(&Diagnostic::new(Code::Internal, error.to_string()), FAILED),
         };
+        settings.policy.without_token = self.without_token;
         let services = Arc::new(Services::new(settings));
         let result = runtime.block_on(async {
             let stop = CancellationToken::new();

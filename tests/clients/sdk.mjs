@@ -3,7 +3,7 @@
 //   node sdk.mjs '{"sdk": "v1" | "v2", "transport": "stdio" | "http" | "sse", "task": "tour" | "cancel", …}'
 //
 // v1 is the generation for 2025-11-25 and older, v2 the one for 2026-07-28. Further fields: `command`
-// (program and arguments, for stdio) or `url` and `pid` (of the server, for the others), `mode` (v2's
+// (program and arguments, for stdio) or `url`, `pid` and `authorization` (of the server, for the others), `mode` (v2's
 // version negotiation), `version` and `era` (what is to be agreed on), `marker` (what the slow build
 // has in its command line). A check that fails throws; nothing on standard output matters.
 
@@ -49,7 +49,7 @@ function transport(transports) {
     const [command, ...args] = job.command;
     return new transports.stdio({ command, args, env: process.env, stderr: "inherit" });
   }
-  return new transports[job.transport](new URL(job.url));
+  return new transports[job.transport](new URL(job.url), { requestInit: { headers: { authorization: job.authorization } } });
 }
 
 // ---- helpers

@@ -4,14 +4,14 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::path::Path;
+use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-/// The token of servers that have one.
+/// The token of servers that do not make one, which requests have unless told otherwise.
 pub const TOKEN: &str = "correct-horse-battery-staple";
 /// The newest protocol version that has sessions.
 pub const OLD: &str = "2025-11-25";
@@ -23,33 +23,80 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// How a server is started.
 pub struct Setup {
     command: Command,
-    folder: tempfile::TempDir,
+    folder: Option<tempfile::TempDir>,
 }
 
 impl Setup {
-    /// With these lines of `pantheros.toml`, at this address.
-    pub fn new(toml: &str, address: &str) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("pantheros.toml"), toml).unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_pantheros-mcp"));
+    /// What this command starts, which serves at a loopback address.
+    pub fn of(mut command: Command) -> Self {
         command
-            .args(["serve", "--http", address])
-            .current_dir(folder.path())
-            .env("PANTHEROS_FLAKE", folder.path())
-            .env("XDG_CACHE_HOME", folder.path().join("cache"))
-            .env("PANTHEROS_CONFIG", folder.path().join("pantheros.toml"))
-            .env_remove("PANTHEROS_LOG")
-            .env_remove("PANTHEROS_HTTP_TOKEN")
-            .env_remove("CREDENTIALS_DIRECTORY")
+            .env("PANTHEROS_HTTP_TOKEN", TOKEN)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped());
-        Self { command, folder }
+        Self { command, folder: None }
+    }
+
+    /// With these lines of settings, at this address.
+    pub fn new(toml: &str, address: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("settings.toml"), toml).unwrap();
+        std::fs::create_dir(folder.path().join("fleet")).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pantheros-mcp"));
+        command
+            .args(["serve", "--http", address])
+            .current_dir(folder.path().join("fleet"))
+            .env("PANTHEROS_FLAKE", folder.path().join("fleet"))
+            .env("PANTHEROS_CONFIG", folder.path().join("settings.toml"))
+            .env("XDG_CACHE_HOME", folder.path().join("cache"))
+            .env("XDG_STATE_HOME", folder.path().join("state"))
+            .env_remove("PANTHEROS_LOG")
+            .env_remove("CREDENTIALS_DIRECTORY");
+        let mut setup = Self::of(command);
+        setup.folder = Some(folder);
+        setup
+    }
+
+    /// With more settings than it was made with.
+    pub fn settings(self, toml: &str) -> Self {
+        let folder = self.folder.as_ref().unwrap().path();
+        std::fs::write(folder.join("settings.toml"), toml).unwrap();
+        self
+    }
+
+    /// With more arguments.
+    pub fn args(mut self, arguments: &[&str]) -> Self {
+        self.command.args(arguments);
+        self
+    }
+
+    /// Without this variable.
+    pub fn without(mut self, name: &str) -> Self {
+        self.command.env_remove(name);
+        self
+    }
+
+    /// The program with other arguments, on the same folders.
+    pub fn program(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(self.command.get_program());
+        command.args(arguments).current_dir(self.command.get_current_dir().unwrap());
+        for (name, value) in self.command.get_envs() {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+        command
     }
 
     /// The flake's folder.
-    pub fn folder(&self) -> &Path {
-        self.folder.path()
+    pub fn folder(&self) -> PathBuf {
+        self.folder.as_ref().unwrap().path().join("fleet")
+    }
+
+    /// Where this program keeps the token that it made.
+    pub fn token_file(&self) -> PathBuf {
+        self.folder().with_file_name("state").join("pantheros/http-token")
     }
 
     /// Sets a variable.
@@ -102,7 +149,7 @@ pub struct Server {
     child: Child,
     pub address: SocketAddr,
     said: Arc<Mutex<String>>,
-    folder: tempfile::TempDir,
+    folder: Option<tempfile::TempDir>,
 }
 
 impl Server {
@@ -117,8 +164,8 @@ impl Server {
     }
 
     /// The flake's folder.
-    pub fn folder(&self) -> &Path {
-        self.folder.path()
+    pub fn folder(&self) -> PathBuf {
+        self.folder.as_ref().unwrap().path().join("fleet")
     }
 
     /// Asks it to stop, and gives how long that took.
@@ -155,7 +202,7 @@ impl Server {
 
     /// The value of a series, 0 where there is none.
     pub fn metric(&self, series: &str) -> u64 {
-        let text = self.ask(&Request::get("/metrics").token()).text();
+        let text = self.ask(&Request::get("/metrics")).text();
         text.lines().find_map(|line| line.strip_prefix(series)?.trim().parse().ok()).unwrap_or(0)
     }
 
@@ -254,18 +301,26 @@ impl Request {
         self
     }
 
-    /// With the token.
-    pub fn token(self) -> Self {
-        self.with("authorization", &format!("Bearer {TOKEN}"))
+    /// With this token.
+    pub fn bearer(self, token: &str) -> Self {
+        self.with("authorization", &format!("Bearer {token}"))
     }
 
-    /// The bytes, with a `Host` unless there is one; an empty one leaves it out.
+    /// With no token.
+    pub fn bare(self) -> Self {
+        self.with("authorization", "")
+    }
+
+    /// The bytes, with a `Host` and a token unless they are there; an empty one leaves it out.
     pub fn bytes(&self, address: SocketAddr) -> Vec<u8> {
         let mut text = format!("{}\r\n", self.start);
         if !self.headers.iter().any(|(name, _)| name == "host") {
             text += &format!("host: localhost:{}\r\n", address.port());
         }
-        for (name, value) in self.headers.iter().filter(|(name, value)| name != "host" || !value.is_empty()) {
+        if !self.headers.iter().any(|(name, _)| name == "authorization") {
+            text += &format!("authorization: Bearer {TOKEN}\r\n");
+        }
+        for (name, value) in self.headers.iter().filter(|(_, value)| !value.is_empty()) {
             text += &format!("{name}: {value}\r\n");
         }
         text += "\r\n";
@@ -344,6 +399,23 @@ impl Connection {
         let ended = self.stream.read_to_end(&mut Vec::new());
         (ended.is_ok() || ended.is_err_and(|error| error.kind() == std::io::ErrorKind::ConnectionReset))
             && start.elapsed() < limit
+    }
+
+    /// Whether the answer under way ends before `limit`, by its end or by the connection's.
+    pub fn ends_within(&mut self, limit: Duration) -> bool {
+        self.stream.get_mut().set_read_timeout(Some(limit)).unwrap();
+        let start = Instant::now();
+        let mut line = String::new();
+        while start.elapsed() < limit {
+            line.clear();
+            match self.stream.read_line(&mut line) {
+                Ok(0) => return true,
+                Ok(_) if line == "0\r\n" => return true,
+                Ok(_) => {}
+                Err(error) => return error.kind() == std::io::ErrorKind::ConnectionReset,
+            }
+        }
+        false
     }
 
     fn line(&mut self) -> String {

@@ -15,12 +15,20 @@ pub struct Served {
     child: Child,
     /// Where it listens: `http://127.0.0.1:PORT`.
     pub origin: String,
+    /// The token that clients send; none where the server asks for none.
+    pub token: Option<String>,
 }
 
 impl Served {
     /// `serve --http` on this fleet.
     pub fn start(fleet: &Fleet) -> Self {
+        Self::with(fleet, &[])
+    }
+
+    /// The same with more arguments.
+    pub fn with(fleet: &Fleet, arguments: &[&str]) -> Self {
         let mut command = fleet.command(&["serve", "--http", "127.0.0.1:0"]);
+        command.args(arguments);
         alone(&mut command);
         let mut child =
             command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
@@ -32,7 +40,7 @@ impl Served {
                 let _nobody_listens = sender.send(line);
             }
         });
-        let mut served = Self { child, origin: String::new() };
+        let mut served = Self { child, origin: String::new(), token: None };
         let mut before = Vec::new();
         loop {
             let line = said
@@ -42,8 +50,16 @@ impl Served {
                 served.origin = url.strip_suffix("/mcp").unwrap().to_owned();
                 return served;
             }
+            if let Some(path) = line.strip_prefix("clients need the token in ") {
+                served.token = Some(std::fs::read_to_string(path).unwrap().trim().to_owned());
+            }
             before.push(line);
         }
+    }
+
+    /// The header that a client sends, if any.
+    pub fn authorization(&self) -> Option<String> {
+        self.token.as_ref().map(|token| format!("Bearer {token}"))
     }
 
     /// The address of this path.

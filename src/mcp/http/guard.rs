@@ -17,6 +17,7 @@ use axum::http::header::{
 use axum::http::{HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use tokio_util::sync::CancellationToken;
 
 use super::names::{Names, NamesError};
 use super::places::Places;
@@ -38,14 +39,19 @@ pub struct Ends {
 pub struct Guard {
     services: Arc<Services>,
     names: Names,
-    token: Option<Token>,
+    /// None lets everybody in.
+    token: Option<Arc<Token>>,
     rate: Rate,
     places: Places,
 }
 
+/// Cancelled when what a request began is to end, since its token is not the token any more.
+#[derive(Clone)]
+pub struct Valid(pub CancellationToken);
+
 impl Guard {
     /// As the settings say.
-    pub fn new(services: Arc<Services>, token: Option<Token>) -> Result<Self, NamesError> {
+    pub fn new(services: Arc<Services>, token: Option<Arc<Token>>) -> Result<Self, NamesError> {
         let http = &services.settings.http;
         Ok(Self {
             names: Names::new(http)?,
@@ -84,9 +90,10 @@ impl Guard {
         if cross_origin && let Some(response) = preflight(&request) {
             return Ok(response);
         }
-        if let Some(token) = &self.token {
-            token.check(request.headers())?;
-        }
+        let valid = match &self.token {
+            Some(token) => token.check(request.headers())?,
+            None => CancellationToken::new(),
+        };
         let is_metrics = path == "/metrics";
         // Nothing behind this needs it, and what is not there cannot be logged.
         request.headers_mut().remove(AUTHORIZATION);
@@ -95,8 +102,10 @@ impl Guard {
         }
         let is_stream = request.method() == Method::GET;
         let place = self.places.take(is_stream)?;
-        let response = next.run(request).await;
-        Ok(self.places.hold(place, response))
+        request.extensions_mut().insert(Valid(valid.clone()));
+        let response =
+            valid.run_until_cancelled(next.run(request)).await.ok_or_else(|| Refusal::token(true))?;
+        Ok(self.places.hold(place, response, valid))
     }
 }
 

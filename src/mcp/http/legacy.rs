@@ -70,7 +70,7 @@ impl Legacy {
     }
 
     fn open(self: &Arc<Self>) -> Result<(Session, mpsc::Receiver<ServerJsonRpcMessage>), Refusal> {
-        let id = unguessable().map_err(|error| {
+        let id = crate::random::hex().map_err(|error| {
             Refusal::other(StatusCode::INTERNAL_SERVER_ERROR, format!("no randomness: {error}"))
         })?;
         let (transport, client) = channel::pair();
@@ -97,11 +97,6 @@ impl Legacy {
         });
         Ok((session, client.outgoing))
     }
-}
-
-/// 256 bits of the system's randomness, in hexadecimal.
-fn unguessable() -> std::io::Result<String> {
-    Ok(blake3::Hash::from_bytes(crate::random::bytes()?).to_hex().to_string())
 }
 
 /// Opens a session.

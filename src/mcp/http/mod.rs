@@ -19,7 +19,7 @@ mod refusal;
 mod session;
 mod sessions;
 mod streamable;
-mod token;
+pub mod token;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -39,7 +39,7 @@ use self::guard::Guard;
 use self::legacy::Legacy;
 use self::refusal::{Refusal, json};
 use self::streamable::Streamable;
-use self::token::Token;
+use self::token::{Source, Token, TokenError};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::metrics;
 use crate::tools::Services;
@@ -52,6 +52,7 @@ pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
     router: Router,
+    token: Option<Arc<Token>>,
     services: Arc<Services>,
     stop: CancellationToken,
 }
@@ -66,6 +67,10 @@ pub async fn serve(
     stop: CancellationToken,
 ) -> Result<(), Diagnostic> {
     let server = bind(services, address, stop).await?;
+    match &server.token {
+        Some(token) => eprintln!("clients need the token in {}", token.source()),
+        None => eprintln!("anybody on this machine may call, so no tool that reaches hosts is served"),
+    }
     eprintln!("listening on http://{}/mcp", server.address());
     server.run().await;
     Ok(())
@@ -74,24 +79,14 @@ pub async fn serve(
 /// Takes the address; port 0 is any that is free.
 ///
 /// # Errors
-/// An address that is not to be had, one off loopback without a token, and settings that are wrong.
+/// An address that is not to be had, a token that is not, and settings that are wrong or contradict each other.
 pub async fn bind(
     services: Arc<Services>,
     address: SocketAddr,
     stop: CancellationToken,
 ) -> Result<Server, Diagnostic> {
-    let token = Token::load(&services.settings.http).map_err(|error| Diagnostic::from(&error))?;
-    if token.is_none() && !address.ip().to_canonical().is_loopback() {
-        let message = format!("{} can be reached by other machines, so clients need a token", address.ip());
-        return Err(Diagnostic::new(Code::InvalidSettings, message).with_attr("http.token_file").with_hint(
-            format!(
-                "put one in {}, or in a file named by `http.token_file` in pantheros.toml \
-                 (`openssl rand -hex 32` makes one); or listen on 127.0.0.1",
-                token::VARIABLE
-            ),
-        ));
-    }
-    let guard = Guard::new(Arc::clone(&services), token).map_err(|error| Diagnostic::from(&error))?;
+    let token = token(&services, address)?.map(Arc::new);
+    let guard = Guard::new(Arc::clone(&services), token.clone()).map_err(|error| Diagnostic::from(&error))?;
     let router = router(&services, guard, &stop);
     let unbound = |error: std::io::Error| {
         Diagnostic::new(Code::InvalidSettings, format!("{address} cannot be listened on: {error}"))
@@ -99,7 +94,25 @@ pub async fn bind(
     };
     let listener = TcpListener::bind(address).await.map_err(unbound)?;
     let address = listener.local_addr().map_err(unbound)?;
-    Ok(Server { listener, address, router, services, stop })
+    Ok(Server { listener, address, router, token, services, stop })
+}
+
+/// The token that clients have to send; none where the settings let everybody on this machine in.
+fn token(services: &Services, address: SocketAddr) -> Result<Option<Token>, Diagnostic> {
+    let told = |error: TokenError| Diagnostic::from(&error);
+    let settings = &services.settings;
+    if !settings.policy.without_token {
+        return Token::load(Source::of(settings).map_err(told)?).map(Some).map_err(told);
+    }
+    if let Some(source) = Source::set(settings) {
+        return Err(told(TokenError::Contradicted(source)));
+    }
+    if address.ip().to_canonical().is_loopback() {
+        return Ok(None);
+    }
+    let message = format!("{} can be reached by other machines, so clients need a token", address.ip());
+    Err(Diagnostic::new(Code::InvalidSettings, message)
+        .with_hint("leave out --without-token, or listen on 127.0.0.1"))
 }
 
 impl Server {
@@ -111,6 +124,9 @@ impl Server {
 
     /// Answers until it is to stop; then nothing of it runs any more.
     pub async fn run(self) {
+        if let Some(token) = self.token {
+            tokio::spawn(token.tend(self.stop.clone()));
+        }
         // Requests, as many streams again, and room for connections that wait for their next request.
         let connections = self.services.settings.http.concurrent_requests.saturating_mul(4).max(16);
         listener::run(self.listener, self.router, connections, self.stop).await;

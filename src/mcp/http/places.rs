@@ -15,6 +15,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::Response;
 use hyper::body::{Frame, SizeHint};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use super::refusal::Refusal;
 
@@ -48,21 +49,22 @@ impl Places {
         }
     }
 
-    /// Lets an answer hold its place until it is sent or nobody reads it any more.
-    pub fn hold(&self, place: Place, response: Response) -> Response {
+    /// Lets an answer hold its place until it is sent, nobody reads it any more, or it is no longer `valid`.
+    pub fn hold(&self, place: Place, response: Response, valid: CancellationToken) -> Response {
         let is_stream = response
             .headers()
             .get(CONTENT_TYPE)
             .is_some_and(|value| value.as_bytes().starts_with(b"text/event-stream"));
         let better = (is_stream && !place.is_stream).then(|| self.take(true).ok()).flatten();
         let place = better.unwrap_or(place);
-        response.map(|body| Body::new(Held { body, _place: place }))
+        response.map(|body| Body::new(Held { body, ended: Box::pin(valid.cancelled_owned()), _place: place }))
     }
 }
 
 /// A body with its place.
 struct Held {
     body: Body,
+    ended: Pin<Box<WaitForCancellationFutureOwned>>,
     _place: Place,
 }
 
@@ -74,6 +76,9 @@ impl HttpBody for Held {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        if self.ended.as_mut().poll(context).is_ready() {
+            return Poll::Ready(None);
+        }
         Pin::new(&mut self.body).poll_frame(context)
     }
 
@@ -95,9 +100,10 @@ mod tests {
         let places = Places::new(1);
         let stream =
             || Response::builder().header(CONTENT_TYPE, "text/event-stream").body(Body::empty()).unwrap();
-        let first = places.hold(places.take(false).unwrap(), stream());
+        let valid = CancellationToken::new();
+        let first = places.hold(places.take(false).unwrap(), stream(), valid.clone());
         // The first moved on, so there is room for another request, which cannot move.
-        let second = places.hold(places.take(false).unwrap(), stream());
+        let second = places.hold(places.take(false).unwrap(), stream(), valid);
         assert!(places.take(false).is_err());
         assert!(places.take(true).is_err());
         drop(second);

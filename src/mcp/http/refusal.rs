@@ -83,9 +83,15 @@ impl Refusal {
             ("a bearer token is needed", "Bearer realm=\"pantheros\"")
         };
         let mut refusal = Self::new(StatusCode::UNAUTHORIZED, "token", message)
-            .hint("send `Authorization: Bearer …` with the token the server was started with");
+            .hint("send `Authorization: Bearer …` with the token; `pantheros-mcp token` says where it is");
         refusal.challenge = Some(challenge);
         refusal
+    }
+
+    /// The server itself has no token just now.
+    pub fn no_token() -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "token", "the server cannot read its bearer token")
+            .hint("its log says why; `pantheros-mcp token` says where the token is")
     }
 
     /// Too many requests in a short time (RFC 6585, section 4).

@@ -27,6 +27,7 @@ pub type Inner = <LocalSessionManager as SessionManager>::Transport;
 /// A session: who is there, and what is under way.
 pub struct Session {
     gone: CancellationToken,
+    valid: CancellationToken,
     activity: Mutex<Activity>,
     _count: SessionCount,
 }
@@ -38,15 +39,20 @@ struct Activity {
 }
 
 impl Session {
-    /// One that begins; `gone` is cancelled when it ends.
-    pub fn new(gone: CancellationToken, count: SessionCount) -> Arc<Self> {
+    /// One that begins; `gone` is cancelled when it ends, and it ends when `valid` is cancelled.
+    pub fn new(gone: CancellationToken, valid: CancellationToken, count: SessionCount) -> Arc<Self> {
         let activity = Activity { streams: 0, calls: HashSet::new(), last: Instant::now() };
-        Arc::new(Self { gone, activity: Mutex::new(activity), _count: count })
+        Arc::new(Self { gone, valid, activity: Mutex::new(activity), _count: count })
     }
 
     /// Ends what it still does.
     pub fn end(&self) {
         self.gone.cancel();
+    }
+
+    /// Whether it ended, or what it was begun with does not count any more.
+    pub fn is_over(&self) -> bool {
+        self.gone.is_cancelled() || self.valid.is_cancelled()
     }
 
     /// Its messages.
@@ -62,6 +68,9 @@ impl Session {
 
     /// Whether its client is gone by now.
     pub fn is_lost(&self, now: Instant) -> bool {
+        if self.is_over() {
+            return true;
+        }
         let activity = self.activity.lock().unwrap_or_else(PoisonError::into_inner);
         let silent = now.saturating_duration_since(activity.last);
         activity.streams == 0 && silent > if activity.calls.is_empty() { IDLE } else { ORPHANED }
@@ -69,6 +78,9 @@ impl Session {
 
     /// How long nothing happened, if nothing is under way.
     pub fn unused_for(&self) -> Option<Duration> {
+        if self.is_over() {
+            return Some(Duration::MAX);
+        }
         let activity = self.activity.lock().unwrap_or_else(PoisonError::into_inner);
         (activity.streams == 0 && activity.calls.is_empty()).then(|| activity.last.elapsed())
     }
@@ -105,7 +117,7 @@ impl Transport<RoleServer> for Attended {
     }
 
     async fn receive(&mut self) -> Option<ClientJsonRpcMessage> {
-        let message = self.inner.receive().await;
+        let message = self.session.valid.run_until_cancelled(self.inner.receive()).await.flatten();
         match &message {
             Some(JsonRpcMessage::Request(request)) => {
                 self.session.note(|activity| activity.calls.insert(request.id.clone()));
@@ -155,7 +167,11 @@ mod tests {
 
     #[test]
     fn a_client_that_does_not_come_back_is_gone() {
-        let session = Session::new(CancellationToken::new(), Metrics::default().session("mcp"));
+        let session = Session::new(
+            CancellationToken::new(),
+            CancellationToken::new(),
+            Metrics::default().session("mcp"),
+        );
         let (soon, late) = (ORPHANED + Duration::from_secs(1), IDLE + Duration::from_secs(1));
         let lost = |after: Duration| session.is_lost(Instant::now() + after);
         assert!(!lost(soon) && lost(late));

@@ -39,6 +39,9 @@ tokio::task_local! {
     /// rmcp makes the handler and then the session in one task, with nothing to tell one from the
     /// other; this is what both find there.
     pub static GONE: CancellationToken;
+
+    /// Cancelled when the token that the request being served came with does not count any more.
+    pub static VALID: CancellationToken;
 }
 
 /// The token of the request being served.
@@ -78,12 +81,12 @@ impl Sessions {
     }
 
     fn session(&self, id: &SessionId) -> Option<Arc<Session>> {
-        self.lock().get(id).cloned()
+        self.lock().get(id).filter(|session| !session.is_over()).cloned()
     }
 
     /// Whether there is such a session.
     pub fn has(&self, id: &str) -> bool {
-        self.lock().contains_key(id)
+        self.lock().get(id).is_some_and(|session| !session.is_over())
     }
 
     /// Whether a new session may begin, for which one may have to end in which nothing happens.
@@ -146,7 +149,11 @@ impl SessionManager for Sessions {
             return Err(SessionError::Full);
         }
         let (id, inner) = self.inner.create_session().await?;
-        let session = Session::new(gone(), self.services.metrics.session("mcp"));
+        let session = Session::new(
+            gone(),
+            VALID.try_with(Clone::clone).unwrap_or_default(),
+            self.services.metrics.session("mcp"),
+        );
         self.lock().insert(id.clone(), Arc::clone(&session));
         Ok((id, session.attend(inner)))
     }

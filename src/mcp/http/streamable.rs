@@ -20,8 +20,9 @@ use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, Stream
 use tokio_util::sync::CancellationToken;
 
 use super::body;
+use super::guard::Valid;
 use super::refusal::{Refusal, malformed};
-use super::sessions::{GONE, Sessions, gone};
+use super::sessions::{GONE, Sessions, VALID, gone};
 use crate::mcp::channel::{self, Read};
 use crate::mcp::handler::{Handler, Transport};
 use crate::tools::Services;
@@ -58,7 +59,9 @@ impl Streamable {
     async fn serve(&self, request: Request, answering: Option<Option<RequestId>>) -> Response {
         let session = request.headers().get("mcp-session-id").cloned();
         let known = move || session.is_none_or(|id| id.to_str().is_ok_and(|id| self.sessions.has(id)));
-        let response = GONE.scope(self.stop.child_token(), self.service.handle(request)).await.map(Body::new);
+        let valid = request.extensions().get().map(|Valid(valid)| valid.clone()).unwrap_or_default();
+        let serving = VALID.scope(valid, self.service.handle(request));
+        let response = GONE.scope(self.stop.child_token(), serving).await.map(Body::new);
         let status = response.status();
         if !(status.is_client_error() || status.is_server_error()) || is_json(&response) {
             return response;

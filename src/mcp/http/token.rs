@@ -1,82 +1,294 @@
 //! The bearer token: where it comes from, and whether a request has it.
+//!
+//! A running server takes another token as soon as the file has one. What was begun with the old one ends then: whoever
+//! rotates a token wants those out who have it.
 
+use std::fs::{File, Metadata};
 use std::io::Read;
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
 
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
+use rustix::fs::{Mode, OFlags};
 use subtle::ConstantTimeEq;
+use tokio_util::sync::CancellationToken;
 
 use super::refusal::Refusal;
-use crate::config::HttpFile;
+use crate::config::Settings;
 use crate::diagnostic::{Code, Diagnostic};
+use crate::random;
+use crate::state::{StateError, StateFolder};
 
 /// The variable that beats the file.
 pub const VARIABLE: &str = "PANTHEROS_HTTP_TOKEN";
+/// The file of the state folder with the token that this program made.
+const NAME: &str = "http-token";
 /// Shortest token taken: below this it could be guessed.
 const SHORTEST: usize = 16;
 /// Longest, which also bounds what is read of a file named by mistake.
 const LONGEST: usize = 1_024;
+/// How often the file is looked at while no request comes, for the sake of what is open.
+const LOOK: Duration = Duration::from_millis(500);
+/// How old a change has to be before the file's times tell it from a later one: file systems count in steps.
+const SETTLED: Duration = Duration::from_secs(2);
 
-/// Why a token cannot be used.
+/// Why there is no token to use.
 #[derive(Debug, thiserror::Error)]
-#[error("the bearer token in {place} {problem}")]
-pub struct TokenError {
-    place: String,
-    problem: String,
-    hint: String,
+pub enum TokenError {
+    /// It cannot be read, could be guessed, cannot be sent, or others may read it.
+    #[error("the bearer token in {place} {problem}")]
+    Unusable {
+        /// The variable or the file.
+        place: String,
+        /// What is wrong with it.
+        problem: String,
+        /// What to do.
+        hint: String,
+    },
+    /// None is set, and there is no folder to keep one in.
+    #[error("there is no token for HTTP, and no folder to keep one in")]
+    Nowhere,
+    /// The state folder.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// The system has no randomness to make one of.
+    #[error("no token could be made: {0}")]
+    Randomness(std::io::Error),
+    /// It is not this program's to change.
+    #[error("the token for HTTP comes from {0}, and this program changes only a token that it made")]
+    NotOurs(Source),
+    /// It is asked for and said not to be asked for.
+    #[error("--without-token contradicts {0}, which sets a token")]
+    Contradicted(Source),
 }
 
 impl From<&TokenError> for Diagnostic {
     fn from(error: &TokenError) -> Self {
-        Self::new(Code::InvalidSettings, error.to_string())
-            .with_attr("http.token_file")
-            .with_hint(error.hint.clone())
+        let diagnostic = |code| Self::new(code, error.to_string());
+        let settings =
+            |hint: String| diagnostic(Code::InvalidSettings).with_attr("http.token_file").with_hint(hint);
+        match error {
+            TokenError::Unusable { hint, .. } => settings(hint.clone()),
+            TokenError::Nowhere => diagnostic(Code::InvalidSettings).with_attr("deploy.state_folder").with_hint(
+                format!("set HOME, or `deploy.state_folder`, or bring a token of your own: {VARIABLE} or `http.token_file`"),
+            ),
+            TokenError::State(_) => diagnostic(Code::StateUnusable)
+                .with_hint("the state folder and all in it have to be the user's own, mode 0700"),
+            TokenError::Randomness(_) => diagnostic(Code::Internal),
+            TokenError::NotOurs(source) => settings(format!(
+                "put another token there yourself (`openssl rand -hex 32` makes one), or take {} away and have one made",
+                source.named()
+            )),
+            TokenError::Contradicted(source) => {
+                settings(format!("take {} away, or leave out --without-token", source.named()))
+            }
+        }
     }
 }
 
-/// A secret that clients have to send; only its hash is kept.
-pub struct Token(blake3::Hash);
+/// Where the token comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// The variable of the environment.
+    Environment,
+    /// The file that the settings name.
+    Configured(PathBuf),
+    /// The file that this program made in the state folder, or will make.
+    Made(PathBuf),
+}
 
-impl Token {
-    /// The token of the environment or the file, where one is set.
+impl std::fmt::Display for Source {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Environment => write!(f, "the variable {VARIABLE}"),
+            Self::Configured(path) => write!(f, "{} (`http.token_file`)", path.display()),
+            Self::Made(folder) => write!(f, "{}", folder.join(NAME).display()),
+        }
+    }
+}
+
+impl Source {
+    /// Where a server with these settings and this environment gets its token.
     ///
     /// # Errors
-    /// A token that cannot be read, could be guessed or cannot be sent, and a file others may read.
-    pub fn load(settings: &HttpFile) -> Result<Option<Self>, TokenError> {
-        if let Some(token) = std::env::var_os(VARIABLE) {
-            let token = token.to_str().unwrap_or_default();
-            return Self::new(token, VARIABLE).map(Some);
+    /// [`TokenError::Nowhere`].
+    pub fn of(settings: &Settings) -> Result<Self, TokenError> {
+        match Self::set(settings) {
+            Some(source) => Ok(source),
+            None => settings.deploy.state_folder.clone().map(Self::Made).ok_or(TokenError::Nowhere),
         }
-        let Some(path) = &settings.token_file else { return Ok(None) };
-        let credentials = std::env::var_os("CREDENTIALS_DIRECTORY");
-        let token = read(path, credentials.as_deref().map(Path::new))?;
-        Self::new(&token, &path.display().to_string()).map(Some)
     }
 
-    fn new(token: &str, place: &str) -> Result<Self, TokenError> {
-        let token = token.strip_suffix('\n').unwrap_or(token);
-        let token = token.strip_suffix('\r').unwrap_or(token);
-        let problem = if token.is_empty() {
-            "is empty"
-        } else if token.len() < SHORTEST {
-            "is shorter than 16 characters"
-        } else if token.len() > LONGEST {
-            "is longer than 1024 characters"
-        } else if !token.bytes().all(|byte| byte.is_ascii_graphic()) {
-            "holds a space or another character that cannot be sent in a header"
-        } else {
-            return Ok(Self(blake3::hash(token.as_bytes())));
+    /// The same where somebody set one.
+    pub fn set(settings: &Settings) -> Option<Self> {
+        if std::env::var_os(VARIABLE).is_some() {
+            return Some(Self::Environment);
+        }
+        settings.http.token_file.clone().map(Self::Configured)
+    }
+
+    /// The file it is in, if it is in one.
+    #[must_use]
+    pub fn path(&self) -> Option<PathBuf> {
+        match self {
+            Self::Environment => None,
+            Self::Configured(path) => Some(path.clone()),
+            Self::Made(folder) => Some(folder.join(NAME)),
+        }
+    }
+
+    /// What names it in the settings.
+    fn named(&self) -> &'static str {
+        match self {
+            Self::Environment => VARIABLE,
+            Self::Configured(_) | Self::Made(_) => "`http.token_file`",
+        }
+    }
+
+    /// Makes the token where that is this program's to do and nobody did; of several that try at once, one does.
+    fn establish(&self) -> Result<(), TokenError> {
+        if let Self::Made(folder) = self {
+            let folder = StateFolder::open(folder)?;
+            if folder.reading(NAME)?.is_none() {
+                folder.create(NAME, fresh()?.as_bytes())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes another token in place of the one that this program made.
+    ///
+    /// # Errors
+    /// [`TokenError::NotOurs`], and what the state folder gives.
+    pub fn rotate(&self) -> Result<(), TokenError> {
+        let Self::Made(folder) = self else { return Err(TokenError::NotOurs(self.clone())) };
+        Ok(StateFolder::open(folder)?.replace(NAME, fresh()?.as_bytes())?)
+    }
+
+    /// The token's hash, and the stamp of the file it is in.
+    fn read(&self) -> Result<(blake3::Hash, Option<Stamp>), TokenError> {
+        let (text, stamp) = match self {
+            Self::Environment => {
+                let token = std::env::var_os(VARIABLE).unwrap_or_default();
+                (token.to_str().unwrap_or_default().to_owned(), None)
+            }
+            Self::Configured(path) => {
+                let credentials = std::env::var_os("CREDENTIALS_DIRECTORY");
+                read(path, opened(path)?, credentials.as_deref().map(Path::new))?
+            }
+            Self::Made(folder) => {
+                let path = folder.join(NAME);
+                let gone = || unusable(&path, "is gone", "`pantheros-mcp token rotate` makes a new one");
+                let file = StateFolder::open(folder)?.reading(NAME)?.ok_or_else(gone)?;
+                read(&path, file, None)?
+            }
         };
-        Err(unusable(place, problem, "make one with `openssl rand -hex 32`"))
+        Ok((hash(&text, &self.to_string())?, stamp))
+    }
+}
+
+/// 256 bits of randomness and the end of a line.
+fn fresh() -> Result<String, TokenError> {
+    random::hex().map(|token| format!("{token}\n")).map_err(TokenError::Randomness)
+}
+
+/// What a file was like when it was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Stamp([i64; 6]);
+
+impl Stamp {
+    fn of(about: &Metadata) -> Self {
+        let number = |number: u64| i64::from_ne_bytes(number.to_ne_bytes());
+        Self([
+            number(about.dev()),
+            number(about.ino()),
+            number(about.size()),
+            about.mtime(),
+            about.ctime(),
+            about.ctime_nsec(),
+        ])
     }
 
-    /// Whether a request has it (RFC 6750, section 2.1).
+    /// The same where a later change gives another one.
+    fn settled(about: &Metadata) -> Option<Self> {
+        let changed = u64::try_from(about.ctime()).ok().map(Duration::from_secs)?;
+        let age = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH.checked_add(changed)?).ok()?;
+        (age > SETTLED).then(|| Self::of(about))
+    }
+}
+
+/// The token in force, of which only the hash is kept, and what is good as long as it is.
+struct Known {
+    hash: Option<blake3::Hash>,
+    stamp: Option<Stamp>,
+    valid: CancellationToken,
+}
+
+/// A secret that clients have to send.
+pub struct Token {
+    source: Source,
+    known: Mutex<Known>,
+}
+
+impl Token {
+    /// The token of the environment or of the file; made where neither is set and none was made yet.
+    ///
+    /// # Errors
+    /// See [`TokenError`].
+    pub fn load(source: Source) -> Result<Self, TokenError> {
+        source.establish()?;
+        let (hash, stamp) = source.read()?;
+        let known = Known { hash: Some(hash), stamp, valid: CancellationToken::new() };
+        Ok(Self { source, known: Mutex::new(known) })
+    }
+
+    /// Where it comes from.
+    pub fn source(&self) -> &Source {
+        &self.source
+    }
+
+    /// Looks at the file now and then until `stop`.
+    pub async fn tend(self: Arc<Self>, stop: CancellationToken) {
+        while stop.run_until_cancelled(tokio::time::sleep(LOOK)).await.is_some() {
+            drop(self.refresh());
+        }
+    }
+
+    /// The token in force, read again if the file is not as it was. One that cannot be read lets nobody in.
+    fn refresh(&self) -> MutexGuard<'_, Known> {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(path) = self.source.path() else { return known };
+        if known.stamp.is_some() && std::fs::metadata(&path).ok().as_ref().map(Stamp::of) == known.stamp {
+            return known;
+        }
+        let read = self.source.read();
+        if let Err(error) = &read
+            && known.hash.is_some()
+        {
+            tracing::error!(%error, "all requests are refused until there is a token again");
+        }
+        let (hash, stamp) = read.map_or((None, None), |(hash, stamp)| (Some(hash), stamp));
+        if hash != known.hash {
+            known.valid.cancel();
+            known.valid = CancellationToken::new();
+        }
+        known.hash = hash;
+        known.stamp = stamp;
+        known
+    }
+
+    /// Whether a request has it (RFC 6750, section 2.1); what it begins may go on until what is given back is cancelled.
     ///
     /// What is compared are hashes, in constant time: neither the token's content nor its length
     /// shows in how long that takes.
-    pub fn check(&self, headers: &HeaderMap) -> Result<(), Refusal> {
+    pub fn check(&self, headers: &HeaderMap) -> Result<CancellationToken, Refusal> {
+        let (expected, valid) = {
+            let known = self.refresh();
+            (known.hash.ok_or_else(Refusal::no_token)?, known.valid.clone())
+        };
         let mut values = headers.get_all(AUTHORIZATION).iter();
         let (Some(value), None) = (values.next(), values.next()) else {
             return Err(Refusal::token(headers.contains_key(AUTHORIZATION)));
@@ -86,37 +298,75 @@ impl Token {
             scheme.eq_ignore_ascii_case("bearer").then(|| token.trim_matches(' '))
         });
         let sent = blake3::hash(sent.unwrap_or_default().as_bytes());
-        if bool::from(sent.as_bytes().ct_eq(self.0.as_bytes())) { Ok(()) } else { Err(Refusal::token(true)) }
+        if bool::from(sent.as_bytes().ct_eq(expected.as_bytes())) {
+            Ok(valid)
+        } else {
+            Err(Refusal::token(true))
+        }
     }
+}
+
+/// The hash of a token that can be used.
+fn hash(token: &str, place: &str) -> Result<blake3::Hash, TokenError> {
+    let token = token.strip_suffix('\n').unwrap_or(token);
+    let token = token.strip_suffix('\r').unwrap_or(token);
+    let problem = if token.is_empty() {
+        "is empty"
+    } else if token.len() < SHORTEST {
+        "is shorter than 16 characters"
+    } else if token.len() > LONGEST {
+        "is longer than 1024 characters"
+    } else if !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+        "holds a space or another character that cannot be sent in a header"
+    } else {
+        return Ok(blake3::hash(token.as_bytes()));
+    };
+    Err(TokenError::Unusable {
+        place: place.to_owned(),
+        problem: problem.to_owned(),
+        hint: "make one with `openssl rand -hex 32`".to_owned(),
+    })
+}
+
+/// Opens the file that the settings name, without waiting at a pipe.
+fn opened(path: &Path) -> Result<File, TokenError> {
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let opened = rustix::fs::open(path, flags, Mode::empty());
+    opened.map(File::from).map_err(|error| unreadable(path, &error.into()))
 }
 
 /// Reads the file, unless others than its owner may: then it is no secret any more.
 ///
 /// systemd keeps credentials in a folder only the service can enter, with files it owns or not
 /// (systemd.exec(5), "Credentials"), so the mode of a file below there says nothing.
-fn read(path: &Path, credentials: Option<&Path>) -> Result<String, TokenError> {
-    let place = path.display().to_string();
-    let failed = |error: std::io::Error| {
-        unusable(&place, &format!("could not be read: {error}"), "look at `http.token_file`")
-    };
-    let file = std::fs::File::open(path).map_err(failed)?;
-    let about = file.metadata().map_err(failed)?;
+fn read(path: &Path, file: File, credentials: Option<&Path>) -> Result<(String, Option<Stamp>), TokenError> {
+    let about = file.metadata().map_err(|error| unreadable(path, &error))?;
     if !about.is_file() {
-        return Err(unusable(&place, "is no file", "look at `http.token_file`"));
+        return Err(unusable(path, "is no file", "look at `http.token_file`"));
     }
     let real = |path: &Path| std::fs::canonicalize(path).ok();
     let is_credential =
         credentials.and_then(real).zip(real(path)).is_some_and(|(folder, path)| path.starts_with(folder));
     if about.mode() & 0o077 != 0 && !is_credential {
-        return Err(unusable(&place, "can be read by other users", &format!("run: chmod 600 {place}")));
+        let hint =
+            format!("run: chmod 600 {}; whoever read it has it, so put another one there", path.display());
+        return Err(unusable(path, "can be read by other users", &hint));
     }
     let mut token = String::new();
-    file.take(LONGEST as u64 + 3).read_to_string(&mut token).map_err(failed)?;
-    Ok(token)
+    file.take(LONGEST as u64 + 3).read_to_string(&mut token).map_err(|error| unreadable(path, &error))?;
+    Ok((token, Stamp::settled(&about)))
 }
 
-fn unusable(place: &str, problem: &str, hint: &str) -> TokenError {
-    TokenError { place: place.to_owned(), problem: problem.to_owned(), hint: hint.to_owned() }
+fn unreadable(path: &Path, error: &std::io::Error) -> TokenError {
+    unusable(path, &format!("could not be read: {error}"), "look at `http.token_file`")
+}
+
+fn unusable(path: &Path, problem: &str, hint: &str) -> TokenError {
+    TokenError::Unusable {
+        place: path.display().to_string(),
+        problem: problem.to_owned(),
+        hint: hint.to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -128,9 +378,27 @@ mod tests {
         HeaderMap::from_iter([(AUTHORIZATION, value.parse().unwrap())])
     }
 
+    fn bearer(token: &str) -> HeaderMap {
+        headers(&format!("Bearer {token}"))
+    }
+
+    /// A file with a token, and the server's view of it.
+    fn configured(text: &str) -> (tempfile::TempDir, PathBuf, Token) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("token");
+        put(&path, text);
+        let token = Token::load(Source::Configured(path.clone())).unwrap();
+        (folder, path, token)
+    }
+
+    fn put(path: &Path, text: &str) {
+        std::fs::write(path, text).unwrap();
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
+    }
+
     #[test]
     fn only_the_token_is_taken() {
-        let token = Token::new("0123456789abcdef\n", "here").unwrap();
+        let (_folder, _, token) = configured("0123456789abcdef\n");
         assert!(token.check(&headers("Bearer 0123456789abcdef")).is_ok());
         assert!(token.check(&headers("bearer  0123456789abcdef")).is_ok());
         for wrong in [
@@ -152,7 +420,7 @@ mod tests {
         for weak in
             ["", "\n", "short", "fifteen-letters", "with a space in the middle", "ümlaut-ümlaut-ümlaut"]
         {
-            assert!(Token::new(weak, "here").is_err(), "{weak}");
+            assert!(hash(weak, "here").is_err(), "{weak}");
         }
     }
 
@@ -163,10 +431,91 @@ mod tests {
         std::fs::write(&path, "0123456789abcdef\n").unwrap();
         for (mode, good) in [(0o600, true), (0o400, true), (0o640, false), (0o604, false)] {
             std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
-            assert_eq!(read(&path, None).is_ok(), good, "{mode:o}");
-            assert!(read(&path, Some(folder.path())).is_ok());
+            assert_eq!(read(&path, opened(&path).unwrap(), None).is_ok(), good, "{mode:o}");
+            assert!(read(&path, opened(&path).unwrap(), Some(folder.path())).is_ok());
         }
-        assert!(read(folder.path(), None).is_err());
-        assert!(read(&folder.path().join("missing"), None).is_err());
+        assert!(read(folder.path(), opened(folder.path()).unwrap(), None).is_err());
+        assert!(opened(&folder.path().join("missing")).is_err());
+        // A pipe without a writer would be waited for.
+        let pipe = folder.path().join("pipe");
+        rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, Mode::RUSR | Mode::WUSR).unwrap();
+        assert!(read(&pipe, opened(&pipe).unwrap(), None).is_err());
+    }
+
+    #[test]
+    fn another_token_counts_at_once() {
+        let (folder, path, token) = configured("the-first-of-the-tokens\n");
+        let first = token.check(&bearer("the-first-of-the-tokens")).unwrap();
+        // In place, as an editor writes it; of the same length within the same instant.
+        put(&path, "the-other-of-the-tokens\n");
+        assert!(token.check(&bearer("the-first-of-the-tokens")).is_err());
+        assert!(first.is_cancelled(), "what the old one began goes on");
+        let second = token.check(&bearer("the-other-of-the-tokens")).unwrap();
+        // Written again as it was.
+        put(&path, "the-other-of-the-tokens\n");
+        assert!(token.check(&bearer("the-other-of-the-tokens")).is_ok() && !second.is_cancelled());
+        // By another file in its place.
+        let other = folder.path().join("other");
+        put(&other, "a-third-one-of-the-tokens\n");
+        std::fs::rename(&other, &path).unwrap();
+        assert!(token.check(&bearer("the-other-of-the-tokens")).is_err() && second.is_cancelled());
+        assert!(token.check(&bearer("a-third-one-of-the-tokens")).is_ok());
+    }
+
+    #[test]
+    fn a_token_that_cannot_be_read_lets_nobody_in() {
+        type Break = fn(&Path);
+        let breaks: [(&str, Break); 4] = [
+            ("gone", |path| std::fs::remove_file(path).unwrap()),
+            ("empty", |path| put(path, "")),
+            ("open", |path| std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o644)).unwrap()),
+            ("a folder", |path| {
+                std::fs::remove_file(path).unwrap();
+                std::fs::create_dir(path).unwrap();
+            }),
+        ];
+        for (what, spoil) in breaks {
+            let (_folder, path, token) = configured("0123456789abcdef\n");
+            let valid = token.check(&bearer("0123456789abcdef")).unwrap();
+            spoil(&path);
+            for sent in ["0123456789abcdef", ""] {
+                assert!(token.check(&bearer(sent)).is_err(), "{what}");
+            }
+            assert!(token.check(&HeaderMap::new()).is_err(), "{what}");
+            assert!(valid.is_cancelled(), "{what}");
+        }
+    }
+
+    #[test]
+    fn of_several_that_start_at_once_all_have_one_token() {
+        let scratch = tempfile::tempdir().unwrap();
+        let source = Source::Made(scratch.path().join("state"));
+        let hashes: Vec<_> = std::thread::scope(|scope| {
+            let starts: Vec<_> =
+                (0..8).map(|_| scope.spawn(|| Token::load(source.clone()).unwrap())).collect();
+            starts.into_iter().map(|start| start.join().unwrap().known.into_inner().unwrap().hash).collect()
+        });
+        assert!(hashes.iter().all(|hash| *hash == hashes[0]));
+        let path = source.path().unwrap();
+        assert_eq!(std::fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
+        let made = std::fs::read_to_string(&path).unwrap();
+        assert!(made.len() == 65 && made.trim_end().bytes().all(|byte| byte.is_ascii_hexdigit()));
+        // It stays, until it is told to change.
+        Token::load(source.clone()).unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), made);
+        source.rotate().unwrap();
+        assert_ne!(std::fs::read_to_string(&path).unwrap(), made);
+        assert_eq!(std::fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn a_token_of_somebody_else_is_not_changed() {
+        let scratch = tempfile::tempdir().unwrap();
+        let path = scratch.path().join("token");
+        put(&path, "0123456789abcdef\n");
+        for source in [Source::Environment, Source::Configured(path.clone())] {
+            assert!(matches!(source.rotate(), Err(TokenError::NotOurs(_))));
+        }
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "0123456789abcdef\n");
     }
 }
