@@ -10,6 +10,7 @@ use std::process::Command;
 use common::fleet::{Fleet, PROGRAM, nixes};
 use common::mcp::{Client, WITH_HANDSHAKE};
 use common::node::{node, program, run};
+use common::served::Served;
 use pantheros_mcp::config;
 use serde_json::Value;
 
@@ -90,8 +91,12 @@ fn servers(text: &str) -> Vec<Vec<String>> {
     let word = |value: &Value| value.as_str().unwrap().to_owned();
     servers
         .iter()
-        .map(|(name, server)| {
-            assert_eq!(name, "pantheros", "in every configuration the server is called pantheros");
+        .inspect(|(name, _)| {
+            assert_eq!(*name, "pantheros", "in every configuration the server is called pantheros");
+        })
+        // One that runs already has an address in place of a command.
+        .filter(|(_, server)| server.get("url").is_none())
+        .map(|(_, server)| {
             let arguments = server["args"].as_array().unwrap().iter().map(word);
             std::iter::once(word(&server["command"])).chain(arguments).collect()
         })
@@ -109,6 +114,34 @@ fn every_configuration_in_the_guide_starts_the_server() {
     for words in servers(&read(".github/mcp-servers.json")) {
         machine.serves(&words);
     }
+}
+
+/// What the guide tells a client about a server that runs already is enough to be let in.
+#[test]
+fn every_configuration_for_http_in_the_guide_has_the_token() {
+    let machine = Machine::new();
+    let served = Served::start(&machine.fleet);
+    let mut found = 0;
+    for block in blocks("json") {
+        let json: Value = serde_json::from_str(&block).unwrap();
+        let Some(server) =
+            json["servers"]["pantheros"].as_object().filter(|server| server.contains_key("url"))
+        else {
+            continue;
+        };
+        found += 1;
+        let input = format!("${{input:{}}}", json["inputs"][0]["id"].as_str().unwrap());
+        let header = server["headers"]["Authorization"].as_str().unwrap();
+        let header = header.replace(&input, served.token.as_deref().unwrap());
+        let url = server["url"].as_str().unwrap().replace("http://127.0.0.1:8750", &served.origin);
+        let mut command = node(machine.home.path(), &program("mcp-inspector"));
+        command.args(["--cli", "--transport", "http", "--server-url", &url]);
+        command.args(["--header", &format!("Authorization: {header}"), "--method", "tools/list"]);
+        let ended = run(command);
+        assert_eq!(ended.code, Some(0), "{}", ended.all());
+    }
+    assert!(found > 0, "the guide has no configuration for HTTP");
+    served.stop();
 }
 
 /// What `.mcp.json` starts, in a clone that has what that file names and nothing else.

@@ -386,7 +386,7 @@ fn a_call_ends_that_was_begun_with_the_old_token() {
         soon("the build runs", || alive(&marker));
         assert_eq!(says(rotate).0, Some(0));
         // Nobody asks anything: the server sees by itself that the token is another one.
-        within(Duration::from_secs(5), "the call ends", || !alive(&marker));
+        within(Duration::from_secs(3), "the call ends", || !alive(&marker));
     }
 }
 

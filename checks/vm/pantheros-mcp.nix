@@ -93,6 +93,11 @@ pkgs.testers.runNixOSTest {
     with subtest("the token keeps others out"):
         listing = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/list"})
         assert status("--data", listing, f"{url}/mcp") == "401"
+        # On its own machine too.
+        local = server.succeed(
+            "curl --silent --output /dev/null --write-out '%{http_code}' http://127.0.0.1:${toString port}/mcp"
+        )
+        assert local == "401", local
         assert status("--header", "Authorization: Bearer 0123456789abcdef0123456789abcdef", f"{url}/metrics") == "401"
         assert status("--header", f"Authorization: Bearer {token}", f"{url}/metrics") == "200"
         assert status(f"{url}/healthz") == "200"

@@ -153,8 +153,8 @@ in
       default = "127.0.0.1";
       example = "10.0.0.2";
       description = ''
-        IP address to listen on. Off loopback a {option}`services.pantheros-mcp.tokenFile` is
-        required. The server speaks plain HTTP: let a reverse proxy with TLS or a tunnel stand
+        IP address to listen on. Clients need a token everywhere; off loopback it has to be in a
+        {option}`services.pantheros-mcp.tokenFile`. The server speaks plain HTTP: let a reverse proxy with TLS or a tunnel stand
         between it and any network that is not yours alone.
       '';
     };
@@ -178,7 +178,9 @@ in
       description = ''
         File with the bearer token clients must send: 16 to 1024 printable characters, such as
         `openssl rand -hex 32` makes. Only root has to be able to read it, since systemd hands it over
-        as a credential. It must not be in the Nix store, which every user can read.
+        as a credential. It must not be in the Nix store, which every user can read. Restart the service
+        after changing it. Without one, the service makes one at its first start;
+        `sudo pantheros-mcp-service token` says where it is, and with `rotate` makes another.
       '';
     };
 
@@ -243,7 +245,7 @@ in
       {
         assertion = isLoopback || cfg.tokenFile != null;
         message = ''
-          services.pantheros-mcp listens on ${cfg.listenAddress}, which other machines can reach, without a token.
+          services.pantheros-mcp listens on ${cfg.listenAddress}, which other machines can reach, without a token of yours for them.
           Put one in a file (`openssl rand -hex 32`) and set services.pantheros-mcp.tokenFile, or listen on 127.0.0.1.
         '';
       }
