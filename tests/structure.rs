@@ -118,3 +118,22 @@ fn only_one_file_spawns() {
         assert!(!spawns || path.ends_with("src/process.rs"), "{} spawns", path.display());
     }
 }
+
+/// A tool that has what reaches hosts at hand says that it reaches them: it is not served to whoever asks.
+#[test]
+fn tools_that_can_reach_hosts_say_so() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/tools");
+    let mut declared = [0, 0];
+    for path in sources(&folder) {
+        let text = std::fs::read_to_string(&path).unwrap();
+        if !text.contains("impl Tool for") {
+            continue;
+        }
+        let hosts = text.contains("const REACH: Reach = Reach::Hosts;");
+        declared[usize::from(hosts)] += 1;
+        let can =
+            text.contains("crate::deploy") || text.contains("super::deploy") || text.contains(".hosts.");
+        assert!(hosts || !can, "{} can reach hosts and says that it does not", path.display());
+    }
+    assert!(declared.iter().all(|count| *count >= 5), "{declared:?}");
+}
