@@ -166,8 +166,9 @@ impl From<&ApprovalError> for Diagnostic {
                         "{}only a form counts here (`deploy.approve_by`), so plan again once the person asks for it",
                         no_form.told()
                     ),
-                    (None, NoForm::Unavailable) => "only a form counts here (`deploy.approve_by`), and this client shows none: use one that has \
-                             elicitation, or allow `terminal` or `signature` there"
+                    (None, NoForm::Unavailable) => "only a form counts here (`deploy.approve_by`), and this client shows none, or is one over HTTP, where forms \
+                             do not count (`deploy.approve_over_http`): use one that has elicitation over stdio, or allow \
+                             `terminal` or `signature` there"
                         .to_owned(),
                 })
             }
