@@ -406,7 +406,7 @@ fn only_a_token_that_was_made_is_rotated() {
 }
 
 #[test]
-fn other_machines_are_served_at_their_own_settings() {
+fn an_origin_without_a_scheme_is_refused() {
     let (status, said) =
         Setup::new("[http]\nallowed_origins = [\"app.example.org\"]\n", "127.0.0.1:0").refused();
     assert!(!status.success() && said.contains("http.allowed_origins"), "{said}");
