@@ -353,13 +353,19 @@ fn a_token_that_is_rotated_counts_at_once() {
     soon("the session is gone", || {
         server.ask(&Request::post(&endpoint, &list()).bearer(&new)).refusal() == (404, "session".into())
     });
-    // A file that is gone opens nothing.
+    // A file that is gone opens nothing, and ends nothing that is open.
+    let (_, mut open) = server.send(&Request::get("/sse").bearer(&new));
+    assert!(open.event().is_some());
     std::fs::remove_file(&path).unwrap();
     for token in [&new, &old] {
         assert_eq!(server.ask(&listing().bearer(token)).refusal(), (503, "token".into()));
     }
     assert_eq!(server.ask(&listing().bare()).refusal(), (503, "token".into()));
     assert_eq!(server.ask(&Request::get("/healthz").bare()).head.status, 200);
+    std::fs::write(&path, &new).unwrap();
+    std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    soon("the token is back", || server.ask(&listing().bearer(&new)).head.status == 200);
+    assert!(!open.ends_within(Duration::from_millis(1)), "what was open was ended");
 }
 
 #[test]

@@ -22,6 +22,12 @@ pub enum SshError {
     /// `ssh` itself could not be run, took too long or was cancelled.
     #[error(transparent)]
     Process(#[from] ProcessError),
+    /// No machine may be reached from here.
+    #[error("{target} is not reached by a server that asks nobody for a token")]
+    Closed {
+        /// The machine.
+        target: Target,
+    },
     /// Nobody has accepted the machine's host key yet.
     #[error("the host key of {target} is not known{}", shown(key.as_ref()))]
     UnknownHostKey {
@@ -159,6 +165,9 @@ impl From<&SshError> for Diagnostic {
     fn from(error: &SshError) -> Self {
         let (code, hint) = match error {
             SshError::Process(error) => return process_diagnostic(error),
+            SshError::Closed { .. } => {
+                (Code::ToolDisabled, "serve without --without-token, and send the token".to_owned())
+            }
             SshError::UnknownHostKey { target, .. } => (
                 Code::UnknownHostKey,
                 format!(

@@ -51,7 +51,8 @@ type Slots = HashMap<Target, (Slot, Instant)>;
 /// Every machine this program is connected to.
 #[derive(Debug)]
 pub struct Hosts {
-    settings: SshSettings,
+    /// None where no machine may be reached.
+    settings: Option<SshSettings>,
     slots: Mutex<Slots>,
 }
 
@@ -59,7 +60,13 @@ impl Hosts {
     /// Nothing is connected yet.
     #[must_use]
     pub fn new(settings: SshSettings) -> Self {
-        Self { settings, slots: Mutex::default() }
+        Self { settings: Some(settings), slots: Mutex::default() }
+    }
+
+    /// Nothing is connected, and nothing ever will be: no `ssh` is started.
+    #[must_use]
+    pub fn closed() -> Self {
+        Self { settings: None, slots: Mutex::default() }
     }
 
     /// The connection all calls share, made where there is none or the old one is gone.
@@ -97,7 +104,8 @@ impl Hosts {
     /// # Errors
     /// See [`SshError`].
     pub async fn fresh(&self, target: &Target, call: &Call) -> Result<Session, SshError> {
-        Session::connect(&self.settings, target, call).await
+        let settings = self.settings.as_ref().ok_or_else(|| SshError::Closed { target: target.clone() })?;
+        Session::connect(settings, target, call).await
     }
 
     /// Forgets the shared connection, so that the next call makes a new one.
@@ -125,6 +133,19 @@ fn make_room(slots: &mut Slots) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn where_it_is_closed_no_machine_is_reached() {
+        let target = Target {
+            address: "localhost".parse().unwrap(),
+            user: "root".parse().unwrap(),
+            port: 22.try_into().unwrap(),
+        };
+        let hosts = Hosts::closed();
+        let refused = hosts.session(&target, &Call::unattended()).await;
+        assert!(matches!(refused, Err(SshError::Closed { .. })));
+        assert!(matches!(hosts.fresh(&target, &Call::unattended()).await, Err(SshError::Closed { .. })));
+    }
 
     #[test]
     fn the_longest_unused_connection_goes() {

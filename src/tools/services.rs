@@ -67,7 +67,11 @@ impl Services {
         let settings = Arc::new(settings);
         Self {
             flake: Flake::new(Arc::clone(&settings), Nix::new(settings.nix.clone())),
-            hosts: Hosts::new(settings.ssh.clone()),
+            hosts: match settings.policy.without_token {
+                // Whatever a tool says that it reaches.
+                true => Hosts::closed(),
+                false => Hosts::new(settings.ssh.clone()),
+            },
             metrics: Metrics::default(),
             places: Arc::new(Semaphore::new(settings.concurrent_calls)),
             waiting: AtomicUsize::new(0),
@@ -213,6 +217,22 @@ impl Drop for Waiting<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Overrides;
+    use crate::ssh::{SshError, Target};
+
+    #[tokio::test]
+    async fn without_a_token_no_host_is_reached_whatever_a_tool_declares() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut settings = Settings::load(Some(folder.path()), &Overrides::default(), &[]).unwrap();
+        settings.policy.without_token = true;
+        let target = Target {
+            address: "localhost".parse().unwrap(),
+            user: "root".parse().unwrap(),
+            port: 22.try_into().unwrap(),
+        };
+        let refused = Services::new(settings).hosts.session(&target, &Call::unattended()).await;
+        assert!(matches!(refused, Err(SshError::Closed { .. })));
+    }
 
     #[test]
     fn only_a_derivation_has_a_log() {

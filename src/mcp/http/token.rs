@@ -222,7 +222,9 @@ impl Stamp {
 
 /// The token in force, of which only the hash is kept, and what is good as long as it is.
 struct Known {
-    hash: Option<blake3::Hash>,
+    hash: blake3::Hash,
+    /// Whether it could be read when it was last looked at.
+    readable: bool,
     stamp: Option<Stamp>,
     valid: CancellationToken,
 }
@@ -241,7 +243,7 @@ impl Token {
     pub fn load(source: Source) -> Result<Self, TokenError> {
         source.establish()?;
         let (hash, stamp) = source.read()?;
-        let known = Known { hash: Some(hash), stamp, valid: CancellationToken::new() };
+        let known = Known { hash, readable: true, stamp, valid: CancellationToken::new() };
         Ok(Self { source, known: Mutex::new(known) })
     }
 
@@ -257,26 +259,29 @@ impl Token {
         }
     }
 
-    /// The token in force, read again if the file is not as it was. One that cannot be read lets nobody in.
+    /// The token in force, read again if the file is not as it was. While it cannot be read nobody is let in, and
+    /// what is open goes on: that may be a deployment, and the system may only be short of file descriptors.
     fn refresh(&self) -> MutexGuard<'_, Known> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(path) = self.source.path() else { return known };
         if known.stamp.is_some() && std::fs::metadata(&path).ok().as_ref().map(Stamp::of) == known.stamp {
             return known;
         }
-        let read = self.source.read();
-        if let Err(error) = &read
-            && known.hash.is_some()
-        {
-            tracing::error!(%error, "all requests are refused until there is a token again");
+        match self.source.read() {
+            Ok((hash, stamp)) => {
+                if hash != known.hash {
+                    known.valid.cancel();
+                    known.valid = CancellationToken::new();
+                }
+                (known.hash, known.stamp, known.readable) = (hash, stamp, true);
+            }
+            Err(error) => {
+                if known.readable {
+                    tracing::error!(%error, "all requests are refused until there is a token again");
+                }
+                (known.stamp, known.readable) = (None, false);
+            }
         }
-        let (hash, stamp) = read.map_or((None, None), |(hash, stamp)| (Some(hash), stamp));
-        if hash != known.hash {
-            known.valid.cancel();
-            known.valid = CancellationToken::new();
-        }
-        known.hash = hash;
-        known.stamp = stamp;
         known
     }
 
@@ -287,7 +292,10 @@ impl Token {
     pub fn check(&self, headers: &HeaderMap) -> Result<CancellationToken, Refusal> {
         let (expected, valid) = {
             let known = self.refresh();
-            (known.hash.ok_or_else(Refusal::no_token)?, known.valid.clone())
+            if !known.readable {
+                return Err(Refusal::no_token());
+            }
+            (known.hash, known.valid.clone())
         };
         let mut values = headers.get_all(AUTHORIZATION).iter();
         let (Some(value), None) = (values.next(), values.next()) else {

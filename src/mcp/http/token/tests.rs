@@ -112,7 +112,8 @@ fn a_token_that_cannot_be_read_lets_nobody_in() {
             assert!(token.check(&bearer(sent)).is_err(), "{what}");
         }
         assert!(token.check(&HeaderMap::new()).is_err(), "{what}");
-        assert!(valid.is_cancelled(), "{what}");
+        // What is open may be a deployment, and goes on.
+        assert!(!valid.is_cancelled(), "{what}");
     }
 }
 
