@@ -109,16 +109,15 @@ fn source(files: &[String]) -> PathBuf {
     folder
 }
 
-/// Cargo in that folder, without a network. What it makes of the dependencies it shares with the build of this test,
-/// where it is new enough for a build folder apart from the one for results (Cargo 1.91).
+/// Cargo in that folder, without a network. It shares nothing with the build of this test: Cargo would take what it
+/// made of the copy for what it makes of the sources, and build nothing when these change.
 fn cargo(folder: &Path, arguments: &[&str]) -> Output {
-    let shared = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
     let output = Command::new(env!("CARGO"))
         .args(arguments)
         .args(["--offline", "--locked"])
         .current_dir(folder)
-        .env("CARGO_TARGET_DIR", shared.join("tmp/package-target"))
-        .env("CARGO_BUILD_BUILD_DIR", shared)
+        .env("CARGO_TARGET_DIR", Path::new(env!("CARGO_TARGET_TMPDIR")).join("package-target"))
+        .env_remove("CARGO_BUILD_BUILD_DIR")
         .env_remove("CARGO_MANIFEST_DIR")
         .output()
         .unwrap();

@@ -12,7 +12,7 @@ const LOCKED: &str =
 fn hold_the_lock(machine: &mut Machine, seconds: u32) {
     machine.sh(&format!(
         "mkdir -p /run/nixos; setsid flock /run/nixos/switch-to-configuration.lock \
-         sh -c 'touch /run/nixos/held; exec sleep {seconds}' </dev/null >/dev/null 2>&1 & \
+         sh -c 'echo $$ >/run/nixos/holder; touch /run/nixos/held; exec sleep {seconds}' </dev/null >/dev/null 2>&1 & \
          until [ -e /run/nixos/held ]; do sleep 0.02; done; rm /run/nixos/held"
     ));
 }
@@ -46,10 +46,12 @@ fn another_switch(machine: &mut Machine) {
             machine.hook(&of, action, LOCKED);
         }
     }
-    hold_the_lock(machine, 12);
+    // Until it is refused, however long that takes on a busy machine.
+    hold_the_lock(machine, 600);
     let deployment = machine.deployment(&[]);
     deployment.begin(machine);
     assert_eq!(deployment.wait_for(machine, "refused")["reason"], "busy");
+    machine.sh("kill -s KILL $(cat /run/nixos/holder)");
     assert!(machine.activations().is_empty());
     machine.is_old();
 

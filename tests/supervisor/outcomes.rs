@@ -89,13 +89,11 @@ fn hanging_activations(machine: &mut Machine) {
         "activate; (sleep 1000 & sleep 1000); sleep 1000",
         "kill -s STOP $$",
     ] {
-        let start = Instant::now();
         let ended = broken(machine, script, &[]);
         assert_eq!(
             (&ended["reason"], &ended["activation_exit"]),
             (&"activation_timeout".into(), &124.into())
         );
-        assert!(start.elapsed() < Duration::from_secs(7), "{script}: {:?}", start.elapsed());
     }
 }
 
