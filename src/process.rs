@@ -90,6 +90,7 @@ pub struct Command {
     program: PathBuf,
     arguments: Vec<OsString>,
     environment: Vec<(OsString, OsString)>,
+    without: Vec<OsString>,
     folder: Option<PathBuf>,
     input: Option<PathBuf>,
     time_limit: Duration,
@@ -124,6 +125,7 @@ impl Command {
             program: program.into(),
             arguments: Vec::new(),
             environment: Vec::new(),
+            without: Vec::new(),
             folder: None,
             input: None,
             time_limit: Duration::from_secs(3_600),
@@ -150,6 +152,13 @@ impl Command {
     #[must_use]
     pub fn env(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
         self.environment.push((name.as_ref().to_owned(), value.as_ref().to_owned()));
+        self
+    }
+
+    /// Takes a variable of ours out of the program's environment.
+    #[must_use]
+    pub fn without(mut self, name: impl AsRef<OsStr>) -> Self {
+        self.without.push(name.as_ref().to_owned());
         self
     }
 
@@ -207,6 +216,9 @@ impl Command {
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
             // The token is for clients of ours, not for what we run.
             .env_remove("PANTHEROS_HTTP_TOKEN");
+        for name in &self.without {
+            builder.env_remove(name);
+        }
         if let Some(folder) = &self.folder {
             builder.current_dir(folder);
         }

@@ -8,11 +8,8 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use tokio_util::sync::CancellationToken;
-
-use crate::process::{Command, Flow};
+use super::git;
 
 /// Most bytes of changed files that are hashed; beyond that nothing is said about the flake.
 const CHANGED_BYTES: u64 = 64 * 1024 * 1024;
@@ -37,7 +34,10 @@ pub async fn take(folder: &Path) -> Option<Fingerprint> {
     let mut hash = blake3::Hasher::new();
     match root {
         Some(root) => {
-            let status = git_status(root).await?;
+            if has_submodules(folder, root) {
+                return None;
+            }
+            let status = git::status(root).await?;
             let root = root.to_owned();
             tokio::task::spawn_blocking(move || {
                 hash.update(&status);
@@ -60,34 +60,19 @@ pub async fn take(folder: &Path) -> Option<Fingerprint> {
     .map(|hash| Fingerprint(hash.finalize().to_hex().to_string()))
 }
 
-/// The commit and every tracked file that differs from it (git-status(1), porcelain format 2).
-///
-/// Nothing of the repository's own configuration may run a program, and nothing is written.
-async fn git_status(root: &Path) -> Option<Vec<u8>> {
-    let finished = Command::new("git")
-        .args(["--no-optional-locks", "-c", "core.fsmonitor=false", "-c", "core.untrackedCache=false"])
-        .args([
-            "status",
-            "--porcelain=v2",
-            "--branch",
-            "--untracked-files=no",
-            "--ignore-submodules=none",
-            "-z",
-        ])
-        .folder(root)
-        .env("LC_ALL", "C")
-        .time_limit(Duration::from_secs(20))
-        .run(&CancellationToken::new(), |_, _| Flow::Continue)
-        .await
-        .ok()?;
-    finished.status.success().then_some(finished.stdout)
+/// Whether the flake may ask Nix for its submodules (`inputs.self.submodules`), in whose work trees nobody looks
+/// for changes here.
+fn has_submodules(folder: &Path, root: &Path) -> bool {
+    root.join(".gitmodules").exists()
+        && fs::read(folder.join("flake.nix"))
+            .is_ok_and(|text| text.windows(b"submodules".len()).any(|part| part == b"submodules"))
 }
 
 /// The commit that is checked out, and whether tracked files differ from it; `None` where the flake is
 /// in no repository, or Git does not say.
 pub async fn commit(folder: &Path) -> Option<(Option<String>, bool)> {
     let root = folder.ancestors().find(|folder| folder.join(".git").exists())?;
-    let status = git_status(root).await?;
+    let status = git::status(root).await?;
     let mut records = status.split(|byte| *byte == 0).filter(|record| !record.is_empty());
     let head = records.clone().find_map(|record| record.strip_prefix(b"# branch.oid "));
     let head = head.and_then(|head| std::str::from_utf8(head).ok()).filter(|head| *head != "(initial)");
@@ -203,6 +188,20 @@ mod tests {
 
         git(folder, &["commit", "-qam", "two"]);
         assert_ne!(take(folder).await.unwrap(), clean);
+    }
+
+    #[tokio::test]
+    async fn submodules_that_nix_may_read_leave_it_untold() {
+        let scratch = tempfile::tempdir().unwrap();
+        let folder = scratch.path();
+        git(folder, &["init", "-q"]);
+        fs::write(folder.join("flake.nix"), "{ inputs.self.submodules = true; }").unwrap();
+        git(folder, &["add", "."]);
+        assert!(take(folder).await.is_some());
+        fs::write(folder.join(".gitmodules"), "").unwrap();
+        assert!(take(folder).await.is_none());
+        fs::write(folder.join("flake.nix"), "{ }").unwrap();
+        assert!(take(folder).await.is_some());
     }
 
     #[tokio::test]

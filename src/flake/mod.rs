@@ -4,6 +4,7 @@ mod cache;
 pub mod check;
 mod evaluate;
 mod fingerprint;
+mod git;
 pub mod hosts;
 pub mod options;
 pub mod outputs;

@@ -1,0 +1,125 @@
+//! A repository that somebody else made: its configuration runs nothing, and no other is taken for it.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod common;
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+
+use common::fleet::{Fleet, nixes};
+use serde_json::{Value, json};
+
+fn flake(host: &str) -> String {
+    format!("{{ outputs = _: {{ nixosConfigurations.{host}.config = {{ }}; }}; }}")
+}
+
+/// A program that leaves a mark, and the mark.
+fn marker(fleet: &Fleet) -> (String, PathBuf) {
+    let mark = fleet.folder().with_file_name("ran");
+    let text = format!("#!/bin/sh\necho \"$@\" >>'{}'\ncat\n", mark.display());
+    let program = fleet.write_outside("marker", &text);
+    std::fs::set_permissions(&program, PermissionsExt::from_mode(0o755)).unwrap();
+    (program.display().to_string(), mark)
+}
+
+fn hosts(fleet: &Fleet) -> Value {
+    fleet.call("list_hosts", &json!({})).json["hosts"].clone()
+}
+
+#[test]
+fn its_configuration_runs_nothing() {
+    for nix in nixes() {
+        let attributes = "*.nix filter=first\n*.json filter=second.Part\n";
+        let fleet = Fleet::committed(
+            &nix,
+            &[("flake.nix", &flake("web")), ("a.json", "{}"), (".gitattributes", attributes)],
+        );
+        let (program, mark) = marker(&fleet);
+        let more =
+            fleet.write_outside("more", &format!("[filter \"second.Part\"]\nprocess = {program} more\n"));
+        for (key, value) in [
+            ("filter.first.clean", format!("{program} clean")),
+            ("filter.first.required", "true".to_owned()),
+            ("filter.second.Part.clean", format!("{program} second")),
+            ("include.path", more.display().to_string()),
+            ("core.fsmonitor", program.clone()),
+            ("core.hooksPath", fleet.folder().with_file_name("hooks").display().to_string()),
+            ("core.pager", program.clone()),
+            ("core.sshCommand", program.clone()),
+            ("diff.external", program.clone()),
+        ] {
+            fleet.git(&["config", key, &value]);
+        }
+        let hooks = fleet.folder().with_file_name("hooks");
+        std::fs::create_dir(&hooks).unwrap();
+        for hook in ["post-index-change", "reference-transaction"] {
+            std::fs::copy(&program, hooks.join(hook)).unwrap();
+        }
+        // What was changed is what Git would filter to compare it, unless its size tells.
+        fleet.write("flake.nix", &flake("api"));
+        fleet.write("a.json", "[]");
+        assert_eq!(hosts(&fleet)[0]["name"], "api");
+        let told = fleet.command(&["--read-only", "call", "--quiet", "flake_check"]).output().unwrap();
+        assert!(!told.stdout.is_empty());
+        assert!(!mark.exists(), "it ran: {}", std::fs::read_to_string(&mark).unwrap_or_default());
+        // Git by itself runs it.
+        fleet.git(&["-c", "core.fsmonitor=false", "status"]);
+        let ran = std::fs::read_to_string(&mark).unwrap();
+        assert!(ran.contains("clean") && ran.contains("more"), "{ran}");
+        std::fs::remove_file(&mark).unwrap();
+        // And what it holds is told from what it held.
+        fleet.write("flake.nix", &flake("dns"));
+        assert_eq!(hosts(&fleet)[0]["name"], "dns");
+        assert!(!mark.exists(), "it ran: {}", std::fs::read_to_string(&mark).unwrap_or_default());
+    }
+}
+
+#[test]
+fn what_it_lacks_is_not_fetched_by_a_program_of_its_own() {
+    let fleet = Fleet::committed(&nixes().remove(0), &[("flake.nix", &flake("web"))]);
+    let (program, mark) = marker(&fleet);
+    for (key, value) in [
+        ("core.repositoryFormatVersion", "1"),
+        ("extensions.partialClone", "origin"),
+        ("remote.origin.promisor", "true"),
+        ("remote.origin.url", &format!("ext::{program} fetch")),
+        ("protocol.ext.allow", "always"),
+    ] {
+        fleet.git(&["config", key, value]);
+    }
+    let objects = fleet.folder().join(".git/objects");
+    for folder in std::fs::read_dir(&objects).unwrap().map(|entry| entry.unwrap().path()) {
+        // Its commit stays, and the tree it names is gone.
+        let head =
+            String::from_utf8(std::fs::read(fleet.folder().join(".git/refs/heads/main")).unwrap()).unwrap();
+        for object in std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()) {
+            let name = format!(
+                "{}{}",
+                folder.file_name().unwrap().to_str().unwrap(),
+                object.file_name().unwrap().to_str().unwrap()
+            );
+            if name != head.trim() {
+                std::fs::remove_file(object).unwrap();
+            }
+        }
+    }
+    let _whatever = fleet.command(&["call", "--quiet", "list_hosts"]).output().unwrap();
+    assert!(!mark.exists(), "it ran: {}", std::fs::read_to_string(&mark).unwrap_or_default());
+}
+
+#[test]
+fn no_other_repository_is_taken_for_it() {
+    let fleet = Fleet::committed(&nixes().remove(0), &[("flake.nix", &flake("web"))]);
+    let other = Fleet::committed(&nixes().remove(0), &[("other", "")]);
+    // As a hook of the other one starts programs.
+    let seen = || {
+        let mut command = fleet.command(&["call", "--quiet", "list_hosts"]);
+        let git = other.folder().join(".git");
+        command.env("GIT_DIR", &git).env("GIT_INDEX_FILE", git.join("index")).env("GIT_PREFIX", "");
+        let answer: Value = serde_json::from_slice(&command.output().unwrap().stdout).unwrap();
+        answer["hosts"][0]["name"].clone()
+    };
+    assert_eq!(seen(), "web");
+    fleet.write("flake.nix", &flake("mail"));
+    assert_eq!(seen(), "mail", "an older answer was taken for today's");
+}
