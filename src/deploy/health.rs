@@ -150,6 +150,8 @@ async fn answers(url: &str, call: &Call) -> Result<(), String> {
             "--silent",
             "--show-error",
             "--fail",
+            // A bracket in a URL is one, and no range of URLs to fetch.
+            "--globoff",
             "--location",
             "--max-redirs",
             "5",
@@ -170,4 +172,44 @@ async fn answers(url: &str, call: &Call) -> Result<(), String> {
         .await
         .map_err(|error| error.to_string())?;
     if finished.status.success() { Ok(()) } else { Err(said) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{Read, Write};
+
+    #[tokio::test]
+    async fn a_url_is_one_and_of_the_web() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let heard = std::thread::spawn(move || {
+            let mut lines = Vec::new();
+            for _ in 0..2 {
+                let (mut stream, _) = listener.accept().unwrap();
+                let mut bytes = [0; 1_024];
+                let count = stream.read(&mut bytes).unwrap();
+                lines.push(
+                    String::from_utf8_lossy(&bytes[..count]).lines().next().unwrap_or_default().to_owned(),
+                );
+                stream
+                    .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+                    .unwrap();
+            }
+            lines
+        });
+        let call = Call::unattended();
+        answers(&format!("http://{address}/[1-9]{{a,b}}"), &call).await.unwrap();
+        answers(&format!("http://{address}/last"), &call).await.unwrap();
+        let heard = heard.join().unwrap();
+        assert!(heard[0].contains("[1-9]") && heard[1].contains("/last"), "{heard:?}");
+
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let path = file.path().display();
+        for url in
+            [format!("file://{path}"), format!("FILE:///{path}"), format!("-K{path}"), format!("@{path}")]
+        {
+            assert!(answers(&url, &call).await.is_err(), "{url}");
+        }
+    }
 }
