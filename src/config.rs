@@ -44,6 +44,8 @@ pub struct Overrides {
     pub identity: Option<PathBuf>,
     /// `--known-hosts`.
     pub known_hosts: Option<PathBuf>,
+    /// Whether `PANTHEROS_HTTP_TOKEN` is set, which stands in for `http.token_file`.
+    pub token: bool,
     /// `--target`, for a host whose address is another one just now.
     pub target: Option<(HostName, HostFile)>,
 }

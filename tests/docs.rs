@@ -134,7 +134,7 @@ fn the_settings_are_documented() {
          | variable | what it is |\n|---|---|\n\
          | `PANTHEROS_FLAKE` | the flake's folder, as `--flake` |\n\
          | `PANTHEROS_CONFIG` | the user's file, as `--config` |\n\
-         | `PANTHEROS_HTTP_TOKEN` | the bearer token of the HTTP transport; beats every `http.token_file`, since whoever starts the server sets it, and one that is made |\n\
+         | `PANTHEROS_HTTP_TOKEN` | the bearer token of the HTTP transport; beats one that is made, and every `http.token_file` but the machine's |\n\
          | `PANTHEROS_LOG` | what is logged to standard error: `warn` unless told, `debug` for every command line |\n\
          | `NO_COLOR` | no colours |\n",
     );

@@ -436,10 +436,14 @@ fn nothing_is_deployed_while_a_file_about_it_waits_for_trust() {
 
 /// Puts files where the machine's own settings are, for one command and what it starts.
 const WITH_MACHINE_FILES: &str = "mount -t overlay overlay -o \"lowerdir=/etc,upperdir=$1/upper,workdir=$1/work\" /etc && \
-    rm -rf /etc/pantheros && cp -a \"$1/pantheros\" /etc/pantheros && shift && exec \"$@\"";
+    rm -rf /etc/pantheros && cp -a \"$1/pantheros\" /etc/pantheros && shift && exec timeout 60 \"$@\"";
 
 /// The same command, with these files as the machine's.
 fn on_machine(cloned: &Cloned, files: &[(&str, &str, u32)], arguments: &[&str]) -> Output {
+    command_on_machine(cloned, files, &cloned.command(arguments))
+}
+
+fn command_on_machine(cloned: &Cloned, files: &[(&str, &str, u32)], command: &Command) -> Output {
     let machine = cloned.path("machine");
     let _none = std::fs::remove_dir_all(&machine);
     for part in ["upper", "work", "pantheros"] {
@@ -454,7 +458,6 @@ fn on_machine(cloned: &Cloned, files: &[(&str, &str, u32)], arguments: &[&str]) 
         std::fs::write(&path, text).unwrap();
         std::fs::set_permissions(&path, PermissionsExt::from_mode(*mode)).unwrap();
     }
-    let command = cloned.command(arguments);
     let mut inside = Command::new("unshare");
     inside.args(["-m", "sh", "-c", WITH_MACHINE_FILES, "sh"]).arg(&machine).arg(command.get_program());
     inside.args(command.get_args()).current_dir(command.get_current_dir().unwrap()).stdin(Stdio::null());
@@ -506,4 +509,19 @@ fn the_machines_files_are_roots_and_say_things_once() {
     let output =
         on_machine(&cloned, &both, &["call", "--quiet", "deploy", "plan_id=plan-aaaaaaaaaaaaaaaaaaaaaaaaaa"]);
     switched_off(&output, "--read-only");
+}
+
+#[test]
+fn no_token_of_the_environment_overrules_the_machines() {
+    let cloned = Cloned::new("");
+    let files = [("config.toml", "[http]\ntoken_file = \"/absent/token\"\n", 0o644)];
+    let mut command = cloned.command(&["serve", "--http", "127.0.0.1:0"]);
+    let output = command_on_machine(
+        &cloned,
+        &files,
+        command.env("PANTHEROS_HTTP_TOKEN", "0123456789abcdef0123456789abcdef"),
+    );
+    let said = errors(&output);
+    assert!(output.status.code() == Some(1) && said.contains("/absent/token"), "{said}");
+    assert!(said.contains("PANTHEROS_HTTP_TOKEN does not count"), "{said}");
 }

@@ -120,6 +120,7 @@ impl Global {
             read_only: self.read_only,
             only: self.tools.clone(),
             exclude: self.exclude_tools.clone(),
+            token: std::env::var_os("PANTHEROS_HTTP_TOKEN").is_some(),
             ..Overrides::default()
         };
         add(&mut overrides);

@@ -22,7 +22,8 @@ pub struct Serve {
     /// Serve over HTTP: /mcp (Streamable HTTP), /sse and /messages (deprecated), /healthz, /metrics
     ///
     /// Clients need a bearer token for everything but /healthz. It is the one in PANTHEROS_HTTP_TOKEN, else in
-    /// the file named by `http.token_file`, else one that is made once; `pantheros-mcp token` says where it is.
+    /// the file named by `http.token_file`, else one that is made once; a file that the machine's settings name goes
+    /// before all. `pantheros-mcp token` says where it is.
     #[arg(long, value_name = "ADDRESS")]
     http: Option<SocketAddr>,
     /// Serve everybody on this machine, on loopback only, and no tool that reaches hosts; for local testing

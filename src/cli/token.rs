@@ -55,7 +55,7 @@ fn rotated(source: &Source) -> Result<String, TokenError> {
 
 fn told(source: &Source) -> String {
     let because = match source {
-        Source::Environment => "which beats `http.token_file` and a token that this program makes",
+        Source::Environment => "which beats the user's `http.token_file` and a token that this program makes",
         Source::Configured(_) => "since the settings name it",
         Source::Made(_) if source.path().is_some_and(|path| path.exists()) => "which this program made",
         Source::Made(_) => "which `pantheros-mcp serve --http` makes at its first start",

@@ -212,7 +212,8 @@ pub struct ToolsFile {
 #[serde(default)]
 pub struct HttpFile {
     /// File with the bearer token clients must send, relative to this file's folder; PANTHEROS_HTTP_TOKEN
-    /// beats it. Without either one is made, and kept in `deploy.state_folder` as `http-token`.
+    /// beats the user's, and not the machine's. Without either one is made, and kept in `deploy.state_folder`
+    /// as `http-token`.
     pub token_file: Option<PathBuf>,
     /// Host names clients may use besides the loopback ones, with or without a port.
     pub allowed_hosts: Vec<String>,

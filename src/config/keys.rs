@@ -6,7 +6,7 @@
 pub enum Home {
     /// A file of the machine's, which only root can write. Nobody overrules it.
     Machine,
-    /// A switch of the command line.
+    /// A switch of the command line, or a variable of the environment.
     Switch,
     /// The user's own file.
     User,
@@ -97,7 +97,7 @@ pub struct Key {
     pub guard: Guard,
     /// The key that, where a home has it and not this one, means this value.
     pub implied: Option<(&'static str, &'static [&'static str])>,
-    /// The switch that says the same.
+    /// The switch, or the variable, that says the same.
     pub switch: Option<&'static str>,
 }
 
@@ -154,7 +154,7 @@ pub const KEYS: &[Key] = &[
     Key::new("tools.read_only", FromFlake::Narrows, Rule::Any).switch("--read-only"),
     Key::new("tools.only", FromFlake::Narrows, Rule::Intersection(&[])).switch("--tools"),
     Key::new("tools.exclude", FromFlake::Narrows, Rule::Union).switch("--exclude-tools"),
-    Key::trusted("http.token_file").kind(Kind::Path),
+    Key::trusted("http.token_file").kind(Kind::Path).switch("PANTHEROS_HTTP_TOKEN"),
     Key::trusted("http.allowed_hosts"),
     Key::trusted("http.allowed_origins"),
     Key::new("http.requests_per_minute", FromFlake::Trusted, Rule::Least(Zero::Unlimited)),

@@ -244,6 +244,10 @@ pub(super) fn switches(
             put(&mut values, key, json!(names));
         }
     }
+    if overrides.token {
+        // The token itself, which is in no file then.
+        put(&mut values, "http.token_file", Value::Null);
+    }
     Ok(Source { home: Home::Switch, label: "the command line".to_owned(), values: Value::Object(values) })
 }
 

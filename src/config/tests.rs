@@ -103,3 +103,19 @@ fn what_is_a_path_begins_at_the_files_folder() {
     // Approvers that somebody names mean signatures.
     assert_eq!(values.pointer("/deploy/approve_by").unwrap()[0], "signature");
 }
+
+#[test]
+fn a_token_stands_in_for_the_users_file_and_not_for_the_machines() {
+    let source = |home, text: &str| {
+        let values = parse(text, Path::new(FILE_NAME)).unwrap().1;
+        source::Source { home, label: String::new(), values }
+    };
+    let overrides = Overrides { token: true, ..Overrides::default() };
+    let variable = source::switches(&overrides, None, &[]).unwrap();
+    let file = "[http]\ntoken_file = \"/t\"\n";
+    let merged = merge::merge(&[variable.clone(), source(Home::User, file)]).unwrap();
+    assert_eq!((merged.file.http.token_file, merged.overruled), (None, Vec::new()));
+    let merged = merge::merge(&[source(Home::Machine, file), variable]).unwrap();
+    assert_eq!(merged.file.http.token_file, Some("/t".into()));
+    assert_eq!(merged.overruled, ["PANTHEROS_HTTP_TOKEN"]);
+}

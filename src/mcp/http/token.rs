@@ -22,7 +22,7 @@ use crate::diagnostic::{Code, Diagnostic};
 use crate::random;
 use crate::state::{StateError, StateFolder};
 
-/// The variable that beats the file.
+/// The variable that stands in for the file, unless the machine names one.
 pub const VARIABLE: &str = "PANTHEROS_HTTP_TOKEN";
 /// The file of the state folder with the token that this program made.
 const NAME: &str = "http-token";
@@ -124,10 +124,9 @@ impl Source {
 
     /// The same where somebody set one.
     pub fn set(settings: &Settings) -> Option<Self> {
-        if std::env::var_os(VARIABLE).is_some() {
-            return Some(Self::Environment);
-        }
-        settings.http.token_file.clone().map(Self::Configured)
+        // Where the variable counts, the settings name no file.
+        let configured = settings.http.token_file.clone().map(Self::Configured);
+        configured.or_else(|| std::env::var_os(VARIABLE).map(|_| Self::Environment))
     }
 
     /// The file it is in, if it is in one.
