@@ -154,7 +154,7 @@ fn a_form_does_not_approve_over_http() {
             assert!(!asked, "{way:?}: a form was shown");
             assert_eq!(error_code(&result), "approval_required", "{way:?} {tool}");
             let hint = result["structuredContent"]["error"]["hint"].as_str().unwrap();
-            assert!(hint.contains("pantheros-mcp approve "), "{way:?}: {hint}");
+            assert!(hint.contains(" approve plan-"), "{way:?}: {hint}");
         }
         plans.push(id);
     }
