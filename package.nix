@@ -45,6 +45,7 @@ rustPlatform.buildRustPackage {
   # needs none of them.
   cargoTestFlags = [ "--lib" ];
   nativeCheckInputs = [
+    curl
     gitMinimal
     openssh
   ];
