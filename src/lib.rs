@@ -35,6 +35,7 @@ pub mod schema;
 pub mod search;
 pub mod ssh;
 pub mod state;
+pub mod stderr;
 pub mod text;
 pub mod time;
 pub mod tools;

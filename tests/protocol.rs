@@ -34,6 +34,27 @@ fn nix() -> PathBuf {
     nixes().pop().unwrap()
 }
 
+/// What is said on the side has nowhere to go: the disk with the log is full, or nobody reads the pipe.
+#[test]
+fn a_standard_error_that_takes_nothing_ends_nothing() {
+    let fleet = Fleet::demo(&nix());
+    for is_pipe in [false, true] {
+        let mut command = fleet.command(&["call", "list_hosts"]);
+        command.env("PANTHEROS_LOG", "debug");
+        if is_pipe {
+            let (reader, writer) = std::io::pipe().unwrap();
+            drop(reader);
+            command.stderr(writer);
+        } else {
+            command.stderr(std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap());
+        }
+        let output = command.output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert!(!answer["hosts"].as_array().unwrap().is_empty(), "{answer:#}");
+    }
+}
+
 /// A fleet of nothing, for what needs no flake.
 fn nothing() -> Fleet {
     Fleet::plain(&nix(), &[])

@@ -75,7 +75,7 @@ impl Call {
 
     fn print(&self, outcome: &Outcome) -> ExitCode {
         if !self.quiet {
-            eprintln!("{}", outcome.text);
+            crate::stderr::say(&outcome.text);
         }
         let printed = writeln!(std::io::stdout(), "{:#}", outcome.structured);
         if let Err(error) = printed
@@ -218,7 +218,7 @@ impl Progress for Lines {
             .as_ref()
             .is_none_or(|(when, what)| when.elapsed() >= LINE_INTERVAL && *what != update.message);
         if due {
-            eprintln!("{}", update.message);
+            crate::stderr::say(&update.message);
             *last = Some((Instant::now(), update.message));
         }
     }

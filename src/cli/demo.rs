@@ -82,7 +82,7 @@ impl Demo {
         match self.try_run() {
             Ok(()) => ExitCode::from(OK),
             Err(error) => {
-                eprintln!("pantheros-mcp: the demo stopped: {error:#}");
+                crate::stderr::say(format_args!("pantheros-mcp: the demo stopped: {error:#}"));
                 ExitCode::from(FAILED)
             }
         }
@@ -144,7 +144,7 @@ impl ClientHandler for Client {
     async fn on_progress(&self, progress: ProgressNotificationParam, _: NotificationContext<RoleClient>) {
         let message = progress.message.unwrap_or_default();
         if std::io::stderr().is_terminal() {
-            eprint!("\r\u{1b}[K  {}", style(text::bounded(&message, 100)).dim());
+            crate::stderr::show(format_args!("\r\u{1b}[K  {}", style(text::bounded(&message, 100)).dim()));
         }
     }
 }
@@ -191,7 +191,7 @@ async fn play(server: &Peer<RoleClient>, scene: Scene) -> anyhow::Result<CallToo
     let result = server.call_tool(request).await.with_context(|| format!("calling {}", scene.tool))?;
     let elapsed = started.elapsed();
     if std::io::stderr().is_terminal() {
-        eprint!("\r\u{1b}[K");
+        crate::stderr::show("\r\u{1b}[K");
     }
     let failed = result.is_error == Some(true);
     let shown: String =

@@ -177,7 +177,7 @@ pub fn run(line: CommandLine) -> ExitCode {
 
 /// Tells what is wrong on standard error and ends with `code`.
 fn complain(diagnostic: &Diagnostic, code: u8) -> ExitCode {
-    eprintln!("pantheros-mcp: {diagnostic}");
+    crate::stderr::say(format_args!("pantheros-mcp: {diagnostic}"));
     ExitCode::from(code)
 }
 
@@ -186,14 +186,18 @@ fn start_logging(format: LogFormat) {
     use std::io::IsTerminal;
     use tracing_subscriber::EnvFilter;
     let filter = EnvFilter::try_from_env("PANTHEROS_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // Otherwise a line that cannot be written ends the program.
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .log_internal_errors(false);
     let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     let started = match format {
         LogFormat::Text => builder.with_ansi(colour).try_init(),
         LogFormat::Json => builder.json().try_init(),
     };
     if let Err(error) = started {
-        eprintln!("pantheros-mcp: logging could not be started: {error}");
+        crate::stderr::say(format_args!("pantheros-mcp: logging could not be started: {error}"));
     }
 }
 

@@ -28,7 +28,12 @@ impl Reject {
             .and_then(|approvals| approvals.reject(&self.plan_id, &crate::user::current(), "terminal"));
         match rejected {
             Ok(rejection) => {
-                eprintln!("{} was rejected by {} at {}", self.plan_id, rejection.by(), rejection.at());
+                crate::stderr::say(format_args!(
+                    "{} was rejected by {} at {}",
+                    self.plan_id,
+                    rejection.by(),
+                    rejection.at()
+                ));
                 ExitCode::from(OK)
             }
             Err(error) => complain(&Diagnostic::from(&error), FAILED),

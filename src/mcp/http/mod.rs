@@ -68,10 +68,12 @@ pub async fn serve(
 ) -> Result<(), Diagnostic> {
     let server = bind(services, address, stop).await?;
     match &server.token {
-        Some(token) => eprintln!("clients need the token in {}", token.source()),
-        None => eprintln!("anybody on this machine may call, so no tool that reaches hosts is served"),
+        Some(token) => crate::stderr::say(format_args!("clients need the token in {}", token.source())),
+        None => crate::stderr::say(format_args!(
+            "anybody on this machine may call, so no tool that reaches hosts is served"
+        )),
     }
-    eprintln!("listening on http://{}/mcp", server.address());
+    crate::stderr::say(format_args!("listening on http://{}/mcp", server.address()));
     server.run().await;
     Ok(())
 }
