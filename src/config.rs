@@ -164,7 +164,7 @@ impl Settings {
             tracing::warn!("{switch} does not count: {MACHINE_FOLDER} says something else");
         }
         if let Some(beside) = &beside {
-            warn(beside, &deploy.command);
+            warn(beside, &deploy.command, named.as_deref());
         }
         let private = place::private(&flake, deploy.state_folder.as_deref());
         let settings = Self::from_file(flake, file, deploy, overrides).map_err(conflict)?;
@@ -232,13 +232,12 @@ fn is_trusted(text: &Text) -> bool {
 }
 
 /// Says what of the file beside the flake does not count, and what to do about it.
-fn warn(beside: &Beside, command: &str) {
+fn warn(beside: &Beside, command: &str, named: Option<&Path>) {
     let quoted = |keys: &[&str]| keys.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ");
     let path = beside.path.display();
-    let users = place::config().map_or_else(
-        || format!("$XDG_CONFIG_HOME/pantheros/{CONFIG_NAME}"),
-        |at| at.join(CONFIG_NAME).display().to_string(),
-    );
+    let users = named.map(Path::to_owned).or_else(|| place::config().map(|at| at.join(CONFIG_NAME)));
+    let users = users
+        .map_or_else(|| "a file that you name with --config".to_owned(), |path| path.display().to_string());
     if !beside.waiting.is_empty() {
         tracing::warn!(
             "{path} lies beside the flake, and nobody trusted it as it is, so that this in it does not count: {}. \

@@ -32,7 +32,7 @@ impl Token {
     /// Says where it is, or makes another.
     pub fn run(&self, settings: &Settings) -> ExitCode {
         let done = Source::of(settings).and_then(|source| match self.action {
-            None => Ok(told(&source)),
+            None => source.require_usable().map(|()| told(&source)),
             Some(Action::Rotate) => rotated(&source),
         });
         let text = match done {

@@ -64,7 +64,7 @@ impl From<&TrustRefusal> for Diagnostic {
                 diagnostic(Code::InvalidInput).with_hint("name the file, or the flake with --flake")
             }
             TrustRefusal::OtherName(_) => diagnostic(Code::InvalidInput)
-                .with_hint("use another file with --config, which makes it the user's own"),
+                .with_hint("read it, and copy what you want of it to a file of your own"),
             TrustRefusal::Users(_) => diagnostic(Code::InvalidInput),
             TrustRefusal::OtherWord => diagnostic(Code::ApprovalDeclined),
             TrustRefusal::Record(_) => diagnostic(Code::StateUnusable),
@@ -113,7 +113,7 @@ impl Trust {
 fn told(done: Result<String, TrustRefusal>) -> ExitCode {
     match done {
         Ok(said) => {
-            eprintln!("{}", text::plain(&said));
+            crate::stderr::say(text::plain(&said));
             ExitCode::from(OK)
         }
         Err(refusal) => complain(&Diagnostic::from(&refusal), FAILED),

@@ -94,7 +94,13 @@ impl From<&ConfigError> for Diagnostic {
             ConfigError::Conflict { .. } => {
                 diagnostic.with_hint("docs/settings.md says for every setting who may set it, and who wins")
             }
-            ConfigError::Unreadable { .. } => diagnostic.with_hint("name another file with --config"),
+            ConfigError::Unreadable { source, .. } => {
+                diagnostic.with_hint(if source.kind() == std::io::ErrorKind::InvalidData {
+                    "save it as UTF-8"
+                } else {
+                    "see that it is there and that you may read it"
+                })
+            }
             ConfigError::Malformed { .. } | ConfigError::OutOfBounds { .. } => {
                 diagnostic.with_hint("docs/settings.md lists every setting with its default")
             }
@@ -259,11 +265,15 @@ impl Default for CacheFile {
     }
 }
 
+/// Longest message about a file that is wrong, in characters.
+const LONGEST_MESSAGE: usize = 600;
+
 /// Reads the text of a file: all of it with defaults, and what it says alone.
 pub(super) fn parse(text: &str, path: &Path) -> Result<(File, serde_json::Value), ConfigError> {
     let malformed = |error: toml::de::Error| ConfigError::Malformed {
         path: path.to_owned(),
-        message: error.to_string().trim_end().to_owned(),
+        // It repeats the line it is about, which may be as long as the file.
+        message: crate::text::bounded(error.to_string().trim_end(), LONGEST_MESSAGE),
     };
     let value: serde_json::Value = toml::from_str(text).map_err(malformed)?;
     if let Some(key) = schema::unknown_key(&schema::of_input::<File>(), &value) {

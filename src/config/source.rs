@@ -81,7 +81,7 @@ impl Text {
             Err(rustix::io::Errno::LOOP) if writer == Writer::Anybody => {
                 return refused(
                     "is a symbolic link, and what it leads to may be none of the flake's",
-                    format!("put the file itself there, or name it: --config {}", path.display()),
+                    "put the file itself there".to_owned(),
                 );
             }
             Err(error) => return Err(unreadable(error.into())),

@@ -158,6 +158,15 @@ impl Source {
         Ok(())
     }
 
+    /// Says that a server would take the token, or make it.
+    ///
+    /// # Errors
+    /// Why it would let nobody in.
+    pub fn require_usable(&self) -> Result<(), TokenError> {
+        let is_to_be_made = matches!(self, Self::Made(_)) && self.path().is_some_and(|path| !path.exists());
+        if is_to_be_made { Ok(()) } else { self.read().map(|_| ()) }
+    }
+
     /// Makes another token in place of the one that this program made.
     ///
     /// # Errors
