@@ -153,7 +153,7 @@ impl Approve {
         match runtime.block_on(approving) {
             Ok(stored) => {
                 let expires = show::left(stored.plan(), Timestamp::now());
-                eprintln!("approved for one deployment; the plan expires {expires}");
+                crate::stderr::say(format_args!("approved for one deployment; the plan expires {expires}"));
                 ExitCode::from(OK)
             }
             Err(refusal) => complain(&Diagnostic::from(&refusal), refusal.exit_code()),
@@ -177,7 +177,7 @@ pub(super) struct How<'a> {
 /// The plan of that name, while it can be approved.
 pub(super) fn load(settings: &Settings, id: &PlanId) -> Result<StoredPlan, ApprovalError> {
     let approvals = Approvals::open(&settings.deploy)?;
-    let stored = approvals.plans().load(id)?;
+    let stored = approvals.load(id)?;
     stored.require_current(Timestamp::now())?;
     approvals.require_undecided(id)?;
     Ok(stored)

@@ -139,7 +139,11 @@ fn row(approvals: &Approvals, listed: Listed, now: Timestamp) -> Row {
             let error = Diagnostic::from(&error);
             let rejected = matches!(approvals.decision(&listed.id), Ok(Some(Decision::Rejected(_))));
             Row {
-                text: format!("{}  cannot be read: {}", listed.id, error.message),
+                text: if rejected {
+                    format!("{}  was rejected, and cannot be read: {}", listed.id, error.message)
+                } else {
+                    format!("{}  cannot be read: {}", listed.id, error.message)
+                },
                 plan_id: listed.id,
                 state: if rejected { State::Rejected } else { State::Unreadable },
                 action: None,

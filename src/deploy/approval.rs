@@ -97,6 +97,21 @@ impl Approvals {
         }
     }
 
+    /// The plan of that name, whether or not it can still be approved.
+    ///
+    /// # Errors
+    /// See [`PlanError`]; [`ApprovalError::Rejected`] for one that cannot be read and was rejected.
+    pub fn load(&self, id: &PlanId) -> Result<StoredPlan, ApprovalError> {
+        let error = match self.plans.load(id) {
+            Ok(stored) => return Ok(stored),
+            Err(error) => error,
+        };
+        match self.decision(id) {
+            Ok(Some(decision @ Decision::Rejected(_))) => Err(decision.refusal(id)),
+            _ => Err(error.into()),
+        }
+    }
+
     /// Keeps a new plan, once it is in the log.
     ///
     /// # Errors

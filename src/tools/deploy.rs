@@ -55,7 +55,7 @@ impl Tool for Deploy {
 
     async fn run(context: &Context, input: Input) -> Result<Output, ToolError> {
         let approvals = Approvals::open(&context.services.settings.deploy).map_err(ApprovalError::from)?;
-        let stored = approvals.plans().load(&input.plan_id).map_err(ApprovalError::from)?;
+        let stored = approvals.load(&input.plan_id)?;
         carry_out(context, &approvals, &stored).await
     }
 
