@@ -232,6 +232,15 @@ fn taking_it_back(machine: &mut Machine) {
     machine.activations();
     let elsewhere = back(machine, &fickle, &plan, &new);
     assert_eq!(elsewhere.gives(machine, 77, &["begin"])["reason"], "signature");
+    // Nor from another system, nor to another generation, or to a new one.
+    for (previous, generation) in [(&old, Some("1")), (&new, Some("2")), (&new, None)] {
+        let mut spec = vec![("reverts", fickle.id.as_str()), ("toplevel", &old), ("previous", previous)];
+        spec.extend(generation.map(|number| ("generation", number)));
+        let other = machine.deployment(&spec);
+        sign(machine, &other, plan.clone(), "alice", "pantheros-deploy");
+        let refused = other.gives(machine, 77, &["begin"]);
+        assert_eq!(refused["reason"], "signature", "{previous} {generation:?}");
+    }
     machine.swap();
     let right = back(machine, &fickle, &plan, &old);
     right.begin_and_wait(machine);
