@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
-use common::fleet::{Fleet, PROGRAM, nixes};
+use common::fleet::{Fleet, PROGRAM, error_of, errors, nixes};
 use common::mcp::{Client, WITH_HANDSHAKE};
 use common::plan::{approvals, fleet, set, stored};
 use common::terminal::Terminal;
@@ -52,16 +52,6 @@ impl Home {
             .unwrap();
         assert!(done.status.success(), "{}", errors(&done));
     }
-}
-
-fn errors(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
-}
-
-fn error_of(output: &Output) -> Value {
-    let answer: Value = serde_json::from_slice(&output.stdout)
-        .unwrap_or_else(|_| panic!("no answer, but: {}", errors(output)));
-    answer["error"].clone()
 }
 
 /// Arguments that a tool takes, for a host that may or may not be there.

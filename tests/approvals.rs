@@ -7,7 +7,7 @@ mod common;
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
-use common::fleet::Fleet;
+use common::fleet::{Fleet, errors};
 use common::plan::{approvals, fleet, key, public, set, settings, stored};
 use common::terminal::Terminal;
 use pantheros_mcp::audit::{Event, Record};
@@ -21,10 +21,6 @@ const LIFE: Duration = Duration::from_secs(1_800);
 
 fn output(fleet: &Fleet, arguments: &[&str]) -> Output {
     fleet.command(arguments).stdin(Stdio::null()).output().unwrap()
-}
-
-fn errors(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
 fn in_terminal(fleet: &Fleet, arguments: &[&str]) -> Terminal {

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use common::fleet::{Fleet, nixes};
+use common::fleet::{Fleet, errors, nixes};
 use common::plan::{approvals, fleet};
 use common::site::Site;
 use pantheros_mcp::deploy::approval::Decision;
@@ -37,10 +37,6 @@ fn fleet_of(version: &str) -> Fleet {
 
 fn run(fleet: &Fleet, arguments: &[&str]) -> Output {
     fleet.command(arguments).stdin(Stdio::null()).output().unwrap()
-}
-
-fn errors(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
 /// The state of each plan, by name, as `plans` tells it.

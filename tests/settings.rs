@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
-use common::fleet::{Fleet, PROGRAM, nixes};
+use common::fleet::{Fleet, PROGRAM, error_of, errors, nixes};
 use common::plan::{approvals, fleet, key, public, stored};
 use common::terminal::Terminal;
 use serde_json::Value;
@@ -107,16 +107,6 @@ fn here(command: &Command) -> Command {
     }
     here.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
     here
-}
-
-fn errors(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
-}
-
-fn error_of(output: &Output) -> Value {
-    let answer: Value = serde_json::from_slice(&output.stdout)
-        .unwrap_or_else(|_| panic!("no answer, but: {}", errors(output)));
-    answer["error"].clone()
 }
 
 fn switched_off(output: &Output, why: &str) {

@@ -135,6 +135,18 @@ impl Fleet {
     }
 }
 
+/// What a program said on standard error.
+pub fn errors(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// The error in what a call printed.
+pub fn error_of(output: &Output) -> Value {
+    let answer: Value = serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|_| panic!("no answer, but: {}", errors(output)));
+    answer["error"].clone()
+}
+
 /// What a call gave.
 #[derive(Debug)]
 pub struct Answer {
