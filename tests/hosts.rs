@@ -89,7 +89,9 @@ fn a_host_says_what_it_runs() {
         web.install(&nix, &second);
         web.says(&["ln", "-sfn", &first, "/run/current-system"]);
         let json = status(&fleet, "web").json;
-        assert_eq!((&json["in_sync"], &json["generation"]), (&json!(true), &json!(2)), "{json:#}");
+        assert_eq!((&json["generation"], &json["running"]), (&json!(1), &json!(first)), "{json:#}");
+        assert_eq!((&json["boots"], &json["configured"]), (&json!(2), &json!(second)), "{json:#}");
+        assert_eq!(json["in_sync"], true, "{json:#}");
         assert_eq!(json["reboot_required"], true, "another kernel was booted: {json:#}");
         assert!(json["warnings"][0].as_str().unwrap().contains("after a reboot"), "{json:#}");
 
@@ -107,6 +109,20 @@ fn a_host_says_what_it_runs() {
         );
         assert_eq!(json["generations"][0]["nixos_version"], "25.05 (Warbler)");
         assert!(json["generations"][0]["date"].as_str().unwrap().starts_with("20"), "{json:#}");
+        let text = |tool: &str| {
+            let told = fleet.command(&["call", tool, "host=web"]).output().unwrap();
+            String::from_utf8(told.stderr).unwrap()
+        };
+        let said = text("host_status");
+        assert!(said.contains("runs generation 1, starts next with generation 2"), "{said}");
+        let said = text("list_generations");
+        assert!(said.contains("boot default"), "{said}");
+
+        // What runs is in the profile no more.
+        targets.get("web").says(&["rm", "/nix/var/nix/profiles/system-1-link"]);
+        let json = status(&fleet, "web").json;
+        assert_eq!((json.get("generation"), &json["boots"]), (None, &json!(2)), "{json:#}");
+        assert_eq!(json["running"], json!(first), "{json:#}");
     }
 }
 

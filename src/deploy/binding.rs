@@ -80,7 +80,7 @@ pub fn host_holds(of: &HostPlan, session: &Session, state: &State) -> Result<(),
     if state.running.as_ref() != Some(&of.current) {
         return Err(changed(format!("{} runs another system than when it was planned", of.host)));
     }
-    if state.generation != of.profile_generation || state.configured != of.profile_path {
+    if state.boots != of.profile_generation || state.configured != of.profile_path {
         return Err(changed(format!("{} has another generation than when it was planned", of.host)));
     }
     Ok(())

@@ -61,8 +61,8 @@ pub struct State {
     pub booted: Option<StorePath>,
     /// The system it starts with next: the newest choice of the profile.
     pub configured: Option<StorePath>,
-    /// The number of the profile's generation.
-    pub generation: Option<u64>,
+    /// The number of the generation it starts with next: what the profile leads to.
+    pub boots: Option<u64>,
     /// Whether kernel, initial RAM disk or modules that run are others than the running system's.
     pub reboot_required: bool,
     /// What the machine started with: where each of [`PARTS`] leads.
@@ -162,7 +162,7 @@ impl State {
                 "booted" => state.booted = path(),
                 "configured" => state.configured = path(),
                 "profile" => {
-                    state.generation = value
+                    state.boots = value
                         .strip_prefix("system-")
                         .and_then(|rest| rest.strip_suffix("-link"))
                         .and_then(|number| number.parse().ok());
@@ -217,6 +217,18 @@ impl State {
         state.generations.sort_by_key(|generation| generation.number);
         complete.then_some(state)
     }
+
+    /// The number of the generation that runs, where the profile has one of that system.
+    ///
+    /// Several generations can be the same system: then the one it starts with next, or the newest.
+    #[must_use]
+    pub fn runs(&self) -> Option<u64> {
+        let running = self.running.as_ref()?;
+        if self.boots.is_some() && self.configured.as_ref() == Some(running) {
+            return self.boots;
+        }
+        self.generations.iter().rev().find(|known| known.toplevel == *running).map(|known| known.number)
+    }
 }
 
 /// Reads `SSH_CONNECTION`: their address and port, and ours there.
@@ -264,7 +276,7 @@ mod tests {
     fn an_answer_is_read() {
         let state = State::parse(SAID).unwrap();
         assert_eq!(state.host_name.as_deref(), Some("web"));
-        assert_eq!(state.generation, Some(42));
+        assert_eq!(state.boots, Some(42));
         assert_eq!(state.uptime, Some(12_345));
         assert!(state.reboot_required);
         assert_eq!(state.failed_units, Some(vec!["nginx.service".to_owned()]));

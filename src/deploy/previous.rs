@@ -46,7 +46,7 @@ pub async fn propose(
     };
     let chosen = state.generations.iter().rev().find(|known| match generation {
         Some(wanted) => known.number == wanted,
-        None => state.generation.is_some_and(|newest| known.number < newest),
+        None => state.boots.is_some_and(|newest| known.number < newest),
     });
     let Some(chosen) = chosen else {
         return Err(ProposeError::NoGeneration {

@@ -210,7 +210,7 @@ pub(super) fn bound(
         system,
         toplevel: current.clone(),
         current,
-        profile_generation: state.generation,
+        profile_generation: state.boots,
         profile_path: state.configured.clone(),
         source: SystemSource::New,
         build_on: BuildOn::Local,

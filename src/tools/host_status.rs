@@ -36,12 +36,16 @@ pub struct Output {
     target: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     host_name: Option<String>,
+    /// The one that runs, unless the profile lacks it.
     #[serde(skip_serializing_if = "Option::is_none")]
     generation: Option<u64>,
     /// Toplevel that runs.
     #[serde(skip_serializing_if = "Option::is_none")]
     running: Option<StorePath>,
-    /// Toplevel that starts next.
+    /// Generation of the boot default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    boots: Option<u64>,
+    /// Toplevel of the boot default.
     #[serde(skip_serializing_if = "Option::is_none")]
     configured: Option<StorePath>,
     /// Whether what runs is what the flake says now.
@@ -118,16 +122,20 @@ impl Tool for HostStatus {
             return format!("{} ({}): {error}", output.host, output.target);
         }
         let mut lines = vec![format!("{} ({})", output.host, output.target)];
-        let generation = output.generation.map(|number| format!("generation {number}"));
+        let running = output.running.as_ref().map(|_| match output.generation {
+            Some(number) => format!("runs generation {number}"),
+            None => "runs a system that is no generation of its profile".to_owned(),
+        });
+        let boots = output.boots.map(|number| format!("starts next with generation {number}"));
         let sync = output.in_sync.map(|same| {
             if same {
-                "runs what the flake says".to_owned()
+                "what runs is what the flake says".to_owned()
             } else {
-                "runs something else than the flake says".to_owned()
+                "what runs is not what the flake says".to_owned()
             }
         });
         let revision = output.revision.as_ref().map(|revision| format!("from commit {revision}"));
-        let facts: Vec<_> = [generation, sync, revision].into_iter().flatten().collect();
+        let facts: Vec<_> = [running, boots, sync, revision].into_iter().flatten().collect();
         if !facts.is_empty() {
             lines.push(format!("  {}", facts.join(", ")));
         }
@@ -161,6 +169,7 @@ impl Output {
             host_name: None,
             generation: None,
             running: None,
+            boots: None,
             configured: None,
             in_sync: None,
             revision: None,
@@ -207,8 +216,9 @@ impl Output {
         if state.configured.is_some() && state.configured != state.running {
             self.warnings.push("what runs is not what would start after a reboot".to_owned());
         }
+        self.generation = state.runs();
         self.host_name = state.host_name;
-        self.generation = state.generation;
+        self.boots = state.boots;
         self.running = state.running;
         self.configured = state.configured;
         self.revision = state.revision;

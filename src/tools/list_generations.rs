@@ -20,7 +20,7 @@ pub struct Input {
 }
 
 /// A generation of the system profile.
-#[derive(Serialize, JsonSchema)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 pub struct Generation {
     generation: u64,
     /// RFC 3339, UTC.
@@ -28,7 +28,7 @@ pub struct Generation {
     #[serde(skip_serializing_if = "Option::is_none")]
     nixos_version: Option<String>,
     toplevel: StorePath,
-    /// Starts next.
+    /// Boot default: starts next.
     current: bool,
     running: bool,
     booted: bool,
@@ -49,7 +49,7 @@ impl Tool for ListGenerations {
     const NAME: &'static str = "list_generations";
     const TITLE: &'static str = "List generations";
     const DESCRIPTION: &'static str = "Asks a running host over SSH which generations it has, newest first: date, NixOS \
-        version, and which one runs, was booted, or starts next.";
+        version, and which one runs, which one was booted, and which is the boot default (`current`).";
     const EFFECT: Effect = Effect::Read;
     const REACH: Reach = Reach::Hosts;
     const OPEN_WORLD: bool = true;
@@ -70,7 +70,7 @@ impl Tool for ListGenerations {
                 date: chrono::DateTime::from_timestamp(generation.made, 0)
                     .unwrap_or_default()
                     .to_rfc3339_opts(chrono::SecondsFormat::Secs, true),
-                current: state.generation == Some(generation.number),
+                current: state.boots == Some(generation.number),
                 running: state.running.as_ref() == Some(&generation.toplevel),
                 booted: state.booted.as_ref() == Some(&generation.toplevel),
                 generation: generation.number,
@@ -95,7 +95,7 @@ impl Tool for ListGenerations {
         let mut lines = vec![format!("{}: {} generations", output.host, output.total)];
         for generation in &output.generations {
             let marks = [
-                ("starts next", generation.current),
+                ("boot default", generation.current),
                 ("running", generation.running),
                 ("booted", generation.booted),
             ];

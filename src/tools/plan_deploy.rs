@@ -79,8 +79,12 @@ pub struct Host {
     toplevel: Option<StorePath>,
     #[serde(skip_serializing_if = "Option::is_none")]
     current: Option<StorePath>,
+    /// Of `current`, where it is also the boot default.
     #[serde(skip_serializing_if = "Option::is_none")]
     generation: Option<u64>,
+    /// Generation of the boot default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    boots: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     diff: Option<Diff>,
     risks: Vec<Risk>,
@@ -254,7 +258,8 @@ impl Host {
             target: format!("{}@{}", plan.target.user, plan.target.address),
             toplevel: Some(plan.toplevel.clone()),
             current: Some(plan.current.clone()),
-            generation: plan.profile_generation,
+            generation: plan.profile_generation.filter(|_| plan.profile_path.as_ref() == Some(&plan.current)),
+            boots: plan.profile_generation,
             diff: Some(diff),
             risks: plan.risks.clone(),
             needs_reboot: Some(plan.needs_reboot),
@@ -269,6 +274,7 @@ impl Host {
             toplevel: None,
             current: None,
             generation: None,
+            boots: None,
             diff: None,
             risks: Vec::new(),
             needs_reboot: None,
