@@ -101,7 +101,7 @@ pub fn described(entry: &Entry) -> Tool {
 }
 
 fn result(outcome: Outcome) -> CallToolResult {
-    let content = vec![ContentBlock::text(outcome.text)];
+    let content = vec![ContentBlock::text(tools::page_text(&outcome.text))];
     let mut result =
         if outcome.failed { CallToolResult::error(content) } else { CallToolResult::success(content) };
     result.structured_content = Some(outcome.structured);

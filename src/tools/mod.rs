@@ -37,6 +37,7 @@ use crate::schema;
 use crate::text;
 
 pub use crate::policy::{Effect, Reach};
+pub use page::text as page_text;
 pub use services::{Context, LogRef, Place, Services};
 
 /// Why a tool gave no output.

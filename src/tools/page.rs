@@ -1,9 +1,12 @@
-//! Long answers come in pages.
+//! Long answers come in pages, which end by what they weigh rather than by how many entries they have.
 
 use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::ToolError;
+use crate::text;
 
 /// Which part of a long list is wanted.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
@@ -25,21 +28,41 @@ pub struct Page<T> {
 
 /// Most entries a page may have.
 const MOST: usize = 500;
+/// Bytes of JSON at which a page ends, and of text: what a model reads of one answer.
+pub const BYTES: usize = 24 * 1024;
+/// How an entry that alone is more than a page is made shorter, step by step: the characters left of each text
+/// in it, and the items of each list of texts. No store path is as long as the last of them.
+const SHORTER: [(usize, usize); 3] = [(4_000, 200), (1_000, 50), (250, 10)];
 
 impl PageInput {
-    /// The part of `all` that is wanted, `usual` entries long unless asked otherwise.
+    /// The part of `all` that is wanted: `usual` entries unless asked otherwise, and fewer where they are more than
+    /// [`BYTES`]; one at least.
     ///
     /// # Errors
     /// That the cursor is not one of ours, or is of a list that has changed since.
-    pub fn of<T: Serialize>(&self, all: Vec<T>, usual: usize) -> Result<Page<T>, ToolError> {
+    pub fn of<T: Serialize + DeserializeOwned>(
+        &self,
+        all: Vec<T>,
+        usual: usize,
+    ) -> Result<Page<T>, ToolError> {
+        self.beside(all, usual, 0)
+    }
+
+    /// As [`PageInput::of`], where the answer holds `taken` bytes of something else as well.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn beside<T: Serialize + DeserializeOwned>(
+        &self,
+        all: Vec<T>,
+        usual: usize,
+        taken: usize,
+    ) -> Result<Page<T>, ToolError> {
         let limit = match self.limit {
             None => usual,
             Some(limit @ 1..=MOST) => limit,
             Some(_) => return Err(ToolError::input("limit", format!("`limit` goes from 1 to {MOST}"))),
         };
-        if self.cursor.is_none() && all.len() <= limit {
-            return Ok(Page { entries: all, next_cursor: None });
-        }
         let stamp = stamp(&all);
         let start = match &self.cursor {
             None => 0,
@@ -56,10 +79,72 @@ impl PageInput {
             .ok_or_else(|| ToolError::input("cursor", "`cursor` is not the `next_cursor` of an answer"))?,
         };
         let count = all.len();
-        let entries: Vec<T> = all.into_iter().skip(start).take(limit).collect();
+        let mut entries = Vec::new();
+        let mut bytes = taken;
+        for entry in all.into_iter().skip(start).take(limit) {
+            let (entry, weight) = weighed(entry);
+            bytes = bytes.saturating_add(weight);
+            if bytes > BYTES && !entries.is_empty() {
+                break;
+            }
+            entries.push(entry);
+        }
         let end = start.saturating_add(entries.len());
         Ok(Page { entries, next_cursor: (end < count).then(|| format!("{end}.{stamp}")) })
     }
+}
+
+/// An entry that fits in a page, and how many bytes of JSON it is.
+fn weighed<T: Serialize + DeserializeOwned>(entry: T) -> (T, usize) {
+    let weight = |value: &Value| value.to_string().len() + 1;
+    let Ok(whole) = serde_json::to_value(&entry) else { return (entry, 0) };
+    if weight(&whole) <= BYTES {
+        return (entry, weight(&whole));
+    }
+    let mut shorter = Value::Null;
+    for (characters, items) in SHORTER {
+        shorter.clone_from(&whole);
+        shorten(&mut shorter, characters, items);
+        if weight(&shorter) <= BYTES {
+            break;
+        }
+    }
+    let bytes = weight(&shorter);
+    match serde_json::from_value(shorter) {
+        Ok(entry) => (entry, bytes),
+        Err(_) => (entry, BYTES),
+    }
+}
+
+/// Cuts the texts in a value and its lists of texts, each with a sign that it was cut.
+fn shorten(value: &mut Value, characters: usize, items: usize) {
+    match value {
+        Value::String(said) => *said = text::bounded(said, characters),
+        Value::Array(list) => {
+            let beyond = list.len().saturating_sub(items);
+            if beyond > 0 && list.iter().all(Value::is_string) {
+                list.truncate(items);
+                list.push(Value::String(format!("… and {beyond} more")));
+            }
+            list.iter_mut().for_each(|item| shorten(item, characters, items));
+        }
+        Value::Object(fields) => {
+            fields.values_mut().for_each(|field| shorten(field, characters, items));
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+/// An answer's text as a model gets it: whole lines, no more than a page.
+#[must_use]
+pub fn text(text: &str) -> String {
+    if text.len() <= BYTES {
+        return text.to_owned();
+    }
+    let end = (0..=BYTES).rev().find(|end| text.is_char_boundary(*end)).unwrap_or_default();
+    let kept = text.get(..end).unwrap_or_default();
+    let kept = kept.rfind('\n').and_then(|line| kept.get(..line)).unwrap_or(kept);
+    format!("{kept}\n… {} bytes more; the structured answer has them", text.len() - kept.len())
 }
 
 /// A short hash of the whole list, so that a page never belongs to another list than the last one.
@@ -102,6 +187,65 @@ mod tests {
             let input = PageInput { cursor: Some(cursor.into()), limit: None };
             assert!(input.of(vec![1, 2], 100).is_err(), "{cursor}");
         }
+    }
+
+    #[test]
+    fn a_page_ends_by_weight_and_leaves_nothing_out() {
+        let all: Vec<String> = (0..500).map(|number| format!("{number} {}", "ä".repeat(500))).collect();
+        let mut input = PageInput { cursor: None, limit: Some(500) };
+        let (mut seen, mut pages) = (Vec::new(), 0);
+        loop {
+            let page = input.of(all.clone(), 100).unwrap();
+            let bytes = serde_json::to_string(&page.entries).unwrap().len();
+            assert!(bytes <= BYTES + 2 && !page.entries.is_empty(), "{bytes}");
+            pages += 1;
+            seen.extend(page.entries);
+            match page.next_cursor {
+                Some(cursor) => input.cursor = Some(cursor),
+                None => break,
+            }
+        }
+        assert_eq!(seen, all);
+        assert!((20..=25).contains(&pages), "{pages}");
+        let beside = PageInput::default().beside(all.clone(), 100, BYTES * 2).unwrap();
+        assert_eq!(beside.entries.len(), 1, "one entry at least");
+    }
+
+    #[test]
+    fn an_entry_larger_than_a_page_is_cut() {
+        #[derive(Serialize, Deserialize)]
+        struct Entry {
+            name: crate::names::StorePath,
+            packages: Vec<String>,
+            text: String,
+            parts: Vec<Vec<String>>,
+        }
+        let long = "word ".repeat(2_000);
+        let entry = || Entry {
+            name: format!("/nix/store/{}-{}", "0".repeat(32), "n".repeat(200)).parse().unwrap(),
+            packages: vec![long.clone(); 300],
+            text: long.clone(),
+            parts: vec![vec![long.clone()]],
+        };
+        let input = PageInput::default();
+        let page = input.of(vec![entry(), entry()], 100).unwrap();
+        assert_eq!((page.entries.len(), page.next_cursor.is_some()), (2, false));
+        let shown = serde_json::to_string(&page.entries).unwrap();
+        assert!(shown.len() <= BYTES + 2, "{}", shown.len());
+        let entry = page.entries.first().unwrap();
+        assert!(entry.name.as_str().ends_with("nnn"), "a name is left alone");
+        assert!(entry.text.ends_with('…'), "{}", entry.text);
+        assert_eq!(entry.packages.last().unwrap(), "… and 290 more");
+    }
+
+    #[test]
+    fn text_is_cut_at_a_line() {
+        assert_eq!(text("short"), "short");
+        let long = "a line of äöü\n".repeat(5_000);
+        let cut = text(&long);
+        assert!(cut.len() < BYTES + 80, "{}", cut.len());
+        assert!(cut.lines().rev().nth(1).unwrap() == "a line of äöü" && cut.contains("bytes more"), "{cut}");
+        assert!(text(&"ä".repeat(50_000)).len() < BYTES + 80);
     }
 
     #[test]

@@ -8,4 +8,5 @@ mod bad_input;
 mod build;
 mod cancel;
 mod layouts;
+mod pages;
 mod read;
