@@ -34,7 +34,7 @@ fn a_session_of_the_older_protocol() {
     assert_eq!(server.metric("pantheros_http_sessions{transport=\"mcp\"}"), 1);
 
     let end = Request::new("DELETE", "/mcp").with("mcp-session-id", &session);
-    assert_eq!(server.ask(&end).head.status, 202);
+    assert_eq!(server.ask(&end).head.status, 204);
     let answer = server.ask(&Request::old(&session, &list()));
     assert_eq!((answer.head.status, answer.message()["id"].as_i64()), (404, Some(2)));
     soon("it is counted out", || server.metric("pantheros_http_sessions{transport=\"mcp\"}") == 0);
@@ -810,7 +810,7 @@ fn a_session_outlives_its_streams_and_its_calls_do_not_outlive_it() {
         let stream = begin(&session, 6);
         assert_eq!(
             server.ask(&Request::new("DELETE", "/mcp").with("mcp-session-id", &session)).head.status,
-            202
+            204
         );
         ends(&server, &marker);
         drop(stream);

@@ -12,6 +12,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::{LazyLock, Mutex, PoisonError};
 
+use axum::http::request::Parts;
 use rmcp::model::{
     CallToolRequestParams, ClientCapabilities, ClientResult, ElicitRequest, ElicitRequestParams,
     ElicitResult, ElicitationAction, ElicitationSchema, Implementation, InputRequest, InputRequiredResult,
@@ -23,6 +24,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::handler::Transport;
+use super::http::OneAnswer;
 use crate::canonical::Digest;
 use crate::deploy::approval::{Answer, Approver, Question};
 use crate::names::PlanId;
@@ -104,6 +106,8 @@ impl Person {
         let by_request = context.protocol_version().as_ref().is_none_or(ProtocolVersion::has_initialize);
         let reached = match (forms, by_request) {
             (false, _) => Reached::Never,
+            // A request of our own would not get there.
+            (true, true) if takes_one_answer(context) => Reached::Never,
             (true, true) => Reached::ByRequest(context.peer.clone()),
             (true, false) => Reached::ByResult { state, responses },
         };
@@ -256,6 +260,11 @@ impl Approver for Person {
 /// "Elicitation", "Capabilities").
 fn shows_forms(capabilities: &ClientCapabilities) -> bool {
     capabilities.elicitation.as_ref().is_some_and(|kinds| kinds.form.is_some() || kinds.url.is_none())
+}
+
+/// Whether the request came over HTTP from a client that takes nothing but one answer.
+fn takes_one_answer(context: &RequestContext<RoleServer>) -> bool {
+    context.extensions.get::<Parts>().is_some_and(|head| head.extensions.get::<OneAnswer>().is_some())
 }
 
 fn client_name(info: Option<Implementation>) -> String {

@@ -14,12 +14,19 @@ use rmcp::transport::Transport;
 use serde_json::Value;
 use tokio::sync::mpsc;
 
+use super::ids::{self, Ids};
+use super::json::{self, Problem};
+use crate::text;
+
 /// The server's end: what a client sent comes in, what it is answered goes out.
 pub struct Channel {
     incoming: mpsc::Receiver<ClientJsonRpcMessage>,
     outgoing: mpsc::Sender<ServerJsonRpcMessage>,
     /// Whether the client has asked for something that decides which protocol it speaks.
     begun: bool,
+    ids: Ids,
+    /// What is to be answered before anything else is received.
+    refusal: Option<ServerJsonRpcMessage>,
 }
 
 /// The client's end.
@@ -30,6 +37,8 @@ pub struct ClientEnd {
     pub outgoing: mpsc::Receiver<ServerJsonRpcMessage>,
 }
 
+/// U+FEFF in UTF-8.
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 /// Most messages that wait in either direction before the other side has to.
 const WAITING: usize = 64;
 
@@ -37,7 +46,8 @@ const WAITING: usize = 64;
 pub fn pair() -> (Channel, ClientEnd) {
     let (to_server, incoming) = mpsc::channel(WAITING);
     let (outgoing, from_server) = mpsc::channel(WAITING);
-    (Channel { incoming, outgoing, begun: false }, ClientEnd { incoming: to_server, outgoing: from_server })
+    let channel = Channel { incoming, outgoing, begun: false, ids: Ids::default(), refusal: None };
+    (channel, ClientEnd { incoming: to_server, outgoing: from_server })
 }
 
 impl Transport<RoleServer> for Channel {
@@ -47,6 +57,7 @@ impl Transport<RoleServer> for Channel {
         &mut self,
         message: ServerJsonRpcMessage,
     ) -> impl Future<Output = Result<(), Infallible>> + Send + 'static {
+        self.ids.sent(&message);
         let outgoing = self.outgoing.clone();
         async move {
             // A client that has gone away needs no answer; `receive` ends the service.
@@ -59,8 +70,19 @@ impl Transport<RoleServer> for Channel {
 
     async fn receive(&mut self) -> Option<ClientJsonRpcMessage> {
         loop {
+            // rmcp drops this future whenever something else happens: nothing may be lost by that.
+            if self.refusal.is_some() {
+                let place = self.outgoing.reserve().await.ok()?;
+                if let Some(refusal) = self.refusal.take() {
+                    place.send(refusal);
+                }
+            }
             let message = self.incoming.recv().await?;
             match &message {
+                JsonRpcMessage::Request(request) if !self.ids.reserve(&request.id) => {
+                    self.refusal = Some(ids::in_use(request.id.clone()));
+                    continue;
+                }
                 JsonRpcMessage::Request(request) => self.begun |= decides(&request.request),
                 // rmcp would end the session; but a cancelled `server/discover`, for one, is no defect.
                 _ if !self.begun => {
@@ -69,6 +91,7 @@ impl Transport<RoleServer> for Channel {
                 }
                 _ => {}
             }
+            self.ids.received(&message);
             return Some(message);
         }
     }
@@ -103,18 +126,35 @@ pub enum Read {
     Refusal(Box<ServerJsonRpcMessage>),
 }
 
+/// A message's bytes without what may be around them: white space, and before it the mark that some programs begin
+/// text with (RFC 8259, section 8.1, lets it be passed over).
+pub fn bare(bytes: &[u8]) -> &[u8] {
+    bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes).trim_ascii()
+}
+
 /// Reads one message.
 pub fn read(bytes: &[u8]) -> Read {
-    let bytes = bytes.trim_ascii();
+    let bytes = bare(bytes);
     if bytes.is_empty() {
         return Read::Nothing;
     }
-    let value: Value = match serde_json::from_slice(bytes) {
+    let id = |value: &Value| value.get("id").and_then(|id| serde_json::from_value(id.clone()).ok());
+    let is_notification =
+        |value: &Value| value.get("id").is_none() && value.get("method").is_some_and(Value::is_string);
+    let value = match json::read(bytes) {
         Ok(value) => value,
-        Err(error) => return refuse(None, ErrorCode::PARSE_ERROR, format!("this is not JSON: {error}")),
+        Err(Problem::Syntax(error)) => {
+            return refuse(None, ErrorCode::PARSE_ERROR, format!("this is not JSON: {error}"));
+        }
+        Err(Problem::Repeated { value, .. }) if is_notification(&value) => return Read::Nothing,
+        Err(Problem::Repeated { path, value }) => {
+            let id = id(&value).filter(|_| path != "id");
+            let path = text::bounded(&text::plain(&path), 80);
+            let message = format!("the key `{path}` is there twice: write each key of an object once");
+            return refuse(id, ErrorCode::INVALID_REQUEST, message);
+        }
     };
-    let id = value.get("id").and_then(|id| serde_json::from_value(id.clone()).ok());
-    let is_notification = value.get("id").is_none() && value.get("method").is_some_and(Value::is_string);
+    let (id, is_notification) = (id(&value), is_notification(&value));
     match serde_json::from_value(value) {
         Ok(message) => Read::Message(Box::new(message)),
         // JSON-RPC 2.0, section 4.1: a notification is never answered, not even with an error.
@@ -147,6 +187,7 @@ fn refuse(id: Option<rmcp::model::RequestId>, code: ErrorCode, message: String) 
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use serde_json::json;
 
     fn refusal(text: &str) -> Value {
         match read(text.as_bytes()) {
@@ -167,6 +208,74 @@ mod tests {
             read(b"{\"jsonrpc\":\"2.0\",\"method\":\"notifications/nobody/knows\"}"),
             Read::Message(_) | Read::Nothing
         ));
+    }
+
+    #[test]
+    fn a_key_that_is_there_twice_is_refused() {
+        for (text, path, id) in [
+            (r#"{"jsonrpc":"2.0","id":7,"method":"ping","method":"tools/list"}"#, "method", json!(7)),
+            (r#"{"jsonrpc":"2.0","id":7,"id":8,"method":"ping"}"#, "id", Value::Null),
+            (
+                r#"{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"x","arguments":{"a":1,"a":1}}}"#,
+                "params.arguments.a",
+                json!(7),
+            ),
+        ] {
+            let refusal = refusal(text);
+            assert_eq!(
+                (&refusal["error"]["code"], refusal.get("id").unwrap_or(&Value::Null)),
+                (&json!(-32600), &id)
+            );
+            assert!(
+                refusal["error"]["message"].as_str().unwrap().contains(&format!("`{path}`")),
+                "{refusal}"
+            );
+        }
+        assert!(matches!(
+            read(br#"{"jsonrpc":"2.0","method":"notifications/initialized","method":"x"}"#),
+            Read::Nothing
+        ));
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_passed_over() {
+        let message = "\u{feff} {\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}";
+        assert!(matches!(read(message.as_bytes()), Read::Message(_)));
+        assert!(matches!(read("\u{feff}".as_bytes()), Read::Nothing));
+        assert_eq!(refusal("\u{feff}\u{feff}{}")["error"]["code"], -32700);
+    }
+
+    /// What the client hears of these messages, one after the other, without anything being answered.
+    async fn heard(messages: &[Value]) -> (usize, Vec<Value>) {
+        let (mut channel, mut client) = pair();
+        for message in messages {
+            let message = serde_json::from_value(message.clone()).unwrap();
+            client.incoming.send(message).await.unwrap();
+        }
+        drop(client.incoming);
+        let mut received = 0;
+        while channel.receive().await.is_some() {
+            received += 1;
+        }
+        drop(channel);
+        let mut heard = Vec::new();
+        while let Some(message) = client.outgoing.recv().await {
+            heard.push(serde_json::to_value(message).unwrap());
+        }
+        (received, heard)
+    }
+
+    #[tokio::test]
+    async fn an_id_that_is_in_use_is_refused() {
+        let list = json!({"jsonrpc": "2.0", "id": 7, "method": "initialize", "params": {
+            "protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "x", "version": "1"},
+        }});
+        let (received, heard) = heard(&vec![list; 50]).await;
+        assert_eq!((received, heard.len()), (1, 49));
+        assert!(
+            heard.iter().all(|refusal| refusal["id"] == 7 && refusal["error"]["code"] == -32600),
+            "{heard:?}"
+        );
     }
 
     proptest! {

@@ -7,5 +7,7 @@ mod approver;
 mod channel;
 pub mod handler;
 pub mod http;
+mod ids;
+mod json;
 mod progress;
 pub mod stdio;

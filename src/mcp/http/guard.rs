@@ -1,7 +1,8 @@
 //! What every request has to pass, in this order: host and origin, rate, token, places.
 //!
 //! The cheapest and the most telling come first, and the rate before the token, so that guessing is
-//! slow. `/healthz` is for whoever restarts us: it is held to host and origin only.
+//! slow. Where clients look for an authorization server there is nothing, token or not. `/healthz` is
+//! for whoever restarts us: it is held to host and origin only.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -87,6 +88,9 @@ impl Guard {
             return Ok(next.run(request).await);
         }
         self.rate.take(ends.remote.ip(), Instant::now())?;
+        if seeks_authorization_server(path) {
+            return Err(Refusal::no_authorization_server());
+        }
         if cross_origin && let Some(response) = preflight(&request) {
             return Ok(response);
         }
@@ -107,6 +111,13 @@ impl Guard {
             valid.run_until_cancelled(next.run(request)).await.ok_or_else(|| Refusal::token(true))?;
         Ok(self.places.hold(place, response, valid))
     }
+}
+
+/// Whether a client looks here for OAuth: for metadata (RFC 8414 and RFC 9728, section 3 of each, before or after the
+/// path of what they are about), or at the places where a server without metadata would have it (2025-03-26,
+/// "Authorization", section 2.3.3). It takes a 401 from there for a server that wants OAuth, and never tries its token.
+fn seeks_authorization_server(path: &str) -> bool {
+    path.split('/').any(|part| part == ".well-known") || ["/register", "/authorize", "/token"].contains(&path)
 }
 
 /// The answer to a browser that asks before it calls; it never sends the token with the question

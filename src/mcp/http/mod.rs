@@ -7,6 +7,8 @@
 //! `streamable` and `legacy` are the two transports, `sessions` what the first keeps between
 //! requests of older clients.
 
+mod accept;
+mod answer;
 mod authority;
 mod body;
 mod guard;
@@ -35,6 +37,7 @@ use axum::routing::{any, get, post};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+pub use self::answer::OneAnswer;
 use self::guard::Guard;
 use self::legacy::Legacy;
 use self::refusal::{Refusal, json};

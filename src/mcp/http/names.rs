@@ -1,4 +1,4 @@
-//! Who may be asked for, and by which web pages: the `Host` and `Origin` headers.
+//! Who may be asked for, and by which web pages: the `Host`, `Origin` and `Sec-Fetch-Site` headers.
 //!
 //! A web page anywhere can have its name resolve to 127.0.0.1 and then call a server on the reader's
 //! machine (DNS rebinding). Two checks stop it, and both hold for every route: the `Host` has to be a
@@ -8,6 +8,9 @@
 //! A page on `http://localhost:3000` is another origin than ours and may show anything; it is refused
 //! unless `http.allowed_origins` names it. An origin equal to the host asked for is our own: that host
 //! has passed the first check, and only we answer there.
+//!
+//! Browsers send no `Origin` with what a page merely loads, as an image, a script or a link. There `Sec-Fetch-Site`
+//! tells whose page it is (Fetch Metadata Request Headers, section 2.4).
 
 use std::net::SocketAddr;
 
@@ -18,6 +21,8 @@ use super::authority::{Authority, Host, Origin};
 use super::refusal::Refusal;
 use crate::config::HttpFile;
 use crate::diagnostic::{Code, Diagnostic};
+
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// The hosts and origins that are served.
 #[derive(Debug)]
@@ -86,7 +91,7 @@ impl Names {
             return Err(Refusal::host(target.as_str()));
         }
         let Some(value) = single(headers, ORIGIN).map_err(|()| Refusal::origin("more than one"))? else {
-            return Ok(None);
+            return if is_of_another_site(headers) { Err(Refusal::site()) } else { Ok(None) };
         };
         let written = value.to_str().unwrap_or("not text");
         let Some(origin) = Origin::parse(written) else { return Err(Refusal::origin(written)) };
@@ -112,6 +117,12 @@ impl Names {
                 allowed.host == asked.host && allowed.port.is_none_or(|port| port == asked.port.unwrap_or(80))
             })
     }
+}
+
+/// Whether a browser says that another site's page asks: any word but its two for our own pages and for the reader's
+/// own doing.
+fn is_of_another_site(headers: &HeaderMap) -> bool {
+    headers.get_all(SEC_FETCH_SITE).iter().any(|site| !matches!(site.as_bytes(), b"same-origin" | b"none"))
 }
 
 fn single(headers: &HeaderMap, name: HeaderName) -> Result<Option<&HeaderValue>, ()> {
@@ -211,6 +222,32 @@ mod tests {
         ] {
             assert!(!check("localhost:8750", Some(origin)), "{origin}");
         }
+    }
+
+    #[test]
+    fn what_another_sites_page_loads_is_refused() {
+        let check = |sites: &[&str], origin: Option<&str>| {
+            let mut headers = HeaderMap::new();
+            headers.insert(HOST, "localhost:8750".parse().unwrap());
+            for site in sites {
+                headers.append(SEC_FETCH_SITE, site.parse().unwrap());
+            }
+            if let Some(origin) = origin {
+                headers.insert(ORIGIN, origin.parse().unwrap());
+            }
+            names().check(&Uri::from_static("/sse"), &headers, "127.0.0.1:8750".parse().unwrap()).is_ok()
+        };
+        for sites in [&[] as &[&str], &["none"], &["same-origin"]] {
+            assert!(check(sites, None), "{sites:?}");
+        }
+        for sites in
+            [&["cross-site"] as &[&str], &["same-site"], &["none", "cross-site"], &["a-new-word"], &[""]]
+        {
+            assert!(!check(sites, None), "{sites:?}");
+        }
+        // An origin that the settings name is of another site as a rule.
+        assert!(check(&["cross-site"], Some("https://app.example.org")));
+        assert!(!check(&["same-origin"], Some("https://evil.com")));
     }
 
     #[test]

@@ -11,12 +11,12 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use axum::body::{Body, Bytes, HttpBody};
-use axum::http::header::CONTENT_TYPE;
 use axum::response::Response;
 use hyper::body::{Frame, SizeHint};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
+use super::answer;
 use super::refusal::Refusal;
 
 /// The places of both kinds.
@@ -51,11 +51,8 @@ impl Places {
 
     /// Lets an answer hold its place until it is sent, nobody reads it any more, or it is no longer `valid`.
     pub fn hold(&self, place: Place, response: Response, valid: CancellationToken) -> Response {
-        let is_stream = response
-            .headers()
-            .get(CONTENT_TYPE)
-            .is_some_and(|value| value.as_bytes().starts_with(b"text/event-stream"));
-        let better = (is_stream && !place.is_stream).then(|| self.take(true).ok()).flatten();
+        let better =
+            (answer::is_stream(&response) && !place.is_stream).then(|| self.take(true).ok()).flatten();
         let place = better.unwrap_or(place);
         response.map(|body| Body::new(Held { body, ended: Box::pin(valid.cancelled_owned()), _place: place }))
     }
@@ -94,6 +91,7 @@ impl HttpBody for Held {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use axum::http::header::CONTENT_TYPE;
 
     #[test]
     fn streams_do_not_starve_requests() {

@@ -75,6 +75,16 @@ impl Refusal {
             .hint("add it to `http.allowed_origins` in your settings if you trust every page of it")
     }
 
+    /// A page of another site loads it.
+    pub fn site() -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "origin",
+            "a web page of another site asks for it (`Sec-Fetch-Site`)",
+        )
+        .hint("open the address itself; a page calls from an origin in `http.allowed_origins`")
+    }
+
     /// No bearer token, or a wrong one (RFC 6750, section 3).
     pub fn token(sent: bool) -> Self {
         let (message, challenge) = if sent {
@@ -129,10 +139,31 @@ impl Refusal {
             .hint("send `Content-Type: application/json`")
     }
 
+    /// The client takes no answer that could be given.
+    pub fn not_acceptable() -> Self {
+        Self::new(StatusCode::NOT_ACCEPTABLE, "accept", "answers are application/json or text/event-stream")
+            .hint(
+                "send `Accept: application/json, text/event-stream`; a stream by GET needs text/event-stream",
+            )
+    }
+
+    /// The call came to an end, and there is no answer to it.
+    pub fn unanswered() -> Self {
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "unanswered", "the call ended without an answer")
+            .hint("it was cancelled, or its session or the server ended")
+    }
+
     /// Nothing is there.
     pub fn no_route() -> Self {
         Self::new(StatusCode::NOT_FOUND, "route", "there is nothing at this path")
             .hint("MCP is at /mcp; /sse and /messages are for old clients; then /healthz and /metrics")
+    }
+
+    /// A path that clients look at for an authorization server, of which there is none.
+    pub fn no_authorization_server() -> Self {
+        Self::no_route().hint(
+            "there is no OAuth here: send `Authorization: Bearer …` with the token; `pantheros-mcp token` says where it is",
+        )
     }
 
     /// Something is there, but not for this method.

@@ -1,6 +1,5 @@
 //! One session over `/mcp`: what is under way in it, and whether its client is still there.
 
-use std::collections::HashSet;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
@@ -8,12 +7,13 @@ use std::time::{Duration, Instant};
 
 use futures::Stream;
 use rmcp::RoleServer;
-use rmcp::model::{ClientJsonRpcMessage, JsonRpcMessage, RequestId, ServerJsonRpcMessage};
+use rmcp::model::{ClientJsonRpcMessage, RequestId, ServerJsonRpcMessage};
 use rmcp::transport::Transport;
 use rmcp::transport::streamable_http_server::session::SessionManager;
 use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
 use tokio_util::sync::CancellationToken;
 
+use crate::mcp::ids::Ids;
 use crate::metrics::SessionCount;
 
 /// How long calls go on while no stream of their session is open.
@@ -34,14 +34,14 @@ pub struct Session {
 
 struct Activity {
     streams: usize,
-    calls: HashSet<RequestId>,
+    ids: Ids,
     last: Instant,
 }
 
 impl Session {
     /// One that begins; `gone` is cancelled when it ends, and it ends when `valid` is cancelled.
     pub fn new(gone: CancellationToken, valid: CancellationToken, count: SessionCount) -> Arc<Self> {
-        let activity = Activity { streams: 0, calls: HashSet::new(), last: Instant::now() };
+        let activity = Activity { streams: 0, ids: Ids::default(), last: Instant::now() };
         Arc::new(Self { gone, valid, activity: Mutex::new(activity), _count: count })
     }
 
@@ -73,7 +73,7 @@ impl Session {
         }
         let activity = self.activity.lock().unwrap_or_else(PoisonError::into_inner);
         let silent = now.saturating_duration_since(activity.last);
-        activity.streams == 0 && silent > if activity.calls.is_empty() { IDLE } else { ORPHANED }
+        activity.streams == 0 && silent > if activity.ids.is_empty() { IDLE } else { ORPHANED }
     }
 
     /// How long nothing happened, if nothing is under way.
@@ -82,13 +82,37 @@ impl Session {
             return Some(Duration::MAX);
         }
         let activity = self.activity.lock().unwrap_or_else(PoisonError::into_inner);
-        (activity.streams == 0 && activity.calls.is_empty()).then(|| activity.last.elapsed())
+        (activity.streams == 0 && activity.ids.is_empty()).then(|| activity.last.elapsed())
+    }
+
+    /// Takes the id of a request that is to be passed on; none where it is in use.
+    pub fn reserve(self: &Arc<Self>, id: &RequestId) -> Option<Reserved> {
+        let is_new = self.note(|activity| activity.ids.reserve(id));
+        is_new.then(|| Reserved { session: Arc::clone(self), id: id.clone() })
+    }
+
+    /// Notes that a request was passed on.
+    pub fn pass_on(&self, id: &RequestId) {
+        self.note(|activity| activity.ids.pass_on(id));
     }
 
     /// Counts a stream as open until it is dropped.
     pub fn watch<S: Stream>(self: &Arc<Self>, stream: S) -> Watched<S> {
         self.note(|activity| activity.streams += 1);
         Watched { stream: Box::pin(stream), session: Arc::clone(self) }
+    }
+}
+
+/// The id of a request that is about to be passed on. Unless it was when this is dropped, the id is given back then;
+/// else its answer does that.
+pub struct Reserved {
+    session: Arc<Session>,
+    id: RequestId,
+}
+
+impl Drop for Reserved {
+    fn drop(&mut self) {
+        self.session.note(|activity| activity.ids.release(&self.id));
     }
 }
 
@@ -105,24 +129,14 @@ impl Transport<RoleServer> for Attended {
         &mut self,
         message: ServerJsonRpcMessage,
     ) -> impl Future<Output = Result<(), Self::Error>> + Send + 'static {
-        let answered = match &message {
-            JsonRpcMessage::Response(response) => Some(&response.id),
-            JsonRpcMessage::Error(error) => error.id.as_ref(),
-            _ => None,
-        };
-        if let Some(id) = answered {
-            self.session.note(|activity| activity.calls.remove(id));
-        }
+        self.session.note(|activity| activity.ids.sent(&message));
         self.inner.send(message)
     }
 
     async fn receive(&mut self) -> Option<ClientJsonRpcMessage> {
         let message = self.session.valid.run_until_cancelled(self.inner.receive()).await.flatten();
         match &message {
-            Some(JsonRpcMessage::Request(request)) => {
-                self.session.note(|activity| activity.calls.insert(request.id.clone()));
-            }
-            Some(_) => self.session.note(|_| ()),
+            Some(message) => self.session.note(|activity| activity.ids.received(message)),
             // Otherwise rmcp would first wait five seconds for the calls that run.
             None => self.session.gone.cancel(),
         }
@@ -175,14 +189,33 @@ mod tests {
         let (soon, late) = (ORPHANED + Duration::from_secs(1), IDLE + Duration::from_secs(1));
         let lost = |after: Duration| session.is_lost(Instant::now() + after);
         assert!(!lost(soon) && lost(late));
-        session.note(|activity| activity.calls.insert(RequestId::Number(1)));
+        let call = serde_json::json!({"jsonrpc": "2.0", "id": 1, "method": "ping"});
+        let call: ClientJsonRpcMessage = serde_json::from_value(call).unwrap();
+        session.note(|activity| activity.ids.received(&call));
         assert!(!lost(ORPHANED / 2) && lost(soon));
         assert!(session.unused_for().is_none());
         let stream = session.watch(futures::stream::empty::<()>());
         assert!(!lost(late), "somebody listens");
         drop(stream);
         assert!(lost(soon));
-        session.note(|activity| activity.calls.clear());
+        session.note(|activity| activity.ids.sent(&crate::mcp::ids::in_use(RequestId::Number(1))));
         assert!(!lost(soon) && session.unused_for().is_some());
+    }
+
+    #[test]
+    fn the_id_of_a_request_that_was_not_passed_on_is_given_back() {
+        let session = Session::new(
+            CancellationToken::new(),
+            CancellationToken::new(),
+            Metrics::default().session("mcp"),
+        );
+        let id = RequestId::Number(1);
+        let reserved = session.reserve(&id).unwrap();
+        assert!(session.reserve(&id).is_none());
+        drop(reserved);
+        let reserved = session.reserve(&id).unwrap();
+        session.pass_on(&id);
+        drop(reserved);
+        assert!(session.reserve(&id).is_none());
     }
 }

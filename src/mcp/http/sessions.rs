@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use futures::Stream;
-use rmcp::model::{ClientJsonRpcMessage, ServerJsonRpcMessage};
+use rmcp::model::{ClientJsonRpcMessage, JsonRpcMessage, RequestId, ServerJsonRpcMessage};
 use rmcp::transport::streamable_http_server::session::local::{
     LocalSessionManager, LocalSessionManagerError,
 };
@@ -80,13 +80,14 @@ impl Sessions {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn session(&self, id: &SessionId) -> Option<Arc<Session>> {
+    /// The session of that id.
+    pub fn session(&self, id: &str) -> Option<Arc<Session>> {
         self.lock().get(id).filter(|session| !session.is_over()).cloned()
     }
 
     /// Whether there is such a session.
     pub fn has(&self, id: &str) -> bool {
-        self.lock().get(id).is_some_and(|session| !session.is_over())
+        self.session(id).is_some()
     }
 
     /// Whether a new session may begin, for which one may have to end in which nothing happens.
@@ -181,7 +182,12 @@ impl SessionManager for Sessions {
         message: ClientJsonRpcMessage,
     ) -> Result<impl Stream<Item = ServerSseMessage> + Send + Sync + 'static, SessionError> {
         let session = self.session(id).ok_or_else(|| unknown(id))?;
-        Ok(session.watch(self.inner.create_stream(id, message).await?))
+        let request = request_id(&message);
+        let stream = self.inner.create_stream(id, message).await?;
+        if let Some(request) = request {
+            session.pass_on(&request);
+        }
+        Ok(session.watch(stream))
     }
 
     async fn accept_message(
@@ -207,6 +213,13 @@ impl SessionManager for Sessions {
     ) -> Result<impl Stream<Item = ServerSseMessage> + Send + Sync + 'static, SessionError> {
         let session = self.session(id).ok_or_else(|| unknown(id))?;
         Ok(session.watch(self.inner.resume(id, last_event_id).await?))
+    }
+}
+
+fn request_id(message: &ClientJsonRpcMessage) -> Option<RequestId> {
+    match message {
+        JsonRpcMessage::Request(request) => Some(request.id.clone()),
+        _ => None,
     }
 }
 

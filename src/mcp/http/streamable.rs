@@ -19,12 +19,15 @@ use rmcp::model::{ClientJsonRpcMessage, ClientRequest, ErrorCode, ErrorData, Jso
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
 use tokio_util::sync::CancellationToken;
 
+use super::accept::Accepted;
+use super::answer::{self, OneAnswer};
 use super::body;
 use super::guard::Valid;
 use super::refusal::{Refusal, malformed};
 use super::sessions::{GONE, Sessions, VALID, gone};
 use crate::mcp::channel::{self, Read};
 use crate::mcp::handler::{Handler, Transport};
+use crate::mcp::ids;
 use crate::tools::Services;
 
 /// Most that is read of a refusal in rmcp's words.
@@ -55,13 +58,35 @@ impl Streamable {
         Self { service, sessions, limit, stop }
     }
 
+    /// Ends a session. rmcp ends what never was as well, and says 202, which is an error to clients (2025-11-25,
+    /// "Transports", "Session Management", knows 404 and 405, and the SDKs 200 and 204).
+    async fn delete(&self, request: Request) -> Response {
+        if session_id(&request).is_some_and(|id| !self.sessions.has(id)) {
+            return Refusal::session().into_response();
+        }
+        let mut response = self.serve(request, None).await;
+        if response.status() == StatusCode::ACCEPTED {
+            *response.status_mut() = StatusCode::NO_CONTENT;
+        }
+        response
+    }
+
     /// Has rmcp serve a request.
     async fn serve(&self, request: Request, answering: Option<Option<RequestId>>) -> Response {
-        let session = request.headers().get("mcp-session-id").cloned();
-        let known = move || session.is_none_or(|id| id.to_str().is_ok_and(|id| self.sessions.has(id)));
+        let session = session_id(&request).map(str::to_owned);
+        let known = || session.as_ref().is_none_or(|id| self.sessions.has(id));
+        let of = session.as_ref().and_then(|id| self.sessions.session(id));
+        let reserved = match (of, &answering) {
+            (Some(session), Some(Some(id))) => match session.reserve(id) {
+                Some(reserved) => Some(reserved),
+                None => return malformed(&ids::in_use(id.clone())),
+            },
+            _ => None,
+        };
         let valid = request.extensions().get().map(|Valid(valid)| valid.clone()).unwrap_or_default();
         let serving = VALID.scope(valid, self.service.handle(request));
         let response = GONE.scope(self.stop.child_token(), serving).await.map(Body::new);
+        drop(reserved);
         let status = response.status();
         if !(status.is_client_error() || status.is_server_error()) || is_json(&response) {
             return response;
@@ -88,16 +113,29 @@ impl Streamable {
     }
 }
 
+/// The session a request says that it belongs to.
+fn session_id(request: &Request) -> Option<&str> {
+    request.headers().get("mcp-session-id").map(|id| id.to_str().unwrap_or_default())
+}
+
 fn is_json(response: &Response) -> bool {
     response.headers().get(CONTENT_TYPE) == Some(&HeaderValue::from_static("application/json"))
 }
 
 /// Serves a request for `/mcp`.
-pub async fn handle(State(streamable): State<Arc<Streamable>>, request: Request) -> Response {
-    if request.method() != Method::POST {
-        return streamable.serve(request, None).await;
+pub async fn handle(State(streamable): State<Arc<Streamable>>, mut request: Request) -> Response {
+    let accepted = Accepted::of(request.headers());
+    match *request.method() {
+        Method::POST if accepted.json || accepted.stream => {}
+        Method::GET if accepted.stream => {
+            Accepted::say_both(request.headers_mut());
+            return streamable.serve(request, None).await;
+        }
+        Method::POST | Method::GET => return Refusal::not_acceptable().into_response(),
+        Method::DELETE => return streamable.delete(request).await,
+        _ => return streamable.serve(request, None).await,
     }
-    let (parts, bytes) = match body::json(request, streamable.limit).await {
+    let (mut parts, bytes) = match body::json(request, streamable.limit).await {
         Ok(read) => read,
         Err(refusal) => return refusal.into_response(),
     };
@@ -114,7 +152,17 @@ pub async fn handle(State(streamable): State<Arc<Streamable>>, request: Request)
     if is_initialize(&message) && !streamable.sessions.make_room().await {
         return Refusal::busy("sessions", "sessions", "http.legacy_sessions").answering(id);
     }
-    streamable.serve(Request::from_parts(parts, Body::from(bytes)), Some(id)).await
+    Accepted::say_both(&mut parts.headers);
+    if !accepted.stream {
+        parts.extensions.insert(OneAnswer);
+    }
+    // What is around a message means nothing to rmcp, or ends it.
+    let message = bytes.slice_ref(channel::bare(&bytes));
+    let response = streamable.serve(Request::from_parts(parts, Body::from(message)), Some(id.clone())).await;
+    match id {
+        Some(id) if !accepted.stream => answer::whole(response, &id).await,
+        _ => response,
+    }
 }
 
 fn is_initialize(message: &ClientJsonRpcMessage) -> bool {

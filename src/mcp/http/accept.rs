@@ -1,0 +1,111 @@
+//! What a client takes for an answer: the `Accept` header.
+//!
+//! MCP wants both JSON and event streams named (2025-11-25, "Transports", "Sending Messages to the Server"), and rmcp
+//! insists. Plain HTTP clients send `*/*` or nothing, or name only what they read; they are served as far as the answer
+//! allows it.
+
+use axum::http::HeaderMap;
+use axum::http::header::{ACCEPT, HeaderValue};
+
+const JSON: &str = "application/json";
+const STREAM: &str = "text/event-stream";
+
+/// The kinds of answers a client takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Accepted {
+    /// One answer of JSON.
+    pub json: bool,
+    /// A stream of messages.
+    pub stream: bool,
+}
+
+impl Accepted {
+    /// What these headers say; without any, everything is taken (RFC 9110, section 12.5.1).
+    pub fn of(headers: &HeaderMap) -> Self {
+        if !headers.contains_key(ACCEPT) {
+            return Self { json: true, stream: true };
+        }
+        let ranges: Vec<Range<'_>> = headers
+            .get_all(ACCEPT)
+            .iter()
+            .filter_map(|value| value.to_str().ok())
+            .flat_map(|value| value.split(','))
+            .map(Range::parse)
+            .collect();
+        // The range that says most about a type counts.
+        let takes = |kind: &str| {
+            let said = ranges.iter().filter_map(|range| Some((range.says_of(kind)?, range.wanted)));
+            said.max_by_key(|(precision, _)| *precision).is_some_and(|(_, wanted)| wanted)
+        };
+        Self { json: takes(JSON), stream: takes(STREAM) }
+    }
+
+    /// Says to rmcp what it insists on.
+    pub fn say_both(headers: &mut HeaderMap) {
+        headers.insert(ACCEPT, HeaderValue::from_static("application/json, text/event-stream"));
+    }
+}
+
+/// A media range, and whether what is in it is wanted.
+struct Range<'a> {
+    range: &'a str,
+    wanted: bool,
+}
+
+impl<'a> Range<'a> {
+    fn parse(text: &'a str) -> Self {
+        let mut parts = text.split(';').map(str::trim);
+        let range = parts.next().unwrap_or_default();
+        // Nothing but a weight of nothing excludes (RFC 9110, section 12.4.2).
+        let excluded = parts.filter_map(|part| part.split_once('=')).any(|(name, value)| {
+            name.trim().eq_ignore_ascii_case("q") && value.trim().parse::<f32>().is_ok_and(|q| q <= 0.0)
+        });
+        Self { range, wanted: !excluded }
+    }
+
+    /// How precisely it speaks of this type, if it does.
+    fn says_of(&self, kind: &str) -> Option<u8> {
+        if self.range.eq_ignore_ascii_case(kind) {
+            return Some(2);
+        }
+        if self.range == "*/*" {
+            return Some(0);
+        }
+        let (of, _) = kind.split_once('/')?;
+        self.range.strip_suffix("/*").filter(|range| range.eq_ignore_ascii_case(of)).map(|_| 1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn accepted(values: &[&str]) -> (bool, bool) {
+        let mut headers = HeaderMap::new();
+        for value in values {
+            headers.append(ACCEPT, value.parse().unwrap());
+        }
+        let Accepted { json, stream } = Accepted::of(&headers);
+        (json, stream)
+    }
+
+    #[test]
+    fn a_client_takes_what_it_says() {
+        for (values, expected) in [
+            (&[] as &[&str], (true, true)),
+            (&["*/*"], (true, true)),
+            (&["application/json, text/event-stream"], (true, true)),
+            (&["application/json", "text/event-stream;q=0.5"], (true, true)),
+            (&["Application/JSON; charset=utf-8"], (true, false)),
+            (&["application/*"], (true, false)),
+            (&["text/*, text/html"], (false, true)),
+            (&["text/event-stream"], (false, true)),
+            (&["*/*, text/event-stream;q=0"], (true, false)),
+            (&["*/*;q=0, application/json"], (true, false)),
+            (&["text/html, application/xml;q=0.9"], (false, false)),
+            (&[""], (false, false)),
+        ] {
+            assert_eq!(accepted(values), expected, "{values:?}");
+        }
+    }
+}

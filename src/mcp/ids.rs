@@ -1,0 +1,144 @@
+//! The ids of a session's requests.
+//!
+//! A client gives each request an id of its own (2025-11-25, "Base Protocol", "Requests"). rmcp finds what an answer
+//! belongs to by the id alone, so that of several requests with one id all but one would never be answered: the ones
+//! after the first are refused here.
+
+use std::collections::{HashMap, VecDeque};
+
+use rmcp::model::{
+    ClientJsonRpcMessage, ClientNotification, ErrorCode, ErrorData, JsonRpcMessage, RequestId,
+    ServerJsonRpcMessage,
+};
+
+/// Most cancelled requests whose ids are remembered: rmcp drops the answer to one by its id, whenever it comes.
+const REMEMBERED: usize = 256;
+
+/// The ids in use.
+#[derive(Debug, Default)]
+pub struct Ids {
+    /// With whether the request was passed on to what serves the session.
+    under_way: HashMap<RequestId, bool>,
+    cancelled: VecDeque<RequestId>,
+}
+
+impl Ids {
+    /// Takes the id of a request that is to be passed on; whether it may be.
+    pub fn reserve(&mut self, id: &RequestId) -> bool {
+        let is_new = !self.under_way.contains_key(id) && !self.cancelled.contains(id);
+        if is_new {
+            self.under_way.insert(id.clone(), false);
+        }
+        is_new
+    }
+
+    /// Notes that a request was passed on, unless it is answered already.
+    pub fn pass_on(&mut self, id: &RequestId) {
+        if let Some(received) = self.under_way.get_mut(id) {
+            *received = true;
+        }
+    }
+
+    /// Gives back the id of a request that was not passed on.
+    pub fn release(&mut self, id: &RequestId) {
+        if self.under_way.get(id) == Some(&false) {
+            self.under_way.remove(id);
+        }
+    }
+
+    /// Notes what came from the client.
+    pub fn received(&mut self, message: &ClientJsonRpcMessage) {
+        match message {
+            JsonRpcMessage::Request(request) => {
+                self.under_way.insert(request.id.clone(), true);
+            }
+            JsonRpcMessage::Notification(notification) => {
+                if let ClientNotification::CancelledNotification(cancelled) = &notification.notification
+                    && let Some(id) = &cancelled.params.request_id
+                {
+                    self.cancel(id);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn cancel(&mut self, id: &RequestId) {
+        if self.under_way.remove(id).is_some() {
+            if self.cancelled.len() >= REMEMBERED {
+                self.cancelled.pop_front();
+            }
+            self.cancelled.push_back(id.clone());
+        }
+    }
+
+    /// Notes what is sent to the client.
+    pub fn sent(&mut self, message: &ServerJsonRpcMessage) {
+        let id = match message {
+            JsonRpcMessage::Response(response) => Some(&response.id),
+            JsonRpcMessage::Error(error) => error.id.as_ref(),
+            _ => None,
+        };
+        if let Some(id) = id {
+            self.under_way.remove(id);
+        }
+    }
+
+    /// Whether no request is under way.
+    pub fn is_empty(&self) -> bool {
+        self.under_way.is_empty()
+    }
+}
+
+/// The answer to a request whose id is in use.
+pub fn in_use(id: RequestId) -> ServerJsonRpcMessage {
+    let message =
+        format!("the id {id} was given to another request of this session: give each one of its own");
+    JsonRpcMessage::error(ErrorData::new(ErrorCode::INVALID_REQUEST, message, None), Some(id))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn client(message: Value) -> ClientJsonRpcMessage {
+        serde_json::from_value(message).unwrap()
+    }
+
+    fn cancelled(id: i64) -> ClientJsonRpcMessage {
+        client(json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": id}}))
+    }
+
+    #[test]
+    fn an_id_is_in_use_until_its_answer() {
+        let mut ids = Ids::default();
+        let (one, text) = (RequestId::Number(1), RequestId::String("1".into()));
+        assert!(ids.reserve(&one) && ids.reserve(&text), "a number is no text");
+        assert!(!ids.reserve(&one));
+        ids.received(&client(json!({"jsonrpc": "2.0", "id": 1, "method": "ping"})));
+        ids.release(&one);
+        assert!(!ids.reserve(&one), "it was passed on");
+        ids.release(&text);
+        ids.sent(&in_use(one.clone()));
+        // An answer may come before the one who passed the request on goes on.
+        ids.pass_on(&one);
+        assert!(ids.is_empty() && ids.reserve(&one));
+    }
+
+    #[test]
+    fn the_id_of_a_cancelled_request_stays_in_use() {
+        let mut ids = Ids::default();
+        let one = RequestId::Number(1);
+        // A cancellation that comes after the answer is about nothing.
+        ids.received(&cancelled(1));
+        assert!(ids.reserve(&one));
+        ids.received(&cancelled(1));
+        assert!(ids.is_empty() && !ids.reserve(&one));
+        for number in 2..1_000 {
+            assert!(ids.reserve(&RequestId::Number(number)));
+            ids.received(&cancelled(number));
+        }
+        assert_eq!(ids.cancelled.len(), REMEMBERED);
+    }
+}

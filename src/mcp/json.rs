@@ -1,0 +1,172 @@
+//! JSON of clients, with each key of an object once.
+//!
+//! Of a key that is there twice some programs take the first and some the last (RFC 8259, section 4), so two that look
+//! at one message could see two different calls. Such a message is no message.
+
+use std::cell::RefCell;
+
+use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Value};
+
+/// Why bytes are no JSON of a message.
+#[derive(Debug)]
+pub enum Problem {
+    /// They are no JSON at all.
+    Syntax(serde_json::Error),
+    /// An object in it has a key twice.
+    Repeated {
+        /// Where that is: keys and places, with dots between.
+        path: String,
+        /// The rest of it, for what else is to be known of the message.
+        value: Value,
+    },
+}
+
+/// Reads one value.
+///
+/// # Errors
+/// See [`Problem`].
+pub fn read(bytes: &[u8]) -> Result<Value, Problem> {
+    let repeated = RefCell::default();
+    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+    let read =
+        Unique(&repeated).deserialize(&mut deserializer).and_then(|value| deserializer.end().map(|()| value));
+    let error = match read {
+        Ok(value) => return Ok(value),
+        Err(error) => error,
+    };
+    let mut path = repeated.into_inner();
+    if path.is_empty() {
+        return Err(Problem::Syntax(error));
+    }
+    path.reverse();
+    let value = serde_json::from_slice(bytes).map_err(Problem::Syntax)?;
+    Err(Problem::Repeated { path: path.join("."), value })
+}
+
+/// A value of unique keys; where one is there twice, the way to it is left here, innermost first.
+struct Unique<'a>(&'a RefCell<Vec<String>>);
+
+impl Unique<'_> {
+    /// Adds to the way to a key that is there twice, if that is why reading failed.
+    fn on_the_way<T, E>(&self, read: Result<T, E>, step: impl FnOnce() -> String) -> Result<T, E> {
+        if read.is_err() {
+            let mut path = self.0.borrow_mut();
+            if !path.is_empty() {
+                path.push(step());
+            }
+        }
+        read
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Unique<'_> {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Unique<'_> {
+    type Value = Value;
+
+    fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("any JSON value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_string<E>(self, value: String) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<Value, A::Error> {
+        let mut values = Vec::new();
+        while let Some(value) =
+            self.on_the_way(sequence.next_element_seed(Unique(self.0)), || values.len().to_string())?
+        {
+            values.push(value);
+        }
+        Ok(values.into())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
+        let mut values = Map::new();
+        while let Some(key) = map.next_key::<String>()? {
+            if values.contains_key(&key) {
+                let error = A::Error::custom("a key is there twice");
+                self.0.borrow_mut().push(key);
+                return Err(error);
+            }
+            let value = self.on_the_way(map.next_value_seed(Unique(self.0)), || key.clone())?;
+            values.insert(key, value);
+        }
+        Ok(values.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn repeated(text: &str) -> Option<String> {
+        match read(text.as_bytes()) {
+            Err(Problem::Repeated { path, .. }) => Some(path),
+            Err(Problem::Syntax(error)) => panic!("{error}: {text}"),
+            Ok(_) => None,
+        }
+    }
+
+    #[test]
+    fn a_key_that_is_there_twice_is_named() {
+        for (text, path) in [
+            (r#"{"id":1,"id":2}"#, "id"),
+            (r#"{"a":{"b":[1,{"c":1,"d":2,"c":1}]}}"#, "a.b.1.c"),
+            // The same key, written in two ways.
+            (r#"{"a":1,"\u0061":2}"#, "a"),
+        ] {
+            assert_eq!(repeated(text).as_deref(), Some(path), "{text}");
+        }
+        assert_eq!(repeated(r#"{"a":{"a":{"a":1}},"b":[{"a":1},{"a":1}]}"#), None);
+        assert!(matches!(read(br#"{"a":1,"a":2"#), Err(Problem::Syntax(_))));
+        assert!(matches!(read(b"{} {}"), Err(Problem::Syntax(_))));
+    }
+
+    proptest! {
+        #[test]
+        fn it_reads_what_serde_json_reads(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            prop_assert_eq!(read(&bytes).is_ok(), serde_json::from_slice::<Value>(&bytes).is_ok());
+        }
+
+        #[test]
+        fn values_stay_the_same(number in any::<f64>(), whole in any::<i64>(), text in any::<String>()) {
+            let value = serde_json::json!({"a": [number, whole, null, true], "b": {"c": text}});
+            let read = read(value.to_string().as_bytes()).map_err(|_| "refused").unwrap();
+            prop_assert_eq!(read, serde_json::from_str::<Value>(&value.to_string()).unwrap());
+        }
+    }
+}
