@@ -222,6 +222,10 @@ pub struct Diagnostic {
     /// Where the evaluation came from, the user's own files first.
     #[serde(default)]
     pub trace: Vec<Frame>,
+    /// Whether something was fetched or built on the way to it, so that it may go away by itself. Known where the
+    /// error comes from `nix`; never told to anybody.
+    #[serde(skip)]
+    pub transient: bool,
 }
 
 impl JsonSchema for Diagnostic {
@@ -256,6 +260,7 @@ impl Diagnostic {
             hint: None,
             suggestions: Vec::new(),
             trace: Vec::new(),
+            transient: false,
         }
     }
 

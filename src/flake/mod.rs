@@ -281,28 +281,79 @@ fn beyond(from: FlakeFrom) -> &'static str {
 
 /// Whether an error is a property of the flake alone, and so the same until the flake changes.
 ///
-/// The messages about files that are missing or untracked depend on files Nix does not see.
+/// One that has no code of its own is not: nothing says what it depends on. Messages about files that are missing or
+/// untracked depend on files Nix does not see, and those about inputs on where these come from.
 #[must_use]
 pub fn is_lasting(diagnostic: &Diagnostic) -> bool {
-    matches!(
-        diagnostic.code,
+    if diagnostic.transient {
+        return false;
+    }
+    match diagnostic.code {
         Code::SyntaxError
-            | Code::MissingAttribute
-            | Code::UndefinedVariable
-            | Code::ArgumentMismatch
-            | Code::TypeMismatch
-            | Code::InfiniteRecursion
-            | Code::AssertionFailed
-            | Code::Throw
-            | Code::Abort
-            | Code::UnknownOption
-            | Code::ConflictingOptions
-            | Code::UndefinedOption
-            | Code::UnknownOutput
-            | Code::ImpureAccess
-            | Code::UnfreePackage
-            | Code::BrokenPackage
-            | Code::InsecurePackage
-            | Code::EvaluationFailed
-    )
+        | Code::MissingAttribute
+        | Code::UndefinedVariable
+        | Code::ArgumentMismatch
+        | Code::TypeMismatch
+        | Code::InfiniteRecursion
+        | Code::AssertionFailed
+        | Code::Throw
+        | Code::Abort
+        | Code::UnknownOption
+        | Code::ConflictingOptions
+        | Code::UndefinedOption
+        | Code::UnknownOutput
+        | Code::ImpureAccess
+        | Code::UnfreePackage
+        | Code::BrokenPackage
+        | Code::InsecurePackage => true,
+        Code::InvalidInput
+        | Code::UnknownHost
+        | Code::ToolDisabled
+        | Code::InvalidSettings
+        | Code::FlakeNotFound
+        | Code::FlakeExposes
+        | Code::MissingInput
+        | Code::LockFileOutdated
+        | Code::UntrackedFile
+        | Code::MissingFile
+        | Code::EvaluationFailed
+        | Code::HashMismatch
+        | Code::BuilderFailed
+        | Code::UnsupportedSystem
+        | Code::OutOfDisk
+        | Code::DaemonUnreachable
+        | Code::NetworkUnreachable
+        | Code::MissingPath
+        | Code::SshNotFound
+        | Code::NoTarget
+        | Code::HostUnreachable
+        | Code::UnknownHostKey
+        | Code::ChangedHostKey
+        | Code::AccessDenied
+        | Code::RemoteFailed
+        | Code::UnknownPlan
+        | Code::UnknownGeneration
+        | Code::PlanOutdated
+        | Code::UntrustedPath
+        | Code::RolledBack
+        | Code::RollbackFailed
+        | Code::RolloutStopped
+        | Code::PlanExpired
+        | Code::InvalidPlan
+        | Code::ApprovalRequired
+        | Code::ApprovalDeclined
+        | Code::InvalidApproval
+        | Code::ApprovalSpent
+        | Code::UntrustedSettings
+        | Code::StateUnusable
+        | Code::NixNotFound
+        | Code::NixTooOld
+        | Code::NixFailed
+        | Code::OutputTooLarge
+        | Code::OutOfMemory
+        | Code::TimedOut
+        | Code::Cancelled
+        | Code::Busy
+        | Code::Internal => false,
+    }
 }

@@ -1,6 +1,7 @@
 //! Searching the pinned nixpkgs, or the flake itself: never the internet's idea of either.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -88,11 +89,13 @@ pub fn place(flake: &Flake) -> Place {
 pub async fn packages(flake: &Flake, query: &str, call: &Call) -> Result<Vec<Found>, FlakeError> {
     let place = place(flake);
     let question = format!("search {place:?} {query:?}");
+    // Nix passes over packages that do not evaluate, and so over those it could not fetch something for.
+    let has_fetched = AtomicBool::new(false);
     flake
         .remembered(
             &question,
             call,
-            |_| true,
+            |_| !has_fetched.load(Ordering::Relaxed),
             || async {
                 let mut command = flake
                     .nix()
@@ -108,6 +111,7 @@ pub async fn packages(flake: &Flake, query: &str, call: &Call) -> Result<Vec<Fou
                 // Without a word everything is wanted; Nix insists on at least one expression.
                 command = if words.is_empty() { command.arg("^") } else { command.args(words) };
                 let run = flake.nix().run(command, call).await?;
+                has_fetched.store(run.state.has_fetched(), Ordering::Relaxed);
                 if !run.status.success() {
                     // "No results" is an error to nix search, an empty answer here.
                     if run

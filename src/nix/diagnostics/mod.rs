@@ -56,7 +56,8 @@ pub fn diagnose(state: &State, source: &Source<'_>) -> Vec<Diagnostic> {
     let causes = build::causes(state.errors());
     let mut found: Vec<Diagnostic> = Vec::new();
     for error in causes {
-        let diagnostic = explain(error, &files, state);
+        let mut diagnostic = explain(error, &files, state);
+        diagnostic.transient = state.has_fetched() || depends_on_the_moment(error);
         if !found.contains(&diagnostic) {
             found.push(diagnostic);
         }
@@ -84,6 +85,16 @@ fn explain(error: &LogError, files: &Files<'_>, state: &State) -> Diagnostic {
     }
     place::locate(&mut diagnostic, error, files);
     diagnostic
+}
+
+/// Whether an error was met while something was fetched, or is about how much this process may take.
+fn depends_on_the_moment(error: &LogError) -> bool {
+    let fetching = |message: &str| {
+        ["while fetching ", "while updating ", "while calling the 'fetch", "while calling the 'getFlake'"]
+            .iter()
+            .any(|start| message.trim_start_matches("… ").starts_with(start))
+    };
+    error.trace.iter().any(|frame| fetching(&frame.message)) || error.cause.starts_with("stack overflow (")
 }
 
 /// Only evaluation knows places.

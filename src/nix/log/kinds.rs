@@ -71,6 +71,22 @@ numbers! {
     }
 }
 
+impl ActivityKind {
+    /// Whether it brings in what was not in the store: one by one, as the activities that sum them up start always.
+    #[must_use]
+    pub fn brings_in(self) -> bool {
+        matches!(
+            self,
+            Self::CopyPath
+                | Self::FileTransfer
+                | Self::Build
+                | Self::Substitute
+                | Self::PostBuildHook
+                | Self::FetchTree
+        )
+    }
+}
+
 numbers! {
     /// What an activity reports (`ResultType`).
     ResultKind {

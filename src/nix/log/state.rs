@@ -61,6 +61,7 @@ pub struct State {
     warnings: Vec<String>,
     remarks: VecDeque<String>,
     dry_run: DryRun,
+    has_fetched: bool,
     /// The last plain line began or continued an error.
     in_plain_error: bool,
 }
@@ -76,6 +77,7 @@ impl State {
                 {
                     self.logs.open(&drv);
                 }
+                self.has_fetched |= kind.brings_in() || text.starts_with("fetching ");
                 self.activities.start(id, parent, kind, (level, text, fields));
             }
             Event::Stop { id } => self.stop(id),
@@ -291,6 +293,13 @@ impl State {
     #[must_use]
     pub fn fetched_total(&self) -> u64 {
         self.fetched_total
+    }
+
+    /// Whether anything was fetched, copied or built, or was to be: what comes of that depends on other machines
+    /// and on this one, not on the source alone.
+    #[must_use]
+    pub fn has_fetched(&self) -> bool {
+        self.has_fetched
     }
 
     /// What Nix said it will build and fetch.
