@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
 
 #[path = "common/http.rs"]
+#[allow(dead_code, reason = "each test program uses its own part of this")]
 mod client;
 
 use std::path::{Path, PathBuf};

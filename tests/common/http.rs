@@ -392,6 +392,11 @@ impl Connection {
         let _ = self.stream.get_mut().write_all(bytes);
     }
 
+    /// Its other half, to send while an answer is waited for.
+    pub fn writer(&self) -> TcpStream {
+        self.stream.get_ref().try_clone().unwrap()
+    }
+
     /// Whether the server closes it before `limit`, whatever it says first.
     pub fn closes_within(&mut self, limit: Duration) -> bool {
         self.stream.get_mut().set_read_timeout(Some(limit)).unwrap();

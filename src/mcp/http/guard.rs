@@ -34,6 +34,8 @@ pub struct Ends {
     pub remote: SocketAddr,
     /// Ours.
     pub local: SocketAddr,
+    /// Whether it is open for `/healthz` alone, since too many others are.
+    pub only_health: bool,
 }
 
 /// Everything a request is held to.
@@ -86,6 +88,9 @@ impl Guard {
         let path = request.uri().path();
         if path == "/healthz" {
             return Ok(next.run(request).await);
+        }
+        if ends.only_health {
+            return Err(Refusal::busy("connections", "connections", "http.concurrent_requests"));
         }
         self.rate.take(ends.remote.ip(), Instant::now())?;
         if seeks_authorization_server(path) {

@@ -1,30 +1,31 @@
-//! Connections: how many, how slow they may be, and how they end.
+//! Connections: what their heads may be, and how they end; `seats` says how many there are and how slow they may be.
 //!
 //! `axum::serve` has no limits on the head of a request, so hyper is set up here.
 
+use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
 
 use axum::Router;
+use axum::body::{Body, Bytes, HttpBody};
 use hyper::Request;
-use hyper::body::Incoming;
+use hyper::body::{Frame, Incoming, SizeHint};
 use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::guard::Ends;
+use super::seats::{Heard, Seats, Serving, Taken};
 
 /// Most header fields of a request.
 const HEADERS: usize = 64;
 /// Most bytes of a request's head, its target included.
 const HEAD_BYTES: usize = 32 * 1024;
-/// How long the head of a request may take, and how long a connection is kept that has none.
-const HEAD_TIME: Duration = Duration::from_secs(10);
 /// How long answers under way may take to end once the server is to stop: a little longer than a
 /// program may take (`process::GRACE`), and with it less than two seconds.
 const LAST_ANSWERS: Duration = Duration::from_millis(1_800);
@@ -33,23 +34,25 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// How long a client that has vanished without a word is waited for.
 const VANISHED: Duration = Duration::from_secs(60);
 
-/// Takes connections until `stop`, at most `most` at once, and waits for their last answers.
+/// Takes connections until `stop`, about `most` at once, and waits for their last answers.
 pub async fn run(listener: TcpListener, router: Router, most: usize, stop: CancellationToken) {
-    let places = Arc::new(Semaphore::new(most.min(Semaphore::MAX_PERMITS)));
+    let seats = Seats::new(most);
     let connections = TaskTracker::new();
-    // Whoever comes when all places are taken waits in the system's queue.
-    while let Some(Ok(place)) = stop.run_until_cancelled(Arc::clone(&places).acquire_owned()).await {
-        match stop.run_until_cancelled(listener.accept()).await {
-            Some(Ok((stream, remote))) => {
+    while let Some(accepted) = stop.run_until_cancelled(listener.accept()).await {
+        match accepted {
+            Ok((stream, remote)) => {
                 let Ok(local) = stream.local_addr() else { continue };
-                let ends = Ends { remote, local };
-                connections.spawn(serve(stream, ends, router.clone(), place, stop.clone()));
+                let Some(taken) = seats.take(Instant::now()) else {
+                    tracing::debug!(%remote, "all connections are being served, those for health too");
+                    continue;
+                };
+                let ends = Ends { remote, local, only_health: taken.seat().is_for_health() };
+                connections.spawn(serve(stream, ends, router.clone(), taken, stop.clone()));
             }
-            Some(Err(error)) => {
+            Err(error) => {
                 tracing::debug!(%error, "a connection could not be taken");
                 tokio::time::sleep(PAUSE).await;
             }
-            None => break,
         }
     }
     drop(listener);
@@ -59,31 +62,30 @@ pub async fn run(listener: TcpListener, router: Router, most: usize, stop: Cance
     }
 }
 
-async fn serve(
-    stream: TcpStream,
-    ends: Ends,
-    router: Router,
-    _place: OwnedSemaphorePermit,
-    stop: CancellationToken,
-) {
+async fn serve(stream: TcpStream, ends: Ends, router: Router, taken: Taken, stop: CancellationToken) {
     if let Err(error) = notice_vanished(&stream) {
         tracing::debug!(%error, "the connection is not watched");
     }
+    let seat = taken.seat();
     let inner = TowerToHyperService::new(router);
-    let service = service_fn(move |mut request: Request<Incoming>| {
+    let service = service_fn(|mut request: Request<Incoming>| {
+        let serving = seat.serve();
         request.extensions_mut().insert(ends);
-        inner.call(request)
+        let answering = inner.call(request);
+        async move { answering.await.map(|response| response.map(|body| Served { body, _serving: serving })) }
     });
     let mut builder = http1::Builder::new();
-    builder
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIME)
-        .max_headers(HEADERS)
-        .max_header_size(HEAD_BYTES);
-    let connection = builder.serve_connection(TokioIo::new(stream), service);
+    // The head's deadline is kept by the seat: hyper's would begin before the first byte.
+    builder.max_headers(HEADERS).max_header_size(HEAD_BYTES).header_read_timeout(None);
+    let stream = TokioIo::new(Heard::new(stream, Arc::clone(seat)));
+    let connection = builder.serve_connection(stream, service);
     tokio::pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
+        why = seat.over() => {
+            tracing::debug!(remote = %ends.remote, "the connection is closed: {why}");
+            return;
+        }
         () = stop.cancelled() => {
             connection.as_mut().graceful_shutdown();
             match tokio::time::timeout(LAST_ANSWERS, connection).await {
@@ -94,6 +96,32 @@ async fn serve(
     };
     if let Err(error) = ended {
         tracing::debug!(%error, remote = %ends.remote, "the connection broke");
+    }
+}
+
+/// The body of an answer, under way until it is dropped.
+struct Served {
+    body: Body,
+    _serving: Serving,
+}
+
+impl HttpBody for Served {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
     }
 }
 

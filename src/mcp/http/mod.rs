@@ -3,7 +3,7 @@
 //! watches.
 //!
 //! One `guard` stands before all routes. What it needs is split by meaning: `names` (host and
-//! origin), `token`, `rate`, `places`; `listener` bounds connections and heads, `body` bodies.
+//! origin), `token`, `rate`, `places`; `listener` and `seats` bound connections and heads, `body` bodies.
 //! `streamable` and `legacy` are the two transports, `sessions` what the first keeps between
 //! requests of older clients.
 
@@ -18,6 +18,7 @@ mod names;
 mod places;
 mod rate;
 mod refusal;
+mod seats;
 mod session;
 mod sessions;
 mod streamable;

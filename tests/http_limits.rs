@@ -1,0 +1,105 @@
+//! Clients that take what they can get over HTTP, and never say what for.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+#[path = "common/http.rs"]
+#[allow(dead_code, reason = "each test program uses its own part of this")]
+mod client;
+
+use std::time::{Duration, Instant};
+
+use client::{Connection, Request, Server};
+use serde_json::json;
+
+/// How long an answer may take that nothing stands in the way of, on a machine that is busy.
+const SOON: Duration = Duration::from_secs(3);
+
+fn half_a_head(server: &Server) -> Connection {
+    let mut connection = server.connect();
+    connection.write(b"POST /mcp HTTP/1.1\r\nhost: localhost\r\nauthoriz");
+    connection
+}
+
+fn is_served_soon(server: &Server) {
+    for request in [Request::get("/healthz").bare(), Request::modern("tools/list", json!({}))] {
+        let begun = Instant::now();
+        assert_eq!(server.ask(&request).head.status, 200);
+        assert!(begun.elapsed() < SOON, "{:?}", begun.elapsed());
+    }
+}
+
+#[test]
+fn half_sent_heads_shut_nobody_out() {
+    // Few places, and as many as there are by default.
+    for settings in ["[http]\nconcurrent_requests = 1\n", ""] {
+        let server = Server::with(settings);
+        let (_, mut kept) = server.send(&Request::get("/sse"));
+        assert_eq!(kept.event().unwrap().0, "endpoint");
+        let mut half: Vec<Connection> = (0..300).map(|_| half_a_head(&server)).collect();
+        is_served_soon(&server);
+        // Those made room, the first of them first; who is served does not.
+        assert!(half[0].closes_within(SOON) && half[1].closes_within(SOON));
+        assert!(!kept.ends_within(Duration::from_millis(1)));
+        // It goes on as long as they do.
+        for _ in 0..3 {
+            half.extend((0..100).map(|_| half_a_head(&server)));
+            is_served_soon(&server);
+        }
+        assert!(!kept.ends_within(Duration::from_millis(1)));
+    }
+}
+
+#[test]
+fn connections_that_wait_for_their_next_request_shut_nobody_out() {
+    let server = Server::with("[http]\nconcurrent_requests = 1\n");
+    let idle: Vec<Connection> = (0..100)
+        .map(|_| {
+            let begun = Instant::now();
+            let (head, mut connection) = server.send(&Request::get("/healthz"));
+            assert_eq!(head.status, 200);
+            connection.rest();
+            assert!(begun.elapsed() < SOON, "{:?}", begun.elapsed());
+            connection
+        })
+        .collect();
+    is_served_soon(&server);
+    drop(idle);
+}
+
+#[test]
+fn a_head_that_comes_byte_by_byte_is_given_up() {
+    let server = Server::with("");
+    let mut connection = server.connect();
+    let mut writer = connection.writer();
+    // Longer than the deadline, whatever it is for one that is silent.
+    let dripping = std::thread::spawn(move || {
+        for byte in b"GET /healthz HTTP/1.1\r\nhost: localhost\r\nx-slow: "
+            .iter()
+            .chain(std::iter::repeat_n(&b'x', 400))
+        {
+            if std::io::Write::write_all(&mut writer, &[*byte]).is_err() {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    });
+    assert!(connection.closes_within(Duration::from_secs(8)), "five seconds from its first byte");
+    dripping.join().unwrap();
+}
+
+#[test]
+fn one_connection_serves_many_requests() {
+    let server = Server::with("");
+    let mut connection = server.connect();
+    for _ in 0..20 {
+        connection.write(&Request::modern("tools/list", json!({})).bytes(server.address));
+        assert_eq!(connection.head().status, 200);
+        assert!(!connection.rest().is_empty());
+    }
+    // Sent at once, answered one after the other.
+    let health = Request::get("/healthz").bytes(server.address);
+    connection.write(&health.repeat(5));
+    for _ in 0..5 {
+        assert_eq!(connection.head().status, 200);
+        connection.rest();
+    }
+}
