@@ -5,7 +5,7 @@ use crate::diagnostic::{Diagnostic, Frame, TRACE_LIMIT};
 use crate::nix::log::{LogError, Position};
 use crate::text::bounded;
 
-/// Most frames that are not the user's, so that they do not crowd out what the user can change.
+/// Most frames that are not the user's. They are told only where the user's own are missing: nobody mends nixpkgs.
 const FOREIGN_LIMIT: usize = 4;
 /// Longest message of a frame, in characters.
 const FRAME_LENGTH: usize = 200;
@@ -44,6 +44,7 @@ pub(super) fn locate(diagnostic: &mut Diagnostic, error: &LogError, files: &File
         diagnostic.line = frame.line;
         diagnostic.column = (*column > 0).then_some(*column);
     }
+    foreign.truncate(if own.is_empty() { FOREIGN_LIMIT } else { 0 });
     // The place of the error itself is no step on the way there.
     let itself = |frame: &Frame| {
         frame.line.is_some()
@@ -54,8 +55,6 @@ pub(super) fn locate(diagnostic: &mut Diagnostic, error: &LogError, files: &File
     };
     own.retain(|(frame, _)| !itself(frame));
     foreign.retain(|(frame, _)| !itself(frame));
-    foreign.truncate(FOREIGN_LIMIT.max(TRACE_LIMIT.saturating_sub(own.len())));
-    own.truncate(TRACE_LIMIT - foreign.len().min(FOREIGN_LIMIT));
     diagnostic.trace = own.into_iter().chain(foreign).map(|(frame, _)| frame).take(TRACE_LIMIT).collect();
 }
 
