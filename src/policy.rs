@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::text;
 
-/// What a tool changes at most.
+/// What a call of a tool changes at most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Effect {
     /// Nothing anyone would notice: it evaluates.
@@ -38,11 +38,18 @@ pub struct Policy {
 }
 
 impl Policy {
-    /// Why a tool is not there, or `None` where it is.
+    /// Why no call may have this effect, or `None` where one may.
     #[must_use]
-    pub fn refusal(&self, name: &str, effect: Effect, reach: Reach) -> Option<&'static str> {
-        if self.read_only && effect != Effect::Read {
-            Some("--read-only leaves only tools that change nothing")
+    pub fn forbids(&self, effect: Effect) -> Option<&'static str> {
+        (self.read_only && effect != Effect::Read).then_some("--read-only leaves only what changes nothing")
+    }
+
+    /// Why a tool is not there, or `None` where it is. `least` is the effect of its calls that change least: what each
+    /// call changes is said by its arguments too, and [`Policy::forbids`] is asked about that.
+    #[must_use]
+    pub fn refusal(&self, name: &str, least: Effect, reach: Reach) -> Option<&'static str> {
+        if let Some(reason) = self.forbids(least) {
+            Some(reason)
         } else if self.without_token && reach == Reach::Hosts {
             Some(
                 "it reaches hosts, and anybody on this machine may call a server started with --without-token; \
@@ -86,6 +93,14 @@ mod tests {
         assert!(policy.refusal("list_hosts", Effect::Read, Reach::Here).is_some());
         let policy = Policy { read_only: true, ..Policy::default() };
         assert!(policy.refusal("list_hosts", Effect::Read, Reach::Here).is_none());
+    }
+
+    #[test]
+    fn read_only_is_about_each_call() {
+        let policy = Policy { read_only: true, ..Policy::default() };
+        assert!(policy.forbids(Effect::Store).is_some() && policy.forbids(Effect::Host).is_some());
+        assert!(policy.forbids(Effect::Read).is_none());
+        assert!(Policy::default().forbids(Effect::Host).is_none());
     }
 
     #[test]

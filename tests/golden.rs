@@ -14,7 +14,7 @@ use common::mcp::{Client, STATELESS, WITH_HANDSHAKE};
 use serde_json::{Value, json};
 
 /// Most bytes a model has to read of the first six tools before it can call anything.
-const LARGEST_LIST: usize = 8192;
+const LARGEST_LIST: usize = 9 * 1024;
 
 type Hints = (&'static str, bool, Option<bool>, Option<bool>, bool);
 
@@ -24,7 +24,7 @@ type Hints = (&'static str, bool, Option<bool>, Option<bool>, bool);
 /// Where one only reads, the two in the middle say nothing (schema, `ToolAnnotations`).
 const TOOLS: [Hints; 11] = [
     ("list_hosts", true, None, None, false),
-    ("flake_check", true, None, None, false),
+    ("flake_check", false, Some(false), Some(true), true),
     ("build_host", false, Some(false), Some(true), true),
     ("list_devshells", true, None, None, false),
     ("inspect_disko", true, None, None, false),

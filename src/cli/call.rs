@@ -44,7 +44,7 @@ impl Call {
                 .with_hint("`pantheros-mcp tools` lists them all");
             return complain(&diagnostic, USAGE);
         };
-        if let Some(reason) = settings.policy.refusal(tool.name, tool.effect, tool.reach) {
+        if let Some(reason) = tool.refusal(&settings.policy) {
             let diagnostic =
                 Diagnostic::new(Code::ToolDisabled, format!("`{}` is switched off: {reason}", tool.name));
             return complain(&diagnostic, USAGE);

@@ -37,9 +37,6 @@ pub struct Deploy {
     /// All hosts with this tag
     #[arg(long, conflicts_with = "hosts")]
     tag: Option<String>,
-    /// Leave this host out, once for each; also one that does not evaluate
-    #[arg(long, value_name = "HOST")]
-    except: Vec<HostName>,
     /// What is done: switch, boot, test or dry-activate
     #[arg(long, default_value = "switch", value_parser = action)]
     action: Action,
@@ -171,7 +168,6 @@ impl Deploy {
         };
         let mut arguments = json!({
             "action": self.action,
-            "except": self.except,
             "reboot": self.reboot,
             "revert_confirmed": self.revert_confirmed,
         });
@@ -248,7 +244,7 @@ async fn tool(services: &Arc<Services>, name: &str, arguments: Value) -> Outcome
     let Some(entry) = tools::find(name) else {
         return Outcome::failure(Diagnostic::new(Code::Internal, format!("there is no tool {name}")));
     };
-    if let Some(reason) = services.settings.policy.refusal(entry.name, entry.effect, entry.reach) {
+    if let Some(reason) = entry.refusal(&services.settings.policy) {
         let message = format!("`{name}` is switched off: {reason}");
         return Outcome::failure(Diagnostic::new(Code::ToolDisabled, message));
     }

@@ -23,11 +23,9 @@ pub struct Tools {
 impl Tools {
     /// Prints the tools that the settings leave.
     pub fn run(&self, settings: &Settings) -> ExitCode {
-        let there = tools::catalogue()
-            .iter()
-            .filter(|tool| settings.policy.refusal(tool.name, tool.effect, tool.reach).is_none());
+        let there = tools::catalogue().iter().filter(|tool| tool.refusal(&settings.policy).is_none());
         let text = if self.json {
-            let tools: Vec<_> = there.map(described).collect();
+            let tools: Vec<_> = there.map(|tool| described(tool, &settings.policy)).collect();
             format!("{:#}\n", json!({ "tools": tools }))
         } else {
             there.map(explained).collect()
@@ -43,10 +41,14 @@ impl Tools {
 
 /// A tool as a person wants to read it.
 fn explained(tool: &Entry) -> String {
-    let effect = match tool.effect {
+    let words = |effect| match effect {
         Effect::Read => "changes nothing",
         Effect::Store => "adds to the Nix store",
         Effect::Host => "changes hosts",
+    };
+    let effect = match (tool.least, tool.effect) {
+        (least, most) if least == most => words(most).to_owned(),
+        (least, most) => format!("{}, or {}, by its arguments", words(least), words(most)),
     };
     let mut lines = vec![format!("{} — {} ({effect})", tool.name, tool.title)];
     lines.push(format!("  {}", tool.description));

@@ -1,17 +1,18 @@
 //! Checking every output of a flake, and reporting every one that fails.
 
+mod build;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::hosts::HOSTS;
-use super::outputs::{Kind, Leaf, Rule, Shape};
+use super::outputs::{self, Kind, Leaf, Rule, Shape};
 use super::{Flake, FlakeError, Instantiate, Question, is_lasting};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::names::{DrvPath, HostName, SystemName};
-use crate::nix::build::Order;
-use crate::nix::diagnostics::{self, BuildFailure, Source};
 use crate::progress::Call;
+use crate::text;
 
 /// How an output fared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -21,6 +22,8 @@ pub enum Status {
     Ok,
     /// It is not.
     Failed,
+    /// It cannot be evaluated without building something first, and building was not asked for.
+    NeedsBuild,
     /// It was not looked at.
     Skipped,
 }
@@ -34,6 +37,9 @@ pub struct Output {
     pub kind: Kind,
     /// How it fared.
     pub status: Status,
+    /// Whether it was built, and not only evaluated.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub built: bool,
     /// The derivation it is, where it is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub drv_path: Option<String>,
@@ -46,6 +52,119 @@ pub struct Output {
     /// The derivation whose build failed, for its log.
     #[serde(skip)]
     pub failed_build: Option<DrvPath>,
+    /// What the derivation is built on.
+    #[serde(skip)]
+    pub system: Option<String>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
+impl Output {
+    fn new(leaf: &Leaf) -> Self {
+        Self {
+            attr: leaf.attr(),
+            kind: leaf.rule.kind,
+            status: Status::Skipped,
+            built: false,
+            drv_path: None,
+            error: None,
+            reason: None,
+            failed_build: None,
+            system: None,
+        }
+    }
+
+    fn skipped(self, reason: impl Into<String>) -> Self {
+        Self { reason: Some(reason.into()), ..self }
+    }
+
+    fn failed(self, error: Diagnostic) -> Self {
+        Self { status: Status::Failed, error: Some(error), ..self }
+    }
+
+    /// With what its probe gave.
+    fn answered(self, leaf: &Leaf, answer: Result<Value, Diagnostic>) -> Self {
+        let value = match answer {
+            Ok(value) => value,
+            Err(error) => return self.failed(error),
+        };
+        if let Some(reason) = value.get("skipped").and_then(Value::as_str) {
+            return self.skipped(reason);
+        }
+        if leaf.rule.shape == Shape::Opaque {
+            return self.skipped("it has a value; Nix has no rules for what is in it");
+        }
+        let text = |name| value.get(name).and_then(Value::as_str).map(str::to_owned);
+        let (drv_path, system) = (text("drv_path"), text("system"));
+        if drv_path.as_ref().is_some_and(|path| path.parse::<DrvPath>().is_err()) {
+            let message = "its `drvPath` is no path of a derivation in the store";
+            return self.failed(Diagnostic::new(Code::TypeMismatch, message).with_attr(leaf.attr()));
+        }
+        Self { status: Status::Ok, drv_path, system, ..self }
+    }
+}
+
+/// What was said of an output that is no failure.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Warning {
+    /// Where it came up; some of them where there are many.
+    pub attrs: Vec<String>,
+    /// What was said.
+    pub message: String,
+}
+
+impl Warning {
+    /// That there were others.
+    #[must_use]
+    pub fn more(count: usize) -> Self {
+        Self { attrs: Vec::new(), message: format!("… and {count} more warnings") }
+    }
+}
+
+/// What a check found.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Checked {
+    /// Every output in scope.
+    pub outputs: Vec<Output>,
+    /// What was said besides.
+    pub warnings: Vec<Warning>,
+    /// How many warnings more there were.
+    #[serde(default)]
+    pub more_warnings: usize,
+}
+
+/// Most warnings kept.
+const WARNINGS: usize = 50;
+/// Most attributes named of a warning.
+const WARNED: usize = 10;
+/// Longest text of a warning, in characters.
+const WARNING: usize = 600;
+
+impl Checked {
+    /// Adds a warning; the same of another output is the same warning.
+    fn warn(&mut self, attr: &str, message: &str) {
+        let message = text::bounded(&text::plain(message), WARNING);
+        let room = self.warnings.len() < WARNINGS;
+        match self.warnings.iter_mut().find(|warning| warning.message == message) {
+            Some(warning) => {
+                if warning.attrs.len() < WARNED && warning.attrs.iter().all(|known| known != attr) {
+                    warning.attrs.push(attr.to_owned());
+                }
+            }
+            None if room => {
+                self.warnings.push(Warning { attrs: vec![attr.to_owned()], message });
+            }
+            None => self.more_warnings += 1,
+        }
+    }
+
+    /// Whether it says the same until the flake changes.
+    fn is_lasting(&self) -> bool {
+        self.outputs.iter().all(|output| output.error.as_ref().is_none_or(is_lasting))
+    }
 }
 
 /// What of a flake is to be checked.
@@ -55,7 +174,7 @@ pub struct Scope {
     pub host: Option<HostName>,
     /// Only what is for this system.
     pub system: Option<SystemName>,
-    /// Whether checks, or the host in scope, are built as well.
+    /// Whether checks and hosts are built as well.
     pub build: bool,
 }
 
@@ -64,19 +183,17 @@ impl Flake {
     ///
     /// # Errors
     /// See [`FlakeError`]; an output that fails is an [`Output`].
-    pub async fn check(&self, scope: &Scope, call: &Call) -> Result<Vec<Output>, FlakeError> {
+    pub async fn check(&self, scope: &Scope, call: &Call) -> Result<Checked, FlakeError> {
         if scope.build {
-            let mut outputs = self.check_now(scope, call).await?;
-            self.build_checks(scope, &mut outputs, call).await?;
-            return Ok(outputs);
+            let mut checked = self.check_now(scope, call).await?;
+            self.build_outputs(&mut checked.outputs, call).await?;
+            return Ok(checked);
         }
-        let lasting =
-            |outputs: &Vec<Output>| outputs.iter().all(|output| output.error.as_ref().is_none_or(is_lasting));
         let question = format!("check {:?} {:?}", scope.host, scope.system);
-        self.remembered(&question, call, lasting, || self.check_now(scope, call)).await
+        self.remembered(&question, call, Checked::is_lasting, || self.check_now(scope, call)).await
     }
 
-    async fn check_now(&self, scope: &Scope, call: &Call) -> Result<Vec<Output>, FlakeError> {
+    async fn check_now(&self, scope: &Scope, call: &Call) -> Result<Checked, FlakeError> {
         let leaves = match &scope.host {
             Some(host) => {
                 let path = vec![HOSTS.to_owned(), host.to_string()];
@@ -85,25 +202,19 @@ impl Flake {
             None => self.leaves(|_| true, call).await?,
         };
         let system = scope.system.as_ref().map(SystemName::as_str);
-        let mut questions = Vec::new();
-        let mut planned = Vec::new();
-        for leaf in leaves {
-            let other = matches!((&leaf.system, system), (Some(of_leaf), Some(wanted)) if of_leaf != wanted);
-            if other {
-                planned.push((leaf, Some("it is for another system".to_owned())));
-            } else if leaf.rule.shape == Shape::Opaque {
-                planned.push((leaf, Some("Nix has no rules for this output".to_owned())));
-            } else {
-                if leaf.error.is_none() {
-                    let question = Question::new(leaf.path.iter().cloned(), leaf.rule.probe);
-                    questions.push(match leaf.rule.probe {
-                        "host" => question.with(json!({ "system": system })),
-                        _ => question,
-                    });
+        let of_other = |leaf: &Leaf| matches!((&leaf.system, system), (Some(of_leaf), Some(wanted)) if of_leaf != wanted);
+        let asked = |leaf: &Leaf| leaf.error.is_none() && !leaf.rule.probe.is_empty() && !of_other(leaf);
+        let questions = leaves
+            .iter()
+            .filter(|leaf| asked(leaf))
+            .map(|leaf| {
+                let question = Question::new(leaf.path.iter().cloned(), leaf.rule.probe);
+                match leaf.rule.probe {
+                    "host" => question.with(json!({ "system": system })),
+                    _ => question,
                 }
-                planned.push((leaf, None));
-            }
-        }
+            })
+            .collect();
         let instantiate = if scope.build { Instantiate::Yes } else { Instantiate::No };
         let answers = self.ask("outputs", questions, instantiate, call).await?;
         if let (Some(host), [Err(error)]) = (&scope.host, answers.as_slice())
@@ -113,115 +224,24 @@ impl Flake {
             return Err(unknown);
         }
         let mut answers = answers.into_iter();
-        Ok(planned
-            .into_iter()
-            .map(|(leaf, skipped)| {
-                let attr = leaf.attr();
-                let kind = leaf.rule.kind;
-                let blank = Output {
-                    attr,
-                    kind,
-                    status: Status::Skipped,
-                    drv_path: None,
-                    error: None,
-                    reason: None,
-                    failed_build: None,
-                };
-                if skipped.is_some() {
-                    return Output { reason: skipped, ..blank };
-                }
-                let answer = match leaf.error {
-                    Some(error) => Err(error),
-                    None => answers.next().unwrap_or(Ok(Value::Null)),
-                };
-                match answer {
-                    Ok(value) => match value.get("skipped").and_then(Value::as_str) {
-                        Some(reason) => Output { reason: Some(reason.to_owned()), ..blank },
-                        None => Output {
-                            status: Status::Ok,
-                            drv_path: value.get("drv_path").and_then(Value::as_str).map(str::to_owned),
-                            ..blank
-                        },
-                    },
-                    Err(error) => Output { status: Status::Failed, error: Some(error), ..blank },
-                }
-            })
-            .collect())
-    }
-
-    /// Builds what evaluated, and says of each what became of it.
-    async fn build_checks(
-        &self,
-        scope: &Scope,
-        outputs: &mut [Output],
-        call: &Call,
-    ) -> Result<(), FlakeError> {
-        let here = format!("{}-{}", std::env::consts::ARCH, std::env::consts::OS);
-        let system = scope.system.as_ref().map_or(here.as_str(), SystemName::as_str);
-        let wanted = |output: &Output| match &scope.host {
-            Some(_) => output.kind == Kind::Host,
-            None => output.kind == Kind::Check,
-        };
-        let mut ordered = Vec::new();
-        for output in outputs.iter_mut().filter(|output| output.status == Status::Ok && wanted(output)) {
-            let for_here = scope.host.is_some() || output.attr.split('.').nth(1) == Some(system);
-            if for_here {
-                ordered.extend(output.drv_path.as_ref().map(|path| format!("{path}^*")));
-            } else {
-                output.reason = Some(format!("evaluated only: it is built on its own system, not on {here}"));
+        let mut checked = Checked::default();
+        for leaf in &leaves {
+            if let Some(output) = leaf.path.first()
+                && let Some(remark) = outputs::remark(output)
+            {
+                checked.warn(output, &remark);
             }
+            let output = Output::new(leaf);
+            checked.outputs.push(if of_other(leaf) {
+                output.skipped("it is for another system")
+            } else if let Some(error) = &leaf.error {
+                output.failed(error.clone())
+            } else if leaf.rule.probe.is_empty() {
+                output.skipped("Nix looks no deeper here than at the names of the systems")
+            } else {
+                output.answered(leaf, answers.next().unwrap_or(Ok(Value::Null)))
+            });
         }
-        if ordered.is_empty() {
-            return Ok(());
-        }
-        let order = Order {
-            installables: &ordered,
-            dry_run: false,
-            time_limit: self.settings.build_time,
-            store: None,
-        };
-        let (_, run) = self.nix.build(&order, call).await?;
-        if run.status.success() {
-            return Ok(());
-        }
-        let failures = diagnostics::failures(&run.state);
-        let source = Source { folder: &self.settings.flake, store_path: None };
-        let errors = diagnostics::diagnose(&run.state, &source);
-        // What would still have to be built is what failed, itself or through something it needs.
-        let order = Order { dry_run: true, ..order };
-        let (_, rest) = self.nix.build(&order, call).await?;
-        let unbuilt = rest.planned().built_paths;
-        for output in outputs.iter_mut().filter(|output| output.status == Status::Ok && wanted(output)) {
-            let Some(path) = output.drv_path.clone().filter(|path| unbuilt.contains(path)) else { continue };
-            let own = failures.iter().find(|failure| failure.drv.as_str() == path);
-            output.status = Status::Failed;
-            output.failed_build = own.or(failures.first()).map(|failure| failure.drv.clone());
-            output.error = Some(build_error(&path, own, failures.first(), errors.first()));
-        }
-        Ok(())
-    }
-}
-
-/// Why a derivation was not built: by its own fault, or that of something it needs.
-fn build_error(
-    path: &str,
-    own: Option<&BuildFailure>,
-    other: Option<&BuildFailure>,
-    first: Option<&Diagnostic>,
-) -> Diagnostic {
-    let tail =
-        |failure: &BuildFailure| failure.log_tail.iter().rev().take(10).rev().cloned().collect::<Vec<_>>();
-    match (own, other) {
-        (Some(failure), _) => {
-            let message = format!("{}\n{}", failure.reason, tail(failure).join("\n"));
-            Diagnostic::new(Code::BuilderFailed, message.trim_end()).with_attr(path)
-        }
-        (None, Some(failure)) => {
-            let message = format!("something it needs failed: {}: {}", failure.drv, failure.reason);
-            Diagnostic::new(Code::BuilderFailed, message).with_attr(path)
-        }
-        (None, None) => first
-            .cloned()
-            .unwrap_or_else(|| Diagnostic::new(Code::NixFailed, "it was not built, and nix did not say why")),
+        Ok(checked)
     }
 }

@@ -1,7 +1,8 @@
 //! The outputs a flake has, and what each kind of them must be.
 //!
-//! Kinds and what is asked of them follow `nix flake check` (Nix manual, "nix flake check",
-//! "Evaluation checks"), with home-manager and nix-darwin configurations besides.
+//! Kinds and what is asked of them follow `nix flake check` (its manual page, and `src/nix/flake.cc` of Nix 2.26 and
+//! 2.34), for all systems, with home-manager and nix-darwin configurations besides. What Nix refuses is refused here;
+//! `tests/tools/strict.rs` compares the two.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -9,7 +10,7 @@ use serde_json::Value;
 
 use super::hosts::names;
 use super::{Flake, FlakeError, Instantiate, Question};
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Code, Diagnostic};
 use crate::names::AttrPath;
 use crate::progress::Call;
 
@@ -41,6 +42,8 @@ pub enum Kind {
     Template,
     /// What `nix bundle` uses.
     Bundler,
+    /// What Hydra builds.
+    Job,
     /// An output Nix has no rules for.
     Other,
 }
@@ -56,7 +59,11 @@ pub enum Shape {
     PerSystem,
     /// `system -> name -> value`.
     PerSystemNamed,
-    /// Not looked into.
+    /// Sets of sets, as deep as they go.
+    Nested,
+    /// `system -> …`, of which only the systems are looked at.
+    Systems,
+    /// Only that there is a value is looked at.
     Opaque,
 }
 
@@ -97,7 +104,39 @@ pub const RULES: &[Rule] = &[
     rule("defaultPackage", Kind::Package, Shape::PerSystem, "derivation"),
     rule("devShell", Kind::Devshell, Shape::PerSystem, "derivation"),
     rule("defaultApp", Kind::App, Shape::PerSystem, "app"),
+    rule("defaultBundler", Kind::Bundler, Shape::PerSystem, "function"),
+    rule("hydraJobs", Kind::Job, Shape::Nested, "derivation"),
+    rule("legacyPackages", Kind::Other, Shape::Systems, ""),
 ];
+
+/// What Nix knows and has no rules for (`src/nix/flake.cc`); of any other output it warns.
+const UNCHECKED: [&str; 8] = [
+    "lib",
+    "darwinModules",
+    "flakeModule",
+    "flakeModules",
+    "herculesCI",
+    "homeModule",
+    "homeModules",
+    "nixopsConfigurations",
+];
+
+/// What Nix warns of an output's name.
+#[must_use]
+pub fn remark(output: &str) -> Option<String> {
+    let instead = match output {
+        "defaultPackage" => "packages.<system>.default",
+        "defaultApp" => "apps.<system>.default",
+        "defaultTemplate" => "templates.default",
+        "defaultBundler" => "bundlers.<system>.default",
+        "overlay" => "overlays.default",
+        "devShell" => "devShells.<system>.default",
+        "nixosModule" => "nixosModules.default",
+        known if UNCHECKED.contains(&known) || RULES.iter().any(|rule| rule.output == known) => return None,
+        _ => return Some("Nix knows no output of this name and looks at nothing in it".to_owned()),
+    };
+    Some(format!("this name is deprecated: use `{instead}`"))
+}
 
 impl Rule {
     /// The rule of a top-level output; one without rules is not looked into.
@@ -107,7 +146,7 @@ impl Rule {
             .iter()
             .copied()
             .find(|rule| rule.output == output)
-            .unwrap_or_else(|| rule("", Kind::Other, Shape::Opaque, ""))
+            .unwrap_or_else(|| rule("", Kind::Other, Shape::Opaque, "forced"))
     }
 }
 
@@ -151,8 +190,8 @@ impl Flake {
 
         let listing = |path: Vec<String>, shape: Shape| match shape {
             Shape::PerSystemNamed => Some(Question::new(path, "outline")),
-            Shape::Named | Shape::PerSystem => Some(Question::new(path, "names")),
-            Shape::Single | Shape::Opaque => None,
+            Shape::Named | Shape::PerSystem | Shape::Systems => Some(Question::new(path, "names")),
+            Shape::Single | Shape::Opaque | Shape::Nested => None,
         };
         let questions: Vec<Question> =
             top.iter().filter_map(|(name, rule)| listing(vec![name.clone()], rule.shape)).collect();
@@ -161,23 +200,39 @@ impl Flake {
         let mut leaves = Vec::new();
         let mut unlisted = Vec::new();
         for (name, rule) in top {
-            let answer = if matches!(rule.shape, Shape::Single | Shape::Opaque) {
-                leaves.push(Leaf { path: vec![name], rule, system: None, error: None });
-                continue;
-            } else {
-                answers.next().unwrap_or(Ok(Value::Null))
+            let answer = match rule.shape {
+                Shape::Single | Shape::Opaque => {
+                    leaves.push(Leaf { path: vec![name], rule, system: None, error: None });
+                    continue;
+                }
+                Shape::Nested => {
+                    leaves.extend(self.jobs(name, rule, call).await?);
+                    continue;
+                }
+                _ => answers.next().unwrap_or(Ok(Value::Null)),
             };
             match (answer, rule.shape) {
                 (Ok(value), Shape::PerSystemNamed) => {
                     for (system, below) in value.as_object().into_iter().flatten() {
+                        leaves.extend(system_leaf(&name, rule, system));
                         leaves.extend(named_leaves(&name, rule, system, &names(below)));
                     }
                 }
-                (Ok(value), shape) => leaves.extend(names(&value).into_iter().map(|below| Leaf {
-                    system: (shape == Shape::PerSystem).then(|| below.clone()),
-                    path: vec![name.clone(), below],
-                    rule,
-                    error: None,
+                (Ok(value), Shape::Named) => {
+                    leaves.extend(names(&value).into_iter().map(|below| Leaf {
+                        path: vec![name.clone(), below],
+                        rule,
+                        system: None,
+                        error: None,
+                    }));
+                }
+                (Ok(value), _) => leaves.extend(names(&value).into_iter().map(|system| {
+                    system_leaf(&name, rule, &system).unwrap_or_else(|| Leaf {
+                        path: vec![name.clone(), system.clone()],
+                        rule,
+                        system: Some(system),
+                        error: None,
+                    })
                 })),
                 // Perhaps only one system of several is broken.
                 (Err(_), Shape::PerSystemNamed) => unlisted.push((name, rule)),
@@ -215,7 +270,10 @@ impl Flake {
         let mut leaves = Vec::new();
         for (system, answer) in systems.into_iter().zip(answers) {
             match answer {
-                Ok(below) => leaves.extend(named_leaves(name, rule, &system, &names(&below))),
+                Ok(below) => {
+                    leaves.extend(system_leaf(name, rule, &system));
+                    leaves.extend(named_leaves(name, rule, &system, &names(&below)));
+                }
                 Err(error) => {
                     leaves.push(broken(vec![name.to_owned(), system.clone()], Some(system), error));
                 }
@@ -223,6 +281,71 @@ impl Flake {
         }
         Ok(leaves)
     }
+}
+
+impl Flake {
+    /// Every job below an output, however deep; a set that cannot be listed hides nothing beside it.
+    async fn jobs(&self, output: String, rule: Rule, call: &Call) -> Result<Vec<Leaf>, FlakeError> {
+        let mut leaves = Vec::new();
+        let mut sets = vec![vec![output]];
+        while !sets.is_empty() {
+            let questions = |probe| sets.iter().map(|path| Question::new(path.clone(), probe)).collect();
+            let answers = self.ask("jobs", questions("jobs"), Instantiate::No, call).await?;
+            let mut broken = Vec::new();
+            for (path, answer) in std::mem::take(&mut sets).into_iter().zip(answers) {
+                match answer {
+                    Ok(value) => collect_jobs(path, &value, rule, &mut leaves),
+                    Err(error) => broken.push((path, error)),
+                }
+            }
+            // What is wrong with one is wrong with what holds it, so only the innermost are told.
+            let questions = broken.iter().map(|(path, _)| Question::new(path.clone(), "names")).collect();
+            let answers = self.ask("jobs", questions, Instantiate::No, call).await?;
+            for ((path, error), answer) in broken.into_iter().zip(answers) {
+                let below = answer.map(|value| names(&value)).unwrap_or_default();
+                if below.is_empty() || path.len() > JOBS_DEPTH || sets.len() + below.len() > JOBS_SETS {
+                    leaves.push(Leaf { path, rule, system: None, error: Some(error) });
+                    continue;
+                }
+                sets.extend(below.into_iter().map(|name| [path.clone(), vec![name]].concat()));
+            }
+        }
+        Ok(leaves)
+    }
+}
+
+/// How deep a set of jobs that cannot be listed is looked into.
+const JOBS_DEPTH: usize = 8;
+/// Most such sets looked into at once.
+const JOBS_SETS: usize = 500;
+
+fn collect_jobs(path: Vec<String>, value: &Value, rule: Rule, leaves: &mut Vec<Leaf>) {
+    let Some(below) = value.as_object() else {
+        let error = (path.len() == 1).then(|| {
+            Diagnostic::new(Code::TypeMismatch, "this is a job itself, where a set of jobs is wanted")
+                .with_hint("give it a name: `hydraJobs.NAME = …;`")
+        });
+        leaves.push(Leaf { path, rule, system: None, error });
+        return;
+    };
+    for (name, value) in below {
+        collect_jobs([path.clone(), vec![name.clone()]].concat(), value, rule, leaves);
+    }
+}
+
+/// What is wrong with the name of a system (`checkSystemName` in `src/nix/flake.cc`).
+fn no_system(name: &str) -> Option<Diagnostic> {
+    (!name.contains('-')).then(|| {
+        let name = crate::text::bounded(name, 200);
+        Diagnostic::new(Code::TypeMismatch, format!("`{name}` is no system, and here a system is named"))
+            .with_hint("this output is laid out by system, such as x86_64-linux: put it below one")
+    })
+}
+
+/// What stands for a system whose name is none.
+fn system_leaf(output: &str, rule: Rule, system: &str) -> Option<Leaf> {
+    let error = Some(no_system(system)?);
+    Some(Leaf { path: vec![output.to_owned(), system.to_owned()], rule, system: None, error })
 }
 
 fn named_leaves<'a>(

@@ -16,10 +16,11 @@ let
   inherit (builtins)
     attrNames
     concatStringsSep
+    elem
     elemAt
     filter
     foldl'
-    functionArgs
+    hasContext
     isAttrs
     isFunction
     isPath
@@ -27,12 +28,15 @@ let
     length
     map
     mapAttrs
+    match
     parseDrvName
     pathExists
+    replaceStrings
     seq
     substring
     stringLength
     toJSON
+    toXML
     trace
     tryEval
     typeOf
@@ -60,6 +64,34 @@ let
       }
     else
       throw "expected a derivation here, but found ${typeOf value}";
+
+  # What Nix takes for a name or a description: text that needs nothing built.
+  plainText =
+    what: value:
+    if !isString value then
+      throw "${what} is text, but this is ${typeOf value}"
+    else if hasContext value then
+      throw "${what} is text that names no store path"
+    else
+      true;
+
+  # A set of Nix's own with no other attributes than these.
+  only =
+    what: known: value:
+    let
+      unknown = filter (name: !elem name known) (attrNames value);
+    in
+    if unknown == [ ] then true else throw "${what} has no attribute `${elemAt unknown 0}`";
+
+  # How a function takes its argument, as `toXML` shows it; null where it is none, or one of Nix's own.
+  parameter =
+    value:
+    if isFunction value then
+      match ".*<function[^>]*> *<(attrspat|varpat name=\"([^\"]*)\").*" (
+        replaceStrings [ "\n" ] [ " " ] (substring 0 300 (toXML value))
+      )
+    else
+      null;
 
   platform =
     host: host.config.nixpkgs.hostPlatform.system or host.pkgs.stdenv.hostPlatform.system or null;
@@ -95,7 +127,30 @@ let
 
     outline = outline 2;
 
-    derivation = derivationPath;
+    # All that is below a jobset: a set of the same, or null for a job.
+    jobs =
+      let
+        below =
+          depth: value:
+          if !isAttrs value then
+            throw "expected a job or a set of jobs here, but found ${typeOf value}"
+          else if isDerivation value then
+            null
+          else if depth == 0 then
+            throw "these jobs lie too deep"
+          else
+            mapAttrs (_: below (depth - 1)) value;
+      in
+      below 16;
+
+    derivation =
+      value:
+      let
+        found = derivationPath value;
+      in
+      seq (plainText "a derivation's `name`" (value.name or (throw "a derivation needs `name`"))) found;
+
+    forced = value: seq value { };
 
     host =
       {
@@ -113,56 +168,69 @@ let
 
     app =
       value:
-      if value.type or null != "app" then
+      if !isAttrs value then
+        throw "expected an app here, but found ${typeOf value}"
+      else if value.type or null != "app" then
         throw "an app needs `type = \"app\"`"
       else if !isString (value.program or null) then
         throw "an app needs `program`, the path of what to run"
+      else if value ? meta && !isAttrs value.meta then
+        throw "an app's `meta` is a set, but this is ${typeOf value.meta}"
       else
-        { };
+        seq (plainText "an app's `type`" value.type) (
+          seq (plainText "an app's `meta.description`" (value.meta.description or "")) (
+            seq (only "an app" [ "type" "program" "meta" ] value) { }
+          )
+        );
 
     module =
       value: if isModule value then { } else throw "expected a module here, but found ${typeOf value}";
 
     overlay =
       value:
+      let
+        taken = parameter value;
+      in
       if !isFunction value then
         throw "an overlay is a function (final: prev: { … }), but this is ${typeOf value}"
-      else if functionArgs value != { } then
+      else if taken == null then
+        throw "an overlay is a function of its own (final: prev: { … }), not one of Nix's"
+      else if elemAt taken 0 == "attrspat" then
         throw "an overlay takes its arguments one by one (final: prev: { … }), not as a set"
+      else if !elem (elemAt taken 1) [ "final" "_final" "_" ] then
+        throw "an overlay's first argument is called `final`, but here `${elemAt taken 1}`"
       else
         { };
 
     template =
       value:
-      if !pathExists (value.path or (throw "a template needs `path`")) then
+      if !isAttrs value then
+        throw "expected a template here, but found ${typeOf value}"
+      else if !pathExists (value.path or (throw "a template needs `path`")) then
         throw "the template's `path` does not exist"
-      else if !isString (value.description or null) then
-        throw "a template needs `description`"
       else
-        { };
+        seq (plainText "a template's `description`" (value.description or null)) (
+          seq (only "a template" [ "path" "description" "welcomeText" ] value) { }
+        );
 
     function =
       value:
-      if isFunction value then { } else throw "expected a function here, but found ${typeOf value}";
+      if parameter value != null then
+        { }
+      else
+        throw "expected a function of the flake's own here, but found ${typeOf value}";
 
     host_facts =
       host:
       let
-        deploy =
-          if isAttrs host && host ? config then
-            host.config.pantheros.deploy or { }
-          else
-            throw "expected a NixOS configuration here, but found ${typeOf host}${
-              if isAttrs host then " without `config`" else ""
-            }";
+        deploy = host.config.pantheros.deploy or { };
       in
       {
         system = attempt null (platform host);
         host_name = attempt null (host.config.networking.hostName or null);
         state_version = attempt null (host.config.system.stateVersion or null);
         target = attempt null (deploy.targetHost or null);
-        # Whoever asks for a tag has to be told of a host whose tags cannot be had.
-        tags = deploy.tags or [ ];
+        tags = attempt [ ] (deploy.tags or [ ]);
       };
 
     toplevel = host: text host.config.system.build.toplevel.outPath;

@@ -19,7 +19,7 @@ use crate::deploy::approval::Approver;
 use crate::diagnostic::Diagnostic;
 use crate::progress::{Call, Progress, Silent};
 use crate::text;
-use crate::tools::{self, Context, Effect, Entry, LogRef, Outcome, Place, Services};
+use crate::tools::{self, Context, Effect, Entry, LogRef, Outcome, Place, Policy, Services};
 
 /// How long a client may keep the list of tools: it is fixed while the server runs.
 const TOOLS_TTL_MS: u64 = 3_600_000;
@@ -62,7 +62,7 @@ impl Handler {
             let name = text::bounded(&text::plain(name), 80);
             return Err(ErrorData::invalid_params(format!("there is no tool `{name}`{meant}"), None));
         };
-        match self.services.settings.policy.refusal(tool.name, tool.effect, tool.reach) {
+        match tool.refusal(&self.services.settings.policy) {
             Some(reason) => {
                 Err(ErrorData::invalid_params(format!("`{}` is switched off: {reason}", tool.name), None))
             }
@@ -76,23 +76,25 @@ impl Handler {
         let policy = &self.services.settings.policy;
         tools::catalogue()
             .iter()
-            .filter(|tool| policy.refusal(tool.name, tool.effect, tool.reach).is_none())
-            .map(described)
+            .filter(|tool| tool.refusal(policy).is_none())
+            .map(|tool| described(tool, policy))
             .collect()
     }
 }
 
-/// A tool as the protocol describes it.
+/// A tool as the protocol describes it, where this policy holds.
 #[must_use]
-pub fn described(entry: &Entry) -> Tool {
+pub fn described(entry: &Entry, policy: &Policy) -> Tool {
     let mut tool = Tool::new(entry.name, entry.description, Arc::new(entry.input_schema()));
     tool.title = Some(entry.title.to_owned());
     tool.output_schema = Some(Arc::new(entry.output_schema()));
     let mut annotations = ToolAnnotations::default();
-    annotations.read_only_hint = Some(entry.effect == Effect::Read);
+    // Annotations are of a tool and not of a call: they say the most that any call may do.
+    let effect = entry.effect_under(policy);
+    annotations.read_only_hint = Some(effect == Effect::Read);
     // Only said of tools that change something (schema, `ToolAnnotations`).
-    if entry.effect != Effect::Read {
-        annotations.destructive_hint = Some(entry.effect == Effect::Host);
+    if effect != Effect::Read {
+        annotations.destructive_hint = Some(effect == Effect::Host);
         annotations.idempotent_hint = Some(entry.idempotent);
     }
     annotations.open_world_hint = Some(entry.open_world);
@@ -142,7 +144,7 @@ impl ServerHandler for Handler {
     }
 
     fn get_tool(&self, name: &str) -> Option<Tool> {
-        self.allowed(name).ok().map(described)
+        self.allowed(name).ok().map(|tool| described(tool, &self.services.settings.policy))
     }
 
     async fn call_tool(

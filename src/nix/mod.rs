@@ -6,6 +6,7 @@ pub mod literal;
 pub mod log;
 pub mod program;
 pub mod store;
+mod systems;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;

@@ -1,12 +1,15 @@
 //! `flake_check`: every output of the flake, and every one that fails.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::page::PageInput;
+use super::causes::{self, Caused, Failing};
+use super::page::{self, PageInput};
 use super::{Context, Effect, LogRef, Reach, Tool, ToolError};
-use crate::diagnostic::{Code, Diagnostic};
-use crate::flake::check::{Output as Checked, Scope, Status};
+use crate::diagnostic::Diagnostic;
+use crate::flake::check::{Checked, Output as Part, Scope, Status, Warning};
 use crate::names::{HostName, SystemName};
 
 /// The tool.
@@ -21,19 +24,11 @@ pub struct Input {
     /// Only this system, such as x86_64-linux.
     #[serde(default)]
     system: Option<SystemName>,
-    /// Also build the checks, or the host.
+    /// Also build checks and hosts.
     #[serde(default)]
     build: bool,
     #[serde(flatten)]
     page: PageInput,
-}
-
-/// How many outputs fared how.
-#[derive(Serialize, JsonSchema)]
-pub struct Counts {
-    ok: usize,
-    failed: usize,
-    skipped: usize,
 }
 
 /// What it answers.
@@ -41,33 +36,52 @@ pub struct Counts {
 pub struct Output {
     ok: bool,
     /// The failed ones first.
-    outputs: Vec<Checked>,
-    counts: Counts,
+    outputs: Vec<Caused<Part>>,
+    /// How many fared how; `built` ones are ok too.
+    counts: BTreeMap<&'static str, usize>,
+    /// What was evaluated, what was built, and what was not.
+    covered: String,
+    /// On the first page.
+    warnings: Vec<Warning>,
     #[serde(skip_serializing_if = "Option::is_none")]
     next_cursor: Option<String>,
+}
+
+impl Failing for Part {
+    fn attr(&self) -> &str {
+        &self.attr
+    }
+
+    fn words(&self) -> Vec<&str> {
+        self.attr.split('.').skip(1).map(|word| word.trim_matches('"')).collect()
+    }
+
+    fn error(&mut self) -> &mut Option<Diagnostic> {
+        &mut self.error
+    }
 }
 
 impl Tool for FlakeCheck {
     const NAME: &'static str = "flake_check";
     const TITLE: &'static str = "Check the flake";
     const DESCRIPTION: &'static str = "Evaluates every output of the flake and reports every failure with file, line \
-        and cause, failed ones first. Use it after each edit; instant when nothing changed.";
-    const EFFECT: Effect = Effect::Read;
+        and cause. Use it after each edit; instant when nothing changed. Changes nothing without `build`.";
+    const EFFECT: Effect = Effect::Store;
+    const LEAST: Effect = Effect::Read;
+    const LESS: &'static str = "leave `build` out, or start the server without --read-only";
     const REACH: Reach = Reach::Here;
+    const OPEN_WORLD: bool = true;
     type Input = Input;
     type Output = Output;
 
+    fn effect(input: &Input) -> Effect {
+        if input.build { Effect::Store } else { Effect::Read }
+    }
+
     async fn run(context: &Context, input: Input) -> Result<Output, ToolError> {
-        if input.build && context.services.settings.policy.read_only {
-            let message = "building checks writes to the store, which --read-only rules out";
-            return Err(ToolError::Input(Box::new(
-                Diagnostic::new(Code::ToolDisabled, message)
-                    .with_attr("build")
-                    .with_hint("leave `build` out, or start the server without --read-only"),
-            )));
-        }
         let scope = Scope { host: input.host, system: input.system, build: input.build };
-        let mut outputs = context.flake().check(&scope, &context.call).await?;
+        let Checked { mut outputs, mut warnings, mut more_warnings } =
+            context.flake().check(&scope, &context.call).await?;
         for output in &mut outputs {
             if let (Some(derivation), Some(error)) = (output.failed_build.take(), output.error.as_mut()) {
                 context.services.note_log(&derivation);
@@ -76,14 +90,37 @@ impl Tool for FlakeCheck {
         }
         outputs.sort_by_key(|output| match output.status {
             Status::Failed => 0,
-            Status::Ok => 1,
-            Status::Skipped => 2,
+            Status::NeedsBuild => 1,
+            Status::Ok => 2,
+            Status::Skipped => 3,
         });
         let count = |status| outputs.iter().filter(|output| output.status == status).count();
-        let counts =
-            Counts { ok: count(Status::Ok), failed: count(Status::Failed), skipped: count(Status::Skipped) };
-        let page = input.page.of(outputs, 100)?;
-        Ok(Output { ok: counts.failed == 0, outputs: page.entries, counts, next_cursor: page.next_cursor })
+        let built = outputs.iter().filter(|output| output.built).count();
+        let counts = BTreeMap::from([
+            ("ok", count(Status::Ok)),
+            ("failed", count(Status::Failed)),
+            ("needs_build", count(Status::NeedsBuild)),
+            ("skipped", count(Status::Skipped)),
+            ("built", built),
+        ]);
+        let ok = outputs.iter().all(|output| matches!(output.status, Status::Ok | Status::Skipped));
+        let covered = covered(&outputs, scope.build);
+        if input.page.cursor.is_some() {
+            (warnings, more_warnings) = (Vec::new(), 0);
+        }
+        let mut taken = 0;
+        let kept = warnings.iter().take_while(|warning| {
+            taken += serde_json::to_string(warning).map_or(0, |json| json.len());
+            taken <= page::BYTES / 3
+        });
+        let kept = kept.count();
+        more_warnings += warnings.len() - kept;
+        warnings.truncate(kept);
+        if more_warnings > 0 {
+            warnings.push(Warning::more(more_warnings));
+        }
+        let page = input.page.beside(causes::group(outputs), 100, taken)?;
+        Ok(Output { ok, outputs: page.entries, counts, covered, warnings, next_cursor: page.next_cursor })
     }
 
     fn failed(output: &Output) -> bool {
@@ -91,12 +128,46 @@ impl Tool for FlakeCheck {
     }
 
     fn render(output: &Output) -> String {
-        let Counts { ok, failed, skipped } = &output.counts;
-        let mut lines = vec![format!("{ok} ok, {failed} failed, {skipped} skipped")];
-        for checked in output.outputs.iter().filter(|checked| checked.status == Status::Failed) {
-            let error = checked.error.as_ref().map(ToString::to_string).unwrap_or_default();
-            lines.push(format!("✗ {}: {error}", checked.attr));
+        let count = |name| output.counts.get(name).copied().unwrap_or_default();
+        let (ok, failed, skipped) = (count("ok"), count("failed"), count("skipped"));
+        let mut lines = vec![format!("{ok} ok, {failed} failed, {skipped} skipped: {}", output.covered)];
+        if count("needs_build") > 0 {
+            let count = count("needs_build");
+            lines.push(format!("{count} cannot be evaluated without building something first"));
+        }
+        for Caused { of, breaks, .. } in &output.outputs {
+            if let Some(error) = &of.error {
+                lines.push(format!("✗ {}: {error}", causes::named(&of.attr, breaks)));
+            }
+        }
+        for warning in &output.warnings {
+            lines.push(format!("! {}", [warning.attrs.join(", "), warning.message.clone()].join(": ")));
+        }
+        if output.next_cursor.is_some() {
+            lines.push("… more with `cursor`".to_owned());
         }
         lines.join("\n")
     }
+}
+
+/// What was looked at, in a sentence.
+fn covered(outputs: &[Part], build: bool) -> String {
+    let evaluated = outputs.iter().filter(|output| output.status != Status::Skipped).count();
+    if !build {
+        return format!("evaluated {evaluated} outputs, built nothing (`build` builds checks and hosts)");
+    }
+    let built = outputs.iter().filter(|output| output.built).count();
+    let mut said = format!("evaluated {evaluated} outputs, built {built} checks and hosts");
+    let mut reasons: Vec<(&str, usize)> = Vec::new();
+    for output in outputs.iter().filter(|output| output.status == Status::Ok) {
+        let Some(reason) = &output.reason else { continue };
+        match reasons.iter_mut().find(|(known, _)| known == reason) {
+            Some((_, count)) => *count += 1,
+            None => reasons.push((reason, 1)),
+        }
+    }
+    for (reason, count) in reasons {
+        said.push_str(&format!("; {count} {reason}"));
+    }
+    said
 }

@@ -3,6 +3,7 @@
 //! The server, the `call` command, the published schemas and the tests all read [`catalogue`].
 
 mod build_host;
+mod causes;
 mod deploy;
 mod flake_check;
 mod host_status;
@@ -32,12 +33,11 @@ use crate::deploy::propose::ProposeError;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::disko::LayoutError;
 use crate::flake::FlakeError;
-use crate::flake::select::SelectError;
 use crate::nix::NixError;
 use crate::schema;
 use crate::text;
 
-pub use crate::policy::{Effect, Reach};
+pub use crate::policy::{Effect, Policy, Reach};
 pub use page::text as page_text;
 pub use services::{Context, LogRef, Place, Services};
 
@@ -50,9 +50,6 @@ pub enum ToolError {
     /// The flake, or its evaluation.
     #[error(transparent)]
     Flake(#[from] FlakeError),
-    /// Which hosts are meant.
-    #[error(transparent)]
-    Select(#[from] SelectError),
     /// The `nix` program.
     #[error(transparent)]
     Nix(#[from] NixError),
@@ -81,7 +78,6 @@ impl From<&ToolError> for Diagnostic {
         match error {
             ToolError::Input(diagnostic) => (**diagnostic).clone(),
             ToolError::Flake(error) => error.into(),
-            ToolError::Select(error) => error.into(),
             ToolError::Nix(error) => error.into(),
             ToolError::Place(error) => error.into(),
             ToolError::Survey(error) => error.into(),
@@ -110,18 +106,27 @@ pub trait Tool {
     const TITLE: &'static str;
     /// When to use it, for a model.
     const DESCRIPTION: &'static str;
-    /// What it changes at most.
+    /// What a call of it changes at most.
     const EFFECT: Effect;
+    /// What a call of it changes that changes least.
+    const LEAST: Effect = Self::EFFECT;
     /// Whether it reaches hosts, itself or by what it starts. Nothing stands here unless a tool says it.
     const REACH: Reach;
     /// Whether it reaches beyond this machine and the flake's pinned inputs.
     const OPEN_WORLD: bool = false;
     /// Whether a second call with the same arguments changes nothing more.
     const IDEMPOTENT: bool = true;
+    /// How to call it so that it changes less, where that can be.
+    const LESS: &'static str = "ask a person to do it, or to start the server without --read-only";
     /// Its arguments.
     type Input: DeserializeOwned + JsonSchema + Send;
     /// Its answer.
     type Output: Serialize + JsonSchema + Send;
+
+    /// What a call with these arguments changes at most.
+    fn effect(_: &Self::Input) -> Effect {
+        Self::EFFECT
+    }
 
     /// Does it.
     fn run(
@@ -169,8 +174,10 @@ pub struct Entry {
     pub title: &'static str,
     /// When to use it.
     pub description: &'static str,
-    /// What it changes at most.
+    /// What a call of it changes at most.
     pub effect: Effect,
+    /// What a call of it changes that changes least.
+    pub least: Effect,
     /// Whether it reaches hosts.
     pub reach: Reach,
     /// Whether it reaches beyond this machine and the flake's pinned inputs.
@@ -189,6 +196,7 @@ impl Entry {
             title: T::TITLE,
             description: T::DESCRIPTION,
             effect: T::EFFECT,
+            least: T::LEAST,
             reach: T::REACH,
             open_world: T::OPEN_WORLD,
             idempotent: T::IDEMPOTENT,
@@ -208,6 +216,18 @@ impl Entry {
     #[must_use]
     pub fn output_schema(&self) -> Map<String, Value> {
         (self.output)()
+    }
+
+    /// Why it is not there, or `None` where it is.
+    #[must_use]
+    pub fn refusal(&self, policy: &Policy) -> Option<&'static str> {
+        policy.refusal(self.name, self.least, self.reach)
+    }
+
+    /// What a call of it changes at most that the policy lets through.
+    #[must_use]
+    pub fn effect_under(&self, policy: &Policy) -> Effect {
+        if policy.forbids(self.effect).is_some() { self.least } else { self.effect }
     }
 
     /// What to say of an argument that it does not take.
@@ -244,6 +264,10 @@ async fn run<T: Tool>(context: &Context, arguments: Value) -> Outcome {
             return Outcome::failure(diagnostic);
         }
     };
+    if let Some(reason) = context.services.settings.policy.forbids(T::effect(&input)) {
+        let message = format!("{} with these arguments is switched off: {reason}", T::NAME);
+        return Outcome::failure(Diagnostic::new(Code::ToolDisabled, message).with_hint(T::LESS));
+    }
     let result = async {
         context.enter().await?;
         let output = T::run(context, input).await;
@@ -303,6 +327,13 @@ mod tests {
         for tool in catalogue() {
             assert!(seen.insert(tool.name), "{} is there twice", tool.name);
             assert!(tool.name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'));
+        }
+    }
+
+    #[test]
+    fn the_least_a_tool_changes_is_no_more_than_the_most() {
+        for tool in catalogue() {
+            assert!(tool.least <= tool.effect, "{}", tool.name);
         }
     }
 

@@ -10,3 +10,4 @@ mod cancel;
 mod layouts;
 mod pages;
 mod read;
+mod strict;

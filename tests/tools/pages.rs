@@ -53,3 +53,79 @@ fn a_page_of_long_errors_ends_by_weight() {
         assert_eq!(seen.len(), 60, "{tool}: nothing is left out");
     }
 }
+
+/// What stands for nixpkgs: evaluating a host goes through it, many calls deep.
+const LIBRARY: &str = r#"{
+  outputs = _: {
+    lib = let
+      through = depth: name: configuration:
+        if depth == 0 then configuration name else builtins.addErrorContext
+          "while evaluating the module argument number ${toString depth} of the configuration that is being evaluated here"
+          (through (depth - 1) name configuration);
+      option = name: definition: builtins.addErrorContext
+        "while evaluating the option `${name}':" (builtins.foldl' (value: _: value) definition [ 1 2 3 ]);
+    in {
+      system = name: configuration: { config.system.build.toplevel = through 30 name (name: option "services.${name}.settings" (configuration name)); };
+    };
+  };
+}"#;
+
+/// Forty hosts that fail for six causes, each through the library.
+const SIX: &str = r#"{
+  inputs.library.url = "git+file://LIBRARY";
+  outputs = { library, ... }: let
+    causes = import ./causes.nix;
+    host = number: let name = "machine-${toString number}"; in {
+      inherit name;
+      value = library.lib.system name (builtins.elemAt causes (number - number / 6 * 6));
+    };
+  in {
+    nixosConfigurations = builtins.listToAttrs (map host (builtins.genList (number: number) 40));
+  };
+}"#;
+
+const CAUSES: &str = r#"[
+  (name: throw "Failed assertions:\n- ${name} has no file system for `/`, and so cannot be started: set `fileSystems` to what is mounted there.")
+  (name: { }.missing)
+  (name: ({ port }: port) { })
+  (name: assert name == ""; 1)
+  (name: throw "The option `services.web.${name}' does not exist. Definition values:\n- In `hosts/web.nix': true")
+  (name: 1 + "text of ${name}")
+]"#;
+
+#[test]
+fn forty_failures_of_six_causes_are_six_errors() {
+    for nix in nixes() {
+        let library = Fleet::committed(&nix, &[("flake.nix", LIBRARY)]);
+        let flake = SIX.replace("LIBRARY", &library.folder().display().to_string());
+        let fleet = Fleet::plain(&nix, &[("flake.nix", flake.as_str()), ("causes.nix", CAUSES)]);
+        fleet.git(&["init", "-q"]);
+        fleet.git(&["add", "."]);
+        let locked = fleet.by_hand(&["flake", "lock"]);
+        assert!(locked.status.success(), "{locked:?}");
+        fleet.git(&["add", "."]);
+        let answer = fleet.call("flake_check", &json!({}));
+        let outputs = answer.json["outputs"].as_array().unwrap();
+        assert_eq!((outputs.len(), &answer.json["counts"]["failed"]), (40, &json!(40)), "{:#}", answer.json);
+        let errors: Vec<&Value> = outputs.iter().filter(|output| output.get("error").is_some()).collect();
+        assert_eq!(errors.len(), 6, "{errors:#?}");
+        let broken: Vec<&Value> =
+            errors.iter().flat_map(|error| error["breaks"].as_array().unwrap()).collect();
+        assert_eq!(broken.len(), 40);
+        for output in outputs.iter().filter(|output| output.get("error").is_none()) {
+            let first = errors.iter().find(|error| error["attr"] == output["same_as"]).unwrap();
+            assert!(first["breaks"].as_array().unwrap().contains(&output["attr"]), "{output}");
+        }
+        for error in errors {
+            let file = error["error"]["file"].as_str().unwrap();
+            assert!(["causes.nix", "hosts/web.nix"].contains(&file), "{error:#}");
+            let trace = error["error"]["trace"].to_string();
+            assert!(!trace.contains("library") && !trace.contains("/nix/store"), "{error:#}");
+        }
+        let size = answer.json.to_string().len();
+        assert!(size < 12_000, "{size} bytes");
+        let text =
+            String::from_utf8(fleet.command(&["call", "flake_check"]).output().unwrap().stderr).unwrap();
+        assert!(text.contains("machine-30 and 2 more: ") && text.len() < 6_000, "{text}");
+    }
+}

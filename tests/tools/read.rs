@@ -105,10 +105,13 @@ fn a_check_reports_every_failure() {
         assert_eq!(error["file"], "hosts/broken-on-purpose/motd.nix");
         assert_eq!(error["line"], 5);
         assert_eq!(error["suggestions"], json!(["hostName"]));
-        assert_eq!(
-            output(&answer.json, "devShells.x86_64-linux.broken-on-purpose")["error"]["code"],
-            "throw"
-        );
+        // The same cause for two systems is one error.
+        let shell = output(&answer.json, "devShells.aarch64-linux.broken-on-purpose");
+        assert_eq!(shell["error"]["code"], "throw");
+        let both = ["devShells.aarch64-linux.broken-on-purpose", "devShells.x86_64-linux.broken-on-purpose"];
+        assert_eq!(shell["breaks"], json!(both));
+        let other = output(&answer.json, both[1]);
+        assert_eq!((&other["same_as"], other.get("error")), (&json!(both[0]), None));
 
         let kinds: std::collections::BTreeSet<_> = answer.json["outputs"]
             .as_array()
@@ -153,7 +156,8 @@ fn every_kind_of_output_can_fail_on_its_own() {
     templates.no-path.description = "text";
     templates.good = { path = ./.; description = "text"; };
     checks = throw "no checks at all";
-    somethingElse = throw "never looked at";
+    somethingElse.x = throw "never looked at";
+    lib = throw "no library";
   };
 }"#,
             )],
@@ -169,6 +173,7 @@ fn every_kind_of_output_can_fail_on_its_own() {
             "overlays.set",
             "templates.no-path",
             "checks",
+            "lib",
         ] {
             assert_eq!(status(attr), "failed", "{attr}");
         }
@@ -176,7 +181,10 @@ fn every_kind_of_output_can_fail_on_its_own() {
             assert_eq!(status(attr), "ok", "{attr}");
         }
         assert_eq!(status("somethingElse"), "skipped");
-        assert_eq!(answer.json["counts"], json!({"ok": 3, "failed": 8, "skipped": 1}));
+        assert_eq!(
+            answer.json["counts"],
+            json!({"ok": 3, "failed": 9, "needs_build": 0, "skipped": 1, "built": 0})
+        );
     }
 }
 
@@ -186,7 +194,8 @@ fn a_check_can_be_restricted() {
     let fleet = Fleet::demo(&nix);
     let web = fleet.call("flake_check", &json!({"host": "web"}));
     assert_eq!(web.code, 0);
-    assert_eq!(web.json["counts"], json!({"ok": 1, "failed": 0, "skipped": 0}));
+    assert_eq!(web.json["counts"], json!({"ok": 1, "failed": 0, "needs_build": 0, "skipped": 0, "built": 0}));
+    assert!(web.json["covered"].as_str().unwrap().contains("built nothing"), "{:#}", web.json);
 
     let arm = fleet.call("flake_check", &json!({"system": "aarch64-linux"}));
     assert_eq!(output(&arm.json, "nixosConfigurations.web")["status"], "skipped");
@@ -208,10 +217,68 @@ fn checks_are_built_when_asked() {
     }
 }
 
+/// Hosts that build, that fail, that need what fails, and that nothing here can build.
+const HOSTS: &str = r#"{
+  outputs = _: let
+    drv = system: name: script: derivation { inherit name system; builder = "/bin/sh"; args = [ "-c" script ]; };
+    here = drv "x86_64-linux";
+    broken = here "broken-part" "exit 3";
+    host = toplevel: { config.system.build = { inherit toplevel; }; };
+  in {
+    nixosConfigurations = {
+      good = host (here "good" "echo good >$out");
+      bad = host (here "bad" "echo no; exit 4");
+      one = host (here "needs-one" "echo ${broken} >$out");
+      two = host (here "needs-two" "echo ${broken} >$out");
+      mac = host (drv "aarch64-darwin" "mac" "echo mac >$out");
+    };
+    checks.x86_64-linux.good = here "good-check" "echo good >$out";
+    packages.x86_64-linux.bad = here "bad-package" "exit 5";
+  };
+}"#;
+
 #[test]
-fn read_only_builds_no_checks() {
+fn hosts_are_built_when_asked() {
+    for nix in nixes() {
+        let fleet = Fleet::committed(&nix, &[("flake.nix", HOSTS)]);
+        assert_eq!(fleet.call("flake_check", &json!({})).code, 0, "all of it evaluates");
+        let answer = fleet.call("flake_check", &json!({"build": true}));
+        assert_eq!((answer.code, &answer.json["ok"]), (1, &json!(false)), "{:#}", answer.json);
+        let of = |name: &str| output(&answer.json, &format!("nixosConfigurations.{name}")).clone();
+        assert_eq!((&of("good")["status"], &of("good")["built"]), (&json!("ok"), &json!(true)));
+        let bad = of("bad");
+        assert_eq!((&bad["status"], &bad["error"]["code"]), (&json!("failed"), &json!("builder_failed")));
+        // One part broke two hosts: one error.
+        assert_eq!(of("one")["breaks"], json!(["nixosConfigurations.one", "nixosConfigurations.two"]));
+        assert_eq!(of("two")["same_as"], "nixosConfigurations.one");
+        let mac = of("mac");
+        assert_eq!((&mac["status"], mac.get("built")), (&json!("ok"), None));
+        assert!(mac["reason"].as_str().unwrap().contains("aarch64-darwin"), "{mac:#}");
+        let package = output(&answer.json, "packages.x86_64-linux.bad");
+        assert_eq!((&package["status"], package.get("built")), (&json!("ok"), None));
+        assert!(package["reason"].as_str().unwrap().starts_with("evaluated only"), "{package:#}");
+        let counts = json!({"ok": 4, "failed": 3, "needs_build": 0, "skipped": 0, "built": 2});
+        assert_eq!(answer.json["counts"], counts);
+        let covered = answer.json["covered"].as_str().unwrap();
+        assert!(covered.contains("built 2 checks and hosts; 1 evaluated only"), "{covered}");
+    }
+}
+
+#[test]
+fn what_a_call_changes_is_said_by_its_arguments() {
     let nix = nixes().remove(0);
     let fleet = Fleet::demo(&nix);
+    let hints = |flags: &[&str]| {
+        let flags = [flags, &["tools", "--json"]].concat();
+        let listed = fleet.command(&flags).output().unwrap();
+        let listed: Value = serde_json::from_slice(&listed.stdout).unwrap();
+        let tools = listed["tools"].as_array().unwrap().clone();
+        tools.into_iter().find(|tool| tool["name"] == "flake_check").unwrap()["annotations"].clone()
+    };
+    assert_eq!(hints(&[])["readOnlyHint"], false);
+    assert_eq!(hints(&["--read-only"])["readOnlyHint"], true);
+    let checked = fleet.command(&["--read-only", "call", "-q", "flake_check", "host=web"]).output().unwrap();
+    assert_eq!(checked.status.code(), Some(0), "{checked:?}");
     let output = fleet.command(&["--read-only", "call", "-q", "flake_check", "build=true"]).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     let json: Value = serde_json::from_slice(&output.stdout).unwrap();

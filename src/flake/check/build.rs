@@ -1,0 +1,101 @@
+//! Building what a check evaluated: the checks, as `nix flake check` does, and the hosts.
+
+use super::{Output, Status};
+use crate::diagnostic::{Code, Diagnostic};
+use crate::flake::outputs::Kind;
+use crate::flake::{Flake, FlakeError};
+use crate::nix::build::Order;
+use crate::nix::diagnostics::{self, BuildFailure, Source};
+use crate::progress::Call;
+
+impl Flake {
+    /// Builds the checks and hosts that evaluated, and says of each output what became of it.
+    pub(super) async fn build_outputs(&self, outputs: &mut [Output], call: &Call) -> Result<(), FlakeError> {
+        let systems = self.nix.systems(call).await?;
+        let mut wanted = Vec::new();
+        for output in outputs.iter_mut().filter(|output| output.status == Status::Ok) {
+            let Some(path) = output.drv_path.clone() else { continue };
+            if !matches!(output.kind, Kind::Check | Kind::Host | Kind::Darwin) {
+                output.reason = Some("evaluated only: checks and hosts are built".to_owned());
+                continue;
+            }
+            match &output.system {
+                Some(system) if !systems.contains(system) => {
+                    output.reason = Some(format!(
+                        "evaluated only: neither this machine nor its builders build for {system}"
+                    ));
+                }
+                _ => {
+                    wanted.push(format!("{path}^*"));
+                    output.built = true;
+                }
+            }
+        }
+        wanted.sort();
+        wanted.dedup();
+        if wanted.is_empty() {
+            return Ok(());
+        }
+        let order = Order {
+            installables: &wanted,
+            dry_run: false,
+            time_limit: self.settings.build_time,
+            store: None,
+        };
+        let (_, run) = self.nix.build(&order, call).await?;
+        if run.status.success() {
+            return Ok(());
+        }
+        let failures = diagnostics::failures(&run.state);
+        let source = Source { folder: &self.settings.flake, store_path: None };
+        let errors = diagnostics::diagnose(&run.state, &source);
+        // What would still have to be built or fetched is what failed, itself or through something it needs.
+        let (_, rest) = self.nix.build(&Order { dry_run: true, ..order }, call).await?;
+        let rest = rest.planned();
+        let listed = rest.fetched == 0 && rest.built == rest.built_paths.len() as u64;
+        for output in outputs.iter_mut().filter(|output| output.built) {
+            let Some(path) = output.drv_path.clone() else { continue };
+            let missing = if listed {
+                rest.built_paths.contains(&path)
+            } else {
+                let own = [format!("{path}^*")];
+                let order = Order { installables: &own, dry_run: true, ..order };
+                let (_, rest) = self.nix.build(&order, call).await?;
+                let rest = rest.planned();
+                rest.built + rest.fetched > 0
+            };
+            if missing {
+                let own = failures.iter().find(|failure| failure.drv.as_str() == path);
+                output.built = false;
+                output.status = Status::Failed;
+                output.failed_build = own.or(failures.first()).map(|failure| failure.drv.clone());
+                output.error = Some(build_error(&path, own, failures.first(), errors.first()));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Why a derivation was not built: by its own fault, or that of something it needs.
+fn build_error(
+    path: &str,
+    own: Option<&BuildFailure>,
+    other: Option<&BuildFailure>,
+    first: Option<&Diagnostic>,
+) -> Diagnostic {
+    let tail =
+        |failure: &BuildFailure| failure.log_tail.iter().rev().take(10).rev().cloned().collect::<Vec<_>>();
+    match (own, other) {
+        (Some(failure), _) => {
+            let message = format!("{}\n{}", failure.reason, tail(failure).join("\n"));
+            Diagnostic::new(Code::BuilderFailed, message.trim_end()).with_attr(path)
+        }
+        (None, Some(failure)) => {
+            let message = format!("something it needs failed: {}: {}", failure.drv, failure.reason);
+            Diagnostic::new(Code::BuilderFailed, message).with_attr(path)
+        }
+        (None, None) => first
+            .cloned()
+            .unwrap_or_else(|| Diagnostic::new(Code::NixFailed, "it was not built, and nix did not say why")),
+    }
+}

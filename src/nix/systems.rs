@@ -1,0 +1,112 @@
+//! What this machine can build for.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::{Nix, NixError};
+use crate::progress::Call;
+
+/// How long Nix may take to tell its settings.
+const SETTINGS_TIME: Duration = Duration::from_secs(60);
+/// Largest list of builders that is read, in bytes.
+const BUILDERS_BYTES: u64 = 256 * 1024;
+
+/// A setting as `nix config show --json` gives it.
+#[derive(Deserialize)]
+struct Setting {
+    value: Value,
+}
+
+impl Nix {
+    /// The systems that this machine or its builders build for (nix.conf(5): `system`, `extra-platforms`, `max-jobs`,
+    /// `builders`).
+    ///
+    /// # Errors
+    /// See [`NixError`].
+    pub async fn systems(&self, call: &Call) -> Result<BTreeSet<String>, NixError> {
+        let command = self
+            .command(&["config", "show", "--json"])
+            .await?
+            .time_limit(SETTINGS_TIME)
+            .output_limit(1024 * 1024);
+        let run = self.run(command, call).await?;
+        let settings: std::collections::BTreeMap<String, Setting> = serde_json::from_slice(&run.stdout)
+            .map_err(|error| NixError::NotUnderstood { what: "its settings", said: error.to_string() })?;
+        let value = |name: &str| settings.get(name).map(|setting| &setting.value);
+        let text = |name: &str| value(name).and_then(Value::as_str).unwrap_or_default();
+        let own = text("system");
+        let mut systems = BTreeSet::new();
+        if value("max-jobs").and_then(Value::as_u64) != Some(0) {
+            systems.insert(own.to_owned());
+            let more = value("extra-platforms").and_then(Value::as_array).into_iter().flatten();
+            systems.extend(more.filter_map(Value::as_str).map(str::to_owned));
+        }
+        systems.extend(of_builders(text("builders"), own, 0));
+        Ok(systems)
+    }
+}
+
+/// The systems of builders: one a line or between semicolons, `URI SYSTEMS …`, or `@FILE` with more of them.
+fn of_builders(builders: &str, own: &str, depth: usize) -> BTreeSet<String> {
+    let mut systems = BTreeSet::new();
+    for builder in builders.lines().flat_map(|line| line.split('#').next().unwrap_or_default().split(';')) {
+        let mut words = builder.split_whitespace();
+        let Some(first) = words.next() else { continue };
+        if let Some(file) = first.strip_prefix('@') {
+            if depth == 0 {
+                systems.extend(of_builders(&read(Path::new(file)), own, depth + 1));
+            }
+            continue;
+        }
+        match words.next() {
+            None | Some("-") => {
+                systems.insert(own.to_owned());
+            }
+            Some(list) => systems.extend(list.split(',').map(str::to_owned)),
+        }
+    }
+    systems
+}
+
+/// Nix takes a file that is not there for one without builders; one that cannot be read has none for this user.
+fn read(file: &Path) -> String {
+    use std::io::Read;
+    let mut text = String::new();
+    match std::fs::File::open(file).and_then(|file| file.take(BUILDERS_BYTES).read_to_string(&mut text)) {
+        Ok(_) => text,
+        Err(error) => {
+            if error.kind() != std::io::ErrorKind::NotFound {
+                tracing::warn!(%error, file = %file.display(), "the list of builders could not be read");
+            }
+            String::new()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn systems(builders: &str) -> Vec<String> {
+        of_builders(builders, "x86_64-linux", 0).into_iter().collect()
+    }
+
+    #[test]
+    fn builders_say_what_they_build_for() {
+        assert_eq!(systems(""), [""; 0]);
+        assert_eq!(
+            systems("ssh://a aarch64-linux,armv7l-linux /key 4 ; ssh://b - - 2 # ssh://c riscv64-linux"),
+            ["aarch64-linux", "armv7l-linux", "x86_64-linux"]
+        );
+        assert_eq!(systems("ssh://mac"), ["x86_64-linux"]);
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("machines");
+        std::fs::write(&file, "# none\nssh://a aarch64-darwin\n@/etc/other\n").unwrap();
+        assert_eq!(systems(&format!("@{}", file.display())), ["aarch64-darwin"]);
+        assert_eq!(systems("@/nowhere/at/all"), [""; 0]);
+    }
+}

@@ -1,0 +1,215 @@
+//! What fails for one cause is one error: it is told once, with all that it breaks.
+
+use std::collections::HashMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::diagnostic::Diagnostic;
+use crate::names::STORE_FOLDER;
+
+/// Length of the hash in a store path (Nix manual, "Store Path").
+const HASH: usize = 32;
+
+/// Something that can have failed.
+pub trait Failing {
+    /// Its attribute, or its name.
+    fn attr(&self) -> &str;
+    /// Words of its own that a message about it may hold.
+    fn words(&self) -> Vec<&str>;
+    /// Why it failed.
+    fn error(&mut self) -> &mut Option<Diagnostic>;
+}
+
+/// An entry of a list, its error told once for all that have it.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Caused<T> {
+    /// The entry.
+    #[serde(flatten)]
+    pub of: T,
+    /// All that `error` breaks, where that is more than this.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub breaks: Vec<String>,
+    /// The entry whose `error` this one has too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub same_as: Option<String>,
+}
+
+/// Groups entries by what they fail for, each group in the place of its first.
+///
+/// The same cause has the same code, place and message, but for the entry's own words and hashes in store paths.
+pub fn group<T: Failing>(entries: Vec<T>) -> Vec<Caused<T>> {
+    let mut groups: Vec<Vec<T>> = Vec::new();
+    let mut known: HashMap<String, usize> = HashMap::new();
+    for mut entry in entries {
+        let Some(error) = entry.error().clone() else {
+            groups.push(vec![entry]);
+            continue;
+        };
+        // An entry called `mail` must not hide that a message about `services.mail` is the same as another's.
+        let causes = [cause(&error, &[]), cause(&error, &entry.words())];
+        let at = causes.iter().find_map(|cause| known.get(cause).copied()).unwrap_or(groups.len());
+        for cause in causes {
+            known.entry(cause).or_insert(at);
+        }
+        match groups.get_mut(at) {
+            Some(group) => group.push(entry),
+            None => groups.push(vec![entry]),
+        }
+    }
+    groups.into_iter().flat_map(told_once).collect()
+}
+
+fn told_once<T: Failing>(group: Vec<T>) -> Vec<Caused<T>> {
+    let mut breaks: Vec<String> = group.iter().map(|entry| entry.attr().to_owned()).collect();
+    let first = breaks.first().cloned();
+    if breaks.len() == 1 {
+        breaks.clear();
+    }
+    let mut told: Vec<Caused<T>> = Vec::with_capacity(group.len());
+    for mut of in group {
+        if told.is_empty() {
+            told.push(Caused { of, breaks: std::mem::take(&mut breaks), same_as: None });
+        } else {
+            *of.error() = None;
+            told.push(Caused { of, breaks: Vec::new(), same_as: first.clone() });
+        }
+    }
+    told
+}
+
+/// What tells one cause from another.
+fn cause(error: &Diagnostic, words: &[&str]) -> String {
+    let message = without(&error.message, words);
+    let attr = without(error.attr.as_deref().unwrap_or_default(), words);
+    format!("{:?}\0{:?}\0{:?}\0{:?}\0{attr}\0{message}", error.code, error.file, error.line, error.column)
+}
+
+/// `text` with a blank for each of these words, and for the hash of each store path.
+fn without(text: &str, words: &[&str]) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    let is_word = |c: char| c.is_alphanumeric() || c == '_';
+    while let Some(next) = rest.chars().next() {
+        if let Some(path) = rest.strip_prefix(STORE_FOLDER)
+            && path.chars().take(HASH).all(|c| c.is_ascii_alphanumeric())
+            && let Some(name) = path.get(HASH..)
+        {
+            out.push('\u{0}');
+            rest = name;
+            continue;
+        }
+        let begins = !out.ends_with(is_word);
+        let word = words
+            .iter()
+            .filter(|word| !word.is_empty() && begins)
+            .find_map(|word| rest.strip_prefix(word).filter(|after| !after.starts_with(is_word)));
+        match word {
+            Some(after) => {
+                out.push('\u{0}');
+                rest = after;
+            }
+            None => {
+                out.push(next);
+                rest = rest.get(next.len_utf8()..).unwrap_or_default();
+            }
+        }
+    }
+    out
+}
+
+/// The names of what an error breaks, a few of many.
+#[must_use]
+pub fn named<'a>(attr: &'a str, breaks: &'a [String]) -> String {
+    const NAMED: usize = 5;
+    if breaks.is_empty() {
+        return attr.to_owned();
+    }
+    let beyond = breaks.len().saturating_sub(NAMED);
+    let names = breaks.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
+    if beyond > 0 { format!("{names} and {beyond} more") } else { names }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diagnostic::Code;
+
+    struct Entry(String, Option<Diagnostic>);
+
+    impl Failing for Entry {
+        fn attr(&self) -> &str {
+            &self.0
+        }
+
+        fn words(&self) -> Vec<&str> {
+            vec![&self.0]
+        }
+
+        fn error(&mut self) -> &mut Option<Diagnostic> {
+            &mut self.1
+        }
+    }
+
+    fn grouped(entries: &[(&str, Option<&str>)]) -> Vec<(String, usize, Option<String>)> {
+        let entries = entries
+            .iter()
+            .map(|(name, said)| {
+                Entry((*name).to_owned(), said.map(|said| Diagnostic::new(Code::Throw, said)))
+            })
+            .collect();
+        group(entries).into_iter().map(|told| (told.of.0, told.breaks.len(), told.same_as)).collect()
+    }
+
+    #[test]
+    fn one_cause_is_told_once() {
+        let same = |of: &str| Some(of.to_owned());
+        assert_eq!(
+            grouped(&[
+                ("web", Some("web has no disk")),
+                ("fine", None),
+                ("db", Some("db has no disk")),
+                ("mail", Some("no key")),
+            ]),
+            [
+                ("web".into(), 2, None),
+                ("db".into(), 0, same("web")),
+                ("fine".into(), 0, None),
+                ("mail".into(), 0, None),
+            ]
+        );
+        // A name that is a word of the message as well.
+        let disk = Some("services.mail needs a disk");
+        assert_eq!(grouped(&[("mail", disk), ("web", disk)])[1].2, same("mail"));
+        assert_eq!(grouped(&[("web", disk), ("mail", disk)])[1].2, same("web"));
+        // Part of another word is not the name.
+        assert_eq!(grouped(&[("db", Some("dbus is off")), ("x", Some("xus is off"))])[1].2, None);
+    }
+
+    #[test]
+    fn hashes_make_no_difference() {
+        let of =
+            |hash: &str, name: &str| format!("/nix/store/{}-nixos-system-{name}.drv failed", hash.repeat(32));
+        let (a, b) = (of("0", "a"), of("1", "b"));
+        assert_eq!(grouped(&[("a", Some(&a)), ("b", Some(&b))])[1].2.as_deref(), Some("a"));
+        assert_eq!(without("/nix/store/short", &[]), "/nix/store/short");
+    }
+
+    #[test]
+    fn another_place_is_another_cause() {
+        let at = |line| Diagnostic {
+            file: Some("a.nix".into()),
+            line: Some(line),
+            ..Diagnostic::new(Code::Throw, "x")
+        };
+        let entries = vec![Entry("a".into(), Some(at(1))), Entry("b".into(), Some(at(2)))];
+        assert!(group(entries).iter().all(|told| told.same_as.is_none()));
+    }
+
+    #[test]
+    fn a_few_names_stand_for_many() {
+        let breaks: Vec<String> = (0..7).map(|number| format!("h{number}")).collect();
+        assert_eq!(named("h0", &breaks), "h0, h1, h2, h3, h4 and 2 more");
+        assert_eq!(named("h0", &[]), "h0");
+    }
+}
