@@ -20,7 +20,7 @@ use serde_json::{Map, Value};
 use crate::canonical::{self, CanonicalError, Digest};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::names::{HostName, PlanId};
-use crate::state::{StateError, StateFolder};
+use crate::state::{StateError, StateFolder, writer};
 use crate::time::Timestamp;
 
 pub use redact::redacted;
@@ -156,13 +156,23 @@ impl Audit {
         self.folder.path().join(FILE)
     }
 
-    /// Adds an entry, and returns its hash once it is on the disk. Other processes wait meanwhile.
+    /// Adds an entry, and returns its hash once it is on the disk. Other processes wait meanwhile, but nothing of this
+    /// one does.
     ///
     /// # Errors
     /// See [`AuditError`].
-    pub fn append(&self, record: &Record) -> Result<Digest, AuditError> {
+    pub async fn append(&self, record: Record) -> Result<Digest, AuditError> {
+        let this = self.clone();
+        writer::write(move |handed| this.write(&record, handed)).await
+    }
+
+    /// The same on this thread, for what is done on [`writer`]'s; the wait for other processes began then.
+    ///
+    /// # Errors
+    /// See [`AuditError`].
+    pub fn write(&self, record: &Record, begun: Instant) -> Result<Digest, AuditError> {
         let mut file = self.folder.appending(FILE)?;
-        self.lock(&file)?;
+        self.lock(&file, begun)?;
         let last = self.last(&mut file)?;
         let mut value = serde_json::to_value(record).map_err(CanonicalError::from)?;
         let Some(entry) = value.as_object_mut() else {
@@ -191,8 +201,7 @@ impl Audit {
     }
 
     /// Waits until no other process writes; let go of when the file is closed (flock(2)).
-    fn lock(&self, file: &File) -> Result<(), AuditError> {
-        let begun = Instant::now();
+    fn lock(&self, file: &File, begun: Instant) -> Result<(), AuditError> {
         loop {
             match rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive) {
                 Ok(()) => return Ok(()),

@@ -3,6 +3,8 @@
 //! What is read from it decides what is deployed, so nothing is followed out of it: a symbolic
 //! link, a pipe, a file of another user or one that others can write is an error, not an answer.
 
+pub mod writer;
+
 use std::fs::{self, File, Metadata};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
@@ -38,6 +40,9 @@ pub enum StateError {
         /// What is wrong with it.
         problem: &'static str,
     },
+    /// It was not even tried.
+    #[error("nothing was written: {0}")]
+    Unwritten(String),
     /// It holds more than anything that was written here.
     #[error("{} is larger than {limit} bytes", path.display())]
     TooLarge {

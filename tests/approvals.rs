@@ -411,7 +411,7 @@ fn one_of_several_processes() {
                 user: String::new(),
                 details,
             };
-            approvals.audit().append(&record).unwrap();
+            approvals.audit().write(&record, std::time::Instant::now()).unwrap();
         }
         return;
     }

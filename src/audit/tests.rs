@@ -25,7 +25,7 @@ fn record(number: u64) -> Record {
 fn written(count: u64) -> (tempfile::TempDir, Audit) {
     let (scratch, audit) = audit();
     for number in 0..count {
-        audit.append(&record(number)).unwrap();
+        audit.write(&record(number), Instant::now()).unwrap();
     }
     (scratch, audit)
 }
@@ -34,7 +34,8 @@ fn written(count: u64) -> (tempfile::TempDir, Audit) {
 fn entries_are_chained() {
     let (_scratch, audit) = audit();
     assert_eq!(audit.verify(None).unwrap(), Report::default());
-    let hashes: Vec<Digest> = (0..3).map(|number| audit.append(&record(number)).unwrap()).collect();
+    let hashes: Vec<Digest> =
+        (0..3).map(|number| audit.write(&record(number), Instant::now()).unwrap()).collect();
     let report = audit.verify(None).unwrap();
     assert_eq!((report.entries, report.last.as_ref(), report.torn_bytes), (3, hashes.last(), 0));
     assert_eq!(audit.verify(Some(&hashes[1])).unwrap().noted, Some(2));
@@ -119,14 +120,14 @@ fn a_torn_entry_is_no_tampering() {
         assert_eq!(report.broken, None);
         assert_eq!(report.torn_bytes, (cut - third) as u64);
         // The next entry follows the last whole one.
-        audit.append(&record(9)).unwrap();
+        audit.write(&record(9), Instant::now()).unwrap();
         let report = audit.verify(None).unwrap();
         assert_eq!((report.entries, report.broken, report.torn_bytes), (3, None, 0));
     }
     // All but the line feed was written.
     fs::write(audit.path(), text.trim_end()).unwrap();
     assert_eq!(audit.verify(None).unwrap().entries, 3);
-    audit.append(&record(9)).unwrap();
+    audit.write(&record(9), Instant::now()).unwrap();
     let report = audit.verify(None).unwrap();
     assert_eq!((report.entries, report.broken), (4, None));
 }
@@ -136,11 +137,11 @@ fn nothing_is_added_to_a_broken_end() {
     let (_scratch, audit) = written(2);
     let text = fs::read_to_string(audit.path()).unwrap();
     fs::write(audit.path(), text.replace("alice", "mallory")).unwrap();
-    let error = audit.append(&record(9)).unwrap_err();
+    let error = audit.write(&record(9), Instant::now()).unwrap_err();
     assert!(matches!(error, AuditError::Broken { .. }));
     assert!(Diagnostic::from(&error).hint.unwrap().contains("audit verify"));
     fs::write(audit.path(), [b'x'; LARGEST + 7]).unwrap();
-    assert!(matches!(audit.append(&record(9)), Err(AuditError::Broken { .. })));
+    assert!(matches!(audit.write(&record(9), Instant::now()), Err(AuditError::Broken { .. })));
 }
 
 #[test]
@@ -149,11 +150,22 @@ fn an_entry_is_bounded() {
     let many: Vec<Value> = (0..2_000).map(|_| Value::from("x".repeat(100))).collect();
     let mut large = record(0);
     large.details.insert("many".into(), many.into());
-    assert!(matches!(audit.append(&large), Err(AuditError::Unfit(_))));
+    assert!(matches!(audit.write(&large, Instant::now()), Err(AuditError::Unfit(_))));
     let mut long = record(0);
     long.details.insert("text".into(), "x".repeat(1 << 20).into());
-    audit.append(&long).unwrap();
+    audit.write(&long, Instant::now()).unwrap();
     assert!(fs::metadata(audit.path()).unwrap().len() < 4_000);
+}
+
+#[tokio::test]
+async fn entries_of_one_task_stay_in_order() {
+    let (_scratch, audit) = audit();
+    let appending: Vec<_> = (0..20).map(|number| audit.append(record(number))).collect();
+    futures::future::join_all(appending).await.into_iter().for_each(|entry| drop(entry.unwrap()));
+    let text = fs::read_to_string(audit.path()).unwrap();
+    let numbers =
+        text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["details"]["number"].clone());
+    assert_eq!(numbers.collect::<Vec<_>>(), (0..20).map(Value::from).collect::<Vec<_>>());
 }
 
 #[test]
@@ -162,7 +174,9 @@ fn threads_take_turns() {
     std::thread::scope(|scope| {
         for thread in 0..4 {
             let audit = audit.clone();
-            scope.spawn(move || (0..25).for_each(|n| drop(audit.append(&record(thread * 100 + n)).unwrap())));
+            scope.spawn(move || {
+                (0..25).for_each(|n| drop(audit.write(&record(thread * 100 + n), Instant::now()).unwrap()))
+            });
         }
     });
     let report = audit.verify(None).unwrap();

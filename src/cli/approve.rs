@@ -202,7 +202,7 @@ pub(super) async fn approve(settings: &Settings, stored: &StoredPlan, how: How<'
         match ask(stored.plan(), BufReader::new(input), &mut output) {
             Err(Refusal::No) => {
                 let id = &stored.plan().id;
-                let rejected = approvals.reject(id, &crate::user::current(), "terminal")?;
+                let rejected = approvals.reject(id, &crate::user::current(), "terminal").await?;
                 return Err(Decision::Rejected(rejected).refusal(id).into());
             }
             typed => typed?,

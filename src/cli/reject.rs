@@ -4,10 +4,10 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::{FAILED, OK, complain};
+use super::{FAILED, OK, complain, runtime};
 use crate::config::Settings;
 use crate::deploy::approval::{ApprovalError, Approvals};
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Code, Diagnostic};
 use crate::names::PlanId;
 
 /// Reject a plan, approved or not
@@ -23,9 +23,14 @@ pub struct Reject {
 impl Reject {
     /// Rejects it.
     pub fn run(&self, settings: &Settings) -> ExitCode {
-        let rejected = Approvals::open(&settings.deploy)
-            .map_err(ApprovalError::from)
-            .and_then(|approvals| approvals.reject(&self.plan_id, &crate::user::current(), "terminal"));
+        let runtime = match runtime() {
+            Ok(runtime) => runtime,
+            Err(error) => return complain(&Diagnostic::new(Code::Internal, error.to_string()), FAILED),
+        };
+        let rejected = runtime.block_on(async {
+            let approvals = Approvals::open(&settings.deploy).map_err(ApprovalError::from)?;
+            approvals.reject(&self.plan_id, &crate::user::current(), "terminal").await
+        });
         match rejected {
             Ok(rejection) => {
                 crate::stderr::say(format_args!(

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
@@ -12,7 +13,11 @@ use super::{FAILED, OK, complain, runtime};
 use crate::config::Settings;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::mcp;
+use crate::state::writer;
 use crate::tools::Services;
+
+/// How long what is to be recorded may take once the server is to stop.
+const LAST_WRITES: Duration = Duration::from_secs(1);
 
 /// Serve MCP to an assistant
 ///
@@ -51,6 +56,12 @@ impl Serve {
             };
             signals.abort();
             crate::process::settle().await;
+            if let Err(left) = writer::settle(LAST_WRITES).await {
+                crate::stderr::say(format_args!(
+                    "pantheros-mcp: {left} changes to the state folder, entries of the audit log among them, were not \
+                     written: the folder or its lock took too long"
+                ));
+            }
             result
         });
         // A read of standard input that is not a pipe cannot be cancelled; it must not hold us.

@@ -1,4 +1,7 @@
 //! A person's yes to a plan: recorded, bound to what the plan says, and good for one deployment.
+//!
+//! What changes files waits for the disk, and for other processes that hold the log: each such step is done as a whole
+//! on the thread that [`crate::state::writer`] has for that.
 
 mod check;
 mod decision;
@@ -7,19 +10,19 @@ mod forms;
 mod question;
 mod record;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
 use super::plan::{Plan, Requester};
 use super::show;
 use super::storage::{APPROVAL, PlanError, Plans, StoredPlan};
-use crate::audit::{Audit, AuditError, Event, Record};
+use crate::audit::{Audit, Event, Record};
 use crate::config::{Channel, DeploySettings};
 use crate::diagnostic::Diagnostic;
 use crate::names::PlanId;
 use crate::progress::Call;
-use crate::state::StateFolder;
+use crate::state::{StateFolder, writer};
 use crate::text;
 use crate::time::Timestamp;
 
@@ -116,7 +119,12 @@ impl Approvals {
     ///
     /// # Errors
     /// See [`ApprovalError`].
-    pub fn keep(&self, plan: Plan) -> Result<StoredPlan, ApprovalError> {
+    pub async fn keep(&self, plan: Plan) -> Result<StoredPlan, ApprovalError> {
+        let this = self.clone();
+        writer::write(move |begun| this.save(plan, begun)).await
+    }
+
+    fn save(&self, plan: Plan, begun: Instant) -> Result<StoredPlan, ApprovalError> {
         let client = plan.requested_by.client.clone();
         let hosts: Vec<_> = plan.hosts.iter().map(|host| host.host.as_str()).collect();
         let details = json!({
@@ -126,7 +134,7 @@ impl Approvals {
             "dirty": plan.flake.dirty,
         });
         let stored = self.plans.save(plan)?;
-        self.log(Event::Planned, &stored, &client, &details)?;
+        self.audit.write(&recorded(Event::Planned, &stored, &client, &details), begun)?;
         Ok(stored)
     }
 
@@ -176,9 +184,20 @@ impl Approvals {
         self.require_undecided(id)?;
         let approval = self.approval(stored, yes);
         self.check(stored, &approval, call).await?;
+        let (this, stored) = (self.clone(), stored.clone());
+        writer::write(move |begun| this.put_beside(&stored, approval, begun)).await
+    }
+
+    fn put_beside(
+        &self,
+        stored: &StoredPlan,
+        approval: Approval,
+        begun: Instant,
+    ) -> Result<Approval, ApprovalError> {
+        let id = &stored.plan().id;
         let bytes = crate::canonical::form(&approval)?;
         self.require_undecided(id)?;
-        self.log(Event::Approved, stored, "terminal", &approval.told())?;
+        self.audit.write(&recorded(Event::Approved, stored, "terminal", &approval.told()), begun)?;
         self.plans.folder.replace(&approval_name(id), bytes.as_bytes())?;
         // Who decided in between did not see this approval, unless they used it.
         match self.decision(id)? {
@@ -195,7 +214,18 @@ impl Approvals {
     ///
     /// # Errors
     /// [`ApprovalError::TooLate`] where it was deployed, or is being: nothing is undone. See [`ApprovalError`].
-    pub fn reject(&self, id: &PlanId, by: &str, client: &str) -> Result<Rejection, ApprovalError> {
+    pub async fn reject(&self, id: &PlanId, by: &str, client: &str) -> Result<Rejection, ApprovalError> {
+        let (this, id, by, client) = (self.clone(), id.clone(), by.to_owned(), client.to_owned());
+        writer::write(move |begun| this.decide_against(&id, &by, client, begun)).await
+    }
+
+    fn decide_against(
+        &self,
+        id: &PlanId,
+        by: &str,
+        client: String,
+        begun: Instant,
+    ) -> Result<Rejection, ApprovalError> {
         let plan_digest = match self.plans.load(id) {
             Ok(stored) => Some(stored.digest().clone()),
             // What cannot be read can be rejected all the same.
@@ -215,15 +245,16 @@ impl Approvals {
             Some(Decision::Spent(_)) => return Err(ApprovalError::TooLate(id.clone())),
         }
         self.plans.folder.remove(&approval_name(id))?;
-        self.audit.append(&Record {
+        let record = Record {
             event: Event::Rejected,
             plan_id: Some(id.clone()),
             plan_digest,
             host: None,
-            client: client.to_owned(),
+            client,
             user: crate::user::current(),
             details: json!({"by": rejection.by()}).as_object().cloned().unwrap_or_default(),
-        })?;
+        };
+        self.audit.write(&record, begun)?;
         Ok(rejection)
     }
 
@@ -246,7 +277,7 @@ impl Approvals {
             return Err(ApprovalError::Malformed { id: id.clone(), problem });
         }
         self.check(stored, &approval, call).await?;
-        self.use_up(stored, approval)
+        self.use_up(stored, approval).await
     }
 
     /// Uses up the plan's approval, or asks the person behind the call for one.
@@ -274,7 +305,7 @@ impl Approvals {
             && !matches!(error, ApprovalError::Asked(_))
         {
             let details = json!({"code": Diagnostic::from(error).code, "reason": error.to_string()});
-            self.log(Event::Refused, stored, &by.client, &details)?;
+            self.audit.append(recorded(Event::Refused, stored, &by.client, &details)).await?;
         }
         obtained
     }
@@ -291,7 +322,7 @@ impl Approvals {
         let now = Timestamp::now();
         stored.require_current(now)?;
         if approver.shows()
-            && let Err(no_form) = forms::count(&self.plans, plan)?
+            && let Err(no_form) = self.count_form(plan).await?
         {
             return Err(self.required(id, no_form));
         }
@@ -308,8 +339,9 @@ impl Approvals {
         let (phrase, risks, by) = match approver.ask(&question, call).await {
             Answer::Given { phrase, risks, by } => (phrase, risks, by),
             Answer::Declined => {
-                forms::declined(&self.plans, plan)?;
-                let rejected = self.reject(id, &format!("the user of {}", by.client), &by.client)?;
+                let (plans, declined) = (self.plans.clone(), plan.clone());
+                writer::write(move |_| forms::declined(&plans, &declined)).await?;
+                let rejected = self.reject(id, &format!("the user of {}", by.client), &by.client).await?;
                 return Err(Decision::Rejected(rejected).refusal(id));
             }
             Answer::Unanswered => return Err(ApprovalError::Unanswered(id.clone())),
@@ -328,7 +360,12 @@ impl Approvals {
             return Err(ApprovalError::OtherPlan(id.clone()));
         }
         self.check(stored, &approval, call).await?;
-        self.use_up(stored, approval)
+        self.use_up(stored, approval).await
+    }
+
+    async fn count_form(&self, plan: &Plan) -> Result<Result<(), NoForm>, ApprovalError> {
+        let (plans, plan) = (self.plans.clone(), plan.clone());
+        writer::write(move |_| forms::count(&plans, &plan)).await
     }
 
     fn required(&self, id: &PlanId, no_form: NoForm) -> ApprovalError {
@@ -355,35 +392,34 @@ impl Approvals {
     }
 
     /// Turns a checked approval into a [`Spent`], once.
-    fn use_up(&self, stored: &StoredPlan, approval: Approval) -> Result<Spent, ApprovalError> {
+    async fn use_up(&self, stored: &StoredPlan, approval: Approval) -> Result<Spent, ApprovalError> {
+        let (this, stored) = (self.clone(), stored.clone());
+        writer::write(move |begun| this.claim(stored, approval, begun)).await
+    }
+
+    fn claim(&self, stored: StoredPlan, approval: Approval, begun: Instant) -> Result<Spent, ApprovalError> {
         let id = &stored.plan().id;
         if let Some(before) = decision::claim(&self.plans, id, &Decision::Spent(approval.clone()))? {
             return Err(before.refusal(id));
         }
         if approval.channel == Channel::Elicitation {
-            self.log(Event::Approved, stored, "elicitation", &approval.told())?;
+            self.audit.write(&recorded(Event::Approved, &stored, "elicitation", &approval.told()), begun)?;
         }
         self.plans.folder.remove(&approval_name(id))?;
-        Ok(Spent { plan: stored.clone(), approval })
+        Ok(Spent { plan: stored, approval })
     }
+}
 
-    fn log(
-        &self,
-        event: Event,
-        stored: &StoredPlan,
-        client: &str,
-        details: &Value,
-    ) -> Result<(), AuditError> {
-        self.audit.append(&Record {
-            event,
-            plan_id: Some(stored.plan().id.clone()),
-            plan_digest: Some(stored.digest().clone()),
-            host: None,
-            client: client.to_owned(),
-            user: crate::user::current(),
-            details: details.as_object().cloned().unwrap_or_default(),
-        })?;
-        Ok(())
+/// An entry about a plan.
+fn recorded(event: Event, stored: &StoredPlan, client: &str, details: &Value) -> Record {
+    Record {
+        event,
+        plan_id: Some(stored.plan().id.clone()),
+        plan_digest: Some(stored.digest().clone()),
+        host: None,
+        client: client.to_owned(),
+        user: crate::user::current(),
+        details: details.as_object().cloned().unwrap_or_default(),
     }
 }
 

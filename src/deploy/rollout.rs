@@ -116,7 +116,7 @@ impl Rollout<'_> {
         let approval = self.spent.approval();
         let details =
             json!({"action": plan.action, "channel": approval.channel(), "approved_by": approval.by()});
-        self.log(Event::DeployStarted, None, &details)?;
+        self.log(Event::DeployStarted, None, &details).await?;
         let mut rolled = self.forward(plan).await;
         if plan.revert_confirmed
             && let Some(failed) = rolled.outcomes.iter().find(|outcome| !outcome.state.is_success())
@@ -136,14 +136,19 @@ impl Rollout<'_> {
             .enumerate()
             .map(|(place, of)| {
                 let (room, turn) = (&room, &turn);
-                async move { (place, self.one(plan, of, wave(plan, place), room, turn).await) }
+                async move {
+                    let outcome = self.one(plan, of, wave(plan, place), room, turn).await;
+                    // Here, so that other hosts go on while it is written.
+                    let recorded = self.finished(&outcome).await;
+                    (place, outcome, recorded)
+                }
             })
             .collect();
         let mut outcomes: Vec<Option<Outcome>> = plan.hosts.iter().map(|_| None).collect();
         let mut unrecorded = None;
-        while let Some((place, outcome)) = running.next().await {
+        while let Some((place, outcome, recorded)) = running.next().await {
             let mut stop = (!outcome.state.is_success()).then(|| stopped_by(&outcome));
-            if let Err(error) = self.finished(&outcome) {
+            if let Err(error) = recorded {
                 stop.get_or_insert_with(|| (&error).into());
                 unrecorded.get_or_insert(error);
             }
@@ -214,7 +219,7 @@ impl Rollout<'_> {
             .map(|(of, outcome)| async move {
                 self.call.saying(format!("{}: going back, since {failed} failed", of.host));
                 *outcome = self.back(plan, of, outcome, failed).await;
-                self.finished(outcome).err()
+                self.finished(outcome).await.err()
             });
         let unrecorded = futures::future::join_all(reverting).await;
         rolled.unrecorded = rolled.unrecorded.take().or(unrecorded.into_iter().flatten().next());
@@ -250,24 +255,24 @@ impl Rollout<'_> {
         }
     }
 
-    fn finished(&self, outcome: &Outcome) -> Result<(), AuditError> {
+    async fn finished(&self, outcome: &Outcome) -> Result<(), AuditError> {
         let event = match outcome.state {
             Ending::RolledBack => Event::RolledBack,
             _ => Event::HostFinished,
         };
         let error = outcome.error.as_ref().map(|error| json!({"code": error.code, "message": error.message}));
         let details = json!({"state": outcome.state, "generation": outcome.generation, "error": error});
-        self.log(event, Some(&outcome.host), &details)
+        self.log(event, Some(&outcome.host), &details).await
     }
 
-    fn log(
+    async fn log(
         &self,
         event: Event,
         host: Option<&HostName>,
         details: &serde_json::Value,
     ) -> Result<(), AuditError> {
         let stored = self.spent.stored();
-        self.audit.append(&Record {
+        let record = Record {
             event,
             plan_id: Some(stored.plan().id.clone()),
             plan_digest: Some(stored.digest().clone()),
@@ -275,8 +280,8 @@ impl Rollout<'_> {
             client: self.by.client.clone(),
             user: self.by.user.clone(),
             details: details.as_object().cloned().unwrap_or_default(),
-        })?;
-        Ok(())
+        };
+        self.audit.append(record).await.map(drop)
     }
 }
 

@@ -189,7 +189,7 @@ impl Tool for PlanDeploy {
             settings.deploy.plan_lifetime,
         )
         .map_err(|error| ApprovalError::from(PlanError::Randomness(error)))?;
-        let stored = Approvals::open(&settings.deploy).map_err(ApprovalError::from)?.keep(plan)?;
+        let stored = Approvals::open(&settings.deploy).map_err(ApprovalError::from)?.keep(plan).await?;
         output.expires_at = Some(stored.plan().expires);
         let id = &stored.plan().id;
         output.approve_with = Some(format!("{} approve {id}", settings.deploy.command));

@@ -86,5 +86,5 @@ async fn planned(context: &Context, approvals: &Approvals, input: &Input) -> Res
         settings.deploy.plan_lifetime,
     )
     .map_err(|error| ApprovalError::from(PlanError::Randomness(error)))?;
-    Ok(approvals.keep(plan)?)
+    Ok(approvals.keep(plan).await?)
 }

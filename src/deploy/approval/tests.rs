@@ -251,7 +251,7 @@ async fn a_rejected_plan_cannot_be_approved() {
     let (approvals, stored) = (desk.approvals(), desk.plan(fixture(&["web"])));
     let id = &stored.plan().id;
     approvals.record(&stored, terminal(&[]), &call).await.unwrap();
-    let no = approvals.reject(id, "bob (uid 1001)", "terminal").unwrap();
+    let no = approvals.reject(id, "bob (uid 1001)", "terminal").await.unwrap();
     assert!(matches!(approvals.spend(&stored, &call).await, Err(ApprovalError::Rejected { .. })));
     assert!(matches!(
         approvals.record(&stored, terminal(&[]), &call).await,
@@ -259,13 +259,13 @@ async fn a_rejected_plan_cannot_be_approved() {
     ));
     assert!(approvals.recorded(id).unwrap().is_none());
     // Who says no again is told who said it first.
-    assert_eq!(approvals.reject(id, "carol (uid 1002)", "terminal").unwrap(), no);
+    assert_eq!(approvals.reject(id, "carol (uid 1002)", "terminal").await.unwrap(), no);
     assert_eq!(desk.events(), ["approved", "rejected"]);
     // What can no longer be read can still be rejected, and what never was cannot.
     let broken = desk.plan(fixture(&["web"]));
     fs::write(desk.file(&format!("{}.json", broken.plan().id)), "{").unwrap();
-    approvals.reject(&broken.plan().id, "bob", "terminal").unwrap();
-    let unknown = approvals.reject(&PlanId::random().unwrap(), "bob", "terminal");
+    approvals.reject(&broken.plan().id, "bob", "terminal").await.unwrap();
+    let unknown = approvals.reject(&PlanId::random().unwrap(), "bob", "terminal").await;
     assert!(matches!(unknown, Err(ApprovalError::Plan(PlanError::Unknown(_)))));
 }
 
@@ -280,8 +280,9 @@ async fn a_plan_is_deployed_or_rejected_and_never_both() {
     approvals.record(&stored, signed("alice", signature.clone()), &call).await.unwrap();
     // The signature is being checked, by a program of its own, when the no comes.
     let id = &stored.plan().id;
-    let (spent, rejected) =
-        tokio::join!(approvals.spend(&stored, &call), async { approvals.reject(id, "bob", "terminal") });
+    let (spent, rejected) = tokio::join!(approvals.spend(&stored, &call), async {
+        approvals.reject(id, "bob", "terminal").await
+    });
     assert!(rejected.is_ok(), "{rejected:?}");
     assert!(matches!(spent, Err(ApprovalError::Rejected { by, .. }) if by == "bob"));
     // So it is while an approval is being recorded.
@@ -290,7 +291,7 @@ async fn a_plan_is_deployed_or_rejected_and_never_both() {
     let signature = signature::sign(other.canonical(), &key).await.unwrap();
     let (recorded, rejected) =
         tokio::join!(approvals.record(&other, signed("alice", signature), &call), async {
-            approvals.reject(id, "bob", "terminal")
+            approvals.reject(id, "bob", "terminal").await
         });
     assert!(rejected.is_ok(), "{rejected:?}");
     assert!(matches!(recorded, Err(ApprovalError::Rejected { .. })), "{recorded:?}");
@@ -300,7 +301,7 @@ async fn a_plan_is_deployed_or_rejected_and_never_both() {
     let signature = signature::sign(used.canonical(), &key).await.unwrap();
     approvals.record(&used, signed("alice", signature), &call).await.unwrap();
     approvals.spend(&used, &call).await.unwrap();
-    let late = approvals.reject(&used.plan().id, "bob", "terminal").unwrap_err();
+    let late = approvals.reject(&used.plan().id, "bob", "terminal").await.unwrap_err();
     assert!(matches!(late, ApprovalError::TooLate(_)), "{late}");
     assert_eq!(Diagnostic::from(&late).code, Code::ApprovalSpent);
 }
@@ -314,7 +315,7 @@ async fn a_decision_nobody_can_read_deploys_nothing() {
         fs::write(desk.file(&format!("{}.spent.json", stored.plan().id)), text).unwrap();
         let error = approvals.spend(&stored, &call).await.unwrap_err();
         assert_eq!(Diagnostic::from(&error).code, Code::InvalidApproval, "{text}: {error}");
-        assert!(approvals.reject(&stored.plan().id, "bob", "terminal").is_err(), "{text}");
+        assert!(approvals.reject(&stored.plan().id, "bob", "terminal").await.is_err(), "{text}");
     }
 }
 

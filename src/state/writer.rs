@@ -1,0 +1,136 @@
+//! One thread of its own for what has to be on the disk before a call goes on.
+//!
+//! A lock that another process holds, or a disk that is slow, holds up whoever waits for it: that may be a thread of the
+//! runtime neither (there are two, and everything runs on them) nor one of those that standard input is read on. What
+//! is handed over is done in the order it came, also where nobody waits for it any more.
+
+use std::fmt::Display;
+use std::panic::AssertUnwindSafe;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::StateError;
+
+/// Most that waits for its turn; who comes then waits to hand it over.
+const WAITING: usize = 64;
+
+type Work = Box<dyn FnOnce() + Send>;
+
+static QUEUE: OnceLock<Result<mpsc::Sender<Work>, std::io::ErrorKind>> = OnceLock::new();
+/// How much was handed over and is not done.
+static LEFT: AtomicUsize = AtomicUsize::new(0);
+
+/// Does this on the thread that writes, and gives what came of it. It is told when it was handed over, which is when
+/// its own patience begins.
+///
+/// # Errors
+/// Those of the work; [`StateError::Unwritten`] where it was not done.
+pub async fn write<T, E>(work: impl FnOnce(Instant) -> Result<T, E> + Send + 'static) -> Result<T, E>
+where
+    T: Send + 'static,
+    E: Display + From<StateError> + Send + 'static,
+{
+    let queue = match QUEUE.get_or_init(begin) {
+        Ok(queue) => queue,
+        Err(kind) => return Err(StateError::Unwritten(format!("there is no thread for it: {kind}")).into()),
+    };
+    let ended = |_| E::from(StateError::Unwritten("the thread for it has ended".to_owned()));
+    let handed = Instant::now();
+    let (tell, told) = oneshot::channel();
+    let place = queue.reserve().await.map_err(|_| ended(()))?;
+    LEFT.fetch_add(1, Ordering::Relaxed);
+    place.send(Box::new(move || {
+        let result = work(handed);
+        if let Err(Err(error)) = tell.send(result) {
+            tracing::error!(%error, "nobody waits for this any more, and it was not written");
+        }
+    }));
+    told.await.map_err(|_| ended(()))?
+}
+
+fn begin() -> Result<mpsc::Sender<Work>, std::io::ErrorKind> {
+    let (queue, mut works) = mpsc::channel::<Work>(WAITING);
+    let thread = std::thread::Builder::new().name("writer".to_owned());
+    let begun = thread.spawn(move || {
+        while let Some(work) = works.blocking_recv() {
+            // One that panics is told so by the end of its channel, and the others go on.
+            drop(std::panic::catch_unwind(AssertUnwindSafe(work)));
+            LEFT.fetch_sub(1, Ordering::Relaxed);
+        }
+    });
+    begun.map(|_| queue).map_err(|error| error.kind())
+}
+
+/// Waits until everything that was handed over is done, at most this long.
+///
+/// # Errors
+/// How much is not.
+pub async fn settle(patience: Duration) -> Result<(), usize> {
+    let left = LEFT.load(Ordering::Relaxed);
+    if left == 0 {
+        return Ok(());
+    }
+    match tokio::time::timeout(patience, write(|_| Ok::<(), StateError>(()))).await {
+        Ok(Ok(())) => Ok(()),
+        // What was waited for here does not count.
+        Ok(Err(_)) | Err(_) => Err(left.min(LEFT.load(Ordering::Relaxed))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::{Arc, Mutex, mpsc as std_mpsc};
+
+    /// Few enough for all to be handed over, whatever other tests hand over meanwhile.
+    const COUNT: usize = WAITING / 4;
+
+    #[tokio::test]
+    async fn the_runtime_goes_on_and_the_order_is_kept() {
+        let done = Arc::new(Mutex::new(Vec::new()));
+        let (release, held) = std_mpsc::channel::<()>();
+        let first = write({
+            let done = Arc::clone(&done);
+            move |_| {
+                held.recv().unwrap();
+                done.lock().unwrap().push(0);
+                Ok::<_, StateError>(())
+            }
+        });
+        let mut first = Box::pin(first);
+        assert!(futures::poll!(first.as_mut()).is_pending());
+        let mut rest = Vec::new();
+        for number in 1..COUNT {
+            let done = Arc::clone(&done);
+            let mut writing = Box::pin(write(move |_| {
+                done.lock().unwrap().push(number);
+                if number == 7 { Err(StateError::Unwritten("seven".into())) } else { Ok(()) }
+            }));
+            // Handed over, in this order.
+            assert!(futures::poll!(writing.as_mut()).is_pending());
+            rest.push(writing);
+        }
+        // This thread is the whole runtime, and it is free.
+        tokio::task::yield_now().await;
+        assert!(settle(Duration::ZERO).await.is_err_and(|left| left >= COUNT));
+        // Whoever goes away takes nothing back.
+        rest.pop();
+        release.send(()).unwrap();
+        first.await.unwrap();
+        for (number, writing) in (1..).zip(rest) {
+            assert_eq!(writing.await.is_err(), number == 7, "{number}");
+        }
+        settle(Duration::from_secs(20)).await.unwrap();
+        assert_eq!(*done.lock().unwrap(), (0..COUNT).collect::<Vec<_>>());
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_an_error_and_ends_nothing() {
+        let panicked = write(|_| -> Result<(), StateError> { panic!("on purpose") }).await;
+        assert!(matches!(panicked, Err(StateError::Unwritten(_))));
+        assert_eq!(write(|_| Ok::<_, StateError>(1)).await.unwrap(), 1);
+    }
+}

@@ -1,0 +1,87 @@
+//! Another process that holds the audit log: whoever waits for it does so alone.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+#[path = "common/http.rs"]
+#[allow(dead_code, reason = "each test program uses its own part of this")]
+mod client;
+mod common;
+
+use std::fs::{File, OpenOptions};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use client::{Connection, Request, Server, Setup};
+use common::fleet::{Fleet, wait_until};
+use common::mcp::ENDING;
+use common::plan::{approvals, fleet, settings, stored};
+use serde_json::json;
+
+const LIFE: Duration = Duration::from_secs(1_800);
+/// More than the runtime has threads.
+const CALLS: usize = 4;
+
+fn log(fleet: &Fleet) -> PathBuf {
+    settings(fleet).state_folder.unwrap().join("audit.jsonl")
+}
+
+/// Holds the log until it is dropped.
+fn hold(fleet: &Fleet) -> File {
+    // Makes the folder.
+    drop(approvals(fleet));
+    let file = OpenOptions::new().create(true).append(true).open(log(fleet)).unwrap();
+    std::fs::set_permissions(log(fleet), std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    rustix::fs::flock(&file, rustix::fs::FlockOperation::LockExclusive).unwrap();
+    file
+}
+
+/// Calls that are refused, which is recorded, each over a connection of its own.
+fn refused(server: &Server, fleet: &Fleet) -> Vec<Connection> {
+    let call = |_| {
+        let plan = stored(fleet, &["web"], &[], LIFE);
+        let params = json!({"name": "deploy", "arguments": {"plan_id": plan.plan().id}});
+        let mut connection = server.connect();
+        connection.write(&Request::modern("tools/call", params).bytes(server.address));
+        connection
+    };
+    (0..CALLS).map(call).collect()
+}
+
+#[test]
+fn a_held_log_holds_up_those_alone_who_wait_for_it() {
+    let fleet = fleet("");
+    let server = Setup::of(fleet.command(&["serve", "--http", "127.0.0.1:0"])).start();
+    let held = hold(&fleet);
+    let begun = Instant::now();
+    let mut calls = refused(&server, &fleet);
+    let in_flight = || server.metric("pantheros_tool_calls_in_flight");
+    wait_until("the calls to run", 20.0, || in_flight() == CALLS as u64);
+    for _ in 0..20 {
+        assert_eq!(server.ask(&Request::get("/healthz").bare()).head.status, 200);
+        assert_eq!(server.ask(&Request::modern("tools/list", json!({}))).head.status, 200);
+    }
+    assert_eq!(in_flight(), CALLS as u64, "they wait until it is written");
+    // What comes next is no proof if nobody waited any more.
+    assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
+    drop(held);
+    for call in &mut calls {
+        assert_eq!(call.head().status, 200);
+        let answer = String::from_utf8(call.rest()).unwrap();
+        assert!(answer.contains("\"approval_required\""), "{answer}");
+    }
+    let report = approvals(&fleet).audit().verify(None).unwrap();
+    assert_eq!((report.entries, report.broken), (CALLS as u64, None));
+}
+
+/// What was handed over is written before the server is gone; where that cannot be, it says so.
+#[test]
+fn nothing_that_is_to_be_recorded_is_lost_in_silence() {
+    let fleet = fleet("");
+    let mut server = Setup::of(fleet.command(&["serve", "--http", "127.0.0.1:0"])).start();
+    let held = hold(&fleet);
+    let calls = refused(&server, &fleet);
+    wait_until("the calls to run", 20.0, || server.metric("pantheros_tool_calls_in_flight") == CALLS as u64);
+    let (_, took) = server.stop();
+    assert!(took < 2 * ENDING + Duration::from_secs(1), "{took:?}");
+    wait_until("it to say so", 5.0, || server.said().contains("4 changes to the state folder"));
+    drop((calls, held));
+}
