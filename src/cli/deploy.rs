@@ -37,6 +37,9 @@ pub struct Deploy {
     /// All hosts with this tag
     #[arg(long, conflicts_with = "hosts")]
     tag: Option<String>,
+    /// Leave this host out, once for each; also one that does not evaluate
+    #[arg(long, value_name = "HOST")]
+    except: Vec<HostName>,
     /// What is done: switch, boot, test or dry-activate
     #[arg(long, default_value = "switch", value_parser = action)]
     action: Action,
@@ -168,6 +171,7 @@ impl Deploy {
         };
         let mut arguments = json!({
             "action": self.action,
+            "except": self.except,
             "reboot": self.reboot,
             "revert_confirmed": self.revert_confirmed,
         });

@@ -39,7 +39,7 @@ pub struct HostFile {
     pub user: Option<UserName>,
     /// TCP port that SSH listens on; without it 22.
     pub port: Option<u16>,
-    /// Groups it belongs to, to plan a deployment to all of them at once.
+    /// Groups it belongs to besides those of its configuration, to plan a deployment to all of them at once.
     pub tags: Vec<String>,
     /// Where its system is built: `local` or `target`.
     pub build_on: Option<BuildOn>,

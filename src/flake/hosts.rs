@@ -34,7 +34,7 @@ pub struct Host {
     /// Where it is deployed to: `pantheros.deploy.targetHost`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<String>,
-    /// What it is grouped by: `pantheros.deploy.tags`.
+    /// What it is grouped by: `pantheros.deploy.tags`, and `tags` in the settings.
     #[serde(default)]
     pub tags: Vec<String>,
     /// Why its facts could not be evaluated.
@@ -202,8 +202,11 @@ impl Flake {
             {
                 host.target =
                     host.target.take().or_else(|| set.target_host.as_ref().map(ToString::to_string));
-                if host.tags.is_empty() {
-                    host.tags.clone_from(&set.tags);
+                // A group is joined by either's word: whoever counts on one must not miss a host for the other.
+                for tag in &set.tags {
+                    if !host.tags.contains(tag) {
+                        host.tags.push(tag.clone());
+                    }
                 }
             }
         }

@@ -8,6 +8,7 @@ mod git;
 pub mod hosts;
 pub mod options;
 pub mod outputs;
+pub mod select;
 pub mod shells;
 
 use std::collections::HashMap;

@@ -223,14 +223,21 @@ let
     host_facts =
       host:
       let
-        deploy = host.config.pantheros.deploy or { };
+        deploy =
+          if isAttrs host && host ? config then
+            host.config.pantheros.deploy or { }
+          else
+            throw "expected a NixOS configuration here, but found ${typeOf host}${
+              if isAttrs host then " without `config`" else ""
+            }";
       in
       {
         system = attempt null (platform host);
         host_name = attempt null (host.config.networking.hostName or null);
         state_version = attempt null (host.config.system.stateVersion or null);
         target = attempt null (deploy.targetHost or null);
-        tags = attempt [ ] (deploy.tags or [ ]);
+        # Whoever asks for a tag has to be told of a host whose tags cannot be had.
+        tags = deploy.tags or [ ];
       };
 
     toplevel = host: text host.config.system.build.toplevel.outPath;

@@ -33,6 +33,7 @@ use crate::deploy::propose::ProposeError;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::disko::LayoutError;
 use crate::flake::FlakeError;
+use crate::flake::select::SelectError;
 use crate::nix::NixError;
 use crate::schema;
 use crate::text;
@@ -50,6 +51,9 @@ pub enum ToolError {
     /// The flake, or its evaluation.
     #[error(transparent)]
     Flake(#[from] FlakeError),
+    /// Which hosts are meant.
+    #[error(transparent)]
+    Select(#[from] SelectError),
     /// The `nix` program.
     #[error(transparent)]
     Nix(#[from] NixError),
@@ -78,6 +82,7 @@ impl From<&ToolError> for Diagnostic {
         match error {
             ToolError::Input(diagnostic) => (**diagnostic).clone(),
             ToolError::Flake(error) => error.into(),
+            ToolError::Select(error) => error.into(),
             ToolError::Nix(error) => error.into(),
             ToolError::Place(error) => error.into(),
             ToolError::Survey(error) => error.into(),

@@ -11,6 +11,7 @@ use crate::deploy::plan::{Change, Diff, FlakeSource, HOSTS, HostPlan, Pace, Plan
 use crate::deploy::propose::{Intent, propose};
 use crate::deploy::storage::PlanError;
 use crate::diagnostic::{Code, Diagnostic};
+use crate::flake::select::{SelectError, Selection, Unread};
 use crate::names::{HostName, PlanId, StorePath};
 use crate::time::Timestamp;
 
@@ -30,6 +31,9 @@ pub struct Input {
     /// All hosts with this tag, instead of `hosts`.
     #[serde(default)]
     tag: Option<String>,
+    /// Hosts left out, also ones that do not evaluate.
+    #[serde(default)]
+    except: Vec<HostName>,
     #[serde(default)]
     action: Action,
     /// Hosts that go before all others, and have to be confirmed first. Default 1.
@@ -110,6 +114,12 @@ pub struct Output {
     revision: Option<String>,
     dirty: bool,
     hosts: Vec<Host>,
+    /// Hosts of those asked for that are left out by name.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    except: Vec<HostName>,
+    /// Hosts that do not evaluate, by cause: whether they have the tag is not known.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    unread: Vec<Unread>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<Diagnostic>,
 }
@@ -131,11 +141,19 @@ impl Tool for PlanDeploy {
         let (flake, call) = (context.flake(), &context.call);
         let action = input.action;
         let pace = input.pace()?;
-        let names = chosen(context, input).await?;
+        let selection = Selection { hosts: input.hosts, tag: input.tag, except: input.except };
+        let selected = match flake.select(&selection, call).await {
+            Ok(selected) => selected,
+            Err(error) if !error.unread().is_empty() => return Ok(Output::unread(action, &error)),
+            Err(error) => return Err(error.into()),
+        };
+        if selected.hosts.len() > HOSTS {
+            return Err(ToolError::input("hosts", format!("at most {HOSTS} hosts in one plan")));
+        }
         let before = flake.fingerprint().await;
         let (revision, dirty) = flake.commit().await.unwrap_or((None, false));
         let intent = Intent { dirty, reboot: pace.reboot };
-        let proposals: Vec<_> = futures::stream::iter(names)
+        let proposals: Vec<_> = futures::stream::iter(selected.hosts)
             .map(|host| async move {
                 let proposal = propose(flake, &context.services.hosts, &host, intent, call).await;
                 (host, proposal)
@@ -143,16 +161,8 @@ impl Tool for PlanDeploy {
             .buffered(SIDE_BY_SIDE)
             .collect()
             .await;
-        let mut output = Output {
-            plan_id: None,
-            approve_with: None,
-            expires_at: None,
-            action,
-            revision: revision.clone(),
-            dirty,
-            hosts: Vec::new(),
-            error: None,
-        };
+        let mut output =
+            Output { revision: revision.clone(), dirty, except: selected.except, ..Output::none(action) };
         let mut plans = Vec::new();
         for (host, proposal) in proposals {
             match proposal {
@@ -180,7 +190,7 @@ impl Tool for PlanDeploy {
             return Err(ToolError::Input(Box::new(error)));
         }
         let settings = &context.services.settings;
-        let plan = Plan::draft(
+        let mut plan = Plan::draft(
             action,
             FlakeSource::as_it_is(settings.flake.display().to_string(), revision, dirty),
             context.requester(),
@@ -189,6 +199,7 @@ impl Tool for PlanDeploy {
             settings.deploy.plan_lifetime,
         )
         .map_err(|error| ApprovalError::from(PlanError::Randomness(error)))?;
+        plan.except.clone_from(&output.except);
         let stored = Approvals::open(&settings.deploy).map_err(ApprovalError::from)?.keep(plan).await?;
         output.expires_at = Some(stored.plan().expires);
         let id = &stored.plan().id;
@@ -208,6 +219,16 @@ impl Tool for PlanDeploy {
         } else {
             lines.push("No plan was made:".to_owned());
         }
+        if let Some(error) = output.error.as_ref().filter(|_| output.hosts.is_empty()) {
+            lines.push(error.to_string());
+        }
+        for cause in &output.unread {
+            lines.push(format!("✗ {}: {}", cause.hosts.join(", "), cause.error));
+        }
+        if !output.except.is_empty() {
+            let names: Vec<&str> = output.except.iter().map(HostName::as_str).collect();
+            lines.push(format!("without {}, left out by name", names.join(", ")));
+        }
         for host in &output.hosts {
             lines.extend(host.render());
         }
@@ -218,33 +239,27 @@ impl Tool for PlanDeploy {
     }
 }
 
-/// The hosts that are asked for, each once.
-async fn chosen(context: &Context, input: Input) -> Result<Vec<HostName>, ToolError> {
-    let mut names = input.hosts;
-    match input.tag {
-        Some(_) if !names.is_empty() => {
-            return Err(ToolError::input("tag", "give `hosts` or `tag`, not both"));
+impl Output {
+    /// Nothing is planned.
+    fn none(action: Action) -> Self {
+        Self {
+            plan_id: None,
+            approve_with: None,
+            expires_at: None,
+            action,
+            revision: None,
+            dirty: false,
+            hosts: Vec::new(),
+            except: Vec::new(),
+            unread: Vec::new(),
+            error: None,
         }
-        Some(tag) => {
-            let all = context.flake().hosts(&context.call).await?;
-            for host in all.into_iter().filter(|host| host.tags.contains(&tag)) {
-                names.push(host.name.parse().map_err(|error| ToolError::input("tag", format!("{error}")))?);
-            }
-            if names.is_empty() {
-                return Err(ToolError::input("tag", "no host has this tag; list_hosts shows the tags"));
-            }
-        }
-        None if names.is_empty() => {
-            return Err(ToolError::input("hosts", "name at least one host, or a `tag`"));
-        }
-        None => {}
     }
-    let mut seen = std::collections::HashSet::new();
-    names.retain(|name| seen.insert(name.clone()));
-    if names.len() > HOSTS {
-        return Err(ToolError::input("hosts", format!("at most {HOSTS} hosts in one plan")));
+
+    /// Nothing is planned, since it is not known which hosts are meant.
+    fn unread(action: Action, error: &SelectError) -> Self {
+        Self { unread: error.unread().to_vec(), error: Some(error.into()), ..Self::none(action) }
     }
-    Ok(names)
 }
 
 impl Host {

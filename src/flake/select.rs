@@ -1,0 +1,321 @@
+//! Which hosts are meant: by name or by tag, without those left out by name.
+//!
+//! Nothing given never means everything, and a host whose tags cannot be read is never taken for one without
+//! the tag.
+
+use std::collections::BTreeSet;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::hosts::Host;
+use super::{Flake, FlakeError};
+use crate::diagnostic::{Code, Diagnostic};
+use crate::names::{HostName, NameError};
+use crate::progress::Call;
+use crate::text;
+
+/// Most characters of names in a sentence.
+const NAMED: usize = 1_200;
+/// Most causes that are told; hosts that fail for others are named together.
+const CAUSES: usize = 20;
+/// Most characters of a cause.
+const CAUSE: usize = 400;
+
+/// What was asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Selection {
+    /// These hosts.
+    pub hosts: Vec<HostName>,
+    /// All hosts with this tag, instead of `hosts`; an empty one is none.
+    pub tag: Option<String>,
+    /// Hosts left out.
+    pub except: Vec<HostName>,
+}
+
+/// The hosts that are meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Selected {
+    /// Each once, in the order asked for; by tag in the flake's.
+    pub hosts: Vec<HostName>,
+    /// Hosts that would be among them, or could be, if they were not left out by name.
+    pub except: Vec<HostName>,
+}
+
+/// Hosts that fail to evaluate for one cause.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Unread {
+    /// The cause.
+    pub error: Diagnostic,
+    /// The hosts.
+    pub hosts: Vec<String>,
+}
+
+/// Why it is not known which hosts are meant.
+#[derive(Debug, thiserror::Error)]
+pub enum SelectError {
+    /// The flake.
+    #[error(transparent)]
+    Flake(#[from] FlakeError),
+    /// Neither hosts nor a tag.
+    #[error("no host is named, and no tag")]
+    Nothing,
+    /// Both hosts and a tag.
+    #[error("give `hosts` or `tag`, not both")]
+    Both,
+    /// A host to be left out that the flake does not have.
+    #[error("`except` names `{name}`, and the flake has no such host")]
+    UnknownException {
+        /// What was named.
+        name: HostName,
+        /// The hosts there are that are near it.
+        nearest: Vec<String>,
+        /// How many hosts there are.
+        count: usize,
+    },
+    /// No host has the tag.
+    #[error("no host has the tag `{tag}`{}", tags_there_are(there))]
+    UnknownTag {
+        /// The tag, cut short.
+        tag: String,
+        /// The tags there are that are near it.
+        nearest: Vec<String>,
+        /// All tags there are.
+        there: Vec<String>,
+    },
+    /// Hosts do not evaluate, so nobody knows whether they have the tag.
+    #[error(
+        "{} of {count} hosts do not evaluate, so it is not known whether they have the tag `{tag}`: {}",
+        hosts(unread).count(),
+        named(hosts(unread))
+    )]
+    Unread {
+        /// The tag, cut short.
+        tag: String,
+        /// The hosts, by cause.
+        unread: Vec<Unread>,
+        /// How many hosts there are.
+        count: usize,
+    },
+    /// A host with the tag has a name that this program does not take.
+    #[error("a host with this tag cannot be deployed to by its name: {0}")]
+    Unnamable(NameError),
+    /// Everything asked for is left out.
+    #[error("`except` leaves nothing of what was asked for: {}", named(except.iter().map(HostName::as_str)))]
+    Emptied {
+        /// What is left out.
+        except: Vec<HostName>,
+    },
+}
+
+impl From<&SelectError> for Diagnostic {
+    fn from(error: &SelectError) -> Self {
+        let about = |code, attr: &str| Self::new(code, error.to_string()).with_attr(attr);
+        match error {
+            SelectError::Flake(error) => error.into(),
+            SelectError::Nothing => about(Code::InvalidInput, "hosts")
+                .with_hint("name at least one host in `hosts`, or a `tag`; nothing named never means all"),
+            SelectError::Both => {
+                about(Code::InvalidInput, "tag").with_hint("leave `hosts` or `tag` out")
+            }
+            SelectError::UnknownException { nearest, count, .. } => about(Code::UnknownHost, "except")
+                .with_suggestions(nearest.clone())
+                .with_hint(format!("list_hosts names the {count} there are")),
+            SelectError::UnknownTag { nearest, .. } => about(Code::InvalidInput, "tag")
+                .with_suggestions(nearest.clone())
+                .with_hint("list_hosts shows which host has which tags"),
+            SelectError::Unread { .. } => about(Code::EvaluationFailed, "tag").with_hint(
+                "mend them (`unread` says what is wrong), or leave them out by name in `except`, or name `hosts`",
+            ),
+            SelectError::Unnamable(_) => about(Code::InvalidInput, "tag")
+                .with_hint("give it another name in the flake, or take the tag from it"),
+            SelectError::Emptied { .. } => {
+                about(Code::InvalidInput, "except").with_hint("leave one of them in")
+            }
+        }
+    }
+}
+
+impl SelectError {
+    /// The hosts that do not evaluate, where that is why.
+    #[must_use]
+    pub fn unread(&self) -> &[Unread] {
+        match self {
+            Self::Unread { unread, .. } => unread,
+            _ => &[],
+        }
+    }
+}
+
+impl Flake {
+    /// The hosts that are meant by `selection`.
+    ///
+    /// # Errors
+    /// See [`SelectError`].
+    pub async fn select(&self, selection: &Selection, call: &Call) -> Result<Selected, SelectError> {
+        let tag = selection.tag.as_deref().map(str::trim).filter(|tag| !tag.is_empty());
+        let asked = match (tag, selection.hosts.as_slice()) {
+            (Some(_), [_, ..]) => return Err(SelectError::Both),
+            (None, []) => return Err(SelectError::Nothing),
+            (Some(tag), []) => {
+                self.require_exceptions(&selection.except, call).await?;
+                with_tag(tag, &self.hosts(call).await?, &selection.except)?
+            }
+            (None, named) => {
+                self.require_exceptions(&selection.except, call).await?;
+                once(named.iter().cloned())
+            }
+        };
+        let (except, hosts): (Vec<_>, Vec<_>) =
+            asked.into_iter().partition(|host| selection.except.contains(host));
+        if hosts.is_empty() {
+            return Err(SelectError::Emptied { except });
+        }
+        Ok(Selected { hosts, except })
+    }
+
+    /// Says that the flake has every host that is left out: one that is misspelt would stay in.
+    async fn require_exceptions(&self, except: &[HostName], call: &Call) -> Result<(), SelectError> {
+        if except.is_empty() {
+            return Ok(());
+        }
+        let names = self.host_names(call).await?;
+        match except.iter().find(|name| names.iter().all(|known| known != name.as_str())) {
+            None => Ok(()),
+            Some(name) => Err(SelectError::UnknownException {
+                name: name.clone(),
+                nearest: text::nearest(name.as_str(), names.iter().map(String::as_str), 3),
+                count: names.len(),
+            }),
+        }
+    }
+}
+
+/// The hosts with the tag, and those of `except` that may have it.
+fn with_tag(tag: &str, all: &[Host], except: &[HostName]) -> Result<Vec<HostName>, SelectError> {
+    let is_left_out = |host: &&Host| except.iter().any(|name| name.as_str() == host.name);
+    let short = || text::bounded(&text::plain(tag), 80);
+    let unread: Vec<&Host> = all.iter().filter(|host| host.error.is_some() && !is_left_out(host)).collect();
+    if !unread.is_empty() {
+        return Err(SelectError::Unread { tag: short(), unread: by_cause(&unread), count: all.len() });
+    }
+    let may_have = |host: &&Host| host.error.is_some() || host.tags.iter().any(|known| known == tag);
+    let found = all.iter().filter(may_have);
+    let found = found.map(|host| host.name.parse()).collect::<Result<Vec<HostName>, _>>();
+    let found = found.map_err(SelectError::Unnamable)?;
+    if found.iter().any(|name| all.iter().any(|host| host.name == name.as_str() && host.error.is_none())) {
+        return Ok(found);
+    }
+    let there: BTreeSet<&str> = all.iter().flat_map(|host| &host.tags).map(String::as_str).collect();
+    Err(SelectError::UnknownTag {
+        tag: short(),
+        nearest: text::nearest(tag, there.iter().copied(), 3),
+        there: there.into_iter().map(|known| text::bounded(&text::plain(known), 80)).collect(),
+    })
+}
+
+/// Every host that does not evaluate, each cause told once.
+fn by_cause(unread: &[&Host]) -> Vec<Unread> {
+    let mut causes: Vec<Unread> = Vec::new();
+    for host in unread {
+        let Some(error) = &host.error else { continue };
+        let cause = Diagnostic {
+            message: text::bounded(&error.message, CAUSE),
+            hint: error.hint.as_deref().map(|hint| text::bounded(hint, CAUSE)),
+            suggestions: Vec::new(),
+            trace: Vec::new(),
+            attr: None,
+            ..error.clone()
+        };
+        let rest = || {
+            Diagnostic::new(Code::EvaluationFailed, "each for a cause of its own")
+                .with_hint("flake_check with `host` tells it")
+        };
+        let cause = match causes.iter().any(|known| known.error == cause) {
+            false if causes.len() >= CAUSES => rest(),
+            _ => cause,
+        };
+        match causes.iter_mut().find(|known| known.error == cause) {
+            Some(known) => known.hosts.push(host.name.clone()),
+            None => causes.push(Unread { error: cause, hosts: vec![host.name.clone()] }),
+        }
+    }
+    causes
+}
+
+fn hosts(unread: &[Unread]) -> impl Iterator<Item = &str> {
+    unread.iter().flat_map(|cause| &cause.hosts).map(String::as_str)
+}
+
+fn once(names: impl Iterator<Item = HostName>) -> Vec<HostName> {
+    let mut seen = BTreeSet::new();
+    names.filter(|name| seen.insert(name.clone())).collect()
+}
+
+/// Names in a row, and how many more there are than have room.
+fn named<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    let (mut told, mut more) = (String::new(), 0_usize);
+    for name in names {
+        if told.len() + name.len() > NAMED {
+            more += 1;
+        } else {
+            let comma = if told.is_empty() { "" } else { ", " };
+            told.push_str(comma);
+            told.push_str(&text::plain(name));
+        }
+    }
+    if more > 0 { format!("{told} and {more} more") } else { told }
+}
+
+fn tags_there_are(there: &[String]) -> String {
+    match there {
+        [] => ", and none has any".to_owned(),
+        tags => format!("; there are {}", named(tags.iter().map(String::as_str))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn host(name: &str, tags: &[&str], error: Option<&str>) -> Host {
+        let mut host: Host =
+            serde_json::from_value(serde_json::json!({ "name": name, "tags": tags })).unwrap();
+        host.error = error.map(|message| Diagnostic::new(Code::Throw, message));
+        host
+    }
+
+    fn names(list: &[&str]) -> Vec<HostName> {
+        list.iter().map(|name| name.parse().unwrap()).collect()
+    }
+
+    #[test]
+    fn who_cannot_be_read_is_named_unless_left_out() {
+        let all = [host("a", &["edge"], None), host("b", &[], Some("x")), host("c", &["core"], None)];
+        let error = with_tag("edge", &all, &[]).unwrap_err();
+        assert_eq!(error.unread()[0].hosts, ["b"]);
+        assert_eq!(with_tag("edge", &all, &names(&["b"])).unwrap(), names(&["a", "b"]));
+        // Left out hosts have no tags to be found by.
+        let error = with_tag("none", &all, &names(&["b"])).unwrap_err().to_string();
+        assert!(error.contains("core, edge"), "{error}");
+    }
+
+    #[test]
+    fn many_that_cannot_be_read_are_all_named_and_told_in_little_room() {
+        let long = "something that is wrong ".repeat(80);
+        for distinct in [false, true] {
+            let all: Vec<Host> = (0..500)
+                .map(|number| {
+                    let message = if distinct { format!("{number} {long}") } else { long.clone() };
+                    host(&format!("host-{number:03}"), &[], Some(&message))
+                })
+                .collect();
+            let error = with_tag("edge", &all, &[]).unwrap_err();
+            assert_eq!(hosts(error.unread()).count(), 500);
+            assert_eq!(error.unread().len(), if distinct { CAUSES + 1 } else { 1 });
+            let told = serde_json::to_string(error.unread()).unwrap().len();
+            assert!(told < 20_000, "{told}");
+            assert!(error.to_string().contains("host-099") && error.to_string().contains("more"));
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! Which hosts a plan is for: nothing is left out in silence, and nothing named is not everything.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod common;
+
+use std::process::Stdio;
+
+use common::fleet::{Answer, errors, nixes};
+use common::site::Site;
+use serde_json::{Value, json};
+
+/// Two machines, and hosts that do not evaluate: two for one cause, one whose tags alone do not, one that is no
+/// configuration at all.
+fn site(nix: &std::path::Path) -> Site {
+    let site = Site::start(nix, &["a", "b"], &json!({}));
+    let flake = std::fs::read_to_string(site.fleet.folder().join("flake.nix")).unwrap();
+    let broken = r#"let gone = throw "the secret is not there"; in builtins.mapAttrs host fleet.hosts // {
+      broken-1.config.pantheros.deploy = gone;
+      broken-2.config.pantheros.deploy = gone;
+      tagless.config.pantheros.deploy.tags = throw "no tags today";
+      odd = 42;
+    };"#;
+    let changed = flake.replace("builtins.mapAttrs host fleet.hosts;", broken);
+    assert_ne!(changed, flake);
+    site.fleet.write("flake.nix", &changed);
+    site.fleet.git(&["commit", "-qam", "break some"]);
+    site
+}
+
+const BROKEN: [&str; 4] = ["broken-1", "broken-2", "tagless", "odd"];
+
+fn plan(site: &Site, arguments: &Value) -> Answer {
+    let answer = site.fleet.call("plan_deploy", arguments);
+    assert_eq!(answer.code == 0, answer.json.get("plan_id").is_some(), "{:#}", answer.json);
+    answer
+}
+
+fn hosts(answer: &Answer) -> Vec<&str> {
+    answer.json["hosts"].as_array().unwrap().iter().map(|host| host["host"].as_str().unwrap()).collect()
+}
+
+#[test]
+fn a_tag_is_not_planned_for_while_hosts_do_not_evaluate() {
+    for nix in nixes() {
+        let site = site(&nix);
+        let answer = plan(&site, &json!({"tag": "all"}));
+        assert_eq!((answer.code, answer.error_code()), (1, "evaluation_failed"), "{:#}", answer.json);
+        let unread = answer.json["unread"].as_array().unwrap();
+        let mut causes: Vec<(&Value, &str)> = unread
+            .iter()
+            .map(|cause| (&cause["hosts"], cause["error"]["message"].as_str().unwrap()))
+            .collect();
+        causes.sort_by_key(|(hosts, _)| hosts.to_string());
+        assert_eq!(causes.len(), 3, "one cause is told once: {causes:#?}");
+        for ((hosts, said), (wanted, message)) in causes.iter().zip([
+            (json!(["broken-1", "broken-2"]), "the secret is not there"),
+            (json!(["odd"]), "expected a NixOS configuration"),
+            (json!(["tagless"]), "no tags today"),
+        ]) {
+            assert!(**hosts == wanted && said.contains(message), "{causes:#?}");
+        }
+        let error = &answer.json["error"];
+        for name in BROKEN {
+            assert!(error["message"].as_str().unwrap().contains(name), "{error:#}");
+        }
+        assert!(error["hint"].as_str().unwrap().contains("`except`"), "{error:#}");
+
+        // Some of them left out are not all of them.
+        let answer = plan(&site, &json!({"tag": "all", "except": ["broken-1", "odd", "tagless"]}));
+        assert_eq!(answer.json["unread"][0]["hosts"], json!(["broken-2"]), "{:#}", answer.json);
+    }
+}
+
+#[test]
+fn who_is_left_out_by_name_is_shown_to_who_approves() {
+    let site = site(&nixes().pop().unwrap());
+    let answer = plan(&site, &json!({"tag": "all", "except": BROKEN}));
+    assert_eq!((answer.code, hosts(&answer)), (0, vec!["a", "b"]), "{:#}", answer.json);
+    assert_eq!(answer.json["except"].as_array().unwrap().len(), 4, "{:#}", answer.json);
+    let id = answer.json["plan_id"].as_str().unwrap();
+    let shown = site.fleet.command(&["plans", id]).output().unwrap();
+    let shown = String::from_utf8(shown.stdout).unwrap();
+    assert!(shown.contains("without broken-1, broken-2, odd, tagless, left out by name"), "{shown}");
+
+    // A host that does evaluate is left out alike, by tag and by name, also at a terminal.
+    for named in [json!({"tag": "all"}), json!({"hosts": ["a", "b", "a"]})] {
+        let mut arguments = named;
+        arguments["except"] = json!(["a", "broken-1", "broken-2", "odd", "tagless"]);
+        let answer = plan(&site, &arguments);
+        assert_eq!((answer.code, hosts(&answer)), (0, vec!["b"]), "{:#}", answer.json);
+        assert!(answer.json["except"].as_array().unwrap().contains(&json!("a")), "{:#}", answer.json);
+    }
+    let mut line = vec!["deploy", "--tag", "all", "--dry-run", "--except", "a"];
+    line.extend(BROKEN.iter().flat_map(|name| ["--except", name]));
+    let told = site.fleet.command(&line).stdin(Stdio::null()).output().unwrap();
+    assert_eq!(told.status.code(), Some(0), "{}", errors(&told));
+    let told = String::from_utf8(told.stdout).unwrap();
+    assert!(told.contains("switch b to a new system") && told.contains("without a, broken-1"), "{told}");
+}
+
+#[test]
+fn nothing_named_is_not_everything() {
+    let site = site(&nixes().pop().unwrap());
+    let mut all = BROKEN.to_vec();
+    all.extend(["a", "b"]);
+    for (arguments, code, attr, said) in [
+        (json!({}), "invalid_input", "hosts", "no host is named"),
+        (json!({"hosts": []}), "invalid_input", "hosts", "no host is named"),
+        (json!({"hosts": [], "tag": ""}), "invalid_input", "hosts", "no host is named"),
+        (json!({"tag": " "}), "invalid_input", "hosts", "no host is named"),
+        (json!({"except": ["a"]}), "invalid_input", "hosts", "no host is named"),
+        (json!({"hosts": ["a"], "tag": "all"}), "invalid_input", "tag", "not both"),
+        (json!({"hosts": ["a"], "except": ["a"]}), "invalid_input", "except", "leaves nothing"),
+        (json!({"tag": "all", "except": all}), "invalid_input", "except", "leaves nothing"),
+        (json!({"tag": "al", "except": BROKEN}), "invalid_input", "tag", "there are all"),
+        (json!({"tag": "all", "except": ["brokn-1"]}), "unknown_host", "except", "`brokn-1`"),
+        (json!({"hosts": ["a"], "except": ["c"]}), "unknown_host", "except", "`c`"),
+    ] {
+        let answer = plan(&site, &arguments);
+        let error = &answer.json["error"];
+        assert_eq!((&error["code"], &error["attr"]), (&json!(code), &json!(attr)), "{arguments}: {error:#}");
+        assert!(error["message"].as_str().unwrap().contains(said), "{arguments}: {error:#}");
+    }
+    let near = plan(&site, &json!({"tag": "all", "except": ["brokn-1"]}));
+    assert_eq!(near.json["error"]["suggestions"][0], "broken-1", "{:#}", near.json);
+    let told = site.fleet.command(&["deploy", "--tag", ""]).stdin(Stdio::null()).output().unwrap();
+    assert_eq!(told.status.code(), Some(2), "{told:?}");
+}
+
+/// Settings and configuration can both say that a host belongs to a group.
+#[test]
+fn a_group_has_all_that_anybody_says_belong_to_it() {
+    let site = Site::start(&nixes().pop().unwrap(), &["a", "b"], &json!({}));
+    let settings = std::fs::read_to_string(site.fleet.folder().with_file_name("pantheros.toml")).unwrap();
+    site.fleet
+        .write_outside("pantheros.toml", &format!("{settings}\n[hosts.b]\ntags = [\"edge\", \"all\"]\n"));
+    let listed = site.fleet.call("list_hosts", &json!({}));
+    assert_eq!(listed.json["hosts"][1]["tags"], json!(["all", "edge"]), "{:#}", listed.json);
+    let answer = plan(&site, &json!({"tag": "edge"}));
+    assert_eq!((answer.code, hosts(&answer)), (0, vec!["b"]), "{:#}", answer.json);
+}
