@@ -12,6 +12,8 @@ use serde::{Deserialize, Serialize};
 pub const MESSAGE_LIMIT: usize = 2_000;
 /// Most frames kept of an evaluation trace.
 pub const TRACE_LIMIT: usize = 8;
+/// What advice begins with to make the same call once more.
+pub const AGAIN: &str = "call again";
 /// Most suggestions offered for one error.
 pub const SUGGESTION_LIMIT: usize = 5;
 

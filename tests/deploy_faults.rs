@@ -117,7 +117,8 @@ fn a_client_leaves() {
     site.wait_for("web", &plan, "activating");
     let since = Instant::now();
     client.close();
-    client.ends();
+    // It has the host go back first.
+    client.ends_within(AND_BACK);
     is_back(&mut site, since);
 }
 

@@ -10,6 +10,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 
+use super::signals::Signals;
 use super::{FAILED, OK, USAGE, complain, runtime};
 use crate::config::Settings;
 use crate::deploy::approval::Nobody;
@@ -93,32 +94,24 @@ impl Call {
     }
 }
 
-/// Runs a tool to its end; a signal takes it back, and it tidies up before it ends.
+/// Runs a tool to its end; a signal takes it back, and it tidies up before it ends. A second one leaves hosts that
+/// are deployed to as they are.
 pub(super) async fn run(tool: &Entry, arguments: Map<String, Value>, context: Context) -> Outcome {
     let running = tool.run(&context, arguments);
     tokio::pin!(running);
+    let mut signals = Signals::of_a_person();
     tokio::select! {
         outcome = &mut running => outcome,
-        () = interrupted() => {
+        () = signals.next() => {
+            let rollouts = &context.services.rollouts;
+            rollouts.stopping();
             context.call.cancel.cancel();
+            tokio::select! {
+                outcome = &mut running => return outcome,
+                () = signals.next() => rollouts.abandon(),
+            }
             running.await
         }
-    }
-}
-
-/// Returns when a person or a supervisor wants an end to it.
-async fn interrupted() {
-    use tokio::signal::unix::{SignalKind, signal};
-    // Closing the terminal is one as well.
-    let (Ok(mut terminate), Ok(mut interrupt), Ok(mut hangup)) =
-        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()), signal(SignalKind::hangup()))
-    else {
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-        _ = hangup.recv() => {}
     }
 }
 

@@ -8,6 +8,7 @@ mod deploy;
 mod plans;
 mod reject;
 mod serve;
+mod signals;
 mod token;
 mod tools;
 mod trust;

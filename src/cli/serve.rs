@@ -6,15 +6,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
+use super::signals::Signals;
 use super::{FAILED, OK, complain, runtime};
 use crate::config::Settings;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::mcp;
 use crate::state::writer;
-use crate::tools::Services;
+use crate::tools::{Rollouts, Services};
 
 /// How long what is to be recorded may take once the server is to stop.
 const LAST_WRITES: Duration = Duration::from_secs(1);
@@ -47,13 +47,15 @@ impl Serve {
         let services = Arc::new(Services::new(settings));
         let result = runtime.block_on(async {
             let stop = CancellationToken::new();
-            let signals = tokio::spawn(stop_on_signals(stop.clone()));
+            let signals = tokio::spawn(stop_on_signals(stop.clone(), services.rollouts.clone()));
+            let rollouts = services.rollouts.clone();
             let result = match self.http {
                 Some(address) => mcp::http::serve(services, address, stop).await,
                 None => mcp::stdio::serve(services, stop).await.map_err(|error| {
                     Diagnostic::new(Code::Internal, format!("standard input or output failed: {error}"))
                 }),
             };
+            rollouts.settled().await;
             signals.abort();
             crate::process::settle().await;
             if let Err(left) = writer::settle(LAST_WRITES).await {
@@ -73,16 +75,13 @@ impl Serve {
     }
 }
 
-async fn stop_on_signals(stop: CancellationToken) {
-    let (Ok(mut terminate), Ok(mut interrupt)) =
-        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-    else {
-        tracing::warn!("signals cannot be caught; programs end with this one all the same");
-        return;
-    };
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
+/// The first signal stops serving, and with it calls under way; the second leaves hosts that are deployed to as they
+/// are.
+async fn stop_on_signals(stop: CancellationToken, rollouts: Rollouts) {
+    let mut signals = Signals::of_a_server();
+    signals.next().await;
+    rollouts.stopping();
     stop.cancel();
+    signals.next().await;
+    rollouts.abandon();
 }

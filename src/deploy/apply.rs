@@ -16,6 +16,7 @@ use super::health::{self, Health};
 use super::host::{self, State, SurveyError};
 use super::outcome::{Ending, Outcome};
 use super::plan::{HostPlan, Plan, SystemSource};
+use super::stop::Stop;
 use super::story::{Step, Story};
 use super::supervise::{self, Orders, Signed, SuperviseError, ending_time};
 use crate::diagnostic::{Code, Diagnostic};
@@ -55,6 +56,8 @@ pub struct Task<'a> {
     pub signed: Option<Signed<'a>>,
     /// Who watches, and may take it back.
     pub call: &'a Call,
+    /// Cancelled when the host is to be left to itself.
+    pub leave: &'a CancellationToken,
 }
 
 /// A host that has the new system in its store, and was as planned a moment ago. Holds no connection: its
@@ -151,27 +154,34 @@ impl Task<'_> {
         self.call.saying(format!("{}: activating", self.of.host));
         // From here on, nobody who leaves breaks off a sentence: being taken back is a command of its own.
         let steady = Call { progress: Arc::clone(&self.call.progress), cancel: CancellationToken::new() };
-        let mut answered = false;
-        match supervise::begin(&session, &orders, &steady).await {
-            Ok(_) => answered = true,
-            Err(error @ (SuperviseError::Taken(_) | SuperviseError::Refused(_))) => {
-                return Outcome::refused(&self.of.host, (&error).into());
+        let through = async {
+            let mut answered = false;
+            match supervise::begin(&session, &orders, &steady).await {
+                Ok(_) => answered = true,
+                Err(error @ (SuperviseError::Taken(_) | SuperviseError::Refused(_))) => {
+                    return Outcome::refused(&self.of.host, (&error).into());
+                }
+                // It may have begun: what it says later is what counts.
+                Err(error) => tracing::warn!(%error, host = %self.of.host, "the answer to `begin` was lost"),
             }
-            // It may have begun: what it says later is what counts.
-            Err(error) => tracing::warn!(%error, host = %self.of.host, "the answer to `begin` was lost"),
-        }
-        let line = Line {
-            task: self,
-            target: &ready.target,
-            orders: &orders,
-            steady: &steady,
-            session: Some(session),
-            known: None,
-            refusals: 0,
-            answered,
-            reached: Instant::now(),
+            let line = Line {
+                task: self,
+                target: &ready.target,
+                orders: &orders,
+                steady: &steady,
+                session: Some(Arc::clone(&session)),
+                known: None,
+                refusals: 0,
+                answered,
+                reached: Instant::now(),
+            };
+            line.see_through(&before).await
         };
-        let outcome = line.see_through(&before).await;
+        let outcome = tokio::select! {
+            biased;
+            () = self.leave.cancelled() => Outcome::lost(&self.of.host, Some(Stop::left()), Vec::new()),
+            outcome = through => outcome,
+        };
         // The next call proves that it can be reached.
         self.hosts.forget(&ready.target);
         outcome
@@ -268,7 +278,10 @@ impl Line<'_> {
                 }
             };
             match answer {
-                Ok(Some(story)) if story.state.is_final() => return Outcome::told(of, story, health),
+                Ok(Some(story)) if story.state.is_final() => {
+                    let outcome = Outcome::told(of, story, health);
+                    return if taken_back { outcome.stopped() } else { outcome };
+                }
                 Ok(_) => {}
                 Err(error) => {
                     last = Some((&error).into());

@@ -20,6 +20,7 @@ pub mod risks;
 pub mod rollout;
 pub mod show;
 pub mod signature;
+mod stop;
 pub mod storage;
 pub mod story;
 pub mod supervise;

@@ -5,8 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use super::health::Health;
 use super::plan::HostPlan;
+use super::stop::ANEW;
 use super::story::{Step, Story};
-use crate::diagnostic::{Code, Diagnostic};
+use crate::diagnostic::{AGAIN, Code, Diagnostic};
 use crate::names::HostName;
 use crate::text;
 
@@ -88,8 +89,19 @@ impl Outcome {
             generation: None,
             units_failed: None,
             health: Vec::new(),
-            error: Some(error),
+            error: Some(doable(error)),
         }
+    }
+
+    /// The same, of a host that was told to go back because somebody stopped the rollout.
+    #[must_use]
+    pub(super) fn stopped(self) -> Self {
+        if self.state != Ending::RolledBack || self.health.iter().any(|health| !health.ok) {
+            return self;
+        }
+        let message = format!("{}: the rollout was stopped before it was confirmed", self.host);
+        let hint = format!("the previous system runs again; {ANEW}");
+        Self { error: Some(Diagnostic::new(Code::RolledBack, message).with_hint(hint)), ..self }
     }
 
     /// It was never seen to come to an end; `last` is what was seen last.
@@ -139,6 +151,40 @@ impl Outcome {
             units_failed: story.units_failed,
             health,
             error,
+        }
+    }
+}
+
+/// An error with advice that can be followed: the approval is used up, so nobody can make the same call again.
+fn doable(error: Diagnostic) -> Diagnostic {
+    let hint = match error.hint.as_deref() {
+        Some(hint) if hint.contains("plan ") || hint.contains(ANEW) => return error,
+        Some(hint) if !hint.starts_with(AGAIN) => format!("{}; then {ANEW}", hint.trim_end_matches('.')),
+        _ => ANEW.to_owned(),
+    };
+    error.with_hint(hint)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nix::NixError;
+    use crate::process::ProcessError;
+    use crate::ssh::SshError;
+
+    #[test]
+    fn no_advice_is_to_make_a_call_again_whose_approval_is_used_up() {
+        let process = || ProcessError::TimedOut { program: "ssh".into(), limit: std::time::Duration::ZERO };
+        for error in [
+            Diagnostic::from(&SshError::cancelled()),
+            Diagnostic::from(&SshError::Process(process())),
+            Diagnostic::from(&NixError::from(ProcessError::Cancelled)),
+            Diagnostic::from(&NixError::DaemonSilent),
+            Diagnostic::new(Code::Internal, "no hint"),
+        ] {
+            let outcome = Outcome::refused(&"web".parse().unwrap(), error.clone());
+            let hint = outcome.error.unwrap().hint.unwrap();
+            assert!(hint.contains(ANEW) && !hint.contains(AGAIN), "{error:?}: {hint}");
         }
     }
 }

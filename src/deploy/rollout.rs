@@ -1,16 +1,24 @@
 //! Carrying a plan out on all its hosts: canaries first, then wave after wave, until one fails.
 //!
 //! While a wave is activated the systems of the next are copied. Hosts of a wave do not wait for each other.
+//!
+//! Who stops a rollout takes back what it did: a host that is not confirmed goes back at once, and those
+//! confirmed go back where that was planned, which is part of what was approved. Only who stops it a second time
+//! leaves hosts to themselves: each ends on the system before or on the new one, and can be reached.
+
+use std::sync::Arc;
 
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use serde_json::json;
 use tokio::sync::{Semaphore, watch};
+use tokio_util::sync::CancellationToken;
 
 use super::apply::Task;
 use super::approval::Spent;
 use super::outcome::{Ending, Outcome};
 use super::plan::{HostPlan, Plan, Requester, SystemSource};
+use super::stop::Stop;
 use super::supervise::Signed;
 use crate::audit::{Audit, AuditError, Event, Record};
 use crate::config::{Action, Channel};
@@ -22,6 +30,9 @@ use crate::ssh::Hosts;
 
 /// Hosts that are copied to side by side.
 const COPIES: usize = 16;
+
+/// Hosts that are brought back side by side, however large a wave is.
+const BACK: usize = 16;
 
 /// Hosts that are copied to before it is their wave's turn to be: few, for the copies of hosts that are
 /// waited for to be quick, but some, so that one slow host does not hold up the rest.
@@ -40,8 +51,10 @@ pub struct Rollout<'a> {
     pub spent: &'a Spent,
     /// Who asked for it.
     pub by: &'a Requester,
-    /// Who watches, and may take it back.
+    /// Who watches, and may stop it.
     pub call: &'a Call,
+    /// Cancelled when hosts are to be left to themselves, also those that go back.
+    pub leave: &'a CancellationToken,
 }
 
 /// What became of a rollout.
@@ -68,7 +81,7 @@ struct Turn {
     /// How many hosts of each wave have not come to their end yet.
     unfinished: Vec<usize>,
     /// Why no further host may begin.
-    stopped: Option<Diagnostic>,
+    stopped: Option<Stop>,
 }
 
 impl Turn {
@@ -117,17 +130,15 @@ impl Rollout<'_> {
         let details =
             json!({"action": plan.action, "channel": approval.channel(), "approved_by": approval.by()});
         self.log(Event::DeployStarted, None, &details).await?;
-        let mut rolled = self.forward(plan).await;
-        if plan.revert_confirmed
-            && let Some(failed) = rolled.outcomes.iter().find(|outcome| !outcome.state.is_success())
-        {
-            let failed = failed.host.clone();
-            self.revert(plan, &failed, &mut rolled).await;
+        let (mut rolled, stop) = self.forward(plan).await;
+        if let Some(stop) = stop.filter(|_| plan.revert_confirmed) {
+            self.revert(plan, &stop, &mut rolled).await;
         }
         Ok(rolled)
     }
 
-    async fn forward(&self, plan: &Plan) -> Rolled {
+    /// Goes from host to host, and says why it was stopped where not all are as asked.
+    async fn forward(&self, plan: &Plan) -> (Rolled, Option<Stop>) {
         let (turn, _) = watch::channel(Turn::new(plan));
         let room = Room { places: Semaphore::new(COPIES), ahead: Semaphore::new(AHEAD) };
         let mut running: FuturesUnordered<_> = plan
@@ -147,9 +158,12 @@ impl Rollout<'_> {
         let mut outcomes: Vec<Option<Outcome>> = plan.hosts.iter().map(|_| None).collect();
         let mut unrecorded = None;
         while let Some((place, outcome, recorded)) = running.next().await {
-            let mut stop = (!outcome.state.is_success()).then(|| stopped_by(&outcome));
+            let mut stop = (!outcome.state.is_success()).then(|| match self.call.cancel.is_cancelled() {
+                true => Stop::Asked,
+                false => Stop::Failed(outcome.host.clone(), outcome.state),
+            });
             if let Err(error) = recorded {
-                stop.get_or_insert_with(|| (&error).into());
+                stop.get_or_insert_with(|| Stop::Unrecorded((&error).into()));
                 unrecorded.get_or_insert(error);
             }
             turn.send_modify(|turn| {
@@ -162,7 +176,11 @@ impl Rollout<'_> {
                 *ended = Some(outcome);
             }
         }
-        Rolled { outcomes: outcomes.into_iter().flatten().collect(), unrecorded }
+        drop(running);
+        let outcomes: Vec<Outcome> = outcomes.into_iter().flatten().collect();
+        let done = outcomes.iter().all(|outcome| outcome.state.is_success());
+        let stop = turn.borrow().stopped.clone().filter(|_| !done);
+        (Rolled { outcomes, unrecorded }, stop)
     }
 
     async fn one(
@@ -174,8 +192,19 @@ impl Rollout<'_> {
         turn: &watch::Sender<Turn>,
     ) -> Outcome {
         let mut watching = turn.subscribe();
-        let stopped = |turn: &Turn| turn.stopped.clone().map(|why| Outcome::refused(&of.host, why));
-        let task = self.task(&plan.id, plan, of);
+        let asked = || self.call.cancel.is_cancelled().then_some(Stop::Asked);
+        let stopped = |turn: &Turn| {
+            let stop = turn.stopped.clone().or_else(asked);
+            stop.map(|stop| Outcome::refused(&of.host, stop.not_begun()))
+        };
+        // What only says that somebody stopped it is told as that.
+        let told = |outcome: Outcome| match &outcome.error {
+            Some(error) if error.code == Code::Cancelled && outcome.state == Ending::Refused => {
+                Outcome::refused(&of.host, Stop::Asked.not_begun())
+            }
+            _ => outcome,
+        };
+        let task = self.task(&plan.id, plan, of, self.call);
         let prepared = {
             // Neither is ever closed.
             let _ahead = tokio::select! {
@@ -192,66 +221,71 @@ impl Rollout<'_> {
         turn.send_modify(|turn| Turn::count(&mut turn.unprepared, wave));
         let ready = match prepared {
             Ok(ready) => ready,
-            Err(outcome) => return *outcome,
+            Err(outcome) => return told(*outcome),
         };
         let turn = watching.wait_for(|turn| turn.may_activate(wave)).await;
         if let Some(outcome) = turn.ok().and_then(|turn| stopped(&turn)) {
             return outcome;
         }
-        task.carry_out(ready).await
+        told(task.carry_out(ready).await)
     }
 
-    fn task<'a>(&'a self, id: &'a PlanId, plan: &'a Plan, of: &'a HostPlan) -> Task<'a> {
+    fn task<'a>(&'a self, id: &'a PlanId, plan: &'a Plan, of: &'a HostPlan, call: &'a Call) -> Task<'a> {
         let signature = self.spent.approval().signature();
         let signed = signature
             .filter(|_| self.spent.approval().channel() == Channel::Signature)
             .map(|signature| Signed { plan: self.spent.stored().canonical(), signature });
-        Task { flake: self.flake, hosts: self.hosts, id, plan, of, signed, call: self.call }
+        Task { flake: self.flake, hosts: self.hosts, id, plan, of, signed, call, leave: self.leave }
     }
 
-    /// Brings hosts that are confirmed back to what they ran before, side by side and as carefully.
-    async fn revert(&self, plan: &Plan, failed: &HostName, rolled: &mut Rolled) {
-        let hosts = plan.hosts.iter().zip(&mut rolled.outcomes);
-        let reverting = hosts
-            .filter(|(of, outcome)| {
-                matches!(outcome.state, Ending::Confirmed | Ending::Staged) && of.toplevel != of.current
-            })
-            .map(|(of, outcome)| async move {
-                self.call.saying(format!("{}: going back, since {failed} failed", of.host));
-                *outcome = self.back(plan, of, outcome, failed).await;
-                self.finished(outcome).await.err()
-            });
+    /// Brings hosts that are confirmed back to what they ran before, some side by side, and as carefully. Who
+    /// stopped the rollout did not stop this.
+    async fn revert(&self, plan: &Plan, stop: &Stop, rolled: &mut Rolled) {
+        let call = &Call { progress: Arc::clone(&self.call.progress), cancel: self.leave.clone() };
+        let places = &Semaphore::new(BACK);
+        let mut reverting = Vec::new();
+        for (of, outcome) in plan.hosts.iter().zip(&mut rolled.outcomes) {
+            let is_new = matches!(outcome.state, Ending::Confirmed | Ending::Staged);
+            if is_new && of.toplevel != of.current {
+                reverting.push(async move {
+                    // It is never closed.
+                    let _place = places.acquire().await;
+                    *outcome = self.back(plan, of, outcome, stop, call).await;
+                    self.finished(outcome).await.err()
+                });
+            }
+        }
         let unrecorded = futures::future::join_all(reverting).await;
         rolled.unrecorded = rolled.unrecorded.take().or(unrecorded.into_iter().flatten().next());
     }
 
-    async fn back(&self, plan: &Plan, of: &HostPlan, outcome: &Outcome, failed: &HostName) -> Outcome {
-        let stays = |error: Diagnostic| {
-            let message =
-                format!("{} could not be brought back after {failed} failed: {}", of.host, error.message);
-            Outcome { error: Some(Diagnostic { message, ..error }), ..outcome.clone() }
-        };
+    async fn back(&self, plan: &Plan, of: &HostPlan, outcome: &Outcome, stop: &Stop, call: &Call) -> Outcome {
+        let not_back = |error: Diagnostic| stop.not_back(&of.host, error);
+        let stays = |error: Diagnostic| Outcome { error: Some(not_back(error)), ..outcome.clone() };
+        if self.leave.is_cancelled() {
+            return stays(Stop::left());
+        }
+        call.saying(format!("{}: going back, since {}", of.host, stop.why()));
         let id = match PlanId::random() {
             Ok(id) => id,
             Err(error) => return stays(Diagnostic::new(Code::Internal, error.to_string())),
         };
         let reverse = reversed(plan.action, plan.reboot, of, outcome);
-        let task = self.task(&id, plan, &reverse);
+        let task = self.task(&id, plan, &reverse, call);
         let undone = match task.prepare().await {
             Ok(ready) => task.carry_out(ready).await,
             Err(outcome) => *outcome,
         };
-        let why = || {
-            Diagnostic::new(Code::RolledBack, format!("{} was brought back, since {failed} failed", of.host))
-                .with_hint(format!("mend {failed}, and plan anew"))
-        };
+        let back = || stop.back(&of.host);
         match (undone.state, undone.error.clone()) {
             (Ending::Confirmed | Ending::Staged, _) => {
-                Outcome { error: Some(why()), state: Ending::RolledBack, ..undone }
+                Outcome { error: Some(back()), state: Ending::RolledBack, ..undone }
             }
-            (Ending::RollbackFailed | Ending::Unreachable, _) => undone,
+            (Ending::RollbackFailed | Ending::Unreachable, error) => {
+                Outcome { error: error.map(not_back), ..undone }
+            }
             // It runs the new system still, or again.
-            (_, error) => stays(error.unwrap_or_else(why)),
+            (_, error) => stays(error.unwrap_or_else(back)),
         }
     }
 
@@ -283,12 +317,6 @@ impl Rollout<'_> {
         };
         self.audit.append(record).await.map(drop)
     }
-}
-
-fn stopped_by(outcome: &Outcome) -> Diagnostic {
-    let (host, state) = (&outcome.host, outcome.state.as_str());
-    Diagnostic::new(Code::RolloutStopped, format!("nothing was begun here: {host} ended {state} before"))
-        .with_hint(format!("mend {host} and plan anew, or plan without it"))
 }
 
 /// The way back from a host plan that ended so.

@@ -42,6 +42,7 @@ pub async fn serve_over(
     let (transport, client) = channel::pair();
     let (refusals, refused) = mpsc::channel(8);
     let gone = stop.child_token();
+    let rollouts = services.rollouts.clone();
     let handler = Handler::new(services, Transport::Stdio, gone.clone());
     let writing = tokio::spawn(write(output, client.outgoing, refused));
     let mut serving = tokio::spawn({
@@ -63,6 +64,9 @@ pub async fn serve_over(
         () = stop.cancelled() => Ok(()),
     };
     // The client has left: nobody wants the answers of calls that still run.
+    if !stop.is_cancelled() {
+        rollouts.stopping();
+    }
     gone.cancel();
     let served = match served {
         Some(served) => served,

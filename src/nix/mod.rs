@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::diagnostic::{Code, Diagnostic};
+use crate::diagnostic::{AGAIN, Code, Diagnostic};
 use crate::process::{Command, Flow, ProcessError};
 use crate::progress::Call;
 
@@ -95,9 +95,7 @@ impl From<&NixError> for Diagnostic {
                     Code::TimedOut,
                     "raise `limits.evaluation_seconds` or `limits.build_seconds` in your settings".to_owned(),
                 ),
-                ProcessError::Cancelled => {
-                    (Code::Cancelled, "call again when the answer is wanted".to_owned())
-                }
+                ProcessError::Cancelled => (Code::Cancelled, format!("{AGAIN} when the answer is wanted")),
             },
         };
         Self::new(code, error.to_string()).with_hint(hint)

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::Target;
-use crate::diagnostic::{Code, Diagnostic};
+use crate::diagnostic::{AGAIN, Code, Diagnostic};
 use crate::process::ProcessError;
 use crate::text;
 
@@ -196,9 +196,7 @@ impl From<&SshError> for Diagnostic {
                 Code::HostUnreachable,
                 "check that the machine is up, and pantheros.deploy.targetHost and port".to_owned(),
             ),
-            SshError::Broken { .. } => {
-                (Code::HostUnreachable, "call again: a new connection is made".to_owned())
-            }
+            SshError::Broken { .. } => (Code::HostUnreachable, format!("{AGAIN}: a new connection is made")),
             SshError::TimedOut { .. } => (Code::TimedOut, "the machine is busy or hangs".to_owned()),
             SshError::OutputTooLarge { .. } => {
                 (Code::OutputTooLarge, "look at it on the machine itself".to_owned())
@@ -216,8 +214,8 @@ fn process_diagnostic(error: &ProcessError) -> Diagnostic {
         ProcessError::NotFound { .. } => {
             (Code::SshNotFound, "install OpenSSH, or name its `ssh` in `ssh.program` of your settings")
         }
-        ProcessError::Cancelled => (Code::Cancelled, "call again"),
-        ProcessError::TimedOut { .. } => (Code::TimedOut, "call again"),
+        ProcessError::Cancelled => (Code::Cancelled, AGAIN),
+        ProcessError::TimedOut { .. } => (Code::TimedOut, AGAIN),
         _ => (Code::Internal, "see the server's log"),
     };
     Diagnostic::new(code, error.to_string()).with_hint(hint)

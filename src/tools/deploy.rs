@@ -1,5 +1,7 @@
 //! `deploy`: carries out a plan that a person approved.
 
+use std::sync::Arc;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -97,15 +99,26 @@ pub(super) async fn carry_out(
 ) -> Result<Output, ToolError> {
     let (by, call) = (context.requester(), &context.call);
     let spent = approvals.obtain(stored, &Unhurried(context), &by, call).await?;
-    let rollout = Rollout {
-        flake: context.flake(),
-        hosts: &context.services.hosts,
-        audit: approvals.audit(),
-        spent: &spent,
-        by: &by,
-        call,
+    // A call that is dropped is stopped, and what it did is taken back all the same.
+    let stopped = call.cancel.clone().drop_guard();
+    let (services, audit) = (Arc::clone(&context.services), approvals.audit().clone());
+    let call = call.clone();
+    let rollout = async move {
+        let rollout = Rollout {
+            flake: &services.flake,
+            hosts: &services.hosts,
+            audit: &audit,
+            spent: &spent,
+            by: &by,
+            call: &call,
+            leave: services.rollouts.leave(),
+        };
+        (rollout.carry_out().await, spent)
     };
-    let rolled = rollout.carry_out().await.map_err(ApprovalError::from)?;
+    let carried = context.services.rollouts.carry(rollout).await;
+    stopped.disarm();
+    let (rolled, spent) = carried.map_err(|error| ToolError::Spent(error.to_string()))?;
+    let rolled = rolled.map_err(|error| ToolError::Spent(error.to_string()))?;
     let unrecorded = rolled.unrecorded.as_ref().map(Diagnostic::from);
     Ok(Output {
         plan_id: spent.plan().id.clone(),

@@ -15,6 +15,7 @@ mod nix_search;
 mod page;
 mod plan_deploy;
 mod rollback_host;
+mod rollouts;
 mod services;
 
 use std::future::Future;
@@ -40,6 +41,7 @@ use crate::text;
 
 pub use crate::policy::{Effect, Policy, Reach};
 pub use page::text as page_text;
+pub use rollouts::Rollouts;
 pub use services::{Context, LogRef, Place, Services};
 
 /// Why a tool gave no output.
@@ -72,6 +74,9 @@ pub enum ToolError {
     /// A plan, or a person's approval of it.
     #[error(transparent)]
     Approval(#[from] ApprovalError),
+    /// An approval was used up, and the deployment did not begin or did not end as one.
+    #[error("the deployment broke off: {0}")]
+    Spent(String),
     /// Too many calls are waiting already.
     #[error("{0} calls are waiting already")]
     Busy(usize),
@@ -90,6 +95,9 @@ impl From<&ToolError> for Diagnostic {
             ToolError::Layout(_) => Self::new(Code::TypeMismatch, error.to_string())
                 .with_hint("compare the host's `disko.devices` with disko's documentation"),
             ToolError::Approval(error) => error.into(),
+            ToolError::Spent(_) => Self::new(Code::StateUnusable, error.to_string()).with_hint(
+                "host_status tells what runs; mend what is said here and plan anew: the approval is used up",
+            ),
             ToolError::Busy(_) => Self::new(Code::Busy, error.to_string())
                 .with_hint("wait for one to end, or raise `limits.waiting_calls` in your settings"),
         }

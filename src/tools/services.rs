@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::ToolError;
+use super::rollouts::Rollouts;
 use crate::config::Settings;
 use crate::deploy::approval::{Answer, Approver, Question};
 use crate::deploy::plan::Requester;
@@ -33,6 +34,8 @@ pub struct Services {
     pub hosts: Hosts,
     /// What is counted.
     pub metrics: Metrics,
+    /// Deployments under way.
+    pub rollouts: Rollouts,
     places: Arc<Semaphore>,
     waiting: AtomicUsize,
     logs: Mutex<VecDeque<DrvPath>>,
@@ -73,6 +76,7 @@ impl Services {
                 false => Hosts::new(settings.ssh.clone()),
             },
             metrics: Metrics::default(),
+            rollouts: Rollouts::default(),
             places: Arc::new(Semaphore::new(settings.concurrent_calls)),
             waiting: AtomicUsize::new(0),
             logs: Mutex::default(),

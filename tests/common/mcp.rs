@@ -233,12 +233,17 @@ impl Client {
 
     /// Waits for its end; fails when that takes longer than [`ENDING`].
     pub fn ends(&mut self) -> ExitStatus {
+        self.ends_within(ENDING)
+    }
+
+    /// Waits for its end, which may take so long.
+    pub fn ends_within(&mut self, limit: Duration) -> ExitStatus {
         let start = Instant::now();
         loop {
             if let Some(status) = self.child.try_wait().unwrap() {
                 return status;
             }
-            assert!(start.elapsed() < ENDING, "it does not end: {}", self.said());
+            assert!(start.elapsed() < limit, "it does not end: {}", self.said());
             std::thread::sleep(Duration::from_millis(5));
         }
     }

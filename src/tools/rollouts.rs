@@ -1,0 +1,53 @@
+//! Rollouts under way, which go on after the call that began them was stopped: to take back what they did.
+
+use tokio::task::JoinError;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// What is said to whoever stops this program while it deploys.
+const STOPPING: &str = "stopping the deployment: hosts that are not confirmed go back now, and those that are go back \
+    where that was planned; a second signal leaves each to itself, on its system before or the new one";
+
+/// Rollouts under way.
+#[derive(Clone, Debug, Default)]
+pub struct Rollouts {
+    running: TaskTracker,
+    leave: CancellationToken,
+}
+
+impl Rollouts {
+    /// Carries out what is a task of its own from here on.
+    pub(super) async fn carry<F>(&self, rollout: F) -> Result<F::Output, JoinError>
+    where
+        F: Future<Output: Send> + Send + 'static,
+    {
+        self.running.spawn(rollout).await
+    }
+
+    /// Cancelled when hosts are to be left to themselves.
+    pub(super) fn leave(&self) -> &CancellationToken {
+        &self.leave
+    }
+
+    /// Somebody wants an end to it, for the first time: says on standard error what that does, where anything is
+    /// under way.
+    pub fn stopping(&self) {
+        if !self.running.is_empty() {
+            crate::stderr::say(STOPPING);
+        }
+    }
+
+    /// Somebody wants an end to it for the second time: leaves hosts to themselves.
+    pub fn abandon(&self) {
+        if !self.running.is_empty() {
+            crate::stderr::say("hosts are left to themselves: host_status tells what each runs");
+        }
+        self.leave.cancel();
+    }
+
+    /// Waits until nothing is under way; to be called once nothing new begins.
+    pub async fn settled(&self) {
+        self.running.close();
+        self.running.wait().await;
+    }
+}

@@ -1,0 +1,141 @@
+//! A rollout that is stopped in the middle: what was approved as taking back is done, whoever stops it.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod common;
+
+use std::process::{Child, Stdio};
+use std::time::Duration;
+
+use common::fleet::{nixes, wait_until};
+use common::mcp::Client;
+use common::site::Site;
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::{Value, json};
+
+const NAMES: [&str; 3] = ["a", "b", "c"];
+
+/// Three hosts one after the other, of which the second takes its time.
+fn site() -> Site {
+    let mut site = Site::start(&nixes().pop().unwrap(), &NAMES, &json!({"rollbackTimeout": 60}));
+    site.hook("b", "2-test", "activate; sleep 2");
+    site
+}
+
+fn planned(site: &Site) -> String {
+    site.approved(&json!({"hosts": NAMES, "wave": 1, "revert_confirmed": true}))
+}
+
+/// The second wave is at work, and the first host is confirmed.
+fn second_wave(site: &mut Site, plan: &str) {
+    site.wait_for("a", plan, "confirmed");
+    site.wait_for("b", plan, "activating");
+}
+
+fn signal(id: u32, signal: Signal) {
+    kill_process(Pid::from_raw(id.try_into().unwrap()).unwrap(), signal).unwrap();
+}
+
+fn deploying(site: &Site, plan: &str) -> Child {
+    site.deploying(plan).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+}
+
+/// The deployment of a host that takes another one back.
+fn takes_back(site: &mut Site, host: &str, plan: &str) -> Option<String> {
+    let folder = site.machine(host).path("/var/lib/pantheros/deployments");
+    let entries = std::fs::read_dir(folder).ok()?.filter_map(Result::ok);
+    let mut names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+    names.find(|name| name.starts_with("plan-") && name != plan)
+}
+
+fn all_are_back(site: &mut Site) {
+    for name in NAMES {
+        let first = site.first(name);
+        wait_until(name, 20.0, || site.machine(name).current_system() == first);
+        site.settled(name, &first, &first);
+    }
+    assert!(site.activations("c").is_empty());
+}
+
+fn hints(json: &Value) -> Vec<&str> {
+    let hosts = json["hosts"].as_array().unwrap().iter();
+    hosts.map(|host| host["error"]["hint"].as_str().unwrap_or_default()).collect()
+}
+
+#[test]
+fn who_interrupts_it_takes_back_what_was_confirmed() {
+    let mut site = site();
+    let plan = planned(&site);
+    let deploying = deploying(&site, &plan);
+    second_wave(&mut site, &plan);
+    signal(deploying.id(), Signal::INT);
+    let ended = deploying.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&ended.stderr);
+    assert!(said.contains("stopping the deployment"), "{said}");
+    let json: Value = serde_json::from_slice(&ended.stdout).unwrap();
+    let told: Vec<_> = json["hosts"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|host| (host["state"].as_str().unwrap(), host["error"]["code"].as_str().unwrap_or_default()))
+        .collect();
+    assert_eq!(
+        told,
+        [("rolled_back", "rolled_back"), ("rolled_back", "rolled_back"), ("refused", "cancelled")],
+        "{json:#}"
+    );
+    let messages: Vec<&str> =
+        (0..3).map(|host| json["hosts"][host]["error"]["message"].as_str().unwrap()).collect();
+    assert_eq!(messages[0], "a was brought back, since the rollout was stopped");
+    assert!(messages[1].contains("the rollout was stopped before it was confirmed"), "{messages:?}");
+    assert!(messages[2].contains("nothing was begun here"), "{messages:?}");
+    // The approval is used up.
+    assert_eq!(site.deploy(&plan).error_code(), "approval_spent");
+    for hint in hints(&json) {
+        assert!(hint.contains("anew") && !hint.contains("call again"), "{hint}");
+    }
+    all_are_back(&mut site);
+    assert_eq!(site.audited().iter().filter(|event| *event == "rolled_back").count(), 2);
+}
+
+#[test]
+fn who_interrupts_it_twice_leaves_hosts_to_themselves() {
+    let mut site = site();
+    // Going back takes longer than anybody wants to wait.
+    site.hook("a", "1-test", "sleep 20");
+    let plan = planned(&site);
+    let mut deploying = deploying(&site, &plan);
+    second_wave(&mut site, &plan);
+    signal(deploying.id(), Signal::INT);
+    wait_until("it goes back", 20.0, || takes_back(&mut site, "a", &plan).is_some());
+    let back = takes_back(&mut site, "a", &plan).unwrap();
+    site.wait_for("a", &back, "activating");
+    signal(deploying.id(), Signal::INT);
+    wait_until("it ends", 5.0, || deploying.try_wait().unwrap().is_some());
+    let ended = deploying.wait_with_output().unwrap();
+    let json: Value = serde_json::from_slice(&ended.stdout).unwrap();
+    let host = &json["hosts"][0];
+    assert_eq!(host["state"], "unreachable", "{json:#}");
+    assert!(host["error"]["message"].as_str().unwrap().contains("was not seen to go back"), "{json:#}");
+    assert!(host["error"]["hint"].as_str().unwrap().contains("host_status"), "{json:#}");
+    assert!(site.machine("a").says(&["true"]).is_empty(), "it can be reached");
+}
+
+#[test]
+fn a_server_that_is_to_end_takes_back_what_was_confirmed() {
+    for ends in ["SIGTERM", "its client leaves"] {
+        let mut site = site();
+        let plan = planned(&site);
+        let mut client = Client::begun(&site.fleet, &[], "2025-11-25");
+        client.ask("tools/call", json!({"name": "deploy", "arguments": {"plan_id": plan}}));
+        second_wave(&mut site, &plan);
+        if ends == "SIGTERM" {
+            client.signal(Signal::TERM);
+        } else {
+            client.close();
+        }
+        assert!(client.ends_within(Duration::from_secs(30)).success(), "{ends}: {}", client.said());
+        assert!(client.said().contains("stopping the deployment"), "{ends}: {}", client.said());
+        all_are_back(&mut site);
+        assert_eq!(site.audited().iter().filter(|event| *event == "rolled_back").count(), 2, "{ends}");
+    }
+}
