@@ -279,6 +279,24 @@ fn being_locked_out_is_seen_before_it_happens() {
     assert!(site.risks().contains(&"note uncommitted_changes".to_owned()));
 }
 
+/// The usual way to keep local files out of commits, which Nix reads as they are.
+#[test]
+fn what_git_was_told_not_to_look_at_is_planned_as_it_is() {
+    for (nix, flag) in nixes().iter().zip(["--skip-worktree", "--assume-unchanged"]) {
+        let mut site = Site::new(nix);
+        let port = site.targets.get("web").port;
+        site.configure(1, "");
+        assert_eq!(site.risks(), ["note nothing_changes"]);
+        site.fleet.git(&["update-index", flag, "flake.nix"]);
+        let nobody = "users.users.root = { openssh.authorizedKeys.keys = [ ]; };";
+        site.fleet.write("flake.nix", &flake(port, &site.key, 1, nobody));
+        let risks = site.risks();
+        for wanted in ["blocking no_administrator", "note uncommitted_changes"] {
+            assert!(risks.contains(&wanted.to_owned()), "{flag}: {risks:?}");
+        }
+    }
+}
+
 #[test]
 fn what_cannot_be_planned_makes_no_plan() {
     let nix = nixes().pop().unwrap();

@@ -162,3 +162,217 @@ fn an_input_that_was_not_reachable_is_tried_again() {
         assert_eq!(found()[0]["attr"].as_str().unwrap().rsplit('.').next(), Some("i"), "{kind:?}");
     }
 }
+
+/// A way to change what Nix reads so that Git, or a look at times, does not tell.
+type Change = fn(&Fleet);
+
+fn set_back(fleet: &Fleet, path: &str, text: &str) {
+    let path = fleet.folder().join(path);
+    let reference = fleet.write_outside("reference", "");
+    let times = |of: &Path, to: &Path| {
+        run(&fleet.folder(), "touch", &["-r", of.to_str().unwrap(), to.to_str().unwrap()])
+    };
+    times(&path, &reference);
+    std::fs::write(&path, text).unwrap();
+    times(&reference, &path);
+}
+
+const CHANGES: &[(&str, Change)] = &[
+    ("skip-worktree", |fleet| {
+        fleet.git(&["update-index", "--skip-worktree", "value.nix"]);
+        fleet.write("value.nix", "\"two\"\n");
+    }),
+    ("assume-unchanged", |fleet| {
+        fleet.git(&["update-index", "--assume-unchanged", "value.nix"]);
+        fleet.write("value.nix", "\"two\"\n");
+    }),
+    ("skip-worktree, removed", |fleet| {
+        fleet.git(&["update-index", "--skip-worktree", "value.nix"]);
+        std::fs::remove_file(fleet.folder().join("value.nix")).unwrap();
+    }),
+    ("sparse checkout", |fleet| {
+        fleet.git(&["sparse-checkout", "set", "--no-cone", "/*", "!/value.nix"]);
+    }),
+    ("times set back", |fleet| {
+        fleet.git(&["config", "core.trustctime", "false"]);
+        fleet.git(&["config", "core.checkStat", "minimal"]);
+        set_back(fleet, "value.nix", "\"two\"\n");
+    }),
+    ("another file in its place, times set back", |fleet| {
+        fleet.git(&["config", "core.trustctime", "false"]);
+        fleet.git(&["config", "core.checkStat", "minimal"]);
+        std::fs::rename(fleet.folder().join("value.nix"), fleet.folder().join("old")).unwrap();
+        std::fs::copy(fleet.folder().join("old"), fleet.folder().join("value.nix")).unwrap();
+        set_back(fleet, "value.nix", "\"two\"\n");
+    }),
+    ("a filter of the user's", |fleet| {
+        // Which takes "two" for "one".
+        std::fs::write(fleet.home().join(".gitconfig"), "[filter \"f\"]\nclean = sed s/two/one/\n").unwrap();
+        fleet.write(".git/info/attributes", "value.nix filter=f\n");
+        fleet.write("value.nix", "\"two\"\n");
+    }),
+    ("line ends", |fleet| {
+        fleet.git(&["config", "core.autocrlf", "input"]);
+        fleet.write("text", "a\r\n");
+    }),
+    ("permissions that are not looked at", |fleet| {
+        fleet.git(&["config", "core.fileMode", "false"]);
+        run(&fleet.folder(), "chmod", &["+x", "text"]);
+    }),
+    ("links that are files", |fleet| {
+        fleet.git(&["config", "core.symlinks", "false"]);
+        std::fs::remove_file(fleet.folder().join("link")).unwrap();
+        fleet.write("link", "text");
+    }),
+    ("a file to be added", |fleet| {
+        fleet.write("folder/new", "");
+        fleet.git(&["add", "--intent-to-add", "folder/new"]);
+    }),
+    ("a folder that is a link", |fleet| {
+        std::fs::rename(fleet.folder().join("folder"), fleet.folder().join("moved")).unwrap();
+        std::os::unix::fs::symlink("moved", fleet.folder().join("folder")).unwrap();
+    }),
+    ("a commit with nothing in it", |fleet| {
+        fleet.git(&["commit", "-q", "--allow-empty", "-m", "two"]);
+    }),
+    ("a setting of Nix", |fleet| {
+        let folder = fleet.home().join(".config/nix");
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join("nix.conf"), "include more.conf\n").unwrap();
+        std::fs::write(folder.join("more.conf"), "max-call-depth = 1000\n").unwrap();
+    }),
+];
+
+/// A fleet whose host's name has all in it that Nix could tell apart: contents, kinds, permissions, names, the commit.
+fn telling(nix: &Path) -> Fleet {
+    let flake = "{ outputs = { self }: { nixosConfigurations.web.config.networking.hostName =
+        builtins.concatStringsSep \" \" [
+            (import ./value.nix)
+            (toString (builtins.stringLength (builtins.readFile ./text)))
+            (builtins.unsafeDiscardStringContext (builtins.baseNameOf \"${./text}\"))
+            (builtins.readFileType ./link)
+            (toString (builtins.attrNames (builtins.readDir ./folder)))
+            (self.rev or self.dirtyRev)
+            (let deep = number: if number == 0 then \"deep\" else deep (number - 1); in deep 2000)
+        ];
+    }; }";
+    let fleet = Fleet::plain(
+        nix,
+        &[("flake.nix", flake), ("value.nix", "\"one\"\n"), ("text", "a\n"), ("folder/a", ""), ("other", "")],
+    );
+    std::os::unix::fs::symlink("text", fleet.folder().join("link")).unwrap();
+    fleet.git(&["init", "-q"]);
+    fleet.git(&["add", "."]);
+    fleet.git(&["commit", "-qm", "a fleet"]);
+    fleet
+}
+
+fn name(fleet: &Fleet) -> Value {
+    fleet.call("list_hosts", &json!({})).json["hosts"][0]["host_name"].clone()
+}
+
+/// What Nix makes of it that saw none of it before: it goes by what it remembers of a commit, whatever is in the files.
+fn by_hand(fleet: &Fleet, nix: &Path) -> Value {
+    let forgetful = tempfile::tempdir().unwrap();
+    let told = Command::new(nix)
+        .args(["--extra-experimental-features", "nix-command flakes", "eval", "--raw"])
+        .arg(".#nixosConfigurations.web.config.networking.hostName")
+        .current_dir(fleet.folder())
+        .env("HOME", fleet.home())
+        .env("NIX_CACHE_HOME", forgetful.path())
+        .output()
+        .unwrap();
+    if told.status.success() { String::from_utf8(told.stdout).unwrap().into() } else { Value::Null }
+}
+
+fn assert_seen(fleet: &Fleet, nix: &Path, what: &str, change: Change) {
+    let before = name(fleet);
+    assert_eq!((name(fleet), before.is_string()), (by_hand(fleet, nix), true), "{what}");
+    change(fleet);
+    let after = by_hand(fleet, nix);
+    assert_ne!(after, before, "{what}: nothing that Nix sees was changed");
+    assert_eq!(name(fleet), after, "{what}, {}", nix.display());
+    assert_eq!(name(fleet), after, "{what}, remembered");
+}
+
+#[test]
+fn whatever_nix_sees_is_seen() {
+    for nix in nixes() {
+        for (what, change) in CHANGES {
+            assert_seen(&telling(&nix), &nix, what, *change);
+        }
+    }
+}
+
+#[test]
+fn settings_of_git_that_nix_goes_by_count() {
+    for nix in nixes() {
+        let fleet = telling(&nix);
+        run(&fleet.folder(), "chmod", &["+x", "other"]);
+        fleet.git(&["config", "--unset", "core.fileMode"]);
+        assert_seen(&fleet, &nix, "one that is included", |fleet| {
+            std::fs::write(fleet.home().join(".gitconfig"), "[include]\npath = more\n").unwrap();
+            std::fs::write(fleet.home().join("more"), "[core]\nfileMode = false\n").unwrap();
+        });
+    }
+}
+
+/// Such an input is pinned to a hash of what it held as long as that is in the store; without it Nix reads it anew.
+#[test]
+fn an_input_with_uncommitted_changes_is_looked_at() {
+    for nix in nixes() {
+        let scratch = tempfile::tempdir().unwrap();
+        let input = scratch.path();
+        let write = |name: &str| {
+            let flake = format!("{{ outputs = _: {{ host.config.networking.hostName = \"{name}\"; }}; }}");
+            std::fs::write(input.join("flake.nix"), format!("# {}\n{flake}", input.display())).unwrap();
+        };
+        write("committed");
+        run(input, "git", &["init", "-q", "-b", "main"]);
+        run(input, "git", &["add", "."]);
+        run(input, "git", &["-c", "user.name=t", "-c", "user.email=t@example.org", "commit", "-qm", "one"]);
+        write("dirty");
+        let flake = format!(
+            "{{ inputs.i.url = \"git+file://{}\"; outputs = {{ self, i }}: {{ nixosConfigurations.web = i.host; }}; }}",
+            input.display()
+        );
+        let fleet = Fleet::committed(&nix, &[("flake.nix", &flake)]);
+        std::fs::create_dir_all(fleet.home().join(".config/nix")).unwrap();
+        std::fs::write(
+            fleet.home().join(".config/nix/nix.conf"),
+            "experimental-features = nix-command flakes\nallow-dirty-locks = true\n",
+        )
+        .unwrap();
+        let locked = fleet.by_hand(&["flake", "lock"]);
+        assert!(locked.status.success(), "{locked:?}");
+        fleet.git(&["add", "."]);
+        fleet.git(&["commit", "-qm", "locked"]);
+        assert_eq!((name(&fleet), by_hand(&fleet, &nix)), (json!("dirty"), json!("dirty")));
+        write("changed");
+        assert_eq!(name(&fleet), by_hand(&fleet, &nix));
+        let inputs = fleet.by_hand(&["flake", "archive", "--json", "--dry-run"]);
+        let inputs: Value = serde_json::from_slice(&inputs.stdout).unwrap();
+        let deleted = fleet.by_hand(&["store", "delete", inputs["inputs"]["i"]["path"].as_str().unwrap()]);
+        assert!(deleted.status.success(), "{deleted:?}");
+        assert_eq!(by_hand(&fleet, &nix), Value::Null, "the hash of what it holds now is another one");
+        assert_eq!(name(&fleet), Value::Null);
+        write("dirty");
+        assert_eq!((name(&fleet), by_hand(&fleet, &nix)), (json!("dirty"), json!("dirty")));
+    }
+}
+
+#[test]
+fn a_hidden_syntax_error_is_found() {
+    let fleet = Fleet::committed(
+        &nixes().remove(0),
+        &[
+            ("flake.nix", "{ outputs = _: { lib = import ./lib.nix; checks = import ./lib.nix; }; }"),
+            ("lib.nix", "{ }"),
+        ],
+    );
+    let check = || fleet.call("flake_check", &json!({})).json["ok"].clone();
+    assert_eq!(check(), true);
+    fleet.git(&["update-index", "--skip-worktree", "lib.nix"]);
+    fleet.write("lib.nix", "{ ");
+    assert_ne!(check(), true);
+}

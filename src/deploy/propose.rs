@@ -263,7 +263,7 @@ async fn build(
         store: matches!(build_on, BuildOn::Target).then_some(&remote),
     };
     let before = flake.fingerprint().await;
-    let (built, run) = flake.nix().build(&order, call).await?;
+    let (built, run) = flake.build(&order, call).await?;
     let Some(toplevel) =
         built.first().and_then(|built| built.out_path.clone()).filter(|_| run.status.success())
     else {

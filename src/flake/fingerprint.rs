@@ -1,63 +1,81 @@
 //! Whether a flake has changed: everything its evaluation depends on, in one hash.
 //!
-//! Pure evaluation sees the flake's own files and its locked inputs, and the lock file is one of
-//! those files. In a Git repository the files are those Git tracks, with their content in the
-//! work tree; elsewhere all files below the folder.
+//! Pure evaluation sees the flake's own files and its locked inputs, and the lock file is one of those files. In a Git
+//! repository the files are those Git tracks, with their content in the work tree (`repository`); elsewhere all files
+//! below the folder. Of a flake with an input that is not pinned to a content
+//! nothing is said (`inputs`). How Nix evaluates is
+//! decided by its settings (`nix_settings`). Nothing is run to find all this out.
+
+mod files;
+pub(super) mod index;
+mod inputs;
+mod nix_settings;
+pub(super) mod repository;
 
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use super::git;
-
-/// Most bytes of changed files that are hashed; beyond that nothing is said about the flake.
-const CHANGED_BYTES: u64 = 64 * 1024 * 1024;
-/// Most files looked at where Git does not say which changed.
-const FILES: usize = 20_000;
+use files::Files;
+use repository::Repository;
 
 /// A hash of all that an evaluation of the flake depends on.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Fingerprint(String);
+pub struct Fingerprint {
+    hash: String,
+    is_misleading: bool,
+}
 
 impl Fingerprint {
     /// The hash as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.hash
+    }
+
+    /// Whether Nix may take the flake for something else than it is, because Git was told not to look at some file or
+    /// to take its content for another one: what Nix itself remembers of the flake cannot be believed then.
+    #[must_use]
+    pub fn is_misleading(&self) -> bool {
+        self.is_misleading
     }
 }
 
-/// The flake's fingerprint now; `None` where it cannot be told, so that nothing is remembered.
-pub async fn take(folder: &Path) -> Option<Fingerprint> {
-    let root = folder.ancestors().find(|folder| folder.join(".git").exists());
-    let mut hash = blake3::Hasher::new();
-    match root {
-        Some(root) => {
-            if has_submodules(folder, root) {
+/// Takes fingerprints, and remembers what it read for the one before.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Taker {
+    files: Arc<Mutex<Files>>,
+}
+
+impl Taker {
+    /// The flake's fingerprint now, for a Nix that reads these files of settings; `None` where it cannot be told, so
+    /// that nothing is remembered.
+    pub(super) async fn take(&self, folder: &Path, settings: &[PathBuf]) -> Option<Fingerprint> {
+        let (folder, settings, files) = (folder.to_owned(), settings.to_owned(), Arc::clone(&self.files));
+        let taken = tokio::task::spawn_blocking(move || {
+            let mut files = files.lock().unwrap_or_else(PoisonError::into_inner);
+            if !inputs::are_pinned(&folder) {
                 return None;
             }
-            let status = git::status(root).await?;
-            let root = root.to_owned();
-            tokio::task::spawn_blocking(move || {
-                hash.update(&status);
-                hash_changed(&mut hash, &root, &status)?;
-                Some(hash)
-            })
-            .await
-            .ok()?
-        }
-        None => {
-            let folder = folder.to_owned();
-            tokio::task::spawn_blocking(move || {
-                hash_tree(&mut hash, &folder)?;
-                Some(hash)
-            })
-            .await
-            .ok()?
-        }
+            let mut hash = blake3::Hasher::new();
+            nix_settings::add(&mut hash, &settings)?;
+            let is_misleading = add_tree(&mut hash, &folder, &mut files)?;
+            Some(Fingerprint { hash: hash.finalize().to_hex().to_string(), is_misleading })
+        });
+        taken.await.ok()?
     }
-    .map(|hash| Fingerprint(hash.finalize().to_hex().to_string()))
+}
+
+/// Adds what Nix sees of a flake's folder, and says whether Nix may take it for something else than it is.
+fn add_tree(hash: &mut blake3::Hasher, folder: &Path, files: &mut Files) -> Option<bool> {
+    let Some(root) = folder.ancestors().find(|folder| folder.join(".git").exists()) else {
+        return files.add_folder(hash, folder).map(|()| false);
+    };
+    if has_submodules(folder, root) {
+        return None;
+    }
+    Repository::at(root)?.add(hash, files)
 }
 
 /// Whether the flake may ask Nix for its submodules (`inputs.self.submodules`), in whose work trees nobody looks
@@ -68,95 +86,30 @@ fn has_submodules(folder: &Path, root: &Path) -> bool {
             .is_ok_and(|text| text.windows(b"submodules".len()).any(|part| part == b"submodules"))
 }
 
-/// The commit that is checked out, and whether tracked files differ from it; `None` where the flake is
-/// in no repository, or Git does not say.
-pub async fn commit(folder: &Path) -> Option<(Option<String>, bool)> {
-    let root = folder.ancestors().find(|folder| folder.join(".git").exists())?;
-    let status = git::status(root).await?;
-    let mut records = status.split(|byte| *byte == 0).filter(|record| !record.is_empty());
-    let head = records.clone().find_map(|record| record.strip_prefix(b"# branch.oid "));
-    let head = head.and_then(|head| std::str::from_utf8(head).ok()).filter(|head| *head != "(initial)");
-    Some((head.map(str::to_owned), records.any(|record| record.first() != Some(&b'#'))))
+/// Adds bytes so that where they end is told.
+fn add_bytes(hash: &mut blake3::Hasher, bytes: &[u8]) {
+    hash.update(&(bytes.len() as u64).to_le_bytes());
+    hash.update(bytes);
 }
 
-/// Adds the content of every file that `status` says differs.
-fn hash_changed(hash: &mut blake3::Hasher, root: &Path, status: &[u8]) -> Option<()> {
-    let mut room = CHANGED_BYTES;
-    let mut records = status.split(|byte| *byte == 0);
-    while let Some(record) = records.next() {
-        let fields = match record.first() {
-            Some(b'1') => 8,
-            Some(b'2') => {
-                // A rename's old name is a record of its own.
-                records.next()?;
-                9
-            }
-            Some(b'u') => 10,
-            _ => continue,
-        };
-        let path = record.splitn(fields + 1, |byte| *byte == b' ').nth(fields)?;
-        hash_file(hash, &root.join(std::ffi::OsStr::from_bytes(path)), &mut room)?;
-    }
-    Some(())
-}
-
-fn hash_file(hash: &mut blake3::Hasher, path: &Path, room: &mut u64) -> Option<()> {
-    let Ok(data) = fs::symlink_metadata(path) else {
-        hash.update(b"gone");
-        return Some(());
-    };
-    hash.update(&data.mode().to_le_bytes());
-    if data.is_symlink() {
-        hash.update(fs::read_link(path).ok()?.as_os_str().as_bytes());
-    } else if data.is_file() {
-        *room = room.checked_sub(data.len())?;
-        hash.update(blake3::hash(&fs::read(path).ok()?).as_bytes());
-    } else {
-        // A submodule: its own changes would have to be followed.
-        return None;
-    }
-    Some(())
-}
-
-/// Adds name, size and times of every file: the change time cannot be set back by hand.
-fn hash_tree(hash: &mut blake3::Hasher, folder: &Path) -> Option<()> {
-    let mut waiting: Vec<PathBuf> = vec![folder.to_owned()];
-    let mut seen = 0;
-    while let Some(folder) = waiting.pop() {
-        let mut entries: Vec<_> = fs::read_dir(&folder).ok()?.collect::<Result<_, _>>().ok()?;
-        entries.sort_by_key(fs::DirEntry::file_name);
-        for entry in entries {
-            seen += 1;
-            if seen > FILES {
-                return None;
-            }
-            let data = entry.metadata().ok()?;
-            let path = entry.path();
-            hash.update(path.as_os_str().as_bytes());
-            hash.update(b"\0");
-            for number in [
-                i64::from(data.mode()),
-                i64::try_from(data.len()).ok()?,
-                data.mtime(),
-                data.mtime_nsec(),
-                data.ctime(),
-                data.ctime_nsec(),
-            ] {
-                hash.update(&number.to_le_bytes());
-            }
-            if data.is_dir() {
-                waiting.push(path);
-            }
-        }
-    }
-    Some(())
+/// Adds a file by its path and content, or that it cannot be read; what it holds.
+fn add_file(hash: &mut blake3::Hasher, path: &Path) -> Option<Vec<u8>> {
+    add_bytes(hash, path.as_os_str().as_bytes());
+    let text = fs::read(path).ok();
+    hash.update(&[u8::from(text.is_some())]);
+    add_bytes(hash, text.as_deref().unwrap_or_default());
+    text
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn git(folder: &Path, arguments: &[&str]) {
+    async fn take(folder: &Path) -> Option<Fingerprint> {
+        Taker::default().take(folder, &[]).await
+    }
+
+    pub(super) fn git(folder: &Path, arguments: &[&str]) -> String {
         let output = std::process::Command::new("git")
             .args(["-c", "user.name=t", "-c", "user.email=t@example.org"])
             .args(arguments)
@@ -164,6 +117,7 @@ mod tests {
             .output()
             .unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
     }
 
     #[tokio::test]

@@ -8,6 +8,7 @@ mod git;
 pub mod hosts;
 pub mod options;
 pub mod outputs;
+mod scratch;
 pub mod select;
 pub mod shells;
 
@@ -21,12 +22,14 @@ use serde::de::DeserializeOwned;
 
 use crate::config::{FlakeFrom, Settings};
 use crate::diagnostic::{Code, Diagnostic};
-use crate::nix::{self, Nix, NixError};
+use crate::nix::build::{Built, Order};
+use crate::nix::{self, Nix, NixError, Run};
 use crate::progress::Call;
 
 pub use cache::{Cache, Key};
 pub use evaluate::{Answers, Instantiate, Question};
 pub use fingerprint::Fingerprint;
+pub use git::Checkout;
 
 /// Why a question about the flake has no answer.
 #[derive(Debug, thiserror::Error)]
@@ -99,6 +102,8 @@ pub struct Flake {
     settings: Arc<Settings>,
     nix: Nix,
     cache: Cache,
+    taker: fingerprint::Taker,
+    scratch: scratch::Scratch,
     /// Questions being answered, so that the same one twice at once is answered once.
     under_way: Mutex<HashMap<String, Weak<tokio::sync::Mutex<()>>>>,
 }
@@ -108,7 +113,14 @@ impl Flake {
     #[must_use]
     pub fn new(settings: Arc<Settings>, nix: Nix) -> Self {
         let cache = Cache::new(&settings.cache);
-        Self { settings, nix, cache, under_way: Mutex::default() }
+        Self {
+            settings,
+            nix,
+            cache,
+            taker: fingerprint::Taker::default(),
+            scratch: scratch::Scratch::default(),
+            under_way: Mutex::default(),
+        }
     }
 
     /// The `nix` that evaluates it.
@@ -131,7 +143,12 @@ impl Flake {
 
     /// The commit that is checked out, and whether tracked files differ from it; `None` without a repository.
     pub async fn commit(&self) -> Option<(Option<String>, bool)> {
-        fingerprint::commit(&self.settings.flake).await
+        self.checkout().await.map(|checkout| (checkout.commit, !checkout.changed.is_empty()))
+    }
+
+    /// The commit that is checked out and the tracked files that differ from it; `None` without a repository.
+    pub async fn checkout(&self) -> Option<Checkout> {
+        git::checkout(nix::repository(&self.settings.flake)?).await
     }
 
     /// Says that there is a flake, and one that can be read without giving away what lies beside it.
@@ -208,6 +225,7 @@ impl Flake {
     {
         self.require()?;
         if !self.cache.is_enabled() {
+            let _now = self.fingerprint().await;
             return find().await;
         }
         // One after the other, so that the second finds the first one's answer.
@@ -267,8 +285,28 @@ impl Flake {
     }
 
     /// All that an evaluation depends on, in one hash; `None` where it cannot be told.
+    ///
+    /// From here on Nix remembers what it sees of a flake that misleads it in a folder of this state's own.
     pub async fn fingerprint(&self) -> Option<Fingerprint> {
-        fingerprint::take(&self.settings.flake).await
+        let settings = self.nix.find().await.ok()?.settings.as_ref()?;
+        let fingerprint = self.taker.take(&self.settings.flake, settings).await?;
+        match self.scratch.for_state(&fingerprint) {
+            Ok(folder) => self.nix.set_cache_home(folder.as_deref()),
+            Err(error) => {
+                tracing::warn!(%error, "there is no room for a cache of Nix's own: what it remembers may be old");
+            }
+        }
+        Some(fingerprint)
+    }
+
+    /// Builds what the flake is now.
+    ///
+    /// # Errors
+    /// See [`Nix::build`].
+    pub async fn build(&self, order: &Order<'_>, call: &Call) -> Result<(Vec<Built>, Run), NixError> {
+        // For what comes with it: the right memory of Nix.
+        let _now = self.fingerprint().await;
+        self.nix.build(order, call).await
     }
 }
 

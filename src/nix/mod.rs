@@ -10,8 +10,8 @@ mod systems;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::diagnostic::{AGAIN, Code, Diagnostic};
@@ -119,12 +119,13 @@ pub struct Run {
 #[derive(Clone, Debug)]
 pub struct Nix {
     program: Arc<program::Program>,
+    cache_home: Arc<Mutex<Option<PathBuf>>>,
 }
 
 impl Nix {
     /// The program of that name or path; nothing is run yet.
     pub fn new(program: impl Into<PathBuf>) -> Self {
-        Self { program: Arc::new(program::Program::new(program)) }
+        Self { program: Arc::new(program::Program::new(program)), cache_home: Arc::default() }
     }
 
     /// Finds it and checks its version.
@@ -140,7 +141,18 @@ impl Nix {
     /// # Errors
     /// See [`program::Program::find`].
     pub async fn command(&self, subcommand: &[&str]) -> Result<Command, NixError> {
-        Ok(program::command(&self.find().await?.path, subcommand))
+        let command = program::command(&self.find().await?.path, subcommand);
+        let cache_home = self.cache_home.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(match &*cache_home {
+            Some(folder) => command.env("NIX_CACHE_HOME", folder),
+            None => command,
+        })
+    }
+
+    /// Has Nix keep what it remembers of flakes in that folder from now on, or where it always does (Nix manual,
+    /// "Environment variables", `NIX_CACHE_HOME`).
+    pub fn set_cache_home(&self, folder: Option<&Path>) {
+        *self.cache_home.lock().unwrap_or_else(PoisonError::into_inner) = folder.map(Path::to_owned);
     }
 
     /// Runs it, reading its log as a stream: progress goes to the call, all else into [`Run::state`].
@@ -214,7 +226,8 @@ impl Nix {
 }
 
 /// The root of the Git repository the folder is in.
-fn repository(folder: &Path) -> Option<&Path> {
+#[must_use]
+pub fn repository(folder: &Path) -> Option<&Path> {
     folder.ancestors().find(|folder| folder.join(".git").exists())
 }
 

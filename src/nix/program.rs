@@ -16,6 +16,23 @@ use crate::process::{Command, Flow};
 /// The oldest `nix` supported.
 pub const OLDEST: Version = Version(2, 26, 0);
 
+/// What makes Git look at another repository than the one of the folder, as it is set for hooks
+/// (`git rev-parse --local-env-vars`, without what says how to read the configuration).
+pub const OTHER_REPOSITORY: [&str; 12] = [
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    "GIT_COMMON_DIR",
+    "GIT_DIR",
+    "GIT_GRAFT_FILE",
+    "GIT_IMPLICIT_WORK_TREE",
+    "GIT_INDEX_FILE",
+    "GIT_INTERNAL_SUPER_PREFIX",
+    "GIT_NAMESPACE",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_PREFIX",
+    "GIT_REPLACE_REF_BASE",
+    "GIT_WORK_TREE",
+];
+
 /// A version of Nix; compares as numbers, not as text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Version(pub u32, pub u32, pub u32);
@@ -59,6 +76,8 @@ pub struct Found {
     pub path: PathBuf,
     /// What it says its version is.
     pub version: Version,
+    /// The files it says it reads its settings from; `None` where it does not say.
+    pub settings: Option<Vec<PathBuf>>,
 }
 
 impl Program {
@@ -76,11 +95,11 @@ impl Program {
             .get_or_try_init(|| async {
                 let path = locate(&self.wanted, std::env::var_os("PATH").as_deref())
                     .ok_or_else(|| NixError::NotFound { wanted: self.wanted.clone() })?;
-                let version = ask_version(&path).await?;
+                let (version, settings) = ask(&path).await?;
                 if version < OLDEST {
                     return Err(NixError::TooOld { path, version });
                 }
-                Ok(Found { path, version })
+                Ok(Found { path, version, settings })
             })
             .await
     }
@@ -98,10 +117,10 @@ fn locate(wanted: &Path, search: Option<&OsStr>) -> Option<PathBuf> {
     std::env::split_paths(&search).map(|folder| folder.join(wanted)).find(|path| runnable(path))
 }
 
-async fn ask_version(path: &Path) -> Result<Version, NixError> {
+async fn ask(path: &Path) -> Result<(Version, Option<Vec<PathBuf>>), NixError> {
     let mut first_error = String::new();
     let finished = Command::new(path)
-        .arg("--version")
+        .args(["--version", "--verbose"])
         .time_limit(Duration::from_secs(10))
         .output_limit(64 * 1024)
         .run(&CancellationToken::new(), |line, _| {
@@ -112,10 +131,11 @@ async fn ask_version(path: &Path) -> Result<Version, NixError> {
         })
         .await?;
     let said = String::from_utf8_lossy(&finished.stdout);
-    said.trim()
+    let first = said.trim().lines().next().unwrap_or_default();
+    let version = first
         .strip_prefix("nix (Nix) ")
         // Lix and Determinate Nix name themselves otherwise: "nix (Lix, like Nix) 2.93.0".
-        .or_else(|| said.trim().rsplit(' ').next())
+        .or_else(|| first.rsplit(' ').next())
         .and_then(|version| version.parse().ok())
         .ok_or_else(|| NixError::NotUnderstood {
             what: "its version",
@@ -123,7 +143,16 @@ async fn ask_version(path: &Path) -> Result<Version, NixError> {
                 &crate::text::plain(if said.trim().is_empty() { &first_error } else { &said }),
                 200,
             ),
-        })
+        })?;
+    Ok((version, settings(&said)))
+}
+
+/// The files of settings that `nix --version --verbose` names (`printVersion`, `shared.cc`).
+fn settings(said: &str) -> Option<Vec<PathBuf>> {
+    let after = |label: &str| said.lines().find_map(|line| line.strip_prefix(label));
+    let system = after("System configuration file: ")?.trim_matches('"');
+    let user = after("User configuration files: ")?;
+    Some(std::iter::once(PathBuf::from(system)).chain(std::env::split_paths(user)).collect())
 }
 
 /// What identifies the program on disk, for keys of answers that depend on it.
@@ -132,7 +161,9 @@ pub fn identity(found: &Found) -> String {
     let stamp = found
         .path
         .metadata()
-        .map(|data| format!("{}:{}:{}", data.ino(), data.size(), data.mtime()))
+        .map(|data| {
+            format!("{}:{}:{}:{}:{}", data.dev(), data.ino(), data.size(), data.mtime(), data.ctime_nsec())
+        })
         .unwrap_or_default();
     format!("{}:{}:{stamp}", found.path.display(), found.version)
 }
@@ -146,9 +177,10 @@ pub fn identity(found: &Found) -> String {
 /// - No global registry: a name in a flake is what its lock file says, never what a server does.
 /// - Evaluation is pure whatever the configuration says.
 /// - Nothing asks questions, nothing draws.
+/// - What is fetched with Git is fetched from and to where Nix says, in a hook as well.
 #[must_use]
 pub fn command(program: &Path, subcommand: &[&str]) -> Command {
-    Command::new(program)
+    let command = Command::new(program)
         .args(subcommand)
         .args(["--extra-experimental-features", "nix-command flakes"])
         .args(["--option", "accept-flake-config", "false"])
@@ -157,7 +189,8 @@ pub fn command(program: &Path, subcommand: &[&str]) -> Command {
         .args(["--log-format", "internal-json"])
         .env("NIX_DATA_HOME", "/nonexistent")
         .env("GIT_TERMINAL_PROMPT", "0")
-        .env("NO_COLOR", "1")
+        .env("NO_COLOR", "1");
+    OTHER_REPOSITORY.into_iter().fold(command, Command::without)
 }
 
 #[cfg(test)]

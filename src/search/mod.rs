@@ -11,6 +11,7 @@ use crate::diagnostic::{Code, Diagnostic};
 use crate::flake::options::HostOption;
 use crate::flake::{Flake, FlakeError};
 use crate::nix::diagnostics::{self, Source};
+use crate::nix::program;
 use crate::progress::Call;
 use crate::text;
 
@@ -97,12 +98,13 @@ pub async fn packages(flake: &Flake, query: &str, call: &Call) -> Result<Vec<Fou
             call,
             |_| !has_fetched.load(Ordering::Relaxed),
             || async {
-                let mut command = flake
-                    .nix()
-                    .command(&["search", "--json", "--no-update-lock-file", "--show-trace"])
-                    .await?
-                    .time_limit(flake.settings().evaluation_time)
-                    .output_limit(ANSWER_LIMIT);
+                let search = ["search", "--json", "--no-update-lock-file", "--show-trace"];
+                let mut command = match place.inputs_from {
+                    // What Nix remembers of a pinned input is right, and took it a minute to find out.
+                    Some(_) => program::command(&flake.nix().find().await?.path, &search),
+                    None => flake.nix().command(&search).await?,
+                };
+                command = command.time_limit(flake.settings().evaluation_time).output_limit(ANSWER_LIMIT);
                 if let Some(inputs_from) = &place.inputs_from {
                     command = command.args(["--inputs-from", inputs_from.as_str()]);
                 }

@@ -118,7 +118,7 @@ impl Tool for BuildHost {
             time_limit: flake.settings().build_time,
             store: None,
         };
-        let (built, run) = flake.nix().build(&order, call).await?;
+        let (built, run) = flake.build(&order, call).await?;
         let source = Source { folder: &flake.settings().flake, store_path: None };
 
         if run.status.success() {

@@ -61,7 +61,8 @@ impl Fleet {
         self.scratch.path().join("fleet")
     }
 
-    fn home(&self) -> PathBuf {
+    /// The home of whoever runs the program.
+    pub fn home(&self) -> PathBuf {
         self.scratch.path().join("home")
     }
 

@@ -1,0 +1,213 @@
+//! Git's index: which files Git tracks, and what it was told to believe of them (gitformat-index(5)).
+//!
+//! Read here and not asked of Git, which takes a process for it. Versions 2 to 4 with SHA-1 are all there is to read:
+//! Nix refuses repositories with a split or a sparse index, or with SHA-256, so of those nothing need be known.
+
+use std::fs::Metadata;
+use std::os::unix::fs::MetadataExt;
+
+/// Bytes of an object's name.
+const OBJECT: usize = 20;
+/// Bytes of what the index remembers of a file's state.
+const STATE: usize = 40;
+const ASSUME_UNCHANGED: u16 = 1 << 15;
+const EXTENDED: u16 = 1 << 14;
+const SKIP_WORKTREE: u16 = 1 << 14;
+const NAME_LENGTH: u16 = 0xfff;
+
+/// A file that Git tracks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::flake) struct Entry {
+    /// Its path from the root of the work tree.
+    pub path: Vec<u8>,
+    /// What it is: `0o100644`, `0o100755`, a symbolic link or a submodule.
+    pub mode: u32,
+    /// The name of its content as an object of the repository.
+    pub object: [u8; OBJECT],
+    /// The flags of the index, without the length of the name: assume-unchanged, stage, skip-worktree, intent to add.
+    pub flags: u32,
+    /// Whether Git was told not to look at the file (git-update-index(1)).
+    pub hidden: bool,
+    state: [u8; STATE],
+}
+
+impl Entry {
+    /// How the file was when Git last looked, as it stands in the index.
+    pub(in crate::flake) fn state(&self) -> &[u8] {
+        &self.state
+    }
+
+    /// Whether the file is as it was when Git looked at it. Stricter than Git: all of the times count, whatever
+    /// `core.trustctime` and `core.checkStat` say.
+    pub(in crate::flake) fn is_as_seen(&self, data: &Metadata) -> bool {
+        // The index keeps the lower half of each.
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "the index holds 32 bits of each"
+        )]
+        let now = [
+            (0, data.ctime() as u32),
+            (1, data.ctime_nsec() as u32),
+            (2, data.mtime() as u32),
+            (3, data.mtime_nsec() as u32),
+            (5, data.ino() as u32),
+            (7, data.uid()),
+            (8, data.gid()),
+            (9, data.size() as u32),
+        ];
+        now.into_iter().all(|(place, value)| number(&self.state, place * 4) == Some(value))
+    }
+
+    /// Whether it is a file of that kind and with those permissions.
+    pub(in crate::flake) fn is_mode_of(&self, data: &Metadata) -> bool {
+        let mode = data.mode();
+        match self.mode {
+            // A submodule is none of the flake's files.
+            0o160_000 => true,
+            _ if data.is_symlink() => self.mode == 0o120_000,
+            _ => data.is_file() && self.mode == if mode & 0o100 == 0 { 0o100_644 } else { 0o100_755 },
+        }
+    }
+
+    /// When it was changed last as the index has it, in seconds and nanoseconds.
+    pub(in crate::flake) fn changed(&self) -> (u32, u32) {
+        (number(&self.state, 8).unwrap_or_default(), number(&self.state, 12).unwrap_or_default())
+    }
+}
+
+/// The entries of an index; `None` where it is damaged, or of a kind that Nix does not read.
+pub(in crate::flake) fn parse(bytes: &[u8]) -> Option<Vec<Entry>> {
+    let bytes = bytes.get(..bytes.len().checked_sub(OBJECT)?)?;
+    let version = number(bytes, 4)?;
+    if bytes.get(..4)? != b"DIRC" || !(2..=4).contains(&version) {
+        return None;
+    }
+    let count = usize::try_from(number(bytes, 8)?).ok()?;
+    let mut rest = bytes.get(12..)?;
+    let mut entries: Vec<Entry> = Vec::with_capacity(count.min(bytes.len() / (STATE + OBJECT)));
+    let mut path: Vec<u8> = Vec::new();
+    for _ in 0..count {
+        let entry = rest;
+        let state: [u8; STATE] = entry.get(..STATE)?.try_into().ok()?;
+        let object: [u8; OBJECT] = entry.get(STATE..STATE + OBJECT)?.try_into().ok()?;
+        let mut at = STATE + OBJECT;
+        let flags = half(entry, at)?;
+        at += 2;
+        let mut more = 0;
+        if flags & EXTENDED != 0 {
+            more = half(entry, at)?;
+            at += 2;
+        }
+        if version == 4 {
+            let (cut, after) = offset(entry.get(at..)?)?;
+            path.truncate(path.len().checked_sub(cut)?);
+            at += after;
+        } else {
+            path.clear();
+        }
+        let name = entry.get(at..)?;
+        let length = name.iter().position(|byte| *byte == 0)?;
+        path.extend_from_slice(name.get(..length)?);
+        at += length;
+        // Older versions fill up to eight bytes, with one at least.
+        at = if version == 4 { at + 1 } else { (at + 8) / 8 * 8 };
+        rest = entry.get(at..)?;
+        entries.push(Entry {
+            path: path.clone(),
+            mode: number(&state, 24)?,
+            object,
+            flags: u32::from(flags & !NAME_LENGTH) << 16 | u32::from(more),
+            hidden: flags & ASSUME_UNCHANGED != 0 || more & SKIP_WORKTREE != 0,
+            state,
+        });
+    }
+    // What an extension with a small name says must be understood.
+    while let [first, ..] = rest {
+        if !first.is_ascii_uppercase() {
+            return None;
+        }
+        rest = rest.get(8usize.checked_add(usize::try_from(number(rest, 4)?).ok()?)?..)?;
+    }
+    Some(entries)
+}
+
+/// A number as git's packs have it, and how many bytes it takes.
+fn offset(bytes: &[u8]) -> Option<(usize, usize)> {
+    let mut value = 0usize;
+    for (place, byte) in bytes.iter().enumerate() {
+        value = value.checked_mul(128)?.checked_add(usize::from(byte & 127))?;
+        if byte & 128 == 0 {
+            return Some((value, place + 1));
+        }
+        value = value.checked_add(1)?;
+    }
+    None
+}
+
+fn number(bytes: &[u8], at: usize) -> Option<u32> {
+    bytes.get(at..at + 4)?.try_into().ok().map(u32::from_be_bytes)
+}
+
+fn half(bytes: &[u8], at: usize) -> Option<u16> {
+    bytes.get(at..at + 2)?.try_into().ok().map(u16::from_be_bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::flake::fingerprint::tests::git;
+    use proptest::prelude::*;
+
+    #[test]
+    fn every_version_is_what_git_says_it_is() {
+        let scratch = tempfile::tempdir().unwrap();
+        let folder = scratch.path();
+        git(folder, &["init", "-q"]);
+        for (number, name) in
+            ["a", "a b", "deep/er/file-with-a-longer-name", "deep/er/file", "zebra"].iter().enumerate()
+        {
+            let path = folder.join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, format!("{number}")).unwrap();
+        }
+        std::os::unix::fs::symlink("a", folder.join("link")).unwrap();
+        git(folder, &["add", "."]);
+        std::fs::write(folder.join("new"), "").unwrap();
+        git(folder, &["add", "--intent-to-add", "new"]);
+        git(folder, &["update-index", "--skip-worktree", "a b"]);
+        git(folder, &["update-index", "--assume-unchanged", "zebra"]);
+        for version in ["2", "3", "4"] {
+            git(folder, &["update-index", "--force-write-index", "--index-version", version]);
+            let entries = parse(&std::fs::read(folder.join(".git/index")).unwrap()).unwrap();
+            let told: String = entries
+                .iter()
+                .map(|entry| {
+                    let object: String = entry.object.iter().map(|byte| format!("{byte:02x}")).collect();
+                    format!("{:06o} {object} 0\t{}\0", entry.mode, String::from_utf8_lossy(&entry.path))
+                })
+                .collect();
+            assert_eq!(told, git(folder, &["ls-files", "--stage", "-z"]), "version {version}");
+            let hidden: Vec<_> =
+                entries.iter().filter(|entry| entry.hidden).map(|entry| entry.path.as_slice()).collect();
+            assert_eq!(hidden, [&b"a b"[..], b"zebra"]);
+            for entry in entries.iter().filter(|entry| entry.path != b"new") {
+                let path = folder.join(std::str::from_utf8(&entry.path).unwrap());
+                assert!(entry.is_as_seen(&std::fs::symlink_metadata(path).unwrap()), "{entry:?}");
+            }
+        }
+        git(folder, &["update-index", "--split-index"]);
+        assert_eq!(parse(&std::fs::read(folder.join(".git/index")).unwrap()), None);
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_end_the_program(version in 0u32..6, count in 0u32..4, bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
+            let mut index = b"DIRC".to_vec();
+            index.extend(version.to_be_bytes());
+            index.extend(count.to_be_bytes());
+            index.extend(bytes);
+            let _whatever = parse(&index);
+        }
+    }
+}

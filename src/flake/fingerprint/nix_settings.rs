@@ -1,0 +1,66 @@
+//! The settings of Nix that decide how it evaluates: its files and the environment.
+//!
+//! Read as they are, for asking Nix would take a process. All of them count: plugins, experimental features, limits
+//! and what evaluation may do are among them.
+
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use super::{add_bytes, add_file};
+
+/// How deep files of settings may include one another.
+const DEPTH: usize = 8;
+/// What builders and shells set, which Nix does not read; some of it differs from shell to shell.
+const NOT_SETTINGS: [&str; 5] =
+    ["NIX_BUILD_CORES", "NIX_BUILD_TOP", "NIX_ENFORCE_PURITY", "NIX_LOG_FD", "NIX_SSL_CERT_FILE"];
+
+/// Adds these files, what they include, and the variables of the environment that Nix reads.
+pub(super) fn add(hash: &mut blake3::Hasher, files: &[PathBuf]) -> Option<()> {
+    let mut variables: Vec<(OsString, OsString)> = std::env::vars_os()
+        .filter(|(name, _)| {
+            name.as_bytes().starts_with(b"NIX_") && !NOT_SETTINGS.iter().any(|other| name == other)
+        })
+        .collect();
+    variables.sort();
+    for (name, value) in variables {
+        add_bytes(hash, name.as_bytes());
+        add_bytes(hash, value.as_bytes());
+    }
+    files.iter().try_for_each(|file| add_with_included(hash, file, DEPTH))
+}
+
+/// Adds a file with those it includes (Nix manual, "nix.conf", "File format").
+fn add_with_included(hash: &mut blake3::Hasher, file: &Path, depth: usize) -> Option<()> {
+    let depth = depth.checked_sub(1)?;
+    let Some(text) = add_file(hash, file) else { return Some(()) };
+    for line in text.split(|byte| *byte == b'\n') {
+        let mut words = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
+        if let (Some(b"include" | b"!include"), Some(name)) = (words.next(), words.next()) {
+            let name = Path::new(std::ffi::OsStr::from_bytes(name));
+            add_with_included(hash, &file.parent()?.join(name), depth)?;
+        }
+    }
+    Some(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_file_includes_counts() {
+        let scratch = tempfile::tempdir().unwrap();
+        let file = scratch.path().join("nix.conf");
+        std::fs::write(&file, "max-jobs = 1\n\t!include  more.conf \n").unwrap();
+        let told = || {
+            let mut hash = blake3::Hasher::new();
+            add(&mut hash, std::slice::from_ref(&file)).map(|()| hash.finalize())
+        };
+        let before = told().unwrap();
+        std::fs::write(scratch.path().join("more.conf"), "restrict-eval = true\n").unwrap();
+        assert_ne!(told().unwrap(), before);
+        std::fs::write(scratch.path().join("more.conf"), "include nix.conf\n").unwrap();
+        assert_eq!(told(), None, "files that include one another");
+    }
+}

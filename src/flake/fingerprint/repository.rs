@@ -1,0 +1,246 @@
+//! What Nix sees of a Git repository: the files Git tracks, with their content in the work tree, and of the
+//! repository itself which commit is checked out and whether the files differ from it.
+//!
+//! Nix 2.26 and 2.34 take the list of files from the index and their content from the work tree, whatever filters,
+//! line ends or flags of the index say; `rev` or `dirtyRev` come of libgit2's comparison. What that depends on is
+//! added: the index, the state of the files it remembers where that is not today's, and the settings of Git. Nothing
+//! is run.
+
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use super::files::{FILES, Files};
+use super::index::{self, Entry};
+use super::{add_bytes, add_file};
+
+/// Most steps from a name to a commit, and from one file of settings to the next.
+const STEPS: usize = 8;
+
+/// Where a work tree's repository is.
+pub(in crate::flake) struct Repository {
+    root: PathBuf,
+    /// What is this work tree's own.
+    own: PathBuf,
+    /// What all work trees of the repository share.
+    common: PathBuf,
+}
+
+impl Repository {
+    /// That of the work tree at `root` (gitrepository-layout(5)).
+    pub(in crate::flake) fn at(root: &Path) -> Option<Self> {
+        let marker = root.join(".git");
+        let own = if marker.is_dir() {
+            marker
+        } else {
+            let text = fs::read(&marker).ok()?;
+            root.join(path_of(text.strip_prefix(b"gitdir: ")?.trim_ascii_end()))
+        };
+        let common = match fs::read(own.join("commondir")) {
+            Ok(text) => own.join(path_of(text.trim_ascii_end())),
+            Err(_) => own.clone(),
+        };
+        Some(Self { root: root.to_owned(), own, common })
+    }
+
+    /// What Git tracks, and when that was written; empty where nothing ever was.
+    pub(in crate::flake) fn index(&self) -> Option<(Vec<Entry>, (i64, i64))> {
+        let path = self.own.join("index");
+        let Ok(data) = fs::metadata(&path) else { return Some((Vec::new(), (0, 0))) };
+        Some((index::parse(&fs::read(path).ok()?)?, (data.mtime(), data.mtime_nsec())))
+    }
+
+    /// The commit that is checked out; empty before the first one.
+    fn head(&self) -> Option<Vec<u8>> {
+        // Names are kept otherwise there, and Nix does not read it.
+        if self.common.join("reftable").exists() {
+            return None;
+        }
+        let mut text = fs::read(self.own.join("HEAD")).ok()?;
+        for _ in 0..STEPS {
+            let Some(name) = text.strip_prefix(b"ref: ") else { return Some(text.trim_ascii().to_vec()) };
+            let name = name.trim_ascii();
+            if !name.starts_with(b"refs/") || name.windows(2).any(|two| two == b"..") {
+                return None;
+            }
+            let file = path_of(name);
+            match fs::read(self.own.join(&file)).or_else(|_| fs::read(self.common.join(&file))) {
+                Ok(next) => text = next,
+                Err(_) => return Some(self.packed(name).unwrap_or_default()),
+            }
+        }
+        None
+    }
+
+    fn packed(&self, name: &[u8]) -> Option<Vec<u8>> {
+        let text = fs::read(self.common.join("packed-refs")).ok()?;
+        text.split(|byte| *byte == b'\n').find_map(|line| {
+            let (object, rest) = line.split_at_checked(line.iter().position(|byte| *byte == b' ')?)?;
+            (rest.trim_ascii() == name).then(|| object.to_vec())
+        })
+    }
+
+    /// Adds all of it, and says whether Nix may take it for something else than it is.
+    pub(super) fn add(&self, hash: &mut blake3::Hasher, files: &mut Files) -> Option<bool> {
+        add_bytes(hash, &self.head()?);
+        let mut is_converted = self.add_settings(hash)?;
+        let (entries, written) = self.index()?;
+        if entries.len() > FILES {
+            return None;
+        }
+        let mut folder: &[u8] = b"";
+        is_converted |= self.add_attributes(hash, folder);
+        let (mut differs, mut differs_hidden) = (false, false);
+        for entry in &entries {
+            let parent =
+                entry.path.iter().rposition(|byte| *byte == b'/').and_then(|at| entry.path.get(..at));
+            let parent = parent.unwrap_or_default();
+            if parent != folder {
+                is_converted |= self.add_folders(hash, folder, parent);
+                folder = parent;
+            }
+            if self.add_entry(hash, files, entry, written)? {
+                differs = true;
+                differs_hidden |= entry.hidden;
+            }
+        }
+        Some(differs_hidden || differs && is_converted)
+    }
+
+    /// Adds a file, and says whether it is not what stands in the index, byte by byte.
+    fn add_entry(
+        &self,
+        hash: &mut blake3::Hasher,
+        files: &mut Files,
+        entry: &Entry,
+        written: (i64, i64),
+    ) -> Option<bool> {
+        add_bytes(hash, &entry.path);
+        hash.update(&entry.mode.to_le_bytes());
+        hash.update(&entry.flags.to_le_bytes());
+        hash.update(&entry.object);
+        let path = self.root.join(path_of(&entry.path));
+        let Ok(data) = fs::symlink_metadata(&path) else {
+            hash.update(b"gone");
+            return Some(true);
+        };
+        let object = files.add(hash, &path, &data)?;
+        let is_seen = entry.is_as_seen(&data);
+        // Where the state is the one Git saw, and was old enough then to be believed, Git takes the content for the
+        // same; elsewhere what it takes it for depends on that state.
+        let (seconds, nanoseconds) = entry.changed();
+        let is_believed = (i64::from(seconds), i64::from(nanoseconds)) < written;
+        if is_seen && is_believed {
+            hash.update(b"seen");
+        } else {
+            hash.update(entry.state());
+            for time in [data.mtime(), data.mtime_nsec(), data.ctime(), data.ctime_nsec()] {
+                hash.update(&time.to_le_bytes());
+            }
+        }
+        Some(!entry.is_mode_of(&data) || object.map_or(!is_seen, |object| object != entry.object))
+    }
+
+    /// Adds what the folders on the way to `folder` are that are not on the way to `before`: behind a symbolic link
+    /// Nix sees no file. Whether one of them has attributes.
+    fn add_folders(&self, hash: &mut blake3::Hasher, before: &[u8], folder: &[u8]) -> bool {
+        let mut has_attributes = false;
+        let is_above = |above: &[u8], below: &[u8]| {
+            below.strip_prefix(above).is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
+        };
+        let ends = folder.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(at, _)| at);
+        for step in ends.chain([folder.len()]).filter_map(|at| folder.get(..at)) {
+            if !is_above(step, before) {
+                let kind = fs::symlink_metadata(self.root.join(path_of(step))).map(|data| data.mode());
+                hash.update(&kind.unwrap_or_default().to_le_bytes());
+                has_attributes |= self.add_attributes(hash, step);
+            }
+        }
+        has_attributes
+    }
+
+    /// Adds the attributes of a folder, which count whether Git tracks the file or not (gitattributes(5)). Whether
+    /// there are any.
+    fn add_attributes(&self, hash: &mut blake3::Hasher, folder: &[u8]) -> bool {
+        add_file(hash, &self.root.join(path_of(folder)).join(".gitattributes")).is_some()
+    }
+
+    /// Adds the settings of Git that libgit2 reads: the repository's, the user's and the machine's (git-config(1),
+    /// "FILES"), with what they include. Whether one of them has Git take a file for another one than it is.
+    fn add_settings(&self, hash: &mut blake3::Hasher) -> Option<bool> {
+        let home = std::env::var_os("HOME").map(PathBuf::from);
+        let configuration = std::env::var_os("XDG_CONFIG_HOME")
+            .map(PathBuf::from)
+            .or_else(|| home.as_ref().map(|home| home.join(".config")))
+            .map(|folder| folder.join("git"));
+        let mut waiting =
+            vec![self.common.join("config"), self.own.join("config.worktree"), "/etc/gitconfig".into()];
+        waiting.extend(home.as_ref().map(|home| home.join(".gitconfig")));
+        waiting.extend(configuration.as_ref().map(|folder| folder.join("config")));
+        let attributes = configuration.as_ref().map(|folder| folder.join("attributes"));
+        let mut is_converted = false;
+        let everywhere = [self.common.join("info/attributes"), "/etc/gitattributes".into()];
+        for file in everywhere.into_iter().chain(attributes) {
+            is_converted |= add_file(hash, &file).is_some();
+        }
+        for _ in 0..STEPS {
+            let mut next = Vec::new();
+            for file in waiting {
+                let Some(text) = add_file(hash, &file) else { continue };
+                for (key, value) in settings(&text) {
+                    match key.as_slice() {
+                        // Of another work tree the files would be listed, and this one's be read.
+                        b"worktree"
+                            if self.own.join(path_of(&value)).canonicalize().ok()?
+                                != self.root.canonicalize().ok()? =>
+                        {
+                            return None;
+                        }
+                        // Whatever a condition says of it.
+                        b"path" | b"attributesfile" => {
+                            is_converted |= key == b"attributesfile";
+                            next.push(match (value.strip_prefix(b"~/"), &home) {
+                                (Some(below), Some(home)) => home.join(path_of(below)),
+                                _ => file.parent()?.join(path_of(&value)),
+                            });
+                        }
+                        b"filemode" | b"symlinks" | b"trustctime" => {
+                            is_converted |= !value.eq_ignore_ascii_case(b"true")
+                        }
+                        b"autocrlf" | b"ignorestat" => is_converted |= !value.eq_ignore_ascii_case(b"false"),
+                        b"eol" | b"checkstat" => is_converted = true,
+                        _ => {}
+                    }
+                }
+            }
+            if next.is_empty() {
+                return Some(is_converted);
+            }
+            waiting = next;
+        }
+        None
+    }
+}
+
+/// The keys in lower case and the values of a file of settings, whatever their sections.
+fn settings(text: &[u8]) -> impl Iterator<Item = (Vec<u8>, Vec<u8>)> + '_ {
+    text.split(|byte| *byte == b'\n').filter_map(|line| {
+        // A key may stand on the line of its section.
+        let line = line.trim_ascii();
+        let line = if line.starts_with(b"[") {
+            line.get(line.iter().rposition(|byte| *byte == b']')? + 1..)?.trim_ascii()
+        } else {
+            line
+        };
+        let at = line.iter().position(|byte| *byte == b'=')?;
+        let (key, value) = (line.get(..at)?.trim_ascii(), line.get(at + 1..)?.trim_ascii());
+        let value = value.strip_prefix(b"\"").and_then(|value| value.strip_suffix(b"\"")).unwrap_or(value);
+        Some((key.to_ascii_lowercase(), value.to_vec()))
+    })
+}
+
+/// A path as Git writes it down.
+pub(in crate::flake) fn path_of(bytes: &[u8]) -> PathBuf {
+    PathBuf::from(std::ffi::OsStr::from_bytes(bytes))
+}
