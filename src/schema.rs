@@ -1,21 +1,41 @@
 //! JSON Schemas of what comes in and goes out, small enough for a model to read.
 //!
-//! schemars describes Rust faithfully and at length (`title`, `format`, `minimum: 0`, `null`
-//! alternatives). A model pays for every byte of `tools/list`, so what changes nothing for it is
-//! taken out, and unknown keys are found here, once, for arguments and settings alike.
+//! schemars describes Rust faithfully and at length (`title`, `format`, `null` alternatives). A model
+//! pays for every byte of `tools/list`, so what changes nothing for it is taken out.
+
+mod arguments;
+mod compact;
+mod keys;
 
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
-use crate::text;
+use compact::{Side, compact, inline, nullable, without_required};
 
-/// The schema of what a call or a settings file takes: described, closed to unknown keys.
+pub use arguments::{Wrong, arguments, outline};
+pub use keys::{UnknownKey, unknown_keys};
+
+/// The schema of a tool's arguments, as clients get it.
+///
+/// What is optional allows `null`: clients of OpenAI's strict form require every property and send `null` for what is
+/// left out (Structured Outputs, "All fields must be required"). Nothing says `additionalProperties: false`, which
+/// google-genai cannot convert (googleapis/python-genai#2393); [`arguments()`] refuses what no property names.
 #[must_use]
 pub fn of_input<T: JsonSchema>() -> Map<String, Value> {
+    let mut schema = Value::Object(of_settings::<T>());
+    nullable(&mut schema);
+    let mut whole = into_object(schema);
+    // Clients want it even where nothing is taken.
+    whole.entry("properties").or_insert_with(|| json!({}));
+    whole
+}
+
+/// The schema of a settings file.
+#[must_use]
+pub fn of_settings<T: JsonSchema>() -> Map<String, Value> {
     let mut schema = generate::<T>();
-    compact(&mut schema, Descriptions::Keep);
-    close(&mut schema);
+    compact(&mut schema, Side::Input);
     let mut whole = into_object(schema);
     // Of the Rust type, not of the call.
     whole.remove("description");
@@ -32,7 +52,7 @@ pub fn of_input<T: JsonSchema>() -> Map<String, Value> {
 #[must_use]
 pub fn of_output<T: JsonSchema>() -> Map<String, Value> {
     let mut schema = generate::<Answer<T>>();
-    compact(&mut schema, Descriptions::Drop);
+    compact(&mut schema, Side::Output);
     // `Answer` is an untagged pair of alternatives; fold them into one object.
     let mut whole = into_object(schema);
     let definitions = whole.remove("$defs").and_then(|value| match value {
@@ -71,59 +91,6 @@ pub fn of_output<T: JsonSchema>() -> Map<String, Value> {
     folded
 }
 
-/// Takes out the lists of required fields of everything within.
-fn without_required(value: &mut Value) {
-    match value {
-        Value::Object(map) => {
-            if map.contains_key("properties") {
-                map.remove("required");
-            }
-            map.values_mut().for_each(without_required);
-        }
-        Value::Array(items) => items.iter_mut().for_each(without_required),
-        _ => {}
-    }
-}
-
-/// Puts definitions that are referred to once in the reference's place; the others stay apart.
-fn inline(schema: &mut Map<String, Value>, definitions: Map<String, Value>) {
-    let mut whole = Value::Object(std::mem::take(schema));
-    let mut definitions = definitions;
-    let uses = |name: &str, whole: &Value, definitions: &Map<String, Value>| {
-        let reference = format!("\"#/$defs/{name}\"");
-        let count = |value: &Value| value.to_string().matches(&reference).count();
-        count(whole) + definitions.values().map(count).sum::<usize>()
-    };
-    loop {
-        let once = definitions.keys().find(|name| uses(name, &whole, &definitions) == 1).cloned();
-        let Some(name) = once else { break };
-        let Some(definition) = definitions.remove(&name) else { break };
-        put(&mut whole, &name, &definition);
-        for other in definitions.values_mut() {
-            put(other, &name, &definition);
-        }
-    }
-    definitions.retain(|name, _| whole.to_string().contains(&format!("\"#/$defs/{name}\"")));
-    if let Value::Object(map) = whole {
-        *schema = map;
-    }
-    if !definitions.is_empty() {
-        schema.insert("$defs".into(), Value::Object(definitions));
-    }
-}
-
-/// Replaces every reference to `name` within `value`.
-fn put(value: &mut Value, name: &str, definition: &Value) {
-    let refers =
-        value.get("$ref").and_then(Value::as_str).and_then(|r| r.strip_prefix("#/$defs/")) == Some(name);
-    match value {
-        _ if refers => *value = definition.clone(),
-        Value::Object(map) => map.values_mut().for_each(|value| put(value, name, definition)),
-        Value::Array(items) => items.iter_mut().for_each(|value| put(value, name, definition)),
-        _ => {}
-    }
-}
-
 /// What a tool answers: its output, or why there is none.
 #[derive(JsonSchema)]
 #[serde(untagged)]
@@ -156,163 +123,24 @@ fn into_object(schema: Value) -> Map<String, Value> {
     }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Descriptions {
-    Keep,
-    Drop,
+/// The definition that a reference names, or the schema itself.
+fn resolved<'a>(schema: &'a Value, definitions: Option<&'a Map<String, Value>>) -> &'a Value {
+    schema
+        .get("$ref")
+        .and_then(Value::as_str)
+        .and_then(|reference| reference.strip_prefix("#/$defs/"))
+        .and_then(|name| definitions?.get(name))
+        .unwrap_or(schema)
 }
 
-/// Takes out what tells a model nothing.
-fn compact(schema: &mut Value, descriptions: Descriptions) {
-    match schema {
-        Value::Object(map) => {
-            map.remove("title");
-            map.remove("format");
-            map.remove("default");
-            if map.get("minimum").is_some_and(|minimum| minimum.as_f64() == Some(0.0)) {
-                map.remove("minimum");
-            }
-            if descriptions == Descriptions::Drop {
-                map.remove("description");
-                map.remove("pattern");
-            }
-            // An optional field is left out, never null.
-            if let Some(Value::Array(types)) = map.get_mut("type") {
-                types.retain(|kind| kind != "null");
-                if let [only] = types.as_slice() {
-                    let only = only.clone();
-                    map.insert("type".into(), only);
-                }
-            }
-            // Alternatives that differ only in their documentation are one list of names.
-            if let Some(Value::Array(cases)) = map.get_mut("anyOf") {
-                cases.retain(|case| case.get("type").is_none_or(|kind| kind != "null"));
-                if let [Value::Object(only)] = cases.as_slice() {
-                    let only = only.clone();
-                    map.remove("anyOf");
-                    map.extend(only);
-                }
-            }
-            if let Some(names) = names_only(map.get("oneOf"), descriptions) {
-                map.remove("oneOf");
-                map.insert("type".into(), json!("string"));
-                // A long list of error codes is documented elsewhere; here it would cost more than all else.
-                if names.len() <= 12 {
-                    map.insert("enum".into(), Value::Array(names));
-                }
-            }
-            if map.get("enum").and_then(Value::as_array).is_some_and(|names| names.len() > 12) {
-                map.remove("enum");
-            }
-            for (key, value) in map.iter_mut() {
-                if key == "properties" || key == "$defs" {
-                    for field in value.as_object_mut().into_iter().flat_map(Map::values_mut) {
-                        compact(field, descriptions);
-                    }
-                } else {
-                    compact(value, descriptions);
-                }
-            }
-        }
-        Value::Array(items) => {
-            for item in items {
-                compact(item, descriptions);
-            }
-        }
-        _ => {}
-    }
-}
-
-/// The names of an enumeration without data, where that is all `cases` says.
-fn names_only(cases: Option<&Value>, descriptions: Descriptions) -> Option<Vec<Value>> {
-    let cases = cases?.as_array()?;
-    let mut names = Vec::new();
-    for case in cases {
-        let case = case.as_object()?;
-        match (case.get("const"), case.get("enum")) {
-            (Some(name), None) => names.push(name.clone()),
-            (None, Some(Value::Array(more))) => names.extend(more.iter().cloned()),
-            _ => return None,
-        }
-        if descriptions == Descriptions::Keep && case.contains_key("properties") {
-            return None;
-        }
-    }
-    Some(names)
-}
-
-/// Forbids keys that the schema does not name, at every level that names any.
-fn close(schema: &mut Value) {
-    match schema {
-        Value::Object(map) => {
-            if map.get("type").is_some_and(|kind| kind == "object")
-                && !map.contains_key("additionalProperties")
-            {
-                map.entry("properties").or_insert_with(|| json!({}));
-                map.insert("additionalProperties".into(), json!(false));
-            }
-            for value in map.values_mut() {
-                close(value);
-            }
-        }
-        Value::Array(items) => items.iter_mut().for_each(close),
-        _ => {}
-    }
-}
-
-/// A key that a schema does not name.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct UnknownKey {
-    /// Where it stands, dots between the levels.
-    pub path: String,
-    /// The known keys there that are near it.
-    pub nearest: Vec<String>,
-    /// Every known key there.
-    pub known: Vec<String>,
-}
-
-/// The first key of `value` that `schema` (as [`of_input`] makes it) does not name.
-#[must_use]
-pub fn unknown_key(schema: &Map<String, Value>, value: &Value) -> Option<UnknownKey> {
-    let definitions = schema.get("$defs").and_then(Value::as_object);
-    unknown_below(&Value::Object(schema.clone()), definitions, value, "")
-}
-
-fn unknown_below(
-    schema: &Value,
-    definitions: Option<&Map<String, Value>>,
-    value: &Value,
-    path: &str,
-) -> Option<UnknownKey> {
-    let name = schema.get("$ref").and_then(Value::as_str).and_then(|name| name.strip_prefix("#/$defs/"));
-    let schema = match name {
-        Some(name) => definitions?.get(name)?,
-        None => schema,
-    };
-    match value {
-        Value::Object(map) => {
-            let properties = schema.get("properties")?.as_object()?;
-            for (key, value) in map {
-                let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
-                let Some(of_key) = properties.get(key) else {
-                    return Some(UnknownKey {
-                        path: text::bounded(&path, 120),
-                        nearest: text::nearest(key, properties.keys().map(String::as_str), 3),
-                        known: properties.keys().cloned().collect(),
-                    });
-                };
-                if let Some(unknown) = unknown_below(of_key, definitions, value, &path) {
-                    return Some(unknown);
-                }
-            }
-            None
-        }
-        Value::Array(items) => {
-            let of_items = schema.get("items")?;
-            items.iter().find_map(|item| unknown_below(of_items, definitions, item, path))
-        }
+/// What a schema allows besides `null`.
+fn besides_null<'a>(schema: &'a Value, definitions: Option<&'a Map<String, Value>>) -> &'a Value {
+    let cases = schema.get("anyOf").and_then(Value::as_array);
+    let only = cases.and_then(|cases| match cases.as_slice() {
+        [case, null] if null.get("type").is_some_and(|kind| kind == "null") => Some(case),
         _ => None,
-    }
+    });
+    resolved(only.unwrap_or(schema), definitions)
 }
 
 #[cfg(test)]
@@ -346,12 +174,25 @@ mod tests {
     }
 
     #[test]
-    fn a_schema_is_small_and_closed() {
+    fn a_schema_is_small() {
         let schema = Value::Object(of_input::<Input>());
         assert_eq!(schema["properties"]["host"], json!({"type": "string", "description": "Which host."}));
-        assert_eq!(schema["additionalProperties"], json!(false));
-        assert_eq!(schema["properties"]["kind"]["enum"], json!(["one", "two"]));
-        assert!(!schema.to_string().contains("null"), "{schema}");
+        assert_eq!(schema["required"], json!(["host", "inner"]));
+        assert!(schema.get("additionalProperties").is_none(), "{schema}");
+    }
+
+    #[test]
+    fn what_is_optional_may_be_null_and_what_is_required_may_not() {
+        let schema = Value::Object(of_input::<Input>());
+        let properties = &schema["properties"];
+        let kind = json!({"anyOf": [{"type": "string", "enum": ["one", "two"]}, {"type": "null"}]});
+        assert_eq!(properties["kind"], kind);
+        let seconds = json!({"type": ["integer", "null"], "minimum": 0});
+        assert_eq!(properties["inner"]["properties"]["seconds"], seconds);
+        assert_eq!(
+            (&properties["host"]["type"], &properties["inner"]["type"]),
+            (&json!("string"), &json!("object"))
+        );
     }
 
     #[test]
@@ -361,15 +202,5 @@ mod tests {
         assert!(schema["properties"]["seconds"].is_object());
         assert!(schema["properties"]["error"]["properties"]["code"].is_object());
         assert!(schema["anyOf"].as_array().is_some_and(|cases| !cases.is_empty()));
-    }
-
-    #[test]
-    fn unknown_keys_are_named_with_the_nearest() {
-        let schema = of_input::<Input>();
-        let unknown = unknown_key(&schema, &json!({"hots": "web"})).unwrap();
-        assert_eq!((unknown.path.as_str(), unknown.nearest), ("hots", vec!["host".to_owned()]));
-        let unknown = unknown_key(&schema, &json!({"inner": {"second": 1}})).unwrap();
-        assert_eq!(unknown.path, "inner.second");
-        assert_eq!(unknown_key(&schema, &json!({"host": "web", "inner": {}})), None);
     }
 }

@@ -19,6 +19,8 @@ pub fn plain(text: &str) -> String {
                     out.push('\n');
                 }
             }
+            // Ends of lines for whoever follows Unicode, and to nobody else: a line is to be one for all.
+            '\u{85}' | '\u{2028}' | '\u{2029}' => out.push('\n'),
             _ if character.is_control() || is_invisible(character) => {}
             _ => out.push(character),
         }
@@ -26,9 +28,38 @@ pub fn plain(text: &str) -> String {
     out
 }
 
-/// Bidirectional overrides and zero-width characters make text read as something else than it is.
+/// `text` as a part of a line of ours: plain, on one line, and at most `limit` characters of it.
+#[must_use]
+pub fn line(text: &str, limit: usize) -> String {
+    // Cleaning is linear in what is given, and most of that may be cut.
+    let some: String = text.chars().take(limit.saturating_mul(4)).collect();
+    bounded(plain(&some).replace(['\n', '\t'], " ").trim(), limit)
+}
+
+/// Bidirectional marks, zero-width characters, tags and variation selectors: text that has them reads as something else
+/// than it is, or carries words that only a model sees (Unicode, "Default_Ignorable_Code_Point").
 fn is_invisible(character: char) -> bool {
-    matches!(character, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+    matches!(
+        character,
+        '\u{ad}'
+            | '\u{34f}'
+            | '\u{61c}'
+            | '\u{115f}'
+            | '\u{1160}'
+            | '\u{17b4}'
+            | '\u{17b5}'
+            | '\u{180b}'..='\u{180f}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{202a}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}'
+            | '\u{3164}'
+            | '\u{fe00}'..='\u{fe0f}'
+            | '\u{feff}'
+            | '\u{ffa0}'
+            | '\u{fff0}'..='\u{fffb}'
+            | '\u{1d173}'..='\u{1d17a}'
+            | '\u{e0000}'..='\u{e0fff}'
+    )
 }
 
 /// Skips what follows an escape character (ECMA-48: control sequences, and strings ended by BEL or ST).
@@ -129,6 +160,15 @@ mod tests {
         assert_eq!(plain("10%\r20%\r\n"), "10%\n20%\n");
         assert_eq!(plain("user\u{202e}txt.exe"), "usertxt.exe");
         assert_eq!(plain("\u{1b}]unterminated\nnext"), "next");
+        assert_eq!(plain("a\u{2028}b\u{85}c"), "a\nb\nc");
+        // Tags spell ASCII that only a model reads; variation selectors carry any bytes.
+        assert_eq!(plain("a\u{e0041}\u{e0101}\u{fe01}\u{61c}b"), "ab");
+    }
+
+    #[test]
+    fn a_part_of_a_line_stays_in_it() {
+        assert_eq!(line("a\n\u{1b}[2Jb\tc\u{2029}d ", 80), "a b c d");
+        assert_eq!(line(&"x".repeat(100_000), 5), "xxxx…");
     }
 
     #[test]

@@ -203,6 +203,26 @@ fn the_sdk_takes_back_a_call() {
     }
 }
 
+// ---- clients that convert schemas for their models
+
+/// What each argument that some tool requires is called with.
+fn plausible() -> Value {
+    json!({ "host": "web", "query": "purpose", "plan_id": format!("plan-{}", "a".repeat(26)) })
+}
+
+#[test]
+fn openai_google_and_pydantic_call_every_tool_in_their_own_form() {
+    let fleet = Fleet::demo(&nix());
+    let home = tempfile::tempdir().unwrap();
+    let mut command = common::node::python(home.path(), "strict.py");
+    command.arg(json!({"command": over_stdio(&fleet), "plausible": plausible()}).to_string());
+    let ended = run(command);
+    assert_eq!(ended.code, Some(0), "{}", ended.all());
+    let called: Vec<String> = serde_json::from_str(&ended.output).unwrap();
+    let there: Vec<String> = pantheros_mcp::tools::names().into_iter().map(str::to_owned).collect();
+    assert_eq!(called, there, "{}", ended.all());
+}
+
 // ---- the conformance suite
 
 #[test]

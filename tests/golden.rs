@@ -141,13 +141,14 @@ fn every_tool_says_what_it_is() {
         }
         // `host` and `cursor` need no description; what they are made of is always told.
         for (argument, schema) in tool["inputSchema"]["properties"].as_object().unwrap() {
-            assert!(schema["type"].is_string(), "{name}: {argument} has no type");
+            let told = [&schema["type"], &schema["type"][0], &schema["anyOf"][0]["type"]];
+            assert!(told.iter().any(|kind| kind.is_string()), "{name}: {argument} has no type");
         }
     }
 }
 
 #[test]
-fn schemas_are_whole_and_closed() {
+fn schemas_are_whole() {
     for tool in tools() {
         let name = tool["name"].as_str().unwrap();
         for kind in ["inputSchema", "outputSchema"] {
@@ -159,24 +160,57 @@ fn schemas_are_whole_and_closed() {
                     let pointer = reference.as_str().unwrap().strip_prefix('#').unwrap();
                     assert!(schema.pointer(pointer).is_some(), "{place}: {reference} leads nowhere");
                 }
-                let of_null = |kind: &Value| kind == "null";
-                let listed = part.get("type").and_then(Value::as_array);
                 assert!(
-                    !part.get("type").is_some_and(of_null)
-                        && !listed.is_some_and(|all| all.iter().any(of_null)),
-                    "{place}: what is optional is left out, never null"
+                    kind == "inputSchema" || !allows_null(part),
+                    "{place}: what is absent in an answer is left out, never null"
                 );
                 assert!(part.get("$schema").is_none(), "{place}: the dialect is the default one");
-                let is_object = part.get("type").is_some_and(|kind| kind == "object");
-                if kind == "inputSchema" && is_object {
-                    assert_eq!(part.get("additionalProperties"), Some(&json!(false)), "{place} is open");
-                }
+                // google-genai converts no schema that says so (googleapis/python-genai#2393).
+                assert!(
+                    kind == "outputSchema" || part.get("additionalProperties").is_none(),
+                    "{place} says that it is closed"
+                );
                 for required in part.get("required").and_then(Value::as_array).into_iter().flatten() {
                     let field = required.as_str().unwrap();
                     let known = part.get("properties").or(schema.get("properties")).unwrap();
                     assert!(known.get(field).is_some(), "{place} requires {field}, which nothing describes");
                 }
             });
+        }
+    }
+}
+
+/// OpenAI's strict form requires every property, and has `null` for what is left out.
+#[test]
+fn what_is_optional_may_be_null_and_nothing_else_may() {
+    for tool in tools() {
+        let name = tool["name"].as_str().unwrap();
+        visit(&tool["inputSchema"], &mut |path, part| {
+            let required = part.get("required").and_then(Value::as_array).cloned().unwrap_or_default();
+            for (argument, schema) in part.get("properties").and_then(Value::as_object).into_iter().flatten()
+            {
+                let optional = !required.contains(&json!(argument));
+                assert_eq!(allows_null(schema), optional, "{name}{path}: {argument}: {schema}");
+            }
+        });
+    }
+}
+
+fn allows_null(schema: &Value) -> bool {
+    let of_null = |kind: &Value| kind == "null";
+    let listed = |key: &str| schema.get(key).and_then(Value::as_array).into_iter().flatten();
+    schema.get("type").is_some_and(of_null)
+        || listed("type").any(of_null)
+        || listed("anyOf").any(|case| case.get("type").is_some_and(of_null))
+}
+
+#[test]
+fn a_limit_carries_its_bounds() {
+    for tool in tools() {
+        let schema = &tool["inputSchema"]["properties"]["limit"];
+        if schema.is_object() {
+            let bounds = (schema["minimum"].as_u64(), schema["maximum"].as_u64());
+            assert!(matches!(bounds, (Some(1), Some(100 | 500))), "{}: {schema}", tool["name"]);
         }
     }
 }

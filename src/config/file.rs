@@ -276,7 +276,7 @@ pub(super) fn parse(text: &str, path: &Path) -> Result<(File, serde_json::Value)
         message: crate::text::bounded(error.to_string().trim_end(), LONGEST_MESSAGE),
     };
     let value: serde_json::Value = toml::from_str(text).map_err(malformed)?;
-    if let Some(key) = schema::unknown_key(&schema::of_input::<File>(), &value) {
+    if let Some(key) = schema::unknown_keys(&schema::of_settings::<File>(), &value).into_iter().next() {
         return Err(ConfigError::UnknownKey { path: path.to_owned(), key });
     }
     Ok((toml::from_str(text).map_err(malformed)?, value))

@@ -36,8 +36,7 @@ use crate::disko::LayoutError;
 use crate::flake::FlakeError;
 use crate::flake::select::SelectError;
 use crate::nix::NixError;
-use crate::schema;
-use crate::text;
+use crate::schema::{self, Wrong};
 
 pub use crate::policy::{Effect, Policy, Reach};
 pub use page::text as page_text;
@@ -177,7 +176,7 @@ impl Outcome {
     }
 }
 
-type Running<'a> = Pin<Box<dyn Future<Output = Outcome> + Send + 'a>>;
+type Running<'a> = Pin<Box<dyn Future<Output = Result<Outcome, Vec<Wrong>>> + Send + 'a>>;
 
 /// A tool without its types: what the server and the command line work with.
 pub struct Entry {
@@ -199,7 +198,7 @@ pub struct Entry {
     pub idempotent: bool,
     input: fn() -> Map<String, Value>,
     output: fn() -> Map<String, Value>,
-    run: for<'a> fn(&'a Context, Value) -> Running<'a>,
+    run: for<'a> fn(&'a Context, Map<String, Value>) -> Running<'a>,
 }
 
 impl Entry {
@@ -243,43 +242,45 @@ impl Entry {
         if policy.forbids(self.effect).is_some() { self.least } else { self.effect }
     }
 
-    /// What to say of an argument that it does not take.
-    #[must_use]
-    pub fn unknown_argument(&self, unknown: &schema::UnknownKey) -> Diagnostic {
-        let known = if unknown.known.is_empty() { "nothing".to_owned() } else { unknown.known.join(", ") };
+    /// What to say of a call that it cannot take.
+    fn wrong_call(&self, wrong: &[Wrong]) -> Diagnostic {
+        let mut problems: Vec<&str> =
+            wrong.iter().take(PROBLEMS).map(|wrong| wrong.problem.as_str()).collect();
+        let more = format!("and {} more", wrong.len().saturating_sub(PROBLEMS));
+        if wrong.len() > PROBLEMS {
+            problems.push(&more);
+        }
+        let takes = schema::outline(&self.input_schema());
         let consent = match self.effect {
             Effect::Host => "; no argument is a person's approval, which comes from the person alone",
             Effect::Read | Effect::Store => "",
         };
-        Diagnostic::new(Code::InvalidInput, format!("{} takes no argument `{}`", self.name, unknown.path))
-            .with_attr(unknown.path.clone())
-            .with_suggestions(unknown.nearest.clone())
-            .with_hint(format!("it takes {known}{consent}"))
+        let message = format!("{} was called wrongly: {}", self.name, problems.join("; "));
+        let mut diagnostic = Diagnostic::new(Code::InvalidInput, message)
+            .with_suggestions(wrong.iter().flat_map(|wrong| wrong.nearest.iter().cloned()))
+            .with_hint(format!("call it again; it takes {takes}{consent}"));
+        diagnostic.attr = wrong.first().map(|wrong| wrong.path.clone()).filter(|path| !path.is_empty());
+        diagnostic
     }
 
     /// Runs it. Every failure is an outcome.
     pub async fn run(&self, context: &Context, arguments: Map<String, Value>) -> Outcome {
-        let arguments = Value::Object(arguments);
-        if let Some(unknown) = schema::unknown_key(&self.input_schema(), &arguments) {
-            return Outcome::failure(self.unknown_argument(&unknown));
+        match (self.run)(context, arguments).await {
+            Ok(outcome) => outcome,
+            Err(wrong) => Outcome::failure(self.wrong_call(&wrong)),
         }
-        (self.run)(context, arguments).await
     }
 }
 
-async fn run<T: Tool>(context: &Context, arguments: Value) -> Outcome {
-    let input = match serde_json::from_value::<T::Input>(arguments) {
-        Ok(input) => input,
-        Err(error) => {
-            let message = text::bounded(&format!("{} was called wrongly: {error}", T::NAME), 400);
-            let diagnostic = Diagnostic::new(Code::InvalidInput, message)
-                .with_hint(format!("`pantheros-mcp tools` shows what {} takes", T::NAME));
-            return Outcome::failure(diagnostic);
-        }
-    };
+/// Most things told that are wrong with one call.
+const PROBLEMS: usize = 10;
+
+async fn run<T: Tool>(context: &Context, arguments: Map<String, Value>) -> Result<Outcome, Vec<Wrong>> {
+    let input = schema::arguments::<T::Input>(&schema::of_input::<T::Input>(), arguments)?;
     if let Some(reason) = context.services.settings.policy.forbids(T::effect(&input)) {
         let message = format!("{} with these arguments is switched off: {reason}", T::NAME);
-        return Outcome::failure(Diagnostic::new(Code::ToolDisabled, message).with_hint(T::LESS));
+        let refusal = Diagnostic::new(Code::ToolDisabled, message).with_hint(T::LESS);
+        return Ok(Outcome::failure(refusal));
     }
     let result = async {
         context.enter().await?;
@@ -287,13 +288,13 @@ async fn run<T: Tool>(context: &Context, arguments: Value) -> Outcome {
         context.leave();
         output
     };
-    match result.await {
+    Ok(match result.await {
         Ok(output) => match serde_json::to_value(&output) {
             Ok(structured) => Outcome { structured, text: T::render(&output), failed: T::failed(&output) },
             Err(error) => Outcome::failure(Diagnostic::new(Code::Internal, error.to_string())),
         },
         Err(error) => Outcome::failure(Diagnostic::from(&error)),
-    }
+    })
 }
 
 /// Every tool there is, in the order it is listed.

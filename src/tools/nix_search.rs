@@ -33,8 +33,9 @@ pub struct Input {
     /// Whose options.
     #[serde(default)]
     host: Option<HostName>,
-    /// 1 to 100; 20 unless told.
+    /// 20 unless told.
     #[serde(default)]
+    #[schemars(range(min = 1, max = 100))]
     limit: Option<usize>,
 }
 
@@ -67,11 +68,7 @@ impl Tool for NixSearch {
         if query.len() > 200 || query.chars().any(char::is_control) {
             return Err(ToolError::input("query", "`query` is a few words in one line, at most 200 bytes"));
         }
-        let limit = match input.limit {
-            None => 20,
-            Some(limit @ 1..=100) => limit,
-            Some(_) => return Err(ToolError::input("limit", "`limit` goes from 1 to 100")),
-        };
+        let limit = input.limit.unwrap_or(20);
         let (flake, call) = (context.flake(), &context.call);
         let revision = search::place(flake).revision;
         let (found, everything) = match input.kind {

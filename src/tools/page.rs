@@ -13,8 +13,8 @@ use crate::text;
 pub struct PageInput {
     #[serde(default)]
     pub cursor: Option<String>,
-    /// 1 to 500.
     #[serde(default)]
+    #[schemars(range(min = 1, max = 500))]
     pub limit: Option<usize>,
 }
 
@@ -26,8 +26,6 @@ pub struct Page<T> {
     pub next_cursor: Option<String>,
 }
 
-/// Most entries a page may have.
-const MOST: usize = 500;
 /// Bytes of JSON at which a page ends, and of text: what a model reads of one answer.
 pub const BYTES: usize = 24 * 1024;
 /// How an entry that alone is more than a page is made shorter, step by step: the characters left of each text
@@ -58,11 +56,7 @@ impl PageInput {
         usual: usize,
         taken: usize,
     ) -> Result<Page<T>, ToolError> {
-        let limit = match self.limit {
-            None => usual,
-            Some(limit @ 1..=MOST) => limit,
-            Some(_) => return Err(ToolError::input("limit", format!("`limit` goes from 1 to {MOST}"))),
-        };
+        let limit = self.limit.unwrap_or(usual);
         let stamp = stamp(&all);
         let start = match &self.cursor {
             None => 0,
@@ -246,11 +240,5 @@ mod tests {
         assert!(cut.len() < BYTES + 80, "{}", cut.len());
         assert!(cut.lines().rev().nth(1).unwrap() == "a line of äöü" && cut.contains("bytes more"), "{cut}");
         assert!(text(&"ä".repeat(50_000)).len() < BYTES + 80);
-    }
-
-    #[test]
-    fn limits_have_limits() {
-        assert!(PageInput { cursor: None, limit: Some(0) }.of(vec![1], 100).is_err());
-        assert!(PageInput { cursor: None, limit: Some(501) }.of(vec![1], 100).is_err());
     }
 }

@@ -1,4 +1,4 @@
-//! Clients that run on Node, as `tools/setup` installed them.
+//! Clients that run on Node and Python, as `tools/setup` installed them.
 
 use std::io::Read;
 use std::os::unix::process::CommandExt;
@@ -34,6 +34,22 @@ pub fn node(home: &Path, script: &Path) -> Command {
         .env("XDG_CACHE_HOME", home.join("cache"))
         .env("NO_COLOR", "1")
         .env("NODE_OPTIONS", "");
+    alone(&mut command);
+    command
+}
+
+/// Python with a script of `tests/clients`, in a folder and a home of its own.
+pub fn python(home: &Path, script: &str) -> Command {
+    let python = std::env::var_os("PANTHEROS_TEST_PYTHON")
+        .expect("PANTHEROS_TEST_PYTHON is a Python with the MCP clients: run tools/test");
+    let mut command = Command::new(python);
+    command
+        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients").join(script))
+        .current_dir(home)
+        .env("HOME", home)
+        .env("XDG_CACHE_HOME", home.join("cache"))
+        .env("NO_COLOR", "1")
+        .env("PYTHONDONTWRITEBYTECODE", "1");
     alone(&mut command);
     command
 }

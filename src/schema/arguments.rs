@@ -1,0 +1,310 @@
+//! Arguments in the forms that clients send them, brought into the one that a tool reads.
+//!
+//! Clients of OpenAI's strict form send every argument, `null` for what is left out; others send `""`, or lists, numbers
+//! and booleans as strings. Whatever is clear by the tool's own schema is taken; all else is an error that names the
+//! argument, what it is and what is wanted. Nothing is guessed, and nothing is widened: what is left out is left out.
+
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Number, Value};
+
+use super::{besides_null, unknown_keys};
+use crate::text;
+
+/// Longest string of a client that a message repeats, in characters.
+const ECHO_LIMIT: usize = 60;
+
+/// Numbers beyond this lose digits as floats (IEEE 754, binary64).
+const EXACT: f64 = 9_007_199_254_740_992.0;
+
+/// An argument that cannot be taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wrong {
+    /// Where it stands, such as `hosts[2]`.
+    pub path: String,
+    /// What is wrong with it and what is wanted, naming it.
+    pub problem: String,
+    /// What may have been meant.
+    pub nearest: Vec<String>,
+}
+
+impl Wrong {
+    fn new(path: &str, problem: impl Into<String>) -> Self {
+        Self { path: path.to_owned(), problem: problem.into(), nearest: Vec::new() }
+    }
+
+    fn value(path: &str, given: &Value, schema: &Value) -> Self {
+        Self::new(path, format!("`{path}` is {}; {} is wanted", shown(given), wanted(schema)))
+    }
+}
+
+/// The arguments of a call as its tool reads them.
+///
+/// # Errors
+/// Every argument that is missing, unknown or malformed.
+pub fn arguments<T: DeserializeOwned>(
+    schema: &Map<String, Value>,
+    given: Map<String, Value>,
+) -> Result<T, Vec<Wrong>> {
+    let given = Value::Object(given);
+    let mut wrong: Vec<Wrong> = unknown_keys(schema, &given)
+        .into_iter()
+        .map(|key| Wrong {
+            problem: format!("there is no argument `{}`", key.path),
+            path: key.path,
+            nearest: key.nearest,
+        })
+        .collect();
+    let reader = Reader { definitions: schema.get("$defs").and_then(Value::as_object) };
+    let Value::Object(mut read) = reader.object(&Value::Object(schema.clone()), given, "", &mut wrong) else {
+        return Err(wrong);
+    };
+    // What is wrong in its form has been said; what a type refuses is found one at a time.
+    let about = |wrong: &Wrong| root(&wrong.path).to_owned();
+    for said in wrong.iter().map(about).collect::<Vec<_>>() {
+        read.remove(&said);
+    }
+    loop {
+        match serde_path_to_error::deserialize::<_, T>(Value::Object(read.clone())) {
+            Ok(input) if wrong.is_empty() => return Ok(input),
+            Ok(_) => return Err(wrong),
+            Err(error) => {
+                let path = error.path().to_string();
+                let of_call = read.remove(root(&path)).is_none();
+                // Of the call as a whole it says no more than that something said above is missing.
+                if !of_call || wrong.is_empty() {
+                    let reason = text::line(&error.inner().to_string(), 300);
+                    let problem = if of_call { reason } else { format!("`{path}`: {reason}") };
+                    wrong.push(Wrong::new(if of_call { "" } else { &path }, problem));
+                }
+                if of_call {
+                    return Err(wrong);
+                }
+            }
+        }
+    }
+}
+
+/// What a tool takes, in a line: for a model that called it wrongly.
+#[must_use]
+pub fn outline(schema: &Map<String, Value>) -> String {
+    let definitions = schema.get("$defs").and_then(Value::as_object);
+    let whole = Value::Object(schema.clone());
+    let all: Vec<String> = schema
+        .get("properties")
+        .and_then(Value::as_object)
+        .into_iter()
+        .flatten()
+        .map(|(name, property)| {
+            let mark = if is_required(&whole, name) { "; required" } else { "" };
+            format!("{name} ({}{mark})", wanted(besides_null(property, definitions)))
+        })
+        .collect();
+    if all.is_empty() { "nothing".to_owned() } else { all.join(", ") }
+}
+
+/// The argument that a path begins with.
+fn root(path: &str) -> &str {
+    path.split(['.', '[']).next().unwrap_or(path)
+}
+
+fn is_required(schema: &Value, name: &str) -> bool {
+    let required = schema.get("required").and_then(Value::as_array);
+    required.is_some_and(|names| names.iter().any(|required| required == name))
+}
+
+fn kind(schema: &Value) -> &str {
+    match schema.get("type") {
+        Some(Value::String(kind)) => kind,
+        Some(Value::Array(kinds)) => {
+            kinds.iter().filter_map(Value::as_str).find(|kind| *kind != "null").unwrap_or_default()
+        }
+        _ => "",
+    }
+}
+
+struct Reader<'a> {
+    definitions: Option<&'a Map<String, Value>>,
+}
+
+impl Reader<'_> {
+    /// The object without what is left out; what is wrong in it is noted.
+    fn object(&self, schema: &Value, given: Value, path: &str, wrong: &mut Vec<Wrong>) -> Value {
+        let (Value::Object(given), Some(properties)) =
+            (&given, schema.get("properties").and_then(Value::as_object))
+        else {
+            return given;
+        };
+        let mut read = Map::new();
+        for (name, property) in properties {
+            let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+            let property = besides_null(property, self.definitions);
+            let required = is_required(schema, name);
+            match given.get(name) {
+                None | Some(Value::Null) if required => wrong
+                    .push(Wrong::new(&path, format!("`{path}` is missing; {} is wanted", wanted(property)))),
+                None | Some(Value::Null) => {}
+                Some(Value::String(text)) if !required && text.is_empty() && may_be_empty(property) => {}
+                Some(value) => {
+                    if let Some(value) = self.value(property, value.clone(), &path, wrong) {
+                        read.insert(name.clone(), value);
+                    }
+                }
+            }
+        }
+        Value::Object(read)
+    }
+
+    /// The value as the schema wants it; `None` where it is wrong, which is noted.
+    fn value(&self, schema: &Value, given: Value, path: &str, wrong: &mut Vec<Wrong>) -> Option<Value> {
+        let taken = match kind(schema) {
+            "object" if given.is_object() => return Some(self.object(schema, given, path, wrong)),
+            "array" => return self.list(schema, given, path, wrong),
+            "boolean" => boolean(&given).map(Value::Bool),
+            "integer" => return self.whole(schema, given, path, wrong),
+            "number" => number(&given).map(Value::Number),
+            "string" => given.is_string().then(|| given.clone()),
+            // A schema of several kinds; its type decides.
+            "" => Some(given.clone()),
+            _ => None,
+        };
+        let Some(taken) = taken else {
+            wrong.push(Wrong::value(path, &given, schema));
+            return None;
+        };
+        if let Some(names) = schema.get("enum").and_then(Value::as_array)
+            && !names.contains(&taken)
+        {
+            let near = taken.as_str().unwrap_or_default();
+            let nearest = text::nearest(near, names.iter().filter_map(Value::as_str), 3);
+            wrong.push(Wrong { nearest, ..Wrong::value(path, &taken, schema) });
+            return None;
+        }
+        Some(taken)
+    }
+
+    fn list(&self, schema: &Value, given: Value, path: &str, wrong: &mut Vec<Wrong>) -> Option<Value> {
+        let items = match &given {
+            Value::Array(items) => items.clone(),
+            Value::String(text) if text.trim_start().starts_with('[') => match serde_json::from_str(text) {
+                Ok(Value::Array(items)) => items,
+                _ => {
+                    wrong.push(Wrong::value(path, &given, schema));
+                    return None;
+                }
+            },
+            Value::Null | Value::Object(_) => {
+                wrong.push(Wrong::value(path, &given, schema));
+                return None;
+            }
+            only => vec![only.clone()],
+        };
+        let of_items = schema.get("items").map(|items| besides_null(items, self.definitions));
+        let Some(of_items) = of_items else { return Some(Value::Array(items)) };
+        let before = wrong.len();
+        let read: Vec<Value> = items
+            .into_iter()
+            .enumerate()
+            .filter_map(|(index, item)| self.value(of_items, item, &format!("{path}[{index}]"), wrong))
+            .collect();
+        // A list that lacks what was wrong in it would be another list.
+        (wrong.len() == before).then_some(Value::Array(read))
+    }
+
+    fn whole(&self, schema: &Value, given: Value, path: &str, wrong: &mut Vec<Wrong>) -> Option<Value> {
+        let bound = |name| schema.get(name).and_then(number).and_then(|bound| whole(&bound));
+        let taken = number(&given).and_then(|number| whole(&number)).filter(|number| {
+            bound("minimum").is_none_or(|least| *number >= least)
+                && bound("maximum").is_none_or(|most| *number <= most)
+        });
+        let taken = taken.and_then(|number| {
+            let small = i64::try_from(number).map(Number::from);
+            small.or_else(|_| u64::try_from(number).map(Number::from)).ok()
+        });
+        if taken.is_none() {
+            wrong.push(Wrong::value(path, &given, schema));
+        }
+        taken.map(Value::Number)
+    }
+}
+
+/// Whether `""` says that nothing is named: of names and of lists of them, not of words from a list.
+fn may_be_empty(schema: &Value) -> bool {
+    match kind(schema) {
+        "string" => schema.get("enum").is_none(),
+        kind => kind == "array",
+    }
+}
+
+fn boolean(given: &Value) -> Option<bool> {
+    match given {
+        Value::Bool(given) => Some(*given),
+        // Python writes them with capitals.
+        Value::String(text) if text.trim().eq_ignore_ascii_case("true") => Some(true),
+        Value::String(text) if text.trim().eq_ignore_ascii_case("false") => Some(false),
+        _ => None,
+    }
+}
+
+fn number(given: &Value) -> Option<Number> {
+    match given {
+        Value::Number(number) => Some(number.clone()),
+        Value::String(text) => serde_json::from_str(text.trim()).ok(),
+        _ => None,
+    }
+}
+
+/// The whole number that a number is, however it is written.
+fn whole(number: &Number) -> Option<i128> {
+    if let Some(small) = number.as_i64() {
+        return Some(small.into());
+    }
+    if let Some(large) = number.as_u64() {
+        return Some(large.into());
+    }
+    let float = number.as_f64().filter(|float| float.fract() == 0.0 && float.abs() <= EXACT)?;
+    format!("{float:.0}").parse().ok()
+}
+
+/// What a client sent, as part of a sentence.
+fn shown(given: &Value) -> String {
+    match given {
+        Value::Null => "null".to_owned(),
+        Value::Bool(given) => given.to_string(),
+        Value::Number(number) => format!("the number {number}"),
+        Value::String(text) => format!("the string \"{}\"", text::line(text, ECHO_LIMIT)),
+        Value::Array(_) => "a list".to_owned(),
+        Value::Object(_) => "an object".to_owned(),
+    }
+}
+
+/// What a schema wants, as part of a sentence.
+fn wanted(schema: &Value) -> String {
+    if let Some(names) = schema.get("enum").and_then(Value::as_array) {
+        let names: Vec<&str> = names.iter().filter_map(Value::as_str).collect();
+        return format!("one of {}", names.join(", "));
+    }
+    match kind(schema) {
+        "boolean" => "true or false".to_owned(),
+        "integer" => {
+            let bound = |name| schema.get(name).map(Value::to_string);
+            match (bound("minimum"), bound("maximum")) {
+                (Some(least), Some(most)) => format!("a whole number from {least} to {most}"),
+                (Some(least), None) => format!("a whole number from {least}"),
+                (None, Some(most)) => format!("a whole number up to {most}"),
+                (None, None) => "a whole number".to_owned(),
+            }
+        }
+        "number" => "a number".to_owned(),
+        "string" => "a string".to_owned(),
+        "array" => match schema.get("items") {
+            Some(items) if items.get("enum").is_some() => format!("a list, each {}", wanted(items)),
+            Some(items) if kind(items) == "string" => "a list of strings".to_owned(),
+            _ => "a list".to_owned(),
+        },
+        "object" => "an object".to_owned(),
+        _ => "another value".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

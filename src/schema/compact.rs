@@ -1,0 +1,183 @@
+//! Takes out of a schema what tells a model nothing, and allows `null` for what is optional.
+
+use serde_json::{Map, Value, json};
+
+/// Takes out the lists of required fields of everything within.
+pub fn without_required(value: &mut Value) {
+    match value {
+        Value::Object(map) => {
+            if map.contains_key("properties") {
+                map.remove("required");
+            }
+            map.values_mut().for_each(without_required);
+        }
+        Value::Array(items) => items.iter_mut().for_each(without_required),
+        _ => {}
+    }
+}
+
+/// Puts definitions that are referred to once in the reference's place; the others stay apart.
+pub fn inline(schema: &mut Map<String, Value>, definitions: Map<String, Value>) {
+    let mut whole = Value::Object(std::mem::take(schema));
+    let mut definitions = definitions;
+    let uses = |name: &str, whole: &Value, definitions: &Map<String, Value>| {
+        let reference = format!("\"#/$defs/{name}\"");
+        let count = |value: &Value| value.to_string().matches(&reference).count();
+        count(whole) + definitions.values().map(count).sum::<usize>()
+    };
+    loop {
+        let once = definitions.keys().find(|name| uses(name, &whole, &definitions) == 1).cloned();
+        let Some(name) = once else { break };
+        let Some(definition) = definitions.remove(&name) else { break };
+        put(&mut whole, &name, &definition);
+        for other in definitions.values_mut() {
+            put(other, &name, &definition);
+        }
+    }
+    definitions.retain(|name, _| whole.to_string().contains(&format!("\"#/$defs/{name}\"")));
+    if let Value::Object(map) = whole {
+        *schema = map;
+    }
+    if !definitions.is_empty() {
+        schema.insert("$defs".into(), Value::Object(definitions));
+    }
+}
+
+/// Replaces every reference to `name` within `value`.
+fn put(value: &mut Value, name: &str, definition: &Value) {
+    let refers =
+        value.get("$ref").and_then(Value::as_str).and_then(|r| r.strip_prefix("#/$defs/")) == Some(name);
+    match value {
+        _ if refers => *value = definition.clone(),
+        Value::Object(map) => map.values_mut().for_each(|value| put(value, name, definition)),
+        Value::Array(items) => items.iter_mut().for_each(|value| put(value, name, definition)),
+        _ => {}
+    }
+}
+
+/// What a schema is of: descriptions, patterns and bounds are for whoever writes the value.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    /// What a client writes.
+    Input,
+    /// What a client reads.
+    Output,
+}
+
+/// Takes out what tells a model nothing.
+pub fn compact(schema: &mut Value, side: Side) {
+    match schema {
+        Value::Object(map) => {
+            map.remove("title");
+            map.remove("format");
+            map.remove("default");
+            if side == Side::Output {
+                if map.get("minimum").is_some_and(|minimum| minimum.as_f64() == Some(0.0)) {
+                    map.remove("minimum");
+                }
+                map.remove("description");
+                map.remove("pattern");
+            }
+            // An optional field is left out, never null.
+            if let Some(Value::Array(types)) = map.get_mut("type") {
+                types.retain(|kind| kind != "null");
+                if let [only] = types.as_slice() {
+                    let only = only.clone();
+                    map.insert("type".into(), only);
+                }
+            }
+            // Alternatives that differ only in their documentation are one list of names.
+            if let Some(Value::Array(cases)) = map.get_mut("anyOf") {
+                cases.retain(|case| case.get("type").is_none_or(|kind| kind != "null"));
+                if let [Value::Object(only)] = cases.as_slice() {
+                    let only = only.clone();
+                    map.remove("anyOf");
+                    map.extend(only);
+                }
+            }
+            if let Some(names) = names_only(map.get("oneOf"), side) {
+                map.remove("oneOf");
+                map.insert("type".into(), json!("string"));
+                // A long list of error codes is documented elsewhere; here it would cost more than all else.
+                if names.len() <= 12 {
+                    map.insert("enum".into(), Value::Array(names));
+                }
+            }
+            if map.get("enum").and_then(Value::as_array).is_some_and(|names| names.len() > 12) {
+                map.remove("enum");
+            }
+            for (key, value) in map.iter_mut() {
+                if key == "properties" || key == "$defs" {
+                    for field in value.as_object_mut().into_iter().flat_map(Map::values_mut) {
+                        compact(field, side);
+                    }
+                } else {
+                    compact(value, side);
+                }
+            }
+        }
+        Value::Array(items) => {
+            for item in items {
+                compact(item, side);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// The names of an enumeration without data, where that is all `cases` says.
+fn names_only(cases: Option<&Value>, side: Side) -> Option<Vec<Value>> {
+    let cases = cases?.as_array()?;
+    let mut names = Vec::new();
+    for case in cases {
+        let case = case.as_object()?;
+        match (case.get("const"), case.get("enum")) {
+            (Some(name), None) => names.push(name.clone()),
+            (None, Some(Value::Array(more))) => names.extend(more.iter().cloned()),
+            _ => return None,
+        }
+        if side == Side::Input && case.contains_key("properties") {
+            return None;
+        }
+    }
+    Some(names)
+}
+
+/// Allows `null` for every property that is not required.
+///
+/// A list of types where it can be one. Names go into alternatives: a list of names without `null` would forbid it, and
+/// one with `null` is no list of strings for Gemini.
+pub fn nullable(schema: &mut Value) {
+    let Value::Object(map) = schema else { return };
+    let required = map.get("required").and_then(Value::as_array).cloned().unwrap_or_default();
+    for (name, property) in map.get_mut("properties").and_then(Value::as_object_mut).into_iter().flatten() {
+        nullable(property);
+        if !required.iter().any(|required| required == name) {
+            allow_null(property);
+        }
+    }
+    if let Some(items) = map.get_mut("items") {
+        nullable(items);
+    }
+    for definition in
+        map.get_mut("$defs").and_then(Value::as_object_mut).into_iter().flat_map(Map::values_mut)
+    {
+        nullable(definition);
+    }
+}
+
+fn allow_null(property: &mut Value) {
+    let Value::Object(map) = property else { return };
+    match map.get("type") {
+        Some(Value::String(kind)) if !map.contains_key("enum") => {
+            let kinds = json!([kind, "null"]);
+            map.insert("type".into(), kinds);
+        }
+        _ => {
+            let description = map.remove("description");
+            let only = Value::Object(std::mem::take(map));
+            map.extend(description.map(|description| ("description".to_owned(), description)));
+            map.insert("anyOf".into(), json!([only, {"type": "null"}]));
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! Arguments in the forms that clients send them: what is clear is taken, and nothing is widened.
+
+use serde_json::{Value, json};
+
+use crate::common::fleet::{Fleet, nixes};
+use crate::common::mcp::{Client, STATELESS, WITH_HANDSHAKE};
+
+/// What a server and the command line answer to the same call; they have to agree.
+fn answers(fleet: &Fleet, tool: &str, arguments: &Value) -> Value {
+    let mut all = Vec::new();
+    for version in [WITH_HANDSHAKE[0], STATELESS] {
+        let mut client = Client::begun(fleet, &[], version);
+        all.push(client.call(tool, arguments.clone())["result"]["structuredContent"].clone());
+    }
+    all.push(fleet.call(tool, arguments).json);
+    assert!(all.windows(2).all(|two| two[0] == two[1]), "{tool} {arguments}: {all:#?}");
+    all.pop().unwrap()
+}
+
+#[test]
+fn one_call_has_one_meaning_in_every_form() {
+    let fleet = Fleet::demo(&nixes().pop().unwrap());
+    let all = answers(&fleet, "list_hosts", &json!({}));
+    assert!(all["hosts"].as_array().unwrap().len() > 2, "{all}");
+    assert_eq!(answers(&fleet, "list_hosts", &json!({"cursor": null, "limit": null})), all);
+    assert_eq!(answers(&fleet, "list_hosts", &json!({"cursor": "", "limit": "100"})), all);
+    let two = answers(&fleet, "list_hosts", &json!({"limit": 2}));
+    assert_eq!(two["hosts"].as_array().unwrap().len(), 2, "{two}");
+    for limit in [json!(2.0), json!("2"), json!("2.0")] {
+        assert_eq!(answers(&fleet, "list_hosts", &json!({"limit": limit})), two);
+    }
+    let dry = json!({"host": "web", "dry_run": true});
+    let planned = answers(&fleet, "build_host", &dry);
+    assert_eq!(
+        answers(&fleet, "build_host", &json!({"host": "web", "artifact": null, "dry_run": "true"})),
+        planned
+    );
+}
+
+#[test]
+fn key_and_value_are_read_as_any_string_is() {
+    let fleet = Fleet::demo(&nixes().pop().unwrap());
+    let answer = |arguments: &[&str]| {
+        let output = fleet.command(&[&["call", "-q"], arguments].concat()).output().unwrap();
+        (output.status.code(), serde_json::from_slice::<Value>(&output.stdout).unwrap())
+    };
+    assert_eq!(answer(&["list_hosts", "limit=2", "cursor="]), answer(&["list_hosts", r#"{"limit": 2}"#]));
+    let (code, one) = answer(&["plan_deploy", "hosts=nowhere"]);
+    assert_eq!((code, &one["error"]["code"]), (Some(1), &json!("unknown_host")), "{one}");
+    assert_eq!(answer(&["plan_deploy", "hosts=[\"nowhere\"]"]).1, one);
+    // A host that is called as a value of another type is still a host.
+    let (_, answer) = answer(&["build_host", "host=true"]);
+    assert_eq!(answer["error"]["code"], "unknown_host", "{answer}");
+}
+
+#[test]
+fn nothing_named_never_means_everything() {
+    let fleet = Fleet::demo(&nixes().pop().unwrap());
+    for nothing in [
+        json!({}),
+        json!({"hosts": null}),
+        json!({"hosts": []}),
+        json!({"hosts": ""}),
+        json!({"hosts": "[]"}),
+        json!({"hosts": null, "tag": null}),
+        json!({"hosts": "", "tag": ""}),
+    ] {
+        let answer = answers(&fleet, "plan_deploy", &nothing);
+        assert_eq!(answer["error"]["code"], "invalid_input", "{nothing}: {answer}");
+    }
+}
+
+#[test]
+fn what_is_unclear_is_said_to_a_model_all_at_once() {
+    let fleet = Fleet::demo(&nixes().pop().unwrap());
+    let wrong = json!({"host": 5, "artifact": "topleve", "dry_run": "maybe", "hots": "web"});
+    let error = answers(&fleet, "build_host", &wrong)["error"].clone();
+    assert_eq!(error["code"], "invalid_input", "{error}");
+    let message = error["message"].as_str().unwrap();
+    for word in [
+        "`host` is the number 5; a string is wanted",
+        "`artifact` is the string \"topleve\"; one of toplevel, vm, disko-script, disko-image is wanted",
+        "`dry_run` is the string \"maybe\"; true or false is wanted",
+        "there is no argument `hots`",
+    ] {
+        assert!(message.contains(word), "{word}: {message}");
+    }
+    let suggestions = error["suggestions"].as_array().unwrap();
+    assert!(suggestions.contains(&json!("toplevel")) && suggestions.contains(&json!("host")), "{error}");
+    // A model has no terminal to look at a catalogue in.
+    let hint = error["hint"].as_str().unwrap();
+    assert!(hint.contains("host (a string; required)") && !hint.contains("pantheros-mcp"), "{hint}");
+}
