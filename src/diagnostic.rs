@@ -97,6 +97,8 @@ pub enum Code {
     NetworkUnreachable,
     /// A path is neither in the store nor in a substituter.
     MissingPath,
+    /// The evaluation reads what has to be built first, and nothing may be built.
+    NeedsBuild,
 
     // Other machines
     /// No `ssh` on `PATH`.

@@ -2,6 +2,8 @@
 
 mod build;
 
+use std::collections::HashMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -82,7 +84,8 @@ impl Output {
     }
 
     fn failed(self, error: Diagnostic) -> Self {
-        Self { status: Status::Failed, error: Some(error), ..self }
+        let status = if error.code == Code::NeedsBuild { Status::NeedsBuild } else { Status::Failed };
+        Self { status, error: Some(error), ..self }
     }
 
     /// With what its probe gave.
@@ -112,15 +115,19 @@ impl Output {
 pub struct Warning {
     /// Where it came up; some of them where there are many.
     pub attrs: Vec<String>,
-    /// What was said.
-    pub message: String,
+    /// What this program, or Nix, says of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    /// What the configuration says, in its own words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub said: Option<String>,
 }
 
 impl Warning {
     /// That there were others.
     #[must_use]
     pub fn more(count: usize) -> Self {
-        Self { attrs: Vec::new(), message: format!("… and {count} more warnings") }
+        Self { attrs: Vec::new(), message: Some(format!("… and {count} more warnings")), said: None }
     }
 }
 
@@ -144,19 +151,30 @@ const WARNED: usize = 10;
 const WARNING: usize = 600;
 
 impl Checked {
+    /// Adds what Nix says of an output.
+    fn remark(&mut self, attr: &str, message: &str) {
+        self.warn(Warning { attrs: vec![attr.to_owned()], message: Some(message.to_owned()), said: None });
+    }
+
+    /// Adds what the configuration warned of while an output was evaluated.
+    fn hear(&mut self, attr: &str, said: &str) {
+        let said = Some(text::bounded(&text::plain(said), WARNING));
+        self.warn(Warning { attrs: vec![attr.to_owned()], message: None, said });
+    }
+
     /// Adds a warning; the same of another output is the same warning.
-    fn warn(&mut self, attr: &str, message: &str) {
-        let message = text::bounded(&text::plain(message), WARNING);
+    fn warn(&mut self, warning: Warning) {
         let room = self.warnings.len() < WARNINGS;
-        match self.warnings.iter_mut().find(|warning| warning.message == message) {
-            Some(warning) => {
-                if warning.attrs.len() < WARNED && warning.attrs.iter().all(|known| known != attr) {
-                    warning.attrs.push(attr.to_owned());
+        let same = |known: &&mut Warning| (&known.message, &known.said) == (&warning.message, &warning.said);
+        match self.warnings.iter_mut().find(same) {
+            Some(known) => {
+                for attr in warning.attrs {
+                    if known.attrs.len() < WARNED && !known.attrs.contains(&attr) {
+                        known.attrs.push(attr);
+                    }
                 }
             }
-            None if room => {
-                self.warnings.push(Warning { attrs: vec![attr.to_owned()], message });
-            }
+            None if room => self.warnings.push(warning),
             None => self.more_warnings += 1,
         }
     }
@@ -196,53 +214,69 @@ impl Flake {
     }
 
     async fn check_now(&self, scope: &Scope, call: &Call) -> Result<Checked, FlakeError> {
+        let instantiate = if scope.build { Instantiate::Yes } else { Instantiate::Never };
         let leaves = match &scope.host {
             Some(host) => {
                 let path = vec![HOSTS.to_owned(), host.to_string()];
                 vec![Leaf { path, rule: Rule::of(HOSTS), system: None, error: None }]
             }
-            None => self.leaves(|_| true, call).await?,
+            None => self.leaves(|_| true, instantiate, call).await?,
         };
         let system = scope.system.as_ref().map(SystemName::as_str);
         let of_other = |leaf: &Leaf| matches!((&leaf.system, system), (Some(of_leaf), Some(wanted)) if of_leaf != wanted);
         let asked = |leaf: &Leaf| leaf.error.is_none() && !leaf.rule.probe.is_empty() && !of_other(leaf);
-        let questions = leaves
-            .iter()
-            .filter(|leaf| asked(leaf))
-            .map(|leaf| {
+        let mut checked = Checked::default();
+        let mut answers = HashMap::new();
+        for (jobs, instantiate) in [(false, instantiate), (true, instantiate.for_jobs())] {
+            let part: Vec<(usize, &Leaf)> = leaves
+                .iter()
+                .enumerate()
+                .filter(|(_, leaf)| asked(leaf) && (leaf.rule.kind == Kind::Job) == jobs)
+                .collect();
+            let question = |leaf: &Leaf| {
                 let question = Question::new(leaf.path.iter().cloned(), leaf.rule.probe);
                 match leaf.rule.probe {
                     "host" => question.with(json!({ "system": system })),
                     _ => question,
                 }
-            })
-            .collect();
-        let instantiate = if scope.build { Instantiate::Yes } else { Instantiate::No };
-        let answers = self.ask("outputs", questions, instantiate, call).await?;
-        if let (Some(host), [Err(error)]) = (&scope.host, answers.as_slice())
+            };
+            let questions = part.iter().map(|(_, leaf)| question(leaf)).collect();
+            let (given, heard) = self.ask_hearing("outputs", questions, instantiate, call).await?;
+            for (index, said) in heard {
+                if let Some((_, leaf)) = part.get(index) {
+                    checked.hear(&leaf.attr(), &said);
+                }
+            }
+            answers.extend(part.iter().map(|(place, _)| *place).zip(given));
+        }
+        if let (Some(host), Some(Err(error))) = (&scope.host, answers.get(&0))
+            // Whether the host is there may need building too.
+            && error.code != Code::NeedsBuild
             && let Err(unknown @ FlakeError::UnknownHost { .. }) =
                 self.explain::<()>(host, error.clone(), call).await
         {
             return Err(unknown);
         }
-        let mut answers = answers.into_iter();
-        let mut checked = Checked::default();
-        for leaf in &leaves {
+        for (place, leaf) in leaves.iter().enumerate() {
             if let Some(output) = leaf.path.first()
                 && let Some(remark) = outputs::remark(output)
             {
-                checked.warn(output, &remark);
+                checked.remark(output, &remark);
             }
             let output = Output::new(leaf);
-            checked.outputs.push(if of_other(leaf) {
+            let mut output = if of_other(leaf) {
                 output.skipped("it is for another system")
             } else if let Some(error) = &leaf.error {
                 output.failed(error.clone())
             } else if leaf.rule.probe.is_empty() {
                 output.skipped("Nix looks no deeper here than at the names of the systems")
             } else {
-                output.answered(leaf, answers.next().unwrap_or(Ok(Value::Null)))
-            });
+                output.answered(leaf, answers.remove(&place).unwrap_or(Ok(Value::Null)))
+            };
+            if scope.build && output.status == Status::NeedsBuild {
+                output.status = Status::Failed;
+            }
+            checked.outputs.push(output);
         }
         Ok(checked)
     }

@@ -8,8 +8,8 @@
 //! than collecting the garbage of one that holds ten of them.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -71,10 +71,25 @@ impl Question {
 /// Whether derivations are written to the store while they are evaluated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Instantiate {
-    /// Only their paths are wanted: quicker, and the store stays as it is.
+    /// Nothing is written and nothing built: an evaluation that reads what it would have to build fails with
+    /// [`Code::NeedsBuild`].
+    Never,
+    /// Only their paths are wanted: quicker, and the store stays as it is, unless the evaluation reads what it builds.
+    /// With `--read-only` the same as never.
     No,
+    /// They are written, and nothing is built: so `nix flake check` evaluates `hydraJobs`.
+    Unbuilt,
     /// They are to be built, or needed for building something the evaluation itself reads.
     Yes,
+}
+
+impl Instantiate {
+    /// The same for what Hydra builds: it builds nothing while it evaluates, so Nix does not either
+    /// (`enableImportFromDerivation` in `src/nix/flake.cc`).
+    #[must_use]
+    pub fn for_jobs(self) -> Self {
+        if self == Self::Yes { Self::Unbuilt } else { self }
+    }
 }
 
 /// What each question gave, in the order asked.
@@ -92,7 +107,12 @@ struct Tally<'a> {
     what: &'a str,
     total: usize,
     done: AtomicUsize,
+    /// What was warned of, and on the way to the answer of which question.
+    heard: Mutex<Vec<(usize, String)>>,
 }
+
+/// Most warnings heard in one round of questions.
+const HEARD: usize = 1_000;
 
 impl Flake {
     /// Answers every question, `what` saying in a word what they are about.
@@ -106,8 +126,23 @@ impl Flake {
         instantiate: Instantiate,
         call: &Call,
     ) -> Result<Answers, FlakeError> {
+        Ok(self.ask_hearing(what, questions, instantiate, call).await?.0)
+    }
+
+    /// As [`Flake::ask`], with what the configuration warned of, each with the question it came up at.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn ask_hearing(
+        &self,
+        what: &str,
+        questions: Vec<Question>,
+        instantiate: Instantiate,
+        call: &Call,
+    ) -> Result<(Answers, Vec<(usize, String)>), FlakeError> {
         self.require()?;
-        let tally = Tally { what, total: questions.len(), done: AtomicUsize::new(0) };
+        let tally =
+            Tally { what, total: questions.len(), done: AtomicUsize::new(0), heard: Mutex::new(Vec::new()) };
         let workers = self.settings.evaluation_workers.clamp(1, questions.len().max(1));
         // Dealt like cards: neighbours tend to be of one kind and so of one weight.
         let mut hands: Vec<Vec<(usize, &Question)>> = vec![Vec::new(); workers];
@@ -121,7 +156,12 @@ impl Flake {
         let mut by_index: HashMap<usize, Result<Value, Diagnostic>> = parts.into_iter().flatten().collect();
         let missing =
             || Err(Diagnostic::new(Code::NixFailed, "the evaluation ended without an answer to this"));
-        Ok((0..questions.len()).map(|index| by_index.remove(&index).unwrap_or_else(missing)).collect())
+        let answers =
+            (0..questions.len()).map(|index| by_index.remove(&index).unwrap_or_else(missing)).collect();
+        let mut heard = tally.heard.into_inner().unwrap_or_else(PoisonError::into_inner);
+        // Workers hear side by side; the same question twice is answered the same.
+        heard.sort();
+        Ok((answers, heard))
     }
 
     /// Answers a single question.
@@ -168,7 +208,11 @@ impl Flake {
                 }
                 None => rest = rest.get(count..).unwrap_or_default(),
                 // An evaluation that reads what it builds needs its derivations in the store.
-                Some(diagnostic) if writing == Instantiate::No && diagnostic.code == Code::MissingPath => {
+                Some(diagnostic)
+                    if writing == Instantiate::No
+                        && !self.settings.policy.read_only
+                        && matches!(diagnostic.code, Code::MissingPath | Code::NeedsBuild) =>
+                {
                     writing = Instantiate::Yes;
                     rest = rest.get(count..).unwrap_or_default();
                 }
@@ -215,8 +259,13 @@ impl Flake {
             .output_limit(ANSWER_BYTES)
             // Going on in a fresh process happens between answers; this ends a single runaway.
             .memory_limit(memory.saturating_mul(RUNAWAY));
-        if instantiate == Instantiate::No {
+        if matches!(instantiate, Instantiate::No | Instantiate::Never) {
             command = command.arg("--read-only");
+        }
+        let never = instantiate == Instantiate::Never || self.settings.policy.read_only;
+        if never || instantiate == Instantiate::Unbuilt {
+            // Reading only does not keep Nix from building a derivation that is in the store already.
+            command = command.args(["--option", "allow-import-from-derivation", "false"]);
         }
         if std::env::var_os(INITIAL_HEAP).is_none() {
             // Nothing an evaluation made is garbage before its end, so collecting only takes time.
@@ -229,6 +278,9 @@ impl Flake {
         let run = self
             .nix
             .run_listening(command, listening, |line, process| {
+                if let Some(said) = log::warned(line) {
+                    tally.hears(questions.get(answers.len()).map(|(index, _)| *index), said);
+                }
                 let text = log::traced(line)?;
                 let told: Told = serde_json::from_str(text.strip_prefix(marker.as_str())?).ok()?;
                 if told.index == answers.len() {
@@ -257,6 +309,16 @@ impl Flake {
 }
 
 impl Tally<'_> {
+    fn hears(&self, index: Option<usize>, said: String) {
+        let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(index) = index
+            && heard.len() < HEARD
+            && heard.iter().all(|known| *known != (index, said.clone()))
+        {
+            heard.push((index, said));
+        }
+    }
+
     fn one_more(&self, call: &Call) {
         let done = self.done.fetch_add(1, Ordering::Relaxed) + 1;
         call.progress.report(Update {

@@ -363,6 +363,7 @@ pub fn is_lasting(diagnostic: &Diagnostic) -> bool {
         | Code::DaemonUnreachable
         | Code::NetworkUnreachable
         | Code::MissingPath
+        | Code::NeedsBuild
         | Code::SshNotFound
         | Code::NoTarget
         | Code::HostUnreachable

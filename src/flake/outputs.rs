@@ -178,9 +178,14 @@ impl Flake {
     ///
     /// # Errors
     /// See [`FlakeError`]; a flake whose outputs cannot be listed at all is one.
-    pub async fn leaves(&self, wanted: impl Fn(Rule) -> bool, call: &Call) -> Result<Vec<Leaf>, FlakeError> {
+    pub async fn leaves(
+        &self,
+        wanted: impl Fn(Rule) -> bool,
+        instantiate: Instantiate,
+        call: &Call,
+    ) -> Result<Vec<Leaf>, FlakeError> {
         call.saying("evaluating the flake");
-        let top = self.ask_one("flake", Question::new::<&str>([], "names"), Instantiate::No, call).await?;
+        let top = self.ask_one("flake", Question::new::<&str>([], "names"), instantiate, call).await?;
         let mut top: Vec<(String, Rule)> =
             names(&top).into_iter().map(|name| (name.clone(), Rule::of(&name))).collect();
         top.retain(|(_, rule)| wanted(*rule));
@@ -195,7 +200,7 @@ impl Flake {
         };
         let questions: Vec<Question> =
             top.iter().filter_map(|(name, rule)| listing(vec![name.clone()], rule.shape)).collect();
-        let mut answers = self.ask("outputs", questions, Instantiate::No, call).await?.into_iter();
+        let mut answers = self.ask("outputs", questions, instantiate, call).await?.into_iter();
 
         let mut leaves = Vec::new();
         let mut unlisted = Vec::new();
@@ -206,7 +211,7 @@ impl Flake {
                     continue;
                 }
                 Shape::Nested => {
-                    leaves.extend(self.jobs(name, rule, call).await?);
+                    leaves.extend(self.jobs(name, rule, instantiate.for_jobs(), call).await?);
                     continue;
                 }
                 _ => answers.next().unwrap_or(Ok(Value::Null)),
@@ -242,31 +247,34 @@ impl Flake {
             }
         }
         for (name, rule) in unlisted {
-            leaves.extend(self.leaves_by_system(&name, rule, call).await?);
+            leaves.extend(self.leaves_by_system(&name, rule, instantiate, call).await?);
         }
         leaves.sort_by_key(|leaf| rank(&leaf.rule));
         Ok(leaves)
     }
 
     /// The leaves of an output that cannot be listed as a whole, system by system.
-    async fn leaves_by_system(&self, name: &str, rule: Rule, call: &Call) -> Result<Vec<Leaf>, FlakeError> {
+    async fn leaves_by_system(
+        &self,
+        name: &str,
+        rule: Rule,
+        instantiate: Instantiate,
+        call: &Call,
+    ) -> Result<Vec<Leaf>, FlakeError> {
         let broken = |path: Vec<String>, system: Option<String>, error| Leaf {
             path,
             rule,
             system,
             error: Some(error),
         };
-        let systems = match self
-            .ask("outputs", vec![Question::new([name], "names")], Instantiate::No, call)
-            .await?
-            .pop()
-        {
-            Some(Ok(systems)) => names(&systems),
-            Some(Err(error)) => return Ok(vec![broken(vec![name.to_owned()], None, error)]),
-            None => return Ok(Vec::new()),
-        };
+        let systems =
+            match self.ask("outputs", vec![Question::new([name], "names")], instantiate, call).await?.pop() {
+                Some(Ok(systems)) => names(&systems),
+                Some(Err(error)) => return Ok(vec![broken(vec![name.to_owned()], None, error)]),
+                None => return Ok(Vec::new()),
+            };
         let questions = systems.iter().map(|system| Question::new([name, system], "names")).collect();
-        let answers = self.ask("outputs", questions, Instantiate::No, call).await?;
+        let answers = self.ask("outputs", questions, instantiate, call).await?;
         let mut leaves = Vec::new();
         for (system, answer) in systems.into_iter().zip(answers) {
             match answer {
@@ -285,12 +293,18 @@ impl Flake {
 
 impl Flake {
     /// Every job below an output, however deep; a set that cannot be listed hides nothing beside it.
-    async fn jobs(&self, output: String, rule: Rule, call: &Call) -> Result<Vec<Leaf>, FlakeError> {
+    async fn jobs(
+        &self,
+        output: String,
+        rule: Rule,
+        instantiate: Instantiate,
+        call: &Call,
+    ) -> Result<Vec<Leaf>, FlakeError> {
         let mut leaves = Vec::new();
         let mut sets = vec![vec![output]];
         while !sets.is_empty() {
             let questions = |probe| sets.iter().map(|path| Question::new(path.clone(), probe)).collect();
-            let answers = self.ask("jobs", questions("jobs"), Instantiate::No, call).await?;
+            let answers = self.ask("jobs", questions("jobs"), instantiate, call).await?;
             let mut broken = Vec::new();
             for (path, answer) in std::mem::take(&mut sets).into_iter().zip(answers) {
                 match answer {
@@ -300,7 +314,7 @@ impl Flake {
             }
             // What is wrong with one is wrong with what holds it, so only the innermost are told.
             let questions = broken.iter().map(|(path, _)| Question::new(path.clone(), "names")).collect();
-            let answers = self.ask("jobs", questions, Instantiate::No, call).await?;
+            let answers = self.ask("jobs", questions, instantiate, call).await?;
             for ((path, error), answer) in broken.into_iter().zip(answers) {
                 let below = answer.map(|value| names(&value)).unwrap_or_default();
                 if below.is_empty() || path.len() > JOBS_DEPTH || sets.len() + below.len() > JOBS_SETS {

@@ -43,7 +43,7 @@ impl Flake {
     }
 
     async fn find_shells(&self, system: Option<&str>, call: &Call) -> Result<Vec<Shell>, FlakeError> {
-        let mut leaves = self.leaves(|rule| rule.kind == Kind::Devshell, call).await?;
+        let mut leaves = self.leaves(|rule| rule.kind == Kind::Devshell, Instantiate::No, call).await?;
         leaves.retain(|leaf| system.is_none() || leaf.system.is_none() || leaf.system.as_deref() == system);
         let questions = leaves
             .iter()

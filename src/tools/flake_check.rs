@@ -141,7 +141,9 @@ impl Tool for FlakeCheck {
             }
         }
         for warning in &output.warnings {
-            lines.push(format!("! {}", [warning.attrs.join(", "), warning.message.clone()].join(": ")));
+            let parts = [Some(warning.attrs.join(", ")), warning.message.clone(), warning.said.clone()];
+            let parts: Vec<String> = parts.into_iter().flatten().filter(|part| !part.is_empty()).collect();
+            lines.push(format!("! {}", parts.join(": ")));
         }
         if output.next_cursor.is_some() {
             lines.push("… more with `cursor`".to_owned());

@@ -1,16 +1,22 @@
 //! `flake_check` beside the real `nix flake check`: what Nix refuses is refused here.
 
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
+use std::time::{SystemTime, UNIX_EPOCH};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::common::fleet::{Fleet, errors, nixes};
+use crate::common::fleet::{Answer, Fleet, errors, nixes};
 
 /// What every flake below can use.
 const LET: &str = r#"
   drv = name: derivation { inherit name; system = "x86_64-linux"; builder = "/bin/sh"; args = [ "-c" "echo ${name} >$out" ]; };
   bad = name: derivation { inherit name; system = "x86_64-linux"; builder = "/bin/sh"; args = [ "-c" "exit 3" ]; };
   app = { type = "app"; program = "/bin/true"; };
+  imported = import (derivation { name = "made-UNIQUE"; system = "x86_64-linux"; builder = "/bin/sh"; args = [ "-c" "echo 7 >$out" ]; });
+  written = builtins.readFile (builtins.toFile "written-UNIQUE" "7");
+  using = part: derivation { name = "with"; system = "x86_64-linux"; builder = "/bin/sh"; args = [ "-c" "echo ${toString part} >$out" ]; };
   template = { path = ./.; description = "a template"; };
 "#;
 
@@ -81,6 +87,10 @@ const REFUSED: &[&str] = &[
     "nixosConfigurations.a.config.system.build.toplevel = { };",
     "nixosConfigurations.a.config.system.build.toplevel = throw \"no\";",
     "nixosConfigurations = 1;",
+    "packages.x86_64-linux.a = using imported;",
+    "packages.x86_64-linux.a = using written;",
+    "hydraJobs.a = using imported;",
+    "lib = if imported == 7 then { } else { };",
 ];
 
 /// What Nix takes, and so do we.
@@ -105,10 +115,20 @@ const BUILT: &[(&str, bool, bool)] = &[
     ("checks.x86_64-linux.a = bad \"a\";", true, false),
     ("checks.x86_64-linux.a = drv \"a\";", true, true),
     ("packages.x86_64-linux.a = bad \"a\";", true, true),
+    ("packages.x86_64-linux.a = using imported;", false, true),
+    ("packages.x86_64-linux.a = using written;", false, true),
+    ("checks.x86_64-linux = if imported == 7 then { a = bad \"a\"; } else { };", false, false),
+    ("hydraJobs.a = using imported;", false, false),
+    ("hydraJobs = if imported == 7 then { } else { };", false, false),
+    ("hydraJobs.a = using written;", false, true),
 ];
 
-fn fleet(nix: &std::path::Path, outputs: &str) -> Fleet {
-    let flake = format!("{{ outputs = _: let {LET} in {{ {outputs} }}; }}");
+fn fleet(nix: &Path, outputs: &str) -> Fleet {
+    // What one run wrote to the store would help the next.
+    static COUNT: AtomicUsize = AtomicUsize::new(0);
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos();
+    let unique = format!("{now}-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+    let flake = format!("{{ outputs = _: let {LET} in {{ {outputs} }}; }}").replace("UNIQUE", &unique);
     Fleet::committed(nix, &[("flake.nix", &flake)])
 }
 
@@ -124,7 +144,7 @@ fn verdicts(fleet: &Fleet, build: bool) -> (bool, bool, String) {
     (theirs.status.success(), ours.code == 0, format!("{:#}\nNix: {}", ours.json, errors(&theirs)))
 }
 
-fn on_each_nix(test: impl Fn(&std::path::Path) + Sync) {
+fn on_each_nix(test: impl Fn(&Path) + Sync) {
     let nixes = nixes();
     thread::scope(|scope| {
         for nix in &nixes {
@@ -167,5 +187,82 @@ fn building_gives_the_same_verdict() {
                 assert_eq!((theirs, ours), (expected, expected), "build={build} {outputs} {said}");
             }
         }
+    });
+}
+
+fn status<'a>(answer: &'a Answer, attr: &str) -> &'a Value {
+    let outputs = answer.json["outputs"].as_array().unwrap();
+    outputs.iter().find(|output| output["attr"] == attr).unwrap_or_else(|| panic!("{:#}", answer.json))
+}
+
+#[test]
+fn what_needs_a_build_to_be_evaluated_is_told_of_and_not_built() {
+    on_each_nix(|nix| {
+        let outputs = r#"
+            made = derivation { name = "made-UNIQUE"; system = "x86_64-linux"; builder = "/bin/sh";
+              args = [ "-c" "echo 7 >$out" ]; };
+            nixosConfigurations.needy.config = rec {
+              networking.hostName = "host-${toString imported}";
+              system.build.toplevel = drv networking.hostName;
+            };
+            nixosConfigurations.fine.config.system.build.toplevel = drv "fine";
+        "#;
+        let fleet = fleet(nix, outputs);
+        // Reading only does not keep Nix from building a derivation that is in the store already.
+        let told = |of: &str| {
+            let told = fleet.by_hand(&["eval", "--raw", &format!(".#made.{of}")]);
+            assert!(told.status.success(), "{}", errors(&told));
+            String::from_utf8(told.stdout).unwrap()
+        };
+        let (drv, out) = (told("drvPath"), told("outPath"));
+        assert!(Path::new(&drv).exists(), "{drv}");
+
+        let needy = "nixosConfigurations.needy";
+        let answer = fleet.call("flake_check", &json!({}));
+        assert_eq!((answer.code, &answer.json["counts"]["needs_build"]), (1, &json!(1)), "{:#}", answer.json);
+        assert_eq!(status(&answer, needy)["status"], "needs_build");
+        assert_eq!(status(&answer, needy)["error"]["code"], "needs_build");
+        assert!(status(&answer, needy)["error"]["message"].as_str().unwrap().contains(&drv), "{answer:#?}");
+        assert_eq!(status(&answer, "nixosConfigurations.fine")["status"], "ok");
+        let listed = fleet.command(&["--read-only", "call", "-q", "list_hosts"]).output().unwrap();
+        let listed = String::from_utf8(listed.stdout).unwrap();
+        assert!(listed.contains("needs_build") && listed.contains("fine"), "{listed}");
+        assert!(!Path::new(&out).exists(), "nothing was built");
+
+        let answer = fleet.call("flake_check", &json!({"build": true}));
+        assert_eq!((answer.code, &answer.json["counts"]["built"]), (0, &json!(2)), "{:#}", answer.json);
+        assert!(Path::new(&out).exists(), "{out}");
+    });
+}
+
+#[test]
+fn what_the_configuration_warns_of_is_told() {
+    on_each_nix(|nix| {
+        let outputs = r#"
+            nixosConfigurations.web.config.system.build.toplevel = builtins.warn "web: \u{1b}[31mold\u{1b}[0m option" (drv "web");
+            nixosConfigurations.db.config.system.build.toplevel =
+              builtins.trace "\u{1b}[1;31mevaluation warning: as lib.warn was\u{1b}[0m" (drv "db");
+            packages.x86_64-linux.a = builtins.trace "just a trace" (drv "a");
+            devShell.x86_64-linux = drv "shell";
+            mine = 1;
+        "#;
+        let fleet = fleet(nix, &outputs.replace("\\u{1b}", "\u{1b}"));
+        let answer = fleet.call("flake_check", &json!({}));
+        assert_eq!(answer.code, 0, "{:#}", answer.json);
+        let warnings = answer.json["warnings"].as_array().unwrap();
+        let of = |attr: &str| {
+            let found = warnings.iter().find(|warning| warning["attrs"][0] == attr);
+            found.unwrap_or_else(|| panic!("{attr}: {warnings:#?}")).clone()
+        };
+        assert_eq!(of("nixosConfigurations.web")["said"], "web: old option");
+        assert_eq!(of("nixosConfigurations.db")["said"], "as lib.warn was");
+        assert!(of("devShell")["message"].as_str().unwrap().contains("devShells.<system>.default"));
+        assert!(of("mine")["message"].as_str().unwrap().contains("knows no output"));
+        assert_eq!(warnings.len(), 4, "{warnings:#?}");
+        // Remembered with the rest.
+        let again = fleet.call("flake_check", &json!({}));
+        assert_eq!(again.json, answer.json);
+        let text = fleet.command(&["call", "flake_check"]).output().unwrap();
+        assert!(errors(&text).contains("! nixosConfigurations.web: web: old option"), "{text:?}");
     });
 }

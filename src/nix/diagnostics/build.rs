@@ -3,12 +3,14 @@
 use super::Problem;
 use super::phrase::{self, Phrase};
 use crate::diagnostic::{Code, Diagnostic};
-use crate::names::DrvPath;
+use crate::names::{DrvPath, STORE_FOLDER};
 use crate::nix::log::{LogError, State, quoted_drv};
 use crate::text::bounded;
 
 /// Most lines of a failed build's log handed on.
 const TAIL: usize = 25;
+/// How many of the innermost steps say what Nix was doing when it failed.
+const INNERMOST: usize = 3;
 
 const LOG: &str = "Read the end of the build's log; `nix log {0}` shows the whole of it.";
 const ELSEWHERE: &str = "Build it on a machine of that system: add one to `builders` in nix.conf, or for \
@@ -136,7 +138,8 @@ const PHRASES: &[Phrase] = &[
 ];
 
 pub(super) fn recognise(problem: &Problem<'_>) -> Option<Diagnostic> {
-    hash_mismatch(problem.message)
+    unbuilt(problem)
+        .or_else(|| hash_mismatch(problem.message))
         .or_else(|| unsupported(problem.message))
         .or_else(|| dependencies(problem.message))
         .or_else(|| phrase::first(PHRASES, problem.message).map(|diagnostic| with_log(diagnostic, problem)))
@@ -166,6 +169,35 @@ fn with_log(mut diagnostic: Diagnostic, problem: &Problem<'_>) -> Diagnostic {
             format!("{}: {}: {}", drv.name(), reason(problem.message), bounded(line.trim(), 300));
     }
     diagnostic
+}
+
+/// The evaluation reads a path that it would have to build or write itself, which it may not
+/// (`EvalState::realiseContext` in `src/libexpr/primops.cc`).
+fn unbuilt(problem: &Problem<'_>) -> Option<Diagnostic> {
+    let disabled =
+        "cannot build '{}' during evaluation because the option 'allow-import-from-derivation' is disabled";
+    let built = phrase::gaps(disabled, problem.message);
+    let read = || {
+        let reading = |message: &str| message.starts_with("while realising the context of path");
+        let innermost = problem.error.trace.iter().take(INNERMOST).any(|frame| reading(&frame.message));
+        phrase::gaps("path '{}' is not valid", problem.message).filter(|_| innermost)
+    };
+    let path = *built.or_else(read)?.first()?;
+    // 2.34 leaves out the folder.
+    let path = path.strip_prefix(STORE_FOLDER).unwrap_or(path).split('^').next().unwrap_or(path);
+    let path = format!("{STORE_FOLDER}{path}");
+    let (how, hint) = if path.ends_with(".drv") {
+        (
+            "the evaluation reads what a derivation builds, and nothing may be built",
+            "Allow it to be built (`build=true`), or take the file from the flake or an input instead of from a derivation.",
+        )
+    } else {
+        (
+            "the evaluation reads a path that it would have to write to the store first, and nothing may be written",
+            "Allow it to be written (`build=true`), or read the file where it lies: `path + \"/file\"` instead of `\"${path}/file\"`.",
+        )
+    };
+    Some(Diagnostic::new(Code::NeedsBuild, format!("{how}: {path}")).with_attr(path).with_hint(hint))
 }
 
 /// `hash mismatch in fixed-output derivation 'x.drv':` with `specified:` and `got:`.

@@ -208,12 +208,6 @@ const PHRASES: &[Phrase] = &[
         about: None,
         hint: "Run the same nix command in a terminal without --show-trace to see the cause.",
     },
-    Phrase {
-        says: "…because the option 'allow-import-from-derivation' is disabled",
-        code: Code::EvaluationFailed,
-        about: None,
-        hint: "The configuration needs a build to be evaluated: take the file from the flake or an input instead of from a derivation.",
-    },
 ];
 
 pub(super) fn recognise(problem: &Problem<'_>) -> Option<Diagnostic> {

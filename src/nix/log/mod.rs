@@ -30,10 +30,54 @@ pub const TEXT_LIMIT: usize = 16 * 1024;
 /// [`Event::parse`] cuts texts to [`TEXT_LIMIT`]; an answer that was asked for by `trace` must not be.
 #[must_use]
 pub fn traced(line: &[u8]) -> Option<String> {
+    message(line)?.strip_prefix("trace: ").map(str::to_owned)
+}
+
+/// What the configuration warns of in a line: by `builtins.warn`, or by `trace` as `lib.warn` of nixpkgs does where
+/// that is missing (`lib/trivial.nix`) and as NixOS did (`lib.showWarnings`).
+#[must_use]
+pub fn warned(line: &[u8]) -> Option<String> {
+    // Reading each line twice would cost more than there are warnings.
+    line.windows(8).any(|bytes| bytes == b"warning:").then_some(())?;
+    let message = message(line)?;
+    let traced = message.strip_prefix("trace: ");
+    let text = crate::text::plain(traced.unwrap_or(&message));
+    let said = match (text.strip_prefix("evaluation warning:"), traced) {
+        (Some(said), _) => said,
+        // Nix's own warnings begin so where no `trace` does.
+        (None, Some(_)) => text.strip_prefix("warning:")?,
+        (None, None) => return None,
+    };
+    Some(crate::text::bounded(said.trim(), TEXT_LIMIT))
+}
+
+/// The text of a line, whole.
+fn message(line: &[u8]) -> Option<String> {
     #[derive(serde::Deserialize)]
     struct Line {
         msg: String,
     }
     let Line { msg } = serde_json::from_slice(line.strip_prefix(b"@nix ")?).ok()?;
-    msg.strip_prefix("trace: ").map(str::to_owned)
+    Some(msg)
+}
+
+#[cfg(test)]
+mod warnings {
+    use super::warned;
+
+    #[test]
+    fn are_told_from_what_is_none() {
+        let of = |text: &str| {
+            warned(format!("@nix {}", serde_json::json!({"action": "msg", "msg": text})).as_bytes())
+        };
+        assert_eq!(of("\u{1b}[35;1mevaluation warning:\u{1b}[0m old name").as_deref(), Some("old name"));
+        assert_eq!(
+            of("trace: \u{1b}[1;31mevaluation warning: old name\u{1b}[0m").as_deref(),
+            Some("old name")
+        );
+        assert_eq!(of("trace: \u{1b}[1;31mwarning: old NixOS\u{1b}[0m").as_deref(), Some("old NixOS"));
+        assert_eq!(of("trace: pantheros-answer {\"value\": \"warning: x\"}"), None);
+        assert_eq!(of("\u{1b}[35;1mwarning:\u{1b}[0m Git tree '/x' is dirty"), None);
+        assert_eq!(warned(b"warning: no line of Nix"), None);
+    }
 }
