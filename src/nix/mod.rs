@@ -1,6 +1,7 @@
 //! The `nix` command: the only place that knows its arguments, its output and its errors.
 
 pub mod build;
+mod daemon;
 pub mod diagnostics;
 pub mod literal;
 pub mod log;
@@ -10,7 +11,6 @@ mod systems;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -20,12 +20,6 @@ use crate::progress::Call;
 
 pub use program::{OLDEST, Version};
 
-/// How long `nix` may say nothing before the daemon is asked whether it is there.
-const SILENCE: Duration = Duration::from_secs(5);
-/// How long after an answer it is asked again.
-const PATIENCE: Duration = Duration::from_secs(60);
-/// How long the daemon may take to answer that.
-const ANSWER: Duration = Duration::from_secs(5);
 /// How long progress is held back, so that a build's chatter costs nothing.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(50);
 
@@ -176,15 +170,16 @@ impl Nix {
         mut on_line: impl FnMut(&[u8], u32) -> Option<Flow>,
     ) -> Result<Run, NixError> {
         let mut state = log::State::default();
-        let heard = AtomicU64::new(0);
+        let activity = daemon::Activity::default();
         let mut told = tokio::time::Instant::now();
         tracing::debug!(argv = ?command.argv(), "running");
         let running = command.run(&call.cancel, |line, process| {
-            heard.fetch_add(1, Ordering::Relaxed);
+            activity.heard();
             if let Some(flow) = on_line(line, process) {
                 return flow;
             }
             state.apply(log::Event::parse(line));
+            activity.read(&state);
             if told.elapsed() >= PROGRESS_INTERVAL {
                 told = tokio::time::Instant::now();
                 let update = state.update();
@@ -197,31 +192,9 @@ impl Nix {
         });
         let finished = tokio::select! {
             finished = running => finished?,
-            () = self.daemon_is_silent(&heard, call) => return Err(NixError::DaemonSilent),
+            () = self.daemon_is_silent(&activity, call) => return Err(NixError::DaemonSilent),
         };
         Ok(Run { status: finished.status, stdout: finished.stdout, state, stopped: finished.stopped })
-    }
-
-    /// Returns only when `nix` has said nothing and the store does not answer either.
-    ///
-    /// A daemon that takes connections and never speaks would otherwise hold a call until its
-    /// time limit, a quarter of an hour later.
-    async fn daemon_is_silent(&self, heard: &AtomicU64, call: &Call) {
-        let mut wait = SILENCE;
-        loop {
-            let before = heard.load(Ordering::Relaxed);
-            tokio::time::sleep(wait).await;
-            wait = SILENCE;
-            if heard.load(Ordering::Relaxed) != before {
-                continue;
-            }
-            let Ok(ping) = self.command(&["store", "info"]).await else { continue };
-            let answer = ping.time_limit(ANSWER).run(&call.cancel, |_, _| Flow::Continue).await;
-            if matches!(answer, Err(ProcessError::TimedOut { .. })) {
-                return;
-            }
-            wait = PATIENCE;
-        }
     }
 }
 

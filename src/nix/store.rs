@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::{Nix, NixError, Run};
 use crate::names::{DrvPath, StorePath};
+use crate::process::ProcessError;
 use crate::progress::Call;
 
 /// Most of a build log that is read, in bytes.
@@ -12,7 +13,8 @@ pub const LOG_LIMIT: usize = 16 * 1024 * 1024;
 const STORE_TIME: Duration = Duration::from_secs(60);
 
 impl Nix {
-    /// The size of a path and all it needs, in bytes; `None` where the store does not say.
+    /// The size of a path and all it needs, in bytes; `None` where the store does not say, or not in time: what was
+    /// built stays built.
     ///
     /// Read from the plain output, one `path size` a line: it has stayed the same, while the JSON
     /// of `nix path-info` changed shape between 2.26 and 2.34.
@@ -26,7 +28,13 @@ impl Nix {
             .arg(path.as_str())
             .time_limit(STORE_TIME)
             .output_limit(64 * 1024);
-        let run = self.run(command, call).await?;
+        let run = match self.run(command, call).await {
+            Err(error @ (NixError::DaemonSilent | NixError::Process(ProcessError::TimedOut { .. }))) => {
+                tracing::warn!(%error, "the size of {} is not known", path.as_str());
+                return Ok(None);
+            }
+            other => other?,
+        };
         Ok(String::from_utf8_lossy(&run.stdout)
             .split_ascii_whitespace()
             .nth(1)

@@ -1,6 +1,7 @@
 //! What the integration tests share.
 #![allow(dead_code, reason = "each test program uses its own part of this")]
 
+pub mod daemon;
 pub mod files;
 pub mod fleet;
 pub mod mcp;

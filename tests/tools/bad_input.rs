@@ -206,36 +206,6 @@ fn no_nix_and_an_old_nix_are_told_apart() {
 }
 
 #[test]
-fn a_daemon_that_does_not_answer_is_named() {
-    for nix in nixes() {
-        let fleet = Fleet::demo(&nix);
-        let socket = fleet.folder().parent().unwrap().join("socket");
-        // It takes connections and never says a word.
-        let _silent = std::os::unix::net::UnixListener::bind(&socket).unwrap();
-        let output = fleet
-            .command(&["call", "-q", "build_host", "host=web"])
-            .env("NIX_REMOTE", format!("unix://{}", socket.display()))
-            .output()
-            .unwrap();
-        let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-        assert_eq!(json["error"]["code"], "daemon_unreachable", "{json}");
-    }
-}
-
-#[test]
-fn no_daemon_is_named_too() {
-    for nix in nixes() {
-        let output = Fleet::demo(&nix)
-            .command(&["call", "-q", "build_host", "host=web"])
-            .env("NIX_REMOTE", "unix:///nonexistent/socket")
-            .output()
-            .unwrap();
-        let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-        assert_eq!(json["error"]["code"], "daemon_unreachable", "{json}");
-    }
-}
-
-#[test]
 fn a_full_disk_is_named() {
     // The store on a file system of 3 MiB, in a mount namespace of its own.
     if !rustix_is_root() {

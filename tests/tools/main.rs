@@ -7,6 +7,7 @@ mod common;
 mod bad_input;
 mod build;
 mod cancel;
+mod daemon;
 mod forms;
 mod layouts;
 mod pages;

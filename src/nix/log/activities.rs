@@ -187,6 +187,11 @@ impl Activities {
         false
     }
 
+    /// Whether there is a live activity of a kind.
+    pub(super) fn any(&self, kind: impl Fn(ActivityKind) -> bool) -> bool {
+        self.live.values().any(|activity| kind(activity.kind))
+    }
+
     #[cfg(test)]
     pub(super) fn live(&self) -> usize {
         self.live.len()

@@ -314,6 +314,21 @@ impl State {
         self.logs.tail(drv, lines)
     }
 
+    /// Whether the store builds, copies, or waits to: work that goes on while nothing is said.
+    #[must_use]
+    pub fn store_is_at_work(&self) -> bool {
+        self.activities.any(|kind| {
+            matches!(
+                kind,
+                ActivityKind::Build
+                    | ActivityKind::BuildWaiting
+                    | ActivityKind::PostBuildHook
+                    | ActivityKind::Substitute
+                    | ActivityKind::CopyPath
+            )
+        })
+    }
+
     #[cfg(test)]
     pub(super) fn log_bytes(&self) -> usize {
         self.logs.bytes()
