@@ -103,6 +103,8 @@ pub enum Code {
     // Other machines
     /// No `ssh` on `PATH`.
     SshNotFound,
+    /// No folder can be made for sockets and other files that last as long as the program.
+    ScratchUnusable,
     /// Nothing says where the host is reached.
     NoTarget,
     /// Nobody answers at the host's address, or the connection broke.

@@ -11,7 +11,7 @@
 //! - [`nix`] — the `nix` command: evaluation, building, the store, diagnostics, and the log reader.
 //! - [`ssh`] — other machines, through the system's OpenSSH.
 //! - [`process`] — the only place that spawns.
-//! - [`state`] — a private folder and whole files in it; [`canonical`] — one form for each JSON value.
+//! - [`scratch`] — folders that last as long as the program; [`state`] — a private folder and whole files in it; [`canonical`] — one form for each JSON value.
 //! - [`config`], [`policy`], [`schema`], [`diagnostic`], [`names`], [`progress`], [`metrics`], [`text`],
 //!   [`random`], [`time`], [`user`] — what everything shares.
 
@@ -32,6 +32,7 @@ pub mod process;
 pub mod progress;
 pub mod random;
 pub mod schema;
+pub mod scratch;
 pub mod search;
 pub mod ssh;
 pub mod state;

@@ -2,15 +2,20 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod common;
+#[path = "common/http.rs"]
+#[allow(dead_code, reason = "each test program uses its own part of this")]
+mod http;
 
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use common::fleet::{Answer, Fleet, alive, nixes};
+use common::fleet::{Answer, Fleet, alive, nixes, wait_until};
 use common::mcp::{Client, WITH_HANDSHAKE};
 use common::target::Targets;
+use http::{Request, Setup};
 use pantheros_mcp::progress::Call;
 use pantheros_mcp::ssh::{Hosts, Limits, SshSettings, Target};
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
 /// A fleet whose hosts are these machines, `web` with a second system as well.
@@ -229,9 +234,9 @@ fn calls_share_a_connection_that_ends_with_the_server() {
     assert_eq!(answer["result"]["structuredContent"]["reachable"], true, "{answer}");
     assert!(before <= 2, "one for the harness and one for three calls: {logins}");
 
-    client.signal(rustix::process::Signal::KILL);
+    client.signal(Signal::KILL);
     client.ends();
-    common::fleet::wait_until("the connection ends with the server", 5.0, || !alive(&master));
+    wait_until("the connection ends with the server", 5.0, || !alive(&master));
 }
 
 #[tokio::test]
@@ -296,4 +301,122 @@ async fn arguments_and_input_arrive_as_they_are() {
     assert!(fresh.is_alive(&call).await);
     assert_eq!(fresh.host_key(), session.host_key());
     assert!(fresh.host_key().unwrap().fingerprint.starts_with("SHA256:"));
+}
+
+/// The folders of this program in this one, by name.
+fn left_in(folder: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).unwrap();
+    let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    names.filter(|name| name.starts_with("pantheros-")).collect()
+}
+
+#[test]
+fn a_long_temporary_folder_is_no_reason_not_to_connect() {
+    for nix in nixes() {
+        let mut targets = Targets::start(&nix, &["web"]);
+        let fleet = fleet(&nix, &mut targets, &["web"]);
+        targets.get("web").install(&nix, &toplevel(&fleet, "web"));
+        let scratch = tempfile::tempdir().unwrap();
+        let long = scratch.path().join("x".repeat(120));
+        std::fs::create_dir(&long).unwrap();
+        // With nothing shorter named, it is /tmp.
+        for runtime in [None, Some(scratch.path())] {
+            let mut command = fleet.command(&["call", "-q", "host_status", "host=web"]);
+            command.env("TMPDIR", &long).env_remove("XDG_RUNTIME_DIR");
+            command.envs(runtime.map(|folder| ("XDG_RUNTIME_DIR", folder)));
+            let output = command.output().unwrap();
+            let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
+            assert_eq!(answer["reachable"], true, "{answer:#}");
+        }
+        assert_eq!(left_in(scratch.path()), [""; 0]);
+    }
+}
+
+#[test]
+fn nothing_of_a_connection_stays_however_the_server_ends() {
+    let nix = nixes().pop().unwrap();
+    let mut targets = Targets::start(&nix, &["web"]);
+    let fleet = fleet(&nix, &mut targets, &["web"]);
+    targets.get("web").install(&nix, &toplevel(&fleet, "web"));
+    let scratch = tempfile::tempdir().unwrap();
+    let connected = || {
+        let mut command = fleet.command(&["serve"]);
+        command.env("TMPDIR", scratch.path());
+        let mut client = Client::of(command);
+        client.initialize("2025-11-25");
+        client.notify("notifications/initialized", json!({}));
+        let status = client.call("host_status", json!({"host": "web"}));
+        assert_eq!(status["result"]["structuredContent"]["reachable"], true, "{status}");
+        assert_eq!(left_in(scratch.path()).len(), 1, "where its socket is");
+        client
+    };
+    let ways: [fn(&mut Client); 4] = [
+        Client::close,
+        |server| server.signal(Signal::TERM),
+        |server| server.signal(Signal::INT),
+        |server| server.signal(Signal::HUP),
+    ];
+    for end in ways {
+        let mut client = connected();
+        end(&mut client);
+        client.ends();
+        assert_eq!(left_in(scratch.path()), [""; 0]);
+    }
+
+    let mut command = fleet.command(&["serve", "--http", "127.0.0.1:0"]);
+    command.env("TMPDIR", scratch.path()).env_remove("XDG_RUNTIME_DIR");
+    let mut server = Setup::of(command).start();
+    let call = json!({"name": "host_status", "arguments": {"host": "web"}});
+    let status = server.ask(&Request::modern("tools/call", call)).message();
+    assert_eq!(status["result"]["structuredContent"]["reachable"], true, "{status}");
+    assert_eq!(left_in(scratch.path()).len(), 1, "where its socket is");
+    server.stop();
+    assert_eq!(left_in(scratch.path()), [""; 0]);
+
+    // A killed server removes nothing. The next one does.
+    let mut client = connected();
+    let left = left_in(scratch.path());
+    client.signal(Signal::KILL);
+    client.ends();
+    assert_eq!(left_in(scratch.path()), left);
+    let mut command = fleet.command(&["serve"]);
+    command.env("TMPDIR", scratch.path());
+    let next = Client::of(command);
+    wait_until("the folder to go", 20.0, || left_in(scratch.path()).is_empty());
+    drop(next);
+}
+
+#[test]
+fn nothing_of_a_login_under_way_stays_either() {
+    let nix = nixes().pop().unwrap();
+    let mut targets = Targets::start(&nix, &["web"]);
+    let fleet = fleet(&nix, &mut targets, &["web"]);
+    targets.get("web").power_off();
+    // Takes the connection and never says a word.
+    let _silent = std::net::TcpListener::bind(("127.0.0.1", targets.get("web").port)).unwrap();
+    let scratch = tempfile::tempdir().unwrap();
+    let connects = || wait_until("a login", 20.0, || !left_in(scratch.path()).is_empty());
+    let call = json!({"name": "host_status", "arguments": {"host": "web"}});
+    for signal in [None, Some(Signal::TERM), Some(Signal::INT), Some(Signal::HUP)] {
+        let mut command = fleet.command(&["serve"]);
+        command.env("TMPDIR", scratch.path());
+        let mut client = Client::of(command);
+        client.initialize("2025-11-25");
+        client.ask("tools/call", call.clone());
+        connects();
+        match signal {
+            Some(signal) => client.signal(signal),
+            None => client.close(),
+        }
+        client.ends();
+        assert_eq!(left_in(scratch.path()), [""; 0], "{signal:?}");
+    }
+    let mut command = fleet.command(&["serve", "--http", "127.0.0.1:0"]);
+    command.env("TMPDIR", scratch.path()).env_remove("XDG_RUNTIME_DIR");
+    let mut server = Setup::of(command).start();
+    let mut connection = server.connect();
+    connection.write(&Request::modern("tools/call", call).bytes(server.address));
+    connects();
+    server.stop();
+    assert_eq!(left_in(scratch.path()), [""; 0]);
 }

@@ -18,7 +18,7 @@ const LAYERS: &[&[&str]] = &[
         "user",
         "random",
     ],
-    &["process", "state"],
+    &["process", "scratch", "state"],
     &["ssh"],
     &["config"],
     &["nix"],
@@ -33,7 +33,8 @@ const LAYERS: &[&[&str]] = &[
 ];
 
 /// What a domain module must never know of.
-const DOMAIN: &[&str] = &["flake", "disko", "search", "deploy", "audit", "nix", "ssh", "process", "state"];
+const DOMAIN: &[&str] =
+    &["flake", "disko", "search", "deploy", "audit", "nix", "ssh", "process", "scratch", "state"];
 const NOT_FOR_THE_DOMAIN: &[&str] = &["tools", "mcp", "cli", "policy"];
 
 fn sources(folder: &Path) -> Vec<PathBuf> {

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::{FAILED, OK, USAGE, complain, runtime};
+use super::{FAILED, OK, USAGE, complain, finish, runtime};
 use crate::config::{Channel, Settings};
 use crate::deploy::approval::{ApprovalError, Approvals, Decision, Yes};
 use crate::deploy::plan::Plan;
@@ -150,7 +150,9 @@ impl Approve {
             let stored = load(settings, &self.plan_id)?;
             approve(settings, &stored, how).await.map(|()| stored)
         };
-        match runtime.block_on(approving) {
+        let approved = runtime.block_on(approving);
+        runtime.block_on(finish());
+        match approved {
             Ok(stored) => {
                 let expires = show::left(stored.plan(), Timestamp::now());
                 crate::stderr::say(format_args!("approved for one deployment; the plan expires {expires}"));

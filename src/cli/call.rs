@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 
 use super::signals::Signals;
-use super::{FAILED, OK, USAGE, complain, runtime};
+use super::{FAILED, OK, USAGE, complain, finish, runtime};
 use crate::config::Settings;
 use crate::deploy::approval::Nobody;
 use crate::diagnostic::{Code, Diagnostic};
@@ -70,7 +70,7 @@ impl Call {
         };
         let outcome = runtime.block_on(async {
             let outcome = run(tool, arguments, context).await;
-            crate::process::settle().await;
+            finish().await;
             outcome
         });
         self.print(&outcome)
@@ -101,7 +101,7 @@ impl Call {
 pub(super) async fn run(tool: &Entry, arguments: Map<String, Value>, context: Context) -> Outcome {
     let running = tool.run(&context, arguments);
     tokio::pin!(running);
-    let mut signals = Signals::of_a_person();
+    let mut signals = Signals::caught();
     tokio::select! {
         outcome = &mut running => outcome,
         () = signals.next() => {

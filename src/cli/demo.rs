@@ -20,8 +20,10 @@ use rmcp::service::{NotificationContext, RunningService};
 use rmcp::{ClientHandler, Peer, RoleClient, ServiceExt};
 use serde_json::{Value, json};
 
-use super::{FAILED, OK, runtime};
+use super::signals::Signals;
+use super::{FAILED, OK, finish, runtime};
 use crate::process::Command;
+use crate::scratch::{self, Scratch};
 use crate::text;
 
 /// The fleet that the demo is about, and the tests' fixture.
@@ -89,7 +91,7 @@ impl Demo {
     }
 
     fn try_run(self) -> anyhow::Result<()> {
-        let scratch = tempfile::Builder::new().prefix("pantheros-demo-").tempdir()?;
+        let scratch = Scratch::make(&scratch::places(), usize::MAX)?;
         let fleet = match &self.keep {
             Some(folder) if folder.exists() => bail!("{} exists already", folder.display()),
             Some(folder) => folder.clone(),
@@ -101,8 +103,12 @@ impl Demo {
         let cache = scratch.path().join("cache");
         let runtime = runtime()?;
         let result = runtime.block_on(async {
-            let result = show(&fleet, &cache).await;
-            crate::process::settle().await;
+            let mut signals = Signals::caught();
+            let result = tokio::select! {
+                result = show(&fleet, &cache) => result,
+                () = signals.next() => Err(anyhow::anyhow!("interrupted")),
+            };
+            finish().await;
             result
         });
         if let Some(folder) = &self.keep {

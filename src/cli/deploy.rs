@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 
 use super::approve::{self, How};
 use super::call::{run, watcher};
-use super::{FAILED, Global, OK, USAGE, complain, runtime};
+use super::{FAILED, Global, OK, USAGE, complain, finish, runtime};
 use crate::config::{Action, HostFile, Settings};
 use crate::deploy::approval::Nobody;
 use crate::deploy::show;
@@ -211,7 +211,7 @@ fn through(settings: Settings, planner: &str, arguments: Value, dry_run: bool, y
     };
     let services = Arc::new(Services::new(settings));
     let code = runtime.block_on(steps(&services, planner, arguments, dry_run, yes));
-    runtime.block_on(crate::process::settle());
+    runtime.block_on(finish());
     code
 }
 

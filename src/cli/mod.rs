@@ -202,6 +202,12 @@ fn start_logging(format: LogFormat) {
     }
 }
 
+/// Ends all that was started, and removes what was put down for as long as this runs: the last thing a command does.
+async fn finish() {
+    crate::process::settle().await;
+    crate::scratch::clear();
+}
+
 /// The threads everything runs on: waiting is most of the work.
 fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread()

@@ -9,7 +9,7 @@ use clap::Args;
 use tokio_util::sync::CancellationToken;
 
 use super::signals::Signals;
-use super::{FAILED, OK, complain, runtime};
+use super::{FAILED, OK, complain, finish, runtime};
 use crate::config::Settings;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::mcp;
@@ -47,6 +47,8 @@ impl Serve {
         let services = Arc::new(Services::new(settings));
         let result = runtime.block_on(async {
             let stop = CancellationToken::new();
+            // Nobody waits for this: what a killed server left is in nobody's way.
+            drop(tokio::task::spawn_blocking(|| crate::scratch::sweep(&crate::scratch::places())));
             let signals = tokio::spawn(stop_on_signals(stop.clone(), services.rollouts.clone()));
             let rollouts = services.rollouts.clone();
             let result = match self.http {
@@ -57,7 +59,7 @@ impl Serve {
             };
             rollouts.settled().await;
             signals.abort();
-            crate::process::settle().await;
+            finish().await;
             if let Err(left) = writer::settle(LAST_WRITES).await {
                 crate::stderr::say(format_args!(
                     "pantheros-mcp: {left} changes to the state folder, entries of the audit log among them, were not \
@@ -78,7 +80,7 @@ impl Serve {
 /// The first signal stops serving, and with it calls under way; the second leaves hosts that are deployed to as they
 /// are.
 async fn stop_on_signals(stop: CancellationToken, rollouts: Rollouts) {
-    let mut signals = Signals::of_a_server();
+    let mut signals = Signals::caught();
     signals.next().await;
     rollouts.stopping();
     stop.cancel();

@@ -14,6 +14,7 @@ use crate::config::{Action, Scope};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::names::HostName;
 use crate::process::{Command, Flow, ProcessError};
+use crate::scratch::{self, Scratch, ScratchError};
 use crate::text;
 
 /// What an approval is signed as; a key may be restricted to it with `namespaces=` in the file of allowed signers.
@@ -33,6 +34,9 @@ pub enum SignatureError {
     /// `ssh-keygen` could not be run.
     #[error(transparent)]
     Process(#[from] ProcessError),
+    /// There is no folder for the files that `ssh-keygen` reads.
+    #[error(transparent)]
+    NoFolder(#[from] ScratchError),
     /// A file could not be read or written.
     #[error("{}: {source}", path.display())]
     Io {
@@ -89,6 +93,7 @@ impl From<&SignatureError> for Diagnostic {
             SignatureError::Process(ProcessError::NotFound { .. }) => diagnostic(Code::InvalidSettings)
                 .with_hint("signed approvals need OpenSSH 8.2 or newer: put `ssh-keygen` on PATH"),
             SignatureError::Process(_) => diagnostic(Code::InvalidApproval),
+            SignatureError::NoFolder(error) => error.into(),
             SignatureError::Io { .. } | SignatureError::NoApprovers => diagnostic(Code::InvalidSettings)
                 .with_hint("`deploy.approvers` is a file of allowed signers, as ssh-keygen(1) has it"),
             SignatureError::OpenApprovers { .. } => diagnostic(Code::InvalidSettings)
@@ -116,7 +121,7 @@ fn at(path: &Path) -> impl FnOnce(std::io::Error) -> SignatureError {
 /// # Errors
 /// See [`SignatureError`].
 pub async fn sign(message: &str, key: &Path) -> Result<String, SignatureError> {
-    let scratch = tempfile::tempdir().map_err(at(Path::new("a temporary folder")))?;
+    let scratch = Scratch::make(&scratch::places(), usize::MAX)?;
     let file = scratch.path().join("plan");
     std::fs::write(&file, message).map_err(at(&file))?;
     let status = Command::new(PROGRAM)
@@ -149,7 +154,7 @@ pub async fn verify(
     if data.mode() & 0o022 != 0 || !ours {
         return Err(SignatureError::OpenApprovers { path: approvers.to_owned() });
     }
-    let scratch = tempfile::tempdir().map_err(at(Path::new("a temporary folder")))?;
+    let scratch = Scratch::make(&scratch::places(), usize::MAX)?;
     let (file, signed) = (scratch.path().join("plan"), scratch.path().join("plan.sig"));
     std::fs::write(&file, message).map_err(at(&file))?;
     std::fs::write(&signed, signature).map_err(at(&signed))?;

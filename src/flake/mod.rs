@@ -365,6 +365,7 @@ pub fn is_lasting(diagnostic: &Diagnostic) -> bool {
         | Code::MissingPath
         | Code::NeedsBuild
         | Code::SshNotFound
+        | Code::ScratchUnusable
         | Code::NoTarget
         | Code::HostUnreachable
         | Code::UnknownHostKey

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::Target;
 use crate::diagnostic::{AGAIN, Code, Diagnostic};
 use crate::process::ProcessError;
+use crate::scratch::ScratchError;
 use crate::text;
 
 /// The key a machine showed.
@@ -22,6 +23,9 @@ pub enum SshError {
     /// `ssh` itself could not be run, took too long or was cancelled.
     #[error(transparent)]
     Process(#[from] ProcessError),
+    /// There is no folder for the connection's socket.
+    #[error(transparent)]
+    NoSocket(#[from] ScratchError),
     /// No machine may be reached from here.
     #[error("{target} is not reached by a server that asks nobody for a token")]
     Closed {
@@ -165,6 +169,7 @@ impl From<&SshError> for Diagnostic {
     fn from(error: &SshError) -> Self {
         let (code, hint) = match error {
             SshError::Process(error) => return process_diagnostic(error),
+            SshError::NoSocket(error) => return error.into(),
             SshError::Closed { .. } => {
                 (Code::ToolDisabled, "serve without --without-token, and send the token".to_owned())
             }
@@ -235,6 +240,20 @@ mod tests {
 
     fn lines(text: &str) -> Vec<String> {
         text.lines().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn a_path_that_is_too_long_is_not_the_machines_fault() {
+        let wrong = "a path there has up to 130 bytes, and 78 are the most".to_owned();
+        let tried = vec![("/home/user/long".into(), wrong)];
+        let diagnostic = Diagnostic::from(&SshError::from(ScratchError { tried }));
+        assert_eq!(diagnostic.code, Code::ScratchUnusable);
+        assert!(
+            diagnostic
+                .message
+                .ends_with("/home/user/long: a path there has up to 130 bytes, and 78 are the most")
+        );
+        assert!(diagnostic.hint.unwrap().contains("XDG_RUNTIME_DIR"));
     }
 
     #[test]

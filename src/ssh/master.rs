@@ -1,6 +1,7 @@
 //! A master connection: an `ssh` that runs nothing and lets others use its connection.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -12,12 +13,17 @@ use super::login::Login;
 use super::{SshError, SshSettings, Target};
 use crate::process::{Command, Finished, Flow, ProcessError};
 use crate::progress::Call;
+use crate::scratch::{self, Scratch, ScratchError};
 use crate::text;
 
 /// Most lines kept of what `ssh -v` says; the last ones tell why a connection ended.
 const LOG_LINES: usize = 400;
-/// What the folders of sockets are called, before the number of the process they are of.
-const FOLDERS: &str = "pantheros-ssh-";
+/// Most bytes in the path of a socket: the room for it without the zero byte at its end (unix(7), macOS' `sys/un.h`).
+const SOCKET_PATH: usize = if cfg!(target_os = "linux") { 107 } else { 103 };
+/// What `ssh` adds to the path while it makes the socket: a dot and 16 letters (OpenSSH, `muxserver_listen`).
+const SUFFIX: usize = 17;
+/// Most bytes that name a socket in its folder: a slash and a number.
+const SOCKET_NAME: usize = "/4294967295".len();
 /// How often it is looked whether the connection is up.
 const LOOK: Duration = Duration::from_millis(5);
 /// How long a connection may stay up: until this program ends.
@@ -46,7 +52,8 @@ impl Heard {
 pub(super) struct Master {
     target: Target,
     /// Holds the socket, readable by this user alone.
-    folder: tempfile::TempDir,
+    _folder: Arc<Scratch>,
+    socket: PathBuf,
     heard: Arc<Mutex<Heard>>,
     ending: CancellationToken,
     running: JoinHandle<Result<Finished, ProcessError>>,
@@ -56,17 +63,12 @@ impl Master {
     /// Connects and logs in.
     pub(super) async fn start(
         settings: &SshSettings,
+        folder: Arc<Scratch>,
         target: &Target,
         call: &Call,
     ) -> Result<Self, SshError> {
-        static CLEARED: std::sync::Once = std::sync::Once::new();
-        CLEARED.call_once(clear_folders);
-        // A socket's path has room for 108 bytes (unix(7)), and ssh adds 17 to it while it makes it.
-        let folder = tempfile::Builder::new()
-            .prefix(&format!("{FOLDERS}{}-", std::process::id()))
-            .tempdir()
-            .map_err(|source| ProcessError::Io { program: settings.program.clone(), source })?;
-        let socket = folder.path().join("s");
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let socket = folder.path().join(NEXT.fetch_add(1, Ordering::Relaxed).to_string());
         let command = command(settings, target, &socket);
         let heard = Arc::new(Mutex::new(Heard { log: Vec::new(), login: Login::before(&socket) }));
         let ending = CancellationToken::new();
@@ -83,7 +85,7 @@ impl Master {
                     .await
             }
         });
-        let master = Self { target: target.clone(), folder, heard, ending, running };
+        let master = Self { target: target.clone(), _folder: folder, socket, heard, ending, running };
         master.come_up(settings.connect_time, call).await?;
         Ok(master)
     }
@@ -97,7 +99,7 @@ impl Master {
         loop {
             tokio::select! {
                 _ = look.tick() => {
-                    if self.socket().exists() {
+                    if self.socket.exists() {
                         return Ok(());
                     }
                     if self.running.is_finished() {
@@ -114,8 +116,8 @@ impl Master {
     }
 
     /// Where others find the connection.
-    pub(super) fn socket(&self) -> PathBuf {
-        self.folder.path().join("s")
+    pub(super) fn socket(&self) -> &Path {
+        &self.socket
     }
 
     /// Whether the connection has ended, and why.
@@ -139,23 +141,9 @@ impl Drop for Master {
     }
 }
 
-/// Removes what servers that were killed left behind.
-fn clear_folders() {
-    use std::os::unix::fs::MetadataExt;
-    let Ok(entries) = std::fs::read_dir(std::env::temp_dir()) else { return };
-    for entry in entries.flatten() {
-        let name = entry.file_name();
-        let pid =
-            name.to_str().and_then(|name| name.strip_prefix(FOLDERS)?.split_once('-')?.0.parse::<u32>().ok());
-        let dead = pid.is_some_and(|pid| !Path::new("/proc").join(pid.to_string()).exists());
-        let ours = entry.metadata().is_ok_and(|data| data.uid() == rustix::process::geteuid().as_raw());
-        if dead
-            && ours
-            && let Err(error) = std::fs::remove_dir_all(entry.path())
-        {
-            tracing::debug!(%error, "{} stays", entry.path().display());
-        }
-    }
+/// Makes the folder for the sockets of all connections, where their paths are short enough.
+pub(super) fn folder() -> Result<Scratch, ScratchError> {
+    Scratch::make(&scratch::places(), SOCKET_PATH - SUFFIX - SOCKET_NAME)
 }
 
 /// The options every `ssh` of ours has, so that no configuration makes it ask, trust or forward.

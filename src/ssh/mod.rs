@@ -23,6 +23,7 @@ pub use session::Session;
 pub use target::{Address, Target, UserName};
 
 use crate::progress::Call;
+use crate::scratch::Scratch;
 
 /// How `ssh` is run.
 #[derive(Clone, Debug)]
@@ -54,19 +55,21 @@ pub struct Hosts {
     /// None where no machine may be reached.
     settings: Option<SshSettings>,
     slots: Mutex<Slots>,
+    /// Holds the sockets of all connections, made for the first.
+    sockets: Mutex<Option<Arc<Scratch>>>,
 }
 
 impl Hosts {
     /// Nothing is connected yet.
     #[must_use]
     pub fn new(settings: SshSettings) -> Self {
-        Self { settings: Some(settings), slots: Mutex::default() }
+        Self { settings: Some(settings), slots: Mutex::default(), sockets: Mutex::default() }
     }
 
     /// Nothing is connected, and nothing ever will be: no `ssh` is started.
     #[must_use]
     pub fn closed() -> Self {
-        Self { settings: None, slots: Mutex::default() }
+        Self { settings: None, slots: Mutex::default(), sockets: Mutex::default() }
     }
 
     /// The connection all calls share, made where there is none or the old one is gone.
@@ -105,7 +108,16 @@ impl Hosts {
     /// See [`SshError`].
     pub async fn fresh(&self, target: &Target, call: &Call) -> Result<Session, SshError> {
         let settings = self.settings.as_ref().ok_or_else(|| SshError::Closed { target: target.clone() })?;
-        Session::connect(settings, target, call).await
+        Session::connect(settings, self.sockets()?, target, call).await
+    }
+
+    /// The folder for sockets, made anew where somebody tidied it away.
+    fn sockets(&self) -> Result<Arc<Scratch>, SshError> {
+        let mut sockets = self.sockets.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(folder) = sockets.as_ref().filter(|folder| folder.path().is_dir()) {
+            return Ok(Arc::clone(folder));
+        }
+        Ok(Arc::clone(sockets.insert(Arc::new(master::folder()?))))
     }
 
     /// Forgets the shared connection, so that the next call makes a new one.

@@ -10,6 +10,7 @@ use super::login::Login;
 use super::master::{self, Master};
 use super::{Limits, Output, SshError, SshSettings, Target};
 use crate::progress::Call;
+use crate::scratch::Scratch;
 
 /// Programs at once over one connection; sshd takes 10 unless told (sshd_config(5), `MaxSessions`).
 const CHANNELS: usize = 6;
@@ -30,12 +31,13 @@ pub struct Session {
 impl Session {
     pub(super) async fn connect(
         settings: &SshSettings,
+        sockets: Arc<Scratch>,
         target: &Target,
         call: &Call,
     ) -> Result<Self, SshError> {
         call.saying(format!("connecting to {target}"));
-        let master = Master::start(settings, target, call).await?;
-        let channels = openssh::Session::resume_mux(master.socket().into_boxed_path(), None);
+        let master = Master::start(settings, sockets, target, call).await?;
+        let channels = openssh::Session::resume_mux(master.socket().into(), None);
         let mut copy_options = master::options(settings);
         copy_options.extend(["-o".to_owned(), format!("ControlPath={}", master.socket().display())]);
         let places = Arc::new(Semaphore::new(CHANNELS));

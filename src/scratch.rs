@@ -1,0 +1,266 @@
+//! Folders that last as long as this process at most: private, where paths are short, and gone when it ends.
+//!
+//! A folder carries the number of its process in its name, and a lock that the kernel lets go of however the process
+//! ends. What a killed process left is removed by a later one, by [`sweep`].
+
+use std::fmt;
+use std::fs::{File, Metadata, Permissions};
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, Once, PoisonError};
+
+use rustix::fs::FlockOperation;
+use rustix::process::Pid;
+
+use crate::diagnostic::{Code, Diagnostic};
+
+/// What the folders are called, before the number of their process.
+const NAME: &str = "pantheros-run-";
+/// What they were called by versions that took no lock.
+const OLD_NAME: &str = "pantheros-ssh-";
+/// How often a folder is made anew that another process swept before it was locked.
+const ATTEMPTS: usize = 8;
+/// Most bytes in the name of a folder: the prefix, the largest process number, and what makes it unique.
+const LONGEST_NAME: usize = NAME.len() + "2147483647-".len() + 6;
+
+/// Who owns what is root's outside of a user namespace, as it is seen inside (user_namespaces(7)).
+const OUTSIDE: u32 = 65_534;
+
+/// The folders of this process.
+static LIVE: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+
+fn live() -> MutexGuard<'static, Vec<PathBuf>> {
+    LIVE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A folder of this process, readable by its user alone. Dropping it removes it.
+#[derive(Debug)]
+pub struct Scratch {
+    folder: tempfile::TempDir,
+    _lock: File,
+}
+
+/// No folder could be made anywhere.
+#[derive(Debug, thiserror::Error)]
+pub struct ScratchError {
+    /// Where it was tried, and what was wrong there.
+    pub tried: Vec<(PathBuf, String)>,
+}
+
+impl fmt::Display for ScratchError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("no place for a folder of our own")?;
+        for (at, (place, wrong)) in self.tried.iter().enumerate() {
+            write!(f, "{} {}: {wrong}", if at == 0 { ":" } else { ";" }, place.display())?;
+        }
+        Ok(())
+    }
+}
+
+impl From<&ScratchError> for Diagnostic {
+    fn from(error: &ScratchError) -> Self {
+        Self::new(Code::ScratchUnusable, error.to_string())
+            .with_hint("set XDG_RUNTIME_DIR to a folder with a short path that is yours alone")
+    }
+}
+
+/// Where such folders go, the best place first: the user's own folder for what lasts as long as a login (XDG Base
+/// Directory Specification), what `TMPDIR` says, and `/tmp`, which is short everywhere.
+#[must_use]
+pub fn places() -> Vec<PathBuf> {
+    let runtime = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
+    let mut places: Vec<PathBuf> = Vec::new();
+    for place in runtime.into_iter().chain([std::env::temp_dir(), PathBuf::from("/tmp")]) {
+        if place.is_absolute() && !places.contains(&place) {
+            places.push(place);
+        }
+    }
+    places
+}
+
+impl Scratch {
+    /// Makes one in the first of these places where it can be made, and its path is no longer than `room` bytes.
+    ///
+    /// # Errors
+    /// What is wrong with each place.
+    pub fn make(places: &[PathBuf], room: usize) -> Result<Self, ScratchError> {
+        static SWEPT: Once = Once::new();
+        SWEPT.call_once(|| sweep(places));
+        let mut tried = Vec::new();
+        for place in places {
+            let longest = place.as_os_str().as_bytes().len() + 1 + LONGEST_NAME;
+            let made = if longest > room {
+                Err(format!("a path there has up to {longest} bytes, and {room} are the most"))
+            } else {
+                require_safe(place).and_then(|()| Self::make_in(place).map_err(|error| error.to_string()))
+            };
+            match made {
+                Ok(scratch) => return Ok(scratch),
+                Err(wrong) => tried.push((place.clone(), wrong)),
+            }
+        }
+        Err(ScratchError { tried })
+    }
+
+    fn make_in(place: &Path) -> io::Result<Self> {
+        for _ in 0..ATTEMPTS {
+            let folder = tempfile::Builder::new()
+                .prefix(&format!("{NAME}{}-", std::process::id()))
+                .permissions(Permissions::from_mode(0o700))
+                .tempdir_in(place)?;
+            if let Some(lock) = lock(folder.path())? {
+                live().push(folder.path().to_owned());
+                return Ok(Self { folder, _lock: lock });
+            }
+        }
+        Err(io::Error::other("what is made there is taken away at once"))
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        live().retain(|path| path != self.folder.path());
+    }
+}
+
+/// Removes the folders of this process, whoever still holds them: to be called once, at its end.
+pub fn clear() {
+    for path in live().drain(..) {
+        if let Err(error) = std::fs::remove_dir_all(&path)
+            && error.kind() != io::ErrorKind::NotFound
+        {
+            tracing::warn!(%error, "{} stays", path.display());
+        }
+    }
+}
+
+/// Removes what processes left there that were killed.
+pub fn sweep(places: &[PathBuf]) {
+    for place in places {
+        let Ok(entries) = std::fs::read_dir(place) else { continue };
+        for entry in entries.flatten() {
+            let owner = entry.file_name().to_str().and_then(owner);
+            if owner.is_some_and(is_gone)
+                && let Err(error) = remove_left(&entry.path())
+            {
+                tracing::debug!(%error, "{} stays", entry.path().display());
+            }
+        }
+    }
+}
+
+/// The process that a folder's name says it is of.
+fn owner(name: &str) -> Option<Pid> {
+    let rest = name.strip_prefix(NAME).or_else(|| name.strip_prefix(OLD_NAME))?;
+    rest.split_once('-')?.0.parse().ok().and_then(Pid::from_raw)
+}
+
+fn is_gone(process: Pid) -> bool {
+    rustix::process::test_kill_process(process) == Err(rustix::io::Errno::SRCH)
+}
+
+/// Removes a folder of ours that nobody has locked. Its process may live where its number means nothing here.
+fn remove_left(path: &Path) -> io::Result<()> {
+    let about = path.symlink_metadata()?;
+    if !about.is_dir() || !is_ours(&about) {
+        return Ok(());
+    }
+    match lock(path)? {
+        Some(_lock) => std::fs::remove_dir_all(path),
+        None => Ok(()),
+    }
+}
+
+/// Locks a folder; `None` where another process has, or the folder was removed meanwhile.
+fn lock(path: &Path) -> io::Result<Option<File>> {
+    let folder = File::open(path)?;
+    match rustix::fs::flock(&folder, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => {}
+        Err(rustix::io::Errno::WOULDBLOCK) => return Ok(None),
+        Err(error) => return Err(error.into()),
+    }
+    let (held, there) = (folder.metadata()?, path.symlink_metadata());
+    Ok(there.is_ok_and(|there| (there.dev(), there.ino()) == (held.dev(), held.ino())).then_some(folder))
+}
+
+fn is_ours(about: &Metadata) -> bool {
+    about.uid() == rustix::process::geteuid().as_raw()
+}
+
+/// Whether nobody else can put something else in the place of what is made there.
+fn require_safe(place: &Path) -> Result<(), String> {
+    let about = place.metadata().map_err(|error| error.to_string())?;
+    if !about.is_dir() {
+        return Err("it is no folder".to_owned());
+    }
+    if !is_ours(&about) && ![0, OUTSIDE].contains(&about.uid()) {
+        return Err("it belongs to another user".to_owned());
+    }
+    if about.mode() & 0o022 != 0 && about.mode() & 0o1000 == 0 {
+        return Err("others may rename what is in it (no sticky bit)".to_owned());
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(place: &Path) -> usize {
+        std::fs::read_dir(place).unwrap().count()
+    }
+
+    #[test]
+    fn the_first_place_that_will_do_is_taken() {
+        let outer = tempfile::tempdir().unwrap();
+        let long = outer.path().join("x".repeat(120));
+        let open = outer.path().join("open");
+        let short = outer.path().join("short");
+        for place in [&long, &open, &short] {
+            std::fs::create_dir(place).unwrap();
+        }
+        std::fs::set_permissions(&open, Permissions::from_mode(0o777)).unwrap();
+        let places = [long.clone(), outer.path().join("missing"), open.clone(), short.clone()];
+        let room = short.as_os_str().len() + 1 + LONGEST_NAME;
+        let scratch = Scratch::make(&places, room).unwrap();
+        assert_eq!(scratch.path().parent(), Some(&*short));
+        assert_eq!(scratch.path().metadata().unwrap().mode() & 0o777, 0o700);
+        let error = Scratch::make(&places[..3], room).unwrap_err().to_string();
+        assert!(error.contains(&format!("{}: a path there has up to", long.display())), "{error}");
+        assert!(error.contains(&format!("and {room} are the most; ")), "{error}");
+        assert!(error.contains("sticky"), "{error}");
+        drop(scratch);
+        assert_eq!((names(&short), names(&long), names(&open)), (0, 0, 0));
+    }
+
+    #[test]
+    fn what_a_killed_process_left_is_removed_and_nothing_else() {
+        let place = tempfile::tempdir().unwrap();
+        // One that has ended, and whose number nobody has again so soon.
+        let mut ended = std::process::Command::new("true").spawn().unwrap();
+        ended.wait().unwrap();
+        let make = |name: String| {
+            let path = place.path().join(name);
+            std::fs::create_dir(&path).unwrap();
+            std::fs::write(path.join("1"), "").unwrap();
+            path
+        };
+        let left = make(format!("{NAME}{}-abcdef", ended.id()));
+        let left_by_old = make(format!("{OLD_NAME}{}-abcdef", ended.id()));
+        let elsewhere = make(format!("{NAME}{}-locked", ended.id()));
+        let _held = lock(&elsewhere).unwrap().unwrap();
+        let alive = make(format!("{OLD_NAME}{}-abcdef", std::process::id()));
+        let others = make("pantheros-run-of-something-else".to_owned());
+        sweep(&[place.path().to_owned()]);
+        assert!(!left.exists() && !left_by_old.exists());
+        assert!(elsewhere.exists() && alive.exists() && others.exists());
+    }
+}
