@@ -3,9 +3,11 @@
 //! Arguments are vectors, standard input is empty or a file, each program leads a process group of its own,
 //! and that group ends when the call is cancelled, runs out of time, or its future is dropped:
 //! first a request to terminate, then, after [`GRACE`], a kill. The order matters: a killed `nix`
-//! leaves its builders running, a terminated one stops them.
+//! leaves its builders running, a terminated one stops them. What a builder put into the background ends with
+//! it (see `orphans`).
 
 mod group;
+mod orphans;
 mod pipes;
 mod table;
 
@@ -15,12 +17,15 @@ use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal};
+use rustix::process::Pid;
+#[cfg(target_os = "linux")]
+use rustix::process::Signal;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use group::Group;
 pub use group::settle;
+pub use orphans::adopt;
 pub use table::resident_bytes;
 
 /// How long a program may take to stop after it was asked to, before it is killed.
@@ -222,7 +227,8 @@ impl Command {
         if let Some(folder) = &self.folder {
             builder.current_dir(folder);
         }
-        die_with_parent(&mut builder);
+        orphans::mark(&mut builder);
+        prepare(&mut builder);
         builder
     }
 
@@ -235,6 +241,9 @@ impl Command {
         cancel: &CancellationToken,
         mut on_error_line: impl FnMut(&[u8], u32) -> Flow,
     ) -> Result<Finished, ProcessError> {
+        if group::STOPPING.is_cancelled() {
+            return Err(ProcessError::Cancelled);
+        }
         let mut group = Group::start(self)?;
         let deadline = Instant::now() + self.time_limit;
         let leader = group.leader;
@@ -245,6 +254,7 @@ impl Command {
                 limit: self.memory_limit.unwrap_or_default(),
             }),
             () = cancel.cancelled() => Err(ProcessError::Cancelled),
+            () = group::STOPPING.cancelled() => Err(ProcessError::Cancelled),
             () = tokio::time::sleep_until(deadline) => {
                 Err(ProcessError::TimedOut { program: self.program.clone(), limit: self.time_limit })
             }
@@ -329,7 +339,7 @@ impl Command {
     pub async fn attend(&self) -> Result<ExitStatus, ProcessError> {
         let mut builder = self.builder();
         builder.stdin(Stdio::inherit()).stdout(Stdio::inherit()).stderr(Stdio::inherit());
-        let mut child = builder.spawn().map_err(|source| self.not_started(source))?;
+        let (mut child, _waited) = orphans::spawn(&mut builder).map_err(|source| self.not_started(source))?;
         child.wait().await.map_err(|source| ProcessError::Io { program: self.program.clone(), source })
     }
 
@@ -346,9 +356,14 @@ impl Command {
     }
 }
 
-/// Lets the kernel terminate the program when this process dies without a chance to do it.
-#[expect(unsafe_code, reason = "PR_SET_PDEATHSIG can only be set between fork and exec")]
-fn die_with_parent(builder: &mut tokio::process::Command) {
+/// Lets the kernel terminate the program when this process dies without a chance to do it, and hands the program what
+/// those that it starts leave behind. Only Linux can.
+///
+/// The kernel takes the thread that forked for the parent (prctl(2), `PR_SET_PDEATHSIG`): programs are started by futures,
+/// so by threads of the runtime, which last as long as it does, and never in `spawn_blocking`, whose threads come and go.
+#[cfg(target_os = "linux")]
+#[expect(unsafe_code, reason = "both can only be set between fork and exec")]
+fn prepare(builder: &mut tokio::process::Command) {
     let parent = rustix::process::getpid();
     // SAFETY: the closure only makes system calls that are async-signal-safe and allocates nothing.
     unsafe {
@@ -358,10 +373,15 @@ fn die_with_parent(builder: &mut tokio::process::Command) {
             if rustix::process::getppid() != Some(parent) {
                 return Err(io::Error::from(rustix::io::Errno::SRCH));
             }
+            // Any process that is not null sets it; execve(2) keeps it.
+            rustix::process::set_child_subreaper(Some(parent))?;
             Ok(())
         });
     }
 }
+
+#[cfg(not(target_os = "linux"))]
+fn prepare(_: &mut tokio::process::Command) {}
 
 #[cfg(test)]
 mod tests;

@@ -141,6 +141,7 @@ impl Global {
 #[must_use]
 pub fn run(line: CommandLine) -> ExitCode {
     start_logging(line.global.log_format);
+    crate::process::adopt();
     let command = line.command.unwrap_or_else(|| Command::Serve(serve::Serve::default()));
     if let Command::Completions { shell } = command {
         let mut output = std::io::stdout();

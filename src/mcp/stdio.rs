@@ -1,11 +1,13 @@
 //! MCP over standard input and output: one message a line.
 
+use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::time::Duration;
 
 use rmcp::model::ServerJsonRpcMessage;
 use rmcp::service::serve_server_with_ct;
-use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
+use tokio::io::unix::AsyncFd;
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader, Interest};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -19,16 +21,37 @@ const LAST_WORDS: Duration = Duration::from_millis(500);
 /// How long calls that are nearly done may take once the client has closed its end.
 const LAST_CALLS: Duration = Duration::from_millis(200);
 
-/// Serves until the client closes standard input or `stop` is cancelled.
+/// Serves until the client closes standard input or output, or `stop` is cancelled.
 ///
 /// # Errors
 /// What standard input or output gave, other than that the client is gone.
 pub async fn serve(services: Arc<Services>, stop: CancellationToken) -> std::io::Result<()> {
     let (input, output) = rmcp::transport::io::stdio_pipes();
-    serve_over(services, input, output, stop).await
+    serve_over(services, input, output, hung_up(), stop).await
 }
 
-/// Serves over any pair of streams.
+/// Returns when nobody is left to read standard output, though nothing is written to it just then.
+///
+/// A file never hangs up; there, this never returns.
+#[expect(unsafe_code, reason = "a file descriptor of our own is watched, without making it non-blocking")]
+async fn hung_up() {
+    // A copy, because a file descriptor is watched once, and the writer may watch the original.
+    let Ok(copy) = std::io::stdout().as_fd().try_clone_to_owned() else {
+        return std::future::pending().await;
+    };
+    // SAFETY: the file descriptor is owned, and stays open and the same until what watches it is dropped.
+    let watched = unsafe { AsyncFd::register_with_interest(copy, Interest::WRITABLE) };
+    let Ok(watched) = watched else { return std::future::pending().await };
+    while let Ok(mut guard) = watched.writable().await {
+        if guard.ready().is_write_closed() {
+            return;
+        }
+        guard.clear_ready();
+    }
+    std::future::pending().await
+}
+
+/// Serves over any pair of streams, until either ends or `hung_up` returns.
 ///
 /// # Errors
 /// What the streams gave.
@@ -36,6 +59,7 @@ pub async fn serve_over(
     services: Arc<Services>,
     input: impl AsyncRead + Send + Unpin + 'static,
     output: impl AsyncWrite + Send + Unpin + 'static,
+    hung_up: impl Future<Output = ()>,
     stop: CancellationToken,
 ) -> std::io::Result<()> {
     let limit = services.settings.message_bytes;
@@ -44,7 +68,9 @@ pub async fn serve_over(
     let gone = stop.child_token();
     let rollouts = services.rollouts.clone();
     let handler = Handler::new(services, Transport::Stdio, gone.clone());
-    let writing = tokio::spawn(write(output, client.outgoing, refused));
+    // Cancelled when an answer could not be written.
+    let unread = CancellationToken::new();
+    let writing = tokio::spawn(write(output, client.outgoing, refused, unread.clone()));
     let mut serving = tokio::spawn({
         let gone = gone.clone();
         async move {
@@ -61,6 +87,8 @@ pub async fn serve_over(
             served = tokio::time::timeout(LAST_CALLS, &mut serving).await.ok();
             result
         }
+        () = unread.cancelled() => Ok(()),
+        () = hung_up => Ok(()),
         () = stop.cancelled() => Ok(()),
     };
     // The client has left: nobody wants the answers of calls that still run.
@@ -130,6 +158,7 @@ async fn write(
     mut output: impl AsyncWrite + Unpin,
     mut answers: mpsc::Receiver<ServerJsonRpcMessage>,
     mut refusals: mpsc::Receiver<ServerJsonRpcMessage>,
+    unread: CancellationToken,
 ) {
     let mut refusing = true;
     loop {
@@ -158,7 +187,9 @@ async fn write(
             output.write_all(&line).await?;
             output.flush().await
         };
-        if written.await.is_err() {
+        if let Err(error) = written.await {
+            tracing::debug!(%error, "nobody takes the answers");
+            unread.cancel();
             return;
         }
     }

@@ -6,28 +6,39 @@ use std::process::{ExitStatus, Stdio};
 
 use rustix::process::{Pid, Signal};
 use tokio::process::Child;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 
+use super::orphans::{self, Waited};
 use super::pipes::{read_bounded, read_lines};
-use super::table::descendants;
+use super::table::{Process, Table};
 use super::{Command, Finished, Flow, GRACE, ProcessError};
 
-/// Endings under way, so that the server can wait for them before it goes.
-static ENDINGS: std::sync::LazyLock<TaskTracker> = std::sync::LazyLock::new(TaskTracker::new);
+/// Programs that run and endings under way, so that this process can wait for them before it goes.
+static RUNNING: std::sync::LazyLock<TaskTracker> = std::sync::LazyLock::new(TaskTracker::new);
+/// Cancelled when no program is to run any more.
+pub(super) static STOPPING: std::sync::LazyLock<CancellationToken> =
+    std::sync::LazyLock::new(CancellationToken::new);
 
-/// Waits until every program whose call was dropped has ended.
+/// Ends every program that runs, all that programs left behind, and waits for that.
 ///
-/// To be called once, when no new programs are started any more. Takes at most [`GRACE`] and a
-/// little, because each ending does.
+/// To be called once, last. Takes at most [`GRACE`] and a little, because each ending does.
 pub async fn settle() {
-    ENDINGS.close();
-    ENDINGS.wait().await;
+    STOPPING.cancel();
+    RUNNING.close();
+    if tokio::time::timeout(GRACE * 2, RUNNING.wait()).await.is_err() {
+        tracing::warn!("not every program has ended in time");
+    }
+    orphans::sweep().await;
 }
 
 /// A running program and all it started.
 pub(super) struct Group {
     pub(super) child: Option<Child>,
     pub(super) leader: Option<Pid>,
+    waited: Option<Waited>,
+    _running: TaskTrackerToken,
 }
 
 impl Group {
@@ -44,9 +55,9 @@ impl Group {
     pub(super) fn start_with(command: &Command, input: Stdio, errors: Stdio) -> Result<Self, ProcessError> {
         let mut builder = command.builder();
         builder.process_group(0).stdin(input).stdout(Stdio::piped()).stderr(errors);
-        let child = builder.spawn().map_err(|source| command.not_started(source))?;
+        let (child, waited) = orphans::spawn(&mut builder).map_err(|source| command.not_started(source))?;
         let leader = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
-        Ok(Self { child: Some(child), leader })
+        Ok(Self { child: Some(child), leader, waited: Some(waited), _running: RUNNING.token() })
     }
 
     /// Reads both pipes until they close, then waits. `None` where the reader asked to stop.
@@ -95,13 +106,15 @@ impl Group {
         if let Some(leader) = self.leader.take() {
             signal(leader, Signal::TERM);
         }
+        self.waited = None;
+        orphans::sweep_soon();
     }
 
     /// Ends the group and waits for that.
     pub(super) async fn end(&mut self) -> ExitStatus {
         match (self.child.take(), self.leader.take()) {
-            (Some(child), Some(leader)) => ENDINGS
-                .spawn(end(child, leader))
+            (Some(child), Some(leader)) => RUNNING
+                .spawn(end(child, leader, self.waited.take()))
                 .await
                 .unwrap_or_else(|_| ExitStatus::from_raw(Signal::KILL.as_raw())),
             _ => ExitStatus::from_raw(0),
@@ -115,7 +128,7 @@ impl Drop for Group {
         if let (Some(child), Some(leader)) = (self.child.take(), self.leader.take()) {
             match tokio::runtime::Handle::try_current() {
                 Ok(runtime) => {
-                    ENDINGS.spawn_on(end(child, leader), &runtime);
+                    RUNNING.spawn_on(end(child, leader, self.waited.take()), &runtime);
                 }
                 Err(_) => signal(leader, Signal::KILL),
             }
@@ -124,8 +137,9 @@ impl Drop for Group {
 }
 
 /// Terminate, wait [`GRACE`] at most, kill, and kill what has outlived its parent.
-async fn end(mut child: Child, leader: Pid) -> ExitStatus {
-    let descendants = descendants(leader);
+async fn end(mut child: Child, leader: Pid, waited: Option<Waited>) -> ExitStatus {
+    let descendants: Vec<Process> =
+        Table::read().descendants(leader.as_raw_nonzero().get()).into_iter().cloned().collect();
     signal(leader, Signal::TERM);
     let status = match tokio::time::timeout(GRACE, child.wait()).await {
         Ok(Ok(status)) => status,
@@ -136,9 +150,11 @@ async fn end(mut child: Child, leader: Pid) -> ExitStatus {
     };
     signal(leader, Signal::KILL);
     // Builders lead sessions of their own, so the group's signal does not reach them.
-    for process in descendants {
+    for process in descendants.iter().filter(|process| !orphans::is_shared_connection(process)) {
         process.kill();
     }
+    drop(waited);
+    orphans::sweep().await;
     status
 }
 

@@ -1,0 +1,255 @@
+//! What is there when a server, or a call, has ended: nothing of it.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod common;
+#[path = "common/http.rs"]
+#[allow(dead_code, reason = "each test program uses its own part of this")]
+mod http;
+
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::process::{Child, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use common::fleet::{Fleet, alive, nixes, wait_until};
+use common::mcp::{Client, ENDING, STATELESS, alone, handshake};
+use common::slow::Slow;
+use http::{Request, Setup};
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::{Value, json};
+
+/// The requests of a client that has `slow` built, each on a line.
+fn asking_for(host: &str) -> String {
+    let lines = [
+        json!({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": handshake("2025-11-25")}),
+        json!({"jsonrpc": "2.0", "method": "notifications/initialized"}),
+        json!({"jsonrpc": "2.0", "id": 2, "method": "tools/call",
+               "params": {"name": "build_host", "arguments": {"host": host}}}),
+    ];
+    lines.iter().map(|line| format!("{line}\n")).collect()
+}
+
+fn ends(server: &mut Child) {
+    wait_until("the server to end", ENDING.as_secs_f32(), || server.try_wait().unwrap().is_some());
+}
+
+#[test]
+fn a_closed_output_ends_the_session_though_nothing_is_written() {
+    for nix in nixes() {
+        let slow = Slow::new(&nix);
+        let mut command = slow.fleet.command(&["serve"]);
+        alone(&mut command);
+        let mut server =
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let mut input = server.stdin.take().unwrap();
+        let mut output = BufReader::new(server.stdout.take().unwrap());
+        input.write_all(asking_for("slow").as_bytes()).unwrap();
+        // The greeting is read, so that the pipe is empty and nothing else will be written.
+        output.read_line(&mut String::new()).unwrap();
+        slow.has_begun();
+        drop(output);
+        ends(&mut server);
+        slow.nothing_left(server.id());
+        drop(input);
+    }
+}
+
+#[test]
+fn a_socket_for_an_output_ends_the_session_too() {
+    let slow = Slow::new(&nixes()[0]);
+    let (ours, theirs) = UnixStream::pair().unwrap();
+    let mut command = slow.fleet.command(&["serve"]);
+    alone(&mut command);
+    let mut server = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::from(std::os::fd::OwnedFd::from(theirs)))
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    // The command still holds its end of the socket.
+    drop(command);
+    let mut input = server.stdin.take().unwrap();
+    input.write_all(asking_for("slow").as_bytes()).unwrap();
+    BufReader::new(ours.try_clone().unwrap()).read_line(&mut String::new()).unwrap();
+    slow.has_begun();
+    drop(ours);
+    ends(&mut server);
+    slow.nothing_left(server.id());
+}
+
+#[test]
+fn an_output_that_is_a_file_is_none_that_was_closed() {
+    let fleet = Fleet::demo(&nixes()[0]);
+    let answers = fleet.write_outside("answers", "");
+    let mut command = fleet.command(&["serve"]);
+    alone(&mut command);
+    let output = std::fs::File::options().append(true).open(&answers).unwrap();
+    let mut server = command.stdin(Stdio::piped()).stdout(output).stderr(Stdio::null()).spawn().unwrap();
+    let mut input = server.stdin.take().unwrap();
+    for line in asking_for("web").lines() {
+        input.write_all(format!("{line}\n").as_bytes()).unwrap();
+    }
+    wait_until("the answers", 60.0, || std::fs::read_to_string(&answers).unwrap().lines().count() >= 2);
+    drop(input);
+    ends(&mut server);
+}
+
+/// A process that something leaves in the background, in a session of its own and with another parent.
+struct Left {
+    /// A number of seconds, so that its command line tells which one it is.
+    marker: String,
+}
+
+impl Left {
+    fn new() -> Self {
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
+        Self { marker: format!("86401.{}{:03}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed)) }
+    }
+
+    /// What leaves it there, and goes on when it is there; started by `env -i` it has no environment.
+    fn script(&self, environment: &str) -> String {
+        format!(
+            r#"setsid /bin/sh -c '{environment} setsid /bin/sh -c ": >ready; exec /bin/sleep {}" </dev/null >/dev/null 2>&1 &'
+               while [ ! -e ready ]; do sleep 0.02; done"#,
+            self.marker
+        )
+    }
+
+    fn is_there(&self) -> bool {
+        alive(&format!("sleep\0{}", self.marker))
+    }
+
+    fn has_begun(&self) {
+        wait_until("the process in the background", 60.0, || self.is_there());
+    }
+
+    fn is_gone(&self) {
+        wait_until("the process in the background to end", ENDING.as_secs_f32(), || !self.is_there());
+    }
+}
+
+impl Drop for Left {
+    /// Where a test fails, it must not stay for a day.
+    fn drop(&mut self) {
+        for entry in std::fs::read_dir("/proc").unwrap().flatten() {
+            let line = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
+            let id = entry.file_name().to_str().and_then(|id| id.parse().ok()).and_then(Pid::from_raw);
+            if line.starts_with(format!("/bin/sleep\0{}", self.marker).as_bytes())
+                && let Some(id) = id
+            {
+                let _gone = kill_process(id, Signal::KILL);
+            }
+        }
+    }
+}
+
+/// Hosts whose builders leave a process in the background: of `a` it goes on for a day, of `b` it ends at once.
+fn leaving(nix: &Path, a: &Left, b: &Left, environment: &str) -> Fleet {
+    let salt = format!("{:?}", std::time::SystemTime::now());
+    let host = |name: &str, left: &Left, then: &str| {
+        format!(
+            r#"nixosConfigurations.{name}.config.system.build.toplevel = derivation {{
+                name = "{name}"; system = "{}-linux"; builder = "/bin/sh"; salt = "{salt}";
+                args = [ "-c" ''PATH=/bin:/usr/bin; {}
+                  {then}'' ];
+              }};"#,
+            std::env::consts::ARCH,
+            left.script(environment)
+        )
+    };
+    let (a, b) = (host("a", a, "sleep 86400 & wait"), host("b", b, "echo >$out"));
+    Fleet::committed(nix, &[("flake.nix", &format!("{{ outputs = _: {{ {a} {b} }}; }}"))])
+}
+
+/// The environments that a process in the background may have: its builder's, or none.
+const ENVIRONMENTS: [&str; 2] = ["", "env -i"];
+
+/// What ends a server in order, and how it is called.
+type Way = (&'static str, fn(&mut Client));
+
+fn build(host: &str) -> Value {
+    json!({"name": "build_host", "arguments": {"host": host}})
+}
+
+#[test]
+fn what_a_builder_left_in_the_background_ends_with_the_server() {
+    for nix in nixes() {
+        let ways: [Way; 4] = [
+            ("its input is closed", Client::close),
+            ("SIGTERM", |server| server.signal(Signal::TERM)),
+            ("SIGINT", |server| server.signal(Signal::INT)),
+            ("SIGHUP", |server| server.signal(Signal::HUP)),
+        ];
+        for (number, (way, end)) in ways.into_iter().enumerate() {
+            let (left, other) = (Left::new(), Left::new());
+            let fleet = leaving(&nix, &left, &other, ENVIRONMENTS[number % 2]);
+            let mut client = Client::begun(&fleet, &[], STATELESS);
+            client.ask("tools/call", build("a"));
+            left.has_begun();
+            end(&mut client);
+            client.ends();
+            assert!(!left.is_there(), "{way}: it is there when the server has ended");
+        }
+    }
+}
+
+#[test]
+fn what_a_builder_left_in_the_background_ends_with_an_http_server() {
+    let (left, other) = (Left::new(), Left::new());
+    let fleet = leaving(&nixes()[0], &left, &other, "");
+    let mut server = Setup::of(fleet.command(&["serve", "--http", "127.0.0.1:0"])).start();
+    let mut connection = server.connect();
+    connection.write(&Request::modern("tools/call", build("a")).bytes(server.address));
+    left.has_begun();
+    server.stop();
+    assert!(!left.is_there(), "it is there when the server has ended");
+}
+
+#[test]
+fn what_a_builder_left_in_the_background_ends_with_its_call_and_no_other() {
+    for nix in nixes() {
+        for environment in ENVIRONMENTS {
+            let (running, ended) = (Left::new(), Left::new());
+            let fleet = leaving(&nix, &running, &ended, environment);
+            let mut client = Client::begun(&fleet, &[], "2025-11-25");
+            let id = client.ask("tools/call", build("a"));
+            running.has_begun();
+            let built = client.request("tools/call", build("b"));
+            assert_eq!(built["result"]["isError"], false, "{built}");
+            ended.is_gone();
+            assert!(running.is_there(), "what belongs to a build that goes on was ended");
+            client.cancel(id);
+            running.is_gone();
+            assert!(!client.tools().is_empty(), "the server goes on");
+        }
+    }
+}
+
+#[test]
+fn what_a_builder_left_in_the_background_ends_before_a_command_does() {
+    for nix in nixes() {
+        let (left, other) = (Left::new(), Left::new());
+        let fleet = leaving(&nix, &other, &left, "");
+        assert_eq!(fleet.call("build_host", &json!({"host": "b"})).code, 0);
+        assert!(!left.is_there(), "it is there when `call` has ended");
+    }
+}
+
+#[test]
+fn what_a_users_own_program_keeps_for_later_is_left_alone() {
+    let nix = &nixes()[0];
+    let (fleet, kept) = (Fleet::demo(nix), Left::new());
+    // Stands in for a `git` whose configuration has it keep a monitor of the file system: `nix` starts that one.
+    let script = format!(
+        "#!/bin/sh\n(cd {:?} && {})\nexec {nix:?} \"$@\"\n",
+        fleet.folder().parent().unwrap(),
+        kept.script("")
+    );
+    let fake = fleet.write_outside("fake-nix-that-keeps-a-monitor", &script);
+    std::fs::set_permissions(&fake, std::fs::Permissions::from_mode(0o755)).unwrap();
+    fleet.write_outside("pantheros.toml", &format!("[nix]\nprogram = {fake:?}\n"));
+    assert_eq!(fleet.call("list_hosts", &json!({})).code, 0);
+    assert!(kept.is_there(), "what a user's program keeps was ended");
+}
