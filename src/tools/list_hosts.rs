@@ -3,8 +3,10 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::causes::{self, Caused, Failing};
 use super::page::PageInput;
 use super::{Context, Effect, Reach, Tool, ToolError};
+use crate::diagnostic::Diagnostic;
 use crate::flake::hosts::Host;
 
 /// The tool.
@@ -13,10 +15,24 @@ pub struct ListHosts;
 /// What it answers.
 #[derive(Serialize, JsonSchema)]
 pub struct Output {
-    hosts: Vec<Host>,
+    hosts: Vec<Caused<Host>>,
     total: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
     next_cursor: Option<String>,
+}
+
+impl Failing for Host {
+    fn attr(&self) -> &str {
+        &self.name
+    }
+
+    fn words(&self) -> Vec<&str> {
+        vec![&self.name]
+    }
+
+    fn error(&mut self) -> &mut Option<Diagnostic> {
+        &mut self.error
+    }
 }
 
 impl Tool for ListHosts {
@@ -32,7 +48,7 @@ impl Tool for ListHosts {
     async fn run(context: &Context, input: PageInput) -> Result<Output, ToolError> {
         let hosts = context.flake().hosts(&context.call).await?;
         let total = hosts.len();
-        let page = input.of(hosts, 100)?;
+        let page = input.of(causes::group(hosts), 100)?;
         Ok(Output { hosts: page.entries, total, next_cursor: page.next_cursor })
     }
 
@@ -41,10 +57,11 @@ impl Tool for ListHosts {
             return "The flake has no hosts (no `nixosConfigurations`).".to_owned();
         }
         let mut lines = vec![format!("{} hosts:", output.total)];
-        for host in &output.hosts {
-            lines.push(match &host.error {
-                Some(error) => format!("✗ {}: {error}", host.name),
-                None => {
+        for Caused { of: host, breaks, same_as } in &output.hosts {
+            lines.push(match (&host.error, same_as) {
+                (Some(error), _) => format!("✗ {}: {error}", causes::named(&host.name, breaks)),
+                (None, Some(first)) => format!("✗ {}: as {first}", host.name),
+                (None, None) => {
                     let facts = [
                         host.system.clone(),
                         host.host_name

@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::page::PageInput;
 use super::{Context, Effect, Reach, Tool, ToolError};
 use crate::names::HostName;
 use crate::search::{self, Found};
@@ -92,7 +93,7 @@ impl Tool for NixSearch {
         };
         Ok(Output {
             total: found.len(),
-            results: found.into_iter().take(limit).collect(),
+            results: PageInput::default().of(found.into_iter().take(limit).collect(), limit)?.entries,
             nixpkgs_rev: revision,
             suggestions: suggestions(query, &everything),
         })

@@ -129,3 +129,50 @@ fn forty_failures_of_six_causes_are_six_errors() {
         assert!(text.contains("machine-30 and 2 more: ") && text.len() < 6_000, "{text}");
     }
 }
+
+#[test]
+fn forty_hosts_without_facts_for_six_causes_are_six_errors() {
+    // Each on a line of its own; nothing that `tryEval` catches.
+    let causes: String =
+        (0..6).map(|number| format!("(name: {{ }}.${{\"part-${{name}}-{number}\"}})\n")).collect();
+    let flake = r#"{
+      outputs = _: {
+        nixosConfigurations = builtins.listToAttrs (builtins.genList (number: rec {
+          name = "machine-${toString number}";
+          value = (builtins.elemAt (import ./causes.nix) (number - number / 6 * 6)) name;
+        }) 40);
+      };
+    }"#;
+    for nix in nixes() {
+        let fleet = Fleet::committed(&nix, &[("flake.nix", flake), ("causes.nix", &format!("[\n{causes}]"))]);
+        let answer = fleet.call("list_hosts", &json!({"limit": 500}));
+        let hosts = answer.json["hosts"].as_array().unwrap();
+        assert_eq!(hosts.len(), 40, "{:#}", answer.json);
+        let errors: Vec<&Value> = hosts.iter().filter(|host| host.get("error").is_some()).collect();
+        assert_eq!(errors.len(), 6, "{errors:#?}");
+        let broken: usize = errors.iter().map(|host| host["breaks"].as_array().unwrap().len()).sum();
+        assert_eq!(broken, 40, "{errors:#?}");
+        let size = answer.json.to_string().len();
+        assert!(size < 12_000, "{size} bytes");
+    }
+}
+
+#[test]
+fn a_search_ends_by_weight_too() {
+    let nix = nixes().pop().unwrap();
+    let flake = r#"{
+      outputs = _: {
+        packages.x86_64-linux = builtins.listToAttrs (builtins.genList (number: {
+          name = "tool-${toString number}";
+          value = derivation { name = "tool-${toString number}"; system = "x86_64-linux"; builder = "/bin/sh"; }
+            // { meta.description = builtins.concatStringsSep " " (builtins.genList (_: "described") 90); };
+        }) 100);
+      };
+    }"#;
+    let fleet = Fleet::committed(&nix, &[("flake.nix", flake)]);
+    let answer = fleet.call("nix_search", &json!({"query": "tool", "limit": 100}));
+    let shown = answer.json["results"].as_array().unwrap().len();
+    assert_eq!(answer.json["total"], 100, "{:#}", answer.json);
+    assert!(shown > 10, "{shown}");
+    assert!(answer.json.to_string().len() <= PAGE, "{shown}: {}", answer.json.to_string().len());
+}
