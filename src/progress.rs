@@ -1,6 +1,11 @@
 //! How a long call tells where it is, without knowing who listens.
 
 use std::sync::Arc;
+use std::time::Duration;
+
+/// Longest silence towards somebody who waits for an answer over the protocol. Clients give up after 60 s of it, some
+/// after 30 s or 20 s.
+pub const HEARTBEAT: Duration = Duration::from_secs(8);
 
 /// Where a call is now. A newer update replaces an older one; none of them is an answer.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -156,7 +156,8 @@ impl ServerHandler for Handler {
         let token = context.meta.get_progress_token();
         let (listener, sending) = match token {
             Some(token) => {
-                let (publisher, sending) = progress::publish(context.peer.clone(), token);
+                let (publisher, sending) =
+                    progress::publish(context.peer.clone(), token, tool.name, self.services.heartbeat);
                 (Arc::new(publisher) as Arc<dyn Progress>, Some(sending))
             }
             None => (Arc::new(Silent) as Arc<dyn Progress>, None),
@@ -185,8 +186,7 @@ impl ServerHandler for Handler {
             outcome = &mut running => outcome,
         };
         if let Some(sending) = sending {
-            // A notification after the answer would be about nothing.
-            sending.abort();
+            sending.end().await;
         }
         if !cancel.is_cancelled() {
             counted.ended(outcome.failed);

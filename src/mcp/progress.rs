@@ -6,11 +6,14 @@ use rmcp::model::{ProgressNotificationParam, ProgressToken};
 use rmcp::{Peer, RoleServer};
 use tokio::sync::watch;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use crate::progress::{Progress, Update};
 
 /// The shortest time between two notifications: ten a second at most.
 const INTERVAL: Duration = Duration::from_millis(100);
+/// How long the last notification may take once the answer is there.
+const LAST: Duration = Duration::from_secs(1);
 
 /// Where a tool leaves its newest update; the sender picks it up when it is time.
 pub struct Publisher(watch::Sender<Update>);
@@ -21,23 +24,87 @@ impl Progress for Publisher {
     }
 }
 
-/// A publisher, and the task that sends what it is given until the publisher is dropped.
-pub fn publish(peer: Peer<RoleServer>, token: ProgressToken) -> (Publisher, tokio::task::JoinHandle<()>) {
-    let (sender, receiver) = watch::channel(Update::default());
-    (Publisher(sender), tokio::spawn(send(peer, token, receiver)))
+/// The task that sends.
+pub struct Sending {
+    over: CancellationToken,
+    task: tokio::task::JoinHandle<()>,
 }
 
-async fn send(peer: Peer<RoleServer>, token: ProgressToken, mut updates: watch::Receiver<Update>) {
+impl Sending {
+    /// Ends it. Nothing is sent any more once this returns: a notification after the answer would be about nothing.
+    pub async fn end(mut self) {
+        self.over.cancel();
+        // One that is on its way to a client that takes nothing holds up no more than the answer would.
+        if tokio::time::timeout(LAST, &mut self.task).await.is_err() {
+            self.task.abort();
+        }
+    }
+}
+
+impl Drop for Sending {
+    fn drop(&mut self) {
+        self.over.cancel();
+    }
+}
+
+/// A publisher for a call of `what`, and the task that sends what it is given: at least once in a `heartbeat`, with
+/// what was said last and for how long the call runs, where there is nothing new.
+pub fn publish(
+    peer: Peer<RoleServer>,
+    token: ProgressToken,
+    what: &'static str,
+    heartbeat: Duration,
+) -> (Publisher, Sending) {
+    let (sender, receiver) = watch::channel(Update::saying(what));
+    let over = CancellationToken::new();
+    let task = tokio::spawn(send(peer, token, receiver, heartbeat, over.clone()));
+    (Publisher(sender), Sending { over, task })
+}
+
+async fn send(
+    peer: Peer<RoleServer>,
+    token: ProgressToken,
+    mut updates: watch::Receiver<Update>,
+    heartbeat: Duration,
+    over: CancellationToken,
+) {
     let mut reached = 0.0;
-    while updates.changed().await.is_ok() {
+    let begun = Instant::now();
+    loop {
         let started = Instant::now();
-        let update = updates.borrow_and_update().clone();
+        let is_new = tokio::select! {
+            biased;
+            () = over.cancelled() => return,
+            changed = updates.changed() => match changed {
+                Ok(()) => true,
+                Err(_) => return,
+            },
+            () = tokio::time::sleep_until(started + heartbeat) => false,
+        };
+        let mut update = updates.borrow_and_update().clone();
+        if !is_new {
+            update.message = still(&update.message, begun.elapsed());
+        }
+        let sent = Instant::now();
         let notification = notification(token.clone(), &update, &mut reached);
         if peer.notify_progress(notification).await.is_err() {
             return;
         }
-        tokio::time::sleep_until(started + INTERVAL).await;
+        if over.run_until_cancelled(tokio::time::sleep_until(sent + INTERVAL)).await.is_none() {
+            return;
+        }
     }
+}
+
+/// What to say when nothing is new. How long comes first: the end of a long message is cut off.
+fn still(message: &str, runs: Duration) -> String {
+    let seconds = runs.as_secs();
+    let time = match (seconds / 3_600, seconds / 60 % 60, seconds % 60) {
+        (0, 0, seconds) => format!("{seconds} s"),
+        (0, minutes, seconds) => format!("{minutes} min {seconds} s"),
+        (hours, minutes, _) => format!("{hours} h {minutes} min"),
+    };
+    format!("running for {time}: {message}")
 }
 
 /// The notification of an update. `reached` only ever grows, as the specification demands
@@ -46,7 +113,8 @@ async fn send(peer: Peer<RoleServer>, token: ProgressToken, mut updates: watch::
 fn notification(token: ProgressToken, update: &Update, reached: &mut f64) -> ProgressNotificationParam {
     let done = update.done as f64;
     // Another message about the same amount still moves on, by less than would ever show.
-    *reached = if done > *reached { done } else { *reached + 1e-3 };
+    // Where that is too little to tell numbers so large apart, by the least that does.
+    *reached = if done > *reached { done } else { (*reached + 1e-3).max(reached.next_up()) };
     let mut notification = ProgressNotificationParam::new(token, *reached);
     // A total that was overtaken says nothing any more.
     notification.total = update.total.map(|total| total as f64).filter(|total| *total >= *reached);
@@ -60,10 +128,22 @@ mod tests {
     use rmcp::model::NumberOrString;
 
     #[test]
+    fn how_long_it_runs_is_said() {
+        for (seconds, expected) in [
+            (8, "running for 8 s: x"),
+            (75, "running for 1 min 15 s: x"),
+            (3_600, "running for 1 h 0 min: x"),
+            (90_061, "running for 25 h 1 min: x"),
+        ] {
+            assert_eq!(still("x", Duration::from_secs(seconds)), expected);
+        }
+    }
+
+    #[test]
     fn progress_always_increases() {
         let mut reached = 0.0;
         let mut last = 0.0;
-        for done in [0, 0, 3, 3, 1, 10] {
+        for done in [0, 0, 3, 3, 1, 10, 1 << 45, 1 << 45, 1 << 53, 0, u64::MAX, u64::MAX] {
             let update = Update { message: "x".into(), done, total: Some(10) };
             let sent = notification(ProgressToken(NumberOrString::Number(1)), &update, &mut reached);
             assert!(sent.progress > last);

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -17,7 +18,7 @@ use crate::metrics::Metrics;
 use crate::names::{DrvPath, PlanId};
 use crate::nix::{Nix, NixError};
 use crate::process::ProcessError;
-use crate::progress::Call;
+use crate::progress::{Call, HEARTBEAT};
 use crate::ssh::Hosts;
 
 /// Most failed builds whose logs are listed.
@@ -36,6 +37,8 @@ pub struct Services {
     pub metrics: Metrics,
     /// Deployments under way.
     pub rollouts: Rollouts,
+    /// How often a call that runs gives a sign of life: [`crate::progress::HEARTBEAT`].
+    pub heartbeat: Duration,
     places: Arc<Semaphore>,
     waiting: AtomicUsize,
     logs: Mutex<VecDeque<DrvPath>>,
@@ -77,6 +80,7 @@ impl Services {
             },
             metrics: Metrics::default(),
             rollouts: Rollouts::default(),
+            heartbeat: HEARTBEAT,
             places: Arc::new(Semaphore::new(settings.concurrent_calls)),
             waiting: AtomicUsize::new(0),
             logs: Mutex::default(),

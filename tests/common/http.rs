@@ -179,11 +179,7 @@ impl Server {
 
     /// A connection.
     pub fn connect(&self) -> Connection {
-        let port = self.address.port();
-        let stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        stream.set_write_timeout(Some(PATIENCE)).unwrap();
-        Connection { stream: BufReader::new(stream), chunked: false, left: 0, text: String::new() }
+        Connection::to(self.address)
     }
 
     /// Sends a request over a connection of its own, and reads the head of the answer.
@@ -387,6 +383,14 @@ pub struct Connection {
 }
 
 impl Connection {
+    /// One to this port of this machine.
+    pub fn to(address: SocketAddr) -> Self {
+        let stream = TcpStream::connect(("127.0.0.1", address.port())).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.set_write_timeout(Some(PATIENCE)).unwrap();
+        Self { stream: BufReader::new(stream), chunked: false, left: 0, text: String::new() }
+    }
+
     /// Sends bytes. One that is closed already is for the reader to notice.
     pub fn write(&mut self, bytes: &[u8]) {
         let _ = self.stream.get_mut().write_all(bytes);
@@ -446,7 +450,8 @@ impl Connection {
         head
     }
 
-    fn chunk(&mut self) -> Option<Vec<u8>> {
+    /// The next piece of the body.
+    pub fn chunk(&mut self) -> Option<Vec<u8>> {
         let length = match self.chunked {
             true => usize::from_str_radix(&self.line(), 16).ok()?,
             false => std::mem::take(&mut self.left),
@@ -472,7 +477,9 @@ impl Connection {
 
     /// The next event of the body that is not just a sign of life: its type and its data.
     pub fn event(&mut self) -> Option<(String, String)> {
+        let start = Instant::now();
         loop {
+            assert!(start.elapsed() < 2 * PATIENCE, "nothing but signs of life");
             while let Some((event, rest)) = self.text.split_once("\n\n") {
                 let field = |name: &str| {
                     let value = event.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));

@@ -1,6 +1,16 @@
-//! An answer in the form that a client takes.
+//! An answer in the form that a client takes, and signs of life until it is there.
+//!
+//! rmcp gives no head of an answer before its first message, where there is no session (2026-07-28), and so a call that
+//! says nothing would be silent until its end. Clients and proxies give up long before. A stream can say at any time
+//! that it is alive, by a comment (HTML, "Server-sent events"), and so can JSON: by white space before the value
+//! (RFC 8259, section 2).
 
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use std::pin::Pin;
+use std::time::Duration;
+
+use axum::body::{Body, BodyDataStream, Bytes};
+use axum::http::StatusCode;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
 use axum::response::Response;
 use futures::StreamExt;
 use rmcp::model::RequestId;
@@ -12,6 +22,99 @@ use super::refusal::{Refusal, json};
 /// Marks a request whose client takes one answer, and no message before it.
 #[derive(Clone, Copy, Debug)]
 pub struct OneAnswer;
+
+/// What a client is answered with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// A stream of messages, the answer its last.
+    Stream,
+    /// The answer alone.
+    Json,
+}
+
+impl Form {
+    /// What means nothing but that somebody is there.
+    fn sign_of_life(self) -> Bytes {
+        Bytes::from_static(match self {
+            Self::Stream => b": alive\n\n",
+            Self::Json => b"\n",
+        })
+    }
+}
+
+/// The answer; where its head is not there within a `heartbeat`, one that says that the answer follows, and signs of
+/// life until it does. Such an answer is given up when the client goes, as any other.
+pub async fn never_silent(
+    answering: impl Future<Output = Response> + Send + 'static,
+    form: Form,
+    heartbeat: Duration,
+) -> Response {
+    let mut answering: Answering = Box::pin(answering);
+    if let Ok(response) = tokio::time::timeout(heartbeat, &mut answering).await {
+        return response;
+    }
+    let begun = Late::Waiting { answering, is_first: true };
+    let body = futures::stream::unfold(begun, move |late| late.next(form, heartbeat));
+    let mut response = json(StatusCode::OK, Vec::new());
+    if form == Form::Stream {
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+        headers.insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
+    }
+    *response.body_mut() = Body::from_stream(body);
+    response
+}
+
+type Answering = Pin<Box<dyn Future<Output = Response> + Send>>;
+
+/// An answer whose head was sent before it was known.
+enum Late {
+    Waiting { answering: Answering, is_first: bool },
+    Sending(BodyDataStream),
+    Over,
+}
+
+impl Late {
+    /// What is sent next.
+    async fn next(self, form: Form, heartbeat: Duration) -> Option<(Result<Bytes, axum::Error>, Self)> {
+        let answer = match self {
+            Self::Waiting { answering, is_first: true } => {
+                return Some((Ok(form.sign_of_life()), Self::Waiting { answering, is_first: false }));
+            }
+            Self::Waiting { mut answering, is_first: false } => {
+                match tokio::time::timeout(heartbeat, &mut answering).await {
+                    Ok(answer) => answer,
+                    Err(_) => {
+                        let late = Self::Waiting { answering, is_first: false };
+                        return Some((Ok(form.sign_of_life()), late));
+                    }
+                }
+            }
+            Self::Sending(mut body) => {
+                let part = body.next().await?;
+                return Some((part, Self::Sending(body)));
+            }
+            Self::Over => return None,
+        };
+        let is_event = is_stream(&answer);
+        let mut body = answer.into_body().into_data_stream();
+        if is_event || form == Form::Json {
+            let part = body.next().await?;
+            return Some((part, Self::Sending(body)));
+        }
+        // One that is no stream: whole, and in one line.
+        let mut event = b"data: ".to_vec();
+        while let Some(part) = body.next().await {
+            match part {
+                Ok(part) => event.extend_from_slice(&part),
+                Err(error) => return Some((Err(error), Self::Over)),
+            }
+        }
+        event.extend_from_slice(b"\n\n");
+        Some((Ok(event.into()), Self::Over))
+    }
+}
 
 /// Whether an answer is a stream of events.
 pub fn is_stream(response: &Response) -> bool {
@@ -51,8 +154,6 @@ pub async fn whole(response: Response, id: &RequestId) -> Response {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use axum::body::Body;
-    use axum::http::StatusCode;
 
     async fn read(events: &'static str) -> (StatusCode, Value) {
         let stream =
@@ -80,5 +181,61 @@ mod tests {
         let (status, answer) = read("data:\n\n").await;
         assert_eq!((status, &answer["id"]), (StatusCode::INTERNAL_SERVER_ERROR, &Value::from(7)));
         assert_eq!(answer["error"]["data"]["code"], "unanswered");
+    }
+
+    /// What a client gets for an answer that comes when it is told to, which is after some signs of life.
+    async fn late(form: Form, kind: &'static str, answer: &'static str) -> (Response, String) {
+        let (tell, told) = tokio::sync::oneshot::channel::<()>();
+        let answering = async move {
+            told.await.unwrap();
+            Response::builder().status(404).header(CONTENT_TYPE, kind).body(Body::from(answer)).unwrap()
+        };
+        let response = never_silent(answering, form, Duration::from_millis(5)).await;
+        let (parts, body) = response.into_parts();
+        let mut body = body.into_data_stream();
+        let mut text = String::new();
+        for _ in 0..3 {
+            text += std::str::from_utf8(&body.next().await.unwrap().unwrap()).unwrap();
+        }
+        tell.send(()).unwrap();
+        while let Some(part) = body.next().await {
+            text += std::str::from_utf8(&part.unwrap()).unwrap();
+        }
+        (Response::from_parts(parts, Body::empty()), text)
+    }
+
+    #[tokio::test]
+    async fn signs_of_life_come_before_a_late_answer() {
+        let message = "{\"jsonrpc\":\"2.0\",\"id\":7,\"result\":{}}";
+        for (form, kind, answer, rest) in [
+            (Form::Stream, "text/event-stream", "data: {}\n\n", "data: {}\n\n".to_owned()),
+            (Form::Stream, "application/json", message, format!("data: {message}\n\n")),
+            (Form::Json, "application/json", message, message.to_owned()),
+        ] {
+            let (response, text) = late(form, kind, answer).await;
+            assert_eq!((response.status(), is_stream(&response)), (StatusCode::OK, form == Form::Stream));
+            let sign = std::str::from_utf8(&form.sign_of_life()).unwrap().to_owned();
+            assert!(text.starts_with(&sign.repeat(3)), "{text:?}");
+            assert_eq!(text.trim_start_matches(&sign), rest);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_quick_answer_stays_as_it_is() {
+        let answering = async { json(StatusCode::NOT_FOUND, b"{}".to_vec()) };
+        let response = never_silent(answering, Form::Stream, Duration::from_secs(60)).await;
+        assert_eq!((response.status(), is_stream(&response)), (StatusCode::NOT_FOUND, false));
+    }
+
+    #[tokio::test]
+    async fn who_goes_takes_a_late_answer_along() {
+        let (tell, told) = tokio::sync::oneshot::channel::<()>();
+        let answering = async move {
+            let _dropped_with_it = tell;
+            std::future::pending::<Response>().await
+        };
+        let response = never_silent(answering, Form::Stream, Duration::from_millis(1)).await;
+        drop(response);
+        assert!(told.await.is_err());
     }
 }

@@ -9,7 +9,6 @@ use std::collections::HashMap;
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use axum::extract::{Request, State};
 use axum::http::header::{CACHE_CONTROL, LINK};
@@ -34,8 +33,6 @@ use crate::tools::Services;
 const DEPRECATED: HeaderValue = HeaderValue::from_static("@1742947200");
 /// What came after it (RFC 5829, section 3.3).
 const SUCCESSOR: HeaderValue = HeaderValue::from_static("</mcp>; rel=\"successor-version\"");
-/// How often a stream on which nothing happens says that it is alive.
-const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 /// All sessions of this kind.
 pub struct Legacy {
@@ -123,7 +120,8 @@ pub async fn sse(State(legacy): State<Arc<Legacy>>) -> Response {
     let events = futures::stream::once(async { first });
     let events = futures::StreamExt::chain(events, rest);
     let events = futures::StreamExt::map(events, Ok::<_, Infallible>);
-    let mut response = Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response();
+    let signs = KeepAlive::new().interval(legacy.services.heartbeat);
+    let mut response = Sse::new(events).keep_alive(signs).into_response();
     let headers = response.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
@@ -149,7 +147,7 @@ async fn message(legacy: &Legacy, request: Request) -> Result<Response, Refusal>
             Err(TrySendError::Closed(_)) => Err(Refusal::session()),
         },
         Read::Refusal(refusal) => Ok(malformed(&refusal)),
-        Read::Nothing if bytes.trim_ascii().is_empty() => Ok(empty()),
+        Read::Nothing if channel::bare(&bytes).is_empty() => Ok(empty()),
         Read::Nothing => Ok(StatusCode::ACCEPTED.into_response()),
     }
 }

@@ -9,6 +9,7 @@
 //! - **before**: a closed stream is no cancellation; see [`super::sessions`] for what is one.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -20,7 +21,7 @@ use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, Stream
 use tokio_util::sync::CancellationToken;
 
 use super::accept::Accepted;
-use super::answer::{self, OneAnswer};
+use super::answer::{self, Form, OneAnswer};
 use super::body;
 use super::guard::Valid;
 use super::refusal::{Refusal, malformed};
@@ -38,24 +39,26 @@ pub struct Streamable {
     service: StreamableHttpService<Handler, Sessions>,
     sessions: Arc<Sessions>,
     limit: usize,
+    heartbeat: Duration,
     stop: CancellationToken,
 }
 
 impl Streamable {
     /// Sessions and all; they end with `stop`.
     pub fn new(services: Arc<Services>, stop: CancellationToken) -> Self {
-        let limit = services.settings.message_bytes;
+        let (limit, heartbeat) = (services.settings.message_bytes, services.heartbeat);
         let sessions = Arc::new(Sessions::new(Arc::clone(&services)));
         // Hosts and origins are checked for all routes in one place, before anything comes here.
         let config = StreamableHttpServerConfig::default()
             .disable_allowed_hosts()
             .disable_allowed_origins()
             .with_max_request_body_bytes(limit)
+            .with_sse_keep_alive(Some(services.heartbeat))
             .with_cancellation_token(stop.clone());
         let handler = move || Ok(Handler::new(Arc::clone(&services), Transport::Http, gone()));
         let service = StreamableHttpService::new(handler, Arc::clone(&sessions), config);
         tokio::spawn(Arc::clone(&sessions).tend(stop.clone()));
-        Self { service, sessions, limit, stop }
+        Self { service, sessions, limit, heartbeat, stop }
     }
 
     /// Ends a session. rmcp ends what never was as well, and says 202, which is an error to clients (2025-11-25,
@@ -142,14 +145,15 @@ pub async fn handle(State(streamable): State<Arc<Streamable>>, mut request: Requ
     let message = match channel::read(&bytes) {
         Read::Message(message) => message,
         Read::Refusal(refusal) => return malformed(&refusal),
-        Read::Nothing if bytes.trim_ascii().is_empty() => return empty(),
+        Read::Nothing if channel::bare(&bytes).is_empty() => return empty(),
         Read::Nothing => return StatusCode::ACCEPTED.into_response(),
     };
     let id = match &*message {
         JsonRpcMessage::Request(request) => Some(request.id.clone()),
         _ => None,
     };
-    if is_initialize(&message) && !streamable.sessions.make_room().await {
+    let opens_session = is_initialize(&message);
+    if opens_session && !streamable.sessions.make_room().await {
         return Refusal::busy("sessions", "sessions", "http.legacy_sessions").answering(id);
     }
     Accepted::say_both(&mut parts.headers);
@@ -158,11 +162,19 @@ pub async fn handle(State(streamable): State<Arc<Streamable>>, mut request: Requ
     }
     // What is around a message means nothing to rmcp, or ends it.
     let message = bytes.slice_ref(channel::bare(&bytes));
-    let response = streamable.serve(Request::from_parts(parts, Body::from(message)), Some(id.clone())).await;
-    match id {
-        Some(id) if !accepted.stream => answer::whole(response, &id).await,
-        _ => response,
-    }
+    let request = Request::from_parts(parts, Body::from(message));
+    let Some(id) = id else { return streamable.serve(request, Some(None)).await };
+    let form = if accepted.stream { Form::Stream } else { Form::Json };
+    let heartbeat = streamable.heartbeat;
+    let answering = async move {
+        let response = streamable.serve(request, Some(Some(id.clone()))).await;
+        match form {
+            Form::Stream => response,
+            Form::Json => answer::whole(response, &id).await,
+        }
+    };
+    // The head of an answer that opens a session has to name it.
+    if opens_session { answering.await } else { answer::never_silent(answering, form, heartbeat).await }
 }
 
 fn is_initialize(message: &ClientJsonRpcMessage) -> bool {

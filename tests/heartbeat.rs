@@ -1,0 +1,315 @@
+//! Builds that say nothing, and clients that want to know whether somebody is still there.
+//!
+//! The server runs in this process, so that its heart beats faster than it does for users.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+#[path = "common/http.rs"]
+#[allow(dead_code, reason = "each test program uses its own part of this")]
+mod client;
+mod common;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use client::{Connection, Head, Request, initialize};
+use common::fleet::{Fleet, nixes};
+use pantheros_mcp::config::{Overrides, Settings};
+use pantheros_mcp::mcp;
+use pantheros_mcp::progress::HEARTBEAT;
+use pantheros_mcp::tools::Services;
+use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+/// How often the servers here give a sign of life.
+const FAST: Duration = Duration::from_millis(50);
+/// How many signs of life are waited for.
+const SIGNS: usize = 5;
+
+/// A fleet of one host whose build says nothing, and ends when it is told to.
+struct Quiet(Fleet);
+
+impl Quiet {
+    fn new() -> Self {
+        let salt = format!("{:?} {}", std::time::SystemTime::now(), std::process::id());
+        let system = format!("{}-linux", std::env::consts::ARCH);
+        let fleet = Fleet::plain(&nixes().pop().unwrap(), &[]);
+        let told = fleet.folder().with_file_name("told").display().to_string();
+        let script = format!("PATH=/bin:/usr/bin; while [ ! -e {told} ]; do sleep 0.05; done; echo >$out");
+        let flake = format!(
+            r#"{{ outputs = _: {{ nixosConfigurations.quiet.config.system.build.toplevel = derivation {{
+              name = "quiet"; system = "{system}"; builder = "/bin/sh"; salt = "{salt}"; args = [ "-c" "{}" ];
+            }}; }}; }}"#,
+            script.replace('$', "\\$")
+        );
+        fleet.write("flake.nix", &flake);
+        fleet.git(&["init", "-q"]);
+        fleet.git(&["add", "."]);
+        Self(fleet)
+    }
+
+    /// Has the build end.
+    fn tell(&self) {
+        self.0.write_outside("told", "");
+    }
+
+    fn services(&self) -> Arc<Services> {
+        let config = self.0.folder().with_file_name("pantheros.toml");
+        let overrides =
+            Overrides { flake: Some(self.0.folder()), config: Some(config), ..Overrides::default() };
+        let mut settings = Settings::load(None, &overrides, &[]).unwrap();
+        settings.policy.without_token = true;
+        settings.cache.folder = Some(self.0.folder().with_file_name("cache"));
+        let mut services = Services::new(settings);
+        assert_eq!(services.heartbeat, HEARTBEAT, "what users have");
+        services.heartbeat = FAST;
+        Arc::new(services)
+    }
+}
+
+#[test]
+fn nobody_is_left_without_a_sign_for_ten_seconds() {
+    assert!(HEARTBEAT + Duration::from_secs(1) < Duration::from_secs(10));
+}
+
+/// Counts the notifications of a call that only say that it still runs; each is about more than the one before.
+#[derive(Default)]
+struct Beats {
+    count: usize,
+    reached: f64,
+}
+
+impl Beats {
+    fn take(&mut self, message: &Value) {
+        assert_eq!(message["method"], "notifications/progress", "{message}");
+        let params = &message["params"];
+        assert_eq!(params["progressToken"], "p", "{message}");
+        let progress = params["progress"].as_f64().unwrap();
+        assert!(progress > self.reached, "{message} after {}", self.reached);
+        self.reached = progress;
+        let said = params["message"].as_str().unwrap();
+        if said.starts_with("running for ") {
+            assert!(said.contains(" s: "), "{said}");
+            self.count += 1;
+        }
+    }
+}
+
+fn is_built(answer: &Value) {
+    let result = &answer["result"];
+    assert_ne!(result["isError"], true, "{answer}");
+    let path = result["structuredContent"]["out_path"].as_str().unwrap_or_else(|| panic!("{answer}"));
+    assert!(path.ends_with("-quiet"), "{answer}");
+}
+
+fn call(token: bool) -> Value {
+    let mut params = json!({"name": "build_host", "arguments": {"host": "quiet"}});
+    if token {
+        params["_meta"] = json!({"progressToken": "p"});
+    }
+    params
+}
+
+fn message(token: bool) -> Value {
+    json!({"jsonrpc": "2.0", "id": 7, "method": "tools/call", "params": call(token)})
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn over_pipes() {
+    let quiet = Quiet::new();
+    let (ours, theirs) = tokio::io::duplex(1 << 16);
+    let (input, output) = tokio::io::split(theirs);
+    let stop = CancellationToken::new();
+    let serving = tokio::spawn(mcp::stdio::serve_over(
+        quiet.services(),
+        input,
+        output,
+        std::future::pending(),
+        stop.clone(),
+    ));
+    let (reading, mut writing) = tokio::io::split(ours);
+    let mut lines = BufReader::new(reading).lines();
+    let begin = json!({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": common::mcp::handshake(client::OLD)});
+    let ready = json!({"jsonrpc": "2.0", "method": "notifications/initialized"});
+    for line in [&begin, &ready, &message(true)] {
+        writing.write_all(format!("{line}\n").as_bytes()).await.unwrap();
+    }
+    let mut beats = Beats::default();
+    let mut next = async || {
+        let line = tokio::time::timeout(Duration::from_secs(20), lines.next_line()).await.expect("silence");
+        serde_json::from_str::<Value>(&line.unwrap().unwrap()).unwrap()
+    };
+    assert_eq!(next().await["id"], 1);
+    while beats.count < SIGNS {
+        beats.take(&next().await);
+    }
+    quiet.tell();
+    loop {
+        let message = next().await;
+        if message["id"] == 7 {
+            is_built(&message);
+            break;
+        }
+        beats.take(&message);
+    }
+    stop.cancel();
+    serving.await.unwrap().unwrap();
+}
+
+/// A server over HTTP; it ends when this is dropped.
+struct Http {
+    quiet: Quiet,
+    address: SocketAddr,
+    _stop: DropGuard,
+    _runtime: tokio::runtime::Runtime,
+}
+
+impl Http {
+    fn new() -> Self {
+        let quiet = Quiet::new();
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        let stop = CancellationToken::new();
+        let any = "127.0.0.1:0".parse().unwrap();
+        let server = runtime.block_on(mcp::http::bind(quiet.services(), any, stop.clone())).unwrap();
+        let address = server.address();
+        runtime.spawn(server.run());
+        Self { quiet, address, _stop: stop.drop_guard(), _runtime: runtime }
+    }
+
+    fn send(&self, request: &Request) -> (Head, Connection) {
+        let mut connection = Connection::to(self.address);
+        connection.write(&request.clone().bare().bytes(self.address));
+        (connection.head(), connection)
+    }
+
+    fn session(&self) -> String {
+        let (head, _) = self.send(&initialize());
+        let session = head.header("mcp-session-id").unwrap().to_owned();
+        let ready = json!({"jsonrpc": "2.0", "method": "notifications/initialized"});
+        assert_eq!(self.send(&Request::old(&session, &ready)).0.status, 202);
+        session
+    }
+
+    /// Makes the call over HTTP+SSE, and gives the stream.
+    fn legacy(&self, token: bool) -> Connection {
+        let (_, mut stream) = self.send(&Request::get("/sse"));
+        let endpoint = stream.event().unwrap().1;
+        let begin = json!({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": common::mcp::handshake("2024-11-05")});
+        let ready = json!({"jsonrpc": "2.0", "method": "notifications/initialized"});
+        assert_eq!(self.send(&Request::post(&endpoint, &begin)).0.status, 202);
+        stream.event().unwrap();
+        for message in [&ready, &message(token)] {
+            assert_eq!(self.send(&Request::post(&endpoint, message)).0.status, 202);
+        }
+        stream
+    }
+
+    /// Waits for signs of life that are none of the protocol, then for the answer.
+    fn signs_then_the_answer(&self, stream: &mut Connection) {
+        let begun = Instant::now();
+        let mut text = String::new();
+        while text.lines().filter(|line| line.starts_with(':')).count() < SIGNS {
+            text += std::str::from_utf8(&stream.chunk().unwrap()).unwrap();
+            assert!(!text.contains("\"result\"") && !text.contains("progress"), "{text}");
+        }
+        assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+        self.quiet.tell();
+        is_built(&serde_json::from_str(&stream.event().unwrap().1).unwrap());
+    }
+
+    fn beats_then_the_answer(&self, stream: &mut Connection) {
+        let mut beats = Beats::default();
+        loop {
+            let message: Value = serde_json::from_str(&stream.event().unwrap().1).unwrap();
+            if message["id"] == 7 || message["id"] == 1 {
+                assert!(beats.count >= SIGNS);
+                return is_built(&message);
+            }
+            beats.take(&message);
+            if beats.count == SIGNS {
+                self.quiet.tell();
+            }
+        }
+    }
+
+    fn signs_then_json(&self, request: &Request) {
+        let (head, mut connection) = self.send(&request.clone().with("accept", "application/json"));
+        assert_eq!((head.status, head.header("content-type")), (200, Some("application/json")));
+        let mut text = String::new();
+        while text.len() < SIGNS {
+            text += std::str::from_utf8(&connection.chunk().unwrap()).unwrap();
+            assert!(text.trim().is_empty(), "{text}");
+        }
+        self.quiet.tell();
+        text += std::str::from_utf8(&connection.rest()).unwrap();
+        is_built(&serde_json::from_str(&text).unwrap());
+    }
+}
+
+#[test]
+fn over_http_without_a_session() {
+    let http = Http::new();
+    let (head, mut stream) = http.send(&Request::modern("tools/call", call(false)));
+    assert_eq!((head.status, head.header("content-type")), (200, Some("text/event-stream")));
+    http.signs_then_the_answer(&mut stream);
+}
+
+#[test]
+fn over_http_without_a_session_with_progress() {
+    let http = Http::new();
+    let (_, mut stream) = http.send(&Request::modern("tools/call", call(true)));
+    http.beats_then_the_answer(&mut stream);
+}
+
+#[test]
+fn over_http_in_a_session() {
+    let http = Http::new();
+    let (_, mut stream) = http.send(&Request::old(&http.session(), &message(false)));
+    http.signs_then_the_answer(&mut stream);
+}
+
+#[test]
+fn over_http_in_a_session_with_progress() {
+    let http = Http::new();
+    let (_, mut stream) = http.send(&Request::old(&http.session(), &message(true)));
+    http.beats_then_the_answer(&mut stream);
+}
+
+#[test]
+fn over_http_as_json() {
+    let http = Http::new();
+    http.signs_then_json(&Request::modern("tools/call", call(false)));
+}
+
+#[test]
+fn over_http_as_json_in_a_session() {
+    let http = Http::new();
+    // What would be told on the way is left out.
+    http.signs_then_json(&Request::old(&http.session(), &message(true)));
+}
+
+#[test]
+fn over_the_old_transport() {
+    let http = Http::new();
+    http.signs_then_the_answer(&mut http.legacy(false));
+}
+
+#[test]
+fn over_the_old_transport_with_progress() {
+    let http = Http::new();
+    http.beats_then_the_answer(&mut http.legacy(true));
+}
+
+/// A client that goes takes its call along, also where it had its head of an answer before the call said anything.
+#[test]
+fn who_goes_ends_a_call_that_was_silent() {
+    let http = Http::new();
+    let (_, mut stream) = http.send(&Request::modern("tools/call", call(false)));
+    stream.chunk().unwrap();
+    let builds = || common::fleet::alive(&http.quiet.0.folder().with_file_name("told").display().to_string());
+    common::fleet::wait_until("the build to run", 20.0, builds);
+    drop(stream);
+    common::fleet::wait_until("the build to end", 5.0, || !builds());
+}
