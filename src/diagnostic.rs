@@ -69,6 +69,10 @@ pub enum Code {
     LockFileOutdated,
     /// Git does not track the file, so Nix does not see it.
     UntrackedFile,
+    /// Git does not say what of the flake is committed.
+    GitFailed,
+    /// The flake has changes that no commit holds, and the settings want none to be deployed.
+    DirtyFlake,
     /// A file named by the configuration does not exist.
     MissingFile,
     /// Pure evaluation forbids what the configuration reads.

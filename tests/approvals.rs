@@ -389,6 +389,7 @@ const COUNT: usize = 25;
 fn one_of_several_processes() {
     let Ok(task) = std::env::var(TASK) else { return };
     let settings = pantheros_mcp::config::DeploySettings {
+        clean: false,
         state_folder: Some(std::env::var_os(FOLDER).unwrap().into()),
         command: "pantheros-mcp".into(),
         plan_lifetime: LIFE,

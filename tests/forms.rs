@@ -19,6 +19,8 @@ use serde_json::{Value, json};
 const FIRST: &str = "5229908";
 /// What the version that gave plans their second form wrote.
 const SECOND: &str = "issue-10";
+/// What the version that tells uncommitted files wrote.
+const THIRD: &str = "issue-11";
 
 fn folder(version: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/forms").join(version)
@@ -106,17 +108,50 @@ fn plans_of_the_first_form_are_refused_by_name() {
     log_goes_on(&fleet, waits.unwrap());
 }
 
+/// They do not say which files are not committed, which is shown to a person today.
 #[test]
-fn plans_of_the_second_form_are_read() {
+fn plans_of_the_second_form_are_refused_by_name() {
     let fleet = fleet_of(SECOND);
     let rows = states(&fleet);
+    let counted = ["deployed", "waiting", "expired"].map(|state| count(&rows, state));
+    assert_eq!((rows.len(), counted), (8, [0, 0, 0]), "{rows:#?}");
+    let (mut spent, mut rejected, mut waits) = (0, 0, None);
+    for id in rows.keys() {
+        let approved = run(&fleet, &["approve", id]);
+        let deployed = fleet.call("deploy", &json!({"plan_id": id}));
+        assert_eq!((approved.status.code(), deployed.code), (Some(1), 1), "{approved:?}");
+        // What became of it is known all the same.
+        match approvals(&fleet).decision(&id.parse().unwrap()).unwrap() {
+            Some(Decision::Rejected(_)) => {
+                assert!(errors(&approved).contains("was rejected by"), "{approved:?}");
+                assert_eq!(deployed.json["error"]["code"], "approval_declined", "{:#}", deployed.json);
+                rejected += 1;
+                continue;
+            }
+            Some(Decision::Spent(_)) => spent += 1,
+            None => waits = Some(id),
+        }
+        assert!(errors(&approved).contains("version 2"), "{approved:?}");
+        assert_eq!(deployed.json["error"]["code"], "invalid_plan", "{:#}", deployed.json);
+        assert!(deployed.json["error"]["hint"].as_str().unwrap().contains("make a new plan"));
+    }
+    assert_eq!((spent, rejected), (3, 2));
+    log_goes_on(&fleet, waits.unwrap());
+}
+
+#[test]
+fn plans_of_the_third_form_are_read() {
+    let fleet = fleet_of(THIRD);
+    let rows = states(&fleet);
     let counted = ["deployed", "rejected", "expired", "unreadable"].map(|state| count(&rows, state));
-    assert_eq!(counted, [3, 2, 3, 0], "{rows:#?}");
+    assert_eq!(counted, [2, 1, 2, 0], "{rows:#?}");
+    let mut told = String::new();
     for id in rows.keys() {
         let shown = run(&fleet, &["plans", id]);
         assert_eq!(shown.status.code(), Some(0), "{}", errors(&shown));
+        told.push_str(&String::from_utf8(shown.stdout).unwrap());
         let canonical = run(&fleet, &["plans", id, "--canonical"]).stdout;
-        let kept = folder(SECOND).join("state/plans").join(format!("{id}.json"));
+        let kept = folder(THIRD).join("state/plans").join(format!("{id}.json"));
         assert_eq!(canonical, std::fs::read(kept).unwrap());
         let deployed = fleet.call("deploy", &json!({"plan_id": id}));
         let code = match rows[id]["state"].as_str().unwrap() {
@@ -126,6 +161,8 @@ fn plans_of_the_second_form_are_read() {
         };
         assert_eq!(deployed.json["error"]["code"], code, "{:#}", deployed.json);
     }
+    assert_eq!(told.matches("changed pantheros.toml").count(), 3, "{told}");
+    assert_eq!(told.matches("asked for as").count(), 2, "{told}");
     let waits = rows.iter().find(|(_, row)| row["state"] == "expired").unwrap().0;
     log_goes_on(&fleet, waits);
 }
@@ -146,7 +183,7 @@ fn what_supervisors_wrote_is_told() {
         std::fs::remove_dir_all(place).unwrap();
         (id, answer.json)
     };
-    for version in [FIRST, SECOND] {
+    for version in [FIRST, SECOND, THIRD] {
         let (id, told) = status(version, &|text| text);
         assert_eq!(told["latest_deployment"]["plan_id"], id, "{told:#}");
         assert_eq!(told["latest_deployment"]["state"], "confirmed", "{told:#}");

@@ -16,7 +16,7 @@ use crate::config::{Action, HostFile, Settings};
 use crate::deploy::approval::Nobody;
 use crate::deploy::show;
 use crate::diagnostic::{Code, Diagnostic};
-use crate::names::{Address, HostName, PlanId, UserName};
+use crate::names::{Address, HostName, PlanId, Rev, UserName};
 use crate::progress::{Call, Progress, Silent};
 use crate::time::Timestamp;
 use crate::tools::{self, Context, Outcome, Place, Services};
@@ -40,6 +40,9 @@ pub struct Deploy {
     /// Leave this host out, once for each; also one that does not evaluate
     #[arg(long, value_name = "HOST")]
     except: Vec<HostName>,
+    /// Deploy this commit, branch or tag; without it the folder as it is, with uncommitted changes
+    #[arg(long, value_name = "REVISION")]
+    rev: Option<Rev>,
     /// What is done: switch, boot, test or dry-activate
     #[arg(long, default_value = "switch", value_parser = action)]
     action: Action,
@@ -175,6 +178,9 @@ impl Deploy {
             "reboot": self.reboot,
             "revert_confirmed": self.revert_confirmed,
         });
+        if let Some(rev) = &self.rev {
+            arguments["rev"] = rev.as_str().into();
+        }
         match &self.tag {
             Some(tag) => arguments["tag"] = tag.as_str().into(),
             None => arguments["hosts"] = json!(self.hosts),

@@ -79,6 +79,8 @@ pub struct DeployFile {
     pub state_folder: Option<PathBuf>,
     /// Minutes after which a plan can no longer be approved or deployed.
     pub plan_minutes: u64,
+    /// Whether a plan is only made of what is committed: of a clean tree, or of a `rev`.
+    pub clean: bool,
     /// How a person may approve: `elicitation` (a form in the assistant's client), `terminal`
     /// (`pantheros-mcp approve`), `signature`. Unless told, `elicitation` and `terminal`; with
     /// `approvers`, `signature` alone.
@@ -102,6 +104,7 @@ impl Default for DeployFile {
         Self {
             state_folder: None,
             plan_minutes: 30,
+            clean: false,
             approve_by: None,
             approve_over_http: false,
             approvers: None,
@@ -118,6 +121,8 @@ pub struct DeploySettings {
     pub state_folder: Option<PathBuf>,
     /// How long a plan can be approved and deployed.
     pub plan_lifetime: Duration,
+    /// Whether a plan is only made of what is committed.
+    pub clean: bool,
     /// Which approvals count.
     pub approve_by: BTreeSet<Channel>,
     /// Whether a form counts as approval over HTTP.
@@ -173,6 +178,7 @@ impl DeploySettings {
         Ok(Self {
             state_folder,
             plan_lifetime: Duration::from_secs(file.plan_minutes * 60),
+            clean: file.clean,
             approve_by,
             approve_over_http: file.approve_over_http,
             approvers,

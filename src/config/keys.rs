@@ -165,6 +165,7 @@ pub const KEYS: &[Key] = &[
     Key::trusted("cache.size_mib"),
     Key::trusted("deploy.state_folder").kind(Kind::Path),
     Key::limit("deploy.plan_minutes", Zero::Itself),
+    Key::new("deploy.clean", FromFlake::Narrows, Rule::Any),
     Key {
         implied: Some(("deploy.approvers", &["signature"])),
         ..Key::new("deploy.approve_by", FromFlake::Narrows, Rule::Intersection(&["elicitation", "terminal"]))

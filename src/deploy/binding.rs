@@ -4,7 +4,7 @@ use super::host::State;
 use super::plan::{FlakeSource, HostPlan, SystemSource};
 use super::remote;
 use crate::diagnostic::{Code, Diagnostic};
-use crate::flake::Flake;
+use crate::flake::{Flake, FlakeError};
 use crate::progress::Call;
 use crate::ssh::{Session, Target};
 
@@ -40,7 +40,22 @@ pub async fn flake_holds(
     if of.source != SystemSource::New {
         return Ok(());
     }
-    if flake.commit().await.unwrap_or((None, false)) != (source.revision.clone(), source.dirty) {
+    let told = |error: &FlakeError| Diagnostic::from(error);
+    let commit = match (&source.asked_rev, &source.revision) {
+        // Wherever a branch is by now: the commit was approved.
+        (Some(_), Some(commit)) => Some(commit),
+        _ => None,
+    };
+    let flake = match commit {
+        Some(commit) => {
+            let rev = commit.parse().map_err(|error| changed(format!("{error}")))?;
+            let at = flake.at(Some(&rev), call).await;
+            &at.map_err(|error| changed(format!("commit {commit} of the plan: {error}")))?
+        }
+        None => flake,
+    };
+    let now = FlakeSource::of(flake).await.map_err(|error| told(&error))?;
+    if (now.revision, now.dirty) != (source.revision.clone(), source.dirty) {
         return Err(changed(
             "the flake is at another commit, or has other changes, than when it was planned",
         ));

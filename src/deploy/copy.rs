@@ -8,7 +8,7 @@ use crate::diagnostic::{Code, Diagnostic};
 use crate::flake::Flake;
 use crate::nix::NixError;
 use crate::nix::build::quoted;
-use crate::nix::diagnostics::{self, Source};
+use crate::nix::diagnostics;
 use crate::progress::Call;
 use crate::ssh::Session;
 
@@ -39,7 +39,7 @@ pub async fn copy(flake: &Flake, session: &Session, of: &HostPlan, call: &Call) 
     if run.status.success() {
         return Ok(());
     }
-    let source = Source { folder: &flake.settings().flake, store_path: None };
+    let source = flake.source();
     let error = diagnostics::diagnose(&run.state, &source).into_iter().next();
     let error =
         error.unwrap_or_else(|| Diagnostic::new(Code::NixFailed, "nix copy failed without saying why"));

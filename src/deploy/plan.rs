@@ -7,15 +7,19 @@ use serde::{Deserialize, Serialize};
 
 use crate::canonical::{self, CanonicalError, Digest};
 pub use crate::config::{Action, BuildOn, HealthCheck};
+use crate::flake::{Checkout, Flake, FlakeError};
 use crate::names::{HostName, PlanId, StorePath, SystemName};
+use crate::text;
 use crate::time::Timestamp;
 pub use diff::{Change, Diff, PackageChange, UnitChanges};
 
 /// The version of the form plans have here.
 ///
 /// 1: until 5229908. 2: `except`, `unreachable`, `overrides` and `asked_rev` of the flake, a risk's `file` and
-/// `line`, `settling_seconds`.
-pub const VERSION: u32 = 2;
+/// `line`, `settling_seconds`. 3: the files of the flake that are not committed.
+pub const VERSION: u32 = 3;
+/// Most files named that are not committed.
+const DIRTY_FILES: usize = 50;
 /// Most hosts in one plan.
 pub const HOSTS: usize = 1_000;
 
@@ -70,6 +74,12 @@ pub struct FlakeSource {
     pub revision: Option<String>,
     /// Whether tracked files differ from that commit.
     pub dirty: bool,
+    /// Those files, relative to the root of the repository, as many as have room.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub dirty_files: Vec<String>,
+    /// How many more there are that `dirty_files` does not name.
+    #[serde(default, skip_serializing_if = "diff::is_zero")]
+    pub more_dirty: u64,
     /// The revision that was asked for, as it was written; none means the folder as it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub asked_rev: Option<String>,
@@ -79,10 +89,42 @@ pub struct FlakeSource {
 }
 
 impl FlakeSource {
-    /// A flake as it lies in its folder.
+    /// A flake of which nothing is known but its folder.
     #[must_use]
-    pub fn as_it_is(folder: String, revision: Option<String>, dirty: bool) -> Self {
-        Self { folder, revision, dirty, asked_rev: None, overrides: BTreeMap::new() }
+    pub fn unknown(folder: String) -> Self {
+        Self {
+            folder,
+            revision: None,
+            dirty: false,
+            dirty_files: Vec::new(),
+            more_dirty: 0,
+            asked_rev: None,
+            overrides: BTreeMap::new(),
+        }
+    }
+
+    /// What `flake` is looked at as: a commit, or its folder as it lies there.
+    ///
+    /// # Errors
+    /// That Git does not say.
+    pub async fn of(flake: &Flake) -> Result<Self, FlakeError> {
+        let source = Self::unknown(flake.settings().flake.display().to_string());
+        let Some(Checkout { commit, changed }) = flake.checkout().await? else { return Ok(source) };
+        let told = changed.iter().take(DIRTY_FILES).map(|file| text::bounded(&text::plain(file), 200));
+        Ok(Self {
+            revision: commit,
+            dirty: !changed.is_empty(),
+            dirty_files: told.collect(),
+            more_dirty: changed.len().saturating_sub(DIRTY_FILES) as u64,
+            asked_rev: flake.commit_asked_for().map(|commit| commit.asked.to_string()),
+            ..source
+        })
+    }
+
+    /// Whether all of it can be found again by its commit.
+    #[must_use]
+    pub fn is_committed(&self) -> bool {
+        self.revision.is_some() && !self.dirty
     }
 }
 
@@ -332,6 +374,9 @@ impl Plan {
         }
         if self.reboot && self.action != Action::Boot {
             return Err("only the action boot can reboot".to_owned());
+        }
+        if self.flake.asked_rev.is_some() && !self.flake.is_committed() {
+            return Err("what a revision names is a commit, and nothing beside it".to_owned());
         }
         if self.expires <= self.created {
             return Err("it expires before it was made".to_owned());

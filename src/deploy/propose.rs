@@ -16,7 +16,7 @@ use crate::flake::{Flake, FlakeError};
 use crate::names::{AttrPath, HostName, StorePath, SystemName};
 use crate::nix::NixError;
 use crate::nix::build::{Order, RemoteStore};
-use crate::nix::diagnostics::{self, Source};
+use crate::nix::diagnostics;
 use crate::progress::Call;
 use crate::ssh::{Hosts, Session, SshError};
 
@@ -249,7 +249,7 @@ async fn build(
     call: &Call,
 ) -> Result<Built, ProposeError> {
     let attr = AttrPath::new([HOSTS, host.as_str(), "config", "system", "build", "toplevel"]);
-    let _turn = flake.turn(&format!("build {attr}"), call).await?;
+    let _turn = flake.turn(&format!("build {}#{attr}", flake.reference()), call).await?;
     call.saying(format!("building {host}"));
     let target = session.target();
     let remote = RemoteStore {
@@ -267,7 +267,7 @@ async fn build(
     let Some(toplevel) =
         built.first().and_then(|built| built.out_path.clone()).filter(|_| run.status.success())
     else {
-        let source = Source { folder: &flake.settings().flake, store_path: None };
+        let source = flake.source();
         let error = diagnostics::diagnose(&run.state, &source).into_iter().next();
         let error =
             error.unwrap_or_else(|| Diagnostic::new(Code::NixFailed, "nix build failed without saying why"));

@@ -7,8 +7,8 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use super::plan::{
-    Action, BuildOn, Change, Diff, HealthCheck, HostPlan, PackageChange, Plan, Risk, Severity, SystemSource,
-    UnitChanges,
+    Action, BuildOn, Change, Diff, FlakeSource, HealthCheck, HostPlan, PackageChange, Plan, Risk, Severity,
+    SystemSource, UnitChanges,
 };
 use crate::text;
 use crate::time::Timestamp;
@@ -18,6 +18,8 @@ use crate::time::Timestamp;
 struct Room {
     /// Hosts told in full; of the others, what decides whether they are lost.
     hosts: usize,
+    /// Files named that are not committed.
+    files: usize,
     /// Changed packages named for one host.
     packages: usize,
     /// Units named for one host and change.
@@ -27,9 +29,10 @@ struct Room {
 }
 
 /// What is read in a form.
-const FORM: Room = Room { hosts: 8, packages: 8, units: 6, risks: 8 };
+const FORM: Room = Room { hosts: 8, files: 8, packages: 8, units: 6, risks: 8 };
 /// Everything, for who can scroll.
-const WHOLE: Room = Room { hosts: usize::MAX, packages: usize::MAX, units: usize::MAX, risks: usize::MAX };
+const WHOLE: Room =
+    Room { hosts: usize::MAX, files: usize::MAX, packages: usize::MAX, units: usize::MAX, risks: usize::MAX };
 /// Longest health check, in characters. A longer one is not told in full, and says so.
 const CHECK: usize = 1_000;
 
@@ -56,6 +59,9 @@ fn told(plan: &Plan, now: Timestamp, room: Room) -> String {
     let asked = asked.map(|rev| format!(", asked for as {}", line(rev, 80))).unwrap_or_default();
     lines.push(format!("{} - {}", plan.id, headline(plan)));
     lines.push(format!("  from    {} {commit}{dirty}{asked}", line(&plan.flake.folder, 120)));
+    if !plan.flake.dirty_files.is_empty() {
+        lines.push(format!("  changed {}", changed(&plan.flake, room)));
+    }
     for (input, reference) in &plan.flake.overrides {
         lines.push(format!("  input   {} is {}, not as it is locked", line(input, 80), line(reference, 160)));
     }
@@ -86,6 +92,18 @@ fn told(plan: &Plan, now: Timestamp, room: Room) -> String {
         in_short(rest, &mut lines);
     }
     lines.join("\n")
+}
+
+/// The files of the flake that no commit holds.
+fn changed(flake: &FlakeSource, room: Room) -> String {
+    let mut told: Vec<String> =
+        flake.dirty_files.iter().take(room.files).map(|file| line(file, 120)).collect();
+    let rest = u64::try_from(flake.dirty_files.len().saturating_sub(room.files)).unwrap_or(u64::MAX);
+    let more = flake.more_dirty.saturating_add(rest);
+    if more > 0 {
+        told.push(format!("and {more} more"));
+    }
+    told.join(", ")
 }
 
 /// Hosts that were asked for, and are not in the plan.
@@ -335,6 +353,7 @@ mod tests {
         insta::assert_snapshot!(plan(&one, "2026-07-28T12:03:10Z".parse().unwrap()), @r"
         plan-aaaaaaaaaaaaaaaaaaaaaaaaaa - switch web to a new system, now and for good
           from    /fleet at 0a1b2c3d, with uncommitted changes
+          changed hosts/web.nix
           asked   by test 1.0, as alice (uid 1000)
           expires 2026-07-28T12:30:00Z (in 26 min)
 

@@ -16,7 +16,7 @@ use serde_json::{Map, Value, json};
 
 use super::{Flake, FlakeError};
 use crate::diagnostic::{Code, Diagnostic};
-use crate::nix::diagnostics::{self, Source};
+use crate::nix::diagnostics;
 use crate::nix::{NixError, literal, log};
 use crate::process::Flow;
 use crate::progress::{Call, Update};
@@ -303,7 +303,7 @@ impl Flake {
         if answers.len() == questions.len() || run.stopped {
             return Ok((answers, None));
         }
-        let source = Source { folder: &self.settings.flake, store_path: None };
+        let source = self.source();
         Ok((answers, diagnostics::diagnose(&run.state, &source).into_iter().next()))
     }
 }

@@ -8,7 +8,7 @@
 
 mod files;
 pub(super) mod index;
-mod inputs;
+pub(super) mod inputs;
 mod nix_settings;
 pub(super) mod repository;
 
@@ -28,6 +28,15 @@ pub struct Fingerprint {
 }
 
 impl Fingerprint {
+    /// That of a commit, whose inputs are all pinned, for a Nix that reads these files of settings.
+    pub(super) fn of_commit(id: &str, settings: &[PathBuf]) -> Option<Self> {
+        let mut hash = blake3::Hasher::new();
+        nix_settings::add(&mut hash, settings)?;
+        add_bytes(&mut hash, b"commit");
+        add_bytes(&mut hash, id.as_bytes());
+        Some(Self { hash: hash.finalize().to_hex().to_string(), is_misleading: false })
+    }
+
     /// The hash as text.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -14,8 +14,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::fingerprint::index::Entry;
 use super::fingerprint::repository::{Repository, path_of};
+use crate::nix::NixError;
 use crate::nix::program::OTHER_REPOSITORY;
-use crate::process::{Command, Flow};
+use crate::process::{Command, Flow, ProcessError};
+use crate::progress::Call;
+use crate::text;
 
 /// Longest answer.
 const TIME: Duration = Duration::from_secs(20);
@@ -23,6 +26,8 @@ const TIME: Duration = Duration::from_secs(20);
 const AT_ONCE: usize = 200;
 /// Most files that Git is told not to look at and that were touched: beyond that they are taken for changed.
 const HIDDEN: usize = 10_000;
+/// Most bytes kept of what Git says besides.
+const SAID: usize = 2_000;
 
 /// What hides from Git that a file of the work tree is not the one of the commit: Nix reads it as it is.
 const SHOW_ALL: [&str; 5] = [
@@ -157,6 +162,29 @@ async fn own_filters(root: &Path) -> Option<Vec<String>> {
     drivers.dedup();
     let off = ["clean=", "process=", "required=false"];
     Some(drivers.iter().flat_map(|driver| off.map(|setting| format!("filter.{driver}.{setting}"))).collect())
+}
+
+/// What Git prints when it is asked this, which runs no program; what it says where it fails.
+pub(super) async fn ask(
+    root: &Path,
+    arguments: &[&str],
+    call: &Call,
+) -> Result<Result<Vec<u8>, String>, NixError> {
+    let mut said = String::new();
+    let command = git(root, &[]).args(arguments);
+    let running = command.run(&call.cancel, |line, _| {
+        if said.len() < SAID {
+            said.push_str(&String::from_utf8_lossy(line));
+            said.push('\n');
+        }
+        Flow::Continue
+    });
+    match running.await {
+        Ok(finished) if finished.status.success() => Ok(Ok(finished.stdout)),
+        Ok(_) => Ok(Err(text::plain(&said).trim().to_owned())),
+        Err(ProcessError::NotFound { .. }) => Ok(Err("there is no `git` on PATH".to_owned())),
+        Err(error) => Err(error.into()),
+    }
 }
 
 fn git(root: &Path, quiet: &[String]) -> Command {

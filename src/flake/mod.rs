@@ -8,6 +8,7 @@ mod git;
 pub mod hosts;
 pub mod options;
 pub mod outputs;
+pub mod revision;
 mod scratch;
 pub mod select;
 pub mod shells;
@@ -23,6 +24,7 @@ use serde::de::DeserializeOwned;
 use crate::config::{FlakeFrom, Settings};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::nix::build::{Built, Order};
+use crate::nix::diagnostics::Source;
 use crate::nix::{self, Nix, NixError, Run};
 use crate::progress::Call;
 
@@ -68,6 +70,9 @@ pub enum FlakeError {
     /// What was asked for does not evaluate.
     #[error("{0}")]
     Evaluation(Box<Diagnostic>),
+    /// It is not known what of the flake is committed.
+    #[error("git does not say what of {} is committed", .0.display())]
+    GitSilent(PathBuf),
     /// `nix` itself failed.
     #[error(transparent)]
     Nix(#[from] NixError),
@@ -91,35 +96,41 @@ impl From<&FlakeError> for Diagnostic {
                     .with_hint(format!("list_hosts names the {count} there are"))
             }
             FlakeError::Evaluation(diagnostic) => (**diagnostic).clone(),
+            FlakeError::GitSilent(_) => Self::new(Code::GitFailed, error.to_string()).with_hint(
+                "install Git, and try `git status` in the flake's folder: the repository may be damaged, or another user's",
+            ),
             FlakeError::Nix(error) => error.into(),
         }
     }
 }
 
 /// The flake the settings name, and the `nix` that evaluates it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Flake {
     settings: Arc<Settings>,
     nix: Nix,
-    cache: Cache,
+    cache: Arc<Cache>,
     taker: fingerprint::Taker,
-    scratch: scratch::Scratch,
+    scratch: Arc<scratch::Scratch>,
+    /// The commit it is looked at as; none means as it lies in its folder.
+    at: Option<Arc<revision::Commit>>,
     /// Questions being answered, so that the same one twice at once is answered once.
-    under_way: Mutex<HashMap<String, Weak<tokio::sync::Mutex<()>>>>,
+    under_way: Arc<Mutex<HashMap<String, Weak<tokio::sync::Mutex<()>>>>>,
 }
 
 impl Flake {
     /// The flake of these settings; nothing is read yet.
     #[must_use]
     pub fn new(settings: Arc<Settings>, nix: Nix) -> Self {
-        let cache = Cache::new(&settings.cache);
+        let cache = Arc::new(Cache::new(&settings.cache));
         Self {
             settings,
             nix,
             cache,
             taker: fingerprint::Taker::default(),
-            scratch: scratch::Scratch::default(),
-            under_way: Mutex::default(),
+            scratch: Arc::default(),
+            at: None,
+            under_way: Arc::default(),
         }
     }
 
@@ -138,17 +149,30 @@ impl Flake {
     /// The flake as `nix` names it.
     #[must_use]
     pub fn reference(&self) -> String {
-        nix::reference(&self.settings.flake)
+        match &self.at {
+            Some(commit) => nix::reference_at(&self.settings.flake, &commit.id),
+            None => nix::reference(&self.settings.flake),
+        }
     }
 
-    /// The commit that is checked out, and whether tracked files differ from it; `None` without a repository.
-    pub async fn commit(&self) -> Option<(Option<String>, bool)> {
-        self.checkout().await.map(|checkout| (checkout.commit, !checkout.changed.is_empty()))
+    /// Where its files are, for whoever reads an error about them.
+    #[must_use]
+    pub fn source(&self) -> Source<'_> {
+        Source { folder: &self.settings.flake, store_path: None, committed: self.at.is_some() }
     }
 
-    /// The commit that is checked out and the tracked files that differ from it; `None` without a repository.
-    pub async fn checkout(&self) -> Option<Checkout> {
-        git::checkout(nix::repository(&self.settings.flake)?).await
+    /// What it is looked at as: the commit, and the tracked files that differ from it; `None` where it is in no
+    /// repository.
+    ///
+    /// # Errors
+    /// [`FlakeError::GitSilent`].
+    pub async fn checkout(&self) -> Result<Option<Checkout>, FlakeError> {
+        if let Some(commit) = &self.at {
+            return Ok(Some(Checkout { commit: Some(commit.id.clone()), changed: Vec::new() }));
+        }
+        let Some(root) = nix::repository(&self.settings.flake) else { return Ok(None) };
+        let checkout = git::checkout(root).await;
+        checkout.map(Some).ok_or_else(|| FlakeError::GitSilent(self.settings.flake.clone()))
     }
 
     /// Says that there is a flake, and one that can be read without giving away what lies beside it.
@@ -156,6 +180,10 @@ impl Flake {
     /// # Errors
     /// [`FlakeError::NotFound`] and [`FlakeError::Exposes`].
     pub fn require(&self) -> Result<(), FlakeError> {
+        // That a commit has it was seen when it was found.
+        if self.at.is_some() {
+            return Ok(());
+        }
         let folder = &self.settings.flake;
         let problem = match folder.join("flake.nix").metadata() {
             Ok(data) if data.is_file() => None,
@@ -289,7 +317,10 @@ impl Flake {
     /// From here on Nix remembers what it sees of a flake that misleads it in a folder of this state's own.
     pub async fn fingerprint(&self) -> Option<Fingerprint> {
         let settings = self.nix.find().await.ok()?.settings.as_ref()?;
-        let fingerprint = self.taker.take(&self.settings.flake, settings).await?;
+        let fingerprint = match &self.at {
+            Some(commit) => Fingerprint::of_commit(&commit.id, settings)?,
+            None => self.taker.take(&self.settings.flake, settings).await?,
+        };
         match self.scratch.for_state(&fingerprint) {
             Ok(folder) => self.nix.set_cache_home(folder.as_deref()),
             Err(error) => {
@@ -354,6 +385,8 @@ pub fn is_lasting(diagnostic: &Diagnostic) -> bool {
         | Code::MissingInput
         | Code::LockFileOutdated
         | Code::UntrackedFile
+        | Code::GitFailed
+        | Code::DirtyFlake
         | Code::MissingFile
         | Code::EvaluationFailed
         | Code::HashMismatch

@@ -234,6 +234,15 @@ pub fn reference(folder: &Path) -> String {
     format!("git+file://{}{query}", encode(root))
 }
 
+/// The flake as a commit has it.
+#[must_use]
+pub fn reference_at(folder: &Path, commit: &str) -> String {
+    let reference = reference(folder);
+    // Encoded as it is, it has no other question mark.
+    let mark = if reference.contains('?') { '&' } else { '?' };
+    format!("{reference}{mark}rev={commit}")
+}
+
 /// What stays as it is in a path within a URL: the unreserved characters of RFC 3986 and the slash.
 const PATH_CHARACTERS: &percent_encoding::AsciiSet =
     &percent_encoding::NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
@@ -252,6 +261,8 @@ mod tests {
         std::fs::create_dir_all(root.join(".git")).unwrap();
         assert!(reference(&root).starts_with("git+file:///"));
         assert!(reference(&root.join("fleet")).ends_with("/a%20b%23c%3Fd?dir=fleet"));
+        assert!(reference_at(&root.join("fleet"), "0a1b").ends_with("?dir=fleet&rev=0a1b"));
+        assert!(reference_at(&root, "0a1b").ends_with("d?rev=0a1b"));
         std::fs::write(root.join(".git/shallow"), "").unwrap();
         assert!(reference(&root.join("fleet")).ends_with("?dir=fleet&shallow=1"));
     }

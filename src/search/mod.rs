@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::flake::options::HostOption;
 use crate::flake::{Flake, FlakeError};
-use crate::nix::diagnostics::{self, Source};
+use crate::nix::diagnostics;
 use crate::nix::program;
 use crate::progress::Call;
 use crate::text;
@@ -124,7 +124,7 @@ pub async fn packages(flake: &Flake, query: &str, call: &Call) -> Result<Vec<Fou
                     {
                         return Ok(Vec::new());
                     }
-                    let source = Source { folder: &flake.settings().flake, store_path: None };
+                    let source = flake.source();
                     let first = diagnostics::diagnose(&run.state, &source).into_iter().next();
                     let unknown = || Diagnostic::new(Code::NixFailed, "nix search failed without saying why");
                     return Err(FlakeError::Evaluation(Box::new(first.unwrap_or_else(unknown))));

@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 use super::{Context, Effect, LogRef, Reach, Tool, ToolError};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::flake::hosts::HOSTS;
-use crate::names::{AttrPath, HostName};
+use crate::names::{AttrPath, HostName, Rev};
 use crate::nix::build::Order;
-use crate::nix::diagnostics::{self, Source};
+use crate::nix::diagnostics;
 use crate::text;
 
 /// The tool.
@@ -58,6 +58,9 @@ pub struct Input {
     /// Only say what would be built and fetched.
     #[serde(default)]
     dry_run: bool,
+    /// Build it as this commit, branch or tag has it; without it as it is.
+    #[serde(default)]
+    rev: Option<Rev>,
 }
 
 /// A derivation that could not be built.
@@ -72,6 +75,9 @@ pub struct Failure {
 /// What it answers.
 #[derive(Serialize, JsonSchema)]
 pub struct Output {
+    /// The commit that `rev` is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    revision: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     out_path: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -107,10 +113,12 @@ impl Tool for BuildHost {
     type Output = Output;
 
     async fn run(context: &Context, input: Input) -> Result<Output, ToolError> {
-        let (flake, call) = (context.flake(), &context.call);
+        let call = &context.call;
+        let flake = &context.flake().at(input.rev.as_ref(), call).await?;
+        let revision = flake.commit_asked_for().map(|commit| commit.id.clone());
         flake.require()?;
         let attr = AttrPath::new([HOSTS, input.host.as_str()].into_iter().chain(input.artifact.attributes()));
-        let _turn = flake.turn(&format!("build {attr}"), call).await?;
+        let _turn = flake.turn(&format!("build {}#{attr}", flake.reference()), call).await?;
         call.saying(format!("evaluating {}", input.host));
         let order = Order {
             installables: &[format!("{}#{attr}", flake.reference())],
@@ -119,7 +127,7 @@ impl Tool for BuildHost {
             store: None,
         };
         let (built, run) = flake.build(&order, call).await?;
-        let source = Source { folder: &flake.settings().flake, store_path: None };
+        let source = flake.source();
 
         if run.status.success() {
             let first = built.first();
@@ -130,6 +138,7 @@ impl Tool for BuildHost {
             };
             let work = if input.dry_run { run.planned() } else { run.done() };
             return Ok(Output {
+                revision,
                 out_path: out_path.map(String::from),
                 drv_path: first.map(|built| built.drv_path.to_string()),
                 closure_bytes,
@@ -169,6 +178,7 @@ impl Tool for BuildHost {
             .collect();
         let work = run.done();
         Ok(Output {
+            revision,
             out_path: None,
             drv_path: flake.derivation_of(&attr, call).await.ok().flatten(),
             closure_bytes: None,
@@ -221,6 +231,7 @@ impl Tool for BuildHost {
             lines
                 .push(format!("Built {} derivations, fetched {} paths{size}.", output.built, output.fetched));
         }
+        lines.extend(output.revision.as_ref().map(|commit| format!("of commit {commit}")));
         lines.extend(output.out_path.clone());
         lines.join("\n")
     }

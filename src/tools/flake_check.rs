@@ -10,7 +10,7 @@ use super::page::{self, PageInput};
 use super::{Context, Effect, LogRef, Reach, Tool, ToolError};
 use crate::diagnostic::Diagnostic;
 use crate::flake::check::{Checked, Output as Part, Scope, Status, Warning};
-use crate::names::{HostName, SystemName};
+use crate::names::{HostName, Rev, SystemName};
 
 /// The tool.
 pub struct FlakeCheck;
@@ -27,6 +27,9 @@ pub struct Input {
     /// Also build checks and hosts.
     #[serde(default)]
     build: bool,
+    /// Check this commit, branch or tag; without it the folder as it is.
+    #[serde(default)]
+    rev: Option<Rev>,
     #[serde(flatten)]
     page: PageInput,
 }
@@ -35,6 +38,9 @@ pub struct Input {
 #[derive(Serialize, JsonSchema)]
 pub struct Output {
     ok: bool,
+    /// The commit that `rev` is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    revision: Option<String>,
     /// The failed ones first.
     outputs: Vec<Caused<Part>>,
     /// How many fared how; `built` ones are ok too.
@@ -79,9 +85,11 @@ impl Tool for FlakeCheck {
     }
 
     async fn run(context: &Context, input: Input) -> Result<Output, ToolError> {
+        let flake = context.flake().at(input.rev.as_ref(), &context.call).await?;
+        let revision = flake.commit_asked_for().map(|commit| commit.id.clone());
         let scope = Scope { host: input.host, system: input.system, build: input.build };
         let Checked { mut outputs, mut warnings, mut more_warnings } =
-            context.flake().check(&scope, &context.call).await?;
+            flake.check(&scope, &context.call).await?;
         for output in &mut outputs {
             if let (Some(derivation), Some(error)) = (output.failed_build.take(), output.error.as_mut()) {
                 context.services.note_log(&derivation);
@@ -120,7 +128,15 @@ impl Tool for FlakeCheck {
             warnings.push(Warning::more(more_warnings));
         }
         let page = input.page.beside(causes::group(outputs), 100, taken)?;
-        Ok(Output { ok, outputs: page.entries, counts, covered, warnings, next_cursor: page.next_cursor })
+        Ok(Output {
+            ok,
+            revision,
+            outputs: page.entries,
+            counts,
+            covered,
+            warnings,
+            next_cursor: page.next_cursor,
+        })
     }
 
     fn failed(output: &Output) -> bool {
@@ -130,7 +146,8 @@ impl Tool for FlakeCheck {
     fn render(output: &Output) -> String {
         let count = |name| output.counts.get(name).copied().unwrap_or_default();
         let (ok, failed, skipped) = (count("ok"), count("failed"), count("skipped"));
-        let mut lines = vec![format!("{ok} ok, {failed} failed, {skipped} skipped: {}", output.covered)];
+        let of = output.revision.as_ref().map(|commit| format!("commit {commit}: ")).unwrap_or_default();
+        let mut lines = vec![format!("{of}{ok} ok, {failed} failed, {skipped} skipped: {}", output.covered)];
         if count("needs_build") > 0 {
             let count = count("needs_build");
             lines.push(format!("{count} cannot be evaluated without building something first"));

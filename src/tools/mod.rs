@@ -34,6 +34,7 @@ use crate::deploy::propose::ProposeError;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::disko::LayoutError;
 use crate::flake::FlakeError;
+use crate::flake::revision::RevError;
 use crate::flake::select::SelectError;
 use crate::nix::NixError;
 use crate::schema::{self, Wrong};
@@ -52,6 +53,9 @@ pub enum ToolError {
     /// The flake, or its evaluation.
     #[error(transparent)]
     Flake(#[from] FlakeError),
+    /// Which commit is meant.
+    #[error(transparent)]
+    Rev(#[from] RevError),
     /// Which hosts are meant.
     #[error(transparent)]
     Select(#[from] SelectError),
@@ -86,6 +90,7 @@ impl From<&ToolError> for Diagnostic {
         match error {
             ToolError::Input(diagnostic) => (**diagnostic).clone(),
             ToolError::Flake(error) => error.into(),
+            ToolError::Rev(error) => error.into(),
             ToolError::Select(error) => error.into(),
             ToolError::Nix(error) => error.into(),
             ToolError::Place(error) => error.into(),

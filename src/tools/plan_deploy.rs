@@ -12,7 +12,7 @@ use crate::deploy::propose::{Intent, propose};
 use crate::deploy::storage::PlanError;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::flake::select::{SelectError, Selection, Unread};
-use crate::names::{HostName, PlanId, StorePath};
+use crate::names::{HostName, PlanId, Rev, StorePath};
 use crate::time::Timestamp;
 
 /// Hosts that are looked at side by side.
@@ -34,6 +34,9 @@ pub struct Input {
     /// Hosts left out, also ones that do not evaluate.
     #[serde(default)]
     except: Vec<HostName>,
+    /// A commit, branch or tag to plan; without it the folder as it is, uncommitted changes included.
+    #[serde(default)]
+    rev: Option<Rev>,
     #[serde(default)]
     action: Action,
     /// Hosts that go before all others, and have to be confirmed first. Default 1.
@@ -112,7 +115,15 @@ pub struct Output {
     action: Action,
     #[serde(skip_serializing_if = "Option::is_none")]
     revision: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    asked_rev: Option<String>,
     dirty: bool,
+    /// Files with uncommitted changes, which are in the plan.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    dirty_files: Vec<String>,
+    /// How many more there are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    more_dirty: Option<u64>,
     hosts: Vec<Host>,
     /// Hosts of those asked for that are left out by name.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -138,7 +149,11 @@ impl Tool for PlanDeploy {
     type Output = Output;
 
     async fn run(context: &Context, input: Input) -> Result<Output, ToolError> {
-        let (flake, call) = (context.flake(), &context.call);
+        let call = &context.call;
+        let flake = &context.flake().at(input.rev.as_ref(), call).await?;
+        flake.require_committed_hosts(call).await?;
+        let source = FlakeSource::of(flake).await?;
+        require_clean(context, &source)?;
         let action = input.action;
         let pace = input.pace()?;
         let selection = Selection { hosts: input.hosts, tag: input.tag, except: input.except };
@@ -151,8 +166,7 @@ impl Tool for PlanDeploy {
             return Err(ToolError::input("hosts", format!("at most {HOSTS} hosts in one plan")));
         }
         let before = flake.fingerprint().await;
-        let (revision, dirty) = flake.commit().await.unwrap_or((None, false));
-        let intent = Intent { dirty, reboot: pace.reboot };
+        let intent = Intent { dirty: source.dirty, reboot: pace.reboot };
         let proposals: Vec<_> = futures::stream::iter(selected.hosts)
             .map(|host| async move {
                 let proposal = propose(flake, &context.services.hosts, &host, intent, call).await;
@@ -161,8 +175,7 @@ impl Tool for PlanDeploy {
             .buffered(SIDE_BY_SIDE)
             .collect()
             .await;
-        let mut output =
-            Output { revision: revision.clone(), dirty, except: selected.except, ..Output::none(action) };
+        let mut output = Output { except: selected.except, ..Output::none(action).of(&source) };
         let mut plans = Vec::new();
         for (host, proposal) in proposals {
             match proposal {
@@ -182,23 +195,16 @@ impl Tool for PlanDeploy {
             return Ok(output);
         }
         // What is judged and what is built have to be one state of the flake.
-        let same = flake.fingerprint().await == before
-            && flake.commit().await.unwrap_or((None, false)) == (revision.clone(), dirty);
+        let same = flake.fingerprint().await == before && FlakeSource::of(flake).await? == source;
         if !same {
             let error = Diagnostic::new(Code::PlanOutdated, "the flake was changed while it was built")
                 .with_hint("plan again");
             return Err(ToolError::Input(Box::new(error)));
         }
         let settings = &context.services.settings;
-        let mut plan = Plan::draft(
-            action,
-            FlakeSource::as_it_is(settings.flake.display().to_string(), revision, dirty),
-            context.requester(),
-            plans,
-            pace,
-            settings.deploy.plan_lifetime,
-        )
-        .map_err(|error| ApprovalError::from(PlanError::Randomness(error)))?;
+        let mut plan =
+            Plan::draft(action, source, context.requester(), plans, pace, settings.deploy.plan_lifetime)
+                .map_err(|error| ApprovalError::from(PlanError::Randomness(error)))?;
         plan.except.clone_from(&output.except);
         let stored = Approvals::open(&settings.deploy).map_err(ApprovalError::from)?.keep(plan).await?;
         output.expires_at = Some(stored.plan().expires);
@@ -222,6 +228,13 @@ impl Tool for PlanDeploy {
         if let Some(error) = output.error.as_ref().filter(|_| output.hosts.is_empty()) {
             lines.push(error.to_string());
         }
+        if let (Some(asked), Some(commit)) = (&output.asked_rev, &output.revision) {
+            lines.push(format!("of {asked}, which is commit {commit}"));
+        }
+        if output.dirty {
+            let more = output.more_dirty.map(|more| format!(" and {more} more")).unwrap_or_default();
+            lines.push(format!("with changes that no commit holds: {}{more}", output.dirty_files.join(", ")));
+        }
         for cause in &output.unread {
             lines.push(format!("✗ {}: {}", cause.hosts.join(", "), cause.error));
         }
@@ -239,6 +252,31 @@ impl Tool for PlanDeploy {
     }
 }
 
+/// Says that all of it is committed, where the settings want that.
+fn require_clean(context: &Context, source: &FlakeSource) -> Result<(), ToolError> {
+    if source.is_committed() || !context.services.settings.deploy.clean {
+        return Ok(());
+    }
+    let (message, hint) = match (&source.revision, source.dirty_files.as_slice()) {
+        (_, [first, ..]) => (
+            format!(
+                "the flake has changes that no commit holds ({first}{}), and `deploy.clean` wants none",
+                {
+                    let more = source.dirty_files.len() as u64 - 1 + source.more_dirty;
+                    if more > 0 { format!(" and {more} more") } else { String::new() }
+                }
+            ),
+            "commit them, or plan what is committed with `rev` (`HEAD`, a branch, a tag or a commit)",
+        ),
+        _ => (
+            "nothing of the flake is committed, and `deploy.clean` wants all of it to be".to_owned(),
+            "make it a repository (`git init`), and commit it",
+        ),
+    };
+    let error = Diagnostic::new(Code::DirtyFlake, message).with_attr("rev").with_hint(hint);
+    Err(ToolError::Input(Box::new(error)))
+}
+
 impl Output {
     /// Nothing is planned.
     fn none(action: Action) -> Self {
@@ -248,11 +286,26 @@ impl Output {
             expires_at: None,
             action,
             revision: None,
+            asked_rev: None,
             dirty: false,
+            dirty_files: Vec::new(),
+            more_dirty: None,
             hosts: Vec::new(),
             except: Vec::new(),
             unread: Vec::new(),
             error: None,
+        }
+    }
+
+    /// With what it is evaluated from.
+    fn of(self, source: &FlakeSource) -> Self {
+        Self {
+            revision: source.revision.clone(),
+            asked_rev: source.asked_rev.clone(),
+            dirty: source.dirty,
+            dirty_files: source.dirty_files.clone(),
+            more_dirty: Some(source.more_dirty).filter(|more| *more > 0),
+            ..self
         }
     }
 

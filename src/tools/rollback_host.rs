@@ -75,11 +75,14 @@ async fn planned(context: &Context, approvals: &Approvals, input: &Input) -> Res
     let (flake, settings) = (context.flake(), &context.services.settings);
     let of = previous::propose(flake, &context.services.hosts, &input.host, input.generation, &context.call)
         .await?;
-    let (revision, dirty) = flake.commit().await.unwrap_or((None, false));
-    let folder = settings.flake.display().to_string();
+    // An older generation is what it is, whatever becomes of the flake.
+    let source = FlakeSource::of(flake).await.unwrap_or_else(|error| {
+        tracing::warn!(%error, "the plan does not say what the flake is");
+        FlakeSource::unknown(settings.flake.display().to_string())
+    });
     let plan = Plan::draft(
         Action::Switch,
-        FlakeSource::as_it_is(folder, revision, dirty),
+        source,
         context.requester(),
         vec![of],
         Pace::default(),

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use pantheros_mcp::config::{DeploySettings, Overrides, Settings};
 use pantheros_mcp::deploy::approval::Approvals;
-use pantheros_mcp::deploy::plan::Plan;
+use pantheros_mcp::deploy::plan::{Plan, VERSION};
 use pantheros_mcp::deploy::storage::StoredPlan;
 use pantheros_mcp::names::PlanId;
 use pantheros_mcp::time::Timestamp;
@@ -77,7 +77,7 @@ pub fn stored(fleet: &Fleet, hosts: &[&str], risks: &[&str], life: Duration) -> 
         })
         .collect();
     let plan: Plan = serde_json::from_value(json!({
-        "version": 2,
+        "version": VERSION,
         "id": PlanId::random().unwrap(),
         "created": created,
         "expires": created.after(life),

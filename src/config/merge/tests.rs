@@ -28,7 +28,7 @@ fn unset(key: &Key) -> Value {
 fn samples(key: &Key) -> Vec<Value> {
     match key.path {
         "cache.enabled" => vec![json!(false), json!(true)],
-        "tools.read_only" | "deploy.approve_over_http" => vec![json!(true), json!(false)],
+        "tools.read_only" | "deploy.clean" | "deploy.approve_over_http" => vec![json!(true), json!(false)],
         "tools.only" | "tools.exclude" => {
             vec![
                 json!(["flake_check", "list_hosts", "nix_search"]),

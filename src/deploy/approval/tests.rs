@@ -22,6 +22,7 @@ impl Desk {
     fn new(channels: &[Channel]) -> Self {
         let scratch = tempfile::tempdir().unwrap();
         let settings = DeploySettings {
+            clean: false,
             state_folder: Some(scratch.path().join("state")),
             command: "pantheros-mcp".into(),
             plan_lifetime: Duration::from_secs(1_800),

@@ -12,7 +12,12 @@ pub(crate) fn fixture(hosts: &[&str]) -> Plan {
         created,
         expires: created.after(std::time::Duration::from_secs(1_800)),
         action: Action::Switch,
-        flake: FlakeSource::as_it_is("/fleet".into(), Some("0a1b2c3d".into()), true),
+        flake: FlakeSource {
+            revision: Some("0a1b2c3d".into()),
+            dirty: true,
+            dirty_files: vec!["hosts/web.nix".into()],
+            ..FlakeSource::unknown("/fleet".into())
+        },
         requested_by: Requester { client: "test 1.0".into(), user: "alice (uid 1000)".into() },
         hosts: hosts
             .iter()

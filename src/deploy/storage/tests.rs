@@ -87,7 +87,11 @@ fn a_plan_of_another_version_says_so() {
     let (_scratch, plans) = plans();
     let stored = plans.save(fixture(&["web"])).unwrap();
     let id = &stored.plan().id;
-    for (version, hint) in [(3, "the newer pantheros-mcp"), (1, "an older pantheros-mcp made it")] {
+    for (version, hint) in [
+        (VERSION + 1, "the newer pantheros-mcp"),
+        (VERSION - 1, "an older pantheros-mcp made it"),
+        (1, "an older pantheros-mcp made it"),
+    ] {
         fs::write(plans.path(id), format!("{{\"version\":{version},\"new\":[]}}")).unwrap();
         let error = plans.load(id).unwrap_err();
         let diagnostic = Diagnostic::from(&error);

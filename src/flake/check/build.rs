@@ -5,7 +5,7 @@ use crate::diagnostic::{Code, Diagnostic};
 use crate::flake::outputs::Kind;
 use crate::flake::{Flake, FlakeError};
 use crate::nix::build::Order;
-use crate::nix::diagnostics::{self, BuildFailure, Source};
+use crate::nix::diagnostics::{self, BuildFailure};
 use crate::progress::Call;
 
 impl Flake {
@@ -47,7 +47,7 @@ impl Flake {
             return Ok(());
         }
         let failures = diagnostics::failures(&run.state);
-        let source = Source { folder: &self.settings.flake, store_path: None };
+        let source = self.source();
         let errors = diagnostics::diagnose(&run.state, &source);
         // What would still have to be built or fetched is what failed, itself or through something it needs.
         let (_, rest) = self.nix.build(&Order { dry_run: true, ..order }, call).await?;

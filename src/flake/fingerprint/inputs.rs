@@ -8,8 +8,12 @@ use serde_json::Value;
 /// Whether the lock file names one content for each input (Nix manual, "Lock files"). The file itself is one of the
 /// flake's; of one that cannot be read Nix makes nothing either.
 pub(super) fn are_pinned(folder: &Path) -> bool {
-    let Ok(text) = std::fs::read(folder.join("flake.lock")) else { return true };
-    let Ok(lock) = serde_json::from_slice::<Value>(&text) else { return true };
+    std::fs::read(folder.join("flake.lock")).map_or(true, |text| pins(&text))
+}
+
+/// Whether this lock file names one content for each input.
+pub(in crate::flake) fn pins(text: &[u8]) -> bool {
+    let Ok(lock) = serde_json::from_slice::<Value>(text) else { return true };
     let nodes = lock.get("nodes").and_then(Value::as_object);
     nodes.into_iter().flatten().all(|(_, node)| {
         // A relative path is one in the tree of the input that names it.

@@ -66,6 +66,7 @@ const STATELESS: &str = "2026-07-28";
 fn approvals() -> (tempfile::TempDir, Approvals) {
     let scratch = tempfile::tempdir().unwrap();
     let settings = DeploySettings {
+        clean: false,
         state_folder: Some(scratch.path().join("state")),
         command: "pantheros-mcp".into(),
         plan_lifetime: Duration::from_secs(1_800),

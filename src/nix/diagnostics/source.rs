@@ -24,6 +24,8 @@ pub struct Source<'a> {
     /// Its copy in the store, such as `/nix/store/…-source`, where it is known. Where it is not, a
     /// file of the store is the flake's if the same file lies in the folder.
     pub store_path: Option<&'a str>,
+    /// Whether it is looked at as a commit has it: what else lies in the folder has nothing to do with it.
+    pub committed: bool,
 }
 
 /// The flake's files: [`Source`] with what was found out once.
@@ -134,7 +136,7 @@ impl<'a> Files<'a> {
             return None;
         }
         let exists = root.join(rest).symlink_metadata().is_ok();
-        Some((self.relative(root, rest), exists && self.repository.is_some()))
+        Some((self.relative(root, rest), exists && self.repository.is_some() && !self.source.committed))
     }
 
     /// What Nix copies: the repository, or the folder where there is none.
@@ -200,7 +202,7 @@ mod tests {
         let root = temporary.path().canonicalize().unwrap();
         let folder = root.join("fleet");
         for store_path in [None, Some(COPY)] {
-            let source = Source { folder: &folder, store_path };
+            let source = Source { folder: &folder, store_path, committed: false };
             let files = Files::new(&source);
             let web = Some("hosts/web.nix".to_owned());
             assert_eq!(files.own(&format!("{COPY}/fleet/hosts/web.nix")), web);
@@ -213,7 +215,7 @@ mod tests {
             assert_eq!(files.own(""), None);
             assert_eq!(files.own(&format!("{COPY}/../../etc/passwd")), None);
         }
-        let source = Source { folder: &folder, store_path: Some(COPY) };
+        let source = Source { folder: &folder, store_path: Some(COPY), committed: false };
         let other = "/nix/store/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa-source/modules/x.nix";
         assert_eq!(Files::new(&source).own(other), None);
         assert_eq!(Files::new(&source).name("«path:/x?narHash=y»/lib/a.nix"), "«path:/x»/lib/a.nix");
@@ -223,7 +225,7 @@ mod tests {
     fn a_file_that_is_there_is_not_missing_but_untracked() {
         let temporary = repository();
         let folder = temporary.path().canonicalize().unwrap().join("fleet");
-        let source = Source { folder: &folder, store_path: None };
+        let source = Source { folder: &folder, store_path: None, committed: false };
         let files = Files::new(&source);
         let there = Some(("hosts/web.nix".to_owned(), true));
         assert_eq!(files.missing(&format!("{COPY}/fleet/hosts/web.nix")), there);

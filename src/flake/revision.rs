@@ -1,0 +1,233 @@
+//! The flake as one commit has it: what a revision names, found once, and nothing that is not committed.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::fingerprint::inputs::pins;
+use super::{Flake, git};
+use crate::config::FILE_NAME;
+use crate::diagnostic::{Code, Diagnostic};
+use crate::names::Rev;
+use crate::nix::{self, NixError};
+use crate::progress::Call;
+use crate::text;
+
+/// Most names of branches and tags looked at for near ones.
+const NAMES: &str = "--count=5000";
+/// Characters of an object's whole name: SHA-1, or SHA-256.
+const LENGTHS: [usize; 2] = [40, 64];
+
+/// A commit of the repository the flake lies in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Commit {
+    /// Its whole name.
+    pub id: String,
+    /// How it was asked for.
+    pub asked: Rev,
+    /// The flake's folder in it, as a path with a slash at its end; empty where it is the whole.
+    below: String,
+}
+
+/// Why there is no such state of the flake.
+#[derive(Debug, thiserror::Error)]
+pub enum RevError {
+    /// A folder that no repository holds has no commits.
+    #[error("the flake in {} is in no Git repository, so there is no revision `{rev}` of it", folder.display())]
+    NoRepository {
+        /// The flake's folder.
+        folder: PathBuf,
+        /// What was asked for.
+        rev: Rev,
+    },
+    /// Nothing has this name.
+    #[error("the repository {} has no commit, branch or tag `{rev}`", root.display())]
+    Unknown {
+        /// The repository.
+        root: PathBuf,
+        /// What was asked for.
+        rev: Rev,
+        /// Branches and tags whose names are near it.
+        nearest: Vec<String>,
+    },
+    /// A branch and a tag have this name, and are different commits.
+    #[error("`{0}` is a branch and a tag, which are different commits")]
+    Ambiguous(Rev),
+    /// The commit has no flake where the flake is now.
+    #[error("commit {commit} has no {file}")]
+    NoFlake {
+        /// The commit.
+        commit: String,
+        /// What is looked for in it.
+        file: String,
+    },
+    /// An input of it is whatever lies somewhere, so the commit does not say what is built.
+    #[error("flake.lock of commit {0} does not pin every input to one content")]
+    Unpinned(String),
+    /// Settings beside the flake that are not committed would decide what is done with what is.
+    #[error(
+        "{} says something about hosts, and is not as in commit {commit}, so a plan of that commit would hold what is not \
+         committed", file.display()
+    )]
+    Settings {
+        /// The commit.
+        commit: String,
+        /// The file.
+        file: PathBuf,
+    },
+    /// Git did not answer.
+    #[error("git did not say what `{rev}` is: {said}")]
+    Git {
+        /// What was asked for.
+        rev: Rev,
+        /// What it said instead.
+        said: String,
+    },
+    /// The call was taken back, or Git took too long.
+    #[error(transparent)]
+    Nix(#[from] NixError),
+}
+
+impl From<&RevError> for Diagnostic {
+    fn from(error: &RevError) -> Self {
+        let about = |code| Self::new(code, error.to_string()).with_attr("rev");
+        match error {
+            RevError::NoRepository { .. } => about(Code::InvalidInput)
+                .with_hint("leave `rev` out, or make it a repository (`git init`) and commit the flake"),
+            RevError::Unknown { nearest, .. } => {
+                about(Code::InvalidInput).with_suggestions(nearest.clone()).with_hint(
+                    "`git branch --all` and `git tag` name what there is; what is elsewhere is fetched first \
+                     (`git fetch`), also where a clone is shallow",
+                )
+            }
+            RevError::Ambiguous(rev) => about(Code::InvalidInput)
+                .with_suggestions([format!("refs/heads/{rev}"), format!("refs/tags/{rev}")])
+                .with_hint("write it out"),
+            RevError::NoFlake { .. } => about(Code::FlakeNotFound)
+                .with_hint("name a commit that has the flake where it is now"),
+            RevError::Unpinned(_) => about(Code::LockFileOutdated).with_hint(
+                "commit what such an input points to, lock it anew (`nix flake update INPUT`), and commit flake.lock",
+            ),
+            RevError::Settings { .. } => about(Code::InvalidSettings).with_hint(
+                "commit it, or plan without `rev`; what is about this machine alone belongs in your own settings",
+            ),
+            RevError::Git { .. } => about(Code::GitFailed)
+                .with_hint("try `git status` in the flake's folder: the repository may be damaged, or another user's"),
+            RevError::Nix(error) => error.into(),
+        }
+    }
+}
+
+/// The repository of a flake, asked for one revision.
+struct Asked<'a> {
+    root: &'a Path,
+    rev: &'a Rev,
+    call: &'a Call,
+}
+
+impl Asked<'_> {
+    /// What Git prints; `None` where it says no.
+    async fn git(&self, arguments: &[&str]) -> Result<Option<Vec<u8>>, RevError> {
+        match git::ask(self.root, arguments, self.call).await? {
+            Ok(printed) => Ok(Some(printed)),
+            // Its own words for "there is no such thing" come with 1 or 128, and so do all others.
+            Err(said) if said.is_empty() || said.contains("fatal: Needed a single revision") => Ok(None),
+            Err(said) if said.contains("does not exist") || said.contains("Not a valid object name") => {
+                Ok(None)
+            }
+            Err(said) if said.contains("exists on disk, but not in") => Ok(None),
+            Err(said) => Err(RevError::Git { rev: self.rev.clone(), said: text::bounded(&said, 300) }),
+        }
+    }
+
+    /// The commit that this names.
+    async fn commit(&self, name: &str) -> Result<Option<String>, RevError> {
+        let wanted = format!("{name}^{{commit}}");
+        let printed = self.git(&["rev-parse", "--verify", "--quiet", "--end-of-options", &wanted]).await?;
+        let id = printed.map(|printed| String::from_utf8_lossy(&printed).trim().to_owned());
+        let is_whole = |id: &String| LENGTHS.contains(&id.len()) && id.bytes().all(|b| b.is_ascii_hexdigit());
+        Ok(id.filter(is_whole))
+    }
+
+    /// Branches and tags with names near what was asked for.
+    async fn nearest(&self) -> Result<Vec<String>, RevError> {
+        let arguments =
+            ["for-each-ref", NAMES, "--format=%(refname:short)", "refs/heads", "refs/tags", "refs/remotes"];
+        let printed = self.git(&arguments).await?.unwrap_or_default();
+        let names = String::from_utf8_lossy(&printed).into_owned();
+        // What no call can name is no suggestion.
+        let names = names.lines().filter(|name| name.parse::<Rev>().is_ok());
+        Ok(text::nearest(self.rev.as_str(), names, 3))
+    }
+
+    /// A file of a commit.
+    async fn file(&self, commit: &str, path: &str) -> Result<Option<Vec<u8>>, RevError> {
+        self.git(&["cat-file", "blob", &format!("{commit}:{path}")]).await
+    }
+}
+
+impl Flake {
+    /// The flake as it is in the commit that `rev` names now; without one, as it lies in its folder.
+    ///
+    /// # Errors
+    /// See [`RevError`].
+    pub async fn at(&self, rev: Option<&Rev>, call: &Call) -> Result<Self, RevError> {
+        let Some(rev) = rev else { return Ok(self.clone()) };
+        let folder = &self.settings().flake;
+        let Some(root) = nix::repository(folder) else {
+            return Err(RevError::NoRepository { folder: folder.clone(), rev: rev.clone() });
+        };
+        let asked = Asked { root, rev, call };
+        let Some(id) = asked.commit(rev.as_str()).await? else {
+            let nearest = asked.nearest().await?;
+            return Err(RevError::Unknown { root: root.to_owned(), rev: rev.clone(), nearest });
+        };
+        let (branch, tag) = (format!("refs/heads/{rev}"), format!("refs/tags/{rev}"));
+        if let (Some(branch), Some(tag)) = (asked.commit(&branch).await?, asked.commit(&tag).await?)
+            && branch != tag
+            && !id.starts_with(rev.as_str())
+        {
+            return Err(RevError::Ambiguous(rev.clone()));
+        }
+        let below = folder.strip_prefix(root).map(|below| below.to_string_lossy().into_owned());
+        let below = below.ok().filter(|below| !below.is_empty()).map(|below| below + "/").unwrap_or_default();
+        let file = format!("{below}flake.nix");
+        if asked.file(&id, &file).await?.is_none() {
+            return Err(RevError::NoFlake { commit: id, file });
+        }
+        let lock = asked.file(&id, &format!("{below}flake.lock")).await?;
+        if !lock.is_none_or(|text| pins(&text)) {
+            return Err(RevError::Unpinned(id));
+        }
+        Ok(Self { at: Some(Arc::new(Commit { id, asked: rev.clone(), below })), ..self.clone() })
+    }
+
+    /// The commit it is looked at as; `None` where it is as it lies in its folder.
+    #[must_use]
+    pub fn commit_asked_for(&self) -> Option<&Commit> {
+        self.at.as_deref()
+    }
+
+    /// Says that what the file beside the flake says about hosts is as committed as the flake that is looked at.
+    ///
+    /// # Errors
+    /// [`RevError::Settings`], and what asking Git gives.
+    pub async fn require_committed_hosts(&self, call: &Call) -> Result<(), RevError> {
+        let (Some(commit), Some(root)) = (&self.at, nix::repository(&self.settings().flake)) else {
+            return Ok(());
+        };
+        let file = self.settings().flake.join(FILE_NAME);
+        let now = tokio::fs::read(&file).await.ok();
+        let asked = Asked { root, rev: &commit.asked, call };
+        let then = asked.file(&commit.id, &format!("{}{FILE_NAME}", commit.below)).await?;
+        if now == then || hosts(now.as_deref()) == hosts(then.as_deref()) {
+            return Ok(());
+        }
+        Err(RevError::Settings { commit: commit.id.clone(), file })
+    }
+}
+
+/// What a file of settings says about hosts.
+fn hosts(text: Option<&[u8]>) -> Option<toml::Value> {
+    let text = std::str::from_utf8(text?).ok()?;
+    text.parse::<toml::Table>().ok()?.remove("hosts")
+}

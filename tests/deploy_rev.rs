@@ -1,0 +1,309 @@
+//! What is checked, built and planned of a revision is what is committed, and the same thing each time.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod common;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use common::fleet::{Answer, Fleet, nixes};
+use common::site::Site;
+use serde_json::{Value, json};
+
+/// A host whose system is named by what a file beside the flake says.
+const FLAKE: &str = r#"{
+  outputs = _: {
+    nixosConfigurations.web.config.system.build.toplevel = derivation {
+      name = "system-${builtins.readFile ./version}";
+      system = "x86_64-linux";
+      builder = "/bin/sh";
+      args = [ "-c" "echo >$out" ];
+    };
+  };
+}"#;
+
+fn git(folder: &Path, arguments: &[&str]) -> String {
+    let output = Command::new("git")
+        .args(["-c", "user.name=Test", "-c", "user.email=test@example.org", "-c", "init.defaultBranch=main"])
+        .args(["-c", "protocol.file.allow=always"])
+        .args(arguments)
+        .current_dir(folder)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "git {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
+/// A tool on the flake in this folder, with the settings and the cache of `fleet`.
+fn call(fleet: &Fleet, flake: &Path, tool: &str, arguments: &Value) -> Answer {
+    let mut command = Command::new(common::fleet::PROGRAM);
+    let settings = fleet.folder().with_file_name("pantheros.toml");
+    command.arg("--flake").arg(flake).arg("--config").arg(settings);
+    command.args(["call", "--quiet", tool, &arguments.to_string()]);
+    let home = fleet.folder().with_file_name("home");
+    command.env("HOME", &home).env("XDG_CACHE_HOME", home.join("cache")).env_remove("PANTHEROS_FLAKE");
+    let output = command.output().unwrap();
+    let json = serde_json::from_slice(&output.stdout).unwrap();
+    Answer { code: output.status.code().unwrap(), json }
+}
+
+/// A repository with the flake in `below`: a first commit with a tag and a branch, a second on main, a third on
+/// none, and a work tree that is none of them. Gives the three commits.
+fn repository(root: &Path, below: &str) -> [String; 3] {
+    let flake = root.join(below);
+    std::fs::create_dir_all(&flake).unwrap();
+    git(root, &["init", "-q"]);
+    let version = |version: &str| std::fs::write(flake.join("version"), version).unwrap();
+    std::fs::write(flake.join("flake.nix"), FLAKE).unwrap();
+    version("one");
+    git(root, &["add", "."]);
+    git(root, &["commit", "-qm", "one"]);
+    let one = git(root, &["rev-parse", "HEAD"]);
+    git(root, &["tag", "-am", "first", "v1"]);
+    git(root, &["branch", "old"]);
+    version("two");
+    git(root, &["commit", "-qam", "two"]);
+    let two = git(root, &["rev-parse", "HEAD"]);
+    git(root, &["checkout", "-q", "--detach"]);
+    version("three");
+    git(root, &["commit", "-qam", "three"]);
+    let three = git(root, &["rev-parse", "HEAD"]);
+    git(root, &["checkout", "-q", "main"]);
+    version("dirty");
+    [one, two, three]
+}
+
+/// The derivation that is checked and built, after it was seen that it is one.
+fn derivation(fleet: &Fleet, flake: &Path, rev: Option<&str>) -> (String, String, Value) {
+    let with = |mut arguments: Value| {
+        if let Some(rev) = rev {
+            arguments["rev"] = rev.into();
+        }
+        arguments
+    };
+    let checked = call(fleet, flake, "flake_check", &with(json!({"host": "web"})));
+    let built = call(fleet, flake, "build_host", &with(json!({"host": "web", "dry_run": true})));
+    assert_eq!((checked.code, built.code), (0, 0), "{rev:?}: {:#} {:#}", checked.json, built.json);
+    assert_eq!(checked.json["outputs"][0]["drv_path"], built.json["drv_path"], "{rev:?}");
+    assert_eq!(checked.json["revision"], built.json["revision"], "{rev:?}");
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    (text(&built.json["drv_path"]), text(&built.json["out_path"]), built.json["revision"].clone())
+}
+
+#[test]
+fn a_revision_is_what_is_committed_wherever_the_flake_lies() {
+    for nix in nixes() {
+        for below in ["", "hosts and more/flake"] {
+            let fleet = Fleet::plain(&nix, &[]);
+            let root = fleet.folder();
+            let [one, two, three] = repository(&root, below);
+            let flake = root.join(below);
+            for (rev, commit, version) in [
+                ("v1", &one, "one"),
+                ("old", &one, "one"),
+                (&one[..10], &one, "one"),
+                ("HEAD", &two, "two"),
+                ("main", &two, "two"),
+                ("refs/heads/main", &two, "two"),
+                (three.as_str(), &three, "three"),
+            ] {
+                let (_, path, revision) = derivation(&fleet, &flake, Some(rev));
+                assert!(path.ends_with(&format!("-system-{version}")), "{rev} gives {path}");
+                assert_eq!(revision, json!(commit), "{rev}");
+            }
+            let (_, path, revision) = derivation(&fleet, &flake, None);
+            assert!(path.ends_with("-system-dirty") && revision.is_null(), "{path}");
+
+            // What is known of a commit stays known, whatever becomes of the work tree.
+            let answers = |cache: PathBuf| std::fs::read_dir(cache).unwrap().count();
+            let cache = fleet.folder().with_file_name("home").join("cache/pantheros/answers");
+            let before = answers(cache.clone());
+            std::fs::write(flake.join("flake.nix"), "{ syntax error").unwrap();
+            let (known, _, _) = derivation(&fleet, &flake, Some("HEAD"));
+            assert_eq!(answers(cache), before);
+            std::fs::remove_file(flake.join("flake.nix")).unwrap();
+            git(&root, &["rm", "-q", "--cached", "-r", "."]);
+            assert_eq!(derivation(&fleet, &flake, Some(&two)).0, known);
+
+            // A clone that has one commit, and a work tree beside the first.
+            let shallow = root.with_file_name("shallow");
+            let url = format!("file://{}", root.display());
+            git(&root, &["clone", "-q", "--depth", "1", &url, shallow.to_str().unwrap()]);
+            assert_eq!(derivation(&fleet, &shallow.join(below), Some("HEAD")).0, known);
+            let beside = root.with_file_name("beside");
+            git(&root, &["worktree", "add", "-q", "--detach", beside.to_str().unwrap(), &one]);
+            assert_eq!(derivation(&fleet, &beside.join(below), Some("main")).0, known);
+        }
+    }
+}
+
+#[test]
+fn a_revision_that_is_none_is_a_clear_error() {
+    let nix = nixes().pop().unwrap();
+    let fleet = Fleet::plain(&nix, &[]);
+    let root = fleet.folder();
+    std::fs::write(root.join("flake.nix"), FLAKE).unwrap();
+    let error = |rev: &str| {
+        let answer = call(&fleet, &root, "flake_check", &json!({"rev": rev}));
+        assert_ne!(answer.code, 0, "{rev}: {:#}", answer.json);
+        answer.json["error"].clone()
+    };
+    let none = error("main");
+    assert_eq!(none["code"], "invalid_input", "{none:#}");
+    assert!(none["message"].as_str().unwrap().contains("in no Git repository"), "{none:#}");
+
+    let [one, _, _] = repository(&root, "");
+    let unknown = error("mian");
+    assert!(unknown["message"].as_str().unwrap().contains("no commit, branch or tag `mian`"), "{unknown:#}");
+    assert_eq!((&unknown["suggestions"][0], &unknown["attr"]), (&json!("main"), &json!("rev")));
+    assert!(error(&"0".repeat(40))["message"].as_str().unwrap().contains("no commit"));
+    for reckoned in ["--all", "main~1", "main^{tree}", "@{1}", "main:flake.nix", "a b", "a?dir=b"] {
+        assert_eq!(error(reckoned)["code"], "invalid_input", "{reckoned}");
+    }
+    git(&root, &["tag", "old", "main"]);
+    let two = error("old");
+    assert!(two["message"].as_str().unwrap().contains("a branch and a tag"), "{two:#}");
+    assert_eq!(two["suggestions"], json!(["refs/heads/old", "refs/tags/old"]));
+    assert!(call(&fleet, &root, "flake_check", &json!({"rev": "refs/tags/old"})).code == 0);
+    // A file that was never committed is missing, and tracking it would change nothing.
+    git(&root, &["checkout", "-qf", &one]);
+    std::fs::write(root.join("flake.nix"), FLAKE.replace("./version", "./later")).unwrap();
+    git(&root, &["commit", "-qam", "names a file"]);
+    std::fs::write(root.join("later"), "later").unwrap();
+    let answer = call(&fleet, &root, "flake_check", &json!({"rev": "HEAD"}));
+    let told = answer.json.to_string();
+    assert!(answer.code == 1 && told.contains("later") && !told.contains("git add"), "{:#}", answer.json);
+
+    git(&root, &["rm", "-qf", "flake.nix"]);
+    git(&root, &["commit", "-qm", "without a flake"]);
+    assert_eq!(error("HEAD")["code"], "flake_not_found");
+    // An input that is whatever lies there is not what is committed.
+    let lock = json!({"version": 7, "root": "root", "nodes": {"root": {"inputs": {"a": "a"}}, "a": {
+        "locked": {"type": "git", "url": "file:///a", "dirtyRev": "0-dirty", "narHash": "sha256-"},
+        "original": {"type": "git", "url": "file:///a"}}}});
+    std::fs::write(root.join("flake.nix"), FLAKE).unwrap();
+    std::fs::write(root.join("flake.lock"), lock.to_string()).unwrap();
+    git(&root, &["add", "."]);
+    git(&root, &["commit", "-qm", "an input that is not pinned"]);
+    assert_eq!(error("HEAD")["code"], "lock_file_outdated");
+}
+
+/// Whoever writes to a repository can write to its configuration.
+#[test]
+fn finding_a_revision_runs_nothing() {
+    let nix = nixes().pop().unwrap();
+    let fleet = Fleet::plain(&nix, &[]);
+    let root = fleet.folder();
+    repository(&root, "");
+    let ran = root.with_file_name("ran");
+    let program = root.with_file_name("program");
+    std::fs::write(&program, format!("#!/bin/sh\necho \"$0 $*\" >>{}\n", ran.display())).unwrap();
+    assert!(Command::new("chmod").arg("+x").arg(&program).status().unwrap().success());
+    let program = program.to_str().unwrap();
+    for key in [
+        "core.fsmonitor",
+        "core.hooksPath",
+        "core.pager",
+        "core.editor",
+        "core.sshCommand",
+        "alias.rev-parse",
+        "alias.cat-file",
+        "alias.for-each-ref",
+        "filter.x.clean",
+        "filter.x.smudge",
+        "filter.x.process",
+        "diff.external",
+        "diff.x.textconv",
+        "credential.helper",
+        "gpg.program",
+        "uploadpack.packObjectsHook",
+    ] {
+        git(&root, &["config", key, program]);
+    }
+    std::fs::write(root.join(".git/info/attributes"), "* filter=x diff=x\n").unwrap();
+    for rev in ["v1", "HEAD", "nothing-has-this-name"] {
+        call(&fleet, &root, "build_host", &json!({"host": "web", "dry_run": true, "rev": rev}));
+    }
+    assert!(!ran.exists(), "{}", std::fs::read_to_string(&ran).unwrap());
+}
+
+/// Another assistant edits the tree while a plan is made, and after.
+#[test]
+fn a_plan_of_a_revision_holds_nothing_else() {
+    let nix = nixes().pop().unwrap();
+    let mut site = Site::start(&nix, &["web"], &json!({}));
+    let committed = site.toplevel("web");
+    let facts = std::fs::read_to_string(site.fleet.folder().join("fleet.json")).unwrap();
+    site.fleet.write("fleet.json", &facts.replace("\"revision\":\"2\"", "\"revision\":\"edited\""));
+    site.fleet.write("more.nix", "{ }");
+    site.fleet.git(&["add", "more.nix"]);
+
+    // Of the tree as it is, it says what is not committed.
+    let dirty = site.fleet.call("plan_deploy", &json!({"hosts": ["web"]}));
+    assert_eq!((dirty.code, &dirty.json["dirty"]), (0, &json!(true)), "{:#}", dirty.json);
+    assert_eq!(dirty.json["dirty_files"], json!(["fleet.json", "more.nix"]), "{:#}", dirty.json);
+    let shown = |answer: &Answer| {
+        let id = answer.json["plan_id"].as_str().unwrap();
+        String::from_utf8(site.fleet.command(&["plans", id]).output().unwrap().stdout).unwrap()
+    };
+    assert!(shown(&dirty).contains("changed fleet.json, more.nix"), "{}", shown(&dirty));
+
+    let planned = site.fleet.call("plan_deploy", &json!({"hosts": ["web"], "rev": "main"}));
+    let json = &planned.json;
+    assert_eq!(
+        (planned.code, &json["dirty"], &json["asked_rev"]),
+        (0, &json!(false), &json!("main")),
+        "{json:#}"
+    );
+    assert_eq!(json["hosts"][0]["toplevel"], json!(committed), "{json:#}");
+    let commit = git(&site.fleet.folder(), &["rev-parse", "main"]);
+    assert_eq!(json["revision"], json!(commit));
+    assert!(shown(&planned).contains("asked for as main") && !shown(&planned).contains("changed"));
+    let built = site.fleet.call("build_host", &json!({"host": "web", "rev": "main"}));
+    assert_eq!((&built.json["out_path"], &built.json["revision"]), (&json!(committed), &json!(commit)));
+    let checked = site.fleet.call("flake_check", &json!({"host": "web", "rev": "main"}));
+    assert_eq!(checked.json["outputs"][0]["drv_path"], built.json["drv_path"], "{:#}", checked.json);
+
+    // The branch goes on, and the tree is edited: what was approved is the commit.
+    let plan = json["plan_id"].as_str().unwrap().to_owned();
+    site.fleet.git(&["commit", "-qam", "what was edited"]);
+    site.fleet.write("fleet.json", "no JSON");
+    assert!(site.approve(&plan).status.success());
+    let deployed = site.deploy(&plan);
+    assert_eq!(deployed.json["hosts"][0]["state"], "confirmed", "{:#}", deployed.json);
+    site.settled("web", &committed, &committed);
+}
+
+#[test]
+fn settings_can_demand_that_all_is_committed() {
+    let nix = nixes().pop().unwrap();
+    let site = Site::start(&nix, &["web"], &json!({}));
+    let plan = |arguments: Value| site.fleet.call("plan_deploy", &arguments);
+    // It narrows, so it counts beside the flake without anybody's trust.
+    site.fleet.write("pantheros.toml", "[deploy]\nclean = true\n");
+    assert_eq!(plan(json!({"hosts": ["web"]})).code, 0, "Nix does not see an untracked file");
+    site.fleet.write("facts.nix", "{ config }: { }");
+    for hidden in [false, true] {
+        if hidden {
+            site.fleet.git(&["update-index", "--skip-worktree", "facts.nix"]);
+        }
+        let refused = plan(json!({"hosts": ["web"]}));
+        let error = &refused.json["error"];
+        assert_eq!((refused.code, refused.error_code()), (1, "dirty_flake"), "{error:#}");
+        assert!(error["message"].as_str().unwrap().contains("facts.nix"), "{error:#}");
+        assert!(error["hint"].as_str().unwrap().contains("`rev`"), "{error:#}");
+    }
+    assert_eq!(plan(json!({"hosts": ["web"], "rev": "HEAD"})).code, 0);
+    let line = ["deploy", "web", "--dry-run", "--rev", "HEAD"];
+    let told = site.fleet.command(&line).stdin(Stdio::null()).output().unwrap();
+    assert_eq!(told.status.code(), Some(0), "{}", common::fleet::errors(&told));
+
+    // Where hosts are is part of what is planned.
+    site.fleet.write("pantheros.toml", "[deploy]\nclean = true\n[hosts.web]\nrollback_timeout = 7\n");
+    let refused = plan(json!({"hosts": ["web"], "rev": "HEAD"}));
+    assert_eq!(refused.error_code(), "invalid_settings", "{:#}", refused.json);
+    site.fleet.git(&["add", "pantheros.toml"]);
+    site.fleet.git(&["commit", "-qm", "settings"]);
+    assert_eq!(plan(json!({"hosts": ["web"], "rev": "HEAD"})).code, 0);
+    assert_eq!(plan(json!({"hosts": ["web"], "rev": "HEAD~1"})).error_code(), "invalid_input");
+}
