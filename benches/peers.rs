@@ -310,9 +310,84 @@ fn of_real_size(nixpkgs: &Path) -> Fleet {
     fleet.commit()
 }
 
+/// What it costs to see that nothing changed, by how many files Git tracks: a call whose answer is remembered.
+fn unchanged() {
+    for files in [1_000, 50_000] {
+        let fleet =
+            Fleet::of(r#"{ outputs = _: { nixosConfigurations.web.config.networking.hostName = "web"; }; }"#);
+        for number in 0..files {
+            let folder = fleet.flake().join(format!("hosts/{}", number / 100));
+            std::fs::create_dir_all(&folder).unwrap();
+            // As long as a module is.
+            std::fs::write(folder.join(format!("{number}.nix")), format!("# {number}\n").repeat(300))
+                .unwrap();
+        }
+        let fleet = fleet.commit();
+        // What was just written is read again each time.
+        std::thread::sleep(Duration::from_secs(5));
+        let (mut server, _) = Server::start(&mut fleet.server(true));
+        server.call("list_hosts", json!({}));
+        let remembered = median((0..20).map(|_| server.call("list_hosts", json!({}))).collect());
+        server.stop();
+        let (mut server, _) = Server::start(&mut fleet.server(true));
+        let first = server.call("list_hosts", json!({}));
+        server.stop();
+        println!(
+            "list_hosts, remembered, {files} tracked files: {} (wanted: 5 ms or less for 1000), the first call of a \
+             process {}",
+            milliseconds(remembered),
+            milliseconds(first),
+        );
+    }
+}
+
+/// What is resident after the options of many hosts were read, each as many as all of NixOS has.
+fn memory() {
+    let fleet = Fleet::of(
+        r#"{ outputs = _: { nixosConfigurations = builtins.listToAttrs (builtins.genList (n: {
+            name = "host${toString n}";
+            value.options = builtins.listToAttrs (builtins.genList (k: {
+              name = "services-with-a-name-of-usual-length-${toString k}";
+              value = {
+                _type = "option";
+                type.description = "null or one of \"a\", \"b\" or a submodule";
+                description = "Option ${toString k} of host ${toString n}. Whether to enable what is described here in some words, and in which cases that is what somebody wants; see the manual of the service.";
+                default = { enable = false; number = k; };
+              };
+            }) 20000);
+          }) 64); }; }"#,
+    )
+    .commit();
+    let (mut server, _) = Server::start(&mut fleet.server(true));
+    let before = server.resident_kib();
+    for host in 0..64 {
+        server.call(
+            "nix_search",
+            json!({"query": "option 7", "kind": "option", "host": format!("host{host}")}),
+        );
+    }
+    println!(
+        "resident after the options of 64 hosts: {:.1} MiB, before them {:.1} MiB (wanted: 150 MiB or less)",
+        server.resident_kib() as f64 / 1024.0,
+        before as f64 / 1024.0,
+    );
+    server.stop();
+}
+
 fn main() {
+    // One measurement by its name, or all of them.
+    let wanted = std::env::args().nth(1).filter(|argument| !argument.starts_with('-'));
     let fleet = Fleet::demo();
-    start(&fleet);
-    overhead(&fleet);
-    twenty_hosts();
+    let all: [(&str, &dyn Fn()); 5] = [
+        ("start", &|| start(&fleet)),
+        ("overhead", &|| overhead(&fleet)),
+        ("unchanged", &unchanged),
+        ("memory", &memory),
+        ("twenty_hosts", &twenty_hosts),
+    ];
+    for (name, measure) in all {
+        if wanted.as_deref().is_none_or(|wanted| wanted == name) {
+            measure();
+        }
+    }
 }

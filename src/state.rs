@@ -163,6 +163,16 @@ impl StateFolder {
         self.settle()
     }
 
+    /// As [`Self::replace`], without waiting for the disk: after a power cut it may be damaged, or be the old one.
+    ///
+    /// # Errors
+    /// See [`StateError`].
+    pub fn keep(&self, name: &str, bytes: &[u8]) -> Result<(), StateError> {
+        let path = self.path.join(name);
+        self.unfinished(bytes)?.persist(&path).map_err(|error| at(&path)(error.error))?;
+        Ok(())
+    }
+
     /// Writes the file, whole, if nothing has that name yet; whether it did. Of several that try at
     /// once, one does.
     ///
@@ -224,10 +234,16 @@ impl StateFolder {
 
     /// A file beside the others with these bytes on the disk; removed where nothing becomes of it.
     fn partial(&self, bytes: &[u8]) -> Result<tempfile::NamedTempFile, StateError> {
+        let file = self.unfinished(bytes)?;
+        file.as_file().sync_all().map_err(at(file.path()))?;
+        Ok(file)
+    }
+
+    fn unfinished(&self, bytes: &[u8]) -> Result<tempfile::NamedTempFile, StateError> {
         // Mode 0600 is what `tempfile` gives.
         let mut file =
             tempfile::Builder::new().prefix(PARTIAL).tempfile_in(&self.path).map_err(at(&self.path))?;
-        file.write_all(bytes).and_then(|()| file.as_file().sync_all()).map_err(at(file.path()))?;
+        file.write_all(bytes).map_err(at(file.path()))?;
         Ok(file)
     }
 

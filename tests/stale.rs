@@ -4,6 +4,7 @@
 mod common;
 
 use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -375,4 +376,17 @@ fn a_hidden_syntax_error_is_found() {
     fleet.git(&["update-index", "--skip-worktree", "lib.nix"]);
     fleet.write("lib.nix", "{ ");
     assert_ne!(check(), true);
+}
+
+#[test]
+fn a_cache_that_others_can_write_is_not_used_and_said_so() {
+    let fleet = telling(&nixes().remove(0));
+    let before = name(&fleet);
+    let folder = fleet.home().join("cache/pantheros");
+    std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o777)).unwrap();
+    let output = fleet.command(&["call", "--quiet", "list_hosts"]).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && said.contains("nothing is remembered on disk"), "{said}");
+    assert!(said.contains(folder.to_str().unwrap()) && said.contains("chmod go-w"), "{said}");
+    assert_eq!(name(&fleet), before);
 }

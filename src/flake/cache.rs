@@ -3,36 +3,44 @@
 //! A key holds everything an answer depends on, so an entry is right for ever and only ever
 //! leaves to make room. Losing the whole folder costs time, never truth.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::io;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use serde_json::Value;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use crate::config::CacheSettings;
+use crate::state::{StateError, StateFolder};
 
-/// Most answers held in memory.
-const IN_MEMORY: usize = 64;
+/// Most bytes held in memory, as JSON: as values they would take four times that. What does not fit is
+/// read from the disk, which costs little beside parsing it.
+const IN_MEMORY: usize = 16 * 1024 * 1024;
+/// What an entry takes besides its answer, at most: its key, twice, and its places in the tables.
+const OVERHEAD: usize = 512;
 /// Largest answer held in memory or on disk, in bytes of JSON.
-const LARGEST: usize = 8 * 1024 * 1024;
+const LARGEST: usize = 16 * 1024 * 1024;
 
 /// What an answer is filed under.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Key(String);
+pub struct Key {
+    name: String,
+    state: blake3::Hash,
+}
 
 impl Key {
-    /// The key of everything that decides the answer.
+    /// The key of everything that decides the answer; `state` is the flake's among it.
     #[must_use]
-    pub fn of(parts: &[&str]) -> Self {
+    pub fn of(state: &str, parts: &[&str]) -> Self {
         let mut hash = blake3::Hasher::new();
-        for part in parts {
+        for part in parts.iter().chain([&state]) {
             // The length keeps ["ab", "c"] and ["a", "bc"] apart.
             hash.update(&(part.len() as u64).to_le_bytes());
             hash.update(part.as_bytes());
         }
-        Self(hash.finalize().to_hex().to_string())
+        Self { name: hash.finalize().to_hex().to_string(), state: blake3::hash(state.as_bytes()) }
     }
 }
 
@@ -44,15 +52,23 @@ pub struct Cache {
     disk: Option<Disk>,
 }
 
-#[derive(Debug, Default)]
+/// Answers as they were told, so that their size is known.
+#[derive(Debug)]
 struct Memory {
-    answers: HashMap<Key, Arc<Value>>,
-    oldest_first: VecDeque<Key>,
+    answers: HashMap<Key, (Arc<[u8]>, u64)>,
+    /// By when they were last used.
+    by_use: BTreeMap<u64, Key>,
+    uses: u64,
+    bytes: usize,
+    budget: usize,
 }
 
 #[derive(Debug)]
 struct Disk {
-    folder: PathBuf,
+    /// As the settings name it.
+    place: PathBuf,
+    /// The folder in it, looked at when it is first needed; none where it cannot be trusted.
+    folder: OnceLock<Option<StateFolder>>,
     bytes: u64,
 }
 
@@ -60,11 +76,11 @@ impl Cache {
     /// A cache in memory, and in a folder where `settings` name one.
     #[must_use]
     pub fn new(settings: &CacheSettings) -> Self {
-        let folder = settings.folder.as_ref().filter(|_| settings.enabled);
+        let place = settings.folder.clone().filter(|_| settings.enabled);
         Self {
             enabled: settings.enabled,
-            memory: Mutex::default(),
-            disk: folder.map(|folder| Disk { folder: folder.join("answers"), bytes: settings.bytes }),
+            memory: Mutex::new(Memory::new(IN_MEMORY)),
+            disk: place.map(|place| Disk { place, folder: OnceLock::new(), bytes: settings.bytes }),
         }
     }
 
@@ -74,29 +90,40 @@ impl Cache {
         self.enabled
     }
 
-    /// The answer filed under `key`.
-    pub fn get(&self, key: &Key) -> Option<Arc<Value>> {
-        if let Some(answer) = self.memory().answers.get(key) {
-            return Some(Arc::clone(answer));
-        }
-        let text = fs::read(self.disk.as_ref()?.folder.join(&key.0)).ok()?;
-        let answer: Arc<Value> = Arc::new(serde_json::from_slice(&text).ok()?);
-        self.memory().put(key.clone(), Arc::clone(&answer));
-        Some(answer)
+    /// The answer filed under `key`. One that does not read was written by another build of the same version.
+    pub fn get<T: DeserializeOwned>(&self, key: &Key) -> Option<T> {
+        let known = self.memory().get(key);
+        let text = match known {
+            Some(text) => text,
+            None => {
+                let text: Arc<[u8]> = self.disk.as_ref()?.get(key)?.into();
+                self.memory().put(key, Arc::clone(&text));
+                text
+            }
+        };
+        serde_json::from_slice(&text).ok()
     }
 
     /// Files an answer. A disk that cannot be written to is no reason to fail a call.
-    pub fn put(&self, key: &Key, answer: &Value) {
-        let text = answer.to_string();
-        if !self.enabled || text.len() > LARGEST {
+    pub fn put<T: Serialize>(&self, key: &Key, answer: &T) {
+        if !self.enabled {
             return;
         }
-        self.memory().put(key.clone(), Arc::new(answer.clone()));
+        let mut size = Size(0);
+        if serde_json::to_writer(&mut size, answer).is_err() || size.0 > LARGEST {
+            return;
+        }
+        // A buffer that grows would leave as much again behind.
+        let mut text = Vec::with_capacity(size.0);
+        if serde_json::to_writer(&mut text, answer).is_err() {
+            return;
+        }
         if let Some(disk) = &self.disk
             && let Err(error) = disk.put(key, &text)
         {
-            tracing::warn!(%error, folder = %disk.folder.display(), "the evaluation cache could not be written");
+            tracing::warn!(%error, folder = %disk.place.display(), "the evaluation cache could not be written");
         }
+        self.memory().put(key, text.into());
     }
 
     fn memory(&self) -> MutexGuard<'_, Memory> {
@@ -104,35 +131,101 @@ impl Cache {
     }
 }
 
+/// Counts what is written to it.
+struct Size(usize);
+
+impl io::Write for Size {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 += bytes.len();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 impl Memory {
-    fn put(&mut self, key: Key, answer: Arc<Value>) {
-        if self.answers.insert(key.clone(), answer).is_none() {
-            self.oldest_first.push_back(key);
+    fn new(budget: usize) -> Self {
+        Self { answers: HashMap::new(), by_use: BTreeMap::new(), uses: 0, bytes: 0, budget }
+    }
+
+    fn get(&mut self, key: &Key) -> Option<Arc<[u8]>> {
+        let (answer, used) = self.answers.get_mut(key)?;
+        self.uses += 1;
+        self.by_use.remove(used);
+        self.by_use.insert(self.uses, key.clone());
+        *used = self.uses;
+        Some(Arc::clone(answer))
+    }
+
+    fn put(&mut self, key: &Key, answer: Arc<[u8]>) {
+        if let Some((_, used)) = self.answers.get(key) {
+            self.remove(*used);
         }
-        while self.oldest_first.len() > IN_MEMORY {
-            if let Some(oldest) = self.oldest_first.pop_front() {
-                self.answers.remove(&oldest);
+        self.uses += 1;
+        self.bytes += answer.len() + OVERHEAD;
+        self.by_use.insert(self.uses, key.clone());
+        self.answers.insert(key.clone(), (answer, self.uses));
+        if self.bytes > self.budget {
+            self.make_room(key);
+        }
+    }
+
+    /// Removes answers about other states of the flake than this one's, and then others, the longest unused first.
+    fn make_room(&mut self, newest: &Key) {
+        let (same, other): (Vec<_>, Vec<_>) =
+            self.by_use.iter().partition(|(_, key)| key.state == newest.state);
+        let order: Vec<u64> = other.into_iter().chain(same).map(|(used, _)| *used).collect();
+        for used in order {
+            if self.bytes <= self.budget {
+                break;
             }
+            self.remove(used);
         }
+    }
+
+    fn remove(&mut self, used: u64) {
+        let removed = self.by_use.remove(&used).and_then(|key| self.answers.remove(&key));
+        self.bytes -= removed.map_or(0, |(answer, _)| answer.len() + OVERHEAD);
     }
 }
 
 impl Disk {
-    /// Writes beside and renames, so that nobody ever reads half an answer.
-    fn put(&self, key: &Key, text: &str) -> io::Result<()> {
-        use std::os::unix::fs::DirBuilderExt;
-        // What a configuration evaluates to is nobody else's business.
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.folder)?;
-        let partial = self.folder.join(format!("{}.{}.partial", key.0, std::process::id()));
-        fs::write(&partial, text)?;
-        fs::rename(&partial, self.folder.join(&key.0))?;
-        self.make_room()
+    /// The folder, which has to be the user's and writable by nobody else: what is in it is told as the flake's.
+    fn folder(&self) -> Option<&StateFolder> {
+        let open = || StateFolder::open(&self.place)?.folder("answers");
+        self.folder
+            .get_or_init(|| {
+                open()
+                    .inspect_err(|error| {
+                        tracing::warn!("nothing is remembered on disk: {error}");
+                    })
+                    .ok()
+            })
+            .as_ref()
     }
 
-    fn make_room(&self) -> io::Result<()> {
+    fn get(&self, key: &Key) -> Option<Vec<u8>> {
+        match self.folder()?.read(&key.name, LARGEST as u64) {
+            Ok(text) => text,
+            Err(error) => {
+                tracing::warn!("what was remembered is not used: {error}");
+                None
+            }
+        }
+    }
+
+    fn put(&self, key: &Key, text: &[u8]) -> Result<(), StateError> {
+        let Some(folder) = self.folder() else { return Ok(()) };
+        folder.keep(&key.name, text)?;
+        self.make_room(folder).map_err(|source| StateError::Io { path: folder.path().to_owned(), source })
+    }
+
+    fn make_room(&self, folder: &StateFolder) -> io::Result<()> {
         let mut entries = Vec::new();
         let mut total = 0;
-        for entry in fs::read_dir(&self.folder)? {
+        for entry in fs::read_dir(folder.path())? {
             let entry = entry?;
             // Another process may be making room too.
             let Ok(data) = entry.metadata() else { continue };
@@ -156,21 +249,26 @@ impl Disk {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+    use serde_json::{Value, json};
+    use std::os::unix::fs::PermissionsExt;
 
     fn on_disk(folder: &std::path::Path, bytes: u64) -> CacheSettings {
         CacheSettings { enabled: true, folder: Some(folder.to_owned()), bytes }
+    }
+
+    fn told(cache: &Cache, key: &Key) -> Option<Value> {
+        cache.get(key)
     }
 
     #[test]
     fn an_answer_survives_the_process() {
         let folder = tempfile::tempdir().unwrap();
         let settings = on_disk(folder.path(), 1 << 20);
-        let key = Key::of(&["a", "b"]);
+        let key = Key::of("now", &["a", "b"]);
         Cache::new(&settings).put(&key, &json!({"x": 1}));
         let fresh = Cache::new(&settings);
-        assert_eq!(fresh.get(&key).as_deref(), Some(&json!({"x": 1})));
-        assert_eq!(fresh.get(&Key::of(&["ab"])), None);
+        assert_eq!(told(&fresh, &key), Some(json!({"x": 1})));
+        assert_eq!(told(&fresh, &Key::of("now", &["ab"])), None);
     }
 
     #[test]
@@ -179,7 +277,7 @@ mod tests {
         let settings = on_disk(folder.path(), 3_000);
         let cache = Cache::new(&settings);
         for number in 0..20 {
-            cache.put(&Key::of(&[&number.to_string()]), &json!("x".repeat(1_000)));
+            cache.put(&Key::of("now", &[&number.to_string()]), &json!("x".repeat(1_000)));
         }
         let kept = fs::read_dir(folder.path().join("answers")).unwrap().count();
         assert!((1..=3).contains(&kept), "{kept} kept");
@@ -189,18 +287,80 @@ mod tests {
     fn a_damaged_entry_is_no_answer() {
         let folder = tempfile::tempdir().unwrap();
         let settings = on_disk(folder.path(), 1 << 20);
-        let key = Key::of(&["a"]);
-        fs::create_dir_all(folder.path().join("answers")).unwrap();
-        fs::write(folder.path().join("answers").join(&key.0), "{\"x\":").unwrap();
-        assert_eq!(Cache::new(&settings).get(&key), None);
+        let key = Key::of("now", &["a"]);
+        Cache::new(&settings).put(&key, &json!(1));
+        fs::write(folder.path().join("answers").join(&key.name), "{\"x\":").unwrap();
+        assert_eq!(told(&Cache::new(&settings), &key), None);
     }
 
     #[test]
-    fn memory_is_bounded() {
-        let cache = Cache::new(&CacheSettings { enabled: true, folder: None, bytes: 0 });
-        for number in 0..1_000 {
-            cache.put(&Key::of(&[&number.to_string()]), &json!(number));
+    fn what_others_can_write_is_not_believed() {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = on_disk(folder.path(), 1 << 20);
+        let key = Key::of("now", &["a"]);
+        Cache::new(&settings).put(&key, &json!("mine"));
+        let answers = folder.path().join("answers");
+        let allow = |path: &std::path::Path, mode| {
+            fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+        };
+        for (path, mode, back) in [
+            (folder.path(), 0o777, 0o700),
+            (&answers, 0o770, 0o700),
+            (&answers.join(&key.name), 0o666, 0o600),
+        ] {
+            allow(path, mode);
+            assert_eq!(told(&Cache::new(&settings), &key), None, "{} {mode:o}", path.display());
+            allow(path, back);
         }
-        assert_eq!(cache.memory().answers.len(), IN_MEMORY);
+        assert_eq!(told(&Cache::new(&settings), &key), Some(json!("mine")));
+        let outside = folder.path().join("outside");
+        fs::rename(&answers, &outside).unwrap();
+        std::os::unix::fs::symlink(&outside, &answers).unwrap();
+        let elsewhere = Cache::new(&settings);
+        assert_eq!(told(&elsewhere, &key), None, "a link was followed");
+        // In memory it goes on.
+        elsewhere.put(&key, &json!("again"));
+        assert_eq!(told(&elsewhere, &key), Some(json!("again")));
+        assert_eq!(fs::read(outside.join(&key.name)).unwrap(), b"\"mine\"");
+    }
+
+    #[test]
+    fn memory_is_bounded_in_bytes() {
+        let mut memory = Memory::new(100_000);
+        let key = |number: usize| Key::of("now", &[&number.to_string()]);
+        for number in 0..1_000 {
+            memory.put(&key(number), vec![b'x'; 900].into());
+            // One that is asked for again and again stays.
+            assert!(memory.get(&key(0)).is_some(), "{number}");
+            let held: usize = memory.answers.values().map(|(answer, _)| answer.len() + OVERHEAD).sum();
+            assert_eq!((held, memory.by_use.len()), (memory.bytes, memory.answers.len()));
+            assert!(memory.bytes <= 100_000);
+        }
+        assert!(memory.bytes > 98_000, "{}", memory.bytes);
+        // The same answer again is counted once.
+        let before = memory.bytes;
+        memory.put(&key(999), vec![b'y'; 900].into());
+        assert_eq!(memory.bytes, before);
+        assert_eq!(memory.get(&key(999)).unwrap().first(), Some(&b'y'));
+        memory.put(&key(0), vec![b'x'; 200_000].into());
+        assert_eq!(
+            (memory.bytes, memory.answers.len()),
+            (0, 0),
+            "one that is larger than all there is room for"
+        );
+    }
+
+    #[test]
+    fn older_states_of_the_flake_make_room_first() {
+        let mut memory = Memory::new(10_000);
+        let key = |state: &str, number: usize| Key::of(state, &[&number.to_string()]);
+        for number in 0..3 {
+            memory.put(&key("new", number), vec![0; 1_500].into());
+        }
+        memory.put(&key("old", 0), vec![0; 1_500].into());
+        assert!(memory.get(&key("old", 0)).is_some());
+        memory.put(&key("new", 3), vec![0; 1_500].into());
+        assert!(memory.get(&key("old", 0)).is_none());
+        assert!((0..4).all(|number| memory.get(&key("new", number)).is_some()));
     }
 }

@@ -262,17 +262,12 @@ impl Flake {
         let identity = nix::program::identity(found?);
         let key = |fingerprint: &Fingerprint| self.key(&identity, fingerprint, question);
         let Some(before) = before else { return find().await };
-        let known = self.cache.get(&key(&before)).map(|answer| T::deserialize(&*answer));
-        // An entry that does not read was written by another build of the same version.
-        if let Some(Ok(answer)) = known {
+        if let Some(answer) = self.cache.get(&key(&before)) {
             return Ok(answer);
         }
         let answer = find().await?;
-        if lasting(&answer)
-            && self.fingerprint().await.as_ref() == Some(&before)
-            && let Ok(value) = serde_json::to_value(&answer)
-        {
-            self.cache.put(&key(&before), &value);
+        if lasting(&answer) && self.fingerprint().await.as_ref() == Some(&before) {
+            self.cache.put(&key(&before), &answer);
         }
         Ok(answer)
     }
@@ -291,25 +286,26 @@ impl Flake {
         if let Some(before) = before
             && self.cache.is_enabled()
             && self.fingerprint().await.as_ref() == Some(before)
-            && let Ok(value) = serde_json::to_value(answer)
         {
             let identity = nix::program::identity(self.nix.find().await?);
-            self.cache.put(&self.key(&identity, before, question), &value);
+            self.cache.put(&self.key(&identity, before, question), answer);
         }
         Ok(())
     }
 
     fn key(&self, identity: &str, fingerprint: &Fingerprint, question: &str) -> Key {
-        Key::of(&[
-            env!("CARGO_PKG_VERSION"),
-            evaluate::PROBES,
-            evaluate::FACTS,
-            crate::disko::PROBE,
-            identity,
-            &self.reference(),
+        Key::of(
             fingerprint.as_str(),
-            question,
-        ])
+            &[
+                env!("CARGO_PKG_VERSION"),
+                evaluate::PROBES,
+                evaluate::FACTS,
+                crate::disko::PROBE,
+                identity,
+                &self.reference(),
+                question,
+            ],
+        )
     }
 
     /// All that an evaluation depends on, in one hash; `None` where it cannot be told.

@@ -154,16 +154,16 @@ fn package((attr, entry): (String, Entry)) -> Found {
 
 /// The options that have every word of `query` in their name or description, best first.
 #[must_use]
-pub fn options(all: Vec<HostOption>, query: &str) -> Vec<Found> {
+pub fn options(all: &[HostOption], query: &str) -> Vec<Found> {
     let words: Vec<String> = query.split_whitespace().map(str::to_lowercase).collect();
     let mut found: Vec<Found> = all
-        .into_iter()
+        .iter()
         .map(|option| Found {
             attr: text::plain(&option.name),
-            name: option.kind.map(|kind| text::plain(&kind)),
+            name: option.kind.as_deref().map(text::plain),
             version: None,
             description: text::bounded(&text::plain(&option.description), 300),
-            default: option.default.map(|default| text::plain(&default)),
+            default: option.default.as_deref().map(text::plain),
         })
         .filter(|option| {
             let (name, description) = (option.attr.to_lowercase(), option.description.to_lowercase());
@@ -244,7 +244,7 @@ mod tests {
             option("services.openssh.ports", "Ports."),
             option("programs.git.enable", "Whether to enable Git."),
         ];
-        let found = options(all, "openssh enable");
+        let found = options(&all, "openssh enable");
         assert_eq!(found.len(), 1);
     }
 }

@@ -86,8 +86,8 @@ impl Tool for NixSearch {
                     None => only_host(context).await?,
                 };
                 let all = flake.options(&host, call).await?;
-                let found = search::options(all.clone(), query);
-                let everything = if found.is_empty() { search::options(all, "") } else { Vec::new() };
+                let found = search::options(&all, query);
+                let everything = if found.is_empty() { search::options(&all, "") } else { Vec::new() };
                 (found, everything)
             }
         };
