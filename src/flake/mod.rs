@@ -312,6 +312,8 @@ impl Flake {
     ///
     /// From here on Nix remembers what it sees of a flake that misleads it in a folder of this state's own.
     pub async fn fingerprint(&self) -> Option<Fingerprint> {
+        // Where there is no flake there may be a whole disk to read.
+        self.require().ok()?;
         let settings = self.nix.find().await.ok()?.settings.as_ref()?;
         let fingerprint = match &self.at {
             Some(commit) => Fingerprint::of_commit(&commit.id, settings)?,
