@@ -56,7 +56,7 @@ fn checked(
         return Err(NameError::TooLong { what, length: given.len(), limit });
     }
     if !holds(given) {
-        return Err(NameError::Malformed { what, given: text::bounded(given, 80), rule });
+        return Err(NameError::Malformed { what, given: text::line(given, 80), rule });
     }
     Ok(given.to_owned())
 }

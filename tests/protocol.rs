@@ -280,6 +280,83 @@ fn wrong_arguments_are_an_answer() {
     }
 }
 
+/// What steers a terminal, hides, reads backwards, or begins a line of its own.
+const HOSTILE: &str = "x\u{1b}[31m\u{202e}\u{e0041}\n\u{2028}y";
+
+#[test]
+fn what_a_client_sent_is_cleaned_before_it_is_repeated() {
+    let fleet = nothing();
+    let bad = |c: char| (c.is_control() && c != '\n') || "\u{202e}\u{2028}\u{e0041}".contains(c);
+    for version in both_eras() {
+        // Everything is logged, by the libraries too.
+        let mut command = fleet.command(&["serve"]);
+        command.env("PANTHEROS_LOG", "trace");
+        let mut client = Client::of(command);
+        if version != STATELESS {
+            client.initialize(version);
+        }
+        let hostile = |before: &str| format!("{before}{HOSTILE}");
+        for (method, params, word) in [
+            ("tools/call", json!({"name": hostile("list_hosts"), "arguments": {}}), "there is no tool"),
+            ("tools/call", json!({"name": "list_hosts", "arguments": {hostile("limit"): 1}}), "no argument"),
+            (
+                "tools/call",
+                json!({"name": "list_hosts", "arguments": {"limit": hostile("1")}}),
+                "whole number",
+            ),
+            (
+                "tools/call",
+                json!({"name": "nix_search", "arguments": {"query": "a", "kind": HOSTILE}}),
+                "one of",
+            ),
+            ("tools/call", json!({"name": "host_status", "arguments": {"host": HOSTILE}}), "not a host name"),
+            ("tools/call", json!({"name": "deploy", "arguments": {"plan_id": HOSTILE}}), "plan_id"),
+            ("resources/read", json!({"uri": hostile("pantheros://log/")}), "there is no resource"),
+            (&hostile("no/such"), json!({}), "there is no method"),
+        ] {
+            let params = if version == STATELESS { with_meta(params) } else { params };
+            // An id is repeated as it came, and logged as everything is.
+            let id = hostile("id");
+            let message = json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params});
+            client.send_line(&message.to_string());
+            let mut answer = client.next();
+            while answer.get("id").is_none() {
+                answer = client.next();
+            }
+            assert_eq!(answer["id"], json!(id), "{method}: {answer}");
+            let result = &answer["result"];
+            let mut said = vec![&answer["error"]["message"], &answer["error"]["data"]["uri"]];
+            said.extend(["message", "attr", "hint"].map(|key| &result["structuredContent"]["error"][key]));
+            for text in said.iter().filter_map(|text| text.as_str()) {
+                assert!(!text.contains(bad) && !text.contains('\n'), "{method}: {text:?}");
+            }
+            let shown = result["content"][0]["text"].as_str().unwrap_or_default();
+            assert!(!shown.contains(bad), "{method}: {shown:?}");
+            assert!(answer.to_string().contains(word), "{method}: {answer}");
+        }
+        client.close();
+        client.ends();
+        let log = client.said();
+        assert!(log.contains("list_hosts"), "it is logged: {log}");
+        assert!(!log.contains(bad), "{:?}", log.lines().find(|line| line.contains(bad)));
+        assert!(log.lines().all(|line| line.starts_with("20")), "a line of its own: {log}");
+    }
+}
+
+#[test]
+fn a_clients_mistake_is_no_warning() {
+    let fleet = nothing();
+    for version in both_eras() {
+        let mut client = Client::begun(&fleet, &[], version);
+        let answer = client.request("tools/call", json!({"name": "list_host", "arguments": {}}));
+        assert!(said(&answer).contains("list_hosts"), "{answer}");
+        assert_eq!(code(&client.request("no/such", json!({}))), -32601);
+        client.close();
+        client.ends();
+        assert_eq!(client.said(), "");
+    }
+}
+
 #[test]
 fn a_message_may_be_too_large() {
     let fleet = nothing();

@@ -183,19 +183,20 @@ fn complain(diagnostic: &Diagnostic, code: u8) -> ExitCode {
     ExitCode::from(code)
 }
 
+/// What is logged unless told. A client's mistake is answered, in words of ours; rmcp would warn of each.
+const LOGGED: &str = "warn,rmcp::service=error";
+
 /// Log lines go to standard error only: standard output is the protocol's, or the answer's.
 fn start_logging(format: LogFormat) {
-    use std::io::IsTerminal;
     use tracing_subscriber::EnvFilter;
-    let filter = EnvFilter::try_from_env("PANTHEROS_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
+    let filter = EnvFilter::try_from_env("PANTHEROS_LOG").unwrap_or_else(|_| EnvFilter::new(LOGGED));
     // Otherwise a line that cannot be written ends the program.
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
+        .with_writer(|| crate::stderr::Lines)
         .log_internal_errors(false);
-    let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     let started = match format {
-        LogFormat::Text => builder.with_ansi(colour).try_init(),
+        LogFormat::Text => builder.try_init(),
         LogFormat::Json => builder.json().try_init(),
     };
     if let Err(error) = started {

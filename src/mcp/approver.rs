@@ -270,7 +270,7 @@ fn takes_one_answer(context: &RequestContext<RoleServer>) -> bool {
 fn client_name(info: Option<Implementation>) -> String {
     let name = info.map_or_else(|| "a client".to_owned(), |info| format!("{} {}", info.name, info.version));
     // Whatever it calls itself, it does not read like a person at a terminal.
-    format!("{} over MCP", text::bounded(text::plain(&name).replace('\n', " ").trim(), 100))
+    format!("{} over MCP", text::line(&name, 100))
 }
 
 /// The form: the plan to read, and what to type.

@@ -149,7 +149,7 @@ pub fn read(bytes: &[u8]) -> Read {
         Err(Problem::Repeated { value, .. }) if is_notification(&value) => return Read::Nothing,
         Err(Problem::Repeated { path, value }) => {
             let id = id(&value).filter(|_| path != "id");
-            let path = text::bounded(&text::plain(&path), 80);
+            let path = text::line(&path, 80);
             let message = format!("the key `{path}` is there twice: write each key of an object once");
             return refuse(id, ErrorCode::INVALID_REQUEST, message);
         }

@@ -59,7 +59,7 @@ impl Handler {
         let Some(tool) = tools::find(name) else {
             let nearest = text::nearest(name, tools::names(), 1);
             let meant = nearest.first().map(|name| format!("; did you mean `{name}`?")).unwrap_or_default();
-            let name = text::bounded(&text::plain(name), 80);
+            let name = text::line(name, 80);
             return Err(ErrorData::invalid_params(format!("there is no tool `{name}`{meant}"), None));
         };
         match tool.refusal(&self.services.settings.policy) {
@@ -203,7 +203,7 @@ impl ServerHandler for Handler {
         request: CustomRequest,
         _: RequestContext<RoleServer>,
     ) -> Result<CustomResult, ErrorData> {
-        let method = text::bounded(&text::plain(&request.method), 80);
+        let method = text::line(&request.method, 80);
         Err(if METHODS.contains(&request.method.as_str()) {
             ErrorData::invalid_params(format!("the parameters are not those of `{method}`"), None)
         } else {
@@ -249,7 +249,7 @@ impl ServerHandler for Handler {
         request: ReadResourceRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<ReadResourceResponse, ErrorData> {
-        let uri = text::bounded(&text::plain(&request.uri), 200);
+        let uri = text::line(&request.uri, 200);
         // Which one it was, for programs (2026-07-28, "Resources", "Error Handling").
         let data = serde_json::json!({ "uri": uri });
         let unknown = |message: String| ErrorData::new(ErrorCode::RESOURCE_NOT_FOUND, message, Some(data));

@@ -46,7 +46,7 @@ impl Refusal {
         Self {
             status,
             reason: Reason(reason),
-            message: text::bounded(&text::plain(&message.into()), 400),
+            message: text::line(&message.into(), 400),
             hint: None,
             retry_after: None,
             challenge: None,
