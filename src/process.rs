@@ -108,13 +108,13 @@ pub struct Command {
 pub struct Finished {
     /// How it ended.
     pub status: ExitStatus,
-    /// Its standard output, whole; empty where the reader stopped it.
+    /// Its standard output, whole; empty where a reader stopped it or took it as it came.
     pub stdout: Vec<u8>,
-    /// Whether it ended because the reader of its standard error had heard enough.
+    /// Whether it ended because a reader had heard enough.
     pub stopped: bool,
 }
 
-/// What a reader of standard error wants next.
+/// What a reader wants next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flow {
     /// Read on.
@@ -239,6 +239,34 @@ impl Command {
     pub async fn run(
         &self,
         cancel: &CancellationToken,
+        on_error_line: impl FnMut(&[u8], u32) -> Flow,
+    ) -> Result<Finished, ProcessError> {
+        let mut stdout = Vec::new();
+        let keep = |chunk: &[u8]| {
+            stdout.extend_from_slice(chunk);
+            if stdout.len() > self.output_limit { Flow::Stop } else { Flow::Continue }
+        };
+        let mut finished = self.stream(cancel, keep, on_error_line).await?;
+        if stdout.len() > self.output_limit {
+            return Err(ProcessError::OutputTooLarge {
+                program: self.program.clone(),
+                limit: self.output_limit,
+            });
+        }
+        if !finished.stopped {
+            finished.stdout = stdout;
+        }
+        Ok(finished)
+    }
+
+    /// The same with standard output passed on as it comes, and not kept.
+    ///
+    /// # Errors
+    /// See [`Command::run`].
+    pub async fn stream(
+        &self,
+        cancel: &CancellationToken,
+        mut on_output: impl FnMut(&[u8]) -> Flow,
         mut on_error_line: impl FnMut(&[u8], u32) -> Flow,
     ) -> Result<Finished, ProcessError> {
         if group::STOPPING.is_cancelled() {
@@ -248,7 +276,7 @@ impl Command {
         let deadline = Instant::now() + self.time_limit;
         let leader = group.leader;
         let outcome = tokio::select! {
-            outcome = group.talk(self, &mut on_error_line) => outcome,
+            outcome = group.talk(self, &mut on_output, &mut on_error_line) => outcome,
             () = outgrown(leader, self.memory_limit) => Err(ProcessError::OutOfMemory {
                 program: self.program.clone(),
                 limit: self.memory_limit.unwrap_or_default(),
@@ -260,11 +288,11 @@ impl Command {
             }
         };
         match outcome {
-            Ok(Some(finished)) => {
+            Ok(Some(status)) => {
                 group.finished();
-                Ok(finished)
+                Ok(Finished { status, stdout: Vec::new(), stopped: false })
             }
-            // Stopped by the reader: its end is part of the answer.
+            // Stopped by a reader: its end is part of the answer.
             Ok(None) => {
                 let status = group.end().await;
                 Ok(Finished { status, stdout: Vec::new(), stopped: true })

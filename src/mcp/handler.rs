@@ -14,7 +14,7 @@ use rmcp::{RoleServer, ServerHandler};
 use tokio_util::sync::CancellationToken;
 
 use super::approver::Person;
-use super::progress;
+use super::{log_page, progress};
 use crate::deploy::approval::Approver;
 use crate::diagnostic::Diagnostic;
 use crate::progress::{Call, Progress, Silent};
@@ -217,8 +217,8 @@ impl ServerHandler for Handler {
         _: RequestContext<RoleServer>,
     ) -> Result<ListResourcesResult, ErrorData> {
         let logs = self.services.logs().into_iter().map(|log| {
-            let mut resource = Resource::new(log.uri(), log.0.name());
-            resource.title = Some(format!("Build log of {}", log.0.name()));
+            let mut resource = Resource::new(log.uri(), log.drv.name());
+            resource.title = Some(format!("Build log of {}", log.drv.name()));
             resource.mime_type = Some("text/plain".to_owned());
             resource
         });
@@ -236,7 +236,11 @@ impl ServerHandler for Handler {
         let mut template = ResourceTemplate::new(format!("{}{{derivation}}", LogRef::PREFIX), "build-log");
         template.title = Some("Build log".to_owned());
         template.description =
-            Some("The whole log of a build; `derivation` is the base name of a .drv path.".to_owned());
+            Some(
+                "The log of a build, a page at a time; `derivation` is the base name of a .drv path. Without more it is the \
+                 first page; `?until=end` behind it is the last. Each page names its neighbours."
+                    .to_owned(),
+            );
         template.mime_type = Some("text/plain".to_owned());
         let mut result = ListResourceTemplatesResult::with_all_items(vec![template]);
         result.ttl_ms = Some(TOOLS_TTL_MS);
@@ -258,7 +262,7 @@ impl ServerHandler for Handler {
         };
         let cancel = self.gone.child_token();
         let call = Call { progress: Arc::new(Silent), cancel: cancel.clone() };
-        let reading = self.services.flake.nix().build_log(&log.0, &call);
+        let reading = self.services.flake.nix().build_log(&log.drv, log.place, &call);
         tokio::pin!(reading);
         let read = tokio::select! {
             read = &mut reading => read,
@@ -268,10 +272,19 @@ impl ServerHandler for Handler {
             }
         };
         match read {
-            Ok(Ok(text)) => {
-                Ok(ReadResourceResult::new(vec![ResourceContents::text(text, request.uri)]).into())
-            }
-            Ok(Err(_)) => Err(unknown(format!("the store has no log of {}", log.0))),
+            Ok(Some(page)) => Ok(ReadResourceResult::new(log_page::contents(&log, page, request.uri)).into()),
+            Ok(None) => match self.services.last_lines(&log.drv) {
+                Some(lines) => {
+                    let about = format!(
+                        "The store here has no log of {}. These are the last lines that came.",
+                        log.drv
+                    );
+                    let about = ResourceContents::text(about, format!("{}#about", log.uri()));
+                    Ok(ReadResourceResult::new(vec![ResourceContents::text(lines, request.uri), about])
+                        .into())
+                }
+                None => Err(unknown(format!("the store has no log of {}", log.drv))),
+            },
             Err(error) => Err(ErrorData::internal_error(Diagnostic::from(&error).to_string(), None)),
         }
     }

@@ -9,5 +9,6 @@ pub mod handler;
 pub mod http;
 mod ids;
 mod json;
+mod log_page;
 mod progress;
 pub mod stdio;

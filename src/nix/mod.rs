@@ -1,6 +1,7 @@
 //! The `nix` command: the only place that knows its arguments, its output and its errors.
 
 pub mod build;
+pub mod build_log;
 mod daemon;
 pub mod diagnostics;
 pub mod literal;

@@ -2,13 +2,12 @@
 
 use std::time::Duration;
 
-use super::{Nix, NixError, Run};
+use super::build_log::{Page, Place, Reader};
+use super::{Nix, NixError};
 use crate::names::{DrvPath, StorePath};
-use crate::process::ProcessError;
+use crate::process::{Flow, ProcessError};
 use crate::progress::Call;
 
-/// Most of a build log that is read, in bytes.
-pub const LOG_LIMIT: usize = 16 * 1024 * 1024;
 /// How long a question to the store may take.
 const STORE_TIME: Duration = Duration::from_secs(60);
 
@@ -41,26 +40,22 @@ impl Nix {
             .and_then(|size| size.parse().ok()))
     }
 
-    /// The log of a build, as the store kept it; the [`Run`] says why there is none.
+    /// A page of the log of a build, as the store keeps it; `None` where it has none.
     ///
     /// # Errors
-    /// See [`NixError`]; a log beyond [`LOG_LIMIT`] is one.
+    /// See [`NixError`].
     pub async fn build_log(
         &self,
         derivation: &DrvPath,
+        place: Place,
         call: &Call,
-    ) -> Result<Result<String, Run>, NixError> {
-        let command = self
-            .command(&["log"])
-            .await?
-            .arg(derivation.as_str())
-            .time_limit(STORE_TIME)
-            .output_limit(LOG_LIMIT);
-        let run = self.run(command, call).await?;
-        if run.status.success() {
-            Ok(Ok(crate::text::plain(&String::from_utf8_lossy(&run.stdout))))
-        } else {
-            Ok(Err(run))
-        }
+    ) -> Result<Option<Page>, NixError> {
+        let command = self.command(&["log"]).await?.arg(derivation.as_str()).time_limit(STORE_TIME);
+        let mut reader = Reader::new(place);
+        let finished =
+            command.stream(&call.cancel, |chunk| reader.take(chunk), |_, _| Flow::Continue).await?;
+        // A build that runs has a log that ends in the middle, which `nix log` complains of once all is told.
+        let page = reader.finish();
+        Ok((finished.stopped || finished.status.success() || !page.text.is_empty()).then_some(page))
     }
 }

@@ -11,9 +11,9 @@ use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::orphans::{self, Waited};
-use super::pipes::{read_bounded, read_lines};
+use super::pipes::{read_chunks, read_lines};
 use super::table::{Process, Table};
-use super::{Command, Finished, Flow, GRACE, ProcessError};
+use super::{Command, Flow, GRACE, ProcessError};
 
 /// Programs that run and endings under way, so that this process can wait for them before it goes.
 static RUNNING: std::sync::LazyLock<TaskTracker> = std::sync::LazyLock::new(TaskTracker::new);
@@ -60,12 +60,13 @@ impl Group {
         Ok(Self { child: Some(child), leader, waited: Some(waited), _running: RUNNING.token() })
     }
 
-    /// Reads both pipes until they close, then waits. `None` where the reader asked to stop.
+    /// Reads both pipes until they close, then waits. `None` where a reader asked to stop.
     pub(super) async fn talk(
         &mut self,
         command: &Command,
+        on_output: &mut impl FnMut(&[u8]) -> Flow,
         on_error_line: &mut impl FnMut(&[u8], u32) -> Flow,
-    ) -> Result<Option<Finished>, ProcessError> {
+    ) -> Result<Option<ExitStatus>, ProcessError> {
         let io_error = |source| ProcessError::Io { program: command.program.clone(), source };
         let Some(child) = self.child.as_mut() else {
             return Err(io_error(io::Error::other("the program was already waited for")));
@@ -74,30 +75,21 @@ impl Group {
         let (Some(mut output), Some(mut errors)) = (child.stdout.take(), child.stderr.take()) else {
             return Err(io_error(io::Error::other("the pipes are taken")));
         };
-        let reading = read_bounded(&mut output, command.output_limit);
+        let reading = read_chunks(&mut output, on_output);
         let listening = read_lines(&mut errors, |line| on_error_line(line, id));
         tokio::pin!(reading, listening);
-        let mut stdout = None;
-        let mut listening_on = true;
-        while stdout.is_none() || listening_on {
-            tokio::select! {
-                read = &mut reading, if stdout.is_none() => match read.map_err(io_error)? {
-                    Some(bytes) => stdout = Some(bytes),
-                    None => {
-                        return Err(ProcessError::OutputTooLarge {
-                            program: command.program.clone(),
-                            limit: command.output_limit,
-                        });
-                    }
-                },
-                heard = &mut listening, if listening_on => match heard.map_err(io_error)? {
-                    Flow::Continue => listening_on = false,
-                    Flow::Stop => return Ok(None),
-                },
+        let (mut reading_on, mut listening_on) = (true, true);
+        while reading_on || listening_on {
+            let (flow, open) = tokio::select! {
+                read = &mut reading, if reading_on => (read, &mut reading_on),
+                heard = &mut listening, if listening_on => (heard, &mut listening_on),
+            };
+            match flow.map_err(io_error)? {
+                Flow::Continue => *open = false,
+                Flow::Stop => return Ok(None),
             }
         }
-        let status = child.wait().await.map_err(io_error)?;
-        Ok(Some(Finished { status, stdout: stdout.unwrap_or_default(), stopped: false }))
+        Ok(Some(child.wait().await.map_err(io_error)?))
     }
 
     /// The leader ended by itself; whatever it left in its group has no reason to stay.

@@ -9,19 +9,16 @@ use super::{Flow, LINE_LIMIT};
 /// How much of a chunk is read at once.
 const CHUNK: usize = 16 * 1024;
 
-/// Reads to the end; `None` when there is more than `limit`.
-pub(super) async fn read_bounded(
+/// Passes on what is read, as it comes.
+pub(super) async fn read_chunks(
     pipe: &mut (impl AsyncRead + Unpin),
-    limit: usize,
-) -> io::Result<Option<Vec<u8>>> {
-    let mut bytes = Vec::new();
+    mut on_chunk: impl FnMut(&[u8]) -> Flow,
+) -> io::Result<Flow> {
+    let mut chunk = vec![0; CHUNK];
     loop {
-        bytes.reserve(CHUNK);
-        if pipe.read_buf(&mut bytes).await? == 0 {
-            return Ok(Some(bytes));
-        }
-        if bytes.len() > limit {
-            return Ok(None);
+        let count = pipe.read(&mut chunk).await?;
+        if count == 0 || on_chunk(chunk.get(..count).unwrap_or_default()) == Flow::Stop {
+            return Ok(if count == 0 { Flow::Continue } else { Flow::Stop });
         }
     }
 }

@@ -167,10 +167,11 @@ impl Tool for BuildHost {
             .into_iter()
             .take(FAILURES)
             .map(|failure| {
-                context.services.note_log(&failure.drv);
+                let seen = run.state.log_tail(&failure.drv, usize::MAX).join("\n");
+                context.services.note_log(&failure.drv, seen);
                 Failure {
                     log_tail: run.state.log_tail(&failure.drv, TAIL_LINES).join("\n"),
-                    log_uri: LogRef(failure.drv.clone()).uri(),
+                    log_uri: LogRef::of(failure.drv.clone()).uri(),
                     drv_path: failure.drv.to_string(),
                     reason: failure.reason,
                 }

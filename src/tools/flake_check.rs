@@ -92,8 +92,8 @@ impl Tool for FlakeCheck {
             flake.check(&scope, &context.call).await?;
         for output in &mut outputs {
             if let (Some(derivation), Some(error)) = (output.failed_build.take(), output.error.as_mut()) {
-                context.services.note_log(&derivation);
-                error.hint = Some(format!("the whole log is the resource {}", LogRef(derivation).uri()));
+                context.services.note_log(&derivation, String::new());
+                error.hint = Some(format!("the whole log is the resource {}", LogRef::of(derivation).uri()));
             }
         }
         outputs.sort_by_key(|output| match output.status {

@@ -16,7 +16,7 @@ use crate::deploy::plan::Requester;
 use crate::flake::Flake;
 use crate::metrics::Metrics;
 use crate::names::{DrvPath, PlanId};
-use crate::nix::{Nix, NixError};
+use crate::nix::{Nix, NixError, build_log as log};
 use crate::process::ProcessError;
 use crate::progress::{Call, HEARTBEAT};
 use crate::ssh::Hosts;
@@ -41,28 +41,61 @@ pub struct Services {
     pub heartbeat: Duration,
     places: Arc<Semaphore>,
     waiting: AtomicUsize,
-    logs: Mutex<VecDeque<DrvPath>>,
+    /// Of builds that failed lately, with the last lines that were seen, newest first.
+    logs: Mutex<VecDeque<(DrvPath, String)>>,
 }
 
-/// The build log of a derivation, as a resource.
+/// A page of the build log of a derivation, as a resource.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LogRef(pub DrvPath);
+pub struct LogRef {
+    /// The derivation.
+    pub drv: DrvPath,
+    /// Which page of its log.
+    pub place: log::Place,
+}
 
 impl LogRef {
-    /// What every such URI begins with; the derivation's base name follows.
+    /// What every such URI begins with; the derivation's base name follows, and where the page is.
     pub const PREFIX: &'static str = "pantheros://log/";
 
-    /// The URI of the log.
+    /// The beginning of the log.
     #[must_use]
-    pub fn uri(&self) -> String {
-        format!("{}{}", Self::PREFIX, self.0.base_name())
+    pub fn of(drv: DrvPath) -> Self {
+        Self { drv, place: log::Place::From(0) }
     }
 
-    /// The log a URI names; `None` for any other URI.
+    /// Another page of the same log.
+    #[must_use]
+    pub fn at(&self, place: log::Place) -> Self {
+        Self { drv: self.drv.clone(), place }
+    }
+
+    /// The URI of the page.
+    #[must_use]
+    pub fn uri(&self) -> String {
+        let place = match self.place {
+            log::Place::From(0) => String::new(),
+            log::Place::From(from) => format!("?from={from}"),
+            log::Place::Until(until) => format!("?until={until}"),
+            log::Place::End => "?until=end".to_owned(),
+        };
+        format!("{}{}{place}", Self::PREFIX, self.drv.base_name())
+    }
+
+    /// The page a URI names; `None` for any other URI.
     #[must_use]
     pub fn from_uri(uri: &str) -> Option<Self> {
-        let base_name = uri.strip_prefix(Self::PREFIX)?;
-        format!("{}{base_name}", crate::names::STORE_FOLDER).parse().ok().map(Self)
+        let (base_name, place) = match uri.strip_prefix(Self::PREFIX)?.split_once('?') {
+            None => (uri.strip_prefix(Self::PREFIX)?, log::Place::From(0)),
+            Some((base_name, "until=end")) => (base_name, log::Place::End),
+            Some((base_name, place)) => match place.split_once('=')? {
+                ("from", from) => (base_name, log::Place::From(from.parse().ok()?)),
+                ("until", until) => (base_name, log::Place::Until(until.parse().ok()?)),
+                _ => return None,
+            },
+        };
+        let drv = format!("{}{base_name}", crate::names::STORE_FOLDER).parse().ok()?;
+        Some(Self { drv, place })
     }
 }
 
@@ -88,21 +121,30 @@ impl Services {
         }
     }
 
-    /// Remembers that this derivation failed, so that its log is listed.
-    pub fn note_log(&self, derivation: &DrvPath) {
+    /// Remembers that this derivation failed, so that its log is listed, and the last lines of it: the store of this
+    /// machine may have none, where another machine built.
+    pub fn note_log(&self, derivation: &DrvPath, last_lines: String) {
         let mut logs = self.lock_logs();
-        logs.retain(|known| known != derivation);
-        logs.push_front(derivation.clone());
+        logs.retain(|(known, _)| known != derivation);
+        logs.push_front((derivation.clone(), last_lines));
         logs.truncate(LOGS);
     }
 
     /// The logs of builds that failed lately, newest first.
     #[must_use]
     pub fn logs(&self) -> Vec<LogRef> {
-        self.lock_logs().iter().cloned().map(LogRef).collect()
+        self.lock_logs().iter().map(|(derivation, _)| LogRef::of(derivation.clone())).collect()
     }
 
-    fn lock_logs(&self) -> MutexGuard<'_, VecDeque<DrvPath>> {
+    /// The last lines seen of the log of a build that failed lately.
+    #[must_use]
+    pub fn last_lines(&self, derivation: &DrvPath) -> Option<String> {
+        let logs = self.lock_logs();
+        let (_, lines) = logs.iter().find(|(known, lines)| known == derivation && !lines.is_empty())?;
+        Some(lines.clone())
+    }
+
+    fn lock_logs(&self) -> MutexGuard<'_, VecDeque<(DrvPath, String)>> {
         self.logs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -245,12 +287,18 @@ mod tests {
     #[test]
     fn only_a_derivation_has_a_log() {
         let drv = "/nix/store/xqlx0ikbp04gma1n6rwxl8qvqmmmmk7f-web.drv";
-        let log = LogRef(drv.parse().unwrap());
-        assert_eq!(LogRef::from_uri(&log.uri()), Some(log));
+        let log = LogRef::of(drv.parse().unwrap());
+        for place in [log::Place::From(0), log::Place::From(9), log::Place::Until(7), log::Place::End] {
+            let page = log.at(place);
+            assert_eq!(LogRef::from_uri(&page.uri()), Some(page));
+        }
         for uri in [
             "pantheros://log/../../etc/passwd",
             "pantheros://log/",
             "pantheros://log/-flag.drv",
+            "pantheros://log/xqlx0ikbp04gma1n6rwxl8qvqmmmmk7f-web.drv?from=-1",
+            "pantheros://log/xqlx0ikbp04gma1n6rwxl8qvqmmmmk7f-web.drv?from=1&until=2",
+            "pantheros://log/xqlx0ikbp04gma1n6rwxl8qvqmmmmk7f-web.drv?page=2",
             "file:///etc/passwd",
         ] {
             assert_eq!(LogRef::from_uri(uri), None, "{uri}");

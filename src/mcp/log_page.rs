@@ -1,0 +1,35 @@
+//! A page of a build log as a resource.
+
+use rmcp::model::{MetaObject, ResourceContents};
+use serde_json::Map;
+
+use crate::nix::build_log::{Page, Place};
+use crate::tools::LogRef;
+
+/// A page of a log, and what to read next where it is not all of it: for programs as metadata, for a model as words of
+/// our own beside the log's.
+pub(super) fn contents(log: &LogRef, page: Page, uri: String) -> Vec<ResourceContents> {
+    let before = (page.from > 0).then(|| log.at(Place::Until(page.from)).uri());
+    let behind = page.goes_on.then(|| log.at(Place::From(page.until)).uri());
+    let last = page.goes_on.then(|| log.at(Place::End).uri());
+    let mut about = format!(
+        "This is a page of the log of {}: its bytes {} to {}. Other pages are resources:",
+        log.drv, page.from, page.until
+    );
+    let mut meta =
+        Map::from_iter([("from".to_owned(), page.from.into()), ("until".to_owned(), page.until.into())]);
+    for (key, what, uri) in
+        [("previous", "previous page", before), ("next", "next page", behind), ("last", "last page", last)]
+    {
+        if let Some(uri) = uri {
+            about.push_str(&format!("\n{what}: {uri}"));
+            meta.insert(key.to_owned(), uri.into());
+        }
+    }
+    let is_all = meta.len() == 2;
+    let mut contents = vec![ResourceContents::text(page.text, uri).with_meta(MetaObject(meta))];
+    if !is_all {
+        contents.push(ResourceContents::text(about, format!("{}#about", log.uri())));
+    }
+    contents
+}

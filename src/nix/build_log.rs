@@ -1,0 +1,315 @@
+//! The log of a build, a page at a time: read as a stream, never held whole.
+//!
+//! Places in it are bytes of the log as the store has it. A page begins and ends between lines; a line longer than a
+//! [`PIECE`] is divided where neither a character nor a control sequence is.
+
+use std::collections::VecDeque;
+
+use crate::process::Flow;
+use crate::text;
+
+/// Most bytes of text in a page.
+pub const PAGE: usize = 32 * 1024;
+/// Longest part of a line that is looked at as a whole.
+const PIECE: usize = 8 * 1024;
+/// How far before the end of a piece a control sequence may begin for the piece to end before it.
+const SEQUENCE: usize = 256;
+/// What begins a line by which a builder talks to Nix, and not to people (Nix manual, "Structured build logs").
+const TO_NIX: &[u8] = b"@nix ";
+
+/// Which page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// The page that begins there.
+    From(u64),
+    /// The page that ends there.
+    Until(u64),
+    /// The last page.
+    End,
+}
+
+/// A page of a log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page {
+    /// Its text, without control sequences and without what is said to Nix.
+    pub text: String,
+    /// Where it begins.
+    pub from: u64,
+    /// Where it ends.
+    pub until: u64,
+    /// Whether more of the log comes behind it.
+    pub goes_on: bool,
+}
+
+/// Takes a log as it comes, and keeps the page that is wanted.
+#[derive(Debug)]
+pub struct Reader {
+    place: Place,
+    /// How many bytes came.
+    read: u64,
+    /// What came of the line that is not whole yet, and where it begins.
+    rest: Vec<u8>,
+    rest_at: u64,
+    /// Whether `rest` begins a line.
+    at_line_start: bool,
+    /// The pieces of the page: where each begins and ends, and its text.
+    pieces: VecDeque<(u64, u64, String)>,
+    bytes: usize,
+    /// Whether pieces before those were dropped.
+    is_cut: bool,
+    goes_on: bool,
+}
+
+impl Reader {
+    /// A reader for that page.
+    #[must_use]
+    pub fn new(place: Place) -> Self {
+        let (rest, pieces) = (Vec::new(), VecDeque::new());
+        let at_line_start = true;
+        Self {
+            place,
+            read: 0,
+            rest,
+            rest_at: 0,
+            at_line_start,
+            pieces,
+            bytes: 0,
+            is_cut: false,
+            goes_on: false,
+        }
+    }
+
+    /// Takes the next bytes, until the page is known.
+    pub fn take(&mut self, chunk: &[u8]) -> Flow {
+        let chunk_at = self.read;
+        self.read += chunk.len() as u64;
+        let mut chunk = chunk;
+        if let Place::From(from) = self.place
+            && chunk_at < from
+        {
+            let skipped = usize::try_from(from - chunk_at).unwrap_or(usize::MAX).min(chunk.len());
+            let (before, after) = chunk.split_at(skipped);
+            self.at_line_start = before.last().is_none_or(|byte| *byte == b'\n');
+            self.rest_at = chunk_at + skipped as u64;
+            chunk = after;
+        }
+        if let Place::Until(until) = self.place
+            && self.read > until
+        {
+            let over = usize::try_from(self.read - until).unwrap_or(usize::MAX).min(chunk.len());
+            chunk = chunk.get(..chunk.len() - over).unwrap_or_default();
+            self.goes_on = true;
+        }
+        while !chunk.is_empty() {
+            let room = PIECE - self.rest.len();
+            let part = chunk.get(..room.min(chunk.len())).unwrap_or(chunk);
+            let line = part.iter().position(|byte| *byte == b'\n');
+            let (now, later) = chunk.split_at(line.map_or(part.len(), |end| end + 1));
+            self.rest.extend_from_slice(now);
+            chunk = later;
+            let flow = match line {
+                Some(_) => self.piece(self.rest.len()),
+                None if self.rest.len() >= PIECE => self.piece(border(&self.rest)),
+                None => Flow::Continue,
+            };
+            if flow == Flow::Stop {
+                return Flow::Stop;
+            }
+        }
+        if self.goes_on { Flow::Stop } else { Flow::Continue }
+    }
+
+    /// Takes so many bytes of the line for a piece of the page.
+    fn piece(&mut self, length: usize) -> Flow {
+        let later = self.rest.split_off(length);
+        let raw = std::mem::replace(&mut self.rest, later);
+        let (from, until) = (self.rest_at, self.rest_at + length as u64);
+        let begins_line = self.at_line_start;
+        self.rest_at = until;
+        self.at_line_start = raw.last() == Some(&b'\n');
+        if begins_line && is_to_nix(&raw) {
+            return Flow::Continue;
+        }
+        // Who asks for a place of their own may have hit a character in the middle.
+        let torn = if from == 0 { 0 } else { raw.iter().take(3).take_while(|byte| is_inner(**byte)).count() };
+        let mut cleaned = text::plain(&String::from_utf8_lossy(raw.get(torn..).unwrap_or_default()));
+        if raw.last() == Some(&b'\r') && !self.rest.is_empty() {
+            // It redraws the line, as what comes behind it shows.
+            cleaned.push('\n');
+        }
+        let forward = matches!(self.place, Place::From(_));
+        if forward && !self.pieces.is_empty() && self.bytes + cleaned.len() > PAGE {
+            self.goes_on = true;
+            self.rest.clear();
+            return Flow::Stop;
+        }
+        self.bytes += cleaned.len();
+        self.pieces.push_back((from, until, cleaned));
+        while self.bytes > PAGE && self.pieces.len() > 1 {
+            let Some((_, _, dropped)) = self.pieces.pop_front() else { break };
+            self.bytes -= dropped.len();
+            self.is_cut = true;
+        }
+        Flow::Continue
+    }
+
+    /// The page, when the log has ended or the page is full.
+    #[must_use]
+    pub fn finish(mut self) -> Page {
+        if !self.rest.is_empty() {
+            self.piece(self.rest.len());
+        }
+        let from = match (self.place, self.pieces.front()) {
+            (Place::From(from), _) => from.min(self.read),
+            (_, Some((from, ..))) if self.is_cut => *from,
+            _ => 0,
+        };
+        Page {
+            from,
+            // What is left out at the end belongs to it, too.
+            until: if self.goes_on {
+                self.pieces.back().map_or(from, |(_, until, _)| *until)
+            } else {
+                self.rest_at
+            },
+            goes_on: self.goes_on,
+            text: self.pieces.into_iter().map(|(_, _, text)| text).collect(),
+        }
+    }
+}
+
+/// Where a long line is divided: behind a carriage return, which ends a line too, else where no control sequence and
+/// no character is.
+fn border(bytes: &[u8]) -> usize {
+    let half = bytes.len() / 2;
+    // Not behind the last byte: a line feed may follow it.
+    let redrawn = bytes.iter().take(bytes.len() - 1).rposition(|byte| *byte == b'\r').map(|at| at + 1);
+    if let Some(at) = redrawn.filter(|at| (half..bytes.len()).contains(at)) {
+        return at;
+    }
+    let sequence = bytes.iter().rposition(|byte| *byte == 0x1b);
+    if let Some(at) = sequence.filter(|at| *at >= half && bytes.len() - at <= SEQUENCE) {
+        return at;
+    }
+    // The last character may not be whole: it begins with a byte that is no inner one.
+    let inner = bytes.iter().rev().take(3).take_while(|byte| is_inner(**byte)).count();
+    let lead = bytes.len() - inner - 1;
+    match bytes.get(lead) {
+        Some(byte) if *byte >= 0xc0 => lead,
+        _ => bytes.len(),
+    }
+}
+
+/// Whether a byte of UTF-8 is none that a character begins with.
+fn is_inner(byte: u8) -> bool {
+    byte & 0xc0 == 0x80
+}
+
+/// Whether Nix takes the line for itself; what it cannot read it shows as any other line.
+fn is_to_nix(line: &[u8]) -> bool {
+    line.strip_prefix(TO_NIX).is_some_and(|said| {
+        serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(said).is_ok()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn page(log: &[u8], place: Place, chunk: usize) -> Page {
+        let mut reader = Reader::new(place);
+        for chunk in log.chunks(chunk) {
+            if reader.take(chunk) == Flow::Stop {
+                break;
+            }
+        }
+        reader.finish()
+    }
+
+    /// All pages, forwards.
+    fn forwards(log: &[u8], chunk: usize) -> Vec<Page> {
+        let mut pages = vec![page(log, Place::From(0), chunk)];
+        while pages.last().unwrap().goes_on {
+            let next = page(log, Place::From(pages.last().unwrap().until), chunk);
+            assert!(next.until > pages.last().unwrap().until, "a page without an end");
+            pages.push(next);
+        }
+        pages
+    }
+
+    fn joined(pages: &[Page]) -> String {
+        pages.iter().map(|page| page.text.as_str()).collect()
+    }
+
+    #[test]
+    fn pages_follow_each_other_both_ways() {
+        let log: String = (0..9_000).map(|line| format!("line {line}: ünï\n")).collect();
+        let pages = forwards(log.as_bytes(), 4_096);
+        assert!(
+            pages.len() > 3 && pages.iter().all(|page| page.text.len() <= PAGE && page.text.ends_with('\n'))
+        );
+        assert_eq!(joined(&pages), log);
+        let mut back = vec![page(log.as_bytes(), Place::End, 4_096)];
+        assert!(!back[0].goes_on && back[0].text.ends_with("line 8999: ünï\n"));
+        while back.last().unwrap().from > 0 {
+            back.push(page(log.as_bytes(), Place::Until(back.last().unwrap().from), 4_096));
+            assert!(back.last().unwrap().goes_on);
+        }
+        back.reverse();
+        assert_eq!(joined(&back), log);
+    }
+
+    #[test]
+    fn what_is_said_to_nix_and_to_terminals_is_left_out() {
+        let log = "@nix { \"action\": \"setPhase\", \"phase\": \"buildPhase\" }\n\u{1b}[31mred\u{1b}[0m\n\
+                   @nix is a word\n and @nix {}\n";
+        assert_eq!(page(log.as_bytes(), Place::From(0), 7).text, "red\n@nix is a word\n and @nix {}\n");
+    }
+
+    #[test]
+    fn a_line_without_an_end_is_divided_between_characters_and_sequences() {
+        let colour = "\u{1b}[38;5;196m";
+        for shift in 0..40 {
+            let log = format!("{}{}", "x".repeat(shift), format!("äöü€{colour}").repeat(8_000));
+            let pages = forwards(log.as_bytes(), 1_000);
+            assert!(pages.len() > 1);
+            assert_eq!(joined(&pages), log.replace(colour, ""), "{shift}");
+        }
+        let redrawn = "10%\r".repeat(30_000);
+        assert_eq!(
+            joined(&forwards(redrawn.as_bytes(), 1_000)).lines().filter(|line| *line != "10%").count(),
+            0
+        );
+    }
+
+    #[test]
+    fn a_place_in_the_middle_of_a_character_is_no_harm() {
+        assert_eq!(page("€uro\nmore\n".as_bytes(), Place::From(1), 100).text, "uro\nmore\n");
+        let behind = page(b"short\n", Place::From(1_000), 100);
+        assert_eq!((behind.text.as_str(), behind.from, behind.goes_on), ("", 6, false));
+    }
+
+    proptest! {
+        #[test]
+        fn any_log_is_told_whole_in_bounded_pages(
+            parts in proptest::collection::vec(("[a-zäß€ \t]{0,40}", 1_usize..400, any::<bool>()), 0..80),
+            chunk in 1_usize..9_000,
+        ) {
+            let line = |(text, times, ends): &(String, usize, bool)| {
+                format!("{}{}", text.repeat(*times), if *ends { "\n" } else { "" })
+            };
+            let log: String = parts.iter().map(line).collect();
+            let pages = forwards(log.as_bytes(), chunk);
+            prop_assert!(pages.iter().all(|page| page.text.len() <= PAGE));
+            prop_assert_eq!(joined(&pages), log);
+        }
+
+        #[test]
+        fn no_bytes_panic(bytes in proptest::collection::vec(any::<u8>(), 0..20_000), from in 0_u64..25_000) {
+            for place in [Place::From(from), Place::Until(from), Place::End] {
+                prop_assert!(page(&bytes, place, 777).text.len() <= PAGE);
+            }
+        }
+    }
+}
