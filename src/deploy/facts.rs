@@ -239,7 +239,7 @@ pub async fn of(flake: &Flake, host: &HostName, call: &Call) -> Result<Facts, Fl
                 call.saying(format!("evaluating how {host} would be reached"));
                 let question = Question::new([HOSTS, host.as_str()], "deploy_facts");
                 match flake.ask("hosts", vec![question], Instantiate::No, call).await?.pop() {
-                    Some(Ok(facts)) => Ok(facts),
+                    Some(Ok(facts)) => Ok(facts.value),
                     Some(Err(diagnostic)) => flake.explain(host, diagnostic, call).await,
                     None => Ok(Value::Null),
                 }

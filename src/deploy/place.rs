@@ -114,7 +114,7 @@ async fn told(flake: &Flake, host: &HostName, call: &Call) -> Result<Value, Flak
                 call.saying(format!("evaluating where {host} is"));
                 let question = Question::new([HOSTS, host.as_str()], "place");
                 match flake.ask("hosts", vec![question], Instantiate::No, call).await?.pop() {
-                    Some(Ok(facts)) => Ok(facts),
+                    Some(Ok(facts)) => Ok(facts.value),
                     Some(Err(diagnostic)) => flake.explain(host, diagnostic, call).await,
                     None => Ok(Value::Null),
                 }

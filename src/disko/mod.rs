@@ -23,5 +23,5 @@ pub use draw::draw;
 pub use hazards::{Code, Hazard, Severity};
 pub use model::{Layout, LayoutError, Mount, Node};
 
-/// A Nix function from a host's `config` to what [`Layout::from_probe`] reads.
+/// A Nix function from how parts are read and a host's `config` to what [`Layout::from_probe`] reads.
 pub const PROBE: &str = include_str!("probe.nix");

@@ -1,21 +1,22 @@
 # What the server reads of one host's configuration to judge its disk layout.
 #
-# A function from `config` to plain data. It needs neither nixpkgs nor disko, so that it also works on
-# a flake whose hosts are bare attribute sets. Everything is optional: what a configuration does not
-# have is null. An attribute that throws becomes `{ _failed = true; }`, so that the rest is still read;
-# `abort`, type errors and missing attributes cannot be caught and fail the evaluation, as they should.
-config:
+# A function from how parts are read (`partsOf` in src/flake/probes.nix) and `config` to plain data. It
+# needs neither nixpkgs nor disko, so that it also works on a flake whose hosts are bare attribute sets.
+# Everything is optional: what a configuration does not have is null. A part that throws, or is not to
+# be read, becomes `{ _failed = true; }`, so that the rest is still read.
+parts: config:
 let
   inherit (builtins)
     attrNames
     concatMap
-    deepSeq
     elem
+    elemAt
     filter
+    genList
     isAttrs
-    isFunction
     isList
     isString
+    length
     listToAttrs
     map
     match
@@ -63,23 +64,28 @@ let
   plainString = text: unsafeDiscardStringContext (toString text);
 
   clean =
-    depth: inNames: value:
+    at: depth: inNames: value:
     let
       kind = typeOf value;
+      whole = parts.part at null;
     in
     if depth > maxDepth then
       null
     else if kind == "set" then
-      if (tryEval (value.type or null == "derivation")).value then
+      if isDerivation at value then
         null
       else if value ? outPath then
-        plainString value
+        whole (plainString value)
       else
-        cleanAttrs depth inNames value
+        cleanAttrs at depth inNames value
     else if kind == "list" then
-      map (cleanCaught (depth + 1) false) (filter (item: !isFunction (caught null item)) value)
+      filter (item: item != null) (
+        genList (index: cleanCaught (at ++ [ (toString index) ]) (depth + 1) false (elemAt value index)) (
+          length value
+        )
+      )
     else if kind == "path" || kind == "string" then
-      plainString value
+      whole (plainString value)
     else if kind == "lambda" then
       null
     else
@@ -93,14 +99,17 @@ let
     if attempt.success then attempt.value else fallback;
 
   cleanCaught =
-    depth: inNames: value:
+    at: depth: inNames: value:
     let
-      attempt = tryEval value;
+      entered = parts.enter at failed value;
     in
-    if attempt.success then clean depth inNames attempt.value else failed;
+    caught failed (if entered ? _failed then failed else clean at depth inNames entered);
+
+  isDerivation =
+    at: value: caught false (parts.enter (at ++ [ "type" ]) null (value.type or null) == "derivation");
 
   cleanAttrs =
-    depth: inNames: set:
+    at: depth: inNames: set:
     listToAttrs (
       concatMap (
         name:
@@ -108,7 +117,7 @@ let
           [ ]
         else
           let
-            value = cleanCaught (depth + 1) (!inNames && elem name named) set.${name};
+            value = cleanCaught (at ++ [ name ]) (depth + 1) (!inNames && elem name named) set.${name};
           in
           if value == null || name == "postCreateHook" && value == "" then
             [ ]
@@ -118,32 +127,29 @@ let
     );
 
   # A fact that is read whole or not at all.
-  fact =
-    value:
-    let
-      attempt = tryEval (deepSeq value value);
-    in
-    if attempt.success then attempt.value else failed;
+  fact = name: value: caught failed (parts.part [ name ] failed value);
 
   string = value: if value == null then null else plainString value;
 
   loader = config.boot.loader or { };
   grub = loader.grub or null;
   initrd = config.boot.initrd or { };
+  # It has no default: a configuration made with `system = …` has `nixpkgs.system` instead.
   platform = caught null (config.nixpkgs.hostPlatform or null);
 in
 {
   devices =
     let
-      devices = config.disko.devices or null;
+      # Without them there is no answer, so they count as all of it.
+      devices = parts.enter [ ] null (config.disko.devices or null);
     in
-    if devices == null then null else cleanAttrs 0 false devices;
+    if devices == null then null else cleanAttrs [ "devices" ] 0 false devices;
 
   # Whether disko's module sets the host's mounts; null where there is no such module.
-  enableConfig = fact (config.disko.enableConfig or null);
+  enableConfig = fact "enableConfig" (config.disko.enableConfig or null);
 
   boot = {
-    grub = fact (
+    grub = fact "grub" (
       if grub == null then
         null
       else
@@ -166,18 +172,20 @@ in
           }) (grub.mirroredBoots or [ ]);
         }
     );
-    systemdBoot = fact (loader.systemd-boot.enable or null);
-    canTouchEfiVariables = fact (loader.efi.canTouchEfiVariables or null);
-    efiSysMountPoint = fact (string (loader.efi.efiSysMountPoint or null));
-    xbootldrMountPoint = fact (string (loader.systemd-boot.xbootldrMountPoint or null));
+    systemdBoot = fact "systemdBoot" (loader.systemd-boot.enable or null);
+    canTouchEfiVariables = fact "canTouchEfiVariables" (loader.efi.canTouchEfiVariables or null);
+    efiSysMountPoint = fact "efiSysMountPoint" (string (loader.efi.efiSysMountPoint or null));
+    xbootldrMountPoint = fact "xbootldrMountPoint" (
+      string (loader.systemd-boot.xbootldrMountPoint or null)
+    );
     initrd = {
-      systemd = fact (initrd.systemd.enable or null);
-      secrets = fact (attrNames (initrd.secrets or { }));
-      clevis = fact (attrNames (initrd.clevis.devices or { }));
+      systemd = fact "systemd" (initrd.systemd.enable or null);
+      secrets = fact "secrets" (attrNames (initrd.secrets or { }));
+      clevis = fact "clevis" (attrNames (initrd.clevis.devices or { }));
     };
   };
 
-  fileSystems = fact (
+  fileSystems = fact "fileSystems" (
     if config ? fileSystems then
       listToAttrs (
         map (
@@ -207,7 +215,7 @@ in
       null
   );
 
-  swapDevices = fact (
+  swapDevices = fact "swapDevices" (
     if isList (config.swapDevices or null) then
       map (swap: {
         device = string (swap.device or null);
@@ -221,7 +229,7 @@ in
       null
   );
 
-  system = fact (
+  system = fact "system" (
     if isString platform then platform else platform.system or (string (config.nixpkgs.system or null))
   );
 }

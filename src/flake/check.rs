@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::hosts::HOSTS;
 use super::outputs::{self, Kind, Leaf, Rule, Shape};
-use super::{Flake, FlakeError, Instantiate, Question, is_lasting};
+use super::{Asking, Flake, FlakeError, Instantiate, Question, is_lasting};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::names::{DrvPath, HostName, SystemName};
 use crate::progress::Call;
@@ -241,12 +241,14 @@ impl Flake {
                 }
             };
             let questions = part.iter().map(|(_, leaf)| question(leaf)).collect();
-            let (given, heard) = self.ask_hearing("outputs", questions, instantiate, call).await?;
-            for (index, said) in heard {
+            let asking = Asking { what: "outputs", instantiate, subject: None, listener: None };
+            let round = self.ask_with(&asking, questions, call).await?;
+            for (index, said) in round.warnings {
                 if let Some((_, leaf)) = part.get(index) {
                     checked.hear(&leaf.attr(), &said);
                 }
             }
+            let given = round.answers.into_iter().map(|answer| answer.map(|answer| answer.value));
             answers.extend(part.iter().map(|(place, _)| *place).zip(given));
         }
         if let (Some(host), Some(Err(error))) = (&scope.host, answers.get(&0))

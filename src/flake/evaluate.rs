@@ -3,22 +3,24 @@
 //! One `nix eval` answers a list of questions in turn and tells each answer as it comes. When one
 //! fails, the process ends with that question's error, and another process goes on with the rest:
 //! a flake with nothing wrong costs one evaluation for each worker, and one with `n` failures
-//! costs `n` more. A process that has nearly used up its memory is stopped between two answers and
-//! the rest goes on in a fresh one: hosts share next to nothing, and a fresh process is cheaper
-//! than collecting the garbage of one that holds ten of them.
+//! costs `n` more. A part of an answer that fails is named and left out of the next process, so that
+//! it costs itself and not the answer. A process that has nearly used up its memory is stopped between
+//! two answers and the rest goes on in a fresh one: hosts share next to nothing, and a fresh process is
+//! cheaper than collecting the garbage of one that holds ten of them.
 
-use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::{Flake, FlakeError};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::nix::diagnostics;
 use crate::nix::{NixError, literal, log};
-use crate::process::Flow;
+use crate::process::{Flow, ProcessError};
 use crate::progress::{Call, Update};
 
 pub(super) const PROBES: &str = include_str!("probes.nix");
@@ -30,6 +32,10 @@ const QUESTIONS_BYTES: usize = 48 * 1024;
 const INITIAL_HEAP: &str = "GC_INITIAL_HEAP_SIZE";
 /// How many times its memory an evaluation may take before it is ended.
 const RUNAWAY: u64 = 4;
+/// Most parts of one answer that may fail each by itself; what lies behind the last is not read.
+const PARTS: usize = 24;
+/// Questions that may each take a process all its time before the others are given up too.
+const TIMED_OUT: usize = 1;
 /// Largest answer to a single question: the options of a host are the largest there are.
 const ANSWER_BYTES: usize = 64 * 1024 * 1024;
 
@@ -42,12 +48,14 @@ pub struct Question {
     pub probe: &'static str,
     /// What that function takes besides the attribute.
     pub argument: Option<Value>,
+    /// Whether its parts are named only once one of them has failed: naming them costs a third of the time.
+    large: bool,
 }
 
 impl Question {
     /// A question whose probe takes nothing but the attribute.
     pub fn new<S: Into<String>>(path: impl IntoIterator<Item = S>, probe: &'static str) -> Self {
-        Self { path: path.into_iter().map(Into::into).collect(), probe, argument: None }
+        Self { path: path.into_iter().map(Into::into).collect(), probe, argument: None, large: false }
     }
 
     /// Adds what the probe takes besides the attribute.
@@ -57,14 +65,21 @@ impl Question {
         self
     }
 
-    fn to_json(&self) -> Value {
+    /// Says that its answer has thousands of parts.
+    #[must_use]
+    pub fn large(mut self) -> Self {
+        self.large = true;
+        self
+    }
+
+    fn to_json(&self) -> Map<String, Value> {
         let mut question = Map::new();
         question.insert("path".into(), json!(self.path));
         question.insert("probe".into(), json!(self.probe));
         if let Some(argument) = &self.argument {
             question.insert("argument".into(), argument.clone());
         }
-        Value::Object(question)
+        question
     }
 }
 
@@ -92,23 +107,144 @@ impl Instantiate {
     }
 }
 
-/// What each question gave, in the order asked.
-pub type Answers = Vec<Result<Value, Diagnostic>>;
+/// A part of an answer that could not be read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnreadPart {
+    /// Its place in the answer; names as the probe gives them.
+    pub part: Vec<String>,
+    /// Why.
+    pub error: Diagnostic,
+    /// Whether nothing behind it was read either, because too many parts before it failed.
+    #[serde(default)]
+    pub rest: bool,
+}
 
-/// An answer as the probes tell it.
+/// The answer to one question.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Answer {
+    /// What the probe gave.
+    pub value: Value,
+    /// The parts that it could not read, in the order they were found.
+    pub unread: Vec<UnreadPart>,
+}
+
+/// What each question gave, in the order asked.
+pub type Answers = Vec<Result<Answer, Diagnostic>>;
+
+/// What came of a round of questions.
+#[derive(Debug)]
+pub struct Round {
+    /// What each question gave, in the order asked.
+    pub answers: Answers,
+    /// What the configuration warned of, each with the question it came up at.
+    pub warnings: Vec<(usize, String)>,
+    /// Whether something was fetched, or tried to be: then `tryEval` may have caught a failure of the network.
+    pub has_fetched: bool,
+}
+
+/// A flake that is asked in place of ours.
+#[derive(Clone, Debug)]
+pub struct Subject {
+    /// As `nix` names it.
+    pub reference: String,
+    /// The flake whose inputs give `reference` its meaning, where it is an input's name.
+    pub inputs_from: Option<String>,
+}
+
+/// How questions are asked.
+#[derive(Clone, Copy)]
+pub struct Asking<'a> {
+    /// What they are about, in a word.
+    pub what: &'a str,
+    /// Whether derivations are written to the store.
+    pub instantiate: Instantiate,
+    /// Which flake is asked; ours where none is named.
+    pub subject: Option<&'a Subject>,
+    /// Who wants each answer as soon as it is there.
+    pub listener: Option<Listener<'a>>,
+}
+
+/// Who wants each answer as soon as it is there, with the question's place among those asked.
+pub type Listener<'a> = &'a (dyn Fn(usize, &Result<Answer, Diagnostic>) + Send + Sync);
+
+/// What the probes tell.
 #[derive(Deserialize)]
-struct Told {
+#[serde(untagged)]
+enum Told {
+    /// That a part of an answer is read next.
+    At { index: usize, at: Vec<String> },
+    /// An answer.
+    Answer { index: usize, value: Value },
+}
+
+/// A question on its way to an answer.
+struct Asked<'a> {
     index: usize,
-    value: Value,
+    question: &'a Question,
+    /// Parts that are not read any more.
+    unread: Vec<UnreadPart>,
+    /// Whether the parts are named before they are read.
+    named: bool,
+    /// When its first part failed.
+    failed: Option<Instant>,
+}
+
+impl Asked<'_> {
+    fn to_json(&self) -> Map<String, Value> {
+        let mut question = self.question.to_json();
+        let bad: Vec<_> = self.unread.iter().filter(|part| !part.rest).map(|part| &part.part).collect();
+        if !bad.is_empty() {
+            question.insert("bad".into(), json!(bad));
+        }
+        if let Some(stop) = self.unread.iter().find(|part| part.rest) {
+            question.insert("stop".into(), json!(stop.part));
+        }
+        if !self.named {
+            question.insert("quiet".into(), Value::Bool(true));
+        }
+        question
+    }
+
+    /// What to do about a process that ended at this question: its answer where that is the failure itself, `None`
+    /// where it is asked again without the part that failed.
+    fn ended(&mut self, failure: Failure, patience: Duration) -> Option<Result<Answer, Diagnostic>> {
+        let Failure { error, at } = failure;
+        if !self.named {
+            self.named = true;
+            return None;
+        }
+        let part = match at {
+            Some(part) if !part.is_empty() && !self.unread.iter().any(|known| known.part == part) => part,
+            _ => return Some(Err(error)),
+        };
+        if self.unread.iter().any(|part| part.rest) {
+            return Some(Err(error));
+        }
+        let since = *self.failed.get_or_insert_with(Instant::now);
+        let rest = self.unread.len() + 1 >= PARTS || since.elapsed() >= patience;
+        self.unread.push(UnreadPart { part, error, rest });
+        None
+    }
+}
+
+/// How a process ended before its time.
+struct Failure {
+    error: Diagnostic,
+    /// The part of the answer that was being read.
+    at: Option<Vec<String>>,
 }
 
 /// How far all workers together are.
 struct Tally<'a> {
-    what: &'a str,
+    asking: &'a Asking<'a>,
     total: usize,
     done: AtomicUsize,
     /// What was warned of, and on the way to the answer of which question.
     heard: Mutex<Vec<(usize, String)>>,
+    /// Whether something was fetched, or tried to be.
+    has_fetched: AtomicBool,
+    /// Questions that took a process all its time.
+    timed_out: AtomicUsize,
 }
 
 /// Most warnings heard in one round of questions.
@@ -126,42 +262,48 @@ impl Flake {
         instantiate: Instantiate,
         call: &Call,
     ) -> Result<Answers, FlakeError> {
-        Ok(self.ask_hearing(what, questions, instantiate, call).await?.0)
+        let asking = Asking { what, instantiate, subject: None, listener: None };
+        Ok(self.ask_with(&asking, questions, call).await?.answers)
     }
 
-    /// As [`Flake::ask`], with what the configuration warned of, each with the question it came up at.
+    /// As [`Flake::ask`], with all that can be said besides.
     ///
     /// # Errors
-    /// As there.
-    pub async fn ask_hearing(
+    /// See [`Flake::ask`].
+    pub async fn ask_with(
         &self,
-        what: &str,
+        asking: &Asking<'_>,
         questions: Vec<Question>,
-        instantiate: Instantiate,
         call: &Call,
-    ) -> Result<(Answers, Vec<(usize, String)>), FlakeError> {
+    ) -> Result<Round, FlakeError> {
         self.require()?;
-        let tally =
-            Tally { what, total: questions.len(), done: AtomicUsize::new(0), heard: Mutex::new(Vec::new()) };
+        let tally = Tally {
+            asking,
+            total: questions.len(),
+            done: AtomicUsize::new(0),
+            heard: Mutex::new(Vec::new()),
+            has_fetched: AtomicBool::new(false),
+            timed_out: AtomicUsize::new(0),
+        };
         let workers = self.settings.evaluation_workers.clamp(1, questions.len().max(1));
         // Dealt like cards: neighbours tend to be of one kind and so of one weight.
-        let mut hands: Vec<Vec<(usize, &Question)>> = vec![Vec::new(); workers];
+        let mut hands: Vec<VecDeque<Asked<'_>>> = (0..workers).map(|_| VecDeque::new()).collect();
         for (index, question) in questions.iter().enumerate() {
             if let Some(hand) = hands.get_mut(index % workers) {
-                hand.push((index, question));
+                let named = !question.large;
+                hand.push_back(Asked { index, question, unread: Vec::new(), named, failed: None });
             }
         }
-        let work = hands.into_iter().map(|hand| self.work(hand, instantiate, call, &tally));
+        let work = hands.into_iter().map(|hand| self.work(hand, call, &tally));
         let parts = futures::future::try_join_all(work).await?;
-        let mut by_index: HashMap<usize, Result<Value, Diagnostic>> = parts.into_iter().flatten().collect();
-        let missing =
-            || Err(Diagnostic::new(Code::NixFailed, "the evaluation ended without an answer to this"));
-        let answers =
-            (0..questions.len()).map(|index| by_index.remove(&index).unwrap_or_else(missing)).collect();
-        let mut heard = tally.heard.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let mut by_index: HashMap<usize, Result<Answer, Diagnostic>> = parts.into_iter().flatten().collect();
+        let answers = (0..questions.len())
+            .map(|index| by_index.remove(&index).unwrap_or_else(|| Err(unanswered())))
+            .collect();
+        let mut warnings = tally.heard.into_inner().unwrap_or_else(PoisonError::into_inner);
         // Workers hear side by side; the same question twice is answered the same.
-        heard.sort();
-        Ok((answers, heard))
+        warnings.sort();
+        Ok(Round { answers, warnings, has_fetched: tally.has_fetched.into_inner() })
     }
 
     /// Answers a single question.
@@ -176,69 +318,67 @@ impl Flake {
         call: &Call,
     ) -> Result<Value, FlakeError> {
         let answer = self.ask(what, vec![question], instantiate, call).await?.pop();
-        answer.unwrap_or(Ok(Value::Null)).map_err(|diagnostic| FlakeError::Evaluation(Box::new(diagnostic)))
+        match answer.unwrap_or_else(|| Err(unanswered())) {
+            Ok(answer) => Ok(answer.value),
+            Err(diagnostic) => Err(FlakeError::Evaluation(Box::new(diagnostic))),
+        }
     }
 
     /// One worker's share, process after process until nothing is left.
     async fn work(
         &self,
-        hand: Vec<(usize, &Question)>,
-        instantiate: Instantiate,
+        mut hand: VecDeque<Asked<'_>>,
         call: &Call,
         tally: &Tally<'_>,
-    ) -> Result<Vec<(usize, Result<Value, Diagnostic>)>, FlakeError> {
+    ) -> Result<Vec<(usize, Result<Answer, Diagnostic>)>, FlakeError> {
         let mut results = Vec::with_capacity(hand.len());
-        let mut rest = hand.as_slice();
-        let mut writing = instantiate;
-        while let Some((first, _)) = rest.first() {
-            let asked = rest.get(..one_argument(rest)).unwrap_or(rest);
-            let (answers, failure) = self.evaluate(asked, writing, call, tally).await?;
-            let count = answers.len();
-            results.extend(rest.iter().map(|(index, _)| *index).zip(answers.into_iter().map(Ok)));
-            match failure {
-                None if count == 0 => {
-                    results.push((
-                        *first,
-                        Err(Diagnostic::new(
-                            Code::NixFailed,
-                            "the evaluation ended without an answer to this",
-                        )),
-                    ));
-                    rest = rest.get(1..).unwrap_or_default();
-                }
-                None => rest = rest.get(count..).unwrap_or_default(),
-                // An evaluation that reads what it builds needs its derivations in the store.
-                Some(diagnostic)
-                    if writing == Instantiate::No
-                        && !self.settings.policy.read_only
-                        && matches!(diagnostic.code, Code::MissingPath | Code::NeedsBuild) =>
-                {
-                    writing = Instantiate::Yes;
-                    rest = rest.get(count..).unwrap_or_default();
-                }
-                Some(diagnostic) => {
-                    if let Some((index, _)) = rest.get(count) {
-                        results.push((*index, Err(diagnostic)));
-                        tally.one_more(call);
+        let mut writing = tally.asking.instantiate;
+        while !hand.is_empty() {
+            let asked = hand.make_contiguous();
+            let asked = asked.get(..one_argument(asked)).unwrap_or(asked);
+            let (values, failure) = self.evaluate(asked, writing, call, tally).await?;
+            let none = values.is_empty();
+            for value in values {
+                let Some(asked) = hand.pop_front() else { break };
+                results.push((asked.index, Ok(Answer { value, unread: asked.unread })));
+            }
+            let failure = match failure {
+                Some(failure) => failure,
+                None if none => Failure { error: unanswered(), at: None },
+                None => continue,
+            };
+            // An evaluation that reads what it builds needs its derivations in the store.
+            if writing == Instantiate::No
+                && !self.settings.policy.read_only
+                && matches!(failure.error.code, Code::MissingPath | Code::NeedsBuild)
+            {
+                writing = Instantiate::Yes;
+                continue;
+            }
+            writing = tally.asking.instantiate;
+            if let Some(mut asked) = hand.pop_front() {
+                match asked.ended(failure, self.settings.evaluation_time / 2) {
+                    Some(answer) => {
+                        tally.one_more(asked.index, &answer, call);
+                        results.push((asked.index, answer));
                     }
-                    rest = rest.get(count + 1..).unwrap_or_default();
-                    writing = instantiate;
+                    None => hand.push_front(asked),
                 }
             }
         }
         Ok(results)
     }
 
-    /// One process: the answers it gave, and the error of the question after the last of them.
+    /// One process: the answers it gave, and how it failed at the question after the last of them.
     async fn evaluate(
         &self,
-        questions: &[(usize, &Question)],
+        questions: &[Asked<'_>],
         instantiate: Instantiate,
         call: &Call,
         tally: &Tally<'_>,
-    ) -> Result<(Vec<Value>, Option<Diagnostic>), FlakeError> {
+    ) -> Result<(Vec<Value>, Option<Failure>), FlakeError> {
         let marker = marker();
-        let asked: Vec<Value> = questions.iter().map(|(_, question)| question.to_json()).collect();
+        let asked: Vec<Value> = questions.iter().map(|asked| Value::Object(asked.to_json())).collect();
         // A single answer is the result itself and may be large; several are told one by one.
         let single = questions.len() == 1;
         let apply = format!(
@@ -248,17 +388,22 @@ impl Flake {
             crate::disko::PROBE
         );
         let memory = self.settings.evaluation_memory;
+        let subject = tally.asking.subject;
+        let reference = subject.map_or_else(|| self.reference(), |subject| subject.reference.clone());
         let mut command = self
             .nix
             .command(&["eval", "--json", "--no-update-lock-file", "--show-trace"])
             .await?
             .arg("--apply")
             .arg(apply)
-            .arg(format!("{}#.", self.reference()))
+            .arg(format!("{reference}#."))
             .time_limit(self.settings.evaluation_time)
             .output_limit(ANSWER_BYTES)
             // Going on in a fresh process happens between answers; this ends a single runaway.
             .memory_limit(memory.saturating_mul(RUNAWAY));
+        if let Some(inputs_from) = subject.and_then(|subject| subject.inputs_from.as_ref()) {
+            command = command.args(["--inputs-from", inputs_from.as_str()]);
+        }
         if matches!(instantiate, Instantiate::No | Instantiate::Never) {
             command = command.arg("--read-only");
         }
@@ -275,36 +420,67 @@ impl Flake {
         let quiet = Call { progress: Arc::new(crate::progress::Silent), cancel: call.cancel.clone() };
         // The workers' own log lines would interrupt one another; the tally speaks for all of them.
         let listening = if tally.total > 1 { &quiet } else { call };
+        let mut at = None;
         let run = self
             .nix
             .run_listening(command, listening, |line, process| {
                 if let Some(said) = log::warned(line) {
-                    tally.hears(questions.get(answers.len()).map(|(index, _)| *index), said);
+                    tally.hears(questions.get(answers.len()).map(|asked| asked.index), said);
                 }
                 let text = log::traced(line)?;
-                let told: Told = serde_json::from_str(text.strip_prefix(marker.as_str())?).ok()?;
-                if told.index == answers.len() {
-                    answers.push(told.value);
-                    tally.one_more(call);
+                match serde_json::from_str(text.strip_prefix(marker.as_str())?).ok()? {
+                    Told::At { index, at: part } => at = Some((index, part)),
+                    Told::Answer { index, value } if index == answers.len() => {
+                        let asked = questions.get(index)?;
+                        let answer = Ok(Answer { value, unread: asked.unread.clone() });
+                        tally.one_more(asked.index, &answer, call);
+                        answers.extend(answer.ok().map(|answer| answer.value));
+                    }
+                    Told::Answer { .. } => {}
                 }
                 // Early enough that the next answer still fits.
                 let grown = crate::process::resident_bytes(process).is_some_and(|held| held > memory / 4 * 3);
-                Some(if grown && answers.len() < questions.len() { Flow::Stop } else { Flow::Continue })
+                let between = at.as_ref().is_none_or(|(index, _)| *index < answers.len());
+                Some(if grown && between && answers.len() < questions.len() {
+                    Flow::Stop
+                } else {
+                    Flow::Continue
+                })
             })
-            .await?;
+            .await;
+        let failed = |error: Diagnostic, answers: &[Value]| {
+            let part = at.filter(|(index, _)| *index == answers.len()).map(|(_, part)| part);
+            Some(Failure { error, at: part })
+        };
+        let run = match run {
+            Ok(run) => {
+                tally.has_fetched.fetch_or(run.state.has_fetched(), Ordering::Relaxed);
+                run
+            }
+            // Of the question that was being answered; the others do with less.
+            Err(error) if tally.goes_on(&error) => {
+                let failure = failed(Diagnostic::from(&error), &answers);
+                return Ok((answers, failure));
+            }
+            Err(error) => return Err(error.into()),
+        };
         if single && run.status.success() {
-            let answer = serde_json::from_slice(&run.stdout).map_err(|error| NixError::NotUnderstood {
-                what: "what it evaluated",
-                said: error.to_string(),
+            let value: Value = serde_json::from_slice(&run.stdout).map_err(|error| {
+                NixError::NotUnderstood { what: "what it evaluated", said: error.to_string() }
             })?;
-            tally.one_more(call);
-            return Ok((vec![answer], None));
+            if let Some(asked) = questions.first() {
+                let answer = Ok(Answer { value: value.clone(), unread: asked.unread.clone() });
+                tally.one_more(asked.index, &answer, call);
+            }
+            return Ok((vec![value], None));
         }
         if answers.len() == questions.len() || run.stopped {
             return Ok((answers, None));
         }
         let source = self.source();
-        Ok((answers, diagnostics::diagnose(&run.state, &source).into_iter().next()))
+        let error = diagnostics::diagnose(&run.state, &source).into_iter().next().unwrap_or_else(unanswered);
+        let failure = failed(error, &answers);
+        Ok((answers, failure))
     }
 }
 
@@ -319,22 +495,40 @@ impl Tally<'_> {
         }
     }
 
-    fn one_more(&self, call: &Call) {
+    fn one_more(&self, index: usize, answer: &Result<Answer, Diagnostic>, call: &Call) {
+        if let Some(listener) = self.asking.listener {
+            listener(index, answer);
+        }
         let done = self.done.fetch_add(1, Ordering::Relaxed) + 1;
         call.progress.report(Update {
-            message: format!("evaluated {done} of {} {}", self.total, self.what),
+            message: format!("evaluated {done} of {} {}", self.total, self.asking.what),
             done: done as u64,
             total: Some(self.total as u64),
         });
     }
+
+    /// Whether an error of a process is that of one question, and others can still be answered.
+    fn goes_on(&self, error: &NixError) -> bool {
+        match error {
+            NixError::Process(ProcessError::OutOfMemory { .. }) => true,
+            NixError::Process(ProcessError::TimedOut { .. }) => {
+                self.total > 1 && self.timed_out.fetch_add(1, Ordering::Relaxed) < TIMED_OUT
+            }
+            _ => false,
+        }
+    }
+}
+
+fn unanswered() -> Diagnostic {
+    Diagnostic::new(Code::NixFailed, "the evaluation ended without an answer to this")
 }
 
 /// How many of the first questions fit in one argument, at least one.
-fn one_argument(questions: &[(usize, &Question)]) -> usize {
+fn one_argument(asked: &[Asked<'_>]) -> usize {
     let mut bytes = 0;
-    let fitting = questions.iter().take_while(|(_, question)| {
+    let fitting = asked.iter().take_while(|asked| {
         // Quotes are escaped twice on their way: once for JSON, once for Nix.
-        bytes += question.to_json().to_string().len() * 3 / 2;
+        bytes += Value::Object(asked.to_json()).to_string().len() * 3 / 2;
         bytes <= QUESTIONS_BYTES
     });
     fitting.count().max(1)

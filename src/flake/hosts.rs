@@ -4,7 +4,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Fingerprint, Flake, FlakeError, Instantiate, Question, is_lasting};
+use super::{Answer, Fingerprint, Flake, FlakeError, Instantiate, Question, UnreadPart, is_lasting};
+use crate::config::HostFile;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::names::{AttrPath, HostName, StorePath};
 use crate::progress::Call;
@@ -17,11 +18,25 @@ fn toplevel_question(name: &HostName) -> String {
     format!("toplevel {name}")
 }
 
+/// Whether a host's facts are known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum FactsState {
+    /// All of them; what is absent, the configuration does not have.
+    Known,
+    /// Not yet: they are still to be evaluated.
+    Pending,
+    /// Some or all could not be evaluated: `error` says why.
+    Failed,
+}
+
 /// A host as its configuration describes it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Host {
     /// Its name in the flake.
     pub name: String,
+    /// Whether the facts below are known.
+    pub facts: FactsState,
     /// What it runs on, such as `x86_64-linux`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub system: Option<String>,
@@ -37,19 +52,102 @@ pub struct Host {
     /// What it is grouped by: `pantheros.deploy.tags`, and `tags` in the settings.
     #[serde(default)]
     pub tags: Vec<String>,
-    /// Why its facts could not be evaluated.
+    /// Why its facts, or some of them, could not be evaluated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<Diagnostic>,
+    /// The names of those, where others could.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unread: Vec<String>,
 }
 
-/// The facts as the probe gives them.
-#[derive(Deserialize)]
-struct Facts {
-    system: Option<String>,
-    host_name: Option<String>,
-    state_version: Option<String>,
-    target: Option<String>,
-    tags: Vec<String>,
+/// What disko's probe sees of a host.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct DiskoFacts {
+    /// What it gave.
+    pub value: Value,
+    /// The parts that failed, which are marked in `value`.
+    pub unread: Vec<UnreadPart>,
+}
+
+/// The names of the facts, as the probe has them.
+const FACTS: [&str; 5] = ["system", "host_name", "state_version", "target", "tags"];
+
+impl Host {
+    fn without_facts(name: &str, facts: FactsState) -> Self {
+        Self {
+            name: name.to_owned(),
+            facts,
+            system: None,
+            host_name: None,
+            state_version: None,
+            target: None,
+            tags: Vec::new(),
+            error: None,
+            unread: Vec::new(),
+        }
+    }
+
+    /// Why its tags are not known; `None` where they are.
+    #[must_use]
+    pub fn tags_error(&self) -> Option<&Diagnostic> {
+        let concerned = self.unread.is_empty() || self.unread.iter().any(|fact| fact == "tags");
+        self.error.as_ref().filter(|_| concerned)
+    }
+
+    /// The host in what its probe gave.
+    fn described(name: &str, answer: Result<Answer, Diagnostic>) -> Self {
+        let mut host = Self::without_facts(name, FactsState::Known);
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(error) => {
+                host.fails(error);
+                return host;
+            }
+        };
+        for part in answer.unread {
+            host.unread.extend(part.part);
+            host.fails(part.error);
+        }
+        for fact in FACTS {
+            let value = answer.value.get(fact).cloned().unwrap_or_default();
+            if let Err(error) = host.set(fact, value) {
+                let attr = AttrPath::new([HOSTS, name, "config"]).to_string();
+                let message = format!("the host's {fact} has an unexpected type: {error}");
+                host.unread.push(fact.to_owned());
+                host.fails(Diagnostic::new(Code::TypeMismatch, message).with_attr(attr));
+            }
+        }
+        host
+    }
+
+    fn set(&mut self, fact: &str, value: Value) -> Result<(), serde_json::Error> {
+        match fact {
+            "system" => self.system = serde_json::from_value(value)?,
+            "host_name" => self.host_name = serde_json::from_value(value)?,
+            "state_version" => self.state_version = serde_json::from_value(value)?,
+            "target" => self.target = serde_json::from_value(value)?,
+            _ => self.tags = serde_json::from_value::<Option<_>>(value)?.unwrap_or_default(),
+        }
+        Ok(())
+    }
+
+    fn fails(&mut self, error: Diagnostic) {
+        self.facts = FactsState::Failed;
+        self.error.get_or_insert(error);
+    }
+
+    /// Takes from the settings what the configuration does not say.
+    fn fill(&mut self, set: &HostFile) {
+        if self.target.is_none() {
+            self.target = set.target_host.as_ref().map(ToString::to_string);
+        }
+        // A group is joined by either's word: whoever counts on one must not miss a host for the other.
+        for tag in &set.tags {
+            if !self.tags.contains(tag) {
+                self.tags.push(tag.clone());
+            }
+        }
+    }
 }
 
 impl Flake {
@@ -109,21 +207,17 @@ impl Flake {
     ///
     /// # Errors
     /// See [`FlakeError`].
-    pub async fn disko_facts(&self, name: &HostName, call: &Call) -> Result<Value, FlakeError> {
-        self.remembered(
-            &format!("disko {name}"),
-            call,
-            |_| true,
-            || async {
-                call.saying(format!("evaluating {name}"));
-                let question = Question::new([HOSTS, name.as_str()], "disko");
-                match self.ask("hosts", vec![question], Instantiate::No, call).await?.pop() {
-                    Some(Ok(facts)) => Ok(facts),
-                    Some(Err(diagnostic)) => self.explain(name, diagnostic, call).await,
-                    None => Ok(Value::Null),
-                }
-            },
-        )
+    pub async fn disko_facts(&self, name: &HostName, call: &Call) -> Result<DiskoFacts, FlakeError> {
+        let lasting = |facts: &DiskoFacts| facts.unread.iter().all(|part| is_lasting(&part.error));
+        self.remembered(&format!("disko {name}"), call, lasting, || async {
+            call.saying(format!("evaluating {name}"));
+            let question = Question::new([HOSTS, name.as_str()], "disko");
+            match self.ask("hosts", vec![question], Instantiate::No, call).await?.pop() {
+                Some(Ok(answer)) => Ok(DiskoFacts { value: answer.value, unread: answer.unread }),
+                Some(Err(diagnostic)) => self.explain(name, diagnostic, call).await,
+                None => Ok(DiskoFacts::default()),
+            }
+        })
         .await
     }
 
@@ -140,7 +234,7 @@ impl Flake {
                 call.saying(format!("evaluating {name}"));
                 let question = Question::new([HOSTS, name.as_str()], "toplevel");
                 let told = match self.ask("hosts", vec![question], Instantiate::No, call).await?.pop() {
-                    Some(Ok(told)) => told,
+                    Some(Ok(told)) => told.value,
                     Some(Err(diagnostic)) => return self.explain(name, diagnostic, call).await,
                     None => Value::Null,
                 };
@@ -193,53 +287,17 @@ impl Flake {
                 let names = self.host_names(call).await?;
                 let questions = names.iter().map(|name| Question::new([HOSTS, name], "host_facts")).collect();
                 let answers = self.ask("hosts", questions, Instantiate::No, call).await?;
-                Ok(names.into_iter().zip(answers).map(|(name, answer)| described(name, answer)).collect())
+                Ok(names.iter().zip(answers).map(|(name, answer)| Host::described(name, answer)).collect())
             })
             .await?;
         for host in &mut hosts {
             if let Some(set) =
                 host.name.parse().ok().and_then(|name| self.settings().hosts.get::<HostName>(&name))
             {
-                host.target =
-                    host.target.take().or_else(|| set.target_host.as_ref().map(ToString::to_string));
-                // A group is joined by either's word: whoever counts on one must not miss a host for the other.
-                for tag in &set.tags {
-                    if !host.tags.contains(tag) {
-                        host.tags.push(tag.clone());
-                    }
-                }
+                host.fill(set);
             }
         }
         Ok(hosts)
-    }
-}
-
-fn described(name: String, answer: Result<Value, Diagnostic>) -> Host {
-    let facts = answer.and_then(|value| {
-        serde_json::from_value::<Facts>(value).map_err(|error| {
-            Diagnostic::new(Code::TypeMismatch, format!("the host's facts have unexpected types: {error}"))
-                .with_attr(AttrPath::new([HOSTS, &name]).to_string())
-        })
-    });
-    let empty = Host {
-        name,
-        system: None,
-        host_name: None,
-        state_version: None,
-        target: None,
-        tags: Vec::new(),
-        error: None,
-    };
-    match facts {
-        Ok(facts) => Host {
-            system: facts.system,
-            host_name: facts.host_name,
-            state_version: facts.state_version,
-            target: facts.target,
-            tags: facts.tags,
-            ..empty
-        },
-        Err(error) => Host { error: Some(error), ..empty },
     }
 }
 

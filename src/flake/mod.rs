@@ -29,7 +29,7 @@ use crate::nix::{self, Nix, NixError, Run};
 use crate::progress::Call;
 
 pub use cache::{Cache, Key};
-pub use evaluate::{Answers, Instantiate, Question};
+pub use evaluate::{Answer, Answers, Asking, Instantiate, Question, Round, Subject, UnreadPart};
 pub use fingerprint::Fingerprint;
 pub use git::Checkout;
 

@@ -1,16 +1,18 @@
 //! The options a host's modules declare.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::hosts::HOSTS;
-use super::{Flake, FlakeError, Instantiate, Question};
+use super::{Asking, Flake, FlakeError, Instantiate, Question, UnreadPart, is_lasting};
 use crate::diagnostic::{Code, Diagnostic};
-use crate::names::HostName;
+use crate::names::{AttrPath, HostName};
 use crate::progress::Call;
 
-/// Most options of one host that are read: all of NixOS has about 20 000.
+/// Most options of one host that are read: all of NixOS has about 15 000.
 const MOST: usize = 100_000;
 
 /// An option as its module declares it.
@@ -27,32 +29,90 @@ pub struct HostOption {
     pub default: Option<String>,
 }
 
+/// The options of a host, and what of them could not be read.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct HostOptions {
+    /// Every option that is neither internal nor hidden, with what could be read of it.
+    pub options: Vec<HostOption>,
+    /// What could not.
+    pub unread: Vec<UnreadPart>,
+}
+
+/// An option as the probe tells it.
+#[derive(Deserialize)]
+struct Told {
+    name: String,
+    /// The fields that throw; `option` where the option itself does.
+    #[serde(default)]
+    thrown: Vec<String>,
+    #[serde(default, rename = "type")]
+    kind: Option<String>,
+    #[serde(default)]
+    description: Option<String>,
+    #[serde(default)]
+    default: Option<String>,
+}
+
 impl Flake {
     /// Every option of a host that is neither internal nor hidden.
     ///
     /// # Errors
     /// See [`FlakeError`].
-    pub async fn options(&self, host: &HostName, call: &Call) -> Result<Vec<HostOption>, FlakeError> {
-        self.remembered(
-            &format!("options {host}"),
-            call,
-            |_| true,
-            || async {
-                call.saying(format!("reading the options of {host}"));
-                let question = Question::new([HOSTS, host.as_str()], "options").with(json!({ "most": MOST }));
-                let answer = self.ask("hosts", vec![question], Instantiate::No, call).await?.pop();
-                match answer {
-                    Some(Ok(value)) => serde_json::from_value(value).map_err(|error| {
-                        FlakeError::Evaluation(Box::new(Diagnostic::new(
-                            Code::TypeMismatch,
-                            format!("the host's options have unexpected types: {error}"),
-                        )))
-                    }),
-                    Some(Err(diagnostic)) => self.explain(host, diagnostic, call).await,
-                    None => Ok(Vec::new()),
+    pub async fn options(&self, host: &HostName, call: &Call) -> Result<HostOptions, FlakeError> {
+        let has_fetched = AtomicBool::new(false);
+        let lasting = |found: &HostOptions| {
+            !has_fetched.load(Ordering::Relaxed) && found.unread.iter().all(|part| is_lasting(&part.error))
+        };
+        self.remembered(&format!("options {host}"), call, lasting, || async {
+            call.saying(format!("reading the options of {host}"));
+            let question =
+                Question::new([HOSTS, host.as_str()], "options").with(json!({ "most": MOST })).large();
+            let asking =
+                Asking { what: "hosts", instantiate: Instantiate::No, subject: None, listener: None };
+            let mut round = self.ask_with(&asking, vec![question], call).await?;
+            // What throws may do so for something that could not be fetched.
+            has_fetched.store(round.has_fetched, Ordering::Relaxed);
+            let answer = match round.answers.pop() {
+                Some(Ok(answer)) => answer,
+                Some(Err(diagnostic)) => return self.explain(host, diagnostic, call).await,
+                None => return Ok(HostOptions::default()),
+            };
+            let told: Vec<Told> = serde_json::from_value(answer.value).map_err(|error| {
+                FlakeError::Evaluation(Box::new(Diagnostic::new(
+                    Code::TypeMismatch,
+                    format!("the host's options have unexpected types: {error}"),
+                )))
+            })?;
+            let mut found = HostOptions { options: Vec::with_capacity(told.len()), unread: answer.unread };
+            for part in &mut found.unread {
+                let path =
+                    [HOSTS, host.as_str(), "options"].into_iter().chain(part.part.iter().map(String::as_str));
+                part.error.attr.get_or_insert_with(|| AttrPath::new(path).to_string());
+            }
+            for option in told {
+                found.unread.extend(option.thrown.iter().map(|field| thrown(&option.name, field)));
+                if option.thrown != ["option"] {
+                    found.options.push(HostOption {
+                        name: option.name,
+                        kind: option.kind,
+                        description: option.description.unwrap_or_default(),
+                        default: option.default,
+                    });
                 }
-            },
-        )
+            }
+            Ok(found)
+        })
         .await
     }
+}
+
+/// A field of an option that throws. Nix catches that, and keeps the message to itself.
+fn thrown(option: &str, field: &str) -> UnreadPart {
+    let (what, part) = match field {
+        "option" => (String::new(), vec![option.to_owned()]),
+        field => (format!("the {field} of "), vec![option.to_owned(), field.to_owned()]),
+    };
+    let error = Diagnostic::new(Code::Throw, format!("{what}{option} throws an error or fails an assertion"))
+        .with_attr(option);
+    UnreadPart { part, error, rest: false }
 }

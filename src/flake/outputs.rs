@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::hosts::names;
-use super::{Flake, FlakeError, Instantiate, Question};
+use super::{Answer, Flake, FlakeError, Instantiate, Question};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::names::AttrPath;
 use crate::progress::Call;
@@ -214,7 +214,7 @@ impl Flake {
                     leaves.extend(self.jobs(name, rule, instantiate.for_jobs(), call).await?);
                     continue;
                 }
-                _ => answers.next().unwrap_or(Ok(Value::Null)),
+                _ => answers.next().unwrap_or_else(|| Ok(Answer::default())).map(|answer| answer.value),
             };
             match (answer, rule.shape) {
                 (Ok(value), Shape::PerSystemNamed) => {
@@ -269,7 +269,7 @@ impl Flake {
         };
         let systems =
             match self.ask("outputs", vec![Question::new([name], "names")], instantiate, call).await?.pop() {
-                Some(Ok(systems)) => names(&systems),
+                Some(Ok(systems)) => names(&systems.value),
                 Some(Err(error)) => return Ok(vec![broken(vec![name.to_owned()], None, error)]),
                 None => return Ok(Vec::new()),
             };
@@ -280,7 +280,7 @@ impl Flake {
             match answer {
                 Ok(below) => {
                     leaves.extend(system_leaf(name, rule, &system));
-                    leaves.extend(named_leaves(name, rule, &system, &names(&below)));
+                    leaves.extend(named_leaves(name, rule, &system, &names(&below.value)));
                 }
                 Err(error) => {
                     leaves.push(broken(vec![name.to_owned(), system.clone()], Some(system), error));
@@ -308,7 +308,7 @@ impl Flake {
             let mut broken = Vec::new();
             for (path, answer) in std::mem::take(&mut sets).into_iter().zip(answers) {
                 match answer {
-                    Ok(value) => collect_jobs(path, &value, rule, &mut leaves),
+                    Ok(answer) => collect_jobs(path, &answer.value, rule, &mut leaves),
                     Err(error) => broken.push((path, error)),
                 }
             }
@@ -316,7 +316,7 @@ impl Flake {
             let questions = broken.iter().map(|(path, _)| Question::new(path.clone(), "names")).collect();
             let answers = self.ask("jobs", questions, instantiate, call).await?;
             for ((path, error), answer) in broken.into_iter().zip(answers) {
-                let below = answer.map(|value| names(&value)).unwrap_or_default();
+                let below = answer.map(|answer| names(&answer.value)).unwrap_or_default();
                 if below.is_empty() || path.len() > JOBS_DEPTH || sets.len() + below.len() > JOBS_SETS {
                     leaves.push(Leaf { path, rule, system: None, error: Some(error) });
                     continue;

@@ -4,6 +4,10 @@
 # soon as it is known: where a later question fails, the earlier answers are kept, and it is clear
 # which one failed. `marker` is random, so that nothing a configuration traces itself is mistaken
 # for an answer.
+#
+# `tryEval` catches `throw` and `assert`, and nothing else. A probe therefore reads what may fail in
+# parts: each is named in a trace before it is read, so that the last name is that of the part the
+# process ended at. The question is asked again with that part in `bad`, and costs nothing more.
 {
   marker,
   single,
@@ -15,17 +19,20 @@ outputs:
 let
   inherit (builtins)
     attrNames
+    concatMap
     concatStringsSep
     elem
     elemAt
     filter
     foldl'
+    genList
     hasContext
     isAttrs
     isFunction
     isPath
     isString
     length
+    listToAttrs
     map
     mapAttrs
     match
@@ -45,13 +52,88 @@ let
 
   text = value: unsafeDiscardStringContext (toString value);
 
-  # `value` where it can be had, otherwise `fallback`; catches what `throw` and `assert` raise.
-  attempt =
-    fallback: value:
+  say = message: trace "${marker} ${toJSON message}" true;
+
+  # How a question reads the parts of its answer. `at` is the part's place, a list of strings; what
+  # is in `bad`, or not before `stop`, is not read and is `fallback` instead.
+  partsOf =
+    index: question:
     let
-      tried = tryEval value;
+      bad = question.bad or [ ];
+      stop = question.stop or null;
+      isUnread = at: elem at bad || stop != null && !(at < stop);
+      # The first try of a large question names no parts: most have none that fails.
+      named = at: if question.quiet or false then true else say { inherit index at; };
     in
-    if tried.success then tried.value else fallback;
+    {
+      # A part that has parts of its own: as far as `seq` goes, and before any of those.
+      enter =
+        at: fallback: value:
+        if isUnread at then fallback else seq (named at) (seq value value);
+      # A part that is read whole, as it leaves: text that is no UTF-8 fails here, not later.
+      part =
+        at: fallback: value:
+        if isUnread at then fallback else seq (named at) (seq (toJSON value) value);
+    };
+
+  # Text cut to `most` bytes, never within a character: JSON takes whole ones only.
+  clip =
+    let
+      continues = byte: !(byte < substring 1 1 "À") && byte < substring 0 1 "¡";
+      cut =
+        value: end:
+        if end > 0 && continues (substring end 1 value) then cut value (end - 1) else substring 0 end value;
+    in
+    most: value: if stringLength value <= most then value else "${cut value most}…";
+
+  # A value of any type as plain data of bounded size, without copying anything to the store.
+  view =
+    depth: value:
+    let
+      kind = typeOf value;
+      most = 16;
+      first = list: genList (elemAt list) (if length list < most then length list else most);
+      below =
+        value:
+        let
+          tried = tryEval value;
+        in
+        if tried.success then view (depth - 1) tried.value else "«throws»";
+      rest = list: if length list > most then [ "…" ] else [ ];
+    in
+    if kind == "lambda" then
+      "«function»"
+    else if kind == "string" || kind == "path" then
+      clip 400 (text value)
+    else if isDerivation value then
+      "«derivation»"
+    else if kind == "set" then
+      if depth == 0 then
+        "«set»"
+      else
+        listToAttrs (
+          map (name: {
+            inherit name;
+            value = below value.${name};
+          }) (first (attrNames value))
+          ++ map (name: {
+            inherit name;
+            value = name;
+          }) (rest (attrNames value))
+        )
+    else if kind == "list" then
+      if depth == 0 then "«list»" else map below (first value) ++ rest value
+    else if
+      elem kind [
+        "bool"
+        "float"
+        "int"
+        "null"
+      ]
+    then
+      value
+    else
+      "«${kind}»";
 
   isDerivation = value: isAttrs value && value.type or null == "derivation";
 
@@ -93,8 +175,31 @@ let
     else
       null;
 
+  # `nixpkgs.hostPlatform` has no default: a configuration made with `system = …` does not define it.
   platform =
-    host: host.config.nixpkgs.hostPlatform.system or host.pkgs.stdenv.hostPlatform.system or null;
+    host:
+    let
+      isDefined = host.options.nixpkgs.hostPlatform.isDefined or (host.config ? nixpkgs.hostPlatform);
+      wanted = host.config.nixpkgs.hostPlatform;
+    in
+    if !isDefined then
+      host.pkgs.stdenv.hostPlatform.system or null
+    else if isString wanted then
+      wanted
+    else
+      wanted.system or null;
+
+  # What a host has to be.
+  configOf =
+    host:
+    if !isAttrs host then
+      throw "expected a NixOS configuration here, but found ${typeOf host}"
+    else if !(host ? config) then
+      throw "this is no NixOS configuration: it has no `config` (nixpkgs.lib.nixosSystem makes one)"
+    else if !isAttrs host.config then
+      throw "expected a set in `config`, but found ${typeOf host.config}"
+    else
+      host.config;
 
   isModule =
     value: isFunction value || isAttrs value || isPath value || (isString value && pathExists value);
@@ -109,18 +214,28 @@ let
     else
       mapAttrs (_: outline (depth - 1)) value;
 
+  # A package's name and version, as `nix search` has them.
+  called =
+    value:
+    let
+      parsed = parseDrvName (text (value.name or "?"));
+    in
+    {
+      pname = text (value.pname or parsed.name);
+      version = text (value.version or parsed.version);
+    };
+
   package =
     value:
     if isDerivation value then
       let
-        named = value.pname or (parseDrvName (value.name or "?")).name;
-        version = value.version or (parseDrvName (value.name or "?")).version;
+        inherit (called value) pname version;
       in
-      if version == "" then named else "${named} ${version}"
+      if version == "" then pname else "${pname} ${version}"
     else
       "";
 
-  probes = {
+  probes = parts: {
     host_names = outputs: attrNames (outputs.nixosConfigurations or { });
 
     names = outline 1;
@@ -162,7 +277,12 @@ let
       else
         derivationPath host.config.system.build.toplevel;
 
-    disko = host: disko host.config;
+    disko =
+      host:
+      let
+        config = parts.enter [ ] { } (configOf host);
+      in
+      seq config (disko parts config);
 
     activation = home: derivationPath home.activationPackage;
 
@@ -223,21 +343,15 @@ let
     host_facts =
       host:
       let
-        deploy =
-          if isAttrs host && host ? config then
-            host.config.pantheros.deploy or { }
-          else
-            throw "expected a NixOS configuration here, but found ${typeOf host}${
-              if isAttrs host then " without `config`" else ""
-            }";
+        config = parts.enter [ ] { } (configOf host);
+        fact = name: parts.part [ name ] null;
       in
-      {
-        system = attempt null (platform host);
-        host_name = attempt null (host.config.networking.hostName or null);
-        state_version = attempt null (host.config.system.stateVersion or null);
-        target = attempt null (deploy.targetHost or null);
-        # Whoever asks for a tag has to be told of a host whose tags cannot be had.
-        tags = deploy.tags or [ ];
+      seq config {
+        system = fact "system" (platform host);
+        host_name = fact "host_name" (config.networking.hostName or null);
+        state_version = fact "state_version" (config.system.stateVersion or null);
+        target = fact "target" (config.pantheros.deploy.targetHost or null);
+        tags = fact "tags" (config.pantheros.deploy.tags or null);
       };
 
     toplevel = host: text host.config.system.build.toplevel.outPath;
@@ -247,75 +361,172 @@ let
     place =
       host:
       let
-        deploy = host.config.pantheros.deploy or { };
+        config = configOf host;
+        deploy = config.pantheros.deploy or { };
       in
       {
         target = deploy.targetHost or null;
         user = deploy.user or null;
         port = deploy.port or null;
-        host_name = attempt null (host.config.networking.hostName or null);
-        system = attempt null (platform host);
+        host_name = config.networking.hostName or null;
+        system = platform host;
       };
 
     shell =
       shell:
       let
-        parts = filter (part: part != null) (
+        whole = parts.enter [ ] null (
+          if isDerivation shell then shell else throw "expected a derivation here, but found ${typeOf shell}"
+        );
+        inputs = parts.enter [ "packages" ] [ ] (
           (shell.nativeBuildInputs or [ ]) ++ (shell.buildInputs or [ ])
         );
+        named =
+          index:
+          parts.part [
+            "packages"
+            (toString index)
+          ] "" (package (elemAt inputs index));
       in
-      derivationPath shell // { packages = filter (name: name != "") (map package parts); };
+      seq whole {
+        packages = seq inputs (filter (name: name != "") (genList named (length inputs)));
+        derivation = parts.part [ "derivation" ] null (derivationPath shell);
+      };
 
     options =
       { most }:
       host:
       let
-        clip = value: if stringLength value > 400 then "${substring 0 400 value}…" else value;
-        prose = value: if isAttrs value then value.text or "" else text value;
+        prose = value: clip 400 (if isAttrs value then text (value.text or "") else text value);
         show =
+          value: if value ? _type && value ? text then prose value else clip 400 (toJSON (view 4 value));
+        kind =
           value:
+          if !isAttrs value then
+            "none"
+          else if value._type or null != "option" then
+            "set"
+          else if value.internal or false || value.visible or true == false then
+            "hidden"
+          else
+            "option";
+        describe =
+          path: option:
           let
-            shown = tryEval (toJSON value);
+            field = name: value: tryEval (parts.part (path ++ [ name ]) null value);
+            fields = {
+              type = field "type" (option.type.description or null);
+              description = field "description" (prose (option.description or ""));
+              default = field "default" (
+                if option ? defaultText then
+                  show option.defaultText
+                else if option ? default then
+                  show option.default
+                else
+                  null
+              );
+            };
           in
-          if value ? _type && value ? text then
-            clip value.text
-          else if shown.success then
-            clip shown.value
-          else
-            null;
-        describe = name: option: {
-          inherit name;
-          type = attempt null (option.type.description or null);
-          description = attempt "" (clip (prose (option.description or "")));
-          default = attempt null (
-            if option ? defaultText then
-              show option.defaultText
-            else if option ? default && !isFunction option.default && !isDerivation option.default then
-              show option.default
-            else
-              null
-          );
-        };
+          {
+            name = concatStringsSep "." path;
+            thrown = filter (name: !fields.${name}.success) (attrNames fields);
+          }
+          // mapAttrs (_: field: if field.success then field.value else null) fields;
         walk =
-          path: depth: value:
-          if depth > 24 || !isAttrs value then
-            [ ]
-          else if value._type or null == "option" then
-            if attempt true (value.internal or false) || !(attempt true (value.visible or true != false)) then
-              [ ]
-            else
-              [ (describe (concatStringsSep "." path) value) ]
+          path: value:
+          let
+            tried = tryEval (parts.enter path "none" (kind value));
+          in
+          if !tried.success then
+            [
+              {
+                name = concatStringsSep "." path;
+                thrown = [ "option" ];
+              }
+            ]
+          else if tried.value == "option" then
+            [ (describe path value) ]
+          else if tried.value == "set" && length path < 24 then
+            concatMap (name: walk (path ++ [ name ]) value.${name}) (
+              filter (name: substring 0 1 name != "_") (attrNames value)
+            )
           else
-            builtins.concatMap (
-              name:
-              if substring 0 1 name == "_" then
-                [ ]
-              else
-                attempt [ ] (walk (path ++ [ name ]) (depth + 1) value.${name})
-            ) (attrNames value);
-        all = walk [ ] 0 host.options;
+            [ ];
+        all = walk [ ] host.options;
       in
       if length all > most then throw "the host has more than ${toString most} options" else all;
+
+    # What `nix search` shows, found as it does (src/nix/search.cc), but for what it ends at.
+    packages =
+      { system }:
+      flake:
+      let
+        describe =
+          path: value:
+          called value
+          // {
+            attr = concatStringsSep "." path;
+            description = clip 400 (text (value.meta.description or ""));
+          };
+        kind =
+          path: value:
+          if !isAttrs value then
+            if elemAt path 0 == "packages" then throw "expected a package here" else "none"
+          else if isDerivation value then
+            "package"
+          else if
+            length path <= 2 || elemAt path 0 == "legacyPackages" && value.recurseForDerivations or false
+          then
+            "set"
+          else
+            "none";
+        # nixpkgs has names that throw on purpose.
+        thrown =
+          path:
+          if elemAt path 0 == "legacyPackages" then
+            [ ]
+          else
+            [
+              {
+                attr = concatStringsSep "." path;
+                thrown = true;
+              }
+            ];
+        walk =
+          path: value:
+          let
+            kindOf = tryEval (parts.enter path "none" (kind path value));
+            described = tryEval (parts.part path null (describe path value));
+          in
+          if !kindOf.success then
+            thrown path
+          else if kindOf.value == "set" then
+            concatMap (name: walk (path ++ [ name ]) value.${name}) (attrNames value)
+          else if kindOf.value == "none" then
+            [ ]
+          else if described.success then
+            [ described.value ]
+          else
+            thrown path;
+        of =
+          output:
+          let
+            systems = tryEval (parts.enter [ output ] { } (flake.${output} or { }));
+          in
+          if !systems.success then
+            thrown [ output ]
+          else if systems.value ? ${system} then
+            walk [
+              output
+              system
+            ] systems.value.${system}
+          else
+            [ ];
+      in
+      concatMap of [
+        "packages"
+        "legacyPackages"
+      ];
   };
 
   select = foldl' (value: name: value.${name}) outputs;
@@ -324,26 +535,18 @@ let
     index:
     let
       question = elemAt questions index;
-      probe =
-        if question ? argument then
-          probes.${question.probe} question.argument
-        else
-          probes.${question.probe};
+      probe = (probes (partsOf index question)).${question.probe};
     in
-    probe (select question.path);
+    (if question ? argument then probe question.argument else probe) (select question.path);
 
   tell =
     index:
-    trace "${marker} ${
-      toJSON {
-        inherit index;
-        value = look index;
-      }
-    }" true;
+    say {
+      inherit index;
+      value = look index;
+    };
 in
 if single then
   look 0
 else
-  foldl' (before: index: seq before (tell index)) true (
-    builtins.genList (index: index) (length questions)
-  )
+  foldl' (before: index: seq before (tell index)) true (genList (index: index) (length questions))

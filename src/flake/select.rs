@@ -195,15 +195,19 @@ impl Flake {
 fn with_tag(tag: &str, all: &[Host], except: &[HostName]) -> Result<Vec<HostName>, SelectError> {
     let is_left_out = |host: &&Host| except.iter().any(|name| name.as_str() == host.name);
     let short = || text::bounded(&text::plain(tag), 80);
-    let unread: Vec<&Host> = all.iter().filter(|host| host.error.is_some() && !is_left_out(host)).collect();
+    let unread: Vec<&Host> =
+        all.iter().filter(|host| host.tags_error().is_some() && !is_left_out(host)).collect();
     if !unread.is_empty() {
         return Err(SelectError::Unread { tag: short(), unread: by_cause(&unread), count: all.len() });
     }
-    let may_have = |host: &&Host| host.error.is_some() || host.tags.iter().any(|known| known == tag);
+    let may_have = |host: &&Host| host.tags_error().is_some() || host.tags.iter().any(|known| known == tag);
     let found = all.iter().filter(may_have);
     let found = found.map(|host| host.name.parse()).collect::<Result<Vec<HostName>, _>>();
     let found = found.map_err(SelectError::Unnamable)?;
-    if found.iter().any(|name| all.iter().any(|host| host.name == name.as_str() && host.error.is_none())) {
+    if found
+        .iter()
+        .any(|name| all.iter().any(|host| host.name == name.as_str() && host.tags_error().is_none()))
+    {
         return Ok(found);
     }
     let there: BTreeSet<&str> = all.iter().flat_map(|host| &host.tags).map(String::as_str).collect();
@@ -218,7 +222,7 @@ fn with_tag(tag: &str, all: &[Host], except: &[HostName]) -> Result<Vec<HostName
 fn by_cause(unread: &[&Host]) -> Vec<Unread> {
     let mut causes: Vec<Unread> = Vec::new();
     for host in unread {
-        let Some(error) = &host.error else { continue };
+        let Some(error) = host.tags_error() else { continue };
         let cause = Diagnostic {
             message: text::bounded(&error.message, CAUSE),
             hint: error.hint.as_deref().map(|hint| text::bounded(hint, CAUSE)),
@@ -280,7 +284,8 @@ mod tests {
 
     fn host(name: &str, tags: &[&str], error: Option<&str>) -> Host {
         let mut host: Host =
-            serde_json::from_value(serde_json::json!({ "name": name, "tags": tags })).unwrap();
+            serde_json::from_value(serde_json::json!({ "name": name, "facts": "known", "tags": tags }))
+                .unwrap();
         host.error = error.map(|message| Diagnostic::new(Code::Throw, message));
         host
     }

@@ -2,11 +2,10 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use super::check::Status;
 use super::outputs::Kind;
-use super::{Flake, FlakeError, Instantiate, Question, is_lasting};
+use super::{Answer, Flake, FlakeError, Instantiate, Question, is_lasting};
 use crate::diagnostic::Diagnostic;
 use crate::progress::Call;
 
@@ -24,11 +23,18 @@ pub struct Shell {
     pub status: Status,
     /// The packages in it, with their versions.
     pub packages: Vec<String>,
-    /// Why it does not evaluate.
+    /// Why it, or a package in it, does not evaluate.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<Diagnostic>,
+    /// How many packages are in it whose names do not evaluate.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub unread: usize,
     /// What starts it.
     pub command: String,
+}
+
+fn is_zero(number: &usize) -> bool {
+    *number == 0
 }
 
 impl Flake {
@@ -55,7 +61,7 @@ impl Flake {
         for leaf in leaves {
             let answer = match leaf.error.clone() {
                 Some(error) => Err(error),
-                None => answers.next().unwrap_or(Ok(Value::Null)),
+                None => answers.next().unwrap_or_else(|| Ok(Answer::default())),
             };
             let system = leaf.system.clone().unwrap_or_default();
             // `devShell.SYSTEM`, the older form, has no name of its own.
@@ -64,14 +70,33 @@ impl Flake {
                 "default" => "nix develop".to_owned(),
                 _ => format!("nix develop '.#{}'", crate::names::AttrPath::new([name.as_str()])),
             };
-            let (status, packages, error) = match answer {
-                Ok(value) => {
-                    let packages = value.get("packages").map(super::hosts::names).unwrap_or_default();
-                    (Status::Ok, packages.into_iter().take(PACKAGES).collect(), None)
-                }
-                Err(error) => (Status::Failed, Vec::new(), Some(error)),
+            let mut shell = Shell {
+                name,
+                system,
+                status: Status::Ok,
+                packages: Vec::new(),
+                error: None,
+                unread: 0,
+                command,
             };
-            shells.push(Shell { name, system, status, packages, error, command });
+            match answer {
+                Ok(answer) => {
+                    let packages = answer.value.get("packages").map(super::hosts::names).unwrap_or_default();
+                    shell.packages = packages.into_iter().take(PACKAGES).collect();
+                    for part in answer.unread {
+                        match part.part.as_slice() {
+                            [output, _] if output == "packages" => shell.unread += 1,
+                            _ => shell.status = Status::Failed,
+                        }
+                        shell.error.get_or_insert(part.error);
+                    }
+                }
+                Err(error) => {
+                    shell.status = Status::Failed;
+                    shell.error = Some(error);
+                }
+            }
+            shells.push(shell);
         }
         Ok(shells)
     }

@@ -199,6 +199,16 @@ impl Nix {
     }
 }
 
+/// The system of this machine by Nix's name for it, such as `x86_64-linux`.
+#[must_use]
+pub fn system() -> String {
+    let kernel = match std::env::consts::OS {
+        "macos" => "darwin",
+        other => other,
+    };
+    format!("{}-{kernel}", std::env::consts::ARCH)
+}
+
 /// The root of the Git repository the folder is in.
 #[must_use]
 pub fn repository(folder: &Path) -> Option<&Path> {

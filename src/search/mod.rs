@@ -9,7 +9,8 @@ use serde_json::Value;
 
 use crate::diagnostic::{Code, Diagnostic};
 use crate::flake::options::HostOption;
-use crate::flake::{Flake, FlakeError};
+use crate::flake::{Asking, Flake, FlakeError, Instantiate, Question, Subject, UnreadPart, is_lasting};
+use crate::names::AttrPath;
 use crate::nix::diagnostics;
 use crate::nix::program;
 use crate::progress::Call;
@@ -37,6 +38,15 @@ pub struct Found {
     pub default: Option<String>,
 }
 
+/// The packages that were found.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Packages {
+    /// Best first.
+    pub found: Vec<Found>,
+    /// Those that could not be read.
+    pub unread: Vec<UnreadPart>,
+}
+
 /// Where packages are looked for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Place {
@@ -57,6 +67,16 @@ struct Entry {
     version: String,
     #[serde(default)]
     description: String,
+}
+
+/// A package as the probe tells it.
+#[derive(Deserialize)]
+struct Told {
+    attr: String,
+    #[serde(default)]
+    thrown: bool,
+    #[serde(flatten)]
+    entry: Entry,
 }
 
 /// The part of `flake.lock` that is needed here (Nix manual, "Lock files").
@@ -87,58 +107,113 @@ pub fn place(flake: &Flake) -> Place {
 ///
 /// # Errors
 /// See [`FlakeError`].
-pub async fn packages(flake: &Flake, query: &str, call: &Call) -> Result<Vec<Found>, FlakeError> {
+pub async fn packages(flake: &Flake, query: &str, call: &Call) -> Result<Packages, FlakeError> {
     let place = place(flake);
     let question = format!("search {place:?} {query:?}");
     // Nix passes over packages that do not evaluate, and so over those it could not fetch something for.
     let has_fetched = AtomicBool::new(false);
-    flake
-        .remembered(
-            &question,
-            call,
-            |_| !has_fetched.load(Ordering::Relaxed),
-            || async {
-                let search = ["search", "--json", "--no-update-lock-file", "--show-trace"];
-                let mut command = match place.inputs_from {
-                    // What Nix remembers of a pinned input is right, and took it a minute to find out.
-                    Some(_) => program::command(&flake.nix().find().await?.path, &search),
-                    None => flake.nix().command(&search).await?,
-                };
-                command = command.time_limit(flake.settings().evaluation_time).output_limit(ANSWER_LIMIT);
-                if let Some(inputs_from) = &place.inputs_from {
-                    command = command.args(["--inputs-from", inputs_from.as_str()]);
-                }
-                command = command.arg("--").arg(&place.installable);
-                let words: Vec<String> = query.split_whitespace().map(literal_regex).collect();
-                // Without a word everything is wanted; Nix insists on at least one expression.
-                command = if words.is_empty() { command.arg("^") } else { command.args(words) };
-                let run = flake.nix().run(command, call).await?;
-                has_fetched.store(run.state.has_fetched(), Ordering::Relaxed);
-                if !run.status.success() {
-                    // "No results" is an error to nix search, an empty answer here.
-                    if run
-                        .state
-                        .errors()
-                        .iter()
-                        .any(|error| error.cause.contains("no results for the given search"))
-                    {
-                        return Ok(Vec::new());
-                    }
-                    let source = flake.source();
-                    let first = diagnostics::diagnose(&run.state, &source).into_iter().next();
-                    let unknown = || Diagnostic::new(Code::NixFailed, "nix search failed without saying why");
-                    return Err(FlakeError::Evaluation(Box::new(first.unwrap_or_else(unknown))));
-                }
-                let entries: BTreeMap<String, Entry> =
-                    serde_json::from_slice(&run.stdout).map_err(|error| {
-                        crate::nix::NixError::NotUnderstood { what: "what it found", said: error.to_string() }
-                    })?;
-                let mut found: Vec<Found> = entries.into_iter().map(package).collect();
-                rank(query, &mut found);
-                Ok(found)
-            },
+    let lasting = |packages: &Packages| {
+        !has_fetched.load(Ordering::Relaxed) && packages.unread.iter().all(|part| is_lasting(&part.error))
+    };
+    flake.remembered(&question, call, lasting, || find(flake, &place, query, &has_fetched, call)).await
+}
+
+async fn find(
+    flake: &Flake,
+    place: &Place,
+    query: &str,
+    has_fetched: &AtomicBool,
+    call: &Call,
+) -> Result<Packages, FlakeError> {
+    let search = ["search", "--json", "--no-update-lock-file", "--show-trace"];
+    let mut command = match place.inputs_from {
+        // What Nix remembers of a pinned input is right, and took it a minute to find out.
+        Some(_) => program::command(&flake.nix().find().await?.path, &search),
+        None => flake.nix().command(&search).await?,
+    };
+    command = command.time_limit(flake.settings().evaluation_time).output_limit(ANSWER_LIMIT);
+    if let Some(inputs_from) = &place.inputs_from {
+        command = command.args(["--inputs-from", inputs_from.as_str()]);
+    }
+    command = command.arg("--").arg(&place.installable);
+    let words: Vec<String> = query.split_whitespace().map(literal_regex).collect();
+    // Without a word everything is wanted; Nix insists on at least one expression.
+    command = if words.is_empty() { command.arg("^") } else { command.args(words) };
+    let run = flake.nix().run(command, call).await?;
+    has_fetched.store(run.state.has_fetched(), Ordering::Relaxed);
+    if !run.status.success() {
+        // "No results" is an error to nix search, an empty answer here.
+        if run.state.errors().iter().any(|error| error.cause.contains("no results for the given search")) {
+            return Ok(Packages::default());
+        }
+        let source = flake.source();
+        let first = diagnostics::diagnose(&run.state, &source).into_iter().next();
+        let error =
+            first.unwrap_or_else(|| Diagnostic::new(Code::NixFailed, "nix search failed without saying why"));
+        // One output that does not evaluate ends the whole search.
+        if is_lasting(&error) {
+            return read_one_by_one(flake, place, query, error, has_fetched, call).await;
+        }
+        return Err(FlakeError::Evaluation(Box::new(error)));
+    }
+    let entries: BTreeMap<String, Entry> = serde_json::from_slice(&run.stdout).map_err(|error| {
+        crate::nix::NixError::NotUnderstood { what: "what it found", said: error.to_string() }
+    })?;
+    let mut found: Vec<Found> = entries.into_iter().map(package).collect();
+    rank(query, &mut found);
+    Ok(Packages { found, unread: Vec::new() })
+}
+
+/// What `nix search` would find where it ends with `error` at a single output.
+async fn read_one_by_one(
+    flake: &Flake,
+    place: &Place,
+    query: &str,
+    error: Diagnostic,
+    has_fetched: &AtomicBool,
+    call: &Call,
+) -> Result<Packages, FlakeError> {
+    call.saying("reading the packages one by one");
+    let subject = Subject { reference: place.installable.clone(), inputs_from: place.inputs_from.clone() };
+    let asking =
+        Asking { what: "flake", instantiate: Instantiate::No, subject: Some(&subject), listener: None };
+    let argument = serde_json::json!({ "system": crate::nix::system() });
+    let question = Question::new::<&str>([], "packages").with(argument).large();
+    let mut round = flake.ask_with(&asking, vec![question], call).await?;
+    has_fetched.fetch_or(round.has_fetched, Ordering::Relaxed);
+    let answer = match round.answers.pop() {
+        Some(Ok(answer)) => answer,
+        Some(Err(error)) => return Err(FlakeError::Evaluation(Box::new(error))),
+        None => return Err(FlakeError::Evaluation(Box::new(error))),
+    };
+    let told: Vec<Told> = serde_json::from_value(answer.value).map_err(|error| {
+        crate::nix::NixError::NotUnderstood { what: "which packages there are", said: error.to_string() }
+    })?;
+    let (thrown, told): (Vec<_>, Vec<_>) = told.into_iter().partition(|told| told.thrown);
+    let mut unread = answer.unread;
+    for part in &mut unread {
+        part.error.attr.get_or_insert_with(|| AttrPath::new(part.part.iter().cloned()).to_string());
+    }
+    unread.extend(thrown.into_iter().map(|told| {
+        let error = Diagnostic::new(
+            Code::Throw,
+            format!("{} throws an error, fails an assertion or is no package", told.attr),
         )
-        .await
+        .with_attr(told.attr.clone());
+        UnreadPart { part: vec![told.attr], error, rest: false }
+    }));
+    let words: Vec<String> = query.split_whitespace().map(str::to_lowercase).collect();
+    let mut found: Vec<Found> = told
+        .into_iter()
+        .filter(|told| {
+            let texts =
+                [&told.attr, &told.entry.pname, &told.entry.description].map(|text| text.to_lowercase());
+            words.iter().all(|word| texts.iter().any(|text| text.contains(word.as_str())))
+        })
+        .map(|told| package((told.attr, told.entry)))
+        .collect();
+    rank(query, &mut found);
+    Ok(Packages { found, unread })
 }
 
 fn package((attr, entry): (String, Entry)) -> Found {

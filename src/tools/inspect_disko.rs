@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::gap::Gap;
 use super::{Context, Effect, Reach, Tool, ToolError};
 use crate::disko::{self, Layout, Severity};
 use crate::names::HostName;
@@ -21,6 +22,9 @@ pub struct Input {
 pub struct Output {
     #[serde(flatten)]
     layout: Layout,
+    /// What could not be read, and was not judged.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    unread: Vec<Gap>,
 }
 
 impl Tool for InspectDisko {
@@ -35,7 +39,8 @@ impl Tool for InspectDisko {
 
     async fn run(context: &Context, input: Input) -> Result<Output, ToolError> {
         let facts = context.flake().disko_facts(&input.host, &context.call).await?;
-        Ok(Output { layout: Layout::from_probe(facts)? })
+        let unread = facts.unread.into_iter().map(Gap::from).collect();
+        Ok(Output { layout: Layout::from_probe(facts.value)?, unread })
     }
 
     fn render(output: &Output) -> String {
@@ -47,6 +52,9 @@ impl Tool for InspectDisko {
                 Severity::Note => "note",
             };
             text.push_str(&format!("\n{severity}: {}\n  {}", hazard.message, hazard.fix));
+        }
+        for gap in &output.unread {
+            text.push_str(&format!("\n{gap}"));
         }
         text
     }

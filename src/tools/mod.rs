@@ -6,6 +6,7 @@ mod build_host;
 mod causes;
 mod deploy;
 mod flake_check;
+mod gap;
 mod host_status;
 mod inspect_disko;
 mod list_devshells;

@@ -3,10 +3,13 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::gap::Gap;
 use super::page::PageInput;
 use super::{Context, Effect, Reach, Tool, ToolError};
+use crate::flake::UnreadPart;
+use crate::flake::options::HostOptions;
 use crate::names::HostName;
-use crate::search::{self, Found};
+use crate::search::{self, Found, Packages};
 use crate::text;
 
 /// The tool.
@@ -49,6 +52,18 @@ pub struct Output {
     #[serde(skip_serializing_if = "Option::is_none")]
     nixpkgs_rev: Option<String>,
     suggestions: Vec<String>,
+    /// What could not be read, and was not searched; the first few.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    unread: Vec<Gap>,
+    #[serde(skip_serializing_if = "is_zero")]
+    unread_total: usize,
+}
+
+/// Most gaps shown.
+const GAPS: usize = 5;
+
+fn is_zero(number: &usize) -> bool {
+    *number == 0
 }
 
 impl Tool for NixSearch {
@@ -72,23 +87,26 @@ impl Tool for NixSearch {
         let limit = input.limit.unwrap_or(20);
         let (flake, call) = (context.flake(), &context.call);
         let revision = search::place(flake).revision;
-        let (found, everything) = match input.kind {
+        let (found, everything, unread) = match input.kind {
             What::Package => {
-                let found = search::packages(flake, query, call).await?;
+                let Packages { found, unread } = search::packages(flake, query, call).await?;
                 // Only a search without results is worth reading every name for.
-                let everything =
-                    if found.is_empty() { search::packages(flake, "", call).await? } else { Vec::new() };
-                (found, everything)
+                let everything = if found.is_empty() {
+                    search::packages(flake, "", call).await?.found
+                } else {
+                    Vec::new()
+                };
+                (found, everything, unread)
             }
             What::Option => {
                 let host = match input.host {
                     Some(host) => host,
                     None => only_host(context).await?,
                 };
-                let all = flake.options(&host, call).await?;
+                let HostOptions { options: all, unread } = flake.options(&host, call).await?;
                 let found = search::options(&all, query);
                 let everything = if found.is_empty() { search::options(&all, "") } else { Vec::new() };
-                (found, everything)
+                (found, everything, unread)
             }
         };
         Ok(Output {
@@ -96,6 +114,8 @@ impl Tool for NixSearch {
             results: PageInput::default().of(found.into_iter().take(limit).collect(), limit)?.entries,
             nixpkgs_rev: revision,
             suggestions: suggestions(query, &everything),
+            unread_total: unread.len(),
+            unread: gaps(unread),
         })
     }
 
@@ -110,7 +130,8 @@ impl Tool for NixSearch {
                 [] => String::new(),
                 names => format!(" Did you mean {}?", names.join(", ")),
             };
-            return format!("Nothing found{of}.{meant}");
+            let lines = std::iter::once(format!("Nothing found{of}.{meant}")).chain(output.gaps());
+            return lines.collect::<Vec<_>>().join("\n");
         }
         let mut lines = vec![format!("{} found{of}, {} shown:", output.total, output.results.len())];
         for found in &output.results {
@@ -122,7 +143,25 @@ impl Tool for NixSearch {
             };
             lines.push(format!("• {}{version}{description}", found.attr));
         }
+        lines.extend(output.gaps());
         lines.join("\n")
+    }
+}
+
+/// The first gaps, and with them the one that says where reading ended.
+fn gaps(unread: Vec<UnreadPart>) -> Vec<Gap> {
+    let (rest, single): (Vec<_>, Vec<_>) = unread.into_iter().partition(|part| part.rest);
+    rest.into_iter().chain(single).take(GAPS).map(Gap::from).collect()
+}
+
+impl Output {
+    /// What was not searched, for a person.
+    fn gaps(&self) -> Vec<String> {
+        let mut lines: Vec<String> = self.unread.iter().map(ToString::to_string).collect();
+        if !lines.is_empty() {
+            lines.insert(0, format!("{} could not be read, and were not searched:", self.unread_total));
+        }
+        lines
     }
 }
 

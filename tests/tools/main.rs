@@ -10,6 +10,7 @@ mod cancel;
 mod daemon;
 mod forms;
 mod layouts;
+mod leaves;
 mod pages;
 mod read;
 mod strict;

@@ -24,6 +24,7 @@ fn hosts_have_their_facts() {
             answer.json["hosts"][3],
             json!({
                 "name": "web",
+                "facts": "known",
                 "system": "x86_64-linux",
                 "host_name": "web",
                 "state_version": "25.05",
