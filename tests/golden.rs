@@ -14,7 +14,7 @@ use common::mcp::{Client, STATELESS, WITH_HANDSHAKE};
 use serde_json::{Value, json};
 
 /// Most bytes a model has to read of the first six tools before it can call anything.
-const LARGEST_LIST: usize = 9 * 1024;
+const LARGEST_LIST: usize = 10 * 1024;
 
 type Hints = (&'static str, bool, Option<bool>, Option<bool>, bool);
 

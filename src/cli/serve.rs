@@ -44,19 +44,20 @@ impl Serve {
             Err(error) => return complain(&Diagnostic::new(Code::Internal, error.to_string()), FAILED),
         };
         settings.policy.without_token = self.without_token;
-        let services = Arc::new(Services::new(settings));
+        let services = Arc::new(Services::of_server(settings));
         let result = runtime.block_on(async {
             let stop = CancellationToken::new();
             // Nobody waits for this: what a killed server left is in nobody's way.
             drop(tokio::task::spawn_blocking(|| crate::scratch::sweep(&crate::scratch::places())));
             let signals = tokio::spawn(stop_on_signals(stop.clone(), services.rollouts.clone()));
-            let rollouts = services.rollouts.clone();
+            let (rollouts, background) = (services.rollouts.clone(), services.background.clone());
             let result = match self.http {
                 Some(address) => mcp::http::serve(services, address, stop).await,
                 None => mcp::stdio::serve(services, stop).await.map_err(|error| {
                     Diagnostic::new(Code::Internal, format!("standard input or output failed: {error}"))
                 }),
             };
+            background.end().await;
             rollouts.settled().await;
             signals.abort();
             finish().await;

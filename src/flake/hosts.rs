@@ -73,7 +73,7 @@ pub struct DiskoFacts {
 const FACTS: [&str; 5] = ["system", "host_name", "state_version", "target", "tags"];
 
 impl Host {
-    fn without_facts(name: &str, facts: FactsState) -> Self {
+    pub(super) fn without_facts(name: &str, facts: FactsState) -> Self {
         Self {
             name: name.to_owned(),
             facts,
@@ -95,7 +95,7 @@ impl Host {
     }
 
     /// The host in what its probe gave.
-    fn described(name: &str, answer: Result<Answer, Diagnostic>) -> Self {
+    pub(super) fn described(name: &str, answer: Result<Answer, Diagnostic>) -> Self {
         let mut host = Self::without_facts(name, FactsState::Known);
         let answer = match answer {
             Ok(answer) => answer,
@@ -137,7 +137,7 @@ impl Host {
     }
 
     /// Takes from the settings what the configuration does not say.
-    fn fill(&mut self, set: &HostFile) {
+    pub(super) fn fill(&mut self, set: &HostFile) {
         if self.target.is_none() {
             self.target = set.target_host.as_ref().map(ToString::to_string);
         }
@@ -274,30 +274,6 @@ impl Flake {
         let question = Question::new(attr.components().iter().cloned(), "derivation");
         let answer = self.ask_one("hosts", question, Instantiate::No, call).await?;
         Ok(answer.get("drv_path").and_then(Value::as_str).map(str::to_owned))
-    }
-
-    /// Every host with its facts; one that does not evaluate has its error in their place.
-    ///
-    /// # Errors
-    /// See [`FlakeError`].
-    pub async fn hosts(&self, call: &Call) -> Result<Vec<Host>, FlakeError> {
-        let lasting = |hosts: &Vec<Host>| hosts.iter().all(|host| host.error.as_ref().is_none_or(is_lasting));
-        let mut hosts: Vec<Host> = self
-            .remembered("hosts", call, lasting, || async {
-                let names = self.host_names(call).await?;
-                let questions = names.iter().map(|name| Question::new([HOSTS, name], "host_facts")).collect();
-                let answers = self.ask("hosts", questions, Instantiate::No, call).await?;
-                Ok(names.iter().zip(answers).map(|(name, answer)| Host::described(name, answer)).collect())
-            })
-            .await?;
-        for host in &mut hosts {
-            if let Some(set) =
-                host.name.parse().ok().and_then(|name| self.settings().hosts.get::<HostName>(&name))
-            {
-                host.fill(set);
-            }
-        }
-        Ok(hosts)
     }
 }
 

@@ -4,6 +4,7 @@ mod cache;
 pub mod check;
 mod evaluate;
 mod fingerprint;
+pub mod fleet;
 mod git;
 pub mod hosts;
 pub mod options;
@@ -116,6 +117,7 @@ pub struct Flake {
     at: Option<Arc<revision::Commit>>,
     /// Questions being answered, so that the same one twice at once is answered once.
     under_way: Arc<Mutex<HashMap<String, Weak<tokio::sync::Mutex<()>>>>>,
+    surveys: Arc<fleet::Surveys>,
 }
 
 impl Flake {
@@ -131,6 +133,7 @@ impl Flake {
             scratch: Arc::default(),
             at: None,
             under_way: Arc::default(),
+            surveys: Arc::default(),
         }
     }
 

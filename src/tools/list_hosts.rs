@@ -1,22 +1,41 @@
 //! `list_hosts`: the hosts of the flake.
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::causes::{self, Caused, Failing};
 use super::page::PageInput;
 use super::{Context, Effect, Reach, Tool, ToolError};
 use crate::diagnostic::Diagnostic;
-use crate::flake::hosts::Host;
+use crate::flake::hosts::{FactsState, Host};
+use crate::names::HostName;
 
 /// The tool.
 pub struct ListHosts;
+
+/// What it takes.
+#[derive(Deserialize, JsonSchema)]
+pub struct Input {
+    /// Only this host, with its facts.
+    #[serde(default)]
+    host: Option<HostName>,
+    /// Wait until no facts are pending.
+    #[serde(default)]
+    wait: Option<bool>,
+    #[serde(flatten)]
+    page: PageInput,
+}
 
 /// What it answers.
 #[derive(Serialize, JsonSchema)]
 pub struct Output {
     hosts: Vec<Caused<Host>>,
     total: usize,
+    /// How many of all hosts have all their facts.
+    known: usize,
+    /// How many are still to be evaluated; a later call has them.
+    pending: usize,
+    failed: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
     next_cursor: Option<String>,
 }
@@ -39,28 +58,45 @@ impl Tool for ListHosts {
     const NAME: &'static str = "list_hosts";
     const TITLE: &'static str = "List hosts";
     const DESCRIPTION: &'static str = "Lists the flake's hosts with system, state version, deployment target and \
-        tags. Start here to learn their names.";
+        tags. Start here to learn their names. `facts` is `pending` where they are still being evaluated: call \
+        again, or with `wait`.";
     const EFFECT: Effect = Effect::Read;
     const REACH: Reach = Reach::Here;
-    type Input = PageInput;
+    type Input = Input;
     type Output = Output;
 
-    async fn run(context: &Context, input: PageInput) -> Result<Output, ToolError> {
-        let hosts = context.flake().hosts(&context.call).await?;
+    async fn run(context: &Context, input: Input) -> Result<Output, ToolError> {
+        let hosts = match &input.host {
+            Some(name) => vec![context.flake().host(name, &context.call).await?],
+            None => all(context, input.wait).await?,
+        };
+        let count = |facts| hosts.iter().filter(|host| host.facts == facts).count();
+        let (known, pending, failed) =
+            (count(FactsState::Known), count(FactsState::Pending), count(FactsState::Failed));
         let total = hosts.len();
-        let page = input.of(causes::group(hosts), 100)?;
-        Ok(Output { hosts: page.entries, total, next_cursor: page.next_cursor })
+        let mut hosts = causes::group(hosts);
+        // Facts arrive between two pages, and must not move a host from one to the other.
+        hosts.sort_by(|one, other| one.of.name.cmp(&other.of.name));
+        let page = input.page.named(hosts, 100, |host| &host.of.name)?;
+        Ok(Output { hosts: page.entries, total, known, pending, failed, next_cursor: page.next_cursor })
     }
 
     fn render(output: &Output) -> String {
         if output.total == 0 {
             return "The flake has no hosts (no `nixosConfigurations`).".to_owned();
         }
-        let mut lines = vec![format!("{} hosts:", output.total)];
+        let counts = [(output.pending, "pending"), (output.failed, "failed")];
+        let counts: String = counts
+            .iter()
+            .filter(|(count, _)| *count > 0)
+            .map(|(count, of)| format!(", {count} {of}"))
+            .collect();
+        let mut lines = vec![format!("{} hosts{counts}:", output.total)];
         for Caused { of: host, breaks, same_as } in &output.hosts {
             lines.push(match (&host.error, same_as) {
                 (Some(error), _) => format!("✗ {}: {error}", causes::named(&host.name, breaks)),
                 (None, Some(first)) => format!("✗ {}: as {first}", host.name),
+                (None, None) if host.facts == FactsState::Pending => format!("… {}: pending", host.name),
                 (None, None) => {
                     let facts = [
                         host.system.clone(),
@@ -76,9 +112,28 @@ impl Tool for ListHosts {
                 }
             });
         }
+        if output.pending > 0 {
+            lines.push("… call again for the facts that are pending, or with `wait`".to_owned());
+        }
         if output.next_cursor.is_some() {
             lines.push("… more with `cursor`".to_owned());
         }
         lines.join("\n")
     }
+}
+
+/// Every host. Without `wait` that is what is known now, and the rest is evaluated in the background, where this
+/// program outlives the call; otherwise it is waited for unless told not to.
+async fn all(context: &Context, wait: Option<bool>) -> Result<Vec<Host>, ToolError> {
+    let (flake, background) = (context.flake(), &context.services.background);
+    let waits = wait.unwrap_or(!background.is_possible());
+    if !waits && let Some(fleet) = flake.fleet(&context.call).await? {
+        if background.is_possible()
+            && let Some(rest) = flake.complete(&fleet, background.stop())
+        {
+            background.carry(rest);
+        }
+        return Ok(fleet.hosts);
+    }
+    Ok(flake.hosts(&context.call).await?)
 }

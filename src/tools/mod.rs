@@ -2,6 +2,7 @@
 //!
 //! The server, the `call` command, the published schemas and the tests all read [`catalogue`].
 
+mod background;
 mod build_host;
 mod causes;
 mod deploy;
@@ -41,6 +42,7 @@ use crate::nix::NixError;
 use crate::schema::{self, Wrong};
 
 pub use crate::policy::{Effect, Policy, Reach};
+pub use background::Background;
 pub use page::text as page_text;
 pub use rollouts::Rollouts;
 pub use services::{Context, LogRef, Place, Services};

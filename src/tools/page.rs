@@ -56,8 +56,32 @@ impl PageInput {
         usual: usize,
         taken: usize,
     ) -> Result<Page<T>, ToolError> {
-        let limit = self.limit.unwrap_or(usual);
         let stamp = stamp(&all);
+        self.stamped(all, usual, taken, &stamp)
+    }
+
+    /// As [`PageInput::of`] for a list whose entries may change while their names and order stay.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn named<T: Serialize + DeserializeOwned>(
+        &self,
+        all: Vec<T>,
+        usual: usize,
+        name: impl Fn(&T) -> &str,
+    ) -> Result<Page<T>, ToolError> {
+        let stamp = stamp(&all.iter().map(name).collect::<Vec<_>>());
+        self.stamped(all, usual, 0, &stamp)
+    }
+
+    fn stamped<T: Serialize + DeserializeOwned>(
+        &self,
+        all: Vec<T>,
+        usual: usize,
+        taken: usize,
+        stamp: &str,
+    ) -> Result<Page<T>, ToolError> {
+        let limit = self.limit.unwrap_or(usual);
         let start = match &self.cursor {
             None => 0,
             Some(cursor) => match cursor.split_once('.') {

@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::ToolError;
+use super::background::Background;
 use super::rollouts::Rollouts;
 use crate::config::Settings;
 use crate::deploy::approval::{Answer, Approver, Question};
@@ -37,6 +38,8 @@ pub struct Services {
     pub metrics: Metrics,
     /// Deployments under way.
     pub rollouts: Rollouts,
+    /// What goes on between calls.
+    pub background: Background,
     /// How often a call that runs gives a sign of life: [`crate::progress::HEARTBEAT`].
     pub heartbeat: Duration,
     places: Arc<Semaphore>,
@@ -113,12 +116,19 @@ impl Services {
             },
             metrics: Metrics::default(),
             rollouts: Rollouts::default(),
+            background: Background::default(),
             heartbeat: HEARTBEAT,
             places: Arc::new(Semaphore::new(settings.concurrent_calls)),
             waiting: AtomicUsize::new(0),
             logs: Mutex::default(),
             settings,
         }
+    }
+
+    /// The same for a server, which outlives its calls.
+    #[must_use]
+    pub fn of_server(settings: Settings) -> Self {
+        Self { background: Background::of_server(), ..Self::new(settings) }
     }
 
     /// Remembers that this derivation failed, so that its log is listed, and the last lines of it: the store of this

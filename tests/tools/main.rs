@@ -8,6 +8,7 @@ mod bad_input;
 mod build;
 mod cancel;
 mod daemon;
+mod fleet;
 mod forms;
 mod layouts;
 mod leaves;

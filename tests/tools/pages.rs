@@ -31,6 +31,9 @@ fn a_page_of_long_errors_ends_by_weight() {
         let mut cursor = Value::Null;
         loop {
             let mut arguments = json!({"limit": 500});
+            if tool == "list_hosts" {
+                arguments["wait"] = json!(true);
+            }
             if !cursor.is_null() {
                 arguments["cursor"] = cursor;
             }

@@ -1,0 +1,354 @@
+//! The facts of all hosts: evaluated once for all who ask, each host remembered on its own.
+//!
+//! A fleet takes minutes where a host takes seconds. So there is at most one evaluation of it at a time; whoever
+//! wants all facts begins it or waits for the one under way, and whoever does not want to wait has what is known.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+
+use super::hosts::{FactsState, HOSTS, Host};
+use super::{Answer, Asking, Fingerprint, Flake, FlakeError, Instantiate, Question, is_lasting};
+use crate::diagnostic::Diagnostic;
+use crate::names::HostName;
+use crate::nix::{NixError, program};
+use crate::process::ProcessError;
+use crate::progress::{Call, Silent, Update};
+
+/// How long a failure that is no property of the flake is told before it is tried again.
+const KEPT: Duration = Duration::from_secs(30);
+/// Evaluations begun by others that are waited for, one after the other, before ours is made.
+const JOINED: usize = 3;
+/// Most answers remembered after one look at the flake.
+const BATCH: usize = 32;
+
+fn question_about(name: &str) -> String {
+    format!("facts of host {name}")
+}
+
+/// The evaluation of the fleet that is under way, or was the last.
+#[derive(Debug, Default)]
+pub(super) struct Surveys(Mutex<Option<Arc<Survey>>>);
+
+/// One evaluation of the facts that were not known.
+#[derive(Debug)]
+pub struct Survey {
+    /// The flake as it was.
+    of: State,
+    names: Vec<String>,
+    found: Mutex<HashMap<String, Host>>,
+    progress: watch::Sender<Extent>,
+    /// Cancelled when nobody can want it any more.
+    outdated: CancellationToken,
+}
+
+/// A flake as it was at one time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct State {
+    reference: String,
+    fingerprint: Fingerprint,
+}
+
+/// How far it is.
+#[derive(Clone, Copy, Debug, Default)]
+struct Extent {
+    done: usize,
+    ended: Option<Instant>,
+}
+
+/// The fleet with the facts that are known.
+#[derive(Debug)]
+pub struct Fleet {
+    /// Every host, sorted by name.
+    pub hosts: Vec<Host>,
+    /// The flake they are of.
+    of: State,
+}
+
+impl Fleet {
+    fn pending(&self) -> Vec<String> {
+        let pending = self.hosts.iter().filter(|host| host.facts == FactsState::Pending);
+        pending.map(|host| host.name.clone()).collect()
+    }
+}
+
+/// Whose turn it is to evaluate.
+enum Turn {
+    /// Ours.
+    Ours(Arc<Survey>),
+    /// Somebody else's, who is at it.
+    Others(Arc<Survey>),
+}
+
+impl Survey {
+    fn found(&self) -> MutexGuard<'_, HashMap<String, Host>> {
+        self.found.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn extent(&self) -> Extent {
+        *self.progress.borrow()
+    }
+
+    fn tell(&self, hosts: impl IntoIterator<Item = Host>) {
+        let mut found = self.found();
+        found.extend(hosts.into_iter().map(|host| (host.name.clone(), host)));
+        let done = found.len();
+        drop(found);
+        self.progress.send_modify(|extent| extent.done = done);
+    }
+
+    /// Waits for its end, and tells how far it is.
+    async fn wait(&self, call: &Call) -> Result<(), FlakeError> {
+        let mut progress = self.progress.subscribe();
+        loop {
+            let Extent { done, ended } = *progress.borrow_and_update();
+            if ended.is_some() {
+                return Ok(());
+            }
+            let total = self.names.len();
+            call.progress.report(Update {
+                message: format!("evaluated {done} of {total} hosts"),
+                done: done as u64,
+                total: Some(total as u64),
+            });
+            tokio::select! {
+                changed = progress.changed() => if changed.is_err() { return Ok(()) },
+                () = call.cancel.cancelled() => {
+                    return Err(NixError::from(ProcessError::Cancelled).into());
+                }
+            }
+        }
+    }
+}
+
+/// Says that an evaluation ended, however it did.
+struct Ending(Arc<Survey>);
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        self.0.progress.send_modify(|extent| extent.ended = Some(Instant::now()));
+    }
+}
+
+impl Surveys {
+    fn current(&self) -> MutexGuard<'_, Option<Arc<Survey>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The one under way for the flake as it is, or a new one for these hosts.
+    fn turn(&self, of: &State, names: Vec<String>) -> Turn {
+        let mut current = self.current();
+        if let Some(survey) = current.as_ref() {
+            if survey.of == *of && survey.extent().ended.is_none() {
+                return Turn::Others(Arc::clone(survey));
+            }
+            survey.outdated.cancel();
+        }
+        let survey = Arc::new(Survey {
+            of: of.clone(),
+            names,
+            found: Mutex::default(),
+            progress: watch::Sender::new(Extent::default()),
+            outdated: CancellationToken::new(),
+        });
+        *current = Some(Arc::clone(&survey));
+        Turn::Ours(survey)
+    }
+
+    /// What the last one found of this flake, where that ended after `since` or is still under way.
+    fn found(&self, of: &State, since: Option<Instant>) -> HashMap<String, Host> {
+        let current = self.current();
+        let survey = current.as_ref().filter(|survey| {
+            let ended = survey.extent().ended;
+            survey.of == *of && ended.is_none_or(|ended| since.is_none_or(|since| ended >= since))
+        });
+        survey.map(|survey| survey.found().clone()).unwrap_or_default()
+    }
+}
+
+impl Flake {
+    /// Every host with its facts; one that does not evaluate has its error in their place.
+    ///
+    /// # Errors
+    /// See [`FlakeError`].
+    pub async fn hosts(&self, call: &Call) -> Result<Vec<Host>, FlakeError> {
+        let began = Instant::now();
+        for _ in 0..JOINED {
+            let Some(mut fleet) = self.fleet_since(Some(began), call).await? else { break };
+            let pending = fleet.pending();
+            if pending.is_empty() {
+                return Ok(fleet.hosts);
+            }
+            match self.surveys.turn(&fleet.of, pending) {
+                Turn::Ours(survey) => {
+                    let _ending = Ending(Arc::clone(&survey));
+                    let mut found = self.survey(&survey, call).await?;
+                    for host in &mut fleet.hosts {
+                        if let Some(known) = found.remove(&host.name) {
+                            *host = self.filled(known);
+                        }
+                    }
+                    return Ok(fleet.hosts);
+                }
+                Turn::Others(survey) => survey.wait(call).await?,
+            }
+        }
+        // Of a flake that changes all the time, or whose state cannot be told, nothing can be shared.
+        let names = self.host_names(call).await?;
+        let answers = self.ask("hosts", questions(&names), Instantiate::No, call).await?;
+        let described = names.iter().zip(answers).map(|(name, answer)| Host::described(name, answer));
+        Ok(described.map(|host| self.filled(host)).collect())
+    }
+
+    /// Every host, with the facts that are known without evaluating any; `None` where nothing can be known because
+    /// nothing is remembered.
+    ///
+    /// # Errors
+    /// See [`FlakeError`].
+    pub async fn fleet(&self, call: &Call) -> Result<Option<Fleet>, FlakeError> {
+        self.fleet_since(Instant::now().checked_sub(KEPT), call).await
+    }
+
+    async fn fleet_since(&self, since: Option<Instant>, call: &Call) -> Result<Option<Fleet>, FlakeError> {
+        self.require()?;
+        if !self.cache.is_enabled() {
+            return Ok(None);
+        }
+        let names = self.host_names(call).await?;
+        let Some(fingerprint) = self.fingerprint().await else { return Ok(None) };
+        let of = State { reference: self.reference(), fingerprint };
+        let identity = program::identity(self.nix.find().await?);
+        let mut found = self.surveys.found(&of, since);
+        let hosts = names.into_iter().map(|name| {
+            let known = found.remove(&name).or_else(|| self.recalled(&identity, &of.fingerprint, &name));
+            known.map_or_else(|| Host::without_facts(&name, FactsState::Pending), |host| self.filled(host))
+        });
+        let hosts = hosts.collect();
+        Ok(Some(Fleet { hosts, of }))
+    }
+
+    /// Has the facts that `fleet` lacks evaluated, where nobody is at it already: what to run for that.
+    #[must_use]
+    pub fn complete(
+        &self,
+        fleet: &Fleet,
+        stop: &CancellationToken,
+    ) -> Option<impl Future<Output = ()> + Send + use<>> {
+        let pending = fleet.pending();
+        if pending.is_empty() {
+            return None;
+        }
+        let Turn::Ours(survey) = self.surveys.turn(&fleet.of, pending) else { return None };
+        let (flake, stop) = (self.clone(), stop.child_token());
+        // Made here, so that it has ended even where it is never run.
+        let ending = Ending(Arc::clone(&survey));
+        Some(async move {
+            let _ending = ending;
+            let call = Call { progress: Arc::new(Silent), cancel: stop };
+            let evaluated = async {
+                match flake.survey(&survey, &call).await {
+                    // All of it was told on the way.
+                    Ok(_) | Err(FlakeError::Nix(NixError::Process(ProcessError::Cancelled))) => {}
+                    Err(error) => {
+                        let error = Diagnostic::from(&error);
+                        let mut left = survey.names.clone();
+                        left.retain(|name| !survey.found().contains_key(name));
+                        survey.tell(left.iter().map(|name| Host::described(name, Err(error.clone()))));
+                    }
+                }
+            };
+            tokio::select! {
+                () = evaluated => {}
+                () = survey.outdated.cancelled() => {}
+            }
+        })
+    }
+
+    /// The facts of one host.
+    ///
+    /// # Errors
+    /// See [`FlakeError`]; that there is no such host is one.
+    pub async fn host(&self, name: &HostName, call: &Call) -> Result<Host, FlakeError> {
+        self.require_host(name, call).await?;
+        let lasting = |host: &Host| host.error.as_ref().is_none_or(is_lasting);
+        let question = question_about(name.as_str());
+        let found = self.remembered(&question, call, lasting, || async {
+            call.saying(format!("evaluating {name}"));
+            let question = Question::new([HOSTS, name.as_str()], "host_facts");
+            let answer = self.ask("hosts", vec![question], Instantiate::No, call).await?.pop();
+            Ok(Host::described(name.as_str(), answer.unwrap_or_else(|| Ok(Answer::default()))))
+        });
+        Ok(self.filled(found.await?))
+    }
+
+    /// Evaluates what the survey is about; each host is told and remembered as soon as it is there.
+    async fn survey(&self, survey: &Survey, call: &Call) -> Result<HashMap<String, Host>, FlakeError> {
+        // The one before may still be at its end.
+        let _turn = self.turn(&format!("{} facts of all hosts", self.reference()), call).await?;
+        let (sender, mut receiver) = mpsc::unbounded_channel();
+        let evaluated = async move {
+            let names = &survey.names;
+            let listener = move |index: usize, answer: &Result<Answer, Diagnostic>| {
+                if let Some(name) = names.get(index) {
+                    // Nobody takes it any more: it is in the answers as well.
+                    drop(sender.send(Host::described(name, answer.clone())));
+                }
+            };
+            let asking = Asking {
+                what: "hosts",
+                instantiate: Instantiate::No,
+                subject: None,
+                listener: Some(&listener),
+            };
+            self.ask_with(&asking, questions(names), call).await
+        };
+        let remembered = async {
+            let mut batch = Vec::new();
+            while receiver.recv_many(&mut batch, BATCH).await > 0 {
+                let found = std::mem::take(&mut batch);
+                if !survey.outdated.is_cancelled() && !self.publish(survey, found).await {
+                    survey.outdated.cancel();
+                }
+            }
+        };
+        let (round, ()) = futures::future::join(evaluated, remembered).await;
+        let names = survey.names.iter();
+        let described = names.zip(round?.answers).map(|(name, answer)| Host::described(name, answer));
+        Ok(described.map(|host| (host.name.clone(), host)).collect())
+    }
+
+    /// Remembers and tells what was found, if the flake is still as it was.
+    async fn publish(&self, survey: &Survey, found: Vec<Host>) -> bool {
+        let Ok(program) = self.nix.find().await else { return false };
+        let fingerprint = &survey.of.fingerprint;
+        if self.fingerprint().await.as_ref() != Some(fingerprint) {
+            return false;
+        }
+        let identity = program::identity(program);
+        for host in found.iter().filter(|host| host.error.as_ref().is_none_or(is_lasting)) {
+            self.cache.put(&self.key(&identity, fingerprint, &question_about(&host.name)), host);
+        }
+        survey.tell(found);
+        true
+    }
+
+    fn recalled(&self, identity: &str, of: &Fingerprint, name: &str) -> Option<Host> {
+        self.cache.get(&self.key(identity, of, &question_about(name)))
+    }
+
+    /// With what the settings say of it.
+    fn filled(&self, mut host: Host) -> Host {
+        let name = host.name.parse::<HostName>().ok();
+        if let Some(set) = name.and_then(|name| self.settings.hosts.get(&name)) {
+            host.fill(set);
+        }
+        host
+    }
+}
+
+fn questions(names: &[String]) -> Vec<Question> {
+    names.iter().map(|name| Question::new([HOSTS, name.as_str()], "host_facts")).collect()
+}

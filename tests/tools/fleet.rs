@@ -1,0 +1,113 @@
+//! The names of a fleet are there at once; its facts come when they are evaluated.
+
+use serde_json::{Value, json};
+
+use crate::common::fleet::{Fleet, alive, nixes, wait_until};
+use crate::common::mcp::{Client, started_by};
+
+/// Two hosts, one that fails and one whose facts take longer than any test.
+const FLEET: &str = r#"{
+  outputs = _: let
+    add = builtins.foldl' (sum: number: sum + number) 0;
+    endless = builtins.foldl' (sum: _: add (builtins.genList (x: x) 100000)) 0 (builtins.genList (x: x) 1000000);
+    host = name: { config.networking.hostName = name; };
+  in {
+    nixosConfigurations = {
+      a = host "a";
+      b = host "b";
+      broken = throw "this one is broken";
+      slow = host (toString endless);
+    };
+  };
+}"#;
+
+fn of(answer: &Value) -> &Value {
+    let answer = &answer["result"]["structuredContent"];
+    assert!(answer["hosts"].is_array(), "{answer:#}");
+    answer
+}
+
+fn facts(answer: &Value) -> Vec<(&str, &str)> {
+    let hosts = answer["hosts"].as_array().unwrap();
+    hosts.iter().map(|host| (host["name"].as_str().unwrap(), host["facts"].as_str().unwrap())).collect()
+}
+
+/// Whether the server is at an evaluation.
+fn evaluates(client: &Client) -> bool {
+    started_by(client.id()).iter().any(|line| line.contains("--apply"))
+}
+
+#[test]
+fn names_are_there_before_the_facts() {
+    for nix in nixes() {
+        let fleet = Fleet::committed(&nix, &[("flake.nix", FLEET)]);
+        let mut client = Client::begun(&fleet, &[], "2025-11-25");
+        let first = client.call("list_hosts", json!({"limit": 2}));
+        let first = of(&first);
+        assert_eq!((&first["total"], &first["pending"]), (&json!(4), &json!(4)), "{first:#}");
+        assert_eq!(facts(first), [("a", "pending"), ("b", "pending")]);
+        // The call that began it is over; what it began goes on.
+        wait_until("the facts that can be had", 60.0, || {
+            of(&client.call("list_hosts", json!({})))["pending"] == 1
+        });
+        let later = client.call("list_hosts", json!({}));
+        assert_eq!(
+            facts(of(&later)),
+            [("a", "known"), ("b", "known"), ("broken", "failed"), ("slow", "pending")]
+        );
+        assert_eq!(of(&later)["hosts"][2]["error"]["code"], "throw", "{later:#}");
+        // The page goes on where it was, though the facts of its hosts have come since.
+        let rest = client.call("list_hosts", json!({"cursor": first["next_cursor"]}));
+        assert_eq!(facts(of(&rest)), [("broken", "failed"), ("slow", "pending")]);
+        let one = client.call("list_hosts", json!({"host": "a"}));
+        assert_eq!(facts(of(&one)), [("a", "known")]);
+        // Each host is remembered by itself, and the command line begins nothing that would outlive it.
+        let other = fleet.call("list_hosts", &json!({"wait": false}));
+        assert_eq!((&other.json["known"], &other.json["pending"]), (&json!(2), &json!(1)), "{other:?}");
+
+        let folder = fleet.folder().to_str().unwrap().to_owned();
+        assert!(evaluates(&client));
+        client.close();
+        assert!(client.ends().success());
+        assert!(!alive(&folder), "it ended with the server");
+    }
+}
+
+#[test]
+fn nobody_goes_on_with_a_flake_that_changed() {
+    let nix = nixes().pop().unwrap();
+    let fleet = Fleet::committed(&nix, &[("flake.nix", FLEET)]);
+    let mut client = Client::begun(&fleet, &[], "2025-11-25");
+    client.call("list_hosts", json!({}));
+    wait_until("an evaluation", 20.0, || evaluates(&client));
+    fleet.write("flake.nix", &FLEET.replace("toString endless", "\"quick\""));
+    // This waits for its turn, so for the end of the other.
+    let answer = client.call("list_hosts", json!({"wait": true}));
+    let slow = &of(&answer)["hosts"][3];
+    assert_eq!((&slow["facts"], &slow["host_name"]), (&json!("known"), &json!("quick")), "{answer:#}");
+    wait_until("the end of the other evaluation", 10.0, || !evaluates(&client));
+}
+
+#[test]
+fn who_waits_is_told_how_far_it_is() {
+    let nix = nixes().pop().unwrap();
+    let flake = FLEET.replace("1000000)", "30)");
+    let fleet = Fleet::committed(&nix, &[("flake.nix", &flake)]);
+    let mut client = Client::begun(&fleet, &[], "2025-11-25");
+    let begun = client.call("list_hosts", json!({}));
+    assert_eq!(of(&begun)["pending"], 4, "{begun:#}");
+    // It joins the evaluation that is under way.
+    let arguments = json!({"wait": true});
+    let id = client.ask(
+        "tools/call",
+        json!({"name": "list_hosts", "arguments": arguments, "_meta": {"progressToken": "p"}}),
+    );
+    let answer = client.answer(id).json;
+    assert_eq!(of(&answer)["pending"], 0, "{answer:#}");
+    assert_eq!(of(&answer)["known"], 3, "{answer:#}");
+    let told = client.notifications.iter().any(|message| {
+        let said = message.json["params"]["message"].as_str().unwrap_or_default();
+        said.starts_with("evaluated ") && said.ends_with(" of 4 hosts")
+    });
+    assert!(told, "{:?}", client.notifications.iter().map(|message| &message.json).collect::<Vec<_>>());
+}
