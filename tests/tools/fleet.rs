@@ -78,8 +78,10 @@ fn nobody_goes_on_with_a_flake_that_changed() {
     let nix = nixes().pop().unwrap();
     let fleet = Fleet::committed(&nix, &[("flake.nix", FLEET)]);
     let mut client = Client::begun(&fleet, &[], "2025-11-25");
-    client.call("list_hosts", json!({}));
-    wait_until("an evaluation", 20.0, || evaluates(&client));
+    // Until it is at the last one: Nix has read the flake by then.
+    wait_until("the facts that can be had", 60.0, || {
+        of(&client.call("list_hosts", json!({})))["pending"] == 1
+    });
     fleet.write("flake.nix", &FLEET.replace("toString endless", "\"quick\""));
     // This waits for its turn, so for the end of the other.
     let answer = client.call("list_hosts", json!({"wait": true}));
