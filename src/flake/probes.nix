@@ -317,7 +317,13 @@ let
         throw "an overlay is a function of its own (final: prev: { … }), not one of Nix's"
       else if elemAt taken 0 == "attrspat" then
         throw "an overlay takes its arguments one by one (final: prev: { … }), not as a set"
-      else if !elem (elemAt taken 1) [ "final" "_final" "_" ] then
+      else if
+        !elem (elemAt taken 1) [
+          "final"
+          "_final"
+          "_"
+        ]
+      then
         throw "an overlay's first argument is called `final`, but here `${elemAt taken 1}`"
       else
         { };
