@@ -62,14 +62,14 @@ pub struct Node {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mountpoint: Option<String>,
     /// How it is mounted.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(default)]
     pub options: Vec<String>,
     /// The label of the file system on it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
     /// What it is divided into.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(default)]
     pub children: Vec<Node>,
     /// What only the hazards need.
@@ -91,7 +91,7 @@ pub struct Mount {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub format: Option<String>,
     /// How.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(default)]
     pub options: Vec<String>,
 }

@@ -19,7 +19,7 @@ pub struct Gap {
     /// Why.
     error: Diagnostic,
     /// Whether nothing behind it was read either, because too many parts before it failed.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     rest: bool,
 }
 

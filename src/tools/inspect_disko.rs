@@ -23,7 +23,7 @@ pub struct Output {
     #[serde(flatten)]
     layout: Layout,
     /// What could not be read, and was not judged.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     unread: Vec<Gap>,
 }
 

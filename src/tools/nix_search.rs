@@ -53,9 +53,9 @@ pub struct Output {
     nixpkgs_rev: Option<String>,
     suggestions: Vec<String>,
     /// What could not be read, and was not searched; the first few.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     unread: Vec<Gap>,
-    #[serde(skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "is_zero")]
     unread_total: usize,
 }
 

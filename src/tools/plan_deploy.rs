@@ -119,17 +119,17 @@ pub struct Output {
     asked_rev: Option<String>,
     dirty: bool,
     /// Files with uncommitted changes, which are in the plan.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     dirty_files: Vec<String>,
     /// How many more there are.
     #[serde(skip_serializing_if = "Option::is_none")]
     more_dirty: Option<u64>,
     hosts: Vec<Host>,
     /// Hosts of those asked for that are left out by name.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     except: Vec<HostName>,
     /// Hosts that do not evaluate, by cause: whether they have the tag is not known.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     unread: Vec<Unread>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<Diagnostic>,
