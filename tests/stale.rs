@@ -378,6 +378,24 @@ fn a_hidden_syntax_error_is_found() {
     assert_ne!(check(), true);
 }
 
+/// Nix 2.26 gives of a commit what it saw first under its name, and that was a work tree with a hidden change.
+#[test]
+fn a_commit_is_never_what_nix_saw_of_a_work_tree() {
+    for nix in nixes() {
+        let fleet = Fleet::committed(
+            &nix,
+            &[("flake.nix", "{ outputs = _: { checks = import ./checks.nix; }; }"), ("checks.nix", "{ }")],
+        );
+        fleet.git(&["update-index", "--skip-worktree", "checks.nix"]);
+        fleet.write("checks.nix", "{ ");
+        let looked = fleet.by_hand(&["eval", ".#checks"]);
+        assert!(!looked.status.success(), "{looked:?}");
+        let answer = fleet.call("flake_check", &json!({"rev": "HEAD"})).json;
+        assert_eq!(answer["ok"], true, "{}: {answer}", nix.display());
+        assert_ne!(fleet.call("flake_check", &json!({})).json["ok"], true);
+    }
+}
+
 #[test]
 fn a_cache_that_others_can_write_is_not_used_and_said_so() {
     let fleet = telling(&nixes().remove(0));

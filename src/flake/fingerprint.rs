@@ -34,7 +34,8 @@ impl Fingerprint {
         nix_settings::add(&mut hash, settings)?;
         add_bytes(&mut hash, b"commit");
         add_bytes(&mut hash, id.as_bytes());
-        Some(Self { hash: hash.finalize().to_hex().to_string(), is_misleading: false })
+        // Nix may have been shown the work tree under the commit's name before, with a change that Git was told to hide.
+        Some(Self { hash: hash.finalize().to_hex().to_string(), is_misleading: true })
     }
 
     /// The hash as text.

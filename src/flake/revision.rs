@@ -198,7 +198,11 @@ impl Flake {
         if !lock.is_none_or(|text| pins(&text)) {
             return Err(RevError::Unpinned(id));
         }
-        Ok(Self { at: Some(Arc::new(Commit { id, asked: rev.clone(), below })), ..self.clone() })
+        let at = Some(Arc::new(Commit { id, asked: rev.clone(), below }));
+        let flake = Self { at, nix: self.nix.apart(), ..self.clone() };
+        // For what comes with it: the right memory of Nix.
+        let _commit = flake.fingerprint().await;
+        Ok(flake)
     }
 
     /// The commit it is looked at as; `None` where it is as it lies in its folder.

@@ -150,6 +150,12 @@ impl Nix {
         *self.cache_home.lock().unwrap_or_else(PoisonError::into_inner) = folder.map(Path::to_owned);
     }
 
+    /// The same program, with a folder of its own for what Nix remembers of flakes.
+    #[must_use]
+    pub fn apart(&self) -> Self {
+        Self { program: Arc::clone(&self.program), cache_home: Arc::default() }
+    }
+
     /// Runs it, reading its log as a stream: progress goes to the call, all else into [`Run::state`].
     ///
     /// # Errors
