@@ -5,6 +5,7 @@ mod common;
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use common::fleet::{Answer, Fleet, nixes};
@@ -209,12 +210,24 @@ fn a_flake_that_changes_while_it_is_built_makes_no_plan() {
     site.fleet.write("flake.nix", &changed("before"));
     let mut client = Client::begun(&site.fleet, &[], WITH_HANDSHAKE[3]);
     let id = client.ask("tools/call", json!({"name": "plan_deploy", "arguments": {"hosts": ["web"]}}));
-    // The tree was dirty before, and is at the same commit after.
-    for number in 0..40 {
-        site.fleet.write("flake.nix", &changed(&number.to_string()));
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    let answer = client.answer(id).json;
+    // The tree was dirty before, and is at the same commit after. It changes until there is an answer, each time at once.
+    let answered = AtomicBool::new(false);
+    let (file, aside) = (site.fleet.folder().join("flake.nix"), site.fleet.folder().join("aside"));
+    let answer = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for number in 0.. {
+                if answered.load(Ordering::SeqCst) {
+                    break;
+                }
+                std::fs::write(&aside, changed(&number.to_string())).unwrap();
+                std::fs::rename(&aside, &file).unwrap();
+                std::thread::sleep(Duration::from_millis(20));
+            }
+        });
+        let answer = client.answer(id).json;
+        answered.store(true, Ordering::SeqCst);
+        answer
+    });
     assert_eq!(answer["result"]["structuredContent"]["error"]["code"], "plan_outdated", "{answer:#}");
 }
 

@@ -20,14 +20,14 @@ fn answers(fleet: &Fleet, tool: &str, arguments: &Value) -> Value {
 #[test]
 fn one_call_has_one_meaning_in_every_form() {
     let fleet = Fleet::demo(&nixes().pop().unwrap());
-    let all = answers(&fleet, "list_hosts", &json!({}));
+    let all = answers(&fleet, "list_hosts", &json!({"wait": true}));
     assert!(all["hosts"].as_array().unwrap().len() > 2, "{all}");
-    assert_eq!(answers(&fleet, "list_hosts", &json!({"cursor": null, "limit": null})), all);
-    assert_eq!(answers(&fleet, "list_hosts", &json!({"cursor": "", "limit": "100"})), all);
-    let two = answers(&fleet, "list_hosts", &json!({"limit": 2}));
+    assert_eq!(answers(&fleet, "list_hosts", &json!({"wait": true, "cursor": null, "limit": null})), all);
+    assert_eq!(answers(&fleet, "list_hosts", &json!({"wait": "true", "cursor": "", "limit": "100"})), all);
+    let two = answers(&fleet, "list_hosts", &json!({"wait": true, "limit": 2}));
     assert_eq!(two["hosts"].as_array().unwrap().len(), 2, "{two}");
     for limit in [json!(2.0), json!("2"), json!("2.0")] {
-        assert_eq!(answers(&fleet, "list_hosts", &json!({"limit": limit})), two);
+        assert_eq!(answers(&fleet, "list_hosts", &json!({"wait": true, "limit": limit})), two);
     }
     let dry = json!({"host": "web", "dry_run": true});
     let planned = answers(&fleet, "build_host", &dry);
