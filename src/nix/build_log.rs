@@ -1,7 +1,7 @@
 //! The log of a build, a page at a time: read as a stream, never held whole.
 //!
 //! Places in it are bytes of the log as the store has it. A page begins and ends between lines; a line longer than a
-//! [`PIECE`] is divided where neither a character nor a control sequence is.
+//! `PIECE` is divided where neither a character nor a control sequence is.
 
 use std::collections::VecDeque;
 
