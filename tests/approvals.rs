@@ -7,7 +7,7 @@ mod common;
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
-use common::fleet::{Fleet, errors};
+use common::fleet::{Fleet, below, errors};
 use common::plan::{approvals, fleet, key, public, set, settings, stored};
 use common::terminal::Terminal;
 use pantheros_mcp::audit::{Event, Record};
@@ -285,15 +285,8 @@ fn the_machine_says_who_may_deploy() {
         std::fs::write(&file, text).unwrap();
         std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();
         let command = fleet.command(&[&["approve", plan.plan().id.as_str()], more].concat());
-        let here = command.get_current_dir().map(std::path::Path::to_owned);
-        let mut inside = Command::new("unshare");
-        inside.args(["-m", "sh", "-c", WITH_MACHINE_FILE, "sh"]).arg(&folder).arg(command.get_program());
-        inside.args(command.get_args()).stdin(Stdio::null());
-        inside.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
-        if let Some(here) = here {
-            inside.current_dir(here);
-        }
-        let output = inside.output().unwrap();
+        let outer = ["unshare", "-m", "sh", "-c", WITH_MACHINE_FILE, "sh", folder.to_str().unwrap()];
+        let output = below(&outer, &command).stdin(Stdio::null()).output().unwrap();
         (output.status.code(), errors(&output))
     };
     let only_signed = format!("[deploy]\nstate_folder = {state:?}\napprovers = {approvers:?}\n");

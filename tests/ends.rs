@@ -13,7 +13,7 @@ use std::path::Path;
 use std::process::{Child, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use common::fleet::{Fleet, alive, nixes, wait_until};
+use common::fleet::{Fleet, alive, below, errors, nixes, wait_until};
 use common::mcp::{Client, ENDING, STATELESS, alone, handshake};
 use common::slow::Slow;
 use http::{Request, Setup};
@@ -252,4 +252,30 @@ fn what_a_users_own_program_keeps_for_later_is_left_alone() {
     fleet.write_outside("pantheros.toml", &format!("[nix]\nprogram = {fake:?}\n"));
     assert_eq!(fleet.call("list_hosts", &json!({})).code, 0);
     assert!(kept.is_there(), "what a user's program keeps was ended");
+}
+
+/// Runs a command as a container does, whose session is led by a process outside of it, and then lists what is there.
+const IN_A_CONTAINER: [&str; 8] = [
+    "unshare",
+    "--pid",
+    "--fork",
+    "--mount-proc",
+    "/bin/sh",
+    "-c",
+    r#""$@" || exit; cat /proc/[0-9]*/cmdline | tr '\0' ' '"#,
+    "sh",
+];
+
+#[test]
+fn what_a_builder_left_is_found_in_a_container_too() {
+    for nix in nixes() {
+        let (left, other) = (Left::new(), Left::new());
+        let fleet = leaving(&nix, &other, &left, "");
+        let command = fleet.command(&["call", "--quiet", "build_host", "host=b"]);
+        let output = below(&IN_A_CONTAINER, &command).output().unwrap();
+        let there = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success(), "{there} {}", errors(&output));
+        assert!(there.contains("/proc/"), "nothing was listed: {there}");
+        assert!(!there.contains(&left.marker), "{there}");
+    }
 }

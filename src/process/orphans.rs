@@ -130,12 +130,14 @@ fn look() -> bool {
     }
     let table = Table::read();
     let own = rustix::process::getpid();
+    // As the table says it: 0 where the session's leader is outside of this container, as for a child of ours then.
+    let session = table.session(own);
     let mut found = false;
     for child in table.children(own).filter(|child| !children.waited.contains(&child.id)) {
         if child.has_ended() {
             child.reap();
             found = true;
-        } else if !is_kept(child) {
+        } else if !is_kept(child, session) {
             child.kill();
             for process in table.descendants(child.id) {
                 process.kill();
@@ -146,12 +148,11 @@ fn look() -> bool {
     found
 }
 
-/// Whether an orphan is one that the user's configuration keeps for later.
-fn is_kept(process: &Process) -> bool {
+/// Whether an orphan is one that the user's configuration keeps for later; `session` is ours.
+fn is_kept(process: &Process, session: Option<i32>) -> bool {
     let ours = format!("{MARK}={}", *RUN);
     // What stayed in our session was meant to end with its program.
-    let leads_its_own =
-        process.session != rustix::process::getsid(None).map_or(0, |id| id.as_raw_nonzero().get());
+    let leads_its_own = Some(process.session) != session;
     leads_its_own && process.environment().split(|byte| *byte == 0).any(|entry| entry == ours.as_bytes())
         || is_shared_connection(process)
 }

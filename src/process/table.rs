@@ -76,6 +76,12 @@ impl Table {
         self.0.iter().filter(move |process| process.parent == of)
     }
 
+    /// The session of a process; 0 means one whose leader is outside of our namespace of processes.
+    pub(super) fn session(&self, of: Pid) -> Option<i32> {
+        let of = of.as_raw_nonzero().get();
+        self.0.iter().find(|process| process.id == of).map(|process| process.session)
+    }
+
     /// Every process below `root`.
     pub(super) fn descendants(&self, root: i32) -> Vec<&Process> {
         let mut known = HashSet::from([root]);

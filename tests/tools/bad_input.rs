@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::json;
 
-use crate::common::fleet::{Fleet, nixes};
+use crate::common::fleet::{Fleet, below, nixes};
 
 #[test]
 fn an_unknown_host_is_answered_with_the_nearest() {
@@ -229,15 +229,7 @@ fn a_full_disk_is_named() {
         );
         let script = "mount -t tmpfs -o size=3m none /nix && exec \"$@\"";
         let inner = fleet.command(&["call", "-q", "build_host", "host=a"]);
-        let mut command = std::process::Command::new("unshare");
-        command.args(["-m", "/bin/sh", "-c", script, "sh"]).arg(inner.get_program()).args(inner.get_args());
-        for (name, value) in inner.get_envs() {
-            match value {
-                Some(value) => command.env(name, value),
-                None => command.env_remove(name),
-            };
-        }
-        let output = command.output().unwrap();
+        let output = below(&["unshare", "-m", "/bin/sh", "-c", script, "sh"], &inner).output().unwrap();
         let json: serde_json::Value = serde_json::from_slice(&output.stdout)
             .unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.stderr)));
         assert_eq!(json["error"]["code"], "out_of_disk", "{json}");
