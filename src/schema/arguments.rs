@@ -143,7 +143,12 @@ impl Reader<'_> {
                 None | Some(Value::Null) if required => wrong
                     .push(Wrong::new(&path, format!("`{path}` is missing; {} is wanted", wanted(property)))),
                 None | Some(Value::Null) => {}
-                Some(Value::String(text)) if !required && text.is_empty() && may_be_empty(property) => {}
+                Some(Value::String(text)) if !required && text.is_empty() && may_be_empty(name, property) => {
+                }
+                Some(Value::String(text)) if !required && text.is_empty() && kind(property) == "string" => {
+                    let problem = format!("`{path}` is empty; leave it out where none is meant");
+                    wrong.push(Wrong::new(&path, problem));
+                }
                 Some(value) => {
                     if let Some(value) = self.value(property, value.clone(), &path, wrong) {
                         read.insert(name.clone(), value);
@@ -227,12 +232,13 @@ impl Reader<'_> {
     }
 }
 
-/// Whether `""` says that nothing is named: of names and of lists of them, not of words from a list.
-fn may_be_empty(schema: &Value) -> bool {
-    match kind(schema) {
-        "string" => schema.get("enum").is_none(),
-        kind => kind == "array",
-    }
+/// Optional arguments that choose a part of an answer: without one it is about the whole, and says so. Any other string
+/// that is left out changes what is done (without `rev`, what is not committed is planned too), so an empty one is refused.
+const MAY_BE_EMPTY: [&str; 4] = ["cursor", "host", "system", "tag"];
+
+/// Whether `""` says that nothing is named.
+fn may_be_empty(name: &str, schema: &Value) -> bool {
+    kind(schema) == "array" || MAY_BE_EMPTY.contains(&name)
 }
 
 fn boolean(given: &Value) -> Option<bool> {

@@ -1,5 +1,6 @@
 //! Arguments in the forms that clients send them: what is clear is taken, and nothing is widened.
 
+use pantheros_mcp::tools::catalogue;
 use serde_json::{Value, json};
 
 use crate::common::fleet::{Fleet, nixes};
@@ -68,6 +69,40 @@ fn nothing_named_never_means_everything() {
         let answer = answers(&fleet, "plan_deploy", &nothing);
         assert_eq!(answer["error"]["code"], "invalid_input", "{nothing}: {answer}");
     }
+}
+
+/// Every name that may be left out, as the catalogue has them: only one that chooses a part of an answer may be empty.
+/// Without a commit a plan has what is not committed too.
+#[test]
+fn an_empty_name_never_changes_what_is_done() {
+    let fleet = Fleet::demo(&nixes().pop().unwrap());
+    let mut refused = Vec::new();
+    for entry in catalogue() {
+        let schema = Value::Object(entry.input_schema());
+        let required = schema["required"].as_array().cloned().unwrap_or_default();
+        for (name, property) in schema["properties"].as_object().unwrap() {
+            let may_be_empty = ["cursor", "host", "system", "tag"].contains(&name.as_str());
+            if property["type"][0] != "string" || may_be_empty {
+                continue;
+            }
+            for empty in ["", " ", "\t", "\n"] {
+                let mut arguments = json!({ name: empty });
+                for required in &required {
+                    arguments[required.as_str().unwrap()] = "web".into();
+                }
+                if entry.name == "plan_deploy" {
+                    arguments["hosts"] = json!(["web"]);
+                }
+                let error = answers(&fleet, entry.name, &arguments)["error"].clone();
+                assert_eq!(error["code"], "invalid_input", "{} {arguments}: {error}", entry.name);
+                assert_eq!(error["attr"], **name, "{} {arguments}: {error}", entry.name);
+                let message = error["message"].as_str().unwrap();
+                assert!(!empty.is_empty() || message.contains("leave it out"), "{message}");
+            }
+            refused.push(format!("{} {name}", entry.name));
+        }
+    }
+    assert_eq!(refused, ["flake_check rev", "build_host rev", "plan_deploy rev"]);
 }
 
 #[test]

@@ -3,7 +3,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::*;
-use crate::names::HostName;
+use crate::names::{HostName, Rev};
 use crate::schema::of_input;
 
 #[derive(Debug, Default, PartialEq, Deserialize, JsonSchema)]
@@ -30,6 +30,8 @@ struct Input {
     hosts: Vec<HostName>,
     #[serde(default)]
     tag: Option<String>,
+    #[serde(default)]
+    rev: Option<Rev>,
     #[serde(default)]
     action: Action,
     #[serde(default)]
@@ -63,14 +65,16 @@ fn refused(name: &str, value: Value) -> Wrong {
 #[test]
 fn what_is_left_out_is_left_out_in_every_form() {
     let plain = taken(json!({"host": "web"})).unwrap();
-    for name in ["hosts", "tag", "action", "reboot", "generation", "share", "compare", "cursor", "limit"] {
+    for name in
+        ["hosts", "tag", "rev", "action", "reboot", "generation", "share", "compare", "cursor", "limit"]
+    {
         assert_eq!(with(name, Value::Null).unwrap(), plain, "{name}");
     }
     for name in ["tag", "cursor", "hosts"] {
         assert_eq!(with(name, json!("")).unwrap(), plain, "{name}");
     }
-    // A word, a number or a yes that is empty says nothing clear.
-    for name in ["action", "reboot", "generation", "limit"] {
+    // A word, a number or a yes that is empty says nothing clear, and neither does a commit.
+    for name in ["rev", "action", "reboot", "generation", "limit"] {
         assert_eq!(refused(name, json!("")).path, name);
     }
 }
