@@ -36,6 +36,14 @@ ends_on() {
 
 @test "SIGHUP ends it and its children" { ends_on HUP 129; }
 
+@test "Ctrl-C ends it at the question, whatever is typed after it" {
+  start_machine
+  at_terminal $'\003web' --install web "$(target)"
+  [ "$status" = 130 ] || fail "ended with $status" "$output"
+  [ ! -e "$FAKE_LOG" ] || fail "it was installed: $(cat "$FAKE_LOG")"
+  [ -z "$(ls -A "$TMPDIR")" ] || fail "left behind: $(ls -A "$TMPDIR")"
+}
+
 @test "an evaluation that takes long ends with it, too" {
   local pid evaluation='' tries=300 code=0
   # Ten thousand million additions.

@@ -123,14 +123,27 @@ pass_on() {
   ended_within 100 "${all[@]}" || kill -s KILL "${all[@]}" 2>/dev/null || true
 }
 
-trap 'pass_on INT' INT
-trap 'pass_on TERM' TERM
-trap 'pass_on HUP' HUP
+catch_signals() {
+  trap 'pass_on INT' INT
+  trap 'pass_on TERM' TERM
+  trap 'pass_on HUP' HUP
+}
+catch_signals
+
+# Ends us by the signal that came.
+stop() {
+  say "deploy.sh: stopped by SIG$signal"
+  trap - "$signal" EXIT
+  clean_up
+  kill -s "$signal" "$$"
+}
 
 # Runs a command with the terminal it would have without us, ends it when we are told to end, and
 # returns its exit code. The subshell undoes what bash does to what runs behind a `&`.
 run() {
   local code=0
+  # What came while nothing ran that it could be passed on to.
+  if [ -n "$signal" ]; then stop; fi
   (
     trap - INT TERM HUP
     exec "$@"
@@ -140,10 +153,7 @@ run() {
   # A signal interrupts `wait` before the child has ended.
   if [ -n "$signal" ]; then
     wait "$child" 2>/dev/null || true
-    say "deploy.sh: stopped by SIG$signal"
-    trap - "$signal" EXIT
-    clean_up
-    kill -s "$signal" "$$"
+    stop
   fi
   child=
   return "$code"

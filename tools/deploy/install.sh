@@ -81,7 +81,11 @@ ask_person() {
   say "EVERYTHING on these disks is lost:"
   for line in "${wiped[@]}"; do say "  $(shown "$line")"; done
   printf "Type the host's name to go on: " >&2
+  # A trap would run, and `read` go on waiting for an answer: here a signal ends us by itself.
+  trap - INT TERM HUP
+  if [ -n "$signal" ]; then stop; fi
   IFS= read -r answer || answer=
+  catch_signals
   if [ "$answer" != "$host" ]; then
     say "That is not '$host'. Nothing was changed."
     exit "$EXIT_DECLINED"
