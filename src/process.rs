@@ -6,6 +6,7 @@
 //! leaves its builders running, a terminated one stops them. What a builder put into the background ends with
 //! it (see `orphans`).
 
+mod attend;
 mod group;
 mod orphans;
 mod pipes;
@@ -357,20 +358,6 @@ impl Command {
 }
 
 impl Command {
-    /// Runs it on our own terminal, for a person to talk to: it may ask for a passphrase or a touch.
-    ///
-    /// Stays in our process group, because only the terminal's own may read from it (setpgid(2)), and
-    /// ends when the person says so.
-    ///
-    /// # Errors
-    /// [`ProcessError::NotFound`], [`ProcessError::Spawn`] and [`ProcessError::Io`].
-    pub async fn attend(&self) -> Result<ExitStatus, ProcessError> {
-        let mut builder = self.builder();
-        builder.stdin(Stdio::inherit()).stdout(Stdio::inherit()).stderr(Stdio::inherit());
-        let (mut child, _waited) = orphans::spawn(&mut builder).map_err(|source| self.not_started(source))?;
-        child.wait().await.map_err(|source| ProcessError::Io { program: self.program.clone(), source })
-    }
-
     /// What it means that the system did not start it.
     fn not_started(&self, source: io::Error) -> ProcessError {
         let program = self.program.clone();

@@ -109,6 +109,41 @@ fn a_mistype_changes_nothing() {
 }
 
 #[test]
+fn an_interrupt_ends_every_question() {
+    let fleet = fleet("");
+    let signer = key(&fleet, "alice", "correct horse");
+    fleet.write_outside("approvers", &format!("alice@example.org {}\n", public(&signer)));
+    set(&fleet, "approvers = \"approvers\"\napprove_by = [\"terminal\", \"signature\"]");
+    let plan = stored(&fleet, &["web"], &["no_root_key"], LIFE);
+    let before = state(&fleet);
+    let scratch = fleet.folder().with_file_name("scratch");
+    std::fs::create_dir(&scratch).unwrap();
+    let ask = |signed: &[&str]| {
+        let mut command = fleet.command(&[&["approve", plan.plan().id.as_str()], signed].concat());
+        command.env("XDG_RUNTIME_DIR", &scratch);
+        let mut terminal = Terminal::run(&command);
+        terminal.shows("Type the host's name");
+        terminal
+    };
+    ask(&[]).interrupts();
+    let mut terminal = ask(&[]);
+    terminal.types("web\n");
+    terminal.shows("Type no_root_key");
+    terminal.interrupts();
+    // While another program asks, and has the terminal keep what is typed to itself.
+    let mut terminal = ask(&["--sign", signer.to_str().unwrap()]);
+    terminal.types("web\n");
+    terminal.shows("Type no_root_key");
+    terminal.types("no_root_key\n");
+    terminal.shows("passphrase");
+    assert!(!terminal.echoes());
+    terminal.interrupts();
+    assert_eq!(state(&fleet), before);
+    let left: Vec<_> = std::fs::read_dir(&scratch).unwrap().collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
+#[test]
 fn an_approval_cannot_be_piped_in() {
     let fleet = fleet("");
     let plan = stored(&fleet, &["web"], &[], LIFE);

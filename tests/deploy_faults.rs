@@ -108,6 +108,27 @@ fn a_person_interrupts_it() {
 }
 
 #[test]
+fn a_person_stops_it_at_the_question() {
+    let mut site = site();
+    let first = site.first("web");
+    for arguments in [&["deploy", "web"][..], &["rollback", "web", "--generation", "1"]] {
+        let mut terminal = Terminal::run(&site.fleet.command(arguments));
+        terminal.shows("Type the host's name");
+        let shown = terminal.interrupts();
+        assert!(shown.contains("interrupted"), "{shown}");
+    }
+    site.settled("web", &first, &first);
+    assert!(!site.audited().contains(&"approved".to_owned()), "{:?}", site.audited());
+    // And once a yes was begun.
+    let mut terminal = Terminal::run(&site.fleet.command(&["deploy", "web"]));
+    terminal.shows("Type the host's name");
+    terminal.types("we");
+    terminal.shows("we");
+    terminal.interrupts();
+    site.settled("web", &first, &first);
+}
+
+#[test]
 fn a_client_leaves() {
     let mut site = site();
     site.hook("web", "2-test", "sleep 1");

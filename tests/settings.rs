@@ -171,6 +171,9 @@ fn only_a_person_at_a_terminal_trusts() {
         let (code, shown) = cloned.trust(word);
         assert!(code == Some(1) && shown.contains("nothing was changed"), "{word}: {shown}");
     }
+    let mut terminal = Terminal::run(&here(&cloned.command(&["trust"])));
+    terminal.shows("Type `trust` to trust it");
+    terminal.interrupts();
     assert!(!cloned.path("home/.local").exists(), "a look records nothing");
     assert!(!cloned.runs().0);
     assert_eq!(cloned.trust("trust").0, Some(0));

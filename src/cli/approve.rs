@@ -1,13 +1,16 @@
 //! `approve`: a person's yes, in a terminal.
 
 use std::collections::BTreeSet;
-use std::fs::{File, OpenOptions};
-use std::io::{self, BufRead, BufReader, IsTerminal, Read, Write};
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
+use tokio_util::sync::CancellationToken;
 
+use super::question::{Person, Unanswered, asking};
+use super::signals::Signals;
 use super::{FAILED, OK, USAGE, complain, finish, runtime};
 use crate::config::{Channel, Settings};
 use crate::deploy::approval::{ApprovalError, Approvals, Decision, Yes};
@@ -19,8 +22,6 @@ use crate::names::PlanId;
 use crate::progress::Call;
 use crate::time::Timestamp;
 
-/// Most bytes read of what a person types.
-const LINE: u64 = 1_024;
 /// What a person types to reject a plan.
 const NO: &str = "no";
 
@@ -68,9 +69,11 @@ pub(super) enum Refusal {
     /// The person typed `no`.
     #[error("the person said no")]
     No,
-    /// There is no person at a terminal.
-    #[error("`approve` wants a terminal, with a person at it")]
-    NoTerminal,
+    #[error(transparent)]
+    Unanswered(#[from] Unanswered),
+    /// Interrupted after the yes.
+    #[error("interrupted: nothing was deployed, and {0} stays approved")]
+    NotDeployed(PlanId),
     /// This way of approving is switched off.
     #[error("approvals by {channel} do not count here (`deploy.approve_by`)")]
     NotHere {
@@ -82,8 +85,6 @@ pub(super) enum Refusal {
     /// Nothing is to be changed.
     #[error("an approval lets a host be changed, and --read-only beats that")]
     ReadOnly,
-    #[error("the terminal: {0}")]
-    Terminal(#[from] io::Error),
     /// There is no signature to read.
     #[error("the signature {}: {source}", path.display())]
     Signature {
@@ -108,9 +109,12 @@ impl From<&Refusal> for Diagnostic {
     fn from(refusal: &Refusal) -> Self {
         match refusal {
             Refusal::Approval(error) => error.into(),
-            Refusal::NoTerminal => Self::new(Code::ApprovalRequired, refusal.to_string()).with_hint(
+            Refusal::Unanswered(error @ Unanswered::NoTerminal) => Self::from(error).with_hint(
                 "run it by hand in a terminal; CI signs with a key of its own: --sign KEY --batch",
             ),
+            Refusal::Unanswered(error) => error.into(),
+            Refusal::NotDeployed(id) => Self::new(Code::Cancelled, refusal.to_string())
+                .with_hint(format!("`pantheros-mcp reject {id}` takes the yes back")),
             Refusal::NotHere { instead, .. } => {
                 let hint = if instead.contains(&Channel::Terminal) {
                     "type it: `pantheros-mcp approve PLAN_ID`"
@@ -125,7 +129,6 @@ impl From<&Refusal> for Diagnostic {
                 Self::new(Code::ToolDisabled, refusal.to_string()).with_hint("approve without --read-only")
             }
             Refusal::No => Self::new(Code::ApprovalDeclined, refusal.to_string()),
-            Refusal::Terminal(_) => Self::new(Code::ApprovalRequired, refusal.to_string()),
             Refusal::Signature { .. } => Self::new(Code::InvalidApproval, refusal.to_string())
                 .with_hint("give the file that `ssh-keygen -Y sign` wrote, its name ending in .sig"),
         }
@@ -139,19 +142,27 @@ impl Approve {
             Ok(runtime) => runtime,
             Err(error) => return complain(&Diagnostic::new(Code::Internal, error.to_string()), FAILED),
         };
-        let approving = async {
-            let made = self.signature.as_deref().map(read_signature).transpose()?;
-            let how = How {
-                sign: self.sign.as_deref(),
-                signature: made.as_deref(),
-                batch: self.batch,
-                risks: &self.risk,
-            };
-            let stored = load(settings, &self.plan_id)?;
-            approve(settings, &stored, how).await.map(|()| stored)
+        // Before signals are caught, which would not end a wait for standard input.
+        let made = match self.signature.as_deref().map(read_signature).transpose() {
+            Ok(made) => made,
+            Err(refusal) => return complain(&Diagnostic::from(&refusal), refusal.exit_code()),
         };
-        let approved = runtime.block_on(approving);
-        runtime.block_on(finish());
+        let how = How {
+            sign: self.sign.as_deref(),
+            signature: made.as_deref(),
+            batch: self.batch,
+            risks: &self.risk,
+        };
+        let approved = runtime.block_on(async {
+            let mut signals = Signals::caught();
+            let approved = asking(&mut signals, async |cancel| {
+                let stored = load(settings, &self.plan_id)?;
+                approve(settings, &stored, how, cancel).await.map(|()| stored)
+            })
+            .await;
+            finish().await;
+            approved
+        });
         match approved {
             Ok(stored) => {
                 let expires = show::left(stored.plan(), Timestamp::now());
@@ -186,7 +197,12 @@ pub(super) fn load(settings: &Settings, id: &PlanId) -> Result<StoredPlan, Appro
 }
 
 /// Shows the plan, asks, and records the answer.
-pub(super) async fn approve(settings: &Settings, stored: &StoredPlan, how: How<'_>) -> Result<(), Refusal> {
+pub(super) async fn approve(
+    settings: &Settings,
+    stored: &StoredPlan,
+    how: How<'_>,
+    cancel: &CancellationToken,
+) -> Result<(), Refusal> {
     if settings.policy.read_only {
         return Err(Refusal::ReadOnly);
     }
@@ -200,8 +216,7 @@ pub(super) async fn approve(settings: &Settings, stored: &StoredPlan, how: How<'
     let named_risks = if how.batch || how.signature.is_some() {
         how.risks.to_vec()
     } else {
-        let (input, mut output) = terminal()?;
-        match ask(stored.plan(), BufReader::new(input), &mut output) {
+        match ask(stored.plan(), cancel).await {
             Err(Refusal::No) => {
                 let id = &stored.plan().id;
                 let rejected = approvals.reject(id, &crate::user::current(), "terminal").await?;
@@ -210,22 +225,22 @@ pub(super) async fn approve(settings: &Settings, stored: &StoredPlan, how: How<'
             typed => typed?,
         }
     };
-    let call = Call::unattended();
     let made = match (how.signature, how.sign) {
         (Some(made), _) => Some(made.to_owned()),
         (None, Some(key)) => {
-            Some(signature::sign(stored.canonical(), key).await.map_err(ApprovalError::from)?)
+            Some(signature::sign(stored.canonical(), key, cancel).await.map_err(ApprovalError::from)?)
         }
         (None, None) => None,
     };
     let yes = match made {
         Some(made) => {
             let approvers = settings.deploy.approvers.as_deref();
-            let by = signature::verify(stored.canonical(), &made, approvers, &call.cancel).await;
+            let by = signature::verify(stored.canonical(), &made, approvers, cancel).await;
             Yes { channel, by: by.map_err(ApprovalError::from)?, named_risks, signature: Some(made) }
         }
         None => Yes { channel, by: crate::user::current(), named_risks, signature: None },
     };
+    let call = Call { cancel: cancel.clone(), ..Call::unattended() };
     approvals.record(stored, yes, &call).await?;
     Ok(())
 }
@@ -243,29 +258,15 @@ fn read_signature(path: &Path) -> Result<String, Refusal> {
     Ok(text)
 }
 
-/// The terminal this runs in, to read from and to write to, whatever standard input and output are.
-pub(super) fn terminal() -> Result<(File, File), Refusal> {
-    if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
-        return Err(Refusal::NoTerminal);
-    }
-    let open = || OpenOptions::new().read(true).write(true).open("/dev/tty");
-    let (input, output) = (open().map_err(|_| Refusal::NoTerminal)?, open()?);
-    if !input.is_terminal() {
-        return Err(Refusal::NoTerminal);
-    }
-    Ok((input, output))
-}
-
 /// Shows the plan, and gives the blocking risks that were typed, once everything asked for was.
-fn ask(plan: &Plan, mut input: impl BufRead, output: &mut impl Write) -> Result<Vec<String>, Refusal> {
+async fn ask(plan: &Plan, cancel: &CancellationToken) -> Result<Vec<String>, Refusal> {
+    let mut person = Person::here()?;
     let what =
         if plan.hosts.len() == 1 { "the host's name" } else { "the last six characters of the plan's name" };
-    write!(
-        output,
-        "{}\n\nType {what} to approve, `no` to reject, anything else to leave it: ",
-        show::whole(plan, Timestamp::now())
-    )?;
-    let typed = line(&mut input, output)?.ok_or_else(|| ApprovalError::Unanswered(plan.id.clone()))?;
+    let shown = show::whole(plan, Timestamp::now());
+    let question = format!("{shown}\n\nType {what} to approve, `no` to reject, anything else to leave it: ");
+    let unanswered = || ApprovalError::Unanswered(plan.id.clone());
+    let typed = person.answers(&question, cancel).await?.ok_or_else(unanswered)?;
     if typed != plan.phrase() {
         if typed.eq_ignore_ascii_case(NO) {
             return Err(Refusal::No);
@@ -275,8 +276,8 @@ fn ask(plan: &Plan, mut input: impl BufRead, output: &mut impl Write) -> Result<
     }
     let mut named = Vec::new();
     for code in plan.blocking_risks() {
-        write!(output, "Type {code} to accept that risk: ")?;
-        let typed = line(&mut input, output)?.ok_or_else(|| ApprovalError::Unanswered(plan.id.clone()))?;
+        let question = format!("Type {code} to accept that risk: ");
+        let typed = person.answers(&question, cancel).await?.ok_or_else(unanswered)?;
         if typed != code {
             let codes = vec![code.to_owned()];
             return Err(ApprovalError::RisksNotNamed { id: plan.id.clone(), codes }.into());
@@ -284,12 +285,4 @@ fn ask(plan: &Plan, mut input: impl BufRead, output: &mut impl Write) -> Result<
         named.push(typed);
     }
     Ok(named)
-}
-
-/// A line that was typed, without spaces around it; `None` at the end of the input.
-pub(super) fn line(input: &mut impl BufRead, output: &mut impl Write) -> Result<Option<String>, io::Error> {
-    output.flush()?;
-    let mut bytes = Vec::new();
-    input.take(LINE).read_until(b'\n', &mut bytes)?;
-    Ok(if bytes.is_empty() { None } else { Some(String::from_utf8_lossy(&bytes).trim().to_owned()) })
 }

@@ -69,7 +69,7 @@ impl Call {
             place: Place::default(),
         };
         let outcome = runtime.block_on(async {
-            let outcome = run(tool, arguments, context).await;
+            let outcome = run(tool, arguments, context, &mut Signals::caught()).await;
             finish().await;
             outcome
         });
@@ -98,10 +98,14 @@ impl Call {
 
 /// Runs a tool to its end; a signal takes it back, and it tidies up before it ends. A second one leaves hosts that
 /// are deployed to as they are.
-pub(super) async fn run(tool: &Entry, arguments: Map<String, Value>, context: Context) -> Outcome {
+pub(super) async fn run(
+    tool: &Entry,
+    arguments: Map<String, Value>,
+    context: Context,
+    signals: &mut Signals,
+) -> Outcome {
     let running = tool.run(&context, arguments);
     tokio::pin!(running);
-    let mut signals = Signals::caught();
     tokio::select! {
         outcome = &mut running => outcome,
         () = signals.next() => {

@@ -9,9 +9,11 @@ use std::sync::Arc;
 use clap::Args;
 use serde_json::{Map, Value, json};
 
-use super::approve::{self, How};
+use super::approve::{self, How, Refusal};
 use super::call::{run, watcher};
-use super::{FAILED, Global, OK, USAGE, complain, finish, runtime};
+use super::question::asking;
+use super::signals::Signals;
+use super::{FAILED, Global, INTERRUPTED, OK, USAGE, complain, finish, runtime};
 use crate::config::{Action, HostFile, Settings};
 use crate::deploy::approval::Nobody;
 use crate::deploy::show;
@@ -28,7 +30,7 @@ use crate::tools::{self, Context, Outcome, Place, Services};
 /// back by itself, also where this program is ended half-way.
 ///
 /// Ends with 0 when every host is as asked, with 1 when one is not or nobody said yes, with 2 when it was
-/// called wrongly.
+/// called wrongly, and with 130 when it was interrupted before anything was deployed.
 #[derive(Args, Debug)]
 pub struct Deploy {
     /// Which hosts
@@ -228,20 +230,28 @@ async fn steps(
     dry_run: bool,
     yes: &SaidYes,
 ) -> ExitCode {
-    let planned = tool(services, planner, arguments).await;
+    // For all of it: what comes between two steps is heard by the next.
+    let mut signals = Signals::caught();
+    let planned = tool(services, planner, arguments, &mut signals).await;
     let stored = match planned_id(&planned).and_then(|id| approve::load(&services.settings, &id).ok()) {
         Some(stored) => stored,
-        None => return ended(&planned),
+        None => return ended(&planned, INTERRUPTED),
     };
     if dry_run {
         return print(&show::plan(stored.plan(), Timestamp::now()), OK);
     }
     let how = How { sign: yes.sign.as_deref(), signature: None, batch: yes.batch, risks: &yes.risk };
-    if let Err(refusal) = approve::approve(&services.settings, &stored, how).await {
+    let approved = asking(&mut signals, async |cancel| {
+        approve::approve(&services.settings, &stored, how, cancel).await?;
+        if cancel.is_cancelled() { Err(Refusal::NotDeployed(stored.plan().id.clone())) } else { Ok(()) }
+    })
+    .await;
+    if let Err(refusal) = approved {
         let code = refusal.exit_code();
         return complain(&Diagnostic::from(&refusal), code);
     }
-    ended(&tool(services, "deploy", json!({"plan_id": stored.plan().id})).await)
+    let deployed = tool(services, "deploy", json!({"plan_id": stored.plan().id}), &mut signals).await;
+    ended(&deployed, FAILED)
 }
 
 /// The plan that was made: planning says which, and so does the error that it wants an approval.
@@ -250,7 +260,7 @@ fn planned_id(planned: &Outcome) -> Option<PlanId> {
     id.as_str()?.parse().ok()
 }
 
-async fn tool(services: &Arc<Services>, name: &str, arguments: Value) -> Outcome {
+async fn tool(services: &Arc<Services>, name: &str, arguments: Value, signals: &mut Signals) -> Outcome {
     let Some(entry) = tools::find(name) else {
         return Outcome::failure(Diagnostic::new(Code::Internal, format!("there is no tool {name}")));
     };
@@ -269,21 +279,19 @@ async fn tool(services: &Arc<Services>, name: &str, arguments: Value) -> Outcome
         place: Place::default(),
     };
     let arguments: Map<String, Value> = arguments.as_object().cloned().unwrap_or_default();
-    run(entry, arguments, context).await
+    run(entry, arguments, context, signals).await
 }
 
-fn ended(outcome: &Outcome) -> ExitCode {
-    let wrong_call = outcome.structured.pointer("/error/code").is_some_and(|code| code == "invalid_input");
-    print(
-        &outcome.text,
-        if !outcome.failed {
-            OK
-        } else if wrong_call {
-            USAGE
-        } else {
-            FAILED
-        },
-    )
+/// Prints what became of it; `cancelled` is the exit code where that is what became of it.
+fn ended(outcome: &Outcome, cancelled: u8) -> ExitCode {
+    let error = outcome.structured.pointer("/error/code").and_then(Value::as_str);
+    let code = match (outcome.failed, error) {
+        (false, _) => OK,
+        (true, Some("invalid_input")) => USAGE,
+        (true, Some("cancelled")) => cancelled,
+        (true, _) => FAILED,
+    };
+    print(&outcome.text, code)
 }
 
 fn print(text: &str, code: u8) -> ExitCode {

@@ -6,6 +6,7 @@ mod call;
 mod demo;
 mod deploy;
 mod plans;
+mod question;
 mod reject;
 mod serve;
 mod signals;
@@ -20,7 +21,7 @@ use std::process::ExitCode;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 use crate::config::{ConfigError, Overrides, Settings};
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Code, Diagnostic};
 
 /// The command did what it was asked to.
 pub const OK: u8 = 0;
@@ -28,6 +29,9 @@ pub const OK: u8 = 0;
 pub const FAILED: u8 = 1;
 /// The command line or the settings are wrong.
 pub const USAGE: u8 = 2;
+
+/// It was interrupted before anything was changed: as shells have it for what SIGINT ended.
+pub const INTERRUPTED: u8 = 130;
 
 /// Typed, safe hands on a NixOS fleet, for AI assistants and for people
 ///
@@ -177,10 +181,10 @@ pub fn run(line: CommandLine) -> ExitCode {
     }
 }
 
-/// Tells what is wrong on standard error and ends with `code`.
+/// Tells what is wrong on standard error and ends with `code`, or [`INTERRUPTED`] where that is what is wrong.
 fn complain(diagnostic: &Diagnostic, code: u8) -> ExitCode {
     crate::stderr::say(format_args!("pantheros-mcp: {diagnostic}"));
-    ExitCode::from(code)
+    ExitCode::from(if diagnostic.code == Code::Cancelled { INTERRUPTED } else { code })
 }
 
 /// What is logged unless told. A client's mistake is answered, in words of ours; rmcp would warn of each.

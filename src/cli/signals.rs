@@ -17,7 +17,7 @@ impl Signals {
         Self(caught.inspect_err(|error| tracing::warn!(%error, "signals cannot be caught")).ok())
     }
 
-    /// Returns when the next one comes.
+    /// Returns when the next one comes, or at once where one came since this returned last.
     pub(super) async fn next(&mut self) {
         let Some(signals) = &mut self.0 else { return std::future::pending().await };
         let received = signals.iter_mut().map(|signal| Box::pin(signal.recv()));

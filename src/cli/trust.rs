@@ -1,14 +1,15 @@
 //! `trust`: a person's yes to the settings beside a flake.
 
-use std::io::{BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
 use serde_json::Value;
+use tokio_util::sync::CancellationToken;
 
-use super::approve::{Refusal, line, terminal};
-use super::{FAILED, Global, OK, USAGE, complain};
+use super::question::{Person, Unanswered, asking};
+use super::signals::Signals;
+use super::{FAILED, Global, OK, USAGE, complain, runtime};
 use crate::config::{Beside, FILE_NAME, TrustError, revoke};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::text;
@@ -36,10 +37,8 @@ pub struct Trust {
 /// Why nothing is trusted.
 #[derive(Debug, thiserror::Error)]
 enum TrustRefusal {
-    #[error("`trust` wants a terminal, with a person at it")]
-    NoTerminal,
-    #[error("the terminal: {0}")]
-    Terminal(String),
+    #[error(transparent)]
+    Unanswered(#[from] Unanswered),
     #[error("there is no {FILE_NAME} beside {}", .0.display())]
     NoFile(PathBuf),
     #[error("{} is not called {FILE_NAME}, and only a file of that name counts beside a flake", .0.display())]
@@ -56,10 +55,10 @@ impl From<&TrustRefusal> for Diagnostic {
     fn from(refusal: &TrustRefusal) -> Self {
         let diagnostic = |code| Self::new(code, refusal.to_string());
         match refusal {
-            TrustRefusal::NoTerminal => diagnostic(Code::ApprovalRequired).with_hint(
+            TrustRefusal::Unanswered(error @ Unanswered::NoTerminal) => Self::from(error).with_hint(
                 "run it by hand in a terminal; a machine without one has its settings in /etc/pantheros/config.toml",
             ),
-            TrustRefusal::Terminal(_) => diagnostic(Code::ApprovalRequired),
+            TrustRefusal::Unanswered(error) => error.into(),
             TrustRefusal::NoFile(_) => {
                 diagnostic(Code::InvalidInput).with_hint("name the file, or the flake with --flake")
             }
@@ -103,7 +102,13 @@ impl Trust {
         }
         let path = settings.flake.join(FILE_NAME);
         told(match &settings.beside {
-            Some(beside) => ask(beside),
+            Some(beside) => match runtime() {
+                Ok(runtime) => runtime.block_on(async {
+                    let mut signals = Signals::caught();
+                    asking(&mut signals, async |cancel| ask(beside, cancel).await).await
+                }),
+                Err(error) => return complain(&Diagnostic::new(Code::Internal, error.to_string()), FAILED),
+            },
             None if path.exists() => Err(TrustRefusal::Users(path)),
             None => Err(TrustRefusal::NoFile(settings.flake)),
         })
@@ -135,7 +140,7 @@ fn revoked(path: &Path) -> Result<String, TrustRefusal> {
 }
 
 /// Shows what the file would set, and records it once a person says so.
-fn ask(beside: &Beside) -> Result<String, TrustRefusal> {
+async fn ask(beside: &Beside, cancel: &CancellationToken) -> Result<String, TrustRefusal> {
     let path = beside.path.display();
     if beside.trusted {
         return Ok(format!("{path} is trusted as it is"));
@@ -143,11 +148,7 @@ fn ask(beside: &Beside) -> Result<String, TrustRefusal> {
     if beside.waiting.is_empty() {
         return Ok(format!("{path} says nothing that has to be trusted"));
     }
-    let (input, mut output) = terminal().map_err(|refusal| match refusal {
-        Refusal::NoTerminal => TrustRefusal::NoTerminal,
-        other => TrustRefusal::Terminal(other.to_string()),
-    })?;
-    let failed = |error: std::io::Error| TrustRefusal::Terminal(error.to_string());
+    let mut person = Person::here()?;
     let rows: String = beside
         .ignored
         .iter()
@@ -160,13 +161,9 @@ fn ask(beside: &Beside) -> Result<String, TrustRefusal> {
     );
     // What is long scrolls away; what is set is named where the answer is typed.
     let keys = beside.waiting.join(", ");
-    write!(
-        output,
-        "{}\nType `{YES}` to trust it with {keys}, anything else to leave it: ",
-        text::plain(&shown)
-    )
-    .map_err(failed)?;
-    let typed = line(&mut BufReader::new(input), &mut output).map_err(failed)?;
+    let shown = text::plain(&shown);
+    let question = format!("{shown}\nType `{YES}` to trust it with {keys}, anything else to leave it: ");
+    let typed = person.answers(&question, cancel).await?;
     if typed.as_deref() != Some(YES) {
         return Err(TrustRefusal::OtherWord);
     }

@@ -92,6 +92,7 @@ impl From<&SignatureError> for Diagnostic {
         match error {
             SignatureError::Process(ProcessError::NotFound { .. }) => diagnostic(Code::InvalidSettings)
                 .with_hint("signed approvals need OpenSSH 8.2 or newer: put `ssh-keygen` on PATH"),
+            SignatureError::Process(ProcessError::Cancelled) => diagnostic(Code::Cancelled),
             SignatureError::Process(_) => diagnostic(Code::InvalidApproval),
             SignatureError::NoFolder(error) => error.into(),
             SignatureError::Io { .. } | SignatureError::NoApprovers => diagnostic(Code::InvalidSettings)
@@ -120,7 +121,7 @@ fn at(path: &Path) -> impl FnOnce(std::io::Error) -> SignatureError {
 ///
 /// # Errors
 /// See [`SignatureError`].
-pub async fn sign(message: &str, key: &Path) -> Result<String, SignatureError> {
+pub async fn sign(message: &str, key: &Path, cancel: &CancellationToken) -> Result<String, SignatureError> {
     let scratch = Scratch::make(&scratch::places(), usize::MAX)?;
     let file = scratch.path().join("plan");
     std::fs::write(&file, message).map_err(at(&file))?;
@@ -129,7 +130,7 @@ pub async fn sign(message: &str, key: &Path) -> Result<String, SignatureError> {
         .arg(key)
         .arg("--")
         .arg(&file)
-        .attend()
+        .attend(cancel)
         .await?;
     let signature = scratch.path().join("plan.sig");
     if !status.success() {

@@ -9,6 +9,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::LocalModes;
 
 /// How long anything may take to appear.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -85,8 +86,26 @@ impl Terminal {
         self.keyboard.write_all(text.as_bytes()).unwrap();
     }
 
+    /// Whether what is typed is shown, as it is where nothing has changed how the terminal works.
+    pub fn echoes(&self) -> bool {
+        let modes = rustix::termios::tcgetattr(&self.keyboard).unwrap().local_modes;
+        modes.contains(LocalModes::ECHO | LocalModes::ICANON | LocalModes::ISIG)
+    }
+
     /// Waits for the program's end; its exit code (none after a signal) and all it showed.
     pub fn ends(mut self) -> (Option<i32>, String) {
+        self.ended()
+    }
+
+    /// Interrupts the program (Ctrl-C), which ends by that as a shell tells it, and leaves the terminal as it was.
+    pub fn interrupts(mut self) -> String {
+        self.types("\u{3}");
+        let (code, shown) = self.ended();
+        assert!(code == Some(130) && self.echoes(), "{code:?}, echoes: {}: {shown}", self.echoes());
+        shown
+    }
+
+    fn ended(&mut self) -> (Option<i32>, String) {
         let deadline = Instant::now() + PATIENCE;
         let status = loop {
             if let Some(status) = self.child.try_wait().unwrap() {

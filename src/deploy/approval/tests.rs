@@ -82,6 +82,10 @@ async fn keygen(arguments: &[&str], paths: &[&Path]) {
     assert!(finished.status.success(), "{arguments:?}");
 }
 
+async fn signature_of(stored: &StoredPlan, key: &Path) -> String {
+    signature::sign(stored.canonical(), key, &CancellationToken::new()).await.unwrap()
+}
+
 fn terminal(risks: &[&str]) -> Yes {
     Yes {
         channel: Channel::Terminal,
@@ -277,7 +281,7 @@ async fn a_plan_is_deployed_or_rejected_and_never_both() {
     desk.approvers(&[format!("alice {public}")]);
     let approvals = desk.approvals();
     let stored = desk.plan(fixture(&["web"]));
-    let signature = signature::sign(stored.canonical(), &key).await.unwrap();
+    let signature = signature_of(&stored, &key).await;
     approvals.record(&stored, signed("alice", signature.clone()), &call).await.unwrap();
     // The signature is being checked, by a program of its own, when the no comes.
     let id = &stored.plan().id;
@@ -289,7 +293,7 @@ async fn a_plan_is_deployed_or_rejected_and_never_both() {
     // So it is while an approval is being recorded.
     let other = desk.plan(fixture(&["web"]));
     let id = &other.plan().id;
-    let signature = signature::sign(other.canonical(), &key).await.unwrap();
+    let signature = signature_of(&other, &key).await;
     let (recorded, rejected) =
         tokio::join!(approvals.record(&other, signed("alice", signature), &call), async {
             approvals.reject(id, "bob", "terminal").await
@@ -299,7 +303,7 @@ async fn a_plan_is_deployed_or_rejected_and_never_both() {
     assert!(approvals.recorded(id).unwrap().is_none());
     // The other way round the no comes too late, and says so.
     let used = desk.plan(fixture(&["web"]));
-    let signature = signature::sign(used.canonical(), &key).await.unwrap();
+    let signature = signature_of(&used, &key).await;
     approvals.record(&used, signed("alice", signature), &call).await.unwrap();
     approvals.spend(&used, &call).await.unwrap();
     let late = approvals.reject(&used.plan().id, "bob", "terminal").await.unwrap_err();
@@ -529,7 +533,7 @@ async fn a_signature_approves() {
     let (approvals, stored) = (desk.approvals(), desk.plan(fixture(&["web"])));
     let required = approvals.spend(&stored, &call).await.unwrap_err();
     assert!(Diagnostic::from(&required).hint.unwrap().contains("--sign KEY"));
-    let signature = signature::sign(stored.canonical(), &key).await.unwrap();
+    let signature = signature_of(&stored, &key).await;
     approvals.record(&stored, signed("alice@example.org", signature.clone()), &call).await.unwrap();
     let spent = approvals.spend(&stored, &call).await.unwrap();
     assert_eq!(spent.approval().by(), "alice@example.org");
@@ -549,9 +553,9 @@ async fn signatures_that_do_not_count() {
     desk.approvers(&[format!("alice {public}")]);
     let (approvals, stored) = (desk.approvals(), desk.plan(fixture(&["web"])));
     let other = desk.plan(fixture(&["web"]));
-    let good = signature::sign(stored.canonical(), &key).await.unwrap();
-    let of_stranger = signature::sign(stored.canonical(), &stranger).await.unwrap();
-    let of_other = signature::sign(other.canonical(), &key).await.unwrap();
+    let good = signature_of(&stored, &key).await;
+    let of_stranger = signature_of(&stored, &stranger).await;
+    let of_other = signature_of(&other, &key).await;
     let of_namespace = {
         let file = desk.scratch.path().join("message");
         fs::write(&file, stored.canonical()).unwrap();
@@ -604,7 +608,7 @@ async fn a_signer_may_only_approve_what_is_theirs() {
         (&ci, "ci", plan(&["web", "mail"], Action::Boot), false),
         (&alice, "alice", plan(&["web", "mail"], Action::Switch), true),
     ] {
-        let signature = signature::sign(stored.canonical(), key).await.unwrap();
+        let signature = signature_of(&stored, key).await;
         let recorded = approvals.record(&stored, signed(by, signature), &call).await;
         assert_eq!(recorded.is_ok(), allowed, "{by}: {recorded:?}");
         if let Err(error) = recorded {
@@ -618,7 +622,7 @@ async fn approvers_have_names_and_files_of_their_own() {
     let (mut desk, call) = (Desk::new(&BOTH), Call::unattended());
     let (key, public) = desk.key("alice").await;
     let stored = desk.plan(fixture(&["web"]));
-    let signature = signature::sign(stored.canonical(), &key).await.unwrap();
+    let signature = signature_of(&stored, &key).await;
     for (line, by) in [
         (format!("*@example.org {public}"), "x@example.org"),
         (format!("alice namespaces=\"git\" {public}"), "alice"),

@@ -1,0 +1,108 @@
+//! What is asked of a person at the terminal this runs in.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufRead, BufReader, IsTerminal, Read, Write};
+
+use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
+
+use super::signals::Signals;
+use crate::diagnostic::{Code, Diagnostic};
+
+/// Most bytes read of what a person types.
+const LINE: u64 = 1_024;
+
+/// Why a question has no answer.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Unanswered {
+    /// There is no person at a terminal.
+    #[error("this wants a terminal, with a person at it")]
+    NoTerminal,
+    #[error("the terminal: {0}")]
+    Terminal(#[from] io::Error),
+    /// The person would rather stop (Ctrl-C), or this program was told to end.
+    #[error("interrupted: nothing was changed")]
+    Interrupted,
+}
+
+impl From<&Unanswered> for Diagnostic {
+    fn from(error: &Unanswered) -> Self {
+        let code = match error {
+            Unanswered::NoTerminal | Unanswered::Terminal(_) => Code::ApprovalRequired,
+            Unanswered::Interrupted => Code::Cancelled,
+        };
+        Self::new(code, error.to_string())
+    }
+}
+
+/// A person at a terminal.
+pub(super) struct Person {
+    /// None while a line is read, and after one that nobody waited for.
+    keyboard: Option<BufReader<File>>,
+    screen: File,
+}
+
+impl Person {
+    /// The one at the terminal this runs in, whatever standard input and output are.
+    pub(super) fn here() -> Result<Self, Unanswered> {
+        if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
+            return Err(Unanswered::NoTerminal);
+        }
+        let open = || OpenOptions::new().read(true).write(true).open("/dev/tty");
+        let (input, screen) = (open().map_err(|_| Unanswered::NoTerminal)?, open()?);
+        if !input.is_terminal() {
+            return Err(Unanswered::NoTerminal);
+        }
+        Ok(Self { keyboard: Some(BufReader::new(input)), screen })
+    }
+
+    /// Shows the question, and gives the line that is typed then, without spaces around it; `None` at the end of the input.
+    pub(super) async fn answers(
+        &mut self,
+        question: &str,
+        cancel: &CancellationToken,
+    ) -> Result<Option<String>, Unanswered> {
+        write!(self.screen, "{question}")?;
+        self.screen.flush()?;
+        let Some(mut keyboard) = self.keyboard.take() else { return Ok(None) };
+        let (typed, answer) = oneshot::channel();
+        // Nothing ends a read of a terminal before a line is there. This thread may outlive the question; the runtime
+        // would wait for one of its own.
+        std::thread::Builder::new().name("keyboard".to_owned()).spawn(move || {
+            let line = line(&mut keyboard);
+            let _nobody_waits = typed.send((keyboard, line));
+        })?;
+        tokio::select! {
+            biased;
+            () = cancel.cancelled() => {
+                writeln!(self.screen)?;
+                Err(Unanswered::Interrupted)
+            }
+            answer = answer => {
+                let Ok((keyboard, line)) = answer else { return Ok(None) };
+                self.keyboard = Some(keyboard);
+                Ok(line?)
+            }
+        }
+    }
+}
+
+fn line(keyboard: &mut impl BufRead) -> io::Result<Option<String>> {
+    let mut bytes = Vec::new();
+    keyboard.take(LINE).read_until(b'\n', &mut bytes)?;
+    Ok(if bytes.is_empty() { None } else { Some(String::from_utf8_lossy(&bytes).trim().to_owned()) })
+}
+
+/// Runs what asks a person to its end; a signal takes the question back.
+///
+/// Once a signal is caught it ends nothing by itself any more (tokio never undoes that), so whoever asks has to listen.
+pub(super) async fn asking<T>(signals: &mut Signals, ask: impl AsyncFnOnce(&CancellationToken) -> T) -> T {
+    let cancel = CancellationToken::new();
+    let asked = ask(&cancel);
+    tokio::pin!(asked);
+    tokio::select! {
+        done = &mut asked => return done,
+        () = signals.next() => cancel.cancel(),
+    }
+    asked.await
+}
