@@ -4,8 +4,10 @@
 mod common;
 
 use std::process::Stdio;
+use std::time::{Duration, Instant};
 
-use common::fleet::{Answer, errors, nixes};
+use common::fleet::{Answer, Fleet, errors, nixes};
+use common::mcp::Client;
 use common::site::Site;
 use serde_json::{Value, json};
 
@@ -138,4 +140,49 @@ fn a_group_has_all_that_anybody_says_belong_to_it() {
     assert_eq!(listed.json["hosts"][1]["tags"], json!(["all", "edge"]), "{:#}", listed.json);
     let answer = plan(&site, &json!({"tag": "edge"}));
     assert_eq!((answer.code, hosts(&answer)), (0, vec!["b"]), "{:#}", answer.json);
+}
+
+/// Two hosts whose tags are there at once, and one whose tags take longer than any test.
+const ENDLESS: &str = r#"{
+  outputs = _: let
+    add = builtins.foldl' (sum: number: sum + number) 0;
+    endless = builtins.foldl' (sum: _: add (builtins.genList (x: x) 100000)) 0 (builtins.genList (x: x) 1000000);
+    host = tag: { config.pantheros.deploy = { targetHost = "192.0.2.1"; tags = [ tag ]; }; };
+  in {
+    nixosConfigurations = { a = host "all"; b = host "all"; slow = host (toString endless); };
+  };
+}"#;
+
+/// Whoever plans by tag waits for the tags of every host, and is told how many are known.
+#[test]
+fn a_plan_by_tag_says_how_far_it_is() {
+    for nix in nixes() {
+        let fleet = Fleet::committed(&nix, &[("flake.nix", ENDLESS)]);
+        let mut client = Client::begun(&fleet, &[], "2025-11-25");
+        let plans = |client: &mut Client, token: &str| {
+            let id = client.ask(
+                "tools/call",
+                json!({"name": "plan_deploy", "arguments": {"tag": "all"}, "_meta": {"progressToken": token}}),
+            );
+            let deadline = Instant::now() + Duration::from_secs(30);
+            loop {
+                let message = client.next();
+                assert!(Instant::now() < deadline, "{token}: {message:#}");
+                let params = &message["params"];
+                assert_eq!(message["method"], "notifications/progress", "{message:#}");
+                assert_eq!(params["progressToken"], token, "{message:#}");
+                if params["message"] == "evaluated 2 of 3 hosts" {
+                    assert_eq!(params["total"], 3.0, "{message:#}");
+                    let progress = params["progress"].as_f64().unwrap();
+                    assert!((2.0..3.0).contains(&progress), "{message:#}");
+                    client.cancel(id);
+                    return;
+                }
+            }
+        };
+        plans(&mut client, "alone");
+        // Also where another call has them evaluated.
+        client.call("list_hosts", json!({}));
+        plans(&mut client, "beside");
+    }
 }
