@@ -36,7 +36,8 @@ impl Quiet {
         let system = format!("{}-linux", std::env::consts::ARCH);
         let fleet = Fleet::plain(&nixes().pop().unwrap(), &[]);
         let told = fleet.folder().with_file_name("told").display().to_string();
-        let script = format!("PATH=/bin:/usr/bin; while [ ! -e {told} ]; do sleep 0.05; done; echo >$out");
+        let script =
+            format!("PATH=/bin:/usr/bin; echo begun; while [ ! -e {told} ]; do sleep 0.05; done; echo >$out");
         let flake = format!(
             r#"{{ outputs = _: {{ nixosConfigurations.quiet.config.system.build.toplevel = derivation {{
               name = "quiet"; system = "{system}"; builder = "/bin/sh"; salt = "{salt}"; args = [ "-c" "{}" ];
@@ -52,6 +53,30 @@ impl Quiet {
     /// Has the build end.
     fn tell(&self) {
         self.0.write_outside("told", "");
+    }
+
+    /// Builds it, and has its log read by a Nix that waits until it is told once more. Gives the resource of the log.
+    fn slow_log(&self) -> String {
+        self.tell();
+        let attr = ".#nixosConfigurations.quiet.config.system.build.toplevel";
+        let said = |arguments: &[&str]| {
+            let output = self.0.by_hand(arguments);
+            assert!(output.status.success(), "{}", common::fleet::errors(&output));
+            String::from_utf8(output.stdout).unwrap()
+        };
+        said(&["build", "--no-link", attr]);
+        let derivation = said(&["eval", "--raw", &format!("{attr}.drvPath")]);
+        let told = self.0.folder().with_file_name("told");
+        std::fs::remove_file(&told).unwrap();
+        let script = format!(
+            "#!/bin/sh\nfor word; do [ \"$word\" != log ] || while [ ! -e {} ]; do sleep 0.05; done; done\nexec {} \"$@\"\n",
+            told.display(),
+            nixes().pop().unwrap().display()
+        );
+        let waiting = self.0.write_outside("nix-that-waits", &script);
+        std::fs::set_permissions(&waiting, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        self.0.write_outside("pantheros.toml", &format!("[nix]\nprogram = {waiting:?}\n"));
+        derivation.replace("/nix/store/", "pantheros://log/")
     }
 
     fn services(&self) -> Arc<Services> {
@@ -111,28 +136,28 @@ fn call(token: bool) -> Value {
     params
 }
 
+/// Reads the log of a build, for a client that wants to know how it gets on.
+fn reading(uri: &str) -> Value {
+    let params = json!({"uri": uri, "_meta": {"progressToken": "p"}});
+    json!({"jsonrpc": "2.0", "id": 7, "method": "resources/read", "params": params})
+}
+
 fn message(token: bool) -> Value {
     json!({"jsonrpc": "2.0", "id": 7, "method": "tools/call", "params": call(token)})
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn over_pipes() {
-    let quiet = Quiet::new();
+/// What a server over pipes answers to this, once there were enough signs of life and `then` was done.
+async fn through_pipes(services: Arc<Services>, message: &Value, then: impl FnOnce()) -> Value {
     let (ours, theirs) = tokio::io::duplex(1 << 16);
     let (input, output) = tokio::io::split(theirs);
     let stop = CancellationToken::new();
-    let serving = tokio::spawn(mcp::stdio::serve_over(
-        quiet.services(),
-        input,
-        output,
-        std::future::pending(),
-        stop.clone(),
-    ));
+    let serving =
+        tokio::spawn(mcp::stdio::serve_over(services, input, output, std::future::pending(), stop.clone()));
     let (reading, mut writing) = tokio::io::split(ours);
     let mut lines = BufReader::new(reading).lines();
     let begin = json!({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": common::mcp::handshake(client::OLD)});
     let ready = json!({"jsonrpc": "2.0", "method": "notifications/initialized"});
-    for line in [&begin, &ready, &message(true)] {
+    for line in [&begin, &ready, message] {
         writing.write_all(format!("{line}\n").as_bytes()).await.unwrap();
     }
     let mut beats = Beats::default();
@@ -144,17 +169,32 @@ async fn over_pipes() {
     while beats.count < SIGNS {
         beats.take(&next().await);
     }
-    quiet.tell();
-    loop {
+    then();
+    let answer = loop {
         let message = next().await;
         if message["id"] == 7 {
-            is_built(&message);
-            break;
+            break message;
         }
         beats.take(&message);
-    }
+    };
     stop.cancel();
     serving.await.unwrap().unwrap();
+    answer
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn over_pipes() {
+    let quiet = Quiet::new();
+    is_built(&through_pipes(quiet.services(), &message(true), || quiet.tell()).await);
+}
+
+/// Not tools alone take their time.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_log_over_pipes() {
+    let quiet = Quiet::new();
+    let uri = quiet.slow_log();
+    let answer = through_pipes(quiet.services(), &reading(&uri), || quiet.tell()).await;
+    assert_eq!(answer["result"]["contents"][0]["text"], "begun\n", "{answer}");
 }
 
 /// A server over HTTP; it ends when this is dropped.

@@ -14,10 +14,10 @@ use rmcp::{RoleServer, ServerHandler};
 use tokio_util::sync::CancellationToken;
 
 use super::approver::Person;
-use super::{log_page, progress};
+use super::log_page;
+use super::running::Running;
 use crate::deploy::approval::Approver;
 use crate::diagnostic::Diagnostic;
-use crate::progress::{Call, Progress, Silent};
 use crate::text;
 use crate::tools::{self, Context, Effect, Entry, LogRef, Outcome, Place, Policy, Services};
 
@@ -153,42 +153,19 @@ impl ServerHandler for Handler {
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
         let tool = self.allowed(&request.name)?;
-        let token = context.meta.get_progress_token();
-        let (listener, sending) = match token {
-            Some(token) => {
-                let (publisher, sending) =
-                    progress::publish(context.peer.clone(), token, tool.name, self.services.heartbeat);
-                (Arc::new(publisher) as Arc<dyn Progress>, Some(sending))
-            }
-            None => (Arc::new(Silent) as Arc<dyn Progress>, None),
-        };
+        let running = Running::begin(tool.name, &context, self.services.heartbeat, &self.gone);
         let person =
             Arc::new(Person::new(tool.name, &mut request, &context, self.transport, self.forms_count()));
         let counted = self.services.metrics.call(tool.name);
-        let cancel = self.gone.child_token();
         let call = Context {
             services: Arc::clone(&self.services),
-            call: Call { progress: listener, cancel: cancel.clone() },
+            call: running.call.clone(),
             client: person.client().to_owned(),
             approver: Arc::clone(&person) as Arc<dyn Approver>,
             place: Place::default(),
         };
-        let running = tool.run(&call, request.arguments.unwrap_or_default());
-        tokio::pin!(running);
-        let outcome = tokio::select! {
-            // Nothing more happens in a call that was taken back, not even what was ready to.
-            biased;
-            () = context.ct.cancelled() => {
-                cancel.cancel();
-                // It ends its programs before it returns; nobody reads the answer any more.
-                running.await
-            }
-            outcome = &mut running => outcome,
-        };
-        if let Some(sending) = sending {
-            sending.end().await;
-        }
-        if !cancel.is_cancelled() {
+        let outcome = running.run(tool.run(&call, request.arguments.unwrap_or_default())).await;
+        if !call.call.cancel.is_cancelled() {
             counted.ended(outcome.failed);
         }
         Ok(match person.asking() {
@@ -260,17 +237,10 @@ impl ServerHandler for Handler {
         let Some(log) = LogRef::from_uri(&request.uri) else {
             return Err(unknown(format!("there is no resource {uri}")));
         };
-        let cancel = self.gone.child_token();
-        let call = Call { progress: Arc::new(Silent), cancel: cancel.clone() };
-        let reading = self.services.flake.nix().build_log(&log.drv, log.place, &call);
-        tokio::pin!(reading);
-        let read = tokio::select! {
-            read = &mut reading => read,
-            () = context.ct.cancelled() => {
-                cancel.cancel();
-                reading.await
-            }
-        };
+        let what = format!("reading the log of {}", log.drv.name());
+        let running = Running::begin(what, &context, self.services.heartbeat, &self.gone);
+        let call = running.call.clone();
+        let read = running.run(self.services.flake.nix().build_log(&log.drv, log.place, &call)).await;
         match read {
             Ok(Some(page)) => Ok(ReadResourceResult::new(log_page::contents(&log, page, request.uri)).into()),
             Ok(None) => match self.services.last_lines(&log.drv) {

@@ -11,4 +11,5 @@ mod ids;
 mod json;
 mod log_page;
 mod progress;
+mod running;
 pub mod stdio;

@@ -47,12 +47,12 @@ impl Drop for Sending {
     }
 }
 
-/// A publisher for a call of `what`, and the task that sends what it is given: at least once in a `heartbeat`, with
+/// A publisher for a request of `what`, and the task that sends what it is given: at least once in a `heartbeat`, with
 /// what was said last and for how long the call runs, where there is nothing new.
 pub fn publish(
     peer: Peer<RoleServer>,
     token: ProgressToken,
-    what: &'static str,
+    what: impl Into<String>,
     heartbeat: Duration,
 ) -> (Publisher, Sending) {
     let (sender, receiver) = watch::channel(Update::saying(what));
