@@ -142,7 +142,11 @@ fn the_settings_say_where_a_host_is() {
     let status = site.fleet.call("list_generations", &json!({"host": "web"}));
     assert_eq!((status.code, &status.json["total"]), (0, &json!(2)), "{:#}", status.json);
     let back = site.fleet.command(&["rollback", "web", "--dry-run"]).output().unwrap();
-    assert!(String::from_utf8_lossy(&back.stdout).contains("generation 1 again"), "{back:?}");
+    let said = String::from_utf8_lossy(&back.stdout);
+    assert!(said.contains("generation 1 again"), "{said}");
+    // It is said what that costs.
+    assert!(said.contains("`config` could not be read: broken"), "{said}");
+    assert!(said.contains("how long to wait is not known"), "{said}");
 }
 
 #[test]
@@ -164,6 +168,42 @@ fn what_a_system_says_of_itself_is_compared() {
     assert!(String::from_utf8_lossy(&refused.stderr).contains("state_version_changed"), "{refused:?}");
     let first = site.first("web");
     site.settled("web", &first, &first);
+}
+
+/// A system says what of its own facts could not be read, and its flake why.
+#[test]
+fn what_a_system_cannot_say_of_itself_is_a_risk() {
+    let nix = nixes().pop().unwrap();
+    let mut site = Site::start(&nix, &["web"], &json!({}));
+    site.change(|facts| facts["broken"] = "no disk today".into());
+    let answer = site.fleet.call("plan_deploy", &json!({"hosts": ["web"]}));
+    let risk = answer.json["hosts"][0]["risks"][0].clone();
+    assert_eq!((&risk["code"], &risk["severity"]), (&json!("facts_unknown"), &json!("blocking")), "{risk}");
+    let evidence = risk["evidence"].as_str().unwrap();
+    assert!(
+        evidence.contains("`file_systems.mounted./data`") && evidence.contains("no disk today"),
+        "{risk}"
+    );
+    let plan = answer.json["plan_id"].as_str().unwrap();
+    let refused = site.approve(plan);
+    assert_eq!(refused.status.code(), Some(1), "{refused:?}");
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("facts_unknown"), "{refused:?}");
+    let named = ["approve", plan, "--batch", "--risk", "facts_unknown", "--sign"];
+    let approved = site.fleet.command(&named).arg(site.signer()).output().unwrap();
+    assert!(approved.status.success(), "{approved:?}");
+    assert_eq!(site.deploy(plan).code, 0);
+
+    // Going back to it later must not be the harder for that.
+    site.change(|facts| {
+        facts["revision"] = "3".into();
+        facts.as_object_mut().unwrap().remove("broken");
+    });
+    let plan = site.approved(&json!({"hosts": ["web"]}));
+    assert_eq!(site.deploy(&plan).code, 0);
+    let back = site.fleet.command(&["rollback", "web", "--dry-run"]).output().unwrap();
+    let said = String::from_utf8_lossy(&back.stdout);
+    assert!(said.contains("generation 2 again") && said.contains("facts_unknown"), "{said}");
+    assert!(said.contains("`file_systems.mounted./data` could not be read"), "{said}");
 }
 
 #[test]

@@ -143,6 +143,54 @@ fn configurations_are_read_as_their_programs_read_them() {
             json!(["/dev/sda1"]),
         ),
         (String::new(), "/users", Value::Null),
+        // What is not there is no failure, and what fails costs itself.
+        (String::new(), "/unread", json!([])),
+        ("fileSystems = throw \"no\";".into(), "/unread", json!([["file_systems", "mounted"]])),
+        (
+            "fileSystems = { a.device = \"/dev/a\"; b.device = throw \"no\"; c.device = \"/dev/c\"; };".into(),
+            "/file_systems",
+            json!(["/dev/a", "/dev/c"]),
+        ),
+        (
+            "boot.initrd.luks.devices.root.device = throw \"no\";".into(),
+            "/unread",
+            json!([["file_systems", "unlocked", "root"]]),
+        ),
+        ("boot.loader.grub.devices = [ (throw \"no\") ];".into(), "/unread", json!([["boot_devices"]])),
+        (
+            "networking = { hostName = throw \"no\"; firewall = { enable = true; allowedTCPPorts = throw \"no\"; }; };"
+                .into(),
+            "/unread",
+            json!([["firewall"], ["host_name"]]),
+        ),
+        (
+            "nixpkgs.hostPlatform = throw \"no\"; system.stateVersion = throw \"no\";".into(),
+            "/unread",
+            json!([["state_version"], ["system"]]),
+        ),
+        (
+            "services.openssh = { enable = true; settings = { AllowUsers = throw \"no\"; DenyUsers = [ \"x\" ]; }; };".into(),
+            "/unread",
+            json!([["ssh", "allow_users"]]),
+        ),
+        (
+            "services.openssh.settings = { AllowUsers = throw \"no\"; DenyUsers = [ \"x\" ]; };".into(),
+            "/ssh/deny_users",
+            json!(["x"]),
+        ),
+        ("services.openssh.ports = throw \"no\";".into(), "/unread", json!([["ssh"]])),
+        (user(WHEEL, "sudo.extraRules = throw \"no\";"), "/unread", json!([["sudo"]])),
+        (user(WHEEL, "sudo.extraRules = throw \"no\";"), root, Value::Null),
+        (
+            "users.users = { a = { isNormalUser = true; extraGroups = throw \"no\"; }; b.isNormalUser = true; };".into(),
+            "/unread",
+            json!([["users", "a"]]),
+        ),
+        (
+            "services.onepassword-secrets = { enable = true; tokenFile = throw \"no\"; };".into(),
+            "/unread",
+            json!([["token_file"]]),
+        ),
     ];
     let configurations: String = table.iter().map(|(text, ..)| format!("{{ {text} }}\n")).collect();
     let facts = include_str!("../src/flake/facts.nix");

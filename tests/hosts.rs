@@ -143,6 +143,48 @@ fn a_machine_that_is_not_the_one_meant_is_told_of() {
     assert!(warnings.contains("does not run NixOS"), "{:#}", answer.json);
 }
 
+/// What of the flake could not be read is told, where that is no obstacle to asking the machine.
+#[test]
+fn what_the_flake_does_not_say_of_a_host_is_told() {
+    for nix in nixes() {
+        let mut targets = Targets::start(&nix, &["web"]);
+        let fleet = fleet(&nix, &mut targets, &["web"]);
+        let port = targets.get("web").port;
+        let settings = std::fs::read_to_string(fleet.folder().with_file_name("pantheros.toml")).unwrap();
+        fleet.write_outside(
+            "pantheros.toml",
+            &format!("{settings}[hosts.web]\ntarget_host = \"web\"\nport = {port}\nuser = \"root\"\n"),
+        );
+        let unread = |tool: &str, config: &str| {
+            fleet.write(
+                "flake.nix",
+                &format!("{{ outputs = _: {{ nixosConfigurations.web.config = {config}; }}; }}"),
+            );
+            let answer = fleet.call(tool, &json!({"host": "web"}));
+            assert_eq!(answer.code, 0, "{:#}", answer.json);
+            answer.json["unread"].clone()
+        };
+        for tool in ["host_status", "list_generations"] {
+            assert_eq!(unread(tool, "{ }"), Value::Null);
+            let gaps = unread(tool, "{ networking.hostName = throw \"no name today\"; }");
+            assert_eq!(
+                (&gaps[0]["attr"], &gaps[0]["error"]["code"]),
+                (&json!("host_name"), &json!("throw")),
+                "{gaps}"
+            );
+            assert!(gaps[0].to_string().contains("no name today"), "{gaps}");
+            let gaps = unread(tool, "{ pantheros.deploy.port = abort \"no port today\"; }");
+            assert_eq!(
+                (&gaps[0]["attr"], &gaps[0]["error"]["code"]),
+                (&json!("port"), &json!("abort")),
+                "{gaps}"
+            );
+            let gaps = unread(tool, "throw \"nothing today\"");
+            assert_eq!((&gaps[0]["attr"], &gaps[0]["rest"]), (&json!("config"), &json!(true)), "{gaps}");
+        }
+    }
+}
+
 #[test]
 fn an_unknown_or_changed_host_key_is_an_error_that_says_what_a_person_does() {
     let nix = nixes().pop().unwrap();

@@ -292,6 +292,86 @@ fn being_locked_out_is_seen_before_it_happens() {
     assert!(site.risks().contains(&"note uncommitted_changes".to_owned()));
 }
 
+/// What decides a risk and does not evaluate is no risk less, however it fails.
+#[test]
+fn what_cannot_be_read_is_a_risk_that_says_so() {
+    for nix in nixes() {
+        let site = Site::new(&nix);
+        let (_, port) = site.targets.ports().next().unwrap();
+        let ssh = |more: &str| format!("services.openssh = {{ enable = true; ports = [ {port} ]; {more} }};");
+        let unread = |answer: &Answer| -> Vec<(String, String)> {
+            let risks =
+                answer.json["hosts"][0]["risks"].as_array().unwrap_or_else(|| panic!("{answer:?}")).clone();
+            let mut told = Vec::new();
+            for risk in risks.iter().filter(|risk| risk["code"] == "facts_unknown") {
+                let said = |field: &str| risk[field].as_str().unwrap().to_owned();
+                told.push((said("severity"), said("evidence")));
+            }
+            told
+        };
+        let part = |more: &str, part: &str, why: &str| {
+            site.configure(2, more);
+            let answer = site.plan(&json!({"hosts": ["web"]}));
+            assert_eq!(answer.code, 0, "{more}: {:#}", answer.json);
+            let told = unread(&answer);
+            assert_eq!(told.len(), 1, "{more}: {told:?}");
+            let (severity, evidence) = &told[0];
+            let wanted = if part == "token_file" { "warning" } else { "blocking" };
+            assert_eq!(severity, wanted, "{more}");
+            assert!(evidence.contains(&format!("`{part}` could not be read")), "{more}: {evidence}");
+            assert!(evidence.contains(why), "{more}: {evidence}");
+            answer
+        };
+        for (more, named) in [
+            ("fileSystems = FAULT;", "file_systems.mounted"),
+            ("fileSystems.\"/data\".device = FAULT;", "file_systems.mounted./data"),
+            ("boot.initrd.luks.devices.root.device = FAULT;", "file_systems.unlocked.root"),
+            ("boot.loader.grub = FAULT;", "boot_devices"),
+            ("security.sudo.extraRules = FAULT;", "sudo"),
+            ("users.users.root.openssh.authorizedKeys.keys = FAULT;", "users.root"),
+            ("nixpkgs.hostPlatform = FAULT;", "system"),
+            ("networking.hostName = FAULT;", "host_name"),
+            (
+                "system = { stateVersion = FAULT; build.toplevel = toplevel // { type = \"derivation\"; }; };",
+                "state_version",
+            ),
+            ("services.onepassword-secrets = { enable = true; tokenFile = FAULT; };", "token_file"),
+        ] {
+            part(&more.replace("FAULT", "throw \"not today\""), named, "not today");
+        }
+        // What `tryEval` does not catch.
+        for (fault, why) in
+            [("abort \"not today\"", "not today"), ("{ }.nothing", "nothing"), ("1 + \"a\"", "cannot add")]
+        {
+            let answer = part(
+                &format!("fileSystems = {{ a.device = {fault}; b.device = \"/dev/not-there\"; }};"),
+                "file_systems.mounted.a",
+                why,
+            );
+            // The others are read all the same.
+            assert!(answer.json.to_string().contains("/dev/not-there is not on the machine"), "{answer:?}");
+            part(&ssh(&format!("settings.AllowUsers = {fault};")), "ssh.allow_users", why);
+        }
+        // How the deployment is to go is never guessed.
+        for option in ["rollbackTimeout", "refusals", "buildOn"] {
+            site.configure(2, &format!("pantheros.deploy = {{ targetHost = \"web\"; port = {port}; user = \"root\"; {option} = throw \"not today\"; }};"));
+            let answer = site.plan(&json!({"hosts": ["web"]}));
+            assert_eq!((answer.code, answer.error_code()), (1, "throw"), "{option}: {:#}", answer.json);
+        }
+        for option in ["user", "port", "targetHost"] {
+            let others = ["user = \"root\";", &format!("port = {port};"), "targetHost = \"web\";"]
+                .into_iter()
+                .filter(|said| !said.starts_with(option))
+                .collect::<String>();
+            site.configure(2, &format!("pantheros.deploy = {{ {others} {option} = throw \"not today\"; }};"));
+            let answer = site.plan(&json!({"hosts": ["web"]}));
+            assert_eq!((answer.code, answer.error_code()), (1, "throw"), "{option}: {:#}", answer.json);
+        }
+        site.configure(2, "");
+        assert_eq!(unread(&site.plan(&json!({"hosts": ["web"]}))), [], "what is not there is no failure");
+    }
+}
+
 /// The usual way to keep local files out of commits, which Nix reads as they are.
 #[test]
 fn what_git_was_told_not_to_look_at_is_planned_as_it_is() {

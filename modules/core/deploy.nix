@@ -3,6 +3,7 @@
 {
   config,
   lib,
+  options,
   pkgs,
   ...
 }:
@@ -169,7 +170,7 @@ in
   config.environment.etc = {
     # So that a later deployment, or one back to this system, knows what it lets in without its flake.
     "pantheros/facts.json".text = builtins.toJSON (
-      import ../../src/flake/facts.nix { inherit config; }
+      import ../../src/flake/facts.nix { inherit config options pkgs; }
     );
     "pantheros/allowed_signers" = lib.mkIf (cfg.approvers != { }) {
       text = lib.concatStrings (

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
@@ -10,15 +10,16 @@ use super::plan::{BuildOn, HealthCheck};
 use crate::config::HostFile;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::flake::hosts::HOSTS;
-use crate::flake::{Flake, FlakeError, Instantiate, Question};
+use crate::flake::{Answer, Flake, FlakeError, Instantiate, Question, UnreadPart, is_lasting};
 use crate::names::{AttrPath, HostName};
 use crate::progress::Call;
 
-/// Of the form facts have. A system's own may have been written by another `facts.nix` than ours.
-const VERSION: u32 = 1;
+/// The forms facts have had. A system's own may have been written by another `facts.nix` than ours; the first form did
+/// not say what could not be read.
+const VERSIONS: std::ops::RangeInclusive<u32> = 1..=2;
 
 /// As `facts.nix` tells them; what a configuration does not say is not there, and nothing is
-/// concluded from that.
+/// concluded from that. What could not be read is not there either, and is `unread`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub struct Facts {
@@ -56,6 +57,18 @@ pub struct Facts {
     pub file_systems: Vec<String>,
     /// `services.onepassword-secrets.tokenFile`, where that is enabled.
     pub token_file: Option<String>,
+    /// The places of what the configuration has and could not be read.
+    pub unread: Vec<Vec<String>>,
+    /// Why, as far as Nix said it.
+    #[serde(skip)]
+    pub(super) reasons: Vec<UnreadPart>,
+}
+
+/// What the flake answered, as it is remembered.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Told {
+    value: Value,
+    unread: Vec<UnreadPart>,
 }
 
 /// Why the configuration itself must not be deployed.
@@ -234,25 +247,26 @@ pub async fn of(flake: &Flake, host: &HostName, call: &Call) -> Result<Facts, Fl
         .remembered(
             &format!("facts {host}"),
             call,
-            |_: &Value| true,
+            |told: &Told| told.unread.iter().all(|part| is_lasting(&part.error)),
             || async {
                 call.saying(format!("evaluating how {host} would be reached"));
                 let question = Question::new([HOSTS, host.as_str()], "deploy_facts");
                 match flake.ask("hosts", vec![question], Instantiate::No, call).await?.pop() {
-                    Some(Ok(facts)) => Ok(facts.value),
+                    Some(Ok(Answer { value, unread })) => Ok(Told { value, unread }),
                     Some(Err(diagnostic)) => flake.explain(host, diagnostic, call).await,
-                    None => Ok(Value::Null),
+                    None => Ok(Told::default()),
                 }
             },
         )
         .await?;
-    let mut facts: Facts = serde_json::from_value(told).map_err(|error| {
+    let mut facts: Facts = serde_json::from_value(told.value).map_err(|error| {
         let attr = AttrPath::new([HOSTS, host.as_str(), "config", "pantheros", "deploy"]);
         let message = format!("what {host} says of its deployment has unexpected types: {error}");
         FlakeError::Evaluation(Box::new(
             Diagnostic::new(Code::TypeMismatch, message).with_attr(attr.to_string()),
         ))
     })?;
+    facts.reasons = told.unread;
     if let Some(set) = flake.settings().hosts.get(host) {
         facts.fill(set);
     }
@@ -266,7 +280,26 @@ impl Facts {
     /// The facts in the text of a system's own [`FILE`]; none where it is not that, or of another form.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        serde_json::from_str(text).ok().filter(|facts: &Self| facts.version == VERSION)
+        serde_json::from_str(text).ok().filter(|facts: &Self| VERSIONS.contains(&facts.version))
+    }
+
+    /// Takes over why parts could not be read: a system does not know that of its own facts, but its flake does.
+    pub fn explained_by(&mut self, flake: Self) {
+        self.reasons = flake.reasons;
+    }
+
+    /// Whether this part, or one of its own parts, could not be read.
+    #[must_use]
+    pub fn lacks(&self, part: &[&str]) -> bool {
+        self.unread.iter().any(|unread| {
+            unread.len() >= part.len() && unread.iter().zip(part).all(|(unread, part)| unread == part)
+        })
+    }
+
+    /// Why a part could not be read, where that is known.
+    #[must_use]
+    pub fn reason(&self, part: &[String]) -> Option<&Diagnostic> {
+        self.reasons.iter().find(|reason| reason.covers(part)).map(|reason| &reason.error)
     }
 
     /// Takes from the settings what the configuration does not say.
@@ -285,6 +318,18 @@ impl Facts {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_system_that_another_version_made_is_understood_or_not_read_at_all() {
+        for (text, unread) in [
+            (r#"{"version": 1, "host_name": "web"}"#, Some(0)),
+            (r#"{"version": 2, "host_name": null, "unread": [["host_name"]]}"#, Some(1)),
+            (r#"{"version": 3, "host_name": "web"}"#, None),
+            (r#"{"host_name": "web"}"#, None),
+        ] {
+            assert_eq!(Facts::parse(text).map(|facts| facts.unread.len()), unread, "{text}");
+        }
+    }
 
     #[test]
     fn a_fingerprint_is_that_of_ssh_keygen() {

@@ -2,12 +2,12 @@
 
 use std::num::NonZeroU16;
 
-use serde::Deserialize;
-use serde_json::Value;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use crate::diagnostic::{Code, Diagnostic};
 use crate::flake::hosts::HOSTS;
-use crate::flake::{Flake, FlakeError, Instantiate, Question};
+use crate::flake::{Answer, Flake, FlakeError, Instantiate, Question, UnreadPart, is_lasting};
 use crate::names::{AttrPath, HostName};
 use crate::progress::Call;
 use crate::ssh::Target;
@@ -21,6 +21,8 @@ pub struct Place {
     pub host_name: Option<String>,
     /// Its system, such as `x86_64-linux`.
     pub system: Option<String>,
+    /// What of this the configuration has and could not be read.
+    pub unread: Vec<UnreadPart>,
 }
 
 /// Why it is not known where a host is.
@@ -61,9 +63,17 @@ impl From<&PlaceError> for Diagnostic {
     }
 }
 
+/// What the flake answered, as it is remembered.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Told {
+    value: Value,
+    unread: Vec<UnreadPart>,
+}
+
 /// As the probe gives it.
 #[derive(Default, Deserialize)]
-struct Told {
+#[serde(default)]
+struct Said {
     target: Option<String>,
     user: Option<String>,
     port: Option<u16>,
@@ -72,7 +82,7 @@ struct Told {
 }
 
 /// Where a host is: as its configuration says, or else the settings. Where the settings say it, a
-/// configuration that does not evaluate is no obstacle.
+/// configuration that does not evaluate is no obstacle, and [`Place::unread`] says so.
 ///
 /// # Errors
 /// See [`PlaceError`].
@@ -81,42 +91,53 @@ pub async fn of(flake: &Flake, host: &HostName, call: &Call) -> Result<Place, Pl
     let now = flake.settings().target.as_ref().filter(|(name, _)| name == host).map(|(_, place)| place);
     let now = now.cloned().unwrap_or_default();
     let malformed = |message: String| PlaceError::Malformed { host: host.clone(), message };
-    let told: Told = match told(flake, host, call).await {
-        Ok(told) => serde_json::from_value(told).map_err(|error| malformed(error.to_string()))?,
+    let (Told { value, unread }, evaluates) = match told(flake, host, call).await {
+        Ok(told) => (told, true),
         Err(FlakeError::Evaluation(error)) if now.target_host.is_some() || set.target_host.is_some() => {
-            tracing::warn!(%error, %host, "the configuration does not evaluate: the settings say where the host is");
-            Told::default()
+            let all = UnreadPart { part: vec!["config".to_owned()], error: *error, rest: true };
+            (Told { value: Value::Object(Map::new()), unread: vec![all] }, false)
         }
         Err(error) => return Err(error.into()),
     };
+    for (name, is_set) in [
+        ("target", now.target_host.is_some() || set.target_host.is_some()),
+        ("user", now.user.is_some() || set.user.is_some()),
+        ("port", now.port.is_some() || set.port.is_some()),
+    ] {
+        let unread = unread.iter().find(|unread| unread.covers(&[name]));
+        if let Some(unread) = unread.filter(|_| evaluates && !is_set) {
+            return Err(FlakeError::Evaluation(Box::new(unread.error.clone())).into());
+        }
+    }
+    let said: Said = serde_json::from_value(value).map_err(|error| malformed(error.to_string()))?;
     let parsed = |address: String| address.parse().map_err(|error| malformed(format!("{error}")));
-    let Some(address) = now.target_host.or(told.target.map(parsed).transpose()?).or(set.target_host) else {
+    let Some(address) = now.target_host.or(said.target.map(parsed).transpose()?).or(set.target_host) else {
         return Err(PlaceError::Nowhere(host.clone()));
     };
     let parsed = |user: String| user.parse().map_err(|error| malformed(format!("{error}")));
-    let user = match now.user.or(told.user.map(parsed).transpose()?).or(set.user) {
+    let user = match now.user.or(said.user.map(parsed).transpose()?).or(set.user) {
         Some(user) => user,
         None => parsed("root".to_owned())?,
     };
-    let port = now.port.or(told.port).or(set.port).unwrap_or(22);
+    let port = now.port.or(said.port).or(set.port).unwrap_or(22);
     let target =
         Target { address, user, port: NonZeroU16::new(port).ok_or_else(|| malformed("port 0".to_owned()))? };
-    Ok(Place { target, host_name: told.host_name, system: told.system })
+    Ok(Place { target, host_name: said.host_name, system: said.system, unread })
 }
 
-async fn told(flake: &Flake, host: &HostName, call: &Call) -> Result<Value, FlakeError> {
+async fn told(flake: &Flake, host: &HostName, call: &Call) -> Result<Told, FlakeError> {
     flake
         .remembered(
             &format!("place {host}"),
             call,
-            |_: &Value| true,
+            |told: &Told| told.unread.iter().all(|part| is_lasting(&part.error)),
             || async {
                 call.saying(format!("evaluating where {host} is"));
                 let question = Question::new([HOSTS, host.as_str()], "place");
                 match flake.ask("hosts", vec![question], Instantiate::No, call).await?.pop() {
-                    Some(Ok(facts)) => Ok(facts.value),
+                    Some(Ok(Answer { value, unread })) => Ok(Told { value, unread }),
                     Some(Err(diagnostic)) => flake.explain(host, diagnostic, call).await,
-                    None => Ok(Value::Null),
+                    None => Ok(Told::default()),
                 }
             },
         )

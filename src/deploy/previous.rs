@@ -6,11 +6,13 @@ use super::place;
 use super::plan::{HostPlan, Risk, Severity, SystemSource};
 use super::propose::{ProposeError, bound, inhibits, needs_reboot};
 use super::remote;
-use super::risks::{self, Evidence};
+use super::risks::{self, EVIDENCE_LIMIT, Evidence};
+use crate::diagnostic::Diagnostic;
 use crate::flake::Flake;
 use crate::names::HostName;
 use crate::progress::Call;
 use crate::ssh::Hosts;
+use crate::text;
 
 /// What bringing the host to `generation`, or without one to the one before its own, would do. Changes
 /// nothing on the machine.
@@ -31,14 +33,16 @@ pub async fn propose(
         futures::future::join(place::of(flake, host, call), facts::of(flake, host, call)).await;
     let place = place?;
     // A flake that does not evaluate is a reason to go back, not one to stay.
-    let facts = facts.unwrap_or_else(|error| {
-        tracing::warn!(%error, %host, "the configuration does not evaluate: going back with the usual timeouts");
-        let mut facts = Facts::default();
-        if let Some(set) = flake.settings().hosts.get(host) {
-            facts.fill(set);
+    let (facts, unevaluated) = match facts {
+        Ok(facts) => (facts, None),
+        Err(error) => {
+            let mut facts = Facts::default();
+            if let Some(set) = flake.settings().hosts.get(host) {
+                facts.fill(set);
+            }
+            (facts, Some(Diagnostic::from(&error)))
         }
-        facts
-    });
+    };
     let session = hosts.session(&place.target, call).await?;
     let state = host::survey(&session, call).await?;
     let Some(current) = state.running.clone() else {
@@ -89,6 +93,7 @@ pub async fn propose(
         &plan,
         Evidence {
             facts: &then.unwrap_or_default(),
+            unread_place: &place.unread,
             before: now.as_ref(),
             state: &state,
             user: place.target.user.as_str(),
@@ -101,16 +106,29 @@ pub async fn propose(
             reboot: false,
         },
     );
+    let unknown = |evidence: String, mend: &str| Risk {
+        code: "facts_unknown".to_owned(),
+        severity: Severity::Warning,
+        evidence: text::bounded(&evidence, EVIDENCE_LIMIT),
+        mend: mend.to_owned(),
+        file: None,
+        line: None,
+    };
     if !known {
-        plan.risks.push(Risk {
-            code: "facts_unknown".to_owned(),
-            severity: Severity::Warning,
-            evidence: format!("generation {} does not say whom it lets in, and where", chosen.number),
-            mend: "remember whether you could log in with today's key then; the host goes back by itself where you cannot"
-                .to_owned(),
-            file: None,
-            line: None,
-        });
+        plan.risks.push(unknown(
+            format!("generation {} does not say whom it lets in, and where", chosen.number),
+            "remember whether you could log in with today's key then; the host goes back by itself where you cannot",
+        ));
+    }
+    if let Some(error) = unevaluated {
+        plan.risks.push(unknown(
+            format!(
+                "how long to wait is not known: the configuration does not evaluate, so it is what the settings say, \
+                 or usual: {}",
+                error.message
+            ),
+            "say it in the settings, `[hosts.NAME]`, or mend the configuration",
+        ));
     }
     Ok(plan)
 }

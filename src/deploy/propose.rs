@@ -131,6 +131,7 @@ pub async fn propose(
             if let Some(set) = flake.settings().hosts.get(host) {
                 told.fill(set);
             }
+            told.explained_by(facts);
             told
         }
         None => facts,
@@ -159,6 +160,7 @@ pub async fn propose(
         &plan,
         Evidence {
             facts: &facts,
+            unread_place: &place.unread,
             before: facts_before.as_ref(),
             state: &state,
             user: place.target.user.as_str(),

@@ -3,15 +3,19 @@
 use super::facts::Facts;
 use super::host::State;
 use super::plan::{HostPlan, Risk, Severity};
+use crate::flake::UnreadPart;
 use crate::text;
 
 mod login;
+mod unread;
 
 /// What is known when risks are judged.
 #[derive(Clone, Copy, Debug)]
 pub struct Evidence<'a> {
     /// What the new configuration says.
     pub facts: &'a Facts,
+    /// What the configuration has of where the host is, and could not be read: the settings say it instead.
+    pub unread_place: &'a [UnreadPart],
     /// What the configuration that runs said, where that is known.
     pub before: Option<&'a Facts>,
     /// What the machine says.
@@ -34,11 +38,14 @@ pub struct Evidence<'a> {
     pub reboot: bool,
 }
 
+/// Longest evidence of a risk, in characters.
+pub const EVIDENCE_LIMIT: usize = 400;
+
 fn risk(code: &str, severity: Severity, evidence: impl Into<String>, mend: &str) -> Risk {
     Risk {
         code: code.to_owned(),
         severity,
-        evidence: text::bounded(&evidence.into(), 400),
+        evidence: text::bounded(&evidence.into(), EVIDENCE_LIMIT),
         mend: mend.to_owned(),
         file: None,
         line: None,
@@ -49,6 +56,7 @@ fn risk(code: &str, severity: Severity, evidence: impl Into<String>, mend: &str)
 #[must_use]
 pub fn judge(plan: &HostPlan, evidence: Evidence<'_>) -> Vec<Risk> {
     let mut risks = Vec::new();
+    unread::judge(plan, evidence, &mut risks);
     the_machine(plan, evidence, &mut risks);
     login::judge(evidence, &mut risks);
     the_disk(evidence, &mut risks);

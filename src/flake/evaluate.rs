@@ -119,6 +119,15 @@ pub struct UnreadPart {
     pub rest: bool,
 }
 
+impl UnreadPart {
+    /// Whether the part at this place was not read because of it.
+    #[must_use]
+    pub fn covers<S: AsRef<str>>(&self, place: &[S]) -> bool {
+        let order = place.iter().map(AsRef::as_ref).cmp(self.part.iter().map(String::as_str));
+        order.is_eq() || self.rest && order.is_gt()
+    }
+}
+
 /// The answer to one question.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Answer {

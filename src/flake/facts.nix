@@ -1,10 +1,10 @@
 # What of a host's configuration decides how it is deployed, and whether it can be reached afterwards.
 #
-# A function from a host (`config`, and perhaps `pkgs`) to plain data. It needs no nixpkgs, so that it also
-# works on hosts that are bare attribute sets. What a configuration does not have is null or empty.
+# A function from a host (`config`, and perhaps `options` and `pkgs`) to plain data. It needs no nixpkgs, so that it
+# also works on hosts that are bare attribute sets. What a configuration does not have is null or empty; what it has
+# and what cannot be read is named in `unread`, and null or empty as well.
 # The server asks this of the flake, and `pantheros.deploy` puts the answer into every system it
 # makes (/etc/pantheros/facts.json), where it can be read when the flake says something else.
-host:
 let
   inherit (builtins)
     any
@@ -13,6 +13,7 @@ let
     concatMap
     elem
     filter
+    isAttrs
     isList
     isPath
     isString
@@ -21,31 +22,62 @@ let
     mapAttrs
     pathExists
     readFile
+    removeAttrs
+    seq
     split
+    substring
+    toJSON
     tryEval
     unsafeDiscardStringContext
     ;
-  inherit (host) config;
 
-  # `value` where it can be had, otherwise `fallback`; catches what `throw` and `assert` raise.
-  attempt =
-    fallback: value:
+  deep = value: seq (toJSON value) value;
+
+  # How a system reads the parts of its own facts: nobody asks it again, so what `throw` and `assert` raise is caught,
+  # and the reason is lost. The server gives `partsOf` of src/flake/probes.nix instead. What has no place of its own,
+  # all depends on.
+  alone =
     let
-      tried = tryEval value;
+      attempt =
+        at: fallback: value:
+        let
+          tried = tryEval value;
+        in
+        if at == [ ] || tried.success then value else fallback;
     in
-    if tried.success then tried.value else fallback;
+    {
+      enter = attempt;
+      part =
+        at: fallback: value:
+        attempt at fallback (deep value);
+    };
 
-  deploy = config.pantheros.deploy or { };
-  fileSystems = config.fileSystems or { };
-  firewall = config.networking.firewall or { };
-  groups = config.users.groups or { };
-  grub = config.boot.loader.grub or { };
-  luks = config.boot.initrd.luks.devices or { };
-  nftables = config.networking.nftables or { };
-  secrets = config.services.onepassword-secrets or { };
-  security = config.security or { };
-  ssh = config.services.openssh or null;
-  users = config.users.users or null;
+  # In place of a part that was not read, until `settle` puts `fallback` there.
+  failed = at: fallback: {
+    _type = "unread fact";
+    inherit at fallback;
+  };
+  isFailed = value: isAttrs value && value._type or null == "unread fact";
+  settle =
+    value:
+    if isFailed value then
+      value.fallback
+    else if isAttrs value then
+      mapAttrs (_: settle) value
+    else if isList value then
+      map settle value
+    else
+      value;
+  failures =
+    value:
+    if isFailed value then
+      [ value.at ]
+    else if isAttrs value then
+      concatMap failures (attrValues value)
+    else if isList value then
+      concatMap failures value
+    else
+      [ ];
 
   hasWord = word: text: length (split word text) > 1;
   words = text: filter (word: isString word && word != "") (split "[[:space:]]+" text);
@@ -58,20 +90,92 @@ let
       words value
     else
       null;
-  setting = name: attempt null (ssh.settings.${name} or null);
-  homeFile = file: hasWord "%h/" file || builtins.substring 0 1 file != "/";
+  homeFile = file: hasWord "%h/" file || substring 0 1 file != "/";
 
-  # What sudo is told, or null where there is none or it is not known.
-  sudo =
-    if security.sudo-rs.enable or false then
-      security.sudo-rs
-    else if security.sudo.enable or true then
-      security.sudo or null
-    else
-      null;
+  tcp = interface: {
+    ports = interface.allowedTCPPorts or [ ];
+    ranges = map (range: { inherit (range) from to; }) (interface.allowedTCPPortRanges or [ ]);
+  };
+
+  # Without one of these a machine does not start up whole; fstab(5) has the names.
+  needed =
+    fileSystem:
+    let
+      options = fileSystem.options or [ ];
+    in
+    isString (fileSystem.device or null) && !elem "noauto" options && !elem "nofail" options;
+
   everything =
     rule:
     filter (command: command == "ALL" || (command.command or null) == "ALL") (rule.commands or [ ]);
+in
+{
+  config,
+  options ? { },
+  pkgs ? { },
+  parts ? alone,
+}:
+let
+  # A part that is read whole.
+  whole =
+    at: fallback: value:
+    parts.part at (failed at fallback) value;
+  # A part that `inner` makes something of, which has parts of its own.
+  within =
+    at: fallback: value: inner:
+    let
+      entered = parts.enter at (failed at fallback) (deep value);
+    in
+    if isFailed entered then entered else inner entered;
+
+  deploy = config.pantheros.deploy or { };
+  firewall = config.networking.firewall or { };
+  groups = config.users.groups or { };
+  grub = config.boot.loader.grub or { };
+  nftables = config.networking.nftables or { };
+  secrets = config.services.onepassword-secrets or { };
+  security = config.security or { };
+  ssh = config.services.openssh or null;
+  users = config.users.users or null;
+
+  # `nixpkgs.hostPlatform` has no default: a configuration made with `system = …` does not define it.
+  platform =
+    let
+      isDefined = options.nixpkgs.hostPlatform.isDefined or (config ? nixpkgs.hostPlatform);
+      wanted = config.nixpkgs.hostPlatform;
+      given = pkgs.stdenv.hostPlatform.system or null;
+    in
+    if !isDefined then
+      given
+    else if isString wanted then
+      wanted
+    else
+      wanted.system or given;
+
+  setting = name: ssh.settings.${name} or null;
+
+  # What sudo is told, or null where there is none or it is not known.
+  sudo = whole [ "sudo" ] null (
+    let
+      told =
+        if security.sudo-rs.enable or false then
+          security.sudo-rs
+        else if security.sudo.enable or true then
+          security.sudo or null
+        else
+          null;
+    in
+    if told == null then
+      { is_known = security ? sudo; }
+    else
+      {
+        is_known = true;
+        is_there = true;
+        rules = told.extraRules or null;
+        text = told.extraConfig or "";
+        wheel = if told ? wheelNeedsPassword then !told.wheelNeedsPassword else null;
+      }
+  );
   # Whether sudo asks this user for a password: as sudoers(5) says, the last rule that fits counts.
   becomesRoot =
     name: memberOf:
@@ -80,26 +184,28 @@ let
         rule:
         everything rule != [ ]
         && (elem name (rule.users or [ ]) || any (group: elem group memberOf) (rule.groups or [ ]));
-      rules = filter fits sudo.extraRules;
+      rules = filter fits sudo.rules;
       last = builtins.elemAt rules (length rules - 1);
     in
-    if sudo == null then
-      if security ? sudo then false else null
-    else if sudo ? extraRules then
+    if isFailed sudo then
+      null
+    else if !(sudo ? is_there) then
+      if sudo.is_known then false else null
+    else if sudo.rules != null then
       if rules != [ ] && any (command: elem "NOPASSWD" (command.options or [ ])) (everything last) then
         true
       # Rules in text are not read here.
-      else if hasWord "NOPASSWD" (sudo.extraConfig or "") then
+      else if hasWord "NOPASSWD" sudo.text then
         null
       else
         false
-    else if sudo ? wheelNeedsPassword then
-      elem "wheel" memberOf && !sudo.wheelNeedsPassword
+    else if sudo.wheel != null then
+      elem "wheel" memberOf && sudo.wheel
     else
       null;
 
   user =
-    name:
+    members: name:
     let
       keys = users.${name}.openssh.authorizedKeys or { };
       files = keys.keyFiles or [ ];
@@ -107,12 +213,12 @@ let
       isRead = file: isPath file && pathExists file;
       memberOf =
         filter isString ([ (users.${name}.group or null) ] ++ users.${name}.extraGroups or [ ])
-        ++ filter (group: elem name (groups.${group}.members or [ ])) (attrNames groups);
+        ++ filter (group: elem name members.${group}) (attrNames members);
     in
     {
       inherit name;
       groups = memberOf;
-      becomes_root = if name == "root" then true else attempt null (becomesRoot name memberOf);
+      becomes_root = if name == "root" then true else becomesRoot name memberOf;
       keys = map unsafeDiscardStringContext (
         (keys.keys or [ ])
         ++ concatMap (file: filter isString (split "\n" (readFile file))) (filter isRead files)
@@ -133,100 +239,159 @@ let
       || keys.keyFiles or [ ] != [ ]
     );
 
-  tcp = interface: {
-    ports = interface.allowedTCPPorts or [ ];
-    ranges = map (range: { inherit (range) from to; }) (interface.allowedTCPPortRanges or [ ]);
+  # How the deployment is to go. There is none where this cannot be read.
+  steps = parts.enter [ ] { } (deep {
+    build_on = deploy.buildOn or null;
+    rollback_timeout = deploy.rollbackTimeout or null;
+    activation_timeout = deploy.activationTimeout or null;
+    substitute_on_target = deploy.substituteOnTarget or null;
+    reboot_on_failure = deploy.rebootOnFailure or null;
+    health_checks = deploy.healthChecks or [ ];
+    refusals = map (refusal: { inherit (refusal) code message; }) (deploy.refusals or [ ]);
+  });
+
+  read = {
+    inherit sudo;
+    system = whole [ "system" ] null platform;
+    host_name = whole [ "host_name" ] null (config.networking.hostName or null);
+    state_version = whole [ "state_version" ] null (config.system.stateVersion or null);
+    ssh =
+      within [ "ssh" ] null
+        (
+          if ssh == null then
+            null
+          else
+            {
+              enable = ssh.enable or false;
+              ports = ssh.ports or [ 22 ];
+              listens = map (listen: {
+                address = listen.addr or "";
+                port = listen.port or null;
+              }) (ssh.listenAddresses or [ ]);
+              # Text that may say otherwise, and is not read here.
+              unread = any (name: hasWord name (ssh.extraConfig or "")) [
+                "AllowGroups"
+                "AllowUsers"
+                "AuthenticationMethods"
+                "AuthorizedKeys"
+                "DenyGroups"
+                "DenyUsers"
+                "ListenAddress"
+                "PermitRootLogin"
+                "PubkeyAuthentication"
+              ];
+              home_keys = any homeFile (ssh.authorizedKeysFiles or [ ]);
+            }
+        )
+        (
+          read:
+          let
+            told = name: value: whole [ "ssh" name ] null value;
+          in
+          if read == null then
+            null
+          else
+            read
+            // {
+              root_login = told "root_login" (setting "PermitRootLogin");
+              public_keys = told "public_keys" (setting "PubkeyAuthentication");
+              methods = told "methods" (several (setting "AuthenticationMethods"));
+              allow_users = told "allow_users" (several (setting "AllowUsers"));
+              deny_users = told "deny_users" (several (setting "DenyUsers"));
+              allow_groups = told "allow_groups" (several (setting "AllowGroups"));
+              deny_groups = told "deny_groups" (several (setting "DenyGroups"));
+              # Keys that no list of a user's holds: asked of a program, or signed by an authority.
+              other_keys = whole [ "ssh" "other_keys" ] true (
+                !elem (ssh.authorizedKeysCommand or null) [
+                  null
+                  "none"
+                ]
+                || setting "TrustedUserCAKeys" != null
+              );
+            }
+        );
+    firewall = whole [ "firewall" ] null (
+      if firewall ? allowedTCPPorts && firewall.enable or true then
+        tcp firewall
+        // {
+          interfaces = mapAttrs (_: tcp) (firewall.interfaces or { });
+          trusted = firewall.trustedInterfaces or [ ];
+          rules = firewall.extraCommands or "" != "" || firewall.extraInputRules or "" != "";
+        }
+      # A table that somebody else wrote.
+      else if nftables.enable or false then
+        {
+          rules = true;
+        }
+      else
+        null
+    );
+    users =
+      within [ "users" ] null
+        (
+          if users == null then
+            null
+          else
+            {
+              names = attrNames users;
+              members = mapAttrs (_: group: group.members or [ ]) groups;
+            }
+        )
+        (
+          shared:
+          if shared == null then
+            null
+          else
+            map (
+              name:
+              # Sudo is a part of its own, which must not begin within another.
+              seq sudo (
+                whole [ "users" name ] {
+                  inherit name;
+                  more_keys = true;
+                } (if logsIn name then user shared.members name else null)
+              )
+            ) shared.names
+        );
+    file_systems =
+      let
+        each =
+          under: needed: all:
+          within under [ ] (attrNames all) (
+            map (
+              name:
+              whole (under ++ [ name ]) null (
+                if needed all.${name} then unsafeDiscardStringContext all.${name}.device else null
+              )
+            )
+          );
+      in
+      {
+        mounted = each [ "file_systems" "mounted" ] needed (config.fileSystems or { });
+        unlocked = each [ "file_systems" "unlocked" ] (each: isString (each.device or null)) (
+          config.boot.initrd.luks.devices or { }
+        );
+      };
+    boot_devices = whole [ "boot_devices" ] [ ] (
+      if grub.enable or true then filter (device: device != "nodev") (grub.devices or [ ]) else [ ]
+    );
+    token_file = whole [ "token_file" ] null (
+      if secrets.enable or false then unsafeDiscardStringContext (toString secrets.tokenFile) else null
+    );
   };
 
-  # Without one of these a machine does not start up whole; fstab(5) has the names.
-  needed =
-    fileSystem:
-    let
-      options = fileSystem.options or [ ];
-    in
-    isString (fileSystem.device or null) && !elem "noauto" options && !elem "nofail" options;
+  present = filter (value: value != null);
+  facts = settle (removeAttrs read [ "sudo" ]);
 in
-{
-  # Of these names and what they mean; src/deploy/facts.rs has it too.
-  version = 1;
-  system =
-    let
-      wanted = attempt null (config.nixpkgs.hostPlatform.system or null);
-    in
-    if wanted != null then wanted else attempt null (host.pkgs.stdenv.hostPlatform.system or null);
-  host_name = attempt null (config.networking.hostName or null);
-  state_version = attempt null (config.system.stateVersion or null);
-  build_on = deploy.buildOn or null;
-  rollback_timeout = deploy.rollbackTimeout or null;
-  activation_timeout = deploy.activationTimeout or null;
-  substitute_on_target = deploy.substituteOnTarget or null;
-  reboot_on_failure = deploy.rebootOnFailure or null;
-  health_checks = deploy.healthChecks or [ ];
-  refusals = map (refusal: { inherit (refusal) code message; }) (deploy.refusals or [ ]);
-  ssh =
-    if ssh == null then
-      null
-    else
-      {
-        enable = ssh.enable or false;
-        ports = ssh.ports or [ 22 ];
-        listens = map (listen: {
-          address = listen.addr or "";
-          port = listen.port or null;
-        }) (ssh.listenAddresses or [ ]);
-        root_login = setting "PermitRootLogin";
-        public_keys = setting "PubkeyAuthentication";
-        methods = several (setting "AuthenticationMethods");
-        allow_users = several (setting "AllowUsers");
-        deny_users = several (setting "DenyUsers");
-        allow_groups = several (setting "AllowGroups");
-        deny_groups = several (setting "DenyGroups");
-        # Text that may say otherwise, and is not read here.
-        unread = any (name: hasWord name (ssh.extraConfig or "")) [
-          "AllowGroups"
-          "AllowUsers"
-          "AuthenticationMethods"
-          "AuthorizedKeys"
-          "DenyGroups"
-          "DenyUsers"
-          "ListenAddress"
-          "PermitRootLogin"
-          "PubkeyAuthentication"
-        ];
-        home_keys = any homeFile (ssh.authorizedKeysFiles or [ ]);
-        # Keys that no list of a user's holds: asked of a program, or signed by an authority.
-        other_keys =
-          !elem (ssh.authorizedKeysCommand or null) [
-            null
-            "none"
-          ]
-          || setting "TrustedUserCAKeys" != null;
-      };
-  firewall =
-    if firewall ? allowedTCPPorts && firewall.enable or true then
-      tcp firewall
-      // {
-        interfaces = mapAttrs (_: tcp) (firewall.interfaces or { });
-        trusted = firewall.trustedInterfaces or [ ];
-        rules = firewall.extraCommands or "" != "" || firewall.extraInputRules or "" != "";
-      }
-    # A table that somebody else wrote.
-    else if nftables.enable or false then
-      {
-        rules = true;
-      }
-    else
-      null;
-  users = if users == null then null else map user (filter logsIn (attrNames users));
-  file_systems = attempt [ ] (
-    map (each: unsafeDiscardStringContext each.device) (
-      filter needed (attrValues fileSystems)
-      ++ filter (each: isString (each.device or null)) (attrValues luks)
-    )
-  );
-  boot_devices = attempt [ ] (
-    if grub.enable or true then filter (device: device != "nodev") (grub.devices or [ ]) else [ ]
-  );
-  token_file =
-    if secrets.enable or false then unsafeDiscardStringContext (toString secrets.tokenFile) else null;
-}
+seq steps (
+  steps
+  // facts
+  // {
+    # Of these names and what they mean; src/deploy/facts.rs has it too.
+    version = 2;
+    users = if facts.users == null then null else present facts.users;
+    file_systems = present (facts.file_systems.mounted ++ facts.file_systems.unlocked);
+    # Each by its place, a list of names.
+    unread = failures read;
+  }
+)

@@ -104,8 +104,9 @@ impl Host {
                 return host;
             }
         };
+        let unread = |fact: &&str| answer.unread.iter().any(|part| part.covers(&[*fact]));
+        host.unread = FACTS.iter().filter(|fact| unread(fact)).map(|fact| (*fact).to_owned()).collect();
         for part in answer.unread {
-            host.unread.extend(part.part);
             host.fails(part.error);
         }
         for fact in FACTS {
@@ -280,4 +281,22 @@ impl Flake {
 /// The strings of a JSON list.
 pub(super) fn names(value: &Value) -> Vec<String> {
     value.as_array().into_iter().flatten().filter_map(|name| name.as_str().map(str::to_owned)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tags_behind_what_was_given_up_are_not_known() {
+        let error = || Diagnostic::new(Code::TimedOut, "too long");
+        let of = |rest: bool| {
+            let unread = vec![UnreadPart { part: vec!["host_name".to_owned()], error: error(), rest }];
+            Host::described("web", Ok(Answer { value: Value::Null, unread }))
+        };
+        assert_eq!(of(false).unread, ["host_name"]);
+        assert!(of(false).tags_error().is_none());
+        assert_eq!(of(true).unread, ["system", "host_name", "state_version", "target", "tags"]);
+        assert!(of(true).tags_error().is_some());
+    }
 }

@@ -362,20 +362,29 @@ let
 
     toplevel = host: text host.config.system.build.toplevel.outPath;
 
-    deploy_facts = facts;
+    deploy_facts =
+      host:
+      let
+        config = parts.enter [ ] { } (configOf host);
+      in
+      seq config (facts {
+        inherit config parts;
+        options = host.options or { };
+        pkgs = host.pkgs or { };
+      });
 
     place =
       host:
       let
-        config = configOf host;
-        deploy = config.pantheros.deploy or { };
+        config = parts.enter [ ] { } (configOf host);
+        fact = name: parts.part [ name ] null;
       in
-      {
-        target = deploy.targetHost or null;
-        user = deploy.user or null;
-        port = deploy.port or null;
-        host_name = config.networking.hostName or null;
-        system = platform host;
+      seq config {
+        target = fact "target" (config.pantheros.deploy.targetHost or null);
+        user = fact "user" (config.pantheros.deploy.user or null);
+        port = fact "port" (config.pantheros.deploy.port or null);
+        host_name = fact "host_name" (config.networking.hostName or null);
+        system = fact "system" (platform host);
       };
 
     shell =

@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::gap::Gap;
 use super::{Context, Effect, Reach, Tool, ToolError};
 use crate::deploy::host::{self, Room, State, SurveyError};
 use crate::deploy::place::{self, Place};
@@ -68,6 +69,9 @@ pub struct Output {
     #[serde(skip_serializing_if = "Option::is_none")]
     latest_deployment: Option<Latest>,
     warnings: Vec<String>,
+    /// What of the flake's host could not be read.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    unread: Vec<Gap>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<Diagnostic>,
 }
@@ -156,6 +160,7 @@ impl Tool for HostStatus {
             lines.push(format!("  {}: {free} of {size} free", disk.mount));
         }
         lines.extend(output.warnings.iter().map(|warning| format!("  warning: {warning}")));
+        lines.extend(output.unread.iter().map(|gap| format!("  {gap}")));
         lines.join("\n")
     }
 }
@@ -180,6 +185,7 @@ impl Output {
             deploying: None,
             latest_deployment: None,
             warnings: Vec::new(),
+            unread: place.unread.iter().cloned().map(Gap::from).collect(),
             error: None,
         }
     }

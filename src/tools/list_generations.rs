@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::gap::Gap;
 use super::page::PageInput;
 use super::{Context, Effect, Reach, Tool, ToolError};
 use crate::deploy::{host, place};
@@ -41,6 +42,9 @@ pub struct Output {
     /// Newest first.
     generations: Vec<Generation>,
     total: usize,
+    /// What of the flake's host could not be read.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    unread: Vec<Gap>,
     #[serde(skip_serializing_if = "Option::is_none")]
     next_cursor: Option<String>,
 }
@@ -84,6 +88,7 @@ impl Tool for ListGenerations {
             host: input.host.to_string(),
             generations: page.entries,
             total,
+            unread: place.unread.into_iter().map(Gap::from).collect(),
             next_cursor: page.next_cursor,
         })
     }
@@ -104,6 +109,7 @@ impl Tool for ListGenerations {
             let version = generation.nixos_version.as_deref().unwrap_or_default();
             lines.push(format!("  {} {} {version}{marks}", generation.generation, generation.date));
         }
+        lines.extend(output.unread.iter().map(|gap| format!("  {gap}")));
         if output.next_cursor.is_some() {
             lines.push("  … more with `cursor`".to_owned());
         }

@@ -56,6 +56,7 @@ const FLAKE: &str = r#"{
         networking.hostName = name;
         system.stateVersion = fleet.state;
         system.build.toplevel = toplevel name config // { type = "derivation"; };
+        fileSystems = if fleet ? broken then { "/data".device = throw fleet.broken; } else { };
       } // (if facts == null then { } else {
         pantheros.deploy = { targetHost = name; user = "root"; inherit (fleet) tags; } // facts;
       });

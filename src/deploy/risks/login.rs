@@ -40,7 +40,9 @@ pub(super) fn judge(evidence: Evidence<'_>, risks: &mut Vec<Risk>) {
         ));
     }
     let Some(users) = &evidence.facts.users else { return };
-    if !users.iter().any(|user| ways.administrates(user) && ways.has_key(user)) {
+    if !evidence.facts.lacks(&["users"])
+        && !users.iter().any(|user| ways.administrates(user) && ways.has_key(user))
+    {
         risks.push(risk(
             "no_administrator",
             Severity::Blocking,
@@ -55,6 +57,8 @@ pub(super) fn judge(evidence: Evidence<'_>, risks: &mut Vec<Risk>) {
             format!("`{}`, as whom this host is deployed to, would not be there any more", evidence.user),
             "keep the user, or set pantheros.deploy.user to another one first",
         )),
+        // Said already: nothing of the user is known but the name.
+        Some(user) if evidence.facts.lacks(&["users", &user.name]) => {}
         Some(user) => the_user(ways, user, risks),
     }
 }

@@ -2,6 +2,7 @@ use super::super::facts::{Choice, Firewall, Listen, Open, Range, Refusal, Ssh, U
 use super::super::host::Room;
 use super::super::plan::{BuildOn, Diff, SystemSource, Target};
 use super::*;
+use crate::diagnostic::{Code, Diagnostic};
 
 const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIKzxSIWGsRPZ9nPqGiTTTvp7kjkPlhXIVSUhTvN5qPDa";
 const OTHER: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAAASIWGsRPZ9nPqGiTTTvp7kjkPlhXIVSUhTvN5qPDa";
@@ -74,6 +75,7 @@ fn judged(facts: &Facts, state: &State, change: impl FnOnce(&mut Evidence<'_>)) 
     let key = super::super::facts::fingerprint(KEY);
     let mut evidence = Evidence {
         facts,
+        unread_place: &[],
         before: None,
         state,
         user: "deploy",
@@ -253,4 +255,36 @@ fn a_changed_state_version_blocks() {
 fn what_is_not_known_is_no_verdict() {
     assert_eq!(judged(&Facts::default(), &State::default(), |_| {}), [""; 0]);
     assert_eq!(judged(&facts(), &state(), |evidence| evidence.key = None), ["Warning key_unknown"]);
+}
+
+#[test]
+fn what_could_not_be_read_is_never_taken_for_absent() {
+    let part = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+    for (unread, wanted) in [
+        (part(&["file_systems", "mounted", "/data"]), ["Blocking facts_unknown"]),
+        (part(&["ssh", "allow_users"]), ["Blocking facts_unknown"]),
+        (part(&["what", "a", "newer", "one", "says"]), ["Blocking facts_unknown"]),
+        (part(&["token_file"]), ["Warning facts_unknown"]),
+    ] {
+        let lacking = Facts { unread: vec![unread], ..facts() };
+        assert_eq!(judged(&lacking, &state(), |_| {}), wanted);
+    }
+    // Of a user that could not be read only the name is known: nothing is claimed of its keys and groups.
+    let mut lacking = facts();
+    let ssh = lacking.ssh.as_mut().unwrap();
+    ssh.allow_groups = Some(vec!["admins".into()]);
+    lacking.users = Some(vec![User { name: "deploy".into(), more_keys: true, ..User::default() }]);
+    lacking.unread = vec![part(&["users", "deploy"])];
+    assert_eq!(judged(&lacking, &state(), |_| {}), ["Blocking facts_unknown"]);
+
+    let before: &'static Facts =
+        Box::leak(Box::new(Facts { unread: vec![part(&["state_version"])], ..facts() }));
+    let found = judged(&facts(), &state(), |evidence| evidence.before = Some(before));
+    assert_eq!(found, ["Warning facts_unknown"]);
+    let error = Diagnostic::new(Code::Throw, "not today");
+    for (name, wanted) in [("port", &["Warning facts_unknown"][..]), ("host_name", &[])] {
+        let unread: &'static [UnreadPart] =
+            vec![UnreadPart { part: part(&[name]), error: error.clone(), rest: false }].leak();
+        assert_eq!(judged(&facts(), &state(), |evidence| evidence.unread_place = unread), wanted);
+    }
 }
