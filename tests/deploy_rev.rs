@@ -137,6 +137,45 @@ fn a_revision_is_what_is_committed_wherever_the_flake_lies() {
     }
 }
 
+/// Where in the repository an error is does not depend on what lies there now.
+#[test]
+fn an_error_in_a_commit_has_its_place_in_the_repository() {
+    for nix in nixes() {
+        for below in ["", "hosts and more/flake"] {
+            let fleet = Fleet::plain(&nix, &[]);
+            let root = fleet.folder();
+            let [one, ..] = repository(&root, below);
+            git(&root, &["checkout", "-qf", &one]);
+            let flake = root.join(below);
+            let broken = "{\n  config.system.build.toplevel =\n    throw \"not today\";\n}\n";
+            let text =
+                FLAKE.replace("outputs = _: {", "outputs = _: { nixosConfigurations.db = import ./db.nix;");
+            std::fs::write(flake.join("flake.nix"), text).unwrap();
+            std::fs::write(flake.join("db.nix"), broken).unwrap();
+            git(&root, &["add", "."]);
+            git(&root, &["commit", "-qm", "break a host"]);
+            let place = || {
+                let answer = call(&fleet, &flake, "flake_check", &json!({"host": "db", "rev": "HEAD"})).json;
+                let error = answer["outputs"][0]["error"].clone();
+                assert_eq!(error["code"], "throw", "{answer:#}");
+                assert!(!answer.to_string().contains("-source/"), "{answer:#}");
+                (error["file"].clone(), error["line"].clone())
+            };
+            let expected = (json!("db.nix"), json!(3));
+            assert_eq!(place(), expected, "as it is committed");
+            // Nothing is remembered of a commit that is another one.
+            let commit = || git(&root, &["commit", "-q", "--allow-empty", "-m", "again"]);
+            commit();
+            std::fs::write(flake.join("db.nix"), "{ }").unwrap();
+            std::fs::write(flake.join("flake.nix"), FLAKE).unwrap();
+            assert_eq!(place(), expected, "changed since");
+            commit();
+            std::fs::remove_file(flake.join("db.nix")).unwrap();
+            assert_eq!(place(), expected, "gone since");
+        }
+    }
+}
+
 #[test]
 fn a_revision_that_is_none_is_a_clear_error() {
     let nix = nixes().pop().unwrap();

@@ -27,7 +27,7 @@ fn read(name: &str, version: &str) -> State {
 }
 
 fn explained(name: &str, version: &str) -> Diagnostic {
-    let source = Source { folder: Path::new("/home/user/fleet"), store_path: Some(COPY), committed: false };
+    let source = Source { folder: Path::new("/home/user/fleet"), store_path: Some(COPY), commit: None };
     let diagnostics = diagnose(&read(name, version), &source);
     assert_eq!(diagnostics.len(), 1, "{diagnostics:#?}");
     diagnostics.into_iter().next().unwrap()
@@ -132,7 +132,7 @@ fn every_failed_build_is_reported_once() {
         assert_eq!(found[0].2, ["compiling main.c", "main.c:3: expected ;"], "{version}");
         assert_eq!(found[1].1, "builder failed due to signal 9 (Killed)", "{version}");
         assert!(found[2].1.starts_with("builder failed to produce output path"), "{version}: {found:#?}");
-        let source = Source { folder: Path::new("/home/user/fleet"), store_path: None, committed: false };
+        let source = Source { folder: Path::new("/home/user/fleet"), store_path: None, commit: None };
         let diagnostics = diagnose(&state, &source);
         assert_eq!(diagnostics.len(), 4, "{version}: {diagnostics:#?}");
         assert!(diagnostics.iter().all(|found| found.code == Code::BuilderFailed && found.hint.is_some()));

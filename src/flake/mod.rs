@@ -161,7 +161,8 @@ impl Flake {
     /// Where its files are, for whoever reads an error about them.
     #[must_use]
     pub fn source(&self) -> Source<'_> {
-        Source { folder: &self.settings.flake, store_path: None, committed: self.at.is_some() }
+        let commit = self.at.as_deref().map(revision::Commit::committed);
+        Source { folder: &self.settings.flake, store_path: None, commit }
     }
 
     /// What it is looked at as: the commit, and the tracked files that differ from it; `None` where it is in no

@@ -8,6 +8,7 @@ use super::{Flake, git};
 use crate::config::FILE_NAME;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::names::Rev;
+use crate::nix::diagnostics::Committed;
 use crate::nix::{self, NixError};
 use crate::progress::Call;
 use crate::text;
@@ -26,6 +27,15 @@ pub struct Commit {
     pub asked: Rev,
     /// The flake's folder in it, as a path with a slash at its end; empty where it is the whole.
     below: String,
+    flake: Vec<u8>,
+    lock: Option<Vec<u8>>,
+}
+
+impl Commit {
+    /// What tells its copy in the store from those of inputs.
+    pub(super) fn committed(&self) -> Committed<'_> {
+        Committed { below: &self.below, flake: &self.flake, lock: self.lock.as_deref() }
+    }
 }
 
 /// Why there is no such state of the flake.
@@ -191,14 +201,14 @@ impl Flake {
         let below = folder.strip_prefix(root).map(|below| below.to_string_lossy().into_owned());
         let below = below.ok().filter(|below| !below.is_empty()).map(|below| below + "/").unwrap_or_default();
         let file = format!("{below}flake.nix");
-        if asked.file(&id, &file).await?.is_none() {
+        let Some(text) = asked.file(&id, &file).await? else {
             return Err(RevError::NoFlake { commit: id, file });
-        }
+        };
         let lock = asked.file(&id, &format!("{below}flake.lock")).await?;
-        if !lock.is_none_or(|text| pins(&text)) {
+        if !lock.as_deref().is_none_or(pins) {
             return Err(RevError::Unpinned(id));
         }
-        let at = Some(Arc::new(Commit { id, asked: rev.clone(), below }));
+        let at = Some(Arc::new(Commit { id, asked: rev.clone(), below, flake: text, lock }));
         let flake = Self { at, nix: self.nix.apart(), ..self.clone() };
         // For what comes with it: the right memory of Nix.
         let _commit = flake.fingerprint().await;

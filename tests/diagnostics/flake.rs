@@ -88,7 +88,7 @@ impl Flake {
     }
 
     pub fn diagnose(&self, state: &State) -> Vec<Diagnostic> {
-        diagnose(state, &Source { folder: &self.folder, store_path: None, committed: false })
+        diagnose(state, &Source { folder: &self.folder, store_path: None, commit: None })
     }
 }
 

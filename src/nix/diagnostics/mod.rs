@@ -18,7 +18,7 @@ mod tests;
 
 pub use build::{BuildFailure, failures};
 use source::Files;
-pub use source::Source;
+pub use source::{Committed, Source};
 
 use crate::diagnostic::{Code, Diagnostic};
 use crate::nix::log::{LogError, State};

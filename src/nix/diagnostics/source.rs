@@ -8,7 +8,7 @@ use std::path::{Component, Path, PathBuf};
 use crate::names::STORE_FOLDER;
 
 /// Largest file compared with its copy in the store.
-const COMPARED: u64 = 1024 * 1024;
+const COMPARED: usize = 1024 * 1024;
 /// How far above the flake's folder its repository may begin.
 const ANCESTORS: usize = 8;
 
@@ -24,8 +24,31 @@ pub struct Source<'a> {
     /// Its copy in the store, such as `/nix/store/…-source`, where it is known. Where it is not, a
     /// file of the store is the flake's if the same file lies in the folder.
     pub store_path: Option<&'a str>,
-    /// Whether it is looked at as a commit has it: what else lies in the folder has nothing to do with it.
-    pub committed: bool,
+    /// The commit it is looked at as: what lies in the folder has nothing to do with it.
+    pub commit: Option<Committed<'a>>,
+}
+
+/// A flake as a commit has it. Its copy in the store is that of the whole repository.
+#[derive(Clone, Copy, Debug)]
+pub struct Committed<'a> {
+    /// The flake's folder in the repository, with a slash at its end; empty where it is the whole.
+    pub below: &'a str,
+    /// Its flake.nix.
+    pub flake: &'a [u8],
+    /// Its flake.lock, where it has one.
+    pub lock: Option<&'a [u8]>,
+}
+
+impl Committed<'_> {
+    /// Whether this folder of the store is its copy; `None` where the folder is not there, as with 2.34.
+    fn is_at(&self, copy: &Path) -> Option<bool> {
+        let is_as = |name: &str, committed: Option<&[u8]>| {
+            let there = contents(&copy.join(self.below).join(name));
+            there.as_deref() == committed.map(|text| text.get(..COMPARED).unwrap_or(text))
+        };
+        let is_copy = || is_as("flake.nix", Some(self.flake)) && is_as("flake.lock", self.lock);
+        copy.is_dir().then(is_copy)
+    }
 }
 
 /// The flake's files: [`Source`] with what was found out once.
@@ -81,7 +104,13 @@ impl<'a> Files<'a> {
             if self.source.store_path.is_some() {
                 return None;
             }
-            return self.locate(inside.split_once('/')?.1, Some(Path::new(file)));
+            let (name, rest) = inside.split_once('/')?;
+            let copy = Path::new(STORE_FOLDER).join(name);
+            return match self.source.commit.and_then(|commit| commit.is_at(&copy)) {
+                Some(true) => is_inside(Path::new(rest)).then(|| self.relative(self.root(), Path::new(rest))),
+                Some(false) => None,
+                None => self.locate(rest, Some(Path::new(file))),
+            };
         }
         if let Some(quoted) = file.strip_prefix('«') {
             let (reference, rest) = quoted.split_once('»')?;
@@ -136,7 +165,7 @@ impl<'a> Files<'a> {
             return None;
         }
         let exists = root.join(rest).symlink_metadata().is_ok();
-        Some((self.relative(root, rest), exists && self.repository.is_some() && !self.source.committed))
+        Some((self.relative(root, rest), exists && self.repository.is_some() && self.source.commit.is_none()))
     }
 
     /// What Nix copies: the repository, or the folder where there is none.
@@ -176,7 +205,7 @@ fn same(file: &Path, copy: &Path) -> bool {
 
 fn contents(path: &Path) -> Option<Vec<u8>> {
     let mut bytes = Vec::new();
-    std::fs::File::open(path).ok()?.take(COMPARED).read_to_end(&mut bytes).ok()?;
+    std::fs::File::open(path).ok()?.take(COMPARED as u64).read_to_end(&mut bytes).ok()?;
     Some(bytes)
 }
 
@@ -202,7 +231,7 @@ mod tests {
         let root = temporary.path().canonicalize().unwrap();
         let folder = root.join("fleet");
         for store_path in [None, Some(COPY)] {
-            let source = Source { folder: &folder, store_path, committed: false };
+            let source = Source { folder: &folder, store_path, commit: None };
             let files = Files::new(&source);
             let web = Some("hosts/web.nix".to_owned());
             assert_eq!(files.own(&format!("{COPY}/fleet/hosts/web.nix")), web);
@@ -215,17 +244,37 @@ mod tests {
             assert_eq!(files.own(""), None);
             assert_eq!(files.own(&format!("{COPY}/../../etc/passwd")), None);
         }
-        let source = Source { folder: &folder, store_path: Some(COPY), committed: false };
+        let source = Source { folder: &folder, store_path: Some(COPY), commit: None };
         let other = "/nix/store/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa-source/modules/x.nix";
         assert_eq!(Files::new(&source).own(other), None);
         assert_eq!(Files::new(&source).name("«path:/x?narHash=y»/lib/a.nix"), "«path:/x»/lib/a.nix");
     }
 
     #[test]
+    fn the_copy_of_a_commit_has_its_flake() {
+        let copy = repository();
+        std::fs::write(copy.path().join("fleet/flake.lock"), "1").unwrap();
+        let of = |below, flake: &'static str, lock: Option<&'static str>| {
+            Committed { below, flake: flake.as_bytes(), lock: lock.map(str::as_bytes) }.is_at(copy.path())
+        };
+        assert_eq!(of("fleet/", "{ }", Some("1")), Some(true));
+        for other in [
+            of("fleet/", "{ }", Some("2")),
+            of("fleet/", "{ }", None),
+            of("fleet/", "{  }", Some("1")),
+            of("", "{ }", None),
+        ] {
+            assert_eq!(other, Some(false));
+        }
+        let committed = Committed { below: "", flake: b"", lock: None };
+        assert_eq!(committed.is_at(&copy.path().join("none")), None);
+    }
+
+    #[test]
     fn a_file_that_is_there_is_not_missing_but_untracked() {
         let temporary = repository();
         let folder = temporary.path().canonicalize().unwrap().join("fleet");
-        let source = Source { folder: &folder, store_path: None, committed: false };
+        let source = Source { folder: &folder, store_path: None, commit: None };
         let files = Files::new(&source);
         let there = Some(("hosts/web.nix".to_owned(), true));
         assert_eq!(files.missing(&format!("{COPY}/fleet/hosts/web.nix")), there);

@@ -12,7 +12,7 @@ fn explain(cause: &str, trace: &[&str]) -> Diagnostic {
     let detail = Some(Box::new(ErrorDetail { cause: cause.to_owned(), position: None, trace }));
     let mut state = State::default();
     state.apply(Event::Message { level: Level::ERROR, text: format!("error: {cause}"), detail });
-    let source = Source { folder: Path::new("/nonexistent"), store_path: None, committed: false };
+    let source = Source { folder: Path::new("/nonexistent"), store_path: None, commit: None };
     diagnose(&state, &source).into_iter().next().unwrap()
 }
 
@@ -74,7 +74,7 @@ fn an_input_is_named_by_its_name() {
 #[test]
 fn without_an_error_the_last_lines_speak() {
     let mut state = State::default();
-    let source = Source { folder: Path::new("/nonexistent"), store_path: None, committed: false };
+    let source = Source { folder: Path::new("/nonexistent"), store_path: None, commit: None };
     assert_eq!(diagnose(&state, &source)[0].code, Code::NixFailed);
     state.apply(Event::Plain("terminate called after throwing an instance of 'X'".to_owned()));
     assert!(diagnose(&state, &source)[0].message.contains("terminate called"));

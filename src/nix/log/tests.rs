@@ -172,7 +172,7 @@ proptest! {
         }
         assert_bounded(&state);
         let folder = std::path::Path::new("/nonexistent");
-        let source = crate::nix::diagnostics::Source { folder, store_path: None, committed: false };
+        let source = crate::nix::diagnostics::Source { folder, store_path: None, commit: None };
         let found = crate::nix::diagnostics::diagnose(&state, &source);
         prop_assert!(!found.is_empty());
         for diagnostic in found {
