@@ -177,3 +177,24 @@ fn every_configuration_calls_the_server_pantheros() {
         assert!(json["mcpServers"]["pantheros"]["command"].is_string(), "{path}");
     }
 }
+
+/// Whoever begins reads which versions are wanted, before a script says that one is missing.
+#[test]
+fn what_setup_wants_is_said_to_who_begins() {
+    let read =
+        |path: &str| std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap();
+    let (setup, contributing, readme) = (read("tools/setup"), read("CONTRIBUTING.md"), read("README.md"));
+    let oldest = setup.lines().filter_map(|line| line.strip_prefix("oldest_")?.split_once('='));
+    let oldest: Vec<(&str, &str)> = oldest.collect();
+    assert!(oldest.len() >= 5, "{oldest:?}");
+    for (name, version) in oldest {
+        let name = if name == "restic" { name.to_owned() } else { name[..1].to_uppercase() + &name[1..] };
+        let wanted = format!("{name} {version}");
+        assert!(contributing.contains(&wanted), "CONTRIBUTING.md does not say {wanted}");
+        let said = ["Rust", "Node", "Python"].contains(&name.as_str());
+        assert!(!said || readme.contains(&wanted), "README.md does not say {wanted}");
+    }
+    for source in ["npm", "PyPI", "crates.io"] {
+        assert!(setup.contains(source) && contributing.contains(source), "{source}");
+    }
+}
