@@ -1,5 +1,6 @@
 //! Clients that run on Node and Python, as `tools/setup` installed them.
 
+use std::ffi::OsString;
 use std::io::Read;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -26,15 +27,8 @@ pub fn installed() -> PathBuf {
 pub fn node(home: &Path, script: &Path) -> Command {
     let node = std::env::var_os("PANTHEROS_TEST_NODE")
         .expect("PANTHEROS_TEST_NODE is a Node 22 or newer to run MCP clients with: run tools/test");
-    let mut command = Command::new(node);
-    command
-        .arg(script)
-        .current_dir(home)
-        .env("HOME", home)
-        .env("XDG_CACHE_HOME", home.join("cache"))
-        .env("NO_COLOR", "1")
-        .env("NODE_OPTIONS", "");
-    alone(&mut command);
+    let mut command = client(node, script, home);
+    command.env("NODE_OPTIONS", "");
     command
 }
 
@@ -42,14 +36,16 @@ pub fn node(home: &Path, script: &Path) -> Command {
 pub fn python(home: &Path, script: &str) -> Command {
     let python = std::env::var_os("PANTHEROS_TEST_PYTHON")
         .expect("PANTHEROS_TEST_PYTHON is a Python with the MCP clients: run tools/test");
-    let mut command = Command::new(python);
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients").join(script);
+    let mut command = client(python, &script, home);
+    command.env("PYTHONDONTWRITEBYTECODE", "1");
     command
-        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients").join(script))
-        .current_dir(home)
-        .env("HOME", home)
-        .env("XDG_CACHE_HOME", home.join("cache"))
-        .env("NO_COLOR", "1")
-        .env("PYTHONDONTWRITEBYTECODE", "1");
+}
+
+fn client(interpreter: OsString, script: &Path, home: &Path) -> Command {
+    let mut command = Command::new(interpreter);
+    command.arg(script).current_dir(home);
+    command.env("HOME", home).env("XDG_CACHE_HOME", home.join("cache")).env("NO_COLOR", "1");
     alone(&mut command);
     command
 }

@@ -2,15 +2,12 @@
 //!
 //! `axum::serve` has no limits on the head of a request, so hyper is set up here.
 
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use axum::Router;
-use axum::body::{Body, Bytes, HttpBody};
 use hyper::Request;
-use hyper::body::{Frame, Incoming, SizeHint};
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::TokioIo;
@@ -20,7 +17,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::guard::Ends;
-use super::seats::{Heard, Seats, Serving, Taken};
+use super::held::Held;
+use super::seats::{Heard, Seats, Taken};
 
 /// Most header fields of a request.
 const HEADERS: usize = 64;
@@ -72,7 +70,7 @@ async fn serve(stream: TcpStream, ends: Ends, router: Router, taken: Taken, stop
         let serving = seat.serve();
         request.extensions_mut().insert(ends);
         let answering = inner.call(request);
-        async move { answering.await.map(|response| response.map(|body| Served { body, _serving: serving })) }
+        async move { answering.await.map(|response| response.map(|body| Held::new(body, serving))) }
     });
     let mut builder = http1::Builder::new();
     // The head's deadline is kept by the seat: hyper's would begin before the first byte.
@@ -96,32 +94,6 @@ async fn serve(stream: TcpStream, ends: Ends, router: Router, taken: Taken, stop
     };
     if let Err(error) = ended {
         tracing::debug!(%error, remote = %ends.remote, "the connection broke");
-    }
-}
-
-/// The body of an answer, under way until it is dropped.
-struct Served {
-    body: Body,
-    _serving: Serving,
-}
-
-impl HttpBody for Served {
-    type Data = Bytes;
-    type Error = axum::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        Pin::new(&mut self.body).poll_frame(context)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
     }
 }
 

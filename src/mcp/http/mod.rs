@@ -12,6 +12,7 @@ mod answer;
 mod authority;
 mod body;
 mod guard;
+mod held;
 mod legacy;
 mod listener;
 mod names;

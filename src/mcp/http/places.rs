@@ -6,17 +6,15 @@
 //! such (`GET`) is refused where no place among the streams is free; the answer to a call is not,
 //! since its work has begun: it stays where it is. What is open at once is bounded by both together.
 
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 
-use axum::body::{Body, Bytes, HttpBody};
+use axum::body::Body;
 use axum::response::Response;
-use hyper::body::{Frame, SizeHint};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
+use tokio_util::sync::CancellationToken;
 
 use super::answer;
+use super::held::Held;
 use super::refusal::Refusal;
 
 /// The places of both kinds.
@@ -54,37 +52,7 @@ impl Places {
         let better =
             (answer::is_stream(&response) && !place.is_stream).then(|| self.take(true).ok()).flatten();
         let place = better.unwrap_or(place);
-        response.map(|body| Body::new(Held { body, ended: Box::pin(valid.cancelled_owned()), _place: place }))
-    }
-}
-
-/// A body with its place.
-struct Held {
-    body: Body,
-    ended: Pin<Box<WaitForCancellationFutureOwned>>,
-    _place: Place,
-}
-
-impl HttpBody for Held {
-    type Data = Bytes;
-    type Error = axum::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        if self.ended.as_mut().poll(context).is_ready() {
-            return Poll::Ready(None);
-        }
-        Pin::new(&mut self.body).poll_frame(context)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        response.map(|body| Body::new(Held::new(body, place).while_valid(valid)))
     }
 }
 

@@ -1,0 +1,50 @@
+//! A body, and what is held until it was sent, or nobody reads it any more.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use axum::body::{Body, Bytes, HttpBody};
+use hyper::body::{Frame, SizeHint};
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
+
+/// A body that holds something.
+pub struct Held<T> {
+    body: Body,
+    ended: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
+    _held: T,
+}
+
+impl<T> Held<T> {
+    /// This body with what it holds.
+    pub fn new(body: Body, held: T) -> Self {
+        Self { body, ended: None, _held: held }
+    }
+
+    /// The same, at its end once it is no longer `valid`.
+    pub fn while_valid(self, valid: CancellationToken) -> Self {
+        Self { ended: Some(Box::pin(valid.cancelled_owned())), ..self }
+    }
+}
+
+impl<T: Unpin> HttpBody for Held<T> {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        if self.ended.as_mut().is_some_and(|ended| ended.as_mut().poll(context).is_ready()) {
+            return Poll::Ready(None);
+        }
+        Pin::new(&mut self.body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
