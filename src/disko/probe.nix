@@ -1,10 +1,10 @@
 # What the server reads of one host's configuration to judge its disk layout.
 #
-# A function from how parts are read (`partsOf` in src/flake/probes.nix) and `config` to plain data. It
-# needs neither nixpkgs nor disko, so that it also works on a flake whose hosts are bare attribute sets.
-# Everything is optional: what a configuration does not have is null. A part that throws, or is not to
-# be read, becomes `{ _failed = true; }`, so that the rest is still read.
-parts: config:
+# A function from how parts are read (`partsOf` in src/flake/probes.nix), the host's platform and `config` to
+# plain data. It needs neither nixpkgs nor disko, so that it also works on a flake whose hosts are bare attribute
+# sets. Everything is optional: what a configuration does not have is null. A part that cannot be read becomes
+# `{ _failed = true; }` when it is asked about again, so that the rest is still read.
+parts: platform: config:
 let
   inherit (builtins)
     attrNames
@@ -21,7 +21,6 @@ let
     map
     match
     substring
-    tryEval
     typeOf
     unsafeDiscardStringContext
     ;
@@ -80,7 +79,7 @@ let
         cleanAttrs at depth inNames value
     else if kind == "list" then
       filter (item: item != null) (
-        genList (index: cleanCaught (at ++ [ (toString index) ]) (depth + 1) false (elemAt value index)) (
+        genList (index: cleanPart (at ++ [ (toString index) ]) (depth + 1) false (elemAt value index)) (
           length value
         )
       )
@@ -91,22 +90,14 @@ let
     else
       value;
 
-  caught =
-    fallback: value:
-    let
-      attempt = tryEval value;
-    in
-    if attempt.success then attempt.value else fallback;
-
-  cleanCaught =
+  cleanPart =
     at: depth: inNames: value:
     let
       entered = parts.enter at failed value;
     in
-    caught failed (if entered ? _failed then failed else clean at depth inNames entered);
+    if entered ? _failed then failed else clean at depth inNames entered;
 
-  isDerivation =
-    at: value: caught false (parts.enter (at ++ [ "type" ]) null (value.type or null) == "derivation");
+  isDerivation = at: value: parts.enter (at ++ [ "type" ]) null (value.type or null) == "derivation";
 
   cleanAttrs =
     at: depth: inNames: set:
@@ -117,7 +108,7 @@ let
           [ ]
         else
           let
-            value = cleanCaught (at ++ [ name ]) (depth + 1) (!inNames && elem name named) set.${name};
+            value = cleanPart (at ++ [ name ]) (depth + 1) (!inNames && elem name named) set.${name};
           in
           if value == null || name == "postCreateHook" && value == "" then
             [ ]
@@ -127,15 +118,13 @@ let
     );
 
   # A fact that is read whole or not at all.
-  fact = name: value: caught failed (parts.part [ name ] failed value);
+  fact = name: parts.part [ name ] failed;
 
   string = value: if value == null then null else plainString value;
 
   loader = config.boot.loader or { };
   grub = loader.grub or null;
   initrd = config.boot.initrd or { };
-  # It has no default: a configuration made with `system = …` has `nixpkgs.system` instead.
-  platform = caught null (config.nixpkgs.hostPlatform or null);
 in
 {
   devices =
@@ -229,7 +218,8 @@ in
       null
   );
 
+  # A configuration made with `system = …` has no platform of its own.
   system = fact "system" (
-    if isString platform then platform else platform.system or (string (config.nixpkgs.system or null))
+    if platform != null then platform else string (config.nixpkgs.system or null)
   );
 }

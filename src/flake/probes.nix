@@ -282,7 +282,7 @@ let
       let
         config = parts.enter [ ] { } (configOf host);
       in
-      seq config (disko parts config);
+      seq config (disko parts (platform host) config);
 
     activation = home: derivationPath home.activationPackage;
 

@@ -288,17 +288,26 @@ fn a_layout_costs_what_of_it_fails() {
                        {disks}
                        disk.good = {{ type = "disk"; device = "/dev/good"; }};
                        disk.function = {{ type = "disk"; device = x: x; }};
+                       disk.thrown = {{ type = "disk"; device = throw "no device today"; }};
                      }};
                      boot.loader.grub.enable = abort "no boot loader today";
+                     boot.loader.systemd-boot.enable = throw "nor this one";
+                     fileSystems = throw "no mounts today";
+                     nixpkgs.hostPlatform = throw "no platform today";
                    }};"#
             ),
         );
         let answer = fleet.call("inspect_disko", &json!({"host": "web"}));
         assert_eq!(answer.code, 0, "{answer:?}");
         assert!(answer.json["disks"].to_string().contains("/dev/good"), "{answer:?}");
-        assert_eq!(answer.json["disks"].as_array().unwrap().len(), FAULTS.len() + 2, "{answer:?}");
+        assert_eq!(answer.json["disks"].as_array().unwrap().len(), FAULTS.len() + 3, "{answer:?}");
         let mut wanted = wanted("devices.disk.NAME.device");
         wanted.push(("grub".to_owned(), "abort".to_owned()));
+        // What `tryEval` would have caught is said as well, with its reason.
+        for thrown in ["devices.disk.thrown.device", "fileSystems", "system", "systemdBoot"] {
+            wanted.push((thrown.to_owned(), "throw".to_owned()));
+        }
+        assert!(answer.json["unread"].to_string().contains("no mounts today"), "{answer:?}");
         wanted.sort();
         assert_eq!(unread(&answer), wanted);
     }
