@@ -3,13 +3,14 @@
 //! A folder carries the number of its process in its name, and a lock that the kernel lets go of however the process
 //! ends. What a killed process left is removed by a later one, by [`sweep`].
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::fs::{File, Metadata, Permissions};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, Once, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rustix::fs::FlockOperation;
 use rustix::process::Pid;
@@ -80,14 +81,22 @@ pub fn places() -> Vec<PathBuf> {
     places
 }
 
+/// As [`places`], for what may be large: without the user's own folder, which is in memory and small.
+#[must_use]
+pub fn roomy_places() -> Vec<PathBuf> {
+    let mut places = vec![std::env::temp_dir(), PathBuf::from("/tmp")];
+    places.retain(|place| place.is_absolute());
+    places.dedup();
+    places
+}
+
 impl Scratch {
     /// Makes one in the first of these places where it can be made, and its path is no longer than `room` bytes.
     ///
     /// # Errors
     /// What is wrong with each place.
     pub fn make(places: &[PathBuf], room: usize) -> Result<Self, ScratchError> {
-        static SWEPT: Once = Once::new();
-        SWEPT.call_once(|| sweep(places));
+        sweep_once(places);
         let mut tried = Vec::new();
         for place in places {
             let longest = place.as_os_str().as_bytes().len() + 1 + LONGEST_NAME;
@@ -140,6 +149,15 @@ pub fn clear() {
             tracing::warn!(%error, "{} stays", path.display());
         }
     }
+}
+
+/// Sweeps those of these places that this process did not sweep yet.
+fn sweep_once(places: &[PathBuf]) {
+    static SWEPT: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
+    let mut swept = SWEPT.lock().unwrap_or_else(PoisonError::into_inner);
+    let fresh: Vec<PathBuf> = places.iter().filter(|place| !swept.contains(*place)).cloned().collect();
+    sweep(&fresh);
+    swept.extend(fresh);
 }
 
 /// Removes what processes left there that were killed.

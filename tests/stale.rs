@@ -10,6 +10,8 @@ use std::process::{Child, Command, Stdio};
 
 use common::files::Files;
 use common::fleet::{Fleet, nixes, wait_until};
+use common::mcp::Client;
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
 fn run(folder: &Path, program: &str, arguments: &[&str]) -> String {
@@ -394,6 +396,50 @@ fn a_commit_is_never_what_nix_saw_of_a_work_tree() {
         assert_eq!(answer["ok"], true, "{}: {answer}", nix.display());
         assert_ne!(fleet.call("flake_check", &json!({})).json["ok"], true);
     }
+}
+
+/// What Nix remembers of such a state is in a folder of the server's, which goes however the server ends.
+#[test]
+fn what_nix_remembers_of_a_hidden_change_does_not_stay() {
+    let fleet = Fleet::committed(
+        &nixes().remove(0),
+        &[("flake.nix", "{ outputs = _: { checks = import ./checks.nix; }; }"), ("checks.nix", "{ }")],
+    );
+    fleet.git(&["update-index", "--skip-worktree", "checks.nix"]);
+    fleet.write("checks.nix", "{ } // { }");
+    let scratch = tempfile::tempdir().unwrap();
+    let left = || {
+        let names = std::fs::read_dir(scratch.path()).unwrap().map(|entry| entry.unwrap().file_name());
+        names.filter(|name| name.to_str().unwrap().starts_with("pantheros-")).collect::<Vec<_>>()
+    };
+    let serving = || {
+        let mut command = fleet.command(&["serve"]);
+        command.env("TMPDIR", scratch.path());
+        let mut server = Client::of(command);
+        server.initialize("2025-11-25");
+        server.notify("notifications/initialized", json!({}));
+        server
+    };
+    let asked = || {
+        let mut server = serving();
+        let answer = server.call("flake_check", json!({}));
+        assert_eq!(answer["result"]["structuredContent"]["ok"], true, "{answer}");
+        assert_eq!(left().len(), 1, "what Nix remembers");
+        server
+    };
+    for end in [Signal::TERM, Signal::INT] {
+        let mut server = asked();
+        server.signal(end);
+        server.ends();
+        assert!(left().is_empty(), "{:?}", left());
+    }
+    let mut server = asked();
+    server.signal(Signal::KILL);
+    server.ends();
+    assert_eq!(left().len(), 1);
+    let next = serving();
+    wait_until("the folder to go", 20.0, || left().is_empty());
+    drop(next);
 }
 
 #[test]

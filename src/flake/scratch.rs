@@ -5,11 +5,11 @@
 //! them apart, and what is in such a state out of the user's cache. Inputs that are not in the store are fetched anew.
 
 use std::collections::VecDeque;
-use std::io;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
 use super::Fingerprint;
+use crate::scratch::{self, ScratchError};
 
 /// Most folders there are at once: a call may still run on a state that is gone.
 const STATES: usize = 4;
@@ -17,12 +17,12 @@ const STATES: usize = 4;
 /// The folders, newest last.
 #[derive(Debug, Default)]
 pub(super) struct Scratch {
-    folders: Mutex<VecDeque<(Fingerprint, tempfile::TempDir)>>,
+    folders: Mutex<VecDeque<(Fingerprint, scratch::Scratch)>>,
 }
 
 impl Scratch {
     /// The folder for this state of the flake; none where Nix is not misled.
-    pub(super) fn for_state(&self, state: &Fingerprint) -> io::Result<Option<PathBuf>> {
+    pub(super) fn for_state(&self, state: &Fingerprint) -> Result<Option<PathBuf>, ScratchError> {
         if !state.is_misleading() {
             return Ok(None);
         }
@@ -30,7 +30,7 @@ impl Scratch {
         if let Some((_, folder)) = folders.iter().find(|(known, _)| known == state) {
             return Ok(Some(folder.path().to_owned()));
         }
-        let folder = tempfile::Builder::new().prefix("pantheros-nix-").tempdir()?;
+        let folder = scratch::Scratch::make(&scratch::roomy_places(), usize::MAX)?;
         let path = folder.path().to_owned();
         folders.push_back((state.clone(), folder));
         if folders.len() > STATES {
