@@ -11,7 +11,7 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::hosts::{FactsState, HOSTS, Host};
-use super::{Answer, Asking, Fingerprint, Flake, FlakeError, Instantiate, Question, is_lasting};
+use super::{Answer, Asking, Fingerprint, Flake, FlakeError, Instantiate, Question};
 use crate::diagnostic::Diagnostic;
 use crate::names::HostName;
 use crate::nix::{NixError, program};
@@ -273,9 +273,8 @@ impl Flake {
     /// See [`FlakeError`]; that there is no such host is one.
     pub async fn host(&self, name: &HostName, call: &Call) -> Result<Host, FlakeError> {
         self.require_host(name, call).await?;
-        let lasting = |host: &Host| host.error.as_ref().is_none_or(is_lasting);
         let question = question_about(name.as_str());
-        let found = self.remembered(&question, call, lasting, || async {
+        let found = self.remembered(&question, call, Host::is_lasting, || async {
             call.saying(format!("evaluating {name}"));
             let question = Question::new([HOSTS, name.as_str()], "host_facts");
             let answer = self.ask("hosts", vec![question], Instantiate::No, call).await?.pop();
@@ -328,7 +327,7 @@ impl Flake {
             return false;
         }
         let identity = program::identity(program);
-        for host in found.iter().filter(|host| host.error.as_ref().is_none_or(is_lasting)) {
+        for host in found.iter().filter(|host| host.is_lasting()) {
             self.cache.put(&self.key(&identity, fingerprint, &question_about(&host.name)), host);
         }
         survey.tell(found);

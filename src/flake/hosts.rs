@@ -1,5 +1,7 @@
 //! The flake's hosts: `nixosConfigurations` and the few facts every one of them has.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -58,6 +60,9 @@ pub struct Host {
     /// The names of those, where others could.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unread: Vec<String>,
+    /// Why one of those could not, where that is not `error`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub reasons: BTreeMap<String, Diagnostic>,
 }
 
 /// What disko's probe sees of a host.
@@ -84,6 +89,7 @@ impl Host {
             tags: Vec::new(),
             error: None,
             unread: Vec::new(),
+            reasons: BTreeMap::new(),
         }
     }
 
@@ -91,7 +97,12 @@ impl Host {
     #[must_use]
     pub fn tags_error(&self) -> Option<&Diagnostic> {
         let concerned = self.unread.is_empty() || self.unread.iter().any(|fact| fact == "tags");
-        self.error.as_ref().filter(|_| concerned)
+        self.reasons.get("tags").or(self.error.as_ref()).filter(|_| concerned)
+    }
+
+    /// Whether all that failed is a property of the flake, so that asking again would give the same.
+    pub(super) fn is_lasting(&self) -> bool {
+        self.error.iter().chain(self.reasons.values()).all(is_lasting)
     }
 
     /// The host in what its probe gave.
@@ -100,22 +111,22 @@ impl Host {
         let answer = match answer {
             Ok(answer) => answer,
             Err(error) => {
-                host.fails(error);
+                host.facts = FactsState::Failed;
+                host.error = Some(error);
                 return host;
             }
         };
-        let unread = |fact: &&str| answer.unread.iter().any(|part| part.covers(&[*fact]));
-        host.unread = FACTS.iter().filter(|fact| unread(fact)).map(|fact| (*fact).to_owned()).collect();
-        for part in answer.unread {
-            host.fails(part.error);
+        for fact in FACTS {
+            if let Some(part) = answer.unread.iter().find(|part| part.covers(&[fact])) {
+                host.lacks(fact, part.error.clone());
+            }
         }
         for fact in FACTS {
             let value = answer.value.get(fact).cloned().unwrap_or_default();
             if let Err(error) = host.set(fact, value) {
                 let attr = AttrPath::new([HOSTS, name, "config"]).to_string();
                 let message = format!("the host's {fact} has an unexpected type: {error}");
-                host.unread.push(fact.to_owned());
-                host.fails(Diagnostic::new(Code::TypeMismatch, message).with_attr(attr));
+                host.lacks(fact, Diagnostic::new(Code::TypeMismatch, message).with_attr(attr));
             }
         }
         host
@@ -132,9 +143,13 @@ impl Host {
         Ok(())
     }
 
-    fn fails(&mut self, error: Diagnostic) {
+    fn lacks(&mut self, fact: &str, error: Diagnostic) {
         self.facts = FactsState::Failed;
-        self.error.get_or_insert(error);
+        self.unread.push(fact.to_owned());
+        let first = self.error.get_or_insert_with(|| error.clone());
+        if *first != error {
+            self.reasons.insert(fact.to_owned(), error);
+        }
     }
 
     /// Takes from the settings what the configuration does not say.
@@ -298,5 +313,24 @@ mod tests {
         assert!(of(false).tags_error().is_none());
         assert_eq!(of(true).unread, ["system", "host_name", "state_version", "target", "tags"]);
         assert!(of(true).tags_error().is_some());
+    }
+
+    #[test]
+    fn each_fact_has_its_own_reason() {
+        let part = |name: &str, said: &str| UnreadPart {
+            part: vec![name.to_owned()],
+            error: Diagnostic::new(Code::Throw, said),
+            rest: false,
+        };
+        let unread = vec![part("host_name", "one"), part("tags", "another"), part("target", "one")];
+        let host = Host::described("web", Ok(Answer { value: Value::Null, unread }));
+        assert_eq!(host.error.as_ref().map(|error| &*error.message), Some("one"));
+        assert_eq!(host.tags_error().map(|error| &*error.message), Some("another"));
+        assert_eq!(host.reasons.keys().collect::<Vec<_>>(), ["tags"]);
+        // Any that may go away by itself is asked about again.
+        assert!(host.is_lasting());
+        let mut passing = host;
+        passing.reasons.values_mut().for_each(|reason| reason.transient = true);
+        assert!(!passing.is_lasting());
     }
 }

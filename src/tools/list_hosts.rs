@@ -97,20 +97,16 @@ impl Tool for ListHosts {
                 (Some(error), _) => format!("✗ {}: {error}", causes::named(&host.name, breaks)),
                 (None, Some(first)) => format!("✗ {}: as {first}", host.name),
                 (None, None) if host.facts == FactsState::Pending => format!("… {}: pending", host.name),
-                (None, None) => {
-                    let facts = [
-                        host.system.clone(),
-                        host.host_name
-                            .as_ref()
-                            .filter(|name| **name != host.name)
-                            .map(|name| format!("host name {name}")),
-                        host.state_version.as_ref().map(|version| format!("state version {version}")),
-                        host.target.as_ref().map(|target| format!("→ {target}")),
-                        (!host.tags.is_empty()).then(|| format!("[{}]", host.tags.join(", "))),
-                    ];
-                    format!("• {}: {}", host.name, facts.into_iter().flatten().collect::<Vec<_>>().join(", "))
-                }
+                (None, None) => format!("• {}: {}", host.name, facts_of(host)),
             });
+            if !host.unread.is_empty() {
+                lines.push(format!("  {}: {} could not be read", host.name, host.unread.join(", ")));
+                lines.extend(
+                    host.reasons.iter().map(|(fact, error)| format!("  {}: {fact}: {error}", host.name)),
+                );
+                let known = Some(facts_of(host)).filter(|known| !known.is_empty());
+                lines.extend(known.map(|known| format!("  {}: {known}", host.name)));
+            }
         }
         if output.pending > 0 {
             lines.push("… call again for the facts that are pending, or with `wait`".to_owned());
@@ -120,6 +116,18 @@ impl Tool for ListHosts {
         }
         lines.join("\n")
     }
+}
+
+/// What is known of a host, in a line.
+fn facts_of(host: &Host) -> String {
+    let facts = [
+        host.system.clone(),
+        host.host_name.as_ref().filter(|name| **name != host.name).map(|name| format!("host name {name}")),
+        host.state_version.as_ref().map(|version| format!("state version {version}")),
+        host.target.as_ref().map(|target| format!("→ {target}")),
+        (!host.tags.is_empty()).then(|| format!("[{}]", host.tags.join(", "))),
+    ];
+    facts.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
 /// Every host. Without `wait` that is what is known now, and the rest is evaluated in the background, where this

@@ -184,6 +184,11 @@ fn a_fact_costs_itself() {
                    nixosConfigurations.text = "text";
                    nixosConfigurations.empty = {{ }};
                    nixosConfigurations.thrown.config.pantheros.deploy.tags = throw "no tags today";
+                   nixosConfigurations.twice.config = {{
+                     networking.hostName = throw "no name today";
+                     pantheros.deploy.targetHost = abort "no place today";
+                     system.stateVersion = "25.05";
+                   }};
                    nixosConfigurations.number.config.networking.hostName = 1;
                    nixosConfigurations.old = {{
                      config.nixpkgs.hostPlatform = throw "it is not defined";
@@ -221,6 +226,17 @@ fn a_fact_costs_itself() {
             let bad = host(&answer, name);
             assert_eq!(bad["facts"], "failed", "{bad}");
             assert!(bad["error"]["message"].as_str().unwrap().contains(says), "{bad}");
+        }
+        let twice = host(&answer, "twice");
+        assert_eq!(twice["unread"], json!(["host_name", "target"]), "{twice}");
+        assert!(twice["error"].to_string().contains("no name today"), "{twice}");
+        assert!(twice["reasons"]["target"].to_string().contains("no place today"), "{twice}");
+        let said = fleet.command(&["call", "list_hosts"]).output().unwrap().stderr;
+        let said = String::from_utf8_lossy(&said).into_owned();
+        for line in
+            ["twice: host_name, target could not be read", "twice: target: ", "twice: state version 25.05"]
+        {
+            assert!(said.contains(&format!("\n  {line}")), "{line}: {said}");
         }
         let old = host(&answer, "old");
         assert_eq!((&old["facts"], &old["system"]), (&json!("known"), &json!("x86_64-linux")), "{old}");
