@@ -161,7 +161,7 @@ impl Command {
         self
     }
 
-    /// Takes a variable of ours out of the program's environment.
+    /// Takes a variable of ours out of the program's environment; one that is set for it stays.
     #[must_use]
     pub fn without(mut self, name: impl AsRef<OsStr>) -> Self {
         self.without.push(name.as_ref().to_owned());
@@ -217,14 +217,12 @@ impl Command {
         if let Some(path) = std::env::var_os("PATH") {
             builder.env("PATH", absolute_folders(&path));
         }
-        builder
-            .args(&self.arguments)
-            .envs(self.environment.iter().map(|(name, value)| (name, value)))
-            // The token is for clients of ours, not for what we run.
-            .env_remove("PANTHEROS_HTTP_TOKEN");
+        // The token is for clients of ours, not for what we run.
+        builder.args(&self.arguments).env_remove("PANTHEROS_HTTP_TOKEN");
         for name in &self.without {
             builder.env_remove(name);
         }
+        builder.envs(self.environment.iter().map(|(name, value)| (name, value)));
         if let Some(folder) = &self.folder {
             builder.current_dir(folder);
         }

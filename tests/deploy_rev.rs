@@ -227,6 +227,50 @@ fn a_revision_that_is_none_is_a_clear_error() {
     assert_eq!(error("HEAD")["code"], "lock_file_outdated");
 }
 
+/// Whoever calls may have Git tell about itself, and runs hooks.
+#[test]
+fn what_git_says_besides_is_no_answer() {
+    let nix = nixes().pop().unwrap();
+    let fleet = Fleet::plain(&nix, &[]);
+    let root = fleet.folder();
+    let [one, ..] = repository(&root, "");
+    let other = root.with_file_name("other");
+    repository(&other, "");
+    std::fs::write(other.join(".git/info/grafts"), "").unwrap();
+    // Deprecated, which Git says each time.
+    std::fs::write(root.join(".git/info/grafts"), one.clone() + "\n").unwrap();
+    let settings = root.with_file_name("gitconfig");
+    std::fs::write(&settings, "[trace2]\n\tnormalTarget = 1\n\teventTarget = 1\n\tperfTarget = 1\n").unwrap();
+    let other = other.join(".git").to_str().unwrap().to_owned();
+    for (name, value) in [
+        ("LC_ALL", "C"),
+        ("GIT_TRACE", "1"),
+        ("GIT_TRACE2", "1"),
+        ("GIT_TRACE2_EVENT", "1"),
+        ("GIT_TRACE_SETUP", "2"),
+        ("GIT_TRACE_REFS", "1"),
+        ("GIT_CONFIG_GLOBAL", settings.to_str().unwrap()),
+        ("GIT_DIR", &other),
+        ("GIT_SHALLOW_FILE", "/nonexistent/shallow"),
+        ("GIT_QUARANTINE_PATH", "/nonexistent"),
+        ("GIT_NO_SUCH_THING", "1"),
+    ] {
+        let error = |rev: &str, tool: &str| {
+            let arguments = json!({"rev": rev, "host": "web"}).to_string();
+            let mut command = fleet.command(&["call", "--quiet", tool, &arguments]);
+            command.env(name, value);
+            let output = command.output().unwrap();
+            let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
+            assert_eq!(output.status.success(), answer["error"].is_null(), "{name}: {answer:#}");
+            answer
+        };
+        let known = error("v1", "flake_check");
+        assert_eq!(known["revision"], json!(one), "{name}: {known:#}");
+        let unknown = error("mian", "flake_check");
+        assert_eq!(unknown["error"]["suggestions"][0], json!("main"), "{name}: {unknown:#}");
+    }
+}
+
 /// Whoever writes to a repository can write to its configuration.
 #[test]
 fn finding_a_revision_runs_nothing() {
@@ -332,6 +376,17 @@ fn settings_can_demand_that_all_is_committed() {
         assert!(error["message"].as_str().unwrap().contains("facts.nix"), "{error:#}");
         assert!(error["hint"].as_str().unwrap().contains("`rev`"), "{error:#}");
     }
+    site.fleet.git(&["update-index", "--no-skip-worktree", "facts.nix"]);
+    // Git shows another commit in place of this one, Nix does not.
+    site.fleet.git(&["tag", "shown"]);
+    site.fleet.git(&["commit", "-qam", "two"]);
+    site.fleet.git(&["replace", "HEAD", "shown"]);
+    site.fleet.git(&["checkout", "-q", "shown", "--", "."]);
+    let refused = plan(json!({"hosts": ["web"]}));
+    assert_eq!(refused.error_code(), "dirty_flake", "{:#}", refused.json);
+    site.fleet.git(&["replace", "-d", "HEAD"]);
+    site.fleet.git(&["reset", "-q", "--hard", "shown"]);
+
     assert_eq!(plan(json!({"hosts": ["web"], "rev": "HEAD"})).code, 0);
     let line = ["deploy", "web", "--dry-run", "--rev", "HEAD"];
     let told = site.fleet.command(&line).stdin(Stdio::null()).output().unwrap();
@@ -345,4 +400,58 @@ fn settings_can_demand_that_all_is_committed() {
     site.fleet.git(&["commit", "-qm", "settings"]);
     assert_eq!(plan(json!({"hosts": ["web"], "rev": "HEAD"})).code, 0);
     assert_eq!(plan(json!({"hosts": ["web"], "rev": "HEAD~1"})).error_code(), "invalid_input");
+}
+
+/// Nix reads the work trees of submodules where the flake asks for them, which Nix 2.26 cannot, and differs from its
+/// commit.
+#[test]
+fn what_a_submodule_holds_is_planned_by_name() {
+    let nix = nixes().pop().unwrap();
+    let site = Site::start(&nix, &["web"], &json!({}));
+    let sub = site.fleet.folder().with_file_name("sub");
+    std::fs::create_dir(&sub).unwrap();
+    git(&sub, &["init", "-q"]);
+    std::fs::write(sub.join("v"), "a").unwrap();
+    git(&sub, &["add", "."]);
+    git(&sub, &["commit", "-qm", "one"]);
+    let root = site.fleet.folder();
+    git(&root, &["submodule", "add", "-q", sub.to_str().unwrap(), "sub"]);
+    let flake = std::fs::read_to_string(root.join("flake.nix")).unwrap();
+    let named = r#"name = "nixos-system-${builtins.readFile ./sub/v}-${host}"#;
+    let flake = flake
+        .replace("outputs = _:", "inputs.self.submodules = true;\n  outputs = _:")
+        .replace(r#"name = "nixos-system-${host}"#, named);
+    site.fleet.write("flake.nix", &flake);
+    site.fleet.write("pantheros.toml", "[deploy]\nclean = false\n");
+    git(&root, &["add", "."]);
+    git(&root, &["commit", "-qm", "with a submodule"]);
+
+    let plan = || site.fleet.call("plan_deploy", &json!({"hosts": ["web"]})).json;
+    let planned = plan();
+    assert_eq!((&planned["dirty"], &planned["dirty_files"]), (&json!(false), &Value::Null), "{planned:#}");
+    site.fleet.write("sub/v", "b");
+    for also in ["", "facts.nix"] {
+        let mut files = vec!["sub/v"];
+        if !also.is_empty() {
+            site.fleet.write(also, "{ config }: { }");
+            files.insert(0, also);
+        }
+        let planned = plan();
+        let built = planned["hosts"][0]["toplevel"].as_str().unwrap();
+        let holds = if also.is_empty() { "nixos-system-a-web" } else { "nixos-system-b-web" };
+        assert!(built.contains(holds), "{planned:#}");
+        assert_eq!(
+            (&planned["dirty"], &planned["dirty_files"]),
+            (&json!(true), &json!(files)),
+            "{planned:#}"
+        );
+    }
+    site.fleet.git(&["checkout", "-q", "facts.nix"]);
+    site.fleet.write("pantheros.toml", "[deploy]\nclean = true\n");
+    site.fleet.git(&["commit", "-qm", "settings", "pantheros.toml"]);
+    let refused = plan();
+    assert_eq!(refused["error"]["code"], "dirty_flake", "{refused:#}");
+    assert!(refused["error"]["message"].as_str().unwrap().contains("sub/v"), "{refused:#}");
+    git(&root.join("sub"), &["checkout", "-q", "v"]);
+    assert_eq!(plan()["error"], Value::Null);
 }

@@ -90,10 +90,13 @@ fn add_tree(hash: &mut blake3::Hasher, folder: &Path, files: &mut Files) -> Opti
 
 /// Whether the flake may ask Nix for its submodules (`inputs.self.submodules`), in whose work trees nobody looks
 /// for changes here.
-fn has_submodules(folder: &Path, root: &Path) -> bool {
-    root.join(".gitmodules").exists()
-        && fs::read(folder.join("flake.nix"))
-            .is_ok_and(|text| text.windows(b"submodules".len()).any(|part| part == b"submodules"))
+pub(super) fn has_submodules(folder: &Path, root: &Path) -> bool {
+    let names_it = |mut text: Vec<u8>| {
+        // In a quoted name each letter may be escaped.
+        text.retain(|byte| *byte != b'\\');
+        text.windows(b"submodules".len()).any(|part| part == b"submodules")
+    };
+    root.join(".gitmodules").exists() && fs::read(folder.join("flake.nix")).is_ok_and(names_it)
 }
 
 /// Adds bytes so that where they end is told.

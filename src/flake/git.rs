@@ -4,7 +4,13 @@
 //! whoever edits files there can write it. Nix reads repositories by itself and runs nothing for them; what is
 //! asked here runs nothing either: no file system monitor, no filter, and no transport, which Git would use to
 //! fetch what a partial clone lacks (git-config(1), gitattributes(5), partial-clone.adoc).
+//!
+//! Nix reads objects as they are named. Git shows others in their place where the repository says so (git-replace(1)),
+//! and is told not to.
 
+mod submodules;
+
+use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -15,7 +21,6 @@ use tokio_util::sync::CancellationToken;
 use super::fingerprint::index::Entry;
 use super::fingerprint::repository::{Repository, path_of};
 use crate::nix::NixError;
-use crate::nix::program::OTHER_REPOSITORY;
 use crate::process::{Command, Flow, ProcessError};
 use crate::progress::Call;
 use crate::text;
@@ -38,6 +43,24 @@ const SHOW_ALL: [&str; 5] = [
     "core.ignoreStat=false",
 ];
 
+/// The variables of Git that are the user's word on how to read a repository: all others would have Git look
+/// elsewhere, or say something else (git(1), "ENVIRONMENT VARIABLES").
+const KEPT: [&str; 3] = ["GIT_ATTR_NOSYSTEM", "GIT_CONFIG_", "GIT_EXEC_PATH"];
+/// What is written for whoever looks into Git; the settings of a machine can ask for it too, and 0 is the last word
+/// (trace2, `api-trace2.adoc`).
+const TRACES: [&str; 3] = ["GIT_TRACE2", "GIT_TRACE2_EVENT", "GIT_TRACE2_PERF"];
+
+/// What Git answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Answer {
+    /// What it printed.
+    Said(Vec<u8>),
+    /// It says that there is no such thing: it ended with 1, whatever it said besides.
+    No,
+    /// It could not answer.
+    Failed(String),
+}
+
 /// What is checked out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Checkout {
@@ -47,10 +70,22 @@ pub struct Checkout {
     pub changed: Vec<String>,
 }
 
-/// What is checked out at `root`; `None` where Git does not say. Nothing is written.
+/// What is checked out at `root`, and in its submodules where Nix reads them as well; `None` where Git does not say.
+/// Nothing is written.
+pub(super) async fn checkout(root: &Path, with_submodules: bool) -> Option<Checkout> {
+    let mut checkout = own_checkout(root).await?;
+    if with_submodules {
+        checkout.changed.extend(submodules::changed(root).await?);
+        checkout.changed.sort();
+        checkout.changed.dedup();
+    }
+    Some(checkout)
+}
+
+/// What is checked out at `root`, without what its submodules hold.
 ///
 /// What a filter of the user's or a conversion of line ends makes of a file is the file as it was committed.
-pub(super) async fn checkout(root: &Path) -> Option<Checkout> {
+async fn own_checkout(root: &Path) -> Option<Checkout> {
     let quiet = own_filters(root).await?;
     let status = status(root, &quiet).await?;
     let mut checkout = Checkout::default();
@@ -81,7 +116,7 @@ pub(super) async fn checkout(root: &Path) -> Option<Checkout> {
 
 /// Every tracked file that differs (git-status(1), porcelain format 2), where Git looks at it.
 async fn status(root: &Path, quiet: &[String]) -> Option<Vec<u8>> {
-    // The work tree of a submodule has a configuration of its own; its commit is part of this one.
+    // The work tree of a submodule has a configuration of its own (`submodules`); its commit is part of this one.
     let command = git(root, quiet).args([
         "status",
         "--porcelain=v2",
@@ -117,7 +152,7 @@ async fn hidden(root: &Path, quiet: &[String]) -> Option<Vec<String>> {
     });
     let (mut changed, touched) = looked.await.ok()??;
     for some in touched.chunks(AT_ONCE) {
-        let paths = some.iter().map(|entry| std::ffi::OsStr::from_bytes(&entry.path));
+        let paths = some.iter().map(|entry| OsStr::from_bytes(&entry.path));
         let command = paths.fold(git(root, quiet).args(["hash-object", "--"]), Command::arg);
         let finished = command.run(&CancellationToken::new(), |_, _| Flow::Continue).await.ok()?;
         let told = String::from_utf8_lossy(&finished.stdout).into_owned();
@@ -164,12 +199,8 @@ async fn own_filters(root: &Path) -> Option<Vec<String>> {
     Some(drivers.iter().flat_map(|driver| off.map(|setting| format!("filter.{driver}.{setting}"))).collect())
 }
 
-/// What Git prints when it is asked this, which runs no program; what it says where it fails.
-pub(super) async fn ask(
-    root: &Path,
-    arguments: &[&str],
-    call: &Call,
-) -> Result<Result<Vec<u8>, String>, NixError> {
+/// What Git answers to this, which runs no program.
+pub(super) async fn ask(root: &Path, arguments: &[&str], call: &Call) -> Result<Answer, NixError> {
     let mut said = String::new();
     let command = git(root, &[]).args(arguments);
     let running = command.run(&call.cancel, |line, _| {
@@ -180,16 +211,22 @@ pub(super) async fn ask(
         Flow::Continue
     });
     match running.await {
-        Ok(finished) if finished.status.success() => Ok(Ok(finished.stdout)),
-        Ok(_) => Ok(Err(text::plain(&said).trim().to_owned())),
-        Err(ProcessError::NotFound { .. }) => Ok(Err("there is no `git` on PATH".to_owned())),
+        Ok(finished) if finished.status.success() => Ok(Answer::Said(finished.stdout)),
+        Ok(finished) if finished.status.code() == Some(1) => Ok(Answer::No),
+        Ok(_) => Ok(Answer::Failed(text::plain(&said).trim().to_owned())),
+        Err(ProcessError::NotFound { .. }) => Ok(Answer::Failed("there is no `git` on PATH".to_owned())),
         Err(error) => Err(error.into()),
     }
 }
 
+/// Every command of Git that is run here.
 fn git(root: &Path, quiet: &[String]) -> Command {
-    let command = Command::new("git")
-        .args(["--no-optional-locks", "-c", "core.fsmonitor=false", "-c", "core.untrackedCache=false"])
+    let others = std::env::vars_os().map(|(name, _)| name).filter(|name| is_of_git(name));
+    let command = others.fold(Command::new("git"), Command::without);
+    let command = TRACES.into_iter().fold(command, |command, name| command.env(name, "0"));
+    command
+        .args(["--no-optional-locks", "--no-replace-objects", "--literal-pathspecs"])
+        .args(["-c", "core.fsmonitor=false", "-c", "core.untrackedCache=false"])
         .args(SHOW_ALL.iter().flat_map(|setting| ["-c", *setting]))
         .args(quiet.iter().flat_map(|setting| ["-c", setting.as_str()]))
         // Nix reads this one, whatever `core.worktree` says.
@@ -200,29 +237,36 @@ fn git(root: &Path, quiet: &[String]) -> Command {
         .env("GIT_NO_LAZY_FETCH", "1")
         .env("GIT_ALLOW_PROTOCOL", "none")
         .env("GIT_TERMINAL_PROMPT", "0")
-        .time_limit(TIME);
-    OTHER_REPOSITORY.into_iter().fold(command, Command::without)
+        .time_limit(TIME)
+}
+
+/// Whether a variable of the environment is for Git and not [`KEPT`].
+fn is_of_git(name: &OsStr) -> bool {
+    let name = name.as_bytes();
+    name.starts_with(b"GIT_") && !KEPT.iter().any(|kept| name.starts_with(kept.as_bytes()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn run(folder: &Path, program: &str, arguments: &[&str]) {
-        let status =
-            std::process::Command::new(program).args(arguments).current_dir(folder).status().unwrap();
-        assert!(status.success(), "{program} {arguments:?}");
+    fn run(folder: &Path, program: &str, arguments: &[&str]) -> String {
+        let output =
+            std::process::Command::new(program).args(arguments).current_dir(folder).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{program} {arguments:?}: {said}");
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
     }
 
-    fn git(folder: &Path, arguments: &[&str]) {
-        let who = ["-c", "user.name=t", "-c", "user.email=t@example.org"];
-        run(folder, "git", &[&who, arguments].concat());
+    pub(super) fn git(folder: &Path, arguments: &[&str]) -> String {
+        let who = ["-c", "user.name=t", "-c", "user.email=t@example.org", "-c", "protocol.file.allow=always"];
+        run(folder, "git", &[&who, arguments].concat())
     }
 
     #[tokio::test]
     async fn what_git_was_told_not_to_look_at_is_a_difference() {
         type Change = fn(&Path);
-        let cases: [(&str, Change, &[&str]); 8] = [
+        let cases: [(&str, Change, &[&str]); 11] = [
             ("nothing", |_| {}, &[]),
             (
                 "touched",
@@ -286,6 +330,38 @@ mod tests {
                 },
                 &["a"],
             ),
+            (
+                "another commit in place of this one",
+                |folder| {
+                    let first = git(folder, &["rev-parse", "HEAD"]);
+                    fs::write(folder.join("a"), "changed").unwrap();
+                    git(folder, &["commit", "-qam", "two"]);
+                    git(folder, &["replace", "HEAD", &first]);
+                    git(folder, &["checkout", "-q", &first, "--", "."]);
+                },
+                &["a"],
+            ),
+            (
+                "other content in place of this one",
+                |folder| {
+                    fs::write(folder.join("a"), "changed").unwrap();
+                    git(folder, &["commit", "-qam", "two"]);
+                    git(folder, &["replace", "HEAD:a", "HEAD~1:a"]);
+                    fs::write(folder.join("a"), "a").unwrap();
+                },
+                &["a"],
+            ),
+            (
+                "other parents",
+                |folder| {
+                    let first = git(folder, &["rev-parse", "HEAD"]);
+                    git(folder, &["commit", "-qm", "two", "--allow-empty"]);
+                    fs::write(folder.join(".git/info/grafts"), first.clone() + "\n").unwrap();
+                    fs::write(folder.join(".git/shallow"), first + "\n").unwrap();
+                    git(folder, &["replace", "--graft", "HEAD"]);
+                },
+                &[],
+            ),
         ];
         for (what, change, changed) in cases {
             let scratch = tempfile::tempdir().unwrap();
@@ -298,7 +374,7 @@ mod tests {
             git(&folder, &["add", "."]);
             git(&folder, &["commit", "-qm", "one"]);
             change(&folder);
-            let checkout = checkout(&folder).await.unwrap();
+            let checkout = checkout(&folder, false).await.unwrap();
             assert_eq!(checkout.changed, changed, "{what}");
             assert_eq!(checkout.commit.unwrap().len(), 40, "{what}");
         }

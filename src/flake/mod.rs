@@ -165,8 +165,8 @@ impl Flake {
         Source { folder: &self.settings.flake, store_path: None, commit }
     }
 
-    /// What it is looked at as: the commit, and the tracked files that differ from it; `None` where it is in no
-    /// repository.
+    /// What it is looked at as: the commit, and the tracked files that differ from it, also in the submodules it may ask
+    /// for; `None` where it is in no repository.
     ///
     /// # Errors
     /// [`FlakeError::GitSilent`].
@@ -175,8 +175,9 @@ impl Flake {
             return Ok(Some(Checkout { commit: Some(commit.id.clone()), changed: Vec::new() }));
         }
         let Some(root) = nix::repository(&self.settings.flake) else { return Ok(None) };
-        let checkout = git::checkout(root).await;
-        checkout.map(Some).ok_or_else(|| FlakeError::GitSilent(self.settings.flake.clone()))
+        let folder = &self.settings.flake;
+        let checkout = git::checkout(root, fingerprint::has_submodules(folder, root)).await;
+        checkout.map(Some).ok_or_else(|| FlakeError::GitSilent(folder.clone()))
     }
 
     /// Says that there is a flake, and one that can be read without giving away what lies beside it.

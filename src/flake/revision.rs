@@ -138,14 +138,11 @@ impl Asked<'_> {
     /// What Git prints; `None` where it says no.
     async fn git(&self, arguments: &[&str]) -> Result<Option<Vec<u8>>, RevError> {
         match git::ask(self.root, arguments, self.call).await? {
-            Ok(printed) => Ok(Some(printed)),
-            // Its own words for "there is no such thing" come with 1 or 128, and so do all others.
-            Err(said) if said.is_empty() || said.contains("fatal: Needed a single revision") => Ok(None),
-            Err(said) if said.contains("does not exist") || said.contains("Not a valid object name") => {
-                Ok(None)
+            git::Answer::Said(printed) => Ok(Some(printed)),
+            git::Answer::No => Ok(None),
+            git::Answer::Failed(said) => {
+                Err(RevError::Git { rev: self.rev.clone(), said: text::bounded(&said, 300) })
             }
-            Err(said) if said.contains("exists on disk, but not in") => Ok(None),
-            Err(said) => Err(RevError::Git { rev: self.rev.clone(), said: text::bounded(&said, 300) }),
         }
     }
 
@@ -169,9 +166,15 @@ impl Asked<'_> {
         Ok(text::nearest(self.rev.as_str(), names, 3))
     }
 
-    /// A file of a commit.
+    /// A file of a commit; `None` where it has none there.
     async fn file(&self, commit: &str, path: &str) -> Result<Option<Vec<u8>>, RevError> {
-        self.git(&["cat-file", "blob", &format!("{commit}:{path}")]).await
+        // `cat-file` alone says that there is none in words, as it says all else.
+        let listed = self.git(&["ls-tree", "-z", "--full-tree", commit, "--", path]).await?;
+        let listed = String::from_utf8_lossy(&listed.unwrap_or_default()).into_owned();
+        match listed.split(['\t', ' ']).collect::<Vec<_>>().as_slice() {
+            [_, "blob", object, ..] => self.git(&["cat-file", "blob", object]).await,
+            _ => Ok(None),
+        }
     }
 }
 

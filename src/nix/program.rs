@@ -18,7 +18,7 @@ pub const OLDEST: Version = Version(2, 26, 0);
 
 /// What makes Git look at another repository than the one of the folder, as it is set for hooks
 /// (`git rev-parse --local-env-vars`, without what says how to read the configuration).
-pub const OTHER_REPOSITORY: [&str; 12] = [
+const OTHER_REPOSITORY: [&str; 13] = [
     "GIT_ALTERNATE_OBJECT_DIRECTORIES",
     "GIT_COMMON_DIR",
     "GIT_DIR",
@@ -30,6 +30,7 @@ pub const OTHER_REPOSITORY: [&str; 12] = [
     "GIT_OBJECT_DIRECTORY",
     "GIT_PREFIX",
     "GIT_REPLACE_REF_BASE",
+    "GIT_SHALLOW_FILE",
     "GIT_WORK_TREE",
 ];
 

@@ -1,0 +1,175 @@
+//! What differs in submodules.
+//!
+//! Where the flake's own files differ from the commit, Nix reads the work tree of whatever `.gitmodules` names, tracked
+//! or not, and the submodules of those (`getAccessorFromWorkdir`, `git.cc`). Each is a repository of its own, with a
+//! configuration of its own. Where only submodules differ, Nix 2.34 takes the commit: that is told too, because
+//! another change decides.
+
+use std::collections::BTreeSet;
+use std::path::{Component, Path};
+
+use tokio_util::sync::CancellationToken;
+
+use super::{git, own_checkout};
+use crate::flake::fingerprint::repository::Repository;
+use crate::process::Flow;
+
+/// Most submodules looked into, with those of submodules: the rest are taken for changed.
+const MOST: usize = 100;
+/// What a submodule is in the index.
+const LINK: u32 = 0o160_000;
+
+/// What differs in the submodules of the work tree at `root`, as paths from there; `None` where Git does not say.
+///
+/// A submodule that the index does not have differs itself. Whether the commit it is at is the one of the index is
+/// part of what `root` is asked.
+pub(super) async fn changed(root: &Path) -> Option<Vec<String>> {
+    let mut changed = Vec::new();
+    let mut seen = BTreeSet::from([root.canonicalize().ok()?]);
+    let mut waiting = vec![(root.to_owned(), String::new())];
+    while let Some((tree, above)) = waiting.pop() {
+        let named = named(&tree).await?;
+        if named.is_empty() {
+            continue;
+        }
+        let links = links(&tree).await?;
+        for path in named {
+            let folder = tree.join(&path);
+            // Nothing is checked out there.
+            if !folder.join(".git").exists() {
+                continue;
+            }
+            let name = format!("{above}{path}");
+            // By a symbolic link it may have itself in it.
+            let is_new = seen.insert(folder.canonicalize().ok()?);
+            let is_one_too_many = seen.len() > MOST;
+            if is_one_too_many || !links.contains(path.as_bytes()) {
+                changed.push(name.clone());
+            }
+            if is_new && !is_one_too_many {
+                let files = own_checkout(&folder).await?.changed;
+                changed.extend(files.into_iter().map(|file| format!("{name}/{file}")));
+                waiting.push((folder, name + "/"));
+            }
+        }
+    }
+    Some(changed)
+}
+
+/// The folders that `.gitmodules` of this work tree names (gitmodules(5)).
+async fn named(tree: &Path) -> Option<BTreeSet<String>> {
+    let file = tree.join(".gitmodules");
+    if !file.is_file() {
+        return Some(BTreeSet::new());
+    }
+    let command = git(tree, &[]).args(["config", "--no-includes", "-z", "--file"]).arg(file);
+    let finished = command
+        .args(["--get-regexp", r"^submodule\..*\.path$"])
+        .run(&CancellationToken::new(), |_, _| Flow::Continue)
+        .await
+        .ok()?;
+    match finished.status.code() {
+        Some(0) => {}
+        // There is no such key.
+        Some(1) => return Some(BTreeSet::new()),
+        _ => return None,
+    }
+    let records = finished.stdout.split(|byte| *byte == 0);
+    let paths = records.filter_map(|record| {
+        let at = record.iter().position(|byte| *byte == b'\n')?;
+        std::str::from_utf8(record.get(at + 1..)?).ok()
+    });
+    let is_below = |path: &&str| {
+        !path.is_empty() && Path::new(path).components().all(|part| matches!(part, Component::Normal(_)))
+    };
+    Some(paths.filter(is_below).map(|path| path.trim_end_matches('/').to_owned()).collect())
+}
+
+/// The submodules that the index of this work tree has.
+async fn links(tree: &Path) -> Option<BTreeSet<Vec<u8>>> {
+    let tree = tree.to_owned();
+    let read = tokio::task::spawn_blocking(move || {
+        let (entries, _) = Repository::at(&tree)?.index()?;
+        Some(entries.into_iter().filter(|entry| entry.mode == LINK).map(|entry| entry.path).collect())
+    });
+    read.await.ok()?
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::super::checkout;
+    use super::super::tests::git;
+
+    fn repository(folder: &std::path::Path) {
+        fs::create_dir(folder).unwrap();
+        git(folder, &["init", "-q"]);
+        fs::write(folder.join("a"), "a").unwrap();
+        git(folder, &["add", "."]);
+        git(folder, &["commit", "-qm", "one"]);
+    }
+
+    #[tokio::test]
+    async fn what_differs_in_submodules_is_a_difference() {
+        let scratch = tempfile::tempdir().unwrap();
+        let [inner, middle, outer] = ["inner", "middle", "outer"].map(|name| scratch.path().join(name));
+        for folder in [&inner, &middle, &outer] {
+            repository(folder);
+        }
+        git(&middle, &["submodule", "add", "-q", inner.to_str().unwrap(), "in ner"]);
+        git(&middle, &["commit", "-qm", "inner"]);
+        git(&outer, &["submodule", "add", "-q", middle.to_str().unwrap(), "x/middle"]);
+        git(&outer, &["submodule", "update", "-q", "--init", "--recursive"]);
+        git(&outer, &["commit", "-qm", "middle"]);
+        let changed = async || checkout(&outer, true).await.unwrap().changed;
+        assert_eq!(changed().await, [""; 0]);
+
+        fs::write(outer.join("a"), "changed").unwrap();
+        fs::write(outer.join("x/middle/a"), "changed").unwrap();
+        fs::write(outer.join("x/middle/in ner/a"), "changed").unwrap();
+        fs::write(outer.join("x/middle/untracked"), "").unwrap();
+        assert_eq!(changed().await, ["a", "x/middle/a", "x/middle/in ner/a"]);
+        assert_eq!(checkout(&outer, false).await.unwrap().changed, ["a"]);
+
+        // Told not to look at it, or at the submodule as a whole.
+        git(&outer.join("x/middle"), &["update-index", "--assume-unchanged", "a"]);
+        git(&outer, &["config", "submodule.x/middle.ignore", "all"]);
+        git(&outer, &["config", "diff.ignoreSubmodules", "all"]);
+        assert_eq!(changed().await, ["a", "x/middle/a", "x/middle/in ner/a"]);
+        git(&outer.join("x/middle"), &["update-index", "--no-assume-unchanged", "a"]);
+
+        // Another commit than the one that is recorded.
+        git(&outer, &["checkout", "-q", "a"]);
+        git(&outer.join("x/middle/in ner"), &["checkout", "-q", "a"]);
+        git(&outer.join("x/middle"), &["commit", "-qam", "two"]);
+        assert_eq!(changed().await, ["x/middle"]);
+        git(&outer, &["config", "submodule.x/middle.ignore", "none"]);
+        git(&outer, &["config", "diff.ignoreSubmodules", "none"]);
+        git(&outer, &["commit", "-qam", "two"]);
+        assert_eq!(changed().await, [""; 0]);
+    }
+
+    /// Nix reads what is named, whether Git tracks the name or not.
+    #[tokio::test]
+    async fn a_submodule_that_no_commit_has_is_a_difference() {
+        let scratch = tempfile::tempdir().unwrap();
+        let outer = scratch.path().join("outer");
+        repository(&outer);
+        repository(&outer.join("beside"));
+        let name = |path: &str| {
+            let text = format!("[submodule \"x\"]\n\tpath = {path}\n\turl = ./x\n");
+            fs::write(outer.join(".gitmodules"), text).unwrap();
+        };
+        name("beside");
+        assert_eq!(checkout(&outer, true).await.unwrap().changed, ["beside"]);
+        for nothing in [".", "..", "", "/", "none"] {
+            name(nothing);
+            assert_eq!(checkout(&outer, true).await.unwrap().changed, [""; 0], "{nothing}");
+        }
+        // One that has itself in it ends.
+        std::os::unix::fs::symlink("..", outer.join("beside/up")).unwrap();
+        name("beside/up");
+        assert_eq!(checkout(&outer, true).await.unwrap().changed, ["beside/up"]);
+    }
+}
