@@ -13,7 +13,7 @@
 //! - [`process`] — the only place that spawns.
 //! - [`scratch`] — folders that last as long as the program; [`state`] — a private folder and whole files in it; [`canonical`] — one form for each JSON value.
 //! - [`config`], [`policy`], [`schema`], [`diagnostic`], [`names`], [`progress`], [`metrics`], [`text`],
-//!   [`random`], [`time`], [`user`] — what everything shares.
+//!   [`random`], [`reading`], [`time`], [`user`] — what everything shares.
 
 pub mod audit;
 pub mod canonical;
@@ -31,6 +31,7 @@ pub mod policy;
 pub mod process;
 pub mod progress;
 pub mod random;
+pub mod reading;
 pub mod schema;
 pub mod scratch;
 pub mod search;

@@ -1,27 +1,30 @@
 //! Who runs this program, by what the system says and not by what the environment claims.
 
-use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+use crate::reading;
 
 /// Where users are listed (passwd(5)); those of a directory service are told by number alone.
 const USERS: &str = "/etc/passwd";
 /// Who logged in, whatever `sudo` made of them since (proc_pid_loginuid(5)).
 const LOGIN: &str = "/proc/self/loginuid";
+/// Most bytes read of either.
+const LARGEST: u64 = 16 * 1024 * 1024;
 /// What the kernel writes there for a process nobody logged in for.
 const NOBODY: u32 = u32::MAX;
 
 /// The user this program runs as, such as `alice (uid 1000)`, and who logged in where that is another.
 #[must_use]
 pub fn current() -> String {
-    let users = fs::read_to_string(USERS).unwrap_or_default();
-    let login = fs::read_to_string(LOGIN).ok().and_then(|text| text.trim().parse().ok());
+    let users = reading::text(Path::new(USERS), LARGEST).unwrap_or_default();
+    let login = reading::text(Path::new(LOGIN), LARGEST).ok().and_then(|text| text.trim().parse().ok());
     told(rustix::process::getuid().as_raw(), login, &users)
 }
 
 /// The home folder this user logs in to; `None` for a user of a directory service.
 #[must_use]
 pub fn home() -> Option<PathBuf> {
-    let users = fs::read_to_string(USERS).unwrap_or_default();
+    let users = reading::text(Path::new(USERS), LARGEST).unwrap_or_default();
     home_in(&users, rustix::process::getuid().as_raw())
 }
 

@@ -6,7 +6,7 @@ mod common;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
-use common::fleet::{Fleet, nixes};
+use common::fleet::{Fleet, below, errors, nixes};
 use serde_json::{Value, json};
 
 fn flake(host: &str) -> String {
@@ -122,4 +122,37 @@ fn no_other_repository_is_taken_for_it() {
     assert_eq!(seen(), "web");
     fleet.write("flake.nix", &flake("mail"));
     assert_eq!(seen(), "mail", "an older answer was taken for today's");
+}
+
+#[test]
+fn links_of_a_repository_to_what_never_ends_are_not_read() {
+    for nix in nixes() {
+        let fleet = Fleet::committed(&nix, &[("flake.nix", &flake("web"))]);
+        for (name, is_readable) in [(".gitattributes", true), ("flake.lock", false)] {
+            let link = fleet.folder().join(name);
+            std::os::unix::fs::symlink("/dev/zero", &link).unwrap();
+            fleet.git(&["add", "."]);
+            fleet.git(&["commit", "-qm", "a link"]);
+            for tool in ["list_hosts", "nix_search"] {
+                let arguments = if tool == "nix_search" { json!({"query": "web"}) } else { json!({}) };
+                // Whoever reads it to its end is ended by this.
+                let bounded = ["prlimit", "--data=1500000000", "timeout", "60"];
+                let call = fleet.command(&["call", "--quiet", tool, &arguments.to_string()]);
+                let output = below(&bounded, &call).output().unwrap();
+                let answer: Value = serde_json::from_slice(&output.stdout)
+                    .unwrap_or_else(|error| panic!("{name}, {tool}: {error}: {}", errors(&output)));
+                if is_readable && tool == "list_hosts" {
+                    assert_eq!(answer["hosts"][0]["name"], "web", "{answer}");
+                }
+                if !is_readable {
+                    // In the words of Nix.
+                    assert!(
+                        answer["error"]["message"].as_str().unwrap().contains("is a symlink"),
+                        "{answer}"
+                    );
+                }
+            }
+            fleet.git(&["rm", "-q", name]);
+        }
+    }
 }

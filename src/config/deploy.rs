@@ -10,6 +10,10 @@ use serde::{Deserialize, Serialize};
 
 use super::place;
 use crate::names::HostName;
+use crate::reading;
+
+/// Largest file of approvers that is read for their names, in bytes.
+const APPROVERS: u64 = 1024 * 1024;
 
 /// What is done with a new system.
 #[derive(
@@ -168,7 +172,7 @@ impl DeploySettings {
         let approvers = file.approvers.map(|path| folder.join(path));
         // A scope that is nobody's leaves somebody else without one. A file that cannot be read is said when
         // something is approved.
-        if let Some(text) = approvers.as_ref().and_then(|path| std::fs::read_to_string(path).ok())
+        if let Some(text) = approvers.as_ref().and_then(|path| reading::text(path, APPROVERS).ok())
             && let Some(unknown) =
                 file.scopes.keys().find(|name| !principals(&text).any(|known| known == *name))
         {

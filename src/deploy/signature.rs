@@ -14,6 +14,7 @@ use crate::config::{Action, Scope};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::names::HostName;
 use crate::process::{Command, Flow, ProcessError};
+use crate::reading;
 use crate::scratch::{self, Scratch, ScratchError};
 use crate::text;
 
@@ -136,7 +137,7 @@ pub async fn sign(message: &str, key: &Path, cancel: &CancellationToken) -> Resu
     if !status.success() {
         return Err(SignatureError::NotSigned { key: key.to_owned() });
     }
-    std::fs::read_to_string(&signature).map_err(at(&signature))
+    reading::text(&signature, LARGEST).map_err(at(&signature))
 }
 
 /// Whose signature over `message` this is.

@@ -7,18 +7,26 @@
 //! decided by its settings (`nix_settings`). Nothing is run to find all this out.
 
 mod files;
+mod git_settings;
 pub(super) mod index;
 pub(super) mod inputs;
 mod nix_settings;
 pub(super) mod repository;
 
-use std::fs;
+use std::io::ErrorKind;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use files::Files;
 use repository::Repository;
+
+use crate::reading;
+
+/// Largest file of settings or attributes, in bytes; of a flake with a larger one nothing is said.
+const SETTINGS: u64 = 1024 * 1024;
+/// Largest flake.nix or flake.lock that is read here, in bytes.
+const FLAKE: u64 = 16 * 1024 * 1024;
 
 /// A hash of all that an evaluation of the flake depends on.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -96,7 +104,12 @@ pub(super) fn has_submodules(folder: &Path, root: &Path) -> bool {
         text.retain(|byte| *byte != b'\\');
         text.windows(b"submodules".len()).any(|part| part == b"submodules")
     };
-    root.join(".gitmodules").exists() && fs::read(folder.join("flake.nix")).is_ok_and(names_it)
+    root.join(".gitmodules").exists()
+        && match reading::bytes_if_there(&folder.join("flake.nix"), FLAKE) {
+            Ok(text) => text.is_some_and(names_it),
+            // What it says is not known.
+            Err(_) => true,
+        }
 }
 
 /// Adds bytes so that where they end is told.
@@ -105,18 +118,27 @@ fn add_bytes(hash: &mut blake3::Hasher, bytes: &[u8]) {
     hash.update(bytes);
 }
 
-/// Adds a file by its path and content, or that it cannot be read; what it holds.
-fn add_file(hash: &mut blake3::Hasher, path: &Path) -> Option<Vec<u8>> {
+/// Adds a file by its path and content, or that there is none, or none that this user may read, as whom Nix reads it too;
+/// what it holds. `None` where that cannot be told.
+fn add_file(hash: &mut blake3::Hasher, path: &Path) -> Option<Option<Vec<u8>>> {
     add_bytes(hash, path.as_os_str().as_bytes());
-    let text = fs::read(path).ok();
-    hash.update(&[u8::from(text.is_some())]);
+    let (kind, text) = match reading::bytes_if_there(path, SETTINGS) {
+        Ok(None) => (0, None),
+        Ok(Some(text)) => (1, Some(text)),
+        Err(error) if matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::IsADirectory) => {
+            (2, None)
+        }
+        Err(_) => return None,
+    };
+    hash.update(&[kind]);
     add_bytes(hash, text.as_deref().unwrap_or_default());
-    text
+    Some(text)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     async fn take(folder: &Path) -> Option<Fingerprint> {
         Taker::default().take(folder, &[]).await
@@ -194,5 +216,137 @@ mod tests {
         assert_eq!(take(folder).await.unwrap(), before);
         fs::write(folder.join("new.nix"), "{ }").unwrap();
         assert_ne!(take(folder).await.unwrap(), before);
+    }
+
+    /// A repository with these two files, nothing of it as Git last saw it.
+    fn repository() -> tempfile::TempDir {
+        let scratch = tempfile::tempdir().unwrap();
+        let folder = scratch.path();
+        git(folder, &["init", "-q"]);
+        fs::write(folder.join("flake.nix"), "{ }").unwrap();
+        fs::create_dir(folder.join("below")).unwrap();
+        fs::write(folder.join("below/file"), "").unwrap();
+        git(folder, &["add", "."]);
+        git(folder, &["commit", "-qm", "one"]);
+        scratch
+    }
+
+    #[tokio::test]
+    async fn what_never_ends_or_never_begins_leaves_it_untold() {
+        let scratch = repository();
+        let folder = scratch.path();
+        let pipe = scratch.path().join(".git/pipe");
+        rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR)
+            .unwrap();
+        // The pipe first: a device would fill the memory of whoever reads it to its end.
+        for target in [pipe.as_path(), Path::new("/dev/zero")] {
+            for name in [
+                ".gitattributes",
+                "below/.gitattributes",
+                "flake.lock",
+                ".git/info/attributes",
+                ".git/config.worktree",
+                ".git/packed-refs",
+            ] {
+                let link = folder.join(name);
+                // Something that has to be looked for in the list of names.
+                if name.ends_with("packed-refs") {
+                    fs::write(folder.join(".git/HEAD"), "ref: refs/heads/not-begun\n").unwrap();
+                }
+                std::os::unix::fs::symlink(target, &link).unwrap();
+                let taken = tokio::time::timeout(std::time::Duration::from_secs(20), take(folder)).await;
+                // Whoever waits at the pipe goes on once somebody writes to it.
+                let flags = rustix::fs::OFlags::WRONLY | rustix::fs::OFlags::NONBLOCK;
+                let _let_go = rustix::fs::open(&pipe, flags, rustix::fs::Mode::empty());
+                assert_eq!(taken.expect(name), None, "{name}");
+                fs::remove_file(link).unwrap();
+                assert!(take(folder).await.is_some(), "{name}");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn what_leads_to_nothing_is_empty() {
+        let scratch = repository();
+        let folder = scratch.path();
+        let before = take(folder).await.unwrap();
+        std::os::unix::fs::symlink("/dev/null", folder.join(".gitattributes")).unwrap();
+        assert_ne!(take(folder).await.unwrap(), before);
+    }
+
+    #[tokio::test]
+    async fn a_link_counts_as_one_and_its_target_by_what_it_holds() {
+        let scratch = repository();
+        let folder = scratch.path();
+        let outside = tempfile::NamedTempFile::new().unwrap();
+        std::os::unix::fs::symlink(outside.path(), folder.join("link.nix")).unwrap();
+        git(folder, &["add", "."]);
+        let before = take(folder).await.unwrap();
+        // Nix sees where it leads, and not what is there.
+        fs::write(outside.path(), "changed").unwrap();
+        assert_eq!(take(folder).await.unwrap(), before);
+        // Attributes are followed by libgit2, wherever they lead.
+        std::os::unix::fs::symlink(outside.path(), folder.join(".gitattributes")).unwrap();
+        let before = take(folder).await.unwrap();
+        fs::write(outside.path(), "* text").unwrap();
+        assert_ne!(take(folder).await.unwrap(), before);
+    }
+
+    #[tokio::test]
+    async fn only_an_index_that_is_not_there_is_an_empty_one() {
+        let scratch = repository();
+        let folder = scratch.path();
+        let index = folder.join(".git/index");
+        let tracked = take(folder).await.unwrap();
+        // A loop of links cannot be looked at by anybody, root included, as a folder of another user by others.
+        fs::rename(&index, folder.join(".git/kept")).unwrap();
+        std::os::unix::fs::symlink("index", &index).unwrap();
+        assert_eq!(take(folder).await, None, "an index that cannot be looked at");
+        fs::remove_file(&index).unwrap();
+        let none = take(folder).await.unwrap();
+        assert_ne!(none, tracked, "no index");
+        fs::rename(folder.join(".git/kept"), &index).unwrap();
+        assert_eq!(take(folder).await.unwrap(), tracked);
+        // The same of a folder on the way to a tracked file.
+        fs::rename(folder.join("below"), folder.join("kept")).unwrap();
+        std::os::unix::fs::symlink("below", folder.join("below")).unwrap();
+        assert_eq!(take(folder).await, None, "a file that cannot be looked at");
+    }
+
+    #[tokio::test]
+    async fn what_git_includes_counts_however_it_is_written() {
+        for line in [
+            "path = more # and a comment",
+            "path = more;and a comment",
+            "path = \"more\" # and a comment",
+            "path = mo\\\nre",
+            "path=m\"or\"e",
+        ] {
+            let scratch = repository();
+            let folder = scratch.path();
+            let config = folder.join(".git/config");
+            let text = fs::read_to_string(&config).unwrap();
+            fs::write(&config, format!("{text}[include]\n\t{line}\n")).unwrap();
+            let before = take(folder).await.unwrap();
+            fs::write(folder.join(".git/more"), "[core]\n\tautocrlf = input\n").unwrap();
+            assert_eq!(git(folder, &["config", "core.autocrlf"]), "input\n", "Git reads it: {line}");
+            assert_ne!(take(folder).await.unwrap(), before, "{line}");
+        }
+    }
+
+    #[tokio::test]
+    async fn files_that_include_each_other_many_times_are_read_once() {
+        let scratch = repository();
+        let folder = scratch.path();
+        for number in 0..8 {
+            let next = format!("\tpath = more{}\n", number + 1).repeat(20);
+            fs::write(folder.join(format!(".git/more{number}")), format!("[include]\n{next}")).unwrap();
+        }
+        let config = folder.join(".git/config");
+        let text = fs::read_to_string(&config).unwrap();
+        fs::write(&config, format!("{text}[include]\n\tpath = more3\n")).unwrap();
+        // 20^5 reads otherwise.
+        let taken = tokio::time::timeout(std::time::Duration::from_secs(20), take(folder)).await;
+        assert!(taken.expect("it reads on").is_some());
     }
 }

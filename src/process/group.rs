@@ -44,7 +44,7 @@ pub(super) struct Group {
 impl Group {
     pub(super) fn start(command: &Command) -> Result<Self, ProcessError> {
         let input = match &command.input {
-            Some(path) => std::fs::File::open(path)
+            Some(path) => crate::reading::open(path)
                 .map(Stdio::from)
                 .map_err(|source| ProcessError::Io { program: command.program.clone(), source })?,
             None => Stdio::null(),

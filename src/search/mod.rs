@@ -14,10 +14,13 @@ use crate::names::AttrPath;
 use crate::nix::diagnostics;
 use crate::nix::program;
 use crate::progress::Call;
+use crate::reading;
 use crate::text;
 
 /// Most bytes `nix search` may answer: all of nixpkgs is about 30 MiB.
 const ANSWER_LIMIT: usize = 128 * 1024 * 1024;
+/// Largest flake.lock, in bytes.
+const LOCK: u64 = 16 * 1024 * 1024;
 
 /// Something found.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -91,7 +94,8 @@ struct Lock {
 pub fn place(flake: &Flake) -> Place {
     let reference = flake.reference();
     let itself = Place { installable: reference.clone(), inputs_from: None, revision: None };
-    let Ok(text) = std::fs::read(flake.settings().flake.join("flake.lock")) else { return itself };
+    // What Nix makes of a lock file that cannot be read it says itself.
+    let Ok(text) = reading::bytes(&flake.settings().flake.join("flake.lock"), LOCK) else { return itself };
     let Ok(lock) = serde_json::from_slice::<Lock>(&text) else { return itself };
     let input = lock.nodes.get(&lock.root).and_then(|root| root.get("inputs")?.get("nixpkgs"));
     let Some(input) = input else { return itself };

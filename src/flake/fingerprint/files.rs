@@ -9,6 +9,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use sha1::{Digest, Sha1};
 
+use crate::reading;
+
 /// Largest file that is read; of larger ones size and times have to do.
 const LARGEST: u64 = 128 * 1024;
 /// How long a file must have been left alone before its times tell whether it is still the same: some file systems
@@ -98,7 +100,7 @@ impl Files {
         }
         // Before it is read: what is written from here on is newer.
         let is_settled = stamp.is_settled(SystemTime::now().duration_since(UNIX_EPOCH).ok()?);
-        let content = Content::of(&fs::read(path).ok()?);
+        let content = Content::of(&reading::bytes(path, LARGEST).ok()?);
         if is_settled && Stamp::of(&fs::symlink_metadata(path).ok()?) == stamp {
             if self.by_inode.len() >= FILES {
                 self.by_inode.clear();

@@ -5,10 +5,16 @@ use std::path::Path;
 
 use serde_json::Value;
 
+use super::FLAKE;
+use crate::reading;
+
 /// Whether the lock file names one content for each input (Nix manual, "Lock files"). The file itself is one of the
-/// flake's; of one that cannot be read Nix makes nothing either.
+/// flake's. What Nix makes of one that cannot be read here is not known.
 pub(super) fn are_pinned(folder: &Path) -> bool {
-    std::fs::read(folder.join("flake.lock")).map_or(true, |text| pins(&text))
+    match reading::bytes_if_there(&folder.join("flake.lock"), FLAKE) {
+        Ok(text) => text.is_none_or(|text| pins(&text)),
+        Err(_) => false,
+    }
 }
 
 /// Whether this lock file names one content for each input.

@@ -11,6 +11,8 @@ use super::{add_bytes, add_file};
 
 /// How deep files of settings may include one another.
 const DEPTH: usize = 8;
+/// Most files of settings read.
+const FILES: usize = 100;
 /// What builders and shells set, which Nix does not read; some of it differs from shell to shell.
 const NOT_SETTINGS: [&str; 5] =
     ["NIX_BUILD_CORES", "NIX_BUILD_TOP", "NIX_ENFORCE_PURITY", "NIX_LOG_FD", "NIX_SSL_CERT_FILE"];
@@ -27,18 +29,20 @@ pub(super) fn add(hash: &mut blake3::Hasher, files: &[PathBuf]) -> Option<()> {
         add_bytes(hash, name.as_bytes());
         add_bytes(hash, value.as_bytes());
     }
-    files.iter().try_for_each(|file| add_with_included(hash, file, DEPTH))
+    let mut room = FILES;
+    files.iter().try_for_each(|file| add_with_included(hash, file, DEPTH, &mut room))
 }
 
 /// Adds a file with those it includes (Nix manual, "nix.conf", "File format").
-fn add_with_included(hash: &mut blake3::Hasher, file: &Path, depth: usize) -> Option<()> {
+fn add_with_included(hash: &mut blake3::Hasher, file: &Path, depth: usize, room: &mut usize) -> Option<()> {
     let depth = depth.checked_sub(1)?;
-    let Some(text) = add_file(hash, file) else { return Some(()) };
+    *room = room.checked_sub(1)?;
+    let Some(text) = add_file(hash, file)? else { return Some(()) };
     for line in text.split(|byte| *byte == b'\n') {
         let mut words = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
         if let (Some(b"include" | b"!include"), Some(name)) = (words.next(), words.next()) {
             let name = Path::new(std::ffi::OsStr::from_bytes(name));
-            add_with_included(hash, &file.parent()?.join(name), depth)?;
+            add_with_included(hash, &file.parent()?.join(name), depth, room)?;
         }
     }
     Some(())

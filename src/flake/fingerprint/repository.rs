@@ -6,17 +6,28 @@
 //! added: the index, the state of the files it remembers where that is not today's, and the settings of Git. Nothing
 //! is run.
 
+use std::collections::BTreeSet;
 use std::fs;
+use std::io::ErrorKind;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::files::{FILES, Files};
 use super::index::{self, Entry};
-use super::{add_bytes, add_file};
+use super::{add_bytes, add_file, git_settings};
+use crate::reading;
 
 /// Most steps from a name to a commit, and from one file of settings to the next.
 const STEPS: usize = 8;
+/// Most files of settings.
+const SETTINGS_FILES: usize = 100;
+/// Largest file that names a folder or a commit, in bytes.
+const NAME: u64 = 64 * 1024;
+/// Largest list of names, in bytes.
+const NAMES: u64 = 64 * 1024 * 1024;
+/// Largest index, in bytes: twice what [`FILES`] with long names take.
+const INDEX: u64 = 128 * 1024 * 1024;
 
 /// Where a work tree's repository is.
 pub(in crate::flake) struct Repository {
@@ -34,21 +45,25 @@ impl Repository {
         let own = if marker.is_dir() {
             marker
         } else {
-            let text = fs::read(&marker).ok()?;
+            let text = reading::bytes(&marker, NAME).ok()?;
             root.join(path_of(text.strip_prefix(b"gitdir: ")?.trim_ascii_end()))
         };
-        let common = match fs::read(own.join("commondir")) {
-            Ok(text) => own.join(path_of(text.trim_ascii_end())),
-            Err(_) => own.clone(),
+        let common = match reading::bytes_if_there(&own.join("commondir"), NAME).ok()? {
+            Some(text) => own.join(path_of(text.trim_ascii_end())),
+            None => own.clone(),
         };
         Some(Self { root: root.to_owned(), own, common })
     }
 
-    /// What Git tracks, and when that was written; empty where nothing ever was.
+    /// What Git tracks, and when that was written; empty where nothing ever was, and `None` where it cannot be read.
     pub(in crate::flake) fn index(&self) -> Option<(Vec<Entry>, (i64, i64))> {
         let path = self.own.join("index");
-        let Ok(data) = fs::metadata(&path) else { return Some((Vec::new(), (0, 0))) };
-        Some((index::parse(&fs::read(path).ok()?)?, (data.mtime(), data.mtime_nsec())))
+        let data = match fs::metadata(&path) {
+            Ok(data) => data,
+            Err(error) if reading::is_absence(&error) => return Some((Vec::new(), (0, 0))),
+            Err(_) => return None,
+        };
+        Some((index::parse(&reading::bytes(&path, INDEX).ok()?)?, (data.mtime(), data.mtime_nsec())))
     }
 
     /// The commit that is checked out; empty before the first one.
@@ -57,7 +72,7 @@ impl Repository {
         if self.common.join("reftable").exists() {
             return None;
         }
-        let mut text = fs::read(self.own.join("HEAD")).ok()?;
+        let mut text = reading::bytes(&self.own.join("HEAD"), NAME).ok()?;
         for _ in 0..STEPS {
             let Some(name) = text.strip_prefix(b"ref: ") else { return Some(text.trim_ascii().to_vec()) };
             let name = name.trim_ascii();
@@ -65,20 +80,26 @@ impl Repository {
                 return None;
             }
             let file = path_of(name);
-            match fs::read(self.own.join(&file)).or_else(|_| fs::read(self.common.join(&file))) {
-                Ok(next) => text = next,
-                Err(_) => return Some(self.packed(name).unwrap_or_default()),
+            let next = match loose(&self.own.join(&file))? {
+                Some(next) => Some(next),
+                None => loose(&self.common.join(&file))?,
+            };
+            match next {
+                Some(next) => text = next,
+                None => return self.packed(name),
             }
         }
         None
     }
 
+    /// The commit of that name in the list of names; empty where it is not there.
     fn packed(&self, name: &[u8]) -> Option<Vec<u8>> {
-        let text = fs::read(self.common.join("packed-refs")).ok()?;
-        text.split(|byte| *byte == b'\n').find_map(|line| {
+        let text = reading::bytes_if_there(&self.common.join("packed-refs"), NAMES).ok()?.unwrap_or_default();
+        let found = text.split(|byte| *byte == b'\n').find_map(|line| {
             let (object, rest) = line.split_at_checked(line.iter().position(|byte| *byte == b' ')?)?;
             (rest.trim_ascii() == name).then(|| object.to_vec())
-        })
+        });
+        Some(found.unwrap_or_default())
     }
 
     /// Adds all of it, and says whether Nix may take it for something else than it is.
@@ -90,14 +111,14 @@ impl Repository {
             return None;
         }
         let mut folder: &[u8] = b"";
-        is_converted |= self.add_attributes(hash, folder);
+        is_converted |= self.add_attributes(hash, folder)?;
         let (mut differs, mut differs_hidden) = (false, false);
         for entry in &entries {
             let parent =
                 entry.path.iter().rposition(|byte| *byte == b'/').and_then(|at| entry.path.get(..at));
             let parent = parent.unwrap_or_default();
             if parent != folder {
-                is_converted |= self.add_folders(hash, folder, parent);
+                is_converted |= self.add_folders(hash, folder, parent)?;
                 folder = parent;
             }
             if self.add_entry(hash, files, entry, written)? {
@@ -121,9 +142,13 @@ impl Repository {
         hash.update(&entry.flags.to_le_bytes());
         hash.update(&entry.object);
         let path = self.root.join(path_of(&entry.path));
-        let Ok(data) = fs::symlink_metadata(&path) else {
-            hash.update(b"gone");
-            return Some(true);
+        let data = match fs::symlink_metadata(&path) {
+            Ok(data) => data,
+            Err(error) if reading::is_absence(&error) => {
+                hash.update(b"gone");
+                return Some(true);
+            }
+            Err(_) => return None,
         };
         let object = files.add(hash, &path, &data)?;
         let is_seen = entry.is_as_seen(&data);
@@ -144,7 +169,7 @@ impl Repository {
 
     /// Adds what the folders on the way to `folder` are that are not on the way to `before`: behind a symbolic link
     /// Nix sees no file. Whether one of them has attributes.
-    fn add_folders(&self, hash: &mut blake3::Hasher, before: &[u8], folder: &[u8]) -> bool {
+    fn add_folders(&self, hash: &mut blake3::Hasher, before: &[u8], folder: &[u8]) -> Option<bool> {
         let mut has_attributes = false;
         let is_above = |above: &[u8], below: &[u8]| {
             below.strip_prefix(above).is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
@@ -154,16 +179,16 @@ impl Repository {
             if !is_above(step, before) {
                 let kind = fs::symlink_metadata(self.root.join(path_of(step))).map(|data| data.mode());
                 hash.update(&kind.unwrap_or_default().to_le_bytes());
-                has_attributes |= self.add_attributes(hash, step);
+                has_attributes |= self.add_attributes(hash, step)?;
             }
         }
-        has_attributes
+        Some(has_attributes)
     }
 
     /// Adds the attributes of a folder, which count whether Git tracks the file or not (gitattributes(5)). Whether
     /// there are any.
-    fn add_attributes(&self, hash: &mut blake3::Hasher, folder: &[u8]) -> bool {
-        add_file(hash, &self.root.join(path_of(folder)).join(".gitattributes")).is_some()
+    fn add_attributes(&self, hash: &mut blake3::Hasher, folder: &[u8]) -> Option<bool> {
+        Some(add_file(hash, &self.root.join(path_of(folder)).join(".gitattributes"))?.is_some())
     }
 
     /// Adds the settings of Git that libgit2 reads: the repository's, the user's and the machine's (git-config(1),
@@ -182,34 +207,50 @@ impl Repository {
         let mut is_converted = false;
         let everywhere = [self.common.join("info/attributes"), "/etc/gitattributes".into()];
         for file in everywhere.into_iter().chain(attributes) {
-            is_converted |= add_file(hash, &file).is_some();
+            is_converted |= add_file(hash, &file)?.is_some();
         }
+        // What it names is there or not, whatever becomes of it.
+        let named = |value: &[u8], beside: &Path| match (value.strip_prefix(b"~/"), &home) {
+            (Some(below), Some(home)) => Some(home.join(path_of(below))),
+            // Another user's home, or where Git was installed.
+            _ if value.starts_with(b"~") || value.starts_with(b"%(") => None,
+            _ => Some(beside.parent()?.join(path_of(value))),
+        };
+        let mut known = BTreeSet::new();
         for _ in 0..STEPS {
             let mut next = Vec::new();
             for file in waiting {
-                let Some(text) = add_file(hash, &file) else { continue };
-                for (key, value) in settings(&text) {
-                    match key.as_slice() {
+                if !known.insert(file.clone()) {
+                    continue;
+                }
+                if known.len() > SETTINGS_FILES {
+                    return None;
+                }
+                let Some(text) = add_file(hash, &file)? else { continue };
+                for (key, value) in git_settings::parse(&text)? {
+                    // A key alone means "true".
+                    let value = value.as_deref().unwrap_or(b"true");
+                    match key.as_str() {
                         // Of another work tree the files would be listed, and this one's be read.
-                        b"worktree"
-                            if self.own.join(path_of(&value)).canonicalize().ok()?
+                        "core.worktree"
+                            if self.own.join(path_of(value)).canonicalize().ok()?
                                 != self.root.canonicalize().ok()? =>
                         {
                             return None;
                         }
                         // Whatever a condition says of it.
-                        b"path" | b"attributesfile" => {
-                            is_converted |= key == b"attributesfile";
-                            next.push(match (value.strip_prefix(b"~/"), &home) {
-                                (Some(below), Some(home)) => home.join(path_of(below)),
-                                _ => file.parent()?.join(path_of(&value)),
-                            });
+                        "include.path" | "includeif.path" => next.push(named(value, &file)?),
+                        "core.attributesfile" => {
+                            is_converted = true;
+                            add_file(hash, &named(value, &file)?)?;
                         }
-                        b"filemode" | b"symlinks" | b"trustctime" => {
-                            is_converted |= !value.eq_ignore_ascii_case(b"true")
+                        "core.filemode" | "core.symlinks" | "core.trustctime" => {
+                            is_converted |= !value.eq_ignore_ascii_case(b"true");
                         }
-                        b"autocrlf" | b"ignorestat" => is_converted |= !value.eq_ignore_ascii_case(b"false"),
-                        b"eol" | b"checkstat" => is_converted = true,
+                        "core.autocrlf" | "core.ignorestat" => {
+                            is_converted |= !value.eq_ignore_ascii_case(b"false");
+                        }
+                        "core.eol" | "core.checkstat" => is_converted = true,
                         _ => {}
                     }
                 }
@@ -223,21 +264,14 @@ impl Repository {
     }
 }
 
-/// The keys in lower case and the values of a file of settings, whatever their sections.
-fn settings(text: &[u8]) -> impl Iterator<Item = (Vec<u8>, Vec<u8>)> + '_ {
-    text.split(|byte| *byte == b'\n').filter_map(|line| {
-        // A key may stand on the line of its section.
-        let line = line.trim_ascii();
-        let line = if line.starts_with(b"[") {
-            line.get(line.iter().rposition(|byte| *byte == b']')? + 1..)?.trim_ascii()
-        } else {
-            line
-        };
-        let at = line.iter().position(|byte| *byte == b'=')?;
-        let (key, value) = (line.get(..at)?.trim_ascii(), line.get(at + 1..)?.trim_ascii());
-        let value = value.strip_prefix(b"\"").and_then(|value| value.strip_suffix(b"\"")).unwrap_or(value);
-        Some((key.to_ascii_lowercase(), value.to_vec()))
-    })
+/// What a file that stands for a name holds; `None` in it where there is no such file.
+fn loose(path: &Path) -> Option<Option<Vec<u8>>> {
+    match reading::bytes_if_there(path, NAME) {
+        Ok(text) => Some(text),
+        // Of names below it that are gone the folder may be left.
+        Err(error) if error.kind() == ErrorKind::IsADirectory => Some(None),
+        Err(_) => None,
+    }
 }
 
 /// A path as Git writes it down.

@@ -205,7 +205,7 @@ fn same(file: &Path, copy: &Path) -> bool {
 
 fn contents(path: &Path) -> Option<Vec<u8>> {
     let mut bytes = Vec::new();
-    std::fs::File::open(path).ok()?.take(COMPARED as u64).read_to_end(&mut bytes).ok()?;
+    crate::reading::open(path).ok()?.take(COMPARED as u64).read_to_end(&mut bytes).ok()?;
     Some(bytes)
 }
 
