@@ -8,6 +8,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use common::faulty::{NO_DAEMON, fake_faulty_nix};
 use common::fleet::{Answer, Fleet, nixes};
 use common::mcp::{Client, WITH_HANDSHAKE};
 use common::target::Targets;
@@ -416,6 +417,19 @@ fn what_cannot_be_planned_makes_no_plan() {
     let refused = site.fleet.command(&line).output().unwrap();
     assert_eq!(refused.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&refused.stderr).contains("--read-only"), "{refused:?}");
+}
+
+#[test]
+fn what_nix_does_not_say_of_a_system_is_in_no_plan() {
+    for nix in nixes() {
+        let site = Site::new(&nix);
+        let fake = fake_faulty_nix(&site.fleet, &nix, "path-info --recursive", NO_DAEMON);
+        let config = site.fleet.folder().with_file_name("pantheros.toml");
+        let text = std::fs::read_to_string(&config).unwrap();
+        std::fs::write(&config, text.replace(&format!("{nix:?}"), &format!("{fake:?}"))).unwrap();
+        let answer = site.plan(&json!({"hosts": ["web"]}));
+        assert_eq!((answer.code, answer.error_code()), (1, "daemon_unreachable"), "{:#}", answer.json);
+    }
 }
 
 #[test]

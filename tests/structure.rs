@@ -18,6 +18,7 @@ const LAYERS: &[&[&str]] = &[
         "canonical",
         "user",
         "random",
+        "reading",
     ],
     &["process", "scratch", "state"],
     &["ssh"],
@@ -138,4 +139,32 @@ fn tools_that_can_reach_hosts_say_so() {
         assert!(hosts || !can, "{} can reach hosts and says that it does not", path.display());
     }
     assert!(declared.iter().all(|count| *count >= 5), "{declared:?}");
+}
+
+/// Files that read by themselves, each because what it reads is not what somebody else may have put there.
+const READERS: &[(&str, &str)] = &[
+    ("src/reading.rs", "it is what the others read with"),
+    ("src/process/table.rs", "/proc"),
+    ("src/process/attend.rs", "the terminal"),
+    ("src/metrics.rs", "/proc"),
+    ("src/config.rs", "/proc"),
+    ("src/scratch.rs", "a folder of its own"),
+    ("src/state.rs", "a folder of its own"),
+    ("src/cli/question.rs", "the terminal"),
+    ("src/cli/approve.rs", "what a person names, who may mean a pipe"),
+    ("src/cli/demo.rs", "files it wrote"),
+    ("src/flake/revision.rs", "the file of settings, which was read before"),
+];
+
+#[test]
+fn what_anybody_may_have_put_there_is_read_within_bounds() {
+    for (_, path, text) in modules() {
+        let is_test = path.ends_with("tests.rs") || path.parent().unwrap().ends_with("tests");
+        if is_test || READERS.iter().any(|(reader, _)| path.ends_with(reader)) {
+            continue;
+        }
+        for reading in ["fs::read(", "fs::read_to_string(", "File::open("] {
+            assert!(!text.contains(reading), "{} has {reading}: use crate::reading", path.display());
+        }
+    }
 }

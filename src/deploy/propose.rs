@@ -1,6 +1,6 @@
 //! What deploying one host would do: the system built, the machine asked, the difference and its risks.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::closure::Closure;
 use super::facts::{self, Facts};
@@ -18,12 +18,16 @@ use crate::nix::NixError;
 use crate::nix::build::{Order, RemoteStore};
 use crate::nix::diagnostics;
 use crate::progress::Call;
+use crate::reading;
 use crate::ssh::{Hosts, Session, SshError};
 
 /// How long activation may take, where the host's configuration does not say.
 const ACTIVATION_SECONDS: u32 = 600;
 /// How long a host waits to be confirmed, where its configuration does not say.
 const ROLLBACK_SECONDS: u32 = 60;
+
+/// Largest file of a system that is read here, in bytes.
+const PART: u64 = 1024 * 1024;
 
 /// Why a host cannot be planned for.
 #[derive(Debug, thiserror::Error)]
@@ -49,6 +53,22 @@ pub enum ProposeError {
     /// The machine runs no NixOS.
     #[error("{0} has no /run/current-system: it does not run NixOS")]
     NotNixos(String),
+    /// What the new system's units say is not known.
+    #[error("the units of {toplevel} could not be listed: {said}")]
+    Unlisted {
+        /// The new system.
+        toplevel: StorePath,
+        /// How the program ended.
+        said: String,
+    },
+    /// A file of the new system could not be read.
+    #[error("{}: {source}", path.display())]
+    Unread {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
     /// It is not known which key the machine showed, and a plan is for one.
     #[error("ssh did not tell which host key {0} showed")]
     NoHostKey(String),
@@ -75,6 +95,10 @@ impl From<&ProposeError> for Diagnostic {
             ProposeError::Build(diagnostic) => (**diagnostic).clone(),
             ProposeError::NotNixos(_) => Self::new(Code::RemoteFailed, error.to_string())
                 .with_hint("install NixOS there first: DEPLOYMENT.md, \"First installation\""),
+            ProposeError::Unlisted { .. } | ProposeError::Unread { .. } => {
+                Self::new(Code::NixFailed, error.to_string())
+                    .with_hint("plan again; `nix-store --verify` finds what is wrong with a store")
+            }
             ProposeError::NoHostKey(_) => Self::new(Code::RemoteFailed, error.to_string())
                 .with_hint("check that `ssh -v` says `Server host key:`, and `ssh.program` in the settings"),
             ProposeError::NoGeneration { there, .. } => Self::new(Code::UnknownGeneration, error.to_string())
@@ -304,17 +328,29 @@ async fn build(
         .run(&call.cancel, |_, _| crate::process::Flow::Continue)
         .await
         .map_err(NixError::from)?;
+    if !units.status.success() {
+        return Err(ProposeError::Unlisted { toplevel, said: units.status.to_string() });
+    }
     let folder = Path::new(toplevel.as_str());
     Ok(Built {
-        closure: Closure::parse(&String::from_utf8_lossy(&listed.stdout)),
+        closure: Closure::parse(&String::from_utf8_lossy(listed.answer("what the new system consists of")?)),
         units: Units::parse(&String::from_utf8_lossy(&units.stdout)),
         parts: PARTS.map(|part| {
             folder.join(part).canonicalize().ok().map(|path| path.to_string_lossy().into_owned())
         }),
-        inhibitors: std::fs::read_to_string(folder.join("switch-inhibitors")).ok(),
-        facts: std::fs::read_to_string(folder.join(facts::FILE)).ok().as_deref().and_then(Facts::parse),
+        inhibitors: there(&folder.join("switch-inhibitors"))?,
+        facts: there(&folder.join(facts::FILE))?.as_deref().and_then(Facts::parse),
         toplevel,
     })
+}
+
+/// What a file of the new system holds; `None` where it has none.
+fn there(path: &Path) -> Result<Option<String>, ProposeError> {
+    match reading::text(path, PART) {
+        Ok(text) => Ok(Some(text)),
+        Err(source) if reading::is_absence(&source) => Ok(None),
+        Err(source) => Err(ProposeError::Unread { path: path.to_owned(), source }),
+    }
 }
 
 /// An address as a URL has it: IPv6 in brackets.

@@ -42,7 +42,7 @@ pub async fn closure(session: &Session, path: &StorePath, call: &Call) -> Result
 /// See [`SshError`].
 pub async fn units(session: &Session, system: &str, call: &Call) -> Result<Units, SshError> {
     let limits = Limits { time: CLOSURE_TIME, output: 4 * 1024 * 1024, ..Limits::default() };
-    let output = session.run(&["sh", "-c", units::LIST, "list", system], limits, call).await?;
+    let output = session.succeed(&["sh", "-c", units::LIST, "list", system], limits, call).await?;
     Ok(Units::parse(&String::from_utf8_lossy(&output.stdout)))
 }
 
@@ -118,7 +118,7 @@ pub async fn missing(session: &Session, facts: &Facts, call: &Call) -> Result<Ve
     }
     let mut argv = vec!["sh", "-c", MISSING, "missing"];
     argv.extend(&wanted);
-    let output = session.run(&argv, Limits::default(), call).await?;
+    let output = session.succeed(&argv, Limits::default(), call).await?;
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     Ok(wanted.into_iter().filter(|path| said.lines().any(|line| line == *path)).map(str::to_owned).collect())
 }

@@ -130,15 +130,18 @@ impl Run {
     }
 
     /// What a dry run says there is to do.
-    #[must_use]
-    pub fn planned(&self) -> Work {
+    ///
+    /// # Errors
+    /// [`NixError::Failed`]: one that failed says of nothing that it is done.
+    pub fn planned(&self) -> Result<Work, NixError> {
+        self.answer("what is left to build")?;
         let plan = self.state.dry_run();
-        Work {
+        Ok(Work {
             built: plan.builds_total,
             fetched: plan.fetches_total,
             built_paths: plan.builds.iter().map(ToString::to_string).collect(),
             fetched_paths: plan.fetches.iter().map(ToString::to_string).collect(),
             download_bytes: Some(plan.download_bytes),
-        }
+        })
     }
 }

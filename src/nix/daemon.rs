@@ -89,11 +89,17 @@ impl Nix {
     async fn has_daemon(&self, call: &Call) -> bool {
         let setting = async {
             let question = self.command(&["config", "show", "store"]).await?.time_limit(SETTING);
-            Ok::<_, NixError>(question.run(&call.cancel, |_, _| Flow::Continue).await?.stdout)
+            Ok::<_, NixError>(question.run(&call.cancel, |_, _| Flow::Continue).await?)
         };
         match setting.await {
-            Ok(store) => Place::of_this_machine().is_behind_a_daemon(&String::from_utf8_lossy(&store)),
+            Ok(told) if told.status.success() => {
+                Place::of_this_machine().is_behind_a_daemon(&String::from_utf8_lossy(&told.stdout))
+            }
             // Nothing is known, so nothing is ended.
+            Ok(told) => {
+                tracing::debug!(status = %told.status, "the store's place is not known");
+                false
+            }
             Err(error) => {
                 tracing::debug!(%error, "the store's place is not known");
                 false

@@ -49,6 +49,14 @@ pub enum NixError {
         /// What came, cut short.
         said: String,
     },
+    /// It was asked something and failed.
+    #[error("nix did not say {what}: {}", error.message)]
+    Failed {
+        /// What was asked for.
+        what: &'static str,
+        /// Its first error.
+        error: Box<Diagnostic>,
+    },
     /// The daemon took the connection, or refused it, and said nothing.
     #[error("the Nix daemon does not answer")]
     DaemonSilent,
@@ -60,6 +68,9 @@ pub enum NixError {
 impl From<&NixError> for Diagnostic {
     fn from(error: &NixError) -> Self {
         let (code, hint) = match error {
+            NixError::Failed { error: own, .. } => {
+                return Self { message: error.to_string(), ..(**own).clone() };
+            }
             NixError::NotFound { .. } => (
                 Code::NixNotFound,
                 "install Nix (https://nixos.org/download) or set `nix.program` in your settings".to_owned(),
@@ -108,6 +119,23 @@ pub struct Run {
     pub state: log::State,
     /// Whether whoever listened to it had it stopped.
     pub stopped: bool,
+}
+
+impl Run {
+    /// What it printed, where it succeeded; `what` it was asked for, where it did not.
+    ///
+    /// # Errors
+    /// [`NixError::Failed`]: what a program that failed has printed is no answer.
+    pub fn answer(&self, what: &'static str) -> Result<&[u8], NixError> {
+        if self.status.success() {
+            return Ok(&self.stdout);
+        }
+        let nothing = diagnostics::Source { folder: Path::new("/"), store_path: None, commit: None };
+        let error = diagnostics::diagnose(&self.state, &nothing).into_iter().next().unwrap_or_else(|| {
+            Diagnostic::new(Code::NixFailed, format!("it ended with {} and said nothing", self.status))
+        });
+        Err(NixError::Failed { what, error: Box::new(error) })
+    }
 }
 
 /// The `nix` of this machine.

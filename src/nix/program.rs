@@ -131,7 +131,8 @@ async fn ask(path: &Path) -> Result<(Version, Option<Vec<PathBuf>>), NixError> {
             Flow::Continue
         })
         .await?;
-    let said = String::from_utf8_lossy(&finished.stdout);
+    // Of a program that fails the complaint is the better answer.
+    let said = if finished.status.success() { String::from_utf8_lossy(&finished.stdout) } else { "".into() };
     let first = said.trim().lines().next().unwrap_or_default();
     let version = first
         .strip_prefix("nix (Nix) ")

@@ -34,10 +34,14 @@ impl Nix {
             }
             other => other?,
         };
-        Ok(String::from_utf8_lossy(&run.stdout)
-            .split_ascii_whitespace()
-            .nth(1)
-            .and_then(|size| size.parse().ok()))
+        let said = match run.answer("the size of what was built") {
+            Ok(said) => said,
+            Err(error) => {
+                tracing::warn!("{error}");
+                return Ok(None);
+            }
+        };
+        Ok(String::from_utf8_lossy(said).split_ascii_whitespace().nth(1).and_then(|size| size.parse().ok()))
     }
 
     /// A page of the log of a build, as the store keeps it; `None` where it has none.

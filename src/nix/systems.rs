@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::{Nix, NixError};
 use crate::progress::Call;
+use crate::reading;
 
 /// How long Nix may take to tell its settings.
 const SETTINGS_TIME: Duration = Duration::from_secs(60);
@@ -34,8 +35,9 @@ impl Nix {
             .time_limit(SETTINGS_TIME)
             .output_limit(1024 * 1024);
         let run = self.run(command, call).await?;
-        let settings: std::collections::BTreeMap<String, Setting> = serde_json::from_slice(&run.stdout)
-            .map_err(|error| NixError::NotUnderstood { what: "its settings", said: error.to_string() })?;
+        let settings: std::collections::BTreeMap<String, Setting> =
+            serde_json::from_slice(run.answer("its settings")?)
+                .map_err(|error| NixError::NotUnderstood { what: "its settings", said: error.to_string() })?;
         let value = |name: &str| settings.get(name).map(|setting| &setting.value);
         let text = |name: &str| value(name).and_then(Value::as_str).unwrap_or_default();
         let own = text("system");
@@ -74,12 +76,10 @@ fn of_builders(builders: &str, own: &str, depth: usize) -> BTreeSet<String> {
 
 /// Nix takes a file that is not there for one without builders; one that cannot be read has none for this user.
 fn read(file: &Path) -> String {
-    use std::io::Read;
-    let mut text = String::new();
-    match std::fs::File::open(file).and_then(|file| file.take(BUILDERS_BYTES).read_to_string(&mut text)) {
-        Ok(_) => text,
+    match reading::text(file, BUILDERS_BYTES) {
+        Ok(text) => text,
         Err(error) => {
-            if error.kind() != std::io::ErrorKind::NotFound {
+            if !reading::is_absence(&error) {
                 tracing::warn!(%error, file = %file.display(), "the list of builders could not be read");
             }
             String::new()

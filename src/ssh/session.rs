@@ -93,9 +93,17 @@ impl Session {
     /// # Errors
     /// See [`SshError`].
     pub async fn text(&self, argv: &[&str], limits: Limits, call: &Call) -> Result<String, SshError> {
+        Ok(self.succeed(argv, limits, call).await?.text())
+    }
+
+    /// Runs a program to its end; a failing one is an error, whatever it printed.
+    ///
+    /// # Errors
+    /// See [`SshError`].
+    pub async fn succeed(&self, argv: &[&str], limits: Limits, call: &Call) -> Result<Output, SshError> {
         let output = self.run(argv, limits, call).await?;
         if output.success() {
-            return Ok(output.text());
+            return Ok(output);
         }
         Err(SshError::Failed {
             target: self.target.clone(),

@@ -136,7 +136,7 @@ impl Tool for BuildHost {
                 Some(path) if !input.dry_run => flake.nix().closure_bytes(path, call).await?,
                 _ => None,
             };
-            let work = if input.dry_run { run.planned() } else { run.done() };
+            let work = if input.dry_run { run.planned()? } else { run.done() };
             return Ok(Output {
                 revision,
                 out_path: out_path.map(String::from),

@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test program uses its own part of this")]
 
 pub mod daemon;
+pub mod faulty;
 pub mod files;
 pub mod fleet;
 pub mod mcp;

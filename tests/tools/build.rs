@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::common::faulty::{NO_DAEMON, fake_faulty_nix};
 use crate::common::fleet::{Fleet, nixes};
 
 /// A flake whose host `a` is built by this script, from a dependency built by the other.
@@ -168,4 +169,73 @@ fn an_interrupted_look_at_json_is_still_json() {
     let output = Fleet::demo(&nix).command(&["call", "list_hosts"]).output().unwrap();
     let _: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert!(String::from_utf8_lossy(&output.stderr).contains("4 hosts"), "people read standard error");
+}
+
+/// A flake with one check that is built and one that is not.
+fn checks_of(nix: &std::path::Path) -> Fleet {
+    let salt = format!("{:?}-{:?}", std::process::id(), std::time::SystemTime::now());
+    let system = format!("{}-linux", std::env::consts::ARCH);
+    Fleet::committed(
+        nix,
+        &[(
+            "flake.nix",
+            &format!(
+                r#"{{ outputs = _: let make = name: script: derivation {{
+                    inherit name; system = "{system}"; builder = "/bin/sh"; args = [ "-c" script ]; salt = {salt:?};
+                  }}; in {{
+                    checks.{system} = {{ good = make "good" "echo > $out"; bad = make "bad" "echo no; exit 1"; }};
+                  }}; }}"#
+            ),
+        )],
+    )
+}
+
+#[test]
+fn what_failed_is_not_built_though_nix_does_not_say_what_is_left() {
+    for nix in nixes() {
+        let fleet = checks_of(&nix);
+        let fake = fake_faulty_nix(&fleet, &nix, "--dry-run", NO_DAEMON);
+        fleet.write_outside("pantheros.toml", &format!("[nix]\nprogram = {fake:?}\n"));
+        let answer = fleet.call("flake_check", &json!({"build": true}));
+        assert_eq!(answer.json["ok"], false, "{answer:?}");
+        let outputs = answer.json["outputs"].as_array().unwrap();
+        let output = |name: &str| {
+            let found = outputs.iter().find(|output| output["attr"].as_str().unwrap().ends_with(name));
+            found.unwrap_or_else(|| panic!("{answer:?}"))
+        };
+        for name in ["bad", "good"] {
+            assert_eq!(output(name)["status"], "failed", "{answer:?}");
+            assert_ne!(output(name)["built"], true, "{answer:?}");
+        }
+        assert_eq!(output("bad")["error"]["code"], "builder_failed");
+        assert_eq!(output("good")["error"]["code"], "daemon_unreachable");
+        let said = output("good")["error"]["message"].as_str().unwrap();
+        assert!(said.contains("is not known") && said.contains("/nonexistent/socket"), "{said}");
+
+        // With the daemon back, what is good is good.
+        fleet.write_outside("pantheros.toml", &format!("[nix]\nprogram = {nix:?}\n"));
+        let answer = fleet.call("flake_check", &json!({"build": true}));
+        let status: Vec<_> = answer.json["outputs"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|output| (output["attr"].as_str().unwrap().rsplit('.').next().unwrap(), &output["status"]))
+            .collect();
+        assert!(
+            status.contains(&("good", &json!("ok"))) && status.contains(&("bad", &json!("failed"))),
+            "{answer:?}"
+        );
+    }
+}
+
+#[test]
+fn settings_that_nix_refuses_are_told_in_its_words() {
+    for nix in nixes() {
+        let fleet = checks_of(&nix);
+        let fake = fake_faulty_nix(&fleet, &nix, "config show", "NIX_CONFIG=max-jobs = many");
+        fleet.write_outside("pantheros.toml", &format!("[nix]\nprogram = {fake:?}\n"));
+        let answer = fleet.call("flake_check", &json!({"build": true}));
+        let said = answer.json["error"]["message"].as_str().unwrap_or_else(|| panic!("{answer:?}"));
+        assert!(said.contains("max-jobs"), "{said}");
+    }
 }

@@ -52,28 +52,66 @@ impl Flake {
         // What would still have to be built or fetched is what failed, itself or through something it needs.
         let (_, rest) = self.nix.build(&Order { dry_run: true, ..order }, call).await?;
         let rest = rest.planned();
-        let listed = rest.fetched == 0 && rest.built == rest.built_paths.len() as u64;
+        let listed =
+            rest.as_ref().is_ok_and(|rest| rest.fetched == 0 && rest.built == rest.built_paths.len() as u64);
+        let mut is_explained = false;
         for output in outputs.iter_mut().filter(|output| output.built) {
             let Some(path) = output.drv_path.clone() else { continue };
-            let missing = if listed {
-                rest.built_paths.contains(&path)
-            } else {
-                let own = [format!("{path}^*")];
-                let order = Order { installables: &own, dry_run: true, ..order };
-                let (_, rest) = self.nix.build(&order, call).await?;
-                let rest = rest.planned();
-                rest.built + rest.fetched > 0
+            let own = failures.iter().find(|failure| failure.drv.as_str() == path);
+            let is_left = match &rest {
+                _ if own.is_some() => Ok(true),
+                Ok(rest) if listed => Ok(rest.built_paths.contains(&path)),
+                Ok(_) => {
+                    let own = [format!("{path}^*")];
+                    let order = Order { installables: &own, dry_run: true, ..order };
+                    let (_, rest) = self.nix.build(&order, call).await?;
+                    rest.planned().map(|rest| rest.built + rest.fetched > 0).map_err(|error| (&error).into())
+                }
+                Err(error) => Err(Diagnostic::from(error)),
             };
-            if missing {
-                let own = failures.iter().find(|failure| failure.drv.as_str() == path);
-                output.built = false;
-                output.status = Status::Failed;
-                output.failed_build = own.or(failures.first()).map(|failure| failure.drv.clone());
-                output.error = Some(build_error(&path, own, failures.first(), errors.first()));
+            is_explained |= !matches!(is_left, Ok(false));
+            match is_left {
+                Ok(false) => {}
+                Ok(true) => output.fails(
+                    build_error(&path, own, failures.first(), errors.first()),
+                    own.or(failures.first()),
+                ),
+                Err(untold) => output.fails(unknown(&path, errors.first(), untold), None),
+            }
+        }
+        if !is_explained {
+            // Everything is there, and yet Nix says that it failed: whatever that means, it is no success.
+            for output in outputs.iter_mut().filter(|output| output.built) {
+                let Some(path) = output.drv_path.clone() else { continue };
+                output.fails(build_error(&path, None, failures.first(), errors.first()), failures.first());
             }
         }
         Ok(())
     }
+}
+
+impl Output {
+    /// Says that it was not built, and which build that is owed to.
+    fn fails(&mut self, error: Diagnostic, build: Option<&BuildFailure>) {
+        self.built = false;
+        self.status = Status::Failed;
+        self.failed_build = build.map(|failure| failure.drv.clone());
+        self.error = Some(error);
+    }
+}
+
+/// That a build failed and `untold` kept Nix from saying whether this derivation was built all the same.
+fn unknown(path: &str, first: Option<&Diagnostic>, untold: Diagnostic) -> Diagnostic {
+    let message = match first {
+        Some(first) if first.message != untold.message => {
+            format!(
+                "the build failed: {}\nwhether this was built is not known: {}",
+                first.message, untold.message
+            )
+        }
+        _ => format!("whether this was built is not known: {}", untold.message),
+    };
+    Diagnostic { message, ..untold }.with_attr(path)
 }
 
 /// Why a derivation was not built: by its own fault, or that of something it needs.
