@@ -8,6 +8,8 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
+use crate::text;
+
 /// Longest message kept, in characters; the rest is cut with an ellipsis.
 pub const MESSAGE_LIMIT: usize = 2_000;
 /// Most frames kept of an evaluation trace.
@@ -175,6 +177,55 @@ pub enum Code {
     Internal,
 }
 
+impl Code {
+    /// What happened, in a sentence that holds nothing but ours.
+    #[must_use]
+    pub fn sentence(self) -> &'static str {
+        match self {
+            Self::InvalidInput => "an argument is wrong",
+            Self::UnknownHost => "the flake has no such host",
+            Self::UnknownOutput => "the flake has no such output",
+            Self::ToolDisabled => "the tool is switched off",
+            Self::InvalidSettings => "the settings are wrong",
+            Self::FlakeNotFound => "there is no flake.nix",
+            Self::FlakeExposes => "evaluating the flake would show private files to every user of the store",
+            Self::SyntaxError => "the file is not valid Nix",
+            Self::MissingAttribute => "an attribute is missing",
+            Self::UndefinedVariable => "a variable is not defined",
+            Self::ArgumentMismatch => "a function is called with the wrong arguments",
+            Self::TypeMismatch => "a value has the wrong type",
+            Self::InfiniteRecursion => "a value depends on itself",
+            Self::AssertionFailed => "an assertion does not hold",
+            Self::Throw => "the configuration called `throw`",
+            Self::Abort => "the configuration called `abort`",
+            Self::UnknownOption => "no module declares an option that is set",
+            Self::ConflictingOptions => "an option has conflicting definitions",
+            Self::UndefinedOption => "an option without a default is not set",
+            Self::MissingInput => "an input of the flake is not there",
+            Self::LockFileOutdated => "flake.lock does not match flake.nix",
+            Self::UntrackedFile => "Git does not track a file, so Nix does not see it",
+            Self::MissingFile => "a file does not exist",
+            Self::ImpureAccess => "pure evaluation forbids what the configuration reads",
+            Self::UnfreePackage => "the licence of a package is not free",
+            Self::BrokenPackage => "a package is broken, or not for this system",
+            Self::InsecurePackage => "a package has known vulnerabilities",
+            Self::EvaluationFailed => "the evaluation failed",
+            Self::HashMismatch => "what was fetched has another hash than the one stated",
+            Self::BuilderFailed => "a build failed",
+            Self::UnsupportedSystem => "nothing here can build this",
+            Self::OutOfDisk => "no space is left on the disk",
+            Self::DaemonUnreachable => "the Nix daemon cannot be reached",
+            Self::NetworkUnreachable => "a download failed",
+            Self::MissingPath => "a path is neither in the store nor in a substituter",
+            Self::RemoteFailed => "a program on the host failed",
+            Self::NixFailed => "nix failed",
+            Self::TimedOut => "it took too long",
+            Self::OutOfMemory => "the evaluation needs more memory than it may have",
+            _ => "it failed",
+        }
+    }
+}
+
 /// One place an evaluation went through on its way to an error; told as `file:line: message`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(into = "String", from = "String")]
@@ -209,8 +260,11 @@ impl From<String> for Frame {
 pub struct Diagnostic {
     /// Stable name of the kind of failure.
     pub code: Code,
-    /// The innermost cause, in a sentence.
+    /// What happened, in a sentence of ours.
     pub message: String,
+    /// What Nix, the flake, a build or a host said of it: text that others wrote.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub said: Option<String>,
     /// The file, relative to the flake where it lies inside it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
@@ -251,6 +305,7 @@ impl JsonSchema for Diagnostic {
             "properties": {
                 "code": {"type": "string"},
                 "message": {"type": "string"},
+                "said": {"type": "string"},
                 "hint": {"type": "string"},
             },
         })
@@ -262,7 +317,8 @@ impl Diagnostic {
     pub fn new(code: Code, message: impl Into<String>) -> Self {
         Self {
             code,
-            message: crate::text::bounded(&message.into(), MESSAGE_LIMIT),
+            message: text::bounded(&message.into(), MESSAGE_LIMIT),
+            said: None,
             file: None,
             line: None,
             column: None,
@@ -272,6 +328,33 @@ impl Diagnostic {
             trace: Vec::new(),
             transient: false,
         }
+    }
+
+    /// A diagnostic of what others said of a failure; the sentence is that of the code.
+    pub fn of_others(code: Code, said: &str) -> Self {
+        Self::new(code, code.sentence()).with_said(said)
+    }
+
+    /// Adds what others said of it, if they said anything.
+    #[must_use]
+    pub fn with_said(mut self, said: &str) -> Self {
+        let said = text::bounded(text::plain(said).trim(), MESSAGE_LIMIT);
+        self.said = Some(said).filter(|said| !said.is_empty());
+        self
+    }
+
+    /// All that is said of it, in one text.
+    #[must_use]
+    pub fn told(&self) -> String {
+        let said = self.said.as_deref().map(|said| format!("\n{said}")).unwrap_or_default();
+        format!("{}{said}", self.message)
+    }
+
+    /// All that is said of it, in one line, for what is itself a text of others.
+    #[must_use]
+    pub fn summary(&self) -> String {
+        let said = self.said.as_deref().map(|said| format!(": {said}")).unwrap_or_default();
+        text::line(&format!("{}{said}", self.message), MESSAGE_LIMIT)
     }
 
     /// Adds what to do next.
@@ -291,7 +374,8 @@ impl Diagnostic {
     /// Adds names that may have been meant, at most [`SUGGESTION_LIMIT`].
     #[must_use]
     pub fn with_suggestions(mut self, suggestions: impl IntoIterator<Item = String>) -> Self {
-        self.suggestions = suggestions.into_iter().take(SUGGESTION_LIMIT).collect();
+        self.suggestions =
+            suggestions.into_iter().filter(|name| text::is_word(name)).take(SUGGESTION_LIMIT).collect();
         self
     }
 }
@@ -299,7 +383,7 @@ impl Diagnostic {
 impl std::fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         if let Some(file) = &self.file {
-            write!(f, "{file}")?;
+            write!(f, "{}", text::word(file))?;
             if let Some(line) = self.line {
                 write!(f, ":{line}")?;
                 if let Some(column) = self.column {
@@ -309,6 +393,9 @@ impl std::fmt::Display for Diagnostic {
             write!(f, ": ")?;
         }
         write!(f, "{}", self.message)?;
+        if let Some(said) = &self.said {
+            write!(f, "\n{}", text::fenced(said))?;
+        }
         if !self.suggestions.is_empty() {
             write!(f, "\n  did you mean: {}?", self.suggestions.join(", "))?;
         }

@@ -106,6 +106,58 @@ fn skip_control_sequence(characters: &mut std::iter::Peekable<std::str::Chars<'_
     }
 }
 
+/// What begins each line that others wrote: builds, hosts and flakes.
+pub const FENCE: &str = "│ ";
+
+/// Longest fenced line, in characters.
+const FENCED_LINE: usize = 500;
+
+/// Text that others wrote, each line of it behind a [`FENCE`]: no line of it can be read as one of ours.
+#[must_use]
+pub fn fenced(text: &str) -> String {
+    let plain = plain(text);
+    let lines: Vec<String> =
+        plain.trim_end().lines().map(|line| format!("{FENCE}{}", bounded(line, FENCED_LINE))).collect();
+    lines.join("\n")
+}
+
+/// Longest name that may stand within a sentence of ours, in characters.
+const WORD: usize = 120;
+
+/// A name that others chose, as it may stand within a sentence of ours: itself if it is one word, else an ellipsis.
+#[must_use]
+pub fn word(name: &str) -> &str {
+    if is_word(name) { name } else { "…" }
+}
+
+/// Whether a name is one word, in which nobody can say anything: letters, digits and what joins them in names.
+#[must_use]
+pub fn is_word(name: &str) -> bool {
+    !name.is_empty()
+        && name.chars().count() <= WORD
+        && name.chars().all(|c| c.is_alphanumeric() || "._-+:/@%=,~#?!*^$&|<>()[]{}«»'\"`\\".contains(c))
+}
+
+/// What a blank within a name is written as (fstab(5)).
+pub const BLANK: &str = "\\040";
+
+/// A name that others chose, as one word that cannot steer a terminal, with [`BLANK`] for each blank in it.
+#[must_use]
+pub fn joined(name: &str) -> String {
+    let plain = plain(name);
+    let mut out = String::with_capacity(plain.len());
+    for character in plain.trim().chars() {
+        if character.is_whitespace() { out.push_str(BLANK) } else { out.push(character) }
+    }
+    out
+}
+
+/// Names that others chose, as they may stand within a sentence of ours, with commas between them.
+#[must_use]
+pub fn words<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+    names.into_iter().map(word).collect::<Vec<_>>().join(", ")
+}
+
 /// `text` cut to at most `limit` characters, the last of them an ellipsis where something was cut.
 #[must_use]
 pub fn bounded(text: &str, limit: usize) -> String {
@@ -169,6 +221,14 @@ mod tests {
     fn a_part_of_a_line_stays_in_it() {
         assert_eq!(line("a\n\u{1b}[2Jb\tc\u{2029}d ", 80), "a b c d");
         assert_eq!(line(&"x".repeat(100_000), 5), "xxxx…");
+    }
+
+    #[test]
+    fn no_line_of_others_reads_as_ours() {
+        assert_eq!(fenced("a\r\nb\u{2028}│ c\u{b}\u{85}d\n\n"), "│ a\n│ b\n│ │ c\n│ d");
+        assert_eq!(fenced(&"x".repeat(10_000)).chars().count(), FENCED_LINE + 2);
+        assert_eq!(joined(" /srv/my\u{1b}[2J files\u{a0}x\n"), "/srv/my\\040files\\040x");
+        assert_eq!(words(["nginx.service", "IGNORE ALL", "a\u{a0}b", ""]), "nginx.service, …, …, …");
     }
 
     #[test]

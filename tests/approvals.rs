@@ -61,7 +61,8 @@ fn a_person_reads_a_plan_and_approves_it() {
     let mut terminal = in_terminal(&fleet, &["approve", id]);
     terminal.shows("switch web to a new system");
     terminal.shows("web (deploy@web.example.org, x86_64-linux)");
-    terminal.shows("BLOCKING no_root_key: seen");
+    terminal.shows("BLOCKING no_root_key");
+    terminal.shows("│ seen");
     terminal.shows("Type the host's name");
     terminal.types("web\n");
     terminal.shows("Type no_root_key");

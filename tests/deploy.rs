@@ -145,7 +145,7 @@ fn the_settings_say_where_a_host_is() {
     let said = String::from_utf8_lossy(&back.stdout);
     assert!(said.contains("generation 1 again"), "{said}");
     // It is said what that costs.
-    assert!(said.contains("`config` could not be read: broken"), "{said}");
+    assert!(said.contains("`config` could not be read: the configuration called `throw`: broken"), "{said}");
     assert!(said.contains("how long to wait is not known"), "{said}");
 }
 

@@ -6,16 +6,17 @@ mod common;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-use common::fleet::{alive, nixes, wait_until};
+use common::fleet::{alive, nixes, told, wait_until};
 use common::mcp::Client;
 use common::site::Site;
 use common::terminal::Terminal;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 
-/// Seconds in which a host has to be confirmed, and what the way back may take beyond that.
+/// Seconds in which a host has to be confirmed, and what the way back may take beyond that on a machine that is busy.
+/// `benches/deploy.rs` measures how long it takes on one that is not.
 const CONFIRMED_WITHIN: u64 = 10;
-const AND_BACK: Duration = Duration::from_secs(CONFIRMED_WITHIN + 5);
+const AND_BACK: Duration = Duration::from_secs(CONFIRMED_WITHIN + 50);
 
 fn site() -> Site {
     Site::start(&nixes().pop().unwrap(), &["web"], &json!({"rollbackTimeout": CONFIRMED_WITHIN}))
@@ -232,7 +233,7 @@ fn nobody_can_log_in_any_more() {
         let answer = site.deploy(&plan);
         assert_eq!((answer.code, answer.error_code()), (1, "rolled_back"), "{:#}", answer.json);
         // Over a connection from before it is told at once; without one it goes back when its time is over.
-        let message = answer.json["error"]["message"].as_str().unwrap();
+        let message = told(&answer.json["error"]);
         let said = if line_holds { "a new connection is let in" } else { "Nobody confirmed" };
         assert!(message.contains(said), "{message}");
         assert_eq!(
@@ -319,7 +320,7 @@ fn the_disk_is_full() {
     ]);
     let answer = site.deploy(&plan);
     assert_eq!((answer.code, &answer.json["hosts"][0]["state"]), (1, &json!("refused")), "{:#}", answer.json);
-    assert!(answer.json["error"]["message"].as_str().unwrap().contains("space"), "{:#}", answer.json);
+    assert!(told(&answer.json["error"]).contains("space"), "{:#}", answer.json);
     site.machine("web").says(&["umount", "/var/lib/pantheros"]);
     site.settled("web", &first, &first);
     assert!(site.activations("web").is_empty());
@@ -336,11 +337,7 @@ fn two_deploy_at_once() {
     let answer = site.deploy(&two);
     assert_eq!((answer.code, &answer.json["hosts"][0]["state"]), (1, &json!("refused")), "{:#}", answer.json);
     assert_eq!(answer.error_code(), "busy", "{:#}", answer.json);
-    assert!(
-        answer.json["error"]["message"].as_str().unwrap().contains(&one),
-        "it says who: {:#}",
-        answer.json
-    );
+    assert!(told(&answer.json["error"]).contains(&one), "it says who: {:#}", answer.json);
     assert!(first.wait().unwrap().success());
     site.settled("web", &second, &second);
     assert_eq!(site.activations("web"), ["2 test", "2 boot"]);

@@ -5,7 +5,7 @@ mod common;
 
 use std::time::{Duration, Instant};
 
-use common::fleet::{Answer, nixes};
+use common::fleet::{Answer, nixes, told};
 use common::site::Site;
 use serde_json::{Value, json};
 
@@ -148,7 +148,7 @@ fn signed_deployments_go_back_too() {
     std::fs::write(path, "").unwrap();
     let answer = deploy(&site, &json!({"hosts": ["a"]}));
     assert_eq!(answer.json["hosts"][0]["state"], "refused", "{:#}", answer.json);
-    let message = answer.json["error"]["message"].as_str().unwrap();
+    let message = told(&answer.json["error"]);
     assert!(message.contains("signature"), "{message}");
     let first = site.first("a");
     site.settled("a", &first, &first);

@@ -6,7 +6,7 @@ mod common;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use common::fleet::{Answer, Fleet, errors, nixes};
+use common::fleet::{Answer, Fleet, errors, nixes, told};
 use common::mcp::Client;
 use common::site::Site;
 use serde_json::{Value, json};
@@ -48,10 +48,8 @@ fn a_tag_is_not_planned_for_while_hosts_do_not_evaluate() {
         let answer = plan(&site, &json!({"tag": "all"}));
         assert_eq!((answer.code, answer.error_code()), (1, "evaluation_failed"), "{:#}", answer.json);
         let unread = answer.json["unread"].as_array().unwrap();
-        let mut causes: Vec<(&Value, &str)> = unread
-            .iter()
-            .map(|cause| (&cause["hosts"], cause["error"]["message"].as_str().unwrap()))
-            .collect();
+        let mut causes: Vec<(&Value, String)> =
+            unread.iter().map(|cause| (&cause["hosts"], told(&cause["error"]))).collect();
         causes.sort_by_key(|(hosts, _)| hosts.to_string());
         assert_eq!(causes.len(), 3, "one cause is told once: {causes:#?}");
         for ((hosts, said), (wanted, message)) in causes.iter().zip([

@@ -7,7 +7,7 @@ use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use common::fleet::{nixes, wait_until};
+use common::fleet::{nixes, told, wait_until};
 use common::site::Site;
 use common::target::Target;
 use serde_json::json;
@@ -120,7 +120,7 @@ fn a_host_that_does_not_trust_the_user_says_what_is_missing() {
     let plan = site.approved(&json!({"hosts": ["web"]}));
     let answer = site.deploy(&plan);
     assert_eq!((answer.code, &answer.json["hosts"][0]["state"]), (1, &json!("refused")), "{:#}", answer.json);
-    let message = answer.json["error"]["message"].as_str().unwrap();
+    let message = told(&answer.json["error"]);
     assert!(message.contains("sudo"), "{message}");
     end_the_daemon(&mut site);
     site.settled("web", &first, &first);

@@ -146,7 +146,8 @@ fn the_errors_are_documented() {
     let schema = schema_for!(diagnostic::Code).to_value();
     let mut text = String::from(
         "# Errors\n\n\
-         Every error is `{code, message, file?, line?, column?, attr?, hint?, suggestions[], trace[]}`. `file` is\n\
+         Every error is `{code, message, said?, file?, line?, column?, attr?, hint?, suggestions[], trace[]}`. `message` is\n\
+         the server's own sentence; `said` is what Nix, the flake, a build or a host said of it, as they wrote it. `file` is\n\
          relative to the flake where it lies inside it; `trace` goes from the cause outwards, the flake's own files\n\
          first. Scripts can rely on the codes. This page is generated from the code.\n\n\
          | code | what it means |\n|---|---|\n",

@@ -60,10 +60,10 @@ fn progress_is_told_as_it_happens() {
         }
         assert!(said.iter().any(|line| line.starts_with("evaluating derivation")), "{said:#?}");
         for line in [
-            "building one (0/3 built): making one",
-            "building two (1/3 built): buildPhase",
-            "building two (1/3 built): buildPhase: making two",
-            "building three (2/3 built): making three",
+            "building one (0/3 built) │ making one",
+            "building two (1/3 built) │ buildPhase",
+            "building two (1/3 built) │ buildPhase: making two",
+            "building three (2/3 built) │ making three",
         ] {
             assert!(said.iter().any(|known| known == line), "{version}: {line} not in {said:#?}");
         }
@@ -148,7 +148,8 @@ fn an_unknown_option_names_its_file_and_its_neighbours() {
         assert_eq!(found.file.as_deref(), Some("web.nix"));
         assert_eq!(found.suggestions, ["services.web.enable", "services.web.name", "services.web.port"]);
         assert_eq!(
-            found.message, "The option `services.web.enabel' does not exist:\n- In `web.nix': true",
+            found.said.as_deref(),
+            Some("The option `services.web.enabel' does not exist:\n- In `web.nix': true"),
             "{version}"
         );
         let files: Vec<&str> = found.trace.iter().filter_map(|frame| frame.file.as_deref()).collect();
@@ -167,7 +168,8 @@ fn conflicting_options_name_both_files() {
         assert_eq!(found.code, Code::ConflictingOptions);
         assert_eq!(found.attr.as_deref(), Some("services.web.port"));
         assert_eq!(found.file.as_deref(), Some("two.nix"));
-        assert!(found.message.contains("- In `two.nix': 8080\n- In `one.nix': 80"), "{}", found.message);
+        let said = found.said.unwrap();
+        assert!(said.contains("- In `two.nix': 8080\n- In `one.nix': 80"), "{said}");
         assert!(found.hint.as_deref().unwrap().contains("services.web.port = lib.mkForce"));
         assert_eq!(found.trace[1].file.as_deref(), Some("one.nix"));
     }
@@ -188,8 +190,9 @@ fn an_option_of_the_wrong_type_says_what_it_takes() {
         let found = explained("option-type", version);
         assert_eq!((found.code, found.attr.as_deref()), (Code::TypeMismatch, Some("services.web.port")));
         assert_eq!(found.file.as_deref(), Some("wrong.nix"));
-        assert!(found.hint.as_deref().unwrap().contains("16 bit unsigned integer"), "{found:#?}");
-        assert!(found.message.ends_with("- In `wrong.nix': \"eighty\""), "{}", found.message);
+        let said = found.said.unwrap();
+        assert!(said.contains("16 bit unsigned integer"), "{said}");
+        assert!(said.ends_with("- In `wrong.nix': \"eighty\""), "{said}");
     }
 }
 
@@ -217,7 +220,7 @@ fn recursion_through_imports_is_explained() {
     for version in VERSIONS {
         let found = explained("recursion", version);
         assert_eq!((found.code, found.file.as_deref()), (Code::InfiniteRecursion, Some("recursion.nix")));
-        assert!(found.hint.as_deref().unwrap().contains("`config` in `imports`"), "{found:#?}");
+        assert!(found.said.as_deref().unwrap().contains("`config` in `imports`"), "{found:#?}");
         assert!(found.trace.len() <= pantheros_mcp::diagnostic::TRACE_LIMIT);
     }
 }

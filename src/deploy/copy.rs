@@ -43,12 +43,18 @@ pub async fn copy(flake: &Flake, session: &Session, of: &HostPlan, call: &Call) 
     let error = diagnostics::diagnose(&run.state, &source).into_iter().next();
     let error =
         error.unwrap_or_else(|| Diagnostic::new(Code::NixFailed, "nix copy failed without saying why"));
-    let said = error.message.clone();
+    let said = error.said.clone().unwrap_or_default();
     Err(if said.contains("lacks a") && said.contains("signature") {
         let user = &target.user;
         Diagnostic { code: Code::UntrustedPath, ..error }.with_hint(format!(
             "the host takes unsigned paths only from trusted users, and `{user}` is none: add `{user}` to nix.settings.trusted-users \
              there, or sign what is built here (nix.settings.secret-key-files) with a key in its trusted-public-keys"
+        ))
+    } else if error.code == Code::DaemonUnreachable {
+        // Nix speaks of its own daemon where that of the host does not answer.
+        let message = format!("the Nix of {} does not answer", of.host);
+        Diagnostic::new(Code::RemoteFailed, message).with_said(&said).with_hint(format!(
+            "nothing was changed there; look at `nix-daemon` on {target}, and at what its logins print before a command"
         ))
     } else {
         error

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
-use super::plan::{BuildOn, HealthCheck};
+use super::plan::{BuildOn, HealthCheck, is_risk_code};
 use crate::config::HostFile;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::flake::hosts::HOSTS;
@@ -261,11 +261,23 @@ pub async fn of(flake: &Flake, host: &HostName, call: &Call) -> Result<Facts, Fl
         .await?;
     let mut facts: Facts = serde_json::from_value(told.value).map_err(|error| {
         let attr = AttrPath::new([HOSTS, host.as_str(), "config", "pantheros", "deploy"]);
-        let message = format!("what {host} says of its deployment has unexpected types: {error}");
+        let message = format!("what {host} says of its deployment has unexpected types");
         FlakeError::Evaluation(Box::new(
-            Diagnostic::new(Code::TypeMismatch, message).with_attr(attr.to_string()),
+            Diagnostic::new(Code::TypeMismatch, message)
+                .with_said(&error.to_string())
+                .with_attr(attr.to_string()),
         ))
     })?;
+    if let Some(refusal) = facts.refusals.iter().find(|refusal| !is_risk_code(&refusal.code)) {
+        let attr = AttrPath::new([HOSTS, host.as_str(), "config", "pantheros", "deploy", "refusals"]);
+        let message = format!("a refusal in the configuration of {host} has no code that can be typed");
+        return Err(FlakeError::Evaluation(Box::new(
+            Diagnostic::new(Code::TypeMismatch, message)
+                .with_said(&refusal.code)
+                .with_attr(attr.to_string())
+                .with_hint("a code has 1 to 64 lower-case letters, digits and `_`"),
+        )));
+    }
     facts.reasons = told.unread;
     if let Some(set) = flake.settings().hosts.get(host) {
         facts.fill(set);

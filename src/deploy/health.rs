@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::host::{self, State};
 use super::plan::{HealthCheck, HostPlan};
+use crate::diagnostic::Diagnostic;
 use crate::progress::Call;
 use crate::ssh::{Limits, Session};
 use crate::text;
@@ -81,7 +82,7 @@ pub async fn check(
 async fn look(session: &Session, plan: &HostPlan, before: &State, call: &Call) -> Vec<Health> {
     let now = match host::glance(session, call).await {
         Ok(state) => state,
-        Err(error) => return vec![Health::new("the host answers", Err(error.to_string()))],
+        Err(error) => return vec![Health::new("the host answers", Err(Diagnostic::from(&error).told()))],
     };
     let same = |is: bool, evidence: String| if is { Ok(()) } else { Err(evidence) };
     let mut found = vec![
@@ -123,7 +124,7 @@ async fn one(session: &Session, plan: &HostPlan, check: &HealthCheck, call: &Cal
             let found = match session.run(&words, Limits::within(LOOK), call).await {
                 Ok(output) if output.success() => Ok(()),
                 Ok(output) => Err(format!("exit code {}: {}", output.code, output.errors())),
-                Err(error) => Err(error.to_string()),
+                Err(error) => Err(Diagnostic::from(&error).told()),
             };
             Health::new(format!("command {}", text::bounded(&argv.join(" "), 200)), found)
         }

@@ -94,7 +94,7 @@ pub enum SurveyError {
     #[error(transparent)]
     Ssh(#[from] SshError),
     /// What it said is not an answer: it broke off, or something else answered.
-    #[error("{target} did not answer what it was asked: {said}")]
+    #[error("{target} did not answer what it was asked")]
     NotUnderstood {
         /// Who was asked.
         target: String,
@@ -107,9 +107,11 @@ impl From<&SurveyError> for Diagnostic {
     fn from(error: &SurveyError) -> Self {
         match error {
             SurveyError::Ssh(error) => error.into(),
-            SurveyError::NotUnderstood { .. } => Self::new(Code::RemoteFailed, error.to_string()).with_hint(
-                "check that the user's shell on the machine runs commands, and that it runs NixOS",
-            ),
+            SurveyError::NotUnderstood { said, .. } => {
+                Self::new(Code::RemoteFailed, error.to_string()).with_said(said).with_hint(
+                    "check that the user's shell on the machine runs commands, and that it runs NixOS",
+                )
+            }
         }
     }
 }

@@ -38,6 +38,17 @@ impl Ending {
         matches!(self, Self::Confirmed | Self::Staged | Self::Checked)
     }
 
+    /// What happened, in a few words.
+    fn sentence(self) -> &'static str {
+        match self {
+            Self::Confirmed | Self::Staged | Self::Checked => "what was asked for was done",
+            Self::RolledBack => "it went back to its previous system",
+            Self::RollbackFailed => "its previous system could not be brought back",
+            Self::Refused => "it refused, and nothing was done",
+            Self::Unreachable => "it does not answer",
+        }
+    }
+
     /// As it is written in answers and in the audit log.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -107,9 +118,9 @@ impl Outcome {
     /// It was never seen to come to an end; `last` is what was seen last.
     #[must_use]
     pub fn lost(host: &HostName, last: Option<Diagnostic>, health: Vec<Health>) -> Self {
-        let seen = last.map(|last| format!(": {}", last.message)).unwrap_or_default();
-        let message = text::bounded(&format!("{host} was not seen to come to an end{seen}"), 600);
-        let error = Diagnostic::new(Code::HostUnreachable, message).with_hint(
+        let seen = last.map(|last| last.told()).unwrap_or_default();
+        let message = format!("{host} was not seen to come to an end");
+        let error = Diagnostic::new(Code::HostUnreachable, message).with_said(&text::bounded(&seen, 600)).with_hint(
             "unless it was confirmed it goes back to its previous system by itself; host_status tells once it answers",
         );
         Self { health, ..Self::ended(host, Ending::Unreachable, error) }
@@ -128,10 +139,11 @@ impl Outcome {
         };
         let error = (!state.is_success()).then(|| {
             let unwell: Vec<String> = health.iter().filter(|health| !health.ok).map(Health::told).collect();
-            let mut said = story.message.clone().or(story.reason).unwrap_or_default();
-            if !unwell.is_empty() {
-                said = format!("it was not well: {}", unwell.join("; "));
-            }
+            let (happened, said) = if unwell.is_empty() {
+                (state.sentence(), story.message.clone().or(story.reason).unwrap_or_default())
+            } else {
+                ("it was not well", unwell.join("\n"))
+            };
             let (code, hint) = match state {
                 Ending::RolledBack => {
                     (Code::RolledBack, "the previous system runs again; mend what is said above and plan anew")
@@ -142,7 +154,9 @@ impl Outcome {
                     "somebody has to look at the host, by its console if need be: /var/lib/pantheros/deployments has the log",
                 ),
             };
-            Diagnostic::new(code, text::bounded(&format!("{}: {said}", of.host), 600)).with_hint(hint)
+            Diagnostic::new(code, format!("{}: {happened}", of.host))
+                .with_said(&text::bounded(&said, 600))
+                .with_hint(hint)
         });
         Self {
             host: of.host.clone(),

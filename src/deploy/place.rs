@@ -35,7 +35,7 @@ pub enum PlaceError {
     #[error("nothing says where {0} is reached")]
     Nowhere(HostName),
     /// What the configuration says cannot be.
-    #[error("pantheros.deploy of {host}: {message}")]
+    #[error("pantheros.deploy of {host} says no place that can be reached")]
     Malformed {
         /// The host.
         host: HostName,
@@ -56,7 +56,8 @@ impl From<&PlaceError> for Diagnostic {
                 .with_hint(format!(
                     "set pantheros.deploy.targetHost in the host's configuration, or `target_host` under `[hosts.{host}]` in pantheros.toml"
                 )),
-            PlaceError::Malformed { host, .. } => Self::new(Code::TypeMismatch, error.to_string())
+            PlaceError::Malformed { host, message } => Self::new(Code::TypeMismatch, error.to_string())
+                .with_said(message)
                 .with_attr(attr(host, "targetHost"))
                 .with_hint("an address without `user@` and port; those are options of their own"),
         }

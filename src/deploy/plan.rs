@@ -261,6 +261,12 @@ pub struct Risk {
     pub line: Option<u32>,
 }
 
+/// Whether a code of a risk can be typed by a person: 1 to 64 lower-case letters, digits and `_`.
+pub(super) fn is_risk_code(code: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+    !code.is_empty() && code.len() <= 64 && code.bytes().all(plain)
+}
+
 /// How a plan with several hosts is carried out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pace {
@@ -398,8 +404,7 @@ impl Plan {
             }
             // A code is typed by a person and named in an approval.
             for risk in &host.risks {
-                let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
-                if risk.code.is_empty() || risk.code.len() > 64 || !risk.code.bytes().all(plain) {
+                if !is_risk_code(&risk.code) {
                     return Err(format!("{:?} is not the code of a risk", risk.code));
                 }
             }

@@ -125,7 +125,7 @@ pub async fn propose(
             format!(
                 "how long to wait is not known: the configuration does not evaluate, so it is what the settings say, \
                  or usual: {}",
-                error.message
+                error.summary()
             ),
             "say it in the settings, `[hosts.NAME]`, or mend the configuration",
         ));

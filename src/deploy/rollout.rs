@@ -294,7 +294,7 @@ impl Rollout<'_> {
             Ending::RolledBack => Event::RolledBack,
             _ => Event::HostFinished,
         };
-        let error = outcome.error.as_ref().map(|error| json!({"code": error.code, "message": error.message}));
+        let error = outcome.error.as_ref().map(|error| json!({"code": error.code, "message": error.told()}));
         let details = json!({"state": outcome.state, "generation": outcome.generation, "error": error});
         self.log(event, Some(&outcome.host), &details).await
     }

@@ -97,7 +97,7 @@ fn told(plan: &Plan, now: Timestamp, room: Room) -> String {
 /// The files of the flake that no commit holds.
 fn changed(flake: &FlakeSource, room: Room) -> String {
     let mut told: Vec<String> =
-        flake.dirty_files.iter().take(room.files).map(|file| line(file, 120)).collect();
+        flake.dirty_files.iter().take(room.files).map(|file| line(&text::joined(file), 120)).collect();
     let rest = u64::try_from(flake.dirty_files.len().saturating_sub(room.files)).unwrap_or(u64::MAX);
     let more = flake.more_dirty.saturating_add(rest);
     if more > 0 {
@@ -113,7 +113,8 @@ fn left_out(plan: &Plan, lines: &mut Vec<String>) {
         lines.push(format!("  without {}, left out by name", names.join(", ")));
     }
     for left in &plan.unreachable {
-        lines.push(format!("  without {}, not reached: {}", left.host, line(&left.why, 160)));
+        lines.push(format!("  without {}, not reached", left.host));
+        lines.push(format!("          {}{}", text::FENCE, line(&left.why, 160)));
     }
 }
 
@@ -261,7 +262,8 @@ fn warn(risk: &Risk, lines: &mut Vec<String>) {
         format!(" ({}{number})", line(file, 160))
     });
     let (code, place) = (line(&risk.code, 64), place.unwrap_or_default());
-    lines.push(format!("  {severity} {code}: {}{place}", line(&risk.evidence, 240)));
+    lines.push(format!("  {severity} {code}{place}"));
+    lines.push(format!("          {}{}", text::FENCE, line(&risk.evidence, 240)));
     if !risk.mend.is_empty() {
         lines.push(format!("          mend: {}", line(&risk.mend, 240)));
     }
@@ -358,7 +360,8 @@ mod tests {
           expires 2026-07-28T12:30:00Z (in 26 min)
 
         web (deploy@web.example.org:22, x86_64-linux)
-          BLOCKING no_root_key: no user who can become root has an authorized key (hosts/web.nix:12)
+          BLOCKING no_root_key (hosts/web.nix:12)
+                  │ no user who can become root has an authorized key
                   mend: set users.users.deploy.openssh.authorizedKeys.keys
           now     /nix/store/00000000000000000000000000000000-nixos-system-old, generation 41
           then    /nix/store/00000000000000000000000000000000-nixos-system-new
@@ -368,7 +371,8 @@ mod tests {
           check   TCP port 443
           check   runs true
           undo    by itself, unless confirmed within 60 s
-          warning dirty_flake: 2 files differ from the commit
+          warning dirty_flake
+                  │ 2 files differ from the commit
                   mend: commit them
         ");
     }

@@ -62,7 +62,7 @@ pub enum SignatureError {
         key: PathBuf,
     },
     /// The key is nobody's who may sign, or its name is a pattern.
-    #[error("the signature is by none of the approvers in {}: {said}", path.display())]
+    #[error("the signature is by none of the approvers in {}", path.display())]
     UnknownSigner {
         /// The file of allowed signers.
         path: PathBuf,
@@ -70,7 +70,7 @@ pub enum SignatureError {
         said: String,
     },
     /// It is a signature by an approver, but not one of this plan in this namespace.
-    #[error("the signature is not {who}'s over this plan: {said}")]
+    #[error("the signature is not {who}'s over this plan")]
     Wrong {
         /// Whose key it is.
         who: String,
@@ -89,7 +89,11 @@ pub enum SignatureError {
 
 impl From<&SignatureError> for Diagnostic {
     fn from(error: &SignatureError) -> Self {
-        let diagnostic = |code| Self::new(code, error.to_string());
+        let said = match error {
+            SignatureError::UnknownSigner { said, .. } | SignatureError::Wrong { said, .. } => said,
+            _ => "",
+        };
+        let diagnostic = |code| Self::new(code, error.to_string()).with_said(said);
         match error {
             SignatureError::Process(ProcessError::NotFound { .. }) => diagnostic(Code::InvalidSettings)
                 .with_hint("signed approvals need OpenSSH 8.2 or newer: put `ssh-keygen` on PATH"),

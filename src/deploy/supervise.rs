@@ -93,10 +93,10 @@ pub enum SuperviseError {
     #[error(transparent)]
     Ssh(#[from] SshError),
     /// Another deployment holds the host.
-    #[error("another deployment holds the host: {0}")]
+    #[error("another deployment holds the host")]
     Taken(String),
     /// It refused, and nothing was done.
-    #[error("the host refused: {0}")]
+    #[error("the host refused")]
     Refused(String),
     /// It was never started there.
     #[error("the deployment was not begun on the host")]
@@ -107,7 +107,7 @@ pub enum SuperviseError {
     )]
     OtherVersion(u64),
     /// It said something that is no state.
-    #[error("the supervisor said something that is not understood: {0}")]
+    #[error("the supervisor said something that is not understood")]
     NotUnderstood(String),
 }
 
@@ -115,15 +115,18 @@ impl From<&SuperviseError> for Diagnostic {
     fn from(error: &SuperviseError) -> Self {
         match error {
             SuperviseError::Ssh(error) => error.into(),
-            SuperviseError::Taken(_) => Self::new(Code::Busy, error.to_string())
+            SuperviseError::Taken(said) => Self::new(Code::Busy, error.to_string())
+                .with_said(said)
                 .with_hint("wait until it is confirmed or undone; host_status tells"),
-            SuperviseError::Refused(_) | SuperviseError::NotBegun => {
-                Self::new(Code::RemoteFailed, error.to_string())
-                    .with_hint("nothing was changed there; plan again")
-            }
+            SuperviseError::Refused(said) => Self::new(Code::RemoteFailed, error.to_string())
+                .with_said(said)
+                .with_hint("nothing was changed there; plan again"),
+            SuperviseError::NotBegun => Self::new(Code::RemoteFailed, error.to_string())
+                .with_hint("nothing was changed there; plan again"),
             SuperviseError::OtherVersion(_) => Self::new(Code::RemoteFailed, error.to_string())
                 .with_hint("use the pantheros-mcp that deployed there last, or a newer one"),
-            SuperviseError::NotUnderstood(_) => Self::new(Code::RemoteFailed, error.to_string())
+            SuperviseError::NotUnderstood(said) => Self::new(Code::RemoteFailed, error.to_string())
+                .with_said(said)
                 .with_hint("look at /var/lib/pantheros/deployments on the host"),
         }
     }
@@ -247,9 +250,9 @@ pub struct Latest {
     /// Why, for programs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// The same for people.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub message: Option<String>,
+    /// The same for people, in the host's words.
+    #[serde(default, rename(deserialize = "message"), skip_serializing_if = "Option::is_none")]
+    pub said: Option<String>,
     /// When it came there; RFC 3339, UTC.
     pub updated: String,
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::read::{Attrs, line, text_of};
+use super::read::{Attrs, text_of, word};
 
 /// What is known of the host. Absent means that the configuration does not say, or that it could not
 /// be evaluated; [`Known`] keeps the two apart where it matters.
@@ -161,7 +161,7 @@ fn file_systems(attrs: Attrs<'_>) -> BTreeMap<String, FileSystem> {
         .entries()
         .map(|(mount_point, value)| {
             let entry = Attrs::of(Some(value));
-            (line(mount_point), FileSystem { device: entry.text("device"), kind: entry.text("fsType") })
+            (word(mount_point), FileSystem { device: entry.text("device"), kind: entry.text("fsType") })
         })
         .collect()
 }

@@ -6,7 +6,8 @@
 use serde_json::Value;
 
 use super::model::{Extent, Group, Hidden, Node, Table};
-use super::read::{Attrs, line};
+use super::read::{Attrs, word};
+use crate::text;
 
 mod content;
 mod groups;
@@ -98,7 +99,7 @@ impl Parser {
     fn disk(&mut self, name: &str, value: &Value) -> Node {
         let attrs = Attrs::of(Some(value));
         let mut node =
-            node("disk", attrs.text("name").unwrap_or_else(|| line(name).replace('/', "_")), attrs);
+            node("disk", attrs.text("name").unwrap_or_else(|| word(name).replace('/', "_")), attrs);
         node.device = attrs.text("device");
         let holder = node.name.clone();
         self.content(&mut node, attrs, Holder { kind: "disk", name: &holder }, DEPTH_LIMIT);
@@ -107,13 +108,13 @@ impl Parser {
 
     fn nodev(&mut self, name: &str, value: &Value) -> Node {
         let attrs = Attrs::of(Some(value));
-        let mut node = node("nodev", line(name), attrs);
+        let mut node = node("nodev", word(name), attrs);
         node.format = attrs.text("fsType");
         node.device =
             attrs.text("device").filter(|device| Some(device) != node.format.as_ref() && device != "none");
         // disko's default is the name; the probe leaves out what is null, which bare attribute sets
         // have no reason to write.
-        node.mountpoint = attrs.text("mountpoint").or_else(|| name.starts_with('/').then(|| line(name)));
+        node.mountpoint = attrs.text("mountpoint").or_else(|| name.starts_with('/').then(|| word(name)));
         node.options = mount_options(attrs);
         node
     }
@@ -121,7 +122,7 @@ impl Parser {
     /// Something of a type this server does not know, by its name and with whatever can be read of it.
     fn unknown(&mut self, kind: &str, name: &str, value: &Value, depth: usize) -> Node {
         let attrs = Attrs::of(Some(value));
-        let mut node = node(kind, attrs.text("name").unwrap_or_else(|| line(name)), attrs);
+        let mut node = node(kind, attrs.text("name").unwrap_or_else(|| word(name)), attrs);
         node.hidden.unknown = true;
         node.device = attrs.text("device");
         node.size = attrs.text("size");
@@ -136,7 +137,7 @@ impl Parser {
 
 fn node(kind: &str, name: String, attrs: Attrs<'_>) -> Node {
     Node {
-        kind: line(kind),
+        kind: word(kind),
         name,
         hidden: Hidden { failed: attrs.partly_failed() || !attrs.exists(), ..Hidden::default() },
         ..Node::default()
@@ -160,7 +161,7 @@ fn label(format: &str, args: &[String]) -> Option<String> {
         "f2fs" => "-l",
         _ => "-L",
     };
-    let mut words = args.iter().flat_map(|arg| arg.split(' ')).filter(|word| !word.is_empty());
+    let mut words = args.iter().flat_map(|arg| arg.split(text::BLANK)).filter(|word| !word.is_empty());
     while let Some(word) = words.next() {
         if word == short || word == "--label" || word == "--fs_label" {
             return words.next().map(unquoted);
@@ -235,7 +236,7 @@ mod tests {
     use super::*;
 
     fn args(words: &[&str]) -> Vec<String> {
-        words.iter().map(|&word| word.to_owned()).collect()
+        words.iter().map(|given| word(given)).collect()
     }
 
     #[test]

@@ -72,19 +72,19 @@ impl<'a> Attrs<'a> {
     }
 }
 
-/// The value as one line of bounded text that cannot steer a terminal; nothing for sets and lists.
+/// The value as a [`word`]; nothing for sets and lists.
 pub(super) fn text_of(value: &Value) -> Option<String> {
     let text = match value {
-        Value::String(text) => line(text),
+        Value::String(text) => word(text),
         Value::Number(number) => number.to_string(),
         _ => return None,
     };
     (!text.is_empty()).then_some(text)
 }
 
-/// `text` as one line of bounded text that cannot steer a terminal.
-pub(super) fn line(given: &str) -> String {
-    // Cut first: what is cut away need not be cleaned, and cleaning never lengthens.
-    let plain = text::plain(&text::bounded(given, 4 * TEXT_LIMIT)).replace(['\n', '\t'], " ");
-    text::bounded(plain.trim(), TEXT_LIMIT)
+/// `text` as one word of bounded text that cannot steer a terminal: what a layout names stands within the sentences of
+/// hazards.
+pub(super) fn word(given: &str) -> String {
+    // Cut first: what is cut away need not be cleaned.
+    text::bounded(&text::joined(&text::bounded(given, 4 * TEXT_LIMIT)), TEXT_LIMIT)
 }

@@ -272,7 +272,7 @@ fn text_cannot_steer_a_terminal() {
     .unwrap();
     let all = format!("{}{}", draw(&layout), serde_json::to_string(&layout).unwrap());
     assert!(!all.contains(['\u{1b}', '\u{7}', '\u{202e}']), "{all}");
-    assert_eq!(layout.disks[0].device.as_deref(), Some("/dev/sda b"));
+    assert_eq!(layout.disks[0].device.as_deref(), Some("/dev/sda\\040b"));
 }
 
 #[test]

@@ -125,8 +125,11 @@ impl Host {
             let value = answer.value.get(fact).cloned().unwrap_or_default();
             if let Err(error) = host.set(fact, value) {
                 let attr = AttrPath::new([HOSTS, name, "config"]).to_string();
-                let message = format!("the host's {fact} has an unexpected type: {error}");
-                host.lacks(fact, Diagnostic::new(Code::TypeMismatch, message).with_attr(attr));
+                let error =
+                    Diagnostic::new(Code::TypeMismatch, format!("the host's {fact} has an unexpected type"))
+                        .with_said(&error.to_string())
+                        .with_attr(attr);
+                host.lacks(fact, error);
             }
         }
         host
@@ -256,12 +259,10 @@ impl Flake {
                 };
                 told.as_str().and_then(|path| path.parse().ok()).ok_or_else(|| {
                     let attr = AttrPath::new([HOSTS, name.as_str(), "config", "system", "build", "toplevel"]);
-                    let message = format!(
-                        "the host's toplevel is no store path: {}",
-                        text::bounded(&told.to_string(), 200)
-                    );
                     FlakeError::Evaluation(Box::new(
-                        Diagnostic::new(Code::TypeMismatch, message).with_attr(attr.to_string()),
+                        Diagnostic::new(Code::TypeMismatch, "the host's toplevel is no store path")
+                            .with_said(&text::bounded(&told.to_string(), 200))
+                            .with_attr(attr.to_string()),
                     ))
                 })
             },

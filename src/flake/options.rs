@@ -78,10 +78,10 @@ impl Flake {
                 None => return Ok(HostOptions::default()),
             };
             let told: Vec<Told> = serde_json::from_value(answer.value).map_err(|error| {
-                FlakeError::Evaluation(Box::new(Diagnostic::new(
-                    Code::TypeMismatch,
-                    format!("the host's options have unexpected types: {error}"),
-                )))
+                FlakeError::Evaluation(Box::new(
+                    Diagnostic::new(Code::TypeMismatch, "the host's options have unexpected types")
+                        .with_said(&error.to_string()),
+                ))
             })?;
             let mut found = HostOptions { options: Vec::with_capacity(told.len()), unread: answer.unread };
             for part in &mut found.unread {

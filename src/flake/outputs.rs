@@ -351,8 +351,11 @@ fn collect_jobs(path: Vec<String>, value: &Value, rule: Rule, leaves: &mut Vec<L
 fn no_system(name: &str) -> Option<Diagnostic> {
     (!name.contains('-')).then(|| {
         let name = crate::text::bounded(name, 200);
-        Diagnostic::new(Code::TypeMismatch, format!("`{name}` is no system, and here a system is named"))
-            .with_hint("this output is laid out by system, such as x86_64-linux: put it below one")
+        Diagnostic::new(
+            Code::TypeMismatch,
+            format!("`{}` is no system, and here a system is named", crate::text::word(&name)),
+        )
+        .with_hint("this output is laid out by system, such as x86_64-linux: put it below one")
     })
 }
 

@@ -157,13 +157,16 @@ let
     else
       true;
 
+  # A name as it may stand within a sentence: itself if it is one word.
+  word = name: if match "[A-Za-z0-9_.+-]{1,120}" name != null then name else "…";
+
   # A set of Nix's own with no other attributes than these.
   only =
     what: known: value:
     let
       unknown = filter (name: !elem name known) (attrNames value);
     in
-    if unknown == [ ] then true else throw "${what} has no attribute `${elemAt unknown 0}`";
+    if unknown == [ ] then true else throw "${what} has no attribute `${word (elemAt unknown 0)}`";
 
   # How a function takes its argument, as `toXML` shows it; null where it is none, or one of Nix's own.
   parameter =

@@ -85,7 +85,7 @@ pub enum RevError {
         file: PathBuf,
     },
     /// Git did not answer.
-    #[error("git did not say what `{rev}` is: {said}")]
+    #[error("git did not say what `{rev}` is")]
     Git {
         /// What was asked for.
         rev: Rev,
@@ -99,7 +99,11 @@ pub enum RevError {
 
 impl From<&RevError> for Diagnostic {
     fn from(error: &RevError) -> Self {
-        let about = |code| Self::new(code, error.to_string()).with_attr("rev");
+        let said = match error {
+            RevError::Git { said, .. } => said,
+            _ => "",
+        };
+        let about = |code| Self::new(code, error.to_string()).with_said(said).with_attr("rev");
         match error {
             RevError::NoRepository { .. } => about(Code::InvalidInput)
                 .with_hint("leave `rev` out, or make it a repository (`git init`) and commit the flake"),

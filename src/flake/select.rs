@@ -224,7 +224,7 @@ fn by_cause(unread: &[&Host]) -> Vec<Unread> {
     for host in unread {
         let Some(error) = host.tags_error() else { continue };
         let cause = Diagnostic {
-            message: text::bounded(&error.message, CAUSE),
+            said: error.said.as_deref().map(|said| text::bounded(said, CAUSE)),
             hint: error.hint.as_deref().map(|hint| text::bounded(hint, CAUSE)),
             suggestions: Vec::new(),
             trace: Vec::new(),
@@ -286,7 +286,7 @@ mod tests {
         let mut host: Host =
             serde_json::from_value(serde_json::json!({ "name": name, "facts": "known", "tags": tags }))
                 .unwrap();
-        host.error = error.map(|message| Diagnostic::new(Code::Throw, message));
+        host.error = error.map(|said| Diagnostic::of_others(Code::Throw, said));
         host
     }
 

@@ -151,7 +151,7 @@ mod tests {
         let own = Place { state: scratch.path().to_owned(), socket: socket.clone() };
         // Nobody may write there, not even root.
         let others = Place { state: "/proc/self/nothing".into(), socket };
-        let nobodys = Place { state: "/proc/self/nothing".into(), socket: "/nonexistent".into() };
+        let nobodys = Place { state: "/proc/self/nothing".into(), socket: "/proc/self/nothing".into() };
         for auto in ["", "auto\n", "auto?trusted=true"] {
             assert!(!own.is_behind_a_daemon(auto), "{auto}");
             assert!(others.is_behind_a_daemon(auto), "{auto}");

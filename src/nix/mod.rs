@@ -42,7 +42,7 @@ pub enum NixError {
         version: Version,
     },
     /// What it said makes no sense here.
-    #[error("nix said {what} in a way that could not be understood: {said}")]
+    #[error("nix said {what} in a way that could not be understood")]
     NotUnderstood {
         /// What was asked for.
         what: &'static str,
@@ -104,7 +104,11 @@ impl From<&NixError> for Diagnostic {
                 ProcessError::Cancelled => (Code::Cancelled, format!("{AGAIN} when the answer is wanted")),
             },
         };
-        Self::new(code, error.to_string()).with_hint(hint)
+        let said = match error {
+            NixError::NotUnderstood { said, .. } => said,
+            _ => "",
+        };
+        Self::new(code, error.to_string()).with_said(said).with_hint(hint)
     }
 }
 

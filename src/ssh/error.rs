@@ -49,7 +49,7 @@ pub enum SshError {
         key: Option<HostKey>,
     },
     /// The machine lets the user in with none of the keys there are.
-    #[error("{target} lets us in with none of our keys: {said}")]
+    #[error("{target} lets us in with none of our keys")]
     Denied {
         /// The machine.
         target: Target,
@@ -57,7 +57,7 @@ pub enum SshError {
         said: String,
     },
     /// Nobody answers there.
-    #[error("{target} cannot be reached: {said}")]
+    #[error("{target} cannot be reached")]
     Unreachable {
         /// The machine.
         target: Target,
@@ -65,7 +65,7 @@ pub enum SshError {
         said: String,
     },
     /// The connection broke while a program ran on the other side.
-    #[error("the connection to {target} broke: {said}")]
+    #[error("the connection to {target} broke")]
     Broken {
         /// The machine.
         target: Target,
@@ -93,7 +93,7 @@ pub enum SshError {
         limit: usize,
     },
     /// A program on the machine failed.
-    #[error("`{program}` on {target} failed with exit code {code}: {said}")]
+    #[error("`{program}` on {target} failed with exit code {code}")]
     Failed {
         /// The machine.
         target: Target,
@@ -115,6 +115,24 @@ impl SshError {
     #[must_use]
     pub fn is_refusal(&self) -> bool {
         matches!(self, Self::Denied { .. } | Self::UnknownHostKey { .. } | Self::ChangedHostKey { .. })
+    }
+
+    /// What `ssh`, or the program on the machine, said of it: text that others wrote.
+    #[must_use]
+    pub fn said(&self) -> Option<&str> {
+        match self {
+            Self::Denied { said, .. }
+            | Self::Unreachable { said, .. }
+            | Self::Broken { said, .. }
+            | Self::Failed { said, .. } => Some(said),
+            Self::Process(_)
+            | Self::NoSocket(_)
+            | Self::Closed { .. }
+            | Self::UnknownHostKey { .. }
+            | Self::ChangedHostKey { .. }
+            | Self::TimedOut { .. }
+            | Self::OutputTooLarge { .. } => None,
+        }
     }
 
     /// That the call was cancelled.
@@ -146,9 +164,10 @@ impl SshError {
 pub(super) fn host_key(line: &str) -> Option<HostKey> {
     let (_, key) = line.split_once("Server host key: ")?;
     let (kind, fingerprint) = key.split_once(' ')?;
-    fingerprint
-        .starts_with("SHA256:")
-        .then(|| HostKey { kind: text::bounded(kind, 80), fingerprint: text::bounded(fingerprint, 80) })
+    fingerprint.starts_with("SHA256:").then(|| HostKey {
+        kind: text::word(kind).to_owned(),
+        fingerprint: text::word(fingerprint).to_owned(),
+    })
 }
 
 /// What `ssh` said for people: its debugging lines are left out.
@@ -210,7 +229,7 @@ impl From<&SshError> for Diagnostic {
                 (Code::RemoteFailed, "run it on the machine to see all it says".to_owned())
             }
         };
-        Self::new(code, error.to_string()).with_hint(hint)
+        Self::new(code, error.to_string()).with_said(error.said().unwrap_or_default()).with_hint(hint)
     }
 }
 
@@ -280,7 +299,8 @@ mod tests {
     fn what_ssh_says_for_people_is_kept() {
         let log =
             lines("OpenSSH_10.0\ndebug1: Connecting\nssh: connect to host web port 22: Connection refused");
-        let error = SshError::from_log(&target(), &log).to_string();
-        assert!(error.ends_with("Connection refused"), "{error}");
+        let error = SshError::from_log(&target(), &log);
+        assert!(error.said().unwrap().ends_with("Connection refused"), "{error}");
+        assert!(Diagnostic::from(&error).to_string().contains("\n│ ssh: connect to host web"), "{error}");
     }
 }

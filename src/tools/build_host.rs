@@ -203,18 +203,10 @@ impl Tool for BuildHost {
         if let Some(error) = &output.error {
             lines.push(format!("The build failed: {error}"));
             for failure in &output.failures {
-                lines.push(format!("✗ {} — {}", failure.drv_path, failure.reason));
-                lines.extend(
-                    failure
-                        .log_tail
-                        .lines()
-                        .rev()
-                        .take(10)
-                        .collect::<Vec<_>>()
-                        .into_iter()
-                        .rev()
-                        .map(|line| format!("    {line}")),
-                );
+                lines.push(format!("✗ {}", failure.drv_path));
+                let tail: Vec<&str> = failure.log_tail.lines().collect();
+                let tail = tail.get(tail.len().saturating_sub(10)..).unwrap_or_default();
+                lines.push(text::fenced(&format!("{}\n{}", failure.reason, tail.join("\n"))));
                 lines.push(format!("  whole log: {}", failure.log_uri));
             }
         } else if output.dry_run {

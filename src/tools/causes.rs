@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::diagnostic::Diagnostic;
 use crate::names::STORE_FOLDER;
+use crate::text;
 
 /// Length of the hash in a store path (Nix manual, "Store Path").
 const HASH: usize = 32;
@@ -80,7 +81,7 @@ fn told_once<T: Failing>(group: Vec<T>) -> Vec<Caused<T>> {
 
 /// What tells one cause from another.
 fn cause(error: &Diagnostic, words: &[&str]) -> String {
-    let message = without(&error.message, words);
+    let message = without(&error.told(), words);
     let attr = without(error.attr.as_deref().unwrap_or_default(), words);
     format!("{:?}\0{:?}\0{:?}\0{:?}\0{attr}\0{message}", error.code, error.file, error.line, error.column)
 }
@@ -123,10 +124,10 @@ fn without(text: &str, words: &[&str]) -> String {
 pub fn named<'a>(attr: &'a str, breaks: &'a [String]) -> String {
     const NAMED: usize = 5;
     if breaks.is_empty() {
-        return attr.to_owned();
+        return text::word(attr).to_owned();
     }
     let beyond = breaks.len().saturating_sub(NAMED);
-    let names = breaks.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
+    let names = text::words(breaks.iter().take(NAMED).map(String::as_str));
     if beyond > 0 { format!("{names} and {beyond} more") } else { names }
 }
 

@@ -14,6 +14,7 @@ use crate::deploy::rollout::Rollout;
 use crate::deploy::storage::StoredPlan;
 use crate::diagnostic::Diagnostic;
 use crate::names::PlanId;
+use crate::text;
 
 /// The tool.
 pub struct Deploy;
@@ -81,7 +82,8 @@ impl Tool for Deploy {
             }
             for health in &host.health {
                 let mark = if health.ok { "✓" } else { "✗" };
-                lines.push(format!("  {mark} {}", health.told()));
+                lines.push(format!("  {mark}"));
+                lines.push(text::fenced(&health.told()));
             }
             if let Some(error) = &host.error {
                 lines.push(format!("  {error}"));

@@ -11,6 +11,7 @@ use super::{Context, Effect, LogRef, Reach, Tool, ToolError};
 use crate::diagnostic::Diagnostic;
 use crate::flake::check::{Checked, Output as Part, Scope, Status, Warning};
 use crate::names::{HostName, Rev, SystemName};
+use crate::text;
 
 /// The tool.
 pub struct FlakeCheck;
@@ -158,9 +159,11 @@ impl Tool for FlakeCheck {
             }
         }
         for warning in &output.warnings {
-            let parts = [Some(warning.attrs.join(", ")), warning.message.clone(), warning.said.clone()];
+            let names = text::words(warning.attrs.iter().map(String::as_str));
+            let parts = [Some(names), warning.message.clone()];
             let parts: Vec<String> = parts.into_iter().flatten().filter(|part| !part.is_empty()).collect();
             lines.push(format!("! {}", parts.join(": ")));
+            lines.extend(warning.said.as_deref().map(text::fenced));
         }
         if output.next_cursor.is_some() {
             lines.push("… more with `cursor`".to_owned());

@@ -32,6 +32,6 @@ impl From<UnreadPart> for Gap {
 impl fmt::Display for Gap {
     fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
         let rest = if self.rest { " and all that comes after it" } else { "" };
-        write!(to, "✗ {}{rest}: {}", self.attr, self.error)
+        write!(to, "✗ {}{rest}: {}", text::word(&self.attr), self.error)
     }
 }

@@ -11,6 +11,7 @@ use crate::deploy::story::Step;
 use crate::deploy::supervise::{self, Latest, SuperviseError};
 use crate::diagnostic::Diagnostic;
 use crate::names::{HostName, StorePath};
+use crate::text;
 
 /// The tool.
 pub struct HostStatus;
@@ -52,6 +53,9 @@ pub struct Output {
     /// Whether what runs is what the flake says now.
     #[serde(skip_serializing_if = "Option::is_none")]
     in_sync: Option<bool>,
+    /// Why it is not known what the flake says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    flake_error: Option<Diagnostic>,
     /// Commit of what runs.
     #[serde(skip_serializing_if = "Option::is_none")]
     revision: Option<String>,
@@ -107,9 +111,8 @@ impl Tool for HostStatus {
         }
         match (&output.running, wanted) {
             (_, Err(error)) => {
-                output
-                    .warnings
-                    .push(format!("the flake's own system does not evaluate: {}", Diagnostic::from(&error)));
+                output.warnings.push("the flake's own system does not evaluate".to_owned());
+                output.flake_error = Some((&error).into());
             }
             (Some(running), Ok(wanted)) => output.in_sync = Some(*running == wanted),
             (None, Ok(_)) => {}
@@ -138,13 +141,16 @@ impl Tool for HostStatus {
                 "what runs is not what the flake says".to_owned()
             }
         });
-        let revision = output.revision.as_ref().map(|revision| format!("from commit {revision}"));
+        let revision =
+            output.revision.as_ref().map(|revision| format!("from commit {}", text::word(revision)));
         let facts: Vec<_> = [running, boots, sync, revision].into_iter().flatten().collect();
         if !facts.is_empty() {
             lines.push(format!("  {}", facts.join(", ")));
         }
         match &output.failed_units {
-            Some(units) if !units.is_empty() => lines.push(format!("  failed: {}", units.join(", "))),
+            Some(units) if !units.is_empty() => {
+                lines.push(format!("  failed: {}", text::words(units.iter().map(String::as_str))))
+            }
             Some(_) => lines.push("  no unit failed".to_owned()),
             None => {}
         }
@@ -152,15 +158,19 @@ impl Tool for HostStatus {
             lines.push("  a reboot is needed for the kernel or initrd it would start with".to_owned());
         }
         if let Some(plan) = &output.deploying {
-            lines.push(format!("  being deployed: {plan}"));
+            lines.push(format!("  being deployed: {}", text::word(plan)));
         }
         for disk in &output.disk {
             let (free, size) =
                 (indicatif::HumanBytes(disk.free_bytes), indicatif::HumanBytes(disk.size_bytes));
-            lines.push(format!("  {}: {free} of {size} free", disk.mount));
+            lines.push(format!("  {}: {free} of {size} free", text::word(&disk.mount)));
         }
         lines.extend(output.warnings.iter().map(|warning| format!("  warning: {warning}")));
         lines.extend(output.unread.iter().map(|gap| format!("  {gap}")));
+        lines.extend(output.flake_error.as_ref().map(|error| format!("  the flake: {error}")));
+        if let Some(said) = output.latest_deployment.as_ref().and_then(|latest| latest.said.as_deref()) {
+            lines.push(format!("  of the latest deployment the host says:\n{}", text::fenced(said)));
+        }
         lines.join("\n")
     }
 }
@@ -177,6 +187,7 @@ impl Output {
             boots: None,
             configured: None,
             in_sync: None,
+            flake_error: None,
             revision: None,
             failed_units: None,
             reboot_required: None,
@@ -193,7 +204,7 @@ impl Output {
     fn tell(&mut self, latest: Result<Option<Latest>, SuperviseError>) {
         match latest {
             Ok(latest) => self.latest_deployment = latest,
-            Err(error) => self.warnings.push(Diagnostic::from(&error).message),
+            Err(error) => self.warnings.push(error.to_string()),
         }
         if let Some(latest) = &self.latest_deployment {
             if !latest.state.is_final() {
@@ -201,9 +212,8 @@ impl Output {
             }
             let ended_well = matches!(latest.state, Step::Confirmed | Step::Staged | Step::Checked);
             if latest.state.is_final() && !ended_well {
-                let (state, said) = (latest.state.as_str(), latest.message.as_deref().unwrap_or_default());
-                self.warnings
-                    .push(format!("the latest deployment, {}, ended {state}: {said}", latest.plan_id));
+                let state = latest.state.as_str();
+                self.warnings.push(format!("the latest deployment, {}, ended {state}", latest.plan_id));
             }
         }
     }
@@ -213,8 +223,11 @@ impl Output {
         if let (Some(wanted), Some(found)) = (&place.host_name, &state.host_name)
             && wanted != found
         {
-            self.warnings
-                .push(format!("the machine calls itself `{found}`, not `{wanted}`: is it the right one?"));
+            self.warnings.push(format!(
+                "the machine calls itself `{}`, not `{}`: is it the right one?",
+                text::word(found),
+                text::word(wanted)
+            ));
         }
         if state.running.is_none() {
             self.warnings.push("it has no /run/current-system: it does not run NixOS".to_owned());

@@ -7,6 +7,7 @@ use super::gap::Gap;
 use super::{Context, Effect, Reach, Tool, ToolError};
 use crate::disko::{self, Layout, Severity};
 use crate::names::HostName;
+use crate::text;
 
 /// The tool.
 pub struct InspectDisko;
@@ -44,14 +45,15 @@ impl Tool for InspectDisko {
     }
 
     fn render(output: &Output) -> String {
-        let mut text = disko::draw(&output.layout);
+        let mut text = text::fenced(&disko::draw(&output.layout));
         for hazard in &output.layout.hazards {
             let severity = match hazard.severity {
                 Severity::Danger => "DANGER",
                 Severity::Warning => "warning",
                 Severity::Note => "note",
             };
-            text.push_str(&format!("\n{severity}: {}\n  {}", hazard.message, hazard.fix));
+            text.push_str(&format!("\n{severity}: {}", hazard.code.meaning()));
+            text.push_str(&format!("\n{}", text::fenced(&format!("{}\n{}", hazard.message, hazard.fix))));
         }
         for gap in &output.unread {
             text.push_str(&format!("\n{gap}"));

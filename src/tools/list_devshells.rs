@@ -8,6 +8,7 @@ use super::{Context, Effect, Reach, Tool, ToolError};
 use crate::flake::check::Status;
 use crate::flake::shells::Shell;
 use crate::names::SystemName;
+use crate::text;
 
 /// The tool.
 pub struct ListDevshells;
@@ -54,20 +55,20 @@ impl Tool for ListDevshells {
         }
         let mut lines = vec![format!("{} development shells:", output.total)];
         for shell in &output.shells {
-            lines.push(match (&shell.status, &shell.error) {
-                (Status::Failed, Some(error)) => format!("✗ {} ({}): {error}", shell.name, shell.system),
-                _ => format!(
-                    "• {} ({}): {} — {}",
-                    shell.name,
-                    shell.system,
-                    if shell.packages.is_empty() {
-                        "no packages".to_owned()
-                    } else {
-                        shell.packages.join(", ")
-                    },
-                    shell.command
-                ),
-            });
+            let (name, system) = (text::word(&shell.name), text::word(&shell.system));
+            match (&shell.status, &shell.error) {
+                (Status::Failed, Some(error)) => lines.push(format!("✗ {name} ({system}): {error}")),
+                _ => {
+                    let command = if text::is_word(&shell.name) { shell.command.as_str() } else { "…" };
+                    lines.push(format!("• {name} ({system}): {command}"));
+                    if !shell.packages.is_empty() {
+                        lines.push(text::fenced(&text::line(&shell.packages.join(", "), 400)));
+                    }
+                    if let Some(error) = &shell.error {
+                        lines.push(format!("  ✗ {} more packages in it: {error}", shell.unread));
+                    }
+                }
+            }
         }
         lines.join("\n")
     }

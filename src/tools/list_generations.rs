@@ -8,6 +8,7 @@ use super::page::PageInput;
 use super::{Context, Effect, Reach, Tool, ToolError};
 use crate::deploy::{host, place};
 use crate::names::{HostName, StorePath};
+use crate::text;
 
 /// The tool.
 pub struct ListGenerations;
@@ -106,8 +107,12 @@ impl Tool for ListGenerations {
             ];
             let marks: Vec<_> = marks.iter().filter(|(_, is)| *is).map(|(mark, _)| *mark).collect();
             let marks = if marks.is_empty() { String::new() } else { format!(" — {}", marks.join(", ")) };
-            let version = generation.nixos_version.as_deref().unwrap_or_default();
-            lines.push(format!("  {} {} {version}{marks}", generation.generation, generation.date));
+            let version = generation.nixos_version.as_deref().map(text::word).unwrap_or_default();
+            lines.push(format!(
+                "  {} {} {version}{marks}",
+                generation.generation,
+                text::word(&generation.date)
+            ));
         }
         lines.extend(output.unread.iter().map(|gap| format!("  {gap}")));
         if output.next_cursor.is_some() {

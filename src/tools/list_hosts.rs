@@ -9,6 +9,7 @@ use super::{Context, Effect, Reach, Tool, ToolError};
 use crate::diagnostic::Diagnostic;
 use crate::flake::hosts::{FactsState, Host};
 use crate::names::HostName;
+use crate::text;
 
 /// The tool.
 pub struct ListHosts;
@@ -93,19 +94,18 @@ impl Tool for ListHosts {
             .collect();
         let mut lines = vec![format!("{} hosts{counts}:", output.total)];
         for Caused { of: host, breaks, same_as } in &output.hosts {
+            let name = text::word(&host.name);
             lines.push(match (&host.error, same_as) {
                 (Some(error), _) => format!("✗ {}: {error}", causes::named(&host.name, breaks)),
-                (None, Some(first)) => format!("✗ {}: as {first}", host.name),
-                (None, None) if host.facts == FactsState::Pending => format!("… {}: pending", host.name),
-                (None, None) => format!("• {}: {}", host.name, facts_of(host)),
+                (None, Some(first)) => format!("✗ {name}: as {}", text::word(first)),
+                (None, None) if host.facts == FactsState::Pending => format!("… {name}: pending"),
+                (None, None) => format!("• {name}: {}", facts_of(host)),
             });
             if !host.unread.is_empty() {
-                lines.push(format!("  {}: {} could not be read", host.name, host.unread.join(", ")));
-                lines.extend(
-                    host.reasons.iter().map(|(fact, error)| format!("  {}: {fact}: {error}", host.name)),
-                );
+                lines.push(format!("  {name}: {} could not be read", host.unread.join(", ")));
+                lines.extend(host.reasons.iter().map(|(fact, error)| format!("  {name}: {fact}: {error}")));
                 let known = Some(facts_of(host)).filter(|known| !known.is_empty());
-                lines.extend(known.map(|known| format!("  {}: {known}", host.name)));
+                lines.extend(known.map(|known| format!("  {name}: {known}")));
             }
         }
         if output.pending > 0 {
@@ -121,11 +121,14 @@ impl Tool for ListHosts {
 /// What is known of a host, in a line.
 fn facts_of(host: &Host) -> String {
     let facts = [
-        host.system.clone(),
-        host.host_name.as_ref().filter(|name| **name != host.name).map(|name| format!("host name {name}")),
-        host.state_version.as_ref().map(|version| format!("state version {version}")),
-        host.target.as_ref().map(|target| format!("→ {target}")),
-        (!host.tags.is_empty()).then(|| format!("[{}]", host.tags.join(", "))),
+        host.system.as_deref().map(|system| text::word(system).to_owned()),
+        host.host_name
+            .as_ref()
+            .filter(|name| **name != host.name)
+            .map(|name| format!("host name {}", text::word(name))),
+        host.state_version.as_ref().map(|version| format!("state version {}", text::word(version))),
+        host.target.as_ref().map(|target| format!("→ {}", text::word(target))),
+        (!host.tags.is_empty()).then(|| format!("[{}]", text::words(host.tags.iter().map(String::as_str)))),
     ];
     facts.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }

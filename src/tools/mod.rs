@@ -280,6 +280,10 @@ impl Entry {
     }
 }
 
+/// Fields of answers that hold text which builds, hosts and flakes wrote. Beside them only names and values of a
+/// configuration do.
+pub const OF_OTHERS: &[&str] = &["said", "reason", "description", "evidence", "log_tail", "trace", "why"];
+
 /// Most things told that are wrong with one call.
 const PROBLEMS: usize = 10;
 

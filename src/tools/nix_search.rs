@@ -128,20 +128,18 @@ impl Tool for NixSearch {
         if output.results.is_empty() {
             let meant = match output.suggestions.as_slice() {
                 [] => String::new(),
-                names => format!(" Did you mean {}?", names.join(", ")),
+                names => format!(" Did you mean {}?", text::words(names.iter().map(String::as_str))),
             };
             let lines = std::iter::once(format!("Nothing found{of}.{meant}")).chain(output.gaps());
             return lines.collect::<Vec<_>>().join("\n");
         }
         let mut lines = vec![format!("{} found{of}, {} shown:", output.total, output.results.len())];
         for found in &output.results {
-            let version = found.version.as_deref().map(|version| format!(" {version}")).unwrap_or_default();
-            let description = if found.description.is_empty() {
-                String::new()
-            } else {
-                format!(" — {}", text::bounded(&found.description.replace('\n', " "), 120))
-            };
-            lines.push(format!("• {}{version}{description}", found.attr));
+            let version = found.version.as_deref().map(|version| format!(" {}", text::word(version)));
+            lines.push(format!("• {}{}", text::word(&found.attr), version.unwrap_or_default()));
+            if !found.description.is_empty() {
+                lines.push(text::fenced(&text::line(&found.description, 120)));
+            }
         }
         lines.extend(output.gaps());
         lines.join("\n")

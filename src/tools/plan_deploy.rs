@@ -13,6 +13,7 @@ use crate::deploy::storage::PlanError;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::flake::select::{SelectError, Selection, Unread};
 use crate::names::{HostName, PlanId, Rev, StorePath};
+use crate::text;
 use crate::time::Timestamp;
 
 /// Hosts that are looked at side by side.
@@ -233,7 +234,10 @@ impl Tool for PlanDeploy {
         }
         if output.dirty {
             let more = output.more_dirty.map(|more| format!(" and {more} more")).unwrap_or_default();
-            lines.push(format!("with changes that no commit holds: {}{more}", output.dirty_files.join(", ")));
+            lines.push(format!(
+                "with changes that no commit holds: {}{more}",
+                output.dirty_files.iter().map(|file| text::joined(file)).collect::<Vec<_>>().join(", ")
+            ));
         }
         for cause in &output.unread {
             lines.push(format!("✗ {}: {}", cause.hosts.join(", "), cause.error));
@@ -260,7 +264,8 @@ fn require_clean(context: &Context, source: &FlakeSource) -> Result<(), ToolErro
     let (message, hint) = match (&source.revision, source.dirty_files.as_slice()) {
         (_, [first, ..]) => (
             format!(
-                "the flake has changes that no commit holds ({first}{}), and `deploy.clean` wants none",
+                "the flake has changes that no commit holds ({}{}), and `deploy.clean` wants none",
+                text::joined(first),
                 {
                     let more = source.dirty_files.len() as u64 - 1 + source.more_dirty;
                     if more > 0 { format!(" and {more} more") } else { String::new() }
@@ -379,7 +384,10 @@ impl Host {
                     ("reload", &units.reload),
                 ] {
                     if !list.is_empty() {
-                        lines.push(format!("  would {what}: {}", list.join(", ")));
+                        lines.push(format!(
+                            "  would {what}: {}",
+                            text::words(list.iter().map(String::as_str))
+                        ));
                     }
                 }
             }
@@ -390,7 +398,8 @@ impl Host {
                 Severity::Warning => "warning",
                 Severity::Note => "note",
             };
-            lines.push(format!("  {mark} {}: {}", risk.code, risk.evidence));
+            lines.push(format!("  {mark} {}:", text::word(&risk.code)));
+            lines.push(text::fenced(&risk.evidence));
             lines.push(format!("    {}", risk.mend));
         }
         lines

@@ -157,6 +157,12 @@ pub fn errors(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
+/// All that an error says: the sentence of this program, and below it what others said.
+pub fn told(error: &Value) -> String {
+    let part = |name: &str| error[name].as_str().unwrap_or_default();
+    format!("{}\n{}", part("message"), part("said"))
+}
+
 /// The error in what a call printed.
 pub fn error_of(output: &Output) -> Value {
     let answer: Value = serde_json::from_slice(&output.stdout)

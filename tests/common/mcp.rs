@@ -207,6 +207,12 @@ impl Client {
         self.request("initialize", params)
     }
 
+    /// What the server tells a model of itself.
+    pub fn instructions(&mut self) -> String {
+        let answer = self.request("server/discover", json!({}));
+        answer["result"]["instructions"].as_str().unwrap_or_else(|| panic!("{answer}")).to_owned()
+    }
+
     /// The names of the tools that are listed.
     pub fn tools(&mut self) -> Vec<String> {
         let answer = self.request("tools/list", json!({}));

@@ -210,6 +210,13 @@ impl Target {
         log.matches("[preauth]").count()
     }
 
+    /// Adds a line to what its `sshd` is configured with, which counts from its next start on.
+    pub fn configure(&self, line: &str) {
+        let path = self.root.join("sshd_config");
+        let text = std::fs::read_to_string(&path).unwrap();
+        std::fs::write(&path, format!("{line}\n{text}")).unwrap();
+    }
+
     /// Its public host key.
     pub fn host_key(&self) -> String {
         std::fs::read_to_string(self.root.join("host_key.pub")).unwrap()

@@ -14,7 +14,7 @@ pub struct Case {
     /// `file:line:column`, `file:line` or `file`.
     pub place: &'static str,
     pub attr: &'static str,
-    pub message: &'static str,
+    pub said: &'static str,
     pub hint: &'static str,
     pub suggestions: &'static [&'static str],
 }
@@ -25,7 +25,7 @@ pub const CASE: Case = Case {
     code: Code::Internal,
     place: "",
     attr: "",
-    message: "",
+    said: "",
     hint: "",
     suggestions: &[],
 };
@@ -45,7 +45,7 @@ impl Case {
         if !self.attr.is_empty() {
             assert_eq!(found.attr.as_deref(), Some(self.attr), "{context}");
         }
-        assert!(found.message.contains(self.message), "{context}");
+        assert!(found.told().contains(self.said), "{context}");
         assert!(found.hint.as_ref().is_some_and(|hint| hint.contains(self.hint)), "{context}");
         let text = format!("{found:?}");
         assert!(!text.contains("{0}") && !text.contains('\u{1b}'), "{context}");

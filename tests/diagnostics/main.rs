@@ -26,7 +26,7 @@ macro_rules! cases {
 cases! {
     syntax_error {
         fixture: "syntax_error", code: Code::SyntaxError, place: "broken.nix:4:8",
-        message: "unexpected '='", hint: "';' is missing before",
+        said: "unexpected '='", hint: "';' is missing before",
     }
     missing_attribute {
         fixture: "missing_attribute", code: Code::MissingAttribute, place: "flake.nix:11:15",
@@ -38,7 +38,7 @@ cases! {
     }
     type_mismatch {
         fixture: "type_mismatch", code: Code::TypeMismatch, place: "flake.nix:8:27",
-        message: "cannot coerce an integer to a string: 80", hint: "toString",
+        said: "cannot coerce an integer to a string: 80", hint: "toString",
     }
     not_a_function {
         fixture: "type_mismatch", arguments: &["eval", ".#call"], code: Code::TypeMismatch,
@@ -61,20 +61,20 @@ cases! {
     }
     assertion_failed {
         fixture: "assertion_failed", code: Code::AssertionFailed, place: "flake.nix:9:9",
-        message: "disks != [ ]",
+        said: "disks != [ ]",
     }
     nixos_assertions {
         fixture: "nixos_assertions", code: Code::AssertionFailed, place: "flake.nix:13:15",
-        message: "specify your root file system", hint: "2 assertions do not hold",
+        said: "specify your root file system", hint: "2 assertions do not hold",
     }
     throw {
-        fixture: "throw", code: Code::Throw, place: "flake.nix:3:13", message: "the secrets are not here yet",
+        fixture: "throw", code: Code::Throw, place: "flake.nix:3:13", said: "the secrets are not here yet",
     }
     thrown_words_of_nix_are_a_throw_all_the_same {
         fixture: "throw", arguments: &["eval", ".#misleading"], code: Code::Throw, place: "flake.nix:4:18",
     }
     abort {
-        fixture: "abort", code: Code::Abort, place: "flake.nix:3:13", message: "cannot go on",
+        fixture: "abort", code: Code::Abort, place: "flake.nix:3:13", said: "cannot go on",
     }
     missing_input {
         fixture: "missing_input", code: Code::MissingInput, attr: "library", hint: "`library` in flake.nix",
@@ -84,7 +84,7 @@ cases! {
     }
     missing_file {
         fixture: "missing_file", code: Code::MissingFile, place: "flake.nix:3:13", attr: "disks.nix",
-        message: "disks.nix does not exist",
+        said: "disks.nix does not exist",
     }
     impure_time {
         fixture: "impure_access", arguments: &["eval", ".#time"], code: Code::ImpureAccess,
@@ -124,7 +124,7 @@ cases! {
     }
     unfree_package {
         fixture: "packages", arguments: &["eval", ".#unfree"], code: Code::UnfreePackage, attr: "tool-1.2",
-        place: "flake.nix:56:16", hint: "[ \"tool\" ]", message: "unfree license (‘unfree’)",
+        place: "flake.nix:56:16", hint: "[ \"tool\" ]", said: "unfree license (‘unfree’)",
     }
     unfree_package_as_it_used_to_be_said {
         fixture: "packages", arguments: &["eval", ".#unfree-2024"], code: Code::UnfreePackage, attr: "tool-1.2",
@@ -132,11 +132,11 @@ cases! {
     }
     broken_package {
         fixture: "packages", arguments: &["eval", ".#broken"], code: Code::BrokenPackage, attr: "tool-1.2",
-        place: "flake.nix:57:16", message: "This package is broken.",
+        place: "flake.nix:57:16", said: "This package is broken.",
     }
     broken_package_as_it_used_to_be_said {
         fixture: "packages", arguments: &["eval", ".#broken-2024"], code: Code::BrokenPackage, attr: "tool-1.2",
-        place: "flake.nix:62:21", message: "is marked as broken", hint: "allowBroken",
+        place: "flake.nix:62:21", said: "is marked as broken", hint: "allowBroken",
     }
     unsupported_package {
         fixture: "packages", arguments: &["eval", ".#unsupported"], code: Code::BrokenPackage, attr: "tool-1.2",
@@ -144,20 +144,20 @@ cases! {
     }
     insecure_package {
         fixture: "packages", arguments: &["eval", ".#insecure"], code: Code::InsecurePackage, attr: "tool-1.2",
-        place: "flake.nix:59:18", message: "CVE-2020-0001", hint: "permittedInsecurePackages = [ \"tool-1.2\" ]",
+        place: "flake.nix:59:18", said: "CVE-2020-0001", hint: "permittedInsecurePackages = [ \"tool-1.2\" ]",
     }
     hash_mismatch {
         fixture: "hash_mismatch", arguments: &["build", "--no-link"], code: Code::HashMismatch,
-        message: "hash mismatch", hint: "put `sha256-WJG1tSLV3whtD/CxEPvZ0hu0/HFjrzTQgoai6Eb2vgM=` where `sha256-AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=`",
+        said: "hash mismatch", hint: "put `sha256-WJG1tSLV3whtD/CxEPvZ0hu0/HFjrzTQgoai6Eb2vgM=` where `sha256-AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=`",
     }
     builder_failed {
         fixture: "builder_failed", arguments: &["build", "--no-link", ".#broken"], code: Code::BuilderFailed,
-        message: "broken: builder failed with exit code 2; its log ends with: main.c:3: expected ;",
+        said: "the build of broken failed\nbuilder failed with exit code 2; its log ends with:\nmain.c:3: expected ;",
         hint: "nix log /nix/store/",
     }
     dependency_failed {
         fixture: "builder_failed", arguments: &["build", "--no-link", ".#dependent"], code: Code::BuilderFailed,
-        message: "broken: builder failed with exit code 2",
+        said: "the build of broken failed\nbuilder failed with exit code 2",
     }
     no_output_made {
         fixture: "builder_failed", arguments: &["build", "--no-link", ".#no-output"], code: Code::BuilderFailed,
@@ -169,11 +169,11 @@ cases! {
     }
     disk_full_in_a_build {
         fixture: "builder_failed", arguments: &["build", "--no-link", ".#full"], code: Code::OutOfDisk,
-        message: "No space left on device", hint: "nix-collect-garbage",
+        said: "No space left on device", hint: "nix-collect-garbage",
     }
     network_unreachable_in_a_build {
         fixture: "builder_failed", arguments: &["build", "--no-link", ".#offline"],
-        code: Code::NetworkUnreachable, message: "Could not resolve host",
+        code: Code::NetworkUnreachable, said: "Could not resolve host",
     }
     unsupported_system {
         fixture: "unsupported_system", arguments: &["build", "--no-link", ".#packages.riscv64-linux.default"],
@@ -197,7 +197,7 @@ cases! {
     }
     input_unreachable {
         fixture: "input_unreachable", code: Code::NetworkUnreachable, attr: "library",
-        message: "the input `library` cannot be fetched: ",
+        said: "the input `library` cannot be fetched: ",
     }
     daemon_unreachable {
         fixture: "throw", arguments: &["path-info", "--all", "--store", "unix:///no/such/socket"],
@@ -229,7 +229,7 @@ fn an_untracked_file_is_told_from_a_missing_one() {
         let case = Case {
             place: "flake.nix:4:12",
             attr: "of the day.txt",
-            hint: "`git add 'of the day.txt'`",
+            hint: "`git add` for the file that `attr` names",
             ..case
         };
         case.check(&nix, &flake.diagnose(&flake.fail(&nix, &["eval", ".#text"])));

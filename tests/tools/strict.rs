@@ -263,6 +263,6 @@ fn what_the_configuration_warns_of_is_told() {
         let again = fleet.call("flake_check", &json!({}));
         assert_eq!(again.json, answer.json);
         let text = fleet.command(&["call", "flake_check"]).output().unwrap();
-        assert!(errors(&text).contains("! nixosConfigurations.web: web: old option"), "{text:?}");
+        assert!(errors(&text).contains("! nixosConfigurations.web\n│ web: old option"), "{text:?}");
     });
 }

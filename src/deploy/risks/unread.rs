@@ -42,7 +42,7 @@ pub(super) fn judge(plan: &HostPlan, evidence: Evidence<'_>, risks: &mut Vec<Ris
 }
 
 fn unknown(part: &[String], reason: Option<&Diagnostic>, severity: Severity, decides: &str) -> Risk {
-    let why = reason.map(|reason| format!(": {}", reason.message)).unwrap_or_default();
+    let why = reason.map(|reason| format!(": {}", reason.summary())).unwrap_or_default();
     let found = risk(
         "facts_unknown",
         severity,

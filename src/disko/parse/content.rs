@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::{Holder, Parser, label, mount_options, node};
 use crate::disko::model::{Extent, Group, Lock, Node, Swap, Table};
-use crate::disko::read::{Attrs, line};
+use crate::disko::read::{Attrs, word};
 
 /// Most characters of a GPT partition name (UEFI specification 2.10, 5.3.3: 72 bytes of UTF-16).
 const PARTITION_LABEL_LIMIT: usize = 36;
@@ -87,7 +87,7 @@ impl Parser {
 
     fn gpt_partition(&mut self, name: &str, value: &Value, on: Holder<'_>, depth: usize) -> Node {
         let attrs = Attrs::of(Some(value));
-        let mut node = node("partition", attrs.text("name").unwrap_or_else(|| line(name)), attrs);
+        let mut node = node("partition", attrs.text("name").unwrap_or_else(|| word(name)), attrs);
         // The default, a Linux file system, says nothing.
         node.type_code = attrs.text("type").filter(|code| code != "8300");
         node.hidden.extent = Extent::read(attrs);
@@ -150,7 +150,7 @@ impl Parser {
         depth: usize,
     ) -> Node {
         let attrs = Attrs::of(Some(value));
-        let mut node = node(kind, attrs.text("name").unwrap_or_else(|| line(name)), attrs);
+        let mut node = node(kind, attrs.text("name").unwrap_or_else(|| word(name)), attrs);
         node.mountpoint = attrs.text("mountpoint");
         if node.mountpoint.is_some() {
             node.device = device;
@@ -164,7 +164,7 @@ impl Parser {
     fn swap_files(&mut self, holder: &mut Node, attrs: Attrs<'_>, depth: usize) {
         self.children(holder, depth, attrs.attrs("swap").entries(), |_, name, value| {
             let attrs = Attrs::of(Some(value));
-            let mut node = node("swapfile", attrs.text("path").unwrap_or_else(|| line(name)), attrs);
+            let mut node = node("swapfile", attrs.text("path").unwrap_or_else(|| word(name)), attrs);
             node.size = attrs.text("size");
             node.hidden.extent.size = attrs.text("size");
             node.format = Some("swap".to_owned());

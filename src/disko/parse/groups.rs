@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::{Holder, Parser, mount_options, node};
 use crate::disko::model::{Extent, Lock, Node, Vdev};
-use crate::disko::read::{Attrs, line, text_of};
+use crate::disko::read::{Attrs, text_of, word};
 
 /// All but the disks among other disks are found through their members; each is a tree of its own.
 const ROLES: [&str; 6] = ["vdev", "spare", "log", "dedup", "special", "cache"];
@@ -12,7 +12,7 @@ const ROLES: [&str; 6] = ["vdev", "spare", "log", "dedup", "special", "cache"];
 impl Parser {
     pub(super) fn mdadm(&mut self, name: &str, value: &Value) -> Node {
         let attrs = Attrs::of(Some(value));
-        let mut node = node("mdadm", attrs.text("name").unwrap_or_else(|| line(name)), attrs);
+        let mut node = node("mdadm", attrs.text("name").unwrap_or_else(|| word(name)), attrs);
         node.device = Some(format!("/dev/md/{}", node.name));
         // disko's default; the module always says it.
         node.type_code = Some(format!("raid{}", attrs.integer("level").unwrap_or(1)));
@@ -24,11 +24,11 @@ impl Parser {
 
     pub(super) fn lvm_vg(&mut self, name: &str, value: &Value) -> Node {
         let attrs = Attrs::of(Some(value));
-        let mut group = node("lvm_vg", attrs.text("name").unwrap_or_else(|| line(name)), attrs);
+        let mut group = node("lvm_vg", attrs.text("name").unwrap_or_else(|| word(name)), attrs);
         let holder = group.name.clone();
         self.children(&mut group, super::DEPTH_LIMIT, attrs.attrs("lvs").entries(), |parser, name, value| {
             let attrs = Attrs::of(Some(value));
-            let mut volume = node("lv", attrs.text("name").unwrap_or_else(|| line(name)), attrs);
+            let mut volume = node("lv", attrs.text("name").unwrap_or_else(|| word(name)), attrs);
             volume.device = Some(format!("/dev/{holder}/{}", volume.name));
             volume.size = attrs.text("size");
             volume.type_code = attrs.text("lvm_type");
@@ -47,7 +47,7 @@ impl Parser {
 
     pub(super) fn zpool(&mut self, name: &str, value: &Value) -> Node {
         let attrs = Attrs::of(Some(value));
-        let mut pool = node("zpool", attrs.text("name").unwrap_or_else(|| line(name)), attrs);
+        let mut pool = node("zpool", attrs.text("name").unwrap_or_else(|| word(name)), attrs);
         let properties = attrs.attrs("rootFsOptions");
         pool.type_code = attrs.text("mode");
         if let Some(mode) = attrs.value("mode")
@@ -72,7 +72,7 @@ impl Parser {
         if kind != "zfs_fs" && kind != "zfs_volume" {
             return self.unknown(&kind, name, value, depth);
         }
-        let mut node = node(&kind, attrs.text("name").unwrap_or_else(|| line(name)), attrs);
+        let mut node = node(&kind, attrs.text("name").unwrap_or_else(|| word(name)), attrs);
         let path = format!("{pool}/{}", node.name);
         let properties = attrs.attrs("options");
         if kind == "zfs_fs" {
@@ -90,7 +90,7 @@ impl Parser {
 
     pub(super) fn bcachefs_filesystem(&mut self, name: &str, value: &Value) -> Node {
         let attrs = Attrs::of(Some(value));
-        let mut node = node("bcachefs_filesystem", attrs.text("name").unwrap_or_else(|| line(name)), attrs);
+        let mut node = node("bcachefs_filesystem", attrs.text("name").unwrap_or_else(|| word(name)), attrs);
         node.device = attrs.text("uuid").map(|uuid| format!("/dev/disk/by-uuid/{uuid}"));
         node.format = Some("bcachefs".to_owned());
         node.mountpoint = attrs.text("mountpoint");

@@ -125,12 +125,12 @@ fn build_error(
         |failure: &BuildFailure| failure.log_tail.iter().rev().take(10).rev().cloned().collect::<Vec<_>>();
     match (own, other) {
         (Some(failure), _) => {
-            let message = format!("{}\n{}", failure.reason, tail(failure).join("\n"));
-            Diagnostic::new(Code::BuilderFailed, message.trim_end()).with_attr(path)
+            let said = format!("{}\n{}", failure.reason, tail(failure).join("\n"));
+            Diagnostic::of_others(Code::BuilderFailed, &said).with_attr(path)
         }
         (None, Some(failure)) => {
-            let message = format!("something it needs failed: {}: {}", failure.drv, failure.reason);
-            Diagnostic::new(Code::BuilderFailed, message).with_attr(path)
+            let message = format!("something it needs failed: {}", failure.drv);
+            Diagnostic::new(Code::BuilderFailed, message).with_said(&failure.reason).with_attr(path)
         }
         (None, None) => first
             .cloned()

@@ -5,7 +5,7 @@ use super::phrase::{self, Phrase};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::names::{DrvPath, STORE_FOLDER};
 use crate::nix::log::{LogError, State, quoted_drv};
-use crate::text::bounded;
+use crate::text::{self, bounded};
 
 /// Most lines of a failed build's log handed on.
 const TAIL: usize = 25;
@@ -155,20 +155,19 @@ fn with_log(mut diagnostic: Diagnostic, problem: &Problem<'_>) -> Diagnostic {
         return diagnostic;
     }
     let tail = problem.state.log_tail(&drv, TAIL);
-    diagnostic.message = format!("{}: {}", drv.name(), reason(problem.message));
+    diagnostic.message = format!("the build of {} failed", drv.name());
+    let mut said = reason(problem.message);
     if let Some(last) = tail.iter().rev().find(|line| !line.trim().is_empty()) {
-        diagnostic.message =
-            format!("{}; its log ends with: {}", diagnostic.message, bounded(last.trim(), 300));
+        said = format!("{said}; its log ends with:\n{}", bounded(last.trim(), 300));
     }
     if let Some((line, cause)) =
         tail.iter().rev().find_map(|line| Some((line, super::system::of_build(line)?)))
     {
         diagnostic.code = cause.code;
         diagnostic.hint = cause.hint;
-        diagnostic.message =
-            format!("{}: {}: {}", drv.name(), reason(problem.message), bounded(line.trim(), 300));
+        said = format!("{}; its log says:\n{}", reason(problem.message), bounded(line.trim(), 300));
     }
-    diagnostic
+    diagnostic.with_said(&said)
 }
 
 /// The evaluation reads a path that it would have to build or write itself, which it may not
@@ -205,8 +204,10 @@ fn hash_mismatch(message: &str) -> Option<Diagnostic> {
     let drv = *phrase::gaps("…hash mismatch in fixed-output derivation '{}'", message)?.first()?;
     let hash = |label: &str| message.split_once(label)?.1.split_whitespace().next();
     let (specified, got) = (hash("specified:")?, hash("got:")?);
-    Some(Diagnostic::new(Code::HashMismatch, message).with_attr(drv).with_hint(format!(
-        "If the source was meant to change, put `{got}` where `{specified}` stands; otherwise find out who changed it."
+    Some(Diagnostic::of_others(Code::HashMismatch, message).with_attr(drv).with_hint(format!(
+        "If the source was meant to change, put `{}` where `{}` stands; otherwise find out who changed it.",
+        text::word(got),
+        text::word(specified)
     )))
 }
 
@@ -214,22 +215,22 @@ fn hash_mismatch(message: &str) -> Option<Diagnostic> {
 fn unsupported(message: &str) -> Option<Diagnostic> {
     let [system, features, drv] =
         phrase::gaps("a '{}' with features {} is required to build '{}'", message)?.try_into().ok()?;
-    let [_, here] = phrase::gaps("…, but I am a '{}' with features {}", message)?.try_into().ok()?;
     let same_system = message.contains(&format!("but I am a '{system}'"));
     let hint = if same_system {
         format!(
-            "This machine has the features {here}: add the missing ones of {features} to `system-features` in nix.conf if it has them, or use a builder that does."
+            "Add the missing ones of {} to `system-features` in nix.conf if this machine has them, or use a builder that does.",
+            text::word(features)
         )
     } else {
-        ELSEWHERE.replace("{0}", system)
+        ELSEWHERE.replace("{0}", text::word(system))
     };
-    Some(Diagnostic::new(Code::UnsupportedSystem, message).with_attr(drv).with_hint(hint))
+    Some(Diagnostic::of_others(Code::UnsupportedSystem, message).with_attr(drv).with_hint(hint))
 }
 
 /// Something this derivation needs failed before.
 fn dependencies(message: &str) -> Option<Diagnostic> {
     is_consequence(message).then(|| {
-        let diagnostic = Diagnostic::new(Code::BuilderFailed, message)
+        let diagnostic = Diagnostic::of_others(Code::BuilderFailed, message)
             .with_hint("The derivation named is fine itself; build it again to see what it needs fail.");
         match quoted_drv(message) {
             Some(drv) => diagnostic.with_attr(drv.as_str()),

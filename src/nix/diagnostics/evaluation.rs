@@ -2,6 +2,7 @@
 
 use super::Problem;
 use super::phrase::{self, Phrase};
+use super::place::OUR_OWN;
 use crate::diagnostic::{Code, Diagnostic};
 
 const TYPES: &str = "Another type is needed here: compare what the value is with what uses it.";
@@ -111,7 +112,7 @@ const PHRASES: &[Phrase] = &[
         says: "assertion '{}' failed",
         code: Code::AssertionFailed,
         about: None,
-        hint: "Make `{0}` true, or remove the assertion.",
+        hint: "Make what is asserted true, or remove the assertion.",
     },
     Phrase {
         says: "assertion failed",
@@ -175,12 +176,7 @@ const PHRASES: &[Phrase] = &[
         about: None,
         hint: "Text is needed here: turn the value into it with `toString`, or check the brackets.",
     },
-    Phrase {
-        says: "expected {} but found {}:",
-        code: Code::TypeMismatch,
-        about: None,
-        hint: "{0} is needed here: compare what the value is with what uses it.",
-    },
+    Phrase { says: "expected {} but found {}:", code: Code::TypeMismatch, about: None, hint: TYPES },
     Phrase {
         says: "attempt to call something which is not a function but {}",
         code: Code::TypeMismatch,
@@ -213,8 +209,13 @@ const PHRASES: &[Phrase] = &[
 pub(super) fn recognise(problem: &Problem<'_>) -> Option<Diagnostic> {
     // What was thrown may say anything, so it is not looked at.
     if innermost(problem).starts_with("while calling the 'throw' builtin") {
+        // A probe throws what it finds wrong. No file of a flake has its place.
+        let place = problem.error.trace.first().and_then(|frame| frame.position.as_ref());
+        if place.is_some_and(|position| position.file == OUR_OWN) {
+            return Some(Diagnostic::new(Code::Throw, problem.message));
+        }
         let hint = "The configuration itself refuses: what it says is what to mend.";
-        return Some(Diagnostic::new(Code::Throw, problem.message).with_hint(hint));
+        return Some(Diagnostic::of_others(Code::Throw, problem.message).with_hint(hint));
     }
     let diagnostic = phrase::first(PHRASES, problem.message).or_else(|| wrong_type(problem))?;
     // The module system knows where recursion usually comes from and says so.
@@ -222,7 +223,7 @@ pub(super) fn recognise(problem: &Problem<'_>) -> Option<Diagnostic> {
     if diagnostic.code == Code::InfiniteRecursion
         && advice.starts_with("if you get an infinite recursion here")
     {
-        return Some(diagnostic.with_hint(advice));
+        return Some(diagnostic.with_said(&format!("{}\n{advice}", problem.message)));
     }
     Some(diagnostic)
 }
@@ -239,5 +240,5 @@ fn wrong_type(problem: &Problem<'_>) -> Option<Diagnostic> {
     known
         .iter()
         .any(|kind| found.starts_with(kind))
-        .then(|| Diagnostic::new(Code::TypeMismatch, problem.message).with_attr(attr).with_hint(TYPES))
+        .then(|| Diagnostic::of_others(Code::TypeMismatch, problem.message).with_attr(attr).with_hint(TYPES))
 }

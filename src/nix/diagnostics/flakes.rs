@@ -5,6 +5,7 @@ use std::path::Path;
 use super::Problem;
 use super::phrase::{self, Phrase};
 use crate::diagnostic::{Code, Diagnostic};
+use crate::text;
 
 /// Sentences that mean a file is not there; the gap is the file.
 ///
@@ -143,7 +144,7 @@ fn output(problem: &Problem<'_>) -> Option<Diagnostic> {
     // Nix tries prefixes first; the last name is what was asked for.
     let wanted = names.last().copied().unwrap_or(attrs);
     Some(
-        Diagnostic::new(Code::UnknownOutput, format!("the flake has no output `{wanted}`"))
+        Diagnostic::new(Code::UnknownOutput, format!("the flake has no output `{}`", text::word(wanted)))
             .with_attr(wanted)
             .with_hint("`nix flake show` lists the outputs there are."),
     )
@@ -165,18 +166,26 @@ fn not_tracked(file: &str) -> Diagnostic {
     } else {
         format!("'{}'", file.replace('\'', r"'\''"))
     };
-    Diagnostic::new(Code::UntrackedFile, format!("{file} exists, but Git does not track it, so Nix does not see it"))
-        .with_attr(file)
-        .with_hint(format!(
-            "Run `git add {quoted}` in the flake's folder; committing is not needed. If .gitignore names it, add `--force`."
-        ))
+    let (named, command) = if text::is_word(file) {
+        (file, format!("`git add {quoted}`"))
+    } else {
+        ("the file", "`git add` for the file that `attr` names".to_owned())
+    };
+    Diagnostic::new(
+        Code::UntrackedFile,
+        format!("{named} exists, but Git does not track it, so Nix does not see it"),
+    )
+    .with_attr(file)
+    .with_hint(format!(
+        "Run {command} in the flake's folder; committing is not needed. If .gitignore names it, add `--force`."
+    ))
 }
 
 /// A file that is not where the flake expects it: missing, or hidden because Git does not track it.
 fn missing(problem: &Problem<'_>) -> Option<Diagnostic> {
     let path = MISSING.iter().find_map(|says| phrase::gaps(says, problem.message)?.first().copied())?;
     if input(problem).is_some() {
-        return Some(Diagnostic::new(Code::MissingInput, problem.message));
+        return Some(Diagnostic::of_others(Code::MissingInput, problem.message));
     }
     match problem.files.missing(path) {
         Some((file, true)) => Some(not_tracked(&file)),
@@ -185,12 +194,12 @@ fn missing(problem: &Problem<'_>) -> Option<Diagnostic> {
                 .with_hint("Name the folder that holds the flake.nix, with `--flake`."),
         ),
         Some((file, false)) => Some(
-            Diagnostic::new(Code::MissingFile, format!("{file} does not exist"))
-                .with_hint(format!("Create {file}, or correct the path where it is named."))
+            Diagnostic::new(Code::MissingFile, format!("{} does not exist", text::word(&file)))
+                .with_hint(format!("Create {}, or correct the path where it is named.", text::word(&file)))
                 .with_attr(file),
         ),
         None => Some(
-            Diagnostic::new(Code::MissingFile, problem.message)
+            Diagnostic::of_others(Code::MissingFile, problem.message)
                 .with_attr(path)
                 .with_hint("Correct the path where it is named."),
         ),
@@ -210,12 +219,11 @@ pub(super) fn of_input(mut diagnostic: Diagnostic, problem: &Problem<'_>) -> Dia
     let Some(input) = input(problem) else { return diagnostic };
     if diagnostic.code == Code::MissingInput {
         diagnostic.hint = Some(format!(
-            "Check the address of the input `{input}` in flake.nix, and that it holds a flake.nix of its own (or set `flake = false;`)."
+            "Check the address of the input `{}` in flake.nix, and that it holds a flake.nix of its own (or set `flake = false;`).",
+            text::word(input)
         ));
     }
-    diagnostic.message = crate::text::bounded(
-        &format!("the input `{input}` cannot be fetched: {}", diagnostic.message),
-        crate::diagnostic::MESSAGE_LIMIT,
-    );
+    diagnostic.message =
+        format!("the input `{}` cannot be fetched: {}", text::word(input), diagnostic.message);
     diagnostic.with_attr(input)
 }

@@ -73,10 +73,7 @@ fn explain(error: &LogError, files: &Files<'_>, state: &State) -> Diagnostic {
     let mut diagnostic = RECOGNISERS
         .iter()
         .find_map(|recognise| recognise(&problem))
-        .unwrap_or_else(|| Diagnostic::new(unknown_code(error), problem.message));
-    if diagnostic.message.is_empty() {
-        diagnostic.message = "nix failed without saying why".to_owned();
-    }
+        .unwrap_or_else(|| Diagnostic::of_others(unknown_code(error), problem.message));
     if diagnostic.suggestions.is_empty() {
         diagnostic = diagnostic.with_suggestions(phrase::suggestions(&error.text));
     }
@@ -106,10 +103,8 @@ fn unknown_code(error: &LogError) -> Code {
 fn unexplained(state: &State) -> Diagnostic {
     let lines: Vec<&str> = state.remarks().collect();
     let last = lines.get(lines.len().saturating_sub(LAST_LINES)..).unwrap_or_default().join("\n");
-    let message = if last.is_empty() {
-        "nix failed without saying why".to_owned()
-    } else {
-        format!("nix failed; the last it said was:\n{last}")
-    };
-    Diagnostic::new(Code::NixFailed, message).with_hint("Run the same nix command in a terminal to see more.")
+    let message = if last.is_empty() { "nix failed without saying why" } else { "nix failed; it said last" };
+    Diagnostic::new(Code::NixFailed, message)
+        .with_said(&last)
+        .with_hint("Run the same nix command in a terminal to see more.")
 }

@@ -23,7 +23,7 @@ const PHRASES: &[Phrase] = &[
         says: "The option `{}' can no longer be used since it's been removed. {}",
         code: Code::UnknownOption,
         about: Some(0),
-        hint: "{1}",
+        hint: "The option was removed; what is said of it tells what to use instead.",
     },
     Phrase {
         says: "The option definition `{}' in `{}' no longer has any effect; please remove it.",
@@ -89,7 +89,7 @@ const PHRASES: &[Phrase] = &[
         says: "A definition for option `{}' is not of type `{}'",
         code: Code::TypeMismatch,
         about: Some(0),
-        hint: "`{0}` takes: {1}.",
+        hint: "`{0}` takes another type of value: compare the two.",
     },
     Phrase { says: "In module `{}':", code: Code::EvaluationFailed, about: Some(0), hint: "" },
     Phrase {
@@ -115,7 +115,6 @@ pub(super) fn recognise(problem: &Problem<'_>) -> Option<Diagnostic> {
         Some((sentence, values)) => (sentence.trim_end(), Some(values)),
         None => (phrase::paragraph(problem.message), None),
     };
-    sentence.clone_into(&mut diagnostic.message);
     let definitions = definitions(problem);
     if let Some((file, _)) = definitions.iter().find(|(_, own)| *own).or(definitions.first()) {
         diagnostic.file = Some(file.clone());
@@ -123,10 +122,12 @@ pub(super) fn recognise(problem: &Problem<'_>) -> Option<Diagnostic> {
     // Of conflicting ones it says so within the sentence.
     let values = values.or_else(|| Some(problem.message.split_once("conflicting definition values:")?.1));
     if let Some(values) = values {
-        let sentence = diagnostic.message.lines().next().unwrap_or_default().trim_end_matches(['.', ':']);
+        let sentence = sentence.lines().next().unwrap_or_default().trim_end_matches(['.', ':']);
         let values = phrase::paragraph(values.trim_start_matches('\n'));
         let values = values.split("\nUse `lib.mk").next().unwrap_or(values);
-        diagnostic.message = named(&format!("{sentence}:\n{values}"), problem);
+        diagnostic = diagnostic.with_said(&named(&format!("{sentence}:\n{values}"), problem));
+    } else {
+        diagnostic = diagnostic.with_said(sentence);
     }
     diagnostic.trace = definitions
         .into_iter()
@@ -145,7 +146,7 @@ fn assertions(message: &str) -> Option<Diagnostic> {
     } else {
         format!("{count} assertions do not hold; each says which option to set.")
     };
-    Some(Diagnostic::new(Code::AssertionFailed, message).with_hint(hint))
+    Some(Diagnostic::of_others(Code::AssertionFailed, message).with_hint(hint))
 }
 
 /// A module asks for an argument nobody passes; `lib/modules.nix` notes it while it looks further.
@@ -155,10 +156,11 @@ fn argument(problem: &Problem<'_>) -> Option<Diagnostic> {
     let [argument, _] =
         phrase::gaps("noting that argument `{}` is not externally provided{}", noted)?.try_into().ok()?;
     (argument == missing).then(|| {
-        Diagnostic::new(Code::ArgumentMismatch, format!("no module argument is called `{argument}`"))
+        let name = crate::text::word(argument);
+        Diagnostic::new(Code::ArgumentMismatch, format!("no module argument is called `{name}`"))
             .with_attr(argument)
             .with_hint(format!(
-                "Modules are given {}; anything else has to be passed with `specialArgs` or `_module.args.{argument}`.",
+                "Modules are given {}; anything else has to be passed with `specialArgs` or `_module.args.{name}`.",
                 ARGUMENTS.join(", ")
             ))
             .with_suggestions(crate::text::nearest(argument, ARGUMENTS.iter().copied(), 2))

@@ -20,7 +20,7 @@ pub(super) fn recognise(problem: &Problem<'_>) -> Option<Diagnostic> {
         let (package, rest) = (*gaps.first()?, *gaps.get(2)?);
         Some((package, rest))
     })?;
-    let name = pname(problem.message, package);
+    let name = crate::text::word(pname(problem.message, package));
     let (code, hint) = if reason.contains("license") {
         (
             Code::UnfreePackage,
@@ -32,7 +32,8 @@ pub(super) fn recognise(problem: &Problem<'_>) -> Option<Diagnostic> {
         (
             Code::InsecurePackage,
             format!(
-                "Update the input that brings it, choose another package, or accept the risk: `nixpkgs.config.permittedInsecurePackages = [ \"{package}\" ];`."
+                "Update the input that brings it, choose another package, or accept the risk: `nixpkgs.config.permittedInsecurePackages = [ \"{}\" ];`.",
+                crate::text::word(package)
             ),
         )
     } else if reason.contains("not available on the requested hostPlatform") {
@@ -64,7 +65,7 @@ pub(super) fn recognise(problem: &Problem<'_>) -> Option<Diagnostic> {
     if let Some((_, problems)) = problem.message.split_once("following problem") {
         message = format!("{package} has the following problem{}", phrase::paragraph(problems).trim_end());
     }
-    Some(Diagnostic::new(code, message).with_attr(package).with_hint(hint))
+    Some(Diagnostic::of_others(code, &message).with_attr(package).with_hint(hint))
 }
 
 /// The name without the version, as `lib.getName` gives it.

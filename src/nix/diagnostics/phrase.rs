@@ -20,7 +20,7 @@ pub(super) struct Phrase {
 pub(super) fn first(phrases: &[Phrase], message: &str) -> Option<Diagnostic> {
     phrases.iter().find_map(|phrase| {
         let gaps = gaps(phrase.says, message)?;
-        let mut diagnostic = Diagnostic::new(phrase.code, message);
+        let mut diagnostic = Diagnostic::of_others(phrase.code, message);
         if let Some(about) = phrase.about.and_then(|index| gaps.get(index)) {
             diagnostic = diagnostic.with_attr(crate::text::bounded(about, 300));
         }
@@ -28,7 +28,8 @@ pub(super) fn first(phrases: &[Phrase], message: &str) -> Option<Diagnostic> {
             return Some(diagnostic);
         }
         let hint = gaps.iter().enumerate().fold(phrase.hint.to_owned(), |hint, (index, gap)| {
-            hint.replace(&format!("{{{index}}}"), &crate::text::bounded(gap, 300))
+            // What others wrote stands in no sentence of ours, unless it is a name.
+            hint.replace(&format!("{{{index}}}"), crate::text::word(gap))
         });
         Some(diagnostic.with_hint(hint))
     })

@@ -12,6 +12,9 @@ const FRAME_LENGTH: usize = 200;
 /// Longest name of a file, in characters.
 const FILE_LENGTH: usize = 500;
 
+/// The file of an expression that was an argument of `nix`: one of this program's own, in which nobody looks.
+pub(super) const OUR_OWN: &str = "«string»";
+
 /// A step and the column it is at.
 type Step = (Frame, u32);
 
@@ -22,7 +25,7 @@ pub(super) fn locate(diagnostic: &mut Diagnostic, error: &LogError, files: &File
     let mut foreign: Vec<Step> = Vec::new();
     if let Some(position) = &error.position {
         let list = if files.own(&position.file).is_some() { &mut own } else { &mut foreign };
-        push(list, &diagnostic.message, files, position);
+        push(list, diagnostic.said.as_deref().unwrap_or(&diagnostic.message), files, position);
     }
     let mut called = "";
     for frame in &error.trace {
@@ -51,7 +54,7 @@ pub(super) fn locate(diagnostic: &mut Diagnostic, error: &LogError, files: &File
             && frame.line == diagnostic.line
             && frame.file == diagnostic.file
             && error.position.is_some()
-            && frame.message == shortened(&diagnostic.message)
+            && frame.message == shortened(diagnostic.said.as_deref().unwrap_or(&diagnostic.message))
     };
     own.retain(|(frame, _)| !itself(frame));
     foreign.retain(|(frame, _)| !itself(frame));
@@ -60,6 +63,9 @@ pub(super) fn locate(diagnostic: &mut Diagnostic, error: &LogError, files: &File
 
 /// Adds a step, unless the same line is there already: a step and what it calls often share one.
 fn push(list: &mut Vec<Step>, message: &str, files: &Files<'_>, position: &Position) {
+    if position.file == OUR_OWN {
+        return;
+    }
     let file = Some(bounded(&files.name(&position.file), FILE_LENGTH));
     let line = Some(position.line);
     if list.len() <= TRACE_LIMIT && list.iter().all(|(frame, _)| frame.file != file || frame.line != line) {

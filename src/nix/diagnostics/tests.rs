@@ -77,5 +77,5 @@ fn without_an_error_the_last_lines_speak() {
     let source = Source { folder: Path::new("/nonexistent"), store_path: None, commit: None };
     assert_eq!(diagnose(&state, &source)[0].code, Code::NixFailed);
     state.apply(Event::Plain("terminate called after throwing an instance of 'X'".to_owned()));
-    assert!(diagnose(&state, &source)[0].message.contains("terminate called"));
+    assert!(diagnose(&state, &source)[0].said.as_ref().unwrap().contains("terminate called"));
 }

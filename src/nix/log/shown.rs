@@ -32,7 +32,8 @@ impl State {
             message = format!("{message} ({counts})");
         }
         if !detail.is_empty() {
-            message = format!("{message}: {detail}");
+            // What a builder prints begins behind a fence within the line.
+            message = format!("{message} {}{detail}", text::FENCE);
         }
         Update {
             message: message.replace(['\n', '\t'], " "),
