@@ -6,6 +6,7 @@ mod file;
 mod host;
 mod keys;
 mod merge;
+mod origin;
 mod place;
 mod source;
 mod trust;
@@ -21,6 +22,7 @@ pub use place::{FlakeFrom, nearest_flake};
 pub use source::{CONFIG_NAME, FILE_NAME, MACHINE_FOLDER};
 pub use trust::{Beside, TrustError, revoke};
 
+use origin::Origin;
 use source::Text;
 
 use crate::names::HostName;
@@ -91,10 +93,16 @@ pub struct Settings {
     pub target: Option<(HostName, HostFile)>,
     /// The file beside the flake, unless the user named it as theirs.
     pub beside: Option<Beside>,
+    /// What the file beside the flake said when it was read, whoever's word it is.
+    pub said_beside: Option<String>,
+    /// What is to be said about them to whoever started this.
+    notices: Vec<String>,
+    origin: Origin,
+    stamp: blake3::Hash,
 }
 
 /// Where answers are kept and how much of them.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CacheSettings {
     /// Whether anything is kept at all.
     pub enabled: bool,
@@ -111,26 +119,38 @@ impl Settings {
     /// # Errors
     /// See [`ConfigError`]. A missing flake is no error here: tools say it when they need one.
     pub fn load(start: Option<&Path>, overrides: &Overrides, tools: &[&str]) -> Result<Self, ConfigError> {
-        let (flake, flake_from) = place::flake(start, overrides.flake.as_deref())?;
+        let settings = Self::read(Origin::new(start, overrides, tools))?;
+        for notice in &settings.notices {
+            tracing::warn!("{notice}");
+        }
+        Ok(settings)
+    }
+
+    fn read(mut origin: Origin) -> Result<Self, ConfigError> {
+        let (flake, flake_from) = origin.flake()?;
+        let tools: Vec<&str> = origin.tools.iter().map(String::as_str).collect();
+        let (start, overrides) = (origin.start.as_deref(), &origin.overrides);
         let is_flake = flake_from != FlakeFrom::Nowhere;
         let named = match &overrides.config {
             Some(path) => Some(place::absolute(start, path, "--config")?),
             None => None,
         };
-        let machine = source::machine(Path::new(MACHINE_FOLDER), tools)?;
+        let mut notices = Vec::new();
+        let machine = source::machine(Path::new(MACHINE_FOLDER), &tools)?;
         let user = source::user(named.as_deref())?;
         // Whoever names the file beside the flake has made its word their own.
-        let is_users = user.as_ref().is_some_and(|user| user.is_at(&flake.join(FILE_NAME)));
-        let text = if is_flake && !is_users { Text::beside(&flake)? } else { None };
-        let mut beside = text.as_ref().map(|text| Beside::new(text, is_trusted(text)));
+        let users_beside = user.as_ref().filter(|user| user.is_at(&flake.join(FILE_NAME)));
+        let text = if is_flake && users_beside.is_none() { Text::beside(&flake)? } else { None };
+        let said_beside = users_beside.or(text.as_ref()).map(|text| text.text.clone());
+        let mut beside = text.as_ref().map(|text| Beside::new(text, is_trusted(text, &mut notices)));
         let mut sources = Vec::from_iter(machine);
-        sources.push(source::switches(overrides, start, tools)?);
+        sources.push(source::switches(overrides, start, &tools)?);
         if let Some(user) = &user {
-            sources.push(user.source(Home::User, tools)?);
+            sources.push(user.source(Home::User, &tools)?);
         }
         if let (Some(text), Some(beside)) = (&text, &beside) {
             let home = if beside.trusted { Home::Trusted } else { Home::Beside };
-            sources.push(text.source(home, tools)?);
+            sources.push(text.source(home, &tools)?);
         }
         let conflict = |message| ConfigError::Conflict { message };
         let mut merged = merge::merge(&sources).map_err(conflict)?;
@@ -140,6 +160,7 @@ impl Settings {
         let mut file = merged.file;
         // A terminal has to find the same settings, the same state, and who was trusted.
         let named = named.or_else(|| user.map(|user| user.path).filter(|path| place::is_moved(path)));
+        let stamp = origin::stamp((&flake, flake_from), named.as_deref(), &sources, beside.as_ref());
         let needs_state = file.deploy.state_folder.is_none() || beside.is_some();
         let state = needs_state.then(place::state).flatten();
         let own_command = file
@@ -161,14 +182,14 @@ impl Settings {
             place::apart(state, &flake).map_err(|message| ConfigError::Exposed { message })?;
         }
         for switch in merged.overruled {
-            tracing::warn!("{switch} does not count: {MACHINE_FOLDER} says something else");
+            notices.push(format!("{switch} does not count: {MACHINE_FOLDER} says something else"));
         }
         if let Some(beside) = &beside {
-            warn(beside, &deploy.command, named.as_deref());
+            notices.extend(in_vain(beside, &deploy.command, named.as_deref()));
         }
         let private = place::private(&flake, deploy.state_folder.as_deref());
         let settings = Self::from_file(flake, file, deploy, overrides).map_err(conflict)?;
-        Ok(Self { flake_from, private, beside, ..settings })
+        Ok(Self { flake_from, private, beside, said_beside, notices, origin, stamp, ..settings })
     }
 
     fn from_file(
@@ -195,6 +216,10 @@ impl Settings {
             flake_from: FlakeFrom::Named,
             private: None,
             beside: None,
+            said_beside: None,
+            notices: Vec::new(),
+            origin: Origin::default(),
+            stamp: blake3::hash(b""),
             nix: file.nix.program,
             ssh: SshSettings {
                 program: file.ssh.program,
@@ -224,35 +249,37 @@ impl Settings {
 }
 
 /// Whether a person trusted the file. What cannot be told is no trust.
-fn is_trusted(text: &Text) -> bool {
+fn is_trusted(text: &Text, notices: &mut Vec<String>) -> bool {
     trust::is_trusted(text).unwrap_or_else(|error| {
-        tracing::warn!("{} is taken as not trusted: {error}", text.path.display());
+        notices.push(format!("{} is taken as not trusted: {error}", text.path.display()));
         false
     })
 }
 
-/// Says what of the file beside the flake does not count, and what to do about it.
-fn warn(beside: &Beside, command: &str, named: Option<&Path>) {
+/// What of the file beside the flake does not count, and what to do about it.
+fn in_vain(beside: &Beside, command: &str, named: Option<&Path>) -> Vec<String> {
     let quoted = |keys: &[&str]| keys.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ");
     let path = beside.path.display();
     let users = named.map(Path::to_owned).or_else(|| place::config().map(|at| at.join(CONFIG_NAME)));
     let users = users
         .map_or_else(|| "a file that you name with --config".to_owned(), |path| path.display().to_string());
+    let mut notices = Vec::new();
     if !beside.waiting.is_empty() {
-        tracing::warn!(
+        notices.push(format!(
             "{path} lies beside the flake, and nobody trusted it as it is, so that this in it does not count: {}. \
              Read the file, then run `{command} trust` in a terminal, or put your own settings in {users}",
             quoted(&beside.waiting)
-        );
+        ));
     }
     let never: Vec<&str> =
         beside.ignored.iter().map(|(key, _)| *key).filter(|key| !beside.waiting.contains(key)).collect();
     if !never.is_empty() {
-        tracing::warn!(
+        notices.push(format!(
             "{path} lies beside the flake, where {} never counts; put it in {users}",
             quoted(&never)
-        );
+        ));
     }
+    notices
 }
 
 /// A path as `ssh` takes it in an option: it would expand or split at what is refused here

@@ -61,8 +61,10 @@ impl Call {
             Err(error) => return complain(&Diagnostic::new(Code::Internal, error.to_string()), FAILED),
         };
         let watcher: Arc<dyn Progress> = if self.quiet { Arc::new(progress::Silent) } else { watcher() };
+        let services = Arc::new(Services::new(settings));
         let context = Context {
-            services: Arc::new(Services::new(settings)),
+            in_force: services.in_force(),
+            services,
             call: progress::Call { progress: watcher, cancel: CancellationToken::new() },
             approver: Arc::new(Nobody),
             client: "terminal".to_owned(),

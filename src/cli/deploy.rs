@@ -233,7 +233,9 @@ async fn steps(
     // For all of it: what comes between two steps is heard by the next.
     let mut signals = Signals::caught();
     let planned = tool(services, planner, arguments, &mut signals).await;
-    let stored = match planned_id(&planned).and_then(|id| approve::load(&services.settings, &id).ok()) {
+    // Those that it was planned with.
+    let settings = &services.in_force().settings;
+    let stored = match planned_id(&planned).and_then(|id| approve::load(settings, &id).ok()) {
         Some(stored) => stored,
         None => return ended(&planned, INTERRUPTED),
     };
@@ -242,7 +244,7 @@ async fn steps(
     }
     let how = How { sign: yes.sign.as_deref(), signature: None, batch: yes.batch, risks: &yes.risk };
     let approved = asking(&mut signals, async |cancel| {
-        approve::approve(&services.settings, &stored, how, cancel).await?;
+        approve::approve(settings, &stored, how, cancel).await?;
         if cancel.is_cancelled() { Err(Refusal::NotDeployed(stored.plan().id.clone())) } else { Ok(()) }
     })
     .await;
@@ -264,7 +266,11 @@ async fn tool(services: &Arc<Services>, name: &str, arguments: Value, signals: &
     let Some(entry) = tools::find(name) else {
         return Outcome::failure(Diagnostic::new(Code::Internal, format!("there is no tool {name}")));
     };
-    if let Some(reason) = entry.refusal(&services.settings.policy) {
+    let in_force = match services.renewed().await {
+        Ok(in_force) => in_force,
+        Err(error) => return Outcome::failure(Diagnostic::from(&error)),
+    };
+    if let Some(reason) = entry.refusal(&in_force.settings.policy) {
         let message = format!("`{name}` is switched off: {reason}");
         return Outcome::failure(Diagnostic::new(Code::ToolDisabled, message));
     }
@@ -273,6 +279,7 @@ async fn tool(services: &Arc<Services>, name: &str, arguments: Value, signals: &
     let call = Call { progress, ..Call::unattended() };
     let context = Context {
         services: Arc::clone(services),
+        in_force,
         call,
         approver: Arc::new(Nobody),
         client: "terminal".to_owned(),

@@ -214,7 +214,7 @@ pub struct ToolsFile {
 }
 
 /// The HTTP transport.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct HttpFile {
     /// File with the bearer token clients must send, relative to this file's folder; PANTHEROS_HTTP_TOKEN

@@ -15,21 +15,19 @@ pub enum FlakeFrom {
     Nowhere,
 }
 
-/// The flake's folder, or the folder one was looked for in, and how it came to be known.
+/// The flake's folder by the name it is found under, or the folder one was looked for in, and how it came to be known.
 ///
 /// # Errors
 /// [`ConfigError::Relative`].
 pub(super) fn flake(start: Option<&Path>, named: Option<&Path>) -> Result<(PathBuf, FlakeFrom), ConfigError> {
-    let (folder, from) = match (named, start) {
+    Ok(match (named, start) {
         (Some(folder), _) => (absolute(start, folder, "--flake")?, FlakeFrom::Named),
         (None, Some(start)) => match nearest_flake(start) {
             Some(folder) => (folder, FlakeFrom::Nearest),
             None => (start.to_owned(), FlakeFrom::Nowhere),
         },
         (None, None) => (PathBuf::from("/"), FlakeFrom::Nowhere),
-    };
-    // Nix refuses to read a flake through a symbolic link; what does not exist is told of later.
-    Ok((folder.canonicalize().unwrap_or(folder), from))
+    })
 }
 
 /// The nearest folder from `start` upwards with a `flake.nix`.

@@ -45,7 +45,7 @@ pub struct Beside {
     /// Where it is.
     pub path: PathBuf,
     /// The hash of its content.
-    digest: String,
+    pub(super) digest: String,
     /// Whether a person trusted it as it is.
     pub trusted: bool,
     /// What it says in vain, as `section.key` and its value, its paths from the root.

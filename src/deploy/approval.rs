@@ -346,6 +346,7 @@ impl Approvals {
             }
             Answer::Unanswered => return Err(ApprovalError::Unanswered(id.clone())),
             Answer::Asked => return Err(ApprovalError::Asked(id.clone())),
+            Answer::Overtaken => return Err(ApprovalError::Overtaken(id.clone())),
             Answer::Stray => return Err(ApprovalError::Stray(id.clone())),
             Answer::Unavailable => return Err(self.required(id, NoForm::Unavailable)),
         };

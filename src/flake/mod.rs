@@ -137,6 +137,23 @@ impl Flake {
         }
     }
 
+    /// The flake of other settings. What these say the same of is kept, and so is what does not depend on them: an
+    /// answer is filed under the flake it is about.
+    #[must_use]
+    pub fn under(&self, settings: Arc<Settings>) -> Self {
+        let before = &self.settings;
+        let nix = match (before.nix == settings.nix, before.flake == settings.flake) {
+            (true, true) => self.nix.clone(),
+            (true, false) => self.nix.apart(),
+            (false, _) => Nix::new(settings.nix.clone()),
+        };
+        let cache = match before.cache == settings.cache {
+            true => Arc::clone(&self.cache),
+            false => Arc::new(Cache::new(&settings.cache)),
+        };
+        Self { settings, nix, cache, ..self.clone() }
+    }
+
     /// The `nix` that evaluates it.
     #[must_use]
     pub fn nix(&self) -> &Nix {

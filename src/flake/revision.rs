@@ -237,10 +237,11 @@ impl Flake {
             return Ok(());
         };
         let file = self.settings().flake.join(FILE_NAME);
-        let now = tokio::fs::read(&file).await.ok();
+        // What counts is what was read, whatever lies there by now.
+        let now = self.settings().said_beside.as_deref().map(str::as_bytes);
         let asked = Asked { root, rev: &commit.asked, call };
         let then = asked.file(&commit.id, &format!("{}{FILE_NAME}", commit.below)).await?;
-        if now == then || hosts(now.as_deref()) == hosts(then.as_deref()) {
+        if now == then.as_deref() || hosts(now) == hosts(then.as_deref()) {
             return Ok(());
         }
         Err(RevError::Settings { commit: commit.id.clone(), file })

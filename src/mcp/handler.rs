@@ -16,13 +16,16 @@ use tokio_util::sync::CancellationToken;
 use super::approver::Person;
 use super::log_page;
 use super::running::Running;
+use crate::config::Settings;
 use crate::deploy::approval::Approver;
 use crate::diagnostic::Diagnostic;
 use crate::text;
 use crate::tools::{self, Context, Effect, Entry, LogRef, Outcome, Place, Policy, Services};
 
-/// How long a client may keep the list of tools: it is fixed while the server runs.
-const TOOLS_TTL_MS: u64 = 3_600_000;
+/// How long a client may keep the list of tools, which changes with the settings.
+const TOOLS_TTL_MS: u64 = 60_000;
+/// How long it may keep what is the same as long as the server runs.
+const FIXED_TTL_MS: u64 = 3_600_000;
 
 /// How a client is connected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,34 +54,35 @@ impl Handler {
 
     /// Whether a form approves here. Over HTTP whoever has the token, an assistant with a shell too, can answer its
     /// own form.
-    fn forms_count(&self) -> bool {
-        self.transport == Transport::Stdio || self.services.settings.deploy.approve_over_http
-    }
-
-    fn allowed(&self, name: &str) -> Result<&'static Entry, ErrorData> {
-        let Some(tool) = tools::find(name) else {
-            let nearest = text::nearest(name, tools::names(), 1);
-            let meant = nearest.first().map(|name| format!("; did you mean `{name}`?")).unwrap_or_default();
-            let name = text::line(name, 80);
-            return Err(ErrorData::invalid_params(format!("there is no tool `{name}`{meant}"), None));
-        };
-        match tool.refusal(&self.services.settings.policy) {
-            Some(reason) => {
-                Err(ErrorData::invalid_params(format!("`{}` is switched off: {reason}", tool.name), None))
-            }
-            None => Ok(tool),
-        }
+    fn forms_count(&self, settings: &Settings) -> bool {
+        self.transport == Transport::Stdio || settings.deploy.approve_over_http
     }
 
     /// The tools that are there, in the catalogue's order.
-    #[must_use]
-    pub fn tools(&self) -> Vec<Tool> {
-        let policy = &self.services.settings.policy;
+    fn tools(policy: &Policy) -> Vec<Tool> {
         tools::catalogue()
             .iter()
             .filter(|tool| tool.refusal(policy).is_none())
             .map(|tool| described(tool, policy))
             .collect()
+    }
+}
+
+fn known(name: &str) -> Result<&'static Entry, ErrorData> {
+    tools::find(name).ok_or_else(|| {
+        let nearest = text::nearest(name, tools::names(), 1);
+        let meant = nearest.first().map(|name| format!("; did you mean `{name}`?")).unwrap_or_default();
+        let name = text::line(name, 80);
+        ErrorData::invalid_params(format!("there is no tool `{name}`{meant}"), None)
+    })
+}
+
+fn allowed(tool: &Entry, policy: &Policy) -> Result<(), ErrorData> {
+    match tool.refusal(policy) {
+        Some(reason) => {
+            Err(ErrorData::invalid_params(format!("`{}` is switched off: {reason}", tool.name), None))
+        }
+        None => Ok(()),
     }
 }
 
@@ -147,14 +151,18 @@ impl ServerHandler for Handler {
         _: Option<PaginatedRequestParams>,
         _: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
-        let mut result = ListToolsResult::with_all_items(self.tools());
+        // Settings that cannot be read are told to whoever calls a tool; which tools there are is as before.
+        let in_force = self.services.renewed().await.unwrap_or_else(|_| self.services.in_force());
+        let mut result = ListToolsResult::with_all_items(Self::tools(&in_force.settings.policy));
         result.ttl_ms = Some(TOOLS_TTL_MS);
         result.cache_scope = Some(CacheScope::Public);
         Ok(result)
     }
 
     fn get_tool(&self, name: &str) -> Option<Tool> {
-        self.allowed(name).ok().map(|tool| described(tool, &self.services.settings.policy))
+        let in_force = self.services.in_force();
+        let policy = &in_force.settings.policy;
+        tools::find(name).filter(|tool| tool.refusal(policy).is_none()).map(|tool| described(tool, policy))
     }
 
     async fn call_tool(
@@ -162,13 +170,19 @@ impl ServerHandler for Handler {
         mut request: CallToolRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
-        let tool = self.allowed(&request.name)?;
+        let tool = known(&request.name)?;
+        let in_force = match self.services.renewed().await {
+            Ok(in_force) => in_force,
+            Err(error) => return Ok(result(Outcome::failure(Diagnostic::from(&error))).into()),
+        };
+        allowed(tool, &in_force.settings.policy)?;
         let running = Running::begin(tool.name, &context, self.services.heartbeat, &self.gone);
-        let person =
-            Arc::new(Person::new(tool.name, &mut request, &context, self.transport, self.forms_count()));
+        let forms_count = self.forms_count(&in_force.settings);
+        let person = Arc::new(Person::new(tool.name, &mut request, &context, self.transport, forms_count));
         let counted = self.services.metrics.call(tool.name);
         let call = Context {
             services: Arc::clone(&self.services),
+            in_force,
             call: running.call.clone(),
             client: person.client().to_owned(),
             approver: Arc::clone(&person) as Arc<dyn Approver>,
@@ -230,7 +244,7 @@ impl ServerHandler for Handler {
             );
         template.mime_type = Some("text/plain".to_owned());
         let mut result = ListResourceTemplatesResult::with_all_items(vec![template]);
-        result.ttl_ms = Some(TOOLS_TTL_MS);
+        result.ttl_ms = Some(FIXED_TTL_MS);
         result.cache_scope = Some(CacheScope::Public);
         Ok(result)
     }
@@ -247,10 +261,11 @@ impl ServerHandler for Handler {
         let Some(log) = LogRef::from_uri(&request.uri) else {
             return Err(unknown(format!("there is no resource {uri}")));
         };
+        let in_force = self.services.in_force();
         let what = format!("reading the log of {}", log.drv.name());
         let running = Running::begin(what, &context, self.services.heartbeat, &self.gone);
         let call = running.call.clone();
-        let read = running.run(self.services.flake.nix().build_log(&log.drv, log.place, &call)).await;
+        let read = running.run(in_force.flake.nix().build_log(&log.drv, log.place, &call)).await;
         match read {
             Ok(Some(page)) => Ok(ReadResourceResult::new(log_page::contents(&log, page, request.uri)).into()),
             Ok(None) => match self.services.last_lines(&log.drv) {

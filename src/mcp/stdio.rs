@@ -62,7 +62,7 @@ pub async fn serve_over(
     hung_up: impl Future<Output = ()>,
     stop: CancellationToken,
 ) -> std::io::Result<()> {
-    let limit = services.settings.message_bytes;
+    let limit = services.at_start.message_bytes;
     let (transport, client) = channel::pair();
     let (refusals, refused) = mpsc::channel(8);
     let gone = stop.child_token();

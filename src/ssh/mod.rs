@@ -26,7 +26,7 @@ use crate::progress::Call;
 use crate::scratch::Scratch;
 
 /// How `ssh` is run.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SshSettings {
     /// The program, by name or path.
     pub program: PathBuf,

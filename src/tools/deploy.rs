@@ -57,7 +57,7 @@ impl Tool for Deploy {
     type Output = Output;
 
     async fn run(context: &Context, input: Input) -> Result<Output, ToolError> {
-        let approvals = Approvals::open(&context.services.settings.deploy).map_err(ApprovalError::from)?;
+        let approvals = Approvals::open(&context.settings().deploy).map_err(ApprovalError::from)?;
         let stored = approvals.load(&input.plan_id)?;
         carry_out(context, &approvals, &stored).await
     }
@@ -104,11 +104,12 @@ pub(super) async fn carry_out(
     // A call that is dropped is stopped, and what it did is taken back all the same.
     let stopped = call.cancel.clone().drop_guard();
     let (services, audit) = (Arc::clone(&context.services), approvals.audit().clone());
+    let in_force = Arc::clone(&context.in_force);
     let call = call.clone();
     let rollout = async move {
         let rollout = Rollout {
-            flake: &services.flake,
-            hosts: &services.hosts,
+            flake: &in_force.flake,
+            hosts: &in_force.hosts,
             audit: &audit,
             spent: &spent,
             by: &by,

@@ -95,7 +95,7 @@ impl Tool for HostStatus {
         let (flake, call) = (context.flake(), &context.call);
         let place = place::of(flake, &input.host, call).await?;
         let asking = async {
-            let session = context.services.hosts.session(&place.target, call).await?;
+            let session = context.in_force.hosts.session(&place.target, call).await?;
             let state = host::survey(&session, call).await?;
             Ok::<_, SurveyError>((state, supervise::latest(&session, call).await))
         };

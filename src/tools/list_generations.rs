@@ -65,7 +65,7 @@ impl Tool for ListGenerations {
         let call = &context.call;
         let place = place::of(context.flake(), &input.host, call).await?;
         let session =
-            context.services.hosts.session(&place.target, call).await.map_err(host::SurveyError::from)?;
+            context.in_force.hosts.session(&place.target, call).await.map_err(host::SurveyError::from)?;
         let state = host::survey(&session, call).await?;
         let generations: Vec<Generation> = state
             .generations

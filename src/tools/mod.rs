@@ -9,6 +9,7 @@ mod deploy;
 mod flake_check;
 mod gap;
 mod host_status;
+mod in_force;
 mod inspect_disko;
 mod list_devshells;
 mod list_generations;
@@ -43,6 +44,7 @@ use crate::schema::{self, Wrong};
 
 pub use crate::policy::{Effect, Policy, Reach};
 pub use background::Background;
+pub use in_force::InForce;
 pub use page::text as page_text;
 pub use rollouts::Rollouts;
 pub use services::{Context, LogRef, Place, Services};
@@ -289,7 +291,7 @@ const PROBLEMS: usize = 10;
 
 async fn run<T: Tool>(context: &Context, arguments: Map<String, Value>) -> Result<Outcome, Vec<Wrong>> {
     let input = schema::arguments::<T::Input>(&schema::of_input::<T::Input>(), arguments)?;
-    if let Some(reason) = context.services.settings.policy.forbids(T::effect(&input)) {
+    if let Some(reason) = context.settings().policy.forbids(T::effect(&input)) {
         let message = format!("{} with these arguments is switched off: {reason}", T::NAME);
         let refusal = Diagnostic::new(Code::ToolDisabled, message).with_hint(T::LESS);
         return Ok(Outcome::failure(refusal));

@@ -170,7 +170,7 @@ impl Tool for PlanDeploy {
         let intent = Intent { dirty: source.dirty, reboot: pace.reboot };
         let proposals: Vec<_> = futures::stream::iter(selected.hosts)
             .map(|host| async move {
-                let proposal = propose(flake, &context.services.hosts, &host, intent, call).await;
+                let proposal = propose(flake, &context.in_force.hosts, &host, intent, call).await;
                 (host, proposal)
             })
             .buffered(SIDE_BY_SIDE)
@@ -195,14 +195,16 @@ impl Tool for PlanDeploy {
         if output.error.is_some() {
             return Ok(output);
         }
-        // What is judged and what is built have to be one state of the flake.
-        let same = flake.fingerprint().await == before && FlakeSource::of(flake).await? == source;
+        // What is judged and what is built have to be one state of the flake, and of what is set beside it.
+        let same = flake.fingerprint().await == before
+            && FlakeSource::of(flake).await? == source
+            && context.in_force.holds().await;
         if !same {
-            let error = Diagnostic::new(Code::PlanOutdated, "the flake was changed while it was built")
-                .with_hint("plan again");
+            let message = "the flake or its settings were changed while it was built";
+            let error = Diagnostic::new(Code::PlanOutdated, message).with_hint("plan again");
             return Err(ToolError::Input(Box::new(error)));
         }
-        let settings = &context.services.settings;
+        let settings = context.settings();
         let mut plan =
             Plan::draft(action, source, context.requester(), plans, pace, settings.deploy.plan_lifetime)
                 .map_err(|error| ApprovalError::from(PlanError::Randomness(error)))?;
@@ -258,7 +260,7 @@ impl Tool for PlanDeploy {
 
 /// Says that all of it is committed, where the settings want that.
 fn require_clean(context: &Context, source: &FlakeSource) -> Result<(), ToolError> {
-    if source.is_committed() || !context.services.settings.deploy.clean {
+    if source.is_committed() || !context.settings().deploy.clean {
         return Ok(());
     }
     let (message, hint) = match (&source.revision, source.dirty_files.as_slice()) {

@@ -37,7 +37,7 @@ impl Tool for RollbackHost {
     type Output = Output;
 
     async fn run(context: &Context, input: Input) -> Result<Output, ToolError> {
-        let approvals = Approvals::open(&context.services.settings.deploy).map_err(ApprovalError::from)?;
+        let approvals = Approvals::open(&context.settings().deploy).map_err(ApprovalError::from)?;
         approvals.require_trust()?;
         // A person's answer is about the plan they were asked about, not about one made anew.
         let stored = match context.approver.answers() {
@@ -72,8 +72,8 @@ fn answered(approvals: &Approvals, id: &PlanId, input: &Input) -> Result<StoredP
 }
 
 async fn planned(context: &Context, approvals: &Approvals, input: &Input) -> Result<StoredPlan, ToolError> {
-    let (flake, settings) = (context.flake(), &context.services.settings);
-    let of = previous::propose(flake, &context.services.hosts, &input.host, input.generation, &context.call)
+    let (flake, settings) = (context.flake(), context.settings());
+    let of = previous::propose(flake, &context.in_force.hosts, &input.host, input.generation, &context.call)
         .await?;
     // An older generation is what it is, whatever becomes of the flake.
     let source = FlakeSource::of(flake).await.unwrap_or_else(|error| {

@@ -6,21 +6,21 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::ToolError;
 use super::background::Background;
+use super::in_force::InForce;
 use super::rollouts::Rollouts;
-use crate::config::Settings;
+use crate::config::{ConfigError, Settings};
 use crate::deploy::approval::{Answer, Approver, Question};
 use crate::deploy::plan::Requester;
 use crate::flake::Flake;
 use crate::metrics::Metrics;
 use crate::names::{DrvPath, PlanId};
-use crate::nix::{Nix, NixError, build_log as log};
+use crate::nix::{NixError, build_log as log};
 use crate::process::ProcessError;
 use crate::progress::{Call, HEARTBEAT};
-use crate::ssh::Hosts;
 
 /// Most failed builds whose logs are listed.
 const LOGS: usize = 50;
@@ -28,12 +28,10 @@ const LOGS: usize = 50;
 /// What all calls share.
 #[derive(Debug)]
 pub struct Services {
-    /// The settings.
-    pub settings: Arc<Settings>,
-    /// The flake.
-    pub flake: Flake,
-    /// The machines we are connected to.
-    pub hosts: Hosts,
+    /// The settings of the start: for what is set up once. A call goes by [`Context::in_force`].
+    pub at_start: Arc<Settings>,
+    /// What was in force for the latest call.
+    in_force: Mutex<Arc<InForce>>,
     /// What is counted.
     pub metrics: Metrics,
     /// Deployments under way.
@@ -42,7 +40,6 @@ pub struct Services {
     pub background: Background,
     /// How often a call that runs gives a sign of life: [`crate::progress::HEARTBEAT`].
     pub heartbeat: Duration,
-    places: Arc<Semaphore>,
     waiting: AtomicUsize,
     /// Of builds that failed lately, with the last lines that were seen, newest first.
     logs: Mutex<VecDeque<(DrvPath, String)>>,
@@ -106,22 +103,16 @@ impl Services {
     /// What the settings ask for; nothing is run yet.
     #[must_use]
     pub fn new(settings: Settings) -> Self {
-        let settings = Arc::new(settings);
+        let in_force = InForce::new(settings);
         Self {
-            flake: Flake::new(Arc::clone(&settings), Nix::new(settings.nix.clone())),
-            hosts: match settings.policy.without_token {
-                // Whatever a tool says that it reaches.
-                true => Hosts::closed(),
-                false => Hosts::new(settings.ssh.clone()),
-            },
+            at_start: Arc::clone(&in_force.settings),
+            in_force: Mutex::new(Arc::new(in_force)),
             metrics: Metrics::default(),
             rollouts: Rollouts::default(),
             background: Background::default(),
             heartbeat: HEARTBEAT,
-            places: Arc::new(Semaphore::new(settings.concurrent_calls)),
             waiting: AtomicUsize::new(0),
             logs: Mutex::default(),
-            settings,
         }
     }
 
@@ -129,6 +120,24 @@ impl Services {
     #[must_use]
     pub fn of_server(settings: Settings) -> Self {
         Self { background: Background::of_server(), ..Self::new(settings) }
+    }
+
+    /// What was in force for the latest call.
+    #[must_use]
+    pub fn in_force(&self) -> Arc<InForce> {
+        Arc::clone(&self.in_force.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// What is in force for a call that begins now.
+    ///
+    /// # Errors
+    /// That the settings were changed to what cannot be read, or what contradicts itself.
+    pub async fn renewed(&self) -> Result<Arc<InForce>, ConfigError> {
+        let before = self.in_force();
+        let Some(now) = before.renewed().await? else { return Ok(before) };
+        let now = Arc::new(now);
+        *self.in_force.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&now);
+        Ok(now)
     }
 
     /// Remembers that this derivation failed, so that its log is listed, and the last lines of it: the store of this
@@ -164,6 +173,8 @@ impl Services {
 pub struct Context {
     /// What all calls share.
     pub services: Arc<Services>,
+    /// The settings that it goes by, and what follows them.
+    pub in_force: Arc<InForce>,
     /// Who wants to know where this one is, and when it is to stop.
     pub call: Call,
     /// How to reach the person behind it.
@@ -188,7 +199,13 @@ impl Context {
     /// The flake.
     #[must_use]
     pub fn flake(&self) -> &Flake {
-        &self.services.flake
+        &self.in_force.flake
+    }
+
+    /// The settings.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.in_force.settings
     }
 
     /// Who asks for what this call does.
@@ -202,15 +219,15 @@ impl Context {
     /// # Errors
     /// [`ToolError::Busy`] where too many wait already, or that the call was cancelled.
     pub(super) async fn enter(&self) -> Result<(), ToolError> {
-        let services = &self.services;
-        if let Ok(place) = Arc::clone(&services.places).try_acquire_owned() {
+        let places = &self.in_force.places;
+        if let Ok(place) = Arc::clone(places).try_acquire_owned() {
             self.place.set(Some(place));
             return Ok(());
         }
-        let _waiting = Waiting::join(&services.waiting, services.settings.waiting_calls)?;
+        let _waiting = Waiting::join(&self.services.waiting, self.settings().waiting_calls)?;
         self.call.saying("waiting for another call to end");
         tokio::select! {
-            place = Arc::clone(&services.places).acquire_owned() => {
+            place = Arc::clone(places).acquire_owned() => {
                 self.place.set(Some(place.map_err(|_| NixError::from(ProcessError::Cancelled))?));
                 Ok(())
             }
@@ -239,10 +256,14 @@ impl Approver for Unhurried<'_> {
             let answer = context.approver.ask(question, call).await;
             // Who was asked is not turned away for others having come meanwhile.
             tokio::select! {
-                place = Arc::clone(&context.services.places).acquire_owned() => context.place.set(place.ok()),
+                place = Arc::clone(&context.in_force.places).acquire_owned() => context.place.set(place.ok()),
                 () = call.cancel.cancelled() => {}
             }
-            answer
+            // Who may say yes, and to what, may be another matter by now. A no counts all the same.
+            match answer {
+                Answer::Given { .. } if !context.in_force.holds().await => Answer::Overtaken,
+                answer => answer,
+            }
         })
     }
 
@@ -290,7 +311,7 @@ mod tests {
             user: "root".parse().unwrap(),
             port: 22.try_into().unwrap(),
         };
-        let refused = Services::new(settings).hosts.session(&target, &Call::unattended()).await;
+        let refused = Services::new(settings).in_force().hosts.session(&target, &Call::unattended()).await;
         assert!(matches!(refused, Err(SshError::Closed { .. })));
     }
 

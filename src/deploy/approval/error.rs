@@ -103,6 +103,9 @@ pub enum ApprovalError {
     /// An answer came that belongs to no question, or to another one.
     #[error("what came back is not a person's answer about {0}")]
     Stray(PlanId),
+    /// The settings say something else than when the person was asked.
+    #[error("the settings were changed while a person was asked about {0}")]
+    Overtaken(PlanId),
     /// What the person typed is not what was asked for.
     #[error("what was typed to approve {id} is not `{expected}`")]
     WrongWords {
@@ -186,6 +189,8 @@ impl From<&ApprovalError> for Diagnostic {
             }
             ApprovalError::TooLate(_) => diagnostic(Code::ApprovalSpent)
                 .with_hint("nothing is undone; rollback_host brings a host back"),
+            ApprovalError::Overtaken(_) => diagnostic(Code::InvalidApproval)
+                .with_hint("nothing was done; call again, so that the person is asked under the settings as they are now"),
             ApprovalError::Stray(_) => diagnostic(Code::InvalidApproval)
                 .with_hint("nothing was done; deploy again without any answer, so that the person is asked"),
             ApprovalError::ChannelNotAllowed { .. }

@@ -45,6 +45,8 @@ pub enum Answer {
     Asked,
     /// What came is not the answer to what was asked.
     Stray,
+    /// What decides who may approve was changed before the answer came.
+    Overtaken,
     /// There is nobody who could be asked here.
     Unavailable,
 }

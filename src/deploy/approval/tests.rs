@@ -366,6 +366,7 @@ async fn a_form_needs_the_right_words() {
     for (answer, code) in [
         (Answer::Unanswered, Code::ApprovalDeclined),
         (Answer::Stray, Code::InvalidApproval),
+        (Answer::Overtaken, Code::InvalidApproval),
         (Answer::Asked, Code::ApprovalRequired),
         (Answer::Unavailable, Code::ApprovalRequired),
         (given("", ""), Code::ApprovalDeclined),

@@ -55,7 +55,7 @@ pub struct Valid(pub CancellationToken);
 impl Guard {
     /// As the settings say.
     pub fn new(services: Arc<Services>, token: Option<Arc<Token>>) -> Result<Self, NamesError> {
-        let http = &services.settings.http;
+        let http = &services.at_start.http;
         Ok(Self {
             names: Names::new(http)?,
             token,

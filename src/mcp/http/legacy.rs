@@ -73,7 +73,7 @@ impl Legacy {
         let (transport, client) = channel::pair();
         {
             let mut sessions = self.lock();
-            if sessions.len() >= self.services.settings.http.legacy_sessions {
+            if sessions.len() >= self.services.at_start.http.legacy_sessions {
                 return Err(Refusal::busy("sessions", "sessions", "http.legacy_sessions"));
             }
             sessions.insert(id.clone(), client.incoming);
@@ -137,7 +137,7 @@ async fn message(legacy: &Legacy, request: Request) -> Result<Response, Refusal>
     let query = request.uri().query().unwrap_or_default();
     let id = query.split('&').find_map(|pair| pair.strip_prefix("session_id="));
     let session = id.and_then(|id| legacy.lock().get(id).cloned()).ok_or_else(Refusal::session)?;
-    let (_, bytes) = body::json(request, legacy.services.settings.message_bytes).await?;
+    let (_, bytes) = body::json(request, legacy.services.at_start.message_bytes).await?;
     match channel::read(&bytes) {
         Read::Message(message) => match session.try_send(*message) {
             Ok(()) => Ok(StatusCode::ACCEPTED.into_response()),

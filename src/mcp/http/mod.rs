@@ -107,7 +107,7 @@ pub async fn bind(
 /// The token that clients have to send; none where the settings let everybody on this machine in.
 fn token(services: &Services, address: SocketAddr) -> Result<Option<Token>, Diagnostic> {
     let told = |error: TokenError| Diagnostic::from(&error);
-    let settings = &services.settings;
+    let settings = &services.at_start;
     if !settings.policy.without_token {
         return Token::load(Source::of(settings).map_err(told)?).map(Some).map_err(told);
     }
@@ -135,7 +135,7 @@ impl Server {
             tokio::spawn(token.tend(self.stop.clone()));
         }
         // Requests, as many streams again, and room for connections that wait for their next request.
-        let connections = self.services.settings.http.concurrent_requests.saturating_mul(4).max(16);
+        let connections = self.services.at_start.http.concurrent_requests.saturating_mul(4).max(16);
         listener::run(self.listener, self.router, connections, self.stop).await;
         // A session's call may run while no connection of it is open.
         if tokio::time::timeout(LAST_CALLS, self.services.metrics.settled()).await.is_err() {

@@ -92,7 +92,7 @@ impl Sessions {
 
     /// Whether a new session may begin, for which one may have to end in which nothing happens.
     pub async fn make_room(&self) -> bool {
-        let most = self.services.settings.http.legacy_sessions;
+        let most = self.services.at_start.http.legacy_sessions;
         let unused = {
             let open = self.lock();
             if open.len() < most {

@@ -46,7 +46,7 @@ pub struct Streamable {
 impl Streamable {
     /// Sessions and all; they end with `stop`.
     pub fn new(services: Arc<Services>, stop: CancellationToken) -> Self {
-        let (limit, heartbeat) = (services.settings.message_bytes, services.heartbeat);
+        let (limit, heartbeat) = (services.at_start.message_bytes, services.heartbeat);
         let sessions = Arc::new(Sessions::new(Arc::clone(&services)));
         // Hosts and origins are checked for all routes in one place, before anything comes here.
         let config = StreamableHttpServerConfig::default()

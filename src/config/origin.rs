@@ -1,0 +1,86 @@
+//! Where settings were read from, so that a server can read them again before it acts on them.
+
+use std::path::{Path, PathBuf};
+
+use super::place::{self, FlakeFrom};
+use super::source::Source;
+use super::{Beside, ConfigError, Overrides, Settings};
+
+/// What the settings of one program are read from, for as long as it runs.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Origin {
+    /// The working folder it was started in, where that still existed.
+    pub start: Option<PathBuf>,
+    /// What the command line says.
+    pub overrides: Overrides,
+    /// The tools that the policy may mention.
+    pub tools: Vec<String>,
+    /// The flake's folder by the name that it was found under, and how; none as long as there is no flake.
+    found: Option<(PathBuf, FlakeFrom)>,
+}
+
+impl Origin {
+    pub(super) fn new(start: Option<&Path>, overrides: &Overrides, tools: &[&str]) -> Self {
+        let tools = tools.iter().map(ToString::to_string).collect();
+        Self { start: start.map(Path::to_owned), overrides: overrides.clone(), tools, found: None }
+    }
+
+    /// The flake's folder now, or the folder one is looked for in, and how it came to be known.
+    ///
+    /// Its name stays the one that it was found under: while `flake.nix` is away, say between two branches, a flake
+    /// further up is another one. Where a symbolic link of that name leads is looked at each time.
+    pub(super) fn flake(&mut self) -> Result<(PathBuf, FlakeFrom), ConfigError> {
+        let (folder, from) = match self.found.clone() {
+            Some(found) => found,
+            None => place::flake(self.start.as_deref(), self.overrides.flake.as_deref())?,
+        };
+        if from != FlakeFrom::Nowhere {
+            self.found = Some((folder.clone(), from));
+        }
+        // Nix refuses to read a flake through a symbolic link; what does not exist is told of later.
+        Ok((folder.canonicalize().unwrap_or(folder), from))
+    }
+}
+
+/// What was read, in one hash: the settings made of it are the same where it is.
+pub(super) fn stamp(
+    flake: (&Path, FlakeFrom),
+    named: Option<&Path>,
+    sources: &[Source],
+    beside: Option<&Beside>,
+) -> blake3::Hash {
+    let said: Vec<_> = sources.iter().map(|source| (source.home, &source.label, &source.values)).collect();
+    let beside = beside.map(|beside| (&beside.digest, beside.trusted));
+    blake3::hash(format!("{flake:?} {named:?} {said:?} {beside:?}").as_bytes())
+}
+
+impl Settings {
+    /// The settings as they are now, read from where these were read; `None` where these still hold.
+    ///
+    /// # Errors
+    /// See [`ConfigError`].
+    pub fn again(&self) -> Result<Option<Self>, ConfigError> {
+        let mut now = Self::read(self.origin.clone())?;
+        if now.stamp == self.stamp {
+            return Ok(None);
+        }
+        // Which only the command that serves says.
+        now.policy.without_token = self.policy.without_token;
+        for notice in now.notices.iter().filter(|notice| !self.notices.contains(notice)) {
+            tracing::warn!("{notice}");
+        }
+        for setting in self.fixed_that_differ(&now) {
+            tracing::warn!("{setting} was changed: it counts once the server is started anew");
+        }
+        Ok(Some(now))
+    }
+
+    /// What differs of the settings that a server goes by from its start to its end.
+    fn fixed_that_differ<'a>(&self, now: &Self) -> impl Iterator<Item = &'a str> {
+        let fixed = [
+            ("`[http]`", self.http == now.http),
+            ("`limits.message_kib`", self.message_bytes == now.message_bytes),
+        ];
+        fixed.into_iter().filter(|(_, same)| !same).map(|(setting, _)| setting)
+    }
+}

@@ -1,0 +1,77 @@
+//! What follows the settings: read anew for each call, so that none acts on what they said before.
+
+use std::sync::Arc;
+
+use tokio::sync::Semaphore;
+
+use crate::config::{ConfigError, Settings};
+use crate::flake::Flake;
+use crate::nix::Nix;
+use crate::ssh::Hosts;
+
+/// The settings that a call goes by from its beginning to its end, and what is made of them.
+#[derive(Debug)]
+pub struct InForce {
+    /// The settings.
+    pub settings: Arc<Settings>,
+    /// The flake.
+    pub flake: Flake,
+    /// The machines we are connected to.
+    pub hosts: Arc<Hosts>,
+    /// Room for the calls that run at once.
+    pub(super) places: Arc<Semaphore>,
+}
+
+impl InForce {
+    /// Nothing is run yet.
+    pub(super) fn new(settings: Settings) -> Self {
+        let settings = Arc::new(settings);
+        Self {
+            flake: Flake::new(Arc::clone(&settings), Nix::new(settings.nix.clone())),
+            hosts: hosts(&settings),
+            places: Arc::new(Semaphore::new(settings.concurrent_calls)),
+            settings,
+        }
+    }
+
+    /// The same under other settings. What they say the same of is kept: connections, answers, places.
+    fn under(&self, settings: Settings) -> Self {
+        let (before, settings) = (&self.settings, Arc::new(settings));
+        let same_calls = before.concurrent_calls == settings.concurrent_calls;
+        Self {
+            flake: self.flake.under(Arc::clone(&settings)),
+            hosts: if before.ssh == settings.ssh { Arc::clone(&self.hosts) } else { hosts(&settings) },
+            places: match same_calls {
+                true => Arc::clone(&self.places),
+                false => Arc::new(Semaphore::new(settings.concurrent_calls)),
+            },
+            settings,
+        }
+    }
+
+    /// What is in force now, read from where these settings were read; `None` where that is this.
+    ///
+    /// # Errors
+    /// That the settings cannot be read, or contradict one another.
+    pub(super) async fn renewed(&self) -> Result<Option<Self>, ConfigError> {
+        let settings = Arc::clone(&self.settings);
+        let read = tokio::task::spawn_blocking(move || settings.again()).await;
+        let now = read.unwrap_or_else(|error| {
+            Err(ConfigError::Conflict { message: format!("the settings were not read: {error}") })
+        })?;
+        Ok(now.map(|settings| self.under(settings)))
+    }
+
+    /// Whether it is still what is in force.
+    pub(super) async fn holds(&self) -> bool {
+        matches!(self.renewed().await, Ok(None))
+    }
+}
+
+fn hosts(settings: &Settings) -> Arc<Hosts> {
+    Arc::new(match settings.policy.without_token {
+        // Whatever a tool says that it reaches.
+        true => Hosts::closed(),
+        false => Hosts::new(settings.ssh.clone()),
+    })
+}

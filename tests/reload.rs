@@ -1,0 +1,271 @@
+//! A running server goes by the settings and the flake as they are at each call, not as they were at its start.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod common;
+
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::process::Command;
+
+use common::fleet::{Fleet, nixes};
+use common::mcp::{Client, STATELESS, WITH_HANDSHAKE};
+use common::plan;
+use serde_json::{Value, json};
+
+const FILE: &str = "pantheros.toml";
+
+/// Two hosts whose configurations do not say where they are.
+fn flake(version: &str) -> String {
+    let host = |name: &str| {
+        format!(
+            "nixosConfigurations.{name}.config.system = {{ stateVersion = \"{version}\"; build.toplevel = derivation {{ \
+             name = \"{name}\"; system = \"{}-linux\"; builder = \"/bin/sh\"; args = [ \"-c\" \"echo >$out\" ]; }}; }};",
+            std::env::consts::ARCH
+        )
+    };
+    format!("{{ outputs = _: {{ {} {} }}; }}", host("one"), host("two"))
+}
+
+fn committed(nix: &Path, settings: &str) -> Fleet {
+    Fleet::committed(nix, &[("flake.nix", &flake("25.05")), (FILE, settings)])
+}
+
+fn begun(fleet: &Fleet) -> Client {
+    Client::begun(fleet, &[], WITH_HANDSHAKE[2])
+}
+
+/// This program with this fleet's settings, and no flake named.
+fn without_flake(fleet: &Fleet) -> Command {
+    let named = fleet.command(&[]);
+    let mut command = Command::new(named.get_program());
+    command.arg("--config").arg(fleet.folder().with_file_name(FILE)).env_remove("PANTHEROS_FLAKE");
+    command.envs(named.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    command
+}
+
+/// A server by that command, to which a client has begun to talk.
+fn greeted(mut command: Command) -> Client {
+    command.arg("serve");
+    let mut client = Client::of(command);
+    client.initialize(WITH_HANDSHAKE[2]);
+    client.notify("notifications/initialized", json!({}));
+    client
+}
+
+/// What a tool answers, a failure too.
+fn told(client: &mut Client, tool: &str, arguments: Value) -> Value {
+    let answer = client.call(tool, arguments);
+    let content = answer["result"]["structuredContent"].clone();
+    assert!(content.is_object(), "{answer}");
+    content
+}
+
+/// The hosts that are planned for, each with what became of it.
+fn planned(client: &mut Client, arguments: Value) -> Vec<(String, String)> {
+    let answer = told(client, "plan_deploy", arguments);
+    let hosts = answer["hosts"].as_array().unwrap_or_else(|| panic!("{answer:#}"));
+    hosts.iter().map(|host| (host["host"].as_str().unwrap().to_owned(), host["error"].to_string())).collect()
+}
+
+fn code(client: &mut Client, tool: &str, arguments: Value) -> String {
+    let answer = told(client, tool, arguments);
+    answer["error"]["code"].as_str().unwrap_or_else(|| panic!("{answer:#}")).to_owned()
+}
+
+#[test]
+fn hosts_are_where_the_settings_say_now() {
+    let before = "[hosts.one]\ntarget_host = \"127.0.0.1\"\nport = 1\n\
+                  [hosts.two]\ntags = [\"prod\"]\ntarget_host = \"127.0.0.9\"\nport = 1\n";
+    let after = "[hosts.one]\ntags = [\"prod\"]\ntarget_host = \"127.0.0.2\"\nport = 1\n\
+                 [hosts.two]\ntags = [\"prod\"]\ntarget_host = \"127.0.0.3\"\nport = 1\n";
+    for nix in nixes() {
+        let fleet = committed(&nix, before);
+        let mut client = begun(&fleet);
+        let hosts = told(&mut client, "list_hosts", json!({"wait": true}))["hosts"].clone();
+        assert_eq!((&hosts[0]["tags"], &hosts[1]["tags"]), (&json!([]), &json!(["prod"])), "{hosts:#}");
+        let plan = planned(&mut client, json!({"tag": "prod"}));
+        assert!(plan.len() == 1 && plan[0].1.contains("127.0.0.9"), "{plan:?}");
+
+        fleet.write(FILE, after);
+        let hosts = told(&mut client, "list_hosts", json!({"wait": true}))["hosts"].clone();
+        assert_eq!(
+            (&hosts[0]["tags"], &hosts[0]["target"]),
+            (&json!(["prod"]), &json!("127.0.0.2")),
+            "{hosts:#}"
+        );
+        let is_moved = |plan: Vec<(String, String)>| {
+            assert_eq!(plan.len(), 2, "{plan:?}");
+            assert!(plan[0].1.contains("127.0.0.2") && plan[1].1.contains("127.0.0.3"), "{plan:?}");
+        };
+        is_moved(planned(&mut client, json!({"tag": "prod"})));
+        let status = told(&mut client, "host_status", json!({"host": "one"}));
+        assert!(status.to_string().contains("127.0.0.2"), "{status:#}");
+
+        // What counts is not committed, and then it is.
+        assert_eq!(
+            code(&mut client, "plan_deploy", json!({"tag": "prod", "rev": "HEAD"})),
+            "invalid_settings"
+        );
+        fleet.git(&["branch", "before"]);
+        fleet.git(&["commit", "-qam", "move"]);
+        is_moved(planned(&mut client, json!({"tag": "prod", "rev": "HEAD"})));
+        assert_eq!(
+            code(&mut client, "plan_deploy", json!({"tag": "prod", "rev": "before"})),
+            "invalid_settings",
+            "the commit says that they are elsewhere"
+        );
+
+        std::fs::remove_file(fleet.folder().join(FILE)).unwrap();
+        assert_eq!(told(&mut client, "host_status", json!({"host": "one"}))["error"]["code"], "no_target");
+    }
+}
+
+#[test]
+fn what_is_narrowed_meanwhile_is_narrow() {
+    let fleet = committed(&nixes().remove(0), "");
+    let mut client = begun(&fleet);
+    assert!(client.tools().contains(&"build_host".to_owned()));
+    fleet.write(FILE, "[deploy]\nclean = true\n");
+    assert_eq!(code(&mut client, "plan_deploy", json!({"hosts": ["one"]})), "dirty_flake");
+
+    fleet.write(FILE, "[tools]\nread_only = true\n");
+    let refused = client.call("build_host", json!({"host": "one"}))["error"]["message"].to_string();
+    assert!(refused.contains("--read-only"), "{refused}");
+    assert!(!client.tools().contains(&"build_host".to_owned()));
+    fleet.write(FILE, "[tools]\nexclude = [\"list_hosts\"]\n");
+    assert!(client.call("list_hosts", json!({}))["error"].is_object());
+
+    // A file that narrows and cannot be read leaves nothing as it was before.
+    fleet.write(FILE, "[tools]\nread_only = true\nexclude =\n");
+    for (tool, arguments) in [
+        ("build_host", json!({"host": "one"})),
+        ("list_hosts", json!({})),
+        ("plan_deploy", json!({"hosts": ["one"]})),
+        ("host_status", json!({"host": "one"})),
+        ("rollback_host", json!({"host": "one"})),
+        ("deploy", json!({"plan_id": "plan-1"})),
+    ] {
+        let answer = told(&mut client, tool, arguments);
+        assert_eq!(answer["error"]["code"], "invalid_settings", "{tool}: {answer:#}");
+        let message = answer["error"]["message"].as_str().unwrap();
+        assert!(message.contains(FILE) && message.contains("line 3"), "{message}");
+    }
+    fleet.write(FILE, "");
+    let dry = told(&mut client, "build_host", json!({"host": "one", "dry_run": true}));
+    assert!(dry["drv_path"].is_string(), "{dry:#}");
+}
+
+#[test]
+fn the_users_settings_are_read_again_as_well() {
+    for version in [WITH_HANDSHAKE[2], STATELESS] {
+        let fleet = committed(&nixes().remove(0), "");
+        let users = fleet.folder().with_file_name(FILE);
+        let text = std::fs::read_to_string(&users).unwrap();
+        let write = |more: &str| std::fs::write(&users, format!("{text}{more}")).unwrap();
+        let mut client = Client::begun(&fleet, &[], version);
+        let target = |client: &mut Client| {
+            let answer = told(client, "list_hosts", json!({"host": "one"}));
+            answer["hosts"][0]["target"].as_str().map(str::to_owned)
+        };
+        assert_eq!(target(&mut client), None);
+        write("[hosts.one]\ntarget_host = \"192.0.2.1\"\n");
+        assert_eq!(target(&mut client).as_deref(), Some("192.0.2.1"));
+        // Another Nix, another ssh, another cache: the same answer by other means.
+        write("program_ = 1\n");
+        assert_eq!(code(&mut client, "list_hosts", json!({})), "invalid_settings");
+        std::fs::write(&users, "[nix]\nprogram = \"/nonexistent/nix\"\n[cache]\nenabled = false\n").unwrap();
+        assert_eq!(code(&mut client, "list_hosts", json!({"host": "one"})), "nix_not_found");
+        write("[ssh]\nconfig = \"/nonexistent/ssh_config\"\n[hosts.one]\ntarget_host = \"192.0.2.1\"\n");
+        let unreached = told(&mut client, "list_generations", json!({"host": "one"}));
+        assert!(unreached["error"].to_string().contains("/nonexistent/ssh_config"), "{unreached:#}");
+        write("[limits]\nconcurrent_calls = 1\nwaiting_calls = 0\nmessage_kib = 512\n");
+        assert_eq!(target(&mut client), None);
+        let said = client.said();
+        assert!(said.contains("`limits.message_kib` was changed: it counts once"), "{said}");
+        std::fs::remove_file(&users).unwrap();
+        assert_eq!(code(&mut client, "list_hosts", json!({})), "invalid_settings");
+    }
+}
+
+#[test]
+fn a_link_to_a_flake_is_followed_anew() {
+    for (nix, in_git) in nixes().into_iter().flat_map(|nix| [(nix.clone(), true), (nix, false)]) {
+        let make = |version: &str| {
+            let files = [("flake.nix", flake(version))];
+            let files: Vec<(&str, &str)> = files.iter().map(|(name, text)| (*name, text.as_str())).collect();
+            if in_git { Fleet::committed(&nix, &files) } else { Fleet::plain(&nix, &files) }
+        };
+        let (old, new) = (make("24.05"), make("25.11"));
+        let link = old.folder().with_file_name("link");
+        let leads_to = |fleet: &Fleet| {
+            let _none = std::fs::remove_file(&link);
+            symlink(fleet.folder(), &link).unwrap();
+        };
+        leads_to(&old);
+        let mut command = without_flake(&old);
+        command.arg("--flake").arg(&link);
+        let mut client = greeted(command);
+        let version = |client: &mut Client, arguments: Value| {
+            told(client, "list_hosts", arguments)["hosts"][0]["state_version"].clone()
+        };
+        for arguments in [json!({"host": "one"}), json!({"wait": true})] {
+            leads_to(&old);
+            assert_eq!(version(&mut client, arguments.clone()), "24.05");
+            leads_to(&new);
+            assert_eq!(version(&mut client, arguments), "25.11", "in a repository: {in_git}");
+        }
+        // The settings are those beside the flake that is looked at.
+        new.write(FILE, "[hosts.one]\ntarget_host = \"192.0.2.1\"\n");
+        let host = told(&mut client, "list_hosts", json!({"host": "one"}))["hosts"][0].clone();
+        assert_eq!(host["target"], "192.0.2.1", "{host:#}");
+        std::fs::remove_file(&link).unwrap();
+        assert_eq!(code(&mut client, "list_hosts", json!({})), "flake_not_found");
+    }
+}
+
+#[test]
+fn a_flake_further_up_does_not_step_in() {
+    let fleet = Fleet::plain(
+        &nixes().remove(0),
+        &[("flake.nix", &flake("24.05")), ("inner/flake.nix", &flake("25.11"))],
+    );
+    let mut command = without_flake(&fleet);
+    command.current_dir(fleet.folder().join("inner"));
+    let mut client = greeted(command);
+    let host = json!({"host": "one"});
+    assert_eq!(told(&mut client, "list_hosts", host.clone())["hosts"][0]["state_version"], "25.11");
+    std::fs::rename(fleet.folder().join("inner/flake.nix"), fleet.folder().join("away")).unwrap();
+    assert_eq!(code(&mut client, "list_hosts", host.clone()), "flake_not_found");
+    std::fs::rename(fleet.folder().join("away"), fleet.folder().join("inner/flake.nix")).unwrap();
+    assert_eq!(told(&mut client, "list_hosts", host)["hosts"][0]["state_version"], "25.11");
+}
+
+#[test]
+fn an_answer_under_other_settings_does_not_count() {
+    let fleet = plan::fleet("approve_by = [\"elicitation\"]");
+    let life = std::time::Duration::from_secs(1_800);
+    let ask = |change: &dyn Fn(&Fleet)| {
+        let stored = plan::stored(&fleet, &["one"], &[], life);
+        let mut client = Client::able(&fleet, &[], WITH_HANDSHAKE[2], json!({"elicitation": {}}));
+        let id = client.ask(
+            "tools/call",
+            json!({"name": "deploy", "arguments": {"plan_id": stored.plan().id.as_str()}}),
+        );
+        let form = client.next();
+        assert_eq!(form["method"], "elicitation/create", "{form}");
+        change(&fleet);
+        let fields = form["params"]["requestedSchema"]["properties"].as_object().unwrap();
+        let content: serde_json::Map<String, Value> =
+            fields.keys().map(|field| (field.clone(), json!(stored.plan().phrase()))).collect();
+        let answer = json!({"action": "accept", "content": content});
+        client.send_line(&json!({"jsonrpc": "2.0", "id": form["id"], "result": answer}).to_string());
+        let answer = client.answer(id).json["result"]["structuredContent"].clone();
+        (answer["error"].clone(), plan::approvals(&fleet).decision(&stored.plan().id).unwrap().is_some())
+    };
+    let (error, is_spent) = ask(&|_| {});
+    assert!(is_spent, "the answer is one that counts: {error:#}");
+    // Another person may be needed by now.
+    let (error, is_spent) = ask(&|fleet| plan::set(fleet, "approve_by = [\"terminal\"]"));
+    assert!(error["code"] == "invalid_approval" && error.to_string().contains("settings"), "{error:#}");
+    assert!(!is_spent);
+}
