@@ -1,5 +1,6 @@
 //! What fails for one cause is one error: it is told once, with all that it breaks.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use schemars::JsonSchema;
@@ -15,7 +16,7 @@ const HASH: usize = 32;
 /// Something that can have failed.
 pub trait Failing {
     /// Its attribute, or its name.
-    fn attr(&self) -> &str;
+    fn attr(&self) -> Cow<'_, str>;
     /// Words of its own that a message about it may hold.
     fn words(&self) -> Vec<&str>;
     /// Why it failed.
@@ -62,7 +63,7 @@ pub fn group<T: Failing>(entries: Vec<T>) -> Vec<Caused<T>> {
 }
 
 fn told_once<T: Failing>(group: Vec<T>) -> Vec<Caused<T>> {
-    let mut breaks: Vec<String> = group.iter().map(|entry| entry.attr().to_owned()).collect();
+    let mut breaks: Vec<String> = group.iter().map(|entry| entry.attr().into_owned()).collect();
     let first = breaks.first().cloned();
     if breaks.len() == 1 {
         breaks.clear();
@@ -139,8 +140,8 @@ mod tests {
     struct Entry(String, Option<Diagnostic>);
 
     impl Failing for Entry {
-        fn attr(&self) -> &str {
-            &self.0
+        fn attr(&self) -> Cow<'_, str> {
+            (&self.0).into()
         }
 
         fn words(&self) -> Vec<&str> {

@@ -1,5 +1,6 @@
 //! `flake_check`: every output of the flake, and every one that fails.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
@@ -55,8 +56,8 @@ pub struct Output {
 }
 
 impl Failing for Part {
-    fn attr(&self) -> &str {
-        &self.attr
+    fn attr(&self) -> Cow<'_, str> {
+        (&self.attr).into()
     }
 
     fn words(&self) -> Vec<&str> {

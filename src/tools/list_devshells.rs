@@ -1,13 +1,17 @@
 //! `list_devshells`: the development shells of the flake.
 
+use std::borrow::Cow;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::causes::{self, Caused, Failing};
 use super::page::PageInput;
 use super::{Context, Effect, Reach, Tool, ToolError};
+use crate::diagnostic::Diagnostic;
 use crate::flake::check::Status;
 use crate::flake::shells::Shell;
-use crate::names::SystemName;
+use crate::names::{AttrPath, SystemName};
 use crate::text;
 
 /// The tool.
@@ -26,10 +30,25 @@ pub struct Input {
 /// What it answers.
 #[derive(Serialize, JsonSchema)]
 pub struct Output {
-    shells: Vec<Shell>,
+    shells: Vec<Caused<Shell>>,
     total: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
     next_cursor: Option<String>,
+}
+
+impl Failing for Shell {
+    /// Each system may have one of this name.
+    fn attr(&self) -> Cow<'_, str> {
+        AttrPath::new(["devShells", &self.system, &self.name]).to_string().into()
+    }
+
+    fn words(&self) -> Vec<&str> {
+        vec![&self.name, &self.system]
+    }
+
+    fn error(&mut self) -> &mut Option<Diagnostic> {
+        &mut self.error
+    }
 }
 
 impl Tool for ListDevshells {
@@ -45,7 +64,7 @@ impl Tool for ListDevshells {
         let system = input.system.as_ref().map(SystemName::as_str);
         let shells = context.flake().shells(system, &context.call).await?;
         let total = shells.len();
-        let page = input.page.of(shells, 100)?;
+        let page = input.page.of(causes::group(shells), 100)?;
         Ok(Output { shells: page.entries, total, next_cursor: page.next_cursor })
     }
 
@@ -54,20 +73,25 @@ impl Tool for ListDevshells {
             return "The flake has no development shells here.".to_owned();
         }
         let mut lines = vec![format!("{} development shells:", output.total)];
-        for shell in &output.shells {
-            let (name, system) = (text::word(&shell.name), text::word(&shell.system));
-            match (&shell.status, &shell.error) {
-                (Status::Failed, Some(error)) => lines.push(format!("✗ {name} ({system}): {error}")),
-                _ => {
-                    let command = if text::is_word(&shell.name) { shell.command.as_str() } else { "…" };
-                    lines.push(format!("• {name} ({system}): {command}"));
-                    if !shell.packages.is_empty() {
-                        lines.push(text::fenced(&text::line(&shell.packages.join(", "), 400)));
-                    }
-                    if let Some(error) = &shell.error {
-                        lines.push(format!("  ✗ {} more packages in it: {error}", shell.unread));
-                    }
-                }
+        for Caused { of: shell, breaks, same_as } in &output.shells {
+            let name = format!("{} ({})", text::word(&shell.name), text::word(&shell.system));
+            // One that evaluates has an error where a package in it does not, which may be another shell's cause, too.
+            if let Some(error) = &shell.error
+                && (shell.status == Status::Failed || !breaks.is_empty())
+            {
+                lines.push(format!("✗ {}: {error}", causes::named(&shell.attr(), breaks)));
+            }
+            if shell.status == Status::Failed {
+                lines.extend(same_as.as_ref().map(|first| format!("✗ {name}: as {}", text::word(first))));
+                continue;
+            }
+            let command = if text::is_word(&shell.name) { shell.command.as_str() } else { "…" };
+            lines.push(format!("• {name}: {command}"));
+            if !shell.packages.is_empty() {
+                lines.push(text::fenced(&text::line(&shell.packages.join(", "), 400)));
+            }
+            if let Some(error) = shell.error.as_ref().filter(|_| breaks.is_empty()) {
+                lines.push(format!("  ✗ {} more packages in it: {error}", shell.unread));
             }
         }
         lines.join("\n")

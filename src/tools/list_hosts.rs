@@ -1,5 +1,7 @@
 //! `list_hosts`: the hosts of the flake.
 
+use std::borrow::Cow;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -42,8 +44,8 @@ pub struct Output {
 }
 
 impl Failing for Host {
-    fn attr(&self) -> &str {
-        &self.name
+    fn attr(&self) -> Cow<'_, str> {
+        (&self.name).into()
     }
 
     fn words(&self) -> Vec<&str> {

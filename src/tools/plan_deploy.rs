@@ -1,9 +1,12 @@
 //! `plan_deploy`: what deploying hosts would do, for a person to approve.
 
+use std::borrow::Cow;
+
 use futures::StreamExt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::causes::{self, Caused, Failing};
 use super::{Context, Effect, Reach, Tool, ToolError};
 use crate::config::Action;
 use crate::deploy::approval::{ApprovalError, Approvals};
@@ -102,6 +105,20 @@ pub struct Host {
     error: Option<Diagnostic>,
 }
 
+impl Failing for Host {
+    fn attr(&self) -> Cow<'_, str> {
+        (&self.host).into()
+    }
+
+    fn words(&self) -> Vec<&str> {
+        vec![&self.host]
+    }
+
+    fn error(&mut self) -> &mut Option<Diagnostic> {
+        &mut self.error
+    }
+}
+
 /// What it answers.
 #[derive(Serialize, JsonSchema)]
 pub struct Output {
@@ -125,7 +142,7 @@ pub struct Output {
     /// How many more there are.
     #[serde(skip_serializing_if = "Option::is_none")]
     more_dirty: Option<u64>,
-    hosts: Vec<Host>,
+    hosts: Vec<Caused<Host>>,
     /// Hosts of those asked for that are left out by name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     except: Vec<HostName>,
@@ -177,20 +194,21 @@ impl Tool for PlanDeploy {
             .collect()
             .await;
         let mut output = Output { except: selected.except, ..Output::none(action).of(&source) };
-        let mut plans = Vec::new();
+        let (mut hosts, mut plans) = (Vec::new(), Vec::new());
         for (host, proposal) in proposals {
             match proposal {
                 Ok(plan) => {
-                    output.hosts.push(Host::planned(&plan));
+                    hosts.push(Host::planned(&plan));
                     plans.push(plan);
                 }
                 Err(error) => {
                     let error = Diagnostic::from(&error);
                     output.error.get_or_insert_with(|| error.clone());
-                    output.hosts.push(Host::failed(&host, error));
+                    hosts.push(Host::failed(&host, error));
                 }
             }
         }
+        output.hosts = causes::group(hosts);
         // A plan for some of them would be another plan than the one asked for.
         if output.error.is_some() {
             return Ok(output);
@@ -248,8 +266,12 @@ impl Tool for PlanDeploy {
             let names: Vec<&str> = output.except.iter().map(HostName::as_str).collect();
             lines.push(format!("without {}, left out by name", names.join(", ")));
         }
-        for host in &output.hosts {
-            lines.extend(host.render());
+        for Caused { of: host, breaks, same_as } in &output.hosts {
+            match (&host.error, same_as) {
+                (Some(error), _) => lines.push(format!("✗ {}: {error}", causes::named(&host.host, breaks))),
+                (None, Some(first)) => lines.push(format!("✗ {}: as {first}", host.host)),
+                (None, None) => lines.extend(host.render()),
+            }
         }
         if let Some(command) = &output.approve_with {
             lines.push(format!("A person approves it: {command}"));
@@ -358,9 +380,6 @@ impl Host {
     }
 
     fn render(&self) -> Vec<String> {
-        if let Some(error) = &self.error {
-            return vec![format!("✗ {}: {error}", self.host)];
-        }
         let mut lines = vec![format!("{} ({})", self.host, self.target)];
         if let Some(diff) = &self.diff {
             let grows = diff.closure_delta_bytes;

@@ -160,6 +160,67 @@ fn forty_hosts_without_facts_for_six_causes_are_six_errors() {
     }
 }
 
+/// Ten shells and ten hosts that fail for one reason, and what is well.
+const ONE_REASON: &str = r#"{
+  outputs = _: let
+    names = builtins.genList (number: "part-${toString number}") 10;
+    each = of: builtins.listToAttrs (map (name: { inherit name; value = of name; }) names);
+    gone = name: throw "${name} needs a secret that is not there";
+    drv = system: derivation { name = "good"; inherit system; builder = "/bin/sh"; args = [ "-c" "echo >$out" ]; };
+    host = where: { config.pantheros.deploy.targetHost = where; };
+  in {
+    devShells.x86_64-linux = each gone // { good = drv "x86_64-linux"; };
+    devShells.aarch64-linux = each gone;
+    nixosConfigurations = each (name: host (gone name)) // { other = host (throw "something else"); };
+  };
+}"#;
+
+#[test]
+fn ten_shells_or_hosts_that_fail_for_one_reason_are_one_error() {
+    for nix in nixes() {
+        let fleet = Fleet::committed(&nix, &[("flake.nix", ONE_REASON)]);
+        let hosts: Vec<String> = (0..10).map(|number| format!("part-{number}")).collect();
+        let mut asked = hosts.clone();
+        asked.insert(3, "other".to_owned());
+        let with_error = |list: &Value| -> Vec<Value> {
+            list.as_array().unwrap().iter().filter(|one| one.get("error").is_some()).cloned().collect()
+        };
+
+        let planned = fleet.call("plan_deploy", &json!({ "hosts": asked }));
+        assert_eq!((planned.code, planned.error_code()), (1, "throw"), "{:#}", planned.json);
+        let list = &planned.json["hosts"];
+        let errors = with_error(list);
+        assert_eq!((list.as_array().unwrap().len(), errors.len()), (11, 2), "{list:#}");
+        assert_eq!((&errors[0]["host"], &errors[0]["breaks"]), (&json!("part-0"), &json!(hosts)), "{list:#}");
+        assert_eq!((&errors[1]["host"], errors[1].get("breaks")), (&json!("other"), None), "{list:#}");
+        let same = list.as_array().unwrap().iter().filter(|host| host["same_as"] == "part-0").count();
+        assert_eq!(same, 9, "{list:#}");
+        let size = planned.json.to_string().len();
+        assert!(size < 4_000, "{size} bytes");
+
+        let listed = fleet.call("list_devshells", &json!({}));
+        let list = &listed.json["shells"];
+        let errors = with_error(list);
+        assert_eq!((list.as_array().unwrap().len(), errors.len()), (21, 1), "{list:#}");
+        assert_eq!(errors[0]["breaks"].as_array().unwrap().len(), 20, "{list:#}");
+        let names = list.as_array().unwrap().iter().map(|shell| &shell["name"]);
+        assert_eq!(names.filter(|name| **name == "good").count(), 1);
+        // The same name of two systems is two shells.
+        let same_as = list.as_array().unwrap().iter().filter_map(|shell| shell["same_as"].as_str());
+        assert!(
+            same_as.clone().count() == 19
+                && same_as.clone().all(|first| first == "devShells.aarch64-linux.part-0")
+        );
+        let told = |arguments: &[&str]| {
+            String::from_utf8(fleet.command(&[&["call"], arguments].concat()).output().unwrap().stderr)
+                .unwrap()
+        };
+        for text in [told(&["list_devshells"]), told(&["plan_deploy", "hosts=[\"part-1\",\"part-2\"]"])] {
+            assert_eq!(text.matches("needs a secret").count(), 1, "{text}");
+        }
+    }
+}
+
 #[test]
 fn a_search_ends_by_weight_too() {
     let nix = nixes().pop().unwrap();
