@@ -3,9 +3,10 @@
 
 mod common;
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use common::fleet::{Fleet, nixes};
+use common::fleet::{Fleet, nixes, wait_until};
 use common::mcp::Client;
 use serde_json::{Value, json};
 
@@ -123,5 +124,47 @@ fn where_the_store_has_no_log_the_last_lines_seen_are_told() {
         let other = uri.replace(&base_name[..32], "00000000000000000000000000000000");
         let unknown = client.request("resources/read", json!({"uri": other}));
         assert!(unknown["error"]["message"].as_str().unwrap().contains("has no log"), "{unknown}");
+    }
+}
+
+#[test]
+fn logs_are_read_no_more_at_once_than_tools_are_called() {
+    for nix in nixes() {
+        let fleet = failing(&nix, "echo one");
+        // Stands in for a log that takes long to read: the real `nix`, but `nix log` waits to be let go.
+        let (begun, go) = (fleet.write_outside("begun", ""), fleet.folder().with_file_name("go"));
+        let script = format!(
+            "#!/bin/sh\nif [ \"$1\" = log ]; then\n  echo log >>{begun:?}\n  while [ ! -e {go:?} ]; do sleep 0.02; done\nfi\n\
+             exec {nix:?} \"$@\"\n"
+        );
+        let fake = fleet.write_outside("fake-nix-with-slow-logs", &script);
+        std::fs::set_permissions(&fake, std::fs::Permissions::from_mode(0o755)).unwrap();
+        fleet.write_outside(
+            "pantheros.toml",
+            &format!("[nix]\nprogram = {fake:?}\n[limits]\nconcurrent_calls = 2\nwaiting_calls = 3\n"),
+        );
+        let mut client = Client::begun(&fleet, &[], "2025-11-25");
+        let uri = log_of(&mut client);
+        let asked: Vec<i64> = (0..20)
+            .map(|_| client.ask("resources/read", json!({"uri": format!("{uri}?until=end")})))
+            .collect();
+        // Fifteen find neither a place nor room to wait for one.
+        let mut answered = Vec::new();
+        while answered.len() < 15 {
+            let answer = client.next();
+            let said = answer["error"]["message"].as_str().unwrap_or_else(|| panic!("{answer}"));
+            assert!(said.contains("3 calls are waiting already"), "{answer}");
+            answered.push(answer["id"].as_i64().unwrap());
+        }
+        let reading = || std::fs::read_to_string(&begun).unwrap().lines().count();
+        wait_until("two logs to be read", 20.0, || reading() == 2);
+        let built = client.call("build_host", json!({"host": "a"}));
+        assert_eq!(built["result"]["structuredContent"]["error"]["code"], "busy", "{built}");
+        std::fs::write(&go, "").unwrap();
+        for id in asked.into_iter().filter(|id| !answered.contains(id)) {
+            let answer = client.answer(id).json;
+            assert_eq!(answer["result"]["contents"][0]["text"], "one\n", "{answer}");
+        }
+        assert_eq!(reading(), 5);
     }
 }

@@ -265,7 +265,7 @@ impl ServerHandler for Handler {
         let what = format!("reading the log of {}", log.drv.name());
         let running = Running::begin(what, &context, self.services.heartbeat, &self.gone);
         let call = running.call.clone();
-        let read = running.run(in_force.flake.nix().build_log(&log.drv, log.place, &call)).await;
+        let read = running.run(self.services.build_log(&log, &in_force, &call)).await;
         match read {
             Ok(Some(page)) => Ok(ReadResourceResult::new(log_page::contents(&log, page, request.uri)).into()),
             Ok(None) => match self.services.last_lines(&log.drv) {

@@ -163,6 +163,39 @@ impl Services {
         Some(lines.clone())
     }
 
+    /// Waits for a place among the calls that run at once; it is given back when it is dropped.
+    ///
+    /// # Errors
+    /// [`ToolError::Busy`] where too many wait already, or that the call was cancelled.
+    pub async fn enter(&self, in_force: &InForce, call: &Call) -> Result<OwnedSemaphorePermit, ToolError> {
+        if let Ok(place) = Arc::clone(&in_force.places).try_acquire_owned() {
+            return Ok(place);
+        }
+        let _waiting = Waiting::join(&self.waiting, in_force.settings.waiting_calls)?;
+        call.saying("waiting for another call to end");
+        tokio::select! {
+            place = Arc::clone(&in_force.places).acquire_owned() => {
+                Ok(place.map_err(|_| NixError::from(ProcessError::Cancelled))?)
+            }
+            () = call.cancel.cancelled() => Err(NixError::from(ProcessError::Cancelled).into()),
+        }
+    }
+
+    /// A page of a log; `None` where the store has none. It takes a place like a call of a tool: a log is read to its end
+    /// for its last page.
+    ///
+    /// # Errors
+    /// As [`Self::enter`], and what reading it gives.
+    pub async fn build_log(
+        &self,
+        log: &LogRef,
+        in_force: &InForce,
+        call: &Call,
+    ) -> Result<Option<log::Page>, ToolError> {
+        let _place = self.enter(in_force, call).await?;
+        Ok(in_force.flake.nix().build_log(&log.drv, log.place, call).await?)
+    }
+
     fn lock_logs(&self) -> MutexGuard<'_, VecDeque<(DrvPath, String)>> {
         self.logs.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -219,20 +252,8 @@ impl Context {
     /// # Errors
     /// [`ToolError::Busy`] where too many wait already, or that the call was cancelled.
     pub(super) async fn enter(&self) -> Result<(), ToolError> {
-        let places = &self.in_force.places;
-        if let Ok(place) = Arc::clone(places).try_acquire_owned() {
-            self.place.set(Some(place));
-            return Ok(());
-        }
-        let _waiting = Waiting::join(&self.services.waiting, self.settings().waiting_calls)?;
-        self.call.saying("waiting for another call to end");
-        tokio::select! {
-            place = Arc::clone(places).acquire_owned() => {
-                self.place.set(Some(place.map_err(|_| NixError::from(ProcessError::Cancelled))?));
-                Ok(())
-            }
-            () = self.call.cancel.cancelled() => Err(NixError::from(ProcessError::Cancelled).into()),
-        }
+        self.place.set(Some(self.services.enter(&self.in_force, &self.call).await?));
+        Ok(())
     }
 
     /// Gives the place back.
