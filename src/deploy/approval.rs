@@ -133,8 +133,10 @@ impl Approvals {
             "revision": plan.flake.revision,
             "dirty": plan.flake.dirty,
         });
-        let stored = self.plans.save(plan)?;
+        let stored = self.plans.prepare(plan)?;
+        // First: what lies there can be approved, whoever was told that it failed.
         self.audit.write(&recorded(Event::Planned, &stored, &client, &details), begun)?;
+        self.plans.put(&stored)?;
         Ok(stored)
     }
 

@@ -171,19 +171,41 @@ impl Plans {
         Ok(Self { folder: StateFolder::open(path)?.folder(FOLDER)? })
     }
 
-    /// Stores a new plan, and forgets those that are long over.
+    /// Makes a new plan ready to be stored, and forgets those that are long over.
     ///
     /// # Errors
     /// See [`PlanError`]; [`PlanError::Unfit`] also where there is one of that name.
-    pub fn save(&self, plan: Plan) -> Result<StoredPlan, PlanError> {
+    pub(super) fn prepare(&self, plan: Plan) -> Result<StoredPlan, PlanError> {
         if plan.version != VERSION {
             return Err(PlanError::Unfit(format!("its version is {}, not {VERSION}", plan.version)));
         }
         self.sweep(SystemTime::now())?;
         let stored = StoredPlan::new(plan)?;
-        if !self.folder.create(&file_name(&stored.plan.id), stored.canonical.as_bytes())? {
-            return Err(PlanError::Unfit(format!("there is another {}", stored.plan.id)));
+        if self.path(&stored.plan.id).symlink_metadata().is_ok() {
+            return Err(another(&stored.plan.id));
         }
+        Ok(stored)
+    }
+
+    /// Stores a plan that was made ready.
+    ///
+    /// # Errors
+    /// See [`PlanError`]; [`PlanError::Unfit`] where there is one of that name.
+    pub(super) fn put(&self, stored: &StoredPlan) -> Result<(), PlanError> {
+        if self.folder.create(&file_name(&stored.plan.id), stored.canonical.as_bytes())? {
+            Ok(())
+        } else {
+            Err(another(&stored.plan.id))
+        }
+    }
+
+    /// Stores a new plan, and forgets those that are long over. Nobody is told of it.
+    ///
+    /// # Errors
+    /// See [`PlanError`]; [`PlanError::Unfit`] also where there is one of that name.
+    pub fn save(&self, plan: Plan) -> Result<StoredPlan, PlanError> {
+        let stored = self.prepare(plan)?;
+        self.put(&stored)?;
         Ok(stored)
     }
 
@@ -278,6 +300,10 @@ pub(super) const SPENT: &str = ".spent.json";
 pub(super) const FORMS: [&str; 2] = [".form-1.json", ".form-2.json"];
 /// What the names of changes begin with that a person declined in a form.
 pub(super) const DECLINED: &str = "declined-";
+
+fn another(id: &PlanId) -> PlanError {
+    PlanError::Unfit(format!("there is another {id}"))
+}
 
 fn file_name(id: &PlanId) -> String {
     format!("{id}{PLAN}")

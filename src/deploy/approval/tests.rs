@@ -652,3 +652,24 @@ async fn what_cannot_be_recorded_is_not_approved() {
     assert!(matches!(error, ApprovalError::Audit(_)), "{error}");
     assert!(approvals.recorded(&stored.plan().id).unwrap().is_none());
 }
+
+#[test]
+fn a_plan_that_is_not_in_the_log_is_not_kept() {
+    let desk = Desk::new(&[Channel::Terminal]);
+    let approvals = desk.approvals();
+    let log = approvals.audit().path();
+    fs::write(&log, "").unwrap();
+    fs::set_permissions(&log, fs::Permissions::from_mode(0o600)).unwrap();
+    let held = fs::OpenOptions::new().append(true).open(&log).unwrap();
+    rustix::fs::flock(&held, rustix::fs::FlockOperation::LockExclusive).unwrap();
+    // Handed over so long ago that nobody waits any more.
+    let begun = Instant::now().checked_sub(Duration::from_secs(60)).unwrap();
+    let refused = approvals.save(fixture(&["web"]), begun);
+    assert!(refused.is_err(), "{refused:?}");
+    let kept = approvals.plans().list().unwrap();
+    assert!(kept.is_empty(), "{kept:?} can be approved");
+    drop(held);
+    let stored = approvals.save(fixture(&["web"]), begun).unwrap();
+    assert_eq!(approvals.plans().load(&stored.plan().id).unwrap(), stored);
+    assert_eq!(desk.events(), ["planned"]);
+}
