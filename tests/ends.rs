@@ -16,6 +16,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use common::fleet::{Fleet, alive, below, errors, nixes, wait_until};
 use common::mcp::{Client, ENDING, STATELESS, alone, handshake};
 use common::slow::Slow;
+use common::target::Targets;
 use http::{Request, Setup};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
@@ -136,7 +137,9 @@ impl Drop for Left {
         for entry in std::fs::read_dir("/proc").unwrap().flatten() {
             let line = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
             let id = entry.file_name().to_str().and_then(|id| id.parse().ok()).and_then(Pid::from_raw);
-            if line.starts_with(format!("/bin/sleep\0{}", self.marker).as_bytes())
+            if [format!("/bin/sleep\0{}", self.marker), format!("ssh: {} [mux]", self.marker)]
+                .iter()
+                .any(|known| line.starts_with(known.as_bytes()))
                 && let Some(id) = id
             {
                 let _gone = kill_process(id, Signal::KILL);
@@ -278,4 +281,67 @@ fn what_a_builder_left_is_found_in_a_container_too() {
         assert!(there.contains("/proc/"), "nothing was listed: {there}");
         assert!(!there.contains(&left.marker), "{there}");
     }
+}
+
+#[test]
+fn who_only_calls_itself_a_shared_connection_of_ssh_ends_too() {
+    for nix in nixes() {
+        let (fleet, left) = (Fleet::plain(&nix, &[]), Left::new());
+        // The title is all that `ssh` leaves of its command line; a pipe that is open for both ends never says a word.
+        let title = format!("ssh: {} [mux]", left.marker);
+        let script = format!(
+            r#"mkfifo pipe
+               setsid /bin/bash -c '(exec -a "{title}" cat <>pipe >/dev/null 2>&1 & : >ready)' </dev/null >/dev/null 2>&1
+               while [ ! -e ready ]; do sleep 0.02; done; sleep 86400 & wait"#
+        );
+        fleet.write(
+            "flake.nix",
+            &format!(
+                r#"{{ outputs = _: {{ nixosConfigurations.a.config.system.build.toplevel = derivation {{
+                    name = "a"; system = "{}-linux"; builder = "/bin/sh"; salt = "{:?}";
+                    args = [ "-c" ''PATH=/bin:/usr/bin; {script}'' ];
+                  }}; }}; }}"#,
+                std::env::consts::ARCH,
+                std::time::SystemTime::now()
+            ),
+        );
+        fleet.git(&["init", "-q"]);
+        fleet.git(&["add", "."]);
+        // And not the shell that is told of it.
+        let there = || {
+            let lines = std::fs::read_dir("/proc").unwrap().flatten();
+            lines
+                .filter_map(|entry| std::fs::read(entry.path().join("cmdline")).ok())
+                .any(|line| line.starts_with(title.as_bytes()))
+        };
+        let mut client = Client::begun(&fleet, &[], "2025-11-25");
+        let id = client.ask("tools/call", build("a"));
+        wait_until("the process in the background", 60.0, there);
+        client.cancel(id);
+        wait_until("it to end", 2.0 * ENDING.as_secs_f32(), || !there());
+    }
+}
+
+#[test]
+fn a_connection_that_the_users_ssh_shares_is_left_alone() {
+    let nix = &nixes()[0];
+    let (fleet, targets) = (Fleet::demo(nix), Targets::start(nix, &["web"]));
+    let socket = fleet.folder().with_file_name("shared");
+    let config = targets.ssh_config();
+    let ssh = |arguments: &str| format!("ssh -F {config:?} -o ControlPath={socket:?} {arguments} web");
+    // Stands in for a `git` or a `nix` whose `ssh` is told to share its connections.
+    let script = format!(
+        "#!/bin/sh\n[ -e {socket:?} ] || {} true >&2 || exit\nexec {nix:?} \"$@\"\n",
+        ssh("-o ControlMaster=yes -o ControlPersist=1d")
+    );
+    let fake = fleet.write_outside("fake-nix-that-shares-a-connection", &script);
+    std::fs::set_permissions(&fake, std::fs::Permissions::from_mode(0o755)).unwrap();
+    fleet.write_outside("pantheros.toml", &format!("[nix]\nprogram = {fake:?}\n"));
+    let said = |what: &str| {
+        std::process::Command::new("sh").args(["-c", &ssh(&format!("-O {what}"))]).output().unwrap()
+    };
+    assert_eq!(fleet.call("list_hosts", &json!({})).code, 0);
+    let there = said("check");
+    said("exit");
+    assert!(there.status.success(), "it was ended: {}", errors(&there));
 }

@@ -10,7 +10,10 @@
 //! which all we run inherits and no builder gets, because Nix clears its environment.
 
 use std::collections::BTreeSet;
+use std::fs::{self, Metadata};
 use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -26,6 +29,9 @@ const SOON: Duration = Duration::from_millis(200);
 const PAUSE: Duration = Duration::from_millis(10);
 /// Most looks in a row. What starts anew faster than it is killed is left.
 const LOOKS: usize = 100;
+/// After how many kills a process that is still there is left alone: it is another user's, or waits for a disk, and ends
+/// when it can.
+const KILLS: usize = 20;
 
 /// The children of this process.
 struct Children {
@@ -35,13 +41,50 @@ struct Children {
     waited: BTreeSet<i32>,
     /// Whether somebody will look soon.
     due: bool,
+    /// How often those were killed that are still there.
+    killed: Killed,
 }
 
 static CHILDREN: Mutex<Children> =
-    Mutex::new(Children { adopted: false, waited: BTreeSet::new(), due: false });
+    Mutex::new(Children { adopted: false, waited: BTreeSet::new(), due: false, killed: Killed(Vec::new()) });
+
+/// How often each process was killed that does not end.
+struct Killed(Vec<(Process, usize)>);
+
+impl Killed {
+    /// Forgets all but these.
+    fn keep(&mut self, there: &[&Process]) {
+        self.0.retain(|(known, _)| there.contains(&known));
+    }
+
+    /// Counts a kill; whether it is worth it.
+    fn count(&mut self, process: &Process) -> bool {
+        let Some((_, kills)) = self.0.iter_mut().find(|(known, _)| known == process) else {
+            self.0.push((process.clone(), 1));
+            return true;
+        };
+        if *kills >= KILLS {
+            return false;
+        }
+        *kills += 1;
+        if *kills == KILLS {
+            tracing::warn!(id = process.id, "a process that a builder left in the background does not end");
+        }
+        true
+    }
+}
 
 fn children() -> MutexGuard<'static, Children> {
     CHILDREN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What the programs are called that may hold connections for others.
+const SSH: &str = "ssh";
+/// Those of them that were started by a path, as the settings may name one.
+static NAMED_SSH: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
+
+fn named_ssh() -> MutexGuard<'static, BTreeSet<PathBuf>> {
+    NAMED_SSH.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// What [`MARK`] is set to: nobody else's programs have it. Without random bytes it still tells what we run from what a
@@ -89,6 +132,10 @@ impl Drop for Waited {
 
 /// Starts a program, and nobody takes it for an orphan.
 pub(super) fn spawn(builder: &mut Command) -> io::Result<(Child, Waited)> {
+    let program = Path::new(builder.as_std().get_program());
+    if program.components().count() > 1 && program.file_name().is_some_and(|name| name == SSH) {
+        named_ssh().insert(program.to_owned());
+    }
     // Held over both, or a look in between would find a child that nobody knows.
     let mut children = children();
     let child = builder.spawn()?;
@@ -114,17 +161,18 @@ pub(super) fn sweep_soon() {
 /// Ends what programs that have ended left behind.
 pub(super) async fn sweep() {
     for _ in 0..LOOKS {
-        if !look() {
+        // All of /proc is read for it.
+        if !tokio::task::spawn_blocking(look).await.unwrap_or_default() {
             return;
         }
         tokio::time::sleep(PAUSE).await;
     }
-    tracing::warn!("processes that a builder left in the background do not end");
+    tracing::warn!("what a builder left in the background starts anew as fast as it is ended");
 }
 
-/// Kills orphans and takes note of the ends of killed ones; whether there were any.
+/// Kills orphans and takes note of the ends of killed ones; whether there were any that may be gone soon.
 fn look() -> bool {
-    let children = children();
+    let mut children = children();
     if !children.adopted {
         return false;
     }
@@ -132,12 +180,15 @@ fn look() -> bool {
     let own = rustix::process::getpid();
     // As the table says it: 0 where the session's leader is outside of this container, as for a child of ours then.
     let session = table.session(own);
+    let orphans: Vec<&Process> =
+        table.children(own).filter(|child| !children.waited.contains(&child.id)).collect();
+    children.killed.keep(&orphans);
     let mut found = false;
-    for child in table.children(own).filter(|child| !children.waited.contains(&child.id)) {
+    for child in orphans {
         if child.has_ended() {
             child.reap();
             found = true;
-        } else if !is_kept(child, session) {
+        } else if !is_kept(child, session) && children.killed.count(child) {
             child.kill();
             for process in table.descendants(child.id) {
                 process.kill();
@@ -158,9 +209,61 @@ fn is_kept(process: &Process, session: Option<i32>) -> bool {
 }
 
 /// Whether it is an `ssh` that holds a connection for others (ssh_config(5), `ControlPersist`), which writes its title
-/// over its environment.
+/// over its environment. Whoever can write that title is not yet `ssh`: it has to be that program, and to see the same files
+/// as we do.
 pub(super) fn is_shared_connection(process: &Process) -> bool {
     let title = process.command_line();
     let end = title.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
-    title.starts_with(b"ssh: ") && title.get(..end).is_some_and(|title| title.ends_with(b" [mux]"))
+    title.starts_with(b"ssh: ")
+        && title.get(..end).is_some_and(|title| title.ends_with(b" [mux]"))
+        && is_ssh(process)
+}
+
+/// Whether a process runs the `ssh` that the user runs, as this user and in this process's namespace of mounts.
+fn is_ssh(process: &Process) -> bool {
+    let about = |of: &str, what: &str| fs::metadata(format!("/proc/{of}/{what}")).ok();
+    let id = process.id.to_string();
+    let identity = |data: &Metadata| (data.dev(), data.ino());
+    let is_same = |what| {
+        let both = about("self", what).zip(about(&id, what));
+        both.is_some_and(|(ours, its)| identity(&ours) == identity(&its))
+    };
+    // The owner of the folder is the user it runs as (proc(5)).
+    let is_ours = about(&id, "").is_some_and(|data| data.uid() == rustix::process::geteuid().as_raw());
+    let Some(program) = about(&id, "exe").filter(|_| is_ours && is_same("ns/mnt")) else { return false };
+    ssh_programs().any(|path| fs::metadata(path).is_ok_and(|data| identity(&data) == identity(&program)))
+}
+
+/// Every `ssh` that we, `git` or `nix` may have started.
+fn ssh_programs() -> impl Iterator<Item = PathBuf> {
+    let on_path = std::env::var_os("PATH").map(|path| super::absolute_folders(&path)).unwrap_or_default();
+    let folders: Vec<PathBuf> = std::env::split_paths(&on_path).collect();
+    let named = named_ssh().clone();
+    folders.into_iter().map(|folder| folder.join(SSH)).chain(named)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// This process and another one, whatever they do.
+    fn two() -> [Process; 2] {
+        let own = i32::try_from(std::process::id()).unwrap();
+        [own, 1].map(|id| Process::read(id).unwrap())
+    }
+
+    #[test]
+    fn what_does_not_end_is_left_alone_after_some_kills() {
+        let [one, other] = two();
+        let mut killed = Killed(Vec::new());
+        let kills = (0..LOOKS).filter(|_| killed.count(&one)).count();
+        assert_eq!(kills, KILLS);
+        // The next sweep does not begin anew.
+        killed.keep(&[&one, &other]);
+        assert!(!killed.count(&one));
+        assert!(killed.count(&other));
+        // What is gone is forgotten.
+        killed.keep(&[&other]);
+        assert!(killed.count(&one));
+    }
 }

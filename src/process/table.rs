@@ -16,7 +16,7 @@ pub(super) struct Process {
 
 impl Process {
     /// Reads `/proc/pid/stat`: state, parent, session and start time are its fields 3, 4, 6 and 22.
-    fn read(id: i32) -> Option<Self> {
+    pub(super) fn read(id: i32) -> Option<Self> {
         let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
         // The second field is the program's name in parentheses and may itself contain both.
         let mut fields = stat.get(stat.rfind(')')? + 1..)?.split_ascii_whitespace();
