@@ -22,6 +22,12 @@ const IN_MEMORY: usize = 16 * 1024 * 1024;
 const OVERHEAD: usize = 512;
 /// Largest answer held in memory or on disk, in bytes of JSON.
 const LARGEST: usize = 16 * 1024 * 1024;
+/// Most answers on disk, whatever they hold: each is a file.
+const ON_DISK: usize = 10_000;
+/// What a small file takes on most file systems, in bytes.
+const BLOCK: u64 = 4096;
+/// What part of what there is room for is written before somebody looks again how much there is, and is free after that.
+const PART: u64 = 16;
 
 /// What an answer is filed under.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -49,7 +55,7 @@ impl Key {
 pub struct Cache {
     enabled: bool,
     memory: Mutex<Memory>,
-    disk: Option<Disk>,
+    disk: Option<Arc<Disk>>,
 }
 
 /// Answers as they were told, so that their size is known.
@@ -70,6 +76,17 @@ struct Disk {
     /// The folder in it, looked at when it is first needed; none where it cannot be trusted.
     folder: OnceLock<Option<StateFolder>>,
     bytes: u64,
+    entries: usize,
+    written: Mutex<Written>,
+}
+
+/// What was written since somebody looked how much there is.
+#[derive(Debug, Default)]
+struct Written {
+    /// Nobody has, since this process began.
+    looked: bool,
+    bytes: u64,
+    entries: usize,
 }
 
 impl Cache {
@@ -80,7 +97,7 @@ impl Cache {
         Self {
             enabled: settings.enabled,
             memory: Mutex::new(Memory::new(IN_MEMORY)),
-            disk: place.map(|place| Disk { place, folder: OnceLock::new(), bytes: settings.bytes }),
+            disk: place.map(|place| Arc::new(Disk::new(place, settings.bytes, ON_DISK))),
         }
     }
 
@@ -192,6 +209,10 @@ impl Memory {
 }
 
 impl Disk {
+    fn new(place: PathBuf, bytes: u64, entries: usize) -> Self {
+        Self { place, folder: OnceLock::new(), bytes, entries, written: Mutex::default() }
+    }
+
     /// The folder, which has to be the user's and writable by nobody else: what is in it is told as the flake's.
     fn folder(&self) -> Option<&StateFolder> {
         let open = || StateFolder::open(&self.place)?.folder("answers");
@@ -216,12 +237,41 @@ impl Disk {
         }
     }
 
-    fn put(&self, key: &Key, text: &[u8]) -> Result<(), StateError> {
+    fn put(self: &Arc<Self>, key: &Key, text: &[u8]) -> Result<(), StateError> {
         let Some(folder) = self.folder() else { return Ok(()) };
         folder.keep(&key.name, text)?;
-        self.make_room(folder).map_err(|source| StateError::Io { path: folder.path().to_owned(), source })
+        if !self.is_look_due(text.len() as u64) {
+            return Ok(());
+        }
+        let (this, folder) = (Arc::clone(self), folder.clone());
+        let look = move || {
+            if let Err(error) = this.make_room(&folder) {
+                tracing::warn!(%error, folder = %this.place.display(), "the evaluation cache may grow");
+            }
+        };
+        // A look at thousands of files is nothing for a thread that all calls run on.
+        match tokio::runtime::Handle::try_current() {
+            Ok(runtime) => drop(runtime.spawn_blocking(look)),
+            Err(_) => look(),
+        }
+        Ok(())
     }
 
+    /// Counts what was written; whether that is so much that there may be no room.
+    fn is_look_due(&self, length: u64) -> bool {
+        let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        written.bytes += length.next_multiple_of(BLOCK);
+        written.entries += 1;
+        let is_much =
+            written.bytes > self.bytes / PART || written.entries as u64 > self.entries as u64 / PART;
+        if written.looked && !is_much {
+            return false;
+        }
+        *written = Written { looked: true, ..Written::default() };
+        true
+    }
+
+    /// Removes the oldest answers where there are too many or they take too much, so that there is some room again.
     fn make_room(&self, folder: &StateFolder) -> io::Result<()> {
         let mut entries = Vec::new();
         let mut total = 0;
@@ -229,17 +279,23 @@ impl Disk {
             let entry = entry?;
             // Another process may be making room too.
             let Ok(data) = entry.metadata() else { continue };
-            total += data.len();
-            entries.push((data.modified()?, data.len(), entry.path()));
+            let taken = data.len().next_multiple_of(BLOCK);
+            total += taken;
+            entries.push((data.modified()?, taken, entry.path()));
         }
+        if total <= self.bytes && entries.len() <= self.entries {
+            return Ok(());
+        }
+        let (bytes, most) = (self.bytes - self.bytes / PART, self.entries - self.entries / PART as usize);
         entries.sort();
-        for (_, length, path) in entries {
-            if total <= self.bytes {
+        let mut count = entries.len();
+        for (_, taken, path) in entries {
+            if total <= bytes && count <= most {
                 break;
             }
             match fs::remove_file(&path) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                _ => total -= length,
+                _ => (total, count) = (total - taken, count - 1),
             }
         }
         Ok(())
@@ -274,13 +330,36 @@ mod tests {
     #[test]
     fn the_oldest_make_room() {
         let folder = tempfile::tempdir().unwrap();
-        let settings = on_disk(folder.path(), 3_000);
+        let settings = on_disk(folder.path(), 3 * BLOCK);
         let cache = Cache::new(&settings);
         for number in 0..20 {
             cache.put(&Key::of("now", &[&number.to_string()]), &json!("x".repeat(1_000)));
         }
         let kept = fs::read_dir(folder.path().join("answers")).unwrap().count();
         assert!((1..=3).contains(&kept), "{kept} kept");
+    }
+
+    #[test]
+    fn small_answers_are_bounded_in_number_and_seldom_counted() {
+        let folder = tempfile::tempdir().unwrap();
+        let disk = Arc::new(Disk::new(folder.path().to_owned(), 1 << 30, 64));
+        let put = |number: usize| disk.put(&Key::of("now", &[&number.to_string()]), b"1").unwrap();
+        let count = || fs::read_dir(folder.path().join("answers")).unwrap().count();
+        put(0);
+        // What others wrote is not seen before a sixteenth of all was written here.
+        for number in 0..100 {
+            fs::write(folder.path().join("answers").join(format!("other-{number}")), "1").unwrap();
+        }
+        for number in 1..=4 {
+            put(number);
+            assert_eq!(count(), 101 + number);
+        }
+        put(5);
+        assert_eq!(count(), 60, "a sixteenth is free");
+        for number in 6..500 {
+            put(number);
+            assert!(count() <= 64 + 4, "{}", count());
+        }
     }
 
     #[test]
