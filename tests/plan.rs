@@ -392,6 +392,23 @@ fn what_git_was_told_not_to_look_at_is_planned_as_it_is() {
 }
 
 #[test]
+fn what_git_cannot_compare_is_no_answer() {
+    let site = Site::new(&nixes()[0]);
+    site.fleet.write("other", "one");
+    site.fleet.write(".gitattributes", "other filter=x");
+    site.configure(2, "");
+    site.fleet.git(&["update-index", "--skip-worktree", "other"]);
+    let plan = || site.plan(&json!({"hosts": ["web"]}));
+    assert_eq!(plan().code, 0);
+    // As it was, but for its times, so that it has to be compared; and the user's filter for it fails.
+    site.fleet.write("other", "one");
+    std::fs::write(site.fleet.home().join(".gitconfig"), "[filter \"x\"]\nclean = false\nrequired = true\n")
+        .unwrap();
+    let answer = plan();
+    assert_eq!((answer.code, answer.error_code()), (1, "git_failed"), "{:#}", answer.json);
+}
+
+#[test]
 fn what_cannot_be_planned_makes_no_plan() {
     let nix = nixes().pop().unwrap();
     let mut site = Site::new(&nix);

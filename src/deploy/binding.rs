@@ -54,7 +54,7 @@ pub async fn flake_holds(
         }
         None => flake,
     };
-    let now = FlakeSource::of(flake).await.map_err(|error| told(&error))?;
+    let now = FlakeSource::of(flake, call).await.map_err(|error| told(&error))?;
     if (now.revision, now.dirty) != (source.revision.clone(), source.dirty) {
         return Err(changed(
             "the flake is at another commit, or has other changes, than when it was planned",

@@ -9,6 +9,7 @@ use crate::canonical::{self, CanonicalError, Digest};
 pub use crate::config::{Action, BuildOn, HealthCheck};
 use crate::flake::{Checkout, Flake, FlakeError};
 use crate::names::{HostName, PlanId, StorePath, SystemName};
+use crate::progress::Call;
 use crate::text;
 use crate::time::Timestamp;
 pub use diff::{Change, Diff, PackageChange, UnitChanges};
@@ -106,10 +107,10 @@ impl FlakeSource {
     /// What `flake` is looked at as: a commit, or its folder as it lies there.
     ///
     /// # Errors
-    /// That Git does not say.
-    pub async fn of(flake: &Flake) -> Result<Self, FlakeError> {
+    /// That Git does not say, or that the call was cancelled.
+    pub async fn of(flake: &Flake, call: &Call) -> Result<Self, FlakeError> {
         let source = Self::unknown(flake.settings().flake.display().to_string());
-        let Some(Checkout { commit, changed }) = flake.checkout().await? else { return Ok(source) };
+        let Some(Checkout { commit, changed }) = flake.checkout(call).await? else { return Ok(source) };
         let told = changed.iter().take(DIRTY_FILES).map(|file| text::bounded(&text::plain(file), 200));
         Ok(Self {
             revision: commit,

@@ -14,19 +14,21 @@ use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
 use super::fingerprint::index::Entry;
 use super::fingerprint::repository::{Repository, path_of};
 use crate::nix::NixError;
-use crate::process::{Command, Flow, ProcessError};
+use crate::process::{Command, Finished, Flow, ProcessError};
 use crate::progress::Call;
 use crate::text;
 
 /// Longest answer.
 const TIME: Duration = Duration::from_secs(20);
+/// How long all questions about one work tree and its submodules may take.
+const WHOLE: Duration = Duration::from_secs(60);
 /// Most files whose content is asked for at once.
 const AT_ONCE: usize = 200;
 /// Most files that Git is told not to look at and that were touched: beyond that they are taken for changed.
@@ -70,12 +72,43 @@ pub struct Checkout {
     pub changed: Vec<String>,
 }
 
+/// The questions of one look at a work tree: they end with the call, and have one time for all.
+struct Look<'a> {
+    cancel: &'a CancellationToken,
+    until: Instant,
+}
+
+impl Look<'_> {
+    /// What became of a command of Git; `None` where it did not end by itself.
+    async fn run(&self, command: Command) -> Option<Finished> {
+        let left = self.until.saturating_duration_since(Instant::now());
+        let finished = command.time_limit(left.min(TIME)).run(self.cancel, |_, _| Flow::Continue).await;
+        finished.inspect_err(|error| tracing::debug!(%error, "git did not answer")).ok()
+    }
+}
+
 /// What is checked out at `root`, and in its submodules where Nix reads them as well; `None` where Git does not say.
 /// Nothing is written.
-pub(super) async fn checkout(root: &Path, with_submodules: bool) -> Option<Checkout> {
-    let mut checkout = own_checkout(root).await?;
+///
+/// # Errors
+/// That the call was cancelled.
+pub(super) async fn checkout(
+    root: &Path,
+    with_submodules: bool,
+    call: &Call,
+) -> Result<Option<Checkout>, NixError> {
+    let look = Look { cancel: &call.cancel, until: Instant::now() + WHOLE };
+    let checkout = whole_checkout(root, with_submodules, &look).await;
+    if checkout.is_none() && call.cancel.is_cancelled() {
+        return Err(ProcessError::Cancelled.into());
+    }
+    Ok(checkout)
+}
+
+async fn whole_checkout(root: &Path, with_submodules: bool, look: &Look<'_>) -> Option<Checkout> {
+    let mut checkout = own_checkout(root, look).await?;
     if with_submodules {
-        checkout.changed.extend(submodules::changed(root).await?);
+        checkout.changed.extend(submodules::changed(root, look).await?);
         checkout.changed.sort();
         checkout.changed.dedup();
     }
@@ -85,9 +118,9 @@ pub(super) async fn checkout(root: &Path, with_submodules: bool) -> Option<Check
 /// What is checked out at `root`, without what its submodules hold.
 ///
 /// What a filter of the user's or a conversion of line ends makes of a file is the file as it was committed.
-async fn own_checkout(root: &Path) -> Option<Checkout> {
-    let quiet = own_filters(root).await?;
-    let status = status(root, &quiet).await?;
+async fn own_checkout(root: &Path, look: &Look<'_>) -> Option<Checkout> {
+    let quiet = own_filters(root, look).await?;
+    let status = status(root, &quiet, look).await?;
     let mut checkout = Checkout::default();
     let mut records = status.split(|byte| *byte == 0);
     while let Some(record) = records.next() {
@@ -108,14 +141,14 @@ async fn own_checkout(root: &Path) -> Option<Checkout> {
         let path = record.splitn(fields + 1, |byte| *byte == b' ').nth(fields)?;
         checkout.changed.push(String::from_utf8_lossy(path).into_owned());
     }
-    checkout.changed.extend(hidden(root, &quiet).await?);
+    checkout.changed.extend(hidden(root, &quiet, look).await?);
     checkout.changed.sort();
     checkout.changed.dedup();
     Some(checkout)
 }
 
 /// Every tracked file that differs (git-status(1), porcelain format 2), where Git looks at it.
-async fn status(root: &Path, quiet: &[String]) -> Option<Vec<u8>> {
+async fn status(root: &Path, quiet: &[String], look: &Look<'_>) -> Option<Vec<u8>> {
     // The work tree of a submodule has a configuration of its own (`submodules`); its commit is part of this one.
     let command = git(root, quiet).args([
         "status",
@@ -125,13 +158,13 @@ async fn status(root: &Path, quiet: &[String]) -> Option<Vec<u8>> {
         "--ignore-submodules=dirty",
         "-z",
     ]);
-    let finished = command.run(&CancellationToken::new(), |_, _| Flow::Continue).await.ok()?;
+    let finished = look.run(command).await?;
     finished.status.success().then_some(finished.stdout)
 }
 
 /// The files that differ from the index where Git was told not to look (git-update-index(1), `--skip-worktree` and
 /// `--assume-unchanged`).
-async fn hidden(root: &Path, quiet: &[String]) -> Option<Vec<String>> {
+async fn hidden(root: &Path, quiet: &[String], look: &Look<'_>) -> Option<Vec<String>> {
     let folder = root.to_owned();
     let looked = tokio::task::spawn_blocking(move || {
         let (entries, _) = Repository::at(&folder)?.index()?;
@@ -154,7 +187,11 @@ async fn hidden(root: &Path, quiet: &[String]) -> Option<Vec<String>> {
     for some in touched.chunks(AT_ONCE) {
         let paths = some.iter().map(|entry| OsStr::from_bytes(&entry.path));
         let command = paths.fold(git(root, quiet).args(["hash-object", "--"]), Command::arg);
-        let finished = command.run(&CancellationToken::new(), |_, _| Flow::Continue).await.ok()?;
+        let finished = look.run(command).await?;
+        // It ends at the first file that it cannot read, and says nothing of those after it.
+        if !finished.status.success() {
+            return None;
+        }
         let told = String::from_utf8_lossy(&finished.stdout).into_owned();
         let mut told = told.lines();
         for entry in some {
@@ -168,12 +205,9 @@ async fn hidden(root: &Path, quiet: &[String]) -> Option<Vec<String>> {
 }
 
 /// Settings that take away the filters that the repository's own configuration defines; the user's are the user's word.
-async fn own_filters(root: &Path) -> Option<Vec<String>> {
-    let finished = git(root, &[])
-        .args(["config", "--show-scope", "--name-only", "-z", "--get-regexp", "^filter\\."])
-        .run(&CancellationToken::new(), |_, _| Flow::Continue)
-        .await
-        .ok()?;
+async fn own_filters(root: &Path, look: &Look<'_>) -> Option<Vec<String>> {
+    let question = ["config", "--show-scope", "--name-only", "-z", "--get-regexp", "^filter\\."];
+    let finished = look.run(git(root, &[]).args(question)).await?;
     match finished.status.code() {
         Some(0) => {}
         // There is no such key.
@@ -374,9 +408,25 @@ mod tests {
             git(&folder, &["add", "."]);
             git(&folder, &["commit", "-qm", "one"]);
             change(&folder);
-            let checkout = checkout(&folder, false).await.unwrap();
+            let checkout = checkout(&folder, false, &Call::unattended()).await.unwrap().unwrap();
             assert_eq!(checkout.changed, changed, "{what}");
             assert_eq!(checkout.commit.unwrap().len(), 40, "{what}");
         }
+    }
+
+    #[tokio::test]
+    async fn all_questions_end_with_the_call_and_in_one_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path();
+        git(folder, &["init", "-q"]);
+        fs::write(folder.join("a"), "a").unwrap();
+        git(folder, &["add", "."]);
+        let call = Call::unattended();
+        assert!(checkout(folder, true, &call).await.unwrap().is_some());
+        let late = Look { cancel: &call.cancel, until: Instant::now() };
+        assert_eq!(whole_checkout(folder, true, &late).await, None);
+        call.cancel.cancel();
+        let error = checkout(folder, true, &call).await.unwrap_err();
+        assert!(matches!(error, NixError::Process(ProcessError::Cancelled)), "{error}");
     }
 }

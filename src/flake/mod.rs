@@ -186,14 +186,14 @@ impl Flake {
     /// for; `None` where it is in no repository.
     ///
     /// # Errors
-    /// [`FlakeError::GitSilent`].
-    pub async fn checkout(&self) -> Result<Option<Checkout>, FlakeError> {
+    /// [`FlakeError::GitSilent`], or that the call was cancelled.
+    pub async fn checkout(&self, call: &Call) -> Result<Option<Checkout>, FlakeError> {
         if let Some(commit) = &self.at {
             return Ok(Some(Checkout { commit: Some(commit.id.clone()), changed: Vec::new() }));
         }
         let Some(root) = nix::repository(&self.settings.flake) else { return Ok(None) };
         let folder = &self.settings.flake;
-        let checkout = git::checkout(root, fingerprint::has_submodules(folder, root)).await;
+        let checkout = git::checkout(root, fingerprint::has_submodules(folder, root), call).await?;
         checkout.map(Some).ok_or_else(|| FlakeError::GitSilent(folder.clone()))
     }
 

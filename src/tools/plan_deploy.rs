@@ -170,7 +170,7 @@ impl Tool for PlanDeploy {
         let call = &context.call;
         let flake = &context.flake().at(input.rev.as_ref(), call).await?;
         flake.require_committed_hosts(call).await?;
-        let source = FlakeSource::of(flake).await?;
+        let source = FlakeSource::of(flake, call).await?;
         require_clean(context, &source)?;
         let action = input.action;
         let pace = input.pace()?;
@@ -215,7 +215,7 @@ impl Tool for PlanDeploy {
         }
         // What is judged and what is built have to be one state of the flake, and of what is set beside it.
         let same = flake.fingerprint().await == before
-            && FlakeSource::of(flake).await? == source
+            && FlakeSource::of(flake, call).await? == source
             && context.in_force.holds().await;
         if !same {
             let message = "the flake or its settings were changed while it was built";

@@ -76,7 +76,7 @@ async fn planned(context: &Context, approvals: &Approvals, input: &Input) -> Res
     let of = previous::propose(flake, &context.in_force.hosts, &input.host, input.generation, &context.call)
         .await?;
     // An older generation is what it is, whatever becomes of the flake.
-    let source = FlakeSource::of(flake).await.unwrap_or_else(|error| {
+    let source = FlakeSource::of(flake, &context.call).await.unwrap_or_else(|error| {
         tracing::warn!(%error, "the plan does not say what the flake is");
         FlakeSource::unknown(settings.flake.display().to_string())
     });

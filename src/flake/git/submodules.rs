@@ -8,11 +8,8 @@
 use std::collections::BTreeSet;
 use std::path::{Component, Path};
 
-use tokio_util::sync::CancellationToken;
-
-use super::{git, own_checkout};
+use super::{Look, git, own_checkout};
 use crate::flake::fingerprint::repository::Repository;
-use crate::process::Flow;
 
 /// Most submodules looked into, with those of submodules: the rest are taken for changed.
 const MOST: usize = 100;
@@ -23,12 +20,12 @@ const LINK: u32 = 0o160_000;
 ///
 /// A submodule that the index does not have differs itself. Whether the commit it is at is the one of the index is
 /// part of what `root` is asked.
-pub(super) async fn changed(root: &Path) -> Option<Vec<String>> {
+pub(super) async fn changed(root: &Path, look: &Look<'_>) -> Option<Vec<String>> {
     let mut changed = Vec::new();
     let mut seen = BTreeSet::from([root.canonicalize().ok()?]);
     let mut waiting = vec![(root.to_owned(), String::new())];
     while let Some((tree, above)) = waiting.pop() {
-        let named = named(&tree).await?;
+        let named = named(&tree, look).await?;
         if named.is_empty() {
             continue;
         }
@@ -47,7 +44,7 @@ pub(super) async fn changed(root: &Path) -> Option<Vec<String>> {
                 changed.push(name.clone());
             }
             if is_new && !is_one_too_many {
-                let files = own_checkout(&folder).await?.changed;
+                let files = own_checkout(&folder, look).await?.changed;
                 changed.extend(files.into_iter().map(|file| format!("{name}/{file}")));
                 waiting.push((folder, name + "/"));
             }
@@ -57,17 +54,13 @@ pub(super) async fn changed(root: &Path) -> Option<Vec<String>> {
 }
 
 /// The folders that `.gitmodules` of this work tree names (gitmodules(5)).
-async fn named(tree: &Path) -> Option<BTreeSet<String>> {
+async fn named(tree: &Path, look: &Look<'_>) -> Option<BTreeSet<String>> {
     let file = tree.join(".gitmodules");
     if !file.is_file() {
         return Some(BTreeSet::new());
     }
     let command = git(tree, &[]).args(["config", "--no-includes", "-z", "--file"]).arg(file);
-    let finished = command
-        .args(["--get-regexp", r"^submodule\..*\.path$"])
-        .run(&CancellationToken::new(), |_, _| Flow::Continue)
-        .await
-        .ok()?;
+    let finished = look.run(command.args(["--get-regexp", r"^submodule\..*\.path$"])).await?;
     match finished.status.code() {
         Some(0) => {}
         // There is no such key.
@@ -101,6 +94,7 @@ mod tests {
 
     use super::super::checkout;
     use super::super::tests::git;
+    use crate::progress::Call;
 
     fn repository(folder: &std::path::Path) {
         fs::create_dir(folder).unwrap();
@@ -122,7 +116,7 @@ mod tests {
         git(&outer, &["submodule", "add", "-q", middle.to_str().unwrap(), "x/middle"]);
         git(&outer, &["submodule", "update", "-q", "--init", "--recursive"]);
         git(&outer, &["commit", "-qm", "middle"]);
-        let changed = async || checkout(&outer, true).await.unwrap().changed;
+        let changed = async || checkout(&outer, true, &Call::unattended()).await.unwrap().unwrap().changed;
         assert_eq!(changed().await, [""; 0]);
 
         fs::write(outer.join("a"), "changed").unwrap();
@@ -130,7 +124,7 @@ mod tests {
         fs::write(outer.join("x/middle/in ner/a"), "changed").unwrap();
         fs::write(outer.join("x/middle/untracked"), "").unwrap();
         assert_eq!(changed().await, ["a", "x/middle/a", "x/middle/in ner/a"]);
-        assert_eq!(checkout(&outer, false).await.unwrap().changed, ["a"]);
+        assert_eq!(checkout(&outer, false, &Call::unattended()).await.unwrap().unwrap().changed, ["a"]);
 
         // Told not to look at it, or at the submodule as a whole.
         git(&outer.join("x/middle"), &["update-index", "--assume-unchanged", "a"]);
@@ -162,14 +156,21 @@ mod tests {
             fs::write(outer.join(".gitmodules"), text).unwrap();
         };
         name("beside");
-        assert_eq!(checkout(&outer, true).await.unwrap().changed, ["beside"]);
+        assert_eq!(checkout(&outer, true, &Call::unattended()).await.unwrap().unwrap().changed, ["beside"]);
         for nothing in [".", "..", "", "/", "none"] {
             name(nothing);
-            assert_eq!(checkout(&outer, true).await.unwrap().changed, [""; 0], "{nothing}");
+            assert_eq!(
+                checkout(&outer, true, &Call::unattended()).await.unwrap().unwrap().changed,
+                [""; 0],
+                "{nothing}"
+            );
         }
         // One that has itself in it ends.
         std::os::unix::fs::symlink("..", outer.join("beside/up")).unwrap();
         name("beside/up");
-        assert_eq!(checkout(&outer, true).await.unwrap().changed, ["beside/up"]);
+        assert_eq!(
+            checkout(&outer, true, &Call::unattended()).await.unwrap().unwrap().changed,
+            ["beside/up"]
+        );
     }
 }
