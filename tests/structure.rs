@@ -153,7 +153,6 @@ const READERS: &[(&str, &str)] = &[
     ("src/cli/question.rs", "the terminal"),
     ("src/cli/approve.rs", "what a person names, who may mean a pipe"),
     ("src/cli/demo.rs", "files it wrote"),
-    ("src/flake/revision.rs", "the file of settings, which was read before"),
 ];
 
 #[test]
