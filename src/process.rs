@@ -10,6 +10,7 @@ mod attend;
 mod group;
 mod orphans;
 mod pipes;
+mod start;
 mod table;
 
 use std::ffi::{OsStr, OsString};
@@ -27,6 +28,7 @@ use tokio_util::sync::CancellationToken;
 use group::Group;
 pub use group::settle;
 pub use orphans::adopt;
+pub use start::reset_signals;
 pub use table::resident_bytes;
 
 /// How long a program may take to stop after it was asked to, before it is killed.

@@ -345,3 +345,69 @@ fn a_connection_that_the_users_ssh_shares_is_left_alone() {
     said("exit");
     assert!(there.status.success(), "it was ended: {}", errors(&there));
 }
+
+/// The same without a `/proc` of its own: the table of processes has other numbers than the processes have.
+#[test]
+fn what_a_builder_left_is_found_where_proc_is_of_the_namespace_around() {
+    for (number, nix) in nixes().iter().enumerate() {
+        let outer: [&[&str]; 2] = [
+            &["unshare", "--pid", "--fork"],
+            &["unshare", "--pid", "--fork", "/bin/sh", "-c", r#""$@"; exit"#, "sh"],
+        ];
+        let (running, ended) = (Left::new(), Left::new());
+        let fleet = leaving(nix, &running, &ended, ENVIRONMENTS[number % 2]);
+        let mut client = Client::of(below(outer[number % 2], &fleet.command(&["serve"])));
+        client.initialize("2025-11-25");
+        client.notify("notifications/initialized", json!({}));
+        let id = client.ask("tools/call", build("a"));
+        running.has_begun();
+        client.cancel(id);
+        running.is_gone();
+        assert!(!client.tools().is_empty(), "the server goes on");
+        if number % 2 == 1 {
+            let built = client.request("tools/call", build("b"));
+            assert_eq!(built["result"]["isError"], false, "{built}");
+            ended.is_gone();
+        }
+        client.close();
+        client.ends();
+    }
+}
+
+#[test]
+fn a_missing_table_of_processes_is_said() {
+    let fleet = Fleet::demo(&nixes()[0]);
+    let command = fleet.command(&["tools"]);
+    let hidden = ["unshare", "--mount", "/bin/sh", "-c", r#"mount -t tmpfs none /proc && exec "$@""#, "sh"];
+    let output = below(&hidden, &command).output().unwrap();
+    assert!(output.status.success(), "{}", errors(&output));
+    assert_eq!(errors(&output).matches("in the background is not found").count(), 1, "{}", errors(&output));
+    assert!(!errors(&fleet.command(&["tools"]).output().unwrap()).contains("in the background"));
+}
+
+/// A parent that ignores the ends of its children, or holds signals back, hands that on (signal(7)).
+#[test]
+fn what_a_parent_does_with_signals_is_no_matter() {
+    for nix in nixes() {
+        let fleet = Fleet::demo(&nix);
+        let usual = fleet.command(&["call", "--quiet", "flake_check"]).output().unwrap();
+        for inherited in ["--ignore-signal=CHLD", "--ignore-signal", "--block-signal"] {
+            let command = fleet.command(&["call", "--quiet", "flake_check"]);
+            let output = below(&["env", inherited], &command).output().unwrap();
+            assert_eq!(output.status.code(), usual.status.code(), "{inherited}: {}", errors(&output));
+            assert_eq!(output.stdout, usual.stdout, "{inherited}: {}", errors(&output));
+        }
+
+        let slow = Slow::new(&nix);
+        let command = slow.fleet.command(&["serve"]);
+        let mut client = Client::of(below(&["env", "--ignore-signal=TERM", "--block-signal"], &command));
+        client.initialize("2025-11-25");
+        client.notify("notifications/initialized", json!({}));
+        let id = client.ask("tools/call", build("slow"));
+        slow.has_begun();
+        client.cancel(id);
+        slow.nothing_left(client.id());
+        client.signal(Signal::TERM);
+        client.ends();
+    }
+}

@@ -144,6 +144,7 @@ impl Global {
 /// Does what the command line asks for.
 #[must_use]
 pub fn run(line: CommandLine) -> ExitCode {
+    crate::process::reset_signals();
     start_logging(line.global.log_format);
     crate::process::adopt();
     let command = line.command.unwrap_or_else(|| Command::Serve(serve::Serve::default()));

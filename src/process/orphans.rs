@@ -108,6 +108,13 @@ pub(super) fn mark(builder: &mut Command) {
 pub fn adopt() {
     #[cfg(target_os = "linux")]
     {
+        if !Table::is_there() {
+            tracing::warn!(
+                "/proc is missing or of other processes: what builders leave in the background is not found, and stays \
+                 until this program's container ends"
+            );
+            return;
+        }
         let own = rustix::process::getpid();
         if own.is_init() || Table::read().children(own).next().is_some() {
             return;
@@ -221,16 +228,16 @@ pub(super) fn is_shared_connection(process: &Process) -> bool {
 
 /// Whether a process runs the `ssh` that the user runs, as this user and in this process's namespace of mounts.
 fn is_ssh(process: &Process) -> bool {
-    let about = |of: &str, what: &str| fs::metadata(format!("/proc/{of}/{what}")).ok();
-    let id = process.id.to_string();
+    let about = |of: &Path, what: &str| fs::metadata(of.join(what)).ok();
+    let (own, its) = (Path::new("/proc/self"), process.folder());
     let identity = |data: &Metadata| (data.dev(), data.ino());
     let is_same = |what| {
-        let both = about("self", what).zip(about(&id, what));
+        let both = about(own, what).zip(about(&its, what));
         both.is_some_and(|(ours, its)| identity(&ours) == identity(&its))
     };
     // The owner of the folder is the user it runs as (proc(5)).
-    let is_ours = about(&id, "").is_some_and(|data| data.uid() == rustix::process::geteuid().as_raw());
-    let Some(program) = about(&id, "exe").filter(|_| is_ours && is_same("ns/mnt")) else { return false };
+    let is_ours = about(&its, "").is_some_and(|data| data.uid() == rustix::process::geteuid().as_raw());
+    let Some(program) = about(&its, "exe").filter(|_| is_ours && is_same("ns/mnt")) else { return false };
     ssh_programs().any(|path| fs::metadata(path).is_ok_and(|data| identity(&data) == identity(&program)))
 }
 

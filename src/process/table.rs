@@ -1,14 +1,18 @@
 //! What the kernel's table of processes says (proc(5)).
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
+use std::path::PathBuf;
 
 use rustix::process::{Pid, Signal, WaitOptions};
 
 /// A process and when it started, so that a reused number is not mistaken for it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Process {
+    /// Its number here.
     pub(super) id: i32,
     pub(super) session: i32,
+    /// Its number in the table.
+    listed: i32,
     parent: i32,
     started: u64,
     ended: bool,
@@ -16,15 +20,15 @@ pub(super) struct Process {
 
 impl Process {
     /// Reads `/proc/pid/stat`: state, parent, session and start time are its fields 3, 4, 6 and 22.
-    pub(super) fn read(id: i32) -> Option<Self> {
-        let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
+    pub(super) fn read(listed: i32) -> Option<Self> {
+        let stat = std::fs::read_to_string(format!("/proc/{listed}/stat")).ok()?;
         // The second field is the program's name in parentheses and may itself contain both.
         let mut fields = stat.get(stat.rfind(')')? + 1..)?.split_ascii_whitespace();
         let ended = matches!(fields.next()?, "Z" | "X");
         let parent = fields.next()?.parse().ok()?;
         let session = fields.nth(1)?.parse().ok()?;
         let started = fields.nth(15)?.parse().ok()?;
-        Some(Self { id, session, parent, started, ended })
+        Some(Self { id: listed, session, listed, parent, started, ended })
     }
 
     /// Whether it has ended and waits for its parent to notice.
@@ -34,7 +38,7 @@ impl Process {
 
     /// Kills it, unless it is gone and another has its number.
     pub(super) fn kill(&self) {
-        if Self::read(self.id).is_some_and(|now| now.started == self.started)
+        if Self::read(self.listed).is_some_and(|now| now.started == self.started)
             && let Some(id) = Pid::from_raw(self.id)
         {
             // It may end by itself between the look and the signal.
@@ -49,25 +53,95 @@ impl Process {
         }
     }
 
+    /// Where the table tells more of it.
+    pub(super) fn folder(&self) -> PathBuf {
+        PathBuf::from(format!("/proc/{}", self.listed))
+    }
+
     /// What it was started with, each argument ended by a zero byte.
     pub(super) fn command_line(&self) -> Vec<u8> {
-        std::fs::read(format!("/proc/{}/cmdline", self.id)).unwrap_or_default()
+        std::fs::read(self.folder().join("cmdline")).unwrap_or_default()
     }
 
     /// The environment it was started with, each entry ended by a zero byte.
     pub(super) fn environment(&self) -> Vec<u8> {
-        std::fs::read(format!("/proc/{}/environ", self.id)).unwrap_or_default()
+        std::fs::read(self.folder().join("environ")).unwrap_or_default()
     }
 }
 
-/// All processes at a moment; none where the system has no such table.
+/// Whose numbers the processes have in the table (pid_namespaces(7): a `/proc` shows the namespace it was mounted in).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Numbers {
+    /// The ones they have here.
+    Ours,
+    /// Those of a namespace around ours, where this process has the number `own`; its number here is the one at
+    /// `depth` in the line `NSpid` of `/proc/pid/status`.
+    Outer { own: i32, depth: usize },
+    /// There is no table, or one that this process is not in.
+    None,
+}
+
+impl Numbers {
+    fn of_this_process() -> Self {
+        let here = rustix::process::getpid().as_raw_nonzero().get();
+        let own = std::fs::read_link("/proc/self").ok().and_then(|link| link.to_str()?.parse::<i32>().ok());
+        match own {
+            Some(own) if own == here => Self::Ours,
+            Some(own) => {
+                let depth = numbers(own).into_iter().rposition(|number| number == here);
+                depth.map_or(Self::None, |depth| Self::Outer { own, depth })
+            }
+            None => Self::None,
+        }
+    }
+}
+
+/// The numbers of a process, from the namespace of the table inwards.
+fn numbers(listed: i32) -> Vec<i32> {
+    let status = std::fs::read_to_string(format!("/proc/{listed}/status")).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("NSpid:"));
+    line.unwrap_or_default().split_ascii_whitespace().filter_map(|number| number.parse().ok()).collect()
+}
+
+/// All processes at a moment, or those below this one where the table is of a namespace around ours; none where the
+/// system has no such table.
 pub(super) struct Table(Vec<Process>);
 
 impl Table {
     pub(super) fn read() -> Self {
+        match Numbers::of_this_process() {
+            Numbers::Ours => Self::listed(),
+            Numbers::Outer { own, depth } => Self::listed().below(own, depth),
+            Numbers::None => Self(Vec::new()),
+        }
+    }
+
+    /// Whether there is one, which what is left behind is found by.
+    pub(super) fn is_there() -> bool {
+        Numbers::of_this_process() != Numbers::None
+    }
+
+    fn listed() -> Self {
         let Ok(entries) = std::fs::read_dir("/proc") else { return Self(Vec::new()) };
         let numbers = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<i32>().ok());
         Self(numbers.filter_map(Process::read).collect())
+    }
+
+    /// A process and all below it, by their numbers here. What is not below it may be in no namespace of ours.
+    fn below(mut self, own: i32, depth: usize) -> Self {
+        let mut known: HashMap<i32, i32> = HashMap::new();
+        let below: HashSet<i32> = self.descendants(own).iter().map(|process| process.listed).collect();
+        self.0.retain(|process| process.listed == own || below.contains(&process.listed));
+        for process in &self.0 {
+            known.extend(numbers(process.listed).get(depth).map(|id| (process.listed, *id)));
+        }
+        let here = self.0.into_iter().filter_map(|process| {
+            let id = *known.get(&process.listed)?;
+            // That of this process is out of sight.
+            let parent = known.get(&process.parent).copied().unwrap_or_default();
+            Some(Process { id, parent, ..process })
+        });
+        Self(here.collect())
     }
 
     /// Those that a process started, and those that came to it.
@@ -103,7 +177,15 @@ impl Table {
 /// Resident memory of a process in bytes (proc(5), `/proc/pid/statm`); `None` when it is gone.
 #[must_use]
 pub fn resident_bytes(id: u32) -> Option<u64> {
-    let statm = std::fs::read_to_string(format!("/proc/{id}/statm")).ok()?;
+    let listed = match Numbers::of_this_process() {
+        Numbers::Ours => id,
+        Numbers::Outer { .. } => {
+            let table = Table::read();
+            table.0.iter().find(|process| u32::try_from(process.id) == Ok(id))?.listed.try_into().ok()?
+        }
+        Numbers::None => return None,
+    };
+    let statm = std::fs::read_to_string(format!("/proc/{listed}/statm")).ok()?;
     let pages: u64 = statm.split_ascii_whitespace().nth(1)?.parse().ok()?;
     Some(pages * rustix::param::page_size() as u64)
 }
