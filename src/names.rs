@@ -31,7 +31,7 @@ pub enum NameError {
         limit: usize,
     },
     /// It contains or starts with something such a name cannot have.
-    #[error("{given:?} is not {what}: {rule}")]
+    #[error("\"{given}\" is not {what}: {rule}")]
     Malformed {
         /// What kind of name was expected.
         what: &'static str,
@@ -56,7 +56,7 @@ fn checked(
         return Err(NameError::TooLong { what, length: given.len(), limit });
     }
     if !holds(given) {
-        return Err(NameError::Malformed { what, given: text::line(given, 80), rule });
+        return Err(NameError::Malformed { what, given: text::exact(given, 80), rule });
     }
     Ok(given.to_owned())
 }

@@ -36,6 +36,27 @@ pub fn line(text: &str, limit: usize) -> String {
     bounded(plain(&some).replace(['\n', '\t'], " ").trim(), limit)
 }
 
+/// `text` as a part of a line of ours that says why it was refused: with its blanks, and what cannot be seen written out.
+#[must_use]
+pub fn exact(text: &str, limit: usize) -> String {
+    let some = text.chars().take(limit.saturating_add(1));
+    let shown = some.fold(String::new(), |mut shown, character| {
+        let is_seen = !character.is_control() && !is_invisible(character) && !is_other_blank(character);
+        if is_seen {
+            shown.push(character);
+        } else {
+            shown.extend(character.escape_unicode());
+        }
+        shown
+    });
+    bounded(&shown, limit)
+}
+
+/// A blank that is not the usual one, and looks like it.
+fn is_other_blank(character: char) -> bool {
+    character.is_whitespace() && character != ' '
+}
+
 /// Bidirectional marks, zero-width characters, tags and variation selectors: text that has them reads as something else
 /// than it is, or carries words that only a model sees (Unicode, "Default_Ignorable_Code_Point").
 fn is_invisible(character: char) -> bool {

@@ -167,7 +167,7 @@ impl Reader<'_> {
             "boolean" => boolean(&given).map(Value::Bool),
             "integer" => return self.whole(schema, given, path, wrong),
             "number" => number(&given).map(Value::Number),
-            "string" => given.is_string().then(|| given.clone()),
+            "string" => given.as_str().map(|text| Value::String(named(schema, text).to_owned())),
             // A schema of several kinds; its type decides.
             "" => Some(given.clone()),
             _ => None,
@@ -241,6 +241,12 @@ fn may_be_empty(name: &str, schema: &Value) -> bool {
     kind(schema) == "array" || MAY_BE_EMPTY.contains(&name)
 }
 
+/// A string as it is, or without the blanks around it where the schema says what it may be: names have none.
+fn named<'a>(schema: &Value, text: &'a str) -> &'a str {
+    let is_name = schema.get("pattern").is_some() || schema.get("enum").is_some();
+    if is_name { text.trim_ascii() } else { text }
+}
+
 fn boolean(given: &Value) -> Option<bool> {
     match given {
         Value::Bool(given) => Some(*given),
@@ -277,7 +283,7 @@ fn shown(given: &Value) -> String {
         Value::Null => "null".to_owned(),
         Value::Bool(given) => given.to_string(),
         Value::Number(number) => format!("the number {number}"),
-        Value::String(text) => format!("the string \"{}\"", text::line(text, ECHO_LIMIT)),
+        Value::String(text) => format!("the string \"{}\"", text::exact(text, ECHO_LIMIT)),
         Value::Array(_) => "a list".to_owned(),
         Value::Object(_) => "an object".to_owned(),
     }

@@ -307,3 +307,26 @@ fn git_in(folder: &Path) {
         assert!(status.success());
     }
 }
+
+#[test]
+fn what_is_around_a_name_is_passed_over_or_shown() {
+    let nix = nixes().pop().unwrap();
+    let fleet = Fleet::demo(&nix);
+    let answer = fleet.call("build_host", &json!({"host": " web\n", "dry_run": true}));
+    assert_eq!(answer.code, 0, "{answer:?}");
+    let message = |host: &str| {
+        let answer = fleet.call("build_host", &json!({"host": host, "dry_run": true}));
+        assert_eq!((answer.code, answer.error_code()), (2, "invalid_input"), "{host:?}: {answer:?}");
+        answer.json["error"]["message"].as_str().unwrap().to_owned()
+    };
+    assert!(message(" ").contains("must not be empty"), "{}", message(" "));
+    for (host, shown) in [
+        ("w eb", "w eb"),
+        ("web\u{200b}", "web\\u{200b}"),
+        ("\u{a0}web", "\\u{a0}web"),
+        ("\u{202e}web", "\\u{202e}web"),
+        ("web\u{1b}[0m", "web\\u{1b}[0m"),
+    ] {
+        assert!(message(host).contains(&format!("{shown}\" is not a host name")), "{}", message(host));
+    }
+}

@@ -200,3 +200,18 @@ fn the_outline_says_what_is_taken() {
     assert!(outline.contains("action (one of switch, dry-activate), reboot (true or false)"), "{outline}");
     assert!(outline.contains("limit (a whole number from 1 to 500)"), "{outline}");
 }
+
+#[test]
+fn blanks_around_a_name_are_passed_over() {
+    let names = |list: &[&str]| list.iter().map(|name| name.parse().unwrap()).collect::<Vec<HostName>>();
+    let input =
+        taken(json!({"host": " web\n", "hosts": ["a ", "\tb"], "action": " dry-activate", "rev": "HEAD "}));
+    let input = input.unwrap();
+    assert_eq!((input.host.as_str(), input.hosts), ("web", names(&["a", "b"])));
+    assert_eq!((input.action, input.rev.unwrap().as_str()), (Action::DryActivate, "HEAD"));
+    // What is no name is left as it is.
+    assert_eq!(with("tag", json!(" edge ")).unwrap().tag.as_deref(), Some(" edge "));
+    // Blanks alone name nothing, and choose nothing.
+    assert!(refused("rev", json!(" ")).problem.contains("must not be empty"));
+    assert!(refused("hosts", json!([" "])).problem.contains("must not be empty"));
+}
