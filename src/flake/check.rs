@@ -265,6 +265,10 @@ impl Flake {
             {
                 checked.remark(output, &remark);
             }
+            let answer = answers.remove(&place).unwrap_or(Ok(Value::Null));
+            if let Some(remark) = answer.as_ref().ok().and_then(|value| value.get("remark")?.as_str()) {
+                checked.remark(&leaf.attr(), remark);
+            }
             let output = Output::new(leaf);
             let mut output = if of_other(leaf) {
                 output.skipped("it is for another system")
@@ -273,7 +277,7 @@ impl Flake {
             } else if leaf.rule.probe.is_empty() {
                 output.skipped("Nix looks no deeper here than at the names of the systems")
             } else {
-                output.answered(leaf, answers.remove(&place).unwrap_or(Ok(Value::Null)))
+                output.answered(leaf, answer)
             };
             if scope.build && output.status == Status::NeedsBuild {
                 output.status = Status::Failed;

@@ -25,8 +25,10 @@ use crate::progress::{Call, Update};
 
 pub(super) const PROBES: &str = include_str!("probes.nix");
 pub(super) const FACTS: &str = include_str!("facts.nix");
-/// Most bytes of questions put to one process: Linux takes 128 KiB in one argument (execve(2)).
+/// Most bytes of questions put to one process, so that all it is told fits in [`ARGUMENT_BYTES`].
 const QUESTIONS_BYTES: usize = 48 * 1024;
+/// Longest argument of a program with the zero byte at its end (execve(2), `MAX_ARG_STRLEN`).
+const ARGUMENT_BYTES: usize = 128 * 1024;
 /// How large Nix's heap is before its garbage collector first runs, in bytes; memory that is not
 /// used is not taken (Boehm collector, docs/README.environment).
 const INITIAL_HEAP: &str = "GC_INITIAL_HEAP_SIZE";
@@ -396,6 +398,9 @@ impl Flake {
             literal::json(&Value::Array(asked)),
             crate::disko::PROBE
         );
+        if apply.len() >= ARGUMENT_BYTES {
+            return Ok((Vec::new(), Some(Failure { error: too_long(), at: None })));
+        }
         let memory = self.settings.evaluation_memory;
         let subject = tally.asking.subject;
         let reference = subject.map_or_else(|| self.reference(), |subject| subject.reference.clone());
@@ -530,6 +535,15 @@ impl Tally<'_> {
 
 fn unanswered() -> Diagnostic {
     Diagnostic::new(Code::NixFailed, "the evaluation ended without an answer to this")
+}
+
+/// Only a question that is asked alone can be that long: see [`one_argument`].
+fn too_long() -> Diagnostic {
+    Diagnostic::new(
+        Code::NixFailed,
+        "the names on the way to it are too long for it to be evaluated by itself",
+    )
+    .with_hint("give it a shorter name: Linux takes 128 KiB in one argument of a program")
 }
 
 /// How many of the first questions fit in one argument, at least one.

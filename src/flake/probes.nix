@@ -302,7 +302,14 @@ let
       else
         seq (plainText "an app's `type`" value.type) (
           seq (plainText "an app's `meta.description`" (value.meta.description or "")) (
-            seq (only "an app" [ "type" "program" "meta" ] value) { }
+            seq (only "an app" [ "type" "program" "meta" ] value) (
+              if !(value ? meta) then
+                { remark = "an app should have `meta`, with a `description`"; }
+              else if !(value.meta ? description) then
+                { remark = "an app's `meta` should have a `description`"; }
+              else
+                { }
+            )
           )
         );
 

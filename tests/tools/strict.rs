@@ -266,3 +266,37 @@ fn what_the_configuration_warns_of_is_told() {
         assert!(errors(&text).contains("! nixosConfigurations.web\n│ web: old option"), "{text:?}");
     });
 }
+
+#[test]
+fn what_nix_warns_of_an_app_is_told() {
+    on_each_nix(|nix| {
+        let outputs = r#"
+            apps.x86_64-linux.bare = app;
+            apps.x86_64-linux.short = app // { meta.mainProgram = "true"; };
+            apps.x86_64-linux.whole = app // { meta.description = "Does nothing"; };
+            defaultApp.x86_64-linux = app // { meta = { }; };
+        "#;
+        let fleet = fleet(nix, outputs);
+        let said = errors(&fleet.by_hand(&["flake", "check", "--no-build"]));
+        let answer = fleet.call("flake_check", &json!({}));
+        assert_eq!(answer.code, 0, "{:#}", answer.json);
+        let warnings = answer.json["warnings"].as_array().unwrap();
+        for (attr, lacks) in [
+            ("apps.x86_64-linux.bare", Some("meta")),
+            ("apps.x86_64-linux.short", Some("meta.description")),
+            ("apps.x86_64-linux.whole", None),
+            ("defaultApp.x86_64-linux", Some("meta.description")),
+        ] {
+            let by_nix = lacks.map(|lacks| said.contains(&format!("app '{attr}' lacks attribute '{lacks}'")));
+            assert_ne!(by_nix, Some(false), "{attr}: {said}");
+            let told =
+                warnings.iter().find(|warning| warning["attrs"].as_array().unwrap().contains(&json!(attr)));
+            assert_eq!(told.is_some(), lacks.is_some(), "{attr}: {warnings:#?}");
+            let message = told.map(|warning| warning["message"].as_str().unwrap()).unwrap_or_default();
+            assert!(
+                lacks.is_none_or(|_| message.contains("meta") && message.contains("description")),
+                "{message}"
+            );
+        }
+    });
+}
