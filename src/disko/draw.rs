@@ -49,6 +49,9 @@ fn branches(node: &Node, indent: &str, rows: &mut Vec<Row>) {
         rows.push(row(child, format!("{indent}{branch}")));
         branches(child, &format!("{indent}{below}"), rows);
     }
+    if let Some(more) = node.more_children {
+        rows.push([format!("{indent}… {more} more"), String::new(), String::new(), String::new()]);
+    }
 }
 
 fn row(node: &Node, indent: String) -> Row {

@@ -14,6 +14,7 @@ mod facts;
 pub mod hazards;
 mod model;
 mod parse;
+mod part;
 mod read;
 mod size;
 #[cfg(test)]
@@ -22,6 +23,7 @@ mod tests;
 pub use draw::draw;
 pub use hazards::{Code, Hazard, Severity};
 pub use model::{Layout, LayoutError, Mount, Node};
+pub use part::Part;
 
 /// A Nix function from how parts are read and a host's `config` to what [`Layout::from_probe`] reads.
 pub const PROBE: &str = include_str!("probe.nix");

@@ -1,7 +1,7 @@
 //! The layout as tools report it: trees of devices, what is mounted where, and what is wrong.
 
 use schemars::{JsonSchema, Schema};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::hazards::Hazard;
@@ -33,7 +33,7 @@ pub struct Layout {
 /// What is directly on a device is told on the device itself: a partition with an ext4 file system is
 /// one node with `format` and `mountpoint`. An opened LUKS container, a subvolume, a dataset or a
 /// logical volume has a name of its own and is a child.
-#[derive(Debug, Default, Serialize, JsonSchema)]
+#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[schemars(transform = undocumented)]
 pub struct Node {
     /// `disk`, `partition`, `luks`, `mdadm`, `lvm_vg`, `lv`, `zpool`, `zfs_fs`, `zfs_volume`,
@@ -72,6 +72,9 @@ pub struct Node {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(default)]
     pub children: Vec<Node>,
+    /// How many of its children come in later parts of the layout.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub more_children: Option<usize>,
     /// What only the hazards need.
     #[serde(skip)]
     #[schemars(skip)]
@@ -79,7 +82,7 @@ pub struct Node {
 }
 
 /// A place in the file system and what the layout mounts there.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[schemars(transform = undocumented)]
 pub struct Mount {
     /// Where.
@@ -260,7 +263,28 @@ impl Layout {
     }
 }
 
-fn mounts(roots: &[Node]) -> Vec<Mount> {
+impl Node {
+    /// The same without its children, and without what only the hazards need.
+    pub(super) fn bare(&self) -> Self {
+        Self {
+            kind: self.kind.clone(),
+            name: self.name.clone(),
+            device: self.device.clone(),
+            size: self.size.clone(),
+            type_code: self.type_code.clone(),
+            format: self.format.clone(),
+            member_of: self.member_of.clone(),
+            mountpoint: self.mountpoint.clone(),
+            options: self.options.clone(),
+            label: self.label.clone(),
+            children: Vec::new(),
+            more_children: None,
+            hidden: Hidden::default(),
+        }
+    }
+}
+
+pub(super) fn mounts(roots: &[Node]) -> Vec<Mount> {
     fn collect(node: &Node, out: &mut Vec<Mount>) {
         if let Some(mountpoint) = &node.mountpoint {
             out.push(Mount {

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::gap::Gap;
+use super::page::{self, PageInput};
 use super::{Context, Effect, Reach, Tool, ToolError};
 use crate::disko::{self, Layout, Severity};
 use crate::names::HostName;
@@ -12,10 +13,15 @@ use crate::text;
 /// The tool.
 pub struct InspectDisko;
 
+/// Bytes of JSON at which a tree is divided, so that a page has room for several.
+const TREE: usize = page::BYTES / 2;
+
 /// What it takes.
 #[derive(Deserialize, JsonSchema)]
 pub struct Input {
     host: HostName,
+    #[serde(flatten)]
+    page: PageInput,
 }
 
 /// What it answers.
@@ -26,6 +32,11 @@ pub struct Output {
     /// What could not be read, and was not judged.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     unread: Vec<Gap>,
+    total_hazards: usize,
+    /// Of `disks`; one that is larger than a page is in several.
+    total_disks: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_cursor: Option<String>,
 }
 
 impl Tool for InspectDisko {
@@ -40,8 +51,15 @@ impl Tool for InspectDisko {
 
     async fn run(context: &Context, input: Input) -> Result<Output, ToolError> {
         let facts = context.flake().disko_facts(&input.host, &context.call).await?;
-        let unread = facts.unread.into_iter().map(Gap::from).collect();
-        Ok(Output { layout: Layout::from_probe(facts.value)?, unread })
+        let layout = Layout::from_probe(facts.value)?;
+        let (total_hazards, total_disks) = (layout.hazards.len(), layout.disks.len());
+        // Every page but the first goes without what the first has said.
+        let is_first = input.page.cursor.is_none();
+        let unread: Vec<Gap> = facts.unread.into_iter().filter(|_| is_first).map(Gap::from).collect();
+        let taken = serde_json::to_string(&unread).map_or(0, |text| text.len());
+        let page = input.page.beside(layout.into_parts(TREE), usize::MAX, taken)?;
+        let layout = page.entries.into_iter().collect();
+        Ok(Output { layout, unread, total_hazards, total_disks, next_cursor: page.next_cursor })
     }
 
     fn render(output: &Output) -> String {
@@ -57,6 +75,10 @@ impl Tool for InspectDisko {
         }
         for gap in &output.unread {
             text.push_str(&format!("\n{gap}"));
+        }
+        if output.next_cursor.is_some() {
+            let (hazards, disks) = (output.total_hazards, output.total_disks);
+            text.push_str(&format!("\n… more of {hazards} hazards and {disks} trees with `cursor`"));
         }
         text
     }

@@ -240,3 +240,107 @@ fn a_search_ends_by_weight_too() {
     assert!(shown > 10, "{shown}");
     assert!(answer.json.to_string().len() <= PAGE, "{shown}: {}", answer.json.to_string().len());
 }
+
+/// Sixty disks with twenty partitions each, and a pool that is larger than a page.
+const DISKS: &str = r#"{
+  outputs = _: let
+    named = make: count: builtins.listToAttrs (builtins.genList (number: { name = "h${toString number}"; value = make number; }) count);
+    disk = number: {
+      device = "/dev/sd${toString number}";
+      type = "disk";
+      content = { type = "gpt"; partitions = named (part: {
+        size = "1G";
+        content = { type = "filesystem"; format = "ext4"; mountpoint = "/srv/data/of/customers/${toString number}/${toString part}"; };
+      }) 20; };
+    };
+  in {
+    nixosConfigurations.many.config.disko.devices = {
+      disk = named disk 60;
+      zpool.tank = { type = "zpool"; datasets = named (number: { type = "zfs_fs"; mountpoint = "/tank/${toString number}"; }) 500; };
+    };
+    nixosConfigurations.one.config.disko.devices.disk = named disk 1;
+  };
+}"#;
+
+#[test]
+fn a_layout_of_many_disks_comes_in_pages() {
+    for nix in nixes() {
+        let fleet = Fleet::committed(&nix, &[("flake.nix", DISKS)]);
+        let one = fleet.call("inspect_disko", &json!({"host": "one"})).json;
+        assert!(one["next_cursor"].is_null() && one["disks"][0]["more_children"].is_null(), "{one:#}");
+        assert_eq!((&one["total_disks"], one["disks"].as_array().unwrap().len()), (&json!(1), 1));
+
+        let mut client = Client::begun(&fleet, &[], "2025-11-25");
+        let (mut cursor, mut pages) = (Value::Null, 0);
+        let (mut names, mut mounts, mut hazards) = (Vec::new(), Vec::new(), 0);
+        let total = loop {
+            let arguments = json!({"host": "many", "cursor": cursor});
+            let id = client.ask("tools/call", json!({"name": "inspect_disko", "arguments": arguments}));
+            let result = client.answer(id).json["result"].clone();
+            let answer = &result["structuredContent"];
+            assert!(answer.to_string().len() <= PAGE, "{} bytes", answer.to_string().len());
+            assert!(result["content"][0]["text"].as_str().unwrap().len() <= PAGE);
+            pages += 1;
+            for disk in answer["disks"].as_array().unwrap_or_else(|| panic!("{result:#}")) {
+                let children = disk["children"].as_array().map_or(0, Vec::len);
+                names.push((
+                    disk["name"].as_str().unwrap().to_owned(),
+                    children,
+                    disk["more_children"].as_u64(),
+                ));
+            }
+            mounts
+                .extend(answer["mounts"].as_array().unwrap().iter().map(|mount| mount["mountpoint"].clone()));
+            hazards += answer["hazards"].as_array().unwrap().len() as u64;
+            cursor = answer["next_cursor"].clone();
+            if cursor.is_null() {
+                break answer.clone();
+            }
+        };
+        assert!((8..40).contains(&pages), "{pages}");
+        assert_eq!((&total["total_disks"], &total["total_hazards"]), (&json!(61), &json!(hazards)));
+        assert!(hazards > 0, "{total:#}");
+        let of = |name: &str| -> Vec<_> { names.iter().filter(|(named, _, _)| named == name).collect() };
+        for number in 0..60 {
+            assert_eq!(of(&format!("h{number}")), [&(format!("h{number}"), 20, None)]);
+        }
+        let tank = of("tank");
+        assert!(tank.len() > 1, "{tank:?}");
+        assert_eq!(tank.iter().map(|(_, children, _)| children).sum::<usize>(), 500);
+        assert!(
+            tank.windows(2).all(|two| two[0].2 > two[1].2) && tank.last().unwrap().2.is_none(),
+            "{tank:?}"
+        );
+        mounts.sort_by_key(Value::to_string);
+        mounts.dedup();
+        assert_eq!(mounts.len(), 60 * 20 + 500);
+    }
+}
+
+#[test]
+fn a_name_longer_than_an_argument_costs_itself() {
+    for nix in nixes() {
+        let flake = r#"{
+          outputs = _: let
+            drv = name: derivation { inherit name; system = "x86_64-linux"; builder = "/bin/sh"; };
+            long = builtins.concatStringsSep "-" (builtins.genList toString 30000);
+            system = "x86_64-linux";
+          in {
+            packages.${system} = { fine = drv "fine"; ${long} = drv "long"; };
+            checks.${system}.also = drv "also";
+            lib = { };
+          };
+        }"#;
+        let fleet = Fleet::committed(&nix, &[("flake.nix", flake)]);
+        let answer = fleet.call("flake_check", &json!({}));
+        let outputs = answer.json["outputs"].as_array().unwrap_or_else(|| panic!("{:#}", answer.json));
+        let status = |attr: &str| {
+            let found = outputs.iter().find(|output| output["attr"].as_str().unwrap().contains(attr));
+            found.unwrap_or_else(|| panic!("{attr}: {outputs:#?}"))["status"].clone()
+        };
+        assert_eq!((status(".fine"), status(".also")), (json!("ok"), json!("ok")));
+        assert_eq!((answer.code, status("0-1-2-3")), (1, json!("failed")));
+        let said = answer.json.to_string();
+        assert!(said.contains("too long") && said.len() < PAGE, "{said}");
+    }
+}

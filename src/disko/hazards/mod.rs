@@ -48,7 +48,7 @@ pub enum Severity {
 }
 
 /// One thing that is wrong with a layout.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hazard {
     /// Stable name of the kind of hazard.
     pub code: Code,
