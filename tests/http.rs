@@ -41,6 +41,45 @@ fn a_session_of_the_older_protocol() {
     soon("it is counted out", || server.metric("pantheros_http_sessions{transport=\"mcp\"}") == 0);
 }
 
+/// 2025-03-26 has batches; its clients do not name the version. Others are refused at once, request by request.
+#[test]
+fn a_batch_is_answered_in_one_array() {
+    let server = Server::with("");
+    let params = json!({
+        "protocolVersion": "2025-03-26", "capabilities": {}, "clientInfo": {"name": "test", "version": "1"},
+    });
+    let begin = json!({"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": params});
+    let begun = server.ask(&Request::post("/mcp", &begin));
+    let session = begun.head.header("mcp-session-id").unwrap().to_owned();
+    let ready = json!([{"jsonrpc": "2.0", "method": "notifications/initialized"}]);
+    let post = |message: &Value| Request::post("/mcp", message).with("mcp-session-id", &session);
+    assert_eq!(server.ask(&post(&ready)).head.status, 202);
+    let ping = json!({"jsonrpc": "2.0", "id": 1, "method": "ping"});
+    let call = json!({"jsonrpc": "2.0", "id": "call", "method": "tools/call", "params": {"name": "list_hosts", "arguments": {}}});
+    let unknown = json!({"jsonrpc": "2.0", "id": 4, "method": "no/such"});
+    let batch = json!([ping, list(), begin, ready[0], call, unknown]);
+    let answer = server.ask(&post(&batch));
+    assert_eq!((answer.head.status, answer.head.header("content-type")), (200, Some("application/json")));
+    let answers = answer.json();
+    let ids: Vec<&Value> = answers.as_array().unwrap().iter().map(|answer| &answer["id"]).collect();
+    assert_eq!(ids, [&json!(1), &json!(2), &json!(0), &json!("call"), &json!(4)], "{answers:#}");
+    assert_eq!(answers[0]["result"], json!({}));
+    assert!(names(&answers[1]).contains(&"flake_check"));
+    assert_eq!(
+        (&answers[2]["error"]["code"], &answers[4]["error"]["code"]),
+        (&json!(-32600), &json!(-32601))
+    );
+    assert!(answers[3]["result"]["content"].is_array(), "{answers:#}");
+
+    for refused in [post(&batch).with("mcp-protocol-version", "2025-06-18"), Request::post("/mcp", &batch)] {
+        let answer = server.ask(&refused);
+        assert_eq!(answer.head.status, 400);
+        let ids: Vec<Value> =
+            answer.json().as_array().unwrap().iter().map(|answer| answer["id"].clone()).collect();
+        assert_eq!(ids, [json!(1), json!(2), json!(0), json!("call"), json!(4)]);
+    }
+}
+
 #[test]
 fn a_request_of_the_newer_protocol_needs_no_session() {
     let server = Server::with("");

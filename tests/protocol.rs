@@ -175,14 +175,12 @@ fn what_comes_before_the_first_request_is_passed_over() {
 fn what_is_malformed_is_answered() {
     let fleet = nothing();
     let mut client = Client::begun(&fleet, &[], "2025-11-25");
-    let wrong: [(&[u8], i64); 11] = [
+    let wrong: [(&[u8], i64); 10] = [
         (b"{not json", -32700),
         (b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"", -32700),
         (b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"\xff\xfe\"}", -32700),
         (b"\"a string\"", -32600),
         (b"17", -32600),
-        // 2025-06-18 did away with batches.
-        (b"[{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}]", -32600),
         (b"{}", -32600),
         (b"{\"id\":41,\"method\":\"ping\"}", -32600),
         (b"{\"jsonrpc\":\"1.0\",\"id\":41,\"method\":\"ping\"}", -32600),
@@ -201,6 +199,38 @@ fn what_is_malformed_is_answered() {
         client.send_line(passed_over);
     }
     assert_eq!(client.tools(), ALL);
+}
+
+/// 2025-03-26 has batches; others refuse them, and nobody waits.
+#[test]
+fn a_batch_is_answered_message_by_message() {
+    for version in ["2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25"] {
+        let fleet = nothing();
+        let mut client = Client::begun(&fleet, &[], version);
+        let batch = json!([
+            {"jsonrpc": "2.0", "id": 71, "method": "ping"},
+            {"jsonrpc": "2.0", "method": "notifications/roots/list_changed"},
+            {"jsonrpc": "2.0", "id": "list", "method": "tools/list"},
+            {"jsonrpc": "2.0", "id": 73, "method": "initialize", "params": handshake(version)},
+        ]);
+        client.send_line(&batch.to_string());
+        let mut answers = std::collections::BTreeMap::new();
+        for _ in 0..3 {
+            let answer = client.next();
+            answers.insert(answer["id"].to_string(), answer);
+        }
+        let of =
+            |id: Value| answers.get(&id.to_string()).unwrap_or_else(|| panic!("{version}: {answers:#?}"));
+        assert_eq!(code(of(json!(73))), -32600, "{version}");
+        if version == "2025-03-26" {
+            assert_eq!(of(json!(71))["result"], json!({}), "{version}");
+            assert!(of(json!("list"))["result"]["tools"].is_array(), "{version}");
+        } else {
+            assert_eq!((code(of(json!(71))), code(of(json!("list")))), (-32600, -32600), "{version}");
+            assert!(said(of(json!(71))).contains("2025-03-26"), "{version}");
+        }
+        assert_eq!(client.tools(), ALL);
+    }
 }
 
 #[test]

@@ -4,11 +4,13 @@
 //! deserves the answer that JSON-RPC 2.0 has for it (section 5.1), so messages are read here.
 
 use std::convert::Infallible;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rmcp::RoleServer;
 use rmcp::model::{
     ClientJsonRpcMessage, ClientRequest, ErrorCode, ErrorData, GetMeta, JsonRpcMessage, ProtocolVersion,
-    ServerJsonRpcMessage,
+    RequestId, ServerJsonRpcMessage, ServerResult,
 };
 use rmcp::transport::Transport;
 use serde_json::Value;
@@ -27,6 +29,7 @@ pub struct Channel {
     ids: Ids,
     /// What is to be answered before anything else is received.
     refusal: Option<ServerJsonRpcMessage>,
+    takes_batches: Arc<AtomicBool>,
 }
 
 /// The client's end.
@@ -35,19 +38,26 @@ pub struct ClientEnd {
     pub incoming: mpsc::Sender<ClientJsonRpcMessage>,
     /// Gives what it is answered.
     pub outgoing: mpsc::Receiver<ServerJsonRpcMessage>,
+    /// Whether the version that was agreed on has batches: set before its client hears of it.
+    pub takes_batches: Arc<AtomicBool>,
 }
 
 /// U+FEFF in UTF-8.
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 /// Most messages that wait in either direction before the other side has to.
 const WAITING: usize = 64;
+/// Most messages of a batch.
+const BATCH: usize = 100;
 
 /// Two connected ends.
 pub fn pair() -> (Channel, ClientEnd) {
     let (to_server, incoming) = mpsc::channel(WAITING);
     let (outgoing, from_server) = mpsc::channel(WAITING);
-    let channel = Channel { incoming, outgoing, begun: false, ids: Ids::default(), refusal: None };
-    (channel, ClientEnd { incoming: to_server, outgoing: from_server })
+    let takes_batches = Arc::<AtomicBool>::default();
+    let ours = Arc::clone(&takes_batches);
+    let (ids, refusal) = (Ids::default(), None);
+    let channel = Channel { incoming, outgoing, begun: false, ids, refusal, takes_batches: ours };
+    (channel, ClientEnd { incoming: to_server, outgoing: from_server, takes_batches })
 }
 
 impl Transport<RoleServer> for Channel {
@@ -58,6 +68,11 @@ impl Transport<RoleServer> for Channel {
         message: ServerJsonRpcMessage,
     ) -> impl Future<Output = Result<(), Infallible>> + Send + 'static {
         self.ids.sent(&message);
+        if let JsonRpcMessage::Response(response) = &message
+            && let ServerResult::InitializeResult(agreed) = &response.result
+        {
+            self.takes_batches.store(has_batches(&agreed.protocol_version), Ordering::Release);
+        }
         let outgoing = self.outgoing.clone();
         async move {
             // A client that has gone away needs no answer; `receive` ends the service.
@@ -116,6 +131,12 @@ fn decides(request: &ClientRequest) -> bool {
     }
 }
 
+/// Whether this version of the protocol has batches: 2025-03-26 has ("Base Protocol", "Batching": a server must take
+/// them), 2025-06-18 did away with them.
+fn has_batches(version: &ProtocolVersion) -> bool {
+    *version == ProtocolVersion::V_2025_03_26
+}
+
 /// What a client's bytes turn out to be.
 pub enum Read {
     /// A message.
@@ -124,6 +145,8 @@ pub enum Read {
     Nothing,
     /// Something that has to be answered with an error.
     Refusal(Box<ServerJsonRpcMessage>),
+    /// Several of these; never one of this kind.
+    Batch(Vec<Read>),
 }
 
 /// A message's bytes without what may be around them: white space, and before it the mark that some programs begin
@@ -132,32 +155,51 @@ pub fn bare(bytes: &[u8]) -> &[u8] {
     bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes).trim_ascii()
 }
 
-/// Reads one message.
-pub fn read(bytes: &[u8]) -> Read {
+/// Reads one message, or a batch of them where the version that was agreed on has batches.
+pub fn read(bytes: &[u8], takes_batches: bool) -> Read {
     let bytes = bare(bytes);
     if bytes.is_empty() {
         return Read::Nothing;
     }
-    let id = |value: &Value| value.get("id").and_then(|id| serde_json::from_value(id.clone()).ok());
-    let is_notification =
-        |value: &Value| value.get("id").is_none() && value.get("method").is_some_and(Value::is_string);
-    let value = match json::read(bytes) {
-        Ok(value) => value,
+    let (value, repeated) = match json::read(bytes) {
+        Ok(value) => (value, None),
         Err(Problem::Syntax(error)) => {
             return refuse(None, ErrorCode::PARSE_ERROR, format!("this is not JSON: {error}"));
         }
-        Err(Problem::Repeated { value, .. }) if is_notification(&value) => return Read::Nothing,
-        Err(Problem::Repeated { path, value }) => {
-            let id = id(&value).filter(|_| path != "id");
-            let path = text::line(&path, 80);
-            let message = format!("the key `{path}` is there twice: write each key of an object once");
-            return refuse(id, ErrorCode::INVALID_REQUEST, message);
-        }
+        Err(Problem::Repeated { path, value }) => (value, Some(path)),
     };
+    let Value::Array(batch) = value else { return one(value, repeated.as_deref()) };
+    if let Some(path) = &repeated {
+        return refuse_all(&batch, &twice(path));
+    }
+    if !takes_batches {
+        return refuse_all(
+            &batch,
+            "this is a batch, which only protocol version 2025-03-26 has: send each message by itself",
+        );
+    }
+    if batch.len() > BATCH {
+        return refuse_all(&batch, &format!("a batch has at most {BATCH} messages"));
+    }
+    if batch.is_empty() {
+        return refuse_all(&batch, "this batch is empty");
+    }
+    Read::Batch(batch.into_iter().map(in_batch).collect())
+}
+
+/// Reads a message that is JSON, of which perhaps a key is there twice.
+fn one(value: Value, repeated: Option<&str>) -> Read {
     let (id, is_notification) = (id(&value), is_notification(&value));
+    match (repeated, is_notification) {
+        // JSON-RPC 2.0, section 4.1: a notification is never answered, not even with an error.
+        (Some(_), true) => return Read::Nothing,
+        (Some(path), false) => {
+            return refuse(id.filter(|_| path != "id"), ErrorCode::INVALID_REQUEST, twice(path));
+        }
+        (None, _) => {}
+    }
     match serde_json::from_value(value) {
         Ok(message) => Read::Message(Box::new(message)),
-        // JSON-RPC 2.0, section 4.1: a notification is never answered, not even with an error.
         Err(_) if is_notification => Read::Nothing,
         Err(_) => refuse(
             id,
@@ -165,6 +207,50 @@ pub fn read(bytes: &[u8]) -> Read {
             "this is JSON, but not a JSON-RPC 2.0 message this server understands".to_owned(),
         ),
     }
+}
+
+/// Reads a message of a batch.
+fn in_batch(value: Value) -> Read {
+    match one(value, None) {
+        // 2025-03-26, "Lifecycle", "Initialization".
+        Read::Message(message) => match *message {
+            JsonRpcMessage::Request(request)
+                if matches!(request.request, ClientRequest::InitializeRequest(_)) =>
+            {
+                let message = "`initialize` is never part of a batch: send it by itself".to_owned();
+                refuse(Some(request.id), ErrorCode::INVALID_REQUEST, message)
+            }
+            other => Read::Message(Box::new(other)),
+        },
+        other => other,
+    }
+}
+
+/// Refuses a whole batch, each request of it by its own id, so that nobody waits.
+fn refuse_all(batch: &[Value], message: &str) -> Read {
+    let refuse = |id| refuse(id, ErrorCode::INVALID_REQUEST, message.to_owned());
+    let asks = |value: &&Value| value.get("method").is_some();
+    let mut refusals: Vec<Read> =
+        batch.iter().filter(asks).filter_map(id).map(|id| refuse(Some(id))).collect();
+    if refusals.is_empty() {
+        return refuse(None);
+    }
+    if refusals.len() == 1 {
+        return refusals.remove(0);
+    }
+    Read::Batch(refusals)
+}
+
+fn id(value: &Value) -> Option<RequestId> {
+    serde_json::from_value(value.get("id")?.clone()).ok()
+}
+
+fn is_notification(value: &Value) -> bool {
+    value.get("id").is_none() && value.get("method").is_some_and(Value::is_string)
+}
+
+fn twice(path: &str) -> String {
+    format!("the key `{}` is there twice: write each key of an object once", text::line(path, 80))
 }
 
 /// The refusal of a message that is larger than is taken.
@@ -179,7 +265,7 @@ pub fn too_large(limit: usize) -> ServerJsonRpcMessage {
     )
 }
 
-fn refuse(id: Option<rmcp::model::RequestId>, code: ErrorCode, message: String) -> Read {
+fn refuse(id: Option<RequestId>, code: ErrorCode, message: String) -> Read {
     Read::Refusal(Box::new(JsonRpcMessage::error(ErrorData::new(code, message, None), id)))
 }
 
@@ -190,8 +276,9 @@ mod tests {
     use serde_json::json;
 
     fn refusal(text: &str) -> Value {
-        match read(text.as_bytes()) {
+        match read(text.as_bytes(), false) {
             Read::Refusal(message) => serde_json::to_value(message).unwrap(),
+            Read::Batch(_) => panic!("{text} is several"),
             Read::Message(_) => panic!("{text} was taken"),
             Read::Nothing => panic!("{text} was passed over"),
         }
@@ -202,10 +289,13 @@ mod tests {
         assert_eq!(refusal("{not json")["error"]["code"], -32700);
         assert_eq!(refusal("[1,2]")["error"]["code"], -32600);
         assert_eq!(refusal("{\"jsonrpc\":\"1.0\",\"id\":7,\"method\":\"ping\"}")["id"], 7);
-        assert!(matches!(read(b"  "), Read::Nothing));
-        assert!(matches!(read(b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}"), Read::Message(_)));
+        assert!(matches!(read(b"  ", false), Read::Nothing));
         assert!(matches!(
-            read(b"{\"jsonrpc\":\"2.0\",\"method\":\"notifications/nobody/knows\"}"),
+            read(b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}", false),
+            Read::Message(_)
+        ));
+        assert!(matches!(
+            read(b"{\"jsonrpc\":\"2.0\",\"method\":\"notifications/nobody/knows\"}", false),
             Read::Message(_) | Read::Nothing
         ));
     }
@@ -232,7 +322,7 @@ mod tests {
             );
         }
         assert!(matches!(
-            read(br#"{"jsonrpc":"2.0","method":"notifications/initialized","method":"x"}"#),
+            read(br#"{"jsonrpc":"2.0","method":"notifications/initialized","method":"x"}"#, false),
             Read::Nothing
         ));
     }
@@ -240,9 +330,43 @@ mod tests {
     #[test]
     fn a_byte_order_mark_is_passed_over() {
         let message = "\u{feff} {\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}";
-        assert!(matches!(read(message.as_bytes()), Read::Message(_)));
-        assert!(matches!(read("\u{feff}".as_bytes()), Read::Nothing));
+        assert!(matches!(read(message.as_bytes(), false), Read::Message(_)));
+        assert!(matches!(read("\u{feff}".as_bytes(), false), Read::Nothing));
         assert_eq!(refusal("\u{feff}\u{feff}{}")["error"]["code"], -32700);
+    }
+
+    #[test]
+    fn a_batch_is_its_messages_or_is_refused_by_their_ids() {
+        let ping = |id: usize| json!({"jsonrpc": "2.0", "id": id, "method": "ping"});
+        let shape = |batch: &Value, taken: bool| match read(batch.to_string().as_bytes(), taken) {
+            Read::Batch(reads) => reads
+                .into_iter()
+                .map(|read| match read {
+                    Read::Message(_) => json!("taken"),
+                    Read::Nothing => json!("nothing"),
+                    Read::Refusal(refusal) => serde_json::to_value(refusal).unwrap()["id"].clone(),
+                    Read::Batch(_) => panic!("a batch in a batch"),
+                })
+                .collect(),
+            Read::Refusal(refusal) => {
+                vec![json!("one"), serde_json::to_value(refusal).unwrap()["id"].clone()]
+            }
+            Read::Message(_) | Read::Nothing => panic!("{batch} is no batch"),
+        };
+        let note = json!({"jsonrpc": "2.0", "method": "notifications/initialized"});
+        let begin = json!({"jsonrpc": "2.0", "id": 9, "method": "initialize", "params": {
+            "protocolVersion": "2025-03-26", "capabilities": {}, "clientInfo": {"name": "x", "version": "1"}}});
+        let mixed = json!([ping(1), note, begin, 5, [ping(2)], {"jsonrpc": "2.0", "id": 3, "result": {}}]);
+        let taken = ["taken", "taken"].map(|word| json!(word));
+        let refused = [json!(9), Value::Null, Value::Null, json!("taken")];
+        assert_eq!(shape(&mixed, true), [&taken[..], &refused].concat());
+        assert_eq!(shape(&mixed, false), [1, 9]);
+        assert_eq!(shape(&json!([ping(4)]), false), [json!("one"), json!(4)]);
+        for nobodys in [json!([]), json!([5])] {
+            assert_eq!(shape(&nobodys, false), [json!("one"), Value::Null], "{nobodys}");
+        }
+        let many: Value = (0..=BATCH).map(ping).collect();
+        assert_eq!(shape(&many, true), (0..=BATCH).collect::<Vec<_>>());
     }
 
     /// What the client hears of these messages, one after the other, without anything being answered.
@@ -281,7 +405,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_bytes_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
-            let _ = read(&bytes);
+            let _ = read(&bytes, true);
         }
     }
 }

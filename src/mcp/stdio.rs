@@ -2,6 +2,7 @@
 
 use std::os::fd::AsFd;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use rmcp::model::ServerJsonRpcMessage;
@@ -82,7 +83,7 @@ pub async fn serve_over(
     });
     let mut served = None;
     let result = tokio::select! {
-        result = read(input, client.incoming, refusals, limit) => {
+        result = read(input, client.incoming, refusals, limit, &client.takes_batches) => {
             // A script that pipes its requests in has closed its end before the first is answered.
             served = tokio::time::timeout(LAST_CALLS, &mut serving).await.ok();
             result
@@ -114,6 +115,7 @@ async fn read(
     messages: mpsc::Sender<rmcp::model::ClientJsonRpcMessage>,
     refusals: mpsc::Sender<ServerJsonRpcMessage>,
     limit: usize,
+    takes_batches: &AtomicBool,
 ) -> std::io::Result<()> {
     let mut input = BufReader::new(input);
     let mut line = Vec::new();
@@ -140,16 +142,24 @@ async fn read(
         let read = if std::mem::take(&mut oversized) {
             Read::Refusal(Box::new(channel::too_large(limit)))
         } else {
-            channel::read(&line)
+            channel::read(&line, takes_batches.load(Ordering::Acquire))
         };
         line.clear();
-        let taken = match read {
-            Read::Message(message) => messages.send(*message).await.is_ok(),
-            Read::Refusal(refusal) => refusals.send(*refusal).await.is_ok(),
-            Read::Nothing => true,
+        // Each message of a batch is answered by itself, as soon as it can be: JSON-RPC 2.0 (section 6) would have the
+        // answers in one array, which no client of MCP over stdio reads.
+        let reads = match read {
+            Read::Batch(reads) => reads,
+            one => vec![one],
         };
-        if !taken {
-            return Ok(());
+        for read in reads {
+            let taken = match read {
+                Read::Message(message) => messages.send(*message).await.is_ok(),
+                Read::Refusal(refusal) => refusals.send(*refusal).await.is_ok(),
+                Read::Nothing | Read::Batch(_) => true,
+            };
+            if !taken {
+                return Ok(());
+            }
         }
     }
 }

@@ -7,8 +7,9 @@ use std::mem::MaybeUninit;
 /// nohup(1) and a shell that starts something in the background ignore them.
 const USUAL: [libc::c_int; 5] = [libc::SIGCHLD, libc::SIGTERM, libc::SIGALRM, libc::SIGUSR1, libc::SIGUSR2];
 
-/// Unblocks every signal, and gives those of [`USUAL`] their usual effect (signal(7): both are inherited by execve(2),
-/// and so by whatever we start; wait(2) fails for who ignores SIGCHLD). For the start of `main`, before there are threads.
+/// Unblocks every signal, and gives SIGCHLD, SIGTERM and what nobody ignores on purpose their usual effect (signal(7): both
+/// are inherited by execve(2), and so by whatever we start; wait(2) fails for who ignores SIGCHLD). For the start of
+/// `main`, before there are threads.
 #[expect(unsafe_code, reason = "no safe wrapper sets what is done with a signal")]
 pub fn reset_signals() {
     let mut none = MaybeUninit::<libc::sigset_t>::uninit();

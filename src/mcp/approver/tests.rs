@@ -118,7 +118,7 @@ impl Client {
 
     async fn send(&self, mut message: Value) {
         message["jsonrpc"] = "2.0".into();
-        let Read::Message(message) = channel::read(message.to_string().as_bytes()) else {
+        let Read::Message(message) = channel::read(message.to_string().as_bytes(), false) else {
             panic!("{message} is no message");
         };
         self.end.incoming.send(*message).await.unwrap();

@@ -21,9 +21,9 @@ use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::body;
 use super::refusal::{Refusal, malformed};
 use super::streamable::empty;
+use super::{batch, body};
 use crate::mcp::channel::{self, Read};
 use crate::mcp::handler::{Handler, Transport};
 use crate::metrics::SessionCount;
@@ -138,7 +138,7 @@ async fn message(legacy: &Legacy, request: Request) -> Result<Response, Refusal>
     let id = query.split('&').find_map(|pair| pair.strip_prefix("session_id="));
     let session = id.and_then(|id| legacy.lock().get(id).cloned()).ok_or_else(Refusal::session)?;
     let (_, bytes) = body::json(request, legacy.services.at_start.message_bytes).await?;
-    match channel::read(&bytes) {
+    match channel::read(&bytes, false) {
         Read::Message(message) => match session.try_send(*message) {
             Ok(()) => Ok(StatusCode::ACCEPTED.into_response()),
             Err(TrySendError::Full(_)) => {
@@ -147,6 +147,8 @@ async fn message(legacy: &Legacy, request: Request) -> Result<Response, Refusal>
             Err(TrySendError::Closed(_)) => Err(Refusal::session()),
         },
         Read::Refusal(refusal) => Ok(malformed(&refusal)),
+        // This transport is older than batches.
+        Read::Batch(refusals) => Ok(batch::refused(refusals)),
         Read::Nothing if channel::bare(&bytes).is_empty() => Ok(empty()),
         Read::Nothing => Ok(StatusCode::ACCEPTED.into_response()),
     }

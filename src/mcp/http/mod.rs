@@ -10,6 +10,7 @@
 mod accept;
 mod answer;
 mod authority;
+mod batch;
 mod body;
 mod guard;
 mod held;

@@ -14,6 +14,7 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::header::{ALLOW, CONTENT_TYPE};
+use axum::http::request::Parts;
 use axum::http::{HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use rmcp::model::{ClientJsonRpcMessage, ClientRequest, ErrorCode, ErrorData, JsonRpcMessage, RequestId};
@@ -22,10 +23,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::accept::Accepted;
 use super::answer::{self, Form, OneAnswer};
-use super::body;
 use super::guard::Valid;
 use super::refusal::{Refusal, malformed};
 use super::sessions::{GONE, Sessions, VALID, gone};
+use super::{batch, body};
 use crate::mcp::channel::{self, Read};
 use crate::mcp::handler::{Handler, Transport};
 use crate::mcp::ids;
@@ -142,8 +143,20 @@ pub async fn handle(State(streamable): State<Arc<Streamable>>, mut request: Requ
         Ok(read) => read,
         Err(refusal) => return refusal.into_response(),
     };
-    let message = match channel::read(&bytes) {
+    let takes_batches = accepted.json && batch::is_taken(&parts.headers);
+    let message = match channel::read(&bytes, takes_batches) {
         Read::Message(message) => message,
+        Read::Batch(reads) if takes_batches => {
+            Accepted::say_both(&mut parts.headers);
+            parts.extensions.insert(OneAnswer);
+            let heartbeat = streamable.heartbeat;
+            let answering = batch::served(parts, reads, move |parts, message| {
+                let streamable = Arc::clone(&streamable);
+                async move { of_batch(&streamable, parts, &message).await }
+            });
+            return answer::never_silent(answering, Form::Json, heartbeat).await;
+        }
+        Read::Batch(refusals) => return batch::refused(refusals),
         Read::Refusal(refusal) => return malformed(&refusal),
         Read::Nothing if channel::bare(&bytes).is_empty() => return empty(),
         Read::Nothing => return StatusCode::ACCEPTED.into_response(),
@@ -175,6 +188,22 @@ pub async fn handle(State(streamable): State<Arc<Streamable>>, mut request: Requ
     };
     // The head of an answer that opens a session has to name it.
     if opens_session { answering.await } else { answer::never_silent(answering, form, heartbeat).await }
+}
+
+/// Serves a message of a batch.
+async fn of_batch(streamable: &Streamable, parts: Parts, message: &ClientJsonRpcMessage) -> Response {
+    let body = match serde_json::to_vec(message) {
+        Ok(body) => body,
+        Err(error) => return Refusal::other(StatusCode::BAD_REQUEST, error.to_string()).into_response(),
+    };
+    let request = Request::from_parts(parts, Body::from(body));
+    match message {
+        JsonRpcMessage::Request(asked) => {
+            let response = streamable.serve(request, Some(Some(asked.id.clone()))).await;
+            answer::whole(response, &asked.id).await
+        }
+        _ => streamable.serve(request, Some(None)).await,
+    }
 }
 
 fn is_initialize(message: &ClientJsonRpcMessage) -> bool {
