@@ -454,3 +454,56 @@ fn a_cache_that_others_can_write_is_not_used_and_said_so() {
     assert!(said.contains(folder.to_str().unwrap()) && said.contains("chmod go-w"), "{said}");
     assert_eq!(name(&fleet), before);
 }
+
+/// Nix takes the time of the newest file of a folder in no repository for `self.lastModified`.
+#[test]
+fn the_newest_time_of_a_plain_folder_is_seen() {
+    let flake = "{ outputs = { self }: { nixosConfigurations.web.config.networking.hostName = toString self.lastModified; }; }";
+    for nix in nixes() {
+        let fleet = Fleet::plain(&nix, &[("flake.nix", flake), ("inner/deep/file", "")]);
+        let touch = |path: &str, seconds: u64| {
+            run(&fleet.folder(), "touch", &["-h", "-d", &format!("@{seconds}"), path]);
+        };
+        let told = || {
+            let hosts = ask(&fleet, "list_hosts", &json!({"host": "web"}))["hosts"].clone();
+            hosts[0]["host_name"].as_str().unwrap_or_else(|| panic!("{hosts:#}")).to_owned()
+        };
+        std::os::unix::fs::symlink("nowhere", fleet.folder().join("link")).unwrap();
+        let all = ["link", "inner/deep/file", "flake.nix", "inner/deep", "inner", "."];
+        all.iter().for_each(|path| touch(path, 1_000_000_000));
+        assert_eq!(told(), "1000000000");
+        for (path, seconds) in all.iter().zip(1_100_000_000..) {
+            touch(path, seconds);
+            assert_eq!(told(), seconds.to_string(), "{path}");
+        }
+    }
+}
+
+/// A file that is another one only while Nix reads it, and the same before and after.
+#[test]
+fn what_was_there_for_a_moment_is_not_remembered() {
+    let flake = "{ outputs = _: { nixosConfigurations.web.config.networking.hostName = builtins.readFile ./value; }; }";
+    let files = [("flake.nix", flake), ("value", "lasting")];
+    for (nix, in_git) in nixes().into_iter().flat_map(|nix| [(nix.clone(), true), (nix, false)]) {
+        let fleet = if in_git { Fleet::committed(&nix, &files) } else { Fleet::plain(&nix, &files) };
+        let swapping = fleet.write_outside("swapping", "");
+        let script = format!(
+            "#!/bin/sh\n[ \"$1\" = eval ] && [ -e {swapping:?} ] || exec {nix:?} \"$@\"\n\
+             printf passing >{value:?}\n{nix:?} \"$@\"\ncode=$?\nprintf lasting >{value:?}\nexit $code\n",
+            value = fleet.folder().join("value"),
+        );
+        let program = fleet.write_outside("nix-that-swaps", &script);
+        std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+        fleet.write_outside("pantheros.toml", &format!("[nix]\nprogram = {program:?}\n"));
+        let told = |arguments: &Value| ask(&fleet, "list_hosts", arguments)["hosts"][0]["host_name"].clone();
+        for arguments in [json!({"host": "web"}), json!({"wait": true})] {
+            std::fs::write(&swapping, "").unwrap();
+            assert_eq!(told(&arguments), "passing", "the file is not swapped");
+            std::fs::remove_file(&swapping).unwrap();
+            assert_eq!(told(&arguments), "lasting", "in a repository: {in_git}");
+            // What is remembered now is about another state.
+            fleet.write("more", &arguments.to_string());
+            fleet.write("flake.nix", &format!("{flake}\n# {arguments}\n"));
+        }
+    }
+}

@@ -10,6 +10,7 @@ mod files;
 mod git_settings;
 pub(super) mod index;
 pub(super) mod inputs;
+mod look;
 mod nix_settings;
 pub(super) mod repository;
 
@@ -19,6 +20,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use files::Files;
+use look::Look;
 use repository::Repository;
 
 use crate::reading;
@@ -28,22 +30,45 @@ const SETTINGS: u64 = 1024 * 1024;
 /// Largest flake.nix or flake.lock that is read here, in bytes.
 const FLAKE: u64 = 16 * 1024 * 1024;
 
-/// A hash of all that an evaluation of the flake depends on.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+/// A hash of all that an evaluation of the flake depends on. Two are the same where that is; what was written between
+/// the two is another question ([`Fingerprint::is_untouched_since`]).
+#[derive(Clone, Debug)]
 pub struct Fingerprint {
     hash: String,
     is_misleading: bool,
+    /// Which writes it was taken after.
+    written: blake3::Hash,
 }
+
+impl PartialEq for Fingerprint {
+    fn eq(&self, other: &Self) -> bool {
+        self.hash == other.hash
+    }
+}
+
+impl Eq for Fingerprint {}
 
 impl Fingerprint {
     /// That of a commit, whose inputs are all pinned, for a Nix that reads these files of settings.
     pub(super) fn of_commit(id: &str, settings: &[PathBuf]) -> Option<Self> {
-        let mut hash = blake3::Hasher::new();
-        nix_settings::add(&mut hash, settings)?;
-        add_bytes(&mut hash, b"commit");
-        add_bytes(&mut hash, id.as_bytes());
+        let mut look = Look::default();
+        nix_settings::add(&mut look, settings)?;
+        add_bytes(&mut look, b"commit");
+        add_bytes(&mut look, id.as_bytes());
         // Nix may have been shown the work tree under the commit's name before, with a change that Git was told to hide.
-        Some(Self { hash: hash.finalize().to_hex().to_string(), is_misleading: true })
+        Some(Self::of(&look, true))
+    }
+
+    fn of(look: &Look, is_misleading: bool) -> Self {
+        let (hash, written) = look.finish();
+        Self { hash: hash.to_hex().to_string(), is_misleading, written }
+    }
+
+    /// Whether nothing that evaluation depends on was written since `before` was taken, not even what it held then
+    /// already: whatever Nix read in between, it read that.
+    #[must_use]
+    pub fn is_untouched_since(&self, before: &Self) -> bool {
+        self == before && self.written == before.written
     }
 
     /// The hash as text.
@@ -76,24 +101,24 @@ impl Taker {
             if !inputs::are_pinned(&folder) {
                 return None;
             }
-            let mut hash = blake3::Hasher::new();
-            nix_settings::add(&mut hash, &settings)?;
-            let is_misleading = add_tree(&mut hash, &folder, &mut files)?;
-            Some(Fingerprint { hash: hash.finalize().to_hex().to_string(), is_misleading })
+            let mut look = Look::default();
+            nix_settings::add(&mut look, &settings)?;
+            let is_misleading = add_tree(&mut look, &folder, &mut files)?;
+            Some(Fingerprint::of(&look, is_misleading))
         });
         taken.await.ok()?
     }
 }
 
 /// Adds what Nix sees of a flake's folder, and says whether Nix may take it for something else than it is.
-fn add_tree(hash: &mut blake3::Hasher, folder: &Path, files: &mut Files) -> Option<bool> {
+fn add_tree(look: &mut Look, folder: &Path, files: &mut Files) -> Option<bool> {
     let Some(root) = folder.ancestors().find(|folder| folder.join(".git").exists()) else {
-        return files.add_folder(hash, folder).map(|()| false);
+        return files.add_folder(look, folder).map(|()| false);
     };
     if has_submodules(folder, root) {
         return None;
     }
-    Repository::at(root)?.add(hash, files)
+    Repository::at(root)?.add(look, files)
 }
 
 /// Whether the flake may ask Nix for its submodules (`inputs.self.submodules`), in whose work trees nobody looks
@@ -113,15 +138,16 @@ pub(super) fn has_submodules(folder: &Path, root: &Path) -> bool {
 }
 
 /// Adds bytes so that where they end is told.
-fn add_bytes(hash: &mut blake3::Hasher, bytes: &[u8]) {
-    hash.update(&(bytes.len() as u64).to_le_bytes());
-    hash.update(bytes);
+fn add_bytes(look: &mut Look, bytes: &[u8]) {
+    look.update(&(bytes.len() as u64).to_le_bytes());
+    look.update(bytes);
 }
 
 /// Adds a file by its path and content, or that there is none, or none that this user may read, as whom Nix reads it too;
 /// what it holds. `None` where that cannot be told.
-fn add_file(hash: &mut blake3::Hasher, path: &Path) -> Option<Option<Vec<u8>>> {
-    add_bytes(hash, path.as_os_str().as_bytes());
+fn add_file(look: &mut Look, path: &Path) -> Option<Option<Vec<u8>>> {
+    look.written_at(path);
+    add_bytes(look, path.as_os_str().as_bytes());
     let (kind, text) = match reading::bytes_if_there(path, SETTINGS) {
         Ok(None) => (0, None),
         Ok(Some(text)) => (1, Some(text)),
@@ -130,8 +156,8 @@ fn add_file(hash: &mut blake3::Hasher, path: &Path) -> Option<Option<Vec<u8>>> {
         }
         Err(_) => return None,
     };
-    hash.update(&[kind]);
-    add_bytes(hash, text.as_deref().unwrap_or_default());
+    look.update(&[kind]);
+    add_bytes(look, text.as_deref().unwrap_or_default());
     Some(text)
 }
 
@@ -177,6 +203,68 @@ mod tests {
 
         git(folder, &["commit", "-qam", "two"]);
         assert_ne!(take(folder).await.unwrap(), clean);
+    }
+
+    /// What is written and taken back leaves the flake as it was, and not untouched.
+    #[tokio::test]
+    async fn what_was_taken_back_was_written_all_the_same() {
+        let scratch = tempfile::tempdir().unwrap();
+        let (plain, tracked) = (scratch.path().join("plain"), scratch.path().join("tracked"));
+        for folder in [&plain, &tracked] {
+            fs::create_dir_all(folder.join("inner")).unwrap();
+            fs::write(folder.join("flake.nix"), "{ }").unwrap();
+            fs::write(folder.join("inner/file"), "one").unwrap();
+        }
+        git(&tracked, &["init", "-q"]);
+        git(&tracked, &["add", "."]);
+        git(&tracked, &["commit", "-qm", "one"]);
+        let write = |folder: &Path| {
+            // Of one content and one time, so that nothing tells but that it was written.
+            let file = folder.join("inner/file");
+            let modified = fs::metadata(&file).unwrap().modified().unwrap();
+            for text in ["two", "one"] {
+                fs::write(&file, text).unwrap();
+            }
+            fs::File::open(&file).unwrap().set_modified(modified).unwrap();
+        };
+        let rename = |folder: &Path| {
+            let modified = fs::metadata(folder).unwrap().modified().unwrap();
+            for (from, to) in [("inner", "other"), ("other", "inner")] {
+                fs::rename(folder.join(from), folder.join(to)).unwrap();
+            }
+            fs::File::open(folder).unwrap().set_modified(modified).unwrap();
+        };
+        let commit = |folder: &Path| {
+            git(folder, &["commit", "-q", "--allow-empty", "-m", "two"]);
+            git(folder, &["reset", "-q", "--soft", "HEAD~1"]);
+        };
+        type Way<'a> = (&'a str, &'a Path, &'a dyn Fn(&Path));
+        let ways: [Way<'_>; 5] = [
+            ("a file", &plain, &write),
+            ("a file that Git tracks", &tracked, &write),
+            ("a folder", &plain, &rename),
+            ("a folder that Git tracks files of", &tracked, &rename),
+            ("a commit", &tracked, &commit),
+        ];
+        for (what, folder, way) in ways {
+            let before = take(folder).await.unwrap();
+            assert!(take(folder).await.unwrap().is_untouched_since(&before), "{what}");
+            // The clock of the file system moves in steps.
+            let clock = || {
+                let file = scratch.path().join("clock");
+                fs::write(&file, "").unwrap();
+                fs::metadata(&file).unwrap().modified().unwrap()
+            };
+            let now = clock();
+            while clock() == now {}
+            way(folder);
+            assert!(!take(folder).await.unwrap().is_untouched_since(&before), "{what}");
+        }
+        // The first file sets both times of the folder that was renamed to the same.
+        fs::write(tracked.join("inner/first"), "").unwrap();
+        let before = take(&tracked).await.unwrap();
+        fs::write(tracked.join("inner/untracked"), "").unwrap();
+        assert!(take(&tracked).await.unwrap().is_untouched_since(&before), "Nix does not see it");
     }
 
     #[tokio::test]

@@ -151,7 +151,12 @@ impl Flake {
             true => Arc::clone(&self.cache),
             false => Arc::new(Cache::new(&settings.cache)),
         };
-        Self { settings, nix, cache, ..self.clone() }
+        // What another Nix is evaluating is no answer of this one's.
+        let surveys = match before.nix == settings.nix {
+            true => Arc::clone(&self.surveys),
+            false => Arc::default(),
+        };
+        Self { settings, nix, cache, surveys, ..self.clone() }
     }
 
     /// The `nix` that evaluates it.
@@ -288,7 +293,7 @@ impl Flake {
             return Ok(answer);
         }
         let answer = find().await?;
-        if lasting(&answer) && self.fingerprint().await.as_ref() == Some(&before) {
+        if lasting(&answer) && self.is_untouched_since(&before).await {
             self.cache.put(&key(&before), &answer);
         }
         Ok(answer)
@@ -307,7 +312,7 @@ impl Flake {
     ) -> Result<(), FlakeError> {
         if let Some(before) = before
             && self.cache.is_enabled()
-            && self.fingerprint().await.as_ref() == Some(before)
+            && self.is_untouched_since(before).await
         {
             let identity = nix::program::identity(self.nix.find().await?);
             self.cache.put(&self.key(&identity, before, question), answer);
@@ -348,6 +353,11 @@ impl Flake {
             }
         }
         Some(fingerprint)
+    }
+
+    /// Whether nothing that evaluation depends on was written since `before` was taken.
+    pub async fn is_untouched_since(&self, before: &Fingerprint) -> bool {
+        self.fingerprint().await.is_some_and(|now| now.is_untouched_since(before))
     }
 
     /// Builds what the flake is now.

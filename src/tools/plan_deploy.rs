@@ -170,6 +170,7 @@ impl Tool for PlanDeploy {
         let call = &context.call;
         let flake = &context.flake().at(input.rev.as_ref(), call).await?;
         flake.require_committed_hosts(call).await?;
+        let before = flake.fingerprint().await;
         let source = FlakeSource::of(flake, call).await?;
         require_clean(context, &source)?;
         let action = input.action;
@@ -183,7 +184,6 @@ impl Tool for PlanDeploy {
         if selected.hosts.len() > HOSTS {
             return Err(ToolError::input("hosts", format!("at most {HOSTS} hosts in one plan")));
         }
-        let before = flake.fingerprint().await;
         let intent = Intent { dirty: source.dirty, reboot: pace.reboot };
         let proposals: Vec<_> = futures::stream::iter(selected.hosts)
             .map(|host| async move {
@@ -214,9 +214,12 @@ impl Tool for PlanDeploy {
             return Ok(output);
         }
         // What is judged and what is built have to be one state of the flake, and of what is set beside it.
-        let same = flake.fingerprint().await == before
-            && FlakeSource::of(flake, call).await? == source
-            && context.in_force.holds().await;
+        let untouched = match (&before, flake.fingerprint().await) {
+            (Some(before), Some(now)) => now.is_untouched_since(before),
+            (before, now) => before.is_none() && now.is_none(),
+        };
+        let same =
+            untouched && FlakeSource::of(flake, call).await? == source && context.in_force.holds().await;
         if !same {
             let message = "the flake or its settings were changed while it was built";
             let error = Diagnostic::new(Code::PlanOutdated, message).with_hint("plan again");

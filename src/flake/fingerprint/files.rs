@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use sha1::{Digest, Sha1};
 
+use super::look::Look;
 use crate::reading;
 
 /// Largest file that is read; of larger ones size and times have to do.
@@ -69,24 +70,20 @@ pub(super) struct Files {
 impl Files {
     /// Adds what is at `path` to the hash: its kind and permissions, and what it holds or points to. `None` where that
     /// cannot be told; otherwise Git's name for it, where it was read.
-    pub(super) fn add(
-        &mut self,
-        hash: &mut blake3::Hasher,
-        path: &Path,
-        data: &Metadata,
-    ) -> Option<Option<Object>> {
-        hash.update(&data.mode().to_le_bytes());
+    pub(super) fn add(&mut self, look: &mut Look, path: &Path, data: &Metadata) -> Option<Option<Object>> {
+        look.written(data);
+        look.update(&data.mode().to_le_bytes());
         let content = if data.is_symlink() {
             Content::of(fs::read_link(path).ok()?.as_os_str().as_bytes())
         } else if data.is_file() && data.len() <= LARGEST {
             self.content(path, data)?
         } else {
             if data.is_file() {
-                hash.update(&settled(data)?);
+                look.update(&settled(data)?);
             }
             return Some(None);
         };
-        hash.update(content.hash.as_bytes());
+        look.update(content.hash.as_bytes());
         Some(Some(content.object))
     }
 
@@ -110,10 +107,14 @@ impl Files {
         Some(content)
     }
 
-    /// Adds everything below a folder.
-    pub(super) fn add_folder(&mut self, hash: &mut blake3::Hasher, folder: &Path) -> Option<()> {
+    /// Adds everything below a folder, and when the newest of it was written: Nix takes that for `self.lastModified`
+    /// (2.26 and 2.34: of files, links and folders, the flake's own too).
+    pub(super) fn add_folder(&mut self, look: &mut Look, folder: &Path) -> Option<()> {
         let mut waiting: Vec<PathBuf> = vec![folder.to_owned()];
         let mut seen = 0;
+        let root = fs::metadata(folder).ok()?;
+        look.written(&root);
+        let mut newest = root.mtime();
         while let Some(folder) = waiting.pop() {
             let mut entries: Vec<_> = fs::read_dir(&folder).ok()?.collect::<Result<_, _>>().ok()?;
             entries.sort_by_key(fs::DirEntry::file_name);
@@ -123,15 +124,17 @@ impl Files {
                     return None;
                 }
                 let data = entry.metadata().ok()?;
+                newest = newest.max(data.mtime());
                 let path = entry.path();
-                hash.update(path.as_os_str().as_bytes());
-                hash.update(b"\0");
-                self.add(hash, &path, &data)?;
+                look.update(path.as_os_str().as_bytes());
+                look.update(b"\0");
+                self.add(look, &path, &data)?;
                 if data.is_dir() {
                     waiting.push(path);
                 }
             }
         }
+        look.update(&newest.to_le_bytes());
         Some(())
     }
 }
@@ -155,9 +158,9 @@ mod tests {
         let mut files = Files::default();
         let mut told = |text: &str| {
             fs::write(&path, text).unwrap();
-            let mut hash = blake3::Hasher::new();
-            files.add(&mut hash, &path, &fs::symlink_metadata(&path).unwrap()).unwrap();
-            hash.finalize()
+            let mut look = Look::default();
+            files.add(&mut look, &path, &fs::symlink_metadata(&path).unwrap()).unwrap();
+            look.finish().0
         };
         // Faster than the clock of the file system moves.
         let all: std::collections::HashSet<_> =
@@ -172,7 +175,7 @@ mod tests {
         let path = scratch.path().join("file");
         fs::write(&path, vec![b'x'; 200_000]).unwrap();
         let data = fs::symlink_metadata(&path).unwrap();
-        assert!(Files::default().add(&mut blake3::Hasher::new(), &path, &data).is_none());
+        assert!(Files::default().add(&mut Look::default(), &path, &data).is_none());
         assert!(Stamp::of(&data).is_settled(Duration::from_secs(u64::MAX)));
     }
 }

@@ -7,7 +7,7 @@
 //! is run.
 
 use std::collections::BTreeSet;
-use std::fs;
+use std::fs::{self, Metadata};
 use std::io::ErrorKind;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 
 use super::files::{FILES, Files};
 use super::index::{self, Entry};
+use super::look::Look;
 use super::{add_bytes, add_file, git_settings};
 use crate::reading;
 
@@ -67,11 +68,12 @@ impl Repository {
     }
 
     /// The commit that is checked out; empty before the first one.
-    fn head(&self) -> Option<Vec<u8>> {
+    fn head(&self, look: &mut Look) -> Option<Vec<u8>> {
         // Names are kept otherwise there, and Nix does not read it.
         if self.common.join("reftable").exists() {
             return None;
         }
+        look.written_at(&self.own.join("HEAD"));
         let mut text = reading::bytes(&self.own.join("HEAD"), NAME).ok()?;
         for _ in 0..STEPS {
             let Some(name) = text.strip_prefix(b"ref: ") else { return Some(text.trim_ascii().to_vec()) };
@@ -80,13 +82,18 @@ impl Repository {
                 return None;
             }
             let file = path_of(name);
+            look.written_at(&self.own.join(&file));
+            look.written_at(&self.common.join(&file));
             let next = match loose(&self.own.join(&file))? {
                 Some(next) => Some(next),
                 None => loose(&self.common.join(&file))?,
             };
             match next {
                 Some(next) => text = next,
-                None => return self.packed(name),
+                None => {
+                    look.written_at(&self.common.join("packed-refs"));
+                    return self.packed(name);
+                }
             }
         }
         None
@@ -103,25 +110,27 @@ impl Repository {
     }
 
     /// Adds all of it, and says whether Nix may take it for something else than it is.
-    pub(super) fn add(&self, hash: &mut blake3::Hasher, files: &mut Files) -> Option<bool> {
-        add_bytes(hash, &self.head()?);
-        let mut is_converted = self.add_settings(hash)?;
+    pub(super) fn add(&self, look: &mut Look, files: &mut Files) -> Option<bool> {
+        let head = self.head(look)?;
+        add_bytes(look, &head);
+        let mut is_converted = self.add_settings(look)?;
+        look.written_at(&self.own.join("index"));
         let (entries, written) = self.index()?;
         if entries.len() > FILES {
             return None;
         }
         let mut folder: &[u8] = b"";
-        is_converted |= self.add_attributes(hash, folder)?;
+        is_converted |= self.add_attributes(look, folder)?;
         let (mut differs, mut differs_hidden) = (false, false);
         for entry in &entries {
             let parent =
                 entry.path.iter().rposition(|byte| *byte == b'/').and_then(|at| entry.path.get(..at));
             let parent = parent.unwrap_or_default();
             if parent != folder {
-                is_converted |= self.add_folders(hash, folder, parent)?;
+                is_converted |= self.add_folders(look, folder, parent)?;
                 folder = parent;
             }
-            if self.add_entry(hash, files, entry, written)? {
+            if self.add_entry(look, files, entry, written)? {
                 differs = true;
                 differs_hidden |= entry.hidden;
             }
@@ -132,36 +141,36 @@ impl Repository {
     /// Adds a file, and says whether it is not what stands in the index, byte by byte.
     fn add_entry(
         &self,
-        hash: &mut blake3::Hasher,
+        look: &mut Look,
         files: &mut Files,
         entry: &Entry,
         written: (i64, i64),
     ) -> Option<bool> {
-        add_bytes(hash, &entry.path);
-        hash.update(&entry.mode.to_le_bytes());
-        hash.update(&entry.flags.to_le_bytes());
-        hash.update(&entry.object);
+        add_bytes(look, &entry.path);
+        look.update(&entry.mode.to_le_bytes());
+        look.update(&entry.flags.to_le_bytes());
+        look.update(&entry.object);
         let path = self.root.join(path_of(&entry.path));
         let data = match fs::symlink_metadata(&path) {
             Ok(data) => data,
             Err(error) if reading::is_absence(&error) => {
-                hash.update(b"gone");
+                look.update(b"gone");
                 return Some(true);
             }
             Err(_) => return None,
         };
-        let object = files.add(hash, &path, &data)?;
+        let object = files.add(look, &path, &data)?;
         let is_seen = entry.is_as_seen(&data);
         // Where the state is the one Git saw, and was old enough then to be believed, Git takes the content for the
         // same; elsewhere what it takes it for depends on that state.
         let (seconds, nanoseconds) = entry.changed();
         let is_believed = (i64::from(seconds), i64::from(nanoseconds)) < written;
         if is_seen && is_believed {
-            hash.update(b"seen");
+            look.update(b"seen");
         } else {
-            hash.update(entry.state());
+            look.update(entry.state());
             for time in [data.mtime(), data.mtime_nsec(), data.ctime(), data.ctime_nsec()] {
-                hash.update(&time.to_le_bytes());
+                look.update(&time.to_le_bytes());
             }
         }
         Some(!entry.is_mode_of(&data) || object.map_or(!is_seen, |object| object != entry.object))
@@ -169,7 +178,7 @@ impl Repository {
 
     /// Adds what the folders on the way to `folder` are that are not on the way to `before`: behind a symbolic link
     /// Nix sees no file. Whether one of them has attributes.
-    fn add_folders(&self, hash: &mut blake3::Hasher, before: &[u8], folder: &[u8]) -> Option<bool> {
+    fn add_folders(&self, look: &mut Look, before: &[u8], folder: &[u8]) -> Option<bool> {
         let mut has_attributes = false;
         let is_above = |above: &[u8], below: &[u8]| {
             below.strip_prefix(above).is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
@@ -177,9 +186,12 @@ impl Repository {
         let ends = folder.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(at, _)| at);
         for step in ends.chain([folder.len()]).filter_map(|at| folder.get(..at)) {
             if !is_above(step, before) {
-                let kind = fs::symlink_metadata(self.root.join(path_of(step))).map(|data| data.mode());
-                hash.update(&kind.unwrap_or_default().to_le_bytes());
-                has_attributes |= self.add_attributes(hash, step)?;
+                let data = fs::symlink_metadata(self.root.join(path_of(step))).ok();
+                look.update(&data.as_ref().map_or(0, Metadata::mode).to_le_bytes());
+                if let Some(data) = &data {
+                    look.folder_moved(data);
+                }
+                has_attributes |= self.add_attributes(look, step)?;
             }
         }
         Some(has_attributes)
@@ -187,13 +199,13 @@ impl Repository {
 
     /// Adds the attributes of a folder, which count whether Git tracks the file or not (gitattributes(5)). Whether
     /// there are any.
-    fn add_attributes(&self, hash: &mut blake3::Hasher, folder: &[u8]) -> Option<bool> {
-        Some(add_file(hash, &self.root.join(path_of(folder)).join(".gitattributes"))?.is_some())
+    fn add_attributes(&self, look: &mut Look, folder: &[u8]) -> Option<bool> {
+        Some(add_file(look, &self.root.join(path_of(folder)).join(".gitattributes"))?.is_some())
     }
 
     /// Adds the settings of Git that libgit2 reads: the repository's, the user's and the machine's (git-config(1),
     /// "FILES"), with what they include. Whether one of them has Git take a file for another one than it is.
-    fn add_settings(&self, hash: &mut blake3::Hasher) -> Option<bool> {
+    fn add_settings(&self, look: &mut Look) -> Option<bool> {
         let home = std::env::var_os("HOME").map(PathBuf::from);
         let configuration = std::env::var_os("XDG_CONFIG_HOME")
             .map(PathBuf::from)
@@ -207,7 +219,7 @@ impl Repository {
         let mut is_converted = false;
         let everywhere = [self.common.join("info/attributes"), "/etc/gitattributes".into()];
         for file in everywhere.into_iter().chain(attributes) {
-            is_converted |= add_file(hash, &file)?.is_some();
+            is_converted |= add_file(look, &file)?.is_some();
         }
         // What it names is there or not, whatever becomes of it.
         let named = |value: &[u8], beside: &Path| match (value.strip_prefix(b"~/"), &home) {
@@ -226,7 +238,7 @@ impl Repository {
                 if known.len() > SETTINGS_FILES {
                     return None;
                 }
-                let Some(text) = add_file(hash, &file)? else { continue };
+                let Some(text) = add_file(look, &file)? else { continue };
                 for (key, value) in git_settings::parse(&text)? {
                     // A key alone means "true".
                     let value = value.as_deref().unwrap_or(b"true");
@@ -242,7 +254,7 @@ impl Repository {
                         "include.path" | "includeif.path" => next.push(named(value, &file)?),
                         "core.attributesfile" => {
                             is_converted = true;
-                            add_file(hash, &named(value, &file)?)?;
+                            add_file(look, &named(value, &file)?)?;
                         }
                         "core.filemode" | "core.symlinks" | "core.trustctime" => {
                             is_converted |= !value.eq_ignore_ascii_case(b"true");
