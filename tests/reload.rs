@@ -269,3 +269,43 @@ fn an_answer_under_other_settings_does_not_count() {
     assert!(error["code"] == "invalid_approval" && error.to_string().contains("settings"), "{error:#}");
     assert!(!is_spent);
 }
+
+#[test]
+fn a_page_is_of_the_state_that_the_one_before_was_of() {
+    for (nix, in_git) in nixes().into_iter().flat_map(|nix| [(nix.clone(), true), (nix, false)]) {
+        let text = flake("24.05");
+        let files = [("flake.nix", text.as_str())];
+        let fleet = if in_git { Fleet::committed(&nix, &files) } else { Fleet::plain(&nix, &files) };
+        let mut client = begun(&fleet);
+        // What is not known yet fills in between two pages.
+        let first = told(&mut client, "list_hosts", json!({"limit": 1}));
+        let after = |page: &Value| json!({"limit": 1, "wait": true, "cursor": page["next_cursor"]});
+        assert_eq!(first["hosts"][0]["name"], "one", "{first:#}");
+        let second = told(&mut client, "list_hosts", after(&first));
+        assert_eq!(
+            (&second["hosts"][0]["name"], &second["pending"]),
+            (&json!("two"), &json!(0)),
+            "{second:#}"
+        );
+
+        let first = told(&mut client, "list_hosts", json!({"limit": 1, "wait": true}));
+        fleet.write("flake.nix", &flake("25.11"));
+        let refused = told(&mut client, "list_hosts", after(&first));
+        assert_eq!(refused["error"]["attr"], "cursor", "{refused:#}");
+        assert!(
+            refused["error"]["message"].as_str().unwrap().contains("the list has changed"),
+            "{refused:#}"
+        );
+
+        let first = told(&mut client, "list_hosts", json!({"limit": 1, "wait": true}));
+        assert_eq!(first["hosts"][0]["state_version"], "25.11", "{first:#}");
+        // Git does not track it, and what it says is in the list.
+        std::fs::write(
+            fleet.folder().with_file_name(FILE),
+            format!("[nix]\nprogram = {nix:?}\n[hosts.two]\ntags = [\"new\"]\n"),
+        )
+        .unwrap();
+        let refused = told(&mut client, "list_hosts", after(&first));
+        assert_eq!(refused["error"]["attr"], "cursor", "{refused:#}");
+    }
+}

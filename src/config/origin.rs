@@ -55,6 +55,12 @@ pub(super) fn stamp(
 }
 
 impl Settings {
+    /// All that they were made of, in one hash.
+    #[must_use]
+    pub fn stamp(&self) -> blake3::Hash {
+        self.stamp
+    }
+
     /// The settings as they are now, read from where these were read; `None` where these still hold.
     ///
     /// # Errors

@@ -52,6 +52,12 @@ struct State {
     fingerprint: Fingerprint,
 }
 
+impl State {
+    fn name(&self) -> String {
+        format!("{} {}", self.fingerprint.as_str(), self.reference)
+    }
+}
+
 /// How far it is.
 #[derive(Clone, Copy, Debug, Default)]
 struct Extent {
@@ -69,6 +75,12 @@ pub struct Fleet {
 }
 
 impl Fleet {
+    /// The state of the flake they are of.
+    #[must_use]
+    pub fn state(&self) -> String {
+        self.of.name()
+    }
+
     fn pending(&self) -> Vec<String> {
         let pending = self.hosts.iter().filter(|host| host.facts == FactsState::Pending);
         pending.map(|host| host.name.clone()).collect()
@@ -175,12 +187,21 @@ impl Flake {
     /// # Errors
     /// See [`FlakeError`].
     pub async fn hosts(&self, call: &Call) -> Result<Vec<Host>, FlakeError> {
+        Ok(self.hosts_of_state(call).await?.0)
+    }
+
+    /// The same, with the state of the flake they are of, where that can be told.
+    ///
+    /// # Errors
+    /// See [`FlakeError`].
+    pub async fn hosts_of_state(&self, call: &Call) -> Result<(Vec<Host>, Option<String>), FlakeError> {
         let began = Instant::now();
         for _ in 0..JOINED {
             let Some(mut fleet) = self.fleet_since(Some(began), call).await? else { break };
             let pending = fleet.pending();
+            let state = Some(fleet.state());
             if pending.is_empty() {
-                return Ok(fleet.hosts);
+                return Ok((fleet.hosts, state));
             }
             match self.surveys.turn(&fleet.of, pending) {
                 Turn::Ours(survey) => {
@@ -191,7 +212,7 @@ impl Flake {
                             *host = self.filled(known);
                         }
                     }
-                    return Ok(fleet.hosts);
+                    return Ok((fleet.hosts, state));
                 }
                 Turn::Others(survey) => survey.wait(call).await?,
             }
@@ -200,7 +221,7 @@ impl Flake {
         let names = self.host_names(call).await?;
         let answers = self.ask("hosts", questions(&names), Instantiate::No, call).await?;
         let described = names.iter().zip(answers).map(|(name, answer)| Host::described(name, answer));
-        Ok(described.map(|host| self.filled(host)).collect())
+        Ok((described.map(|host| self.filled(host)).collect(), None))
     }
 
     /// Every host, with the facts that are known without evaluating any; `None` where nothing can be known because
@@ -323,7 +344,7 @@ impl Flake {
     async fn publish(&self, survey: &Survey, found: Vec<Host>) -> bool {
         let Ok(program) = self.nix.find().await else { return false };
         let fingerprint = &survey.of.fingerprint;
-        if self.fingerprint().await.as_ref() != Some(fingerprint) {
+        if !self.is_untouched_since(fingerprint).await {
             return false;
         }
         let identity = program::identity(program);

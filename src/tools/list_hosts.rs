@@ -69,8 +69,8 @@ impl Tool for ListHosts {
     type Output = Output;
 
     async fn run(context: &Context, input: Input) -> Result<Output, ToolError> {
-        let hosts = match &input.host {
-            Some(name) => vec![context.flake().host(name, &context.call).await?],
+        let (hosts, state) = match &input.host {
+            Some(name) => (vec![context.flake().host(name, &context.call).await?], None),
             None => all(context, input.wait).await?,
         };
         let count = |facts| hosts.iter().filter(|host| host.facts == facts).count();
@@ -80,7 +80,14 @@ impl Tool for ListHosts {
         let mut hosts = causes::group(hosts);
         // Facts arrive between two pages, and must not move a host from one to the other.
         hosts.sort_by(|one, other| one.of.name.cmp(&other.of.name));
-        let page = input.page.named(hosts, 100, |host| &host.of.name)?;
+        let page = match state {
+            Some(state) => {
+                // What the settings say of hosts is in their facts.
+                let state = format!("{state} {}", context.settings().stamp());
+                input.page.filling(hosts, 100, &state, |host| &host.of.name)?
+            }
+            None => input.page.of(hosts, 100)?,
+        };
         Ok(Output { hosts: page.entries, total, known, pending, failed, next_cursor: page.next_cursor })
     }
 
@@ -136,8 +143,9 @@ fn facts_of(host: &Host) -> String {
 }
 
 /// Every host. Without `wait` that is what is known now, and the rest is evaluated in the background, where this
-/// program outlives the call; otherwise it is waited for unless told not to.
-async fn all(context: &Context, wait: Option<bool>) -> Result<Vec<Host>, ToolError> {
+/// program outlives the call; otherwise it is waited for unless told not to. With the state of the flake they are of,
+/// where that can be told.
+async fn all(context: &Context, wait: Option<bool>) -> Result<(Vec<Host>, Option<String>), ToolError> {
     let (flake, background) = (context.flake(), &context.services.background);
     let waits = wait.unwrap_or(!background.is_possible());
     if !waits && let Some(fleet) = flake.fleet(&context.call).await? {
@@ -146,7 +154,9 @@ async fn all(context: &Context, wait: Option<bool>) -> Result<Vec<Host>, ToolErr
         {
             background.carry(rest);
         }
-        return Ok(fleet.hosts);
+        let state = fleet.state();
+        return Ok((fleet.hosts, Some(state)));
     }
-    Ok(flake.hosts(&context.call).await?)
+    let (hosts, state) = flake.hosts_of_state(&context.call).await?;
+    Ok((hosts, state))
 }

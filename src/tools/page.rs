@@ -60,17 +60,19 @@ impl PageInput {
         self.stamped(all, usual, taken, &stamp)
     }
 
-    /// As [`PageInput::of`] for a list whose entries may change while their names and order stay.
+    /// As [`PageInput::of`] for a list of what `state` says, whose entries may be filled in while their names, their
+    /// order and that state stay.
     ///
     /// # Errors
     /// As there.
-    pub fn named<T: Serialize + DeserializeOwned>(
+    pub fn filling<T: Serialize + DeserializeOwned>(
         &self,
         all: Vec<T>,
         usual: usize,
+        state: &str,
         name: impl Fn(&T) -> &str,
     ) -> Result<Page<T>, ToolError> {
-        let stamp = stamp(&all.iter().map(name).collect::<Vec<_>>());
+        let stamp = stamp(&all.iter().map(name).chain([state]).collect::<Vec<_>>());
         self.stamped(all, usual, 0, &stamp)
     }
 
@@ -205,6 +207,19 @@ mod tests {
             let input = PageInput { cursor: Some(cursor.into()), limit: None };
             assert!(input.of(vec![1, 2], 100).is_err(), "{cursor}");
         }
+    }
+
+    #[test]
+    fn a_list_that_fills_in_is_of_one_state() {
+        let input = PageInput { cursor: None, limit: Some(1) };
+        let page = |input: &PageInput, facts: &str, state: &str| {
+            let all = vec![("one".to_owned(), facts.to_owned()), ("two".to_owned(), facts.to_owned())];
+            input.filling(all, 100, state, |(name, _)| name)
+        };
+        let cursor = page(&input, "pending", "old").unwrap().next_cursor;
+        let input = PageInput { cursor, limit: Some(1) };
+        assert_eq!(page(&input, "known", "old").unwrap().entries, [("two".to_owned(), "known".to_owned())]);
+        assert!(page(&input, "known", "new").is_err());
     }
 
     #[test]
