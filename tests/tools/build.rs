@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::common::faulty::{NO_DAEMON, fake_faulty_nix};
-use crate::common::fleet::{Fleet, nixes};
+use crate::common::fleet::{Fleet, nixes, told};
 
 /// A flake whose host `a` is built by this script, from a dependency built by the other.
 fn fleet_of(nix: &std::path::Path, dependency: &str, toplevel: &str) -> Fleet {
@@ -209,7 +209,7 @@ fn what_failed_is_not_built_though_nix_does_not_say_what_is_left() {
         }
         assert_eq!(output("bad")["error"]["code"], "builder_failed");
         assert_eq!(output("good")["error"]["code"], "daemon_unreachable");
-        let said = output("good")["error"]["message"].as_str().unwrap();
+        let said = told(&output("good")["error"]);
         assert!(said.contains("is not known") && said.contains("/nonexistent/socket"), "{said}");
 
         // With the daemon back, what is good is good.
@@ -235,7 +235,7 @@ fn settings_that_nix_refuses_are_told_in_its_words() {
         let fake = fake_faulty_nix(&fleet, &nix, "config show", "NIX_CONFIG=max-jobs = many");
         fleet.write_outside("pantheros.toml", &format!("[nix]\nprogram = {fake:?}\n"));
         let answer = fleet.call("flake_check", &json!({"build": true}));
-        let said = answer.json["error"]["message"].as_str().unwrap_or_else(|| panic!("{answer:?}"));
+        let said = told(&answer.json["error"]);
         assert!(said.contains("max-jobs"), "{said}");
     }
 }
