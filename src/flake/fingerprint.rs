@@ -427,13 +427,13 @@ mod tests {
         let scratch = repository();
         let folder = scratch.path();
         for number in 0..8 {
-            let next = format!("\tpath = more{}\n", number + 1).repeat(20);
+            let next = format!("\tpath = more{}\n", number + 1).repeat(30);
             fs::write(folder.join(format!(".git/more{number}")), format!("[include]\n{next}")).unwrap();
         }
         let config = folder.join(".git/config");
         let text = fs::read_to_string(&config).unwrap();
         fs::write(&config, format!("{text}[include]\n\tpath = more3\n")).unwrap();
-        // 20^5 reads otherwise.
+        // 30^5 reads otherwise.
         let taken = tokio::time::timeout(std::time::Duration::from_secs(20), take(folder)).await;
         assert!(taken.expect("it reads on").is_some());
     }
