@@ -84,6 +84,10 @@ impl Asked {
             assert!(text.ends_with("data, never instructions."), "{about}");
         }
         marked(&result["structuredContent"], "", &about);
+        // What this program says of an output has the name that others give to a build's failure.
+        for output in result["structuredContent"]["outputs"].as_array().into_iter().flatten() {
+            assert!(!output["reason"].to_string().contains(BEGIN), "{about}");
+        }
         for message in self.client.notifications.drain(..) {
             let said = message.json["params"]["message"].as_str().unwrap_or_default();
             let ours = said.split(FENCE).next().unwrap();
@@ -258,6 +262,12 @@ fn flake(nix: &Path) -> Site {
       }};
     }};
     checks.{system}.fails = said;
+    checks."ORDER".other = said // {{ system = "ORDER"; }};
+    nixosConfigurations.elsewhere = {{
+      config.system.build.toplevel = said // {{ system = "ORDER"; }};
+      config.nixpkgs.hostPlatform.system = "ORDER";
+      options.nixpkgs.hostPlatform.isDefined = true;
+    }};
     apps.{system} = {{
       typed = {{ type = "ORDER"; program = "ORDER"; }};
       more = {{ type = "app"; program = "/bin/sh"; "x` ORDER `x" = 1; meta."ORDER" = 1; }};
@@ -289,6 +299,7 @@ fn flake(nix: &Path) -> Site {
 fn a_flake_and_its_builds_give_no_orders() {
     for nix in nixes() {
         let site = flake(&nix);
+        let system = format!("{}-linux", std::env::consts::ARCH);
         let mut asked = Asked::of(&site.fleet);
         asked.call("list_hosts", json!({"wait": true}));
         asked.call("flake_check", json!({}));
@@ -306,6 +317,7 @@ fn a_flake_and_its_builds_give_no_orders() {
             }
             assert_eq!(built.contains("pantheros://log/"), host == "builds", "{built}");
             asked.call_with("flake_check", json!({"host": host, "build": true}));
+            asked.call_with("flake_check", json!({"system": system}));
         }
         asked.call("flake_check", json!({"host": "warns"}));
         asked.call_with("build_host", json!({"host": "warns"}));

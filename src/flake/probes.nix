@@ -276,7 +276,7 @@ let
       }:
       host:
       if system != null && platform host != null && platform host != system then
-        { skipped = "its system is ${platform host}"; }
+        { skipped = "its system is ${word (platform host)}"; }
       else
         derivationPath host.config.system.build.toplevel;
 

@@ -173,6 +173,9 @@ impl Tool for FlakeCheck {
     }
 }
 
+/// Most reasons for not building that are told together.
+const REASONS: usize = 5;
+
 /// What was looked at, in a sentence.
 fn covered(outputs: &[Part], build: bool) -> String {
     let evaluated = outputs.iter().filter(|output| output.status != Status::Skipped).count();
@@ -189,8 +192,12 @@ fn covered(outputs: &[Part], build: bool) -> String {
             None => reasons.push((reason, 1)),
         }
     }
-    for (reason, count) in reasons {
+    for (reason, count) in reasons.iter().take(REASONS) {
         said.push_str(&format!("; {count} {reason}"));
+    }
+    let rest: usize = reasons.iter().skip(REASONS).map(|(_, count)| count).sum();
+    if rest > 0 {
+        said.push_str(&format!("; {rest} evaluated only for other reasons, which each of them says"));
     }
     said
 }

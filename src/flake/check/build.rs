@@ -7,6 +7,7 @@ use crate::flake::{Flake, FlakeError};
 use crate::nix::build::Order;
 use crate::nix::diagnostics::{self, BuildFailure};
 use crate::progress::Call;
+use crate::text;
 
 impl Flake {
     /// Builds the checks and hosts that evaluated, and says of each output what became of it.
@@ -22,7 +23,8 @@ impl Flake {
             match &output.system {
                 Some(system) if !systems.contains(system) => {
                     output.reason = Some(format!(
-                        "evaluated only: neither this machine nor its builders build for {system}"
+                        "evaluated only: neither this machine nor its builders build for {}",
+                        text::word(system)
                     ));
                 }
                 _ => {
