@@ -382,7 +382,7 @@ async fn a_form_needs_the_right_words() {
         assert!(approvals.decision(&stored.plan().id).unwrap().is_none(), "{answer:?}");
     }
     // All but the one whose answer is still to come.
-    assert_eq!(desk.events(), ["refused"; 8]);
+    assert_eq!(desk.events(), ["refused"; 9]);
     let stored = desk.plan(blocked(&["web"]));
     let scripted = Scripted::new(given(" web ", "no_root_key"));
     let spent = approvals.obtain(&stored, &scripted, &asked(), &call).await.unwrap();
