@@ -103,7 +103,11 @@ fn unknown_code(error: &LogError) -> Code {
 fn unexplained(state: &State) -> Diagnostic {
     let lines: Vec<&str> = state.remarks().collect();
     let last = lines.get(lines.len().saturating_sub(LAST_LINES)..).unwrap_or_default().join("\n");
-    let message = if last.is_empty() { "nix failed without saying why" } else { "nix failed; it said last" };
+    let message = if last.is_empty() {
+        "nix failed without saying why"
+    } else {
+        "nix failed without an error; these are its last lines"
+    };
     Diagnostic::new(Code::NixFailed, message)
         .with_said(&last)
         .with_hint("Run the same nix command in a terminal to see more.")

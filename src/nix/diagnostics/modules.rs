@@ -23,7 +23,7 @@ const PHRASES: &[Phrase] = &[
         says: "The option `{}' can no longer be used since it's been removed. {}",
         code: Code::UnknownOption,
         about: Some(0),
-        hint: "The option was removed; what is said of it tells what to use instead.",
+        hint: "The option was removed; `said` tells what to use instead.",
     },
     Phrase {
         says: "The option definition `{}' in `{}' no longer has any effect; please remove it.",
@@ -89,7 +89,7 @@ const PHRASES: &[Phrase] = &[
         says: "A definition for option `{}' is not of type `{}'",
         code: Code::TypeMismatch,
         about: Some(0),
-        hint: "`{0}` takes another type of value: compare the two.",
+        hint: "`{0}` takes another type of value, which `said` names.",
     },
     Phrase { says: "In module `{}':", code: Code::EvaluationFailed, about: Some(0), hint: "" },
     Phrase {
