@@ -65,7 +65,7 @@ pub struct Settings {
     pub nix: PathBuf,
     /// How other machines are reached.
     pub ssh: SshSettings,
-    /// Longest evaluation.
+    /// Longest evaluation of one question.
     pub evaluation_time: Duration,
     /// Longest build.
     pub build_time: Duration,

@@ -17,6 +17,7 @@ use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rustix::process::Pid;
@@ -122,6 +123,8 @@ pub struct Finished {
 pub enum Flow {
     /// Read on.
     Continue,
+    /// Read on, and let the program run for its whole time limit from now: what it was to do within that is done.
+    MoreTime,
     /// End the program: enough is known, or it has grown beyond its budget.
     Stop,
 }
@@ -184,7 +187,7 @@ impl Command {
         self
     }
 
-    /// Sets how long it may run.
+    /// Sets how long it may run, from its start or from the last [`Flow::MoreTime`] of whoever reads its errors.
     #[must_use]
     pub fn time_limit(mut self, limit: Duration) -> Self {
         self.time_limit = limit;
@@ -274,7 +277,14 @@ impl Command {
             return Err(ProcessError::Cancelled);
         }
         let mut group = Group::start(self)?;
-        let deadline = Instant::now() + self.time_limit;
+        let deadline = Deadline::new(self.time_limit);
+        let mut on_error_line = |line: &[u8], process| {
+            let flow = on_error_line(line, process);
+            if flow == Flow::MoreTime {
+                deadline.renew();
+            }
+            flow
+        };
         let leader = group.leader;
         let outcome = tokio::select! {
             outcome = group.talk(self, &mut on_output, &mut on_error_line) => outcome,
@@ -284,7 +294,7 @@ impl Command {
             }),
             () = cancel.cancelled() => Err(ProcessError::Cancelled),
             () = group::STOPPING.cancelled() => Err(ProcessError::Cancelled),
-            () = tokio::time::sleep_until(deadline) => {
+            () = deadline.passes() => {
                 Err(ProcessError::TimedOut { program: self.program.clone(), limit: self.time_limit })
             }
         };
@@ -315,6 +325,37 @@ pub fn absolute_folders(path: &OsStr) -> OsString {
         Ok(path) if !path.is_empty() => path,
         // An empty one would mean the folder a program is started in, too.
         _ => "/nonexistent".into(),
+    }
+}
+
+/// When a program has run out of time.
+struct Deadline {
+    limit: Duration,
+    at: Mutex<Instant>,
+}
+
+impl Deadline {
+    fn new(limit: Duration) -> Self {
+        Self { limit, at: Mutex::new(Instant::now() + limit) }
+    }
+
+    fn at(&self) -> MutexGuard<'_, Instant> {
+        self.at.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn renew(&self) {
+        *self.at() = Instant::now() + self.limit;
+    }
+
+    /// Returns only when the time is up, however often it was renewed.
+    async fn passes(&self) {
+        loop {
+            let at = *self.at();
+            if at <= Instant::now() {
+                return;
+            }
+            tokio::time::sleep_until(at).await;
+        }
     }
 }
 

@@ -170,7 +170,9 @@ impl Default for SshFile {
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct LimitsFile {
-    /// Longest evaluation, in seconds.
+    /// Longest evaluation of one host or output, in seconds; the time starts again at each. One that takes longer fails
+    /// with `timed_out`; if a single fact of it does, that fact fails, and the others have the time once more. Once three
+    /// of a call have timed out, those still to be evaluated may be left out; each says so.
     pub evaluation_seconds: u64,
     /// Longest build, in seconds.
     pub build_seconds: u64,

@@ -36,8 +36,8 @@ const INITIAL_HEAP: &str = "GC_INITIAL_HEAP_SIZE";
 const RUNAWAY: u64 = 4;
 /// Most parts of one answer that may fail each by itself; what lies behind the last is not read.
 const PARTS: usize = 24;
-/// Questions that may each take a process all its time before the others are given up too.
-const TIMED_OUT: usize = 1;
+/// Questions of a round that may take all their time before a worker gives up those it has left.
+const TIMED_OUT: usize = 3;
 /// Largest answer to a single question: the options of a host are the largest there are.
 const ANSWER_BYTES: usize = 64 * 1024 * 1024;
 
@@ -198,6 +198,8 @@ struct Asked<'a> {
     named: bool,
     /// When its first part failed.
     failed: Option<Instant>,
+    /// Whether a process that was at it took all its time.
+    timed_out: bool,
 }
 
 impl Asked<'_> {
@@ -219,8 +221,12 @@ impl Asked<'_> {
     /// What to do about a process that ended at this question: its answer where that is the failure itself, `None`
     /// where it is asked again without the part that failed.
     fn ended(&mut self, failure: Failure, patience: Duration) -> Option<Result<Answer, Diagnostic>> {
-        let Failure { error, at } = failure;
+        let Failure { error, at, timed_out } = failure;
         if !self.named {
+            // Which part it was at is not known, and naming them takes longer still.
+            if timed_out {
+                return Some(Err(error));
+            }
             self.named = true;
             return None;
         }
@@ -243,6 +249,14 @@ struct Failure {
     error: Diagnostic,
     /// The part of the answer that was being read.
     at: Option<Vec<String>>,
+    /// Whether it took all its time.
+    timed_out: bool,
+}
+
+impl Failure {
+    fn new(error: Diagnostic) -> Self {
+        Self { error, at: None, timed_out: false }
+    }
 }
 
 /// How far all workers together are.
@@ -254,7 +268,7 @@ struct Tally<'a> {
     heard: Mutex<Vec<(usize, String)>>,
     /// Whether something was fetched, or tried to be.
     has_fetched: AtomicBool,
-    /// Questions that took a process all its time.
+    /// Questions that took all their time.
     timed_out: AtomicUsize,
 }
 
@@ -302,14 +316,27 @@ impl Flake {
         for (index, question) in questions.iter().enumerate() {
             if let Some(hand) = hands.get_mut(index % workers) {
                 let named = !question.large;
-                hand.push_back(Asked { index, question, unread: Vec::new(), named, failed: None });
+                hand.push_back(Asked {
+                    index,
+                    question,
+                    unread: Vec::new(),
+                    named,
+                    failed: None,
+                    timed_out: false,
+                });
             }
         }
         let work = hands.into_iter().map(|hand| self.work(hand, call, &tally));
         let parts = futures::future::try_join_all(work).await?;
         let mut by_index: HashMap<usize, Result<Answer, Diagnostic>> = parts.into_iter().flatten().collect();
+        let timed_out = tally.timed_out.load(Ordering::Relaxed);
+        let given_up = |index| {
+            let answer = Err(given_up(timed_out));
+            tally.one_more(index, &answer, call);
+            answer
+        };
         let answers = (0..questions.len())
-            .map(|index| by_index.remove(&index).unwrap_or_else(|| Err(unanswered())))
+            .map(|index| by_index.remove(&index).unwrap_or_else(|| given_up(index)))
             .collect();
         let mut warnings = tally.heard.into_inner().unwrap_or_else(PoisonError::into_inner);
         // Workers hear side by side; the same question twice is answered the same.
@@ -335,7 +362,7 @@ impl Flake {
         }
     }
 
-    /// One worker's share, process after process until nothing is left.
+    /// One worker's share, process after process until nothing is left, or too much of it takes all its time.
     async fn work(
         &self,
         mut hand: VecDeque<Asked<'_>>,
@@ -355,7 +382,7 @@ impl Flake {
             }
             let failure = match failure {
                 Some(failure) => failure,
-                None if none => Failure { error: unanswered(), at: None },
+                None if none => Failure::new(unanswered()),
                 None => continue,
             };
             // An evaluation that reads what it builds needs its derivations in the store.
@@ -368,6 +395,9 @@ impl Flake {
             }
             writing = tally.asking.instantiate;
             if let Some(mut asked) = hand.pop_front() {
+                if failure.timed_out && tally.times_out(&mut asked) {
+                    hand.clear();
+                }
                 match asked.ended(failure, self.settings.evaluation_time / 2) {
                     Some(answer) => {
                         tally.one_more(asked.index, &answer, call);
@@ -399,7 +429,7 @@ impl Flake {
             crate::disko::PROBE
         );
         if apply.len() >= ARGUMENT_BYTES {
-            return Ok((Vec::new(), Some(Failure { error: too_long(), at: None })));
+            return Ok((Vec::new(), Some(Failure::new(too_long()))));
         }
         let memory = self.settings.evaluation_memory;
         let subject = tally.asking.subject;
@@ -442,6 +472,7 @@ impl Flake {
                     tally.hears(questions.get(answers.len()).map(|asked| asked.index), said);
                 }
                 let text = log::traced(line)?;
+                let mut flow = Flow::Continue;
                 match serde_json::from_str(text.strip_prefix(marker.as_str())?).ok()? {
                     Told::At { index, at: part } => at = Some((index, part)),
                     Told::Answer { index, value } if index == answers.len() => {
@@ -449,22 +480,19 @@ impl Flake {
                         let answer = Ok(Answer { value, unread: asked.unread.clone() });
                         tally.one_more(asked.index, &answer, call);
                         answers.extend(answer.ok().map(|answer| answer.value));
+                        flow = Flow::MoreTime;
                     }
                     Told::Answer { .. } => {}
                 }
                 // Early enough that the next answer still fits.
                 let grown = crate::process::resident_bytes(process).is_some_and(|held| held > memory / 4 * 3);
                 let between = at.as_ref().is_none_or(|(index, _)| *index < answers.len());
-                Some(if grown && between && answers.len() < questions.len() {
-                    Flow::Stop
-                } else {
-                    Flow::Continue
-                })
+                Some(if grown && between && answers.len() < questions.len() { Flow::Stop } else { flow })
             })
             .await;
-        let failed = |error: Diagnostic, answers: &[Value]| {
+        let failed = |error: Diagnostic, timed_out: bool, answers: &[Value]| {
             let part = at.filter(|(index, _)| *index == answers.len()).map(|(_, part)| part);
-            Some(Failure { error, at: part })
+            Some(Failure { error, at: part, timed_out })
         };
         let run = match run {
             Ok(run) => {
@@ -472,8 +500,12 @@ impl Flake {
                 run
             }
             // Of the question that was being answered; the others do with less.
-            Err(error) if tally.goes_on(&error) => {
-                let failure = failed(Diagnostic::from(&error), &answers);
+            Err(NixError::Process(ProcessError::TimedOut { limit, .. })) => {
+                let failure = failed(endless(limit), true, &answers);
+                return Ok((answers, failure));
+            }
+            Err(error @ NixError::Process(ProcessError::OutOfMemory { .. })) => {
+                let failure = failed(Diagnostic::from(&error), false, &answers);
                 return Ok((answers, failure));
             }
             Err(error) => return Err(error.into()),
@@ -493,7 +525,7 @@ impl Flake {
         }
         let source = self.source();
         let error = diagnostics::diagnose(&run.state, &source).into_iter().next().unwrap_or_else(unanswered);
-        let failure = failed(error, &answers);
+        let failure = failed(error, false, &answers);
         Ok((answers, failure))
     }
 }
@@ -521,16 +553,26 @@ impl Tally<'_> {
         });
     }
 
-    /// Whether an error of a process is that of one question, and others can still be answered.
-    fn goes_on(&self, error: &NixError) -> bool {
-        match error {
-            NixError::Process(ProcessError::OutOfMemory { .. }) => true,
-            NixError::Process(ProcessError::TimedOut { .. }) => {
-                self.total > 1 && self.timed_out.fetch_add(1, Ordering::Relaxed) < TIMED_OUT
-            }
-            _ => false,
-        }
+    /// Counts a question that took all its time, once; whether there have been enough of them.
+    fn times_out(&self, asked: &mut Asked<'_>) -> bool {
+        let counts = usize::from(!std::mem::replace(&mut asked.timed_out, true));
+        self.timed_out.fetch_add(counts, Ordering::Relaxed) + counts >= TIMED_OUT
     }
+}
+
+/// A question that takes all its time.
+fn endless(limit: Duration) -> Diagnostic {
+    let message = format!("its evaluation took longer than {} s", limit.as_secs());
+    Diagnostic::new(Code::TimedOut, message)
+        .with_hint("look for what never ends in it, or raise `limits.evaluation_seconds` in your settings")
+}
+
+/// A question that nobody came to, because `others` before it took all their time.
+fn given_up(others: usize) -> Diagnostic {
+    let message = format!("not evaluated, because {others} others took longer than they may");
+    Diagnostic::new(Code::TimedOut, message).with_hint(
+        "mend those, raise `limits.evaluation_seconds` in your settings, or ask for a single host with `host`",
+    )
 }
 
 fn unanswered() -> Diagnostic {

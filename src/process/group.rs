@@ -85,7 +85,7 @@ impl Group {
                 heard = &mut listening, if listening_on => (heard, &mut listening_on),
             };
             match flow.map_err(io_error)? {
-                Flow::Continue => *open = false,
+                Flow::Continue | Flow::MoreTime => *open = false,
                 Flow::Stop => return Ok(None),
             }
         }

@@ -64,6 +64,24 @@ async fn time_is_bounded_and_children_die() {
 }
 
 #[tokio::test]
+async fn a_reader_can_give_it_its_time_again() {
+    let slow = shell("for step in 1 2 3 4 5 6 7 8; do echo $step >&2; sleep 0.5; done")
+        .time_limit(Duration::from_secs(3));
+    let error = slow.run(&CancellationToken::new(), quiet).await.unwrap_err();
+    assert!(matches!(error, ProcessError::TimedOut { .. }), "{error}");
+    let finished = slow.run(&CancellationToken::new(), |_, _| Flow::MoreTime).await.unwrap();
+    assert!(finished.status.success());
+    // It is the time since then that counts.
+    let error = shell("echo >&2; sleep 7776.5")
+        .time_limit(Duration::from_millis(200))
+        .run(&CancellationToken::new(), |_, _| Flow::MoreTime)
+        .await
+        .unwrap_err();
+    assert!(matches!(error, ProcessError::TimedOut { .. }), "{error}");
+    gone("7776.5").await;
+}
+
+#[tokio::test]
 async fn one_that_ignores_the_request_is_killed() {
     let cancel = CancellationToken::new();
     let running = tokio::spawn({

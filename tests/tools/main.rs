@@ -8,6 +8,7 @@ mod bad_input;
 mod build;
 mod cancel;
 mod daemon;
+mod endless;
 mod fleet;
 mod forms;
 mod layouts;
