@@ -1,6 +1,7 @@
 //! Checking every output of a flake, and reporting every one that fails.
 
 mod build;
+mod warnings;
 
 use std::collections::HashMap;
 
@@ -14,7 +15,9 @@ use super::{Asking, Flake, FlakeError, Instantiate, Question, is_lasting};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::names::{DrvPath, HostName, SystemName};
 use crate::progress::Call;
-use crate::text;
+
+use warnings::Heard;
+pub use warnings::Warning;
 
 /// How an output fared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -110,27 +113,6 @@ impl Output {
     }
 }
 
-/// What was said of an output that is no failure.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Warning {
-    /// Where it came up; some of them where there are many.
-    pub attrs: Vec<String>,
-    /// What this program, or Nix, says of it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub message: Option<String>,
-    /// What the configuration says, in its own words.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub said: Option<String>,
-}
-
-impl Warning {
-    /// That there were others.
-    #[must_use]
-    pub fn more(count: usize) -> Self {
-        Self { attrs: Vec::new(), message: Some(format!("… and {count} more warnings")), said: None }
-    }
-}
-
 /// What a check found.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Checked {
@@ -138,47 +120,12 @@ pub struct Checked {
     pub outputs: Vec<Output>,
     /// What was said besides.
     pub warnings: Vec<Warning>,
-    /// How many warnings more there were.
+    /// How many different ones there were besides; 10,000 where there were more.
     #[serde(default)]
     pub more_warnings: usize,
 }
 
-/// Most warnings kept.
-const WARNINGS: usize = 50;
-/// Most attributes named of a warning.
-const WARNED: usize = 10;
-/// Longest text of a warning, in characters.
-const WARNING: usize = 600;
-
 impl Checked {
-    /// Adds what Nix says of an output.
-    fn remark(&mut self, attr: &str, message: &str) {
-        self.warn(Warning { attrs: vec![attr.to_owned()], message: Some(message.to_owned()), said: None });
-    }
-
-    /// Adds what the configuration warned of while an output was evaluated.
-    fn hear(&mut self, attr: &str, said: &str) {
-        let said = Some(text::bounded(&text::plain(said), WARNING));
-        self.warn(Warning { attrs: vec![attr.to_owned()], message: None, said });
-    }
-
-    /// Adds a warning; the same of another output is the same warning.
-    fn warn(&mut self, warning: Warning) {
-        let room = self.warnings.len() < WARNINGS;
-        let same = |known: &&mut Warning| (&known.message, &known.said) == (&warning.message, &warning.said);
-        match self.warnings.iter_mut().find(same) {
-            Some(known) => {
-                for attr in warning.attrs {
-                    if known.attrs.len() < WARNED && !known.attrs.contains(&attr) {
-                        known.attrs.push(attr);
-                    }
-                }
-            }
-            None if room => self.warnings.push(warning),
-            None => self.more_warnings += 1,
-        }
-    }
-
     /// Whether it says the same until the flake changes.
     fn is_lasting(&self) -> bool {
         self.outputs.iter().all(|output| output.error.as_ref().is_none_or(is_lasting))
@@ -226,6 +173,7 @@ impl Flake {
         let of_other = |leaf: &Leaf| matches!((&leaf.system, system), (Some(of_leaf), Some(wanted)) if of_leaf != wanted);
         let asked = |leaf: &Leaf| leaf.error.is_none() && !leaf.rule.probe.is_empty() && !of_other(leaf);
         let mut checked = Checked::default();
+        let heard = Heard::default();
         let mut answers = HashMap::new();
         for (jobs, instantiate) in [(false, instantiate), (true, instantiate.for_jobs())] {
             let part: Vec<(usize, &Leaf)> = leaves
@@ -241,13 +189,13 @@ impl Flake {
                 }
             };
             let questions = part.iter().map(|(_, leaf)| question(leaf)).collect();
-            let asking = Asking { what: "outputs", instantiate, subject: None, listener: None };
-            let round = self.ask_with(&asking, questions, call).await?;
-            for (index, said) in round.warnings {
-                if let Some((_, leaf)) = part.get(index) {
-                    checked.hear(&leaf.attr(), &said);
+            let warned = |index: usize, said: String| {
+                if let Some((place, leaf)) = part.get(index) {
+                    heard.hear(*place, &leaf.attr(), &said);
                 }
-            }
+            };
+            let asking = Asking { warned: Some(&warned), ..Asking::new("outputs", instantiate) };
+            let round = self.ask_with(&asking, questions, call).await?;
             let given = round.answers.into_iter().map(|answer| answer.map(|answer| answer.value));
             answers.extend(part.iter().map(|(place, _)| *place).zip(given));
         }
@@ -263,11 +211,11 @@ impl Flake {
             if let Some(output) = leaf.path.first()
                 && let Some(remark) = outputs::remark(output)
             {
-                checked.remark(output, &remark);
+                heard.remark(place, output, &remark);
             }
             let answer = answers.remove(&place).unwrap_or(Ok(Value::Null));
             if let Some(remark) = answer.as_ref().ok().and_then(|value| value.get("remark")?.as_str()) {
-                checked.remark(&leaf.attr(), remark);
+                heard.remark(place, &leaf.attr(), remark);
             }
             let output = Output::new(leaf);
             let mut output = if of_other(leaf) {
@@ -284,6 +232,7 @@ impl Flake {
             }
             checked.outputs.push(output);
         }
+        (checked.warnings, checked.more_warnings) = heard.told();
         Ok(checked)
     }
 }

@@ -9,8 +9,8 @@
 //! cheaper than collecting the garbage of one that holds ten of them.
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
@@ -147,8 +147,6 @@ pub type Answers = Vec<Result<Answer, Diagnostic>>;
 pub struct Round {
     /// What each question gave, in the order asked.
     pub answers: Answers,
-    /// What the configuration warned of, each with the question it came up at.
-    pub warnings: Vec<(usize, String)>,
     /// Whether something was fetched, or tried to be: then `tryEval` may have caught a failure of the network.
     pub has_fetched: bool,
 }
@@ -173,10 +171,23 @@ pub struct Asking<'a> {
     pub subject: Option<&'a Subject>,
     /// Who wants each answer as soon as it is there.
     pub listener: Option<Listener<'a>>,
+    /// Who wants what the configuration warns of.
+    pub warned: Option<Warned<'a>>,
+}
+
+impl<'a> Asking<'a> {
+    /// Questions about our flake, to whose answers nobody listens.
+    #[must_use]
+    pub fn new(what: &'a str, instantiate: Instantiate) -> Self {
+        Self { what, instantiate, subject: None, listener: None, warned: None }
+    }
 }
 
 /// Who wants each answer as soon as it is there, with the question's place among those asked.
 pub type Listener<'a> = &'a (dyn Fn(usize, &Result<Answer, Diagnostic>) + Send + Sync);
+
+/// Who wants what the configuration warns of, with the place of the question it comes up at.
+pub type Warned<'a> = &'a (dyn Fn(usize, String) + Send + Sync);
 
 /// What the probes tell.
 #[derive(Deserialize)]
@@ -264,16 +275,11 @@ struct Tally<'a> {
     asking: &'a Asking<'a>,
     total: usize,
     done: AtomicUsize,
-    /// What was warned of, and on the way to the answer of which question.
-    heard: Mutex<Vec<(usize, String)>>,
     /// Whether something was fetched, or tried to be.
     has_fetched: AtomicBool,
     /// Questions that took all their time.
     timed_out: AtomicUsize,
 }
-
-/// Most warnings heard in one round of questions.
-const HEARD: usize = 1_000;
 
 impl Flake {
     /// Answers every question, `what` saying in a word what they are about.
@@ -287,7 +293,7 @@ impl Flake {
         instantiate: Instantiate,
         call: &Call,
     ) -> Result<Answers, FlakeError> {
-        let asking = Asking { what, instantiate, subject: None, listener: None };
+        let asking = Asking::new(what, instantiate);
         Ok(self.ask_with(&asking, questions, call).await?.answers)
     }
 
@@ -306,7 +312,6 @@ impl Flake {
             asking,
             total: questions.len(),
             done: AtomicUsize::new(0),
-            heard: Mutex::new(Vec::new()),
             has_fetched: AtomicBool::new(false),
             timed_out: AtomicUsize::new(0),
         };
@@ -338,10 +343,7 @@ impl Flake {
         let answers = (0..questions.len())
             .map(|index| by_index.remove(&index).unwrap_or_else(|| given_up(index)))
             .collect();
-        let mut warnings = tally.heard.into_inner().unwrap_or_else(PoisonError::into_inner);
-        // Workers hear side by side; the same question twice is answered the same.
-        warnings.sort();
-        Ok(Round { answers, warnings, has_fetched: tally.has_fetched.into_inner() })
+        Ok(Round { answers, has_fetched: tally.has_fetched.into_inner() })
     }
 
     /// Answers a single question.
@@ -468,8 +470,10 @@ impl Flake {
         let run = self
             .nix
             .run_listening(command, listening, |line, process| {
-                if let Some(said) = log::warned(line) {
-                    tally.hears(questions.get(answers.len()).map(|asked| asked.index), said);
+                if let (Some(warned), Some(asked)) = (tally.asking.warned, questions.get(answers.len()))
+                    && let Some(said) = log::warned(line)
+                {
+                    warned(asked.index, said);
                 }
                 let text = log::traced(line)?;
                 let mut flow = Flow::Continue;
@@ -531,16 +535,6 @@ impl Flake {
 }
 
 impl Tally<'_> {
-    fn hears(&self, index: Option<usize>, said: String) {
-        let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(index) = index
-            && heard.len() < HEARD
-            && heard.iter().all(|known| *known != (index, said.clone()))
-        {
-            heard.push((index, said));
-        }
-    }
-
     fn one_more(&self, index: usize, answer: &Result<Answer, Diagnostic>, call: &Call) {
         if let Some(listener) = self.asking.listener {
             listener(index, answer);

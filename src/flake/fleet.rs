@@ -317,12 +317,7 @@ impl Flake {
                     drop(sender.send(Host::described(name, answer.clone())));
                 }
             };
-            let asking = Asking {
-                what: "hosts",
-                instantiate: Instantiate::No,
-                subject: None,
-                listener: Some(&listener),
-            };
+            let asking = Asking { listener: Some(&listener), ..Asking::new("hosts", Instantiate::No) };
             self.ask_with(&asking, questions(names), call).await
         };
         let remembered = async {

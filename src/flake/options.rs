@@ -67,8 +67,7 @@ impl Flake {
             call.saying(format!("reading the options of {host}"));
             let question =
                 Question::new([HOSTS, host.as_str()], "options").with(json!({ "most": MOST })).large();
-            let asking =
-                Asking { what: "hosts", instantiate: Instantiate::No, subject: None, listener: None };
+            let asking = Asking::new("hosts", Instantiate::No);
             let mut round = self.ask_with(&asking, vec![question], call).await?;
             // What throws may do so for something that could not be fetched.
             has_fetched.store(round.has_fetched, Ordering::Relaxed);

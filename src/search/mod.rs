@@ -179,8 +179,7 @@ async fn read_one_by_one(
 ) -> Result<Packages, FlakeError> {
     call.saying("reading the packages one by one");
     let subject = Subject { reference: place.installable.clone(), inputs_from: place.inputs_from.clone() };
-    let asking =
-        Asking { what: "flake", instantiate: Instantiate::No, subject: Some(&subject), listener: None };
+    let asking = Asking { subject: Some(&subject), ..Asking::new("flake", Instantiate::No) };
     let argument = serde_json::json!({ "system": crate::nix::system() });
     let question = Question::new::<&str>([], "packages").with(argument).large();
     let mut round = flake.ask_with(&asking, vec![question], call).await?;

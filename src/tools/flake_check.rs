@@ -51,6 +51,8 @@ pub struct Output {
     covered: String,
     /// On the first page.
     warnings: Vec<Warning>,
+    /// How many other warnings there are, each text counted once; 10,000 where there are more.
+    more_warnings: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
     next_cursor: Option<String>,
 }
@@ -126,9 +128,6 @@ impl Tool for FlakeCheck {
         let kept = kept.count();
         more_warnings += warnings.len() - kept;
         warnings.truncate(kept);
-        if more_warnings > 0 {
-            warnings.push(Warning::more(more_warnings));
-        }
         let page = input.page.beside(causes::group(outputs), 100, taken)?;
         Ok(Output {
             ok,
@@ -137,6 +136,7 @@ impl Tool for FlakeCheck {
             counts,
             covered,
             warnings,
+            more_warnings,
             next_cursor: page.next_cursor,
         })
     }
@@ -165,6 +165,9 @@ impl Tool for FlakeCheck {
             let parts: Vec<String> = parts.into_iter().flatten().filter(|part| !part.is_empty()).collect();
             lines.push(format!("! {}", parts.join(": ")));
             lines.extend(warning.said.as_deref().map(text::fenced));
+        }
+        if output.more_warnings > 0 {
+            lines.push(format!("! … and {} more warnings", output.more_warnings));
         }
         if output.next_cursor.is_some() {
             lines.push("… more with `cursor`".to_owned());

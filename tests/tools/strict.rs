@@ -268,6 +268,31 @@ fn what_the_configuration_warns_of_is_told() {
 }
 
 #[test]
+fn each_text_of_a_warning_counts_once() {
+    // Each host warns of something of its own and of three things that all warn of, and the last ten of one more.
+    let outputs = r#"
+        nixosConfigurations = builtins.listToAttrs (builtins.genList (number: rec {
+          name = "host-${toString (100 + number)}";
+          value.config.system.build.toplevel = builtins.foldl' (host: said: builtins.warn said host) (drv name)
+            ([ "one" "two" "three" "${name} is old" ] ++ (if number < 60 then [ ] else [ "zero" ]));
+        }) 70);
+    "#;
+    on_each_nix(|nix| {
+        let fleet = fleet(nix, outputs);
+        let answer = fleet.call("flake_check", &json!({})).json;
+        let warnings = answer["warnings"].as_array().unwrap();
+        assert_eq!((warnings.len(), &answer["more_warnings"]), (50, &json!(74 - 50)), "{answer:#}");
+        for said in ["one", "two", "three"] {
+            let warning = warnings.iter().find(|warning| warning["said"] == said).unwrap();
+            let attrs = warning["attrs"].as_array().unwrap();
+            assert_eq!((attrs.len(), &attrs[0]), (10, &json!("nixosConfigurations.host-100")), "{warning:#}");
+        }
+        let text = fleet.command(&["call", "flake_check"]).output().unwrap();
+        assert!(errors(&text).contains("and 24 more warnings"), "{text:?}");
+    });
+}
+
+#[test]
 fn what_nix_warns_of_an_app_is_told() {
     on_each_nix(|nix| {
         let outputs = r#"

@@ -1,0 +1,172 @@
+//! What was said of outputs that is no failure: each text once, in bounded room.
+
+use std::collections::{HashMap, HashSet};
+use std::hash::{BuildHasher, RandomState};
+use std::sync::{Mutex, PoisonError};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::text;
+
+/// Most warnings told.
+const TOLD: usize = 50;
+/// Most warnings kept, so that which are told does not depend on which evaluation was quicker.
+const KEPT: usize = 1_000;
+/// Most bytes of the warnings kept.
+const KEPT_BYTES: usize = 256 * 1024;
+/// Most warnings counted that are not kept.
+const COUNTED: usize = 10_000;
+/// Most attributes named of a warning.
+const NAMED: usize = 10;
+/// Longest text of a warning, in characters.
+const TEXT: usize = 600;
+
+/// What was said of an output that is no failure.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Warning {
+    /// Where it came up; some of them where there are many.
+    pub attrs: Vec<String>,
+    /// What this program, or Nix, says of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    /// What the configuration says, in its own words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub said: Option<String>,
+}
+
+/// A text, and whose words it is. Two warnings with one text are one warning.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+enum Text {
+    Ours(String),
+    Others(String),
+}
+
+impl Text {
+    fn bytes(&self) -> usize {
+        let (Self::Ours(text) | Self::Others(text)) = self;
+        text.len()
+    }
+}
+
+/// An output by its place among all, and its name.
+type Output = (usize, String);
+
+/// Warnings as they come, from evaluations side by side.
+#[derive(Debug, Default)]
+pub(super) struct Heard(Mutex<Kept>);
+
+#[derive(Debug, Default)]
+struct Kept {
+    /// The first outputs each came up at, in order.
+    warnings: HashMap<Text, Vec<Output>>,
+    bytes: usize,
+    /// Hashes of those there was no room for.
+    others: HashSet<u64>,
+    hashes: RandomState,
+}
+
+impl Heard {
+    /// Adds what Nix says of an output.
+    pub(super) fn remark(&self, place: usize, attr: &str, message: &str) {
+        self.add((place, attr.to_owned()), Text::Ours(message.to_owned()));
+    }
+
+    /// Adds what the configuration warned of while an output was evaluated.
+    pub(super) fn hear(&self, place: usize, attr: &str, said: &str) {
+        self.add((place, attr.to_owned()), Text::Others(text::bounded(&text::plain(said), TEXT)));
+    }
+
+    fn add(&self, output: Output, text: Text) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).add(output, text);
+    }
+
+    /// Those that are told, in the order of the outputs, and how many different ones there were besides.
+    pub(super) fn told(self) -> (Vec<Warning>, usize) {
+        let Kept { warnings, others, .. } = self.0.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let mut warnings: Vec<(Text, Vec<Output>)> = warnings.into_iter().collect();
+        let place = |outputs: &[Output]| outputs.first().map(|(place, _)| *place);
+        warnings.sort_unstable_by(|(one, at), (other, at_other)| {
+            place(at).cmp(&place(at_other)).then_with(|| one.cmp(other))
+        });
+        let more = warnings.len().saturating_sub(TOLD) + others.len();
+        let told = warnings.into_iter().take(TOLD).map(|(text, outputs)| {
+            let attrs = outputs.into_iter().map(|(_, attr)| attr).collect();
+            match text {
+                Text::Ours(message) => Warning { attrs, message: Some(message), said: None },
+                Text::Others(said) => Warning { attrs, message: None, said: Some(said) },
+            }
+        });
+        (told.collect(), more)
+    }
+}
+
+impl Kept {
+    fn add(&mut self, output: Output, text: Text) {
+        if let Some(outputs) = self.warnings.get_mut(&text) {
+            insert(outputs, output);
+        } else if self.warnings.len() < KEPT && self.bytes + text.bytes() <= KEPT_BYTES {
+            self.bytes += text.bytes();
+            self.warnings.insert(text, vec![output]);
+        } else if self.others.len() < COUNTED {
+            self.others.insert(self.hashes.hash_one(&text));
+        }
+    }
+}
+
+/// Keeps the first of the outputs, each name once.
+fn insert(outputs: &mut Vec<Output>, output: Output) {
+    match outputs.iter_mut().find(|(_, attr)| *attr == output.1) {
+        Some((place, _)) => *place = output.0.min(*place),
+        None => outputs.push(output),
+    }
+    outputs.sort_unstable();
+    outputs.truncate(NAMED);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_text_is_one_warning_wherever_it_comes_up() {
+        let heard = Heard::default();
+        for place in (0..100).rev() {
+            heard.hear(place, &format!("host-{place}"), "old option");
+            heard.hear(place, &format!("host-{place}"), "old option");
+        }
+        heard.remark(7, "host-7", "old option");
+        let (told, more) = heard.told();
+        assert_eq!((told.len(), more), (2, 0), "whose words they are counts");
+        let first: Vec<String> = (0..NAMED).map(|place| format!("host-{place}")).collect();
+        assert_eq!((&told[0].attrs, told[0].said.as_deref()), (&first, Some("old option")));
+        assert_eq!((told[1].message.as_deref(), told[1].attrs.len()), (Some("old option"), 1));
+    }
+
+    #[test]
+    fn those_that_are_not_told_are_counted_by_their_texts() {
+        for count in [TOLD, TOLD + 1, KEPT + 500] {
+            let heard = Heard::default();
+            for _ in 0..3 {
+                for number in 0..count {
+                    heard.hear(number, "host", &format!("warning {number}"));
+                }
+            }
+            let (told, more) = heard.told();
+            assert_eq!((told.len(), more), (TOLD, count - TOLD));
+            assert_eq!(told[3].said.as_deref(), Some("warning 3"));
+        }
+    }
+
+    #[test]
+    fn what_is_kept_is_bounded() {
+        let heard = Heard::default();
+        for number in 0..COUNTED + 2 * KEPT {
+            heard.hear(number, "host", &format!("{number} {}", "ä".repeat(16 * 1024)));
+        }
+        let kept = heard.0.lock().unwrap();
+        let bytes: usize = kept.warnings.keys().map(Text::bytes).sum();
+        assert!(bytes == kept.bytes && bytes <= KEPT_BYTES, "{bytes}");
+        assert_eq!(kept.others.len(), COUNTED);
+    }
+}
