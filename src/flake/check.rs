@@ -150,8 +150,6 @@ impl Flake {
     /// See [`FlakeError`]; an output that fails is an [`Output`].
     pub async fn check(&self, scope: &Scope, call: &Call) -> Result<Checked, FlakeError> {
         if scope.build {
-            // For what comes with it: the right memory of Nix.
-            let _now = self.fingerprint().await;
             let mut checked = self.check_now(scope, call).await?;
             self.build_outputs(&mut checked.outputs, call).await?;
             return Ok(checked);

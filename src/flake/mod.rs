@@ -7,10 +7,10 @@ mod fingerprint;
 pub mod fleet;
 mod git;
 pub mod hosts;
+mod memory;
 pub mod options;
 pub mod outputs;
 pub mod revision;
-mod scratch;
 pub mod select;
 pub mod shells;
 
@@ -33,6 +33,7 @@ pub use cache::{Cache, Key};
 pub use evaluate::{Answer, Answers, Asking, Instantiate, Question, Round, Subject, UnreadPart};
 pub use fingerprint::Fingerprint;
 pub use git::Checkout;
+pub use memory::Memory;
 
 /// Why a question about the flake has no answer.
 #[derive(Debug, thiserror::Error)]
@@ -112,7 +113,7 @@ pub struct Flake {
     nix: Nix,
     cache: Arc<Cache>,
     taker: fingerprint::Taker,
-    scratch: Arc<scratch::Scratch>,
+    memories: Arc<memory::Memories>,
     /// The commit it is looked at as; none means as it lies in its folder.
     at: Option<Arc<revision::Commit>>,
     /// Questions being answered, so that the same one twice at once is answered once.
@@ -130,7 +131,7 @@ impl Flake {
             nix,
             cache,
             taker: fingerprint::Taker::default(),
-            scratch: Arc::default(),
+            memories: Arc::default(),
             at: None,
             under_way: Arc::default(),
             surveys: Arc::default(),
@@ -142,10 +143,9 @@ impl Flake {
     #[must_use]
     pub fn under(&self, settings: Arc<Settings>) -> Self {
         let before = &self.settings;
-        let nix = match (before.nix == settings.nix, before.flake == settings.flake) {
-            (true, true) => self.nix.clone(),
-            (true, false) => self.nix.apart(),
-            (false, _) => Nix::new(settings.nix.clone()),
+        let nix = match before.nix == settings.nix {
+            true => self.nix.clone(),
+            false => Nix::new(settings.nix.clone()),
         };
         let cache = match before.cache == settings.cache {
             true => Arc::clone(&self.cache),
@@ -280,7 +280,6 @@ impl Flake {
     {
         self.require()?;
         if !self.cache.is_enabled() {
-            let _now = self.fingerprint().await;
             return find().await;
         }
         // One after the other, so that the second finds the first one's answer.
@@ -336,23 +335,24 @@ impl Flake {
     }
 
     /// All that an evaluation depends on, in one hash; `None` where it cannot be told.
-    ///
-    /// From here on Nix remembers what it sees of a flake that misleads it in a folder of this state's own.
     pub async fn fingerprint(&self) -> Option<Fingerprint> {
         // Where there is no flake there may be a whole disk to read.
         self.require().ok()?;
         let settings = self.nix.find().await.ok()?.settings.as_ref()?;
-        let fingerprint = match &self.at {
-            Some(commit) => Fingerprint::of_commit(&commit.id, settings)?,
-            None => self.taker.take(&self.settings.flake, settings).await?,
-        };
-        match self.scratch.for_state(&fingerprint) {
-            Ok(folder) => self.nix.set_cache_home(folder.as_deref()),
-            Err(error) => {
-                tracing::warn!(%error, "there is no room for a cache of Nix's own: what it remembers may be old");
-            }
+        match &self.at {
+            Some(commit) => Fingerprint::of_commit(&commit.id, settings),
+            None => self.taker.take(&self.settings.flake, settings).await,
         }
-        Some(fingerprint)
+    }
+
+    /// What a `nix` remembers that is about to read the flake: of a state that misleads it, in a folder of that state's
+    /// own. Taken anew for each, because the state may have changed since the last.
+    pub async fn memory(&self) -> Memory {
+        let Some(fingerprint) = self.fingerprint().await else { return Memory::default() };
+        self.memories.for_state(&fingerprint).unwrap_or_else(|error| {
+            tracing::warn!(%error, "there is no room for a cache of Nix's own: what it remembers may be old");
+            Memory::default()
+        })
     }
 
     /// Whether nothing that evaluation depends on was written since `before` was taken.
@@ -365,9 +365,8 @@ impl Flake {
     /// # Errors
     /// See [`Nix::build`].
     pub async fn build(&self, order: &Order<'_>, call: &Call) -> Result<(Vec<Built>, Run), NixError> {
-        // For what comes with it: the right memory of Nix.
-        let _now = self.fingerprint().await;
-        self.nix.build(order, call).await
+        let memory = self.memory().await;
+        self.nix.build(order, memory.folder(), call).await
     }
 }
 

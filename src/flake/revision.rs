@@ -216,10 +216,7 @@ impl Flake {
             return Err(RevError::Unpinned(id));
         }
         let at = Some(Arc::new(Commit { id, asked: rev.clone(), below, flake: text, lock }));
-        let flake = Self { at, nix: self.nix.apart(), ..self.clone() };
-        // For what comes with it: the right memory of Nix.
-        let _commit = flake.fingerprint().await;
-        Ok(flake)
+        Ok(Self { at, ..self.clone() })
     }
 
     /// The commit it is looked at as; `None` where it is as it lies in its folder.

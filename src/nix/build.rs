@@ -1,10 +1,11 @@
 //! `nix build`: what it made, what it would make, and what went wrong.
 
+use std::path::Path;
 use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::{Nix, NixError, Run};
+use super::{CACHE_HOME, Nix, NixError, Run};
 use crate::names::{DrvPath, StorePath};
 use crate::progress::Call;
 
@@ -51,11 +52,17 @@ struct Entry {
 impl Nix {
     /// Builds, and keeps going where one thing fails so that every failure is known.
     ///
-    /// The paths are empty where the build failed; the [`Run`] says why.
+    /// The paths are empty where the build failed; the [`Run`] says why. `cache_home` is the folder in which Nix keeps
+    /// what it remembers of flakes; without one, that is the user's.
     ///
     /// # Errors
     /// See [`NixError`].
-    pub async fn build(&self, order: &Order<'_>, call: &Call) -> Result<(Vec<Built>, Run), NixError> {
+    pub async fn build(
+        &self,
+        order: &Order<'_>,
+        cache_home: Option<&Path>,
+        call: &Call,
+    ) -> Result<(Vec<Built>, Run), NixError> {
         let mut command = self
             .command(&[
                 "build",
@@ -68,6 +75,9 @@ impl Nix {
             .await?
             .time_limit(order.time_limit)
             .output_limit(4 * 1024 * 1024);
+        if let Some(folder) = cache_home {
+            command = command.env(CACHE_HOME, folder);
+        }
         if order.dry_run {
             command = command.arg("--dry-run");
         }

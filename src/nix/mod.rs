@@ -12,7 +12,7 @@ mod systems;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::diagnostic::{AGAIN, Code, Diagnostic};
@@ -21,6 +21,8 @@ use crate::progress::Call;
 
 pub use program::{OLDEST, Version};
 
+/// The folder in which Nix keeps what it remembers of flakes, if not in the user's (Nix manual, "Environment variables").
+pub const CACHE_HOME: &str = "NIX_CACHE_HOME";
 /// How long progress is held back, so that a build's chatter costs nothing.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(50);
 
@@ -146,13 +148,12 @@ impl Run {
 #[derive(Clone, Debug)]
 pub struct Nix {
     program: Arc<program::Program>,
-    cache_home: Arc<Mutex<Option<PathBuf>>>,
 }
 
 impl Nix {
     /// The program of that name or path; nothing is run yet.
     pub fn new(program: impl Into<PathBuf>) -> Self {
-        Self { program: Arc::new(program::Program::new(program)), cache_home: Arc::default() }
+        Self { program: Arc::new(program::Program::new(program)) }
     }
 
     /// Finds it and checks its version.
@@ -168,24 +169,7 @@ impl Nix {
     /// # Errors
     /// See [`program::Program::find`].
     pub async fn command(&self, subcommand: &[&str]) -> Result<Command, NixError> {
-        let command = program::command(&self.find().await?.path, subcommand);
-        let cache_home = self.cache_home.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(match &*cache_home {
-            Some(folder) => command.env("NIX_CACHE_HOME", folder),
-            None => command,
-        })
-    }
-
-    /// Has Nix keep what it remembers of flakes in that folder from now on, or where it always does (Nix manual,
-    /// "Environment variables", `NIX_CACHE_HOME`).
-    pub fn set_cache_home(&self, folder: Option<&Path>) {
-        *self.cache_home.lock().unwrap_or_else(PoisonError::into_inner) = folder.map(Path::to_owned);
-    }
-
-    /// The same program, with a folder of its own for what Nix remembers of flakes.
-    #[must_use]
-    pub fn apart(&self) -> Self {
-        Self { program: Arc::clone(&self.program), cache_home: Arc::default() }
+        Ok(program::command(&self.find().await?.path, subcommand))
     }
 
     /// Runs it, reading its log as a stream: progress goes to the call, all else into [`Run::state`].

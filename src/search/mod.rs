@@ -9,10 +9,11 @@ use serde_json::Value;
 
 use crate::diagnostic::{Code, Diagnostic};
 use crate::flake::options::HostOption;
-use crate::flake::{Asking, Flake, FlakeError, Instantiate, Question, Subject, UnreadPart, is_lasting};
+use crate::flake::{
+    Asking, Flake, FlakeError, Instantiate, Memory, Question, Subject, UnreadPart, is_lasting,
+};
 use crate::names::AttrPath;
 use crate::nix::diagnostics;
-use crate::nix::program;
 use crate::progress::Call;
 use crate::reading;
 use crate::text;
@@ -130,11 +131,12 @@ async fn find(
     call: &Call,
 ) -> Result<Packages, FlakeError> {
     let search = ["search", "--json", "--no-update-lock-file", "--show-trace"];
-    let mut command = match place.inputs_from {
+    let memory = match place.inputs_from {
         // What Nix remembers of a pinned input is right, and took it a minute to find out.
-        Some(_) => program::command(&flake.nix().find().await?.path, &search),
-        None => flake.nix().command(&search).await?,
+        Some(_) => Memory::default(),
+        None => flake.memory().await,
     };
+    let mut command = memory.given_to(flake.nix().command(&search).await?);
     command = command.time_limit(flake.settings().evaluation_time).output_limit(ANSWER_LIMIT);
     if let Some(inputs_from) = &place.inputs_from {
         command = command.args(["--inputs-from", inputs_from.as_str()]);

@@ -44,7 +44,8 @@ impl Flake {
             time_limit: self.settings.build_time,
             store: None,
         };
-        let (_, run) = self.nix.build(&order, call).await?;
+        // Nothing is read of the flake for building derivations.
+        let (_, run) = self.nix.build(&order, None, call).await?;
         if run.status.success() {
             return Ok(());
         }
@@ -52,7 +53,7 @@ impl Flake {
         let source = self.source();
         let errors = diagnostics::diagnose(&run.state, &source);
         // What would still have to be built or fetched is what failed, itself or through something it needs.
-        let (_, rest) = self.nix.build(&Order { dry_run: true, ..order }, call).await?;
+        let (_, rest) = self.nix.build(&Order { dry_run: true, ..order }, None, call).await?;
         let rest = rest.planned();
         let listed =
             rest.as_ref().is_ok_and(|rest| rest.fetched == 0 && rest.built == rest.built_paths.len() as u64);
@@ -66,7 +67,7 @@ impl Flake {
                 Ok(_) => {
                     let own = [format!("{path}^*")];
                     let order = Order { installables: &own, dry_run: true, ..order };
-                    let (_, rest) = self.nix.build(&order, call).await?;
+                    let (_, rest) = self.nix.build(&order, None, call).await?;
                     rest.planned().map(|rest| rest.built + rest.fetched > 0).map_err(|error| (&error).into())
                 }
                 Err(error) => Err(Diagnostic::from(error)),
