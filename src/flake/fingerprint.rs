@@ -2,8 +2,8 @@
 //!
 //! Pure evaluation sees the flake's own files and its locked inputs, and the lock file is one of those files. In a Git
 //! repository the files are those Git tracks, with their content in the work tree (`repository`); elsewhere all files
-//! below the folder. Of a flake with an input that is not pinned to a content
-//! nothing is said (`inputs`). How Nix evaluates is
+//! below the folder. What an input holds that is not pinned to a content (`inputs`), or a submodule, is not in it, and it
+//! says so. How Nix evaluates is
 //! decided by its settings (`nix_settings`). Nothing is run to find all this out.
 
 mod files;
@@ -23,7 +23,7 @@ use files::Files;
 use look::Look;
 use repository::Repository;
 
-use crate::reading;
+use crate::{nix, reading};
 
 /// Largest file of settings or attributes, in bytes; of a flake with a larger one nothing is said.
 const SETTINGS: u64 = 1024 * 1024;
@@ -35,6 +35,7 @@ const FLAKE: u64 = 16 * 1024 * 1024;
 #[derive(Clone, Debug)]
 pub struct Fingerprint {
     hash: String,
+    is_whole: bool,
     is_misleading: bool,
     /// Which writes it was taken after.
     written: blake3::Hash,
@@ -42,7 +43,7 @@ pub struct Fingerprint {
 
 impl PartialEq for Fingerprint {
     fn eq(&self, other: &Self) -> bool {
-        self.hash == other.hash
+        (&self.hash, self.is_whole) == (&other.hash, other.is_whole)
     }
 }
 
@@ -56,12 +57,19 @@ impl Fingerprint {
         add_bytes(&mut look, b"commit");
         add_bytes(&mut look, id.as_bytes());
         // Nix may have been shown the work tree under the commit's name before, with a change that Git was told to hide.
-        Some(Self::of(&look, true))
+        Some(Self::of(&look, true, true))
     }
 
-    fn of(look: &Look, is_misleading: bool) -> Self {
+    fn of(look: &Look, is_whole: bool, is_misleading: bool) -> Self {
         let (hash, written) = look.finish();
-        Self { hash: hash.to_hex().to_string(), is_misleading, written }
+        Self { hash: hash.to_hex().to_string(), is_whole, is_misleading, written }
+    }
+
+    /// Whether an evaluation depends on nothing else: neither on an input that is not pinned to a content, nor on a
+    /// submodule.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.is_whole
     }
 
     /// Whether nothing that evaluation depends on was written since `before` was taken, not even what it held then
@@ -92,19 +100,18 @@ pub(super) struct Taker {
 }
 
 impl Taker {
-    /// The flake's fingerprint now, for a Nix that reads these files of settings; `None` where it cannot be told, so
-    /// that nothing is remembered.
+    /// The flake's fingerprint now, for a Nix that reads these files of settings; `None` if what there is cannot be
+    /// looked at.
     pub(super) async fn take(&self, folder: &Path, settings: &[PathBuf]) -> Option<Fingerprint> {
         let (folder, settings, files) = (folder.to_owned(), settings.to_owned(), Arc::clone(&self.files));
         let taken = tokio::task::spawn_blocking(move || {
             let mut files = files.lock().unwrap_or_else(PoisonError::into_inner);
-            if !inputs::are_pinned(&folder) {
-                return None;
-            }
             let mut look = Look::default();
             nix_settings::add(&mut look, &settings)?;
             let is_misleading = add_tree(&mut look, &folder, &mut files)?;
-            Some(Fingerprint::of(&look, is_misleading))
+            let is_whole = inputs::are_pinned(&folder)
+                && !nix::repository(&folder).is_some_and(|root| has_submodules(&folder, root));
+            Some(Fingerprint::of(&look, is_whole, is_misleading))
         });
         taken.await.ok()?
     }
@@ -112,12 +119,9 @@ impl Taker {
 
 /// Adds what Nix sees of a flake's folder, and says whether Nix may take it for something else than it is.
 fn add_tree(look: &mut Look, folder: &Path, files: &mut Files) -> Option<bool> {
-    let Some(root) = folder.ancestors().find(|folder| folder.join(".git").exists()) else {
+    let Some(root) = nix::repository(folder) else {
         return files.add_folder(look, folder).map(|()| false);
     };
-    if has_submodules(folder, root) {
-        return None;
-    }
     Repository::at(root)?.add(look, files)
 }
 
@@ -167,7 +171,7 @@ mod tests {
     use std::fs;
 
     async fn take(folder: &Path) -> Option<Fingerprint> {
-        Taker::default().take(folder, &[]).await
+        Taker::default().take(folder, &[]).await.filter(Fingerprint::is_whole)
     }
 
     pub(super) fn git(folder: &Path, arguments: &[&str]) -> String {

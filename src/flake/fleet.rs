@@ -18,10 +18,13 @@ use crate::nix::{NixError, program};
 use crate::process::ProcessError;
 use crate::progress::{Call, Silent, Update};
 
-/// How long a failure that is no property of the flake is told before it is tried again.
+/// How long what is not remembered is told after its evaluation: a failure that is no property of the flake, and the
+/// facts of a flake that reads more than is known of it.
 const KEPT: Duration = Duration::from_secs(30);
-/// Evaluations begun by others that are waited for, one after the other, before ours is made.
-const JOINED: usize = 3;
+/// Evaluations that are waited for or made, one after the other, until one is of a flake that did not change meanwhile.
+const ATTEMPTS: usize = 3;
+/// Most states of the flake, as it lies in its folder and as its commits have it, whose evaluations are known.
+const STATES: usize = 4;
 /// Most answers remembered after one look at the flake.
 const BATCH: usize = 32;
 
@@ -29,9 +32,10 @@ fn question_about(name: &str) -> String {
     format!("facts of host {name}")
 }
 
-/// The evaluation of the fleet that is under way, or was the last.
+/// The evaluations of the fleet that are under way, or were the last: one as the flake lies in its folder, and one for
+/// each commit, the newest last.
 #[derive(Debug, Default)]
-pub(super) struct Surveys(Mutex<Option<Arc<Survey>>>);
+pub(super) struct Surveys(Mutex<Vec<Arc<Survey>>>);
 
 /// One evaluation of the facts that were not known.
 #[derive(Debug)]
@@ -39,6 +43,7 @@ pub struct Survey {
     /// The flake as it was.
     of: State,
     names: Vec<String>,
+    began: Instant,
     found: Mutex<HashMap<String, Host>>,
     progress: watch::Sender<Extent>,
     /// Cancelled when nobody can want it any more.
@@ -70,6 +75,8 @@ struct Extent {
 pub struct Fleet {
     /// Every host, sorted by name.
     pub hosts: Vec<Host>,
+    /// How long ago their evaluation began, if not every change since then would be noticed.
+    pub unnoticed: Option<Duration>,
     /// The flake they are of.
     of: State,
 }
@@ -146,38 +153,44 @@ impl Drop for Ending {
 }
 
 impl Surveys {
-    fn current(&self) -> MutexGuard<'_, Option<Arc<Survey>>> {
+    fn current(&self) -> MutexGuard<'_, Vec<Arc<Survey>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The one under way for the flake as it is, or a new one for these hosts.
     fn turn(&self, of: &State, names: Vec<String>) -> Turn {
         let mut current = self.current();
-        if let Some(survey) = current.as_ref() {
+        if let Some(place) = current.iter().position(|survey| survey.of.reference == of.reference) {
+            let survey = current.remove(place);
             if survey.of == *of && survey.extent().ended.is_none() {
-                return Turn::Others(Arc::clone(survey));
+                current.push(Arc::clone(&survey));
+                return Turn::Others(survey);
             }
             survey.outdated.cancel();
         }
         let survey = Arc::new(Survey {
             of: of.clone(),
             names,
+            began: Instant::now(),
             found: Mutex::default(),
             progress: watch::Sender::new(Extent::default()),
             outdated: CancellationToken::new(),
         });
-        *current = Some(Arc::clone(&survey));
+        current.push(Arc::clone(&survey));
+        if current.len() > STATES {
+            current.remove(0);
+        }
         Turn::Ours(survey)
     }
 
-    /// What the last one found of this flake, where that ended after `since` or is still under way.
-    fn found(&self, of: &State, since: Option<Instant>) -> HashMap<String, Host> {
+    /// The last one of this flake, if that ended after `since` or is still under way.
+    fn last(&self, of: &State, since: Option<Instant>) -> Option<Arc<Survey>> {
         let current = self.current();
-        let survey = current.as_ref().filter(|survey| {
+        let last = current.iter().find(|survey| {
             let ended = survey.extent().ended;
             survey.of == *of && ended.is_none_or(|ended| since.is_none_or(|since| ended >= since))
         });
-        survey.map(|survey| survey.found().clone()).unwrap_or_default()
+        last.map(Arc::clone)
     }
 }
 
@@ -195,9 +208,12 @@ impl Flake {
     /// # Errors
     /// See [`FlakeError`].
     pub async fn hosts_of_state(&self, call: &Call) -> Result<(Vec<Host>, Option<String>), FlakeError> {
+        self.require()?;
         let began = Instant::now();
-        for _ in 0..JOINED {
-            let Some(mut fleet) = self.fleet_since(Some(began), call).await? else { break };
+        for _ in 0..ATTEMPTS {
+            // Of a flake that reads more than is known of it, nothing can be shared.
+            let Some(fingerprint) = self.fingerprint().await else { break };
+            let mut fleet = self.fleet_since(Some(began), fingerprint, call).await?;
             let pending = fleet.pending();
             let state = Some(fleet.state());
             if pending.is_empty() {
@@ -206,10 +222,17 @@ impl Flake {
             match self.surveys.turn(&fleet.of, pending) {
                 Turn::Ours(survey) => {
                     let _ending = Ending(Arc::clone(&survey));
-                    let mut found = self.survey(&survey, call).await?;
+                    let found = tokio::select! {
+                        found = self.survey(&survey, call) => found?,
+                        () = survey.outdated.cancelled() => continue,
+                    };
+                    // Some were evaluated before the flake changed, and some after.
+                    if survey.outdated.is_cancelled() {
+                        continue;
+                    }
                     for host in &mut fleet.hosts {
-                        if let Some(known) = found.remove(&host.name) {
-                            *host = self.filled(known);
+                        if let Some(known) = found.get(&host.name) {
+                            *host = self.filled(known.clone());
                         }
                     }
                     return Ok((fleet.hosts, state));
@@ -217,38 +240,44 @@ impl Flake {
                 Turn::Others(survey) => survey.wait(call).await?,
             }
         }
-        // Of a flake that changes all the time, or whose state cannot be told, nothing can be shared.
+        // Nor can it of one that changes all the time.
         let names = self.host_names(call).await?;
         let answers = self.ask("hosts", questions(&names), Instantiate::No, call).await?;
         let described = names.iter().zip(answers).map(|(name, answer)| Host::described(name, answer));
         Ok((described.map(|host| self.filled(host)).collect(), None))
     }
 
-    /// Every host, with the facts that are known without evaluating any; `None` where nothing can be known because
-    /// nothing is remembered.
+    /// Every host, with the facts that are known without evaluating any; `None` if it cannot be told whether the flake
+    /// changed.
     ///
     /// # Errors
     /// See [`FlakeError`].
     pub async fn fleet(&self, call: &Call) -> Result<Option<Fleet>, FlakeError> {
-        self.fleet_since(Instant::now().checked_sub(KEPT), call).await
+        self.require()?;
+        let Some(fingerprint) = self.outer_fingerprint().await else { return Ok(None) };
+        self.fleet_since(Instant::now().checked_sub(KEPT), fingerprint, call).await.map(Some)
     }
 
-    async fn fleet_since(&self, since: Option<Instant>, call: &Call) -> Result<Option<Fleet>, FlakeError> {
-        self.require()?;
-        if !self.cache.is_enabled() {
-            return Ok(None);
-        }
+    /// The fleet of this state, with what an evaluation that ended after `since` found. If the flake has changed by now,
+    /// whoever evaluates the rest finds out.
+    async fn fleet_since(
+        &self,
+        since: Option<Instant>,
+        fingerprint: Fingerprint,
+        call: &Call,
+    ) -> Result<Fleet, FlakeError> {
         let names = self.host_names(call).await?;
-        let Some(fingerprint) = self.fingerprint().await else { return Ok(None) };
         let of = State { reference: self.reference(), fingerprint };
         let identity = program::identity(self.nix.find().await?);
-        let mut found = self.surveys.found(&of, since);
+        let last = self.surveys.last(&of, since);
+        let mut found = last.as_ref().map(|survey| survey.found().clone()).unwrap_or_default();
+        let unnoticed = last.filter(|_| !of.fingerprint.is_whole()).map(|survey| survey.began.elapsed());
         let hosts = names.into_iter().map(|name| {
             let known = found.remove(&name).or_else(|| self.recalled(&identity, &of.fingerprint, &name));
             known.map_or_else(|| Host::without_facts(&name, FactsState::Pending), |host| self.filled(host))
         });
         let hosts = hosts.collect();
-        Ok(Some(Fleet { hosts, of }))
+        Ok(Fleet { hosts, unnoticed, of })
     }
 
     /// Has the facts that `fleet` lacks evaluated, where nobody is at it already: what to run for that.
@@ -343,7 +372,7 @@ impl Flake {
             return false;
         }
         let identity = program::identity(program);
-        for host in found.iter().filter(|host| host.is_lasting()) {
+        for host in found.iter().filter(|host| fingerprint.is_whole() && host.is_lasting()) {
             self.cache.put(&self.key(&identity, fingerprint, &question_about(&host.name)), host);
         }
         survey.tell(found);
@@ -351,6 +380,9 @@ impl Flake {
     }
 
     fn recalled(&self, identity: &str, of: &Fingerprint, name: &str) -> Option<Host> {
+        if !of.is_whole() {
+            return None;
+        }
         self.cache.get(&self.key(identity, of, &question_about(name)))
     }
 

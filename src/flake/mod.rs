@@ -336,6 +336,11 @@ impl Flake {
 
     /// All that an evaluation depends on, in one hash; `None` where it cannot be told.
     pub async fn fingerprint(&self) -> Option<Fingerprint> {
+        self.outer_fingerprint().await.filter(Fingerprint::is_whole)
+    }
+
+    /// The same without what an evaluation depends on besides the flake's own files and pinned inputs, if there is such.
+    pub(crate) async fn outer_fingerprint(&self) -> Option<Fingerprint> {
         // Where there is no flake there may be a whole disk to read.
         self.require().ok()?;
         let settings = self.nix.find().await.ok()?.settings.as_ref()?;
@@ -348,7 +353,7 @@ impl Flake {
     /// What a `nix` remembers that is about to read the flake: of a state that misleads it, in a folder of that state's
     /// own. Taken anew for each, because the state may have changed since the last.
     pub async fn memory(&self) -> Memory {
-        let Some(fingerprint) = self.fingerprint().await else { return Memory::default() };
+        let Some(fingerprint) = self.outer_fingerprint().await else { return Memory::default() };
         self.memories.for_state(&fingerprint).unwrap_or_else(|error| {
             tracing::warn!(%error, "there is no room for a cache of Nix's own: what it remembers may be old");
             Memory::default()
@@ -357,7 +362,7 @@ impl Flake {
 
     /// Whether nothing that evaluation depends on was written since `before` was taken.
     pub async fn is_untouched_since(&self, before: &Fingerprint) -> bool {
-        self.fingerprint().await.is_some_and(|now| now.is_untouched_since(before))
+        self.outer_fingerprint().await.is_some_and(|now| now.is_untouched_since(before))
     }
 
     /// Builds what the flake is now.

@@ -1,6 +1,7 @@
 //! `list_hosts`: the hosts of the flake.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -39,6 +40,9 @@ pub struct Output {
     /// How many are still to be evaluated; a later call has them.
     pending: usize,
     failed: usize,
+    /// What may have changed since the facts were evaluated.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    note: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     next_cursor: Option<String>,
 }
@@ -69,10 +73,17 @@ impl Tool for ListHosts {
     type Output = Output;
 
     async fn run(context: &Context, input: Input) -> Result<Output, ToolError> {
-        let (hosts, state) = match &input.host {
-            Some(name) => (vec![context.flake().host(name, &context.call).await?], None),
+        let (hosts, state, unnoticed) = match &input.host {
+            Some(name) => (vec![context.flake().host(name, &context.call).await?], None, None),
             None => all(context, input.wait).await?,
         };
+        let note = unnoticed.map(|age| {
+            format!(
+                "the flake reads submodules, or an input that is not locked to one content: what changed there in the \
+                 last {} s may not be in the facts; call with `wait` to evaluate them now",
+                age.as_secs() + 1
+            )
+        });
         let count = |facts| hosts.iter().filter(|host| host.facts == facts).count();
         let (known, pending, failed) =
             (count(FactsState::Known), count(FactsState::Pending), count(FactsState::Failed));
@@ -88,7 +99,7 @@ impl Tool for ListHosts {
             }
             None => input.page.of(hosts, 100)?,
         };
-        Ok(Output { hosts: page.entries, total, known, pending, failed, next_cursor: page.next_cursor })
+        Ok(Output { hosts: page.entries, total, known, pending, failed, note, next_cursor: page.next_cursor })
     }
 
     fn render(output: &Output) -> String {
@@ -117,6 +128,7 @@ impl Tool for ListHosts {
                 lines.extend(known.map(|known| format!("  {name}: {known}")));
             }
         }
+        lines.extend(output.note.as_ref().map(|note| format!("! {note}")));
         if output.pending > 0 {
             lines.push("… call again for the facts that are pending, or with `wait`".to_owned());
         }
@@ -143,9 +155,12 @@ fn facts_of(host: &Host) -> String {
 }
 
 /// Every host. Without `wait` that is what is known now, and the rest is evaluated in the background, where this
-/// program outlives the call; otherwise it is waited for unless told not to. With the state of the flake they are of,
-/// where that can be told.
-async fn all(context: &Context, wait: Option<bool>) -> Result<(Vec<Host>, Option<String>), ToolError> {
+/// program outlives the call; otherwise it is waited for unless told not to. With the state of the flake they are of, if
+/// that can be told, and how long ago they were evaluated, if not all changes since would be noticed.
+async fn all(
+    context: &Context,
+    wait: Option<bool>,
+) -> Result<(Vec<Host>, Option<String>, Option<Duration>), ToolError> {
     let (flake, background) = (context.flake(), &context.services.background);
     let waits = wait.unwrap_or(!background.is_possible());
     if !waits && let Some(fleet) = flake.fleet(&context.call).await? {
@@ -155,8 +170,8 @@ async fn all(context: &Context, wait: Option<bool>) -> Result<(Vec<Host>, Option
             background.carry(rest);
         }
         let state = fleet.state();
-        return Ok((fleet.hosts, Some(state)));
+        return Ok((fleet.hosts, Some(state), fleet.unnoticed));
     }
     let (hosts, state) = flake.hosts_of_state(&context.call).await?;
-    Ok((hosts, state))
+    Ok((hosts, state, None))
 }

@@ -1,5 +1,7 @@
 //! The names of a fleet are there at once; its facts come when they are evaluated.
 
+use std::os::unix::fs::PermissionsExt;
+
 use serde_json::{Value, json};
 
 use crate::common::fleet::{Fleet, alive, nixes, wait_until};
@@ -112,4 +114,81 @@ fn who_waits_is_told_how_far_it_is() {
         said.starts_with("evaluated ") && said.ends_with(" of 4 hosts")
     });
     assert!(told, "{:?}", client.notifications.iter().map(|message| &message.json).collect::<Vec<_>>());
+}
+
+/// Nothing tells what a submodule holds, and Nix may be asked for it.
+#[test]
+fn names_are_there_at_once_of_a_flake_that_reads_more_than_is_known_of_it() {
+    let nix = nixes().pop().unwrap();
+    let flake = format!("# submodules\n{FLEET}");
+    let fleet = Fleet::committed(&nix, &[("flake.nix", flake.as_str()), (".gitmodules", "")]);
+    let mut client = Client::begun(&fleet, &[], "2025-11-25");
+    let first = client.call("list_hosts", json!({"limit": 2}));
+    assert_eq!(facts(of(&first)), [("a", "pending"), ("b", "pending")]);
+    assert_eq!(of(&first)["note"], Value::Null, "no facts that could be old: {first:#}");
+    wait_until("the facts that can be had", 60.0, || {
+        of(&client.call("list_hosts", json!({})))["pending"] == 1
+    });
+    let later = client.call("list_hosts", json!({"cursor": of(&first)["next_cursor"]}));
+    assert_eq!(facts(of(&later)), [("broken", "failed"), ("slow", "pending")]);
+    assert!(of(&later)["note"].as_str().unwrap().contains("`wait`"), "{later:#}");
+    // A change of the flake's own files is noticed all the same.
+    fleet.write("flake.nix", &flake.replace("host \"a\"", "host \"changed\""));
+    let changed = client.call("list_hosts", json!({"limit": 1}));
+    assert_eq!(facts(of(&changed)), [("a", "pending")]);
+    wait_until("the facts that can be had", 60.0, || {
+        of(&client.call("list_hosts", json!({})))["pending"] == 1
+    });
+    let changed = client.call("list_hosts", json!({"limit": 1}));
+    assert_eq!(of(&changed)["hosts"][0]["host_name"], "changed", "{changed:#}");
+    // Nothing of it is remembered.
+    let other = fleet.call("list_hosts", &json!({"wait": false}));
+    assert_eq!(other.json["pending"], 4, "{other:?}");
+}
+
+#[test]
+fn names_are_there_at_once_if_nothing_is_remembered() {
+    let nix = nixes().pop().unwrap();
+    let fleet = Fleet::committed(&nix, &[("flake.nix", FLEET)]);
+    fleet.write_outside("pantheros.toml", &format!("[nix]\nprogram = {nix:?}\n[cache]\nenabled = false\n"));
+    let mut client = Client::begun(&fleet, &[], "2025-11-25");
+    let first = client.call("list_hosts", json!({"limit": 1}));
+    assert_eq!(facts(of(&first)), [("a", "pending")]);
+    wait_until("the facts that can be had", 60.0, || {
+        of(&client.call("list_hosts", json!({})))["pending"] == 1
+    });
+}
+
+/// A `nix` that waits before it evaluates one of two hosts; the flake changes meanwhile.
+#[test]
+fn facts_are_of_one_state_of_the_flake() {
+    let nix = nixes().pop().unwrap();
+    let flake = r#"{
+      outputs = _: {
+        nixosConfigurations = builtins.listToAttrs (map (name: {
+          inherit name;
+          value.config.networking.hostName = builtins.readFile ./value;
+        }) [ "first-host" "waits-here" ]);
+      };
+    }"#;
+    let fleet = Fleet::committed(&nix, &[("flake.nix", flake), ("value", "old")]);
+    let [ready, waiting, go] = ["ready", "waiting", "go"].map(|name| fleet.folder().with_file_name(name));
+    let script = format!(
+        "#!/bin/sh\ncase \"$*\" in\n\
+         *waits-here*) : >{waiting:?}; until [ -e {go:?} ]; do sleep 0.05; done ;;\n\
+         *first-host*) {nix:?} \"$@\"; code=$?; : >{ready:?}; exit $code ;;\nesac\nexec {nix:?} \"$@\"\n"
+    );
+    let program = fleet.write_outside("nix-that-waits", &script);
+    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let settings = format!("[nix]\nprogram = {program:?}\n[limits]\nevaluation_workers = 2\n");
+    fleet.write_outside("pantheros.toml", &settings);
+    let mut client = Client::begun(&fleet, &[], "2025-11-25");
+    let id = client.ask("tools/call", json!({"name": "list_hosts", "arguments": {"wait": true}}));
+    wait_until("one host to be evaluated", 60.0, || ready.exists() && waiting.exists());
+    fleet.write("value", "new");
+    std::fs::write(go, "").unwrap();
+    let answer = client.answer(id).json;
+    let names: Vec<&Value> =
+        of(&answer)["hosts"].as_array().unwrap().iter().map(|host| &host["host_name"]).collect();
+    assert_eq!(names, ["new", "new"], "{answer:#}");
 }
