@@ -107,7 +107,7 @@ pub enum Code {
     NeedsBuild,
 
     // Other machines
-    /// No `ssh` on `PATH`.
+    /// No `ssh` where `ssh.program` says, or on `PATH`.
     SshNotFound,
     /// No folder can be made for sockets and other files that last as long as the program.
     ScratchUnusable,
@@ -157,8 +157,10 @@ pub enum Code {
     StateUnusable,
 
     // Running
-    /// No `nix` on `PATH`.
+    /// No `nix` where `nix.program` says, or on `PATH`.
     NixNotFound,
+    /// Another program that is needed is missing, or one cannot be started.
+    ProgramUnusable,
     /// The `nix` found is older than the oldest one supported.
     NixTooOld,
     /// `nix` failed or said something that could not be understood.
@@ -218,6 +220,7 @@ impl Code {
             Self::NetworkUnreachable => "a download failed",
             Self::MissingPath => "a path is neither in the store nor in a substituter",
             Self::RemoteFailed => "a program on the host failed",
+            Self::ProgramUnusable => "a program is missing",
             Self::NixFailed => "nix failed",
             Self::TimedOut => "it took too long",
             Self::OutOfMemory => "the evaluation needs more memory than it may have",

@@ -7,6 +7,7 @@
 //! it (see `orphans`).
 
 mod attend;
+mod executable;
 mod group;
 mod orphans;
 mod pipes;
@@ -26,6 +27,8 @@ use rustix::process::Signal;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::diagnostic::{AGAIN, Code, Diagnostic};
+pub use executable::Executable;
 use group::Group;
 pub use group::settle;
 pub use orphans::adopt;
@@ -43,48 +46,48 @@ pub const MEMORY_INTERVAL: Duration = Duration::from_millis(250);
 #[derive(Debug, thiserror::Error)]
 pub enum ProcessError {
     /// There is no such program.
-    #[error("{} was not found", program.display())]
+    #[error("{}", absence(program))]
     NotFound {
         /// What was to be run.
-        program: PathBuf,
+        program: Executable,
     },
     /// The system refused to start it.
-    #[error("{} could not be started: {source}", program.display())]
+    #[error("{program} could not be started: {source}")]
     Spawn {
         /// What was to be run.
-        program: PathBuf,
+        program: Executable,
         /// What the system said.
         source: io::Error,
     },
     /// Reading from it or waiting for it failed.
-    #[error("lost contact with {}: {source}", program.display())]
+    #[error("lost contact with {program}: {source}")]
     Io {
         /// What was run.
-        program: PathBuf,
+        program: Executable,
         /// What the system said.
         source: io::Error,
     },
     /// It wrote more than is kept.
-    #[error("{} wrote more than {limit} bytes", program.display())]
+    #[error("{program} wrote more than {limit} bytes")]
     OutputTooLarge {
         /// What was run.
-        program: PathBuf,
+        program: Executable,
         /// Most bytes kept.
         limit: usize,
     },
     /// It ran longer than allowed.
-    #[error("{} took longer than {} s", program.display(), limit.as_secs_f32())]
+    #[error("{program} took longer than {} s", limit.as_secs_f32())]
     TimedOut {
         /// What was run.
-        program: PathBuf,
+        program: Executable,
         /// How long it was allowed to run.
         limit: Duration,
     },
     /// It held more memory than allowed.
-    #[error("{} held more than {} of memory", program.display(), crate::text::bytes(*limit))]
+    #[error("{program} held more than {} of memory", crate::text::bytes(*limit))]
     OutOfMemory {
         /// What was run.
-        program: PathBuf,
+        program: Executable,
         /// Most bytes it may hold.
         limit: u64,
     },
@@ -93,10 +96,46 @@ pub enum ProcessError {
     Cancelled,
 }
 
+/// That there is no such program.
+fn absence(program: &Executable) -> String {
+    if program.is_name() {
+        format!("there is no `{program}` on PATH")
+    } else {
+        format!("there is no program {program}")
+    }
+}
+
+impl From<&ProcessError> for Diagnostic {
+    fn from(error: &ProcessError) -> Self {
+        use ProcessError as E;
+        let (code, hint) = match error {
+            E::NotFound { program } => (program.missing(), program.mend().to_owned()),
+            E::Spawn { program, .. } => (
+                Code::ProgramUnusable,
+                format!("see that this user may run `{program}`, or {}", program.mend()),
+            ),
+            E::Io { program: Executable::Nix(_), .. } => (Code::NixFailed, "try the same by hand".to_owned()),
+            E::Io { .. } => (Code::Internal, "see the server's log".to_owned()),
+            E::OutputTooLarge { .. } => (Code::OutputTooLarge, "ask for less at once".to_owned()),
+            E::OutOfMemory { .. } => (
+                Code::OutOfMemory,
+                "raise `limits.evaluation_memory_mib`, or look for runaway recursion".to_owned(),
+            ),
+            E::TimedOut { program: Executable::Nix(_), .. } => (
+                Code::TimedOut,
+                "raise `limits.evaluation_seconds` or `limits.build_seconds` in your settings".to_owned(),
+            ),
+            E::TimedOut { .. } => (Code::TimedOut, AGAIN.to_owned()),
+            E::Cancelled => (Code::Cancelled, format!("{AGAIN} when the answer is wanted")),
+        };
+        Self::new(code, error.to_string()).with_hint(hint)
+    }
+}
+
 /// What to run: a program and its arguments, never a shell line.
 #[derive(Clone, Debug)]
 pub struct Command {
-    program: PathBuf,
+    program: Executable,
     arguments: Vec<OsString>,
     environment: Vec<(OsString, OsString)>,
     without: Vec<OsString>,
@@ -131,7 +170,7 @@ pub enum Flow {
 
 impl Command {
     /// A command with no arguments, an hour's time and 64 MiB of output.
-    pub fn new(program: impl Into<PathBuf>) -> Self {
+    pub fn new(program: impl Into<Executable>) -> Self {
         Self {
             program: program.into(),
             arguments: Vec::new(),
@@ -211,14 +250,14 @@ impl Command {
     /// Program and arguments as they are passed on, for tests and logs.
     #[must_use]
     pub fn argv(&self) -> Vec<&OsStr> {
-        std::iter::once(self.program.as_os_str())
+        std::iter::once(self.program.path().as_os_str())
             .chain(self.arguments.iter().map(OsString::as_os_str))
             .collect()
     }
 
     /// What is started, but for its pipes.
     fn builder(&self) -> tokio::process::Command {
-        let mut builder = tokio::process::Command::new(&self.program);
+        let mut builder = tokio::process::Command::new(self.program.path());
         if let Some(path) = std::env::var_os("PATH") {
             builder.env("PATH", absolute_folders(&path));
         }
@@ -403,8 +442,11 @@ impl Command {
     fn not_started(&self, source: io::Error) -> ProcessError {
         let program = self.program.clone();
         match source.kind() {
-            // A missing working folder gives the same error as a missing program.
-            io::ErrorKind::NotFound if self.folder.as_ref().is_none_or(|folder| folder.is_dir()) => {
+            // A missing working folder, or a missing interpreter, gives the same error as a missing program.
+            io::ErrorKind::NotFound
+                if self.folder.as_ref().is_none_or(|folder| folder.is_dir())
+                    && (program.is_name() || !program.path().exists()) =>
+            {
                 ProcessError::NotFound { program }
             }
             _ => ProcessError::Spawn { program, source },

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use common::faulty::{NO_DAEMON, fake_faulty_nix};
-use common::fleet::{Answer, Fleet, nixes};
+use common::fleet::{Answer, Fleet, error_of, nixes};
 use common::mcp::{Client, WITH_HANDSHAKE};
 use common::target::Targets;
 use serde_json::{Value, json};
@@ -406,6 +406,74 @@ fn what_git_cannot_compare_is_no_answer() {
         .unwrap();
     let answer = plan();
     assert_eq!((answer.code, answer.error_code()), (1, "git_failed"), "{:#}", answer.json);
+}
+
+#[test]
+fn a_program_that_is_missing_is_named() {
+    let nix = nixes().pop().unwrap();
+    let site = Site::new(&nix);
+    let settings =
+        std::fs::read_to_string(site.fleet.write_outside("unused", "").with_file_name("pantheros.toml"));
+    let settings = settings.unwrap();
+    let bin = site.fleet.write_outside("unused", "").with_file_name("bin");
+    let with = |programs: &[&str]| {
+        let _none_yet = std::fs::remove_dir_all(&bin);
+        std::fs::create_dir(&bin).unwrap();
+        for program in programs {
+            let path = std::env::var_os("PATH").unwrap();
+            let found =
+                std::env::split_paths(&path).map(|folder| folder.join(program)).find(|path| path.exists());
+            std::os::unix::fs::symlink(found.unwrap(), bin.join(program)).unwrap();
+        }
+    };
+    let error = |tool: &str, arguments: &Value| {
+        let arguments = arguments.to_string();
+        let output =
+            site.fleet.command(&["call", "--quiet", tool, &arguments]).env("PATH", &bin).output().unwrap();
+        let error = error_of(&output);
+        let told = |field: &str| error[field].as_str().unwrap_or_default().to_owned();
+        (told("code"), format!("{} ({})", told("message"), told("hint")), error)
+    };
+    let plan = json!({"hosts": ["web"]});
+    let cases: [(&[&str], &str, &str, Value, &str, [&str; 2]); 5] = [
+        (
+            &["git", "sh"],
+            "host_status",
+            "",
+            json!({"host": "web"}),
+            "ssh_not_found",
+            ["`ssh`", "`ssh.program`"],
+        ),
+        (
+            &["git", "sh", "ssh"],
+            "host_status",
+            "program = \"/nonexistent/ssh\"\n",
+            json!({"host": "web"}),
+            "ssh_not_found",
+            ["/nonexistent/ssh", "`ssh.program`"],
+        ),
+        (&["git", "ssh"], "plan_deploy", "", plan.clone(), "program_unusable", ["`sh`", "PATH"]),
+        (&["sh", "ssh"], "plan_deploy", "", plan.clone(), "program_unusable", ["`git`", "PATH"]),
+        (
+            &["sh", "ssh"],
+            "plan_deploy",
+            "",
+            json!({"hosts": ["web"], "rev": "HEAD"}),
+            "program_unusable",
+            ["`git`", "PATH"],
+        ),
+    ];
+    let mut wrong = Vec::new();
+    for (programs, tool, of_ssh, arguments, code, named) in cases {
+        with(programs);
+        let section = format!("[ssh]\n{of_ssh}");
+        site.fleet.write_outside("pantheros.toml", &settings.replace("[ssh]\n", &section));
+        let (got, told, error) = error(tool, &arguments);
+        if got != code || !named.iter().all(|part| told.contains(part)) {
+            wrong.push(format!("{tool} {arguments} with {programs:?}: {error:#}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[test]

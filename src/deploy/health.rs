@@ -146,7 +146,7 @@ async fn connects(address: &str, port: u16) -> Result<(), String> {
 
 /// By curl, which every NixOS operator can repeat by hand, and which knows proxies and certificates.
 async fn answers(url: &str, call: &Call) -> Result<(), String> {
-    let finished = crate::process::Command::new("curl")
+    let finished = crate::process::Command::new(crate::process::Executable::Curl)
         .args([
             "--silent",
             "--show-error",

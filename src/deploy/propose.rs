@@ -17,6 +17,7 @@ use crate::names::{AttrPath, HostName, StorePath, SystemName};
 use crate::nix::NixError;
 use crate::nix::build::{Order, RemoteStore};
 use crate::nix::diagnostics;
+use crate::process::Executable;
 use crate::progress::Call;
 use crate::reading;
 use crate::ssh::{Hosts, Session, SshError};
@@ -322,7 +323,7 @@ async fn build(
         .time_limit(CLOSURE_TIME)
         .output_limit(CLOSURE_BYTES);
     let listed = flake.nix().run(command, call).await?;
-    let units = crate::process::Command::new("sh")
+    let units = crate::process::Command::new(Executable::Shell)
         .args(["-c", units::LIST, "list", toplevel.as_str()])
         .time_limit(CLOSURE_TIME)
         .run(&call.cancel, |_, _| crate::process::Flow::Continue)

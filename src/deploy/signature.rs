@@ -13,7 +13,7 @@ use super::plan::Plan;
 use crate::config::{Action, Scope};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::names::HostName;
-use crate::process::{Command, Flow, ProcessError};
+use crate::process::{Command, Executable, Flow, ProcessError};
 use crate::reading;
 use crate::scratch::{self, Scratch, ScratchError};
 use crate::text;
@@ -23,7 +23,6 @@ pub const NAMESPACE: &str = "pantheros-deploy";
 /// Most bytes of a signature.
 pub const LARGEST: u64 = 16 * 1024;
 
-const PROGRAM: &str = "ssh-keygen";
 /// Longest check of a signature.
 const TIME: Duration = Duration::from_secs(20);
 /// Most names one key may have.
@@ -56,7 +55,7 @@ pub enum SignatureError {
         path: PathBuf,
     },
     /// No signature was made.
-    #[error("{} made no signature with {}", PROGRAM, key.display())]
+    #[error("ssh-keygen made no signature with {}", key.display())]
     NotSigned {
         /// The key.
         key: PathBuf,
@@ -95,10 +94,7 @@ impl From<&SignatureError> for Diagnostic {
         };
         let diagnostic = |code| Self::new(code, error.to_string()).with_said(said);
         match error {
-            SignatureError::Process(ProcessError::NotFound { .. }) => diagnostic(Code::InvalidSettings)
-                .with_hint("signed approvals need OpenSSH 8.2 or newer: put `ssh-keygen` on PATH"),
-            SignatureError::Process(ProcessError::Cancelled) => diagnostic(Code::Cancelled),
-            SignatureError::Process(_) => diagnostic(Code::InvalidApproval),
+            SignatureError::Process(error) => error.into(),
             SignatureError::NoFolder(error) => error.into(),
             SignatureError::Io { .. } | SignatureError::NoApprovers => diagnostic(Code::InvalidSettings)
                 .with_hint("`deploy.approvers` is a file of allowed signers, as ssh-keygen(1) has it"),
@@ -130,7 +126,7 @@ pub async fn sign(message: &str, key: &Path, cancel: &CancellationToken) -> Resu
     let scratch = Scratch::make(&scratch::places(), usize::MAX)?;
     let file = scratch.path().join("plan");
     std::fs::write(&file, message).map_err(at(&file))?;
-    let status = Command::new(PROGRAM)
+    let status = Command::new(Executable::SshKeygen)
         .args(["-q", "-Y", "sign", "-n", NAMESPACE, "-f"])
         .arg(key)
         .arg("--")
@@ -167,7 +163,7 @@ pub async fn verify(
 
     // Beginning with a path, so that no file's name is read as an option.
     let approvers_argument = absolute(approvers)?;
-    let find = Command::new(PROGRAM)
+    let find = Command::new(Executable::SshKeygen)
         .args(["-Y", "find-principals", "-s"])
         .arg(&signed)
         .arg("-f")
@@ -177,7 +173,7 @@ pub async fn verify(
     let names = run(&find, cancel).await?.map_err(unknown)?;
     let mut refused = None;
     for name in names.lines().take(NAMES).filter(|name| is_name(name)) {
-        let check = Command::new(PROGRAM)
+        let check = Command::new(Executable::SshKeygen)
             .args(["-Y", "verify", "-n", NAMESPACE, "-I", name, "-s"])
             .arg(&signed)
             .arg("-f")

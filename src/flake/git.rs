@@ -14,6 +14,7 @@ use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
@@ -21,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 use super::fingerprint::index::Entry;
 use super::fingerprint::repository::{Repository, path_of};
 use crate::nix::NixError;
-use crate::process::{Command, Finished, Flow, ProcessError};
+use crate::process::{Command, Executable, Finished, Flow, ProcessError};
 use crate::progress::Call;
 use crate::text;
 
@@ -76,14 +77,16 @@ pub struct Checkout {
 struct Look<'a> {
     cancel: &'a CancellationToken,
     until: Instant,
+    /// Why the first one that Git was not run to its end for was not.
+    unfinished: OnceLock<ProcessError>,
 }
 
 impl Look<'_> {
-    /// What became of a command of Git; `None` where it did not end by itself.
+    /// What became of a command of Git; `None` where it did not end by itself, which [`Look::unfinished`] explains.
     async fn run(&self, command: Command) -> Option<Finished> {
         let left = self.until.saturating_duration_since(Instant::now());
         let finished = command.time_limit(left.min(TIME)).run(self.cancel, |_, _| Flow::Continue).await;
-        finished.inspect_err(|error| tracing::debug!(%error, "git did not answer")).ok()
+        finished.map_err(|error| self.unfinished.get_or_init(|| error)).ok()
     }
 }
 
@@ -91,18 +94,18 @@ impl Look<'_> {
 /// Nothing is written.
 ///
 /// # Errors
-/// That the call was cancelled.
+/// That Git could not be run to its end.
 pub(super) async fn checkout(
     root: &Path,
     with_submodules: bool,
     call: &Call,
 ) -> Result<Option<Checkout>, NixError> {
-    let look = Look { cancel: &call.cancel, until: Instant::now() + WHOLE };
+    let look = Look { cancel: &call.cancel, until: Instant::now() + WHOLE, unfinished: OnceLock::new() };
     let checkout = whole_checkout(root, with_submodules, &look).await;
-    if checkout.is_none() && call.cancel.is_cancelled() {
-        return Err(ProcessError::Cancelled.into());
+    match look.unfinished.into_inner() {
+        Some(error) => Err(error.into()),
+        None => Ok(checkout),
     }
-    Ok(checkout)
 }
 
 async fn whole_checkout(root: &Path, with_submodules: bool, look: &Look<'_>) -> Option<Checkout> {
@@ -248,7 +251,6 @@ pub(super) async fn ask(root: &Path, arguments: &[&str], call: &Call) -> Result<
         Ok(finished) if finished.status.success() => Ok(Answer::Said(finished.stdout)),
         Ok(finished) if finished.status.code() == Some(1) => Ok(Answer::No),
         Ok(_) => Ok(Answer::Failed(text::plain(&said).trim().to_owned())),
-        Err(ProcessError::NotFound { .. }) => Ok(Answer::Failed("there is no `git` on PATH".to_owned())),
         Err(error) => Err(error.into()),
     }
 }
@@ -256,7 +258,7 @@ pub(super) async fn ask(root: &Path, arguments: &[&str], call: &Call) -> Result<
 /// Every command of Git that is run here.
 fn git(root: &Path, quiet: &[String]) -> Command {
     let others = std::env::vars_os().map(|(name, _)| name).filter(|name| is_of_git(name));
-    let command = others.fold(Command::new("git"), Command::without);
+    let command = others.fold(Command::new(Executable::Git), Command::without);
     let command = TRACES.into_iter().fold(command, |command, name| command.env(name, "0"));
     command
         .args(["--no-optional-locks", "--no-replace-objects", "--literal-pathspecs"])
@@ -423,7 +425,7 @@ mod tests {
         git(folder, &["add", "."]);
         let call = Call::unattended();
         assert!(checkout(folder, true, &call).await.unwrap().is_some());
-        let late = Look { cancel: &call.cancel, until: Instant::now() };
+        let late = Look { cancel: &call.cancel, until: Instant::now(), unfinished: OnceLock::new() };
         assert_eq!(whole_checkout(folder, true, &late).await, None);
         call.cancel.cancel();
         let error = checkout(folder, true, &call).await.unwrap_err();

@@ -99,7 +99,7 @@ impl From<&FlakeError> for Diagnostic {
             }
             FlakeError::Evaluation(diagnostic) => (**diagnostic).clone(),
             FlakeError::GitSilent(_) => Self::new(Code::GitFailed, error.to_string()).with_hint(
-                "install Git, and try `git status` in the flake's folder: the repository may be damaged, or another user's",
+                "try `git status` in the flake's folder: the repository may be damaged, or another user's",
             ),
             FlakeError::Nix(error) => error.into(),
         }
@@ -456,6 +456,7 @@ pub fn is_lasting(diagnostic: &Diagnostic) -> bool {
         | Code::StateUnusable
         | Code::NixNotFound
         | Code::NixTooOld
+        | Code::ProgramUnusable
         | Code::NixFailed
         | Code::OutputTooLarge
         | Code::OutOfMemory

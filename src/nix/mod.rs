@@ -15,7 +15,7 @@ use std::process::ExitStatus;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::diagnostic::{AGAIN, Code, Diagnostic};
+use crate::diagnostic::{Code, Diagnostic};
 use crate::process::{Command, Flow, ProcessError};
 use crate::progress::Call;
 
@@ -29,12 +29,6 @@ const PROGRESS_INTERVAL: Duration = Duration::from_millis(50);
 /// Why `nix` gave no answer at all. What it answers about a flake is a [`Run`], failed or not.
 #[derive(Debug, thiserror::Error)]
 pub enum NixError {
-    /// There is no such program.
-    #[error("there is no `{}` on PATH", wanted.display())]
-    NotFound {
-        /// What was looked for.
-        wanted: PathBuf,
-    },
     /// It is older than [`OLDEST`].
     #[error("{} is Nix {version}; {OLDEST} or newer is needed", path.display())]
     TooOld {
@@ -73,10 +67,6 @@ impl From<&NixError> for Diagnostic {
             NixError::Failed { error: own, .. } => {
                 return Self { message: error.to_string(), ..(**own).clone() };
             }
-            NixError::NotFound { .. } => (
-                Code::NixNotFound,
-                "install Nix (https://nixos.org/download) or set `nix.program` in your settings".to_owned(),
-            ),
             NixError::TooOld { .. } => (
                 Code::NixTooOld,
                 "update Nix, or set `nix.program` in your settings to a newer one".to_owned(),
@@ -87,24 +77,7 @@ impl From<&NixError> for Diagnostic {
             NixError::DaemonSilent => {
                 (Code::DaemonUnreachable, "look at `systemctl status nix-daemon` and restart it".to_owned())
             }
-            NixError::Process(error) => match error {
-                ProcessError::NotFound { .. } => (Code::NixNotFound, "install Nix".to_owned()),
-                ProcessError::Spawn { .. } | ProcessError::Io { .. } => {
-                    (Code::NixFailed, "try the same by hand".to_owned())
-                }
-                ProcessError::OutputTooLarge { .. } => {
-                    (Code::OutputTooLarge, "ask for less at once".to_owned())
-                }
-                ProcessError::OutOfMemory { .. } => (
-                    Code::OutOfMemory,
-                    "raise `limits.evaluation_memory_mib`, or look for runaway recursion".to_owned(),
-                ),
-                ProcessError::TimedOut { .. } => (
-                    Code::TimedOut,
-                    "raise `limits.evaluation_seconds` or `limits.build_seconds` in your settings".to_owned(),
-                ),
-                ProcessError::Cancelled => (Code::Cancelled, format!("{AGAIN} when the answer is wanted")),
-            },
+            NixError::Process(error) => return error.into(),
         };
         let said = match error {
             NixError::NotUnderstood { said, .. } => said,

@@ -11,7 +11,7 @@ use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
 use super::NixError;
-use crate::process::{Command, Flow};
+use crate::process::{Command, Executable, Flow, ProcessError};
 
 /// The oldest `nix` supported.
 pub const OLDEST: Version = Version(2, 26, 0);
@@ -90,12 +90,13 @@ impl Program {
     /// Finds it and checks its version, once; a failure is tried again at the next call.
     ///
     /// # Errors
-    /// [`NixError::NotFound`], [`NixError::TooOld`], or what running it gave.
+    /// [`NixError::TooOld`], or what running it gave.
     pub async fn find(&self) -> Result<&Found, NixError> {
         self.found
             .get_or_try_init(|| async {
-                let path = locate(&self.wanted, std::env::var_os("PATH").as_deref())
-                    .ok_or_else(|| NixError::NotFound { wanted: self.wanted.clone() })?;
+                let path = locate(&self.wanted, std::env::var_os("PATH").as_deref()).ok_or_else(|| {
+                    ProcessError::NotFound { program: Executable::Nix(self.wanted.clone()) }
+                })?;
                 let (version, settings) = ask(&path).await?;
                 if version < OLDEST {
                     return Err(NixError::TooOld { path, version });
@@ -120,7 +121,7 @@ fn locate(wanted: &Path, search: Option<&OsStr>) -> Option<PathBuf> {
 
 async fn ask(path: &Path) -> Result<(Version, Option<Vec<PathBuf>>), NixError> {
     let mut first_error = String::new();
-    let finished = Command::new(path)
+    let finished = Command::new(Executable::Nix(path.to_owned()))
         .args(["--version", "--verbose"])
         .time_limit(Duration::from_secs(10))
         .output_limit(64 * 1024)
@@ -182,7 +183,7 @@ pub fn identity(found: &Found) -> String {
 /// - What is fetched with Git is fetched from and to where Nix says, in a hook as well.
 #[must_use]
 pub fn command(program: &Path, subcommand: &[&str]) -> Command {
-    let command = Command::new(program)
+    let command = Command::new(Executable::Nix(program.to_owned()))
         .args(subcommand)
         .args(["--extra-experimental-features", "nix-command flakes"])
         .args(["--option", "accept-flake-config", "false"])

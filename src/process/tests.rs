@@ -39,9 +39,42 @@ async fn both_pipes_are_read() {
 }
 
 #[tokio::test]
-async fn a_missing_program_is_named() {
-    let error = Command::new("/no/such/program").run(&CancellationToken::new(), quiet).await.unwrap_err();
-    assert!(matches!(error, ProcessError::NotFound { .. }), "{error}");
+async fn a_missing_program_is_named_with_what_gives_it() {
+    let nowhere = || std::path::PathBuf::from("/no/such/program");
+    for (program, code, gives) in [
+        (Executable::Nix(nowhere()), Code::NixNotFound, "`nix.program`"),
+        (Executable::Ssh(nowhere()), Code::SshNotFound, "`ssh.program`"),
+        (nowhere().into(), Code::ProgramUnusable, "PATH"),
+    ] {
+        let error = Command::new(program).run(&CancellationToken::new(), quiet).await.unwrap_err();
+        let told = Diagnostic::from(&error);
+        assert_eq!((told.code, &*told.message), (code, "there is no program /no/such/program"));
+        assert!(told.hint.unwrap().contains(gives), "{error}");
+    }
+    for (program, gives) in [
+        (Executable::SshKeygen, "OpenSSH"),
+        (Executable::Git, "Git"),
+        (Executable::Shell, "/bin"),
+        (Executable::Curl, "curl"),
+    ] {
+        let message = format!("there is no `{program}` on PATH");
+        let told = Diagnostic::from(&ProcessError::NotFound { program });
+        assert_eq!((told.code, told.message), (Code::ProgramUnusable, message));
+        assert!(told.hint.unwrap().contains(gives));
+    }
+}
+
+#[tokio::test]
+async fn a_program_that_cannot_be_started_is_not_missing() {
+    let scratch = tempfile::tempdir().unwrap();
+    let script = scratch.path().join("script");
+    for (text, mode) in [("#!/no/such/interpreter\n", 0o755), ("", 0o644)] {
+        std::fs::write(&script, text).unwrap();
+        std::fs::set_permissions(&script, std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();
+        let error = Command::new(script.clone()).run(&CancellationToken::new(), quiet).await.unwrap_err();
+        assert!(matches!(error, ProcessError::Spawn { .. }), "{error}");
+        assert_eq!(Diagnostic::from(&error).code, Code::ProgramUnusable);
+    }
 }
 
 #[tokio::test]

@@ -8,6 +8,9 @@ use crate::process::ProcessError;
 use crate::scratch::ScratchError;
 use crate::text;
 
+/// What a shell ends with where there is no such program (POSIX, "Exit Status for Commands").
+pub(super) const NOT_FOUND: i32 = 127;
+
 /// The key a machine showed.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct HostKey {
@@ -187,7 +190,7 @@ pub(super) fn said(log: &[String]) -> String {
 impl From<&SshError> for Diagnostic {
     fn from(error: &SshError) -> Self {
         let (code, hint) = match error {
-            SshError::Process(error) => return process_diagnostic(error),
+            SshError::Process(error) => return error.into(),
             SshError::NoSocket(error) => return error.into(),
             SshError::Closed { .. } => {
                 (Code::ToolDisabled, "serve without --without-token, and send the token".to_owned())
@@ -225,24 +228,20 @@ impl From<&SshError> for Diagnostic {
             SshError::OutputTooLarge { .. } => {
                 (Code::OutputTooLarge, "look at it on the machine itself".to_owned())
             }
+            SshError::Failed { target, program, code: NOT_FOUND, .. } => (
+                Code::RemoteFailed,
+                format!(
+                    "see with `ssh -p {} {}@{} command -v {program}` that the PATH of commands there, which may be \
+                     another than a login's, leads to it",
+                    target.port, target.user, target.address
+                ),
+            ),
             SshError::Failed { .. } => {
                 (Code::RemoteFailed, "run it on the machine to see all it says".to_owned())
             }
         };
         Self::new(code, error.to_string()).with_said(error.said().unwrap_or_default()).with_hint(hint)
     }
-}
-
-fn process_diagnostic(error: &ProcessError) -> Diagnostic {
-    let (code, hint) = match error {
-        ProcessError::NotFound { .. } => {
-            (Code::SshNotFound, "install OpenSSH, or name its `ssh` in `ssh.program` of your settings")
-        }
-        ProcessError::Cancelled => (Code::Cancelled, AGAIN),
-        ProcessError::TimedOut { .. } => (Code::TimedOut, AGAIN),
-        _ => (Code::Internal, "see the server's log"),
-    };
-    Diagnostic::new(code, error.to_string()).with_hint(hint)
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::error::said;
 use super::login::Login;
 use super::{SshError, SshSettings, Target};
-use crate::process::{Command, Finished, Flow, ProcessError};
+use crate::process::{Command, Executable, Finished, Flow, ProcessError};
 use crate::progress::Call;
 use crate::scratch::{self, Scratch, ScratchError};
 use crate::text;
@@ -85,13 +85,13 @@ impl Master {
                     .await
             }
         });
-        let master = Self { target: target.clone(), _folder: folder, socket, heard, ending, running };
+        let mut master = Self { target: target.clone(), _folder: folder, socket, heard, ending, running };
         master.come_up(settings.connect_time, call).await?;
         Ok(master)
     }
 
     /// Waits until the socket is there, which ssh makes once it is logged in.
-    async fn come_up(&self, connect_time: Duration, call: &Call) -> Result<(), SshError> {
+    async fn come_up(&mut self, connect_time: Duration, call: &Call) -> Result<(), SshError> {
         // ConnectTimeout bounds each address; what hangs later than that is bounded here.
         let late = tokio::time::sleep(connect_time * 2 + Duration::from_secs(1));
         tokio::pin!(late);
@@ -102,9 +102,13 @@ impl Master {
                     if self.socket.exists() {
                         return Ok(());
                     }
-                    if self.running.is_finished() {
-                        return Err(SshError::from_log(&self.target, &self.log()));
-                    }
+                }
+                ended = &mut self.running => {
+                    return Err(match ended {
+                        // It was not run to its end, so the machine has nothing to do with it.
+                        Ok(Err(error)) => error.into(),
+                        Ok(Ok(_)) | Err(_) => SshError::from_log(&self.target, &self.log()),
+                    });
                 }
                 () = &mut late => {
                     let said = format!("no answer to the login within {:?}", connect_time * 2);
@@ -180,7 +184,7 @@ pub(super) fn options(settings: &SshSettings) -> Vec<String> {
 }
 
 fn command(settings: &SshSettings, target: &Target, socket: &Path) -> Command {
-    Command::new(settings.program.clone())
+    Command::new(Executable::Ssh(settings.program.clone()))
         // -v tells which host key was shown.
         .args(["-v", "-N", "-M", "-S"])
         .arg(socket)

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::sync::Semaphore;
 
-use super::error::HostKey;
+use super::error::{HostKey, NOT_FOUND};
 use super::login::Login;
 use super::master::{self, Master};
 use super::{Limits, Output, SshError, SshSettings, Target};
@@ -14,9 +14,6 @@ use crate::scratch::Scratch;
 
 /// Programs at once over one connection; sshd takes 10 unless told (sshd_config(5), `MaxSessions`).
 const CHANNELS: usize = 6;
-
-/// What a shell ends with where there is no such program (POSIX, "Exit Status for Commands").
-const NOT_FOUND: i32 = 127;
 
 /// A connection to one machine.
 #[derive(Debug)]

@@ -107,6 +107,12 @@ const PHRASES: &[Phrase] = &[
         hint: "Try `ssh {0} true` by hand: the host must answer without asking anything.",
     },
     Phrase {
+        says: "Could not find executable '{}'",
+        code: Code::ProgramUnusable,
+        about: Some(0),
+        hint: "Nix itself looks for `{0}` on PATH, whatever the settings name: install it, or put its folder there.",
+    },
+    Phrase {
         says: "out of memory",
         code: Code::NixFailed,
         about: None,

@@ -79,3 +79,19 @@ fn without_an_error_the_last_lines_speak() {
     state.apply(Event::Plain("terminate called after throwing an instance of 'X'".to_owned()));
     assert!(diagnose(&state, &source)[0].said.as_ref().unwrap().contains("terminate called"));
 }
+
+#[test]
+fn a_program_that_nix_does_not_find_is_named() {
+    // A child of Nix says it as plain text, before Nix does (2.26 and 2.34).
+    let mut state = State::default();
+    state.apply(Event::parse(b"\x1b[31;1merror:\x1b[0m Could not find executable '\x1b[35;1mssh\x1b[0m'"));
+    state.apply(Event::Message {
+        level: Level::ERROR,
+        text: "error: failed to start SSH connection to 'web'".to_owned(),
+        detail: None,
+    });
+    let source = Source { folder: Path::new("/nonexistent"), store_path: None, commit: None };
+    let found = diagnose(&state, &source).into_iter().next().unwrap();
+    assert_eq!((found.code, found.attr.as_deref()), (Code::ProgramUnusable, Some("ssh")), "{found:#?}");
+    assert!(found.hint.unwrap().contains("`ssh` on PATH"));
+}

@@ -1,0 +1,84 @@
+//! The programs that are run here, and what gives each of them.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use crate::diagnostic::Code;
+
+/// A program: a path, or a name that is looked for on `PATH`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Executable {
+    /// The `nix` of the settings.
+    Nix(PathBuf),
+    /// The `ssh` of the settings.
+    Ssh(PathBuf),
+    /// `ssh-keygen`.
+    SshKeygen,
+    /// `git`.
+    Git,
+    /// `sh`.
+    Shell,
+    /// `curl`.
+    Curl,
+    /// Any other.
+    Other(PathBuf),
+}
+
+impl Executable {
+    /// The path or the name.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        match self {
+            Self::Nix(path) | Self::Ssh(path) | Self::Other(path) => path,
+            Self::SshKeygen => Path::new("ssh-keygen"),
+            Self::Git => Path::new("git"),
+            Self::Shell => Path::new("sh"),
+            Self::Curl => Path::new("curl"),
+        }
+    }
+
+    /// The code of an error that says that there is no such program.
+    pub(super) fn missing(&self) -> Code {
+        match self {
+            Self::Nix(_) => Code::NixNotFound,
+            Self::Ssh(_) => Code::SshNotFound,
+            Self::SshKeygen | Self::Git | Self::Shell | Self::Curl | Self::Other(_) => Code::ProgramUnusable,
+        }
+    }
+
+    /// How to get it.
+    pub(super) fn mend(&self) -> &'static str {
+        match self {
+            Self::Nix(_) => "install Nix (https://nixos.org/download) or set `nix.program` in your settings",
+            Self::Ssh(_) => "install OpenSSH, or name its `ssh` in `ssh.program` of your settings",
+            Self::SshKeygen => "install OpenSSH 8.2 or newer: its `ssh-keygen` has to be on PATH",
+            Self::Git => "install Git: its `git` has to be on PATH",
+            Self::Shell => "put the folder of `sh`, which is /bin on most systems, on PATH",
+            Self::Curl => "install curl: its `curl` has to be on PATH",
+            Self::Other(_) => "install it, or put its folder on PATH",
+        }
+    }
+
+    /// Whether it is looked for on `PATH`.
+    pub(super) fn is_name(&self) -> bool {
+        self.path().components().count() == 1
+    }
+}
+
+impl fmt::Display for Executable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.path().display().fmt(f)
+    }
+}
+
+impl From<&str> for Executable {
+    fn from(path: &str) -> Self {
+        Self::Other(path.into())
+    }
+}
+
+impl From<PathBuf> for Executable {
+    fn from(path: PathBuf) -> Self {
+        Self::Other(path)
+    }
+}
