@@ -409,6 +409,26 @@ fn what_git_cannot_compare_is_no_answer() {
 }
 
 #[test]
+fn what_cannot_be_read_of_a_host_is_not_taken_for_none() {
+    let nix = nixes().pop().unwrap();
+    let mut site = Site::new(&nix);
+    let plan = |site: &Site| site.plan(&json!({"hosts": ["web"]}));
+    let answer = plan(&site);
+    assert_eq!(answer.code, 0, "neither file is there: {:#}", answer.json);
+    for file in ["switch-inhibitors", "etc/pantheros/facts.json"] {
+        // A folder is there, and is nothing that can be read.
+        let path = format!("{}/{file}", site.first);
+        site.targets.get("web").says(&["mkdir", "-p", &path]);
+        let answer = plan(&site);
+        let error = &answer.json["hosts"][0]["error"];
+        assert_eq!((answer.code, &error["code"]), (1, &json!("remote_failed")), "{file}: {:#}", answer.json);
+        assert!(error["message"].as_str().unwrap().contains("`cat` on "), "{error:#}");
+        assert!(error["said"].as_str().unwrap().contains("Is a directory"), "{error:#}");
+        site.targets.get("web").says(&["rmdir", &path]);
+    }
+}
+
+#[test]
 fn a_program_that_is_missing_is_named() {
     let nix = nixes().pop().unwrap();
     let site = Site::new(&nix);

@@ -9,12 +9,14 @@ use super::host::PARTS;
 use super::units::{self, Units};
 use crate::names::StorePath;
 use crate::progress::Call;
-use crate::ssh::{Limits, Session, SshError};
+use crate::ssh::{Limits, Output, Session, SshError};
 
 /// How long a question about a closure may take.
 pub const CLOSURE_TIME: Duration = Duration::from_secs(120);
 /// Most that `nix path-info` may say: a hundred thousand paths.
 pub const CLOSURE_BYTES: usize = 32 * 1024 * 1024;
+/// How the C library says that there is no such file (`ENOENT` and `ENOTDIR`, strerror(3)).
+const ABSENCE: [&str; 2] = ["No such file or directory", "Not a directory"];
 /// Prints each of its arguments that is no file.
 const MISSING: &str = "for file; do [ -e \"$file\" ] || printf '%s\\n' \"$file\"; done";
 
@@ -58,8 +60,7 @@ pub async fn parts(
     let mut parts = [None, None, None];
     for (part, place) in PARTS.iter().zip(&mut parts) {
         let path = format!("{system}/{part}");
-        let output = session.run(&["readlink", "-e", &path], Limits::default(), call).await?;
-        *place = Some(output.text()).filter(|_| output.success());
+        *place = leads_to(session, &path, call).await?;
     }
     Ok(parts)
 }
@@ -74,8 +75,8 @@ pub async fn inhibitors(
     call: &Call,
 ) -> Result<Option<String>, SshError> {
     let path = format!("{system}/switch-inhibitors");
-    let output = session.run(&["cat", "--", &path], Limits::default(), call).await?;
-    Ok(output.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned()))
+    let output = of_file(session, &["cat"], &path, Limits::default(), call).await?;
+    Ok(output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()))
 }
 
 /// The system that this generation of the host's is.
@@ -84,8 +85,7 @@ pub async fn inhibitors(
 /// See [`SshError`].
 pub async fn generation(session: &Session, number: u64, call: &Call) -> Result<Option<StorePath>, SshError> {
     let path = format!("/nix/var/nix/profiles/system-{number}-link");
-    let output = session.run(&["readlink", "-e", &path], Limits::default(), call).await?;
-    Ok(output.text().parse().ok().filter(|_| output.success()))
+    Ok(leads_to(session, &path, call).await?.and_then(|path| path.parse().ok()))
 }
 
 /// What a system there says of itself, where it was made to (`pantheros.deploy`).
@@ -95,8 +95,34 @@ pub async fn generation(session: &Session, number: u64, call: &Call) -> Result<O
 pub async fn facts(session: &Session, system: &StorePath, call: &Call) -> Result<Option<Facts>, SshError> {
     let path = format!("{system}/{}", facts::FILE);
     let limits = Limits { output: 1024 * 1024, ..Limits::default() };
-    let output = session.run(&["cat", "--", &path], limits, call).await?;
-    Ok(Facts::parse(&String::from_utf8_lossy(&output.stdout)).filter(|_| output.success()))
+    let output = of_file(session, &["cat"], &path, limits, call).await?;
+    Ok(output.and_then(|output| Facts::parse(&String::from_utf8_lossy(&output.stdout))))
+}
+
+/// Where a path there leads, through all links; none where it leads nowhere.
+async fn leads_to(session: &Session, path: &str, call: &Call) -> Result<Option<String>, SshError> {
+    let argv = ["readlink", "--canonicalize-existing", "--verbose"];
+    Ok(of_file(session, &argv, path, Limits::default(), call).await?.map(|output| output.text()))
+}
+
+/// What a program says of a file there; none where there is no such file. All else that keeps it from reading the file
+/// is an error, since nobody knows then what the file says.
+async fn of_file(
+    session: &Session,
+    argv: &[&str],
+    path: &str,
+    limits: Limits,
+    call: &Call,
+) -> Result<Option<Output>, SshError> {
+    // In English, to tell why it fails.
+    let argv = [&["env", "LC_ALL=C"], argv, &["--", path]].concat();
+    let output = session.run(&argv, limits, call).await?;
+    let is_absence =
+        |line: &str| line.contains(path) && ABSENCE.iter().any(|absence| line.ends_with(absence));
+    if !output.success() && output.errors().lines().any(is_absence) {
+        return Ok(None);
+    }
+    session.succeeded(&argv, output).map(Some)
 }
 
 /// What the new configuration counts on and the machine does not have.

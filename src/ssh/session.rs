@@ -99,12 +99,20 @@ impl Session {
     /// See [`SshError`].
     pub async fn succeed(&self, argv: &[&str], limits: Limits, call: &Call) -> Result<Output, SshError> {
         let output = self.run(argv, limits, call).await?;
+        self.succeeded(argv, output)
+    }
+
+    /// What a program of this command line left, if it did not fail.
+    ///
+    /// # Errors
+    /// [`SshError::Failed`].
+    pub fn succeeded(&self, argv: &[&str], output: Output) -> Result<Output, SshError> {
         if output.success() {
             return Ok(output);
         }
         Err(SshError::Failed {
             target: self.target.clone(),
-            program: argv.first().copied().unwrap_or_default().to_owned(),
+            program: program(argv).to_owned(),
             code: output.code,
             said: crate::text::bounded(&output.errors(), 400),
         })
@@ -197,6 +205,12 @@ impl Session {
         let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
         self.broken(&format!("{error}{cause}"))
     }
+}
+
+/// The program of a command line, without what sets its environment.
+fn program<'a>(argv: &[&'a str]) -> &'a str {
+    let is_setting = |word: &&&str| **word == "env" || word.contains('=');
+    argv.iter().find(|word| !is_setting(word)).copied().unwrap_or_default()
 }
 
 /// Everything up to a limit; `None` beyond it.
