@@ -12,11 +12,12 @@
 //! - [`ssh`] — other machines, through the system's OpenSSH.
 //! - [`process`] — the only place that spawns.
 //! - [`scratch`] — folders that last as long as the program; [`state`] — a private folder and whole files in it; [`canonical`] — one form for each JSON value.
-//! - [`config`], [`policy`], [`schema`], [`diagnostic`], [`names`], [`progress`], [`metrics`], [`text`],
+//! - [`causes`] — what fails for one cause is told once; [`config`], [`policy`], [`schema`], [`diagnostic`], [`names`], [`progress`], [`metrics`], [`text`],
 //!   [`random`], [`reading`], [`time`], [`user`] — what everything shares.
 
 pub mod audit;
 pub mod canonical;
+pub mod causes;
 pub mod cli;
 pub mod config;
 pub mod deploy;

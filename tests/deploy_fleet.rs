@@ -13,16 +13,16 @@ fn site(names: &[&str]) -> Site {
     Site::start(&nixes().pop().unwrap(), names, &json!({}))
 }
 
-/// Each host's name, state and the code of its error.
+/// Each host's name, state and the code of its error, its own or the one it shares.
 fn ends(answer: &Answer) -> Vec<(&str, &str, &str)> {
     let text =
         |value: &'_ Value| -> &'static str { String::leak(value.as_str().unwrap_or_default().to_owned()) };
-    answer.json["hosts"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|host| (text(&host["host"]), text(&host["state"]), text(&host["error"]["code"])))
-        .collect()
+    let hosts = answer.json["hosts"].as_array().unwrap();
+    let error = |host: &'_ Value| {
+        let first = hosts.iter().find(|of| of["host"] == host["same_as"]).unwrap_or(host);
+        text(&first["error"]["code"])
+    };
+    hosts.iter().map(|host| (text(&host["host"]), text(&host["state"]), error(host))).collect()
 }
 
 fn deploy(site: &Site, arguments: &Value) -> Answer {
@@ -73,6 +73,10 @@ fn a_canary_that_fails_stops_the_rest() {
             ("c", "refused", "rollout_stopped")
         ]
     );
+    // One cause is told once.
+    let hosts = &answer.json["hosts"];
+    assert_eq!(hosts[1]["breaks"], json!(["b", "c"]), "{hosts:#}");
+    assert_eq!((&hosts[2]["same_as"], hosts[2].get("error")), (&json!("b"), None), "{hosts:#}");
     for name in names {
         let first = site.first(name);
         site.settled(name, &first, &first);

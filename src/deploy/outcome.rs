@@ -1,5 +1,7 @@
 //! What became of a host.
 
+use std::borrow::Cow;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -7,6 +9,7 @@ use super::health::Health;
 use super::plan::HostPlan;
 use super::stop::ANEW;
 use super::story::{Step, Story};
+use crate::causes::Failing;
 use crate::diagnostic::{AGAIN, Code, Diagnostic};
 use crate::names::HostName;
 use crate::text;
@@ -166,6 +169,20 @@ impl Outcome {
             health,
             error,
         }
+    }
+}
+
+impl Failing for Outcome {
+    fn attr(&self) -> Cow<'_, str> {
+        self.host.as_str().into()
+    }
+
+    fn words(&self) -> Vec<&str> {
+        vec![self.host.as_str()]
+    }
+
+    fn error(&mut self) -> &mut Option<Diagnostic> {
+        &mut self.error
     }
 }
 

@@ -3,6 +3,7 @@
 //! Nothing given never means everything, and a host whose tags cannot be read is never taken for one without
 //! the tag.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use schemars::JsonSchema;
@@ -10,6 +11,7 @@ use serde::Serialize;
 
 use super::hosts::Host;
 use super::{Flake, FlakeError};
+use crate::causes::{self, Failing};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::names::{HostName, NameError};
 use crate::progress::Call;
@@ -218,33 +220,56 @@ fn with_tag(tag: &str, all: &[Host], except: &[HostName]) -> Result<Vec<HostName
     })
 }
 
-/// Every host that does not evaluate, each cause told once.
+/// A host that does not evaluate, and why.
+struct Failed<'a> {
+    name: &'a str,
+    error: Option<Diagnostic>,
+}
+
+impl Failing for Failed<'_> {
+    fn attr(&self) -> Cow<'_, str> {
+        self.name.into()
+    }
+
+    fn words(&self) -> Vec<&str> {
+        vec![self.name]
+    }
+
+    fn error(&mut self) -> &mut Option<Diagnostic> {
+        &mut self.error
+    }
+}
+
+/// Every host that does not evaluate, each cause told once and in little room.
 fn by_cause(unread: &[&Host]) -> Vec<Unread> {
+    let failed = unread.iter().map(|host| Failed { name: &host.name, error: host.tags_error().cloned() });
     let mut causes: Vec<Unread> = Vec::new();
-    for host in unread {
-        let Some(error) = host.tags_error() else { continue };
-        let cause = Diagnostic {
-            said: error.said.as_deref().map(|said| text::bounded(said, CAUSE)),
-            hint: error.hint.as_deref().map(|hint| text::bounded(hint, CAUSE)),
-            suggestions: Vec::new(),
-            trace: Vec::new(),
-            attr: None,
-            ..error.clone()
-        };
-        let rest = || {
-            Diagnostic::new(Code::EvaluationFailed, "each for a cause of its own")
-                .with_hint("flake_check with `host` tells it")
-        };
-        let cause = match causes.iter().any(|known| known.error == cause) {
-            false if causes.len() >= CAUSES => rest(),
-            _ => cause,
-        };
-        match causes.iter_mut().find(|known| known.error == cause) {
-            Some(known) => known.hosts.push(host.name.clone()),
-            None => causes.push(Unread { error: cause, hosts: vec![host.name.clone()] }),
+    for group in causes::groups(failed.collect()) {
+        let hosts = group.iter().map(|failed| failed.name.to_owned());
+        let Some(error) = group.first().and_then(|failed| failed.error.as_ref()) else { continue };
+        if let Some(rest) = causes.get_mut(CAUSES) {
+            rest.hosts.extend(hosts);
+        } else if causes.len() == CAUSES {
+            let rest = Diagnostic::new(Code::EvaluationFailed, "each for a cause of its own")
+                .with_hint("flake_check with `host` tells it");
+            causes.push(Unread { error: rest, hosts: hosts.collect() });
+        } else {
+            causes.push(Unread { error: shortened(error), hosts: hosts.collect() });
         }
     }
     causes
+}
+
+fn shortened(error: &Diagnostic) -> Diagnostic {
+    let short = |text: &Option<String>| text.as_deref().map(|text| text::bounded(text, CAUSE));
+    Diagnostic {
+        said: short(&error.said),
+        hint: short(&error.hint),
+        suggestions: Vec::new(),
+        trace: Vec::new(),
+        attr: None,
+        ..error.clone()
+    }
 }
 
 fn hosts(unread: &[Unread]) -> impl Iterator<Item = &str> {
@@ -303,6 +328,13 @@ mod tests {
         // Left out hosts have no tags to be found by.
         let error = with_tag("none", &all, &names(&["b"])).unwrap_err().to_string();
         assert!(error.contains("core, edge"), "{error}");
+    }
+
+    #[test]
+    fn a_cause_is_one_though_each_host_is_named_in_it() {
+        let all = [host("a", &[], Some("a has no disk")), host("b", &[], Some("b has no disk"))];
+        let error = with_tag("edge", &all, &[]).unwrap_err();
+        assert_eq!(error.unread().iter().map(|cause| &cause.hosts).collect::<Vec<_>>(), [&["a", "b"]]);
     }
 
     #[test]

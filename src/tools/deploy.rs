@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::services::Unhurried;
 use super::{Context, Effect, Reach, Tool, ToolError};
+use crate::causes::{self, Caused};
 use crate::config::{Action, Channel};
 use crate::deploy::approval::{ApprovalError, Approvals};
 use crate::deploy::outcome::Outcome;
@@ -38,7 +39,7 @@ pub struct Output {
     plan_id: PlanId,
     action: Action,
     approved: Approved,
-    hosts: Vec<Outcome>,
+    hosts: Vec<Caused<Outcome>>,
     /// Why not every host is as asked; the first reason.
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<Diagnostic>,
@@ -72,10 +73,11 @@ impl Tool for Deploy {
             "{}: {}, approved by {} ({})",
             output.plan_id, output.action, approved.by, approved.channel
         )];
-        for host in &output.hosts {
+        for Caused { of: host, breaks, same_as } in &output.hosts {
             let generation =
                 host.generation.map(|number| format!(", generation {number}")).unwrap_or_default();
-            let mark = if host.state.is_success() && host.error.is_none() { "✓" } else { "✗" };
+            let is_well = host.state.is_success() && host.error.is_none() && same_as.is_none();
+            let mark = if is_well { "✓" } else { "✗" };
             lines.push(format!("{mark} {}: {}{generation}", host.host, host.state.as_str()));
             if host.units_failed == Some(true) {
                 lines.push("  some units failed to start or restart".to_owned());
@@ -85,8 +87,14 @@ impl Tool for Deploy {
                 lines.push(format!("  {mark}"));
                 lines.push(text::fenced(&health.told()));
             }
-            if let Some(error) = &host.error {
-                lines.push(format!("  {error}"));
+            match (&host.error, same_as) {
+                (Some(error), _) if breaks.is_empty() => lines.push(format!("  {error}")),
+                (Some(error), _) => {
+                    let names = causes::named(host.host.as_str(), breaks);
+                    lines.push(format!("  {error}\n  of {names}"));
+                }
+                (None, Some(first)) => lines.push(format!("  as {first}")),
+                (None, None) => {}
             }
         }
         lines.join("\n")
@@ -128,6 +136,6 @@ pub(super) async fn carry_out(
         action: spent.plan().action,
         approved: Approved { by: spent.approval().by().to_owned(), channel: spent.approval().channel() },
         error: rolled.outcomes.iter().find_map(|host| host.error.clone()).or(unrecorded),
-        hosts: rolled.outcomes,
+        hosts: causes::group(rolled.outcomes),
     })
 }

@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::causes::{self, Caused, Failing};
 use super::page::{self, PageInput};
 use super::{Context, Effect, LogRef, Reach, Tool, ToolError};
+use crate::causes::{self, Caused, Failing};
 use crate::diagnostic::Diagnostic;
 use crate::flake::check::{Checked, Output as Part, Scope, Status, Warning};
 use crate::names::{HostName, Rev, SystemName};

@@ -5,9 +5,9 @@ use std::borrow::Cow;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::causes::{self, Caused, Failing};
 use super::page::PageInput;
 use super::{Context, Effect, Reach, Tool, ToolError};
+use crate::causes::{self, Caused, Failing};
 use crate::diagnostic::Diagnostic;
 use crate::flake::check::Status;
 use crate::flake::shells::Shell;

@@ -6,9 +6,9 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::causes::{self, Caused, Failing};
 use super::page::PageInput;
 use super::{Context, Effect, Reach, Tool, ToolError};
+use crate::causes::{self, Caused, Failing};
 use crate::diagnostic::Diagnostic;
 use crate::flake::hosts::{FactsState, Host};
 use crate::names::HostName;

@@ -4,7 +4,6 @@
 
 mod background;
 mod build_host;
-mod causes;
 mod deploy;
 mod flake_check;
 mod gap;

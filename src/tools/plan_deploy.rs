@@ -6,8 +6,8 @@ use futures::StreamExt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::causes::{self, Caused, Failing};
 use super::{Context, Effect, Reach, Tool, ToolError};
+use crate::causes::{self, Caused, Failing};
 use crate::config::Action;
 use crate::deploy::approval::{ApprovalError, Approvals};
 use crate::deploy::plan::{Change, Diff, FlakeSource, HOSTS, HostPlan, Pace, Plan, Risk, Severity};

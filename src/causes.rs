@@ -37,10 +37,15 @@ pub struct Caused<T> {
     pub same_as: Option<String>,
 }
 
-/// Groups entries by what they fail for, each group in the place of its first.
+/// Groups entries by what they fail for, each group in the place of its first, and tells each cause once.
+pub fn group<T: Failing>(entries: Vec<T>) -> Vec<Caused<T>> {
+    groups(entries).into_iter().flat_map(told_once).collect()
+}
+
+/// Entries by what they fail for, each group in the place of its first; one that does not fail is a group.
 ///
 /// The same cause has the same code, place and message, but for the entry's own words and hashes in store paths.
-pub fn group<T: Failing>(entries: Vec<T>) -> Vec<Caused<T>> {
+pub fn groups<T: Failing>(entries: Vec<T>) -> Vec<Vec<T>> {
     let mut groups: Vec<Vec<T>> = Vec::new();
     let mut known: HashMap<String, usize> = HashMap::new();
     for mut entry in entries {
@@ -59,7 +64,7 @@ pub fn group<T: Failing>(entries: Vec<T>) -> Vec<Caused<T>> {
             None => groups.push(vec![entry]),
         }
     }
-    groups.into_iter().flat_map(told_once).collect()
+    groups
 }
 
 fn told_once<T: Failing>(group: Vec<T>) -> Vec<Caused<T>> {
