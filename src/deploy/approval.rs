@@ -215,17 +215,18 @@ impl Approvals {
     /// Decides that the plan is never deployed, and says who decided so: this person, or one before.
     ///
     /// # Errors
-    /// [`ApprovalError::TooLate`] where it was deployed, or is being: nothing is undone. See [`ApprovalError`].
+    /// [`ApprovalError::TooLate`] where it was deployed, or is being: nothing is undone. [`ApprovalError::Unlogged`] where
+    /// it is rejected and the audit log does not say so yet: rejecting it again logs it. See [`ApprovalError`].
     pub async fn reject(&self, id: &PlanId, by: &str, client: &str) -> Result<Rejection, ApprovalError> {
         let (this, id, by, client) = (self.clone(), id.clone(), by.to_owned(), client.to_owned());
-        writer::write(move |begun| this.decide_against(&id, &by, client, begun)).await
+        writer::write(move |begun| this.decide_against(&id, &by, &client, begun)).await
     }
 
     fn decide_against(
         &self,
         id: &PlanId,
         by: &str,
-        client: String,
+        client: &str,
         begun: Instant,
     ) -> Result<Rejection, ApprovalError> {
         let plan_digest = match self.plans.load(id) {
@@ -234,30 +235,58 @@ impl Approvals {
             Err(PlanError::Damaged { .. } | PlanError::OtherVersion { .. }) => None,
             Err(error) => return Err(error.into()),
         };
-        let rejection = Rejection {
-            version: VERSION,
-            plan_id: id.clone(),
-            plan_digest: plan_digest.clone(),
-            rejected_by: plain_name(by),
-            at: Timestamp::now(),
-        };
-        match decision::claim(&self.plans, id, &Decision::Rejected(rejection.clone()))? {
-            None => {}
-            Some(Decision::Rejected(before)) => return Ok(before),
+        let rejection = match self.decision(id)? {
             Some(Decision::Spent(_)) => return Err(ApprovalError::TooLate(id.clone())),
-        }
+            Some(Decision::Rejected(before)) if decision::is_logged(&self.plans, id)? => return Ok(before),
+            Some(Decision::Rejected(before)) => before,
+            None => {
+                let rejection = Rejection {
+                    version: VERSION,
+                    plan_id: id.clone(),
+                    plan_digest,
+                    rejected_by: plain_name(by),
+                    at: Timestamp::now(),
+                };
+                // The no counts whether or not it can be logged, so it is decided first.
+                decision::mark_unlogged(&self.plans, id)?;
+                match decision::claim(&self.plans, id, &Decision::Rejected(rejection.clone()))? {
+                    None => rejection,
+                    // Another process said no in between, and logs its own.
+                    Some(Decision::Rejected(before)) => return Ok(before),
+                    Some(Decision::Spent(_)) => {
+                        decision::mark_logged(&self.plans, id)?;
+                        return Err(ApprovalError::TooLate(id.clone()));
+                    }
+                }
+            }
+        };
         self.plans.folder.remove(&approval_name(id))?;
+        self.log(&rejection, client, begun)?;
+        Ok(rejection)
+    }
+
+    /// Writes a no to the audit log, which stays marked as unlogged where that fails.
+    fn log(&self, rejection: &Rejection, client: &str, begun: Instant) -> Result<(), ApprovalError> {
+        let id = &rejection.plan_id;
         let record = Record {
             event: Event::Rejected,
             plan_id: Some(id.clone()),
-            plan_digest,
+            plan_digest: rejection.plan_digest.clone(),
             host: None,
-            client,
+            client: client.to_owned(),
             user: crate::user::current(),
-            details: json!({"by": rejection.by()}).as_object().cloned().unwrap_or_default(),
+            details: json!({"by": rejection.by(), "rejected_at": rejection.at()})
+                .as_object()
+                .cloned()
+                .unwrap_or_default(),
         };
-        self.audit.write(&record, begun)?;
-        Ok(rejection)
+        self.audit.write(&record, begun).map_err(|source| ApprovalError::Unlogged {
+            id: id.clone(),
+            by: rejection.by().to_owned(),
+            command: self.settings.command.clone(),
+            source,
+        })?;
+        decision::mark_logged(&self.plans, id)
     }
 
     /// Uses up the approval that lies beside the plan. Of several that try, one gets it.
@@ -307,7 +336,11 @@ impl Approvals {
             && !matches!(error, ApprovalError::Asked(_))
         {
             let details = json!({"code": Diagnostic::from(error).code, "reason": error.to_string()});
-            self.audit.append(recorded(Event::Refused, stored, &by.client, &details)).await?;
+            let logged = self.audit.append(recorded(Event::Refused, stored, &by.client, &details)).await;
+            // That one says itself that the log cannot be written.
+            if !matches!(error, ApprovalError::Unlogged { .. }) {
+                logged?;
+            }
         }
         obtained
     }
@@ -342,9 +375,10 @@ impl Approvals {
             Answer::Given { phrase, risks, by } => (phrase, risks, by),
             Answer::Declined => {
                 let (plans, declined) = (self.plans.clone(), plan.clone());
+                let rejected = self.reject(id, &format!("the user of {}", by.client), &by.client).await;
+                // Each is written whether or not the other could be.
                 writer::write(move |_| forms::declined(&plans, &declined)).await?;
-                let rejected = self.reject(id, &format!("the user of {}", by.client), &by.client).await?;
-                return Err(Decision::Rejected(rejected).refusal(id));
+                return Err(Decision::Rejected(rejected?).refusal(id));
             }
             Answer::Unanswered => return Err(ApprovalError::Unanswered(id.clone())),
             Answer::Asked => return Err(ApprovalError::Asked(id.clone())),
@@ -402,11 +436,13 @@ impl Approvals {
 
     fn claim(&self, stored: StoredPlan, approval: Approval, begun: Instant) -> Result<Spent, ApprovalError> {
         let id = &stored.plan().id;
-        if let Some(before) = decision::claim(&self.plans, id, &Decision::Spent(approval.clone()))? {
-            return Err(before.refusal(id));
-        }
+        self.require_undecided(id)?;
+        // Before it is used up: what cannot be recorded can be asked for again.
         if approval.channel == Channel::Elicitation {
             self.audit.write(&recorded(Event::Approved, &stored, "elicitation", &approval.told()), begun)?;
+        }
+        if let Some(before) = decision::claim(&self.plans, id, &Decision::Spent(approval.clone()))? {
+            return Err(before.refusal(id));
         }
         self.plans.folder.remove(&approval_name(id))?;
         Ok(Spent { plan: stored, approval })

@@ -263,7 +263,7 @@ impl Plans {
         let old = |changed: SystemTime| now.duration_since(changed).is_ok_and(|age| age > KEPT);
         let entries = self.folder.entries()?;
         let id_of = |name: &str| {
-            let kinds = [APPROVAL, SPENT, PLAN].into_iter().chain(FORMS);
+            let kinds = [APPROVAL, SPENT, UNLOGGED, PLAN].into_iter().chain(FORMS);
             kinds.filter_map(|kind| name.strip_suffix(kind)).find_map(|id| id.parse::<PlanId>().ok())
         };
         let fresh: std::collections::HashSet<PlanId> = entries
@@ -296,6 +296,8 @@ const PLAN: &str = ".json";
 pub(super) const APPROVAL: &str = ".approval.json";
 /// What the names of decisions end in: approvals that were used, and rejections.
 pub(super) const SPENT: &str = ".spent.json";
+/// What the names of marks end in that say of a rejection that the audit log does not have it.
+pub(super) const UNLOGGED: &str = ".unlogged";
 /// What the names of forms end in that were shown about a plan: as many as may be shown.
 pub(super) const FORMS: [&str; 2] = [".form-1.json", ".form-2.json"];
 /// What the names of changes begin with that a person declined in a form.

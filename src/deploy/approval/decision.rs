@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::error::ApprovalError;
 use super::record::{Approval, VERSION};
 use crate::canonical::Digest;
-use crate::deploy::storage::{Plans, SPENT};
+use crate::deploy::storage::{Plans, SPENT, UNLOGGED};
 use crate::names::PlanId;
 use crate::time::Timestamp;
 
@@ -115,6 +115,35 @@ pub(super) fn claim(
     }
     let gone = || ApprovalError::Malformed { id: id.clone(), problem: "its decision vanished".to_owned() };
     read(plans, id)?.ok_or_else(gone).map(Some)
+}
+
+/// Notes that the audit log does not have the no to the plan yet.
+///
+/// # Errors
+/// [`ApprovalError::State`].
+pub(super) fn mark_unlogged(plans: &Plans, id: &PlanId) -> Result<(), ApprovalError> {
+    Ok(plans.folder.replace(&mark(id), b"")?)
+}
+
+/// Takes the mark of [`mark_unlogged`] away.
+///
+/// # Errors
+/// [`ApprovalError::State`].
+pub(super) fn mark_logged(plans: &Plans, id: &PlanId) -> Result<(), ApprovalError> {
+    plans.folder.remove(&mark(id))?;
+    Ok(())
+}
+
+/// Whether there is no mark of [`mark_unlogged`].
+///
+/// # Errors
+/// [`ApprovalError::State`].
+pub(super) fn is_logged(plans: &Plans, id: &PlanId) -> Result<bool, ApprovalError> {
+    Ok(plans.folder.read(&mark(id), LARGEST)?.is_none())
+}
+
+fn mark(id: &PlanId) -> String {
+    format!("{id}{UNLOGGED}")
 }
 
 fn name(id: &PlanId) -> String {

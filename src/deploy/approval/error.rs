@@ -94,6 +94,18 @@ pub enum ApprovalError {
         /// When they did.
         at: Timestamp,
     },
+    /// A person said no, which counts, and the audit log does not say so yet.
+    #[error("{id} was rejected by {by} and stays so, but the audit log does not say it: {source}")]
+    Unlogged {
+        /// The plan.
+        id: PlanId,
+        /// Who said no.
+        by: String,
+        /// This program, as a person runs it.
+        command: String,
+        /// Why it could not be logged.
+        source: AuditError,
+    },
     /// It is too late to say no.
     #[error("{0} was approved and used before it was rejected: it is deployed, or being deployed")]
     TooLate(PlanId),
@@ -178,6 +190,13 @@ impl From<&ApprovalError> for Diagnostic {
             ApprovalError::Asked(_) => diagnostic(Code::ApprovalRequired),
             ApprovalError::Rejected { .. } => diagnostic(Code::ApprovalDeclined)
                 .with_hint("nothing was done; ask the person what should be different before you plan again"),
+            ApprovalError::Unlogged { id, command, source, .. } => {
+                let cause = Diagnostic::from(source);
+                diagnostic(cause.code).with_hint(format!(
+                    "nothing was done; once the audit log can be written, `{command} reject {id}` records it there ({})",
+                    cause.hint.unwrap_or_default()
+                ))
+            }
             ApprovalError::Unanswered(_) => diagnostic(Code::ApprovalDeclined)
                 .with_hint("nothing was done; the plan can still be approved until it expires"),
             ApprovalError::WrongWords { .. } | ApprovalError::RisksNotNamed { .. } => {

@@ -275,6 +275,47 @@ async fn a_rejected_plan_cannot_be_approved() {
 }
 
 #[tokio::test]
+async fn a_no_counts_though_it_cannot_be_logged_and_is_logged_once_it_can() {
+    let (desk, call) = (Desk::new(&BOTH), Call::unattended());
+    let approvals = desk.approvals();
+    let log = approvals.audit().path();
+    for by_form in [false, true] {
+        let stored = desk.plan(fixture(&["web"]));
+        let id = &stored.plan().id;
+        fs::create_dir(&log).unwrap();
+        let error = if by_form {
+            let no = Scripted::new(Answer::Declined);
+            // That it is refused cannot be logged either.
+            approvals.obtain(&stored, &no, &asked(), &call).await.unwrap_err()
+        } else {
+            approvals.reject(id, "bob", "terminal").await.unwrap_err()
+        };
+        let told = Diagnostic::from(&error);
+        assert_eq!(told.code, Code::StateUnusable, "{told}");
+        let by = if by_form { "the user of test 1.0" } else { "bob" };
+        assert!(told.hint.unwrap().contains(&format!("`pantheros-mcp reject {id}`")));
+        assert!(error.to_string().contains(&format!("was rejected by {by} and stays so")), "{error}");
+        let refused = approvals.record(&stored, terminal(&[]), &call).await;
+        assert!(matches!(refused, Err(ApprovalError::Rejected { .. })), "{refused:?}");
+        fs::remove_dir(&log).unwrap();
+        for _ in 0..2 {
+            approvals.reject(id, "carol", "terminal").await.unwrap();
+            assert_eq!(desk.events(), ["rejected"]);
+        }
+        assert!(fs::read_to_string(&log).unwrap().contains(&format!("\"by\":\"{by}\"")));
+        // A yes is not used up where it cannot be logged.
+        let stored = desk.plan(fixture(&["db"]));
+        let yes = || Scripted::new(given("db", ""));
+        fs::remove_file(&log).unwrap();
+        fs::create_dir(&log).unwrap();
+        approvals.obtain(&stored, &yes(), &asked(), &call).await.unwrap_err();
+        fs::remove_dir(&log).unwrap();
+        approvals.obtain(&stored, &yes(), &asked(), &call).await.unwrap();
+        fs::remove_file(&log).unwrap();
+    }
+}
+
+#[tokio::test]
 async fn a_plan_is_deployed_or_rejected_and_never_both() {
     let (mut desk, call) = (Desk::new(&BOTH), Call::unattended());
     let (key, public) = desk.key("alice").await;
