@@ -632,6 +632,31 @@ fn the_rate_is_bounded() {
     assert_eq!(server.ask(&Request::get("/healthz")).head.status, 200);
 }
 
+/// A batch is no way around the rate: it takes as many requests as it holds messages, or none but its own.
+#[test]
+fn each_message_of_a_batch_counts() {
+    let server = Server::with("[http]\nrequests_per_minute = 6\n");
+    let params = json!({
+        "protocolVersion": "2025-03-26", "capabilities": {}, "clientInfo": {"name": "test", "version": "1"},
+    });
+    let begin = json!({"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": params});
+    let session =
+        server.ask(&Request::post("/mcp", &begin)).head.header("mcp-session-id").unwrap().to_owned();
+    let batch = |pings: usize| {
+        let pings: Vec<Value> =
+            (0..pings).map(|id| json!({"jsonrpc": "2.0", "id": id, "method": "ping"})).collect();
+        server.ask(&Request::post("/mcp", &json!(pings)).with("mcp-session-id", &session))
+    };
+    let never = batch(8);
+    assert_eq!(never.refusal(), (429, "rate".into()));
+    assert_eq!(never.head.header("retry-after"), None, "it never fits");
+    let fits = batch(3);
+    assert_eq!((fits.head.status, fits.json().as_array().unwrap().len()), (200, 3));
+    let refused = batch(2);
+    assert_eq!(refused.refusal(), (429, "rate".into()));
+    assert!(refused.head.header("retry-after").is_some());
+}
+
 #[test]
 fn what_is_under_way_is_bounded() {
     let server = Server::with("[http]\nconcurrent_requests = 1\n");

@@ -227,8 +227,8 @@ pub struct HttpFile {
     pub allowed_hosts: Vec<String>,
     /// Web origins that may call, such as `https://app.example.org`; others are refused.
     pub allowed_origins: Vec<String>,
-    /// Requests a minute from one address, in bursts of as many; 0 means no limit. Behind a proxy all
-    /// clients have the proxy's address.
+    /// Requests a minute from one address, in bursts of as many; 0 means no limit. Each message of a batch counts.
+    /// Behind a proxy all clients have the proxy's address.
     pub requests_per_minute: u32,
     /// Requests under way at once.
     pub concurrent_requests: usize,

@@ -6,7 +6,6 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Instant;
 
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -22,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::names::{Names, NamesError};
 use super::places::Places;
-use super::rate::Rate;
+use super::rate::{Counted, Rate};
 use super::refusal::{Reason, Refusal};
 use super::token::Token;
 use crate::tools::Services;
@@ -44,7 +43,7 @@ pub struct Guard {
     names: Names,
     /// None lets everybody in.
     token: Option<Arc<Token>>,
-    rate: Rate,
+    rate: Arc<Rate>,
     places: Places,
 }
 
@@ -59,7 +58,7 @@ impl Guard {
         Ok(Self {
             names: Names::new(http)?,
             token,
-            rate: Rate::new(http.requests_per_minute),
+            rate: Arc::new(Rate::new(http.requests_per_minute)),
             places: Places::new(http.concurrent_requests),
             services,
         })
@@ -92,7 +91,7 @@ impl Guard {
         if ends.only_health {
             return Err(Refusal::busy("connections", "connections", "http.concurrent_requests"));
         }
-        self.rate.take(ends.remote.ip(), Instant::now())?;
+        let counted = Counted::first(&self.rate, ends.remote.ip())?;
         if seeks_authorization_server(path) {
             return Err(Refusal::no_authorization_server());
         }
@@ -112,6 +111,7 @@ impl Guard {
         let is_stream = request.method() == Method::GET;
         let place = self.places.take(is_stream)?;
         request.extensions_mut().insert(Valid(valid.clone()));
+        request.extensions_mut().insert(counted);
         let response =
             valid.run_until_cancelled(next.run(request)).await.ok_or_else(|| Refusal::token(true))?;
         Ok(self.places.hold(place, response, valid))

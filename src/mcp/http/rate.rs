@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::refusal::Refusal;
@@ -40,11 +40,12 @@ impl Rate {
         Self { per_minute, table: Mutex::default() }
     }
 
-    /// Takes one request out of the address's bucket.
-    pub fn take(&self, address: IpAddr, now: Instant) -> Result<(), Refusal> {
+    /// Takes that many requests out of the address's bucket, or none.
+    pub fn take(&self, address: IpAddr, requests: u32, now: Instant) -> Result<(), Refusal> {
         if self.per_minute == 0 {
             return Ok(());
         }
+        let wanted = f64::from(requests);
         let most = f64::from(self.per_minute);
         let per_second = most / 60.0;
         let full = Bucket { left: most, filled: now };
@@ -68,14 +69,37 @@ impl Rate {
         }
         let bucket = buckets.entry(address).or_insert(full);
         let left = level(*bucket);
-        if left >= 1.0 {
-            *bucket = Bucket { left: left - 1.0, filled: now };
+        if left >= wanted {
+            *bucket = Bucket { left: left - wanted, filled: now };
             Ok(())
+        } else if wanted > most {
+            Err(Refusal::batch(self.per_minute))
         } else {
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and 60")]
-            let seconds = ((1.0 - left) / per_second).ceil() as u64;
+            let seconds = ((wanted - left) / per_second).ceil() as u64;
             Err(Refusal::rate(seconds.max(1)))
         }
+    }
+}
+
+/// What a request that turns out to hold more than one message goes on with.
+#[derive(Clone, Debug)]
+pub struct Counted {
+    rate: Arc<Rate>,
+    address: IpAddr,
+}
+
+impl Counted {
+    /// Counts a request from this address.
+    pub fn first(rate: &Arc<Rate>, address: IpAddr) -> Result<Self, Refusal> {
+        rate.take(address, 1, Instant::now())?;
+        Ok(Self { rate: Arc::clone(rate), address })
+    }
+
+    /// Counts each message of a batch after the first as a request of its own.
+    pub fn batch(&self, messages: usize) -> Result<(), Refusal> {
+        let further = u32::try_from(messages.saturating_sub(1)).unwrap_or(u32::MAX);
+        self.rate.take(self.address, further, Instant::now())
     }
 }
 
@@ -97,21 +121,21 @@ mod tests {
         let rate = Rate::new(60);
         let (now, one, other) = (Instant::now(), Ipv4Addr::LOCALHOST.into(), "192.0.2.1".parse().unwrap());
         for _ in 0..60 {
-            assert!(rate.take(one, now).is_ok());
+            assert!(rate.take(one, 1, now).is_ok());
         }
-        assert!(rate.take(one, now).is_err());
-        assert!(rate.take(other, now).is_ok());
-        assert!(rate.take(one, now + Duration::from_millis(1_001)).is_ok());
-        assert!(rate.take(one, now + Duration::from_millis(1_002)).is_err());
+        assert!(rate.take(one, 1, now).is_err());
+        assert!(rate.take(other, 1, now).is_ok());
+        assert!(rate.take(one, 1, now + Duration::from_millis(1_001)).is_ok());
+        assert!(rate.take(one, 1, now + Duration::from_millis(1_002)).is_err());
     }
 
     #[test]
     fn neighbours_in_one_network_share() {
         let rate = Rate::new(1);
         let now = Instant::now();
-        assert!(rate.take("2001:db8::1".parse().unwrap(), now).is_ok());
-        assert!(rate.take("2001:db8::ffff".parse().unwrap(), now).is_err());
-        assert!(rate.take("2001:db8:0:1::1".parse().unwrap(), now).is_ok());
+        assert!(rate.take("2001:db8::1".parse().unwrap(), 1, now).is_ok());
+        assert!(rate.take("2001:db8::ffff".parse().unwrap(), 1, now).is_err());
+        assert!(rate.take("2001:db8:0:1::1".parse().unwrap(), 1, now).is_ok());
     }
 
     #[test]
@@ -119,16 +143,28 @@ mod tests {
         let rate = Rate::new(2);
         let now = Instant::now();
         for number in 0..100_000_u32 {
-            let _ = rate.take(Ipv4Addr::from_bits(number).into(), now);
+            let _ = rate.take(Ipv4Addr::from_bits(number).into(), 1, now);
         }
         assert!(rate.table.lock().unwrap().buckets.len() <= ADDRESSES + 1);
         // Once the attack is over, newcomers are served again.
-        assert!(rate.take("2001:db8::1".parse().unwrap(), now + Duration::from_secs(120)).is_ok());
+        assert!(rate.take("2001:db8::1".parse().unwrap(), 1, now + Duration::from_secs(120)).is_ok());
+    }
+
+    #[test]
+    fn a_batch_takes_what_it_holds_or_nothing() {
+        let rate = Rate::new(60);
+        let (now, address) = (Instant::now(), Ipv4Addr::LOCALHOST.into());
+        assert!(rate.take(address, 59, now).is_ok());
+        assert!(rate.take(address, 2, now).is_err());
+        assert!(rate.take(address, 1, now).is_ok());
+        let later = now + Duration::from_secs(3);
+        assert!(rate.take(address, 4, later).is_err());
+        assert!(rate.take(address, 3, later).is_ok());
     }
 
     #[test]
     fn zero_is_no_limit() {
         let rate = Rate::new(0);
-        assert!((0..1_000).all(|_| rate.take(Ipv4Addr::LOCALHOST.into(), Instant::now()).is_ok()));
+        assert!((0..1_000).all(|_| rate.take(Ipv4Addr::LOCALHOST.into(), 1, Instant::now()).is_ok()));
     }
 }

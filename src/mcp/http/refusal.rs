@@ -113,6 +113,16 @@ impl Refusal {
         refusal
     }
 
+    /// More messages in one batch than the rate ever allows.
+    pub fn batch(most: u32) -> Self {
+        Self::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "rate",
+            format!("each message of a batch counts as a request, and {most} a minute are the most"),
+        )
+        .hint("send smaller batches, or raise `http.requests_per_minute` in your settings")
+    }
+
     /// Too much at once (RFC 9110, section 15.6.4).
     pub fn busy(reason: &'static str, what: &str, setting: &str) -> Self {
         let mut refusal =

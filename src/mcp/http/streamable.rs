@@ -24,6 +24,7 @@ use tokio_util::sync::CancellationToken;
 use super::accept::Accepted;
 use super::answer::{self, Form, OneAnswer};
 use super::guard::Valid;
+use super::rate::Counted;
 use super::refusal::{Refusal, malformed};
 use super::sessions::{GONE, Sessions, VALID, gone};
 use super::{batch, body};
@@ -147,6 +148,11 @@ pub async fn handle(State(streamable): State<Arc<Streamable>>, mut request: Requ
     let message = match channel::read(&bytes, takes_batches) {
         Read::Message(message) => message,
         Read::Batch(reads) if takes_batches => {
+            if let Some(Err(refusal)) =
+                parts.extensions.get().map(|counted: &Counted| counted.batch(reads.len()))
+            {
+                return refusal.into_response();
+            }
             Accepted::say_both(&mut parts.headers);
             parts.extensions.insert(OneAnswer);
             let heartbeat = streamable.heartbeat;
