@@ -8,6 +8,15 @@ use serde::Deserialize;
 use super::{CACHE_HOME, Nix, NixError, Run};
 use crate::names::{DrvPath, StorePath};
 use crate::progress::Call;
+use crate::scratch::{self, Scratch, ScratchError};
+
+/// Most bytes of installables on a command line. Linux takes at least 128 KiB with the environment (execve(2), "Limits
+/// on size of arguments and environment"); more is read from a file.
+const ARGUMENT_BYTES: usize = 32 * 1024;
+/// Most bytes that Nix may print, unless many things are built.
+const OUTPUT_BYTES: usize = 4 * 1024 * 1024;
+/// Most bytes that Nix prints of one thing on average: a derivation and eight outputs, with names of 200 letters.
+const ENTRY_BYTES: usize = 4 * 1024;
 
 /// What is to be built.
 #[derive(Clone, Debug)]
@@ -74,7 +83,7 @@ impl Nix {
             ])
             .await?
             .time_limit(order.time_limit)
-            .output_limit(4 * 1024 * 1024);
+            .output_limit(OUTPUT_BYTES.max(order.installables.len().saturating_mul(ENTRY_BYTES)));
         if let Some(folder) = cache_home {
             command = command.env(CACHE_HOME, folder);
         }
@@ -86,7 +95,18 @@ impl Nix {
             command =
                 command.args(["--eval-store", "auto", "--store", store.url]).env("NIX_SSHOPTS", options);
         }
-        let run = self.run(command.arg("--").args(order.installables), call).await?;
+        let bytes: usize = order.installables.iter().map(|installable| installable.len() + 1).sum();
+        // Nix reads the file as long as it runs.
+        let (command, _list) = if bytes <= ARGUMENT_BYTES {
+            (command.arg("--").args(order.installables), None)
+        } else {
+            let list = Scratch::make(&scratch::places(), usize::MAX)?;
+            let file = list.path().join("installables");
+            std::fs::write(&file, order.installables.join("\n"))
+                .map_err(|source| ScratchError { tried: vec![(file.clone(), source.to_string())] })?;
+            (command.arg("--stdin").input_file(file), Some(list))
+        };
+        let run = self.run(command, call).await?;
         if !run.status.success() {
             return Ok((Vec::new(), run));
         }

@@ -18,6 +18,7 @@ use std::time::Duration;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::process::{Command, Flow, ProcessError};
 use crate::progress::Call;
+use crate::scratch::ScratchError;
 
 pub use program::{OLDEST, Version};
 
@@ -56,6 +57,9 @@ pub enum NixError {
     /// The daemon took the connection, or refused it, and said nothing.
     #[error("the Nix daemon does not answer")]
     DaemonSilent,
+    /// There is no place for a file that it reads.
+    #[error(transparent)]
+    NoFolder(#[from] ScratchError),
     /// It could not be run to its end.
     #[error(transparent)]
     Process(#[from] ProcessError),
@@ -77,6 +81,7 @@ impl From<&NixError> for Diagnostic {
             NixError::DaemonSilent => {
                 (Code::DaemonUnreachable, "look at `systemctl status nix-daemon` and restart it".to_owned())
             }
+            NixError::NoFolder(error) => return error.into(),
             NixError::Process(error) => return error.into(),
         };
         let said = match error {

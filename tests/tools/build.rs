@@ -1,5 +1,7 @@
 //! Real builds.
 
+use std::os::unix::fs::PermissionsExt;
+
 use serde_json::{Value, json};
 
 use crate::common::faulty::{NO_DAEMON, fake_faulty_nix};
@@ -237,5 +239,56 @@ fn settings_that_nix_refuses_are_told_in_its_words() {
         let answer = fleet.call("flake_check", &json!({"build": true}));
         let said = told(&answer.json["error"]);
         assert!(said.contains("max-jobs"), "{said}");
+    }
+}
+
+/// A `nix` that takes a command line that is a little longer than the longest this program gives it, and no longer one.
+fn fake_short_nix(fleet: &Fleet, nix: &std::path::Path) -> std::path::PathBuf {
+    let script = format!(
+        "#!/bin/sh\nif [ \"$1\" = build ]; then words=\"$*\"; [ ${{#words}} -lt 34000 ] || {{\n\
+         echo '@nix {{\"action\":\"msg\",\"level\":0,\"msg\":\"error: Argument list too long\"}}' >&2; exit 1; }}; fi\n\
+         exec {nix:?} \"$@\"\n"
+    );
+    let fake = fleet.write_outside("fake-short-nix", &script);
+    std::fs::set_permissions(&fake, std::fs::Permissions::from_mode(0o755)).unwrap();
+    fake
+}
+
+#[test]
+fn more_checks_are_built_than_a_command_line_holds() {
+    let many = 150;
+    for nix in nixes() {
+        let salt = format!("{:?}-{:?}", std::process::id(), std::time::SystemTime::now());
+        let fleet = Fleet::committed(
+            &nix,
+            &[(
+                "flake.nix",
+                &format!(
+                    r#"{{ outputs = _: {{
+                        checks.{system} = builtins.listToAttrs (builtins.genList (number: {{
+                          name = "c${{toString number}}";
+                          value = derivation {{
+                            name = "c${{toString number}}-{long}";
+                            system = "{system}"; builder = "/bin/sh"; salt = {salt:?};
+                            args = [ "-c" (if number == 7 then "exit 1" else "echo >$out") ];
+                          }} // {{ type = "derivation"; }};
+                        }}) {many});
+                    }}; }}"#,
+                    system = format_args!("{}-linux", std::env::consts::ARCH),
+                    long = "x".repeat(200),
+                ),
+            )],
+        );
+        let fake = fake_short_nix(&fleet, &nix);
+        fleet.write_outside("pantheros.toml", &format!("[nix]\nprogram = {fake:?}\n"));
+        let answer = fleet.call("flake_check", &json!({"build": true}));
+        assert_eq!(answer.code, 1, "{:#}", answer.json);
+        assert_eq!(
+            (&answer.json["counts"]["ok"], &answer.json["counts"]["failed"]),
+            (&json!(many - 1), &json!(1))
+        );
+        let failed = &answer.json["outputs"][0];
+        assert!(failed["attr"].as_str().unwrap().ends_with(".c7"), "{failed:#}");
+        assert_eq!(failed["error"]["code"], "builder_failed", "{failed:#}");
     }
 }
