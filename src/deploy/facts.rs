@@ -311,7 +311,7 @@ impl Facts {
     /// Why a part could not be read, where that is known.
     #[must_use]
     pub fn reason(&self, part: &[String]) -> Option<&Diagnostic> {
-        self.reasons.iter().find(|reason| reason.covers(part)).map(|reason| &reason.error)
+        self.reasons.iter().find(|reason| reason.covers(part.iter().cloned())).map(|reason| &reason.error)
     }
 
     /// Takes from the settings what the configuration does not say.

@@ -95,7 +95,7 @@ pub async fn of(flake: &Flake, host: &HostName, call: &Call) -> Result<Place, Pl
     let (Told { value, unread }, evaluates) = match told(flake, host, call).await {
         Ok(told) => (told, true),
         Err(FlakeError::Evaluation(error)) if now.target_host.is_some() || set.target_host.is_some() => {
-            let all = UnreadPart { part: vec!["config".to_owned()], error: *error, rest: true };
+            let all = UnreadPart { rest: true, ..UnreadPart::new(["config"], *error) };
             (Told { value: Value::Object(Map::new()), unread: vec![all] }, false)
         }
         Err(error) => return Err(error.into()),
@@ -105,7 +105,7 @@ pub async fn of(flake: &Flake, host: &HostName, call: &Call) -> Result<Place, Pl
         ("user", now.user.is_some() || set.user.is_some()),
         ("port", now.port.is_some() || set.port.is_some()),
     ] {
-        let unread = unread.iter().find(|unread| unread.covers(&[name]));
+        let unread = unread.iter().find(|unread| unread.covers([name]));
         if let Some(unread) = unread.filter(|_| evaluates && !is_set) {
             return Err(FlakeError::Evaluation(Box::new(unread.error.clone())).into());
         }

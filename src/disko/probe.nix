@@ -20,6 +20,7 @@ let
     listToAttrs
     map
     match
+    seq
     substring
     typeOf
     unsafeDiscardStringContext
@@ -71,7 +72,8 @@ let
     if depth > maxDepth then
       null
     else if kind == "set" then
-      if isDerivation at value then
+      # Told by what every derivation has: its `type` would be read before the attributes that sort before that.
+      if value ? drvPath && value ? outPath then
         null
       else if value ? outPath then
         whole (plainString value)
@@ -79,9 +81,7 @@ let
         cleanAttrs at depth inNames value
     else if kind == "list" then
       filter (item: item != null) (
-        genList (index: cleanPart (at ++ [ (toString index) ]) (depth + 1) false (elemAt value index)) (
-          length value
-        )
+        genList (index: cleanPart (at ++ [ index ]) (depth + 1) false (elemAt value index)) (length value)
       )
     else if kind == "path" || kind == "string" then
       whole (plainString value)
@@ -96,8 +96,6 @@ let
       entered = parts.enter at failed value;
     in
     if entered ? _failed then failed else clean at depth inNames entered;
-
-  isDerivation = at: value: parts.enter (at ++ [ "type" ]) null (value.type or null) == "derivation";
 
   cleanAttrs =
     at: depth: inNames: set:
@@ -118,27 +116,25 @@ let
     );
 
   # A fact that is read whole or not at all.
-  fact = name: parts.part [ name ] failed;
+  fact = at: parts.part at failed;
 
   string = value: if value == null then null else plainString value;
 
   loader = config.boot.loader or { };
   grub = loader.grub or null;
   initrd = config.boot.initrd or { };
+
+  # Without them there is no answer, so they count as all of it.
+  devices = parts.enter [ ] null (config.disko.devices or null);
 in
-{
-  devices =
-    let
-      # Without them there is no answer, so they count as all of it.
-      devices = parts.enter [ ] null (config.disko.devices or null);
-    in
-    if devices == null then null else cleanAttrs [ "devices" ] 0 false devices;
+seq devices {
+  devices = if devices == null then null else cleanAttrs [ "devices" ] 0 false devices;
 
   # Whether disko's module sets the host's mounts; null where there is no such module.
-  enableConfig = fact "enableConfig" (config.disko.enableConfig or null);
+  enableConfig = fact [ "enableConfig" ] (config.disko.enableConfig or null);
 
   boot = {
-    grub = fact "grub" (
+    grub = fact [ "boot" "grub" ] (
       if grub == null then
         null
       else
@@ -161,20 +157,24 @@ in
           }) (grub.mirroredBoots or [ ]);
         }
     );
-    systemdBoot = fact "systemdBoot" (loader.systemd-boot.enable or null);
-    canTouchEfiVariables = fact "canTouchEfiVariables" (loader.efi.canTouchEfiVariables or null);
-    efiSysMountPoint = fact "efiSysMountPoint" (string (loader.efi.efiSysMountPoint or null));
-    xbootldrMountPoint = fact "xbootldrMountPoint" (
+    systemdBoot = fact [ "boot" "systemdBoot" ] (loader.systemd-boot.enable or null);
+    canTouchEfiVariables = fact [ "boot" "canTouchEfiVariables" ] (
+      loader.efi.canTouchEfiVariables or null
+    );
+    efiSysMountPoint = fact [ "boot" "efiSysMountPoint" ] (
+      string (loader.efi.efiSysMountPoint or null)
+    );
+    xbootldrMountPoint = fact [ "boot" "xbootldrMountPoint" ] (
       string (loader.systemd-boot.xbootldrMountPoint or null)
     );
     initrd = {
-      systemd = fact "systemd" (initrd.systemd.enable or null);
-      secrets = fact "secrets" (attrNames (initrd.secrets or { }));
-      clevis = fact "clevis" (attrNames (initrd.clevis.devices or { }));
+      systemd = fact [ "boot" "initrd" "systemd" ] (initrd.systemd.enable or null);
+      secrets = fact [ "boot" "initrd" "secrets" ] (attrNames (initrd.secrets or { }));
+      clevis = fact [ "boot" "initrd" "clevis" ] (attrNames (initrd.clevis.devices or { }));
     };
   };
 
-  fileSystems = fact "fileSystems" (
+  fileSystems = fact [ "fileSystems" ] (
     if config ? fileSystems then
       listToAttrs (
         map (
@@ -204,7 +204,7 @@ in
       null
   );
 
-  swapDevices = fact "swapDevices" (
+  swapDevices = fact [ "swapDevices" ] (
     if isList (config.swapDevices or null) then
       map (swap: {
         device = string (swap.device or null);
@@ -219,7 +219,7 @@ in
   );
 
   # A configuration made with `system = …` has no platform of its own.
-  system = fact "system" (
+  system = fact [ "system" ] (
     if platform != null then platform else string (config.nixpkgs.system or null)
   );
 }

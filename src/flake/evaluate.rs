@@ -13,9 +13,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
+use super::part::{Step, UnreadPart};
 use super::{Flake, FlakeError};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::nix::diagnostics;
@@ -109,27 +110,6 @@ impl Instantiate {
     }
 }
 
-/// A part of an answer that could not be read.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct UnreadPart {
-    /// Its place in the answer; names as the probe gives them.
-    pub part: Vec<String>,
-    /// Why.
-    pub error: Diagnostic,
-    /// Whether nothing behind it was read either, because too many parts before it failed.
-    #[serde(default)]
-    pub rest: bool,
-}
-
-impl UnreadPart {
-    /// Whether the part at this place was not read because of it.
-    #[must_use]
-    pub fn covers<S: AsRef<str>>(&self, place: &[S]) -> bool {
-        let order = place.iter().map(AsRef::as_ref).cmp(self.part.iter().map(String::as_str));
-        order.is_eq() || self.rest && order.is_gt()
-    }
-}
-
 /// The answer to one question.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Answer {
@@ -194,7 +174,7 @@ pub type Warned<'a> = &'a (dyn Fn(usize, String) + Send + Sync);
 #[serde(untagged)]
 enum Told {
     /// That a part of an answer is read next.
-    At { index: usize, at: Vec<String> },
+    At { index: usize, at: Vec<Step> },
     /// An answer.
     Answer { index: usize, value: Value },
 }
@@ -259,7 +239,7 @@ impl Asked<'_> {
 struct Failure {
     error: Diagnostic,
     /// The part of the answer that was being read.
-    at: Option<Vec<String>>,
+    at: Option<Vec<Step>>,
     /// Whether it took all its time.
     timed_out: bool,
 }

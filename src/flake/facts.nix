@@ -344,13 +344,10 @@ let
           else
             map (
               name:
-              # Sudo is a part of its own, which must not begin within another.
-              seq sudo (
-                whole [ "users" name ] {
-                  inherit name;
-                  more_keys = true;
-                } (if logsIn name then user shared.members name else null)
-              )
+              whole [ "users" name ] {
+                inherit name;
+                more_keys = true;
+              } (if logsIn name then user shared.members name else null)
             ) shared.names
         );
     file_systems =
@@ -382,9 +379,11 @@ let
 
   present = filter (value: value != null);
   facts = settle (removeAttrs read [ "sudo" ]);
+  # Goes through all of them by their places, and so reads them in that order: no part begins within another.
+  unread = failures read;
 in
 seq steps (
-  steps
+  seq (length unread) steps
   // facts
   // {
     # Of these names and what they mean; src/deploy/facts.rs has it too.
@@ -392,6 +391,6 @@ seq steps (
     users = if facts.users == null then null else present facts.users;
     file_systems = present (facts.file_systems.mounted ++ facts.file_systems.unlocked);
     # Each by its place, a list of names.
-    unread = failures read;
+    inherit unread;
   }
 )

@@ -117,7 +117,7 @@ impl Host {
             }
         };
         for fact in FACTS {
-            if let Some(part) = answer.unread.iter().find(|part| part.covers(&[fact])) {
+            if let Some(part) = answer.unread.iter().find(|part| part.covers([fact])) {
                 host.lacks(fact, part.error.clone());
             }
         }
@@ -307,7 +307,7 @@ mod tests {
     fn tags_behind_what_was_given_up_are_not_known() {
         let error = || Diagnostic::new(Code::TimedOut, "too long");
         let of = |rest: bool| {
-            let unread = vec![UnreadPart { part: vec!["host_name".to_owned()], error: error(), rest }];
+            let unread = vec![UnreadPart { rest, ..UnreadPart::new(["host_name"], error()) }];
             Host::described("web", Ok(Answer { value: Value::Null, unread }))
         };
         assert_eq!(of(false).unread, ["host_name"]);
@@ -318,13 +318,10 @@ mod tests {
 
     #[test]
     fn each_fact_has_its_own_reason() {
-        let part = |name: &str, said: &str| UnreadPart {
-            part: vec![name.to_owned()],
-            error: Diagnostic::new(Code::Throw, said),
-            rest: false,
-        };
+        let part = |name: &str, said: &str| UnreadPart::new([name], Diagnostic::new(Code::Throw, said));
         let unread = vec![part("host_name", "one"), part("tags", "another"), part("target", "one")];
-        let host = Host::described("web", Ok(Answer { value: Value::Null, unread }));
+        let mut answer = Ok(Answer { value: Value::Null, unread });
+        let host = Host::described("web", answer.clone());
         assert_eq!(host.error.as_ref().map(|error| &*error.message), Some("one"));
         assert_eq!(host.tags_error().map(|error| &*error.message), Some("another"));
         assert_eq!(host.reasons.keys().collect::<Vec<_>>(), ["tags"]);

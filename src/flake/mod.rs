@@ -10,6 +10,7 @@ pub mod hosts;
 mod memory;
 pub mod options;
 pub mod outputs;
+mod part;
 pub mod revision;
 pub mod select;
 pub mod shells;
@@ -30,11 +31,12 @@ use crate::nix::{self, Nix, NixError, Run};
 use crate::progress::Call;
 
 pub use cache::{Cache, Key};
-pub use evaluate::{Answer, Answers, Asking, Instantiate, Question, Round, Subject, UnreadPart};
+pub use evaluate::{Answer, Answers, Asking, Instantiate, Question, Round, Subject};
 pub use fingerprint::Fingerprint;
 pub use git::Checkout;
 pub use memory::Memory;
 
+pub use part::{Step, UnreadPart};
 /// Why a question about the flake has no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum FlakeError {

@@ -84,8 +84,8 @@ impl Flake {
             })?;
             let mut found = HostOptions { options: Vec::with_capacity(told.len()), unread: answer.unread };
             for part in &mut found.unread {
-                let path =
-                    [HOSTS, host.as_str(), "options"].into_iter().chain(part.part.iter().map(String::as_str));
+                let below = part.part.iter().map(String::from);
+                let path = [HOSTS, host.as_str(), "options"].map(str::to_owned).into_iter().chain(below);
                 part.error.attr.get_or_insert_with(|| AttrPath::new(path).to_string());
             }
             for option in told {
@@ -113,5 +113,5 @@ fn thrown(option: &str, field: &str) -> UnreadPart {
     };
     let error = Diagnostic::new(Code::Throw, format!("{what}{option} throws an error or fails an assertion"))
         .with_attr(option);
-    UnreadPart { part, error, rest: false }
+    UnreadPart::new(part, error)
 }

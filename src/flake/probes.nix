@@ -8,6 +8,11 @@
 # `tryEval` catches `throw` and `assert`, and nothing else. A probe therefore reads what may fail in
 # parts: each is named in a trace before it is read, so that the last name is that of the part the
 # process ended at. The question is asked again with that part in `bad`, and costs nothing more.
+#
+# After too many of them the question is asked with a `stop`: nothing at or behind that place is read.
+# So parts are read in the order in which their places compare: names as `attrNames` and `toJSON` sort
+# them, places in a list as numbers, and what has parts of its own before those. `tests/tools/order.rs`
+# holds every probe to it.
 {
   marker,
   single,
@@ -54,8 +59,8 @@ let
 
   say = message: trace "${marker} ${toJSON message}" true;
 
-  # How a question reads the parts of its answer. `at` is the part's place, a list of strings; what
-  # is in `bad`, or not before `stop`, is not read and is `fallback` instead.
+  # How a question reads the parts of its answer. `at` is the part's place, a list of names and of
+  # places in lists; what is in `bad`, or not before `stop`, is not read and is `fallback` instead.
   partsOf =
     index: question:
     let
@@ -410,12 +415,13 @@ let
           index:
           parts.part [
             "packages"
-            (toString index)
+            index
           ] "" (package (elemAt inputs index));
       in
       seq whole {
-        packages = seq inputs (filter (name: name != "") (genList named (length inputs)));
         derivation = parts.part [ "derivation" ] null (derivationPath shell);
+        inputs = length inputs;
+        packages = filter (name: name != "") (genList named (length inputs));
       };
 
     options =
@@ -440,8 +446,6 @@ let
           let
             field = name: value: tryEval (parts.part (path ++ [ name ]) null value);
             fields = {
-              type = field "type" (option.type.description or null);
-              description = field "description" (prose (option.description or ""));
               default = field "default" (
                 if option ? defaultText then
                   show option.defaultText
@@ -450,11 +454,15 @@ let
                 else
                   null
               );
+              description = field "description" (prose (option.description or ""));
+              type = field "type" (option.type.description or null);
             };
-          in
-          {
-            name = concatStringsSep "." path;
             thrown = filter (name: !fields.${name}.success) (attrNames fields);
+          in
+          # Read here, before the options behind this one.
+          seq (length thrown) {
+            name = concatStringsSep "." path;
+            inherit thrown;
           }
           // mapAttrs (_: field: if field.success then field.value else null) fields;
         walk =
@@ -470,7 +478,10 @@ let
               }
             ]
           else if tried.value == "option" then
-            [ (describe path value) ]
+            let
+              described = describe path value;
+            in
+            seq described [ described ]
           else if tried.value == "set" && length path < 24 then
             concatMap (name: walk (path ++ [ name ]) value.${name}) (
               filter (name: substring 0 1 name != "_") (attrNames value)
@@ -481,9 +492,9 @@ let
       in
       if length all > most then throw "the host has more than ${toString most} options" else all;
 
-    # What `nix search` shows, found as it does (src/nix/search.cc), but for what it ends at.
+    # What `nix search` shows of an output, found as it does (src/nix/search.cc), but for what it ends at.
     packages =
-      { system }:
+      { output, system }:
       flake:
       let
         describe =
@@ -496,19 +507,17 @@ let
         kind =
           path: value:
           if !isAttrs value then
-            if elemAt path 0 == "packages" then throw "expected a package here" else "none"
+            if output == "packages" then throw "expected a package here" else "none"
           else if isDerivation value then
             "package"
-          else if
-            length path <= 2 || elemAt path 0 == "legacyPackages" && value.recurseForDerivations or false
-          then
+          else if length path <= 2 || output == "legacyPackages" && value.recurseForDerivations or false then
             "set"
           else
             "none";
         # nixpkgs has names that throw on purpose.
         thrown =
           path:
-          if elemAt path 0 == "legacyPackages" then
+          if output == "legacyPackages" then
             [ ]
           else
             [
@@ -533,25 +542,17 @@ let
             [ described.value ]
           else
             thrown path;
-        of =
-          output:
-          let
-            systems = tryEval (parts.enter [ output ] { } (flake.${output} or { }));
-          in
-          if !systems.success then
-            thrown [ output ]
-          else if systems.value ? ${system} then
-            walk [
-              output
-              system
-            ] systems.value.${system}
-          else
-            [ ];
+        systems = tryEval (parts.enter [ output ] { } (flake.${output} or { }));
       in
-      concatMap of [
-        "packages"
-        "legacyPackages"
-      ];
+      if !systems.success then
+        thrown [ output ]
+      else if systems.value ? ${system} then
+        walk [
+          output
+          system
+        ] systems.value.${system}
+      else
+        [ ];
   };
 
   select = foldl' (value: name: value.${name}) outputs;

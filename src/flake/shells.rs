@@ -2,10 +2,11 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::check::Status;
 use super::outputs::Kind;
-use super::{Answer, Flake, FlakeError, Instantiate, Question, is_lasting};
+use super::{Answer, Flake, FlakeError, Instantiate, Question, Step, is_lasting};
 use crate::diagnostic::Diagnostic;
 use crate::progress::Call;
 
@@ -21,12 +22,15 @@ pub struct Shell {
     pub system: String,
     /// Whether it evaluates.
     pub status: Status,
-    /// The packages in it, with their versions.
+    /// The packages in it, with their versions; the first of them where there are many.
     pub packages: Vec<String>,
+    /// How many packages more are in it than are named here.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub more_packages: usize,
     /// Why it, or a package in it, does not evaluate.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<Diagnostic>,
-    /// How many packages are in it whose names do not evaluate.
+    /// How many packages are in it whose names do not evaluate, or lie behind so many of these that they were not read.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub unread: usize,
     /// What starts it.
@@ -75,6 +79,7 @@ impl Flake {
                 system,
                 status: Status::Ok,
                 packages: Vec::new(),
+                more_packages: 0,
                 error: None,
                 unread: 0,
                 command,
@@ -82,14 +87,17 @@ impl Flake {
             match answer {
                 Ok(answer) => {
                     let packages = answer.value.get("packages").map(super::hosts::names).unwrap_or_default();
+                    shell.more_packages = packages.len().saturating_sub(PACKAGES);
                     shell.packages = packages.into_iter().take(PACKAGES).collect();
-                    for part in answer.unread {
-                        match part.part.as_slice() {
-                            [output, _] if output == "packages" => shell.unread += 1,
-                            _ => shell.status = Status::Failed,
-                        }
-                        shell.error.get_or_insert(part.error);
+                    let inputs = answer.value.get("inputs").and_then(Value::as_u64).unwrap_or_default();
+                    let lacks =
+                        |place: &[Step]| answer.unread.iter().any(|part| part.covers(place.iter().cloned()));
+                    let unread = (0..inputs).filter(|&input| lacks(&["packages".into(), input.into()]));
+                    shell.unread = unread.count();
+                    if lacks(&["derivation".into()]) || lacks(&["packages".into()]) {
+                        shell.status = Status::Failed;
                     }
+                    shell.error = answer.unread.into_iter().next().map(|part| part.error);
                 }
                 Err(error) => {
                     shell.status = Status::Failed;

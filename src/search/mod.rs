@@ -19,6 +19,8 @@ use crate::reading;
 use crate::text;
 
 /// Most bytes `nix search` may answer: all of nixpkgs is about 30 MiB.
+/// The outputs that packages are in.
+const OUTPUTS: [&str; 2] = ["packages", "legacyPackages"];
 const ANSWER_LIMIT: usize = 128 * 1024 * 1024;
 /// Largest flake.lock, in bytes.
 const LOCK: u64 = 16 * 1024 * 1024;
@@ -182,22 +184,26 @@ async fn read_one_by_one(
     call.saying("reading the packages one by one");
     let subject = Subject { reference: place.installable.clone(), inputs_from: place.inputs_from.clone() };
     let asking = Asking { subject: Some(&subject), ..Asking::new("flake", Instantiate::No) };
-    let argument = serde_json::json!({ "system": crate::nix::system() });
-    let question = Question::new::<&str>([], "packages").with(argument).large();
-    let mut round = flake.ask_with(&asking, vec![question], call).await?;
-    has_fetched.fetch_or(round.has_fetched, Ordering::Relaxed);
-    let answer = match round.answers.pop() {
-        Some(Ok(answer)) => answer,
-        Some(Err(error)) => return Err(FlakeError::Evaluation(Box::new(error))),
-        None => return Err(FlakeError::Evaluation(Box::new(error))),
-    };
-    let told: Vec<Told> = serde_json::from_value(answer.value).map_err(|error| {
-        crate::nix::NixError::NotUnderstood { what: "which packages there are", said: error.to_string() }
-    })?;
+    let (mut told, mut unread) = (Vec::new(), Vec::new());
+    // Each a question of its own, large as it is, so that too many failures in one cost nothing of the other.
+    for output in OUTPUTS {
+        let argument = serde_json::json!({ "output": output, "system": crate::nix::system() });
+        let question = Question::new::<&str>([], "packages").with(argument).large();
+        let mut round = flake.ask_with(&asking, vec![question], call).await?;
+        has_fetched.fetch_or(round.has_fetched, Ordering::Relaxed);
+        let answer = match round.answers.pop() {
+            Some(Ok(answer)) => answer,
+            Some(Err(error)) => return Err(FlakeError::Evaluation(Box::new(error))),
+            None => return Err(FlakeError::Evaluation(Box::new(error))),
+        };
+        told.extend(serde_json::from_value::<Vec<Told>>(answer.value).map_err(|error| {
+            crate::nix::NixError::NotUnderstood { what: "which packages there are", said: error.to_string() }
+        })?);
+        unread.extend(answer.unread);
+    }
     let (thrown, told): (Vec<_>, Vec<_>) = told.into_iter().partition(|told| told.thrown);
-    let mut unread = answer.unread;
     for part in &mut unread {
-        part.error.attr.get_or_insert_with(|| AttrPath::new(part.part.iter().cloned()).to_string());
+        part.error.attr.get_or_insert_with(|| AttrPath::new(&part.part).to_string());
     }
     unread.extend(thrown.into_iter().map(|told| {
         let error = Diagnostic::new(
@@ -205,7 +211,7 @@ async fn read_one_by_one(
             format!("{} throws an error, fails an assertion or is no package", told.attr),
         )
         .with_attr(told.attr.clone());
-        UnreadPart { part: vec![told.attr], error, rest: false }
+        UnreadPart::new([told.attr], error)
     }));
     let words: Vec<String> = query.split_whitespace().map(str::to_lowercase).collect();
     let mut found: Vec<Found> = told

@@ -25,7 +25,7 @@ pub struct Gap {
 
 impl From<UnreadPart> for Gap {
     fn from(part: UnreadPart) -> Self {
-        Self { attr: text::plain(&part.part.join(".")), error: part.error, rest: part.rest }
+        Self { attr: text::plain(&part.place()), error: part.error, rest: part.rest }
     }
 }
 

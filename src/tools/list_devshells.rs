@@ -90,8 +90,17 @@ impl Tool for ListDevshells {
             if !shell.packages.is_empty() {
                 lines.push(text::fenced(&text::line(&shell.packages.join(", "), 400)));
             }
-            if let Some(error) = shell.error.as_ref().filter(|_| breaks.is_empty()) {
-                lines.push(format!("  ✗ {} more packages in it: {error}", shell.unread));
+            if shell.more_packages > 0 {
+                lines.push(format!("  … and {} more packages", shell.more_packages));
+            }
+            if shell.unread > 0 {
+                let why = match (&shell.error, same_as) {
+                    (Some(error), _) if breaks.is_empty() => format!(": {error}"),
+                    (_, Some(first)) => format!(", as in {}", text::word(first)),
+                    // Told above.
+                    _ => String::new(),
+                };
+                lines.push(format!("  ✗ {} more packages in it could not be read{why}", shell.unread));
             }
         }
         lines.join("\n")

@@ -318,9 +318,9 @@ fn a_layout_costs_what_of_it_fails() {
         assert!(answer.json["disks"].to_string().contains("/dev/good"), "{answer:?}");
         assert_eq!(answer.json["disks"].as_array().unwrap().len(), FAULTS.len() + 3, "{answer:?}");
         let mut wanted = wanted("devices.disk.NAME.device");
-        wanted.push(("grub".to_owned(), "abort".to_owned()));
+        wanted.push(("boot.grub".to_owned(), "abort".to_owned()));
         // What `tryEval` would have caught is said as well, with its reason.
-        for thrown in ["devices.disk.thrown.device", "fileSystems", "system", "systemdBoot"] {
+        for thrown in ["boot.systemdBoot", "devices.disk.thrown.device", "fileSystems", "system"] {
             wanted.push((thrown.to_owned(), "throw".to_owned()));
         }
         assert!(answer.json["unread"].to_string().contains("no mounts today"), "{answer:?}");

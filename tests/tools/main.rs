@@ -13,6 +13,8 @@ mod fleet;
 mod forms;
 mod layouts;
 mod leaves;
+mod many;
+mod order;
 mod pages;
 mod read;
 mod strict;

@@ -283,8 +283,7 @@ fn what_could_not_be_read_is_never_taken_for_absent() {
     assert_eq!(found, ["Warning facts_unknown"]);
     let error = Diagnostic::new(Code::Throw, "not today");
     for (name, wanted) in [("port", &["Warning facts_unknown"][..]), ("host_name", &[])] {
-        let unread: &'static [UnreadPart] =
-            vec![UnreadPart { part: part(&[name]), error: error.clone(), rest: false }].leak();
+        let unread: &'static [UnreadPart] = vec![UnreadPart::new([name], error.clone())].leak();
         assert_eq!(judged(&facts(), &state(), |evidence| evidence.unread_place = unread), wanted);
     }
 }

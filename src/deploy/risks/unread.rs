@@ -27,26 +27,26 @@ pub(super) fn judge(plan: &HostPlan, evidence: Evidence<'_>, risks: &mut Vec<Ris
         let (decides, severity) = decided_by(part.first().map_or("", String::as_str));
         // There is no mending what was made before, and going back must not be the harder for it.
         let severity = if plan.source == SystemSource::New { severity } else { Severity::Warning };
-        risks.push(unknown(part, evidence.facts.reason(part), severity, decides));
+        risks.push(unknown(&part.join("."), evidence.facts.reason(part), severity, decides));
     }
     let version = ["state_version".to_owned()];
     if let Some(before) = evidence.before.filter(|before| before.unread.contains(&version.to_vec())) {
         let decides = "whether system.stateVersion differs from that of the system that runs";
-        risks.push(unknown(&version, before.reason(&version), Severity::Warning, decides));
+        risks.push(unknown("state_version", before.reason(&version), Severity::Warning, decides));
     }
-    let says_where = |part: &&UnreadPart| ["target", "user", "port"].iter().any(|name| part.covers(&[name]));
+    let says_where = |part: &&UnreadPart| ["target", "user", "port"].iter().any(|&name| part.covers([name]));
     for part in evidence.unread_place.iter().filter(says_where) {
         let decides = "whether the settings say the same of where the host is";
-        risks.push(unknown(&part.part, Some(&part.error), Severity::Warning, decides));
+        risks.push(unknown(&part.place(), Some(&part.error), Severity::Warning, decides));
     }
 }
 
-fn unknown(part: &[String], reason: Option<&Diagnostic>, severity: Severity, decides: &str) -> Risk {
+fn unknown(part: &str, reason: Option<&Diagnostic>, severity: Severity, decides: &str) -> Risk {
     let why = reason.map(|reason| format!(": {}", reason.summary())).unwrap_or_default();
     let found = risk(
         "facts_unknown",
         severity,
-        format!("it is not known {decides}: `{}` could not be read{why}", part.join(".")),
+        format!("it is not known {decides}: `{part}` could not be read{why}"),
         "mend what fails there in the configuration; name this risk only where you know it by other means",
     );
     Risk {
