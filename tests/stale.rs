@@ -121,6 +121,8 @@ fn behind_a_server(nix: &Path, kind: Kind) -> (Fleet, Origin, tempfile::TempDir)
         "{{ inputs.i.url = \"{url}\"; outputs = {{ self, i }}: {{
              nixosConfigurations.web = i.host;
              devShells.x86_64-linux.i = i.thing;
+             devShells.aarch64-linux.z = derivation {{ name = \"z\"; system = \"aarch64-linux\"; builder = \"/bin/sh\"; }}
+               // {{ buildInputs = [ (abort \"for good\") i.thing ]; }};
              legacyPackages.x86_64-linux.i = i.thing;
          }}; }}"
     );
@@ -147,19 +149,24 @@ fn an_input_that_was_not_reachable_is_tried_again() {
         let (fleet, mut origin, _served) = behind_a_server(&nix, kind);
         let hosts = || ask(&fleet, "list_hosts", &json!({}))["hosts"].clone();
         let outputs = || ask(&fleet, "flake_check", &json!({}))["outputs"].to_string();
-        let shells = || ask(&fleet, "list_devshells", &json!({}))["shells"].clone();
+        let shells =
+            |system: &str| ask(&fleet, "list_devshells", &json!({"system": system}))["shells"].clone();
         let found = || ask(&fleet, "nix_search", &json!({"query": "thing"}))["results"].clone();
         let layout = || ask(&fleet, "inspect_disko", &json!({"host": "web"}))["error"].to_string();
         let in_vain = |message: &str| message.contains("fetch");
         assert!(hosts()[0]["error"].is_object());
         assert!(in_vain(&outputs()) && in_vain(&layout()));
-        assert!(shells()[0]["error"].is_object());
+        assert!(shells("x86_64-linux")[0]["error"].is_object());
+        // One failure that stays does not have the other one remembered.
+        let down = shells("aarch64-linux");
+        assert_eq!((&down[0]["unread"], &down[0]["error"]["code"]), (&json!(2), &json!("abort")), "{down:#}");
         let _nothing = found();
         origin.bring_up();
         let hosts = hosts();
         assert_eq!(hosts[0]["host_name"], "inside", "{kind:?}: {hosts:#}");
-        let shells = shells();
+        let (shells, mixed) = (shells("x86_64-linux"), shells("aarch64-linux"));
         assert!(shells[0]["error"].is_null(), "{kind:?}: {shells:#}");
+        assert_eq!((&mixed[0]["unread"], &mixed[0]["packages"]), (&json!(1), &json!(["thing"])), "{mixed:#}");
         let (outputs, layout) = (outputs(), layout());
         assert!(!in_vain(&outputs) && !in_vain(&layout), "{kind:?}: {outputs}\n{layout}");
         assert_eq!(found()[0]["attr"].as_str().unwrap().rsplit('.').next(), Some("i"), "{kind:?}");

@@ -10,7 +10,7 @@ use super::plan::{BuildOn, HealthCheck, is_risk_code};
 use crate::config::HostFile;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::flake::hosts::HOSTS;
-use crate::flake::{Answer, Flake, FlakeError, Instantiate, Question, UnreadPart, is_lasting};
+use crate::flake::{Answer, Flake, FlakeError, Instantiate, Question, UnreadPart};
 use crate::names::{AttrPath, HostName};
 use crate::progress::Call;
 
@@ -244,20 +244,15 @@ pub fn fingerprint(line: &str) -> Option<String> {
 /// See [`FlakeError`].
 pub async fn of(flake: &Flake, host: &HostName, call: &Call) -> Result<Facts, FlakeError> {
     let told = flake
-        .remembered(
-            &format!("facts {host}"),
-            call,
-            |told: &Told| told.unread.iter().all(|part| is_lasting(&part.error)),
-            || async {
-                call.saying(format!("evaluating how {host} would be reached"));
-                let question = Question::new([HOSTS, host.as_str()], "deploy_facts");
-                match flake.ask("hosts", vec![question], Instantiate::No, call).await?.pop() {
-                    Some(Ok(Answer { value, unread })) => Ok(Told { value, unread }),
-                    Some(Err(diagnostic)) => flake.explain(host, diagnostic, call).await,
-                    None => Ok(Told::default()),
-                }
-            },
-        )
+        .remembered(&format!("facts {host}"), call, |flake| async move {
+            call.saying(format!("evaluating how {host} would be reached"));
+            let question = Question::new([HOSTS, host.as_str()], "deploy_facts");
+            match flake.ask("hosts", vec![question], Instantiate::No, call).await?.pop() {
+                Some(Ok(Answer { value, unread })) => Ok(Told { value, unread }),
+                Some(Err(diagnostic)) => flake.explain(host, diagnostic, call).await,
+                None => Ok(Told::default()),
+            }
+        })
         .await?;
     let mut facts: Facts = serde_json::from_value(told.value).map_err(|error| {
         let attr = AttrPath::new([HOSTS, host.as_str(), "config", "pantheros", "deploy"]);

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::diagnostic::{Code, Diagnostic};
 use crate::flake::hosts::HOSTS;
-use crate::flake::{Answer, Flake, FlakeError, Instantiate, Question, UnreadPart, is_lasting};
+use crate::flake::{Answer, Flake, FlakeError, Instantiate, Question, UnreadPart};
 use crate::names::{AttrPath, HostName};
 use crate::progress::Call;
 use crate::ssh::Target;
@@ -128,19 +128,14 @@ pub async fn of(flake: &Flake, host: &HostName, call: &Call) -> Result<Place, Pl
 
 async fn told(flake: &Flake, host: &HostName, call: &Call) -> Result<Told, FlakeError> {
     flake
-        .remembered(
-            &format!("place {host}"),
-            call,
-            |told: &Told| told.unread.iter().all(|part| is_lasting(&part.error)),
-            || async {
-                call.saying(format!("evaluating where {host} is"));
-                let question = Question::new([HOSTS, host.as_str()], "place");
-                match flake.ask("hosts", vec![question], Instantiate::No, call).await?.pop() {
-                    Some(Ok(Answer { value, unread })) => Ok(Told { value, unread }),
-                    Some(Err(diagnostic)) => flake.explain(host, diagnostic, call).await,
-                    None => Ok(Told::default()),
-                }
-            },
-        )
+        .remembered(&format!("place {host}"), call, |flake| async move {
+            call.saying(format!("evaluating where {host} is"));
+            let question = Question::new([HOSTS, host.as_str()], "place");
+            match flake.ask("hosts", vec![question], Instantiate::No, call).await?.pop() {
+                Some(Ok(Answer { value, unread })) => Ok(Told { value, unread }),
+                Some(Err(diagnostic)) => flake.explain(host, diagnostic, call).await,
+                None => Ok(Told::default()),
+            }
+        })
         .await
 }

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::hosts::HOSTS;
 use super::outputs::{self, Kind, Leaf, Rule, Shape};
-use super::{Asking, Flake, FlakeError, Instantiate, Question, is_lasting};
+use super::{Asking, Flake, FlakeError, Instantiate, Question};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::names::{DrvPath, HostName, SystemName};
 use crate::progress::Call;
@@ -125,13 +125,6 @@ pub struct Checked {
     pub more_warnings: usize,
 }
 
-impl Checked {
-    /// Whether it says the same until the flake changes.
-    fn is_lasting(&self) -> bool {
-        self.outputs.iter().all(|output| output.error.as_ref().is_none_or(is_lasting))
-    }
-}
-
 /// What of a flake is to be checked.
 #[derive(Clone, Debug, Default)]
 pub struct Scope {
@@ -155,7 +148,8 @@ impl Flake {
             return Ok(checked);
         }
         let question = format!("check {:?} {:?}", scope.host, scope.system);
-        self.remembered(&question, call, Checked::is_lasting, || self.check_now(scope, call)).await
+        let find = |flake: Self| async move { flake.check_now(scope, call).await };
+        self.remembered(&question, call, find).await
     }
 
     async fn check_now(&self, scope: &Scope, call: &Call) -> Result<Checked, FlakeError> {

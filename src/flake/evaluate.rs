@@ -17,7 +17,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::part::{Step, UnreadPart};
-use super::{Flake, FlakeError};
+use super::{Flake, FlakeError, is_lasting};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::nix::diagnostics;
 use crate::nix::{NixError, literal, log};
@@ -117,6 +117,15 @@ pub struct Answer {
     pub value: Value,
     /// The parts that it could not read, in the order they were found.
     pub unread: Vec<UnreadPart>,
+}
+
+/// Whether all that failed in this is a property of the flake, so that asking again would give the same.
+#[must_use]
+pub fn lasts(answer: &Result<Answer, Diagnostic>) -> bool {
+    match answer {
+        Ok(answer) => answer.unread.iter().all(|part| is_lasting(&part.error)),
+        Err(error) => is_lasting(error),
+    }
 }
 
 /// What each question gave, in the order asked.
@@ -320,9 +329,12 @@ impl Flake {
             tally.one_more(index, &answer, call);
             answer
         };
-        let answers = (0..questions.len())
+        let answers: Answers = (0..questions.len())
             .map(|index| by_index.remove(&index).unwrap_or_else(|| given_up(index)))
             .collect();
+        if !answers.iter().all(lasts) {
+            self.may_pass();
+        }
         Ok(Round { answers, has_fetched: tally.has_fetched.into_inner() })
     }
 

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
+use super::evaluate::lasts;
 use super::hosts::{FactsState, HOSTS, Host};
 use super::{Answer, Asking, Fingerprint, Flake, FlakeError, Instantiate, Question};
 use crate::diagnostic::Diagnostic;
@@ -324,10 +325,10 @@ impl Flake {
     pub async fn host(&self, name: &HostName, call: &Call) -> Result<Host, FlakeError> {
         self.require_host(name, call).await?;
         let question = question_about(name.as_str());
-        let found = self.remembered(&question, call, Host::is_lasting, || async {
+        let found = self.remembered(&question, call, |flake| async move {
             call.saying(format!("evaluating {name}"));
             let question = Question::new([HOSTS, name.as_str()], "host_facts");
-            let answer = self.ask("hosts", vec![question], Instantiate::No, call).await?.pop();
+            let answer = flake.ask("hosts", vec![question], Instantiate::No, call).await?.pop();
             Ok(Host::described(name.as_str(), answer.unwrap_or_else(|| Ok(Answer::default()))))
         });
         Ok(self.filled(found.await?))
@@ -343,7 +344,7 @@ impl Flake {
             let listener = move |index: usize, answer: &Result<Answer, Diagnostic>| {
                 if let Some(name) = names.get(index) {
                     // Nobody takes it any more: it is in the answers as well.
-                    drop(sender.send(Host::described(name, answer.clone())));
+                    drop(sender.send((Host::described(name, answer.clone()), lasts(answer))));
                 }
             };
             let asking = Asking { listener: Some(&listener), ..Asking::new("hosts", Instantiate::No) };
@@ -365,17 +366,19 @@ impl Flake {
     }
 
     /// Remembers and tells what was found, if the flake is still as it was.
-    async fn publish(&self, survey: &Survey, found: Vec<Host>) -> bool {
+    ///
+    /// With each host comes whether it is the same until the flake changes.
+    async fn publish(&self, survey: &Survey, found: Vec<(Host, bool)>) -> bool {
         let Ok(program) = self.nix.find().await else { return false };
         let fingerprint = &survey.of.fingerprint;
         if !self.is_untouched_since(fingerprint).await {
             return false;
         }
         let identity = program::identity(program);
-        for host in found.iter().filter(|host| fingerprint.is_whole() && host.is_lasting()) {
+        for (host, _) in found.iter().filter(|(_, lasts)| fingerprint.is_whole() && *lasts) {
             self.cache.put(&self.key(&identity, fingerprint, &question_about(&host.name)), host);
         }
-        survey.tell(found);
+        survey.tell(found.into_iter().map(|(host, _)| host));
         true
     }
 

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Answer, Fingerprint, Flake, FlakeError, Instantiate, Question, UnreadPart, is_lasting};
+use super::{Answer, Fingerprint, Flake, FlakeError, Instantiate, Question, UnreadPart};
 use crate::config::HostFile;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::names::{AttrPath, HostName, StorePath};
@@ -100,11 +100,6 @@ impl Host {
         self.reasons.get("tags").or(self.error.as_ref()).filter(|_| concerned)
     }
 
-    /// Whether all that failed is a property of the flake, so that asking again would give the same.
-    pub(super) fn is_lasting(&self) -> bool {
-        self.error.iter().chain(self.reasons.values()).all(is_lasting)
-    }
-
     /// The host in what its probe gave.
     pub(super) fn described(name: &str, answer: Result<Answer, Diagnostic>) -> Self {
         let mut host = Self::without_facts(name, FactsState::Known);
@@ -175,16 +170,11 @@ impl Flake {
     /// # Errors
     /// See [`FlakeError`].
     pub async fn host_names(&self, call: &Call) -> Result<Vec<String>, FlakeError> {
-        self.remembered(
-            "host names",
-            call,
-            |_| true,
-            || async {
-                call.saying("evaluating the flake");
-                let question = Question::new::<&str>([], "host_names");
-                Ok(names(&self.ask_one("flake", question, Instantiate::No, call).await?))
-            },
-        )
+        self.remembered("host names", call, |flake| async move {
+            call.saying("evaluating the flake");
+            let question = Question::new::<&str>([], "host_names");
+            Ok(names(&flake.ask_one("flake", question, Instantiate::No, call).await?))
+        })
         .await
     }
 
@@ -227,13 +217,12 @@ impl Flake {
     /// # Errors
     /// See [`FlakeError`].
     pub async fn disko_facts(&self, name: &HostName, call: &Call) -> Result<DiskoFacts, FlakeError> {
-        let lasting = |facts: &DiskoFacts| facts.unread.iter().all(|part| is_lasting(&part.error));
-        self.remembered(&format!("disko {name}"), call, lasting, || async {
+        self.remembered(&format!("disko {name}"), call, |flake| async move {
             call.saying(format!("evaluating {name}"));
             let question = Question::new([HOSTS, name.as_str()], "disko");
-            match self.ask("hosts", vec![question], Instantiate::No, call).await?.pop() {
+            match flake.ask("hosts", vec![question], Instantiate::No, call).await?.pop() {
                 Some(Ok(answer)) => Ok(DiskoFacts { value: answer.value, unread: answer.unread }),
-                Some(Err(diagnostic)) => self.explain(name, diagnostic, call).await,
+                Some(Err(diagnostic)) => flake.explain(name, diagnostic, call).await,
                 None => Ok(DiskoFacts::default()),
             }
         })
@@ -245,28 +234,23 @@ impl Flake {
     /// # Errors
     /// See [`FlakeError`].
     pub async fn toplevel_of(&self, name: &HostName, call: &Call) -> Result<StorePath, FlakeError> {
-        self.remembered(
-            &toplevel_question(name),
-            call,
-            |_| true,
-            || async {
-                call.saying(format!("evaluating {name}"));
-                let question = Question::new([HOSTS, name.as_str()], "toplevel");
-                let told = match self.ask("hosts", vec![question], Instantiate::No, call).await?.pop() {
-                    Some(Ok(told)) => told.value,
-                    Some(Err(diagnostic)) => return self.explain(name, diagnostic, call).await,
-                    None => Value::Null,
-                };
-                told.as_str().and_then(|path| path.parse().ok()).ok_or_else(|| {
-                    let attr = AttrPath::new([HOSTS, name.as_str(), "config", "system", "build", "toplevel"]);
-                    FlakeError::Evaluation(Box::new(
-                        Diagnostic::new(Code::TypeMismatch, "the host's toplevel is no store path")
-                            .with_said(&text::bounded(&told.to_string(), 200))
-                            .with_attr(attr.to_string()),
-                    ))
-                })
-            },
-        )
+        self.remembered(&toplevel_question(name), call, |flake| async move {
+            call.saying(format!("evaluating {name}"));
+            let question = Question::new([HOSTS, name.as_str()], "toplevel");
+            let told = match flake.ask("hosts", vec![question], Instantiate::No, call).await?.pop() {
+                Some(Ok(told)) => told.value,
+                Some(Err(diagnostic)) => return flake.explain(name, diagnostic, call).await,
+                None => Value::Null,
+            };
+            told.as_str().and_then(|path| path.parse().ok()).ok_or_else(|| {
+                let attr = AttrPath::new([HOSTS, name.as_str(), "config", "system", "build", "toplevel"]);
+                FlakeError::Evaluation(Box::new(
+                    Diagnostic::new(Code::TypeMismatch, "the host's toplevel is no store path")
+                        .with_said(&text::bounded(&told.to_string(), 200))
+                        .with_attr(attr.to_string()),
+                ))
+            })
+        })
         .await
     }
 
@@ -301,6 +285,7 @@ pub(super) fn names(value: &Value) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::evaluate::lasts;
     use super::*;
 
     #[test]
@@ -326,9 +311,8 @@ mod tests {
         assert_eq!(host.tags_error().map(|error| &*error.message), Some("another"));
         assert_eq!(host.reasons.keys().collect::<Vec<_>>(), ["tags"]);
         // Any that may go away by itself is asked about again.
-        assert!(host.is_lasting());
-        let mut passing = host;
-        passing.reasons.values_mut().for_each(|reason| reason.transient = true);
-        assert!(!passing.is_lasting());
+        assert!(lasts(&answer));
+        answer.as_mut().unwrap().unread[1].error.transient = true;
+        assert!(!lasts(&answer));
     }
 }

@@ -18,6 +18,7 @@ pub mod shells;
 use std::collections::HashMap;
 use std::future::Future;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use serde::Serialize;
@@ -35,8 +36,8 @@ pub use evaluate::{Answer, Answers, Asking, Instantiate, Question, Round, Subjec
 pub use fingerprint::Fingerprint;
 pub use git::Checkout;
 pub use memory::Memory;
-
 pub use part::{Step, UnreadPart};
+
 /// Why a question about the flake has no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum FlakeError {
@@ -121,6 +122,8 @@ pub struct Flake {
     /// Questions being answered, so that the same one twice at once is answered once.
     under_way: Arc<Mutex<HashMap<String, Weak<tokio::sync::Mutex<()>>>>>,
     surveys: Arc<fleet::Surveys>,
+    /// Whether anything that may go away by itself failed on the way to the answer that is being found.
+    passing: Arc<AtomicBool>,
 }
 
 impl Flake {
@@ -137,6 +140,7 @@ impl Flake {
             at: None,
             under_way: Arc::default(),
             surveys: Arc::default(),
+            passing: Arc::default(),
         }
     }
 
@@ -262,10 +266,11 @@ impl Flake {
         }
     }
 
-    /// The answer to `question` about the flake as it is now: remembered, or found by `find`.
+    /// The answer to `question` about the flake as it is now: remembered, or found by asking the flake that `find` is
+    /// given.
     ///
-    /// Only answers for which `lasting` holds are remembered: a full disk is not a property of a
-    /// flake. One that changed while it was evaluated is not remembered either.
+    /// An answer on the way to which anything failed that [may pass](Self::may_pass) is not remembered, whether or not it
+    /// tells of that. One about a flake that changed while it was evaluated is not remembered either.
     ///
     /// # Errors
     /// Whatever `find` gives.
@@ -273,8 +278,7 @@ impl Flake {
         &self,
         question: &str,
         call: &Call,
-        lasting: impl Fn(&T) -> bool,
-        find: impl FnOnce() -> F,
+        find: impl FnOnce(Self) -> F,
     ) -> Result<T, FlakeError>
     where
         T: Serialize + DeserializeOwned,
@@ -282,22 +286,33 @@ impl Flake {
     {
         self.require()?;
         if !self.cache.is_enabled() {
-            return find().await;
+            return find(self.clone()).await;
         }
         // One after the other, so that the second finds the first one's answer.
         let _turn = self.turn(&format!("{} {question}", self.reference()), call).await?;
         let (found, before) = futures::future::join(self.nix.find(), self.fingerprint()).await;
         let identity = nix::program::identity(found?);
         let key = |fingerprint: &Fingerprint| self.key(&identity, fingerprint, question);
-        let Some(before) = before else { return find().await };
+        let Some(before) = before else { return find(self.clone()).await };
         if let Some(answer) = self.cache.get(&key(&before)) {
             return Ok(answer);
         }
-        let answer = find().await?;
-        if lasting(&answer) && self.is_untouched_since(&before).await {
+        let asked = Self { passing: Arc::default(), ..self.clone() };
+        let answer = find(asked.clone()).await?;
+        if asked.passing.load(Ordering::Relaxed) {
+            self.may_pass();
+        } else if self.is_untouched_since(&before).await {
             self.cache.put(&key(&before), &answer);
         }
         Ok(answer)
+    }
+
+    /// Says that what is being found may be otherwise the next time, though the flake is the same.
+    ///
+    /// [`Flake::ask`] says so of every failure that is no property of the flake; whoever asks says so of what it does not
+    /// see.
+    pub fn may_pass(&self) {
+        self.passing.store(true, Ordering::Relaxed);
     }
 
     /// Remembers an answer to `question` that was found on the way to another one, where the flake is still

@@ -1,13 +1,11 @@
 //! The options a host's modules declare.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::hosts::HOSTS;
-use super::{Asking, Flake, FlakeError, Instantiate, Question, UnreadPart, is_lasting};
+use super::{Asking, Flake, FlakeError, Instantiate, Question, UnreadPart};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::names::{AttrPath, HostName};
 use crate::progress::Call;
@@ -59,21 +57,19 @@ impl Flake {
     /// # Errors
     /// See [`FlakeError`].
     pub async fn options(&self, host: &HostName, call: &Call) -> Result<HostOptions, FlakeError> {
-        let has_fetched = AtomicBool::new(false);
-        let lasting = |found: &HostOptions| {
-            !has_fetched.load(Ordering::Relaxed) && found.unread.iter().all(|part| is_lasting(&part.error))
-        };
-        self.remembered(&format!("options {host}"), call, lasting, || async {
+        self.remembered(&format!("options {host}"), call, |flake| async move {
             call.saying(format!("reading the options of {host}"));
             let question =
                 Question::new([HOSTS, host.as_str()], "options").with(json!({ "most": MOST })).large();
             let asking = Asking::new("hosts", Instantiate::No);
-            let mut round = self.ask_with(&asking, vec![question], call).await?;
+            let mut round = flake.ask_with(&asking, vec![question], call).await?;
             // What throws may do so for something that could not be fetched.
-            has_fetched.store(round.has_fetched, Ordering::Relaxed);
+            if round.has_fetched {
+                flake.may_pass();
+            }
             let answer = match round.answers.pop() {
                 Some(Ok(answer)) => answer,
-                Some(Err(diagnostic)) => return self.explain(host, diagnostic, call).await,
+                Some(Err(diagnostic)) => return flake.explain(host, diagnostic, call).await,
                 None => return Ok(HostOptions::default()),
             };
             let told: Vec<Told> = serde_json::from_value(answer.value).map_err(|error| {

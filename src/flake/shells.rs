@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::check::Status;
 use super::outputs::Kind;
-use super::{Answer, Flake, FlakeError, Instantiate, Question, Step, is_lasting};
+use super::{Answer, Flake, FlakeError, Instantiate, Question, Step};
 use crate::diagnostic::Diagnostic;
 use crate::progress::Call;
 
@@ -47,9 +47,8 @@ impl Flake {
     /// # Errors
     /// See [`FlakeError`].
     pub async fn shells(&self, system: Option<&str>, call: &Call) -> Result<Vec<Shell>, FlakeError> {
-        let lasting =
-            |shells: &Vec<Shell>| shells.iter().all(|shell| shell.error.as_ref().is_none_or(is_lasting));
-        self.remembered(&format!("shells {system:?}"), call, lasting, || self.find_shells(system, call)).await
+        let find = |flake: Self| async move { flake.find_shells(system, call).await };
+        self.remembered(&format!("shells {system:?}"), call, find).await
     }
 
     async fn find_shells(&self, system: Option<&str>, call: &Call) -> Result<Vec<Shell>, FlakeError> {

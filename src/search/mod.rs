@@ -1,7 +1,6 @@
 //! Searching the pinned nixpkgs, or the flake itself: never the internet's idea of either.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -19,9 +18,9 @@ use crate::reading;
 use crate::text;
 
 /// Most bytes `nix search` may answer: all of nixpkgs is about 30 MiB.
+const ANSWER_LIMIT: usize = 128 * 1024 * 1024;
 /// The outputs that packages are in.
 const OUTPUTS: [&str; 2] = ["packages", "legacyPackages"];
-const ANSWER_LIMIT: usize = 128 * 1024 * 1024;
 /// Largest flake.lock, in bytes.
 const LOCK: u64 = 16 * 1024 * 1024;
 
@@ -117,21 +116,11 @@ pub fn place(flake: &Flake) -> Place {
 pub async fn packages(flake: &Flake, query: &str, call: &Call) -> Result<Packages, FlakeError> {
     let place = place(flake);
     let question = format!("search {place:?} {query:?}");
-    // Nix passes over packages that do not evaluate, and so over those it could not fetch something for.
-    let has_fetched = AtomicBool::new(false);
-    let lasting = |packages: &Packages| {
-        !has_fetched.load(Ordering::Relaxed) && packages.unread.iter().all(|part| is_lasting(&part.error))
-    };
-    flake.remembered(&question, call, lasting, || find(flake, &place, query, &has_fetched, call)).await
+    let place = &place;
+    flake.remembered(&question, call, |flake| async move { find(&flake, place, query, call).await }).await
 }
 
-async fn find(
-    flake: &Flake,
-    place: &Place,
-    query: &str,
-    has_fetched: &AtomicBool,
-    call: &Call,
-) -> Result<Packages, FlakeError> {
+async fn find(flake: &Flake, place: &Place, query: &str, call: &Call) -> Result<Packages, FlakeError> {
     let search = ["search", "--json", "--no-update-lock-file", "--show-trace"];
     let memory = match place.inputs_from {
         // What Nix remembers of a pinned input is right, and took it a minute to find out.
@@ -148,7 +137,10 @@ async fn find(
     // Without a word everything is wanted; Nix insists on at least one expression.
     command = if words.is_empty() { command.arg("^") } else { command.args(words) };
     let run = flake.nix().run(command, call).await?;
-    has_fetched.store(run.state.has_fetched(), Ordering::Relaxed);
+    // Nix passes over packages that do not evaluate, and so over those it could not fetch something for.
+    if run.state.has_fetched() {
+        flake.may_pass();
+    }
     if !run.status.success() {
         // "No results" is an error to nix search, an empty answer here.
         if run.state.errors().iter().any(|error| error.cause.contains("no results for the given search")) {
@@ -160,7 +152,7 @@ async fn find(
             first.unwrap_or_else(|| Diagnostic::new(Code::NixFailed, "nix search failed without saying why"));
         // One output that does not evaluate ends the whole search.
         if is_lasting(&error) {
-            return read_one_by_one(flake, place, query, error, has_fetched, call).await;
+            return read_one_by_one(flake, place, query, error, call).await;
         }
         return Err(FlakeError::Evaluation(Box::new(error)));
     }
@@ -178,7 +170,6 @@ async fn read_one_by_one(
     place: &Place,
     query: &str,
     error: Diagnostic,
-    has_fetched: &AtomicBool,
     call: &Call,
 ) -> Result<Packages, FlakeError> {
     call.saying("reading the packages one by one");
@@ -190,7 +181,9 @@ async fn read_one_by_one(
         let argument = serde_json::json!({ "output": output, "system": crate::nix::system() });
         let question = Question::new::<&str>([], "packages").with(argument).large();
         let mut round = flake.ask_with(&asking, vec![question], call).await?;
-        has_fetched.fetch_or(round.has_fetched, Ordering::Relaxed);
+        if round.has_fetched {
+            flake.may_pass();
+        }
         let answer = match round.answers.pop() {
             Some(Ok(answer)) => answer,
             Some(Err(error)) => return Err(FlakeError::Evaluation(Box::new(error))),
