@@ -184,3 +184,35 @@ fn a_plan_by_tag_says_how_far_it_is() {
         plans(&mut client, "beside");
     }
 }
+
+/// A host of which two facts fail, one of them by taking all the time there is: what lies behind is not read, its tags
+/// among it.
+#[test]
+fn a_host_whose_tags_were_given_up_is_named() {
+    const SECONDS: u64 = 5;
+    for nix in nixes() {
+        let slow = r#"slow = {
+          config.networking.hostName = abort "no name today";
+          config.system.stateVersion = toString endless;
+          config.pantheros.deploy = { targetHost = "192.0.2.1"; tags = [ "all" ]; };
+        };"#;
+        let flake = ENDLESS.replace("slow = host (toString endless);", slow);
+        assert_ne!(flake, ENDLESS);
+        let fleet = Fleet::committed(&nix, &[("flake.nix", &flake)]);
+        fleet.write_outside(
+            "pantheros.toml",
+            &format!("[nix]\nprogram = {nix:?}\n[limits]\nevaluation_seconds = {SECONDS}\n"),
+        );
+        let answer = fleet.call("plan_deploy", &json!({"tag": "all"}));
+        assert_eq!((answer.code, answer.error_code()), (1, "evaluation_failed"), "{:#}", answer.json);
+        let unread = answer.json["unread"].as_array().unwrap();
+        assert_eq!(unread.len(), 1, "{:#}", answer.json);
+        assert_eq!(
+            (&unread[0]["hosts"], &unread[0]["error"]["code"]),
+            (&json!(["slow"]), &json!("timed_out")),
+            "{:#}",
+            answer.json
+        );
+        assert!(answer.json["error"]["message"].as_str().unwrap().contains("slow"), "{:#}", answer.json);
+    }
+}
