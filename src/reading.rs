@@ -25,7 +25,9 @@ pub fn bytes(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
         return Ok(Vec::new());
     }
     let file = opened(path, &data)?;
-    let mut bytes = Vec::new();
+    // With room for all of it one read does, and another to see the end.
+    let room = usize::try_from(data.len().min(limit)).unwrap_or_default().saturating_add(1);
+    let mut bytes = Vec::with_capacity(room);
     file.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
     if u64::try_from(bytes.len()).is_ok_and(|length| length > limit) {
         return Err(io::Error::new(ErrorKind::FileTooLarge, format!("it has more than {limit} bytes")));
