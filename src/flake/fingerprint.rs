@@ -13,8 +13,9 @@ pub(super) mod inputs;
 mod look;
 mod nix_settings;
 pub(super) mod repository;
+pub(super) mod stat;
 
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -22,6 +23,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use files::Files;
 use look::Look;
 use repository::Repository;
+use stat::Stat;
 
 use crate::{nix, reading};
 
@@ -57,10 +59,10 @@ impl Fingerprint {
         add_bytes(&mut look, b"commit");
         add_bytes(&mut look, id.as_bytes());
         // Nix may have been shown the work tree under the commit's name before, with a change that Git was told to hide.
-        Some(Self::of(&look, true, true))
+        Some(Self::of(look, true, true))
     }
 
-    fn of(look: &Look, is_whole: bool, is_misleading: bool) -> Self {
+    fn of(look: Look, is_whole: bool, is_misleading: bool) -> Self {
         let (hash, written) = look.finish();
         Self { hash: hash.to_hex().to_string(), is_whole, is_misleading, written }
     }
@@ -111,7 +113,7 @@ impl Taker {
             let is_misleading = add_tree(&mut look, &folder, &mut files)?;
             let is_whole = inputs::are_pinned(&folder)
                 && !nix::repository(&folder).is_some_and(|root| has_submodules(&folder, root));
-            Some(Fingerprint::of(&look, is_whole, is_misleading))
+            Some(Fingerprint::of(look, is_whole, is_misleading))
         });
         taken.await.ok()?
     }
@@ -150,9 +152,24 @@ fn add_bytes(look: &mut Look, bytes: &[u8]) {
 /// Adds a file by its path and content, or that there is none, or none that this user may read, as whom Nix reads it too;
 /// what it holds. `None` where that cannot be told.
 fn add_file(look: &mut Look, path: &Path) -> Option<Option<Vec<u8>>> {
-    look.written_at(path);
-    add_bytes(look, path.as_os_str().as_bytes());
-    let (kind, text) = match reading::bytes_if_there(path, SETTINGS) {
+    add_found(look, path.as_os_str().as_bytes(), &Stat::of(path), || path.to_owned())
+}
+
+/// As [`add_file`], of what was found under this name and lies at `path`.
+fn add_found(
+    look: &mut Look,
+    name: &[u8],
+    found: &io::Result<Stat>,
+    path: impl FnOnce() -> PathBuf,
+) -> Option<Option<Vec<u8>>> {
+    look.written_if_there(found);
+    add_bytes(look, name);
+    let text = match found {
+        // Of most there is none, and one look tells it.
+        Err(error) if reading::is_absence(error) => Ok(None),
+        _ => reading::bytes_if_there(&path(), SETTINGS),
+    };
+    let (kind, text) = match text {
         Ok(None) => (0, None),
         Ok(Some(text)) => (1, Some(text)),
         Err(error) if matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::IsADirectory) => {
@@ -222,15 +239,19 @@ mod tests {
         git(&tracked, &["init", "-q"]);
         git(&tracked, &["add", "."]);
         git(&tracked, &["commit", "-qm", "one"]);
-        let write = |folder: &Path| {
+        let attributes = scratch.path().join("attributes");
+        fs::write(&attributes, "one").unwrap();
+        std::os::unix::fs::symlink(&attributes, tracked.join("inner/.gitattributes")).unwrap();
+        let write_file = |file: &Path| {
             // Of one content and one time, so that nothing tells but that it was written.
-            let file = folder.join("inner/file");
-            let modified = fs::metadata(&file).unwrap().modified().unwrap();
+            let modified = fs::metadata(file).unwrap().modified().unwrap();
             for text in ["two", "one"] {
-                fs::write(&file, text).unwrap();
+                fs::write(file, text).unwrap();
             }
-            fs::File::open(&file).unwrap().set_modified(modified).unwrap();
+            fs::File::open(file).unwrap().set_modified(modified).unwrap();
         };
+        let write = |folder: &Path| write_file(&folder.join("inner/file"));
+        let write_attributes = |_: &Path| write_file(&attributes);
         let rename = |folder: &Path| {
             let modified = fs::metadata(folder).unwrap().modified().unwrap();
             for (from, to) in [("inner", "other"), ("other", "inner")] {
@@ -243,9 +264,10 @@ mod tests {
             git(folder, &["reset", "-q", "--soft", "HEAD~1"]);
         };
         type Way<'a> = (&'a str, &'a Path, &'a dyn Fn(&Path));
-        let ways: [Way<'_>; 5] = [
+        let ways: [Way<'_>; 6] = [
             ("a file", &plain, &write),
             ("a file that Git tracks", &tracked, &write),
+            ("attributes that a link leads to", &tracked, &write_attributes),
             ("a folder", &plain, &rename),
             ("a folder that Git tracks files of", &tracked, &rename),
             ("a commit", &tracked, &commit),
@@ -382,6 +404,31 @@ mod tests {
         let before = take(folder).await.unwrap();
         fs::write(outside.path(), "* text").unwrap();
         assert_ne!(take(folder).await.unwrap(), before);
+    }
+
+    /// Files are looked at by the way from the work tree's folder.
+    #[tokio::test]
+    async fn links_on_the_way_to_a_file_are_followed_and_count() {
+        let scratch = repository();
+        let (folder, kept) = (scratch.path(), scratch.path().join("kept"));
+        let link = tempfile::tempdir().unwrap();
+        let link = link.path().join("link");
+        std::os::unix::fs::symlink(folder, &link).unwrap();
+        for folder in [folder, &link] {
+            let before = take(folder).await.unwrap();
+            fs::rename(folder.join("below"), &kept).unwrap();
+            let gone = take(folder).await.unwrap();
+            assert_ne!(gone, before);
+            std::os::unix::fs::symlink("kept", folder.join("below")).unwrap();
+            let linked = take(folder).await.unwrap();
+            assert!(linked != before && linked != gone, "Nix sees no file behind a link");
+            fs::write(kept.join(".gitattributes"), "* text").unwrap();
+            assert_ne!(take(folder).await.unwrap(), linked, "attributes behind a link");
+            fs::remove_file(kept.join(".gitattributes")).unwrap();
+            fs::remove_file(folder.join("below")).unwrap();
+            fs::rename(&kept, folder.join("below")).unwrap();
+            assert_eq!(take(folder).await.unwrap(), before);
+        }
     }
 
     #[tokio::test]

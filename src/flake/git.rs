@@ -11,7 +11,6 @@
 mod submodules;
 
 use std::ffi::OsStr;
-use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::OnceLock;
@@ -19,8 +18,9 @@ use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
-use super::fingerprint::index::Entry;
+use super::fingerprint::index::Object;
 use super::fingerprint::repository::{Repository, path_of};
+use super::fingerprint::stat::Stat;
 use crate::nix::NixError;
 use crate::process::{Command, Executable, Finished, Flow, ProcessError};
 use crate::progress::Call;
@@ -170,16 +170,15 @@ async fn status(root: &Path, quiet: &[String], look: &Look<'_>) -> Option<Vec<u8
 async fn hidden(root: &Path, quiet: &[String], look: &Look<'_>) -> Option<Vec<String>> {
     let folder = root.to_owned();
     let looked = tokio::task::spawn_blocking(move || {
-        let (entries, _) = Repository::at(&folder)?.index()?;
+        let index = Repository::at(&folder)?.index()?;
         let mut changed: Vec<String> = Vec::new();
-        let mut touched: Vec<Entry> = Vec::new();
-        for entry in entries.into_iter().filter(|entry| entry.hidden) {
-            let data = fs::symlink_metadata(folder.join(path_of(&entry.path))).ok();
-            match data {
-                Some(data) if entry.is_as_seen(&data) => {}
+        let mut touched: Vec<(Vec<u8>, Object)> = Vec::new();
+        for entry in index.entries()?.into_iter().filter(|entry| entry.hidden) {
+            match Stat::of_itself(&folder.join(path_of(&entry.path))).ok() {
+                Some(stat) if entry.is_as_seen(&stat) => {}
                 // Its name stands for what it is: a file with other permissions, or a link, is another one.
-                Some(data) if data.is_file() && entry.is_mode_of(&data) && touched.len() < HIDDEN => {
-                    touched.push(entry);
+                Some(stat) if stat.is_file() && entry.is_mode_of(&stat) && touched.len() < HIDDEN => {
+                    touched.push((entry.path.into_owned(), *entry.object));
                 }
                 _ => changed.push(String::from_utf8_lossy(&entry.path).into_owned()),
             }
@@ -188,7 +187,7 @@ async fn hidden(root: &Path, quiet: &[String], look: &Look<'_>) -> Option<Vec<St
     });
     let (mut changed, touched) = looked.await.ok()??;
     for some in touched.chunks(AT_ONCE) {
-        let paths = some.iter().map(|entry| OsStr::from_bytes(&entry.path));
+        let paths = some.iter().map(|(path, _)| OsStr::from_bytes(path));
         let command = paths.fold(git(root, quiet).args(["hash-object", "--"]), Command::arg);
         let finished = look.run(command).await?;
         // It ends at the first file that it cannot read, and says nothing of those after it.
@@ -197,10 +196,10 @@ async fn hidden(root: &Path, quiet: &[String], look: &Look<'_>) -> Option<Vec<St
         }
         let told = String::from_utf8_lossy(&finished.stdout).into_owned();
         let mut told = told.lines();
-        for entry in some {
-            let object: String = entry.object.iter().map(|byte| format!("{byte:02x}")).collect();
+        for (path, object) in some {
+            let object: String = object.iter().map(|byte| format!("{byte:02x}")).collect();
             if told.next() != Some(object.as_str()) {
-                changed.push(String::from_utf8_lossy(&entry.path).into_owned());
+                changed.push(String::from_utf8_lossy(path).into_owned());
             }
         }
     }
@@ -285,6 +284,7 @@ fn is_of_git(name: &OsStr) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     fn run(folder: &Path, program: &str, arguments: &[&str]) -> String {
         let output =

@@ -1,15 +1,16 @@
 //! What files hold, without reading again what was not written since.
 
 use std::collections::HashMap;
-use std::fs::{self, Metadata};
+use std::fs;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use sha1::{Digest, Sha1};
 
+use super::index::Object;
 use super::look::Look;
+use super::stat::Stat;
 use crate::reading;
 
 /// Largest file that is read; of larger ones size and times have to do.
@@ -29,12 +30,8 @@ struct Stamp {
 }
 
 impl Stamp {
-    fn of(data: &Metadata) -> Self {
-        Self {
-            size: data.len(),
-            modified: (data.mtime(), data.mtime_nsec()),
-            changed: (data.ctime(), data.ctime_nsec()),
-        }
+    fn of(stat: &Stat) -> Self {
+        Self { size: stat.size, modified: stat.modified, changed: stat.changed }
     }
 
     /// Whether a write after `now` is sure to change it.
@@ -49,9 +46,6 @@ struct Content {
     hash: blake3::Hash,
     object: Object,
 }
-
-/// The name Git has for a content as it is, without filters (gitformat-pack(5), "blob").
-pub(super) type Object = [u8; 20];
 
 impl Content {
     fn of(bytes: &[u8]) -> Self {
@@ -68,18 +62,27 @@ pub(super) struct Files {
 }
 
 impl Files {
-    /// Adds what is at `path` to the hash: its kind and permissions, and what it holds or points to. `None` where that
-    /// cannot be told; otherwise Git's name for it, where it was read.
-    pub(super) fn add(&mut self, look: &mut Look, path: &Path, data: &Metadata) -> Option<Option<Object>> {
-        look.written(data);
-        look.update(&data.mode().to_le_bytes());
-        let content = if data.is_symlink() {
-            Content::of(fs::read_link(path).ok()?.as_os_str().as_bytes())
-        } else if data.is_file() && data.len() <= LARGEST {
-            self.content(path, data)?
+    /// Adds a file to the hash: its kind and permissions, and what it holds or points to. `None` if that cannot be
+    /// told; otherwise Git's name for it, if it was read. `path` is asked only for what has to be read.
+    pub(super) fn add(
+        &mut self,
+        look: &mut Look,
+        stat: &Stat,
+        path: impl FnOnce() -> PathBuf,
+    ) -> Option<Option<Object>> {
+        look.written(stat);
+        look.update(&stat.mode.to_le_bytes());
+        let content = if stat.is_link() {
+            Content::of(fs::read_link(path()).ok()?.as_os_str().as_bytes())
+        } else if stat.is_file() && stat.size <= LARGEST {
+            let stamp = Stamp::of(stat);
+            match self.by_inode.get(&stat.inode) {
+                Some((known, content)) if *known == stamp => *content,
+                _ => self.read(&path(), stat)?,
+            }
         } else {
-            if data.is_file() {
-                look.update(&settled(data)?);
+            if stat.is_file() {
+                look.update(&settled(stat)?);
             }
             return Some(None);
         };
@@ -87,22 +90,17 @@ impl Files {
         Some(Some(content.object))
     }
 
-    fn content(&mut self, path: &Path, data: &Metadata) -> Option<Content> {
-        let stamp = Stamp::of(data);
-        let inode = (data.dev(), data.ino());
-        if let Some((known, content)) = self.by_inode.get(&inode)
-            && *known == stamp
-        {
-            return Some(*content);
-        }
+    /// What a file holds, which is remembered if it stays as it was.
+    fn read(&mut self, path: &Path, stat: &Stat) -> Option<Content> {
+        let stamp = Stamp::of(stat);
         // Before it is read: what is written from here on is newer.
         let is_settled = stamp.is_settled(SystemTime::now().duration_since(UNIX_EPOCH).ok()?);
         let content = Content::of(&reading::bytes(path, LARGEST).ok()?);
-        if is_settled && Stamp::of(&fs::symlink_metadata(path).ok()?) == stamp {
+        if is_settled && Stat::of_itself(path).ok()? == *stat {
             if self.by_inode.len() >= FILES {
                 self.by_inode.clear();
             }
-            self.by_inode.insert(inode, (stamp, content));
+            self.by_inode.insert(stat.inode, (stamp, content));
         }
         Some(content)
     }
@@ -112,9 +110,9 @@ impl Files {
     pub(super) fn add_folder(&mut self, look: &mut Look, folder: &Path) -> Option<()> {
         let mut waiting: Vec<PathBuf> = vec![folder.to_owned()];
         let mut seen = 0;
-        let root = fs::metadata(folder).ok()?;
+        let root = Stat::of(folder).ok()?;
         look.written(&root);
-        let mut newest = root.mtime();
+        let mut newest = root.modified.0;
         while let Some(folder) = waiting.pop() {
             let mut entries: Vec<_> = fs::read_dir(&folder).ok()?.collect::<Result<_, _>>().ok()?;
             entries.sort_by_key(fs::DirEntry::file_name);
@@ -123,13 +121,13 @@ impl Files {
                 if seen > FILES {
                     return None;
                 }
-                let data = entry.metadata().ok()?;
-                newest = newest.max(data.mtime());
+                let stat = Stat::from(&entry.metadata().ok()?);
+                newest = newest.max(stat.modified.0);
                 let path = entry.path();
                 look.update(path.as_os_str().as_bytes());
                 look.update(b"\0");
-                self.add(look, &path, &data)?;
-                if data.is_dir() {
+                self.add(look, &stat, || path.clone())?;
+                if stat.is_folder() {
                     waiting.push(path);
                 }
             }
@@ -140,11 +138,10 @@ impl Files {
 }
 
 /// What stands for the content of a file that is not read; `None` for one that was just written.
-fn settled(data: &Metadata) -> Option<[u8; 32]> {
-    let stamp = Stamp::of(data);
+fn settled(stat: &Stat) -> Option<[u8; 32]> {
+    let stamp = Stamp::of(stat);
     let is_settled = stamp.is_settled(SystemTime::now().duration_since(UNIX_EPOCH).ok()?);
-    is_settled
-        .then(|| *blake3::hash(format!("{} {} {stamp:?}", data.dev(), data.ino()).as_bytes()).as_bytes())
+    is_settled.then(|| *blake3::hash(format!("{:?} {stamp:?}", stat.inode).as_bytes()).as_bytes())
 }
 
 #[cfg(test)]
@@ -159,7 +156,8 @@ mod tests {
         let mut told = |text: &str| {
             fs::write(&path, text).unwrap();
             let mut look = Look::default();
-            files.add(&mut look, &path, &fs::symlink_metadata(&path).unwrap()).unwrap();
+            let stat = Stat::of_itself(&path).unwrap();
+            files.add(&mut look, &stat, || path.clone()).unwrap();
             look.finish().0
         };
         // Faster than the clock of the file system moves.
@@ -174,8 +172,8 @@ mod tests {
         let scratch = tempfile::tempdir().unwrap();
         let path = scratch.path().join("file");
         fs::write(&path, vec![b'x'; 200_000]).unwrap();
-        let data = fs::symlink_metadata(&path).unwrap();
-        assert!(Files::default().add(&mut Look::default(), &path, &data).is_none());
-        assert!(Stamp::of(&data).is_settled(Duration::from_secs(u64::MAX)));
+        let stat = Stat::of_itself(&path).unwrap();
+        assert!(Files::default().add(&mut Look::default(), &stat, || path.clone()).is_none());
+        assert!(Stamp::of(&stat).is_settled(Duration::from_secs(u64::MAX)));
     }
 }

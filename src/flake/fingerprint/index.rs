@@ -3,8 +3,9 @@
 //! Read here and not asked of Git, which takes a process for it. Versions 2 to 4 with SHA-1 are all there is to read:
 //! Nix refuses repositories with a split or a sparse index, or with SHA-256, so of those nothing need be known.
 
-use std::fs::Metadata;
-use std::os::unix::fs::MetadataExt;
+use std::borrow::Cow;
+
+use super::stat::Stat;
 
 /// Bytes of an object's name.
 const OBJECT: usize = 20;
@@ -15,31 +16,34 @@ const EXTENDED: u16 = 1 << 14;
 const SKIP_WORKTREE: u16 = 1 << 14;
 const NAME_LENGTH: u16 = 0xfff;
 
+/// The name Git has for a content as it is, without filters (gitformat-pack(5), "blob").
+pub(in crate::flake) type Object = [u8; OBJECT];
+
 /// A file that Git tracks.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::flake) struct Entry {
+pub(in crate::flake) struct Entry<'a> {
     /// Its path from the root of the work tree.
-    pub path: Vec<u8>,
+    pub path: Cow<'a, [u8]>,
     /// What it is: `0o100644`, `0o100755`, a symbolic link or a submodule.
     pub mode: u32,
     /// The name of its content as an object of the repository.
-    pub object: [u8; OBJECT],
+    pub object: &'a Object,
     /// The flags of the index, without the length of the name: assume-unchanged, stage, skip-worktree, intent to add.
     pub flags: u32,
     /// Whether Git was told not to look at the file (git-update-index(1)).
     pub hidden: bool,
-    state: [u8; STATE],
+    state: &'a [u8; STATE],
 }
 
-impl Entry {
+impl Entry<'_> {
     /// How the file was when Git last looked, as it stands in the index.
     pub(in crate::flake) fn state(&self) -> &[u8] {
-        &self.state
+        self.state
     }
 
     /// Whether the file is as it was when Git looked at it. Stricter than Git: all of the times count, whatever
     /// `core.trustctime` and `core.checkStat` say.
-    pub(in crate::flake) fn is_as_seen(&self, data: &Metadata) -> bool {
+    pub(in crate::flake) fn is_as_seen(&self, stat: &Stat) -> bool {
         // The index keeps the lower half of each.
         #[expect(
             clippy::cast_possible_truncation,
@@ -47,37 +51,36 @@ impl Entry {
             reason = "the index holds 32 bits of each"
         )]
         let now = [
-            (0, data.ctime() as u32),
-            (1, data.ctime_nsec() as u32),
-            (2, data.mtime() as u32),
-            (3, data.mtime_nsec() as u32),
-            (5, data.ino() as u32),
-            (7, data.uid()),
-            (8, data.gid()),
-            (9, data.size() as u32),
+            (0, stat.changed.0 as u32),
+            (1, stat.changed.1 as u32),
+            (2, stat.modified.0 as u32),
+            (3, stat.modified.1 as u32),
+            (5, stat.inode.1 as u32),
+            (7, stat.user),
+            (8, stat.group),
+            (9, stat.size as u32),
         ];
-        now.into_iter().all(|(place, value)| number(&self.state, place * 4) == Some(value))
+        now.into_iter().all(|(place, value)| number(self.state, place * 4) == Some(value))
     }
 
     /// Whether it is a file of that kind and with those permissions.
-    pub(in crate::flake) fn is_mode_of(&self, data: &Metadata) -> bool {
-        let mode = data.mode();
+    pub(in crate::flake) fn is_mode_of(&self, stat: &Stat) -> bool {
         match self.mode {
             // A submodule is none of the flake's files.
             0o160_000 => true,
-            _ if data.is_symlink() => self.mode == 0o120_000,
-            _ => data.is_file() && self.mode == if mode & 0o100 == 0 { 0o100_644 } else { 0o100_755 },
+            _ if stat.is_link() => self.mode == 0o120_000,
+            _ => stat.is_file() && self.mode == if stat.mode & 0o100 == 0 { 0o100_644 } else { 0o100_755 },
         }
     }
 
     /// When it was changed last as the index has it, in seconds and nanoseconds.
     pub(in crate::flake) fn changed(&self) -> (u32, u32) {
-        (number(&self.state, 8).unwrap_or_default(), number(&self.state, 12).unwrap_or_default())
+        (number(self.state, 8).unwrap_or_default(), number(self.state, 12).unwrap_or_default())
     }
 }
 
 /// The entries of an index; `None` where it is damaged, or of a kind that Nix does not read.
-pub(in crate::flake) fn parse(bytes: &[u8]) -> Option<Vec<Entry>> {
+pub(in crate::flake) fn parse(bytes: &[u8]) -> Option<Vec<Entry<'_>>> {
     let bytes = bytes.get(..bytes.len().checked_sub(OBJECT)?)?;
     let version = number(bytes, 4)?;
     if bytes.get(..4)? != b"DIRC" || !(2..=4).contains(&version) {
@@ -85,12 +88,11 @@ pub(in crate::flake) fn parse(bytes: &[u8]) -> Option<Vec<Entry>> {
     }
     let count = usize::try_from(number(bytes, 8)?).ok()?;
     let mut rest = bytes.get(12..)?;
-    let mut entries: Vec<Entry> = Vec::with_capacity(count.min(bytes.len() / (STATE + OBJECT)));
-    let mut path: Vec<u8> = Vec::new();
+    let mut entries: Vec<Entry<'_>> = Vec::with_capacity(count.min(bytes.len() / (STATE + OBJECT)));
     for _ in 0..count {
         let entry = rest;
-        let state: [u8; STATE] = entry.get(..STATE)?.try_into().ok()?;
-        let object: [u8; OBJECT] = entry.get(STATE..STATE + OBJECT)?.try_into().ok()?;
+        let state: &[u8; STATE] = entry.get(..STATE)?.try_into().ok()?;
+        let object: &Object = entry.get(STATE..STATE + OBJECT)?.try_into().ok()?;
         let mut at = STATE + OBJECT;
         let flags = half(entry, at)?;
         at += 2;
@@ -99,23 +101,25 @@ pub(in crate::flake) fn parse(bytes: &[u8]) -> Option<Vec<Entry>> {
             more = half(entry, at)?;
             at += 2;
         }
+        // Only what this one does not share with the one before is written down there.
+        let mut shared: &[u8] = b"";
         if version == 4 {
             let (cut, after) = offset(entry.get(at..)?)?;
-            path.truncate(path.len().checked_sub(cut)?);
+            let before = entries.last().map_or(&b""[..], |entry| &entry.path);
+            shared = before.get(..before.len().checked_sub(cut)?)?;
             at += after;
-        } else {
-            path.clear();
         }
         let name = entry.get(at..)?;
         let length = name.iter().position(|byte| *byte == 0)?;
-        path.extend_from_slice(name.get(..length)?);
+        let name = name.get(..length)?;
+        let path = if shared.is_empty() { Cow::from(name) } else { Cow::from([shared, name].concat()) };
         at += length;
         // Older versions fill up to eight bytes, with one at least.
         at = if version == 4 { at + 1 } else { (at + 8) / 8 * 8 };
         rest = entry.get(at..)?;
         entries.push(Entry {
-            path: path.clone(),
-            mode: number(&state, 24)?,
+            path,
+            mode: number(state, 24)?,
             object,
             flags: u32::from(flags & !NAME_LENGTH) << 16 | u32::from(more),
             hidden: flags & ASSUME_UNCHANGED != 0 || more & SKIP_WORKTREE != 0,
@@ -179,7 +183,8 @@ mod tests {
         git(folder, &["update-index", "--assume-unchanged", "zebra"]);
         for version in ["2", "3", "4"] {
             git(folder, &["update-index", "--force-write-index", "--index-version", version]);
-            let entries = parse(&std::fs::read(folder.join(".git/index")).unwrap()).unwrap();
+            let index = std::fs::read(folder.join(".git/index")).unwrap();
+            let entries = parse(&index).unwrap();
             let told: String = entries
                 .iter()
                 .map(|entry| {
@@ -189,11 +194,12 @@ mod tests {
                 .collect();
             assert_eq!(told, git(folder, &["ls-files", "--stage", "-z"]), "version {version}");
             let hidden: Vec<_> =
-                entries.iter().filter(|entry| entry.hidden).map(|entry| entry.path.as_slice()).collect();
+                entries.iter().filter(|entry| entry.hidden).map(|entry| &*entry.path).collect();
             assert_eq!(hidden, [&b"a b"[..], b"zebra"]);
-            for entry in entries.iter().filter(|entry| entry.path != b"new") {
+            for entry in entries.iter().filter(|entry| *entry.path != *b"new") {
                 let path = folder.join(std::str::from_utf8(&entry.path).unwrap());
-                assert!(entry.is_as_seen(&std::fs::symlink_metadata(path).unwrap()), "{entry:?}");
+                let stat = Stat::of_itself(&path).unwrap();
+                assert!(entry.is_as_seen(&stat), "{entry:?}");
             }
         }
         git(folder, &["update-index", "--split-index"]);

@@ -7,16 +7,18 @@
 //! is run.
 
 use std::collections::BTreeSet;
-use std::fs::{self, Metadata};
 use std::io::ErrorKind;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+
+use rustix::fs::{Mode, OFlags};
 
 use super::files::{FILES, Files};
 use super::index::{self, Entry};
 use super::look::Look;
-use super::{add_bytes, add_file, git_settings};
+use super::stat::Stat;
+use super::{add_bytes, add_file, add_found, git_settings};
 use crate::reading;
 
 /// Most steps from a name to a commit, and from one file of settings to the next.
@@ -39,6 +41,21 @@ pub(in crate::flake) struct Repository {
     common: PathBuf,
 }
 
+/// The index as it lies there.
+pub(in crate::flake) struct Index {
+    /// `None` before anything was ever added.
+    bytes: Option<Vec<u8>>,
+    /// When it was written.
+    written: (i64, i64),
+}
+
+impl Index {
+    /// Its entries; `None` if it is damaged, or of a kind that Nix does not read.
+    pub(in crate::flake) fn entries(&self) -> Option<Vec<Entry<'_>>> {
+        self.bytes.as_deref().map_or(Some(Vec::new()), index::parse)
+    }
+}
+
 impl Repository {
     /// That of the work tree at `root` (gitrepository-layout(5)).
     pub(in crate::flake) fn at(root: &Path) -> Option<Self> {
@@ -56,15 +73,15 @@ impl Repository {
         Some(Self { root: root.to_owned(), own, common })
     }
 
-    /// What Git tracks, and when that was written; empty where nothing ever was, and `None` where it cannot be read.
-    pub(in crate::flake) fn index(&self) -> Option<(Vec<Entry>, (i64, i64))> {
+    /// What Git tracks; `None` if it cannot be read.
+    pub(in crate::flake) fn index(&self) -> Option<Index> {
         let path = self.own.join("index");
-        let data = match fs::metadata(&path) {
-            Ok(data) => data,
-            Err(error) if reading::is_absence(&error) => return Some((Vec::new(), (0, 0))),
+        let stat = match Stat::of(&path) {
+            Ok(stat) => stat,
+            Err(error) if reading::is_absence(&error) => return Some(Index { bytes: None, written: (0, 0) }),
             Err(_) => return None,
         };
-        Some((index::parse(&reading::bytes(&path, INDEX).ok()?)?, (data.mtime(), data.mtime_nsec())))
+        Some(Index { bytes: Some(reading::bytes(&path, INDEX).ok()?), written: stat.modified })
     }
 
     /// The commit that is checked out; empty before the first one.
@@ -115,22 +132,25 @@ impl Repository {
         add_bytes(look, &head);
         let mut is_converted = self.add_settings(look)?;
         look.written_at(&self.own.join("index"));
-        let (entries, written) = self.index()?;
+        let index = self.index()?;
+        let entries = index.entries()?;
         if entries.len() > FILES {
             return None;
         }
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let root = rustix::fs::open(&self.root, flags, Mode::empty()).ok()?;
         let mut folder: &[u8] = b"";
-        is_converted |= self.add_attributes(look, folder)?;
+        is_converted |= self.add_attributes(look, root.as_fd(), folder)?;
         let (mut differs, mut differs_hidden) = (false, false);
         for entry in &entries {
             let parent =
                 entry.path.iter().rposition(|byte| *byte == b'/').and_then(|at| entry.path.get(..at));
             let parent = parent.unwrap_or_default();
             if parent != folder {
-                is_converted |= self.add_folders(look, folder, parent)?;
+                is_converted |= self.add_folders(look, root.as_fd(), folder, parent)?;
                 folder = parent;
             }
-            if self.add_entry(look, files, entry, written)? {
+            if self.add_entry(look, root.as_fd(), files, entry, index.written)? {
                 differs = true;
                 differs_hidden |= entry.hidden;
             }
@@ -142,25 +162,25 @@ impl Repository {
     fn add_entry(
         &self,
         look: &mut Look,
+        root: BorrowedFd<'_>,
         files: &mut Files,
-        entry: &Entry,
+        entry: &Entry<'_>,
         written: (i64, i64),
     ) -> Option<bool> {
         add_bytes(look, &entry.path);
         look.update(&entry.mode.to_le_bytes());
         look.update(&entry.flags.to_le_bytes());
-        look.update(&entry.object);
-        let path = self.root.join(path_of(&entry.path));
-        let data = match fs::symlink_metadata(&path) {
-            Ok(data) => data,
+        look.update(entry.object);
+        let stat = match Stat::below_itself(root, &entry.path) {
+            Ok(stat) => stat,
             Err(error) if reading::is_absence(&error) => {
                 look.update(b"gone");
                 return Some(true);
             }
             Err(_) => return None,
         };
-        let object = files.add(look, &path, &data)?;
-        let is_seen = entry.is_as_seen(&data);
+        let object = files.add(look, &stat, || self.root.join(path_of(&entry.path)))?;
+        let is_seen = entry.is_as_seen(&stat);
         // Where the state is the one Git saw, and was old enough then to be believed, Git takes the content for the
         // same; elsewhere what it takes it for depends on that state.
         let (seconds, nanoseconds) = entry.changed();
@@ -169,16 +189,22 @@ impl Repository {
             look.update(b"seen");
         } else {
             look.update(entry.state());
-            for time in [data.mtime(), data.mtime_nsec(), data.ctime(), data.ctime_nsec()] {
+            for time in [stat.modified.0, stat.modified.1, stat.changed.0, stat.changed.1] {
                 look.update(&time.to_le_bytes());
             }
         }
-        Some(!entry.is_mode_of(&data) || object.map_or(!is_seen, |object| object != entry.object))
+        Some(!entry.is_mode_of(&stat) || object.map_or(!is_seen, |object| object != *entry.object))
     }
 
     /// Adds what the folders on the way to `folder` are that are not on the way to `before`: behind a symbolic link
     /// Nix sees no file. Whether one of them has attributes.
-    fn add_folders(&self, look: &mut Look, before: &[u8], folder: &[u8]) -> Option<bool> {
+    fn add_folders(
+        &self,
+        look: &mut Look,
+        root: BorrowedFd<'_>,
+        before: &[u8],
+        folder: &[u8],
+    ) -> Option<bool> {
         let mut has_attributes = false;
         let is_above = |above: &[u8], below: &[u8]| {
             below.strip_prefix(above).is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
@@ -186,12 +212,12 @@ impl Repository {
         let ends = folder.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(at, _)| at);
         for step in ends.chain([folder.len()]).filter_map(|at| folder.get(..at)) {
             if !is_above(step, before) {
-                let data = fs::symlink_metadata(self.root.join(path_of(step))).ok();
-                look.update(&data.as_ref().map_or(0, Metadata::mode).to_le_bytes());
-                if let Some(data) = &data {
-                    look.folder_moved(data);
+                let stat = Stat::below_itself(root, step).ok();
+                look.update(&stat.map_or(0, |stat| stat.mode).to_le_bytes());
+                if let Some(stat) = &stat {
+                    look.folder_moved(stat);
                 }
-                has_attributes |= self.add_attributes(look, step)?;
+                has_attributes |= self.add_attributes(look, root, step)?;
             }
         }
         Some(has_attributes)
@@ -199,8 +225,11 @@ impl Repository {
 
     /// Adds the attributes of a folder, which count whether Git tracks the file or not (gitattributes(5)). Whether
     /// there are any.
-    fn add_attributes(&self, look: &mut Look, folder: &[u8]) -> Option<bool> {
-        Some(add_file(look, &self.root.join(path_of(folder)).join(".gitattributes"))?.is_some())
+    fn add_attributes(&self, look: &mut Look, root: BorrowedFd<'_>, folder: &[u8]) -> Option<bool> {
+        let above = if folder.is_empty() { &b""[..] } else { b"/" };
+        let name = [folder, above, b".gitattributes"].concat();
+        let path = || self.root.join(path_of(&name));
+        Some(add_found(look, &name, &Stat::below(root, &name), path)?.is_some())
     }
 
     /// Adds the settings of Git that libgit2 reads: the repository's, the user's and the machine's (git-config(1),

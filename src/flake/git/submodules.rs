@@ -82,8 +82,9 @@ async fn named(tree: &Path, look: &Look<'_>) -> Option<BTreeSet<String>> {
 async fn links(tree: &Path) -> Option<BTreeSet<Vec<u8>>> {
     let tree = tree.to_owned();
     let read = tokio::task::spawn_blocking(move || {
-        let (entries, _) = Repository::at(&tree)?.index()?;
-        Some(entries.into_iter().filter(|entry| entry.mode == LINK).map(|entry| entry.path).collect())
+        let index = Repository::at(&tree)?.index()?;
+        let links = index.entries()?.into_iter().filter(|entry| entry.mode == LINK);
+        Some(links.map(|entry| entry.path.into_owned()).collect())
     });
     read.await.ok()?
 }
