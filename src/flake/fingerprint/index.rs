@@ -15,6 +15,9 @@ const ASSUME_UNCHANGED: u16 = 1 << 15;
 const EXTENDED: u16 = 1 << 14;
 const SKIP_WORKTREE: u16 = 1 << 14;
 const NAME_LENGTH: u16 = 0xfff;
+/// Most bytes of all paths together. An index of version 4 can tell in a few bytes each that a thousand files have the
+/// same long path; one of another version that is this long is not read.
+const PATHS: usize = 128 * 1024 * 1024;
 
 /// The name Git has for a content as it is, without filters (gitformat-pack(5), "blob").
 pub(in crate::flake) type Object = [u8; OBJECT];
@@ -88,6 +91,7 @@ pub(in crate::flake) fn parse(bytes: &[u8]) -> Option<Vec<Entry<'_>>> {
     }
     let count = usize::try_from(number(bytes, 8)?).ok()?;
     let mut rest = bytes.get(12..)?;
+    let mut room = PATHS;
     let mut entries: Vec<Entry<'_>> = Vec::with_capacity(count.min(bytes.len() / (STATE + OBJECT)));
     for _ in 0..count {
         let entry = rest;
@@ -112,7 +116,12 @@ pub(in crate::flake) fn parse(bytes: &[u8]) -> Option<Vec<Entry<'_>>> {
         let name = entry.get(at..)?;
         let length = name.iter().position(|byte| *byte == 0)?;
         let name = name.get(..length)?;
+        room = room.checked_sub(shared.len() + name.len())?;
         let path = if shared.is_empty() { Cow::from(name) } else { Cow::from([shared, name].concat()) };
+        // Of one that leads out of its folder libgit2 says that the index is invalid.
+        if path.split(|byte| *byte == b'/').any(|part| matches!(part, b"" | b"." | b"..")) {
+            return None;
+        }
         at += length;
         // Older versions fill up to eight bytes, with one at least.
         at = if version == 4 { at + 1 } else { (at + 8) / 8 * 8 };
@@ -204,6 +213,43 @@ mod tests {
         }
         git(folder, &["update-index", "--split-index"]);
         assert_eq!(parse(&std::fs::read(folder.join(".git/index")).unwrap()), None);
+    }
+
+    /// An index with these paths, each after how many bytes of the one before are not shared with it.
+    fn of_version_4(paths: impl IntoIterator<Item = (u8, String)>) -> Vec<u8> {
+        let mut entries = Vec::new();
+        let mut count = 0u32;
+        for (cut, rest) in paths {
+            entries.extend([0; STATE + OBJECT + 2]);
+            entries.push(cut);
+            entries.extend(rest.bytes());
+            entries.push(0);
+            count += 1;
+        }
+        [b"DIRC", &4u32.to_be_bytes()[..], &count.to_be_bytes(), &entries, &[0; OBJECT]].concat()
+    }
+
+    #[test]
+    fn a_path_that_leads_elsewhere_is_none() {
+        let is_read = |path: &str| parse(&of_version_4([(0, path.to_owned())])).is_some();
+        for path in ["a", "a/b", "...", "a/.b", "a/b..", "a./b"] {
+            assert!(is_read(path), "{path}");
+        }
+        for path in ["", "/", "/a", "a/", "a//b", ".", "./a", "a/.", "..", "../a", "a/../b", "a/.."] {
+            assert!(!is_read(path), "{path}");
+        }
+        let joined = of_version_4([(0, "a/b".to_owned()), (1, "..".to_owned())]);
+        assert_eq!(parse(&joined), None, "a/..");
+    }
+
+    #[test]
+    fn a_small_index_holds_no_more_than_a_large_one() {
+        let index = |count: usize| {
+            let more = (1..count).map(|_| (0, String::new()));
+            of_version_4(std::iter::once((0, "a".repeat(1024 * 1024))).chain(more))
+        };
+        assert_eq!(parse(&index(100)).map(|entries| entries.len()), Some(100));
+        assert_eq!(parse(&index(129)), None);
     }
 
     proptest! {
