@@ -259,17 +259,24 @@ mod tests {
             }
             fs::File::open(folder).unwrap().set_modified(modified).unwrap();
         };
+        let rename_whole = |folder: &Path| {
+            let other = folder.with_file_name("other");
+            fs::rename(folder, &other).unwrap();
+            fs::rename(other, folder).unwrap();
+        };
         let commit = |folder: &Path| {
             git(folder, &["commit", "-q", "--allow-empty", "-m", "two"]);
             git(folder, &["reset", "-q", "--soft", "HEAD~1"]);
         };
         type Way<'a> = (&'a str, &'a Path, &'a dyn Fn(&Path));
-        let ways: [Way<'_>; 6] = [
+        let ways: [Way<'_>; 8] = [
             ("a file", &plain, &write),
             ("a file that Git tracks", &tracked, &write),
             ("attributes that a link leads to", &tracked, &write_attributes),
             ("a folder", &plain, &rename),
             ("a folder that Git tracks files of", &tracked, &rename),
+            ("the whole folder", &plain, &rename_whole),
+            ("the whole work tree", &tracked, &rename_whole),
             ("a commit", &tracked, &commit),
         ];
         for (what, folder, way) in ways {

@@ -139,6 +139,7 @@ impl Repository {
         }
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let root = rustix::fs::open(&self.root, flags, Mode::empty()).ok()?;
+        look.folder_moved(&rustix::fs::fstat(&root).ok()?.into());
         let mut folder: &[u8] = b"";
         is_converted |= self.add_attributes(look, root.as_fd(), folder)?;
         let (mut differs, mut differs_hidden) = (false, false);
