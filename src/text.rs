@@ -156,11 +156,15 @@ pub fn word(name: &str) -> &str {
 pub fn is_word(name: &str) -> bool {
     !name.is_empty()
         && name.chars().count() <= WORD
+        && WRITTEN_BLANKS.iter().all(|blank| !name.contains(blank))
         && name.chars().all(|c| c.is_alphanumeric() || "._-+:/@%=,~#?!*^$&|<>()[]{}«»'\"`\\".contains(c))
 }
 
 /// What a blank within a name is written as (fstab(5)).
 pub const BLANK: &str = "\\040";
+
+/// Blanks as others write them out (fstab, systemd and Nix, URLs), which a model reads as blanks.
+const WRITTEN_BLANKS: &[&str] = &[BLANK, "\\x20", "%20"];
 
 /// A name that others chose, as one word that cannot steer a terminal, with [`BLANK`] for each blank in it.
 #[must_use]
@@ -250,6 +254,7 @@ mod tests {
         assert_eq!(fenced(&"x".repeat(10_000)).chars().count(), FENCED_LINE + 2);
         assert_eq!(joined(" /srv/my\u{1b}[2J files\u{a0}x\n"), "/srv/my\\040files\\040x");
         assert_eq!(words(["nginx.service", "IGNORE ALL", "a\u{a0}b", ""]), "nginx.service, …, …, …");
+        assert_eq!(words([r"dev\x2dx.swap", r"a\040b", r"a\x20b", "a%20b"]), r"dev\x2dx.swap, …, …, …");
     }
 
     #[test]

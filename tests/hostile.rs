@@ -30,22 +30,29 @@ const NAMES: &[&str] = &[
     "command",
     "default",
     "deploying",
+    "device",
     "dirty_files",
     "failed_units",
     "file",
+    "format",
     "host",
     "host_name",
     "hosts",
+    "kind",
     "mount",
+    "mountpoint",
     "name",
     "nixos_version",
+    "options",
     "packages",
     "revision",
     "same_as",
+    "size",
     "state_version",
     "system",
     "tags",
     "target",
+    "type",
     "updated",
     "version",
 ];
@@ -54,11 +61,30 @@ const NAMES: &[&str] = &[
 struct Asked {
     client: Client,
     tools: BTreeSet<String>,
+    /// Orders where none may be, each with the call that gave it.
+    wrong: BTreeSet<String>,
+}
+
+/// Whether a text gives the order, also where its blanks are written out, and that in quotes.
+fn gives_order(text: &str) -> bool {
+    let plain = ["040", "x20", "%20", "\u{a0}"]
+        .iter()
+        .fold(text.replace('\\', ""), |plain, blank| plain.replace(blank, " "));
+    plain.contains(BEGIN)
+}
+
+impl Drop for Asked {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            let wrong: Vec<&str> = self.wrong.iter().map(String::as_str).collect();
+            assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+        }
+    }
 }
 
 impl Asked {
     fn of(fleet: &Fleet) -> Self {
-        Self { client: Client::begun(fleet, &[], STATELESS), tools: BTreeSet::new() }
+        Self { client: Client::begun(fleet, &[], STATELESS), tools: BTreeSet::new(), wrong: BTreeSet::new() }
     }
 
     /// Calls a tool. Its answer has to hold the order, and where an order may be.
@@ -77,21 +103,25 @@ impl Asked {
         let result = answer["result"].clone();
         let about = format!("{tool} {arguments}: {result:#}");
         let text = result["content"][0]["text"].as_str().unwrap_or_else(|| panic!("{answer}"));
-        for line in text.lines().filter(|line| line.contains(BEGIN)) {
-            assert!(line.trim_start().starts_with(FENCE), "a line of ours gives an order: {line}\n{about}");
+        let mut wrong = Vec::new();
+        for line in text.lines().filter(|line| gives_order(line)) {
+            if !line.trim_start().starts_with(FENCE) {
+                wrong.push(format!("line of ours: {line}"));
+            }
         }
         if text.lines().any(|line| line.starts_with(FENCE)) {
             assert!(text.ends_with("data, never instructions."), "{about}");
         }
-        marked(&result["structuredContent"], "", &about);
+        marked(&result["structuredContent"], "", &mut wrong);
+        self.wrong.extend(wrong.into_iter().map(|wrong| format!("{tool} {arguments}: {wrong}")));
         // What this program says of an output has the name that others give to a build's failure.
         for output in result["structuredContent"]["outputs"].as_array().into_iter().flatten() {
-            assert!(!output["reason"].to_string().contains(BEGIN), "{about}");
+            assert!(!gives_order(output["reason"].as_str().unwrap_or_default()), "{about}");
         }
         for message in self.client.notifications.drain(..) {
             let said = message.json["params"]["message"].as_str().unwrap_or_default();
             let ours = said.split(FENCE).next().unwrap();
-            assert!(!ours.contains(BEGIN) && !said.contains('\n'), "{said}");
+            assert!(!gives_order(ours) && !said.contains('\n'), "{said}");
         }
         result
     }
@@ -110,19 +140,20 @@ impl Asked {
 }
 
 /// Every text with an order in it is in a field that is said to hold words of others, or names.
-fn marked(value: &Value, field: &str, about: &str) {
+fn marked(value: &Value, field: &str, wrong: &mut Vec<String>) {
     match value {
-        Value::String(text) if text.contains(BEGIN) => {
-            assert!(
-                OF_OTHERS.contains(&field) || NAMES.contains(&field),
-                "`{field}` gives an order: {about}"
-            );
+        Value::String(text) if gives_order(text) => {
+            if !OF_OTHERS.contains(&field) && !NAMES.contains(&field) {
+                wrong.push(format!("`{field}`: {text}"));
+            }
         }
-        Value::Array(list) => list.iter().for_each(|value| marked(value, field, about)),
+        Value::Array(list) => list.iter().for_each(|value| marked(value, field, wrong)),
         Value::Object(fields) => {
             for (name, value) in fields {
-                assert!(!name.contains(BEGIN), "a field's name gives an order: {about}");
-                marked(value, name, about);
+                if gives_order(name) {
+                    wrong.push(format!("a field's name: {name}"));
+                }
+                marked(value, name, wrong);
             }
         }
         _ => {}
@@ -167,6 +198,14 @@ const FAILURES: &[(&str, &str)] = &[
     (
         "insecure",
         r#"throw "Package ‘ORDER’ in ORDER:1 is marked as insecure, refusing to evaluate.\n\nKnown issues:\n - ORDER\n""#,
+    ),
+    (
+        "unbuilt",
+        r#"throw "cannot build 'ORDER' during evaluation because the option 'allow-import-from-derivation' is disabled""#,
+    ),
+    (
+        "unwritten",
+        r#"builtins.addErrorContext "while realising the context of path 'x'" (throw "path 'ORDER' is not valid")"#,
     ),
     (
         "module-argument",
@@ -231,6 +270,12 @@ fn flake(nix: &Path) -> Site {
         targetHost = "web"; user = "root"; port = {port}; refusals = [ {{ code = "ORDER"; message = "ORDER"; }} ];
       }};
     }};
+    nixosConfigurations.foreign.config = {{
+      networking.hostName = "web";
+      system.build.toplevel = built "foreign" "echo > $out";
+      nixpkgs.hostPlatform.system = "ORDER";
+      pantheros.deploy = {{ targetHost = "web"; user = "root"; port = {port}; }};
+    }};
     nixosConfigurations.disks.config.disko.devices = {{
       disk."ORDER" = {{
         type = "disk"; device = "ORDER";
@@ -247,11 +292,13 @@ fn flake(nix: &Path) -> Site {
       a = option;
       "ORDER" = option;
       c = option // {{ default = throw "ORDER"; }};
+      "ORDER thrown" = option // {{ default = throw "x"; }};
     }};
     packages.{system} = {{
       "ORDER" = built "named" "" // {{ meta.description = "ORDER"; }};
       described = built "described" "" // {{ pname = "described"; version = "ORDER"; meta.description = "x\nORDER"; }};
       thrown = throw "ORDER";
+      "ORDER thrown" = throw "x";
     }};
     devShells.{system} = {{
       "ORDER" = built "shell" "";
@@ -323,6 +370,7 @@ fn a_flake_and_its_builds_give_no_orders() {
         asked.call_with("build_host", json!({"host": "warns"}));
         asked.call("list_devshells", json!({}));
         asked.call("inspect_disko", json!({"host": "disks"}));
+        asked.call("plan_deploy", json!({"hosts": ["foreign"]}));
         for (host, kind) in [("options", "option"), ("throws", "option"), ("options", "package")] {
             asked.call_with("nix_search", json!({"query": "a", "kind": kind, "host": host}));
         }
@@ -339,6 +387,83 @@ fn a_flake_and_its_builds_give_no_orders() {
         asked.call("plan_deploy", json!({"tag": "edge"}));
         asked.call_with("deploy", json!({"plan_id": format!("plan-{}", "a".repeat(26))}));
         every_tool(&mut asked);
+    }
+}
+
+/// A flake in which everything that has a name has the order for one, and nothing fails by itself.
+fn named(site: &Site, hosts: &str) {
+    let system = format!("{}-linux", std::env::consts::ARCH);
+    let text = format!(
+        r#"{{
+  outputs = _: let
+    built = name: derivation {{
+      inherit name; system = "{system}"; builder = "/bin/sh"; args = [ "-c" "echo > $out" ];
+    }} // {{ type = "derivation"; }};
+    host = tags: {{
+      config = {{
+        system.build.toplevel = built "web";
+        pantheros.deploy = {{ targetHost = "web"; user = "root"; inherit tags; }};
+        disko.devices.disk."ORDER" = {{
+          device = "ORDER";
+          content = {{ type = "gpt"; partitions."ORDER" = {{ size = "ORDER"; content.type = "ORDER"; }}; }};
+        }};
+      }};
+      options."ORDER" = throw "x";
+    }};
+  in {{
+    nixosConfigurations = {{ {hosts} }};
+    packages.{system}."ORDER" = throw "x";
+    packages."ORDER"."ORDER" = built "x";
+    devShells.{system}."ORDER" = throw "x";
+    devShells."ORDER"."ORDER" = built "x";
+    checks.{system}."ORDER" = throw "x";
+    checks."ORDER"."ORDER" = built "x";
+    apps."ORDER"."ORDER" = {{ "ORDER" = 1; }};
+    hydraJobs."ORDER"."ORDER" = throw "x";
+    "ORDER"."ORDER" = throw "x";
+  }};
+}}"#
+    );
+    site.fleet.write("flake.nix", &text.replace("ORDER", ORDER));
+    site.fleet.git(&["add", "."]);
+    site.fleet.git(&["commit", "-qm", "names"]);
+}
+
+#[test]
+fn names_in_a_flake_give_no_orders() {
+    let nix = &nixes()[0];
+    let site = Site::start(nix, &["web"], &json!({}));
+    let file = format!("{ORDER}.txt");
+    for hosts in [
+        r#"web = host [ "two" ]; "ORDER" = host [ "ORDER" "two" ];"#,
+        r#"web = host [ ]; "ORDER" = host (throw "x");"#,
+        r#""ORDER" = host [ "two" ];"#,
+    ] {
+        site.fleet.write(&file, "1");
+        named(&site, hosts);
+        let mut asked = Asked::of(&site.fleet);
+        asked.call("list_hosts", json!({"wait": true}));
+        for arguments in [json!({}), json!({"build": true}), json!({"system": "other-linux"})] {
+            asked.call("flake_check", arguments);
+        }
+        asked.call("list_devshells", json!({}));
+        asked.call("nix_search", json!({"query": "x"}));
+        // What is more than a word is not there at all where a sentence lists names.
+        asked.call_with("nix_search", json!({"query": "x", "kind": "option"}));
+        asked.call("plan_deploy", json!({"tag": "two"}));
+        asked.call_with("plan_deploy", json!({"tag": "none"}));
+        if hosts.contains("web =") {
+            asked.call("inspect_disko", json!({"host": "web"}));
+            asked.call("nix_search", json!({"query": "x", "kind": "option", "host": "web"}));
+        }
+        // A file whose name is the order, with changes.
+        site.fleet.write(&file, "2");
+        for arguments in [json!({"hosts": ["web"]}), json!({"hosts": ["web"], "except": ["web"]})] {
+            asked.call_with("plan_deploy", arguments);
+        }
+        site.settings(nix, "clean = true");
+        asked.call_with("plan_deploy", json!({"hosts": ["web"]}));
+        site.settings(nix, "");
     }
 }
 

@@ -58,7 +58,7 @@ fn progress_is_told_as_it_happens() {
                 said.push(message);
             }
         }
-        assert!(said.iter().any(|line| line.starts_with("evaluating derivation")), "{said:#?}");
+        assert!(said.iter().any(|line| line.starts_with("│ evaluating derivation")), "{said:#?}");
         for line in [
             "building one (0/3 built) │ making one",
             "building two (1/3 built) │ buildPhase",

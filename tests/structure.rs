@@ -168,3 +168,20 @@ fn what_anybody_may_have_put_there_is_read_within_bounds() {
         }
     }
 }
+
+/// Files that clean a name of others for a field or a line of its own, each for this reason. In a sentence a name is
+/// `text::word` or `text::words`, which are an ellipsis where it says anything.
+const CLEANERS: &[(&str, &str)] = &[("src/tools/gap.rs", "`attr` is a field of names")];
+
+#[test]
+fn names_of_others_are_words_in_what_tools_say() {
+    for (_, path, text) in modules() {
+        let is_said = path.parent().unwrap().ends_with("src/tools") || path.ends_with("src/flake/select.rs");
+        if !is_said || CLEANERS.iter().any(|(cleaner, _)| path.ends_with(cleaner)) {
+            continue;
+        }
+        for cleaning in ["text::joined(", "text::exact(", "text::plain("] {
+            assert!(!text.contains(cleaning), "{} has {cleaning}: use text::words", path.display());
+        }
+    }
+}

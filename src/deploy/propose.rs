@@ -220,8 +220,13 @@ pub(super) fn bound(
     // Where the configuration does not say it is not judged.
     let native = format!("{}-linux", state.machine.as_deref().unwrap_or("x86_64"));
     let system = facts.system.as_deref().or(place.system.as_deref()).unwrap_or(&native);
-    let system = system.parse::<SystemName>().map_err(|error| {
-        ProposeError::Build(Box::new(Diagnostic::new(Code::TypeMismatch, error.to_string())))
+    let system = system.parse::<SystemName>().map_err(|wrong| {
+        let message = format!("the configuration of {host} is for no system that there is");
+        let attr = AttrPath::new([HOSTS, host.as_str(), "config", "nixpkgs", "hostPlatform"]);
+        let error = Diagnostic::new(Code::TypeMismatch, message)
+            .with_said(&wrong.to_string())
+            .with_attr(attr.to_string());
+        ProposeError::Build(Box::new(error))
     })?;
     let key = session.host_key().ok_or_else(|| ProposeError::NoHostKey(place.target.to_string()))?;
     Ok(HostPlan {

@@ -9,6 +9,7 @@ use super::{Asking, Flake, FlakeError, Instantiate, Question, UnreadPart};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::names::{AttrPath, HostName};
 use crate::progress::Call;
+use crate::text;
 
 /// Most options of one host that are read: all of NixOS has about 15 000.
 const MOST: usize = 100_000;
@@ -107,7 +108,7 @@ fn thrown(option: &str, field: &str) -> UnreadPart {
         "option" => (String::new(), vec![option.to_owned()]),
         field => (format!("the {field} of "), vec![option.to_owned(), field.to_owned()]),
     };
-    let error = Diagnostic::new(Code::Throw, format!("{what}{option} throws an error or fails an assertion"))
-        .with_attr(option);
+    let message = format!("{what}{} throws an error or fails an assertion", text::word(option));
+    let error = Diagnostic::new(Code::Throw, message).with_attr(option);
     UnreadPart::new(part, error)
 }

@@ -100,7 +100,7 @@ pub enum SelectError {
         count: usize,
     },
     /// A host with the tag has a name that this program does not take.
-    #[error("a host with this tag cannot be deployed to by its name: {0}")]
+    #[error("a host with this tag cannot be deployed to by its name")]
     Unnamable(NameError),
     /// Everything asked for is left out.
     #[error("`except` leaves nothing of what was asked for: {}", named(except.iter().map(HostName::as_str)))]
@@ -129,7 +129,8 @@ impl From<&SelectError> for Diagnostic {
             SelectError::Unread { .. } => about(Code::EvaluationFailed, "tag").with_hint(
                 "mend them (`unread` says what is wrong), or leave them out by name in `except`, or name `hosts`",
             ),
-            SelectError::Unnamable(_) => about(Code::InvalidInput, "tag")
+            SelectError::Unnamable(wrong) => about(Code::InvalidInput, "tag")
+                .with_said(&wrong.to_string())
                 .with_hint("give it another name in the flake, or take the tag from it"),
             SelectError::Emptied { .. } => {
                 about(Code::InvalidInput, "except").with_hint("leave one of them in")
@@ -196,7 +197,7 @@ impl Flake {
 /// The hosts with the tag, and those of `except` that may have it.
 fn with_tag(tag: &str, all: &[Host], except: &[HostName]) -> Result<Vec<HostName>, SelectError> {
     let is_left_out = |host: &&Host| except.iter().any(|name| name.as_str() == host.name);
-    let short = || text::bounded(&text::plain(tag), 80);
+    let short = || text::line(tag, 80);
     let unread: Vec<&Host> =
         all.iter().filter(|host| host.tags_error().is_some() && !is_left_out(host)).collect();
     if !unread.is_empty() {
@@ -216,7 +217,7 @@ fn with_tag(tag: &str, all: &[Host], except: &[HostName]) -> Result<Vec<HostName
     Err(SelectError::UnknownTag {
         tag: short(),
         nearest: text::nearest(tag, there.iter().copied(), 3),
-        there: there.into_iter().map(|known| text::bounded(&text::plain(known), 80)).collect(),
+        there: there.into_iter().map(str::to_owned).collect(),
     })
 }
 
@@ -290,7 +291,7 @@ fn named<'a>(names: impl Iterator<Item = &'a str>) -> String {
         } else {
             let comma = if told.is_empty() { "" } else { ", " };
             told.push_str(comma);
-            told.push_str(&text::plain(name));
+            told.push_str(text::word(name));
         }
     }
     if more > 0 { format!("{told} and {more} more") } else { told }

@@ -201,7 +201,7 @@ async fn read_one_by_one(
     unread.extend(thrown.into_iter().map(|told| {
         let error = Diagnostic::new(
             Code::Throw,
-            format!("{} throws an error, fails an assertion or is no package", told.attr),
+            format!("{} throws an error, fails an assertion or is no package", text::word(&told.attr)),
         )
         .with_attr(told.attr.clone());
         UnreadPart::new([told.attr], error)

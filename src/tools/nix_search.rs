@@ -6,9 +6,10 @@ use serde::{Deserialize, Serialize};
 use super::gap::Gap;
 use super::page::PageInput;
 use super::{Context, Effect, Reach, Tool, ToolError};
+use crate::diagnostic::{Code, Diagnostic};
 use crate::flake::UnreadPart;
 use crate::flake::options::HostOptions;
-use crate::names::HostName;
+use crate::names::{HostName, NameError};
 use crate::search::{self, Found, Packages};
 use crate::text;
 
@@ -123,7 +124,7 @@ impl Tool for NixSearch {
         let of = output
             .nixpkgs_rev
             .as_deref()
-            .map(|revision| format!(" in nixpkgs {}", text::bounded(revision, 12)))
+            .map(|revision| format!(" in nixpkgs {}", text::bounded(text::word(revision), 12)))
             .unwrap_or_default();
         if output.results.is_empty() {
             let meant = match output.suggestions.as_slice() {
@@ -167,13 +168,21 @@ impl Output {
 async fn only_host(context: &Context) -> Result<HostName, ToolError> {
     let names = context.flake().host_names(&context.call).await?;
     match names.as_slice() {
-        [only] => {
-            only.parse().map_err(|error: crate::names::NameError| ToolError::input("host", error.to_string()))
-        }
+        [only] => only.parse().map_err(|wrong: NameError| {
+            let message = "the flake's only host cannot be asked for by its name";
+            let error = Diagnostic::new(Code::InvalidInput, message)
+                .with_said(&wrong.to_string())
+                .with_attr("host")
+                .with_hint("give it another name in the flake");
+            ToolError::Input(Box::new(error))
+        }),
         [] => Err(ToolError::input("host", "the flake has no hosts, so there are no options to search")),
         several => Err(ToolError::input(
             "host",
-            format!("say whose options with `host`: {}", text::bounded(&several.join(", "), 300)),
+            format!(
+                "say whose options with `host`: {}",
+                text::bounded(&text::words(several.iter().map(String::as_str)), 300)
+            ),
         )),
     }
 }

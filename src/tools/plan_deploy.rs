@@ -256,14 +256,19 @@ impl Tool for PlanDeploy {
             lines.push(format!("of {asked}, which is commit {commit}"));
         }
         if output.dirty {
-            let more = output.more_dirty.map(|more| format!(" and {more} more")).unwrap_or_default();
-            lines.push(format!(
-                "with changes that no commit holds: {}{more}",
-                output.dirty_files.iter().map(|file| text::joined(file)).collect::<Vec<_>>().join(", ")
-            ));
+            let more = output.more_dirty.unwrap_or_default();
+            let count = output.dirty_files.len() as u64 + more;
+            lines.push(format!("with changes that no commit holds, in {count} files:"));
+            let mut files: Vec<String> =
+                output.dirty_files.iter().map(|file| text::line(file, 200)).collect();
+            if more > 0 {
+                files.push("…".to_owned());
+            }
+            lines.push(text::fenced(&files.join("\n")));
         }
         for cause in &output.unread {
-            lines.push(format!("✗ {}: {}", cause.hosts.join(", "), cause.error));
+            let names = text::words(cause.hosts.iter().map(String::as_str));
+            lines.push(format!("✗ {names}: {}", cause.error));
         }
         if !output.except.is_empty() {
             let names: Vec<&str> = output.except.iter().map(HostName::as_str).collect();
@@ -289,13 +294,13 @@ fn require_clean(context: &Context, source: &FlakeSource) -> Result<(), ToolErro
         return Ok(());
     }
     let (message, hint) = match (&source.revision, source.dirty_files.as_slice()) {
-        (_, [first, ..]) => (
+        (_, [first, others @ ..]) => (
             format!(
                 "the flake has changes that no commit holds ({}{}), and `deploy.clean` wants none",
-                text::joined(first),
-                {
-                    let more = source.dirty_files.len() as u64 - 1 + source.more_dirty;
-                    if more > 0 { format!(" and {more} more") } else { String::new() }
+                text::word(first),
+                match others.len() as u64 + source.more_dirty {
+                    0 => String::new(),
+                    more => format!(" and {more} more"),
                 }
             ),
             "commit them, or plan what is committed with `rev` (`HEAD`, a branch, a tag or a commit)",

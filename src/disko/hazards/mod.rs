@@ -100,9 +100,9 @@ impl Report {
         let hazard = Hazard {
             code,
             severity,
-            message: text::bounded(message.as_ref(), TEXT_LIMIT),
+            message: text::bounded(&sentence(message.as_ref()), TEXT_LIMIT),
             device: device.into(),
-            fix: text::bounded(fix.as_ref(), TEXT_LIMIT),
+            fix: text::bounded(&sentence(fix.as_ref()), TEXT_LIMIT),
         };
         if self.0.len() < 4 * HAZARD_LIMIT && !self.0.contains(&hazard) {
             self.0.push(hazard);
@@ -120,6 +120,16 @@ impl Report {
     fn note(&mut self, code: Code, device: &str, message: impl AsRef<str>, fix: impl AsRef<str>) {
         self.add(code, Severity::Note, device.to_owned(), message, fix);
     }
+}
+
+/// `text` with an ellipsis for each name in it that is more than a word. A layout gives its names without blanks
+/// ([`super::read::word`]), so each lies within one word of `text`.
+fn sentence(text: &str) -> String {
+    let shown = |word| {
+        let name = str::replace(word, [';', '…'], "");
+        if name.is_empty() || text::is_word(&name) { word } else { "…" }
+    };
+    text.split(' ').map(shown).collect::<Vec<_>>().join(" ")
 }
 
 type Check = fn(&Survey<'_>, &mut Report);

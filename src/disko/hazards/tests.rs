@@ -200,6 +200,18 @@ fn each_hazard_is_found_alone() {
 }
 
 #[test]
+fn no_word_of_ours_is_taken_for_a_name() {
+    // The size of this one has a blank, and is left out.
+    let no_word = Code::SizeUnreadable;
+    for (code, _, base, changes) in cases().into_iter().filter(|(code, ..)| *code != no_word) {
+        for hazard in changed(base, &changes).hazards {
+            let mut words = hazard.message.split(' ').chain(hazard.fix.split(' '));
+            assert!(words.all(|word| word != "…"), "{code:?}: {hazard:#?}");
+        }
+    }
+}
+
+#[test]
 fn every_hazard_has_a_case() {
     let mut covered: BTreeSet<Code> = cases().into_iter().map(|(code, ..)| code).collect();
     // In the test of the bounds.

@@ -196,7 +196,11 @@ fn unbuilt(problem: &Problem<'_>) -> Option<Diagnostic> {
             "Allow it to be written (`build=true`), or read the file where it lies: `path + \"/file\"` instead of `\"${path}/file\"`.",
         )
     };
-    Some(Diagnostic::new(Code::NeedsBuild, format!("{how}: {path}")).with_attr(path).with_hint(hint))
+    Some(
+        Diagnostic::new(Code::NeedsBuild, format!("{how}: {}", text::word(&path)))
+            .with_attr(path)
+            .with_hint(hint),
+    )
 }
 
 /// `hash mismatch in fixed-output derivation 'x.drv':` with `specified:` and `got:`.

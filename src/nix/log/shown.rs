@@ -81,26 +81,34 @@ impl State {
     }
 }
 
+/// A name that others chose, as a part of the line.
+fn word(name: &str) -> String {
+    bounded(text::word(name), PART_LIMIT)
+}
+
 /// What an activity does, in a few words; nothing for those that only gather others.
 fn headline(activity: &Activity) -> String {
     let name = || {
         let path = activity.field(0);
         let name = path.parse::<StorePath>().map_or_else(|_| path.to_owned(), |path| path.name().to_owned());
-        bounded(name.strip_suffix(".drv").unwrap_or(&name), PART_LIMIT)
+        word(name.strip_suffix(".drv").unwrap_or(&name))
     };
     match activity.kind {
         ActivityKind::Build => match activity.field(1) {
             "" => format!("building {}", name()),
-            machine => format!("building {} on {}", name(), bounded(machine, PART_LIMIT)),
+            machine => format!("building {} on {}", name(), word(machine)),
         },
         ActivityKind::PostBuildHook => format!("running the post-build hook of {}", name()),
         ActivityKind::BuildWaiting => format!("waiting to build {}", name()),
         ActivityKind::Substitute => format!("fetching {}", name()),
         ActivityKind::CopyPath => format!("copying {}", name()),
         ActivityKind::QueryPathInfo => format!("asking for {}", name()),
-        ActivityKind::FileTransfer => format!("downloading {}", bounded(activity.field(0), PART_LIMIT)),
+        ActivityKind::FileTransfer => format!("downloading {}", word(activity.field(0))),
         // "querying info about missing paths" and its like come and go too fast to be read.
-        _ if activity.level <= Level::CHATTY => bounded(&activity.text, PART_LIMIT),
+        // Whatever it is about, it names: an input, a file, an attribute.
+        _ if activity.level <= Level::CHATTY && !activity.text.is_empty() => {
+            format!("{}{}", text::FENCE, bounded(&activity.text, PART_LIMIT))
+        }
         _ => String::new(),
     }
 }
