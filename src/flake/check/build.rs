@@ -105,16 +105,13 @@ impl Output {
 
 /// That a build failed and `untold` kept Nix from saying whether this derivation was built all the same.
 fn unknown(path: &str, first: Option<&Diagnostic>, untold: Diagnostic) -> Diagnostic {
-    let message = match first {
-        Some(first) if first.message != untold.message => {
-            format!(
-                "the build failed: {}\nwhether this was built is not known: {}",
-                first.message, untold.message
-            )
-        }
-        _ => format!("whether this was built is not known: {}", untold.message),
-    };
-    Diagnostic { message, ..untold }.with_attr(path)
+    let first = first.filter(|first| first.told() != untold.told());
+    let said: Vec<&str> =
+        first.iter().copied().chain([&untold]).filter_map(|error| error.said.as_deref()).collect();
+    let said = said.join("\n");
+    let failed = first.map(|first| format!("the build failed: {}\n", first.message)).unwrap_or_default();
+    let message = format!("{failed}whether this was built is not known: {}", untold.message);
+    Diagnostic { message, ..untold }.with_said(&said).with_attr(path)
 }
 
 /// Why a derivation was not built: by its own fault, or that of something it needs.
@@ -138,5 +135,23 @@ fn build_error(
         (None, None) => first
             .cloned()
             .unwrap_or_else(|| Diagnostic::new(Code::NixFailed, "it was not built, and nix did not say why")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_known_tells_why_the_build_failed() {
+        let first = Diagnostic::of_others(Code::BuilderFailed, "the end of the log");
+        let untold = || Diagnostic::of_others(Code::NixFailed, "no dry run");
+        let error = unknown("/nix/store/x.drv", Some(&first), untold());
+        assert_eq!(error.said.as_deref(), Some("the end of the log\nno dry run"));
+        assert!(error.message.contains(&first.message) && error.message.contains(&untold().message));
+        // The same is told once.
+        let same = unknown("/nix/store/x.drv", Some(&untold()), untold());
+        assert_eq!(same.said.as_deref(), Some("no dry run"));
+        assert!(!same.message.contains("the build failed"), "{}", same.message);
     }
 }
