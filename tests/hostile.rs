@@ -509,6 +509,17 @@ fn a_host_gives_no_orders() {
         let deployed = asked.call_with("deploy", json!({"plan_id": approved}));
         assert_eq!(deployed["structuredContent"]["error"]["code"], "remote_failed", "{deployed:#}");
     }
+    // What it tells of its latest deployment is none.
+    answering(&mut site, &ANSWER.replace(r#""version":1"#, r#""version":"ORDER""#));
+    {
+        let mut asked = Asked::of(&site.fleet);
+        let status = asked.call("host_status", web.clone());
+        let error = &status["structuredContent"]["latest_error"];
+        assert!(error["said"].as_str().is_some_and(|said| said.contains(ORDER)), "{status:#}");
+        assert_eq!(error["code"], "remote_failed", "{status:#}");
+        let text = status["content"][0]["text"].as_str().unwrap();
+        assert!(text.contains("its latest deployment: "), "{text}");
+    }
     // No answer at all, but words on standard error; then words in place of an answer; then words and a failure.
     for script in
         ["#!/bin/sh\necho 'ORDER' >&2\nexit 1", "#!/bin/sh\necho 'ORDER'", "#!/bin/sh\necho 'version\tORDER'"]

@@ -50,7 +50,11 @@ pub async fn flake_holds(
         Some(commit) => {
             let rev = commit.parse().map_err(|error| changed(format!("{error}")))?;
             let at = flake.at(Some(&rev), call).await;
-            &at.map_err(|error| changed(format!("commit {commit} of the plan: {error}")))?
+            &at.map_err(|error| {
+                let told = Diagnostic::from(&error);
+                let message = format!("commit {commit} of the plan: {}", told.message);
+                changed(message).with_said(told.said.as_deref().unwrap_or_default())
+            })?
         }
         None => flake,
     };

@@ -72,6 +72,9 @@ pub struct Output {
     deploying: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     latest_deployment: Option<Latest>,
+    /// Why `latest_deployment` is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    latest_error: Option<Diagnostic>,
     warnings: Vec<String>,
     /// What of the flake's host could not be read.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -167,6 +170,7 @@ impl Tool for HostStatus {
         }
         lines.extend(output.warnings.iter().map(|warning| format!("  warning: {warning}")));
         lines.extend(output.unread.iter().map(|gap| format!("  {gap}")));
+        lines.extend(output.latest_error.as_ref().map(|error| format!("  its latest deployment: {error}")));
         lines.extend(output.flake_error.as_ref().map(|error| format!("  the flake: {error}")));
         if let Some(said) = output.latest_deployment.as_ref().and_then(|latest| latest.said.as_deref()) {
             lines.push(format!("  of the latest deployment the host says:\n{}", text::fenced(said)));
@@ -195,6 +199,7 @@ impl Output {
             uptime_seconds: None,
             deploying: None,
             latest_deployment: None,
+            latest_error: None,
             warnings: Vec::new(),
             unread: place.unread.iter().cloned().map(Gap::from).collect(),
             error: None,
@@ -204,7 +209,10 @@ impl Output {
     fn tell(&mut self, latest: Result<Option<Latest>, SuperviseError>) {
         match latest {
             Ok(latest) => self.latest_deployment = latest,
-            Err(error) => self.warnings.push(error.to_string()),
+            Err(error) => {
+                self.warnings.push("it did not tell of its latest deployment".to_owned());
+                self.latest_error = Some((&error).into());
+            }
         }
         if let Some(latest) = &self.latest_deployment {
             if !latest.state.is_final() {
