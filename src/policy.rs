@@ -2,8 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use crate::text;
-
 /// What a call of a tool changes at most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Effect {
@@ -64,20 +62,10 @@ impl Policy {
         }
     }
 
-    /// Checks that every tool named exists: a mistyped name must not leave a tool switched on.
-    ///
-    /// # Errors
-    /// A sentence that names the unknown tool and the nearest one.
-    pub fn check(&self, known: &[&str]) -> Result<(), String> {
-        for name in self.only.iter().chain(&self.exclude) {
-            if !known.contains(&name.as_str()) {
-                let nearest = text::nearest(name, known.iter().copied(), 1);
-                let meant =
-                    nearest.first().map(|name| format!("; did you mean `{name}`?")).unwrap_or_default();
-                return Err(format!("there is no tool `{}`{meant}", text::bounded(name, 80)));
-            }
-        }
-        Ok(())
+    /// The first tool named that does not exist: a mistyped name must not leave a tool switched on.
+    #[must_use]
+    pub fn unknown(&self, known: &[&str]) -> Option<&str> {
+        self.only.iter().chain(&self.exclude).map(String::as_str).find(|name| !known.contains(name))
     }
 }
 

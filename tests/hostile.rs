@@ -467,6 +467,43 @@ fn names_in_a_flake_give_no_orders() {
     }
 }
 
+/// Files of settings that cannot be read, or name what does not exist, with the order in each place for words.
+const SETTINGS: &[&str] = &[
+    "ORDER",
+    "[tools]\nORDER = 1",
+    "\"ORDER\" = 1",
+    "[tools]\n\"ORDER\" = 1",
+    "[hosts.web]\n\"ORDER\" = 1",
+    "[hosts.\"ORDER\"]\nport = 1",
+    "[limits]\nbuild_seconds = \"ORDER\"",
+    "[deploy]\napprove_by = [\"ORDER\"]",
+    "[deploy]\nscopes.\"ORDER\" = 1",
+    "[tools]\nonly = [\"ORDER\"]",
+    "[tools]\nexclude = [\"ORDER\"]",
+    "[nix]\nprogram = \"a\"\nprogram = \"ORDER\"",
+    "\"ORDER\" = 1\n\"ORDER\" = 2",
+];
+
+#[test]
+fn settings_beside_a_flake_give_no_orders() {
+    let fleet = Fleet::committed(&nixes()[0], &[("flake.nix", "{ outputs = _: { }; }")]);
+    let mut asked = Asked::of(&fleet);
+    // A server that begins with such a file ends with that.
+    assert!(!asked.client.tools().is_empty());
+    for text in SETTINGS {
+        let text = text.replace("ORDER", ORDER);
+        fleet.write("pantheros.toml", &text);
+        let said = asked.call_with("list_hosts", json!({}));
+        let error = &said["structuredContent"]["error"];
+        assert_eq!(error["code"], "invalid_settings", "{text}: {error:#}");
+        for ours in ["message", "attr", "hint"] {
+            assert!(!error[ours].to_string().contains(WORD), "{text}: `{ours}` gives an order: {error:#}");
+        }
+        // A line of the file is nobody's business: it may be the user's own.
+        assert!(!error.to_string().contains("program = "), "{text}: {error:#}");
+    }
+}
+
 /// What every login at a host gets, in place of what it asked for.
 const ANSWER: &str = r#"#!/bin/sh
 case $SSH_ORIGINAL_COMMAND in

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::place;
 use crate::names::HostName;
-use crate::reading;
+use crate::{reading, text};
 
 /// Largest file of approvers that is read for their names, in bytes.
 const APPROVERS: u64 = 1024 * 1024;
@@ -172,11 +172,14 @@ impl DeploySettings {
         let approvers = file.approvers.map(|path| folder.join(path));
         // A scope that is nobody's leaves somebody else without one. A file that cannot be read is said when
         // something is approved.
-        if let Some(text) = approvers.as_ref().and_then(|path| reading::text(path, APPROVERS).ok())
+        if let Some(signers) = approvers.as_ref().and_then(|path| reading::text(path, APPROVERS).ok())
             && let Some(unknown) =
-                file.scopes.keys().find(|name| !principals(&text).any(|known| known == *name))
+                file.scopes.keys().find(|name| !principals(&signers).any(|known| known == *name))
         {
-            return Err(format!("`deploy.scopes.{unknown}` is about nobody that `deploy.approvers` names"));
+            return Err(format!(
+                "`deploy.scopes.{}` is about nobody that `deploy.approvers` names",
+                text::word(unknown)
+            ));
         }
         let state_folder = file.state_folder.map(|path| folder.join(path)).or_else(place::state);
         Ok(Self {

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{DeployFile, HostFile};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::names::HostName;
-use crate::schema;
+use crate::{schema, text};
 
 /// Why there are no settings.
 #[derive(Debug, thiserror::Error)]
@@ -23,20 +23,32 @@ pub enum ConfigError {
         source: std::io::Error,
     },
     /// The file is not TOML, or a value has the wrong type.
-    #[error("{}: {message}", path.display())]
+    #[error("{} is not TOML, or has a value of the wrong kind{place}", path.display())]
     Malformed {
         /// The file.
         path: PathBuf,
-        /// What is wrong and where.
-        message: String,
+        /// Where it is wrong.
+        place: Place,
+        /// What is wrong, in words that may be the file's.
+        said: String,
     },
     /// A key that does not exist.
-    #[error("{}: there is no setting `{}`", path.display(), key.path)]
+    #[error("{}: there is no setting `{}`", path.display(), text::word(&key.path))]
     UnknownKey {
         /// The file.
         path: PathBuf,
         /// The key and what is near it.
         key: schema::UnknownKey,
+    },
+    /// A tool that does not exist.
+    #[error("{place}: there is no tool `{}`", text::word(name))]
+    UnknownTool {
+        /// Who names it.
+        place: String,
+        /// Its name.
+        name: String,
+        /// The tools that are near it.
+        nearest: Vec<String>,
     },
     /// A switch names a path from the working folder, and there is none.
     #[error("{switch} names {}, but the folder this was started in is gone", path.display())]
@@ -83,7 +95,8 @@ impl From<&ConfigError> for Diagnostic {
         let diagnostic = Self::new(Code::InvalidSettings, error.to_string());
         match error {
             ConfigError::UnknownKey { key, .. } => diagnostic
-                .with_attr(key.path.clone())
+                .with_attr(text::word(&key.path))
+                .with_said(unless_word(&key.path))
                 .with_suggestions(key.nearest.clone())
                 .with_hint(format!("known here: {}", key.known.join(", "))),
             ConfigError::Relative { .. } => diagnostic.with_hint("give the whole path, from /"),
@@ -101,9 +114,43 @@ impl From<&ConfigError> for Diagnostic {
                     "see that it is there and that you may read it"
                 })
             }
-            ConfigError::Malformed { .. } | ConfigError::OutOfBounds { .. } => {
-                diagnostic.with_hint("docs/settings.md lists every setting with its default")
-            }
+            ConfigError::UnknownTool { name, nearest, .. } => diagnostic
+                .with_said(unless_word(name))
+                .with_suggestions(nearest.clone())
+                .with_hint("`pantheros-mcp tools` lists them"),
+            ConfigError::Malformed { said, .. } => diagnostic.with_said(said).with_hint(LISTED),
+            ConfigError::OutOfBounds { .. } => diagnostic.with_hint(LISTED),
+        }
+    }
+}
+
+/// Where every setting is.
+const LISTED: &str = "docs/settings.md lists every setting with its default";
+
+/// A name of a file, if it cannot stand in a sentence of ours.
+fn unless_word(name: &str) -> &str {
+    if text::is_word(name) { "" } else { name }
+}
+
+/// Where in a file something is wrong, if that is known.
+#[derive(Clone, Copy, Debug)]
+pub struct Place(Option<(usize, usize)>);
+
+impl Place {
+    /// The line and the column of a byte of the text.
+    fn of(text: &str, at: Option<usize>) -> Self {
+        Self(at.and_then(|at| text.get(..at)).map(|before| {
+            let begin = before.rfind('\n').map_or(0, |end| end + 1);
+            (before.matches('\n').count() + 1, before[begin..].chars().count() + 1)
+        }))
+    }
+}
+
+impl std::fmt::Display for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.0 {
+            Some((line, column)) => write!(f, ": line {line}, column {column}"),
+            None => Ok(()),
         }
     }
 }
@@ -270,16 +317,17 @@ impl Default for CacheFile {
 /// Longest message about a file that is wrong, in characters.
 const LONGEST_MESSAGE: usize = 600;
 
-/// Reads the text of a file: all of it with defaults, and what it says alone.
-pub(super) fn parse(text: &str, path: &Path) -> Result<(File, serde_json::Value), ConfigError> {
+/// Reads the content of a file: all of it with defaults, and what it says alone.
+pub(super) fn parse(content: &str, path: &Path) -> Result<(File, serde_json::Value), ConfigError> {
     let malformed = |error: toml::de::Error| ConfigError::Malformed {
         path: path.to_owned(),
-        // It repeats the line it is about, which may be as long as the file.
-        message: crate::text::bounded(error.to_string().trim_end(), LONGEST_MESSAGE),
+        place: Place::of(content, error.span().map(|span| span.start)),
+        // Whole it would repeat the line it is about, which is not for whoever is told.
+        said: text::bounded(error.message().trim_end(), LONGEST_MESSAGE),
     };
-    let value: serde_json::Value = toml::from_str(text).map_err(malformed)?;
+    let value: serde_json::Value = toml::from_str(content).map_err(malformed)?;
     if let Some(key) = schema::unknown_keys(&schema::of_settings::<File>(), &value).into_iter().next() {
         return Err(ConfigError::UnknownKey { path: path.to_owned(), key });
     }
-    Ok((toml::from_str(text).map_err(malformed)?, value))
+    Ok((toml::from_str(content).map_err(malformed)?, value))
 }

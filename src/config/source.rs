@@ -8,11 +8,12 @@ use std::path::{Component, Path, PathBuf};
 use rustix::fs::{Mode, OFlags};
 use serde_json::{Map, Value, json};
 
-use super::file::{ConfigError, File, parse};
+use super::file::{ConfigError, parse};
 use super::keys::{Home, KEYS, Kind};
 use super::merge::put;
 use super::{Overrides, bounds, place};
 use crate::policy::Policy;
+use crate::text;
 
 /// The folder of the machine's own settings.
 pub const MACHINE_FOLDER: &str = "/etc/pantheros";
@@ -129,10 +130,11 @@ impl Text {
         let (file, values) = parse(&self.text, &self.path)?;
         let wrong = |message| ConfigError::OutOfBounds { path: self.path.clone(), message };
         bounds::check(&file).map_err(wrong)?;
-        check_tools(&file, tools).map_err(wrong)?;
+        let place = self.path.display().to_string();
+        check_tools(&place, &file.tools.only, &file.tools.exclude, tools)?;
         let folder = self.path.parent().unwrap_or(Path::new("/"));
         let values = completed(values, folder, home);
-        Ok(Source { home, label: self.path.display().to_string(), values })
+        Ok(Source { home, label: place, values })
     }
 }
 
@@ -222,10 +224,8 @@ pub(super) fn switches(
     start: Option<&Path>,
     tools: &[&str],
 ) -> Result<Source, ConfigError> {
-    let named = |names: &[String]| names.iter().cloned().collect();
-    let policy =
-        Policy { only: named(&overrides.only), exclude: named(&overrides.exclude), ..Policy::default() };
-    policy.check(tools).map_err(|message| ConfigError::Conflict { message })?;
+    let label = "the command line";
+    check_tools(label, &overrides.only, &overrides.exclude, tools)?;
     let mut values = Map::new();
     for (key, path, switch) in [
         ("ssh.identity", &overrides.identity, "--identity"),
@@ -248,14 +248,21 @@ pub(super) fn switches(
         // The token itself, which is in no file then.
         put(&mut values, "http.token_file", Value::Null);
     }
-    Ok(Source { home: Home::Switch, label: "the command line".to_owned(), values: Value::Object(values) })
+    Ok(Source { home: Home::Switch, label: label.to_owned(), values: Value::Object(values) })
 }
 
-fn check_tools(file: &File, tools: &[&str]) -> Result<(), String> {
+/// Checks that every tool named exists.
+fn check_tools(place: &str, only: &[String], exclude: &[String], tools: &[&str]) -> Result<(), ConfigError> {
     let named = |names: &[String]| names.iter().cloned().collect();
-    let policy =
-        Policy { only: named(&file.tools.only), exclude: named(&file.tools.exclude), ..Policy::default() };
-    policy.check(tools)
+    let policy = Policy { only: named(only), exclude: named(exclude), ..Policy::default() };
+    match policy.unknown(tools) {
+        None => Ok(()),
+        Some(name) => Err(ConfigError::UnknownTool {
+            place: place.to_owned(),
+            name: name.to_owned(),
+            nearest: text::nearest(name, tools.iter().copied(), 1),
+        }),
+    }
 }
 
 /// The values with their paths from the root, and with what they imply.

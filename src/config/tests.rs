@@ -60,7 +60,7 @@ fn bounds_are_checked() {
 fn a_tool_that_does_not_exist_is_refused() {
     let overrides = Overrides { only: vec!["list_host".into()], ..Overrides::default() };
     let error = source::switches(&overrides, None, &["list_hosts"]).unwrap_err();
-    assert!(error.to_string().contains("list_hosts"), "{error}");
+    assert_eq!(Diagnostic::from(&error).suggestions, ["list_hosts"], "{error}");
 }
 
 /// Who may say a setting is decided in the table of keys, so that each has to be there.
