@@ -9,9 +9,11 @@ mod merge;
 mod origin;
 mod place;
 mod source;
+mod text;
 mod trust;
 
 use std::collections::BTreeMap;
+use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -23,7 +25,7 @@ pub use source::{CONFIG_NAME, FILE_NAME, MACHINE_FOLDER};
 pub use trust::{Beside, TrustError, revoke};
 
 use origin::Origin;
-use source::Text;
+use text::Text;
 
 use crate::names::HostName;
 use crate::ssh::SshSettings;
@@ -128,16 +130,16 @@ impl Settings {
 
     fn read(mut origin: Origin) -> Result<Self, ConfigError> {
         let (flake, flake_from) = origin.flake()?;
+        let named = match &origin.overrides.config {
+            Some(path) => Some(place::absolute(origin.start.as_deref(), path, "--config")?),
+            None => None,
+        };
+        let user = origin.user(named.as_deref())?;
         let tools: Vec<&str> = origin.tools.iter().map(String::as_str).collect();
         let (start, overrides) = (origin.start.as_deref(), &origin.overrides);
         let is_flake = flake_from != FlakeFrom::Nowhere;
-        let named = match &overrides.config {
-            Some(path) => Some(place::absolute(start, path, "--config")?),
-            None => None,
-        };
         let mut notices = Vec::new();
         let machine = source::machine(Path::new(MACHINE_FOLDER), &tools)?;
-        let user = source::user(named.as_deref())?;
         // Whoever names the file beside the flake has made its word their own.
         let users_beside = user.as_ref().filter(|user| user.is_at(&flake.join(FILE_NAME)));
         let text = if is_flake && users_beside.is_none() { Text::beside(&flake)? } else { None };
@@ -223,9 +225,9 @@ impl Settings {
             nix: file.nix.program,
             ssh: SshSettings {
                 program: file.ssh.program,
-                config: file.ssh.config,
-                identity: ssh_path(file.ssh.identity, "identity")?,
-                known_hosts: ssh_path(file.ssh.known_hosts, "known_hosts")?,
+                config: ssh_file(file.ssh.config, "config")?,
+                identity: ssh_path(ssh_file(file.ssh.identity, "identity")?, "identity")?,
+                known_hosts: ssh_path(ssh_file(file.ssh.known_hosts, "known_hosts")?, "known_hosts")?,
                 connect_time: Duration::from_secs(file.ssh.connect_seconds.clamp(1, 600)),
             },
             evaluation_time: Duration::from_secs(limits.evaluation_seconds.max(1)),
@@ -280,6 +282,17 @@ fn in_vain(beside: &Beside, command: &str, named: Option<&Path>) -> Vec<String> 
         ));
     }
     notices
+}
+
+/// A file that each `ssh` reads for itself, which a pipe cannot give to more than one.
+fn ssh_file(path: Option<PathBuf>, name: &str) -> Result<Option<PathBuf>, String> {
+    let is_pipe = |path: &Path| path.metadata().is_ok_and(|data| data.file_type().is_fifo());
+    match path {
+        Some(path) if is_pipe(&path) => {
+            Err(format!("`ssh.{name}` is a pipe, which only one `ssh` could read: name a file"))
+        }
+        path => Ok(path),
+    }
 }
 
 /// A path as `ssh` takes it in an option: it would expand or split at what is refused here

@@ -45,11 +45,15 @@ said on standard error.
 
 A running server reads all of them again at each call, and looks anew whether a file is trusted and where a symbolic link
 to the flake leads: what they say then counts for that call from its beginning to its end. While one cannot be read,
-every call fails with `invalid_settings`, which says what is wrong with it; no call goes by what it said before. A plan is
-not made, and the answer to a form does not count, where the settings changed meanwhile. Only `[http]` and
-`limits.message_kib` count as they were at the server's start; that they were changed is said on standard error. What the
-file beside the flake narrows it narrows as long as it says so: what is to hold against whoever edits the flake belongs
-in one of the other two.
+every call fails with `invalid_settings`, which says what is wrong with it, and so does reading a log; no call goes by what
+it said before. A plan is not made, and the answer to a form does not count, if the settings changed meanwhile. Only
+`[http]` and `limits.message_kib` count as they were at the server's start; that they were changed is said on standard
+error. What the file beside the flake narrows it narrows as long as it says so: what is to hold against whoever edits the
+flake belongs in one of the other two.
+
+The user's file may be a pipe or a device (`--config <(…)`). What comes through it is read once, when the program starts,
+until it ends, for 60 seconds at most; it counts as long as the program runs. A command that a server tells a person to
+type in a terminal cannot read it again: for approvals in a terminal name a file.
 
 The column *beside the flake* says what counts of it there:
 

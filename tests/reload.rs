@@ -3,13 +3,16 @@
 
 mod common;
 
+use std::io::{PipeReader, Write};
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::symlink;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use common::fleet::{Fleet, nixes};
+use common::fleet::{Fleet, errors, nixes};
 use common::mcp::{Client, STATELESS, WITH_HANDSHAKE};
 use common::plan;
+use common::site::Site;
 use serde_json::{Value, json};
 
 const FILE: &str = "pantheros.toml";
@@ -34,13 +37,32 @@ fn begun(fleet: &Fleet) -> Client {
     Client::begun(fleet, &[], WITH_HANDSHAKE[2])
 }
 
-/// This program with this fleet's settings, and no flake named.
-fn without_flake(fleet: &Fleet) -> Command {
+/// This program with these settings, at this fleet's home, and no flake named.
+fn configured(fleet: &Fleet, settings: &Path) -> Command {
     let named = fleet.command(&[]);
     let mut command = Command::new(named.get_program());
-    command.arg("--config").arg(fleet.folder().with_file_name(FILE)).env_remove("PANTHEROS_FLAKE");
+    command.arg("--config").arg(settings).env_remove("PANTHEROS_FLAKE");
     command.envs(named.get_envs().filter_map(|(name, value)| Some((name, value?))));
     command
+}
+
+/// The same with this fleet's settings.
+fn without_flake(fleet: &Fleet) -> Command {
+    configured(fleet, &fleet.folder().with_file_name(FILE))
+}
+
+/// This program on this fleet, with settings that are a pipe.
+fn piped(fleet: &Fleet, settings: &str) -> (Command, PipeReader) {
+    let (reader, mut writer) = std::io::pipe().unwrap();
+    writer.write_all(settings.as_bytes()).unwrap();
+    rustix::io::fcntl_setfd(&reader, rustix::io::FdFlags::empty()).unwrap();
+    let mut command = configured(fleet, &PathBuf::from(format!("/dev/fd/{}", reader.as_raw_fd())));
+    command.arg("--flake").arg(fleet.folder());
+    (command, reader)
+}
+
+fn make_fifo(path: &Path) {
+    assert!(Command::new("mkfifo").args(["-m", "600"]).arg(path).status().unwrap().success());
 }
 
 /// A server by that command, to which a client has begun to talk.
@@ -185,6 +207,99 @@ fn the_users_settings_are_read_again_as_well() {
         std::fs::remove_file(&users).unwrap();
         assert_eq!(code(&mut client, "list_hosts", json!({})), "invalid_settings");
     }
+}
+
+/// Settings for a fleet that leave only what changes nothing, and say where a host is.
+fn narrow(nix: &Path) -> String {
+    format!("[nix]\nprogram = {nix:?}\n[tools]\nread_only = true\n[hosts.one]\ntarget_host = \"192.0.2.1\"\n")
+}
+
+/// A server whose settings are those of [`narrow`] goes by them for all its life.
+fn stays_narrow(client: &mut Client) {
+    for _ in 0..2 {
+        let tools = client.tools();
+        assert!(
+            tools.contains(&"list_hosts".to_owned()) && !tools.contains(&"build_host".to_owned()),
+            "{tools:?}"
+        );
+        let refused = client.call("build_host", json!({"host": "one"}))["error"]["message"].to_string();
+        assert!(refused.contains("--read-only"), "{refused}");
+        let host = told(client, "list_hosts", json!({"host": "one"}))["hosts"][0].clone();
+        assert_eq!(host["target"], "192.0.2.1", "{host:#}");
+    }
+}
+
+#[test]
+fn what_came_through_a_pipe_counts_to_the_servers_end() {
+    let nix = nixes().remove(0);
+    let fleet = committed(&nix, "");
+    let (command, reader) = piped(&fleet, &narrow(&nix));
+    let mut client = greeted(command);
+    drop(reader);
+    stays_narrow(&mut client);
+    // What else there is to read is read again.
+    fleet.write(FILE, "[tools]\nexclude = [\"list_hosts\"]\n");
+    assert!(client.call("list_hosts", json!({}))["error"].is_object());
+
+    // A pipe with a name, to which somebody writes late and in parts, and once.
+    let fleet = committed(&nix, "");
+    let fifo = fleet.folder().with_file_name("fifo");
+    make_fifo(&fifo);
+    let mut command = configured(&fleet, &fifo);
+    command.arg("--flake").arg(fleet.folder()).arg("serve");
+    let mut client = Client::of(command);
+    let mut writer = std::fs::OpenOptions::new().write(true).open(&fifo).unwrap();
+    for line in narrow(&nix).split_inclusive('\n') {
+        writer.write_all(line.as_bytes()).unwrap();
+    }
+    drop(writer);
+    client.initialize(WITH_HANDSHAKE[2]);
+    client.notify("notifications/initialized", json!({}));
+    stays_narrow(&mut client);
+}
+
+#[test]
+fn a_plan_is_made_under_settings_from_a_pipe() {
+    let site = Site::start(&nixes().remove(0), &["web"], &json!({}));
+    let users = site.fleet.folder().with_file_name(FILE);
+    let mut settings = std::fs::read_to_string(&users).unwrap();
+    for name in ["state", "approvers"] {
+        let path = users.with_file_name(name);
+        settings = settings.replace(&format!("= \"{name}\""), &format!("= {path:?}"));
+    }
+    let (mut command, reader) = piped(&site.fleet, &settings);
+    let output = command.args(["call", "--quiet", "plan_deploy", "hosts=web"]).output().unwrap();
+    drop(reader);
+    let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(answer["plan_id"].is_string(), "{answer:#}");
+}
+
+#[test]
+fn a_pipe_without_a_word_is_no_empty_file() {
+    let nix = nixes().remove(0);
+    let fleet = committed(&nix, "");
+    let (mut command, reader) = piped(&fleet, "");
+    let output = command.args(["tools", "--json"]).output().unwrap();
+    drop(reader);
+    assert_eq!(output.status.code(), Some(2), "{}", errors(&output));
+    assert!(errors(&output).contains("ended without a word"), "{}", errors(&output));
+    // What is always empty is meant to be.
+    let mut command = configured(&fleet, Path::new("/dev/null"));
+    let output = command.args(["tools", "--json"]).output().unwrap();
+    assert!(output.status.success(), "{}", errors(&output));
+}
+
+#[test]
+fn a_pipe_in_place_of_a_file_is_not_waited_for() {
+    let fleet = committed(&nixes().remove(0), "");
+    let users = fleet.folder().with_file_name(FILE);
+    let mut client = begun(&fleet);
+    assert!(told(&mut client, "list_hosts", json!({}))["hosts"].is_array());
+    std::fs::remove_file(&users).unwrap();
+    make_fifo(&users);
+    let refused = told(&mut client, "list_hosts", json!({}));
+    assert_eq!(refused["error"]["code"], "invalid_settings", "{refused:#}");
+    assert!(refused["error"]["message"].as_str().unwrap().contains("is not a file"), "{refused:#}");
 }
 
 #[test]

@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use super::place::{self, FlakeFrom};
-use super::source::Source;
+use super::source::{self, Source};
+use super::text::{Takes, Text};
 use super::{Beside, ConfigError, Overrides, Settings};
 
 /// What the settings of one program are read from, for as long as it runs.
@@ -17,12 +18,32 @@ pub(super) struct Origin {
     pub tools: Vec<String>,
     /// The flake's folder by the name that it was found under, and how; none as long as there is no flake.
     found: Option<(PathBuf, FlakeFrom)>,
+    /// What became of the user's file when it was read first.
+    users: Users,
+}
+
+/// How the user's file is read.
+#[derive(Clone, Debug, Default)]
+enum Users {
+    /// It was not read yet.
+    #[default]
+    Unread,
+    /// Anew each time.
+    Again,
+    /// Not once more: what came through a pipe is not there a second time, and an end of it is no empty file.
+    Once(Text),
 }
 
 impl Origin {
     pub(super) fn new(start: Option<&Path>, overrides: &Overrides, tools: &[&str]) -> Self {
         let tools = tools.iter().map(ToString::to_string).collect();
-        Self { start: start.map(Path::to_owned), overrides: overrides.clone(), tools, found: None }
+        Self {
+            start: start.map(Path::to_owned),
+            overrides: overrides.clone(),
+            tools,
+            found: None,
+            users: Users::Unread,
+        }
     }
 
     /// The flake's folder now, or the folder one is looked for in, and how it came to be known.
@@ -39,6 +60,21 @@ impl Origin {
         }
         // Nix refuses to read a flake through a symbolic link; what does not exist is told of later.
         Ok((folder.canonicalize().unwrap_or(folder), from))
+    }
+
+    /// The user's file, the one that they named if they named one.
+    pub(super) fn user(&mut self, named: Option<&Path>) -> Result<Option<Text>, ConfigError> {
+        let takes = match &self.users {
+            Users::Once(text) => return Ok(Some(text.clone())),
+            Users::Unread => Takes::Streams,
+            Users::Again => Takes::Files,
+        };
+        let text = source::user(named, takes)?;
+        self.users = match &text {
+            Some(text) if !text.lasts => Users::Once(text.clone()),
+            _ => Users::Again,
+        };
+        Ok(text)
     }
 }
 

@@ -1,16 +1,15 @@
-//! The files that settings come from: whose each is, and whether it can be believed.
+//! What each home of settings says.
 
-use std::fs::File as Handle;
-use std::io::{self, Read};
-use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
 
-use rustix::fs::{Mode, OFlags};
 use serde_json::{Map, Value, json};
 
 use super::file::{ConfigError, parse};
 use super::keys::{Home, KEYS, Kind};
 use super::merge::put;
+use super::text::{Takes, Text, Writer};
 use super::{Overrides, bounds, place};
 use crate::policy::Policy;
 use crate::text;
@@ -24,9 +23,6 @@ const DEPLOY_NAME: &str = "deploy.toml";
 /// The file's name, looked for beside `flake.nix`.
 pub const FILE_NAME: &str = "pantheros.toml";
 
-/// Most bytes of a file.
-const LARGEST: u64 = 1024 * 1024;
-
 /// What one home says.
 #[derive(Clone, Debug)]
 pub(super) struct Source {
@@ -38,91 +34,10 @@ pub(super) struct Source {
     pub values: Value,
 }
 
-/// A file as it was read, once.
-#[derive(Clone, Debug)]
-pub(super) struct Text {
-    /// Where it is.
-    pub path: PathBuf,
-    /// Device and number, by which it is known under every name.
-    identity: (u64, u64),
-    /// What it says.
-    pub text: String,
-}
-
-/// Who may have written a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Writer {
-    /// Root alone.
-    Root,
-    /// This user, or root.
-    User,
-    /// Anybody; so it is no link to what somebody else wrote.
-    Anybody,
-}
-
 impl Text {
-    /// Whether the file at this path, by whatever links, is this one.
-    pub(super) fn is_at(&self, path: &Path) -> bool {
-        path.metadata().is_ok_and(|data| (data.dev(), data.ino()) == self.identity)
-    }
-
-    /// Reads the file; `None` where there is none.
-    fn read(path: &Path, writer: Writer) -> Result<Option<Self>, ConfigError> {
-        let unreadable = |source: io::Error| ConfigError::Unreadable { path: path.to_owned(), source };
-        let refused = |problem: &str, mend: String| {
-            Err(ConfigError::Unsafe { path: path.to_owned(), problem: problem.to_owned(), mend })
-        };
-        // What anybody may have put there is neither followed nor waited for.
-        let careful =
-            if writer == Writer::Anybody { OFlags::NOFOLLOW | OFlags::NONBLOCK } else { OFlags::empty() };
-        let opened = rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC | careful, Mode::empty());
-        let file = match opened {
-            Ok(descriptor) => Handle::from(descriptor),
-            Err(rustix::io::Errno::NOENT | rustix::io::Errno::NOTDIR) => return Ok(None),
-            Err(rustix::io::Errno::LOOP) if writer == Writer::Anybody => {
-                return refused(
-                    "is a symbolic link, and what it leads to may be none of the flake's",
-                    "put the file itself there".to_owned(),
-                );
-            }
-            Err(error) => return Err(unreadable(error.into())),
-        };
-        let data = file.metadata().map_err(unreadable)?;
-        let is_writable = data.mode() & 0o022 != 0;
-        let uid = rustix::process::geteuid().as_raw();
-        match writer {
-            Writer::Root if data.uid() != 0 || is_writable => {
-                return refused(
-                    "has to be root's, and nobody else may write to it",
-                    format!("as root: chown root {0} && chmod go-w {0}", path.display()),
-                );
-            }
-            Writer::User if data.uid() != uid && data.uid() != 0 => {
-                return refused("belongs to another user", "copy it to a file of your own".to_owned());
-            }
-            // Nothing can be written into a device such as /dev/null.
-            Writer::User if is_writable && !data.file_type().is_char_device() => {
-                return refused(
-                    "can be written by others",
-                    format!("take that away: chmod go-w {}", path.display()),
-                );
-            }
-            Writer::Anybody if !data.is_file() => {
-                return refused("is not a file", "remove it, or put a file there".to_owned());
-            }
-            _ => {}
-        }
-        let mut text = String::new();
-        file.take(LARGEST + 1).read_to_string(&mut text).map_err(unreadable)?;
-        if text.len() as u64 > LARGEST {
-            return refused("is too large", format!("a file of settings has at most {LARGEST} bytes"));
-        }
-        Ok(Some(Self { path: path.to_owned(), identity: (data.dev(), data.ino()), text }))
-    }
-
     /// The file beside the flake.
     pub(super) fn beside(flake: &Path) -> Result<Option<Self>, ConfigError> {
-        Self::read(&flake.join(FILE_NAME), Writer::Anybody)
+        Self::read(&flake.join(FILE_NAME), Writer::Anybody, Takes::Files)
     }
 
     /// What it says, as the word of `home`.
@@ -140,7 +55,8 @@ impl Text {
 
 /// What the machine says.
 pub(super) fn machine(folder: &Path, tools: &[&str]) -> Result<Option<Source>, ConfigError> {
-    let texts = [CONFIG_NAME, DEPLOY_NAME].map(|name| Text::read(&folder.join(name), Writer::Root));
+    let texts =
+        [CONFIG_NAME, DEPLOY_NAME].map(|name| Text::read(&folder.join(name), Writer::Root, Takes::Files));
     let [whole, deploy] = texts;
     let (whole, deploy) = (whole?, deploy?);
     let Some(one) = whole.as_ref().or(deploy.as_ref()) else { return Ok(None) };
@@ -203,16 +119,16 @@ fn joined(mut whole: Value, more: &Value) -> Result<Value, String> {
 }
 
 /// The user's file: the one that was named, or else their own where there is one.
-pub(super) fn user(named: Option<&Path>) -> Result<Option<Text>, ConfigError> {
+pub(super) fn user(named: Option<&Path>, takes: Takes) -> Result<Option<Text>, ConfigError> {
     match named {
-        Some(path) => match Text::read(path, Writer::User)? {
+        Some(path) => match Text::read(path, Writer::User, takes)? {
             Some(text) => Ok(Some(text)),
             None => {
                 Err(ConfigError::Unreadable { path: path.to_owned(), source: io::ErrorKind::NotFound.into() })
             }
         },
         None => match place::config() {
-            Some(folder) => Text::read(&folder.join(CONFIG_NAME), Writer::User),
+            Some(folder) => Text::read(&folder.join(CONFIG_NAME), Writer::User, takes),
             None => Ok(None),
         },
     }

@@ -38,6 +38,19 @@ fn a_wrong_type_says_where() {
 }
 
 #[test]
+fn what_each_ssh_reads_is_no_pipe() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("pipe");
+    rustix::fs::mkfifoat(rustix::fs::CWD, &path, rustix::fs::Mode::RUSR).unwrap();
+    for name in ["config", "identity", "known_hosts"] {
+        let text = |path: &Path| format!("[ssh]\n{name} = {path:?}\n");
+        let error = from_file(parsed(&text(&path)).unwrap()).unwrap_err();
+        assert!(error.contains(name) && error.contains("a pipe"), "{error}");
+        from_file(parsed(&text(Path::new("/dev/null"))).unwrap()).unwrap();
+    }
+}
+
+#[test]
 fn bounds_are_checked() {
     for (text, named) in [
         ("[limits]\nconcurrent_calls = 0\n", "concurrent_calls"),
@@ -90,7 +103,7 @@ fn what_is_a_path_begins_at_the_files_folder() {
     let lines = "[nix]\nprogram = \"tools/nix\"\n[ssh]\nprogram = \"ssh\"\nconfig = \"./c\"\nidentity = \"/i\"\n\
                  [http]\ntoken_file = \"../t\"\n[deploy]\napprovers = \"a\"\n";
     std::fs::write(&path, lines).unwrap();
-    let text = source::user(Some(&path)).unwrap().unwrap();
+    let text = source::user(Some(&path), text::Takes::Files).unwrap().unwrap();
     let values = text.source(Home::User, &[]).unwrap().values;
     let at = |pointer: &str| values.pointer(pointer).and_then(Value::as_str).unwrap().to_owned();
     let below = |name: &str| folder.path().join(name).display().to_string();

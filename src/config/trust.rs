@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::keys::{FromFlake, Key};
 use super::merge::{Ignored, Merged};
-use super::{place, source::Text};
+use super::{place, text::Text};
 use crate::state::{StateError, StateFolder};
 
 /// The folder of these records, in the user's own folder of state.

@@ -156,6 +156,10 @@ pub async fn verify(
     if data.mode() & 0o022 != 0 || !ours {
         return Err(SignatureError::OpenApprovers { path: approvers.to_owned() });
     }
+    // It is read twice, and what came through a pipe is not there a second time.
+    if !data.is_file() {
+        return Err(at(approvers)(std::io::Error::new(std::io::ErrorKind::InvalidInput, "it is not a file")));
+    }
     let scratch = Scratch::make(&scratch::places(), usize::MAX)?;
     let (file, signed) = (scratch.path().join("plan"), scratch.path().join("plan.sig"));
     std::fs::write(&file, message).map_err(at(&file))?;

@@ -682,6 +682,10 @@ async fn approvers_have_names_and_files_of_their_own() {
     assert_eq!(Diagnostic::from(&error).code, Code::InvalidSettings, "{error}");
     fs::remove_file(&path).unwrap();
     assert!(desk.approvals().spend(&stored, &call).await.is_err());
+    // A pipe would be waited for, and could be read once.
+    rustix::fs::mkfifoat(rustix::fs::CWD, &path, rustix::fs::Mode::RUSR).unwrap();
+    let error = desk.approvals().spend(&stored, &call).await.unwrap_err();
+    assert_eq!(Diagnostic::from(&error).code, Code::InvalidSettings, "{error}");
 }
 
 #[tokio::test]
