@@ -10,9 +10,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use common::fleet::{Fleet, errors, nixes};
-use common::mcp::{Client, STATELESS, WITH_HANDSHAKE};
+use common::mcp::{Client, STATELESS, WITH_HANDSHAKE, alone};
 use common::plan;
 use common::site::Site;
+use common::terminal::Terminal;
 use serde_json::{Value, json};
 
 const FILE: &str = "pantheros.toml";
@@ -383,6 +384,29 @@ fn an_answer_under_other_settings_does_not_count() {
     let (error, is_spent) = ask(&|fleet| plan::set(fleet, "approve_by = [\"terminal\"]"));
     assert!(error["code"] == "invalid_approval" && error.to_string().contains("settings"), "{error:#}");
     assert!(!is_spent);
+}
+
+#[test]
+fn what_a_person_trusts_counts_from_the_next_call_on() {
+    let fleet = committed(&nixes().remove(0), "[ssh]\nconfig = \"/nonexistent/ssh_config\"\n");
+    let users = fleet.folder().with_file_name(FILE);
+    let text = std::fs::read_to_string(&users).unwrap();
+    std::fs::write(&users, format!("{text}[hosts.one]\ntarget_host = \"127.0.0.1\"\nport = 1\n")).unwrap();
+    let mut client = begun(&fleet);
+    let unreached =
+        |client: &mut Client| told(client, "list_generations", json!({"host": "one"}))["error"].to_string();
+    let before = unreached(&mut client);
+    assert!(!before.contains("/nonexistent/ssh_config"), "{before}");
+    let mut trust = fleet.command(&["trust"]);
+    alone(&mut trust);
+    let mut terminal = Terminal::run(&trust);
+    terminal.shows("Type `trust` to trust it");
+    terminal.types("trust\n");
+    let (code, shown) = terminal.ends();
+    assert_eq!(code, Some(0), "{shown}");
+    assert!(shown.contains("a server that runs goes by that from its next call on"), "{shown}");
+    let after = unreached(&mut client);
+    assert!(after.contains("/nonexistent/ssh_config"), "{after} {}", client.said());
 }
 
 #[test]

@@ -169,7 +169,7 @@ async fn ask(beside: &Beside, cancel: &CancellationToken) -> Result<String, Trus
     }
     beside.trust()?;
     Ok(format!(
-        "{path} is trusted as it is, until it changes; a server that runs reads it when it is started again"
+        "{path} is trusted as it is, until it changes; a server that runs goes by that from its next call on"
     ))
 }
 
