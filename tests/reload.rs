@@ -356,32 +356,54 @@ fn a_flake_further_up_does_not_step_in() {
     assert_eq!(told(&mut client, "list_hosts", host)["hosts"][0]["state_version"], "25.11");
 }
 
-#[test]
-fn an_answer_under_other_settings_does_not_count() {
+/// What a client that shows forms has answered by a person while the settings change: the error of the call, and whether
+/// the approval counted.
+fn answered(version: &str, action: &str, change: impl FnOnce(&Fleet)) -> (Value, bool) {
     let fleet = plan::fleet("approve_by = [\"elicitation\"]");
-    let life = std::time::Duration::from_secs(1_800);
-    let ask = |change: &dyn Fn(&Fleet)| {
-        let stored = plan::stored(&fleet, &["one"], &[], life);
-        let mut client = Client::able(&fleet, &[], WITH_HANDSHAKE[2], json!({"elicitation": {}}));
-        let id = client.ask(
-            "tools/call",
-            json!({"name": "deploy", "arguments": {"plan_id": stored.plan().id.as_str()}}),
-        );
-        let form = client.next();
+    let stored = plan::stored(&fleet, &["one"], &[], std::time::Duration::from_secs(1_800));
+    let mut client = Client::able(&fleet, &[], version, json!({"elicitation": {}}));
+    let mut params = json!({"name": "deploy", "arguments": {"plan_id": stored.plan().id.as_str()}});
+    let mut id = client.ask("tools/call", params.clone());
+    let result = |form: &Value| {
         assert_eq!(form["method"], "elicitation/create", "{form}");
-        change(&fleet);
         let fields = form["params"]["requestedSchema"]["properties"].as_object().unwrap();
         let content: serde_json::Map<String, Value> =
             fields.keys().map(|field| (field.clone(), json!(stored.plan().phrase()))).collect();
-        let answer = json!({"action": "accept", "content": content});
-        client.send_line(&json!({"jsonrpc": "2.0", "id": form["id"], "result": answer}).to_string());
-        let answer = client.answer(id).json["result"]["structuredContent"].clone();
-        (answer["error"].clone(), plan::approvals(&fleet).decision(&stored.plan().id).unwrap().is_some())
+        json!({"action": action, "content": content})
     };
-    let (error, is_spent) = ask(&|_| {});
-    assert!(is_spent, "the answer is one that counts: {error:#}");
+    if version == STATELESS {
+        let asked = client.answer(id).json["result"].clone();
+        let (name, form) = asked["inputRequests"].as_object().unwrap().iter().next().unwrap();
+        params["inputResponses"] = json!({ name: result(form) });
+        params["requestState"] = asked["requestState"].clone();
+        change(&fleet);
+        id = client.ask("tools/call", params);
+    } else {
+        let form = client.next();
+        change(&fleet);
+        let answer = json!({"jsonrpc": "2.0", "id": form["id"], "result": result(&form)});
+        client.send_line(&answer.to_string());
+    }
+    let answer = client.answer(id).json["result"]["structuredContent"].clone();
+    (answer["error"].clone(), plan::approvals(&fleet).decision(&stored.plan().id).unwrap().is_some())
+}
+
+#[test]
+fn an_answer_under_other_settings_does_not_count() {
+    for version in [WITH_HANDSHAKE[2], STATELESS] {
+        let (error, is_spent) = answered(version, "accept", |_| {});
+        assert!(is_spent, "{version}: the answer is one that counts: {error:#}");
+        let less = |fleet: &Fleet| plan::set(fleet, "approve_by = [\"elicitation\"]\nplan_minutes = 20");
+        let (error, is_spent) = answered(version, "accept", less);
+        assert_eq!(error["code"], "invalid_approval", "{version}: {error:#}");
+        assert!(error.to_string().contains("settings") && !is_spent, "{version}: {error:#}");
+        // A no is one under any settings.
+        let (error, is_spent) = answered(version, "decline", less);
+        assert!(error["code"] == "approval_declined" && is_spent, "{version}: {error:#}");
+    }
     // Another person may be needed by now.
-    let (error, is_spent) = ask(&|fleet| plan::set(fleet, "approve_by = [\"terminal\"]"));
+    let (error, is_spent) =
+        answered(WITH_HANDSHAKE[2], "accept", |fleet| plan::set(fleet, "approve_by = [\"terminal\"]"));
     assert!(error["code"] == "invalid_approval" && error.to_string().contains("settings"), "{error:#}");
     assert!(!is_spent);
 }

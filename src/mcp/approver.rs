@@ -68,6 +68,8 @@ struct Asked {
     tool: String,
     plan_id: PlanId,
     plan_digest: Digest,
+    /// The settings that they were asked under.
+    settings: [u8; 32],
 }
 
 /// How the person at this client can be asked.
@@ -86,6 +88,8 @@ pub struct Person {
     transport: Transport,
     /// The tool that was called: the answer to one tool's question is none to another's.
     tool: &'static str,
+    /// The settings that the call goes by.
+    settings: blake3::Hash,
     /// What the client says that it is.
     client: String,
     /// What the call's result has to ask.
@@ -93,13 +97,14 @@ pub struct Person {
 }
 
 impl Person {
-    /// The person behind this call of `tool`, who is shown a form only where forms `count`.
+    /// The person behind this call of `tool` under `settings`, who is shown a form only if forms `count`.
     pub fn new(
         tool: &'static str,
         request: &mut CallToolRequestParams,
         context: &RequestContext<RoleServer>,
         transport: Transport,
         count: bool,
+        settings: blake3::Hash,
     ) -> Self {
         let (state, responses) = (request.request_state.take(), request.input_responses.take());
         let forms = count && context.client_capabilities().as_ref().is_some_and(shows_forms);
@@ -112,7 +117,7 @@ impl Person {
             (true, false) => Reached::ByResult { state, responses },
         };
         let client = client_name(context.client_info());
-        Self { reached, transport, tool, client, asking: Mutex::default() }
+        Self { reached, transport, tool, settings, client, asking: Mutex::default() }
     }
 
     /// What the client says that it is.
@@ -154,6 +159,7 @@ impl Person {
             tool: self.tool.to_owned(),
             plan_id: question.plan_id.clone(),
             plan_digest: question.plan_digest.clone(),
+            settings: self.settings.into(),
         };
         let Ok(asked) = serde_json::to_vec(&asked) else { return Answer::Unavailable };
         let options = SealOptions::new().associated_data(purpose(self.transport)).ttl(question.patience);
@@ -197,7 +203,11 @@ impl Person {
         }
         answered.push_back(asked.nonce);
         drop(answered);
-        self.answer(result)
+        match self.answer(result) {
+            // The call goes by the settings as they are now. A no counts all the same.
+            Answer::Given { .. } if self.settings != asked.settings => Answer::Overtaken,
+            answer => answer,
+        }
     }
 
     async fn ask_by_request(&self, peer: &Peer<RoleServer>, question: &Question, call: &Call) -> Answer {

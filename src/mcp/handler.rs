@@ -177,8 +177,10 @@ impl ServerHandler for Handler {
         };
         allowed(tool, &in_force.settings.policy)?;
         let running = Running::begin(tool.name, &context, self.services.heartbeat, &self.gone);
-        let forms_count = self.forms_count(&in_force.settings);
-        let person = Arc::new(Person::new(tool.name, &mut request, &context, self.transport, forms_count));
+        let settings = &in_force.settings;
+        let (count, stamp) = (self.forms_count(settings), settings.stamp());
+        let person = Person::new(tool.name, &mut request, &context, self.transport, count, stamp);
+        let person = Arc::new(person);
         let counted = self.services.metrics.call(tool.name);
         let call = Context {
             services: Arc::clone(&self.services),

@@ -36,7 +36,8 @@ impl ServerHandler for Server {
         mut request: CallToolRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
-        let person = Person::new(self.tool, &mut request, &context, Transport::Stdio, true);
+        let person =
+            Person::new(self.tool, &mut request, &context, Transport::Stdio, true, blake3::hash(b""));
         let asked = crate::deploy::plan::Requester { client: person.client().into(), user: "x".into() };
         let call = Call { cancel: context.ct.clone(), ..Call::unattended() };
         let came = self.approvals.obtain(&self.plan, &person, &asked, &call).await;
@@ -341,6 +342,7 @@ fn a_question_expires() {
         reached: Reached::ByResult { state: None, responses: None },
         transport: Transport::Stdio,
         tool: "deploy",
+        settings: blake3::hash(b""),
         client: "a client".into(),
         asking: Mutex::default(),
     };
@@ -377,6 +379,7 @@ fn a_question_is_answered_over_its_own_transport() {
         reached: Reached::ByResult { state: None, responses: None },
         transport,
         tool: "deploy",
+        settings: blake3::hash(b""),
         client: "a client".into(),
         asking: Mutex::default(),
     };
