@@ -3,6 +3,7 @@
 
 mod common;
 
+use std::os::unix::fs::PermissionsExt;
 use std::process::{Child, Stdio};
 use std::time::Duration;
 
@@ -138,4 +139,35 @@ fn a_server_that_is_to_end_takes_back_what_was_confirmed() {
         all_are_back(&mut site);
         assert_eq!(site.audited().iter().filter(|event| *event == "rolled_back").count(), 2, "{ends}");
     }
+}
+
+#[test]
+fn who_interrupts_a_rollback_leaves_no_plan() {
+    let nix = nixes().pop().unwrap();
+    let mut site = Site::start(&nix, &["web"], &json!({}));
+    let second = site.toplevel("web");
+    site.machine("web").install(&nix, &second);
+    // Once the host was reached, Git does not answer when it is asked what the flake is.
+    let beside = |name: &str| site.fleet.folder().with_file_name(name);
+    let (reached, asked, programs) = (beside("reached"), beside("asked"), beside("programs"));
+    site.ssh_after(&format!(": >{reached:?}"));
+    let path = std::env::var("PATH").unwrap();
+    let git = format!(
+        "#!/bin/sh\nif [ -e {reached:?} ]; then : >{asked:?}; exec sleep 600; fi\nPATH={path:?}; exec git \"$@\"\n"
+    );
+    std::fs::create_dir(&programs).unwrap();
+    std::fs::write(programs.join("git"), git).unwrap();
+    std::fs::set_permissions(programs.join("git"), PermissionsExt::from_mode(0o755)).unwrap();
+    let mut command = site.fleet.command(&["call", "--quiet", "rollback_host", "host=web"]);
+    command.env("PATH", format!("{}:{path}", programs.display()));
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    wait_until("Git is asked", 60.0, || asked.exists());
+    signal(child.id(), Signal::INT);
+    let ended = child.wait_with_output().unwrap();
+    let json: Value = serde_json::from_slice(&ended.stdout).unwrap();
+    assert_eq!(json["error"]["code"], "cancelled", "{json:#}");
+    let said = String::from_utf8_lossy(&ended.stderr);
+    assert!(!said.contains("does not say what the flake is"), "{said}");
+    let plans = site.fleet.command(&["plans"]).output().unwrap();
+    assert!(!String::from_utf8_lossy(&plans.stdout).contains("plan-"), "{plans:?}");
 }

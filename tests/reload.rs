@@ -409,6 +409,29 @@ fn an_answer_under_other_settings_does_not_count() {
 }
 
 #[test]
+fn a_rollback_is_planned_under_settings_that_hold() {
+    let nix = nixes().remove(0);
+    let mut site = Site::start(&nix, &["web"], &json!({}));
+    let second = site.toplevel("web");
+    site.machine("web").install(&nix, &second);
+    // The first time that a host is reached the settings change.
+    let (users, mark) =
+        (site.fleet.folder().with_file_name(FILE), site.fleet.folder().with_file_name("changed"));
+    site.ssh_after(&format!(
+        "[ -e {mark:?} ] || {{ : >{mark:?}; printf '[cache]\\nsize_mib = 65\\n' >>{users:?}; }}"
+    ));
+    let plans = || site.fleet.command(&["plans"]).output().unwrap();
+    let back = |code: &str| {
+        let answer = site.fleet.call("rollback_host", &json!({"host": "web"}));
+        assert_eq!(answer.error_code(), code, "{:#}", answer.json);
+    };
+    back("plan_outdated");
+    assert!(!String::from_utf8_lossy(&plans().stdout).contains("plan-"), "{:?}", plans());
+    back("approval_required");
+    assert!(String::from_utf8_lossy(&plans().stdout).contains("plan-"), "{:?}", plans());
+}
+
+#[test]
 fn what_a_person_trusts_counts_from_the_next_call_on() {
     let fleet = committed(&nixes().remove(0), "[ssh]\nconfig = \"/nonexistent/ssh_config\"\n");
     let users = fleet.folder().with_file_name(FILE);

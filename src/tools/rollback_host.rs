@@ -10,6 +10,7 @@ use crate::deploy::approval::{ApprovalError, Approvals};
 use crate::deploy::plan::{FlakeSource, Pace, Plan, SystemSource};
 use crate::deploy::previous;
 use crate::deploy::storage::{PlanError, StoredPlan};
+use crate::diagnostic::{AGAIN, Code, Diagnostic};
 use crate::names::{HostName, PlanId};
 
 /// The tool.
@@ -75,11 +76,20 @@ async fn planned(context: &Context, approvals: &Approvals, input: &Input) -> Res
     let (flake, settings) = (context.flake(), context.settings());
     let of = previous::propose(flake, &context.in_force.hosts, &input.host, input.generation, &context.call)
         .await?;
-    // An older generation is what it is, whatever becomes of the flake.
-    let source = FlakeSource::of(flake, &context.call).await.unwrap_or_else(|error| {
-        tracing::warn!(%error, "the plan does not say what the flake is");
-        FlakeSource::unknown(settings.flake.display().to_string())
-    });
+    let source = match FlakeSource::of(flake, &context.call).await {
+        Ok(source) => source,
+        Err(error) if Diagnostic::from(&error).code == Code::Cancelled => return Err(error.into()),
+        // An older generation is what it is, whatever becomes of the flake.
+        Err(error) => {
+            tracing::warn!(%error, "the plan does not say what the flake is");
+            FlakeSource::unknown(settings.flake.display().to_string())
+        }
+    };
+    if !context.in_force.holds().await {
+        let message = "the settings were changed while the host was looked at";
+        let error = Diagnostic::new(Code::PlanOutdated, message).with_hint(AGAIN);
+        return Err(ToolError::Input(Box::new(error)));
+    }
     let plan = Plan::draft(
         Action::Switch,
         source,

@@ -1,5 +1,6 @@
 //! Machines that run the first revision of a fleet, and the fleet with the second to deploy.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -123,6 +124,16 @@ impl Site {
             self.targets.ssh_config(),
         );
         self.fleet.write_outside("pantheros.toml", &text);
+    }
+
+    /// Has this script of a shell run before each `ssh`.
+    pub fn ssh_after(&self, script: &str) {
+        let program = self.fleet.write_outside("ssh", &format!("#!/bin/sh\n{script}\nexec ssh \"$@\"\n"));
+        std::fs::set_permissions(&program, PermissionsExt::from_mode(0o755)).unwrap();
+        let settings = self.fleet.folder().with_file_name("pantheros.toml");
+        let text = std::fs::read_to_string(&settings).unwrap();
+        std::fs::write(&settings, text.replace("[ssh]\n", &format!("[ssh]\nprogram = {program:?}\n")))
+            .unwrap();
     }
 
     /// Changes what the hosts say, and commits it.
