@@ -173,7 +173,12 @@ fn what_is_narrowed_meanwhile_is_narrow() {
         let message = answer["error"]["message"].as_str().unwrap();
         assert!(message.contains(FILE) && message.contains("line 3"), "{message}");
     }
+    let log = json!({"uri": "pantheros://log/xqlx0ikbp04gma1n6rwxl8qvqmmmmk7f-web.drv"});
+    let error = client.request("resources/read", log.clone())["error"]["message"].to_string();
+    assert!(error.contains(FILE) && error.contains("line 3"), "{error}");
     fleet.write(FILE, "");
+    let error = client.request("resources/read", log)["error"]["message"].to_string();
+    assert!(error.contains("has no log"), "{error}");
     let dry = told(&mut client, "build_host", json!({"host": "one", "dry_run": true}));
     assert!(dry["drv_path"].is_string(), "{dry:#}");
 }

@@ -263,7 +263,8 @@ impl ServerHandler for Handler {
         let Some(log) = LogRef::from_uri(&request.uri) else {
             return Err(unknown(format!("there is no resource {uri}")));
         };
-        let in_force = self.services.in_force();
+        let internal = |error: &Diagnostic| ErrorData::internal_error(error.to_string(), None);
+        let in_force = self.services.renewed().await.map_err(|error| internal(&Diagnostic::from(&error)))?;
         let what = format!("reading the log of {}", log.drv.name());
         let running = Running::begin(what, &context, self.services.heartbeat, &self.gone);
         let call = running.call.clone();
@@ -282,7 +283,7 @@ impl ServerHandler for Handler {
                 }
                 None => Err(unknown(format!("the store has no log of {}", log.drv))),
             },
-            Err(error) => Err(ErrorData::internal_error(Diagnostic::from(&error).to_string(), None)),
+            Err(error) => Err(internal(&Diagnostic::from(&error))),
         }
     }
 }
