@@ -40,7 +40,7 @@ async fn both_pipes_are_read() {
 
 #[tokio::test]
 async fn a_missing_program_is_named_with_what_gives_it() {
-    let nowhere = || std::path::PathBuf::from("/no/such/program");
+    let nowhere = || PathBuf::from("/no/such/program");
     for (program, code, gives) in [
         (Executable::Nix(nowhere()), Code::NixNotFound, "`nix.program`"),
         (Executable::Ssh(nowhere()), Code::SshNotFound, "`ssh.program`"),
