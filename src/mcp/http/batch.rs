@@ -5,10 +5,10 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use futures::StreamExt;
-use rmcp::model::ServerJsonRpcMessage;
+use rmcp::model::{JsonRpcMessage, RequestId, ServerJsonRpcMessage};
 use serde_json::Value;
 
-use super::refusal::{json, malformed};
+use super::refusal::{Refusal, json, malformed};
 use crate::mcp::channel::Read;
 
 /// Most messages of a batch that are served side by side.
@@ -37,6 +37,18 @@ pub fn refused(reads: Vec<Read>) -> Response {
     response
 }
 
+/// The answer to the request of that id, or that there is none.
+async fn answered(response: Response, id: RequestId) -> Value {
+    let read = match to_bytes(response.into_body(), ANSWER).await {
+        Ok(bytes) => serde_json::from_slice(&bytes).map_err(|error| error.to_string()),
+        Err(error) => Err(error.to_string()),
+    };
+    read.unwrap_or_else(|wrong| {
+        tracing::error!(%wrong, %id, "an answer to a request of a batch could not be read");
+        serde_json::to_value(Refusal::unanswered().told(Some(id))).unwrap_or_default()
+    })
+}
+
 /// Serves each message of a batch by itself, and gives all answers in one array, in the order of what they answer.
 pub async fn served<F: Future<Output = Response>>(
     parts: Parts,
@@ -47,9 +59,13 @@ pub async fn served<F: Future<Output = Response>>(
     let answers = reads.into_iter().map(|read| async move {
         match read {
             Read::Message(message) => {
+                let id = match &*message {
+                    JsonRpcMessage::Request(request) => Some(request.id.clone()),
+                    _ => None,
+                };
                 let response = serve(parts.clone(), message).await;
-                let bytes = to_bytes(response.into_body(), ANSWER).await.unwrap_or_default();
-                serde_json::from_slice::<Value>(&bytes).ok()
+                // Nobody waits for an answer to a notification or to an answer (JSON-RPC 2.0, section 4.1).
+                Some(answered(response, id?).await)
             }
             Read::Refusal(refusal) => serde_json::to_value(*refusal).ok(),
             Read::Nothing | Read::Batch(_) => None,
@@ -61,4 +77,41 @@ pub async fn served<F: Future<Output = Response>>(
         return StatusCode::ACCEPTED.into_response();
     }
     json(StatusCode::OK, Value::Array(answers).to_string().into_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mcp::channel;
+
+    fn head() -> Parts {
+        axum::http::Request::new(()).into_parts().0
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_cannot_be_read_is_one_all_the_same() {
+        let message = |text: &str| channel::read(text.as_bytes(), false);
+        let ping = |id: u32| message(&format!(r#"{{"jsonrpc": "2.0", "id": {id}, "method": "ping"}}"#));
+        let notified = message(r#"{"jsonrpc": "2.0", "method": "notifications/initialized"}"#);
+        let served = served(head(), vec![ping(1), ping(2), ping(3), notified], |_, message| async move {
+            match *message {
+                JsonRpcMessage::Request(request) if request.id == RequestId::Number(1) => {
+                    json(StatusCode::OK, br#"{"id": 1}"#.to_vec())
+                }
+                JsonRpcMessage::Request(request) if request.id == RequestId::Number(2) => {
+                    json(StatusCode::OK, vec![b' '; ANSWER + 1])
+                }
+                JsonRpcMessage::Request(_) => json(StatusCode::OK, Vec::new()),
+                _ => Refusal::session().answering(None),
+            }
+        });
+        let response = served.await;
+        let bytes = to_bytes(response.into_body(), ANSWER).await.unwrap();
+        let answers: Vec<Value> = serde_json::from_slice(&bytes).unwrap();
+        let ids: Vec<&Value> = answers.iter().map(|answer| &answer["id"]).collect();
+        assert_eq!(ids, [1, 2, 3], "{answers:#?}");
+        for lost in &answers[1..] {
+            assert_eq!(lost["error"]["data"]["code"], "unanswered", "{lost:#}");
+        }
+    }
 }

@@ -194,14 +194,18 @@ impl Refusal {
 
     /// The same as the answer to a JSON-RPC request.
     pub fn answering(self, id: Option<RequestId>) -> Response {
+        let body = serde_json::to_vec(&self.told(id)).unwrap_or_default();
+        self.respond(body)
+    }
+
+    /// The same as a JSON-RPC message.
+    pub fn told(&self, id: Option<RequestId>) -> ServerJsonRpcMessage {
         let code = match self.status {
             status if status.is_server_error() => ErrorCode::INTERNAL_ERROR,
             _ => ErrorCode::INVALID_REQUEST,
         };
         let data = serde_json::to_value(self.error()).ok();
-        let message = JsonRpcMessage::error(ErrorData::new(code, self.message.clone(), data), id);
-        let body = serde_json::to_vec::<ServerJsonRpcMessage>(&message).unwrap_or_default();
-        self.respond(body)
+        JsonRpcMessage::error(ErrorData::new(code, self.message.clone(), data), id)
     }
 
     fn error(&self) -> Error<'_> {
