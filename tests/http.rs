@@ -78,6 +78,14 @@ fn a_batch_is_answered_in_one_array() {
             answer.json().as_array().unwrap().iter().map(|answer| answer["id"].clone()).collect();
         assert_eq!(ids, [json!(1), json!(2), json!(0), json!("call"), json!(4)]);
     }
+
+    // Clients begin a new session at 404, and at nothing else.
+    let ended = Request::new("DELETE", "/mcp").with("mcp-session-id", &session);
+    assert_eq!(server.ask(&ended).head.status, 204);
+    for over in [batch, json!([{"jsonrpc": "2.0", "method": "notifications/cancelled"}])] {
+        let answer = server.ask(&post(&over));
+        assert_eq!((answer.head.status, &answer.json()["error"]["data"]["code"]), (404, &json!("session")));
+    }
 }
 
 #[test]

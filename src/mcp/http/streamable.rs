@@ -15,7 +15,7 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::header::{ALLOW, CONTENT_TYPE};
 use axum::http::request::Parts;
-use axum::http::{HeaderValue, Method, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use rmcp::model::{ClientJsonRpcMessage, ClientRequest, ErrorCode, ErrorData, JsonRpcMessage, RequestId};
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
@@ -66,7 +66,7 @@ impl Streamable {
     /// Ends a session. rmcp ends what never was as well, and says 202, which is an error to clients (2025-11-25,
     /// "Transports", "Session Management", knows 404 and 405, and the SDKs 200 and 204).
     async fn delete(&self, request: Request) -> Response {
-        if session_id(&request).is_some_and(|id| !self.sessions.has(id)) {
+        if session_id(request.headers()).is_some_and(|id| !self.sessions.has(id)) {
             return Refusal::session().into_response();
         }
         let mut response = self.serve(request, None).await;
@@ -78,7 +78,7 @@ impl Streamable {
 
     /// Has rmcp serve a request.
     async fn serve(&self, request: Request, answering: Option<Option<RequestId>>) -> Response {
-        let session = session_id(&request).map(str::to_owned);
+        let session = session_id(request.headers()).map(str::to_owned);
         let known = || session.as_ref().is_none_or(|id| self.sessions.has(id));
         let of = session.as_ref().and_then(|id| self.sessions.session(id));
         let reserved = match (of, &answering) {
@@ -119,8 +119,8 @@ impl Streamable {
 }
 
 /// The session a request says that it belongs to.
-fn session_id(request: &Request) -> Option<&str> {
-    request.headers().get("mcp-session-id").map(|id| id.to_str().unwrap_or_default())
+fn session_id(headers: &HeaderMap) -> Option<&str> {
+    headers.get("mcp-session-id").map(|id| id.to_str().unwrap_or_default())
 }
 
 fn is_json(response: &Response) -> bool {
@@ -152,6 +152,10 @@ pub async fn handle(State(streamable): State<Arc<Streamable>>, mut request: Requ
                 parts.extensions.get().map(|counted: &Counted| counted.batch(reads.len()))
             {
                 return refusal.into_response();
+            }
+            // Clients begin a new session at this status alone, which an array of answers does not have.
+            if session_id(&parts.headers).is_some_and(|id| !streamable.sessions.has(id)) {
+                return Refusal::session().answering(None);
             }
             Accepted::say_both(&mut parts.headers);
             parts.extensions.insert(OneAnswer);
