@@ -6,7 +6,11 @@
 
 use std::collections::VecDeque;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+
+use tokio::runtime::Handle;
+use tokio::sync::Mutex;
+use tokio::task::spawn_blocking;
 
 use super::Fingerprint;
 use crate::nix::CACHE_HOME;
@@ -24,13 +28,24 @@ pub(super) struct Memories {
 
 /// What a `nix` remembers of flakes. To be held until that `nix` has ended: the folder goes with the last who holds it.
 #[derive(Clone, Debug, Default)]
-pub struct Memory(Option<Arc<Scratch>>);
+pub struct Memory(Option<Arc<Folder>>);
+
+/// A folder that may hold all of nixpkgs, and takes as long to remove: no thread waits for it that serves others.
+#[derive(Debug)]
+struct Folder(Option<Scratch>);
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let (Some(scratch), Ok(runtime)) = (self.0.take(), Handle::try_current()) else { return };
+        runtime.spawn_blocking(move || drop(scratch));
+    }
+}
 
 impl Memory {
     /// The folder it is in; `None` means the user's own.
     #[must_use]
     pub fn folder(&self) -> Option<&Path> {
-        self.0.as_ref().map(|folder| folder.path())
+        self.0.as_ref()?.0.as_ref().map(Scratch::path)
     }
 
     /// The command, with this memory.
@@ -45,19 +60,55 @@ impl Memory {
 
 impl Memories {
     /// That of this state of the flake; the user's own if Nix is not misled.
-    pub(super) fn for_state(&self, state: &Fingerprint) -> Result<Memory, ScratchError> {
+    pub(super) async fn for_state(&self, state: &Fingerprint) -> Result<Memory, ScratchError> {
         if !state.is_misleading() {
             return Ok(Memory::default());
         }
-        let mut folders = self.folders.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut folders = self.folders.lock().await;
         if let Some((_, memory)) = folders.iter().find(|(known, _)| known == state) {
             return Ok(memory.clone());
         }
-        let memory = Memory(Some(Arc::new(Scratch::make(&roomy_places(), usize::MAX)?)));
+        let places = roomy_places();
+        let first = places.first().cloned().unwrap_or_default();
+        // The first one of this run removes what killed processes left.
+        let scratch = spawn_blocking(move || Scratch::make(&places, usize::MAX))
+            .await
+            .map_err(|error| ScratchError { tried: vec![(first, error.to_string())] })??;
+        let memory = Memory(Some(Arc::new(Folder(Some(scratch)))));
         folders.push_back((state.clone(), memory.clone()));
         if folders.len() > STATES {
             folders.pop_front();
         }
         Ok(memory)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn the_thread_that_lets_go_of_a_folder_does_not_wait_until_it_is_gone() {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .max_blocking_threads(1)
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let scratch = Scratch::make(&roomy_places(), usize::MAX).unwrap();
+            let path = scratch.path().to_owned();
+            // Until this ends, nothing is removed but by this thread.
+            let (go, wait) = std::sync::mpsc::channel::<()>();
+            let busy = spawn_blocking(move || wait.recv());
+            drop(Memory(Some(Arc::new(Folder(Some(scratch))))));
+            assert!(path.exists(), "it was removed on this thread");
+            go.send(()).unwrap();
+            busy.await.unwrap().unwrap();
+            while path.exists() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        });
     }
 }

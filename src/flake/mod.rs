@@ -371,7 +371,7 @@ impl Flake {
     /// own. Taken anew for each, because the state may have changed since the last.
     pub async fn memory(&self) -> Memory {
         let Some(fingerprint) = self.outer_fingerprint().await else { return Memory::default() };
-        self.memories.for_state(&fingerprint).unwrap_or_else(|error| {
+        self.memories.for_state(&fingerprint).await.unwrap_or_else(|error| {
             tracing::warn!(%error, "there is no room for a cache of Nix's own: what it remembers may be old");
             Memory::default()
         })
