@@ -346,6 +346,53 @@ fn a_connection_that_the_users_ssh_shares_is_left_alone() {
     assert!(there.status.success(), "it was ended: {}", errors(&there));
 }
 
+/// An upgrade puts another file in the place of the `ssh` that holds the connection.
+#[test]
+fn a_connection_of_an_ssh_that_was_upgraded_meanwhile_is_left_alone() {
+    let nix = &nixes()[0];
+    let (fleet, targets) = (Fleet::demo(nix), Targets::start(nix, &["web"]));
+    let folder = fleet.folder().with_file_name("bin");
+    std::fs::create_dir(&folder).unwrap();
+    let path = std::env::var_os("PATH").unwrap();
+    let ssh = std::env::split_paths(&path).map(|folder| folder.join("ssh")).find(|ssh| ssh.exists()).unwrap();
+    let install = || {
+        std::fs::copy(&ssh, folder.join("new")).unwrap();
+        std::fs::rename(folder.join("new"), folder.join("ssh")).unwrap();
+    };
+    install();
+    let socket = fleet.folder().with_file_name("shared");
+    let ssh = |arguments: &str| {
+        format!("ssh -F {:?} -o ControlPath={socket:?} {arguments} web", targets.ssh_config())
+    };
+    let script = format!(
+        "#!/bin/sh\n[ -e {socket:?} ] || {} true >&2 || exit\nexec {nix:?} \"$@\"\n",
+        ssh("-o ControlMaster=yes -o ControlPersist=1d")
+    );
+    let fake = fleet.write_outside("fake-nix-that-shares-a-connection", &script);
+    std::fs::set_permissions(&fake, std::fs::Permissions::from_mode(0o755)).unwrap();
+    fleet.write_outside("pantheros.toml", &format!("[nix]\nprogram = {fake:?}\n"));
+    let said = |what: &str| {
+        std::process::Command::new("sh").args(["-c", &ssh(&format!("-O {what}"))]).output().unwrap()
+    };
+
+    let mut command = fleet.command(&["serve"]);
+    let folders = std::iter::once(folder.clone()).chain(std::env::split_paths(&path));
+    command.env("PATH", std::env::join_paths(folders).unwrap());
+    let mut client = Client::of(command);
+    client.initialize("2025-11-25");
+    client.notify("notifications/initialized", json!({}));
+    assert_ne!(client.call("list_hosts", json!({"wait": true}))["result"]["isError"], true);
+    assert!(said("check").status.success(), "no connection was shared");
+    install();
+    client.call("flake_check", json!({}));
+    // Leftovers are ended before it ends.
+    client.close();
+    client.ends();
+    let there = said("check");
+    said("exit");
+    assert!(there.status.success(), "it was ended: {}", errors(&there));
+}
+
 /// The same without a `/proc` of its own: the table of processes has other numbers than the processes have.
 #[test]
 fn what_a_builder_left_is_found_where_proc_is_of_the_namespace_around() {

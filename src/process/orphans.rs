@@ -87,6 +87,22 @@ fn named_ssh() -> MutexGuard<'static, BTreeSet<PathBuf>> {
     NAMED_SSH.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// The programs that an `ssh` on `PATH`, or one that was named, was at some time in this run: device and inode of each.
+/// An upgrade puts another file in its place, and a connection that the older one holds is still the user's.
+static SEEN_SSH: Mutex<BTreeSet<(u64, u64)>> = Mutex::new(BTreeSet::new());
+
+/// Takes note of the `ssh` there is now; gives all there were.
+fn seen_ssh() -> MutexGuard<'static, BTreeSet<(u64, u64)>> {
+    let now: Vec<_> = ssh_programs().filter_map(|path| Some(identity(&fs::metadata(path).ok()?))).collect();
+    let mut seen = SEEN_SSH.lock().unwrap_or_else(PoisonError::into_inner);
+    seen.extend(now);
+    seen
+}
+
+fn identity(data: &Metadata) -> (u64, u64) {
+    (data.dev(), data.ino())
+}
+
 /// What [`MARK`] is set to: nobody else's programs have it. Without random bytes it still tells what we run from what a
 /// builder starts.
 static RUN: LazyLock<String> = LazyLock::new(|| {
@@ -143,6 +159,8 @@ pub(super) fn spawn(builder: &mut Command) -> io::Result<(Child, Waited)> {
     if program.components().count() > 1 && program.file_name().is_some_and(|name| name == SSH) {
         named_ssh().insert(program.to_owned());
     }
+    // What is about to be started may start it.
+    drop(seen_ssh());
     // Held over both, or a look in between would find a child that nobody knows.
     let mut children = children();
     let child = builder.spawn()?;
@@ -230,7 +248,6 @@ pub(super) fn is_shared_connection(process: &Process) -> bool {
 fn is_ssh(process: &Process) -> bool {
     let about = |of: &Path, what: &str| fs::metadata(of.join(what)).ok();
     let (own, its) = (Path::new("/proc/self"), process.folder());
-    let identity = |data: &Metadata| (data.dev(), data.ino());
     let is_same = |what| {
         let both = about(own, what).zip(about(&its, what));
         both.is_some_and(|(ours, its)| identity(&ours) == identity(&its))
@@ -238,7 +255,7 @@ fn is_ssh(process: &Process) -> bool {
     // The owner of the folder is the user it runs as (proc(5)).
     let is_ours = about(&its, "").is_some_and(|data| data.uid() == rustix::process::geteuid().as_raw());
     let Some(program) = about(&its, "exe").filter(|_| is_ours && is_same("ns/mnt")) else { return false };
-    ssh_programs().any(|path| fs::metadata(path).is_ok_and(|data| identity(&data) == identity(&program)))
+    seen_ssh().contains(&identity(&program))
 }
 
 /// Every `ssh` that we, `git` or `nix` may have started.
