@@ -32,9 +32,20 @@ pub struct Caused<T> {
     /// All that `error` breaks, where that is more than this.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub breaks: Vec<String>,
+    /// How many more there are than `breaks` names.
+    #[serde(default, skip_serializing_if = "crate::schema::is_zero")]
+    pub more_breaks: u64,
     /// The entry whose `error` this one has too.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub same_as: Option<String>,
+}
+
+impl<T> Caused<T> {
+    /// The names of what the error of the entry called `attr` breaks, a few of many.
+    #[must_use]
+    pub fn named<'a>(&'a self, attr: &'a str) -> String {
+        named(attr, &self.breaks, self.more_breaks)
+    }
 }
 
 /// Groups entries by what they fail for, each group in the place of its first, and tells each cause once.
@@ -76,10 +87,10 @@ fn told_once<T: Failing>(group: Vec<T>) -> Vec<Caused<T>> {
     let mut told: Vec<Caused<T>> = Vec::with_capacity(group.len());
     for mut of in group {
         if told.is_empty() {
-            told.push(Caused { of, breaks: std::mem::take(&mut breaks), same_as: None });
+            told.push(Caused { of, breaks: std::mem::take(&mut breaks), more_breaks: 0, same_as: None });
         } else {
             *of.error() = None;
-            told.push(Caused { of, breaks: Vec::new(), same_as: first.clone() });
+            told.push(Caused { of, breaks: Vec::new(), more_breaks: 0, same_as: first.clone() });
         }
     }
     told
@@ -125,14 +136,14 @@ fn without(text: &str, words: &[&str]) -> String {
     out
 }
 
-/// The names of what an error breaks, a few of many.
+/// The names of what an error breaks, a few of many; `more` are not in `breaks`.
 #[must_use]
-pub fn named<'a>(attr: &'a str, breaks: &'a [String]) -> String {
+pub fn named<'a>(attr: &'a str, breaks: &'a [String], more: u64) -> String {
     const NAMED: usize = 5;
     if breaks.is_empty() {
         return text::word(attr).to_owned();
     }
-    let beyond = breaks.len().saturating_sub(NAMED);
+    let beyond = more + breaks.len().saturating_sub(NAMED) as u64;
     let names = text::words(breaks.iter().take(NAMED).map(String::as_str));
     if beyond > 0 { format!("{names} and {beyond} more") } else { names }
 }
@@ -216,7 +227,8 @@ mod tests {
     #[test]
     fn a_few_names_stand_for_many() {
         let breaks: Vec<String> = (0..7).map(|number| format!("h{number}")).collect();
-        assert_eq!(named("h0", &breaks), "h0, h1, h2, h3, h4 and 2 more");
-        assert_eq!(named("h0", &[]), "h0");
+        assert_eq!(named("h0", &breaks, 0), "h0, h1, h2, h3, h4 and 2 more");
+        assert_eq!(named("h0", &breaks, 40), "h0, h1, h2, h3, h4 and 42 more");
+        assert_eq!(named("h0", &[], 0), "h0");
     }
 }

@@ -101,10 +101,15 @@ enum Answer<T> {
 }
 
 /// The structured content of a call that failed before there was an output.
-#[derive(Clone, Debug, serde::Serialize, JsonSchema)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize, JsonSchema)]
 pub struct Failure {
     /// Why it failed.
     pub error: crate::diagnostic::Diagnostic,
+}
+
+/// Whether a count is none: what is left out of an answer, so that only what there is has to be read.
+pub fn is_zero<T: Default + PartialEq>(count: &T) -> bool {
+    *count == T::default()
 }
 
 fn generate<T: JsonSchema>() -> Value {

@@ -194,6 +194,16 @@ pub fn bounded(text: &str, limit: usize) -> String {
     out
 }
 
+/// The end of `text`, at most `limit` characters of it, the first of them an ellipsis where something was cut.
+#[must_use]
+pub fn ending(text: &str, limit: usize) -> String {
+    let beyond = text.chars().count().saturating_sub(limit);
+    if beyond == 0 {
+        return text.to_owned();
+    }
+    std::iter::once('…').chain(text.chars().skip(beyond + 1)).collect()
+}
+
 /// The names closest to `wanted`, best first: what to suggest for a name that does not exist.
 ///
 /// Names that differ in more than a third of their letters are not worth suggesting.
@@ -261,6 +271,7 @@ mod tests {
     fn cutting_says_so() {
         assert_eq!(bounded("short", 10), "short");
         assert_eq!(bounded("äöüäöü", 4), "äöü…");
+        assert_eq!((ending("short", 5), ending("äöüäöü", 4)), ("short".to_owned(), "…äöü".to_owned()));
     }
 
     #[test]

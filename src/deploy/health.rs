@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::host::{self, State};
 use super::plan::{HealthCheck, HostPlan};
@@ -20,7 +20,7 @@ const AGAIN: Duration = Duration::from_millis(500);
 const SETTLED: Duration = Duration::from_secs(3);
 
 /// One thing that was looked at.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Health {
     /// What was looked at.
     pub check: String,

@@ -68,7 +68,7 @@ impl Ending {
 }
 
 /// What became of a host.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Outcome {
     /// The host.
     pub host: HostName,
@@ -82,6 +82,9 @@ pub struct Outcome {
     pub units_failed: Option<bool>,
     /// What was looked at before it was confirmed.
     pub health: Vec<Health>,
+    /// How much more, where an answer has no room for it.
+    #[serde(default, skip_serializing_if = "crate::schema::is_zero")]
+    pub more_health: u64,
     /// Why it is not what was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<Diagnostic>,
@@ -103,6 +106,7 @@ impl Outcome {
             generation: None,
             units_failed: None,
             health: Vec::new(),
+            more_health: 0,
             error: Some(doable(error)),
         }
     }
@@ -167,6 +171,7 @@ impl Outcome {
             generation: story.profile_generation,
             units_failed: story.units_failed,
             health,
+            more_health: 0,
             error,
         }
     }

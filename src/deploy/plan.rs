@@ -79,7 +79,7 @@ pub struct FlakeSource {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub dirty_files: Vec<String>,
     /// How many more there are that `dirty_files` does not name.
-    #[serde(default, skip_serializing_if = "diff::is_zero")]
+    #[serde(default, skip_serializing_if = "crate::schema::is_zero")]
     pub more_dirty: u64,
     /// The revision that was asked for, as it was written; none means the folder as it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]

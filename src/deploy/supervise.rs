@@ -243,7 +243,7 @@ pub async fn state(session: &Session, orders: &Orders<'_>, call: &Call) -> Resul
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Latest {
     /// The plan.
-    #[serde(rename(deserialize = "id"))]
+    #[serde(rename(deserialize = "id"), alias = "plan_id")]
     pub plan_id: PlanId,
     /// Where it is, or how it ended.
     pub state: Step,
@@ -251,7 +251,12 @@ pub struct Latest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// The same for people, in the host's words.
-    #[serde(default, rename(deserialize = "message"), skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        rename(deserialize = "message"),
+        alias = "said",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub said: Option<String>,
     /// When it came there; RFC 3339, UTC.
     pub updated: String,

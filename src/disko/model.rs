@@ -17,7 +17,7 @@ pub enum LayoutError {
 }
 
 /// A host's disk layout.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[schemars(transform = undocumented)]
 pub struct Layout {
     /// A tree for every disk, then for every array, volume group, pool and mount without a device.

@@ -6,7 +6,7 @@ use super::hazards::Hazard;
 use super::model::{Layout, Mount, Node, mounts};
 
 /// A hazard, or a tree with what it mounts.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Part {
     /// One thing that is wrong.

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::hosts::Host;
 use super::{Flake, FlakeError};
@@ -45,7 +45,7 @@ pub struct Selected {
 }
 
 /// Hosts that fail to evaluate for one cause.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Unread {
     /// The cause.
     pub error: Diagnostic,

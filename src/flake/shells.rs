@@ -25,20 +25,16 @@ pub struct Shell {
     /// The packages in it, with their versions; the first of them where there are many.
     pub packages: Vec<String>,
     /// How many packages more are in it than are named here.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "crate::schema::is_zero")]
     pub more_packages: usize,
     /// Why it, or a package in it, does not evaluate.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<Diagnostic>,
     /// How many packages are in it whose names do not evaluate, or lie behind so many of these that they were not read.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "crate::schema::is_zero")]
     pub unread: usize,
     /// What starts it.
     pub command: String,
-}
-
-fn is_zero(number: &usize) -> bool {
-    *number == 0
 }
 
 impl Flake {

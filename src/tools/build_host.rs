@@ -64,7 +64,7 @@ pub struct Input {
 }
 
 /// A derivation that could not be built.
-#[derive(Serialize, JsonSchema)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 pub struct Failure {
     drv_path: String,
     reason: String,
@@ -73,7 +73,7 @@ pub struct Failure {
 }
 
 /// What it answers.
-#[derive(Serialize, JsonSchema)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 pub struct Output {
     /// The commit that `rev` is.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -84,7 +84,8 @@ pub struct Output {
     drv_path: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     closure_bytes: Option<u64>,
-    #[serde(skip)]
+    /// Whether nothing was built, as asked.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     dry_run: bool,
     /// How many derivations were built, or would be.
     built: u64,
@@ -92,13 +93,29 @@ pub struct Output {
     fetched: u64,
     /// Some of what was built, by store path.
     built_paths: Vec<String>,
+    #[serde(default, skip_serializing_if = "crate::schema::is_zero")]
+    more_built_paths: u64,
     fetched_paths: Vec<String>,
+    #[serde(default, skip_serializing_if = "crate::schema::is_zero")]
+    more_fetched_paths: u64,
     /// What a dry run would download.
     #[serde(skip_serializing_if = "Option::is_none")]
     download_bytes: Option<u64>,
     failures: Vec<Failure>,
+    #[serde(default, skip_serializing_if = "crate::schema::is_zero")]
+    more_failures: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<Diagnostic>,
+}
+
+/// Some of these paths.
+fn some(paths: Vec<String>) -> Vec<String> {
+    paths.into_iter().take(PATHS).collect()
+}
+
+/// How many there are of `all` beyond those named.
+fn beyond(named: &[String], all: u64) -> u64 {
+    all.saturating_sub(named.len() as u64)
 }
 
 impl Tool for BuildHost {
@@ -137,6 +154,7 @@ impl Tool for BuildHost {
                 _ => None,
             };
             let work = if input.dry_run { run.planned()? } else { run.done() };
+            let (built_paths, fetched_paths) = (some(work.built_paths), some(work.fetched_paths));
             return Ok(Output {
                 revision,
                 out_path: out_path.map(String::from),
@@ -145,10 +163,13 @@ impl Tool for BuildHost {
                 dry_run: input.dry_run,
                 built: work.built,
                 fetched: work.fetched,
-                built_paths: work.built_paths.into_iter().take(PATHS).collect(),
-                fetched_paths: work.fetched_paths.into_iter().take(PATHS).collect(),
+                more_built_paths: beyond(&built_paths, work.built),
+                built_paths,
+                more_fetched_paths: beyond(&fetched_paths, work.fetched),
+                fetched_paths,
                 download_bytes: work.download_bytes,
                 failures: Vec::new(),
+                more_failures: 0,
                 error: None,
             });
         }
@@ -163,6 +184,7 @@ impl Tool for BuildHost {
         if failed.is_empty() {
             return Ok(flake.explain(&input.host, error, call).await?);
         }
+        let more_failures = failed.len().saturating_sub(FAILURES) as u64;
         let failures = failed
             .into_iter()
             .take(FAILURES)
@@ -178,6 +200,7 @@ impl Tool for BuildHost {
             })
             .collect();
         let work = run.done();
+        let (built_paths, fetched_paths) = (some(work.built_paths), some(work.fetched_paths));
         Ok(Output {
             revision,
             out_path: None,
@@ -186,10 +209,13 @@ impl Tool for BuildHost {
             dry_run: input.dry_run,
             built: work.built,
             fetched: work.fetched,
-            built_paths: work.built_paths.into_iter().take(PATHS).collect(),
-            fetched_paths: work.fetched_paths.into_iter().take(PATHS).collect(),
+            more_built_paths: beyond(&built_paths, work.built),
+            built_paths,
+            more_fetched_paths: beyond(&fetched_paths, work.fetched),
+            fetched_paths,
             download_bytes: None,
             failures,
+            more_failures,
             error: Some(error),
         })
     }
@@ -208,6 +234,9 @@ impl Tool for BuildHost {
                 let tail = tail.get(tail.len().saturating_sub(10)..).unwrap_or_default();
                 lines.push(text::fenced(&format!("{}\n{}", failure.reason, tail.join("\n"))));
                 lines.push(format!("  whole log: {}", failure.log_uri));
+            }
+            if output.more_failures > 0 {
+                lines.push(format!("✗ and {} more", output.more_failures));
             }
         } else if output.dry_run {
             let download =

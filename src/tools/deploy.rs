@@ -1,11 +1,14 @@
 //! `deploy`: carries out a plan that a person approved.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::services::Unhurried;
+use super::weight::{self, Brief};
 use super::{Context, Effect, Reach, Tool, ToolError};
 use crate::causes::{self, Caused};
 use crate::config::{Action, Channel};
@@ -27,19 +30,25 @@ pub struct Input {
 }
 
 /// Who said yes, and how.
-#[derive(Serialize, JsonSchema)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 pub struct Approved {
     by: String,
     channel: Channel,
 }
 
 /// What it answers.
-#[derive(Serialize, JsonSchema)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 pub struct Output {
     plan_id: PlanId,
     action: Action,
     approved: Approved,
     hosts: Vec<Caused<Outcome>>,
+    /// How many more there are than have room; what is not well is in `hosts` before what is.
+    #[serde(default, skip_serializing_if = "crate::schema::is_zero")]
+    more_hosts: u64,
+    /// Their names, by state.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    more_named: BTreeMap<String, Vec<String>>,
     /// Why not every host is as asked; the first reason.
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<Diagnostic>,
@@ -67,13 +76,18 @@ impl Tool for Deploy {
         output.error.is_some()
     }
 
+    fn brief(host: &Value) -> Option<Brief<'_>> {
+        Some(Brief { name: host.get("host")?.as_str()?, state: host.get("state")?.as_str()? })
+    }
+
     fn render(output: &Output) -> String {
         let approved = &output.approved;
         let mut lines = vec![format!(
             "{}: {}, approved by {} ({})",
             output.plan_id, output.action, approved.by, approved.channel
         )];
-        for Caused { of: host, breaks, same_as } in &output.hosts {
+        for told in &output.hosts {
+            let Caused { of: host, breaks, same_as, .. } = told;
             let generation =
                 host.generation.map(|number| format!(", generation {number}")).unwrap_or_default();
             let is_well = host.state.is_success() && host.error.is_none() && same_as.is_none();
@@ -81,6 +95,9 @@ impl Tool for Deploy {
             lines.push(format!("{mark} {}: {}{generation}", host.host, host.state.as_str()));
             if host.units_failed == Some(true) {
                 lines.push("  some units failed to start or restart".to_owned());
+            }
+            if host.more_health > 0 {
+                lines.push(format!("  {} more checks", host.more_health));
             }
             for health in &host.health {
                 let mark = if health.ok { "✓" } else { "✗" };
@@ -90,13 +107,14 @@ impl Tool for Deploy {
             match (&host.error, same_as) {
                 (Some(error), _) if breaks.is_empty() => lines.push(format!("  {error}")),
                 (Some(error), _) => {
-                    let names = causes::named(host.host.as_str(), breaks);
+                    let names = told.named(host.host.as_str());
                     lines.push(format!("  {error}\n  of {names}"));
                 }
                 (None, Some(first)) => lines.push(format!("  as {first}")),
                 (None, None) => {}
             }
         }
+        lines.extend(weight::more("hosts", output.more_hosts, &output.more_named));
         lines.join("\n")
     }
 }
@@ -137,5 +155,7 @@ pub(super) async fn carry_out(
         approved: Approved { by: spent.approval().by().to_owned(), channel: spent.approval().channel() },
         error: rolled.outcomes.iter().find_map(|host| host.error.clone()).or(unrecorded),
         hosts: causes::group(rolled.outcomes),
+        more_hosts: 0,
+        more_named: BTreeMap::new(),
     })
 }

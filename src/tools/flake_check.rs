@@ -37,7 +37,7 @@ pub struct Input {
 }
 
 /// What it answers.
-#[derive(Serialize, JsonSchema)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 pub struct Output {
     ok: bool,
     /// The commit that `rev` is.
@@ -46,7 +46,7 @@ pub struct Output {
     /// The failed ones first.
     outputs: Vec<Caused<Part>>,
     /// How many fared how; `built` ones are ok too.
-    counts: BTreeMap<&'static str, usize>,
+    counts: BTreeMap<String, usize>,
     /// What was evaluated, what was built, and what was not.
     covered: String,
     /// On the first page.
@@ -108,22 +108,25 @@ impl Tool for FlakeCheck {
         });
         let count = |status| outputs.iter().filter(|output| output.status == status).count();
         let built = outputs.iter().filter(|output| output.built).count();
-        let counts = BTreeMap::from([
+        let counts: BTreeMap<String, usize> = BTreeMap::from([
             ("ok", count(Status::Ok)),
             ("failed", count(Status::Failed)),
             ("needs_build", count(Status::NeedsBuild)),
             ("skipped", count(Status::Skipped)),
             ("built", built),
-        ]);
+        ])
+        .into_iter()
+        .map(|(how, count)| (how.to_owned(), count))
+        .collect();
         let ok = outputs.iter().all(|output| matches!(output.status, Status::Ok | Status::Skipped));
         let covered = covered(&outputs, scope.build);
         if input.page.cursor.is_some() {
             (warnings, more_warnings) = (Vec::new(), 0);
         }
-        let mut taken = 0;
+        let (mut taken, room) = (covered.len(), covered.len() + page::BYTES / 3);
         let kept = warnings.iter().take_while(|warning| {
             taken += serde_json::to_string(warning).map_or(0, |json| json.len());
-            taken <= page::BYTES / 3
+            taken <= room
         });
         let kept = kept.count();
         more_warnings += warnings.len() - kept;
@@ -154,9 +157,9 @@ impl Tool for FlakeCheck {
             let count = count("needs_build");
             lines.push(format!("{count} cannot be evaluated without building something first"));
         }
-        for Caused { of, breaks, .. } in &output.outputs {
-            if let Some(error) = &of.error {
-                lines.push(format!("✗ {}: {error}", causes::named(&of.attr, breaks)));
+        for told in &output.outputs {
+            if let Some(error) = &told.of.error {
+                lines.push(format!("✗ {}: {error}", told.named(&told.of.attr)));
             }
         }
         for warning in &output.warnings {

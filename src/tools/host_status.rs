@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::gap::Gap;
+use super::gap::{Gap, Gaps};
 use super::{Context, Effect, Reach, Tool, ToolError};
 use crate::deploy::host::{self, Room, State, SurveyError};
 use crate::deploy::place::{self, Place};
@@ -23,7 +23,7 @@ pub struct Input {
 }
 
 /// A file system.
-#[derive(Serialize, JsonSchema)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 pub struct Disk {
     mount: String,
     size_bytes: u64,
@@ -31,7 +31,7 @@ pub struct Disk {
 }
 
 /// What it answers.
-#[derive(Serialize, JsonSchema)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 pub struct Output {
     host: String,
     reachable: bool,
@@ -62,9 +62,14 @@ pub struct Output {
     /// Absent where systemd does not run.
     #[serde(skip_serializing_if = "Option::is_none")]
     failed_units: Option<Vec<String>>,
+    /// How many more failed.
+    #[serde(default, skip_serializing_if = "crate::schema::is_zero")]
+    more_failed_units: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     reboot_required: Option<bool>,
     disk: Vec<Disk>,
+    #[serde(default, skip_serializing_if = "crate::schema::is_zero")]
+    more_disk: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     uptime_seconds: Option<u64>,
     /// Plan being deployed there.
@@ -76,9 +81,11 @@ pub struct Output {
     #[serde(skip_serializing_if = "Option::is_none")]
     latest_error: Option<Diagnostic>,
     warnings: Vec<String>,
-    /// What of the flake's host could not be read.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    /// What of the flake's host could not be read, by cause.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     unread: Vec<Gap>,
+    #[serde(default, skip_serializing_if = "crate::schema::is_zero")]
+    unread_total: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<Diagnostic>,
 }
@@ -152,7 +159,9 @@ impl Tool for HostStatus {
         }
         match &output.failed_units {
             Some(units) if !units.is_empty() => {
-                lines.push(format!("  failed: {}", text::words(units.iter().map(String::as_str))))
+                let more = output.more_failed_units;
+                let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+                lines.push(format!("  failed: {}{more}", text::words(units.iter().map(String::as_str))));
             }
             Some(_) => lines.push("  no unit failed".to_owned()),
             None => {}
@@ -168,8 +177,11 @@ impl Tool for HostStatus {
                 (indicatif::HumanBytes(disk.free_bytes), indicatif::HumanBytes(disk.size_bytes));
             lines.push(format!("  {}: {free} of {size} free", text::word(&disk.mount)));
         }
+        if output.more_disk > 0 {
+            lines.push(format!("  and {} more file systems", output.more_disk));
+        }
         lines.extend(output.warnings.iter().map(|warning| format!("  warning: {warning}")));
-        lines.extend(output.unread.iter().map(|gap| format!("  {gap}")));
+        lines.extend(Gaps::lines(&output.unread, output.unread_total));
         lines.extend(output.latest_error.as_ref().map(|error| format!("  its latest deployment: {error}")));
         lines.extend(output.flake_error.as_ref().map(|error| format!("  the flake: {error}")));
         if let Some(said) = output.latest_deployment.as_ref().and_then(|latest| latest.said.as_deref()) {
@@ -181,6 +193,7 @@ impl Tool for HostStatus {
 
 impl Output {
     fn of(host: &HostName, place: &Place) -> Self {
+        let gaps = Gaps::of(place.unread.clone());
         Self {
             host: host.to_string(),
             reachable: false,
@@ -194,14 +207,17 @@ impl Output {
             flake_error: None,
             revision: None,
             failed_units: None,
+            more_failed_units: 0,
             reboot_required: None,
             disk: Vec::new(),
+            more_disk: 0,
             uptime_seconds: None,
             deploying: None,
             latest_deployment: None,
             latest_error: None,
             warnings: Vec::new(),
-            unread: place.unread.iter().cloned().map(Gap::from).collect(),
+            unread: gaps.told,
+            unread_total: gaps.total,
             error: None,
         }
     }
@@ -250,6 +266,7 @@ impl Output {
         self.configured = state.configured;
         self.revision = state.revision;
         self.failed_units = state.failed_units;
+        self.more_failed_units = state.more_failed;
         self.reboot_required = Some(state.reboot_required);
         self.uptime_seconds = state.uptime;
         self.deploying = state.deploying;

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::gap::Gap;
+use super::gap::{Gap, Gaps};
 use super::page::{self, PageInput};
 use super::{Context, Effect, Reach, Tool, ToolError};
 use crate::disko::{self, Layout, Severity};
@@ -25,13 +25,15 @@ pub struct Input {
 }
 
 /// What it answers.
-#[derive(Serialize, JsonSchema)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 pub struct Output {
     #[serde(flatten)]
     layout: Layout,
-    /// What could not be read, and was not judged.
+    /// What could not be read, and was not judged, by cause, as much as has room; on the first page.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     unread: Vec<Gap>,
+    #[serde(default, skip_serializing_if = "crate::schema::is_zero")]
+    unread_total: usize,
     total_hazards: usize,
     /// Of `disks`; one that is larger than a page is in several.
     total_disks: usize,
@@ -55,11 +57,17 @@ impl Tool for InspectDisko {
         let (total_hazards, total_disks) = (layout.hazards.len(), layout.disks.len());
         // Every page but the first goes without what the first has said.
         let is_first = input.page.cursor.is_none();
-        let unread: Vec<Gap> = facts.unread.into_iter().filter(|_| is_first).map(Gap::from).collect();
-        let taken = serde_json::to_string(&unread).map_or(0, |text| text.len());
-        let page = input.page.beside(layout.into_parts(TREE), usize::MAX, taken)?;
+        let gaps = if is_first { Gaps::of(facts.unread) } else { Gaps::default() };
+        let page = input.page.beside(layout.into_parts(TREE), usize::MAX, gaps.bytes)?;
         let layout = page.entries.into_iter().collect();
-        Ok(Output { layout, unread, total_hazards, total_disks, next_cursor: page.next_cursor })
+        Ok(Output {
+            layout,
+            unread: gaps.told,
+            unread_total: gaps.total,
+            total_hazards,
+            total_disks,
+            next_cursor: page.next_cursor,
+        })
     }
 
     fn render(output: &Output) -> String {
@@ -73,8 +81,8 @@ impl Tool for InspectDisko {
             text.push_str(&format!("\n{severity}: {}", hazard.code.meaning()));
             text.push_str(&format!("\n{}", text::fenced(&format!("{}\n{}", hazard.message, hazard.fix))));
         }
-        for gap in &output.unread {
-            text.push_str(&format!("\n{gap}"));
+        for line in Gaps::lines(&output.unread, output.unread_total) {
+            text.push_str(&format!("\n{line}"));
         }
         if output.next_cursor.is_some() {
             let (hazards, disks) = (output.total_hazards, output.total_disks);

@@ -28,7 +28,7 @@ pub struct Input {
 }
 
 /// What it answers.
-#[derive(Serialize, JsonSchema)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 pub struct Output {
     shells: Vec<Caused<Shell>>,
     total: usize,
@@ -73,13 +73,14 @@ impl Tool for ListDevshells {
             return "The flake has no development shells here.".to_owned();
         }
         let mut lines = vec![format!("{} development shells:", output.total)];
-        for Caused { of: shell, breaks, same_as } in &output.shells {
+        for told in &output.shells {
+            let Caused { of: shell, breaks, same_as, .. } = told;
             let name = format!("{} ({})", text::word(&shell.name), text::word(&shell.system));
             // One that evaluates has an error where a package in it does not, which may be another shell's cause, too.
             if let Some(error) = &shell.error
                 && (shell.status == Status::Failed || !breaks.is_empty())
             {
-                lines.push(format!("✗ {}: {error}", causes::named(&shell.attr(), breaks)));
+                lines.push(format!("✗ {}: {error}", told.named(&shell.attr())));
             }
             if shell.status == Status::Failed {
                 lines.extend(same_as.as_ref().map(|first| format!("✗ {name}: as {}", text::word(first))));

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::gap::Gap;
+use super::gap::{Gap, Gaps};
 use super::page::PageInput;
 use super::{Context, Effect, Reach, Tool, ToolError};
 use crate::deploy::{host, place};
@@ -37,15 +37,17 @@ pub struct Generation {
 }
 
 /// What it answers.
-#[derive(Serialize, JsonSchema)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 pub struct Output {
     host: String,
     /// Newest first.
     generations: Vec<Generation>,
     total: usize,
-    /// What of the flake's host could not be read.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    /// What of the flake's host could not be read, by cause.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     unread: Vec<Gap>,
+    #[serde(default, skip_serializing_if = "crate::schema::is_zero")]
+    unread_total: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
     next_cursor: Option<String>,
 }
@@ -84,12 +86,14 @@ impl Tool for ListGenerations {
             })
             .collect();
         let total = generations.len();
-        let page = input.page.of(generations, 20)?;
+        let gaps = Gaps::of(place.unread);
+        let page = input.page.beside(generations, 20, gaps.bytes)?;
         Ok(Output {
             host: input.host.to_string(),
             generations: page.entries,
             total,
-            unread: place.unread.into_iter().map(Gap::from).collect(),
+            unread: gaps.told,
+            unread_total: gaps.total,
             next_cursor: page.next_cursor,
         })
     }
@@ -114,7 +118,7 @@ impl Tool for ListGenerations {
                 text::word(&generation.date)
             ));
         }
-        lines.extend(output.unread.iter().map(|gap| format!("  {gap}")));
+        lines.extend(Gaps::lines(&output.unread, output.unread_total));
         if output.next_cursor.is_some() {
             lines.push("  … more with `cursor`".to_owned());
         }

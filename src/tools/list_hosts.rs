@@ -31,7 +31,7 @@ pub struct Input {
 }
 
 /// What it answers.
-#[derive(Serialize, JsonSchema)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 pub struct Output {
     hosts: Vec<Caused<Host>>,
     total: usize,
@@ -113,10 +113,11 @@ impl Tool for ListHosts {
             .map(|(count, of)| format!(", {count} {of}"))
             .collect();
         let mut lines = vec![format!("{} hosts{counts}:", output.total)];
-        for Caused { of: host, breaks, same_as } in &output.hosts {
+        for told in &output.hosts {
+            let Caused { of: host, same_as, .. } = told;
             let name = text::word(&host.name);
             lines.push(match (&host.error, same_as) {
-                (Some(error), _) => format!("✗ {}: {error}", causes::named(&host.name, breaks)),
+                (Some(error), _) => format!("✗ {}: {error}", told.named(&host.name)),
                 (None, Some(first)) => format!("✗ {name}: as {}", text::word(first)),
                 (None, None) if host.facts == FactsState::Pending => format!("… {name}: pending"),
                 (None, None) => format!("• {name}: {}", facts_of(host)),

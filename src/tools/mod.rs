@@ -19,6 +19,7 @@ mod plan_deploy;
 mod rollback_host;
 mod rollouts;
 mod services;
+mod weight;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -40,6 +41,7 @@ use crate::flake::revision::RevError;
 use crate::flake::select::SelectError;
 use crate::nix::NixError;
 use crate::schema::{self, Wrong};
+use weight::{Brief, Told};
 
 pub use crate::policy::{Effect, Policy, Reach};
 pub use background::Background;
@@ -142,7 +144,7 @@ pub trait Tool {
     /// Its arguments.
     type Input: DeserializeOwned + JsonSchema + Send;
     /// Its answer.
-    type Output: Serialize + JsonSchema + Send;
+    type Output: Serialize + DeserializeOwned + JsonSchema + Send;
 
     /// What a call with these arguments changes at most.
     fn effect(_: &Self::Input) -> Effect {
@@ -158,6 +160,11 @@ pub trait Tool {
     /// Whether an answer tells of a failure: it is still an answer, and an error as well.
     fn failed(_: &Self::Output) -> bool {
         false
+    }
+
+    /// What is told of an entry of the answer's lists that has no room in it.
+    fn brief(_: &Value) -> Option<Brief<'_>> {
+        None
     }
 
     /// The answer as a person would want to read it, short.
@@ -179,9 +186,25 @@ impl Outcome {
     /// The outcome of a call that failed before there was an answer.
     #[must_use]
     pub fn failure(error: Diagnostic) -> Self {
-        let text = error.to_string();
-        let structured = serde_json::to_value(schema::Failure { error }).unwrap_or_default();
-        Self { structured, text, failed: true }
+        let failure = schema::Failure { error };
+        match weight::answer(&failure, |_| None) {
+            Ok(Told { structured, shorter }) => {
+                let text = shorter.unwrap_or(failure).error.to_string();
+                Self { structured, text, failed: true }
+            }
+            // A diagnostic is texts and numbers.
+            Err(error) => Self { structured: Value::Null, text: error.to_string(), failed: true },
+        }
+    }
+
+    fn of<T: Tool>(output: T::Output) -> Self {
+        let failed = T::failed(&output);
+        match weight::answer(&output, T::brief) {
+            Ok(Told { structured, shorter }) => {
+                Self { structured, text: T::render(&shorter.unwrap_or(output)), failed }
+            }
+            Err(error) => Self::failure(Diagnostic::new(Code::Internal, error.to_string())),
+        }
     }
 }
 
@@ -302,10 +325,7 @@ async fn run<T: Tool>(context: &Context, arguments: Map<String, Value>) -> Resul
         output
     };
     Ok(match result.await {
-        Ok(output) => match serde_json::to_value(&output) {
-            Ok(structured) => Outcome { structured, text: T::render(&output), failed: T::failed(&output) },
-            Err(error) => Outcome::failure(Diagnostic::new(Code::Internal, error.to_string())),
-        },
+        Ok(output) => Outcome::of::<T>(output),
         Err(error) => Outcome::failure(Diagnostic::from(&error)),
     })
 }

@@ -3,11 +3,10 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::gap::Gap;
+use super::gap::{Gap, Gaps};
 use super::page::PageInput;
 use super::{Context, Effect, Reach, Tool, ToolError};
 use crate::diagnostic::{Code, Diagnostic};
-use crate::flake::UnreadPart;
 use crate::flake::options::HostOptions;
 use crate::names::{HostName, NameError};
 use crate::search::{self, Found, Packages};
@@ -45,7 +44,7 @@ pub struct Input {
 }
 
 /// What it answers.
-#[derive(Serialize, JsonSchema)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 pub struct Output {
     results: Vec<Found>,
     total: usize,
@@ -53,18 +52,11 @@ pub struct Output {
     #[serde(skip_serializing_if = "Option::is_none")]
     nixpkgs_rev: Option<String>,
     suggestions: Vec<String>,
-    /// What could not be read, and was not searched; the first few.
+    /// What could not be read, and was not searched, by cause; the first few.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     unread: Vec<Gap>,
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "crate::schema::is_zero")]
     unread_total: usize,
-}
-
-/// Most gaps shown.
-const GAPS: usize = 5;
-
-fn is_zero(number: &usize) -> bool {
-    *number == 0
 }
 
 impl Tool for NixSearch {
@@ -110,13 +102,15 @@ impl Tool for NixSearch {
                 (found, everything, unread)
             }
         };
+        let (gaps, total) = (Gaps::of(unread), found.len());
+        let results: Vec<Found> = found.into_iter().take(limit).collect();
         Ok(Output {
-            total: found.len(),
-            results: PageInput::default().of(found.into_iter().take(limit).collect(), limit)?.entries,
+            total,
+            results: PageInput::default().beside(results, limit, gaps.bytes)?.entries,
             nixpkgs_rev: revision,
             suggestions: suggestions(query, &everything),
-            unread_total: unread.len(),
-            unread: gaps(unread),
+            unread_total: gaps.total,
+            unread: gaps.told,
         })
     }
 
@@ -145,12 +139,6 @@ impl Tool for NixSearch {
         lines.extend(output.gaps());
         lines.join("\n")
     }
-}
-
-/// The first gaps, and with them the one that says where reading ended.
-fn gaps(unread: Vec<UnreadPart>) -> Vec<Gap> {
-    let (rest, single): (Vec<_>, Vec<_>) = unread.into_iter().partition(|part| part.rest);
-    rest.into_iter().chain(single).take(GAPS).map(Gap::from).collect()
 }
 
 impl Output {

@@ -3,10 +3,8 @@
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
-use super::ToolError;
-use crate::text;
+use super::{ToolError, weight};
 
 /// Which part of a long list is wanted.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
@@ -28,9 +26,6 @@ pub struct Page<T> {
 
 /// Bytes of JSON at which a page ends, and of text: what a model reads of one answer.
 pub const BYTES: usize = 24 * 1024;
-/// How an entry that alone is more than a page is made shorter, step by step: the characters left of each text
-/// in it, and the items of each list of texts. No store path is as long as the last of them.
-const SHORTER: [(usize, usize); 3] = [(4_000, 200), (1_000, 50), (250, 10)];
 
 impl PageInput {
     /// The part of `all` that is wanted: `usual` entries unless asked otherwise, and fewer where they are more than
@@ -38,7 +33,7 @@ impl PageInput {
     ///
     /// # Errors
     /// That the cursor is not one of ours, or is of a list that has changed since.
-    pub fn of<T: Serialize + DeserializeOwned>(
+    pub fn of<T: Serialize + DeserializeOwned + JsonSchema>(
         &self,
         all: Vec<T>,
         usual: usize,
@@ -50,7 +45,7 @@ impl PageInput {
     ///
     /// # Errors
     /// As there.
-    pub fn beside<T: Serialize + DeserializeOwned>(
+    pub fn beside<T: Serialize + DeserializeOwned + JsonSchema>(
         &self,
         all: Vec<T>,
         usual: usize,
@@ -65,7 +60,7 @@ impl PageInput {
     ///
     /// # Errors
     /// As there.
-    pub fn filling<T: Serialize + DeserializeOwned>(
+    pub fn filling<T: Serialize + DeserializeOwned + JsonSchema>(
         &self,
         all: Vec<T>,
         usual: usize,
@@ -76,7 +71,7 @@ impl PageInput {
         self.stamped(all, usual, 0, &stamp)
     }
 
-    fn stamped<T: Serialize + DeserializeOwned>(
+    fn stamped<T: Serialize + DeserializeOwned + JsonSchema>(
         &self,
         all: Vec<T>,
         usual: usize,
@@ -102,7 +97,7 @@ impl PageInput {
         let mut entries = Vec::new();
         let mut bytes = taken;
         for entry in all.into_iter().skip(start).take(limit) {
-            let (entry, weight) = weighed(entry);
+            let (entry, weight) = weight::entry(entry, BYTES);
             bytes = bytes.saturating_add(weight);
             if bytes > BYTES && !entries.is_empty() {
                 break;
@@ -111,47 +106,6 @@ impl PageInput {
         }
         let end = start.saturating_add(entries.len());
         Ok(Page { entries, next_cursor: (end < count).then(|| format!("{end}.{stamp}")) })
-    }
-}
-
-/// An entry that fits in a page, and how many bytes of JSON it is.
-fn weighed<T: Serialize + DeserializeOwned>(entry: T) -> (T, usize) {
-    let weight = |value: &Value| value.to_string().len() + 1;
-    let Ok(whole) = serde_json::to_value(&entry) else { return (entry, 0) };
-    if weight(&whole) <= BYTES {
-        return (entry, weight(&whole));
-    }
-    let mut shorter = Value::Null;
-    for (characters, items) in SHORTER {
-        shorter.clone_from(&whole);
-        shorten(&mut shorter, characters, items);
-        if weight(&shorter) <= BYTES {
-            break;
-        }
-    }
-    let bytes = weight(&shorter);
-    match serde_json::from_value(shorter) {
-        Ok(entry) => (entry, bytes),
-        Err(_) => (entry, BYTES),
-    }
-}
-
-/// Cuts the texts in a value and its lists of texts, each with a sign that it was cut.
-fn shorten(value: &mut Value, characters: usize, items: usize) {
-    match value {
-        Value::String(said) => *said = text::bounded(said, characters),
-        Value::Array(list) => {
-            let beyond = list.len().saturating_sub(items);
-            if beyond > 0 && list.iter().all(Value::is_string) {
-                list.truncate(items);
-                list.push(Value::String(format!("… and {beyond} more")));
-            }
-            list.iter_mut().for_each(|item| shorten(item, characters, items));
-        }
-        Value::Object(fields) => {
-            fields.values_mut().for_each(|field| shorten(field, characters, items));
-        }
-        Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }
 
@@ -246,7 +200,7 @@ mod tests {
 
     #[test]
     fn an_entry_larger_than_a_page_is_cut() {
-        #[derive(Serialize, Deserialize)]
+        #[derive(Serialize, Deserialize, JsonSchema)]
         struct Entry {
             name: crate::names::StorePath,
             packages: Vec<String>,
@@ -268,7 +222,7 @@ mod tests {
         let entry = page.entries.first().unwrap();
         assert!(entry.name.as_str().ends_with("nnn"), "a name is left alone");
         assert!(entry.text.ends_with('…'), "{}", entry.text);
-        assert_eq!(entry.packages.last().unwrap(), "… and 290 more");
+        assert_eq!(entry.packages.last().unwrap(), "… and 285 more");
     }
 
     #[test]

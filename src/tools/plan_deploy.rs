@@ -1,11 +1,14 @@
 //! `plan_deploy`: what deploying hosts would do, for a person to approve.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use futures::StreamExt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
+use super::weight::{self, Brief};
 use super::{Context, Effect, Reach, Tool, ToolError};
 use crate::causes::{self, Caused, Failing};
 use crate::config::Action;
@@ -23,6 +26,8 @@ use crate::time::Timestamp;
 const SIDE_BY_SIDE: usize = 8;
 /// Most changed packages of a host in an answer; the plan has them all.
 const PACKAGES: usize = 40;
+/// Most of them named to a person.
+const NAMED: usize = 15;
 
 /// The tool.
 pub struct PlanDeploy;
@@ -82,7 +87,7 @@ impl Input {
 }
 
 /// What would happen to one host.
-#[derive(Serialize, JsonSchema)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 pub struct Host {
     host: String,
     target: String,
@@ -99,6 +104,9 @@ pub struct Host {
     #[serde(skip_serializing_if = "Option::is_none")]
     diff: Option<Diff>,
     risks: Vec<Risk>,
+    /// How many more there are than have room; blocking ones are in `risks` before others.
+    #[serde(default, skip_serializing_if = "crate::schema::is_zero")]
+    more_risks: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     needs_reboot: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -120,7 +128,7 @@ impl Failing for Host {
 }
 
 /// What it answers.
-#[derive(Serialize, JsonSchema)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 pub struct Output {
     /// Absent where a host could not be planned for.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -140,15 +148,25 @@ pub struct Output {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     dirty_files: Vec<String>,
     /// How many more there are.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    more_dirty: Option<u64>,
+    #[serde(default, skip_serializing_if = "crate::schema::is_zero")]
+    more_dirty_files: u64,
     hosts: Vec<Caused<Host>>,
+    /// How many more there are than have room; what fails or is blocking is in `hosts` before the rest. The plan has all.
+    #[serde(default, skip_serializing_if = "crate::schema::is_zero")]
+    more_hosts: u64,
+    /// Their names, by whether they are `planned`, have `blocking` risks, or `failed`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    more_named: BTreeMap<String, Vec<String>>,
     /// Hosts of those asked for that are left out by name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     except: Vec<HostName>,
+    #[serde(default, skip_serializing_if = "crate::schema::is_zero")]
+    more_except: u64,
     /// Hosts that do not evaluate, by cause: whether they have the tag is not known.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     unread: Vec<Unread>,
+    #[serde(default, skip_serializing_if = "crate::schema::is_zero")]
+    more_unread: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<Diagnostic>,
 }
@@ -242,6 +260,17 @@ impl Tool for PlanDeploy {
         output.error.is_some()
     }
 
+    fn brief(host: &Value) -> Option<Brief<'_>> {
+        let has = |field: &str| host.get(field).is_some();
+        let is_blocking = |risk: &Value| risk.get("severity").is_some_and(|severity| severity == "blocking");
+        let state = match host.get("risks").and_then(Value::as_array) {
+            _ if has("error") || has("same_as") => "failed",
+            Some(risks) if risks.iter().any(is_blocking) => "blocking",
+            _ => "planned",
+        };
+        Some(Brief { name: host.get("host")?.as_str()?, state })
+    }
+
     fn render(output: &Output) -> String {
         let mut lines = Vec::new();
         if let (Some(id), Some(expires)) = (&output.plan_id, &output.expires_at) {
@@ -256,7 +285,7 @@ impl Tool for PlanDeploy {
             lines.push(format!("of {asked}, which is commit {commit}"));
         }
         if output.dirty {
-            let more = output.more_dirty.unwrap_or_default();
+            let more = output.more_dirty_files;
             let count = output.dirty_files.len() as u64 + more;
             lines.push(format!("with changes that no commit holds, in {count} files:"));
             let mut files: Vec<String> =
@@ -272,20 +301,30 @@ impl Tool for PlanDeploy {
         }
         if !output.except.is_empty() {
             let names: Vec<&str> = output.except.iter().map(HostName::as_str).collect();
-            lines.push(format!("without {}, left out by name", names.join(", ")));
+            let more = and_more(output.more_except);
+            lines.push(format!("without {}{more}, left out by name", names.join(", ")));
         }
-        for Caused { of: host, breaks, same_as } in &output.hosts {
+        if output.more_unread > 0 {
+            lines.push(format!("✗ hosts of {} more causes", output.more_unread));
+        }
+        for told in &output.hosts {
+            let Caused { of: host, same_as, .. } = told;
             match (&host.error, same_as) {
-                (Some(error), _) => lines.push(format!("✗ {}: {error}", causes::named(&host.host, breaks))),
+                (Some(error), _) => lines.push(format!("✗ {}: {error}", told.named(&host.host))),
                 (None, Some(first)) => lines.push(format!("✗ {}: as {first}", host.host)),
                 (None, None) => lines.extend(host.render()),
             }
         }
+        lines.extend(weight::more("hosts", output.more_hosts, &output.more_named));
         if let Some(command) = &output.approve_with {
             lines.push(format!("A person approves it: {command}"));
         }
         lines.join("\n")
     }
+}
+
+fn and_more(count: u64) -> String {
+    if count > 0 { format!(" and {count} more") } else { String::new() }
 }
 
 /// Says that all of it is committed, where the settings want that.
@@ -298,10 +337,7 @@ fn require_clean(context: &Context, source: &FlakeSource) -> Result<(), ToolErro
             format!(
                 "the flake has changes that no commit holds ({}{}), and `deploy.clean` wants none",
                 text::word(first),
-                match others.len() as u64 + source.more_dirty {
-                    0 => String::new(),
-                    more => format!(" and {more} more"),
-                }
+                and_more(others.len() as u64 + source.more_dirty)
             ),
             "commit them, or plan what is committed with `rev` (`HEAD`, a branch, a tag or a commit)",
         ),
@@ -326,10 +362,14 @@ impl Output {
             asked_rev: None,
             dirty: false,
             dirty_files: Vec::new(),
-            more_dirty: None,
+            more_dirty_files: 0,
             hosts: Vec::new(),
+            more_hosts: 0,
+            more_named: BTreeMap::new(),
             except: Vec::new(),
+            more_except: 0,
             unread: Vec::new(),
+            more_unread: 0,
             error: None,
         }
     }
@@ -341,7 +381,7 @@ impl Output {
             asked_rev: source.asked_rev.clone(),
             dirty: source.dirty,
             dirty_files: source.dirty_files.clone(),
-            more_dirty: Some(source.more_dirty).filter(|more| *more > 0),
+            more_dirty_files: source.more_dirty,
             ..self
         }
     }
@@ -367,6 +407,7 @@ impl Host {
             boots: plan.profile_generation,
             diff: Some(diff),
             risks: plan.risks.clone(),
+            more_risks: 0,
             needs_reboot: Some(plan.needs_reboot),
             error: None,
         }
@@ -382,6 +423,7 @@ impl Host {
             boots: None,
             diff: None,
             risks: Vec::new(),
+            more_risks: 0,
             needs_reboot: None,
             error: Some(error),
         }
@@ -397,13 +439,18 @@ impl Host {
                 indicatif::HumanBytes(diff.closure_bytes),
                 indicatif::HumanBytes(grows.unsigned_abs())
             ));
-            for package in diff.packages.iter().filter(|p| p.change != Change::Changed).take(15) {
+            let packages: Vec<_> = diff.packages.iter().filter(|p| p.change != Change::Changed).collect();
+            for package in packages.iter().take(NAMED) {
                 let versions = match package.change {
                     Change::Added => format!("new {}", package.after.join(", ")),
                     Change::Removed => format!("gone {}", package.before.join(", ")),
                     _ => format!("{} → {}", package.before.join(", "), package.after.join(", ")),
                 };
                 lines.push(format!("  {}: {versions}", package.name));
+            }
+            let beyond = packages.len().saturating_sub(NAMED) as u64 + diff.more_packages;
+            if beyond > 0 {
+                lines.push(format!("  {beyond} more packages"));
             }
             if let Some(units) = &diff.units {
                 for (what, list) in [
@@ -430,6 +477,9 @@ impl Host {
             lines.push(format!("  {mark} {}:", text::word(&risk.code)));
             lines.push(text::fenced(&risk.evidence));
             lines.push(format!("    {}", risk.mend));
+        }
+        if self.more_risks > 0 {
+            lines.push(format!("  {} more risks", self.more_risks));
         }
         lines
     }

@@ -2,8 +2,10 @@
 
 use schemars::JsonSchema;
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::deploy::{self, Output};
+use super::weight::Brief;
 use super::{Context, Effect, Reach, Tool, ToolError};
 use crate::config::Action;
 use crate::deploy::approval::{ApprovalError, Approvals};
@@ -50,6 +52,10 @@ impl Tool for RollbackHost {
 
     fn failed(output: &Output) -> bool {
         deploy::Deploy::failed(output)
+    }
+
+    fn brief(host: &Value) -> Option<Brief<'_>> {
+        deploy::Deploy::brief(host)
     }
 
     fn render(output: &Output) -> String {

@@ -11,6 +11,7 @@ mod daemon;
 mod endless;
 mod fleet;
 mod forms;
+mod heavy;
 mod layouts;
 mod leaves;
 mod many;

@@ -10,7 +10,7 @@ pub struct Diff {
     /// Packages that come, go or change, by name.
     pub packages: Vec<PackageChange>,
     /// How many more there are that `packages` does not name.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "crate::schema::is_zero")]
     pub more_packages: u64,
     /// Size of the new system's closure, in bytes.
     pub closure_bytes: u64,
@@ -19,11 +19,6 @@ pub struct Diff {
     /// What `switch-to-configuration dry-activate` says would be done to units; none where it was not run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub units: Option<UnitChanges>,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
-pub(super) fn is_zero(count: &u64) -> bool {
-    *count == 0
 }
 
 /// One package of a closure that comes, goes or changes.
@@ -73,6 +68,6 @@ pub struct UnitChanges {
     /// Told to read their configuration again.
     pub reload: Vec<String>,
     /// How many more there are.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "crate::schema::is_zero")]
     pub more: u64,
 }
