@@ -428,6 +428,9 @@ fn what_cannot_be_read_of_a_host_is_not_taken_for_none() {
     }
 }
 
+/// The programs there are, a tool, a line of the settings for `ssh`, arguments, and the error's code and words.
+type Case<'a> = (&'a [&'a str], &'a str, &'a str, Value, &'a str, [&'a str; 2]);
+
 #[test]
 fn a_program_that_is_missing_is_named() {
     let nix = nixes().pop().unwrap();
@@ -455,7 +458,7 @@ fn a_program_that_is_missing_is_named() {
         (told("code"), format!("{} ({})", told("message"), told("hint")), error)
     };
     let plan = json!({"hosts": ["web"]});
-    let cases: [(&[&str], &str, &str, Value, &str, [&str; 2]); 5] = [
+    let cases: [Case<'_>; 5] = [
         (
             &["git", "sh"],
             "host_status",
