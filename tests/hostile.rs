@@ -142,10 +142,10 @@ impl Asked {
 /// Every text with an order in it is in a field that is said to hold words of others, or names.
 fn marked(value: &Value, field: &str, wrong: &mut Vec<String>) {
     match value {
-        Value::String(text) if gives_order(text) => {
-            if !OF_OTHERS.contains(&field) && !NAMES.contains(&field) {
-                wrong.push(format!("`{field}`: {text}"));
-            }
+        Value::String(text)
+            if gives_order(text) && !OF_OTHERS.contains(&field) && !NAMES.contains(&field) =>
+        {
+            wrong.push(format!("`{field}`: {text}"));
         }
         Value::Array(list) => list.iter().for_each(|value| marked(value, field, wrong)),
         Value::Object(fields) => {
