@@ -1,7 +1,10 @@
 //! How a long call tells where it is, without knowing who listens.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+
+use crate::names::DrvPath;
 
 /// Longest silence towards somebody who waits for an answer over the protocol. Clients give up after 60 s of it, some
 /// after 30 s or 20 s.
@@ -52,17 +55,56 @@ pub struct Call {
     pub progress: Arc<dyn Progress>,
     /// Cancelled when nobody wants the answer any more.
     pub cancel: tokio_util::sync::CancellationToken,
+    /// What was built on the way to its answer.
+    pub imported: Imported,
 }
 
 impl Call {
     /// A call nobody watches or cancels.
     #[must_use]
     pub fn unattended() -> Self {
-        Self { progress: Arc::new(Silent), cancel: tokio_util::sync::CancellationToken::new() }
+        Self::of(Arc::new(Silent), tokio_util::sync::CancellationToken::new())
+    }
+
+    /// A call that has built nothing yet.
+    #[must_use]
+    pub fn of(progress: Arc<dyn Progress>, cancel: tokio_util::sync::CancellationToken) -> Self {
+        Self { progress, cancel, imported: Imported::default() }
     }
 
     /// Tells where it is, in a line of plain text.
     pub fn saying(&self, message: impl Into<String>) {
         self.progress.report(Update::saying(message));
+    }
+}
+
+/// Most derivations remembered of one call.
+const IMPORTED: usize = 1_000;
+
+/// The derivations that Nix built because an evaluation reads what they make ("import from derivation").
+#[derive(Clone, Debug, Default)]
+pub struct Imported(Arc<Mutex<BTreeSet<DrvPath>>>);
+
+impl Imported {
+    /// Adds some.
+    pub fn add<'a>(&self, built: impl IntoIterator<Item = &'a DrvPath>) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for derivation in built {
+            if all.len() < IMPORTED {
+                all.insert(derivation.clone());
+            }
+        }
+    }
+
+    /// Adds what another call built.
+    pub fn add_all(&self, other: &Self) {
+        let others = other.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        self.add(&others);
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
 }

@@ -65,7 +65,7 @@ impl Call {
         let context = Context {
             in_force: services.in_force(),
             services,
-            call: progress::Call { progress: watcher, cancel: CancellationToken::new() },
+            call: progress::Call::of(watcher, CancellationToken::new()),
             approver: Arc::new(Nobody),
             client: "terminal".to_owned(),
             place: Place::default(),

@@ -153,7 +153,7 @@ impl Task<'_> {
         };
         self.call.saying(format!("{}: activating", self.of.host));
         // From here on, nobody who leaves breaks off a sentence: being taken back is a command of its own.
-        let steady = Call { progress: Arc::clone(&self.call.progress), cancel: CancellationToken::new() };
+        let steady = Call { cancel: CancellationToken::new(), ..self.call.clone() };
         let through = async {
             let mut answered = false;
             match supervise::begin(&session, &orders, &steady).await {

@@ -6,8 +6,6 @@
 //! confirmed go back where that was planned, which is part of what was approved. Only who stops it a second time
 //! leaves hosts to themselves: each ends on the system before or on the new one, and can be reached.
 
-use std::sync::Arc;
-
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use serde_json::json;
@@ -241,7 +239,7 @@ impl Rollout<'_> {
     /// Brings hosts that are confirmed back to what they ran before, some side by side, and as carefully. Who
     /// stopped the rollout did not stop this.
     async fn revert(&self, plan: &Plan, stop: &Stop, rolled: &mut Rolled) {
-        let call = &Call { progress: Arc::clone(&self.call.progress), cancel: self.leave.clone() };
+        let call = &Call { cancel: self.leave.clone(), ..self.call.clone() };
         let places = &Semaphore::new(BACK);
         let mut reverting = Vec::new();
         for (of, outcome) in plan.hosts.iter().zip(&mut rolled.outcomes) {

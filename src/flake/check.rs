@@ -33,6 +33,13 @@ pub enum Status {
     Skipped,
 }
 
+impl Status {
+    /// How an output fared that has this error.
+    pub(super) fn of(error: &Diagnostic) -> Self {
+        if error.code == Code::NeedsBuild { Self::NeedsBuild } else { Self::Failed }
+    }
+}
+
 /// One output and how it fared.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Output {
@@ -87,8 +94,7 @@ impl Output {
     }
 
     fn failed(self, error: Diagnostic) -> Self {
-        let status = if error.code == Code::NeedsBuild { Status::NeedsBuild } else { Status::Failed };
-        Self { status, error: Some(error), ..self }
+        Self { status: Status::of(&error), error: Some(error), ..self }
     }
 
     /// With what its probe gave.

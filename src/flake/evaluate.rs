@@ -455,7 +455,7 @@ impl Flake {
             command = command.env(INITIAL_HEAP, memory.to_string());
         }
         let mut answers = Vec::with_capacity(questions.len());
-        let quiet = Call { progress: Arc::new(crate::progress::Silent), cancel: call.cancel.clone() };
+        let quiet = Call { progress: Arc::new(crate::progress::Silent), ..call.clone() };
         // The workers' own log lines would interrupt one another; the tally speaks for all of them.
         let listening = if tally.total > 1 { &quiet } else { call };
         let mut at = None;
@@ -492,6 +492,7 @@ impl Flake {
         };
         let run = match run {
             Ok(run) => {
+                call.imported.add(run.state.built());
                 tally.has_fetched.fetch_or(run.state.has_fetched(), Ordering::Relaxed);
                 run
             }

@@ -17,7 +17,7 @@ use crate::diagnostic::Diagnostic;
 use crate::names::HostName;
 use crate::nix::{NixError, program};
 use crate::process::ProcessError;
-use crate::progress::{Call, Silent, Update};
+use crate::progress::{Call, Imported, Silent, Update};
 
 /// How long what is not remembered is told after its evaluation: a failure that is no property of the flake, and the
 /// facts of a flake that reads more than is known of it.
@@ -47,6 +47,8 @@ pub struct Survey {
     began: Instant,
     found: Mutex<HashMap<String, Host>>,
     progress: watch::Sender<Extent>,
+    /// What was built for it.
+    imported: Imported,
     /// Cancelled when nobody can want it any more.
     outdated: CancellationToken,
 }
@@ -175,6 +177,7 @@ impl Surveys {
             began: Instant::now(),
             found: Mutex::default(),
             progress: watch::Sender::new(Extent::default()),
+            imported: Imported::default(),
             outdated: CancellationToken::new(),
         });
         current.push(Arc::clone(&survey));
@@ -271,6 +274,9 @@ impl Flake {
         let of = State { reference: self.reference(), fingerprint };
         let identity = program::identity(self.nix.find().await?);
         let last = self.surveys.last(&of, since);
+        if let Some(survey) = &last {
+            call.imported.add_all(&survey.imported);
+        }
         let mut found = last.as_ref().map(|survey| survey.found().clone()).unwrap_or_default();
         let unnoticed = last.filter(|_| !of.fingerprint.is_whole()).map(|survey| survey.began.elapsed());
         let hosts = names.into_iter().map(|name| {
@@ -298,7 +304,7 @@ impl Flake {
         let ending = Ending(Arc::clone(&survey));
         Some(async move {
             let _ending = ending;
-            let call = Call { progress: Arc::new(Silent), cancel: stop };
+            let call = Call::of(Arc::new(Silent), stop);
             let evaluated = async {
                 match flake.survey(&survey, &call).await {
                     // All of it was told on the way.
@@ -348,7 +354,8 @@ impl Flake {
                 }
             };
             let asking = Asking { listener: Some(&listener), ..Asking::new("hosts", Instantiate::No) };
-            self.ask_with(&asking, questions(names), call).await
+            let call = Call { imported: survey.imported.clone(), ..call.clone() };
+            self.ask_with(&asking, questions(names), &call).await
         };
         let remembered = async {
             let mut batch = Vec::new();
@@ -360,6 +367,7 @@ impl Flake {
             }
         };
         let (round, ()) = futures::future::join(evaluated, remembered).await;
+        call.imported.add_all(&survey.imported);
         let names = survey.names.iter();
         let described = names.zip(round?.answers).map(|(name, answer)| Host::described(name, answer));
         Ok(described.map(|host| (host.name.clone(), host)).collect())

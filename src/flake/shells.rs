@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::check::Status;
 use super::outputs::Kind;
-use super::{Answer, Flake, FlakeError, Instantiate, Question, Step};
+use super::{Answer, Flake, FlakeError, Instantiate, Question, Step, UnreadPart};
 use crate::diagnostic::Diagnostic;
 use crate::progress::Call;
 
@@ -89,13 +89,17 @@ impl Flake {
                         |place: &[Step]| answer.unread.iter().any(|part| part.covers(place.iter().cloned()));
                     let unread = (0..inputs).filter(|&input| lacks(&["packages".into(), input.into()]));
                     shell.unread = unread.count();
-                    if lacks(&["derivation".into()]) || lacks(&["packages".into()]) {
-                        shell.status = Status::Failed;
+                    let whole = [["derivation".into()], ["packages".into()]];
+                    let failed = |part: &&UnreadPart| {
+                        whole.iter().any(|place: &[Step; 1]| part.covers(place.iter().cloned()))
+                    };
+                    if let Some(part) = answer.unread.iter().find(failed) {
+                        shell.status = Status::of(&part.error);
                     }
                     shell.error = answer.unread.into_iter().next().map(|part| part.error);
                 }
                 Err(error) => {
-                    shell.status = Status::Failed;
+                    shell.status = Status::of(&error);
                     shell.error = Some(error);
                 }
             }

@@ -95,6 +95,9 @@ pub fn described(entry: &Entry, policy: &Policy) -> Tool {
     let mut annotations = ToolAnnotations::default();
     // Annotations are of a tool and not of a call: they say the most that any call may do.
     let effect = entry.effect_under(policy);
+    // A tool that reads may have Nix build what the flake imports from derivations, as any evaluation of it does, unless
+    // the server is read-only. It adds to a cache that nothing on the machine goes by, as the copy of the flake's source
+    // does that each evaluation makes; the answer says so (`built_to_evaluate`).
     annotations.read_only_hint = Some(effect == Effect::Read);
     // Only said of tools that change something (schema, `ToolAnnotations`).
     if effect != Effect::Read {

@@ -34,7 +34,7 @@ impl Running {
             }
             None => (Arc::new(Silent) as Arc<dyn Progress>, None),
         };
-        Self { call: Call { progress, cancel: gone.child_token() }, taken_back: context.ct.clone(), sending }
+        Self { call: Call::of(progress, gone.child_token()), taken_back: context.ct.clone(), sending }
     }
 
     /// Does the work. Nothing is told of it any more once this returns.

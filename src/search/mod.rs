@@ -127,7 +127,10 @@ async fn find(flake: &Flake, place: &Place, query: &str, call: &Call) -> Result<
         Some(_) => Memory::default(),
         None => flake.memory().await,
     };
-    let mut command = memory.given_to(flake.nix().command(&search).await?);
+    // As it is without a word of nix.conf, and whatever that says: what has to be built is read below, if it may be.
+    let command =
+        flake.nix().command(&search).await?.args(["--option", "allow-import-from-derivation", "false"]);
+    let mut command = memory.given_to(command);
     command = command.time_limit(flake.settings().evaluation_time).output_limit(ANSWER_LIMIT);
     if let Some(inputs_from) = &place.inputs_from {
         command = command.args(["--inputs-from", inputs_from.as_str()]);
@@ -151,7 +154,7 @@ async fn find(flake: &Flake, place: &Place, query: &str, call: &Call) -> Result<
         let error =
             first.unwrap_or_else(|| Diagnostic::new(Code::NixFailed, "nix search failed without saying why"));
         // One output that does not evaluate ends the whole search.
-        if is_lasting(&error) {
+        if is_lasting(&error) || error.code == Code::NeedsBuild {
             return read_one_by_one(flake, place, query, error, call).await;
         }
         return Err(FlakeError::Evaluation(Box::new(error)));

@@ -94,7 +94,7 @@ impl Tool for HostStatus {
     const NAME: &'static str = "host_status";
     const TITLE: &'static str = "Host status";
     const DESCRIPTION: &'static str = "Asks a running host over SSH: generation, whether it runs what the flake says, \
-        failed units, pending reboot, disk space. Changes nothing.";
+        failed units, pending reboot, disk space. Changes nothing there.";
     const EFFECT: Effect = Effect::Read;
     const REACH: Reach = Reach::Hosts;
     const OPEN_WORLD: bool = true;

@@ -78,11 +78,11 @@ impl Tool for ListDevshells {
             let name = format!("{} ({})", text::word(&shell.name), text::word(&shell.system));
             // One that evaluates has an error where a package in it does not, which may be another shell's cause, too.
             if let Some(error) = &shell.error
-                && (shell.status == Status::Failed || !breaks.is_empty())
+                && (shell.status != Status::Ok || !breaks.is_empty())
             {
                 lines.push(format!("✗ {}: {error}", told.named(&shell.attr())));
             }
-            if shell.status == Status::Failed {
+            if shell.status != Status::Ok {
                 lines.extend(same_as.as_ref().map(|first| format!("✗ {name}: as {}", text::word(first))));
                 continue;
             }

@@ -40,6 +40,7 @@ use crate::flake::FlakeError;
 use crate::flake::revision::RevError;
 use crate::flake::select::SelectError;
 use crate::nix::NixError;
+use crate::progress::Call;
 use crate::schema::{self, Wrong};
 use weight::{Brief, Told};
 
@@ -308,6 +309,25 @@ impl Entry {
 /// configuration do.
 pub const OF_OTHERS: &[&str] = &["said", "reason", "description", "evidence", "log_tail", "trace", "why"];
 
+/// The field of an answer that says how many derivations were built because an evaluation reads what they make. Tools
+/// that build anyway say what they built. No schema names it: it would cost every list of tools some hundred bytes, and is
+/// of use to few.
+const IMPORTED: &str = "built_to_evaluate";
+
+/// With what was built on the way to it.
+fn telling<T: Tool>(mut outcome: Outcome, call: &Call) -> Outcome {
+    let count = call.imported.count();
+    if T::EFFECT == Effect::Read
+        && count > 0
+        && let Value::Object(answer) = &mut outcome.structured
+    {
+        answer.insert(IMPORTED.to_owned(), count.into());
+        let what = if count == 1 { "1 derivation".to_owned() } else { format!("{count} derivations") };
+        outcome.text.push_str(&format!("\nNix built {what} to evaluate this, which reads what they make."));
+    }
+    outcome
+}
+
 /// Most things told that are wrong with one call.
 const PROBLEMS: usize = 10;
 
@@ -324,10 +344,11 @@ async fn run<T: Tool>(context: &Context, arguments: Map<String, Value>) -> Resul
         context.leave();
         output
     };
-    Ok(match result.await {
+    let outcome = match result.await {
         Ok(output) => Outcome::of::<T>(output),
         Err(error) => Outcome::failure(Diagnostic::from(&error)),
-    })
+    };
+    Ok(telling::<T>(outcome, &context.call))
 }
 
 /// Every tool there is, in the order it is listed.

@@ -12,6 +12,7 @@ mod endless;
 mod fleet;
 mod forms;
 mod heavy;
+mod imports;
 mod layouts;
 mod leaves;
 mod many;

@@ -3,7 +3,7 @@
 use super::Problem;
 use super::phrase::{self, Phrase};
 use crate::diagnostic::{Code, Diagnostic};
-use crate::names::{DrvPath, STORE_FOLDER};
+use crate::names::{DrvPath, STORE_FOLDER, StorePath};
 use crate::nix::log::{LogError, State, quoted_drv};
 use crate::text::{self, bounded};
 
@@ -181,26 +181,27 @@ fn unbuilt(problem: &Problem<'_>) -> Option<Diagnostic> {
         let innermost = problem.error.trace.iter().take(INNERMOST).any(|frame| reading(&frame.message));
         phrase::gaps("path '{}' is not valid", problem.message).filter(|_| innermost)
     };
-    let path = *built.or_else(read)?.first()?;
+    // Where its derivation is in the store already, an evaluation that only reads does not get that far.
+    let unwritten =
+        phrase::gaps("cannot substitute path '{}' - no write access to the Nix store", problem.message);
+    let is_output = unwritten.is_some();
+    let path = *built.or(unwritten).or_else(read)?.first()?;
     // 2.34 leaves out the folder.
     let path = path.strip_prefix(STORE_FOLDER).unwrap_or(path).split('^').next().unwrap_or(path);
-    let path = format!("{STORE_FOLDER}{path}");
-    let (how, hint) = if path.ends_with(".drv") {
+    // Anything else are words of the flake's.
+    let path = format!("{STORE_FOLDER}{path}").parse::<StorePath>().ok()?;
+    let (how, hint) = if is_output || path.as_str().ends_with(".drv") {
         (
             "the evaluation reads what a derivation builds, and nothing may be built",
-            "Allow it to be built (`build=true`), or take the file from the flake or an input instead of from a derivation.",
+            "Take the file from the flake or an input instead of from a derivation, or allow it to be built: `build=true` of flake_check does, and a server without --read-only.",
         )
     } else {
         (
             "the evaluation reads a path that it would have to write to the store first, and nothing may be written",
-            "Allow it to be written (`build=true`), or read the file where it lies: `path + \"/file\"` instead of `\"${path}/file\"`.",
+            "Read the file where it lies, `path + \"/file\"` instead of `\"${path}/file\"`, or allow it to be written: `build=true` of flake_check does, and a server without --read-only.",
         )
     };
-    Some(
-        Diagnostic::new(Code::NeedsBuild, format!("{how}: {}", text::word(&path)))
-            .with_attr(path)
-            .with_hint(hint),
-    )
+    Some(Diagnostic::new(Code::NeedsBuild, format!("{how}: {path}")).with_attr(path.as_str()).with_hint(hint))
 }
 
 /// `hash mismatch in fixed-output derivation 'x.drv':` with `specified:` and `got:`.

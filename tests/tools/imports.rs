@@ -1,0 +1,163 @@
+//! What a flake imports from derivations: built where that may be, which the answer says, and nowhere else.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde_json::{Value, json};
+
+use crate::common::fleet::{Fleet, errors, nixes, wait_until};
+use crate::common::mcp::{Client, WITH_HANDSHAKE};
+
+/// A host, a shell and a package that take an address from what a derivation makes.
+const FLAKE: &str = r#"{ outputs = _: let
+  drv = name: derivation { inherit name; system = "x86_64-linux"; builder = "/bin/sh"; args = [ "-c" "echo ${name} >$out" ]; };
+  made = derivation { name = "made-UNIQUE"; system = "x86_64-linux"; builder = "/bin/sh"; args = [ "-c" "echo '\"127.0.0.1\"' >$out" ]; };
+  address = import made;
+in {
+  inherit made;
+  nixosConfigurations.web = {
+    options.address = { _type = "option"; type.description = "a type"; description = "The address ${address}."; };
+    config = {
+      networking.hostName = "web";
+      system.build.toplevel = drv "web-${address}" // { type = "derivation"; };
+      pantheros.deploy = { targetHost = address; port = 1; };
+      disko.devices.disk.main = { type = "disk"; device = "/dev/${address}"; content = null; };
+    };
+  };
+  devShells.x86_64-linux.default = drv "shell-${address}" // { type = "derivation"; };
+  packages.x86_64-linux.tool = drv "tool-${address}" // { type = "derivation"; };
+}; }"#;
+
+/// Such a fleet, and what its derivation makes, which is not there yet. The derivation is: Nix builds what is in the
+/// store even if it only reads.
+fn fleet(nix: &Path) -> (Fleet, PathBuf) {
+    static COUNT: AtomicUsize = AtomicUsize::new(0);
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos();
+    let unique = format!("{now}-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+    let fleet = Fleet::committed(nix, &[("flake.nix", &FLAKE.replace("UNIQUE", &unique))]);
+    let told = |of: &str| {
+        let told = fleet.by_hand(&["eval", "--raw", &format!(".#made.{of}")]);
+        assert!(told.status.success(), "{}", errors(&told));
+        PathBuf::from(String::from_utf8(told.stdout).unwrap())
+    };
+    assert!(told("drvPath").exists());
+    let made = told("outPath");
+    assert!(!made.exists());
+    (fleet, made)
+}
+
+/// The words of a user's nix.conf that let an evaluation build, whatever a subcommand of Nix takes for usual.
+fn permissive(mut command: Command) -> Command {
+    command.env("NIX_CONFIG", "allow-import-from-derivation = true");
+    command
+}
+
+fn run(fleet: &Fleet, flags: &[&str], tool: &str, arguments: &Value) -> Output {
+    let arguments = arguments.to_string();
+    let line = [flags, &["call", "--quiet", tool, &arguments]].concat();
+    permissive(fleet.command(&line)).output().unwrap()
+}
+
+fn ask(fleet: &Fleet, flags: &[&str], tool: &str, arguments: &Value) -> Value {
+    let output = run(fleet, flags, tool, arguments);
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{tool}: {}", errors(&output)))
+}
+
+/// What each tool is called with, by what the catalogue names.
+fn calls(fleet: &Fleet) -> Vec<(String, Vec<Value>)> {
+    let listed = fleet.command(&["tools", "--json"]).output().unwrap();
+    let listed: Value = serde_json::from_slice(&listed.stdout).unwrap();
+    let tools = listed.as_array().or_else(|| listed["tools"].as_array()).unwrap();
+    let names = tools.iter().map(|tool| tool["name"].as_str().unwrap().to_owned());
+    names
+        .map(|name| {
+            let host = json!({"host": "web"});
+            let calls = match name.as_str() {
+                "list_hosts" => vec![json!({"wait": true}), host],
+                "flake_check" => vec![json!({}), host],
+                "list_devshells" => vec![json!({})],
+                "nix_search" => {
+                    vec![
+                        json!({"query": "tool"}),
+                        json!({"query": "address", "kind": "option", "host": "web"}),
+                    ]
+                }
+                "plan_deploy" => vec![json!({"hosts": ["web"]})],
+                "deploy" => vec![json!({"plan_id": "plan-7cy3n6b6uyoaotuzogvmohvdo5"})],
+                "build_host" | "inspect_disko" | "host_status" | "list_generations" | "rollback_host" => {
+                    vec![host]
+                }
+                new => panic!("say how {new} is called"),
+            };
+            (name, calls)
+        })
+        .collect()
+}
+
+const CHANGING: [&str; 4] = ["build_host", "plan_deploy", "deploy", "rollback_host"];
+
+#[test]
+fn a_read_only_server_builds_nothing_whatever_it_is_asked() {
+    for nix in nixes() {
+        let (fleet, made) = fleet(&nix);
+        for (tool, calls) in calls(&fleet) {
+            for arguments in calls {
+                let output = run(&fleet, &["--read-only"], &tool, &arguments);
+                let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), errors(&output));
+                let refused =
+                    if CHANGING.contains(&tool.as_str()) { "switched off" } else { "\"needs_build\"" };
+                assert!(said.contains(refused), "{tool} {arguments}: {said}");
+                assert!(!made.exists(), "{tool} {arguments} built it, {}", nix.display());
+            }
+        }
+        let shells = ask(&fleet, &["--read-only"], "list_devshells", &json!({}));
+        assert_eq!(shells["shells"][0]["status"], "needs_build", "{shells:#}");
+    }
+}
+
+#[test]
+fn what_was_built_to_evaluate_is_told() {
+    for nix in nixes() {
+        let (first, _) = fleet(&nix);
+        let reading = calls(&first).into_iter().filter(|(tool, _)| !CHANGING.contains(&tool.as_str()));
+        for (tool, arguments) in
+            reading.flat_map(|(tool, calls)| calls.into_iter().map(move |c| (tool.clone(), c)))
+        {
+            let (fleet, made) = fleet(&nix);
+            let answer = ask(&fleet, &[], &tool, &arguments);
+            let told = &answer["built_to_evaluate"];
+            if tool == "flake_check" {
+                assert!(!made.exists() && told.is_null(), "{tool} {arguments}: {answer:#}");
+                continue;
+            }
+            assert!(!answer.to_string().contains("\"needs_build\""), "{tool} {arguments}: {answer:#}");
+            assert_eq!((made.exists(), told), (true, &json!(1)), "{tool} {arguments}: {answer:#}");
+            // Now it is there.
+            let again = ask(&fleet, &[], &tool, &arguments);
+            assert!(again["built_to_evaluate"].is_null(), "{tool} {arguments}: {again:#}");
+        }
+    }
+}
+
+#[test]
+fn what_is_built_in_the_background_is_told_with_what_it_was_for() {
+    let (fleet, made) = fleet(&nixes().pop().unwrap());
+    let mut client = Client::begun(&fleet, &[], WITH_HANDSHAKE[3]);
+    let mut hosts = || client.call("list_hosts", json!({}))["result"].clone();
+    let first = hosts();
+    assert_eq!(first["structuredContent"]["pending"], 1, "{first:#}");
+    let mut told = Value::Null;
+    wait_until("the facts", 60.0, || {
+        told = hosts();
+        told["structuredContent"]["pending"] == 0
+    });
+    assert_eq!(
+        (made.exists(), &told["structuredContent"]["built_to_evaluate"]),
+        (true, &json!(1)),
+        "{told:#}"
+    );
+    let text = told["content"][0]["text"].as_str().unwrap();
+    assert!(text.contains("Nix built 1 derivation to evaluate this"), "{text}");
+}
