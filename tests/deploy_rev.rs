@@ -402,6 +402,77 @@ fn settings_can_demand_that_all_is_committed() {
     assert_eq!(plan(json!({"hosts": ["web"], "rev": "HEAD~1"})).error_code(), "invalid_input");
 }
 
+/// Nix goes by the hash of what such an input held, and no commit holds that.
+#[test]
+fn an_input_that_no_commit_holds_is_planned_by_name() {
+    for nix in nixes() {
+        let site = Site::start(&nix, &["web"], &json!({}));
+        let input = site.fleet.folder().with_file_name("input");
+        std::fs::create_dir(&input).unwrap();
+        let write = |version: &str| {
+            let text = format!("{{ outputs = _: {{ version = \"{version}\"; }}; }} # {}\n", input.display());
+            std::fs::write(input.join("flake.nix"), text).unwrap();
+        };
+        write("committed");
+        git(&input, &["init", "-q"]);
+        git(&input, &["add", "."]);
+        git(&input, &["commit", "-qm", "one"]);
+        write("dirty");
+        std::fs::create_dir_all(site.fleet.home().join(".config/nix")).unwrap();
+        std::fs::write(
+            site.fleet.home().join(".config/nix/nix.conf"),
+            "experimental-features = nix-command flakes\nallow-dirty-locks = true\n",
+        )
+        .unwrap();
+        let flake = std::fs::read_to_string(site.fleet.folder().join("flake.nix")).unwrap();
+        let url = format!("inputs.modules.url = \"git+file://{}\"; outputs = inputs:", input.display());
+        let flake = flake
+            .replace("outputs = _:", &url)
+            .replace("nixos-system-${host}", "nixos-system-${inputs.modules.version}-${host}");
+        site.fleet.write("flake.nix", &flake);
+        let lock = || {
+            let locked = site.fleet.by_hand(&["flake", "update"]);
+            assert!(locked.status.success(), "{}", common::fleet::errors(&locked));
+            site.fleet.git(&["add", "."]);
+            site.fleet.git(&["commit", "-qm", "lock"]);
+        };
+        lock();
+        let plan = |settings: &str| {
+            site.fleet.write("pantheros.toml", settings);
+            site.fleet.call("plan_deploy", &json!({"hosts": ["web"]}))
+        };
+        let planned = plan("");
+        let json = &planned.json;
+        let said = (&json["dirty"], &json["dirty_files"], &json["dirty_inputs"]);
+        assert_eq!(said, (&json!(true), &Value::Null, &json!(["modules"])), "{json:#}");
+        let built = json["hosts"][0]["toplevel"].as_str().unwrap();
+        assert!(built.contains("nixos-system-dirty-web"), "{built}");
+        assert!(json["hosts"][0]["risks"].to_string().contains("uncommitted_changes"), "{json:#}");
+        let id = json["plan_id"].as_str().unwrap();
+        let shown = String::from_utf8(site.fleet.command(&["plans", id]).output().unwrap().stdout).unwrap();
+        assert!(shown.contains("changed the input modules"), "{shown}");
+        // With files that are changed too, all are named.
+        site.fleet.write("facts.nix", "{ config }: { }");
+        let both = plan("").json;
+        assert_eq!(
+            (&both["dirty_files"], &both["dirty_inputs"]),
+            (&json!(["facts.nix"]), &json!(["modules"])),
+            "{both:#}"
+        );
+        site.fleet.git(&["checkout", "-q", "facts.nix"]);
+
+        let refused = plan("[deploy]\nclean = true\n");
+        let error = &refused.json["error"];
+        assert_eq!((refused.code, refused.error_code()), (1, "dirty_flake"), "{error:#}");
+        assert!(error["message"].as_str().unwrap().contains("the input modules"), "{error:#}");
+        assert!(error["hint"].as_str().unwrap().contains("flake update"), "{error:#}");
+        git(&input, &["commit", "-qam", "two"]);
+        lock();
+        let planned = plan("[deploy]\nclean = true\n");
+        assert_eq!((planned.code, &planned.json["dirty"]), (0, &json!(false)), "{:#}", planned.json);
+    }
+}
+
 /// Nix reads the work trees of submodules where the flake asks for them, which Nix 2.26 cannot, and differs from its
 /// commit.
 #[test]

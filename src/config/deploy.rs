@@ -83,7 +83,8 @@ pub struct DeployFile {
     pub state_folder: Option<PathBuf>,
     /// Minutes after which a plan can no longer be approved or deployed.
     pub plan_minutes: u64,
-    /// Whether a plan is only made of what is committed: of a clean tree, or of a `rev`.
+    /// Whether a plan is only made of what is committed: of a clean tree whose inputs are all locked to one
+    /// content, or of a `rev`.
     pub clean: bool,
     /// How a person may approve: `elicitation` (a form in the assistant's client), `terminal`
     /// (`pantheros-mcp approve`), `signature`. Unless told, `elicitation` and `terminal`; with

@@ -17,10 +17,11 @@ pub use diff::{Change, Diff, PackageChange, UnitChanges};
 /// The version of the form plans have here.
 ///
 /// 1: until 5229908. 2: `except`, `unreachable`, `overrides` and `asked_rev` of the flake, a risk's `file` and
-/// `line`, `settling_seconds`. 3: the files of the flake that are not committed.
+/// `line`, `settling_seconds`. 3: the files and inputs of the flake that are not
+/// committed.
 pub const VERSION: u32 = 3;
-/// Most files named that are not committed.
-const DIRTY_FILES: usize = 50;
+/// Most files, and most inputs, named that are not committed.
+const DIRTY: usize = 50;
 /// Most hosts in one plan.
 pub const HOSTS: usize = 1_000;
 
@@ -73,12 +74,16 @@ pub struct FlakeSource {
     /// The commit; none where it is in no repository.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revision: Option<String>,
-    /// Whether tracked files differ from that commit.
+    /// Whether tracked files differ from that commit, or an input is locked to no commit and no other one content.
     pub dirty: bool,
     /// Those files, relative to the root of the repository, as many as have room.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub dirty_files: Vec<String>,
-    /// How many more there are that `dirty_files` does not name.
+    /// Inputs that are locked to no commit and no other one content, such as a Git tree with uncommitted changes, by their
+    /// names in the lock file, as many as have room.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub dirty_inputs: Vec<String>,
+    /// How many more there are that `dirty_files` and `dirty_inputs` do not name.
     #[serde(default, skip_serializing_if = "crate::schema::is_zero")]
     pub more_dirty: u64,
     /// The revision that was asked for, as it was written; none means the folder as it is.
@@ -98,6 +103,7 @@ impl FlakeSource {
             revision: None,
             dirty: false,
             dirty_files: Vec::new(),
+            dirty_inputs: Vec::new(),
             more_dirty: 0,
             asked_rev: None,
             overrides: BTreeMap::new(),
@@ -109,16 +115,20 @@ impl FlakeSource {
     /// # Errors
     /// That Git does not say, or that the call was cancelled.
     pub async fn of(flake: &Flake, call: &Call) -> Result<Self, FlakeError> {
-        let source = Self::unknown(flake.settings().flake.display().to_string());
-        let Some(Checkout { commit, changed }) = flake.checkout(call).await? else { return Ok(source) };
-        let told = changed.iter().take(DIRTY_FILES).map(|file| text::bounded(&text::plain(file), 200));
+        let inputs = flake.unpinned_inputs()?;
+        let Checkout { commit, changed } = flake.checkout(call).await?.unwrap_or_default();
+        let told = |names: &[String]| {
+            names.iter().take(DIRTY).map(|name| text::bounded(&text::plain(name), 200)).collect()
+        };
+        let more = [&changed, &inputs].map(|names| names.len().saturating_sub(DIRTY) as u64);
         Ok(Self {
             revision: commit,
-            dirty: !changed.is_empty(),
-            dirty_files: told.collect(),
-            more_dirty: changed.len().saturating_sub(DIRTY_FILES) as u64,
+            dirty: !changed.is_empty() || !inputs.is_empty(),
+            dirty_files: told(&changed),
+            dirty_inputs: told(&inputs),
+            more_dirty: more.iter().sum(),
             asked_rev: flake.commit_asked_for().map(|commit| commit.asked.to_string()),
-            ..source
+            ..Self::unknown(flake.settings().flake.display().to_string())
         })
     }
 

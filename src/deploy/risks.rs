@@ -204,7 +204,7 @@ fn the_change(plan: &HostPlan, evidence: Evidence<'_>, risks: &mut Vec<Risk>) {
         risks.push(risk(
             "uncommitted_changes",
             Severity::Note,
-            "the flake has changes that no commit holds",
+            "the flake, or an input of it, has changes that no commit holds",
             "commit them, so that what runs can be found again",
         ));
     }

@@ -59,7 +59,7 @@ fn told(plan: &Plan, now: Timestamp, room: Room) -> String {
     let asked = asked.map(|rev| format!(", asked for as {}", line(rev, 80))).unwrap_or_default();
     lines.push(format!("{} - {}", plan.id, headline(plan)));
     lines.push(format!("  from    {} {commit}{dirty}{asked}", line(&plan.flake.folder, 120)));
-    if !plan.flake.dirty_files.is_empty() {
+    if !plan.flake.dirty_files.is_empty() || !plan.flake.dirty_inputs.is_empty() {
         lines.push(format!("  changed {}", changed(&plan.flake, room)));
     }
     for (input, reference) in &plan.flake.overrides {
@@ -94,12 +94,14 @@ fn told(plan: &Plan, now: Timestamp, room: Room) -> String {
     lines.join("\n")
 }
 
-/// The files of the flake that no commit holds.
+/// The files and inputs of the flake that no commit holds.
 fn changed(flake: &FlakeSource, room: Room) -> String {
     let mut told: Vec<String> =
         flake.dirty_files.iter().take(room.files).map(|file| line(&text::joined(file), 120)).collect();
-    let rest = u64::try_from(flake.dirty_files.len().saturating_sub(room.files)).unwrap_or(u64::MAX);
-    let more = flake.more_dirty.saturating_add(rest);
+    let inputs = flake.dirty_inputs.iter().take(room.files);
+    told.extend(inputs.map(|input| format!("the input {}", line(&text::joined(input), 120))));
+    let rest = [&flake.dirty_files, &flake.dirty_inputs].map(|names| names.len().saturating_sub(room.files));
+    let more = flake.more_dirty.saturating_add(rest.iter().sum::<usize>() as u64);
     if more > 0 {
         told.push(format!("and {more} more"));
     }
@@ -355,7 +357,7 @@ mod tests {
         insta::assert_snapshot!(plan(&one, "2026-07-28T12:03:10Z".parse().unwrap()), @r"
         plan-aaaaaaaaaaaaaaaaaaaaaaaaaa - switch web to a new system, now and for good
           from    /fleet at 0a1b2c3d, with uncommitted changes
-          changed hosts/web.nix
+          changed hosts/web.nix, the input modules
           asked   by test 1.0, as alice (uid 1000)
           expires 2026-07-28T12:30:00Z (in 26 min)
 

@@ -30,7 +30,7 @@ use crate::{nix, reading};
 /// Largest file of settings or attributes, in bytes; of a flake with a larger one nothing is said.
 const SETTINGS: u64 = 1024 * 1024;
 /// Largest flake.nix or flake.lock that is read here, in bytes.
-const FLAKE: u64 = 16 * 1024 * 1024;
+pub(super) const FLAKE: u64 = 16 * 1024 * 1024;
 
 /// A hash of all that an evaluation of the flake depends on. Two are the same where that is; what was written between
 /// the two is another question ([`Fingerprint::is_untouched_since`]).

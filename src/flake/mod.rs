@@ -75,6 +75,14 @@ pub enum FlakeError {
     /// What was asked for does not evaluate.
     #[error("{0}")]
     Evaluation(Box<Diagnostic>),
+    /// It is not known what its inputs are.
+    #[error("{} could not be read: {source}", path.display())]
+    LockUnread {
+        /// The lock file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
     /// It is not known what of the flake is committed.
     #[error("git does not say what of {} is committed", .0.display())]
     GitSilent(PathBuf),
@@ -101,6 +109,8 @@ impl From<&FlakeError> for Diagnostic {
                     .with_hint(format!("list_hosts names the {count} there are"))
             }
             FlakeError::Evaluation(diagnostic) => (**diagnostic).clone(),
+            FlakeError::LockUnread { .. } => Self::new(Code::LockFileOutdated, error.to_string())
+                .with_hint("look at its permissions and size, or have Nix write it anew (`nix flake lock`)"),
             FlakeError::GitSilent(_) => Self::new(Code::GitFailed, error.to_string()).with_hint(
                 "try `git status` in the flake's folder: the repository may be damaged, or another user's",
             ),
@@ -206,6 +216,23 @@ impl Flake {
         let folder = &self.settings.flake;
         let checkout = git::checkout(root, fingerprint::has_submodules(folder, root), call).await?;
         checkout.map(Some).ok_or_else(|| FlakeError::GitSilent(folder.clone()))
+    }
+
+    /// The inputs that are locked to no commit and no other one content, such as a Git tree with uncommitted changes, by
+    /// their names in the lock file.
+    ///
+    /// # Errors
+    /// [`FlakeError::LockUnread`].
+    pub fn unpinned_inputs(&self) -> Result<Vec<String>, FlakeError> {
+        // A commit with any is refused when it is asked for.
+        if self.at.is_some() {
+            return Ok(Vec::new());
+        }
+        let path = self.settings.flake.join("flake.lock");
+        match crate::reading::bytes_if_there(&path, fingerprint::FLAKE) {
+            Ok(text) => Ok(text.as_deref().map(fingerprint::inputs::unpinned).unwrap_or_default()),
+            Err(source) => Err(FlakeError::LockUnread { path, source }),
+        }
     }
 
     /// Says that there is a flake, and one that can be read without giving away what lies beside it.

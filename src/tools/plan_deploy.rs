@@ -29,6 +29,9 @@ const PACKAGES: usize = 40;
 /// Most of them named to a person.
 const NAMED: usize = 15;
 
+/// Most inputs named that no commit holds; the plan has more.
+const INPUTS: usize = 10;
+
 /// The tool.
 pub struct PlanDeploy;
 
@@ -147,7 +150,10 @@ pub struct Output {
     /// Files with uncommitted changes, which are in the plan.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     dirty_files: Vec<String>,
-    /// How many more there are.
+    /// Inputs locked to no commit, the first few.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    dirty_inputs: Vec<String>,
+    /// How many more there are of both.
     #[serde(default, skip_serializing_if = "crate::schema::is_zero")]
     more_dirty_files: u64,
     hosts: Vec<Caused<Host>>,
@@ -286,14 +292,15 @@ impl Tool for PlanDeploy {
         }
         if output.dirty {
             let more = output.more_dirty_files;
-            let count = output.dirty_files.len() as u64 + more;
-            lines.push(format!("with changes that no commit holds, in {count} files:"));
-            let mut files: Vec<String> =
-                output.dirty_files.iter().map(|file| text::line(file, 200)).collect();
+            let count = (output.dirty_files.len() + output.dirty_inputs.len()) as u64 + more;
+            lines.push(format!("with changes that no commit holds, in {count} files and inputs:"));
+            let files = output.dirty_files.iter().map(|file| text::line(file, 200));
+            let inputs = output.dirty_inputs.iter().map(|name| format!("input {}", text::line(name, 200)));
+            let mut names: Vec<String> = files.chain(inputs).collect();
             if more > 0 {
-                files.push("…".to_owned());
+                names.push("…".to_owned());
             }
-            lines.push(text::fenced(&files.join("\n")));
+            lines.push(text::fenced(&names.join("\n")));
         }
         for cause in &output.unread {
             let names = text::words(cause.hosts.iter().map(String::as_str));
@@ -332,16 +339,23 @@ fn require_clean(context: &Context, source: &FlakeSource) -> Result<(), ToolErro
     if source.is_committed() || !context.settings().deploy.clean {
         return Ok(());
     }
-    let (message, hint) = match (&source.revision, source.dirty_files.as_slice()) {
-        (_, [first, others @ ..]) => (
+    let (message, hint) = match (source.dirty_files.as_slice(), source.dirty_inputs.as_slice()) {
+        ([first, others @ ..], inputs) => (
             format!(
                 "the flake has changes that no commit holds ({}{}), and `deploy.clean` wants none",
                 text::word(first),
-                and_more(others.len() as u64 + source.more_dirty)
+                and_more((others.len() + inputs.len()) as u64 + source.more_dirty)
             ),
             "commit them, or plan what is committed with `rev` (`HEAD`, a branch, a tag or a commit)",
         ),
-        _ => (
+        ([], [first, ..]) => (
+            format!(
+                "the input {} is locked to no commit, and `deploy.clean` wants all of them to be",
+                text::word(first)
+            ),
+            "commit what such an input points to, lock it anew (`nix flake update INPUT`), and commit flake.lock",
+        ),
+        ([], []) => (
             "nothing of the flake is committed, and `deploy.clean` wants all of it to be".to_owned(),
             "make it a repository (`git init`), and commit it",
         ),
@@ -362,6 +376,7 @@ impl Output {
             asked_rev: None,
             dirty: false,
             dirty_files: Vec::new(),
+            dirty_inputs: Vec::new(),
             more_dirty_files: 0,
             hosts: Vec::new(),
             more_hosts: 0,
@@ -381,7 +396,8 @@ impl Output {
             asked_rev: source.asked_rev.clone(),
             dirty: source.dirty,
             dirty_files: source.dirty_files.clone(),
-            more_dirty_files: source.more_dirty,
+            dirty_inputs: source.dirty_inputs.iter().take(INPUTS).cloned().collect(),
+            more_dirty_files: source.more_dirty + source.dirty_inputs.len().saturating_sub(INPUTS) as u64,
             ..self
         }
     }

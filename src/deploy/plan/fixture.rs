@@ -16,6 +16,7 @@ pub(crate) fn fixture(hosts: &[&str]) -> Plan {
             revision: Some("0a1b2c3d".into()),
             dirty: true,
             dirty_files: vec!["hosts/web.nix".into()],
+            dirty_inputs: vec!["modules".into()],
             ..FlakeSource::unknown("/fleet".into())
         },
         requested_by: Requester { client: "test 1.0".into(), user: "alice (uid 1000)".into() },

@@ -19,12 +19,23 @@ pub(super) fn are_pinned(folder: &Path) -> bool {
 
 /// Whether this lock file names one content for each input.
 pub(in crate::flake) fn pins(text: &[u8]) -> bool {
-    let Ok(lock) = serde_json::from_slice::<Value>(text) else { return true };
+    unpinned(text).is_empty()
+}
+
+/// The inputs of this lock file that it names no one content for, as it calls them, in order. What Nix makes of a file
+/// that is none it says itself.
+pub(in crate::flake) fn unpinned(text: &[u8]) -> Vec<String> {
+    let Ok(lock) = serde_json::from_slice::<Value>(text) else { return Vec::new() };
     let nodes = lock.get("nodes").and_then(Value::as_object);
-    nodes.into_iter().flatten().all(|(_, node)| {
+    let mut names: Vec<String> = nodes
+        .into_iter()
+        .flatten()
         // A relative path is one in the tree of the input that names it.
-        node.get("parent").is_some() || node.get("locked").is_none_or(is_pinned)
-    })
+        .filter(|(_, node)| node.get("parent").is_none() && !node.get("locked").is_none_or(is_pinned))
+        .map(|(name, _)| name.clone())
+        .collect();
+    names.sort();
+    names
 }
 
 /// A Git tree with uncommitted changes has the hash of what it was, and no revision.
@@ -56,6 +67,8 @@ mod tests {
             let mut lock = json!({"nodes": {"root": {}, "a": {"locked": locked}}});
             std::fs::write(folder.path().join("flake.lock"), lock.to_string()).unwrap();
             assert_eq!(are_pinned(folder.path()), pinned, "{lock}");
+            let named: &[&str] = if pinned { &[] } else { &["a"] };
+            assert_eq!(unpinned(lock.to_string().as_bytes()), named);
             lock["nodes"]["a"]["parent"] = json!([]);
             std::fs::write(folder.path().join("flake.lock"), lock.to_string()).unwrap();
             assert!(are_pinned(folder.path()));
