@@ -4,6 +4,7 @@
 mod common;
 
 use std::collections::BTreeSet;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -230,6 +231,67 @@ fn a_flake_that_changes_while_it_is_built_makes_no_plan() {
         answer
     });
     assert_eq!(answer["result"]["structuredContent"]["error"]["code"], "plan_outdated", "{answer:#}");
+}
+
+/// A flake whose fingerprint cannot be told, and that is another one as long as its system is built.
+#[test]
+fn what_is_judged_is_what_is_built_where_no_change_is_told() {
+    for nix in nixes() {
+        let mut site = Site::new(&nix);
+        let port = site.targets.get("web").port;
+        let input = site.fleet.write_outside("input", "");
+        std::fs::remove_file(&input).unwrap();
+        std::fs::create_dir(&input).unwrap();
+        let text = format!("{{ outputs = _: {{ }}; }} # {}", input.display());
+        std::fs::write(input.join("flake.nix"), format!("{text}\n")).unwrap();
+        git(&input, &["init", "-q"]);
+        git(&input, &["add", "."]);
+        std::fs::create_dir_all(site.fleet.home().join(".config/nix")).unwrap();
+        std::fs::write(
+            site.fleet.home().join(".config/nix/nix.conf"),
+            "experimental-features = nix-command flakes\nallow-dirty-locks = true\n",
+        )
+        .unwrap();
+        let with = |more: &str| {
+            let text = flake(port, &site.key, 2, more);
+            text.replace(
+                "outputs = _:",
+                &format!("inputs.i.url = \"git+file://{}\"; outputs = _:", input.display()),
+            )
+        };
+        site.fleet.write("flake.nix", &with(""));
+        let locked = site.fleet.by_hand(&["flake", "lock"]);
+        assert!(locked.status.success(), "{}", String::from_utf8_lossy(&locked.stderr));
+        site.fleet.git(&["add", "."]);
+        site.fleet.git(&["commit", "-qm", "an input with uncommitted changes"]);
+        // Dirty before and after, in the same file.
+        let (judged, built) =
+            (with("judged = true;"), with("system.build.toplevel = other // { type = \"derivation\"; };"));
+        site.fleet.write("flake.nix", &judged);
+        let plan = || site.plan(&json!({"hosts": ["web"]}));
+        let quiet = plan();
+        assert_eq!((quiet.code, &quiet.json["dirty_inputs"]), (0, &json!(["i"])), "{:#}", quiet.json);
+
+        let (judged, built) =
+            (site.fleet.write_outside("judged", &judged), site.fleet.write_outside("built", &built));
+        let file = site.fleet.folder().join("flake.nix");
+        let script = format!(
+            "#!/bin/sh\n[ \"$1\" = build ] || exec {nix:?} \"$@\"\n\
+             cp {built:?} {file:?}\n{nix:?} \"$@\"\ncode=$?\ncp {judged:?} {file:?}\nexit $code\n"
+        );
+        let program = site.fleet.write_outside("nix-that-swaps", &script);
+        std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let settings = site.fleet.folder().with_file_name("pantheros.toml");
+        let text = std::fs::read_to_string(&settings).unwrap();
+        std::fs::write(&settings, text.replace(nix.to_str().unwrap(), program.to_str().unwrap())).unwrap();
+        let swapped = plan();
+        assert_eq!((swapped.code, swapped.error_code()), (1, "plan_outdated"), "{:#}", swapped.json);
+    }
+}
+
+fn git(folder: &Path, arguments: &[&str]) {
+    let done = std::process::Command::new("git").args(arguments).current_dir(folder).output().unwrap();
+    assert!(done.status.success(), "git {arguments:?}: {}", String::from_utf8_lossy(&done.stderr));
 }
 
 #[test]

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
+use super::place::Told;
 use super::plan::{BuildOn, HealthCheck, is_risk_code};
 use crate::config::HostFile;
 use crate::diagnostic::{Code, Diagnostic};
@@ -62,13 +62,6 @@ pub struct Facts {
     /// Why, as far as Nix said it.
     #[serde(skip)]
     pub(super) reasons: Vec<UnreadPart>,
-}
-
-/// What the flake answered, as it is remembered.
-#[derive(Debug, Default, Serialize, Deserialize)]
-struct Told {
-    value: Value,
-    unread: Vec<UnreadPart>,
 }
 
 /// Why the configuration itself must not be deployed.
@@ -254,6 +247,11 @@ pub async fn of(flake: &Flake, host: &HostName, call: &Call) -> Result<Facts, Fl
             }
         })
         .await?;
+    said(flake, host, told)
+}
+
+/// The facts of a host, of which the flake answered this.
+pub(super) fn said(flake: &Flake, host: &HostName, told: Told) -> Result<Facts, FlakeError> {
     let mut facts: Facts = serde_json::from_value(told.value).map_err(|error| {
         let attr = AttrPath::new([HOSTS, host.as_str(), "config", "pantheros", "deploy"]);
         let message = format!("what {host} says of its deployment has unexpected types");

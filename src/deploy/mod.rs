@@ -14,6 +14,7 @@ pub mod outcome;
 pub mod place;
 pub mod plan;
 pub mod previous;
+mod proposal;
 pub mod propose;
 pub mod remote;
 pub mod risks;

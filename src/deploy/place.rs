@@ -66,9 +66,9 @@ impl From<&PlaceError> for Diagnostic {
 
 /// What the flake answered, as it is remembered.
 #[derive(Debug, Default, Serialize, Deserialize)]
-struct Told {
-    value: Value,
-    unread: Vec<UnreadPart>,
+pub(super) struct Told {
+    pub(super) value: Value,
+    pub(super) unread: Vec<UnreadPart>,
 }
 
 /// As the probe gives it.
@@ -88,11 +88,20 @@ struct Said {
 /// # Errors
 /// See [`PlaceError`].
 pub async fn of(flake: &Flake, host: &HostName, call: &Call) -> Result<Place, PlaceError> {
+    said(flake, host, told(flake, host, call).await)
+}
+
+/// Where a host is, of which the flake answered this.
+pub(super) fn said(
+    flake: &Flake,
+    host: &HostName,
+    told: Result<Told, FlakeError>,
+) -> Result<Place, PlaceError> {
     let set = flake.settings().hosts.get(host).cloned().unwrap_or_default();
     let now = flake.settings().target.as_ref().filter(|(name, _)| name == host).map(|(_, place)| place);
     let now = now.cloned().unwrap_or_default();
     let malformed = |message: String| PlaceError::Malformed { host: host.clone(), message };
-    let (Told { value, unread }, evaluates) = match told(flake, host, call).await {
+    let (Told { value, unread }, evaluates) = match told {
         Ok(told) => (told, true),
         Err(FlakeError::Evaluation(error)) if now.target_host.is_some() || set.target_host.is_some() => {
             let all = UnreadPart { rest: true, ..UnreadPart::new(["config"], *error) };

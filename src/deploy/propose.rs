@@ -7,6 +7,7 @@ use super::facts::{self, Facts};
 use super::host::{self, PARTS, State, SurveyError};
 use super::place::{self, Place, PlaceError};
 use super::plan::{BuildOn, Diff, HostPlan, SystemSource, Target};
+use super::proposal;
 use super::remote::{self, CLOSURE_BYTES, CLOSURE_TIME};
 use super::risks::{self, Evidence};
 use super::units::{self, Units};
@@ -70,6 +71,9 @@ pub enum ProposeError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// Another state of the flake was built than the one that was judged.
+    #[error("the flake was changed while {0} was built")]
+    Changed(HostName),
     /// It is not known which key the machine showed, and a plan is for one.
     #[error("ssh did not tell which host key {0} showed")]
     NoHostKey(String),
@@ -100,6 +104,9 @@ impl From<&ProposeError> for Diagnostic {
                 Self::new(Code::NixFailed, error.to_string())
                     .with_hint("plan again; `nix-store --verify` finds what is wrong with a store")
             }
+            ProposeError::Changed(_) => {
+                Self::new(Code::PlanOutdated, error.to_string()).with_hint("plan again")
+            }
             ProposeError::NoHostKey(_) => Self::new(Code::RemoteFailed, error.to_string())
                 .with_hint("check that `ssh -v` says `Server host key:`, and `ssh.program` in the settings"),
             ProposeError::NoGeneration { there, .. } => Self::new(Code::UnknownGeneration, error.to_string())
@@ -128,6 +135,8 @@ pub struct Intent {
     pub dirty: bool,
     /// Whether hosts are started anew.
     pub reboot: bool,
+    /// Whether the flake's fingerprint tells a change of it.
+    pub is_told: bool,
 }
 
 /// What deploying the host would do now. Builds its system; changes nothing on the machine, and runs
@@ -142,15 +151,22 @@ pub async fn propose(
     intent: Intent,
     call: &Call,
 ) -> Result<HostPlan, ProposeError> {
-    let (place, facts) =
-        futures::future::join(place::of(flake, host, call), facts::of(flake, host, call)).await;
-    let (place, facts) = (place?, facts?);
+    let (place, facts, expected) = if intent.is_told {
+        let asked = futures::future::join(place::of(flake, host, call), facts::of(flake, host, call)).await;
+        (asked.0?, asked.1?, None)
+    } else {
+        let (place, facts, system) = proposal::of(flake, host, call).await?;
+        (place, facts, Some(system))
+    };
     let session = hosts.session(&place.target, call).await?;
     let build_on = facts.build_on.unwrap_or_default();
     // The machine answers while its system is built.
     let asking = async { host::survey(&session, call).await.map_err(ProposeError::from) };
     let (state, mut built) =
         futures::future::try_join(asking, build(flake, &session, host, build_on, call)).await?;
+    if expected.is_some_and(|expected| expected != built.toplevel) {
+        return Err(ProposeError::Changed(host.clone()));
+    }
     let facts = match built.facts.take() {
         Some(mut told) => {
             if let Some(set) = flake.settings().hosts.get(host) {

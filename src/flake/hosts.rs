@@ -242,14 +242,7 @@ impl Flake {
                 Some(Err(diagnostic)) => return flake.explain(name, diagnostic, call).await,
                 None => Value::Null,
             };
-            told.as_str().and_then(|path| path.parse().ok()).ok_or_else(|| {
-                let attr = AttrPath::new([HOSTS, name.as_str(), "config", "system", "build", "toplevel"]);
-                FlakeError::Evaluation(Box::new(
-                    Diagnostic::new(Code::TypeMismatch, "the host's toplevel is no store path")
-                        .with_said(&text::bounded(&told.to_string(), 200))
-                        .with_attr(attr.to_string()),
-                ))
-            })
+            toplevel(name, &told)
         })
         .await
     }
@@ -276,6 +269,21 @@ impl Flake {
         let answer = self.ask_one("hosts", question, Instantiate::No, call).await?;
         Ok(answer.get("drv_path").and_then(Value::as_str).map(str::to_owned))
     }
+}
+
+/// The path of a host's system in what its probe gave.
+///
+/// # Errors
+/// That it is none.
+pub fn toplevel(name: &HostName, told: &Value) -> Result<StorePath, FlakeError> {
+    told.as_str().and_then(|path| path.parse().ok()).ok_or_else(|| {
+        let attr = AttrPath::new([HOSTS, name.as_str(), "config", "system", "build", "toplevel"]);
+        FlakeError::Evaluation(Box::new(
+            Diagnostic::new(Code::TypeMismatch, "the host's toplevel is no store path")
+                .with_said(&text::bounded(&told.to_string(), 200))
+                .with_attr(attr.to_string()),
+        ))
+    })
 }
 
 /// The strings of a JSON list.

@@ -388,6 +388,26 @@ let
         pkgs = host.pkgs or { };
       });
 
+    # What a plan is made of, by one process and so of one state of the flake. The parts are read in the order of their
+    # names: without the system nothing else matters.
+    proposal =
+      host:
+      let
+        below =
+          name:
+          probes (
+            mapAttrs (
+              _: read: at:
+              read ([ name ] ++ at)
+            ) parts
+          );
+      in
+      seq (configOf host) {
+        built = parts.part [ "built" ] null ((probes parts).toplevel host);
+        facts = (below "facts").deploy_facts host;
+        place = (below "place").place host;
+      };
+
     place =
       host:
       let

@@ -208,7 +208,7 @@ impl Tool for PlanDeploy {
         if selected.hosts.len() > HOSTS {
             return Err(ToolError::input("hosts", format!("at most {HOSTS} hosts in one plan")));
         }
-        let intent = Intent { dirty: source.dirty, reboot: pace.reboot };
+        let intent = Intent { dirty: source.dirty, reboot: pace.reboot, is_told: before.is_some() };
         let proposals: Vec<_> = futures::stream::iter(selected.hosts)
             .map(|host| async move {
                 let proposal = propose(flake, &context.in_force.hosts, &host, intent, call).await;
@@ -240,6 +240,7 @@ impl Tool for PlanDeploy {
         // What is judged and what is built have to be one state of the flake, and of what is set beside it.
         let untouched = match (&before, flake.fingerprint().await) {
             (Some(before), Some(now)) => now.is_untouched_since(before),
+            // Each proposal is of one state then, and says so itself where it is not.
             (before, now) => before.is_none() && now.is_none(),
         };
         let same =
