@@ -8,12 +8,14 @@ mod common;
 
 use std::fs::{File, OpenOptions};
 use std::path::PathBuf;
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use client::{Connection, Request, Server, Setup};
-use common::fleet::{Fleet, wait_until};
+use common::fleet::{Fleet, nixes, wait_until};
 use common::mcp::ENDING;
 use common::plan::{approvals, fleet, settings, stored};
+use common::site::Site;
 use serde_json::json;
 
 const LIFE: Duration = Duration::from_secs(1_800);
@@ -70,6 +72,26 @@ fn a_held_log_holds_up_those_alone_who_wait_for_it() {
     }
     let report = approvals(&fleet).audit().verify(None).unwrap();
     assert_eq!((report.entries, report.broken), (CALLS as u64, None));
+}
+
+/// The host goes back if nobody confirms it in time.
+#[test]
+fn a_held_log_holds_up_no_confirmation() {
+    let mut site = Site::start(&nixes().pop().unwrap(), &["web"], &json!({"rollbackTimeout": 60}));
+    site.hook("web", "2-test", "while [ ! -e /var/lib/go ]; do sleep 0.1; done");
+    let second = site.toplevel("web");
+    let plan = site.approved(&json!({"hosts": ["web"]}));
+    let deploying = site.deploying(&plan).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    site.wait_for("web", &plan, "activating");
+    let log = File::open(site.fleet.folder().with_file_name("state").join("audit.jsonl")).unwrap();
+    rustix::fs::flock(&log, rustix::fs::FlockOperation::LockExclusive).unwrap();
+    std::fs::write(site.machine("web").path("/var/lib/go"), "").unwrap();
+    site.wait_for("web", &plan, "confirmed");
+    drop(log);
+    let ended = deploying.wait_with_output().unwrap();
+    assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stdout));
+    site.settled("web", &second, &second);
+    assert_eq!(site.audited().last().unwrap(), "host_finished");
 }
 
 /// What was handed over is written before the server is gone; where that cannot be, it says so.

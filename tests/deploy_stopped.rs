@@ -142,6 +142,38 @@ fn a_server_that_is_to_end_takes_back_what_was_confirmed() {
 }
 
 #[test]
+fn confirmed_hosts_go_back_side_by_side_if_the_call_is_cancelled() {
+    let mut site = Site::start(&nixes().pop().unwrap(), &NAMES, &json!({"rollbackTimeout": 60}));
+    site.hook("c", "2-test", "activate; sleep 2");
+    // Each waits until the other one is on its way back.
+    let met = site.fleet.folder().with_file_name("met");
+    std::fs::create_dir(&met).unwrap();
+    let met = met.display();
+    for (host, other) in [("a", "b"), ("b", "a")] {
+        let script = format!(
+            "touch {met}/{host}; n=0; while [ ! -e {met}/{other} ]; do n=$((n + 1)); [ $n -lt 150 ] || exit 1; \
+             sleep 0.1; done"
+        );
+        site.hook(host, "1-test", &script);
+    }
+    let plan = planned(&site);
+    let mut client = Client::begun(&site.fleet, &[], "2025-11-25");
+    let id = client.ask("tools/call", json!({"name": "deploy", "arguments": {"plan_id": plan}}));
+    site.wait_for("a", &plan, "confirmed");
+    site.wait_for("b", &plan, "confirmed");
+    site.wait_for("c", &plan, "activating");
+    client.cancel(id);
+    for name in NAMES {
+        let first = site.first(name);
+        wait_until(name, 40.0, || site.machine(name).current_system() == first);
+        site.settled(name, &first, &first);
+    }
+    client.close();
+    assert!(client.ends_within(Duration::from_secs(30)).success(), "{}", client.said());
+    assert_eq!(site.audited().iter().filter(|event| *event == "rolled_back").count(), 3);
+}
+
+#[test]
 fn who_interrupts_a_rollback_leaves_no_plan() {
     let nix = nixes().pop().unwrap();
     let mut site = Site::start(&nix, &["web"], &json!({}));

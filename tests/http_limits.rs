@@ -66,6 +66,26 @@ fn connections_that_wait_for_their_next_request_shut_nobody_out() {
 }
 
 #[test]
+fn health_is_told_while_every_place_is_taken() {
+    let server = Server::with("[http]\nconcurrent_requests = 1\n");
+    let mut served: Vec<Connection> = Vec::new();
+    let refused = loop {
+        let (head, mut connection) = server.send(&Request::get("/sse"));
+        if head.status != 200 {
+            break head.status;
+        }
+        assert_eq!(connection.event().unwrap().0, "endpoint");
+        served.push(connection);
+        assert!(served.len() < 1_000, "streams are not bounded");
+    };
+    assert!(matches!(refused, 429 | 503), "{refused}");
+    for _ in 0..20 {
+        assert_eq!(server.ask(&Request::get("/healthz").bare()).head.status, 200);
+    }
+    assert!(!served[0].ends_within(Duration::from_millis(1)));
+}
+
+#[test]
 fn a_head_that_comes_byte_by_byte_is_given_up() {
     let server = Server::with("");
     let mut connection = server.connect();

@@ -123,6 +123,7 @@ fn behind_a_server(nix: &Path, kind: Kind) -> (Fleet, Origin, tempfile::TempDir)
              devShells.x86_64-linux.i = i.thing;
              devShells.aarch64-linux.z = derivation {{ name = \"z\"; system = \"aarch64-linux\"; builder = \"/bin/sh\"; }}
                // {{ buildInputs = [ (abort \"for good\") i.thing ]; }};
+             devShells.riscv64-linux.thrown = builtins.seq i.thing (throw \"for good\");
              legacyPackages.x86_64-linux.i = i.thing;
          }}; }}"
     );
@@ -170,6 +171,31 @@ fn an_input_that_was_not_reachable_is_tried_again() {
         let (outputs, layout) = (outputs(), layout());
         assert!(!in_vain(&outputs) && !in_vain(&layout), "{kind:?}: {outputs}\n{layout}");
         assert_eq!(found()[0]["attr"].as_str().unwrap().rsplit('.').next(), Some("i"), "{kind:?}");
+    }
+}
+
+/// The kind of failure alone does not tell that it will stay: a fetch may be behind it.
+#[test]
+fn a_failure_that_lasts_is_not_remembered_of_an_evaluation_that_fetched() {
+    for nix in nixes() {
+        let (fleet, mut origin, _served) = behind_a_server(&nix, Kind::Archive);
+        origin.bring_up();
+        let log = fleet.write_outside("evaluations", "");
+        let counting = fleet.write_outside(
+            "counting-nix",
+            &format!("#!/bin/sh\ncase \" $* \" in *\" eval \"*) echo \"$$\" >>{log:?} ;; esac\nexec {nix:?} \"$@\"\n"),
+        );
+        std::fs::set_permissions(&counting, PermissionsExt::from_mode(0o755)).unwrap();
+        fleet.write_outside("pantheros.toml", &format!("[nix]\nprogram = {counting:?}\n"));
+        let evaluations = || {
+            let shells = ask(&fleet, "list_devshells", &json!({"system": "riscv64-linux"}))["shells"].clone();
+            assert_eq!(shells[0]["error"]["code"], "throw", "{shells:#}");
+            std::fs::read_to_string(&log).unwrap().lines().count()
+        };
+        let fetched = evaluations();
+        let anew = evaluations();
+        assert!(anew > fetched, "it was remembered though it fetched");
+        assert_eq!(evaluations(), anew, "it was not remembered though nothing was fetched");
     }
 }
 

@@ -105,6 +105,40 @@ fn an_empty_name_never_changes_what_is_done() {
     assert_eq!(refused, ["flake_check rev", "build_host rev", "plan_deploy rev"]);
 }
 
+/// Every name that may be left out and chooses a part of an answer.
+#[test]
+fn an_empty_name_of_a_part_is_the_same_as_none() {
+    let fleet = Fleet::demo(&nixes().pop().unwrap());
+    let mut tried = Vec::new();
+    for entry in catalogue() {
+        let schema = Value::Object(entry.input_schema());
+        let required: Vec<&str> =
+            schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        for name in ["cursor", "host", "system", "tag"] {
+            if schema["properties"].get(name).is_none() || required.contains(&name) {
+                continue;
+            }
+            let mut without = json!({});
+            for required in &required {
+                without[*required] = "web".into();
+            }
+            if schema["properties"].get("wait").is_some() {
+                without["wait"] = true.into();
+            }
+            let wanted = answers(&fleet, entry.name, &without);
+            for empty in [json!(""), json!(null)] {
+                let mut arguments = without.clone();
+                arguments[name] = empty;
+                assert_eq!(answers(&fleet, entry.name, &arguments), wanted, "{} {arguments}", entry.name);
+            }
+            tried.push(format!("{} {name}", entry.name));
+        }
+    }
+    for named in ["list_hosts host", "flake_check system", "nix_search host", "plan_deploy tag"] {
+        assert!(tried.iter().any(|tried| tried == named), "{named}: {tried:?}");
+    }
+}
+
 #[test]
 fn what_is_unclear_is_said_to_a_model_all_at_once() {
     let fleet = Fleet::demo(&nixes().pop().unwrap());
