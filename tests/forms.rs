@@ -189,6 +189,7 @@ fn what_supervisors_wrote_is_told() {
         assert_eq!(told["latest_deployment"]["state"], "confirmed", "{told:#}");
         let (_, told) = status(version, &|text| text.replacen("\"version\":1", "\"version\":2", 1));
         assert!(told["latest_deployment"].is_null(), "{told:#}");
-        assert!(told["warnings"].to_string().contains("in version 2 of its words"), "{told:#}");
+        let error = &told["latest_error"];
+        assert!(error["message"].as_str().unwrap().contains("in version 2 of its words"), "{told:#}");
     }
 }

@@ -63,6 +63,7 @@ fn probes() -> Vec<(&'static str, Value, Value, usize)> {
         ("host_facts", web.clone(), Value::Null, 6),
         ("deploy_facts", web.clone(), Value::Null, 55),
         ("place", web.clone(), Value::Null, 6),
+        ("proposal", web.clone(), Value::Null, 62),
         ("shell", json!(["devShells", "x86_64-linux", "default"]), Value::Null, 15),
         ("options", web, json!({"most": 1000}), 100),
         ("packages", json!([]), packages("packages"), 26),
