@@ -11,7 +11,7 @@ use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
-use compact::{Side, compact, inline, nullable, without_required};
+use compact::{Side, compact, inline, nullable, without_counters, without_required};
 
 pub use arguments::{Wrong, arguments, outline};
 pub use keys::{UnknownKey, unknown_keys};
@@ -52,6 +52,7 @@ pub fn of_settings<T: JsonSchema>() -> Map<String, Value> {
 #[must_use]
 pub fn of_output<T: JsonSchema>() -> Map<String, Value> {
     let mut schema = generate::<Answer<T>>();
+    without_counters(&mut schema);
     compact(&mut schema, Side::Output);
     // `Answer` is an untagged pair of alternatives; fold them into one object.
     let mut whole = into_object(schema);

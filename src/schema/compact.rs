@@ -2,6 +2,30 @@
 
 use serde_json::{Map, Value, json};
 
+/// What begins the name of a field that counts what its list leaves out: `more_LIST`.
+const COUNTER: &str = "more_";
+
+/// Takes out the counters of what lists leave out: the name says it, and there is one for nearly every list.
+pub fn without_counters(schema: &mut Value) {
+    match schema {
+        Value::Object(fields) => {
+            if let Some(Value::Object(properties)) = fields.get_mut("properties") {
+                properties.retain(|name, property| !is_counter(name, property));
+            }
+            if let Some(Value::Array(required)) = fields.get_mut("required") {
+                required.retain(|name| name.as_str().is_none_or(|name| !name.starts_with(COUNTER)));
+            }
+            fields.values_mut().for_each(without_counters);
+        }
+        Value::Array(list) => list.iter_mut().for_each(without_counters),
+        _ => {}
+    }
+}
+
+fn is_counter(name: &str, property: &Value) -> bool {
+    name.starts_with(COUNTER) && property.get("type").is_some_and(|kind| kind == "integer")
+}
+
 /// Takes out the lists of required fields of everything within.
 pub fn without_required(value: &mut Value) {
     match value {

@@ -65,10 +65,6 @@ fn light(tool: &Value, result: &Value) -> Value {
     let mut found = Vec::new();
     counters(&answer, &mut found);
     assert!(!found.is_empty(), "{name} is not heavy ({} bytes): {answer:#}", answer.to_string().len());
-    let schema = tool["outputSchema"].to_string();
-    for counter in found.iter().filter(|counter| !counter.starts_with('…')) {
-        assert!(schema.contains(&format!("\"{counter}\"")), "{name}: {counter} is not in its schema");
-    }
     answer
 }
 
