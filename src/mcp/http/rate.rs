@@ -42,10 +42,17 @@ impl Rate {
 
     /// Takes that many requests out of the address's bucket, or none.
     pub fn take(&self, address: IpAddr, requests: u32, now: Instant) -> Result<(), Refusal> {
+        self.take_after(address, 0, requests, now)
+    }
+
+    /// The same for a try of which `taken` requests were taken already: another try has to pay for them again, so a
+    /// refusal says when there is room for all.
+    fn take_after(&self, address: IpAddr, taken: u32, requests: u32, now: Instant) -> Result<(), Refusal> {
         if self.per_minute == 0 {
             return Ok(());
         }
         let wanted = f64::from(requests);
+        let again = wanted + f64::from(taken);
         let most = f64::from(self.per_minute);
         let per_second = most / 60.0;
         let full = Bucket { left: most, filled: now };
@@ -72,11 +79,11 @@ impl Rate {
         if left >= wanted {
             *bucket = Bucket { left: left - wanted, filled: now };
             Ok(())
-        } else if wanted > most {
+        } else if again > most {
             Err(Refusal::batch(self.per_minute))
         } else {
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and 60")]
-            let seconds = ((wanted - left) / per_second).ceil() as u64;
+            let seconds = ((again - left) / per_second).ceil() as u64;
             Err(Refusal::rate(seconds.max(1)))
         }
     }
@@ -99,7 +106,7 @@ impl Counted {
     /// Counts each message of a batch after the first as a request of its own.
     pub fn batch(&self, messages: usize) -> Result<(), Refusal> {
         let further = u32::try_from(messages.saturating_sub(1)).unwrap_or(u32::MAX);
-        self.rate.take(self.address, further, Instant::now())
+        self.rate.take_after(self.address, 1, further, Instant::now())
     }
 }
 
@@ -160,6 +167,20 @@ mod tests {
         let later = now + Duration::from_secs(3);
         assert!(rate.take(address, 4, later).is_err());
         assert!(rate.take(address, 3, later).is_ok());
+    }
+
+    #[test]
+    fn a_batch_that_waits_as_long_as_it_is_told_is_taken() {
+        let rate = Rate::new(60);
+        let (now, address) = (Instant::now(), Ipv4Addr::LOCALHOST.into());
+        assert!(rate.take(address, 51, now).is_ok());
+        let refusal = rate.take_after(address, 1, 29, now).unwrap_err();
+        let told = refusal.retry_after().unwrap();
+        let later = now + Duration::from_secs(told);
+        assert!(rate.take(address, 1, later).is_ok());
+        assert!(rate.take_after(address, 1, 29, later).is_ok());
+        // One more than there ever is room for.
+        assert_eq!(rate.take_after(address, 1, 60, later).unwrap_err().retry_after(), None);
     }
 
     #[test]

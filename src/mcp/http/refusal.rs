@@ -53,6 +53,12 @@ impl Refusal {
         }
     }
 
+    /// In how many seconds another try may be served, if that is said.
+    #[cfg(test)]
+    pub fn retry_after(&self) -> Option<u64> {
+        self.retry_after
+    }
+
     fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
