@@ -110,7 +110,10 @@ async fn look(session: &Session, plan: &HostPlan, before: &State, call: &Call) -
     if let Some(failed) = &now.failed_units {
         let known = before.failed_units.as_deref().unwrap_or_default();
         let new: Vec<&str> = failed.iter().filter(|unit| !known.contains(unit)).map(String::as_str).collect();
-        found.push(Health::new("no further unit failed", same(new.is_empty(), new.join(", "))));
+        found.push(Health::new(
+            "no further unit failed",
+            same(new.is_empty(), text::bounded(&new.join(", "), 4_000)),
+        ));
     }
     let checks = plan.health_checks.iter().map(|check| one(session, plan, check, call));
     found.extend(futures::future::join_all(checks).await);

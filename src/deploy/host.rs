@@ -15,8 +15,6 @@ const SURVEY: &str = include_str!("survey.sh");
 pub const PARTS: [&str; 3] = ["kernel", "initrd", "kernel-modules"];
 /// Most generations that are listed.
 pub const GENERATIONS: usize = 500;
-/// Most failed units that are named.
-const UNITS: usize = 100;
 
 /// A generation of the system profile.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,10 +71,8 @@ pub struct State {
     pub revision: Option<String>,
     /// Every generation there is, oldest first.
     pub generations: Vec<Generation>,
-    /// Units that failed; `None` where systemd does not run.
+    /// All units that failed, as far as the output of a command is read; `None` if systemd does not run.
     pub failed_units: Option<Vec<String>>,
-    /// How many more failed than are in `failed_units`.
-    pub more_failed: u64,
     /// File systems that matter to a deployment.
     pub room: Vec<Room>,
     /// The address and port of its own that our connection came in at.
@@ -187,11 +183,7 @@ impl State {
                 "systemd" => state.failed_units = Some(Vec::new()),
                 "failed" => {
                     if let Some(units) = &mut state.failed_units {
-                        if units.len() < UNITS {
-                            units.push(text::bounded(&value, 200));
-                        } else {
-                            state.more_failed += 1;
-                        }
+                        units.push(text::bounded(&value, 200));
                     }
                 }
                 "disk" => {

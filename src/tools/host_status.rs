@@ -13,6 +13,9 @@ use crate::diagnostic::Diagnostic;
 use crate::names::{HostName, StorePath};
 use crate::text;
 
+/// Most failed units that are named.
+const UNITS: usize = 100;
+
 /// The tool.
 pub struct HostStatus;
 
@@ -266,7 +269,10 @@ impl Output {
         self.configured = state.configured;
         self.revision = state.revision;
         self.failed_units = state.failed_units;
-        self.more_failed_units = state.more_failed;
+        if let Some(units) = &mut self.failed_units {
+            self.more_failed_units = units.len().saturating_sub(UNITS) as u64;
+            units.truncate(UNITS);
+        }
         self.reboot_required = Some(state.reboot_required);
         self.uptime_seconds = state.uptime;
         self.deploying = state.deploying;
