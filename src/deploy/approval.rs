@@ -377,8 +377,12 @@ impl Approvals {
                 let (plans, declined) = (self.plans.clone(), plan.clone());
                 let rejected = self.reject(id, &format!("the user of {}", by.client), &by.client).await;
                 // Each is written whether or not the other could be.
-                writer::write(move |_| forms::declined(&plans, &declined)).await?;
-                return Err(Decision::Rejected(rejected?).refusal(id));
+                let kept = writer::write(move |_| forms::declined(&plans, &declined)).await;
+                let refusal = Decision::Rejected(rejected?).refusal(id);
+                if let Err(error) = kept {
+                    tracing::error!(%error, plan = %id, "the declined change is not remembered: it may be asked about again");
+                }
+                return Err(refusal);
             }
             Answer::Unanswered => return Err(ApprovalError::Unanswered(id.clone())),
             Answer::Asked => return Err(ApprovalError::Asked(id.clone())),
