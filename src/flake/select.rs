@@ -51,6 +51,9 @@ pub struct Unread {
     pub error: Diagnostic,
     /// The hosts.
     pub hosts: Vec<String>,
+    /// How many more there are than have room in an answer.
+    #[serde(default, skip_serializing_if = "crate::schema::is_zero")]
+    pub more_hosts: u64,
 }
 
 /// Why it is not known which hosts are meant.
@@ -253,9 +256,9 @@ fn by_cause(unread: &[&Host]) -> Vec<Unread> {
         } else if causes.len() == CAUSES {
             let rest = Diagnostic::new(Code::EvaluationFailed, "each for a cause of its own")
                 .with_hint("flake_check with `host` tells it");
-            causes.push(Unread { error: rest, hosts: hosts.collect() });
+            causes.push(Unread { error: rest, hosts: hosts.collect(), more_hosts: 0 });
         } else {
-            causes.push(Unread { error: shortened(error), hosts: hosts.collect() });
+            causes.push(Unread { error: shortened(error), hosts: hosts.collect(), more_hosts: 0 });
         }
     }
     causes

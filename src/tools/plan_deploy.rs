@@ -17,6 +17,7 @@ use crate::deploy::plan::{Change, Diff, FlakeSource, HOSTS, HostPlan, Pace, Plan
 use crate::deploy::propose::{Intent, propose};
 use crate::deploy::storage::PlanError;
 use crate::diagnostic::{Code, Diagnostic};
+use crate::flake::Fingerprint;
 use crate::flake::select::{SelectError, Selection, Unread};
 use crate::names::{HostName, PlanId, Rev, StorePath};
 use crate::text;
@@ -194,7 +195,7 @@ impl Tool for PlanDeploy {
         let call = &context.call;
         let flake = &context.flake().at(input.rev.as_ref(), call).await?;
         flake.require_committed_hosts(call).await?;
-        let before = flake.fingerprint().await;
+        let before = flake.outer_fingerprint().await;
         let source = FlakeSource::of(flake, call).await?;
         require_clean(context, &source)?;
         let action = input.action;
@@ -208,7 +209,11 @@ impl Tool for PlanDeploy {
         if selected.hosts.len() > HOSTS {
             return Err(ToolError::input("hosts", format!("at most {HOSTS} hosts in one plan")));
         }
-        let intent = Intent { dirty: source.dirty, reboot: pace.reboot, is_told: before.is_some() };
+        let intent = Intent {
+            dirty: source.dirty,
+            reboot: pace.reboot,
+            is_told: before.as_ref().is_some_and(Fingerprint::is_whole),
+        };
         let proposals: Vec<_> = futures::stream::iter(selected.hosts)
             .map(|host| async move {
                 let proposal = propose(flake, &context.in_force.hosts, &host, intent, call).await;
@@ -238,10 +243,10 @@ impl Tool for PlanDeploy {
             return Ok(output);
         }
         // What is judged and what is built have to be one state of the flake, and of what is set beside it.
-        let untouched = match (&before, flake.fingerprint().await) {
-            (Some(before), Some(now)) => now.is_untouched_since(before),
-            // Each proposal is of one state then, and says so itself where it is not.
-            (before, now) => before.is_none() && now.is_none(),
+        let untouched = match &before {
+            // Of what it does not know each proposal is of one state, and says so itself if it is not.
+            Some(before) => flake.is_untouched_since(before).await,
+            None => flake.outer_fingerprint().await.is_none(),
         };
         let same =
             untouched && FlakeSource::of(flake, call).await? == source && context.in_force.holds().await;
@@ -305,7 +310,7 @@ impl Tool for PlanDeploy {
         }
         for cause in &output.unread {
             let names = text::words(cause.hosts.iter().map(String::as_str));
-            lines.push(format!("✗ {names}: {}", cause.error));
+            lines.push(format!("✗ {names}{}: {}", and_more(cause.more_hosts), cause.error));
         }
         if !output.except.is_empty() {
             let names: Vec<&str> = output.except.iter().map(HostName::as_str).collect();
@@ -496,8 +501,33 @@ impl Host {
             lines.push(format!("    {}", risk.mend));
         }
         if self.more_risks > 0 {
-            lines.push(format!("  {} more risks", self.more_risks));
+            // Blocking ones come first.
+            let are_all_blocking = self.risks.iter().all(|risk| risk.severity == Severity::Blocking);
+            let blocking = if are_all_blocking { ", of which some may be BLOCKING" } else { "" };
+            lines.push(format!("  {} more risks{blocking}: a person is shown all", self.more_risks));
         }
         lines
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hosts_of_a_cause_that_have_no_room_are_counted() {
+        let said = "x".repeat(2_000);
+        let cause = |number: usize| Unread {
+            error: Diagnostic::new(Code::EvaluationFailed, said.clone()),
+            hosts: (0..50).map(|host| format!("host-{number}-{host}")).collect(),
+            more_hosts: 0,
+        };
+        let whole = Output { unread: (0..30).map(cause).collect(), ..Output::none(Action::Switch) };
+        let told = weight::answer(&whole, PlanDeploy::brief).unwrap().shorter.unwrap();
+        assert!(told.unread.iter().any(|cause| cause.more_hosts > 0));
+        let hosts = |cause: &Unread| cause.hosts.len() as u64 + cause.more_hosts;
+        assert!(told.unread.iter().all(|cause| hosts(cause) == 50));
+        let more = format!(" and {} more: ", told.unread[0].more_hosts);
+        assert!(PlanDeploy::render(&told).contains(&more));
     }
 }

@@ -179,7 +179,8 @@ fn end_lists(answer: &mut Value, counters: &BTreeSet<String>, brief: fn(&Value) 
         let names: usize = list.iter().filter_map(brief).map(|brief| brief.name.len() + 4).sum();
         // What is written of the rest beside its names.
         let room = ANSWER.saturating_sub(all - heavy + names.min(NAMES) + 300);
-        let left_out = keep(list, of, room);
+        let mut left_out = keep(list, of, room);
+        left_out.sort_by_key(|entry| !matters(entry));
         count(fields, &format!("{COUNTER}{name}"), left_out.len());
         let named = named(&left_out, brief);
         if !named.is_empty() && counters.contains(NAMED) {
@@ -232,7 +233,9 @@ fn keep(list: &mut Vec<Value>, weight: fn(&Value) -> usize, room: usize) -> Vec<
 fn matters(entry: &Value) -> bool {
     let Value::Object(fields) = entry else { return false };
     fields.get("error").is_some_and(|error| !error.is_null())
+        || fields.contains_key("same_as")
         || fields.get("ok") == Some(&Value::Bool(false))
+        || fields.get("units_failed") == Some(&Value::Bool(true))
         || fields.get("severity").is_some_and(|severity| severity == "blocking")
         || fields.values().filter_map(Value::as_array).flatten().any(matters)
 }
