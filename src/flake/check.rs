@@ -200,10 +200,12 @@ impl Flake {
         if let (Some(host), Some(Err(error))) = (&scope.host, answers.get(&0))
             // Whether the host is there may need building too.
             && error.code != Code::NeedsBuild
-            && let Err(unknown @ FlakeError::UnknownHost { .. }) =
-                self.explain::<()>(host, error.clone(), call).await
         {
-            return Err(unknown);
+            match self.explain::<()>(host, error.clone(), call).await {
+                // That host's own failure is its output's.
+                Ok(()) | Err(FlakeError::Evaluation(_)) => {}
+                Err(other) => return Err(other),
+            }
         }
         for (place, leaf) in leaves.iter().enumerate() {
             if let Some(output) = leaf.path.first()

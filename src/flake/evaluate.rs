@@ -428,7 +428,7 @@ impl Flake {
         let memory = self.settings.evaluation_memory;
         let subject = tally.asking.subject;
         let reference = subject.map_or_else(|| self.reference(), |subject| subject.reference.clone());
-        let memory_of_nix = self.memory().await;
+        let memory_of_nix = self.memory().await?;
         let command = self.nix.command(&["eval", "--json", "--no-update-lock-file", "--show-trace"]).await?;
         let mut command = memory_of_nix
             .given_to(command)

@@ -65,22 +65,27 @@ impl Memories {
             return Ok(Memory::default());
         }
         let mut folders = self.folders.lock().await;
-        if let Some((_, memory)) = folders.iter().find(|(known, _)| known == state) {
+        if let Some((_, memory)) = folders.iter().find(|(known, _)| state.is_untouched_since(known)) {
             return Ok(memory.clone());
         }
-        let places = roomy_places();
-        let first = places.first().cloned().unwrap_or_default();
-        // The first one of this run removes what killed processes left.
-        let scratch = spawn_blocking(move || Scratch::make(&places, usize::MAX))
-            .await
-            .map_err(|error| ScratchError { tried: vec![(first, error.to_string())] })??;
-        let memory = Memory(Some(Arc::new(Folder(Some(scratch)))));
+        let memory = made().await?;
         folders.push_back((state.clone(), memory.clone()));
         if folders.len() > STATES {
             folders.pop_front();
         }
         Ok(memory)
     }
+}
+
+/// A folder of its own in which nothing is remembered yet.
+pub(super) async fn made() -> Result<Memory, ScratchError> {
+    let places = roomy_places();
+    let first = places.first().cloned().unwrap_or_default();
+    // The first one of this run removes what killed processes left.
+    let scratch = spawn_blocking(move || Scratch::make(&places, usize::MAX))
+        .await
+        .map_err(|error| ScratchError { tried: vec![(first, error.to_string())] })??;
+    Ok(Memory(Some(Arc::new(Folder(Some(scratch))))))
 }
 
 #[cfg(test)]

@@ -325,10 +325,16 @@ impl Flake {
             return Ok(answer);
         }
         let asked = Self { passing: Arc::default(), ..self.clone() };
-        let answer = find(asked.clone()).await?;
-        if asked.passing.load(Ordering::Relaxed) {
+        let answer = find(asked.clone()).await;
+        let passes = asked.passing.load(Ordering::Relaxed);
+        if passes {
             self.may_pass();
-        } else if self.is_untouched_since(&before).await {
+        }
+        let answer = answer?;
+        if passes {
+            return Ok(answer);
+        }
+        if self.is_untouched_since(&before).await {
             self.cache.put(&key(&before), &answer);
         }
         Ok(answer)
@@ -395,13 +401,17 @@ impl Flake {
     }
 
     /// What a `nix` remembers that is about to read the flake: of a state that misleads it, in a folder of that state's
-    /// own. Taken anew for each, because the state may have changed since the last.
-    pub async fn memory(&self) -> Memory {
-        let Some(fingerprint) = self.outer_fingerprint().await else { return Memory::default() };
-        self.memories.for_state(&fingerprint).await.unwrap_or_else(|error| {
-            tracing::warn!(%error, "there is no room for a cache of Nix's own: what it remembers may be old");
-            Memory::default()
-        })
+    /// own, and if it is not known whether the state does, in one that is used once. Taken anew for each, because the
+    /// state may have changed since the last.
+    ///
+    /// # Errors
+    /// That there is no room for such a folder: Nix would answer from what it remembers of another state.
+    pub async fn memory(&self) -> Result<Memory, NixError> {
+        match self.outer_fingerprint().await {
+            Some(fingerprint) => Ok(self.memories.for_state(&fingerprint).await?),
+            None if nix::in_repository(&self.settings.flake) => Ok(memory::made().await?),
+            None => Ok(Memory::default()),
+        }
     }
 
     /// Whether nothing that evaluation depends on was written since `before` was taken.
@@ -414,7 +424,7 @@ impl Flake {
     /// # Errors
     /// See [`Nix::build`].
     pub async fn build(&self, order: &Order<'_>, call: &Call) -> Result<(Vec<Built>, Run), NixError> {
-        let memory = self.memory().await;
+        let memory = self.memory().await?;
         self.nix.build(order, memory.folder(), call).await
     }
 }

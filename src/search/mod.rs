@@ -8,9 +8,7 @@ use serde_json::Value;
 
 use crate::diagnostic::{Code, Diagnostic};
 use crate::flake::options::HostOption;
-use crate::flake::{
-    Asking, Flake, FlakeError, Instantiate, Memory, Question, Subject, UnreadPart, is_lasting,
-};
+use crate::flake::{Asking, Flake, FlakeError, Instantiate, Question, Subject, UnreadPart, is_lasting};
 use crate::names::AttrPath;
 use crate::nix::diagnostics;
 use crate::progress::Call;
@@ -122,11 +120,8 @@ pub async fn packages(flake: &Flake, query: &str, call: &Call) -> Result<Package
 
 async fn find(flake: &Flake, place: &Place, query: &str, call: &Call) -> Result<Packages, FlakeError> {
     let search = ["search", "--json", "--no-update-lock-file", "--show-trace"];
-    let memory = match place.inputs_from {
-        // What Nix remembers of a pinned input is right, and took it a minute to find out.
-        Some(_) => Memory::default(),
-        None => flake.memory().await,
-    };
+    // The input's name gets its meaning from our lock file, which Nix reads too.
+    let memory = flake.memory().await?;
     // As it is without a word of nix.conf, and whatever that says: what has to be built is read below, if it may be.
     let command =
         flake.nix().command(&search).await?.args(["--option", "allow-import-from-derivation", "false"]);

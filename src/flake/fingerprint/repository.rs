@@ -142,7 +142,9 @@ impl Repository {
         look.folder_moved(&rustix::fs::fstat(&root).ok()?.into());
         let mut folder: &[u8] = b"";
         is_converted |= self.add_attributes(look, root.as_fd(), folder)?;
-        let (mut differs, mut differs_hidden) = (false, false);
+        // Nix may have been shown a hidden change under the commit's name before, or may be until it reads.
+        let hides = entries.iter().any(|entry| entry.hidden);
+        let mut differs = false;
         for entry in &entries {
             let parent =
                 entry.path.iter().rposition(|byte| *byte == b'/').and_then(|at| entry.path.get(..at));
@@ -151,12 +153,9 @@ impl Repository {
                 is_converted |= self.add_folders(look, root.as_fd(), folder, parent)?;
                 folder = parent;
             }
-            if self.add_entry(look, root.as_fd(), files, entry, index.written)? {
-                differs = true;
-                differs_hidden |= entry.hidden;
-            }
+            differs |= self.add_entry(look, root.as_fd(), files, entry, index.written)?;
         }
-        Some(differs_hidden || differs && is_converted)
+        Some(hides || differs && is_converted)
     }
 
     /// Adds a file, and says whether it is not what stands in the index, byte by byte.
