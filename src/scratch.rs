@@ -30,9 +30,15 @@ const LONGEST_NAME: usize = NAME.len() + "2147483647-".len() + 6;
 const OUTSIDE: u32 = 65_534;
 
 /// The folders of this process.
-static LIVE: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+static LIVE: Mutex<Live> = Mutex::new(Live { folders: Vec::new(), is_over: false });
 
-fn live() -> MutexGuard<'static, Vec<PathBuf>> {
+struct Live {
+    folders: Vec<PathBuf>,
+    /// Whether [`clear`] was called: a thread that nobody waits for may come here after it.
+    is_over: bool,
+}
+
+fn live() -> MutexGuard<'static, Live> {
     LIVE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -114,13 +120,18 @@ impl Scratch {
     }
 
     fn make_in(place: &Path) -> io::Result<Self> {
+        // Held until it is among them, so that `clear` finds each that is there.
+        let mut live = live();
+        if live.is_over {
+            return Err(io::Error::other("this process is ending"));
+        }
         for _ in 0..ATTEMPTS {
             let folder = tempfile::Builder::new()
                 .prefix(&format!("{NAME}{}-", std::process::id()))
                 .permissions(Permissions::from_mode(0o700))
                 .tempdir_in(place)?;
             if let Some(lock) = lock(folder.path())? {
-                live().push(folder.path().to_owned());
+                live.folders.push(folder.path().to_owned());
                 return Ok(Self { folder, _lock: lock });
             }
         }
@@ -136,13 +147,15 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        live().retain(|path| path != self.folder.path());
+        live().folders.retain(|path| path != self.folder.path());
     }
 }
 
-/// Removes the folders of this process, whoever still holds them: to be called once, at its end.
+/// Removes the folders of this process, whoever still holds them, and has no more made: to be called once, at its end.
 pub fn clear() {
-    for path in live().drain(..) {
+    let mut live = live();
+    live.is_over = true;
+    for path in live.folders.drain(..) {
         if let Err(error) = std::fs::remove_dir_all(&path)
             && error.kind() != io::ErrorKind::NotFound
         {
