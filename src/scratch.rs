@@ -147,7 +147,14 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        live().folders.retain(|path| path != self.folder.path());
+        let mut live = live();
+        // While it is among them: `clear` waits for this, because the thread may end with the process.
+        if let Err(error) = std::fs::remove_dir_all(self.folder.path())
+            && error.kind() != io::ErrorKind::NotFound
+        {
+            tracing::warn!(%error, "{} is not removed yet", self.folder.path().display());
+        }
+        live.folders.retain(|path| path != self.folder.path());
     }
 }
 
