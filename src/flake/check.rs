@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::hosts::HOSTS;
-use super::outputs::{self, Kind, Leaf, Rule, Shape};
+use super::outputs::{self, Kind, Leaf, Listing, Rule, Shape};
 use super::{Asking, Flake, FlakeError, Instantiate, Question};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::names::{DrvPath, HostName, SystemName};
@@ -160,18 +160,21 @@ impl Flake {
 
     async fn check_now(&self, scope: &Scope, call: &Call) -> Result<Checked, FlakeError> {
         let instantiate = if scope.build { Instantiate::Yes } else { Instantiate::Never };
+        let heard = Heard::default();
         let leaves = match &scope.host {
             Some(host) => {
                 let path = vec![HOSTS.to_owned(), host.to_string()];
                 vec![Leaf { path, rule: Rule::of(HOSTS), system: None, error: None }]
             }
-            None => self.leaves(|_| true, instantiate, call).await?,
+            None => {
+                let warned = |attr: &str, said: &str| heard.hear_listing(attr, said);
+                self.leaves(|_| true, Listing { instantiate, warned: &warned, call }).await?
+            }
         };
         let system = scope.system.as_ref().map(SystemName::as_str);
         let of_other = |leaf: &Leaf| matches!((&leaf.system, system), (Some(of_leaf), Some(wanted)) if of_leaf != wanted);
         let asked = |leaf: &Leaf| leaf.error.is_none() && !leaf.rule.probe.is_empty() && !of_other(leaf);
         let mut checked = Checked::default();
-        let heard = Heard::default();
         let mut answers = HashMap::new();
         for (jobs, instantiate) in [(false, instantiate), (true, instantiate.for_jobs())] {
             let part: Vec<(usize, &Leaf)> = leaves

@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::evaluate::{Answers, Asking};
 use super::hosts::names;
 use super::{Answer, Flake, FlakeError, Instantiate, Question};
 use crate::diagnostic::{Code, Diagnostic};
@@ -171,6 +172,40 @@ impl Leaf {
     }
 }
 
+/// How outputs are listed.
+#[derive(Clone, Copy)]
+pub struct Listing<'a> {
+    /// Whether derivations are written to the store.
+    pub instantiate: Instantiate,
+    /// Called with each warning that comes up, and with the attribute that was being listed.
+    pub warned: &'a (dyn Fn(&str, &str) + Send + Sync),
+    /// The call that wants the list.
+    pub call: &'a Call,
+}
+
+impl Listing<'_> {
+    /// Asks one probe of many attributes.
+    async fn ask(
+        &self,
+        flake: &Flake,
+        what: &str,
+        questions: Vec<Question>,
+        instantiate: Instantiate,
+    ) -> Result<Answers, FlakeError> {
+        let attrs: Vec<String> = questions
+            .iter()
+            .map(|question| AttrPath::new(question.path.iter().cloned()).to_string())
+            .collect();
+        let warned = |index: usize, said: String| {
+            if let Some(attr) = attrs.get(index) {
+                (self.warned)(attr, &said);
+            }
+        };
+        let asking = Asking { warned: Some(&warned), ..Asking::new(what, instantiate) };
+        Ok(flake.ask_with(&asking, questions, self.call).await?.answers)
+    }
+}
+
 impl Flake {
     /// Every output there is of the rules that `wanted` names, in the order of [`RULES`].
     ///
@@ -181,9 +216,9 @@ impl Flake {
     pub async fn leaves(
         &self,
         wanted: impl Fn(Rule) -> bool,
-        instantiate: Instantiate,
-        call: &Call,
+        listing: Listing<'_>,
     ) -> Result<Vec<Leaf>, FlakeError> {
+        let Listing { instantiate, call, .. } = listing;
         call.saying("evaluating the flake");
         let top = self.ask_one("flake", Question::new::<&str>([], "names"), instantiate, call).await?;
         let mut top: Vec<(String, Rule)> =
@@ -193,14 +228,14 @@ impl Flake {
             |rule: &Rule| RULES.iter().position(|other| other.output == rule.output).unwrap_or(RULES.len());
         top.sort_by_key(|(_, rule)| rank(rule));
 
-        let listing = |path: Vec<String>, shape: Shape| match shape {
+        let question = |path: Vec<String>, shape: Shape| match shape {
             Shape::PerSystemNamed => Some(Question::new(path, "outline")),
             Shape::Named | Shape::PerSystem | Shape::Systems => Some(Question::new(path, "names")),
             Shape::Single | Shape::Opaque | Shape::Nested => None,
         };
         let questions: Vec<Question> =
-            top.iter().filter_map(|(name, rule)| listing(vec![name.clone()], rule.shape)).collect();
-        let mut answers = self.ask("outputs", questions, instantiate, call).await?.into_iter();
+            top.iter().filter_map(|(name, rule)| question(vec![name.clone()], rule.shape)).collect();
+        let mut answers = listing.ask(self, "outputs", questions, instantiate).await?.into_iter();
 
         let mut leaves = Vec::new();
         let mut unlisted = Vec::new();
@@ -211,7 +246,7 @@ impl Flake {
                     continue;
                 }
                 Shape::Nested => {
-                    leaves.extend(self.jobs(name, rule, instantiate.for_jobs(), call).await?);
+                    leaves.extend(self.jobs(name, rule, listing).await?);
                     continue;
                 }
                 _ => answers.next().unwrap_or_else(|| Ok(Answer::default())).map(|answer| answer.value),
@@ -247,7 +282,7 @@ impl Flake {
             }
         }
         for (name, rule) in unlisted {
-            leaves.extend(self.leaves_by_system(&name, rule, instantiate, call).await?);
+            leaves.extend(self.leaves_by_system(&name, rule, listing).await?);
         }
         leaves.sort_by_key(|leaf| rank(&leaf.rule));
         Ok(leaves)
@@ -258,8 +293,7 @@ impl Flake {
         &self,
         name: &str,
         rule: Rule,
-        instantiate: Instantiate,
-        call: &Call,
+        listing: Listing<'_>,
     ) -> Result<Vec<Leaf>, FlakeError> {
         let broken = |path: Vec<String>, system: Option<String>, error| Leaf {
             path,
@@ -267,14 +301,15 @@ impl Flake {
             system,
             error: Some(error),
         };
-        let systems =
-            match self.ask("outputs", vec![Question::new([name], "names")], instantiate, call).await?.pop() {
-                Some(Ok(systems)) => names(&systems.value),
-                Some(Err(error)) => return Ok(vec![broken(vec![name.to_owned()], None, error)]),
-                None => return Ok(Vec::new()),
-            };
+        let instantiate = listing.instantiate;
+        let question = Question::new([name], "names");
+        let systems = match listing.ask(self, "outputs", vec![question], instantiate).await?.pop() {
+            Some(Ok(systems)) => names(&systems.value),
+            Some(Err(error)) => return Ok(vec![broken(vec![name.to_owned()], None, error)]),
+            None => return Ok(Vec::new()),
+        };
         let questions = systems.iter().map(|system| Question::new([name, system], "names")).collect();
-        let answers = self.ask("outputs", questions, instantiate, call).await?;
+        let answers = listing.ask(self, "outputs", questions, instantiate).await?;
         let mut leaves = Vec::new();
         for (system, answer) in systems.into_iter().zip(answers) {
             match answer {
@@ -293,18 +328,13 @@ impl Flake {
 
 impl Flake {
     /// Every job below an output, however deep; a set that cannot be listed hides nothing beside it.
-    async fn jobs(
-        &self,
-        output: String,
-        rule: Rule,
-        instantiate: Instantiate,
-        call: &Call,
-    ) -> Result<Vec<Leaf>, FlakeError> {
+    async fn jobs(&self, output: String, rule: Rule, listing: Listing<'_>) -> Result<Vec<Leaf>, FlakeError> {
+        let instantiate = listing.instantiate.for_jobs();
         let mut leaves = Vec::new();
         let mut sets = vec![vec![output]];
         while !sets.is_empty() {
             let questions = |probe| sets.iter().map(|path| Question::new(path.clone(), probe)).collect();
-            let answers = self.ask("jobs", questions("jobs"), instantiate, call).await?;
+            let answers = listing.ask(self, "jobs", questions("jobs"), instantiate).await?;
             let mut broken = Vec::new();
             for (path, answer) in std::mem::take(&mut sets).into_iter().zip(answers) {
                 match answer {
@@ -314,7 +344,7 @@ impl Flake {
             }
             // What is wrong with one is wrong with what holds it, so only the innermost are told.
             let questions = broken.iter().map(|(path, _)| Question::new(path.clone(), "names")).collect();
-            let answers = self.ask("jobs", questions, instantiate, call).await?;
+            let answers = listing.ask(self, "jobs", questions, instantiate).await?;
             for ((path, error), answer) in broken.into_iter().zip(answers) {
                 let below = answer.map(|answer| names(&answer.value)).unwrap_or_default();
                 if below.is_empty() || path.len() > JOBS_DEPTH || sets.len() + below.len() > JOBS_SETS {

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::check::Status;
-use super::outputs::Kind;
+use super::outputs::{Kind, Listing};
 use super::{Answer, Flake, FlakeError, Instantiate, Question, Step, UnreadPart};
 use crate::diagnostic::Diagnostic;
 use crate::progress::Call;
@@ -48,7 +48,8 @@ impl Flake {
     }
 
     async fn find_shells(&self, system: Option<&str>, call: &Call) -> Result<Vec<Shell>, FlakeError> {
-        let mut leaves = self.leaves(|rule| rule.kind == Kind::Devshell, Instantiate::No, call).await?;
+        let listing = Listing { instantiate: Instantiate::No, warned: &|_, _| (), call };
+        let mut leaves = self.leaves(|rule| rule.kind == Kind::Devshell, listing).await?;
         leaves.retain(|leaf| system.is_none() || leaf.system.is_none() || leaf.system.as_deref() == system);
         let questions = leaves
             .iter()

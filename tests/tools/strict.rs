@@ -245,6 +245,7 @@ fn what_the_configuration_warns_of_is_told() {
             packages.x86_64-linux.a = builtins.trace "just a trace" (drv "a");
             devShell.x86_64-linux = drv "shell";
             mine = 1;
+            checks = builtins.warn "no checks yet" { };
         "#;
         let fleet = fleet(nix, &outputs.replace("\\u{1b}", "\u{1b}"));
         let answer = fleet.call("flake_check", &json!({}));
@@ -258,7 +259,12 @@ fn what_the_configuration_warns_of_is_told() {
         assert_eq!(of("nixosConfigurations.db")["said"], "as lib.warn was");
         assert!(of("devShell")["message"].as_str().unwrap().contains("devShells.<system>.default"));
         assert!(of("mine")["message"].as_str().unwrap().contains("knows no output"));
-        assert_eq!(warnings.len(), 4, "{warnings:#?}");
+        assert_eq!(
+            of("checks")["said"],
+            "no checks yet",
+            "nothing is in it, so it only comes up in the list"
+        );
+        assert_eq!(warnings.len(), 5, "{warnings:#?}");
         // Remembered with the rest.
         let again = fleet.call("flake_check", &json!({}));
         assert_eq!(again.json, answer.json);

@@ -22,6 +22,9 @@ const NAMED: usize = 10;
 /// Longest text of a warning, in characters.
 const TEXT: usize = 600;
 
+/// The place of a warning that came up while outputs were listed: behind every output.
+const LISTING: usize = usize::MAX;
+
 /// What was said of an output that is no failure.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Warning {
@@ -77,6 +80,12 @@ impl Heard {
         self.add((place, attr.to_owned()), Text::Others(text::bounded(&text::plain(said), TEXT)));
     }
 
+    /// Adds what the configuration warned of while the outputs below an attribute were listed. It counts only if it
+    /// does not come up again at one of them.
+    pub(super) fn hear_listing(&self, attr: &str, said: &str) {
+        self.hear(LISTING, attr, said);
+    }
+
     fn add(&self, output: Output, text: Text) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).add(output, text);
     }
@@ -85,6 +94,11 @@ impl Heard {
     pub(super) fn told(self) -> (Vec<Warning>, usize) {
         let Kept { warnings, others, .. } = self.0.into_inner().unwrap_or_else(PoisonError::into_inner);
         let mut warnings: Vec<(Text, Vec<Output>)> = warnings.into_iter().collect();
+        for (_, outputs) in &mut warnings {
+            if outputs.iter().any(|(place, _)| *place != LISTING) {
+                outputs.retain(|(place, _)| *place != LISTING);
+            }
+        }
         let place = |outputs: &[Output]| outputs.first().map(|(place, _)| *place);
         warnings.sort_unstable_by(|(one, at), (other, at_other)| {
             place(at).cmp(&place(at_other)).then_with(|| one.cmp(other))
@@ -141,6 +155,21 @@ mod tests {
         let first: Vec<String> = (0..NAMED).map(|place| format!("host-{place}")).collect();
         assert_eq!((&told[0].attrs, told[0].said.as_deref()), (&first, Some("old option")));
         assert_eq!((told[1].message.as_deref(), told[1].attrs.len()), (Some("old option"), 1));
+    }
+
+    #[test]
+    fn what_comes_up_at_an_output_is_not_told_of_the_list_it_is_in() {
+        let heard = Heard::default();
+        heard.hear_listing("packages", "both");
+        heard.hear_listing("checks", "only listed");
+        heard.hear(3, "packages.x", "both");
+        let (told, _) = heard.told();
+        let told: Vec<_> =
+            told.iter().map(|warning| (warning.attrs.clone(), warning.said.as_deref())).collect();
+        assert_eq!(
+            told,
+            [(vec!["packages.x".to_owned()], Some("both")), (vec!["checks".to_owned()], Some("only listed"))]
+        );
     }
 
     #[test]
