@@ -13,8 +13,6 @@ use crate::text;
 const SURVEY: &str = include_str!("survey.sh");
 /// What of a system only a start of the machine puts in place.
 pub const PARTS: [&str; 3] = ["kernel", "initrd", "kernel-modules"];
-/// Most generations that are listed.
-pub const GENERATIONS: usize = 500;
 
 /// A generation of the system profile.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -177,9 +175,7 @@ impl State {
                         .and_then(|json| json["configurationRevision"].as_str())
                         .map(|revision| text::bounded(revision, 200));
                 }
-                "generation" if state.generations.len() < GENERATIONS => {
-                    state.generations.extend(Generation::parse(&value));
-                }
+                "generation" => state.generations.extend(Generation::parse(&value)),
                 "systemd" => state.failed_units = Some(Vec::new()),
                 "failed" => {
                     if let Some(units) = &mut state.failed_units {
@@ -288,6 +284,16 @@ mod tests {
             (&["eth0".into()][..], &["SHA256:abc".into()][..])
         );
         assert_eq!(state.room, [Room { mount: "/".into(), size: 1_024_000, used: 614_400, free: 409_600 }]);
+    }
+
+    #[test]
+    fn long_lists_are_kept_whole() {
+        let units: String = (0..300).map(|unit| format!("failed\tu{unit}.service\n")).collect();
+        let path = "/nix/store/xqlx0ikbp04gma1n6rwxl8qvqmmmmk7f-nixos-system-web-25.05";
+        let generations: String =
+            (1..=700).map(|number| format!("generation\t{number} 1700000000 {path} \n")).collect();
+        let state = State::parse(&format!("version\t1\nsystemd\tyes\n{units}{generations}end\tyes\n")).unwrap();
+        assert_eq!((state.failed_units.unwrap().len(), state.generations.len()), (300, 700));
     }
 
     #[test]
