@@ -272,18 +272,18 @@ ls -1t | while IFS= read -r id; do
 done
 "#;
 
-/// The host's latest deployment; none where there was none, or only root could tell and we are not.
+/// The host's latest deployment; `None` if it had none.
 ///
 /// # Errors
 /// See [`SuperviseError`].
 pub async fn latest(session: &Session, call: &Call) -> Result<Option<Latest>, SuperviseError> {
     let argv = ["sh", "-c", LATEST, "latest", FOLDER, MEMORY];
     let output = as_root(session, &argv, &[], Limits::default(), call).await?;
-    let text = output.text();
-    if !output.success() || text.is_empty() {
-        return Ok(None);
+    if !output.success() {
+        return Err(SuperviseError::Refused(said(&output)));
     }
-    parse(&text).map(Some)
+    let text = output.text();
+    if text.is_empty() { Ok(None) } else { parse(&text).map(Some) }
 }
 
 /// Where it is once that is no longer `known`, or after some seconds, as [`state`].
