@@ -287,6 +287,8 @@ impl Tool for PlanDeploy {
         let mut lines = Vec::new();
         if let (Some(id), Some(expires)) = (&output.plan_id, &output.expires_at) {
             lines.push(format!("{id}: {}, until {expires}", output.action));
+            lines
+                .extend(output.approve_with.iter().map(|command| format!("A person approves it: {command}")));
         } else {
             lines.push("No plan was made:".to_owned());
         }
@@ -329,9 +331,6 @@ impl Tool for PlanDeploy {
             }
         }
         lines.extend(weight::more("hosts", output.more_hosts, &output.more_named));
-        if let Some(command) = &output.approve_with {
-            lines.push(format!("A person approves it: {command}"));
-        }
         lines.join("\n")
     }
 }
