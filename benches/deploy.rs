@@ -12,6 +12,7 @@
 )]
 
 #[path = "../tests/common/mod.rs"]
+#[allow(dead_code, reason = "the benchmark uses a part of what the tests share")]
 mod common;
 
 use std::time::{Duration, Instant};

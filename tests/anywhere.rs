@@ -1,16 +1,13 @@
 //! This program started where clients and people start it: in `/`, in a home folder, in one that is gone.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
-
-mod common;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
-use common::fleet::{Fleet, PROGRAM, error_of, errors, nixes};
-use common::mcp::{Client, WITH_HANDSHAKE};
-use common::plan::{approvals, fleet, set, stored};
-use common::terminal::Terminal;
+use crate::common::fleet::{Fleet, PROGRAM, error_of, errors, nixes};
+use crate::common::mcp::{Client, WITH_HANDSHAKE};
+use crate::common::plan::{approvals, fleet, set, stored};
+use crate::common::terminal::Terminal;
 use pantheros_mcp::tools;
 use serde_json::{Map, Value, json};
 

@@ -1,15 +1,12 @@
 //! A person's side of a deployment, with the real program: in a terminal, with real keys, and with
 //! several processes at once.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
-
-mod common;
 
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
-use common::fleet::{Fleet, below, errors};
-use common::plan::{approvals, fleet, key, public, set, settings, stored};
-use common::terminal::Terminal;
+use crate::common::fleet::{Fleet, below, errors};
+use crate::common::plan::{approvals, fleet, key, public, set, settings, stored};
+use crate::common::terminal::Terminal;
 use pantheros_mcp::audit::{Event, Record};
 use pantheros_mcp::config::Channel;
 use pantheros_mcp::deploy::approval::{ApprovalError, Approvals};
@@ -456,7 +453,7 @@ fn one_of_several_processes() {
 fn together(count: usize, fleet: &Fleet, task: &str) -> Vec<Output> {
     let start = || {
         Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "one_of_several_processes", "--nocapture"])
+            .args(["--exact", "approvals::one_of_several_processes", "--nocapture"])
             .env(TASK, task)
             .env(FOLDER, settings(fleet).state_folder.unwrap())
             .stdout(Stdio::piped())

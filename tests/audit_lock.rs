@@ -1,21 +1,15 @@
 //! Another process that holds the audit log: whoever waits for it does so alone.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
-
-#[path = "common/http.rs"]
-#[allow(dead_code, reason = "each test program uses its own part of this")]
-mod client;
-mod common;
 
 use std::fs::{File, OpenOptions};
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use client::{Connection, Request, Server, Setup};
-use common::fleet::{Fleet, nixes, wait_until};
-use common::mcp::ENDING;
-use common::plan::{approvals, fleet, settings, stored};
-use common::site::Site;
+use crate::common::fleet::{Fleet, nixes, wait_until};
+use crate::common::http::{Connection, Request, Server, Setup};
+use crate::common::mcp::ENDING;
+use crate::common::plan::{approvals, fleet, settings, stored};
+use crate::common::site::Site;
 use serde_json::json;
 
 const LIFE: Duration = Duration::from_secs(1_800);

@@ -1,13 +1,10 @@
 //! Build logs as resources: in pages, however long they are.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
-
-mod common;
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use common::fleet::{Fleet, nixes, wait_until};
-use common::mcp::Client;
+use crate::common::fleet::{Fleet, nixes, wait_until};
+use crate::common::mcp::Client;
 use serde_json::{Value, json};
 
 /// A flake whose host `a` fails to build after this script.

@@ -1,16 +1,13 @@
 //! Real clients on the real program: the Inspector, the official SDK in both its generations, and the
 //! protocol's own conformance suite. `tools/setup` installs what `tests/clients/package-lock.json` says.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
-
-mod common;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use common::fleet::{Fleet, nixes};
-use common::node::{installed, node, program, run};
-use common::served::Served;
-use common::slow::Slow;
+use crate::common::fleet::{Fleet, nixes};
+use crate::common::node::{installed, node, program, run};
+use crate::common::served::Served;
+use crate::common::slow::Slow;
 use serde_json::{Value, json};
 
 /// The newest Nix: clients do not care which.
@@ -22,7 +19,7 @@ fn nix() -> PathBuf {
 fn over_stdio(fleet: &Fleet) -> Vec<String> {
     let command = fleet.command(&["serve"]);
     let arguments = command.get_args().map(|argument| argument.to_str().unwrap().to_owned());
-    std::iter::once(common::fleet::PROGRAM.to_owned()).chain(arguments).collect()
+    std::iter::once(crate::common::fleet::PROGRAM.to_owned()).chain(arguments).collect()
 }
 
 // ---- the Inspector
@@ -214,7 +211,7 @@ fn plausible() -> Value {
 fn openai_google_and_pydantic_call_every_tool_in_their_own_form() {
     let fleet = Fleet::demo(&nix());
     let home = tempfile::tempdir().unwrap();
-    let mut command = common::node::python(home.path(), "strict.py");
+    let mut command = crate::common::node::python(home.path(), "strict.py");
     command.arg(json!({"command": over_stdio(&fleet), "plausible": plausible()}).to_string());
     let ended = run(command);
     assert_eq!(ended.code, Some(0), "{}", ended.all());

@@ -1,11 +1,8 @@
 //! Deploying to real machines: every end there is, and what it leaves.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
-mod common;
-
-use common::fleet::nixes;
-use common::site::Site;
-use common::terminal::Terminal;
+use crate::common::fleet::nixes;
+use crate::common::site::Site;
+use crate::common::terminal::Terminal;
 use serde_json::json;
 
 #[test]
@@ -228,7 +225,7 @@ fn a_kernel_is_started_once_and_kept_if_it_comes_up() {
     let plan = site.approved(&json!({"hosts": ["web"], "action": "boot", "reboot": true}));
     let mut deploying = site.deploying(&plan).stdout(std::process::Stdio::piped()).spawn().unwrap();
     let reboots = site.machine("web").path("/var/lib/reboots");
-    common::fleet::wait_until("it is rebooted", 15.0, || reboots.exists());
+    crate::common::fleet::wait_until("it is rebooted", 15.0, || reboots.exists());
     assert_eq!(site.machine("web").boot_default(), first);
     site.machine("web").reboot();
     let ended = deploying.wait().unwrap();

@@ -1,14 +1,11 @@
 //! What a plan is bound to: where any of it changed, or nobody approved just this, nothing is done.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
-
-mod common;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
-use common::fleet::nixes;
-use common::plan::{approvals, key};
-use common::site::Site;
+use crate::common::fleet::nixes;
+use crate::common::plan::{approvals, key};
+use crate::common::site::Site;
 use pantheros_mcp::deploy::plan::Plan;
 use pantheros_mcp::names::PlanId;
 use pantheros_mcp::time::Timestamp;

@@ -1,12 +1,9 @@
 //! Deploying through MCP clients of both protocol eras: the person at the client is asked, and nobody else
 //! can say yes.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
-mod common;
-
-use common::fleet::nixes;
-use common::mcp::Client;
-use common::site::Site;
+use crate::common::fleet::nixes;
+use crate::common::mcp::Client;
+use crate::common::site::Site;
 use serde_json::{Value, json};
 
 const OLDER: &str = "2025-11-25";

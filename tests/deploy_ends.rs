@@ -1,12 +1,9 @@
 //! Every end a deployment can have on a host, and what each leaves.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
-
-mod common;
 
 use std::net::TcpListener;
 
-use common::fleet::{Answer, nixes, told};
-use common::site::Site;
+use crate::common::fleet::{Answer, nixes, told};
+use crate::common::site::Site;
 use serde_json::{Value, json};
 
 fn site(deploy: &Value) -> Site {

@@ -1,15 +1,12 @@
 //! Faults while a host is deployed to: whatever breaks, it ends on the new system confirmed, or on the old.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
-
-mod common;
 
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-use common::fleet::{alive, nixes, told, wait_until};
-use common::mcp::Client;
-use common::site::Site;
-use common::terminal::Terminal;
+use crate::common::fleet::{alive, nixes, told, wait_until};
+use crate::common::mcp::Client;
+use crate::common::site::Site;
+use crate::common::terminal::Terminal;
 use pantheros_mcp::time::Timestamp;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};

@@ -1,12 +1,9 @@
 //! Many hosts: canaries, waves, stopping at the first failure, and taking back what was confirmed.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
-
-mod common;
 
 use std::time::{Duration, Instant};
 
-use common::fleet::{Answer, nixes, told};
-use common::site::Site;
+use crate::common::fleet::{Answer, nixes, told};
+use crate::common::site::Site;
 use serde_json::{Value, json};
 
 fn site(names: &[&str]) -> Site {

@@ -1,15 +1,9 @@
 //! Deploying over HTTP: whoever reaches the socket is not the person, and whoever has the token is not yet one who says
 //! yes.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
-#[path = "common/http.rs"]
-#[allow(dead_code, reason = "each test program uses its own part of this")]
-mod client;
-mod common;
-
-use client::{Connection, NEW, OLD, Request, Server, Setup};
-use common::fleet::nixes;
-use common::site::Site;
+use crate::common::fleet::nixes;
+use crate::common::http::{Connection, NEW, OLD, Request, Server, Setup};
+use crate::common::site::Site;
 use serde_json::{Value, json};
 
 /// The ways in which a client is connected.
@@ -196,7 +190,8 @@ fn a_question_asked_over_stdio_is_not_answered_over_http() {
     let first = site.first("web");
     let server = serving(&site);
     let attacker = Attacker::at(&server, Way::Stateless);
-    let mut local = common::mcp::Client::able(&site.fleet, &[], NEW, json!({"elicitation": {"form": {}}}));
+    let mut local =
+        crate::common::mcp::Client::able(&site.fleet, &[], NEW, json!({"elicitation": {"form": {}}}));
     let planned = local.call("plan_deploy", json!({"hosts": ["web"]}));
     let plan = json!({"plan_id": planned["result"]["structuredContent"]["plan_id"]});
     let asked = local.call("deploy", plan.clone())["result"].clone();
@@ -225,7 +220,7 @@ fn who_only_reaches_the_socket_gets_nowhere() {
         call("plan_deploy", json!({"hosts": ["web"]})),
         call("host_status", json!({"host": "web"})),
         call("list_hosts", json!({})),
-        client::initialize(),
+        crate::common::http::initialize(),
         Request::get("/sse"),
         Request::get("/metrics"),
     ] {

@@ -1,13 +1,10 @@
 //! What is checked, built and planned of a revision is what is committed, and the same thing each time.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
-
-mod common;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use common::fleet::{Answer, Fleet, nixes};
-use common::site::Site;
+use crate::common::fleet::{Answer, Fleet, nixes};
+use crate::common::site::Site;
 use serde_json::{Value, json};
 
 /// A host whose system is named by what a file beside the flake says.
@@ -36,7 +33,7 @@ fn git(folder: &Path, arguments: &[&str]) -> String {
 
 /// A tool on the flake in this folder, with the settings and the cache of `fleet`.
 fn call(fleet: &Fleet, flake: &Path, tool: &str, arguments: &Value) -> Answer {
-    let mut command = Command::new(common::fleet::PROGRAM);
+    let mut command = Command::new(crate::common::fleet::PROGRAM);
     let settings = fleet.folder().with_file_name("pantheros.toml");
     command.arg("--flake").arg(flake).arg("--config").arg(settings);
     command.args(["call", "--quiet", tool, &arguments.to_string()]);
@@ -390,7 +387,7 @@ fn settings_can_demand_that_all_is_committed() {
     assert_eq!(plan(json!({"hosts": ["web"], "rev": "HEAD"})).code, 0);
     let line = ["deploy", "web", "--dry-run", "--rev", "HEAD"];
     let told = site.fleet.command(&line).stdin(Stdio::null()).output().unwrap();
-    assert_eq!(told.status.code(), Some(0), "{}", common::fleet::errors(&told));
+    assert_eq!(told.status.code(), Some(0), "{}", crate::common::fleet::errors(&told));
 
     // Where hosts are is part of what is planned.
     site.fleet.write("pantheros.toml", "[deploy]\nclean = true\n[hosts.web]\nrollback_timeout = 7\n");
@@ -432,7 +429,7 @@ fn an_input_that_no_commit_holds_is_planned_by_name() {
         site.fleet.write("flake.nix", &flake);
         let lock = || {
             let locked = site.fleet.by_hand(&["flake", "update"]);
-            assert!(locked.status.success(), "{}", common::fleet::errors(&locked));
+            assert!(locked.status.success(), "{}", crate::common::fleet::errors(&locked));
             site.fleet.git(&["add", "."]);
             site.fleet.git(&["commit", "-qm", "lock"]);
         };

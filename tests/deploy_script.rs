@@ -1,14 +1,11 @@
 //! `deploy.sh` updating real machines: what it hands on, and that it stays out of the way.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
-
-mod common;
 
 use std::path::Path;
 use std::process::{Command, Output};
 
-use common::fleet::{Fleet, PROGRAM, nixes, wait_until};
-use common::site::Site;
-use common::terminal::Terminal;
+use crate::common::fleet::{Fleet, PROGRAM, nixes, wait_until};
+use crate::common::site::Site;
+use crate::common::terminal::Terminal;
 use serde_json::json;
 
 /// The script on a fleet, with the program under test.
@@ -99,7 +96,7 @@ fn what_is_behind_two_hyphens_is_handed_on() {
     assert_eq!(wrong.status.code(), Some(2), "{}", text(&wrong));
 
     // Signed, with nobody there: how CI does it.
-    let signer = common::plan::key(&site.fleet, "ci", "");
+    let signer = crate::common::plan::key(&site.fleet, "ci", "");
     let signed = ["web", "--", "--batch", "--sign", signer.to_str().unwrap()];
     let refused = script(&site.fleet, &signed).output().unwrap();
     assert_eq!(refused.status.code(), Some(1), "{}", text(&refused));
@@ -107,7 +104,7 @@ fn what_is_behind_two_hyphens_is_handed_on() {
     for (host, first) in ["db", "web"].into_iter().zip(&firsts) {
         site.settled(host, first, first);
     }
-    site.fleet.write_outside("approvers", &format!("ci {}\n", common::plan::public(&signer)));
+    site.fleet.write_outside("approvers", &format!("ci {}\n", crate::common::plan::public(&signer)));
     let done = script(&site.fleet, &signed).output().unwrap();
     assert_eq!(done.status.code(), Some(0), "{}", text(&done));
     site.settled("web", &seconds[1], &seconds[1]);
@@ -143,8 +140,8 @@ fn target_key_and_host_keys_are_obeyed() {
     let strange = refused(&["--dry-run", "--key", key, "web", &place]);
     assert!(strange.contains("is not known"), "{strange}");
     // Another machine's key is known there.
-    let other = common::plan::key(&site.fleet, "other", "");
-    let other = format!("[127.0.0.1]:{port} {}\n", common::plan::public(&other));
+    let other = crate::common::plan::key(&site.fleet, "other", "");
+    let other = format!("[127.0.0.1]:{port} {}\n", crate::common::plan::public(&other));
     let wrong = site.fleet.write_outside("wrong_hosts", &other);
     let changed = ["--dry-run", "--key", key, "--known-hosts", wrong.to_str().unwrap(), "web", &place];
     let changed = refused(&changed);

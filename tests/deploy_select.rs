@@ -1,14 +1,11 @@
 //! Which hosts a plan is for: nothing is left out in silence, and nothing named is not everything.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
-
-mod common;
 
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use common::fleet::{Answer, Fleet, errors, nixes, told};
-use common::mcp::Client;
-use common::site::Site;
+use crate::common::fleet::{Answer, Fleet, errors, nixes, told};
+use crate::common::mcp::Client;
+use crate::common::site::Site;
 use serde_json::{Value, json};
 
 /// Two machines, and hosts that do not evaluate: two for one cause, one whose tags alone do not, one that is no

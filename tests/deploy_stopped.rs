@@ -1,15 +1,12 @@
 //! A rollout that is stopped in the middle: what was approved as taking back is done, whoever stops it.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
-
-mod common;
 
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Child, Stdio};
 use std::time::Duration;
 
-use common::fleet::{nixes, wait_until};
-use common::mcp::Client;
-use common::site::Site;
+use crate::common::fleet::{nixes, wait_until};
+use crate::common::mcp::Client;
+use crate::common::site::Site;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 

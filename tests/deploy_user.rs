@@ -1,15 +1,12 @@
 //! Deploying as a user who is not root: the closure through the Nix daemon, all else through `sudo`.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
-
-mod common;
 
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use common::fleet::{nixes, told, wait_until};
-use common::site::Site;
-use common::target::Target;
+use crate::common::fleet::{nixes, told, wait_until};
+use crate::common::site::Site;
+use crate::common::target::Target;
 use serde_json::json;
 
 /// Gives the machine a user `deploy`, who may become root without a password, and a Nix daemon that

@@ -1,7 +1,5 @@
 //! What the Markdown files say is so: their links lead somewhere, and the commands they show are ones
 //! this program takes.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
-
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;

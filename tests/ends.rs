@@ -1,10 +1,4 @@
 //! What is there when a server, or a call, has ended: nothing of it.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
-
-mod common;
-#[path = "common/http.rs"]
-#[allow(dead_code, reason = "each test program uses its own part of this")]
-mod http;
 
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::PermissionsExt;
@@ -13,11 +7,11 @@ use std::path::Path;
 use std::process::{Child, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use common::fleet::{Fleet, alive, below, errors, nixes, wait_until};
-use common::mcp::{Client, ENDING, STATELESS, alone, handshake};
-use common::slow::Slow;
-use common::target::Targets;
-use http::{Request, Setup};
+use crate::common::fleet::{Fleet, alive, below, errors, nixes, wait_until};
+use crate::common::http::{Request, Setup};
+use crate::common::mcp::{Client, ENDING, STATELESS, alone, handshake};
+use crate::common::slow::Slow;
+use crate::common::target::Targets;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 

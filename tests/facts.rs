@@ -1,11 +1,8 @@
 //! What is read of a host's configuration to judge whether it can be reached afterwards.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
-
-mod common;
 
 use serde_json::{Value, json};
 
-use common::fleet::{Fleet, nixes};
+use crate::common::fleet::{Fleet, nixes};
 
 /// A user who is in `wheel` in one of the ways there are, and what sudo is told.
 fn user(user: &str, security: &str) -> String {

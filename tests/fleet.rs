@@ -1,13 +1,10 @@
 //! The fleet of this repository, as far as it can be judged without nixpkgs; `tools/eval-fleet` does the rest.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
-
-mod common;
 
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
 
-use common::fleet::nixes;
+use crate::common::fleet::nixes;
 use serde_json::{Value, json};
 
 fn root() -> &'static Path {

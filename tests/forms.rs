@@ -1,16 +1,13 @@
 //! What earlier versions wrote is read, or refused by name, and never misread: plans, approvals, rejections, audit
 //! logs, and the state of a supervisor. Each folder of `tests/fixtures/forms` is what one version wrote.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
-
-mod common;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use common::fleet::{Fleet, errors, nixes};
-use common::plan::{approvals, fleet};
-use common::site::Site;
+use crate::common::fleet::{Fleet, errors, nixes};
+use crate::common::plan::{approvals, fleet};
+use crate::common::site::Site;
 use pantheros_mcp::deploy::approval::Decision;
 use pantheros_mcp::names::PlanId;
 use serde_json::{Value, json};

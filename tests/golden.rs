@@ -1,16 +1,13 @@
 //! The published contract of each tool: what `tools/list` says, byte for byte.
 //!
 //! A schema that changes breaks clients that were written against it, so it never changes by
-//! accident. `PANTHEROS_UPDATE_GOLDEN=1 cargo test --test golden` writes `tools/schemas` anew.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
-
-mod common;
+//! accident. `PANTHEROS_UPDATE_GOLDEN=1 cargo test --test all golden::` writes `tools/schemas` anew.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use common::fleet::{Fleet, nixes};
-use common::mcp::{Client, STATELESS, WITH_HANDSHAKE};
+use crate::common::fleet::{Fleet, nixes};
+use crate::common::mcp::{Client, STATELESS, WITH_HANDSHAKE};
 use serde_json::{Value, json};
 
 /// Most bytes a model has to read of the first six tools before it can call anything.
@@ -69,7 +66,7 @@ fn schemas_are_as_published() {
         assert_eq!(
             published, text,
             "tools/schemas/{file} is not what the server says; if that is meant: \
-             PANTHEROS_UPDATE_GOLDEN=1 cargo test --test golden"
+             PANTHEROS_UPDATE_GOLDEN=1 cargo test --test all golden::"
         );
         known.insert(file);
     }

@@ -1,16 +1,13 @@
 //! What MCP-SETUP.md and the configurations in this repository say is done here, literally.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
-
-mod common;
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use common::fleet::{Fleet, PROGRAM, nixes};
-use common::mcp::{Client, WITH_HANDSHAKE};
-use common::node::{node, program, run};
-use common::served::Served;
+use crate::common::fleet::{Fleet, PROGRAM, nixes};
+use crate::common::mcp::{Client, WITH_HANDSHAKE};
+use crate::common::node::{node, program, run};
+use crate::common::served::Served;
 use pantheros_mcp::config;
 use serde_json::Value;
 

@@ -1,19 +1,13 @@
 //! Builds that say nothing, and clients that want to know whether somebody is still there.
 //!
 //! The server runs in this process, so that its heart beats faster than it does for users.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
-
-#[path = "common/http.rs"]
-#[allow(dead_code, reason = "each test program uses its own part of this")]
-mod client;
-mod common;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use client::{Connection, Head, Request, initialize};
-use common::fleet::{Fleet, nixes};
+use crate::common::fleet::{Fleet, nixes};
+use crate::common::http::{Connection, Head, Request, initialize};
 use pantheros_mcp::config::{Overrides, Settings};
 use pantheros_mcp::mcp;
 use pantheros_mcp::progress::HEARTBEAT;
@@ -61,7 +55,7 @@ impl Quiet {
         let attr = ".#nixosConfigurations.quiet.config.system.build.toplevel";
         let said = |arguments: &[&str]| {
             let output = self.0.by_hand(arguments);
-            assert!(output.status.success(), "{}", common::fleet::errors(&output));
+            assert!(output.status.success(), "{}", crate::common::fleet::errors(&output));
             String::from_utf8(output.stdout).unwrap()
         };
         said(&["build", "--no-link", attr]);
@@ -155,7 +149,7 @@ async fn through_pipes(services: Arc<Services>, message: &Value, then: impl FnOn
         tokio::spawn(mcp::stdio::serve_over(services, input, output, std::future::pending(), stop.clone()));
     let (reading, mut writing) = tokio::io::split(ours);
     let mut lines = BufReader::new(reading).lines();
-    let begin = json!({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": common::mcp::handshake(client::OLD)});
+    let begin = json!({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": crate::common::mcp::handshake(crate::common::http::OLD)});
     let ready = json!({"jsonrpc": "2.0", "method": "notifications/initialized"});
     for line in [&begin, &ready, message] {
         writing.write_all(format!("{line}\n").as_bytes()).await.unwrap();
@@ -236,7 +230,7 @@ impl Http {
     fn legacy(&self, token: bool) -> Connection {
         let (_, mut stream) = self.send(&Request::get("/sse"));
         let endpoint = stream.event().unwrap().1;
-        let begin = json!({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": common::mcp::handshake("2024-11-05")});
+        let begin = json!({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": crate::common::mcp::handshake("2024-11-05")});
         let ready = json!({"jsonrpc": "2.0", "method": "notifications/initialized"});
         assert_eq!(self.send(&Request::post(&endpoint, &begin)).0.status, 202);
         stream.event().unwrap();
@@ -348,8 +342,9 @@ fn who_goes_ends_a_call_that_was_silent() {
     let http = Http::new();
     let (_, mut stream) = http.send(&Request::modern("tools/call", call(false)));
     stream.chunk().unwrap();
-    let builds = || common::fleet::alive(&http.quiet.0.folder().with_file_name("told").display().to_string());
-    common::fleet::wait_until("the build to run", 20.0, builds);
+    let builds =
+        || crate::common::fleet::alive(&http.quiet.0.folder().with_file_name("told").display().to_string());
+    crate::common::fleet::wait_until("the build to run", 20.0, builds);
     drop(stream);
-    common::fleet::wait_until("the build to end", 5.0, || !builds());
+    crate::common::fleet::wait_until("the build to end", 5.0, || !builds());
 }

@@ -1,15 +1,12 @@
 //! A flake, a build and a host that give orders: their words are in fields and on lines of their own, in every tool.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
-
-mod common;
 
 use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use common::fleet::{Fleet, nixes};
-use common::mcp::{Client, STATELESS, with_meta};
-use common::site::Site;
+use crate::common::fleet::{Fleet, nixes};
+use crate::common::mcp::{Client, STATELESS, with_meta};
+use crate::common::site::Site;
 use pantheros_mcp::tools::OF_OTHERS;
 use serde_json::{Value, json};
 

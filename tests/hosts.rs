@@ -1,18 +1,12 @@
 //! Asking real machines, over real `ssh`.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
-
-mod common;
-#[path = "common/http.rs"]
-#[allow(dead_code, reason = "each test program uses its own part of this")]
-mod http;
 
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use common::fleet::{Answer, Fleet, alive, nixes, wait_until};
-use common::mcp::{Client, WITH_HANDSHAKE};
-use common::target::Targets;
-use http::{Request, Setup};
+use crate::common::fleet::{Answer, Fleet, alive, nixes, wait_until};
+use crate::common::http::{Request, Setup};
+use crate::common::mcp::{Client, WITH_HANDSHAKE};
+use crate::common::target::Targets;
 use pantheros_mcp::progress::Call;
 use pantheros_mcp::ssh::{Hosts, Limits, SshSettings, Target};
 use rustix::process::Signal;

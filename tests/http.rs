@@ -2,14 +2,10 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
 
-#[path = "common/http.rs"]
-#[allow(dead_code, reason = "each test program uses its own part of this")]
-mod client;
-
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use client::{Answer, Request, Server, Setup, TOKEN, initialize};
+use crate::common::http::{Answer, Request, Server, Setup, TOKEN, initialize};
 use serde_json::{Value, json};
 
 fn list() -> Value {
@@ -93,7 +89,10 @@ fn a_request_of_the_newer_protocol_needs_no_session() {
     let server = Server::with("");
     let discovered = server.ask(&Request::modern("server/discover", json!({}))).message();
     let versions = discovered["result"]["supportedVersions"].as_array();
-    assert!(versions.is_some_and(|versions| versions.contains(&json!(client::NEW))), "{discovered}");
+    assert!(
+        versions.is_some_and(|versions| versions.contains(&json!(crate::common::http::NEW))),
+        "{discovered}"
+    );
     let tools = server.ask(&Request::modern("tools/list", json!({})));
     assert_eq!(tools.head.header("mcp-session-id"), None);
     let tools = tools.message();

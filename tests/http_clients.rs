@@ -1,16 +1,10 @@
 //! Clients that do as others do, if not as the specification says, over HTTP and over pipes.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
-
-#[path = "common/http.rs"]
-#[allow(dead_code, reason = "each test program uses its own part of this")]
-mod client;
-mod common;
 
 use std::sync::{Arc, Barrier};
 
-use client::{Answer, OLD, Request, Server, Setup, initialize};
-use common::fleet::{Fleet, nixes};
-use common::mcp::Client;
+use crate::common::fleet::{Fleet, nixes};
+use crate::common::http::{Answer, OLD, Request, Server, Setup, initialize};
+use crate::common::mcp::Client;
 use serde_json::{Value, json};
 
 fn list() -> Value {
@@ -134,8 +128,7 @@ fn a_client_is_answered_as_far_as_it_takes_answers() {
 fn a_byte_order_mark_is_passed_over() {
     let fleet = Fleet::plain(&nixes().pop().unwrap(), &[]);
     let mut pipes = Client::start(&fleet, &[]);
-    let begin =
-        json!({"jsonrpc": "2.0", "id": 9, "method": "initialize", "params": common::mcp::handshake(OLD)});
+    let begin = json!({"jsonrpc": "2.0", "id": 9, "method": "initialize", "params": crate::common::mcp::handshake(OLD)});
     pipes.send_line(&format!("\u{feff}{begin}"));
     assert_eq!(pipes.answer(9).json["result"]["protocolVersion"], OLD);
 
@@ -180,7 +173,7 @@ fn a_key_that_is_there_twice_is_refused_over_every_transport() {
         let request = Request::post_bytes("/mcp", message.as_bytes());
         for request in [
             request.clone().with("mcp-session-id", &session),
-            request.with("mcp-protocol-version", client::NEW),
+            request.with("mcp-protocol-version", crate::common::http::NEW),
             Request::post_bytes(&endpoint, message.as_bytes()),
         ] {
             let answer = server.ask(&request);
@@ -235,7 +228,7 @@ fn fifty_calls_with_one_id_are_each_answered_or_refused() {
     let session = server.initialize();
     let (_, mut stream) = server.send(&Request::get("/sse"));
     let endpoint = stream.event().unwrap().1;
-    let params = common::mcp::handshake("2024-11-05");
+    let params = crate::common::mcp::handshake("2024-11-05");
     let begin = json!({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": params});
     server.ask(&Request::post(&endpoint, &begin));
     stream.event().unwrap();

@@ -1,13 +1,8 @@
 //! Clients that take what they can get over HTTP, and never say what for.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
-
-#[path = "common/http.rs"]
-#[allow(dead_code, reason = "each test program uses its own part of this")]
-mod client;
 
 use std::time::{Duration, Instant};
 
-use client::{Connection, Request, Server};
+use crate::common::http::{Connection, Request, Server};
 use serde_json::json;
 
 /// How long an answer may take that nothing stands in the way of, on a machine that is busy.

@@ -1,7 +1,5 @@
 //! What recorded logs of both versions come to (`tests/fixtures/logs/README.md`).
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
-
 use std::path::Path;
 
 use pantheros_mcp::diagnostic::{Code, Diagnostic};

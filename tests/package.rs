@@ -1,8 +1,5 @@
 //! What `package.nix` gives cargo is what cargo reads, and what it and the service's unit put on the server's search path
 //! is what the server calls. Nix builds the package from these files alone; here plain cargo does, and needs no nixpkgs.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
-
-mod common;
 
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
@@ -10,9 +7,9 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use common::fleet::nixes;
-use common::programs::Store;
-use common::site::Site;
+use crate::common::fleet::nixes;
+use crate::common::programs::Store;
+use crate::common::site::Site;
 use serde_json::{Value, json};
 
 /// `package.nix` with a `lib` that hands back the list of files, and a builder that hands back its arguments.

@@ -1,7 +1,4 @@
 //! Planning a deployment to real machines: what it says, what it warns of, and that it changes nothing.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
-
-mod common;
 
 use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt;
@@ -9,10 +6,10 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use common::faulty::{NO_DAEMON, fake_faulty_nix};
-use common::fleet::{Answer, Fleet, error_of, nixes};
-use common::mcp::{Client, WITH_HANDSHAKE};
-use common::target::Targets;
+use crate::common::faulty::{NO_DAEMON, fake_faulty_nix};
+use crate::common::fleet::{Answer, Fleet, error_of, nixes};
+use crate::common::mcp::{Client, WITH_HANDSHAKE};
+use crate::common::target::Targets;
 use serde_json::{Value, json};
 
 /// Two revisions of a fleet: in the second, a package is newer, one comes, one goes, a unit changes.

@@ -1,14 +1,11 @@
 //! What the server says over its pipes, line by line, to clients that are right and to some that are not.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
-
-mod common;
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use common::fleet::{Fleet, nixes};
-use common::mcp::{Client, STATELESS, WITH_HANDSHAKE, handshake, with_meta};
-use common::slow::Slow;
+use crate::common::fleet::{Fleet, nixes};
+use crate::common::mcp::{Client, STATELESS, WITH_HANDSHAKE, handshake, with_meta};
+use crate::common::slow::Slow;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 

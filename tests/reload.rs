@@ -1,7 +1,4 @@
 //! A running server goes by the settings and the flake as they are at each call, not as they were at its start.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
-
-mod common;
 
 use std::io::{PipeReader, Write};
 use std::os::fd::AsRawFd;
@@ -9,11 +6,11 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use common::fleet::{Fleet, errors, nixes};
-use common::mcp::{Client, STATELESS, WITH_HANDSHAKE, alone};
-use common::plan;
-use common::site::Site;
-use common::terminal::Terminal;
+use crate::common::fleet::{Fleet, errors, nixes};
+use crate::common::mcp::{Client, STATELESS, WITH_HANDSHAKE, alone};
+use crate::common::plan;
+use crate::common::site::Site;
+use crate::common::terminal::Terminal;
 use serde_json::{Value, json};
 
 const FILE: &str = "pantheros.toml";

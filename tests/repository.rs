@@ -1,12 +1,9 @@
 //! A repository that somebody else made: its configuration runs nothing, and no other is taken for it.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
-
-mod common;
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use common::fleet::{Fleet, below, errors, nixes, told};
+use crate::common::fleet::{Fleet, below, errors, nixes, told};
 use serde_json::{Value, json};
 
 fn flake(host: &str) -> String {

@@ -1,17 +1,14 @@
 //! Whose settings count: the machine's, the user's, and those of a file beside the flake, which runs nothing
 //! before a person trusted it as it is.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
-
-mod common;
 
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
-use common::fleet::{Fleet, PROGRAM, error_of, errors, nixes};
-use common::plan::{approvals, fleet, key, public, stored};
-use common::terminal::Terminal;
+use crate::common::fleet::{Fleet, PROGRAM, error_of, errors, nixes};
+use crate::common::plan::{approvals, fleet, key, public, stored};
+use crate::common::terminal::Terminal;
 use serde_json::Value;
 
 const LIFE: Duration = Duration::from_secs(1_800);

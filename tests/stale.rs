@@ -1,16 +1,13 @@
 //! Nothing that is remembered outlives what it was about: failures that pass, and whatever Nix sees of a flake.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
-
-mod common;
 
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use common::files::Files;
-use common::fleet::{Fleet, nixes, wait_until};
-use common::mcp::Client;
+use crate::common::files::Files;
+use crate::common::fleet::{Fleet, nixes, wait_until};
+use crate::common::mcp::Client;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 

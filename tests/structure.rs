@@ -1,6 +1,4 @@
 //! Imports point downwards only, and only one file spawns programs.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
-
 use std::path::{Path, PathBuf};
 
 /// The modules from the bottom up; each may use those below it and those beside it that are named.

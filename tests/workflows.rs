@@ -1,7 +1,5 @@
 //! The workflows and configurations under `.github/` are what they should be: they parse, nothing in
 //! them is unpinned or unbounded, and nothing of a stranger's reaches a shell as code.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
-
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 

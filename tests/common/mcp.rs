@@ -23,22 +23,20 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// How long a server may take to end, and all it started with it.
 pub const ENDING: Duration = Duration::from_secs(2);
 
-/// What came from the server, and when.
+/// What came from the server.
 #[derive(Clone, Debug)]
 pub struct Message {
     /// The line as it came.
     pub line: String,
     /// What it says.
     pub json: Value,
-    /// When it came.
-    pub at: Instant,
 }
 
 /// A server on pipes; dropping it ends it.
 pub struct Client {
     child: Child,
     input: Option<ChildStdin>,
-    output: Receiver<(String, Instant)>,
+    output: Receiver<String>,
     said: Arc<Mutex<String>>,
     /// Notifications that came while an answer was waited for.
     pub notifications: Vec<Message>,
@@ -67,7 +65,7 @@ impl Client {
         let lines = BufReader::new(child.stdout.take().unwrap());
         std::thread::spawn(move || {
             for line in lines.lines().map_while(Result::ok) {
-                if sender.send((line, Instant::now())).is_err() {
+                if sender.send(line).is_err() {
                     return;
                 }
             }
@@ -154,9 +152,9 @@ impl Client {
     /// The next message, whatever it is; `None` when none comes in time or the server has ended.
     pub fn next_within(&mut self, patience: Duration) -> Option<Message> {
         match self.output.recv_timeout(patience) {
-            Ok((line, at)) => {
+            Ok(line) => {
                 let json = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"));
-                Some(Message { line, json, at })
+                Some(Message { line, json })
             }
             Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => None,
         }

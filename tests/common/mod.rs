@@ -1,10 +1,10 @@
 //! What the integration tests share.
-#![allow(dead_code, reason = "each test program uses its own part of this")]
 
 pub mod daemon;
 pub mod faulty;
 pub mod files;
 pub mod fleet;
+pub mod http;
 pub mod mcp;
 pub mod node;
 pub mod plan;

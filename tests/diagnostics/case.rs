@@ -4,7 +4,7 @@ use std::path::Path;
 
 use pantheros_mcp::diagnostic::{Code, Diagnostic};
 
-use crate::flake::{Flake, nixes};
+use crate::diagnostics::flake::{Flake, nixes};
 
 /// What a mistake must come to; empty texts are not compared.
 pub struct Case {

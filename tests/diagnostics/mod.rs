@@ -3,8 +3,6 @@
 //! Each fixture is a small flake with a mistake, named after the code it must give. It becomes a Git
 //! repository of its own, and `nix` runs on it with a home and caches of its own.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
-
 mod case;
 mod flake;
 

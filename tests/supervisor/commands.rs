@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::common::fleet::wait_until;
-use crate::machine::{DEPLOYMENTS, Deployment, HOLD, Machine, NONCE, side_by_side};
+use crate::supervisor::machine::{DEPLOYMENTS, Deployment, HOLD, Machine, NONCE, side_by_side};
 
 fn confirm(machine: &mut Machine) {
     machine.hook_new("test", HOLD);

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::common::fleet::wait_until;
-use crate::machine::{Deployment, HOLD, Machine, NONCE, side_by_side};
+use crate::supervisor::machine::{Deployment, HOLD, Machine, NONCE, side_by_side};
 
 /// What happens, and what has to come of it: the last state, its reason, and whether the old system
 /// had to be activated again, at each step.

@@ -1,6 +1,6 @@
 //! Disks that are full at the wrong moment.
 
-use crate::machine::{Machine, NONCE, side_by_side};
+use crate::supervisor::machine::{Machine, NONCE, side_by_side};
 
 const OWN: &str = "/var/lib/pantheros";
 const FILL: &str = "head -c 10000000 /dev/zero >/var/lib/pantheros/fill 2>/dev/null || :";

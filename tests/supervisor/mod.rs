@@ -1,8 +1,4 @@
 //! The supervisor on real machines: whatever goes wrong, a machine ends on the new system or the old.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
-
-#[path = "../common/mod.rs"]
-mod common;
 mod machine;
 
 mod commands;

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::machine::{Deployment, Machine, NONCE, side_by_side};
+use crate::supervisor::machine::{Deployment, Machine, NONCE, side_by_side};
 
 /// As `switch-to-configuration` does it: one at a time, and whoever comes second ends at once.
 const LOCKED: &str =

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::common::fleet::nixes;
-use crate::machine::{Machine, NONCE, side_by_side};
+use crate::supervisor::machine::{Machine, NONCE, side_by_side};
 
 /// On every Nix there is, and whatever it deploys with.
 pub fn confirmed_or_not(machine: &mut Machine) {

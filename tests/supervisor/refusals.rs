@@ -2,7 +2,7 @@
 
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
 
-use crate::machine::{DEPLOYMENTS, Machine, NONCE, SUPERVISOR, side_by_side};
+use crate::supervisor::machine::{DEPLOYMENTS, Machine, NONCE, SUPERVISOR, side_by_side};
 
 /// Nothing was activated, written or locked.
 fn untouched(machine: &mut Machine) {

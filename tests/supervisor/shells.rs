@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::common::fleet::nixes;
-use crate::machine::{HOLD, Machine, NONCE, SUPERVISOR};
-use crate::outcomes::confirmed_or_not;
+use crate::supervisor::machine::{HOLD, Machine, NONCE, SUPERVISOR};
+use crate::supervisor::outcomes::confirmed_or_not;
 
 /// The shells that are here; `dash` and `bash` always are.
 fn shells() -> Vec<PathBuf> {

@@ -3,7 +3,7 @@
 use pantheros_mcp::deploy::plan::Plan;
 use serde_json::{Value, json};
 
-use crate::machine::{Deployment, Machine, NONCE, side_by_side};
+use crate::supervisor::machine::{Deployment, Machine, NONCE, side_by_side};
 
 const SIGNERS: &str = "/etc/pantheros/allowed_signers";
 

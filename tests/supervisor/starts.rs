@@ -1,7 +1,7 @@
 //! Systems that are started by a reboot, and only kept if they come up.
 
 use crate::common::fleet::wait_until;
-use crate::machine::{Deployment, Machine, NONCE, side_by_side};
+use crate::supervisor::machine::{Deployment, Machine, NONCE, side_by_side};
 
 const ONCE: [(&str, &str); 3] = [("action", "boot"), ("reboot", "1"), ("boot_once", "1")];
 
@@ -180,7 +180,7 @@ fn starts_for_good(machine: &mut Machine) {
 
 /// Killed at each step before the reboot.
 fn dies_before(machine: &mut Machine) {
-    machine.hook_old("boot", crate::machine::HOLD);
+    machine.hook_old("boot", crate::supervisor::machine::HOLD);
     let deployment = machine.deployment(&ONCE);
     deployment.begin(machine);
     machine.wait_held();

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use crate::machine::{Deployment, Machine, NONCE, SUPERVISOR, side_by_side};
+use crate::supervisor::machine::{Deployment, Machine, NONCE, SUPERVISOR, side_by_side};
 
 /// The supervisor as of commit 5229908, as it lies on hosts that were deployed to by it.
 const OLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/forms/5229908/supervisor.sh");

@@ -1,8 +1,4 @@
 //! The tools on real flakes, with every real Nix there is.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
-
-#[path = "../common/mod.rs"]
-mod common;
 
 mod bad_input;
 mod build;
