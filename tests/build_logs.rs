@@ -154,7 +154,7 @@ fn logs_are_read_no_more_at_once_than_tools_are_called() {
             answered.push(answer["id"].as_i64().unwrap());
         }
         let reading = || std::fs::read_to_string(&begun).unwrap().lines().count();
-        wait_until("two logs to be read", 20.0, || reading() == 2);
+        wait_until("two logs to be read", || reading() == 2);
         let built = client.call("build_host", json!({"host": "a"}));
         assert_eq!(built["result"]["structuredContent"]["error"]["code"], "busy", "{built}");
         std::fs::write(&go, "").unwrap();

@@ -175,7 +175,7 @@ fn ctrl_c_while_the_host_activates_brings_it_back() {
     let mut terminal = Terminal::run(&script(&site.fleet, &["web"]));
     terminal.shows("Type the host's name");
     terminal.types("web\n");
-    wait_until("the host activates", 20.0, || site.activations("web") == ["2 test"]);
+    wait_until("the host activates", || site.activations("web") == ["2 test"]);
     terminal.types("\u{3}");
     let (code, shown) = terminal.ends();
     assert_eq!(code, Some(1), "{shown}");

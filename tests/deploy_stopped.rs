@@ -48,7 +48,7 @@ fn takes_back(site: &mut Site, host: &str, plan: &str) -> Option<String> {
 fn all_are_back(site: &mut Site) {
     for name in NAMES {
         let first = site.first(name);
-        wait_until(name, 20.0, || site.machine(name).current_system() == first);
+        wait_until(name, || site.machine(name).current_system() == first);
         site.settled(name, &first, &first);
     }
     assert!(site.activations("c").is_empty());
@@ -104,11 +104,11 @@ fn who_interrupts_it_twice_leaves_hosts_to_themselves() {
     let mut deploying = deploying(&site, &plan);
     second_wave(&mut site, &plan);
     signal(deploying.id(), Signal::INT);
-    wait_until("it goes back", 20.0, || takes_back(&mut site, "a", &plan).is_some());
+    wait_until("it goes back", || takes_back(&mut site, "a", &plan).is_some());
     let back = takes_back(&mut site, "a", &plan).unwrap();
     site.wait_for("a", &back, "activating");
     signal(deploying.id(), Signal::INT);
-    wait_until("it ends", 5.0, || deploying.try_wait().unwrap().is_some());
+    wait_until("it ends", || deploying.try_wait().unwrap().is_some());
     let ended = deploying.wait_with_output().unwrap();
     let json: Value = serde_json::from_slice(&ended.stdout).unwrap();
     let host = &json["hosts"][0];
@@ -162,7 +162,7 @@ fn confirmed_hosts_go_back_side_by_side_if_the_call_is_cancelled() {
     client.cancel(id);
     for name in NAMES {
         let first = site.first(name);
-        wait_until(name, 40.0, || site.machine(name).current_system() == first);
+        wait_until(name, || site.machine(name).current_system() == first);
         site.settled(name, &first, &first);
     }
     client.close();
@@ -190,7 +190,7 @@ fn who_interrupts_a_rollback_leaves_no_plan() {
     let mut command = site.fleet.command(&["call", "--quiet", "rollback_host", "host=web"]);
     command.env("PATH", format!("{}:{path}", programs.display()));
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    wait_until("Git is asked", 60.0, || asked.exists());
+    wait_until("Git is asked", || asked.exists());
     signal(child.id(), Signal::INT);
     let ended = child.wait_with_output().unwrap();
     let json: Value = serde_json::from_slice(&ended.stdout).unwrap();

@@ -35,7 +35,7 @@ fn give_a_user(site: &mut Site, trusted: &str) {
     writeln!(settings, "trusted-users = {trusted}").unwrap();
     web.says(&["sh", "-c", "setsid nix daemon </dev/null >/run/nix-daemon.log 2>&1 & sleep 0.1"]);
     let socket = web.path("/nix/var/nix/daemon-socket/socket");
-    wait_until("the Nix daemon listens", 10.0, || socket.exists());
+    wait_until("the Nix daemon listens", || socket.exists());
 }
 
 /// Lets every user of a machine into a folder of this one, and changes nothing here.

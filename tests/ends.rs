@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::common::fleet::{Fleet, alive, below, errors, nixes, wait_until};
 use crate::common::http::{Request, Setup};
-use crate::common::mcp::{Client, ENDING, STATELESS, alone, handshake};
+use crate::common::mcp::{Client, STATELESS, alone, handshake};
 use crate::common::slow::Slow;
 use crate::common::target::Targets;
 use rustix::process::{Pid, Signal, kill_process};
@@ -27,7 +27,7 @@ fn asking_for(host: &str) -> String {
 }
 
 fn ends(server: &mut Child) {
-    wait_until("the server to end", ENDING.as_secs_f32(), || server.try_wait().unwrap().is_some());
+    wait_until("the server to end", || server.try_wait().unwrap().is_some());
 }
 
 #[test]
@@ -86,7 +86,7 @@ fn an_output_that_is_a_file_is_none_that_was_closed() {
     for line in asking_for("web").lines() {
         input.write_all(format!("{line}\n").as_bytes()).unwrap();
     }
-    wait_until("the answers", 60.0, || std::fs::read_to_string(&answers).unwrap().lines().count() >= 2);
+    wait_until("the answers", || std::fs::read_to_string(&answers).unwrap().lines().count() >= 2);
     drop(input);
     ends(&mut server);
 }
@@ -117,11 +117,11 @@ impl Left {
     }
 
     fn has_begun(&self) {
-        wait_until("the process in the background", 60.0, || self.is_there());
+        wait_until("the process in the background", || self.is_there());
     }
 
     fn is_gone(&self) {
-        wait_until("the process in the background to end", ENDING.as_secs_f32(), || !self.is_there());
+        wait_until("the process in the background to end", || !self.is_there());
     }
 }
 
@@ -310,9 +310,9 @@ fn who_only_calls_itself_a_shared_connection_of_ssh_ends_too() {
         };
         let mut client = Client::begun(&fleet, &[], "2025-11-25");
         let id = client.ask("tools/call", build("a"));
-        wait_until("the process in the background", 60.0, there);
+        wait_until("the process in the background", there);
         client.cancel(id);
-        wait_until("it to end", 2.0 * ENDING.as_secs_f32(), || !there());
+        wait_until("it to end", || !there());
     }
 }
 

@@ -204,11 +204,9 @@ fn a_clone_of_this_repository_serves_itself() {
 }
 
 #[test]
-fn a_clone_where_nothing_is_built_says_at_once_what_to_run() {
+fn a_clone_where_nothing_is_built_says_what_to_run() {
     let clone = Clone::new();
-    let before = std::time::Instant::now();
     let output = clone.start(Path::new("/nowhere"), None);
-    assert!(before.elapsed() < std::time::Duration::from_secs(1), "{:?}", before.elapsed());
     assert_eq!(output.status.code(), Some(127), "{output:?}");
     assert!(output.stdout.is_empty(), "standard output is the protocol's: {output:?}");
     let said = String::from_utf8(output.stderr).unwrap();

@@ -272,7 +272,7 @@ fn calls_share_a_connection_that_ends_with_the_server() {
 
     client.signal(Signal::KILL);
     client.ends();
-    wait_until("the connection ends with the server", 5.0, || !alive(&master));
+    wait_until("the connection ends with the server", || !alive(&master));
 }
 
 #[tokio::test]
@@ -418,7 +418,7 @@ fn nothing_of_a_connection_stays_however_the_server_ends() {
     let mut command = fleet.command(&["serve"]);
     command.env("TMPDIR", scratch.path());
     let next = Client::of(command);
-    wait_until("the folder to go", 20.0, || left_in(scratch.path()).is_empty());
+    wait_until("the folder to go", || left_in(scratch.path()).is_empty());
     drop(next);
 }
 
@@ -431,7 +431,7 @@ fn nothing_of_a_login_under_way_stays_either() {
     // Takes the connection and never says a word.
     let _silent = std::net::TcpListener::bind(("127.0.0.1", targets.get("web").port)).unwrap();
     let scratch = tempfile::tempdir().unwrap();
-    let connects = || wait_until("a login", 20.0, || !left_in(scratch.path()).is_empty());
+    let connects = || wait_until("a login", || !left_in(scratch.path()).is_empty());
     let call = json!({"name": "host_status", "arguments": {"host": "web"}});
     for signal in [None, Some(Signal::TERM), Some(Signal::INT), Some(Signal::HUP)] {
         let mut command = fleet.command(&["serve"]);

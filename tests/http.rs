@@ -3,9 +3,11 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
 
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use crate::common::fleet::{PATIENCE, alive, wait_until};
 use crate::common::http::{Answer, Request, Server, Setup, TOKEN, initialize};
+use crate::common::mcp::ENDING;
 use serde_json::{Value, json};
 
 fn list() -> Value {
@@ -34,7 +36,7 @@ fn a_session_of_the_older_protocol() {
     assert_eq!(server.ask(&end).head.status, 204);
     let answer = server.ask(&Request::old(&session, &list()));
     assert_eq!((answer.head.status, answer.message()["id"].as_i64()), (404, Some(2)));
-    soon("it is counted out", || server.metric("pantheros_http_sessions{transport=\"mcp\"}") == 0);
+    wait_until("it is counted out", || server.metric("pantheros_http_sessions{transport=\"mcp\"}") == 0);
 }
 
 /// 2025-03-26 has batches; its clients do not name the version. Others are refused at once, request by request.
@@ -139,10 +141,10 @@ fn the_old_transport_goes_round() {
     }
     assert_eq!(server.metric("pantheros_http_sessions{transport=\"sse\"}"), 1);
     drop(stream);
-    soon("the session ends with its stream", || {
+    wait_until("the session ends with its stream", || {
         server.ask(&Request::post(&endpoint, &list())).head.status == 404
     });
-    soon("it is counted out", || server.metric("pantheros_http_sessions{transport=\"sse\"}") == 0);
+    wait_until("it is counted out", || server.metric("pantheros_http_sessions{transport=\"sse\"}") == 0);
     assert_eq!(server.said().matches("deprecated").count(), 1, "{}", server.said());
 }
 
@@ -164,7 +166,7 @@ fn sessions_are_bounded() {
     assert!(streams.iter().all(|(head, _)| head.status == 200));
     assert_eq!(server.ask(&Request::get("/sse")).refusal(), (503, "sessions".into()));
     drop(streams);
-    soon("there is room again", || server.send(&Request::get("/sse")).0.status == 200);
+    wait_until("there is room again", || server.send(&Request::get("/sse")).0.status == 200);
 }
 
 // ---- who may ask
@@ -394,10 +396,10 @@ fn a_token_that_is_rotated_counts_at_once() {
     assert_eq!(server.ask(&with_old(listing())).refusal(), (401, "token".into()));
     assert_eq!(server.ask(&listing().bearer(&new)).head.status, 200);
     // What is open ends, and what was begun with the old token is not to be gone on with.
-    assert!(standing.ends_within(Duration::from_secs(5)) && old_stream.ends_within(Duration::from_secs(5)));
+    assert!(standing.ends_within(PATIENCE) && old_stream.ends_within(PATIENCE));
     let on = Request::old(&session, &list()).bearer(&new);
     assert_eq!(server.ask(&on).head.status, 404);
-    soon("the session is gone", || {
+    wait_until("the session is gone", || {
         server.ask(&Request::post(&endpoint, &list()).bearer(&new)).refusal() == (404, "session".into())
     });
     // A file that is gone opens nothing, and ends nothing that is open.
@@ -411,7 +413,7 @@ fn a_token_that_is_rotated_counts_at_once() {
     assert_eq!(server.ask(&Request::get("/healthz").bare()).head.status, 200);
     std::fs::write(&path, &new).unwrap();
     std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
-    soon("the token is back", || server.ask(&listing().bearer(&new)).head.status == 200);
+    wait_until("the token is back", || server.ask(&listing().bearer(&new)).head.status == 200);
     assert!(!open.ends_within(Duration::from_millis(1)), "what was open was ended");
 }
 
@@ -436,10 +438,10 @@ fn a_call_ends_that_was_begun_with_the_old_token() {
         };
         let mut connection = server.connect();
         connection.write(&request.bearer(&token).bytes(server.address));
-        soon("the build runs", || alive(&marker));
+        wait_until("the build runs", || alive(&marker));
         assert_eq!(says(rotate).0, Some(0));
         // Nobody asks anything: the server sees by itself that the token is another one.
-        within(Duration::from_secs(3), "the call ends", || !alive(&marker));
+        wait_until("the call ends", || !alive(&marker));
     }
 }
 
@@ -589,7 +591,7 @@ fn what_is_malformed_is_answered() {
     for rubbish in ["rubbish\r\n\r\n", "GET / HTTP/9\r\n\r\n", "\0\0\0\0\r\n\r\n", "PRI * HTTP/2.0\r\n\r\n"] {
         let mut connection = server.connect();
         connection.write(rubbish.as_bytes());
-        assert!(connection.closes_within(Duration::from_secs(5)), "{rubbish:?}");
+        assert!(connection.closes_within(PATIENCE), "{rubbish:?}");
     }
     let health = server.ask(&Request::get("/healthz")).json();
     assert_eq!(health, json!({"status": "ok", "version": env!("CARGO_PKG_VERSION")}));
@@ -676,7 +678,7 @@ fn what_is_under_way_is_bounded() {
     let bytes = request.bytes(server.address);
     let (first, last) = bytes.split_at(bytes.len() - 5);
     let mut slow = server.connect();
-    soon("a slow one has the place", || {
+    wait_until("a slow one has the place", || {
         // Asking takes the place as well, so a slow one may come in vain: then another tries.
         slow = server.connect();
         slow.write(first);
@@ -692,9 +694,11 @@ fn what_is_under_way_is_bounded() {
     slow.write(last);
     assert_eq!(slow.head().status, 200);
     slow.rest();
-    soon("its place is free", || server.ask(&Request::modern("tools/list", json!({}))).head.status == 200);
+    wait_until("its place is free", || {
+        server.ask(&Request::modern("tools/list", json!({}))).head.status == 200
+    });
     drop(stream);
-    soon("the stream's place is free", || server.send(&Request::get("/sse")).0.status == 200);
+    wait_until("the stream's place is free", || server.send(&Request::get("/sse")).0.status == 200);
 }
 
 #[test]
@@ -704,7 +708,7 @@ fn a_slow_head_is_not_waited_for() {
     for (connection, begun) in connections.iter_mut().zip(["GET /healthz HTTP/1.1\r\nhost: loc", "G", ""]) {
         connection.write(begun.as_bytes());
     }
-    assert!(connections.iter_mut().all(|connection| connection.closes_within(Duration::from_secs(12))));
+    assert!(connections.iter_mut().all(|connection| connection.closes_within(PATIENCE)));
 }
 
 #[test]
@@ -717,8 +721,8 @@ fn it_stops_with_streams_open() {
     assert_eq!(head.status, 200);
     let idle = server.connect();
     let (status, took) = server.stop();
-    assert!(status.success() && took < Duration::from_secs(1), "{status} after {took:?}");
-    assert!(old.closes_within(Duration::from_secs(1)) && standing.closes_within(Duration::from_secs(1)));
+    assert!(status.success() && took < ENDING, "{status} after {took:?}");
+    assert!(old.closes_within(PATIENCE) && standing.closes_within(PATIENCE));
     drop(idle);
 }
 
@@ -785,30 +789,10 @@ fn build() -> Value {
     json!({"name": "build_host", "arguments": {"host": "slow"}})
 }
 
-/// Whether a process has this in its command line.
-fn alive(text: &str) -> bool {
-    std::fs::read_dir("/proc").unwrap().flatten().any(|entry| {
-        std::fs::read(entry.path().join("cmdline"))
-            .is_ok_and(|line| String::from_utf8_lossy(&line).contains(text))
-    })
-}
-
-fn soon(what: &str, happens: impl FnMut() -> bool) {
-    within(Duration::from_secs(30), what, happens);
-}
-
-fn within(limit: Duration, what: &str, mut happens: impl FnMut() -> bool) {
-    let start = Instant::now();
-    while !happens() {
-        assert!(start.elapsed() < limit, "{what}: not within {limit:?}");
-        std::thread::sleep(Duration::from_millis(20));
-    }
-}
-
-/// Neither the builder nor the `nix` that started it is there two seconds from now.
+/// Waits until neither the builder nor the `nix` that started it is there.
 fn ends(server: &Server, marker: &str) {
     let folder = server.folder().display().to_string();
-    within(Duration::from_secs(2), "everything ends", || !alive(marker) && !alive(&folder));
+    wait_until("everything ends", || !alive(marker) && !alive(&folder));
 }
 
 #[test]
@@ -848,11 +832,11 @@ fn closing_the_stream_cancels_in_the_newer_protocol() {
             }
             let mut connection = server.connect();
             connection.write(&Request::modern("tools/call", params.clone()).bytes(server.address));
-            soon("the build runs", || alive(&marker));
+            wait_until("the build runs", || alive(&marker));
             assert_eq!(server.metric("pantheros_tool_calls_in_flight"), 1);
             drop(connection);
             ends(&server, &marker);
-            soon("the call is counted out", || server.metric("pantheros_tool_calls_in_flight") == 0);
+            wait_until("the call is counted out", || server.metric("pantheros_tool_calls_in_flight") == 0);
         }
         let series = "pantheros_tool_calls_total{tool=\"build_host\",outcome=\"cancelled\"}";
         assert_eq!(server.metric(series), 2);
@@ -867,7 +851,7 @@ fn a_session_outlives_its_streams_and_its_calls_do_not_outlive_it() {
         let begin = |session: &str, id: u32| {
             let (head, stream) = server.send(&Request::old(session, &call(id)));
             assert_eq!(head.status, 200);
-            soon("the build runs", || alive(&marker));
+            wait_until("the build runs", || alive(&marker));
             stream
         };
         let session = server.initialize();
@@ -905,7 +889,7 @@ fn the_old_transport_cancels_with_its_stream() {
         ] {
             assert_eq!(server.ask(&Request::post(&endpoint, &message)).head.status, 202);
         }
-        soon("the build runs", || alive(&marker));
+        wait_until("the build runs", || alive(&marker));
         drop(stream);
         ends(&server, &marker);
     }
@@ -919,9 +903,9 @@ fn nothing_survives_the_server() {
         let call = json!({"jsonrpc": "2.0", "id": 5, "method": "tools/call", "params": build()});
         // A call that nobody is connected for, which is the one easiest to forget.
         drop(server.send(&Request::old(&session, &call)));
-        soon("the build runs", || alive(&marker));
+        wait_until("the build runs", || alive(&marker));
         let (status, took) = server.stop();
-        assert!(status.success() && took < Duration::from_secs(2), "{status} after {took:?}");
+        assert!(status.success() && took < ENDING, "{status} after {took:?}");
         assert!(!server.said().contains("still running"), "{}", server.said());
         assert!(!alive(&marker) && !alive(&server.folder().display().to_string()));
     }

@@ -552,11 +552,9 @@ fn it_ends_when_its_input_does() {
         let mut client = Client::begun(&slow.fleet, &[], "2025-11-25");
         build_slow(&mut client);
         slow.has_begun();
-        let start = Instant::now();
         client.close();
         assert_eq!(client.ends().code(), Some(0));
         slow.nobody_left();
-        assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
     }
 }
 
@@ -568,11 +566,9 @@ fn it_ends_when_told_to() {
             let mut client = Client::begun(&slow.fleet, &[], STATELESS);
             build_slow(&mut client);
             slow.has_begun();
-            let start = Instant::now();
             client.signal(signal);
             assert_eq!(client.ends().code(), Some(0));
             slow.nobody_left();
-            assert!(start.elapsed() < Duration::from_secs(2), "{signal:?}: {:?}", start.elapsed());
         }
     }
 }

@@ -45,7 +45,7 @@ impl Origin {
                         .unwrap(),
                 );
                 let port = *port;
-                wait_until("git daemon", 20.0, || TcpStream::connect(("127.0.0.1", port)).is_ok());
+                wait_until("git daemon", || TcpStream::connect(("127.0.0.1", port)).is_ok());
             }
         }
     }
@@ -473,7 +473,7 @@ fn what_nix_remembers_of_a_hidden_change_does_not_stay() {
     server.ends();
     assert_eq!(left().len(), 1);
     let next = serving();
-    wait_until("the folder to go", 20.0, || left().is_empty());
+    wait_until("the folder to go", || left().is_empty());
     drop(next);
 }
 

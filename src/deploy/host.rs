@@ -292,7 +292,8 @@ mod tests {
         let path = "/nix/store/xqlx0ikbp04gma1n6rwxl8qvqmmmmk7f-nixos-system-web-25.05";
         let generations: String =
             (1..=700).map(|number| format!("generation\t{number} 1700000000 {path} \n")).collect();
-        let state = State::parse(&format!("version\t1\nsystemd\tyes\n{units}{generations}end\tyes\n")).unwrap();
+        let state =
+            State::parse(&format!("version\t1\nsystemd\tyes\n{units}{generations}end\tyes\n")).unwrap();
         assert_eq!((state.failed_units.unwrap().len(), state.generations.len()), (300, 700));
     }
 

@@ -29,7 +29,7 @@ impl Daemon {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        wait_until("the daemon to listen", 30.0, || socket.exists());
+        wait_until("the daemon to listen", || socket.exists());
         Self { child, socket, _scratch: scratch }
     }
 

@@ -9,6 +9,8 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use super::fleet::PATIENCE;
+
 use serde_json::{Value, json};
 
 /// The token of servers that do not make one, which requests have unless told otherwise.
@@ -17,8 +19,6 @@ pub const TOKEN: &str = "correct-horse-battery-staple";
 pub const OLD: &str = "2025-11-25";
 /// The first that has none.
 pub const NEW: &str = "2026-07-28";
-/// How long anything may take that is not meant to be slow.
-const PATIENCE: Duration = Duration::from_secs(20);
 
 /// How a server is started.
 pub struct Setup {

@@ -222,13 +222,13 @@ impl Site {
 
     /// Waits until the supervisor on a host says that it is there.
     pub fn wait_for(&mut self, host: &str, plan: &str, state: &str) {
-        wait_until(state, 15.0, || self.written(host, plan)["state"] == state);
+        wait_until(state, || self.written(host, plan)["state"] == state);
     }
 
     /// The host runs `system`, is to start `default`, and nothing of a deployment is left on it.
     pub fn settled(&mut self, host: &str, system: &str, default: &str) {
         let machine = self.targets.get(host);
-        wait_until("nothing is left", 5.0, || machine.processes_left().is_empty());
+        wait_until("nothing is left", || machine.processes_left().is_empty());
         assert_eq!(machine.current_system(), system, "{host} runs another system");
         assert_eq!(machine.profile(), default, "{host} has another profile");
         assert_eq!(machine.boot_default(), default, "{host} boots another system");

@@ -2,10 +2,9 @@
 
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 
 use super::fleet::{Fleet, alive, wait_until};
-use super::mcp::{ENDING, started_by};
+use super::mcp::started_by;
 
 /// A fleet of `slow`, which takes a day to build, and `chatty`, which talks for some seconds.
 pub struct Slow {
@@ -51,22 +50,18 @@ impl Slow {
 
     /// Waits until the builder of `slow` is there.
     pub fn has_begun(&self) {
-        wait_until("the build to begin", 60.0, || self.builds());
+        wait_until("the build to begin", || self.builds());
     }
 
     /// Waits until neither the builder is there nor anything else that the server started.
     pub fn nothing_left(&self, server: u32) {
-        wait_until("the builder to end", seconds(ENDING), || !self.builds());
-        wait_until("what the server started to end", seconds(ENDING), || started_by(server).is_empty());
+        wait_until("the builder to end", || !self.builds());
+        wait_until("what the server started to end", || started_by(server).is_empty());
     }
 
     /// Waits until nothing is there that has to do with this fleet, the server included.
     pub fn nobody_left(&self) {
         let folder = self.fleet.folder().display().to_string();
-        wait_until("everything to end", seconds(ENDING), || !self.builds() && !alive(&folder));
+        wait_until("everything to end", || !self.builds() && !alive(&folder));
     }
-}
-
-fn seconds(duration: Duration) -> f32 {
-    duration.as_secs_f32()
 }

@@ -12,11 +12,10 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use super::fleet::PATIENCE;
+
 /// A boot loader that can start an entry once.
 pub const FAKE_BOOTCTL: &str = include_str!("fake-bootctl.sh");
-
-/// How long a machine may take to answer on `ssh`.
-const START: Duration = Duration::from_secs(20);
 
 /// The folders of a machine that are its disks.
 const DISKS: [&str; 2] = ["nix", "var-lib"];
@@ -234,7 +233,7 @@ impl Target {
         // Who knows the old key is not let in, and cannot be asked whether it is up.
         let start = Instant::now();
         while TcpStream::connect(("127.0.0.1", self.port)).is_err() {
-            assert!(start.elapsed() < START, "{} takes no connections", self.name);
+            assert!(start.elapsed() < PATIENCE, "{} takes no connections", self.name);
             std::thread::sleep(Duration::from_millis(20));
         }
         old
@@ -250,7 +249,7 @@ impl Target {
                 return;
             }
             assert!(
-                start.elapsed() < START,
+                start.elapsed() < PATIENCE,
                 "{} does not answer: {}\n{}",
                 self.name,
                 String::from_utf8_lossy(&answer.stderr),
@@ -281,7 +280,7 @@ impl Target {
             // The kernel ends what was in the namespace a moment after its parent.
             let start = Instant::now();
             while TcpStream::connect(("127.0.0.1", self.port)).is_ok() {
-                assert!(start.elapsed() < START, "{} still takes connections", self.name);
+                assert!(start.elapsed() < PATIENCE, "{} still takes connections", self.name);
                 std::thread::sleep(Duration::from_millis(5));
             }
         }

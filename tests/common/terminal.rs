@@ -8,11 +8,10 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
+use super::fleet::PATIENCE;
+
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::LocalModes;
-
-/// How long anything may take to appear.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A terminal with a program in it.
 pub struct Terminal {

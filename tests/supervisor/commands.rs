@@ -134,7 +134,7 @@ fn list_and_sweep(machine: &mut Machine) {
         let one = machine.deployment(&dry);
         one.begin(machine);
         one.wait_for(machine, "checked");
-        wait_until("it is over", 5.0, || machine.part("worker").is_none());
+        wait_until("it is over", || machine.part("worker").is_none());
         past.push(one);
     }
     let list = |machine: &mut Machine| -> Vec<String> {

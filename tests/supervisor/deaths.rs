@@ -53,7 +53,7 @@ fn guardian_killed() -> Death {
         strike: |machine| {
             let first = machine.part("guardian");
             machine.kill(&["guardian"]);
-            wait_until("there is another guardian", 5.0, || {
+            wait_until("there is another guardian", || {
                 machine.part("guardian").is_some_and(|pid| Some(pid) != first)
             });
             machine.kill(&["worker"]);
@@ -187,7 +187,7 @@ fn other_actions(machine: &mut Machine) {
     let deployment = machine.deployment(&[("confirm_seconds", "1")]);
     deployment.begin(machine);
     let attempts = machine.web().inside("/run/pantheros/lock/attempt");
-    wait_until("it is tried again", 15.0, || {
+    wait_until("it is tried again", || {
         std::fs::read_to_string(&attempts).is_ok_and(|tried| tried.trim() == "4")
     });
     assert_eq!(deployment.written(machine)["state"], "rolling_back");
@@ -210,8 +210,8 @@ fn at_the_beginning(machine: &mut Machine) {
         ));
         machine.sh(&format!("sh {0}/supervisor begin {0} </dev/null >/dev/null 2>&1 &", deployment.folder));
         let lock = machine.web().inside("/run/pantheros/lock/starter");
-        wait_until("it is accepted", 5.0, || lock.exists());
-        wait_until("it reads", 5.0, || {
+        wait_until("it is accepted", || lock.exists());
+        wait_until("it reads", || {
             machine.web().processes_left().iter().any(|line| line.contains("find-principals"))
         });
         assert_eq!(deployment.written(machine)["state"], "accepted");
@@ -283,7 +283,7 @@ fn a_guardian_is_replaced() {
         deployment.begin_and_wait(machine);
         let (guardian, worker) = (machine.part("guardian"), machine.part("worker"));
         machine.kill(&["guardian"]);
-        wait_until("there is another guardian", 5.0, || {
+        wait_until("there is another guardian", || {
             machine.part("guardian").is_some_and(|pid| Some(pid) != guardian)
         });
         assert_eq!(machine.part("worker"), worker);

@@ -233,7 +233,7 @@ impl Machine {
     /// Waits until a system is held by [`HOLD`].
     pub fn wait_held(&mut self) {
         let held = self.web().path("/var/lib/hooks/held");
-        wait_until("the activation is held", 10.0, || held.exists());
+        wait_until("the activation is held", || held.exists());
     }
     /// Lets go what is held.
     pub fn release(&mut self) {

@@ -122,7 +122,7 @@ fn tools_that_do_not_work(machine: &mut Machine) {
     let begun = deployment.run(machine, &["begin"]).status.code();
     assert!(matches!(begun, Some(0 | 132)), "{begun:?}");
     let state = machine.web().inside(&format!("{}/state.json", deployment.folder));
-    crate::common::fleet::wait_until("it is back", 10.0, || {
+    crate::common::fleet::wait_until("it is back", || {
         std::fs::read_to_string(&state).is_ok_and(|json| json.contains("\"rolled_back\""))
     });
     machine.is_old();
@@ -133,10 +133,8 @@ fn an_activation_nobody_attends(machine: &mut Machine) {
     machine.hook_new("test", "activate; sleep 1000");
     let spec = [("activation_seconds", "60"), ("confirm_seconds", "2")];
     let deployment = machine.deployment(&spec);
-    let start = Instant::now();
     deployment.begin(machine);
     assert_eq!(deployment.wait_for(machine, "rolled_back")["reason"], "unattended");
-    assert!(start.elapsed() < Duration::from_secs(7), "{:?}", start.elapsed());
     machine.is_old();
 
     // Longer than a confirmation may take, which in turn is long enough for a machine that is busy.

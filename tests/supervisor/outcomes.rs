@@ -1,7 +1,5 @@
 //! How deployments end that nobody disturbs.
 
-use std::time::{Duration, Instant};
-
 use serde_json::Value;
 
 use crate::common::fleet::nixes;
@@ -112,11 +110,9 @@ fn output(machine: &mut Machine) {
     machine.is_new();
     // What holds on to its output does not hold up the deployment.
     machine.swap();
-    machine.hook_new("test", "echo early; setsid sleep 30 & :");
-    let start = Instant::now();
+    machine.hook_new("test", "echo early; setsid sleep 1000 & :");
     let deployment = machine.deployment(&[]);
     deployment.begin_and_wait(machine);
-    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
     assert_eq!(deployment.log(machine), b"early\n");
     deployment.gives(machine, 0, &["confirm", NONCE]);
     machine.sh("kill $(cat /proc/[0-9]*/stat | sed -n 's/^\\([0-9]*\\) (sleep) . 1 .*/\\1/p')");
@@ -250,7 +246,7 @@ fn unreached(machine: &mut Machine) {
 
     let unreached = machine.deployment(&given("1"));
     unreached.begin_and_wait(machine);
-    crate::common::fleet::wait_until("it is rebooted", 10.0, || reboots.exists());
+    crate::common::fleet::wait_until("it is rebooted", || reboots.exists());
     machine.web().reboot();
     let ended = unreached.gives(machine, 0, &["state"]);
     assert_eq!(
@@ -297,7 +293,7 @@ fn no_way_back(machine: &mut Machine) {
     let rebooting = machine.deployment(&[("reboot_on_failure", "1")]);
     rebooting.begin(machine);
     let reboots = machine.web().path("/var/lib/reboots");
-    crate::common::fleet::wait_until("it is rebooted", 10.0, || reboots.exists());
+    crate::common::fleet::wait_until("it is rebooted", || reboots.exists());
     assert_eq!(rebooting.written(machine)["state"], "rolling_back");
     machine.web().reboot();
     let ended = rebooting.gives(machine, 0, &["state"]);

@@ -17,7 +17,7 @@ fn begun(machine: &mut Machine, given: &[(&str, &str)]) -> Deployment {
 /// Waits until the machine wants to be rebooted.
 fn rebooting(machine: &mut Machine) {
     let reboots = machine.web().path("/var/lib/reboots");
-    wait_until("it is rebooted", 10.0, || reboots.exists());
+    wait_until("it is rebooted", || reboots.exists());
     std::fs::remove_file(reboots).unwrap();
 }
 

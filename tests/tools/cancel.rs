@@ -29,7 +29,7 @@ fn started(fleet: &Fleet, marker: &str) -> Child {
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    wait_until("the build to start", 20.0, || {
+    wait_until("the build to start", || {
         assert!(child.try_wait().unwrap().is_none(), "it ended early");
         alive(&format!("sleep\0{marker}"))
     });
@@ -37,9 +37,9 @@ fn started(fleet: &Fleet, marker: &str) -> Child {
 }
 
 fn nothing_left(fleet: &Fleet, marker: &str) {
-    wait_until("the builder to end", 2.5, || !alive(&format!("sleep\0{marker}")));
+    wait_until("the builder to end", || !alive(&format!("sleep\0{marker}")));
     let folder = fleet.folder().display().to_string();
-    wait_until("nix to end", 2.5, || !alive(&folder));
+    wait_until("nix to end", || !alive(&folder));
 }
 
 #[test]

@@ -49,9 +49,7 @@ fn names_are_there_before_the_facts() {
         assert_eq!((&first["total"], &first["pending"]), (&json!(4), &json!(4)), "{first:#}");
         assert_eq!(facts(first), [("a", "pending"), ("b", "pending")]);
         // The call that began it is over; what it began goes on.
-        wait_until("the facts that can be had", 60.0, || {
-            of(&client.call("list_hosts", json!({})))["pending"] == 1
-        });
+        wait_until("the facts that can be had", || of(&client.call("list_hosts", json!({})))["pending"] == 1);
         let later = client.call("list_hosts", json!({}));
         assert_eq!(
             facts(of(&later)),
@@ -81,15 +79,13 @@ fn nobody_goes_on_with_a_flake_that_changed() {
     let fleet = Fleet::committed(&nix, &[("flake.nix", FLEET)]);
     let mut client = Client::begun(&fleet, &[], "2025-11-25");
     // Until it is at the last one: Nix has read the flake by then.
-    wait_until("the facts that can be had", 60.0, || {
-        of(&client.call("list_hosts", json!({})))["pending"] == 1
-    });
+    wait_until("the facts that can be had", || of(&client.call("list_hosts", json!({})))["pending"] == 1);
     fleet.write("flake.nix", &FLEET.replace("toString endless", "\"quick\""));
     // This waits for its turn, so for the end of the other.
     let answer = client.call("list_hosts", json!({"wait": true}));
     let slow = &of(&answer)["hosts"][3];
     assert_eq!((&slow["facts"], &slow["host_name"]), (&json!("known"), &json!("quick")), "{answer:#}");
-    wait_until("the end of the other evaluation", 10.0, || !evaluates(&client));
+    wait_until("the end of the other evaluation", || !evaluates(&client));
 }
 
 #[test]
@@ -126,9 +122,7 @@ fn names_are_there_at_once_of_a_flake_that_reads_more_than_is_known_of_it() {
     let first = client.call("list_hosts", json!({"limit": 2}));
     assert_eq!(facts(of(&first)), [("a", "pending"), ("b", "pending")]);
     assert_eq!(of(&first)["note"], Value::Null, "no facts that could be old: {first:#}");
-    wait_until("the facts that can be had", 60.0, || {
-        of(&client.call("list_hosts", json!({})))["pending"] == 1
-    });
+    wait_until("the facts that can be had", || of(&client.call("list_hosts", json!({})))["pending"] == 1);
     let later = client.call("list_hosts", json!({"cursor": of(&first)["next_cursor"]}));
     assert_eq!(facts(of(&later)), [("broken", "failed"), ("slow", "pending")]);
     assert!(of(&later)["note"].as_str().unwrap().contains("`wait`"), "{later:#}");
@@ -136,9 +130,7 @@ fn names_are_there_at_once_of_a_flake_that_reads_more_than_is_known_of_it() {
     fleet.write("flake.nix", &flake.replace("host \"a\"", "host \"changed\""));
     let changed = client.call("list_hosts", json!({"limit": 1}));
     assert_eq!(facts(of(&changed)), [("a", "pending")]);
-    wait_until("the facts that can be had", 60.0, || {
-        of(&client.call("list_hosts", json!({})))["pending"] == 1
-    });
+    wait_until("the facts that can be had", || of(&client.call("list_hosts", json!({})))["pending"] == 1);
     let changed = client.call("list_hosts", json!({"limit": 1}));
     assert_eq!(of(&changed)["hosts"][0]["host_name"], "changed", "{changed:#}");
     // Nothing of it is remembered.
@@ -154,9 +146,7 @@ fn names_are_there_at_once_if_nothing_is_remembered() {
     let mut client = Client::begun(&fleet, &[], "2025-11-25");
     let first = client.call("list_hosts", json!({"limit": 1}));
     assert_eq!(facts(of(&first)), [("a", "pending")]);
-    wait_until("the facts that can be had", 60.0, || {
-        of(&client.call("list_hosts", json!({})))["pending"] == 1
-    });
+    wait_until("the facts that can be had", || of(&client.call("list_hosts", json!({})))["pending"] == 1);
 }
 
 /// A `nix` that waits before it evaluates one of two hosts; the flake changes meanwhile.
@@ -184,7 +174,7 @@ fn facts_are_of_one_state_of_the_flake() {
     fleet.write_outside("pantheros.toml", &settings);
     let mut client = Client::begun(&fleet, &[], "2025-11-25");
     let id = client.ask("tools/call", json!({"name": "list_hosts", "arguments": {"wait": true}}));
-    wait_until("one host to be evaluated", 60.0, || ready.exists() && waiting.exists());
+    wait_until("one host to be evaluated", || ready.exists() && waiting.exists());
     fleet.write("value", "new");
     std::fs::write(go, "").unwrap();
     let answer = client.answer(id).json;

@@ -149,7 +149,7 @@ fn what_is_built_in_the_background_is_told_with_what_it_was_for() {
     let first = hosts();
     assert_eq!(first["structuredContent"]["pending"], 1, "{first:#}");
     let mut told = Value::Null;
-    wait_until("the facts", 60.0, || {
+    wait_until("the facts", || {
         told = hosts();
         told["structuredContent"]["pending"] == 0
     });
