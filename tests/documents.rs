@@ -235,10 +235,10 @@ fn a_wrong_command_would_be_noticed() {
 
 /// Every code that a risk can have, in the sources that judge them.
 fn risk_codes() -> BTreeSet<String> {
-    ["risks.rs", "risks/login.rs", "previous.rs"]
+    ["risks/mod.rs", "risks/login.rs", "rollback.rs"]
         .iter()
         .flat_map(|file| {
-            let text = read(&Path::new("src/deploy").join(file));
+            let text = read(&Path::new("src/deploy/propose").join(file));
             let line = |line: &str| {
                 let line = line.trim().trim_start_matches("code: ").replace(".to_owned()", "");
                 let code = line.strip_prefix('"')?.strip_suffix("\",")?;

@@ -10,7 +10,7 @@ use super::{FAILED, OK, complain};
 use crate::audit::{Audit as Log, AuditError, Report};
 use crate::canonical::Digest;
 use crate::config::Settings;
-use crate::deploy::storage::PlanError;
+use crate::deploy::plan::PlanError;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::state::StateFolder;
 

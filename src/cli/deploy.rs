@@ -16,7 +16,7 @@ use super::signals::Signals;
 use super::{FAILED, Global, INTERRUPTED, OK, USAGE, complain, finish, runtime};
 use crate::config::{Action, HostFile, Settings};
 use crate::deploy::approval::Nobody;
-use crate::deploy::show;
+use crate::deploy::plan::show;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::names::{Address, HostName, PlanId, Rev, UserName};
 use crate::progress::{Call, Progress, Silent};

@@ -5,10 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use super::gap::{Gap, Gaps};
 use super::{Context, Effect, Reach, Tool, ToolError};
+use crate::deploy::host::endpoint::{self as place, Place};
 use crate::deploy::host::{self, Room, State, SurveyError};
-use crate::deploy::place::{self, Place};
-use crate::deploy::story::Step;
-use crate::deploy::supervise::{self, Latest, SuperviseError};
+use crate::deploy::supervisor::{self, Latest, Step, SuperviseError};
 use crate::diagnostic::Diagnostic;
 use crate::names::{HostName, StorePath};
 use crate::text;
@@ -110,7 +109,7 @@ impl Tool for HostStatus {
         let asking = async {
             let session = context.in_force.hosts.session(&place.target, call).await?;
             let state = host::survey(&session, call).await?;
-            Ok::<_, SurveyError>((state, supervise::latest(&session, call).await))
+            Ok::<_, SurveyError>((state, supervisor::latest(&session, call).await))
         };
         // The flake is evaluated while the host answers.
         let (asked, wanted) = futures::future::join(asking, flake.toplevel_of(&input.host, call)).await;

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::gap::{Gap, Gaps};
 use super::page::PageInput;
 use super::{Context, Effect, Reach, Tool, ToolError};
-use crate::deploy::{host, place};
+use crate::deploy::host::{self, endpoint};
 use crate::names::{HostName, StorePath};
 use crate::text;
 
@@ -65,7 +65,7 @@ impl Tool for ListGenerations {
 
     async fn run(context: &Context, input: Input) -> Result<Output, ToolError> {
         let call = &context.call;
-        let place = place::of(context.flake(), &input.host, call).await?;
+        let place = endpoint::of(context.flake(), &input.host, call).await?;
         let session =
             context.in_force.hosts.session(&place.target, call).await.map_err(host::SurveyError::from)?;
         let state = host::survey(&session, call).await?;

@@ -32,7 +32,7 @@ use serde_json::{Map, Value};
 
 use crate::deploy::approval::ApprovalError;
 use crate::deploy::host::SurveyError;
-use crate::deploy::place::PlaceError;
+use crate::deploy::host::endpoint::PlaceError;
 use crate::deploy::propose::ProposeError;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::disko::LayoutError;

@@ -13,9 +13,10 @@ use super::{Context, Effect, Reach, Tool, ToolError};
 use crate::causes::{self, Caused, Failing};
 use crate::config::Action;
 use crate::deploy::approval::{ApprovalError, Approvals};
-use crate::deploy::plan::{Change, Diff, FlakeSource, HOSTS, HostPlan, Pace, Plan, Risk, Severity};
+use crate::deploy::plan::{
+    Change, Diff, FlakeSource, HOSTS, HostPlan, Pace, Plan, PlanError, Risk, Severity,
+};
 use crate::deploy::propose::{Intent, propose};
-use crate::deploy::storage::PlanError;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::flake::Fingerprint;
 use crate::flake::select::{SelectError, Selection, Unread};

@@ -9,9 +9,8 @@ use super::weight::Brief;
 use super::{Context, Effect, Reach, Tool, ToolError};
 use crate::config::Action;
 use crate::deploy::approval::{ApprovalError, Approvals};
-use crate::deploy::plan::{FlakeSource, Pace, Plan, SystemSource};
-use crate::deploy::previous;
-use crate::deploy::storage::{PlanError, StoredPlan};
+use crate::deploy::plan::{FlakeSource, Pace, Plan, PlanError, StoredPlan, SystemSource};
+use crate::deploy::propose::rollback;
 use crate::diagnostic::{AGAIN, Code, Diagnostic};
 use crate::names::{HostName, PlanId};
 
@@ -80,7 +79,7 @@ fn answered(approvals: &Approvals, id: &PlanId, input: &Input) -> Result<StoredP
 
 async fn planned(context: &Context, approvals: &Approvals, input: &Input) -> Result<StoredPlan, ToolError> {
     let (flake, settings) = (context.flake(), context.settings());
-    let of = previous::propose(flake, &context.in_force.hosts, &input.host, input.generation, &context.call)
+    let of = rollback::propose(flake, &context.in_force.hosts, &input.host, input.generation, &context.call)
         .await?;
     let source = match FlakeSource::of(flake, &context.call).await {
         Ok(source) => source,

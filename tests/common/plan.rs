@@ -6,8 +6,7 @@ use std::time::Duration;
 
 use pantheros_mcp::config::{DeploySettings, Overrides, Settings};
 use pantheros_mcp::deploy::approval::Approvals;
-use pantheros_mcp::deploy::plan::{Plan, VERSION};
-use pantheros_mcp::deploy::storage::StoredPlan;
+use pantheros_mcp::deploy::plan::{Plan, StoredPlan, VERSION};
 use pantheros_mcp::names::PlanId;
 use pantheros_mcp::time::Timestamp;
 use serde_json::{Value, json};

@@ -1,10 +1,9 @@
 //! Whether an approval counts: looked at when it is recorded, and again when it is used.
 
 use super::error::ApprovalError;
-use super::{Approval, Approvals};
+use super::{Approval, Approvals, signature};
 use crate::config::Channel;
-use crate::deploy::signature;
-use crate::deploy::storage::StoredPlan;
+use crate::deploy::plan::StoredPlan;
 use crate::progress::Call;
 use crate::time::Timestamp;
 

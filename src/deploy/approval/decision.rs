@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 use super::error::ApprovalError;
 use super::record::{Approval, VERSION};
 use crate::canonical::Digest;
-use crate::deploy::storage::{Plans, SPENT, UNLOGGED};
+use crate::deploy::plan::Plans;
+use crate::deploy::plan::store::{SPENT, UNLOGGED};
 use crate::names::PlanId;
 use crate::time::Timestamp;
 

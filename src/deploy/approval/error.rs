@@ -1,10 +1,10 @@
 //! Why there is no approval that counts, and what to do about it.
 
+use super::signature::SignatureError;
 use crate::audit::AuditError;
 use crate::canonical::CanonicalError;
 use crate::config::{Channel, Untrusted};
-use crate::deploy::signature::SignatureError;
-use crate::deploy::storage::PlanError;
+use crate::deploy::plan::PlanError;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::names::PlanId;
 use crate::state::StateError;

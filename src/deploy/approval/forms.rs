@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use super::error::{ApprovalError, NoForm};
 use crate::canonical::{self, Digest};
 use crate::config::Action;
-use crate::deploy::plan::Plan;
-use crate::deploy::storage::{DECLINED, FORMS, Plans};
+use crate::deploy::plan::store::{DECLINED, FORMS};
+use crate::deploy::plan::{Plan, Plans};
 use crate::names::{HostName, PlanId, StorePath};
 use crate::time::Timestamp;
 

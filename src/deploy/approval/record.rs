@@ -5,8 +5,7 @@ use serde_json::{Value, json};
 
 use crate::canonical::Digest;
 use crate::config::Channel;
-use crate::deploy::plan::Plan;
-use crate::deploy::storage::StoredPlan;
+use crate::deploy::plan::{Plan, StoredPlan};
 use crate::names::PlanId;
 use crate::time::Timestamp;
 

@@ -1,8 +1,6 @@
 use super::*;
 use crate::config::{Action, Scope};
-use crate::deploy::plan::Plan;
-use crate::deploy::plan::{Risk, Severity, fixture};
-use crate::deploy::signature;
+use crate::deploy::plan::{Plan, Risk, Severity, fixture};
 use crate::diagnostic::Code;
 use crate::process::{Command, Flow};
 use std::collections::{BTreeMap, BTreeSet};

@@ -5,8 +5,7 @@ use super::*;
 use crate::canonical::Digest;
 use crate::config::{Channel, DeploySettings};
 use crate::deploy::approval::Approvals;
-use crate::deploy::plan::{Risk, Severity, fixture};
-use crate::deploy::storage::StoredPlan;
+use crate::deploy::plan::{Risk, Severity, StoredPlan, fixture};
 use crate::diagnostic::Diagnostic;
 use crate::mcp::channel::{self, ClientEnd, Read};
 use rmcp::model::{

@@ -6,10 +6,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::health::Health;
-use super::plan::HostPlan;
 use super::stop::ANEW;
-use super::story::{Step, Story};
 use crate::causes::Failing;
+use crate::deploy::plan::HostPlan;
+use crate::deploy::supervisor::{Step, Story};
 use crate::diagnostic::{AGAIN, Code, Diagnostic};
 use crate::names::HostName;
 use crate::text;

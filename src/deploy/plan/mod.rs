@@ -12,7 +12,8 @@ use crate::names::{HostName, PlanId, StorePath, SystemName};
 use crate::progress::Call;
 use crate::text;
 use crate::time::Timestamp;
-pub use diff::{Change, Diff, PackageChange, UnitChanges};
+pub use difference::{Change, Diff, PackageChange, UnitChanges};
+pub use store::{Listed, PlanError, Plans, StoredPlan};
 
 /// The version of the form plans have here.
 ///
@@ -273,7 +274,7 @@ pub struct Risk {
 }
 
 /// Whether a code of a risk can be typed by a person: 1 to 64 lower-case letters, digits and `_`.
-pub(super) fn is_risk_code(code: &str) -> bool {
+pub(in crate::deploy) fn is_risk_code(code: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
     !code.is_empty() && code.len() <= 64 && code.bytes().all(plain)
 }
@@ -424,8 +425,10 @@ impl Plan {
     }
 }
 
-mod diff;
+mod difference;
 #[cfg(test)]
 mod fixture;
+pub mod show;
+pub(in crate::deploy) mod store;
 #[cfg(test)]
 pub(crate) use fixture::fixture;

@@ -66,9 +66,9 @@ impl From<&PlaceError> for Diagnostic {
 
 /// What the flake answered, as it is remembered.
 #[derive(Debug, Default, Serialize, Deserialize)]
-pub(super) struct Told {
-    pub(super) value: Value,
-    pub(super) unread: Vec<UnreadPart>,
+pub(in crate::deploy) struct Told {
+    pub(in crate::deploy) value: Value,
+    pub(in crate::deploy) unread: Vec<UnreadPart>,
 }
 
 /// As the probe gives it.
@@ -92,7 +92,7 @@ pub async fn of(flake: &Flake, host: &HostName, call: &Call) -> Result<Place, Pl
 }
 
 /// Where a host is, of which the flake answered this.
-pub(super) fn said(
+pub(in crate::deploy) fn said(
     flake: &Flake,
     host: &HostName,
     told: Result<Told, FlakeError>,

@@ -1,8 +1,8 @@
 //! Ways in that a new system would close: SSH, the firewall, keys, and becoming root.
 
 use super::super::facts::{Facts, Firewall, Ssh, User};
-use super::super::plan::{Risk, Severity};
 use super::{Evidence, risk};
+use crate::deploy::plan::{Risk, Severity};
 
 /// What would keep us, or everybody, out.
 pub(super) fn judge(evidence: Evidence<'_>, risks: &mut Vec<Risk>) {

@@ -13,12 +13,13 @@ use tokio_util::sync::CancellationToken;
 use super::binding;
 use super::copy::copy;
 use super::health::{self, Health};
-use super::host::{self, State, SurveyError};
 use super::outcome::{Ending, Outcome};
-use super::plan::{HostPlan, Plan, SystemSource};
 use super::stop::Stop;
-use super::story::{Step, Story};
-use super::supervise::{self, Orders, Signed, SuperviseError, ending_time};
+use crate::deploy::host::{self, State, SurveyError};
+use crate::deploy::plan::{HostPlan, Plan, SystemSource};
+use crate::deploy::supervisor::{
+    Orders, Signed, Step, Story, SuperviseError, client as supervise, ending_time,
+};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::flake::Flake;
 use crate::names::PlanId;

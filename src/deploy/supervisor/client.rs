@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::story::{Step, Story};
+use super::state::{Step, Story};
 use crate::config::Action;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::names::{PlanId, StorePath};
@@ -15,7 +15,7 @@ use crate::ssh::{Limits, Session, SshError};
 use crate::text;
 
 /// The program itself, which needs nothing of the new system.
-pub(super) const PROGRAM: &str = include_str!("supervisor.sh");
+pub(super) const PROGRAM: &str = include_str!("../supervisor.sh");
 /// Where deployments are on a host.
 const FOLDER: &str = "/var/lib/pantheros/deployments";
 /// Waits until a deployment is no longer where it was, some 3 s at most, and prints its state if it is not. Costs

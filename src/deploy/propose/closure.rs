@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
-use super::plan::{Change, Diff, PackageChange};
+use crate::deploy::plan::{Change, Diff, PackageChange};
 use crate::names::StorePath;
 
 /// Most changed packages that a plan names.

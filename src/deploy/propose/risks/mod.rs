@@ -1,8 +1,8 @@
 //! What could go wrong when a system is deployed, by facts before and after; above all, losing the host.
 
 use super::facts::Facts;
-use super::host::State;
-use super::plan::{HostPlan, Risk, Severity};
+use crate::deploy::host::State;
+use crate::deploy::plan::{HostPlan, Risk, Severity};
 use crate::flake::UnreadPart;
 use crate::text;
 

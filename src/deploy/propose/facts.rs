@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
-use super::place::Told;
-use super::plan::{BuildOn, HealthCheck, is_risk_code};
 use crate::config::HostFile;
+use crate::deploy::host::endpoint::Told;
+use crate::deploy::plan::{BuildOn, HealthCheck, is_risk_code};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::flake::hosts::HOSTS;
 use crate::flake::{Answer, Flake, FlakeError, Instantiate, Question, UnreadPart};

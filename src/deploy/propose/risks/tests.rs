@@ -1,7 +1,7 @@
 use super::super::facts::{Choice, Firewall, Listen, Open, Range, Refusal, Ssh, User};
-use super::super::host::Room;
-use super::super::plan::{BuildOn, Diff, SystemSource, Target};
 use super::*;
+use crate::deploy::host::Room;
+use crate::deploy::plan::{BuildOn, Diff, SystemSource, Target};
 use crate::diagnostic::{Code, Diagnostic};
 
 const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIKzxSIWGsRPZ9nPqGiTTTvp7kjkPlhXIVSUhTvN5qPDa";

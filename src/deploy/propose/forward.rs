@@ -4,13 +4,13 @@ use std::path::{Path, PathBuf};
 
 use super::closure::Closure;
 use super::facts::{self, Facts};
-use super::host::{self, PARTS, State, SurveyError};
-use super::place::{self, Place, PlaceError};
-use super::plan::{BuildOn, Diff, HostPlan, SystemSource, Target};
 use super::proposal;
-use super::remote::{self, CLOSURE_BYTES, CLOSURE_TIME};
 use super::risks::{self, Evidence};
 use super::units::{self, Units};
+use crate::deploy::host::endpoint::{self as place, Place, PlaceError};
+use crate::deploy::host::store::{self as remote, CLOSURE_BYTES, CLOSURE_TIME};
+use crate::deploy::host::{self, PARTS, State, SurveyError};
+use crate::deploy::plan::{BuildOn, Diff, HostPlan, SystemSource, Target};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::flake::hosts::HOSTS;
 use crate::flake::{Flake, FlakeError};

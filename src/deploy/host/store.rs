@@ -3,10 +3,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::closure::Closure;
-use super::facts::{self, Facts};
-use super::host::PARTS;
-use super::units::{self, Units};
+use super::PARTS;
+use crate::deploy::propose::{Closure, Facts, Units, facts, units};
 use crate::names::StorePath;
 use crate::progress::Call;
 use crate::ssh::{Limits, Output, Session, SshError};

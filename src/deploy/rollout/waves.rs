@@ -12,14 +12,14 @@ use serde_json::json;
 use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::apply::Task;
-use super::approval::Spent;
 use super::outcome::{Ending, Outcome};
-use super::plan::{HostPlan, Plan, Requester, SystemSource};
 use super::stop::Stop;
-use super::supervise::Signed;
+use super::task::Task;
 use crate::audit::{Audit, AuditError, Event, Record};
 use crate::config::{Action, Channel};
+use crate::deploy::approval::Spent;
+use crate::deploy::plan::{HostPlan, Plan, Requester, SystemSource};
+use crate::deploy::supervisor::Signed;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::flake::Flake;
 use crate::names::{HostName, PlanId};
@@ -342,8 +342,8 @@ fn reversed(action: Action, reboot: bool, of: &HostPlan, outcome: &Outcome) -> H
 
 #[cfg(test)]
 mod tests {
-    use super::super::plan::fixture;
     use super::*;
+    use crate::deploy::plan::fixture;
 
     #[test]
     fn the_way_back_begins_where_the_way_there_ended() {

@@ -1,12 +1,10 @@
 //! What bringing a host back to an older generation would do.
 
 use super::facts::{self, Facts};
-use super::host;
-use super::place;
-use super::plan::{HostPlan, Risk, Severity, SystemSource};
-use super::propose::{ProposeError, bound, inhibits, needs_reboot};
-use super::remote;
+use super::forward::{ProposeError, bound, inhibits, needs_reboot};
 use super::risks::{self, EVIDENCE_LIMIT, Evidence};
+use crate::deploy::host::{self, endpoint as place, store as remote};
+use crate::deploy::plan::{HostPlan, Risk, Severity, SystemSource};
 use crate::diagnostic::Diagnostic;
 use crate::flake::Flake;
 use crate::names::HostName;

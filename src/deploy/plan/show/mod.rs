@@ -6,7 +6,7 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use super::plan::{
+use super::{
     Action, BuildOn, Change, Diff, FlakeSource, HealthCheck, HostPlan, PackageChange, Plan, Risk, Severity,
     SystemSource, UnitChanges,
 };

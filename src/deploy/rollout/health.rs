@@ -5,8 +5,8 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::host::{self, State};
-use super::plan::{HealthCheck, HostPlan};
+use crate::deploy::host::{self, State};
+use crate::deploy::plan::{HealthCheck, HostPlan};
 use crate::diagnostic::Diagnostic;
 use crate::progress::Call;
 use crate::ssh::{Limits, Session};

@@ -9,16 +9,16 @@ mod error;
 mod forms;
 mod question;
 mod record;
+pub mod signature;
 
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::plan::{Plan, Requester};
-use super::show;
-use super::storage::{APPROVAL, PlanError, Plans, StoredPlan};
 use crate::audit::{Audit, Event, Record};
 use crate::config::{Channel, DeploySettings};
+use crate::deploy::plan::store::APPROVAL;
+use crate::deploy::plan::{Plan, PlanError, Plans, Requester, StoredPlan, show};
 use crate::diagnostic::Diagnostic;
 use crate::names::PlanId;
 use crate::progress::Call;

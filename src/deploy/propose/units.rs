@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::plan::UnitChanges;
+use crate::deploy::plan::UnitChanges;
 
 /// Where a system has its units, below its toplevel.
 pub const FOLDER: &str = "etc/systemd/system";

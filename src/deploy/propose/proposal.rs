@@ -4,8 +4,8 @@
 //! meanwhile. A system that was built of that state is this system.
 
 use super::facts::{self, Facts};
-use super::place::{self, Place, Told};
-use super::propose::ProposeError;
+use super::forward::ProposeError;
+use crate::deploy::host::endpoint::{self as place, Place, Told};
 use crate::flake::hosts::{HOSTS, toplevel};
 use crate::flake::{Answer, Flake, Instantiate, Question, Step, UnreadPart};
 use crate::names::{HostName, StorePath};

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use super::plan::Plan;
 use crate::config::{Action, Scope};
+use crate::deploy::plan::Plan;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::names::HostName;
 use crate::process::{Command, Executable, Flow, ProcessError};

@@ -1,8 +1,7 @@
 //! What a plan is bound to, and whether it still holds.
 
-use super::host::State;
-use super::plan::{FlakeSource, HostPlan, SystemSource};
-use super::remote;
+use crate::deploy::host::{State, store as remote};
+use crate::deploy::plan::{FlakeSource, HostPlan, SystemSource};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::flake::{Flake, FlakeError};
 use crate::progress::Call;

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use serde::Deserialize;
 
-use super::plan::{Plan, VERSION};
+use super::{Plan, VERSION};
 use crate::canonical::{CanonicalError, Digest};
 use crate::config::DeploySettings;
 use crate::diagnostic::{Code, Diagnostic};
@@ -149,7 +149,7 @@ impl StoredPlan {
 #[derive(Clone, Debug)]
 pub struct Plans {
     /// Also holds what became of each plan.
-    pub(super) folder: StateFolder,
+    pub(in crate::deploy) folder: StateFolder,
 }
 
 /// What lies in the folder under the name of a plan.
@@ -175,7 +175,7 @@ impl Plans {
     ///
     /// # Errors
     /// See [`PlanError`]; [`PlanError::Unfit`] also where there is one of that name.
-    pub(super) fn prepare(&self, plan: Plan) -> Result<StoredPlan, PlanError> {
+    pub(in crate::deploy) fn prepare(&self, plan: Plan) -> Result<StoredPlan, PlanError> {
         if plan.version != VERSION {
             return Err(PlanError::Unfit(format!("its version is {}, not {VERSION}", plan.version)));
         }
@@ -191,7 +191,7 @@ impl Plans {
     ///
     /// # Errors
     /// See [`PlanError`]; [`PlanError::Unfit`] where there is one of that name.
-    pub(super) fn put(&self, stored: &StoredPlan) -> Result<(), PlanError> {
+    pub(in crate::deploy) fn put(&self, stored: &StoredPlan) -> Result<(), PlanError> {
         if self.folder.create(&file_name(&stored.plan.id), stored.canonical.as_bytes())? {
             Ok(())
         } else {
@@ -293,15 +293,15 @@ impl Plans {
 /// What the names of plans end in.
 const PLAN: &str = ".json";
 /// What the names of approvals end in.
-pub(super) const APPROVAL: &str = ".approval.json";
+pub(in crate::deploy) const APPROVAL: &str = ".approval.json";
 /// What the names of decisions end in: approvals that were used, and rejections.
-pub(super) const SPENT: &str = ".spent.json";
+pub(in crate::deploy) const SPENT: &str = ".spent.json";
 /// What the names of marks end in that say of a rejection that the audit log does not have it.
-pub(super) const UNLOGGED: &str = ".unlogged";
+pub(in crate::deploy) const UNLOGGED: &str = ".unlogged";
 /// What the names of forms end in that were shown about a plan: as many as may be shown.
-pub(super) const FORMS: [&str; 2] = [".form-1.json", ".form-2.json"];
+pub(in crate::deploy) const FORMS: [&str; 2] = [".form-1.json", ".form-2.json"];
 /// What the names of changes begin with that a person declined in a form.
-pub(super) const DECLINED: &str = "declined-";
+pub(in crate::deploy) const DECLINED: &str = "declined-";
 
 fn another(id: &PlanId) -> PlanError {
     PlanError::Unfit(format!("there is another {id}"))

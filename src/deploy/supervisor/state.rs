@@ -97,7 +97,7 @@ pub struct Story {
 
 #[cfg(test)]
 mod tests {
-    use super::super::supervise::PROGRAM;
+    use super::super::client::PROGRAM;
     use super::*;
 
     #[test]

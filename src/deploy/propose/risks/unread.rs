@@ -1,7 +1,7 @@
 //! What could not be judged, because what decides it could not be read.
 
-use super::super::plan::{HostPlan, Risk, Severity, SystemSource};
 use super::{Evidence, risk};
+use crate::deploy::plan::{HostPlan, Risk, Severity, SystemSource};
 use crate::diagnostic::Diagnostic;
 use crate::flake::UnreadPart;
 

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::plan::{BuildOn, HostPlan, SystemSource};
-use super::propose::bracketed;
+use crate::deploy::plan::{BuildOn, HostPlan, SystemSource};
+use crate::deploy::propose::bracketed;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::flake::Flake;
 use crate::nix::NixError;

@@ -1,0 +1,13 @@
+//! Carrying an approved plan out: host after host, and what becomes of each.
+
+mod binding;
+mod copy;
+mod health;
+mod outcome;
+mod stop;
+mod task;
+mod waves;
+
+pub use health::Health;
+pub use outcome::{Ending, Outcome};
+pub use waves::{Rolled, Rollout};

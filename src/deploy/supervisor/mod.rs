@@ -1,0 +1,8 @@
+//! The program on a host that brings it to another system, and back unless that is confirmed.
+
+pub(in crate::deploy) mod client;
+mod state;
+
+pub use client::{Latest, SuperviseError, latest};
+pub(in crate::deploy) use client::{Orders, Signed, ending_time};
+pub use state::{Step, Story};
