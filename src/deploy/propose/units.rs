@@ -9,8 +9,6 @@ use std::path::Path;
 
 use crate::deploy::plan::UnitChanges;
 
-/// Where a system has its units, below its toplevel.
-pub const FOLDER: &str = "etc/systemd/system";
 /// Lists the units of the system `$1`: name, where its file lies, and what of it decides what happens.
 pub const LIST: &str = r#"
 cd "$1/etc/systemd/system" 2>/dev/null || exit 0
@@ -142,7 +140,7 @@ mod tests {
     #[test]
     fn a_real_shell_lists_them() {
         let system = tempfile::tempdir().unwrap();
-        let folder = system.path().join(FOLDER);
+        let folder = system.path().join("etc/systemd/system");
         std::fs::create_dir_all(folder.join("multi-user.target.wants")).unwrap();
         std::fs::create_dir_all(folder.join("x.service.d")).unwrap();
         std::fs::write(folder.join("x.service"), "[Service]\n").unwrap();
