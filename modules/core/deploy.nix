@@ -150,7 +150,7 @@ in
     # A system that was started to be tried has only so long to be confirmed from now on.
     after = [ "sshd.service" ];
     restartIfChanged = false;
-    # What the supervisor (src/deploy/supervisor.sh) calls from here on, besides what every unit has: coreutils, grep, sed
+    # What the supervisor (src/deploy/supervisor/script) calls from here on, besides what every unit has: coreutils, grep, sed
     # and systemd. It must not depend on what the system that is tried has among its packages.
     path = [
       # `sh`, which no unit has by itself.

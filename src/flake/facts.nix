@@ -386,7 +386,7 @@ seq steps (
   seq (length unread) steps
   // facts
   // {
-    # Of these names and what they mean; src/deploy/facts.rs has it too.
+    # Of these names and what they mean; src/deploy/propose/facts.rs has it too.
     version = 2;
     users = if facts.users == null then null else present facts.users;
     file_systems = present (facts.file_systems.mounted ++ facts.file_systems.unlocked);
