@@ -40,12 +40,12 @@ pub enum AuditError {
     #[error(transparent)]
     State(#[from] StateError),
     /// The system refused.
-    #[error("the audit log {}: {source}", path.display())]
+    #[error("the audit log {}: {cause}", path.display())]
     Io {
         /// The log.
         path: PathBuf,
         /// What the system said.
-        source: io::Error,
+        cause: io::Error,
     },
     /// Another process holds the log and does not let go.
     #[error("the audit log {} is held by another process", path.display())]
@@ -196,7 +196,7 @@ impl Audit {
         // In one write: a torn entry is one the system failed in the middle of.
         file.write_all(line.as_bytes())
             .and_then(|()| file.sync_data())
-            .map_err(|source| AuditError::Io { path: self.path(), source })?;
+            .map_err(|cause| AuditError::Io { path: self.path(), cause })?;
         Ok(hash)
     }
 
@@ -206,7 +206,7 @@ impl Audit {
             match rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive) {
                 Ok(()) => return Ok(()),
                 Err(rustix::io::Errno::WOULDBLOCK | rustix::io::Errno::INTR) => {}
-                Err(error) => return Err(AuditError::Io { path: self.path(), source: error.into() }),
+                Err(error) => return Err(AuditError::Io { path: self.path(), cause: error.into() }),
             }
             if begun.elapsed() > PATIENCE {
                 return Err(AuditError::Held { path: self.path() });
@@ -218,7 +218,7 @@ impl Audit {
     /// The last entry's place, after what a writer that died in the middle left was taken off; `None` in
     /// an empty log.
     fn last(&self, file: &mut File) -> Result<Option<Link>, AuditError> {
-        let failed = |source| AuditError::Io { path: self.path(), source };
+        let failed = |cause| AuditError::Io { path: self.path(), cause };
         let broken = |problem: String| AuditError::Broken { path: self.path(), problem };
         let length = file.metadata().map_err(failed)?.size();
         // The last entry, and as much again for one that was begun after it.
@@ -255,7 +255,7 @@ impl Audit {
     pub fn verify(&self, noted: Option<&Digest>) -> Result<Report, AuditError> {
         match self.folder.reading(FILE)? {
             Some(file) => {
-                verify::log(file, noted).map_err(|source| AuditError::Io { path: self.path(), source })
+                verify::log(file, noted).map_err(|cause| AuditError::Io { path: self.path(), cause })
             }
             None => Ok(Report::default()),
         }

@@ -52,20 +52,20 @@ pub enum ProcessError {
         program: Executable,
     },
     /// The system refused to start it.
-    #[error("{program} could not be started: {source}")]
+    #[error("{program} could not be started: {cause}")]
     Spawn {
         /// What was to be run.
         program: Executable,
         /// What the system said.
-        source: io::Error,
+        cause: io::Error,
     },
     /// Reading from it or waiting for it failed.
-    #[error("lost contact with {program}: {source}")]
+    #[error("lost contact with {program}: {cause}")]
     Io {
         /// What was run.
         program: Executable,
         /// What the system said.
-        source: io::Error,
+        cause: io::Error,
     },
     /// It wrote more than is kept.
     #[error("{program} wrote more than {limit} bytes")]
@@ -430,7 +430,7 @@ impl Command {
         let Some((output, input)) = pipes else {
             return Err(ProcessError::Io {
                 program: self.program.clone(),
-                source: io::Error::other("the pipes are missing"),
+                cause: io::Error::other("the pipes are missing"),
             });
         };
         Ok(Companion { _group: group, output, input })
@@ -439,9 +439,9 @@ impl Command {
 
 impl Command {
     /// What it means that the system did not start it.
-    fn not_started(&self, source: io::Error) -> ProcessError {
+    fn not_started(&self, cause: io::Error) -> ProcessError {
         let program = self.program.clone();
-        match source.kind() {
+        match cause.kind() {
             // A missing working folder, or a missing interpreter, gives the same error as a missing program.
             io::ErrorKind::NotFound
                 if self.folder.as_ref().is_none_or(|folder| folder.is_dir())
@@ -449,7 +449,7 @@ impl Command {
             {
                 ProcessError::NotFound { program }
             }
-            _ => ProcessError::Spawn { program, source },
+            _ => ProcessError::Spawn { program, cause },
         }
     }
 }

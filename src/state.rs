@@ -25,12 +25,12 @@ const PARTIAL: &str = ".partial-";
 #[derive(Debug, thiserror::Error)]
 pub enum StateError {
     /// The system refused.
-    #[error("{}: {source}", path.display())]
+    #[error("{}: {cause}", path.display())]
     Io {
         /// The file or folder.
         path: PathBuf,
         /// What the system said.
-        source: io::Error,
+        cause: io::Error,
     },
     /// It is not what it has to be: something else lies there, or others can change it.
     #[error("{} {problem}", path.display())]
@@ -56,7 +56,7 @@ pub enum StateError {
 /// Gives a failure of the system its place.
 fn at(path: &Path) -> impl FnOnce(io::Error) -> StateError {
     let path = path.to_owned();
-    move |source| StateError::Io { path, source }
+    move |cause| StateError::Io { path, cause }
 }
 
 /// Complains about an owner or permissions that let somebody else decide what is in it.

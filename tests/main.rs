@@ -25,6 +25,7 @@ mod diagnostics;
 mod docs;
 mod documents;
 mod ends;
+mod errors;
 mod facts;
 mod fleet;
 mod forms;

@@ -84,12 +84,12 @@ pub(super) enum Refusal {
     #[error("an approval lets a host be changed, and --read-only beats that")]
     ReadOnly,
     /// There is no signature to read.
-    #[error("the signature {}: {source}", path.display())]
+    #[error("the signature {}: {cause}", path.display())]
     Signature {
         /// The file.
         path: PathBuf,
         /// What the system said.
-        source: io::Error,
+        cause: io::Error,
     },
 }
 
@@ -245,7 +245,7 @@ pub(super) async fn approve(
 
 /// A signature from a file, or from standard input.
 fn read_signature(path: &Path) -> Result<String, Refusal> {
-    let unreadable = |source| Refusal::Signature { path: path.to_owned(), source };
+    let unreadable = |cause| Refusal::Signature { path: path.to_owned(), cause };
     let mut text = String::new();
     if path == Path::new("-") {
         io::stdin().take(signature::LARGEST).read_to_string(&mut text).map_err(unreadable)?;

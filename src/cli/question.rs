@@ -19,10 +19,16 @@ pub(super) enum Unanswered {
     #[error("this wants a terminal, with a person at it")]
     NoTerminal,
     #[error("the terminal: {0}")]
-    Terminal(#[from] io::Error),
+    Terminal(io::Error),
     /// The person would rather stop (Ctrl-C), or this program was told to end.
     #[error("interrupted: nothing was changed")]
     Interrupted,
+}
+
+impl From<io::Error> for Unanswered {
+    fn from(error: io::Error) -> Self {
+        Self::Terminal(error)
+    }
 }
 
 impl From<&Unanswered> for Diagnostic {

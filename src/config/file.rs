@@ -15,12 +15,12 @@ use crate::{schema, text};
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The file named by `--config` or found beside the flake could not be read.
-    #[error("{} could not be read: {source}", path.display())]
+    #[error("{} could not be read: {cause}", path.display())]
     Unreadable {
         /// The file.
         path: PathBuf,
         /// What the system said.
-        source: std::io::Error,
+        cause: std::io::Error,
     },
     /// The file is not TOML, or a value has the wrong type.
     #[error("{} is not TOML, or has a value of the wrong kind{place}", path.display())]
@@ -107,8 +107,8 @@ impl From<&ConfigError> for Diagnostic {
             ConfigError::Conflict { .. } => {
                 diagnostic.with_hint("docs/settings.md says for every setting who may set it, and who wins")
             }
-            ConfigError::Unreadable { source, .. } => {
-                diagnostic.with_hint(if source.kind() == std::io::ErrorKind::InvalidData {
+            ConfigError::Unreadable { cause, .. } => {
+                diagnostic.with_hint(if cause.kind() == std::io::ErrorKind::InvalidData {
                     "save it as UTF-8"
                 } else {
                     "see that it is there and that you may read it"

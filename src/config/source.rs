@@ -62,7 +62,7 @@ pub(super) fn machine(folder: &Path, tools: &[&str]) -> Result<Option<Source>, C
     let Some(one) = whole.as_ref().or(deploy.as_ref()) else { return Ok(None) };
     // Whoever can write to the folder can put another file there.
     let data =
-        folder.metadata().map_err(|source| ConfigError::Unreadable { path: folder.to_owned(), source })?;
+        folder.metadata().map_err(|cause| ConfigError::Unreadable { path: folder.to_owned(), cause })?;
     if data.uid() != 0 || data.mode() & 0o022 != 0 {
         return Err(ConfigError::Unsafe {
             path: folder.to_owned(),
@@ -124,7 +124,7 @@ pub(super) fn user(named: Option<&Path>, takes: Takes) -> Result<Option<Text>, C
         Some(path) => match Text::read(path, Writer::User, takes)? {
             Some(text) => Ok(Some(text)),
             None => {
-                Err(ConfigError::Unreadable { path: path.to_owned(), source: io::ErrorKind::NotFound.into() })
+                Err(ConfigError::Unreadable { path: path.to_owned(), cause: io::ErrorKind::NotFound.into() })
             }
         },
         None => match place::config() {

@@ -57,7 +57,7 @@ impl Text {
 
     /// Reads the file; `None` if there is none.
     pub(super) fn read(path: &Path, writer: Writer, takes: Takes) -> Result<Option<Self>, ConfigError> {
-        let unreadable = |source: io::Error| ConfigError::Unreadable { path: path.to_owned(), source };
+        let unreadable = |cause: io::Error| ConfigError::Unreadable { path: path.to_owned(), cause };
         let Some(file) = opened(path, writer)? else { return Ok(None) };
         let data = file.metadata().map_err(unreadable)?;
         require_writer(path, writer, &data)?;
@@ -107,7 +107,7 @@ fn opened(path: &Path, writer: Writer) -> Result<Option<File>, ConfigError> {
             "is a symbolic link, and what it leads to may be none of the flake's",
             "put the file itself there",
         )),
-        Err(error) => Err(ConfigError::Unreadable { path: path.to_owned(), source: error.into() }),
+        Err(error) => Err(ConfigError::Unreadable { path: path.to_owned(), cause: error.into() }),
     }
 }
 

@@ -76,12 +76,12 @@ pub enum FlakeError {
     #[error("{0}")]
     Evaluation(Box<Diagnostic>),
     /// It is not known what its inputs are.
-    #[error("{} could not be read: {source}", path.display())]
+    #[error("{} could not be read: {cause}", path.display())]
     LockUnread {
         /// The lock file.
         path: PathBuf,
         /// What the system said.
-        source: std::io::Error,
+        cause: std::io::Error,
     },
     /// It is not known what of the flake is committed.
     #[error("git does not say what of {} is committed", .0.display())]
@@ -231,7 +231,7 @@ impl Flake {
         let path = self.settings.flake.join("flake.lock");
         match crate::reading::bytes_if_there(&path, fingerprint::FLAKE) {
             Ok(text) => Ok(text.as_deref().map(fingerprint::inputs::unpinned).unwrap_or_default()),
-            Err(source) => Err(FlakeError::LockUnread { path, source }),
+            Err(cause) => Err(FlakeError::LockUnread { path, cause }),
         }
     }
 

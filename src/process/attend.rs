@@ -26,8 +26,8 @@ impl Command {
         let _as_it_was = Terminal::now();
         let mut builder = self.builder();
         builder.stdin(Stdio::inherit()).stdout(Stdio::inherit()).stderr(Stdio::inherit());
-        let (mut child, _waited) = orphans::spawn(&mut builder).map_err(|source| self.not_started(source))?;
-        let lost = |source| ProcessError::Io { program: self.program.clone(), source };
+        let (mut child, _waited) = orphans::spawn(&mut builder).map_err(|cause| self.not_started(cause))?;
+        let lost = |cause| ProcessError::Io { program: self.program.clone(), cause };
         let status = tokio::select! {
             status = child.wait() => status.map_err(lost)?,
             () = cancel.cancelled() => {

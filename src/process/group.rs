@@ -46,7 +46,7 @@ impl Group {
         let input = match &command.input {
             Some(path) => crate::reading::open(path)
                 .map(Stdio::from)
-                .map_err(|source| ProcessError::Io { program: command.program.clone(), source })?,
+                .map_err(|cause| ProcessError::Io { program: command.program.clone(), cause })?,
             None => Stdio::null(),
         };
         Self::start_with(command, input, Stdio::piped())
@@ -55,7 +55,7 @@ impl Group {
     pub(super) fn start_with(command: &Command, input: Stdio, errors: Stdio) -> Result<Self, ProcessError> {
         let mut builder = command.builder();
         builder.process_group(0).stdin(input).stdout(Stdio::piped()).stderr(errors);
-        let (child, waited) = orphans::spawn(&mut builder).map_err(|source| command.not_started(source))?;
+        let (child, waited) = orphans::spawn(&mut builder).map_err(|cause| command.not_started(cause))?;
         let leader = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
         Ok(Self { child: Some(child), leader, waited: Some(waited), _running: RUNNING.token() })
     }
@@ -67,7 +67,7 @@ impl Group {
         on_output: &mut impl FnMut(&[u8]) -> Flow,
         on_error_line: &mut impl FnMut(&[u8], u32) -> Flow,
     ) -> Result<Option<ExitStatus>, ProcessError> {
-        let io_error = |source| ProcessError::Io { program: command.program.clone(), source };
+        let io_error = |cause| ProcessError::Io { program: command.program.clone(), cause };
         let Some(child) = self.child.as_mut() else {
             return Err(io_error(io::Error::other("the program was already waited for")));
         };

@@ -95,7 +95,7 @@ pub enum ApprovalError {
         at: Timestamp,
     },
     /// A person said no, which counts, and the audit log does not say so yet.
-    #[error("{id} was rejected by {by} and stays so, but the audit log does not say it: {source}")]
+    #[error("{id} was rejected by {by} and stays so, but the audit log does not say it: {cause}")]
     Unlogged {
         /// The plan.
         id: PlanId,
@@ -104,7 +104,7 @@ pub enum ApprovalError {
         /// This program, as a person runs it.
         command: String,
         /// Why it could not be logged.
-        source: AuditError,
+        cause: AuditError,
     },
     /// It is too late to say no.
     #[error("{0} was approved and used before it was rejected: it is deployed, or being deployed")]
@@ -190,8 +190,8 @@ impl From<&ApprovalError> for Diagnostic {
             ApprovalError::Asked(_) => diagnostic(Code::ApprovalRequired),
             ApprovalError::Rejected { .. } => diagnostic(Code::ApprovalDeclined)
                 .with_hint("nothing was done; ask the person what should be different before you plan again"),
-            ApprovalError::Unlogged { id, command, source, .. } => {
-                let cause = Diagnostic::from(source);
+            ApprovalError::Unlogged { id, command, cause, .. } => {
+                let cause = Diagnostic::from(cause);
                 diagnostic(cause.code).with_hint(format!(
                     "nothing was done; once the audit log can be written, `{command} reject {id}` records it there ({})",
                     cause.hint.unwrap_or_default()

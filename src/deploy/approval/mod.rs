@@ -280,11 +280,11 @@ impl Approvals {
                 .cloned()
                 .unwrap_or_default(),
         };
-        self.audit.write(&record, begun).map_err(|source| ApprovalError::Unlogged {
+        self.audit.write(&record, begun).map_err(|cause| ApprovalError::Unlogged {
             id: id.clone(),
             by: rejection.by().to_owned(),
             command: self.settings.command.clone(),
-            source,
+            cause,
         })?;
         decision::mark_logged(&self.plans, id)
     }

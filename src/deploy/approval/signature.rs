@@ -38,12 +38,12 @@ pub enum SignatureError {
     #[error(transparent)]
     NoFolder(#[from] ScratchError),
     /// A file could not be read or written.
-    #[error("{}: {source}", path.display())]
+    #[error("{}: {cause}", path.display())]
     Io {
         /// The file.
         path: PathBuf,
         /// What the system said.
-        source: std::io::Error,
+        cause: std::io::Error,
     },
     /// The settings name nobody who may sign.
     #[error("`deploy.approvers` names nobody who may sign")]
@@ -115,7 +115,7 @@ impl From<&SignatureError> for Diagnostic {
 
 fn at(path: &Path) -> impl FnOnce(std::io::Error) -> SignatureError {
     let path = path.to_owned();
-    move |source| SignatureError::Io { path, source }
+    move |cause| SignatureError::Io { path, cause }
 }
 
 /// Signs `message` with `key`, on the terminal if there is one: a key may want a passphrase or a touch.

@@ -64,12 +64,12 @@ pub enum ProposeError {
         said: String,
     },
     /// A file of the new system could not be read.
-    #[error("{}: {source}", path.display())]
+    #[error("{}: {cause}", path.display())]
     Unread {
         /// The file.
         path: PathBuf,
         /// What the system said.
-        source: std::io::Error,
+        cause: std::io::Error,
     },
     /// Another state of the flake was built than the one that was judged.
     #[error("the flake was changed while {0} was built")]
@@ -370,8 +370,8 @@ async fn build(
 fn there(path: &Path) -> Result<Option<String>, ProposeError> {
     match reading::text(path, PART) {
         Ok(text) => Ok(Some(text)),
-        Err(source) if reading::is_absence(&source) => Ok(None),
-        Err(source) => Err(ProposeError::Unread { path: path.to_owned(), source }),
+        Err(cause) if reading::is_absence(&cause) => Ok(None),
+        Err(cause) => Err(ProposeError::Unread { path: path.to_owned(), cause }),
     }
 }
 
