@@ -1,143 +1,292 @@
-//! Imports point downwards only, and only one file spawns programs.
-use std::path::{Path, PathBuf};
+//! Imports point downwards only, and only one module spawns programs.
+//!
+//! The rules are the tables here. `structure/` reads the code: `source` finds the modules, `uses` the paths in them,
+//! `resolve` what each path means, `forms` holds that no form escapes.
+mod forms;
+mod resolve;
+mod source;
+mod uses;
 
-/// The modules from the bottom up; each may use those below it and those beside it that are named.
-const LAYERS: &[&[&str]] = &[
-    &[
-        "text",
-        "causes",
-        "stderr",
-        "names",
-        "diagnostic",
-        "schema",
-        "progress",
-        "metrics",
-        "policy",
-        "time",
-        "canonical",
-        "user",
-        "random",
-        "reading",
+use std::path::Path;
+use std::sync::LazyLock;
+
+use syn::visit::{self, Visit};
+
+use resolve::{Meaning, Use};
+use source::Module;
+
+/// Which children of a module may use which.
+struct Layering {
+    /// The module, by its path from the crate's root.
+    root: &'static [&'static str],
+    /// Its children from the bottom up; each may use those below it and those beside it. The module itself uses all.
+    layers: &'static [&'static [&'static str]],
+}
+
+const LAYERINGS: &[Layering] = &[Layering {
+    root: &[],
+    layers: &[
+        &[
+            "text",
+            "causes",
+            "stderr",
+            "names",
+            "diagnostic",
+            "schema",
+            "progress",
+            "metrics",
+            "policy",
+            "time",
+            "canonical",
+            "user",
+            "random",
+            "reading",
+        ],
+        &["process", "scratch", "state"],
+        &["ssh"],
+        &["config"],
+        &["nix"],
+        &["disko"],
+        &["flake"],
+        &["search"],
+        &["audit"],
+        &["deploy"],
+        &["tools"],
+        &["mcp"],
+        &["cli"],
     ],
-    &["process", "scratch", "state"],
-    &["ssh"],
-    &["config"],
-    &["nix"],
-    &["disko"],
-    &["flake"],
-    &["search"],
-    &["audit"],
-    &["deploy"],
-    &["tools"],
-    &["mcp"],
-    &["cli"],
-];
+}];
 
 /// What a domain module must never know of.
 const DOMAIN: &[&str] =
     &["flake", "disko", "search", "deploy", "audit", "nix", "ssh", "process", "scratch", "state"];
 const NOT_FOR_THE_DOMAIN: &[&str] = &["tools", "mcp", "cli", "policy"];
 
-fn sources(folder: &Path) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            found.extend(sources(&path));
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            found.push(path);
-        }
+/// What the rules need to know of this crate, without its tests.
+struct Crate {
+    /// Every module that is a file, by its path from the root.
+    modules: Vec<Vec<String>>,
+    tools: Vec<Tool>,
+    uses: Vec<Use>,
+}
+
+static CRATE: LazyLock<Crate> = LazyLock::new(|| {
+    let modules = source::modules(&source::texts(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src")));
+    Crate {
+        tools: modules.iter().filter_map(Tool::of).collect(),
+        uses: resolve::uses(&modules),
+        modules: modules.into_iter().map(|module| module.path).collect(),
     }
-    found
-}
+});
 
-/// The module of this crate a file belongs to, and its text without tests.
-fn modules() -> Vec<(String, PathBuf, String)> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    sources(&root)
-        .into_iter()
-        .filter_map(|path| {
-            let below = path.strip_prefix(&root).unwrap();
-            let first = below.components().next().unwrap().as_os_str().to_str().unwrap();
-            let module = first.trim_end_matches(".rs").to_owned();
-            let text = std::fs::read_to_string(&path).unwrap();
-            let code = text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default().to_owned();
-            (!["lib", "main"].contains(&module.as_str())).then_some((module, path, code))
+impl Use {
+    /// What it uses of this crate.
+    fn here(&self) -> impl Iterator<Item = &[String]> {
+        self.means.iter().filter_map(|meaning| match meaning {
+            Meaning::Here(path) => Some(path.as_slice()),
+            Meaning::Elsewhere(_) => None,
         })
-        .collect()
-}
+    }
 
-/// The modules a text uses.
-fn used(text: &str) -> Vec<String> {
-    text.match_indices("crate::")
-        .map(|(at, _)| {
-            text[at + "crate::".len()..]
-                .chars()
-                .take_while(|c| c.is_ascii_alphanumeric() || *c == '_')
-                .collect()
+    /// What it uses of other crates.
+    fn elsewhere(&self) -> impl Iterator<Item = &[String]> {
+        self.means.iter().filter_map(|meaning| match meaning {
+            Meaning::Elsewhere(path) => Some(path.as_slice()),
+            Meaning::Here(_) => None,
         })
-        .collect()
+    }
+
+    /// Whether it stands in this file, which is named from the top of the repository.
+    fn is_in(&self, file: &str) -> bool {
+        self.place.rsplit_once(':').is_some_and(|(place, _)| place == file)
+    }
 }
 
-fn layer(module: &str) -> usize {
-    LAYERS
-        .iter()
-        .position(|layer| layer.contains(&module))
-        .unwrap_or_else(|| panic!("{module} is in no layer: add it to LAYERS"))
+/// Whether a path begins with these names.
+fn begins(path: &[String], names: &[&str]) -> bool {
+    path.len() >= names.len() && path.iter().zip(names).all(|(one, name)| one == name)
+}
+
+#[track_caller]
+fn assert_none(rule: &str, mut broken: Vec<String>) {
+    broken.sort();
+    broken.dedup();
+    assert!(broken.is_empty(), "{rule}:\n  {}", broken.join("\n  "));
+}
+
+impl Layering {
+    /// The height of the child of the root that a path leads into.
+    fn height(&self, path: &[String]) -> Option<(usize, &str)> {
+        let child = begins(path, self.root).then(|| path.get(self.root.len())).flatten()?;
+        self.layers
+            .iter()
+            .enumerate()
+            .find_map(|(height, layer)| Some((height, *layer.iter().find(|name| *name == child)?)))
+    }
+
+    fn broken(&self, uses: &[Use]) -> Vec<String> {
+        let mut broken = Vec::new();
+        for one in uses {
+            let Some((height, module)) = self.height(&one.module) else { continue };
+            for path in one.here() {
+                if let Some((above, other)) = self.height(path)
+                    && above > height
+                {
+                    let path = path.join("::");
+                    broken
+                        .push(format!("{}: {module} uses {path}, and {other} is above {module}", one.place));
+                }
+            }
+        }
+        broken
+    }
 }
 
 #[test]
 fn imports_point_downwards() {
-    for (module, path, text) in modules() {
-        for other in used(&text) {
-            if LAYERS.iter().any(|layer| layer.contains(&other.as_str())) {
-                assert!(
-                    layer(&other) <= layer(&module),
-                    "{} uses {other}, which is above it",
-                    path.display()
-                );
-            }
-        }
+    for layering in LAYERINGS {
+        assert_none("a module uses one above it (LAYERINGS)", layering.broken(&CRATE.uses));
     }
+}
+
+#[test]
+fn every_module_has_its_layer() {
+    for layering in LAYERINGS {
+        let depth = layering.root.len();
+        let mut children: Vec<&str> = CRATE
+            .modules
+            .iter()
+            .filter(|path| begins(path, layering.root) && path.len() == depth + 1)
+            .map(|path| path[depth].as_str())
+            .collect();
+        let mut listed = layering.layers.concat();
+        children.sort_unstable();
+        listed.sort_unstable();
+        assert_eq!(children, listed, "the modules of {:?} and their layers in LAYERINGS", layering.root);
+    }
+}
+
+#[test]
+fn layers_within_a_module_are_held_as_well() {
+    let files = [
+        ("lib.rs", "mod deploy;"),
+        ("deploy/mod.rs", "mod plan; mod rollout; mod host; pub use rollout::Wave;"),
+        ("deploy/plan.rs", "use super::host::State; use super::Wave;"),
+        ("deploy/host.rs", "use super::{plan::Plan};"),
+        ("deploy/rollout.rs", "use super::plan; pub struct Wave;"),
+    ];
+    let texts = files.map(|(file, text)| (file.to_owned(), text.to_owned())).into();
+    let uses = resolve::uses(&source::modules(&texts));
+    let layering = Layering { root: &["deploy"], layers: &[&["plan", "host"], &["rollout"]] };
+    let broken = "src/deploy/plan.rs:1: plan uses deploy::rollout::Wave, and rollout is above plan";
+    assert_eq!(layering.broken(&uses), [broken]);
 }
 
 #[test]
 fn the_domain_knows_nothing_of_the_surface() {
-    for (module, path, text) in modules() {
-        if DOMAIN.contains(&module.as_str()) {
-            for other in used(&text) {
-                assert!(!NOT_FOR_THE_DOMAIN.contains(&other.as_str()), "{} uses {other}", path.display());
+    let mut broken = Vec::new();
+    for one in CRATE.uses.iter().filter(|one| DOMAIN.iter().any(|module| begins(&one.module, &[module]))) {
+        for path in one.here() {
+            if NOT_FOR_THE_DOMAIN.iter().any(|other| begins(path, &[other])) {
+                broken.push(format!("{} uses {}", one.place, path.join("::")));
             }
-            assert!(!text.contains("rmcp"), "{} knows MCP", path.display());
+        }
+        if one.elsewhere().any(|path| begins(path, &["rmcp"])) {
+            broken.push(format!("{} knows MCP", one.place));
         }
     }
+    assert_none("a domain module uses the surface", broken);
 }
 
 #[test]
-fn only_one_file_spawns() {
-    for (_, path, text) in modules() {
-        let spawns = text.contains("std::process::Command") || text.contains("tokio::process::Command");
-        assert!(!spawns || path.ends_with("src/process.rs"), "{} spawns", path.display());
+fn only_one_module_spawns() {
+    let spawns = |path: &[String]| {
+        (begins(path, &["std", "process"]) || begins(path, &["tokio", "process"]))
+            && path.get(2).is_some_and(|name| name == "Command" || name == "*")
+    };
+    let (ours, others): (Vec<&Use>, Vec<&Use>) = CRATE
+        .uses
+        .iter()
+        .filter(|one| one.elsewhere().any(spawns))
+        .partition(|one| begins(&one.module, &["process"]));
+    assert!(!ours.is_empty(), "nothing spawns");
+    assert_none("only src/process spawns", others.iter().map(|one| one.place.clone()).collect());
+}
+
+/// A file with `impl Tool`.
+struct Tool {
+    module: Vec<String>,
+    file: String,
+    /// It says that it reaches hosts.
+    says_so: bool,
+    /// It takes the sessions to hosts from its context.
+    takes_hosts: bool,
+}
+
+impl Tool {
+    fn of(module: &Module) -> Option<Self> {
+        let (path, file) = (module.path.clone(), module.file.clone());
+        let mut tool = Self { module: path, file, says_so: false, takes_hosts: false };
+        let is_tool = |item: &syn::Item| matches!(item, syn::Item::Impl(syn::ItemImpl { trait_: Some((path, _)), .. }) if is_last(path, "Tool"));
+        tool.visit_file(&module.code);
+        (begins(&module.path, &["tools"]) && module.code.items.iter().any(is_tool)).then_some(tool)
+    }
+}
+
+fn is_last(path: &syn::Path, name: &str) -> bool {
+    path.segments.last().is_some_and(|segment| segment.ident == name)
+}
+
+/// Whether an expression ends with a field or a variable of this name.
+fn is_named(expression: &syn::Expr, name: &str) -> bool {
+    match expression {
+        syn::Expr::Field(field) => matches!(&field.member, syn::Member::Named(named) if named == name),
+        syn::Expr::Path(path) => is_last(&path.path, name),
+        _ => false,
+    }
+}
+
+impl<'ast> Visit<'ast> for Tool {
+    fn visit_impl_item_const(&mut self, item: &'ast syn::ImplItemConst) {
+        if item.ident == "REACH"
+            && let syn::Expr::Path(value) = &item.expr
+        {
+            self.says_so |= is_last(&value.path, "Hosts");
+        }
+        visit::visit_impl_item_const(self, item);
+    }
+
+    fn visit_expr_field(&mut self, field: &'ast syn::ExprField) {
+        let is_hosts = matches!(&field.member, syn::Member::Named(name) if name == "hosts");
+        self.takes_hosts |= is_hosts && is_named(&field.base, "in_force");
+        visit::visit_expr_field(self, field);
+    }
+
+    fn visit_expr_method_call(&mut self, call: &'ast syn::ExprMethodCall) {
+        self.takes_hosts |=
+            matches!(&*call.receiver, syn::Expr::Field(_)) && is_named(&call.receiver, "hosts");
+        visit::visit_expr_method_call(self, call);
+    }
+
+    /// A macro's tokens, as they are printed.
+    fn visit_token_stream(&mut self, tokens: &'ast proc_macro2::TokenStream) {
+        let text: String = tokens.to_string().split_whitespace().collect();
+        self.takes_hosts |= text.contains(".hosts.") || text.contains("in_force.hosts");
     }
 }
 
 /// A tool that has what reaches hosts at hand says that it reaches them: it is not served to whoever asks.
 #[test]
 fn tools_that_can_reach_hosts_say_so() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/tools");
-    let mut declared = [0, 0];
-    for path in sources(&folder) {
-        let text = std::fs::read_to_string(&path).unwrap();
-        if !text.contains("impl Tool for") {
-            continue;
-        }
-        let hosts = text.contains("const REACH: Reach = Reach::Hosts;");
-        declared[usize::from(hosts)] += 1;
-        let can =
-            text.contains("crate::deploy") || text.contains("super::deploy") || text.contains(".hosts.");
-        assert!(hosts || !can, "{} can reach hosts and says that it does not", path.display());
-    }
-    assert!(declared.iter().all(|count| *count >= 5), "{declared:?}");
+    let can_reach = |tool: &Tool| {
+        let own = CRATE.uses.iter().filter(|one| one.module.starts_with(&tool.module));
+        let reaches = |path: &[String]| begins(path, &["deploy"]) || begins(path, &["tools", "deploy"]);
+        tool.takes_hosts || own.flat_map(Use::here).any(reaches)
+    };
+    let (reaching, others): (Vec<&Tool>, Vec<&Tool>) = CRATE.tools.iter().partition(|tool| tool.says_so);
+    assert!(reaching.len() >= 5 && others.len() >= 5, "{} and {}", reaching.len(), others.len());
+    let broken = others.iter().filter(|tool| can_reach(tool)).map(|tool| format!("src/{}", tool.file));
+    assert_none("a tool that can reach hosts does not say so (REACH)", broken.collect());
 }
 
 /// Files that read by themselves, each because what it reads is not what somebody else may have put there.
@@ -156,15 +305,16 @@ const READERS: &[(&str, &str)] = &[
 
 #[test]
 fn what_anybody_may_have_put_there_is_read_within_bounds() {
-    for (_, path, text) in modules() {
-        let is_test = path.ends_with("tests.rs") || path.parent().unwrap().ends_with("tests");
-        if is_test || READERS.iter().any(|(reader, _)| path.ends_with(reader)) {
-            continue;
-        }
-        for reading in ["fs::read(", "fs::read_to_string(", "File::open("] {
-            assert!(!text.contains(reading), "{} has {reading}: use crate::reading", path.display());
-        }
-    }
+    const READING: &[&[&str]] = &[&["fs", "read"], &["fs", "read_to_string"], &["fs", "File", "open"]];
+    let reads = |path: &[String]| path.len() > 1 && READING.iter().any(|reading| begins(&path[1..], reading));
+    let broken = CRATE
+        .uses
+        .iter()
+        .filter(|one| !READERS.iter().any(|(reader, _)| one.is_in(reader)))
+        .filter(|one| one.elsewhere().any(reads))
+        .map(|one| one.place.clone())
+        .collect();
+    assert_none("use crate::reading", broken);
 }
 
 /// Files that clean a name of others for a field or a line of its own, each for this reason. In a sentence a name is
@@ -173,13 +323,17 @@ const CLEANERS: &[(&str, &str)] = &[("src/tools/gap.rs", "`attr` is a field of n
 
 #[test]
 fn names_of_others_are_words_in_what_tools_say() {
-    for (_, path, text) in modules() {
-        let is_said = path.parent().unwrap().ends_with("src/tools") || path.ends_with("src/flake/select.rs");
-        if !is_said || CLEANERS.iter().any(|(cleaner, _)| path.ends_with(cleaner)) {
-            continue;
-        }
-        for cleaning in ["text::joined(", "text::exact(", "text::plain("] {
-            assert!(!text.contains(cleaning), "{} has {cleaning}: use text::words", path.display());
-        }
-    }
+    let broken = CRATE
+        .uses
+        .iter()
+        .filter(|one| begins(&one.module, &["tools"]) || begins(&one.module, &["flake", "select"]))
+        .filter(|one| !CLEANERS.iter().any(|(cleaner, _)| one.is_in(cleaner)))
+        .filter(|one| {
+            one.here().any(|path| {
+                ["joined", "exact", "plain"].iter().any(|cleaning| begins(path, &["text", cleaning]))
+            })
+        })
+        .map(|one| one.place.clone())
+        .collect();
+    assert_none("use text::words", broken);
 }
