@@ -7,13 +7,13 @@ use std::process::Output;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
+use pantheros_mcp::deploy::supervisor::SCRIPT;
 use serde_json::Value;
 
 use crate::common::fleet::{Fleet, nixes, wait_until};
 use crate::common::programs::Store;
 use crate::common::target::{FAKE_BOOTCTL, Target, Targets};
 
-pub const SUPERVISOR: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/deploy/supervisor.sh");
 /// What a machine with `pantheros.deploy` does at its start.
 const AT_START: &str = "pantheros-deployments.service";
 pub const DEPLOYMENTS: &str = "/var/lib/pantheros/deployments";
@@ -208,7 +208,7 @@ impl Machine {
         let folder = format!("{DEPLOYMENTS}/{id}");
         let outside = self.web().inside(&folder);
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&outside).unwrap();
-        std::fs::copy(SUPERVISOR, outside.join("supervisor")).unwrap();
+        std::fs::write(outside.join("supervisor"), SCRIPT).unwrap();
         std::fs::write(outside.join("spec"), spec).unwrap();
         Deployment { id, folder }
     }

@@ -1,10 +1,13 @@
 //! The same script under every shell that hosts may have.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use pantheros_mcp::deploy::supervisor::SCRIPT;
+
 use crate::common::fleet::nixes;
-use crate::supervisor::machine::{HOLD, Machine, NONCE, SUPERVISOR};
+use crate::supervisor::machine::{HOLD, Machine, NONCE};
 use crate::supervisor::outcomes::confirmed_or_not;
 
 /// The shells that are here; `dash` and `bash` always are.
@@ -20,13 +23,15 @@ fn shells() -> Vec<PathBuf> {
 
 #[test]
 fn every_shell_reads_it() {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(SCRIPT.as_bytes()).unwrap();
     for shell in shells() {
         let words: &[&str] = match shell.file_name().unwrap().to_str().unwrap() {
             "busybox" => &["ash", "-n"],
             "bash" => &["--posix", "-n"],
             _ => &["-n"],
         };
-        let read = Command::new(&shell).args(words).arg(SUPERVISOR).output().unwrap();
+        let read = Command::new(&shell).args(words).arg(file.path()).output().unwrap();
         assert!(read.status.success(), "{shell:?}: {}", String::from_utf8_lossy(&read.stderr));
         assert!(read.stderr.is_empty(), "{shell:?}: {}", String::from_utf8_lossy(&read.stderr));
     }

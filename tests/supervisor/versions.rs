@@ -1,22 +1,22 @@
 //! Supervisors of different versions on one machine: what one left undone the other finishes, or leaves alone by
 //! name.
 
-use std::path::Path;
+use pantheros_mcp::deploy::supervisor::SCRIPT;
 
-use crate::supervisor::machine::{Deployment, Machine, NONCE, SUPERVISOR, side_by_side};
+use crate::supervisor::machine::{Deployment, Machine, NONCE, side_by_side};
 
 /// The supervisor as of commit 5229908, as it lies on hosts that were deployed to by it.
-const OLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/forms/5229908/supervisor.sh");
+const OLDER: &str = include_str!("../fixtures/forms/5229908/supervisor.sh");
 
-/// A deployment of the new system by the supervisor at `script`.
+/// A deployment of the new system by the supervisor `script`.
 fn deployment(machine: &mut Machine, script: &str) -> Deployment {
     let deployment = machine.deployment(&[]);
     let place = machine.web().inside(&format!("{}/supervisor", deployment.folder));
-    std::fs::copy(Path::new(script), place).unwrap();
+    std::fs::write(place, script).unwrap();
     deployment
 }
 
-/// One deployment waits, by the supervisor at `before`, when another begins by the one at `after`.
+/// One deployment waits, by the supervisor `before`, when another begins by the supervisor `after`.
 fn meet(machine: &mut Machine, before: &str, after: &str) {
     let waits = deployment(machine, before);
     waits.begin_and_wait(machine);
@@ -48,11 +48,11 @@ fn meet(machine: &mut Machine, before: &str, after: &str) {
 }
 
 fn an_older_one_before(machine: &mut Machine) {
-    meet(machine, OLDER, SUPERVISOR);
+    meet(machine, OLDER, SCRIPT);
 }
 
 fn a_newer_one_before(machine: &mut Machine) {
-    meet(machine, SUPERVISOR, OLDER);
+    meet(machine, SCRIPT, OLDER);
 }
 
 /// A state in words that nobody here knows is left alone by name, however it ended.

@@ -1,4 +1,4 @@
-//! The supervisor on the host: shipped, started, asked and told over SSH. `supervisor.sh` is the other side.
+//! The supervisor on the host: shipped, started, asked and told over SSH. `script/` is the other side.
 
 use std::time::Duration;
 
@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::script::SCRIPT;
 use super::state::{Step, Story};
 use crate::config::Action;
 use crate::diagnostic::{Code, Diagnostic};
@@ -14,8 +15,6 @@ use crate::progress::Call;
 use crate::ssh::{Limits, Session, SshError};
 use crate::text;
 
-/// The program itself, which needs nothing of the new system.
-pub(super) const PROGRAM: &str = include_str!("../supervisor.sh");
 /// Where deployments are on a host.
 const FOLDER: &str = "/var/lib/pantheros/deployments";
 /// Waits until a deployment is no longer where it was, some 3 s at most, and prints its state if it is not. Costs
@@ -133,7 +132,7 @@ impl From<&SuperviseError> for Diagnostic {
 }
 
 impl Orders<'_> {
-    /// One `key=value` a line, as `supervisor.sh` reads it. No value can hold a line break: each is of
+    /// One `key=value` a line, as `script/spec.sh` reads it. No value can hold a line break: each is of
     /// a type that has none.
     fn spec(&self) -> String {
         let Self { id, action, toplevel, previous, confirm_seconds, activation_seconds, nonce, .. } = self;
@@ -171,7 +170,7 @@ async fn as_root(
 /// [`SuperviseError::Refused`]; after any other it may have begun.
 pub async fn begin(session: &Session, orders: &Orders<'_>, call: &Call) -> Result<Story, SuperviseError> {
     let folder = folder(orders.id);
-    let mut files = vec![("supervisor", PROGRAM.to_owned()), ("spec", orders.spec())];
+    let mut files = vec![("supervisor", SCRIPT.to_owned()), ("spec", orders.spec())];
     if let Some(signed) = orders.signed {
         files.extend([("plan", signed.plan.to_owned()), ("signature", signed.signature.to_owned())]);
     }

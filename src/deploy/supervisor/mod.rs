@@ -1,8 +1,10 @@
 //! The program on a host that brings it to another system, and back unless that is confirmed.
 
 pub(in crate::deploy) mod client;
+mod script;
 mod state;
 
 pub use client::{Latest, SuperviseError, latest};
 pub(in crate::deploy) use client::{Orders, Signed, ending_time};
+pub use script::SCRIPT;
 pub use state::{Step, Story};

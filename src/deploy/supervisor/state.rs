@@ -1,4 +1,4 @@
-//! What a supervisor says of its deployment: the JSON that `supervisor.sh` writes at every step.
+//! What a supervisor says of its deployment: the JSON that `script/state.sh` writes at every step.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -97,7 +97,7 @@ pub struct Story {
 
 #[cfg(test)]
 mod tests {
-    use super::super::client::PROGRAM;
+    use super::super::SCRIPT;
     use super::*;
 
     #[test]
@@ -119,7 +119,7 @@ mod tests {
             Step::Refused,
         ] {
             assert_eq!(serde_json::to_value(step).unwrap(), step.as_str());
-            assert!(PROGRAM.contains(step.as_str()), "{step:?}");
+            assert!(SCRIPT.contains(step.as_str()), "{step:?}");
         }
     }
 }

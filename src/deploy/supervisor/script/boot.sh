@@ -1,0 +1,114 @@
+# --- boot.sh: the profile and the boot default.
+
+generation_of() {
+  generation=${1##*/}
+  generation=${generation#"${profile##*/}-"}
+  generation=${generation%-link}
+  matches "$generation" 0-9 || generation=
+}
+find_newest_generation() {
+  newest_generation=0
+  for link in "$profile"-*-link; do
+    generation_of "$link"
+    if [ -n "$generation" ] && [ "$generation" -gt "$newest_generation" ]; then newest_generation=$generation; fi
+  done
+}
+set_profile() {
+  (umask 022 && mkdir -p "${profile%/*}")
+  if [ -n "${wanted_generation:-$profile_generation}" ]; then
+    limited "$activation_seconds" no nix-env --profile "$profile" --switch-generation "${wanted_generation:-$profile_generation}"
+  else
+    limited "$activation_seconds" no nix-env --profile "$profile" --set "$toplevel"
+  fi
+  if [ "$code" -ne 0 ] || [ "$(readlink -f "$profile")" != "$toplevel" ]; then
+    reason=profile_failed message="The profile was not set to the new system: nix-env ended with $code."
+    return 1
+  fi
+  generation_of "$(readlink "$profile")"
+  profile_generation=$generation
+}
+# Makes the new system the profile's generation and the boot default.
+make_default() {
+  if ! set_profile; then
+    boot_untouched=yes
+    return 1
+  fi
+  switch_to "$toplevel" boot no
+  boot_exit=$code
+  if [ "$code" -ne 0 ]; then
+    reason=boot_failed message="switch-to-configuration boot ended with $code."
+    return 1
+  fi
+}
+# Sets `entry` to the boot loader's name for the entry that starts the new system. NixOS names them by generation
+# or by what is in them, depending on its version; how often one was tried is not part of its name (systemd's
+# Automatic Boot Assessment).
+find_entry() {
+  entry=
+  menu=$(timeout 30 bootctl --print-boot-path) || return 0
+  for file in "$menu"/loader/entries/*.conf; do
+    if timeout 30 grep -qF "init=$toplevel/init" "$file" 2>/dev/null; then
+      entry=${file##*/}
+      entry=${entry%.conf}
+      entry=${entry%%+*}.conf
+    fi
+  done
+}
+# Gives the new system an entry in the boot menu beside the default, and has it start next, that one
+# time: a start after that brings the old system, whoever makes it.
+make_next() {
+  set_profile || return 1
+  generation_of "$profile_was"
+  limited "$activation_seconds" no nix-env --profile "$profile" --switch-generation "$generation"
+  default=$(readlink -f "$profile")
+  if [ "$code" -ne 0 ] || [ "$default" = "$toplevel" ]; then
+    reason=profile_failed message="The profile was not set back: nix-env ended with $code."
+    return 1
+  fi
+  # It makes an entry of every generation, and its own system the default.
+  switch_to "$default" boot no
+  boot_exit=$code
+  if [ "$code" -ne 0 ]; then
+    reason=boot_failed message="switch-to-configuration boot ended with $code."
+    return 1
+  fi
+  find_entry
+  if [ -z "$entry" ]; then
+    reason=boot_once_failed message="The boot menu has no entry for the new system: is there no room for it?"
+    return 1
+  fi
+  limited "$activation_seconds" no bootctl set-oneshot "$entry"
+  if [ "$code" -ne 0 ]; then
+    reason=boot_once_failed message="The boot loader cannot start an entry once: bootctl ended with $code."
+    return 1
+  fi
+}
+# Undoes `make_default` and `make_next`, also where they were cut short.
+restore_default() {
+  [ -n "$defaults_changed" ] || return 0
+  # A profile that has moved on since is somebody else's.
+  if [ "$(readlink "$profile")" != "$profile_was" ] && [ "$(readlink -f "$profile")" = "$toplevel" ]; then
+    generation_of "$profile_was"
+    if [ -n "$generation" ]; then
+      limited "$activation_seconds" no nix-env --profile "$profile" --switch-generation "$generation"
+    else
+      rm -f "$profile" && code=0
+    fi
+    [ "$code" -eq 0 ] || return 1
+  fi
+  for link in "$profile"-*-link; do
+    generation_of "$link"
+    if [ -n "$generation" ] && [ "$generation" -gt "$newest_generation" ] &&
+      [ "$(readlink "$link")" = "$toplevel" ] && [ "${link##*/}" != "$(readlink "$profile")" ]; then rm -f "$link"; fi
+  done
+  profile_generation=
+  if [ -n "$boot_untouched" ]; then
+    defaults_changed=
+    return 0
+  fi
+  default=$(readlink -f "$profile")
+  [ -x "$default/bin/switch-to-configuration" ] || default=$previous
+  switch_to "$default" boot no
+  [ "$code" -eq 0 ] && defaults_changed=
+}
+

@@ -1,0 +1,26 @@
+# --- clock.sh: hundredths of a second since the machine started, which nobody sets.
+
+now() {
+  read -r uptime _ </proc/uptime
+  uptime=${uptime%.*}${uptime#*.}
+  while :; do case $uptime in 0?*) uptime=${uptime#0} ;; *) break ;; esac done
+}
+# Short at first: most of what is waited for comes soon.
+paused=0
+pause() {
+  paused=$((paused + 1))
+  if [ "$paused" -le 10 ]; then sleep 0.02; elif [ "$paused" -le 30 ]; then sleep 0.1; else sleep 0.2; fi
+}
+# Waits until the rest of its arguments holds, at most $1 seconds.
+wait_for() {
+  paused=0
+  now
+  until_then=$((uptime + $1 * 100))
+  shift
+  until "$@"; do
+    now
+    [ "$uptime" -lt "$until_then" ] || return 1
+    pause
+  done
+}
+

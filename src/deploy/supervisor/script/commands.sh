@@ -1,0 +1,72 @@
+# --- commands.sh: the other commands.
+
+# Waits for the end, prints it, and succeeds where it is the one wanted.
+conclude() {
+  wait_for $((3 * activation_seconds + 30)) ended || recover
+  read_state
+  print_state
+  [ "$state" = "$1" ]
+}
+confirm() {
+  given=$1
+  if [ "$given" = - ]; then IFS= read -r given; fi
+  [ "$given" = "$nonce" ] || fail 77 "this is not the nonce of $id"
+  read_state || fail 64 "$id was not begun"
+  recover
+  read_state
+  case $state in
+    accepted | activating) fail 75 "$id is $state: it can be confirmed once it waits" ;;
+    waiting) touch "$dir/confirm" || fail 74 "$dir/confirm cannot be written: is the disk full?" ;;
+  esac
+  conclude confirmed || fail 1 "$id is not confirmed: it is $state"
+}
+cancel() {
+  read_state || fail 64 "$id was not begun"
+  recover
+  read_state
+  if ! is_final; then touch "$dir/cancel" || fail 74 "$dir/cancel cannot be written: is the disk full?"; fi
+  conclude rolled_back || fail 1 "$id was not rolled back: it is $state"
+}
+# Somebody reached the machine by a new connection: $1 says when.
+reached() {
+  read_state || fail 64 "$id was not begun"
+  touch "$dir/$1" || fail 74 "$dir/$1 cannot be written: is the disk full?"
+  print_state
+}
+# What was told to begin and did not, as far as anybody knows.
+withdraw() {
+  mutex
+  if read_state; then
+    let_go
+    print_state
+    fail 69 "$id has begun"
+  fi
+  touch "$dir/withdrawn" || fail 74 "$dir/withdrawn cannot be written: is the disk full?"
+  let_go
+}
+show() {
+  read_state || fail 64 "$id was not begun"
+  recover
+  print_state
+}
+list() {
+  for dir in "$base"/plan-*; do
+    id=${dir#"$base/"}
+    if is_id "$id" && read_state; then print_state; fi
+  done
+}
+sweep() {
+  before=$(($(date +%s) - 30 * 86400))
+  kept=0
+  # shellcheck disable=SC2012 # ids hold no character that ls would change
+  ls -1t "$base" 2>/dev/null | while IFS= read -r id; do
+    is_id "$id" || continue
+    dir=$base/$id
+    kept=$((kept + 1))
+    if [ "$kept" -le 5 ] || [ "$(stat -c %Y "$dir")" -ge "$before" ]; then continue; fi
+    if read_state && ! is_final; then continue; fi
+    release
+    rm -rf "$dir"
+  done
+}
+

@@ -1,0 +1,74 @@
+# --- guardian.sh: guardian and worker: each starts the other anew if it was killed.
+
+# Where what they say for lack of anybody listening goes.
+find_errors() {
+  errors=/dev/null
+  if { true >>"$dir/errors"; } 2>/dev/null; then errors=$dir/errors; fi
+}
+start_guardian() {
+  find_errors
+  setsid sh "$dir/supervisor" supervise "$dir" </dev/null >/dev/null 2>>"$errors" 9>&- &
+  register guardian $!
+}
+tick() {
+  plays guardian || start_guardian
+  pause
+}
+work() {
+  holds_lock && register worker $$ || exit 0
+  read_state || exit 74
+  if is_final; then
+    release
+  elif [ "$1" = again ]; then
+    resume
+  else
+    case $action in
+      boot) if [ "$reboot" = 1 ]; then start_new; else stage; fi ;;
+      dry-activate) check ;;
+      *) activate ;;
+    esac
+  fi
+}
+guard() {
+  if plays guardian && [ "$pid" -ne $$ ]; then exit 0; fi
+  holds_lock && register guardian $$ || exit 0
+  attempt=0
+  while holds_lock; do
+    if ! plays worker; then
+      read_state
+      if is_final; then
+        release
+        break
+      fi
+      known=0
+      { read -r known <"$lock/attempt"; } 2>/dev/null
+      if [ "$known" -gt "$attempt" ]; then attempt=$known; fi
+      attempt=$((attempt + 1))
+      { printf '%s\n' "$attempt" >"$lock/attempt"; } 2>/dev/null
+      # Something kills it again and again, or there is no room to run: that may pass, and nobody else is here.
+      if [ "$attempt" -gt 12 ]; then sleep 60; elif [ "$attempt" -gt 3 ]; then sleep $(((attempt - 3) * 5)); fi
+      mode=again
+      if [ "$attempt" -eq 1 ] && [ -e "$lock/fresh" ] && [ "$state" = accepted ]; then mode=first; fi
+      find_errors
+      setsid sh "$dir/supervisor" work "$dir" "$mode" </dev/null >/dev/null 2>>"$errors" &
+      register worker $!
+    fi
+    # Nothing waits for it but the end.
+    sleep 0.3
+  done
+}
+# Starts the guardian so that it outlives the connection, and lets nothing hold the connection open.
+detach() {
+  shell=$previous/sw/bin/sh
+  [ -x "$shell" ] || shell=$(command -v sh)
+  if [ -d /run/systemd/system ] && command -v systemd-run >/dev/null; then
+    systemctl reset-failed "pantheros-deploy-$id.service" 2>/dev/null
+    systemd-run --quiet --collect --unit="pantheros-deploy-$id" --property=KillMode=process \
+      --property=Restart=on-failure --property=RestartSec=1 --setenv=PATH="$PATH" --description="pantherOS deployment $id" \
+      "$shell" "$dir/supervisor" supervise "$dir" </dev/null >/dev/null 9>&- && return
+    say "systemd does not start it: it gets a session of its own"
+  fi
+  find_errors
+  setsid "$shell" "$dir/supervisor" supervise "$dir" </dev/null >/dev/null 2>>"$errors" 9>&- &
+}
+

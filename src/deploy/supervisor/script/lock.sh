@@ -1,0 +1,27 @@
+# --- lock.sh: a folder in memory, gone with a reboot, that names the deployment and its processes.
+
+holder() {
+  held_by=
+  { read -r held_by <"$lock/id"; } 2>/dev/null
+}
+holds_lock() { holder && [ "$held_by" = "$id" ]; }
+somebody_works() { plays starter || plays guardian || plays worker; }
+# One at a time takes the lock, or finds that nobody keeps it. Children must not inherit it.
+mutex() {
+  mkdir -p "$run" && touch "$run/mutex" || fail 74 "cannot write $run"
+  exec 9>"$run/mutex"
+  wait_for 20 flock -n 9 || fail 75 "another command holds $run/mutex"
+}
+let_go() { exec 9>&-; }
+take_lock() {
+  rm -rf "$run/lock.new" && mkdir "$run/lock.new" && printf '%s\n' "$id" >"$run/lock.new/id" &&
+    boot_id >"$run/lock.new/boot_id" && rm -rf "$lock" && mv "$run/lock.new" "$lock" && register starter $$
+}
+release() {
+  rm -f "$roots/$id" "$roots/$id-previous"
+  if holds_lock; then
+    end_session logger
+    rm -rf "$run/lock.old" && mv "$lock" "$run/lock.old" && rm -rf "$run/lock.old"
+  fi
+}
+

@@ -1,0 +1,100 @@
+# --- rollback.sh: how a deployment ends, and the way back to the old system.
+
+not_written() { reason=state_not_written message="The state could not be written: is the disk full?"; }
+finish() {
+  enter "$1"
+  release
+  exit 0
+}
+
+# Each way asks less of a machine that is not well; the last one asks only the kernel.
+restart() {
+  timeout -k 1 10 sync
+  for force in '' --force '--force --force'; do
+    if [ -d /run/systemd/system ]; then
+      # shellcheck disable=SC2086 # none, one or two
+      timeout -k 1 20 systemctl reboot $force
+    else
+      timeout -k 1 20 reboot ${force:+-f}
+    fi
+    wait_for 60 false
+  done
+}
+
+reboot_machine() {
+  message="$message The machine is rebooted into it."
+  enter rolling_back
+  restart
+}
+
+# Where it is allowed to, the machine starts anew if nobody reaches the old system either: what a start
+# brings up was reachable once.
+await_contact() {
+  if [ "$reboot_on_failure" = 0 ] || [ "$action" = boot ] || [ -n "$started_by_boot" ]; then return; fi
+  # Who cancels has reached it.
+  if [ "$reason" = cancelled ]; then return; fi
+  enter awaiting_contact
+  if wait_for "$confirm_seconds" test -e "$dir/seen"; then return; fi
+  message="$message Nobody reached the previous system within $confirm_seconds s."
+  reboot_machine
+}
+
+# Whether the old system runs again. One whose activation always ends with 2 or 3, for a snippet of its own
+# that fails, is as it was: that is seen once it was tried twice.
+is_back() {
+  [ "$(running)" = "$previous" ] || return 1
+  case $code in 0 | 4) return 0 ;; 2 | 3) [ "$try" -ge 2 ] ;; *) return 1 ;; esac
+}
+
+# Somebody else's system is not ours to undo.
+leave_alone() {
+  reason=system_changed message="$1 Somebody switched to another system since: it is left alone."
+  finish rollback_failed
+}
+
+# Brings the old system back; `reason` and `message` say why.
+roll_back() {
+  end_session program
+  end_session logger
+  if is_superseded; then leave_alone "$message"; fi
+  deadline_uptime=
+  enter rolling_back
+  problem=
+  # The checks before a switch are for going forward.
+  export NIXOS_NO_CHECK=1
+  restore_default || problem="Profile and boot default could not be restored."
+  # The second try is for what the killed activation had left locked; somebody else may take the lock before us.
+  try=1 busy=0
+  until [ "$action" = boot ] || [ -n "$started_by_boot" ]; do
+    switch_to "$previous" test no
+    rollback_exit=$code
+    if is_back; then break; fi
+    if [ "$code" -eq 1 ] && ! switch_is_free && [ "$busy" -lt 20 ]; then
+      busy=$((busy + 1))
+      continue
+    fi
+    if [ "$try" -ge 2 ] || [ "$code" -eq 124 ]; then
+      problem="$problem The previous system could not be activated."
+      break
+    fi
+    try=$((try + 1))
+    pause
+  done
+  # What was started is only left by another start.
+  if [ -z "$problem" ] && [ "$reboot" = 1 ] && [ "$(running)" != "$previous" ] && [ -z "$started_by_boot" ]; then
+    reboot_machine
+    problem="The machine did not reboot."
+  fi
+  if [ -z "$problem" ] && [ "$(running)" != "$previous" ]; then
+    reason=system_changed
+    finish rollback_failed
+  fi
+  if [ -z "$problem" ]; then
+    await_contact
+    finish rolled_back
+  fi
+  message="$message $problem"
+  if [ "$reboot_on_failure" = 1 ] && [ -z "$defaults_changed" ]; then reboot_machine; fi
+  finish rollback_failed
+}
+

@@ -1,0 +1,175 @@
+# --- worker.sh: what the worker does, from the activation to the confirmation.
+
+becomes_default() { [ "$action" = switch ] || [ "$action" = boot ]; }
+# Whether the profile is as it was, or as this deployment makes it.
+profile_is_ours() { [ "$(readlink "$profile")" = "$profile_was" ] || [ "$(readlink -f "$profile")" = "$toplevel" ]; }
+profile_changed() { reason=profile_changed message="Somebody set the profile to another generation meanwhile."; }
+confirm_now() {
+  if [ "$(running)" != "$toplevel" ]; then
+    reason=wrong_system message="Another system runs than the one that was to be confirmed."
+    roll_back
+  fi
+  if becomes_default && ! profile_is_ours; then
+    profile_changed
+    roll_back
+  fi
+  changed_before=$defaults_changed
+  becomes_default && defaults_changed=true
+  deadline_uptime=
+  if ! enter confirming; then
+    not_written
+    defaults_changed=$changed_before
+    roll_back
+  fi
+  if becomes_default && ! make_default; then roll_back; fi
+  defaults_changed=
+  finish confirmed
+}
+
+activate() {
+  if ! wait_for 10 switch_is_free; then
+    reason=busy message="Another program switches the machine: it holds $switch_lock."
+    finish refused
+  fi
+  if ! enter activating; then
+    not_written
+    finish refused
+  fi
+  switch_to "$toplevel" test cancellable
+  activation_exit=$code
+  [ "$code" -ne 4 ] || units_failed=true
+  if ! activated "$toplevel"; then
+    why_not_activated
+    roll_back
+  fi
+  await_confirmation
+}
+
+await_confirmation() {
+  now
+  deadline=$((uptime + confirm_seconds * 100))
+  deadline_uptime=$((deadline / 100))
+  if ! enter waiting; then
+    not_written
+    roll_back
+  fi
+  while :; do
+    now
+    if [ -e "$dir/cancel" ]; then
+      reason=cancelled message="Cancelled before it was confirmed."
+      roll_back
+    elif [ -e "$dir/confirm" ]; then
+      confirm_now
+    elif [ "$uptime" -ge "$deadline" ]; then
+      reason=not_confirmed message="Nobody confirmed within $confirm_seconds s."
+      roll_back
+    fi
+    tick
+  done
+}
+
+stage() {
+  if ! profile_is_ours; then
+    profile_changed
+    if [ "$state" = accepted ]; then finish refused; else roll_back; fi
+  fi
+  if [ "$state" = accepted ]; then
+    defaults_changed=true
+    if ! enter confirming; then
+      not_written
+      defaults_changed=
+      finish refused
+    fi
+  fi
+  if make_default; then
+    defaults_changed=
+    finish staged
+  fi
+  roll_back
+}
+
+# Starts the machine with the new system, which is confirmed after that.
+start_new() {
+  defaults_changed=true
+  if ! enter staging; then
+    not_written
+    defaults_changed=
+    finish refused
+  fi
+  if [ "$boot_once" = 1 ]; then make_next || roll_back; else make_default || roll_back; fi
+  if ! enter rebooting; then
+    not_written
+    roll_back
+  fi
+  restart
+  reason=not_rebooted message="The machine did not reboot."
+  roll_back
+}
+# What became of that: the machine was started, or the supervisor died before.
+resume_start() {
+  case $cut:$state:$(running) in
+    rebooted:rolling_back:"$toplevel")
+      reason=${reason:-rebooted} message="$told It started the new system again."
+      finish rollback_failed
+      ;;
+    *:confirming:"$toplevel") confirm_now ;;
+    rebooted:*:"$toplevel") await_confirmation ;;
+    rebooted:rolling_back:*) message=$told ;;
+    rebooted:*) reason=did_not_start message="The machine was started, and does not run the new system." ;;
+    *) reason=$cut message=$told ;;
+  esac
+  if [ "$cut" = rebooted ]; then started_by_boot=yes; fi
+  roll_back
+}
+
+check() {
+  if ! enter activating; then
+    not_written
+    finish refused
+  fi
+  switch_to "$toplevel" dry-activate cancellable
+  activation_exit=$code
+  if [ "$code" -eq 0 ]; then finish checked; fi
+  why_not_activated
+  finish refused
+}
+
+# Whether somebody made another system run and the profile's generation, which nothing here does.
+is_superseded() {
+  case $(running) in "$toplevel" | "$previous") return 1 ;; esac
+  [ "$(readlink "$profile")" != "$profile_was" ] && [ "$(readlink -f "$profile")" != "$toplevel" ]
+}
+
+# What a dead worker or a reboot left undone.
+resume() {
+  end_session program
+  end_session logger
+  if [ "$began_in" != "$(boot_id)" ]; then cut=rebooted told="The machine was rebooted before the end."; else
+    cut=supervisor_died told="The supervisor was killed before the end."
+  fi
+  if [ "$action" = dry-activate ] || [ "$state" = accepted ]; then
+    reason=$cut message="$told Nothing was changed."
+    finish refused
+  fi
+  if [ "$reboot" = 1 ]; then resume_start; fi
+  if [ "$state" = confirming ] && [ "$(running)" = "$toplevel" ]; then
+    message="$told What was confirmed is finished."
+    case $action in
+      boot) stage ;;
+      *) confirm_now ;;
+    esac
+  fi
+  if [ -z "$reason" ]; then reason=$cut; fi
+  message=$told
+  # A machine that started from its boot default runs what any start would bring.
+  if [ "$cut" = rebooted ] && [ "$(running)" != "$toplevel" ]; then
+    started_by_boot=yes
+    [ "$(running)" = "$previous" ] || message="$told Another system runs than before: it is left alone."
+  elif [ "$cut" = rebooted ] && [ "$toplevel" = "$previous" ]; then
+    started_by_boot=yes
+  elif is_superseded; then
+    leave_alone "$told"
+  fi
+  roll_back
+}
+
