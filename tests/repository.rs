@@ -144,6 +144,10 @@ fn links_of_a_repository_to_what_never_ends_are_not_read() {
                 let answer: Value = serde_json::from_slice(&output.stdout)
                     .unwrap_or_else(|error| panic!("{name}, {tool}: {error}: {}", errors(&output)));
                 match (name, tool) {
+                    ("flake.lock", "nix_search") => {
+                        assert_eq!(answer["error"]["code"], "lock_file_outdated", "{answer}");
+                        assert!(told(&answer["error"]).contains("it is not a file"), "{answer}");
+                    }
                     // In the words of Nix.
                     ("flake.lock", _) => {
                         assert!(told(&answer["error"]).contains("is a symlink"), "{answer}");
@@ -153,6 +157,30 @@ fn links_of_a_repository_to_what_never_ends_are_not_read() {
                 }
             }
             fleet.git(&["rm", "-q", name]);
+        }
+    }
+}
+
+/// Of a lock file that cannot be read nobody knows which nixpkgs is meant. The flake itself is another answer.
+#[test]
+fn a_lock_file_that_cannot_be_read_is_no_reason_to_search_the_flake_itself() {
+    const FLAKE: &str = r#"{ outputs = _: { packages.x86_64-linux.web = derivation {
+        name = "web"; system = "x86_64-linux"; builder = "/bin/sh"; }; }; }"#;
+    for nix in nixes() {
+        let fleet = Fleet::committed(&nix, &[("flake.nix", FLAKE)]);
+        let search = || fleet.call("nix_search", &serde_json::json!({"query": "web"}));
+        assert_eq!(search().json["total"], 1, "without a lock file the flake itself is searched");
+        let large = format!("{}\n", " ".repeat(16 * 1024 * 1024));
+        for (text, problem) in [
+            (large.as_str(), "more than 16777216 bytes"),
+            ("{\"nodes\": {\"root\": {}}", "is no lock file of a flake: line 1, column"),
+            (r#"{"nodes": {"root": {}}, "root": "root", "version": 99}"#, "its version is 99"),
+        ] {
+            fleet.write("flake.lock", text);
+            fleet.git(&["add", "."]);
+            let answer = search();
+            assert_eq!(answer.error_code(), "lock_file_outdated", "{:#}", answer.json);
+            assert!(told(&answer.json["error"]).contains(problem), "{problem}: {:#}", answer.json);
         }
     }
 }

@@ -2,14 +2,13 @@
 //!
 //! Pure evaluation sees the flake's own files and its locked inputs, and the lock file is one of those files. In a Git
 //! repository the files are those Git tracks, with their content in the work tree (`repository`); elsewhere all files
-//! below the folder. What an input holds that is not pinned to a content (`inputs`), or a submodule, is not in it, and it
+//! below the folder. What an input holds that is not pinned to a content (`lock`), or a submodule, is not in it, and it
 //! says so. How Nix evaluates is
 //! decided by its settings (`nix_settings`). Nothing is run to find all this out.
 
 mod files;
 mod git_settings;
 pub(super) mod index;
-pub(super) mod inputs;
 mod look;
 mod nix_settings;
 pub(super) mod repository;
@@ -25,6 +24,7 @@ use look::Look;
 use repository::Repository;
 use stat::Stat;
 
+use super::lock::are_inputs_pinned;
 use crate::{nix, reading};
 
 /// Largest file of settings or attributes, in bytes; of a flake with a larger one nothing is said.
@@ -111,7 +111,7 @@ impl Taker {
             let mut look = Look::default();
             nix_settings::add(&mut look, &settings)?;
             let is_misleading = add_tree(&mut look, &folder, &mut files)?;
-            let is_whole = inputs::are_pinned(&folder)
+            let is_whole = are_inputs_pinned(&folder)
                 && !nix::repository(&folder).is_some_and(|root| has_submodules(&folder, root));
             Some(Fingerprint::of(look, is_whole, is_misleading))
         });

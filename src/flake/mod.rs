@@ -7,6 +7,7 @@ mod fingerprint;
 pub mod fleet;
 mod git;
 pub mod hosts;
+pub mod lock;
 mod memory;
 pub mod options;
 pub mod outputs;
@@ -35,6 +36,7 @@ pub use cache::{Cache, Key};
 pub use evaluate::{Answer, Answers, Asking, Instantiate, Question, Round, Subject};
 pub use fingerprint::Fingerprint;
 pub use git::Checkout;
+pub use lock::{Lock, LockError};
 pub use memory::Memory;
 pub use part::{Step, UnreadPart};
 
@@ -75,14 +77,9 @@ pub enum FlakeError {
     /// What was asked for does not evaluate.
     #[error("{0}")]
     Evaluation(Box<Diagnostic>),
-    /// It is not known what its inputs are.
-    #[error("{} could not be read: {cause}", path.display())]
-    LockUnread {
-        /// The lock file.
-        path: PathBuf,
-        /// What the system said.
-        cause: std::io::Error,
-    },
+    /// The lock file that is there does not tell the inputs.
+    #[error(transparent)]
+    Lock(#[from] LockError),
     /// It is not known what of the flake is committed.
     #[error("git does not say what of {} is committed", .0.display())]
     GitSilent(PathBuf),
@@ -109,8 +106,7 @@ impl From<&FlakeError> for Diagnostic {
                     .with_hint(format!("list_hosts names the {count} there are"))
             }
             FlakeError::Evaluation(diagnostic) => (**diagnostic).clone(),
-            FlakeError::LockUnread { .. } => Self::new(Code::LockFileOutdated, error.to_string())
-                .with_hint("look at its permissions and size, or have Nix write it anew (`nix flake lock`)"),
+            FlakeError::Lock(error) => error.into(),
             FlakeError::GitSilent(_) => Self::new(Code::GitFailed, error.to_string()).with_hint(
                 "try `git status` in the flake's folder: the repository may be damaged, or another user's",
             ),
@@ -218,21 +214,30 @@ impl Flake {
         checkout.map(Some).ok_or_else(|| FlakeError::GitSilent(folder.clone()))
     }
 
+    /// The lock file; `None` if the flake has none.
+    ///
+    /// # Errors
+    /// That there is no flake, and [`FlakeError::Lock`].
+    pub fn lock(&self) -> Result<Option<Lock>, FlakeError> {
+        self.require()?;
+        Ok(match &self.at {
+            Some(commit) => commit.lock()?,
+            None => Lock::in_folder(&self.settings.flake)?,
+        })
+    }
+
     /// The inputs that are locked to no commit and no other one content, such as a Git tree with uncommitted changes, by
     /// their names in the lock file.
     ///
     /// # Errors
-    /// [`FlakeError::LockUnread`].
+    /// [`FlakeError::Lock`].
     pub fn unpinned_inputs(&self) -> Result<Vec<String>, FlakeError> {
         // A commit with any is refused when it is asked for.
         if self.at.is_some() {
             return Ok(Vec::new());
         }
-        let path = self.settings.flake.join("flake.lock");
-        match crate::reading::bytes_if_there(&path, fingerprint::FLAKE) {
-            Ok(text) => Ok(text.as_deref().map(fingerprint::inputs::unpinned).unwrap_or_default()),
-            Err(cause) => Err(FlakeError::LockUnread { path, cause }),
-        }
+        let lock = Lock::in_folder(&self.settings.flake)?;
+        Ok(lock.map(|lock| lock.unpinned()).unwrap_or_default())
     }
 
     /// Says that there is a flake, and one that can be read without giving away what lies beside it.

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::fingerprint::inputs::pins;
+use super::lock::{LOCK, Lock, LockError};
 use super::{Flake, git};
 use crate::config::FILE_NAME;
 use crate::diagnostic::{Code, Diagnostic};
@@ -35,6 +35,15 @@ impl Commit {
     /// What tells its copy in the store from those of inputs.
     pub(super) fn committed(&self) -> Committed<'_> {
         Committed { below: &self.below, flake: &self.flake, lock: self.lock.as_deref() }
+    }
+
+    /// Its lock file; `None` if it has none.
+    ///
+    /// # Errors
+    /// [`LockError::Malformed`].
+    pub(super) fn lock(&self) -> Result<Option<Lock>, LockError> {
+        let file = format!("{}{LOCK} of commit {}", self.below, self.id);
+        self.lock.as_deref().map(|text| Lock::parse(text, file)).transpose()
     }
 }
 
@@ -73,6 +82,9 @@ pub enum RevError {
     /// An input of it is whatever lies somewhere, so the commit does not say what is built.
     #[error("flake.lock of commit {0} does not pin every input to one content")]
     Unpinned(String),
+    /// Its lock file does not tell the inputs.
+    #[error(transparent)]
+    Lock(#[from] LockError),
     /// Settings beside the flake that are not committed would decide what is done with what is.
     #[error(
         "{} says something about hosts, and is not as in commit {commit}, so a plan of that commit would hold what is not \
@@ -121,6 +133,7 @@ impl From<&RevError> for Diagnostic {
             RevError::Unpinned(_) => about(Code::LockFileOutdated).with_hint(
                 "commit what such an input points to, lock it anew (`nix flake update INPUT`), and commit flake.lock",
             ),
+            RevError::Lock(error) => Self::from(error).with_attr("rev"),
             RevError::Settings { .. } => about(Code::InvalidSettings).with_hint(
                 "commit it, or plan without `rev`; what is about this machine alone belongs in your own settings",
             ),
@@ -211,12 +224,12 @@ impl Flake {
         let Some(text) = asked.file(&id, &file).await? else {
             return Err(RevError::NoFlake { commit: id, file });
         };
-        let lock = asked.file(&id, &format!("{below}flake.lock")).await?;
-        if !lock.as_deref().is_none_or(pins) {
-            return Err(RevError::Unpinned(id));
+        let lock = asked.file(&id, &format!("{below}{LOCK}")).await?;
+        let commit = Commit { id, asked: rev.clone(), below, flake: text, lock };
+        if commit.lock()?.is_some_and(|lock| !lock.unpinned().is_empty()) {
+            return Err(RevError::Unpinned(commit.id));
         }
-        let at = Some(Arc::new(Commit { id, asked: rev.clone(), below, flake: text, lock }));
-        Ok(Self { at, ..self.clone() })
+        Ok(Self { at: Some(Arc::new(commit)), ..self.clone() })
     }
 
     /// The commit it is looked at as; `None` where it is as it lies in its folder.

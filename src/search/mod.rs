@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use crate::diagnostic::{Code, Diagnostic};
 use crate::flake::options::HostOption;
@@ -12,15 +11,12 @@ use crate::flake::{Asking, Flake, FlakeError, Instantiate, Question, Subject, Un
 use crate::names::AttrPath;
 use crate::nix::diagnostics;
 use crate::progress::Call;
-use crate::reading;
 use crate::text;
 
 /// Most bytes `nix search` may answer: all of nixpkgs is about 30 MiB.
 const ANSWER_LIMIT: usize = 128 * 1024 * 1024;
 /// The outputs that packages are in.
 const OUTPUTS: [&str; 2] = ["packages", "legacyPackages"];
-/// Largest flake.lock, in bytes.
-const LOCK: u64 = 16 * 1024 * 1024;
 
 /// Something found.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -82,29 +78,19 @@ struct Told {
     entry: Entry,
 }
 
-/// The part of `flake.lock` that is needed here (Nix manual, "Lock files").
-#[derive(Deserialize)]
-struct Lock {
-    nodes: BTreeMap<String, Value>,
-    root: String,
-}
-
-/// Where the flake's packages are looked for: its locked input `nixpkgs`, or itself.
-#[must_use]
-pub fn place(flake: &Flake) -> Place {
+/// Where the flake's packages are looked for: its locked input `nixpkgs`, or itself if it has no such input.
+///
+/// # Errors
+/// That there is no flake, and [`FlakeError::Lock`]: what to search is not known then.
+pub fn place(flake: &Flake) -> Result<Place, FlakeError> {
     let reference = flake.reference();
-    let itself = Place { installable: reference.clone(), inputs_from: None, revision: None };
-    // What Nix makes of a lock file that cannot be read it says itself.
-    let Ok(text) = reading::bytes(&flake.settings().flake.join("flake.lock"), LOCK) else { return itself };
-    let Ok(lock) = serde_json::from_slice::<Lock>(&text) else { return itself };
-    let input = lock.nodes.get(&lock.root).and_then(|root| root.get("inputs")?.get("nixpkgs"));
-    let Some(input) = input else { return itself };
-    // An input that follows another one is a path of names instead of a node's name.
-    let revision = input
-        .as_str()
-        .and_then(|node| lock.nodes.get(node)?.get("locked")?.get("rev")?.as_str())
-        .map(str::to_owned);
-    Place { installable: "nixpkgs".to_owned(), inputs_from: Some(reference), revision }
+    let lock = flake.lock()?.filter(|lock| lock.has_input("nixpkgs"));
+    let Some(lock) = lock else {
+        return Ok(Place { installable: reference, inputs_from: None, revision: None });
+    };
+    let locked = lock.input("nixpkgs").and_then(|node| node.locked.as_ref());
+    let revision = locked.and_then(|locked| locked.commit()).map(str::to_owned);
+    Ok(Place { installable: "nixpkgs".to_owned(), inputs_from: Some(reference), revision })
 }
 
 /// The packages that have every word of `query` in their name, attribute or description, best first.
@@ -112,7 +98,7 @@ pub fn place(flake: &Flake) -> Place {
 /// # Errors
 /// See [`FlakeError`].
 pub async fn packages(flake: &Flake, query: &str, call: &Call) -> Result<Packages, FlakeError> {
-    let place = place(flake);
+    let place = place(flake)?;
     let question = format!("search {place:?} {query:?}");
     let place = &place;
     flake.remembered(&question, call, |flake| async move { find(&flake, place, query, call).await }).await

@@ -79,7 +79,7 @@ impl Tool for NixSearch {
         }
         let limit = input.limit.unwrap_or(20);
         let (flake, call) = (context.flake(), &context.call);
-        let revision = search::place(flake).revision;
+        let revision = search::place(flake)?.revision;
         let (found, everything, unread) = match input.kind {
             What::Package => {
                 let Packages { found, unread } = search::packages(flake, query, call).await?;

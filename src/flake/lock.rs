@@ -1,0 +1,236 @@
+//! The flake's lock file: its inputs, the content each is locked to, and which inputs follow others.
+//!
+//! The form is that of the Nix manual ("nix flake", "Lock files") and of `src/libflake/lockfile.cc`.
+
+mod reference;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::io;
+use std::ops::RangeInclusive;
+use std::path::Path;
+
+use serde::Deserialize;
+
+use super::fingerprint;
+use crate::diagnostic::{Code, Diagnostic};
+use crate::{reading, text};
+
+pub use reference::Reference;
+
+/// The lock file's name, beside `flake.nix`.
+pub(super) const LOCK: &str = "flake.lock";
+/// Versions of the form that Nix reads, and this module.
+const VERSIONS: RangeInclusive<u64> = 5..=7;
+/// Most inputs of a flake, those of its inputs included. Large fleets have some hundred.
+const INPUTS: usize = 10_000;
+/// Most steps from the flake to an input, and from an input to the one it follows in the end.
+const STEPS: usize = 64;
+
+/// Why a lock file that is there does not tell the inputs.
+#[derive(Debug, thiserror::Error)]
+pub enum LockError {
+    /// It cannot be read, or is too large.
+    #[error("{file} could not be read: {cause}")]
+    Unread {
+        /// The file.
+        file: String,
+        /// The reason that the system gives.
+        cause: io::Error,
+    },
+    /// It is no lock file that Nix could read.
+    #[error("{file} is no lock file of a flake: {problem}")]
+    Malformed {
+        /// The file.
+        file: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+}
+
+impl From<&LockError> for Diagnostic {
+    fn from(error: &LockError) -> Self {
+        let hint = match error {
+            LockError::Unread { .. } => {
+                "look at its permissions and size, or have Nix write it anew (`nix flake lock`)"
+            }
+            LockError::Malformed { .. } => {
+                "restore the last one that was committed (`git checkout HEAD -- flake.lock`), or remove it and have Nix write \
+                 it anew (`nix flake lock`), which updates every input"
+            }
+        };
+        Self::new(Code::LockFileOutdated, error.to_string()).with_hint(hint)
+    }
+}
+
+/// A lock file.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Lock {
+    nodes: BTreeMap<String, Node>,
+    root: String,
+    version: u64,
+}
+
+/// An input's content, and its own inputs.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+pub struct Node {
+    #[serde(default)]
+    inputs: BTreeMap<String, Edge>,
+    /// The content; `None` for the flake itself.
+    pub locked: Option<Reference>,
+    /// The reference in `flake.nix`; `None` for the flake itself.
+    pub original: Option<Reference>,
+    /// The path of the input whose files a relative path begins at.
+    parent: Option<Vec<String>>,
+}
+
+impl Node {
+    /// Whether the lock file names one content for it. A relative path is a part of another input's content.
+    #[must_use]
+    pub fn is_pinned(&self) -> bool {
+        self.parent.is_some() || self.locked.as_ref().is_none_or(Reference::is_pinned)
+    }
+}
+
+/// Where an input leads.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(untagged)]
+enum Edge {
+    /// To the node of this name.
+    Node(String),
+    /// To the input at this path from the flake; to the flake itself if it is empty.
+    Follows(Vec<String>),
+}
+
+/// An input of the flake, or of one of its inputs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Input<'a> {
+    /// The names on the way to it.
+    pub path: Vec<&'a str>,
+    /// The path of the input that it follows, from the flake; empty if it follows the flake itself.
+    pub follows: Option<&'a [String]>,
+    /// Its content, or that of the input it follows; `None` if it follows one that does not exist.
+    pub node: Option<&'a Node>,
+}
+
+impl Lock {
+    /// The lock file in this folder; `None` if there is none.
+    ///
+    /// # Errors
+    /// See [`LockError`].
+    pub(super) fn in_folder(folder: &Path) -> Result<Option<Self>, LockError> {
+        let path = folder.join(LOCK);
+        let file = path.display().to_string();
+        match reading::bytes_if_there(&path, fingerprint::FLAKE) {
+            Ok(text) => text.map(|text| Self::parse(&text, file)).transpose(),
+            Err(cause) => Err(LockError::Unread { file, cause }),
+        }
+    }
+
+    /// Reads the text of `file`.
+    ///
+    /// # Errors
+    /// [`LockError::Malformed`].
+    pub(super) fn parse(text: &[u8], file: String) -> Result<Self, LockError> {
+        let lock = serde_json::from_slice::<Self>(text).map_err(|error| {
+            // What serde says of it quotes the file, which others wrote.
+            format!("line {}, column {} is not as Nix writes it", error.line(), error.column())
+        });
+        let checked = lock.and_then(|lock| {
+            if !VERSIONS.contains(&lock.version) {
+                let (first, last) = (VERSIONS.start(), VERSIONS.end());
+                return Err(format!("its version is {}, not {first} to {last}", lock.version));
+            }
+            lock.check(&lock.root, 0, &mut 0)?;
+            Ok(lock)
+        });
+        checked.map_err(|problem| LockError::Malformed { file, problem })
+    }
+
+    /// Whether every node below this one is there, and they are a tree of bounded size.
+    fn check(&self, name: &str, steps: usize, seen: &mut usize) -> Result<(), String> {
+        let Some(node) = self.nodes.get(name) else {
+            return Err(format!("it has no node {}", text::word(name)));
+        };
+        *seen += node.inputs.len();
+        if *seen > INPUTS {
+            return Err(format!("it has more than {INPUTS} inputs"));
+        }
+        if steps > STEPS {
+            return Err(format!(
+                "more than {STEPS} inputs are in one another, the last is {}",
+                text::word(name)
+            ));
+        }
+        for edge in node.inputs.values() {
+            if let Edge::Node(name) = edge {
+                self.check(name, steps + 1, seen)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The flake's inputs, each before its own inputs, in the order of their names.
+    #[must_use]
+    pub fn inputs(&self) -> Vec<Input<'_>> {
+        let mut found = Vec::new();
+        if let Some(root) = self.nodes.get(&self.root) {
+            self.push_inputs(root, &[], &mut found);
+        }
+        found
+    }
+
+    fn push_inputs<'a>(&'a self, of: &'a Node, path: &[&'a str], found: &mut Vec<Input<'a>>) {
+        for (name, edge) in &of.inputs {
+            let path = [path, &[name.as_str()]].concat();
+            let node = self.node(edge, STEPS);
+            match edge {
+                Edge::Follows(follows) => found.push(Input { path, follows: Some(follows), node }),
+                Edge::Node(_) => {
+                    found.push(Input { path: path.clone(), follows: None, node });
+                    if let Some(node) = node {
+                        self.push_inputs(node, &path, found);
+                    }
+                }
+            }
+        }
+    }
+
+    /// The content of the flake's own input of this name; `None` if there is no such input, or it follows one that does
+    /// not exist.
+    #[must_use]
+    pub fn input(&self, name: &str) -> Option<&Node> {
+        self.node(self.nodes.get(&self.root)?.inputs.get(name)?, STEPS)
+    }
+
+    /// Whether the flake has an input of its own of this name.
+    #[must_use]
+    pub fn has_input(&self, name: &str) -> bool {
+        self.nodes.get(&self.root).is_some_and(|root| root.inputs.contains_key(name))
+    }
+
+    /// The node that an input leads to, after at most so many further ones.
+    fn node(&self, edge: &Edge, steps: usize) -> Option<&Node> {
+        let path = match edge {
+            Edge::Node(name) => return self.nodes.get(name),
+            Edge::Follows(path) => path,
+        };
+        let steps = steps.checked_sub(1)?;
+        let root = self.nodes.get(&self.root);
+        path.iter().try_fold(root?, |node, name| self.node(node.inputs.get(name)?, steps))
+    }
+
+    /// The names in the lock file of the inputs that it names no one content for, in order.
+    #[must_use]
+    pub fn unpinned(&self) -> Vec<String> {
+        let unpinned = self.nodes.iter().filter(|(_, node)| !node.is_pinned());
+        unpinned.map(|(name, _)| name.clone()).collect()
+    }
+}
+
+/// Whether the lock file in this folder names one content for each input. If it cannot be read here, it is not known what
+/// Nix takes it for.
+pub(super) fn are_inputs_pinned(folder: &Path) -> bool {
+    Lock::in_folder(folder).is_ok_and(|lock| lock.is_none_or(|lock| lock.unpinned().is_empty()))
+}

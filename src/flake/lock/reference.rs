@@ -1,0 +1,240 @@
+//! Flake references as lock files have them: attributes, whose meaning depends on their `type`.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::text;
+
+/// Longest URL told, in characters.
+const URL: usize = 500;
+/// Stands for a part of a URL that may be a secret.
+const HIDDEN: &str = "[redacted]";
+/// Parameters of flake references (Nix manual, "nix flake", "Types"): none of their values is a secret.
+const PARAMETERS: [&str; 15] = [
+    "allRefs",
+    "dir",
+    "exportIgnore",
+    "host",
+    "lastModified",
+    "lfs",
+    "name",
+    "narHash",
+    "ref",
+    "rev",
+    "revCount",
+    "shallow",
+    "submodules",
+    "unpack",
+    "verifyCommit",
+];
+/// Attributes that a Git or Mercurial reference has beside its URL, and its URL in `flake.nix` as parameters.
+const OF_REPOSITORIES: [&str; 6] = ["dir", "ref", "rev", "shallow", "submodules", "allRefs"];
+/// A file in the store has this time: when it was made is not known.
+const OF_THE_STORE: u64 = 1;
+
+/// Where something is fetched from, or what was fetched.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Reference(BTreeMap<String, Attribute>);
+
+/// The value of an attribute.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+enum Attribute {
+    Text(String),
+    Number(u64),
+    Flag(bool),
+}
+
+impl Reference {
+    fn text(&self, name: &str) -> Option<&str> {
+        match self.0.get(name)? {
+            Attribute::Text(text) => Some(text),
+            Attribute::Number(_) | Attribute::Flag(_) => None,
+        }
+    }
+
+    fn kind(&self) -> Option<&str> {
+        self.text("type")
+    }
+
+    /// The commit; `None` if it is none.
+    #[must_use]
+    pub fn commit(&self) -> Option<&str> {
+        self.text("rev")
+    }
+
+    /// The hash of the content (`narHash`).
+    #[must_use]
+    pub fn hash(&self) -> Option<&str> {
+        self.text("narHash")
+    }
+
+    /// When the content was last changed, in seconds since 1970; `None` if that is not known.
+    #[must_use]
+    pub fn last_modified(&self) -> Option<u64> {
+        match self.0.get("lastModified")? {
+            Attribute::Number(seconds) => Some(*seconds).filter(|seconds| *seconds > OF_THE_STORE),
+            Attribute::Text(_) | Attribute::Flag(_) => None,
+        }
+    }
+
+    /// Whether it names one content. A Git tree with uncommitted changes has the hash of what it was, and no commit.
+    #[must_use]
+    pub fn is_pinned(&self) -> bool {
+        match self.kind() {
+            Some("git" | "hg") => self.commit().is_some(),
+            _ => self.commit().is_some() || self.hash().is_some(),
+        }
+    }
+
+    /// It as people write it in `flake.nix`, without passwords and tokens; cut short, and without control characters.
+    #[must_use]
+    pub fn url(&self) -> String {
+        let kind = self.kind().unwrap_or("?");
+        let part = |name: &str| self.text(name).unwrap_or("?");
+        let parameters = |names: &[&str]| -> String {
+            let given = names.iter().filter_map(|name| {
+                let value = match self.0.get(*name)? {
+                    Attribute::Text(text) => text.clone(),
+                    Attribute::Number(number) => number.to_string(),
+                    Attribute::Flag(flag) => u8::from(*flag).to_string(),
+                };
+                Some(format!("{name}={value}"))
+            });
+            let given: Vec<String> = given.collect();
+            if given.is_empty() { String::new() } else { format!("?{}", given.join("&")) }
+        };
+        let at = self.text("ref").or(self.commit()).map(|at| format!("/{at}")).unwrap_or_default();
+        let url = match kind {
+            "github" | "gitlab" | "sourcehut" => {
+                format!("{kind}:{}/{}{at}{}", part("owner"), part("repo"), parameters(&["host", "dir"]))
+            }
+            "indirect" => format!("flake:{}{at}", part("id")),
+            "path" => format!("path:{}{}", part("path"), parameters(&["dir"])),
+            "git" | "hg" => {
+                let url = part("url");
+                let scheme = if url.starts_with("git://") { "" } else { &format!("{kind}+") };
+                format!("{scheme}{}{}", without_secrets(url), parameters(&OF_REPOSITORIES))
+            }
+            _ => without_secrets(self.text("url").or(self.text("path")).unwrap_or(kind)),
+        };
+        shown(&url)
+    }
+}
+
+fn shown(url: &str) -> String {
+    text::bounded(&text::joined(url), URL)
+}
+
+/// A URL without the password in it, and without the user that may be a token. Who logs in over SSH is no secret.
+/// Parameters that no flake reference has may be signatures or tokens.
+fn without_secrets(url: &str) -> String {
+    let (whole, fragment) = url.split_once('#').map_or((url, None), |(url, of)| (url, Some(of)));
+    let (place, parameters) = whole.split_once('?').map_or((whole, None), |(url, of)| (url, Some(of)));
+    let (scheme, rest) = place.split_once("://").map_or(("", place), |(scheme, rest)| (scheme, rest));
+    let end = rest.find('/').unwrap_or(rest.len());
+    let (authority, path) = rest.split_at(end);
+    let authority = match authority.rsplit_once('@') {
+        Some((user, host)) if (scheme.is_empty() || scheme.ends_with("ssh")) && !user.contains(':') => {
+            format!("{user}@{host}")
+        }
+        Some((_, host)) => host.to_owned(),
+        None => authority.to_owned(),
+    };
+    let parameters = parameters.map(|parameters| {
+        let cleaned = parameters.split('&').map(|parameter| match parameter.split_once('=') {
+            Some((name, _)) if !PARAMETERS.contains(&name) => format!("{name}={HIDDEN}"),
+            _ => parameter.to_owned(),
+        });
+        format!("?{}", cleaned.collect::<Vec<_>>().join("&"))
+    });
+    let scheme = if scheme.is_empty() { String::new() } else { format!("{scheme}://") };
+    let fragment = fragment.map(|fragment| format!("#{fragment}"));
+    [scheme, authority, path.to_owned(), parameters.unwrap_or_default(), fragment.unwrap_or_default()]
+        .concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn reference(attributes: Value) -> Reference {
+        serde_json::from_value(attributes).unwrap()
+    }
+
+    #[test]
+    fn a_reference_is_told_as_people_write_it() {
+        for (attributes, url) in [
+            (
+                json!({"type": "github", "owner": "NixOS", "repo": "nixpkgs", "ref": "nixos-unstable"}),
+                "github:NixOS/nixpkgs/nixos-unstable",
+            ),
+            (json!({"type": "github", "owner": "a", "repo": "b", "rev": "0a1b"}), "github:a/b/0a1b"),
+            (
+                json!({"type": "gitlab", "owner": "a", "repo": "b", "host": "git.example.org", "dir": "nix"}),
+                "gitlab:a/b?host=git.example.org&dir=nix",
+            ),
+            (json!({"type": "indirect", "id": "nixpkgs", "ref": "24.05"}), "flake:nixpkgs/24.05"),
+            (json!({"type": "path", "path": "./parts"}), "path:./parts"),
+            (
+                json!({"type": "git", "url": "ssh://git@example.org/a", "ref": "main", "submodules": true}),
+                "git+ssh://git@example.org/a?ref=main&submodules=1",
+            ),
+            (json!({"type": "git", "url": "git://example.org/a"}), "git://example.org/a"),
+            (
+                json!({"type": "tarball", "url": "https://example.org/a.tar.gz?rev=0"}),
+                "https://example.org/a.tar.gz?rev=0",
+            ),
+            (json!({"type": "new", "url": "https://example.org/"}), "https://example.org/"),
+            (json!({}), "?"),
+        ] {
+            assert_eq!(reference(attributes).url(), url);
+        }
+    }
+
+    #[test]
+    fn no_secret_of_a_url_is_told() {
+        for (url, told) in [
+            ("https://user:hunter2@example.org/a", "https://example.org/a"),
+            ("https://ghp_0123456789@github.com/a/b", "https://github.com/a/b"),
+            ("https://a:b@c:d@example.org", "https://example.org"),
+            ("ssh://git:hunter2@example.org:22/a", "ssh://example.org:22/a"),
+            ("ssh://git@example.org/a@b", "ssh://git@example.org/a@b"),
+            ("git@example.org:a/b", "git@example.org:a/b"),
+            (
+                "https://example.org/a.tar.gz?ref=main&access_token=hunter2&sig=hunter2#frag",
+                "https://example.org/a.tar.gz?ref=main&access_token=[redacted]&sig=[redacted]#frag",
+            ),
+            ("https://u:hunter2@example.org?x", "https://example.org?x"),
+        ] {
+            assert_eq!(without_secrets(url), told);
+            let git = reference(json!({"type": "git", "url": url})).url();
+            assert_eq!(git, format!("git+{told}"));
+        }
+    }
+
+    #[test]
+    fn a_url_steers_no_terminal() {
+        let long = format!("path:/a\u{1b}[2J b\n{}", "x".repeat(1_000));
+        let told = shown(&long);
+        assert!(told.starts_with("path:/a\\040b\\040x") && told.chars().count() == URL, "{told}");
+    }
+
+    #[test]
+    fn only_what_cannot_change_is_pinned() {
+        for (locked, pinned) in [
+            (json!({"type": "git", "url": "file:///a", "rev": "0"}), true),
+            (json!({"type": "git", "url": "file:///a", "dirtyRev": "0-dirty", "narHash": "sha256-"}), false),
+            (json!({"type": "path", "path": "/a", "narHash": "sha256-"}), true),
+            (json!({"type": "path", "path": "/a"}), false),
+            (json!({"type": "tarball", "url": "https://example.org/a"}), false),
+            (json!({"type": "github", "owner": "a", "repo": "b", "rev": "0"}), true),
+            (json!({"type": "indirect", "id": "nixpkgs"}), false),
+        ] {
+            assert_eq!(reference(locked.clone()).is_pinned(), pinned, "{locked}");
+        }
+    }
+}
