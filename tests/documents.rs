@@ -43,6 +43,18 @@ struct Parsed {
     anchors: BTreeSet<String>,
     /// The lines of its shell blocks, those ending in a backslash joined with the next.
     commands: Vec<String>,
+    /// The files of this repository that it names in code.
+    files: BTreeSet<String>,
+}
+
+/// Whether code in a text is the path of a file or folder here: neither a placeholder such as `NAME.rs` nor a method of MCP.
+fn is_path(code: &str) -> bool {
+    const FOLDERS: [&str; 9] =
+        ["checks/", "docs/", "fleet/", "hosts/", "modules/", "shells/", "src/", "tests/", "tools/"];
+    FOLDERS.iter().any(|folder| code.starts_with(folder))
+        && code.chars().all(|c| c.is_ascii_alphanumeric() || "/._-".contains(c))
+        && !["NAME", "HOST"].iter().any(|placeholder| code.contains(placeholder))
+        && !["tools/call", "tools/list"].contains(&code)
 }
 
 /// A heading as GitHub turns it into an anchor: lower case, punctuation dropped, spaces to hyphens.
@@ -60,6 +72,11 @@ fn parse(text: &str) -> Parsed {
     let mut heading: Option<String> = None;
     let mut block: Option<(bool, String)> = None;
     for event in pulldown_cmark::Parser::new_ext(text, Options::ENABLE_TABLES) {
+        if let Event::Code(code) = &event
+            && is_path(code)
+        {
+            parsed.files.insert(code.to_string());
+        }
         match event {
             Event::Start(Tag::Link { dest_url, .. } | Tag::Image { dest_url, .. }) => {
                 parsed.links.push(dest_url.into_string());
@@ -124,6 +141,25 @@ fn every_link_leads_somewhere() {
         }
     }
     assert!(followed > 5, "only {followed} links were found");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_file_named_is_there() {
+    let mut wrong = Vec::new();
+    let mut named = 0;
+    // Examples are flakes of their own, and name their own files.
+    for path in documents().iter().filter(|path| !path.starts_with("examples/")) {
+        let files = parse(&read(path)).files;
+        named += files.len();
+        wrong.extend(
+            files
+                .iter()
+                .filter(|file| !root().join(file).exists())
+                .map(|file| format!("{}: there is no {file}", path.display())),
+        );
+    }
+    assert!(named > 50, "only {named} files were found");
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
