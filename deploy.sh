@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Deploys a host of this flake: updates it, or installs it on a machine for the first time.
+# Updates a host of this flake, or installs it on a machine for the first time.
 #
-# A thin front: an update is handed to `pantheros-mcp deploy`, an installation to nixos-anywhere as this
-# flake's lock file pins it. `usage` below is the whole interface.
+# A thin front end: `pantheros-mcp deploy` does an update, and nixos-anywhere, as this flake's lock file
+# pins it, an installation. `usage` below describes the whole interface.
 set -euo pipefail
 unset CDPATH
 
@@ -12,51 +12,53 @@ usage() {
   cat <<'TEXT'
 usage: deploy.sh [OPTION …] HOST [TARGET] [-- ARGUMENT …]
 
-Updates HOST, a host of this flake, on a machine that runs NixOS already: 'pantheros-mcp deploy' plans
-it, shows the plan, asks a person, and carries it out. With --install it installs NixOS there first,
+Updates HOST, a host of this flake, on a machine that already runs NixOS: 'pantheros-mcp deploy' makes
+a plan, shows it, asks a person, and deploys. With --install, the script installs NixOS there first,
 which WIPES the host's disks.
 
-  TARGET               [USER@]ADDRESS[:PORT]; an IPv6 address goes in brackets. What it does not say
-                       comes from the host's pantheros.deploy (with --install: root, port 22)
+  TARGET               [USER@]ADDRESS[:PORT]; an IPv6 address goes in brackets. Missing parts come from
+                       the host's pantheros.deploy (with --install: root, port 22)
 
-  --install            first installation; shows the disks that are wiped, and a person types the
-                       host's name. There is no option that says yes
-  --dry-run            change no machine. An update is built, and its plan is shown. An installation is
-                       checked as far as it can be without the machine, and its command is printed
+  --install            first installation; shows the disks that will be wiped, and a person types the
+                       host's name. No option replaces the person
+  --dry-run            change no machine. For an update: build it and show its plan. For an
+                       installation: check what can be checked without the machine, and print the command
   --action ACTION      for an update: switch (default), boot, test or dry-activate
-  --key FILE           log in with this private key, and with none that an agent holds
+  --key FILE           log in with this private key, and with no key of an agent
   --known-hosts FILE   accept only the host keys in this file
-  --flake DIR          the flake, if not the one beside this script
-  --help               this text
-  -- ARGUMENT …        for an update: handed to 'pantheros-mcp deploy' as they are. More hosts, or
-                       options of its own, which 'pantheros-mcp deploy --help' shows
+  --flake DIR          the flake; by default the one beside this script
+  --help               show this text
+  -- ARGUMENT …        for an update: more arguments for 'pantheros-mcp deploy', such as further hosts
+                       or an option that 'pantheros-mcp deploy --help' lists
 
-Host keys are always checked. An unknown one is accepted by a person, beforehand, with ssh.
+Host keys are always checked. Accept an unknown host key yourself, beforehand, with ssh.
 
-A new system is kept only once the host was reached afresh and found well; otherwise the host goes back
-by itself, also when this script is ended half-way. 'pantheros-mcp rollback HOST' brings back an older one.
+A new system is kept only if the host can be reached over a new connection and is healthy. Otherwise the
+host goes back by itself, even if this script is ended half-way. 'pantheros-mcp rollback HOST' brings
+back an older system.
 
-An update runs the pantheros-mcp that PANTHEROS_MCP names, else the one on PATH, else the flake's own.
+An update runs the pantheros-mcp that PANTHEROS_MCP names, or else the one on PATH, or else the flake's own.
 
 Examples:
-  ./deploy.sh --dry-run ovh-cloud                        what an update would change and risk
-  ./deploy.sh ovh-cloud                                  update, at the host's own address
+  ./deploy.sh --dry-run ovh-cloud                        show what an update would change and risk
+  ./deploy.sh ovh-cloud                                  update the host at its own address
   ./deploy.sh --key ~/.ssh/fleet ovh-cloud admin@192.0.2.7:2222
-  ./deploy.sh -- --tag production --canary 2             update several, two of them first
+  ./deploy.sh -- --tag production --canary 2             update several hosts, two of them first
   ./deploy.sh --install hetzner-cloud root@192.0.2.9     first installation, from a rescue system
 
 Exit codes of an update, which are those of pantheros-mcp:
-  0  every host is as asked, or the plan was shown
-  1  one is not, or nobody agreed, or there is no pantheros-mcp to run
-  2  a wrong call; nothing was touched
+  0    every host is as asked, or the plan was shown
+  1    a host is not as asked, or nobody approved, or there is no pantheros-mcp to run
+  2    a wrong call; nothing was changed
+  130  interrupted (Ctrl-C) before anything was deployed
 
 Exit codes of an installation:
-  0  done, or nothing found wrong by --dry-run
+  0  done, or --dry-run found nothing wrong
   1  a command failed after it had begun: the machine may have changed
-  2  a wrong call; nothing was touched
-  3  refused by a check; nothing was touched
-  4  the person at the terminal did not agree, or there is no terminal; nothing was touched
-  128+N  ended by signal N, and everything it had started with it
+  2  a wrong call; nothing was changed
+  3  refused by a check; nothing was changed
+  4  the person at the terminal did not agree, or there is no terminal; nothing was changed
+  128+N  ended by signal N, together with everything it had started
 TEXT
 }
 
@@ -68,12 +70,12 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=tools/deploy/install.sh
 . "$here/tools/deploy/install.sh"
 
-# --- what is asked for -------------------------------------------------------------------------
+# --- arguments ---------------------------------------------------------------------------------
 
 install='' dry_run='' action='' key='' known_hosts='' flake=$here
 host='' target='' user='' address='' port=''
 
-# What is found out on the way.
+# Set by the checks below.
 public_key=''
 declare -A fact=() machine=()
 disks=() authorized=() machine_disks=() wiped=() ssh_options=() fresh_ssh=() command=()
@@ -109,7 +111,7 @@ while [ $# -gt 0 ]; do
   shift
 done
 if [ ${#arguments[@]} -gt 2 ]; then
-  usage_error "one HOST and one TARGET, not ${#arguments[@]} arguments; more hosts go behind a --"
+  usage_error "one HOST and one TARGET, not ${#arguments[@]} arguments; put more hosts after a --"
 fi
 host=${arguments[0]-}
 target=${arguments[1]-}
@@ -119,10 +121,10 @@ case ${action:=switch} in
   *) usage_error "--action is switch, boot, test or dry-activate, not $(shown "$action")" ;;
 esac
 if [ -n "$install" ] && [ "$action ${handed_on[*]}" != 'switch ' ]; then
-  usage_error "--action, and what is behind a --, are for updates, not for --install"
+  usage_error "--action and arguments after a -- are for updates, not for --install"
 fi
 if [ ${#arguments[@]} -eq 0 ]; then
-  # Then they say which hosts.
+  # The arguments after the -- name the hosts.
   [ ${#handed_on[@]} -gt 0 ] || usage_error "which host?"
 else
   check_host_name
@@ -132,7 +134,7 @@ if [ ${#arguments[@]} -eq 2 ]; then parse_target; fi
 
 # --- an update ---------------------------------------------------------------------------------
 
-# Becomes `pantheros-mcp deploy`, which so has the terminal, the signals and the last word.
+# Replaces this process by `pantheros-mcp deploy`, which then has the terminal and the signals and gives the exit code.
 update() {
   local flake_folder
   local -a program
@@ -147,7 +149,7 @@ update() {
     note "there is no pantheros-mcp on PATH: running the one of $(shown "$flake_folder")"
     program=("${nix_command[@]}" run --no-update-lock-file "$flake_folder#pantheros-mcp" --)
   else
-    say "deploy.sh: there is no pantheros-mcp on PATH, and no nix to run the flake's own with:" \
+    say "deploy.sh: there is no pantheros-mcp on PATH, and no nix to run the flake's own:" \
       "install one of them, or set PANTHEROS_MCP. Nothing was changed."
     exit "$EXIT_FAILED"
   fi
@@ -157,7 +159,7 @@ update() {
   if [ -n "$known_hosts" ]; then program+=(--known-hosts "$known_hosts"); fi
   if [ -n "$dry_run" ]; then program+=(--dry-run); fi
   if [ -n "$host" ]; then program+=("$host"); fi
-  # What came in until here counts, too.
+  # A signal that arrived before this line counts, too.
   trap - INT TERM HUP
   if [ -n "$signal" ]; then kill -s "$signal" "$$"; fi
   exec -- "${program[@]}" "${handed_on[@]}"
@@ -168,14 +170,14 @@ if [ -z "$install" ]; then update; fi
 
 check_programs
 make_scratch
-# The script leaves the folder it was called in.
+# The `cd` below would change the meaning of relative paths.
 [ -z "$key" ] || key=$(realpath -sm -- "$key")
 [ -z "$known_hosts" ] || known_hosts=$(realpath -sm -- "$known_hosts")
 flake=$(cd -- "$flake" && pwd)
 cd -- "$flake"
 [ -z "$key" ] || check_key
 [ -z "$known_hosts" ] || check_file --known-hosts "$known_hosts" || true
-# Nothing is evaluated for a call that is refused anyway.
+# Evaluating takes seconds: refuse first what needs no evaluation.
 stop_if_refused
 
 check_host_exists
@@ -183,7 +185,7 @@ read_facts
 if [ -z "$address" ]; then
   target=${fact[address]}
   if [ -z "$target" ]; then
-    refuse "'$host' has no pantheros.deploy.targetHost: say where it is, as in: deploy.sh --install $host 192.0.2.7"
+    refuse "'$host' has no pantheros.deploy.targetHost: add its address, as in: deploy.sh --install $host 192.0.2.7"
     stop_if_refused
   fi
   if [[ $target == *:*:* && $target != \[* ]]; then target="[$target]"; fi
@@ -197,9 +199,9 @@ if [ -n "$known_hosts" ]; then
   ssh_options+=(-o "UserKnownHostsFile=$known_hosts" -o GlobalKnownHostsFile=/dev/null)
 fi
 if [ -n "$port" ]; then ssh_options+=(-p "$port"); fi
-# A connection of its own, whatever the user's configuration shares.
+# Always a new connection, even if the user's configuration shares connections.
 fresh_ssh=(ssh "${ssh_options[@]}" -o ControlMaster=no -o ControlPath=none -o ConnectTimeout=15 --)
-[ -z "${NIX_SSHOPTS:-}" ] || note "NIX_SSHOPTS is not used: put such settings into ssh's own configuration"
+[ -z "${NIX_SSHOPTS:-}" ] || note "NIX_SSHOPTS is not used: put these settings into ssh's own configuration"
 
 check_builder
 check_install
@@ -215,7 +217,7 @@ fi
 # --- the machine -------------------------------------------------------------------------------
 
 if ! [ -t 0 ] || ! [ -t 2 ]; then
-  say "refused: an installation is agreed to by a person at a terminal, and there is none. Nothing was changed."
+  say "refused: an installation needs a person at a terminal, and there is no terminal. Nothing was changed."
   exit "$EXIT_DECLINED"
 fi
 check_machine_for_install

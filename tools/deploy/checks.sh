@@ -1,7 +1,7 @@
-# What deploy.sh makes sure of before it installs a host; to be sourced.
+# The checks of deploy.sh before an installation; to be sourced.
 # shellcheck shell=bash disable=SC2154 # set by deploy.sh
 
-# As the flake's own rule for host names, which keeps them safe in an attribute path.
+# The server's rule for host names (`HostName` in src/names.rs): such a name is safe in an attribute path.
 readonly HOST_PATTERN='^[A-Za-z0-9_]([A-Za-z0-9_-]|\.[A-Za-z0-9_-]){0,127}$'
 readonly USER_PATTERN='^[a-z_][a-z0-9_-]{0,31}$'
 readonly ADDRESS_PATTERN='^[A-Za-z0-9]([A-Za-z0-9._-]{0,252})$'
@@ -15,7 +15,7 @@ check_host_name() {
     usage_error "$(shown "$host") is no host name: letters, digits, dot, hyphen and underscore, at most 128"
 }
 
-# Takes TARGET apart: user, address (without brackets), port; what it does not say stays empty.
+# Splits TARGET into user, address (without brackets) and port. Parts that TARGET does not have stay empty.
 parse_target() {
   local LC_ALL=C rest=$target given
   given=$(shown "$target")
@@ -32,27 +32,27 @@ parse_target() {
     if [[ $rest != *\]* ]] || ! [[ $address =~ $IPV6_PATTERN && $address == *:*:* ]]; then
       usage_error "the target $given has no IPv6 address between its brackets"
     fi
-    if [[ -n $port && $port != :* ]]; then usage_error "the target $given goes on strangely behind its bracket"; fi
+    if [[ -n $port && $port != :* ]]; then usage_error "the target $given has something other than :PORT after its bracket"; fi
   elif [[ $rest == *:*:* ]]; then
     usage_error "the target $given has several colons: an IPv6 address goes in brackets, as in root@[2001:db8::1]"
   else
     address=${rest%%:*}
     port=${rest#"$address"}
     [[ $address =~ $ADDRESS_PATTERN ]] ||
-      usage_error "the target $given is no [USER@]ADDRESS[:PORT] with a host name or an address"
+      usage_error "the target $given is not [USER@]ADDRESS[:PORT] with a host name or an IP address"
   fi
   if [[ $port == : ]]; then usage_error "the target $given has a colon and no port"; fi
   port=${port#:}
   if [ -n "$port" ] && ! { [[ $port =~ ^[1-9][0-9]{0,4}$ ]] && [ "$port" -le 65535 ]; }; then
-    usage_error "the target $given has no port from 1 to 65535 behind its colon"
+    usage_error "the target $given has no port from 1 to 65535 after its colon"
   fi
 }
 
-# check_file OPTION FILE: a readable file under a name that can be handed on.
+# check_file OPTION FILE: refuses FILE unless it is a readable regular file whose name Nix can pass to ssh.
 check_file() {
   local LC_ALL=C option=$1 file=$2
   if ! [[ $file =~ $PATH_PATTERN ]]; then
-    refuse "$option: the name $(shown "$file") cannot be handed on to ssh by Nix: make a link to it under a plain one"
+    refuse "$option: the name $(shown "$file") cannot be handed on to ssh by Nix: make a link with a plain name to it"
   elif ! [ -e "$file" ]; then
     refuse "$option: there is no file $(shown "$file")"
   elif ! [ -f "$file" ]; then
@@ -65,14 +65,14 @@ check_file() {
   return 1
 }
 
-# The key: private, kept to its owner, and one that OpenSSH understands. Sets `public_key` where it
-# can be had without a passphrase.
+# Refuses a key that is public, readable by others, or unknown to OpenSSH. Sets `public_key` if that needs no
+# passphrase.
 check_key() {
   local first mode message
   check_file --key "$key" || return 0
   mode=$(stat -L -c %a -- "$key")
   if ((8#$mode & 8#077)); then
-    refuse "--key: others may read $(shown "$key") (mode $mode): chmod 600 it"
+    refuse "--key: others may read $(shown "$key") (mode $mode): run chmod 600 on it"
     return 0
   fi
   IFS= read -r -n 64 first <"$key" || true
@@ -83,7 +83,7 @@ check_key() {
   if message=$(ssh-keygen -y -P '' -f "$key" 2>&1 </dev/null); then
     public_key=$message
   elif [[ $message == *passphrase* ]]; then
-    # Its public half says who it is; ssh itself will ask for the passphrase.
+    # ssh itself will ask for the passphrase; the file beside it has the public half.
     if [ -r "$key.pub" ]; then public_key=$(head -c 16384 -- "$key.pub"); fi
   else
     refuse "--key: $(shown "$key") is no private key that ssh-keygen understands"
@@ -100,7 +100,7 @@ check_programs() {
 
 # --- the flake ---------------------------------------------------------------------------------
 
-# Evaluates into `output`, without building and without touching the lock file.
+# Evaluates into `output`. Builds nothing and leaves the lock file as it is.
 evaluate() {
   capture "${nix_command[@]}" eval --read-only --no-update-lock-file --raw "$@"
 }
@@ -109,7 +109,7 @@ check_host_exists() {
   local -a names
   local name near
   evaluate .#nixosConfigurations --apply 'hosts: builtins.concatStringsSep "\n" (builtins.attrNames hosts)' || {
-    refuse "the flake's hosts could not be evaluated; what Nix said is above"
+    refuse "the flake's hosts could not be evaluated; Nix's error is above"
     stop_if_refused
   }
   mapfile -t names <<<"$output"
@@ -125,11 +125,11 @@ check_host_exists() {
   stop_if_refused
 }
 
-# Fills `fact` (one value each) and the lists `disks`, `authorized` from tools/deploy/facts.nix.
+# Sets `fact` (one value each) and the lists `disks` and `authorized` from tools/deploy/facts.nix.
 read_facts() {
   local LC_ALL=C name value
   evaluate ".#nixosConfigurations.\"$host\"" --apply "$(<"$here/tools/deploy/facts.nix")" || {
-    refuse "'$host' does not evaluate; what Nix said is above"
+    refuse "'$host' does not evaluate; Nix's error is above"
     stop_if_refused
   }
   while IFS=$'\t' read -r name value; do
@@ -140,12 +140,12 @@ read_facts() {
       *) fact["$name"]=$value ;;
     esac
   done <<<"$output"
-  # The flake is somebody's text too, and these become part of a command line.
+  # Somebody else may have written the flake, and these values become part of a command line.
   [[ ${fact[user]} =~ $USER_PATTERN ]] || refuse "$host: pantheros.deploy.user is no user: $(shown "${fact[user]}")"
   [[ ${fact[port]} =~ ^[1-9][0-9]{0,4}$ ]] || refuse "$host: pantheros.deploy.port is no port: $(shown "${fact[port]}")"
 }
 
-# check_input NAME: the lock file pins the input that `nix run --inputs-from .` is to take.
+# check_input NAME: refuses unless the lock file pins the input that `nix run --inputs-from .` will use.
 check_input() {
   # shellcheck disable=SC2016 # Nix, not shell
   local expression='
@@ -156,19 +156,19 @@ check_input() {
   capture env "PANTHEROS_LOCK=$flake/flake.lock" "PANTHEROS_INPUT=$1" \
     "${nix_command[@]}" eval --impure --raw --expr "$expression" || output=
   [ -n "$output" ] ||
-    refuse "flake.lock does not pin the input '$1', which deploy.sh runs: add it to flake.nix, then run 'nix flake lock'"
+    refuse "flake.lock does not pin the input '$1', which deploy.sh needs: add it to flake.nix, then run 'nix flake lock'"
 }
 
-# check_user USER: somebody is let in as the user that deployments need.
+# check_user USER: refuses unless a key is authorized for USER, whom deployments log in as.
 check_user() {
   local entry
   for entry in "${authorized[@]}"; do
     if [[ $entry == "$1 "*[![:space:]]* ]]; then return 0; fi
   done
-  refuse "no key is authorized for $1, as whom '$host' is deployed to: nobody could deploy it again"
+  refuse "no key is authorized for $1, the user that '$host' is deployed as: nobody could deploy it again"
 }
 
-# check_key_stays USER: the key in use is still let in afterwards, or this is its last login.
+# check_key_stays USER: whether the new system accepts the key in use for USER.
 check_key_stays() {
   local entry type blob
   read -r type blob _ <<<"$public_key"
@@ -178,7 +178,7 @@ check_key_stays() {
   return 1
 }
 
-# Whether this machine, or one it knows, can build for the host.
+# Refuses unless this machine, or one of its remote builders, can build for the host's system.
 check_builder() {
   [ "${fact[build-on]}" = local ] || return 0
   local here_system extra builders
@@ -195,18 +195,18 @@ check_builder() {
     "configure one, or set pantheros.deploy.buildOn = \"target\""
 }
 
-# What is deployed is what Git tracks, committed or not: say which it is.
+# Says which state of the flake is deployed: what Git tracks, committed or not.
 describe_tree() {
   local commit status changed untracked
   if ! commit=$(git rev-parse --short HEAD 2>/dev/null); then
-    note "the flake is not in a Git commit: nothing records what is deployed"
+    note "the flake is not in a Git commit: no commit records what is deployed"
     return 0
   fi
   status=$(GIT_OPTIONAL_LOCKS=0 git status --porcelain -- . 2>/dev/null)
   untracked=$(grep -c '^??' <<<"$status" || true)
   changed=$(grep -vc '^??' <<<"${status:-??}" || true)
   if [ "$changed" -gt 0 ]; then
-    note "the tree is not clean: $changed changed file(s) are deployed that no commit has (on top of $commit)"
+    note "the tree is not clean: $changed changed file(s) are deployed that no commit has (based on $commit)"
   fi
   if [ "$untracked" -gt 0 ]; then
     note "$untracked file(s) are not tracked by Git: Nix does not see them"
@@ -216,22 +216,22 @@ describe_tree() {
 
 # --- the machine -------------------------------------------------------------------------------
 
-# Asks the machine what it is, over a connection of its own. Fills `machine` and `machine_disks`.
+# Asks the machine for its facts over a new connection. Sets `machine` and `machine_disks`.
 survey() {
   local name value
-  # A machine that never stops talking is one that does not answer.
+  # A machine that writes without end counts as one that does not answer.
   # shellcheck disable=SC2016 # for the inner shell
   capture bash -c 'set -o pipefail; "$@" | head -c 65536' -- \
     timeout --foreground 60 "${fresh_ssh[@]}" "$user@$address" sh -s -- "$@" <"$here/tools/deploy/survey.sh" || {
-    refuse "$user@$address does not answer over SSH, or not as the machine it is known as; what ssh said is above." \
-      "An unknown host key is accepted by a person, who compares its fingerprint: ssh-keyscan ADDRESS | ssh-keygen -lf -"
+    refuse "$user@$address does not answer over SSH, or its host key is not the known one; ssh's error is above." \
+      "Accept an unknown host key only after comparing its fingerprint: ssh-keyscan ADDRESS | ssh-keygen -lf -"
     stop_if_refused
   }
   while IFS=$'\t' read -r name value; do
     if [ "$name" = disk ]; then machine_disks+=("$value"); else machine["$name"]=$value; fi
   done <<<"$output"
   if [ -z "${machine[end]:-}" ]; then
-    refuse "$user@$address answered, but not to the end: is its login shell one that runs commands?"
+    refuse "$user@$address did not answer completely: check that its login shell runs commands"
     stop_if_refused
   fi
   local system=${machine[machine]:-}-${machine[kernel]:-}

@@ -1,22 +1,22 @@
-# What the parts of deploy.sh share; to be sourced.
-# shellcheck shell=bash disable=SC2034,SC2154 # set here and used there, or the other way round
+# Functions that the parts of deploy.sh share; to be sourced.
+# shellcheck shell=bash disable=SC2034,SC2154 # variables are set in one file and used in another
 
-# Nix with what it needs, without what a flake would like to set, and without the registry of the
-# internet: what is run is what the lock file pins.
+# Nix without the settings of a flake and without the global flake registry, so that it runs only what the
+# lock file pins.
 nix_command=(nix --extra-experimental-features 'nix-command flakes' --option accept-flake-config false
   --option flake-registry '' --option warn-dirty false)
 
 say() { printf '%s\n' "$*" >&2; }
 note() { say "note: $*"; }
 
-# Something of a person's or a machine's, fit to be shown: short, on one line, no control characters.
+# Quotes text from outside for a message: short, on one line, without control characters.
 shown() {
   local LC_ALL=C text=$1
   if [ ${#text} -gt 80 ]; then text="${text:0:77}..."; fi
   if [[ $text =~ ^[[:print:]]*$ ]]; then printf "'%s'" "$text"; else printf '%q' "$text"; fi
 }
 
-# A wrong call: says so and ends.
+# Reports a wrong call and ends the script.
 usage_error() {
   say "deploy.sh: $*"
   say "Try: deploy.sh --help"
@@ -26,7 +26,7 @@ usage_error() {
 refusals=()
 refuse() { refusals+=("$*"); }
 
-# Ends here if anything was refused since the start.
+# Ends the script if anything was refused so far.
 stop_if_refused() {
   [ ${#refusals[@]} -gt 0 ] || return 0
   printf 'refused: %s\n' "${refusals[@]}" >&2
@@ -34,7 +34,7 @@ stop_if_refused() {
   exit "$EXIT_REFUSED"
 }
 
-# The names among "${@:2}" that $1 was probably meant to be, nearest first.
+# Prints those of the names "${@:2}" that are spelt like $1, nearest first.
 nearest() {
   local wanted=$1 name
   shift
@@ -45,7 +45,7 @@ nearest() {
   done
 }
 
-# How many letters to add, drop or change to get from $1 to $2 (Levenshtein).
+# Prints the Levenshtein distance of $1 and $2.
 distance() {
   local from=$1 to=$2 i j cost best
   local -a before now
@@ -65,7 +65,7 @@ distance() {
   printf '%s\n' "${before[${#to}]}"
 }
 
-# An argument vector as a line that a shell would read back as the same vector.
+# Prints the arguments as a line that a shell reads back as the same arguments.
 command_line() {
   local LC_ALL=C word line=
   for word in "$@"; do
@@ -77,11 +77,11 @@ command_line() {
 
 # --- children ----------------------------------------------------------------------------------
 
-# The process that runs now, and the signal that came in meanwhile.
+# The process that runs now, and the signal that arrived meanwhile.
 child=
 signal=
 
-# Every process below $1.
+# Prints the number of every process below $1.
 descendants() {
   local parent pid
   local -A children=()
@@ -99,7 +99,7 @@ descendants() {
   done
 }
 
-# Whether every process given has ended within so many tenths of a second.
+# ended_within TENTHS PROCESS …: whether all processes end within this time, in tenths of a second.
 ended_within() {
   local tenths=$1
   shift
@@ -109,15 +109,14 @@ ended_within() {
   done
 }
 
-# Ends all that was started: gently first, and what is left ten seconds later for good.
+# Ends everything that was started: with SIGTERM, and after ten seconds with SIGKILL.
 pass_on() {
   signal=$1
   [ -n "$child" ] || return 0
   local -a all
   mapfile -t all < <(descendants "$child")
   all=("$child" "${all[@]}")
-  # What is typed at a terminal reaches the children as well, and a second time would cut short
-  # what they do to end cleanly.
+  # Ctrl-C reaches the children, too. A second signal would interrupt their clean-up.
   if [ "$signal" = INT ] && ended_within 50 "${all[@]}"; then return 0; fi
   kill -s TERM "${all[@]}" 2>/dev/null || true
   ended_within 100 "${all[@]}" || kill -s KILL "${all[@]}" 2>/dev/null || true
@@ -130,7 +129,7 @@ catch_signals() {
 }
 catch_signals
 
-# Ends us by the signal that came.
+# Ends the script by the signal that arrived.
 stop() {
   say "deploy.sh: stopped by SIG$signal"
   trap - "$signal" EXIT
@@ -138,11 +137,11 @@ stop() {
   kill -s "$signal" "$$"
 }
 
-# Runs a command with the terminal it would have without us, ends it when we are told to end, and
-# returns its exit code. The subshell undoes what bash does to what runs behind a `&`.
+# Runs a command with this script's terminal, ends it if the script gets a signal, and returns its exit code. The
+# subshell restores the signals and the input that bash takes from a background process.
 run() {
   local code=0
-  # What came while nothing ran that it could be passed on to.
+  # The signal arrived while no command ran.
   if [ -n "$signal" ]; then stop; fi
   (
     trap - INT TERM HUP
@@ -159,8 +158,8 @@ run() {
   return "$code"
 }
 
-# Runs a command and leaves what it printed, without the last line breaks, in `output`. Not a
-# command substitution, which would keep signals from us until it ends.
+# Runs a command and sets `output` to its standard output, without the last line breaks. A command substitution would
+# delay signals until its end.
 capture() {
   local code=0
   run "$@" >"$scratch/output" || code=$?
@@ -169,7 +168,7 @@ capture() {
 }
 output=
 
-# A folder of our own that goes when we end, whichever way.
+# A private folder, which is removed when the script ends.
 scratch_parent=${XDG_RUNTIME_DIR:-${TMPDIR:-/tmp}}
 scratch_name=pantheros-deploy.XXXXXXXX
 scratch=

@@ -1,5 +1,5 @@
-# What deploy.sh has to know of a host before it installs it: one fact a line, `name<TAB>value`.
-# Evaluated as `nix eval FLAKE#nixosConfigurations.HOST --apply`; needs nothing but the host itself.
+# The facts of a host that deploy.sh needs before an installation, one a line: `name<TAB>value`.
+# Evaluated as `nix eval FLAKE#nixosConfigurations.HOST --apply`.
 host:
 let
   inherit (builtins)
@@ -25,7 +25,7 @@ let
     }";
   lines = name: map (line name);
 
-  # Keys of everybody who may log in, as `USER KEY`, and files with one key a line likewise.
+  # The keys of a user who may log in, as `USER KEY`. A key file has one key a line.
   keysOf =
     user:
     let
@@ -47,7 +47,7 @@ concatStringsSep "\n" (
   ++ lines "disk" (map (disk: disk.device) (attrValues (config.disko.devices.disk or { })))
   ++ lines "key" (concatMap keysOf (attrValues config.users.users))
   ++ [
-    # Last, for it evaluates everything, and the host's own assertions with it.
+    # Last, because it evaluates everything, including the host's assertions.
     (line "toplevel" config.system.build.toplevel.drvPath)
   ]
 )

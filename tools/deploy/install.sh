@@ -1,10 +1,10 @@
-# Installing NixOS on a machine for the first time, with nixos-anywhere; to be sourced.
+# The first installation of a host, with nixos-anywhere; to be sourced.
 # shellcheck shell=bash disable=SC2154 # set by deploy.sh
 
-# Fills `command`. $1 is the folder with what the new system gets besides its closure.
+# Sets `command`. $1 is the folder with the files that the new system gets besides its closure.
 install_command() {
   local settings name alias known_hosts at_port
-  # ssh's own idea of the name the host key is filed under, and where.
+  # ssh prints under which name, and in which files, it looks for the host key.
   settings=$(ssh -G -T "${ssh_options[@]}" -- "$user@$address")
   name=$(sed -n 's/^hostname //p' <<<"$settings")
   alias=$(sed -n 's/^hostkeyalias //p' <<<"$settings")
@@ -22,7 +22,7 @@ install_command() {
   if [ -n "$port" ]; then command+=(--ssh-port "$port"); fi
   if [ "${fact[build-on]}" = target ]; then command+=(--build-on remote); else command+=(--build-on local); fi
   if [[ $address == *:* ]]; then
-    # It takes no IPv6 address; ssh does.
+    # nixos-anywhere accepts no IPv6 address as its target, but passes this option to ssh.
     command+=(--ssh-option "HostName=$address" --target-host "$user@$host")
   else
     command+=(--target-host "$user@$address")
@@ -33,23 +33,23 @@ check_install() {
   local LC_ALL=C disk
   check_input nixos-anywhere
   check_user "${fact[user]}"
-  [ ${#disks[@]} -gt 0 ] || refuse "'$host' has no disko layout, so there is nothing to install onto"
+  [ ${#disks[@]} -gt 0 ] || refuse "'$host' has no disko layout, so there is no disk to install on"
   for disk in "${disks[@]}"; do
     [[ $disk =~ ^/dev/[A-Za-z0-9/_.:+-]+$ ]] || refuse "'$host' names a disk that is none: $(shown "$disk")"
   done
   if [ -n "$public_key" ] && ! check_key_stays "${fact[user]}"; then
-    refuse "the new system does not let the key $(shown "$key") in as ${fact[user]}: nobody with it alone could log in"
+    refuse "the new system does not let the key $(shown "$key") in as ${fact[user]}: nobody who has only this key could log in"
   fi
 }
 
 print_install() {
-  # The real folder gets a name nobody can guess.
+  # An installation uses a folder with a random name.
   install_command "$scratch_parent/$scratch_name/root"
   command_line "${command[@]}"
 }
 
-# A disk smaller than this is no disk to install on, but perhaps the one a rescue system runs from:
-# OVH's has 2.9 GB and takes the name /dev/sda.
+# In bytes. A smaller disk may be the one that a rescue system runs from: OVHcloud's has 2.9 GB and the name
+# /dev/sda.
 readonly SMALLEST_DISK=8000000000
 
 check_machine_for_install() {
@@ -60,20 +60,20 @@ check_machine_for_install() {
       read -r name bytes rest <<<"$line"
       [ "$name" = "$disk" ] || continue
       if ! [[ $bytes =~ ^[0-9]{1,18}$ ]] || [ "$bytes" -lt "$SMALLEST_DISK" ]; then
-        refuse "$disk on $address is $(shown "$rest"), too small for a system: is it the rescue system's own disk?"
+        refuse "$disk on $address is $(shown "$rest"), too small for a system: it may be the rescue system's own disk"
       fi
       wiped+=("$disk $rest")
       continue 2
     done
     refuse "$address has no disk $disk: see docs/guides/ for the names your provider uses"
   done
-  # What nixos-anywhere's installer needs to run from memory (its README, "Memory Requirements").
+  # nixos-anywhere's installer runs from memory (its README, "Memory Requirements").
   if [ "${machine[memory-kib]:-0}" -lt 1500000 ]; then
-    note "$address has less than 1.5 GB of memory; nixos-anywhere asks for that much"
+    note "$address has less than 1.5 GB of memory, which nixos-anywhere needs"
   fi
 }
 
-# Only a person at a terminal can say yes, by typing; there is no option for it.
+# Asks the person at the terminal to type the host's name. No option replaces that.
 ask_person() {
   local line answer
   say ""
@@ -81,7 +81,7 @@ ask_person() {
   say "EVERYTHING on these disks is lost:"
   for line in "${wiped[@]}"; do say "  $(shown "$line")"; done
   printf "Type the host's name to go on: " >&2
-  # A trap would run, and `read` go on waiting for an answer: here a signal ends us by itself.
+  # After a trap, `read` would continue to wait. Without traps, a signal ends the script.
   trap - INT TERM HUP
   if [ -n "$signal" ]; then stop; fi
   IFS= read -r answer || answer=
@@ -94,8 +94,7 @@ ask_person() {
 
 install_host() {
   local public
-  # A host key made here is known before the new system is first reached, so nobody has to trust it
-  # on sight.
+  # The host key is made here, so it is known before the first connection to the new system.
   local root=$scratch/root
   (umask 022 && mkdir -p -- "$root/etc/ssh")
   ssh-keygen -q -t ed25519 -N '' -C "root@${fact[host-name]}" -f "$root/etc/ssh/ssh_host_ed25519_key"
@@ -103,10 +102,10 @@ install_host() {
   install_command "$root"
   say "== $(command_line "${command[@]}")"
   if ! run "${command[@]}"; then
-    say "The installation failed: $address may have empty disks now. DEPLOYMENT.md, 'When it goes wrong', has the rest."
+    say "The installation failed: the disks of $address may be empty now. See DEPLOYMENT.md, 'When it goes wrong'."
     exit "$EXIT_FAILED"
   fi
-  say "'$host' is installed. Its host key, for your known_hosts in place of the old one:"
+  say "'$host' is installed. Put its host key into your known_hosts in place of the old one:"
   local at=$address
   if [ "${fact[port]}" != 22 ]; then at="[$address]:${fact[port]}"; fi
   printf '%s %s\n' "$at" "$public"

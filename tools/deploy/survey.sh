@@ -1,5 +1,5 @@
-# What deploy.sh asks the machine it is about to install: one fact a line, `name<TAB>value`.
-# Read by the target's own `sh`, which may be a rescue system's; changes nothing.
+# Prints facts of the machine before an installation, one a line: `name<TAB>value`. Changes nothing.
+# The machine's own `sh` runs it, which may be that of a rescue system.
 # shellcheck shell=sh
 say() { printf '%s\t%s\n' "$1" "$2"; }
 
