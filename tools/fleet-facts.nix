@@ -1,4 +1,4 @@
-# What tools/eval-fleet asserts of a host: how it is reached, where it starts from, what it mounts, what watches it.
+# The facts of a host that tools/eval-fleet compares: how it is reached, boots, mounts its disks and is monitored.
 { config, ... }:
 
 let
@@ -13,7 +13,7 @@ let
 
   ssh = config.services.openssh;
   firewall = config.networking.firewall;
-  # Everybody who could log in: people, and root.
+  # All users who could log in: people, and root.
   accounts = filter (
     name: config.users.users.${name}.isNormalUser || config.users.users.${name}.uid == 0
   ) (attrNames config.users.users);

@@ -1,4 +1,4 @@
-# What tools/eval-fleet evaluates: the attribute of every derivation, and the program of every app.
+# The attribute of every derivation of the flake, and the program of every app, for tools/eval-fleet.
 outputs:
 let
   inherit (builtins) attrNames concatMap;

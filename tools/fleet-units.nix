@@ -1,5 +1,6 @@
-# What tools/render-units writes down: by host, each systemd unit that a module of this flake defines or adds to, with the
-# derivations its text names, and the derivations of the commands that modules of this flake give administrators.
+# The units and commands of each host, for tools/render-units: each systemd unit that a module of this flake defines or
+# adds to, with the derivations that its text names, and the derivations of the commands that these modules give
+# administrators.
 outputs:
 let
   inherit (builtins)
@@ -23,7 +24,7 @@ let
   partsOf =
     { config, options, ... }:
     let
-      # This flake's folder as the module system names it, from a file that is known to be in it.
+      # This flake's folder as the module system names it, found by a file that is in it.
       known = "/modules/core/deploy.nix";
       declared = head options.pantheros.deploy.targetHost.declarations;
       root = substring 0 (stringLength declared - stringLength known) declared;
@@ -34,7 +35,7 @@ let
         concatMap (definition: map (name: "${name}.${kind}") (attrNames definition.value)) (
           filter (definition: isOurs definition.file) options.systemd."${kind}s".definitionsWithLocations
         );
-      # home-manager makes one for each home of ours.
+      # home-manager makes a unit for each home.
       homes = filter (name: builtins.match "home-manager-.+\\.service" name != null) (
         attrNames config.systemd.units
       );
@@ -47,7 +48,7 @@ let
       ];
       # `startAt` of a service makes its timer.
       timers = map (name: builtins.replaceStrings [ ".service" ] [ ".timer" ] name) defined;
-      # A definition may be conditional, and then it is no unit here.
+      # A conditional definition may define no unit on this host.
       names = filter (name: hasAttr name config.systemd.units) (homes ++ defined ++ timers);
       units = map (name: {
         inherit name;

@@ -1,9 +1,9 @@
-# What the tools share; to be sourced.
-# shellcheck shell=bash disable=SC2034 # what is set here is used where it is sourced
+# Functions that the tools share; to be sourced.
+# shellcheck shell=bash disable=SC2034 # the scripts that source this use the variables
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
-# Everything that is installed for this project alone lies here and nowhere else.
+# The folder for everything that is installed for this project only.
 prefix=${PANTHEROS_TOOLS_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/pantheros-tools}
 
 say() { printf '%s\n' "$*" >&2; }
@@ -18,19 +18,19 @@ at_least() {
   [ "$(printf '%s\n%s\n' "$1" "$2" | sort -V | head -n 1)" = "$1" ]
 }
 
-# The version a program says it has; nothing where there is no such program.
+# Prints the version that a program reports, or nothing if there is no such program.
 version_of() {
   "$@" 2>/dev/null | grep -oE '[0-9]+(\.[0-9]+)+' | head -n 1 || true
 }
 
-# Puts what tools/setup installed on PATH and tells the tests where to find it.
+# Puts the programs that tools/setup installed on PATH, and sets the variables that the tests need.
 use_tools() {
-  [ -r "$prefix/env.sh" ] || die "tools/setup has not run yet"
+  [ -r "$prefix/env.sh" ] || die "$prefix/env.sh is missing: run tools/setup first"
   # shellcheck source=/dev/null
   . "$prefix/env.sh"
 }
 
-# How Nix calls a flake in this folder: a Git repository at its last commit, or the folder as it is.
+# Prints Nix's URL of the flake in a folder: of the Git repository, or else of the folder as it is.
 flake_in() {
   local folder
   folder=$(cd -- "$1" 2>/dev/null && pwd) || {
@@ -40,8 +40,8 @@ flake_in() {
   if [ -e "$folder/.git" ]; then printf 'git+file://%s' "$folder"; else printf 'path:%s' "$folder"; fi
 }
 
-# override_inputs NIXPKGS [INPUT=PATH …]: sets `overrides` to the arguments that put these in the place of what is
-# locked. Returns 2 for a wrong call.
+# override_inputs NIXPKGS [INPUT=PATH …]: sets `overrides` to the arguments of Nix that replace locked inputs by these.
+# Returns 2 for a wrong call.
 override_inputs() {
   local argument reference
   reference=$(flake_in "$1") || return
