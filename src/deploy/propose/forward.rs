@@ -3,12 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use super::closure::Closure;
+use super::contents::{self, CLOSURE_BYTES, CLOSURE_TIME};
 use super::facts::{self, Facts};
 use super::proposal;
 use super::risks::{self, Evidence};
 use super::units::{self, Units};
 use crate::deploy::host::endpoint::{self as place, Place, PlaceError};
-use crate::deploy::host::store::{self as remote, CLOSURE_BYTES, CLOSURE_TIME};
+use crate::deploy::host::store;
 use crate::deploy::host::{self, PARTS, State, SurveyError};
 use crate::deploy::plan::{BuildOn, Diff, HostPlan, SystemSource, Target};
 use crate::diagnostic::{Code, Diagnostic};
@@ -181,8 +182,8 @@ pub async fn propose(
         return Err(ProposeError::NotNixos(place.target.to_string()));
     };
     call.saying(format!("comparing {host} with what it runs"));
-    let before = remote::closure(&session, &current, call).await?;
-    let units = remote::units(&session, current.as_str(), call).await?;
+    let before = contents::closure(&session, &current, call).await?;
+    let units = contents::units(&session, current.as_str(), call).await?;
     let mut diff = before.diff(&built.closure);
     diff.units = Some(units.changes(&built.units));
     let mut plan = HostPlan {
@@ -193,9 +194,9 @@ pub async fn propose(
         needs_reboot: needs_reboot(&state, &built.parts),
         ..bound(host, &place, &facts, &session, &state, current)?
     };
-    let facts_before = remote::facts(&session, &plan.current, call).await?;
-    let missing_paths = remote::missing(&session, &facts, call).await?;
-    let inhibitors = remote::inhibitors(&session, &plan.current, call).await?;
+    let facts_before = contents::facts(&session, &plan.current, call).await?;
+    let missing_paths = contents::missing(&session, &facts, call).await?;
+    let inhibitors = store::inhibitors(&session, &plan.current, call).await?;
     let key = session.accepted_key();
     plan.risks = risks::judge(
         &plan,
@@ -326,13 +327,13 @@ async fn build(
     };
     flake.learn_toplevel(host, before.as_ref(), &toplevel).await?;
     if matches!(build_on, BuildOn::Target) {
-        let parts = remote::parts(session, &toplevel, call).await?;
+        let parts = store::parts(session, &toplevel, call).await?;
         return Ok(Built {
-            closure: remote::closure(session, &toplevel, call).await?,
-            units: remote::units(session, toplevel.as_str(), call).await?,
+            closure: contents::closure(session, &toplevel, call).await?,
+            units: contents::units(session, toplevel.as_str(), call).await?,
             parts,
-            inhibitors: remote::inhibitors(session, &toplevel, call).await?,
-            facts: remote::facts(session, &toplevel, call).await?,
+            inhibitors: store::inhibitors(session, &toplevel, call).await?,
+            facts: contents::facts(session, &toplevel, call).await?,
             toplevel,
         });
     }

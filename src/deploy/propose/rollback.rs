@@ -1,9 +1,10 @@
 //! What bringing a host back to an older generation would do.
 
+use super::contents;
 use super::facts::{self, Facts};
 use super::forward::{ProposeError, bound, inhibits, needs_reboot};
 use super::risks::{self, EVIDENCE_LIMIT, Evidence};
-use crate::deploy::host::{self, endpoint as place, store as remote};
+use crate::deploy::host::{self, endpoint as place, store};
 use crate::deploy::plan::{HostPlan, Risk, Severity, SystemSource};
 use crate::diagnostic::Diagnostic;
 use crate::flake::Flake;
@@ -59,13 +60,13 @@ pub async fn propose(
     };
     call.saying(format!("comparing generation {} of {host} with what it runs", chosen.number));
     let (before, after) = (
-        remote::closure(&session, &current, call).await?,
-        remote::closure(&session, &chosen.toplevel, call).await?,
+        contents::closure(&session, &current, call).await?,
+        contents::closure(&session, &chosen.toplevel, call).await?,
     );
     let mut diff = before.diff(&after);
-    let units = remote::units(&session, current.as_str(), call).await?;
-    diff.units = Some(units.changes(&remote::units(&session, chosen.toplevel.as_str(), call).await?));
-    let parts = remote::parts(&session, &chosen.toplevel, call).await?;
+    let units = contents::units(&session, current.as_str(), call).await?;
+    diff.units = Some(units.changes(&contents::units(&session, chosen.toplevel.as_str(), call).await?));
+    let parts = store::parts(&session, &chosen.toplevel, call).await?;
     let mut plan = HostPlan {
         toplevel: chosen.toplevel.clone(),
         source: SystemSource::Generation(chosen.number),
@@ -74,16 +75,16 @@ pub async fn propose(
         ..bound(host, &place, &facts, &session, &state, current)?
     };
     let (then, now) = (
-        remote::facts(&session, &plan.toplevel, call).await?,
-        remote::facts(&session, &plan.current, call).await?,
+        contents::facts(&session, &plan.toplevel, call).await?,
+        contents::facts(&session, &plan.current, call).await?,
     );
     let missing_paths = match &then {
-        Some(then) => remote::missing(&session, then, call).await?,
+        Some(then) => contents::missing(&session, then, call).await?,
         None => Vec::new(),
     };
     let inhibitors = (
-        remote::inhibitors(&session, &plan.current, call).await?,
-        remote::inhibitors(&session, &plan.toplevel, call).await?,
+        store::inhibitors(&session, &plan.current, call).await?,
+        store::inhibitors(&session, &plan.toplevel, call).await?,
     );
     let key = session.accepted_key();
     let known = then.is_some();

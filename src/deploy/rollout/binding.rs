@@ -1,6 +1,6 @@
 //! What a plan is bound to, and whether it still holds.
 
-use crate::deploy::host::{State, store as remote};
+use crate::deploy::host::{State, store};
 use crate::deploy::plan::{FlakeSource, HostPlan, SystemSource};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::flake::{Flake, FlakeError};
@@ -76,7 +76,7 @@ pub async fn flake_holds(
 /// [`Code::PlanOutdated`], or why the host could not be asked.
 pub async fn generation_holds(of: &HostPlan, session: &Session, call: &Call) -> Result<(), Diagnostic> {
     let SystemSource::Generation(number) = of.source else { return Ok(()) };
-    let found = remote::generation(session, number, call).await.map_err(|error| Diagnostic::from(&error))?;
+    let found = store::generation(session, number, call).await.map_err(|error| Diagnostic::from(&error))?;
     if found.as_ref() != Some(&of.toplevel) {
         return Err(changed(format!("generation {number} of {} is another system", of.host)));
     }
