@@ -7,6 +7,7 @@ mod resolve;
 mod source;
 mod uses;
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::LazyLock;
 
@@ -23,39 +24,55 @@ struct Layering {
     layers: &'static [&'static [&'static str]],
 }
 
-const LAYERINGS: &[Layering] = &[Layering {
-    root: &[],
-    layers: &[
-        &[
-            "text",
-            "causes",
-            "stderr",
-            "names",
-            "diagnostic",
-            "schema",
-            "progress",
-            "metrics",
-            "policy",
-            "time",
-            "canonical",
-            "user",
-            "random",
-            "reading",
+const LAYERINGS: &[Layering] = &[
+    Layering {
+        root: &[],
+        layers: &[
+            &[
+                "text",
+                "causes",
+                "stderr",
+                "names",
+                "diagnostic",
+                "schema",
+                "progress",
+                "metrics",
+                "policy",
+                "time",
+                "canonical",
+                "user",
+                "random",
+                "reading",
+            ],
+            &["process", "scratch", "state"],
+            &["ssh"],
+            &["config"],
+            &["nix"],
+            &["disko"],
+            &["flake"],
+            &["search"],
+            &["audit"],
+            &["deploy"],
+            &["tools"],
+            &["mcp"],
+            &["cli"],
         ],
-        &["process", "scratch", "state"],
-        &["ssh"],
-        &["config"],
-        &["nix"],
-        &["disko"],
-        &["flake"],
-        &["search"],
-        &["audit"],
-        &["deploy"],
-        &["tools"],
-        &["mcp"],
-        &["cli"],
-    ],
-}];
+    },
+    Layering {
+        root: &["deploy"],
+        layers: &[&["plan"], &["host"], &["supervisor"], &["approval"], &["propose"], &["rollout"]],
+    },
+];
+
+/// The folders of `deploy`, and those of them that each uses: these and no others.
+const ROOMS: &[(&str, &[&str])] = &[
+    ("plan", &[]),
+    ("host", &[]),
+    ("supervisor", &[]),
+    ("approval", &["plan"]),
+    ("propose", &["host", "plan"]),
+    ("rollout", &["approval", "host", "plan", "propose", "supervisor"]),
+];
 
 /// What a domain module must never know of.
 const DOMAIN: &[&str] =
@@ -163,6 +180,17 @@ fn every_module_has_its_layer() {
         children.sort_unstable();
         listed.sort_unstable();
         assert_eq!(children, listed, "the modules of {:?} and their layers in LAYERINGS", layering.root);
+    }
+}
+
+#[test]
+fn folders_of_deploy_use_those_they_need() {
+    let room = |path: &[String]| begins(path, &["deploy"]).then(|| path.get(1).cloned()).flatten();
+    for (name, needed) in ROOMS {
+        let own = CRATE.uses.iter().filter(|one| begins(&one.module, &["deploy", name]));
+        let used: BTreeSet<String> = own.flat_map(Use::here).filter_map(room).collect();
+        let others: Vec<&str> = used.iter().map(String::as_str).filter(|other| other != name).collect();
+        assert_eq!(others, *needed, "what src/deploy/{name} uses (ROOMS)");
     }
 }
 
