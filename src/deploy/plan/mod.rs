@@ -1,18 +1,31 @@
 //! A plan: everything a deployment would do and everything it is bound to, as data.
 
-use std::collections::{BTreeMap, HashSet};
+mod difference;
+#[cfg(test)]
+mod fixture;
+mod flake;
+mod host;
+mod risk;
+pub mod show;
+pub(in crate::deploy) mod store;
+
+use std::collections::HashSet;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::canonical::{self, CanonicalError, Digest};
 pub use crate::config::{Action, BuildOn, HealthCheck};
-use crate::flake::{Checkout, Flake, FlakeError};
-use crate::names::{HostName, PlanId, StorePath, SystemName};
-use crate::progress::Call;
-use crate::text;
+use crate::names::{HostName, PlanId};
 use crate::time::Timestamp;
+
 pub use difference::{Change, Diff, PackageChange, UnitChanges};
+#[cfg(test)]
+pub(crate) use fixture::fixture;
+pub use flake::FlakeSource;
+pub use host::{HostPlan, SystemSource, Target};
+pub(in crate::deploy) use risk::is_risk_code;
+pub use risk::{Risk, Severity};
 pub use store::{Listed, PlanError, Plans, StoredPlan};
 
 /// The version of the form plans have here.
@@ -21,8 +34,6 @@ pub use store::{Listed, PlanError, Plans, StoredPlan};
 /// `line`, `settling_seconds`. 3: the files and inputs of the flake that are not
 /// committed.
 pub const VERSION: u32 = 3;
-/// Most files, and most inputs, named that are not committed.
-const DIRTY: usize = 50;
 /// Most hosts in one plan.
 pub const HOSTS: usize = 1_000;
 
@@ -66,80 +77,6 @@ pub struct Plan {
     pub revert_confirmed: bool,
 }
 
-/// The flake a plan's systems come from.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct FlakeSource {
-    /// Its folder.
-    pub folder: String,
-    /// The commit; none where it is in no repository.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub revision: Option<String>,
-    /// Whether tracked files differ from that commit, or an input is locked to no commit and no other one content.
-    pub dirty: bool,
-    /// Those files, relative to the root of the repository, as many as have room.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub dirty_files: Vec<String>,
-    /// Inputs that are locked to no commit and no other one content, such as a Git tree with uncommitted changes, by their
-    /// names in the lock file, as many as have room.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub dirty_inputs: Vec<String>,
-    /// How many more there are that `dirty_files` and `dirty_inputs` do not name.
-    #[serde(default, skip_serializing_if = "crate::schema::is_zero")]
-    pub more_dirty: u64,
-    /// The revision that was asked for, as it was written; none means the folder as it is.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub asked_rev: Option<String>,
-    /// Inputs that are others than those locked, by name: the reference in place of each.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub overrides: BTreeMap<String, String>,
-}
-
-impl FlakeSource {
-    /// A flake of which nothing is known but its folder.
-    #[must_use]
-    pub fn unknown(folder: String) -> Self {
-        Self {
-            folder,
-            revision: None,
-            dirty: false,
-            dirty_files: Vec::new(),
-            dirty_inputs: Vec::new(),
-            more_dirty: 0,
-            asked_rev: None,
-            overrides: BTreeMap::new(),
-        }
-    }
-
-    /// What `flake` is looked at as: a commit, or its folder as it lies there.
-    ///
-    /// # Errors
-    /// That Git does not say, or that the call was cancelled.
-    pub async fn of(flake: &Flake, call: &Call) -> Result<Self, FlakeError> {
-        let inputs = flake.unpinned_inputs()?;
-        let Checkout { commit, changed } = flake.checkout(call).await?.unwrap_or_default();
-        let told = |names: &[String]| {
-            names.iter().take(DIRTY).map(|name| text::bounded(&text::plain(name), 200)).collect()
-        };
-        let more = [&changed, &inputs].map(|names| names.len().saturating_sub(DIRTY) as u64);
-        Ok(Self {
-            revision: commit,
-            dirty: !changed.is_empty() || !inputs.is_empty(),
-            dirty_files: told(&changed),
-            dirty_inputs: told(&inputs),
-            more_dirty: more.iter().sum(),
-            asked_rev: flake.commit_asked_for().map(|commit| commit.asked.to_string()),
-            ..Self::unknown(flake.settings().flake.display().to_string())
-        })
-    }
-
-    /// Whether all of it can be found again by its commit.
-    #[must_use]
-    pub fn is_committed(&self) -> bool {
-        self.revision.is_some() && !self.dirty
-    }
-}
-
 /// A host that was asked for and could not be reached.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -158,125 +95,6 @@ pub struct Requester {
     pub client: String,
     /// The user this program runs as.
     pub user: String,
-}
-
-/// Where a host is reached over SSH.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Target {
-    /// Name or address.
-    pub address: String,
-    /// Who logs in.
-    pub user: String,
-    /// TCP port; none leaves it to the SSH configuration.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub port: Option<u16>,
-}
-
-/// What is proposed for one host, and everything about it that must still be so when it is done.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct HostPlan {
-    /// Its name in the flake.
-    pub host: HostName,
-    /// Where it is reached.
-    pub target: Target,
-    /// The SSH host keys it has shown, as `ssh-ed25519 AAAA…`.
-    pub host_keys: Vec<String>,
-    /// Its `/etc/machine-id`.
-    pub machine_id: String,
-    /// The boot it is in (`/proc/sys/kernel/random/boot_id`).
-    pub boot_id: String,
-    /// What it runs on.
-    pub system: SystemName,
-    /// The system it is to have.
-    pub toplevel: StorePath,
-    /// The system it runs now: what `/run/current-system` is.
-    pub current: StorePath,
-    /// The newest generation of its system profile; none where it has no profile.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub profile_generation: Option<u64>,
-    /// What that generation is.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub profile_path: Option<StorePath>,
-    /// Where the new system comes from.
-    pub source: SystemSource,
-    /// Where it is built.
-    pub build_on: BuildOn,
-    /// Seconds in which a new system has to be confirmed before the host goes back by itself.
-    pub rollback_timeout: u32,
-    /// Seconds that activation may take.
-    pub activation_timeout: u32,
-    /// Whether the host may fetch what it can from its own substituters.
-    #[serde(default)]
-    pub substitute_on_target: bool,
-    /// Whether the host is started anew where its previous system cannot be brought back otherwise.
-    #[serde(default)]
-    pub reboot_on_failure: bool,
-    /// Seconds that the new system is watched before it is confirmed; none means one look.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub settling_seconds: Option<u32>,
-    /// What has to hold once the new system runs.
-    pub health_checks: Vec<HealthCheck>,
-    /// What could go wrong, by the facts before and after.
-    pub risks: Vec<Risk>,
-    /// What would change.
-    pub diff: Diff,
-    /// Whether its boot loader can start an entry once.
-    #[serde(default)]
-    pub boot_once: bool,
-    /// Whether some of it only takes effect after a reboot: kernel, initrd or boot loader.
-    pub needs_reboot: bool,
-}
-
-/// Where a plan's system comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum SystemSource {
-    /// It is evaluated from the flake.
-    New,
-    /// It is this generation of the host's profile.
-    Generation(u64),
-    /// It is in the host's store already: what ran there before.
-    Present,
-}
-
-/// How bad a risk is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Severity {
-    /// Good to know.
-    Note,
-    /// Worth a look before saying yes.
-    Warning,
-    /// Cannot be approved without naming it.
-    Blocking,
-}
-
-/// Something that could go wrong, by evaluated facts.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Risk {
-    /// Stable name, such as `no_root_key`.
-    pub code: String,
-    /// How bad it is.
-    pub severity: Severity,
-    /// What was seen.
-    pub evidence: String,
-    /// What to do about it.
-    pub mend: String,
-    /// The file of the flake that says so, relative to its folder.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub file: Option<String>,
-    /// The line in that file, from 1.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub line: Option<u32>,
-}
-
-/// Whether a code of a risk can be typed by a person: 1 to 64 lower-case letters, digits and `_`.
-pub(in crate::deploy) fn is_risk_code(code: &str) -> bool {
-    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
-    !code.is_empty() && code.len() <= 64 && code.bytes().all(plain)
 }
 
 /// How a plan with several hosts is carried out.
@@ -424,11 +242,3 @@ impl Plan {
         Ok(())
     }
 }
-
-mod difference;
-#[cfg(test)]
-mod fixture;
-pub mod show;
-pub(in crate::deploy) mod store;
-#[cfg(test)]
-pub(crate) use fixture::fixture;

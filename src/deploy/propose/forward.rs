@@ -1,16 +1,17 @@
 //! What deploying one host would do: the system built, the machine asked, the difference and its risks.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::closure::Closure;
 use super::contents::{self, CLOSURE_BYTES, CLOSURE_TIME};
+use super::error::ProposeError;
 use super::facts::{self, Facts};
 use super::proposal;
 use super::risks::{self, Evidence};
 use super::units::{self, Units};
-use crate::deploy::host::endpoint::{self as place, Place, PlaceError};
+use crate::deploy::host::endpoint::{self as place, Place};
 use crate::deploy::host::store;
-use crate::deploy::host::{self, PARTS, State, SurveyError};
+use crate::deploy::host::{self, PARTS, State};
 use crate::deploy::plan::{BuildOn, Diff, HostPlan, SystemSource, Target};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::flake::hosts::HOSTS;
@@ -22,7 +23,7 @@ use crate::nix::diagnostics;
 use crate::process::Executable;
 use crate::progress::Call;
 use crate::reading;
-use crate::ssh::{Hosts, Session, SshError};
+use crate::ssh::{Hosts, Session};
 
 /// How long activation may take, where the host's configuration does not say.
 const ACTIVATION_SECONDS: u32 = 600;
@@ -31,92 +32,6 @@ const ROLLBACK_SECONDS: u32 = 60;
 
 /// Largest file of a system that is read here, in bytes.
 const PART: u64 = 1024 * 1024;
-
-/// Why a host cannot be planned for.
-#[derive(Debug, thiserror::Error)]
-pub enum ProposeError {
-    /// The flake.
-    #[error(transparent)]
-    Flake(#[from] FlakeError),
-    /// Where the host is.
-    #[error(transparent)]
-    Place(#[from] PlaceError),
-    /// What the host says.
-    #[error(transparent)]
-    Survey(#[from] SurveyError),
-    /// The connection.
-    #[error(transparent)]
-    Ssh(#[from] SshError),
-    /// The `nix` program.
-    #[error(transparent)]
-    Nix(#[from] NixError),
-    /// The system was not built.
-    #[error("{0}")]
-    Build(Box<Diagnostic>),
-    /// The machine runs no NixOS.
-    #[error("{0} has no /run/current-system: it does not run NixOS")]
-    NotNixos(String),
-    /// What the new system's units say is not known.
-    #[error("the units of {toplevel} could not be listed: {said}")]
-    Unlisted {
-        /// The new system.
-        toplevel: StorePath,
-        /// How the program ended.
-        said: String,
-    },
-    /// A file of the new system could not be read.
-    #[error("{}: {cause}", path.display())]
-    Unread {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        cause: std::io::Error,
-    },
-    /// Another state of the flake was built than the one that was judged.
-    #[error("the flake was changed while {0} was built")]
-    Changed(HostName),
-    /// It is not known which key the machine showed, and a plan is for one.
-    #[error("ssh did not tell which host key {0} showed")]
-    NoHostKey(String),
-    /// There is no such generation to go back to.
-    #[error("{host} has no {}", wanted.map_or("generation before its own".to_owned(), |n| format!("generation {n}")))]
-    NoGeneration {
-        /// The host.
-        host: HostName,
-        /// The generation that was asked for; none for the one before.
-        wanted: Option<u64>,
-        /// Those there are, newest first.
-        there: Vec<u64>,
-    },
-}
-
-impl From<&ProposeError> for Diagnostic {
-    fn from(error: &ProposeError) -> Self {
-        match error {
-            ProposeError::Flake(error) => error.into(),
-            ProposeError::Place(error) => error.into(),
-            ProposeError::Survey(error) => error.into(),
-            ProposeError::Ssh(error) => error.into(),
-            ProposeError::Nix(error) => error.into(),
-            ProposeError::Build(diagnostic) => (**diagnostic).clone(),
-            ProposeError::NotNixos(_) => Self::new(Code::RemoteFailed, error.to_string())
-                .with_hint("install NixOS there first: DEPLOYMENT.md, \"First installation\""),
-            ProposeError::Unlisted { .. } | ProposeError::Unread { .. } => {
-                Self::new(Code::NixFailed, error.to_string())
-                    .with_hint("plan again; `nix-store --verify` finds what is wrong with a store")
-            }
-            ProposeError::Changed(_) => {
-                Self::new(Code::PlanOutdated, error.to_string()).with_hint("plan again")
-            }
-            ProposeError::NoHostKey(_) => Self::new(Code::RemoteFailed, error.to_string())
-                .with_hint("check that `ssh -v` says `Server host key:`, and `ssh.program` in the settings"),
-            ProposeError::NoGeneration { there, .. } => Self::new(Code::UnknownGeneration, error.to_string())
-                .with_attr("generation")
-                .with_suggestions(there.iter().take(5).map(u64::to_string))
-                .with_hint("list_generations shows what there is"),
-        }
-    }
-}
 
 /// Where the new system lies and what it is made of.
 struct Built {

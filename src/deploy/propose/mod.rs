@@ -2,6 +2,7 @@
 
 mod closure;
 mod contents;
+mod error;
 mod facts;
 mod forward;
 mod proposal;
@@ -9,5 +10,6 @@ mod risks;
 pub mod rollback;
 mod units;
 
+pub use error::ProposeError;
 pub(in crate::deploy) use forward::bracketed;
-pub use forward::{Intent, ProposeError, propose};
+pub use forward::{Intent, propose};

@@ -3,8 +3,8 @@
 //! Where the host is, its facts and its system are of one state of the flake then, whatever became of its files
 //! meanwhile. A system that was built of that state is this system.
 
+use super::error::ProposeError;
 use super::facts::{self, Facts};
-use super::forward::ProposeError;
 use crate::deploy::host::endpoint::{self as place, Place, Told};
 use crate::flake::hosts::{HOSTS, toplevel};
 use crate::flake::{Answer, Flake, Instantiate, Question, Step, UnreadPart};

@@ -1,8 +1,9 @@
 //! What bringing a host back to an older generation would do.
 
 use super::contents;
+use super::error::ProposeError;
 use super::facts::{self, Facts};
-use super::forward::{ProposeError, bound, inhibits, needs_reboot};
+use super::forward::{bound, inhibits, needs_reboot};
 use super::risks::{self, EVIDENCE_LIMIT, Evidence};
 use crate::deploy::host::{self, endpoint as place, store};
 use crate::deploy::plan::{HostPlan, Risk, Severity, SystemSource};

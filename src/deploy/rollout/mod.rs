@@ -6,6 +6,7 @@ mod health;
 mod outcome;
 mod stop;
 mod task;
+mod watch;
 mod waves;
 
 pub use health::Health;

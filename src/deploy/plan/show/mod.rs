@@ -3,15 +3,16 @@
 //! Much of it was said by hosts, so each piece is made one plain line and cut short: nothing in it
 //! can look like another line of the plan.
 
+mod host;
+
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use super::{
-    Action, BuildOn, Change, Diff, FlakeSource, HealthCheck, HostPlan, PackageChange, Plan, Risk, Severity,
-    SystemSource, UnitChanges,
-};
+use super::{Action, FlakeSource, HostPlan, Plan, Severity};
 use crate::text;
 use crate::time::Timestamp;
+
+use host::{checks, named, place, tell, warn};
 
 /// How much of a plan is told.
 #[derive(Clone, Copy)]
@@ -33,8 +34,6 @@ const FORM: Room = Room { hosts: 8, files: 8, packages: 8, units: 6, risks: 8 };
 /// Everything, for who can scroll.
 const WHOLE: Room =
     Room { hosts: usize::MAX, files: usize::MAX, packages: usize::MAX, units: usize::MAX, risks: usize::MAX };
-/// Longest health check, in characters. A longer one is not told in full, and says so.
-const CHECK: usize = 1_000;
 
 /// The plan at this moment, as lines without any control character, short enough for a form.
 #[must_use]
@@ -187,146 +186,6 @@ fn in_short(hosts: &[HostPlan], lines: &mut Vec<String>) {
     }
 }
 
-fn place(host: &HostPlan) -> String {
-    let port = host.target.port.map(|port| format!(":{port}")).unwrap_or_default();
-    format!("{}@{}{port}, {}", line(&host.target.user, 40), line(&host.target.address, 80), host.system)
-}
-
-/// Everything that is run to see whether it is well: it is run as who deploys.
-fn checks(host: &HostPlan, lines: &mut Vec<String>) {
-    for check in &host.health_checks {
-        lines.push(match check {
-            HealthCheck::Command(argv) => format!("  check   runs {}", line(&argv.join(" "), CHECK)),
-            HealthCheck::Tcp(port) => format!("  check   TCP port {port}"),
-            HealthCheck::Http(url) => format!("  check   {}", line(url, CHECK)),
-        });
-    }
-}
-
-fn tell(host: &HostPlan, plan: &Plan, room: Room, lines: &mut Vec<String>) {
-    lines.push(format!("{} ({})", host.host, place(host)));
-    for risk in host.risks.iter().filter(|risk| risk.severity == Severity::Blocking) {
-        warn(risk, lines);
-    }
-    let generation = match (host.profile_generation, &host.profile_path) {
-        (Some(number), Some(path)) if *path == host.current => format!(", generation {number}"),
-        (Some(number), _) => format!(", which is not generation {number}, the newest there"),
-        (None, _) => String::new(),
-    };
-    lines.push(format!("  now     {}{generation}", host.current));
-    let source = match host.source {
-        SystemSource::New => String::new(),
-        SystemSource::Generation(number) => format!(", generation {number} again"),
-        SystemSource::Present => ", which is there already".to_owned(),
-    };
-    let built = if host.build_on == BuildOn::Target { ", built there" } else { "" };
-    lines.push(format!("  then    {}{source}{built}", host.toplevel));
-    if host.toplevel == host.current {
-        lines.push("  changes nothing: it runs this system".to_owned());
-    } else {
-        lines.push(format!("  changes {}", changes(&host.diff, room)));
-    }
-    match &host.diff.units {
-        Some(changes) => {
-            let units = units(changes, room);
-            lines.push(format!("  units   {}", if units.is_empty() { "none are touched" } else { &units }));
-        }
-        None => lines.push("  units   not known before it is done".to_owned()),
-    }
-    if host.needs_reboot {
-        lines.push("  reboot  needed for the new kernel, initrd or boot loader".to_owned());
-    }
-    if matches!(plan.action, Action::Switch | Action::Test) || plan.reboot {
-        checks(host, lines);
-        let mut undo = format!("by itself, unless confirmed within {} s", host.rollback_timeout);
-        if host.reboot_on_failure {
-            undo.push_str("; restarts itself where nobody reaches it after that");
-        }
-        lines.push(format!("  undo    {undo}"));
-    }
-    let others: Vec<&Risk> = host.risks.iter().filter(|risk| risk.severity != Severity::Blocking).collect();
-    for risk in others.iter().take(room.risks) {
-        warn(risk, lines);
-    }
-    if let Some(more) = others.len().checked_sub(room.risks).filter(|more| *more > 0) {
-        lines.push(format!("  and {more} more notes and warnings"));
-    }
-}
-
-fn warn(risk: &Risk, lines: &mut Vec<String>) {
-    let severity = match risk.severity {
-        Severity::Note => "note   ",
-        Severity::Warning => "warning",
-        Severity::Blocking => "BLOCKING",
-    };
-    let place = risk.file.as_deref().map(|file| {
-        let number = risk.line.map(|number| format!(":{number}")).unwrap_or_default();
-        format!(" ({}{number})", line(file, 160))
-    });
-    let (code, place) = (line(&risk.code, 64), place.unwrap_or_default());
-    lines.push(format!("  {severity} {code}{place}"));
-    lines.push(format!("          {}{}", text::FENCE, line(&risk.evidence, 240)));
-    if !risk.mend.is_empty() {
-        lines.push(format!("          mend: {}", line(&risk.mend, 240)));
-    }
-}
-
-fn changes(diff: &Diff, room: Room) -> String {
-    let mut told: Vec<String> = diff.packages.iter().take(room.packages).map(package).collect();
-    let rest = u64::try_from(diff.packages.len().saturating_sub(room.packages)).unwrap_or(u64::MAX);
-    let more = diff.more_packages.saturating_add(rest);
-    if more > 0 {
-        told.push(format!("and {more} more"));
-    }
-    let sign = if diff.closure_delta_bytes < 0 { "-" } else { "+" };
-    let delta = text::bytes(diff.closure_delta_bytes.unsigned_abs());
-    let sizes = format!("closure {} ({sign}{delta})", text::bytes(diff.closure_bytes));
-    if told.is_empty() { format!("no package; {sizes}") } else { format!("{}; {sizes}", told.join(", ")) }
-}
-
-fn package(change: &PackageChange) -> String {
-    let name = line(&change.name, 60);
-    let versions = |list: &[String]| line(&list.join("/"), 60);
-    let (before, after) = (versions(&change.before), versions(&change.after));
-    match change.change {
-        Change::Added => format!("+{name} {after}"),
-        Change::Removed => format!("-{name} {before}"),
-        Change::Downgraded => format!("{name} {before} -> {after} (older)"),
-        Change::Upgraded | Change::Changed if before == after => format!("{name} {after} (built otherwise)"),
-        Change::Upgraded | Change::Changed => format!("{name} {before} -> {after}"),
-    }
-    .trim_end()
-    .to_owned()
-}
-
-fn units(changes: &UnitChanges, room: Room) -> String {
-    let mut told: Vec<String> = [
-        ("stop", &changes.stop),
-        ("start", &changes.start),
-        ("restart", &changes.restart),
-        ("reload", &changes.reload),
-    ]
-    .into_iter()
-    .filter(|(_, units)| !units.is_empty())
-    .map(|(verb, units)| format!("{verb} {}", named(units, room.units)))
-    .collect();
-    if changes.more > 0 {
-        told.push(format!("and {} that are not listed", changes.more));
-    }
-    told.join("; ")
-}
-
-fn named(units: &[String], most: usize) -> String {
-    let mut named: Vec<String> = units.iter().take(most).map(|unit| line(unit, 60)).collect();
-    let more = units.len().saturating_sub(most);
-    if more > 0
-        && let Some(last) = named.last_mut()
-    {
-        last.push_str(&format!(" and {more} more"));
-    }
-    named.join(", ")
-}
-
 /// Any text as a piece of one line.
 fn line(given: &str, limit: usize) -> String {
     let plain = text::plain(given);
@@ -334,90 +193,4 @@ fn line(given: &str, limit: usize) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::deploy::plan::fixture;
-    use proptest::prelude::*;
-
-    #[test]
-    fn a_plan_is_read_in_half_a_minute() {
-        let mut one = fixture(&["web"]);
-        one.id = format!("plan-{}", "a".repeat(26)).parse().unwrap();
-        one.created = "2026-07-28T12:00:00Z".parse().unwrap();
-        one.expires = "2026-07-28T12:30:00Z".parse().unwrap();
-        one.hosts[0].needs_reboot = true;
-        one.hosts[0].risks.push(Risk {
-            code: "no_root_key".into(),
-            severity: Severity::Blocking,
-            evidence: "no user who can become root has an authorized key".into(),
-            mend: "set users.users.deploy.openssh.authorizedKeys.keys".into(),
-            file: Some("hosts/web.nix".into()),
-            line: Some(12),
-        });
-        insta::assert_snapshot!(plan(&one, "2026-07-28T12:03:10Z".parse().unwrap()), @r"
-        plan-aaaaaaaaaaaaaaaaaaaaaaaaaa - switch web to a new system, now and for good
-          from    /fleet at 0a1b2c3d, with uncommitted changes
-          changed hosts/web.nix, the input modules
-          asked   by test 1.0, as alice (uid 1000)
-          expires 2026-07-28T12:30:00Z (in 26 min)
-
-        web (deploy@web.example.org:22, x86_64-linux)
-          BLOCKING no_root_key (hosts/web.nix:12)
-                  │ no user who can become root has an authorized key
-                  mend: set users.users.deploy.openssh.authorizedKeys.keys
-          now     /nix/store/00000000000000000000000000000000-nixos-system-old, generation 41
-          then    /nix/store/00000000000000000000000000000000-nixos-system-new
-          changes openssh 10.0 -> 10.1, and 3 more; closure 1.40 GiB (+1.91 MiB)
-          units   restart sshd.service
-          reboot  needed for the new kernel, initrd or boot loader
-          check   TCP port 443
-          check   runs true
-          undo    by itself, unless confirmed within 60 s
-          warning dirty_flake
-                  │ 2 files differ from the commit
-                  mend: commit them
-        ");
-    }
-
-    #[test]
-    fn many_hosts_are_named_and_every_blocking_risk_is_told() {
-        let names: Vec<String> = (0..40).map(|number| format!("host{number}")).collect();
-        let mut many = fixture(&names.iter().map(String::as_str).collect::<Vec<_>>());
-        many.hosts[39].risks.push(Risk {
-            code: "wrong_host".into(),
-            severity: Severity::Blocking,
-            evidence: "another machine answers".into(),
-            mend: String::new(),
-            file: None,
-            line: None,
-        });
-        let text = plan(&many, many.created);
-        assert!(names.iter().all(|name| text.contains(name)), "{text}");
-        assert!(text.contains("\nhost39:\n  BLOCKING wrong_host"), "{text}");
-        // What would be run is told of all, and everything where there is room.
-        assert!(text.contains("all of these:\n  check   TCP port 443\n  check   runs true"), "{text}");
-        let whole = whole(&many, many.created);
-        assert_eq!(whole.matches("  now     ").count(), 40, "{whole}");
-        assert!(text.lines().count() < 200, "{text}");
-    }
-
-    proptest! {
-        #[test]
-        fn nothing_a_host_says_looks_like_the_plan(said in "[\\s\\S]{0,400}") {
-            let mut forged = fixture(&["web"]);
-            let lines = plan(&forged, forged.created).lines().count();
-            let host = &mut forged.hosts[0];
-            host.risks[0].evidence = format!("x\n  BLOCKING{said}");
-            host.risks[0].mend = format!("y{said}");
-            host.target.user = said.clone();
-            host.diff.packages[0].name = said.clone();
-            host.diff.units = Some(UnitChanges { stop: vec![said.clone()], ..UnitChanges::default() });
-            forged.flake.folder = said.clone();
-            forged.requested_by.client = said;
-            let text = plan(&forged, forged.created);
-            prop_assert_eq!(text.lines().count(), lines);
-            prop_assert!(text.chars().all(|c| c == '\n' || !c.is_control()));
-            prop_assert!(!text.lines().any(|line| line.trim_start().starts_with("BLOCKING")));
-        }
-    }
-}
+mod tests;

@@ -1,0 +1,151 @@
+//! A host of a plan, as lines.
+
+use super::{Room, line};
+use crate::deploy::plan::{
+    Action, BuildOn, Change, Diff, HealthCheck, HostPlan, PackageChange, Plan, Risk, Severity, SystemSource,
+    UnitChanges,
+};
+use crate::text;
+
+/// Longest health check, in characters. A longer one is not told in full, and says so.
+const CHECK: usize = 1_000;
+
+pub(super) fn place(host: &HostPlan) -> String {
+    let port = host.target.port.map(|port| format!(":{port}")).unwrap_or_default();
+    format!("{}@{}{port}, {}", line(&host.target.user, 40), line(&host.target.address, 80), host.system)
+}
+
+/// Everything that is run to see whether it is well: it is run as who deploys.
+pub(super) fn checks(host: &HostPlan, lines: &mut Vec<String>) {
+    for check in &host.health_checks {
+        lines.push(match check {
+            HealthCheck::Command(argv) => format!("  check   runs {}", line(&argv.join(" "), CHECK)),
+            HealthCheck::Tcp(port) => format!("  check   TCP port {port}"),
+            HealthCheck::Http(url) => format!("  check   {}", line(url, CHECK)),
+        });
+    }
+}
+
+pub(super) fn tell(host: &HostPlan, plan: &Plan, room: Room, lines: &mut Vec<String>) {
+    lines.push(format!("{} ({})", host.host, place(host)));
+    for risk in host.risks.iter().filter(|risk| risk.severity == Severity::Blocking) {
+        warn(risk, lines);
+    }
+    let generation = match (host.profile_generation, &host.profile_path) {
+        (Some(number), Some(path)) if *path == host.current => format!(", generation {number}"),
+        (Some(number), _) => format!(", which is not generation {number}, the newest there"),
+        (None, _) => String::new(),
+    };
+    lines.push(format!("  now     {}{generation}", host.current));
+    let source = match host.source {
+        SystemSource::New => String::new(),
+        SystemSource::Generation(number) => format!(", generation {number} again"),
+        SystemSource::Present => ", which is there already".to_owned(),
+    };
+    let built = if host.build_on == BuildOn::Target { ", built there" } else { "" };
+    lines.push(format!("  then    {}{source}{built}", host.toplevel));
+    if host.toplevel == host.current {
+        lines.push("  changes nothing: it runs this system".to_owned());
+    } else {
+        lines.push(format!("  changes {}", changes(&host.diff, room)));
+    }
+    match &host.diff.units {
+        Some(changes) => {
+            let units = units(changes, room);
+            lines.push(format!("  units   {}", if units.is_empty() { "none are touched" } else { &units }));
+        }
+        None => lines.push("  units   not known before it is done".to_owned()),
+    }
+    if host.needs_reboot {
+        lines.push("  reboot  needed for the new kernel, initrd or boot loader".to_owned());
+    }
+    if matches!(plan.action, Action::Switch | Action::Test) || plan.reboot {
+        checks(host, lines);
+        let mut undo = format!("by itself, unless confirmed within {} s", host.rollback_timeout);
+        if host.reboot_on_failure {
+            undo.push_str("; restarts itself where nobody reaches it after that");
+        }
+        lines.push(format!("  undo    {undo}"));
+    }
+    let others: Vec<&Risk> = host.risks.iter().filter(|risk| risk.severity != Severity::Blocking).collect();
+    for risk in others.iter().take(room.risks) {
+        warn(risk, lines);
+    }
+    if let Some(more) = others.len().checked_sub(room.risks).filter(|more| *more > 0) {
+        lines.push(format!("  and {more} more notes and warnings"));
+    }
+}
+
+pub(super) fn warn(risk: &Risk, lines: &mut Vec<String>) {
+    let severity = match risk.severity {
+        Severity::Note => "note   ",
+        Severity::Warning => "warning",
+        Severity::Blocking => "BLOCKING",
+    };
+    let place = risk.file.as_deref().map(|file| {
+        let number = risk.line.map(|number| format!(":{number}")).unwrap_or_default();
+        format!(" ({}{number})", line(file, 160))
+    });
+    let (code, place) = (line(&risk.code, 64), place.unwrap_or_default());
+    lines.push(format!("  {severity} {code}{place}"));
+    lines.push(format!("          {}{}", text::FENCE, line(&risk.evidence, 240)));
+    if !risk.mend.is_empty() {
+        lines.push(format!("          mend: {}", line(&risk.mend, 240)));
+    }
+}
+
+fn changes(diff: &Diff, room: Room) -> String {
+    let mut told: Vec<String> = diff.packages.iter().take(room.packages).map(package).collect();
+    let rest = u64::try_from(diff.packages.len().saturating_sub(room.packages)).unwrap_or(u64::MAX);
+    let more = diff.more_packages.saturating_add(rest);
+    if more > 0 {
+        told.push(format!("and {more} more"));
+    }
+    let sign = if diff.closure_delta_bytes < 0 { "-" } else { "+" };
+    let delta = text::bytes(diff.closure_delta_bytes.unsigned_abs());
+    let sizes = format!("closure {} ({sign}{delta})", text::bytes(diff.closure_bytes));
+    if told.is_empty() { format!("no package; {sizes}") } else { format!("{}; {sizes}", told.join(", ")) }
+}
+
+fn package(change: &PackageChange) -> String {
+    let name = line(&change.name, 60);
+    let versions = |list: &[String]| line(&list.join("/"), 60);
+    let (before, after) = (versions(&change.before), versions(&change.after));
+    match change.change {
+        Change::Added => format!("+{name} {after}"),
+        Change::Removed => format!("-{name} {before}"),
+        Change::Downgraded => format!("{name} {before} -> {after} (older)"),
+        Change::Upgraded | Change::Changed if before == after => format!("{name} {after} (built otherwise)"),
+        Change::Upgraded | Change::Changed => format!("{name} {before} -> {after}"),
+    }
+    .trim_end()
+    .to_owned()
+}
+
+fn units(changes: &UnitChanges, room: Room) -> String {
+    let mut told: Vec<String> = [
+        ("stop", &changes.stop),
+        ("start", &changes.start),
+        ("restart", &changes.restart),
+        ("reload", &changes.reload),
+    ]
+    .into_iter()
+    .filter(|(_, units)| !units.is_empty())
+    .map(|(verb, units)| format!("{verb} {}", named(units, room.units)))
+    .collect();
+    if changes.more > 0 {
+        told.push(format!("and {} that are not listed", changes.more));
+    }
+    told.join("; ")
+}
+
+pub(super) fn named(units: &[String], most: usize) -> String {
+    let mut named: Vec<String> = units.iter().take(most).map(|unit| line(unit, 60)).collect();
+    let more = units.len().saturating_sub(most);
+    if more > 0
+        && let Some(last) = named.last_mut()
+    {
+        last.push_str(&format!(" and {more} more"));
+    }
+    named.join(", ")
+}
