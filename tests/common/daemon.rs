@@ -1,4 +1,4 @@
-//! A Nix daemon on a socket of its own, and a `nix` that is slow to say anything of its store.
+//! A Nix daemon on a socket of its own, and a `nix` whose store answers late.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -16,7 +16,7 @@ pub struct Daemon {
 }
 
 impl Daemon {
-    /// The daemon of this Nix, for the store of this machine.
+    /// Starts the daemon of this Nix, for the store of this machine.
     pub fn start(nix: &Path) -> Self {
         let scratch = tempfile::tempdir().unwrap();
         let socket = scratch.path().join("socket");
@@ -33,12 +33,12 @@ impl Daemon {
         Self { child, socket, _scratch: scratch }
     }
 
-    /// The store's address: what `NIX_REMOTE` is for it.
+    /// The store's address, as a value of `NIX_REMOTE`.
     pub fn address(&self) -> String {
         format!("unix://{}", self.socket.display())
     }
 
-    /// Stops it: it takes connections, as the kernel does that for it, and answers none.
+    /// Stops the process. The kernel still accepts connections, but nothing answers them.
     pub fn freeze(&self) {
         kill_process(Pid::from_child(&self.child), Signal::STOP).unwrap();
     }
@@ -51,13 +51,14 @@ impl Drop for Daemon {
     }
 }
 
-/// Stands in for a `nix` on a machine so busy that its store answers late: the real one, but for `nix store info`.
+/// A stand-in for a `nix` on a machine so busy that its store answers late. It runs the real one, except for
+/// `nix store info`.
 pub struct SlowToTell {
     asked: PathBuf,
 }
 
 impl SlowToTell {
-    /// Has this fleet use it: the first `late` questions get no answer.
+    /// Makes this fleet use it. The first `late` calls of `nix store info` get no answer.
     pub fn of(fleet: &Fleet, nix: &Path, late: usize) -> Self {
         let asked = fleet.write_outside("asked", "");
         let script = format!(
@@ -70,7 +71,7 @@ impl SlowToTell {
         Self { asked }
     }
 
-    /// How many times it was asked about the store.
+    /// How many times `nix store info` was called.
     pub fn times(&self) -> usize {
         std::fs::read_to_string(&self.asked).unwrap().lines().count()
     }

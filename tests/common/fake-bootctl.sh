@@ -1,6 +1,6 @@
 #!/bin/sh
-# Stands in for the `bootctl` and the boot menu of a machine with EFI: entries are named by what is in
-# them and count their starts, as NixOS's systemd-boot-builder.py makes them.
+# A stand-in for the `bootctl` and the boot menu of a machine with EFI. As NixOS's systemd-boot-builder.py makes
+# them, entries have a hash of their content and a count of remaining starts in their names.
 menu=/var/lib/bootloader/loader/entries
 case $1 in
   --print-boot-path)

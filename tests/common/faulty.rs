@@ -1,14 +1,14 @@
-//! A `nix` that fails at some of what it is asked.
+//! A `nix` that fails at some of its calls.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use super::fleet::Fleet;
 
-/// A variable that has the real `nix` find no daemon, and fail by itself and in its own words.
+/// A variable with which the real `nix` finds no daemon, so that it fails with its own error.
 pub const NO_DAEMON: &str = "NIX_REMOTE=unix:///nonexistent/socket";
 
-/// Stands in for a `nix` whose daemon goes away between two questions: the real one, but with this variable where
+/// A stand-in for a `nix` whose daemon goes away between two calls. It runs the real one, with `variable` set if
 /// `words` are among its arguments.
 pub fn fake_faulty_nix(fleet: &Fleet, nix: &Path, words: &str, variable: &str) -> PathBuf {
     let script = format!(

@@ -1,4 +1,4 @@
-//! A web server for the files of a folder, which can be down and up again at one address.
+//! A web server for the files of a folder, which can go down and come up again at the same address.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -6,14 +6,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// The server; it ends with the test program.
+/// The server. It ends with the test program.
 pub struct Files {
     address: SocketAddr,
     up: Arc<AtomicBool>,
 }
 
 impl Files {
-    /// Serves `folder`, not yet: until it is up, it hangs up on everybody.
+    /// A server for `folder` that is down: it closes every connection.
     pub fn of(folder: PathBuf) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
@@ -22,7 +22,7 @@ impl Files {
         std::thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
                 if is_up.load(Ordering::SeqCst) {
-                    // Whoever asks may hang up as well.
+                    // The client may close the connection, too.
                     drop(answer(&folder, stream));
                 }
             }
@@ -30,12 +30,12 @@ impl Files {
         Self { address, up }
     }
 
-    /// Where a file is, seen from a client.
+    /// The URL of a file.
     pub fn url(&self, name: &str) -> String {
         format!("http://{}/{name}", self.address)
     }
 
-    /// From now on it answers, or hangs up.
+    /// Brings the server up, or takes it down.
     pub fn set_up(&self, up: bool) {
         self.up.store(up, Ordering::SeqCst);
     }

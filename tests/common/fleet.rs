@@ -1,11 +1,11 @@
-//! Flakes in folders of their own, and this program run on them with every real Nix there is.
+//! Flakes in folders of their own, and this program running on them with every Nix under test.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use serde_json::Value;
 
-/// The Nix programs the tests run on: `tools/test` sets `PANTHEROS_TEST_NIXES`.
+/// The paths of all Nix programs to test with. `tools/test` sets `PANTHEROS_TEST_NIXES`.
 pub fn nixes() -> Vec<PathBuf> {
     let list = std::env::var_os("PANTHEROS_TEST_NIXES")
         .expect("PANTHEROS_TEST_NIXES names the Nix programs to test on: run tools/test");
@@ -14,7 +14,7 @@ pub fn nixes() -> Vec<PathBuf> {
     nixes
 }
 
-/// This program.
+/// The path of this program.
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_pantheros-mcp");
 
 /// A flake in a scratch folder, with a home and a cache of its own.
@@ -24,7 +24,7 @@ pub struct Fleet {
 }
 
 impl Fleet {
-    /// A flake of these files, in no repository.
+    /// A flake with these files, outside of any repository.
     pub fn plain(nix: &Path, files: &[(&str, &str)]) -> Self {
         let scratch = tempfile::Builder::new().prefix("pantheros-test-").tempdir().unwrap();
         let fleet = Self { scratch, nix: nix.to_owned() };
@@ -37,7 +37,7 @@ impl Fleet {
         fleet
     }
 
-    /// A flake of these files, committed to a repository.
+    /// A flake with these files, committed to a repository.
     pub fn committed(nix: &Path, files: &[(&str, &str)]) -> Self {
         let fleet = Self::plain(nix, files);
         fleet.git(&["init", "-q"]);
@@ -56,12 +56,12 @@ impl Fleet {
         fleet
     }
 
-    /// Where the flake is.
+    /// The flake's folder.
     pub fn folder(&self) -> PathBuf {
         self.scratch.path().join("fleet")
     }
 
-    /// The home of whoever runs the program.
+    /// The home folder of the user who runs the program.
     pub fn home(&self) -> PathBuf {
         self.scratch.path().join("home")
     }
@@ -73,7 +73,7 @@ impl Fleet {
         std::fs::write(path, text).unwrap();
     }
 
-    /// Writes a file beside the flake and says where.
+    /// Writes a file beside the flake and returns its path.
     pub fn write_outside(&self, name: &str, text: &str) -> PathBuf {
         let path = self.scratch.path().join(name);
         std::fs::write(&path, text).unwrap();
@@ -99,7 +99,7 @@ impl Fleet {
         assert!(output.status.success(), "git {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
     }
 
-    /// This program with these arguments, ready to run on the flake.
+    /// A command that runs this program with these arguments on the flake.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(PROGRAM);
         command
@@ -123,7 +123,7 @@ impl Fleet {
         Answer::of(&output)
     }
 
-    /// What the Nix under test gives for an attribute of the flake, asked by hand.
+    /// Runs the Nix under test in the flake's folder, without this program.
     pub fn by_hand(&self, arguments: &[&str]) -> Output {
         Command::new(&self.nix)
             .args(arguments)
@@ -136,7 +136,7 @@ impl Fleet {
     }
 }
 
-/// A command as the last arguments of another program, in the same environment and folder.
+/// A command that runs `outer` with `inner` as its last arguments, in the environment and folder of `inner`.
 pub fn below(outer: &[&str], inner: &Command) -> Command {
     let mut command = Command::new(outer[0]);
     command.args(&outer[1..]).arg(inner.get_program()).args(inner.get_args());
@@ -152,30 +152,30 @@ pub fn below(outer: &[&str], inner: &Command) -> Command {
     command
 }
 
-/// What a program said on standard error.
+/// The standard error of a program.
 pub fn errors(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-/// All that an error says: the sentence of this program, and below it what others said.
+/// Both texts of an error: this program's `message`, and `said` of others below it.
 pub fn told(error: &Value) -> String {
     let part = |name: &str| error[name].as_str().unwrap_or_default();
     format!("{}\n{}", part("message"), part("said"))
 }
 
-/// The error in what a call printed.
+/// The error in the answer that a call printed.
 pub fn error_of(output: &Output) -> Value {
     let answer: Value = serde_json::from_slice(&output.stdout)
         .unwrap_or_else(|_| panic!("no answer, but: {}", errors(output)));
     answer["error"].clone()
 }
 
-/// What a call gave.
+/// The result of a call.
 #[derive(Debug)]
 pub struct Answer {
     /// The exit code.
     pub code: i32,
-    /// What it printed.
+    /// Its standard output.
     pub json: Value,
 }
 
@@ -191,7 +191,7 @@ impl Answer {
         Self { code: output.status.code().expect("ended by a signal"), json }
     }
 
-    /// The code of the error it ended with.
+    /// The code of its error.
     pub fn error_code(&self) -> &str {
         self.json.pointer("/error/code").and_then(Value::as_str).unwrap_or("no error")
     }
@@ -210,7 +210,7 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// Whether a process with this text in its command line is there.
+/// Whether a process runs that has this text in its command line.
 pub fn alive(marker: &str) -> bool {
     std::fs::read_dir("/proc").unwrap().filter_map(Result::ok).any(|entry| {
         entry.file_name().to_str().is_some_and(|name| name.bytes().all(|b| b.is_ascii_digit()))

@@ -1,6 +1,6 @@
-//! The server as a process, and a client that sends exactly the bytes it is told to.
+//! The server as a process, and a client that sends exactly the given bytes.
 //!
-//! An ordinary HTTP client would mend, retry and pool what these tests want to get wrong.
+//! An ordinary HTTP client would correct the errors that these tests make, retry, and share connections.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -13,21 +13,21 @@ use super::fleet::PATIENCE;
 
 use serde_json::{Value, json};
 
-/// The token of servers that do not make one, which requests have unless told otherwise.
+/// The token that servers are started with, and that requests carry by default.
 pub const TOKEN: &str = "correct-horse-battery-staple";
 /// The newest protocol version that has sessions.
 pub const OLD: &str = "2025-11-25";
-/// The first that has none.
+/// The first protocol version without sessions.
 pub const NEW: &str = "2026-07-28";
 
-/// How a server is started.
+/// The command and the folder of a server that was not started yet.
 pub struct Setup {
     command: Command,
     folder: Option<tempfile::TempDir>,
 }
 
 impl Setup {
-    /// What this command starts, which serves at a loopback address.
+    /// A server that this command starts; it has to listen on a loopback address.
     pub fn of(mut command: Command) -> Self {
         command
             .env("PANTHEROS_HTTP_TOKEN", TOKEN)
@@ -37,7 +37,7 @@ impl Setup {
         Self { command, folder: None }
     }
 
-    /// With these lines of settings, at this address.
+    /// A server with these settings, at this address.
     pub fn new(toml: &str, address: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("settings.toml"), toml).unwrap();
@@ -57,26 +57,26 @@ impl Setup {
         setup
     }
 
-    /// With more settings than it was made with.
+    /// Replaces the settings.
     pub fn settings(self, toml: &str) -> Self {
         let folder = self.folder.as_ref().unwrap().path();
         std::fs::write(folder.join("settings.toml"), toml).unwrap();
         self
     }
 
-    /// With more arguments.
+    /// Adds arguments.
     pub fn args(mut self, arguments: &[&str]) -> Self {
         self.command.args(arguments);
         self
     }
 
-    /// Without this variable.
+    /// Removes a variable.
     pub fn without(mut self, name: &str) -> Self {
         self.command.env_remove(name);
         self
     }
 
-    /// The program with other arguments, on the same folders.
+    /// The program with other arguments, in the same folder and environment.
     pub fn program(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(self.command.get_program());
         command.args(arguments).current_dir(self.command.get_current_dir().unwrap());
@@ -94,7 +94,7 @@ impl Setup {
         self.folder.as_ref().unwrap().path().join("fleet")
     }
 
-    /// Where this program keeps the token that it made.
+    /// The file in which the program keeps a token that it made.
     pub fn token_file(&self) -> PathBuf {
         self.folder().with_file_name("state").join("pantheros/http-token")
     }
@@ -105,7 +105,7 @@ impl Setup {
         self
     }
 
-    /// Starts it and waits for its address.
+    /// Starts the server and waits until it prints its address.
     pub fn start(mut self) -> Server {
         let mut child = self.command.spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap());
@@ -128,7 +128,7 @@ impl Setup {
         Server { child, address, said, folder: self.folder }
     }
 
-    /// Starts one that is to refuse; its status and what it said.
+    /// Starts a server that has to refuse. Returns its status and its standard error.
     pub fn refused(mut self) -> (ExitStatus, String) {
         let mut child = self.command.spawn().unwrap();
         let start = Instant::now();
@@ -144,7 +144,7 @@ impl Setup {
     }
 }
 
-/// A running server; dropping it ends it.
+/// A running server. Dropping it ends it.
 pub struct Server {
     child: Child,
     pub address: SocketAddr,
@@ -153,7 +153,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// One with these lines of `pantheros.toml`.
+    /// Starts a server with these settings.
     pub fn with(toml: &str) -> Self {
         Setup::new(toml, "127.0.0.1:0").start()
     }
@@ -168,7 +168,7 @@ impl Server {
         self.folder.as_ref().unwrap().path().join("fleet")
     }
 
-    /// Asks it to stop, and gives how long that took.
+    /// Sends SIGTERM. Returns the status, and how long the end took.
     pub fn stop(&mut self) -> (ExitStatus, Duration) {
         let start = Instant::now();
         let id = rustix::process::Pid::from_child(&self.child);
@@ -177,12 +177,12 @@ impl Server {
         (status, start.elapsed())
     }
 
-    /// A connection.
+    /// Opens a connection.
     pub fn connect(&self) -> Connection {
         Connection::to(self.address)
     }
 
-    /// Sends a request over a connection of its own, and reads the head of the answer.
+    /// Sends a request over a new connection, and reads the head of the answer.
     pub fn send(&self, request: &Request) -> (Head, Connection) {
         let mut connection = self.connect();
         connection.write(&request.bytes(self.address));
@@ -196,13 +196,13 @@ impl Server {
         Answer { head, body }
     }
 
-    /// The value of a series, 0 where there is none.
+    /// The value of a metric, 0 if there is none.
     pub fn metric(&self, series: &str) -> u64 {
         let text = self.ask(&Request::get("/metrics")).text();
         text.lines().find_map(|line| line.strip_prefix(series)?.trim().parse().ok()).unwrap_or(0)
     }
 
-    /// Begins a session of the older protocol and gives its id.
+    /// Begins a session of the older protocol and returns its id.
     pub fn initialize(&self) -> String {
         let answer = self.ask(&initialize());
         assert_eq!(answer.head.status, 200, "{}", answer.text());
@@ -229,7 +229,7 @@ pub fn initialize() -> Request {
     Request::post("/mcp", &json!({"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": params}))
 }
 
-/// A request, and nothing that was not asked for.
+/// A request. Only [`Request::bytes`] adds headers that were not set.
 #[derive(Clone)]
 pub struct Request {
     start: String,
@@ -238,12 +238,12 @@ pub struct Request {
 }
 
 impl Request {
-    /// One without a body.
+    /// A request without a body.
     pub fn new(method: &str, path: &str) -> Self {
         Self { start: format!("{method} {path} HTTP/1.1"), headers: Vec::new(), body: Vec::new() }
     }
 
-    /// A `GET` of anything.
+    /// A `GET` that accepts any type.
     pub fn get(path: &str) -> Self {
         Self::new("GET", path).with("accept", "*/*, text/event-stream")
     }
@@ -253,7 +253,7 @@ impl Request {
         Self::post_bytes(path, message.to_string().as_bytes())
     }
 
-    /// A `POST` of anything that claims to be a message.
+    /// A `POST` of bytes with the content type of a message.
     pub fn post_bytes(path: &str, body: &[u8]) -> Self {
         let mut request = Self::new("POST", path)
             .with("accept", "application/json, text/event-stream")
@@ -268,7 +268,7 @@ impl Request {
         Self::post("/mcp", message).with("mcp-session-id", session).with("mcp-protocol-version", OLD)
     }
 
-    /// A request of the newer protocol, which has everything it needs within it.
+    /// A request of the newer protocol, which needs no session.
     pub fn modern(method: &str, mut params: Value) -> Self {
         let meta = &mut params["_meta"];
         meta["io.modelcontextprotocol/protocolVersion"] = json!(NEW);
@@ -284,30 +284,30 @@ impl Request {
         }
     }
 
-    /// With a header, in place of one of that name.
+    /// Sets a header, and replaces one of that name.
     pub fn with(mut self, name: &str, value: &str) -> Self {
         self.headers.retain(|(known, _)| known != name);
         self.headers.push((name.to_owned(), value.to_owned()));
         self
     }
 
-    /// With one more header, whatever there is.
+    /// Adds a header, even if there is one of that name.
     pub fn also(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.to_owned(), value.to_owned()));
         self
     }
 
-    /// With this token.
+    /// Sets the token.
     pub fn bearer(self, token: &str) -> Self {
         self.with("authorization", &format!("Bearer {token}"))
     }
 
-    /// With no token.
+    /// Leaves the token out.
     pub fn bare(self) -> Self {
         self.with("authorization", "")
     }
 
-    /// The bytes, with a `Host` and a token unless they are there; an empty one leaves it out.
+    /// The bytes of the request. Adds `Host` and the token if they were not set, and leaves out headers that are empty.
     pub fn bytes(&self, address: SocketAddr) -> Vec<u8> {
         let mut text = format!("{}\r\n", self.start);
         if !self.headers.iter().any(|(name, _)| name == "host") {
@@ -383,7 +383,7 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// One to this port of this machine.
+    /// Connects to this port on loopback.
     pub fn to(address: SocketAddr) -> Self {
         let stream = TcpStream::connect(("127.0.0.1", address.port())).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
@@ -391,17 +391,17 @@ impl Connection {
         Self { stream: BufReader::new(stream), chunked: false, left: 0, text: String::new() }
     }
 
-    /// Sends bytes. One that is closed already is for the reader to notice.
+    /// Sends bytes. If the connection is closed already, reading fails later.
     pub fn write(&mut self, bytes: &[u8]) {
         let _ = self.stream.get_mut().write_all(bytes);
     }
 
-    /// Its other half, to send while an answer is waited for.
+    /// A second handle, to send while an answer is being read.
     pub fn writer(&self) -> TcpStream {
         self.stream.get_ref().try_clone().unwrap()
     }
 
-    /// Whether the server closes it before `limit`, whatever it says first.
+    /// Whether the server closes the connection before `limit`, even if it sends something first.
     pub fn closes_within(&mut self, limit: Duration) -> bool {
         self.stream.get_mut().set_read_timeout(Some(limit)).unwrap();
         let start = Instant::now();
@@ -410,7 +410,7 @@ impl Connection {
             && start.elapsed() < limit
     }
 
-    /// Whether the answer under way ends before `limit`, by its end or by the connection's.
+    /// Whether the current answer ends before `limit`, or the connection does.
     pub fn ends_within(&mut self, limit: Duration) -> bool {
         self.stream.get_mut().set_read_timeout(Some(limit)).unwrap();
         let start = Instant::now();
@@ -464,22 +464,22 @@ impl Connection {
         (length > 0).then_some(chunk)
     }
 
-    /// The rest of the body, which is to end soon.
+    /// The rest of the body; fails if it does not end within [`PATIENCE`].
     pub fn rest(&mut self) -> Vec<u8> {
         let start = Instant::now();
         let mut body = Vec::new();
         while let Some(chunk) = self.chunk() {
-            assert!(start.elapsed() < PATIENCE, "a stream, where an answer was to come");
+            assert!(start.elapsed() < PATIENCE, "the body of the answer does not end");
             body.extend(chunk);
         }
         body
     }
 
-    /// The next event of the body that is not just a sign of life: its type and its data.
+    /// The next event of the body that has data: its type and its data. `None` at the end of the body.
     pub fn event(&mut self) -> Option<(String, String)> {
         let start = Instant::now();
         loop {
-            assert!(start.elapsed() < 2 * PATIENCE, "nothing but signs of life");
+            assert!(start.elapsed() < 2 * PATIENCE, "no event with data came");
             while let Some((event, rest)) = self.text.split_once("\n\n") {
                 let field = |name: &str| {
                     let value = event.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));

@@ -1,7 +1,7 @@
-//! A client that speaks MCP over a server's pipes, one message a line, and never waits for ever.
+//! A client that speaks MCP over a server's pipes, one message a line, and waits for a limited time.
 //!
-//! It adds nothing to what a test tells it to send but the envelope, so that tests can be wrong on
-//! purpose; what real clients make of the server is for `tests/clients.rs`.
+//! It adds only the JSON-RPC envelope to a message, so that tests can send wrong messages. `tests/clients.rs` tests real
+//! clients.
 
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Write};
@@ -14,32 +14,32 @@ use serde_json::{Value, json};
 
 use super::fleet::{Fleet, PATIENCE};
 
-/// The versions that begin with a handshake.
+/// The protocol versions that begin with a handshake.
 pub const WITH_HANDSHAKE: [&str; 4] = ["2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25"];
-/// The version that has none.
+/// The protocol version without a handshake.
 pub const STATELESS: &str = "2026-07-28";
-/// How long a test waits for the end of a server, on a machine that is busy. A server takes under 2 s; nothing that the
-/// tests have it start ends by itself.
+/// How long a test waits for the end of a server on a busy machine. A server takes under 2 s. No program that the tests
+/// make it start ends by itself.
 pub const ENDING: Duration = Duration::from_secs(20);
 
-/// What came from the server.
+/// A message from the server.
 #[derive(Clone, Debug)]
 pub struct Message {
-    /// The line as it came.
+    /// The line as received.
     pub line: String,
-    /// What it says.
+    /// The line as JSON.
     pub json: Value,
 }
 
-/// A server on pipes; dropping it ends it.
+/// A server on pipes. Dropping it ends it.
 pub struct Client {
     child: Child,
     input: Option<ChildStdin>,
     output: Receiver<String>,
     said: Arc<Mutex<String>>,
-    /// Notifications that came while an answer was waited for.
+    /// Notifications that arrived while the client waited for an answer.
     pub notifications: Vec<Message>,
-    /// Answers to other requests than the one that was waited for.
+    /// Answers to other requests than the awaited one.
     early: VecDeque<Message>,
     next: i64,
     stateless: bool,
@@ -47,14 +47,14 @@ pub struct Client {
 }
 
 impl Client {
-    /// `serve` on this fleet with these global flags; nothing is sent yet.
+    /// Starts `serve` on this fleet with these global flags. Sends nothing yet.
     pub fn start(fleet: &Fleet, flags: &[&str]) -> Self {
         let mut command = fleet.command(flags);
         command.arg("serve");
         Self::of(command)
     }
 
-    /// Any server.
+    /// Starts a server with this command.
     pub fn of(mut command: Command) -> Self {
         alone(&mut command);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -82,12 +82,12 @@ impl Client {
         Self { child, input, output, said, notifications, early, next: 1, stateless: false, capabilities }
     }
 
-    /// A server that a client of this version has begun to talk to.
+    /// Starts a server and does the handshake of this version, if it has one.
     pub fn begun(fleet: &Fleet, flags: &[&str], version: &str) -> Self {
         Self::able(fleet, flags, version, json!({}))
     }
 
-    /// The same, for a client that says it is capable of this.
+    /// As [`Client::begun`], for a client with these capabilities.
     pub fn able(fleet: &Fleet, flags: &[&str], version: &str, capabilities: Value) -> Self {
         let mut client = Self::start(fleet, flags);
         client.capabilities = capabilities;
@@ -101,7 +101,7 @@ impl Client {
         client
     }
 
-    /// Its process.
+    /// The number of its process.
     pub fn id(&self) -> u32 {
         self.child.id()
     }
@@ -124,7 +124,7 @@ impl Client {
         self.send_bytes(format!("{line}\n").as_bytes());
     }
 
-    /// Sends a request and gives its id.
+    /// Sends a request and returns its id.
     pub fn ask(&mut self, method: &str, params: Value) -> i64 {
         let id = self.next;
         self.next += 1;
@@ -141,14 +141,14 @@ impl Client {
         self.send_line(&json!({"jsonrpc": "2.0", "method": method, "params": params}).to_string());
     }
 
-    /// Takes back a request.
+    /// Cancels a request.
     pub fn cancel(&mut self, id: i64) {
         self.notify("notifications/cancelled", json!({"requestId": id, "reason": "a test"}));
     }
 
     // ---- receiving
 
-    /// The next message, whatever it is; `None` when none comes in time or the server has ended.
+    /// The next message of any kind; `None` if none arrives in time or the server has ended.
     pub fn next_within(&mut self, patience: Duration) -> Option<Message> {
         match self.output.recv_timeout(patience) {
             Ok(line) => {
@@ -159,12 +159,12 @@ impl Client {
         }
     }
 
-    /// The next message, whatever it is.
+    /// The next message of any kind.
     pub fn next(&mut self) -> Value {
         self.next_within(PATIENCE).unwrap_or_else(|| panic!("no message came; {}", self.state())).json
     }
 
-    /// The answer to a request. Notifications that come first are kept.
+    /// Waits for the answer to a request. Keeps the notifications that arrive before it.
     pub fn answer(&mut self, id: i64) -> Message {
         if let Some(at) = self.early.iter().position(|message| message.json["id"] == id) {
             return self.early.remove(at).unwrap();
@@ -197,27 +197,27 @@ impl Client {
         self.answer(id).json
     }
 
-    /// Sends `initialize` for this version and gives the answer.
+    /// Sends `initialize` for this version and returns the answer.
     pub fn initialize(&mut self, version: &str) -> Value {
         let mut params = handshake(version);
         params["capabilities"] = self.capabilities.clone();
         self.request("initialize", params)
     }
 
-    /// What the server tells a model of itself.
+    /// The server's instructions for the model.
     pub fn instructions(&mut self) -> String {
         let answer = self.request("server/discover", json!({}));
         answer["result"]["instructions"].as_str().unwrap_or_else(|| panic!("{answer}")).to_owned()
     }
 
-    /// The names of the tools that are listed.
+    /// The names of the listed tools.
     pub fn tools(&mut self) -> Vec<String> {
         let answer = self.request("tools/list", json!({}));
         let tools = answer["result"]["tools"].as_array().unwrap_or_else(|| panic!("{answer}"));
         tools.iter().map(|tool| tool["name"].as_str().unwrap().to_owned()).collect()
     }
 
-    /// Calls a tool and gives the whole answer.
+    /// Calls a tool and returns the whole answer.
     pub fn call(&mut self, tool: &str, arguments: Value) -> Value {
         self.request("tools/call", json!({"name": tool, "arguments": arguments}))
     }
@@ -229,17 +229,17 @@ impl Client {
         self.input = None;
     }
 
-    /// Sends it a signal.
+    /// Sends a signal to the server.
     pub fn signal(&self, signal: rustix::process::Signal) {
         rustix::process::kill_process(rustix::process::Pid::from_child(&self.child), signal).unwrap();
     }
 
-    /// Waits for its end; fails when that takes longer than [`ENDING`].
+    /// Waits for the server's end; fails if that takes longer than [`ENDING`].
     pub fn ends(&mut self) -> ExitStatus {
         self.ends_within(ENDING)
     }
 
-    /// Waits for its end, which may take so long.
+    /// Waits for the server's end; fails if that takes longer than `limit`.
     pub fn ends_within(&mut self, limit: Duration) -> ExitStatus {
         let start = Instant::now();
         loop {
@@ -267,7 +267,7 @@ impl Drop for Client {
     }
 }
 
-/// Keeps what the user of this machine has set and stored out of a program.
+/// Removes variables that would lead a program to this user's settings and state.
 pub fn alone(command: &mut Command) {
     for name in ["XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_RUNTIME_DIR"] {
         command.env_remove(name);
@@ -283,7 +283,7 @@ pub fn handshake(version: &str) -> Value {
     })
 }
 
-/// These parameters with what each request of 2026-07-28 carries.
+/// These parameters with the metadata that each request of 2026-07-28 carries.
 pub fn with_meta(mut params: Value) -> Value {
     let meta = &mut params["_meta"];
     meta["io.modelcontextprotocol/protocolVersion"] = json!(STATELESS);
@@ -292,7 +292,7 @@ pub fn with_meta(mut params: Value) -> Value {
     params
 }
 
-/// The command lines of all processes that `root` started, and those started in turn.
+/// The command lines of all descendants of the process `root`.
 pub fn started_by(root: u32) -> Vec<String> {
     let all: Vec<(u32, u32)> = std::fs::read_dir("/proc")
         .unwrap()
@@ -313,7 +313,7 @@ pub fn started_by(root: u32) -> Vec<String> {
     known[1..]
         .iter()
         .filter_map(|id| std::fs::read(format!("/proc/{id}/cmdline")).ok())
-        // A process that has ended and waits to be noticed has no command line any more.
+        // A zombie has no command line.
         .filter(|line| !line.is_empty())
         .map(|line| String::from_utf8_lossy(&line).replace('\0', " "))
         .collect()

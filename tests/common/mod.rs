@@ -1,4 +1,4 @@
-//! What the integration tests share.
+//! Fixtures and clients that the integration tests share.
 
 pub mod daemon;
 pub mod faulty;

@@ -1,4 +1,4 @@
-//! Clients that run on Node and Python, as `tools/setup` installed them.
+//! MCP clients for Node and Python, which `tools/setup` installs.
 
 use std::ffi::OsString;
 use std::io::Read;
@@ -14,7 +14,7 @@ use super::mcp::alone;
 /// How long one run of a client may take on a machine that is busy.
 const PATIENCE: Duration = Duration::from_secs(180);
 
-/// Where the clients are installed.
+/// The folder that the clients are installed in.
 pub fn installed() -> PathBuf {
     let folder = std::env::var_os("PANTHEROS_TEST_CLIENTS")
         .expect("PANTHEROS_TEST_CLIENTS is where the MCP clients are installed: run tools/test");
@@ -23,7 +23,7 @@ pub fn installed() -> PathBuf {
     folder
 }
 
-/// Node with this script, in a folder and a home of its own.
+/// A command that runs this script with Node, with `home` as its folder and home.
 pub fn node(home: &Path, script: &Path) -> Command {
     let node = std::env::var_os("PANTHEROS_TEST_NODE")
         .expect("PANTHEROS_TEST_NODE is a Node 22 or newer to run MCP clients with: run tools/test");
@@ -32,7 +32,7 @@ pub fn node(home: &Path, script: &Path) -> Command {
     command
 }
 
-/// Python with a script of `tests/clients`, in a folder and a home of its own.
+/// A command that runs a script of `tests/clients` with Python, with `home` as its folder and home.
 pub fn python(home: &Path, script: &str) -> Command {
     let python = std::env::var_os("PANTHEROS_TEST_PYTHON")
         .expect("PANTHEROS_TEST_PYTHON is a Python with the MCP clients: run tools/test");
@@ -50,14 +50,14 @@ fn client(interpreter: OsString, script: &Path, home: &Path) -> Command {
     command
 }
 
-/// A client's program, as npm installed it.
+/// The path of a client's program that npm installed.
 pub fn program(name: &str) -> PathBuf {
     installed().join("node_modules/.bin").join(name)
 }
 
-/// How a client ended and what it said.
+/// The exit code and the output of a client.
 pub struct Ended {
-    /// `None` when a signal ended it.
+    /// `None` if a signal ended it.
     pub code: Option<i32>,
     /// Standard output.
     pub output: String,
@@ -66,13 +66,13 @@ pub struct Ended {
 }
 
 impl Ended {
-    /// All of it, to be shown when a test fails.
+    /// Exit code and output, for the message of a failed test.
     pub fn all(&self) -> String {
         format!("exit {:?}\n{}\n{}", self.code, self.output, self.errors)
     }
 }
 
-/// Runs a client to its end, and ends all it started where that takes too long.
+/// Runs a client to its end. If it takes longer than [`PATIENCE`], ends its process group and fails.
 pub fn run(mut command: Command) -> Ended {
     let mut child = command
         .process_group(0)

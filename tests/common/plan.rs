@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::fleet::{Fleet, nixes};
 
-/// A flake without anything, with a `[deploy]` section of these lines and a state folder of its own.
+/// A flake without outputs, with these lines in the `[deploy]` section and a state folder of its own.
 pub fn fleet(deploy: &str) -> Fleet {
     let nix = nixes().remove(0);
     let fleet = Fleet::plain(&nix, &[]);
@@ -21,7 +21,7 @@ pub fn fleet(deploy: &str) -> Fleet {
     fleet
 }
 
-/// Writes the `[deploy]` section anew.
+/// Replaces the `[deploy]` section.
 pub fn set(fleet: &Fleet, deploy: &str) {
     let nix = nixes().remove(0);
     let text = format!("[nix]\nprogram = {nix:?}\n\n[deploy]\nstate_folder = \"state\"\n{deploy}\n");
@@ -40,7 +40,7 @@ pub fn approvals(fleet: &Fleet) -> Approvals {
     Approvals::open(&settings(fleet)).unwrap()
 }
 
-/// Stores a plan for these hosts that lives so long; with blocking risks of these codes on the first.
+/// Stores a plan for these hosts that expires after `life`. The first host has blocking risks with these codes.
 pub fn stored(fleet: &Fleet, hosts: &[&str], risks: &[&str], life: Duration) -> StoredPlan {
     let created = Timestamp::now();
     let path = |name: &str| format!("/nix/store/{}-{name}", "0".repeat(32));
@@ -92,7 +92,7 @@ pub fn stored(fleet: &Fleet, hosts: &[&str], risks: &[&str], life: Duration) -> 
     approvals(fleet).plans().save(plan).unwrap()
 }
 
-/// A new key beside the fleet, with this passphrase.
+/// Makes a key with this passphrase beside the fleet.
 pub fn key(fleet: &Fleet, name: &str, passphrase: &str) -> PathBuf {
     let path = fleet.folder().with_file_name(name);
     let made = Command::new("ssh-keygen")

@@ -1,17 +1,17 @@
-//! The search paths that units and `package.nix` declare, made of this machine's programs: `tests/services/store.sh`
-//! says how.
+//! The search paths that units and `package.nix` declare, made of this machine's programs by
+//! `tests/services/store.sh`.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// What stands for `/nix/store` to the units of `tests/fixtures/units`.
+/// A folder that replaces `/nix/store` for the units of `tests/fixtures/units`.
 pub struct Store {
     /// The folder.
     pub folder: PathBuf,
 }
 
 impl Store {
-    /// Makes it in a new folder, or anew in an old one.
+    /// Makes it in this folder, and removes an older one.
     pub fn make(folder: &Path) -> Self {
         if folder.exists() {
             std::fs::remove_dir_all(folder).unwrap();
@@ -29,7 +29,7 @@ impl Store {
         programs
     }
 
-    /// What a unit has on these lines of its file, such as `ExecStart`, with this store in the place of Nix's.
+    /// The values of a key in a unit's file, such as `ExecStart`, with this store in place of Nix's.
     fn lines_of(&self, unit: &str, key: &str) -> Vec<String> {
         let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/units").join(unit);
         let text =
@@ -41,7 +41,7 @@ impl Store {
             .collect()
     }
 
-    /// The only program that a unit starts, with nothing behind it.
+    /// The only command that a unit starts.
     pub fn starts(&self, unit: &str) -> String {
         let found = self.lines_of(unit, "ExecStart");
         assert_eq!(found.len(), 1, "{unit}: {found:?}");

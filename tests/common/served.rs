@@ -1,4 +1,4 @@
-//! The server on a port of its own, for clients that are programs themselves.
+//! The server on a port of its own, for clients that are separate programs.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Stdio};
@@ -10,22 +10,22 @@ use rustix::process::{Pid, Signal, kill_process};
 use super::fleet::Fleet;
 use super::mcp::{ENDING, alone};
 
-/// A server that listens; dropping it ends it.
+/// A server that listens. Dropping it ends it.
 pub struct Served {
     child: Child,
-    /// Where it listens: `http://127.0.0.1:PORT`.
+    /// Its address: `http://127.0.0.1:PORT`.
     pub origin: String,
-    /// The token that clients send; none where the server asks for none.
+    /// The token that clients send; `None` if the server needs none.
     pub token: Option<String>,
 }
 
 impl Served {
-    /// `serve --http` on this fleet.
+    /// Starts `serve --http` on this fleet.
     pub fn start(fleet: &Fleet) -> Self {
         Self::with(fleet, &[])
     }
 
-    /// The same with more arguments.
+    /// Starts it with more arguments.
     pub fn with(fleet: &Fleet, arguments: &[&str]) -> Self {
         let mut command = fleet.command(&["serve", "--http", "127.0.0.1:0"]);
         command.args(arguments);
@@ -34,7 +34,7 @@ impl Served {
             command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let lines = BufReader::new(child.stderr.take().unwrap());
         let (sender, said) = channel();
-        // Read to its end, so that the server never waits for somebody to listen.
+        // A full pipe would block the server.
         std::thread::spawn(move || {
             for line in lines.lines().map_while(Result::ok) {
                 let _nobody_listens = sender.send(line);
@@ -57,22 +57,22 @@ impl Served {
         }
     }
 
-    /// The header that a client sends, if any.
+    /// The `Authorization` header that a client sends; `None` if the server needs no token.
     pub fn authorization(&self) -> Option<String> {
         self.token.as_ref().map(|token| format!("Bearer {token}"))
     }
 
-    /// The address of this path.
+    /// The URL of this path.
     pub fn url(&self, path: &str) -> String {
         format!("{}{path}", self.origin)
     }
 
-    /// Its process.
+    /// The number of its process.
     pub fn id(&self) -> u32 {
         self.child.id()
     }
 
-    /// Ends it; fails when that takes longer than [`ENDING`].
+    /// Ends it; fails if that takes longer than [`ENDING`].
     pub fn stop(mut self) {
         kill_process(Pid::from_child(&self.child), Signal::TERM).unwrap();
         let start = Instant::now();

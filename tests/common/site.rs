@@ -1,4 +1,4 @@
-//! Machines that run the first revision of a fleet, and the fleet with the second to deploy.
+//! Machines that run the first revision of a fleet, and the fleet with a second revision to deploy.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use super::fleet::{Answer, Fleet, wait_until};
 use super::target::{Target, Targets};
 
-/// A fleet whose facts are in `fleet.json`. What `/var/lib/hooks/REVISION-ACTION` on a machine says is
-/// done at the start of `switch-to-configuration ACTION` of that revision, so that a test can break it.
+/// A fleet whose facts are in `fleet.json`. `switch-to-configuration ACTION` of a revision first runs
+/// `/var/lib/hooks/REVISION-ACTION` of its machine, with which a test can make it fail.
 const FLAKE: &str = r#"{
   outputs = _:
   let
@@ -71,16 +71,16 @@ const FLAKE: &str = r#"{
 pub struct Site {
     /// The machines.
     pub targets: Targets,
-    /// The flake, and what runs on it.
+    /// The flake, and the program that runs on it.
     pub fleet: Fleet,
-    /// The system of the first revision for each host, in order.
+    /// Each host and its system of the first revision, in the order of the names.
     first: Vec<(String, String)>,
     facts: Value,
     signer: PathBuf,
 }
 
 impl Site {
-    /// A machine for each name. Each host has `rollbackTimeout = 10`, and what `deploy` says.
+    /// Starts a machine for each name. Each host has `rollbackTimeout = 10` and the options in `deploy`.
     pub fn start(nix: &Path, names: &[&str], deploy: &Value) -> Self {
         let targets = Targets::start(nix, names);
         let mut hosts = serde_json::Map::new();
@@ -116,7 +116,7 @@ impl Site {
         site
     }
 
-    /// Writes the settings, with more in the section `[deploy]`.
+    /// Writes the settings, with these lines added to the section `[deploy]`.
     pub fn settings(&self, nix: &Path, deploy: &str) {
         let text = format!(
             "[nix]\nprogram = {nix:?}\n[ssh]\nconfig = {:?}\nconnect_seconds = 3\n[deploy]\nstate_folder = \"state\"\n\
@@ -126,7 +126,7 @@ impl Site {
         self.fleet.write_outside("pantheros.toml", &text);
     }
 
-    /// Has this script of a shell run before each `ssh`.
+    /// Runs this shell script before each `ssh`.
     pub fn ssh_after(&self, script: &str) {
         let program = self.fleet.write_outside("ssh", &format!("#!/bin/sh\n{script}\nexec ssh \"$@\"\n"));
         std::fs::set_permissions(&program, PermissionsExt::from_mode(0o755)).unwrap();
@@ -136,7 +136,7 @@ impl Site {
             .unwrap();
     }
 
-    /// Changes what the hosts say, and commits it.
+    /// Changes the facts of the hosts, and commits them.
     pub fn change(&mut self, change: impl FnOnce(&mut Value)) {
         change(&mut self.facts);
         self.fleet.write("fleet.json", &self.facts.to_string());
@@ -148,7 +148,7 @@ impl Site {
         self.change(|facts| facts["revision"] = revision.into());
     }
 
-    /// The system of a host as the flake is now, built.
+    /// Builds the system of a host from the present flake, and returns its path.
     pub fn toplevel(&self, host: &str) -> String {
         let attr = format!(".#nixosConfigurations.{host}.config.system.build.toplevel");
         let built = self.fleet.by_hand(&["build", "--no-link", "--print-out-paths", &attr]);
@@ -156,7 +156,7 @@ impl Site {
         String::from_utf8(built.stdout).unwrap().trim().to_owned()
     }
 
-    /// The system a host began with.
+    /// The first system of a host.
     pub fn first(&self, host: &str) -> String {
         self.first.iter().find(|(name, _)| name == host).unwrap().1.clone()
     }
@@ -166,27 +166,27 @@ impl Site {
         self.targets.get(host)
     }
 
-    /// Breaks a system on a machine: `script` runs at the start of its `switch-to-configuration`, which
-    /// `of` names as `REVISION-ACTION`.
+    /// Runs `script` on a machine at the start of the `switch-to-configuration` that `of` names as
+    /// `REVISION-ACTION`.
     pub fn hook(&mut self, host: &str, of: &str, script: &str) {
         let path = self.machine(host).path(&format!("/var/lib/hooks/{of}"));
         std::fs::write(path, script).unwrap();
     }
 
-    /// What was activated on a host so far, as `REVISION ACTION`.
+    /// All activations on a host so far, as `REVISION ACTION`.
     pub fn activations(&mut self, host: &str) -> Vec<String> {
         let log = self.machine(host).path("/var/lib/activation.log");
         std::fs::read_to_string(log).unwrap_or_default().lines().map(str::to_owned).collect()
     }
 
-    /// Plans, which has to succeed; gives the plan's name.
+    /// Makes a plan, and returns its id. Fails if there is no plan.
     pub fn plan(&self, arguments: &Value) -> String {
         let answer = self.fleet.call("plan_deploy", arguments);
         assert_eq!(answer.code, 0, "{:#}", answer.json);
         answer.json["plan_id"].as_str().unwrap().to_owned()
     }
 
-    /// The key of who may approve.
+    /// The private key of the only approver.
     pub fn signer(&self) -> &Path {
         &self.signer
     }
@@ -196,7 +196,7 @@ impl Site {
         self.fleet.command(&["approve", plan, "--batch", "--sign"]).arg(&self.signer).output().unwrap()
     }
 
-    /// Plans and approves.
+    /// Makes and approves a plan, and returns its id.
     pub fn approved(&self, arguments: &Value) -> String {
         let plan = self.plan(arguments);
         let approved = self.approve(&plan);
@@ -209,7 +209,7 @@ impl Site {
         self.fleet.call("deploy", &json!({"plan_id": plan}))
     }
 
-    /// The program that deploys a plan, ready to be run.
+    /// A command that deploys a plan.
     pub fn deploying(&self, plan: &str) -> Command {
         self.fleet.command(&["call", "--quiet", "deploy", &json!({"plan_id": plan}).to_string()])
     }
@@ -220,12 +220,12 @@ impl Site {
         std::fs::read(path).ok().and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default()
     }
 
-    /// Waits until the supervisor on a host says that it is there.
+    /// Waits until the supervisor on a host has written this state.
     pub fn wait_for(&mut self, host: &str, plan: &str, state: &str) {
         wait_until(state, || self.written(host, plan)["state"] == state);
     }
 
-    /// The host runs `system`, is to start `default`, and nothing of a deployment is left on it.
+    /// Asserts that the host runs `system`, boots `default`, and that no deployment left anything on it.
     pub fn settled(&mut self, host: &str, system: &str, default: &str) {
         let machine = self.targets.get(host);
         wait_until("nothing is left", || machine.processes_left().is_empty());
@@ -240,7 +240,7 @@ impl Site {
         assert_eq!(left, "", "{host}");
     }
 
-    /// The events in the audit log, whose chain has to hold.
+    /// The events in the audit log. Fails unless `audit verify` succeeds.
     pub fn audited(&self) -> Vec<String> {
         let verified = self.fleet.command(&["audit", "verify"]).output().unwrap();
         assert!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stderr));

@@ -1,4 +1,4 @@
-//! Hosts that take their time to build, to watch them or to stop them.
+//! Hosts that build slowly, for tests of progress and cancellation.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use super::fleet::{Fleet, alive, wait_until};
 use super::mcp::started_by;
 
-/// A fleet of `slow`, which takes a day to build, and `chatty`, which talks for some seconds.
+/// A fleet of two hosts: `slow` takes a day to build, `chatty` writes log lines for some seconds.
 pub struct Slow {
     /// The fleet.
     pub fleet: Fleet,
@@ -14,10 +14,10 @@ pub struct Slow {
 }
 
 impl Slow {
-    /// One that this Nix has never seen.
+    /// A fleet that this Nix has not built before.
     pub fn new(nix: &Path) -> Self {
         static NEXT: AtomicUsize = AtomicUsize::new(0);
-        // A number of seconds, so that the builder's own command line tells whose it is.
+        // A number of seconds that no other test uses, so that the builder is found by its command line.
         let marker = format!("86400.{}{:03}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         let system = format!("{}-linux", std::env::consts::ARCH);
         let salt = format!("{:?}", std::time::SystemTime::now());
@@ -38,28 +38,28 @@ impl Slow {
         Self { fleet: Fleet::committed(nix, &[("flake.nix", &flake)]), marker }
     }
 
-    /// How long the builder of `slow` sleeps, which nobody else does.
+    /// The seconds that the builder of `slow` sleeps; no other process has this argument.
     pub fn marker(&self) -> &str {
         &self.marker
     }
 
-    /// Whether the builder of `slow` is there.
+    /// Whether the builder of `slow` runs.
     pub fn builds(&self) -> bool {
         alive(&format!("sleep\0{}", self.marker))
     }
 
-    /// Waits until the builder of `slow` is there.
+    /// Waits until the builder of `slow` runs.
     pub fn has_begun(&self) {
         wait_until("the build to begin", || self.builds());
     }
 
-    /// Waits until neither the builder is there nor anything else that the server started.
+    /// Waits until the builder and everything else that the server started have ended.
     pub fn nothing_left(&self, server: u32) {
         wait_until("the builder to end", || !self.builds());
         wait_until("what the server started to end", || started_by(server).is_empty());
     }
 
-    /// Waits until nothing is there that has to do with this fleet, the server included.
+    /// Waits until every process of this fleet has ended, including the server.
     pub fn nobody_left(&self) {
         let folder = self.fleet.folder().display().to_string();
         wait_until("everything to end", || !self.builds() && !alive(&folder));

@@ -1,9 +1,9 @@
-//! Machines to deploy to: each a mount, host name and process namespace of its own with a real `sshd`.
+//! Machines to deploy to. Each has a mount, host name and process namespace of its own, with a real `sshd`.
 //!
-//! A machine has its own `/nix`, `/run`, `/var/lib` and `/etc`, and shares everything else, the Nix
-//! under test included. Its boot loader is `/var/lib/bootloader/default`, the path of a system, which
-//! the fixtures' `switch-to-configuration boot` writes and a start of the machine obeys; what `once`
-//! there says goes before it, one time.
+//! A machine has its own `/nix`, `/run`, `/var/lib` and `/etc`, and shares everything else, including the Nix
+//! under test. Its boot loader is the file `/var/lib/bootloader/default` with the path of a system. The fixtures'
+//! `switch-to-configuration boot` writes it, and the machine starts that system. A path in `once` beside it takes
+//! precedence at one start.
 
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
@@ -17,10 +17,10 @@ use super::fleet::PATIENCE;
 /// A boot loader that can start an entry once.
 pub const FAKE_BOOTCTL: &str = include_str!("fake-bootctl.sh");
 
-/// The folders of a machine that are its disks.
+/// The folders that stand for the disks of a machine.
 const DISKS: [&str; 2] = ["nix", "var-lib"];
 
-/// What the first process of a machine does: `sh -c BOOT machine ROOT`.
+/// The script of a machine's first process: `sh -c BOOT machine ROOT NAME`.
 const BOOT: &str = r#"
 set -eu
 root=$1
@@ -31,7 +31,7 @@ mount -t overlay overlay -o "lowerdir=/etc,upperdir=$root/etc,workdir=$root/work
 mount -t tmpfs -o mode=755 tmpfs /run
 mkdir -p /run/sshd
 hostname "$2"
-# The kernel under all machines is one and is never started anew: each start gets an id of its own.
+# All machines share one kernel, which is never restarted: each start of a machine gets a boot id of its own.
 cat /proc/sys/kernel/random/uuid >"$root/boot_id"
 mount --bind "$root/boot_id" /proc/sys/kernel/random/boot_id
 if [ -e /var/lib/bootloader/default ]; then
@@ -45,13 +45,13 @@ if [ -e /var/lib/bootloader/default ]; then
 fi
 trap 'kill $(jobs -p) 2>/dev/null; exit 0' TERM
 /usr/sbin/sshd -D -e -f "$root/sshd_config" 2>>"$root/sshd.log" &
-# The first process of a namespace is everybody's parent in the end: it reaps until it is ended.
+# The first process of a namespace inherits all orphans: it reaps them until it ends.
 while :; do wait || :; sleep 0.2; done
 "#;
 
-/// Some machines, and how `ssh` gets to them.
+/// Some machines, with the configuration of `ssh` for them.
 pub struct Targets {
-    // Dropped in this order: a machine that runs still writes to its folder.
+    // Dropped first: a running machine still writes to its folder.
     machines: Vec<Target>,
     nix: PathBuf,
     scratch: tempfile::TempDir,
@@ -59,7 +59,7 @@ pub struct Targets {
 
 /// A machine. Dropping it ends everything in it.
 pub struct Target {
-    /// Its name, which is its host name and its name in [`Targets::ssh_config`].
+    /// Its host name, which is also its name in [`Targets::ssh_config`].
     pub name: String,
     /// The port its `sshd` listens on.
     pub port: u16,
@@ -70,12 +70,12 @@ pub struct Target {
 }
 
 impl Targets {
-    /// Starts a machine for each name, with this Nix on each.
+    /// Starts a machine for each name, with this Nix.
     pub fn start(nix: &Path, names: &[&str]) -> Self {
         Self::start_with(nix, names, |_| {})
     }
 
-    /// The same, each with the disks of a machine that was [saved](Target::save).
+    /// Starts a machine for each name, with the disks of a machine that was [saved](Target::save).
     pub fn restore(nix: &Path, names: &[&str], saved: &Path) -> Self {
         Self::start_with(nix, names, |machine| {
             for disk in DISKS {
@@ -100,7 +100,7 @@ impl Targets {
         targets
     }
 
-    /// The Nix that is on each of them.
+    /// The Nix on the machines.
     pub fn nix(&self) -> &Path {
         &self.nix
     }
@@ -115,17 +115,17 @@ impl Targets {
         self.machines.iter().map(|machine| (machine.name.as_str(), machine.port))
     }
 
-    /// The configuration that lets `ssh` in to all of them.
+    /// The configuration with which `ssh` reaches all machines.
     pub fn ssh_config(&self) -> PathBuf {
         self.scratch.path().join("ssh_config")
     }
 
-    /// The key that is let in.
+    /// The key that all machines accept.
     pub fn key(&self) -> PathBuf {
         self.scratch.path().join("key")
     }
 
-    /// The host keys that are accepted.
+    /// The file with the host keys of all machines.
     pub fn known_hosts(&self) -> PathBuf {
         self.scratch.path().join("known_hosts")
     }
@@ -182,7 +182,7 @@ impl Targets {
 }
 
 impl Target {
-    /// A folder of the machine as this one sees it: below `/nix`, `/var/lib` or `/etc`.
+    /// The path on this machine of a path below the machine's `/nix`, `/var/lib` or `/etc`.
     pub fn path(&self, inside: &str) -> PathBuf {
         for (mount, folder) in [("/nix", "nix"), ("/var/lib", "var-lib"), ("/etc", "etc")] {
             if let Some(rest) = inside.strip_prefix(mount) {
@@ -192,24 +192,24 @@ impl Target {
         panic!("{inside} is not the machine's own");
     }
 
-    /// Any path of the running machine as this one sees it, what it has mounted since included.
+    /// The path on this machine of any path of the running machine, including its later mounts.
     pub fn inside(&self, path: &str) -> PathBuf {
         let init = self.init.as_ref().unwrap_or_else(|| panic!("{} is off", self.name));
         PathBuf::from(format!("/proc/{}/root{path}", init.id()))
     }
 
-    /// The file of keys that are let in.
+    /// The file with the keys that the machine accepts.
     pub fn authorized_keys(&self) -> PathBuf {
         self.root.join("authorized_keys")
     }
 
-    /// How many logins were refused since it was made.
+    /// How many logins the machine has refused.
     pub fn refused_logins(&self) -> usize {
         let log = std::fs::read_to_string(self.root.join("sshd.log")).unwrap_or_default();
         log.matches("[preauth]").count()
     }
 
-    /// Adds a line to what its `sshd` is configured with, which counts from its next start on.
+    /// Adds a line to the configuration of its `sshd`, which takes effect at the machine's next start.
     pub fn configure(&self, line: &str) {
         let path = self.root.join("sshd_config");
         let text = std::fs::read_to_string(&path).unwrap();
@@ -230,7 +230,7 @@ impl Target {
         key(&self.root.join("host_key"));
         self.power_off();
         self.switch_on();
-        // Who knows the old key is not let in, and cannot be asked whether it is up.
+        // `ssh` refuses the new key, so it cannot tell whether the machine is up.
         let start = Instant::now();
         while TcpStream::connect(("127.0.0.1", self.port)).is_err() {
             assert!(start.elapsed() < PATIENCE, "{} takes no connections", self.name);
@@ -239,7 +239,7 @@ impl Target {
         old
     }
 
-    /// Starts it, as a power button does.
+    /// Switches the machine on, and waits until it answers.
     pub fn start(&mut self) {
         self.switch_on();
         let start = Instant::now();
@@ -272,12 +272,12 @@ impl Target {
         self.init = Some(command.spawn().unwrap());
     }
 
-    /// Takes its power away: nothing in it has a moment to tidy up.
+    /// Switches the machine off without a shutdown.
     pub fn power_off(&mut self) {
         if let Some(mut init) = self.init.take() {
             init.kill().unwrap();
             init.wait().unwrap();
-            // The kernel ends what was in the namespace a moment after its parent.
+            // The kernel ends the processes of the namespace a moment after their parent.
             let start = Instant::now();
             while TcpStream::connect(("127.0.0.1", self.port)).is_ok() {
                 assert!(start.elapsed() < PATIENCE, "{} still takes connections", self.name);
@@ -286,7 +286,7 @@ impl Target {
         }
     }
 
-    /// Powers it off and writes what is on its disks to a folder, for [`Targets::restore`].
+    /// Switches it off and copies its disks to a folder, for [`Targets::restore`].
     pub fn save(&mut self, to: &Path) {
         self.power_off();
         for disk in DISKS {
@@ -296,7 +296,7 @@ impl Target {
         }
     }
 
-    /// Power off and on again.
+    /// Switches it off and on again.
     pub fn reboot(&mut self) {
         self.power_off();
         self.start();
@@ -316,7 +316,7 @@ impl Target {
             .unwrap()
     }
 
-    /// What a program in it prints; it has to succeed. Needs no way in: for facts, and for faults.
+    /// Runs a program in the machine without `ssh`, and returns its output. Fails unless the program succeeds.
     pub fn says(&self, argv: &[&str]) -> String {
         let init = self.init.as_ref().unwrap_or_else(|| panic!("{} is off", self.name)).id();
         let children = std::fs::read_to_string(format!("/proc/{init}/task/{init}/children")).unwrap();
@@ -333,7 +333,7 @@ impl Target {
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
     }
 
-    /// Where programs are found in it.
+    /// The search path in the machine.
     fn search_path(&self) -> String {
         format!(
             "/run/current-system/sw/bin:{}:/usr/bin:/bin:/usr/sbin:/sbin",
@@ -341,7 +341,7 @@ impl Target {
         )
     }
 
-    /// Copies a closure to it.
+    /// Copies a closure to the machine.
     pub fn copy(&self, nix: &Path, toplevel: &str) {
         let copied = Command::new(nix)
             .args(["--extra-experimental-features", "nix-command flakes", "copy", "--no-check-sigs", "--to"])
@@ -353,7 +353,7 @@ impl Target {
         assert!(copied.status.success(), "{}", String::from_utf8_lossy(&copied.stderr));
     }
 
-    /// Gives it its first system: the closure, a generation, and what it starts with.
+    /// Installs its first system: copies the closure, makes it a generation and the boot default, and reboots.
     pub fn install(&mut self, nix: &Path, toplevel: &str) {
         self.copy(nix, toplevel);
         self.says(&["nix-env", "--profile", "/nix/var/nix/profiles/system", "--set", toplevel]);
@@ -362,17 +362,17 @@ impl Target {
         self.reboot();
     }
 
-    /// The system that runs.
+    /// The running system.
     pub fn current_system(&self) -> String {
         self.says(&["readlink", "-f", "/run/current-system"])
     }
 
-    /// The system it starts with.
+    /// The boot default.
     pub fn boot_default(&self) -> String {
         std::fs::read_to_string(self.path("/var/lib/bootloader/default")).unwrap().trim().to_owned()
     }
 
-    /// The command lines of what runs in it, but for its first process and `sshd`.
+    /// The command lines of all processes in the machine, except its first process and `sshd`.
     pub fn processes_left(&self) -> Vec<String> {
         let namespace = |pid: &str, of: &str| std::fs::read_link(format!("/proc/{pid}/ns/{of}")).ok();
         let Some(init) = &self.init else { return Vec::new() };
@@ -402,13 +402,14 @@ impl Drop for Target {
     }
 }
 
-/// Copies what is in a folder into another, as it is.
+/// Copies the content of a folder into another, with its attributes.
 fn copy_all(from: &Path, to: &Path) {
     let copied = Command::new("cp").arg("-a").arg(from.join(".")).arg(to).status().unwrap();
     assert!(copied.success());
 }
 
-/// A free port that no outgoing connection is given while its machine is off: those start at 32768.
+/// A free port below 32768, where the ports of outgoing connections begin: no connection gets it while its machine is
+/// off.
 fn free_port() -> u16 {
     static TRIED: AtomicU32 = AtomicU32::new(0);
     loop {

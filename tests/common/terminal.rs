@@ -1,4 +1,4 @@
-//! A program in a terminal of its own, and somebody who reads and types there.
+//! A program in a terminal of its own, whose screen a test reads and in which it types.
 
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Write};
@@ -18,13 +18,13 @@ pub struct Terminal {
     keyboard: File,
     screen: Receiver<Vec<u8>>,
     seen: String,
-    /// Up to where it was waited for.
+    /// The end of the text that was waited for last.
     read: usize,
     child: Child,
 }
 
 impl Terminal {
-    /// Runs the program with a new terminal as its streams and as what /dev/tty is to it.
+    /// Runs the program with a new terminal as its streams and as its /dev/tty.
     pub fn run(command: &Command) -> Self {
         let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
         grantpt(&master).unwrap();
@@ -46,14 +46,14 @@ impl Terminal {
             inside.current_dir(folder);
         }
         let child = inside.stdin(side()).stdout(side()).stderr(side()).spawn().unwrap();
-        // `Command` holds its ends open as long as it lives, and the terminal would never be at its end.
+        // `Command` keeps its copies open until it is dropped, and reading would never end.
         drop(inside);
         let keyboard = File::from(master);
         let mut reading = keyboard.try_clone().unwrap();
         let (sender, screen) = channel();
         std::thread::spawn(move || {
             let mut bytes = vec![0; 4096];
-            // The last one to close its end leaves an error here, not an end of file (pty(7)).
+            // After the last close of the other side, reading fails and does not return an end of file (pty(7)).
             while let Ok(count @ 1..) = reading.read(&mut bytes) {
                 if sender.send(bytes[..count].to_vec()).is_err() {
                     return;
@@ -63,7 +63,7 @@ impl Terminal {
         Self { keyboard, screen, seen: String::new(), read: 0, child }
     }
 
-    /// Waits until the program has shown this, after what was waited for before.
+    /// Waits until the program has shown this text after the text that was waited for last.
     pub fn shows(&mut self, text: &str) {
         let deadline = Instant::now() + PATIENCE;
         loop {
@@ -80,23 +80,23 @@ impl Terminal {
         }
     }
 
-    /// Types this.
+    /// Types this text.
     pub fn types(&mut self, text: &str) {
         self.keyboard.write_all(text.as_bytes()).unwrap();
     }
 
-    /// Whether what is typed is shown, as it is where nothing has changed how the terminal works.
+    /// Whether the terminal echoes and is in its usual mode, so that no program left it changed.
     pub fn echoes(&self) -> bool {
         let modes = rustix::termios::tcgetattr(&self.keyboard).unwrap().local_modes;
         modes.contains(LocalModes::ECHO | LocalModes::ICANON | LocalModes::ISIG)
     }
 
-    /// Waits for the program's end; its exit code (none after a signal) and all it showed.
+    /// Waits for the program's end. Returns its exit code (`None` after a signal) and everything it showed.
     pub fn ends(mut self) -> (Option<i32>, String) {
         self.ended()
     }
 
-    /// Interrupts the program (Ctrl-C), which ends by that as a shell tells it, and leaves the terminal as it was.
+    /// Interrupts the program (Ctrl-C). Fails unless it ends with 130 and leaves the terminal as it was.
     pub fn interrupts(mut self) -> String {
         self.types("\u{3}");
         let (code, shown) = self.ended();
