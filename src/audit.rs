@@ -24,14 +24,14 @@ use crate::state::{StateError, StateFolder, writer};
 use crate::time::Timestamp;
 
 pub use redact::redacted;
-pub use verify::{Broken, Report};
+pub use verify::{AuditReport, BrokenEntry};
 
 /// The log's name in the state folder.
-pub const FILE: &str = "audit.jsonl";
+pub const FILE_NAME: &str = "audit.jsonl";
 /// Most bytes of one entry, with its line feed.
-pub const LARGEST: usize = 64 * 1024;
+pub const LARGEST_ENTRY: usize = 64 * 1024;
 /// Longest wait for another process that writes an entry.
-const PATIENCE: Duration = Duration::from_secs(5);
+const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Why nothing could be written, or read.
 #[derive(Debug, thiserror::Error)]
@@ -90,7 +90,7 @@ impl From<&AuditError> for Diagnostic {
 /// What is recorded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Event {
+pub enum AuditEvent {
     /// A plan was made.
     Planned,
     /// A person said yes to it.
@@ -109,9 +109,9 @@ pub enum Event {
 
 /// An entry before it has its place in the log.
 #[derive(Clone, Debug, Serialize)]
-pub struct Record {
+pub struct AuditRecord {
     /// What happened.
-    pub event: Event,
+    pub event: AuditEvent,
     /// The plan it is about.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub plan_id: Option<PlanId>,
@@ -130,20 +130,20 @@ pub struct Record {
     pub details: Map<String, Value>,
 }
 
-/// An entry's place: what is added to a [`Record`].
+/// An entry's place: what is added to a [`AuditRecord`].
 #[derive(Serialize, Deserialize)]
-struct Link {
+struct ChainLink {
     seq: u64,
     hash: Digest,
 }
 
 /// The log.
 #[derive(Clone, Debug)]
-pub struct Audit {
+pub struct AuditLog {
     folder: StateFolder,
 }
 
-impl Audit {
+impl AuditLog {
     /// The log in this state folder; it is made with its first entry.
     #[must_use]
     pub fn new(folder: StateFolder) -> Self {
@@ -153,7 +153,7 @@ impl Audit {
     /// Where it is.
     #[must_use]
     pub fn path(&self) -> PathBuf {
-        self.folder.path().join(FILE)
+        self.folder.path().join(FILE_NAME)
     }
 
     /// Adds an entry, and returns its hash once it is on the disk. Other processes wait meanwhile, but nothing of this
@@ -161,37 +161,37 @@ impl Audit {
     ///
     /// # Errors
     /// See [`AuditError`].
-    pub async fn append(&self, record: Record) -> Result<Digest, AuditError> {
+    pub async fn append(&self, record: AuditRecord) -> Result<Digest, AuditError> {
         let this = self.clone();
-        writer::write(move |handed| this.write(&record, handed)).await
+        writer::run(move |handed| this.append_blocking(&record, handed)).await
     }
 
     /// The same on this thread, for what is done on [`writer`]'s; the wait for other processes began then.
     ///
     /// # Errors
     /// See [`AuditError`].
-    pub fn write(&self, record: &Record, begun: Instant) -> Result<Digest, AuditError> {
-        let mut file = self.folder.appending(FILE)?;
+    pub fn append_blocking(&self, record: &AuditRecord, begun: Instant) -> Result<Digest, AuditError> {
+        let mut file = self.folder.open_to_append(FILE_NAME)?;
         self.lock(&file, begun)?;
-        let last = self.last(&mut file)?;
+        let last = self.last_link(&mut file)?;
         let mut value = serde_json::to_value(record).map_err(CanonicalError::from)?;
         let Some(entry) = value.as_object_mut() else {
             return Err(AuditError::Unfit("it has no fields".to_owned()));
         };
         for (key, field) in entry.iter_mut() {
             if !matches!(key.as_str(), "event" | "plan_id" | "plan_digest" | "host") {
-                redact::value(field);
+                redact::redact_value(field);
             }
         }
         let (seq, previous) = last.map_or((1, Digest::zero()), |link| (link.seq + 1, link.hash));
         entry.insert("seq".to_owned(), seq.into());
         entry.insert("at".to_owned(), Timestamp::now().to_string().into());
         entry.insert("previous".to_owned(), previous.to_string().into());
-        let hash = Digest::of(canonical::form(&entry)?.as_bytes());
+        let hash = Digest::sha256(canonical::form(&entry)?.as_bytes());
         entry.insert("hash".to_owned(), hash.to_string().into());
         let line = canonical::form(&entry)? + "\n";
-        if line.len() > LARGEST {
-            return Err(AuditError::Unfit(format!("it is larger than {LARGEST} bytes")));
+        if line.len() > LARGEST_ENTRY {
+            return Err(AuditError::Unfit(format!("it is larger than {LARGEST_ENTRY} bytes")));
         }
         // In one write: a torn entry is one the system failed in the middle of.
         file.write_all(line.as_bytes())
@@ -208,7 +208,7 @@ impl Audit {
                 Err(rustix::io::Errno::WOULDBLOCK | rustix::io::Errno::INTR) => {}
                 Err(error) => return Err(AuditError::Io { path: self.path(), cause: error.into() }),
             }
-            if begun.elapsed() > PATIENCE {
+            if begun.elapsed() > LOCK_TIMEOUT {
                 return Err(AuditError::Held { path: self.path() });
             }
             std::thread::sleep(Duration::from_millis(2));
@@ -217,12 +217,12 @@ impl Audit {
 
     /// The last entry's place, after what a writer that died in the middle left was taken off; `None` in
     /// an empty log.
-    fn last(&self, file: &mut File) -> Result<Option<Link>, AuditError> {
+    fn last_link(&self, file: &mut File) -> Result<Option<ChainLink>, AuditError> {
         let failed = |cause| AuditError::Io { path: self.path(), cause };
         let broken = |problem: String| AuditError::Broken { path: self.path(), problem };
         let length = file.metadata().map_err(failed)?.size();
         // The last entry, and as much again for one that was begun after it.
-        let room = u64::try_from(2 * LARGEST).unwrap_or(u64::MAX);
+        let room = u64::try_from(2 * LARGEST_ENTRY).unwrap_or(u64::MAX);
         let begin = length.saturating_sub(room);
         file.seek(SeekFrom::Start(begin)).map_err(failed)?;
         let mut end = Vec::new();
@@ -231,12 +231,12 @@ impl Audit {
         let whole = end.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
         let (lines, torn) = end.split_at(whole);
         if !torn.is_empty() {
-            if verify::entry(torn).is_ok() {
+            if verify::parse_link(torn).is_ok() {
                 // Only its line feed is missing.
                 file.write_all(b"\n").map_err(failed)?;
-                return verify::entry(torn).map(Some).map_err(broken);
+                return verify::parse_link(torn).map(Some).map_err(broken);
             }
-            if torn.len() > LARGEST {
+            if torn.len() > LARGEST_ENTRY {
                 return Err(broken("it ends in something that is no entry".to_owned()));
             }
             let kept = length - u64::try_from(torn.len()).unwrap_or(0);
@@ -245,19 +245,19 @@ impl Audit {
         }
         let Some(lines) = lines.strip_suffix(b"\n") else { return Ok(None) };
         let last = lines.rsplit(|byte| *byte == b'\n').next().unwrap_or(lines);
-        verify::entry(last).map(Some).map_err(broken)
+        verify::parse_link(last).map(Some).map_err(broken)
     }
 
     /// Checks every entry, and that the one with the hash `noted`, if any, is still there.
     ///
     /// # Errors
-    /// That the log cannot be read; what is wrong in it is part of the [`Report`].
-    pub fn verify(&self, noted: Option<&Digest>) -> Result<Report, AuditError> {
-        match self.folder.reading(FILE)? {
+    /// That the log cannot be read; what is wrong in it is part of the [`AuditReport`].
+    pub fn verify(&self, noted: Option<&Digest>) -> Result<AuditReport, AuditError> {
+        match self.folder.open_to_read(FILE_NAME)? {
             Some(file) => {
-                verify::log(file, noted).map_err(|cause| AuditError::Io { path: self.path(), cause })
+                verify::check_log(file, noted).map_err(|cause| AuditError::Io { path: self.path(), cause })
             }
-            None => Ok(Report::default()),
+            None => Ok(AuditReport::default()),
         }
     }
 }

@@ -33,11 +33,11 @@ pub enum CanonicalError {
 /// See [`CanonicalError`].
 pub fn form<T: Serialize + ?Sized>(value: &T) -> Result<String, CanonicalError> {
     let mut out = String::new();
-    write(&serde_json::to_value(value)?, &mut out)?;
+    write_value(&serde_json::to_value(value)?, &mut out)?;
     Ok(out)
 }
 
-fn write(value: &Value, out: &mut String) -> Result<(), CanonicalError> {
+fn write_value(value: &Value, out: &mut String) -> Result<(), CanonicalError> {
     match value {
         Value::Null | Value::Bool(_) | Value::String(_) => out.push_str(&serde_json::to_string(value)?),
         Value::Number(number) => {
@@ -53,7 +53,7 @@ fn write(value: &Value, out: &mut String) -> Result<(), CanonicalError> {
                 if index > 0 {
                     out.push(',');
                 }
-                write(item, out)?;
+                write_value(item, out)?;
             }
             out.push(']');
         }
@@ -67,7 +67,7 @@ fn write(value: &Value, out: &mut String) -> Result<(), CanonicalError> {
                 }
                 out.push_str(&serde_json::to_string(key)?);
                 out.push(':');
-                write(value, out)?;
+                write_value(value, out)?;
             }
             out.push('}');
         }
@@ -88,7 +88,7 @@ pub struct DigestError;
 impl Digest {
     /// The hash of these bytes.
     #[must_use]
-    pub fn of(bytes: &[u8]) -> Self {
+    pub fn sha256(bytes: &[u8]) -> Self {
         Self(Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect())
     }
 

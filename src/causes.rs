@@ -11,7 +11,7 @@ use crate::names::STORE_FOLDER;
 use crate::text;
 
 /// Length of the hash in a store path (Nix manual, "Store Path").
-const HASH: usize = 32;
+const HASH_LENGTH: usize = 32;
 
 /// Something that can have failed.
 pub trait Failing {
@@ -28,7 +28,7 @@ pub trait Failing {
 pub struct Caused<T> {
     /// The entry.
     #[serde(flatten)]
-    pub of: T,
+    pub entry: T,
     /// All that `error` breaks, where that is more than this.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub breaks: Vec<String>,
@@ -49,14 +49,14 @@ impl<T> Caused<T> {
 }
 
 /// Groups entries by what they fail for, each group in the place of its first, and tells each cause once.
-pub fn group<T: Failing>(entries: Vec<T>) -> Vec<Caused<T>> {
-    groups(entries).into_iter().flat_map(told_once).collect()
+pub fn group_by_cause<T: Failing>(entries: Vec<T>) -> Vec<Caused<T>> {
+    group_entries(entries).into_iter().flat_map(share_error).collect()
 }
 
 /// Entries by what they fail for, each group in the place of its first; one that does not fail is a group.
 ///
 /// The same cause has the same code, place and message, but for the entry's own words and hashes in store paths.
-pub fn groups<T: Failing>(entries: Vec<T>) -> Vec<Vec<T>> {
+pub fn group_entries<T: Failing>(entries: Vec<T>) -> Vec<Vec<T>> {
     let mut groups: Vec<Vec<T>> = Vec::new();
     let mut known: HashMap<String, usize> = HashMap::new();
     for mut entry in entries {
@@ -65,7 +65,7 @@ pub fn groups<T: Failing>(entries: Vec<T>) -> Vec<Vec<T>> {
             continue;
         };
         // An entry called `mail` must not hide that a message about `services.mail` is the same as another's.
-        let causes = [cause(&error, &[]), cause(&error, &entry.words())];
+        let causes = [cause_key(&error, &[]), cause_key(&error, &entry.words())];
         let at = causes.iter().find_map(|cause| known.get(cause).copied()).unwrap_or(groups.len());
         for cause in causes {
             known.entry(cause).or_insert(at);
@@ -78,40 +78,40 @@ pub fn groups<T: Failing>(entries: Vec<T>) -> Vec<Vec<T>> {
     groups
 }
 
-fn told_once<T: Failing>(group: Vec<T>) -> Vec<Caused<T>> {
+fn share_error<T: Failing>(group: Vec<T>) -> Vec<Caused<T>> {
     let mut breaks: Vec<String> = group.iter().map(|entry| entry.attr().into_owned()).collect();
     let first = breaks.first().cloned();
     if breaks.len() == 1 {
         breaks.clear();
     }
-    let mut told: Vec<Caused<T>> = Vec::with_capacity(group.len());
-    for mut of in group {
-        if told.is_empty() {
-            told.push(Caused { of, breaks: std::mem::take(&mut breaks), more_breaks: 0, same_as: None });
+    let mut caused: Vec<Caused<T>> = Vec::with_capacity(group.len());
+    for mut entry in group {
+        if caused.is_empty() {
+            caused.push(Caused { entry, breaks: std::mem::take(&mut breaks), more_breaks: 0, same_as: None });
         } else {
-            *of.error() = None;
-            told.push(Caused { of, breaks: Vec::new(), more_breaks: 0, same_as: first.clone() });
+            *entry.error() = None;
+            caused.push(Caused { entry, breaks: Vec::new(), more_breaks: 0, same_as: first.clone() });
         }
     }
-    told
+    caused
 }
 
 /// What tells one cause from another.
-fn cause(error: &Diagnostic, words: &[&str]) -> String {
-    let message = without(&error.told(), words);
-    let attr = without(error.attr.as_deref().unwrap_or_default(), words);
+fn cause_key(error: &Diagnostic, words: &[&str]) -> String {
+    let message = mask(&error.told(), words);
+    let attr = mask(error.attr.as_deref().unwrap_or_default(), words);
     format!("{:?}\0{:?}\0{:?}\0{:?}\0{attr}\0{message}", error.code, error.file, error.line, error.column)
 }
 
 /// `text` with a blank for each of these words, and for the hash of each store path.
-fn without(text: &str, words: &[&str]) -> String {
+fn mask(text: &str, words: &[&str]) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     let is_word = |c: char| c.is_alphanumeric() || c == '_';
     while let Some(next) = rest.chars().next() {
         if let Some(path) = rest.strip_prefix(STORE_FOLDER)
-            && path.chars().take(HASH).all(|c| c.is_ascii_alphanumeric())
-            && let Some(name) = path.get(HASH..)
+            && path.chars().take(HASH_LENGTH).all(|c| c.is_ascii_alphanumeric())
+            && let Some(name) = path.get(HASH_LENGTH..)
         {
             out.push('\u{0}');
             rest = name;
@@ -139,12 +139,12 @@ fn without(text: &str, words: &[&str]) -> String {
 /// The names of what an error breaks, a few of many; `more` are not in `breaks`.
 #[must_use]
 pub fn named<'a>(attr: &'a str, breaks: &'a [String], more: u64) -> String {
-    const NAMED: usize = 5;
+    const MOST_NAMED: usize = 5;
     if breaks.is_empty() {
         return text::word(attr).to_owned();
     }
-    let beyond = more + breaks.len().saturating_sub(NAMED) as u64;
-    let names = text::words(breaks.iter().take(NAMED).map(String::as_str));
+    let beyond = more + breaks.len().saturating_sub(MOST_NAMED) as u64;
+    let names = text::words(breaks.iter().take(MOST_NAMED).map(String::as_str));
     if beyond > 0 { format!("{names} and {beyond} more") } else { names }
 }
 
@@ -176,7 +176,10 @@ mod tests {
                 Entry((*name).to_owned(), said.map(|said| Diagnostic::new(Code::Throw, said)))
             })
             .collect();
-        group(entries).into_iter().map(|told| (told.of.0, told.breaks.len(), told.same_as)).collect()
+        group_by_cause(entries)
+            .into_iter()
+            .map(|caused| (caused.entry.0, caused.breaks.len(), caused.same_as))
+            .collect()
     }
 
     #[test]
@@ -210,7 +213,7 @@ mod tests {
             |hash: &str, name: &str| format!("/nix/store/{}-nixos-system-{name}.drv failed", hash.repeat(32));
         let (a, b) = (of("0", "a"), of("1", "b"));
         assert_eq!(grouped(&[("a", Some(&a)), ("b", Some(&b))])[1].2.as_deref(), Some("a"));
-        assert_eq!(without("/nix/store/short", &[]), "/nix/store/short");
+        assert_eq!(mask("/nix/store/short", &[]), "/nix/store/short");
     }
 
     #[test]
@@ -221,7 +224,7 @@ mod tests {
             ..Diagnostic::new(Code::Throw, "x")
         };
         let entries = vec![Entry("a".into(), Some(at(1))), Entry("b".into(), Some(at(2)))];
-        assert!(group(entries).iter().all(|told| told.same_as.is_none()));
+        assert!(group_by_cause(entries).iter().all(|caused| caused.same_as.is_none()));
     }
 
     #[test]

@@ -20,7 +20,7 @@ use std::time::Duration;
 pub use deploy::{Action, Channel, DeployFile, DeploySettings, Scope, Untrusted};
 pub use host::{BuildOn, HealthCheck, HostFile};
 pub use keys::{FromFlake, Guard, Home, KEYS, Key, Kind, Rule, Zero};
-pub use place::{FlakeFrom, nearest_flake};
+pub use place::{FlakeDiscovery, nearest_flake};
 pub use source::{CONFIG_NAME, FILE_NAME, MACHINE_FOLDER};
 pub use trust::{Beside, TrustError, revoke};
 
@@ -60,7 +60,7 @@ pub struct Settings {
     /// The folder with the `flake.nix`, or where one was looked for.
     pub flake: PathBuf,
     /// How that folder came to be known.
-    pub flake_from: FlakeFrom,
+    pub flake_from: FlakeDiscovery,
     /// What lies in it that is the user's alone: the home folder, or the state.
     pub private: Option<PathBuf>,
     /// The `nix` program.
@@ -137,7 +137,7 @@ impl Settings {
         let user = origin.user(named.as_deref())?;
         let tools: Vec<&str> = origin.tools.iter().map(String::as_str).collect();
         let (start, overrides) = (origin.start.as_deref(), &origin.overrides);
-        let is_flake = flake_from != FlakeFrom::Nowhere;
+        let is_flake = flake_from != FlakeDiscovery::Nowhere;
         let mut notices = Vec::new();
         let machine = source::machine(Path::new(MACHINE_FOLDER), &tools)?;
         // Whoever names the file beside the flake has made its word their own.
@@ -215,7 +215,7 @@ impl Settings {
         let ssh_path = |path: Option<PathBuf>, name: &str| path.map(|path| for_ssh(path, name)).transpose();
         Ok(Self {
             flake,
-            flake_from: FlakeFrom::Named,
+            flake_from: FlakeDiscovery::Named,
             private: None,
             beside: None,
             said_beside: None,

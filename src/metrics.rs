@@ -23,24 +23,24 @@ pub const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; chars
 const BUCKETS: [f64; 10] = [0.005, 0.02, 0.1, 0.5, 2.0, 10.0, 60.0, 300.0, 1_800.0, 7_200.0];
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Request {
+struct RequestLabels {
     route: &'static str,
     status: u16,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Refusal {
+struct RefusalLabels {
     reason: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Ended {
+struct CallLabels {
     tool: &'static str,
     outcome: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Kind {
+struct SessionLabels {
     transport: &'static str,
 }
 
@@ -48,12 +48,12 @@ struct Kind {
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
-    requests: Family<Request, Counter>,
-    refusals: Family<Refusal, Counter>,
-    calls: Family<Ended, Counter>,
-    durations: Family<Ended, Histogram, fn() -> Histogram>,
+    requests: Family<RequestLabels, Counter>,
+    refusals: Family<RefusalLabels, Counter>,
+    calls: Family<CallLabels, Counter>,
+    durations: Family<CallLabels, Histogram, fn() -> Histogram>,
     in_flight: Gauge,
-    sessions: Family<Kind, Gauge>,
+    sessions: Family<SessionLabels, Gauge>,
     resident: Gauge,
     running: TaskTracker,
 }
@@ -86,14 +86,18 @@ impl Metrics {
             Unit::Bytes,
             self.resident.clone(),
         );
-        let ours = self.registry.sub_registry_with_prefix("pantheros");
-        ours.register("build", "The program", build);
-        ours.register("http_requests", "Requests answered", self.requests.clone());
-        ours.register("http_refused", "Requests refused before they reached a tool", self.refusals.clone());
-        ours.register("http_sessions", "Sessions open", self.sessions.clone());
-        ours.register("tool_calls", "Tool calls that ended", self.calls.clone());
-        ours.register("tool_calls_in_flight", "Tool calls running or waiting", self.in_flight.clone());
-        ours.register_with_unit(
+        let registry = self.registry.sub_registry_with_prefix("pantheros");
+        registry.register("build", "The program", build);
+        registry.register("http_requests", "Requests answered", self.requests.clone());
+        registry.register(
+            "http_refused",
+            "Requests refused before they reached a tool",
+            self.refusals.clone(),
+        );
+        registry.register("http_sessions", "Sessions open", self.sessions.clone());
+        registry.register("tool_calls", "Tool calls that ended", self.calls.clone());
+        registry.register("tool_calls_in_flight", "Tool calls running or waiting", self.in_flight.clone());
+        registry.register_with_unit(
             "tool_call_duration",
             "How long tool calls took",
             Unit::Seconds,
@@ -102,25 +106,25 @@ impl Metrics {
     }
 
     /// A request was answered.
-    pub fn request(&self, route: &'static str, status: u16) {
-        self.requests.get_or_create(&Request { route, status }).inc();
+    pub fn count_request(&self, route: &'static str, status: u16) {
+        self.requests.get_or_create(&RequestLabels { route, status }).inc();
     }
 
     /// A request was refused.
-    pub fn refused(&self, reason: &'static str) {
-        self.refusals.get_or_create(&Refusal { reason }).inc();
+    pub fn count_refusal(&self, reason: &'static str) {
+        self.refusals.get_or_create(&RefusalLabels { reason }).inc();
     }
 
     /// A session begins; it ends when what is returned is dropped.
     #[must_use]
-    pub fn session(&self, transport: &'static str) -> SessionCount {
-        let gauge = self.sessions.get_or_create_owned(&Kind { transport });
+    pub fn start_session(&self, transport: &'static str) -> SessionCount {
+        let gauge = self.sessions.get_or_create_owned(&SessionLabels { transport });
         gauge.inc();
         SessionCount(gauge)
     }
 
     /// A call of a tool begins; it ends by [`RunningCall::ended`], or unheard when it is dropped.
-    pub fn call(&self, tool: &'static str) -> RunningCall<'_> {
+    pub fn start_call(&self, tool: &'static str) -> RunningCall<'_> {
         RunningCall {
             metrics: self,
             tool,
@@ -131,7 +135,7 @@ impl Metrics {
     }
 
     /// Waits until no call runs; to be called once no new ones begin.
-    pub async fn settled(&self) {
+    pub async fn wait_for_calls(&self) {
         self.running.close();
         self.running.wait().await;
     }
@@ -171,14 +175,14 @@ pub struct RunningCall<'a> {
 
 impl RunningCall<'_> {
     /// It gave an answer.
-    pub fn ended(mut self, failed: bool) {
+    pub fn finish(mut self, failed: bool) {
         self.outcome = if failed { "failed" } else { "ok" };
     }
 }
 
 impl Drop for RunningCall<'_> {
     fn drop(&mut self) {
-        let labels = Ended { tool: self.tool, outcome: self.outcome };
+        let labels = CallLabels { tool: self.tool, outcome: self.outcome };
         self.metrics.calls.get_or_create(&labels).inc();
         self.metrics.durations.get_or_create(&labels).observe(self.started.elapsed().as_secs_f64());
     }
@@ -198,12 +202,12 @@ mod tests {
     #[tokio::test]
     async fn what_happened_is_told() {
         let metrics = Metrics::default();
-        metrics.request("/mcp", 200);
-        metrics.refused("origin");
-        metrics.call("list_hosts").ended(false);
-        drop(metrics.call("build_host"));
-        let running = metrics.call("flake_check");
-        let session = metrics.session("sse");
+        metrics.count_request("/mcp", 200);
+        metrics.count_refusal("origin");
+        metrics.start_call("list_hosts").finish(false);
+        drop(metrics.start_call("build_host"));
+        let running = metrics.start_call("flake_check");
+        let session = metrics.start_session("sse");
         let text = metrics.render().unwrap();
         for line in [
             "pantheros_http_requests_total{route=\"/mcp\",status=\"200\"} 1",
@@ -219,7 +223,7 @@ mod tests {
         }
         assert!(text.ends_with("# EOF\n"));
         drop((running, session));
-        metrics.settled().await;
+        metrics.wait_for_calls().await;
         assert!(metrics.render().unwrap().contains("pantheros_tool_calls_in_flight 0"));
     }
 }

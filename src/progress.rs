@@ -23,7 +23,7 @@ pub struct Update {
 
 impl Update {
     /// An update that only says what is being done.
-    pub fn saying(message: impl Into<String>) -> Self {
+    pub fn with_message(message: impl Into<String>) -> Self {
         Self { message: message.into(), done: 0, total: None }
     }
 }
@@ -36,9 +36,9 @@ pub trait Progress: Send + Sync {
 
 /// Nobody listens.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Silent;
+pub struct NoProgress;
 
-impl Progress for Silent {
+impl Progress for NoProgress {
     fn report(&self, _: Update) {}
 }
 
@@ -56,41 +56,41 @@ pub struct Call {
     /// Cancelled when nobody wants the answer any more.
     pub cancel: tokio_util::sync::CancellationToken,
     /// What was built on the way to its answer.
-    pub imported: Imported,
+    pub imported: ImportedDerivations,
 }
 
 impl Call {
     /// A call nobody watches or cancels.
     #[must_use]
     pub fn unattended() -> Self {
-        Self::of(Arc::new(Silent), tokio_util::sync::CancellationToken::new())
+        Self::new(Arc::new(NoProgress), tokio_util::sync::CancellationToken::new())
     }
 
     /// A call that has built nothing yet.
     #[must_use]
-    pub fn of(progress: Arc<dyn Progress>, cancel: tokio_util::sync::CancellationToken) -> Self {
-        Self { progress, cancel, imported: Imported::default() }
+    pub fn new(progress: Arc<dyn Progress>, cancel: tokio_util::sync::CancellationToken) -> Self {
+        Self { progress, cancel, imported: ImportedDerivations::default() }
     }
 
     /// Tells where it is, in a line of plain text.
-    pub fn saying(&self, message: impl Into<String>) {
-        self.progress.report(Update::saying(message));
+    pub fn report_message(&self, message: impl Into<String>) {
+        self.progress.report(Update::with_message(message));
     }
 }
 
 /// Most derivations remembered of one call.
-const IMPORTED: usize = 1_000;
+const MOST_IMPORTED: usize = 1_000;
 
 /// The derivations that Nix built because an evaluation reads what they make ("import from derivation").
 #[derive(Clone, Debug, Default)]
-pub struct Imported(Arc<Mutex<BTreeSet<DrvPath>>>);
+pub struct ImportedDerivations(Arc<Mutex<BTreeSet<DrvPath>>>);
 
-impl Imported {
+impl ImportedDerivations {
     /// Adds some.
     pub fn add<'a>(&self, built: impl IntoIterator<Item = &'a DrvPath>) {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         for derivation in built {
-            if all.len() < IMPORTED {
+            if all.len() < MOST_IMPORTED {
                 all.insert(derivation.clone());
             }
         }

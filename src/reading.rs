@@ -24,7 +24,7 @@ pub fn bytes(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     if is_null(&data) {
         return Ok(Vec::new());
     }
-    let file = opened(path, &data)?;
+    let file = open_checked(path, &data)?;
     // With room for all of it one read does, and another to see the end.
     let room = usize::try_from(data.len().min(limit)).unwrap_or_default().saturating_add(1);
     let mut bytes = Vec::with_capacity(room);
@@ -39,7 +39,7 @@ pub fn bytes(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
 ///
 /// # Errors
 /// See [`bytes`].
-pub fn bytes_if_there(path: &Path, limit: u64) -> io::Result<Option<Vec<u8>>> {
+pub fn bytes_if_exists(path: &Path, limit: u64) -> io::Result<Option<Vec<u8>>> {
     match bytes(path, limit) {
         Ok(bytes) => Ok(Some(bytes)),
         Err(error) if is_absence(&error) => Ok(None),
@@ -61,7 +61,7 @@ pub fn text(path: &Path, limit: u64) -> io::Result<String> {
 /// # Errors
 /// As [`bytes`], but for the limit.
 pub fn open(path: &Path) -> io::Result<File> {
-    opened(path, &fs::metadata(path)?)
+    open_checked(path, &fs::metadata(path)?)
 }
 
 /// Whether an error says that there is no such file, and not that it could not be read.
@@ -70,7 +70,7 @@ pub fn is_absence(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
 }
 
-fn opened(path: &Path, data: &Metadata) -> io::Result<File> {
+fn open_checked(path: &Path, data: &Metadata) -> io::Result<File> {
     // Opening a device can already do something to it.
     require_file(data)?;
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
@@ -117,8 +117,8 @@ mod tests {
         assert_eq!(bytes(&at("link"), 5).unwrap(), b"12345");
         assert_eq!(bytes(&at("null"), 0).unwrap(), b"");
         for name in ["gone", "dangling", "file/below"] {
-            assert_eq!(bytes_if_there(&at(name), 4).unwrap(), None, "{name}");
+            assert_eq!(bytes_if_exists(&at(name), 4).unwrap(), None, "{name}");
         }
-        assert!(bytes_if_there(&at("zero"), 4).is_err());
+        assert!(bytes_if_exists(&at("zero"), 4).is_err());
     }
 }

@@ -1,7 +1,7 @@
 //! Folders that last as long as this process at most: private, where paths are short, and gone when it ends.
 //!
 //! A folder carries the number of its process in its name, and a lock that the kernel lets go of however the process
-//! ends. What a killed process left is removed by a later one, by [`sweep`].
+//! ends. What a killed process left is removed by a later one, by [`remove_stale`].
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -27,24 +27,24 @@ const ATTEMPTS: usize = 8;
 const LONGEST_NAME: usize = NAME.len() + "2147483647-".len() + 6;
 
 /// Who owns what is root's outside of a user namespace, as it is seen inside (user_namespaces(7)).
-const OUTSIDE: u32 = 65_534;
+const OVERFLOW_UID: u32 = 65_534;
 
 /// The folders of this process.
-static LIVE: Mutex<Live> = Mutex::new(Live { folders: Vec::new(), is_over: false });
+static LIVE: Mutex<LiveFolders> = Mutex::new(LiveFolders { folders: Vec::new(), is_ended: false });
 
-struct Live {
+struct LiveFolders {
     folders: Vec<PathBuf>,
     /// Whether [`clear`] was called: a thread that nobody waits for may come here after it.
-    is_over: bool,
+    is_ended: bool,
 }
 
-fn live() -> MutexGuard<'static, Live> {
+fn live() -> MutexGuard<'static, LiveFolders> {
     LIVE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A folder of this process, readable by its user alone. Dropping it removes it.
 #[derive(Debug)]
-pub struct Scratch {
+pub struct ScratchFolder {
     folder: tempfile::TempDir,
     _lock: File,
 }
@@ -59,8 +59,8 @@ pub struct ScratchError {
 impl fmt::Display for ScratchError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("no place for a folder of our own")?;
-        for (at, (place, wrong)) in self.tried.iter().enumerate() {
-            write!(f, "{} {}: {wrong}", if at == 0 { ":" } else { ";" }, place.display())?;
+        for (at, (parent, wrong)) in self.tried.iter().enumerate() {
+            write!(f, "{} {}: {wrong}", if at == 0 { ":" } else { ";" }, parent.display())?;
         }
         Ok(())
     }
@@ -76,60 +76,60 @@ impl From<&ScratchError> for Diagnostic {
 /// Where such folders go, the best place first: the user's own folder for what lasts as long as a login (XDG Base
 /// Directory Specification), what `TMPDIR` says, and `/tmp`, which is short everywhere.
 #[must_use]
-pub fn places() -> Vec<PathBuf> {
+pub fn candidate_folders() -> Vec<PathBuf> {
     let runtime = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
-    let mut places: Vec<PathBuf> = Vec::new();
-    for place in runtime.into_iter().chain([std::env::temp_dir(), PathBuf::from("/tmp")]) {
-        if place.is_absolute() && !places.contains(&place) {
-            places.push(place);
+    let mut candidates: Vec<PathBuf> = Vec::new();
+    for parent in runtime.into_iter().chain([std::env::temp_dir(), PathBuf::from("/tmp")]) {
+        if parent.is_absolute() && !candidates.contains(&parent) {
+            candidates.push(parent);
         }
     }
-    places
+    candidates
 }
 
-/// As [`places`], for what may be large: without the user's own folder, which is in memory and small.
+/// As [`candidates`], for what may be large: without the user's own folder, which is in memory and small.
 #[must_use]
-pub fn roomy_places() -> Vec<PathBuf> {
-    let mut places = vec![std::env::temp_dir(), PathBuf::from("/tmp")];
-    places.retain(|place| place.is_absolute());
-    places.dedup();
-    places
+pub fn large_candidate_folders() -> Vec<PathBuf> {
+    let mut candidates = vec![std::env::temp_dir(), PathBuf::from("/tmp")];
+    candidates.retain(|parent| parent.is_absolute());
+    candidates.dedup();
+    candidates
 }
 
-impl Scratch {
-    /// Makes one in the first of these places where it can be made, and its path is no longer than `room` bytes.
+impl ScratchFolder {
+    /// Makes one in the first of these places where it can be made, and its path is no longer than `longest_path` bytes.
     ///
     /// # Errors
     /// What is wrong with each place.
-    pub fn make(places: &[PathBuf], room: usize) -> Result<Self, ScratchError> {
-        sweep_once(places);
+    pub fn make(candidates: &[PathBuf], longest_path: usize) -> Result<Self, ScratchError> {
+        remove_stale_once(candidates);
         let mut tried = Vec::new();
-        for place in places {
-            let longest = place.as_os_str().as_bytes().len() + 1 + LONGEST_NAME;
-            let made = if longest > room {
-                Err(format!("a path there has up to {longest} bytes, and {room} are the most"))
+        for parent in candidates {
+            let longest = parent.as_os_str().as_bytes().len() + 1 + LONGEST_NAME;
+            let made = if longest > longest_path {
+                Err(format!("a path there has up to {longest} bytes, and {longest_path} are the most"))
             } else {
-                require_safe(place).and_then(|()| Self::make_in(place).map_err(|error| error.to_string()))
+                require_safe(parent).and_then(|()| Self::make_in(parent).map_err(|error| error.to_string()))
             };
             match made {
                 Ok(scratch) => return Ok(scratch),
-                Err(wrong) => tried.push((place.clone(), wrong)),
+                Err(wrong) => tried.push((parent.clone(), wrong)),
             }
         }
         Err(ScratchError { tried })
     }
 
-    fn make_in(place: &Path) -> io::Result<Self> {
+    fn make_in(parent: &Path) -> io::Result<Self> {
         // Held until it is among them, so that `clear` finds each that is there.
         let mut live = live();
-        if live.is_over {
+        if live.is_ended {
             return Err(io::Error::other("this process is ending"));
         }
         for _ in 0..ATTEMPTS {
             let folder = tempfile::Builder::new()
                 .prefix(&format!("{NAME}{}-", std::process::id()))
                 .permissions(Permissions::from_mode(0o700))
-                .tempdir_in(place)?;
+                .tempdir_in(parent)?;
             if let Some(lock) = lock(folder.path())? {
                 live.folders.push(folder.path().to_owned());
                 return Ok(Self { folder, _lock: lock });
@@ -145,7 +145,7 @@ impl Scratch {
     }
 }
 
-impl Drop for Scratch {
+impl Drop for ScratchFolder {
     fn drop(&mut self) {
         let mut live = live();
         // While it is among them: `clear` waits for this, because the thread may end with the process.
@@ -159,9 +159,9 @@ impl Drop for Scratch {
 }
 
 /// Removes the folders of this process, whoever still holds them, and has no more made: to be called once, at its end.
-pub fn clear() {
+pub fn remove_all() {
     let mut live = live();
-    live.is_over = true;
+    live.is_ended = true;
     for path in live.folders.drain(..) {
         if let Err(error) = std::fs::remove_dir_all(&path)
             && error.kind() != io::ErrorKind::NotFound
@@ -172,22 +172,22 @@ pub fn clear() {
 }
 
 /// Sweeps those of these places that this process did not sweep yet.
-fn sweep_once(places: &[PathBuf]) {
+fn remove_stale_once(candidates: &[PathBuf]) {
     static SWEPT: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
     let mut swept = SWEPT.lock().unwrap_or_else(PoisonError::into_inner);
-    let fresh: Vec<PathBuf> = places.iter().filter(|place| !swept.contains(*place)).cloned().collect();
-    sweep(&fresh);
+    let fresh: Vec<PathBuf> = candidates.iter().filter(|parent| !swept.contains(*parent)).cloned().collect();
+    remove_stale(&fresh);
     swept.extend(fresh);
 }
 
 /// Removes what processes left there that were killed.
-pub fn sweep(places: &[PathBuf]) {
-    for place in places {
-        let Ok(entries) = std::fs::read_dir(place) else { continue };
+pub fn remove_stale(candidates: &[PathBuf]) {
+    for parent in candidates {
+        let Ok(entries) = std::fs::read_dir(parent) else { continue };
         for entry in entries.flatten() {
             let owner = entry.file_name().to_str().and_then(owner);
             if owner.is_some_and(is_gone)
-                && let Err(error) = remove_left(&entry.path())
+                && let Err(error) = remove_unlocked(&entry.path())
             {
                 tracing::debug!(%error, "{} stays", entry.path().display());
             }
@@ -206,9 +206,9 @@ fn is_gone(process: Pid) -> bool {
 }
 
 /// Removes a folder of ours that nobody has locked. Its process may live where its number means nothing here.
-fn remove_left(path: &Path) -> io::Result<()> {
-    let about = path.symlink_metadata()?;
-    if !about.is_dir() || !is_ours(&about) {
+fn remove_unlocked(path: &Path) -> io::Result<()> {
+    let metadata = path.symlink_metadata()?;
+    if !metadata.is_dir() || !is_ours(&metadata) {
         return Ok(());
     }
     match lock(path)? {
@@ -229,20 +229,20 @@ fn lock(path: &Path) -> io::Result<Option<File>> {
     Ok(there.is_ok_and(|there| (there.dev(), there.ino()) == (held.dev(), held.ino())).then_some(folder))
 }
 
-fn is_ours(about: &Metadata) -> bool {
-    about.uid() == rustix::process::geteuid().as_raw()
+fn is_ours(metadata: &Metadata) -> bool {
+    metadata.uid() == rustix::process::geteuid().as_raw()
 }
 
 /// Whether nobody else can put something else in the place of what is made there.
-fn require_safe(place: &Path) -> Result<(), String> {
-    let about = place.metadata().map_err(|error| error.to_string())?;
-    if !about.is_dir() {
+fn require_safe(parent: &Path) -> Result<(), String> {
+    let metadata = parent.metadata().map_err(|error| error.to_string())?;
+    if !metadata.is_dir() {
         return Err("it is no folder".to_owned());
     }
-    if !is_ours(&about) && ![0, OUTSIDE].contains(&about.uid()) {
+    if !is_ours(&metadata) && ![0, OVERFLOW_UID].contains(&metadata.uid()) {
         return Err("it belongs to another user".to_owned());
     }
-    if about.mode() & 0o022 != 0 && about.mode() & 0o1000 == 0 {
+    if metadata.mode() & 0o022 != 0 && metadata.mode() & 0o1000 == 0 {
         return Err("others may rename what is in it (no sticky bit)".to_owned());
     }
     Ok(())
@@ -252,8 +252,8 @@ fn require_safe(place: &Path) -> Result<(), String> {
 mod tests {
     use super::*;
 
-    fn names(place: &Path) -> usize {
-        std::fs::read_dir(place).unwrap().count()
+    fn names(parent: &Path) -> usize {
+        std::fs::read_dir(parent).unwrap().count()
     }
 
     #[test]
@@ -262,18 +262,18 @@ mod tests {
         let long = outer.path().join("x".repeat(120));
         let open = outer.path().join("open");
         let short = outer.path().join("short");
-        for place in [&long, &open, &short] {
-            std::fs::create_dir(place).unwrap();
+        for parent in [&long, &open, &short] {
+            std::fs::create_dir(parent).unwrap();
         }
         std::fs::set_permissions(&open, Permissions::from_mode(0o777)).unwrap();
-        let places = [long.clone(), outer.path().join("missing"), open.clone(), short.clone()];
-        let room = short.as_os_str().len() + 1 + LONGEST_NAME;
-        let scratch = Scratch::make(&places, room).unwrap();
+        let candidates = [long.clone(), outer.path().join("missing"), open.clone(), short.clone()];
+        let longest_path = short.as_os_str().len() + 1 + LONGEST_NAME;
+        let scratch = ScratchFolder::make(&candidates, longest_path).unwrap();
         assert_eq!(scratch.path().parent(), Some(&*short));
         assert_eq!(scratch.path().metadata().unwrap().mode() & 0o777, 0o700);
-        let error = Scratch::make(&places[..3], room).unwrap_err().to_string();
+        let error = ScratchFolder::make(&candidates[..3], longest_path).unwrap_err().to_string();
         assert!(error.contains(&format!("{}: a path there has up to", long.display())), "{error}");
-        assert!(error.contains(&format!("and {room} are the most; ")), "{error}");
+        assert!(error.contains(&format!("and {longest_path} are the most; ")), "{error}");
         assert!(error.contains("sticky"), "{error}");
         drop(scratch);
         assert_eq!((names(&short), names(&long), names(&open)), (0, 0, 0));
@@ -281,12 +281,12 @@ mod tests {
 
     #[test]
     fn what_a_killed_process_left_is_removed_and_nothing_else() {
-        let place = tempfile::tempdir().unwrap();
+        let parent = tempfile::tempdir().unwrap();
         // One that has ended, and whose number nobody has again so soon.
         let mut ended = std::process::Command::new("true").spawn().unwrap();
         ended.wait().unwrap();
         let make = |name: String| {
-            let path = place.path().join(name);
+            let path = parent.path().join(name);
             std::fs::create_dir(&path).unwrap();
             std::fs::write(path.join("1"), "").unwrap();
             path
@@ -297,7 +297,7 @@ mod tests {
         let _held = lock(&elsewhere).unwrap().unwrap();
         let alive = make(format!("{OLD_NAME}{}-abcdef", std::process::id()));
         let others = make("pantheros-run-of-something-else".to_owned());
-        sweep(&[place.path().to_owned()]);
+        remove_stale(&[parent.path().to_owned()]);
         assert!(!left.exists() && !left_by_old.exists());
         assert!(elsewhere.exists() && alive.exists() && others.exists());
     }

@@ -54,13 +54,13 @@ pub enum StateError {
 }
 
 /// Gives a failure of the system its place.
-fn at(path: &Path) -> impl FnOnce(io::Error) -> StateError {
+fn io_error(path: &Path) -> impl FnOnce(io::Error) -> StateError {
     let path = path.to_owned();
     move |cause| StateError::Io { path, cause }
 }
 
 /// Complains about an owner or permissions that let somebody else decide what is in it.
-fn check(path: &Path, data: &Metadata) -> Result<(), StateError> {
+fn require_private(path: &Path, data: &Metadata) -> Result<(), StateError> {
     let unsafe_because = |problem| Err(StateError::Unsafe { path: path.to_owned(), problem });
     if data.uid() != rustix::process::geteuid().as_raw() {
         unsafe_because("belongs to another user")
@@ -85,9 +85,9 @@ impl StateFolder {
     /// See [`StateError`].
     pub fn open(path: &Path) -> Result<Self, StateError> {
         let is_new = !path.exists();
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(at(path))?;
-        let path = path.canonicalize().map_err(at(path))?;
-        check(&path, &fs::metadata(&path).map_err(at(&path))?)?;
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(io_error(path))?;
+        let path = path.canonicalize().map_err(io_error(path))?;
+        require_private(&path, &fs::metadata(&path).map_err(io_error(&path))?)?;
         let folder = Self { path };
         if is_new {
             folder.create(IGNORE, b"*\n")?;
@@ -102,14 +102,14 @@ impl StateFolder {
     pub fn folder(&self, name: &str) -> Result<Self, StateError> {
         let path = self.path.join(name);
         match fs::DirBuilder::new().mode(0o700).create(&path) {
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(at(&path)(error)),
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(io_error(&path)(error)),
             _ => {}
         }
-        let data = fs::symlink_metadata(&path).map_err(at(&path))?;
+        let data = fs::symlink_metadata(&path).map_err(io_error(&path))?;
         if !data.is_dir() {
             return Err(StateError::Unsafe { path, problem: "is not a folder" });
         }
-        check(&path, &data)?;
+        require_private(&path, &data)?;
         Ok(Self { path })
     }
 
@@ -125,9 +125,9 @@ impl StateFolder {
     /// See [`StateError`].
     pub fn read(&self, name: &str, limit: u64) -> Result<Option<Vec<u8>>, StateError> {
         let path = self.path.join(name);
-        let Some(file) = open(&path, OFlags::RDONLY)? else { return Ok(None) };
+        let Some(file) = open_file(&path, OFlags::RDONLY)? else { return Ok(None) };
         let mut bytes = Vec::new();
-        file.take(limit.saturating_add(1)).read_to_end(&mut bytes).map_err(at(&path))?;
+        file.take(limit.saturating_add(1)).read_to_end(&mut bytes).map_err(io_error(&path))?;
         if u64::try_from(bytes.len()).is_ok_and(|length| length > limit) {
             return Err(StateError::TooLarge { path, limit });
         }
@@ -138,18 +138,18 @@ impl StateFolder {
     ///
     /// # Errors
     /// See [`StateError`].
-    pub fn reading(&self, name: &str) -> Result<Option<File>, StateError> {
-        open(&self.path.join(name), OFlags::RDONLY)
+    pub fn open_to_read(&self, name: &str) -> Result<Option<File>, StateError> {
+        open_file(&self.path.join(name), OFlags::RDONLY)
     }
 
     /// The file for appending to, made where it is not there.
     ///
     /// # Errors
     /// See [`StateError`].
-    pub fn appending(&self, name: &str) -> Result<File, StateError> {
+    pub fn open_to_append(&self, name: &str) -> Result<File, StateError> {
         let path = self.path.join(name);
-        open(&path, OFlags::RDWR | OFlags::APPEND | OFlags::CREATE)?
-            .ok_or_else(|| at(&path)(io::ErrorKind::NotFound.into()))
+        open_file(&path, OFlags::RDWR | OFlags::APPEND | OFlags::CREATE)?
+            .ok_or_else(|| io_error(&path)(io::ErrorKind::NotFound.into()))
     }
 
     /// Writes the file, whole: readers see all of the old one or all of the new one.
@@ -158,18 +158,18 @@ impl StateFolder {
     /// See [`StateError`].
     pub fn replace(&self, name: &str, bytes: &[u8]) -> Result<(), StateError> {
         let path = self.path.join(name);
-        let partial = self.partial(bytes)?;
-        partial.persist(&path).map_err(|error| at(&path)(error.error))?;
-        self.settle()
+        let partial = self.synced_file(bytes)?;
+        partial.persist(&path).map_err(|error| io_error(&path)(error.error))?;
+        self.sync_folder()
     }
 
     /// As [`Self::replace`], without waiting for the disk: after a power cut it may be damaged, or be the old one.
     ///
     /// # Errors
     /// See [`StateError`].
-    pub fn keep(&self, name: &str, bytes: &[u8]) -> Result<(), StateError> {
+    pub fn replace_without_sync(&self, name: &str, bytes: &[u8]) -> Result<(), StateError> {
         let path = self.path.join(name);
-        self.unfinished(bytes)?.persist(&path).map_err(|error| at(&path)(error.error))?;
+        self.unsynced_file(bytes)?.persist(&path).map_err(|error| io_error(&path)(error.error))?;
         Ok(())
     }
 
@@ -180,15 +180,15 @@ impl StateFolder {
     /// See [`StateError`].
     pub fn create(&self, name: &str, bytes: &[u8]) -> Result<bool, StateError> {
         let path = self.path.join(name);
-        let partial = self.partial(bytes)?;
+        let partial = self.synced_file(bytes)?;
         // A link, unlike a rename, never takes the place of what is there (link(2)), on any file system.
         match fs::hard_link(partial.path(), &path) {
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(false),
-            Err(error) => return Err(at(&path)(error)),
+            Err(error) => return Err(io_error(&path)(error)),
         }
-        partial.close().map_err(at(&path))?;
-        self.settle()?;
+        partial.close().map_err(io_error(&path))?;
+        self.sync_folder()?;
         Ok(true)
     }
 
@@ -199,9 +199,9 @@ impl StateFolder {
     pub fn remove(&self, name: &str) -> Result<bool, StateError> {
         let path = self.path.join(name);
         match fs::remove_file(&path) {
-            Ok(()) => self.settle().map(|()| true),
+            Ok(()) => self.sync_folder().map(|()| true),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-            Err(error) => Err(at(&path)(error)),
+            Err(error) => Err(io_error(&path)(error)),
         }
     }
 
@@ -212,15 +212,15 @@ impl StateFolder {
     /// See [`StateError`].
     pub fn entries(&self) -> Result<Vec<(String, std::time::SystemTime)>, StateError> {
         let mut entries = Vec::new();
-        for entry in fs::read_dir(&self.path).map_err(at(&self.path))?.take(ENTRIES) {
-            let entry = entry.map_err(at(&self.path))?;
+        for entry in fs::read_dir(&self.path).map_err(io_error(&self.path))?.take(ENTRIES) {
+            let entry = entry.map_err(io_error(&self.path))?;
             let Ok(name) = entry.file_name().into_string() else { continue };
             if name == IGNORE {
                 continue;
             }
             // Another process may have removed it meanwhile.
             let Ok(data) = entry.metadata() else { continue };
-            entries.push((name, data.modified().map_err(at(&self.path))?));
+            entries.push((name, data.modified().map_err(io_error(&self.path))?));
         }
         entries.sort();
         Ok(entries)
@@ -233,28 +233,28 @@ impl StateFolder {
     }
 
     /// A file beside the others with these bytes on the disk; removed where nothing becomes of it.
-    fn partial(&self, bytes: &[u8]) -> Result<tempfile::NamedTempFile, StateError> {
-        let file = self.unfinished(bytes)?;
-        file.as_file().sync_all().map_err(at(file.path()))?;
+    fn synced_file(&self, bytes: &[u8]) -> Result<tempfile::NamedTempFile, StateError> {
+        let file = self.unsynced_file(bytes)?;
+        file.as_file().sync_all().map_err(io_error(file.path()))?;
         Ok(file)
     }
 
-    fn unfinished(&self, bytes: &[u8]) -> Result<tempfile::NamedTempFile, StateError> {
+    fn unsynced_file(&self, bytes: &[u8]) -> Result<tempfile::NamedTempFile, StateError> {
         // Mode 0600 is what `tempfile` gives.
         let mut file =
-            tempfile::Builder::new().prefix(PARTIAL).tempfile_in(&self.path).map_err(at(&self.path))?;
-        file.write_all(bytes).map_err(at(file.path()))?;
+            tempfile::Builder::new().prefix(PARTIAL).tempfile_in(&self.path).map_err(io_error(&self.path))?;
+        file.write_all(bytes).map_err(io_error(file.path()))?;
         Ok(file)
     }
 
     /// Sees that names outlive a power cut.
-    fn settle(&self) -> Result<(), StateError> {
-        File::open(&self.path).and_then(|folder| folder.sync_all()).map_err(at(&self.path))
+    fn sync_folder(&self) -> Result<(), StateError> {
+        File::open(&self.path).and_then(|folder| folder.sync_all()).map_err(io_error(&self.path))
     }
 }
 
 /// The ordinary file at `path`, without following a link or waiting at a pipe; `None` where there is none.
-fn open(path: &Path, flags: OFlags) -> Result<Option<File>, StateError> {
+fn open_file(path: &Path, flags: OFlags) -> Result<Option<File>, StateError> {
     let flags = flags | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let file = match rustix::fs::open(path, flags, Mode::RUSR | Mode::WUSR) {
         Ok(descriptor) => File::from(descriptor),
@@ -262,13 +262,13 @@ fn open(path: &Path, flags: OFlags) -> Result<Option<File>, StateError> {
         Err(rustix::io::Errno::LOOP) => {
             return Err(StateError::Unsafe { path: path.to_owned(), problem: "is a symbolic link" });
         }
-        Err(error) => return Err(at(path)(error.into())),
+        Err(error) => return Err(io_error(path)(error.into())),
     };
-    let data = file.metadata().map_err(at(path))?;
+    let data = file.metadata().map_err(io_error(path))?;
     if !data.is_file() {
         return Err(StateError::Unsafe { path: path.to_owned(), problem: "is not a file" });
     }
-    check(path, &data)?;
+    require_private(path, &data)?;
     Ok(Some(file))
 }
 
@@ -318,7 +318,7 @@ mod tests {
         symlink(&outside, folder.path().join("link")).unwrap();
         symlink(scratch.path(), folder.path().join("inner")).unwrap();
         assert!(matches!(folder.read("link", 99), Err(StateError::Unsafe { .. })));
-        assert!(matches!(folder.appending("link"), Err(StateError::Unsafe { .. })));
+        assert!(matches!(folder.open_to_append("link"), Err(StateError::Unsafe { .. })));
         assert!(matches!(folder.folder("inner"), Err(StateError::Unsafe { .. })));
         // A pipe without a writer would be waited for.
         let pipe = folder.path().join("pipe");

@@ -10,9 +10,9 @@ const LONGEST_LINE: usize = 8_000;
 
 /// Log lines, to standard error. Libraries log what clients, hosts and builds sent, as it came: whatever is in an event,
 /// it is one line and steers no terminal.
-pub struct Lines;
+pub struct LogWriter;
 
-impl Write for Lines {
+impl Write for LogWriter {
     fn write(&mut self, event: &[u8]) -> io::Result<usize> {
         // An event is written whole.
         let line = text::line(&String::from_utf8_lossy(event), LONGEST_LINE);
@@ -26,12 +26,12 @@ impl Write for Lines {
 }
 
 /// Writes a line to standard error.
-pub fn say(line: impl Display) {
-    show(format_args!("{line}\n"));
+pub fn print_line(line: impl Display) {
+    print(format_args!("{line}\n"));
 }
 
 /// Writes to standard error. What nobody reads, or there is no room for, is lost and ends nothing: this program serves
 /// and deploys.
-pub fn show(text: impl Display) {
+pub fn print(text: impl Display) {
     drop(write!(io::stderr(), "{text}"));
 }

@@ -196,7 +196,7 @@ pub fn bounded(text: &str, limit: usize) -> String {
 
 /// The end of `text`, at most `limit` characters of it, the first of them an ellipsis where something was cut.
 #[must_use]
-pub fn ending(text: &str, limit: usize) -> String {
+pub fn tail(text: &str, limit: usize) -> String {
     let beyond = text.chars().count().saturating_sub(limit);
     if beyond == 0 {
         return text.to_owned();
@@ -271,7 +271,7 @@ mod tests {
     fn cutting_says_so() {
         assert_eq!(bounded("short", 10), "short");
         assert_eq!(bounded("äöüäöü", 4), "äöü…");
-        assert_eq!((ending("short", 5), ending("äöüäöü", 4)), ("short".to_owned(), "…äöü".to_owned()));
+        assert_eq!((tail("short", 5), tail("äöüäöü", 4)), ("short".to_owned(), "…äöü".to_owned()));
     }
 
     #[test]

@@ -5,26 +5,27 @@ use std::path::{Path, PathBuf};
 use crate::reading;
 
 /// Where users are listed (passwd(5)); those of a directory service are told by number alone.
-const USERS: &str = "/etc/passwd";
+const PASSWD: &str = "/etc/passwd";
 /// Who logged in, whatever `sudo` made of them since (proc_pid_loginuid(5)).
-const LOGIN: &str = "/proc/self/loginuid";
+const LOGINUID: &str = "/proc/self/loginuid";
 /// Most bytes read of either.
-const LARGEST: u64 = 16 * 1024 * 1024;
+const LARGEST_FILE: u64 = 16 * 1024 * 1024;
 /// What the kernel writes there for a process nobody logged in for.
-const NOBODY: u32 = u32::MAX;
+const NO_LOGIN: u32 = u32::MAX;
 
 /// The user this program runs as, such as `alice (uid 1000)`, and who logged in where that is another.
 #[must_use]
 pub fn current() -> String {
-    let users = reading::text(Path::new(USERS), LARGEST).unwrap_or_default();
-    let login = reading::text(Path::new(LOGIN), LARGEST).ok().and_then(|text| text.trim().parse().ok());
-    told(rustix::process::getuid().as_raw(), login, &users)
+    let users = reading::text(Path::new(PASSWD), LARGEST_FILE).unwrap_or_default();
+    let login =
+        reading::text(Path::new(LOGINUID), LARGEST_FILE).ok().and_then(|text| text.trim().parse().ok());
+    describe(rustix::process::getuid().as_raw(), login, &users)
 }
 
 /// The home folder this user logs in to; `None` for a user of a directory service.
 #[must_use]
 pub fn home() -> Option<PathBuf> {
-    let users = reading::text(Path::new(USERS), LARGEST).unwrap_or_default();
+    let users = reading::text(Path::new(PASSWD), LARGEST_FILE).unwrap_or_default();
     home_in(&users, rustix::process::getuid().as_raw())
 }
 
@@ -36,7 +37,7 @@ fn home_in(users: &str, user: u32) -> Option<PathBuf> {
     home.filter(|home| home.is_absolute())
 }
 
-fn told(user: u32, login: Option<u32>, users: &str) -> String {
+fn describe(user: u32, login: Option<u32>, users: &str) -> String {
     let named = |id: u32| {
         let name = users.lines().find_map(|line| {
             let mut fields = line.split(':');
@@ -49,7 +50,7 @@ fn told(user: u32, login: Option<u32>, users: &str) -> String {
         }
     };
     match login {
-        Some(login) if login != NOBODY && login != user => {
+        Some(login) if login != NO_LOGIN && login != user => {
             format!("{}, logged in as {}", named(user), named(login))
         }
         _ => named(user),
@@ -63,11 +64,11 @@ mod tests {
     #[test]
     fn a_person_is_told_from_what_they_became() {
         let users = "root:x:0:0::/root:/bin/sh\nbroken\nalice:x:1000:100:A,B:/home/alice:/bin/sh\n";
-        assert_eq!(told(1_000, Some(1_000), users), "alice (uid 1000)");
-        assert_eq!(told(1_000, Some(NOBODY), users), "alice (uid 1000)");
-        assert_eq!(told(1_000, None, users), "alice (uid 1000)");
-        assert_eq!(told(0, Some(1_000), users), "root (uid 0), logged in as alice (uid 1000)");
-        assert_eq!(told(7, Some(7), ""), "uid 7");
+        assert_eq!(describe(1_000, Some(1_000), users), "alice (uid 1000)");
+        assert_eq!(describe(1_000, Some(NO_LOGIN), users), "alice (uid 1000)");
+        assert_eq!(describe(1_000, None, users), "alice (uid 1000)");
+        assert_eq!(describe(0, Some(1_000), users), "root (uid 0), logged in as alice (uid 1000)");
+        assert_eq!(describe(7, Some(7), ""), "uid 7");
         assert!(current().contains("uid "));
     }
 

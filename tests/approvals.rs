@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::common::fleet::{Fleet, below, errors};
 use crate::common::plan::{approvals, fleet, key, public, set, settings, stored};
 use crate::common::terminal::Terminal;
-use pantheros_mcp::audit::{Event, Record};
+use pantheros_mcp::audit::{AuditEvent, AuditRecord};
 use pantheros_mcp::config::Channel;
 use pantheros_mcp::deploy::approval::{ApprovalError, Approvals};
 use pantheros_mcp::names::PlanId;
@@ -429,8 +429,8 @@ fn one_of_several_processes() {
     if task == "append" {
         for number in 0..COUNT {
             let details = Map::from_iter([("number".to_owned(), number.into())]);
-            let record = Record {
-                event: Event::HostFinished,
+            let record = AuditRecord {
+                event: AuditEvent::HostFinished,
                 plan_id: None,
                 plan_digest: None,
                 host: None,
@@ -438,7 +438,7 @@ fn one_of_several_processes() {
                 user: String::new(),
                 details,
             };
-            approvals.audit().write(&record, std::time::Instant::now()).unwrap();
+            approvals.audit().append_blocking(&record, std::time::Instant::now()).unwrap();
         }
         return;
     }

@@ -11,10 +11,10 @@ const LONGEST: usize = 2_000;
 /// Deepest nesting kept.
 const DEEPEST: usize = 8;
 /// What stands where a secret was.
-const HIDDEN: &str = "[redacted]";
+const REDACTED: &str = "[redacted]";
 
 /// Words after which a secret follows, with `=`, `:` or a space between.
-const ANNOUNCING: [&str; 10] = [
+const SECRET_KEYS: [&str; 10] = [
     "password",
     "passwd",
     "passphrase",
@@ -28,7 +28,7 @@ const ANNOUNCING: [&str; 10] = [
 ];
 
 /// What tokens begin with, by those who hand them out: GitHub, GitLab, 1Password, Slack, AWS, age.
-const BEGINNINGS: [&str; 11] = [
+const TOKEN_PREFIXES: [&str; 11] = [
     "ghp_",
     "gho_",
     "ghs_",
@@ -52,10 +52,10 @@ pub fn redacted(text: &str) -> String {
         // Private keys are armoured in this way (RFC 7468).
         if line.contains("-----BEGIN ") && line.contains("PRIVATE KEY") {
             in_key = true;
-            out.push(HIDDEN.to_owned());
+            out.push(REDACTED.to_owned());
         }
         if !in_key {
-            out.push(line_redacted(line));
+            out.push(redact_line(line));
         }
         if in_key && line.contains("-----END ") {
             in_key = false;
@@ -64,7 +64,7 @@ pub fn redacted(text: &str) -> String {
     text::bounded(&out.join("\n"), LONGEST)
 }
 
-fn line_redacted(line: &str) -> String {
+fn redact_line(line: &str) -> String {
     let mut hide_next = false;
     line.split_inclusive(char::is_whitespace)
         .map(|piece| {
@@ -77,14 +77,14 @@ fn line_redacted(line: &str) -> String {
             let lower = word.to_ascii_lowercase();
             let bare = lower.trim_matches(|c: char| !c.is_ascii_alphanumeric());
             // `Authorization: Bearer …`: what was announced is announced again.
-            if ANNOUNCING.iter().any(|name| bare.ends_with(name)) || (hidden && bare == "basic") {
+            if SECRET_KEYS.iter().any(|name| bare.ends_with(name)) || (hidden && bare == "basic") {
                 hide_next = true;
                 return Cow::Borrowed(piece);
             }
             if hidden {
-                return Cow::Owned(format!("{HIDDEN}{space}"));
+                return Cow::Owned(format!("{REDACTED}{space}"));
             }
-            match word_redacted(word, &lower) {
+            match redact_word(word, &lower) {
                 Cow::Borrowed(_) => Cow::Borrowed(piece),
                 Cow::Owned(word) => Cow::Owned(format!("{word}{space}")),
             }
@@ -94,8 +94,8 @@ fn line_redacted(line: &str) -> String {
 
 /// Where in a word the value begins that something before it announces as a secret, as in `password=…`,
 /// `a=1&token=…` and `{"password":"…"}`.
-fn announced(word: &str, lower: &str) -> Option<usize> {
-    ANNOUNCING
+fn announced_value(word: &str, lower: &str) -> Option<usize> {
+    SECRET_KEYS
         .iter()
         .flat_map(|name| lower.match_indices(name).map(|(at, name)| at + name.len()))
         .filter_map(|end| {
@@ -108,44 +108,44 @@ fn announced(word: &str, lower: &str) -> Option<usize> {
 }
 
 /// `password=…`, `https://user:…@host`, and tokens that say what they are.
-fn word_redacted<'a>(word: &'a str, lower: &str) -> Cow<'a, str> {
-    if let Some(at) = announced(word, lower) {
-        return Cow::Owned(format!("{}{HIDDEN}", word.get(..at).unwrap_or_default()));
+fn redact_word<'a>(word: &'a str, lower: &str) -> Cow<'a, str> {
+    if let Some(at) = announced_value(word, lower) {
+        return Cow::Owned(format!("{}{REDACTED}", word.get(..at).unwrap_or_default()));
     }
     if let Some((scheme, rest)) = word.split_once("://") {
         let authority = rest.split(['/', '?', '#']).next().unwrap_or(rest);
         if let Some((user, _)) = authority.rsplit_once('@') {
             let kept = rest.get(user.len()..).unwrap_or_default();
-            return Cow::Owned(format!("{scheme}://{HIDDEN}{kept}"));
+            return Cow::Owned(format!("{scheme}://{REDACTED}{kept}"));
         }
     }
-    let found = BEGINNINGS.iter().filter_map(|beginning| word.find(beginning)).min();
+    let found = TOKEN_PREFIXES.iter().filter_map(|beginning| word.find(beginning)).min();
     match found {
         // What is only the beginning is a mention of it.
         Some(at) if word.len() - at >= 16 => {
-            Cow::Owned(format!("{}{HIDDEN}", word.get(..at).unwrap_or_default()))
+            Cow::Owned(format!("{}{REDACTED}", word.get(..at).unwrap_or_default()))
         }
         _ => Cow::Borrowed(word),
     }
 }
 
 /// Redacts every text in `value`, and whatever a key announces as a secret.
-pub(super) fn value(value: &mut Value) {
-    below(value, 0);
+pub(super) fn redact_value(value: &mut Value) {
+    redact_below(value, 0);
 }
 
-fn below(value: &mut Value, depth: usize) {
+fn redact_below(value: &mut Value, depth: usize) {
     match value {
         Value::String(text) => *text = redacted(text),
         Value::Array(_) | Value::Object(_) if depth >= DEEPEST => *value = Value::from("…"),
-        Value::Array(items) => items.iter_mut().for_each(|item| below(item, depth + 1)),
+        Value::Array(items) => items.iter_mut().for_each(|item| redact_below(item, depth + 1)),
         Value::Object(fields) => {
             for (key, field) in fields.iter_mut() {
                 let key = key.to_ascii_lowercase();
-                if field.is_string() && ANNOUNCING.iter().any(|name| key.ends_with(name)) {
-                    *field = Value::from(HIDDEN);
+                if field.is_string() && SECRET_KEYS.iter().any(|name| key.ends_with(name)) {
+                    *field = Value::from(REDACTED);
                 } else {
-                    below(field, depth + 1);
+                    redact_below(field, depth + 1);
                 }
             }
         }
@@ -184,11 +184,11 @@ mod tests {
         ] {
             let out = redacted(&text);
             assert!(!out.contains(SECRET), "{text} became {out}");
-            assert!(out.contains(HIDDEN), "{text} became {out}");
+            assert!(out.contains(REDACTED), "{text} became {out}");
         }
         let mut details =
             json!({"http": {"Api_Key": SECRET, "status": 3, "list": [format!("token={SECRET}")]}});
-        value(&mut details);
+        redact_value(&mut details);
         assert!(!details.to_string().contains(SECRET), "{details}");
         assert_eq!(details["http"]["status"], 3);
     }

@@ -3,18 +3,18 @@ use proptest::prelude::*;
 use serde_json::json;
 use std::fs;
 
-fn audit() -> (tempfile::TempDir, Audit) {
+fn audit() -> (tempfile::TempDir, AuditLog) {
     let scratch = tempfile::tempdir().unwrap();
-    let audit = Audit::new(StateFolder::open(scratch.path()).unwrap());
+    let audit = AuditLog::new(StateFolder::open(scratch.path()).unwrap());
     (scratch, audit)
 }
 
-fn record(number: u64) -> Record {
+fn record(number: u64) -> AuditRecord {
     let details = json!({"number": number, "note": "token=abcdef"});
-    Record {
-        event: Event::Planned,
+    AuditRecord {
+        event: AuditEvent::Planned,
         plan_id: Some(PlanId::random().unwrap()),
-        plan_digest: Some(Digest::of(b"plan")),
+        plan_digest: Some(Digest::sha256(b"plan")),
         host: Some("web".parse().unwrap()),
         client: "a client".into(),
         user: "alice (uid 1000)".into(),
@@ -22,10 +22,10 @@ fn record(number: u64) -> Record {
     }
 }
 
-fn written(count: u64) -> (tempfile::TempDir, Audit) {
+fn written(count: u64) -> (tempfile::TempDir, AuditLog) {
     let (scratch, audit) = audit();
     for number in 0..count {
-        audit.write(&record(number), Instant::now()).unwrap();
+        audit.append_blocking(&record(number), Instant::now()).unwrap();
     }
     (scratch, audit)
 }
@@ -33,9 +33,9 @@ fn written(count: u64) -> (tempfile::TempDir, Audit) {
 #[test]
 fn entries_are_chained() {
     let (_scratch, audit) = audit();
-    assert_eq!(audit.verify(None).unwrap(), Report::default());
+    assert_eq!(audit.verify(None).unwrap(), AuditReport::default());
     let hashes: Vec<Digest> =
-        (0..3).map(|number| audit.write(&record(number), Instant::now()).unwrap()).collect();
+        (0..3).map(|number| audit.append_blocking(&record(number), Instant::now()).unwrap()).collect();
     let report = audit.verify(None).unwrap();
     assert_eq!((report.entries, report.last.as_ref(), report.torn_bytes), (3, hashes.last(), 0));
     assert_eq!(audit.verify(Some(&hashes[1])).unwrap().noted, Some(2));
@@ -58,7 +58,7 @@ fn the_hash_is_what_the_design_says() {
     let hash = entry.as_object_mut().unwrap().shift_remove("hash").unwrap();
     // By hand: the line without `,"hash":"…"`.
     let without = text.trim_end().replace(&format!("\"hash\":{hash},"), "");
-    assert_eq!(hash, Digest::of(without.as_bytes()).as_str());
+    assert_eq!(hash, Digest::sha256(without.as_bytes()).as_str());
 }
 
 #[test]
@@ -94,14 +94,14 @@ fn tampering_is_told_with_its_place() {
     empty[1] = String::new();
     assert_eq!(tampered(empty), Some(2), "an empty line");
     let mut long = all();
-    long[3] = "x".repeat(LARGEST + 1);
+    long[3] = "x".repeat(LARGEST_ENTRY + 1);
     assert_eq!(tampered(long), Some(4), "a line without end");
     // An entry with a hash of its own: the next one says that it was replaced.
     let mut forged = all();
     let mut entry: Value = serde_json::from_str(lines[2]).unwrap();
     entry["user"] = "mallory".into();
     entry.as_object_mut().unwrap().shift_remove("hash");
-    let hash = Digest::of(canonical::form(&entry).unwrap().as_bytes());
+    let hash = Digest::sha256(canonical::form(&entry).unwrap().as_bytes());
     entry["hash"] = hash.to_string().into();
     forged[2] = canonical::form(&entry).unwrap();
     assert_eq!(tampered(forged), Some(4), "a forged entry");
@@ -120,14 +120,14 @@ fn a_torn_entry_is_no_tampering() {
         assert_eq!(report.broken, None);
         assert_eq!(report.torn_bytes, (cut - third) as u64);
         // The next entry follows the last whole one.
-        audit.write(&record(9), Instant::now()).unwrap();
+        audit.append_blocking(&record(9), Instant::now()).unwrap();
         let report = audit.verify(None).unwrap();
         assert_eq!((report.entries, report.broken, report.torn_bytes), (3, None, 0));
     }
     // All but the line feed was written.
     fs::write(audit.path(), text.trim_end()).unwrap();
     assert_eq!(audit.verify(None).unwrap().entries, 3);
-    audit.write(&record(9), Instant::now()).unwrap();
+    audit.append_blocking(&record(9), Instant::now()).unwrap();
     let report = audit.verify(None).unwrap();
     assert_eq!((report.entries, report.broken), (4, None));
 }
@@ -137,11 +137,11 @@ fn nothing_is_added_to_a_broken_end() {
     let (_scratch, audit) = written(2);
     let text = fs::read_to_string(audit.path()).unwrap();
     fs::write(audit.path(), text.replace("alice", "mallory")).unwrap();
-    let error = audit.write(&record(9), Instant::now()).unwrap_err();
+    let error = audit.append_blocking(&record(9), Instant::now()).unwrap_err();
     assert!(matches!(error, AuditError::Broken { .. }));
     assert!(Diagnostic::from(&error).hint.unwrap().contains("audit verify"));
-    fs::write(audit.path(), [b'x'; LARGEST + 7]).unwrap();
-    assert!(matches!(audit.write(&record(9), Instant::now()), Err(AuditError::Broken { .. })));
+    fs::write(audit.path(), [b'x'; LARGEST_ENTRY + 7]).unwrap();
+    assert!(matches!(audit.append_blocking(&record(9), Instant::now()), Err(AuditError::Broken { .. })));
 }
 
 #[test]
@@ -150,10 +150,10 @@ fn an_entry_is_bounded() {
     let many: Vec<Value> = (0..2_000).map(|_| Value::from("x".repeat(100))).collect();
     let mut large = record(0);
     large.details.insert("many".into(), many.into());
-    assert!(matches!(audit.write(&large, Instant::now()), Err(AuditError::Unfit(_))));
+    assert!(matches!(audit.append_blocking(&large, Instant::now()), Err(AuditError::Unfit(_))));
     let mut long = record(0);
     long.details.insert("text".into(), "x".repeat(1 << 20).into());
-    audit.write(&long, Instant::now()).unwrap();
+    audit.append_blocking(&long, Instant::now()).unwrap();
     assert!(fs::metadata(audit.path()).unwrap().len() < 4_000);
 }
 
@@ -175,7 +175,9 @@ fn threads_take_turns() {
         for thread in 0..4 {
             let audit = audit.clone();
             scope.spawn(move || {
-                (0..25).for_each(|n| drop(audit.write(&record(thread * 100 + n), Instant::now()).unwrap()))
+                (0..25).for_each(|n| {
+                    drop(audit.append_blocking(&record(thread * 100 + n), Instant::now()).unwrap())
+                })
             });
         }
     });
@@ -195,7 +197,7 @@ proptest! {
         let mut bytes = LOG.clone();
         let at = at.index(bytes.len());
         bytes[at] ^= 1 << bit;
-        let report = verify::log(bytes.as_slice(), None).unwrap();
+        let report = verify::check_log(bytes.as_slice(), None).unwrap();
         let before = LOG[..at].iter().filter(|byte| **byte == b'\n').count() as u64;
         // The last line feed alone is what a crash may leave away.
         prop_assert!(report.broken.is_some() || report.torn_bytes > 0, "byte {}", at);

@@ -4,12 +4,12 @@ use std::io::{self, BufRead, BufReader, Read};
 
 use serde_json::Value;
 
-use super::{LARGEST, Link};
+use super::{ChainLink, LARGEST_ENTRY};
 use crate::canonical::{self, Digest};
 
 /// What there is to say of a log.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Report {
+pub struct AuditReport {
     /// How many entries are as they were written, from the first on.
     pub entries: u64,
     /// The hash of the last of them: what to note, to know later that nothing was cut off.
@@ -17,14 +17,14 @@ pub struct Report {
     /// Which entry has the hash that was noted earlier, from 1; none where it is gone or none was given.
     pub noted: Option<u64>,
     /// The first entry that is not.
-    pub broken: Option<Broken>,
+    pub broken: Option<BrokenEntry>,
     /// Bytes at the end of an entry that was begun and never finished; no sign of tampering.
     pub torn_bytes: u64,
 }
 
 /// Where a log is broken.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Broken {
+pub struct BrokenEntry {
     /// The line, from 1.
     pub line: u64,
     /// What is wrong with it.
@@ -32,19 +32,19 @@ pub struct Broken {
 }
 
 /// The place of the entry in this line, without its line feed, if it is one and its hash is right.
-pub(super) fn entry(line: &[u8]) -> Result<Link, String> {
-    read(line).map(|(link, _)| link)
+pub(super) fn parse_link(line: &[u8]) -> Result<ChainLink, String> {
+    parse_entry(line).map(|(link, _)| link)
 }
 
 /// The place of an entry, and the hash of the one before it.
-fn read(line: &[u8]) -> Result<(Link, Digest), String> {
+fn parse_entry(line: &[u8]) -> Result<(ChainLink, Digest), String> {
     let mut value: Value = serde_json::from_slice(line).map_err(|error| format!("it is no JSON: {error}"))?;
     let form = canonical::form(&value).map_err(|error| error.to_string())?;
     if form.as_bytes() != line {
         return Err("it is not in canonical form".to_owned());
     }
     let missing = |error: serde_json::Error| format!("it is no entry: {error}");
-    let link = Link::deserialize_from(&value).map_err(missing)?;
+    let link = ChainLink::deserialize_from(&value).map_err(missing)?;
     let previous = value
         .get("previous")
         .and_then(Value::as_str)
@@ -54,24 +54,24 @@ fn read(line: &[u8]) -> Result<(Link, Digest), String> {
         fields.shift_remove("hash");
     }
     let form = canonical::form(&value).map_err(|error| error.to_string())?;
-    if Digest::of(form.as_bytes()) != link.hash {
+    if Digest::sha256(form.as_bytes()) != link.hash {
         return Err("it was altered: its hash is another".to_owned());
     }
     Ok((link, previous))
 }
 
-impl Link {
+impl ChainLink {
     fn deserialize_from(value: &Value) -> Result<Self, serde_json::Error> {
         serde::Deserialize::deserialize(value)
     }
 }
 
 /// Reads a log to its end, or to the first entry that is broken, and looks for the entry with the hash `noted`.
-pub(super) fn log(log: impl Read, noted: Option<&Digest>) -> io::Result<Report> {
-    let mut report = Report::default();
+pub(super) fn check_log(log: impl Read, noted: Option<&Digest>) -> io::Result<AuditReport> {
+    let mut report = AuditReport::default();
     let mut reader = BufReader::new(log);
     let mut line = Vec::new();
-    let limit = u64::try_from(LARGEST).unwrap_or(u64::MAX);
+    let limit = u64::try_from(LARGEST_ENTRY).unwrap_or(u64::MAX);
     loop {
         line.clear();
         reader.by_ref().take(limit + 1).read_until(b'\n', &mut line)?;
@@ -79,9 +79,9 @@ pub(super) fn log(log: impl Read, noted: Option<&Digest>) -> io::Result<Report> 
             return Ok(report);
         }
         let number = report.entries + 1;
-        let broken = |problem: String| Some(Broken { line: number, problem });
-        if line.len() > LARGEST {
-            report.broken = broken(format!("it is longer than {LARGEST} bytes"));
+        let broken = |problem: String| Some(BrokenEntry { line: number, problem });
+        if line.len() > LARGEST_ENTRY {
+            report.broken = broken(format!("it is longer than {LARGEST_ENTRY} bytes"));
             return Ok(report);
         }
         let (text, whole) = match line.strip_suffix(b"\n") {
@@ -89,7 +89,7 @@ pub(super) fn log(log: impl Read, noted: Option<&Digest>) -> io::Result<Report> 
             None => (line.as_slice(), false),
         };
         let expected = report.last.clone().unwrap_or_else(Digest::zero);
-        match read(text) {
+        match parse_entry(text) {
             Err(_) if !whole => {
                 report.torn_bytes = u64::try_from(line.len()).unwrap_or(u64::MAX);
                 return Ok(report);

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::question::{Person, Unanswered, asking};
 use super::signals::Signals;
 use super::{FAILED, OK, USAGE, complain, finish, runtime};
-use crate::config::{Channel, Settings};
+use crate::config::{ApprovalMethod, Settings};
 use crate::deploy::approval::{ApprovalError, Approvals, Decision, Yes, signature};
 use crate::deploy::plan::{Plan, StoredPlan, show};
 use crate::diagnostic::{Code, Diagnostic};
@@ -76,9 +76,9 @@ pub(super) enum Refusal {
     #[error("approvals by {channel} do not count here (`deploy.approve_by`)")]
     NotHere {
         /// The one that was tried.
-        channel: Channel,
+        channel: ApprovalMethod,
         /// Those that do.
-        instead: BTreeSet<Channel>,
+        instead: BTreeSet<ApprovalMethod>,
     },
     /// Nothing is to be changed.
     #[error("an approval lets a host be changed, and --read-only beats that")]
@@ -114,9 +114,9 @@ impl From<&Refusal> for Diagnostic {
             Refusal::NotDeployed(id) => Self::new(Code::Cancelled, refusal.to_string())
                 .with_hint(format!("`pantheros-mcp reject {id}` takes the yes back")),
             Refusal::NotHere { instead, .. } => {
-                let hint = if instead.contains(&Channel::Terminal) {
+                let hint = if instead.contains(&ApprovalMethod::Terminal) {
                     "type it: `pantheros-mcp approve PLAN_ID`"
-                } else if instead.contains(&Channel::Signature) {
+                } else if instead.contains(&ApprovalMethod::Signature) {
                     "sign it: `pantheros-mcp approve PLAN_ID --sign KEY`"
                 } else {
                     "only the form counts that an MCP client shows when it deploys"
@@ -164,7 +164,9 @@ impl Approve {
         match approved {
             Ok(stored) => {
                 let expires = show::left(stored.plan(), Timestamp::now());
-                crate::stderr::say(format_args!("approved for one deployment; the plan expires {expires}"));
+                crate::stderr::print_line(format_args!(
+                    "approved for one deployment; the plan expires {expires}"
+                ));
                 ExitCode::from(OK)
             }
             Err(refusal) => complain(&Diagnostic::from(&refusal), refusal.exit_code()),
@@ -205,7 +207,7 @@ pub(super) async fn approve(
         return Err(Refusal::ReadOnly);
     }
     let signed = how.sign.is_some() || how.signature.is_some();
-    let channel = if signed { Channel::Signature } else { Channel::Terminal };
+    let channel = if signed { ApprovalMethod::Signature } else { ApprovalMethod::Terminal };
     if !settings.deploy.approve_by.contains(&channel) {
         return Err(Refusal::NotHere { channel, instead: settings.deploy.approve_by.clone() });
     }

@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 
 use super::{FAILED, OK, complain};
-use crate::audit::{Audit as Log, AuditError, Report};
+use crate::audit::{AuditError, AuditLog, AuditReport};
 use crate::canonical::Digest;
 use crate::config::Settings;
 use crate::deploy::plan::PlanError;
@@ -51,7 +51,7 @@ impl Audit {
             return complain(&Diagnostic::from(&PlanError::NoFolder), FAILED);
         };
         let checked = StateFolder::open(path).map_err(AuditError::from).and_then(|folder| {
-            let log = Log::new(folder);
+            let log = AuditLog::new(folder);
             log.verify(noted.as_ref()).map(|report| (log, report))
         });
         let (log, report) = match checked {
@@ -87,7 +87,7 @@ impl Audit {
 }
 
 /// The report for a person.
-fn told(report: &Report, path: &str, gone: bool) -> String {
+fn told(report: &AuditReport, path: &str, gone: bool) -> String {
     let mut lines = Vec::new();
     match &report.broken {
         Some(broken) => {

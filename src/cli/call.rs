@@ -60,12 +60,12 @@ impl Call {
             Ok(runtime) => runtime,
             Err(error) => return complain(&Diagnostic::new(Code::Internal, error.to_string()), FAILED),
         };
-        let watcher: Arc<dyn Progress> = if self.quiet { Arc::new(progress::Silent) } else { watcher() };
+        let watcher: Arc<dyn Progress> = if self.quiet { Arc::new(progress::NoProgress) } else { watcher() };
         let services = Arc::new(Services::new(settings));
         let context = Context {
             in_force: services.in_force(),
             services,
-            call: progress::Call::of(watcher, CancellationToken::new()),
+            call: progress::Call::new(watcher, CancellationToken::new()),
             approver: Arc::new(Nobody),
             client: "terminal".to_owned(),
             place: Place::default(),
@@ -80,7 +80,7 @@ impl Call {
 
     fn print(&self, outcome: &Outcome) -> ExitCode {
         if !self.quiet {
-            crate::stderr::say(&outcome.text);
+            crate::stderr::print_line(&outcome.text);
         }
         let printed = writeln!(std::io::stdout(), "{:#}", outcome.structured);
         if let Err(error) = printed
@@ -197,7 +197,7 @@ impl Progress for Lines {
             .as_ref()
             .is_none_or(|(when, what)| when.elapsed() >= LINE_INTERVAL && *what != update.message);
         if due {
-            crate::stderr::say(&update.message);
+            crate::stderr::print_line(&update.message);
             *last = Some((Instant::now(), update.message));
         }
     }

@@ -23,7 +23,7 @@ use serde_json::{Value, json};
 use super::signals::Signals;
 use super::{FAILED, OK, finish, runtime};
 use crate::process::Command;
-use crate::scratch::{self, Scratch};
+use crate::scratch::{self, ScratchFolder};
 use crate::text;
 
 /// The fleet that the demo is about, and the tests' fixture.
@@ -84,14 +84,14 @@ impl Demo {
         match self.try_run() {
             Ok(()) => ExitCode::from(OK),
             Err(error) => {
-                crate::stderr::say(format_args!("pantheros-mcp: the demo stopped: {error:#}"));
+                crate::stderr::print_line(format_args!("pantheros-mcp: the demo stopped: {error:#}"));
                 ExitCode::from(FAILED)
             }
         }
     }
 
     fn try_run(self) -> anyhow::Result<()> {
-        let scratch = Scratch::make(&scratch::places(), usize::MAX)?;
+        let scratch = ScratchFolder::make(&scratch::candidate_folders(), usize::MAX)?;
         let fleet = match &self.keep {
             Some(folder) if folder.exists() => bail!("{} exists already", folder.display()),
             Some(folder) => folder.clone(),
@@ -150,7 +150,7 @@ impl ClientHandler for Client {
     async fn on_progress(&self, progress: ProgressNotificationParam, _: NotificationContext<RoleClient>) {
         let message = progress.message.unwrap_or_default();
         if std::io::stderr().is_terminal() {
-            crate::stderr::show(format_args!("\r\u{1b}[K  {}", style(text::bounded(&message, 100)).dim()));
+            crate::stderr::print(format_args!("\r\u{1b}[K  {}", style(text::bounded(&message, 100)).dim()));
         }
     }
 }
@@ -197,7 +197,7 @@ async fn play(server: &Peer<RoleClient>, scene: Scene) -> anyhow::Result<CallToo
     let result = server.call_tool(request).await.with_context(|| format!("calling {}", scene.tool))?;
     let elapsed = started.elapsed();
     if std::io::stderr().is_terminal() {
-        crate::stderr::show("\r\u{1b}[K");
+        crate::stderr::print("\r\u{1b}[K");
     }
     let failed = result.is_error == Some(true);
     let shown: String =

@@ -19,7 +19,7 @@ use crate::deploy::approval::Nobody;
 use crate::deploy::plan::show;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::names::{Address, HostName, PlanId, Rev, UserName};
-use crate::progress::{Call, Progress, Silent};
+use crate::progress::{Call, NoProgress, Progress};
 use crate::time::Timestamp;
 use crate::tools::{self, Context, Outcome, Place, Services};
 
@@ -275,7 +275,7 @@ async fn tool(services: &Arc<Services>, name: &str, arguments: Value, signals: &
         return Outcome::failure(Diagnostic::new(Code::ToolDisabled, message));
     }
     let progress: Arc<dyn Progress> =
-        if std::io::stderr().is_terminal() { watcher() } else { Arc::new(Silent) };
+        if std::io::stderr().is_terminal() { watcher() } else { Arc::new(NoProgress) };
     let call = Call { progress, ..Call::unattended() };
     let context = Context {
         services: Arc::clone(services),

@@ -184,7 +184,7 @@ pub fn run(line: CommandLine) -> ExitCode {
 
 /// Tells what is wrong on standard error and ends with `code`, or [`INTERRUPTED`] where that is what is wrong.
 fn complain(diagnostic: &Diagnostic, code: u8) -> ExitCode {
-    crate::stderr::say(format_args!("pantheros-mcp: {diagnostic}"));
+    crate::stderr::print_line(format_args!("pantheros-mcp: {diagnostic}"));
     ExitCode::from(if diagnostic.code == Code::Cancelled { INTERRUPTED } else { code })
 }
 
@@ -198,21 +198,21 @@ fn start_logging(format: LogFormat) {
     // Otherwise a line that cannot be written ends the program.
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(|| crate::stderr::Lines)
+        .with_writer(|| crate::stderr::LogWriter)
         .log_internal_errors(false);
     let started = match format {
         LogFormat::Text => builder.try_init(),
         LogFormat::Json => builder.json().try_init(),
     };
     if let Err(error) = started {
-        crate::stderr::say(format_args!("pantheros-mcp: logging could not be started: {error}"));
+        crate::stderr::print_line(format_args!("pantheros-mcp: logging could not be started: {error}"));
     }
 }
 
 /// Ends all that was started, and removes what was put down for as long as this runs: the last thing a command does.
 async fn finish() {
     crate::process::settle().await;
-    crate::scratch::clear();
+    crate::scratch::remove_all();
 }
 
 /// The threads everything runs on: waiting is most of the work.

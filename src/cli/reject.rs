@@ -33,7 +33,7 @@ impl Reject {
         });
         match rejected {
             Ok(rejection) => {
-                crate::stderr::say(format_args!(
+                crate::stderr::print_line(format_args!(
                     "{} was rejected by {} at {}",
                     self.plan_id,
                     rejection.by(),

@@ -48,7 +48,7 @@ impl Serve {
         let result = runtime.block_on(async {
             let stop = CancellationToken::new();
             // Nobody waits for this: what a killed server left is in nobody's way.
-            drop(tokio::task::spawn_blocking(|| crate::scratch::sweep(&crate::scratch::places())));
+            drop(tokio::task::spawn_blocking(|| crate::scratch::remove_stale(&crate::scratch::candidate_folders())));
             let signals = tokio::spawn(stop_on_signals(stop.clone(), services.rollouts.clone()));
             let (rollouts, background) = (services.rollouts.clone(), services.background.clone());
             let result = match self.http {
@@ -61,8 +61,8 @@ impl Serve {
             rollouts.settled().await;
             signals.abort();
             finish().await;
-            if let Err(left) = writer::settle(LAST_WRITES).await {
-                crate::stderr::say(format_args!(
+            if let Err(left) = writer::drain(LAST_WRITES).await {
+                crate::stderr::print_line(format_args!(
                     "pantheros-mcp: {left} changes to the state folder, entries of the audit log among them, were not \
                      written: the folder or its lock took too long"
                 ));

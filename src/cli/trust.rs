@@ -118,7 +118,7 @@ impl Trust {
 fn told(done: Result<String, TrustRefusal>) -> ExitCode {
     match done {
         Ok(said) => {
-            crate::stderr::say(text::plain(&said));
+            crate::stderr::print_line(text::plain(&said));
             ExitCode::from(OK)
         }
         Err(refusal) => complain(&Diagnostic::from(&refusal), FAILED),

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::place::{self, FlakeFrom};
+use super::place::{self, FlakeDiscovery};
 use super::source::{self, Source};
 use super::text::{Takes, Text};
 use super::{Beside, ConfigError, Overrides, Settings};
@@ -17,7 +17,7 @@ pub(super) struct Origin {
     /// The tools that the policy may mention.
     pub tools: Vec<String>,
     /// The flake's folder by the name that it was found under, and how; none as long as there is no flake.
-    found: Option<(PathBuf, FlakeFrom)>,
+    found: Option<(PathBuf, FlakeDiscovery)>,
     /// What became of the user's file when it was read first.
     users: Users,
 }
@@ -50,12 +50,12 @@ impl Origin {
     ///
     /// Its name stays the one that it was found under: while `flake.nix` is away, say between two branches, a flake
     /// further up is another one. Where a symbolic link of that name leads is looked at each time.
-    pub(super) fn flake(&mut self) -> Result<(PathBuf, FlakeFrom), ConfigError> {
+    pub(super) fn flake(&mut self) -> Result<(PathBuf, FlakeDiscovery), ConfigError> {
         let (folder, from) = match self.found.clone() {
             Some(found) => found,
             None => place::flake(self.start.as_deref(), self.overrides.flake.as_deref())?,
         };
-        if from != FlakeFrom::Nowhere {
+        if from != FlakeDiscovery::Nowhere {
             self.found = Some((folder.clone(), from));
         }
         // Nix refuses to read a flake through a symbolic link; what does not exist is told of later.
@@ -80,7 +80,7 @@ impl Origin {
 
 /// What was read, in one hash: the settings made of it are the same where it is.
 pub(super) fn stamp(
-    flake: (&Path, FlakeFrom),
+    flake: (&Path, FlakeDiscovery),
     named: Option<&Path>,
     sources: &[Source],
     beside: Option<&Beside>,

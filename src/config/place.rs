@@ -6,7 +6,7 @@ use super::file::ConfigError;
 
 /// How the flake's folder came to be known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FlakeFrom {
+pub enum FlakeDiscovery {
     /// `--flake` or `PANTHEROS_FLAKE` names it.
     Named,
     /// It is the nearest one upwards from the working folder.
@@ -19,14 +19,17 @@ pub enum FlakeFrom {
 ///
 /// # Errors
 /// [`ConfigError::Relative`].
-pub(super) fn flake(start: Option<&Path>, named: Option<&Path>) -> Result<(PathBuf, FlakeFrom), ConfigError> {
+pub(super) fn flake(
+    start: Option<&Path>,
+    named: Option<&Path>,
+) -> Result<(PathBuf, FlakeDiscovery), ConfigError> {
     Ok(match (named, start) {
-        (Some(folder), _) => (absolute(start, folder, "--flake")?, FlakeFrom::Named),
+        (Some(folder), _) => (absolute(start, folder, "--flake")?, FlakeDiscovery::Named),
         (None, Some(start)) => match nearest_flake(start) {
-            Some(folder) => (folder, FlakeFrom::Nearest),
-            None => (start.to_owned(), FlakeFrom::Nowhere),
+            Some(folder) => (folder, FlakeDiscovery::Nearest),
+            None => (start.to_owned(), FlakeDiscovery::Nowhere),
         },
-        (None, None) => (PathBuf::from("/"), FlakeFrom::Nowhere),
+        (None, None) => (PathBuf::from("/"), FlakeDiscovery::Nowhere),
     })
 }
 

@@ -239,7 +239,7 @@ impl Disk {
 
     fn put(self: &Arc<Self>, key: &Key, text: &[u8]) -> Result<(), StateError> {
         let Some(folder) = self.folder() else { return Ok(()) };
-        folder.keep(&key.name, text)?;
+        folder.replace_without_sync(&key.name, text)?;
         if !self.is_look_due(text.len() as u64) {
             return Ok(());
         }

@@ -455,7 +455,7 @@ impl Flake {
             command = command.env(INITIAL_HEAP, memory.to_string());
         }
         let mut answers = Vec::with_capacity(questions.len());
-        let quiet = Call { progress: Arc::new(crate::progress::Silent), ..call.clone() };
+        let quiet = Call { progress: Arc::new(crate::progress::NoProgress), ..call.clone() };
         // The workers' own log lines would interrupt one another; the tally speaks for all of them.
         let listening = if tally.total > 1 { &quiet } else { call };
         let mut at = None;

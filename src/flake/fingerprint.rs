@@ -136,7 +136,7 @@ pub(super) fn has_submodules(folder: &Path, root: &Path) -> bool {
         text.windows(b"submodules".len()).any(|part| part == b"submodules")
     };
     root.join(".gitmodules").exists()
-        && match reading::bytes_if_there(&folder.join("flake.nix"), FLAKE) {
+        && match reading::bytes_if_exists(&folder.join("flake.nix"), FLAKE) {
             Ok(text) => text.is_some_and(names_it),
             // What it says is not known.
             Err(_) => true,
@@ -167,7 +167,7 @@ fn add_found(
     let text = match found {
         // Of most there is none, and one look tells it.
         Err(error) if reading::is_absence(error) => Ok(None),
-        _ => reading::bytes_if_there(&path(), SETTINGS),
+        _ => reading::bytes_if_exists(&path(), SETTINGS),
     };
     let (kind, text) = match text {
         Ok(None) => (0, None),

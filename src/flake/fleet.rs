@@ -17,7 +17,7 @@ use crate::diagnostic::Diagnostic;
 use crate::names::HostName;
 use crate::nix::{NixError, program};
 use crate::process::ProcessError;
-use crate::progress::{Call, Imported, Silent, Update};
+use crate::progress::{Call, ImportedDerivations, NoProgress, Update};
 
 /// How long what is not remembered is told after its evaluation: a failure that is no property of the flake, and the
 /// facts of a flake that reads more than is known of it.
@@ -48,7 +48,7 @@ pub struct Survey {
     found: Mutex<HashMap<String, Host>>,
     progress: watch::Sender<Extent>,
     /// What was built for it.
-    imported: Imported,
+    imported: ImportedDerivations,
     /// Cancelled when nobody can want it any more.
     outdated: CancellationToken,
 }
@@ -177,7 +177,7 @@ impl Surveys {
             began: Instant::now(),
             found: Mutex::default(),
             progress: watch::Sender::new(Extent::default()),
-            imported: Imported::default(),
+            imported: ImportedDerivations::default(),
             outdated: CancellationToken::new(),
         });
         current.push(Arc::clone(&survey));
@@ -304,7 +304,7 @@ impl Flake {
         let ending = Ending(Arc::clone(&survey));
         Some(async move {
             let _ending = ending;
-            let call = Call::of(Arc::new(Silent), stop);
+            let call = Call::new(Arc::new(NoProgress), stop);
             let evaluated = async {
                 match flake.survey(&survey, &call).await {
                     // All of it was told on the way.
@@ -332,7 +332,7 @@ impl Flake {
         self.require_host(name, call).await?;
         let question = question_about(name.as_str());
         let found = self.remembered(&question, call, |flake| async move {
-            call.saying(format!("evaluating {name}"));
+            call.report_message(format!("evaluating {name}"));
             let question = Question::new([HOSTS, name.as_str()], "host_facts");
             let answer = flake.ask("hosts", vec![question], Instantiate::No, call).await?.pop();
             Ok(Host::described(name.as_str(), answer.unwrap_or_else(|| Ok(Answer::default()))))

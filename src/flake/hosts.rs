@@ -171,7 +171,7 @@ impl Flake {
     /// See [`FlakeError`].
     pub async fn host_names(&self, call: &Call) -> Result<Vec<String>, FlakeError> {
         self.remembered("host names", call, |flake| async move {
-            call.saying("evaluating the flake");
+            call.report_message("evaluating the flake");
             let question = Question::new::<&str>([], "host_names");
             Ok(names(&flake.ask_one("flake", question, Instantiate::No, call).await?))
         })
@@ -218,7 +218,7 @@ impl Flake {
     /// See [`FlakeError`].
     pub async fn disko_facts(&self, name: &HostName, call: &Call) -> Result<DiskoFacts, FlakeError> {
         self.remembered(&format!("disko {name}"), call, |flake| async move {
-            call.saying(format!("evaluating {name}"));
+            call.report_message(format!("evaluating {name}"));
             let question = Question::new([HOSTS, name.as_str()], "disko");
             match flake.ask("hosts", vec![question], Instantiate::No, call).await?.pop() {
                 Some(Ok(answer)) => Ok(DiskoFacts { value: answer.value, unread: answer.unread }),
@@ -235,7 +235,7 @@ impl Flake {
     /// See [`FlakeError`].
     pub async fn toplevel_of(&self, name: &HostName, call: &Call) -> Result<StorePath, FlakeError> {
         self.remembered(&toplevel_question(name), call, |flake| async move {
-            call.saying(format!("evaluating {name}"));
+            call.report_message(format!("evaluating {name}"));
             let question = Question::new([HOSTS, name.as_str()], "toplevel");
             let told = match flake.ask("hosts", vec![question], Instantiate::No, call).await?.pop() {
                 Some(Ok(told)) => told.value,

@@ -122,7 +122,7 @@ impl Lock {
     pub(super) fn in_folder(folder: &Path) -> Result<Option<Self>, LockError> {
         let path = folder.join(LOCK);
         let file = path.display().to_string();
-        match reading::bytes_if_there(&path, fingerprint::FLAKE) {
+        match reading::bytes_if_exists(&path, fingerprint::FLAKE) {
             Ok(text) => text.map(|text| Self::parse(&text, file)).transpose(),
             Err(cause) => Err(LockError::Unread { file, cause }),
         }

@@ -15,7 +15,7 @@ use tokio::task::spawn_blocking;
 use super::Fingerprint;
 use crate::nix::CACHE_HOME;
 use crate::process::Command;
-use crate::scratch::{Scratch, ScratchError, roomy_places};
+use crate::scratch::{ScratchError, ScratchFolder, large_candidate_folders};
 
 /// Most folders that are kept at once.
 const STATES: usize = 4;
@@ -32,7 +32,7 @@ pub struct Memory(Option<Arc<Folder>>);
 
 /// A folder that may hold all of nixpkgs, and takes as long to remove: no thread waits for it that serves others.
 #[derive(Debug)]
-struct Folder(Option<Scratch>);
+struct Folder(Option<ScratchFolder>);
 
 impl Drop for Folder {
     fn drop(&mut self) {
@@ -45,7 +45,7 @@ impl Memory {
     /// The folder it is in; `None` means the user's own.
     #[must_use]
     pub fn folder(&self) -> Option<&Path> {
-        self.0.as_ref()?.0.as_ref().map(Scratch::path)
+        self.0.as_ref()?.0.as_ref().map(ScratchFolder::path)
     }
 
     /// The command, with this memory.
@@ -79,10 +79,10 @@ impl Memories {
 
 /// A folder of its own in which nothing is remembered yet.
 pub(super) async fn made() -> Result<Memory, ScratchError> {
-    let places = roomy_places();
+    let places = large_candidate_folders();
     let first = places.first().cloned().unwrap_or_default();
     // The first one of this run removes what killed processes left.
-    let scratch = spawn_blocking(move || Scratch::make(&places, usize::MAX))
+    let scratch = spawn_blocking(move || ScratchFolder::make(&places, usize::MAX))
         .await
         .map_err(|error| ScratchError { tried: vec![(first, error.to_string())] })??;
     Ok(Memory(Some(Arc::new(Folder(Some(scratch))))))
@@ -102,7 +102,7 @@ mod tests {
             .build()
             .unwrap();
         runtime.block_on(async {
-            let scratch = Scratch::make(&roomy_places(), usize::MAX).unwrap();
+            let scratch = ScratchFolder::make(&large_candidate_folders(), usize::MAX).unwrap();
             let path = scratch.path().to_owned();
             // Until this ends, nothing is removed but by this thread.
             let (go, wait) = std::sync::mpsc::channel::<()>();

@@ -25,7 +25,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::config::{FlakeFrom, Settings};
+use crate::config::{FlakeDiscovery, Settings};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::nix::build::{Built, Order};
 use crate::nix::diagnostics::Source;
@@ -49,7 +49,7 @@ pub enum FlakeError {
         /// Where it was looked for.
         folder: PathBuf,
         /// How that folder came to be known.
-        from: FlakeFrom,
+        from: FlakeDiscovery,
         /// What the system said.
         problem: String,
     },
@@ -291,7 +291,7 @@ impl Flake {
         if let Ok(turn) = Arc::clone(&turns).try_lock_owned() {
             return Ok(turn);
         }
-        call.saying("waiting for another call that does the same");
+        call.report_message("waiting for another call that does the same");
         tokio::select! {
             turn = turns.lock_owned() => Ok(turn),
             () = call.cancel.cancelled() => Err(NixError::from(crate::process::ProcessError::Cancelled).into()),
@@ -435,10 +435,10 @@ impl Flake {
 }
 
 /// Where else than in its folder a flake was looked for.
-fn beyond(from: FlakeFrom) -> &'static str {
+fn beyond(from: FlakeDiscovery) -> &'static str {
     match from {
-        FlakeFrom::Named => "",
-        FlakeFrom::Nearest | FlakeFrom::Nowhere => " or any folder above it",
+        FlakeDiscovery::Named => "",
+        FlakeDiscovery::Nearest | FlakeDiscovery::Nowhere => " or any folder above it",
     }
 }
 

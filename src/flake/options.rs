@@ -59,7 +59,7 @@ impl Flake {
     /// See [`FlakeError`].
     pub async fn options(&self, host: &HostName, call: &Call) -> Result<HostOptions, FlakeError> {
         self.remembered(&format!("options {host}"), call, |flake| async move {
-            call.saying(format!("reading the options of {host}"));
+            call.report_message(format!("reading the options of {host}"));
             let question =
                 Question::new([HOSTS, host.as_str()], "options").with(json!({ "most": MOST })).large();
             let asking = Asking::new("hosts", Instantiate::No);

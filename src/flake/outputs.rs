@@ -219,7 +219,7 @@ impl Flake {
         listing: Listing<'_>,
     ) -> Result<Vec<Leaf>, FlakeError> {
         let Listing { instantiate, call, .. } = listing;
-        call.saying("evaluating the flake");
+        call.report_message("evaluating the flake");
         let top = self.ask_one("flake", Question::new::<&str>([], "names"), instantiate, call).await?;
         let mut top: Vec<(String, Rule)> =
             names(&top).into_iter().map(|name| (name.clone(), Rule::of(&name))).collect();

@@ -248,7 +248,7 @@ impl Failing for Failed<'_> {
 fn by_cause(unread: &[&Host]) -> Vec<Unread> {
     let failed = unread.iter().map(|host| Failed { name: &host.name, error: host.tags_error().cloned() });
     let mut causes: Vec<Unread> = Vec::new();
-    for group in causes::groups(failed.collect()) {
+    for group in causes::group_entries(failed.collect()) {
         let hosts = group.iter().map(|failed| failed.name.to_owned());
         let Some(error) = group.first().and_then(|failed| failed.error.as_ref()) else { continue };
         if let Some(rest) = causes.get_mut(CAUSES) {

@@ -184,7 +184,7 @@ impl ServerHandler for Handler {
         let (count, stamp) = (self.forms_count(settings), settings.stamp());
         let person = Person::new(tool.name, &mut request, &context, self.transport, count, stamp);
         let person = Arc::new(person);
-        let counted = self.services.metrics.call(tool.name);
+        let counted = self.services.metrics.start_call(tool.name);
         let call = Context {
             services: Arc::clone(&self.services),
             in_force,
@@ -195,7 +195,7 @@ impl ServerHandler for Handler {
         };
         let outcome = running.run(tool.run(&call, request.arguments.unwrap_or_default())).await;
         if !call.call.cancel.is_cancelled() {
-            counted.ended(outcome.failed);
+            counted.finish(outcome.failed);
         }
         Ok(match person.asking() {
             Some(question) => question.into(),

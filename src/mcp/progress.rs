@@ -55,7 +55,7 @@ pub fn publish(
     what: impl Into<String>,
     heartbeat: Duration,
 ) -> (Publisher, Sending) {
-    let (sender, receiver) = watch::channel(Update::saying(what));
+    let (sender, receiver) = watch::channel(Update::with_message(what));
     let over = CancellationToken::new();
     let task = tokio::spawn(send(peer, token, receiver, heartbeat, over.clone()));
     (Publisher(sender), Sending { over, task })

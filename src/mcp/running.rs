@@ -8,7 +8,7 @@ use rmcp::service::RequestContext;
 use tokio_util::sync::CancellationToken;
 
 use super::progress::{self, Sending};
-use crate::progress::{Call, Progress, Silent};
+use crate::progress::{Call, NoProgress, Progress};
 
 /// A request that may take its time.
 pub struct Running {
@@ -32,9 +32,9 @@ impl Running {
                 let (publisher, sending) = progress::publish(context.peer.clone(), token, what, heartbeat);
                 (Arc::new(publisher) as Arc<dyn Progress>, Some(sending))
             }
-            None => (Arc::new(Silent) as Arc<dyn Progress>, None),
+            None => (Arc::new(NoProgress) as Arc<dyn Progress>, None),
         };
-        Self { call: Call::of(progress, gone.child_token()), taken_back: context.ct.clone(), sending }
+        Self { call: Call::new(progress, gone.child_token()), taken_back: context.ct.clone(), sending }
     }
 
     /// Does the work. Nothing is told of it any more once this returns.

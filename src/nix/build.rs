@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::{CACHE_HOME, Nix, NixError, Run};
 use crate::names::{DrvPath, StorePath};
 use crate::progress::Call;
-use crate::scratch::{self, Scratch, ScratchError};
+use crate::scratch::{self, ScratchError, ScratchFolder};
 
 /// Most bytes of installables on a command line. Linux takes at least 128 KiB with the environment (execve(2), "Limits
 /// on size of arguments and environment"); more is read from a file.
@@ -100,7 +100,7 @@ impl Nix {
         let (command, _list) = if bytes <= ARGUMENT_BYTES {
             (command.arg("--").args(order.installables), None)
         } else {
-            let list = Scratch::make(&scratch::places(), usize::MAX)?;
+            let list = ScratchFolder::make(&scratch::candidate_folders(), usize::MAX)?;
             let file = list.path().join("installables");
             std::fs::write(&file, order.installables.join("\n"))
                 .map_err(|source| ScratchError { tried: vec![(file.clone(), source.to_string())] })?;

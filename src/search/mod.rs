@@ -156,7 +156,7 @@ async fn read_one_by_one(
     error: Diagnostic,
     call: &Call,
 ) -> Result<Packages, FlakeError> {
-    call.saying("reading the packages one by one");
+    call.report_message("reading the packages one by one");
     let subject = Subject { reference: place.installable.clone(), inputs_from: place.inputs_from.clone() };
     let asking = Asking { subject: Some(&subject), ..Asking::new("flake", Instantiate::No) };
     let (mut told, mut unread) = (Vec::new(), Vec::new());

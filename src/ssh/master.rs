@@ -13,7 +13,7 @@ use super::login::Login;
 use super::{SshError, SshSettings, Target};
 use crate::process::{Command, Executable, Finished, Flow, ProcessError};
 use crate::progress::Call;
-use crate::scratch::{self, Scratch, ScratchError};
+use crate::scratch::{self, ScratchError, ScratchFolder};
 use crate::text;
 
 /// Most lines kept of what `ssh -v` says; the last ones tell why a connection ended.
@@ -52,7 +52,7 @@ impl Heard {
 pub(super) struct Master {
     target: Target,
     /// Holds the socket, readable by this user alone.
-    _folder: Arc<Scratch>,
+    _folder: Arc<ScratchFolder>,
     socket: PathBuf,
     heard: Arc<Mutex<Heard>>,
     ending: CancellationToken,
@@ -63,7 +63,7 @@ impl Master {
     /// Connects and logs in.
     pub(super) async fn start(
         settings: &SshSettings,
-        folder: Arc<Scratch>,
+        folder: Arc<ScratchFolder>,
         target: &Target,
         call: &Call,
     ) -> Result<Self, SshError> {
@@ -146,8 +146,8 @@ impl Drop for Master {
 }
 
 /// Makes the folder for the sockets of all connections, where their paths are short enough.
-pub(super) fn folder() -> Result<Scratch, ScratchError> {
-    Scratch::make(&scratch::places(), SOCKET_PATH - SUFFIX - SOCKET_NAME)
+pub(super) fn folder() -> Result<ScratchFolder, ScratchError> {
+    ScratchFolder::make(&scratch::candidate_folders(), SOCKET_PATH - SUFFIX - SOCKET_NAME)
 }
 
 /// The options every `ssh` of ours has, so that no configuration makes it ask, trust or forward.

@@ -23,7 +23,7 @@ pub use session::Session;
 pub use target::{Address, Target, UserName};
 
 use crate::progress::Call;
-use crate::scratch::Scratch;
+use crate::scratch::ScratchFolder;
 
 /// How `ssh` is run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,7 +56,7 @@ pub struct Hosts {
     settings: Option<SshSettings>,
     slots: Mutex<Slots>,
     /// Holds the sockets of all connections, made for the first.
-    sockets: Mutex<Option<Arc<Scratch>>>,
+    sockets: Mutex<Option<Arc<ScratchFolder>>>,
 }
 
 impl Hosts {
@@ -112,7 +112,7 @@ impl Hosts {
     }
 
     /// The folder for sockets, made anew where somebody tidied it away.
-    fn sockets(&self) -> Result<Arc<Scratch>, SshError> {
+    fn sockets(&self) -> Result<Arc<ScratchFolder>, SshError> {
         let mut sockets = self.sockets.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(folder) = sockets.as_ref().filter(|folder| folder.path().is_dir()) {
             return Ok(Arc::clone(folder));

@@ -10,7 +10,7 @@ use super::login::Login;
 use super::master::{self, Master};
 use super::{Limits, Output, SshError, SshSettings, Target};
 use crate::progress::Call;
-use crate::scratch::Scratch;
+use crate::scratch::ScratchFolder;
 
 /// Programs at once over one connection; sshd takes 10 unless told (sshd_config(5), `MaxSessions`).
 const CHANNELS: usize = 6;
@@ -28,11 +28,11 @@ pub struct Session {
 impl Session {
     pub(super) async fn connect(
         settings: &SshSettings,
-        sockets: Arc<Scratch>,
+        sockets: Arc<ScratchFolder>,
         target: &Target,
         call: &Call,
     ) -> Result<Self, SshError> {
-        call.saying(format!("connecting to {target}"));
+        call.report_message(format!("connecting to {target}"));
         let master = Master::start(settings, sockets, target, call).await?;
         let channels = openssh::Session::resume_mux(master.socket().into(), None);
         let mut copy_options = master::options(settings);

@@ -15,50 +15,50 @@ use tokio::sync::{mpsc, oneshot};
 use super::StateError;
 
 /// Most that waits for its turn; who comes then waits to hand it over.
-const WAITING: usize = 64;
+const QUEUE_LENGTH: usize = 64;
 
-type Work = Box<dyn FnOnce() + Send>;
+type Job = Box<dyn FnOnce() + Send>;
 
-static QUEUE: OnceLock<Result<mpsc::Sender<Work>, std::io::ErrorKind>> = OnceLock::new();
+static QUEUE: OnceLock<Result<mpsc::Sender<Job>, std::io::ErrorKind>> = OnceLock::new();
 /// How much was handed over and is not done.
-static LEFT: AtomicUsize = AtomicUsize::new(0);
+static PENDING: AtomicUsize = AtomicUsize::new(0);
 
 /// Does this on the thread that writes, and gives what came of it. It is told when it was handed over, which is when
 /// its own patience begins.
 ///
 /// # Errors
 /// Those of the work; [`StateError::Unwritten`] where it was not done.
-pub async fn write<T, E>(work: impl FnOnce(Instant) -> Result<T, E> + Send + 'static) -> Result<T, E>
+pub async fn run<T, E>(work: impl FnOnce(Instant) -> Result<T, E> + Send + 'static) -> Result<T, E>
 where
     T: Send + 'static,
     E: Display + From<StateError> + Send + 'static,
 {
-    let queue = match QUEUE.get_or_init(begin) {
+    let queue = match QUEUE.get_or_init(start_thread) {
         Ok(queue) => queue,
         Err(kind) => return Err(StateError::Unwritten(format!("there is no thread for it: {kind}")).into()),
     };
     let ended = |_| E::from(StateError::Unwritten("the thread for it has ended".to_owned()));
-    let handed = Instant::now();
-    let (tell, told) = oneshot::channel();
-    let place = queue.reserve().await.map_err(|_| ended(()))?;
-    LEFT.fetch_add(1, Ordering::Relaxed);
-    place.send(Box::new(move || {
-        let result = work(handed);
-        if let Err(Err(error)) = tell.send(result) {
+    let queued_at = Instant::now();
+    let (result_sender, result_receiver) = oneshot::channel();
+    let permit = queue.reserve().await.map_err(|_| ended(()))?;
+    PENDING.fetch_add(1, Ordering::Relaxed);
+    permit.send(Box::new(move || {
+        let result = work(queued_at);
+        if let Err(Err(error)) = result_sender.send(result) {
             tracing::error!(%error, "nobody waits for this any more, and it was not written");
         }
     }));
-    told.await.map_err(|_| ended(()))?
+    result_receiver.await.map_err(|_| ended(()))?
 }
 
-fn begin() -> Result<mpsc::Sender<Work>, std::io::ErrorKind> {
-    let (queue, mut works) = mpsc::channel::<Work>(WAITING);
+fn start_thread() -> Result<mpsc::Sender<Job>, std::io::ErrorKind> {
+    let (queue, mut jobs) = mpsc::channel::<Job>(QUEUE_LENGTH);
     let thread = std::thread::Builder::new().name("writer".to_owned());
     let begun = thread.spawn(move || {
-        while let Some(work) = works.blocking_recv() {
+        while let Some(work) = jobs.blocking_recv() {
             // One that panics is told so by the end of its channel, and the others go on.
             drop(std::panic::catch_unwind(AssertUnwindSafe(work)));
-            LEFT.fetch_sub(1, Ordering::Relaxed);
+            PENDING.fetch_sub(1, Ordering::Relaxed);
         }
     });
     begun.map(|_| queue).map_err(|error| error.kind())
@@ -68,15 +68,15 @@ fn begin() -> Result<mpsc::Sender<Work>, std::io::ErrorKind> {
 ///
 /// # Errors
 /// How much is not.
-pub async fn settle(patience: Duration) -> Result<(), usize> {
-    let left = LEFT.load(Ordering::Relaxed);
+pub async fn drain(patience: Duration) -> Result<(), usize> {
+    let left = PENDING.load(Ordering::Relaxed);
     if left == 0 {
         return Ok(());
     }
-    match tokio::time::timeout(patience, write(|_| Ok::<(), StateError>(()))).await {
+    match tokio::time::timeout(patience, run(|_| Ok::<(), StateError>(()))).await {
         Ok(Ok(())) => Ok(()),
         // What was waited for here does not count.
-        Ok(Err(_)) | Err(_) => Err(left.min(LEFT.load(Ordering::Relaxed))),
+        Ok(Err(_)) | Err(_) => Err(left.min(PENDING.load(Ordering::Relaxed))),
     }
 }
 
@@ -86,13 +86,13 @@ mod tests {
     use std::sync::{Arc, Mutex, mpsc as std_mpsc};
 
     /// Few enough for all to be handed over, whatever other tests hand over meanwhile.
-    const COUNT: usize = WAITING / 4;
+    const COUNT: usize = QUEUE_LENGTH / 4;
 
     #[tokio::test]
     async fn the_runtime_goes_on_and_the_order_is_kept() {
         let done = Arc::new(Mutex::new(Vec::new()));
         let (release, held) = std_mpsc::channel::<()>();
-        let first = write({
+        let first = run({
             let done = Arc::clone(&done);
             move |_| {
                 held.recv().unwrap();
@@ -105,7 +105,7 @@ mod tests {
         let mut rest = Vec::new();
         for number in 1..COUNT {
             let done = Arc::clone(&done);
-            let mut writing = Box::pin(write(move |_| {
+            let mut writing = Box::pin(run(move |_| {
                 done.lock().unwrap().push(number);
                 if number == 7 { Err(StateError::Unwritten("seven".into())) } else { Ok(()) }
             }));
@@ -115,7 +115,7 @@ mod tests {
         }
         // This thread is the whole runtime, and it is free.
         tokio::task::yield_now().await;
-        assert!(settle(Duration::ZERO).await.is_err_and(|left| left >= COUNT));
+        assert!(drain(Duration::ZERO).await.is_err_and(|left| left >= COUNT));
         // Whoever goes away takes nothing back.
         rest.pop();
         release.send(()).unwrap();
@@ -123,14 +123,14 @@ mod tests {
         for (number, writing) in (1..).zip(rest) {
             assert_eq!(writing.await.is_err(), number == 7, "{number}");
         }
-        settle(Duration::from_secs(20)).await.unwrap();
+        drain(Duration::from_secs(20)).await.unwrap();
         assert_eq!(*done.lock().unwrap(), (0..COUNT).collect::<Vec<_>>());
     }
 
     #[tokio::test]
     async fn a_panic_is_an_error_and_ends_nothing() {
-        let panicked = write(|_| -> Result<(), StateError> { panic!("on purpose") }).await;
+        let panicked = run(|_| -> Result<(), StateError> { panic!("on purpose") }).await;
         assert!(matches!(panicked, Err(StateError::Unwritten(_))));
-        assert_eq!(write(|_| Ok::<_, StateError>(1)).await.unwrap(), 1);
+        assert_eq!(run(|_| Ok::<_, StateError>(1)).await.unwrap(), 1);
     }
 }

@@ -136,7 +136,7 @@ impl Tool for BuildHost {
         flake.require()?;
         let attr = AttrPath::new([HOSTS, input.host.as_str()].into_iter().chain(input.artifact.attributes()));
         let _turn = flake.turn(&format!("build {}#{attr}", flake.reference()), call).await?;
-        call.saying(format!("evaluating {}", input.host));
+        call.report_message(format!("evaluating {}", input.host));
         let order = Order {
             installables: &[format!("{}#{attr}", flake.reference())],
             dry_run: input.dry_run,

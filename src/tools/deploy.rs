@@ -11,7 +11,7 @@ use super::services::Unhurried;
 use super::weight::{self, Brief};
 use super::{Context, Effect, Reach, Tool, ToolError};
 use crate::causes::{self, Caused};
-use crate::config::{Action, Channel};
+use crate::config::{Action, ApprovalMethod};
 use crate::deploy::approval::{ApprovalError, Approvals};
 use crate::deploy::plan::StoredPlan;
 use crate::deploy::rollout::{Outcome, Rollout};
@@ -32,7 +32,7 @@ pub struct Input {
 #[derive(Serialize, Deserialize, JsonSchema)]
 pub struct Approved {
     by: String,
-    channel: Channel,
+    channel: ApprovalMethod,
 }
 
 /// What it answers.
@@ -86,7 +86,7 @@ impl Tool for Deploy {
             output.plan_id, output.action, approved.by, approved.channel
         )];
         for told in &output.hosts {
-            let Caused { of: host, breaks, same_as, .. } = told;
+            let Caused { entry: host, breaks, same_as, .. } = told;
             let generation =
                 host.generation.map(|number| format!(", generation {number}")).unwrap_or_default();
             let is_well = host.state.is_success() && host.error.is_none() && same_as.is_none();
@@ -153,7 +153,7 @@ pub(super) async fn carry_out(
         action: spent.plan().action,
         approved: Approved { by: spent.approval().by().to_owned(), channel: spent.approval().channel() },
         error: rolled.outcomes.iter().find_map(|host| host.error.clone()).or(unrecorded),
-        hosts: causes::group(rolled.outcomes),
+        hosts: causes::group_by_cause(rolled.outcomes),
         more_hosts: 0,
         more_named: BTreeMap::new(),
     })

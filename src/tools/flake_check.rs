@@ -131,7 +131,7 @@ impl Tool for FlakeCheck {
         let kept = kept.count();
         more_warnings += warnings.len() - kept;
         warnings.truncate(kept);
-        let page = input.page.beside(causes::group(outputs), 100, taken)?;
+        let page = input.page.beside(causes::group_by_cause(outputs), 100, taken)?;
         Ok(Output {
             ok,
             revision,
@@ -158,8 +158,8 @@ impl Tool for FlakeCheck {
             lines.push(format!("{count} cannot be evaluated without building something first"));
         }
         for told in &output.outputs {
-            if let Some(error) = &told.of.error {
-                lines.push(format!("✗ {}: {error}", told.named(&told.of.attr)));
+            if let Some(error) = &told.entry.error {
+                lines.push(format!("✗ {}: {error}", told.named(&told.entry.attr)));
             }
         }
         for warning in &output.warnings {

@@ -69,7 +69,7 @@ impl Gaps {
     pub fn of(parts: Vec<UnreadPart>) -> Self {
         let mut gaps = Self { total: parts.len(), ..Self::default() };
         let (rest, single): (Vec<Gap>, Vec<Gap>) = parts.into_iter().map(Gap::from).partition(|gap| gap.rest);
-        let by_cause = rest.into_iter().map(|gap| vec![gap]).chain(causes::groups(single));
+        let by_cause = rest.into_iter().map(|gap| vec![gap]).chain(causes::group_entries(single));
         for group in by_cause {
             let breaks: Vec<String> = group.iter().map(|gap| gap.attr.clone()).collect();
             let Some(mut first) = group.into_iter().next() else { continue };

@@ -64,7 +64,7 @@ impl Tool for ListDevshells {
         let system = input.system.as_ref().map(SystemName::as_str);
         let shells = context.flake().shells(system, &context.call).await?;
         let total = shells.len();
-        let page = input.page.of(causes::group(shells), 100)?;
+        let page = input.page.of(causes::group_by_cause(shells), 100)?;
         Ok(Output { shells: page.entries, total, next_cursor: page.next_cursor })
     }
 
@@ -74,7 +74,7 @@ impl Tool for ListDevshells {
         }
         let mut lines = vec![format!("{} development shells:", output.total)];
         for told in &output.shells {
-            let Caused { of: shell, breaks, same_as, .. } = told;
+            let Caused { entry: shell, breaks, same_as, .. } = told;
             let name = format!("{} ({})", text::word(&shell.name), text::word(&shell.system));
             // One that evaluates has an error where a package in it does not, which may be another shell's cause, too.
             if let Some(error) = &shell.error

@@ -88,14 +88,14 @@ impl Tool for ListHosts {
         let (known, pending, failed) =
             (count(FactsState::Known), count(FactsState::Pending), count(FactsState::Failed));
         let total = hosts.len();
-        let mut hosts = causes::group(hosts);
+        let mut hosts = causes::group_by_cause(hosts);
         // Facts arrive between two pages, and must not move a host from one to the other.
-        hosts.sort_by(|one, other| one.of.name.cmp(&other.of.name));
+        hosts.sort_by(|one, other| one.entry.name.cmp(&other.entry.name));
         let page = match state {
             Some(state) => {
                 // What the settings say of hosts is in their facts.
                 let state = format!("{state} {}", context.settings().stamp());
-                input.page.filling(hosts, 100, &state, |host| &host.of.name)?
+                input.page.filling(hosts, 100, &state, |host| &host.entry.name)?
             }
             None => input.page.of(hosts, 100)?,
         };
@@ -114,7 +114,7 @@ impl Tool for ListHosts {
             .collect();
         let mut lines = vec![format!("{} hosts{counts}:", output.total)];
         for told in &output.hosts {
-            let Caused { of: host, same_as, .. } = told;
+            let Caused { entry: host, same_as, .. } = told;
             let name = text::word(&host.name);
             lines.push(match (&host.error, same_as) {
                 (Some(error), _) => format!("✗ {}: {error}", told.named(&host.name)),

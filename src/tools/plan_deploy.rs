@@ -238,7 +238,7 @@ impl Tool for PlanDeploy {
                 }
             }
         }
-        output.hosts = causes::group(hosts);
+        output.hosts = causes::group_by_cause(hosts);
         // A plan for some of them would be another plan than the one asked for.
         if output.error.is_some() {
             return Ok(output);
@@ -324,7 +324,7 @@ impl Tool for PlanDeploy {
             lines.push(format!("✗ hosts of {} more causes", output.more_unread));
         }
         for told in &output.hosts {
-            let Caused { of: host, same_as, .. } = told;
+            let Caused { entry: host, same_as, .. } = told;
             match (&host.error, same_as) {
                 (Some(error), _) => lines.push(format!("✗ {}: {error}", told.named(&host.host))),
                 (None, Some(first)) => lines.push(format!("✗ {}: as {first}", host.host)),

@@ -33,14 +33,14 @@ impl Rollouts {
     /// under way.
     pub fn stopping(&self) {
         if !self.running.is_empty() {
-            crate::stderr::say(STOPPING);
+            crate::stderr::print_line(STOPPING);
         }
     }
 
     /// Somebody wants an end to it for the second time: leaves hosts to themselves.
     pub fn abandon(&self) {
         if !self.running.is_empty() {
-            crate::stderr::say("hosts are left to themselves: host_status tells what each runs");
+            crate::stderr::print_line("hosts are left to themselves: host_status tells what each runs");
         }
         self.leave.cancel();
     }

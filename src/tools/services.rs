@@ -172,7 +172,7 @@ impl Services {
             return Ok(place);
         }
         let _waiting = Waiting::join(&self.waiting, in_force.settings.waiting_calls)?;
-        call.saying("waiting for another call to end");
+        call.report_message("waiting for another call to end");
         tokio::select! {
             place = Arc::clone(&in_force.places).acquire_owned() => {
                 Ok(place.map_err(|_| NixError::from(ProcessError::Cancelled))?)

@@ -138,7 +138,7 @@ fn shorten(value: &mut Value, characters: usize, items: usize, counters: &BTreeS
                 let Some(field) = fields.get_mut(&name) else { continue };
                 match field {
                     Value::String(said) if ENDS.contains(&name.as_str()) => {
-                        *said = text::ending(said, characters)
+                        *said = text::tail(said, characters)
                     }
                     Value::Array(list)
                         if counters.contains(&counter)

@@ -2,7 +2,7 @@
 
 use super::error::ApprovalError;
 use super::{Approval, Approvals, signature};
-use crate::config::Channel;
+use crate::config::ApprovalMethod;
 use crate::deploy::plan::StoredPlan;
 use crate::progress::Call;
 use crate::time::Timestamp;
@@ -38,7 +38,7 @@ impl Approvals {
             return Err(ApprovalError::RisksNotNamed { id: id.clone(), codes: missing });
         }
         match (approval.channel, &approval.signature) {
-            (Channel::Signature, Some(signature)) => {
+            (ApprovalMethod::Signature, Some(signature)) => {
                 let approvers = self.settings.approvers.as_deref();
                 let who = signature::verify(stored.canonical(), signature, approvers, &call.cancel).await?;
                 if who != approval.by {
@@ -47,11 +47,11 @@ impl Approvals {
                 }
                 signature::require_scope(&who, self.settings.scopes.get(&who), plan)?;
             }
-            (Channel::Signature, None) => {
+            (ApprovalMethod::Signature, None) => {
                 let problem = "it has no signature".to_owned();
                 return Err(ApprovalError::Malformed { id: id.clone(), problem });
             }
-            (Channel::Elicitation | Channel::Terminal, _) => {}
+            (ApprovalMethod::Elicitation | ApprovalMethod::Terminal, _) => {}
         }
         Ok(())
     }

@@ -3,7 +3,7 @@
 use super::signature::SignatureError;
 use crate::audit::AuditError;
 use crate::canonical::CanonicalError;
-use crate::config::{Channel, Untrusted};
+use crate::config::{ApprovalMethod, UntrustedGuards};
 use crate::deploy::plan::PlanError;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::names::PlanId;
@@ -67,7 +67,7 @@ pub enum ApprovalError {
     )]
     Untrusted {
         /// Which file, and what in it.
-        settings: Untrusted,
+        settings: UntrustedGuards,
         /// The command a person runs.
         command: String,
     },
@@ -143,7 +143,7 @@ pub enum ApprovalError {
         /// The plan.
         id: PlanId,
         /// The way it came.
-        channel: Channel,
+        channel: ApprovalMethod,
     },
     /// It is for another plan, or for this one before it was altered.
     #[error("the approval of {0} is for a plan that says something else")]

@@ -76,5 +76,5 @@ pub(super) fn declined(plans: &Plans, plan: &Plan) -> Result<(), ApprovalError> 
 fn declined_name(plan: &Plan) -> Result<String, ApprovalError> {
     let hosts = plan.hosts.iter().map(|host| (&host.host, &host.toplevel)).collect();
     let subject = canonical::form(&Subject { action: plan.action, reboot: plan.reboot, hosts })?;
-    Ok(format!("{DECLINED}{}.json", Digest::of(subject.as_bytes())))
+    Ok(format!("{DECLINED}{}.json", Digest::sha256(subject.as_bytes())))
 }

@@ -17,8 +17,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::audit::{Audit, Event, Record};
-use crate::config::{Channel, DeploySettings};
+use crate::audit::{AuditEvent, AuditLog, AuditRecord};
+use crate::config::{ApprovalMethod, DeploySettings};
 use crate::deploy::plan::store::APPROVAL;
 use crate::deploy::plan::{Plan, PlanError, Plans, StoredPlan};
 use crate::names::PlanId;
@@ -41,7 +41,7 @@ pub const PATIENCE: Duration = Duration::from_secs(600);
 #[derive(Clone, Debug)]
 pub struct Yes {
     /// How it came.
-    pub channel: Channel,
+    pub channel: ApprovalMethod,
     /// Who gave it.
     pub by: String,
     /// The blocking risks they named.
@@ -54,7 +54,7 @@ pub struct Yes {
 #[derive(Clone, Debug)]
 pub struct Approvals {
     plans: Plans,
-    audit: Audit,
+    audit: AuditLog,
     settings: DeploySettings,
 }
 
@@ -65,7 +65,7 @@ impl Approvals {
     /// [`PlanError::NoFolder`] and [`PlanError::State`].
     pub fn open(settings: &DeploySettings) -> Result<Self, PlanError> {
         let path = settings.state_folder.as_deref().ok_or(PlanError::NoFolder)?;
-        let audit = Audit::new(StateFolder::open(path)?);
+        let audit = AuditLog::new(StateFolder::open(path)?);
         Ok(Self { plans: Plans::open(settings)?, audit, settings: settings.clone() })
     }
 
@@ -77,7 +77,7 @@ impl Approvals {
 
     /// The log of what is done with them.
     #[must_use]
-    pub fn audit(&self) -> &Audit {
+    pub fn audit(&self) -> &AuditLog {
         &self.audit
     }
 
@@ -122,7 +122,7 @@ impl Approvals {
     /// See [`ApprovalError`].
     pub async fn keep(&self, plan: Plan) -> Result<StoredPlan, ApprovalError> {
         let this = self.clone();
-        writer::write(move |begun| this.save(plan, begun)).await
+        writer::run(move |begun| this.save(plan, begun)).await
     }
 
     fn save(&self, plan: Plan, begun: Instant) -> Result<StoredPlan, ApprovalError> {
@@ -136,7 +136,7 @@ impl Approvals {
         });
         let stored = self.plans.prepare(plan)?;
         // First: what lies there can be approved, whoever was told that it failed.
-        self.audit.write(&recorded(Event::Planned, &stored, &client, &details), begun)?;
+        self.audit.append_blocking(&recorded(AuditEvent::Planned, &stored, &client, &details), begun)?;
         self.plans.put(&stored)?;
         Ok(stored)
     }
@@ -188,7 +188,7 @@ impl Approvals {
         let approval = self.approval(stored, yes);
         self.check(stored, &approval, call).await?;
         let (this, stored) = (self.clone(), stored.clone());
-        writer::write(move |begun| this.put_beside(&stored, approval, begun)).await
+        writer::run(move |begun| this.put_beside(&stored, approval, begun)).await
     }
 
     fn put_beside(
@@ -200,7 +200,8 @@ impl Approvals {
         let id = &stored.plan().id;
         let bytes = crate::canonical::form(&approval)?;
         self.require_undecided(id)?;
-        self.audit.write(&recorded(Event::Approved, stored, "terminal", &approval.told()), begun)?;
+        self.audit
+            .append_blocking(&recorded(AuditEvent::Approved, stored, "terminal", &approval.told()), begun)?;
         self.plans.folder.replace(&approval_name(id), bytes.as_bytes())?;
         // Who decided in between did not see this approval, unless they used it.
         match self.decision(id)? {
@@ -228,8 +229,8 @@ impl Approvals {
 }
 
 /// An entry about a plan.
-fn recorded(event: Event, stored: &StoredPlan, client: &str, details: &Value) -> Record {
-    Record {
+fn recorded(event: AuditEvent, stored: &StoredPlan, client: &str, details: &Value) -> AuditRecord {
+    AuditRecord {
         event,
         plan_id: Some(stored.plan().id.clone()),
         plan_digest: Some(stored.digest().clone()),

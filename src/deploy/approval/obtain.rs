@@ -8,8 +8,8 @@ use super::{
     Answer, Approval, ApprovalError, Approvals, Approver, Decision, NoForm, PATIENCE, Question, Spent, Yes,
     approval_name, decision, forms, named, recorded,
 };
-use crate::audit::Event;
-use crate::config::Channel;
+use crate::audit::AuditEvent;
+use crate::config::ApprovalMethod;
 use crate::deploy::plan::{Plan, Requester, StoredPlan, show};
 use crate::diagnostic::Diagnostic;
 use crate::names::PlanId;
@@ -32,7 +32,7 @@ impl Approvals {
             return Err(self.required(id, NoForm::Unavailable));
         };
         // A form's answer never lies there: it is used by the call it was given to.
-        if approval.channel == Channel::Elicitation {
+        if approval.channel == ApprovalMethod::Elicitation {
             let problem = "a form's answer is never written down before it is used".to_owned();
             return Err(ApprovalError::Malformed { id: id.clone(), problem });
         }
@@ -55,7 +55,7 @@ impl Approvals {
     ) -> Result<Spent, ApprovalError> {
         let obtained = match self.spend(stored, call).await {
             Err(ApprovalError::Required { .. })
-                if self.settings.approve_by.contains(&Channel::Elicitation) =>
+                if self.settings.approve_by.contains(&ApprovalMethod::Elicitation) =>
             {
                 self.ask(stored, approver, by, call).await
             }
@@ -65,7 +65,7 @@ impl Approvals {
             && !matches!(error, ApprovalError::Asked(_))
         {
             let details = json!({"code": Diagnostic::from(error).code, "reason": error.to_string()});
-            let logged = self.audit.append(recorded(Event::Refused, stored, &by.client, &details)).await;
+            let logged = self.audit.append(recorded(AuditEvent::Refused, stored, &by.client, &details)).await;
             // That one says itself that the log cannot be written.
             if !matches!(error, ApprovalError::Unlogged { .. }) {
                 logged?;
@@ -99,14 +99,14 @@ impl Approvals {
             risks,
             patience: plan.expires.since(now).min(PATIENCE),
         };
-        call.saying("waiting for a person's approval");
+        call.report_message("waiting for a person's approval");
         let (phrase, risks, by) = match approver.ask(&question, call).await {
             Answer::Given { phrase, risks, by } => (phrase, risks, by),
             Answer::Declined => {
                 let (plans, declined) = (self.plans.clone(), plan.clone());
                 let rejected = self.reject(id, &format!("the user of {}", by.client), &by.client).await;
                 // Each is written whether or not the other could be.
-                let kept = writer::write(move |_| forms::declined(&plans, &declined)).await;
+                let kept = writer::run(move |_| forms::declined(&plans, &declined)).await;
                 let refusal = Decision::Rejected(rejected?).refusal(id);
                 if let Err(error) = kept {
                     tracing::error!(%error, plan = %id, "the declined change is not remembered: it may be asked about again");
@@ -122,7 +122,8 @@ impl Approvals {
         if phrase.trim() != question.phrase {
             return Err(ApprovalError::WrongWords { id: id.clone(), expected: question.phrase });
         }
-        let yes = Yes { channel: Channel::Elicitation, by, named_risks: named(&risks), signature: None };
+        let yes =
+            Yes { channel: ApprovalMethod::Elicitation, by, named_risks: named(&risks), signature: None };
         let approval = self.approval(stored, yes);
         // A person may have taken long, and the plan may have been rejected or altered meanwhile.
         let again = self.plans.load(id)?;
@@ -135,15 +136,15 @@ impl Approvals {
 
     async fn count_form(&self, plan: &Plan) -> Result<Result<(), NoForm>, ApprovalError> {
         let (plans, plan) = (self.plans.clone(), plan.clone());
-        writer::write(move |_| forms::count(&plans, &plan)).await
+        writer::run(move |_| forms::count(&plans, &plan)).await
     }
 
     fn required(&self, id: &PlanId, no_form: NoForm) -> ApprovalError {
         let (by, program) = (&self.settings.approve_by, &self.settings.command);
-        let command = if by.contains(&Channel::Terminal) {
+        let command = if by.contains(&ApprovalMethod::Terminal) {
             Some(format!("{program} approve {id}"))
         } else {
-            by.contains(&Channel::Signature).then(|| format!("{program} approve {id} --sign KEY"))
+            by.contains(&ApprovalMethod::Signature).then(|| format!("{program} approve {id} --sign KEY"))
         };
         ApprovalError::Required { id: id.clone(), command, no_form }
     }
@@ -151,15 +152,18 @@ impl Approvals {
     /// Turns a checked approval into a [`Spent`], once.
     async fn use_up(&self, stored: &StoredPlan, approval: Approval) -> Result<Spent, ApprovalError> {
         let (this, stored) = (self.clone(), stored.clone());
-        writer::write(move |begun| this.claim(stored, approval, begun)).await
+        writer::run(move |begun| this.claim(stored, approval, begun)).await
     }
 
     fn claim(&self, stored: StoredPlan, approval: Approval, begun: Instant) -> Result<Spent, ApprovalError> {
         let id = &stored.plan().id;
         self.require_undecided(id)?;
         // Before it is used up: what cannot be recorded can be asked for again.
-        if approval.channel == Channel::Elicitation {
-            self.audit.write(&recorded(Event::Approved, &stored, "elicitation", &approval.told()), begun)?;
+        if approval.channel == ApprovalMethod::Elicitation {
+            self.audit.append_blocking(
+                &recorded(AuditEvent::Approved, &stored, "elicitation", &approval.told()),
+                begun,
+            )?;
         }
         if let Some(before) = decision::claim(&self.plans, id, &Decision::Spent(approval.clone()))? {
             return Err(before.refusal(id));

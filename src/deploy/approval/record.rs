@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::canonical::Digest;
-use crate::config::Channel;
+use crate::config::ApprovalMethod;
 use crate::deploy::plan::{Plan, StoredPlan};
 use crate::names::PlanId;
 use crate::time::Timestamp;
@@ -19,7 +19,7 @@ pub struct Approval {
     pub(super) version: u32,
     pub(super) plan_id: PlanId,
     pub(super) plan_digest: Digest,
-    pub(super) channel: Channel,
+    pub(super) channel: ApprovalMethod,
     pub(super) by: String,
     pub(super) at: Timestamp,
     pub(super) named_risks: Vec<String>,
@@ -30,7 +30,7 @@ pub struct Approval {
 impl Approval {
     /// How it came.
     #[must_use]
-    pub fn channel(&self) -> Channel {
+    pub fn channel(&self) -> ApprovalMethod {
         self.channel
     }
 

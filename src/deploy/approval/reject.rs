@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::record::VERSION;
 use super::{ApprovalError, Approvals, Decision, Rejection, approval_name, decision, plain_name};
-use crate::audit::{Event, Record};
+use crate::audit::{AuditEvent, AuditRecord};
 use crate::deploy::plan::PlanError;
 use crate::names::PlanId;
 use crate::state::writer;
@@ -20,7 +20,7 @@ impl Approvals {
     /// it is rejected and the audit log does not say so yet: rejecting it again logs it. See [`ApprovalError`].
     pub async fn reject(&self, id: &PlanId, by: &str, client: &str) -> Result<Rejection, ApprovalError> {
         let (this, id, by, client) = (self.clone(), id.clone(), by.to_owned(), client.to_owned());
-        writer::write(move |begun| this.decide_against(&id, &by, &client, begun)).await
+        writer::run(move |begun| this.decide_against(&id, &by, &client, begun)).await
     }
 
     fn decide_against(
@@ -69,8 +69,8 @@ impl Approvals {
     /// Writes a no to the audit log, which stays marked as unlogged where that fails.
     fn log(&self, rejection: &Rejection, client: &str, begun: Instant) -> Result<(), ApprovalError> {
         let id = &rejection.plan_id;
-        let record = Record {
-            event: Event::Rejected,
+        let record = AuditRecord {
+            event: AuditEvent::Rejected,
             plan_id: Some(id.clone()),
             plan_digest: rejection.plan_digest.clone(),
             host: None,
@@ -81,7 +81,7 @@ impl Approvals {
                 .cloned()
                 .unwrap_or_default(),
         };
-        self.audit.write(&record, begun).map_err(|cause| ApprovalError::Unlogged {
+        self.audit.append_blocking(&record, begun).map_err(|cause| ApprovalError::Unlogged {
             id: id.clone(),
             by: rejection.by().to_owned(),
             command: self.settings.command.clone(),

@@ -9,13 +9,13 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::config::{Action, Scope};
+use crate::config::{Action, SignerScope};
 use crate::deploy::plan::Plan;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::names::HostName;
 use crate::process::{Command, Executable, Flow, ProcessError};
 use crate::reading;
-use crate::scratch::{self, Scratch, ScratchError};
+use crate::scratch::{self, ScratchError, ScratchFolder};
 use crate::text;
 
 /// What an approval is signed as; a key may be restricted to it with `namespaces=` in the file of allowed signers.
@@ -123,7 +123,7 @@ fn at(path: &Path) -> impl FnOnce(std::io::Error) -> SignatureError {
 /// # Errors
 /// See [`SignatureError`].
 pub async fn sign(message: &str, key: &Path, cancel: &CancellationToken) -> Result<String, SignatureError> {
-    let scratch = Scratch::make(&scratch::places(), usize::MAX)?;
+    let scratch = ScratchFolder::make(&scratch::candidate_folders(), usize::MAX)?;
     let file = scratch.path().join("plan");
     std::fs::write(&file, message).map_err(at(&file))?;
     let status = Command::new(Executable::SshKeygen)
@@ -160,7 +160,7 @@ pub async fn verify(
     if !data.is_file() {
         return Err(at(approvers)(std::io::Error::new(std::io::ErrorKind::InvalidInput, "it is not a file")));
     }
-    let scratch = Scratch::make(&scratch::places(), usize::MAX)?;
+    let scratch = ScratchFolder::make(&scratch::candidate_folders(), usize::MAX)?;
     let (file, signed) = (scratch.path().join("plan"), scratch.path().join("plan.sig"));
     std::fs::write(&file, message).map_err(at(&file))?;
     std::fs::write(&signed, signature).map_err(at(&signed))?;
@@ -231,7 +231,7 @@ async fn run(command: &Command, cancel: &CancellationToken) -> Result<Result<Str
 ///
 /// # Errors
 /// [`SignatureError::OutOfScope`] with the first host or action that is not theirs.
-pub fn require_scope(who: &str, scope: Option<&Scope>, plan: &Plan) -> Result<(), SignatureError> {
+pub fn require_scope(who: &str, scope: Option<&SignerScope>, plan: &Plan) -> Result<(), SignatureError> {
     let Some(scope) = scope else { return Ok(()) };
     let refused = |what: String| Err(SignatureError::OutOfScope { who: who.to_owned(), what });
     let action_allowed = |action: Action| scope.actions.as_ref().is_none_or(|set| set.contains(&action));

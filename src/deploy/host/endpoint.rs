@@ -138,7 +138,7 @@ pub(in crate::deploy) fn said(
 async fn told(flake: &Flake, host: &HostName, call: &Call) -> Result<Told, FlakeError> {
     flake
         .remembered(&format!("place {host}"), call, |flake| async move {
-            call.saying(format!("evaluating where {host} is"));
+            call.report_message(format!("evaluating where {host} is"));
             let question = Question::new([HOSTS, host.as_str()], "place");
             match flake.ask("hosts", vec![question], Instantiate::No, call).await?.pop() {
                 Some(Ok(Answer { value, unread })) => Ok(Told { value, unread }),

@@ -162,7 +162,7 @@ impl Plan {
     /// # Errors
     /// As [`Plan::canonical`].
     pub fn digest(&self) -> Result<Digest, CanonicalError> {
-        Ok(Digest::of(self.canonical()?.as_bytes()))
+        Ok(Digest::sha256(self.canonical()?.as_bytes()))
     }
 
     /// Whether it can no longer be approved or deployed. A plan from the future is no plan either: the

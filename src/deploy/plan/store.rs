@@ -111,7 +111,7 @@ impl StoredPlan {
     fn new(plan: Plan) -> Result<Self, PlanError> {
         plan.check().map_err(PlanError::Unfit)?;
         let canonical = plan.canonical()?;
-        Ok(Self { digest: Digest::of(canonical.as_bytes()), plan, canonical })
+        Ok(Self { digest: Digest::sha256(canonical.as_bytes()), plan, canonical })
     }
 
     /// The plan.

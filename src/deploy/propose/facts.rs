@@ -238,7 +238,7 @@ pub fn fingerprint(line: &str) -> Option<String> {
 pub async fn of(flake: &Flake, host: &HostName, call: &Call) -> Result<Facts, FlakeError> {
     let told = flake
         .remembered(&format!("facts {host}"), call, |flake| async move {
-            call.saying(format!("evaluating how {host} would be reached"));
+            call.report_message(format!("evaluating how {host} would be reached"));
             let question = Question::new([HOSTS, host.as_str()], "deploy_facts");
             match flake.ask("hosts", vec![question], Instantiate::No, call).await?.pop() {
                 Some(Ok(Answer { value, unread })) => Ok(Told { value, unread }),

@@ -96,7 +96,7 @@ pub async fn propose(
     let Some(current) = state.running.clone() else {
         return Err(ProposeError::NotNixos(place.target.to_string()));
     };
-    call.saying(format!("comparing {host} with what it runs"));
+    call.report_message(format!("comparing {host} with what it runs"));
     let before = contents::closure(&session, &current, call).await?;
     let units = contents::units(&session, current.as_str(), call).await?;
     let mut diff = before.diff(&built.closure);
@@ -214,7 +214,7 @@ async fn build(
 ) -> Result<Built, ProposeError> {
     let attr = AttrPath::new([HOSTS, host.as_str(), "config", "system", "build", "toplevel"]);
     let _turn = flake.turn(&format!("build {}#{attr}", flake.reference()), call).await?;
-    call.saying(format!("building {host}"));
+    call.report_message(format!("building {host}"));
     let target = session.target();
     let remote = RemoteStore {
         url: &format!("ssh-ng://{}@{}:{}", target.user, bracketed(target.address.as_str()), target.port),

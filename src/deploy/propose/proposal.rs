@@ -22,7 +22,7 @@ pub(super) async fn of(
     host: &HostName,
     call: &Call,
 ) -> Result<(Place, Facts, StorePath), ProposeError> {
-    call.saying(format!("evaluating {host}"));
+    call.report_message(format!("evaluating {host}"));
     let question = Question::new([HOSTS, host.as_str()], "proposal");
     let Answer { mut value, unread } =
         match flake.ask("hosts", vec![question], Instantiate::No, call).await?.pop() {

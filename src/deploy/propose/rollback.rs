@@ -59,7 +59,7 @@ pub async fn propose(
             there: state.generations.iter().rev().map(|known| known.number).collect(),
         });
     };
-    call.saying(format!("comparing generation {} of {host} with what it runs", chosen.number));
+    call.report_message(format!("comparing generation {} of {host} with what it runs", chosen.number));
     let (before, after) = (
         contents::closure(&session, &current, call).await?,
         contents::closure(&session, &chosen.toplevel, call).await?,

@@ -23,7 +23,7 @@ pub async fn copy(flake: &Flake, session: &Session, of: &HostPlan, call: &Call) 
     if of.build_on == BuildOn::Target || of.source != SystemSource::New || of.toplevel == of.current {
         return Ok(());
     }
-    call.saying(format!("{}: copying the system", of.host));
+    call.report_message(format!("{}: copying the system", of.host));
     let target = session.target();
     let store = format!("ssh-ng://{}@{}:{}", target.user, bracketed(target.address.as_str()), target.port);
     let options = session.copy_options().iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ");

@@ -138,7 +138,7 @@ impl Task<'_> {
             nonce: &nonce,
             signed: self.signed,
         };
-        self.call.saying(format!("{}: activating", self.of.host));
+        self.call.report_message(format!("{}: activating", self.of.host));
         // From here on, nobody who leaves breaks off a sentence: being taken back is a command of its own.
         let steady = Call { cancel: CancellationToken::new(), ..self.call.clone() };
         let through = async {

@@ -157,7 +157,7 @@ impl Line<'_> {
             Ok(fresh) => fresh,
             Err(error) => return self.shut_out(error, health).await,
         };
-        call.saying(format!("{}: looking whether it is well", of.host));
+        call.report_message(format!("{}: looking whether it is well", of.host));
         let patience = Duration::from_secs(u64::from(of.rollback_timeout)) / 2;
         *health = health::check(&fresh, of, before, shaky, patience, call).await;
         if call.cancel.is_cancelled() {
@@ -221,7 +221,7 @@ impl Line<'_> {
     /// Has it go back, because whoever asked for it took it back.
     async fn cancel(&mut self) -> Result<Option<Story>, SuperviseError> {
         let Some(session) = &self.session else { return Ok(None) };
-        self.steady.saying(format!("{}: going back", self.task.of.host));
+        self.steady.report_message(format!("{}: going back", self.task.of.host));
         let told = supervise::cancel(session, self.orders, self.steady).await;
         if told.is_err() {
             self.session = None;

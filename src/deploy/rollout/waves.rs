@@ -15,8 +15,8 @@ use tokio_util::sync::CancellationToken;
 use super::outcome::{Ending, Outcome};
 use super::stop::Stop;
 use super::task::Task;
-use crate::audit::{Audit, AuditError, Event, Record};
-use crate::config::{Action, Channel};
+use crate::audit::{AuditError, AuditEvent, AuditLog, AuditRecord};
+use crate::config::{Action, ApprovalMethod};
 use crate::deploy::approval::Spent;
 use crate::deploy::plan::{HostPlan, Plan, Requester, SystemSource};
 use crate::deploy::supervisor::Signed;
@@ -44,7 +44,7 @@ pub struct Rollout<'a> {
     /// The connections.
     pub hosts: &'a Hosts,
     /// Where it is recorded.
-    pub audit: &'a Audit,
+    pub audit: &'a AuditLog,
     /// The approved plan.
     pub spent: &'a Spent,
     /// Who asked for it.
@@ -127,7 +127,7 @@ impl Rollout<'_> {
         let approval = self.spent.approval();
         let details =
             json!({"action": plan.action, "channel": approval.channel(), "approved_by": approval.by()});
-        self.log(Event::DeployStarted, None, &details).await?;
+        self.log(AuditEvent::DeployStarted, None, &details).await?;
         let (mut rolled, stop) = self.forward(plan).await;
         if let Some(stop) = stop.filter(|_| plan.revert_confirmed) {
             self.revert(plan, &stop, &mut rolled).await;
@@ -231,7 +231,7 @@ impl Rollout<'_> {
     fn task<'a>(&'a self, id: &'a PlanId, plan: &'a Plan, of: &'a HostPlan, call: &'a Call) -> Task<'a> {
         let signature = self.spent.approval().signature();
         let signed = signature
-            .filter(|_| self.spent.approval().channel() == Channel::Signature)
+            .filter(|_| self.spent.approval().channel() == ApprovalMethod::Signature)
             .map(|signature| Signed { plan: self.spent.stored().canonical(), signature });
         Task { flake: self.flake, hosts: self.hosts, id, plan, of, signed, call, leave: self.leave }
     }
@@ -263,7 +263,7 @@ impl Rollout<'_> {
         if self.leave.is_cancelled() {
             return stays(Stop::left());
         }
-        call.saying(format!("{}: going back, since {}", of.host, stop.why()));
+        call.report_message(format!("{}: going back, since {}", of.host, stop.why()));
         let id = match PlanId::random() {
             Ok(id) => id,
             Err(error) => return stays(Diagnostic::new(Code::Internal, error.to_string())),
@@ -289,8 +289,8 @@ impl Rollout<'_> {
 
     async fn finished(&self, outcome: &Outcome) -> Result<(), AuditError> {
         let event = match outcome.state {
-            Ending::RolledBack => Event::RolledBack,
-            _ => Event::HostFinished,
+            Ending::RolledBack => AuditEvent::RolledBack,
+            _ => AuditEvent::HostFinished,
         };
         let error = outcome.error.as_ref().map(|error| json!({"code": error.code, "message": error.told()}));
         let details = json!({"state": outcome.state, "generation": outcome.generation, "error": error});
@@ -299,12 +299,12 @@ impl Rollout<'_> {
 
     async fn log(
         &self,
-        event: Event,
+        event: AuditEvent,
         host: Option<&HostName>,
         details: &serde_json::Value,
     ) -> Result<(), AuditError> {
         let stored = self.spent.stored();
-        let record = Record {
+        let record = AuditRecord {
             event,
             plan_id: Some(stored.plan().id.clone()),
             plan_digest: Some(stored.digest().clone()),

@@ -66,7 +66,7 @@ impl Repository {
             let text = reading::bytes(&marker, NAME).ok()?;
             root.join(path_of(text.strip_prefix(b"gitdir: ")?.trim_ascii_end()))
         };
-        let common = match reading::bytes_if_there(&own.join("commondir"), NAME).ok()? {
+        let common = match reading::bytes_if_exists(&own.join("commondir"), NAME).ok()? {
             Some(text) => own.join(path_of(text.trim_ascii_end())),
             None => own.clone(),
         };
@@ -118,7 +118,8 @@ impl Repository {
 
     /// The commit of that name in the list of names; empty where it is not there.
     fn packed(&self, name: &[u8]) -> Option<Vec<u8>> {
-        let text = reading::bytes_if_there(&self.common.join("packed-refs"), NAMES).ok()?.unwrap_or_default();
+        let text =
+            reading::bytes_if_exists(&self.common.join("packed-refs"), NAMES).ok()?.unwrap_or_default();
         let found = text.split(|byte| *byte == b'\n').find_map(|line| {
             let (object, rest) = line.split_at_checked(line.iter().position(|byte| *byte == b' ')?)?;
             (rest.trim_ascii() == name).then(|| object.to_vec())
@@ -307,7 +308,7 @@ impl Repository {
 
 /// What a file that stands for a name holds; `None` in it where there is no such file.
 fn loose(path: &Path) -> Option<Option<Vec<u8>>> {
-    match reading::bytes_if_there(path, NAME) {
+    match reading::bytes_if_exists(path, NAME) {
         Ok(text) => Some(text),
         // Of names below it that are gone the folder may be left.
         Err(error) if error.kind() == ErrorKind::IsADirectory => Some(None),

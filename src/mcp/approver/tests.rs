@@ -347,7 +347,7 @@ fn a_question_expires() {
     };
     let mut question = Question {
         plan_id: PlanId::random().unwrap(),
-        plan_digest: Digest::of(b"a plan"),
+        plan_digest: Digest::sha256(b"a plan"),
         text: String::new(),
         phrase: "web".into(),
         risks: Vec::new(),
@@ -385,7 +385,7 @@ fn a_question_is_answered_over_its_own_transport() {
     let (stdio, http) = (at(Transport::Stdio), at(Transport::Http));
     let question = Question {
         plan_id: PlanId::random().unwrap(),
-        plan_digest: Digest::of(b"a plan"),
+        plan_digest: Digest::sha256(b"a plan"),
         text: String::new(),
         phrase: "web".into(),
         risks: Vec::new(),

@@ -155,9 +155,9 @@ pub async fn pass(State(guard): State<Arc<Guard>>, request: Request, next: Next)
     response.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     let metrics = &guard.services.metrics;
     if let Some(Reason(reason)) = response.extensions().get() {
-        metrics.refused(reason);
+        metrics.count_refusal(reason);
     }
-    metrics.request(route, response.status().as_u16());
+    metrics.count_request(route, response.status().as_u16());
     response
 }
 

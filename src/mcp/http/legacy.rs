@@ -83,7 +83,7 @@ impl Legacy {
             id,
             legacy: Arc::clone(self),
             _gone: gone.clone().drop_guard(),
-            _count: self.services.metrics.session("sse"),
+            _count: self.services.metrics.start_session("sse"),
         };
         let handler = Handler::new(Arc::clone(&self.services), Transport::Http, gone.clone());
         tokio::spawn(async move {

@@ -74,12 +74,14 @@ pub async fn serve(
 ) -> Result<(), Diagnostic> {
     let server = bind(services, address, stop).await?;
     match &server.token {
-        Some(token) => crate::stderr::say(format_args!("clients need the token in {}", token.source())),
-        None => crate::stderr::say(format_args!(
+        Some(token) => {
+            crate::stderr::print_line(format_args!("clients need the token in {}", token.source()))
+        }
+        None => crate::stderr::print_line(format_args!(
             "anybody on this machine may call, so no tool that reaches hosts is served"
         )),
     }
-    crate::stderr::say(format_args!("listening on http://{}/mcp", server.address()));
+    crate::stderr::print_line(format_args!("listening on http://{}/mcp", server.address()));
     server.run().await;
     Ok(())
 }
@@ -139,7 +141,7 @@ impl Server {
         let connections = self.services.at_start.http.concurrent_requests.saturating_mul(4).max(16);
         listener::run(self.listener, self.router, connections, self.stop).await;
         // A session's call may run while no connection of it is open.
-        if tokio::time::timeout(LAST_CALLS, self.services.metrics.settled()).await.is_err() {
+        if tokio::time::timeout(LAST_CALLS, self.services.metrics.wait_for_calls()).await.is_err() {
             tracing::warn!("calls were still running at the end");
         }
     }

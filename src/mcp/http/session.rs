@@ -184,7 +184,7 @@ mod tests {
         let session = Session::new(
             CancellationToken::new(),
             CancellationToken::new(),
-            Metrics::default().session("mcp"),
+            Metrics::default().start_session("mcp"),
         );
         let (soon, late) = (ORPHANED + Duration::from_secs(1), IDLE + Duration::from_secs(1));
         let lost = |after: Duration| session.is_lost(Instant::now() + after);
@@ -207,7 +207,7 @@ mod tests {
         let session = Session::new(
             CancellationToken::new(),
             CancellationToken::new(),
-            Metrics::default().session("mcp"),
+            Metrics::default().start_session("mcp"),
         );
         let id = RequestId::Number(1);
         let reserved = session.reserve(&id).unwrap();

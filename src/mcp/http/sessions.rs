@@ -153,7 +153,7 @@ impl SessionManager for Sessions {
         let session = Session::new(
             gone(),
             VALID.try_with(Clone::clone).unwrap_or_default(),
-            self.services.metrics.session("mcp"),
+            self.services.metrics.start_session("mcp"),
         );
         self.lock().insert(id.clone(), Arc::clone(&session));
         Ok((id, session.attend(inner)))

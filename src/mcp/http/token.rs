@@ -151,7 +151,7 @@ impl Source {
     fn establish(&self) -> Result<(), TokenError> {
         if let Self::Made(folder) = self {
             let folder = StateFolder::open(folder)?;
-            if folder.reading(NAME)?.is_none() {
+            if folder.open_to_read(NAME)?.is_none() {
                 folder.create(NAME, fresh()?.as_bytes())?;
             }
         }
@@ -190,7 +190,7 @@ impl Source {
             Self::Made(folder) => {
                 let path = folder.join(NAME);
                 let gone = || unusable(&path, "is gone", "`pantheros-mcp token rotate` makes a new one");
-                let file = StateFolder::open(folder)?.reading(NAME)?.ok_or_else(gone)?;
+                let file = StateFolder::open(folder)?.open_to_read(NAME)?.ok_or_else(gone)?;
                 read(&path, file, None)?
             }
         };

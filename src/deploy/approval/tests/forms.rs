@@ -27,7 +27,7 @@ async fn a_form_needs_the_right_words() {
     let stored = desk.plan(blocked(&["web"]));
     let scripted = Scripted::new(given(" web ", "no_root_key"));
     let spent = approvals.obtain(&stored, &scripted, &asked(), &call).await.unwrap();
-    assert_eq!(spent.approval().channel(), Channel::Elicitation);
+    assert_eq!(spent.approval().channel(), ApprovalMethod::Elicitation);
     assert_eq!(spent.approval().by(), "somebody at a client");
     let question = &scripted.questions()[0];
     assert!(question.text.contains("BLOCKING no_root_key"));
@@ -115,7 +115,7 @@ async fn several_hosts_want_the_end_of_the_plans_name() {
 
 #[tokio::test]
 async fn nobody_is_asked_where_forms_do_not_count() {
-    let (desk, call) = (Desk::new(&[Channel::Terminal]), Call::unattended());
+    let (desk, call) = (Desk::new(&[ApprovalMethod::Terminal]), Call::unattended());
     let (approvals, stored) = (desk.approvals(), desk.plan(fixture(&["web"])));
     let scripted = Scripted::new(given("web", ""));
     let error = approvals.obtain(&stored, &scripted, &asked(), &call).await.unwrap_err();

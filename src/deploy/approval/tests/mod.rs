@@ -3,7 +3,7 @@ mod rejections;
 mod signatures;
 
 use super::*;
-use crate::config::{Action, Scope};
+use crate::config::{Action, SignerScope};
 use crate::deploy::plan::{Plan, Requester, Risk, Severity, fixture};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::process::{Command, Flow};
@@ -21,7 +21,7 @@ struct Desk {
 }
 
 impl Desk {
-    fn new(channels: &[Channel]) -> Self {
+    fn new(channels: &[ApprovalMethod]) -> Self {
         let scratch = tempfile::tempdir().unwrap();
         let settings = DeploySettings {
             clean: false,
@@ -73,7 +73,7 @@ impl Desk {
         let path = self.scratch.path().join("approvers");
         fs::write(&path, lines.join("\n") + "\n").unwrap();
         self.settings.approvers = Some(path);
-        self.settings.approve_by = BTreeSet::from([Channel::Signature]);
+        self.settings.approve_by = BTreeSet::from([ApprovalMethod::Signature]);
     }
 }
 
@@ -90,7 +90,7 @@ async fn signature_of(stored: &StoredPlan, key: &Path) -> String {
 
 fn terminal(risks: &[&str]) -> Yes {
     Yes {
-        channel: Channel::Terminal,
+        channel: ApprovalMethod::Terminal,
         by: "alice (uid 1000)".into(),
         named_risks: risks.iter().map(ToString::to_string).collect(),
         signature: None,
@@ -98,7 +98,12 @@ fn terminal(risks: &[&str]) -> Yes {
 }
 
 fn signed(by: &str, signature: String) -> Yes {
-    Yes { channel: Channel::Signature, by: by.into(), named_risks: Vec::new(), signature: Some(signature) }
+    Yes {
+        channel: ApprovalMethod::Signature,
+        by: by.into(),
+        named_risks: Vec::new(),
+        signature: Some(signature),
+    }
 }
 
 fn blocked(hosts: &[&str]) -> Plan {
@@ -118,7 +123,7 @@ fn asked() -> Requester {
     Requester { client: "test 1.0".into(), user: "alice (uid 1000)".into() }
 }
 
-const BOTH: [Channel; 2] = [Channel::Elicitation, Channel::Terminal];
+const BOTH: [ApprovalMethod; 2] = [ApprovalMethod::Elicitation, ApprovalMethod::Terminal];
 
 /// Answers as it was told to, and remembers what it was asked.
 struct Scripted {
@@ -167,7 +172,10 @@ async fn an_approval_is_good_for_once() {
     let kept = fs::read(desk.file(&format!("{id}.approval.json"))).unwrap();
     assert!(approvals.decision(id).unwrap().is_none());
     let spent = approvals.spend(&stored, &call).await.unwrap();
-    assert_eq!((spent.approval().channel(), spent.approval().by()), (Channel::Terminal, "alice (uid 1000)"));
+    assert_eq!(
+        (spent.approval().channel(), spent.approval().by()),
+        (ApprovalMethod::Terminal, "alice (uid 1000)")
+    );
     assert_eq!(spent.stored(), &stored);
     assert!(matches!(approvals.spend(&stored, &call).await, Err(ApprovalError::Spent(_))));
     assert!(matches!(approvals.record(&stored, terminal(&[]), &call).await, Err(ApprovalError::Spent(_))));
@@ -257,7 +265,7 @@ async fn only_the_channels_that_are_set_count() {
     let stored = desk.plan(fixture(&["web"]));
     desk.approvals().record(&stored, terminal(&[]), &call).await.unwrap();
     // The settings changed since: what counts is what they say when it is deployed.
-    desk.settings.approve_by = BTreeSet::from([Channel::Elicitation]);
+    desk.settings.approve_by = BTreeSet::from([ApprovalMethod::Elicitation]);
     let refused = desk.approvals().spend(&stored, &call).await.unwrap_err();
     assert!(matches!(refused, ApprovalError::ChannelNotAllowed { .. }));
     let other = desk.plan(fixture(&["web"]));
@@ -310,7 +318,7 @@ async fn what_cannot_be_recorded_is_not_approved() {
 
 #[test]
 fn a_plan_that_is_not_in_the_log_is_not_kept() {
-    let desk = Desk::new(&[Channel::Terminal]);
+    let desk = Desk::new(&[ApprovalMethod::Terminal]);
     let approvals = desk.approvals();
     let log = approvals.audit().path();
     fs::write(&log, "").unwrap();

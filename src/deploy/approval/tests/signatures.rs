@@ -69,7 +69,7 @@ async fn a_signer_may_only_approve_what_is_theirs() {
     desk.approvers(&[format!("ci {ci_public}"), format!("alice {alice_public}")]);
     desk.settings.scopes.insert(
         "ci".into(),
-        Scope {
+        SignerScope {
             hosts: Some(BTreeSet::from(["web".parse().unwrap()])),
             actions: Some(BTreeSet::from([Action::Test, Action::Boot])),
         },
