@@ -7,7 +7,7 @@ mod host;
 mod keys;
 mod merge;
 mod origin;
-mod place;
+mod paths;
 mod source;
 mod text;
 mod trust;
@@ -17,19 +17,21 @@ use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-pub use deploy::{Action, Channel, DeployFile, DeploySettings, Scope, Untrusted};
+pub use deploy::{Action, ApprovalMethod, DeployFile, DeploySettings, SignerScope, UntrustedGuards};
 pub use host::{BuildOn, HealthCheck, HostFile};
-pub use keys::{FromFlake, Guard, Home, KEYS, Key, Kind, Rule, Zero};
-pub use place::{FlakeDiscovery, nearest_flake};
+pub use keys::{
+    FlakeInfluence, GuardCondition, KEYS, MergeRule, SettingKey, SettingsLayer, ValueKind, ZeroMeaning,
+};
+pub use paths::{FlakeDiscovery, nearest_flake};
 pub use source::{CONFIG_NAME, FILE_NAME, MACHINE_FOLDER};
-pub use trust::{Beside, TrustError, revoke};
+pub use trust::{FlakeSettingsFile, TrustError, revoke};
 
-use origin::Origin;
-use text::Text;
+use origin::SettingsOrigin;
+use text::SettingsText;
 
 use crate::names::HostName;
 use crate::ssh::SshSettings;
-pub use file::{CacheFile, ConfigError, File, HttpFile, LimitsFile, NixFile, SshFile, ToolsFile};
+pub use file::{CacheFile, ConfigError, HttpFile, LimitsFile, NixFile, SettingsFile, SshFile, ToolsFile};
 
 /// What the command line says about the same things; each is the user's word, as their file is, and beats it.
 #[derive(Clone, Debug, Default)]
@@ -60,7 +62,7 @@ pub struct Settings {
     /// The folder with the `flake.nix`, or where one was looked for.
     pub flake: PathBuf,
     /// How that folder came to be known.
-    pub flake_from: FlakeDiscovery,
+    pub flake_discovery: FlakeDiscovery,
     /// What lies in it that is the user's alone: the home folder, or the state.
     pub private: Option<PathBuf>,
     /// The `nix` program.
@@ -94,12 +96,12 @@ pub struct Settings {
     /// Where a host is now, whatever its configuration says.
     pub target: Option<(HostName, HostFile)>,
     /// The file beside the flake, unless the user named it as theirs.
-    pub beside: Option<Beside>,
+    pub flake_file: Option<FlakeSettingsFile>,
     /// What the file beside the flake said when it was read, whoever's word it is.
-    pub said_beside: Option<String>,
+    pub flake_settings_text: Option<String>,
     /// What is to be said about them to whoever started this.
     notices: Vec<String>,
-    origin: Origin,
+    origin: SettingsOrigin,
     stamp: blake3::Hash,
 }
 
@@ -121,82 +123,93 @@ impl Settings {
     /// # Errors
     /// See [`ConfigError`]. A missing flake is no error here: tools say it when they need one.
     pub fn load(start: Option<&Path>, overrides: &Overrides, tools: &[&str]) -> Result<Self, ConfigError> {
-        let settings = Self::read(Origin::new(start, overrides, tools))?;
+        let settings = Self::read(SettingsOrigin::new(start, overrides, tools))?;
         for notice in &settings.notices {
             tracing::warn!("{notice}");
         }
         Ok(settings)
     }
 
-    fn read(mut origin: Origin) -> Result<Self, ConfigError> {
-        let (flake, flake_from) = origin.flake()?;
+    fn read(mut origin: SettingsOrigin) -> Result<Self, ConfigError> {
+        let (flake, flake_discovery) = origin.flake()?;
         let named = match &origin.overrides.config {
-            Some(path) => Some(place::absolute(origin.start.as_deref(), path, "--config")?),
+            Some(path) => Some(paths::absolute(origin.start.as_deref(), path, "--config")?),
             None => None,
         };
         let user = origin.user(named.as_deref())?;
         let tools: Vec<&str> = origin.tools.iter().map(String::as_str).collect();
         let (start, overrides) = (origin.start.as_deref(), &origin.overrides);
-        let is_flake = flake_from != FlakeDiscovery::Nowhere;
+        let is_flake = flake_discovery != FlakeDiscovery::NotFound;
         let mut notices = Vec::new();
         let machine = source::machine(Path::new(MACHINE_FOLDER), &tools)?;
         // Whoever names the file beside the flake has made its word their own.
         let users_beside = user.as_ref().filter(|user| user.is_at(&flake.join(FILE_NAME)));
-        let text = if is_flake && users_beside.is_none() { Text::beside(&flake)? } else { None };
-        let said_beside = users_beside.or(text.as_ref()).map(|text| text.text.clone());
-        let mut beside = text.as_ref().map(|text| Beside::new(text, is_trusted(text, &mut notices)));
+        let text = if is_flake && users_beside.is_none() { SettingsText::flake_file(&flake)? } else { None };
+        let flake_settings_text = users_beside.or(text.as_ref()).map(|text| text.text.clone());
+        let mut flake_file =
+            text.as_ref().map(|text| FlakeSettingsFile::new(text, is_trusted(text, &mut notices)));
         let mut sources = Vec::from_iter(machine);
         sources.push(source::switches(overrides, start, &tools)?);
         if let Some(user) = &user {
-            sources.push(user.source(Home::User, &tools)?);
+            sources.push(user.source(SettingsLayer::User, &tools)?);
         }
-        if let (Some(text), Some(beside)) = (&text, &beside) {
-            let home = if beside.trusted { Home::Trusted } else { Home::Beside };
-            sources.push(text.source(home, &tools)?);
+        if let (Some(text), Some(flake_file)) = (&text, &flake_file) {
+            let layer = if flake_file.trusted { SettingsLayer::Trusted } else { SettingsLayer::Untrusted };
+            sources.push(text.source(layer, &tools)?);
         }
         let conflict = |message| ConfigError::Conflict { message };
         let mut merged = merge::merge(&sources).map_err(conflict)?;
-        if let Some(beside) = &mut beside {
-            beside.became(&mut merged);
+        if let Some(flake_file) = &mut flake_file {
+            flake_file.record_merge(&mut merged);
         }
         let mut file = merged.file;
         // A terminal has to find the same settings, the same state, and who was trusted.
-        let named = named.or_else(|| user.map(|user| user.path).filter(|path| place::is_moved(path)));
-        let stamp = origin::stamp((&flake, flake_from), named.as_deref(), &sources, beside.as_ref());
-        let needs_state = file.deploy.state_folder.is_none() || beside.is_some();
-        let state = needs_state.then(place::state).flatten();
+        let named = named.or_else(|| user.map(|user| user.path).filter(|path| paths::is_unlike_login(path)));
+        let stamp = origin::stamp((&flake, flake_discovery), named.as_deref(), &sources, flake_file.as_ref());
+        let needs_state = file.deploy.state_folder.is_none() || flake_file.is_some();
+        let state = needs_state.then(paths::state_folder).flatten();
         let own_command = file
             .deploy
             .command
             .is_none()
-            .then(|| place::command(is_flake.then_some(&*flake), named.as_deref(), state.as_deref()));
+            .then(|| paths::command(is_flake.then_some(&*flake), named.as_deref(), state.as_deref()));
         // Every path begins at the root by now.
         let mut deploy =
             DeploySettings::from_file(std::mem::take(&mut file.deploy), Path::new("/")).map_err(conflict)?;
         if let Some(command) = own_command {
             deploy.command = command;
         }
-        deploy.untrusted = beside
-            .as_ref()
-            .filter(|beside| !beside.guards.is_empty())
-            .map(|beside| Untrusted { path: beside.path.clone(), keys: beside.guards.clone() });
+        deploy.untrusted =
+            flake_file.as_ref().filter(|flake_file| !flake_file.guards.is_empty()).map(|flake_file| {
+                UntrustedGuards { path: flake_file.path.clone(), keys: flake_file.guards.clone() }
+            });
         if let Some(state) = deploy.state_folder.as_deref().filter(|_| is_flake) {
-            place::apart(state, &flake).map_err(|message| ConfigError::Exposed { message })?;
+            paths::require_outside_flake(state, &flake)
+                .map_err(|message| ConfigError::Exposed { message })?;
         }
         for switch in merged.overruled {
             notices.push(format!("{switch} does not count: {MACHINE_FOLDER} says something else"));
         }
-        if let Some(beside) = &beside {
-            notices.extend(in_vain(beside, &deploy.command, named.as_deref()));
+        if let Some(flake_file) = &flake_file {
+            notices.extend(ignored_notices(flake_file, &deploy.command, named.as_deref()));
         }
-        let private = place::private(&flake, deploy.state_folder.as_deref());
+        let private = paths::private_folder_in_flake(&flake, deploy.state_folder.as_deref());
         let settings = Self::from_file(flake, file, deploy, overrides).map_err(conflict)?;
-        Ok(Self { flake_from, private, beside, said_beside, notices, origin, stamp, ..settings })
+        Ok(Self {
+            flake_discovery,
+            private,
+            flake_file,
+            flake_settings_text,
+            notices,
+            origin,
+            stamp,
+            ..settings
+        })
     }
 
     fn from_file(
         flake: PathBuf,
-        file: File,
+        file: SettingsFile,
         deploy: DeploySettings,
         overrides: &Overrides,
     ) -> Result<Self, String> {
@@ -209,25 +222,27 @@ impl Settings {
         };
         let cache = CacheSettings {
             enabled: file.cache.enabled,
-            folder: file.cache.folder.or_else(place::cache),
+            folder: file.cache.folder.or_else(paths::cache_folder),
             bytes: file.cache.size_mib.saturating_mul(1024 * 1024),
         };
-        let ssh_path = |path: Option<PathBuf>, name: &str| path.map(|path| for_ssh(path, name)).transpose();
+        let ssh_path = |path: Option<PathBuf>, name: &str| {
+            path.map(|path| require_plain_ssh_path(path, name)).transpose()
+        };
         Ok(Self {
             flake,
-            flake_from: FlakeDiscovery::Named,
+            flake_discovery: FlakeDiscovery::Named,
             private: None,
-            beside: None,
-            said_beside: None,
+            flake_file: None,
+            flake_settings_text: None,
             notices: Vec::new(),
-            origin: Origin::default(),
+            origin: SettingsOrigin::default(),
             stamp: blake3::hash(b""),
             nix: file.nix.program,
             ssh: SshSettings {
                 program: file.ssh.program,
-                config: ssh_file(file.ssh.config, "config")?,
-                identity: ssh_path(ssh_file(file.ssh.identity, "identity")?, "identity")?,
-                known_hosts: ssh_path(ssh_file(file.ssh.known_hosts, "known_hosts")?, "known_hosts")?,
+                config: require_no_pipe(file.ssh.config, "config")?,
+                identity: ssh_path(require_no_pipe(file.ssh.identity, "identity")?, "identity")?,
+                known_hosts: ssh_path(require_no_pipe(file.ssh.known_hosts, "known_hosts")?, "known_hosts")?,
                 connect_time: Duration::from_secs(file.ssh.connect_seconds.clamp(1, 600)),
             },
             evaluation_time: Duration::from_secs(limits.evaluation_seconds.max(1)),
@@ -251,7 +266,7 @@ impl Settings {
 }
 
 /// Whether a person trusted the file. What cannot be told is no trust.
-fn is_trusted(text: &Text, notices: &mut Vec<String>) -> bool {
+fn is_trusted(text: &SettingsText, notices: &mut Vec<String>) -> bool {
     trust::is_trusted(text).unwrap_or_else(|error| {
         notices.push(format!("{} is taken as not trusted: {error}", text.path.display()));
         false
@@ -259,22 +274,26 @@ fn is_trusted(text: &Text, notices: &mut Vec<String>) -> bool {
 }
 
 /// What of the file beside the flake does not count, and what to do about it.
-fn in_vain(beside: &Beside, command: &str, named: Option<&Path>) -> Vec<String> {
+fn ignored_notices(flake_file: &FlakeSettingsFile, command: &str, named: Option<&Path>) -> Vec<String> {
     let quoted = |keys: &[&str]| keys.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ");
-    let path = beside.path.display();
-    let users = named.map(Path::to_owned).or_else(|| place::config().map(|at| at.join(CONFIG_NAME)));
+    let path = flake_file.path.display();
+    let users = named.map(Path::to_owned).or_else(|| paths::config_folder().map(|at| at.join(CONFIG_NAME)));
     let users = users
         .map_or_else(|| "a file that you name with --config".to_owned(), |path| path.display().to_string());
     let mut notices = Vec::new();
-    if !beside.waiting.is_empty() {
+    if !flake_file.waiting.is_empty() {
         notices.push(format!(
             "{path} lies beside the flake, and nobody trusted it as it is, so that this in it does not count: {}. \
              Read the file, then run `{command} trust` in a terminal, or put your own settings in {users}",
-            quoted(&beside.waiting)
+            quoted(&flake_file.waiting)
         ));
     }
-    let never: Vec<&str> =
-        beside.ignored.iter().map(|(key, _)| *key).filter(|key| !beside.waiting.contains(key)).collect();
+    let never: Vec<&str> = flake_file
+        .ignored
+        .iter()
+        .map(|(key, _)| *key)
+        .filter(|key| !flake_file.waiting.contains(key))
+        .collect();
     if !never.is_empty() {
         notices.push(format!(
             "{path} lies beside the flake, where {} never counts; put it in {users}",
@@ -285,7 +304,7 @@ fn in_vain(beside: &Beside, command: &str, named: Option<&Path>) -> Vec<String> 
 }
 
 /// A file that each `ssh` reads for itself, which a pipe cannot give to more than one.
-fn ssh_file(path: Option<PathBuf>, name: &str) -> Result<Option<PathBuf>, String> {
+fn require_no_pipe(path: Option<PathBuf>, name: &str) -> Result<Option<PathBuf>, String> {
     let is_pipe = |path: &Path| path.metadata().is_ok_and(|data| data.file_type().is_fifo());
     match path {
         Some(path) if is_pipe(&path) => {
@@ -297,7 +316,7 @@ fn ssh_file(path: Option<PathBuf>, name: &str) -> Result<Option<PathBuf>, String
 
 /// A path as `ssh` takes it in an option: it would expand or split at what is refused here
 /// (ssh_config(5), TOKENS).
-fn for_ssh(path: PathBuf, name: &str) -> Result<PathBuf, String> {
+fn require_plain_ssh_path(path: PathBuf, name: &str) -> Result<PathBuf, String> {
     let text = path.to_string_lossy();
     if text.chars().any(|c| c.is_whitespace() || c.is_control() || "%\"'\\~$".contains(c)) {
         return Err(format!(

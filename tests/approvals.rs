@@ -8,7 +8,7 @@ use crate::common::fleet::{Fleet, below, errors};
 use crate::common::plan::{approvals, fleet, key, public, set, settings, stored};
 use crate::common::terminal::Terminal;
 use pantheros_mcp::audit::{AuditEvent, AuditRecord};
-use pantheros_mcp::config::Channel;
+use pantheros_mcp::config::ApprovalMethod;
 use pantheros_mcp::deploy::approval::{ApprovalError, Approvals};
 use pantheros_mcp::names::PlanId;
 use pantheros_mcp::progress::Call;
@@ -419,7 +419,7 @@ fn one_of_several_processes() {
         state_folder: Some(std::env::var_os(FOLDER).unwrap().into()),
         command: "pantheros-mcp".into(),
         plan_lifetime: LIFE,
-        approve_by: [Channel::Terminal].into(),
+        approve_by: [ApprovalMethod::Terminal].into(),
         approve_over_http: false,
         approvers: None,
         scopes: std::collections::BTreeMap::new(),

@@ -68,36 +68,36 @@ the user's, the file beside the flake.
 ";
 
 /// What counts of a key beside the flake.
-fn beside(key: &config::Key) -> String {
-    let counts = match key.from_flake {
-        config::FromFlake::Counts => "counts",
-        config::FromFlake::Narrows => "narrows",
-        config::FromFlake::Trusted => "once trusted",
-        config::FromFlake::Never => "never counts",
+fn beside(key: &config::SettingKey) -> String {
+    let counts = match key.flake_influence {
+        config::FlakeInfluence::Counts => "counts",
+        config::FlakeInfluence::Narrows => "narrows",
+        config::FlakeInfluence::Trusted => "once trusted",
+        config::FlakeInfluence::Never => "never counts",
     };
-    let guards = if key.guard == config::Guard::Said { "; guards deployments" } else { "" };
+    let guards = if key.guard == config::GuardCondition::IfSet { "; guards deployments" } else { "" };
     format!("{counts}{guards}")
 }
 
 /// Which of several values of a key counts.
-fn of_several(key: &config::Key) -> String {
-    use config::{Rule, Zero};
+fn of_several(key: &config::SettingKey) -> String {
+    use config::{MergeRule, ZeroMeaning};
     let which = match key.rule {
-        Rule::Highest => "the first",
-        Rule::Least(Zero::Itself) => "the least",
-        Rule::Least(Zero::Unlimited | Zero::Automatic) => "the least; 0 is the most",
-        Rule::Any => "`true` where any says so",
-        Rule::All => "`true` where all say so",
-        Rule::Union => "all that any names",
-        Rule::Intersection(_) => "what all name",
-        Rule::EachName => "each name by the first",
+        MergeRule::Highest => "the first",
+        MergeRule::Least(ZeroMeaning::Itself) => "the least",
+        MergeRule::Least(ZeroMeaning::Unlimited | ZeroMeaning::Automatic) => "the least; 0 is the most",
+        MergeRule::Any => "`true` where any says so",
+        MergeRule::All => "`true` where all say so",
+        MergeRule::Union => "all that any names",
+        MergeRule::Intersection(_) => "what all name",
+        MergeRule::EachName => "each name by the first",
     };
     key.switch.map_or_else(|| which.to_owned(), |switch| format!("{which}; `{switch}`"))
 }
 
 #[test]
 fn the_settings_are_documented() {
-    let schema = schema_for!(config::File).to_value();
+    let schema = schema_for!(config::SettingsFile).to_value();
     let mut text = String::from(HOMES);
     for (section, of_section) in schema["properties"].as_object().unwrap() {
         // A map of sections has a section for each name.

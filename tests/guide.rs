@@ -284,6 +284,6 @@ fn the_inspectors_commands_in_the_guide_work() {
 #[test]
 fn the_settings_in_the_guide_are_settings() {
     for block in blocks("toml") {
-        toml::from_str::<config::File>(&block).unwrap_or_else(|error| panic!("{error}:\n{block}"));
+        toml::from_str::<config::SettingsFile>(&block).unwrap_or_else(|error| panic!("{error}:\n{block}"));
     }
 }

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::question::{Person, Unanswered, asking};
 use super::signals::Signals;
 use super::{FAILED, Global, OK, USAGE, complain, runtime};
-use crate::config::{Beside, FILE_NAME, TrustError, revoke};
+use crate::config::{FILE_NAME, FlakeSettingsFile, TrustError, revoke};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::text;
 
@@ -101,11 +101,11 @@ impl Trust {
             return told(revoked(&settings.flake.join(FILE_NAME)));
         }
         let path = settings.flake.join(FILE_NAME);
-        told(match &settings.beside {
-            Some(beside) => match runtime() {
+        told(match &settings.flake_file {
+            Some(flake_file) => match runtime() {
                 Ok(runtime) => runtime.block_on(async {
                     let mut signals = Signals::caught();
-                    asking(&mut signals, async |cancel| ask(beside, cancel).await).await
+                    asking(&mut signals, async |cancel| ask(flake_file, cancel).await).await
                 }),
                 Err(error) => return complain(&Diagnostic::new(Code::Internal, error.to_string()), FAILED),
             },
@@ -140,19 +140,19 @@ fn revoked(path: &Path) -> Result<String, TrustRefusal> {
 }
 
 /// Shows what the file would set, and records it once a person says so.
-async fn ask(beside: &Beside, cancel: &CancellationToken) -> Result<String, TrustRefusal> {
-    let path = beside.path.display();
-    if beside.trusted {
+async fn ask(flake_file: &FlakeSettingsFile, cancel: &CancellationToken) -> Result<String, TrustRefusal> {
+    let path = flake_file.path.display();
+    if flake_file.trusted {
         return Ok(format!("{path} is trusted as it is"));
     }
-    if beside.waiting.is_empty() {
+    if flake_file.waiting.is_empty() {
         return Ok(format!("{path} says nothing that has to be trusted"));
     }
     let mut person = Person::here()?;
-    let rows: String = beside
+    let rows: String = flake_file
         .ignored
         .iter()
-        .filter(|(key, _)| beside.waiting.contains(key))
+        .filter(|(key, _)| flake_file.waiting.contains(key))
         .map(|(key, value)| format!("  {key} = {}\n", visible(value)))
         .collect();
     let shown = format!(
@@ -160,14 +160,14 @@ async fn ask(beside: &Beside, cancel: &CancellationToken) -> Result<String, Trus
          and whoever edits the flake may be able to change them.\n"
     );
     // What is long scrolls away; what is set is named where the answer is typed.
-    let keys = beside.waiting.join(", ");
+    let keys = flake_file.waiting.join(", ");
     let shown = text::plain(&shown);
     let question = format!("{shown}\nType `{YES}` to trust it with {keys}, anything else to leave it: ");
     let typed = person.answers(&question, cancel).await?;
     if typed.as_deref() != Some(YES) {
         return Err(TrustRefusal::OtherWord);
     }
-    beside.trust()?;
+    flake_file.trust()?;
     Ok(format!(
         "{path} is trusted as it is, until it changes; a server that runs goes by that from its next call on"
     ))

@@ -1,13 +1,13 @@
 //! What each number of a file may be, and what a list has to have, whoever says it.
 
-use super::deploy::MOST_MINUTES;
-use super::file::File;
+use super::deploy::LONGEST_PLAN_MINUTES;
+use super::file::SettingsFile;
 
 /// Checks one file for itself.
 ///
 /// # Errors
 /// A sentence that names the setting and what is allowed.
-pub(super) fn check(file: &File) -> Result<(), String> {
+pub(super) fn check(file: &SettingsFile) -> Result<(), String> {
     let limits = &file.limits;
     for (value, name, most) in [
         (limits.evaluation_workers as u64, "limits.evaluation_workers", 256),
@@ -26,8 +26,8 @@ pub(super) fn check(file: &File) -> Result<(), String> {
             return Err(format!("`{name}` must be 1 or more"));
         }
     }
-    if !(1..=MOST_MINUTES).contains(&file.deploy.plan_minutes) {
-        return Err(format!("`deploy.plan_minutes` must be between 1 and {MOST_MINUTES}"));
+    if !(1..=LONGEST_PLAN_MINUTES).contains(&file.deploy.plan_minutes) {
+        return Err(format!("`deploy.plan_minutes` must be between 1 and {LONGEST_PLAN_MINUTES}"));
     }
     if file.deploy.approve_by.as_ref().is_some_and(|by| by.is_empty()) {
         return Err(

@@ -8,12 +8,12 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::place;
+use super::paths;
 use crate::names::HostName;
 use crate::{reading, text};
 
 /// Largest file of approvers that is read for their names, in bytes.
-const APPROVERS: u64 = 1024 * 1024;
+const LARGEST_SIGNERS_FILE: u64 = 1024 * 1024;
 
 /// What is done with a new system.
 #[derive(
@@ -46,7 +46,7 @@ impl fmt::Display for Action {
 /// How a person says yes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Channel {
+pub enum ApprovalMethod {
     /// In a form that the assistant's client shows.
     Elicitation,
     /// With `pantheros-mcp approve` in a terminal.
@@ -55,7 +55,7 @@ pub enum Channel {
     Signature,
 }
 
-impl fmt::Display for Channel {
+impl fmt::Display for ApprovalMethod {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Elicitation => "elicitation",
@@ -68,7 +68,7 @@ impl fmt::Display for Channel {
 /// What one approver may say yes to; a list that is not there allows all.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-pub struct Scope {
+pub struct SignerScope {
     /// Only these hosts.
     pub hosts: Option<BTreeSet<HostName>>,
     /// Only these actions.
@@ -89,7 +89,7 @@ pub struct DeployFile {
     /// How a person may approve: `elicitation` (a form in the assistant's client), `terminal`
     /// (`pantheros-mcp approve`), `signature`. Unless told, `elicitation` and `terminal`; with
     /// `approvers`, `signature` alone.
-    pub approve_by: Option<BTreeSet<Channel>>,
+    pub approve_by: Option<BTreeSet<ApprovalMethod>>,
     /// Whether a form that a client shows counts as approval over HTTP, where whoever has the token can answer it
     /// as well as a person.
     pub approve_over_http: bool,
@@ -101,7 +101,7 @@ pub struct DeployFile {
     pub command: Option<String>,
     /// What each approver may sign, by the name in `approvers`: lists of `hosts` and `actions`. One
     /// that is not named here may sign everything.
-    pub scopes: BTreeMap<String, Scope>,
+    pub scopes: BTreeMap<String, SignerScope>,
 }
 
 impl Default for DeployFile {
@@ -129,7 +129,7 @@ pub struct DeploySettings {
     /// Whether a plan is only made of what is committed.
     pub clean: bool,
     /// Which approvals count.
-    pub approve_by: BTreeSet<Channel>,
+    pub approve_by: BTreeSet<ApprovalMethod>,
     /// Whether a form counts as approval over HTTP.
     pub approve_over_http: bool,
     /// The file of allowed signers.
@@ -137,14 +137,14 @@ pub struct DeploySettings {
     /// How a person runs this program with these settings, in any folder and as a shell takes it.
     pub command: String,
     /// What each approver may sign.
-    pub scopes: BTreeMap<String, Scope>,
+    pub scopes: BTreeMap<String, SignerScope>,
     /// What the file beside the flake says about guarding deployments, while nobody trusted it.
-    pub untrusted: Option<Untrusted>,
+    pub untrusted: Option<UntrustedGuards>,
 }
 
 /// A file that wants deployments guarded, and that nobody trusted.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Untrusted {
+pub struct UntrustedGuards {
     /// Where it is.
     pub path: PathBuf,
     /// What it says about it, as `section.key`.
@@ -152,7 +152,7 @@ pub struct Untrusted {
 }
 
 /// Longest life of a plan, in minutes: a day. What was true of a host then is not true for ever.
-pub(super) const MOST_MINUTES: u64 = 24 * 60;
+pub(super) const LONGEST_PLAN_MINUTES: u64 = 24 * 60;
 
 impl DeploySettings {
     /// What the section of a file in `folder` says.
@@ -161,10 +161,10 @@ impl DeploySettings {
     /// A sentence that names the setting and what is allowed.
     pub(super) fn from_file(file: DeployFile, folder: &Path) -> Result<Self, String> {
         let approve_by = file.approve_by.unwrap_or_else(|| match file.approvers {
-            Some(_) => BTreeSet::from([Channel::Signature]),
-            None => BTreeSet::from([Channel::Elicitation, Channel::Terminal]),
+            Some(_) => BTreeSet::from([ApprovalMethod::Signature]),
+            None => BTreeSet::from([ApprovalMethod::Elicitation, ApprovalMethod::Terminal]),
         });
-        if approve_by.contains(&Channel::Signature) && file.approvers.is_none() {
+        if approve_by.contains(&ApprovalMethod::Signature) && file.approvers.is_none() {
             return Err("`deploy.approve_by` has `signature`, but `deploy.approvers` names nobody".to_owned());
         }
         if !file.scopes.is_empty() && file.approvers.is_none() {
@@ -173,7 +173,8 @@ impl DeploySettings {
         let approvers = file.approvers.map(|path| folder.join(path));
         // A scope that is nobody's leaves somebody else without one. A file that cannot be read is said when
         // something is approved.
-        if let Some(signers) = approvers.as_ref().and_then(|path| reading::text(path, APPROVERS).ok())
+        if let Some(signers) =
+            approvers.as_ref().and_then(|path| reading::text(path, LARGEST_SIGNERS_FILE).ok())
             && let Some(unknown) =
                 file.scopes.keys().find(|name| !principals(&signers).any(|known| known == *name))
         {
@@ -182,7 +183,7 @@ impl DeploySettings {
                 text::word(unknown)
             ));
         }
-        let state_folder = file.state_folder.map(|path| folder.join(path)).or_else(place::state);
+        let state_folder = file.state_folder.map(|path| folder.join(path)).or_else(paths::state_folder);
         Ok(Self {
             state_folder,
             plan_lifetime: Duration::from_secs(file.plan_minutes * 60),
@@ -217,13 +218,13 @@ mod tests {
     #[test]
     fn approvers_leave_only_signatures() {
         let plain = settings("").unwrap();
-        assert_eq!(plain.approve_by, BTreeSet::from([Channel::Elicitation, Channel::Terminal]));
+        assert_eq!(plain.approve_by, BTreeSet::from([ApprovalMethod::Elicitation, ApprovalMethod::Terminal]));
         assert_eq!(plain.plan_lifetime, Duration::from_secs(1_800));
         let signed = settings("approvers = \"approvers\"").unwrap();
-        assert_eq!(signed.approve_by, BTreeSet::from([Channel::Signature]));
+        assert_eq!(signed.approve_by, BTreeSet::from([ApprovalMethod::Signature]));
         assert_eq!(signed.approvers.as_deref(), Some(Path::new("/fleet/approvers")));
         let both = settings("approvers = \"/etc/a\"\napprove_by = [\"terminal\", \"signature\"]").unwrap();
-        assert_eq!(both.approve_by, BTreeSet::from([Channel::Terminal, Channel::Signature]));
+        assert_eq!(both.approve_by, BTreeSet::from([ApprovalMethod::Terminal, ApprovalMethod::Signature]));
         assert_eq!(both.approvers.as_deref(), Some(Path::new("/etc/a")));
     }
 

@@ -28,7 +28,7 @@ pub enum ConfigError {
         /// The file.
         path: PathBuf,
         /// Where it is wrong.
-        place: Place,
+        place: LineColumn,
         /// What is wrong, in words that may be the file's.
         said: String,
     },
@@ -96,7 +96,7 @@ impl From<&ConfigError> for Diagnostic {
         match error {
             ConfigError::UnknownKey { key, .. } => diagnostic
                 .with_attr(text::word(&key.path))
-                .with_said(unless_word(&key.path))
+                .with_said(unless_quotable(&key.path))
                 .with_suggestions(key.nearest.clone())
                 .with_hint(format!("known here: {}", key.known.join(", "))),
             ConfigError::Relative { .. } => diagnostic.with_hint("give the whole path, from /"),
@@ -115,30 +115,30 @@ impl From<&ConfigError> for Diagnostic {
                 })
             }
             ConfigError::UnknownTool { name, nearest, .. } => diagnostic
-                .with_said(unless_word(name))
+                .with_said(unless_quotable(name))
                 .with_suggestions(nearest.clone())
                 .with_hint("`pantheros-mcp tools` lists them"),
-            ConfigError::Malformed { said, .. } => diagnostic.with_said(said).with_hint(LISTED),
-            ConfigError::OutOfBounds { .. } => diagnostic.with_hint(LISTED),
+            ConfigError::Malformed { said, .. } => diagnostic.with_said(said).with_hint(SETTINGS_HINT),
+            ConfigError::OutOfBounds { .. } => diagnostic.with_hint(SETTINGS_HINT),
         }
     }
 }
 
 /// Where every setting is.
-const LISTED: &str = "docs/settings.md lists every setting with its default";
+const SETTINGS_HINT: &str = "docs/settings.md lists every setting with its default";
 
 /// A name of a file, if it cannot stand in a sentence of ours.
-fn unless_word(name: &str) -> &str {
+fn unless_quotable(name: &str) -> &str {
     if text::is_word(name) { "" } else { name }
 }
 
 /// Where in a file something is wrong, if that is known.
 #[derive(Clone, Copy, Debug)]
-pub struct Place(Option<(usize, usize)>);
+pub struct LineColumn(Option<(usize, usize)>);
 
-impl Place {
+impl LineColumn {
     /// The line and the column of a byte of the text.
-    fn of(text: &str, at: Option<usize>) -> Self {
+    fn at_byte(text: &str, at: Option<usize>) -> Self {
         Self(at.and_then(|at| text.get(..at)).map(|before| {
             let begin = before.rfind('\n').map_or(0, |end| end + 1);
             (before.matches('\n').count() + 1, before[begin..].chars().count() + 1)
@@ -146,7 +146,7 @@ impl Place {
     }
 }
 
-impl std::fmt::Display for Place {
+impl std::fmt::Display for LineColumn {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self.0 {
             Some((line, column)) => write!(f, ": line {line}, column {column}"),
@@ -158,7 +158,7 @@ impl std::fmt::Display for Place {
 /// `pantheros.toml`: everything is optional, and unknown keys are refused.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
-pub struct File {
+pub struct SettingsFile {
     /// How `nix` is run.
     pub nix: NixFile,
     /// How other machines are reached.
@@ -318,15 +318,16 @@ impl Default for CacheFile {
 const LONGEST_MESSAGE: usize = 600;
 
 /// Reads the content of a file: all of it with defaults, and what it says alone.
-pub(super) fn parse(content: &str, path: &Path) -> Result<(File, serde_json::Value), ConfigError> {
+pub(super) fn parse(content: &str, path: &Path) -> Result<(SettingsFile, serde_json::Value), ConfigError> {
     let malformed = |error: toml::de::Error| ConfigError::Malformed {
         path: path.to_owned(),
-        place: Place::of(content, error.span().map(|span| span.start)),
+        place: LineColumn::at_byte(content, error.span().map(|span| span.start)),
         // Whole it would repeat the line it is about, which is not for whoever is told.
         said: text::bounded(error.message().trim_end(), LONGEST_MESSAGE),
     };
     let value: serde_json::Value = toml::from_str(content).map_err(malformed)?;
-    if let Some(key) = schema::unknown_keys(&schema::of_settings::<File>(), &value).into_iter().next() {
+    if let Some(key) = schema::unknown_keys(&schema::of_settings::<SettingsFile>(), &value).into_iter().next()
+    {
         return Err(ConfigError::UnknownKey { path: path.to_owned(), key });
     }
     Ok((toml::from_str(content).map_err(malformed)?, value))

@@ -3,7 +3,7 @@
 
 /// Who says something. Those before others win, where only one can.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Home {
+pub enum SettingsLayer {
     /// A file of the machine's, which only root can write. Nobody overrules it.
     Machine,
     /// A switch of the command line, or a variable of the environment.
@@ -13,12 +13,12 @@ pub enum Home {
     /// The file beside the flake, which a person trusted as it is.
     Trusted,
     /// The file beside the flake, which whoever edits the flake can write.
-    Beside,
+    Untrusted,
 }
 
 /// What counts of the file beside a flake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FromFlake {
+pub enum FlakeInfluence {
     /// All of it: the flake itself can say the same.
     Counts,
     /// What narrows; the rest once the file is trusted.
@@ -31,7 +31,7 @@ pub enum FromFlake {
 
 /// What the number 0 means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Zero {
+pub enum ZeroMeaning {
     /// Zero.
     Itself,
     /// No limit at all.
@@ -42,11 +42,11 @@ pub enum Zero {
 
 /// How values of several homes become one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Rule {
+pub enum MergeRule {
     /// The highest home's.
     Highest,
     /// The smallest number.
-    Least(Zero),
+    Least(ZeroMeaning),
     /// `true`, where any says so.
     Any,
     /// `true`, where all that say anything say so.
@@ -62,18 +62,18 @@ pub enum Rule {
 /// When what an untrusted file beside the flake says leaves nothing deployed until it is trusted: it wants
 /// deploying to be guarded in a way that cannot be taken from it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Guard {
+pub enum GuardCondition {
     /// Never.
-    No,
+    Never,
     /// Where it says anything.
-    Said,
+    IfSet,
     /// Where what it says leaves nothing.
-    Emptied,
+    IfEmptied,
 }
 
 /// What a text is, where it is a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum ValueKind {
     /// None, or a number, or a list.
     Plain,
     /// A path; a relative one begins in the file's folder.
@@ -84,44 +84,44 @@ pub enum Kind {
 
 /// A row of the table.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Key {
+pub struct SettingKey {
     /// Section and key, as `section.key`.
     pub path: &'static str,
     /// What counts of the file beside the flake.
-    pub from_flake: FromFlake,
+    pub flake_influence: FlakeInfluence,
     /// How values become one.
-    pub rule: Rule,
+    pub rule: MergeRule,
     /// Whether it is a path.
-    pub kind: Kind,
+    pub kind: ValueKind,
     /// Whether it is about guarding deployments.
-    pub guard: Guard,
+    pub guard: GuardCondition,
     /// The key that, where a home has it and not this one, means this value.
     pub implied: Option<(&'static str, &'static [&'static str])>,
     /// The switch, or the variable, that says the same.
     pub switch: Option<&'static str>,
 }
 
-impl Key {
-    const fn new(path: &'static str, from_flake: FromFlake, rule: Rule) -> Self {
-        let (kind, guard) = (Kind::Plain, Guard::No);
-        Self { path, from_flake, rule, kind, guard, implied: None, switch: None }
+impl SettingKey {
+    const fn new(path: &'static str, flake_influence: FlakeInfluence, rule: MergeRule) -> Self {
+        let (kind, guard) = (ValueKind::Plain, GuardCondition::Never);
+        Self { path, flake_influence, rule, kind, guard, implied: None, switch: None }
     }
 
     /// Never to be taken from a file that nobody trusted; of several the highest home's.
     const fn trusted(path: &'static str) -> Self {
-        Self::new(path, FromFlake::Trusted, Rule::Highest)
+        Self::new(path, FlakeInfluence::Trusted, MergeRule::Highest)
     }
 
     /// A bound that every home can lower.
-    const fn limit(path: &'static str, zero: Zero) -> Self {
-        Self::new(path, FromFlake::Narrows, Rule::Least(zero))
+    const fn limit(path: &'static str, zero: ZeroMeaning) -> Self {
+        Self::new(path, FlakeInfluence::Narrows, MergeRule::Least(zero))
     }
 
-    const fn kind(self, kind: Kind) -> Self {
+    const fn kind(self, kind: ValueKind) -> Self {
         Self { kind, ..self }
     }
 
-    const fn guard(self, guard: Guard) -> Self {
+    const fn guard(self, guard: GuardCondition) -> Self {
         Self { guard, ..self }
     }
 
@@ -137,43 +137,55 @@ impl Key {
 }
 
 /// Every setting.
-pub const KEYS: &[Key] = &[
-    Key::trusted("nix.program").kind(Kind::Program),
-    Key::trusted("ssh.program").kind(Kind::Program),
-    Key::trusted("ssh.config").kind(Kind::Path),
-    Key::trusted("ssh.identity").kind(Kind::Path).switch("--identity"),
-    Key::trusted("ssh.known_hosts").kind(Kind::Path).switch("--known-hosts"),
-    Key::trusted("ssh.connect_seconds"),
-    Key::limit("limits.evaluation_seconds", Zero::Itself),
-    Key::limit("limits.build_seconds", Zero::Itself),
-    Key::limit("limits.evaluation_workers", Zero::Automatic),
-    Key::limit("limits.evaluation_memory_mib", Zero::Itself),
-    Key::limit("limits.concurrent_calls", Zero::Itself),
-    Key::limit("limits.waiting_calls", Zero::Itself),
-    Key::limit("limits.message_kib", Zero::Itself),
-    Key::new("tools.read_only", FromFlake::Narrows, Rule::Any).switch("--read-only"),
-    Key::new("tools.only", FromFlake::Narrows, Rule::Intersection(&[])).switch("--tools"),
-    Key::new("tools.exclude", FromFlake::Narrows, Rule::Union).switch("--exclude-tools"),
-    Key::trusted("http.token_file").kind(Kind::Path).switch("PANTHEROS_HTTP_TOKEN"),
-    Key::trusted("http.allowed_hosts"),
-    Key::trusted("http.allowed_origins"),
-    Key::new("http.requests_per_minute", FromFlake::Trusted, Rule::Least(Zero::Unlimited)),
-    Key::new("http.concurrent_requests", FromFlake::Trusted, Rule::Least(Zero::Itself)),
-    Key::new("http.legacy_sessions", FromFlake::Trusted, Rule::Least(Zero::Itself)),
-    Key::trusted("cache.enabled"),
-    Key::trusted("cache.folder").kind(Kind::Path),
-    Key::trusted("cache.size_mib"),
-    Key::trusted("deploy.state_folder").kind(Kind::Path),
-    Key::limit("deploy.plan_minutes", Zero::Itself),
-    Key::new("deploy.clean", FromFlake::Narrows, Rule::Any),
-    Key {
+pub const KEYS: &[SettingKey] = &[
+    SettingKey::trusted("nix.program").kind(ValueKind::Program),
+    SettingKey::trusted("ssh.program").kind(ValueKind::Program),
+    SettingKey::trusted("ssh.config").kind(ValueKind::Path),
+    SettingKey::trusted("ssh.identity").kind(ValueKind::Path).switch("--identity"),
+    SettingKey::trusted("ssh.known_hosts").kind(ValueKind::Path).switch("--known-hosts"),
+    SettingKey::trusted("ssh.connect_seconds"),
+    SettingKey::limit("limits.evaluation_seconds", ZeroMeaning::Itself),
+    SettingKey::limit("limits.build_seconds", ZeroMeaning::Itself),
+    SettingKey::limit("limits.evaluation_workers", ZeroMeaning::Automatic),
+    SettingKey::limit("limits.evaluation_memory_mib", ZeroMeaning::Itself),
+    SettingKey::limit("limits.concurrent_calls", ZeroMeaning::Itself),
+    SettingKey::limit("limits.waiting_calls", ZeroMeaning::Itself),
+    SettingKey::limit("limits.message_kib", ZeroMeaning::Itself),
+    SettingKey::new("tools.read_only", FlakeInfluence::Narrows, MergeRule::Any).switch("--read-only"),
+    SettingKey::new("tools.only", FlakeInfluence::Narrows, MergeRule::Intersection(&[])).switch("--tools"),
+    SettingKey::new("tools.exclude", FlakeInfluence::Narrows, MergeRule::Union).switch("--exclude-tools"),
+    SettingKey::trusted("http.token_file").kind(ValueKind::Path).switch("PANTHEROS_HTTP_TOKEN"),
+    SettingKey::trusted("http.allowed_hosts"),
+    SettingKey::trusted("http.allowed_origins"),
+    SettingKey::new(
+        "http.requests_per_minute",
+        FlakeInfluence::Trusted,
+        MergeRule::Least(ZeroMeaning::Unlimited),
+    ),
+    SettingKey::new(
+        "http.concurrent_requests",
+        FlakeInfluence::Trusted,
+        MergeRule::Least(ZeroMeaning::Itself),
+    ),
+    SettingKey::new("http.legacy_sessions", FlakeInfluence::Trusted, MergeRule::Least(ZeroMeaning::Itself)),
+    SettingKey::trusted("cache.enabled"),
+    SettingKey::trusted("cache.folder").kind(ValueKind::Path),
+    SettingKey::trusted("cache.size_mib"),
+    SettingKey::trusted("deploy.state_folder").kind(ValueKind::Path),
+    SettingKey::limit("deploy.plan_minutes", ZeroMeaning::Itself),
+    SettingKey::new("deploy.clean", FlakeInfluence::Narrows, MergeRule::Any),
+    SettingKey {
         implied: Some(("deploy.approvers", &["signature"])),
-        ..Key::new("deploy.approve_by", FromFlake::Narrows, Rule::Intersection(&["elicitation", "terminal"]))
-            .guard(Guard::Emptied)
+        ..SettingKey::new(
+            "deploy.approve_by",
+            FlakeInfluence::Narrows,
+            MergeRule::Intersection(&["elicitation", "terminal"]),
+        )
+        .guard(GuardCondition::IfEmptied)
     },
-    Key::new("deploy.approve_over_http", FromFlake::Never, Rule::All),
-    Key::trusted("deploy.approvers").kind(Kind::Path).guard(Guard::Said),
-    Key::trusted("deploy.command"),
-    Key::trusted("deploy.scopes").guard(Guard::Said),
-    Key::new("hosts", FromFlake::Counts, Rule::EachName),
+    SettingKey::new("deploy.approve_over_http", FlakeInfluence::Never, MergeRule::All),
+    SettingKey::trusted("deploy.approvers").kind(ValueKind::Path).guard(GuardCondition::IfSet),
+    SettingKey::trusted("deploy.command"),
+    SettingKey::trusted("deploy.scopes").guard(GuardCondition::IfSet),
+    SettingKey::new("hosts", FlakeInfluence::Counts, MergeRule::EachName),
 ];

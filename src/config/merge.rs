@@ -2,26 +2,26 @@
 
 use serde_json::{Map, Value};
 
-use super::file::File;
-use super::keys::{FromFlake, Guard, Home, KEYS, Key, Rule, Zero};
-use super::source::Source;
+use super::file::SettingsFile;
+use super::keys::{FlakeInfluence, GuardCondition, KEYS, MergeRule, SettingKey, SettingsLayer, ZeroMeaning};
+use super::source::SettingsSource;
 
 /// Something that the file beside a flake says and that does not count.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Ignored {
+pub(super) struct IgnoredSetting {
     /// Which setting.
-    pub key: &'static Key,
+    pub key: &'static SettingKey,
     /// What it says.
     pub value: Value,
 }
 
 /// One file of several.
 #[derive(Debug, Default)]
-pub(super) struct Merged {
+pub(super) struct MergedSettings {
     /// What counts.
-    pub file: File,
+    pub file: SettingsFile,
     /// What the file beside the flake says in vain.
-    pub ignored: Vec<Ignored>,
+    pub ignored: Vec<IgnoredSetting>,
     /// Of these, what keeps deployments back until it is trusted.
     pub guards: Vec<&'static str>,
     /// Switches that the machine overrules.
@@ -32,49 +32,54 @@ pub(super) struct Merged {
 ///
 /// # Errors
 /// A sentence about values that exclude one another.
-pub(super) fn merge(sources: &[Source]) -> Result<Merged, String> {
-    let unset = serde_json::to_value(File::default()).map_err(|error| error.to_string())?;
-    let (mut merged, mut whole) = (Merged::default(), Map::new());
+pub(super) fn merge(sources: &[SettingsSource]) -> Result<MergedSettings, String> {
+    let unset = serde_json::to_value(SettingsFile::default()).map_err(|error| error.to_string())?;
+    let (mut merged, mut whole) = (MergedSettings::default(), Map::new());
     for key in KEYS {
         let pointer = key.pointer();
-        let said = |from: &dyn Fn(Home) -> bool| -> Vec<(&Source, &Value)> {
-            let of = sources.iter().filter(|source| from(source.home));
+        let said = |from: &dyn Fn(SettingsLayer) -> bool| -> Vec<(&SettingsSource, &Value)> {
+            let of = sources.iter().filter(|source| from(source.layer));
             of.filter_map(|source| Some((source, source.values.pointer(&pointer)?))).collect()
         };
-        let counts = |home: Home| match home {
-            Home::Trusted => key.from_flake != FromFlake::Never,
-            Home::Beside => key.from_flake == FromFlake::Counts,
+        let counts = |layer: SettingsLayer| match layer {
+            SettingsLayer::Trusted => key.flake_influence != FlakeInfluence::Never,
+            SettingsLayer::Untrusted => key.flake_influence == FlakeInfluence::Counts,
             _ => true,
         };
         let given = said(&counts);
         let mut value = combine(key, &given)?;
-        let highest = given.first().filter(|_| key.rule == Rule::Highest).map(|(source, _)| source.home);
-        if highest == Some(Home::Machine) && given.iter().any(|(source, _)| source.home == Home::Switch) {
+        let highest =
+            given.first().filter(|_| key.rule == MergeRule::Highest).map(|(source, _)| source.layer);
+        if highest == Some(SettingsLayer::Machine)
+            && given.iter().any(|(source, _)| source.layer == SettingsLayer::Switch)
+        {
             merged.overruled.extend(key.switch);
         }
-        let is_settled = highest.is_some_and(|home| home == Home::Machine || key.guard == Guard::No);
+        let is_settled = highest
+            .is_some_and(|layer| layer == SettingsLayer::Machine || key.guard == GuardCondition::Never);
         // What trust would not change waits for none.
-        let vain = if is_settled { Vec::new() } else { said(&|home| !counts(home)) };
+        let vain = if is_settled { Vec::new() } else { said(&|layer| !counts(layer)) };
         for (source, said) in vain {
-            let ignored = Ignored { key, value: said.clone() };
-            let narrows = source.home == Home::Beside && key.from_flake == FromFlake::Narrows;
+            let ignored = IgnoredSetting { key, value: said.clone() };
+            let narrows =
+                source.layer == SettingsLayer::Untrusted && key.flake_influence == FlakeInfluence::Narrows;
             let now = value.as_ref().or_else(|| unset.pointer(&pointer)).unwrap_or(&Value::Null);
-            let narrowed = if narrows { narrow(key, now, said) } else { Narrowed::Not };
+            let narrowed = if narrows { narrow(key, now, said) } else { Narrowed::Refused };
             match narrowed {
-                Narrowed::To(less) => value = Some(less),
-                Narrowed::ToSome(less) => {
+                Narrowed::Fully(less) => value = Some(less),
+                Narrowed::Partly(less) => {
                     value = Some(less);
                     merged.ignored.push(ignored);
                 }
-                Narrowed::Same => {}
-                Narrowed::ToNothing if key.guard != Guard::Emptied => {
+                Narrowed::Unchanged => {}
+                Narrowed::Empty if key.guard != GuardCondition::IfEmptied => {
                     return Err(format!(
                         "`{}` of {} leaves nothing of what counts otherwise: {now}",
                         key.path, source.label
                     ));
                 }
-                Narrowed::ToNothing | Narrowed::Not => {
-                    if narrowed == Narrowed::ToNothing || key.guard == Guard::Said {
+                Narrowed::Empty | Narrowed::Refused => {
+                    if narrowed == Narrowed::Empty || key.guard == GuardCondition::IfSet {
                         merged.guards.push(key.path);
                     }
                     merged.ignored.push(ignored);
@@ -82,7 +87,7 @@ pub(super) fn merge(sources: &[Source]) -> Result<Merged, String> {
             }
         }
         if let Some(value) = value {
-            put(&mut whole, key.path, value);
+            insert_at(&mut whole, key.path, value);
         }
     }
     merged.file = serde_json::from_value(Value::Object(whole)).map_err(|error| error.to_string())?;
@@ -90,7 +95,7 @@ pub(super) fn merge(sources: &[Source]) -> Result<Merged, String> {
 }
 
 /// Puts a value at `section.key`.
-pub(super) fn put(whole: &mut Map<String, Value>, path: &str, value: Value) {
+pub(super) fn insert_at(whole: &mut Map<String, Value>, path: &str, value: Value) {
     match path.split_once('.') {
         None => {
             whole.insert(path.to_owned(), value);
@@ -98,22 +103,22 @@ pub(super) fn put(whole: &mut Map<String, Value>, path: &str, value: Value) {
         Some((section, rest)) => {
             let section = whole.entry(section).or_insert_with(|| Value::Object(Map::new()));
             if let Value::Object(section) = section {
-                put(section, rest, value);
+                insert_at(section, rest, value);
             }
         }
     }
 }
 
 /// One value of those that count; none where nobody says anything.
-fn combine(key: &Key, given: &[(&Source, &Value)]) -> Result<Option<Value>, String> {
+fn combine(key: &SettingKey, given: &[(&SettingsSource, &Value)]) -> Result<Option<Value>, String> {
     let values = || given.iter().map(|(_, value)| *value);
     Ok(match key.rule {
-        Rule::Highest => values().next().cloned(),
-        Rule::Least(zero) => values().min_by_key(|value| weight(value, zero)).cloned(),
-        Rule::Any => values().max_by_key(|value| value.as_bool()).cloned(),
-        Rule::All => values().min_by_key(|value| value.as_bool()).cloned(),
-        Rule::Union => (!given.is_empty()).then(|| union(values())),
-        Rule::Intersection(_) => {
+        MergeRule::Highest => values().next().cloned(),
+        MergeRule::Least(zero) => values().min_by_key(|value| bound_value(value, zero)).cloned(),
+        MergeRule::Any => values().max_by_key(|value| value.as_bool()).cloned(),
+        MergeRule::All => values().min_by_key(|value| value.as_bool()).cloned(),
+        MergeRule::Union => (!given.is_empty()).then(|| union(values())),
+        MergeRule::Intersection(_) => {
             let lists: Vec<&Value> = values().filter(|value| !items(value).is_empty()).collect();
             let Some((first, rest)) = lists.split_first() else { return Ok(None) };
             let common = rest.iter().fold((*first).clone(), |common, list| intersection(&common, list));
@@ -124,7 +129,7 @@ fn combine(key: &Key, given: &[(&Source, &Value)]) -> Result<Option<Value>, Stri
             }
             Some(common)
         }
-        Rule::EachName => {
+        MergeRule::EachName => {
             let mut all = Map::new();
             for (name, value) in values().filter_map(Value::as_object).flatten() {
                 all.entry(name).or_insert_with(|| value.clone());
@@ -138,62 +143,62 @@ fn combine(key: &Key, given: &[(&Source, &Value)]) -> Result<Option<Value>, Stri
 #[derive(Debug, PartialEq)]
 enum Narrowed {
     /// It is less than before.
-    To(Value),
+    Fully(Value),
     /// It is less than before, and not all that was said could be taken.
-    ToSome(Value),
+    Partly(Value),
     /// It is as before, and nothing else was asked for.
-    Same,
+    Unchanged,
     /// Nothing would be left.
-    ToNothing,
+    Empty,
     /// It is as before, and that is not what was asked for.
-    Not,
+    Refused,
 }
 
-fn narrow(key: &Key, now: &Value, said: &Value) -> Narrowed {
+fn narrow(key: &SettingKey, now: &Value, said: &Value) -> Narrowed {
     match key.rule {
-        Rule::Least(zero) => {
-            let (bound, wanted) = (weight(now, zero), weight(said, zero));
+        MergeRule::Least(zero) => {
+            let (bound, wanted) = (bound_value(now, zero), bound_value(said, zero));
             let bound = match (zero, bound) {
-                (Zero::Automatic, u64::MAX) => super::workers_by_default(),
+                (ZeroMeaning::Automatic, u64::MAX) => super::workers_by_default(),
                 _ => bound,
             };
             match wanted.cmp(&bound) {
-                std::cmp::Ordering::Less => Narrowed::To(said.clone()),
-                std::cmp::Ordering::Equal => Narrowed::Same,
+                std::cmp::Ordering::Less => Narrowed::Fully(said.clone()),
+                std::cmp::Ordering::Equal => Narrowed::Unchanged,
                 // As many as there is room for is what counts anyway, or less does.
-                std::cmp::Ordering::Greater if zero == Zero::Automatic && wanted == u64::MAX => {
-                    Narrowed::Same
+                std::cmp::Ordering::Greater if zero == ZeroMeaning::Automatic && wanted == u64::MAX => {
+                    Narrowed::Unchanged
                 }
-                std::cmp::Ordering::Greater => Narrowed::Not,
+                std::cmp::Ordering::Greater => Narrowed::Refused,
             }
         }
-        Rule::Any if said.as_bool() == Some(true) => Narrowed::To(true.into()),
-        Rule::Any => Narrowed::Same,
-        Rule::Union => Narrowed::To(union([now, said].into_iter())),
-        Rule::Intersection(unset) => {
+        MergeRule::Any if said.as_bool() == Some(true) => Narrowed::Fully(true.into()),
+        MergeRule::Any => Narrowed::Unchanged,
+        MergeRule::Union => Narrowed::Fully(union([now, said].into_iter())),
+        MergeRule::Intersection(unset) => {
             let unset: Value = unset.iter().map(|name| Value::from(*name)).collect();
             let now = if items(now).is_empty() { &unset } else { now };
             match (items(now), items(said)) {
-                (_, []) => Narrowed::Same,
-                ([], _) => Narrowed::To(said.clone()),
+                (_, []) => Narrowed::Unchanged,
+                ([], _) => Narrowed::Fully(said.clone()),
                 (_, wanted) => {
                     let common = intersection(now, said);
                     match items(&common).len() {
-                        0 => Narrowed::ToNothing,
-                        some if some < wanted.len() => Narrowed::ToSome(common),
-                        _ => Narrowed::To(common),
+                        0 => Narrowed::Empty,
+                        some if some < wanted.len() => Narrowed::Partly(common),
+                        _ => Narrowed::Fully(common),
                     }
                 }
             }
         }
-        Rule::Highest | Rule::All | Rule::EachName => Narrowed::Not,
+        MergeRule::Highest | MergeRule::All | MergeRule::EachName => Narrowed::Refused,
     }
 }
 
 /// A number as a bound.
-fn weight(value: &Value, zero: Zero) -> u64 {
+fn bound_value(value: &Value, zero: ZeroMeaning) -> u64 {
     match value.as_u64() {
-        Some(0) if zero != Zero::Itself => u64::MAX,
+        Some(0) if zero != ZeroMeaning::Itself => u64::MAX,
         Some(number) => number,
         None => u64::MAX,
     }

@@ -2,14 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use super::place::{self, FlakeDiscovery};
-use super::source::{self, Source};
-use super::text::{Takes, Text};
-use super::{Beside, ConfigError, Overrides, Settings};
+use super::paths::{self, FlakeDiscovery};
+use super::source::{self, SettingsSource};
+use super::text::{AllowedInput, SettingsText};
+use super::{ConfigError, FlakeSettingsFile, Overrides, Settings};
 
 /// What the settings of one program are read from, for as long as it runs.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Origin {
+pub(super) struct SettingsOrigin {
     /// The working folder it was started in, where that still existed.
     pub start: Option<PathBuf>,
     /// What the command line says.
@@ -19,22 +19,22 @@ pub(super) struct Origin {
     /// The flake's folder by the name that it was found under, and how; none as long as there is no flake.
     found: Option<(PathBuf, FlakeDiscovery)>,
     /// What became of the user's file when it was read first.
-    users: Users,
+    user_file: UserFileState,
 }
 
 /// How the user's file is read.
 #[derive(Clone, Debug, Default)]
-enum Users {
+enum UserFileState {
     /// It was not read yet.
     #[default]
     Unread,
     /// Anew each time.
-    Again,
+    Reread,
     /// Not once more: what came through a pipe is not there a second time, and an end of it is no empty file.
-    Once(Text),
+    Cached(SettingsText),
 }
 
-impl Origin {
+impl SettingsOrigin {
     pub(super) fn new(start: Option<&Path>, overrides: &Overrides, tools: &[&str]) -> Self {
         let tools = tools.iter().map(ToString::to_string).collect();
         Self {
@@ -42,7 +42,7 @@ impl Origin {
             overrides: overrides.clone(),
             tools,
             found: None,
-            users: Users::Unread,
+            user_file: UserFileState::Unread,
         }
     }
 
@@ -53,9 +53,9 @@ impl Origin {
     pub(super) fn flake(&mut self) -> Result<(PathBuf, FlakeDiscovery), ConfigError> {
         let (folder, from) = match self.found.clone() {
             Some(found) => found,
-            None => place::flake(self.start.as_deref(), self.overrides.flake.as_deref())?,
+            None => paths::flake(self.start.as_deref(), self.overrides.flake.as_deref())?,
         };
-        if from != FlakeDiscovery::Nowhere {
+        if from != FlakeDiscovery::NotFound {
             self.found = Some((folder.clone(), from));
         }
         // Nix refuses to read a flake through a symbolic link; what does not exist is told of later.
@@ -63,16 +63,16 @@ impl Origin {
     }
 
     /// The user's file, the one that they named if they named one.
-    pub(super) fn user(&mut self, named: Option<&Path>) -> Result<Option<Text>, ConfigError> {
-        let takes = match &self.users {
-            Users::Once(text) => return Ok(Some(text.clone())),
-            Users::Unread => Takes::Streams,
-            Users::Again => Takes::Files,
+    pub(super) fn user(&mut self, named: Option<&Path>) -> Result<Option<SettingsText>, ConfigError> {
+        let input = match &self.user_file {
+            UserFileState::Cached(text) => return Ok(Some(text.clone())),
+            UserFileState::Unread => AllowedInput::Streams,
+            UserFileState::Reread => AllowedInput::RegularFiles,
         };
-        let text = source::user(named, takes)?;
-        self.users = match &text {
-            Some(text) if !text.lasts => Users::Once(text.clone()),
-            _ => Users::Again,
+        let text = source::user(named, input)?;
+        self.user_file = match &text {
+            Some(text) if !text.is_rereadable => UserFileState::Cached(text.clone()),
+            _ => UserFileState::Reread,
         };
         Ok(text)
     }
@@ -82,12 +82,12 @@ impl Origin {
 pub(super) fn stamp(
     flake: (&Path, FlakeDiscovery),
     named: Option<&Path>,
-    sources: &[Source],
-    beside: Option<&Beside>,
+    sources: &[SettingsSource],
+    flake_file: Option<&FlakeSettingsFile>,
 ) -> blake3::Hash {
-    let said: Vec<_> = sources.iter().map(|source| (source.home, &source.label, &source.values)).collect();
-    let beside = beside.map(|beside| (&beside.digest, beside.trusted));
-    blake3::hash(format!("{flake:?} {named:?} {said:?} {beside:?}").as_bytes())
+    let said: Vec<_> = sources.iter().map(|source| (source.layer, &source.label, &source.values)).collect();
+    let flake_file = flake_file.map(|flake_file| (&flake_file.digest, flake_file.trusted));
+    blake3::hash(format!("{flake:?} {named:?} {said:?} {flake_file:?}").as_bytes())
 }
 
 impl Settings {
@@ -101,7 +101,7 @@ impl Settings {
     ///
     /// # Errors
     /// See [`ConfigError`].
-    pub fn again(&self) -> Result<Option<Self>, ConfigError> {
+    pub fn reload_if_changed(&self) -> Result<Option<Self>, ConfigError> {
         let mut now = Self::read(self.origin.clone())?;
         if now.stamp == self.stamp {
             return Ok(None);
@@ -111,14 +111,14 @@ impl Settings {
         for notice in now.notices.iter().filter(|notice| !self.notices.contains(notice)) {
             tracing::warn!("{notice}");
         }
-        for setting in self.fixed_that_differ(&now) {
+        for setting in self.changed_startup_settings(&now) {
             tracing::warn!("{setting} was changed: it counts once the server is started anew");
         }
         Ok(Some(now))
     }
 
     /// What differs of the settings that a server goes by from its start to its end.
-    fn fixed_that_differ<'a>(&self, now: &Self) -> impl Iterator<Item = &'a str> {
+    fn changed_startup_settings<'a>(&self, now: &Self) -> impl Iterator<Item = &'a str> {
         let fixed = [
             ("`[http]`", self.http == now.http),
             ("`limits.message_kib`", self.message_bytes == now.message_bytes),

@@ -7,10 +7,10 @@ use std::path::{Component, Path, PathBuf};
 use serde_json::{Map, Value, json};
 
 use super::file::{ConfigError, parse};
-use super::keys::{Home, KEYS, Kind};
-use super::merge::put;
-use super::text::{Takes, Text, Writer};
-use super::{Overrides, bounds, place};
+use super::keys::{KEYS, SettingsLayer, ValueKind};
+use super::merge::insert_at;
+use super::text::{AllowedInput, AllowedWriter, SettingsText};
+use super::{Overrides, bounds, paths};
 use crate::policy::Policy;
 use crate::text;
 
@@ -25,38 +25,38 @@ pub const FILE_NAME: &str = "pantheros.toml";
 
 /// What one home says.
 #[derive(Clone, Debug)]
-pub(super) struct Source {
+pub(super) struct SettingsSource {
     /// Whose word it is.
-    pub home: Home,
+    pub layer: SettingsLayer,
     /// How it is called in an error.
     pub label: String,
     /// What it says, its paths from the root.
     pub values: Value,
 }
 
-impl Text {
+impl SettingsText {
     /// The file beside the flake.
-    pub(super) fn beside(flake: &Path) -> Result<Option<Self>, ConfigError> {
-        Self::read(&flake.join(FILE_NAME), Writer::Anybody, Takes::Files)
+    pub(super) fn flake_file(flake: &Path) -> Result<Option<Self>, ConfigError> {
+        Self::read(&flake.join(FILE_NAME), AllowedWriter::Anybody, AllowedInput::RegularFiles)
     }
 
-    /// What it says, as the word of `home`.
-    pub(super) fn source(&self, home: Home, tools: &[&str]) -> Result<Source, ConfigError> {
+    /// What it says, as the word of `layer`.
+    pub(super) fn source(&self, layer: SettingsLayer, tools: &[&str]) -> Result<SettingsSource, ConfigError> {
         let (file, values) = parse(&self.text, &self.path)?;
-        let wrong = |message| ConfigError::OutOfBounds { path: self.path.clone(), message };
-        bounds::check(&file).map_err(wrong)?;
+        let out_of_bounds = |message| ConfigError::OutOfBounds { path: self.path.clone(), message };
+        bounds::check(&file).map_err(out_of_bounds)?;
         let place = self.path.display().to_string();
         check_tools(&place, &file.tools.only, &file.tools.exclude, tools)?;
         let folder = self.path.parent().unwrap_or(Path::new("/"));
-        let values = completed(values, folder, home);
-        Ok(Source { home, label: place, values })
+        let values = complete_values(values, folder, layer);
+        Ok(SettingsSource { layer, label: place, values })
     }
 }
 
 /// What the machine says.
-pub(super) fn machine(folder: &Path, tools: &[&str]) -> Result<Option<Source>, ConfigError> {
-    let texts =
-        [CONFIG_NAME, DEPLOY_NAME].map(|name| Text::read(&folder.join(name), Writer::Root, Takes::Files));
+pub(super) fn machine(folder: &Path, tools: &[&str]) -> Result<Option<SettingsSource>, ConfigError> {
+    let texts = [CONFIG_NAME, DEPLOY_NAME]
+        .map(|name| SettingsText::read(&folder.join(name), AllowedWriter::Root, AllowedInput::RegularFiles));
     let [whole, deploy] = texts;
     let (whole, deploy) = (whole?, deploy?);
     let Some(one) = whole.as_ref().or(deploy.as_ref()) else { return Ok(None) };
@@ -70,21 +70,21 @@ pub(super) fn machine(folder: &Path, tools: &[&str]) -> Result<Option<Source>, C
             mend: format!("as root: chown root {0} && chmod go-w {0}", folder.display()),
         });
     }
-    let mut source = one.source(Home::Machine, tools)?;
+    let mut source = one.source(SettingsLayer::Machine, tools)?;
     if let Some(deploy) = &deploy {
-        let wrong = |message| ConfigError::OutOfBounds { path: deploy.path.clone(), message };
-        deploy.source(Home::Machine, tools)?;
+        let out_of_bounds = |message| ConfigError::OutOfBounds { path: deploy.path.clone(), message };
+        deploy.source(SettingsLayer::Machine, tools)?;
         let more = parse(&deploy.text, &deploy.path)?.1;
         if let Some(other) = more.as_object().into_iter().flat_map(Map::keys).find(|key| *key != "deploy") {
-            return Err(wrong(format!(
+            return Err(out_of_bounds(format!(
                 "`{other}` does not belong there: it says who may deploy, and nothing else; {CONFIG_NAME} beside it \
                  has room for that"
             )));
         }
         if let Some(whole) = &whole {
-            let values = joined(parse(&whole.text, &whole.path)?.1, &more).map_err(wrong)?;
+            let values = join_disjoint(parse(&whole.text, &whole.path)?.1, &more).map_err(out_of_bounds)?;
             source.label = folder.display().to_string();
-            source.values = completed(values, folder, Home::Machine);
+            source.values = complete_values(values, folder, SettingsLayer::Machine);
         }
     }
     // Otherwise whoever names the approvers would decide what the machine meant to.
@@ -104,7 +104,7 @@ pub(super) fn machine(folder: &Path, tools: &[&str]) -> Result<Option<Source>, C
 }
 
 /// What two files say that say different things.
-fn joined(mut whole: Value, more: &Value) -> Result<Value, String> {
+fn join_disjoint(mut whole: Value, more: &Value) -> Result<Value, String> {
     for key in KEYS {
         let pointer = key.pointer();
         let Some(value) = more.pointer(&pointer) else { continue };
@@ -112,23 +112,23 @@ fn joined(mut whole: Value, more: &Value) -> Result<Value, String> {
             return Err(format!("`{}` is in {CONFIG_NAME}, too: say it once", key.path));
         }
         if let Value::Object(whole) = &mut whole {
-            put(whole, key.path, value.clone());
+            insert_at(whole, key.path, value.clone());
         }
     }
     Ok(whole)
 }
 
 /// The user's file: the one that was named, or else their own where there is one.
-pub(super) fn user(named: Option<&Path>, takes: Takes) -> Result<Option<Text>, ConfigError> {
+pub(super) fn user(named: Option<&Path>, input: AllowedInput) -> Result<Option<SettingsText>, ConfigError> {
     match named {
-        Some(path) => match Text::read(path, Writer::User, takes)? {
+        Some(path) => match SettingsText::read(path, AllowedWriter::User, input)? {
             Some(text) => Ok(Some(text)),
             None => {
                 Err(ConfigError::Unreadable { path: path.to_owned(), cause: io::ErrorKind::NotFound.into() })
             }
         },
-        None => match place::config() {
-            Some(folder) => Text::read(&folder.join(CONFIG_NAME), Writer::User, takes),
+        None => match paths::config_folder() {
+            Some(folder) => SettingsText::read(&folder.join(CONFIG_NAME), AllowedWriter::User, input),
             None => Ok(None),
         },
     }
@@ -139,7 +139,7 @@ pub(super) fn switches(
     overrides: &Overrides,
     start: Option<&Path>,
     tools: &[&str],
-) -> Result<Source, ConfigError> {
+) -> Result<SettingsSource, ConfigError> {
     let label = "the command line";
     check_tools(label, &overrides.only, &overrides.exclude, tools)?;
     let mut values = Map::new();
@@ -148,23 +148,27 @@ pub(super) fn switches(
         ("ssh.known_hosts", &overrides.known_hosts, "--known-hosts"),
     ] {
         if let Some(path) = path {
-            let path = place::absolute(start, path, switch)?;
-            put(&mut values, key, json!(path));
+            let path = paths::absolute(start, path, switch)?;
+            insert_at(&mut values, key, json!(path));
         }
     }
     if overrides.read_only {
-        put(&mut values, "tools.read_only", true.into());
+        insert_at(&mut values, "tools.read_only", true.into());
     }
     for (key, names) in [("tools.only", &overrides.only), ("tools.exclude", &overrides.exclude)] {
         if !names.is_empty() {
-            put(&mut values, key, json!(names));
+            insert_at(&mut values, key, json!(names));
         }
     }
     if overrides.token {
         // The token itself, which is in no file then.
-        put(&mut values, "http.token_file", Value::Null);
+        insert_at(&mut values, "http.token_file", Value::Null);
     }
-    Ok(Source { home: Home::Switch, label: label.to_owned(), values: Value::Object(values) })
+    Ok(SettingsSource {
+        layer: SettingsLayer::Switch,
+        label: label.to_owned(),
+        values: Value::Object(values),
+    })
 }
 
 /// Checks that every tool named exists.
@@ -182,7 +186,7 @@ fn check_tools(place: &str, only: &[String], exclude: &[String], tools: &[&str])
 }
 
 /// The values with their paths from the root, and with what they imply.
-fn completed(mut values: Value, folder: &Path, home: Home) -> Value {
+fn complete_values(mut values: Value, folder: &Path, layer: SettingsLayer) -> Value {
     for key in KEYS {
         let pointer = key.pointer();
         if let Some(value) = values.pointer_mut(&pointer)
@@ -190,22 +194,22 @@ fn completed(mut values: Value, folder: &Path, home: Home) -> Value {
         {
             // A path means the same whatever folder a command is run in.
             let is_path = match key.kind {
-                Kind::Plain => false,
-                Kind::Path => true,
-                Kind::Program => path.components().count() > 1,
+                ValueKind::Plain => false,
+                ValueKind::Path => true,
+                ValueKind::Program => path.components().count() > 1,
             };
             if is_path {
                 *value = json!(lexical(&folder.join(path)));
             }
         }
         // What nobody trusted implies nothing.
-        if home != Home::Beside
+        if layer != SettingsLayer::Untrusted
             && let Some((from, meaning)) = key.implied
             && values.pointer(&pointer).is_none()
             && values.pointer(&format!("/{}", from.replace('.', "/"))).is_some()
             && let Value::Object(values) = &mut values
         {
-            put(values, key.path, json!(meaning));
+            insert_at(values, key.path, json!(meaning));
         }
     }
     values

@@ -5,11 +5,11 @@ use super::file::parse;
 use super::*;
 use crate::diagnostic::{Code, Diagnostic};
 
-fn parsed(text: &str) -> Result<File, ConfigError> {
+fn parsed(text: &str) -> Result<SettingsFile, ConfigError> {
     Ok(parse(text, Path::new(FILE_NAME))?.0)
 }
 
-fn from_file(file: File) -> Result<Settings, String> {
+fn from_file(file: SettingsFile) -> Result<Settings, String> {
     let flake = Path::new("/flake");
     let deploy = DeploySettings::from_file(DeployFile::default(), flake)?;
     Settings::from_file(flake.into(), file, deploy, &Overrides::default())
@@ -66,7 +66,7 @@ fn bounds_are_checked() {
         let error = bounds::check(&parsed(text).unwrap()).unwrap_err();
         assert!(error.contains(named), "{text}: {error}");
     }
-    bounds::check(&File::default()).unwrap();
+    bounds::check(&SettingsFile::default()).unwrap();
 }
 
 #[test]
@@ -79,7 +79,7 @@ fn a_tool_that_does_not_exist_is_refused() {
 /// Who may say a setting is decided in the table of keys, so that each has to be there.
 #[test]
 fn every_setting_has_its_row() {
-    let schema = schema_for!(File).to_value();
+    let schema = schema_for!(SettingsFile).to_value();
     let mut settings = Vec::new();
     for (section, of_section) in schema["properties"].as_object().unwrap() {
         if of_section["patternProperties"].is_object() {
@@ -103,8 +103,8 @@ fn what_is_a_path_begins_at_the_files_folder() {
     let lines = "[nix]\nprogram = \"tools/nix\"\n[ssh]\nprogram = \"ssh\"\nconfig = \"./c\"\nidentity = \"/i\"\n\
                  [http]\ntoken_file = \"../t\"\n[deploy]\napprovers = \"a\"\n";
     std::fs::write(&path, lines).unwrap();
-    let text = source::user(Some(&path), text::Takes::Files).unwrap().unwrap();
-    let values = text.source(Home::User, &[]).unwrap().values;
+    let text = source::user(Some(&path), text::AllowedInput::RegularFiles).unwrap().unwrap();
+    let values = text.source(SettingsLayer::User, &[]).unwrap().values;
     let at = |pointer: &str| values.pointer(pointer).and_then(Value::as_str).unwrap().to_owned();
     let below = |name: &str| folder.path().join(name).display().to_string();
     assert_eq!(at("/nix/program"), below("tools/nix"));
@@ -119,16 +119,16 @@ fn what_is_a_path_begins_at_the_files_folder() {
 
 #[test]
 fn a_token_stands_in_for_the_users_file_and_not_for_the_machines() {
-    let source = |home, text: &str| {
+    let source = |layer, text: &str| {
         let values = parse(text, Path::new(FILE_NAME)).unwrap().1;
-        source::Source { home, label: String::new(), values }
+        source::SettingsSource { layer, label: String::new(), values }
     };
     let overrides = Overrides { token: true, ..Overrides::default() };
     let variable = source::switches(&overrides, None, &[]).unwrap();
     let file = "[http]\ntoken_file = \"/t\"\n";
-    let merged = merge::merge(&[variable.clone(), source(Home::User, file)]).unwrap();
+    let merged = merge::merge(&[variable.clone(), source(SettingsLayer::User, file)]).unwrap();
     assert_eq!((merged.file.http.token_file, merged.overruled), (None, Vec::new()));
-    let merged = merge::merge(&[source(Home::Machine, file), variable]).unwrap();
+    let merged = merge::merge(&[source(SettingsLayer::Machine, file), variable]).unwrap();
     assert_eq!(merged.file.http.token_file, Some("/t".into()));
     assert_eq!(merged.overruled, ["PANTHEROS_HTTP_TOKEN"]);
 }

@@ -12,13 +12,13 @@ use rustix::fs::{Mode, OFlags};
 use super::file::ConfigError;
 
 /// Most bytes of a file.
-const LARGEST: u64 = 1024 * 1024;
+const LARGEST_FILE: u64 = 1024 * 1024;
 /// Longest wait for all that comes through a pipe.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PIPE_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A file as it was read, once.
 #[derive(Clone, Debug)]
-pub(super) struct Text {
+pub(super) struct SettingsText {
     /// Where it is.
     pub path: PathBuf,
     /// Device and number, by which it is known under every name.
@@ -26,12 +26,12 @@ pub(super) struct Text {
     /// What it says.
     pub text: String,
     /// Whether it can be read again: what came through a pipe is not there a second time.
-    pub lasts: bool,
+    pub is_rereadable: bool,
 }
 
 /// Who may have written a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Writer {
+pub(super) enum AllowedWriter {
     /// Root alone.
     Root,
     /// This user, or root.
@@ -42,67 +42,73 @@ pub(super) enum Writer {
 
 /// What is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Takes {
+pub(super) enum AllowedInput {
     /// Regular files, without waiting.
-    Files,
+    RegularFiles,
     /// A pipe or a device as well, until it ends.
     Streams,
 }
 
-impl Text {
+impl SettingsText {
     /// Whether the file at this path, by whatever links, is this one.
     pub(super) fn is_at(&self, path: &Path) -> bool {
         path.metadata().is_ok_and(|data| (data.dev(), data.ino()) == self.identity)
     }
 
     /// Reads the file; `None` if there is none.
-    pub(super) fn read(path: &Path, writer: Writer, takes: Takes) -> Result<Option<Self>, ConfigError> {
+    pub(super) fn read(
+        path: &Path,
+        writer: AllowedWriter,
+        input: AllowedInput,
+    ) -> Result<Option<Self>, ConfigError> {
         let unreadable = |cause: io::Error| ConfigError::Unreadable { path: path.to_owned(), cause };
-        let Some(file) = opened(path, writer)? else { return Ok(None) };
+        let Some(file) = open(path, writer)? else { return Ok(None) };
         let data = file.metadata().map_err(unreadable)?;
         require_writer(path, writer, &data)?;
-        let lasts = data.is_file();
-        if !lasts && takes == Takes::Files {
-            return Err(refused(
+        let is_rereadable = data.is_file();
+        if !is_rereadable && input == AllowedInput::RegularFiles {
+            return Err(unsafe_file(
                 path,
                 "is not a file",
                 match writer {
-                    Writer::User => "put a file there, or start this program anew: it reads a pipe only then",
-                    Writer::Root | Writer::Anybody => "remove it, or put a file there",
+                    AllowedWriter::User => {
+                        "put a file there, or start this program anew: it reads a pipe only then"
+                    }
+                    AllowedWriter::Root | AllowedWriter::Anybody => "remove it, or put a file there",
                 },
             ));
         }
-        let deadline = if lasts { None } else { Some(Instant::now() + PATIENCE) };
-        let bytes = all(&file, deadline).map_err(unreadable)?;
-        if bytes.len() as u64 > LARGEST {
-            return Err(refused(
+        let deadline = if is_rereadable { None } else { Some(Instant::now() + PIPE_TIMEOUT) };
+        let bytes = read_all(&file, deadline).map_err(unreadable)?;
+        if bytes.len() as u64 > LARGEST_FILE {
+            return Err(unsafe_file(
                 path,
                 "is too large",
-                &format!("a file of settings has at most {LARGEST} bytes"),
+                &format!("a file of settings has at most {LARGEST_FILE} bytes"),
             ));
         }
         // An empty file of settings is one; a pipe without a word comes from a program that failed.
-        if bytes.is_empty() && !lasts && !data.file_type().is_char_device() {
-            return Err(refused(path, "ended without a word", "look at what writes to it"));
+        if bytes.is_empty() && !is_rereadable && !data.file_type().is_char_device() {
+            return Err(unsafe_file(path, "ended without a word", "look at what writes to it"));
         }
         let invalid = |_| unreadable(io::Error::new(ErrorKind::InvalidData, "it is not UTF-8"));
         let text = String::from_utf8(bytes).map_err(invalid)?;
-        Ok(Some(Self { path: path.to_owned(), identity: (data.dev(), data.ino()), text, lasts }))
+        Ok(Some(Self { path: path.to_owned(), identity: (data.dev(), data.ino()), text, is_rereadable }))
     }
 }
 
-fn refused(path: &Path, problem: &str, mend: &str) -> ConfigError {
+fn unsafe_file(path: &Path, problem: &str, mend: &str) -> ConfigError {
     ConfigError::Unsafe { path: path.to_owned(), problem: problem.to_owned(), mend: mend.to_owned() }
 }
 
 /// Opens the file without waiting, as opening a pipe would for somebody who writes to it.
-fn opened(path: &Path, writer: Writer) -> Result<Option<File>, ConfigError> {
-    let nofollow = if writer == Writer::Anybody { OFlags::NOFOLLOW } else { OFlags::empty() };
+fn open(path: &Path, writer: AllowedWriter) -> Result<Option<File>, ConfigError> {
+    let nofollow = if writer == AllowedWriter::Anybody { OFlags::NOFOLLOW } else { OFlags::empty() };
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY | nofollow;
     match rustix::fs::open(path, flags, Mode::empty()) {
         Ok(descriptor) => Ok(Some(File::from(descriptor))),
         Err(rustix::io::Errno::NOENT | rustix::io::Errno::NOTDIR) => Ok(None),
-        Err(rustix::io::Errno::LOOP) if writer == Writer::Anybody => Err(refused(
+        Err(rustix::io::Errno::LOOP) if writer == AllowedWriter::Anybody => Err(unsafe_file(
             path,
             "is a symbolic link, and what it leads to may be none of the flake's",
             "put the file itself there",
@@ -111,20 +117,20 @@ fn opened(path: &Path, writer: Writer) -> Result<Option<File>, ConfigError> {
     }
 }
 
-fn require_writer(path: &Path, writer: Writer, data: &Metadata) -> Result<(), ConfigError> {
+fn require_writer(path: &Path, writer: AllowedWriter, data: &Metadata) -> Result<(), ConfigError> {
     let is_writable = data.mode() & 0o022 != 0;
     let uid = rustix::process::geteuid().as_raw();
     match writer {
-        Writer::Root if data.uid() != 0 || is_writable => Err(refused(
+        AllowedWriter::Root if data.uid() != 0 || is_writable => Err(unsafe_file(
             path,
             "has to be root's, and nobody else may write to it",
             &format!("as root: chown root {0} && chmod go-w {0}", path.display()),
         )),
-        Writer::User if data.uid() != uid && data.uid() != 0 => {
-            Err(refused(path, "belongs to another user", "copy it to a file of your own"))
+        AllowedWriter::User if data.uid() != uid && data.uid() != 0 => {
+            Err(unsafe_file(path, "belongs to another user", "copy it to a file of your own"))
         }
         // Nothing can be written into a device such as /dev/null.
-        Writer::User if is_writable && !data.file_type().is_char_device() => Err(refused(
+        AllowedWriter::User if is_writable && !data.file_type().is_char_device() => Err(unsafe_file(
             path,
             "can be written by others",
             &format!("take that away: chmod go-w {}", path.display()),
@@ -133,18 +139,18 @@ fn require_writer(path: &Path, writer: Writer, data: &Metadata) -> Result<(), Co
     }
 }
 
-/// All that is in the file, or one byte more than [`LARGEST`]. Until the deadline it waits for what is still to come.
-fn all(mut file: &File, deadline: Option<Instant>) -> io::Result<Vec<u8>> {
+/// All that is in the file, or one byte more than [`LARGEST_FILE`]. Until the deadline it waits for what is still to come.
+fn read_all(mut file: &File, deadline: Option<Instant>) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let Some(deadline) = deadline else {
-        file.take(LARGEST + 1).read_to_end(&mut bytes)?;
+        file.take(LARGEST_FILE + 1).read_to_end(&mut bytes)?;
         return Ok(bytes);
     };
     let mut part = [0; 8 * 1024];
-    while bytes.len() as u64 <= LARGEST {
+    while bytes.len() as u64 <= LARGEST_FILE {
         let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
-            let message = format!("it did not end within {} seconds", PATIENCE.as_secs());
+            let message = format!("it did not end within {} seconds", PIPE_TIMEOUT.as_secs());
             return Err(io::Error::new(ErrorKind::TimedOut, message));
         }
         let left = Timespec::try_from(left).map_err(io::Error::other)?;

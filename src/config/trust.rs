@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::keys::{FromFlake, Key};
-use super::merge::{Ignored, Merged};
-use super::{place, text::Text};
+use super::keys::{FlakeInfluence, SettingKey};
+use super::merge::{IgnoredSetting, MergedSettings};
+use super::{paths, text::SettingsText};
 use crate::state::{StateError, StateFolder};
 
 /// The folder of these records, in the user's own folder of state.
@@ -34,14 +34,14 @@ pub enum TrustError {
 
 /// A file and its content, which a person trusted.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
-struct Record {
+struct TrustRecord {
     path: PathBuf,
     blake3: String,
 }
 
 /// The file beside the flake, as it was read.
 #[derive(Clone, Debug)]
-pub struct Beside {
+pub struct FlakeSettingsFile {
     /// Where it is.
     pub path: PathBuf,
     /// The hash of its content.
@@ -56,16 +56,16 @@ pub struct Beside {
     pub guards: Vec<&'static str>,
 }
 
-impl Beside {
-    pub(super) fn new(text: &Text, trusted: bool) -> Self {
-        let digest = digest(text);
+impl FlakeSettingsFile {
+    pub(super) fn new(text: &SettingsText, trusted: bool) -> Self {
+        let digest = content_hash(text);
         let path = text.path.clone();
         Self { path, digest, trusted, ignored: Vec::new(), waiting: Vec::new(), guards: Vec::new() }
     }
 
     /// Takes over what became of what it says.
-    pub(super) fn became(&mut self, merged: &mut Merged) {
-        let waits = |key: &Key| !self.trusted && key.from_flake != FromFlake::Never;
+    pub(super) fn record_merge(&mut self, merged: &mut MergedSettings) {
+        let waits = |key: &SettingKey| !self.trusted && key.flake_influence != FlakeInfluence::Never;
         self.waiting = merged
             .ignored
             .iter()
@@ -74,7 +74,7 @@ impl Beside {
             .map(|key| key.path)
             .collect();
         let ignored = std::mem::take(&mut merged.ignored);
-        self.ignored = ignored.into_iter().map(|Ignored { key, value }| (key.path, value)).collect();
+        self.ignored = ignored.into_iter().map(|IgnoredSetting { key, value }| (key.path, value)).collect();
         self.guards = std::mem::take(&mut merged.guards);
     }
 
@@ -83,9 +83,9 @@ impl Beside {
     /// # Errors
     /// See [`TrustError`].
     pub fn trust(&self) -> Result<(), TrustError> {
-        let folder = StateFolder::open(&root(&self.path)?)?.folder(FOLDER)?;
-        let record = Record { path: self.path.clone(), blake3: self.digest.clone() };
-        Ok(folder.replace(&name(&self.path), &serde_json::to_vec(&record)?)?)
+        let folder = StateFolder::open(&state_root(&self.path)?)?.folder(FOLDER)?;
+        let record = TrustRecord { path: self.path.clone(), blake3: self.digest.clone() };
+        Ok(folder.replace(&record_name(&self.path), &serde_json::to_vec(&record)?)?)
     }
 }
 
@@ -94,23 +94,23 @@ impl Beside {
 /// # Errors
 /// See [`TrustError`].
 pub fn revoke(path: &Path) -> Result<bool, TrustError> {
-    match records(path)? {
-        Some(folder) => Ok(folder.remove(&name(path))?),
+    match open_records(path)? {
+        Some(folder) => Ok(folder.remove(&record_name(path))?),
         None => Ok(false),
     }
 }
 
 /// Whether a person trusted the file as it was read.
-pub(super) fn is_trusted(text: &Text) -> Result<bool, TrustError> {
-    let Some(folder) = records(&text.path)? else { return Ok(false) };
-    let Some(bytes) = folder.read(&name(&text.path), LARGEST)? else { return Ok(false) };
-    let record: Record = serde_json::from_slice(&bytes)?;
-    Ok(record == Record { path: text.path.clone(), blake3: digest(text) })
+pub(super) fn is_trusted(text: &SettingsText) -> Result<bool, TrustError> {
+    let Some(folder) = open_records(&text.path)? else { return Ok(false) };
+    let Some(bytes) = folder.read(&record_name(&text.path), LARGEST)? else { return Ok(false) };
+    let record: TrustRecord = serde_json::from_slice(&bytes)?;
+    Ok(record == TrustRecord { path: text.path.clone(), blake3: content_hash(text) })
 }
 
 /// The folder of records, where there is one.
-fn records(path: &Path) -> Result<Option<StateFolder>, TrustError> {
-    let root = match root(path) {
+fn open_records(path: &Path) -> Result<Option<StateFolder>, TrustError> {
+    let root = match state_root(path) {
         // Where nothing can be recorded, nothing was.
         Err(TrustError::NoFolder) => return Ok(None),
         root => root?,
@@ -122,20 +122,22 @@ fn records(path: &Path) -> Result<Option<StateFolder>, TrustError> {
 }
 
 /// The user's own folder of state: never one that a file names, since that file might be the one in question.
-fn root(path: &Path) -> Result<PathBuf, TrustError> {
-    let state = place::state().ok_or(TrustError::NoFolder)?;
+fn state_root(path: &Path) -> Result<PathBuf, TrustError> {
+    let state = paths::state_folder().ok_or(TrustError::NoFolder)?;
     match path.parent() {
-        Some(flake) if place::apart(&state, flake).is_err() => Err(TrustError::InFlake(state)),
+        Some(flake) if paths::require_outside_flake(&state, flake).is_err() => {
+            Err(TrustError::InFlake(state))
+        }
         _ => Ok(state),
     }
 }
 
-fn digest(text: &Text) -> String {
+fn content_hash(text: &SettingsText) -> String {
     blake3::hash(text.text.as_bytes()).to_hex().to_string()
 }
 
 /// A path's record.
-fn name(path: &Path) -> String {
+fn record_name(path: &Path) -> String {
     use std::os::unix::ffi::OsStrExt;
     format!("{}.json", blake3::hash(path.as_os_str().as_bytes()).to_hex())
 }

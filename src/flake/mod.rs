@@ -256,7 +256,7 @@ impl Flake {
             Err(error) => Some(error.to_string()),
         };
         if let Some(problem) = problem {
-            let from = self.settings.flake_from;
+            let from = self.settings.flake_discovery;
             return Err(FlakeError::NotFound { folder: folder.clone(), from, problem });
         }
         match &self.settings.private {
@@ -438,7 +438,7 @@ impl Flake {
 fn beyond(from: FlakeDiscovery) -> &'static str {
     match from {
         FlakeDiscovery::Named => "",
-        FlakeDiscovery::Nearest | FlakeDiscovery::Nowhere => " or any folder above it",
+        FlakeDiscovery::Nearest | FlakeDiscovery::NotFound => " or any folder above it",
     }
 }
 

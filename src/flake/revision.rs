@@ -248,7 +248,7 @@ impl Flake {
         };
         let file = self.settings().flake.join(FILE_NAME);
         // What counts is what was read, whatever lies there by now.
-        let now = self.settings().said_beside.as_deref().map(str::as_bytes);
+        let now = self.settings().flake_settings_text.as_deref().map(str::as_bytes);
         let asked = Asked { root, rev: &commit.asked, call };
         let then = asked.file(&commit.id, &format!("{}{FILE_NAME}", commit.below)).await?;
         if now == then.as_deref() || hosts(now) == hosts(then.as_deref()) {

@@ -55,7 +55,7 @@ impl InForce {
     /// That the settings cannot be read, or contradict one another.
     pub(super) async fn renewed(&self) -> Result<Option<Self>, ConfigError> {
         let settings = Arc::clone(&self.settings);
-        let read = tokio::task::spawn_blocking(move || settings.again()).await;
+        let read = tokio::task::spawn_blocking(move || settings.reload_if_changed()).await;
         let now = read.unwrap_or_else(|error| {
             Err(ConfigError::Conflict { message: format!("the settings were not read: {error}") })
         })?;

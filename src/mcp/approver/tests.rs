@@ -3,7 +3,7 @@
 
 use super::*;
 use crate::canonical::Digest;
-use crate::config::{Channel, DeploySettings};
+use crate::config::{ApprovalMethod, DeploySettings};
 use crate::deploy::approval::Approvals;
 use crate::deploy::plan::{Risk, Severity, StoredPlan, fixture};
 use crate::diagnostic::Diagnostic;
@@ -70,7 +70,7 @@ fn approvals() -> (tempfile::TempDir, Approvals) {
         state_folder: Some(scratch.path().join("state")),
         command: "pantheros-mcp".into(),
         plan_lifetime: Duration::from_secs(1_800),
-        approve_by: [Channel::Elicitation, Channel::Terminal].into(),
+        approve_by: [ApprovalMethod::Elicitation, ApprovalMethod::Terminal].into(),
         approve_over_http: false,
         approvers: None,
         scopes: std::collections::BTreeMap::new(),

@@ -12,7 +12,7 @@ pub enum FlakeDiscovery {
     /// It is the nearest one upwards from the working folder.
     Nearest,
     /// There is none upwards from the working folder.
-    Nowhere,
+    NotFound,
 }
 
 /// The flake's folder by the name it is found under, or the folder one was looked for in, and how it came to be known.
@@ -27,9 +27,9 @@ pub(super) fn flake(
         (Some(folder), _) => (absolute(start, folder, "--flake")?, FlakeDiscovery::Named),
         (None, Some(start)) => match nearest_flake(start) {
             Some(folder) => (folder, FlakeDiscovery::Nearest),
-            None => (start.to_owned(), FlakeDiscovery::Nowhere),
+            None => (start.to_owned(), FlakeDiscovery::NotFound),
         },
-        (None, None) => (PathBuf::from("/"), FlakeDiscovery::Nowhere),
+        (None, None) => (PathBuf::from("/"), FlakeDiscovery::NotFound),
     })
 }
 
@@ -56,39 +56,39 @@ pub(super) fn absolute(
 }
 
 /// `$XDG_CACHE_HOME/pantheros` or `~/.cache/pantheros` (XDG Base Directory Specification).
-pub(super) fn cache() -> Option<PathBuf> {
-    folder("XDG_CACHE_HOME", ".cache")
+pub(super) fn cache_folder() -> Option<PathBuf> {
+    xdg_folder("XDG_CACHE_HOME", ".cache")
 }
 
 /// `$XDG_CONFIG_HOME/pantheros` or `~/.config/pantheros` (XDG Base Directory Specification).
-pub(super) fn config() -> Option<PathBuf> {
-    folder("XDG_CONFIG_HOME", CONFIG)
+pub(super) fn config_folder() -> Option<PathBuf> {
+    xdg_folder("XDG_CONFIG_HOME", CONFIG)
 }
 
 /// Where settings are kept, below a home folder.
 const CONFIG: &str = ".config";
 
 /// Whether a login of this user would look for its settings elsewhere.
-pub(super) fn is_moved(config: &Path) -> bool {
-    crate::user::home().is_none_or(|home| config.parent() != Some(&*home.join(CONFIG).join(OURS)))
+pub(super) fn is_unlike_login(config: &Path) -> bool {
+    crate::user::home().is_none_or(|home| config.parent() != Some(&*home.join(CONFIG).join(FOLDER_NAME)))
 }
 
 /// `$XDG_STATE_HOME/pantheros` or `~/.local/state/pantheros` (XDG Base Directory Specification).
-pub(super) fn state() -> Option<PathBuf> {
-    folder("XDG_STATE_HOME", STATE)
+pub(super) fn state_folder() -> Option<PathBuf> {
+    xdg_folder("XDG_STATE_HOME", STATE)
 }
 
 /// Where states are kept, below a home folder.
 const STATE: &str = ".local/state";
 
-fn folder(variable: &str, below_home: &str) -> Option<PathBuf> {
+fn xdg_folder(variable: &str, below_home: &str) -> Option<PathBuf> {
     absolute_variable(variable)
         .or_else(|| home().map(|home| home.join(below_home)))
-        .map(|base| base.join(OURS))
+        .map(|base| base.join(FOLDER_NAME))
 }
 
 /// What our folder in each of these is called.
-const OURS: &str = "pantheros";
+const FOLDER_NAME: &str = "pantheros";
 
 /// `$HOME`.
 fn home() -> Option<PathBuf> {
@@ -107,7 +107,7 @@ fn absolute_variable(name: &str) -> Option<PathBuf> {
 ///
 /// # Errors
 /// A sentence about it.
-pub(super) fn apart(state: &Path, flake: &Path) -> Result<(), String> {
+pub(super) fn require_outside_flake(state: &Path, flake: &Path) -> Result<(), String> {
     let home_is_in_it = home().is_some_and(|home| is_in(&home, flake));
     if is_in(state, flake) && !home_is_in_it {
         return Err(format!(
@@ -120,18 +120,18 @@ pub(super) fn apart(state: &Path, flake: &Path) -> Result<(), String> {
 }
 
 /// What in the flake's folder is the user's alone, and must not be copied to where all can read it.
-pub(super) fn private(flake: &Path, state: Option<&Path>) -> Option<PathBuf> {
+pub(super) fn private_folder_in_flake(flake: &Path, state: Option<&Path>) -> Option<PathBuf> {
     let homes = [home(), crate::user::home(), state.map(Path::to_owned)];
     homes.into_iter().flatten().find(|path| is_in(path, flake))
 }
 
 /// Whether a path, which need not exist, is the folder or lies in it, by whatever links.
 fn is_in(path: &Path, folder: &Path) -> bool {
-    real(path).starts_with(real(folder))
+    resolve_links(path).starts_with(resolve_links(folder))
 }
 
 /// The path without links, as far as it exists, and without `..`.
-fn real(path: &Path) -> PathBuf {
+fn resolve_links(path: &Path) -> PathBuf {
     let existing = path.ancestors().find_map(|part| Some((part, part.canonicalize().ok()?)));
     let Some((part, mut real)) = existing else { return path.to_owned() };
     for component in path.strip_prefix(part).unwrap_or(Path::new("")).components() {
@@ -150,17 +150,17 @@ fn real(path: &Path) -> PathBuf {
 pub(super) fn command(flake: Option<&Path>, config: Option<&Path>, default_state: Option<&Path>) -> String {
     let mut words: Vec<String> = Vec::new();
     // The terminal's environment is that of a login, not the one this program was started with.
-    let at_login = || crate::user::home().map(|home| home.join(STATE).join(OURS));
+    let at_login = || crate::user::home().map(|home| home.join(STATE).join(FOLDER_NAME));
     if let Some(state) = default_state
         && at_login().is_none_or(|usual| usual != state)
         && let Some(base) = state.parent()
     {
-        words.extend(["env".to_owned(), quoted(&format!("XDG_STATE_HOME={}", base.display()))]);
+        words.extend(["env".to_owned(), shell_quoted(&format!("XDG_STATE_HOME={}", base.display()))]);
     }
-    words.push(quoted(&program()));
+    words.push(shell_quoted(&program()));
     for (switch, value) in [("--flake", flake), ("--config", config)] {
         if let Some(value) = value {
-            words.extend([switch.to_owned(), quoted(&value.display().to_string())]);
+            words.extend([switch.to_owned(), shell_quoted(&value.display().to_string())]);
         }
     }
     words.join(" ")
@@ -182,7 +182,7 @@ fn program() -> String {
 }
 
 /// A word as shells take it.
-fn quoted(word: &str) -> String {
+fn shell_quoted(word: &str) -> String {
     // Only a NUL byte cannot be quoted, and no path has one.
     shlex::try_quote(word).map_or_else(|_| "?".to_owned(), std::borrow::Cow::into_owned)
 }
