@@ -11,9 +11,9 @@ use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
-use compact::{Side, compact, inline, nullable, without_counters, without_required};
+use compact::{SchemaSide, compact, inline, nullable, without_counters, without_required};
 
-pub use arguments::{Wrong, arguments, outline};
+pub use arguments::{ArgumentError, arguments, outline};
 pub use keys::{UnknownKey, unknown_keys};
 
 /// The schema of a tool's arguments, as clients get it.
@@ -35,7 +35,7 @@ pub fn of_input<T: JsonSchema>() -> Map<String, Value> {
 #[must_use]
 pub fn of_settings<T: JsonSchema>() -> Map<String, Value> {
     let mut schema = generate::<T>();
-    compact(&mut schema, Side::Input);
+    compact(&mut schema, SchemaSide::Input);
     let mut whole = into_object(schema);
     // Of the Rust type, not of the call.
     whole.remove("description");
@@ -53,7 +53,7 @@ pub fn of_settings<T: JsonSchema>() -> Map<String, Value> {
 pub fn of_output<T: JsonSchema>() -> Map<String, Value> {
     let mut schema = generate::<Answer<T>>();
     without_counters(&mut schema);
-    compact(&mut schema, Side::Output);
+    compact(&mut schema, SchemaSide::Output);
     // `Answer` is an untagged pair of alternatives; fold them into one object.
     let mut whole = into_object(schema);
     let definitions = whole.remove("$defs").and_then(|value| match value {

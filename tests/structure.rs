@@ -326,7 +326,7 @@ const READERS: &[(&str, &str)] = &[
     ("src/config.rs", "/proc"),
     ("src/scratch.rs", "a folder of its own"),
     ("src/state.rs", "a folder of its own"),
-    ("src/cli/question.rs", "the terminal"),
+    ("src/cli/prompt.rs", "the terminal"),
     ("src/cli/approve.rs", "what a person names, who may mean a pipe"),
     ("src/cli/demo.rs", "files it wrote"),
 ];

@@ -9,9 +9,9 @@ use std::process::ExitCode;
 use clap::Args;
 use tokio_util::sync::CancellationToken;
 
-use super::question::{Person, Unanswered, asking};
+use super::prompt::{PromptError, TerminalPrompt, cancel_on_signal};
 use super::signals::Signals;
-use super::{FAILED, OK, USAGE, complain, finish, runtime};
+use super::{FAILED, OK, USAGE, clean_up, exit_with_error, runtime};
 use crate::config::{ApprovalMethod, Settings};
 use crate::deploy::approval::{ApprovalError, Approvals, Decision, Yes, signature};
 use crate::deploy::plan::{Plan, StoredPlan, show};
@@ -21,7 +21,7 @@ use crate::progress::Call;
 use crate::time::Timestamp;
 
 /// What a person types to reject a plan.
-const NO: &str = "no";
+const REJECT_WORD: &str = "no";
 
 /// Read a plan and approve it
 ///
@@ -42,7 +42,7 @@ const NO: &str = "no";
 ///   pantheros-mcp approve PLAN_ID --signature plan.sig
 #[derive(Args, Debug)]
 #[command(verbatim_doc_comment, group = clap::ArgGroup::new("unasked").args(["batch", "signature"]))]
-pub struct Approve {
+pub struct ApproveCommand {
     /// Which plan; `pantheros-mcp plans` lists them
     plan_id: PlanId,
     /// Sign with this private key, or with this public one where an agent holds the private one
@@ -61,14 +61,14 @@ pub struct Approve {
 
 /// Why nothing was approved.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Refusal {
+pub(super) enum ApproveError {
     #[error(transparent)]
     Approval(#[from] ApprovalError),
     /// The person typed `no`.
     #[error("the person said no")]
     No,
     #[error(transparent)]
-    Unanswered(#[from] Unanswered),
+    Prompt(#[from] PromptError),
     /// Interrupted after the yes.
     #[error("interrupted: nothing was deployed, and {0} stays approved")]
     NotDeployed(PlanId),
@@ -93,7 +93,7 @@ pub(super) enum Refusal {
     },
 }
 
-impl Refusal {
+impl ApproveError {
     /// Whether the call was wrong, or what was asked for did not come about.
     pub(super) fn exit_code(&self) -> u8 {
         match self {
@@ -103,17 +103,17 @@ impl Refusal {
     }
 }
 
-impl From<&Refusal> for Diagnostic {
-    fn from(refusal: &Refusal) -> Self {
+impl From<&ApproveError> for Diagnostic {
+    fn from(refusal: &ApproveError) -> Self {
         match refusal {
-            Refusal::Approval(error) => error.into(),
-            Refusal::Unanswered(error @ Unanswered::NoTerminal) => Self::from(error).with_hint(
+            ApproveError::Approval(error) => error.into(),
+            ApproveError::Prompt(error @ PromptError::NoTerminal) => Self::from(error).with_hint(
                 "run it by hand in a terminal; CI signs with a key of its own: --sign KEY --batch",
             ),
-            Refusal::Unanswered(error) => error.into(),
-            Refusal::NotDeployed(id) => Self::new(Code::Cancelled, refusal.to_string())
+            ApproveError::Prompt(error) => error.into(),
+            ApproveError::NotDeployed(id) => Self::new(Code::Cancelled, refusal.to_string())
                 .with_hint(format!("`pantheros-mcp reject {id}` takes the yes back")),
-            Refusal::NotHere { instead, .. } => {
+            ApproveError::NotHere { instead, .. } => {
                 let hint = if instead.contains(&ApprovalMethod::Terminal) {
                     "type it: `pantheros-mcp approve PLAN_ID`"
                 } else if instead.contains(&ApprovalMethod::Signature) {
@@ -123,42 +123,44 @@ impl From<&Refusal> for Diagnostic {
                 };
                 Self::new(Code::InvalidApproval, refusal.to_string()).with_hint(hint)
             }
-            Refusal::ReadOnly => {
+            ApproveError::ReadOnly => {
                 Self::new(Code::ToolDisabled, refusal.to_string()).with_hint("approve without --read-only")
             }
-            Refusal::No => Self::new(Code::ApprovalDeclined, refusal.to_string()),
-            Refusal::Signature { .. } => Self::new(Code::InvalidApproval, refusal.to_string())
+            ApproveError::No => Self::new(Code::ApprovalDeclined, refusal.to_string()),
+            ApproveError::Signature { .. } => Self::new(Code::InvalidApproval, refusal.to_string())
                 .with_hint("give the file that `ssh-keygen -Y sign` wrote, its name ending in .sig"),
         }
     }
 }
 
-impl Approve {
+impl ApproveCommand {
     /// Shows the plan, asks, and records the answer.
     pub fn run(&self, settings: &Settings) -> ExitCode {
         let runtime = match runtime() {
             Ok(runtime) => runtime,
-            Err(error) => return complain(&Diagnostic::new(Code::Internal, error.to_string()), FAILED),
+            Err(error) => {
+                return exit_with_error(&Diagnostic::new(Code::Internal, error.to_string()), FAILED);
+            }
         };
         // Before signals are caught, which would not end a wait for standard input.
-        let made = match self.signature.as_deref().map(read_signature).transpose() {
-            Ok(made) => made,
-            Err(refusal) => return complain(&Diagnostic::from(&refusal), refusal.exit_code()),
+        let signature = match self.signature.as_deref().map(read_signature).transpose() {
+            Ok(signature) => signature,
+            Err(refusal) => return exit_with_error(&Diagnostic::from(&refusal), refusal.exit_code()),
         };
-        let how = How {
+        let options = ApproveOptions {
             sign: self.sign.as_deref(),
-            signature: made.as_deref(),
+            signature: signature.as_deref(),
             batch: self.batch,
             risks: &self.risk,
         };
         let approved = runtime.block_on(async {
-            let mut signals = Signals::caught();
-            let approved = asking(&mut signals, async |cancel| {
+            let mut signals = Signals::catch();
+            let approved = cancel_on_signal(&mut signals, async |cancel| {
                 let stored = load(settings, &self.plan_id)?;
-                approve(settings, &stored, how, cancel).await.map(|()| stored)
+                approve(settings, &stored, options, cancel).await.map(|()| stored)
             })
             .await;
-            finish().await;
+            clean_up().await;
             approved
         });
         match approved {
@@ -169,14 +171,14 @@ impl Approve {
                 ));
                 ExitCode::from(OK)
             }
-            Err(refusal) => complain(&Diagnostic::from(&refusal), refusal.exit_code()),
+            Err(refusal) => exit_with_error(&Diagnostic::from(&refusal), refusal.exit_code()),
         }
     }
 }
 
 /// How a plan is approved.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct How<'a> {
+pub(super) struct ApproveOptions<'a> {
     /// Signed with this key, instead of by words typed.
     pub sign: Option<&'a Path>,
     /// The signature that was made elsewhere.
@@ -200,24 +202,24 @@ pub(super) fn load(settings: &Settings, id: &PlanId) -> Result<StoredPlan, Appro
 pub(super) async fn approve(
     settings: &Settings,
     stored: &StoredPlan,
-    how: How<'_>,
+    options: ApproveOptions<'_>,
     cancel: &CancellationToken,
-) -> Result<(), Refusal> {
+) -> Result<(), ApproveError> {
     if settings.policy.read_only {
-        return Err(Refusal::ReadOnly);
+        return Err(ApproveError::ReadOnly);
     }
-    let signed = how.sign.is_some() || how.signature.is_some();
+    let signed = options.sign.is_some() || options.signature.is_some();
     let channel = if signed { ApprovalMethod::Signature } else { ApprovalMethod::Terminal };
     if !settings.deploy.approve_by.contains(&channel) {
-        return Err(Refusal::NotHere { channel, instead: settings.deploy.approve_by.clone() });
+        return Err(ApproveError::NotHere { channel, instead: settings.deploy.approve_by.clone() });
     }
     let approvals = Approvals::open(&settings.deploy).map_err(ApprovalError::from)?;
     approvals.require_trust()?;
-    let named_risks = if how.batch || how.signature.is_some() {
-        how.risks.to_vec()
+    let named_risks = if options.batch || options.signature.is_some() {
+        options.risks.to_vec()
     } else {
-        match ask(stored.plan(), cancel).await {
-            Err(Refusal::No) => {
+        match ask_to_approve(stored.plan(), cancel).await {
+            Err(ApproveError::No) => {
                 let id = &stored.plan().id;
                 let rejected = approvals.reject(id, &crate::user::current(), "terminal").await?;
                 return Err(Decision::Rejected(rejected).refusal(id).into());
@@ -225,18 +227,18 @@ pub(super) async fn approve(
             typed => typed?,
         }
     };
-    let made = match (how.signature, how.sign) {
-        (Some(made), _) => Some(made.to_owned()),
+    let signature = match (options.signature, options.sign) {
+        (Some(signature), _) => Some(signature.to_owned()),
         (None, Some(key)) => {
             Some(signature::sign(stored.canonical(), key, cancel).await.map_err(ApprovalError::from)?)
         }
         (None, None) => None,
     };
-    let yes = match made {
-        Some(made) => {
+    let yes = match signature {
+        Some(signature) => {
             let approvers = settings.deploy.approvers.as_deref();
-            let by = signature::verify(stored.canonical(), &made, approvers, cancel).await;
-            Yes { channel, by: by.map_err(ApprovalError::from)?, named_risks, signature: Some(made) }
+            let by = signature::verify(stored.canonical(), &signature, approvers, cancel).await;
+            Yes { channel, by: by.map_err(ApprovalError::from)?, named_risks, signature: Some(signature) }
         }
         None => Yes { channel, by: crate::user::current(), named_risks, signature: None },
     };
@@ -246,8 +248,8 @@ pub(super) async fn approve(
 }
 
 /// A signature from a file, or from standard input.
-fn read_signature(path: &Path) -> Result<String, Refusal> {
-    let unreadable = |cause| Refusal::Signature { path: path.to_owned(), cause };
+fn read_signature(path: &Path) -> Result<String, ApproveError> {
+    let unreadable = |cause| ApproveError::Signature { path: path.to_owned(), cause };
     let mut text = String::new();
     if path == Path::new("-") {
         io::stdin().take(signature::LARGEST).read_to_string(&mut text).map_err(unreadable)?;
@@ -259,17 +261,17 @@ fn read_signature(path: &Path) -> Result<String, Refusal> {
 }
 
 /// Shows the plan, and gives the blocking risks that were typed, once everything asked for was.
-async fn ask(plan: &Plan, cancel: &CancellationToken) -> Result<Vec<String>, Refusal> {
-    let mut person = Person::here()?;
+async fn ask_to_approve(plan: &Plan, cancel: &CancellationToken) -> Result<Vec<String>, ApproveError> {
+    let mut prompt = TerminalPrompt::open()?;
     let what =
         if plan.hosts.len() == 1 { "the host's name" } else { "the last six characters of the plan's name" };
     let shown = show::whole(plan, Timestamp::now());
     let question = format!("{shown}\n\nType {what} to approve, `no` to reject, anything else to leave it: ");
     let unanswered = || ApprovalError::Unanswered(plan.id.clone());
-    let typed = person.answers(&question, cancel).await?.ok_or_else(unanswered)?;
+    let typed = prompt.ask(&question, cancel).await?.ok_or_else(unanswered)?;
     if typed != plan.phrase() {
-        if typed.eq_ignore_ascii_case(NO) {
-            return Err(Refusal::No);
+        if typed.eq_ignore_ascii_case(REJECT_WORD) {
+            return Err(ApproveError::No);
         }
         let expected = plan.phrase().to_owned();
         return Err(ApprovalError::WrongWords { id: plan.id.clone(), expected }.into());
@@ -277,7 +279,7 @@ async fn ask(plan: &Plan, cancel: &CancellationToken) -> Result<Vec<String>, Ref
     let mut named = Vec::new();
     for code in plan.blocking_risks() {
         let question = format!("Type {code} to accept that risk: ");
-        let typed = person.answers(&question, cancel).await?.ok_or_else(unanswered)?;
+        let typed = prompt.ask(&question, cancel).await?.ok_or_else(unanswered)?;
         if typed != code {
             let codes = vec![code.to_owned()];
             return Err(ApprovalError::RisksNotNamed { id: plan.id.clone(), codes }.into());

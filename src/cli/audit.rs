@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use super::{FAILED, OK, complain};
+use super::{FAILED, OK, exit_with_error};
 use crate::audit::{AuditError, AuditLog, AuditReport};
 use crate::canonical::Digest;
 use crate::config::Settings;
@@ -19,13 +19,13 @@ use crate::state::StateFolder;
 /// The log is audit.jsonl in the state folder: one JSON object a line for each plan, approval,
 /// deployment and outcome, each with the hash of the one before it.
 #[derive(Args, Debug)]
-pub struct Audit {
+pub struct AuditCommand {
     #[command(subcommand)]
-    what: What,
+    action: AuditAction,
 }
 
 #[derive(Debug, Subcommand)]
-enum What {
+enum AuditAction {
     /// Check every entry, and that each follows the one before it
     ///
     /// Ends with 0 when the log is whole and with 1 at the first entry that was altered, removed or
@@ -43,12 +43,12 @@ enum What {
     },
 }
 
-impl Audit {
+impl AuditCommand {
     /// Checks the log and says how it is.
     pub fn run(&self, settings: &Settings) -> ExitCode {
-        let What::Verify { noted, json } = &self.what;
+        let AuditAction::Verify { noted, json } = &self.action;
         let Some(path) = settings.deploy.state_folder.as_deref() else {
-            return complain(&Diagnostic::from(&PlanError::NoFolder), FAILED);
+            return exit_with_error(&Diagnostic::from(&PlanError::NoFolder), FAILED);
         };
         let checked = StateFolder::open(path).map_err(AuditError::from).and_then(|folder| {
             let log = AuditLog::new(folder);
@@ -56,7 +56,7 @@ impl Audit {
         });
         let (log, report) = match checked {
             Ok(checked) => checked,
-            Err(error) => return complain(&Diagnostic::from(&error), FAILED),
+            Err(error) => return exit_with_error(&Diagnostic::from(&error), FAILED),
         };
         let gone = noted.is_some() && report.noted.is_none();
         let whole = report.broken.is_none() && !gone;
@@ -64,7 +64,7 @@ impl Audit {
         let text = if *json {
             let broken =
                 report.broken.as_ref().map(|broken| json!({"line": broken.line, "problem": broken.problem}));
-            let told = json!({
+            let value = json!({
                 "ok": whole,
                 "path": path,
                 "entries": report.entries,
@@ -73,13 +73,13 @@ impl Audit {
                 "torn_bytes": report.torn_bytes,
                 "broken": broken,
             });
-            format!("{told:#}\n")
+            format!("{value:#}\n")
         } else {
-            told(&report, &path.display().to_string(), gone)
+            report_text(&report, &path.display().to_string(), gone)
         };
         match std::io::stdout().write_all(text.as_bytes()) {
             Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-                complain(&Diagnostic::new(Code::Internal, error.to_string()), FAILED)
+                exit_with_error(&Diagnostic::new(Code::Internal, error.to_string()), FAILED)
             }
             _ => ExitCode::from(if whole { OK } else { FAILED }),
         }
@@ -87,7 +87,7 @@ impl Audit {
 }
 
 /// The report for a person.
-fn told(report: &AuditReport, path: &str, gone: bool) -> String {
+fn report_text(report: &AuditReport, path: &str, gone: bool) -> String {
     let mut lines = Vec::new();
     match &report.broken {
         Some(broken) => {

@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 
 use super::signals::Signals;
-use super::{FAILED, OK, USAGE, complain, finish, runtime};
+use super::{FAILED, OK, USAGE, clean_up, exit_with_error, runtime};
 use crate::config::Settings;
 use crate::deploy::approval::Nobody;
 use crate::diagnostic::{Code, Diagnostic};
@@ -25,7 +25,7 @@ use crate::tools::{self, Context, Entry, Outcome, Place, Services};
 /// and a readable summary to standard error. Ends with 0 when the tool succeeded, 1 when it failed,
 /// 2 when it was called wrongly.
 #[derive(Args, Debug)]
-pub struct Call {
+pub struct CallCommand {
     /// Which tool; `pantheros-mcp tools` lists them
     tool: String,
     /// key=value …, or one JSON object
@@ -35,7 +35,7 @@ pub struct Call {
     quiet: bool,
 }
 
-impl Call {
+impl CallCommand {
     /// Runs the tool to its end, or until it is interrupted.
     pub fn run(self, settings: Settings) -> ExitCode {
         let Some(tool) = tools::find(&self.tool) else {
@@ -45,34 +45,37 @@ impl Call {
             )
             .with_suggestions(text::nearest(&self.tool, tools::names(), 3))
             .with_hint("`pantheros-mcp tools` lists them all");
-            return complain(&diagnostic, USAGE);
+            return exit_with_error(&diagnostic, USAGE);
         };
         if let Some(reason) = tool.refusal(&settings.policy) {
             let diagnostic =
                 Diagnostic::new(Code::ToolDisabled, format!("`{}` is switched off: {reason}", tool.name));
-            return complain(&diagnostic, USAGE);
+            return exit_with_error(&diagnostic, USAGE);
         }
-        let arguments = match arguments(tool, &self.arguments) {
+        let arguments = match parse_arguments(tool, &self.arguments) {
             Ok(arguments) => arguments,
-            Err(diagnostic) => return complain(&diagnostic, USAGE),
+            Err(diagnostic) => return exit_with_error(&diagnostic, USAGE),
         };
         let runtime = match runtime() {
             Ok(runtime) => runtime,
-            Err(error) => return complain(&Diagnostic::new(Code::Internal, error.to_string()), FAILED),
+            Err(error) => {
+                return exit_with_error(&Diagnostic::new(Code::Internal, error.to_string()), FAILED);
+            }
         };
-        let watcher: Arc<dyn Progress> = if self.quiet { Arc::new(progress::NoProgress) } else { watcher() };
+        let terminal_progress: Arc<dyn Progress> =
+            if self.quiet { Arc::new(progress::NoProgress) } else { terminal_progress() };
         let services = Arc::new(Services::new(settings));
         let context = Context {
             in_force: services.in_force(),
             services,
-            call: progress::Call::new(watcher, CancellationToken::new()),
+            call: progress::Call::new(terminal_progress, CancellationToken::new()),
             approver: Arc::new(Nobody),
             client: "terminal".to_owned(),
             place: Place::default(),
         };
         let outcome = runtime.block_on(async {
-            let outcome = run(tool, arguments, context, &mut Signals::caught()).await;
-            finish().await;
+            let outcome = run_tool(tool, arguments, context, &mut Signals::catch()).await;
+            clean_up().await;
             outcome
         });
         self.print(&outcome)
@@ -86,7 +89,7 @@ impl Call {
         if let Err(error) = printed
             && error.kind() != std::io::ErrorKind::BrokenPipe
         {
-            return complain(&Diagnostic::new(Code::Internal, error.to_string()), FAILED);
+            return exit_with_error(&Diagnostic::new(Code::Internal, error.to_string()), FAILED);
         }
         let wrong_call =
             outcome.structured.pointer("/error/code").is_some_and(|code| code == "invalid_input");
@@ -100,7 +103,7 @@ impl Call {
 
 /// Runs a tool to its end; a signal takes it back, and it tidies up before it ends. A second one leaves hosts that
 /// are deployed to as they are.
-pub(super) async fn run(
+pub(super) async fn run_tool(
     tool: &Entry,
     arguments: Map<String, Value>,
     context: Context,
@@ -124,7 +127,7 @@ pub(super) async fn run(
 }
 
 /// The arguments as they were given; the tool's schema says what they are, as for any client that sends strings.
-fn arguments(tool: &Entry, given: &[String]) -> Result<Map<String, Value>, Diagnostic> {
+fn parse_arguments(tool: &Entry, given: &[String]) -> Result<Map<String, Value>, Diagnostic> {
     let wrong = |message: String| {
         Diagnostic::new(Code::InvalidInput, message)
             .with_hint(format!("for example: pantheros-mcp call {} key=value, or one JSON object", tool.name))
@@ -149,19 +152,19 @@ fn arguments(tool: &Entry, given: &[String]) -> Result<Map<String, Value>, Diagn
 }
 
 /// A bar on a terminal, plain lines elsewhere.
-pub(super) fn watcher() -> Arc<dyn Progress> {
+pub(super) fn terminal_progress() -> Arc<dyn Progress> {
     if std::io::stderr().is_terminal() {
         let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(10));
         bar.enable_steady_tick(Duration::from_millis(120));
-        Arc::new(Bar(bar))
+        Arc::new(TerminalBar(bar))
     } else {
-        Arc::new(Lines(Mutex::new(None)))
+        Arc::new(ProgressLines(Mutex::new(None)))
     }
 }
 
-struct Bar(ProgressBar);
+struct TerminalBar(ProgressBar);
 
-impl Progress for Bar {
+impl Progress for TerminalBar {
     fn report(&self, update: Update) {
         let template = match update.total {
             Some(total) => {
@@ -178,19 +181,19 @@ impl Progress for Bar {
     }
 }
 
-impl Drop for Bar {
+impl Drop for TerminalBar {
     fn drop(&mut self) {
         self.0.finish_and_clear();
     }
 }
 
 /// What was said last, and when.
-struct Lines(Mutex<Option<(Instant, String)>>);
+struct ProgressLines(Mutex<Option<(Instant, String)>>);
 
 /// The shortest time between two lines in a log.
 const LINE_INTERVAL: Duration = Duration::from_secs(2);
 
-impl Progress for Lines {
+impl Progress for ProgressLines {
     fn report(&self, update: Update) {
         let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let due = last
@@ -210,7 +213,7 @@ mod tests {
 
     fn parsed(tool: &str, given: &[&str]) -> Result<Value, Diagnostic> {
         let given: Vec<String> = given.iter().map(ToString::to_string).collect();
-        arguments(tools::find(tool).unwrap(), &given).map(Value::Object)
+        parse_arguments(tools::find(tool).unwrap(), &given).map(Value::Object)
     }
 
     #[test]

@@ -21,7 +21,7 @@ use rmcp::{ClientHandler, Peer, RoleClient, ServiceExt};
 use serde_json::{Value, json};
 
 use super::signals::Signals;
-use super::{FAILED, OK, finish, runtime};
+use super::{FAILED, OK, clean_up, runtime};
 use crate::process::Command;
 use crate::scratch::{self, ScratchFolder};
 use crate::text;
@@ -34,7 +34,7 @@ pub static FLEET: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/examples/demo
 /// Starts the server on a small fleet that comes with this program, talks MCP to it as an assistant
 /// would, calls every tool and shows what comes back. Needs nix, but neither network nor nixpkgs.
 #[derive(Args, Debug)]
-pub struct Demo {
+pub struct DemoCommand {
     /// Keep the fleet in this folder, to play with it afterwards; it must not exist yet
     #[arg(long, value_name = "DIR")]
     keep: Option<std::path::PathBuf>,
@@ -78,7 +78,7 @@ fn system() -> String {
     format!("{}-{}", std::env::consts::ARCH, std::env::consts::OS)
 }
 
-impl Demo {
+impl DemoCommand {
     /// Shows everything; ends with 1 when something went otherwise than it should.
     pub fn run(self) -> ExitCode {
         match self.try_run() {
@@ -103,16 +103,16 @@ impl Demo {
         let cache = scratch.path().join("cache");
         let runtime = runtime()?;
         let result = runtime.block_on(async {
-            let mut signals = Signals::caught();
+            let mut signals = Signals::catch();
             let result = tokio::select! {
-                result = show(&fleet, &cache) => result,
+                result = run_demo(&fleet, &cache) => result,
                 () = signals.next() => Err(anyhow::anyhow!("interrupted")),
             };
-            finish().await;
+            clean_up().await;
             result
         });
         if let Some(folder) = &self.keep {
-            say(&format!("\nThe fleet is in {}.\n", folder.display()))?;
+            print(&format!("\nThe fleet is in {}.\n", folder.display()))?;
         }
         result
     }
@@ -138,9 +138,9 @@ fn unpack(folder: &Path) -> anyhow::Result<()> {
 
 /// A client that shows progress while it waits.
 #[derive(Clone)]
-struct Client;
+struct DemoClient;
 
-impl ClientHandler for Client {
+impl ClientHandler for DemoClient {
     fn get_info(&self) -> ClientConfig {
         let mut info = ClientConfig::default();
         info.client_info = Implementation::new("pantheros-demo", env!("CARGO_PKG_VERSION"));
@@ -155,42 +155,42 @@ impl ClientHandler for Client {
     }
 }
 
-async fn show(fleet: &Path, cache: &Path) -> anyhow::Result<()> {
+async fn run_demo(fleet: &Path, cache: &Path) -> anyhow::Result<()> {
     let program = std::env::current_exe().context("finding this program")?;
     let command = Command::new(program).args(["serve", "--flake"]).arg(fleet).env("XDG_CACHE_HOME", cache);
     let server = command.accompany().context("starting the server")?;
     let started = Instant::now();
-    let client: RunningService<RoleClient, Client> =
-        Client.serve((server.output, server.input)).await.context("greeting the server")?;
+    let client: RunningService<RoleClient, DemoClient> =
+        DemoClient.serve((server.output, server.input)).await.context("greeting the server")?;
     let tools = client.list_all_tools().await.context("listing the tools")?;
     let names: Vec<&str> = tools.iter().map(|tool| &*tool.name).collect();
-    say(&format!(
+    print(&format!(
         "{}\n\nA client has started the server on a fleet of four hosts and greeted it: {}.\nTools: {}\n",
         style("pantherOS — typed, safe hands on a NixOS fleet").bold(),
-        took(started.elapsed()),
+        format_duration(started.elapsed()),
         names.join(", ")
     ))?;
     let mut last = None;
     for scene in scenes() {
-        last = Some(play(client.peer(), scene).await?);
+        last = Some(run_scene(client.peer(), scene).await?);
     }
     if let Some(uri) = last.as_ref().and_then(log_uri) {
         read_log(client.peer(), &uri).await?;
     }
     client.cancel().await.context("leaving")?;
-    say(&format!(
+    print(&format!(
         "\n{}\nBroken things were broken on purpose, and every failure was told as one.\n",
         style("That was all of it.").bold()
     ))
 }
 
-async fn play(server: &Peer<RoleClient>, scene: Scene) -> anyhow::Result<CallToolResult> {
+async fn run_scene(server: &Peer<RoleClient>, scene: Scene) -> anyhow::Result<CallToolResult> {
     let call = if scene.arguments == json!({}) {
         scene.tool.to_owned()
     } else {
         format!("{} {}", scene.tool, scene.arguments)
     };
-    say(&format!("\n{}\n{}\n", style(scene.question).cyan().bold(), style(format!("→ {call}")).dim()))?;
+    print(&format!("\n{}\n{}\n", style(scene.question).cyan().bold(), style(format!("→ {call}")).dim()))?;
     let mut request = CallToolRequestParams::new(scene.tool);
     request.arguments = scene.arguments.as_object().cloned();
     let started = Instant::now();
@@ -203,7 +203,11 @@ async fn play(server: &Peer<RoleClient>, scene: Scene) -> anyhow::Result<CallToo
     let shown: String =
         result.content.iter().filter_map(|block| block.as_text()).map(|block| block.text.as_str()).collect();
     let mark = if failed { style("failed").red() } else { style("ok").green() };
-    say(&format!("{}\n{mark} {}\n", indented(&shown), style(format!("({})", took(elapsed))).dim()))?;
+    print(&format!(
+        "{}\n{mark} {}\n",
+        indented(&shown),
+        style(format!("({})", format_duration(elapsed))).dim()
+    ))?;
     if failed != scene.fails {
         bail!("{call} should have {}", if scene.fails { "failed" } else { "succeeded" });
     }
@@ -220,7 +224,7 @@ fn log_uri(result: &CallToolResult) -> Option<String> {
 }
 
 async fn read_log(server: &Peer<RoleClient>, uri: &str) -> anyhow::Result<()> {
-    say(&format!(
+    print(&format!(
         "\n{}\n{}\n",
         style("Show me the whole log of that build.").cyan().bold(),
         style(format!("→ resources/read {uri}")).dim()
@@ -228,7 +232,7 @@ async fn read_log(server: &Peer<RoleClient>, uri: &str) -> anyhow::Result<()> {
     let log = server.read_resource(ReadResourceRequestParams::new(uri)).await.context("reading the log")?;
     for contents in log.contents {
         if let ResourceContents::TextResourceContents { text, .. } = contents {
-            say(&format!("{}\n", indented(text.trim_end())))?;
+            print(&format!("{}\n", indented(text.trim_end())))?;
         }
     }
     Ok(())
@@ -238,7 +242,7 @@ fn indented(text: &str) -> String {
     text.lines().map(|line| format!("  {line}")).collect::<Vec<_>>().join("\n")
 }
 
-fn took(time: Duration) -> String {
+fn format_duration(time: Duration) -> String {
     let milliseconds = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
     match milliseconds {
         0 => "less than 1ms".to_owned(),
@@ -246,7 +250,7 @@ fn took(time: Duration) -> String {
     }
 }
 
-fn say(text: &str) -> anyhow::Result<()> {
+fn print(text: &str) -> anyhow::Result<()> {
     let mut output = std::io::stdout();
     output.write_all(text.as_bytes())?;
     output.flush()?;

@@ -9,11 +9,11 @@ use std::sync::Arc;
 use clap::Args;
 use serde_json::{Map, Value, json};
 
-use super::approve::{self, How, Refusal};
-use super::call::{run, watcher};
-use super::question::asking;
+use super::approve::{self, ApproveError, ApproveOptions};
+use super::call::{run_tool, terminal_progress};
+use super::prompt::cancel_on_signal;
 use super::signals::Signals;
-use super::{FAILED, Global, INTERRUPTED, OK, USAGE, complain, finish, runtime};
+use super::{FAILED, GlobalOptions, INTERRUPTED, OK, USAGE, clean_up, exit_with_error, runtime};
 use crate::config::{Action, HostFile, Settings};
 use crate::deploy::approval::Nobody;
 use crate::deploy::plan::show;
@@ -32,7 +32,7 @@ use crate::tools::{self, Context, Outcome, Place, Services};
 /// Ends with 0 when every host is as asked, with 1 when one is not or nobody said yes, with 2 when it was
 /// called wrongly, and with 130 when it was interrupted before anything was deployed.
 #[derive(Args, Debug)]
-pub struct Deploy {
+pub struct DeployCommand {
     /// Which hosts
     #[arg(required_unless_present = "tag")]
     hosts: Vec<HostName>,
@@ -46,7 +46,7 @@ pub struct Deploy {
     #[arg(long, value_name = "REVISION")]
     rev: Option<Rev>,
     /// What is done: switch, boot, test or dry-activate
-    #[arg(long, default_value = "switch", value_parser = action)]
+    #[arg(long, default_value = "switch", value_parser = parse_action)]
     action: Action,
     /// Hosts that go before all others, and have to be confirmed first [default: 1]
     #[arg(long, value_name = "COUNT")]
@@ -64,16 +64,16 @@ pub struct Deploy {
     #[arg(long)]
     dry_run: bool,
     #[command(flatten)]
-    way: Way,
+    connection: ConnectionOptions,
     #[command(flatten)]
-    yes: SaidYes,
+    approval: ApprovalOptions,
 }
 
 /// Bring a host back to an older generation
 ///
 /// By the same way and with the same protection as `deploy`.
 #[derive(Args, Debug)]
-pub struct Rollback {
+pub struct RollbackCommand {
     /// Which host
     host: HostName,
     /// Which generation; without it the one before the current one. list_generations shows them
@@ -83,16 +83,16 @@ pub struct Rollback {
     #[arg(long)]
     dry_run: bool,
     #[command(flatten)]
-    way: Way,
+    connection: ConnectionOptions,
     #[command(flatten)]
-    yes: SaidYes,
+    approval: ApprovalOptions,
 }
 
 /// How hosts are reached, where that is not as usual.
 #[derive(Args, Debug)]
-struct Way {
+struct ConnectionOptions {
     /// Where the host is now, as `[USER@]ADDRESS[:PORT]`; an IPv6 address goes in brackets
-    #[arg(long, value_name = "TARGET", value_parser = target)]
+    #[arg(long, value_name = "TARGET", value_parser = parse_target)]
     target: Option<HostFile>,
     /// Log in with this private key, and with none that an agent holds
     #[arg(long, value_name = "FILE")]
@@ -104,7 +104,7 @@ struct Way {
 
 /// How the plan is approved.
 #[derive(Args, Debug)]
-struct SaidYes {
+struct ApprovalOptions {
     /// Sign the plan with this private key, or with this public one where an agent holds the private one
     #[arg(long, value_name = "KEY")]
     sign: Option<PathBuf>,
@@ -116,12 +116,12 @@ struct SaidYes {
     risk: Vec<String>,
 }
 
-fn action(text: &str) -> Result<Action, String> {
+fn parse_action(text: &str) -> Result<Action, String> {
     serde_json::from_value(text.into()).map_err(|_| "switch, boot, test or dry-activate".to_owned())
 }
 
 /// Reads `[USER@]ADDRESS[:PORT]`.
-fn target(text: &str) -> Result<HostFile, String> {
+fn parse_target(text: &str) -> Result<HostFile, String> {
     let (user, rest) = text.split_once('@').map_or((None, text), |(user, rest)| (Some(user), rest));
     let (address, port) = if let Some(rest) = rest.strip_prefix('[') {
         let (address, port) = rest.split_once(']').ok_or("the bracket is never closed")?;
@@ -145,8 +145,8 @@ fn target(text: &str) -> Result<HostFile, String> {
     })
 }
 
-impl Way {
-    fn settings(&self, global: &Global, host: Option<&HostName>) -> Result<Settings, Diagnostic> {
+impl ConnectionOptions {
+    fn settings(&self, global: &GlobalOptions, host: Option<&HostName>) -> Result<Settings, Diagnostic> {
         let wrong = |message: &str| Diagnostic::new(Code::InvalidInput, message);
         let target = match (&self.target, host) {
             (None, _) => None,
@@ -163,16 +163,16 @@ impl Way {
     }
 }
 
-impl Deploy {
+impl DeployCommand {
     /// Plans, asks and carries out.
-    pub fn run(&self, global: &Global) -> ExitCode {
+    pub fn run(&self, global: &GlobalOptions) -> ExitCode {
         let only = match self.hosts.as_slice() {
             [only] => Some(only),
             _ => None,
         };
-        let settings = match self.way.settings(global, only) {
+        let settings = match self.connection.settings(global, only) {
             Ok(settings) => settings,
-            Err(error) => return complain(&error, USAGE),
+            Err(error) => return exit_with_error(&error, USAGE),
         };
         let mut arguments = json!({
             "action": self.action,
@@ -192,68 +192,79 @@ impl Deploy {
                 arguments[name] = count.into();
             }
         }
-        through(settings, "plan_deploy", arguments, self.dry_run, &self.yes)
+        run_planner(settings, "plan_deploy", arguments, self.dry_run, &self.approval)
     }
 }
 
-impl Rollback {
+impl RollbackCommand {
     /// Plans, asks and carries out.
-    pub fn run(&self, global: &Global) -> ExitCode {
-        let settings = match self.way.settings(global, Some(&self.host)) {
+    pub fn run(&self, global: &GlobalOptions) -> ExitCode {
+        let settings = match self.connection.settings(global, Some(&self.host)) {
             Ok(settings) => settings,
-            Err(error) => return complain(&error, USAGE),
+            Err(error) => return exit_with_error(&error, USAGE),
         };
         let mut arguments = json!({"host": self.host});
         if let Some(generation) = self.generation {
             arguments["generation"] = generation.into();
         }
-        through(settings, "rollback_host", arguments, self.dry_run, &self.yes)
+        run_planner(settings, "rollback_host", arguments, self.dry_run, &self.approval)
     }
 }
 
 /// Plans with one tool, asks, and carries out with `deploy`.
-fn through(settings: Settings, planner: &str, arguments: Value, dry_run: bool, yes: &SaidYes) -> ExitCode {
+fn run_planner(
+    settings: Settings,
+    planner: &str,
+    arguments: Value,
+    dry_run: bool,
+    approval: &ApprovalOptions,
+) -> ExitCode {
     let runtime = match runtime() {
         Ok(runtime) => runtime,
-        Err(error) => return complain(&Diagnostic::new(Code::Internal, error.to_string()), FAILED),
+        Err(error) => return exit_with_error(&Diagnostic::new(Code::Internal, error.to_string()), FAILED),
     };
     let services = Arc::new(Services::new(settings));
-    let code = runtime.block_on(steps(&services, planner, arguments, dry_run, yes));
-    runtime.block_on(finish());
+    let code = runtime.block_on(plan_approve_deploy(&services, planner, arguments, dry_run, approval));
+    runtime.block_on(clean_up());
     code
 }
 
-async fn steps(
+async fn plan_approve_deploy(
     services: &Arc<Services>,
     planner: &str,
     arguments: Value,
     dry_run: bool,
-    yes: &SaidYes,
+    approval: &ApprovalOptions,
 ) -> ExitCode {
     // For all of it: what comes between two steps is heard by the next.
-    let mut signals = Signals::caught();
-    let planned = tool(services, planner, arguments, &mut signals).await;
+    let mut signals = Signals::catch();
+    let planned = call_tool(services, planner, arguments, &mut signals).await;
     // Those that it was planned with.
     let settings = &services.in_force().settings;
     let stored = match planned_id(&planned).and_then(|id| approve::load(settings, &id).ok()) {
         Some(stored) => stored,
-        None => return ended(&planned, INTERRUPTED),
+        None => return print_outcome(&planned, INTERRUPTED),
     };
     if dry_run {
         return print(&show::plan(stored.plan(), Timestamp::now()), OK);
     }
-    let how = How { sign: yes.sign.as_deref(), signature: None, batch: yes.batch, risks: &yes.risk };
-    let approved = asking(&mut signals, async |cancel| {
-        approve::approve(settings, &stored, how, cancel).await?;
-        if cancel.is_cancelled() { Err(Refusal::NotDeployed(stored.plan().id.clone())) } else { Ok(()) }
+    let options = ApproveOptions {
+        sign: approval.sign.as_deref(),
+        signature: None,
+        batch: approval.batch,
+        risks: &approval.risk,
+    };
+    let approved = cancel_on_signal(&mut signals, async |cancel| {
+        approve::approve(settings, &stored, options, cancel).await?;
+        if cancel.is_cancelled() { Err(ApproveError::NotDeployed(stored.plan().id.clone())) } else { Ok(()) }
     })
     .await;
     if let Err(refusal) = approved {
         let code = refusal.exit_code();
-        return complain(&Diagnostic::from(&refusal), code);
+        return exit_with_error(&Diagnostic::from(&refusal), code);
     }
-    let deployed = tool(services, "deploy", json!({"plan_id": stored.plan().id}), &mut signals).await;
-    ended(&deployed, FAILED)
+    let deployed = call_tool(services, "deploy", json!({"plan_id": stored.plan().id}), &mut signals).await;
+    print_outcome(&deployed, FAILED)
 }
 
 /// The plan that was made: planning says which, and so does the error that it wants an approval.
@@ -262,7 +273,7 @@ fn planned_id(planned: &Outcome) -> Option<PlanId> {
     id.as_str()?.parse().ok()
 }
 
-async fn tool(services: &Arc<Services>, name: &str, arguments: Value, signals: &mut Signals) -> Outcome {
+async fn call_tool(services: &Arc<Services>, name: &str, arguments: Value, signals: &mut Signals) -> Outcome {
     let Some(entry) = tools::find(name) else {
         return Outcome::failure(Diagnostic::new(Code::Internal, format!("there is no tool {name}")));
     };
@@ -275,7 +286,7 @@ async fn tool(services: &Arc<Services>, name: &str, arguments: Value, signals: &
         return Outcome::failure(Diagnostic::new(Code::ToolDisabled, message));
     }
     let progress: Arc<dyn Progress> =
-        if std::io::stderr().is_terminal() { watcher() } else { Arc::new(NoProgress) };
+        if std::io::stderr().is_terminal() { terminal_progress() } else { Arc::new(NoProgress) };
     let call = Call { progress, ..Call::unattended() };
     let context = Context {
         services: Arc::clone(services),
@@ -286,11 +297,11 @@ async fn tool(services: &Arc<Services>, name: &str, arguments: Value, signals: &
         place: Place::default(),
     };
     let arguments: Map<String, Value> = arguments.as_object().cloned().unwrap_or_default();
-    run(entry, arguments, context, signals).await
+    run_tool(entry, arguments, context, signals).await
 }
 
 /// Prints what became of it; `cancelled` is the exit code where that is what became of it.
-fn ended(outcome: &Outcome, cancelled: u8) -> ExitCode {
+fn print_outcome(outcome: &Outcome, cancelled: u8) -> ExitCode {
     let error = outcome.structured.pointer("/error/code").and_then(Value::as_str);
     let code = match (outcome.failed, error) {
         (false, _) => OK,
@@ -304,7 +315,7 @@ fn ended(outcome: &Outcome, cancelled: u8) -> ExitCode {
 fn print(text: &str, code: u8) -> ExitCode {
     match writeln!(std::io::stdout(), "{text}") {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-            complain(&Diagnostic::new(Code::Internal, error.to_string()), FAILED)
+            exit_with_error(&Diagnostic::new(Code::Internal, error.to_string()), FAILED)
         }
         _ => ExitCode::from(code),
     }
@@ -317,7 +328,7 @@ mod tests {
     #[test]
     fn a_target_is_taken_apart() {
         let parts = |text: &str| {
-            target(text).map(|place| {
+            parse_target(text).map(|place| {
                 let user = place.user.map(|user| user.to_string());
                 (user, place.target_host.unwrap().to_string(), place.port)
             })

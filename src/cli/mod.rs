@@ -6,7 +6,7 @@ mod call;
 mod demo;
 mod deploy;
 mod plans;
-mod question;
+mod prompt;
 mod reject;
 mod serve;
 mod signals;
@@ -41,7 +41,7 @@ pub const INTERRUPTED: u8 = 130;
 #[command(name = "pantheros-mcp", version, max_term_width = 100, after_help = EXAMPLES)]
 pub struct CommandLine {
     #[command(flatten)]
-    global: Global,
+    global: GlobalOptions,
     #[command(subcommand)]
     command: Option<Command>,
 }
@@ -57,7 +57,7 @@ Examples:
 
 /// What every command takes.
 #[derive(Debug, Args)]
-pub struct Global {
+pub struct GlobalOptions {
     /// The flake's folder; without it, the nearest one upwards with a flake.nix
     #[arg(long, global = true, env = "PANTHEROS_FLAKE", value_name = "DIR")]
     flake: Option<OsString>,
@@ -89,18 +89,18 @@ pub enum LogFormat {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    Serve(serve::Serve),
-    Call(call::Call),
-    Tools(tools::Tools),
-    Deploy(deploy::Deploy),
-    Rollback(deploy::Rollback),
-    Plans(plans::Plans),
-    Approve(approve::Approve),
-    Reject(reject::Reject),
-    Audit(audit::Audit),
-    Trust(trust::Trust),
-    Token(token::Token),
-    Demo(demo::Demo),
+    Serve(serve::ServeCommand),
+    Call(call::CallCommand),
+    Tools(tools::ToolsCommand),
+    Deploy(deploy::DeployCommand),
+    Rollback(deploy::RollbackCommand),
+    Plans(plans::PlansCommand),
+    Approve(approve::ApproveCommand),
+    Reject(reject::RejectCommand),
+    Audit(audit::AuditCommand),
+    Trust(trust::TrustCommand),
+    Token(token::TokenCommand),
+    Demo(demo::DemoCommand),
     /// Print completions for a shell
     ///
     /// For bash: pantheros-mcp completions bash > ~/.local/share/bash-completion/completions/pantheros-mcp
@@ -110,7 +110,7 @@ enum Command {
     },
 }
 
-impl Global {
+impl GlobalOptions {
     fn settings(&self) -> Result<Settings, ConfigError> {
         self.settings_with(|_| {})
     }
@@ -147,7 +147,7 @@ pub fn run(line: CommandLine) -> ExitCode {
     crate::process::reset_signals();
     start_logging(line.global.log_format);
     crate::process::adopt();
-    let command = line.command.unwrap_or_else(|| Command::Serve(serve::Serve::default()));
+    let command = line.command.unwrap_or_else(|| Command::Serve(serve::ServeCommand::default()));
     if let Command::Completions { shell } = command {
         let mut output = std::io::stdout();
         clap_complete::generate(shell, &mut CommandLine::command(), "pantheros-mcp", &mut output);
@@ -162,7 +162,7 @@ pub fn run(line: CommandLine) -> ExitCode {
     }
     let settings = match line.global.settings() {
         Ok(settings) => settings,
-        Err(error) => return complain(&Diagnostic::from(&error), USAGE),
+        Err(error) => return exit_with_error(&Diagnostic::from(&error), USAGE),
     };
     match command {
         Command::Serve(command) => command.run(settings),
@@ -183,18 +183,19 @@ pub fn run(line: CommandLine) -> ExitCode {
 }
 
 /// Tells what is wrong on standard error and ends with `code`, or [`INTERRUPTED`] where that is what is wrong.
-fn complain(diagnostic: &Diagnostic, code: u8) -> ExitCode {
+fn exit_with_error(diagnostic: &Diagnostic, code: u8) -> ExitCode {
     crate::stderr::print_line(format_args!("pantheros-mcp: {diagnostic}"));
     ExitCode::from(if diagnostic.code == Code::Cancelled { INTERRUPTED } else { code })
 }
 
 /// What is logged unless told. A client's mistake is answered, in words of ours; rmcp would warn of each.
-const LOGGED: &str = "warn,rmcp::service=error";
+const DEFAULT_LOG_FILTER: &str = "warn,rmcp::service=error";
 
 /// Log lines go to standard error only: standard output is the protocol's, or the answer's.
 fn start_logging(format: LogFormat) {
     use tracing_subscriber::EnvFilter;
-    let filter = EnvFilter::try_from_env("PANTHEROS_LOG").unwrap_or_else(|_| EnvFilter::new(LOGGED));
+    let filter =
+        EnvFilter::try_from_env("PANTHEROS_LOG").unwrap_or_else(|_| EnvFilter::new(DEFAULT_LOG_FILTER));
     // Otherwise a line that cannot be written ends the program.
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
@@ -210,7 +211,7 @@ fn start_logging(format: LogFormat) {
 }
 
 /// Ends all that was started, and removes what was put down for as long as this runs: the last thing a command does.
-async fn finish() {
+async fn clean_up() {
     crate::process::settle().await;
     crate::scratch::remove_all();
 }

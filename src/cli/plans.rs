@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::Args;
 use serde::Serialize;
 
-use super::{FAILED, OK, complain};
+use super::{FAILED, OK, exit_with_error};
 use crate::config::{Action, Settings};
 use crate::deploy::approval::{Approvals, Decision};
 use crate::deploy::plan::{Listed, StoredPlan, show};
@@ -24,7 +24,7 @@ use crate::time::Timestamp;
 ///   pantheros-mcp reject PLAN_ID    say no: nobody can deploy it any more
 #[derive(Args, Debug)]
 #[command(verbatim_doc_comment)]
-pub struct Plans {
+pub struct PlansCommand {
     /// Only this one, with all that it says
     plan_id: Option<PlanId>,
     /// Also those that have expired, or were deployed or rejected
@@ -41,7 +41,7 @@ pub struct Plans {
 /// Where a plan is on its way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-enum State {
+enum PlanState {
     Waiting,
     Approved,
     Deployed,
@@ -51,9 +51,9 @@ enum State {
 }
 
 #[derive(Serialize)]
-struct Row {
+struct PlanRow {
     plan_id: PlanId,
-    state: State,
+    state: PlanState,
     #[serde(skip_serializing_if = "Option::is_none")]
     action: Option<Action>,
     hosts: Vec<HostName>,
@@ -70,28 +70,30 @@ struct Row {
     text: String,
 }
 
-impl Plans {
+impl PlansCommand {
     /// Prints them.
     pub fn run(&self, settings: &Settings) -> ExitCode {
         if let Some(id) = &self.plan_id {
-            return self.whole(id, settings);
+            return self.print_plan(id, settings);
         }
         let (approvals, listed) = match Approvals::open(&settings.deploy)
             .and_then(|approvals| approvals.plans().list().map(|listed| (approvals, listed)))
         {
             Ok(found) => found,
-            Err(error) => return complain(&Diagnostic::from(&error), FAILED),
+            Err(error) => return exit_with_error(&Diagnostic::from(&error), FAILED),
         };
         let now = Timestamp::now();
-        let mut rows: Vec<Row> = listed.into_iter().map(|listed| row(&approvals, listed, now)).collect();
+        let mut rows: Vec<PlanRow> = listed.into_iter().map(|listed| row(&approvals, listed, now)).collect();
         let total = rows.len();
         rows.retain(|row| {
-            self.all || !matches!(row.state, State::Expired | State::Deployed | State::Rejected)
+            self.all || !matches!(row.state, PlanState::Expired | PlanState::Deployed | PlanState::Rejected)
         });
         let text = if self.json {
             match serde_json::to_string_pretty(&rows) {
                 Ok(text) => text + "\n",
-                Err(error) => return complain(&Diagnostic::new(Code::Internal, error.to_string()), FAILED),
+                Err(error) => {
+                    return exit_with_error(&Diagnostic::new(Code::Internal, error.to_string()), FAILED);
+                }
             }
         } else if rows.is_empty() {
             match total {
@@ -104,11 +106,11 @@ impl Plans {
         print(&text)
     }
 
-    fn whole(&self, id: &PlanId, settings: &Settings) -> ExitCode {
+    fn print_plan(&self, id: &PlanId, settings: &Settings) -> ExitCode {
         let stored = match Approvals::open(&settings.deploy).and_then(|approvals| approvals.plans().load(id))
         {
             Ok(stored) => stored,
-            Err(error) => return complain(&Diagnostic::from(&error), FAILED),
+            Err(error) => return exit_with_error(&Diagnostic::from(&error), FAILED),
         };
         if self.canonical {
             return print(stored.canonical());
@@ -118,7 +120,7 @@ impl Plans {
         }
         match serde_json::to_string_pretty(stored.plan()) {
             Ok(text) => print(&(text + "\n")),
-            Err(error) => complain(&Diagnostic::new(Code::Internal, error.to_string()), FAILED),
+            Err(error) => exit_with_error(&Diagnostic::new(Code::Internal, error.to_string()), FAILED),
         }
     }
 }
@@ -127,24 +129,24 @@ fn print(text: &str) -> ExitCode {
     match std::io::stdout().write_all(text.as_bytes()) {
         Ok(()) => ExitCode::from(OK),
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::from(OK),
-        Err(error) => complain(&Diagnostic::new(Code::Internal, error.to_string()), FAILED),
+        Err(error) => exit_with_error(&Diagnostic::new(Code::Internal, error.to_string()), FAILED),
     }
 }
 
-fn row(approvals: &Approvals, listed: Listed, now: Timestamp) -> Row {
+fn row(approvals: &Approvals, listed: Listed, now: Timestamp) -> PlanRow {
     match listed.plan {
-        Ok(stored) => readable(approvals, &stored, now),
+        Ok(stored) => readable_row(approvals, &stored, now),
         Err(error) => {
             let error = Diagnostic::from(&error);
             let rejected = matches!(approvals.decision(&listed.id), Ok(Some(Decision::Rejected(_))));
-            Row {
+            PlanRow {
                 text: if rejected {
                     format!("{}  was rejected, and cannot be read: {}", listed.id, error.message)
                 } else {
                     format!("{}  cannot be read: {}", listed.id, error.message)
                 },
                 plan_id: listed.id,
-                state: if rejected { State::Rejected } else { State::Unreadable },
+                state: if rejected { PlanState::Rejected } else { PlanState::Unreadable },
                 action: None,
                 hosts: Vec::new(),
                 created: None,
@@ -157,7 +159,7 @@ fn row(approvals: &Approvals, listed: Listed, now: Timestamp) -> Row {
     }
 }
 
-fn readable(approvals: &Approvals, stored: &StoredPlan, now: Timestamp) -> Row {
+fn readable_row(approvals: &Approvals, stored: &StoredPlan, now: Timestamp) -> PlanRow {
     let plan = stored.plan();
     let (decided, recorded) = (approvals.decision(&plan.id), approvals.recorded(&plan.id));
     let mut error = None;
@@ -167,25 +169,25 @@ fn readable(approvals: &Approvals, stored: &StoredPlan, now: Timestamp) -> Row {
         .filter(|approval| approval.is_of(stored));
     let decided = decided.inspect_err(|problem| error = Some(Diagnostic::from(problem)));
     let state = match &decided {
-        Ok(Some(Decision::Spent(_))) => State::Deployed,
-        Ok(Some(Decision::Rejected(_))) => State::Rejected,
+        Ok(Some(Decision::Spent(_))) => PlanState::Deployed,
+        Ok(Some(Decision::Rejected(_))) => PlanState::Rejected,
         // What cannot be looked at cannot be deployed either.
-        Err(_) => State::Unreadable,
-        Ok(None) if plan.is_expired(now) => State::Expired,
-        Ok(None) if approval.is_some() => State::Approved,
-        Ok(None) => State::Waiting,
+        Err(_) => PlanState::Unreadable,
+        Ok(None) if plan.is_expired(now) => PlanState::Expired,
+        Ok(None) if approval.is_some() => PlanState::Approved,
+        Ok(None) => PlanState::Waiting,
     };
-    let told = match (state, &approval) {
-        (State::Approved, Some(approval)) => {
+    let progress = match (state, &approval) {
+        (PlanState::Approved, Some(approval)) => {
             format!("approved by {}, expires {}", approval.by(), show::left(plan, now))
         }
-        (State::Waiting, _) => format!("waits, expires {}", show::left(plan, now)),
-        (State::Deployed, _) => "was deployed".to_owned(),
-        (State::Rejected, _) => match decided {
+        (PlanState::Waiting, _) => format!("waits, expires {}", show::left(plan, now)),
+        (PlanState::Deployed, _) => "was deployed".to_owned(),
+        (PlanState::Rejected, _) => match decided {
             Ok(Some(Decision::Rejected(no))) => format!("was rejected by {}", no.by()),
             _ => "was rejected".to_owned(),
         },
-        (State::Expired, _) => "has expired".to_owned(),
+        (PlanState::Expired, _) => "has expired".to_owned(),
         _ => "cannot be read".to_owned(),
     };
     let blocking_risks: Vec<String> = plan.blocking_risks().into_iter().map(str::to_owned).collect();
@@ -194,7 +196,7 @@ fn readable(approvals: &Approvals, stored: &StoredPlan, now: Timestamp) -> Row {
     } else {
         format!("; BLOCKING: {}", blocking_risks.join(", "))
     };
-    Row {
+    PlanRow {
         plan_id: plan.id.clone(),
         state,
         action: Some(plan.action),
@@ -204,6 +206,6 @@ fn readable(approvals: &Approvals, stored: &StoredPlan, now: Timestamp) -> Row {
         approved_by: approval.map(|approval| approval.by().to_owned()),
         blocking_risks,
         error,
-        text: format!("{}  {}; {told}{risks}", plan.id, show::headline(plan)),
+        text: format!("{}  {}; {progress}{risks}", plan.id, show::headline(plan)),
     }
 }

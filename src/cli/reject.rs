@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::{FAILED, OK, complain, runtime};
+use super::{FAILED, OK, exit_with_error, runtime};
 use crate::config::Settings;
 use crate::deploy::approval::{ApprovalError, Approvals};
 use crate::diagnostic::{Code, Diagnostic};
@@ -15,17 +15,19 @@ use crate::names::PlanId;
 /// Nobody can approve or deploy it any more. A plan that is deployed, or is being deployed, can no longer
 /// be rejected, and this says so: use rollback. The rejection is recorded in the audit log.
 #[derive(Args, Debug)]
-pub struct Reject {
+pub struct RejectCommand {
     /// Which plan; `pantheros-mcp plans` lists them
     plan_id: PlanId,
 }
 
-impl Reject {
+impl RejectCommand {
     /// Rejects it.
     pub fn run(&self, settings: &Settings) -> ExitCode {
         let runtime = match runtime() {
             Ok(runtime) => runtime,
-            Err(error) => return complain(&Diagnostic::new(Code::Internal, error.to_string()), FAILED),
+            Err(error) => {
+                return exit_with_error(&Diagnostic::new(Code::Internal, error.to_string()), FAILED);
+            }
         };
         let rejected = runtime.block_on(async {
             let approvals = Approvals::open(&settings.deploy).map_err(ApprovalError::from)?;
@@ -41,7 +43,7 @@ impl Reject {
                 ));
                 ExitCode::from(OK)
             }
-            Err(error) => complain(&Diagnostic::from(&error), FAILED),
+            Err(error) => exit_with_error(&Diagnostic::from(&error), FAILED),
         }
     }
 }

@@ -9,7 +9,7 @@ use clap::Args;
 use tokio_util::sync::CancellationToken;
 
 use super::signals::Signals;
-use super::{FAILED, OK, complain, finish, runtime};
+use super::{FAILED, OK, clean_up, exit_with_error, runtime};
 use crate::config::Settings;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::mcp;
@@ -23,7 +23,7 @@ const LAST_WRITES: Duration = Duration::from_secs(1);
 ///
 /// Over standard input and output without --http. Assistants start it so themselves.
 #[derive(Args, Debug, Default)]
-pub struct Serve {
+pub struct ServeCommand {
     /// Serve over HTTP: /mcp (Streamable HTTP), /sse and /messages (deprecated), /healthz, /metrics
     ///
     /// Clients need a bearer token for everything but /healthz. It is the one in PANTHEROS_HTTP_TOKEN, else in
@@ -36,12 +36,14 @@ pub struct Serve {
     without_token: bool,
 }
 
-impl Serve {
+impl ServeCommand {
     /// Serves until the client or a signal ends it; no program it started is left behind.
     pub fn run(self, mut settings: Settings) -> ExitCode {
         let runtime = match runtime() {
             Ok(runtime) => runtime,
-            Err(error) => return complain(&Diagnostic::new(Code::Internal, error.to_string()), FAILED),
+            Err(error) => {
+                return exit_with_error(&Diagnostic::new(Code::Internal, error.to_string()), FAILED);
+            }
         };
         settings.policy.without_token = self.without_token;
         let services = Arc::new(Services::of_server(settings));
@@ -60,7 +62,7 @@ impl Serve {
             background.end().await;
             rollouts.settled().await;
             signals.abort();
-            finish().await;
+            clean_up().await;
             if let Err(left) = writer::drain(LAST_WRITES).await {
                 crate::stderr::print_line(format_args!(
                     "pantheros-mcp: {left} changes to the state folder, entries of the audit log among them, were not \
@@ -73,7 +75,7 @@ impl Serve {
         runtime.shutdown_background();
         match result {
             Ok(()) => ExitCode::from(OK),
-            Err(diagnostic) => complain(&diagnostic, FAILED),
+            Err(diagnostic) => exit_with_error(&diagnostic, FAILED),
         }
     }
 }
@@ -81,7 +83,7 @@ impl Serve {
 /// The first signal stops serving, and with it calls under way; the second leaves hosts that are deployed to as they
 /// are.
 async fn stop_on_signals(stop: CancellationToken, rollouts: Rollouts) {
-    let mut signals = Signals::caught();
+    let mut signals = Signals::catch();
     signals.next().await;
     rollouts.stopping();
     stop.cancel();

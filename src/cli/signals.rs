@@ -8,7 +8,7 @@ pub(super) struct Signals(Option<Vec<Signal>>);
 impl Signals {
     /// Catches SIGTERM, SIGINT and SIGHUP from now on. Closing the terminal is an end as well, unless whoever started
     /// this wanted it to survive that (nohup(1)).
-    pub(super) fn caught() -> Self {
+    pub(super) fn catch() -> Self {
         let mut kinds = vec![SignalKind::terminate(), SignalKind::interrupt()];
         if !ignores_hangup() {
             kinds.push(SignalKind::hangup());

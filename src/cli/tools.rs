@@ -6,41 +6,41 @@ use std::process::ExitCode;
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::{FAILED, OK, complain};
+use super::{FAILED, OK, exit_with_error};
 use crate::config::Settings;
 use crate::diagnostic::{Code, Diagnostic};
-use crate::mcp::handler::described;
+use crate::mcp::handler::describe_tool;
 use crate::tools::{self, Effect, Entry};
 
 /// Show the tools, what they take and what they change
 #[derive(Args, Debug)]
-pub struct Tools {
+pub struct ToolsCommand {
     /// As JSON, with the schemas of arguments and answers, as `tools/list` gives them
     #[arg(long)]
     json: bool,
 }
 
-impl Tools {
+impl ToolsCommand {
     /// Prints the tools that the settings leave.
     pub fn run(&self, settings: &Settings) -> ExitCode {
-        let there = tools::catalogue().iter().filter(|tool| tool.refusal(&settings.policy).is_none());
+        let enabled = tools::catalogue().iter().filter(|tool| tool.refusal(&settings.policy).is_none());
         let text = if self.json {
-            let tools: Vec<_> = there.map(|tool| described(tool, &settings.policy)).collect();
+            let tools: Vec<_> = enabled.map(|tool| describe_tool(tool, &settings.policy)).collect();
             format!("{:#}\n", json!({ "tools": tools }))
         } else {
-            there.map(explained).collect()
+            enabled.map(describe_for_people).collect()
         };
         match std::io::stdout().write_all(text.as_bytes()) {
             Ok(()) => ExitCode::from(OK),
             // Somebody who pipes this to `head` has seen enough.
             Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::from(OK),
-            Err(error) => complain(&Diagnostic::new(Code::Internal, error.to_string()), FAILED),
+            Err(error) => exit_with_error(&Diagnostic::new(Code::Internal, error.to_string()), FAILED),
         }
     }
 }
 
 /// A tool as a person wants to read it.
-fn explained(tool: &Entry) -> String {
+fn describe_for_people(tool: &Entry) -> String {
     let words = |effect| match effect {
         Effect::Read => "changes nothing",
         Effect::Store => "adds to the Nix store",

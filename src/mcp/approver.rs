@@ -23,8 +23,8 @@ use rmcp::{Peer, RoleServer};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::handler::Transport;
-use super::http::OneAnswer;
+use super::handler::ClientTransport;
+use super::http::SingleResponse;
 use crate::canonical::Digest;
 use crate::deploy::approval::{Answer, Approver, Question};
 use crate::names::PlanId;
@@ -32,14 +32,14 @@ use crate::progress::Call;
 use crate::text;
 
 /// The name of the question within a result that asks for input.
-const QUESTION: &str = "approval";
+const QUESTION_KEY: &str = "approval";
 /// The fields of the form.
-const NAME: &str = "name";
-const RISKS: &str = "risks";
+const PHRASE_FIELD: &str = "name";
+const RISKS_FIELD: &str = "risks";
 /// Most answered questions remembered, so that none is answered twice.
-const REMEMBERED: usize = 4_096;
+const ANSWERED_KEPT: usize = 4_096;
 /// Longest text taken from a form, in characters.
-const LONGEST: usize = 4_000;
+const LONGEST_FIELD: usize = 4_000;
 
 /// Seals what a client gives back; a question does not outlive the process that asked it.
 static CODEC: LazyLock<Option<RequestStateCodec>> = LazyLock::new(|| {
@@ -53,16 +53,16 @@ static ANSWERED: Mutex<VecDeque<[u8; 16]>> = Mutex::new(VecDeque::new());
 
 /// What sealed states of ours are for, so that one made for anything else is none here, nor one made for a client of
 /// another transport.
-const fn purpose(transport: Transport) -> &'static [u8] {
+const fn seal_context(transport: ClientTransport) -> &'static [u8] {
     match transport {
-        Transport::Stdio => b"pantheros approval over stdio",
-        Transport::Http => b"pantheros approval over HTTP",
+        ClientTransport::Stdio => b"pantheros approval over stdio",
+        ClientTransport::Http => b"pantheros approval over HTTP",
     }
 }
 
 /// What a person was asked: the sealed state.
 #[derive(Serialize, Deserialize)]
-struct Asked {
+struct SealedQuestion {
     /// Different for every question.
     nonce: [u8; 16],
     tool: String,
@@ -73,7 +73,7 @@ struct Asked {
 }
 
 /// How the person at this client can be asked.
-enum Reached {
+enum AskRoute {
     /// Not at all: the client shows no forms, or they do not count over its transport.
     Never,
     /// By a request of our own.
@@ -83,9 +83,9 @@ enum Reached {
 }
 
 /// The person behind one call.
-pub struct Person {
-    reached: Reached,
-    transport: Transport,
+pub struct ElicitationApprover {
+    route: AskRoute,
+    transport: ClientTransport,
     /// The tool that was called: the answer to one tool's question is none to another's.
     tool: &'static str,
     /// The settings that the call goes by.
@@ -93,31 +93,31 @@ pub struct Person {
     /// What the client says that it is.
     client: String,
     /// What the call's result has to ask.
-    asking: Mutex<Option<InputRequiredResult>>,
+    input_required: Mutex<Option<InputRequiredResult>>,
 }
 
-impl Person {
+impl ElicitationApprover {
     /// The person behind this call of `tool` under `settings`, who is shown a form only if forms `count`.
     pub fn new(
         tool: &'static str,
         request: &mut CallToolRequestParams,
         context: &RequestContext<RoleServer>,
-        transport: Transport,
+        transport: ClientTransport,
         count: bool,
         settings: blake3::Hash,
     ) -> Self {
         let (state, responses) = (request.request_state.take(), request.input_responses.take());
         let forms = count && context.client_capabilities().as_ref().is_some_and(shows_forms);
         let by_request = context.protocol_version().as_ref().is_none_or(ProtocolVersion::has_initialize);
-        let reached = match (forms, by_request) {
-            (false, _) => Reached::Never,
+        let route = match (forms, by_request) {
+            (false, _) => AskRoute::Never,
             // A request of our own would not get there.
-            (true, true) if takes_one_answer(context) => Reached::Never,
-            (true, true) => Reached::ByRequest(context.peer.clone()),
-            (true, false) => Reached::ByResult { state, responses },
+            (true, true) if accepts_single_response(context) => AskRoute::Never,
+            (true, true) => AskRoute::ByRequest(context.peer.clone()),
+            (true, false) => AskRoute::ByResult { state, responses },
         };
         let client = client_name(context.client_info());
-        Self { reached, transport, tool, settings, client, asking: Mutex::default() }
+        Self { route, transport, tool, settings, client, input_required: Mutex::default() }
     }
 
     /// What the client says that it is.
@@ -126,20 +126,23 @@ impl Person {
     }
 
     /// The result to give instead of the tool's own, where the person is to be asked first.
-    pub fn asking(&self) -> Option<InputRequiredResult> {
-        self.asking.lock().unwrap_or_else(PoisonError::into_inner).take()
+    pub fn take_input_required(&self) -> Option<InputRequiredResult> {
+        self.input_required.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
-    fn answer(&self, result: ElicitResult) -> Answer {
+    fn to_answer(&self, result: ElicitResult) -> Answer {
         match result.action {
             ElicitationAction::Accept => {
                 let content = result.content.unwrap_or_default();
                 let typed = |field: &str| {
-                    text::bounded(content.get(field).and_then(Value::as_str).unwrap_or_default(), LONGEST)
+                    text::bounded(
+                        content.get(field).and_then(Value::as_str).unwrap_or_default(),
+                        LONGEST_FIELD,
+                    )
                 };
                 Answer::Given {
-                    phrase: typed(NAME),
-                    risks: typed(RISKS),
+                    phrase: typed(PHRASE_FIELD),
+                    risks: typed(RISKS_FIELD),
                     by: format!("the user of {}", self.client),
                 }
             }
@@ -154,7 +157,7 @@ impl Person {
         let (Some(codec), Ok(nonce)) = (CODEC.as_ref(), crate::random::bytes::<16>()) else {
             return Answer::Unavailable;
         };
-        let asked = Asked {
+        let asked = SealedQuestion {
             nonce,
             tool: self.tool.to_owned(),
             plan_id: question.plan_id.clone(),
@@ -162,35 +165,35 @@ impl Person {
             settings: self.settings.into(),
         };
         let Ok(asked) = serde_json::to_vec(&asked) else { return Answer::Unavailable };
-        let options = SealOptions::new().associated_data(purpose(self.transport)).ttl(question.patience);
-        let Some(form) = form(question) else { return Answer::Unavailable };
+        let options = SealOptions::new().associated_data(seal_context(self.transport)).ttl(question.patience);
+        let Some(form) = approval_form(question) else { return Answer::Unavailable };
         let request = InputRequest::Elicitation(ElicitRequest::new(form));
         let result = InputRequiredResult::new(
-            Some([(QUESTION.to_owned(), request)].into()),
+            Some([(QUESTION_KEY.to_owned(), request)].into()),
             Some(codec.seal_with(&asked, &options)),
         );
-        *self.asking.lock().unwrap_or_else(PoisonError::into_inner) = Some(result);
+        *self.input_required.lock().unwrap_or_else(PoisonError::into_inner) = Some(result);
         Answer::Asked
     }
 
     /// What the person was asked before this call, where it brings our own word for it.
-    fn asked(&self, state: Option<&str>) -> Option<Asked> {
-        let opened = CODEC.as_ref()?.open_with(state?, purpose(self.transport));
+    fn open_state(&self, state: Option<&str>) -> Option<SealedQuestion> {
+        let opened = CODEC.as_ref()?.open_with(state?, seal_context(self.transport));
         let opened = opened
             .inspect_err(|error| {
                 tracing::warn!(%error, client = self.client, "an answer came with a state that is not ours");
             })
             .ok()?;
-        serde_json::from_slice::<Asked>(&opened).ok().filter(|asked| asked.tool == self.tool)
+        serde_json::from_slice::<SealedQuestion>(&opened).ok().filter(|asked| asked.tool == self.tool)
     }
 
     /// Reads the answer that came with the call.
-    fn hear(&self, question: &Question, state: Option<&str>, responses: &InputResponses) -> Answer {
+    fn read_response(&self, question: &Question, state: Option<&str>, responses: &InputResponses) -> Answer {
         let asked = self
-            .asked(state)
+            .open_state(state)
             .filter(|asked| asked.plan_id == question.plan_id && asked.plan_digest == question.plan_digest);
         let Some(asked) = asked else { return Answer::Stray };
-        let Some(response) = responses.get(QUESTION) else { return Answer::Stray };
+        let Some(response) = responses.get(QUESTION_KEY) else { return Answer::Stray };
         let Ok(result) = serde_json::from_value::<ElicitResult>(response.clone()) else {
             return Answer::Stray;
         };
@@ -198,12 +201,12 @@ impl Person {
         if answered.contains(&asked.nonce) {
             return Answer::Stray;
         }
-        if answered.len() >= REMEMBERED {
+        if answered.len() >= ANSWERED_KEPT {
             answered.pop_front();
         }
         answered.push_back(asked.nonce);
         drop(answered);
-        match self.answer(result) {
+        match self.to_answer(result) {
             // The call goes by the settings as they are now. A no counts all the same.
             Answer::Given { .. } if self.settings != asked.settings => Answer::Overtaken,
             answer => answer,
@@ -211,7 +214,7 @@ impl Person {
     }
 
     async fn ask_by_request(&self, peer: &Peer<RoleServer>, question: &Question, call: &Call) -> Answer {
-        let Some(form) = form(question) else { return Answer::Unavailable };
+        let Some(form) = approval_form(question) else { return Answer::Unavailable };
         let request = ServerRequest::ElicitRequest(ElicitRequest::new(form));
         let mut options = PeerRequestOptions::no_options();
         options.timeout = Some(question.patience);
@@ -223,7 +226,7 @@ impl Person {
             asked = asked => asked,
         };
         match asked {
-            Ok(ClientResult::ElicitResult(result)) => self.answer(result),
+            Ok(ClientResult::ElicitResult(result)) => self.to_answer(result),
             Ok(_) => Answer::Stray,
             Err(ServiceError::Timeout { .. }) => Answer::Unanswered,
             Err(error) => {
@@ -234,33 +237,33 @@ impl Person {
     }
 }
 
-impl Approver for Person {
+impl Approver for ElicitationApprover {
     fn ask<'a>(
         &'a self,
         question: &'a Question,
         call: &'a Call,
     ) -> Pin<Box<dyn Future<Output = Answer> + Send + 'a>> {
-        match &self.reached {
-            Reached::Never => Box::pin(std::future::ready(Answer::Unavailable)),
-            Reached::ByRequest(peer) => Box::pin(self.ask_by_request(peer, question, call)),
-            Reached::ByResult { state: None, responses: None } => {
+        match &self.route {
+            AskRoute::Never => Box::pin(std::future::ready(Answer::Unavailable)),
+            AskRoute::ByRequest(peer) => Box::pin(self.ask_by_request(peer, question, call)),
+            AskRoute::ByResult { state: None, responses: None } => {
                 Box::pin(std::future::ready(self.ask_by_result(question)))
             }
-            Reached::ByResult { state, responses } => {
+            AskRoute::ByResult { state, responses } => {
                 let none = InputResponses::new();
                 let responses = responses.as_ref().unwrap_or(&none);
-                Box::pin(std::future::ready(self.hear(question, state.as_deref(), responses)))
+                Box::pin(std::future::ready(self.read_response(question, state.as_deref(), responses)))
             }
         }
     }
 
     fn shows(&self) -> bool {
-        matches!(self.reached, Reached::ByRequest(_) | Reached::ByResult { state: None, responses: None })
+        matches!(self.route, AskRoute::ByRequest(_) | AskRoute::ByResult { state: None, responses: None })
     }
 
     fn answers(&self) -> Option<PlanId> {
-        match &self.reached {
-            Reached::ByResult { state, .. } => self.asked(state.as_deref()).map(|asked| asked.plan_id),
+        match &self.route {
+            AskRoute::ByResult { state, .. } => self.open_state(state.as_deref()).map(|asked| asked.plan_id),
             _ => None,
         }
     }
@@ -273,8 +276,8 @@ fn shows_forms(capabilities: &ClientCapabilities) -> bool {
 }
 
 /// Whether the request came over HTTP from a client that takes nothing but one answer.
-fn takes_one_answer(context: &RequestContext<RoleServer>) -> bool {
-    context.extensions.get::<Parts>().is_some_and(|head| head.extensions.get::<OneAnswer>().is_some())
+fn accepts_single_response(context: &RequestContext<RoleServer>) -> bool {
+    context.extensions.get::<Parts>().is_some_and(|head| head.extensions.get::<SingleResponse>().is_some())
 }
 
 fn client_name(info: Option<Implementation>) -> String {
@@ -284,19 +287,19 @@ fn client_name(info: Option<Implementation>) -> String {
 }
 
 /// The form: the plan to read, and what to type.
-fn form(question: &Question) -> Option<ElicitRequestParams> {
+fn approval_form(question: &Question) -> Option<ElicitRequestParams> {
     let what = if question.plan_id.ending() == question.phrase {
         "the last six characters of the plan's name"
     } else {
         "the host's name"
     };
-    let mut schema = ElicitationSchema::builder().required_string_property(NAME, |field| {
+    let mut schema = ElicitationSchema::builder().required_string_property(PHRASE_FIELD, |field| {
         field
             .title(format!("Type {what} to approve: {}", question.phrase))
             .description("Nothing is done unless it matches exactly")
     });
     if !question.risks.is_empty() {
-        schema = schema.required_string_property(RISKS, |field| {
+        schema = schema.required_string_property(RISKS_FIELD, |field| {
             field
                 .title(format!("Type the blocking risks you accept: {}", question.risks.join(", ")))
                 .description("Each by its code, with spaces or commas between")

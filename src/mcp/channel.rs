@@ -16,17 +16,17 @@ use rmcp::transport::Transport;
 use serde_json::Value;
 use tokio::sync::mpsc;
 
-use super::ids::{self, Ids};
-use super::json::{self, Problem};
+use super::ids::{self, RequestIds};
+use super::json::{self, JsonError};
 use crate::text;
 
 /// The server's end: what a client sent comes in, what it is answered goes out.
-pub struct Channel {
+pub struct ServerEnd {
     incoming: mpsc::Receiver<ClientJsonRpcMessage>,
     outgoing: mpsc::Sender<ServerJsonRpcMessage>,
     /// Whether the client has asked for something that decides which protocol it speaks.
     begun: bool,
-    ids: Ids,
+    ids: RequestIds,
     /// What is to be answered before anything else is received.
     refusal: Option<ServerJsonRpcMessage>,
     takes_batches: Arc<AtomicBool>,
@@ -45,29 +45,29 @@ pub struct ClientEnd {
 /// U+FEFF in UTF-8.
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 /// Most messages that wait in either direction before the other side has to.
-const WAITING: usize = 64;
+const QUEUE_LENGTH: usize = 64;
 /// Most messages of a batch.
-const BATCH: usize = 100;
+const LARGEST_BATCH: usize = 100;
 
 /// Two connected ends.
-pub fn pair() -> (Channel, ClientEnd) {
-    let (to_server, incoming) = mpsc::channel(WAITING);
-    let (outgoing, from_server) = mpsc::channel(WAITING);
+pub fn pair() -> (ServerEnd, ClientEnd) {
+    let (to_server, incoming) = mpsc::channel(QUEUE_LENGTH);
+    let (outgoing, from_server) = mpsc::channel(QUEUE_LENGTH);
     let takes_batches = Arc::<AtomicBool>::default();
     let ours = Arc::clone(&takes_batches);
-    let (ids, refusal) = (Ids::default(), None);
-    let channel = Channel { incoming, outgoing, begun: false, ids, refusal, takes_batches: ours };
+    let (ids, refusal) = (RequestIds::default(), None);
+    let channel = ServerEnd { incoming, outgoing, begun: false, ids, refusal, takes_batches: ours };
     (channel, ClientEnd { incoming: to_server, outgoing: from_server, takes_batches })
 }
 
-impl Transport<RoleServer> for Channel {
+impl Transport<RoleServer> for ServerEnd {
     type Error = Infallible;
 
     fn send(
         &mut self,
         message: ServerJsonRpcMessage,
     ) -> impl Future<Output = Result<(), Infallible>> + Send + 'static {
-        self.ids.sent(&message);
+        self.ids.note_sent(&message);
         if let JsonRpcMessage::Response(response) = &message
             && let ServerResult::InitializeResult(agreed) = &response.result
         {
@@ -95,10 +95,10 @@ impl Transport<RoleServer> for Channel {
             let message = self.incoming.recv().await?;
             match &message {
                 JsonRpcMessage::Request(request) if !self.ids.reserve(&request.id) => {
-                    self.refusal = Some(ids::in_use(request.id.clone()));
+                    self.refusal = Some(ids::duplicate_id_error(request.id.clone()));
                     continue;
                 }
-                JsonRpcMessage::Request(request) => self.begun |= decides(&request.request),
+                JsonRpcMessage::Request(request) => self.begun |= decides_protocol(&request.request),
                 // rmcp would end the session; but a cancelled `server/discover`, for one, is no defect.
                 _ if !self.begun => {
                     tracing::debug!("passed over what came before the first request");
@@ -106,7 +106,7 @@ impl Transport<RoleServer> for Channel {
                 }
                 _ => {}
             }
-            self.ids.received(&message);
+            self.ids.note_received(&message);
             return Some(message);
         }
     }
@@ -119,7 +119,7 @@ impl Transport<RoleServer> for Channel {
 
 /// Whether a first request like this one decides which protocol is spoken; rmcp answers others and
 /// goes on waiting.
-fn decides(request: &ClientRequest) -> bool {
+fn decides_protocol(request: &ClientRequest) -> bool {
     match request {
         ClientRequest::InitializeRequest(_) => true,
         ClientRequest::PingRequest(_) | ClientRequest::DiscoverRequest(_) => false,
@@ -138,39 +138,39 @@ fn has_batches(version: &ProtocolVersion) -> bool {
 }
 
 /// What a client's bytes turn out to be.
-pub enum Read {
+pub enum ParsedMessage {
     /// A message.
     Message(Box<ClientJsonRpcMessage>),
     /// Something to pass over: an empty line, or a notification nobody knows.
-    Nothing,
+    Ignored,
     /// Something that has to be answered with an error.
     Refusal(Box<ServerJsonRpcMessage>),
     /// Several of these; never one of this kind.
-    Batch(Vec<Read>),
+    Batch(Vec<ParsedMessage>),
 }
 
 /// A message's bytes without what may be around them: white space, and before it the mark that some programs begin
 /// text with (RFC 8259, section 8.1, lets it be passed over).
-pub fn bare(bytes: &[u8]) -> &[u8] {
+pub fn trim_message(bytes: &[u8]) -> &[u8] {
     bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes).trim_ascii()
 }
 
 /// Reads one message, or a batch of them where the version that was agreed on has batches.
-pub fn read(bytes: &[u8], takes_batches: bool) -> Read {
-    let bytes = bare(bytes);
+pub fn parse(bytes: &[u8], takes_batches: bool) -> ParsedMessage {
+    let bytes = trim_message(bytes);
     if bytes.is_empty() {
-        return Read::Nothing;
+        return ParsedMessage::Ignored;
     }
-    let (value, repeated) = match json::read(bytes) {
+    let (value, repeated) = match json::parse_unique_keys(bytes) {
         Ok(value) => (value, None),
-        Err(Problem::Syntax(error)) => {
+        Err(JsonError::Syntax(error)) => {
             return refuse(None, ErrorCode::PARSE_ERROR, format!("this is not JSON: {error}"));
         }
-        Err(Problem::Repeated { path, value }) => (value, Some(path)),
+        Err(JsonError::Repeated { path, value }) => (value, Some(path)),
     };
-    let Value::Array(batch) = value else { return one(value, repeated.as_deref()) };
+    let Value::Array(batch) = value else { return parse_single(value, repeated.as_deref()) };
     if let Some(path) = &repeated {
-        return refuse_all(&batch, &twice(path));
+        return refuse_all(&batch, &repeated_key_message(path));
     }
     if !takes_batches {
         return refuse_all(
@@ -178,29 +178,33 @@ pub fn read(bytes: &[u8], takes_batches: bool) -> Read {
             "this is a batch, which only protocol version 2025-03-26 has: send each message by itself",
         );
     }
-    if batch.len() > BATCH {
-        return refuse_all(&batch, &format!("a batch has at most {BATCH} messages"));
+    if batch.len() > LARGEST_BATCH {
+        return refuse_all(&batch, &format!("a batch has at most {LARGEST_BATCH} messages"));
     }
     if batch.is_empty() {
         return refuse_all(&batch, "this batch is empty");
     }
-    Read::Batch(batch.into_iter().map(in_batch).collect())
+    ParsedMessage::Batch(batch.into_iter().map(parse_in_batch).collect())
 }
 
 /// Reads a message that is JSON, of which perhaps a key is there twice.
-fn one(value: Value, repeated: Option<&str>) -> Read {
+fn parse_single(value: Value, repeated: Option<&str>) -> ParsedMessage {
     let (id, is_notification) = (id(&value), is_notification(&value));
     match (repeated, is_notification) {
         // JSON-RPC 2.0, section 4.1: a notification is never answered, not even with an error.
-        (Some(_), true) => return Read::Nothing,
+        (Some(_), true) => return ParsedMessage::Ignored,
         (Some(path), false) => {
-            return refuse(id.filter(|_| path != "id"), ErrorCode::INVALID_REQUEST, twice(path));
+            return refuse(
+                id.filter(|_| path != "id"),
+                ErrorCode::INVALID_REQUEST,
+                repeated_key_message(path),
+            );
         }
         (None, _) => {}
     }
     match serde_json::from_value(value) {
-        Ok(message) => Read::Message(Box::new(message)),
-        Err(_) if is_notification => Read::Nothing,
+        Ok(message) => ParsedMessage::Message(Box::new(message)),
+        Err(_) if is_notification => ParsedMessage::Ignored,
         Err(_) => refuse(
             id,
             ErrorCode::INVALID_REQUEST,
@@ -210,27 +214,27 @@ fn one(value: Value, repeated: Option<&str>) -> Read {
 }
 
 /// Reads a message of a batch.
-fn in_batch(value: Value) -> Read {
-    match one(value, None) {
+fn parse_in_batch(value: Value) -> ParsedMessage {
+    match parse_single(value, None) {
         // 2025-03-26, "Lifecycle", "Initialization".
-        Read::Message(message) => match *message {
+        ParsedMessage::Message(message) => match *message {
             JsonRpcMessage::Request(request)
                 if matches!(request.request, ClientRequest::InitializeRequest(_)) =>
             {
                 let message = "`initialize` is never part of a batch: send it by itself".to_owned();
                 refuse(Some(request.id), ErrorCode::INVALID_REQUEST, message)
             }
-            other => Read::Message(Box::new(other)),
+            other => ParsedMessage::Message(Box::new(other)),
         },
         other => other,
     }
 }
 
 /// Refuses a whole batch, each request of it by its own id, so that nobody waits.
-fn refuse_all(batch: &[Value], message: &str) -> Read {
+fn refuse_all(batch: &[Value], message: &str) -> ParsedMessage {
     let refuse = |id| refuse(id, ErrorCode::INVALID_REQUEST, message.to_owned());
     let asks = |value: &&Value| value.get("method").is_some();
-    let mut refusals: Vec<Read> =
+    let mut refusals: Vec<ParsedMessage> =
         batch.iter().filter(asks).filter_map(id).map(|id| refuse(Some(id))).collect();
     if refusals.is_empty() {
         return refuse(None);
@@ -238,7 +242,7 @@ fn refuse_all(batch: &[Value], message: &str) -> Read {
     if refusals.len() == 1 {
         return refusals.remove(0);
     }
-    Read::Batch(refusals)
+    ParsedMessage::Batch(refusals)
 }
 
 fn id(value: &Value) -> Option<RequestId> {
@@ -249,7 +253,7 @@ fn is_notification(value: &Value) -> bool {
     value.get("id").is_none() && value.get("method").is_some_and(Value::is_string)
 }
 
-fn twice(path: &str) -> String {
+fn repeated_key_message(path: &str) -> String {
     format!("the key `{}` is there twice: write each key of an object once", text::line(path, 80))
 }
 
@@ -265,8 +269,8 @@ pub fn too_large(limit: usize) -> ServerJsonRpcMessage {
     )
 }
 
-fn refuse(id: Option<RequestId>, code: ErrorCode, message: String) -> Read {
-    Read::Refusal(Box::new(JsonRpcMessage::error(ErrorData::new(code, message, None), id)))
+fn refuse(id: Option<RequestId>, code: ErrorCode, message: String) -> ParsedMessage {
+    ParsedMessage::Refusal(Box::new(JsonRpcMessage::error(ErrorData::new(code, message, None), id)))
 }
 
 #[cfg(test)]
@@ -276,11 +280,11 @@ mod tests {
     use serde_json::json;
 
     fn refusal(text: &str) -> Value {
-        match read(text.as_bytes(), false) {
-            Read::Refusal(message) => serde_json::to_value(message).unwrap(),
-            Read::Batch(_) => panic!("{text} is several"),
-            Read::Message(_) => panic!("{text} was taken"),
-            Read::Nothing => panic!("{text} was passed over"),
+        match parse(text.as_bytes(), false) {
+            ParsedMessage::Refusal(message) => serde_json::to_value(message).unwrap(),
+            ParsedMessage::Batch(_) => panic!("{text} is several"),
+            ParsedMessage::Message(_) => panic!("{text} was taken"),
+            ParsedMessage::Ignored => panic!("{text} was passed over"),
         }
     }
 
@@ -289,14 +293,14 @@ mod tests {
         assert_eq!(refusal("{not json")["error"]["code"], -32700);
         assert_eq!(refusal("[1,2]")["error"]["code"], -32600);
         assert_eq!(refusal("{\"jsonrpc\":\"1.0\",\"id\":7,\"method\":\"ping\"}")["id"], 7);
-        assert!(matches!(read(b"  ", false), Read::Nothing));
+        assert!(matches!(parse(b"  ", false), ParsedMessage::Ignored));
         assert!(matches!(
-            read(b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}", false),
-            Read::Message(_)
+            parse(b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}", false),
+            ParsedMessage::Message(_)
         ));
         assert!(matches!(
-            read(b"{\"jsonrpc\":\"2.0\",\"method\":\"notifications/nobody/knows\"}", false),
-            Read::Message(_) | Read::Nothing
+            parse(b"{\"jsonrpc\":\"2.0\",\"method\":\"notifications/nobody/knows\"}", false),
+            ParsedMessage::Message(_) | ParsedMessage::Ignored
         ));
     }
 
@@ -322,36 +326,36 @@ mod tests {
             );
         }
         assert!(matches!(
-            read(br#"{"jsonrpc":"2.0","method":"notifications/initialized","method":"x"}"#, false),
-            Read::Nothing
+            parse(br#"{"jsonrpc":"2.0","method":"notifications/initialized","method":"x"}"#, false),
+            ParsedMessage::Ignored
         ));
     }
 
     #[test]
     fn a_byte_order_mark_is_passed_over() {
         let message = "\u{feff} {\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}";
-        assert!(matches!(read(message.as_bytes(), false), Read::Message(_)));
-        assert!(matches!(read("\u{feff}".as_bytes(), false), Read::Nothing));
+        assert!(matches!(parse(message.as_bytes(), false), ParsedMessage::Message(_)));
+        assert!(matches!(parse("\u{feff}".as_bytes(), false), ParsedMessage::Ignored));
         assert_eq!(refusal("\u{feff}\u{feff}{}")["error"]["code"], -32700);
     }
 
     #[test]
     fn a_batch_is_its_messages_or_is_refused_by_their_ids() {
         let ping = |id: usize| json!({"jsonrpc": "2.0", "id": id, "method": "ping"});
-        let shape = |batch: &Value, taken: bool| match read(batch.to_string().as_bytes(), taken) {
-            Read::Batch(reads) => reads
+        let shape = |batch: &Value, taken: bool| match parse(batch.to_string().as_bytes(), taken) {
+            ParsedMessage::Batch(reads) => reads
                 .into_iter()
                 .map(|read| match read {
-                    Read::Message(_) => json!("taken"),
-                    Read::Nothing => json!("nothing"),
-                    Read::Refusal(refusal) => serde_json::to_value(refusal).unwrap()["id"].clone(),
-                    Read::Batch(_) => panic!("a batch in a batch"),
+                    ParsedMessage::Message(_) => json!("taken"),
+                    ParsedMessage::Ignored => json!("nothing"),
+                    ParsedMessage::Refusal(refusal) => serde_json::to_value(refusal).unwrap()["id"].clone(),
+                    ParsedMessage::Batch(_) => panic!("a batch in a batch"),
                 })
                 .collect(),
-            Read::Refusal(refusal) => {
+            ParsedMessage::Refusal(refusal) => {
                 vec![json!("one"), serde_json::to_value(refusal).unwrap()["id"].clone()]
             }
-            Read::Message(_) | Read::Nothing => panic!("{batch} is no batch"),
+            ParsedMessage::Message(_) | ParsedMessage::Ignored => panic!("{batch} is no batch"),
         };
         let note = json!({"jsonrpc": "2.0", "method": "notifications/initialized"});
         let begin = json!({"jsonrpc": "2.0", "id": 9, "method": "initialize", "params": {
@@ -365,8 +369,8 @@ mod tests {
         for nobodys in [json!([]), json!([5])] {
             assert_eq!(shape(&nobodys, false), [json!("one"), Value::Null], "{nobodys}");
         }
-        let many: Value = (0..=BATCH).map(ping).collect();
-        assert_eq!(shape(&many, true), (0..=BATCH).collect::<Vec<_>>());
+        let many: Value = (0..=LARGEST_BATCH).map(ping).collect();
+        assert_eq!(shape(&many, true), (0..=LARGEST_BATCH).collect::<Vec<_>>());
     }
 
     /// What the client hears of these messages, one after the other, without anything being answered.
@@ -405,7 +409,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_bytes_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
-            let _ = read(&bytes, true);
+            let _ = parse(&bytes, true);
         }
     }
 }

@@ -12,17 +12,17 @@ use rmcp::model::{
 };
 
 /// Most cancelled requests whose ids are remembered: rmcp drops the answer to one by its id, whenever it comes.
-const REMEMBERED: usize = 256;
+const CANCELLED_KEPT: usize = 256;
 
 /// The ids in use.
 #[derive(Debug, Default)]
-pub struct Ids {
+pub struct RequestIds {
     /// With whether the request was passed on to what serves the session.
     under_way: HashMap<RequestId, bool>,
     cancelled: VecDeque<RequestId>,
 }
 
-impl Ids {
+impl RequestIds {
     /// Takes the id of a request that is to be passed on; whether it may be.
     pub fn reserve(&mut self, id: &RequestId) -> bool {
         let is_new = !self.under_way.contains_key(id) && !self.cancelled.contains(id);
@@ -33,7 +33,7 @@ impl Ids {
     }
 
     /// Notes that a request was passed on, unless it is answered already.
-    pub fn pass_on(&mut self, id: &RequestId) {
+    pub fn mark_passed_on(&mut self, id: &RequestId) {
         if let Some(received) = self.under_way.get_mut(id) {
             *received = true;
         }
@@ -47,7 +47,7 @@ impl Ids {
     }
 
     /// Notes what came from the client.
-    pub fn received(&mut self, message: &ClientJsonRpcMessage) {
+    pub fn note_received(&mut self, message: &ClientJsonRpcMessage) {
         match message {
             JsonRpcMessage::Request(request) => {
                 self.under_way.insert(request.id.clone(), true);
@@ -65,7 +65,7 @@ impl Ids {
 
     fn cancel(&mut self, id: &RequestId) {
         if self.under_way.remove(id).is_some() {
-            if self.cancelled.len() >= REMEMBERED {
+            if self.cancelled.len() >= CANCELLED_KEPT {
                 self.cancelled.pop_front();
             }
             self.cancelled.push_back(id.clone());
@@ -73,7 +73,7 @@ impl Ids {
     }
 
     /// Notes what is sent to the client.
-    pub fn sent(&mut self, message: &ServerJsonRpcMessage) {
+    pub fn note_sent(&mut self, message: &ServerJsonRpcMessage) {
         let id = match message {
             JsonRpcMessage::Response(response) => Some(&response.id),
             JsonRpcMessage::Error(error) => error.id.as_ref(),
@@ -91,7 +91,7 @@ impl Ids {
 }
 
 /// The answer to a request whose id is in use.
-pub fn in_use(id: RequestId) -> ServerJsonRpcMessage {
+pub fn duplicate_id_error(id: RequestId) -> ServerJsonRpcMessage {
     let message =
         format!("the id {id} was given to another request of this session: give each one of its own");
     JsonRpcMessage::error(ErrorData::new(ErrorCode::INVALID_REQUEST, message, None), Some(id))
@@ -112,33 +112,33 @@ mod tests {
 
     #[test]
     fn an_id_is_in_use_until_its_answer() {
-        let mut ids = Ids::default();
+        let mut ids = RequestIds::default();
         let (one, text) = (RequestId::Number(1), RequestId::String("1".into()));
         assert!(ids.reserve(&one) && ids.reserve(&text), "a number is no text");
         assert!(!ids.reserve(&one));
-        ids.received(&client(json!({"jsonrpc": "2.0", "id": 1, "method": "ping"})));
+        ids.note_received(&client(json!({"jsonrpc": "2.0", "id": 1, "method": "ping"})));
         ids.release(&one);
         assert!(!ids.reserve(&one), "it was passed on");
         ids.release(&text);
-        ids.sent(&in_use(one.clone()));
+        ids.note_sent(&duplicate_id_error(one.clone()));
         // An answer may come before the one who passed the request on goes on.
-        ids.pass_on(&one);
+        ids.mark_passed_on(&one);
         assert!(ids.is_empty() && ids.reserve(&one));
     }
 
     #[test]
     fn the_id_of_a_cancelled_request_stays_in_use() {
-        let mut ids = Ids::default();
+        let mut ids = RequestIds::default();
         let one = RequestId::Number(1);
         // A cancellation that comes after the answer is about nothing.
-        ids.received(&cancelled(1));
+        ids.note_received(&cancelled(1));
         assert!(ids.reserve(&one));
-        ids.received(&cancelled(1));
+        ids.note_received(&cancelled(1));
         assert!(ids.is_empty() && !ids.reserve(&one));
         for number in 2..1_000 {
             assert!(ids.reserve(&RequestId::Number(number)));
-            ids.received(&cancelled(number));
+            ids.note_received(&cancelled(number));
         }
-        assert_eq!(ids.cancelled.len(), REMEMBERED);
+        assert_eq!(ids.cancelled.len(), CANCELLED_KEPT);
     }
 }

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 /// Why bytes are no JSON of a message.
 #[derive(Debug)]
-pub enum Problem {
+pub enum JsonError {
     /// They are no JSON at all.
     Syntax(serde_json::Error),
     /// An object in it has a key twice.
@@ -25,31 +25,32 @@ pub enum Problem {
 /// Reads one value.
 ///
 /// # Errors
-/// See [`Problem`].
-pub fn read(bytes: &[u8]) -> Result<Value, Problem> {
+/// See [`JsonError`].
+pub fn parse_unique_keys(bytes: &[u8]) -> Result<Value, JsonError> {
     let repeated = RefCell::default();
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-    let read =
-        Unique(&repeated).deserialize(&mut deserializer).and_then(|value| deserializer.end().map(|()| value));
+    let read = UniqueKeys(&repeated)
+        .deserialize(&mut deserializer)
+        .and_then(|value| deserializer.end().map(|()| value));
     let error = match read {
         Ok(value) => return Ok(value),
         Err(error) => error,
     };
     let mut path = repeated.into_inner();
     if path.is_empty() {
-        return Err(Problem::Syntax(error));
+        return Err(JsonError::Syntax(error));
     }
     path.reverse();
-    let value = serde_json::from_slice(bytes).map_err(Problem::Syntax)?;
-    Err(Problem::Repeated { path: path.join("."), value })
+    let value = serde_json::from_slice(bytes).map_err(JsonError::Syntax)?;
+    Err(JsonError::Repeated { path: path.join("."), value })
 }
 
 /// A value of unique keys; where one is there twice, the way to it is left here, innermost first.
-struct Unique<'a>(&'a RefCell<Vec<String>>);
+struct UniqueKeys<'a>(&'a RefCell<Vec<String>>);
 
-impl Unique<'_> {
+impl UniqueKeys<'_> {
     /// Adds to the way to a key that is there twice, if that is why reading failed.
-    fn on_the_way<T, E>(&self, read: Result<T, E>, step: impl FnOnce() -> String) -> Result<T, E> {
+    fn extend_path<T, E>(&self, read: Result<T, E>, step: impl FnOnce() -> String) -> Result<T, E> {
         if read.is_err() {
             let mut path = self.0.borrow_mut();
             if !path.is_empty() {
@@ -60,7 +61,7 @@ impl Unique<'_> {
     }
 }
 
-impl<'de> DeserializeSeed<'de> for Unique<'_> {
+impl<'de> DeserializeSeed<'de> for UniqueKeys<'_> {
     type Value = Value;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
@@ -68,7 +69,7 @@ impl<'de> DeserializeSeed<'de> for Unique<'_> {
     }
 }
 
-impl<'de> Visitor<'de> for Unique<'_> {
+impl<'de> Visitor<'de> for UniqueKeys<'_> {
     type Value = Value;
 
     fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -106,7 +107,7 @@ impl<'de> Visitor<'de> for Unique<'_> {
     fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<Value, A::Error> {
         let mut values = Vec::new();
         while let Some(value) =
-            self.on_the_way(sequence.next_element_seed(Unique(self.0)), || values.len().to_string())?
+            self.extend_path(sequence.next_element_seed(UniqueKeys(self.0)), || values.len().to_string())?
         {
             values.push(value);
         }
@@ -121,7 +122,7 @@ impl<'de> Visitor<'de> for Unique<'_> {
                 self.0.borrow_mut().push(key);
                 return Err(error);
             }
-            let value = self.on_the_way(map.next_value_seed(Unique(self.0)), || key.clone())?;
+            let value = self.extend_path(map.next_value_seed(UniqueKeys(self.0)), || key.clone())?;
             values.insert(key, value);
         }
         Ok(values.into())
@@ -134,9 +135,9 @@ mod tests {
     use proptest::prelude::*;
 
     fn repeated(text: &str) -> Option<String> {
-        match read(text.as_bytes()) {
-            Err(Problem::Repeated { path, .. }) => Some(path),
-            Err(Problem::Syntax(error)) => panic!("{error}: {text}"),
+        match parse_unique_keys(text.as_bytes()) {
+            Err(JsonError::Repeated { path, .. }) => Some(path),
+            Err(JsonError::Syntax(error)) => panic!("{error}: {text}"),
             Ok(_) => None,
         }
     }
@@ -152,20 +153,20 @@ mod tests {
             assert_eq!(repeated(text).as_deref(), Some(path), "{text}");
         }
         assert_eq!(repeated(r#"{"a":{"a":{"a":1}},"b":[{"a":1},{"a":1}]}"#), None);
-        assert!(matches!(read(br#"{"a":1,"a":2"#), Err(Problem::Syntax(_))));
-        assert!(matches!(read(b"{} {}"), Err(Problem::Syntax(_))));
+        assert!(matches!(parse_unique_keys(br#"{"a":1,"a":2"#), Err(JsonError::Syntax(_))));
+        assert!(matches!(parse_unique_keys(b"{} {}"), Err(JsonError::Syntax(_))));
     }
 
     proptest! {
         #[test]
         fn it_reads_what_serde_json_reads(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-            prop_assert_eq!(read(&bytes).is_ok(), serde_json::from_slice::<Value>(&bytes).is_ok());
+            prop_assert_eq!(parse_unique_keys(&bytes).is_ok(), serde_json::from_slice::<Value>(&bytes).is_ok());
         }
 
         #[test]
         fn values_stay_the_same(number in any::<f64>(), whole in any::<i64>(), text in any::<String>()) {
             let value = serde_json::json!({"a": [number, whole, null, true], "b": {"c": text}});
-            let read = read(value.to_string().as_bytes()).map_err(|_| "refused").unwrap();
+            let read = parse_unique_keys(value.to_string().as_bytes()).map_err(|_| "refused").unwrap();
             prop_assert_eq!(read, serde_json::from_str::<Value>(&value.to_string()).unwrap());
         }
     }

@@ -11,37 +11,37 @@ use tokio_util::sync::CancellationToken;
 use crate::progress::{Progress, Update};
 
 /// The shortest time between two notifications: ten a second at most.
-const INTERVAL: Duration = Duration::from_millis(100);
+const MIN_INTERVAL: Duration = Duration::from_millis(100);
 /// How long the last notification may take once the answer is there.
-const LAST: Duration = Duration::from_secs(1);
+const LAST_NOTIFICATION: Duration = Duration::from_secs(1);
 
 /// Where a tool leaves its newest update; the sender picks it up when it is time.
-pub struct Publisher(watch::Sender<Update>);
+pub struct ProgressPublisher(watch::Sender<Update>);
 
-impl Progress for Publisher {
+impl Progress for ProgressPublisher {
     fn report(&self, update: Update) {
         self.0.send_replace(update);
     }
 }
 
 /// The task that sends.
-pub struct Sending {
+pub struct ProgressSender {
     over: CancellationToken,
     task: tokio::task::JoinHandle<()>,
 }
 
-impl Sending {
+impl ProgressSender {
     /// Ends it. Nothing is sent any more once this returns: a notification after the answer would be about nothing.
     pub async fn end(mut self) {
         self.over.cancel();
         // One that is on its way to a client that takes nothing holds up no more than the answer would.
-        if tokio::time::timeout(LAST, &mut self.task).await.is_err() {
+        if tokio::time::timeout(LAST_NOTIFICATION, &mut self.task).await.is_err() {
             self.task.abort();
         }
     }
 }
 
-impl Drop for Sending {
+impl Drop for ProgressSender {
     fn drop(&mut self) {
         self.over.cancel();
     }
@@ -54,11 +54,11 @@ pub fn publish(
     token: ProgressToken,
     what: impl Into<String>,
     heartbeat: Duration,
-) -> (Publisher, Sending) {
+) -> (ProgressPublisher, ProgressSender) {
     let (sender, receiver) = watch::channel(Update::with_message(what));
     let over = CancellationToken::new();
     let task = tokio::spawn(send(peer, token, receiver, heartbeat, over.clone()));
-    (Publisher(sender), Sending { over, task })
+    (ProgressPublisher(sender), ProgressSender { over, task })
 }
 
 async fn send(
@@ -83,21 +83,21 @@ async fn send(
         };
         let mut update = updates.borrow_and_update().clone();
         if !is_new {
-            update.message = still(&update.message, begun.elapsed());
+            update.message = still_running(&update.message, begun.elapsed());
         }
         let sent = Instant::now();
         let notification = notification(token.clone(), &update, &mut reached);
         if peer.notify_progress(notification).await.is_err() {
             return;
         }
-        if over.run_until_cancelled(tokio::time::sleep_until(sent + INTERVAL)).await.is_none() {
+        if over.run_until_cancelled(tokio::time::sleep_until(sent + MIN_INTERVAL)).await.is_none() {
             return;
         }
     }
 }
 
 /// What to say when nothing is new. How long comes first: the end of a long message is cut off.
-fn still(message: &str, runs: Duration) -> String {
+fn still_running(message: &str, runs: Duration) -> String {
     let seconds = runs.as_secs();
     let time = match (seconds / 3_600, seconds / 60 % 60, seconds % 60) {
         (0, 0, seconds) => format!("{seconds} s"),
@@ -135,7 +135,7 @@ mod tests {
             (3_600, "running for 1 h 0 min: x"),
             (90_061, "running for 25 h 1 min: x"),
         ] {
-            assert_eq!(still("x", Duration::from_secs(seconds)), expected);
+            assert_eq!(still_running("x", Duration::from_secs(seconds)), expected);
         }
     }
 

@@ -7,18 +7,18 @@ use rmcp::RoleServer;
 use rmcp::service::RequestContext;
 use tokio_util::sync::CancellationToken;
 
-use super::progress::{self, Sending};
+use super::progress::{self, ProgressSender};
 use crate::progress::{Call, NoProgress, Progress};
 
 /// A request that may take its time.
-pub struct Running {
+pub struct RunningRequest {
     /// What the work for it needs. Cancelled when the request was taken back or its client is gone.
     pub call: Call,
-    taken_back: CancellationToken,
-    sending: Option<Sending>,
+    cancelled: CancellationToken,
+    sending: Option<ProgressSender>,
 }
 
-impl Running {
+impl RunningRequest {
     /// Of `what`, for a client that is gone when `gone` is cancelled. With a progress token it is never silent for longer
     /// than a `heartbeat`.
     pub fn begin(
@@ -34,7 +34,7 @@ impl Running {
             }
             None => (Arc::new(NoProgress) as Arc<dyn Progress>, None),
         };
-        Self { call: Call::new(progress, gone.child_token()), taken_back: context.ct.clone(), sending }
+        Self { call: Call::new(progress, gone.child_token()), cancelled: context.ct.clone(), sending }
     }
 
     /// Does the work. Nothing is told of it any more once this returns.
@@ -43,7 +43,7 @@ impl Running {
         let done = tokio::select! {
             // Nothing more happens for a request that was taken back, not even what was ready to.
             biased;
-            () = self.taken_back.cancelled() => {
+            () = self.cancelled.cancelled() => {
                 self.call.cancel.cancel();
                 // It ends its programs before it returns; nobody reads the answer any more.
                 work.await

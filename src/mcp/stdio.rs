@@ -12,12 +12,12 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::channel::{self, Read};
-use super::handler::{Handler, Transport};
+use super::channel::{self, ParsedMessage};
+use super::handler::{ClientTransport, Handler};
 use crate::tools::Services;
 
 /// How long answers that are ready may take to leave once the client has closed its end.
-const LAST_WORDS: Duration = Duration::from_millis(500);
+const LAST_ANSWERS: Duration = Duration::from_millis(500);
 
 /// How long calls that are nearly done may take once the client has closed its end.
 const LAST_CALLS: Duration = Duration::from_millis(200);
@@ -28,14 +28,14 @@ const LAST_CALLS: Duration = Duration::from_millis(200);
 /// What standard input or output gave, other than that the client is gone.
 pub async fn serve(services: Arc<Services>, stop: CancellationToken) -> std::io::Result<()> {
     let (input, output) = rmcp::transport::io::stdio_pipes();
-    serve_over(services, input, output, hung_up(), stop).await
+    serve_over(services, input, output, output_closed(), stop).await
 }
 
 /// Returns when nobody is left to read standard output, though nothing is written to it just then.
 ///
 /// A file never hangs up; there, this never returns.
 #[expect(unsafe_code, reason = "a file descriptor of our own is watched, without making it non-blocking")]
-async fn hung_up() {
+async fn output_closed() {
     // A copy, because a file descriptor is watched once, and the writer may watch the original.
     let Ok(copy) = std::io::stdout().as_fd().try_clone_to_owned() else {
         return std::future::pending().await;
@@ -52,7 +52,7 @@ async fn hung_up() {
     std::future::pending().await
 }
 
-/// Serves over any pair of streams, until either ends or `hung_up` returns.
+/// Serves over any pair of streams, until either ends or `output_closed` returns.
 ///
 /// # Errors
 /// What the streams gave.
@@ -60,7 +60,7 @@ pub async fn serve_over(
     services: Arc<Services>,
     input: impl AsyncRead + Send + Unpin + 'static,
     output: impl AsyncWrite + Send + Unpin + 'static,
-    hung_up: impl Future<Output = ()>,
+    output_closed: impl Future<Output = ()>,
     stop: CancellationToken,
 ) -> std::io::Result<()> {
     let limit = services.at_start.message_bytes;
@@ -68,10 +68,10 @@ pub async fn serve_over(
     let (refusals, refused) = mpsc::channel(8);
     let gone = stop.child_token();
     let rollouts = services.rollouts.clone();
-    let handler = Handler::new(services, Transport::Stdio, gone.clone());
+    let handler = Handler::new(services, ClientTransport::Stdio, gone.clone());
     // Cancelled when an answer could not be written.
-    let unread = CancellationToken::new();
-    let writing = tokio::spawn(write(output, client.outgoing, refused, unread.clone()));
+    let write_failed = CancellationToken::new();
+    let writing = tokio::spawn(write(output, client.outgoing, refused, write_failed.clone()));
     let mut serving = tokio::spawn({
         let gone = gone.clone();
         async move {
@@ -88,8 +88,8 @@ pub async fn serve_over(
             served = tokio::time::timeout(LAST_CALLS, &mut serving).await.ok();
             result
         }
-        () = unread.cancelled() => Ok(()),
-        () = hung_up => Ok(()),
+        () = write_failed.cancelled() => Ok(()),
+        () = output_closed => Ok(()),
         () = stop.cancelled() => Ok(()),
     };
     // The client has left: nobody wants the answers of calls that still run.
@@ -104,7 +104,7 @@ pub async fn serve_over(
     if served.is_err() {
         tracing::error!("the session ended with a panic");
     }
-    if tokio::time::timeout(LAST_WORDS, writing).await.is_err() {
+    if tokio::time::timeout(LAST_ANSWERS, writing).await.is_err() {
         tracing::debug!("the client did not take the last answers");
     }
     result
@@ -140,22 +140,22 @@ async fn read(
             continue;
         }
         let read = if std::mem::take(&mut oversized) {
-            Read::Refusal(Box::new(channel::too_large(limit)))
+            ParsedMessage::Refusal(Box::new(channel::too_large(limit)))
         } else {
-            channel::read(&line, takes_batches.load(Ordering::Acquire))
+            channel::parse(&line, takes_batches.load(Ordering::Acquire))
         };
         line.clear();
         // Each message of a batch is answered by itself, as soon as it can be: JSON-RPC 2.0 (section 6) would have the
         // answers in one array, which no client of MCP over stdio reads.
         let reads = match read {
-            Read::Batch(reads) => reads,
+            ParsedMessage::Batch(reads) => reads,
             one => vec![one],
         };
         for read in reads {
             let taken = match read {
-                Read::Message(message) => messages.send(*message).await.is_ok(),
-                Read::Refusal(refusal) => refusals.send(*refusal).await.is_ok(),
-                Read::Nothing | Read::Batch(_) => true,
+                ParsedMessage::Message(message) => messages.send(*message).await.is_ok(),
+                ParsedMessage::Refusal(refusal) => refusals.send(*refusal).await.is_ok(),
+                ParsedMessage::Ignored | ParsedMessage::Batch(_) => true,
             };
             if !taken {
                 return Ok(());
@@ -168,7 +168,7 @@ async fn write(
     mut output: impl AsyncWrite + Unpin,
     mut answers: mpsc::Receiver<ServerJsonRpcMessage>,
     mut refusals: mpsc::Receiver<ServerJsonRpcMessage>,
-    unread: CancellationToken,
+    write_failed: CancellationToken,
 ) {
     let mut refusing = true;
     loop {
@@ -199,7 +199,7 @@ async fn write(
         };
         if let Err(error) = written.await {
             tracing::debug!(%error, "nobody takes the answers");
-            unread.cancel();
+            write_failed.cancel();
             return;
         }
     }

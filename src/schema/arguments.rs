@@ -18,7 +18,7 @@ const EXACT: f64 = 9_007_199_254_740_992.0;
 
 /// An argument that cannot be taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Wrong {
+pub struct ArgumentError {
     /// Where it stands, such as `hosts[2]`.
     pub path: String,
     /// What is wrong with it and what is wanted, naming it.
@@ -27,13 +27,16 @@ pub struct Wrong {
     pub nearest: Vec<String>,
 }
 
-impl Wrong {
+impl ArgumentError {
     fn new(path: &str, problem: impl Into<String>) -> Self {
         Self { path: path.to_owned(), problem: problem.into(), nearest: Vec::new() }
     }
 
     fn value(path: &str, given: &Value, schema: &Value) -> Self {
-        Self::new(path, format!("`{path}` is {}; {} is wanted", shown(given), wanted(schema)))
+        Self::new(
+            path,
+            format!("`{path}` is {}; {} is wanted", describe_value(given), describe_schema(schema)),
+        )
     }
 }
 
@@ -44,22 +47,22 @@ impl Wrong {
 pub fn arguments<T: DeserializeOwned>(
     schema: &Map<String, Value>,
     given: Map<String, Value>,
-) -> Result<T, Vec<Wrong>> {
+) -> Result<T, Vec<ArgumentError>> {
     let given = Value::Object(given);
-    let mut wrong: Vec<Wrong> = unknown_keys(schema, &given)
+    let mut wrong: Vec<ArgumentError> = unknown_keys(schema, &given)
         .into_iter()
-        .map(|key| Wrong {
+        .map(|key| ArgumentError {
             problem: format!("there is no argument `{}`", key.path),
             path: key.path,
             nearest: key.nearest,
         })
         .collect();
-    let reader = Reader { definitions: schema.get("$defs").and_then(Value::as_object) };
+    let reader = ArgumentReader { definitions: schema.get("$defs").and_then(Value::as_object) };
     let Value::Object(mut read) = reader.object(&Value::Object(schema.clone()), given, "", &mut wrong) else {
         return Err(wrong);
     };
     // What is wrong in its form has been said; what a type refuses is found one at a time.
-    let about = |wrong: &Wrong| root(&wrong.path).to_owned();
+    let about = |wrong: &ArgumentError| argument_of(&wrong.path).to_owned();
     for said in wrong.iter().map(about).collect::<Vec<_>>() {
         read.remove(&said);
     }
@@ -69,12 +72,12 @@ pub fn arguments<T: DeserializeOwned>(
             Ok(_) => return Err(wrong),
             Err(error) => {
                 let path = error.path().to_string();
-                let of_call = read.remove(root(&path)).is_none();
+                let of_call = read.remove(argument_of(&path)).is_none();
                 // Of the call as a whole it says no more than that something said above is missing.
                 if !of_call || wrong.is_empty() {
                     let reason = text::line(&error.inner().to_string(), 300);
                     let problem = if of_call { reason } else { format!("`{path}`: {reason}") };
-                    wrong.push(Wrong::new(if of_call { "" } else { &path }, problem));
+                    wrong.push(ArgumentError::new(if of_call { "" } else { &path }, problem));
                 }
                 if of_call {
                     return Err(wrong);
@@ -96,14 +99,14 @@ pub fn outline(schema: &Map<String, Value>) -> String {
         .flatten()
         .map(|(name, property)| {
             let mark = if is_required(&whole, name) { "; required" } else { "" };
-            format!("{name} ({}{mark})", wanted(besides_null(property, definitions)))
+            format!("{name} ({}{mark})", describe_schema(besides_null(property, definitions)))
         })
         .collect();
     if all.is_empty() { "nothing".to_owned() } else { all.join(", ") }
 }
 
 /// The argument that a path begins with.
-fn root(path: &str) -> &str {
+fn argument_of(path: &str) -> &str {
     path.split(['.', '[']).next().unwrap_or(path)
 }
 
@@ -112,7 +115,7 @@ fn is_required(schema: &Value, name: &str) -> bool {
     required.is_some_and(|names| names.iter().any(|required| required == name))
 }
 
-fn kind(schema: &Value) -> &str {
+fn schema_type(schema: &Value) -> &str {
     match schema.get("type") {
         Some(Value::String(kind)) => kind,
         Some(Value::Array(kinds)) => {
@@ -122,13 +125,13 @@ fn kind(schema: &Value) -> &str {
     }
 }
 
-struct Reader<'a> {
+struct ArgumentReader<'a> {
     definitions: Option<&'a Map<String, Value>>,
 }
 
-impl Reader<'_> {
+impl ArgumentReader<'_> {
     /// The object without what is left out; what is wrong in it is noted.
-    fn object(&self, schema: &Value, given: Value, path: &str, wrong: &mut Vec<Wrong>) -> Value {
+    fn object(&self, schema: &Value, given: Value, path: &str, wrong: &mut Vec<ArgumentError>) -> Value {
         let (Value::Object(given), Some(properties)) =
             (&given, schema.get("properties").and_then(Value::as_object))
         else {
@@ -140,14 +143,18 @@ impl Reader<'_> {
             let property = besides_null(property, self.definitions);
             let required = is_required(schema, name);
             match given.get(name) {
-                None | Some(Value::Null) if required => wrong
-                    .push(Wrong::new(&path, format!("`{path}` is missing; {} is wanted", wanted(property)))),
+                None | Some(Value::Null) if required => wrong.push(ArgumentError::new(
+                    &path,
+                    format!("`{path}` is missing; {} is wanted", describe_schema(property)),
+                )),
                 None | Some(Value::Null) => {}
                 Some(Value::String(text)) if !required && text.is_empty() && may_be_empty(name, property) => {
                 }
-                Some(Value::String(text)) if !required && text.is_empty() && kind(property) == "string" => {
+                Some(Value::String(text))
+                    if !required && text.is_empty() && schema_type(property) == "string" =>
+                {
                     let problem = format!("`{path}` is empty; leave it out where none is meant");
-                    wrong.push(Wrong::new(&path, problem));
+                    wrong.push(ArgumentError::new(&path, problem));
                 }
                 Some(value) => {
                     if let Some(value) = self.value(property, value.clone(), &path, wrong) {
@@ -160,8 +167,14 @@ impl Reader<'_> {
     }
 
     /// The value as the schema wants it; `None` where it is wrong, which is noted.
-    fn value(&self, schema: &Value, given: Value, path: &str, wrong: &mut Vec<Wrong>) -> Option<Value> {
-        let taken = match kind(schema) {
+    fn value(
+        &self,
+        schema: &Value,
+        given: Value,
+        path: &str,
+        wrong: &mut Vec<ArgumentError>,
+    ) -> Option<Value> {
+        let taken = match schema_type(schema) {
             "object" if given.is_object() => return Some(self.object(schema, given, path, wrong)),
             "array" => return self.list(schema, given, path, wrong),
             "boolean" => boolean(&given).map(Value::Bool),
@@ -173,7 +186,7 @@ impl Reader<'_> {
             _ => None,
         };
         let Some(taken) = taken else {
-            wrong.push(Wrong::value(path, &given, schema));
+            wrong.push(ArgumentError::value(path, &given, schema));
             return None;
         };
         if let Some(names) = schema.get("enum").and_then(Value::as_array)
@@ -181,24 +194,30 @@ impl Reader<'_> {
         {
             let near = taken.as_str().unwrap_or_default();
             let nearest = text::nearest(near, names.iter().filter_map(Value::as_str), 3);
-            wrong.push(Wrong { nearest, ..Wrong::value(path, &taken, schema) });
+            wrong.push(ArgumentError { nearest, ..ArgumentError::value(path, &taken, schema) });
             return None;
         }
         Some(taken)
     }
 
-    fn list(&self, schema: &Value, given: Value, path: &str, wrong: &mut Vec<Wrong>) -> Option<Value> {
+    fn list(
+        &self,
+        schema: &Value,
+        given: Value,
+        path: &str,
+        wrong: &mut Vec<ArgumentError>,
+    ) -> Option<Value> {
         let items = match &given {
             Value::Array(items) => items.clone(),
             Value::String(text) if text.trim_start().starts_with('[') => match serde_json::from_str(text) {
                 Ok(Value::Array(items)) => items,
                 _ => {
-                    wrong.push(Wrong::value(path, &given, schema));
+                    wrong.push(ArgumentError::value(path, &given, schema));
                     return None;
                 }
             },
             Value::Null | Value::Object(_) => {
-                wrong.push(Wrong::value(path, &given, schema));
+                wrong.push(ArgumentError::value(path, &given, schema));
                 return None;
             }
             only => vec![only.clone()],
@@ -215,7 +234,13 @@ impl Reader<'_> {
         (wrong.len() == before).then_some(Value::Array(read))
     }
 
-    fn whole(&self, schema: &Value, given: Value, path: &str, wrong: &mut Vec<Wrong>) -> Option<Value> {
+    fn whole(
+        &self,
+        schema: &Value,
+        given: Value,
+        path: &str,
+        wrong: &mut Vec<ArgumentError>,
+    ) -> Option<Value> {
         let bound = |name| schema.get(name).and_then(number).and_then(|bound| whole(&bound));
         let taken = number(&given).and_then(|number| whole(&number)).filter(|number| {
             bound("minimum").is_none_or(|least| *number >= least)
@@ -226,7 +251,7 @@ impl Reader<'_> {
             small.or_else(|_| u64::try_from(number).map(Number::from)).ok()
         });
         if taken.is_none() {
-            wrong.push(Wrong::value(path, &given, schema));
+            wrong.push(ArgumentError::value(path, &given, schema));
         }
         taken.map(Value::Number)
     }
@@ -238,7 +263,7 @@ const MAY_BE_EMPTY: [&str; 4] = ["cursor", "host", "system", "tag"];
 
 /// Whether `""` says that nothing is named.
 fn may_be_empty(name: &str, schema: &Value) -> bool {
-    kind(schema) == "array" || MAY_BE_EMPTY.contains(&name)
+    schema_type(schema) == "array" || MAY_BE_EMPTY.contains(&name)
 }
 
 /// A string as it is, or without the blanks around it where the schema says what it may be: names have none.
@@ -278,7 +303,7 @@ fn whole(number: &Number) -> Option<i128> {
 }
 
 /// What a client sent, as part of a sentence.
-fn shown(given: &Value) -> String {
+fn describe_value(given: &Value) -> String {
     match given {
         Value::Null => "null".to_owned(),
         Value::Bool(given) => given.to_string(),
@@ -290,12 +315,12 @@ fn shown(given: &Value) -> String {
 }
 
 /// What a schema wants, as part of a sentence.
-fn wanted(schema: &Value) -> String {
+fn describe_schema(schema: &Value) -> String {
     if let Some(names) = schema.get("enum").and_then(Value::as_array) {
         let names: Vec<&str> = names.iter().filter_map(Value::as_str).collect();
         return format!("one of {}", names.join(", "));
     }
-    match kind(schema) {
+    match schema_type(schema) {
         "boolean" => "true or false".to_owned(),
         "integer" => {
             let bound = |name| schema.get(name).map(Value::to_string);
@@ -309,8 +334,8 @@ fn wanted(schema: &Value) -> String {
         "number" => "a number".to_owned(),
         "string" => "a string".to_owned(),
         "array" => match schema.get("items") {
-            Some(items) if items.get("enum").is_some() => format!("a list, each {}", wanted(items)),
-            Some(items) if kind(items) == "string" => "a list of strings".to_owned(),
+            Some(items) if items.get("enum").is_some() => format!("a list, each {}", describe_schema(items)),
+            Some(items) if schema_type(items) == "string" => "a list of strings".to_owned(),
             _ => "a list".to_owned(),
         },
         "object" => "an object".to_owned(),

@@ -53,9 +53,9 @@ pub fn inline(schema: &mut Map<String, Value>, definitions: Map<String, Value>) 
         let once = definitions.keys().find(|name| uses(name, &whole, &definitions) == 1).cloned();
         let Some(name) = once else { break };
         let Some(definition) = definitions.remove(&name) else { break };
-        put(&mut whole, &name, &definition);
+        replace_reference(&mut whole, &name, &definition);
         for other in definitions.values_mut() {
-            put(other, &name, &definition);
+            replace_reference(other, &name, &definition);
         }
     }
     definitions.retain(|name, _| whole.to_string().contains(&format!("\"#/$defs/{name}\"")));
@@ -68,20 +68,20 @@ pub fn inline(schema: &mut Map<String, Value>, definitions: Map<String, Value>) 
 }
 
 /// Replaces every reference to `name` within `value`.
-fn put(value: &mut Value, name: &str, definition: &Value) {
+fn replace_reference(value: &mut Value, name: &str, definition: &Value) {
     let refers =
         value.get("$ref").and_then(Value::as_str).and_then(|r| r.strip_prefix("#/$defs/")) == Some(name);
     match value {
         _ if refers => *value = definition.clone(),
-        Value::Object(map) => map.values_mut().for_each(|value| put(value, name, definition)),
-        Value::Array(items) => items.iter_mut().for_each(|value| put(value, name, definition)),
+        Value::Object(map) => map.values_mut().for_each(|value| replace_reference(value, name, definition)),
+        Value::Array(items) => items.iter_mut().for_each(|value| replace_reference(value, name, definition)),
         _ => {}
     }
 }
 
 /// What a schema is of: descriptions, patterns and bounds are for whoever writes the value.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Side {
+pub enum SchemaSide {
     /// What a client writes.
     Input,
     /// What a client reads.
@@ -89,13 +89,13 @@ pub enum Side {
 }
 
 /// Takes out what tells a model nothing.
-pub fn compact(schema: &mut Value, side: Side) {
+pub fn compact(schema: &mut Value, side: SchemaSide) {
     match schema {
         Value::Object(map) => {
             map.remove("title");
             map.remove("format");
             map.remove("default");
-            if side == Side::Output {
+            if side == SchemaSide::Output {
                 if map.get("minimum").is_some_and(|minimum| minimum.as_f64() == Some(0.0)) {
                     map.remove("minimum");
                 }
@@ -150,7 +150,7 @@ pub fn compact(schema: &mut Value, side: Side) {
 }
 
 /// The names of an enumeration without data, where that is all `cases` says.
-fn names_only(cases: Option<&Value>, side: Side) -> Option<Vec<Value>> {
+fn names_only(cases: Option<&Value>, side: SchemaSide) -> Option<Vec<Value>> {
     let cases = cases?.as_array()?;
     let mut names = Vec::new();
     for case in cases {
@@ -160,7 +160,7 @@ fn names_only(cases: Option<&Value>, side: Side) -> Option<Vec<Value>> {
             (None, Some(Value::Array(more))) => names.extend(more.iter().cloned()),
             _ => return None,
         }
-        if side == Side::Input && case.contains_key("properties") {
+        if side == SchemaSide::Input && case.contains_key("properties") {
             return None;
         }
     }

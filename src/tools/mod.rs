@@ -41,7 +41,7 @@ use crate::flake::revision::RevError;
 use crate::flake::select::SelectError;
 use crate::nix::NixError;
 use crate::progress::Call;
-use crate::schema::{self, Wrong};
+use crate::schema::{self, ArgumentError};
 use weight::{Brief, Told};
 
 pub use crate::policy::{Effect, Policy, Reach};
@@ -209,7 +209,7 @@ impl Outcome {
     }
 }
 
-type Running<'a> = Pin<Box<dyn Future<Output = Result<Outcome, Vec<Wrong>>> + Send + 'a>>;
+type Running<'a> = Pin<Box<dyn Future<Output = Result<Outcome, Vec<ArgumentError>>> + Send + 'a>>;
 
 /// A tool without its types: what the server and the command line work with.
 pub struct Entry {
@@ -276,7 +276,7 @@ impl Entry {
     }
 
     /// What to say of a call that it cannot take.
-    fn wrong_call(&self, wrong: &[Wrong]) -> Diagnostic {
+    fn wrong_call(&self, wrong: &[ArgumentError]) -> Diagnostic {
         let mut problems: Vec<&str> =
             wrong.iter().take(PROBLEMS).map(|wrong| wrong.problem.as_str()).collect();
         let more = format!("and {} more", wrong.len().saturating_sub(PROBLEMS));
@@ -331,7 +331,10 @@ fn telling<T: Tool>(mut outcome: Outcome, call: &Call) -> Outcome {
 /// Most things told that are wrong with one call.
 const PROBLEMS: usize = 10;
 
-async fn run<T: Tool>(context: &Context, arguments: Map<String, Value>) -> Result<Outcome, Vec<Wrong>> {
+async fn run<T: Tool>(
+    context: &Context,
+    arguments: Map<String, Value>,
+) -> Result<Outcome, Vec<ArgumentError>> {
     let input = schema::arguments::<T::Input>(&schema::of_input::<T::Input>(), arguments)?;
     if let Some(reason) = context.settings().policy.forbids(T::effect(&input)) {
         let message = format!("{} with these arguments is switched off: {reason}", T::NAME);

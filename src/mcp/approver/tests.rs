@@ -7,7 +7,7 @@ use crate::config::{ApprovalMethod, DeploySettings};
 use crate::deploy::approval::Approvals;
 use crate::deploy::plan::{Risk, Severity, StoredPlan, fixture};
 use crate::diagnostic::Diagnostic;
-use crate::mcp::channel::{self, ClientEnd, Read};
+use crate::mcp::channel::{self, ClientEnd, ParsedMessage};
 use rmcp::model::{
     CallToolResponse, CallToolResult, ContentBlock, ErrorData, ServerCapabilities, ServerConfig,
 };
@@ -35,12 +35,18 @@ impl ServerHandler for Server {
         mut request: CallToolRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
-        let person =
-            Person::new(self.tool, &mut request, &context, Transport::Stdio, true, blake3::hash(b""));
+        let person = ElicitationApprover::new(
+            self.tool,
+            &mut request,
+            &context,
+            ClientTransport::Stdio,
+            true,
+            blake3::hash(b""),
+        );
         let asked = crate::deploy::plan::Requester { client: person.client().into(), user: "x".into() };
         let call = Call { cancel: context.ct.clone(), ..Call::unattended() };
         let came = self.approvals.obtain(&self.plan, &person, &asked, &call).await;
-        if let Some(question) = person.asking() {
+        if let Some(question) = person.take_input_required() {
             return Ok(question.into());
         }
         let text = match came {
@@ -118,7 +124,7 @@ impl Client {
 
     async fn send(&self, mut message: Value) {
         message["jsonrpc"] = "2.0".into();
-        let Read::Message(message) = channel::read(message.to_string().as_bytes(), false) else {
+        let ParsedMessage::Message(message) = channel::parse(message.to_string().as_bytes(), false) else {
             panic!("{message} is no message");
         };
         self.end.incoming.send(*message).await.unwrap();
@@ -158,11 +164,11 @@ impl Client {
         let question = self.receive().await;
         if self.version == STATELESS {
             assert_eq!(question["result"]["resultType"], "input_required", "{question}");
-            let asked = &question["result"]["inputRequests"][QUESTION];
+            let asked = &question["result"]["inputRequests"][QUESTION_KEY];
             assert_eq!(asked["method"], "elicitation/create", "{question}");
             the_form_is_whole(&asked["params"]);
             let state = question["result"]["requestState"].clone();
-            self.call(2, json!({"requestState": state, "inputResponses": {QUESTION: result}})).await;
+            self.call(2, json!({"requestState": state, "inputResponses": {QUESTION_KEY: result}})).await;
         } else {
             assert_eq!(question["method"], "elicitation/create", "{question}");
             the_form_is_whole(&question["params"]);
@@ -181,9 +187,9 @@ fn the_form_is_whole(params: &Value) {
     let message = params["message"].as_str().unwrap();
     assert!(message.contains("switch web") && message.contains("BLOCKING no_root_key"), "{message}");
     let schema = &params["requestedSchema"];
-    assert_eq!(schema["required"], json!([NAME, RISKS]));
-    assert_eq!(schema["properties"][NAME]["type"], "string");
-    assert!(schema["properties"][NAME]["title"].as_str().unwrap().contains("web"), "{schema}");
+    assert_eq!(schema["required"], json!([PHRASE_FIELD, RISKS_FIELD]));
+    assert_eq!(schema["properties"][PHRASE_FIELD]["type"], "string");
+    assert!(schema["properties"][PHRASE_FIELD]["title"].as_str().unwrap().contains("web"), "{schema}");
 }
 
 fn forms() -> Value {
@@ -191,7 +197,7 @@ fn forms() -> Value {
 }
 
 fn accepted(name: &str, risks: &str) -> Value {
-    json!({"action": "accept", "content": {NAME: name, RISKS: risks}})
+    json!({"action": "accept", "content": {PHRASE_FIELD: name, RISKS_FIELD: risks}})
 }
 
 #[tokio::test]
@@ -215,9 +221,9 @@ async fn whatever_is_no_yes_is_a_no_in_either_era() {
             json!({"action": "cancel"}),
             json!({"action": "accept"}),
             json!({"action": "accept", "content": {}}),
-            json!({"action": "accept", "content": {NAME: true, RISKS: true}}),
+            json!({"action": "accept", "content": {PHRASE_FIELD: true, RISKS_FIELD: true}}),
             json!({"action": "accept", "content": {"confirm": true, "approved": true, "force": true}}),
-            json!({"action": "decline", "content": {NAME: "web", RISKS: "no_root_key"}}),
+            json!({"action": "decline", "content": {PHRASE_FIELD: "web", RISKS_FIELD: "no_root_key"}}),
             accepted("mail", "no_root_key"),
             accepted("yes", "no_root_key"),
             accepted("web", ""),
@@ -240,7 +246,7 @@ async fn a_client_without_forms_names_the_command() {
             let came = text_of(&client.receive().await);
             assert_eq!(came, "\"approval_required\"", "{version}: {capabilities}");
             // Nor does it help to answer what was never asked.
-            let responses = json!({"inputResponses": {QUESTION: accepted("web", "no_root_key")}});
+            let responses = json!({"inputResponses": {QUESTION_KEY: accepted("web", "no_root_key")}});
             client.call(2, responses).await;
             assert_eq!(text_of(&client.receive().await), "\"approval_required\"", "{version}");
             assert!(!client.spent());
@@ -283,12 +289,12 @@ async fn an_answer_nobody_asked_for_does_not_count() {
     let altered = format!("{}x", &state[..state.len() - 1]);
     let own = RequestStateCodec::try_new([7; 32]).unwrap().seal(b"0123456789abcdef");
     for more in [
-        json!({"inputResponses": {QUESTION: yes}}),
-        json!({"requestState": altered, "inputResponses": {QUESTION: yes}}),
-        json!({"requestState": own, "inputResponses": {QUESTION: yes}}),
-        json!({"requestState": "", "inputResponses": {QUESTION: yes}}),
+        json!({"inputResponses": {QUESTION_KEY: yes}}),
+        json!({"requestState": altered, "inputResponses": {QUESTION_KEY: yes}}),
+        json!({"requestState": own, "inputResponses": {QUESTION_KEY: yes}}),
+        json!({"requestState": "", "inputResponses": {QUESTION_KEY: yes}}),
         json!({"requestState": state, "inputResponses": {"other": yes}}),
-        json!({"requestState": state, "inputResponses": {QUESTION: "yes"}}),
+        json!({"requestState": state, "inputResponses": {QUESTION_KEY: "yes"}}),
         json!({"requestState": state}),
     ] {
         client.call(2, more.clone()).await;
@@ -296,7 +302,7 @@ async fn an_answer_nobody_asked_for_does_not_count() {
         assert!(!client.spent(), "{more}");
     }
     // None of that used the question up.
-    client.call(3, json!({"requestState": state, "inputResponses": {QUESTION: yes}})).await;
+    client.call(3, json!({"requestState": state, "inputResponses": {QUESTION_KEY: yes}})).await;
     assert_eq!(text_of(&client.receive().await), "approved by the user of a client 1 over MCP");
 }
 
@@ -305,7 +311,7 @@ async fn a_question_is_answered_once() {
     let mut client = Client::of(STATELESS, forms()).await;
     client.call(1, json!({})).await;
     let state = client.receive().await["result"]["requestState"].clone();
-    let answer = |result: Value| json!({"requestState": state, "inputResponses": {QUESTION: result}});
+    let answer = |result: Value| json!({"requestState": state, "inputResponses": {QUESTION_KEY: result}});
     client.call(2, answer(json!({"action": "decline"}))).await;
     assert_eq!(text_of(&client.receive().await), "\"approval_declined\"");
     client.call(3, answer(accepted("web", "no_root_key"))).await;
@@ -315,7 +321,7 @@ async fn a_question_is_answered_once() {
     let mut client = Client::of(STATELESS, forms()).await;
     client.call(1, json!({})).await;
     let state = client.receive().await["result"]["requestState"].clone();
-    let answer = |result: Value| json!({"requestState": state, "inputResponses": {QUESTION: result}});
+    let answer = |result: Value| json!({"requestState": state, "inputResponses": {QUESTION_KEY: result}});
     client.call(2, answer(json!({"action": "cancel"}))).await;
     assert_eq!(text_of(&client.receive().await), "\"approval_declined\"");
     client.call(3, answer(accepted("web", "no_root_key"))).await;
@@ -330,20 +336,20 @@ async fn a_question_about_one_plan_is_none_about_another() {
     let mut other = Client::of(STATELESS, forms()).await;
     one.call(1, json!({})).await;
     let state = one.receive().await["result"]["requestState"].clone();
-    other.call(1, json!({"requestState": state, "inputResponses": {QUESTION: yes}})).await;
+    other.call(1, json!({"requestState": state, "inputResponses": {QUESTION_KEY: yes}})).await;
     assert_eq!(text_of(&other.receive().await), "\"invalid_approval\"");
     assert!(!other.spent() && !one.spent());
 }
 
 #[test]
 fn a_question_expires() {
-    let person = Person {
-        reached: Reached::ByResult { state: None, responses: None },
-        transport: Transport::Stdio,
+    let person = ElicitationApprover {
+        route: AskRoute::ByResult { state: None, responses: None },
+        transport: ClientTransport::Stdio,
         tool: "deploy",
         settings: blake3::hash(b""),
         client: "a client".into(),
-        asking: Mutex::default(),
+        input_required: Mutex::default(),
     };
     let mut question = Question {
         plan_id: PlanId::random().unwrap(),
@@ -355,34 +361,38 @@ fn a_question_expires() {
     };
     let ask = |question: &Question| {
         assert_eq!(person.ask_by_result(question), Answer::Asked);
-        person.asking().unwrap().request_state.unwrap()
+        person.take_input_required().unwrap().request_state.unwrap()
     };
-    let responses: InputResponses = [(QUESTION.to_owned(), accepted("web", ""))].into();
+    let responses: InputResponses = [(QUESTION_KEY.to_owned(), accepted("web", ""))].into();
     let late = ask(&question);
     std::thread::sleep(Duration::from_millis(80));
-    assert_eq!(person.hear(&question, Some(&late), &responses), Answer::Stray);
+    assert_eq!(person.read_response(&question, Some(&late), &responses), Answer::Stray);
     question.patience = Duration::from_secs(60);
-    let other_tool =
-        Person { tool: "rollback_host", asking: Mutex::default(), client: String::new(), ..person };
+    let other_tool = ElicitationApprover {
+        tool: "rollback_host",
+        input_required: Mutex::default(),
+        client: String::new(),
+        ..person
+    };
     let state = {
         assert_eq!(other_tool.ask_by_result(&question), Answer::Asked);
-        other_tool.asking().unwrap().request_state.unwrap()
+        other_tool.take_input_required().unwrap().request_state.unwrap()
     };
-    let deploy = Person { tool: "deploy", ..other_tool };
-    assert_eq!(deploy.hear(&question, Some(&state), &responses), Answer::Stray);
+    let deploy = ElicitationApprover { tool: "deploy", ..other_tool };
+    assert_eq!(deploy.read_response(&question, Some(&state), &responses), Answer::Stray);
 }
 
 #[test]
 fn a_question_is_answered_over_its_own_transport() {
-    let at = |transport| Person {
-        reached: Reached::ByResult { state: None, responses: None },
+    let at = |transport| ElicitationApprover {
+        route: AskRoute::ByResult { state: None, responses: None },
         transport,
         tool: "deploy",
         settings: blake3::hash(b""),
         client: "a client".into(),
-        asking: Mutex::default(),
+        input_required: Mutex::default(),
     };
-    let (stdio, http) = (at(Transport::Stdio), at(Transport::Http));
+    let (stdio, http) = (at(ClientTransport::Stdio), at(ClientTransport::Http));
     let question = Question {
         plan_id: PlanId::random().unwrap(),
         plan_digest: Digest::sha256(b"a plan"),
@@ -391,11 +401,11 @@ fn a_question_is_answered_over_its_own_transport() {
         risks: Vec::new(),
         patience: Duration::from_secs(60),
     };
-    let responses: InputResponses = [(QUESTION.to_owned(), accepted("web", ""))].into();
+    let responses: InputResponses = [(QUESTION_KEY.to_owned(), accepted("web", ""))].into();
     for (asking, other) in [(&stdio, &http), (&http, &stdio)] {
         assert_eq!(asking.ask_by_result(&question), Answer::Asked);
-        let state = asking.asking().unwrap().request_state.unwrap();
-        assert_eq!(other.hear(&question, Some(&state), &responses), Answer::Stray);
-        assert!(matches!(asking.hear(&question, Some(&state), &responses), Answer::Given { .. }));
+        let state = asking.take_input_required().unwrap().request_state.unwrap();
+        assert_eq!(other.read_response(&question, Some(&state), &responses), Answer::Stray);
+        assert!(matches!(asking.read_response(&question, Some(&state), &responses), Answer::Given { .. }));
     }
 }

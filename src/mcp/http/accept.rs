@@ -12,47 +12,47 @@ const STREAM: &str = "text/event-stream";
 
 /// The kinds of answers a client takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Accepted {
+pub struct AcceptedTypes {
     /// One answer of JSON.
     pub json: bool,
     /// A stream of messages.
     pub stream: bool,
 }
 
-impl Accepted {
+impl AcceptedTypes {
     /// What these headers say; without any, everything is taken (RFC 9110, section 12.5.1).
-    pub fn of(headers: &HeaderMap) -> Self {
+    pub fn from_headers(headers: &HeaderMap) -> Self {
         if !headers.contains_key(ACCEPT) {
             return Self { json: true, stream: true };
         }
-        let ranges: Vec<Range<'_>> = headers
+        let ranges: Vec<MediaRange<'_>> = headers
             .get_all(ACCEPT)
             .iter()
             .filter_map(|value| value.to_str().ok())
             .flat_map(|value| value.split(','))
-            .map(Range::parse)
+            .map(MediaRange::parse)
             .collect();
         // The range that says most about a type counts.
         let takes = |kind: &str| {
-            let said = ranges.iter().filter_map(|range| Some((range.says_of(kind)?, range.wanted)));
+            let said = ranges.iter().filter_map(|range| Some((range.precision_for(kind)?, range.wanted)));
             said.max_by_key(|(precision, _)| *precision).is_some_and(|(_, wanted)| wanted)
         };
         Self { json: takes(JSON), stream: takes(STREAM) }
     }
 
     /// Says to rmcp what it insists on.
-    pub fn say_both(headers: &mut HeaderMap) {
+    pub fn accept_both(headers: &mut HeaderMap) {
         headers.insert(ACCEPT, HeaderValue::from_static("application/json, text/event-stream"));
     }
 }
 
 /// A media range, and whether what is in it is wanted.
-struct Range<'a> {
+struct MediaRange<'a> {
     range: &'a str,
     wanted: bool,
 }
 
-impl<'a> Range<'a> {
+impl<'a> MediaRange<'a> {
     fn parse(text: &'a str) -> Self {
         let mut parts = text.split(';').map(str::trim);
         let range = parts.next().unwrap_or_default();
@@ -64,7 +64,7 @@ impl<'a> Range<'a> {
     }
 
     /// How precisely it speaks of this type, if it does.
-    fn says_of(&self, kind: &str) -> Option<u8> {
+    fn precision_for(&self, kind: &str) -> Option<u8> {
         if self.range.eq_ignore_ascii_case(kind) {
             return Some(2);
         }
@@ -85,7 +85,7 @@ mod tests {
         for value in values {
             headers.append(ACCEPT, value.parse().unwrap());
         }
-        let Accepted { json, stream } = Accepted::of(&headers);
+        let AcceptedTypes { json, stream } = AcceptedTypes::from_headers(&headers);
         (json, stream)
     }
 

@@ -17,24 +17,24 @@ use rmcp::model::RequestId;
 use serde_json::Value;
 use sse_stream::SseStream;
 
-use super::refusal::{Refusal, json};
+use super::refusal::{HttpRefusal, json};
 
 /// Marks a request whose client takes one answer, and no message before it.
 #[derive(Clone, Copy, Debug)]
-pub struct OneAnswer;
+pub struct SingleResponse;
 
 /// What a client is answered with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Form {
+pub enum ResponseForm {
     /// A stream of messages, the answer its last.
     Stream,
     /// The answer alone.
     Json,
 }
 
-impl Form {
+impl ResponseForm {
     /// What means nothing but that somebody is there.
-    fn sign_of_life(self) -> Bytes {
+    fn keep_alive(self) -> Bytes {
         Bytes::from_static(match self {
             Self::Stream => b": alive\n\n",
             Self::Json => b"\n",
@@ -44,19 +44,19 @@ impl Form {
 
 /// The answer; where its head is not there within a `heartbeat`, one that says that the answer follows, and signs of
 /// life until it does. Such an answer is given up when the client goes, as any other.
-pub async fn never_silent(
+pub async fn respond_with_keep_alive(
     answering: impl Future<Output = Response> + Send + 'static,
-    form: Form,
+    form: ResponseForm,
     heartbeat: Duration,
 ) -> Response {
-    let mut answering: Answering = Box::pin(answering);
+    let mut answering: ResponseFuture = Box::pin(answering);
     if let Ok(response) = tokio::time::timeout(heartbeat, &mut answering).await {
         return response;
     }
-    let begun = Late::Waiting { answering, is_first: true };
+    let begun = DelayedResponse::Waiting { answering, is_first: true };
     let body = futures::stream::unfold(begun, move |late| late.next(form, heartbeat));
     let mut response = json(StatusCode::OK, Vec::new());
-    if form == Form::Stream {
+    if form == ResponseForm::Stream {
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
@@ -66,28 +66,32 @@ pub async fn never_silent(
     response
 }
 
-type Answering = Pin<Box<dyn Future<Output = Response> + Send>>;
+type ResponseFuture = Pin<Box<dyn Future<Output = Response> + Send>>;
 
 /// An answer whose head was sent before it was known.
-enum Late {
-    Waiting { answering: Answering, is_first: bool },
+enum DelayedResponse {
+    Waiting { answering: ResponseFuture, is_first: bool },
     Sending(BodyDataStream),
     Over,
 }
 
-impl Late {
+impl DelayedResponse {
     /// What is sent next.
-    async fn next(self, form: Form, heartbeat: Duration) -> Option<(Result<Bytes, axum::Error>, Self)> {
+    async fn next(
+        self,
+        form: ResponseForm,
+        heartbeat: Duration,
+    ) -> Option<(Result<Bytes, axum::Error>, Self)> {
         let answer = match self {
             Self::Waiting { answering, is_first: true } => {
-                return Some((Ok(form.sign_of_life()), Self::Waiting { answering, is_first: false }));
+                return Some((Ok(form.keep_alive()), Self::Waiting { answering, is_first: false }));
             }
             Self::Waiting { mut answering, is_first: false } => {
                 match tokio::time::timeout(heartbeat, &mut answering).await {
                     Ok(answer) => answer,
                     Err(_) => {
                         let late = Self::Waiting { answering, is_first: false };
-                        return Some((Ok(form.sign_of_life()), late));
+                        return Some((Ok(form.keep_alive()), late));
                     }
                 }
             }
@@ -99,7 +103,7 @@ impl Late {
         };
         let is_event = is_stream(&answer);
         let mut body = answer.into_body().into_data_stream();
-        if is_event || form == Form::Json {
+        if is_event || form == ResponseForm::Json {
             let part = body.next().await?;
             return Some((part, Self::Sending(body)));
         }
@@ -123,7 +127,7 @@ pub fn is_stream(response: &Response) -> bool {
 }
 
 /// The answer to a request, without whatever else its stream has: what tells how far a call is can be left out.
-pub async fn whole(response: Response, id: &RequestId) -> Response {
+pub async fn extract_answer(response: Response, id: &RequestId) -> Response {
     if !is_stream(&response) {
         return response;
     }
@@ -148,7 +152,7 @@ pub async fn whole(response: Response, id: &RequestId) -> Response {
             return response;
         }
     }
-    Refusal::unanswered().answering(Some(id.clone()))
+    HttpRefusal::unanswered().into_rpc_response(Some(id.clone()))
 }
 
 #[cfg(test)]
@@ -158,7 +162,7 @@ mod tests {
     async fn read(events: &'static str) -> (StatusCode, Value) {
         let stream =
             Response::builder().header(CONTENT_TYPE, "text/event-stream").header("mcp-session-id", "x");
-        let response = whole(stream.body(Body::from(events)).unwrap(), &RequestId::Number(7)).await;
+        let response = extract_answer(stream.body(Body::from(events)).unwrap(), &RequestId::Number(7)).await;
         assert_eq!(response.headers()[CONTENT_TYPE], "application/json");
         let (parts, body) = response.into_parts();
         let body = axum::body::to_bytes(body, 10_000).await.unwrap();
@@ -184,13 +188,13 @@ mod tests {
     }
 
     /// What a client gets for an answer that comes when it is told to, which is after some signs of life.
-    async fn late(form: Form, kind: &'static str, answer: &'static str) -> (Response, String) {
+    async fn late(form: ResponseForm, kind: &'static str, answer: &'static str) -> (Response, String) {
         let (tell, told) = tokio::sync::oneshot::channel::<()>();
         let answering = async move {
             told.await.unwrap();
             Response::builder().status(404).header(CONTENT_TYPE, kind).body(Body::from(answer)).unwrap()
         };
-        let response = never_silent(answering, form, Duration::from_millis(5)).await;
+        let response = respond_with_keep_alive(answering, form, Duration::from_millis(5)).await;
         let (parts, body) = response.into_parts();
         let mut body = body.into_data_stream();
         let mut text = String::new();
@@ -208,13 +212,16 @@ mod tests {
     async fn signs_of_life_come_before_a_late_answer() {
         let message = "{\"jsonrpc\":\"2.0\",\"id\":7,\"result\":{}}";
         for (form, kind, answer, rest) in [
-            (Form::Stream, "text/event-stream", "data: {}\n\n", "data: {}\n\n".to_owned()),
-            (Form::Stream, "application/json", message, format!("data: {message}\n\n")),
-            (Form::Json, "application/json", message, message.to_owned()),
+            (ResponseForm::Stream, "text/event-stream", "data: {}\n\n", "data: {}\n\n".to_owned()),
+            (ResponseForm::Stream, "application/json", message, format!("data: {message}\n\n")),
+            (ResponseForm::Json, "application/json", message, message.to_owned()),
         ] {
             let (response, text) = late(form, kind, answer).await;
-            assert_eq!((response.status(), is_stream(&response)), (StatusCode::OK, form == Form::Stream));
-            let sign = std::str::from_utf8(&form.sign_of_life()).unwrap().to_owned();
+            assert_eq!(
+                (response.status(), is_stream(&response)),
+                (StatusCode::OK, form == ResponseForm::Stream)
+            );
+            let sign = std::str::from_utf8(&form.keep_alive()).unwrap().to_owned();
             assert!(text.starts_with(&sign.repeat(3)), "{text:?}");
             assert_eq!(text.trim_start_matches(&sign), rest);
         }
@@ -223,7 +230,8 @@ mod tests {
     #[tokio::test]
     async fn a_quick_answer_stays_as_it_is() {
         let answering = async { json(StatusCode::NOT_FOUND, b"{}".to_vec()) };
-        let response = never_silent(answering, Form::Stream, Duration::from_secs(60)).await;
+        let response =
+            respond_with_keep_alive(answering, ResponseForm::Stream, Duration::from_secs(60)).await;
         assert_eq!((response.status(), is_stream(&response)), (StatusCode::NOT_FOUND, false));
     }
 
@@ -234,7 +242,8 @@ mod tests {
             let _dropped_with_it = tell;
             std::future::pending::<Response>().await
         };
-        let response = never_silent(answering, Form::Stream, Duration::from_millis(1)).await;
+        let response =
+            respond_with_keep_alive(answering, ResponseForm::Stream, Duration::from_millis(1)).await;
         drop(response);
         assert!(told.await.is_err());
     }

@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 ///
 /// An address is one only in its usual notation: `0x7f.1` or `127.1` is a name nobody allows.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Host {
+pub enum AuthorityHost {
     /// An address, IPv4 wherever it is one.
     Address(IpAddr),
     /// Anything else.
@@ -17,14 +17,14 @@ pub enum Host {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Authority {
     /// Where.
-    pub host: Host,
+    pub host: AuthorityHost,
     /// The port, where one is written.
     pub port: Option<u16>,
 }
 
 /// Where a web page comes from; its port is never left out where the scheme has a usual one.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Origin {
+pub struct WebOrigin {
     scheme: String,
     authority: Authority,
 }
@@ -35,12 +35,12 @@ impl Authority {
         let (host, rest) = match text.strip_prefix('[') {
             Some(text) => {
                 let (address, rest) = text.split_once(']')?;
-                (Host::Address(IpAddr::V6(address.parse::<Ipv6Addr>().ok()?).to_canonical()), rest)
+                (AuthorityHost::Address(IpAddr::V6(address.parse::<Ipv6Addr>().ok()?).to_canonical()), rest)
             }
             None => {
                 let end = text.find(':').unwrap_or(text.len());
                 let (name, rest) = text.split_at_checked(end)?;
-                (Host::named(name)?, rest)
+                (AuthorityHost::named(name)?, rest)
             }
         };
         let port = match rest {
@@ -57,7 +57,7 @@ impl Authority {
     }
 }
 
-impl Host {
+impl AuthorityHost {
     fn named(name: &str) -> Option<Self> {
         if let Ok(address) = name.parse::<Ipv4Addr>() {
             return Some(Self::Address(address.into()));
@@ -68,25 +68,25 @@ impl Host {
     }
 }
 
-impl Origin {
+impl WebOrigin {
     /// `scheme://host[:port]` (RFC 6454, section 6.2); `null` and paths are none.
     pub fn parse(text: &str) -> Option<Self> {
         let (scheme, rest) = text.split_once("://")?;
         let scheme = scheme.to_ascii_lowercase();
         let mut authority = Authority::parse(rest)?;
-        authority.port = authority.port.or_else(|| usual_port(&scheme));
+        authority.port = authority.port.or_else(|| default_port(&scheme));
         (!scheme.is_empty() && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-'))
             .then_some(Self { scheme, authority })
     }
 
     /// Whether it is that host's own; a proxy before us may have ended TLS.
-    pub fn is_at(&self, host: &Authority) -> bool {
-        let port = usual_port(&self.scheme);
+    pub fn is_same_host(&self, host: &Authority) -> bool {
+        let port = default_port(&self.scheme);
         port.is_some() && self.authority.host == host.host && self.authority.port == host.port.or(port)
     }
 }
 
-fn usual_port(scheme: &str) -> Option<u16> {
+fn default_port(scheme: &str) -> Option<u16> {
     match scheme {
         "http" => Some(80),
         "https" => Some(443),
@@ -102,7 +102,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_text_panics(text in any::<String>()) {
-            let _ = (Authority::parse(&text), Origin::parse(&text));
+            let _ = (Authority::parse(&text), WebOrigin::parse(&text));
         }
     }
 }

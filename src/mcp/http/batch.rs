@@ -8,28 +8,28 @@ use futures::StreamExt;
 use rmcp::model::{JsonRpcMessage, RequestId, ServerJsonRpcMessage};
 use serde_json::Value;
 
-use super::refusal::{Refusal, json, malformed};
-use crate::mcp::channel::Read;
+use super::refusal::{HttpRefusal, json, malformed};
+use crate::mcp::channel::ParsedMessage;
 
 /// Most messages of a batch that are served side by side.
-const AT_ONCE: usize = 4;
+const CONCURRENT_MESSAGES: usize = 4;
 /// Most bytes of an answer to one of them.
-const ANSWER: usize = 4 * 1024 * 1024;
+const LARGEST_ANSWER: usize = 4 * 1024 * 1024;
 
 /// Whether a request is of a session that has batches. Its clients do not name their version, and whoever names none is
 /// one of them (2025-06-18, "Transports", "Protocol Version Header").
-pub fn is_taken(headers: &HeaderMap) -> bool {
+pub fn accepts_batches(headers: &HeaderMap) -> bool {
     headers.contains_key("mcp-session-id")
         && headers.get("mcp-protocol-version").is_none_or(|version| version == "2025-03-26")
 }
 
 /// The answer to a batch none of which is taken.
-pub fn refused(reads: Vec<Read>) -> Response {
+pub fn refuse_batch(reads: Vec<ParsedMessage>) -> Response {
     let refusals: Vec<ServerJsonRpcMessage> = reads
         .into_iter()
         .filter_map(|read| match read {
-            Read::Refusal(refusal) => Some(*refusal),
-            Read::Message(_) | Read::Nothing | Read::Batch(_) => None,
+            ParsedMessage::Refusal(refusal) => Some(*refusal),
+            ParsedMessage::Message(_) | ParsedMessage::Ignored | ParsedMessage::Batch(_) => None,
         })
         .collect();
     let mut response = refusals.first().map_or_else(|| StatusCode::BAD_REQUEST.into_response(), malformed);
@@ -38,41 +38,44 @@ pub fn refused(reads: Vec<Read>) -> Response {
 }
 
 /// The answer to the request of that id, or that there is none.
-async fn answered(response: Response, id: RequestId) -> Value {
-    let read = match to_bytes(response.into_body(), ANSWER).await {
+async fn read_response(response: Response, id: RequestId) -> Value {
+    let read = match to_bytes(response.into_body(), LARGEST_ANSWER).await {
         Ok(bytes) => serde_json::from_slice(&bytes).map_err(|error| error.to_string()),
         Err(error) => Err(error.to_string()),
     };
     read.unwrap_or_else(|wrong| {
         tracing::error!(%wrong, %id, "an answer to a request of a batch could not be read");
-        serde_json::to_value(Refusal::unanswered().told(Some(id))).unwrap_or_default()
+        serde_json::to_value(HttpRefusal::unanswered().to_rpc_message(Some(id))).unwrap_or_default()
     })
 }
 
 /// Serves each message of a batch by itself, and gives all answers in one array, in the order of what they answer.
-pub async fn served<F: Future<Output = Response>>(
+pub async fn serve_batch<F: Future<Output = Response>>(
     parts: Parts,
-    reads: Vec<Read>,
+    reads: Vec<ParsedMessage>,
     serve: impl Fn(Parts, Box<rmcp::model::ClientJsonRpcMessage>) -> F,
 ) -> Response {
     let (parts, serve) = (&parts, &serve);
     let answers = reads.into_iter().map(|read| async move {
         match read {
-            Read::Message(message) => {
+            ParsedMessage::Message(message) => {
                 let id = match &*message {
                     JsonRpcMessage::Request(request) => Some(request.id.clone()),
                     _ => None,
                 };
                 let response = serve(parts.clone(), message).await;
                 // Nobody waits for an answer to a notification or to an answer (JSON-RPC 2.0, section 4.1).
-                Some(answered(response, id?).await)
+                Some(read_response(response, id?).await)
             }
-            Read::Refusal(refusal) => serde_json::to_value(*refusal).ok(),
-            Read::Nothing | Read::Batch(_) => None,
+            ParsedMessage::Refusal(refusal) => serde_json::to_value(*refusal).ok(),
+            ParsedMessage::Ignored | ParsedMessage::Batch(_) => None,
         }
     });
-    let answers: Vec<Value> =
-        futures::stream::iter(answers).buffered(AT_ONCE).filter_map(async |answer| answer).collect().await;
+    let answers: Vec<Value> = futures::stream::iter(answers)
+        .buffered(CONCURRENT_MESSAGES)
+        .filter_map(async |answer| answer)
+        .collect()
+        .await;
     if answers.is_empty() {
         return StatusCode::ACCEPTED.into_response();
     }
@@ -90,23 +93,24 @@ mod tests {
 
     #[tokio::test]
     async fn an_answer_that_cannot_be_read_is_one_all_the_same() {
-        let message = |text: &str| channel::read(text.as_bytes(), false);
+        let message = |text: &str| channel::parse(text.as_bytes(), false);
         let ping = |id: u32| message(&format!(r#"{{"jsonrpc": "2.0", "id": {id}, "method": "ping"}}"#));
         let notified = message(r#"{"jsonrpc": "2.0", "method": "notifications/initialized"}"#);
-        let served = served(head(), vec![ping(1), ping(2), ping(3), notified], |_, message| async move {
-            match *message {
-                JsonRpcMessage::Request(request) if request.id == RequestId::Number(1) => {
-                    json(StatusCode::OK, br#"{"id": 1}"#.to_vec())
+        let served =
+            serve_batch(head(), vec![ping(1), ping(2), ping(3), notified], |_, message| async move {
+                match *message {
+                    JsonRpcMessage::Request(request) if request.id == RequestId::Number(1) => {
+                        json(StatusCode::OK, br#"{"id": 1}"#.to_vec())
+                    }
+                    JsonRpcMessage::Request(request) if request.id == RequestId::Number(2) => {
+                        json(StatusCode::OK, vec![b' '; LARGEST_ANSWER + 1])
+                    }
+                    JsonRpcMessage::Request(_) => json(StatusCode::OK, Vec::new()),
+                    _ => HttpRefusal::session().into_rpc_response(None),
                 }
-                JsonRpcMessage::Request(request) if request.id == RequestId::Number(2) => {
-                    json(StatusCode::OK, vec![b' '; ANSWER + 1])
-                }
-                JsonRpcMessage::Request(_) => json(StatusCode::OK, Vec::new()),
-                _ => Refusal::session().answering(None),
-            }
-        });
+            });
         let response = served.await;
-        let bytes = to_bytes(response.into_body(), ANSWER).await.unwrap();
+        let bytes = to_bytes(response.into_body(), LARGEST_ANSWER).await.unwrap();
         let answers: Vec<Value> = serde_json::from_slice(&bytes).unwrap();
         let ids: Vec<&Value> = answers.iter().map(|answer| &answer["id"]).collect();
         assert_eq!(ids, [1, 2, 3], "{answers:#?}");

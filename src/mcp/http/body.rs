@@ -9,34 +9,36 @@ use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 
-use super::refusal::Refusal;
+use super::refusal::HttpRefusal;
 
 /// How long a body may take to arrive.
-const PATIENCE: Duration = Duration::from_secs(30);
+const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long what is left of a refused body is read, so that the refusal is not lost to a reset.
-const DRAINING: Duration = Duration::from_secs(1);
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The head and the whole body of a request that says it is JSON.
-pub async fn json(request: Request, limit: usize) -> Result<(Parts, Bytes), Refusal> {
+pub async fn json(request: Request, limit: usize) -> Result<(Parts, Bytes), HttpRefusal> {
     let (parts, mut body) = request.into_parts();
     let read = if is_json(&parts.headers) {
         let announced = parts.headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
         if announced.is_some_and(|length: usize| length > limit) {
-            Err(Refusal::size(limit))
+            Err(HttpRefusal::size(limit))
         } else {
-            match tokio::time::timeout(PATIENCE, read(&mut body, limit)).await {
+            match tokio::time::timeout(BODY_TIMEOUT, read(&mut body, limit)).await {
                 Ok(read) => read,
-                Err(_) => Err(Refusal::body(StatusCode::REQUEST_TIMEOUT, "the body took too long to arrive")),
+                Err(_) => {
+                    Err(HttpRefusal::body(StatusCode::REQUEST_TIMEOUT, "the body took too long to arrive"))
+                }
             }
         }
     } else {
-        Err(Refusal::media_type())
+        Err(HttpRefusal::media_type())
     };
     match read {
         Ok(bytes) => Ok((parts, bytes)),
         Err(refusal) => {
             let most = limit.saturating_mul(4);
-            drop(tokio::time::timeout(DRAINING, drain(&mut body, most)).await);
+            drop(tokio::time::timeout(DRAIN_TIMEOUT, drain(&mut body, most)).await);
             Err(refusal)
         }
     }
@@ -60,12 +62,12 @@ async fn next(body: &mut Body) -> Option<Result<Bytes, axum::Error>> {
     }
 }
 
-async fn read(body: &mut Body, limit: usize) -> Result<Bytes, Refusal> {
+async fn read(body: &mut Body, limit: usize) -> Result<Bytes, HttpRefusal> {
     let mut whole = Vec::new();
     while let Some(part) = next(body).await {
-        let part = part.map_err(|error| Refusal::body(StatusCode::BAD_REQUEST, error.to_string()))?;
+        let part = part.map_err(|error| HttpRefusal::body(StatusCode::BAD_REQUEST, error.to_string()))?;
         if part.len() > limit.saturating_sub(whole.len()) {
-            return Err(Refusal::size(limit));
+            return Err(HttpRefusal::size(limit));
         }
         whole.extend_from_slice(&part);
     }

@@ -19,16 +19,16 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use tokio_util::sync::CancellationToken;
 
-use super::names::{Names, NamesError};
-use super::places::Places;
-use super::rate::{Counted, Rate};
-use super::refusal::{Reason, Refusal};
-use super::token::Token;
+use super::allowlist::{Allowlist, AllowlistError};
+use super::rate::{CountedRequest, RateLimiter};
+use super::refusal::{HttpRefusal, RefusalReason};
+use super::slots::RequestSlots;
+use super::token::BearerToken;
 use crate::tools::Services;
 
 /// The two ends of the connection a request came over.
 #[derive(Clone, Copy, Debug)]
-pub struct Ends {
+pub struct ConnectionInfo {
     /// The client's.
     pub remote: SocketAddr,
     /// Ours.
@@ -38,35 +38,40 @@ pub struct Ends {
 }
 
 /// Everything a request is held to.
-pub struct Guard {
+pub struct RequestGuard {
     services: Arc<Services>,
-    names: Names,
+    allowlist: Allowlist,
     /// None lets everybody in.
-    token: Option<Arc<Token>>,
-    rate: Arc<Rate>,
-    places: Places,
+    token: Option<Arc<BearerToken>>,
+    rate: Arc<RateLimiter>,
+    slots: RequestSlots,
 }
 
 /// Cancelled when what a request began is to end, since its token is not the token any more.
 #[derive(Clone)]
-pub struct Valid(pub CancellationToken);
+pub struct TokenValidity(pub CancellationToken);
 
-impl Guard {
+impl RequestGuard {
     /// As the settings say.
-    pub fn new(services: Arc<Services>, token: Option<Arc<Token>>) -> Result<Self, NamesError> {
+    pub fn new(services: Arc<Services>, token: Option<Arc<BearerToken>>) -> Result<Self, AllowlistError> {
         let http = &services.at_start.http;
         Ok(Self {
-            names: Names::new(http)?,
+            allowlist: Allowlist::new(http)?,
             token,
-            rate: Arc::new(Rate::new(http.requests_per_minute)),
-            places: Places::new(http.concurrent_requests),
+            rate: Arc::new(RateLimiter::new(http.requests_per_minute)),
+            slots: RequestSlots::new(http.concurrent_requests),
             services,
         })
     }
 
-    async fn serve(&self, ends: Ends, request: Request, next: Next) -> Result<Response, Refusal> {
-        let allowed = self.names.check(request.uri(), request.headers(), ends.local)?;
-        let served = self.serve_known(ends, request, next, allowed.is_some()).await;
+    async fn serve(
+        &self,
+        connection_info: ConnectionInfo,
+        request: Request,
+        next: Next,
+    ) -> Result<Response, HttpRefusal> {
+        let allowed = self.allowlist.check(request.uri(), request.headers(), connection_info.local)?;
+        let served = self.serve_for_host(connection_info, request, next, allowed.is_some()).await;
         let Some(origin) = allowed else { return served };
         // The page may read refusals as well.
         let mut response = served.unwrap_or_else(IntoResponse::into_response);
@@ -77,23 +82,23 @@ impl Guard {
         Ok(response)
     }
 
-    async fn serve_known(
+    async fn serve_for_host(
         &self,
-        ends: Ends,
+        connection_info: ConnectionInfo,
         mut request: Request,
         next: Next,
         cross_origin: bool,
-    ) -> Result<Response, Refusal> {
+    ) -> Result<Response, HttpRefusal> {
         let path = request.uri().path();
         if path == "/healthz" {
             return Ok(next.run(request).await);
         }
-        if ends.only_health {
-            return Err(Refusal::busy("connections", "connections", "http.concurrent_requests"));
+        if connection_info.only_health {
+            return Err(HttpRefusal::busy("connections", "connections", "http.concurrent_requests"));
         }
-        let counted = Counted::first(&self.rate, ends.remote.ip())?;
+        let counted = CountedRequest::count(&self.rate, connection_info.remote.ip())?;
         if seeks_authorization_server(path) {
-            return Err(Refusal::no_authorization_server());
+            return Err(HttpRefusal::no_authorization_server());
         }
         if cross_origin && let Some(response) = preflight(&request) {
             return Ok(response);
@@ -109,12 +114,12 @@ impl Guard {
             return Ok(next.run(request).await);
         }
         let is_stream = request.method() == Method::GET;
-        let place = self.places.take(is_stream)?;
-        request.extensions_mut().insert(Valid(valid.clone()));
+        let slot = self.slots.take(is_stream)?;
+        request.extensions_mut().insert(TokenValidity(valid.clone()));
         request.extensions_mut().insert(counted);
         let response =
-            valid.run_until_cancelled(next.run(request)).await.ok_or_else(|| Refusal::token(true))?;
-        Ok(self.places.hold(place, response, valid))
+            valid.run_until_cancelled(next.run(request)).await.ok_or_else(|| HttpRefusal::token(true))?;
+        Ok(self.slots.hold(slot, response, valid))
     }
 }
 
@@ -144,17 +149,17 @@ fn preflight(request: &Request) -> Option<Response> {
 }
 
 /// Serves a request if it may be served, and counts it.
-pub async fn pass(State(guard): State<Arc<Guard>>, request: Request, next: Next) -> Response {
-    let route = route(request.uri().path());
-    let ends = request.extensions().get::<Ends>().copied();
-    let served = match ends {
-        Some(ends) => guard.serve(ends, request, next).await,
-        None => Err(Refusal::no_host("the connection has no address")),
+pub async fn guard_request(State(guard): State<Arc<RequestGuard>>, request: Request, next: Next) -> Response {
+    let route = route_label(request.uri().path());
+    let connection_info = request.extensions().get::<ConnectionInfo>().copied();
+    let served = match connection_info {
+        Some(connection_info) => guard.serve(connection_info, request, next).await,
+        None => Err(HttpRefusal::no_host("the connection has no address")),
     };
     let mut response = served.unwrap_or_else(IntoResponse::into_response);
     response.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     let metrics = &guard.services.metrics;
-    if let Some(Reason(reason)) = response.extensions().get() {
+    if let Some(RefusalReason(reason)) = response.extensions().get() {
         metrics.count_refusal(reason);
     }
     metrics.count_request(route, response.status().as_u16());
@@ -162,7 +167,7 @@ pub async fn pass(State(guard): State<Arc<Guard>>, request: Request, next: Next)
 }
 
 /// The routes there are; all other paths count as one.
-fn route(path: &str) -> &'static str {
+fn route_label(path: &str) -> &'static str {
     ["/mcp", "/sse", "/messages", "/healthz", "/metrics"]
         .into_iter()
         .find(|route| *route == path)

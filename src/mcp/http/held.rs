@@ -8,13 +8,13 @@ use hyper::body::{Frame, SizeHint};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 /// A body that holds something.
-pub struct Held<T> {
+pub struct HoldingBody<T> {
     body: Body,
     ended: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
     _held: T,
 }
 
-impl<T> Held<T> {
+impl<T> HoldingBody<T> {
     /// This body with what it holds.
     pub fn new(body: Body, held: T) -> Self {
         Self { body, ended: None, _held: held }
@@ -26,7 +26,7 @@ impl<T> Held<T> {
     }
 }
 
-impl<T: Unpin> HttpBody for Held<T> {
+impl<T: Unpin> HttpBody for HoldingBody<T> {
     type Data = Bytes;
     type Error = axum::Error;
 

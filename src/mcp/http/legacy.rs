@@ -21,11 +21,11 @@ use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::refusal::{Refusal, malformed};
-use super::streamable::empty;
+use super::refusal::{HttpRefusal, malformed};
+use super::streamable::empty_body;
 use super::{batch, body};
-use crate::mcp::channel::{self, Read};
-use crate::mcp::handler::{Handler, Transport};
+use crate::mcp::channel::{self, ParsedMessage};
+use crate::mcp::handler::{ClientTransport, Handler};
 use crate::metrics::SessionCount;
 use crate::tools::Services;
 
@@ -35,7 +35,7 @@ const DEPRECATED: HeaderValue = HeaderValue::from_static("@1742947200");
 const SUCCESSOR: HeaderValue = HeaderValue::from_static("</mcp>; rel=\"successor-version\"");
 
 /// All sessions of this kind.
-pub struct Legacy {
+pub struct SseTransport {
     services: Arc<Services>,
     stop: CancellationToken,
     sessions: Mutex<HashMap<String, mpsc::Sender<ClientJsonRpcMessage>>>,
@@ -43,20 +43,20 @@ pub struct Legacy {
 }
 
 /// A session that is open; dropping it ends the session and its calls.
-struct Session {
+struct SseSession {
     id: String,
-    legacy: Arc<Legacy>,
+    legacy: Arc<SseTransport>,
     _gone: DropGuard,
     _count: SessionCount,
 }
 
-impl Drop for Session {
+impl Drop for SseSession {
     fn drop(&mut self) {
         self.legacy.lock().remove(&self.id);
     }
 }
 
-impl Legacy {
+impl SseTransport {
     /// None yet; they end with `stop`.
     pub fn new(services: Arc<Services>, stop: CancellationToken) -> Self {
         Self { services, stop, sessions: Mutex::default(), warned: AtomicBool::new(false) }
@@ -66,26 +66,26 @@ impl Legacy {
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn open(self: &Arc<Self>) -> Result<(Session, mpsc::Receiver<ServerJsonRpcMessage>), Refusal> {
+    fn open(self: &Arc<Self>) -> Result<(SseSession, mpsc::Receiver<ServerJsonRpcMessage>), HttpRefusal> {
         let id = crate::random::hex().map_err(|error| {
-            Refusal::other(StatusCode::INTERNAL_SERVER_ERROR, format!("no randomness: {error}"))
+            HttpRefusal::other(StatusCode::INTERNAL_SERVER_ERROR, format!("no randomness: {error}"))
         })?;
         let (transport, client) = channel::pair();
         {
             let mut sessions = self.lock();
             if sessions.len() >= self.services.at_start.http.legacy_sessions {
-                return Err(Refusal::busy("sessions", "sessions", "http.legacy_sessions"));
+                return Err(HttpRefusal::busy("sessions", "sessions", "http.legacy_sessions"));
             }
             sessions.insert(id.clone(), client.incoming);
         }
         let gone = self.stop.child_token();
-        let session = Session {
+        let session = SseSession {
             id,
             legacy: Arc::clone(self),
             _gone: gone.clone().drop_guard(),
             _count: self.services.metrics.start_session("sse"),
         };
-        let handler = Handler::new(Arc::clone(&self.services), Transport::Http, gone.clone());
+        let handler = Handler::new(Arc::clone(&self.services), ClientTransport::Http, gone.clone());
         tokio::spawn(async move {
             match serve_server_with_ct(handler, transport, gone).await {
                 Ok(running) => drop(running.waiting().await),
@@ -97,7 +97,7 @@ impl Legacy {
 }
 
 /// Opens a session.
-pub async fn sse(State(legacy): State<Arc<Legacy>>) -> Response {
+pub async fn sse(State(legacy): State<Arc<SseTransport>>) -> Response {
     if !legacy.warned.swap(true, Ordering::Relaxed) {
         tracing::warn!("a client uses HTTP+SSE, deprecated since 2025-03-26; /mcp is what came after it");
     }
@@ -129,28 +129,28 @@ pub async fn sse(State(legacy): State<Arc<Legacy>>) -> Response {
 }
 
 /// Takes a message of a session.
-pub async fn messages(State(legacy): State<Arc<Legacy>>, request: Request) -> Response {
+pub async fn messages(State(legacy): State<Arc<SseTransport>>, request: Request) -> Response {
     deprecated(message(&legacy, request).await.unwrap_or_else(IntoResponse::into_response))
 }
 
-async fn message(legacy: &Legacy, request: Request) -> Result<Response, Refusal> {
+async fn message(legacy: &SseTransport, request: Request) -> Result<Response, HttpRefusal> {
     let query = request.uri().query().unwrap_or_default();
     let id = query.split('&').find_map(|pair| pair.strip_prefix("session_id="));
-    let session = id.and_then(|id| legacy.lock().get(id).cloned()).ok_or_else(Refusal::session)?;
+    let session = id.and_then(|id| legacy.lock().get(id).cloned()).ok_or_else(HttpRefusal::session)?;
     let (_, bytes) = body::json(request, legacy.services.at_start.message_bytes).await?;
-    match channel::read(&bytes, false) {
-        Read::Message(message) => match session.try_send(*message) {
+    match channel::parse(&bytes, false) {
+        ParsedMessage::Message(message) => match session.try_send(*message) {
             Ok(()) => Ok(StatusCode::ACCEPTED.into_response()),
             Err(TrySendError::Full(_)) => {
-                Err(Refusal::busy("concurrency", "messages", "limits.concurrent_calls"))
+                Err(HttpRefusal::busy("concurrency", "messages", "limits.concurrent_calls"))
             }
-            Err(TrySendError::Closed(_)) => Err(Refusal::session()),
+            Err(TrySendError::Closed(_)) => Err(HttpRefusal::session()),
         },
-        Read::Refusal(refusal) => Ok(malformed(&refusal)),
+        ParsedMessage::Refusal(refusal) => Ok(malformed(&refusal)),
         // This transport is older than batches.
-        Read::Batch(refusals) => Ok(batch::refused(refusals)),
-        Read::Nothing if channel::bare(&bytes).is_empty() => Ok(empty()),
-        Read::Nothing => Ok(StatusCode::ACCEPTED.into_response()),
+        ParsedMessage::Batch(refusals) => Ok(batch::refuse_batch(refusals)),
+        ParsedMessage::Ignored if channel::trim_message(&bytes).is_empty() => Ok(empty_body()),
+        ParsedMessage::Ignored => Ok(StatusCode::ACCEPTED.into_response()),
     }
 }
 

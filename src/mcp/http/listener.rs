@@ -1,4 +1,4 @@
-//! Connections: what their heads may be, and how they end; `seats` says how many there are and how slow they may be.
+//! Connections: what their heads may be, and how they end; `slots` says how many there are and how slow they may be.
 //!
 //! `axum::serve` has no limits on the head of a request, so hyper is set up here.
 
@@ -16,9 +16,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::guard::Ends;
-use super::held::Held;
-use super::seats::{Heard, Seats, Taken};
+use super::connections::{ConnectionSlots, MonitoredStream, TakenSlot};
+use super::guard::ConnectionInfo;
+use super::held::HoldingBody;
 
 /// Most header fields of a request.
 const HEADERS: usize = 64;
@@ -34,18 +34,19 @@ const VANISHED: Duration = Duration::from_secs(60);
 
 /// Takes connections until `stop`, about `most` at once, and waits for their last answers.
 pub async fn run(listener: TcpListener, router: Router, most: usize, stop: CancellationToken) {
-    let seats = Seats::new(most);
+    let slots = ConnectionSlots::new(most);
     let connections = TaskTracker::new();
     while let Some(accepted) = stop.run_until_cancelled(listener.accept()).await {
         match accepted {
             Ok((stream, remote)) => {
                 let Ok(local) = stream.local_addr() else { continue };
-                let Some(taken) = seats.take(Instant::now()) else {
+                let Some(taken) = slots.take(Instant::now()) else {
                     tracing::debug!(%remote, "all connections are being served, those for health too");
                     continue;
                 };
-                let ends = Ends { remote, local, only_health: taken.seat().is_for_health() };
-                connections.spawn(serve(stream, ends, router.clone(), taken, stop.clone()));
+                let connection_info =
+                    ConnectionInfo { remote, local, only_health: taken.slot().is_for_health() };
+                connections.spawn(serve(stream, connection_info, router.clone(), taken, stop.clone()));
             }
             Err(error) => {
                 tracing::debug!(%error, "a connection could not be taken");
@@ -60,28 +61,34 @@ pub async fn run(listener: TcpListener, router: Router, most: usize, stop: Cance
     }
 }
 
-async fn serve(stream: TcpStream, ends: Ends, router: Router, taken: Taken, stop: CancellationToken) {
+async fn serve(
+    stream: TcpStream,
+    connection_info: ConnectionInfo,
+    router: Router,
+    taken: TakenSlot,
+    stop: CancellationToken,
+) {
     if let Err(error) = notice_vanished(&stream) {
         tracing::debug!(%error, "the connection is not watched");
     }
-    let seat = taken.seat();
+    let slot = taken.slot();
     let inner = TowerToHyperService::new(router);
     let service = service_fn(|mut request: Request<Incoming>| {
-        let serving = seat.serve();
-        request.extensions_mut().insert(ends);
+        let serving = slot.serve();
+        request.extensions_mut().insert(connection_info);
         let answering = inner.call(request);
-        async move { answering.await.map(|response| response.map(|body| Held::new(body, serving))) }
+        async move { answering.await.map(|response| response.map(|body| HoldingBody::new(body, serving))) }
     });
     let mut builder = http1::Builder::new();
     // The head's deadline is kept by the seat: hyper's would begin before the first byte.
     builder.max_headers(HEADERS).max_header_size(HEAD_BYTES).header_read_timeout(None);
-    let stream = TokioIo::new(Heard::new(stream, Arc::clone(seat)));
+    let stream = TokioIo::new(MonitoredStream::new(stream, Arc::clone(slot)));
     let connection = builder.serve_connection(stream, service);
     tokio::pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
-        why = seat.over() => {
-            tracing::debug!(remote = %ends.remote, "the connection is closed: {why}");
+        why = slot.closed() => {
+            tracing::debug!(remote = %connection_info.remote, "the connection is closed: {why}");
             return;
         }
         () = stop.cancelled() => {
@@ -93,7 +100,7 @@ async fn serve(stream: TcpStream, ends: Ends, router: Router, taken: Taken, stop
         }
     };
     if let Err(error) = ended {
-        tracing::debug!(%error, remote = %ends.remote, "the connection broke");
+        tracing::debug!(%error, remote = %connection_info.remote, "the connection broke");
     }
 }
 

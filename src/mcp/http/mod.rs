@@ -8,21 +8,21 @@
 //! requests of older clients.
 
 mod accept;
+mod allowlist;
 mod answer;
 mod authority;
 mod batch;
 mod body;
+mod connections;
 mod guard;
 mod held;
 mod legacy;
 mod listener;
-mod names;
-mod places;
 mod rate;
 mod refusal;
-mod seats;
 mod session;
 mod sessions;
+mod slots;
 mod streamable;
 pub mod token;
 
@@ -40,12 +40,12 @@ use axum::routing::{any, get, post};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-pub use self::answer::OneAnswer;
-use self::guard::Guard;
-use self::legacy::Legacy;
-use self::refusal::{Refusal, json};
-use self::streamable::Streamable;
-use self::token::{Source, Token, TokenError};
+pub use self::answer::SingleResponse;
+use self::guard::RequestGuard;
+use self::legacy::SseTransport;
+use self::refusal::{HttpRefusal, json};
+use self::streamable::StreamableTransport;
+use self::token::{BearerToken, TokenError, TokenSource};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::metrics;
 use crate::tools::Services;
@@ -58,7 +58,7 @@ pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
     router: Router,
-    token: Option<Arc<Token>>,
+    token: Option<Arc<BearerToken>>,
     services: Arc<Services>,
     stop: CancellationToken,
 }
@@ -96,7 +96,8 @@ pub async fn bind(
     stop: CancellationToken,
 ) -> Result<Server, Diagnostic> {
     let token = token(&services, address)?.map(Arc::new);
-    let guard = Guard::new(Arc::clone(&services), token.clone()).map_err(|error| Diagnostic::from(&error))?;
+    let guard =
+        RequestGuard::new(Arc::clone(&services), token.clone()).map_err(|error| Diagnostic::from(&error))?;
     let router = router(&services, guard, &stop);
     let unbound = |error: std::io::Error| {
         Diagnostic::new(Code::InvalidSettings, format!("{address} cannot be listened on: {error}"))
@@ -108,13 +109,15 @@ pub async fn bind(
 }
 
 /// The token that clients have to send; none where the settings let everybody on this machine in.
-fn token(services: &Services, address: SocketAddr) -> Result<Option<Token>, Diagnostic> {
+fn token(services: &Services, address: SocketAddr) -> Result<Option<BearerToken>, Diagnostic> {
     let told = |error: TokenError| Diagnostic::from(&error);
     let settings = &services.at_start;
     if !settings.policy.without_token {
-        return Token::load(Source::of(settings).map_err(told)?).map(Some).map_err(told);
+        return BearerToken::load(TokenSource::from_settings(settings).map_err(told)?)
+            .map(Some)
+            .map_err(told);
     }
-    if let Some(source) = Source::set(settings) {
+    if let Some(source) = TokenSource::explicit(settings) {
         return Err(told(TokenError::Contradicted(source)));
     }
     if address.ip().to_canonical().is_loopback() {
@@ -135,7 +138,7 @@ impl Server {
     /// Answers until it is to stop; then nothing of it runs any more.
     pub async fn run(self) {
         if let Some(token) = self.token {
-            tokio::spawn(token.tend(self.stop.clone()));
+            tokio::spawn(token.watch_file(self.stop.clone()));
         }
         // Requests, as many streams again, and room for connections that wait for their next request.
         let connections = self.services.at_start.http.concurrent_requests.saturating_mul(4).max(16);
@@ -147,18 +150,18 @@ impl Server {
     }
 }
 
-fn router(services: &Arc<Services>, guard: Guard, stop: &CancellationToken) -> Router {
-    let streamable = Arc::new(Streamable::new(Arc::clone(services), stop.clone()));
-    let legacy = Arc::new(Legacy::new(Arc::clone(services), stop.clone()));
+fn router(services: &Arc<Services>, guard: RequestGuard, stop: &CancellationToken) -> Router {
+    let streamable = Arc::new(StreamableTransport::new(Arc::clone(services), stop.clone()));
+    let legacy = Arc::new(SseTransport::new(Arc::clone(services), stop.clone()));
     Router::new()
         .route("/mcp", any(streamable::handle).with_state(streamable))
         .route("/sse", get(legacy::sse).with_state(Arc::clone(&legacy)))
         .route("/messages", post(legacy::messages).with_state(legacy))
         .route("/healthz", get(healthz))
         .route("/metrics", get(metrics).with_state(Arc::clone(services)))
-        .fallback(async || Refusal::no_route())
-        .method_not_allowed_fallback(async || Refusal::method())
-        .layer(middleware::from_fn_with_state(Arc::new(guard), guard::pass))
+        .fallback(async || HttpRefusal::no_route())
+        .method_not_allowed_fallback(async || HttpRefusal::method())
+        .layer(middleware::from_fn_with_state(Arc::new(guard), guard::guard_request))
 }
 
 /// Alive, and which version; nothing is run for it.
@@ -170,6 +173,8 @@ async fn healthz() -> Response {
 async fn metrics(State(services): State<Arc<Services>>) -> Response {
     match services.metrics.render() {
         Ok(text) => ([(CONTENT_TYPE, HeaderValue::from_static(metrics::MEDIA_TYPE))], text).into_response(),
-        Err(error) => Refusal::other(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
+        Err(error) => {
+            HttpRefusal::other(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response()
+        }
     }
 }

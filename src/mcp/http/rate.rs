@@ -8,7 +8,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::refusal::Refusal;
+use super::refusal::HttpRefusal;
 
 /// Most addresses with a bucket of their own.
 const ADDRESSES: usize = 4_096;
@@ -17,13 +17,13 @@ const SWEEPING: Duration = Duration::from_secs(1);
 
 /// The buckets.
 #[derive(Debug)]
-pub struct Rate {
+pub struct RateLimiter {
     per_minute: u32,
-    table: Mutex<Table>,
+    table: Mutex<BucketTable>,
 }
 
 #[derive(Debug, Default)]
-struct Table {
+struct BucketTable {
     buckets: HashMap<IpAddr, Bucket>,
     swept: Option<Instant>,
 }
@@ -34,20 +34,26 @@ struct Bucket {
     filled: Instant,
 }
 
-impl Rate {
+impl RateLimiter {
     /// A bucket of `per_minute` requests for each address, refilled evenly; 0 is no limit.
     pub fn new(per_minute: u32) -> Self {
         Self { per_minute, table: Mutex::default() }
     }
 
     /// Takes that many requests out of the address's bucket, or none.
-    pub fn take(&self, address: IpAddr, requests: u32, now: Instant) -> Result<(), Refusal> {
+    pub fn take(&self, address: IpAddr, requests: u32, now: Instant) -> Result<(), HttpRefusal> {
         self.take_after(address, 0, requests, now)
     }
 
     /// The same for a try of which `taken` requests were taken already: another try has to pay for them again, so a
     /// refusal says when there is room for all.
-    fn take_after(&self, address: IpAddr, taken: u32, requests: u32, now: Instant) -> Result<(), Refusal> {
+    fn take_after(
+        &self,
+        address: IpAddr,
+        taken: u32,
+        requests: u32,
+        now: Instant,
+    ) -> Result<(), HttpRefusal> {
         if self.per_minute == 0 {
             return Ok(());
         }
@@ -62,7 +68,7 @@ impl Rate {
         };
         let mut address = network(address);
         let mut table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
-        let Table { buckets, swept } = &mut *table;
+        let BucketTable { buckets, swept } = &mut *table;
         if buckets.len() >= ADDRESSES && !buckets.contains_key(&address) {
             // A bucket that is full again says nothing that a new one would not.
             if swept.is_none_or(|swept| now.saturating_duration_since(swept) >= SWEEPING) {
@@ -80,31 +86,31 @@ impl Rate {
             *bucket = Bucket { left: left - wanted, filled: now };
             Ok(())
         } else if again > most {
-            Err(Refusal::batch(self.per_minute))
+            Err(HttpRefusal::batch(self.per_minute))
         } else {
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and 60")]
             let seconds = ((again - left) / per_second).ceil() as u64;
-            Err(Refusal::rate(seconds.max(1)))
+            Err(HttpRefusal::rate(seconds.max(1)))
         }
     }
 }
 
 /// What a request that turns out to hold more than one message goes on with.
 #[derive(Clone, Debug)]
-pub struct Counted {
-    rate: Arc<Rate>,
+pub struct CountedRequest {
+    rate: Arc<RateLimiter>,
     address: IpAddr,
 }
 
-impl Counted {
+impl CountedRequest {
     /// Counts a request from this address.
-    pub fn first(rate: &Arc<Rate>, address: IpAddr) -> Result<Self, Refusal> {
+    pub fn count(rate: &Arc<RateLimiter>, address: IpAddr) -> Result<Self, HttpRefusal> {
         rate.take(address, 1, Instant::now())?;
         Ok(Self { rate: Arc::clone(rate), address })
     }
 
     /// Counts each message of a batch after the first as a request of its own.
-    pub fn batch(&self, messages: usize) -> Result<(), Refusal> {
+    pub fn count_batch(&self, messages: usize) -> Result<(), HttpRefusal> {
         let further = u32::try_from(messages.saturating_sub(1)).unwrap_or(u32::MAX);
         self.rate.take_after(self.address, 1, further, Instant::now())
     }
@@ -125,7 +131,7 @@ mod tests {
 
     #[test]
     fn a_bucket_empties_and_fills() {
-        let rate = Rate::new(60);
+        let rate = RateLimiter::new(60);
         let (now, one, other) = (Instant::now(), Ipv4Addr::LOCALHOST.into(), "192.0.2.1".parse().unwrap());
         for _ in 0..60 {
             assert!(rate.take(one, 1, now).is_ok());
@@ -138,7 +144,7 @@ mod tests {
 
     #[test]
     fn neighbours_in_one_network_share() {
-        let rate = Rate::new(1);
+        let rate = RateLimiter::new(1);
         let now = Instant::now();
         assert!(rate.take("2001:db8::1".parse().unwrap(), 1, now).is_ok());
         assert!(rate.take("2001:db8::ffff".parse().unwrap(), 1, now).is_err());
@@ -147,7 +153,7 @@ mod tests {
 
     #[test]
     fn the_table_is_bounded() {
-        let rate = Rate::new(2);
+        let rate = RateLimiter::new(2);
         let now = Instant::now();
         for number in 0..100_000_u32 {
             let _ = rate.take(Ipv4Addr::from_bits(number).into(), 1, now);
@@ -159,7 +165,7 @@ mod tests {
 
     #[test]
     fn a_batch_takes_what_it_holds_or_nothing() {
-        let rate = Rate::new(60);
+        let rate = RateLimiter::new(60);
         let (now, address) = (Instant::now(), Ipv4Addr::LOCALHOST.into());
         assert!(rate.take(address, 59, now).is_ok());
         assert!(rate.take(address, 2, now).is_err());
@@ -171,7 +177,7 @@ mod tests {
 
     #[test]
     fn a_batch_that_waits_as_long_as_it_is_told_is_taken() {
-        let rate = Rate::new(60);
+        let rate = RateLimiter::new(60);
         let (now, address) = (Instant::now(), Ipv4Addr::LOCALHOST.into());
         assert!(rate.take(address, 51, now).is_ok());
         let refusal = rate.take_after(address, 1, 29, now).unwrap_err();
@@ -185,7 +191,7 @@ mod tests {
 
     #[test]
     fn zero_is_no_limit() {
-        let rate = Rate::new(0);
+        let rate = RateLimiter::new(0);
         assert!((0..1_000).all(|_| rate.take(Ipv4Addr::LOCALHOST.into(), 1, Instant::now()).is_ok()));
     }
 }

@@ -15,13 +15,13 @@ use crate::text;
 
 /// The kind of a refusal; its name is the `code` of the answer and the label of the counter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Reason(pub &'static str);
+pub struct RefusalReason(pub &'static str);
 
 /// A request that is not served.
 #[derive(Debug)]
-pub struct Refusal {
+pub struct HttpRefusal {
     status: StatusCode,
-    reason: Reason,
+    reason: RefusalReason,
     message: String,
     hint: Option<String>,
     retry_after: Option<u64>,
@@ -29,23 +29,23 @@ pub struct Refusal {
 }
 
 #[derive(Serialize)]
-struct Answer<'a> {
-    error: Error<'a>,
+struct ErrorBody<'a> {
+    error: ErrorFields<'a>,
 }
 
 #[derive(Serialize)]
-struct Error<'a> {
+struct ErrorFields<'a> {
     code: &'static str,
     message: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     hint: Option<&'a str>,
 }
 
-impl Refusal {
+impl HttpRefusal {
     fn new(status: StatusCode, reason: &'static str, message: impl Into<String>) -> Self {
         Self {
             status,
-            reason: Reason(reason),
+            reason: RefusalReason(reason),
             message: text::line(&message.into(), 400),
             hint: None,
             retry_after: None,
@@ -199,23 +199,23 @@ impl Refusal {
     }
 
     /// The same as the answer to a JSON-RPC request.
-    pub fn answering(self, id: Option<RequestId>) -> Response {
-        let body = serde_json::to_vec(&self.told(id)).unwrap_or_default();
+    pub fn into_rpc_response(self, id: Option<RequestId>) -> Response {
+        let body = serde_json::to_vec(&self.to_rpc_message(id)).unwrap_or_default();
         self.respond(body)
     }
 
     /// The same as a JSON-RPC message.
-    pub fn told(&self, id: Option<RequestId>) -> ServerJsonRpcMessage {
+    pub fn to_rpc_message(&self, id: Option<RequestId>) -> ServerJsonRpcMessage {
         let code = match self.status {
             status if status.is_server_error() => ErrorCode::INTERNAL_ERROR,
             _ => ErrorCode::INVALID_REQUEST,
         };
-        let data = serde_json::to_value(self.error()).ok();
+        let data = serde_json::to_value(self.fields()).ok();
         JsonRpcMessage::error(ErrorData::new(code, self.message.clone(), data), id)
     }
 
-    fn error(&self) -> Error<'_> {
-        Error { code: self.reason.0, message: &self.message, hint: self.hint.as_deref() }
+    fn fields(&self) -> ErrorFields<'_> {
+        ErrorFields { code: self.reason.0, message: &self.message, hint: self.hint.as_deref() }
     }
 
     fn respond(self, body: Vec<u8>) -> Response {
@@ -232,9 +232,9 @@ impl Refusal {
     }
 }
 
-impl IntoResponse for Refusal {
+impl IntoResponse for HttpRefusal {
     fn into_response(self) -> Response {
-        let body = serde_json::to_vec(&Answer { error: self.error() }).unwrap_or_default();
+        let body = serde_json::to_vec(&ErrorBody { error: self.fields() }).unwrap_or_default();
         self.respond(body)
     }
 }
@@ -250,6 +250,6 @@ pub fn json(status: StatusCode, body: Vec<u8>) -> Response {
 /// The answer to a message that was refused before it was one (JSON-RPC 2.0, section 5.1).
 pub fn malformed(message: &ServerJsonRpcMessage) -> Response {
     let mut response = json(StatusCode::BAD_REQUEST, serde_json::to_vec(message).unwrap_or_default());
-    response.extensions_mut().insert(Reason("malformed"));
+    response.extensions_mut().insert(RefusalReason("malformed"));
     response
 }

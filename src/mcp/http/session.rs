@@ -13,35 +13,35 @@ use rmcp::transport::streamable_http_server::session::SessionManager;
 use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
 use tokio_util::sync::CancellationToken;
 
-use crate::mcp::ids::Ids;
+use crate::mcp::ids::RequestIds;
 use crate::metrics::SessionCount;
 
 /// How long calls go on while no stream of their session is open.
-pub const ORPHANED: Duration = Duration::from_secs(60);
+pub const ORPHAN_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long a session is kept in which nothing happens at all.
-pub const IDLE: Duration = Duration::from_secs(30 * 60);
+pub const IDLE_TIMEOUT: Duration = Duration::from_secs(30 * 60);
 
 /// The messages of a session as rmcp keeps it.
-pub type Inner = <LocalSessionManager as SessionManager>::Transport;
+pub type RmcpTransport = <LocalSessionManager as SessionManager>::Transport;
 
 /// A session: who is there, and what is under way.
-pub struct Session {
+pub struct StreamableSession {
     gone: CancellationToken,
     valid: CancellationToken,
-    activity: Mutex<Activity>,
+    activity: Mutex<SessionActivity>,
     _count: SessionCount,
 }
 
-struct Activity {
+struct SessionActivity {
     streams: usize,
-    ids: Ids,
+    ids: RequestIds,
     last: Instant,
 }
 
-impl Session {
+impl StreamableSession {
     /// One that begins; `gone` is cancelled when it ends, and it ends when `valid` is cancelled.
     pub fn new(gone: CancellationToken, valid: CancellationToken, count: SessionCount) -> Arc<Self> {
-        let activity = Activity { streams: 0, ids: Ids::default(), last: Instant::now() };
+        let activity = SessionActivity { streams: 0, ids: RequestIds::default(), last: Instant::now() };
         Arc::new(Self { gone, valid, activity: Mutex::new(activity), _count: count })
     }
 
@@ -51,34 +51,34 @@ impl Session {
     }
 
     /// Whether it ended, or what it was begun with does not count any more.
-    pub fn is_over(&self) -> bool {
+    pub fn has_ended(&self) -> bool {
         self.gone.is_cancelled() || self.valid.is_cancelled()
     }
 
     /// Its messages.
-    pub fn attend(self: Arc<Self>, inner: Inner) -> Attended {
-        Attended { inner, session: self }
+    pub fn into_transport(self: Arc<Self>, inner: RmcpTransport) -> SessionTransport {
+        SessionTransport { inner, session: self }
     }
 
-    fn note<T>(&self, change: impl FnOnce(&mut Activity) -> T) -> T {
+    fn record<T>(&self, change: impl FnOnce(&mut SessionActivity) -> T) -> T {
         let mut activity = self.activity.lock().unwrap_or_else(PoisonError::into_inner);
         activity.last = Instant::now();
         change(&mut activity)
     }
 
     /// Whether its client is gone by now.
-    pub fn is_lost(&self, now: Instant) -> bool {
-        if self.is_over() {
+    pub fn is_abandoned(&self, now: Instant) -> bool {
+        if self.has_ended() {
             return true;
         }
         let activity = self.activity.lock().unwrap_or_else(PoisonError::into_inner);
         let silent = now.saturating_duration_since(activity.last);
-        activity.streams == 0 && silent > if activity.ids.is_empty() { IDLE } else { ORPHANED }
+        activity.streams == 0 && silent > if activity.ids.is_empty() { IDLE_TIMEOUT } else { ORPHAN_TIMEOUT }
     }
 
     /// How long nothing happened, if nothing is under way.
     pub fn unused_for(&self) -> Option<Duration> {
-        if self.is_over() {
+        if self.has_ended() {
             return Some(Duration::MAX);
         }
         let activity = self.activity.lock().unwrap_or_else(PoisonError::into_inner);
@@ -86,57 +86,57 @@ impl Session {
     }
 
     /// Takes the id of a request that is to be passed on; none where it is in use.
-    pub fn reserve(self: &Arc<Self>, id: &RequestId) -> Option<Reserved> {
-        let is_new = self.note(|activity| activity.ids.reserve(id));
-        is_new.then(|| Reserved { session: Arc::clone(self), id: id.clone() })
+    pub fn reserve(self: &Arc<Self>, id: &RequestId) -> Option<ReservedId> {
+        let is_new = self.record(|activity| activity.ids.reserve(id));
+        is_new.then(|| ReservedId { session: Arc::clone(self), id: id.clone() })
     }
 
     /// Notes that a request was passed on.
-    pub fn pass_on(&self, id: &RequestId) {
-        self.note(|activity| activity.ids.pass_on(id));
+    pub fn mark_passed_on(&self, id: &RequestId) {
+        self.record(|activity| activity.ids.mark_passed_on(id));
     }
 
     /// Counts a stream as open until it is dropped.
-    pub fn watch<S: Stream>(self: &Arc<Self>, stream: S) -> Watched<S> {
-        self.note(|activity| activity.streams += 1);
-        Watched { stream: Box::pin(stream), session: Arc::clone(self) }
+    pub fn count_stream<S: Stream>(self: &Arc<Self>, stream: S) -> CountedStream<S> {
+        self.record(|activity| activity.streams += 1);
+        CountedStream { stream: Box::pin(stream), session: Arc::clone(self) }
     }
 }
 
 /// The id of a request that is about to be passed on. Unless it was when this is dropped, the id is given back then;
 /// else its answer does that.
-pub struct Reserved {
-    session: Arc<Session>,
+pub struct ReservedId {
+    session: Arc<StreamableSession>,
     id: RequestId,
 }
 
-impl Drop for Reserved {
+impl Drop for ReservedId {
     fn drop(&mut self) {
-        self.session.note(|activity| activity.ids.release(&self.id));
+        self.session.record(|activity| activity.ids.release(&self.id));
     }
 }
 
 /// A session's messages, which tell what it is doing; its end cancels what it still does.
-pub struct Attended {
-    inner: Inner,
-    session: Arc<Session>,
+pub struct SessionTransport {
+    inner: RmcpTransport,
+    session: Arc<StreamableSession>,
 }
 
-impl Transport<RoleServer> for Attended {
-    type Error = <Inner as Transport<RoleServer>>::Error;
+impl Transport<RoleServer> for SessionTransport {
+    type Error = <RmcpTransport as Transport<RoleServer>>::Error;
 
     fn send(
         &mut self,
         message: ServerJsonRpcMessage,
     ) -> impl Future<Output = Result<(), Self::Error>> + Send + 'static {
-        self.session.note(|activity| activity.ids.sent(&message));
+        self.session.record(|activity| activity.ids.note_sent(&message));
         self.inner.send(message)
     }
 
     async fn receive(&mut self) -> Option<ClientJsonRpcMessage> {
         let message = self.session.valid.run_until_cancelled(self.inner.receive()).await.flatten();
         match &message {
-            Some(message) => self.session.note(|activity| activity.ids.received(message)),
+            Some(message) => self.session.record(|activity| activity.ids.note_received(message)),
             // Otherwise rmcp would first wait five seconds for the calls that run.
             None => self.session.gone.cancel(),
         }
@@ -148,19 +148,19 @@ impl Transport<RoleServer> for Attended {
     }
 }
 
-impl Drop for Attended {
+impl Drop for SessionTransport {
     fn drop(&mut self) {
         self.session.gone.cancel();
     }
 }
 
 /// A stream that counts as open until it is dropped.
-pub struct Watched<S> {
+pub struct CountedStream<S> {
     stream: Pin<Box<S>>,
-    session: Arc<Session>,
+    session: Arc<StreamableSession>,
 }
 
-impl<S: Stream> Stream for Watched<S> {
+impl<S: Stream> Stream for CountedStream<S> {
     type Item = S::Item;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<S::Item>> {
@@ -168,9 +168,9 @@ impl<S: Stream> Stream for Watched<S> {
     }
 }
 
-impl<S> Drop for Watched<S> {
+impl<S> Drop for CountedStream<S> {
     fn drop(&mut self) {
-        self.session.note(|activity| activity.streams -= 1);
+        self.session.record(|activity| activity.streams -= 1);
     }
 }
 
@@ -181,30 +181,32 @@ mod tests {
 
     #[test]
     fn a_client_that_does_not_come_back_is_gone() {
-        let session = Session::new(
+        let session = StreamableSession::new(
             CancellationToken::new(),
             CancellationToken::new(),
             Metrics::default().start_session("mcp"),
         );
-        let (soon, late) = (ORPHANED + Duration::from_secs(1), IDLE + Duration::from_secs(1));
-        let lost = |after: Duration| session.is_lost(Instant::now() + after);
+        let (soon, late) = (ORPHAN_TIMEOUT + Duration::from_secs(1), IDLE_TIMEOUT + Duration::from_secs(1));
+        let lost = |after: Duration| session.is_abandoned(Instant::now() + after);
         assert!(!lost(soon) && lost(late));
         let call = serde_json::json!({"jsonrpc": "2.0", "id": 1, "method": "ping"});
         let call: ClientJsonRpcMessage = serde_json::from_value(call).unwrap();
-        session.note(|activity| activity.ids.received(&call));
-        assert!(!lost(ORPHANED / 2) && lost(soon));
+        session.record(|activity| activity.ids.note_received(&call));
+        assert!(!lost(ORPHAN_TIMEOUT / 2) && lost(soon));
         assert!(session.unused_for().is_none());
-        let stream = session.watch(futures::stream::empty::<()>());
+        let stream = session.count_stream(futures::stream::empty::<()>());
         assert!(!lost(late), "somebody listens");
         drop(stream);
         assert!(lost(soon));
-        session.note(|activity| activity.ids.sent(&crate::mcp::ids::in_use(RequestId::Number(1))));
+        session.record(|activity| {
+            activity.ids.note_sent(&crate::mcp::ids::duplicate_id_error(RequestId::Number(1)))
+        });
         assert!(!lost(soon) && session.unused_for().is_some());
     }
 
     #[test]
     fn the_id_of_a_request_that_was_not_passed_on_is_given_back() {
-        let session = Session::new(
+        let session = StreamableSession::new(
             CancellationToken::new(),
             CancellationToken::new(),
             Metrics::default().start_session("mcp"),
@@ -214,7 +216,7 @@ mod tests {
         assert!(session.reserve(&id).is_none());
         drop(reserved);
         let reserved = session.reserve(&id).unwrap();
-        session.pass_on(&id);
+        session.mark_passed_on(&id);
         drop(reserved);
         assert!(session.reserve(&id).is_none());
     }

@@ -6,8 +6,8 @@
 //!
 //! A stream that breaks is no cancellation, because the client may come back for the answer
 //! (2025-11-25, "Transports", "Sending Messages to the Server", item 6). A session is given up when
-//! it has no stream open and has calls running that nobody came back for within [`super::session::ORPHANED`], or
-//! when nothing at all happened for [`super::session::IDLE`].
+//! it has no stream open and has calls running that nobody came back for within [`super::session::ORPHAN_TIMEOUT`], or
+//! when nothing at all happened for [`super::session::IDLE_TIMEOUT`].
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -21,39 +21,39 @@ use rmcp::transport::streamable_http_server::session::local::{
 use rmcp::transport::streamable_http_server::session::{ServerSseMessage, SessionId, SessionManager};
 use tokio_util::sync::CancellationToken;
 
-use super::session::{Attended, Session};
+use super::session::{SessionTransport, StreamableSession};
 use crate::tools::Services;
 
 /// How long a session that nothing happens in is safe from having to make room for a new one.
-const SAFE: Duration = Duration::from_secs(60);
+const MIN_IDLE_TO_REPLACE: Duration = Duration::from_secs(60);
 /// How often that is looked at.
-const LOOK: Duration = Duration::from_secs(5);
+const CHECK_INTERVAL: Duration = Duration::from_secs(5);
 /// How long a client may take from opening a session to its first message.
-const HANDSHAKE: Duration = Duration::from_secs(10);
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long rmcp may take to hear that a session is to end.
-const CLOSING: Duration = Duration::from_secs(1);
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
 tokio::task_local! {
     /// Cancelled when whoever sent the request being served is gone.
     ///
     /// rmcp makes the handler and then the session in one task, with nothing to tell one from the
     /// other; this is what both find there.
-    pub static GONE: CancellationToken;
+    pub static CLIENT_GONE: CancellationToken;
 
     /// Cancelled when the token that the request being served came with does not count any more.
-    pub static VALID: CancellationToken;
+    pub static TOKEN_VALID: CancellationToken;
 }
 
 /// The token of the request being served.
-pub fn gone() -> CancellationToken {
-    GONE.try_with(Clone::clone).unwrap_or_default()
+pub fn client_gone() -> CancellationToken {
+    CLIENT_GONE.try_with(Clone::clone).unwrap_or_default()
 }
 
 /// All sessions.
 pub struct Sessions {
     inner: LocalSessionManager,
     services: Arc<Services>,
-    open: Mutex<HashMap<SessionId, Arc<Session>>>,
+    open: Mutex<HashMap<SessionId, Arc<StreamableSession>>>,
 }
 
 /// Why there is no session.
@@ -72,17 +72,17 @@ impl Sessions {
     pub fn new(services: Arc<Services>) -> Self {
         let mut inner = LocalSessionManager::default();
         inner.session_config.keep_alive = None;
-        inner.session_config.init_timeout = Some(HANDSHAKE);
+        inner.session_config.init_timeout = Some(HANDSHAKE_TIMEOUT);
         Self { inner, services, open: Mutex::default() }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<SessionId, Arc<Session>>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<SessionId, Arc<StreamableSession>>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The session of that id.
-    pub fn session(&self, id: &str) -> Option<Arc<Session>> {
-        self.lock().get(id).filter(|session| !session.is_over()).cloned()
+    pub fn session(&self, id: &str) -> Option<Arc<StreamableSession>> {
+        self.lock().get(id).filter(|session| !session.has_ended()).cloned()
     }
 
     /// Whether there is such a session.
@@ -99,7 +99,7 @@ impl Sessions {
                 return true;
             }
             let unused = open.iter().filter_map(|(id, session)| Some((session.unused_for()?, id)));
-            unused.max().filter(|(time, _)| *time > SAFE).map(|(_, id)| id.clone())
+            unused.max().filter(|(time, _)| *time > MIN_IDLE_TO_REPLACE).map(|(_, id)| id.clone())
         };
         match unused {
             Some(id) if most > 0 => {
@@ -111,13 +111,13 @@ impl Sessions {
     }
 
     /// Ends sessions whose client is gone, until `stop`.
-    pub async fn tend(self: Arc<Self>, stop: CancellationToken) {
-        while stop.run_until_cancelled(tokio::time::sleep(LOOK)).await.is_some() {
+    pub async fn end_abandoned(self: Arc<Self>, stop: CancellationToken) {
+        while stop.run_until_cancelled(tokio::time::sleep(CHECK_INTERVAL)).await.is_some() {
             let now = Instant::now();
             let lost: Vec<_> = self
                 .lock()
                 .iter()
-                .filter(|(_, session)| session.is_lost(now))
+                .filter(|(_, session)| session.is_abandoned(now))
                 .map(|(id, _)| id.clone())
                 .collect();
             for id in lost {
@@ -133,7 +133,7 @@ impl Sessions {
             session.end();
         }
         // A session whose client does not read its stream does not hear this; it ends with the stream.
-        match tokio::time::timeout(CLOSING, self.inner.close_session(id)).await {
+        match tokio::time::timeout(CLOSE_TIMEOUT, self.inner.close_session(id)).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::debug!(%error, %id, "the session was closed badly"),
             Err(_) => tracing::debug!(%id, "the session does not hear that it is over"),
@@ -143,20 +143,20 @@ impl Sessions {
 
 impl SessionManager for Sessions {
     type Error = SessionError;
-    type Transport = Attended;
+    type Transport = SessionTransport;
 
-    async fn create_session(&self) -> Result<(SessionId, Attended), SessionError> {
+    async fn create_session(&self) -> Result<(SessionId, SessionTransport), SessionError> {
         if !self.make_room().await {
             return Err(SessionError::Full);
         }
         let (id, inner) = self.inner.create_session().await?;
-        let session = Session::new(
-            gone(),
-            VALID.try_with(Clone::clone).unwrap_or_default(),
+        let session = StreamableSession::new(
+            client_gone(),
+            TOKEN_VALID.try_with(Clone::clone).unwrap_or_default(),
             self.services.metrics.start_session("mcp"),
         );
         self.lock().insert(id.clone(), Arc::clone(&session));
-        Ok((id, session.attend(inner)))
+        Ok((id, session.into_transport(inner)))
     }
 
     async fn initialize_session(
@@ -185,9 +185,9 @@ impl SessionManager for Sessions {
         let request = request_id(&message);
         let stream = self.inner.create_stream(id, message).await?;
         if let Some(request) = request {
-            session.pass_on(&request);
+            session.mark_passed_on(&request);
         }
-        Ok(session.watch(stream))
+        Ok(session.count_stream(stream))
     }
 
     async fn accept_message(
@@ -203,7 +203,7 @@ impl SessionManager for Sessions {
         id: &SessionId,
     ) -> Result<impl Stream<Item = ServerSseMessage> + Send + Sync + 'static, SessionError> {
         let session = self.session(id).ok_or_else(|| unknown(id))?;
-        Ok(session.watch(self.inner.create_standalone_stream(id).await?))
+        Ok(session.count_stream(self.inner.create_standalone_stream(id).await?))
     }
 
     async fn resume(
@@ -212,7 +212,7 @@ impl SessionManager for Sessions {
         last_event_id: String,
     ) -> Result<impl Stream<Item = ServerSseMessage> + Send + Sync + 'static, SessionError> {
         let session = self.session(id).ok_or_else(|| unknown(id))?;
-        Ok(session.watch(self.inner.resume(id, last_event_id).await?))
+        Ok(session.count_stream(self.inner.resume(id, last_event_id).await?))
     }
 }
 

@@ -21,23 +21,23 @@ use rmcp::model::{ClientJsonRpcMessage, ClientRequest, ErrorCode, ErrorData, Jso
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
 use tokio_util::sync::CancellationToken;
 
-use super::accept::Accepted;
-use super::answer::{self, Form, OneAnswer};
-use super::guard::Valid;
-use super::rate::Counted;
-use super::refusal::{Refusal, malformed};
-use super::sessions::{GONE, Sessions, VALID, gone};
+use super::accept::AcceptedTypes;
+use super::answer::{self, ResponseForm, SingleResponse};
+use super::guard::TokenValidity;
+use super::rate::CountedRequest;
+use super::refusal::{HttpRefusal, malformed};
+use super::sessions::{CLIENT_GONE, Sessions, TOKEN_VALID, client_gone};
 use super::{batch, body};
-use crate::mcp::channel::{self, Read};
-use crate::mcp::handler::{Handler, Transport};
+use crate::mcp::channel::{self, ParsedMessage};
+use crate::mcp::handler::{ClientTransport, Handler};
 use crate::mcp::ids;
 use crate::tools::Services;
 
 /// Most that is read of a refusal in rmcp's words.
-const WORDS: usize = 4_096;
+const LARGEST_REFUSAL: usize = 4_096;
 
 /// What serves `/mcp`.
-pub struct Streamable {
+pub struct StreamableTransport {
     service: StreamableHttpService<Handler, Sessions>,
     sessions: Arc<Sessions>,
     limit: usize,
@@ -45,7 +45,7 @@ pub struct Streamable {
     stop: CancellationToken,
 }
 
-impl Streamable {
+impl StreamableTransport {
     /// Sessions and all; they end with `stop`.
     pub fn new(services: Arc<Services>, stop: CancellationToken) -> Self {
         let (limit, heartbeat) = (services.at_start.message_bytes, services.heartbeat);
@@ -57,9 +57,9 @@ impl Streamable {
             .with_max_request_body_bytes(limit)
             .with_sse_keep_alive(Some(services.heartbeat))
             .with_cancellation_token(stop.clone());
-        let handler = move || Ok(Handler::new(Arc::clone(&services), Transport::Http, gone()));
+        let handler = move || Ok(Handler::new(Arc::clone(&services), ClientTransport::Http, client_gone()));
         let service = StreamableHttpService::new(handler, Arc::clone(&sessions), config);
-        tokio::spawn(Arc::clone(&sessions).tend(stop.clone()));
+        tokio::spawn(Arc::clone(&sessions).end_abandoned(stop.clone()));
         Self { service, sessions, limit, heartbeat, stop }
     }
 
@@ -67,7 +67,7 @@ impl Streamable {
     /// "Transports", "Session Management", knows 404 and 405, and the SDKs 200 and 204).
     async fn delete(&self, request: Request) -> Response {
         if session_id(request.headers()).is_some_and(|id| !self.sessions.has(id)) {
-            return Refusal::session().into_response();
+            return HttpRefusal::session().into_response();
         }
         let mut response = self.serve(request, None).await;
         if response.status() == StatusCode::ACCEPTED {
@@ -84,13 +84,13 @@ impl Streamable {
         let reserved = match (of, &answering) {
             (Some(session), Some(Some(id))) => match session.reserve(id) {
                 Some(reserved) => Some(reserved),
-                None => return malformed(&ids::in_use(id.clone())),
+                None => return malformed(&ids::duplicate_id_error(id.clone())),
             },
             _ => None,
         };
-        let valid = request.extensions().get().map(|Valid(valid)| valid.clone()).unwrap_or_default();
-        let serving = VALID.scope(valid, self.service.handle(request));
-        let response = GONE.scope(self.stop.child_token(), serving).await.map(Body::new);
+        let valid = request.extensions().get().map(|TokenValidity(valid)| valid.clone()).unwrap_or_default();
+        let serving = TOKEN_VALID.scope(valid, self.service.handle(request));
+        let response = CLIENT_GONE.scope(self.stop.child_token(), serving).await.map(Body::new);
         drop(reserved);
         let status = response.status();
         if !(status.is_client_error() || status.is_server_error()) || is_json(&response) {
@@ -98,17 +98,18 @@ impl Streamable {
         }
         let allow = response.headers().get(ALLOW).cloned();
         let refusal = match status {
-            StatusCode::NOT_FOUND => Refusal::session(),
+            StatusCode::NOT_FOUND => HttpRefusal::session(),
             // It ended between being found and being used.
-            StatusCode::INTERNAL_SERVER_ERROR if !known() => Refusal::session(),
-            StatusCode::METHOD_NOT_ALLOWED => Refusal::method(),
+            StatusCode::INTERNAL_SERVER_ERROR if !known() => HttpRefusal::session(),
+            StatusCode::METHOD_NOT_ALLOWED => HttpRefusal::method(),
             status => {
-                let words = axum::body::to_bytes(response.into_body(), WORDS).await.unwrap_or_default();
-                Refusal::other(status, String::from_utf8_lossy(&words))
+                let words =
+                    axum::body::to_bytes(response.into_body(), LARGEST_REFUSAL).await.unwrap_or_default();
+                HttpRefusal::other(status, String::from_utf8_lossy(&words))
             }
         };
         let mut response = match answering {
-            Some(id) => refusal.answering(id),
+            Some(id) => refusal.into_rpc_response(id),
             None => refusal.into_response(),
         };
         if let Some(allow) = allow {
@@ -128,15 +129,15 @@ fn is_json(response: &Response) -> bool {
 }
 
 /// Serves a request for `/mcp`.
-pub async fn handle(State(streamable): State<Arc<Streamable>>, mut request: Request) -> Response {
-    let accepted = Accepted::of(request.headers());
+pub async fn handle(State(streamable): State<Arc<StreamableTransport>>, mut request: Request) -> Response {
+    let accepted = AcceptedTypes::from_headers(request.headers());
     match *request.method() {
         Method::POST if accepted.json || accepted.stream => {}
         Method::GET if accepted.stream => {
-            Accepted::say_both(request.headers_mut());
+            AcceptedTypes::accept_both(request.headers_mut());
             return streamable.serve(request, None).await;
         }
-        Method::POST | Method::GET => return Refusal::not_acceptable().into_response(),
+        Method::POST | Method::GET => return HttpRefusal::not_acceptable().into_response(),
         Method::DELETE => return streamable.delete(request).await,
         _ => return streamable.serve(request, None).await,
     }
@@ -144,32 +145,32 @@ pub async fn handle(State(streamable): State<Arc<Streamable>>, mut request: Requ
         Ok(read) => read,
         Err(refusal) => return refusal.into_response(),
     };
-    let takes_batches = accepted.json && batch::is_taken(&parts.headers);
-    let message = match channel::read(&bytes, takes_batches) {
-        Read::Message(message) => message,
-        Read::Batch(reads) if takes_batches => {
+    let takes_batches = accepted.json && batch::accepts_batches(&parts.headers);
+    let message = match channel::parse(&bytes, takes_batches) {
+        ParsedMessage::Message(message) => message,
+        ParsedMessage::Batch(reads) if takes_batches => {
             if let Some(Err(refusal)) =
-                parts.extensions.get().map(|counted: &Counted| counted.batch(reads.len()))
+                parts.extensions.get().map(|counted: &CountedRequest| counted.count_batch(reads.len()))
             {
                 return refusal.into_response();
             }
             // Clients begin a new session at this status alone, which an array of answers does not have.
             if session_id(&parts.headers).is_some_and(|id| !streamable.sessions.has(id)) {
-                return Refusal::session().answering(None);
+                return HttpRefusal::session().into_rpc_response(None);
             }
-            Accepted::say_both(&mut parts.headers);
-            parts.extensions.insert(OneAnswer);
+            AcceptedTypes::accept_both(&mut parts.headers);
+            parts.extensions.insert(SingleResponse);
             let heartbeat = streamable.heartbeat;
-            let answering = batch::served(parts, reads, move |parts, message| {
+            let answering = batch::serve_batch(parts, reads, move |parts, message| {
                 let streamable = Arc::clone(&streamable);
-                async move { of_batch(&streamable, parts, &message).await }
+                async move { serve_batch_message(&streamable, parts, &message).await }
             });
-            return answer::never_silent(answering, Form::Json, heartbeat).await;
+            return answer::respond_with_keep_alive(answering, ResponseForm::Json, heartbeat).await;
         }
-        Read::Batch(refusals) => return batch::refused(refusals),
-        Read::Refusal(refusal) => return malformed(&refusal),
-        Read::Nothing if channel::bare(&bytes).is_empty() => return empty(),
-        Read::Nothing => return StatusCode::ACCEPTED.into_response(),
+        ParsedMessage::Batch(refusals) => return batch::refuse_batch(refusals),
+        ParsedMessage::Refusal(refusal) => return malformed(&refusal),
+        ParsedMessage::Ignored if channel::trim_message(&bytes).is_empty() => return empty_body(),
+        ParsedMessage::Ignored => return StatusCode::ACCEPTED.into_response(),
     };
     let id = match &*message {
         JsonRpcMessage::Request(request) => Some(request.id.clone()),
@@ -177,40 +178,48 @@ pub async fn handle(State(streamable): State<Arc<Streamable>>, mut request: Requ
     };
     let opens_session = is_initialize(&message);
     if opens_session && !streamable.sessions.make_room().await {
-        return Refusal::busy("sessions", "sessions", "http.legacy_sessions").answering(id);
+        return HttpRefusal::busy("sessions", "sessions", "http.legacy_sessions").into_rpc_response(id);
     }
-    Accepted::say_both(&mut parts.headers);
+    AcceptedTypes::accept_both(&mut parts.headers);
     if !accepted.stream {
-        parts.extensions.insert(OneAnswer);
+        parts.extensions.insert(SingleResponse);
     }
     // What is around a message means nothing to rmcp, or ends it.
-    let message = bytes.slice_ref(channel::bare(&bytes));
+    let message = bytes.slice_ref(channel::trim_message(&bytes));
     let request = Request::from_parts(parts, Body::from(message));
     let Some(id) = id else { return streamable.serve(request, Some(None)).await };
-    let form = if accepted.stream { Form::Stream } else { Form::Json };
+    let form = if accepted.stream { ResponseForm::Stream } else { ResponseForm::Json };
     let heartbeat = streamable.heartbeat;
     let answering = async move {
         let response = streamable.serve(request, Some(Some(id.clone()))).await;
         match form {
-            Form::Stream => response,
-            Form::Json => answer::whole(response, &id).await,
+            ResponseForm::Stream => response,
+            ResponseForm::Json => answer::extract_answer(response, &id).await,
         }
     };
     // The head of an answer that opens a session has to name it.
-    if opens_session { answering.await } else { answer::never_silent(answering, form, heartbeat).await }
+    if opens_session {
+        answering.await
+    } else {
+        answer::respond_with_keep_alive(answering, form, heartbeat).await
+    }
 }
 
 /// Serves a message of a batch.
-async fn of_batch(streamable: &Streamable, parts: Parts, message: &ClientJsonRpcMessage) -> Response {
+async fn serve_batch_message(
+    streamable: &StreamableTransport,
+    parts: Parts,
+    message: &ClientJsonRpcMessage,
+) -> Response {
     let body = match serde_json::to_vec(message) {
         Ok(body) => body,
-        Err(error) => return Refusal::other(StatusCode::BAD_REQUEST, error.to_string()).into_response(),
+        Err(error) => return HttpRefusal::other(StatusCode::BAD_REQUEST, error.to_string()).into_response(),
     };
     let request = Request::from_parts(parts, Body::from(body));
     match message {
         JsonRpcMessage::Request(asked) => {
             let response = streamable.serve(request, Some(Some(asked.id.clone()))).await;
-            answer::whole(response, &asked.id).await
+            answer::extract_answer(response, &asked.id).await
         }
         _ => streamable.serve(request, Some(None)).await,
     }
@@ -222,6 +231,6 @@ fn is_initialize(message: &ClientJsonRpcMessage) -> bool {
 }
 
 /// The answer to a body of nothing.
-pub fn empty() -> Response {
+pub fn empty_body() -> Response {
     malformed(&JsonRpcMessage::error(ErrorData::new(ErrorCode::PARSE_ERROR, "the body is empty", None), None))
 }

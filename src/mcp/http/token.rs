@@ -16,7 +16,7 @@ use rustix::fs::{Mode, OFlags};
 use subtle::ConstantTimeEq;
 use tokio_util::sync::CancellationToken;
 
-use super::refusal::Refusal;
+use super::refusal::HttpRefusal;
 use crate::config::Settings;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::random;
@@ -25,15 +25,15 @@ use crate::state::{StateError, StateFolder};
 /// The variable that stands in for the file, unless the machine names one.
 pub const VARIABLE: &str = "PANTHEROS_HTTP_TOKEN";
 /// The file of the state folder with the token that this program made.
-const NAME: &str = "http-token";
+const FILE_NAME: &str = "http-token";
 /// Shortest token taken: below this it could be guessed.
-const SHORTEST: usize = 16;
+const SHORTEST_TOKEN: usize = 16;
 /// Longest, which also bounds what is read of a file named by mistake.
-const LONGEST: usize = 1_024;
+const LONGEST_TOKEN: usize = 1_024;
 /// How often the file is looked at while no request comes, for the sake of what is open.
-const LOOK: Duration = Duration::from_millis(500);
+const CHECK_INTERVAL: Duration = Duration::from_millis(500);
 /// How old a change has to be before the file's times tell it from a later one: file systems count in steps.
-const SETTLED: Duration = Duration::from_secs(2);
+const STAMP_RESOLUTION: Duration = Duration::from_secs(2);
 
 /// Why there is no token to use.
 #[derive(Debug, thiserror::Error)]
@@ -59,10 +59,10 @@ pub enum TokenError {
     Randomness(std::io::Error),
     /// It is not this program's to change.
     #[error("the token for HTTP comes from {0}, and this program changes only a token that it made")]
-    NotOurs(Source),
+    NotOurs(TokenSource),
     /// It is asked for and said not to be asked for.
     #[error("--without-token contradicts {0}, which sets a token")]
-    Contradicted(Source),
+    Contradicted(TokenSource),
 }
 
 impl From<&TokenError> for Diagnostic {
@@ -80,10 +80,10 @@ impl From<&TokenError> for Diagnostic {
             TokenError::Randomness(_) => diagnostic(Code::Internal),
             TokenError::NotOurs(source) => settings(format!(
                 "put another token there yourself (`openssl rand -hex 32` makes one), or take {} away and have one made",
-                source.named()
+                source.setting_name()
             )),
             TokenError::Contradicted(source) => {
-                settings(format!("take {} away, or leave out --without-token", source.named()))
+                settings(format!("take {} away, or leave out --without-token", source.setting_name()))
             }
         }
     }
@@ -91,7 +91,7 @@ impl From<&TokenError> for Diagnostic {
 
 /// Where the token comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Source {
+pub enum TokenSource {
     /// The variable of the environment.
     Environment,
     /// The file that the settings name.
@@ -100,30 +100,30 @@ pub enum Source {
     Made(PathBuf),
 }
 
-impl std::fmt::Display for Source {
+impl std::fmt::Display for TokenSource {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Environment => write!(f, "the variable {VARIABLE}"),
             Self::Configured(path) => write!(f, "{} (`http.token_file`)", path.display()),
-            Self::Made(folder) => write!(f, "{}", folder.join(NAME).display()),
+            Self::Made(folder) => write!(f, "{}", folder.join(FILE_NAME).display()),
         }
     }
 }
 
-impl Source {
+impl TokenSource {
     /// Where a server with these settings and this environment gets its token.
     ///
     /// # Errors
     /// [`TokenError::Nowhere`].
-    pub fn of(settings: &Settings) -> Result<Self, TokenError> {
-        match Self::set(settings) {
+    pub fn from_settings(settings: &Settings) -> Result<Self, TokenError> {
+        match Self::explicit(settings) {
             Some(source) => Ok(source),
             None => settings.deploy.state_folder.clone().map(Self::Made).ok_or(TokenError::Nowhere),
         }
     }
 
     /// The same where somebody set one.
-    pub fn set(settings: &Settings) -> Option<Self> {
+    pub fn explicit(settings: &Settings) -> Option<Self> {
         // Where the variable counts, the settings name no file.
         let configured = settings.http.token_file.clone().map(Self::Configured);
         configured.or_else(|| std::env::var_os(VARIABLE).map(|_| Self::Environment))
@@ -135,12 +135,12 @@ impl Source {
         match self {
             Self::Environment => None,
             Self::Configured(path) => Some(path.clone()),
-            Self::Made(folder) => Some(folder.join(NAME)),
+            Self::Made(folder) => Some(folder.join(FILE_NAME)),
         }
     }
 
     /// What names it in the settings.
-    fn named(&self) -> &'static str {
+    fn setting_name(&self) -> &'static str {
         match self {
             Self::Environment => VARIABLE,
             Self::Configured(_) | Self::Made(_) => "`http.token_file`",
@@ -148,11 +148,11 @@ impl Source {
     }
 
     /// Makes the token where that is this program's to do and nobody did; of several that try at once, one does.
-    fn establish(&self) -> Result<(), TokenError> {
+    fn create_if_missing(&self) -> Result<(), TokenError> {
         if let Self::Made(folder) = self {
             let folder = StateFolder::open(folder)?;
-            if folder.open_to_read(NAME)?.is_none() {
-                folder.create(NAME, fresh()?.as_bytes())?;
+            if folder.open_to_read(FILE_NAME)?.is_none() {
+                folder.create(FILE_NAME, generate()?.as_bytes())?;
             }
         }
         Ok(())
@@ -173,11 +173,11 @@ impl Source {
     /// [`TokenError::NotOurs`], and what the state folder gives.
     pub fn rotate(&self) -> Result<(), TokenError> {
         let Self::Made(folder) = self else { return Err(TokenError::NotOurs(self.clone())) };
-        Ok(StateFolder::open(folder)?.replace(NAME, fresh()?.as_bytes())?)
+        Ok(StateFolder::open(folder)?.replace(FILE_NAME, generate()?.as_bytes())?)
     }
 
     /// The token's hash, and the stamp of the file it is in.
-    fn read(&self) -> Result<(blake3::Hash, Option<Stamp>), TokenError> {
+    fn read(&self) -> Result<(blake3::Hash, Option<TokenFileStamp>), TokenError> {
         let (text, stamp) = match self {
             Self::Environment => {
                 let token = std::env::var_os(VARIABLE).unwrap_or_default();
@@ -185,12 +185,12 @@ impl Source {
             }
             Self::Configured(path) => {
                 let credentials = std::env::var_os("CREDENTIALS_DIRECTORY");
-                read(path, opened(path)?, credentials.as_deref().map(Path::new))?
+                read(path, open(path)?, credentials.as_deref().map(Path::new))?
             }
             Self::Made(folder) => {
-                let path = folder.join(NAME);
+                let path = folder.join(FILE_NAME);
                 let gone = || unusable(&path, "is gone", "`pantheros-mcp token rotate` makes a new one");
-                let file = StateFolder::open(folder)?.open_to_read(NAME)?.ok_or_else(gone)?;
+                let file = StateFolder::open(folder)?.open_to_read(FILE_NAME)?.ok_or_else(gone)?;
                 read(&path, file, None)?
             }
         };
@@ -199,80 +199,82 @@ impl Source {
 }
 
 /// 256 bits of randomness and the end of a line.
-fn fresh() -> Result<String, TokenError> {
+fn generate() -> Result<String, TokenError> {
     random::hex().map(|token| format!("{token}\n")).map_err(TokenError::Randomness)
 }
 
 /// What a file was like when it was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Stamp([i64; 6]);
+struct TokenFileStamp([i64; 6]);
 
-impl Stamp {
-    fn of(about: &Metadata) -> Self {
+impl TokenFileStamp {
+    fn from_metadata(metadata: &Metadata) -> Self {
         let number = |number: u64| i64::from_ne_bytes(number.to_ne_bytes());
         Self([
-            number(about.dev()),
-            number(about.ino()),
-            number(about.size()),
-            about.mtime(),
-            about.ctime(),
-            about.ctime_nsec(),
+            number(metadata.dev()),
+            number(metadata.ino()),
+            number(metadata.size()),
+            metadata.mtime(),
+            metadata.ctime(),
+            metadata.ctime_nsec(),
         ])
     }
 
     /// The same where a later change gives another one.
-    fn settled(about: &Metadata) -> Option<Self> {
-        let changed = u64::try_from(about.ctime()).ok().map(Duration::from_secs)?;
+    fn settled(metadata: &Metadata) -> Option<Self> {
+        let changed = u64::try_from(metadata.ctime()).ok().map(Duration::from_secs)?;
         let age = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH.checked_add(changed)?).ok()?;
-        (age > SETTLED).then(|| Self::of(about))
+        (age > STAMP_RESOLUTION).then(|| Self::from_metadata(metadata))
     }
 }
 
 /// The token in force, of which only the hash is kept, and what is good as long as it is.
-struct Known {
+struct CurrentToken {
     hash: blake3::Hash,
     /// Whether it could be read when it was last looked at.
     readable: bool,
-    stamp: Option<Stamp>,
+    stamp: Option<TokenFileStamp>,
     valid: CancellationToken,
 }
 
 /// A secret that clients have to send.
-pub struct Token {
-    source: Source,
-    known: Mutex<Known>,
+pub struct BearerToken {
+    source: TokenSource,
+    known: Mutex<CurrentToken>,
 }
 
-impl Token {
+impl BearerToken {
     /// The token of the environment or of the file; made where neither is set and none was made yet.
     ///
     /// # Errors
     /// See [`TokenError`].
-    pub fn load(source: Source) -> Result<Self, TokenError> {
-        source.establish()?;
+    pub fn load(source: TokenSource) -> Result<Self, TokenError> {
+        source.create_if_missing()?;
         let (hash, stamp) = source.read()?;
-        let known = Known { hash, readable: true, stamp, valid: CancellationToken::new() };
+        let known = CurrentToken { hash, readable: true, stamp, valid: CancellationToken::new() };
         Ok(Self { source, known: Mutex::new(known) })
     }
 
     /// Where it comes from.
-    pub fn source(&self) -> &Source {
+    pub fn source(&self) -> &TokenSource {
         &self.source
     }
 
     /// Looks at the file now and then until `stop`.
-    pub async fn tend(self: Arc<Self>, stop: CancellationToken) {
-        while stop.run_until_cancelled(tokio::time::sleep(LOOK)).await.is_some() {
+    pub async fn watch_file(self: Arc<Self>, stop: CancellationToken) {
+        while stop.run_until_cancelled(tokio::time::sleep(CHECK_INTERVAL)).await.is_some() {
             drop(self.refresh());
         }
     }
 
     /// The token in force, read again if the file is not as it was. While it cannot be read nobody is let in, and
     /// what is open goes on: that may be a deployment, and the system may only be short of file descriptors.
-    fn refresh(&self) -> MutexGuard<'_, Known> {
+    fn refresh(&self) -> MutexGuard<'_, CurrentToken> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(path) = self.source.path() else { return known };
-        if known.stamp.is_some() && std::fs::metadata(&path).ok().as_ref().map(Stamp::of) == known.stamp {
+        if known.stamp.is_some()
+            && std::fs::metadata(&path).ok().as_ref().map(TokenFileStamp::from_metadata) == known.stamp
+        {
             return known;
         }
         match self.source.read() {
@@ -297,17 +299,17 @@ impl Token {
     ///
     /// What is compared are hashes, in constant time: neither the token's content nor its length
     /// shows in how long that takes.
-    pub fn check(&self, headers: &HeaderMap) -> Result<CancellationToken, Refusal> {
+    pub fn check(&self, headers: &HeaderMap) -> Result<CancellationToken, HttpRefusal> {
         let (expected, valid) = {
             let known = self.refresh();
             if !known.readable {
-                return Err(Refusal::no_token());
+                return Err(HttpRefusal::no_token());
             }
             (known.hash, known.valid.clone())
         };
         let mut values = headers.get_all(AUTHORIZATION).iter();
         let (Some(value), None) = (values.next(), values.next()) else {
-            return Err(Refusal::token(headers.contains_key(AUTHORIZATION)));
+            return Err(HttpRefusal::token(headers.contains_key(AUTHORIZATION)));
         };
         let sent = value.to_str().ok().and_then(|value| {
             let (scheme, token) = value.split_once(' ')?;
@@ -317,7 +319,7 @@ impl Token {
         if bool::from(sent.as_bytes().ct_eq(expected.as_bytes())) {
             Ok(valid)
         } else {
-            Err(Refusal::token(true))
+            Err(HttpRefusal::token(true))
         }
     }
 }
@@ -328,9 +330,9 @@ fn hash(token: &str, place: &str) -> Result<blake3::Hash, TokenError> {
     let token = token.strip_suffix('\r').unwrap_or(token);
     let problem = if token.is_empty() {
         "is empty"
-    } else if token.len() < SHORTEST {
+    } else if token.len() < SHORTEST_TOKEN {
         "is shorter than 16 characters"
-    } else if token.len() > LONGEST {
+    } else if token.len() > LONGEST_TOKEN {
         "is longer than 1024 characters"
     } else if !token.bytes().all(|byte| byte.is_ascii_graphic()) {
         "holds a space or another character that cannot be sent in a header"
@@ -345,7 +347,7 @@ fn hash(token: &str, place: &str) -> Result<blake3::Hash, TokenError> {
 }
 
 /// Opens the file that the settings name, without waiting at a pipe.
-fn opened(path: &Path) -> Result<File, TokenError> {
+fn open(path: &Path) -> Result<File, TokenError> {
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let opened = rustix::fs::open(path, flags, Mode::empty());
     opened.map(File::from).map_err(|error| unreadable(path, &error.into()))
@@ -355,22 +357,28 @@ fn opened(path: &Path) -> Result<File, TokenError> {
 ///
 /// systemd keeps credentials in a folder only the service can enter, with files it owns or not
 /// (systemd.exec(5), "Credentials"), so the mode of a file below there says nothing.
-fn read(path: &Path, file: File, credentials: Option<&Path>) -> Result<(String, Option<Stamp>), TokenError> {
-    let about = file.metadata().map_err(|error| unreadable(path, &error))?;
-    if !about.is_file() {
+fn read(
+    path: &Path,
+    file: File,
+    credentials: Option<&Path>,
+) -> Result<(String, Option<TokenFileStamp>), TokenError> {
+    let metadata = file.metadata().map_err(|error| unreadable(path, &error))?;
+    if !metadata.is_file() {
         return Err(unusable(path, "is no file", "look at `http.token_file`"));
     }
     let real = |path: &Path| std::fs::canonicalize(path).ok();
     let is_credential =
         credentials.and_then(real).zip(real(path)).is_some_and(|(folder, path)| path.starts_with(folder));
-    if about.mode() & 0o077 != 0 && !is_credential {
+    if metadata.mode() & 0o077 != 0 && !is_credential {
         let hint =
             format!("run: chmod 600 {}; whoever read it has it, so put another one there", path.display());
         return Err(unusable(path, "can be read by other users", &hint));
     }
     let mut token = String::new();
-    file.take(LONGEST as u64 + 3).read_to_string(&mut token).map_err(|error| unreadable(path, &error))?;
-    Ok((token, Stamp::settled(&about)))
+    file.take(LONGEST_TOKEN as u64 + 3)
+        .read_to_string(&mut token)
+        .map_err(|error| unreadable(path, &error))?;
+    Ok((token, TokenFileStamp::settled(&metadata)))
 }
 
 fn unreadable(path: &Path, error: &std::io::Error) -> TokenError {

@@ -46,17 +46,17 @@ struct Input {
     page: Page,
 }
 
-fn taken(given: Value) -> Result<Input, Vec<Wrong>> {
+fn taken(given: Value) -> Result<Input, Vec<ArgumentError>> {
     let Value::Object(given) = given else { panic!("arguments are an object") };
     arguments(&of_input::<Input>(), given)
 }
 
 /// What is taken besides the host that is required.
-fn with(name: &str, value: Value) -> Result<Input, Vec<Wrong>> {
+fn with(name: &str, value: Value) -> Result<Input, Vec<ArgumentError>> {
     taken(json!({"host": "web", name: value}))
 }
 
-fn refused(name: &str, value: Value) -> Wrong {
+fn refused(name: &str, value: Value) -> ArgumentError {
     let wrong = with(name, value.clone()).expect_err(&format!("{name}={value}"));
     assert_eq!(wrong.len(), 1, "{wrong:?}");
     wrong.into_iter().next().unwrap()

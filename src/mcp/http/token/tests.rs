@@ -12,11 +12,11 @@ fn bearer(token: &str) -> HeaderMap {
 }
 
 /// A file with a token, and the server's view of it.
-fn configured(text: &str) -> (tempfile::TempDir, PathBuf, Token) {
+fn configured(text: &str) -> (tempfile::TempDir, PathBuf, BearerToken) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("token");
     put(&path, text);
-    let token = Token::load(Source::Configured(path.clone())).unwrap();
+    let token = BearerToken::load(TokenSource::Configured(path.clone())).unwrap();
     (folder, path, token)
 }
 
@@ -59,15 +59,15 @@ fn a_file_others_can_read_is_refused() {
     std::fs::write(&path, "0123456789abcdef\n").unwrap();
     for (mode, good) in [(0o600, true), (0o400, true), (0o640, false), (0o604, false)] {
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
-        assert_eq!(read(&path, opened(&path).unwrap(), None).is_ok(), good, "{mode:o}");
-        assert!(read(&path, opened(&path).unwrap(), Some(folder.path())).is_ok());
+        assert_eq!(read(&path, open(&path).unwrap(), None).is_ok(), good, "{mode:o}");
+        assert!(read(&path, open(&path).unwrap(), Some(folder.path())).is_ok());
     }
-    assert!(read(folder.path(), opened(folder.path()).unwrap(), None).is_err());
-    assert!(opened(&folder.path().join("missing")).is_err());
+    assert!(read(folder.path(), open(folder.path()).unwrap(), None).is_err());
+    assert!(open(&folder.path().join("missing")).is_err());
     // A pipe without a writer would be waited for.
     let pipe = folder.path().join("pipe");
     rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, Mode::RUSR | Mode::WUSR).unwrap();
-    assert!(read(&pipe, opened(&pipe).unwrap(), None).is_err());
+    assert!(read(&pipe, open(&pipe).unwrap(), None).is_err());
 }
 
 #[test]
@@ -78,7 +78,7 @@ fn another_token_counts_at_once() {
     put(&path, "the-other-of-the-tokens\n");
     assert!(token.check(&bearer("the-first-of-the-tokens")).is_err());
     // Within that instant the file's times do not tell one writing from the next, so they count for nothing.
-    assert!(Stamp::settled(&std::fs::metadata(&path).unwrap()).is_none());
+    assert!(TokenFileStamp::settled(&std::fs::metadata(&path).unwrap()).is_none());
     assert!(first.is_cancelled(), "what the old one began goes on");
     let second = token.check(&bearer("the-other-of-the-tokens")).unwrap();
     // Written again as it was.
@@ -120,9 +120,10 @@ fn a_token_that_cannot_be_read_lets_nobody_in() {
 #[test]
 fn of_several_that_start_at_once_all_have_one_token() {
     let scratch = tempfile::tempdir().unwrap();
-    let source = Source::Made(scratch.path().join("state"));
+    let source = TokenSource::Made(scratch.path().join("state"));
     let hashes: Vec<_> = std::thread::scope(|scope| {
-        let starts: Vec<_> = (0..8).map(|_| scope.spawn(|| Token::load(source.clone()).unwrap())).collect();
+        let starts: Vec<_> =
+            (0..8).map(|_| scope.spawn(|| BearerToken::load(source.clone()).unwrap())).collect();
         starts.into_iter().map(|start| start.join().unwrap().known.into_inner().unwrap().hash).collect()
     });
     assert!(hashes.iter().all(|hash| *hash == hashes[0]));
@@ -131,7 +132,7 @@ fn of_several_that_start_at_once_all_have_one_token() {
     let made = std::fs::read_to_string(&path).unwrap();
     assert!(made.len() == 65 && made.trim_end().bytes().all(|byte| byte.is_ascii_hexdigit()));
     // It stays, until it is told to change.
-    Token::load(source.clone()).unwrap();
+    BearerToken::load(source.clone()).unwrap();
     assert_eq!(std::fs::read_to_string(&path).unwrap(), made);
     source.rotate().unwrap();
     assert_ne!(std::fs::read_to_string(&path).unwrap(), made);
@@ -143,7 +144,7 @@ fn a_token_of_somebody_else_is_not_changed() {
     let scratch = tempfile::tempdir().unwrap();
     let path = scratch.path().join("token");
     put(&path, "0123456789abcdef\n");
-    for source in [Source::Environment, Source::Configured(path.clone())] {
+    for source in [TokenSource::Environment, TokenSource::Configured(path.clone())] {
         assert!(matches!(source.rotate(), Err(TokenError::NotOurs(_))));
     }
     assert_eq!(std::fs::read_to_string(&path).unwrap(), "0123456789abcdef\n");

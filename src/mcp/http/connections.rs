@@ -17,32 +17,32 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 /// How long the head of a request may take from its first byte.
-const HEAD: Duration = Duration::from_secs(5);
+const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a connection is kept that sends nothing: at its beginning, and between two requests.
-const SILENT: Duration = Duration::from_secs(10);
+const IDLE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Seats for `/healthz` alone, besides the others.
-const FOR_HEALTH: usize = 8;
+const HEALTH_SLOTS: usize = 8;
 
 /// All seats.
 #[derive(Debug)]
-pub struct Seats {
+pub struct ConnectionSlots {
     most: usize,
     next: AtomicU64,
-    taken: Mutex<HashMap<u64, Arc<Seat>>>,
+    taken: Mutex<HashMap<u64, Arc<ConnectionSlot>>>,
 }
 
 /// The seat of one connection.
 #[derive(Debug)]
-pub struct Seat {
+pub struct ConnectionSlot {
     for_health: bool,
-    phase: Mutex<Phase>,
+    phase: Mutex<ConnectionPhase>,
     changed: Notify,
     closed: CancellationToken,
 }
 
 /// What a connection is doing.
 #[derive(Clone, Copy, Debug)]
-enum Phase {
+enum ConnectionPhase {
     /// It has sent no head since then, and if it began with one, when.
     Waiting { since: Instant, begun: Option<Instant> },
     /// Its request is being answered.
@@ -51,81 +51,81 @@ enum Phase {
 
 /// A seat that is taken; dropping it gives it back.
 #[derive(Debug)]
-pub struct Taken {
-    seats: Arc<Seats>,
+pub struct TakenSlot {
+    slots: Arc<ConnectionSlots>,
     id: u64,
-    seat: Arc<Seat>,
+    slot: Arc<ConnectionSlot>,
 }
 
-impl Drop for Taken {
+impl Drop for TakenSlot {
     fn drop(&mut self) {
-        self.seats.lock().remove(&self.id);
+        self.slots.lock().remove(&self.id);
     }
 }
 
-impl Taken {
+impl TakenSlot {
     /// The seat.
-    pub fn seat(&self) -> &Arc<Seat> {
-        &self.seat
+    pub fn slot(&self) -> &Arc<ConnectionSlot> {
+        &self.slot
     }
 }
 
-impl Seats {
+impl ConnectionSlots {
     /// So many, besides those for health.
     pub fn new(most: usize) -> Arc<Self> {
         Arc::new(Self { most, next: AtomicU64::new(0), taken: Mutex::default() })
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<u64, Arc<Seat>>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<u64, Arc<ConnectionSlot>>> {
         self.taken.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes a seat, for which another connection may have to go; none where all are being served.
-    pub fn take(self: &Arc<Self>, now: Instant) -> Option<Taken> {
+    pub fn take(self: &Arc<Self>, now: Instant) -> Option<TakenSlot> {
         let mut taken = self.lock();
         let for_health =
-            [(false, self.most), (true, FOR_HEALTH)].into_iter().find_map(|(for_health, most)| {
-                let has_room = taken.values().filter(|seat| seat.for_health == for_health).count() < most;
+            [(false, self.most), (true, HEALTH_SLOTS)].into_iter().find_map(|(for_health, most)| {
+                let has_room = taken.values().filter(|slot| slot.for_health == for_health).count() < most;
                 (has_room || make_room(&mut taken, for_health)).then_some(for_health)
             })?;
-        let seat = Arc::new(Seat {
+        let slot = Arc::new(ConnectionSlot {
             for_health,
-            phase: Mutex::new(Phase::Waiting { since: now, begun: None }),
+            phase: Mutex::new(ConnectionPhase::Waiting { since: now, begun: None }),
             changed: Notify::new(),
             closed: CancellationToken::new(),
         });
         let id = self.next.fetch_add(1, Ordering::Relaxed);
-        taken.insert(id, Arc::clone(&seat));
+        taken.insert(id, Arc::clone(&slot));
         drop(taken);
-        Some(Taken { seats: Arc::clone(self), id, seat })
+        Some(TakenSlot { slots: Arc::clone(self), id, slot })
     }
 }
 
 /// Has the connection go that has been longest without a head, among those of one kind; whether there is one.
-fn make_room(taken: &mut HashMap<u64, Arc<Seat>>, for_health: bool) -> bool {
-    let waiting = taken.iter().filter(|(_, seat)| seat.for_health == for_health);
-    let waiting = waiting.filter_map(|(id, seat)| match *seat.lock() {
-        Phase::Waiting { since, .. } => Some((since, *id)),
-        Phase::Served => None,
+fn make_room(taken: &mut HashMap<u64, Arc<ConnectionSlot>>, for_health: bool) -> bool {
+    let waiting = taken.iter().filter(|(_, slot)| slot.for_health == for_health);
+    let waiting = waiting.filter_map(|(id, slot)| match *slot.lock() {
+        ConnectionPhase::Waiting { since, .. } => Some((since, *id)),
+        ConnectionPhase::Served => None,
     });
     let Some((_, id)) = waiting.min() else { return false };
-    if let Some(seat) = taken.remove(&id) {
-        seat.closed.cancel();
+    if let Some(slot) = taken.remove(&id) {
+        slot.closed.cancel();
     }
     true
 }
 
-impl Seat {
+impl ConnectionSlot {
     /// Whether it is one for `/healthz` alone.
     pub fn is_for_health(&self) -> bool {
         self.for_health
     }
 
-    fn lock(&self) -> MutexGuard<'_, Phase> {
+    fn lock(&self) -> MutexGuard<'_, ConnectionPhase> {
         self.phase.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn set(&self, change: impl FnOnce(Phase) -> Option<Phase>) {
+    fn change_phase(&self, change: impl FnOnce(ConnectionPhase) -> Option<ConnectionPhase>) {
         let mut phase = self.lock();
         if let Some(changed) = change(*phase) {
             *phase = changed;
@@ -135,38 +135,42 @@ impl Seat {
     }
 
     /// A head is complete; the answer to it is under way until what is given back is dropped.
-    pub fn serve(self: &Arc<Self>) -> Serving {
-        self.set(|_| Some(Phase::Served));
-        Serving(Arc::clone(self))
+    pub fn serve(self: &Arc<Self>) -> AnswerInProgress {
+        self.change_phase(|_| Some(ConnectionPhase::Served));
+        AnswerInProgress(Arc::clone(self))
     }
 
-    fn heard(&self, now: Instant) {
-        self.set(|phase| match phase {
-            Phase::Waiting { since, begun: None } => Some(Phase::Waiting { since, begun: Some(now) }),
+    fn note_read(&self, now: Instant) {
+        self.change_phase(|phase| match phase {
+            ConnectionPhase::Waiting { since, begun: None } => {
+                Some(ConnectionPhase::Waiting { since, begun: Some(now) })
+            }
             _ => None,
         });
     }
 
     /// The end of an answer is still on its way to a client that reads slowly.
-    fn told(&self, now: Instant) {
-        self.set(|phase| match phase {
-            Phase::Waiting { begun: None, .. } => Some(Phase::Waiting { since: now, begun: None }),
+    fn note_written(&self, now: Instant) {
+        self.change_phase(|phase| match phase {
+            ConnectionPhase::Waiting { begun: None, .. } => {
+                Some(ConnectionPhase::Waiting { since: now, begun: None })
+            }
             _ => None,
         });
     }
 
-    fn due(&self) -> Option<Instant> {
+    fn deadline(&self) -> Option<Instant> {
         match *self.lock() {
-            Phase::Waiting { begun: Some(begun), .. } => begun.checked_add(HEAD),
-            Phase::Waiting { since, begun: None } => since.checked_add(SILENT),
-            Phase::Served => None,
+            ConnectionPhase::Waiting { begun: Some(begun), .. } => begun.checked_add(HEAD_TIMEOUT),
+            ConnectionPhase::Waiting { since, begun: None } => since.checked_add(IDLE_TIMEOUT),
+            ConnectionPhase::Served => None,
         }
     }
 
     /// Waits until its connection is to be closed, and says why.
-    pub async fn over(&self) -> &'static str {
+    pub async fn closed(&self) -> &'static str {
         loop {
-            let due = self.due();
+            let due = self.deadline();
             let late = async {
                 match due {
                     Some(due) => tokio::time::sleep_until(due.into()).await,
@@ -177,7 +181,7 @@ impl Seat {
                 () = self.closed.cancelled() => return "it made room for another",
                 () = self.changed.notified() => {}
                 // What changed meanwhile counts.
-                () = late => if self.due() == due { return "it sent no whole head in time" },
+                () = late => if self.deadline() == due { return "it sent no whole head in time" },
             }
         }
     }
@@ -185,36 +189,36 @@ impl Seat {
 
 /// An answer that is under way.
 #[derive(Debug)]
-pub struct Serving(Arc<Seat>);
+pub struct AnswerInProgress(Arc<ConnectionSlot>);
 
-impl Drop for Serving {
+impl Drop for AnswerInProgress {
     fn drop(&mut self) {
         let now = Instant::now();
-        self.0.set(|_| Some(Phase::Waiting { since: now, begun: None }));
+        self.0.change_phase(|_| Some(ConnectionPhase::Waiting { since: now, begun: None }));
     }
 }
 
 /// A connection whose seat hears of what comes and goes.
 #[derive(Debug)]
-pub struct Heard<S> {
+pub struct MonitoredStream<S> {
     stream: S,
-    seat: Arc<Seat>,
+    slot: Arc<ConnectionSlot>,
 }
 
-impl<S> Heard<S> {
+impl<S> MonitoredStream<S> {
     /// The connection on this seat.
-    pub fn new(stream: S, seat: Arc<Seat>) -> Self {
-        Self { stream, seat }
+    pub fn new(stream: S, slot: Arc<ConnectionSlot>) -> Self {
+        Self { stream, slot }
     }
 
-    fn told(&self, written: &Poll<std::io::Result<usize>>) {
+    fn note_written(&self, written: &Poll<std::io::Result<usize>>) {
         if matches!(written, Poll::Ready(Ok(1..))) {
-            self.seat.told(Instant::now());
+            self.slot.note_written(Instant::now());
         }
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Heard<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for MonitoredStream<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -223,20 +227,20 @@ impl<S: AsyncRead + Unpin> AsyncRead for Heard<S> {
         let before = into.filled().len();
         let read = Pin::new(&mut self.stream).poll_read(context, into);
         if into.filled().len() > before {
-            self.seat.heard(Instant::now());
+            self.slot.note_read(Instant::now());
         }
         read
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Heard<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for MonitoredStream<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<std::io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write(context, bytes);
-        self.told(&written);
+        self.note_written(&written);
         written
     }
 
@@ -246,7 +250,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Heard<S> {
         parts: &[std::io::IoSlice<'_>],
     ) -> Poll<std::io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write_vectored(context, parts);
-        self.told(&written);
+        self.note_written(&written);
         written
     }
 
@@ -269,88 +273,88 @@ mod tests {
 
     #[test]
     fn the_one_that_has_been_longest_without_a_head_makes_room() {
-        let seats = Seats::new(3);
+        let slots = ConnectionSlots::new(3);
         let begin = Instant::now().checked_sub(Duration::from_secs(60)).unwrap();
         let at = |seconds: u64| begin + Duration::from_secs(seconds);
-        let taken: Vec<Taken> = (0..3).map(|second| seats.take(at(second)).unwrap()).collect();
-        let is_closed = |place: usize| taken[place].seat().closed.is_cancelled();
+        let taken: Vec<TakenSlot> = (0..3).map(|second| slots.take(at(second)).unwrap()).collect();
+        let is_closed = |place: usize| taken[place].slot().closed.is_cancelled();
         // Half a head is no head.
-        taken[0].seat().heard(at(3));
-        let serving = taken[1].seat().serve();
-        let fourth = seats.take(at(4)).unwrap();
-        assert!(is_closed(0) && !is_closed(1) && !is_closed(2) && !fourth.seat().is_for_health());
-        drop(seats.take(at(5)).unwrap());
+        taken[0].slot().note_read(at(3));
+        let serving = taken[1].slot().serve();
+        let fourth = slots.take(at(4)).unwrap();
+        assert!(is_closed(0) && !is_closed(1) && !is_closed(2) && !fourth.slot().is_for_health());
+        drop(slots.take(at(5)).unwrap());
         assert!(is_closed(2) && !is_closed(1));
         // There is room, so nobody has to go.
-        let fifth = seats.take(at(6)).unwrap();
-        assert!(!is_closed(1) && !fourth.seat().closed.is_cancelled() && !fifth.seat().is_for_health());
+        let fifth = slots.take(at(6)).unwrap();
+        assert!(!is_closed(1) && !fourth.slot().closed.is_cancelled() && !fifth.slot().is_for_health());
         // After its answer it waits anew: it is the last in the row.
         drop(serving);
-        drop(seats.take(at(7)).unwrap());
-        assert!(fourth.seat().closed.is_cancelled() && !is_closed(1));
+        drop(slots.take(at(7)).unwrap());
+        assert!(fourth.slot().closed.is_cancelled() && !is_closed(1));
     }
 
     #[test]
     fn seats_are_kept_for_health() {
-        let seats = Seats::new(2);
+        let slots = ConnectionSlots::new(2);
         let now = Instant::now();
-        let taken: Vec<Taken> = (0..2).map(|_| seats.take(now).unwrap()).collect();
-        let _serving: Vec<Serving> = taken.iter().map(|taken| taken.seat().serve()).collect();
-        let health: Vec<Taken> = (0..FOR_HEALTH).map(|_| seats.take(now).unwrap()).collect();
-        assert!(health.iter().all(|taken| taken.seat().is_for_health()));
+        let taken: Vec<TakenSlot> = (0..2).map(|_| slots.take(now).unwrap()).collect();
+        let _serving: Vec<AnswerInProgress> = taken.iter().map(|taken| taken.slot().serve()).collect();
+        let health: Vec<TakenSlot> = (0..HEALTH_SLOTS).map(|_| slots.take(now).unwrap()).collect();
+        assert!(health.iter().all(|taken| taken.slot().is_for_health()));
         // They are not for keeping either.
-        assert!(seats.take(now).unwrap().seat().is_for_health());
-        assert!(health[0].seat().closed.is_cancelled());
-        let _answers: Vec<Serving> = health.iter().map(|taken| taken.seat().serve()).collect();
-        let _last = seats.take(now).map(|taken| (taken.seat().serve(), taken));
-        assert!(seats.take(now).is_none());
+        assert!(slots.take(now).unwrap().slot().is_for_health());
+        assert!(health[0].slot().closed.is_cancelled());
+        let _answers: Vec<AnswerInProgress> = health.iter().map(|taken| taken.slot().serve()).collect();
+        let _last = slots.take(now).map(|taken| (taken.slot().serve(), taken));
+        assert!(slots.take(now).is_none());
         drop(taken);
-        assert!(!seats.take(now).unwrap().seat().is_for_health());
+        assert!(!slots.take(now).unwrap().slot().is_for_health());
     }
 
     #[test]
     fn a_head_has_a_deadline_from_its_first_byte() {
-        let seats = Seats::new(1);
+        let slots = ConnectionSlots::new(1);
         let begin = Instant::now();
         let at = |seconds: u64| begin + Duration::from_secs(seconds);
-        let taken = seats.take(begin).unwrap();
-        let seat = taken.seat();
-        assert_eq!(seat.due(), Some(begin + SILENT));
-        seat.heard(at(7));
-        assert_eq!(seat.due(), Some(at(7) + HEAD));
+        let taken = slots.take(begin).unwrap();
+        let slot = taken.slot();
+        assert_eq!(slot.deadline(), Some(begin + IDLE_TIMEOUT));
+        slot.note_read(at(7));
+        assert_eq!(slot.deadline(), Some(at(7) + HEAD_TIMEOUT));
         // More bytes do not make it later.
-        seat.heard(at(8));
-        seat.told(at(9));
-        assert_eq!(seat.due(), Some(at(7) + HEAD));
-        let serving = seat.serve();
+        slot.note_read(at(8));
+        slot.note_written(at(9));
+        assert_eq!(slot.deadline(), Some(at(7) + HEAD_TIMEOUT));
+        let serving = slot.serve();
         // Of the request's own body.
-        seat.heard(at(10));
-        assert_eq!(seat.due(), None, "an answer may take long");
+        slot.note_read(at(10));
+        assert_eq!(slot.deadline(), None, "an answer may take long");
         drop(serving);
-        assert!(seat.due().unwrap() >= begin + SILENT);
-        seat.told(at(100));
-        assert_eq!(seat.due(), Some(at(100) + SILENT), "somebody still reads");
+        assert!(slot.deadline().unwrap() >= begin + IDLE_TIMEOUT);
+        slot.note_written(at(100));
+        assert_eq!(slot.deadline(), Some(at(100) + IDLE_TIMEOUT), "somebody still reads");
     }
 
     #[tokio::test]
     async fn who_waits_hears_what_changes() {
-        let seats = Seats::new(1);
-        let begin = Instant::now().checked_sub(SILENT).unwrap();
-        let taken = seats.take(begin).unwrap();
-        let serving = taken.seat().serve();
-        let over = taken.seat().over();
+        let slots = ConnectionSlots::new(1);
+        let begin = Instant::now().checked_sub(IDLE_TIMEOUT).unwrap();
+        let taken = slots.take(begin).unwrap();
+        let serving = taken.slot().serve();
+        let over = taken.slot().closed();
         tokio::pin!(over);
         assert!(futures::poll!(over.as_mut()).is_pending());
         drop(serving);
         assert!(futures::poll!(over.as_mut()).is_pending(), "it begins to wait anew");
-        drop(seats.take(Instant::now()).unwrap());
+        drop(slots.take(Instant::now()).unwrap());
         assert!(over.await.contains("room"));
     }
 
     #[tokio::test]
     async fn a_connection_that_is_late_is_over() {
-        let late = Instant::now().checked_sub(SILENT).unwrap();
-        let taken = Seats::new(1).take(late).unwrap();
-        assert!(taken.seat().over().await.contains("in time"));
+        let late = Instant::now().checked_sub(IDLE_TIMEOUT).unwrap();
+        let taken = ConnectionSlots::new(1).take(late).unwrap();
+        assert!(taken.slot().closed().await.contains("in time"));
     }
 }

@@ -17,8 +17,8 @@ use std::net::SocketAddr;
 use axum::http::header::{HOST, HeaderName, ORIGIN};
 use axum::http::{HeaderMap, HeaderValue, Uri};
 
-use super::authority::{Authority, Host, Origin};
-use super::refusal::Refusal;
+use super::authority::{Authority, AuthorityHost, WebOrigin};
+use super::refusal::HttpRefusal;
 use crate::config::HttpFile;
 use crate::diagnostic::{Code, Diagnostic};
 
@@ -26,42 +26,43 @@ const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// The hosts and origins that are served.
 #[derive(Debug)]
-pub struct Names {
+pub struct Allowlist {
     hosts: Vec<Authority>,
-    origins: Vec<Origin>,
+    origins: Vec<WebOrigin>,
 }
 
 /// An entry of the settings that is no host or no origin.
 #[derive(Debug, thiserror::Error)]
 #[error("`{entry}` in `{setting}` is not understood")]
-pub struct NamesError {
+pub struct AllowlistError {
     setting: &'static str,
     entry: String,
     example: &'static str,
 }
 
-impl From<&NamesError> for Diagnostic {
-    fn from(error: &NamesError) -> Self {
+impl From<&AllowlistError> for Diagnostic {
+    fn from(error: &AllowlistError) -> Self {
         Self::new(Code::InvalidSettings, error.to_string())
             .with_attr(error.setting)
             .with_hint(format!("write it like {}", error.example))
     }
 }
 
-impl Names {
+impl Allowlist {
     /// The ones of the settings, besides the loopback names.
     ///
     /// # Errors
     /// An entry that is no host or no origin: left out in silence, it would be a riddle.
-    pub fn new(settings: &HttpFile) -> Result<Self, NamesError> {
-        let wrong = |setting, entry: &String, example| NamesError { setting, entry: entry.clone(), example };
+    pub fn new(settings: &HttpFile) -> Result<Self, AllowlistError> {
+        let wrong =
+            |setting, entry: &String, example| AllowlistError { setting, entry: entry.clone(), example };
         let hosts = settings.allowed_hosts.iter().map(|entry| {
             let example = "fleet.example.org or fleet.example.org:8750";
             Authority::parse(entry).ok_or_else(|| wrong("http.allowed_hosts", entry, example))
         });
         let origins = settings.allowed_origins.iter().map(|entry| {
             let example = "https://app.example.org";
-            Origin::parse(entry).ok_or_else(|| wrong("http.allowed_origins", entry, example))
+            WebOrigin::parse(entry).ok_or_else(|| wrong("http.allowed_origins", entry, example))
         });
         Ok(Self { hosts: hosts.collect::<Result<_, _>>()?, origins: origins.collect::<Result<_, _>>()? })
     }
@@ -74,43 +75,43 @@ impl Names {
         uri: &Uri,
         headers: &HeaderMap,
         local: SocketAddr,
-    ) -> Result<Option<HeaderValue>, Refusal> {
+    ) -> Result<Option<HeaderValue>, HttpRefusal> {
         let written = single(headers, HOST)
-            .map_err(|()| Refusal::no_host("more than one Host header"))?
-            .ok_or_else(|| Refusal::no_host("the Host header is missing"))?;
-        let written = written.to_str().map_err(|_| Refusal::no_host("the Host header is not text"))?;
+            .map_err(|()| HttpRefusal::no_host("more than one Host header"))?
+            .ok_or_else(|| HttpRefusal::no_host("the Host header is missing"))?;
+        let written = written.to_str().map_err(|_| HttpRefusal::no_host("the Host header is not text"))?;
         let host =
-            Authority::parse(written).ok_or_else(|| Refusal::no_host("the Host header is malformed"))?;
-        if !self.serves(&host, local) {
-            return Err(Refusal::host(written));
+            Authority::parse(written).ok_or_else(|| HttpRefusal::no_host("the Host header is malformed"))?;
+        if !self.serves_host(&host, local) {
+            return Err(HttpRefusal::host(written));
         }
         // A target in absolute form beats the header (RFC 9112, section 3.2.2), so it is held to the same.
         if let Some(target) = uri.authority()
-            && Authority::parse(target.as_str()).is_none_or(|target| !self.serves(&target, local))
+            && Authority::parse(target.as_str()).is_none_or(|target| !self.serves_host(&target, local))
         {
-            return Err(Refusal::host(target.as_str()));
+            return Err(HttpRefusal::host(target.as_str()));
         }
-        let Some(value) = single(headers, ORIGIN).map_err(|()| Refusal::origin("more than one"))? else {
-            return if is_of_another_site(headers) { Err(Refusal::site()) } else { Ok(None) };
+        let Some(value) = single(headers, ORIGIN).map_err(|()| HttpRefusal::origin("more than one"))? else {
+            return if is_of_another_site(headers) { Err(HttpRefusal::site()) } else { Ok(None) };
         };
         let written = value.to_str().unwrap_or("not text");
-        let Some(origin) = Origin::parse(written) else { return Err(Refusal::origin(written)) };
+        let Some(origin) = WebOrigin::parse(written) else { return Err(HttpRefusal::origin(written)) };
         if self.origins.contains(&origin) {
             Ok(Some(value.clone()))
-        } else if origin.is_at(&host) {
+        } else if origin.is_same_host(&host) {
             Ok(None)
         } else {
-            Err(Refusal::origin(written))
+            Err(HttpRefusal::origin(written))
         }
     }
 
     /// Loopback names with any port (it may be forwarded), the address that was connected to, and
     /// what the settings allow. No name but `localhost` is trusted to be loopback, and an address
     /// cannot be rebound.
-    fn serves(&self, asked: &Authority, local: SocketAddr) -> bool {
+    fn serves_host(&self, asked: &Authority, local: SocketAddr) -> bool {
         let by_itself = match &asked.host {
-            Host::Address(address) => address.is_loopback() || *address == local.ip().to_canonical(),
-            Host::Name(name) => name == "localhost",
+            AuthorityHost::Address(address) => address.is_loopback() || *address == local.ip().to_canonical(),
+            AuthorityHost::Name(name) => name == "localhost",
         };
         by_itself
             || self.hosts.iter().any(|allowed| {
@@ -137,8 +138,8 @@ fn single(headers: &HeaderMap, name: HeaderName) -> Result<Option<&HeaderValue>,
 mod tests {
     use super::*;
 
-    fn names() -> Names {
-        Names::new(&HttpFile {
+    fn names() -> Allowlist {
+        Allowlist::new(&HttpFile {
             allowed_hosts: vec!["Fleet.example.org".into(), "other.example.org:8750".into()],
             allowed_origins: vec!["https://app.example.org".into()],
             ..HttpFile::default()
@@ -253,6 +254,6 @@ mod tests {
     #[test]
     fn a_malformed_entry_is_no_riddle() {
         let settings = HttpFile { allowed_origins: vec!["app.example.org".into()], ..HttpFile::default() };
-        assert_eq!(Names::new(&settings).unwrap_err().setting, "http.allowed_origins");
+        assert_eq!(Allowlist::new(&settings).unwrap_err().setting, "http.allowed_origins");
     }
 }

@@ -10,11 +10,11 @@ use super::signals::Signals;
 use crate::diagnostic::{Code, Diagnostic};
 
 /// Most bytes read of what a person types.
-const LINE: u64 = 1_024;
+const LONGEST_LINE: u64 = 1_024;
 
 /// Why a question has no answer.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Unanswered {
+pub(super) enum PromptError {
     /// There is no person at a terminal.
     #[error("this wants a terminal, with a person at it")]
     NoTerminal,
@@ -25,49 +25,49 @@ pub(super) enum Unanswered {
     Interrupted,
 }
 
-impl From<io::Error> for Unanswered {
+impl From<io::Error> for PromptError {
     fn from(error: io::Error) -> Self {
         Self::Terminal(error)
     }
 }
 
-impl From<&Unanswered> for Diagnostic {
-    fn from(error: &Unanswered) -> Self {
+impl From<&PromptError> for Diagnostic {
+    fn from(error: &PromptError) -> Self {
         let code = match error {
-            Unanswered::NoTerminal | Unanswered::Terminal(_) => Code::ApprovalRequired,
-            Unanswered::Interrupted => Code::Cancelled,
+            PromptError::NoTerminal | PromptError::Terminal(_) => Code::ApprovalRequired,
+            PromptError::Interrupted => Code::Cancelled,
         };
         Self::new(code, error.to_string())
     }
 }
 
 /// A person at a terminal.
-pub(super) struct Person {
+pub(super) struct TerminalPrompt {
     /// None while a line is read, and after one that nobody waited for.
     keyboard: Option<BufReader<File>>,
     screen: File,
 }
 
-impl Person {
+impl TerminalPrompt {
     /// The one at the terminal this runs in, whatever standard input and output are.
-    pub(super) fn here() -> Result<Self, Unanswered> {
+    pub(super) fn open() -> Result<Self, PromptError> {
         if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
-            return Err(Unanswered::NoTerminal);
+            return Err(PromptError::NoTerminal);
         }
         let open = || OpenOptions::new().read(true).write(true).open("/dev/tty");
-        let (input, screen) = (open().map_err(|_| Unanswered::NoTerminal)?, open()?);
+        let (input, screen) = (open().map_err(|_| PromptError::NoTerminal)?, open()?);
         if !input.is_terminal() {
-            return Err(Unanswered::NoTerminal);
+            return Err(PromptError::NoTerminal);
         }
         Ok(Self { keyboard: Some(BufReader::new(input)), screen })
     }
 
     /// Shows the question, and gives the line that is typed then, without spaces around it; `None` at the end of the input.
-    pub(super) async fn answers(
+    pub(super) async fn ask(
         &mut self,
         question: &str,
         cancel: &CancellationToken,
-    ) -> Result<Option<String>, Unanswered> {
+    ) -> Result<Option<String>, PromptError> {
         write!(self.screen, "{question}")?;
         self.screen.flush()?;
         let Some(mut keyboard) = self.keyboard.take() else { return Ok(None) };
@@ -75,14 +75,14 @@ impl Person {
         // Nothing ends a read of a terminal before a line is there. This thread may outlive the question; the runtime
         // would wait for one of its own.
         std::thread::Builder::new().name("keyboard".to_owned()).spawn(move || {
-            let line = line(&mut keyboard);
+            let line = read_line(&mut keyboard);
             let _nobody_waits = typed.send((keyboard, line));
         })?;
         tokio::select! {
             biased;
             () = cancel.cancelled() => {
                 writeln!(self.screen)?;
-                Err(Unanswered::Interrupted)
+                Err(PromptError::Interrupted)
             }
             answer = answer => {
                 let Ok((keyboard, line)) = answer else { return Ok(None) };
@@ -93,16 +93,19 @@ impl Person {
     }
 }
 
-fn line(keyboard: &mut impl BufRead) -> io::Result<Option<String>> {
+fn read_line(keyboard: &mut impl BufRead) -> io::Result<Option<String>> {
     let mut bytes = Vec::new();
-    keyboard.take(LINE).read_until(b'\n', &mut bytes)?;
+    keyboard.take(LONGEST_LINE).read_until(b'\n', &mut bytes)?;
     Ok(if bytes.is_empty() { None } else { Some(String::from_utf8_lossy(&bytes).trim().to_owned()) })
 }
 
 /// Runs what asks a person to its end; a signal takes the question back.
 ///
 /// Once a signal is caught it ends nothing by itself any more (tokio never undoes that), so whoever asks has to listen.
-pub(super) async fn asking<T>(signals: &mut Signals, ask: impl AsyncFnOnce(&CancellationToken) -> T) -> T {
+pub(super) async fn cancel_on_signal<T>(
+    signals: &mut Signals,
+    ask: impl AsyncFnOnce(&CancellationToken) -> T,
+) -> T {
     let cancel = CancellationToken::new();
     let asked = ask(&cancel);
     tokio::pin!(asked);

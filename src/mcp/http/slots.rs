@@ -14,24 +14,24 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 use super::answer;
-use super::held::Held;
-use super::refusal::Refusal;
+use super::held::HoldingBody;
+use super::refusal::HttpRefusal;
 
 /// The places of both kinds.
 #[derive(Debug)]
-pub struct Places {
+pub struct RequestSlots {
     requests: Arc<Semaphore>,
     streams: Arc<Semaphore>,
 }
 
 /// One that is taken; dropping it gives it back.
 #[derive(Debug)]
-pub struct Place {
+pub struct RequestSlot {
     _permit: OwnedSemaphorePermit,
     is_stream: bool,
 }
 
-impl Places {
+impl RequestSlots {
     /// So many of each kind.
     pub fn new(each: usize) -> Self {
         let each = each.clamp(1, Semaphore::MAX_PERMITS);
@@ -39,20 +39,20 @@ impl Places {
     }
 
     /// Takes a place among the requests, or among the streams.
-    pub fn take(&self, is_stream: bool) -> Result<Place, Refusal> {
+    pub fn take(&self, is_stream: bool) -> Result<RequestSlot, HttpRefusal> {
         let kind = if is_stream { &self.streams } else { &self.requests };
         match Arc::clone(kind).try_acquire_owned() {
-            Ok(permit) => Ok(Place { _permit: permit, is_stream }),
-            Err(_) => Err(Refusal::busy("concurrency", "requests", "http.concurrent_requests")),
+            Ok(permit) => Ok(RequestSlot { _permit: permit, is_stream }),
+            Err(_) => Err(HttpRefusal::busy("concurrency", "requests", "http.concurrent_requests")),
         }
     }
 
     /// Lets an answer hold its place until it is sent, nobody reads it any more, or it is no longer `valid`.
-    pub fn hold(&self, place: Place, response: Response, valid: CancellationToken) -> Response {
+    pub fn hold(&self, slot: RequestSlot, response: Response, valid: CancellationToken) -> Response {
         let better =
-            (answer::is_stream(&response) && !place.is_stream).then(|| self.take(true).ok()).flatten();
-        let place = better.unwrap_or(place);
-        response.map(|body| Body::new(Held::new(body, place).while_valid(valid)))
+            (answer::is_stream(&response) && !slot.is_stream).then(|| self.take(true).ok()).flatten();
+        let slot = better.unwrap_or(slot);
+        response.map(|body| Body::new(HoldingBody::new(body, slot).while_valid(valid)))
     }
 }
 
@@ -63,18 +63,18 @@ mod tests {
 
     #[test]
     fn streams_do_not_starve_requests() {
-        let places = Places::new(1);
+        let slots = RequestSlots::new(1);
         let stream =
             || Response::builder().header(CONTENT_TYPE, "text/event-stream").body(Body::empty()).unwrap();
         let valid = CancellationToken::new();
-        let first = places.hold(places.take(false).unwrap(), stream(), valid.clone());
+        let first = slots.hold(slots.take(false).unwrap(), stream(), valid.clone());
         // The first moved on, so there is room for another request, which cannot move.
-        let second = places.hold(places.take(false).unwrap(), stream(), valid);
-        assert!(places.take(false).is_err());
-        assert!(places.take(true).is_err());
+        let second = slots.hold(slots.take(false).unwrap(), stream(), valid);
+        assert!(slots.take(false).is_err());
+        assert!(slots.take(true).is_err());
         drop(second);
-        assert!(places.take(false).is_ok());
+        assert!(slots.take(false).is_ok());
         drop(first);
-        assert!(places.take(true).is_ok());
+        assert!(slots.take(true).is_ok());
     }
 }
