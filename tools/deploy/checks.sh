@@ -224,7 +224,7 @@ survey() {
   capture bash -c 'set -o pipefail; "$@" | head -c 65536' -- \
     timeout --foreground 60 "${fresh_ssh[@]}" "$user@$address" sh -s -- "$@" <"$here/tools/deploy/survey.sh" || {
     refuse "$user@$address does not answer over SSH, or its host key is not the known one; ssh's error is above." \
-      "Accept an unknown host key only after comparing its fingerprint: ssh-keyscan ADDRESS | ssh-keygen -lf -"
+      "An unknown host key needs a person who compares its fingerprint: ssh-keyscan ADDRESS | ssh-keygen -lf -"
     stop_if_refused
   }
   while IFS=$'\t' read -r name value; do
