@@ -17,6 +17,7 @@ use rustix::fs::FlockOperation;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::advice::Remedy;
 use crate::canonical::{self, CanonicalError, Digest};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::names::{HostName, PlanId};
@@ -79,9 +80,7 @@ impl From<&AuditError> for Diagnostic {
             AuditError::State(_) | AuditError::Io { .. } => diagnostic(Code::StateUnusable)
                 .with_hint("nothing is deployed that cannot be recorded: mend the state folder"),
             AuditError::Held { .. } => diagnostic(Code::Busy).with_hint("try again"),
-            AuditError::Broken { .. } => diagnostic(Code::StateUnusable).with_hint(
-                "`pantheros-mcp audit verify` says more; to begin a new log, move this one to where it is kept",
-            ),
+            AuditError::Broken { .. } => diagnostic(Code::StateUnusable).with_hint(Remedy::VerifyAudit),
             AuditError::Unfit(_) => diagnostic(Code::Internal),
         }
     }

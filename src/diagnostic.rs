@@ -8,14 +8,13 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
+use crate::advice::Hint;
 use crate::text;
 
 /// Longest message kept, in characters; the rest is cut with an ellipsis.
 pub const MESSAGE_LIMIT: usize = 2_000;
 /// Most frames kept of an evaluation trace.
 pub const TRACE_LIMIT: usize = 8;
-/// What advice begins with to make the same call once more.
-pub const AGAIN: &str = "call again";
 /// Most suggestions offered for one error.
 pub const SUGGESTION_LIMIT: usize = 5;
 
@@ -282,7 +281,7 @@ pub struct Diagnostic {
     pub attr: Option<String>,
     /// What to do next.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub hint: Option<String>,
+    pub hint: Option<Hint>,
     /// Names that may have been meant.
     #[serde(default)]
     pub suggestions: Vec<String>,
@@ -362,7 +361,7 @@ impl Diagnostic {
 
     /// Adds what to do next.
     #[must_use]
-    pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
+    pub fn with_hint(mut self, hint: impl Into<Hint>) -> Self {
         self.hint = Some(hint.into());
         self
     }

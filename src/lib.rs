@@ -15,6 +15,7 @@
 //! - [`causes`] — what fails for one cause is told once; [`config`], [`policy`], [`schema`], [`diagnostic`], [`names`], [`progress`], [`metrics`], [`text`],
 //!   [`random`], [`reading`], [`time`], [`user`] — what everything shares.
 
+pub mod advice;
 pub mod audit;
 pub mod canonical;
 pub mod causes;

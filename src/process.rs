@@ -27,7 +27,8 @@ use rustix::process::Signal;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::diagnostic::{AGAIN, Code, Diagnostic};
+use crate::advice::{Hint, Remedy};
+use crate::diagnostic::{Code, Diagnostic};
 pub use executable::Executable;
 use group::Group;
 pub use group::settle;
@@ -108,25 +109,24 @@ fn absence(program: &Executable) -> String {
 impl From<&ProcessError> for Diagnostic {
     fn from(error: &ProcessError) -> Self {
         use ProcessError as E;
-        let (code, hint) = match error {
-            E::NotFound { program } => (program.missing(), program.mend().to_owned()),
+        let (code, hint): (Code, Hint) = match error {
+            E::NotFound { program } => (program.missing(), program.mend()),
             E::Spawn { program, .. } => (
                 Code::ProgramUnusable,
-                format!("see that this user may run `{program}`, or {}", program.mend()),
+                format!("see that this user may run `{program}`, or {}", program.mend()).into(),
             ),
-            E::Io { program: Executable::Nix(_), .. } => (Code::NixFailed, "try the same by hand".to_owned()),
-            E::Io { .. } => (Code::Internal, "see the server's log".to_owned()),
-            E::OutputTooLarge { .. } => (Code::OutputTooLarge, "ask for less at once".to_owned()),
+            E::Io { program: Executable::Nix(_), .. } => (Code::NixFailed, "try the same by hand".into()),
+            E::Io { .. } => (Code::Internal, "see the server's log".into()),
+            E::OutputTooLarge { .. } => (Code::OutputTooLarge, "ask for less at once".into()),
             E::OutOfMemory { .. } => (
                 Code::OutOfMemory,
-                "raise `limits.evaluation_memory_mib`, or look for runaway recursion".to_owned(),
+                Remedy::Raise(&["limits.evaluation_memory_mib"]).after("look for runaway recursion, or "),
             ),
-            E::TimedOut { program: Executable::Nix(_), .. } => (
-                Code::TimedOut,
-                "raise `limits.evaluation_seconds` or `limits.build_seconds` in your settings".to_owned(),
-            ),
-            E::TimedOut { .. } => (Code::TimedOut, AGAIN.to_owned()),
-            E::Cancelled => (Code::Cancelled, format!("{AGAIN} when the answer is wanted")),
+            E::TimedOut { program: Executable::Nix(_), .. } => {
+                (Code::TimedOut, Remedy::Raise(&["limits.evaluation_seconds", "limits.build_seconds"]).into())
+            }
+            E::TimedOut { .. } => (Code::TimedOut, Remedy::CallAgain.into()),
+            E::Cancelled => (Code::Cancelled, Remedy::CallAgain.after("if the answer is wanted, ")),
         };
         Self::new(code, error.to_string()).with_hint(hint)
     }

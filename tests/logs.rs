@@ -168,7 +168,7 @@ fn conflicting_options_name_both_files() {
         assert_eq!(found.file.as_deref(), Some("two.nix"));
         let said = found.said.unwrap();
         assert!(said.contains("- In `two.nix': 8080\n- In `one.nix': 80"), "{said}");
-        assert!(found.hint.as_deref().unwrap().contains("services.web.port = lib.mkForce"));
+        assert!(found.hint.as_ref().unwrap().to_string().contains("services.web.port = lib.mkForce"));
         assert_eq!(found.trace[1].file.as_deref(), Some("one.nix"));
     }
 }

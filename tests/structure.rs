@@ -30,6 +30,7 @@ const LAYERINGS: &[Layering] = &[
         layers: &[
             &[
                 "text",
+                "advice",
                 "causes",
                 "stderr",
                 "names",
@@ -85,6 +86,7 @@ struct Crate {
     modules: Vec<Vec<String>>,
     tools: Vec<Tool>,
     uses: Vec<Use>,
+    texts: Vec<Text>,
 }
 
 static CRATE: LazyLock<Crate> = LazyLock::new(|| {
@@ -92,6 +94,7 @@ static CRATE: LazyLock<Crate> = LazyLock::new(|| {
     Crate {
         tools: modules.iter().filter_map(Tool::of).collect(),
         uses: resolve::uses(&modules),
+        texts: modules.iter().flat_map(Text::of).collect(),
         modules: modules.into_iter().map(|module| module.path).collect(),
     }
 });
@@ -224,6 +227,67 @@ fn the_domain_knows_nothing_of_the_surface() {
         }
     }
     assert_none("a domain module uses the surface", broken);
+}
+
+/// A string in the code of a module.
+struct Text {
+    module: Vec<String>,
+    file: String,
+    text: String,
+}
+
+impl Text {
+    fn of(module: &Module) -> Vec<Self> {
+        let mut strings = Strings(Vec::new());
+        strings.visit_file(&module.code);
+        let text = |text| Self { module: module.path.clone(), file: module.file.clone(), text };
+        strings.0.into_iter().map(text).collect()
+    }
+}
+
+struct Strings(Vec<String>);
+
+impl<'ast> Visit<'ast> for Strings {
+    /// Comments are attributes, too.
+    fn visit_attribute(&mut self, attribute: &'ast syn::Attribute) {
+        if attribute.path().is_ident("error") {
+            visit::visit_attribute(self, attribute);
+        }
+    }
+
+    fn visit_lit_str(&mut self, text: &'ast syn::LitStr) {
+        self.0.push(text.value());
+    }
+
+    fn visit_token_stream(&mut self, tokens: &'ast proc_macro2::TokenStream) {
+        for token in tokens.clone() {
+            match token {
+                proc_macro2::TokenTree::Group(group) => self.visit_token_stream(&group.stream()),
+                token => {
+                    self.0.extend(syn::parse2::<syn::LitStr>(token.into()).ok().map(|text| text.value()))
+                }
+            }
+        }
+    }
+}
+
+/// Words of the surface: how this program is called and set. `src/advice.rs` has them for the domain.
+const OF_THE_SURFACE: &[&str] =
+    &["pantheros-mcp ", "pantheros.toml", "your settings", "--flake", "--without-token"];
+
+#[test]
+fn what_the_domain_says_names_no_tool_command_or_settings_file() {
+    // `deploy` is a word of the domain as well.
+    let tools: Vec<&str> =
+        pantheros_mcp::tools::names().into_iter().filter(|name| name.contains('_')).collect();
+    let mut broken = Vec::new();
+    for one in CRATE.texts.iter().filter(|one| DOMAIN.iter().any(|module| begins(&one.module, &[module]))) {
+        let named = |word: &&&str| one.text.contains(**word);
+        if let Some(word) = OF_THE_SURFACE.iter().chain(&tools).find(named) {
+            broken.push(format!("src/{}: {:?} names {word}", one.file, one.text));
+        }
+    }
+    assert_none("the domain names a remedy (advice::Remedy), not the words for it", broken);
 }
 
 #[test]

@@ -139,7 +139,7 @@ fn nothing_is_added_to_a_broken_end() {
     fs::write(audit.path(), text.replace("alice", "mallory")).unwrap();
     let error = audit.append_blocking(&record(9), Instant::now()).unwrap_err();
     assert!(matches!(error, AuditError::Broken { .. }));
-    assert!(Diagnostic::from(&error).hint.unwrap().contains("audit verify"));
+    assert!(Diagnostic::from(&error).hint.unwrap().to_string().contains("audit verify"));
     fs::write(audit.path(), [b'x'; LARGEST_ENTRY + 7]).unwrap();
     assert!(matches!(audit.append_blocking(&record(9), Instant::now()), Err(AuditError::Broken { .. })));
 }

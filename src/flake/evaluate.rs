@@ -18,6 +18,7 @@ use serde_json::{Map, Value, json};
 
 use super::part::{Step, UnreadPart};
 use super::{Flake, FlakeError, is_lasting};
+use crate::advice::Remedy;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::nix::diagnostics;
 use crate::nix::{NixError, literal, log};
@@ -35,6 +36,8 @@ const ARGUMENT_BYTES: usize = 128 * 1024;
 const INITIAL_HEAP: &str = "GC_INITIAL_HEAP_SIZE";
 /// How many times its memory an evaluation may take before it is ended.
 const RUNAWAY: u64 = 4;
+/// What helps an evaluation that takes all its time.
+const TIME: Remedy = Remedy::Raise(&["limits.evaluation_seconds"]);
 /// Most parts of one answer that may fail each by itself; what lies behind the last is not read.
 const PARTS: usize = 24;
 /// Questions of a round that may take all their time before a worker gives up those it has left.
@@ -550,16 +553,14 @@ impl Tally<'_> {
 /// A question that takes all its time.
 fn endless(limit: Duration) -> Diagnostic {
     let message = format!("its evaluation took longer than {} s", limit.as_secs());
-    Diagnostic::new(Code::TimedOut, message)
-        .with_hint("look for what never ends in it, or raise `limits.evaluation_seconds` in your settings")
+    Diagnostic::new(Code::TimedOut, message).with_hint(TIME.after("look for what never ends in it, or "))
 }
 
 /// A question that nobody came to, because `others` before it took all their time.
 fn given_up(others: usize) -> Diagnostic {
     let message = format!("not evaluated, because {others} others took longer than they may");
-    Diagnostic::new(Code::TimedOut, message).with_hint(
-        "mend those, raise `limits.evaluation_seconds` in your settings, or ask for a single host with `host`",
-    )
+    Diagnostic::new(Code::TimedOut, message)
+        .with_hint(Remedy::AskForOneHost.after(format!("mend those, {TIME}, or ")))
 }
 
 fn unanswered() -> Diagnostic {

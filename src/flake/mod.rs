@@ -25,6 +25,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::advice::Remedy;
 use crate::config::{FlakeDiscovery, Settings};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::nix::build::{Built, Order};
@@ -91,10 +92,7 @@ pub enum FlakeError {
 impl From<&FlakeError> for Diagnostic {
     fn from(error: &FlakeError) -> Self {
         match error {
-            FlakeError::NotFound { .. } => Self::new(Code::FlakeNotFound, error.to_string()).with_hint(
-                "start in the flake's folder, or name it with --flake or PANTHEROS_FLAKE, as a whole path: `~` is not \
-                 expanded there",
-            ),
+            FlakeError::NotFound { .. } => Self::new(Code::FlakeNotFound, error.to_string()).with_hint(Remedy::NameFlake),
             FlakeError::Exposes { .. } => Self::new(Code::FlakeExposes, error.to_string()).with_hint(
                 "make it a repository (`git init`) and `git add` the flake's files alone, or move them to a folder of \
                  their own",
@@ -103,7 +101,7 @@ impl From<&FlakeError> for Diagnostic {
                 Self::new(Code::UnknownHost, error.to_string())
                     .with_attr(format!("nixosConfigurations.{name}"))
                     .with_suggestions(nearest.clone())
-                    .with_hint(format!("list_hosts names the {count} there are"))
+                    .with_hint(Remedy::ListHosts { count: *count })
             }
             FlakeError::Evaluation(diagnostic) => (**diagnostic).clone(),
             FlakeError::Lock(error) => error.into(),

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::hosts::Host;
 use super::{Flake, FlakeError};
+use crate::advice::Remedy;
 use crate::causes::{self, Failing};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::names::{HostName, NameError};
@@ -125,10 +126,10 @@ impl From<&SelectError> for Diagnostic {
             }
             SelectError::UnknownException { nearest, count, .. } => about(Code::UnknownHost, "except")
                 .with_suggestions(nearest.clone())
-                .with_hint(format!("list_hosts names the {count} there are")),
+                .with_hint(Remedy::ListHosts { count: *count }),
             SelectError::UnknownTag { nearest, .. } => about(Code::InvalidInput, "tag")
                 .with_suggestions(nearest.clone())
-                .with_hint("list_hosts shows which host has which tags"),
+                .with_hint(Remedy::ListTags),
             SelectError::Unread { .. } => about(Code::EvaluationFailed, "tag").with_hint(
                 "mend them (`unread` says what is wrong), or leave them out by name in `except`, or name `hosts`",
             ),
@@ -255,7 +256,7 @@ fn by_cause(unread: &[&Host]) -> Vec<Unread> {
             rest.hosts.extend(hosts);
         } else if causes.len() == CAUSES {
             let rest = Diagnostic::new(Code::EvaluationFailed, "each for a cause of its own")
-                .with_hint("flake_check with `host` tells it");
+                .with_hint(Remedy::CheckHost);
             causes.push(Unread { error: rest, hosts: hosts.collect(), more_hosts: 0 });
         } else {
             causes.push(Unread { error: shortened(error), hosts: hosts.collect(), more_hosts: 0 });
@@ -268,7 +269,7 @@ fn shortened(error: &Diagnostic) -> Diagnostic {
     let short = |text: &Option<String>| text.as_deref().map(|text| text::bounded(text, CAUSE));
     Diagnostic {
         said: short(&error.said),
-        hint: short(&error.hint),
+        hint: error.hint.as_ref().map(|hint| hint.shortened(CAUSE)),
         suggestions: Vec::new(),
         trace: Vec::new(),
         attr: None,

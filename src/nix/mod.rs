@@ -15,6 +15,7 @@ use std::process::ExitStatus;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::advice::{Hint, Remedy};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::process::{Command, Flow, ProcessError};
 use crate::progress::Call;
@@ -67,19 +68,18 @@ pub enum NixError {
 
 impl From<&NixError> for Diagnostic {
     fn from(error: &NixError) -> Self {
-        let (code, hint) = match error {
+        let (code, hint): (Code, Hint) = match error {
             NixError::Failed { error: own, .. } => {
                 return Self { message: error.to_string(), ..(**own).clone() };
             }
-            NixError::TooOld { .. } => (
-                Code::NixTooOld,
-                "update Nix, or set `nix.program` in your settings to a newer one".to_owned(),
-            ),
+            NixError::TooOld { .. } => {
+                (Code::NixTooOld, Remedy::Set("nix.program").after("update Nix, or install a newer one and "))
+            }
             NixError::NotUnderstood { .. } => {
-                (Code::NixFailed, "check that `nix.program` is Nix and works by hand".to_owned())
+                (Code::NixFailed, "check that the program is Nix and works by hand".into())
             }
             NixError::DaemonSilent => {
-                (Code::DaemonUnreachable, "look at `systemctl status nix-daemon` and restart it".to_owned())
+                (Code::DaemonUnreachable, "look at `systemctl status nix-daemon` and restart it".into())
             }
             NixError::NoFolder(error) => return error.into(),
             NixError::Process(error) => return error.into(),

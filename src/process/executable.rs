@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use crate::advice::{Hint, Remedy};
 use crate::diagnostic::Code;
 
 /// A program: a path, or a name that is looked for on `PATH`.
@@ -47,15 +48,15 @@ impl Executable {
     }
 
     /// How to get it.
-    pub(super) fn mend(&self) -> &'static str {
+    pub(super) fn mend(&self) -> Hint {
         match self {
-            Self::Nix(_) => "install Nix (https://nixos.org/download) or set `nix.program` in your settings",
-            Self::Ssh(_) => "install OpenSSH, or name its `ssh` in `ssh.program` of your settings",
-            Self::SshKeygen => "install OpenSSH 8.2 or newer: its `ssh-keygen` has to be on PATH",
-            Self::Git => "install Git: its `git` has to be on PATH",
-            Self::Shell => "put the folder of `sh`, which is /bin on most systems, on PATH",
-            Self::Curl => "install curl: its `curl` has to be on PATH",
-            Self::Other(_) => "install it, or put its folder on PATH",
+            Self::Nix(_) => Remedy::Set("nix.program").after("install Nix (https://nixos.org/download), or "),
+            Self::Ssh(_) => Remedy::Set("ssh.program").after("install OpenSSH, or "),
+            Self::SshKeygen => "install OpenSSH 8.2 or newer: its `ssh-keygen` has to be on PATH".into(),
+            Self::Git => "install Git: its `git` has to be on PATH".into(),
+            Self::Shell => "put the folder of `sh`, which is /bin on most systems, on PATH".into(),
+            Self::Curl => "install curl: its `curl` has to be on PATH".into(),
+            Self::Other(_) => "install it, or put its folder on PATH".into(),
         }
     }
 

@@ -49,7 +49,7 @@ async fn a_missing_program_is_named_with_what_gives_it() {
         let error = Command::new(program).run(&CancellationToken::new(), quiet).await.unwrap_err();
         let told = Diagnostic::from(&error);
         assert_eq!((told.code, &*told.message), (code, "there is no program /no/such/program"));
-        assert!(told.hint.unwrap().contains(gives), "{error}");
+        assert!(told.hint.unwrap().to_string().contains(gives), "{error}");
     }
     for (program, gives) in [
         (Executable::SshKeygen, "OpenSSH"),
@@ -60,7 +60,7 @@ async fn a_missing_program_is_named_with_what_gives_it() {
         let message = format!("there is no `{program}` on PATH");
         let told = Diagnostic::from(&ProcessError::NotFound { program });
         assert_eq!((told.code, told.message), (Code::ProgramUnusable, message));
-        assert!(told.hint.unwrap().contains(gives));
+        assert!(told.hint.unwrap().to_string().contains(gives));
     }
 }
 

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::Target;
-use crate::diagnostic::{AGAIN, Code, Diagnostic};
+use crate::advice::{Hint, Remedy};
+use crate::diagnostic::{Code, Diagnostic};
 use crate::process::ProcessError;
 use crate::scratch::ScratchError;
 use crate::text;
@@ -189,18 +190,18 @@ pub(super) fn said(log: &[String]) -> String {
 
 impl From<&SshError> for Diagnostic {
     fn from(error: &SshError) -> Self {
-        let (code, hint) = match error {
+        let (code, hint): (Code, Hint) = match error {
             SshError::Process(error) => return error.into(),
             SshError::NoSocket(error) => return error.into(),
             SshError::Closed { .. } => {
-                (Code::ToolDisabled, "serve without --without-token, and send the token".to_owned())
+                (Code::ToolDisabled, Remedy::SendToken.into())
             }
             SshError::UnknownHostKey { target, .. } => (
                 Code::UnknownHostKey,
                 format!(
                     "a person compares the fingerprint with the one on the machine's console, then accepts it once: ssh -p {} {}@{}",
                     target.port, target.user, target.address
-                ),
+                ).into(),
             ),
             SshError::ChangedHostKey { target, .. } => (
                 Code::ChangedHostKey,
@@ -210,23 +211,23 @@ impl From<&SshError> for Diagnostic {
                         22 => target.address.to_string(),
                         port => format!("'[{}]:{port}'", target.address),
                     }
-                ),
+                ).into(),
             ),
             SshError::Denied { target, .. } => (
                 Code::AccessDenied,
                 format!(
                     "check that `{}` has your key on the machine, and that your agent holds it: ssh-add -l",
                     target.user
-                ),
+                ).into(),
             ),
             SshError::Unreachable { .. } => (
                 Code::HostUnreachable,
-                "check that the machine is up, and pantheros.deploy.targetHost and port".to_owned(),
+                "check that the machine is up, and pantheros.deploy.targetHost and port".into(),
             ),
-            SshError::Broken { .. } => (Code::HostUnreachable, format!("{AGAIN}: a new connection is made")),
-            SshError::TimedOut { .. } => (Code::TimedOut, "the machine is busy or hangs".to_owned()),
+            SshError::Broken { .. } => (Code::HostUnreachable, Remedy::CallAgain.after("a new connection is made if you ")),
+            SshError::TimedOut { .. } => (Code::TimedOut, "the machine is busy or hangs".into()),
             SshError::OutputTooLarge { .. } => {
-                (Code::OutputTooLarge, "look at it on the machine itself".to_owned())
+                (Code::OutputTooLarge, "look at it on the machine itself".into())
             }
             SshError::Failed { target, program, code: NOT_FOUND, .. } => (
                 Code::RemoteFailed,
@@ -234,10 +235,10 @@ impl From<&SshError> for Diagnostic {
                     "see with `ssh -p {} {}@{} command -v {program}` that the PATH of commands there, which may be \
                      another than a login's, leads to it",
                     target.port, target.user, target.address
-                ),
+                ).into(),
             ),
             SshError::Failed { .. } => {
-                (Code::RemoteFailed, "run it on the machine to see all it says".to_owned())
+                (Code::RemoteFailed, "run it on the machine to see all it says".into())
             }
         };
         Self::new(code, error.to_string()).with_said(error.said().unwrap_or_default()).with_hint(hint)
@@ -271,7 +272,7 @@ mod tests {
                 .message
                 .ends_with("/home/user/long: a path there has up to 130 bytes, and 78 are the most")
         );
-        assert!(diagnostic.hint.unwrap().contains("XDG_RUNTIME_DIR"));
+        assert!(diagnostic.hint.unwrap().to_string().contains("XDG_RUNTIME_DIR"));
     }
 
     #[test]
@@ -283,7 +284,7 @@ mod tests {
         assert!(matches!(&error, SshError::UnknownHostKey { key: Some(_), .. }), "{error}");
         let diagnostic = Diagnostic::from(&error);
         assert!(diagnostic.message.contains("SHA256:abc"), "{diagnostic}");
-        assert!(diagnostic.hint.unwrap().contains("ssh -p 22 deploy@web.example.org"));
+        assert!(diagnostic.hint.unwrap().to_string().contains("ssh -p 22 deploy@web.example.org"));
     }
 
     #[test]

@@ -97,7 +97,8 @@ impl Tool for FlakeCheck {
         for output in &mut outputs {
             if let (Some(derivation), Some(error)) = (output.failed_build.take(), output.error.as_mut()) {
                 context.services.note_log(&derivation, String::new());
-                error.hint = Some(format!("the whole log is the resource {}", LogRef::of(derivation).uri()));
+                error.hint =
+                    Some(format!("the whole log is the resource {}", LogRef::of(derivation).uri()).into());
             }
         }
         outputs.sort_by_key(|output| match output.status {

@@ -7,11 +7,12 @@ use serde_json::Value;
 use super::deploy::{self, Output};
 use super::weight::Brief;
 use super::{Context, Effect, Reach, Tool, ToolError};
+use crate::advice::Remedy;
 use crate::config::Action;
 use crate::deploy::approval::{ApprovalError, Approvals};
 use crate::deploy::plan::{FlakeSource, Pace, Plan, PlanError, StoredPlan, SystemSource};
 use crate::deploy::propose::rollback;
-use crate::diagnostic::{AGAIN, Code, Diagnostic};
+use crate::diagnostic::{Code, Diagnostic};
 use crate::names::{HostName, PlanId};
 
 /// The tool.
@@ -92,7 +93,7 @@ async fn planned(context: &Context, approvals: &Approvals, input: &Input) -> Res
     };
     if !context.in_force.holds().await {
         let message = "the settings were changed while the host was looked at";
-        let error = Diagnostic::new(Code::PlanOutdated, message).with_hint(AGAIN);
+        let error = Diagnostic::new(Code::PlanOutdated, message).with_hint(Remedy::CallAgain);
         return Err(ToolError::Input(Box::new(error)));
     }
     let plan = Plan::draft(

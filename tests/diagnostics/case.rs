@@ -46,7 +46,7 @@ impl Case {
             assert_eq!(found.attr.as_deref(), Some(self.attr), "{context}");
         }
         assert!(found.told().contains(self.said), "{context}");
-        assert!(found.hint.as_ref().is_some_and(|hint| hint.contains(self.hint)), "{context}");
+        assert!(found.hint.as_ref().is_some_and(|hint| hint.to_string().contains(self.hint)), "{context}");
         let text = format!("{found:?}");
         assert!(!text.contains("{0}") && !text.contains('\u{1b}'), "{context}");
     }

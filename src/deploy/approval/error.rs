@@ -1,6 +1,7 @@
 //! Why there is no approval that counts, and what to do about it.
 
 use super::signature::SignatureError;
+use crate::advice::Remedy;
 use crate::audit::AuditError;
 use crate::canonical::CanonicalError;
 use crate::config::{ApprovalMethod, UntrustedGuards};
@@ -168,34 +169,28 @@ impl From<&ApprovalError> for Diagnostic {
             ApprovalError::State(_) => diagnostic(Code::StateUnusable)
                 .with_hint("the state folder and all in it have to be the user's own, mode 0700"),
             ApprovalError::Canonical(_) => diagnostic(Code::Internal),
-            ApprovalError::Untrusted { command, .. } => diagnostic(Code::UntrustedSettings).with_hint(format!(
-                "ask a person to read it and to run `{command}` in a terminal, then to start the server again; no argument of any tool stands in for it"
-            )),
-            ApprovalError::Required { id, command, no_form } => {
-                diagnostic(Code::ApprovalRequired).with_attr(id.to_string()).with_hint(match (command, no_form) {
-                    (Some(command), _) => format!(
-                        "{}ask a person to run `{command}`, then deploy again; no argument of any tool stands in for it",
-                        no_form.told()
-                    ),
-                    (None, NoForm::Shown | NoForm::DeclinedBefore { .. }) => format!(
-                        "{}only a form counts here (`deploy.approve_by`), so plan again once the person asks for it",
-                        no_form.told()
-                    ),
-                    (None, NoForm::Unavailable) => "only a form counts here (`deploy.approve_by`), and this client shows none, or is one over HTTP, where forms \
-                             do not count (`deploy.approve_over_http`): use one that has elicitation over stdio, or allow \
-                             `terminal` or `signature` there"
-                        .to_owned(),
-                })
+            ApprovalError::Untrusted { command, .. } => {
+                diagnostic(Code::UntrustedSettings).with_hint(Remedy::Trust { command: command.clone() })
             }
+            ApprovalError::Required { id, command, no_form } => diagnostic(Code::ApprovalRequired)
+                .with_attr(id.to_string())
+                .with_hint(match (command, no_form) {
+                    (Some(command), _) => Remedy::Approve { command: command.clone() }.after(no_form.told()),
+                    (None, NoForm::Shown | NoForm::DeclinedBefore { .. }) => {
+                        Remedy::WaitForForm.after(no_form.told())
+                    }
+                    (None, NoForm::Unavailable) => Remedy::AllowAnotherApproval.into(),
+                }),
             ApprovalError::Asked(_) => diagnostic(Code::ApprovalRequired),
             ApprovalError::Rejected { .. } => diagnostic(Code::ApprovalDeclined)
                 .with_hint("nothing was done; ask the person what should be different before you plan again"),
             ApprovalError::Unlogged { id, command, cause, .. } => {
                 let cause = Diagnostic::from(cause);
-                diagnostic(cause.code).with_hint(format!(
-                    "nothing was done; once the audit log can be written, `{command} reject {id}` records it there ({})",
-                    cause.hint.unwrap_or_default()
-                ))
+                let first = cause.hint.map(|hint| format!("{hint}; ")).unwrap_or_default();
+                let remedy = Remedy::RecordRejection { command: command.clone(), plan: id.to_string() };
+                diagnostic(cause.code).with_hint(
+                    remedy.after(format!("nothing was done; {first}once the audit log can be written, ")),
+                )
             }
             ApprovalError::Unanswered(_) => diagnostic(Code::ApprovalDeclined)
                 .with_hint("nothing was done; the plan can still be approved until it expires"),
@@ -203,15 +198,14 @@ impl From<&ApprovalError> for Diagnostic {
                 diagnostic(Code::ApprovalDeclined)
                     .with_hint("nothing was done; the person has to type exactly what is asked for")
             }
-            ApprovalError::Spent(_) => {
-                diagnostic(Code::ApprovalSpent).with_hint("make a new plan with plan_deploy")
+            ApprovalError::Spent(_) => diagnostic(Code::ApprovalSpent).with_hint(Remedy::PlanAnew),
+            ApprovalError::TooLate(_) => {
+                diagnostic(Code::ApprovalSpent).with_hint(Remedy::RollBack.after("nothing is undone; "))
             }
-            ApprovalError::TooLate(_) => diagnostic(Code::ApprovalSpent)
-                .with_hint("nothing is undone; rollback_host brings a host back"),
             ApprovalError::Overtaken(_) => diagnostic(Code::InvalidApproval)
-                .with_hint("nothing was done; call again, so that the person is asked under the settings as they are now"),
+                .with_hint(Remedy::AskUnderNewSettings.after("nothing was done; ")),
             ApprovalError::Stray(_) => diagnostic(Code::InvalidApproval)
-                .with_hint("nothing was done; deploy again without any answer, so that the person is asked"),
+                .with_hint(Remedy::AskPersonAgain.after("nothing was done; ")),
             ApprovalError::ChannelNotAllowed { .. }
             | ApprovalError::OtherPlan(_)
             | ApprovalError::Malformed { .. } => diagnostic(Code::InvalidApproval)

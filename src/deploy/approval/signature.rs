@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+use crate::advice::Remedy;
 use crate::config::{Action, SignerScope};
 use crate::deploy::plan::Plan;
 use crate::diagnostic::{Code, Diagnostic};
@@ -96,19 +97,20 @@ impl From<&SignatureError> for Diagnostic {
         match error {
             SignatureError::Process(error) => error.into(),
             SignatureError::NoFolder(error) => error.into(),
-            SignatureError::Io { .. } | SignatureError::NoApprovers => diagnostic(Code::InvalidSettings)
-                .with_hint("`deploy.approvers` is a file of allowed signers, as ssh-keygen(1) has it"),
+            SignatureError::Io { .. } | SignatureError::NoApprovers => {
+                diagnostic(Code::InvalidSettings).with_hint(Remedy::NameApprovers)
+            }
             SignatureError::OpenApprovers { .. } => diagnostic(Code::InvalidSettings)
                 .with_hint("make it root's, and take it away from others with `chmod go-w`"),
-            SignatureError::NotSigned { .. } => diagnostic(Code::InvalidApproval).with_hint(
-                "--sign wants the private key, or the public one where an agent holds the private one",
-            ),
+            SignatureError::NotSigned { .. } => {
+                diagnostic(Code::InvalidApproval).with_hint(Remedy::NameSigningKey)
+            }
             SignatureError::UnknownSigner { .. } => diagnostic(Code::InvalidApproval)
                 .with_hint("each approver is a line `name key` there, with a name and not a pattern"),
-            SignatureError::Wrong { .. } => diagnostic(Code::InvalidApproval)
-                .with_hint("sign this plan: `pantheros-mcp approve PLAN_ID --sign KEY`"),
-            SignatureError::OutOfScope { .. } => diagnostic(Code::InvalidApproval)
-                .with_hint("`deploy.scopes` says who may approve what; somebody else has to approve this"),
+            SignatureError::Wrong { .. } => diagnostic(Code::InvalidApproval).with_hint(Remedy::Sign),
+            SignatureError::OutOfScope { .. } => {
+                diagnostic(Code::InvalidApproval).with_hint(Remedy::FindApproverInScope)
+            }
         }
     }
 }

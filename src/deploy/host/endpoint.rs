@@ -5,6 +5,7 @@ use std::num::NonZeroU16;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::advice::Remedy;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::flake::hosts::HOSTS;
 use crate::flake::{Answer, Flake, FlakeError, Instantiate, Question, UnreadPart};
@@ -53,9 +54,7 @@ impl From<&PlaceError> for Diagnostic {
             PlaceError::Flake(error) => error.into(),
             PlaceError::Nowhere(host) => Self::new(Code::NoTarget, error.to_string())
                 .with_attr(attr(host, "targetHost"))
-                .with_hint(format!(
-                    "set pantheros.deploy.targetHost in the host's configuration, or `target_host` under `[hosts.{host}]` in pantheros.toml"
-                )),
+                .with_hint(Remedy::SetTarget { host: host.to_string() }),
             PlaceError::Malformed { host, message } => Self::new(Code::TypeMismatch, error.to_string())
                 .with_said(message)
                 .with_attr(attr(host, "targetHost"))

@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 use serde::Deserialize;
 
 use super::{Plan, VERSION};
+use crate::advice::Remedy;
 use crate::canonical::{CanonicalError, Digest};
 use crate::config::DeploySettings;
 use crate::diagnostic::{Code, Diagnostic};
@@ -75,23 +76,18 @@ impl From<&PlanError> for Diagnostic {
         let diagnostic = |code| Self::new(code, error.to_string());
         match error {
             PlanError::NoFolder => diagnostic(Code::InvalidSettings)
-                .with_hint("set `deploy.state_folder` in your settings, or HOME"),
+                .with_hint(Remedy::Set("deploy.state_folder").after("set HOME, or ")),
             PlanError::State(_) => diagnostic(Code::StateUnusable)
                 .with_hint("the state folder and all in it have to be the user's own, mode 0700"),
-            PlanError::Unknown(_) => diagnostic(Code::UnknownPlan)
-                .with_hint("`pantheros-mcp plans` lists those there are; plan_deploy makes a new one"),
+            PlanError::Unknown(_) => diagnostic(Code::UnknownPlan).with_hint(Remedy::ListPlans),
             PlanError::OtherVersion { version, .. } if *version > u64::from(VERSION) => {
                 diagnostic(Code::InvalidPlan)
-                    .with_hint("use the newer pantheros-mcp everywhere, or make a new plan with this one")
+                    .with_hint(Remedy::PlanAnew.after(format!("{}, or ", Remedy::UseNewerProgram)))
             }
             PlanError::OtherVersion { .. } => diagnostic(Code::InvalidPlan)
-                .with_hint("an older pantheros-mcp made it: make a new plan with plan_deploy"),
-            PlanError::Damaged { .. } => {
-                diagnostic(Code::InvalidPlan).with_hint("make a new plan with plan_deploy")
-            }
-            PlanError::Expired { .. } => {
-                diagnostic(Code::PlanExpired).with_hint("make a new plan with plan_deploy")
-            }
+                .with_hint(Remedy::PlanAnew.after("an older version of this program made it: ")),
+            PlanError::Damaged { .. } => diagnostic(Code::InvalidPlan).with_hint(Remedy::PlanAnew),
+            PlanError::Expired { .. } => diagnostic(Code::PlanExpired).with_hint(Remedy::PlanAnew),
             PlanError::Unfit(_) | PlanError::Canonical(_) | PlanError::Randomness(_) => {
                 diagnostic(Code::Internal)
             }

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::advice::Remedy;
 use crate::deploy::host::SurveyError;
 use crate::deploy::host::endpoint::PlaceError;
 use crate::diagnostic::{Code, Diagnostic};
@@ -80,18 +81,20 @@ impl From<&ProposeError> for Diagnostic {
             ProposeError::NotNixos(_) => Self::new(Code::RemoteFailed, error.to_string())
                 .with_hint("install NixOS there first: DEPLOYMENT.md, \"First installation\""),
             ProposeError::Unlisted { .. } | ProposeError::Unread { .. } => {
-                Self::new(Code::NixFailed, error.to_string())
-                    .with_hint("plan again; `nix-store --verify` finds what is wrong with a store")
+                Self::new(Code::NixFailed, error.to_string()).with_hint(
+                    Remedy::PlanAnew.after("`nix-store --verify` finds what is wrong with a store; "),
+                )
             }
             ProposeError::Changed(_) => {
-                Self::new(Code::PlanOutdated, error.to_string()).with_hint("plan again")
+                Self::new(Code::PlanOutdated, error.to_string()).with_hint(Remedy::PlanAnew)
             }
-            ProposeError::NoHostKey(_) => Self::new(Code::RemoteFailed, error.to_string())
-                .with_hint("check that `ssh -v` says `Server host key:`, and `ssh.program` in the settings"),
+            ProposeError::NoHostKey(_) => Self::new(Code::RemoteFailed, error.to_string()).with_hint(
+                Remedy::Set("ssh.program").after("check that `ssh -v` says `Server host key:`, or "),
+            ),
             ProposeError::NoGeneration { there, .. } => Self::new(Code::UnknownGeneration, error.to_string())
                 .with_attr("generation")
                 .with_suggestions(there.iter().take(5).map(u64::to_string))
-                .with_hint("list_generations shows what there is"),
+                .with_hint(Remedy::ListGenerations),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What a plan is bound to, and whether it still holds.
 
+use crate::advice::Remedy;
 use crate::deploy::host::{State, store};
 use crate::deploy::plan::{FlakeSource, HostPlan, SystemSource};
 use crate::diagnostic::{Code, Diagnostic};
@@ -9,7 +10,7 @@ use crate::ssh::{Session, Target};
 
 fn changed(what: impl Into<String>) -> Diagnostic {
     Diagnostic::new(Code::PlanOutdated, what)
-        .with_hint("plan again: what was approved is not what would be done now")
+        .with_hint(Remedy::PlanAnew.after("what was approved is not what would be done now: "))
 }
 
 /// Where a plan says its host is.

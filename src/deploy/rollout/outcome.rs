@@ -6,11 +6,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::health::Health;
-use super::stop::ANEW;
+use crate::advice::{Hint, Remedy};
 use crate::causes::Failing;
 use crate::deploy::plan::HostPlan;
 use crate::deploy::supervisor::{Step, Story};
-use crate::diagnostic::{AGAIN, Code, Diagnostic};
+use crate::diagnostic::{Code, Diagnostic};
 use crate::names::HostName;
 use crate::text;
 
@@ -118,7 +118,7 @@ impl Outcome {
             return self;
         }
         let message = format!("{}: the rollout was stopped before it was confirmed", self.host);
-        let hint = format!("the previous system runs again; {ANEW}");
+        let hint = Remedy::PlanAndApproveAnew.after("the previous system runs again; ");
         Self { error: Some(Diagnostic::new(Code::RolledBack, message).with_hint(hint)), ..self }
     }
 
@@ -127,9 +127,11 @@ impl Outcome {
     pub fn lost(host: &HostName, last: Option<Diagnostic>, health: Vec<Health>) -> Self {
         let seen = last.map(|last| last.told()).unwrap_or_default();
         let message = format!("{host} was not seen to come to an end");
-        let error = Diagnostic::new(Code::HostUnreachable, message).with_said(&text::bounded(&seen, 600)).with_hint(
-            "unless it was confirmed it goes back to its previous system by itself; host_status tells once it answers",
-        );
+        let error = Diagnostic::new(Code::HostUnreachable, message)
+            .with_said(&text::bounded(&seen, 600))
+            .with_hint(Remedy::ShowStatus.after(
+                "unless it was confirmed it goes back to its previous system by itself; once it answers, ",
+            ));
         Self { health, ..Self::ended(host, Ending::Unreachable, error) }
     }
 
@@ -153,12 +155,12 @@ impl Outcome {
             };
             let (code, hint) = match state {
                 Ending::RolledBack => {
-                    (Code::RolledBack, "the previous system runs again; mend what is said above and plan anew")
+                    (Code::RolledBack, Remedy::PlanAnew.after("the previous system runs again; mend what is said above and "))
                 }
-                Ending::Refused => (Code::RemoteFailed, "nothing was changed there; plan again"),
+                Ending::Refused => (Code::RemoteFailed, Remedy::PlanAnew.after("nothing was changed there; ")),
                 _ => (
                     Code::RollbackFailed,
-                    "somebody has to look at the host, by its console if need be: /var/lib/pantheros/deployments has the log",
+                    Hint::from("somebody has to look at the host, by its console if need be: /var/lib/pantheros/deployments has the log"),
                 ),
             };
             Diagnostic::new(code, format!("{}: {happened}", of.host))
@@ -193,10 +195,10 @@ impl Failing for Outcome {
 
 /// An error with advice that can be followed: the approval is used up, so nobody can make the same call again.
 fn doable(error: Diagnostic) -> Diagnostic {
-    let hint = match error.hint.as_deref() {
-        Some(hint) if hint.contains("plan ") || hint.contains(ANEW) => return error,
-        Some(hint) if !hint.starts_with(AGAIN) => format!("{}; then {ANEW}", hint.trim_end_matches('.')),
-        _ => ANEW.to_owned(),
+    let hint = match error.hint.as_ref().map(|hint| (hint, hint.remedy())) {
+        Some((_, Some(Remedy::PlanAnew | Remedy::PlanAndApproveAnew))) => return error,
+        Some((_, Some(Remedy::CallAgain))) | None => Remedy::PlanAndApproveAnew.into(),
+        Some((hint, _)) => hint.clone().then(Remedy::PlanAndApproveAnew),
     };
     error.with_hint(hint)
 }
@@ -219,8 +221,9 @@ mod tests {
             Diagnostic::new(Code::Internal, "no hint"),
         ] {
             let outcome = Outcome::refused(&"web".parse().unwrap(), error.clone());
-            let hint = outcome.error.unwrap().hint.unwrap();
-            assert!(hint.contains(ANEW) && !hint.contains(AGAIN), "{error:?}: {hint}");
+            let hint = outcome.error.unwrap().hint.unwrap().to_string();
+            let (anew, again) = (Remedy::PlanAndApproveAnew.to_string(), Remedy::CallAgain.to_string());
+            assert!(hint.contains(&anew) && !hint.contains(&again), "{error:?}: {hint}");
         }
     }
 }

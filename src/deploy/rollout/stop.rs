@@ -1,12 +1,9 @@
 //! Why a rollout ends before all its hosts are as asked, and what is said of the others then.
 
 use super::outcome::Ending;
+use crate::advice::{Hint, Remedy};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::names::HostName;
-
-/// What to do where an approval was used up, and not everything is done.
-pub(super) const ANEW: &str =
-    "ask for it anew (plan_deploy, rollback_host): an approval is good for one deployment";
 
 /// Why no further host is begun.
 #[derive(Clone, Debug)]
@@ -29,10 +26,10 @@ impl Stop {
         }
     }
 
-    fn mend(&self) -> String {
+    fn mend(&self) -> Hint {
         match self {
-            Self::Failed(host, _) => format!("mend {host}, and plan anew"),
-            Self::Asked | Self::Unrecorded(_) => ANEW.to_owned(),
+            Self::Failed(host, _) => Remedy::PlanAnew.after(format!("mend {host}, and ")),
+            Self::Asked | Self::Unrecorded(_) => Remedy::PlanAndApproveAnew.into(),
         }
     }
 
@@ -42,11 +39,11 @@ impl Stop {
             Self::Failed(host, state) => {
                 let message = format!("nothing was begun here: {host} ended {} before", state.as_str());
                 Diagnostic::new(Code::RolloutStopped, message)
-                    .with_hint(format!("mend {host} and plan anew, or plan without it"))
+                    .with_hint(Remedy::PlanAnew.after(format!("mend {host}, or leave it out, and ")))
             }
             Self::Asked => {
                 Diagnostic::new(Code::Cancelled, "nothing was begun here: the rollout was stopped before")
-                    .with_hint(ANEW)
+                    .with_hint(Remedy::PlanAndApproveAnew)
             }
             Self::Unrecorded(error) => error.clone(),
         }
@@ -66,7 +63,7 @@ impl Stop {
             error.message
         );
         Diagnostic { message, ..error }.with_hint(
-            "host_status tells what it runs; where that is the new system still, rollback_host brings it back",
+            Remedy::RollBack.after(format!("{}; if that is still the new system, ", Remedy::ShowStatus)),
         )
     }
 

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::script::SCRIPT;
 use super::state::{Step, Story};
+use crate::advice::Remedy;
 use crate::config::Action;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::names::{PlanId, StorePath};
@@ -116,14 +117,15 @@ impl From<&SuperviseError> for Diagnostic {
             SuperviseError::Ssh(error) => error.into(),
             SuperviseError::Taken(said) => Self::new(Code::Busy, error.to_string())
                 .with_said(said)
-                .with_hint("wait until it is confirmed or undone; host_status tells"),
+                .with_hint(Remedy::ShowStatus.after("wait until it is confirmed or undone; ")),
             SuperviseError::Refused(said) => Self::new(Code::RemoteFailed, error.to_string())
                 .with_said(said)
-                .with_hint("nothing was changed there; plan again"),
+                .with_hint(Remedy::PlanAnew.after("nothing was changed there; ")),
             SuperviseError::NotBegun => Self::new(Code::RemoteFailed, error.to_string())
-                .with_hint("nothing was changed there; plan again"),
-            SuperviseError::OtherVersion(_) => Self::new(Code::RemoteFailed, error.to_string())
-                .with_hint("use the pantheros-mcp that deployed there last, or a newer one"),
+                .with_hint(Remedy::PlanAnew.after("nothing was changed there; ")),
+            SuperviseError::OtherVersion(_) => {
+                Self::new(Code::RemoteFailed, error.to_string()).with_hint(Remedy::UseNewerProgram)
+            }
             SuperviseError::NotUnderstood(said) => Self::new(Code::RemoteFailed, error.to_string())
                 .with_said(said)
                 .with_hint("look at /var/lib/pantheros/deployments on the host"),

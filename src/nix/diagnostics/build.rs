@@ -2,6 +2,7 @@
 
 use super::Problem;
 use super::phrase::{self, Phrase};
+use crate::advice::Remedy;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::names::{DrvPath, STORE_FOLDER, StorePath};
 use crate::nix::log::{LogError, State, quoted_drv};
@@ -193,15 +194,19 @@ fn unbuilt(problem: &Problem<'_>) -> Option<Diagnostic> {
     let (how, hint) = if is_output || path.as_str().ends_with(".drv") {
         (
             "the evaluation reads what a derivation builds, and nothing may be built",
-            "Take the file from the flake or an input instead of from a derivation, or allow it to be built: `build=true` of flake_check does, and a server without --read-only.",
+            "Take the file from the flake or an input instead of from a derivation, or ",
         )
     } else {
         (
             "the evaluation reads a path that it would have to write to the store first, and nothing may be written",
-            "Read the file where it lies, `path + \"/file\"` instead of `\"${path}/file\"`, or allow it to be written: `build=true` of flake_check does, and a server without --read-only.",
+            "Read the file where it lies, `path + \"/file\"` instead of `\"${path}/file\"`, or ",
         )
     };
-    Some(Diagnostic::new(Code::NeedsBuild, format!("{how}: {path}")).with_attr(path.as_str()).with_hint(hint))
+    Some(
+        Diagnostic::new(Code::NeedsBuild, format!("{how}: {path}"))
+            .with_attr(path.as_str())
+            .with_hint(Remedy::AllowBuild.after(hint)),
+    )
 }
 
 /// `hash mismatch in fixed-output derivation 'x.drv':` with `specified:` and `got:`.

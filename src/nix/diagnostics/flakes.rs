@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::Problem;
 use super::phrase::{self, Phrase};
+use crate::advice;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::text;
 
@@ -70,25 +71,25 @@ const PHRASES: &[Phrase] = &[
         says: "could not find a flake.nix file",
         code: Code::FlakeNotFound,
         about: None,
-        hint: "Name the folder that holds the flake.nix, with `--flake`.",
+        hint: advice::NAME_FLAKE,
     },
     Phrase {
         says: "path '{}' does not contain a 'flake.nix'",
         code: Code::FlakeNotFound,
         about: Some(0),
-        hint: "Name the folder that holds the flake.nix, with `--flake`.",
+        hint: advice::NAME_FLAKE,
     },
     Phrase {
         says: "path '{}' is not part of a flake",
         code: Code::FlakeNotFound,
         about: Some(0),
-        hint: "Name the folder that holds the flake.nix, with `--flake`.",
+        hint: advice::NAME_FLAKE,
     },
     Phrase {
         says: "path '{}' is not a flake",
         code: Code::FlakeNotFound,
         about: Some(0),
-        hint: "Name the folder that holds the flake.nix, with `--flake`.",
+        hint: advice::NAME_FLAKE,
     },
     Phrase {
         says: "source tree referenced by '{}' does not contain a '{}' file",
@@ -190,8 +191,7 @@ fn missing(problem: &Problem<'_>) -> Option<Diagnostic> {
     match problem.files.missing(path) {
         Some((file, true)) => Some(not_tracked(&file)),
         Some((file, false)) if file == "flake.nix" => Some(
-            Diagnostic::new(Code::FlakeNotFound, "the folder has no flake.nix")
-                .with_hint("Name the folder that holds the flake.nix, with `--flake`."),
+            Diagnostic::new(Code::FlakeNotFound, "the folder has no flake.nix").with_hint(advice::NAME_FLAKE),
         ),
         Some((file, false)) => Some(
             Diagnostic::new(Code::MissingFile, format!("{} does not exist", text::word(&file)))
@@ -221,7 +221,7 @@ pub(super) fn of_input(mut diagnostic: Diagnostic, problem: &Problem<'_>) -> Dia
         diagnostic.hint = Some(format!(
             "Check the address of the input `{}` in flake.nix, and that it holds a flake.nix of its own (or set `flake = false;`).",
             text::word(input)
-        ));
+        ).into());
     }
     diagnostic.message =
         format!("the input `{}` cannot be fetched: {}", text::word(input), diagnostic.message);

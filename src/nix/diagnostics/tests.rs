@@ -68,7 +68,7 @@ fn an_input_is_named_by_its_name() {
     let trace = ["while fetching the input 'github:x/y'", "while updating the flake input 'y'"];
     let found = explain("unable to download 'https://example.org/y': HTTP error 404", &trace);
     assert_eq!((found.code, found.attr.as_deref()), (Code::NetworkUnreachable, Some("y")));
-    assert!(found.hint.unwrap().contains("Nothing is at that address"));
+    assert!(found.hint.unwrap().to_string().contains("Nothing is at that address"));
 }
 
 #[test]
@@ -93,5 +93,5 @@ fn a_program_that_nix_does_not_find_is_named() {
     let source = Source { folder: Path::new("/nonexistent"), store_path: None, commit: None };
     let found = diagnose(&state, &source).into_iter().next().unwrap();
     assert_eq!((found.code, found.attr.as_deref()), (Code::ProgramUnusable, Some("ssh")), "{found:#?}");
-    assert!(found.hint.unwrap().contains("`ssh` on PATH"));
+    assert!(found.hint.unwrap().to_string().contains("`ssh` on PATH"));
 }

@@ -70,7 +70,7 @@ async fn a_no_in_a_form_is_kept() {
     // A plan under another name that does the same is none to be asked about, one that does something else is.
     let same = desk.plan(fixture(&["web"]));
     let error = approvals.obtain(&same, &yes, &asked(), &call).await.unwrap_err();
-    let hint = Diagnostic::from(&error).hint.unwrap();
+    let hint = Diagnostic::from(&error).hint.unwrap().to_string();
     assert!(hint.contains(stored.plan().id.as_str()) && hint.contains("pantheros-mcp approve"), "{hint}");
     assert!(yes.questions().is_empty());
     let other = desk.plan(Plan { action: Action::Test, ..fixture(&["web"]) });
@@ -96,7 +96,7 @@ async fn a_form_is_shown_twice_at_most() {
     assert!(yes.questions().is_empty(), "a third form was shown");
     let diagnostic = Diagnostic::from(&error);
     assert_eq!(diagnostic.code, Code::ApprovalRequired);
-    let hint = diagnostic.hint.unwrap();
+    let hint = diagnostic.hint.unwrap().to_string();
     assert!(hint.contains("twice") && hint.contains("pantheros-mcp approve"), "{hint}");
     // The plan waits still: a person approves it in a terminal.
     desk.approvals().record(&stored, terminal(&[]), &call).await.unwrap();
@@ -121,7 +121,7 @@ async fn nobody_is_asked_where_forms_do_not_count() {
     let error = approvals.obtain(&stored, &scripted, &asked(), &call).await.unwrap_err();
     let diagnostic = Diagnostic::from(&error);
     assert_eq!(diagnostic.code, Code::ApprovalRequired);
-    let hint = diagnostic.hint.unwrap();
+    let hint = diagnostic.hint.unwrap().to_string();
     assert!(hint.contains(&format!("pantheros-mcp approve {}", stored.plan().id)), "{hint}");
     assert!(scripted.questions().is_empty());
     approvals.record(&stored, terminal(&[]), &call).await.unwrap();

@@ -43,7 +43,7 @@ async fn a_no_counts_though_it_cannot_be_logged_and_is_logged_once_it_can() {
         let told = Diagnostic::from(&error);
         assert_eq!(told.code, Code::StateUnusable, "{told}");
         let by = if by_form { "the user of test 1.0" } else { "bob" };
-        assert!(told.hint.unwrap().contains(&format!("`pantheros-mcp reject {id}`")));
+        assert!(told.hint.unwrap().to_string().contains(&format!("`pantheros-mcp reject {id}`")));
         assert!(error.to_string().contains(&format!("was rejected by {by} and stays so")), "{error}");
         let refused = approvals.record(&stored, terminal(&[]), &call).await;
         assert!(matches!(refused, Err(ApprovalError::Rejected { .. })), "{refused:?}");

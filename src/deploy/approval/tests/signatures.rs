@@ -7,7 +7,7 @@ async fn a_signature_approves() {
     desk.approvers(&[format!("alice@example.org namespaces=\"{}\" {public}", signature::NAMESPACE)]);
     let (approvals, stored) = (desk.approvals(), desk.plan(fixture(&["web"])));
     let required = approvals.spend(&stored, &call).await.unwrap_err();
-    assert!(Diagnostic::from(&required).hint.unwrap().contains("--sign KEY"));
+    assert!(Diagnostic::from(&required).hint.unwrap().to_string().contains("--sign KEY"));
     let signature = signature_of(&stored, &key).await;
     approvals.record(&stored, signed("alice@example.org", signature.clone()), &call).await.unwrap();
     let spent = approvals.spend(&stored, &call).await.unwrap();

@@ -9,6 +9,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use super::{Action, FlakeSource, HostPlan, Plan, Severity};
+use crate::advice::Remedy;
 use crate::text;
 use crate::time::Timestamp;
 
@@ -86,7 +87,7 @@ fn told(plan: &Plan, now: Timestamp, room: Room) -> String {
     let rest = plan.hosts.get(room.hosts..).unwrap_or_default();
     if !rest.is_empty() {
         lines.push(String::new());
-        let all = format!("`pantheros-mcp plans {}` tells all of it", plan.id);
+        let all = Remedy::ShowPlan { plan: plan.id.to_string() };
         lines.push(format!("and {} more, in short; {all}", rest.len()));
         in_short(rest, &mut lines);
     }

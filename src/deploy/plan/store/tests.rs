@@ -89,8 +89,8 @@ fn a_plan_of_another_version_says_so() {
     let id = &stored.plan().id;
     for (version, hint) in [
         (VERSION + 1, "the newer pantheros-mcp"),
-        (VERSION - 1, "an older pantheros-mcp made it"),
-        (1, "an older pantheros-mcp made it"),
+        (VERSION - 1, "an older version of this program made it"),
+        (1, "an older version of this program made it"),
     ] {
         fs::write(plans.path(id), format!("{{\"version\":{version},\"new\":[]}}")).unwrap();
         let error = plans.load(id).unwrap_err();
@@ -98,7 +98,7 @@ fn a_plan_of_another_version_says_so() {
         assert!(matches!(error, PlanError::OtherVersion { .. }), "{error}");
         assert_eq!(diagnostic.code, Code::InvalidPlan);
         assert!(diagnostic.message.contains(&format!("version {version}")), "{diagnostic}");
-        assert!(diagnostic.hint.unwrap().contains(hint), "{version}");
+        assert!(diagnostic.hint.unwrap().to_string().contains(hint), "{version}");
     }
     fs::write(plans.path(id), "{\"version\":0}").unwrap();
     assert!(matches!(plans.load(id), Err(PlanError::Damaged { .. })));

@@ -1,6 +1,7 @@
 //! What could go wrong when a system is deployed, by facts before and after; above all, losing the host.
 
 use super::facts::Facts;
+use crate::advice::Remedy;
 use crate::deploy::host::State;
 use crate::deploy::plan::{HostPlan, Risk, Severity};
 use crate::flake::UnreadPart;
@@ -103,7 +104,7 @@ fn the_machine(plan: &HostPlan, evidence: Evidence<'_>, risks: &mut Vec<Risk>) {
             "deployment_under_way",
             Severity::Blocking,
             format!("{other} is being deployed there"),
-            "wait until it is confirmed or undone; host_status tells",
+            &Remedy::ShowStatus.after("wait until it is confirmed or undone; ").to_string(),
         ));
     }
 }
