@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::hazards::Hazard;
 use super::read::Attrs;
 use super::{facts::Facts, hazards, parse};
+use crate::diagnostic::{Code, Diagnostic};
 
 /// What a probe's answer cannot be turned into a layout for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -14,6 +15,13 @@ pub enum LayoutError {
     /// The probe gave something other than an attribute set with `devices`.
     #[error("the probe of the host's disk layout gave something else than an attribute set with `devices`")]
     NotAProbe,
+}
+
+impl From<&LayoutError> for Diagnostic {
+    fn from(error: &LayoutError) -> Self {
+        Self::new(Code::TypeMismatch, error.to_string())
+            .with_hint("compare the host's `disko.devices` with disko's documentation")
+    }
 }
 
 /// A host's disk layout.

@@ -289,7 +289,7 @@ impl ServerHandler for Handler {
                 }
                 None => Err(unknown(format!("the store has no log of {}", log.drv))),
             },
-            Err(error) => Err(internal(&Diagnostic::from(&error))),
+            Err(error) => Err(internal(&error.into())),
         }
     }
 }

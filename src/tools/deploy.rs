@@ -15,7 +15,7 @@ use crate::config::{Action, ApprovalMethod};
 use crate::deploy::approval::{ApprovalError, Approvals};
 use crate::deploy::plan::StoredPlan;
 use crate::deploy::rollout::{Outcome, Rollout};
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Code, Diagnostic};
 use crate::names::PlanId;
 use crate::text;
 
@@ -118,6 +118,19 @@ impl Tool for Deploy {
     }
 }
 
+/// An approval was used up, and the deployment did not begin or did not end as one.
+#[derive(Debug, thiserror::Error)]
+#[error("the deployment broke off: {0}")]
+struct SpentError(String);
+
+impl From<&SpentError> for Diagnostic {
+    fn from(error: &SpentError) -> Self {
+        Self::new(Code::StateUnusable, error.to_string()).with_hint(
+            "host_status tells what runs; mend what is said here and plan anew: the approval is used up",
+        )
+    }
+}
+
 /// Obtains the approval of a plan, and carries it out.
 pub(super) async fn carry_out(
     context: &Context,
@@ -145,8 +158,8 @@ pub(super) async fn carry_out(
     };
     let carried = context.services.rollouts.carry(rollout).await;
     stopped.disarm();
-    let (rolled, spent) = carried.map_err(|error| ToolError::Spent(error.to_string()))?;
-    let rolled = rolled.map_err(|error| ToolError::Spent(error.to_string()))?;
+    let (rolled, spent) = carried.map_err(|error| SpentError(error.to_string()))?;
+    let rolled = rolled.map_err(|error| SpentError(error.to_string()))?;
     let unrecorded = rolled.unrecorded.as_ref().map(Diagnostic::from);
     Ok(Output {
         plan_id: spent.plan().id.clone(),

@@ -30,16 +30,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use crate::deploy::approval::ApprovalError;
-use crate::deploy::host::SurveyError;
-use crate::deploy::host::endpoint::PlaceError;
-use crate::deploy::propose::ProposeError;
 use crate::diagnostic::{Code, Diagnostic};
-use crate::disko::LayoutError;
-use crate::flake::FlakeError;
-use crate::flake::revision::RevError;
-use crate::flake::select::SelectError;
-use crate::nix::NixError;
 use crate::progress::Call;
 use crate::schema::{self, ArgumentError};
 use weight::{Brief, Told};
@@ -52,73 +43,38 @@ pub use rollouts::Rollouts;
 pub use services::{Context, LogRef, Place, Services};
 
 /// Why a tool gave no output.
-#[derive(Debug, thiserror::Error)]
-pub enum ToolError {
-    /// An argument is missing, unknown or malformed.
-    #[error("{0}")]
-    Input(Box<Diagnostic>),
-    /// The flake, or its evaluation.
-    #[error(transparent)]
-    Flake(#[from] FlakeError),
-    /// Which commit is meant.
-    #[error(transparent)]
-    Rev(#[from] RevError),
-    /// Which hosts are meant.
-    #[error(transparent)]
-    Select(#[from] SelectError),
-    /// The `nix` program.
-    #[error(transparent)]
-    Nix(#[from] NixError),
-    /// Where the host is.
-    #[error(transparent)]
-    Place(#[from] PlaceError),
-    /// What was to be planned for.
-    #[error(transparent)]
-    Propose(#[from] ProposeError),
-    /// The host itself.
-    #[error(transparent)]
-    Survey(#[from] SurveyError),
-    /// The host's disk layout.
-    #[error(transparent)]
-    Layout(#[from] LayoutError),
-    /// A plan, or a person's approval of it.
-    #[error(transparent)]
-    Approval(#[from] ApprovalError),
-    /// An approval was used up, and the deployment did not begin or did not end as one.
-    #[error("the deployment broke off: {0}")]
-    Spent(String),
-    /// Too many calls are waiting already.
-    #[error("{0} calls are waiting already")]
-    Busy(usize),
+///
+/// `?` makes one of every error that a [`Diagnostic`] can be made of (`impl From<&MyError> for Diagnostic`), so a tool has
+/// an error type of its own without a word here. It is no [`std::error::Error`]: it would be made of itself then.
+#[derive(Debug)]
+pub struct ToolError(Box<Diagnostic>);
+
+impl<E> From<E> for ToolError
+where
+    E: std::error::Error,
+    for<'a> Diagnostic: From<&'a E>,
+{
+    fn from(error: E) -> Self {
+        Self(Box::new(Diagnostic::from(&error)))
+    }
 }
 
-impl From<&ToolError> for Diagnostic {
-    fn from(error: &ToolError) -> Self {
-        match error {
-            ToolError::Input(diagnostic) => (**diagnostic).clone(),
-            ToolError::Flake(error) => error.into(),
-            ToolError::Rev(error) => error.into(),
-            ToolError::Select(error) => error.into(),
-            ToolError::Nix(error) => error.into(),
-            ToolError::Place(error) => error.into(),
-            ToolError::Survey(error) => error.into(),
-            ToolError::Propose(error) => error.into(),
-            ToolError::Layout(_) => Self::new(Code::TypeMismatch, error.to_string())
-                .with_hint("compare the host's `disko.devices` with disko's documentation"),
-            ToolError::Approval(error) => error.into(),
-            ToolError::Spent(_) => Self::new(Code::StateUnusable, error.to_string()).with_hint(
-                "host_status tells what runs; mend what is said here and plan anew: the approval is used up",
-            ),
-            ToolError::Busy(_) => Self::new(Code::Busy, error.to_string())
-                .with_hint("wait for one to end, or raise `limits.waiting_calls` in your settings"),
-        }
+impl From<Diagnostic> for ToolError {
+    fn from(diagnostic: Diagnostic) -> Self {
+        Self(Box::new(diagnostic))
+    }
+}
+
+impl From<ToolError> for Diagnostic {
+    fn from(error: ToolError) -> Self {
+        *error.0
     }
 }
 
 impl ToolError {
     /// A complaint about an argument.
     pub fn input(argument: &str, message: impl Into<String>) -> Self {
-        Self::Input(Box::new(Diagnostic::new(Code::InvalidInput, message).with_attr(argument)))
+        Diagnostic::new(Code::InvalidInput, message).with_attr(argument).into()
     }
 }
 
@@ -349,7 +305,7 @@ async fn run<T: Tool>(
     };
     let outcome = match result.await {
         Ok(output) => Outcome::of::<T>(output),
-        Err(error) => Outcome::failure(Diagnostic::from(&error)),
+        Err(error) => Outcome::failure(error.into()),
     };
     Ok(telling::<T>(outcome, &context.call))
 }

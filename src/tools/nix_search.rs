@@ -158,11 +158,11 @@ async fn only_host(context: &Context) -> Result<HostName, ToolError> {
     match names.as_slice() {
         [only] => only.parse().map_err(|wrong: NameError| {
             let message = "the flake's only host cannot be asked for by its name";
-            let error = Diagnostic::new(Code::InvalidInput, message)
+            Diagnostic::new(Code::InvalidInput, message)
                 .with_said(&wrong.to_string())
                 .with_attr("host")
-                .with_hint("give it another name in the flake");
-            ToolError::Input(Box::new(error))
+                .with_hint("give it another name in the flake")
+                .into()
         }),
         [] => Err(ToolError::input("host", "the flake has no hosts, so there are no options to search")),
         several => Err(ToolError::input(

@@ -254,7 +254,7 @@ impl Tool for PlanDeploy {
         if !same {
             let message = "the flake or its settings were changed while it was built";
             let error = Diagnostic::new(Code::PlanOutdated, message).with_hint("plan again");
-            return Err(ToolError::Input(Box::new(error)));
+            return Err(error.into());
         }
         let settings = context.settings();
         let mut plan =
@@ -367,7 +367,7 @@ fn require_clean(context: &Context, source: &FlakeSource) -> Result<(), ToolErro
         ),
     };
     let error = Diagnostic::new(Code::DirtyFlake, message).with_attr("rev").with_hint(hint);
-    Err(ToolError::Input(Box::new(error)))
+    Err(error.into())
 }
 
 impl Output {

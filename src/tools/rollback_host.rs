@@ -94,7 +94,7 @@ async fn planned(context: &Context, approvals: &Approvals, input: &Input) -> Res
     if !context.in_force.holds().await {
         let message = "the settings were changed while the host was looked at";
         let error = Diagnostic::new(Code::PlanOutdated, message).with_hint(Remedy::CallAgain);
-        return Err(ToolError::Input(Box::new(error)));
+        return Err(error.into());
     }
     let plan = Plan::draft(
         Action::Switch,

@@ -15,6 +15,7 @@ use super::rollouts::Rollouts;
 use crate::config::{ConfigError, Settings};
 use crate::deploy::approval::{Answer, Approver, Question};
 use crate::deploy::plan::Requester;
+use crate::diagnostic::{Code, Diagnostic};
 use crate::flake::Flake;
 use crate::metrics::Metrics;
 use crate::names::{DrvPath, PlanId};
@@ -24,6 +25,18 @@ use crate::progress::{Call, HEARTBEAT};
 
 /// Most failed builds whose logs are listed.
 const LOGS: usize = 50;
+
+/// Too many calls are waiting already.
+#[derive(Debug, thiserror::Error)]
+#[error("{0} calls are waiting already")]
+struct BusyError(usize);
+
+impl From<&BusyError> for Diagnostic {
+    fn from(error: &BusyError) -> Self {
+        Self::new(Code::Busy, error.to_string())
+            .with_hint("wait for one to end, or raise `limits.waiting_calls` in your settings")
+    }
+}
 
 /// What all calls share.
 #[derive(Debug)]
@@ -166,7 +179,7 @@ impl Services {
     /// Waits for a place among the calls that run at once; it is given back when it is dropped.
     ///
     /// # Errors
-    /// [`ToolError::Busy`] where too many wait already, or that the call was cancelled.
+    /// [`Code::Busy`] if too many wait already, or that the call was cancelled.
     pub async fn enter(&self, in_force: &InForce, call: &Call) -> Result<OwnedSemaphorePermit, ToolError> {
         if let Ok(place) = Arc::clone(&in_force.places).try_acquire_owned() {
             return Ok(place);
@@ -250,7 +263,7 @@ impl Context {
     /// Waits for a place among the calls that run at once.
     ///
     /// # Errors
-    /// [`ToolError::Busy`] where too many wait already, or that the call was cancelled.
+    /// [`Code::Busy`] if too many wait already, or that the call was cancelled.
     pub(super) async fn enter(&self) -> Result<(), ToolError> {
         self.place.set(Some(self.services.enter(&self.in_force, &self.call).await?));
         Ok(())
@@ -301,10 +314,10 @@ impl Approver for Unhurried<'_> {
 struct Waiting<'a>(&'a AtomicUsize);
 
 impl<'a> Waiting<'a> {
-    fn join(queue: &'a AtomicUsize, most: usize) -> Result<Self, ToolError> {
+    fn join(queue: &'a AtomicUsize, most: usize) -> Result<Self, BusyError> {
         let place = Self(queue);
         if queue.fetch_add(1, Ordering::Relaxed) >= most {
-            return Err(ToolError::Busy(most));
+            return Err(BusyError(most));
         }
         Ok(place)
     }
