@@ -429,3 +429,17 @@ fn names_of_others_are_words_in_what_tools_say() {
         .collect();
     assert_none("use text::words", broken);
 }
+
+/// The files of tools are declared by a macro, into which `cargo fmt` does not look.
+#[test]
+fn the_files_of_tools_are_formatted() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/tools");
+    let files = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path());
+    let checked = std::process::Command::new("rustfmt").arg("--check").args(files).output().unwrap();
+    assert!(
+        checked.status.success(),
+        "{}{}\nTo format them:\n  rustfmt src/tools/*.rs",
+        String::from_utf8_lossy(&checked.stdout),
+        String::from_utf8_lossy(&checked.stderr)
+    );
+}

@@ -125,7 +125,6 @@ impl Tool for BuildHost {
         Reports path and closure size, or for each failed derivation the end of its log and a resource with all of it.";
     const EFFECT: Effect = Effect::Store;
     const REACH: Reach = Reach::Here;
-    const OPEN_WORLD: bool = true;
     type Input = Input;
     type Output = Output;
 

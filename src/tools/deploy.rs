@@ -60,7 +60,6 @@ impl Tool for Deploy {
         here, or runs the command named. Hosts that are not well afterwards go back by themselves.";
     const EFFECT: Effect = Effect::Host;
     const REACH: Reach = Reach::Hosts;
-    const OPEN_WORLD: bool = true;
     const IDEMPOTENT: bool = false;
     type Input = Input;
     type Output = Output;

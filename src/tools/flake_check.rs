@@ -80,7 +80,6 @@ impl Tool for FlakeCheck {
     const LEAST: Effect = Effect::Read;
     const LESS: &'static str = "leave `build` out, or start the server without --read-only";
     const REACH: Reach = Reach::Here;
-    const OPEN_WORLD: bool = true;
     type Input = Input;
     type Output = Output;
 

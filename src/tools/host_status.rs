@@ -99,7 +99,6 @@ impl Tool for HostStatus {
         failed units, pending reboot, disk space. Changes nothing there.";
     const EFFECT: Effect = Effect::Read;
     const REACH: Reach = Reach::Hosts;
-    const OPEN_WORLD: bool = true;
     type Input = Input;
     type Output = Output;
 

@@ -59,7 +59,6 @@ impl Tool for ListGenerations {
         version, and which one runs, which one was booted, and which is the boot default (`current`).";
     const EFFECT: Effect = Effect::Read;
     const REACH: Reach = Reach::Hosts;
-    const OPEN_WORLD: bool = true;
     type Input = Input;
     type Output = Output;
 

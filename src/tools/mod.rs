@@ -1,22 +1,11 @@
-//! The catalogue: one file per tool, one line here to add it.
+//! The catalogue: one file per tool, one line in `tools!` to add it.
 //!
-//! The server, the `call` command, the published schemas and the tests all read [`catalogue`].
+//! The server, the `call` command, the published schemas, README's table and the tests all read [`catalogue`].
 
 mod background;
-mod build_host;
-mod deploy;
-mod flake_check;
 mod gap;
-mod host_status;
 mod in_force;
-mod inspect_disko;
-mod list_devshells;
-mod list_generations;
-mod list_hosts;
-mod nix_search;
 mod page;
-mod plan_deploy;
-mod rollback_host;
 mod rollouts;
 mod services;
 mod weight;
@@ -41,6 +30,35 @@ pub use in_force::InForce;
 pub use page::text as page_text;
 pub use rollouts::Rollouts;
 pub use services::{Context, LogRef, Place, Services};
+
+/// Declares the file of each tool, and lists the tools in this order. `cargo fmt` does not look into it: `rustfmt
+/// src/tools/*.rs` does (`tests/structure.rs`).
+macro_rules! tools {
+    ($($file:ident::$tool:ident),+ $(,)?) => {
+        $(mod $file;)+
+
+        /// Every tool there is, in the order it is listed.
+        #[must_use]
+        pub fn catalogue() -> &'static [Entry] {
+            static CATALOGUE: LazyLock<Vec<Entry>> = LazyLock::new(|| vec![$(Entry::of::<$file::$tool>()),+]);
+            &CATALOGUE
+        }
+    };
+}
+
+tools! {
+    list_hosts::ListHosts,
+    flake_check::FlakeCheck,
+    build_host::BuildHost,
+    list_devshells::ListDevshells,
+    inspect_disko::InspectDisko,
+    nix_search::NixSearch,
+    host_status::HostStatus,
+    list_generations::ListGenerations,
+    plan_deploy::PlanDeploy,
+    deploy::Deploy,
+    rollback_host::RollbackHost,
+}
 
 /// Why a tool gave no output.
 ///
@@ -92,8 +110,6 @@ pub trait Tool {
     const LEAST: Effect = Self::EFFECT;
     /// Whether it reaches hosts, itself or by what it starts. Nothing stands here unless a tool says it.
     const REACH: Reach;
-    /// Whether it reaches beyond this machine and the flake's pinned inputs.
-    const OPEN_WORLD: bool = false;
     /// Whether a second call with the same arguments changes nothing more.
     const IDEMPOTENT: bool = true;
     /// How to call it so that it changes less, where that can be.
@@ -199,7 +215,8 @@ impl Entry {
             effect: T::EFFECT,
             least: T::LEAST,
             reach: T::REACH,
-            open_world: T::OPEN_WORLD,
+            // What is built or put into the store may be fetched from anywhere.
+            open_world: matches!(T::REACH, Reach::Hosts) || !matches!(T::EFFECT, Effect::Read),
             idempotent: T::IDEMPOTENT,
             input: schema::of_input::<T::Input>,
             output: schema::of_output::<T::Output>,
@@ -308,27 +325,6 @@ async fn run<T: Tool>(
         Err(error) => Outcome::failure(error.into()),
     };
     Ok(telling::<T>(outcome, &context.call))
-}
-
-/// Every tool there is, in the order it is listed.
-#[must_use]
-pub fn catalogue() -> &'static [Entry] {
-    static CATALOGUE: LazyLock<Vec<Entry>> = LazyLock::new(|| {
-        vec![
-            Entry::of::<list_hosts::ListHosts>(),
-            Entry::of::<flake_check::FlakeCheck>(),
-            Entry::of::<build_host::BuildHost>(),
-            Entry::of::<list_devshells::ListDevshells>(),
-            Entry::of::<inspect_disko::InspectDisko>(),
-            Entry::of::<nix_search::NixSearch>(),
-            Entry::of::<host_status::HostStatus>(),
-            Entry::of::<list_generations::ListGenerations>(),
-            Entry::of::<plan_deploy::PlanDeploy>(),
-            Entry::of::<deploy::Deploy>(),
-            Entry::of::<rollback_host::RollbackHost>(),
-        ]
-    });
-    &CATALOGUE
 }
 
 /// The names of all tools.

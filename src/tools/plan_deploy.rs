@@ -186,7 +186,6 @@ impl Tool for PlanDeploy {
         and risk, above all being locked out. Changes no host; a person approves the plan.";
     const EFFECT: Effect = Effect::Store;
     const REACH: Reach = Reach::Hosts;
-    const OPEN_WORLD: bool = true;
     // Each call makes a plan.
     const IDEMPOTENT: bool = false;
     type Input = Input;

@@ -34,7 +34,6 @@ impl Tool for RollbackHost {
         person approved it, with the same protection as deploy.";
     const EFFECT: Effect = Effect::Host;
     const REACH: Reach = Reach::Hosts;
-    const OPEN_WORLD: bool = true;
     const IDEMPOTENT: bool = false;
     type Input = Input;
     type Output = Output;

@@ -37,6 +37,7 @@ pub fn modules(texts: &BTreeMap<String, String>) -> Vec<Module> {
     while let Some((path, file)) = declared.pop() {
         let text = texts.get(&file).unwrap_or_else(|| panic!("there is no {file}"));
         let mut code = syn::parse_file(text).unwrap_or_else(|error| panic!("{file}: {error}"));
+        code.items = code.items.into_iter().flat_map(tools).collect();
         WithoutTests.visit_file_mut(&mut code);
         for child in files(&path, &code.items) {
             let name = child.join("/");
@@ -49,6 +50,17 @@ pub fn modules(texts: &BTreeMap<String, String>) -> Vec<Module> {
         found.push(Module { path, file, code });
     }
     found
+}
+
+/// What an item stands for: a call of `tools!` declares the file of each tool that it names.
+fn tools(item: Item) -> Vec<Item> {
+    let Item::Macro(call) = &item else { return vec![item] };
+    if !call.mac.path.is_ident("tools") {
+        return vec![item];
+    }
+    let named = call.mac.parse_body_with(Punctuated::<syn::Path, Token![,]>::parse_terminated).unwrap();
+    let files = named.iter().map(|path| path.segments.first().unwrap().ident.clone());
+    files.map(|file| syn::parse_str(&format!("mod {file};")).unwrap()).collect()
 }
 
 /// The modules below `path` that are files of their own.
