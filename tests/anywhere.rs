@@ -4,12 +4,13 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
+use crate::common::catalogue::arguments;
 use crate::common::fleet::{Fleet, PROGRAM, error_of, errors, nixes};
 use crate::common::mcp::{Client, WITH_HANDSHAKE};
 use crate::common::plan::{approvals, fleet, set, stored};
 use crate::common::terminal::Terminal;
 use pantheros_mcp::tools;
-use serde_json::{Map, Value, json};
+use serde_json::json;
 
 const LIFE: Duration = Duration::from_secs(1_800);
 const FLAKE: &str = "{ outputs = _: { nixosConfigurations.web.config = { }; }; }";
@@ -49,25 +50,6 @@ impl Home {
             .unwrap();
         assert!(done.status.success(), "{}", errors(&done));
     }
-}
-
-/// Arguments that a tool takes, for a host that may or may not be there.
-fn arguments(tool: &tools::Entry) -> Value {
-    let schema = tool.input_schema();
-    let required = schema.get("required").and_then(Value::as_array).cloned().unwrap_or_default();
-    let mut given: Map<String, Value> = required
-        .iter()
-        .map(|key| {
-            let key = key.as_str().unwrap();
-            let kind = &schema["properties"][key]["type"];
-            let value = if kind == "array" { json!(["web"]) } else { json!("web") };
-            (key.to_owned(), value)
-        })
-        .collect();
-    if tool.name == "plan_deploy" {
-        given.insert("hosts".to_owned(), json!(["web"]));
-    }
-    Value::Object(given)
 }
 
 #[test]

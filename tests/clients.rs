@@ -8,6 +8,7 @@ use crate::common::fleet::{Fleet, nixes};
 use crate::common::node::{installed, node, program, run};
 use crate::common::served::Served;
 use crate::common::slow::Slow;
+use pantheros_mcp::tools::catalogue;
 use serde_json::{Value, json};
 
 /// The newest Nix: clients do not care which.
@@ -54,7 +55,7 @@ impl Inspector<'_> {
         let (code, answer, all) = self.asks("tools/list", &["--strict"]);
         assert_eq!(code, Some(0), "{all}");
         let tools = answer["result"]["tools"].as_array().unwrap_or_else(|| panic!("{all}"));
-        assert_eq!(tools.len(), 11, "{all}");
+        assert_eq!(tools.len(), catalogue().len(), "{all}");
 
         let (code, answer, all) = self.asks("tools/call", &["--tool-name", "list_hosts"]);
         assert_eq!(code, Some(0), "{all}");

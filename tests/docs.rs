@@ -1,21 +1,14 @@
 //! The generated documents say what the code says. `PANTHEROS_UPDATE_GOLDEN=1` writes them anew.
 use std::path::Path;
 
+use crate::common::golden;
+use pantheros_mcp::tools::{Effect, Entry, Reach, catalogue};
 use pantheros_mcp::{config, diagnostic};
 use schemars::schema_for;
 use serde_json::Value;
 
 fn compare(path: &str, text: &str) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
-    if std::env::var_os("PANTHEROS_UPDATE_GOLDEN").is_some() {
-        std::fs::write(&path, text).unwrap();
-    }
-    let written = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(
-        written == text,
-        "{} is out of date: run PANTHEROS_UPDATE_GOLDEN=1 cargo test --test all docs::",
-        path.display()
-    );
+    golden::check(path, text, "docs::");
 }
 
 /// A doc comment as one paragraph.
@@ -171,12 +164,32 @@ fn the_errors_are_documented() {
     compare("docs/errors.md", &text);
 }
 
-#[test]
-fn the_documents_name_every_tool() {
-    let readme = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
-    for tool in pantheros_mcp::tools::catalogue() {
-        assert!(readme.contains(&format!("| `{}` |", tool.name)), "README.md has no row for {}", tool.name);
+/// What a tool changes, as a cell of README's table; the numbers are those of the notes below it.
+fn changes(tool: &Entry) -> &'static str {
+    match (tool.effect, tool.least, tool.reach) {
+        (Effect::Read, ..) => "nothing³",
+        (Effect::Store, Effect::Read, _) => "nothing¹",
+        (Effect::Store, _, Reach::Hosts) => "the Nix store²",
+        (Effect::Store, _, Reach::Here) => "the Nix store",
+        (Effect::Host, ..) => "**hosts**",
     }
+}
+
+#[test]
+fn the_tools_are_documented() {
+    const BEGIN: &str =
+        "<!-- Generated from the catalogue: PANTHEROS_UPDATE_GOLDEN=1 cargo test --test all docs:: -->\n";
+    const END: &str = "<!-- End of what is generated. -->\n";
+    let readme = std::fs::read_to_string(golden::path("README.md")).unwrap();
+    let parts = readme.split_once(BEGIN).and_then(|(before, rest)| Some((before, rest.split_once(END)?.1)));
+    let (before, after) =
+        parts.unwrap_or_else(|| panic!("README.md has lost one of these lines:\n{BEGIN}{END}"));
+    let mut table = String::from("| tool | what it does | changes |\n|---|---|---|\n");
+    for tool in catalogue() {
+        let about = tool.description.split_whitespace().collect::<Vec<_>>().join(" ").replace('|', "\\|");
+        table.push_str(&format!("| `{}` | {about} | {} |\n", tool.name, changes(tool)));
+    }
+    compare("README.md", &format!("{before}{BEGIN}{table}{END}{after}"));
 }
 
 #[test]

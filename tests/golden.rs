@@ -1,37 +1,25 @@
-//! The published contract of each tool: what `tools/list` says, byte for byte.
+//! The published contract of each tool: its entry of `tools/list`, byte for byte.
 //!
-//! A schema that changes breaks clients that were written against it, so it never changes by
-//! accident. `PANTHEROS_UPDATE_GOLDEN=1 cargo test --test all golden::` writes `tools/schemas` anew.
+//! A schema that changes breaks clients that were written against it, so it never changes by accident. Each test that fails
+//! says which command writes `tools/schemas` anew.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
 
 use crate::common::fleet::{Fleet, nixes};
+use crate::common::golden;
 use crate::common::mcp::{Client, STATELESS, WITH_HANDSHAKE};
+use pantheros_mcp::tools::{Effect, Entry, Reach, catalogue, names};
 use serde_json::{Value, json};
 
 /// Most bytes a model has to read of the first six tools before it can call anything.
 const LARGEST_LIST: usize = 10 * 1024;
-
-type Hints = (&'static str, bool, Option<bool>, Option<bool>, bool);
-
-/// What the tools are, in the order they are listed, and what they say of themselves:
-/// read only, destructive, idempotent, open world.
-///
-/// Where one only reads, the two in the middle say nothing (schema, `ToolAnnotations`).
-const TOOLS: [Hints; 11] = [
-    ("list_hosts", true, None, None, false),
-    ("flake_check", false, Some(false), Some(true), true),
-    ("build_host", false, Some(false), Some(true), true),
-    ("list_devshells", true, None, None, false),
-    ("inspect_disko", true, None, None, false),
-    ("nix_search", true, None, None, false),
-    ("host_status", true, None, None, true),
-    ("list_generations", true, None, None, true),
-    ("plan_deploy", false, Some(false), Some(false), true),
-    ("deploy", false, Some(true), Some(false), true),
-    ("rollback_host", false, Some(true), Some(false), true),
-];
+/// Most bytes of one tool's entry. A model reads every entry at the start of each conversation: 4.5 KiB are some thousand
+/// tokens. The largest is plan_deploy with 4.0 KiB; no other has more than 2.
+const LARGEST_TOOL: usize = 4 * 1024 + 512;
+/// Where the contracts are.
+const FOLDER: &str = "tools/schemas";
+/// The tests that write them.
+const TESTS: &str = "golden::";
 
 /// The answer to `tools/list`: the line it came in, and the tools.
 fn list(version: &str, flags: &[&str]) -> (String, Value) {
@@ -46,56 +34,67 @@ fn tools() -> Vec<Value> {
     list("2025-11-25", &[]).1["tools"].as_array().unwrap().clone()
 }
 
-fn folder() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tools/schemas")
+fn name(tool: &Value) -> &str {
+    tool["name"].as_str().unwrap()
 }
 
 #[test]
 fn schemas_are_as_published() {
-    let update = std::env::var_os("PANTHEROS_UPDATE_GOLDEN").is_some_and(|value| value == "1");
-    let mut known = BTreeSet::new();
     for tool in tools() {
-        let file = format!("{}.json", tool["name"].as_str().unwrap());
-        let path = folder().join(&file);
         let text = format!("{}\n", serde_json::to_string_pretty(&tool).unwrap());
-        if update {
-            std::fs::create_dir_all(folder()).unwrap();
-            std::fs::write(&path, &text).unwrap();
-        }
-        let published = std::fs::read_to_string(&path).unwrap_or_default();
-        assert_eq!(
-            published, text,
-            "tools/schemas/{file} is not what the server says; if that is meant: \
-             PANTHEROS_UPDATE_GOLDEN=1 cargo test --test all golden::"
-        );
-        known.insert(file);
+        golden::check(&format!("{FOLDER}/{}.json", name(&tool)), &text, TESTS);
     }
-    for entry in std::fs::read_dir(folder()).unwrap() {
-        let entry = entry.unwrap();
-        let file = entry.file_name().into_string().unwrap();
-        if !known.contains(&file) {
-            assert!(update, "tools/schemas/{file} is of no tool; remove it");
-            std::fs::remove_file(entry.path()).unwrap();
-        }
+}
+
+#[test]
+fn every_schema_that_is_published_is_of_a_tool() {
+    let known: BTreeSet<String> = names().iter().map(|name| format!("{name}.json")).collect();
+    for entry in std::fs::read_dir(golden::path(FOLDER)).unwrap() {
+        let file = entry.unwrap().file_name().into_string().unwrap();
+        assert!(
+            known.contains(&file),
+            "{FOLDER}/{file} is of no tool of the catalogue (src/tools/mod.rs). If the tool was removed or renamed, remove \
+             the file:\n  git rm {FOLDER}/{file}"
+        );
+    }
+}
+
+#[test]
+fn no_tool_is_larger_than_a_model_should_read() {
+    for tool in tools() {
+        let size = tool.to_string().len();
+        let part = |key: &str| tool[key].to_string().len();
+        assert!(
+            size <= LARGEST_TOOL,
+            "{} has {size} bytes, {} too many (description {}, inputSchema {}, outputSchema {}). Shorten the doc comments of \
+             its fields: leave out what the name says, and fields that no caller decides by",
+            name(&tool),
+            size - LARGEST_TOOL,
+            part("description"),
+            part("inputSchema"),
+            part("outputSchema"),
+        );
     }
 }
 
 #[test]
 fn the_list_is_small_and_the_same_for_everyone() {
-    let expected: Vec<&str> = TOOLS.iter().map(|tool| tool.0).collect();
-    let first_six = expected.iter().take(6).copied().collect::<Vec<_>>().join(",");
+    let first_six = names().into_iter().take(6).collect::<Vec<_>>().join(",");
     let reference = tools();
     let mut sizes = Vec::new();
     for version in WITH_HANDSHAKE.into_iter().chain([STATELESS]) {
         let (_, result) = list(version, &[]);
-        let names: Vec<&str> =
-            result["tools"].as_array().unwrap().iter().map(|tool| tool["name"].as_str().unwrap()).collect();
-        assert_eq!(names, expected, "{version}");
+        let listed: Vec<&str> = result["tools"].as_array().unwrap().iter().map(name).collect();
+        assert_eq!(listed, names(), "{version}");
         assert_eq!(result["tools"], Value::from(reference.clone()), "{version}");
         assert!(result.get("nextCursor").is_none(), "{version}");
         sizes.push((version, list(version, &["--tools", &first_six]).0.len()));
     }
-    assert!(sizes.iter().all(|(_, size)| *size < LARGEST_LIST), "{sizes:?}; at most {LARGEST_LIST}");
+    assert!(
+        sizes.iter().all(|(_, size)| *size < LARGEST_LIST),
+        "the first six tools ({first_six}) have too many bytes: {sizes:?}; at most {LARGEST_LIST}. Shorten the doc comments of \
+         their fields, or list another tool first (src/tools/mod.rs)"
+    );
 }
 
 #[test]
@@ -107,18 +106,55 @@ fn the_list_may_be_kept() {
     assert_eq!(result["resultType"], "complete");
 }
 
+/// The tools that a server with these flags lists, each with its entry of the catalogue.
+fn listed(flags: &[&str]) -> Vec<(Value, &'static Entry)> {
+    let tools = list("2025-11-25", flags).1["tools"].as_array().unwrap().clone();
+    let entry = |tool: &Value| catalogue().iter().find(|entry| entry.name == name(tool)).unwrap();
+    tools.into_iter().map(|tool| (tool.clone(), entry(&tool))).collect()
+}
+
 #[test]
-fn annotations_are_true() {
-    let hint = |tool: &Value, name: &str| tool["annotations"].get(name).and_then(Value::as_bool);
-    for (tool, expected) in tools().iter().zip(TOOLS) {
-        let said = (
-            tool["name"].as_str().unwrap(),
-            hint(tool, "readOnlyHint").unwrap(),
-            hint(tool, "destructiveHint"),
-            hint(tool, "idempotentHint"),
-            hint(tool, "openWorldHint").unwrap(),
-        );
-        assert_eq!(said, expected);
+fn annotations_say_what_the_catalogue_says() {
+    for (tool, entry) in listed(&[]) {
+        let hints = &tool["annotations"];
+        let reads = entry.effect == Effect::Read;
+        // Of a tool that only reads, the two in the middle are not said (schema, `ToolAnnotations`).
+        let expected = json!({
+            "readOnlyHint": reads,
+            "destructiveHint": if reads { Value::Null } else { (entry.effect == Effect::Host).into() },
+            "idempotentHint": if reads { Value::Null } else { entry.idempotent.into() },
+            "openWorldHint": !reads || entry.reach == Reach::Hosts,
+        });
+        for (hint, value) in expected.as_object().unwrap() {
+            assert_eq!(hints[hint], *value, "{}: {hint}", entry.name);
+        }
+        assert_eq!(tool["title"], entry.title);
+    }
+}
+
+#[test]
+fn a_read_only_server_lists_what_can_change_nothing() {
+    let listed = listed(&["--read-only"]);
+    let reading: Vec<&str> =
+        catalogue().iter().filter(|entry| entry.least == Effect::Read).map(|entry| entry.name).collect();
+    assert_eq!(listed.iter().map(|(tool, _)| name(tool)).collect::<Vec<_>>(), reading);
+    for (tool, entry) in listed {
+        assert_eq!(tool["annotations"]["readOnlyHint"], true, "{}", entry.name);
+    }
+}
+
+/// What a tool says of itself agrees with itself.
+#[test]
+fn effect_and_reach_agree() {
+    for tool in catalogue() {
+        if tool.effect == Effect::Host {
+            let name = tool.name;
+            assert!(tool.reach == Reach::Hosts, "{name} changes hosts: REACH has to be Reach::Hosts");
+            assert!(
+                !tool.idempotent,
+                "{name} changes hosts: each call needs an approval, so IDEMPOTENT has to be false"
+            );
+        }
     }
 }
 

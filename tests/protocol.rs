@@ -6,25 +6,12 @@ use std::time::{Duration, Instant};
 use crate::common::fleet::{Fleet, nixes};
 use crate::common::mcp::{Client, STATELESS, WITH_HANDSHAKE, handshake, with_meta};
 use crate::common::slow::Slow;
+use pantheros_mcp::tools::names;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
 /// How long nothing has to come before it counts as nothing.
 const SILENCE: Duration = Duration::from_millis(300);
-
-const ALL: [&str; 11] = [
-    "list_hosts",
-    "flake_check",
-    "build_host",
-    "list_devshells",
-    "inspect_disko",
-    "nix_search",
-    "host_status",
-    "list_generations",
-    "plan_deploy",
-    "deploy",
-    "rollback_host",
-];
 
 /// The newest Nix, where it does not matter which.
 fn nix() -> PathBuf {
@@ -92,7 +79,7 @@ fn every_version_with_a_handshake_is_spoken() {
         assert!(result["capabilities"]["tools"].is_object(), "{answer}");
         assert!(result["instructions"].as_str().unwrap().contains("list_hosts"), "{answer}");
         client.notify("notifications/initialized", json!({}));
-        assert_eq!(client.tools(), ALL);
+        assert_eq!(client.tools(), names());
         assert_eq!(hosts(&client.call("list_hosts", json!({}))), DEMO_HOSTS);
         assert_eq!(client.request("ping", json!({}))["result"], json!({}));
     }
@@ -116,7 +103,7 @@ fn the_stateless_version_needs_no_handshake() {
     let versions = discovered["result"]["supportedVersions"].as_array().unwrap();
     assert!(versions.contains(&json!(STATELESS)), "{discovered}");
     assert!(discovered["result"]["capabilities"]["tools"].is_object(), "{discovered}");
-    assert_eq!(client.tools(), ALL);
+    assert_eq!(client.tools(), names());
     let answer = client.call("list_hosts", json!({}));
     assert_eq!(hosts(&answer), DEMO_HOSTS);
     assert_eq!(answer["result"]["resultType"], "complete", "{answer}");
@@ -195,7 +182,7 @@ fn what_is_malformed_is_answered() {
     for passed_over in ["", "   ", "\t\r"] {
         client.send_line(passed_over);
     }
-    assert_eq!(client.tools(), ALL);
+    assert_eq!(client.tools(), names());
 }
 
 /// 2025-03-26 has batches; others refuse them, and nobody waits.
@@ -226,7 +213,7 @@ fn a_batch_is_answered_message_by_message() {
             assert_eq!((code(of(json!(71))), code(of(json!("list")))), (-32600, -32600), "{version}");
             assert!(said(of(json!(71))).contains("2025-03-26"), "{version}");
         }
-        assert_eq!(client.tools(), ALL);
+        assert_eq!(client.tools(), names());
     }
 }
 
@@ -279,7 +266,7 @@ fn parameters_of_the_wrong_shape_are_the_parameters_fault() {
             assert_eq!(code(&answer), -32602, "{version}: {params}: {answer}");
         }
         assert_eq!(code(&client.request("resources/read", json!({}))), -32602, "{version}");
-        assert_eq!(client.tools(), ALL);
+        assert_eq!(client.tools(), names());
     }
 }
 
@@ -397,7 +384,7 @@ fn a_message_may_be_too_large() {
         let answer = client.next();
         assert_eq!(code(&answer), -32600, "{answer}");
         assert!(said(&answer).contains("limits.message_kib"), "{answer}");
-        assert_eq!(client.tools(), ALL);
+        assert_eq!(client.tools(), names());
     }
     // Just below the limit is taken.
     let filler = "x".repeat((1 << 20) - 200);
@@ -429,7 +416,7 @@ fn a_notification_is_never_answered() {
 #[test]
 fn what_is_switched_off_is_neither_listed_nor_called() {
     let fleet = Fleet::demo(&nix());
-    let without = |gone: &[&str]| ALL.into_iter().filter(|tool| !gone.contains(tool)).collect::<Vec<_>>();
+    let without = |gone: &[&str]| names().into_iter().filter(|tool| !gone.contains(tool)).collect::<Vec<_>>();
     let cases = [
         (
             vec!["--read-only"],
@@ -533,7 +520,7 @@ fn a_cancelled_call_ends_and_the_server_goes_on() {
             slow.has_begun();
             client.cancel(id);
             slow.nothing_left(client.id());
-            assert_eq!(client.tools(), ALL);
+            assert_eq!(client.tools(), names());
             // Cancellation, "Behavior Requirements": no response to a cancelled request.
             assert!(client.next_within(SILENCE).is_none(), "{version}");
             // The host is not taken for good.
@@ -651,5 +638,5 @@ fn standard_output_is_the_protocols_alone() {
     client.initialize("2025-11-25");
     // Every line that is no JSON fails here.
     assert_eq!(client.call("build_host", json!({"host": "broken-on-purpose"}))["result"]["isError"], true);
-    assert_eq!(client.tools(), ALL);
+    assert_eq!(client.tools(), names());
 }

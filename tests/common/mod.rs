@@ -1,9 +1,11 @@
 //! Fixtures and clients that the integration tests share.
 
+pub mod catalogue;
 pub mod daemon;
 pub mod faulty;
 pub mod files;
 pub mod fleet;
+pub mod golden;
 pub mod http;
 pub mod mcp;
 pub mod node;
