@@ -13,7 +13,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::part::{Step, UnreadPart};
@@ -27,6 +28,8 @@ use crate::progress::{Call, Update};
 
 pub(super) const PROBES: &str = include_str!("probes.nix");
 pub(super) const FACTS: &str = include_str!("facts.nix");
+/// The probe that a question brings itself.
+const OWN: &str = "own";
 /// Most bytes of questions put to one process, so that all it is told fits in [`ARGUMENT_BYTES`].
 const QUESTIONS_BYTES: usize = 48 * 1024;
 /// Longest argument of a program with the zero byte at its end (execve(2), `MAX_ARG_STRLEN`).
@@ -54,6 +57,8 @@ pub struct Question {
     pub probe: &'static str,
     /// What that function takes besides the attribute.
     pub argument: Option<Value>,
+    /// The function that looks at it, in Nix, if `probe` is [`OWN`].
+    own: Option<&'static str>,
     /// Whether its parts are named only once one of them has failed: naming them costs a third of the time.
     large: bool,
 }
@@ -61,7 +66,18 @@ pub struct Question {
 impl Question {
     /// A question whose probe takes nothing but the attribute.
     pub fn new<S: Into<String>>(path: impl IntoIterator<Item = S>, probe: &'static str) -> Self {
-        Self { path: path.into_iter().map(Into::into).collect(), probe, argument: None, large: false }
+        Self {
+            path: path.into_iter().map(Into::into).collect(),
+            probe,
+            argument: None,
+            own: None,
+            large: false,
+        }
+    }
+
+    /// A question that a Nix function from the flake's outputs answers. One process asks one such question.
+    fn own(function: &'static str) -> Self {
+        Self { own: Some(function), ..Self::new::<&str>([], OWN) }
     }
 
     /// Adds what the probe takes besides the attribute.
@@ -359,6 +375,30 @@ impl Flake {
         }
     }
 
+    /// What a function in Nix gives for the flake's outputs, remembered as long as the flake stays the same. `what` says in a
+    /// word what it looks for. What the function reads is evaluated, and nothing is built for it but what the flake imports.
+    ///
+    /// # Errors
+    /// See [`FlakeError`]; one failure of the function is that of the whole answer.
+    pub async fn ask_function<T>(
+        &self,
+        what: &'static str,
+        function: &'static str,
+        call: &Call,
+    ) -> Result<T, FlakeError>
+    where
+        T: Serialize + DeserializeOwned,
+    {
+        let find = |flake: Self| async move {
+            call.report_message(format!("evaluating the {what}"));
+            let value = flake.ask_one(what, Question::own(function), Instantiate::No, call).await?;
+            let read = serde_json::from_value(value)
+                .map_err(|error| NixError::NotUnderstood { what, said: error.to_string() });
+            Ok(read?)
+        };
+        self.remembered(&format!("{what} {function}"), call, find).await
+    }
+
     /// One worker's share, process after process until nothing is left, or too much of it takes all its time.
     async fn work(
         &self,
@@ -420,10 +460,11 @@ impl Flake {
         // A single answer is the result itself and may be large; several are told one by one.
         let single = questions.len() == 1;
         let apply = format!(
-            "({PROBES}) {{ marker = {}; single = {single}; questions = {}; disko = ({}); facts = ({FACTS}); }}",
+            "({PROBES}) {{ marker = {}; single = {single}; questions = {}; disko = ({}); facts = ({FACTS}); {OWN} = ({}); }}",
             literal::string(&marker),
             literal::json(&Value::Array(asked)),
-            crate::disko::PROBE
+            crate::disko::PROBE,
+            questions.iter().find_map(|asked| asked.question.own).unwrap_or("null")
         );
         if apply.len() >= ARGUMENT_BYTES {
             return Ok((Vec::new(), Some(Failure::new(too_long()))));

@@ -170,12 +170,8 @@ impl Flake {
     /// # Errors
     /// See [`FlakeError`].
     pub async fn host_names(&self, call: &Call) -> Result<Vec<String>, FlakeError> {
-        self.remembered("host names", call, |flake| async move {
-            call.report_message("evaluating the flake");
-            let question = Question::new::<&str>([], "host_names");
-            Ok(names(&flake.ask_one("flake", question, Instantiate::No, call).await?))
-        })
-        .await
+        self.ask_function("flake", "outputs: builtins.attrNames (outputs.nixosConfigurations or { })", call)
+            .await
     }
 
     /// Says that the flake has this host.

@@ -2,6 +2,7 @@
 
 mod cache;
 pub mod check;
+mod declared;
 mod evaluate;
 mod fingerprint;
 pub mod fleet;
@@ -34,6 +35,7 @@ use crate::nix::{self, Nix, NixError, Run};
 use crate::progress::Call;
 
 pub use cache::{Cache, Key};
+pub use declared::Declared;
 pub use evaluate::{Answer, Answers, Asking, Instantiate, Question, Round, Subject};
 pub use fingerprint::Fingerprint;
 pub use git::Checkout;

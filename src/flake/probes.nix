@@ -19,6 +19,8 @@
   questions,
   disko,
   facts,
+  # The function of a question that brings its own.
+  own ? null,
 }:
 outputs:
 let
@@ -244,8 +246,6 @@ let
       "";
 
   probes = parts: {
-    host_names = outputs: attrNames (outputs.nixosConfigurations or { });
-
     names = outline 1;
 
     outline = outline 2;
@@ -581,7 +581,8 @@ let
     index:
     let
       question = elemAt questions index;
-      probe = (probes (partsOf index question)).${question.probe};
+      probe =
+        if question.probe == "own" then own else (probes (partsOf index question)).${question.probe};
     in
     (if question ? argument then probe question.argument else probe) (select question.path);
 

@@ -37,6 +37,11 @@ impl Commit {
         Committed { below: &self.below, flake: &self.flake, lock: self.lock.as_deref() }
     }
 
+    /// Its flake.nix.
+    pub(super) fn flake(&self) -> &[u8] {
+        &self.flake
+    }
+
     /// Its lock file; `None` if it has none.
     ///
     /// # Errors

@@ -89,6 +89,19 @@ impl Reference {
         }
     }
 
+    /// Whether this, of a lock file, is what `flake.nix` declares, as far as that can be told without the flake's folder.
+    #[must_use]
+    pub fn is_same_source(&self, declared: &Self) -> bool {
+        let (url, has_url) = (self.text("url"), self.text("url") == declared.text("url"));
+        match (self.kind(), declared.kind()) {
+            // Nix takes a path into a Git repository for that repository.
+            (Some("git"), Some("path")) => url.is_some_and(|url| url.starts_with("file://")),
+            // What is an archive depends on whether a flake is wanted.
+            (Some("tarball" | "file"), Some("tarball" | "file")) => has_url,
+            _ => self == declared,
+        }
+    }
+
     /// It as people write it in `flake.nix`, without passwords and tokens; cut short, and without control characters.
     #[must_use]
     pub fn url(&self) -> String {
@@ -192,6 +205,27 @@ mod tests {
             (json!({}), "?"),
         ] {
             assert_eq!(reference(attributes).url(), url);
+        }
+    }
+
+    #[test]
+    fn a_source_is_told_from_another() {
+        let path = |path: &str| json!({"type": "path", "path": path});
+        let url = |kind: &str, url: &str| json!({"type": kind, "url": url});
+        for (locked, declared, same) in [
+            (path("./a"), path("./a"), true),
+            (path("./a"), path("./b"), false),
+            (url("git", "file:///a"), path("/a"), true),
+            (url("git", "https://example.org/a"), path("/a"), false),
+            (url("file", "https://example.org/a"), url("tarball", "https://example.org/a"), true),
+            (url("tarball", "https://example.org/a"), url("tarball", "https://example.org/b"), false),
+            (
+                json!({"type": "indirect", "id": "a"}),
+                json!({"type": "indirect", "id": "a", "ref": "b"}),
+                false,
+            ),
+        ] {
+            assert_eq!(reference(locked.clone()).is_same_source(&reference(declared)), same, "{locked}");
         }
     }
 

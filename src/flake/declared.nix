@@ -1,0 +1,63 @@
+# What flake.nix declares of inputs: as Nix reads it (src/libflake/flake.cc), without fetching anything.
+flake:
+let
+  inherit (builtins)
+    filter
+    functionArgs
+    isAttrs
+    isFunction
+    isString
+    mapAttrs
+    parseFlakeRef
+    removeAttrs
+    split
+    substring
+    typeOf
+    ;
+
+  # A path is one from the flake's folder, which is not known here.
+  reference =
+    url:
+    if substring 0 1 url == "." || substring 0 1 url == "/" then
+      {
+        type = "path";
+        path = url;
+      }
+    else
+      parseFlakeRef url;
+
+  declared =
+    fallback: name: input:
+    if !isAttrs input then
+      throw "an input is a set, but this is ${typeOf input}"
+    else
+      {
+        follows =
+          if input ? follows then
+            filter (step: isString step && step != "") (split "/" input.follows)
+          else
+            null;
+        reference =
+          if input ? follows then
+            null
+          else if input ? type then
+            removeAttrs input [
+              "flake"
+              "inputs"
+            ]
+          else if input ? url then
+            reference input.url
+          else
+            fallback name;
+        # These change an input's own inputs, and declare none.
+        inputs = mapAttrs (declared (_: null)) (input.inputs or { });
+      };
+
+  outputs = flake.outputs or null;
+  # What `outputs` takes and `inputs` does not have is an input that a registry names.
+  taken = if isFunction outputs then mapAttrs (_: _: { }) (functionArgs outputs) else { };
+in
+mapAttrs (declared (name: {
+  type = "indirect";
+  id = name;
+})) (removeAttrs (taken // (flake.inputs or { })) [ "self" ])

@@ -1,0 +1,108 @@
+//! The inputs that `flake.nix` declares, whether or not the lock file has them.
+//!
+//! Nix reads them from `flake.nix` before it looks at the lock file, and fetches those that are not locked. Here the text is
+//! evaluated by itself: nothing is fetched, and nothing else of the flake is read.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
+
+use serde::{Deserialize, Serialize};
+
+use super::lock::Reference;
+use super::{Flake, FlakeError, fingerprint};
+use crate::diagnostic::{Code, Diagnostic};
+use crate::nix::{NixError, diagnostics};
+use crate::progress::Call;
+use crate::reading;
+
+/// A Nix function from what `flake.nix` evaluates to, to the inputs it declares.
+const DECLARED: &str = include_str!("declared.nix");
+/// The file that declares them.
+const FLAKE: &str = "flake.nix";
+/// Most bytes of the answer.
+const ANSWER: usize = 4 * 1024 * 1024;
+/// Longest text that is evaluated: Linux takes 128 KiB in one argument of a program (execve(2), `MAX_ARG_STRLEN`).
+const TEXT: usize = 127 * 1024;
+
+/// An input that `flake.nix` declares.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Declared {
+    /// The path of the input that it follows, from the flake; empty for the flake itself.
+    pub follows: Option<Vec<String>>,
+    /// Where it is fetched from; `None` if that is not said here.
+    pub reference: Option<Reference>,
+    /// What is said of its own inputs.
+    pub inputs: BTreeMap<String, Declared>,
+}
+
+impl Flake {
+    /// The inputs that `flake.nix` declares, by their names. Those that only the arguments of `outputs` name are among them.
+    ///
+    /// # Errors
+    /// See [`FlakeError`].
+    pub async fn declared_inputs(&self, call: &Call) -> Result<BTreeMap<String, Declared>, FlakeError> {
+        let question = format!("declared inputs {DECLARED}");
+        self.remembered(&question, call, |flake| async move { flake.find_declared(call).await }).await
+    }
+
+    async fn find_declared(&self, call: &Call) -> Result<BTreeMap<String, Declared>, FlakeError> {
+        let text = self.own_text()?;
+        let command = self.nix().command(&["eval", "--json", "--read-only", "--show-trace"]).await?;
+        let command = command
+            .args(["--option", "allow-import-from-derivation", "false"])
+            .arg("--expr")
+            .arg(OsString::from_vec(text))
+            .args(["--apply", DECLARED])
+            .time_limit(self.settings().evaluation_time)
+            .memory_limit(self.settings().evaluation_memory)
+            .output_limit(ANSWER);
+        let run = self.nix().run(command, call).await?;
+        if !run.status.success() {
+            let mut error =
+                diagnostics::diagnose(&run.state, &self.source()).into_iter().next().unwrap_or_else(|| {
+                    Diagnostic::new(Code::NixFailed, "the evaluation of flake.nix ended without an answer")
+                });
+            // The text was an argument, so Nix knows no file, and takes what it throws for what the function throws.
+            if error.code == Code::Throw {
+                error = Diagnostic::of_others(Code::Throw, &error.told());
+                error.file = Some(FLAKE.to_owned());
+            } else if let Some(position) =
+                run.state.errors().first().and_then(|error| error.position.as_ref())
+                && error.file.is_none()
+            {
+                error.file = Some(FLAKE.to_owned());
+                error.line = Some(position.line);
+                error.column = Some(position.column).filter(|column| *column > 0);
+            }
+            return Err(FlakeError::Evaluation(Box::new(error)));
+        }
+        Ok(serde_json::from_slice(&run.stdout).map_err(|error| NixError::NotUnderstood {
+            what: "which inputs flake.nix declares",
+            said: error.to_string(),
+        })?)
+    }
+
+    /// The text of `flake.nix`.
+    fn own_text(&self) -> Result<Vec<u8>, FlakeError> {
+        let refused = |code, message: String| {
+            let error = Diagnostic::new(code, message);
+            FlakeError::Evaluation(Box::new(Diagnostic { file: Some(FLAKE.to_owned()), ..error }))
+        };
+        let text =
+            match self.commit_asked_for() {
+                Some(commit) => commit.flake().to_owned(),
+                None => reading::bytes(&self.settings().flake.join(FLAKE), fingerprint::FLAKE).map_err(
+                    |error| refused(Code::MissingFile, format!("flake.nix could not be read: {error}")),
+                )?,
+            };
+        if text.len() > TEXT {
+            let message = format!("flake.nix has {} bytes; its inputs are read up to {TEXT}", text.len());
+            return Err(refused(Code::OutputTooLarge, message));
+        }
+        if text.contains(&0) {
+            return Err(refused(Code::SyntaxError, "flake.nix holds a zero byte".to_owned()));
+        }
+        Ok(text)
+    }
+}
