@@ -53,6 +53,7 @@ tools! {
     list_devshells::ListDevshells,
     inspect_disko::InspectDisko,
     nix_search::NixSearch,
+    flake_inputs::FlakeInputs,
     host_status::HostStatus,
     list_generations::ListGenerations,
     plan_deploy::PlanDeploy,

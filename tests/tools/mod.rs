@@ -9,6 +9,7 @@ mod fleet;
 mod forms;
 mod heavy;
 mod imports;
+mod inputs;
 mod layouts;
 mod leaves;
 mod many;

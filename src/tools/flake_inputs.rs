@@ -1,0 +1,206 @@
+//! `flake_inputs`: the flake's inputs, what each is locked to, and which follow others.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::page::PageInput;
+use super::{Context, Effect, Reach, Tool, ToolError};
+use crate::flake::Declared;
+use crate::flake::lock::{Input as Locked, Lock, Reference};
+use crate::text;
+use crate::time::Timestamp;
+
+/// The tool.
+pub struct FlakeInputs;
+
+/// Seconds of a day.
+const DAY: u64 = 24 * 60 * 60;
+/// What an input that follows the flake itself follows: no input has this name.
+const ITSELF: &str = "self";
+
+/// What it takes.
+#[derive(Deserialize, JsonSchema)]
+pub struct Input {
+    #[serde(flatten)]
+    page: PageInput,
+}
+
+/// What it answers.
+#[derive(Serialize, Deserialize, JsonSchema)]
+pub struct Output {
+    /// Those with a problem first.
+    inputs: Vec<FlakeInput>,
+    total: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_cursor: Option<String>,
+}
+
+/// An input of the flake, or of one of its inputs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct FlakeInput {
+    /// As `home-manager/nixpkgs` if it is an input's.
+    name: String,
+    /// As flake.nix has it, without credentials.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    url: Option<String>,
+    /// The locked commit; without one the hash of the content.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    revision: Option<String>,
+    /// Since the content was last changed; absent if not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    age_days: Option<u64>,
+    /// The input whose content it has; `self` is the flake.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    follows: Option<String>,
+    /// Absent if its lock is right.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    problem: Option<Problem>,
+}
+
+/// What is wrong with the lock of an input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum Problem {
+    /// flake.nix declares it, flake.lock does not have it.
+    NotLocked,
+    /// flake.lock has it from elsewhere than flake.nix declares.
+    Outdated,
+    /// flake.lock has it, flake.nix does not declare it.
+    NotDeclared,
+    /// The lock names no one content, as of a Git tree with uncommitted changes.
+    Unpinned,
+    /// It follows an input that does not exist.
+    FollowsNothing,
+}
+
+impl Problem {
+    /// What is wrong, and what to do.
+    const fn told(self) -> &'static str {
+        match self {
+            Self::NotLocked => "not in flake.lock; lock it with `nix flake lock`",
+            Self::Outdated => {
+                "flake.nix declares another source than flake.lock has; lock it with `nix flake lock`"
+            }
+            Self::NotDeclared => {
+                "in flake.lock, and flake.nix does not declare it; `nix flake lock` removes it"
+            }
+            Self::Unpinned => {
+                "locked to no one content; commit what it points to, and lock it with `nix flake update`"
+            }
+            Self::FollowsNothing => "it follows an input that does not exist; correct `follows` in flake.nix",
+        }
+    }
+}
+
+impl Tool for FlakeInputs {
+    const NAME: &'static str = "flake_inputs";
+    const TITLE: &'static str = "List flake inputs";
+    const DESCRIPTION: &'static str = "Lists the flake's inputs and theirs: source, locked revision, age, which follow \
+        others, and which flake.lock lacks. Fetches nothing.";
+    const EFFECT: Effect = Effect::Read;
+    const REACH: Reach = Reach::Here;
+    type Input = Input;
+    type Output = Output;
+
+    async fn run(context: &Context, input: Input) -> Result<Output, ToolError> {
+        let lock = context.flake().lock()?;
+        let declared = context.flake().declared_inputs(&context.call).await?;
+        let mut inputs = told(lock.as_ref(), &declared, Timestamp::now());
+        inputs.sort_by_key(|input| (input.problem.is_none(), input.problem));
+        let total = inputs.len();
+        let page = input.page.of(inputs, 100)?;
+        Ok(Output { inputs: page.entries, total, next_cursor: page.next_cursor })
+    }
+
+    fn render(output: &Output) -> String {
+        if output.total == 0 {
+            return "The flake has no inputs.".to_owned();
+        }
+        let mut lines = vec![format!("{} inputs, with those of inputs:", output.total)];
+        lines.extend(output.inputs.iter().map(FlakeInput::line));
+        if output.next_cursor.is_some() {
+            lines.push("… more with `cursor`".to_owned());
+        }
+        lines.join("\n")
+    }
+}
+
+impl FlakeInput {
+    fn line(&self) -> String {
+        let mark = if self.problem.is_some() { "✗" } else { "•" };
+        let parts = [
+            self.follows.as_deref().map(|follows| format!("follows {}", text::word(follows))),
+            self.url.as_deref().map(|url| text::word(url).to_owned()),
+            self.revision.as_deref().map(|revision| text::bounded(text::word(revision), 20)),
+            self.age_days.map(|days| match days {
+                1 => "1 day old".to_owned(),
+                days => format!("{days} days old"),
+            }),
+            self.problem.map(|problem| problem.told().to_owned()),
+        ];
+        let parts: Vec<String> = parts.into_iter().flatten().collect();
+        format!("{mark} {}: {}", text::word(&self.name), parts.join(", "))
+    }
+}
+
+/// All inputs, each before its own.
+fn told(lock: Option<&Lock>, declared: &BTreeMap<String, Declared>, now: Timestamp) -> Vec<FlakeInput> {
+    let locked = lock.map(Lock::inputs).unwrap_or_default();
+    let mut found: Vec<FlakeInput> = locked.iter().map(|input| of_lock(input, declared, now)).collect();
+    let is_locked = |name: &str| locked.iter().any(|input| input.path == [name]);
+    let missing = declared.iter().filter(|(name, _)| !is_locked(name));
+    found.extend(missing.map(|(name, declared)| FlakeInput {
+        name: name.clone(),
+        url: declared.reference.as_ref().map(Reference::url),
+        revision: None,
+        age_days: None,
+        follows: declared.follows.as_deref().map(path),
+        problem: Some(Problem::NotLocked),
+    }));
+    found
+}
+
+fn of_lock(input: &Locked<'_>, declared: &BTreeMap<String, Declared>, now: Timestamp) -> FlakeInput {
+    let (locked, original) = input.node.map(|node| (&node.locked, &node.original)).unwrap_or((&None, &None));
+    let modified = locked.as_ref().and_then(Reference::last_modified).and_then(Timestamp::from_unix);
+    FlakeInput {
+        name: input.path.join("/"),
+        url: original.as_ref().or(locked.as_ref()).map(Reference::url),
+        revision: locked.as_ref().and_then(|locked| locked.commit().or(locked.hash())).map(str::to_owned),
+        age_days: modified.map(|modified| now.since(modified).as_secs() / DAY),
+        follows: input.follows.map(path),
+        problem: problem(input, declared),
+    }
+}
+
+fn path(names: &[String]) -> String {
+    if names.is_empty() { ITSELF.to_owned() } else { names.join("/") }
+}
+
+/// What is wrong with the lock of an input that flake.lock has.
+fn problem(input: &Locked<'_>, declared: &BTreeMap<String, Declared>) -> Option<Problem> {
+    let mut names = input.path.iter();
+    let mut said = names.next().and_then(|name| declared.get(*name));
+    if said.is_none() {
+        return (input.path.len() == 1).then_some(Problem::NotDeclared);
+    }
+    for name in names {
+        said = said.and_then(|said| said.inputs.get(*name));
+    }
+    let is_outdated = said.is_some_and(|said| match (&said.follows, &said.reference) {
+        (Some(follows), _) => input.follows != Some(follows),
+        (None, Some(reference)) => {
+            let original = input.node.and_then(|node| node.original.as_ref());
+            input.follows.is_some() || original.is_none_or(|original| !original.is_same_source(reference))
+        }
+        (None, None) => false,
+    });
+    match (input.follows, input.node) {
+        _ if is_outdated => Some(Problem::Outdated),
+        (Some([_, ..]), None) => Some(Problem::FollowsNothing),
+        (None, Some(node)) if !node.is_pinned() => Some(Problem::Unpinned),
+        _ => None,
+    }
+}
