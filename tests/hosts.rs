@@ -8,7 +8,7 @@ use crate::common::http::{Request, Setup};
 use crate::common::mcp::{Client, WITH_HANDSHAKE};
 use crate::common::target::Targets;
 use pantheros_mcp::progress::Call;
-use pantheros_mcp::ssh::{Hosts, Limits, SshSettings, Target};
+use pantheros_mcp::ssh::{RemoteLimits, SshConnections, SshSettings, SshTarget};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
@@ -279,14 +279,14 @@ fn calls_share_a_connection_that_ends_with_the_server() {
 async fn arguments_and_input_arrive_as_they_are() {
     let nix = nixes().pop().unwrap();
     let mut targets = Targets::start(&nix, &["web"]);
-    let hosts = Hosts::new(SshSettings {
+    let hosts = SshConnections::new(SshSettings {
         program: "ssh".into(),
         config: Some(targets.ssh_config()),
         identity: None,
         known_hosts: None,
         connect_time: Duration::from_secs(5),
     });
-    let target = Target {
+    let target = SshTarget {
         address: "web".parse().unwrap(),
         user: "root".parse().unwrap(),
         port: targets.get("web").port.try_into().unwrap(),
@@ -312,27 +312,29 @@ async fn arguments_and_input_arrive_as_they_are() {
     ];
     let mut argv = vec!["printf", "%s\\0"];
     argv.extend(hostile);
-    let output = session.run(&argv, Limits::default(), &call).await.unwrap();
+    let output = session.run(&argv, RemoteLimits::default(), &call).await.unwrap();
     let came: Vec<String> =
         String::from_utf8(output.stdout).unwrap().split_terminator('\0').map(str::to_owned).collect();
     assert_eq!(came, hostile);
-    assert!(!session.run(&["test", "-e", "/run/pwned"], Limits::default(), &call).await.unwrap().success());
+    assert!(
+        !session.run(&["test", "-e", "/run/pwned"], RemoteLimits::default(), &call).await.unwrap().success()
+    );
 
     let input: Vec<u8> = (0..=255).cycle().take(200_000).collect();
-    let output = session.run_with(&["cat"], &input, Limits::default(), &call).await.unwrap();
+    let output = session.run_with(&["cat"], &input, RemoteLimits::default(), &call).await.unwrap();
     assert_eq!(output.stdout, input);
 
     // A program that is not there has an exit code like any other, and so has one that ends so.
     for argv in [&["no-such-program"][..], &["sh", "-c", "exit 127"]] {
-        assert_eq!(session.run(argv, Limits::default(), &call).await.unwrap().code, 127, "{argv:?}");
+        assert_eq!(session.run(argv, RemoteLimits::default(), &call).await.unwrap().code, 127, "{argv:?}");
     }
 
     // What takes too long ends the wait, and the connection stays.
-    let limits = Limits::within(Duration::from_millis(300));
+    let limits = RemoteLimits::with_time(Duration::from_millis(300));
     assert!(session.run(&["sleep", "60"], limits, &call).await.is_err());
     assert!(session.is_alive(&call).await);
     // Two connections are two, and one that breaks does not take the other with it.
-    let fresh = hosts.fresh(&target, &call).await.unwrap();
+    let fresh = hosts.connect_unshared(&target, &call).await.unwrap();
     drop(hosts.session(&target, &call).await.unwrap());
     assert!(fresh.is_alive(&call).await);
     assert_eq!(fresh.host_key(), session.host_key());

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use pantheros_mcp::diagnostic::{Code, Diagnostic};
-use pantheros_mcp::nix::diagnostics::{Source, diagnose, failures};
-use pantheros_mcp::nix::log::{ActivityKind, Event, State};
+use pantheros_mcp::nix::diagnostics::{SourceTree, build_failures, diagnose};
+use pantheros_mcp::nix::log::{ActivityKind, Event, LogState};
 
 const VERSIONS: [&str; 2] = ["2.26", "2.34"];
 /// The copy of `tests/fixtures/options` in the store at the time.
@@ -16,8 +16,8 @@ fn lines(name: &str, version: &str) -> Vec<Vec<u8>> {
     log.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).map(<[u8]>::to_vec).collect()
 }
 
-fn read(name: &str, version: &str) -> State {
-    let mut state = State::default();
+fn read(name: &str, version: &str) -> LogState {
+    let mut state = LogState::default();
     for line in lines(name, version) {
         state.apply(Event::parse(&line));
     }
@@ -25,7 +25,7 @@ fn read(name: &str, version: &str) -> State {
 }
 
 fn explained(name: &str, version: &str) -> Diagnostic {
-    let source = Source { folder: Path::new("/home/user/fleet"), store_path: Some(COPY), commit: None };
+    let source = SourceTree { folder: Path::new("/home/user/fleet"), store_path: Some(COPY), commit: None };
     let diagnostics = diagnose(&read(name, version), &source);
     assert_eq!(diagnostics.len(), 1, "{diagnostics:#?}");
     diagnostics.into_iter().next().unwrap()
@@ -47,7 +47,7 @@ fn a_build_is_counted() {
 #[test]
 fn progress_is_told_as_it_happens() {
     for version in VERSIONS {
-        let mut state = State::default();
+        let mut state = LogState::default();
         let mut said = Vec::new();
         for line in lines("build", version) {
             state.apply(Event::parse(&line));
@@ -78,7 +78,7 @@ fn fetching_is_counted() {
         assert_eq!(names, ["big-2.0"], "{version}");
         assert!(state.counts(ActivityKind::CopyPath).done > 1_000_000);
         assert!(state.built().is_empty());
-        let mut state = State::default();
+        let mut state = LogState::default();
         let mut said = Vec::new();
         for line in lines("fetch", version) {
             state.apply(Event::parse(&line));
@@ -109,7 +109,7 @@ fn a_build_stopped_by_the_failure_of_another_is_neither_built_nor_failed() {
     for version in VERSIONS {
         let state = read("stopped", version);
         assert!(state.built().is_empty(), "{version}: {:?}", state.built());
-        let failures = failures(&state);
+        let failures = build_failures(&state);
         let names: Vec<&str> = failures.iter().map(|failure| failure.drv.name()).collect();
         assert_eq!(names, ["quick-failure"], "{version}");
     }
@@ -119,7 +119,7 @@ fn a_build_stopped_by_the_failure_of_another_is_neither_built_nor_failed() {
 fn every_failed_build_is_reported_once() {
     for version in VERSIONS {
         let state = read("keep-going", version);
-        let mut found: Vec<(String, String, Vec<String>)> = failures(&state)
+        let mut found: Vec<(String, String, Vec<String>)> = build_failures(&state)
             .into_iter()
             .map(|failure| (failure.drv.name().to_owned(), failure.reason, failure.log_tail))
             .collect();
@@ -130,7 +130,7 @@ fn every_failed_build_is_reported_once() {
         assert_eq!(found[0].2, ["compiling main.c", "main.c:3: expected ;"], "{version}");
         assert_eq!(found[1].1, "builder failed due to signal 9 (Killed)", "{version}");
         assert!(found[2].1.starts_with("builder failed to produce output path"), "{version}: {found:#?}");
-        let source = Source { folder: Path::new("/home/user/fleet"), store_path: None, commit: None };
+        let source = SourceTree { folder: Path::new("/home/user/fleet"), store_path: None, commit: None };
         let diagnostics = diagnose(&state, &source);
         assert_eq!(diagnostics.len(), 4, "{version}: {diagnostics:#?}");
         assert!(diagnostics.iter().all(|found| found.code == Code::BuilderFailed && found.hint.is_some()));

@@ -63,7 +63,7 @@ fn row(node: &Node, indent: String) -> Row {
         (None, Some(device)) if node.kind == "disk" => device.clone(),
         (None, _) => String::new(),
     };
-    let mut row = [indent + &name, size, what(node), place];
+    let mut row = [indent + &name, size, describe(node), place];
     for (cell, widest) in row.iter_mut().zip(WIDEST) {
         *cell = text::bounded(cell, widest);
     }
@@ -71,7 +71,7 @@ fn row(node: &Node, indent: String) -> Row {
 }
 
 /// What a node is, and what is on it.
-fn what(node: &Node) -> String {
+fn describe(node: &Node) -> String {
     let mut words: Vec<&str> = Vec::new();
     match node.kind.as_str() {
         // What has a size is evidently a part of something.
@@ -94,11 +94,11 @@ fn what(node: &Node) -> String {
             _ => {}
         }
     }
-    let told =
+    let is_named_by_kind =
         matches!(node.kind.as_str(), "btrfs_subvol" | "bcachefs_subvolume" | "zfs_fs" | "zpool" | "swapfile");
     match (&node.format, &node.member_of) {
         (Some(format), Some(group)) => return joined(&words, &format!("{format} → {group}")),
-        (Some(format), None) if !told => words.push(format),
+        (Some(format), None) if !is_named_by_kind => words.push(format),
         _ => {}
     }
     words.join(" ")

@@ -7,9 +7,9 @@ use serde_json::Value;
 use super::read::{Attrs, text_of, word};
 
 /// What is known of the host. Absent means that the configuration does not say, or that it could not
-/// be evaluated; [`Known`] keeps the two apart where it matters.
+/// be evaluated; [`Fact`] keeps the two apart where it matters.
 #[derive(Debug, Default)]
-pub(super) struct Facts {
+pub(super) struct ConfigFacts {
     pub(super) system: Option<String>,
     /// Whether disko sets the host's mounts; absent for a bare attribute set without its module.
     pub(super) enable_config: Option<bool>,
@@ -19,38 +19,38 @@ pub(super) struct Facts {
     pub(super) efi_mount_point: Option<String>,
     pub(super) xbootldr_mount_point: Option<String>,
     pub(super) systemd_initrd: Option<bool>,
-    pub(super) initrd_secrets: Known<Vec<String>>,
-    pub(super) clevis: Known<Vec<String>>,
-    pub(super) file_systems: Known<BTreeMap<String, FileSystem>>,
-    pub(super) swap: Known<Vec<SwapDevice>>,
+    pub(super) initrd_secrets: Fact<Vec<String>>,
+    pub(super) clevis: Fact<Vec<String>>,
+    pub(super) file_systems: Fact<BTreeMap<String, FileSystem>>,
+    pub(super) swap: Fact<Vec<SwapDevice>>,
 }
 
 /// A fact that may have been out of reach.
 #[derive(Debug, Default)]
-pub(super) enum Known<T> {
+pub(super) enum Fact<T> {
     /// The configuration says this.
-    Said(T),
+    Value(T),
     /// The configuration does not have it.
     #[default]
-    Unsaid,
+    Absent,
     /// It could not be evaluated.
-    Unknown,
+    Unreadable,
 }
 
-impl<T> Known<T> {
+impl<T> Fact<T> {
     /// What the configuration says, if it says anything.
-    pub(super) fn said(&self) -> Option<&T> {
+    pub(super) fn value(&self) -> Option<&T> {
         match self {
-            Self::Said(value) => Some(value),
-            Self::Unsaid | Self::Unknown => None,
+            Self::Value(value) => Some(value),
+            Self::Absent | Self::Unreadable => None,
         }
     }
 
     fn of(value: Option<&Value>, read: impl FnOnce(&Value) -> Option<T>) -> Self {
         match value {
-            None | Some(Value::Null) => Self::Unsaid,
-            Some(value) if Attrs::of(Some(value)).failed() => Self::Unknown,
-            Some(value) => read(value).map_or(Self::Unknown, Self::Said),
+            None | Some(Value::Null) => Self::Absent,
+            Some(value) if Attrs::of(Some(value)).failed() => Self::Unreadable,
+            Some(value) => read(value).map_or(Self::Unreadable, Self::Value),
         }
     }
 }
@@ -83,7 +83,7 @@ pub(super) struct SwapDevice {
     pub(super) device: String,
 }
 
-impl Facts {
+impl ConfigFacts {
     pub(super) fn read(probe: Attrs<'_>) -> Self {
         let boot = probe.attrs("boot");
         let initrd = boot.attrs("initrd");
@@ -96,12 +96,12 @@ impl Facts {
             efi_mount_point: boot.text("efiSysMountPoint"),
             xbootldr_mount_point: boot.text("xbootldrMountPoint"),
             systemd_initrd: initrd.flag("systemd"),
-            initrd_secrets: Known::of(initrd.value("secrets"), names),
-            clevis: Known::of(initrd.value("clevis"), names),
-            file_systems: Known::of(probe.value("fileSystems"), |value| {
+            initrd_secrets: Fact::of(initrd.value("secrets"), names),
+            clevis: Fact::of(initrd.value("clevis"), names),
+            file_systems: Fact::of(probe.value("fileSystems"), |value| {
                 value.is_object().then(|| file_systems(Attrs::of(Some(value))))
             }),
-            swap: Known::of(probe.value("swapDevices"), |value| {
+            swap: Fact::of(probe.value("swapDevices"), |value| {
                 let devices = value.as_array()?.iter().take(super::read::LIST_LIMIT);
                 Some(
                     devices

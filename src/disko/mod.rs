@@ -21,9 +21,9 @@ mod size;
 mod tests;
 
 pub use draw::draw;
-pub use hazards::{Code, Hazard, Severity};
+pub use hazards::{Hazard, HazardCode, Severity};
 pub use model::{Layout, LayoutError, Mount, Node};
-pub use part::Part;
+pub use part::LayoutPart;
 
 /// A Nix function from how parts are read and a host's `config` to what [`Layout::from_probe`] reads.
 pub const PROBE: &str = include_str!("probe.nix");

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::hazards::Hazard;
 use super::read::Attrs;
-use super::{facts::Facts, hazards, parse};
+use super::{facts::ConfigFacts, hazards, parse};
 use crate::diagnostic::{Code, Diagnostic};
 
 /// What a probe's answer cannot be turned into a layout for.
@@ -132,7 +132,7 @@ pub(super) struct Hidden {
     /// Arguments of the program that makes the file system.
     pub(super) args: Vec<String>,
     /// How an encrypted node is opened.
-    pub(super) lock: Option<Lock>,
+    pub(super) encryption: Option<Encryption>,
     /// How swap is used.
     pub(super) swap: Option<Swap>,
     /// The probe could not evaluate it, or a part of it.
@@ -223,7 +223,7 @@ pub(super) struct Vdev {
 
 /// How an encrypted device, dataset or file system is opened.
 #[derive(Debug, Default)]
-pub(super) struct Lock {
+pub(super) struct Encryption {
     /// The file the initrd reads at every boot.
     pub(super) boot_key: Option<String>,
     /// Files that are read while formatting.
@@ -263,7 +263,7 @@ impl Layout {
         else {
             return Err(LayoutError::NotAProbe);
         };
-        let facts = Facts::read(attrs);
+        let facts = ConfigFacts::read(attrs);
         let disks = parse::devices(Attrs::of(Some(devices)));
         let hazards = hazards::find(&disks, &facts, devices.is_object());
         let mounts = mounts(&disks);

@@ -21,7 +21,7 @@ pub(super) const DEPTH_LIMIT: usize = 24;
 pub(super) fn devices(devices: Attrs<'_>) -> Vec<Node> {
     let mut parser = Parser { left: NODE_LIMIT };
     let mut roots = Vec::new();
-    let known: [(&str, Read); 6] = [
+    let known: [(&str, ReadNode); 6] = [
         ("disk", Parser::disk),
         ("mdadm", Parser::mdadm),
         ("lvm_vg", Parser::lvm_vg),
@@ -31,7 +31,7 @@ pub(super) fn devices(devices: Attrs<'_>) -> Vec<Node> {
     ];
     for (attribute, read) in known {
         for (name, value) in devices.attrs(attribute).entries() {
-            if !parser.take() {
+            if !parser.reserve() {
                 return roots;
             }
             roots.push(read(&mut parser, name, value));
@@ -42,7 +42,7 @@ pub(super) fn devices(devices: Attrs<'_>) -> Vec<Node> {
             continue;
         }
         for (name, value) in Attrs::of(Some(value)).entries() {
-            if !parser.take() {
+            if !parser.reserve() {
                 return roots;
             }
             roots.push(parser.unknown(attribute, name, value, DEPTH_LIMIT));
@@ -52,7 +52,7 @@ pub(super) fn devices(devices: Attrs<'_>) -> Vec<Node> {
 }
 
 /// Reads one named entry of an attribute of `disko.devices`.
-type Read = fn(&mut Parser, &str, &Value) -> Node;
+type ReadNode = fn(&mut Parser, &str, &Value) -> Node;
 
 struct Parser {
     /// How many more nodes are kept.
@@ -69,7 +69,7 @@ struct Holder<'a> {
 
 impl Parser {
     /// Whether one more node may be kept.
-    fn take(&mut self) -> bool {
+    fn reserve(&mut self) -> bool {
         match self.left.checked_sub(1) {
             Some(left) => {
                 self.left = left;
@@ -88,7 +88,7 @@ impl Parser {
         mut read: impl FnMut(&mut Self, &str, &Value) -> Node,
     ) {
         for (name, value) in values {
-            if depth == 0 || !self.take() {
+            if depth == 0 || !self.reserve() {
                 parent.hidden.cut = true;
                 return;
             }

@@ -8,7 +8,7 @@ use super::model::{Layout, Mount, Node, mounts};
 /// A hazard, or a tree with what it mounts.
 #[derive(Debug, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Part {
+pub enum LayoutPart {
     /// One thing that is wrong.
     Hazard(Hazard),
     /// A tree, or some of its children below the nodes that hold them.
@@ -24,23 +24,23 @@ impl Layout {
     /// All of it, the hazards first. A tree of more than `room` bytes of JSON comes in several parts, each of them with
     /// its root.
     #[must_use]
-    pub fn into_parts(self, room: usize) -> Vec<Part> {
+    pub fn into_parts(self, room: usize) -> Vec<LayoutPart> {
         let trees = self.disks.into_iter().flat_map(|root| split(root, room));
         let trees = trees.map(|root| {
             let mounts = mounts(std::slice::from_ref(&root));
-            Part::Tree { root: Box::new(root), mounts }
+            LayoutPart::Tree { root: Box::new(root), mounts }
         });
-        self.hazards.into_iter().map(Part::Hazard).chain(trees).collect()
+        self.hazards.into_iter().map(LayoutPart::Hazard).chain(trees).collect()
     }
 }
 
-impl FromIterator<Part> for Layout {
-    fn from_iter<T: IntoIterator<Item = Part>>(parts: T) -> Self {
+impl FromIterator<LayoutPart> for Layout {
+    fn from_iter<T: IntoIterator<Item = LayoutPart>>(parts: T) -> Self {
         let mut layout = Self { disks: Vec::new(), mounts: Vec::new(), hazards: Vec::new() };
         for part in parts {
             match part {
-                Part::Hazard(hazard) => layout.hazards.push(hazard),
-                Part::Tree { root, mounts } => {
+                LayoutPart::Hazard(hazard) => layout.hazards.push(hazard),
+                LayoutPart::Tree { root, mounts } => {
                     layout.disks.push(*root);
                     layout.mounts.extend(mounts);
                 }
@@ -135,7 +135,7 @@ mod tests {
             let parts = layout().into_parts(room);
             let (mut seen, mut mounted, mut trees) = (Vec::new(), 0, 0);
             for part in &parts {
-                let Part::Tree { root, mounts } = part else { continue };
+                let LayoutPart::Tree { root, mounts } = part else { continue };
                 assert!(weight(root) <= room + 200, "{room}: {}", weight(root));
                 leaves(std::slice::from_ref(&**root), &mut seen);
                 mounted += mounts.len();

@@ -19,7 +19,7 @@ fn layout(probed: &str) -> Layout {
     Layout::from_probe(serde_json::from_str(probed).unwrap()).unwrap()
 }
 
-fn codes(layout: &Layout) -> Vec<Code> {
+fn codes(layout: &Layout) -> Vec<HazardCode> {
     layout.hazards.iter().map(|hazard| hazard.code).collect()
 }
 
@@ -250,13 +250,13 @@ fn unknown_things_are_kept() {
     └─ (stratis)  stratis xfs  /
     t             tape
     ");
-    assert_eq!(codes(&layout), [Code::UnknownType, Code::UnknownType]);
+    assert_eq!(codes(&layout), [HazardCode::UnknownType, HazardCode::UnknownType]);
 }
 
 #[test]
 fn a_host_without_disko() {
     let layout = Layout::from_probe(json!({"devices": null})).unwrap();
-    assert_eq!(codes(&layout), [Code::NoDisko]);
+    assert_eq!(codes(&layout), [HazardCode::NoDisko]);
     assert!(layout.disks.is_empty());
     assert_eq!(draw(&layout), "");
     for nothing in [json!(null), json!([]), json!({}), json!({"devices": 3})] {
@@ -286,7 +286,7 @@ fn nesting_and_number_are_bounded() {
     let disk = json!({"device": "/dev/sda", "content": {"type": "gpt", "partitions": partitions}});
     let layout = Layout::from_probe(json!({"devices": {"disk": {"a": disk}}})).unwrap();
     check_bounds(&layout);
-    assert!(codes(&layout).contains(&Code::LayoutCut));
+    assert!(codes(&layout).contains(&HazardCode::LayoutCut));
 }
 
 fn check_bounds(layout: &Layout) {

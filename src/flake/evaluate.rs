@@ -505,13 +505,13 @@ impl Flake {
         let mut at = None;
         let run = self
             .nix
-            .run_listening(command, listening, |line, process| {
+            .run_with_line_handler(command, listening, |line, process| {
                 if let (Some(warned), Some(asked)) = (tally.asking.warned, questions.get(answers.len()))
-                    && let Some(said) = log::warned(line)
+                    && let Some(said) = log::warning_text(line)
                 {
                     warned(asked.index, said);
                 }
-                let text = log::traced(line)?;
+                let text = log::trace_text(line)?;
                 let mut flow = Flow::Continue;
                 match serde_json::from_str(text.strip_prefix(marker.as_str())?).ok()? {
                     Told::At { index, at: part } => at = Some((index, part)),

@@ -112,7 +112,7 @@ impl Taker {
             nix_settings::add(&mut look, &settings)?;
             let is_misleading = add_tree(&mut look, &folder, &mut files)?;
             let is_whole = are_inputs_pinned(&folder)
-                && !nix::repository(&folder).is_some_and(|root| has_submodules(&folder, root));
+                && !nix::repository_root(&folder).is_some_and(|root| has_submodules(&folder, root));
             Some(Fingerprint::of(look, is_whole, is_misleading))
         });
         taken.await.ok()?
@@ -121,7 +121,7 @@ impl Taker {
 
 /// Adds what Nix sees of a flake's folder, and says whether Nix may take it for something else than it is.
 fn add_tree(look: &mut Look, folder: &Path, files: &mut Files) -> Option<bool> {
-    let Some(root) = nix::repository(folder) else {
+    let Some(root) = nix::repository_root(folder) else {
         return files.add_folder(look, folder).map(|()| false);
     };
     Repository::at(root)?.add(look, files)

@@ -29,9 +29,9 @@ use serde::de::DeserializeOwned;
 use crate::advice::Remedy;
 use crate::config::{FlakeDiscovery, Settings};
 use crate::diagnostic::{Code, Diagnostic};
-use crate::nix::build::{Built, Order};
-use crate::nix::diagnostics::Source;
-use crate::nix::{self, Nix, NixError, Run};
+use crate::nix::build::{BuildRequest, BuiltDerivation};
+use crate::nix::diagnostics::SourceTree;
+use crate::nix::{self, Nix, NixError, NixRun};
 use crate::progress::Call;
 
 pub use cache::{Cache, Key};
@@ -194,9 +194,9 @@ impl Flake {
 
     /// Where its files are, for whoever reads an error about them.
     #[must_use]
-    pub fn source(&self) -> Source<'_> {
+    pub fn source(&self) -> SourceTree<'_> {
         let commit = self.at.as_deref().map(revision::Commit::committed);
-        Source { folder: &self.settings.flake, store_path: None, commit }
+        SourceTree { folder: &self.settings.flake, store_path: None, commit }
     }
 
     /// What it is looked at as: the commit, and the tracked files that differ from it, also in the submodules it may ask
@@ -208,7 +208,7 @@ impl Flake {
         if let Some(commit) = &self.at {
             return Ok(Some(Checkout { commit: Some(commit.id.clone()), changed: Vec::new() }));
         }
-        let Some(root) = nix::repository(&self.settings.flake) else { return Ok(None) };
+        let Some(root) = nix::repository_root(&self.settings.flake) else { return Ok(None) };
         let folder = &self.settings.flake;
         let checkout = git::checkout(root, fingerprint::has_submodules(folder, root), call).await?;
         checkout.map(Some).ok_or_else(|| FlakeError::GitSilent(folder.clone()))
@@ -260,7 +260,7 @@ impl Flake {
             return Err(FlakeError::NotFound { folder: folder.clone(), from, problem });
         }
         match &self.settings.private {
-            Some(private) if !nix::in_repository(folder) => {
+            Some(private) if !nix::is_in_repository(folder) => {
                 Err(FlakeError::Exposes { folder: folder.clone(), private: private.clone() })
             }
             _ => Ok(()),
@@ -414,7 +414,7 @@ impl Flake {
     pub async fn memory(&self) -> Result<Memory, NixError> {
         match self.outer_fingerprint().await {
             Some(fingerprint) => Ok(self.memories.for_state(&fingerprint).await?),
-            None if nix::in_repository(&self.settings.flake) => Ok(memory::made().await?),
+            None if nix::is_in_repository(&self.settings.flake) => Ok(memory::made().await?),
             None => Ok(Memory::default()),
         }
     }
@@ -428,7 +428,11 @@ impl Flake {
     ///
     /// # Errors
     /// See [`Nix::build`].
-    pub async fn build(&self, order: &Order<'_>, call: &Call) -> Result<(Vec<Built>, Run), NixError> {
+    pub async fn build(
+        &self,
+        order: &BuildRequest<'_>,
+        call: &Call,
+    ) -> Result<(Vec<BuiltDerivation>, NixRun), NixError> {
         let memory = self.memory().await?;
         self.nix.build(order, memory.folder(), call).await
     }

@@ -8,7 +8,7 @@ use super::{Flake, git};
 use crate::config::FILE_NAME;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::names::Rev;
-use crate::nix::diagnostics::Committed;
+use crate::nix::diagnostics::CommittedFlake;
 use crate::nix::{self, NixError};
 use crate::progress::Call;
 use crate::text;
@@ -33,8 +33,8 @@ pub struct Commit {
 
 impl Commit {
     /// What tells its copy in the store from those of inputs.
-    pub(super) fn committed(&self) -> Committed<'_> {
-        Committed { below: &self.below, flake: &self.flake, lock: self.lock.as_deref() }
+    pub(super) fn committed(&self) -> CommittedFlake<'_> {
+        CommittedFlake { subfolder: &self.below, flake: &self.flake, lock: self.lock.as_deref() }
     }
 
     /// Its flake.nix.
@@ -208,7 +208,7 @@ impl Flake {
     pub async fn at(&self, rev: Option<&Rev>, call: &Call) -> Result<Self, RevError> {
         let Some(rev) = rev else { return Ok(self.clone()) };
         let folder = &self.settings().flake;
-        let Some(root) = nix::repository(folder) else {
+        let Some(root) = nix::repository_root(folder) else {
             return Err(RevError::NoRepository { folder: folder.clone(), rev: rev.clone() });
         };
         let asked = Asked { root, rev, call };
@@ -248,7 +248,7 @@ impl Flake {
     /// # Errors
     /// [`RevError::Settings`], and what asking Git gives.
     pub async fn require_committed_hosts(&self, call: &Call) -> Result<(), RevError> {
-        let (Some(commit), Some(root)) = (&self.at, nix::repository(&self.settings().flake)) else {
+        let (Some(commit), Some(root)) = (&self.at, nix::repository_root(&self.settings().flake)) else {
             return Ok(());
         };
         let file = self.settings().flake.join(FILE_NAME);

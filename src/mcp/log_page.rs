@@ -3,15 +3,15 @@
 use rmcp::model::{MetaObject, ResourceContents};
 use serde_json::Map;
 
-use crate::nix::build_log::{Page, Place};
+use crate::nix::build_log::{LogPage, LogPosition};
 use crate::tools::LogRef;
 
 /// A page of a log, and what to read next where it is not all of it: for programs as metadata, for a model as words of
 /// our own beside the log's.
-pub(super) fn contents(log: &LogRef, page: Page, uri: String) -> Vec<ResourceContents> {
-    let before = (page.from > 0).then(|| log.at(Place::Until(page.from)).uri());
-    let behind = page.goes_on.then(|| log.at(Place::From(page.until)).uri());
-    let last = page.goes_on.then(|| log.at(Place::End).uri());
+pub(super) fn contents(log: &LogRef, page: LogPage, uri: String) -> Vec<ResourceContents> {
+    let before = (page.from > 0).then(|| log.at(LogPosition::Until(page.from)).uri());
+    let behind = page.has_more.then(|| log.at(LogPosition::From(page.until)).uri());
+    let last = page.has_more.then(|| log.at(LogPosition::End).uri());
     let mut about = format!(
         "This is a page of the log of {}: its bytes {} to {}. Other pages are resources:",
         log.drv, page.from, page.until

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::{CACHE_HOME, Nix, NixError, Run};
+use super::{CACHE_HOME, Nix, NixError, NixRun};
 use crate::names::{DrvPath, StorePath};
 use crate::progress::Call;
 use crate::scratch::{self, ScratchError, ScratchFolder};
@@ -20,7 +20,7 @@ const ENTRY_BYTES: usize = 4 * 1024;
 
 /// What is to be built.
 #[derive(Clone, Debug)]
-pub struct Order<'a> {
+pub struct BuildRequest<'a> {
     /// The flake and attribute (`FLAKE#ATTR`), or a derivation's outputs (`DRV^*`).
     pub installables: &'a [String],
     /// Only say what would be built and fetched.
@@ -42,7 +42,7 @@ pub struct RemoteStore<'a> {
 
 /// A derivation and what came of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Built {
+pub struct BuiltDerivation {
     /// The derivation.
     pub drv_path: DrvPath,
     /// Its first output, `out` where it has one.
@@ -51,7 +51,7 @@ pub struct Built {
 
 /// One entry of `nix build --json`.
 #[derive(Deserialize)]
-struct Entry {
+struct BuildEntry {
     #[serde(rename = "drvPath")]
     drv_path: Option<DrvPath>,
     #[serde(default)]
@@ -61,17 +61,17 @@ struct Entry {
 impl Nix {
     /// Builds, and keeps going where one thing fails so that every failure is known.
     ///
-    /// The paths are empty where the build failed; the [`Run`] says why. `cache_home` is the folder in which Nix keeps
+    /// The paths are empty where the build failed; the [`NixRun`] says why. `cache_home` is the folder in which Nix keeps
     /// what it remembers of flakes; without one, that is the user's.
     ///
     /// # Errors
     /// See [`NixError`].
     pub async fn build(
         &self,
-        order: &Order<'_>,
+        order: &BuildRequest<'_>,
         cache_home: Option<&Path>,
         call: &Call,
-    ) -> Result<(Vec<Built>, Run), NixError> {
+    ) -> Result<(Vec<BuiltDerivation>, NixRun), NixError> {
         let mut command = self
             .command(&[
                 "build",
@@ -91,7 +91,8 @@ impl Nix {
             command = command.arg("--dry-run");
         }
         if let Some(store) = order.store {
-            let options = store.ssh_options.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ");
+            let options =
+                store.ssh_options.iter().map(|word| shell_quoted(word)).collect::<Vec<_>>().join(" ");
             command =
                 command.args(["--eval-store", "auto", "--store", store.url]).env("NIX_SSHOPTS", options);
         }
@@ -110,14 +111,14 @@ impl Nix {
         if !run.status.success() {
             return Ok((Vec::new(), run));
         }
-        let entries: Vec<Entry> = serde_json::from_slice(&run.stdout)
+        let entries: Vec<BuildEntry> = serde_json::from_slice(&run.stdout)
             .map_err(|error| NixError::NotUnderstood { what: "what it built", said: error.to_string() })?;
         let built = entries
             .into_iter()
             .filter_map(|entry| {
                 let mut outputs = entry.outputs;
                 let out = outputs.remove("out").or_else(|| outputs.into_values().next());
-                Some(Built { drv_path: entry.drv_path?, out_path: out.flatten() })
+                Some(BuiltDerivation { drv_path: entry.drv_path?, out_path: out.flatten() })
             })
             .collect();
         Ok((built, run))
@@ -126,14 +127,14 @@ impl Nix {
 
 /// A word as `NIX_SSHOPTS` takes it, which Nix splits at spaces and, from 2.28 on, at shell quotes.
 #[must_use]
-pub fn quoted(word: &str) -> String {
+pub fn shell_quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_=./:@%+,".contains(c);
     if word.chars().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', "'\\''")) }
 }
 
 /// What a build did, or what a dry run says it would do.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Work {
+pub struct BuildWork {
     /// How many derivations were built.
     pub built: u64,
     /// How many paths were fetched or copied.
@@ -146,11 +147,11 @@ pub struct Work {
     pub download_bytes: Option<u64>,
 }
 
-impl Run {
+impl NixRun {
     /// What was done.
     #[must_use]
-    pub fn done(&self) -> Work {
-        Work {
+    pub fn completed_work(&self) -> BuildWork {
+        BuildWork {
             built: self.state.built_total(),
             fetched: self.state.fetched_total(),
             built_paths: self.state.built().iter().map(ToString::to_string).collect(),
@@ -163,10 +164,10 @@ impl Run {
     ///
     /// # Errors
     /// [`NixError::Failed`]: one that failed says of nothing that it is done.
-    pub fn planned(&self) -> Result<Work, NixError> {
-        self.answer("what is left to build")?;
+    pub fn planned_work(&self) -> Result<BuildWork, NixError> {
+        self.require_success("what is left to build")?;
         let plan = self.state.dry_run();
-        Ok(Work {
+        Ok(BuildWork {
             built: plan.builds_total,
             fetched: plan.fetches_total,
             built_paths: plan.builds.iter().map(ToString::to_string).collect(),

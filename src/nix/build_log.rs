@@ -15,11 +15,11 @@ const PIECE: usize = 8 * 1024;
 /// How far before the end of a piece a control sequence may begin for the piece to end before it.
 const SEQUENCE: usize = 256;
 /// What begins a line by which a builder talks to Nix, and not to people (Nix manual, "Structured build logs").
-const TO_NIX: &[u8] = b"@nix ";
+const STRUCTURED_PREFIX: &[u8] = b"@nix ";
 
 /// Which page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum LogPosition {
     /// The page that begins there.
     From(u64),
     /// The page that ends there.
@@ -30,7 +30,7 @@ pub enum Place {
 
 /// A page of a log.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Page {
+pub struct LogPage {
     /// Its text, without control sequences and without what is said to Nix.
     pub text: String,
     /// Where it begins.
@@ -38,13 +38,13 @@ pub struct Page {
     /// Where it ends.
     pub until: u64,
     /// Whether more of the log comes behind it.
-    pub goes_on: bool,
+    pub has_more: bool,
 }
 
 /// Takes a log as it comes, and keeps the page that is wanted.
 #[derive(Debug)]
-pub struct Reader {
-    place: Place,
+pub struct LogReader {
+    place: LogPosition,
     /// How many bytes came.
     read: u64,
     /// What came of the line that is not whole yet, and where it begins.
@@ -57,13 +57,13 @@ pub struct Reader {
     bytes: usize,
     /// Whether pieces before those were dropped.
     is_cut: bool,
-    goes_on: bool,
+    has_more: bool,
 }
 
-impl Reader {
+impl LogReader {
     /// A reader for that page.
     #[must_use]
-    pub fn new(place: Place) -> Self {
+    pub fn new(place: LogPosition) -> Self {
         let (rest, pieces) = (Vec::new(), VecDeque::new());
         let at_line_start = true;
         Self {
@@ -75,7 +75,7 @@ impl Reader {
             pieces,
             bytes: 0,
             is_cut: false,
-            goes_on: false,
+            has_more: false,
         }
     }
 
@@ -84,7 +84,7 @@ impl Reader {
         let chunk_at = self.read;
         self.read += chunk.len() as u64;
         let mut chunk = chunk;
-        if let Place::From(from) = self.place
+        if let LogPosition::From(from) = self.place
             && chunk_at < from
         {
             let skipped = usize::try_from(from - chunk_at).unwrap_or(usize::MAX).min(chunk.len());
@@ -93,12 +93,12 @@ impl Reader {
             self.rest_at = chunk_at + skipped as u64;
             chunk = after;
         }
-        if let Place::Until(until) = self.place
+        if let LogPosition::Until(until) = self.place
             && self.read > until
         {
             let over = usize::try_from(self.read - until).unwrap_or(usize::MAX).min(chunk.len());
             chunk = chunk.get(..chunk.len() - over).unwrap_or_default();
-            self.goes_on = true;
+            self.has_more = true;
         }
         while !chunk.is_empty() {
             let room = PIECE - self.rest.len();
@@ -109,14 +109,14 @@ impl Reader {
             chunk = later;
             let flow = match line {
                 Some(_) => self.piece(self.rest.len()),
-                None if self.rest.len() >= PIECE => self.piece(border(&self.rest)),
+                None if self.rest.len() >= PIECE => self.piece(split_point(&self.rest)),
                 None => Flow::Continue,
             };
             if flow == Flow::Stop {
                 return Flow::Stop;
             }
         }
-        if self.goes_on { Flow::Stop } else { Flow::Continue }
+        if self.has_more { Flow::Stop } else { Flow::Continue }
     }
 
     /// Takes so many bytes of the line for a piece of the page.
@@ -127,19 +127,23 @@ impl Reader {
         let begins_line = self.at_line_start;
         self.rest_at = until;
         self.at_line_start = raw.last() == Some(&b'\n');
-        if begins_line && is_to_nix(&raw) {
+        if begins_line && is_structured_line(&raw) {
             return Flow::Continue;
         }
         // Who asks for a place of their own may have hit a character in the middle.
-        let torn = if from == 0 { 0 } else { raw.iter().take(3).take_while(|byte| is_inner(**byte)).count() };
+        let torn = if from == 0 {
+            0
+        } else {
+            raw.iter().take(3).take_while(|byte| is_continuation_byte(**byte)).count()
+        };
         let mut cleaned = text::plain(&String::from_utf8_lossy(raw.get(torn..).unwrap_or_default()));
         if raw.last() == Some(&b'\r') && !self.rest.is_empty() {
             // It redraws the line, as what comes behind it shows.
             cleaned.push('\n');
         }
-        let forward = matches!(self.place, Place::From(_));
+        let forward = matches!(self.place, LogPosition::From(_));
         if forward && !self.pieces.is_empty() && self.bytes + cleaned.len() > PAGE {
-            self.goes_on = true;
+            self.has_more = true;
             self.rest.clear();
             return Flow::Stop;
         }
@@ -155,24 +159,24 @@ impl Reader {
 
     /// The page, when the log has ended or the page is full.
     #[must_use]
-    pub fn finish(mut self) -> Page {
+    pub fn finish(mut self) -> LogPage {
         if !self.rest.is_empty() {
             self.piece(self.rest.len());
         }
         let from = match (self.place, self.pieces.front()) {
-            (Place::From(from), _) => from.min(self.read),
+            (LogPosition::From(from), _) => from.min(self.read),
             (_, Some((from, ..))) if self.is_cut => *from,
             _ => 0,
         };
-        Page {
+        LogPage {
             from,
             // What is left out at the end belongs to it, too.
-            until: if self.goes_on {
+            until: if self.has_more {
                 self.pieces.back().map_or(from, |(_, until, _)| *until)
             } else {
                 self.rest_at
             },
-            goes_on: self.goes_on,
+            has_more: self.has_more,
             text: self.pieces.into_iter().map(|(_, _, text)| text).collect(),
         }
     }
@@ -180,7 +184,7 @@ impl Reader {
 
 /// Where a long line is divided: behind a carriage return, which ends a line too, else where no control sequence and
 /// no character is.
-fn border(bytes: &[u8]) -> usize {
+fn split_point(bytes: &[u8]) -> usize {
     let half = bytes.len() / 2;
     // Not behind the last byte: a line feed may follow it.
     let redrawn = bytes.iter().take(bytes.len() - 1).rposition(|byte| *byte == b'\r').map(|at| at + 1);
@@ -192,7 +196,7 @@ fn border(bytes: &[u8]) -> usize {
         return at;
     }
     // The last character may not be whole: it begins with a byte that is no inner one.
-    let inner = bytes.iter().rev().take(3).take_while(|byte| is_inner(**byte)).count();
+    let inner = bytes.iter().rev().take(3).take_while(|byte| is_continuation_byte(**byte)).count();
     let lead = bytes.len() - inner - 1;
     match bytes.get(lead) {
         Some(byte) if *byte >= 0xc0 => lead,
@@ -201,13 +205,13 @@ fn border(bytes: &[u8]) -> usize {
 }
 
 /// Whether a byte of UTF-8 is none that a character begins with.
-fn is_inner(byte: u8) -> bool {
+fn is_continuation_byte(byte: u8) -> bool {
     byte & 0xc0 == 0x80
 }
 
 /// Whether Nix takes the line for itself; what it cannot read it shows as any other line.
-fn is_to_nix(line: &[u8]) -> bool {
-    line.strip_prefix(TO_NIX).is_some_and(|said| {
+fn is_structured_line(line: &[u8]) -> bool {
+    line.strip_prefix(STRUCTURED_PREFIX).is_some_and(|said| {
         serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(said).is_ok()
     })
 }
@@ -217,8 +221,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn page(log: &[u8], place: Place, chunk: usize) -> Page {
-        let mut reader = Reader::new(place);
+    fn page(log: &[u8], place: LogPosition, chunk: usize) -> LogPage {
+        let mut reader = LogReader::new(place);
         for chunk in log.chunks(chunk) {
             if reader.take(chunk) == Flow::Stop {
                 break;
@@ -228,17 +232,17 @@ mod tests {
     }
 
     /// All pages, forwards.
-    fn forwards(log: &[u8], chunk: usize) -> Vec<Page> {
-        let mut pages = vec![page(log, Place::From(0), chunk)];
-        while pages.last().unwrap().goes_on {
-            let next = page(log, Place::From(pages.last().unwrap().until), chunk);
+    fn forwards(log: &[u8], chunk: usize) -> Vec<LogPage> {
+        let mut pages = vec![page(log, LogPosition::From(0), chunk)];
+        while pages.last().unwrap().has_more {
+            let next = page(log, LogPosition::From(pages.last().unwrap().until), chunk);
             assert!(next.until > pages.last().unwrap().until, "a page without an end");
             pages.push(next);
         }
         pages
     }
 
-    fn joined(pages: &[Page]) -> String {
+    fn joined(pages: &[LogPage]) -> String {
         pages.iter().map(|page| page.text.as_str()).collect()
     }
 
@@ -250,11 +254,11 @@ mod tests {
             pages.len() > 3 && pages.iter().all(|page| page.text.len() <= PAGE && page.text.ends_with('\n'))
         );
         assert_eq!(joined(&pages), log);
-        let mut back = vec![page(log.as_bytes(), Place::End, 4_096)];
-        assert!(!back[0].goes_on && back[0].text.ends_with("line 8999: ünï\n"));
+        let mut back = vec![page(log.as_bytes(), LogPosition::End, 4_096)];
+        assert!(!back[0].has_more && back[0].text.ends_with("line 8999: ünï\n"));
         while back.last().unwrap().from > 0 {
-            back.push(page(log.as_bytes(), Place::Until(back.last().unwrap().from), 4_096));
-            assert!(back.last().unwrap().goes_on);
+            back.push(page(log.as_bytes(), LogPosition::Until(back.last().unwrap().from), 4_096));
+            assert!(back.last().unwrap().has_more);
         }
         back.reverse();
         assert_eq!(joined(&back), log);
@@ -264,7 +268,7 @@ mod tests {
     fn what_is_said_to_nix_and_to_terminals_is_left_out() {
         let log = "@nix { \"action\": \"setPhase\", \"phase\": \"buildPhase\" }\n\u{1b}[31mred\u{1b}[0m\n\
                    @nix is a word\n and @nix {}\n";
-        assert_eq!(page(log.as_bytes(), Place::From(0), 7).text, "red\n@nix is a word\n and @nix {}\n");
+        assert_eq!(page(log.as_bytes(), LogPosition::From(0), 7).text, "red\n@nix is a word\n and @nix {}\n");
     }
 
     #[test]
@@ -285,9 +289,9 @@ mod tests {
 
     #[test]
     fn a_place_in_the_middle_of_a_character_is_no_harm() {
-        assert_eq!(page("€uro\nmore\n".as_bytes(), Place::From(1), 100).text, "uro\nmore\n");
-        let behind = page(b"short\n", Place::From(1_000), 100);
-        assert_eq!((behind.text.as_str(), behind.from, behind.goes_on), ("", 6, false));
+        assert_eq!(page("€uro\nmore\n".as_bytes(), LogPosition::From(1), 100).text, "uro\nmore\n");
+        let behind = page(b"short\n", LogPosition::From(1_000), 100);
+        assert_eq!((behind.text.as_str(), behind.from, behind.has_more), ("", 6, false));
     }
 
     proptest! {
@@ -307,7 +311,7 @@ mod tests {
 
         #[test]
         fn no_bytes_panic(bytes in proptest::collection::vec(any::<u8>(), 0..20_000), from in 0_u64..25_000) {
-            for place in [Place::From(from), Place::Until(from), Place::End] {
+            for place in [LogPosition::From(from), LogPosition::Until(from), LogPosition::End] {
                 prop_assert!(page(&bytes, place, 777).text.len() <= PAGE);
             }
         }

@@ -21,19 +21,19 @@ const SETTING: Duration = Duration::from_secs(10);
 
 /// What is known of a running `nix` from its log.
 #[derive(Debug, Default)]
-pub(super) struct Activity {
+pub(super) struct NixActivity {
     lines: AtomicU64,
     at_work: AtomicBool,
 }
 
-impl Activity {
+impl NixActivity {
     /// A line came.
-    pub(super) fn heard(&self) {
+    pub(super) fn count_line(&self) {
         self.lines.fetch_add(1, Ordering::Relaxed);
     }
 
     /// What the log comes to after that line.
-    pub(super) fn read(&self, state: &log::State) {
+    pub(super) fn record_work(&self, state: &log::LogState) {
         self.at_work.store(state.store_is_at_work(), Ordering::Relaxed);
     }
 
@@ -48,7 +48,7 @@ impl Nix {
     /// A daemon that takes connections and never speaks would otherwise hold a call until its time limit, a quarter
     /// of an hour later. Whoever builds has reached the daemon, so a build is never ended for this: how long it may
     /// take is for its own limit to say.
-    pub(super) async fn daemon_is_silent(&self, nix: &Activity, call: &Call) {
+    pub(super) async fn wait_for_silent_daemon(&self, nix: &NixActivity, call: &Call) {
         let mut wait = SILENCE;
         let mut unanswered = 0;
         loop {
@@ -92,12 +92,11 @@ impl Nix {
             Ok::<_, NixError>(question.run(&call.cancel, |_, _| Flow::Continue).await?)
         };
         match setting.await {
-            Ok(told) if told.status.success() => {
-                Place::of_this_machine().is_behind_a_daemon(&String::from_utf8_lossy(&told.stdout))
-            }
+            Ok(finished) if finished.status.success() => StoreLocation::from_environment()
+                .is_behind_a_daemon(&String::from_utf8_lossy(&finished.stdout)),
             // Nothing is known, so nothing is ended.
-            Ok(told) => {
-                tracing::debug!(status = %told.status, "the store's place is not known");
+            Ok(finished) => {
+                tracing::debug!(status = %finished.status, "the store's place is not known");
                 false
             }
             Err(error) => {
@@ -109,13 +108,13 @@ impl Nix {
 }
 
 /// Where `nix` looks for a store of its own and for the daemon (Nix manual, "Environment variables").
-struct Place {
+struct StoreLocation {
     state: PathBuf,
     socket: PathBuf,
 }
 
-impl Place {
-    fn of_this_machine() -> Self {
+impl StoreLocation {
+    fn from_environment() -> Self {
         let named = |variable: &str| std::env::var_os(variable).filter(|path| !path.is_empty());
         let state = named("NIX_STATE_DIR").map_or_else(|| PathBuf::from("/nix/var/nix"), PathBuf::from);
         let socket =
@@ -148,10 +147,11 @@ mod tests {
         let scratch = tempfile::tempdir().unwrap();
         let socket = scratch.path().join("socket");
         std::fs::write(&socket, "").unwrap();
-        let own = Place { state: scratch.path().to_owned(), socket: socket.clone() };
+        let own = StoreLocation { state: scratch.path().to_owned(), socket: socket.clone() };
         // Nobody may write there, not even root.
-        let others = Place { state: "/proc/self/nothing".into(), socket };
-        let nobodys = Place { state: "/proc/self/nothing".into(), socket: "/proc/self/nothing".into() };
+        let others = StoreLocation { state: "/proc/self/nothing".into(), socket };
+        let nobodys =
+            StoreLocation { state: "/proc/self/nothing".into(), socket: "/proc/self/nothing".into() };
         for auto in ["", "auto\n", "auto?trusted=true"] {
             assert!(!own.is_behind_a_daemon(auto), "{auto}");
             assert!(others.is_behind_a_daemon(auto), "{auto}");

@@ -28,7 +28,7 @@ pub const CACHE_HOME: &str = "NIX_CACHE_HOME";
 /// How long progress is held back, so that a build's chatter costs nothing.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(50);
 
-/// Why `nix` gave no answer at all. What it answers about a flake is a [`Run`], failed or not.
+/// Why `nix` gave no answer at all. What it answers about a flake is a [`NixRun`], failed or not.
 #[derive(Debug, thiserror::Error)]
 pub enum NixError {
     /// It is older than [`OLDEST`].
@@ -94,27 +94,27 @@ impl From<&NixError> for Diagnostic {
 
 /// A `nix` that ran to its end, or was stopped by whoever listened to it.
 #[derive(Debug)]
-pub struct Run {
+pub struct NixRun {
     /// How it ended.
     pub status: ExitStatus,
     /// Its standard output.
     pub stdout: Vec<u8>,
     /// All that its log said.
-    pub state: log::State,
+    pub state: log::LogState,
     /// Whether whoever listened to it had it stopped.
     pub stopped: bool,
 }
 
-impl Run {
+impl NixRun {
     /// What it printed, where it succeeded; `what` it was asked for, where it did not.
     ///
     /// # Errors
     /// [`NixError::Failed`]: what a program that failed has printed is no answer.
-    pub fn answer(&self, what: &'static str) -> Result<&[u8], NixError> {
+    pub fn require_success(&self, what: &'static str) -> Result<&[u8], NixError> {
         if self.status.success() {
             return Ok(&self.stdout);
         }
-        let nothing = diagnostics::Source { folder: Path::new("/"), store_path: None, commit: None };
+        let nothing = diagnostics::SourceTree { folder: Path::new("/"), store_path: None, commit: None };
         let error = diagnostics::diagnose(&self.state, &nothing).into_iter().next().unwrap_or_else(|| {
             Diagnostic::new(Code::NixFailed, format!("it ended with {} and said nothing", self.status))
         });
@@ -125,37 +125,37 @@ impl Run {
 /// The `nix` of this machine.
 #[derive(Clone, Debug)]
 pub struct Nix {
-    program: Arc<program::Program>,
+    program: Arc<program::NixProgram>,
 }
 
 impl Nix {
     /// The program of that name or path; nothing is run yet.
     pub fn new(program: impl Into<PathBuf>) -> Self {
-        Self { program: Arc::new(program::Program::new(program)) }
+        Self { program: Arc::new(program::NixProgram::new(program)) }
     }
 
     /// Finds it and checks its version.
     ///
     /// # Errors
-    /// See [`program::Program::find`].
-    pub async fn find(&self) -> Result<&program::Found, NixError> {
+    /// See [`program::NixProgram::find`].
+    pub async fn find(&self) -> Result<&program::NixInstallation, NixError> {
         self.program.find().await
     }
 
     /// The command line of `nix SUBCOMMAND`; see [`program::command`].
     ///
     /// # Errors
-    /// See [`program::Program::find`].
+    /// See [`program::NixProgram::find`].
     pub async fn command(&self, subcommand: &[&str]) -> Result<Command, NixError> {
         Ok(program::command(&self.find().await?.path, subcommand))
     }
 
-    /// Runs it, reading its log as a stream: progress goes to the call, all else into [`Run::state`].
+    /// Runs it, reading its log as a stream: progress goes to the call, all else into [`NixRun::state`].
     ///
     /// # Errors
-    /// See [`NixError`]; a `nix` that ran and failed is a [`Run`].
-    pub async fn run(&self, command: Command, call: &Call) -> Result<Run, NixError> {
-        self.run_listening(command, call, |_, _| None).await
+    /// See [`NixError`]; a `nix` that ran and failed is a [`NixRun`].
+    pub async fn run(&self, command: Command, call: &Call) -> Result<NixRun, NixError> {
+        self.run_with_line_handler(command, call, |_, _| None).await
     }
 
     /// As [`Nix::run`], with somebody who hears every line of the log before it is read here.
@@ -164,25 +164,25 @@ impl Nix {
     ///
     /// # Errors
     /// See [`NixError`].
-    pub async fn run_listening(
+    pub async fn run_with_line_handler(
         &self,
         command: Command,
         call: &Call,
         mut on_line: impl FnMut(&[u8], u32) -> Option<Flow>,
-    ) -> Result<Run, NixError> {
-        let mut state = log::State::default();
-        let activity = daemon::Activity::default();
-        let mut told = tokio::time::Instant::now();
+    ) -> Result<NixRun, NixError> {
+        let mut state = log::LogState::default();
+        let activity = daemon::NixActivity::default();
+        let mut reported = tokio::time::Instant::now();
         tracing::debug!(argv = ?command.argv(), "running");
         let running = command.run(&call.cancel, |line, process| {
-            activity.heard();
+            activity.count_line();
             if let Some(flow) = on_line(line, process) {
                 return flow;
             }
             state.apply(log::Event::parse(line));
-            activity.read(&state);
-            if told.elapsed() >= PROGRESS_INTERVAL {
-                told = tokio::time::Instant::now();
+            activity.record_work(&state);
+            if reported.elapsed() >= PROGRESS_INTERVAL {
+                reported = tokio::time::Instant::now();
                 let update = state.update();
                 // A short question between two long steps has nothing to say; what was said stays.
                 if !update.message.is_empty() {
@@ -193,9 +193,9 @@ impl Nix {
         });
         let finished = tokio::select! {
             finished = running => finished?,
-            () = self.daemon_is_silent(&activity, call) => return Err(NixError::DaemonSilent),
+            () = self.wait_for_silent_daemon(&activity, call) => return Err(NixError::DaemonSilent),
         };
-        Ok(Run { status: finished.status, stdout: finished.stdout, state, stopped: finished.stopped })
+        Ok(NixRun { status: finished.status, stdout: finished.stdout, state, stopped: finished.stopped })
     }
 }
 
@@ -211,14 +211,14 @@ pub fn system() -> String {
 
 /// The root of the Git repository the folder is in.
 #[must_use]
-pub fn repository(folder: &Path) -> Option<&Path> {
+pub fn repository_root(folder: &Path) -> Option<&Path> {
     folder.ancestors().find(|folder| folder.join(".git").exists())
 }
 
 /// Whether Git decides what of the flake's folder belongs to it; otherwise all of it does.
 #[must_use]
-pub fn in_repository(folder: &Path) -> bool {
-    repository(folder).is_some()
+pub fn is_in_repository(folder: &Path) -> bool {
+    repository_root(folder).is_some()
 }
 
 /// The flake's folder as `nix` wants it: a URL that says whether Git decides what belongs to it.
@@ -231,7 +231,7 @@ pub fn reference(folder: &Path) -> String {
         use std::os::unix::ffi::OsStrExt;
         percent_encoding::percent_encode(path.as_os_str().as_bytes(), PATH_CHARACTERS).to_string()
     };
-    let Some(root) = repository(folder) else { return format!("path:{}", encode(folder)) };
+    let Some(root) = repository_root(folder) else { return format!("path:{}", encode(folder)) };
     let mut query = Vec::new();
     if let Ok(below) = folder.strip_prefix(root)
         && below.components().next().is_some()

@@ -65,14 +65,14 @@ impl fmt::Display for Version {
 
 /// The `nix` program, looked for when it is first needed.
 #[derive(Debug)]
-pub struct Program {
+pub struct NixProgram {
     wanted: PathBuf,
-    found: OnceCell<Found>,
+    found: OnceCell<NixInstallation>,
 }
 
 /// A `nix` that was found and is new enough.
 #[derive(Clone, Debug)]
-pub struct Found {
+pub struct NixInstallation {
     /// Where it is.
     pub path: PathBuf,
     /// What it says its version is.
@@ -81,7 +81,7 @@ pub struct Found {
     pub settings: Option<Vec<PathBuf>>,
 }
 
-impl Program {
+impl NixProgram {
     /// The program of that name or path.
     pub fn new(wanted: impl Into<PathBuf>) -> Self {
         Self { wanted: wanted.into(), found: OnceCell::new() }
@@ -91,17 +91,17 @@ impl Program {
     ///
     /// # Errors
     /// [`NixError::TooOld`], or what running it gave.
-    pub async fn find(&self) -> Result<&Found, NixError> {
+    pub async fn find(&self) -> Result<&NixInstallation, NixError> {
         self.found
             .get_or_try_init(|| async {
                 let path = locate(&self.wanted, std::env::var_os("PATH").as_deref()).ok_or_else(|| {
                     ProcessError::NotFound { program: Executable::Nix(self.wanted.clone()) }
                 })?;
-                let (version, settings) = ask(&path).await?;
+                let (version, settings) = query_version(&path).await?;
                 if version < OLDEST {
                     return Err(NixError::TooOld { path, version });
                 }
-                Ok(Found { path, version, settings })
+                Ok(NixInstallation { path, version, settings })
             })
             .await
     }
@@ -119,7 +119,7 @@ fn locate(wanted: &Path, search: Option<&OsStr>) -> Option<PathBuf> {
     std::env::split_paths(&search).map(|folder| folder.join(wanted)).find(|path| runnable(path))
 }
 
-async fn ask(path: &Path) -> Result<(Version, Option<Vec<PathBuf>>), NixError> {
+async fn query_version(path: &Path) -> Result<(Version, Option<Vec<PathBuf>>), NixError> {
     let mut first_error = String::new();
     let finished = Command::new(Executable::Nix(path.to_owned()))
         .args(["--version", "--verbose"])
@@ -147,11 +147,11 @@ async fn ask(path: &Path) -> Result<(Version, Option<Vec<PathBuf>>), NixError> {
                 200,
             ),
         })?;
-    Ok((version, settings(&said)))
+    Ok((version, settings_files(&said)))
 }
 
 /// The files of settings that `nix --version --verbose` names (`printVersion`, `shared.cc`).
-fn settings(said: &str) -> Option<Vec<PathBuf>> {
+fn settings_files(said: &str) -> Option<Vec<PathBuf>> {
     let after = |label: &str| said.lines().find_map(|line| line.strip_prefix(label));
     let system = after("System configuration file: ")?.trim_matches('"');
     let user = after("User configuration files: ")?;
@@ -160,7 +160,7 @@ fn settings(said: &str) -> Option<Vec<PathBuf>> {
 
 /// What identifies the program on disk, for keys of answers that depend on it.
 #[must_use]
-pub fn identity(found: &Found) -> String {
+pub fn identity(found: &NixInstallation) -> String {
     let stamp = found
         .path
         .metadata()

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::build_log::{Page, Place, Reader};
+use super::build_log::{LogPage, LogPosition, LogReader};
 use super::{Nix, NixError};
 use crate::names::{DrvPath, StorePath};
 use crate::process::{Flow, ProcessError};
@@ -34,7 +34,7 @@ impl Nix {
             }
             other => other?,
         };
-        let said = match run.answer("the size of what was built") {
+        let said = match run.require_success("the size of what was built") {
             Ok(said) => said,
             Err(error) => {
                 tracing::warn!("{error}");
@@ -51,11 +51,11 @@ impl Nix {
     pub async fn build_log(
         &self,
         derivation: &DrvPath,
-        place: Place,
+        place: LogPosition,
         call: &Call,
-    ) -> Result<Option<Page>, NixError> {
+    ) -> Result<Option<LogPage>, NixError> {
         let command = self.command(&["log"]).await?.arg(derivation.as_str()).time_limit(STORE_TIME);
-        let mut reader = Reader::new(place);
+        let mut reader = LogReader::new(place);
         let finished =
             command.stream(&call.cancel, |chunk| reader.take(chunk), |_, _| Flow::Continue).await?;
         // A build that runs has a log that ends in the middle, which `nix log` complains of once all is told.

@@ -36,7 +36,7 @@ impl Nix {
             .output_limit(1024 * 1024);
         let run = self.run(command, call).await?;
         let settings: std::collections::BTreeMap<String, Setting> =
-            serde_json::from_slice(run.answer("its settings")?)
+            serde_json::from_slice(run.require_success("its settings")?)
                 .map_err(|error| NixError::NotUnderstood { what: "its settings", said: error.to_string() })?;
         let value = |name: &str| settings.get(name).map(|setting| &setting.value);
         let text = |name: &str| value(name).and_then(Value::as_str).unwrap_or_default();
@@ -47,20 +47,20 @@ impl Nix {
             let more = value("extra-platforms").and_then(Value::as_array).into_iter().flatten();
             systems.extend(more.filter_map(Value::as_str).map(str::to_owned));
         }
-        systems.extend(of_builders(text("builders"), own, 0));
+        systems.extend(builder_systems(text("builders"), own, 0));
         Ok(systems)
     }
 }
 
 /// The systems of builders: one a line or between semicolons, `URI SYSTEMS …`, or `@FILE` with more of them.
-fn of_builders(builders: &str, own: &str, depth: usize) -> BTreeSet<String> {
+fn builder_systems(builders: &str, own: &str, depth: usize) -> BTreeSet<String> {
     let mut systems = BTreeSet::new();
     for builder in builders.lines().flat_map(|line| line.split('#').next().unwrap_or_default().split(';')) {
         let mut words = builder.split_whitespace();
         let Some(first) = words.next() else { continue };
         if let Some(file) = first.strip_prefix('@') {
             if depth == 0 {
-                systems.extend(of_builders(&read(Path::new(file)), own, depth + 1));
+                systems.extend(builder_systems(&read_builders_file(Path::new(file)), own, depth + 1));
             }
             continue;
         }
@@ -75,7 +75,7 @@ fn of_builders(builders: &str, own: &str, depth: usize) -> BTreeSet<String> {
 }
 
 /// Nix takes a file that is not there for one without builders; one that cannot be read has none for this user.
-fn read(file: &Path) -> String {
+fn read_builders_file(file: &Path) -> String {
     match reading::text(file, BUILDERS_BYTES) {
         Ok(text) => text,
         Err(error) => {
@@ -92,7 +92,7 @@ mod tests {
     use super::*;
 
     fn systems(builders: &str) -> Vec<String> {
-        of_builders(builders, "x86_64-linux", 0).into_iter().collect()
+        builder_systems(builders, "x86_64-linux", 0).into_iter().collect()
     }
 
     #[test]

@@ -20,7 +20,7 @@ const OUTPUTS: [&str; 2] = ["packages", "legacyPackages"];
 
 /// Something found.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Found {
+pub struct SearchResult {
     /// The attribute of a package, or the name of an option.
     pub attr: String,
     /// A package's name or an option's type.
@@ -39,16 +39,16 @@ pub struct Found {
 
 /// The packages that were found.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub struct Packages {
+pub struct PackageResults {
     /// Best first.
-    pub found: Vec<Found>,
+    pub found: Vec<SearchResult>,
     /// Those that could not be read.
     pub unread: Vec<UnreadPart>,
 }
 
 /// Where packages are looked for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Place {
+pub struct PackageSource {
     /// As `nix search` wants it.
     pub installable: String,
     /// The flake whose inputs give `installable` its meaning, where it is an input's name.
@@ -59,7 +59,7 @@ pub struct Place {
 
 /// `nix search --json`, one entry.
 #[derive(Deserialize)]
-struct Entry {
+struct SearchEntry {
     #[serde(default)]
     pname: String,
     #[serde(default)]
@@ -70,41 +70,52 @@ struct Entry {
 
 /// A package as the probe tells it.
 #[derive(Deserialize)]
-struct Told {
+struct ProbedPackage {
     attr: String,
     #[serde(default)]
     thrown: bool,
     #[serde(flatten)]
-    entry: Entry,
+    entry: SearchEntry,
 }
 
 /// Where the flake's packages are looked for: its locked input `nixpkgs`, or itself if it has no such input.
 ///
 /// # Errors
 /// That there is no flake, and [`FlakeError::Lock`]: what to search is not known then.
-pub fn place(flake: &Flake) -> Result<Place, FlakeError> {
+pub fn package_source(flake: &Flake) -> Result<PackageSource, FlakeError> {
     let reference = flake.reference();
     let lock = flake.lock()?.filter(|lock| lock.has_input("nixpkgs"));
     let Some(lock) = lock else {
-        return Ok(Place { installable: reference, inputs_from: None, revision: None });
+        return Ok(PackageSource { installable: reference, inputs_from: None, revision: None });
     };
     let locked = lock.input("nixpkgs").and_then(|node| node.locked.as_ref());
     let revision = locked.and_then(|locked| locked.commit()).map(str::to_owned);
-    Ok(Place { installable: "nixpkgs".to_owned(), inputs_from: Some(reference), revision })
+    Ok(PackageSource { installable: "nixpkgs".to_owned(), inputs_from: Some(reference), revision })
 }
 
 /// The packages that have every word of `query` in their name, attribute or description, best first.
 ///
 /// # Errors
 /// See [`FlakeError`].
-pub async fn packages(flake: &Flake, query: &str, call: &Call) -> Result<Packages, FlakeError> {
-    let place = place(flake)?;
-    let question = format!("search {place:?} {query:?}");
-    let place = &place;
-    flake.remembered(&question, call, |flake| async move { find(&flake, place, query, call).await }).await
+pub async fn packages(flake: &Flake, query: &str, call: &Call) -> Result<PackageResults, FlakeError> {
+    let source = package_source(flake)?;
+    let question = format!("search {source:?} {query:?}");
+    let source = &source;
+    flake
+        .remembered(
+            &question,
+            call,
+            |flake| async move { search_packages(&flake, source, query, call).await },
+        )
+        .await
 }
 
-async fn find(flake: &Flake, place: &Place, query: &str, call: &Call) -> Result<Packages, FlakeError> {
+async fn search_packages(
+    flake: &Flake,
+    source: &PackageSource,
+    query: &str,
+    call: &Call,
+) -> Result<PackageResults, FlakeError> {
     let search = ["search", "--json", "--no-update-lock-file", "--show-trace"];
     // The input's name gets its meaning from our lock file, which Nix reads too.
     let memory = flake.memory().await?;
@@ -113,10 +124,10 @@ async fn find(flake: &Flake, place: &Place, query: &str, call: &Call) -> Result<
         flake.nix().command(&search).await?.args(["--option", "allow-import-from-derivation", "false"]);
     let mut command = memory.given_to(command);
     command = command.time_limit(flake.settings().evaluation_time).output_limit(ANSWER_LIMIT);
-    if let Some(inputs_from) = &place.inputs_from {
+    if let Some(inputs_from) = &source.inputs_from {
         command = command.args(["--inputs-from", inputs_from.as_str()]);
     }
-    command = command.arg("--").arg(&place.installable);
+    command = command.arg("--").arg(&source.installable);
     let words: Vec<String> = query.split_whitespace().map(literal_regex).collect();
     // Without a word everything is wanted; Nix insists on at least one expression.
     command = if words.is_empty() { command.arg("^") } else { command.args(words) };
@@ -128,38 +139,38 @@ async fn find(flake: &Flake, place: &Place, query: &str, call: &Call) -> Result<
     if !run.status.success() {
         // "No results" is an error to nix search, an empty answer here.
         if run.state.errors().iter().any(|error| error.cause.contains("no results for the given search")) {
-            return Ok(Packages::default());
+            return Ok(PackageResults::default());
         }
-        let source = flake.source();
-        let first = diagnostics::diagnose(&run.state, &source).into_iter().next();
+        let tree = flake.source();
+        let first = diagnostics::diagnose(&run.state, &tree).into_iter().next();
         let error =
             first.unwrap_or_else(|| Diagnostic::new(Code::NixFailed, "nix search failed without saying why"));
         // One output that does not evaluate ends the whole search.
         if is_lasting(&error) || error.code == Code::NeedsBuild {
-            return read_one_by_one(flake, place, query, error, call).await;
+            return read_one_by_one(flake, source, query, error, call).await;
         }
         return Err(FlakeError::Evaluation(Box::new(error)));
     }
-    let entries: BTreeMap<String, Entry> = serde_json::from_slice(&run.stdout).map_err(|error| {
+    let entries: BTreeMap<String, SearchEntry> = serde_json::from_slice(&run.stdout).map_err(|error| {
         crate::nix::NixError::NotUnderstood { what: "what it found", said: error.to_string() }
     })?;
-    let mut found: Vec<Found> = entries.into_iter().map(package).collect();
+    let mut found: Vec<SearchResult> = entries.into_iter().map(package).collect();
     rank(query, &mut found);
-    Ok(Packages { found, unread: Vec::new() })
+    Ok(PackageResults { found, unread: Vec::new() })
 }
 
 /// What `nix search` would find where it ends with `error` at a single output.
 async fn read_one_by_one(
     flake: &Flake,
-    place: &Place,
+    source: &PackageSource,
     query: &str,
     error: Diagnostic,
     call: &Call,
-) -> Result<Packages, FlakeError> {
+) -> Result<PackageResults, FlakeError> {
     call.report_message("reading the packages one by one");
-    let subject = Subject { reference: place.installable.clone(), inputs_from: place.inputs_from.clone() };
+    let subject = Subject { reference: source.installable.clone(), inputs_from: source.inputs_from.clone() };
     let asking = Asking { subject: Some(&subject), ..Asking::new("flake", Instantiate::No) };
-    let (mut told, mut unread) = (Vec::new(), Vec::new());
+    let (mut probed, mut unread) = (Vec::new(), Vec::new());
     // Each a question of its own, large as it is, so that too many failures in one cost nothing of the other.
     for output in OUTPUTS {
         let argument = serde_json::json!({ "output": output, "system": crate::nix::system() });
@@ -173,43 +184,43 @@ async fn read_one_by_one(
             Some(Err(error)) => return Err(FlakeError::Evaluation(Box::new(error))),
             None => return Err(FlakeError::Evaluation(Box::new(error))),
         };
-        told.extend(serde_json::from_value::<Vec<Told>>(answer.value).map_err(|error| {
+        probed.extend(serde_json::from_value::<Vec<ProbedPackage>>(answer.value).map_err(|error| {
             crate::nix::NixError::NotUnderstood { what: "which packages there are", said: error.to_string() }
         })?);
         unread.extend(answer.unread);
     }
-    let (thrown, told): (Vec<_>, Vec<_>) = told.into_iter().partition(|told| told.thrown);
+    let (thrown, probed): (Vec<_>, Vec<_>) = probed.into_iter().partition(|probed| probed.thrown);
     for part in &mut unread {
         part.error.attr.get_or_insert_with(|| AttrPath::new(&part.part).to_string());
     }
-    unread.extend(thrown.into_iter().map(|told| {
+    unread.extend(thrown.into_iter().map(|probed| {
         let error = Diagnostic::new(
             Code::Throw,
-            format!("{} throws an error, fails an assertion or is no package", text::word(&told.attr)),
+            format!("{} throws an error, fails an assertion or is no package", text::word(&probed.attr)),
         )
-        .with_attr(told.attr.clone());
-        UnreadPart::new([told.attr], error)
+        .with_attr(probed.attr.clone());
+        UnreadPart::new([probed.attr], error)
     }));
     let words: Vec<String> = query.split_whitespace().map(str::to_lowercase).collect();
-    let mut found: Vec<Found> = told
+    let mut found: Vec<SearchResult> = probed
         .into_iter()
-        .filter(|told| {
-            let texts =
-                [&told.attr, &told.entry.pname, &told.entry.description].map(|text| text.to_lowercase());
+        .filter(|probed| {
+            let texts = [&probed.attr, &probed.entry.pname, &probed.entry.description]
+                .map(|text| text.to_lowercase());
             words.iter().all(|word| texts.iter().any(|text| text.contains(word.as_str())))
         })
-        .map(|told| package((told.attr, told.entry)))
+        .map(|probed| package((probed.attr, probed.entry)))
         .collect();
     rank(query, &mut found);
-    Ok(Packages { found, unread })
+    Ok(PackageResults { found, unread })
 }
 
-fn package((attr, entry): (String, Entry)) -> Found {
-    let some = |text: String| (!text.is_empty()).then(|| text::plain(&text));
-    Found {
+fn package((attr, entry): (String, SearchEntry)) -> SearchResult {
+    let non_empty = |text: String| (!text.is_empty()).then(|| text::plain(&text));
+    SearchResult {
         attr: text::plain(&attr),
-        name: some(entry.pname),
-        version: some(entry.version),
+        name: non_empty(entry.pname),
+        version: non_empty(entry.version),
         description: text::bounded(&text::plain(&entry.description), 300),
         default: None,
     }
@@ -217,11 +228,11 @@ fn package((attr, entry): (String, Entry)) -> Found {
 
 /// The options that have every word of `query` in their name or description, best first.
 #[must_use]
-pub fn options(all: &[HostOption], query: &str) -> Vec<Found> {
+pub fn options(all: &[HostOption], query: &str) -> Vec<SearchResult> {
     let words: Vec<String> = query.split_whitespace().map(str::to_lowercase).collect();
-    let mut found: Vec<Found> = all
+    let mut found: Vec<SearchResult> = all
         .iter()
-        .map(|option| Found {
+        .map(|option| SearchResult {
             attr: text::plain(&option.name),
             name: option.kind.as_deref().map(text::plain),
             version: None,
@@ -238,9 +249,9 @@ pub fn options(all: &[HostOption], query: &str) -> Vec<Found> {
 }
 
 /// Exact names first, then names that begin with the query, then names that contain it.
-fn rank(query: &str, found: &mut [Found]) {
+fn rank(query: &str, found: &mut [SearchResult]) {
     let query = query.trim().to_lowercase();
-    let score = |found: &Found| {
+    let score = |found: &SearchResult| {
         let last = found.attr.rsplit('.').next().unwrap_or_default().to_lowercase();
         let name = found.name.as_deref().unwrap_or_default().to_lowercase();
         let attr = found.attr.to_lowercase();
@@ -253,7 +264,7 @@ fn rank(query: &str, found: &mut [Found]) {
         }
     };
     // `default` and other aliases come after the attribute that has the package's own name.
-    let alias = |found: &Found| found.name.as_deref().is_some_and(|name| !found.attr.ends_with(name));
+    let alias = |found: &SearchResult| found.name.as_deref().is_some_and(|name| !found.attr.ends_with(name));
     found.sort_by_cached_key(|found| (score(found), alias(found), found.attr.len(), found.attr.clone()));
 }
 
@@ -281,7 +292,7 @@ mod tests {
 
     #[test]
     fn exact_names_come_first() {
-        let found = |attr: &str| Found {
+        let found = |attr: &str| SearchResult {
             attr: attr.into(),
             name: None,
             version: None,

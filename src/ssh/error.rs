@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::Target;
+use super::SshTarget;
 use crate::advice::{Hint, Remedy};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::process::ProcessError;
@@ -10,7 +10,7 @@ use crate::scratch::ScratchError;
 use crate::text;
 
 /// What a shell ends with where there is no such program (POSIX, "Exit Status for Commands").
-pub(super) const NOT_FOUND: i32 = 127;
+pub(super) const COMMAND_NOT_FOUND: i32 = 127;
 
 /// The key a machine showed.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -32,15 +32,15 @@ pub enum SshError {
     NoSocket(#[from] ScratchError),
     /// No machine may be reached from here.
     #[error("{target} is not reached by a server that asks nobody for a token")]
-    Closed {
+    Disabled {
         /// The machine.
-        target: Target,
+        target: SshTarget,
     },
     /// Nobody has accepted the machine's host key yet.
     #[error("the host key of {target} is not known{}", shown(key.as_ref()))]
     UnknownHostKey {
         /// The machine.
-        target: Target,
+        target: SshTarget,
         /// The key it showed, where `ssh` told.
         key: Option<HostKey>,
     },
@@ -48,7 +48,7 @@ pub enum SshError {
     #[error("{target} shows another host key than the one known{}", shown(key.as_ref()))]
     ChangedHostKey {
         /// The machine.
-        target: Target,
+        target: SshTarget,
         /// The key it showed, where `ssh` told.
         key: Option<HostKey>,
     },
@@ -56,7 +56,7 @@ pub enum SshError {
     #[error("{target} lets us in with none of our keys")]
     Denied {
         /// The machine.
-        target: Target,
+        target: SshTarget,
         /// What `ssh` said.
         said: String,
     },
@@ -64,7 +64,7 @@ pub enum SshError {
     #[error("{target} cannot be reached")]
     Unreachable {
         /// The machine.
-        target: Target,
+        target: SshTarget,
         /// What `ssh` said.
         said: String,
     },
@@ -72,7 +72,7 @@ pub enum SshError {
     #[error("the connection to {target} broke")]
     Broken {
         /// The machine.
-        target: Target,
+        target: SshTarget,
         /// What is known of why.
         said: String,
     },
@@ -80,7 +80,7 @@ pub enum SshError {
     #[error("`{program}` on {target} took longer than {limit:?}")]
     TimedOut {
         /// The machine.
-        target: Target,
+        target: SshTarget,
         /// The program.
         program: String,
         /// How long it might take.
@@ -90,7 +90,7 @@ pub enum SshError {
     #[error("`{program}` on {target} said more than {limit} bytes")]
     OutputTooLarge {
         /// The machine.
-        target: Target,
+        target: SshTarget,
         /// The program.
         program: String,
         /// Most bytes it may say.
@@ -100,7 +100,7 @@ pub enum SshError {
     #[error("`{program}` on {target} failed with exit code {code}")]
     Failed {
         /// The machine.
-        target: Target,
+        target: SshTarget,
         /// The program.
         program: String,
         /// Its exit code.
@@ -131,7 +131,7 @@ impl SshError {
             | Self::Failed { said, .. } => Some(said),
             Self::Process(_)
             | Self::NoSocket(_)
-            | Self::Closed { .. }
+            | Self::Disabled { .. }
             | Self::UnknownHostKey { .. }
             | Self::ChangedHostKey { .. }
             | Self::TimedOut { .. }
@@ -146,7 +146,7 @@ impl SshError {
     }
 
     /// Reads why a master ended from what `ssh -v` said.
-    pub(super) fn from_log(target: &Target, log: &[String]) -> Self {
+    pub(super) fn from_log(target: &SshTarget, log: &[String]) -> Self {
         let target = target.clone();
         let key = log.iter().rev().find_map(|line| host_key(line));
         let has = |part: &str| log.iter().any(|line| line.contains(part));
@@ -193,7 +193,7 @@ impl From<&SshError> for Diagnostic {
         let (code, hint): (Code, Hint) = match error {
             SshError::Process(error) => return error.into(),
             SshError::NoSocket(error) => return error.into(),
-            SshError::Closed { .. } => {
+            SshError::Disabled { .. } => {
                 (Code::ToolDisabled, Remedy::SendToken.into())
             }
             SshError::UnknownHostKey { target, .. } => (
@@ -229,7 +229,7 @@ impl From<&SshError> for Diagnostic {
             SshError::OutputTooLarge { .. } => {
                 (Code::OutputTooLarge, "look at it on the machine itself".into())
             }
-            SshError::Failed { target, program, code: NOT_FOUND, .. } => (
+            SshError::Failed { target, program, code: COMMAND_NOT_FOUND, .. } => (
                 Code::RemoteFailed,
                 format!(
                     "see with `ssh -p {} {}@{} command -v {program}` that the PATH of commands there, which may be \
@@ -249,8 +249,8 @@ impl From<&SshError> for Diagnostic {
 mod tests {
     use super::*;
 
-    fn target() -> Target {
-        Target {
+    fn target() -> SshTarget {
+        SshTarget {
             address: "web.example.org".parse().unwrap(),
             user: "deploy".parse().unwrap(),
             port: 22.try_into().unwrap(),

@@ -24,7 +24,7 @@ impl Login {
 
     /// Takes in a line. Those of a machine on the way come before those of the one that is meant, and
     /// what comes after its login, such as new keys for the session, is not about it any more.
-    pub(super) fn hear(&mut self, line: &str) {
+    pub(super) fn read_line(&mut self, line: &str) {
         let Some(line) = line.strip_prefix("debug1: ").filter(|_| !self.complete) else {
             // Not a debugging line: `Authenticated to web ([192.0.2.7]:22) using "publickey".`
             if let Some(rest) = line.strip_prefix("Authenticated to ").filter(|_| !self.complete) {
@@ -82,7 +82,7 @@ mod tests {
     fn the_login_is_that_of_the_machine_that_is_meant() {
         let mut login = Login::before(Path::new("/tmp/x/s"));
         for line in LOGIN.lines() {
-            login.hear(line.trim());
+            login.read_line(line.trim());
         }
         let key = login.host_key().unwrap();
         assert_eq!((key.kind.as_str(), key.fingerprint.as_str()), ("ssh-ed25519", "SHA256:web"));
@@ -93,7 +93,7 @@ mod tests {
     #[test]
     fn an_address_is_that_which_was_connected_to() {
         let mut login = Login::before(Path::new("/tmp/x/s"));
-        login.hear("Authenticated to web ([2001:db8::7]:2222) using \"publickey\".");
+        login.read_line("Authenticated to web ([2001:db8::7]:2222) using \"publickey\".");
         assert_eq!(login.peer(), Some("2001:db8::7".parse().unwrap()));
     }
 }

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::error::said;
 use super::login::Login;
-use super::{SshError, SshSettings, Target};
+use super::{SshError, SshSettings, SshTarget};
 use crate::process::{Command, Executable, Finished, Flow, ProcessError};
 use crate::progress::Call;
 use crate::scratch::{self, ScratchError, ScratchFolder};
@@ -25,37 +25,37 @@ const SUFFIX: usize = 17;
 /// Most bytes that name a socket in its folder: a slash and a number.
 const SOCKET_NAME: usize = "/4294967295".len();
 /// How often it is looked whether the connection is up.
-const LOOK: Duration = Duration::from_millis(5);
+const SOCKET_INTERVAL: Duration = Duration::from_millis(5);
 /// How long a connection may stay up: until this program ends.
 const FOR_EVER: Duration = Duration::from_secs(u32::MAX as u64);
 
 /// What its `ssh` said.
 #[derive(Debug)]
-struct Heard {
+struct MasterLog {
     /// The last lines.
-    log: Vec<String>,
+    lines: Vec<String>,
     login: Login,
 }
 
-impl Heard {
-    fn line(&mut self, line: String) {
-        self.login.hear(&line);
-        if self.log.len() >= LOG_LINES {
-            self.log.drain(..LOG_LINES / 2);
+impl MasterLog {
+    fn push(&mut self, line: String) {
+        self.login.read_line(&line);
+        if self.lines.len() >= LOG_LINES {
+            self.lines.drain(..LOG_LINES / 2);
         }
-        self.log.push(line);
+        self.lines.push(line);
     }
 }
 
 /// The connection. Dropping it ends it.
 #[derive(Debug)]
 pub(super) struct Master {
-    target: Target,
+    target: SshTarget,
     /// Holds the socket, readable by this user alone.
     _folder: Arc<ScratchFolder>,
     socket: PathBuf,
-    heard: Arc<Mutex<Heard>>,
-    ending: CancellationToken,
+    log: Arc<Mutex<MasterLog>>,
+    stop: CancellationToken,
     running: JoinHandle<Result<Finished, ProcessError>>,
 }
 
@@ -64,38 +64,38 @@ impl Master {
     pub(super) async fn start(
         settings: &SshSettings,
         folder: Arc<ScratchFolder>,
-        target: &Target,
+        target: &SshTarget,
         call: &Call,
     ) -> Result<Self, SshError> {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let socket = folder.path().join(NEXT.fetch_add(1, Ordering::Relaxed).to_string());
         let command = command(settings, target, &socket);
-        let heard = Arc::new(Mutex::new(Heard { log: Vec::new(), login: Login::before(&socket) }));
-        let ending = CancellationToken::new();
+        let log = Arc::new(Mutex::new(MasterLog { lines: Vec::new(), login: Login::before(&socket) }));
+        let stop = CancellationToken::new();
         tracing::debug!(argv = ?command.argv(), "connecting");
         let running = tokio::spawn({
-            let (heard, ending) = (Arc::clone(&heard), ending.clone());
+            let (log, stop) = (Arc::clone(&log), stop.clone());
             async move {
                 command
-                    .run(&ending, |line, _| {
+                    .run(&stop, |line, _| {
                         let line = text::bounded(&text::plain(&String::from_utf8_lossy(line)), 400);
-                        heard.lock().unwrap_or_else(PoisonError::into_inner).line(line);
+                        log.lock().unwrap_or_else(PoisonError::into_inner).push(line);
                         Flow::Continue
                     })
                     .await
             }
         });
-        let mut master = Self { target: target.clone(), _folder: folder, socket, heard, ending, running };
-        master.come_up(settings.connect_time, call).await?;
+        let mut master = Self { target: target.clone(), _folder: folder, socket, log, stop, running };
+        master.wait_for_socket(settings.connect_time, call).await?;
         Ok(master)
     }
 
     /// Waits until the socket is there, which ssh makes once it is logged in.
-    async fn come_up(&mut self, connect_time: Duration, call: &Call) -> Result<(), SshError> {
+    async fn wait_for_socket(&mut self, connect_time: Duration, call: &Call) -> Result<(), SshError> {
         // ConnectTimeout bounds each address; what hangs later than that is bounded here.
         let late = tokio::time::sleep(connect_time * 2 + Duration::from_secs(1));
         tokio::pin!(late);
-        let mut look = tokio::time::interval(LOOK);
+        let mut look = tokio::time::interval(SOCKET_INTERVAL);
         loop {
             tokio::select! {
                 _ = look.tick() => {
@@ -130,18 +130,18 @@ impl Master {
     }
 
     /// What is known of the login.
-    pub(super) fn login<T>(&self, told: impl FnOnce(&Login) -> T) -> T {
-        told(&self.heard.lock().unwrap_or_else(PoisonError::into_inner).login)
+    pub(super) fn login<T>(&self, read: impl FnOnce(&Login) -> T) -> T {
+        read(&self.log.lock().unwrap_or_else(PoisonError::into_inner).login)
     }
 
     fn log(&self) -> Vec<String> {
-        self.heard.lock().unwrap_or_else(PoisonError::into_inner).log.clone()
+        self.log.lock().unwrap_or_else(PoisonError::into_inner).lines.clone()
     }
 }
 
 impl Drop for Master {
     fn drop(&mut self) {
-        self.ending.cancel();
+        self.stop.cancel();
     }
 }
 
@@ -183,7 +183,7 @@ pub(super) fn options(settings: &SshSettings) -> Vec<String> {
     options
 }
 
-fn command(settings: &SshSettings, target: &Target, socket: &Path) -> Command {
+fn command(settings: &SshSettings, target: &SshTarget, socket: &Path) -> Command {
     Command::new(Executable::Ssh(settings.program.clone()))
         // -v tells which host key was shown.
         .args(["-v", "-N", "-M", "-S"])
@@ -211,7 +211,7 @@ mod tests {
             known_hosts: Some("/keys/known_hosts".into()),
             connect_time: Duration::from_secs(7),
         };
-        let target = Target {
+        let target = SshTarget {
             address: "web".parse().unwrap(),
             user: "deploy".parse().unwrap(),
             port: 2222.try_into().unwrap(),

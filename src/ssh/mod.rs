@@ -18,9 +18,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 pub use error::{HostKey, SshError};
-pub use output::{Limits, Output};
-pub use session::Session;
-pub use target::{Address, Target, UserName};
+pub use output::{RemoteLimits, RemoteOutput};
+pub use session::SshSession;
+pub use target::{Address, SshTarget, UserName};
 
 use crate::progress::Call;
 use crate::scratch::ScratchFolder;
@@ -41,17 +41,17 @@ pub struct SshSettings {
 }
 
 /// Connections kept for later calls; beyond that, the one that was not used for longest goes.
-const KEPT: usize = 64;
+const CONNECTION_LIMIT: usize = 64;
 
 /// A target's connection, or room for one.
-type Slot = Arc<tokio::sync::Mutex<Option<Arc<Session>>>>;
+type Slot = Arc<tokio::sync::Mutex<Option<Arc<SshSession>>>>;
 
 /// The connections there are, and when each was last asked for.
-type Slots = HashMap<Target, (Slot, Instant)>;
+type Slots = HashMap<SshTarget, (Slot, Instant)>;
 
 /// Every machine this program is connected to.
 #[derive(Debug)]
-pub struct Hosts {
+pub struct SshConnections {
     /// None where no machine may be reached.
     settings: Option<SshSettings>,
     slots: Mutex<Slots>,
@@ -59,7 +59,7 @@ pub struct Hosts {
     sockets: Mutex<Option<Arc<ScratchFolder>>>,
 }
 
-impl Hosts {
+impl SshConnections {
     /// Nothing is connected yet.
     #[must_use]
     pub fn new(settings: SshSettings) -> Self {
@@ -68,7 +68,7 @@ impl Hosts {
 
     /// Nothing is connected, and nothing ever will be: no `ssh` is started.
     #[must_use]
-    pub fn closed() -> Self {
+    pub fn disabled() -> Self {
         Self { settings: None, slots: Mutex::default(), sockets: Mutex::default() }
     }
 
@@ -76,14 +76,14 @@ impl Hosts {
     ///
     /// # Errors
     /// See [`SshError`].
-    pub async fn session(&self, target: &Target, call: &Call) -> Result<Arc<Session>, SshError> {
+    pub async fn session(&self, target: &SshTarget, call: &Call) -> Result<Arc<SshSession>, SshError> {
         let slot = {
             let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
             let (slot, used) =
                 slots.entry(target.clone()).or_insert_with(|| (Slot::default(), Instant::now()));
             *used = Instant::now();
             let slot = Arc::clone(slot);
-            make_room(&mut slots);
+            drop_idle(&mut slots);
             slot
         };
         // Two calls for one machine make one connection; nobody waits for another machine's.
@@ -97,7 +97,7 @@ impl Hosts {
             return Ok(Arc::clone(session));
         }
         *slot = None;
-        let session = Arc::new(self.fresh(target, call).await?);
+        let session = Arc::new(self.connect_unshared(target, call).await?);
         *slot = Some(Arc::clone(&session));
         Ok(session)
     }
@@ -106,9 +106,9 @@ impl Hosts {
     ///
     /// # Errors
     /// See [`SshError`].
-    pub async fn fresh(&self, target: &Target, call: &Call) -> Result<Session, SshError> {
-        let settings = self.settings.as_ref().ok_or_else(|| SshError::Closed { target: target.clone() })?;
-        Session::connect(settings, self.sockets()?, target, call).await
+    pub async fn connect_unshared(&self, target: &SshTarget, call: &Call) -> Result<SshSession, SshError> {
+        let settings = self.settings.as_ref().ok_or_else(|| SshError::Disabled { target: target.clone() })?;
+        SshSession::connect(settings, self.sockets()?, target, call).await
     }
 
     /// The folder for sockets, made anew where somebody tidied it away.
@@ -121,14 +121,14 @@ impl Hosts {
     }
 
     /// Forgets the shared connection, so that the next call makes a new one.
-    pub fn forget(&self, target: &Target) {
+    pub fn forget(&self, target: &SshTarget) {
         self.slots.lock().unwrap_or_else(PoisonError::into_inner).remove(target);
     }
 }
 
-/// Lets go of connections beyond [`KEPT`] that nobody uses just now, the longest unused first.
-fn make_room(slots: &mut Slots) {
-    while slots.len() > KEPT {
+/// Lets go of connections beyond [`CONNECTION_LIMIT`] that nobody uses just now, the longest unused first.
+fn drop_idle(slots: &mut Slots) {
+    while slots.len() > CONNECTION_LIMIT {
         let idle = |slot: &Slot| {
             // One of ours, and nobody waits for it or works with it.
             Arc::strong_count(slot) == 1
@@ -148,33 +148,36 @@ mod tests {
 
     #[tokio::test]
     async fn where_it_is_closed_no_machine_is_reached() {
-        let target = Target {
+        let target = SshTarget {
             address: "localhost".parse().unwrap(),
             user: "root".parse().unwrap(),
             port: 22.try_into().unwrap(),
         };
-        let hosts = Hosts::closed();
+        let hosts = SshConnections::disabled();
         let refused = hosts.session(&target, &Call::unattended()).await;
-        assert!(matches!(refused, Err(SshError::Closed { .. })));
-        assert!(matches!(hosts.fresh(&target, &Call::unattended()).await, Err(SshError::Closed { .. })));
+        assert!(matches!(refused, Err(SshError::Disabled { .. })));
+        assert!(matches!(
+            hosts.connect_unshared(&target, &Call::unattended()).await,
+            Err(SshError::Disabled { .. })
+        ));
     }
 
     #[test]
     fn the_longest_unused_connection_goes() {
         let mut slots = Slots::new();
-        let target = |port: usize| Target {
+        let target = |port: usize| SshTarget {
             address: "web".parse().unwrap(),
             user: "root".parse().unwrap(),
             port: u16::try_from(port).unwrap().try_into().unwrap(),
         };
         let begin = Instant::now();
         let at = |seconds: usize| begin + Duration::from_secs(seconds as u64);
-        for port in 1..=KEPT + 3 {
+        for port in 1..=CONNECTION_LIMIT + 3 {
             slots.insert(target(port), (Slot::default(), at(port)));
         }
         let in_use = Arc::clone(&slots[&target(1)].0);
-        make_room(&mut slots);
-        assert_eq!(slots.len(), KEPT);
+        drop_idle(&mut slots);
+        assert_eq!(slots.len(), CONNECTION_LIMIT);
         assert!(slots.contains_key(&target(1)), "one in use was dropped");
         assert!((2..=4).all(|port| !slots.contains_key(&target(port))));
         drop(in_use);

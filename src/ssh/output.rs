@@ -6,7 +6,7 @@ use crate::text;
 
 /// Most a remote program may take.
 #[derive(Clone, Copy, Debug)]
-pub struct Limits {
+pub struct RemoteLimits {
     /// How long it may run.
     pub time: Duration,
     /// Most bytes of standard output, which beyond that is an error.
@@ -15,23 +15,23 @@ pub struct Limits {
     pub errors: usize,
 }
 
-impl Default for Limits {
+impl Default for RemoteLimits {
     fn default() -> Self {
         Self { time: Duration::from_secs(30), output: 256 * 1024, errors: 16 * 1024 }
     }
 }
 
-impl Limits {
+impl RemoteLimits {
     /// The usual ones, but this much time.
     #[must_use]
-    pub fn within(time: Duration) -> Self {
+    pub fn with_time(time: Duration) -> Self {
         Self { time, ..Self::default() }
     }
 }
 
 /// How a remote program ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Output {
+pub struct RemoteOutput {
     /// Its exit code.
     pub code: i32,
     /// Its standard output.
@@ -40,7 +40,7 @@ pub struct Output {
     pub stderr: Vec<u8>,
 }
 
-impl Output {
+impl RemoteOutput {
     /// Whether it ended with 0.
     #[must_use]
     pub fn success(&self) -> bool {

@@ -5,31 +5,31 @@ use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::sync::Semaphore;
 
-use super::error::{HostKey, NOT_FOUND};
+use super::error::{COMMAND_NOT_FOUND, HostKey};
 use super::login::Login;
 use super::master::{self, Master};
-use super::{Limits, Output, SshError, SshSettings, Target};
+use super::{RemoteLimits, RemoteOutput, SshError, SshSettings, SshTarget};
 use crate::progress::Call;
 use crate::scratch::ScratchFolder;
 
 /// Programs at once over one connection; sshd takes 10 unless told (sshd_config(5), `MaxSessions`).
-const CHANNELS: usize = 6;
+const CHANNEL_LIMIT: usize = 6;
 
 /// A connection to one machine.
 #[derive(Debug)]
-pub struct Session {
-    target: Target,
+pub struct SshSession {
+    target: SshTarget,
     master: Master,
     channels: openssh::Session,
-    places: Arc<Semaphore>,
+    channel_slots: Arc<Semaphore>,
     copy_options: Vec<String>,
 }
 
-impl Session {
+impl SshSession {
     pub(super) async fn connect(
         settings: &SshSettings,
         sockets: Arc<ScratchFolder>,
-        target: &Target,
+        target: &SshTarget,
         call: &Call,
     ) -> Result<Self, SshError> {
         call.report_message(format!("connecting to {target}"));
@@ -37,13 +37,13 @@ impl Session {
         let channels = openssh::Session::resume_mux(master.socket().into(), None);
         let mut copy_options = master::options(settings);
         copy_options.extend(["-o".to_owned(), format!("ControlPath={}", master.socket().display())]);
-        let places = Arc::new(Semaphore::new(CHANNELS));
-        Ok(Self { target: target.clone(), master, channels, places, copy_options })
+        let channel_slots = Arc::new(Semaphore::new(CHANNEL_LIMIT));
+        Ok(Self { target: target.clone(), master, channels, channel_slots, copy_options })
     }
 
     /// The machine.
     #[must_use]
-    pub fn target(&self) -> &Target {
+    pub fn target(&self) -> &SshTarget {
         &self.target
     }
 
@@ -74,14 +74,19 @@ impl Session {
 
     /// Whether the machine still answers.
     pub async fn is_alive(&self, call: &Call) -> bool {
-        self.master.ended().is_none() && self.run(&["true"], Limits::default(), call).await.is_ok()
+        self.master.ended().is_none() && self.run(&["true"], RemoteLimits::default(), call).await.is_ok()
     }
 
-    /// Runs a program to its end; a failing one is an [`Output`].
+    /// Runs a program to its end; a failing one is an [`RemoteOutput`].
     ///
     /// # Errors
     /// See [`SshError`].
-    pub async fn run(&self, argv: &[&str], limits: Limits, call: &Call) -> Result<Output, SshError> {
+    pub async fn run(
+        &self,
+        argv: &[&str],
+        limits: RemoteLimits,
+        call: &Call,
+    ) -> Result<RemoteOutput, SshError> {
         self.run_with(argv, &[], limits, call).await
     }
 
@@ -89,24 +94,29 @@ impl Session {
     ///
     /// # Errors
     /// See [`SshError`].
-    pub async fn text(&self, argv: &[&str], limits: Limits, call: &Call) -> Result<String, SshError> {
-        Ok(self.succeed(argv, limits, call).await?.text())
+    pub async fn text(&self, argv: &[&str], limits: RemoteLimits, call: &Call) -> Result<String, SshError> {
+        Ok(self.run_checked(argv, limits, call).await?.text())
     }
 
     /// Runs a program to its end; a failing one is an error, whatever it printed.
     ///
     /// # Errors
     /// See [`SshError`].
-    pub async fn succeed(&self, argv: &[&str], limits: Limits, call: &Call) -> Result<Output, SshError> {
+    pub async fn run_checked(
+        &self,
+        argv: &[&str],
+        limits: RemoteLimits,
+        call: &Call,
+    ) -> Result<RemoteOutput, SshError> {
         let output = self.run(argv, limits, call).await?;
-        self.succeeded(argv, output)
+        self.check_exit_code(argv, output)
     }
 
     /// What a program of this command line left, if it did not fail.
     ///
     /// # Errors
     /// [`SshError::Failed`].
-    pub fn succeeded(&self, argv: &[&str], output: Output) -> Result<Output, SshError> {
+    pub fn check_exit_code(&self, argv: &[&str], output: RemoteOutput) -> Result<RemoteOutput, SshError> {
         if output.success() {
             return Ok(output);
         }
@@ -135,13 +145,13 @@ impl Session {
         &self,
         argv: &[&str],
         input: &[u8],
-        limits: Limits,
+        limits: RemoteLimits,
         call: &Call,
-    ) -> Result<Output, SshError> {
+    ) -> Result<RemoteOutput, SshError> {
         let program = argv.first().copied().unwrap_or_default();
         let running = async {
-            let _place = self.places.acquire().await.map_err(|_| SshError::cancelled())?;
-            self.exchange(argv, input, limits).await
+            let _place = self.channel_slots.acquire().await.map_err(|_| SshError::cancelled())?;
+            self.run_in_channel(argv, input, limits).await
         };
         tokio::select! {
             output = running => output,
@@ -154,7 +164,12 @@ impl Session {
         }
     }
 
-    async fn exchange(&self, argv: &[&str], input: &[u8], limits: Limits) -> Result<Output, SshError> {
+    async fn run_in_channel(
+        &self,
+        argv: &[&str],
+        input: &[u8],
+        limits: RemoteLimits,
+    ) -> Result<RemoteOutput, SshError> {
         tracing::debug!(target = %self.target, program = argv.first(), "running");
         let (program, arguments) = argv.split_first().ok_or_else(|| self.broken("no program was named"))?;
         // Both quote for the shell that sshd hands the line to; nothing else here does.
@@ -162,7 +177,7 @@ impl Session {
         command.args(arguments);
         command.stdout(openssh::Stdio::piped()).stderr(openssh::Stdio::piped());
         command.stdin(if input.is_empty() { openssh::Stdio::null() } else { openssh::Stdio::piped() });
-        let mut child = command.spawn().await.map_err(|error| self.why(&error))?;
+        let mut child = command.spawn().await.map_err(|error| self.broken_by(&error))?;
         let (mut stdin, stdout, stderr) =
             (child.stdin().take(), child.stdout().take(), child.stderr().take());
         let (Some(stdout), Some(stderr)) = (stdout, stderr) else {
@@ -189,10 +204,12 @@ impl Session {
         let code = match child.wait().await {
             Ok(status) => status.code().ok_or_else(|| self.broken("a signal ended the program"))?,
             // How the crate tells of 127, with which any program may end and a shell says that there is none.
-            Err(openssh::Error::Remote(error)) if error.kind() == std::io::ErrorKind::NotFound => NOT_FOUND,
-            Err(error) => return Err(self.why(&error)),
+            Err(openssh::Error::Remote(error)) if error.kind() == std::io::ErrorKind::NotFound => {
+                COMMAND_NOT_FOUND
+            }
+            Err(error) => return Err(self.broken_by(&error)),
         };
-        Ok(Output { code, stdout, stderr })
+        Ok(RemoteOutput { code, stdout, stderr })
     }
 
     fn broken(&self, said: &str) -> SshError {
@@ -200,7 +217,7 @@ impl Session {
         SshError::Broken { target: self.target.clone(), said }
     }
 
-    fn why(&self, error: &openssh::Error) -> SshError {
+    fn broken_by(&self, error: &openssh::Error) -> SshError {
         use std::error::Error as _;
         let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
         self.broken(&format!("{error}{cause}"))

@@ -10,7 +10,7 @@ pub use crate::names::{Address, UserName};
 
 /// A machine as `ssh` reaches it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
-pub struct Target {
+pub struct SshTarget {
     /// Name or address; a name may be an alias of the user's `ssh` configuration.
     pub address: Address,
     /// Whom to log in as.
@@ -19,7 +19,7 @@ pub struct Target {
     pub port: NonZeroU16,
 }
 
-impl fmt::Display for Target {
+impl fmt::Display for SshTarget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}@{}", self.user, self.address)?;
         match self.port.get() {

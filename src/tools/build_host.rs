@@ -7,7 +7,7 @@ use super::{Context, Effect, LogRef, Reach, Tool, ToolError};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::flake::hosts::HOSTS;
 use crate::names::{AttrPath, HostName, Rev};
-use crate::nix::build::Order;
+use crate::nix::build::BuildRequest;
 use crate::nix::diagnostics;
 use crate::text;
 
@@ -136,7 +136,7 @@ impl Tool for BuildHost {
         let attr = AttrPath::new([HOSTS, input.host.as_str()].into_iter().chain(input.artifact.attributes()));
         let _turn = flake.turn(&format!("build {}#{attr}", flake.reference()), call).await?;
         call.report_message(format!("evaluating {}", input.host));
-        let order = Order {
+        let order = BuildRequest {
             installables: &[format!("{}#{attr}", flake.reference())],
             dry_run: input.dry_run,
             time_limit: flake.settings().build_time,
@@ -152,7 +152,7 @@ impl Tool for BuildHost {
                 Some(path) if !input.dry_run => flake.nix().closure_bytes(path, call).await?,
                 _ => None,
             };
-            let work = if input.dry_run { run.planned()? } else { run.done() };
+            let work = if input.dry_run { run.planned_work()? } else { run.completed_work() };
             let (built_paths, fetched_paths) = (some(work.built_paths), some(work.fetched_paths));
             return Ok(Output {
                 revision,
@@ -173,7 +173,7 @@ impl Tool for BuildHost {
             });
         }
 
-        let failed = diagnostics::failures(&run.state);
+        let failed = diagnostics::build_failures(&run.state);
         let mut errors = diagnostics::diagnose(&run.state, &source);
         let error = if errors.is_empty() {
             Diagnostic::new(Code::NixFailed, "nix build failed without saying why")
@@ -198,7 +198,7 @@ impl Tool for BuildHost {
                 }
             })
             .collect();
-        let work = run.done();
+        let work = run.completed_work();
         let (built_paths, fetched_paths) = (some(work.built_paths), some(work.fetched_paths));
         Ok(Output {
             revision,
@@ -249,8 +249,10 @@ impl Tool for BuildHost {
                 .closure_bytes
                 .map(|bytes| format!(", closure {}", text::bytes(bytes)))
                 .unwrap_or_default();
-            lines
-                .push(format!("Built {} derivations, fetched {} paths{size}.", output.built, output.fetched));
+            lines.push(format!(
+                "BuiltDerivation {} derivations, fetched {} paths{size}.",
+                output.built, output.fetched
+            ));
         }
         lines.extend(output.revision.as_ref().map(|commit| format!("of commit {commit}")));
         lines.extend(output.out_path.clone());

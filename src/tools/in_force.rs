@@ -7,7 +7,7 @@ use tokio::sync::Semaphore;
 use crate::config::{ConfigError, Settings};
 use crate::flake::Flake;
 use crate::nix::Nix;
-use crate::ssh::Hosts;
+use crate::ssh::SshConnections;
 
 /// The settings that a call goes by from its beginning to its end, and what is made of them.
 #[derive(Debug)]
@@ -17,7 +17,7 @@ pub struct InForce {
     /// The flake.
     pub flake: Flake,
     /// The machines we are connected to.
-    pub hosts: Arc<Hosts>,
+    pub hosts: Arc<SshConnections>,
     /// Room for the calls that run at once.
     pub(super) places: Arc<Semaphore>,
 }
@@ -68,10 +68,10 @@ impl InForce {
     }
 }
 
-fn hosts(settings: &Settings) -> Arc<Hosts> {
+fn hosts(settings: &Settings) -> Arc<SshConnections> {
     Arc::new(match settings.policy.without_token {
         // Whatever a tool says that it reaches.
-        true => Hosts::closed(),
-        false => Hosts::new(settings.ssh.clone()),
+        true => SshConnections::disabled(),
+        false => SshConnections::new(settings.ssh.clone()),
     })
 }

@@ -9,7 +9,7 @@ use super::{Context, Effect, Reach, Tool, ToolError};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::flake::options::HostOptions;
 use crate::names::{HostName, NameError};
-use crate::search::{self, Found, Packages};
+use crate::search::{self, PackageResults, SearchResult};
 use crate::text;
 
 /// The tool.
@@ -46,7 +46,7 @@ pub struct Input {
 /// What it answers.
 #[derive(Serialize, Deserialize, JsonSchema)]
 pub struct Output {
-    results: Vec<Found>,
+    results: Vec<SearchResult>,
     total: usize,
     /// The commit of the pinned nixpkgs; absent where the flake itself was searched.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -79,10 +79,10 @@ impl Tool for NixSearch {
         }
         let limit = input.limit.unwrap_or(20);
         let (flake, call) = (context.flake(), &context.call);
-        let revision = search::place(flake)?.revision;
+        let revision = search::package_source(flake)?.revision;
         let (found, everything, unread) = match input.kind {
             What::Package => {
-                let Packages { found, unread } = search::packages(flake, query, call).await?;
+                let PackageResults { found, unread } = search::packages(flake, query, call).await?;
                 // Only a search without results is worth reading every name for.
                 let everything = if found.is_empty() {
                     search::packages(flake, "", call).await?.found
@@ -103,7 +103,7 @@ impl Tool for NixSearch {
             }
         };
         let (gaps, total) = (Gaps::of(unread), found.len());
-        let results: Vec<Found> = found.into_iter().take(limit).collect();
+        let results: Vec<SearchResult> = found.into_iter().take(limit).collect();
         Ok(Output {
             total,
             results: PageInput::default().beside(results, limit, gaps.bytes)?.entries,
@@ -176,7 +176,7 @@ async fn only_host(context: &Context) -> Result<HostName, ToolError> {
 }
 
 /// Names near the query, without the sets they lie in.
-fn suggestions(query: &str, everything: &[Found]) -> Vec<String> {
+fn suggestions(query: &str, everything: &[SearchResult]) -> Vec<String> {
     let mut names: Vec<&str> = everything
         .iter()
         .filter_map(|found| {

@@ -64,7 +64,7 @@ pub struct LogRef {
     /// The derivation.
     pub drv: DrvPath,
     /// Which page of its log.
-    pub place: log::Place,
+    pub place: log::LogPosition,
 }
 
 impl LogRef {
@@ -74,12 +74,12 @@ impl LogRef {
     /// The beginning of the log.
     #[must_use]
     pub fn of(drv: DrvPath) -> Self {
-        Self { drv, place: log::Place::From(0) }
+        Self { drv, place: log::LogPosition::From(0) }
     }
 
     /// Another page of the same log.
     #[must_use]
-    pub fn at(&self, place: log::Place) -> Self {
+    pub fn at(&self, place: log::LogPosition) -> Self {
         Self { drv: self.drv.clone(), place }
     }
 
@@ -87,10 +87,10 @@ impl LogRef {
     #[must_use]
     pub fn uri(&self) -> String {
         let place = match self.place {
-            log::Place::From(0) => String::new(),
-            log::Place::From(from) => format!("?from={from}"),
-            log::Place::Until(until) => format!("?until={until}"),
-            log::Place::End => "?until=end".to_owned(),
+            log::LogPosition::From(0) => String::new(),
+            log::LogPosition::From(from) => format!("?from={from}"),
+            log::LogPosition::Until(until) => format!("?until={until}"),
+            log::LogPosition::End => "?until=end".to_owned(),
         };
         format!("{}{}{place}", Self::PREFIX, self.drv.base_name())
     }
@@ -99,11 +99,11 @@ impl LogRef {
     #[must_use]
     pub fn from_uri(uri: &str) -> Option<Self> {
         let (base_name, place) = match uri.strip_prefix(Self::PREFIX)?.split_once('?') {
-            None => (uri.strip_prefix(Self::PREFIX)?, log::Place::From(0)),
-            Some((base_name, "until=end")) => (base_name, log::Place::End),
+            None => (uri.strip_prefix(Self::PREFIX)?, log::LogPosition::From(0)),
+            Some((base_name, "until=end")) => (base_name, log::LogPosition::End),
             Some((base_name, place)) => match place.split_once('=')? {
-                ("from", from) => (base_name, log::Place::From(from.parse().ok()?)),
-                ("until", until) => (base_name, log::Place::Until(until.parse().ok()?)),
+                ("from", from) => (base_name, log::LogPosition::From(from.parse().ok()?)),
+                ("until", until) => (base_name, log::LogPosition::Until(until.parse().ok()?)),
                 _ => return None,
             },
         };
@@ -204,7 +204,7 @@ impl Services {
         log: &LogRef,
         in_force: &InForce,
         call: &Call,
-    ) -> Result<Option<log::Page>, ToolError> {
+    ) -> Result<Option<log::LogPage>, ToolError> {
         let _place = self.enter(in_force, call).await?;
         Ok(in_force.flake.nix().build_log(&log.drv, log.place, call).await?)
     }
@@ -333,27 +333,32 @@ impl Drop for Waiting<'_> {
 mod tests {
     use super::*;
     use crate::config::Overrides;
-    use crate::ssh::{SshError, Target};
+    use crate::ssh::{SshError, SshTarget};
 
     #[tokio::test]
     async fn without_a_token_no_host_is_reached_whatever_a_tool_declares() {
         let folder = tempfile::tempdir().unwrap();
         let mut settings = Settings::load(Some(folder.path()), &Overrides::default(), &[]).unwrap();
         settings.policy.without_token = true;
-        let target = Target {
+        let target = SshTarget {
             address: "localhost".parse().unwrap(),
             user: "root".parse().unwrap(),
             port: 22.try_into().unwrap(),
         };
         let refused = Services::new(settings).in_force().hosts.session(&target, &Call::unattended()).await;
-        assert!(matches!(refused, Err(SshError::Closed { .. })));
+        assert!(matches!(refused, Err(SshError::Disabled { .. })));
     }
 
     #[test]
     fn only_a_derivation_has_a_log() {
         let drv = "/nix/store/xqlx0ikbp04gma1n6rwxl8qvqmmmmk7f-web.drv";
         let log = LogRef::of(drv.parse().unwrap());
-        for place in [log::Place::From(0), log::Place::From(9), log::Place::Until(7), log::Place::End] {
+        for place in [
+            log::LogPosition::From(0),
+            log::LogPosition::From(9),
+            log::LogPosition::Until(7),
+            log::LogPosition::End,
+        ] {
             let page = log.at(place);
             assert_eq!(LogRef::from_uri(&page.uri()), Some(page));
         }

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use pantheros_mcp::diagnostic::Diagnostic;
-use pantheros_mcp::nix::diagnostics::{Source, diagnose};
-use pantheros_mcp::nix::log::{Event, State};
+use pantheros_mcp::nix::diagnostics::{SourceTree, diagnose};
+use pantheros_mcp::nix::log::{Event, LogState};
 use pantheros_mcp::process::LINE_LIMIT;
 
 /// The real `nix` to test with.
@@ -69,7 +69,7 @@ impl Flake {
     }
 
     /// Runs a `nix` that must fail.
-    pub fn fail(&self, nix: &Path, arguments: &[&str]) -> State {
+    pub fn fail(&self, nix: &Path, arguments: &[&str]) -> LogState {
         let output = self
             .command(nix)
             .args(["--extra-experimental-features", "nix-command flakes", "--option", "flake-registry", ""])
@@ -79,7 +79,7 @@ impl Flake {
             .output()
             .unwrap();
         assert!(!output.status.success(), "{} {arguments:?} did not fail", nix.display());
-        let mut state = State::default();
+        let mut state = LogState::default();
         for line in output.stderr.split(|byte| *byte == b'\n') {
             // As src/process.rs hands lines on.
             state.apply(Event::parse(&line[..line.len().min(LINE_LIMIT)]));
@@ -87,8 +87,8 @@ impl Flake {
         state
     }
 
-    pub fn diagnose(&self, state: &State) -> Vec<Diagnostic> {
-        diagnose(state, &Source { folder: &self.folder, store_path: None, commit: None })
+    pub fn diagnose(&self, state: &LogState) -> Vec<Diagnostic> {
+        diagnose(state, &SourceTree { folder: &self.folder, store_path: None, commit: None })
     }
 }
 

@@ -9,7 +9,7 @@ mod flake;
 use std::process::Stdio;
 
 use pantheros_mcp::diagnostic::Code;
-use pantheros_mcp::nix::diagnostics::failures;
+use pantheros_mcp::nix::diagnostics::build_failures;
 
 use case::{CASE, Case};
 use flake::{Flake, nixes};
@@ -264,7 +264,7 @@ fn every_failure_is_reported_with_its_log() {
     let flake = Flake::new("builder_failed");
     for nix in nixes() {
         let state = flake.fail(&nix, &["build", "--no-link", "--keep-going", ".#several", ".#dependent"]);
-        let mut found: Vec<(String, Vec<String>)> = failures(&state)
+        let mut found: Vec<(String, Vec<String>)> = build_failures(&state)
             .into_iter()
             .map(|failure| (failure.drv.name().to_owned(), failure.log_tail))
             .collect();
@@ -284,7 +284,7 @@ fn a_build_that_takes_too_long_is_named() {
     for nix in nixes() {
         let state = flake.fail(&nix, &["build", "--no-link", ".#endless", "--timeout", "1"]);
         let names: Vec<String> =
-            failures(&state).into_iter().map(|failure| failure.drv.name().to_owned()).collect();
+            build_failures(&state).into_iter().map(|failure| failure.drv.name().to_owned()).collect();
         assert_eq!(names, ["endless"], "{}", nix.display());
         let found = flake.diagnose(&state);
         assert_eq!((found.len(), found[0].code), (1, Code::TimedOut), "{found:#?}");

@@ -11,13 +11,13 @@ use crate::flake::hosts::HOSTS;
 use crate::flake::{Answer, Flake, FlakeError, Instantiate, Question, UnreadPart};
 use crate::names::{AttrPath, HostName};
 use crate::progress::Call;
-use crate::ssh::Target;
+use crate::ssh::SshTarget;
 
 /// What of a host's configuration says how it is reached and what it should be.
 #[derive(Clone, Debug)]
 pub struct Place {
     /// How it is reached.
-    pub target: Target,
+    pub target: SshTarget,
     /// `networking.hostName`.
     pub host_name: Option<String>,
     /// Its system, such as `x86_64-linux`.
@@ -129,8 +129,11 @@ pub(in crate::deploy) fn said(
         None => parsed("root".to_owned())?,
     };
     let port = now.port.or(said.port).or(set.port).unwrap_or(22);
-    let target =
-        Target { address, user, port: NonZeroU16::new(port).ok_or_else(|| malformed("port 0".to_owned()))? };
+    let target = SshTarget {
+        address,
+        user,
+        port: NonZeroU16::new(port).ok_or_else(|| malformed("port 0".to_owned()))?,
+    };
     Ok(Place { target, host_name: said.host_name, system: said.system, unread })
 }
 

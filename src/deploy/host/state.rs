@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::names::StorePath;
 use crate::progress::Call;
-use crate::ssh::{Limits, Session, SshError};
+use crate::ssh::{RemoteLimits, SshError, SshSession};
 use crate::text;
 
 /// The questions, asked in one go so that the answers belong together.
@@ -118,7 +118,7 @@ impl From<&SurveyError> for Diagnostic {
 ///
 /// # Errors
 /// See [`SurveyError`].
-pub async fn survey(session: &Session, call: &Call) -> Result<State, SurveyError> {
+pub async fn survey(session: &SshSession, call: &Call) -> Result<State, SurveyError> {
     ask(session, &["sh", "-c", SURVEY], call).await
 }
 
@@ -126,12 +126,12 @@ pub async fn survey(session: &Session, call: &Call) -> Result<State, SurveyError
 ///
 /// # Errors
 /// See [`SurveyError`].
-pub async fn glance(session: &Session, call: &Call) -> Result<State, SurveyError> {
+pub async fn glance(session: &SshSession, call: &Call) -> Result<State, SurveyError> {
     ask(session, &["sh", "-c", SURVEY, "survey", "briefly"], call).await
 }
 
-async fn ask(session: &Session, argv: &[&str], call: &Call) -> Result<State, SurveyError> {
-    let output = session.run(argv, Limits::within(Duration::from_secs(60)), call).await?;
+async fn ask(session: &SshSession, argv: &[&str], call: &Call) -> Result<State, SurveyError> {
+    let output = session.run(argv, RemoteLimits::with_time(Duration::from_secs(60)), call).await?;
     State::parse(&String::from_utf8_lossy(&output.stdout)).ok_or_else(|| {
         let said = Some(output.text()).filter(|text| !text.is_empty()).unwrap_or_else(|| output.errors());
         SurveyError::NotUnderstood { target: session.target().to_string(), said: text::bounded(&said, 200) }

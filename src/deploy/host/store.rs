@@ -3,7 +3,7 @@
 use super::PARTS;
 use crate::names::StorePath;
 use crate::progress::Call;
-use crate::ssh::{Limits, Output, Session, SshError};
+use crate::ssh::{RemoteLimits, RemoteOutput, SshError, SshSession};
 
 /// How the C library says that there is no such file (`ENOENT` and `ENOTDIR`, strerror(3)).
 const ABSENCE: [&str; 2] = ["No such file or directory", "Not a directory"];
@@ -13,7 +13,7 @@ const ABSENCE: [&str; 2] = ["No such file or directory", "Not a directory"];
 /// # Errors
 /// See [`SshError`].
 pub async fn parts(
-    session: &Session,
+    session: &SshSession,
     system: &StorePath,
     call: &Call,
 ) -> Result<[Option<String>; 3], SshError> {
@@ -30,12 +30,12 @@ pub async fn parts(
 /// # Errors
 /// See [`SshError`].
 pub async fn inhibitors(
-    session: &Session,
+    session: &SshSession,
     system: &StorePath,
     call: &Call,
 ) -> Result<Option<String>, SshError> {
     let path = format!("{system}/switch-inhibitors");
-    let output = of_file(session, &["cat"], &path, Limits::default(), call).await?;
+    let output = of_file(session, &["cat"], &path, RemoteLimits::default(), call).await?;
     Ok(output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()))
 }
 
@@ -43,26 +43,30 @@ pub async fn inhibitors(
 ///
 /// # Errors
 /// See [`SshError`].
-pub async fn generation(session: &Session, number: u64, call: &Call) -> Result<Option<StorePath>, SshError> {
+pub async fn generation(
+    session: &SshSession,
+    number: u64,
+    call: &Call,
+) -> Result<Option<StorePath>, SshError> {
     let path = format!("/nix/var/nix/profiles/system-{number}-link");
     Ok(leads_to(session, &path, call).await?.and_then(|path| path.parse().ok()))
 }
 
 /// Where a path there leads, through all links; none where it leads nowhere.
-async fn leads_to(session: &Session, path: &str, call: &Call) -> Result<Option<String>, SshError> {
+async fn leads_to(session: &SshSession, path: &str, call: &Call) -> Result<Option<String>, SshError> {
     let argv = ["readlink", "--canonicalize-existing", "--verbose"];
-    Ok(of_file(session, &argv, path, Limits::default(), call).await?.map(|output| output.text()))
+    Ok(of_file(session, &argv, path, RemoteLimits::default(), call).await?.map(|output| output.text()))
 }
 
 /// What a program says of a file there; none where there is no such file. All else that keeps it from reading the file
 /// is an error, since nobody knows then what the file says.
 pub async fn of_file(
-    session: &Session,
+    session: &SshSession,
     argv: &[&str],
     path: &str,
-    limits: Limits,
+    limits: RemoteLimits,
     call: &Call,
-) -> Result<Option<Output>, SshError> {
+) -> Result<Option<RemoteOutput>, SshError> {
     // In English, to tell why it fails.
     let argv = [&["env", "LC_ALL=C"], argv, &["--", path]].concat();
     let output = session.run(&argv, limits, call).await?;
@@ -71,5 +75,5 @@ pub async fn of_file(
     if !output.success() && output.errors().lines().any(is_absence) {
         return Ok(None);
     }
-    session.succeeded(&argv, output).map(Some)
+    session.check_exit_code(&argv, output).map(Some)
 }

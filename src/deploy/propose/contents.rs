@@ -9,7 +9,7 @@ use super::units::{self, Units};
 use crate::deploy::host::store::of_file;
 use crate::names::StorePath;
 use crate::progress::Call;
-use crate::ssh::{Limits, Session, SshError};
+use crate::ssh::{RemoteLimits, SshError, SshSession};
 
 /// How long a question about a closure may take.
 pub const CLOSURE_TIME: Duration = Duration::from_secs(120);
@@ -22,7 +22,7 @@ const MISSING: &str = "for file; do [ -e \"$file\" ] || printf '%s\\n' \"$file\"
 ///
 /// # Errors
 /// See [`SshError`].
-pub async fn closure(session: &Session, path: &StorePath, call: &Call) -> Result<Closure, SshError> {
+pub async fn closure(session: &SshSession, path: &StorePath, call: &Call) -> Result<Closure, SshError> {
     let argv = [
         "nix",
         "--extra-experimental-features",
@@ -32,7 +32,7 @@ pub async fn closure(session: &Session, path: &StorePath, call: &Call) -> Result
         "--size",
         path.as_str(),
     ];
-    let limits = Limits { time: CLOSURE_TIME, output: CLOSURE_BYTES, ..Limits::default() };
+    let limits = RemoteLimits { time: CLOSURE_TIME, output: CLOSURE_BYTES, ..RemoteLimits::default() };
     Ok(Closure::parse(&session.text(&argv, limits, call).await?))
 }
 
@@ -40,9 +40,9 @@ pub async fn closure(session: &Session, path: &StorePath, call: &Call) -> Result
 ///
 /// # Errors
 /// See [`SshError`].
-pub async fn units(session: &Session, system: &str, call: &Call) -> Result<Units, SshError> {
-    let limits = Limits { time: CLOSURE_TIME, output: 4 * 1024 * 1024, ..Limits::default() };
-    let output = session.succeed(&["sh", "-c", units::LIST, "list", system], limits, call).await?;
+pub async fn units(session: &SshSession, system: &str, call: &Call) -> Result<Units, SshError> {
+    let limits = RemoteLimits { time: CLOSURE_TIME, output: 4 * 1024 * 1024, ..RemoteLimits::default() };
+    let output = session.run_checked(&["sh", "-c", units::LIST, "list", system], limits, call).await?;
     Ok(Units::parse(&String::from_utf8_lossy(&output.stdout)))
 }
 
@@ -50,9 +50,9 @@ pub async fn units(session: &Session, system: &str, call: &Call) -> Result<Units
 ///
 /// # Errors
 /// See [`SshError`].
-pub async fn facts(session: &Session, system: &StorePath, call: &Call) -> Result<Option<Facts>, SshError> {
+pub async fn facts(session: &SshSession, system: &StorePath, call: &Call) -> Result<Option<Facts>, SshError> {
     let path = format!("{system}/{}", facts::FILE);
-    let limits = Limits { output: 1024 * 1024, ..Limits::default() };
+    let limits = RemoteLimits { output: 1024 * 1024, ..RemoteLimits::default() };
     let output = of_file(session, &["cat"], &path, limits, call).await?;
     Ok(output.and_then(|output| Facts::parse(&String::from_utf8_lossy(&output.stdout))))
 }
@@ -61,7 +61,7 @@ pub async fn facts(session: &Session, system: &StorePath, call: &Call) -> Result
 ///
 /// # Errors
 /// See [`SshError`].
-pub async fn missing(session: &Session, facts: &Facts, call: &Call) -> Result<Vec<String>, SshError> {
+pub async fn missing(session: &SshSession, facts: &Facts, call: &Call) -> Result<Vec<String>, SshError> {
     // Subvolumes share a device.
     let wanted: BTreeSet<&str> = facts
         .boot_devices
@@ -76,7 +76,7 @@ pub async fn missing(session: &Session, facts: &Facts, call: &Call) -> Result<Ve
     }
     let mut argv = vec!["sh", "-c", MISSING, "missing"];
     argv.extend(&wanted);
-    let output = session.succeed(&argv, Limits::default(), call).await?;
+    let output = session.run_checked(&argv, RemoteLimits::default(), call).await?;
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     Ok(wanted.into_iter().filter(|path| said.lines().any(|line| line == *path)).map(str::to_owned).collect())
 }

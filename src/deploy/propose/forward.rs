@@ -18,12 +18,12 @@ use crate::flake::hosts::HOSTS;
 use crate::flake::{Flake, FlakeError};
 use crate::names::{AttrPath, HostName, StorePath, SystemName};
 use crate::nix::NixError;
-use crate::nix::build::{Order, RemoteStore};
+use crate::nix::build::{BuildRequest, RemoteStore};
 use crate::nix::diagnostics;
 use crate::process::Executable;
 use crate::progress::Call;
 use crate::reading;
-use crate::ssh::{Hosts, Session};
+use crate::ssh::{SshConnections, SshSession};
 
 /// How long activation may take, where the host's configuration does not say.
 const ACTIVATION_SECONDS: u32 = 600;
@@ -62,7 +62,7 @@ pub struct Intent {
 /// See [`ProposeError`].
 pub async fn propose(
     flake: &Flake,
-    hosts: &Hosts,
+    hosts: &SshConnections,
     host: &HostName,
     intent: Intent,
     call: &Call,
@@ -145,7 +145,7 @@ pub(super) fn bound(
     host: &HostName,
     place: &Place,
     facts: &Facts,
-    session: &Session,
+    session: &SshSession,
     state: &State,
     current: StorePath,
 ) -> Result<HostPlan, ProposeError> {
@@ -207,7 +207,7 @@ pub(super) fn inhibits(before: &Option<String>, after: &Option<String>) -> bool 
 
 async fn build(
     flake: &Flake,
-    session: &Session,
+    session: &SshSession,
     host: &HostName,
     build_on: BuildOn,
     call: &Call,
@@ -220,7 +220,7 @@ async fn build(
         url: &format!("ssh-ng://{}@{}:{}", target.user, bracketed(target.address.as_str()), target.port),
         ssh_options: session.copy_options(),
     };
-    let order = Order {
+    let order = BuildRequest {
         installables: &[format!("{}#{attr}", flake.reference())],
         dry_run: false,
         time_limit: flake.settings().build_time,
@@ -271,7 +271,9 @@ async fn build(
     }
     let folder = Path::new(toplevel.as_str());
     Ok(Built {
-        closure: Closure::parse(&String::from_utf8_lossy(listed.answer("what the new system consists of")?)),
+        closure: Closure::parse(&String::from_utf8_lossy(
+            listed.require_success("what the new system consists of")?,
+        )),
         units: Units::parse(&String::from_utf8_lossy(&units.stdout)),
         parts: PARTS.map(|part| {
             folder.join(part).canonicalize().ok().map(|path| path.to_string_lossy().into_owned())

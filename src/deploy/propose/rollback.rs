@@ -11,7 +11,7 @@ use crate::diagnostic::Diagnostic;
 use crate::flake::Flake;
 use crate::names::HostName;
 use crate::progress::Call;
-use crate::ssh::Hosts;
+use crate::ssh::SshConnections;
 use crate::text;
 
 /// What bringing the host to `generation`, or without one to the one before its own, would do. Changes
@@ -24,7 +24,7 @@ use crate::text;
 /// See [`ProposeError`].
 pub async fn propose(
     flake: &Flake,
-    hosts: &Hosts,
+    hosts: &SshConnections,
     host: &HostName,
     generation: Option<u64>,
     call: &Call,

@@ -6,7 +6,7 @@ use crate::deploy::plan::{FlakeSource, HostPlan, SystemSource};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::flake::{Flake, FlakeError};
 use crate::progress::Call;
-use crate::ssh::{Session, Target};
+use crate::ssh::{SshSession, SshTarget};
 
 fn changed(what: impl Into<String>) -> Diagnostic {
     Diagnostic::new(Code::PlanOutdated, what)
@@ -17,9 +17,9 @@ fn changed(what: impl Into<String>) -> Diagnostic {
 ///
 /// # Errors
 /// That the plan says something which is no address.
-pub fn target(of: &HostPlan) -> Result<Target, Diagnostic> {
+pub fn target(of: &HostPlan) -> Result<SshTarget, Diagnostic> {
     let wrong = |error: String| Diagnostic::new(Code::InvalidPlan, error);
-    Ok(Target {
+    Ok(SshTarget {
         address: of.target.address.parse().map_err(|error| wrong(format!("{error}")))?,
         user: of.target.user.parse().map_err(|error| wrong(format!("{error}")))?,
         port: of.target.port.unwrap_or(22).try_into().map_err(|_| wrong("port 0".to_owned()))?,
@@ -75,7 +75,7 @@ pub async fn flake_holds(
 ///
 /// # Errors
 /// [`Code::PlanOutdated`], or why the host could not be asked.
-pub async fn generation_holds(of: &HostPlan, session: &Session, call: &Call) -> Result<(), Diagnostic> {
+pub async fn generation_holds(of: &HostPlan, session: &SshSession, call: &Call) -> Result<(), Diagnostic> {
     let SystemSource::Generation(number) = of.source else { return Ok(()) };
     let found = store::generation(session, number, call).await.map_err(|error| Diagnostic::from(&error))?;
     if found.as_ref() != Some(&of.toplevel) {
@@ -88,7 +88,7 @@ pub async fn generation_holds(of: &HostPlan, session: &Session, call: &Call) -> 
 ///
 /// # Errors
 /// [`Code::PlanOutdated`].
-pub fn host_holds(of: &HostPlan, session: &Session, state: &State) -> Result<(), Diagnostic> {
+pub fn host_holds(of: &HostPlan, session: &SshSession, state: &State) -> Result<(), Diagnostic> {
     let key = session.host_key().map(|key| format!("{} {}", key.kind, key.fingerprint));
     if !key.as_ref().is_some_and(|key| of.host_keys.contains(key)) {
         return Err(changed(format!("{} shows another host key than when it was planned", of.host)));

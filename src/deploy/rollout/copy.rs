@@ -7,10 +7,10 @@ use crate::deploy::propose::bracketed;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::flake::Flake;
 use crate::nix::NixError;
-use crate::nix::build::quoted;
+use crate::nix::build::shell_quoted;
 use crate::nix::diagnostics;
 use crate::progress::Call;
-use crate::ssh::Session;
+use crate::ssh::SshSession;
 
 /// Longest copy.
 const TIME: Duration = Duration::from_secs(4 * 3_600);
@@ -19,14 +19,14 @@ const TIME: Duration = Duration::from_secs(4 * 3_600);
 ///
 /// # Errors
 /// Why `nix copy` failed, and what to do about it.
-pub async fn copy(flake: &Flake, session: &Session, of: &HostPlan, call: &Call) -> Result<(), Diagnostic> {
+pub async fn copy(flake: &Flake, session: &SshSession, of: &HostPlan, call: &Call) -> Result<(), Diagnostic> {
     if of.build_on == BuildOn::Target || of.source != SystemSource::New || of.toplevel == of.current {
         return Ok(());
     }
     call.report_message(format!("{}: copying the system", of.host));
     let target = session.target();
     let store = format!("ssh-ng://{}@{}:{}", target.user, bracketed(target.address.as_str()), target.port);
-    let options = session.copy_options().iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ");
+    let options = session.copy_options().iter().map(|word| shell_quoted(word)).collect::<Vec<_>>().join(" ");
     let nix = |error: NixError| Diagnostic::from(&error);
     // The host decides: its daemon takes unsigned paths from users it trusts, and from nobody else.
     let mut command =

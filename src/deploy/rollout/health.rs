@@ -9,7 +9,7 @@ use crate::deploy::host::{self, State};
 use crate::deploy::plan::{HealthCheck, HostPlan};
 use crate::diagnostic::Diagnostic;
 use crate::progress::Call;
-use crate::ssh::{Limits, Session};
+use crate::ssh::{RemoteLimits, SshSession};
 use crate::text;
 
 /// How long one look may take.
@@ -55,7 +55,7 @@ impl Health {
 /// Looks until everything is well or `patience` is over. `before` is what the machine said of itself before;
 /// where activation left units that failed, `shaky`, all has to be well twice, some seconds apart.
 pub async fn check(
-    session: &Session,
+    session: &SshSession,
     plan: &HostPlan,
     before: &State,
     shaky: bool,
@@ -79,7 +79,7 @@ pub async fn check(
     }
 }
 
-async fn look(session: &Session, plan: &HostPlan, before: &State, call: &Call) -> Vec<Health> {
+async fn look(session: &SshSession, plan: &HostPlan, before: &State, call: &Call) -> Vec<Health> {
     let now = match host::glance(session, call).await {
         Ok(state) => state,
         Err(error) => return vec![Health::new("the host answers", Err(Diagnostic::from(&error).told()))],
@@ -120,11 +120,11 @@ async fn look(session: &Session, plan: &HostPlan, before: &State, call: &Call) -
     found
 }
 
-async fn one(session: &Session, plan: &HostPlan, check: &HealthCheck, call: &Call) -> Health {
+async fn one(session: &SshSession, plan: &HostPlan, check: &HealthCheck, call: &Call) -> Health {
     match check {
         HealthCheck::Command(argv) => {
             let words: Vec<&str> = argv.iter().map(String::as_str).collect();
-            let found = match session.run(&words, Limits::within(LOOK), call).await {
+            let found = match session.run(&words, RemoteLimits::with_time(LOOK), call).await {
                 Ok(output) if output.success() => Ok(()),
                 Ok(output) => Err(format!("exit code {}: {}", output.code, output.errors())),
                 Err(error) => Err(Diagnostic::from(&error).told()),

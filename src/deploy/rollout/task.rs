@@ -21,7 +21,7 @@ use crate::diagnostic::{Code, Diagnostic};
 use crate::flake::Flake;
 use crate::names::PlanId;
 use crate::progress::Call;
-use crate::ssh::{Hosts, Session, SshError, Target};
+use crate::ssh::{SshConnections, SshError, SshSession, SshTarget};
 
 /// Characters of what only who may confirm knows.
 const NONCE_BYTES: usize = 24;
@@ -32,7 +32,7 @@ pub struct Task<'a> {
     /// The flake the system comes from.
     pub flake: &'a Flake,
     /// The connections.
-    pub hosts: &'a Hosts,
+    pub hosts: &'a SshConnections,
     /// The deployment's name on the host: the plan's, unless it takes that one back.
     pub id: &'a PlanId,
     /// The plan.
@@ -50,7 +50,7 @@ pub struct Task<'a> {
 /// A host that has the new system in its store, and was as planned a moment ago. Holds no connection: its
 /// turn may be far away.
 pub struct Ready {
-    target: Target,
+    target: SshTarget,
 }
 
 /// Ends with an outcome where the rest cannot be done.
@@ -79,7 +79,7 @@ impl Task<'_> {
     }
 
     /// What the machine says of itself, where it is as planned.
-    async fn survey(&self, session: &Session) -> Prepared<State> {
+    async fn survey(&self, session: &SshSession) -> Prepared<State> {
         let state = match host::glance(session, self.call).await {
             Ok(state) => state,
             Err(SurveyError::Ssh(error)) => return Err(self.no_answer(&error)),

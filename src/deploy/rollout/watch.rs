@@ -12,7 +12,7 @@ use crate::deploy::host::State;
 use crate::deploy::supervisor::{Orders, Step, Story, SuperviseError, client as supervise, ending_time};
 use crate::diagnostic::Diagnostic;
 use crate::progress::Call;
-use crate::ssh::{Session, SshError, Target};
+use crate::ssh::{SshError, SshSession, SshTarget};
 
 /// How long to wait before a host that did not answer is asked again.
 const AGAIN: Duration = Duration::from_millis(200);
@@ -29,11 +29,11 @@ const LOGINS: [Duration; 3] = [Duration::from_secs(2), Duration::from_secs(3), D
 /// The way to a supervisor that has begun.
 pub(super) struct Line<'a> {
     pub(super) task: &'a Task<'a>,
-    pub(super) target: &'a Target,
+    pub(super) target: &'a SshTarget,
     pub(super) orders: &'a Orders<'a>,
     pub(super) steady: &'a Call,
     /// A connection to ask over, as long as it holds.
-    pub(super) session: Option<Arc<Session>>,
+    pub(super) session: Option<Arc<SshSession>>,
     /// Where the supervisor was when it was last asked.
     pub(super) known: Option<Step>,
     /// How often a new connection was refused.
@@ -130,7 +130,7 @@ impl Line<'_> {
     async fn ask(&mut self) -> Result<Story, SuperviseError> {
         let session = match &self.session {
             Some(session) => Arc::clone(session),
-            None => Arc::new(self.task.hosts.fresh(self.target, self.steady).await?),
+            None => Arc::new(self.task.hosts.connect_unshared(self.target, self.steady).await?),
         };
         let told = match self.known {
             Some(known) => supervise::moved_on(&session, self.orders, known, self.steady).await,
@@ -153,7 +153,7 @@ impl Line<'_> {
         health: &mut Vec<Health>,
     ) -> Result<Option<Story>, SuperviseError> {
         let (of, call) = (self.task.of, self.task.call);
-        let fresh = match self.task.hosts.fresh(self.target, self.steady).await {
+        let fresh = match self.task.hosts.connect_unshared(self.target, self.steady).await {
             Ok(fresh) => fresh,
             Err(error) => return self.shut_out(error, health).await,
         };
@@ -204,7 +204,7 @@ impl Line<'_> {
         if self.reached.elapsed() < every {
             return Ok(None);
         }
-        let fresh = self.task.hosts.fresh(self.target, self.steady).await?;
+        let fresh = self.task.hosts.connect_unshared(self.target, self.steady).await?;
         supervise::alive(&fresh, self.orders, self.steady).await?;
         self.reached = Instant::now();
         Ok(None)
@@ -212,7 +212,7 @@ impl Line<'_> {
 
     /// Tells the host that it can be reached again, over a connection of its own.
     async fn reached(&mut self) -> Result<Option<Story>, SuperviseError> {
-        let fresh = self.task.hosts.fresh(self.target, self.steady).await?;
+        let fresh = self.task.hosts.connect_unshared(self.target, self.steady).await?;
         supervise::seen(&fresh, self.orders, self.steady).await?;
         self.known = Some(Step::AwaitingContact);
         Ok(None)

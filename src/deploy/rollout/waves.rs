@@ -24,7 +24,7 @@ use crate::diagnostic::{Code, Diagnostic};
 use crate::flake::Flake;
 use crate::names::{HostName, PlanId};
 use crate::progress::Call;
-use crate::ssh::Hosts;
+use crate::ssh::SshConnections;
 
 /// Hosts that are copied to side by side.
 const COPIES: usize = 16;
@@ -42,7 +42,7 @@ pub struct Rollout<'a> {
     /// The flake the systems come from.
     pub flake: &'a Flake,
     /// The connections.
-    pub hosts: &'a Hosts,
+    pub hosts: &'a SshConnections,
     /// Where it is recorded.
     pub audit: &'a AuditLog,
     /// The approved plan.

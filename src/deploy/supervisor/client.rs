@@ -13,7 +13,7 @@ use crate::config::Action;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::names::{PlanId, StorePath};
 use crate::progress::Call;
-use crate::ssh::{Limits, Session, SshError};
+use crate::ssh::{RemoteLimits, SshError, SshSession};
 use crate::text;
 
 /// Where deployments are on a host.
@@ -156,12 +156,12 @@ fn folder(id: &PlanId) -> String {
 }
 
 async fn as_root(
-    session: &Session,
+    session: &SshSession,
     argv: &[&str],
     input: &[u8],
-    limits: Limits,
+    limits: RemoteLimits,
     call: &Call,
-) -> Result<crate::ssh::Output, SshError> {
+) -> Result<crate::ssh::RemoteOutput, SshError> {
     session.run_with(&session.as_root(argv), input, limits, call).await
 }
 
@@ -170,7 +170,7 @@ async fn as_root(
 /// # Errors
 /// See [`SuperviseError`]. Nothing was done after [`SuperviseError::Taken`] and
 /// [`SuperviseError::Refused`]; after any other it may have begun.
-pub async fn begin(session: &Session, orders: &Orders<'_>, call: &Call) -> Result<Story, SuperviseError> {
+pub async fn begin(session: &SshSession, orders: &Orders<'_>, call: &Call) -> Result<Story, SuperviseError> {
     let folder = folder(orders.id);
     let mut files = vec![("supervisor", SCRIPT.to_owned()), ("spec", orders.spec())];
     if let Some(signed) = orders.signed {
@@ -179,7 +179,7 @@ pub async fn begin(session: &Session, orders: &Orders<'_>, call: &Call) -> Resul
     for (name, text) in files {
         let path = format!("{folder}/{name}");
         let argv = ["sh", "-c", WRITE, "write", &path];
-        let written = as_root(session, &argv, text.as_bytes(), Limits::within(SHORT), call).await?;
+        let written = as_root(session, &argv, text.as_bytes(), RemoteLimits::with_time(SHORT), call).await?;
         if !written.success() {
             return Err(SuperviseError::Refused(said(&written)));
         }
@@ -187,7 +187,7 @@ pub async fn begin(session: &Session, orders: &Orders<'_>, call: &Call) -> Resul
     let program = format!("{folder}/supervisor");
     let argv = ["sh", program.as_str(), "begin", &folder];
     // It may first have to finish what a deployment before left undone.
-    let limits = Limits::within(SHORT + ending_time(orders.activation_seconds));
+    let limits = RemoteLimits::with_time(SHORT + ending_time(orders.activation_seconds));
     let begun = as_root(session, &argv, &[], limits, call).await?;
     match begun.code {
         0 => parse(&begun.text()),
@@ -208,14 +208,14 @@ pub fn ending_time(activation_seconds: u32) -> Duration {
 /// # Errors
 /// See [`SuperviseError`].
 pub async fn withdraw(
-    session: &Session,
+    session: &SshSession,
     orders: &Orders<'_>,
     call: &Call,
 ) -> Result<Option<Story>, SuperviseError> {
     let folder = folder(orders.id);
     let program = format!("{folder}/supervisor");
     let argv = ["sh", program.as_str(), "withdraw", &folder];
-    let output = as_root(session, &argv, &[], Limits::within(LOOK), call).await?;
+    let output = as_root(session, &argv, &[], RemoteLimits::with_time(LOOK), call).await?;
     match output.code {
         0 => Ok(None),
         2 | 127 if output.errors().contains(&program) => Ok(None),
@@ -228,7 +228,7 @@ pub async fn withdraw(
 ///
 /// # Errors
 /// See [`SuperviseError`].
-pub async fn alive(session: &Session, orders: &Orders<'_>, call: &Call) -> Result<Story, SuperviseError> {
+pub async fn alive(session: &SshSession, orders: &Orders<'_>, call: &Call) -> Result<Story, SuperviseError> {
     tell(session, orders, "alive", None, LOOK, call).await
 }
 
@@ -236,7 +236,7 @@ pub async fn alive(session: &Session, orders: &Orders<'_>, call: &Call) -> Resul
 ///
 /// # Errors
 /// See [`SuperviseError`].
-pub async fn state(session: &Session, orders: &Orders<'_>, call: &Call) -> Result<Story, SuperviseError> {
+pub async fn state(session: &SshSession, orders: &Orders<'_>, call: &Call) -> Result<Story, SuperviseError> {
     tell(session, orders, "state", None, LOOK, call).await
 }
 
@@ -277,9 +277,9 @@ done
 ///
 /// # Errors
 /// See [`SuperviseError`].
-pub async fn latest(session: &Session, call: &Call) -> Result<Option<Latest>, SuperviseError> {
+pub async fn latest(session: &SshSession, call: &Call) -> Result<Option<Latest>, SuperviseError> {
     let argv = ["sh", "-c", LATEST, "latest", FOLDER, MEMORY];
-    let output = as_root(session, &argv, &[], Limits::default(), call).await?;
+    let output = as_root(session, &argv, &[], RemoteLimits::default(), call).await?;
     if !output.success() {
         return Err(SuperviseError::Refused(said(&output)));
     }
@@ -292,7 +292,7 @@ pub async fn latest(session: &Session, call: &Call) -> Result<Option<Latest>, Su
 /// # Errors
 /// See [`SuperviseError`].
 pub async fn moved_on(
-    session: &Session,
+    session: &SshSession,
     orders: &Orders<'_>,
     known: Step,
     call: &Call,
@@ -300,7 +300,7 @@ pub async fn moved_on(
     let (file, memory) =
         (format!("{}/state.json", folder(orders.id)), format!("{MEMORY}/{}.json", orders.id));
     let argv = ["sh", "-c", WATCH, "watch", &memory, &file, known.as_str()];
-    let output = as_root(session, &argv, &[], Limits::within(LOOK), call).await?;
+    let output = as_root(session, &argv, &[], RemoteLimits::with_time(LOOK), call).await?;
     if output.success() && !output.stdout.is_empty() {
         return parse(&output.text());
     }
@@ -311,7 +311,11 @@ pub async fn moved_on(
 ///
 /// # Errors
 /// See [`SuperviseError`].
-pub async fn confirm(session: &Session, orders: &Orders<'_>, call: &Call) -> Result<Story, SuperviseError> {
+pub async fn confirm(
+    session: &SshSession,
+    orders: &Orders<'_>,
+    call: &Call,
+) -> Result<Story, SuperviseError> {
     tell(session, orders, "confirm", Some(orders.nonce), ending_time(orders.activation_seconds), call).await
 }
 
@@ -319,7 +323,7 @@ pub async fn confirm(session: &Session, orders: &Orders<'_>, call: &Call) -> Res
 ///
 /// # Errors
 /// See [`SuperviseError`].
-pub async fn seen(session: &Session, orders: &Orders<'_>, call: &Call) -> Result<Story, SuperviseError> {
+pub async fn seen(session: &SshSession, orders: &Orders<'_>, call: &Call) -> Result<Story, SuperviseError> {
     tell(session, orders, "seen", None, LOOK, call).await
 }
 
@@ -327,13 +331,13 @@ pub async fn seen(session: &Session, orders: &Orders<'_>, call: &Call) -> Result
 ///
 /// # Errors
 /// See [`SuperviseError`].
-pub async fn cancel(session: &Session, orders: &Orders<'_>, call: &Call) -> Result<Story, SuperviseError> {
+pub async fn cancel(session: &SshSession, orders: &Orders<'_>, call: &Call) -> Result<Story, SuperviseError> {
     tell(session, orders, "cancel", None, ending_time(orders.activation_seconds), call).await
 }
 
 /// `secret` goes over standard input: arguments can be read by everybody on the host.
 async fn tell(
-    session: &Session,
+    session: &SshSession,
     orders: &Orders<'_>,
     command: &str,
     secret: Option<&str>,
@@ -345,7 +349,7 @@ async fn tell(
     let mut argv = vec!["sh", program.as_str(), command, &folder];
     argv.extend(secret.map(|_| "-"));
     let input = secret.map(|secret| format!("{secret}\n")).unwrap_or_default();
-    let output = as_root(session, &argv, input.as_bytes(), Limits::within(limit), call).await?;
+    let output = as_root(session, &argv, input.as_bytes(), RemoteLimits::with_time(limit), call).await?;
     match parse(&output.text()) {
         Ok(story) => Ok(story),
         Err(_) if output.code == NOT_BEGUN => Err(SuperviseError::NotBegun),
@@ -373,7 +377,7 @@ fn parse<T: DeserializeOwned>(text: &str) -> Result<T, SuperviseError> {
     serde_json::from_str(text).map_err(not_understood)
 }
 
-fn said(output: &crate::ssh::Output) -> String {
+fn said(output: &crate::ssh::RemoteOutput) -> String {
     let errors = output.errors();
     text::bounded(if errors.is_empty() { "it did not say why" } else { &errors }, 400)
 }

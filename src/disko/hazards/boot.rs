@@ -5,15 +5,15 @@
 //! needs a BIOS boot partition) and `GRUB_ENABLE_CRYPTODISK`; its NEWS for 2.14 (Argon2).
 
 use super::devices::disk_list;
-use super::survey::Survey;
-use super::{Code, Report, Severity};
+use super::layout_index::LayoutIndex;
+use super::{HazardCode, HazardReport, Severity};
 use crate::disko::device::{certainly_differ, split_partition};
 use crate::disko::facts::Grub;
 use crate::disko::model::{Node, Table};
 
 /// The devices GRUB is installed on for BIOS.
-fn targets<'a>(survey: &Survey<'a>) -> impl Iterator<Item = &'a str> {
-    let grub = survey.facts.enabled_grub().filter(|_| survey.facts.is_x86_or_unsaid());
+fn bios_devices<'a>(layout: &LayoutIndex<'a>) -> impl Iterator<Item = &'a str> {
+    let grub = layout.facts.enabled_grub().filter(|_| layout.facts.is_x86_or_unsaid());
     grub.into_iter()
         .flat_map(|grub| &grub.boots)
         .flat_map(|boot| &boot.devices)
@@ -22,12 +22,12 @@ fn targets<'a>(survey: &Survey<'a>) -> impl Iterator<Item = &'a str> {
 }
 
 /// NixOS asserts "You must set the option `boot.loader.grub.devices` or `boot.loader.grub.mirroredBoots`".
-pub(super) fn no_device(survey: &Survey<'_>, report: &mut Report) {
+pub(super) fn no_device(layout: &LayoutIndex<'_>, report: &mut HazardReport) {
     // In a bare attribute set disko's module is not there to set it.
-    let set_by_disko = survey.of_kind("partition").any(|place| is_bios_boot(place.node));
-    if survey.facts.enabled_grub().is_some_and(|grub| grub.boots.is_empty()) && !set_by_disko {
+    let set_by_disko = layout.of_kind("partition").any(|located| is_bios_boot(located.node));
+    if layout.facts.enabled_grub().is_some_and(|grub| grub.boots.is_empty()) && !set_by_disko {
         report.add(
-            Code::GrubNoDevice,
+            HazardCode::GrubNoDevice,
             Severity::Danger,
             None,
             "GRUB is enabled and has no device to be installed on: NixOS refuses to build that.",
@@ -37,15 +37,15 @@ pub(super) fn no_device(survey: &Survey<'_>, report: &mut Report) {
     }
 }
 
-pub(super) fn elsewhere(survey: &Survey<'_>, report: &mut Report) {
+pub(super) fn elsewhere(layout: &LayoutIndex<'_>, report: &mut HazardReport) {
     // A layout of data disks beside a system disk that disko does not touch has nothing to do with it.
-    let Some(boot) = survey.mounted("/boot").or_else(|| survey.mounted("/")) else { return };
-    if survey.lies_on(boot).is_none() {
+    let Some(boot) = layout.mounted("/boot").or_else(|| layout.mounted("/")) else { return };
+    if layout.lies_on(boot).is_none() {
         return;
     }
-    for target in targets(survey) {
-        let disks = || survey.disks().filter_map(|place| place.node.device.as_deref());
-        if disks().any(|disk| disk == target) || is_partition(survey, target) || disks().next().is_none() {
+    for target in bios_devices(layout) {
+        let disks = || layout.disks().filter_map(|located| located.node.device.as_deref());
+        if disks().any(|disk| disk == target) || is_partition(layout, target) || disks().next().is_none() {
             continue;
         }
         let certain = disks().all(|disk| certainly_differ(disk, target));
@@ -59,10 +59,10 @@ pub(super) fn elsewhere(survey: &Survey<'_>, report: &mut Report) {
             )
         };
         report.add(
-            Code::BootLoaderElsewhere,
+            HazardCode::BootLoaderElsewhere,
             severity,
             target.to_owned(),
-            format!("GRUB is installed on {target}, while the layout formats {}: {doubt}.", disk_list(survey)),
+            format!("GRUB is installed on {target}, while the layout formats {}: {doubt}.", disk_list(layout)),
             "Leave `boot.loader.grub.device` and `devices` unset: with a partition of type EF02 disko sets them. \
              Otherwise give GRUB the same path as the disk.",
         );
@@ -70,12 +70,12 @@ pub(super) fn elsewhere(survey: &Survey<'_>, report: &mut Report) {
 }
 
 /// NixOS asserts "You cannot have duplicated devices in mirroredBoots".
-pub(super) fn device_repeated(survey: &Survey<'_>, report: &mut Report) {
+pub(super) fn device_repeated(layout: &LayoutIndex<'_>, report: &mut HazardReport) {
     let mut seen = std::collections::BTreeSet::new();
-    for target in targets(survey) {
+    for target in bios_devices(layout) {
         if !seen.insert(target) {
             report.warning(
-                Code::GrubDeviceRepeated,
+                HazardCode::GrubDeviceRepeated,
                 target,
                 format!(
                     "GRUB is told to install on {target} twice, which NixOS refuses to build: disko \
@@ -88,12 +88,12 @@ pub(super) fn device_repeated(survey: &Survey<'_>, report: &mut Report) {
 }
 
 /// `grub-install` refuses a partition unless it is forced, since it may only write where no file system is.
-pub(super) fn on_partition(survey: &Survey<'_>, report: &mut Report) {
-    for target in targets(survey).filter(|target| is_partition(survey, target)) {
+pub(super) fn on_partition(layout: &LayoutIndex<'_>, report: &mut HazardReport) {
+    for target in bios_devices(layout).filter(|target| is_partition(layout, target)) {
         let (disk, number) = split_partition(target);
         let drive = if number.is_some() { disk } else { "the drive it is on" };
         report.danger(
-            Code::GrubOnPartition,
+            HazardCode::GrubOnPartition,
             target,
             format!(
                 "GRUB is to be installed on {target}, a partition: `grub-install` refuses that, \
@@ -104,14 +104,14 @@ pub(super) fn on_partition(survey: &Survey<'_>, report: &mut Report) {
     }
 }
 
-fn is_partition(survey: &Survey<'_>, target: &str) -> bool {
+fn is_partition(layout: &LayoutIndex<'_>, target: &str) -> bool {
     split_partition(target).1.is_some()
-        || survey.of_kind("partition").any(|place| place.node.device.as_deref() == Some(target))
+        || layout.of_kind("partition").any(|located| located.node.device.as_deref() == Some(target))
 }
 
-pub(super) fn needs_bios_boot(survey: &Survey<'_>, report: &mut Report) {
-    for target in targets(survey) {
-        let disk = survey.disks().find(|place| place.node.device.as_deref() == Some(target));
+pub(super) fn needs_bios_boot(layout: &LayoutIndex<'_>, report: &mut HazardReport) {
+    for target in bios_devices(layout) {
+        let disk = layout.disks().find(|located| located.node.device.as_deref() == Some(target));
         let Some(disk) = disk.filter(|disk| disk.node.hidden.table.is_some_and(Table::is_gpt)) else {
             continue;
         };
@@ -119,7 +119,7 @@ pub(super) fn needs_bios_boot(survey: &Survey<'_>, report: &mut Report) {
             continue;
         }
         report.danger(
-            Code::GrubNeedsBiosBoot,
+            HazardCode::GrubNeedsBiosBoot,
             target,
             format!(
                 "GRUB is installed for BIOS on {target}, which has a GPT without a BIOS boot \
@@ -142,20 +142,20 @@ fn boot_paths(grub: &Grub) -> impl Iterator<Item = &str> {
     grub.boots.iter().map(|boot| boot.path.as_deref().unwrap_or("/boot"))
 }
 
-pub(super) fn encrypted(survey: &Survey<'_>, report: &mut Report) {
-    let Some(grub) = survey.facts.enabled_grub() else { return };
+pub(super) fn encrypted(layout: &LayoutIndex<'_>, report: &mut HazardReport) {
+    let Some(grub) = layout.facts.enabled_grub() else { return };
     for path in boot_paths(grub) {
-        let Some(boot) = survey
-            .holding(path)
-            .filter(|_| survey.mounted(path).is_some() || !survey.may_be_mounted_by_host(path))
+        let Some(boot) = layout
+            .mount_above(path)
+            .filter(|_| layout.mounted(path).is_some() || !layout.may_be_mounted_by_host(path))
         else {
             continue;
         };
-        for luks in survey.luks_below(boot) {
-            let name = survey.path(luks);
+        for luks in layout.luks_below(boot) {
+            let name = layout.path(luks);
             if grub.cryptodisk == Some(false) {
                 report.danger(
-                    Code::BootEncrypted,
+                    HazardCode::BootEncrypted,
                     &name,
                     format!(
                         "{path} lies on the encrypted {name}, and `boot.loader.grub.enableCryptodisk` \
@@ -165,10 +165,10 @@ pub(super) fn encrypted(survey: &Survey<'_>, report: &mut Report) {
                      `boot.loader.grub.enableCryptodisk = true`.",
                 );
             } else if grub.cryptodisk == Some(true)
-                && !luks.node.hidden.lock.as_ref().is_some_and(|lock| lock.simple_kdf)
+                && !luks.node.hidden.encryption.as_ref().is_some_and(|encryption| encryption.simple_kdf)
             {
                 report.warning(
-                    Code::BootKeyDerivation,
+                    HazardCode::BootKeyDerivation,
                     &name,
                     format!(
                         "GRUB has to open {name}, which is formatted with cryptsetup's default of \
@@ -182,19 +182,19 @@ pub(super) fn encrypted(survey: &Survey<'_>, report: &mut Report) {
 }
 
 /// The GRUB manual's list of file systems, "Features", has no bcachefs.
-pub(super) fn unreadable(survey: &Survey<'_>, report: &mut Report) {
-    let Some(grub) = survey.facts.enabled_grub() else { return };
+pub(super) fn unreadable(layout: &LayoutIndex<'_>, report: &mut HazardReport) {
+    let Some(grub) = layout.facts.enabled_grub() else { return };
     for path in boot_paths(grub) {
-        let Some(boot) = survey
-            .holding(path)
-            .filter(|_| survey.mounted(path).is_some() || !survey.may_be_mounted_by_host(path))
+        let Some(boot) = layout
+            .mount_above(path)
+            .filter(|_| layout.mounted(path).is_some() || !layout.may_be_mounted_by_host(path))
         else {
             continue;
         };
         if boot.node.format.as_deref() == Some("bcachefs") {
-            let name = survey.path(boot);
+            let name = layout.path(boot);
             report.danger(
-                Code::BootUnreadable,
+                HazardCode::BootUnreadable,
                 &name,
                 format!("{path} is on bcachefs, which GRUB cannot read: the host does not start."),
                 "Put /boot on a partition of its own with ext4 or FAT.",
@@ -204,11 +204,11 @@ pub(super) fn unreadable(survey: &Survey<'_>, report: &mut Report) {
 }
 
 /// `install-grub.pl` passes `--no-nvram` without `canTouchEfiVariables`, and `--removable` only when told.
-pub(super) fn no_firmware_entry(survey: &Survey<'_>, report: &mut Report) {
-    let Some(grub) = survey.facts.enabled_grub().filter(|grub| grub.efi_support) else { return };
-    if survey.facts.can_touch_efi_variables == Some(false) && grub.removable == Some(false) {
+pub(super) fn no_firmware_entry(layout: &LayoutIndex<'_>, report: &mut HazardReport) {
+    let Some(grub) = layout.facts.enabled_grub().filter(|grub| grub.efi_support) else { return };
+    if layout.facts.can_touch_efi_variables == Some(false) && grub.removable == Some(false) {
         report.add(
-            Code::NoFirmwareEntry,
+            HazardCode::NoFirmwareEntry,
             Severity::Warning,
             None,
             "GRUB is installed for UEFI, but neither into the firmware's list (`canTouchEfiVariables` is off) nor where every firmware looks \

@@ -8,11 +8,11 @@ macro_rules! codes {
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(rename_all = "snake_case")]
         #[non_exhaustive]
-        pub enum Code {
+        pub enum HazardCode {
             $( #[doc = $meaning] $name, )+
         }
 
-        impl Code {
+        impl HazardCode {
             /// Every code, in the order of its subject.
             pub const ALL: &[Self] = &[$( Self::$name, )+];
 

@@ -1,14 +1,14 @@
 //! The layout as a whole, and the paths its disks are found by.
 
-use super::survey::{Survey, list};
-use super::{Code, Report, Severity};
+use super::layout_index::{LayoutIndex, list};
+use super::{HazardCode, HazardReport, Severity};
 use crate::disko::device::{Naming, naming, split_partition};
 
 /// disko's scripts refuse to run without a disk ("No disks defined", `module.nix`).
-pub(super) fn no_disks(survey: &Survey<'_>, report: &mut Report) {
-    if survey.disks().next().is_none() {
+pub(super) fn no_disks(layout: &LayoutIndex<'_>, report: &mut HazardReport) {
+    if layout.disks().next().is_none() {
         report.add(
-            Code::NoDisks,
+            HazardCode::NoDisks,
             Severity::Warning,
             None,
             "disko is set up for this host, but `disko.devices.disk` is empty: its scripts refuse to run, \
@@ -18,11 +18,11 @@ pub(super) fn no_disks(survey: &Survey<'_>, report: &mut Report) {
     }
 }
 
-pub(super) fn not_evaluated(survey: &Survey<'_>, report: &mut Report) {
-    for place in survey.all().filter(|place| place.node.hidden.failed) {
-        let path = survey.path(place);
+pub(super) fn not_evaluated(layout: &LayoutIndex<'_>, report: &mut HazardReport) {
+    for located in layout.all().filter(|located| located.node.hidden.failed) {
+        let path = layout.path(located);
         report.warning(
-            Code::NotEvaluated,
+            HazardCode::NotEvaluated,
             &path,
             format!(
                 "{path} or what is on it could not be evaluated: it may be incomplete here, and \
@@ -33,25 +33,25 @@ pub(super) fn not_evaluated(survey: &Survey<'_>, report: &mut Report) {
     }
 }
 
-pub(super) fn unknown_type(survey: &Survey<'_>, report: &mut Report) {
-    for place in survey.all().filter(|place| place.node.hidden.unknown) {
+pub(super) fn unknown_type(layout: &LayoutIndex<'_>, report: &mut HazardReport) {
+    for located in layout.all().filter(|located| located.node.hidden.unknown) {
         report.note(
-            Code::UnknownType,
-            &survey.path(place),
+            HazardCode::UnknownType,
+            &layout.path(located),
             format!(
                 "This server does not know the type {:?}: what it means for the layout was not looked at.",
-                place.node.kind
+                located.node.kind
             ),
             "If it is a typing error, disko refuses it too; its types are listed in disko's documentation.",
         );
     }
 }
 
-pub(super) fn layout_cut(survey: &Survey<'_>, report: &mut Report) {
-    for place in survey.all().filter(|place| place.node.hidden.cut) {
+pub(super) fn layout_cut(layout: &LayoutIndex<'_>, report: &mut HazardReport) {
+    for located in layout.all().filter(|located| located.node.hidden.cut) {
         report.note(
-            Code::LayoutCut,
-            &survey.path(place),
+            HazardCode::LayoutCut,
+            &layout.path(located),
             "There is more here than this server looks at: hazards may be missing.",
             "Read this part of the layout yourself.",
         );
@@ -59,15 +59,15 @@ pub(super) fn layout_cut(survey: &Survey<'_>, report: &mut Report) {
 }
 
 /// Paths from disko's and nixos-anywhere's examples, and what people write to be replaced.
-pub(super) fn placeholder(survey: &Survey<'_>, report: &mut Report) {
-    for place in survey.disks() {
-        let Some(device) = place.node.device.as_deref().filter(|device| is_placeholder(device)) else {
+pub(super) fn placeholder(layout: &LayoutIndex<'_>, report: &mut HazardReport) {
+    for located in layout.disks() {
+        let Some(device) = located.node.device.as_deref().filter(|device| is_placeholder(device)) else {
             continue;
         };
         report.danger(
-            Code::PlaceholderDevice,
+            HazardCode::PlaceholderDevice,
             device,
-            format!("Disk {:?} still has a placeholder for its device: {device}.", place.node.name),
+            format!("Disk {:?} still has a placeholder for its device: {device}.", located.node.name),
             "Look the drive up on the host with `ls -l /dev/disk/by-id` and write its path.",
         );
     }
@@ -94,15 +94,15 @@ fn is_placeholder(device: &str) -> bool {
         || device.contains(['<', '>', '$', '@']) && !device.contains(':')
 }
 
-pub(super) fn same_device_twice(survey: &Survey<'_>, report: &mut Report) {
+pub(super) fn same_device_twice(layout: &LayoutIndex<'_>, report: &mut HazardReport) {
     let disks: Vec<_> =
-        survey.disks().filter_map(|place| Some((place.node, place.node.device.as_deref()?))).collect();
+        layout.disks().filter_map(|located| Some((located.node, located.node.device.as_deref()?))).collect();
     for (index, (first, device)) in disks.iter().enumerate() {
         for (second, other) in disks.iter().skip(index + 1) {
             let within = |a: &str, b: &str| a != b && split_partition(a) == (b, split_partition(a).1);
             if device == other {
                 report.danger(
-                    Code::SameDeviceTwice,
+                    HazardCode::SameDeviceTwice,
                     device,
                     format!(
                         "Disks {:?} and {:?} are the same device, {device}: the second is made over \
@@ -113,7 +113,7 @@ pub(super) fn same_device_twice(survey: &Survey<'_>, report: &mut Report) {
                 );
             } else if within(device, other) || within(other, device) {
                 report.danger(
-                    Code::SameDeviceTwice,
+                    HazardCode::SameDeviceTwice,
                     device,
                     format!(
                         "Of the disks {:?} ({device}) and {:?} ({other}) one is a partition of the \
@@ -127,18 +127,18 @@ pub(super) fn same_device_twice(survey: &Survey<'_>, report: &mut Report) {
     }
 }
 
-pub(super) fn disk_is_partition(survey: &Survey<'_>, report: &mut Report) {
-    for place in survey.disks().filter(|place| place.node.hidden.table.is_some()) {
-        let Some(device) = place.node.device.as_deref() else { continue };
+pub(super) fn disk_is_partition(layout: &LayoutIndex<'_>, report: &mut HazardReport) {
+    for located in layout.disks().filter(|located| located.node.hidden.table.is_some()) {
+        let Some(device) = located.node.device.as_deref() else { continue };
         let (disk, number) = split_partition(device);
         if number.is_some() {
             report.warning(
-                Code::DiskIsPartition,
+                HazardCode::DiskIsPartition,
                 device,
                 format!(
                     "Disk {:?} is {device}, a partition, and gets a partition table of its own: \
                     neither firmware nor boot loaders look inside it.",
-                    place.node.name
+                    located.node.name
                 ),
                 format!("Use the whole drive ({disk}), or put a file system on the partition directly."),
             );
@@ -147,16 +147,16 @@ pub(super) fn disk_is_partition(survey: &Survey<'_>, report: &mut Report) {
 }
 
 /// The kernel names drives in the order it finds them (Linux `Documentation/admin-guide/devices.rst`).
-pub(super) fn unstable(survey: &Survey<'_>, report: &mut Report) {
+pub(super) fn unstable(layout: &LayoutIndex<'_>, report: &mut HazardReport) {
     for (severity, kind) in [(Severity::Warning, Naming::Probed), (Severity::Note, Naming::Enumerated)] {
-        let devices: Vec<&str> = survey
+        let devices: Vec<&str> = layout
             .disks()
-            .filter_map(|place| place.node.device.as_deref())
+            .filter_map(|located| located.node.device.as_deref())
             .filter(|device| naming(device) == kind)
             .collect();
         let Some(first) = devices.first() else { continue };
         report.add(
-            Code::UnstableDevice,
+            HazardCode::UnstableDevice,
             severity,
             (devices.len() == 1).then(|| (*first).to_owned()),
             format!(
@@ -169,17 +169,17 @@ pub(super) fn unstable(survey: &Survey<'_>, report: &mut Report) {
     }
 }
 
-pub(super) fn named_by_content(survey: &Survey<'_>, report: &mut Report) {
-    for place in survey.disks() {
-        let Some(device) = place.node.device.as_deref() else { continue };
+pub(super) fn named_by_content(layout: &LayoutIndex<'_>, report: &mut HazardReport) {
+    for located in layout.disks() {
+        let Some(device) = located.node.device.as_deref() else { continue };
         if naming(device) == Naming::Content {
             report.warning(
-                Code::DeviceNamedByContent,
+                HazardCode::DeviceNamedByContent,
                 device,
                 format!(
                     "Disk {:?} is {device}, a link that is read from what is on the device: it is \
                     gone as soon as the device is wiped, and formatting fails half-way.",
-                    place.node.name
+                    located.node.name
                 ),
                 "Use the drive's path below /dev/disk/by-id.",
             );
@@ -188,8 +188,8 @@ pub(super) fn named_by_content(survey: &Survey<'_>, report: &mut Report) {
 }
 
 /// For messages: the devices of the layout's disks.
-pub(super) fn disk_list(survey: &Survey<'_>) -> String {
-    list(survey.disks().filter_map(|place| place.node.device.as_deref()))
+pub(super) fn disk_list(layout: &LayoutIndex<'_>) -> String {
+    list(layout.disks().filter_map(|located| located.node.device.as_deref()))
 }
 
 #[cfg(test)]

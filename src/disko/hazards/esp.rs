@@ -6,8 +6,8 @@
 
 use std::collections::BTreeSet;
 
-use super::survey::{Place, Survey, normal};
-use super::{Code, Report, Severity};
+use super::layout_index::{LayoutIndex, LocatedNode, without_trailing_slash};
+use super::{HazardCode, HazardReport, Severity};
 use crate::disko::model::{Node, Table};
 use crate::disko::size;
 
@@ -23,9 +23,9 @@ struct Expected<'a> {
     kernels: bool,
 }
 
-fn expected<'a>(survey: &Survey<'a>) -> Vec<Expected<'a>> {
-    let facts = survey.facts;
-    let default = facts.efi_mount_point.as_deref().map_or("/boot", normal);
+fn expected<'a>(layout: &LayoutIndex<'a>) -> Vec<Expected<'a>> {
+    let facts = layout.facts;
+    let default = facts.efi_mount_point.as_deref().map_or("/boot", without_trailing_slash);
     let mut out = Vec::new();
     if facts.systemd_boot == Some(true) {
         out.push(Expected {
@@ -35,17 +35,25 @@ fn expected<'a>(survey: &Survey<'a>) -> Vec<Expected<'a>> {
         });
     }
     if let Some(grub) = facts.enabled_grub().filter(|grub| grub.efi_support) {
-        let mut places: BTreeSet<&str> = grub
+        let mut nodes: BTreeSet<&str> = grub
             .boots
             .iter()
-            .map(|boot| boot.efi_mount_point.as_deref().or(boot.path.as_deref()).map_or(default, normal))
+            .map(|boot| {
+                boot.efi_mount_point
+                    .as_deref()
+                    .or(boot.path.as_deref())
+                    .map_or(default, without_trailing_slash)
+            })
             .collect();
-        if places.is_empty() {
-            places.insert(default);
+        if nodes.is_empty() {
+            nodes.insert(default);
         }
-        let kernels_at: BTreeSet<&str> =
-            grub.boots.iter().map(|boot| boot.path.as_deref().map_or("/boot", normal)).collect();
-        out.extend(places.into_iter().map(|at| Expected {
+        let kernels_at: BTreeSet<&str> = grub
+            .boots
+            .iter()
+            .map(|boot| boot.path.as_deref().map_or("/boot", without_trailing_slash))
+            .collect();
+        out.extend(nodes.into_iter().map(|at| Expected {
             loader: "GRUB",
             at,
             kernels: kernels_at.contains(at) || at == "/boot",
@@ -55,25 +63,25 @@ fn expected<'a>(survey: &Survey<'a>) -> Vec<Expected<'a>> {
 }
 
 /// Each expected system partition that the layout mounts.
-fn found<'a>(survey: &Survey<'a>) -> Vec<(Expected<'a>, Place<'a>)> {
-    expected(survey)
+fn found<'a>(layout: &LayoutIndex<'a>) -> Vec<(Expected<'a>, LocatedNode<'a>)> {
+    expected(layout)
         .into_iter()
-        .filter_map(|esp| Some((survey.mounted(esp.at)?, esp)))
-        .map(|(place, esp)| (esp, place))
+        .filter_map(|esp| Some((layout.mounted(esp.at)?, esp)))
+        .map(|(located, esp)| (esp, located))
         .collect()
 }
 
-pub(super) fn missing(survey: &Survey<'_>, report: &mut Report) {
+pub(super) fn missing(layout: &LayoutIndex<'_>, report: &mut HazardReport) {
     // Only a layout that has the system on it can be missing its boot partition.
-    let Some(root) = survey.mounted("/").or_else(|| survey.mounted("/nix")) else { return };
-    for esp in expected(survey) {
-        if survey.mounted(esp.at).is_some() || survey.may_be_mounted_by_host(esp.at) {
+    let Some(root) = layout.mounted("/").or_else(|| layout.mounted("/nix")) else { return };
+    for esp in expected(layout) {
+        if layout.mounted(esp.at).is_some() || layout.may_be_mounted_by_host(esp.at) {
             continue;
         }
-        let elsewhere = survey
+        let elsewhere = layout
             .mounts()
-            .find(|(_, place)| is_marked(place.node))
-            .map(|(at, place)| (at, survey.path(place)));
+            .find(|(_, located)| is_marked(located.node))
+            .map(|(at, located)| (at, layout.path(located)));
         let fix = match elsewhere {
             Some((at, name)) => format!(
                 "The layout mounts {name} at {at}: mount it at {}, or set \
@@ -87,27 +95,27 @@ pub(super) fn missing(survey: &Survey<'_>, report: &mut Report) {
             ),
         };
         report.danger(
-            Code::EspMissing,
+            HazardCode::EspMissing,
             esp.at,
             format!(
                 "{} expects the EFI system partition at {}, where nothing is mounted, so that it would \
                  write to {}: firmware does not look there, and the host does not start.",
                 esp.loader,
                 esp.at,
-                survey.path(root)
+                layout.path(root)
             ),
             fix,
         );
     }
 }
 
-pub(super) fn not_fat(survey: &Survey<'_>, report: &mut Report) {
-    for (esp, place) in found(survey) {
-        let Some(format) = place.node.format.as_deref() else { continue };
+pub(super) fn not_fat(layout: &LayoutIndex<'_>, report: &mut HazardReport) {
+    for (esp, located) in found(layout) {
+        let Some(format) = located.node.format.as_deref() else { continue };
         if !matches!(format, "vfat" | "fat" | "msdos") {
             report.danger(
-                Code::EspNotFat,
-                &survey.path(place),
+                HazardCode::EspNotFat,
+                &layout.path(located),
                 format!(
                     "{} expects the EFI system partition at {}, which is {format}: firmware reads \
                     only FAT, and the host does not start.",
@@ -119,22 +127,22 @@ pub(super) fn not_fat(survey: &Survey<'_>, report: &mut Report) {
     }
 }
 
-pub(super) fn wrong_type(survey: &Survey<'_>, report: &mut Report) {
-    for (esp, place) in found(survey) {
-        let partitions = survey.partitions_below(place);
-        let known = |place: &Place<'_>| survey.root(*place).node.hidden.table == Some(Table::Gpt);
+pub(super) fn wrong_type(layout: &LayoutIndex<'_>, report: &mut HazardReport) {
+    for (esp, located) in found(layout) {
+        let partitions = layout.partitions_below(located);
+        let known = |located: &LocatedNode<'_>| layout.root(*located).node.hidden.table == Some(Table::Gpt);
         if partitions.is_empty()
             || !partitions.iter().all(known)
-            || partitions.iter().any(|place| is_marked(place.node))
+            || partitions.iter().any(|located| is_marked(located.node))
         {
             continue;
         }
         // bootctl checks the type; GRUB does not, and some firmware starts it all the same.
         let severity = if esp.loader == "GRUB" { Severity::Warning } else { Severity::Danger };
         report.add(
-            Code::EspWrongType,
+            HazardCode::EspWrongType,
             severity,
-            survey.path(place),
+            layout.path(located),
             format!(
                 "The partition at {} is not marked as an EFI system partition: {}.",
                 esp.at,
@@ -157,13 +165,13 @@ fn is_marked(partition: &Node) -> bool {
         || partition.hidden.flags.iter().any(|flag| flag == "esp" || flag == "boot")
 }
 
-pub(super) fn unreadable(survey: &Survey<'_>, report: &mut Report) {
-    for (esp, place) in found(survey) {
-        let name = survey.path(place);
-        let root = survey.root(place).node;
-        let within = survey
-            .upwards(place)
-            .find(|place| matches!(place.node.kind.as_str(), "luks" | "lv" | "zfs_volume"));
+pub(super) fn unreadable(layout: &LayoutIndex<'_>, report: &mut HazardReport) {
+    for (esp, located) in found(layout) {
+        let name = layout.path(located);
+        let root = layout.root(located).node;
+        let within = layout
+            .upwards(located)
+            .find(|located| matches!(located.node.kind.as_str(), "luks" | "lv" | "zfs_volume"));
         if let Some(within) = within {
             let what = match within.node.kind.as_str() {
                 "luks" => "an encrypted device",
@@ -171,7 +179,7 @@ pub(super) fn unreadable(survey: &Survey<'_>, report: &mut Report) {
                 _ => "a ZFS volume",
             };
             report.danger(
-                Code::EspUnreadable,
+                HazardCode::EspUnreadable,
                 &name,
                 format!(
                     "The EFI system partition at {} is inside {what}, which firmware cannot read: the \
@@ -180,14 +188,14 @@ pub(super) fn unreadable(survey: &Survey<'_>, report: &mut Report) {
                 ),
                 "Make it a plain partition of type EF00.",
             );
-        } else if root.kind == "mdadm" && place.node.format.as_deref() == Some("vfat") {
+        } else if root.kind == "mdadm" && located.node.format.as_deref() == Some("vfat") {
             let level = root.type_code.as_deref().unwrap_or_default();
             // The containers of firmware RAID are read by the firmware that made them.
             let at_start =
                 matches!(root.hidden.metadata.as_deref(), Some("1" | "1.1" | "1.2" | "default") | None);
             if level != "raid1" || at_start {
                 report.danger(
-                    Code::EspUnreadable,
+                    HazardCode::EspUnreadable,
                     &name,
                     format!(
                         "The EFI system partition at {} is on the array {:?} ({level}, metadata {}): \
@@ -203,16 +211,16 @@ pub(super) fn unreadable(survey: &Survey<'_>, report: &mut Report) {
     }
 }
 
-pub(super) fn too_small(survey: &Survey<'_>, report: &mut Report) {
-    for (esp, place) in found(survey).into_iter().filter(|(esp, _)| esp.kernels) {
-        for partition in survey.partitions_below(place) {
+pub(super) fn too_small(layout: &LayoutIndex<'_>, report: &mut HazardReport) {
+    for (esp, located) in found(layout).into_iter().filter(|(esp, _)| esp.kernels) {
+        for partition in layout.partitions_below(located) {
             let Some(bytes) = extent_bytes(partition.node).filter(|bytes| *bytes < SMALLEST_FOR_KERNELS)
             else {
                 continue;
             };
             report.warning(
-                Code::EspTooSmall,
-                &survey.path(partition),
+                HazardCode::EspTooSmall,
+                &layout.path(partition),
                 format!(
                     "{} copies kernels and initrds to {}, which is only {}: after a few generations \
                     there is no room, and switching fails.",
@@ -240,10 +248,10 @@ fn extent_bytes(partition: &Node) -> Option<u64> {
 }
 
 /// bootctl(1) warns of a random seed file that is world-accessible.
-pub(super) fn world_readable(survey: &Survey<'_>, report: &mut Report) {
-    for (esp, place) in found(survey).into_iter().filter(|(esp, _)| esp.loader == "systemd-boot") {
-        let is_fat = place.node.format.as_deref() == Some("vfat");
-        let masked = place
+pub(super) fn world_readable(layout: &LayoutIndex<'_>, report: &mut HazardReport) {
+    for (esp, located) in found(layout).into_iter().filter(|(esp, _)| esp.loader == "systemd-boot") {
+        let is_fat = located.node.format.as_deref() == Some("vfat");
+        let masked = located
             .node
             .options
             .iter()
@@ -251,8 +259,8 @@ pub(super) fn world_readable(survey: &Survey<'_>, report: &mut Report) {
             .any(|option| ["umask=", "fmask=", "dmask="].iter().any(|mask| option.starts_with(mask)));
         if is_fat && !masked {
             report.note(
-                Code::EspWorldReadable,
-                &survey.path(place),
+                HazardCode::EspWorldReadable,
+                &layout.path(located),
                 format!(
                     "Every user of the host can read {}, where systemd-boot keeps the seed of its \
                     random numbers.",
@@ -265,24 +273,24 @@ pub(super) fn world_readable(survey: &Survey<'_>, report: &mut Report) {
 }
 
 /// Whether the root has a copy on another drive while the system partition has none.
-pub(super) fn single_boot_disk(survey: &Survey<'_>, report: &mut Report) {
-    let Some(root) = survey.mounted("/") else { return };
-    let owner = survey.root(root).node;
+pub(super) fn single_boot_disk(layout: &LayoutIndex<'_>, report: &mut HazardReport) {
+    let Some(root) = layout.mounted("/") else { return };
+    let owner = layout.root(root).node;
     let mirrored = match owner.kind.as_str() {
         "mdadm" => owner.type_code.as_deref() == Some("raid1"),
         "zpool" => owner.type_code.as_deref() == Some("mirror"),
         _ => false,
     };
-    let drives = survey.lies_on(root).map_or(0, |disks| disks.len());
-    let several_boots = survey.facts.enabled_grub().is_some_and(|grub| grub.boots.len() > 1);
+    let drives = layout.lies_on(root).map_or(0, |disks| disks.len());
+    let several_boots = layout.facts.enabled_grub().is_some_and(|grub| grub.boots.len() > 1);
     if !mirrored || drives < 2 || several_boots {
         return;
     }
-    for (esp, place) in found(survey) {
-        if survey.lies_on(place).is_some_and(|disks| disks.len() == 1) {
+    for (esp, located) in found(layout) {
+        if layout.lies_on(located).is_some_and(|disks| disks.len() == 1) {
             report.note(
-                Code::SingleBootDisk,
-                &survey.path(place),
+                HazardCode::SingleBootDisk,
+                &layout.path(located),
                 format!(
                     "The root is mirrored on {drives} drives, {} is on one: when that one fails, the \
                     data is safe and the host does not start.",

@@ -6,14 +6,14 @@
 
 use std::collections::BTreeSet;
 
-use super::survey::{Place, Survey, list};
-use super::{Code, Report, Severity};
+use super::layout_index::{LayoutIndex, LocatedNode, list};
+use super::{HazardCode, HazardReport, Severity};
 use crate::disko::model::{Group, Vdev};
 use crate::text;
 
-pub(super) fn undefined(survey: &Survey<'_>, report: &mut Report) {
-    for (group, name, members) in survey.joined() {
-        let defined: Vec<&str> = survey.groups(group).map(|place| place.node.name.as_str()).collect();
+pub(super) fn undefined(layout: &LayoutIndex<'_>, report: &mut HazardReport) {
+    for (group, name, members) in layout.joined() {
+        let defined: Vec<&str> = layout.groups(group).map(|located| located.node.name.as_str()).collect();
         if defined.contains(&name) {
             continue;
         }
@@ -28,9 +28,9 @@ pub(super) fn undefined(survey: &Survey<'_>, report: &mut Report) {
             },
         );
         for member in members {
-            let path = survey.path(member);
+            let path = layout.path(member);
             report.warning(
-                Code::GroupUndefined,
+                HazardCode::GroupUndefined,
                 &path,
                 format!(
                     "{path} is to be a member of the {} {name:?}, which the layout does not define: \
@@ -44,14 +44,14 @@ pub(super) fn undefined(survey: &Survey<'_>, report: &mut Report) {
 }
 
 /// disko's scripts stop at a pool, group or array that no device has announced itself for.
-pub(super) fn without_members(survey: &Survey<'_>, report: &mut Report) {
+pub(super) fn without_members(layout: &LayoutIndex<'_>, report: &mut HazardReport) {
     for group in Group::ALL {
-        for place in survey.groups(group) {
-            let name = &place.node.name;
-            if survey.members(group, name).is_empty() {
+        for located in layout.groups(group) {
+            let name = &located.node.name;
+            if layout.members(group, name).is_empty() {
                 let noun = group.noun();
                 report.danger(
-                    Code::GroupWithoutMembers,
+                    HazardCode::GroupWithoutMembers,
                     name,
                     format!(
                         "The {noun} {name:?} has no members: formatting stops there, after the disks \
@@ -68,43 +68,46 @@ pub(super) fn without_members(survey: &Survey<'_>, report: &mut Report) {
 }
 
 /// Groups with their members, where every member is known and there is at least one.
-fn staffed<'a>(survey: &Survey<'a>, group: Group) -> impl Iterator<Item = (Place<'a>, Vec<Place<'a>>)> {
-    survey
+fn groups_with_members<'a>(
+    layout: &LayoutIndex<'a>,
+    group: Group,
+) -> impl Iterator<Item = (LocatedNode<'a>, Vec<LocatedNode<'a>>)> {
+    layout
         .groups(group)
-        .map(move |place| (place, survey.members(group, &place.node.name)))
+        .map(move |located| (located, layout.members(group, &located.node.name)))
         .filter(|(_, members)| !members.is_empty())
 }
 
-pub(super) fn array_members(survey: &Survey<'_>, report: &mut Report) {
-    for (array, members) in staffed(survey, Group::Mdadm) {
+pub(super) fn array_members(layout: &LayoutIndex<'_>, report: &mut HazardReport) {
+    for (array, members) in groups_with_members(layout, Group::Mdadm) {
         let (name, count) = (&array.node.name, members.len());
         let level = array.node.type_code.as_deref().unwrap_or_default();
-        let least = match level {
+        let minimum = match level {
             "raid6" => 4,
             "raid4" | "raid5" | "raid10" => 2,
             _ => 1,
         };
-        if count < least {
+        if count < minimum {
             report.danger(
-                Code::TooFewMembers,
+                HazardCode::TooFewMembers,
                 name,
                 format!(
                     "The array {name:?} of level {level} has {count} member{}: mdadm refuses fewer \
-                    than {least}, and formatting stops half-way.",
+                    than {minimum}, and formatting stops half-way.",
                     plural(count)
                 ),
                 "Add members, or choose a level for as many as there are.",
             );
         } else if level == "raid1" && count == 1 {
             report.warning(
-                Code::TooFewMembers,
+                HazardCode::TooFewMembers,
                 name,
                 format!("The array {name:?} is a mirror with one member: there is no second copy."),
                 "Add a member, or do without the array.",
             );
         } else if matches!(level, "raid4" | "raid5") && count == 2 {
             report.warning(
-                Code::TooFewMembers,
+                HazardCode::TooFewMembers,
                 name,
                 format!(
                     "The array {name:?} of level {level} has 2 members: that is a mirror, with more \
@@ -114,7 +117,7 @@ pub(super) fn array_members(survey: &Survey<'_>, report: &mut Report) {
             );
         } else if level == "raid0" && count > 1 {
             report.note(
-                Code::NoRedundancy,
+                HazardCode::NoRedundancy,
                 name,
                 format!(
                     "The array {name:?} is striped over {count} devices: losing one loses everything on it."
@@ -126,7 +129,7 @@ pub(super) fn array_members(survey: &Survey<'_>, report: &mut Report) {
 }
 
 /// The fewest devices `zpool create` accepts for this.
-fn least_for(mode: &str) -> usize {
+fn minimum_for(mode: &str) -> usize {
     match mode {
         "mirror" | "raidz" | "raidz1" => 2,
         "raidz2" => 3,
@@ -135,19 +138,19 @@ fn least_for(mode: &str) -> usize {
     }
 }
 
-pub(super) fn pool_members(survey: &Survey<'_>, report: &mut Report) {
-    for (pool, members) in staffed(survey, Group::Zpool) {
+pub(super) fn pool_members(layout: &LayoutIndex<'_>, report: &mut HazardReport) {
+    for (pool, members) in groups_with_members(layout, Group::Zpool) {
         let name = &pool.node.name;
-        let too_few = |mode: &str, count: usize, report: &mut Report| {
-            if count < least_for(mode) {
+        let too_few = |mode: &str, count: usize, report: &mut HazardReport| {
+            if count < minimum_for(mode) {
                 report.danger(
-                    Code::TooFewMembers,
+                    HazardCode::TooFewMembers,
                     name,
                     format!(
                         "The pool {name:?} has a {mode} of {count} device{}: ZFS refuses fewer than \
                         {}, and formatting stops half-way.",
                         plural(count),
-                        least_for(mode)
+                        minimum_for(mode)
                     ),
                     "Add devices, or choose a mode for as many as there are.",
                 );
@@ -163,7 +166,7 @@ pub(super) fn pool_members(survey: &Survey<'_>, report: &mut Report) {
         too_few(mode, members.len(), report);
         if mode.is_empty() && members.len() > 1 {
             report.note(
-                Code::NoRedundancy,
+                HazardCode::NoRedundancy,
                 name,
                 format!(
                     "The pool {name:?} is striped over {} devices: losing one loses everything in it.",
@@ -176,22 +179,22 @@ pub(super) fn pool_members(survey: &Survey<'_>, report: &mut Report) {
 }
 
 /// The images and stripes `lvcreate` makes when it is told nothing more.
-pub(super) fn volume_members(survey: &Survey<'_>, report: &mut Report) {
-    for (group, members) in staffed(survey, Group::Lvm) {
+pub(super) fn volume_members(layout: &LayoutIndex<'_>, report: &mut HazardReport) {
+    for (group, members) in groups_with_members(layout, Group::Lvm) {
         for volume in &group.node.children {
             let kind = volume.hidden.lvm_type.as_deref().unwrap_or_default();
-            let least = match kind {
+            let minimum = match kind {
                 "mirror" | "raid0" | "raid1" => 2,
                 "raid4" | "raid5" => 3,
                 "raid6" => 5,
                 _ => 1,
             };
-            if members.len() < least && !volume.hidden.tuned {
+            if members.len() < minimum && !volume.hidden.tuned {
                 report.danger(
-                    Code::TooFewMembers,
+                    HazardCode::TooFewMembers,
                     &group.node.name,
                     format!(
-                        "The logical volume {:?} of type {kind} needs {least} physical volumes, the \
+                        "The logical volume {:?} of type {kind} needs {minimum} physical volumes, the \
                         group {:?} has {}: `lvcreate` refuses, and formatting stops half-way.",
                         volume.name,
                         group.node.name,
@@ -208,8 +211,8 @@ fn plural(count: usize) -> &'static str {
     if count == 1 { "" } else { "s" }
 }
 
-pub(super) fn mixed_redundancy(survey: &Survey<'_>, report: &mut Report) {
-    for pool in survey.groups(Group::Zpool) {
+pub(super) fn mixed_redundancy(layout: &LayoutIndex<'_>, report: &mut HazardReport) {
+    for pool in layout.groups(Group::Zpool) {
         let Some(topology) = &pool.node.hidden.topology else { continue };
         let safe = |vdev: &&Vdev| !vdev.mode.is_empty();
         if !topology.iter().filter(|vdev| vdev.role == "vdev").any(|vdev| safe(&vdev)) {
@@ -219,7 +222,7 @@ pub(super) fn mixed_redundancy(survey: &Survey<'_>, report: &mut Report) {
         for vdev in vital.filter(|vdev| !safe(vdev)) {
             let role = if vdev.role == "vdev" { "data" } else { vdev.role };
             report.warning(
-                Code::MixedRedundancy,
+                HazardCode::MixedRedundancy,
                 &pool.node.name,
                 format!(
                     "The pool {:?} has redundant devices, but its {role} device {} has no second \
@@ -233,29 +236,30 @@ pub(super) fn mixed_redundancy(survey: &Survey<'_>, report: &mut Report) {
     }
 }
 
-pub(super) fn mirror_on_one_disk(survey: &Survey<'_>, report: &mut Report) {
+pub(super) fn mirror_on_one_disk(layout: &LayoutIndex<'_>, report: &mut HazardReport) {
     for group in [Group::Mdadm, Group::Zpool] {
-        for (place, members) in staffed(survey, group).filter(|(_, members)| members.len() > 1) {
-            let kind = place.node.type_code.as_deref().unwrap_or_default();
+        for (located, members) in groups_with_members(layout, group).filter(|(_, members)| members.len() > 1)
+        {
+            let kind = located.node.type_code.as_deref().unwrap_or_default();
             let redundant = match group {
                 Group::Mdadm => kind != "raid0",
                 _ => kind.starts_with("mirror") || kind.starts_with("raidz"),
             };
             let on: Option<BTreeSet<usize>> = members.iter().try_fold(BTreeSet::new(), |mut all, member| {
-                all.extend(survey.lies_on(*member)?);
+                all.extend(layout.lies_on(*member)?);
                 Some(all)
             });
             if redundant && on.is_some_and(|disks| disks.len() == 1) {
-                let disk = survey.root(members.first().copied().unwrap_or(place)).node;
+                let disk = layout.root(members.first().copied().unwrap_or(located)).node;
                 report.add(
-                    Code::MirrorOnOneDisk,
+                    HazardCode::MirrorOnOneDisk,
                     Severity::Warning,
-                    place.node.name.clone(),
+                    located.node.name.clone(),
                     format!(
                         "All members of the {} {:?} ({kind}) are on disk {:?}: when that fails, all \
                         copies are lost.",
                         group.noun(),
-                        place.node.name,
+                        located.node.name,
                         disk.name
                     ),
                     "Put the members on different drives.",
@@ -266,8 +270,8 @@ pub(super) fn mirror_on_one_disk(survey: &Survey<'_>, report: &mut Report) {
 }
 
 /// disko leaves a pool unmade whose topology and members differ ("not all disks accounted for").
-pub(super) fn topology_mismatch(survey: &Survey<'_>, report: &mut Report) {
-    for (pool, members) in staffed(survey, Group::Zpool) {
+pub(super) fn topology_mismatch(layout: &LayoutIndex<'_>, report: &mut HazardReport) {
+    for (pool, members) in groups_with_members(layout, Group::Zpool) {
         let Some(topology) = &pool.node.hidden.topology else { continue };
         let mut wanted: Vec<String> = topology
             .iter()
@@ -299,7 +303,7 @@ pub(super) fn topology_mismatch(survey: &Survey<'_>, report: &mut Report) {
         let which =
             if differing.is_empty() { "one is named more than once".to_owned() } else { list(differing) };
         report.danger(
-            Code::TopologyMismatch,
+            HazardCode::TopologyMismatch,
             &pool.node.name,
             format!(
                 "The topology of the pool {:?} and the devices that are its members differ ({which}): \
@@ -312,24 +316,24 @@ pub(super) fn topology_mismatch(survey: &Survey<'_>, report: &mut Report) {
     }
 }
 
-pub(super) fn thin_pool_undefined(survey: &Survey<'_>, report: &mut Report) {
-    for group in survey.groups(Group::Lvm) {
+pub(super) fn thin_pool_undefined(layout: &LayoutIndex<'_>, report: &mut HazardReport) {
+    for group in layout.groups(Group::Lvm) {
         for volume in &group.node.children {
             if volume.hidden.lvm_type.as_deref() != Some("thinlv") {
                 continue;
             }
             let pool = volume.hidden.thin_pool.as_deref();
-            let there = group.node.children.iter().any(|other| {
+            let is_defined = group.node.children.iter().any(|other| {
                 Some(other.name.as_str()) == pool && other.hidden.lvm_type.as_deref() == Some("thin-pool")
             });
-            if there {
+            if is_defined {
                 continue;
             }
             let what = pool.map_or("names no pool".to_owned(), |pool| {
                 format!("is to be in {pool:?}, which is no thin pool of its group")
             });
             report.danger(
-                Code::ThinPoolUndefined,
+                HazardCode::ThinPoolUndefined,
                 &group.node.name,
                 format!(
                     "The thin volume {:?} {what}: `lvcreate` refuses, and formatting stops half-way.",

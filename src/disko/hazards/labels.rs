@@ -6,23 +6,23 @@
 
 use std::collections::BTreeMap;
 
-use super::survey::{Place, Survey, list};
-use super::{Code, Report, Severity};
+use super::layout_index::{LayoutIndex, LocatedNode, list};
+use super::{HazardCode, HazardReport, Severity};
 use crate::disko::model::Node;
 
 const PARTITION_NAME_LIMIT: usize = 36;
 
-pub(super) fn duplicate_partition_name(survey: &Survey<'_>, report: &mut Report) {
+pub(super) fn duplicate_partition_name(layout: &LayoutIndex<'_>, report: &mut HazardReport) {
     // Partitions of arrays have links by the array's name and their number instead.
-    let on_disks: Vec<Place<'_>> =
-        survey.of_kind("partition").filter(|place| survey.root(*place).node.kind == "disk").collect();
+    let on_disks: Vec<LocatedNode<'_>> =
+        layout.of_kind("partition").filter(|located| layout.root(*located).node.kind == "disk").collect();
     let names = shared(&on_disks, |node| node.hidden.partition_label.as_deref());
     let uuids = shared(&on_disks, |node| node.hidden.partition_uuid.as_deref());
     for (what, shared) in [("name", names), ("identifier", uuids)] {
-        for (name, places) in shared {
-            let paths: Vec<String> = places.iter().map(|place| survey.path(*place)).collect();
+        for (name, nodes) in shared {
+            let paths: Vec<String> = nodes.iter().map(|located| layout.path(*located)).collect();
             report.danger(
-                Code::DuplicatePartitionName,
+                HazardCode::DuplicatePartitionName,
                 name,
                 format!(
                     "The partitions {} have the same {what}, {name}: there is one link for them below \
@@ -38,25 +38,25 @@ pub(super) fn duplicate_partition_name(survey: &Survey<'_>, report: &mut Report)
 
 /// What has a name that something else has as well.
 fn shared<'a>(
-    places: &[Place<'a>],
+    nodes: &[LocatedNode<'a>],
     name: impl Fn(&'a Node) -> Option<&'a str>,
-) -> Vec<(&'a str, Vec<Place<'a>>)> {
-    let mut by_name: BTreeMap<&str, Vec<Place<'a>>> = BTreeMap::new();
-    for place in places {
-        if let Some(name) = name(place.node) {
-            by_name.entry(name).or_default().push(*place);
+) -> Vec<(&'a str, Vec<LocatedNode<'a>>)> {
+    let mut by_name: BTreeMap<&str, Vec<LocatedNode<'a>>> = BTreeMap::new();
+    for located in nodes {
+        if let Some(name) = name(located.node) {
+            by_name.entry(name).or_default().push(*located);
         }
     }
-    by_name.into_iter().filter(|(_, places)| places.len() > 1).collect()
+    by_name.into_iter().filter(|(_, nodes)| nodes.len() > 1).collect()
 }
 
-pub(super) fn partition_name_too_long(survey: &Survey<'_>, report: &mut Report) {
-    for place in survey.of_kind("partition") {
-        let Some(name) = place.node.hidden.partition_label.as_deref() else { continue };
+pub(super) fn partition_name_too_long(layout: &LayoutIndex<'_>, report: &mut HazardReport) {
+    for located in layout.of_kind("partition") {
+        let Some(name) = located.node.hidden.partition_label.as_deref() else { continue };
         if name.encode_utf16().count() > PARTITION_NAME_LIMIT {
-            let path = survey.path(place);
+            let path = layout.path(located);
             report.danger(
-                Code::PartitionNameTooLong,
+                HazardCode::PartitionNameTooLong,
                 &path,
                 format!(
                     "The name {name:?} of {path} is longer than the {PARTITION_NAME_LIMIT} characters \
@@ -69,12 +69,12 @@ pub(super) fn partition_name_too_long(survey: &Survey<'_>, report: &mut Report) 
     }
 }
 
-pub(super) fn duplicate_label(survey: &Survey<'_>, report: &mut Report) {
-    let all: Vec<Place<'_>> = survey.all().collect();
-    for (label, places) in shared(&all, |node| node.label.as_deref()) {
-        let paths: Vec<String> = places.iter().map(|place| survey.path(*place)).collect();
+pub(super) fn duplicate_label(layout: &LayoutIndex<'_>, report: &mut HazardReport) {
+    let all: Vec<LocatedNode<'_>> = layout.all().collect();
+    for (label, nodes) in shared(&all, |node| node.label.as_deref()) {
+        let paths: Vec<String> = nodes.iter().map(|located| layout.path(*located)).collect();
         report.warning(
-            Code::DuplicateLabel,
+            HazardCode::DuplicateLabel,
             label,
             format!(
                 "{} have the same label, {label}: /dev/disk/by-label/{label} is whichever was found last.",
@@ -85,9 +85,10 @@ pub(super) fn duplicate_label(survey: &Survey<'_>, report: &mut Report) {
     }
 }
 
-pub(super) fn label_too_long(survey: &Survey<'_>, report: &mut Report) {
-    for place in survey.all() {
-        let (Some(label), Some(format)) = (place.node.label.as_deref(), place.node.format.as_deref()) else {
+pub(super) fn label_too_long(layout: &LayoutIndex<'_>, report: &mut HazardReport) {
+    for located in layout.all() {
+        let (Some(label), Some(format)) = (located.node.label.as_deref(), located.node.format.as_deref())
+        else {
             continue;
         };
         let (limit, refused) = match format {
@@ -106,9 +107,9 @@ pub(super) fn label_too_long(survey: &Survey<'_>, report: &mut Report) {
             (Severity::Warning, "it is cut, and nothing is found by the long one")
         };
         report.add(
-            Code::LabelTooLong,
+            HazardCode::LabelTooLong,
             severity,
-            survey.path(place),
+            layout.path(located),
             format!("The label {label:?} has {} bytes, {format} holds {limit}: {comes_of_it}.", label.len()),
             "Shorten the label.",
         );

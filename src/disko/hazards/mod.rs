@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
-use super::facts::Facts;
+use super::facts::ConfigFacts;
 use super::model::Node;
 use crate::text;
 
@@ -19,16 +19,16 @@ mod devices;
 mod esp;
 mod groups;
 mod labels;
+mod layout_index;
 mod mounts;
 mod partitions;
 mod secrets;
-mod survey;
 mod swap;
 #[cfg(test)]
 mod tests;
 
-pub use code::Code;
-use survey::Survey;
+pub use code::HazardCode;
+use layout_index::LayoutIndex;
 
 /// Most hazards reported of one layout.
 pub const HAZARD_LIMIT: usize = 200;
@@ -51,7 +51,7 @@ pub enum Severity {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hazard {
     /// Stable name of the kind of hazard.
-    pub code: Code,
+    pub code: HazardCode,
     /// How bad it is.
     pub severity: Severity,
     /// What is wrong and what comes of it.
@@ -86,12 +86,12 @@ impl JsonSchema for Hazard {
 
 /// What a check reports to.
 #[derive(Default)]
-struct Report(Vec<Hazard>);
+struct HazardReport(Vec<Hazard>);
 
-impl Report {
+impl HazardReport {
     fn add(
         &mut self,
-        code: Code,
+        code: HazardCode,
         severity: Severity,
         device: impl Into<Option<String>>,
         message: impl AsRef<str>,
@@ -109,15 +109,15 @@ impl Report {
         }
     }
 
-    fn danger(&mut self, code: Code, device: &str, message: impl AsRef<str>, fix: impl AsRef<str>) {
+    fn danger(&mut self, code: HazardCode, device: &str, message: impl AsRef<str>, fix: impl AsRef<str>) {
         self.add(code, Severity::Danger, device.to_owned(), message, fix);
     }
 
-    fn warning(&mut self, code: Code, device: &str, message: impl AsRef<str>, fix: impl AsRef<str>) {
+    fn warning(&mut self, code: HazardCode, device: &str, message: impl AsRef<str>, fix: impl AsRef<str>) {
         self.add(code, Severity::Warning, device.to_owned(), message, fix);
     }
 
-    fn note(&mut self, code: Code, device: &str, message: impl AsRef<str>, fix: impl AsRef<str>) {
+    fn note(&mut self, code: HazardCode, device: &str, message: impl AsRef<str>, fix: impl AsRef<str>) {
         self.add(code, Severity::Note, device.to_owned(), message, fix);
     }
 }
@@ -132,7 +132,7 @@ fn sentence(text: &str) -> String {
     text.split(' ').map(shown).collect::<Vec<_>>().join(" ")
 }
 
-type Check = fn(&Survey<'_>, &mut Report);
+type Check = fn(&LayoutIndex<'_>, &mut HazardReport);
 
 /// Every check there is; a new one is a function and a line here.
 const CHECKS: &[Check] = &[
@@ -194,32 +194,32 @@ const CHECKS: &[Check] = &[
 ];
 
 /// What is only wrong if nothing of the layout is missing here.
-const ABSENCES: &[Code] = &[
-    Code::EspMissing,
-    Code::GroupUndefined,
-    Code::GroupWithoutMembers,
-    Code::GrubNeedsBiosBoot,
-    Code::GrubNoDevice,
-    Code::MirrorOnOneDisk,
-    Code::NoRoot,
-    Code::NoSpaceLeft,
-    Code::SystemInMemory,
-    Code::ThinPoolUndefined,
-    Code::TooFewMembers,
-    Code::TopologyMismatch,
+const ABSENCES: &[HazardCode] = &[
+    HazardCode::EspMissing,
+    HazardCode::GroupUndefined,
+    HazardCode::GroupWithoutMembers,
+    HazardCode::GrubNeedsBiosBoot,
+    HazardCode::GrubNoDevice,
+    HazardCode::MirrorOnOneDisk,
+    HazardCode::NoRoot,
+    HazardCode::NoSpaceLeft,
+    HazardCode::SystemInMemory,
+    HazardCode::ThinPoolUndefined,
+    HazardCode::TooFewMembers,
+    HazardCode::TopologyMismatch,
 ];
 
 /// What is wrong with the layout, the worst first.
-pub(super) fn find(roots: &[Node], facts: &Facts, has_disko: bool) -> Vec<Hazard> {
-    let mut report = Report::default();
+pub(super) fn find(roots: &[Node], facts: &ConfigFacts, has_disko: bool) -> Vec<Hazard> {
+    let mut report = HazardReport::default();
     if has_disko {
-        let survey = Survey::new(roots, facts);
+        let layout = LayoutIndex::new(roots, facts);
         for check in CHECKS {
-            check(&survey, &mut report);
+            check(&layout, &mut report);
         }
     } else {
         report.add(
-            Code::NoDisko,
+            HazardCode::NoDisko,
             Severity::Note,
             None,
             "This host has no `disko.devices`: its disks are set up by other means.",
@@ -227,7 +227,7 @@ pub(super) fn find(roots: &[Node], facts: &Facts, has_disko: bool) -> Vec<Hazard
         );
     }
     let mut hazards = report.0;
-    if has_disko && Survey::new(roots, facts).is_incomplete() {
+    if has_disko && LayoutIndex::new(roots, facts).is_incomplete() {
         hazards.retain(|hazard| !ABSENCES.contains(&hazard.code));
     }
     // Stable: within a severity they stay in the order of the table.

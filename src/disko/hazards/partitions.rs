@@ -1,15 +1,15 @@
 //! Sizes that can be read and that fit.
 
-use super::survey::{Place, Survey};
-use super::{Code, Report};
+use super::layout_index::{LayoutIndex, LocatedNode};
+use super::{HazardCode, HazardReport};
 use crate::disko::model::Table;
 use crate::disko::size;
 
-pub(super) fn size_unreadable(survey: &Survey<'_>, report: &mut Report) {
-    for place in survey.all() {
-        let Some(given) = place.node.hidden.extent.size.as_deref() else { continue };
-        let thin = place.node.hidden.lvm_type.as_deref() == Some("thinlv");
-        let (good, takes) = match place.node.kind.as_str() {
+pub(super) fn size_unreadable(layout: &LayoutIndex<'_>, report: &mut HazardReport) {
+    for located in layout.all() {
+        let Some(given) = located.node.hidden.extent.size.as_deref() else { continue };
+        let thin = located.node.hidden.lvm_type.as_deref() == Some("thinlv");
+        let (good, takes) = match located.node.kind.as_str() {
             "partition" => (
                 size::is_partition_size(given),
                 "disko takes a whole number with K, M, G, T or P, or \"100%\" for the rest of the disk",
@@ -30,9 +30,9 @@ pub(super) fn size_unreadable(survey: &Survey<'_>, report: &mut Report) {
             _ => continue,
         };
         if !good {
-            let path = survey.path(place);
+            let path = layout.path(located);
             report.danger(
-                Code::SizeUnreadable,
+                HazardCode::SizeUnreadable,
                 &path,
                 format!("The size {given:?} of {path} is none: {takes}."),
                 "Write the size that way.",
@@ -42,16 +42,16 @@ pub(super) fn size_unreadable(survey: &Survey<'_>, report: &mut Report) {
 }
 
 /// sgdisk(8) counts sectors where there is no unit, and disko hands the number on as it is.
-pub(super) fn size_without_unit(survey: &Survey<'_>, report: &mut Report) {
-    for place in survey.of_kind("partition") {
+pub(super) fn size_without_unit(layout: &LayoutIndex<'_>, report: &mut HazardReport) {
+    for located in layout.of_kind("partition") {
         let Some(sectors) =
-            place.node.hidden.extent.size.as_deref().and_then(|size| size.parse::<u64>().ok())
+            located.node.hidden.extent.size.as_deref().and_then(|size| size.parse::<u64>().ok())
         else {
             continue;
         };
-        let path = survey.path(place);
+        let path = layout.path(located);
         report.warning(
-            Code::SizeWithoutUnit,
+            HazardCode::SizeWithoutUnit,
             &path,
             format!(
                 "The size of {path} is {sectors} without a unit, which counts sectors: that is {} on most \
@@ -64,8 +64,8 @@ pub(super) fn size_without_unit(survey: &Survey<'_>, report: &mut Report) {
 }
 
 /// One of the things a disk or volume group is divided into, in their turn.
-struct Part<'a> {
-    place: Place<'a>,
+struct SizedNode<'a> {
+    located: LocatedNode<'a>,
     /// It takes all there is left.
     fills: bool,
     /// It takes from what is left, and has no place of its own.
@@ -76,39 +76,44 @@ struct Part<'a> {
 ///
 /// Tried with sgdisk 1.0.9: after such a partition a size is refused ("Could not create partition"), and
 /// no size gets the less than 1 MiB that alignment has left over.
-pub(super) fn no_space_left(survey: &Survey<'_>, report: &mut Report) {
-    for table in survey.all().filter(|place| place.node.hidden.table == Some(Table::Gpt)) {
-        let parts = survey.children(table).map(|place| {
-            let extent = &place.node.hidden.extent;
+pub(super) fn no_space_left(layout: &LayoutIndex<'_>, report: &mut HazardReport) {
+    for table in layout.all().filter(|located| located.node.hidden.table == Some(Table::Gpt)) {
+        let parts = layout.children(table).map(|located| {
+            let extent = &located.node.hidden.extent;
             // disko's default of a size is "0", which sgdisk takes for the largest there is.
             let fills = match (extent.size.as_deref(), extent.end.as_deref()) {
                 (_, Some(end)) => end == "-0" || end == "0",
                 (size, None) => matches!(size, None | Some("100%")),
             };
-            Part { place, fills, floats: extent.start.is_none() }
+            SizedNode { located, fills, floats: extent.start.is_none() }
         });
-        starved(survey, parts, "disk", report);
+        report_starved(layout, parts, "disk", report);
     }
 }
 
 /// `lvcreate -l 100%FREE` leaves nothing to the next; a thin volume takes its space from its pool.
-pub(super) fn volume_space(survey: &Survey<'_>, report: &mut Report) {
-    for group in survey.of_kind("lvm_vg") {
-        let parts = survey.children(group).map(|place| {
-            let thin = place.node.hidden.lvm_type.as_deref() == Some("thinlv");
-            let given = place.node.hidden.extent.size.as_deref();
-            Part { place, fills: !thin && matches!(given, Some("100%" | "100%FREE")), floats: !thin }
+pub(super) fn volume_space(layout: &LayoutIndex<'_>, report: &mut HazardReport) {
+    for group in layout.of_kind("lvm_vg") {
+        let parts = layout.children(group).map(|located| {
+            let thin = located.node.hidden.lvm_type.as_deref() == Some("thinlv");
+            let given = located.node.hidden.extent.size.as_deref();
+            SizedNode { located, fills: !thin && matches!(given, Some("100%" | "100%FREE")), floats: !thin }
         });
-        starved(survey, parts, "volume group", report);
+        report_starved(layout, parts, "volume group", report);
     }
 }
 
-fn starved<'a>(survey: &Survey<'a>, parts: impl Iterator<Item = Part<'a>>, of: &str, report: &mut Report) {
-    let mut filled_by: Option<Place<'_>> = None;
+fn report_starved<'a>(
+    layout: &LayoutIndex<'a>,
+    parts: impl Iterator<Item = SizedNode<'a>>,
+    of: &str,
+    report: &mut HazardReport,
+) {
+    let mut filled_by: Option<LocatedNode<'_>> = None;
     for part in parts {
         if let Some(first) = filled_by.filter(|_| part.floats) {
             let sizeless = first.node.hidden.extent.size.is_none();
-            let (path, first) = (survey.path(part.place), survey.path(first));
+            let (path, first) = (layout.path(part.located), layout.path(first));
             let comes_of_it = if part.fills && of == "disk" {
                 "gets the less than 1 MiB that is left over"
             } else {
@@ -122,7 +127,7 @@ fn starved<'a>(survey: &Survey<'a>, parts: impl Iterator<Item = Part<'a>>, of: &
                 "Give the first a size, or leave `priority` to disko, which makes last what takes the rest."
             };
             report.danger(
-                Code::NoSpaceLeft,
+                HazardCode::NoSpaceLeft,
                 &path,
                 format!(
                     "{first} is made first and takes all that is left of the {of}: {path} {comes_of_it}."
@@ -131,7 +136,7 @@ fn starved<'a>(survey: &Survey<'a>, parts: impl Iterator<Item = Part<'a>>, of: &
             );
         }
         if part.fills && filled_by.is_none() {
-            filled_by = Some(part.place);
+            filled_by = Some(part.located);
         }
     }
 }

@@ -5,22 +5,26 @@
 
 use std::collections::BTreeMap;
 
-use super::survey::{Place, Survey, list};
-use super::{Code, Report, Severity};
-use crate::disko::facts::Known;
-use crate::disko::model::Lock;
+use super::layout_index::{LayoutIndex, LocatedNode, list};
+use super::{HazardCode, HazardReport, Severity};
+use crate::disko::facts::Fact;
+use crate::disko::model::Encryption;
 
-fn locks<'a>(survey: &Survey<'a>) -> impl Iterator<Item = (Place<'a>, &'a Lock)> {
-    survey.all().filter_map(|place| Some((place, place.node.hidden.lock.as_ref()?)))
+fn encrypted_nodes<'a>(layout: &LayoutIndex<'a>) -> impl Iterator<Item = (LocatedNode<'a>, &'a Encryption)> {
+    layout.all().filter_map(|located| Some((located, located.node.hidden.encryption.as_ref()?)))
 }
 
-pub(super) fn key_in_store(survey: &Survey<'_>, report: &mut Report) {
-    for (place, lock) in locks(survey) {
-        for key in lock.boot_key.iter().chain(&lock.format_keys).filter(|key| key.starts_with("/nix/store/"))
+pub(super) fn key_in_store(layout: &LayoutIndex<'_>, report: &mut HazardReport) {
+    for (located, encryption) in encrypted_nodes(layout) {
+        for key in encryption
+            .boot_key
+            .iter()
+            .chain(&encryption.format_keys)
+            .filter(|key| key.starts_with("/nix/store/"))
         {
-            let path = survey.path(place);
+            let path = layout.path(located);
             report.danger(
-                Code::KeyInStore,
+                HazardCode::KeyInStore,
                 &path,
                 format!(
                     "The key of {path} is in the Nix store ({key}): every user of every machine the \
@@ -36,33 +40,35 @@ pub(super) fn key_in_store(survey: &Survey<'_>, report: &mut Report) {
 /// Directories of the running system that no initrd has.
 const NOT_IN_INITRD: [&str; 6] = ["/tmp/", "/root/", "/home/", "/run/secrets", "/run/agenix", "/var/"];
 
-pub(super) fn key_not_at_boot(survey: &Survey<'_>, report: &mut Report) {
-    let secrets: &[String] = match &survey.facts.initrd_secrets {
-        Known::Said(secrets) => secrets,
-        Known::Unsaid => &[],
-        Known::Unknown => return,
+pub(super) fn key_not_at_boot(layout: &LayoutIndex<'_>, report: &mut HazardReport) {
+    let secrets: &[String] = match &layout.facts.initrd_secrets {
+        Fact::Value(secrets) => secrets,
+        Fact::Absent => &[],
+        Fact::Unreadable => return,
     };
-    for (place, lock) in locks(survey).filter(|(_, lock)| lock.at_boot && !lock.other_ways) {
-        let Some(key) = lock.boot_key.as_deref() else { continue };
+    for (located, encryption) in
+        encrypted_nodes(layout).filter(|(_, encryption)| encryption.at_boot && !encryption.other_ways)
+    {
+        let Some(key) = encryption.boot_key.as_deref() else { continue };
         let lost = NOT_IN_INITRD.iter().any(|directory| key.starts_with(directory));
         if !lost || secrets.iter().any(|secret| secret == key) {
             continue;
         }
-        let path = survey.path(place);
-        let zfs = place.node.kind != "luks";
+        let path = layout.path(located);
+        let zfs = located.node.kind != "luks";
         let (severity, comes_of_it) = if zfs {
             // NixOS tries to load it in the initrd for what is mounted there, and later for the rest.
             let vital = ["/", "/nix", "/nix/store", "/var"]
                 .iter()
-                .any(|at| survey.mounted(at).is_some_and(|mount| survey.unlocks(place, mount)));
+                .any(|at| layout.mounted(at).is_some_and(|mount| layout.unlocks(located, mount)));
             let severity = if vital { Severity::Danger } else { Severity::Warning };
             (severity, "it is not opened, and what is on it is not mounted")
-        } else if lock.falls_back || survey.facts.systemd_initrd == Some(true) {
+        } else if encryption.falls_back || layout.facts.systemd_initrd == Some(true) {
             (
                 Severity::Warning,
                 "it asks for a passphrase at every start, and none fits but what is in the key files",
             )
-        } else if survey.facts.systemd_initrd == Some(false) {
+        } else if layout.facts.systemd_initrd == Some(false) {
             (Severity::Danger, "it cannot be opened, and the host stops there at every start")
         } else {
             (Severity::Warning, "at best it asks for a passphrase at every start")
@@ -75,7 +81,7 @@ pub(super) fn key_not_at_boot(survey: &Survey<'_>, report: &mut Report) {
              put the file into `boot.initrd.secrets`."
         };
         report.add(
-            Code::KeyNotAtBoot,
+            HazardCode::KeyNotAtBoot,
             severity,
             path.clone(),
             format!(
@@ -86,19 +92,23 @@ pub(super) fn key_not_at_boot(survey: &Survey<'_>, report: &mut Report) {
     }
 }
 
-pub(super) fn passphrase_at_boot(survey: &Survey<'_>, report: &mut Report) {
-    let clevis: &[String] = match &survey.facts.clevis {
-        Known::Said(names) => names,
-        Known::Unsaid => &[],
-        Known::Unknown => return,
+pub(super) fn passphrase_at_boot(layout: &LayoutIndex<'_>, report: &mut HazardReport) {
+    let clevis: &[String] = match &layout.facts.clevis {
+        Fact::Value(names) => names,
+        Fact::Absent => &[],
+        Fact::Unreadable => return,
     };
-    for (place, lock) in locks(survey).filter(|(place, _)| place.node.kind == "luks") {
-        if !lock.at_boot || lock.other_ways || lock.boot_key.is_some() || clevis.contains(&place.node.name) {
+    for (located, encryption) in encrypted_nodes(layout).filter(|(located, _)| located.node.kind == "luks") {
+        if !encryption.at_boot
+            || encryption.other_ways
+            || encryption.boot_key.is_some()
+            || clevis.contains(&located.node.name)
+        {
             continue;
         }
-        let path = survey.path(place);
+        let path = layout.path(located);
         report.note(
-            Code::PassphraseAtBoot,
+            HazardCode::PassphraseAtBoot,
             &path,
             format!(
                 "{path} has no key for starting: somebody has to type its passphrase at every boot, \
@@ -111,14 +121,14 @@ pub(super) fn passphrase_at_boot(survey: &Survey<'_>, report: &mut Report) {
 }
 
 /// disko skips opening what is open already under that name, and formats that one again.
-pub(super) fn duplicate_name(survey: &Survey<'_>, report: &mut Report) {
+pub(super) fn duplicate_name(layout: &LayoutIndex<'_>, report: &mut HazardReport) {
     let mut names: BTreeMap<&str, Vec<String>> = BTreeMap::new();
-    for place in survey.of_kind("luks").filter(|place| !place.node.name.is_empty()) {
-        names.entry(&place.node.name).or_default().push(survey.path(place));
+    for located in layout.of_kind("luks").filter(|located| !located.node.name.is_empty()) {
+        names.entry(&located.node.name).or_default().push(layout.path(located));
     }
     for (name, paths) in names.into_iter().filter(|(_, paths)| paths.len() > 1) {
         report.danger(
-            Code::DuplicateLuksName,
+            HazardCode::DuplicateLuksName,
             name,
             format!(
                 "{} all open as /dev/mapper/{name}: disko takes the second for opened already and \

@@ -3,28 +3,28 @@
 //! Facts: NixOS's option `swapDevices.*.randomEncryption`, which warns of hibernating with it; the OpenZFS
 //! FAQ and issue 7734 on swap in a zvol.
 
-use super::survey::{Place, Survey};
-use super::{Code, Report};
+use super::layout_index::{LayoutIndex, LocatedNode};
+use super::{HazardCode, HazardReport};
 use crate::disko::model::Swap;
 
-fn swaps<'a>(survey: &Survey<'a>) -> impl Iterator<Item = (Place<'a>, &'a Swap)> {
-    survey.all().filter_map(|place| Some((place, place.node.hidden.swap.as_ref()?)))
+fn swaps<'a>(layout: &LayoutIndex<'a>) -> impl Iterator<Item = (LocatedNode<'a>, &'a Swap)> {
+    layout.all().filter_map(|located| Some((located, located.node.hidden.swap.as_ref()?)))
 }
 
-pub(super) fn unencrypted(survey: &Survey<'_>, report: &mut Report) {
-    let Some(root) = survey.mounted("/").filter(|root| survey.is_encrypted(*root)) else { return };
-    for (place, swap) in swaps(survey) {
-        if swap.random_encryption || survey.is_encrypted(place) {
+pub(super) fn unencrypted(layout: &LayoutIndex<'_>, report: &mut HazardReport) {
+    let Some(root) = layout.mounted("/").filter(|root| layout.is_encrypted(*root)) else { return };
+    for (located, swap) in swaps(layout) {
+        if swap.random_encryption || layout.is_encrypted(located) {
             continue;
         }
-        let path = survey.path(place);
+        let path = layout.path(located);
         report.warning(
-            Code::SwapUnencrypted,
+            HazardCode::SwapUnencrypted,
             &path,
             format!(
                 "The root ({}) is encrypted, the swap {path} is not: passwords and keys in memory are \
                 written to the drive in the clear.",
-                survey.path(root)
+                layout.path(root)
             ),
             "Put the swap inside the encrypted device, or set `randomEncryption = true` if the host does \
              not hibernate.",
@@ -32,12 +32,12 @@ pub(super) fn unencrypted(survey: &Survey<'_>, report: &mut Report) {
     }
 }
 
-pub(super) fn resume_from_random_key(survey: &Survey<'_>, report: &mut Report) {
-    for (place, swap) in swaps(survey) {
+pub(super) fn resume_from_random_key(layout: &LayoutIndex<'_>, report: &mut HazardReport) {
+    for (located, swap) in swaps(layout) {
         if swap.random_encryption && swap.resume {
-            let path = survey.path(place);
+            let path = layout.path(located);
             report.warning(
-                Code::ResumeFromRandomKey,
+                HazardCode::ResumeFromRandomKey,
                 &path,
                 format!(
                     "{path} gets a new random key at every start and is what the host resumes from: \
@@ -50,12 +50,12 @@ pub(super) fn resume_from_random_key(survey: &Survey<'_>, report: &mut Report) {
     }
 }
 
-pub(super) fn on_zvol(survey: &Survey<'_>, report: &mut Report) {
-    for (place, _) in swaps(survey) {
-        if survey.upwards(place).any(|place| place.node.kind == "zfs_volume") {
-            let path = survey.path(place);
+pub(super) fn on_zvol(layout: &LayoutIndex<'_>, report: &mut HazardReport) {
+    for (located, _) in swaps(layout) {
+        if layout.upwards(located).any(|located| located.node.kind == "zfs_volume") {
+            let path = layout.path(located);
             report.warning(
-                Code::SwapOnZvol,
+                HazardCode::SwapOnZvol,
                 &path,
                 format!(
                     "{path} is swap in a ZFS volume: ZFS needs memory to write it out, and a host \

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::{Code, Severity};
+use super::{HazardCode, Severity};
 use crate::disko::Layout;
 
 const PLAIN: &str = include_str!("../../../tests/fixtures/disko/plain.bare.json");
@@ -26,7 +26,7 @@ fn changed(base: &str, changes: &[Change]) -> Layout {
     Layout::from_probe(probe).unwrap()
 }
 
-fn found(layout: &Layout) -> Vec<(Code, Severity)> {
+fn found(layout: &Layout) -> Vec<(HazardCode, Severity)> {
     layout.hazards.iter().map(|hazard| (hazard.code, hazard.severity)).collect()
 }
 
@@ -47,8 +47,8 @@ fn file_system(mountpoint: &str) -> Value {
 
 /// The hazards, each with the changes that bring it and nothing else into a layout.
 #[rustfmt::skip]
-fn cases() -> Vec<(Code, Severity, &'static str, Vec<Change>)> {
-    use Code as C;
+fn cases() -> Vec<(HazardCode, Severity, &'static str, Vec<Change>)> {
+    use HazardCode as C;
     use Severity::{Danger, Note, Warning};
     let system_partitions = at(SYSTEM, "/content/partitions");
     let drive = "/dev/disk/by-id/scsi-0QEMU_QEMU_HARDDISK_drive-scsi0";
@@ -202,7 +202,7 @@ fn each_hazard_is_found_alone() {
 #[test]
 fn no_word_of_ours_is_taken_for_a_name() {
     // The size of this one has a blank, and is left out.
-    let no_word = Code::SizeUnreadable;
+    let no_word = HazardCode::SizeUnreadable;
     for (code, _, base, changes) in cases().into_iter().filter(|(code, ..)| *code != no_word) {
         for hazard in changed(base, &changes).hazards {
             let mut words = hazard.message.split(' ').chain(hazard.fix.split(' '));
@@ -213,12 +213,12 @@ fn no_word_of_ours_is_taken_for_a_name() {
 
 #[test]
 fn every_hazard_has_a_case() {
-    let mut covered: BTreeSet<Code> = cases().into_iter().map(|(code, ..)| code).collect();
+    let mut covered: BTreeSet<HazardCode> = cases().into_iter().map(|(code, ..)| code).collect();
     // In the test of the bounds.
-    covered.insert(Code::LayoutCut);
-    let missing: Vec<_> = Code::ALL.iter().filter(|code| !covered.contains(code)).collect();
+    covered.insert(HazardCode::LayoutCut);
+    let missing: Vec<_> = HazardCode::ALL.iter().filter(|code| !covered.contains(code)).collect();
     assert!(missing.is_empty(), "{missing:?}");
-    assert!(Code::ALL.iter().all(|code| code.meaning().ends_with('.')));
+    assert!(HazardCode::ALL.iter().all(|code| code.meaning().ends_with('.')));
 }
 
 /// What is not known, or may well be right, is no hazard.
@@ -281,9 +281,9 @@ fn doubt_is_silent() {
 fn only_certain_differences_are_dangers() {
     let device = "/devices/disk/system/device";
     let layout = changed(PLAIN, &[(device, json!("/dev/sdb")), ("/boot/grub", grub("/dev/sda"))]);
-    assert!(found(&layout).contains(&(Code::BootLoaderElsewhere, Severity::Danger)));
+    assert!(found(&layout).contains(&(HazardCode::BootLoaderElsewhere, Severity::Danger)));
     let layout = changed(PLAIN, &[(device, json!("/dev/sda")), ("/boot/grub", grub("/dev/sda"))]);
-    assert_eq!(found(&layout), [(Code::UnstableDevice, Severity::Warning)]);
+    assert_eq!(found(&layout), [(HazardCode::UnstableDevice, Severity::Warning)]);
 }
 
 #[test]
@@ -303,5 +303,5 @@ fn an_inner_esp_is_unreadable() {
             ),
         ],
     );
-    assert_eq!(found(&layout), [(Code::EspUnreadable, Severity::Danger)]);
+    assert_eq!(found(&layout), [(HazardCode::EspUnreadable, Severity::Danger)]);
 }

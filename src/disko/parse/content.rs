@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{Holder, Parser, label, mount_options, node};
-use crate::disko::model::{Extent, Group, Lock, Node, Swap, Table};
+use crate::disko::model::{Encryption, Extent, Group, Node, Swap, Table};
 use crate::disko::read::{Attrs, word};
 
 /// Most characters of a GPT partition name (UEFI specification 2.10, 5.3.3: 72 bytes of UTF-16).
@@ -135,7 +135,7 @@ impl Parser {
         let name = attrs.text("name").unwrap_or_default();
         let mut node = node("luks", name.clone(), attrs);
         node.device = (!name.is_empty()).then(|| format!("/dev/mapper/{name}"));
-        node.hidden.lock = Some(luks_lock(attrs));
+        node.hidden.encryption = Some(luks_encryption(attrs));
         self.content(&mut node, attrs, Holder { kind: "luks", name: &name }, depth);
         node
     }
@@ -182,7 +182,7 @@ fn file_system(holder: &mut Node, content: Attrs<'_>) {
     holder.label = label(holder.format.as_deref().unwrap_or_default(), &holder.hidden.args);
 }
 
-fn luks_lock(attrs: Attrs<'_>) -> Lock {
+fn luks_encryption(attrs: Attrs<'_>) -> Encryption {
     let settings = attrs.attrs("settings");
     let mut format_keys: Vec<String> =
         [attrs.text("keyFile"), attrs.text("passwordFile")].into_iter().flatten().collect();
@@ -192,7 +192,7 @@ fn luks_lock(attrs: Attrs<'_>) -> Lock {
         .filter_map(|name| settings.value(name))
         .any(|value| value.as_array().is_none_or(|list| !list.is_empty()) && value.as_str() != Some(""));
     let args = attrs.texts("extraFormatArgs").join(" ");
-    Lock {
+    Encryption {
         boot_key: settings.text("keyFile"),
         format_keys,
         at_boot: attrs.flag("initrdUnlock").unwrap_or(true),

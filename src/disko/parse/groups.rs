@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{Holder, Parser, mount_options, node};
-use crate::disko::model::{Extent, Lock, Node, Vdev};
+use crate::disko::model::{Encryption, Extent, Node, Vdev};
 use crate::disko::read::{Attrs, text_of, word};
 
 /// All but the disks among other disks are found through their members; each is a tree of its own.
@@ -81,7 +81,7 @@ impl Parser {
             node.device = Some(format!("/dev/zvol/{path}"));
             node.size = attrs.text("size");
             node.hidden.extent.size = attrs.text("size");
-            node.hidden.lock = dataset_lock(attrs, properties);
+            node.hidden.encryption = dataset_lock(attrs, properties);
             let own = node.name.clone();
             self.content(&mut node, attrs, Holder { kind: "zfs_volume", name: &own }, depth);
         }
@@ -98,7 +98,8 @@ impl Parser {
         node.hidden.args = attrs.texts("extraFormatArgs");
         node.label = super::label("bcachefs", &node.hidden.args);
         if let Some(file) = attrs.text("passwordFile") {
-            node.hidden.lock = Some(Lock { format_keys: vec![file], other_ways: true, ..Lock::default() });
+            node.hidden.encryption =
+                Some(Encryption { format_keys: vec![file], other_ways: true, ..Encryption::default() });
         }
         let device = node.device.clone();
         let depth = super::DEPTH_LIMIT;
@@ -120,7 +121,7 @@ pub(in crate::disko) fn volume_turn(volume: &Node) -> i64 {
 
 /// Says where a dataset is mounted, by the conditions in `_mount` of `lib/types/zfs_fs.nix`.
 fn mount_dataset(node: &mut Node, attrs: Attrs<'_>, properties: Attrs<'_>, path: Option<String>) {
-    node.hidden.lock = dataset_lock(attrs, properties);
+    node.hidden.encryption = dataset_lock(attrs, properties);
     let mounted = properties.text("mountpoint").as_deref() != Some("none")
         && properties.text("canmount").as_deref() != Some("off");
     if let Some(mountpoint) = attrs.text("mountpoint").filter(|_| mounted) {
@@ -132,7 +133,7 @@ fn mount_dataset(node: &mut Node, attrs: Attrs<'_>, properties: Attrs<'_>, path:
 }
 
 /// ZFS's own encryption (zfsprops(7): `encryption`, `keylocation`).
-fn dataset_lock(attrs: Attrs<'_>, properties: Attrs<'_>) -> Option<Lock> {
+fn dataset_lock(attrs: Attrs<'_>, properties: Attrs<'_>) -> Option<Encryption> {
     let encryption = properties.text("encryption")?;
     if encryption == "off" {
         return None;
@@ -142,7 +143,12 @@ fn dataset_lock(attrs: Attrs<'_>, properties: Attrs<'_>) -> Option<Lock> {
     // The usual way to create with a file and open with a passphrase.
     let moved = attrs.text("postCreateHook").is_some_and(|hook| hook.contains("keylocation"));
     let (boot_key, format_keys) = if moved { (None, file) } else { (file, None) };
-    Some(Lock { boot_key, format_keys: format_keys.into_iter().collect(), at_boot: true, ..Lock::default() })
+    Some(Encryption {
+        boot_key,
+        format_keys: format_keys.into_iter().collect(),
+        at_boot: true,
+        ..Encryption::default()
+    })
 }
 
 fn topology(attrs: Attrs<'_>) -> Vec<Vdev> {

@@ -4,7 +4,7 @@ use super::{Output, Status};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::flake::outputs::Kind;
 use crate::flake::{Flake, FlakeError};
-use crate::nix::build::Order;
+use crate::nix::build::BuildRequest;
 use crate::nix::diagnostics::{self, BuildFailure};
 use crate::progress::Call;
 use crate::text;
@@ -38,7 +38,7 @@ impl Flake {
         if wanted.is_empty() {
             return Ok(());
         }
-        let order = Order {
+        let order = BuildRequest {
             installables: &wanted,
             dry_run: false,
             time_limit: self.settings.build_time,
@@ -49,12 +49,12 @@ impl Flake {
         if run.status.success() {
             return Ok(());
         }
-        let failures = diagnostics::failures(&run.state);
+        let failures = diagnostics::build_failures(&run.state);
         let source = self.source();
         let errors = diagnostics::diagnose(&run.state, &source);
         // What would still have to be built or fetched is what failed, itself or through something it needs.
-        let (_, rest) = self.nix.build(&Order { dry_run: true, ..order }, None, call).await?;
-        let rest = rest.planned();
+        let (_, rest) = self.nix.build(&BuildRequest { dry_run: true, ..order }, None, call).await?;
+        let rest = rest.planned_work();
         let listed =
             rest.as_ref().is_ok_and(|rest| rest.fetched == 0 && rest.built == rest.built_paths.len() as u64);
         let mut is_explained = false;
@@ -66,9 +66,11 @@ impl Flake {
                 Ok(rest) if listed => Ok(rest.built_paths.contains(&path)),
                 Ok(_) => {
                     let own = [format!("{path}^*")];
-                    let order = Order { installables: &own, dry_run: true, ..order };
+                    let order = BuildRequest { installables: &own, dry_run: true, ..order };
                     let (_, rest) = self.nix.build(&order, None, call).await?;
-                    rest.planned().map(|rest| rest.built + rest.fetched > 0).map_err(|error| (&error).into())
+                    rest.planned_work()
+                        .map(|rest| rest.built + rest.fetched > 0)
+                        .map_err(|error| (&error).into())
                 }
                 Err(error) => Err(Diagnostic::from(error)),
             };

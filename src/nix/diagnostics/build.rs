@@ -1,11 +1,11 @@
 //! What is wrong with a build: it failed, it cannot be done here, or something it needs failed.
 
-use super::Problem;
+use super::NixProblem;
 use super::phrase::{self, Phrase};
 use crate::advice::Remedy;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::names::{DrvPath, STORE_FOLDER, StorePath};
-use crate::nix::log::{LogError, State, quoted_drv};
+use crate::nix::log::{LogError, LogState, quoted_drv};
 use crate::text::{self, bounded};
 
 /// Most lines of a failed build's log handed on.
@@ -21,124 +21,129 @@ const ELSEWHERE: &str = "Build it on a machine of that system: add one to `build
 /// `derivation-check.cc`, `worker.cc`.
 const PHRASES: &[Phrase] = &[
     Phrase {
-        says: "builder for '{}' failed with exit code {}",
+        template: "builder for '{}' failed with exit code {}",
         code: Code::BuilderFailed,
-        about: Some(0),
+        attr_gap: Some(0),
         hint: LOG,
     },
     Phrase {
-        says: "builder for '{}' failed due to signal {}",
+        template: "builder for '{}' failed due to signal {}",
         code: Code::BuilderFailed,
-        about: Some(0),
+        attr_gap: Some(0),
         hint: "Something killed the build, often for lack of memory; `nix log {0}` shows its log.",
     },
     Phrase {
-        says: "builder for '{}' failed to produce output path",
+        template: "builder for '{}' failed to produce output path",
         code: Code::BuilderFailed,
-        about: Some(0),
+        attr_gap: Some(0),
         hint: "The build ended well but made no `$out`; `nix log {0}` shows its log.",
     },
-    Phrase { says: "builder for '{}' failed", code: Code::BuilderFailed, about: Some(0), hint: LOG },
+    Phrase { template: "builder for '{}' failed", code: Code::BuilderFailed, attr_gap: Some(0), hint: LOG },
     Phrase {
-        says: "Cannot build '{}'.\nReason: builder failed due to signal {}.",
+        template: "Cannot build '{}'.\nReason: builder failed due to signal {}.",
         code: Code::BuilderFailed,
-        about: Some(0),
+        attr_gap: Some(0),
         hint: "Something killed the build, often for lack of memory; `nix log {0}` shows its log.",
     },
     Phrase {
-        says: "Cannot build '{}'.\nReason: platform mismatch\nRequired system: '{}'",
+        template: "Cannot build '{}'.\nReason: platform mismatch\nRequired system: '{}'",
         code: Code::UnsupportedSystem,
-        about: Some(0),
+        attr_gap: Some(0),
         hint: "Build it on a machine of that system: add one to `builders` in nix.conf, or for {1} set `boot.binfmt.emulatedSystems` on this NixOS machine.",
     },
     Phrase {
-        says: "Cannot build '{}'.\nReason: missing system features\nRequired features: {}\n",
+        template: "Cannot build '{}'.\nReason: missing system features\nRequired features: {}\n",
         code: Code::UnsupportedSystem,
-        about: Some(0),
+        attr_gap: Some(0),
         hint: "Add the missing ones of {1} to `system-features` in nix.conf if this machine has them, or use a builder that does.",
     },
     Phrase {
-        says: "Cannot build '{}'.\nReason: local builds are disabled",
+        template: "Cannot build '{}'.\nReason: local builds are disabled",
         code: Code::UnsupportedSystem,
-        about: Some(0),
+        attr_gap: Some(0),
         hint: "Set `max-jobs` in nix.conf above 0, or configure `builders`.",
     },
     Phrase {
-        says: "Cannot build '{}'.\nReason: required system or feature not available",
+        template: "Cannot build '{}'.\nReason: required system or feature not available",
         code: Code::UnsupportedSystem,
-        about: Some(0),
+        attr_gap: Some(0),
         hint: "Use a builder that has the system and the features the derivation asks for.",
     },
-    Phrase { says: "Cannot build '{}'.\nReason: {}.", code: Code::BuilderFailed, about: Some(0), hint: LOG },
     Phrase {
-        says: "Unable to start any build;",
+        template: "Cannot build '{}'.\nReason: {}.",
+        code: Code::BuilderFailed,
+        attr_gap: Some(0),
+        hint: LOG,
+    },
+    Phrase {
+        template: "Unable to start any build;",
         code: Code::UnsupportedSystem,
-        about: None,
+        attr_gap: None,
         hint: "Set `max-jobs` in nix.conf above 0, or configure `builders` that have the systems and features needed.",
     },
     Phrase {
-        says: "building of '{}'{}timed out after {}",
+        template: "building of '{}'{}timed out after {}",
         code: Code::TimedOut,
-        about: Some(0),
+        attr_gap: Some(0),
         hint: "Raise `timeout` in nix.conf, or find out why the build hangs with `nix log`.",
     },
     Phrase {
-        says: "timed out after {}",
+        template: "timed out after {}",
         code: Code::TimedOut,
-        about: None,
+        attr_gap: None,
         hint: "Raise `timeout` in nix.conf, or find out why the build hangs with `nix log`.",
     },
     Phrase {
-        says: "building of '{}'{}was silent for {}",
+        template: "building of '{}'{}was silent for {}",
         code: Code::TimedOut,
-        about: Some(0),
+        attr_gap: Some(0),
         hint: "Raise `max-silent-time` in nix.conf, or find out why the build hangs with `nix log`.",
     },
     Phrase {
-        says: "path '{}' is required, but there is no substituter that can build it",
+        template: "path '{}' is required, but there is no substituter that can build it",
         code: Code::MissingPath,
-        about: Some(0),
+        attr_gap: Some(0),
         hint: "The path is neither here nor in a binary cache: check `substituters`, or build what makes it.",
     },
     Phrase {
-        says: "some substitutes for the outputs of derivation '{}' failed",
+        template: "some substitutes for the outputs of derivation '{}' failed",
         code: Code::NetworkUnreachable,
-        about: Some(0),
+        attr_gap: Some(0),
         hint: "A binary cache did not deliver: try again, or build with `--fallback`.",
     },
     Phrase {
-        says: "path '{}' does not exist and cannot be created",
+        template: "path '{}' does not exist and cannot be created",
         code: Code::MissingPath,
-        about: Some(0),
+        attr_gap: Some(0),
         hint: "The path is neither here nor in a binary cache: build what makes it.",
     },
     Phrase {
-        says: "path '{}' is not valid",
+        template: "path '{}' is not valid",
         code: Code::MissingPath,
-        about: Some(0),
+        attr_gap: Some(0),
         hint: "The path is not in this store: build it, or copy it here with `nix copy`.",
     },
     Phrase {
-        says: "path '{}' is not in the Nix store",
+        template: "path '{}' is not in the Nix store",
         code: Code::MissingPath,
-        about: Some(0),
+        attr_gap: Some(0),
         hint: "Name a path below /nix/store.",
     },
     Phrase {
-        says: "cannot add path '{}' because it lacks a signature by a trusted key",
+        template: "cannot add path '{}' because it lacks a signature by a trusted key",
         code: Code::MissingPath,
-        about: Some(0),
+        attr_gap: Some(0),
         hint: "Sign the path, or add the key that signed it to `trusted-public-keys` of the receiving machine.",
     },
     Phrase {
-        says: "derivation '{}' may not be deterministic",
+        template: "derivation '{}' may not be deterministic",
         code: Code::BuilderFailed,
-        about: Some(0),
+        attr_gap: Some(0),
         hint: "Building it twice gave different results.",
     },
 ];
 
-pub(super) fn recognise(problem: &Problem<'_>) -> Option<Diagnostic> {
+pub(super) fn recognise(problem: &NixProblem<'_>) -> Option<Diagnostic> {
     unbuilt(problem)
         .or_else(|| hash_mismatch(problem.message))
         .or_else(|| unsupported(problem.message))
@@ -147,8 +152,8 @@ pub(super) fn recognise(problem: &Problem<'_>) -> Option<Diagnostic> {
 }
 
 /// Says what the log of a failed build ends with, and whether it is not the build's own fault.
-fn with_log(mut diagnostic: Diagnostic, problem: &Problem<'_>) -> Diagnostic {
-    let Some(drv) = drv(problem.message, problem.state) else { return diagnostic };
+fn with_log(mut diagnostic: Diagnostic, problem: &NixProblem<'_>) -> Diagnostic {
+    let Some(drv) = failed_derivation(problem.message, problem.state) else { return diagnostic };
     if matches!(diagnostic.code, Code::BuilderFailed | Code::TimedOut) {
         diagnostic = diagnostic.with_attr(drv.as_str());
     }
@@ -162,7 +167,7 @@ fn with_log(mut diagnostic: Diagnostic, problem: &Problem<'_>) -> Diagnostic {
         said = format!("{said}; its log ends with:\n{}", bounded(last.trim(), 300));
     }
     if let Some((line, cause)) =
-        tail.iter().rev().find_map(|line| Some((line, super::system::of_build(line)?)))
+        tail.iter().rev().find_map(|line| Some((line, super::system::recognise_build_log_line(line)?)))
     {
         diagnostic.code = cause.code;
         diagnostic.hint = cause.hint;
@@ -173,7 +178,7 @@ fn with_log(mut diagnostic: Diagnostic, problem: &Problem<'_>) -> Diagnostic {
 
 /// The evaluation reads a path that it would have to build or write itself, which it may not
 /// (`EvalState::realiseContext` in `src/libexpr/primops.cc`).
-fn unbuilt(problem: &Problem<'_>) -> Option<Diagnostic> {
+fn unbuilt(problem: &NixProblem<'_>) -> Option<Diagnostic> {
     let disabled =
         "cannot build '{}' during evaluation because the option 'allow-import-from-derivation' is disabled";
     let built = phrase::gaps(disabled, problem.message);
@@ -259,7 +264,7 @@ fn is_consequence(message: &str) -> bool {
 }
 
 /// The errors without those that only follow from another.
-pub(super) fn causes(errors: &[LogError]) -> Vec<&LogError> {
+pub(super) fn root_causes(errors: &[LogError]) -> Vec<&LogError> {
     let causes: Vec<&LogError> = errors.iter().filter(|error| !is_consequence(&error.cause)).collect();
     if causes.is_empty() { errors.iter().collect() } else { causes }
 }
@@ -277,11 +282,11 @@ pub struct BuildFailure {
 
 /// The derivations that failed themselves, not those that only needed one that failed.
 #[must_use]
-pub fn failures(state: &State) -> Vec<BuildFailure> {
+pub fn build_failures(state: &LogState) -> Vec<BuildFailure> {
     let mut failures: Vec<BuildFailure> = Vec::new();
-    for error in causes(state.errors()) {
+    for error in root_causes(state.errors()) {
         let problem = error.cause.trim();
-        let Some(drv) = drv(problem, state) else { continue };
+        let Some(drv) = failed_derivation(problem, state) else { continue };
         if failures.iter().all(|known| known.drv != drv) {
             let log_tail = state.log_tail(&drv, TAIL);
             failures.push(BuildFailure { drv, reason: reason(problem), log_tail });
@@ -291,7 +296,7 @@ pub fn failures(state: &State) -> Vec<BuildFailure> {
 }
 
 /// The derivation an error is about. 2.34 does not say which build it was that took too long.
-fn drv(message: &str, state: &State) -> Option<DrvPath> {
+fn failed_derivation(message: &str, state: &LogState) -> Option<DrvPath> {
     let anonymous = message.starts_with("timed out after");
     quoted_drv(message).or_else(|| state.last_stopped().filter(|_| anonymous).cloned())
 }

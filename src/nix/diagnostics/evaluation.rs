@@ -1,8 +1,8 @@
 //! What is wrong with an expression of the Nix language.
 
-use super::Problem;
+use super::NixProblem;
+use super::location::EXPRESSION_FILE;
 use super::phrase::{self, Phrase};
-use super::place::OUR_OWN;
 use crate::diagnostic::{Code, Diagnostic};
 
 const TYPES: &str = "Another type is needed here: compare what the value is with what uses it.";
@@ -12,206 +12,221 @@ const PURE: &str = "A flake may only read its own files and its inputs: make it 
 /// From `src/libexpr` (`eval.cc`, `primops.cc`, `parser.y`, `eval-error.cc`).
 const PHRASES: &[Phrase] = &[
     Phrase {
-        says: "syntax error, unexpected {}, expecting ';'",
+        template: "syntax error, unexpected {}, expecting ';'",
         code: Code::SyntaxError,
-        about: None,
+        attr_gap: None,
         hint: "A ';' is missing before this place, often at the end of the line above.",
     },
     Phrase {
-        says: "syntax error, unexpected end of file",
+        template: "syntax error, unexpected end of file",
         code: Code::SyntaxError,
-        about: None,
+        attr_gap: None,
         hint: "Something opened is not closed: a bracket, a string, or a `let` without `in`.",
     },
     Phrase {
-        says: "syntax error",
+        template: "syntax error",
         code: Code::SyntaxError,
-        about: None,
+        attr_gap: None,
         hint: "Mend the syntax here or just before: often a missing ';', bracket or quote.",
     },
     Phrase {
-        says: "attribute '{}' already defined",
+        template: "attribute '{}' already defined",
         code: Code::SyntaxError,
-        about: Some(0),
+        attr_gap: Some(0),
         hint: "Each attribute can be set once in a set: remove one of the two, or join their values.",
     },
     Phrase {
-        says: "dynamic attribute '{}' already defined",
+        template: "dynamic attribute '{}' already defined",
         code: Code::SyntaxError,
-        about: Some(0),
+        attr_gap: Some(0),
         hint: "Each attribute can be set once in a set: remove one of the two, or join their values.",
     },
     Phrase {
-        says: "duplicate formal function argument '{}'",
+        template: "duplicate formal function argument '{}'",
         code: Code::SyntaxError,
-        about: Some(0),
+        attr_gap: Some(0),
         hint: "Name each argument once.",
     },
     // Builtins that pure evaluation takes away (`EvalState::createBaseEnv`).
     Phrase {
-        says: "attribute 'currentSystem' missing",
+        template: "attribute 'currentSystem' missing",
         code: Code::ImpureAccess,
-        about: None,
+        attr_gap: None,
         hint: "A flake cannot ask which system it runs on: name the system, as in `packages.x86_64-linux`, or set `nixpkgs.hostPlatform`.",
     },
     Phrase {
-        says: "attribute 'currentTime' missing",
+        template: "attribute 'currentTime' missing",
         code: Code::ImpureAccess,
-        about: None,
+        attr_gap: None,
         hint: "A flake cannot ask for the time: `self.lastModified` is that of its last commit.",
     },
     Phrase {
-        says: "attribute '{}' missing",
+        template: "attribute '{}' missing",
         code: Code::MissingAttribute,
-        about: Some(0),
+        attr_gap: Some(0),
         hint: "Check the name `{0}`, or give a default with `or`.",
     },
     Phrase {
-        says: "attribute '{}' in selection path '{}' not found",
+        template: "attribute '{}' in selection path '{}' not found",
         code: Code::MissingAttribute,
-        about: Some(1),
+        attr_gap: Some(1),
         hint: "Check the name `{0}`.",
     },
     Phrase {
-        says: "undefined variable '{}'",
+        template: "undefined variable '{}'",
         code: Code::UndefinedVariable,
-        about: Some(0),
+        attr_gap: Some(0),
         hint: "Define `{0}` with `let`, or take it as an argument of the file: `{ {0}, ... }:`.",
     },
     Phrase {
-        says: "function '{}' called without required argument '{}'",
+        template: "function '{}' called without required argument '{}'",
         code: Code::ArgumentMismatch,
-        about: Some(1),
+        attr_gap: Some(1),
         hint: "Pass `{1}` where the function is called, or give it a default: `{1} ? null`. A module takes its own arguments from `specialArgs` or `_module.args`.",
     },
     Phrase {
-        says: "function '{}' called with unexpected argument '{}'",
+        template: "function '{}' called with unexpected argument '{}'",
         code: Code::ArgumentMismatch,
-        about: Some(1),
+        attr_gap: Some(1),
         hint: "Remove `{1}` from the call, or let the function take it: add `{1}` or `...` to its arguments.",
     },
     Phrase {
-        says: "cannot evaluate a function that has an argument without a value ('{}')",
+        template: "cannot evaluate a function that has an argument without a value ('{}')",
         code: Code::ArgumentMismatch,
-        about: Some(0),
+        attr_gap: Some(0),
         hint: "The value is a function that still needs `{0}`: call it with that argument.",
     },
     Phrase {
-        says: "infinite recursion encountered",
+        template: "infinite recursion encountered",
         code: Code::InfiniteRecursion,
-        about: None,
+        attr_gap: None,
         hint: "A value needs itself. In a module, `imports` must not depend on `config` or `pkgs`, and a condition on `config` belongs into `lib.mkIf`.",
     },
     Phrase {
-        says: "stack overflow",
+        template: "stack overflow",
         code: Code::InfiniteRecursion,
-        about: None,
+        attr_gap: None,
         hint: "A function calls itself without end; the trace shows the circle.",
     },
     Phrase {
-        says: "assertion '{}' failed",
+        template: "assertion '{}' failed",
         code: Code::AssertionFailed,
-        about: None,
+        attr_gap: None,
         hint: "Make what is asserted true, or remove the assertion.",
     },
     Phrase {
-        says: "assertion failed",
+        template: "assertion failed",
         code: Code::AssertionFailed,
-        about: None,
+        attr_gap: None,
         hint: "Make what is asserted true.",
     },
     Phrase {
-        says: "evaluation aborted with the following error message: '{}'",
+        template: "evaluation aborted with the following error message: '{}'",
         code: Code::Abort,
-        about: None,
+        attr_gap: None,
         hint: "The configuration itself ended the evaluation: what it says is what to mend.",
     },
     Phrase {
-        says: "cannot look up '<{}>' in pure evaluation mode",
+        template: "cannot look up '<{}>' in pure evaluation mode",
         code: Code::ImpureAccess,
-        about: Some(0),
+        attr_gap: Some(0),
         hint: "A flake has no search path: add `{0}` as an input and use `inputs.{0}` instead of `<{0}>`.",
     },
     Phrase {
-        says: "file '{}' was not found in the Nix search path",
+        template: "file '{}' was not found in the Nix search path",
         code: Code::MissingFile,
-        about: Some(0),
+        attr_gap: Some(0),
         hint: "Add `{0}` as an input of the flake and use `inputs.{0}` instead of `<{0}>`.",
     },
     Phrase {
-        says: "access to absolute path '{}' is forbidden",
+        template: "access to absolute path '{}' is forbidden",
         code: Code::ImpureAccess,
-        about: Some(0),
+        attr_gap: Some(0),
         hint: PURE,
     },
-    Phrase { says: "access to path '{}' is forbidden", code: Code::ImpureAccess, about: Some(0), hint: PURE },
-    Phrase { says: "access to URI '{}' is forbidden", code: Code::ImpureAccess, about: Some(0), hint: PURE },
     Phrase {
-        says: "in pure evaluation mode, '{}' requires a 'sha256' argument",
+        template: "access to path '{}' is forbidden",
         code: Code::ImpureAccess,
-        about: Some(0),
+        attr_gap: Some(0),
+        hint: PURE,
+    },
+    Phrase {
+        template: "access to URI '{}' is forbidden",
+        code: Code::ImpureAccess,
+        attr_gap: Some(0),
+        hint: PURE,
+    },
+    Phrase {
+        template: "in pure evaluation mode, '{}' requires a 'sha256' argument",
+        code: Code::ImpureAccess,
+        attr_gap: Some(0),
         hint: "Give the hash: `{0} { url = …; sha256 = \"…\"; }` (`nix store prefetch-file` or `nix flake prefetch` tells it), or make it an input.",
     },
     Phrase {
-        says: "in pure evaluation mode, '{}'",
+        template: "in pure evaluation mode, '{}'",
         code: Code::ImpureAccess,
-        about: Some(0),
+        attr_gap: Some(0),
         hint: "Pin what is fetched by its revision and hash, or make it an input.",
     },
     Phrase {
-        says: "'{}' is not allowed in pure evaluation mode",
+        template: "'{}' is not allowed in pure evaluation mode",
         code: Code::ImpureAccess,
-        about: Some(0),
+        attr_gap: Some(0),
         hint: PURE,
     },
     Phrase {
-        says: "cannot call '{}' in pure evaluation mode",
+        template: "cannot call '{}' in pure evaluation mode",
         code: Code::ImpureAccess,
-        about: Some(0),
+        attr_gap: Some(0),
         hint: "Give the revision and the hash, or make it an input of the flake.",
     },
     Phrase {
-        says: "cannot coerce {} to a string",
+        template: "cannot coerce {} to a string",
         code: Code::TypeMismatch,
-        about: None,
+        attr_gap: None,
         hint: "Text is needed here: turn the value into it with `toString`, or check the brackets.",
     },
-    Phrase { says: "expected {} but found {}:", code: Code::TypeMismatch, about: None, hint: TYPES },
+    Phrase { template: "expected {} but found {}:", code: Code::TypeMismatch, attr_gap: None, hint: TYPES },
     Phrase {
-        says: "attempt to call something which is not a function but {}",
+        template: "attempt to call something which is not a function but {}",
         code: Code::TypeMismatch,
-        about: None,
+        attr_gap: None,
         hint: "A value that is no function is followed by an argument: often a missing ';' or missing brackets around a list item.",
     },
-    Phrase { says: "cannot add {} to {}", code: Code::TypeMismatch, about: None, hint: TYPES },
-    Phrase { says: "cannot compare {} with {}", code: Code::TypeMismatch, about: None, hint: TYPES },
+    Phrase { template: "cannot add {} to {}", code: Code::TypeMismatch, attr_gap: None, hint: TYPES },
+    Phrase { template: "cannot compare {} with {}", code: Code::TypeMismatch, attr_gap: None, hint: TYPES },
     Phrase {
-        says: "cannot convert {} to JSON",
+        template: "cannot convert {} to JSON",
         code: Code::TypeMismatch,
-        about: None,
+        attr_gap: None,
         hint: "Functions cannot be shown: ask for an attribute that holds data.",
     },
-    Phrase { says: "value is {} while {} was expected", code: Code::TypeMismatch, about: None, hint: TYPES },
     Phrase {
-        says: "expression does not evaluate to a derivation",
+        template: "value is {} while {} was expected",
         code: Code::TypeMismatch,
-        about: None,
+        attr_gap: None,
+        hint: TYPES,
+    },
+    Phrase {
+        template: "expression does not evaluate to a derivation",
+        code: Code::TypeMismatch,
+        attr_gap: None,
         hint: "This output is nothing that can be built.",
     },
     Phrase {
-        says: "what Nix says of this error is too long",
+        template: "what Nix says of this error is too long",
         code: Code::EvaluationFailed,
-        about: None,
+        attr_gap: None,
         hint: "Run the same nix command in a terminal without --show-trace to see the cause.",
     },
 ];
 
-pub(super) fn recognise(problem: &Problem<'_>) -> Option<Diagnostic> {
+pub(super) fn recognise(problem: &NixProblem<'_>) -> Option<Diagnostic> {
     // What was thrown may say anything, so it is not looked at.
     if innermost(problem).starts_with("while calling the 'throw' builtin") {
         // A probe throws what it finds wrong. No file of a flake has its place.
         let place = problem.error.trace.first().and_then(|frame| frame.position.as_ref());
-        if place.is_some_and(|position| position.file == OUR_OWN) {
+        if place.is_some_and(|position| position.file == EXPRESSION_FILE) {
             return Some(Diagnostic::new(Code::Throw, problem.message));
         }
         let hint = "The configuration itself refuses: what it says is what to mend.";
@@ -229,12 +244,12 @@ pub(super) fn recognise(problem: &Problem<'_>) -> Option<Diagnostic> {
 }
 
 /// What Nix was doing when it failed.
-fn innermost<'p>(problem: &Problem<'p>) -> &'p str {
+fn innermost<'p>(problem: &NixProblem<'p>) -> &'p str {
     problem.error.trace.first().map_or("", |frame| frame.message.as_str())
 }
 
 /// `'flake.attr' is not a string` (`AttrCursor`).
-fn wrong_type(problem: &Problem<'_>) -> Option<Diagnostic> {
+fn wrong_type(problem: &NixProblem<'_>) -> Option<Diagnostic> {
     let [attr, found] = phrase::gaps("'{}' is not a{}", problem.message)?.try_into().ok()?;
     let known = ["string", " Boolean", " list", "n attribute set", "n integer", " string"];
     known

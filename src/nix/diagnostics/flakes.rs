@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::Problem;
+use super::NixProblem;
 use super::phrase::{self, Phrase};
 use crate::advice;
 use crate::diagnostic::{Code, Diagnostic};
@@ -26,119 +26,119 @@ const MISSING: &[&str] = &[
 /// From `src/libflake` and `src/libfetchers`.
 const PHRASES: &[Phrase] = &[
     Phrase {
-        says: "flake '{}' requires lock file changes but they're not allowed",
+        template: "flake '{}' requires lock file changes but they're not allowed",
         code: Code::LockFileOutdated,
-        about: None,
+        attr_gap: None,
         hint: "Run `nix flake lock` in the flake's folder and commit flake.lock: the inputs of flake.nix have changed.",
     },
     Phrase {
-        says: "cannot write modified lock file of flake '{}'",
+        template: "cannot write modified lock file of flake '{}'",
         code: Code::LockFileOutdated,
-        about: None,
+        attr_gap: None,
         hint: "Run `nix flake lock` in the flake's folder and commit flake.lock: the inputs of flake.nix have changed.",
     },
     Phrase {
-        says: "cannot update unlocked flake input '{}' in pure mode",
+        template: "cannot update unlocked flake input '{}' in pure mode",
         code: Code::LockFileOutdated,
-        about: Some(0),
+        attr_gap: Some(0),
         hint: "Run `nix flake update {0}` in the flake's folder and commit flake.lock.",
     },
     Phrase {
-        says: "Lock file contains unlocked input '{}'",
+        template: "Lock file contains unlocked input '{}'",
         code: Code::LockFileOutdated,
-        about: Some(0),
+        attr_gap: Some(0),
         hint: "Run `nix flake lock` in the flake's folder and commit flake.lock.",
     },
     Phrase {
-        says: "…because it has an unlocked input ('{}')",
+        template: "…because it has an unlocked input ('{}')",
         code: Code::LockFileOutdated,
-        about: Some(0),
+        attr_gap: Some(0),
         hint: "Give that input an address that can be pinned: commit what it points to, or use a `git+file:` or remote one.",
     },
     Phrase {
-        says: "NAR hash mismatch in input '{}'",
+        template: "NAR hash mismatch in input '{}'",
         code: Code::HashMismatch,
-        about: Some(0),
+        attr_gap: Some(0),
         hint: "What the input points to is not what flake.lock names: if the change is right, run `nix flake update` for that input.",
     },
     Phrase {
-        says: "cannot find flake '{}' in the flake registries",
+        template: "cannot find flake '{}' in the flake registries",
         code: Code::MissingInput,
-        about: Some(0),
+        attr_gap: Some(0),
         hint: "Give the input a full address, such as `github:owner/repository`.",
     },
     Phrase {
-        says: "could not find a flake.nix file",
+        template: "could not find a flake.nix file",
         code: Code::FlakeNotFound,
-        about: None,
+        attr_gap: None,
         hint: advice::NAME_FLAKE,
     },
     Phrase {
-        says: "path '{}' does not contain a 'flake.nix'",
+        template: "path '{}' does not contain a 'flake.nix'",
         code: Code::FlakeNotFound,
-        about: Some(0),
+        attr_gap: Some(0),
         hint: advice::NAME_FLAKE,
     },
     Phrase {
-        says: "path '{}' is not part of a flake",
+        template: "path '{}' is not part of a flake",
         code: Code::FlakeNotFound,
-        about: Some(0),
+        attr_gap: Some(0),
         hint: advice::NAME_FLAKE,
     },
     Phrase {
-        says: "path '{}' is not a flake",
+        template: "path '{}' is not a flake",
         code: Code::FlakeNotFound,
-        about: Some(0),
+        attr_gap: Some(0),
         hint: advice::NAME_FLAKE,
     },
     Phrase {
-        says: "source tree referenced by '{}' does not contain a '{}' file",
+        template: "source tree referenced by '{}' does not contain a '{}' file",
         code: Code::FlakeNotFound,
-        about: Some(0),
+        attr_gap: Some(0),
         hint: "Name a folder or repository that holds a flake.nix.",
     },
     Phrase {
-        says: "…repository path '{}' is not owned by current user",
+        template: "…repository path '{}' is not owned by current user",
         code: Code::NixFailed,
-        about: Some(0),
+        attr_gap: Some(0),
         hint: "Run `git config --global --add safe.directory {0}` if you trust that repository.",
     },
     Phrase {
-        says: "…executing 'git': No such file",
+        template: "…executing 'git': No such file",
         code: Code::NixFailed,
-        about: None,
+        attr_gap: None,
         hint: "Install git: Nix uses it to read the flake.",
     },
     Phrase {
-        says: "file '{}' must be an attribute set",
+        template: "file '{}' must be an attribute set",
         code: Code::TypeMismatch,
-        about: Some(0),
+        attr_gap: Some(0),
         hint: "flake.nix is a plain set: `{ inputs = …; outputs = …; }`, not a function or a `let`.",
     },
     Phrase {
-        says: "flake '{}' has an unsupported attribute '{}'",
+        template: "flake '{}' has an unsupported attribute '{}'",
         code: Code::UnknownOutput,
-        about: Some(1),
+        attr_gap: Some(1),
         hint: "flake.nix takes `description`, `inputs`, `outputs` and `nixConfig`: move `{1}` into what `outputs` returns.",
     },
     Phrase {
-        says: "flake '{}' lacks attribute 'outputs'",
+        template: "flake '{}' lacks attribute 'outputs'",
         code: Code::UnknownOutput,
-        about: None,
+        attr_gap: None,
         hint: "Add `outputs = { self, ... }: { };` to flake.nix.",
     },
 ];
 
-pub(super) fn recognise(problem: &Problem<'_>) -> Option<Diagnostic> {
+pub(super) fn recognise(problem: &NixProblem<'_>) -> Option<Diagnostic> {
     output(problem)
         .or_else(|| untracked(problem))
         .or_else(|| phrase::first(PHRASES, problem.message))
-        .or_else(|| missing(problem))
-        .map(|diagnostic| of_input(diagnostic, problem))
+        .or_else(|| missing_file(problem))
+        .map(|diagnostic| name_input(diagnostic, problem))
 }
 
 /// `flake 'x' does not provide attribute 'packages.x86_64-linux.web', … or 'web'`.
-fn output(problem: &Problem<'_>) -> Option<Diagnostic> {
+fn output(problem: &NixProblem<'_>) -> Option<Diagnostic> {
     let [_, attrs] =
         phrase::gaps("flake '{}' does not provide attribute {}", problem.message)?.try_into().ok()?;
     let names: Vec<&str> = attrs.split('\'').skip(1).step_by(2).collect();
@@ -152,12 +152,13 @@ fn output(problem: &Problem<'_>) -> Option<Diagnostic> {
 }
 
 /// 2.34 says it in so many words.
-fn untracked(problem: &Problem<'_>) -> Option<Diagnostic> {
+fn untracked(problem: &NixProblem<'_>) -> Option<Diagnostic> {
     let [path, repository] =
         phrase::gaps("Path '{}' in the repository '{}' is not tracked by Git.", problem.message)?
             .try_into()
             .ok()?;
-    let file = problem.files.beside(&Path::new(repository).join(path)).unwrap_or_else(|| path.to_owned());
+    let file =
+        problem.files.path_from_flake(&Path::new(repository).join(path)).unwrap_or_else(|| path.to_owned());
     Some(not_tracked(&file))
 }
 
@@ -183,12 +184,13 @@ fn not_tracked(file: &str) -> Diagnostic {
 }
 
 /// A file that is not where the flake expects it: missing, or hidden because Git does not track it.
-fn missing(problem: &Problem<'_>) -> Option<Diagnostic> {
-    let path = MISSING.iter().find_map(|says| phrase::gaps(says, problem.message)?.first().copied())?;
+fn missing_file(problem: &NixProblem<'_>) -> Option<Diagnostic> {
+    let path =
+        MISSING.iter().find_map(|template| phrase::gaps(template, problem.message)?.first().copied())?;
     if input(problem).is_some() {
         return Some(Diagnostic::of_others(Code::MissingInput, problem.message));
     }
-    match problem.files.missing(path) {
+    match problem.files.missing_file(path) {
         Some((file, true)) => Some(not_tracked(&file)),
         Some((file, false)) if file == "flake.nix" => Some(
             Diagnostic::new(Code::FlakeNotFound, "the folder has no flake.nix").with_hint(advice::NAME_FLAKE),
@@ -207,15 +209,15 @@ fn missing(problem: &Problem<'_>) -> Option<Diagnostic> {
 }
 
 /// The input Nix was locking or fetching when it failed (`lockFlake`, `call-flake.nix`).
-fn input<'p>(problem: &Problem<'p>) -> Option<&'p str> {
+fn input<'p>(problem: &NixProblem<'p>) -> Option<&'p str> {
     // Its name in flake.nix is on an outer frame than its address.
-    ["while updating the flake input '{}'", "while fetching the input '{}'"].iter().find_map(|says| {
-        problem.error.trace.iter().find_map(|frame| phrase::gaps(says, &frame.message)?.first().copied())
+    ["while updating the flake input '{}'", "while fetching the input '{}'"].iter().find_map(|template| {
+        problem.error.trace.iter().find_map(|frame| phrase::gaps(template, &frame.message)?.first().copied())
     })
 }
 
 /// The diagnostic, about the input that was being fetched if one was.
-pub(super) fn of_input(mut diagnostic: Diagnostic, problem: &Problem<'_>) -> Diagnostic {
+pub(super) fn name_input(mut diagnostic: Diagnostic, problem: &NixProblem<'_>) -> Diagnostic {
     let Some(input) = input(problem) else { return diagnostic };
     if diagnostic.code == Code::MissingInput {
         diagnostic.hint = Some(format!(

@@ -7,36 +7,36 @@
 mod build;
 mod evaluation;
 mod flakes;
+mod location;
 mod modules;
 mod packages;
 mod phrase;
-mod place;
 mod source;
 mod system;
 #[cfg(test)]
 mod tests;
 
-pub use build::{BuildFailure, failures};
-use source::Files;
-pub use source::{Committed, Source};
+pub use build::{BuildFailure, build_failures};
+use source::FlakeFiles;
+pub use source::{CommittedFlake, SourceTree};
 
 use crate::diagnostic::{Code, Diagnostic};
-use crate::nix::log::{LogError, State};
+use crate::nix::log::{LogError, LogState};
 
 /// How many of the last lines stand in for an error Nix did not report.
 const LAST_LINES: usize = 5;
 
 /// An error to be understood.
-struct Problem<'a> {
+struct NixProblem<'a> {
     error: &'a LogError,
     /// The innermost cause.
     message: &'a str,
-    files: &'a Files<'a>,
-    state: &'a State,
+    files: &'a FlakeFiles<'a>,
+    state: &'a LogState,
 }
 
 /// Says what a message means, or that it is not for this family.
-type Recogniser = fn(&Problem<'_>) -> Option<Diagnostic>;
+type Recogniser = fn(&NixProblem<'_>) -> Option<Diagnostic>;
 
 /// The families, in the order they are asked. A full disk is a full disk whatever was being done;
 /// what the module system and nixpkgs throw would otherwise be any `throw`.
@@ -51,9 +51,9 @@ const RECOGNISERS: &[Recogniser] = &[
 
 /// What went wrong, the first cause first; never empty, so only to be asked after a failure.
 #[must_use]
-pub fn diagnose(state: &State, source: &Source<'_>) -> Vec<Diagnostic> {
-    let files = Files::new(source);
-    let causes = build::causes(state.errors());
+pub fn diagnose(state: &LogState, source: &SourceTree<'_>) -> Vec<Diagnostic> {
+    let files = FlakeFiles::new(source);
+    let causes = build::root_causes(state.errors());
     let mut found: Vec<Diagnostic> = Vec::new();
     for error in causes {
         let mut diagnostic = explain(error, &files, state);
@@ -68,8 +68,8 @@ pub fn diagnose(state: &State, source: &Source<'_>) -> Vec<Diagnostic> {
     found
 }
 
-fn explain(error: &LogError, files: &Files<'_>, state: &State) -> Diagnostic {
-    let problem = Problem { error, message: error.cause.trim(), files, state };
+fn explain(error: &LogError, files: &FlakeFiles<'_>, state: &LogState) -> Diagnostic {
+    let problem = NixProblem { error, message: error.cause.trim(), files, state };
     let mut diagnostic = RECOGNISERS
         .iter()
         .find_map(|recognise| recognise(&problem))
@@ -80,7 +80,7 @@ fn explain(error: &LogError, files: &Files<'_>, state: &State) -> Diagnostic {
     if diagnostic.attr.is_none() {
         diagnostic.attr = modules::option(&problem).map(str::to_owned);
     }
-    place::locate(&mut diagnostic, error, files);
+    location::set_location(&mut diagnostic, error, files);
     diagnostic
 }
 
@@ -100,7 +100,7 @@ fn unknown_code(error: &LogError) -> Code {
     if evaluated { Code::EvaluationFailed } else { Code::NixFailed }
 }
 
-fn unexplained(state: &State) -> Diagnostic {
+fn unexplained(state: &LogState) -> Diagnostic {
     let lines: Vec<&str> = state.remarks().collect();
     let last = lines.get(lines.len().saturating_sub(LAST_LINES)..).unwrap_or_default().join("\n");
     let message = if last.is_empty() {

@@ -1,7 +1,7 @@
 //! What the module system of nixpkgs refuses (`lib/modules.nix`, `lib/options.nix`, `lib/types.nix`)
 //! and the assertions of NixOS (`nixos/modules/system/activation/top-level.nix`).
 
-use super::Problem;
+use super::NixProblem;
 use super::phrase::{self, Phrase};
 use crate::diagnostic::{Code, Diagnostic, Frame};
 
@@ -14,99 +14,99 @@ const ARGUMENTS: &[&str] = &["config", "lib", "modulesPath", "options", "pkgs"];
 /// An option is quoted as in `services.web' with a grave accent before it.
 const PHRASES: &[Phrase] = &[
     Phrase {
-        says: "The option `{}' does not exist",
+        template: "The option `{}' does not exist",
         code: Code::UnknownOption,
-        about: Some(0),
+        attr_gap: Some(0),
         hint: "Check the name `{0}`, and that the module that declares it is imported.",
     },
     Phrase {
-        says: "The option `{}' can no longer be used since it's been removed. {}",
+        template: "The option `{}' can no longer be used since it's been removed. {}",
         code: Code::UnknownOption,
-        about: Some(0),
+        attr_gap: Some(0),
         hint: "The option was removed; `said` tells what to use instead.",
     },
     Phrase {
-        says: "The option definition `{}' in `{}' no longer has any effect; please remove it.",
+        template: "The option definition `{}' in `{}' no longer has any effect; please remove it.",
         code: Code::UnknownOption,
-        about: Some(0),
+        attr_gap: Some(0),
         hint: "Remove the definition of `{0}`.",
     },
     Phrase {
-        says: "Module `{}' has an unsupported attribute `{}'",
+        template: "Module `{}' has an unsupported attribute `{}'",
         code: Code::UnknownOption,
-        about: Some(1),
+        attr_gap: Some(1),
         hint: "A module with `options` or `config` takes its settings only within `config`: move `{1}` there.",
     },
     Phrase {
-        says: "The option `{}' has conflicting definition values",
+        template: "The option `{}' has conflicting definition values",
         code: Code::ConflictingOptions,
-        about: Some(0),
+        attr_gap: Some(0),
         hint: "Keep one of the definitions, or let one win: `{0} = lib.mkForce …;`.",
     },
     Phrase {
-        says: "The option `{}' is defined multiple times",
+        template: "The option `{}' is defined multiple times",
         code: Code::ConflictingOptions,
-        about: Some(0),
+        attr_gap: Some(0),
         hint: "Keep one of the definitions, or let one win: `{0} = lib.mkForce …;`.",
     },
     Phrase {
-        says: "The option `{}' is read-only, but it's set multiple times",
+        template: "The option `{}' is read-only, but it's set multiple times",
         code: Code::ConflictingOptions,
-        about: Some(0),
+        attr_gap: Some(0),
         hint: "`{0}` is set by the module that declares it: remove the other definition.",
     },
     Phrase {
-        says: "Cannot merge definitions of `{}'",
+        template: "Cannot merge definitions of `{}'",
         code: Code::ConflictingOptions,
-        about: Some(0),
+        attr_gap: Some(0),
         hint: "Keep one of the definitions, or let one win: `{0} = lib.mkForce …;`.",
     },
     Phrase {
-        says: "The option `{}' has conflicting option types in {}",
+        template: "The option `{}' has conflicting option types in {}",
         code: Code::ConflictingOptions,
-        about: Some(0),
+        attr_gap: Some(0),
         hint: "`{0}` is declared twice: rename one of the two.",
     },
     Phrase {
-        says: "The option `{}' in `{}' is already declared in `{}'",
+        template: "The option `{}' in `{}' is already declared in `{}'",
         code: Code::ConflictingOptions,
-        about: Some(0),
+        attr_gap: Some(0),
         hint: "`{0}` is declared twice: rename one of the two.",
     },
     Phrase {
-        says: "The option `{}' was accessed but has no value defined",
+        template: "The option `{}' was accessed but has no value defined",
         code: Code::UndefinedOption,
-        about: Some(0),
+        attr_gap: Some(0),
         hint: "Set `{0}`: it has no default.",
     },
     Phrase {
-        says: "The option `{}' is used but not defined",
+        template: "The option `{}' is used but not defined",
         code: Code::UndefinedOption,
-        about: Some(0),
+        attr_gap: Some(0),
         hint: "Set `{0}`: it has no default.",
     },
     Phrase {
-        says: "A definition for option `{}' is not of type `{}'",
+        template: "A definition for option `{}' is not of type `{}'",
         code: Code::TypeMismatch,
-        about: Some(0),
+        attr_gap: Some(0),
         hint: "`{0}` takes another type of value, which `said` names.",
     },
-    Phrase { says: "In module `{}':", code: Code::EvaluationFailed, about: Some(0), hint: "" },
+    Phrase { template: "In module `{}':", code: Code::EvaluationFailed, attr_gap: Some(0), hint: "" },
     Phrase {
-        says: "…does not look like a module",
+        template: "…does not look like a module",
         code: Code::TypeMismatch,
-        about: None,
+        attr_gap: None,
         hint: "A module is a set, a function that gives one, or a file with either.",
     },
     Phrase {
-        says: "cannot find attribute `{}'",
+        template: "cannot find attribute `{}'",
         code: Code::MissingAttribute,
-        about: Some(0),
+        attr_gap: Some(0),
         hint: "Check the name `{0}`.",
     },
 ];
 
-pub(super) fn recognise(problem: &Problem<'_>) -> Option<Diagnostic> {
+pub(super) fn recognise(problem: &NixProblem<'_>) -> Option<Diagnostic> {
     if let Some(diagnostic) = assertions(problem.message).or_else(|| argument(problem)) {
         return Some(diagnostic);
     }
@@ -150,7 +150,7 @@ fn assertions(message: &str) -> Option<Diagnostic> {
 }
 
 /// A module asks for an argument nobody passes; `lib/modules.nix` notes it while it looks further.
-fn argument(problem: &Problem<'_>) -> Option<Diagnostic> {
+fn argument(problem: &NixProblem<'_>) -> Option<Diagnostic> {
     let [missing] = phrase::gaps("attribute '{}' missing", problem.message)?.try_into().ok()?;
     let noted = problem.error.trace.first()?.message.as_str();
     let [argument, _] =
@@ -168,7 +168,7 @@ fn argument(problem: &Problem<'_>) -> Option<Diagnostic> {
 }
 
 /// The option being evaluated when something else failed.
-pub(super) fn option<'p>(problem: &Problem<'p>) -> Option<&'p str> {
+pub(super) fn option<'p>(problem: &NixProblem<'p>) -> Option<&'p str> {
     problem
         .error
         .trace
@@ -177,16 +177,16 @@ pub(super) fn option<'p>(problem: &Problem<'p>) -> Option<&'p str> {
 }
 
 /// The files a message names as "In `file': value", and whether they are the user's.
-fn definitions(problem: &Problem<'_>) -> Vec<(String, bool)> {
+fn definitions(problem: &NixProblem<'_>) -> Vec<(String, bool)> {
     let mut files = Vec::new();
     for (at, opening) in problem.message.match_indices("In `") {
         let rest = problem.message.get(at + opening.len()..).unwrap_or_default();
         let Some((file, _)) = rest.split_once('\'') else { continue };
         // `lib.mkForce` and its like add where in the file: "file, via option x".
         let file = file.split(", via ").next().unwrap_or(file);
-        let own = problem.files.own(file);
+        let own = problem.files.path_in_flake(file);
         let is_own = own.is_some();
-        let file = crate::text::bounded(&own.unwrap_or_else(|| problem.files.name(file)), 300);
+        let file = crate::text::bounded(&own.unwrap_or_else(|| problem.files.display_name(file)), 300);
         if files.len() < DEFINITIONS && files.iter().all(|(known, _)| *known != file) {
             files.push((file, is_own));
         }
@@ -195,7 +195,7 @@ fn definitions(problem: &Problem<'_>) -> Vec<(String, bool)> {
 }
 
 /// The message with the user's own files named as everywhere else.
-fn named(message: &str, problem: &Problem<'_>) -> String {
+fn named(message: &str, problem: &NixProblem<'_>) -> String {
     let mut out = String::with_capacity(message.len());
     for (index, part) in message.split("In `").enumerate() {
         if index > 0 {
@@ -203,7 +203,7 @@ fn named(message: &str, problem: &Problem<'_>) -> String {
         }
         match part.split_once('\'') {
             Some((file, rest)) if index > 0 => {
-                out.push_str(&problem.files.name(file));
+                out.push_str(&problem.files.display_name(file));
                 out.push('\'');
                 out.push_str(rest);
             }

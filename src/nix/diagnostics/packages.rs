@@ -3,7 +3,7 @@
 //! Until 2025 it said "Package ‘x-1’ in file:line is marked as broken, refusing to evaluate.", since
 //! then "Refusing to evaluate package 'x-1' in file:line because it is marked as broken".
 
-use super::Problem;
+use super::NixProblem;
 use super::phrase;
 use crate::diagnostic::{Code, Diagnostic};
 
@@ -14,7 +14,7 @@ const FORMS: &[&str] = &[
     "Package '{}' in {} {}",
 ];
 
-pub(super) fn recognise(problem: &Problem<'_>) -> Option<Diagnostic> {
+pub(super) fn recognise(problem: &NixProblem<'_>) -> Option<Diagnostic> {
     let (package, reason) = FORMS.iter().find_map(|form| {
         let gaps = phrase::gaps(form, problem.message)?;
         let (package, rest) = (*gaps.first()?, *gaps.get(2)?);

@@ -4,14 +4,14 @@ use crate::diagnostic::{Code, Diagnostic};
 
 /// A sentence of Nix with gaps, and what it means.
 ///
-/// `says` is the sentence with `{}` for what varies. It has to begin the message, and may be
+/// `template` is the sentence with `{}` for what varies. It has to begin the message, and may be
 /// followed by anything; with `…` in front it may stand anywhere. A `'` stands for `"` too, as 2.34
 /// puts paths in double quotes where 2.26 had single ones.
 pub(super) struct Phrase {
-    pub says: &'static str,
+    pub template: &'static str,
     pub code: Code,
     /// The gap that holds what the error is about.
-    pub about: Option<usize>,
+    pub attr_gap: Option<usize>,
     /// What to do next; `{0}`, `{1}`, … stand for the gaps.
     pub hint: &'static str,
 }
@@ -19,10 +19,10 @@ pub(super) struct Phrase {
 /// The diagnostic of the first phrase that fits.
 pub(super) fn first(phrases: &[Phrase], message: &str) -> Option<Diagnostic> {
     phrases.iter().find_map(|phrase| {
-        let gaps = gaps(phrase.says, message)?;
+        let gaps = gaps(phrase.template, message)?;
         let mut diagnostic = Diagnostic::of_others(phrase.code, message);
-        if let Some(about) = phrase.about.and_then(|index| gaps.get(index)) {
-            diagnostic = diagnostic.with_attr(crate::text::bounded(about, 300));
+        if let Some(attr_gap) = phrase.attr_gap.and_then(|index| gaps.get(index)) {
+            diagnostic = diagnostic.with_attr(crate::text::bounded(attr_gap, 300));
         }
         if phrase.hint.is_empty() {
             return Some(diagnostic);

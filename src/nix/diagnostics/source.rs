@@ -18,42 +18,43 @@ const ANCESTORS: usize = 8;
 /// those of an input it has not copied like `«github:NixOS/nixpkgs/…»/lib/modules.nix`. What a Nix
 /// expression itself calls a file is the copy in the store with both.
 #[derive(Clone, Copy, Debug)]
-pub struct Source<'a> {
+pub struct SourceTree<'a> {
     /// The flake's folder.
     pub folder: &'a Path,
     /// Its copy in the store, such as `/nix/store/…-source`, where it is known. Where it is not, a
     /// file of the store is the flake's if the same file lies in the folder.
     pub store_path: Option<&'a str>,
     /// The commit it is looked at as: what lies in the folder has nothing to do with it.
-    pub commit: Option<Committed<'a>>,
+    pub commit: Option<CommittedFlake<'a>>,
 }
 
 /// A flake as a commit has it. Its copy in the store is that of the whole repository.
 #[derive(Clone, Copy, Debug)]
-pub struct Committed<'a> {
+pub struct CommittedFlake<'a> {
     /// The flake's folder in the repository, with a slash at its end; empty where it is the whole.
-    pub below: &'a str,
+    pub subfolder: &'a str,
     /// Its flake.nix.
     pub flake: &'a [u8],
     /// Its flake.lock, where it has one.
     pub lock: Option<&'a [u8]>,
 }
 
-impl Committed<'_> {
+impl CommittedFlake<'_> {
     /// Whether this folder of the store is its copy; `None` where the folder is not there, as with 2.34.
-    fn is_at(&self, copy: &Path) -> Option<bool> {
-        let is_as = |name: &str, committed: Option<&[u8]>| {
-            let there = contents(&copy.join(self.below).join(name));
+    fn is_copied_at(&self, copy: &Path) -> Option<bool> {
+        let has_committed = |name: &str, committed: Option<&[u8]>| {
+            let there = contents(&copy.join(self.subfolder).join(name));
             there.as_deref() == committed.map(|text| text.get(..COMPARED).unwrap_or(text))
         };
-        let is_copy = || is_as("flake.nix", Some(self.flake)) && is_as("flake.lock", self.lock);
+        let is_copy =
+            || has_committed("flake.nix", Some(self.flake)) && has_committed("flake.lock", self.lock);
         copy.is_dir().then(is_copy)
     }
 }
 
-/// The flake's files: [`Source`] with what was found out once.
-pub(super) struct Files<'a> {
-    source: &'a Source<'a>,
+/// The flake's files: [`SourceTree`] with what was found out once.
+pub(super) struct FlakeFiles<'a> {
+    source: &'a SourceTree<'a>,
     /// The flake's folder without symbolic links.
     folder: PathBuf,
     /// The repository it lies in, where there is one.
@@ -62,8 +63,8 @@ pub(super) struct Files<'a> {
     known: RefCell<HashMap<String, Option<String>>>,
 }
 
-impl<'a> Files<'a> {
-    pub(super) fn new(source: &'a Source<'a>) -> Self {
+impl<'a> FlakeFiles<'a> {
+    pub(super) fn new(source: &'a SourceTree<'a>) -> Self {
         let folder = source.folder.canonicalize().unwrap_or_else(|_| source.folder.to_owned());
         let repository = folder.ancestors().take(ANCESTORS).find(|ancestor| ancestor.join(".git").exists());
         let repository = repository.map(Path::to_owned);
@@ -71,7 +72,7 @@ impl<'a> Files<'a> {
     }
 
     /// The file relative to the flake's folder, if it belongs to the flake.
-    pub(super) fn own(&self, file: &str) -> Option<String> {
+    pub(super) fn path_in_flake(&self, file: &str) -> Option<String> {
         if let Some(known) = self.known.borrow().get(file) {
             return known.clone();
         }
@@ -82,8 +83,8 @@ impl<'a> Files<'a> {
 
     /// What to call a file: relative to the flake where it is the flake's own, and otherwise as Nix
     /// calls it, without what only pins an input (`?lastModified=…&narHash=…`).
-    pub(super) fn name(&self, file: &str) -> String {
-        if let Some(own) = self.own(file) {
+    pub(super) fn display_name(&self, file: &str) -> String {
+        if let Some(own) = self.path_in_flake(file) {
             return own;
         }
         match file.split_once('?').zip(file.split_once('»')) {
@@ -96,7 +97,7 @@ impl<'a> Files<'a> {
 
     fn find(&self, file: &str) -> Option<String> {
         if let Some(copy) = self.source.store_path
-            && let Some(rest) = below(file, copy)
+            && let Some(rest) = strip_folder(file, copy)
         {
             return self.locate(rest, None);
         }
@@ -106,7 +107,7 @@ impl<'a> Files<'a> {
             }
             let (name, rest) = inside.split_once('/')?;
             let copy = Path::new(STORE_FOLDER).join(name);
-            return match self.source.commit.and_then(|commit| commit.is_at(&copy)) {
+            return match self.source.commit.and_then(|commit| commit.is_copied_at(&copy)) {
                 Some(true) => is_inside(Path::new(rest)).then(|| self.relative(self.root(), Path::new(rest))),
                 Some(false) => None,
                 None => self.locate(rest, Some(Path::new(file))),
@@ -116,13 +117,13 @@ impl<'a> Files<'a> {
             let (reference, rest) = quoted.split_once('»')?;
             let at = reference.strip_prefix("git+file://").or_else(|| reference.strip_prefix("path:"))?;
             let at = at.split('?').next().unwrap_or(at);
-            return self.beside(&Path::new(at).join(rest.trim_start_matches('/')));
+            return self.path_from_flake(&Path::new(at).join(rest.trim_start_matches('/')));
         }
-        self.beside(Path::new(file))
+        self.path_from_flake(Path::new(file))
     }
 
     /// An absolute path relative to the flake's folder, if it lies in it or its repository.
-    pub(super) fn beside(&self, file: &Path) -> Option<String> {
+    pub(super) fn path_from_flake(&self, file: &Path) -> Option<String> {
         let inside = file.strip_prefix(self.source.folder).or_else(|_| file.strip_prefix(&self.folder));
         if let Ok(rest) = inside {
             return Some(rest.display().to_string());
@@ -140,7 +141,7 @@ impl<'a> Files<'a> {
         }
         for base in [self.root(), &self.folder] {
             let file = base.join(rest);
-            if file.is_file() && copy.is_none_or(|copy| same(&file, copy)) {
+            if file.is_file() && copy.is_none_or(|copy| has_same_contents(&file, copy)) {
                 return Some(self.relative(base, rest));
             }
         }
@@ -150,10 +151,10 @@ impl<'a> Files<'a> {
 
     /// The file an error says is missing from the store copy or the repository, relative to the
     /// folder, and whether it lies there all the same: then Git does not track it.
-    pub(super) fn missing(&self, file: &str) -> Option<(String, bool)> {
+    pub(super) fn missing_file(&self, file: &str) -> Option<(String, bool)> {
         let root = self.root();
         let rest = if let Some(inside) = file.strip_prefix(STORE_FOLDER) {
-            if self.source.store_path.is_some_and(|copy| below(file, copy).is_none()) {
+            if self.source.store_path.is_some_and(|copy| strip_folder(file, copy).is_none()) {
                 return None;
             }
             Path::new(inside.split_once('/')?.1)
@@ -185,7 +186,7 @@ impl<'a> Files<'a> {
     }
 }
 
-fn below<'f>(file: &'f str, folder: &str) -> Option<&'f str> {
+fn strip_folder<'f>(file: &'f str, folder: &str) -> Option<&'f str> {
     file.strip_prefix(folder.trim_end_matches('/'))?.strip_prefix('/')
 }
 
@@ -195,7 +196,7 @@ fn is_inside(path: &Path) -> bool {
 
 /// Whether a file has the contents of its copy. Where the copy cannot be read, as with 2.34, which
 /// often makes none, having the same name must do.
-fn same(file: &Path, copy: &Path) -> bool {
+fn has_same_contents(file: &Path, copy: &Path) -> bool {
     match (contents(file), contents(copy)) {
         (Some(file), Some(copy)) => file == copy,
         (file, None) => file.is_some(),
@@ -231,23 +232,35 @@ mod tests {
         let root = temporary.path().canonicalize().unwrap();
         let folder = root.join("fleet");
         for store_path in [None, Some(COPY)] {
-            let source = Source { folder: &folder, store_path, commit: None };
-            let files = Files::new(&source);
+            let source = SourceTree { folder: &folder, store_path, commit: None };
+            let files = FlakeFiles::new(&source);
             let web = Some("hosts/web.nix".to_owned());
-            assert_eq!(files.own(&format!("{COPY}/fleet/hosts/web.nix")), web);
-            assert_eq!(files.own(&format!("{}/hosts/web.nix", folder.display())), web);
-            assert_eq!(files.own(&format!("«git+file://{}?rev=0»/fleet/hosts/web.nix", root.display())), web);
-            assert_eq!(files.own(&format!("{COPY}/modules/x.nix")).as_deref(), Some("../modules/x.nix"));
-            assert_eq!(files.own("«github:NixOS/nixpkgs/0»/lib/modules.nix"), None);
-            assert_eq!(files.own("/nix/store/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa-source/lib/modules.nix"), None);
-            assert_eq!(files.own("«string»"), None);
-            assert_eq!(files.own(""), None);
-            assert_eq!(files.own(&format!("{COPY}/../../etc/passwd")), None);
+            assert_eq!(files.path_in_flake(&format!("{COPY}/fleet/hosts/web.nix")), web);
+            assert_eq!(files.path_in_flake(&format!("{}/hosts/web.nix", folder.display())), web);
+            assert_eq!(
+                files.path_in_flake(&format!("«git+file://{}?rev=0»/fleet/hosts/web.nix", root.display())),
+                web
+            );
+            assert_eq!(
+                files.path_in_flake(&format!("{COPY}/modules/x.nix")).as_deref(),
+                Some("../modules/x.nix")
+            );
+            assert_eq!(files.path_in_flake("«github:NixOS/nixpkgs/0»/lib/modules.nix"), None);
+            assert_eq!(
+                files.path_in_flake("/nix/store/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa-source/lib/modules.nix"),
+                None
+            );
+            assert_eq!(files.path_in_flake("«string»"), None);
+            assert_eq!(files.path_in_flake(""), None);
+            assert_eq!(files.path_in_flake(&format!("{COPY}/../../etc/passwd")), None);
         }
-        let source = Source { folder: &folder, store_path: Some(COPY), commit: None };
+        let source = SourceTree { folder: &folder, store_path: Some(COPY), commit: None };
         let other = "/nix/store/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa-source/modules/x.nix";
-        assert_eq!(Files::new(&source).own(other), None);
-        assert_eq!(Files::new(&source).name("«path:/x?narHash=y»/lib/a.nix"), "«path:/x»/lib/a.nix");
+        assert_eq!(FlakeFiles::new(&source).path_in_flake(other), None);
+        assert_eq!(
+            FlakeFiles::new(&source).display_name("«path:/x?narHash=y»/lib/a.nix"),
+            "«path:/x»/lib/a.nix"
+        );
     }
 
     #[test]
@@ -255,7 +268,8 @@ mod tests {
         let copy = repository();
         std::fs::write(copy.path().join("fleet/flake.lock"), "1").unwrap();
         let of = |below, flake: &'static str, lock: Option<&'static str>| {
-            Committed { below, flake: flake.as_bytes(), lock: lock.map(str::as_bytes) }.is_at(copy.path())
+            CommittedFlake { subfolder: below, flake: flake.as_bytes(), lock: lock.map(str::as_bytes) }
+                .is_copied_at(copy.path())
         };
         assert_eq!(of("fleet/", "{ }", Some("1")), Some(true));
         for other in [
@@ -266,20 +280,20 @@ mod tests {
         ] {
             assert_eq!(other, Some(false));
         }
-        let committed = Committed { below: "", flake: b"", lock: None };
-        assert_eq!(committed.is_at(&copy.path().join("none")), None);
+        let committed = CommittedFlake { subfolder: "", flake: b"", lock: None };
+        assert_eq!(committed.is_copied_at(&copy.path().join("none")), None);
     }
 
     #[test]
     fn a_file_that_is_there_is_not_missing_but_untracked() {
         let temporary = repository();
         let folder = temporary.path().canonicalize().unwrap().join("fleet");
-        let source = Source { folder: &folder, store_path: None, commit: None };
-        let files = Files::new(&source);
+        let source = SourceTree { folder: &folder, store_path: None, commit: None };
+        let files = FlakeFiles::new(&source);
         let there = Some(("hosts/web.nix".to_owned(), true));
-        assert_eq!(files.missing(&format!("{COPY}/fleet/hosts/web.nix")), there);
-        assert_eq!(files.missing("fleet/hosts/web.nix"), there);
-        assert_eq!(files.missing("fleet/none.nix"), Some(("none.nix".to_owned(), false)));
-        assert_eq!(files.missing("/etc/passwd"), None);
+        assert_eq!(files.missing_file(&format!("{COPY}/fleet/hosts/web.nix")), there);
+        assert_eq!(files.missing_file("fleet/hosts/web.nix"), there);
+        assert_eq!(files.missing_file("fleet/none.nix"), Some(("none.nix".to_owned(), false)));
+        assert_eq!(files.missing_file("/etc/passwd"), None);
     }
 }

@@ -1,6 +1,6 @@
 //! What is wrong with the machine rather than with the configuration.
 
-use super::Problem;
+use super::NixProblem;
 use super::phrase::{self, Phrase};
 use crate::diagnostic::{Code, Diagnostic};
 
@@ -13,133 +13,151 @@ const OFFLINE: &str = "Check the network and the address, then try again; what i
 /// From `src/libstore` (`filetransfer.cc`, `sqlite.cc`, `uds-remote-store.cc`), `src/libutil` (`error.cc`,
 /// `unix-domain-socket.cc`), curl's and the C library's own words.
 const PHRASES: &[Phrase] = &[
-    Phrase { says: "…No space left on device", code: Code::OutOfDisk, about: None, hint: DISK },
-    Phrase { says: "…database or disk is full", code: Code::OutOfDisk, about: None, hint: DISK },
-    Phrase { says: "…Disk quota exceeded", code: Code::OutOfDisk, about: None, hint: DISK },
+    Phrase { template: "…No space left on device", code: Code::OutOfDisk, attr_gap: None, hint: DISK },
+    Phrase { template: "…database or disk is full", code: Code::OutOfDisk, attr_gap: None, hint: DISK },
+    Phrase { template: "…Disk quota exceeded", code: Code::OutOfDisk, attr_gap: None, hint: DISK },
     Phrase {
-        says: "cannot connect to socket at '{}': Permission denied",
+        template: "cannot connect to socket at '{}': Permission denied",
         code: Code::DaemonUnreachable,
-        about: Some(0),
+        attr_gap: Some(0),
         hint: "This user may not use the Nix daemon: see `allowed-users` in nix.conf.",
     },
     Phrase {
-        says: "cannot connect to socket at '{}'",
+        template: "cannot connect to socket at '{}'",
         code: Code::DaemonUnreachable,
-        about: Some(0),
+        attr_gap: Some(0),
         hint: DAEMON,
     },
     Phrase {
-        says: "cannot connect to daemon at '{}'",
+        template: "cannot connect to daemon at '{}'",
         code: Code::DaemonUnreachable,
-        about: Some(0),
+        attr_gap: Some(0),
         hint: DAEMON,
     },
     Phrase {
-        says: "cannot open connection to remote store '{}'",
+        template: "cannot open connection to remote store '{}'",
         code: Code::DaemonUnreachable,
-        about: Some(0),
+        attr_gap: Some(0),
         hint: DAEMON,
     },
     Phrase {
-        says: "Nix daemon disconnected unexpectedly",
+        template: "Nix daemon disconnected unexpectedly",
         code: Code::DaemonUnreachable,
-        about: None,
+        attr_gap: None,
         hint: DAEMON,
     },
     Phrase {
-        says: "cannot create Unix domain socket",
+        template: "cannot create Unix domain socket",
         code: Code::DaemonUnreachable,
-        about: None,
+        attr_gap: None,
         hint: DAEMON,
     },
     Phrase {
-        says: "opening lock file '{}': Permission denied",
+        template: "opening lock file '{}': Permission denied",
         code: Code::DaemonUnreachable,
-        about: Some(0),
+        attr_gap: Some(0),
         hint: "The store belongs to another user and no daemon was asked: start the Nix daemon, or set `NIX_REMOTE=daemon`.",
     },
     Phrase {
-        says: "…unable to download '{}': HTTP error 401",
+        template: "…unable to download '{}': HTTP error 401",
         code: Code::NetworkUnreachable,
-        about: Some(0),
+        attr_gap: Some(0),
         hint: "The server wants a login: put it into the netrc file, or an access token into `access-tokens` in nix.conf.",
     },
     Phrase {
-        says: "…unable to download '{}': HTTP error 403",
+        template: "…unable to download '{}': HTTP error 403",
         code: Code::NetworkUnreachable,
-        about: Some(0),
+        attr_gap: Some(0),
         hint: "The server refuses: for GitHub's rate limit or a private repository set `access-tokens` in nix.conf.",
     },
     Phrase {
-        says: "…unable to download '{}': HTTP error 404",
+        template: "…unable to download '{}': HTTP error 404",
         code: Code::NetworkUnreachable,
-        about: Some(0),
+        attr_gap: Some(0),
         hint: "Nothing is at that address: check it, the branch or the revision; a private repository needs `access-tokens` in nix.conf.",
     },
     Phrase {
-        says: "…unable to download '{}': HTTP error",
+        template: "…unable to download '{}': HTTP error",
         code: Code::NetworkUnreachable,
-        about: Some(0),
+        attr_gap: Some(0),
         hint: "The server answers with an error: try again later.",
     },
     Phrase {
-        says: "…unable to download '{}'",
+        template: "…unable to download '{}'",
         code: Code::NetworkUnreachable,
-        about: Some(0),
+        attr_gap: Some(0),
         hint: OFFLINE,
     },
-    Phrase { says: "…Could not resolve host", code: Code::NetworkUnreachable, about: None, hint: OFFLINE },
-    Phrase { says: "…Network is unreachable", code: Code::NetworkUnreachable, about: None, hint: OFFLINE },
-    Phrase { says: "…Connection timed out", code: Code::NetworkUnreachable, about: None, hint: OFFLINE },
     Phrase {
-        says: "…unable to access '{}'", code: Code::NetworkUnreachable, about: Some(0), hint: OFFLINE
+        template: "…Could not resolve host",
+        code: Code::NetworkUnreachable,
+        attr_gap: None,
+        hint: OFFLINE,
     },
     Phrase {
-        says: "cannot connect to '{}'",
+        template: "…Network is unreachable",
         code: Code::NetworkUnreachable,
-        about: Some(0),
+        attr_gap: None,
+        hint: OFFLINE,
+    },
+    Phrase {
+        template: "…Connection timed out",
+        code: Code::NetworkUnreachable,
+        attr_gap: None,
+        hint: OFFLINE,
+    },
+    Phrase {
+        template: "…unable to access '{}'",
+        code: Code::NetworkUnreachable,
+        attr_gap: Some(0),
+        hint: OFFLINE,
+    },
+    Phrase {
+        template: "cannot connect to '{}'",
+        code: Code::NetworkUnreachable,
+        attr_gap: Some(0),
         hint: "Try `ssh {0} true` by hand: the host must answer without asking anything.",
     },
     Phrase {
-        says: "failed to start SSH connection to '{}'",
+        template: "failed to start SSH connection to '{}'",
         code: Code::NetworkUnreachable,
-        about: Some(0),
+        attr_gap: Some(0),
         hint: "Try `ssh {0} true` by hand: the host must answer without asking anything.",
     },
     Phrase {
-        says: "Could not find executable '{}'",
+        template: "Could not find executable '{}'",
         code: Code::ProgramUnusable,
-        about: Some(0),
+        attr_gap: Some(0),
         hint: "Nix itself looks for `{0}` on PATH, whatever the settings name: install it, or put its folder there.",
     },
     Phrase {
-        says: "out of memory",
+        template: "out of memory",
         code: Code::NixFailed,
-        about: None,
+        attr_gap: None,
         hint: "Evaluate fewer hosts at once, or give the machine more memory or swap.",
     },
-    Phrase { says: "interrupted by the user", code: Code::Cancelled, about: None, hint: "" },
+    Phrase { template: "interrupted by the user", code: Code::Cancelled, attr_gap: None, hint: "" },
     Phrase {
-        says: "experimental Nix feature '{}' is disabled",
+        template: "experimental Nix feature '{}' is disabled",
         code: Code::NixFailed,
-        about: Some(0),
+        attr_gap: Some(0),
         hint: "Add `experimental-features = {0}` to nix.conf.",
     },
     Phrase {
-        says: "unrecognised flag '{}'",
+        template: "unrecognised flag '{}'",
         code: Code::NixFailed,
-        about: Some(0),
+        attr_gap: Some(0),
         hint: "This nix does not know the flag: compare `nix --version`.",
     },
 ];
 
-pub(super) fn recognise(problem: &Problem<'_>) -> Option<Diagnostic> {
+pub(super) fn recognise(problem: &NixProblem<'_>) -> Option<Diagnostic> {
     // An input that cannot be downloaded is first of all an input: `flakes` adds its name.
-    phrase::first(PHRASES, problem.message).map(|diagnostic| super::flakes::of_input(diagnostic, problem))
+    phrase::first(PHRASES, problem.message).map(|diagnostic| super::flakes::name_input(diagnostic, problem))
 }
 
 /// What a build's own log says of the machine: the builder only passes it on.
-pub(super) fn of_build(line: &str) -> Option<Diagnostic> {
+pub(super) fn recognise_build_log_line(line: &str) -> Option<Diagnostic> {
     phrase::first(PHRASES, line)
         .filter(|diagnostic| matches!(diagnostic.code, Code::OutOfDisk | Code::NetworkUnreachable))
 }

@@ -2,17 +2,17 @@
 
 use std::path::Path;
 
-use super::{Source, diagnose};
+use super::{SourceTree, diagnose};
 use crate::diagnostic::{Code, Diagnostic};
-use crate::nix::log::{ErrorDetail, Event, Level, State, TraceFrame};
+use crate::nix::log::{ErrorDetail, Event, Level, LogState, TraceFrame};
 
 fn explain(cause: &str, trace: &[&str]) -> Diagnostic {
     let frame = |message: &&str| TraceFrame { message: (*message).to_owned(), position: None };
     let trace = trace.iter().map(frame).collect();
     let detail = Some(Box::new(ErrorDetail { cause: cause.to_owned(), position: None, trace }));
-    let mut state = State::default();
+    let mut state = LogState::default();
     state.apply(Event::Message { level: Level::ERROR, text: format!("error: {cause}"), detail });
-    let source = Source { folder: Path::new("/nonexistent"), store_path: None, commit: None };
+    let source = SourceTree { folder: Path::new("/nonexistent"), store_path: None, commit: None };
     diagnose(&state, &source).into_iter().next().unwrap()
 }
 
@@ -73,8 +73,8 @@ fn an_input_is_named_by_its_name() {
 
 #[test]
 fn without_an_error_the_last_lines_speak() {
-    let mut state = State::default();
-    let source = Source { folder: Path::new("/nonexistent"), store_path: None, commit: None };
+    let mut state = LogState::default();
+    let source = SourceTree { folder: Path::new("/nonexistent"), store_path: None, commit: None };
     assert_eq!(diagnose(&state, &source)[0].code, Code::NixFailed);
     state.apply(Event::Plain("terminate called after throwing an instance of 'X'".to_owned()));
     assert!(diagnose(&state, &source)[0].said.as_ref().unwrap().contains("terminate called"));
@@ -83,14 +83,14 @@ fn without_an_error_the_last_lines_speak() {
 #[test]
 fn a_program_that_nix_does_not_find_is_named() {
     // A child of Nix says it as plain text, before Nix does (2.26 and 2.34).
-    let mut state = State::default();
+    let mut state = LogState::default();
     state.apply(Event::parse(b"\x1b[31;1merror:\x1b[0m Could not find executable '\x1b[35;1mssh\x1b[0m'"));
     state.apply(Event::Message {
         level: Level::ERROR,
         text: "error: failed to start SSH connection to 'web'".to_owned(),
         detail: None,
     });
-    let source = Source { folder: Path::new("/nonexistent"), store_path: None, commit: None };
+    let source = SourceTree { folder: Path::new("/nonexistent"), store_path: None, commit: None };
     let found = diagnose(&state, &source).into_iter().next().unwrap();
     assert_eq!((found.code, found.attr.as_deref()), (Code::ProgramUnusable, Some("ssh")), "{found:#?}");
     assert!(found.hint.unwrap().to_string().contains("`ssh` on PATH"));

@@ -188,7 +188,7 @@ impl Activities {
     }
 
     /// Whether there is a live activity of a kind.
-    pub(super) fn any(&self, kind: impl Fn(ActivityKind) -> bool) -> bool {
+    pub(super) fn any_live(&self, kind: impl Fn(ActivityKind) -> bool) -> bool {
         self.live.values().any(|activity| kind(activity.kind))
     }
 

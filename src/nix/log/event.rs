@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::kinds::{ActivityKind, Level, ResultKind};
-use super::{TEXT_LIMIT, cut};
+use super::{TEXT_LIMIT, truncated};
 use crate::text::{bounded, plain};
 
 /// What every machine-readable line starts with (`JSONLogger::write`).
@@ -140,7 +140,7 @@ impl Event {
         let event = match serde_json::from_slice(json) {
             Ok(Value::Object(object)) => Self::from_object(&object),
             Ok(_) => None,
-            Err(_) => cut::repaired(json).and_then(|mut object| {
+            Err(_) => truncated::complete_truncated(json).and_then(|mut object| {
                 // Only errors have a line, be it null. The cause would have followed what was cut.
                 if object.contains_key("line") {
                     object.entry("raw_msg").or_insert_with(|| CUT.into());

@@ -74,7 +74,7 @@ numbers! {
 impl ActivityKind {
     /// Whether it brings in what was not in the store: one by one, as the activities that sum them up start always.
     #[must_use]
-    pub fn brings_in(self) -> bool {
+    pub fn fetches_or_builds(self) -> bool {
         matches!(
             self,
             Self::CopyPath

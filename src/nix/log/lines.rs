@@ -16,7 +16,7 @@ const LINE_LIMIT: usize = 2_000;
 
 /// The end of one build's log.
 #[derive(Clone, Debug)]
-struct Log {
+struct LogTail {
     drv: DrvPath,
     lines: VecDeque<String>,
     bytes: usize,
@@ -25,12 +25,12 @@ struct Log {
 
 /// The ends of the logs of builds that run or failed.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Logs {
+pub(super) struct BuildLogTails {
     /// Oldest first.
-    logs: VecDeque<Log>,
+    logs: VecDeque<LogTail>,
 }
 
-impl Logs {
+impl BuildLogTails {
     pub(super) fn push(&mut self, drv: &DrvPath, line: &str) {
         let Some(log) = self.find(drv) else { return };
         let line = bounded(line, LINE_LIMIT);
@@ -49,7 +49,7 @@ impl Logs {
             let victim = self.logs.iter().position(|log| !log.failed).unwrap_or_default();
             self.logs.remove(victim);
         }
-        self.logs.push_back(Log { drv: drv.clone(), lines: VecDeque::new(), bytes: 0, failed: false });
+        self.logs.push_back(LogTail { drv: drv.clone(), lines: VecDeque::new(), bytes: 0, failed: false });
     }
 
     /// Forgets the log of a build that went well.
@@ -69,7 +69,7 @@ impl Logs {
         log.lines.iter().skip(log.lines.len().saturating_sub(most)).cloned().collect()
     }
 
-    fn find(&mut self, drv: &DrvPath) -> Option<&mut Log> {
+    fn find(&mut self, drv: &DrvPath) -> Option<&mut LogTail> {
         self.logs.iter_mut().rev().find(|log| log.drv == *drv)
     }
 

@@ -6,8 +6,8 @@ use super::activities::{Activities, Counts};
 use super::dry_run::DryRun;
 use super::event::{ErrorDetail, Event, Field, Position, TraceFrame};
 use super::kinds::{ActivityKind, Level, ResultKind};
-use super::lines::Logs;
-use super::shown::PART_LIMIT;
+use super::lines::BuildLogTails;
+use super::progress_line::PART_LIMIT;
 use crate::names::{DrvPath, StorePath};
 use crate::text::bounded;
 
@@ -39,9 +39,9 @@ pub struct LogError {
 
 /// What a log said so far. Its size has a limit whatever the log says.
 #[derive(Clone, Debug, Default)]
-pub struct State {
+pub struct LogState {
     pub(super) activities: Activities,
-    logs: Logs,
+    logs: BuildLogTails,
     /// Builds Nix counted as done that have not stopped yet.
     done_builds: u64,
     /// How many builds Nix counted as done.
@@ -66,7 +66,7 @@ pub struct State {
     in_plain_error: bool,
 }
 
-impl State {
+impl LogState {
     /// Takes the next event.
     pub fn apply(&mut self, event: Event) {
         let continues = std::mem::take(&mut self.in_plain_error);
@@ -77,7 +77,7 @@ impl State {
                 {
                     self.logs.open(&drv);
                 }
-                self.has_fetched |= kind.brings_in() || text.starts_with("fetching ");
+                self.has_fetched |= kind.fetches_or_builds() || text.starts_with("fetching ");
                 self.activities.start(id, parent, kind, (level, text, fields));
             }
             Event::Stop { id } => self.stop(id),
@@ -133,9 +133,9 @@ impl State {
                 let Some(activity) = self.activities.touch(id) else { return };
                 // Progress bars of builders redraw one line; the last state of it is what counts.
                 let line = text().trim_end();
-                let shown = line.lines().last().unwrap_or_default();
-                if !shown.trim().is_empty() {
-                    activity.last_line = bounded(shown.trim(), PART_LIMIT);
+                let headline_activity = line.lines().last().unwrap_or_default();
+                if !headline_activity.trim().is_empty() {
+                    activity.last_line = bounded(headline_activity.trim(), PART_LIMIT);
                 }
                 if let Some(drv) = drv(&activity.fields) {
                     self.logs.push(&drv, line);
@@ -317,7 +317,7 @@ impl State {
     /// Whether the store builds, copies, or waits to: work that goes on while nothing is said.
     #[must_use]
     pub fn store_is_at_work(&self) -> bool {
-        self.activities.any(|kind| {
+        self.activities.any_live(|kind| {
             matches!(
                 kind,
                 ActivityKind::Build

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::activities::LIVE_LIMIT;
 use super::lines::{BUILDS, BYTES};
 use super::state::{ERROR_LIMIT, LIST_LIMIT, WARNING_LIMIT};
-use super::{ActivityKind, Event, Field, Level, ResultKind, State};
+use super::{ActivityKind, Event, Field, Level, LogState, ResultKind};
 
 fn drv(number: usize) -> String {
     format!("/nix/store/{number:032}-build.drv")
@@ -20,7 +20,7 @@ fn error(text: String) -> Event {
     Event::Message { level: Level::ERROR, text: format!("error: {text}"), detail: None }
 }
 
-fn assert_bounded(state: &State) {
+fn assert_bounded(state: &LogState) {
     assert!(state.activities.live() <= LIVE_LIMIT);
     assert!(state.log_bytes() <= BUILDS * BYTES);
     assert!(state.errors().len() <= ERROR_LIMIT && state.warnings().len() <= WARNING_LIMIT);
@@ -32,7 +32,7 @@ fn assert_bounded(state: &State) {
 
 #[test]
 fn activities_that_never_stop_are_bounded() {
-    let mut state = State::default();
+    let mut state = LogState::default();
     for number in 0..5_000_u64 {
         state.apply(start(number, ActivityKind::Other(number), "y".repeat(5_000)));
         let fields = vec![Field::Number(number), Field::Number(u64::MAX)];
@@ -43,7 +43,7 @@ fn activities_that_never_stop_are_bounded() {
 
 #[test]
 fn logs_are_bounded() {
-    let mut state = State::default();
+    let mut state = LogState::default();
     for number in 0..500 {
         let id = number as u64;
         state.apply(start(id, ActivityKind::Build, drv(number)));
@@ -59,7 +59,7 @@ fn logs_are_bounded() {
 
 #[test]
 fn what_is_remembered_is_bounded() {
-    let mut state = State::default();
+    let mut state = LogState::default();
     state.apply(start(1, ActivityKind::Builds, String::new()));
     state.apply(start(2, ActivityKind::CopyPaths, String::new()));
     for number in 0..10_000 {
@@ -85,7 +85,7 @@ fn what_is_remembered_is_bounded() {
 
 #[test]
 fn the_log_of_a_failed_build_outlives_those_of_others() {
-    let mut state = State::default();
+    let mut state = LogState::default();
     let line =
         |id| Event::Result { id, kind: ResultKind::BuildLogLine, fields: vec![Field::Text("no".into())] };
     for number in 0..200 {
@@ -102,7 +102,7 @@ fn the_log_of_a_failed_build_outlives_those_of_others() {
 
 #[test]
 fn an_error_before_the_log_begins_is_one() {
-    let mut state = State::default();
+    let mut state = LogState::default();
     for line in
         ["error: unrecognised flag '--x'", "       and more", "Try 'nix --help' for more information."]
     {
@@ -114,7 +114,7 @@ fn an_error_before_the_log_begins_is_one() {
 
 #[test]
 fn what_a_configuration_traces_is_no_error() {
-    let mut state = State::default();
+    let mut state = LogState::default();
     for text in ["trace: error: no", "trace: warning: old option", "trace: evaluation warning: old option"] {
         state.apply(Event::Message { level: Level::ERROR, text: text.to_owned(), detail: None });
     }
@@ -124,7 +124,7 @@ fn what_a_configuration_traces_is_no_error() {
 
 #[test]
 fn an_error_cut_before_its_cause_says_so() {
-    let mut state = State::default();
+    let mut state = LogState::default();
     let line = br#"@nix {"action":"msg","column":2,"file":"x.nix:1:2","level":0,"line":1,"msg":"error:\n   while calling the 'throw' builtin\n"#;
     state.apply(Event::parse(line));
     let error = state.errors().first().unwrap();
@@ -165,14 +165,14 @@ fn event() -> impl Strategy<Value = Vec<u8>> {
 proptest! {
     #[test]
     fn no_log_harms(lines in proptest::collection::vec(event(), 0..60)) {
-        let mut state = State::default();
+        let mut state = LogState::default();
         for line in &lines {
             state.apply(Event::parse(line));
             let _ = state.update();
         }
         assert_bounded(&state);
         let folder = std::path::Path::new("/nonexistent");
-        let source = crate::nix::diagnostics::Source { folder, store_path: None, commit: None };
+        let source = crate::nix::diagnostics::SourceTree { folder, store_path: None, commit: None };
         let found = crate::nix::diagnostics::diagnose(&state, &source);
         prop_assert!(!found.is_empty());
         for diagnostic in found {
@@ -180,6 +180,6 @@ proptest! {
             prop_assert!(diagnostic.message.chars().count() <= crate::diagnostic::MESSAGE_LIMIT);
             prop_assert!(diagnostic.suggestions.len() <= crate::diagnostic::SUGGESTION_LIMIT);
         }
-        let _ = crate::nix::diagnostics::failures(&state);
+        let _ = crate::nix::diagnostics::build_failures(&state);
     }
 }

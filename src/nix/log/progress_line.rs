@@ -1,6 +1,6 @@
 //! Where a call is, in a line.
 
-use super::State;
+use super::LogState;
 use super::activities::{Activity, Counts};
 use super::kinds::{ActivityKind, Level};
 use crate::names::StorePath;
@@ -10,7 +10,7 @@ use crate::text::{self, bounded};
 /// Longest part of the line, in characters.
 pub(super) const PART_LIMIT: usize = 160;
 
-impl State {
+impl LogState {
     /// Where the call is, in a line such as
     /// `building nixos-system-web (3/12 built, 40 MiB of 120 MiB fetched): compiling foo.c`.
     #[must_use]
@@ -20,7 +20,7 @@ impl State {
         let total = builds.expected.saturating_add(paths.expected);
         let mut message = String::new();
         let mut detail = String::new();
-        if let Some(activity) = self.shown() {
+        if let Some(activity) = self.headline_activity() {
             message = headline(activity);
             let parts = [activity.phase.as_str(), activity.last_line.as_str()];
             detail = parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(": ");
@@ -43,7 +43,7 @@ impl State {
     }
 
     /// The activity worth showing: a build, or else what changed last and is no detail of another.
-    fn shown(&self) -> Option<&Activity> {
+    fn headline_activity(&self) -> Option<&Activity> {
         let activities = &self.activities;
         activities.newest(|activity| activity.kind == ActivityKind::Build).or_else(|| {
             activities.newest(|activity| {

@@ -1,6 +1,6 @@
 //! Where an error is, and how the evaluation came there, the user's own files first.
 
-use super::source::Files;
+use super::source::FlakeFiles;
 use crate::diagnostic::{Diagnostic, Frame, TRACE_LIMIT};
 use crate::nix::log::{LogError, Position};
 use crate::text::bounded;
@@ -13,19 +13,19 @@ const FRAME_LENGTH: usize = 200;
 const FILE_LENGTH: usize = 500;
 
 /// The file of an expression that was an argument of `nix`: one of this program's own, in which nobody looks.
-pub(super) const OUR_OWN: &str = "«string»";
+pub(super) const EXPRESSION_FILE: &str = "«string»";
 
 /// A step and the column it is at.
 type Step = (Frame, u32);
 
 /// Gives the diagnostic its place and trace; a place and frames a recogniser knew come first.
-pub(super) fn locate(diagnostic: &mut Diagnostic, error: &LogError, files: &Files<'_>) {
+pub(super) fn set_location(diagnostic: &mut Diagnostic, error: &LogError, files: &FlakeFiles<'_>) {
     let known = std::mem::take(&mut diagnostic.trace);
     let mut own: Vec<Step> = known.into_iter().map(|frame| (frame, 0)).collect();
     let mut foreign: Vec<Step> = Vec::new();
     if let Some(position) = &error.position {
-        let list = if files.own(&position.file).is_some() { &mut own } else { &mut foreign };
-        push(list, diagnostic.said.as_deref().unwrap_or(&diagnostic.message), files, position);
+        let list = if files.path_in_flake(&position.file).is_some() { &mut own } else { &mut foreign };
+        push_step(list, diagnostic.said.as_deref().unwrap_or(&diagnostic.message), files, position);
     }
     let mut called = "";
     for frame in &error.trace {
@@ -34,9 +34,11 @@ pub(super) fn locate(diagnostic: &mut Diagnostic, error: &LogError, files: &File
             if frame.message == "from call site" && !called.is_empty() { called } else { &frame.message };
         called = if frame.message.starts_with("while calling ") { &frame.message } else { "" };
         match &frame.position {
-            Some(position) if files.own(&position.file).is_some() => push(&mut own, message, files, position),
-            Some(position) => push(&mut foreign, message, files, position),
-            None => mention(&mut own, message, files),
+            Some(position) if files.path_in_flake(&position.file).is_some() => {
+                push_step(&mut own, message, files, position)
+            }
+            Some(position) => push_step(&mut foreign, message, files, position),
+            None => push_mentioned_file(&mut own, message, files),
         }
     }
     if diagnostic.file.is_none()
@@ -62,11 +64,11 @@ pub(super) fn locate(diagnostic: &mut Diagnostic, error: &LogError, files: &File
 }
 
 /// Adds a step, unless the same line is there already: a step and what it calls often share one.
-fn push(list: &mut Vec<Step>, message: &str, files: &Files<'_>, position: &Position) {
-    if position.file == OUR_OWN {
+fn push_step(list: &mut Vec<Step>, message: &str, files: &FlakeFiles<'_>, position: &Position) {
+    if position.file == EXPRESSION_FILE {
         return;
     }
-    let file = Some(bounded(&files.name(&position.file), FILE_LENGTH));
+    let file = Some(bounded(&files.display_name(&position.file), FILE_LENGTH));
     let line = Some(position.line);
     if list.len() <= TRACE_LIMIT && list.iter().all(|(frame, _)| frame.file != file || frame.line != line) {
         list.push((Frame { message: shortened(message), file, line }, position.column));
@@ -75,9 +77,9 @@ fn push(list: &mut Vec<Step>, message: &str, files: &Files<'_>, position: &Posit
 
 /// Adds a step that has no place but names one of the user's files, as the module system does in
 /// "while evaluating definitions from `/nix/store/…-source/web.nix':".
-fn mention(own: &mut Vec<Step>, message: &str, files: &Files<'_>) {
+fn push_mentioned_file(own: &mut Vec<Step>, message: &str, files: &FlakeFiles<'_>) {
     let mut parts = message.split(['`', '\'', '"']).filter(|part| part.starts_with('/'));
-    let Some((path, file)) = parts.find_map(|part| Some((part, files.own(part)?))) else { return };
+    let Some((path, file)) = parts.find_map(|part| Some((part, files.path_in_flake(part)?))) else { return };
     let file = bounded(&file, FILE_LENGTH);
     if own.len() <= TRACE_LIMIT && own.iter().all(|(frame, _)| frame.file.as_ref() != Some(&file)) {
         let step = message.split(path).next().unwrap_or_default().trim_end_matches(['`', '\'', '"', ' ']);

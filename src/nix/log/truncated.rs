@@ -7,7 +7,7 @@ const DEPTH: usize = 32;
 
 /// The object a cut JSON text began: an open string is closed where it was cut, then every open
 /// list and object; a key without a value is dropped.
-pub(super) fn repaired(json: &[u8]) -> Option<Map<String, Value>> {
+pub(super) fn complete_truncated(json: &[u8]) -> Option<Map<String, Value>> {
     let text = String::from_utf8_lossy(json);
     let text = text.trim_end_matches('\u{fffd}');
     let mut open: Vec<u8> = Vec::new();
@@ -109,18 +109,18 @@ mod tests {
     fn what_was_whole_is_kept() {
         let json = r#"{"a":1,"b":["x",2,"yz\u0041"],"c":{"d":"e"}}"#;
         for (end, keys) in [(1, 0), (4, 0), (6, 0), (7, 1), (12, 2), (30, 2), (json.len(), 3)] {
-            let object = repaired(json.get(..end).unwrap().as_bytes()).unwrap();
+            let object = complete_truncated(json.get(..end).unwrap().as_bytes()).unwrap();
             assert_eq!(object.len(), keys, "{end}: {object:?}");
         }
-        assert_eq!(repaired(br#"{"a":"x\u00"#).unwrap()["a"], "x");
-        assert_eq!(repaired("{\"a\":\"xä".as_bytes().split_last().unwrap().1).unwrap()["a"], "x");
-        assert!(repaired(b"").is_none());
-        assert!(repaired("[".repeat(100_000).as_bytes()).is_none());
-        assert!(repaired(b"}}}}]]").is_none());
+        assert_eq!(complete_truncated(br#"{"a":"x\u00"#).unwrap()["a"], "x");
+        assert_eq!(complete_truncated("{\"a\":\"xä".as_bytes().split_last().unwrap().1).unwrap()["a"], "x");
+        assert!(complete_truncated(b"").is_none());
+        assert!(complete_truncated("[".repeat(100_000).as_bytes()).is_none());
+        assert!(complete_truncated(b"}}}}]]").is_none());
     }
 
     #[test]
     fn surrogates_cut_in_half_are_dropped_with_the_text() {
-        assert!(repaired(br#"{"a":1,"b":"\ud83d"#).is_none_or(|object| object["a"] == 1));
+        assert!(complete_truncated(br#"{"a":1,"b":"\ud83d"#).is_none_or(|object| object["a"] == 1));
     }
 }
