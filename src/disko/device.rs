@@ -1,19 +1,19 @@
-//! What a device path says about the device it names, without looking at any machine.
+//! What the path of a device says about it, without access to a machine.
 
 /// How a path names a block device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Naming {
-    /// `/dev/sda`, `/dev/hda`: given out in the order the kernel finds the drives; a USB stick moves them.
+    /// `/dev/sda`, `/dev/hda`: numbered in the order in which the kernel finds drives, so that a USB stick shifts them.
     Probed,
-    /// `/dev/vda`, `/dev/xvda`, `/dev/nvme0n1`, `/dev/mmcblk0`, `/dev/disk/by-diskseq`: the same, though
-    /// few machines have a second one to swap places with.
+    /// `/dev/vda`, `/dev/xvda`, `/dev/nvme0n1`, `/dev/mmcblk0`, `/dev/disk/by-diskseq`: numbered, too, but few machines
+    /// have more than one.
     Enumerated,
-    /// `/dev/disk/by-uuid`, `by-label`, `by-partuuid`, `by-partlabel`: read from what is on the device,
-    /// and so gone once it is wiped (udev's 60-persistent-storage.rules).
+    /// `/dev/disk/by-uuid`, `by-label`, `by-partuuid`, `by-partlabel`: read from the content of the device, so that
+    /// formatting removes it (udev's 60-persistent-storage.rules).
     Content,
-    /// `/dev/disk/by-id` and `by-path`: the drive itself or the place it is plugged into.
+    /// `/dev/disk/by-id` and `by-path`: the drive or the port it is connected to.
     Persistent,
-    /// Anything else: mapper devices, files, links somebody made.
+    /// Other paths: mapper devices, files, links of a person.
     Other,
 }
 
@@ -35,7 +35,7 @@ pub(super) fn naming(path: &str) -> Naming {
     }
 }
 
-/// The prefix of a whole drive's kernel name: `sd` of `/dev/sda`; nothing for any other path.
+/// The prefix in the kernel name of a whole drive, such as `sd` in `/dev/sda`; `None` for other paths.
 pub(super) fn kernel_family(disk: &str) -> Option<&'static str> {
     let name = disk.strip_prefix("/dev/")?;
     for family in ["sd", "hd", "vd", "xvd"] {
@@ -56,10 +56,10 @@ pub(super) fn kernel_family(disk: &str) -> Option<&'static str> {
     name.strip_prefix("mmcblk").is_some_and(is_number).then_some("mmcblk")
 }
 
-/// The drive a partition's path belongs to, and the partition's number, where the path says so.
+/// Splits the path of a partition into the path of its drive and the number; other paths have no number.
 ///
-/// The kernel appends the number, after a `p` where the drive's name ends in a digit; udev's links by
-/// id, path and disk sequence append `-partN`.
+/// The kernel appends the number, after a `p` if the drive's name ends in a digit. udev's links by id, path and disk
+/// sequence append `-partN`.
 pub(super) fn split_partition(path: &str) -> (&str, Option<u32>) {
     if path.starts_with("/dev/disk/by-id/") || path.starts_with("/dev/disk/by-path/") {
         return match path.rsplit_once("-part") {
@@ -92,9 +92,9 @@ pub(super) fn split_partition(path: &str) -> (&str, Option<u32>) {
     (path, None)
 }
 
-/// Whether two paths certainly name different drives.
+/// Whether two paths are certain to name different drives.
 ///
-/// Two kernel names do. Links do not have to: one drive has several, by model, by WWN, by port.
+/// Different kernel names are. Different links may name one drive: it has several, by model, by WWN, by port.
 pub(super) fn certainly_differ(a: &str, b: &str) -> bool {
     a != b && kernel_family(a).is_some() && kernel_family(b).is_some()
 }

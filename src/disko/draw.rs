@@ -1,14 +1,14 @@
-//! A layout as a person reads it: a tree with columns, plain text.
+//! Prints a layout for people: a tree with columns, in plain text.
 
 use super::model::{Layout, Node};
 use crate::text;
 
-/// Widest the columns become, in characters; longer cells are cut. Paths are not: a cut one is of no use.
+/// Greatest width of each column, in characters; longer cells are cut. The last column is wide: a cut path is useless.
 const WIDEST: [usize; COLUMNS] = [48, 24, 40, 250];
-/// Most lines drawn.
+/// Most lines printed.
 const LINES: usize = 400;
 
-/// The layout as a tree: name, size, what it is, and where it is mounted.
+/// The layout as a tree with the columns name, size, kind, and mount point.
 #[must_use]
 pub fn draw(layout: &Layout) -> String {
     let mut rows = Vec::new();
@@ -59,7 +59,7 @@ fn row(node: &Node, indent: String) -> Row {
     let size = node.size.clone().unwrap_or_default();
     let place = match (&node.mountpoint, &node.device) {
         (Some(mountpoint), _) => mountpoint.clone(),
-        // The path of a drive is worth reading; those below follow from the names.
+        // Paths of other devices follow from the names.
         (None, Some(device)) if node.kind == "disk" => device.clone(),
         (None, _) => String::new(),
     };
@@ -70,11 +70,11 @@ fn row(node: &Node, indent: String) -> Row {
     row
 }
 
-/// What a node is, and what is on it.
+/// The kind of a node and its content, in words.
 fn describe(node: &Node) -> String {
     let mut words: Vec<&str> = Vec::new();
     match node.kind.as_str() {
-        // What has a size is evidently a part of something.
+        // Its size and position in the tree show that it is a partition.
         "partition" => {}
         "mdadm" | "lv" => words.push(node.type_code.as_deref().unwrap_or(&node.kind)),
         "zpool" => words.extend(["zpool"].into_iter().chain(node.type_code.as_deref())),

@@ -1,4 +1,4 @@
-//! What a host's configuration says beside its layout: boot loader, file systems, swap.
+//! Facts of a host's configuration outside its layout: boot loader, file systems, swap.
 
 use std::collections::BTreeMap;
 
@@ -6,12 +6,12 @@ use serde_json::Value;
 
 use super::read::{Attrs, text_of, word};
 
-/// What is known of the host. Absent means that the configuration does not say, or that it could not
-/// be evaluated; [`Fact`] keeps the two apart where it matters.
+/// Facts of a host's configuration. `None` means that the configuration does not set it or that it could not be
+/// evaluated; [`Fact`] tells the two apart.
 #[derive(Debug, Default)]
 pub(super) struct ConfigFacts {
     pub(super) system: Option<String>,
-    /// Whether disko sets the host's mounts; absent for a bare attribute set without its module.
+    /// Whether disko's module sets the host's mounts; `None` for a bare attribute set without the module.
     pub(super) enable_config: Option<bool>,
     pub(super) grub: Option<Grub>,
     pub(super) systemd_boot: Option<bool>,
@@ -25,10 +25,10 @@ pub(super) struct ConfigFacts {
     pub(super) swap: Fact<Vec<SwapDevice>>,
 }
 
-/// A fact that may have been out of reach.
+/// A fact that may have failed to evaluate.
 #[derive(Debug, Default)]
 pub(super) enum Fact<T> {
-    /// The configuration says this.
+    /// The configuration has this value.
     Value(T),
     /// The configuration does not have it.
     #[default]
@@ -38,7 +38,7 @@ pub(super) enum Fact<T> {
 }
 
 impl<T> Fact<T> {
-    /// What the configuration says, if it says anything.
+    /// The value, if the configuration has one.
     pub(super) fn value(&self) -> Option<&T> {
         match self {
             Self::Value(value) => Some(value),
@@ -61,7 +61,7 @@ pub(super) struct Grub {
     pub(super) efi_support: bool,
     pub(super) removable: Option<bool>,
     pub(super) cryptodisk: Option<bool>,
-    /// Each place GRUB is installed for; NixOS folds the plain `devices` into this.
+    /// The installations of GRUB; NixOS adds one for the plain `devices`.
     pub(super) boots: Vec<GrubBoot>,
 }
 
@@ -113,14 +113,14 @@ impl ConfigFacts {
         }
     }
 
-    /// Whether the host can only start through UEFI or a board's own loader.
+    /// Whether the host's system is x86, which can boot by BIOS, or unknown.
     pub(super) fn is_x86_or_unsaid(&self) -> bool {
         self.system
             .as_deref()
             .is_none_or(|system| system.starts_with("x86_64-") || system.starts_with("i686-"))
     }
 
-    /// GRUB, when it is enabled.
+    /// GRUB, if it is enabled.
     pub(super) fn enabled_grub(&self) -> Option<&Grub> {
         self.grub.as_ref().filter(|grub| grub.enable)
     }

@@ -1,12 +1,12 @@
-//! What a host's disk layout is and what is wrong with it, read from its evaluated `disko.devices`.
+//! A host's disk layout and its hazards, read from the evaluated `disko.devices`.
 //!
-//! [`PROBE`] says what to evaluate, [`Layout::from_probe`] takes the answer, [`draw()`] shows it to a
-//! person. Nothing here runs anything or looks at a machine: a [`Hazard`] is only ever about what the
-//! configuration says, and where it does not say enough there is none.
+//! [`PROBE`] is the expression to evaluate, [`Layout::from_probe`] reads its result, [`draw()`] prints the layout.
+//! Nothing here runs a program or looks at a machine: a [`Hazard`] follows from the configuration alone, and a
+//! configuration that leaves something open gives none.
 //!
-//! Where the facts come from: disko's option types (`lib/types/*.nix` of nix-community/disko), the
-//! NixOS options `boot.loader.*`, `fileSystems.*` and `swapDevices`, and the manuals of the programs
-//! disko runs; each hazard names its own.
+//! Sources: disko's option types (`lib/types/*.nix` of nix-community/disko), the NixOS options `boot.loader.*`,
+//! `fileSystems.*` and `swapDevices`, and the manuals of the programs that disko runs; each module of hazards names its
+//! own.
 
 mod device;
 mod draw;
@@ -25,5 +25,6 @@ pub use hazards::{Hazard, HazardCode, Severity};
 pub use model::{Layout, LayoutError, Mount, Node};
 pub use part::LayoutPart;
 
-/// A Nix function from how parts are read and a host's `config` to what [`Layout::from_probe`] reads.
+/// A Nix function from the readers of `probes.nix`, the platform and a host's `config` to the input of
+/// [`Layout::from_probe`].
 pub const PROBE: &str = include_str!("probe.nix");

@@ -1,4 +1,4 @@
-//! The layout as tools report it: trees of devices, what is mounted where, and what is wrong.
+//! The layout as tools report it: trees of devices, mounts, and hazards.
 
 use schemars::{JsonSchema, Schema};
 use serde::{Deserialize, Serialize};
@@ -9,11 +9,11 @@ use super::read::Attrs;
 use super::{facts::ConfigFacts, hazards, parse};
 use crate::diagnostic::{Code, Diagnostic};
 
-/// What a probe's answer cannot be turned into a layout for.
+/// Why the result of a probe is no layout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LayoutError {
-    /// The probe gave something other than an attribute set with `devices`.
-    #[error("the probe of the host's disk layout gave something else than an attribute set with `devices`")]
+    /// The result is not an attribute set with `devices`.
+    #[error("the probe of the host's disk layout did not return an attribute set with `devices`")]
     NotAProbe,
 }
 
@@ -28,118 +28,118 @@ impl From<&LayoutError> for Diagnostic {
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[schemars(transform = undocumented)]
 pub struct Layout {
-    /// A tree for every disk, then for every array, volume group, pool and mount without a device.
+    /// A tree for each disk, then for each array, volume group, pool, and mount without a device.
     pub disks: Vec<Node>,
-    /// What the layout mounts, in the order of the mount points.
+    /// The mounts of the layout, sorted by mount point.
     pub mounts: Vec<Mount>,
-    /// What is wrong with it, the worst first.
+    /// Its hazards, the most severe first.
     pub hazards: Vec<Hazard>,
 }
 
-/// A device, or a part of one, and what it is divided into.
+/// A device or a part of one, with its children.
 ///
-/// What is directly on a device is told on the device itself: a partition with an ext4 file system is
-/// one node with `format` and `mountpoint`. An opened LUKS container, a subvolume, a dataset or a
-/// logical volume has a name of its own and is a child.
+/// The content of a device is described by its own node: a partition with an ext4 file system is one node with `format`
+/// and `mountpoint`. An opened LUKS container, a subvolume, a dataset and a logical volume have names of their own and
+/// are children.
 #[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[schemars(transform = undocumented)]
 pub struct Node {
     /// `disk`, `partition`, `luks`, `mdadm`, `lvm_vg`, `lv`, `zpool`, `zfs_fs`, `zfs_volume`,
-    /// `btrfs_subvol`, `bcachefs_filesystem`, `bcachefs_subvolume`, `swapfile`, `nodev`, or the type
-    /// the layout gives where it is none of these.
+    /// `btrfs_subvol`, `bcachefs_filesystem`, `bcachefs_subvolume`, `swapfile`, `nodev`, or another type that
+    /// the layout has.
     pub kind: String,
     /// Its name in the layout.
     pub name: String,
-    /// The path it has on the host.
+    /// Its path on the host; `None` if the layout does not determine it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub device: Option<String>,
-    /// Its size as the layout gives it: `500M`, `100%`, or `START..END`.
+    /// Its size as in the layout: `500M`, `100%`, or `START..END`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub size: Option<String>,
-    /// The code of a partition's type (`EF00`), the level of an array, the mode of a pool.
+    /// The type code of a partition (`EF00`), the level of an array, or the mode of a pool.
     #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
     pub type_code: Option<String>,
-    /// What is directly on it: a file system, `swap`, `luks`, a partition table (`gpt`, `msdos`), or
-    /// what it is a member of (`mdraid`, `lvm_pv`, `zfs`, `bcachefs`).
+    /// Its content: a file system, `swap`, `luks`, a partition table (`gpt`, `msdos`), or a member of a group
+    /// (`mdraid`, `lvm_pv`, `zfs`, `bcachefs`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub format: Option<String>,
     /// The array, volume group, pool or file system it is a member of.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub member_of: Option<String>,
-    /// Where it is mounted.
+    /// Its mount point.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mountpoint: Option<String>,
-    /// How it is mounted.
+    /// Its mount options.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(default)]
     pub options: Vec<String>,
     /// The label of the file system on it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
-    /// What it is divided into.
+    /// Partitions, volumes, subvolumes, or the opened device.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(default)]
     pub children: Vec<Node>,
-    /// How many of its children come in later parts of the layout.
+    /// Number of its children in later parts of the layout.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub more_children: Option<usize>,
-    /// What only the hazards need.
+    /// Facts for the hazards that are not reported.
     #[serde(skip)]
     #[schemars(skip)]
     pub(super) hidden: Hidden,
 }
 
-/// A place in the file system and what the layout mounts there.
+/// A mount of the layout.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[schemars(transform = undocumented)]
 pub struct Mount {
-    /// Where.
+    /// Its mount point.
     pub mountpoint: String,
-    /// What.
+    /// Path of the mounted device.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub device: Option<String>,
     /// Its file system.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub format: Option<String>,
-    /// How.
+    /// Its mount options.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(default)]
     pub options: Vec<String>,
 }
 
-/// What disko is told about a node beside what is reported of it.
+/// Settings of a node that hazards need and that are not reported.
 #[derive(Debug, Default)]
 pub(super) struct Hidden {
     /// The partition table on it.
     pub(super) table: Option<Table>,
-    /// Where a partition or volume begins and ends, and its turn in being made.
+    /// Size and position of a partition or volume, and its priority when disko creates it.
     pub(super) extent: Extent,
-    /// The name and the identifier in a partition's GPT entry, where the layout gives them.
+    /// Name and identifier in the GPT entry of a partition; `None` if the layout does not determine them.
     pub(super) partition_label: Option<String>,
     pub(super) partition_uuid: Option<String>,
-    /// Flags of a partition in the older `table` type, and whether it was called bootable.
+    /// Flags of a partition of the older `table` type; `boot` if it is `bootable`.
     pub(super) flags: Vec<String>,
-    /// The kind of what it is a member of; the name is in [`Node::member_of`].
+    /// Kind of the group it is a member of; [`Node::member_of`] has the name.
     pub(super) group: Option<Group>,
     /// The metadata version of an array.
     pub(super) metadata: Option<String>,
-    /// How a pool is put together, where the layout spells it out.
+    /// The virtual devices of a pool; `None` if the layout has a mode instead.
     pub(super) topology: Option<Vec<Vdev>>,
-    /// The segment type of a logical volume, its thin pool, and whether `lvcreate` is told more.
+    /// Segment type of a logical volume, its thin pool, and whether `lvcreate` gets further arguments.
     pub(super) lvm_type: Option<String>,
     pub(super) thin_pool: Option<String>,
     pub(super) tuned: bool,
-    /// Arguments of the program that makes the file system.
+    /// Arguments of the program that creates the file system.
     pub(super) args: Vec<String>,
     /// How an encrypted node is opened.
     pub(super) encryption: Option<Encryption>,
-    /// How swap is used.
+    /// Settings of swap.
     pub(super) swap: Option<Swap>,
-    /// The probe could not evaluate it, or a part of it.
+    /// Whether the probe could not evaluate it or a part of it.
     pub(super) failed: bool,
-    /// Its type is none this server knows.
+    /// Whether its type is unknown to this server.
     pub(super) unknown: bool,
-    /// There is more below it than is kept.
+    /// Whether children were left out because of a limit.
     pub(super) cut: bool,
 }
 
@@ -160,7 +160,7 @@ impl Table {
     }
 }
 
-/// Where a partition or volume begins and ends.
+/// Size and position of a partition or volume, as in the layout.
 #[derive(Debug, Default)]
 pub(super) struct Extent {
     pub(super) size: Option<String>,
@@ -169,7 +169,7 @@ pub(super) struct Extent {
     pub(super) priority: Option<i64>,
 }
 
-/// What several devices can be members of.
+/// Kind of a group of devices.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) enum Group {
     Mdadm,
@@ -181,8 +181,7 @@ pub(super) enum Group {
 impl Group {
     pub(super) const ALL: [Self; 4] = [Self::Mdadm, Self::Lvm, Self::Zpool, Self::Bcachefs];
 
-    /// The kind of the node that is such a group; where it is not also the attribute of
-    /// `disko.devices` that defines it, [`Self::attribute`] differs.
+    /// The kind of a group's node.
     pub(super) fn kind(self) -> &'static str {
         match self {
             Self::Mdadm => "mdadm",
@@ -192,7 +191,7 @@ impl Group {
         }
     }
 
-    /// The attribute of `disko.devices` such groups are defined in.
+    /// The attribute of `disko.devices` that defines such groups.
     pub(super) fn attribute(self) -> &'static str {
         match self {
             Self::Bcachefs => "bcachefs_filesystems",
@@ -200,7 +199,7 @@ impl Group {
         }
     }
 
-    /// What a person calls it.
+    /// Its name in sentences.
     pub(super) fn noun(self) -> &'static str {
         match self {
             Self::Mdadm => "RAID array",
@@ -211,12 +210,12 @@ impl Group {
     }
 }
 
-/// One virtual device of a pool's topology.
+/// A virtual device of a pool.
 #[derive(Debug)]
 pub(super) struct Vdev {
     /// `vdev`, `spare`, `log`, `dedup`, `special` or `cache`.
     pub(super) role: &'static str,
-    /// Empty, `mirror`, `raidz`…
+    /// `mirror`, `raidz`…; empty for single devices.
     pub(super) mode: String,
     pub(super) members: Vec<String>,
 }
@@ -224,21 +223,21 @@ pub(super) struct Vdev {
 /// How an encrypted device, dataset or file system is opened.
 #[derive(Debug, Default)]
 pub(super) struct Encryption {
-    /// The file the initrd reads at every boot.
+    /// Key file that the initrd reads at every boot; `None` if there is none.
     pub(super) boot_key: Option<String>,
-    /// Files that are read while formatting.
+    /// Key files that are read while formatting.
     pub(super) format_keys: Vec<String>,
-    /// The initrd opens it.
+    /// Whether the initrd opens it.
     pub(super) at_boot: bool,
-    /// The initrd asks when the file is missing.
+    /// Whether the initrd asks for a passphrase if the key file is missing.
     pub(super) falls_back: bool,
-    /// Something else than a file or a passphrase may open it (TPM, FIDO2, commands).
+    /// Whether something other than a file or a passphrase may open it (TPM, FIDO2, commands).
     pub(super) other_ways: bool,
-    /// LUKS1, or LUKS2 with PBKDF2: what GRUB before 2.14 can open.
+    /// Whether it is LUKS1, or LUKS2 with PBKDF2, which GRUB before 2.14 can open.
     pub(super) simple_kdf: bool,
 }
 
-/// How swap is used.
+/// Settings of swap.
 #[derive(Debug, Default)]
 pub(super) struct Swap {
     pub(super) random_encryption: bool,
@@ -246,16 +245,15 @@ pub(super) struct Swap {
 }
 
 impl Layout {
-    /// The layout in what evaluating [`PROBE`](super::PROBE) on a host's `config` gave.
+    /// Reads the result of [`PROBE`](super::PROBE) for a host's `config`.
     ///
-    /// Whatever is in `devices`, there is a layout: what is not understood is kept by its name. A host
-    /// without disko has an empty one.
+    /// Unknown devices keep their names and become nodes. A host without disko has an empty layout.
     ///
     /// # Errors
-    /// When `probe` is not an attribute set with `devices`.
+    /// [`LayoutError::NotAProbe`] if `probe` is not an attribute set with `devices`.
     #[expect(
         clippy::needless_pass_by_value,
-        reason = "the caller has no further use of what can be megabytes"
+        reason = "the value can be megabytes, and the caller does not need it any more"
     )]
     pub fn from_probe(probe: Value) -> Result<Self, LayoutError> {
         let attrs = Attrs::of(Some(&probe));
@@ -272,7 +270,7 @@ impl Layout {
 }
 
 impl Node {
-    /// The same without its children, and without what only the hazards need.
+    /// A copy without its children and its hidden settings.
     pub(super) fn bare(&self) -> Self {
         Self {
             kind: self.kind.clone(),
@@ -314,7 +312,7 @@ pub(super) fn mounts(roots: &[Node]) -> Vec<Mount> {
     out
 }
 
-/// Leaves the descriptions out of a schema: a client pays for them in every session, and the names say it.
+/// Removes the descriptions from a schema: they cost tokens in every session, and the names are clear.
 fn undocumented(schema: &mut Schema) {
     schema.remove("description");
     let Some(Value::Object(properties)) = schema.get_mut("properties") else { return };
@@ -322,7 +320,7 @@ fn undocumented(schema: &mut Schema) {
         if let Value::Object(property) = property {
             property.remove("description");
             property.remove("default");
-            // What is not there is left out, never null.
+            // An absent value is left out and never null.
             if let Some(kind) = property.get("type").and_then(Value::as_array).and_then(|kinds| kinds.first())
             {
                 let kind = kind.clone();

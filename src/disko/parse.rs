@@ -1,7 +1,7 @@
-//! From the JSON of `disko.devices` to trees of nodes.
+//! Reads the JSON of `disko.devices` into trees of nodes.
 //!
-//! Reads both what disko's modules evaluate to and bare attribute sets in the same shape: what disko
-//! would have filled in (device paths, names) is filled in by its rules.
+//! Accepts the result of disko's modules and bare attribute sets of the same shape. For the latter it applies disko's
+//! defaults (device paths, names).
 
 use serde_json::Value;
 
@@ -12,12 +12,12 @@ use crate::text;
 mod content;
 mod groups;
 
-/// Most nodes kept of a layout.
+/// Most nodes of a layout.
 pub(super) const NODE_LIMIT: usize = 2_000;
-/// Deepest nesting of devices kept.
+/// Greatest depth of a tree.
 pub(super) const DEPTH_LIMIT: usize = 24;
 
-/// The trees of a layout: disks, then what is built from several of them, then mounts without a device.
+/// The trees of a layout: disks, then groups of devices, then mounts without a device, then unknown types.
 pub(super) fn devices(devices: Attrs<'_>) -> Vec<Node> {
     let mut parser = Parser { left: NODE_LIMIT };
     let mut roots = Vec::new();
@@ -51,24 +51,24 @@ pub(super) fn devices(devices: Attrs<'_>) -> Vec<Node> {
     roots
 }
 
-/// Reads one named entry of an attribute of `disko.devices`.
+/// Reads an entry of an attribute of `disko.devices` into a node.
 type ReadNode = fn(&mut Parser, &str, &Value) -> Node;
 
 struct Parser {
-    /// How many more nodes are kept.
+    /// Number of nodes that may still be added.
     left: usize,
 }
 
-/// What a device's content is put on: the names disko makes paths and labels from.
+/// The device that has a content; disko derives paths and labels from its names.
 #[derive(Clone, Copy)]
 struct Holder<'a> {
-    /// `disk`, `mdadm`, …: the `type` of disko's parent.
+    /// Its `type` in disko: `disk`, `mdadm`, …
     kind: &'a str,
     name: &'a str,
 }
 
 impl Parser {
-    /// Whether one more node may be kept.
+    /// Reserves a node. Returns `false` at [`NODE_LIMIT`].
     fn reserve(&mut self) -> bool {
         match self.left.checked_sub(1) {
             Some(left) => {
@@ -79,7 +79,7 @@ impl Parser {
         }
     }
 
-    /// Adds a child to `parent` for every value there is room for.
+    /// Adds a child to `parent` for each value, up to the limits of depth and number.
     fn children<'a>(
         &mut self,
         parent: &mut Node,
@@ -112,14 +112,13 @@ impl Parser {
         node.format = attrs.text("fsType");
         node.device =
             attrs.text("device").filter(|device| Some(device) != node.format.as_ref() && device != "none");
-        // disko's default is the name; the probe leaves out what is null, which bare attribute sets
-        // have no reason to write.
+        // disko's default is the name. The probe leaves out null, which a bare attribute set has no reason to contain.
         node.mountpoint = attrs.text("mountpoint").or_else(|| name.starts_with('/').then(|| word(name)));
         node.options = mount_options(attrs);
         node
     }
 
-    /// Something of a type this server does not know, by its name and with whatever can be read of it.
+    /// An entry of a type that this server does not know: its name, and the usual attributes if it has them.
     fn unknown(&mut self, kind: &str, name: &str, value: &Value, depth: usize) -> Node {
         let attrs = Attrs::of(Some(value));
         let mut node = node(kind, attrs.text("name").unwrap_or_else(|| word(name)), attrs);
@@ -144,15 +143,15 @@ fn node(kind: &str, name: String, attrs: Attrs<'_>) -> Node {
     }
 }
 
-/// What differs from disko's default of `[ "defaults" ]`.
+/// The mount options without disko's default, `defaults`.
 fn mount_options(attrs: Attrs<'_>) -> Vec<String> {
     let mut options = attrs.texts("mountOptions");
     options.retain(|option| option != "defaults");
     options
 }
 
-/// The label a program that makes file systems is told to give: `-L x`, `-Lx`, `--label=x`, in one
-/// argument or in two (disko joins them unquoted for some types, quoted for others).
+/// The label in the arguments of a program that creates file systems: `-L x`, `-Lx`, `--label=x`, in one argument or
+/// in two (disko joins them unquoted for some types, quoted for others).
 fn label(format: &str, args: &[String]) -> Option<String> {
     // mkfs.fat(8) takes -n; mkfs.ext4, .xfs, .btrfs, .ntfs and mkswap take -L; mkfs.f2fs -l;
     // bcachefs --fs_label, where -L is a label too.
@@ -182,7 +181,7 @@ fn unquoted(text: &str) -> String {
 
 impl Extent {
     fn read(attrs: Attrs<'_>) -> Self {
-        // disko's defaults, which say nothing: start and size "0", and the end that follows from the size.
+        // Leave out disko's defaults: start and size "0", and the end that follows from the size.
         let meant = |name: &str| attrs.text(name).filter(|text| text != "0");
         let size = meant("size");
         let implied = size.as_ref().map_or_else(
@@ -197,7 +196,7 @@ impl Extent {
         }
     }
 
-    /// The extent as a person would write it.
+    /// The extent for people: the size, or `START..END`.
     fn shown(&self) -> Option<String> {
         match (&self.size, &self.start, &self.end) {
             (_, start, Some(end)) => Some(format!("{}..{end}", start.as_deref().unwrap_or_default())),
@@ -208,7 +207,7 @@ impl Extent {
 }
 
 impl Group {
-    /// What a content of this type is a member of, and the attribute that names it.
+    /// The group that a content of this type joins, and the attribute with the group's name.
     fn of_content(kind: &str) -> Option<(Self, &'static str)> {
         match kind {
             "mdraid" => Some((Self::Mdadm, "name")),

@@ -1,28 +1,28 @@
-//! A layout in parts, for whoever takes only so much at once.
+//! Splits a layout into parts of bounded size, for results in pages.
 
 use serde::{Deserialize, Serialize};
 
 use super::hazards::Hazard;
 use super::model::{Layout, Mount, Node, mounts};
 
-/// A hazard, or a tree with what it mounts.
+/// A hazard, or a tree with its mounts.
 #[derive(Debug, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum LayoutPart {
-    /// One thing that is wrong.
+    /// A hazard of the layout.
     Hazard(Hazard),
-    /// A tree, or some of its children below the nodes that hold them.
+    /// A tree, or some of its children below copies of their ancestors.
     Tree {
         /// Its root.
         root: Box<Node>,
-        /// What is mounted of it.
+        /// The mounts in this part of the tree.
         mounts: Vec<Mount>,
     },
 }
 
 impl Layout {
-    /// All of it, the hazards first. A tree of more than `room` bytes of JSON comes in several parts, each of them with
-    /// its root.
+    /// The parts, the hazards first. A tree of more than `room` bytes of JSON is split into several parts, each with
+    /// the root.
     #[must_use]
     pub fn into_parts(self, room: usize) -> Vec<LayoutPart> {
         let trees = self.disks.into_iter().flat_map(|root| split(root, room));
@@ -51,7 +51,7 @@ impl FromIterator<LayoutPart> for Layout {
     }
 }
 
-/// A tree as it is, or as several that have some of its children each.
+/// The tree itself if it fits into `room` bytes, otherwise copies of it with some of its children each.
 fn split(mut node: Node, room: usize) -> Vec<Node> {
     if node.children.is_empty() || weight(&node) <= room {
         return vec![node];
@@ -88,7 +88,7 @@ fn split(mut node: Node, room: usize) -> Vec<Node> {
     trees
 }
 
-/// Bytes of JSON, with what is mounted of it.
+/// Bytes of its JSON and that of its mounts.
 fn weight(node: &Node) -> usize {
     let bytes = |value: serde_json::Result<String>| value.map_or(0, |text| text.len());
     bytes(serde_json::to_string(node)) + bytes(serde_json::to_string(&mounts(std::slice::from_ref(node))))

@@ -1,4 +1,4 @@
-//! Reading JSON whose shape is only probable: what is missing or of another type is simply not there.
+//! Lenient JSON readers: a value that is missing or has another type reads as absent.
 
 use serde_json::{Map, Value};
 
@@ -9,7 +9,7 @@ pub(super) const TEXT_LIMIT: usize = 200;
 /// Most entries kept of any list or set.
 pub(super) const LIST_LIMIT: usize = 1_000;
 
-/// An attribute set, or the empty one.
+/// An attribute set; empty if the value is no set.
 #[derive(Clone, Copy)]
 pub(super) struct Attrs<'a>(Option<&'a Map<String, Value>>);
 
@@ -18,7 +18,7 @@ impl<'a> Attrs<'a> {
         Self(value.and_then(Value::as_object))
     }
 
-    /// Whether there is a set at all.
+    /// Whether the value is a set.
     pub(super) fn exists(self) -> bool {
         self.0.is_some()
     }
@@ -31,7 +31,7 @@ impl<'a> Attrs<'a> {
         Self::of(self.value(name))
     }
 
-    /// Text that is not empty; numbers are text too.
+    /// A text that is not empty; a number reads as its text.
     pub(super) fn text(self, name: &str) -> Option<String> {
         self.value(name).and_then(text_of)
     }
@@ -53,7 +53,7 @@ impl<'a> Attrs<'a> {
         self.value(name).and_then(Value::as_array).into_iter().flatten().take(LIST_LIMIT)
     }
 
-    /// Names and values, in the order of their names, as disko goes through them.
+    /// Names and values in the order of their names, as in disko.
     pub(super) fn entries(self) -> impl Iterator<Item = (&'a str, &'a Value)> {
         let mut entries: Vec<_> =
             self.0.into_iter().flatten().map(|(name, value)| (name.as_str(), value)).collect();
@@ -61,18 +61,18 @@ impl<'a> Attrs<'a> {
         entries.into_iter().take(LIST_LIMIT)
     }
 
-    /// Whether the probe could not evaluate what should be here.
+    /// Whether the probe could not evaluate the value.
     pub(super) fn failed(self) -> bool {
         self.flag("_failed") == Some(true)
     }
 
-    /// Whether that is so for this or one of its attributes.
+    /// Whether the probe could not evaluate the value or one of its attributes.
     pub(super) fn partly_failed(self) -> bool {
         self.failed() || self.entries().any(|(_, value)| Attrs::of(Some(value)).failed())
     }
 }
 
-/// The value as a [`word`]; nothing for sets and lists.
+/// A string or number as a [`word`]; `None` for other values and for empty text.
 pub(super) fn text_of(value: &Value) -> Option<String> {
     let text = match value {
         Value::String(text) => word(text),
@@ -82,9 +82,8 @@ pub(super) fn text_of(value: &Value) -> Option<String> {
     (!text.is_empty()).then_some(text)
 }
 
-/// `text` as one word of bounded text that cannot steer a terminal: what a layout names stands within the sentences of
-/// hazards.
+/// A name of the layout as one word of bounded length without control characters: the sentences of hazards contain it.
 pub(super) fn word(given: &str) -> String {
-    // Cut first: what is cut away need not be cleaned.
+    // Cut before cleaning, which would otherwise read a text of any length.
     text::bounded(&text::joined(&text::bounded(given, 4 * TEXT_LIMIT)), TEXT_LIMIT)
 }

@@ -1,10 +1,10 @@
-//! Sizes as disko hands them to `sgdisk`, `lvcreate`, `zfs` and `btrfs`.
+//! Sizes as disko passes them to `sgdisk`, `lvcreate`, `zfs` and `btrfs`.
 
 const MIB: u64 = 1 << 20;
 
-/// The bytes of a size like `500M` or `1.5G`, units of 1024; nothing for percentages and anything else.
+/// The bytes of a size such as `500M` or `1.5G`, in units of 1024; `None` for a percentage or other text.
 ///
-/// Without a unit the number means something else to every program (sectors, MiB, bytes): not known here.
+/// A number without a unit gives `None`: each program reads it differently (sectors, MiB, bytes).
 pub(super) fn bytes(text: &str) -> Option<u64> {
     let text = text.trim();
     let text = text.strip_prefix('+').unwrap_or(text);
@@ -29,7 +29,7 @@ pub(super) fn bytes(text: &str) -> Option<u64> {
     }
     let scale = 10u64.checked_pow(u32::try_from(fraction.len()).ok()?)?;
     let fraction: u64 = fraction.parse().ok()?;
-    // Sizes up to a few exabytes: the product of the fraction may not fit, then it is not known.
+    // The products overflow above a few exabytes: then the size is not known.
     whole.checked_mul(factor)?.checked_add(fraction.checked_mul(factor)? / scale)
 }
 

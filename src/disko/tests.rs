@@ -121,16 +121,16 @@ fn much_at_once() {
         .map(|hazard| format!("{:?} {:?}: {}", hazard.severity, hazard.code, hazard.message))
         .collect();
     insta::assert_snapshot!(told.join("\n"), @r#"
-    Danger BootLoaderElsewhere: GRUB is installed on /dev/sda, while the layout formats /dev/sdb: the host does not start from the disk that is formatted.
-    Danger MountOnWipedDisk: /dev/sdb7, which the host mounts at /old, is on disk "main", and disko formats that without it. What is on it now is lost, and it is not there afterwards.
-    Danger NoSpaceLeft: main/data is made first and takes all that is left of the disk: main/swap cannot be made, and formatting stops half-way.
+    Danger BootLoaderElsewhere: GRUB is installed on /dev/sda, while the layout formats /dev/sdb: the host does not boot from the formatted disk.
+    Danger MountOnWipedDisk: /dev/sdb7, which the host mounts at /old, is on disk "main", which disko formats without it: its data is lost, and the partition does not exist afterwards.
+    Danger NoSpaceLeft: main/data is created first and takes all remaining space of the disk: main/swap cannot be created, and formatting stops half-way.
     Danger GroupWithoutMembers: The ZFS pool "tank" has no members: formatting stops there, after the disks were wiped.
-    Warning UnstableDevice: The layout formats /dev/sdb, named in the order the kernel finds drives: with another drive plugged in, it can be that one which is wiped.
-    Warning SizeWithoutUnit: The size of main/swap is 8 without a unit, which counts sectors: that is 4.00 KiB on most drives.
-    Warning LabelTooLong: The label "a-label-that-is-too-long" has 24 bytes, ext4 holds 16: it is cut, and nothing is found by the long one.
-    Warning GroupUndefined: main/data is to be a member of the ZFS pool "tnak", which the layout does not define: nothing is made of it.
-    Warning KeyNotAtBoot: main/crypt/root is opened with /tmp/disk.key when the host starts, which is not there yet: it asks for a passphrase at every start, and none fits but what is in the key files.
-    Warning SwapUnencrypted: The root (main/crypt/root) is encrypted, the swap main/swap is not: passwords and keys in memory are written to the drive in the clear.
+    Warning UnstableDevice: The layout formats /dev/sdb, named in the order in which the kernel finds drives: with another drive connected, disko may wipe that one.
+    Warning SizeWithoutUnit: The size of main/swap is 8 without a unit, which means sectors: 4.00 KiB on most drives.
+    Warning LabelTooLong: The label "a-label-that-is-too-long" has 24 bytes, ext4 holds 16: it is cut, and the long label finds no device.
+    Warning GroupUndefined: main/data is to be a member of the ZFS pool "tnak", which the layout does not define: disko creates nothing from it.
+    Warning KeyNotAtBoot: main/crypt/root is opened with /tmp/disk.key at boot, which does not exist yet then: it asks for a passphrase at every boot, and only the content of a key file fits.
+    Warning SwapUnencrypted: The root (main/crypt/root) is encrypted, the swap main/swap is not: passwords and keys in memory are written to the drive unencrypted.
     "#);
 }
 

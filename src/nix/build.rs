@@ -1,4 +1,4 @@
-//! `nix build`: what it made, what it would make, and what went wrong.
+//! `nix build`: the paths it built, the work it did, and the work it would do.
 
 use std::path::Path;
 use std::time::Duration;
@@ -10,24 +10,24 @@ use crate::names::{DrvPath, StorePath};
 use crate::progress::Call;
 use crate::scratch::{self, ScratchError, ScratchFolder};
 
-/// Most bytes of installables on a command line. Linux takes at least 128 KiB with the environment (execve(2), "Limits
-/// on size of arguments and environment"); more is read from a file.
+/// Most bytes of installables on a command line; more are passed in a file. Linux takes at least 128 KiB together with
+/// the environment (execve(2), "Limits on size of arguments and environment").
 const ARGUMENT_BYTES: usize = 32 * 1024;
-/// Most bytes that Nix may print, unless many things are built.
+/// Output limit in bytes; a build of many installables may print [`ENTRY_BYTES`] for each.
 const OUTPUT_BYTES: usize = 4 * 1024 * 1024;
-/// Most bytes that Nix prints of one thing on average: a derivation and eight outputs, with names of 200 letters.
+/// Output of one installable in bytes: a derivation and eight outputs, with names of 200 letters.
 const ENTRY_BYTES: usize = 4 * 1024;
 
-/// What is to be built.
+/// A build to run.
 #[derive(Clone, Debug)]
 pub struct BuildRequest<'a> {
-    /// The flake and attribute (`FLAKE#ATTR`), or a derivation's outputs (`DRV^*`).
+    /// A flake and an attribute (`FLAKE#ATTR`), or the outputs of a derivation (`DRV^*`), each.
     pub installables: &'a [String],
-    /// Only say what would be built and fetched.
+    /// Report what would be built and fetched, and build nothing.
     pub dry_run: bool,
-    /// How long it may take.
+    /// Time limit of the whole build.
     pub time_limit: Duration,
-    /// Where it is built, if not in the store of this machine.
+    /// The store to build in; `None` for the store of this machine.
     pub store: Option<&'a RemoteStore<'a>>,
 }
 
@@ -40,16 +40,16 @@ pub struct RemoteStore<'a> {
     pub ssh_options: &'a [String],
 }
 
-/// A derivation and what came of it.
+/// A derivation that was built.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BuiltDerivation {
     /// The derivation.
     pub drv_path: DrvPath,
-    /// Its first output, `out` where it has one.
+    /// Its output `out`, or its first output if it has no `out`; `None` if the path is not known before the build.
     pub out_path: Option<StorePath>,
 }
 
-/// One entry of `nix build --json`.
+/// An entry of `nix build --json`.
 #[derive(Deserialize)]
 struct BuildEntry {
     #[serde(rename = "drvPath")]
@@ -59,10 +59,10 @@ struct BuildEntry {
 }
 
 impl Nix {
-    /// Builds, and keeps going where one thing fails so that every failure is known.
+    /// Builds with `--keep-going`, so that the log has every failure and not only the first.
     ///
-    /// The paths are empty where the build failed; the [`NixRun`] says why. `cache_home` is the folder in which Nix keeps
-    /// what it remembers of flakes; without one, that is the user's.
+    /// Returns no paths if the build failed; the [`NixRun`] has the errors. `cache_home` is the folder of Nix's flake
+    /// caches; `None` for the user's.
     ///
     /// # Errors
     /// See [`NixError`].
@@ -97,7 +97,7 @@ impl Nix {
                 command.args(["--eval-store", "auto", "--store", store.url]).env("NIX_SSHOPTS", options);
         }
         let bytes: usize = order.installables.iter().map(|installable| installable.len() + 1).sum();
-        // Nix reads the file as long as it runs.
+        // The folder has to live as long as Nix, which may read the file late.
         let (command, _list) = if bytes <= ARGUMENT_BYTES {
             (command.arg("--").args(order.installables), None)
         } else {
@@ -112,7 +112,7 @@ impl Nix {
             return Ok((Vec::new(), run));
         }
         let entries: Vec<BuildEntry> = serde_json::from_slice(&run.stdout)
-            .map_err(|error| NixError::NotUnderstood { what: "what it built", said: error.to_string() })?;
+            .map_err(|error| NixError::NotUnderstood { what: "the build", said: error.to_string() })?;
         let built = entries
             .into_iter()
             .filter_map(|entry| {
@@ -125,30 +125,30 @@ impl Nix {
     }
 }
 
-/// A word as `NIX_SSHOPTS` takes it, which Nix splits at spaces and, from 2.28 on, at shell quotes.
+/// Quotes a word for `NIX_SSHOPTS`, which Nix splits at spaces and, from 2.28 on, by shell quotes.
 #[must_use]
 pub fn shell_quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_=./:@%+,".contains(c);
     if word.chars().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', "'\\''")) }
 }
 
-/// What a build did, or what a dry run says it would do.
+/// The work of a build, or of a dry run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BuildWork {
-    /// How many derivations were built.
+    /// Number of derivations built, or to build.
     pub built: u64,
-    /// How many paths were fetched or copied.
+    /// Number of paths fetched or copied, or to fetch.
     pub fetched: u64,
-    /// The derivations, as many as are remembered.
+    /// The derivations; fewer than `built` if there are very many.
     pub built_paths: Vec<String>,
-    /// The paths, as many as are remembered.
+    /// The paths; fewer than `fetched` if there are very many.
     pub fetched_paths: Vec<String>,
-    /// What a dry run would download, in bytes.
+    /// Size of the downloads of a dry run in bytes; `None` for a real build.
     pub download_bytes: Option<u64>,
 }
 
 impl NixRun {
-    /// What was done.
+    /// The work that a build did.
     #[must_use]
     pub fn completed_work(&self) -> BuildWork {
         BuildWork {
@@ -160,12 +160,12 @@ impl NixRun {
         }
     }
 
-    /// What a dry run says there is to do.
+    /// The work that a dry run found.
     ///
     /// # Errors
-    /// [`NixError::Failed`]: one that failed says of nothing that it is done.
+    /// [`NixError::Failed`] if the dry run failed: an empty list would then read as "nothing to do".
     pub fn planned_work(&self) -> Result<BuildWork, NixError> {
-        self.require_success("what is left to build")?;
+        self.require_success("what remains to be built")?;
         let plan = self.state.dry_run();
         Ok(BuildWork {
             built: plan.builds_total,

@@ -1,7 +1,7 @@
-//! The log of a build, a page at a time: read as a stream, never held whole.
+//! Pages of a build log, read as a stream so that the log is never held whole.
 //!
-//! Places in it are bytes of the log as the store has it. A page begins and ends between lines; a line longer than a
-//! `PIECE` is divided where neither a character nor a control sequence is.
+//! Positions are byte offsets in the log as the store keeps it. A page begins and ends between lines; a line longer
+//! than a `PIECE` is split between characters and outside control sequences.
 
 use std::collections::VecDeque;
 
@@ -10,19 +10,19 @@ use crate::text;
 
 /// Most bytes of text in a page.
 pub const PAGE: usize = 32 * 1024;
-/// Longest part of a line that is looked at as a whole.
+/// Longest part of a line that is read as a whole, in bytes.
 const PIECE: usize = 8 * 1024;
-/// How far before the end of a piece a control sequence may begin for the piece to end before it.
+/// A control sequence that begins within this many bytes of the end of a piece starts the next piece.
 const SEQUENCE: usize = 256;
-/// What begins a line by which a builder talks to Nix, and not to people (Nix manual, "Structured build logs").
+/// Prefix of a line that a builder prints for Nix and not for people (Nix manual, "Structured build logs").
 const STRUCTURED_PREFIX: &[u8] = b"@nix ";
 
-/// Which page.
+/// Selects a page; offsets are bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogPosition {
-    /// The page that begins there.
+    /// The page that begins at the offset.
     From(u64),
-    /// The page that ends there.
+    /// The page that ends at the offset.
     Until(u64),
     /// The last page.
     End,
@@ -31,37 +31,37 @@ pub enum LogPosition {
 /// A page of a log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogPage {
-    /// Its text, without control sequences and without what is said to Nix.
+    /// Its text, without control sequences and without structured lines.
     pub text: String,
-    /// Where it begins.
+    /// Offset of its first byte.
     pub from: u64,
-    /// Where it ends.
+    /// Offset after its last byte.
     pub until: u64,
-    /// Whether more of the log comes behind it.
+    /// Whether the log continues after it.
     pub has_more: bool,
 }
 
-/// Takes a log as it comes, and keeps the page that is wanted.
+/// Reads a log in chunks and keeps the selected page.
 #[derive(Debug)]
 pub struct LogReader {
     place: LogPosition,
-    /// How many bytes came.
+    /// Bytes read so far.
     read: u64,
-    /// What came of the line that is not whole yet, and where it begins.
+    /// The incomplete line at the end, and its offset.
     rest: Vec<u8>,
     rest_at: u64,
     /// Whether `rest` begins a line.
     at_line_start: bool,
-    /// The pieces of the page: where each begins and ends, and its text.
+    /// The pieces of the page: start, end, and text of each.
     pieces: VecDeque<(u64, u64, String)>,
     bytes: usize,
-    /// Whether pieces before those were dropped.
+    /// Whether earlier pieces were dropped to keep within [`PAGE`].
     is_cut: bool,
     has_more: bool,
 }
 
 impl LogReader {
-    /// A reader for that page.
+    /// A reader that keeps the page at `place`.
     #[must_use]
     pub fn new(place: LogPosition) -> Self {
         let (rest, pieces) = (Vec::new(), VecDeque::new());
@@ -79,7 +79,7 @@ impl LogReader {
         }
     }
 
-    /// Takes the next bytes, until the page is known.
+    /// Reads the next bytes. Returns [`Flow::Stop`] once the page is complete.
     pub fn take(&mut self, chunk: &[u8]) -> Flow {
         let chunk_at = self.read;
         self.read += chunk.len() as u64;
@@ -119,7 +119,7 @@ impl LogReader {
         if self.has_more { Flow::Stop } else { Flow::Continue }
     }
 
-    /// Takes so many bytes of the line for a piece of the page.
+    /// Moves the first `length` bytes of the incomplete line into the page.
     fn piece(&mut self, length: usize) -> Flow {
         let later = self.rest.split_off(length);
         let raw = std::mem::replace(&mut self.rest, later);
@@ -130,7 +130,7 @@ impl LogReader {
         if begins_line && is_structured_line(&raw) {
             return Flow::Continue;
         }
-        // Who asks for a place of their own may have hit a character in the middle.
+        // An offset from a client may lie inside a character.
         let torn = if from == 0 {
             0
         } else {
@@ -157,7 +157,7 @@ impl LogReader {
         Flow::Continue
     }
 
-    /// The page, when the log has ended or the page is full.
+    /// The page, after the end of the log or after [`Flow::Stop`].
     #[must_use]
     pub fn finish(mut self) -> LogPage {
         if !self.rest.is_empty() {
@@ -170,7 +170,7 @@ impl LogReader {
         };
         LogPage {
             from,
-            // What is left out at the end belongs to it, too.
+            // Lines without text at the end belong to the page, too.
             until: if self.has_more {
                 self.pieces.back().map_or(from, |(_, until, _)| *until)
             } else {
@@ -182,11 +182,11 @@ impl LogReader {
     }
 }
 
-/// Where a long line is divided: behind a carriage return, which ends a line too, else where no control sequence and
-/// no character is.
+/// Where to split a long line: after a carriage return, which ends a line too, otherwise before a control sequence or
+/// a character that may be incomplete.
 fn split_point(bytes: &[u8]) -> usize {
     let half = bytes.len() / 2;
-    // Not behind the last byte: a line feed may follow it.
+    // Not after the last byte: a line feed may follow it.
     let redrawn = bytes.iter().take(bytes.len() - 1).rposition(|byte| *byte == b'\r').map(|at| at + 1);
     if let Some(at) = redrawn.filter(|at| (half..bytes.len()).contains(at)) {
         return at;
@@ -195,7 +195,7 @@ fn split_point(bytes: &[u8]) -> usize {
     if let Some(at) = sequence.filter(|at| *at >= half && bytes.len() - at <= SEQUENCE) {
         return at;
     }
-    // The last character may not be whole: it begins with a byte that is no inner one.
+    // The last character may be incomplete: split before its first byte, the last one that is not a continuation byte.
     let inner = bytes.iter().rev().take(3).take_while(|byte| is_continuation_byte(**byte)).count();
     let lead = bytes.len() - inner - 1;
     match bytes.get(lead) {
@@ -204,12 +204,12 @@ fn split_point(bytes: &[u8]) -> usize {
     }
 }
 
-/// Whether a byte of UTF-8 is none that a character begins with.
+/// Whether a byte continues a character of UTF-8.
 fn is_continuation_byte(byte: u8) -> bool {
     byte & 0xc0 == 0x80
 }
 
-/// Whether Nix takes the line for itself; what it cannot read it shows as any other line.
+/// Whether Nix reads the line as a structured message; a line with malformed JSON it shows as text.
 fn is_structured_line(line: &[u8]) -> bool {
     line.strip_prefix(STRUCTURED_PREFIX).is_some_and(|said| {
         serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(said).is_ok()

@@ -1,4 +1,4 @@
-//! Whether the Nix daemon still answers, asked while a `nix` says nothing.
+//! Detects a Nix daemon that accepts connections and does not answer.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -8,18 +8,18 @@ use super::{Nix, NixError, log};
 use crate::process::{Flow, ProcessError};
 use crate::progress::Call;
 
-/// How long `nix` may say nothing before the daemon is asked whether it is there.
+/// How long `nix` may be silent before the daemon is probed.
 const SILENCE: Duration = Duration::from_secs(5);
-/// How long after an answer it is asked again.
+/// Time between a successful probe and the next one, while `nix` stays silent.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// How long the daemon may take to answer once: a machine that builds may be slow, and its disk too.
+/// Time limit of one probe: a machine that builds may be slow, and its disk too.
 const ANSWER: Duration = Duration::from_secs(10);
-/// How many questions in a row go unanswered before the daemon counts as gone.
+/// Number of probes in a row that time out before the daemon counts as silent.
 const TRIES: usize = 3;
-/// How long it may take to read a setting, which no daemon is asked for.
+/// Time limit for reading a setting, which needs no daemon.
 const SETTING: Duration = Duration::from_secs(10);
 
-/// What is known of a running `nix` from its log.
+/// Signs of life of a running `nix`, taken from its log.
 #[derive(Debug, Default)]
 pub(super) struct NixActivity {
     lines: AtomicU64,
@@ -27,12 +27,12 @@ pub(super) struct NixActivity {
 }
 
 impl NixActivity {
-    /// A line came.
+    /// Records that a line of the log arrived.
     pub(super) fn count_line(&self) {
         self.lines.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// What the log comes to after that line.
+    /// Records whether the store is at work after that line.
     pub(super) fn record_work(&self, state: &log::LogState) {
         self.at_work.store(state.store_is_at_work(), Ordering::Relaxed);
     }
@@ -43,11 +43,11 @@ impl NixActivity {
 }
 
 impl Nix {
-    /// Returns only when `nix` has said nothing, no build is under way, and the daemon answers no question.
+    /// Returns only if `nix` is silent, no build is running, and [`TRIES`] probes of the daemon timed out.
     ///
-    /// A daemon that takes connections and never speaks would otherwise hold a call until its time limit, a quarter
-    /// of an hour later. Whoever builds has reached the daemon, so a build is never ended for this: how long it may
-    /// take is for its own limit to say.
+    /// A daemon that accepts connections and never answers would otherwise hold a call until its time limit, a quarter
+    /// of an hour later. A running build proves that the daemon answered, so a build is never ended for this; it has a
+    /// time limit of its own.
     pub(super) async fn wait_for_silent_daemon(&self, nix: &NixActivity, call: &Call) {
         let mut wait = SILENCE;
         let mut unanswered = 0;
@@ -70,13 +70,13 @@ impl Nix {
                     }
                     wait = Duration::ZERO;
                 }
-                // What `nix` says itself is the better answer.
+                // `nix` spoke meanwhile, or the probe failed at once: the error of `nix` itself explains more.
                 Ok(false) | Err(_) => (wait, unanswered) = (SILENCE, 0),
             }
         }
     }
 
-    /// Whether the store is opened in time.
+    /// Whether `nix store info` ends within [`ANSWER`].
     async fn daemon_answers(&self, call: &Call) -> Result<bool, NixError> {
         let question = self.command(&["store", "info"]).await?.time_limit(ANSWER);
         match question.run(&call.cancel, |_, _| Flow::Continue).await {
@@ -85,7 +85,7 @@ impl Nix {
         }
     }
 
-    /// Whether a daemon has the store; a store that `nix` opens itself has none to fall silent.
+    /// Whether `nix` reaches the store through a daemon; a store that it opens itself has none.
     async fn has_daemon(&self, call: &Call) -> bool {
         let setting = async {
             let question = self.command(&["config", "show", "store"]).await?.time_limit(SETTING);
@@ -94,20 +94,20 @@ impl Nix {
         match setting.await {
             Ok(finished) if finished.status.success() => StoreLocation::from_environment()
                 .is_behind_a_daemon(&String::from_utf8_lossy(&finished.stdout)),
-            // Nothing is known, so nothing is ended.
+            // If this is not known, no call is ended.
             Ok(finished) => {
-                tracing::debug!(status = %finished.status, "the store's place is not known");
+                tracing::debug!(status = %finished.status, "whether the store has a daemon is not known");
                 false
             }
             Err(error) => {
-                tracing::debug!(%error, "the store's place is not known");
+                tracing::debug!(%error, "whether the store has a daemon is not known");
                 false
             }
         }
     }
 }
 
-/// Where `nix` looks for a store of its own and for the daemon (Nix manual, "Environment variables").
+/// The state folder and the daemon's socket that `nix` uses (Nix manual, "Environment variables").
 struct StoreLocation {
     state: PathBuf,
     socket: PathBuf,
@@ -122,7 +122,7 @@ impl StoreLocation {
         Self { state, socket }
     }
 
-    /// Whether the store of that address is a daemon's (Nix manual, "Store types").
+    /// Whether the store URL leads to a daemon (Nix manual, "Store types").
     fn is_behind_a_daemon(&self, store: &str) -> bool {
         let address = store.trim();
         match address.split_once('?').map_or(address, |(address, _)| address) {

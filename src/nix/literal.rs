@@ -1,8 +1,8 @@
-//! Values inside Nix expressions. The only place that turns text into Nix source.
+//! Nix literals. The only place that turns text into Nix source.
 
 use serde_json::Value;
 
-/// `text` as a Nix string literal (Nix manual, "String literal": `\`, `"` and `${` are escaped).
+/// Escapes `text` as a Nix string literal (Nix manual, "String literal": `\`, `"` and `${` are escaped).
 #[must_use]
 pub fn string(text: &str) -> String {
     let mut literal = String::with_capacity(text.len() + 2);
@@ -16,7 +16,7 @@ pub fn string(text: &str) -> String {
             '\n' => literal.push_str("\\n"),
             '\r' => literal.push_str("\\r"),
             '\t' => literal.push_str("\\t"),
-            // A Nix string cannot hold it, and an argument of a program neither.
+            // Neither a Nix string nor a program argument can hold a zero byte.
             '\0' => literal.push('\u{fffd}'),
             _ => literal.push(character),
         }
@@ -25,7 +25,7 @@ pub fn string(text: &str) -> String {
     literal
 }
 
-/// `value` as a Nix expression.
+/// A Nix expression that evaluates to `value`.
 #[must_use]
 pub fn json(value: &Value) -> String {
     format!("(builtins.fromJSON {})", string(&value.to_string()))

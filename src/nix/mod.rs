@@ -23,45 +23,46 @@ use crate::scratch::ScratchError;
 
 pub use program::{OLDEST, Version};
 
-/// The folder in which Nix keeps what it remembers of flakes, if not in the user's (Nix manual, "Environment variables").
+/// Environment variable with the folder of Nix's flake caches; without it Nix uses the user's cache folder (Nix manual,
+/// "Environment variables").
 pub const CACHE_HOME: &str = "NIX_CACHE_HOME";
-/// How long progress is held back, so that a build's chatter costs nothing.
+/// Shortest time between two progress reports, so that a chatty build log costs little.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(50);
 
-/// Why `nix` gave no answer at all. What it answers about a flake is a [`NixRun`], failed or not.
+/// Why a question to `nix` has no answer. A `nix` that ran and failed on a flake is not an error but a [`NixRun`].
 #[derive(Debug, thiserror::Error)]
 pub enum NixError {
-    /// It is older than [`OLDEST`].
+    /// The `nix` found is older than [`OLDEST`].
     #[error("{} is Nix {version}; {OLDEST} or newer is needed", path.display())]
     TooOld {
-        /// Which program.
+        /// Path of the program.
         path: PathBuf,
         /// Its version.
         version: Version,
     },
-    /// What it said makes no sense here.
-    #[error("nix said {what} in a way that could not be understood")]
+    /// The output of `nix` could not be parsed.
+    #[error("the output of nix for {what} could not be parsed")]
     NotUnderstood {
-        /// What was asked for.
+        /// What `nix` was asked for, as a noun: `its version`.
         what: &'static str,
-        /// What came, cut short.
+        /// The output, cut short, or what is wrong with it.
         said: String,
     },
-    /// It was asked something and failed.
-    #[error("nix did not say {what}: {}", error.message)]
+    /// `nix` ran and failed.
+    #[error("nix failed to report {what}: {}", error.message)]
     Failed {
-        /// What was asked for.
+        /// What `nix` was asked for, as a noun: `its version`.
         what: &'static str,
-        /// Its first error.
+        /// The first error in its log.
         error: Box<Diagnostic>,
     },
-    /// The daemon took the connection, or refused it, and said nothing.
+    /// `nix` waits for a daemon that answers no question.
     #[error("the Nix daemon does not answer")]
     DaemonSilent,
-    /// There is no place for a file that it reads.
+    /// No folder could be made for a file that `nix` reads.
     #[error(transparent)]
     NoFolder(#[from] ScratchError),
-    /// It could not be run to its end.
+    /// `nix` could not be started, or did not run to its end.
     #[error(transparent)]
     Process(#[from] ProcessError),
 }
@@ -76,10 +77,10 @@ impl From<&NixError> for Diagnostic {
                 (Code::NixTooOld, Remedy::Set("nix.program").after("update Nix, or install a newer one and "))
             }
             NixError::NotUnderstood { .. } => {
-                (Code::NixFailed, "check that the program is Nix and works by hand".into())
+                (Code::NixFailed, "check that the program is Nix and that it works in a terminal".into())
             }
             NixError::DaemonSilent => {
-                (Code::DaemonUnreachable, "look at `systemctl status nix-daemon` and restart it".into())
+                (Code::DaemonUnreachable, "see `systemctl status nix-daemon` and restart the daemon".into())
             }
             NixError::NoFolder(error) => return error.into(),
             NixError::Process(error) => return error.into(),
@@ -92,31 +93,31 @@ impl From<&NixError> for Diagnostic {
     }
 }
 
-/// A `nix` that ran to its end, or was stopped by whoever listened to it.
+/// A `nix` that ran to its end, or was stopped by the line handler of the call.
 #[derive(Debug)]
 pub struct NixRun {
-    /// How it ended.
+    /// Its exit status.
     pub status: ExitStatus,
     /// Its standard output.
     pub stdout: Vec<u8>,
-    /// All that its log said.
+    /// What was read from its log.
     pub state: log::LogState,
-    /// Whether whoever listened to it had it stopped.
+    /// Whether the line handler stopped it before its end.
     pub stopped: bool,
 }
 
 impl NixRun {
-    /// What it printed, where it succeeded; `what` it was asked for, where it did not.
+    /// Standard output of a run that succeeded; `what` names it in the error.
     ///
     /// # Errors
-    /// [`NixError::Failed`]: what a program that failed has printed is no answer.
+    /// [`NixError::Failed`] if `nix` exited with an error: its output may then be incomplete.
     pub fn require_success(&self, what: &'static str) -> Result<&[u8], NixError> {
         if self.status.success() {
             return Ok(&self.stdout);
         }
         let nothing = diagnostics::SourceTree { folder: Path::new("/"), store_path: None, commit: None };
         let error = diagnostics::diagnose(&self.state, &nothing).into_iter().next().unwrap_or_else(|| {
-            Diagnostic::new(Code::NixFailed, format!("it ended with {} and said nothing", self.status))
+            Diagnostic::new(Code::NixFailed, format!("it ended with {} and reported no error", self.status))
         });
         Err(NixError::Failed { what, error: Box::new(error) })
     }
@@ -129,12 +130,12 @@ pub struct Nix {
 }
 
 impl Nix {
-    /// The program of that name or path; nothing is run yet.
+    /// `program` is a name that is looked up on `PATH`, or a path. Nothing is run yet.
     pub fn new(program: impl Into<PathBuf>) -> Self {
         Self { program: Arc::new(program::NixProgram::new(program)) }
     }
 
-    /// Finds it and checks its version.
+    /// Finds the program and checks its version.
     ///
     /// # Errors
     /// See [`program::NixProgram::find`].
@@ -150,17 +151,17 @@ impl Nix {
         Ok(program::command(&self.find().await?.path, subcommand))
     }
 
-    /// Runs it, reading its log as a stream: progress goes to the call, all else into [`NixRun::state`].
+    /// Runs `nix` and reads its log as a stream: progress goes to the call, the rest to [`NixRun::state`].
     ///
     /// # Errors
-    /// See [`NixError`]; a `nix` that ran and failed is a [`NixRun`].
+    /// See [`NixError`]. A `nix` that ran and failed is a [`NixRun`].
     pub async fn run(&self, command: Command, call: &Call) -> Result<NixRun, NixError> {
         self.run_with_line_handler(command, call, |_, _| None).await
     }
 
-    /// As [`Nix::run`], with somebody who hears every line of the log before it is read here.
+    /// Like [`Nix::run`], with a handler that gets each line of the log first.
     ///
-    /// `on_line` gets the line and the process; `None` says that the line is not meant for it.
+    /// `on_line` gets the line and the process id. If it returns `None`, the line is read as part of the log.
     ///
     /// # Errors
     /// See [`NixError`].
@@ -184,7 +185,7 @@ impl Nix {
             if reported.elapsed() >= PROGRESS_INTERVAL {
                 reported = tokio::time::Instant::now();
                 let update = state.update();
-                // A short question between two long steps has nothing to say; what was said stays.
+                // Between two long steps there may be nothing to report: the client keeps the last message.
                 if !update.message.is_empty() {
                     call.progress.report(update);
                 }
@@ -199,7 +200,7 @@ impl Nix {
     }
 }
 
-/// The system of this machine by Nix's name for it, such as `x86_64-linux`.
+/// Nix's name for the system of this machine, such as `x86_64-linux`.
 #[must_use]
 pub fn system() -> String {
     let kernel = match std::env::consts::OS {
@@ -209,22 +210,23 @@ pub fn system() -> String {
     format!("{}-{kernel}", std::env::consts::ARCH)
 }
 
-/// The root of the Git repository the folder is in.
+/// The root of the Git repository that contains the folder; `None` outside a repository.
 #[must_use]
 pub fn repository_root(folder: &Path) -> Option<&Path> {
     folder.ancestors().find(|folder| folder.join(".git").exists())
 }
 
-/// Whether Git decides what of the flake's folder belongs to it; otherwise all of it does.
+/// Whether the flake's folder lies in a Git repository: then only tracked files belong to the flake, otherwise all
+/// files.
 #[must_use]
 pub fn is_in_repository(folder: &Path) -> bool {
     repository_root(folder).is_some()
 }
 
-/// The flake's folder as `nix` wants it: a URL that says whether Git decides what belongs to it.
+/// The flake reference of a folder: a `git+file:` URL in a repository, a `path:` URL otherwise.
 ///
-/// The same choice `nix` makes for a bare path (Nix manual, "nix flake", path-like references),
-/// but spelt out, so that a folder with `#`, `?` or a space in its name is no trap.
+/// `nix` makes the same choice for a bare path (Nix manual, "nix flake", path-like references). A URL also
+/// works for a folder with `#`, `?` or a space in its name.
 #[must_use]
 pub fn reference(folder: &Path) -> String {
     let encode = |path: &Path| {
@@ -245,16 +247,16 @@ pub fn reference(folder: &Path) -> String {
     format!("git+file://{}{query}", encode(root))
 }
 
-/// The flake as a commit has it.
+/// The flake reference of a folder at a commit.
 #[must_use]
 pub fn reference_at(folder: &Path, commit: &str) -> String {
     let reference = reference(folder);
-    // Encoded as it is, it has no other question mark.
+    // Question marks in the path are percent-encoded.
     let mark = if reference.contains('?') { '&' } else { '?' };
     format!("{reference}{mark}rev={commit}")
 }
 
-/// What stays as it is in a path within a URL: the unreserved characters of RFC 3986 and the slash.
+/// Characters to encode in the path of a URL: all but the unreserved ones of RFC 3986 and the slash.
 const PATH_CHARACTERS: &percent_encoding::AsciiSet =
     &percent_encoding::NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
 

@@ -1,4 +1,4 @@
-//! Finding `nix`, and the command line every use of it starts with.
+//! Finds `nix`, and builds the command line that every use of it starts with.
 
 use std::ffi::OsStr;
 use std::fmt;
@@ -16,8 +16,8 @@ use crate::process::{Command, Executable, Flow, ProcessError};
 /// The oldest `nix` supported.
 pub const OLDEST: Version = Version(2, 26, 0);
 
-/// What makes Git look at another repository than the one of the folder, as it is set for hooks
-/// (`git rev-parse --local-env-vars`, without what says how to read the configuration).
+/// Environment variables by which Git uses another repository than the one of the folder; Git sets them for hooks
+/// (`git rev-parse --local-env-vars`, without those for the configuration).
 const OTHER_REPOSITORY: [&str; 13] = [
     "GIT_ALTERNATE_OBJECT_DIRECTORIES",
     "GIT_COMMON_DIR",
@@ -41,7 +41,7 @@ pub struct Version(pub u32, pub u32, pub u32);
 impl FromStr for Version {
     type Err = ();
 
-    /// Reads `2.34.8`, `2.26.3+dfsg`, `2.32.0pre20250101_abc` and what else follows "nix (Nix) ".
+    /// Parses the version after "nix (Nix) ", such as `2.34.8`, `2.26.3+dfsg` or `2.32.0pre20250101_abc`.
     fn from_str(text: &str) -> Result<Self, ()> {
         let mut parts = text.split('.').map(|part| {
             let digits = part.find(|c: char| !c.is_ascii_digit()).unwrap_or(part.len());
@@ -63,7 +63,7 @@ impl fmt::Display for Version {
     }
 }
 
-/// The `nix` program, looked for when it is first needed.
+/// The `nix` program, located at its first use.
 #[derive(Debug)]
 pub struct NixProgram {
     wanted: PathBuf,
@@ -73,24 +73,24 @@ pub struct NixProgram {
 /// A `nix` that was found and is new enough.
 #[derive(Clone, Debug)]
 pub struct NixInstallation {
-    /// Where it is.
+    /// Absolute path, or the path from the settings.
     pub path: PathBuf,
-    /// What it says its version is.
+    /// Version that it reports.
     pub version: Version,
-    /// The files it says it reads its settings from; `None` where it does not say.
+    /// Files that it reads settings from; `None` if it does not list them.
     pub settings: Option<Vec<PathBuf>>,
 }
 
 impl NixProgram {
-    /// The program of that name or path.
+    /// `wanted` is a name that is looked up on `PATH`, or a path.
     pub fn new(wanted: impl Into<PathBuf>) -> Self {
         Self { wanted: wanted.into(), found: OnceCell::new() }
     }
 
-    /// Finds it and checks its version, once; a failure is tried again at the next call.
+    /// Finds the program and checks its version. Success is remembered; after a failure the next call tries again.
     ///
     /// # Errors
-    /// [`NixError::TooOld`], or what running it gave.
+    /// [`NixError::TooOld`], [`NixError::NotUnderstood`], or [`NixError::Process`] if it is missing or does not run.
     pub async fn find(&self) -> Result<&NixInstallation, NixError> {
         self.found
             .get_or_try_init(|| async {
@@ -107,7 +107,7 @@ impl NixProgram {
     }
 }
 
-/// The executable `wanted` names: itself where it has a folder, otherwise the first on `search`.
+/// The executable `wanted`: that path if it has a folder, otherwise the first match in the folders of `search`.
 fn locate(wanted: &Path, search: Option<&OsStr>) -> Option<PathBuf> {
     let runnable = |path: &Path| {
         path.metadata().is_ok_and(|data| data.is_file() && data.permissions().mode() & 0o111 != 0)
@@ -132,12 +132,12 @@ async fn query_version(path: &Path) -> Result<(Version, Option<Vec<PathBuf>>), N
             Flow::Continue
         })
         .await?;
-    // Of a program that fails the complaint is the better answer.
+    // If the program fails, its first error line explains more than its output.
     let said = if finished.status.success() { String::from_utf8_lossy(&finished.stdout) } else { "".into() };
     let first = said.trim().lines().next().unwrap_or_default();
     let version = first
         .strip_prefix("nix (Nix) ")
-        // Lix and Determinate Nix name themselves otherwise: "nix (Lix, like Nix) 2.93.0".
+        // Lix and Determinate Nix print another name: "nix (Lix, like Nix) 2.93.0".
         .or_else(|| first.rsplit(' ').next())
         .and_then(|version| version.parse().ok())
         .ok_or_else(|| NixError::NotUnderstood {
@@ -150,7 +150,7 @@ async fn query_version(path: &Path) -> Result<(Version, Option<Vec<PathBuf>>), N
     Ok((version, settings_files(&said)))
 }
 
-/// The files of settings that `nix --version --verbose` names (`printVersion`, `shared.cc`).
+/// Parses the settings files from `nix --version --verbose` (`printVersion`, `shared.cc`).
 fn settings_files(said: &str) -> Option<Vec<PathBuf>> {
     let after = |label: &str| said.lines().find_map(|line| line.strip_prefix(label));
     let system = after("System configuration file: ")?.trim_matches('"');
@@ -158,7 +158,7 @@ fn settings_files(said: &str) -> Option<Vec<PathBuf>> {
     Some(std::iter::once(PathBuf::from(system)).chain(std::env::split_paths(user)).collect())
 }
 
-/// What identifies the program on disk, for keys of answers that depend on it.
+/// Identifies the program on disk, as part of the cache keys of answers that depend on it.
 #[must_use]
 pub fn identity(found: &NixInstallation) -> String {
     let stamp = found
@@ -171,16 +171,16 @@ pub fn identity(found: &NixInstallation) -> String {
     format!("{}:{}:{stamp}", found.path.display(), found.version)
 }
 
-/// The command line of `nix SUBCOMMAND`, for any machine however it is configured.
+/// The command line of `nix SUBCOMMAND`, the same on every machine whatever its nix.conf says:
 ///
-/// - The experimental features are asked for here, so that a stock installation works.
-/// - A flake's `nixConfig` is never accepted, not even where somebody once answered "always":
-///   it can name substituters and keys. (`NIX_DATA_HOME` holds those answers; Nix manual,
-///   "accept-flake-config" and "Environment variables".)
-/// - No global registry: a name in a flake is what its lock file says, never what a server does.
-/// - Evaluation is pure whatever the configuration says.
-/// - Nothing asks questions, nothing draws.
-/// - What is fetched with Git is fetched from and to where Nix says, in a hook as well.
+/// - It enables the experimental features, so that a stock installation works.
+/// - It never accepts a flake's `nixConfig`, which can name substituters and keys, even if the user once answered
+///   "always". (`NIX_DATA_HOME` holds those answers; Nix manual, "accept-flake-config" and "Environment
+///   variables".)
+/// - It uses no global registry: the lock file decides what a name in a flake means, not a server.
+/// - It evaluates in pure mode.
+/// - It asks no questions and prints no colours.
+/// - It removes the Git variables of a hook, so that Git uses the repositories that Nix names.
 #[must_use]
 pub fn command(program: &Path, subcommand: &[&str]) -> Command {
     let command = Command::new(Executable::Nix(program.to_owned()))

@@ -1,4 +1,4 @@
-//! What the store knows: sizes and build logs.
+//! Sizes and build logs from the store.
 
 use std::time::Duration;
 
@@ -8,15 +8,14 @@ use crate::names::{DrvPath, StorePath};
 use crate::process::{Flow, ProcessError};
 use crate::progress::Call;
 
-/// How long a question to the store may take.
+/// Time limit of a question to the store.
 const STORE_TIME: Duration = Duration::from_secs(60);
 
 impl Nix {
-    /// The size of a path and all it needs, in bytes; `None` where the store does not say, or not in time: what was
-    /// built stays built.
+    /// The size of a path's closure in bytes; `None` if the store does not know it or does not answer in time. A
+    /// missing size does not fail a build that succeeded.
     ///
-    /// Read from the plain output, one `path size` a line: it has stayed the same, while the JSON
-    /// of `nix path-info` changed shape between 2.26 and 2.34.
+    /// Reads the plain output, one `path size` a line: the JSON of `nix path-info` changed shape between 2.26 and 2.34.
     ///
     /// # Errors
     /// See [`NixError`].
@@ -29,12 +28,12 @@ impl Nix {
             .output_limit(64 * 1024);
         let run = match self.run(command, call).await {
             Err(error @ (NixError::DaemonSilent | NixError::Process(ProcessError::TimedOut { .. }))) => {
-                tracing::warn!(%error, "the size of {} is not known", path.as_str());
+                tracing::warn!(%error, "the closure size of {} is not known", path.as_str());
                 return Ok(None);
             }
             other => other?,
         };
-        let said = match run.require_success("the size of what was built") {
+        let said = match run.require_success("the size of the closure") {
             Ok(said) => said,
             Err(error) => {
                 tracing::warn!("{error}");
@@ -44,7 +43,7 @@ impl Nix {
         Ok(String::from_utf8_lossy(said).split_ascii_whitespace().nth(1).and_then(|size| size.parse().ok()))
     }
 
-    /// A page of the log of a build, as the store keeps it; `None` where it has none.
+    /// A page of a derivation's build log; `None` if the store has no log of it.
     ///
     /// # Errors
     /// See [`NixError`].
@@ -58,7 +57,7 @@ impl Nix {
         let mut reader = LogReader::new(place);
         let finished =
             command.stream(&call.cancel, |chunk| reader.take(chunk), |_, _| Flow::Continue).await?;
-        // A build that runs has a log that ends in the middle, which `nix log` complains of once all is told.
+        // The log of a running build is incomplete: `nix log` prints it all and then exits with an error.
         let page = reader.finish();
         Ok((finished.stopped || finished.status.success() || !page.text.is_empty()).then_some(page))
     }

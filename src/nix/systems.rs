@@ -1,4 +1,4 @@
-//! What this machine can build for.
+//! The systems that this machine can build for.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -11,12 +11,12 @@ use super::{Nix, NixError};
 use crate::progress::Call;
 use crate::reading;
 
-/// How long Nix may take to tell its settings.
+/// Time limit for reading Nix's settings.
 const SETTINGS_TIME: Duration = Duration::from_secs(60);
-/// Largest list of builders that is read, in bytes.
+/// Largest builders file that is read, in bytes.
 const BUILDERS_BYTES: u64 = 256 * 1024;
 
-/// A setting as `nix config show --json` gives it.
+/// A setting in `nix config show --json`.
 #[derive(Deserialize)]
 struct Setting {
     value: Value,
@@ -52,7 +52,8 @@ impl Nix {
     }
 }
 
-/// The systems of builders: one a line or between semicolons, `URI SYSTEMS …`, or `@FILE` with more of them.
+/// The systems of a `builders` setting: entries `URI SYSTEMS …` on lines or between semicolons, or `@FILE` with such
+/// entries. An entry without systems builds for `own`.
 fn builder_systems(builders: &str, own: &str, depth: usize) -> BTreeSet<String> {
     let mut systems = BTreeSet::new();
     for builder in builders.lines().flat_map(|line| line.split('#').next().unwrap_or_default().split(';')) {
@@ -74,13 +75,13 @@ fn builder_systems(builders: &str, own: &str, depth: usize) -> BTreeSet<String> 
     systems
 }
 
-/// Nix takes a file that is not there for one without builders; one that cannot be read has none for this user.
+/// The text of a builders file; empty if it is missing, as Nix does, or if it cannot be read.
 fn read_builders_file(file: &Path) -> String {
     match reading::text(file, BUILDERS_BYTES) {
         Ok(text) => text,
         Err(error) => {
             if !reading::is_absence(&error) {
-                tracing::warn!(%error, file = %file.display(), "the list of builders could not be read");
+                tracing::warn!(%error, file = %file.display(), "the builders file could not be read");
             }
             String::new()
         }

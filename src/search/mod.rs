@@ -1,4 +1,4 @@
-//! Searching the pinned nixpkgs, or the flake itself: never the internet's idea of either.
+//! Searches packages of the pinned nixpkgs, or of the flake itself, and options of a host. Never asks a web service.
 
 use std::collections::BTreeMap;
 
@@ -13,51 +13,51 @@ use crate::nix::diagnostics;
 use crate::progress::Call;
 use crate::text;
 
-/// Most bytes `nix search` may answer: all of nixpkgs is about 30 MiB.
+/// Output limit of `nix search` in bytes: all of nixpkgs is about 30 MiB.
 const ANSWER_LIMIT: usize = 128 * 1024 * 1024;
-/// The outputs that packages are in.
+/// The flake outputs that contain packages.
 const OUTPUTS: [&str; 2] = ["packages", "legacyPackages"];
 
-/// Something found.
+/// A package or an option that matches.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SearchResult {
-    /// The attribute of a package, or the name of an option.
+    /// Attribute of a package, or name of an option.
     pub attr: String,
-    /// A package's name or an option's type.
+    /// Name of a package, or type of an option.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// A package's version.
+    /// Version of a package.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
-    /// What it is.
+    /// Its description; empty if it has none.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub description: String,
-    /// An option's default.
+    /// Default of an option.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub default: Option<String>,
 }
 
-/// The packages that were found.
+/// The result of a search for packages.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct PackageResults {
-    /// Best first.
+    /// The matching packages, the best match first.
     pub found: Vec<SearchResult>,
-    /// Those that could not be read.
+    /// The packages that could not be evaluated.
     pub unread: Vec<UnreadPart>,
 }
 
-/// Where packages are looked for.
+/// Where to search packages.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PackageSource {
-    /// As `nix search` wants it.
+    /// The installable for `nix search`.
     pub installable: String,
-    /// The flake whose inputs give `installable` its meaning, where it is an input's name.
+    /// The flake whose inputs resolve `installable`; `None` if that is a flake reference.
     pub inputs_from: Option<String>,
-    /// The revision of the pinned nixpkgs; `None` where the flake has none or it is no commit.
+    /// The revision of the pinned nixpkgs; `None` if the flake does not pin nixpkgs to a commit.
     pub revision: Option<String>,
 }
 
-/// `nix search --json`, one entry.
+/// An entry of `nix search --json`.
 #[derive(Deserialize)]
 struct SearchEntry {
     #[serde(default)]
@@ -68,7 +68,7 @@ struct SearchEntry {
     description: String,
 }
 
-/// A package as the probe tells it.
+/// A package in the answer of the probe `packages`.
 #[derive(Deserialize)]
 struct ProbedPackage {
     attr: String,
@@ -78,10 +78,10 @@ struct ProbedPackage {
     entry: SearchEntry,
 }
 
-/// Where the flake's packages are looked for: its locked input `nixpkgs`, or itself if it has no such input.
+/// Where to search the flake's packages: its locked input `nixpkgs`, or the flake itself if it has no such input.
 ///
 /// # Errors
-/// That there is no flake, and [`FlakeError::Lock`]: what to search is not known then.
+/// If there is no flake, or [`FlakeError::Lock`]: then it is not known what to search.
 pub fn package_source(flake: &Flake) -> Result<PackageSource, FlakeError> {
     let reference = flake.reference();
     let lock = flake.lock()?.filter(|lock| lock.has_input("nixpkgs"));
@@ -117,9 +117,10 @@ async fn search_packages(
     call: &Call,
 ) -> Result<PackageResults, FlakeError> {
     let search = ["search", "--json", "--no-update-lock-file", "--show-trace"];
-    // The input's name gets its meaning from our lock file, which Nix reads too.
+    // Nix resolves the input's name by the same lock file.
     let memory = flake.memory().await?;
-    // As it is without a word of nix.conf, and whatever that says: what has to be built is read below, if it may be.
+    // The search builds nothing, whatever nix.conf allows: `read_one_by_one` reads packages that need a build, if
+    // allowed.
     let command =
         flake.nix().command(&search).await?.args(["--option", "allow-import-from-derivation", "false"]);
     let mut command = memory.given_to(command);
@@ -129,37 +130,37 @@ async fn search_packages(
     }
     command = command.arg("--").arg(&source.installable);
     let words: Vec<String> = query.split_whitespace().map(literal_regex).collect();
-    // Without a word everything is wanted; Nix insists on at least one expression.
+    // An empty query matches everything, but Nix requires an expression.
     command = if words.is_empty() { command.arg("^") } else { command.args(words) };
     let run = flake.nix().run(command, call).await?;
-    // Nix passes over packages that do not evaluate, and so over those it could not fetch something for.
+    // Nix skips packages that fail to evaluate, also if only a download failed.
     if run.state.has_fetched() {
         flake.may_pass();
     }
     if !run.status.success() {
-        // "No results" is an error to nix search, an empty answer here.
+        // `nix search` fails without results; here that is an empty list.
         if run.state.errors().iter().any(|error| error.cause.contains("no results for the given search")) {
             return Ok(PackageResults::default());
         }
         let tree = flake.source();
         let first = diagnostics::diagnose(&run.state, &tree).into_iter().next();
         let error =
-            first.unwrap_or_else(|| Diagnostic::new(Code::NixFailed, "nix search failed without saying why"));
-        // One output that does not evaluate ends the whole search.
+            first.unwrap_or_else(|| Diagnostic::new(Code::NixFailed, "nix search failed without an error"));
+        // `nix search` ends at the first output that does not evaluate.
         if is_lasting(&error) || error.code == Code::NeedsBuild {
             return read_one_by_one(flake, source, query, error, call).await;
         }
         return Err(FlakeError::Evaluation(Box::new(error)));
     }
     let entries: BTreeMap<String, SearchEntry> = serde_json::from_slice(&run.stdout).map_err(|error| {
-        crate::nix::NixError::NotUnderstood { what: "what it found", said: error.to_string() }
+        crate::nix::NixError::NotUnderstood { what: "the search", said: error.to_string() }
     })?;
     let mut found: Vec<SearchResult> = entries.into_iter().map(package).collect();
     rank(query, &mut found);
     Ok(PackageResults { found, unread: Vec::new() })
 }
 
-/// What `nix search` would find where it ends with `error` at a single output.
+/// Searches without `nix search`, which ended with `error` at a single output.
 async fn read_one_by_one(
     flake: &Flake,
     source: &PackageSource,
@@ -171,7 +172,7 @@ async fn read_one_by_one(
     let subject = Subject { reference: source.installable.clone(), inputs_from: source.inputs_from.clone() };
     let asking = Asking { subject: Some(&subject), ..Asking::new("flake", Instantiate::No) };
     let (mut probed, mut unread) = (Vec::new(), Vec::new());
-    // Each a question of its own, large as it is, so that too many failures in one cost nothing of the other.
+    // A question for each output, so that too many failures in one leave the other complete.
     for output in OUTPUTS {
         let argument = serde_json::json!({ "output": output, "system": crate::nix::system() });
         let question = Question::new::<&str>([], "packages").with(argument).large();
@@ -185,7 +186,7 @@ async fn read_one_by_one(
             None => return Err(FlakeError::Evaluation(Box::new(error))),
         };
         probed.extend(serde_json::from_value::<Vec<ProbedPackage>>(answer.value).map_err(|error| {
-            crate::nix::NixError::NotUnderstood { what: "which packages there are", said: error.to_string() }
+            crate::nix::NixError::NotUnderstood { what: "the list of packages", said: error.to_string() }
         })?);
         unread.extend(answer.unread);
     }
@@ -196,7 +197,7 @@ async fn read_one_by_one(
     unread.extend(thrown.into_iter().map(|probed| {
         let error = Diagnostic::new(
             Code::Throw,
-            format!("{} throws an error, fails an assertion or is no package", text::word(&probed.attr)),
+            format!("{} throws an error, fails an assertion, or is not a package", text::word(&probed.attr)),
         )
         .with_attr(probed.attr.clone());
         UnreadPart::new([probed.attr], error)
@@ -263,12 +264,12 @@ fn rank(query: &str, found: &mut [SearchResult]) {
             () => 4,
         }
     };
-    // `default` and other aliases come after the attribute that has the package's own name.
+    // `default` and other aliases come after the attribute with the package's own name.
     let alias = |found: &SearchResult| found.name.as_deref().is_some_and(|name| !found.attr.ends_with(name));
     found.sort_by_cached_key(|found| (score(found), alias(found), found.attr.len(), found.attr.clone()));
 }
 
-/// A word as an expression that matches just it: people search for `c++`, not for one or more `c`.
+/// A regular expression that matches the word literally, such as `c++`.
 fn literal_regex(word: &str) -> String {
     let mut expression = String::with_capacity(word.len());
     for character in word.chars() {

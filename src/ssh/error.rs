@@ -1,4 +1,4 @@
-//! Why a machine could not be reached, or a program on it not be run.
+//! Errors of connections to other machines and of programs on them.
 
 use std::time::Duration;
 
@@ -9,10 +9,10 @@ use crate::process::ProcessError;
 use crate::scratch::ScratchError;
 use crate::text;
 
-/// What a shell ends with where there is no such program (POSIX, "Exit Status for Commands").
+/// Exit code of a shell for a missing program (POSIX, "Exit Status for Commands").
 pub(super) const COMMAND_NOT_FOUND: i32 = 127;
 
-/// The key a machine showed.
+/// The host key that a machine showed.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct HostKey {
     /// Its type, such as `ssh-ed25519`.
@@ -21,79 +21,79 @@ pub struct HostKey {
     pub fingerprint: String,
 }
 
-/// Why a machine could not be reached, or a program on it not be run.
+/// Why a machine was not reached, or a program on it gave no result.
 #[derive(Debug, thiserror::Error)]
 pub enum SshError {
-    /// `ssh` itself could not be run, took too long or was cancelled.
+    /// `ssh` itself could not be run, took too long, or the call was cancelled.
     #[error(transparent)]
     Process(#[from] ProcessError),
-    /// There is no folder for the connection's socket.
+    /// No folder could be made for the connection's socket.
     #[error(transparent)]
     NoSocket(#[from] ScratchError),
-    /// No machine may be reached from here.
-    #[error("{target} is not reached by a server that asks nobody for a token")]
+    /// The server runs without a token, so it may not reach any machine.
+    #[error("a server that requires no token does not connect to {target}")]
     Disabled {
         /// The machine.
         target: SshTarget,
     },
-    /// Nobody has accepted the machine's host key yet.
+    /// The machine's host key is in no file of known hosts.
     #[error("the host key of {target} is not known{}", shown(key.as_ref()))]
     UnknownHostKey {
         /// The machine.
         target: SshTarget,
-        /// The key it showed, where `ssh` told.
+        /// The key it showed; `None` if `ssh` did not print it.
         key: Option<HostKey>,
     },
     /// The machine shows another host key than the known one.
-    #[error("{target} shows another host key than the one known{}", shown(key.as_ref()))]
+    #[error("{target} shows another host key than the known one{}", shown(key.as_ref()))]
     ChangedHostKey {
         /// The machine.
         target: SshTarget,
-        /// The key it showed, where `ssh` told.
+        /// The key it showed; `None` if `ssh` did not print it.
         key: Option<HostKey>,
     },
-    /// The machine lets the user in with none of the keys there are.
-    #[error("{target} lets us in with none of our keys")]
+    /// The machine refuses the login.
+    #[error("{target} accepts none of the offered keys")]
     Denied {
         /// The machine.
         target: SshTarget,
-        /// What `ssh` said.
+        /// Message of `ssh`.
         said: String,
     },
-    /// Nobody answers there.
+    /// The machine does not answer.
     #[error("{target} cannot be reached")]
     Unreachable {
         /// The machine.
         target: SshTarget,
-        /// What `ssh` said.
+        /// Message of `ssh`.
         said: String,
     },
-    /// The connection broke while a program ran on the other side.
+    /// The connection broke while a program ran on the machine.
     #[error("the connection to {target} broke")]
     Broken {
         /// The machine.
         target: SshTarget,
-        /// What is known of why.
+        /// The known cause.
         said: String,
     },
-    /// A program on the machine took too long.
+    /// A program on the machine exceeded its time limit.
     #[error("`{program}` on {target} took longer than {limit:?}")]
     TimedOut {
         /// The machine.
         target: SshTarget,
         /// The program.
         program: String,
-        /// How long it might take.
+        /// Its time limit.
         limit: Duration,
     },
-    /// A program on the machine said more than it may.
-    #[error("`{program}` on {target} said more than {limit} bytes")]
+    /// A program on the machine printed more than its limit.
+    #[error("`{program}` on {target} printed more than {limit} bytes")]
     OutputTooLarge {
         /// The machine.
         target: SshTarget,
         /// The program.
         program: String,
-        /// Most bytes it may say.
+        /// Most bytes of standard output.
         limit: usize,
     },
     /// A program on the machine failed.
@@ -105,7 +105,7 @@ pub enum SshError {
         program: String,
         /// Its exit code.
         code: i32,
-        /// The end of what it said.
+        /// The end of its standard error.
         said: String,
     },
 }
@@ -115,13 +115,13 @@ fn shown(key: Option<&HostKey>) -> String {
 }
 
 impl SshError {
-    /// Whether the machine answered and did not let us in, or is not the one it was.
+    /// Whether the machine answered and the login failed, or its host key is not the known one.
     #[must_use]
     pub fn is_refusal(&self) -> bool {
         matches!(self, Self::Denied { .. } | Self::UnknownHostKey { .. } | Self::ChangedHostKey { .. })
     }
 
-    /// What `ssh`, or the program on the machine, said of it: text that others wrote.
+    /// The message of `ssh` or of the program on the machine, which is text of others; `None` if there is none.
     #[must_use]
     pub fn said(&self) -> Option<&str> {
         match self {
@@ -139,13 +139,13 @@ impl SshError {
         }
     }
 
-    /// That the call was cancelled.
+    /// The error of a cancelled call.
     #[must_use]
     pub fn cancelled() -> Self {
         Self::Process(ProcessError::Cancelled)
     }
 
-    /// Reads why a master ended from what `ssh -v` said.
+    /// The reason why a master ended, from the output of `ssh -v`.
     pub(super) fn from_log(target: &SshTarget, log: &[String]) -> Self {
         let target = target.clone();
         let key = log.iter().rev().find_map(|line| host_key(line));
@@ -164,7 +164,7 @@ impl SshError {
     }
 }
 
-/// The key a machine showed, where this line of `ssh -v` tells it.
+/// The host key in a line of `ssh -v`; `None` for other lines.
 pub(super) fn host_key(line: &str) -> Option<HostKey> {
     let (_, key) = line.split_once("Server host key: ")?;
     let (kind, fingerprint) = key.split_once(' ')?;
@@ -174,7 +174,7 @@ pub(super) fn host_key(line: &str) -> Option<HostKey> {
     })
 }
 
-/// What `ssh` said for people: its debugging lines are left out.
+/// The last messages of `ssh` for people, without its debugging lines.
 pub(super) fn said(log: &[String]) -> String {
     let lines: Vec<&str> = log
         .iter()
@@ -184,7 +184,7 @@ pub(super) fn said(log: &[String]) -> String {
     let last = lines.len().saturating_sub(3);
     match lines.get(last..) {
         Some(lines) if !lines.is_empty() => text::bounded(&lines.join("; "), 400),
-        _ => "ssh did not say why".to_owned(),
+        _ => "ssh gave no reason".to_owned(),
     }
 }
 
@@ -199,14 +199,14 @@ impl From<&SshError> for Diagnostic {
             SshError::UnknownHostKey { target, .. } => (
                 Code::UnknownHostKey,
                 format!(
-                    "a person compares the fingerprint with the one on the machine's console, then accepts it once: ssh -p {} {}@{}",
+                    "a person has to compare the fingerprint with the one on the machine's console and accept it once: ssh -p {} {}@{}",
                     target.port, target.user, target.address
                 ).into(),
             ),
             SshError::ChangedHostKey { target, .. } => (
                 Code::ChangedHostKey,
                 format!(
-                    "either the machine was installed anew or another one answers; a person who knows that it was installed anew forgets the old key: ssh-keygen -R {}",
+                    "either the machine was reinstalled or another one answers; a person who knows that it was reinstalled removes the old key: ssh-keygen -R {}",
                     match target.port.get() {
                         22 => target.address.to_string(),
                         port => format!("'[{}]:{port}'", target.address),
@@ -216,29 +216,29 @@ impl From<&SshError> for Diagnostic {
             SshError::Denied { target, .. } => (
                 Code::AccessDenied,
                 format!(
-                    "check that `{}` has your key on the machine, and that your agent holds it: ssh-add -l",
+                    "check that the machine accepts your key for `{}`, and that your agent holds it: ssh-add -l",
                     target.user
                 ).into(),
             ),
             SshError::Unreachable { .. } => (
                 Code::HostUnreachable,
-                "check that the machine is up, and pantheros.deploy.targetHost and port".into(),
+                "check that the machine runs, and pantheros.deploy.targetHost and port".into(),
             ),
             SshError::Broken { .. } => (Code::HostUnreachable, Remedy::CallAgain.after("a new connection is made if you ")),
             SshError::TimedOut { .. } => (Code::TimedOut, "the machine is busy or hangs".into()),
             SshError::OutputTooLarge { .. } => {
-                (Code::OutputTooLarge, "look at it on the machine itself".into())
+                (Code::OutputTooLarge, "run the program on the machine itself".into())
             }
             SshError::Failed { target, program, code: COMMAND_NOT_FOUND, .. } => (
                 Code::RemoteFailed,
                 format!(
-                    "see with `ssh -p {} {}@{} command -v {program}` that the PATH of commands there, which may be \
-                     another than a login's, leads to it",
+                    "check with `ssh -p {} {}@{} command -v {program}` that the program is on the PATH of commands, which may differ \
+                     from that of a login",
                     target.port, target.user, target.address
                 ).into(),
             ),
             SshError::Failed { .. } => {
-                (Code::RemoteFailed, "run it on the machine to see all it says".into())
+                (Code::RemoteFailed, "run it on the machine to see all of its output".into())
             }
         };
         Self::new(code, error.to_string()).with_said(error.said().unwrap_or_default()).with_hint(hint)

@@ -1,14 +1,14 @@
-//! What `ssh -v` tells of a login while it happens.
+//! Reads the host key, the accepted key and the address of a login from `ssh -v`.
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use super::error::{HostKey, host_key};
 
-/// What is known of how a connection came up.
+/// Facts about the login of a connection.
 #[derive(Debug)]
 pub(super) struct Login {
-    /// The socket that is made once it has.
+    /// The socket that `ssh` makes after the login.
     socket: PathBuf,
     complete: bool,
     host_key: Option<HostKey>,
@@ -17,13 +17,13 @@ pub(super) struct Login {
 }
 
 impl Login {
-    /// A login after which this socket is made.
+    /// A login that is complete once `ssh` listens at `socket`.
     pub(super) fn before(socket: &Path) -> Self {
         Self { socket: socket.to_owned(), complete: false, host_key: None, accepted_key: None, peer: None }
     }
 
-    /// Takes in a line. Those of a machine on the way come before those of the one that is meant, and
-    /// what comes after its login, such as new keys for the session, is not about it any more.
+    /// Reads a line. Lines of a jump host come first and are replaced by those of the target. Lines after the login of
+    /// the target, such as new session keys, are ignored.
     pub(super) fn read_line(&mut self, line: &str) {
         let Some(line) = line.strip_prefix("debug1: ").filter(|_| !self.complete) else {
             // Not a debugging line: `Authenticated to web ([192.0.2.7]:22) using "publickey".`
@@ -46,17 +46,17 @@ impl Login {
         }
     }
 
-    /// The key the machine showed.
+    /// The host key of the machine.
     pub(super) fn host_key(&self) -> Option<HostKey> {
         self.host_key.clone()
     }
 
-    /// The fingerprint of the key that let us in.
+    /// The fingerprint of the accepted key.
     pub(super) fn accepted_key(&self) -> Option<String> {
         self.accepted_key.clone()
     }
 
-    /// The address that was connected to; none where that was by way of another machine.
+    /// The IP address of the machine; `None` if the connection goes through another machine.
     pub(super) fn peer(&self) -> Option<IpAddr> {
         self.peer
     }

@@ -1,4 +1,4 @@
-//! A master connection: an `ssh` that runs nothing and lets others use its connection.
+//! A master connection: an `ssh` that runs no command and shares its connection.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -16,20 +16,20 @@ use crate::progress::Call;
 use crate::scratch::{self, ScratchError, ScratchFolder};
 use crate::text;
 
-/// Most lines kept of what `ssh -v` says; the last ones tell why a connection ended.
+/// Most lines kept of the output of `ssh -v`; the last ones have the reason why a connection ended.
 const LOG_LINES: usize = 400;
-/// Most bytes in the path of a socket: the room for it without the zero byte at its end (unix(7), macOS' `sys/un.h`).
+/// Most bytes in the path of a socket, without the zero byte at its end (unix(7), `sys/un.h` of macOS).
 const SOCKET_PATH: usize = if cfg!(target_os = "linux") { 107 } else { 103 };
-/// What `ssh` adds to the path while it makes the socket: a dot and 16 letters (OpenSSH, `muxserver_listen`).
+/// Bytes that `ssh` adds to the path while it makes the socket: a dot and 16 letters (OpenSSH, `muxserver_listen`).
 const SUFFIX: usize = 17;
-/// Most bytes that name a socket in its folder: a slash and a number.
+/// Most bytes of a socket's name in its folder: a slash and a number.
 const SOCKET_NAME: usize = "/4294967295".len();
-/// How often it is looked whether the connection is up.
+/// How often the socket is looked for while the connection is made.
 const SOCKET_INTERVAL: Duration = Duration::from_millis(5);
-/// How long a connection may stay up: until this program ends.
+/// Time limit of a connection: it lasts until this program ends.
 const FOR_EVER: Duration = Duration::from_secs(u32::MAX as u64);
 
-/// What its `ssh` said.
+/// The output of the master's `ssh`.
 #[derive(Debug)]
 struct MasterLog {
     /// The last lines.
@@ -90,9 +90,9 @@ impl Master {
         Ok(master)
     }
 
-    /// Waits until the socket is there, which ssh makes once it is logged in.
+    /// Waits for the socket, which `ssh` makes after the login.
     async fn wait_for_socket(&mut self, connect_time: Duration, call: &Call) -> Result<(), SshError> {
-        // ConnectTimeout bounds each address; what hangs later than that is bounded here.
+        // ConnectTimeout bounds the connection to each address; this bounds the login, too.
         let late = tokio::time::sleep(connect_time * 2 + Duration::from_secs(1));
         tokio::pin!(late);
         let mut look = tokio::time::interval(SOCKET_INTERVAL);
@@ -105,13 +105,13 @@ impl Master {
                 }
                 ended = &mut self.running => {
                     return Err(match ended {
-                        // It was not run to its end, so the machine has nothing to do with it.
+                        // `ssh` could not be run: the machine is not the cause.
                         Ok(Err(error)) => error.into(),
                         Ok(Ok(_)) | Err(_) => SshError::from_log(&self.target, &self.log()),
                     });
                 }
                 () = &mut late => {
-                    let said = format!("no answer to the login within {:?}", connect_time * 2);
+                    let said = format!("the login did not finish within {:?}", connect_time * 2);
                     return Err(SshError::Unreachable { target: self.target.clone(), said });
                 }
                 () = call.cancel.cancelled() => return Err(SshError::cancelled()),
@@ -119,17 +119,17 @@ impl Master {
         }
     }
 
-    /// Where others find the connection.
+    /// Path of the socket by which others use the connection.
     pub(super) fn socket(&self) -> &Path {
         &self.socket
     }
 
-    /// Whether the connection has ended, and why.
+    /// The reason why the connection ended; `None` while it is up.
     pub(super) fn ended(&self) -> Option<String> {
         self.running.is_finished().then(|| said(&self.log()))
     }
 
-    /// What is known of the login.
+    /// Reads a fact about the login.
     pub(super) fn login<T>(&self, read: impl FnOnce(&Login) -> T) -> T {
         read(&self.log.lock().unwrap_or_else(PoisonError::into_inner).login)
     }
@@ -145,12 +145,12 @@ impl Drop for Master {
     }
 }
 
-/// Makes the folder for the sockets of all connections, where their paths are short enough.
+/// Makes the folder for the sockets of all connections, in a place where their paths are short enough.
 pub(super) fn folder() -> Result<ScratchFolder, ScratchError> {
     ScratchFolder::make(&scratch::candidate_folders(), SOCKET_PATH - SUFFIX - SOCKET_NAME)
 }
 
-/// The options every `ssh` of ours has, so that no configuration makes it ask, trust or forward.
+/// The options of every `ssh`: no configuration makes it ask a question, accept a host key, or forward anything.
 pub(super) fn options(settings: &SshSettings) -> Vec<String> {
     let mut options = Vec::new();
     if let Some(config) = &settings.config {
@@ -185,7 +185,7 @@ pub(super) fn options(settings: &SshSettings) -> Vec<String> {
 
 fn command(settings: &SshSettings, target: &SshTarget, socket: &Path) -> Command {
     Command::new(Executable::Ssh(settings.program.clone()))
-        // -v tells which host key was shown.
+        // -v prints the host key of the machine.
         .args(["-v", "-N", "-M", "-S"])
         .arg(socket)
         .args(options(settings))

@@ -1,9 +1,8 @@
-//! Other machines, through the system's OpenSSH: the user's configuration, agent and known hosts.
+//! Connections to other machines through the system's OpenSSH, with the user's configuration, agent and known hosts.
 //!
-//! One master connection a target, `ssh -N -M`, is a program of ours like any other: it ends with the
-//! server. Calls share it as channels, through the `openssh` crate, without a process each. Host keys
-//! are always checked, whatever the user's configuration says; an unknown one is an error that says
-//! how a person accepts it.
+//! Each target has a master connection, `ssh -N -M`, which ends with this server. Calls open channels on it through the
+//! `openssh` crate, without a process for each. Host keys are always checked, even if the user's configuration turns
+//! the check off; the hint of the error for an unknown key says how a person accepts it.
 
 mod error;
 mod login;
@@ -25,54 +24,55 @@ pub use target::{Address, SshTarget, UserName};
 use crate::progress::Call;
 use crate::scratch::ScratchFolder;
 
-/// How `ssh` is run.
+/// Settings for running `ssh`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SshSettings {
-    /// The program, by name or path.
+    /// Name or path of the program.
     pub program: PathBuf,
-    /// The configuration file instead of the user's and the system's.
+    /// Configuration file to use instead of the user's and the system's; `None` for those.
     pub config: Option<PathBuf>,
-    /// The private key to log in with, before those the configuration names, and none of an agent's.
+    /// Private key to try before those of the configuration; keys of an agent are then not used. `None` for the keys of
+    /// the configuration and the agent.
     pub identity: Option<PathBuf>,
-    /// The file of host keys that are accepted, and no other.
+    /// The only file of accepted host keys; `None` for the files of the configuration.
     pub known_hosts: Option<PathBuf>,
-    /// How long a connection may take to come up.
+    /// Time limit for a connection to each address of a machine.
     pub connect_time: Duration,
 }
 
-/// Connections kept for later calls; beyond that, the one that was not used for longest goes.
+/// Most connections kept for later calls; beyond that, the least recently used idle one is closed.
 const CONNECTION_LIMIT: usize = 64;
 
-/// A target's connection, or room for one.
+/// The connection of a target; `None` until it is made.
 type Slot = Arc<tokio::sync::Mutex<Option<Arc<SshSession>>>>;
 
-/// The connections there are, and when each was last asked for.
+/// The slot of each target, and when it was last used.
 type Slots = HashMap<SshTarget, (Slot, Instant)>;
 
-/// Every machine this program is connected to.
+/// The shared connections to all machines.
 #[derive(Debug)]
 pub struct SshConnections {
-    /// None where no machine may be reached.
+    /// `None` if no machine may be reached.
     settings: Option<SshSettings>,
     slots: Mutex<Slots>,
-    /// Holds the sockets of all connections, made for the first.
+    /// Folder with the sockets of all connections, made for the first one.
     sockets: Mutex<Option<Arc<ScratchFolder>>>,
 }
 
 impl SshConnections {
-    /// Nothing is connected yet.
+    /// No connection is made yet.
     #[must_use]
     pub fn new(settings: SshSettings) -> Self {
         Self { settings: Some(settings), slots: Mutex::default(), sockets: Mutex::default() }
     }
 
-    /// Nothing is connected, and nothing ever will be: no `ssh` is started.
+    /// Refuses every connection with [`SshError::Disabled`]; no `ssh` is ever started.
     #[must_use]
     pub fn disabled() -> Self {
         Self { settings: None, slots: Mutex::default(), sockets: Mutex::default() }
     }
 
-    /// The connection all calls share, made where there is none or the old one is gone.
+    /// The shared connection to a target. It is made if there is none or the old one does not answer.
     ///
     /// # Errors
     /// See [`SshError`].
@@ -86,7 +86,7 @@ impl SshConnections {
             drop_idle(&mut slots);
             slot
         };
-        // Two calls for one machine make one connection; nobody waits for another machine's.
+        // Two calls for one machine make one connection; no call waits for the connection of another machine.
         let mut slot = tokio::select! {
             slot = slot.lock() => slot,
             () = call.cancel.cancelled() => return Err(SshError::cancelled()),
@@ -102,7 +102,7 @@ impl SshConnections {
         Ok(session)
     }
 
-    /// A connection of its own, outside every shared one: it proves that the machine still lets us in.
+    /// A new connection that is not shared: it proves that the machine still accepts the login.
     ///
     /// # Errors
     /// See [`SshError`].
@@ -111,7 +111,7 @@ impl SshConnections {
         SshSession::connect(settings, self.sockets()?, target, call).await
     }
 
-    /// The folder for sockets, made anew where somebody tidied it away.
+    /// The folder for sockets, made again if it was removed.
     fn sockets(&self) -> Result<Arc<ScratchFolder>, SshError> {
         let mut sockets = self.sockets.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(folder) = sockets.as_ref().filter(|folder| folder.path().is_dir()) {
@@ -120,17 +120,17 @@ impl SshConnections {
         Ok(Arc::clone(sockets.insert(Arc::new(master::folder()?))))
     }
 
-    /// Forgets the shared connection, so that the next call makes a new one.
+    /// Drops the shared connection, so that the next call makes a new one.
     pub fn forget(&self, target: &SshTarget) {
         self.slots.lock().unwrap_or_else(PoisonError::into_inner).remove(target);
     }
 }
 
-/// Lets go of connections beyond [`CONNECTION_LIMIT`] that nobody uses just now, the longest unused first.
+/// Drops idle connections beyond [`CONNECTION_LIMIT`], the least recently used first.
 fn drop_idle(slots: &mut Slots) {
     while slots.len() > CONNECTION_LIMIT {
         let idle = |slot: &Slot| {
-            // One of ours, and nobody waits for it or works with it.
+            // Only this map holds the slot, and only the slot holds the session.
             Arc::strong_count(slot) == 1
                 && slot
                     .try_lock()

@@ -1,17 +1,17 @@
-//! What a remote program may take, and what it left.
+//! Limits and output of a program on another machine.
 
 use std::time::Duration;
 
 use crate::text;
 
-/// Most a remote program may take.
+/// Limits of a program on another machine.
 #[derive(Clone, Copy, Debug)]
 pub struct RemoteLimits {
-    /// How long it may run.
+    /// Time limit.
     pub time: Duration,
-    /// Most bytes of standard output, which beyond that is an error.
+    /// Most bytes of standard output; more is an error.
     pub output: usize,
-    /// Most bytes of standard error; the last ones are kept.
+    /// Bytes of standard error that are kept: the last ones.
     pub errors: usize,
 }
 
@@ -22,14 +22,14 @@ impl Default for RemoteLimits {
 }
 
 impl RemoteLimits {
-    /// The usual ones, but this much time.
+    /// The default limits with another time limit.
     #[must_use]
     pub fn with_time(time: Duration) -> Self {
         Self { time, ..Self::default() }
     }
 }
 
-/// How a remote program ended.
+/// Result of a program on another machine that ran to its end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RemoteOutput {
     /// Its exit code.
@@ -41,19 +41,19 @@ pub struct RemoteOutput {
 }
 
 impl RemoteOutput {
-    /// Whether it ended with 0.
+    /// Whether its exit code is 0.
     #[must_use]
     pub fn success(&self) -> bool {
         self.code == 0
     }
 
-    /// Standard output as text that is safe to show, without the space around it.
+    /// Standard output as text that is safe to show, trimmed.
     #[must_use]
     pub fn text(&self) -> String {
         text::plain(&String::from_utf8_lossy(&self.stdout)).trim().to_owned()
     }
 
-    /// Standard error as text that is safe to show, without the space around it.
+    /// Standard error as text that is safe to show, trimmed.
     #[must_use]
     pub fn errors(&self) -> String {
         text::plain(&String::from_utf8_lossy(&self.stderr)).trim().to_owned()

@@ -1,4 +1,4 @@
-//! Programs on another machine, over one connection.
+//! Runs programs on another machine over one connection.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use super::{RemoteLimits, RemoteOutput, SshError, SshSettings, SshTarget};
 use crate::progress::Call;
 use crate::scratch::ScratchFolder;
 
-/// Programs at once over one connection; sshd takes 10 unless told (sshd_config(5), `MaxSessions`).
+/// Most programs at once over one connection; sshd allows 10 by default (sshd_config(5), `MaxSessions`).
 const CHANNEL_LIMIT: usize = 6;
 
 /// A connection to one machine.
@@ -47,26 +47,26 @@ impl SshSession {
         &self.target
     }
 
-    /// The host key the machine showed when this connection was made.
+    /// The host key of the machine; `None` if `ssh` did not print it.
     #[must_use]
     pub fn host_key(&self) -> Option<HostKey> {
         self.master.login(Login::host_key)
     }
 
-    /// The fingerprint of the key that let us in, where `ssh` told.
+    /// The fingerprint of the key that the machine accepted; `None` if `ssh` did not print it.
     #[must_use]
     pub fn accepted_key(&self) -> Option<String> {
         self.master.login(Login::accepted_key)
     }
 
-    /// The address of the machine, where the connection goes there directly: its name may be an alias that
-    /// only `ssh` knows.
+    /// The IP address of the machine, whose name may be an alias that only `ssh` knows; `None` if the connection goes
+    /// through another machine.
     #[must_use]
     pub fn peer(&self) -> Option<std::net::IpAddr> {
         self.master.login(Login::peer)
     }
 
-    /// Arguments that make another `ssh` use this connection and the same rules; for `NIX_SSHOPTS`.
+    /// Arguments by which another `ssh` uses this connection and the same options; for `NIX_SSHOPTS`.
     #[must_use]
     pub fn copy_options(&self) -> &[String] {
         &self.copy_options
@@ -77,7 +77,7 @@ impl SshSession {
         self.master.ended().is_none() && self.run(&["true"], RemoteLimits::default(), call).await.is_ok()
     }
 
-    /// Runs a program to its end; a failing one is an [`RemoteOutput`].
+    /// Runs a program to its end. A program that fails is not an error: see [`RemoteOutput::code`].
     ///
     /// # Errors
     /// See [`SshError`].
@@ -90,7 +90,7 @@ impl SshSession {
         self.run_with(argv, &[], limits, call).await
     }
 
-    /// Runs a program to its end and gives its standard output as text; a failing one is an error.
+    /// Runs a program and returns its standard output as text. A program that fails is an error.
     ///
     /// # Errors
     /// See [`SshError`].
@@ -98,7 +98,7 @@ impl SshSession {
         Ok(self.run_checked(argv, limits, call).await?.text())
     }
 
-    /// Runs a program to its end; a failing one is an error, whatever it printed.
+    /// Runs a program to its end. A program that fails is an error.
     ///
     /// # Errors
     /// See [`SshError`].
@@ -112,10 +112,10 @@ impl SshSession {
         self.check_exit_code(argv, output)
     }
 
-    /// What a program of this command line left, if it did not fail.
+    /// Returns `output` if its exit code is 0; `argv` names the program in the error.
     ///
     /// # Errors
-    /// [`SshError::Failed`].
+    /// [`SshError::Failed`] for any other exit code.
     pub fn check_exit_code(&self, argv: &[&str], output: RemoteOutput) -> Result<RemoteOutput, SshError> {
         if output.success() {
             return Ok(output);
@@ -128,7 +128,8 @@ impl SshSession {
         })
     }
 
-    /// The same program as root: by `sudo`, which must not ask, where the user is not root.
+    /// The command line to run the program as root: by `sudo`, which must not ask for a password, unless the user is
+    /// root.
     #[must_use]
     pub fn as_root<'a>(&self, argv: &[&'a str]) -> Vec<&'a str> {
         let mut words =
@@ -172,7 +173,7 @@ impl SshSession {
     ) -> Result<RemoteOutput, SshError> {
         tracing::debug!(target = %self.target, program = argv.first(), "running");
         let (program, arguments) = argv.split_first().ok_or_else(|| self.broken("no program was named"))?;
-        // Both quote for the shell that sshd hands the line to; nothing else here does.
+        // `command` and `args` quote for the shell that sshd runs the line with.
         let mut command = self.channels.command(*program);
         command.args(arguments);
         command.stdout(openssh::Stdio::piped()).stderr(openssh::Stdio::piped());
@@ -185,7 +186,7 @@ impl SshSession {
         };
         let feeding = async {
             if let Some(mut stdin) = stdin.take() {
-                // A program that ends without reading it all says itself what is wrong.
+                // If a program ends without reading all of its input, its exit code and output say why.
                 let _as_far_as_it_reads = stdin.write_all(input).await;
                 let _closed = stdin.shutdown().await;
             }
@@ -203,7 +204,8 @@ impl SshSession {
         let stderr = stderr.map_err(|error| self.broken(&error.to_string()))?;
         let code = match child.wait().await {
             Ok(status) => status.code().ok_or_else(|| self.broken("a signal ended the program"))?,
-            // How the crate tells of 127, with which any program may end and a shell says that there is none.
+            // The crate turns exit code 127 into this error. A shell uses it for a missing program, but any program
+            // may.
             Err(openssh::Error::Remote(error)) if error.kind() == std::io::ErrorKind::NotFound => {
                 COMMAND_NOT_FOUND
             }
@@ -224,13 +226,13 @@ impl SshSession {
     }
 }
 
-/// The program of a command line, without what sets its environment.
+/// The program of a command line, without `env` and the assignments before it.
 fn program<'a>(argv: &[&'a str]) -> &'a str {
     let is_setting = |word: &&&str| **word == "env" || word.contains('=');
     argv.iter().find(|word| !is_setting(word)).copied().unwrap_or_default()
 }
 
-/// Everything up to a limit; `None` beyond it.
+/// Reads to the end; `None` if there are more than `limit` bytes.
 async fn read_all(mut pipe: impl AsyncRead + Unpin, limit: usize) -> std::io::Result<Option<Vec<u8>>> {
     let mut bytes = Vec::new();
     let mut chunk = vec![0; 16 * 1024];
@@ -246,7 +248,7 @@ async fn read_all(mut pipe: impl AsyncRead + Unpin, limit: usize) -> std::io::Re
     }
 }
 
-/// The last bytes up to a limit.
+/// Reads to the end and keeps the last `limit` bytes.
 async fn read_last(mut pipe: impl AsyncRead + Unpin, limit: usize) -> std::io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let mut chunk = vec![0; 16 * 1024];

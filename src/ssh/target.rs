@@ -1,4 +1,4 @@
-//! Who is logged in to, and where.
+//! Address, user and port of a machine.
 
 use std::fmt;
 use std::num::NonZeroU16;
@@ -8,12 +8,12 @@ use serde::{Deserialize, Serialize};
 
 pub use crate::names::{Address, UserName};
 
-/// A machine as `ssh` reaches it.
+/// Where and as whom `ssh` logs in to a machine.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct SshTarget {
-    /// Name or address; a name may be an alias of the user's `ssh` configuration.
+    /// Name or address; a name may be an alias from the user's `ssh` configuration.
     pub address: Address,
-    /// Whom to log in as.
+    /// User to log in as.
     pub user: UserName,
     /// TCP port.
     pub port: NonZeroU16,

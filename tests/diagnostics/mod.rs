@@ -40,7 +40,7 @@ cases! {
     }
     not_a_function {
         fixture: "type_mismatch", arguments: &["eval", ".#call"], code: Code::TypeMismatch,
-        place: "flake.nix:9:14", hint: "no function is followed by an argument",
+        place: "flake.nix:9:14", hint: "not a function is followed by an argument",
     }
     unexpected_argument {
         fixture: "argument_mismatch", arguments: &["eval", ".#unexpected"], code: Code::ArgumentMismatch,
@@ -63,7 +63,7 @@ cases! {
     }
     nixos_assertions {
         fixture: "nixos_assertions", code: Code::AssertionFailed, place: "flake.nix:13:15",
-        said: "specify your root file system", hint: "2 assertions do not hold",
+        said: "specify your root file system", hint: "2 assertions failed",
     }
     throw {
         fixture: "throw", code: Code::Throw, place: "flake.nix:3:13", said: "the secrets are not here yet",
@@ -146,7 +146,7 @@ cases! {
     }
     hash_mismatch {
         fixture: "hash_mismatch", arguments: &["build", "--no-link"], code: Code::HashMismatch,
-        said: "hash mismatch", hint: "put `sha256-WJG1tSLV3whtD/CxEPvZ0hu0/HFjrzTQgoai6Eb2vgM=` where `sha256-AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=`",
+        said: "hash mismatch", hint: "replace `sha256-AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=` by `sha256-WJG1tSLV3whtD/CxEPvZ0hu0/HFjrzTQgoai6Eb2vgM=`",
     }
     builder_failed {
         fixture: "builder_failed", arguments: &["build", "--no-link", ".#broken"], code: Code::BuilderFailed,

@@ -1,4 +1,4 @@
-//! Where the boot loader goes and whether it can read what it starts.
+//! Checks where the boot loader is installed and whether it can read its files.
 //!
 //! Facts: NixOS's options `boot.loader.grub.*` and its `install-grub.pl`, which installs for BIOS on every
 //! device but `nodev` and for UEFI when `efiSupport` is set; the GRUB manual, "BIOS installation" (a GPT
@@ -23,14 +23,14 @@ fn bios_devices<'a>(layout: &LayoutIndex<'a>) -> impl Iterator<Item = &'a str> {
 
 /// NixOS asserts "You must set the option `boot.loader.grub.devices` or `boot.loader.grub.mirroredBoots`".
 pub(super) fn no_device(layout: &LayoutIndex<'_>, report: &mut HazardReport) {
-    // In a bare attribute set disko's module is not there to set it.
+    // In a bare attribute set disko's module is missing, which would set the device.
     let set_by_disko = layout.of_kind("partition").any(|located| is_bios_boot(located.node));
     if layout.facts.enabled_grub().is_some_and(|grub| grub.boots.is_empty()) && !set_by_disko {
         report.add(
             HazardCode::GrubNoDevice,
             Severity::Danger,
             None,
-            "GRUB is enabled and has no device to be installed on: NixOS refuses to build that.",
+            "GRUB is enabled and has no device to be installed on: NixOS refuses to build the host.",
             "For BIOS give the disk a partition with `size = \"1M\"; type = \"EF02\";`, which makes disko set \
              the device; for UEFI use systemd-boot, or `boot.loader.grub.device = \"nodev\"` with `efiSupport`.",
         );
@@ -38,7 +38,7 @@ pub(super) fn no_device(layout: &LayoutIndex<'_>, report: &mut HazardReport) {
 }
 
 pub(super) fn elsewhere(layout: &LayoutIndex<'_>, report: &mut HazardReport) {
-    // A layout of data disks beside a system disk that disko does not touch has nothing to do with it.
+    // A layout of data disks does not have to contain the disk of the boot loader.
     let Some(boot) = layout.mounted("/boot").or_else(|| layout.mounted("/")) else { return };
     if layout.lies_on(boot).is_none() {
         return;
@@ -50,12 +50,11 @@ pub(super) fn elsewhere(layout: &LayoutIndex<'_>, report: &mut HazardReport) {
         }
         let certain = disks().all(|disk| certainly_differ(disk, target));
         let (severity, doubt) = if certain {
-            (Severity::Danger, "the host does not start from the disk that is formatted")
+            (Severity::Danger, "the host does not boot from the formatted disk")
         } else {
             (
                 Severity::Warning,
-                "unless that is another name of the same drive, the host does not start from the disk \
-                 that is formatted",
+                "unless both are names of one drive, the host does not boot from the formatted disk",
             )
         };
         report.add(
@@ -87,7 +86,7 @@ pub(super) fn device_repeated(layout: &LayoutIndex<'_>, report: &mut HazardRepor
     }
 }
 
-/// `grub-install` refuses a partition unless it is forced, since it may only write where no file system is.
+/// `grub-install` refuses a partition unless it is forced, since a file system may use its first sectors.
 pub(super) fn on_partition(layout: &LayoutIndex<'_>, report: &mut HazardReport) {
     for target in bios_devices(layout).filter(|target| is_partition(layout, target)) {
         let (disk, number) = split_partition(target);
@@ -97,7 +96,7 @@ pub(super) fn on_partition(layout: &LayoutIndex<'_>, report: &mut HazardReport) 
             target,
             format!(
                 "GRUB is to be installed on {target}, a partition: `grub-install` refuses that, \
-                    and the host is left without a boot loader."
+                    and the host has no boot loader."
             ),
             format!("Give GRUB the whole drive: {drive}."),
         );
@@ -123,10 +122,10 @@ pub(super) fn needs_bios_boot(layout: &LayoutIndex<'_>, report: &mut HazardRepor
             target,
             format!(
                 "GRUB is installed for BIOS on {target}, which has a GPT without a BIOS boot \
-                partition: there is no place for it, and the host does not start."
+                partition: GRUB has no room there, and the host does not boot."
             ),
             "Add a partition with `size = \"1M\"; type = \"EF02\";`, or set `boot.loader.grub.device = \
-             \"nodev\"` with `efiSupport = true` if the host starts by UEFI.",
+             \"nodev\"` with `efiSupport = true` if the host boots by UEFI.",
         );
     }
 }
@@ -137,7 +136,7 @@ fn is_bios_boot(partition: &Node) -> bool {
     }) || partition.hidden.flags.iter().any(|flag| flag == "bios_grub")
 }
 
-/// Where GRUB's own files and the kernels are: what GRUB has to read.
+/// The folders with GRUB's files and the kernels, which GRUB has to read.
 fn boot_paths(grub: &Grub) -> impl Iterator<Item = &str> {
     grub.boots.iter().map(|boot| boot.path.as_deref().unwrap_or("/boot"))
 }
@@ -196,7 +195,7 @@ pub(super) fn unreadable(layout: &LayoutIndex<'_>, report: &mut HazardReport) {
             report.danger(
                 HazardCode::BootUnreadable,
                 &name,
-                format!("{path} is on bcachefs, which GRUB cannot read: the host does not start."),
+                format!("{path} is on bcachefs, which GRUB cannot read: the host does not boot."),
                 "Put /boot on a partition of its own with ext4 or FAT.",
             );
         }
@@ -212,7 +211,7 @@ pub(super) fn no_firmware_entry(layout: &LayoutIndex<'_>, report: &mut HazardRep
             Severity::Warning,
             None,
             "GRUB is installed for UEFI, but neither into the firmware's list (`canTouchEfiVariables` is off) nor where every firmware looks \
-             (`efiInstallAsRemovable` is off): on a freshly formatted disk the firmware finds nothing to start.",
+             (`efiInstallAsRemovable` is off): on a freshly formatted disk the firmware finds no boot loader.",
             "Set `boot.loader.efi.canTouchEfiVariables = true`, or \
              `boot.loader.grub.efiInstallAsRemovable = true`.",
         );

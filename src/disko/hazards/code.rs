@@ -1,10 +1,10 @@
-//! The names of hazards: a contract, since scripts and policies match on them.
+//! The codes of hazards: a contract, since scripts and policies match on them.
 
 use serde::{Deserialize, Serialize};
 
 macro_rules! codes {
     ($( #[doc = $meaning:literal] $name:ident, )+) => {
-        /// The stable name of a kind of hazard.
+        /// Stable name of a kind of hazard.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(rename_all = "snake_case")]
         #[non_exhaustive]
@@ -13,10 +13,10 @@ macro_rules! codes {
         }
 
         impl HazardCode {
-            /// Every code, in the order of its subject.
+            /// All codes, grouped by subject.
             pub const ALL: &[Self] = &[$( Self::$name, )+];
 
-            /// What the code stands for, in a sentence.
+            /// The meaning of the code, in a sentence.
             #[must_use]
             pub fn meaning(self) -> &'static str {
                 match self {
@@ -31,89 +31,89 @@ codes! {
     // The layout as a whole
     /// The host has no disko configuration.
     NoDisko,
-    /// disko is there but formats no disk.
+    /// disko is set up but formats no disk.
     NoDisks,
     /// A part of the layout could not be evaluated.
     NotEvaluated,
     /// A content type this server does not know.
     UnknownType,
-    /// The layout is larger than what is looked at.
+    /// The layout is larger than this server reads.
     LayoutCut,
 
     // Disks
-    /// A device path that was meant to be filled in.
+    /// A device path is a placeholder.
     PlaceholderDevice,
     /// Two disks of the layout are one device.
     SameDeviceTwice,
-    /// A partition table is put into a partition.
+    /// A disk of the layout is a partition.
     DiskIsPartition,
-    /// A device name that can move to another drive.
+    /// A device path can lead to another drive after a reboot.
     UnstableDevice,
-    /// A device found by what is on it, which formatting removes.
+    /// A disk is named by its content, which formatting removes.
     DeviceNamedByContent,
 
     // Boot loader
-    /// GRUB is enabled and told no device.
+    /// GRUB is enabled without a device.
     GrubNoDevice,
-    /// The boot loader goes onto a device the layout does not format.
+    /// GRUB is installed on a device that the layout does not format.
     BootLoaderElsewhere,
-    /// GRUB is told the same device twice.
+    /// GRUB has the same device twice.
     GrubDeviceRepeated,
-    /// GRUB is to be installed into a partition.
+    /// GRUB is to be installed on a partition.
     GrubOnPartition,
-    /// GRUB for BIOS on a GPT without a BIOS boot partition.
+    /// GRUB is installed for BIOS on a GPT without a BIOS boot partition.
     GrubNeedsBiosBoot,
-    /// GRUB has to read an encrypted device and is not told so.
+    /// GRUB has to read an encrypted device without `enableCryptodisk`.
     BootEncrypted,
-    /// GRUB has to open LUKS2 with a key derivation older versions cannot do.
+    /// GRUB has to open LUKS2 with a key derivation that older versions do not support.
     BootKeyDerivation,
-    /// GRUB has no driver for the file system its files are on.
+    /// GRUB has no driver for the file system of its files.
     BootUnreadable,
-    /// GRUB for UEFI is installed where no firmware looks.
+    /// GRUB is installed for UEFI in a folder that firmware does not read.
     NoFirmwareEntry,
 
     // EFI system partition
-    /// A UEFI boot loader without an EFI system partition where it is expected.
+    /// A UEFI boot loader has no EFI system partition at its mount point.
     EspMissing,
     /// The EFI system partition has another file system than FAT.
     EspNotFat,
     /// The partition is not marked as an EFI system partition.
     EspWrongType,
-    /// The firmware cannot read the EFI system partition where it is.
+    /// Firmware cannot read the EFI system partition.
     EspUnreadable,
-    /// Kernels do not fit.
+    /// The EFI system partition is too small for kernels.
     EspTooSmall,
-    /// Everybody can read the boot loader's random seed.
+    /// Every user can read the boot loader's random seed.
     EspWorldReadable,
-    /// The root survives a drive, the boot loader does not.
+    /// The root survives the loss of a drive, the boot loader does not.
     SingleBootDisk,
 
     // Mounts
     /// Nothing is mounted at the root.
     NoRoot,
-    /// Two things are mounted at the same place.
+    /// Two file systems have the same mount point.
     DuplicateMountpoint,
-    /// What the host starts from is in memory.
+    /// The store or /boot is in memory.
     SystemInMemory,
-    /// Programs cannot be run from the store.
+    /// The store is mounted with `noexec`.
     StoreNoexec,
-    /// The layout mounts it while installing, the host does not.
+    /// The layout mounts a file system that the host does not mount at boot.
     NotMountedAtBoot,
-    /// The host mounts another device there than the layout does.
+    /// The host mounts another device than the layout at a mount point.
     MountedFromElsewhere,
-    /// The host mounts a device the layout does not have.
+    /// The host mounts a device that is not in the layout.
     MountOutsideLayout,
     /// The host mounts a partition of a disk that the layout wipes.
     MountOnWipedDisk,
 
     // Partitions and volumes
-    /// A size that disko, LVM or ZFS does not take.
+    /// A size is not valid for disko, LVM or ZFS.
     SizeUnreadable,
-    /// A size in sectors, where a unit was probably forgotten.
+    /// A size has no unit, so it counts sectors.
     SizeWithoutUnit,
-    /// Something before it takes all the space.
+    /// An earlier partition or volume takes all the space.
     NoSpaceLeft,
-    /// Two partitions are found by the same name or identifier.
+    /// Two partitions have the same name or identifier.
     DuplicatePartitionName,
     /// A partition's name is longer than a GPT can hold.
     PartitionNameTooLong,
@@ -123,38 +123,38 @@ codes! {
     LabelTooLong,
 
     // Arrays, volume groups, pools
-    /// A member of something that is not defined.
+    /// A device is a member of a group that is not defined.
     GroupUndefined,
-    /// Something that has no members.
+    /// A group has no members.
     GroupWithoutMembers,
-    /// Fewer members than its level needs.
+    /// A group has fewer members than its level needs.
     TooFewMembers,
-    /// Losing any one member loses everything.
+    /// The loss of one member loses all data.
     NoRedundancy,
-    /// One part without redundancy makes the rest of it useless.
+    /// One device without redundancy can lose a redundant pool.
     MixedRedundancy,
-    /// The copies are on one drive.
+    /// All copies are on one drive.
     MirrorOnOneDisk,
-    /// The topology and the members are not the same devices.
+    /// The topology and the members of a pool differ.
     TopologyMismatch,
-    /// A thin volume without its pool.
+    /// A thin volume has no thin pool.
     ThinPoolUndefined,
 
     // Encryption
-    /// A key that every user of the host can read.
+    /// Every user can read a key.
     KeyInStore,
-    /// A key file that is not there when the host starts.
+    /// A key file does not exist yet when the host boots.
     KeyNotAtBoot,
-    /// Somebody has to type a passphrase at every start.
+    /// A person has to type a passphrase at every boot.
     PassphraseAtBoot,
     /// Two encrypted devices open under the same name.
     DuplicateLuksName,
 
     // Swap
-    /// Memory of an encrypted host is written out in the clear.
+    /// An encrypted host writes memory to unencrypted swap.
     SwapUnencrypted,
-    /// The host cannot come back from hibernation.
+    /// The host cannot resume from hibernation.
     ResumeFromRandomKey,
-    /// Swap in a ZFS volume can lock up.
+    /// Swap in a ZFS volume can lock up the host.
     SwapOnZvol,
 }

@@ -1,4 +1,4 @@
-//! The layout as a whole, and the paths its disks are found by.
+//! Checks of the layout as a whole, and of the device paths of its disks.
 
 use super::layout_index::{LayoutIndex, list};
 use super::{HazardCode, HazardReport, Severity};
@@ -12,7 +12,7 @@ pub(super) fn no_disks(layout: &LayoutIndex<'_>, report: &mut HazardReport) {
             Severity::Warning,
             None,
             "disko is set up for this host, but `disko.devices.disk` is empty: its scripts refuse to run, \
-             and nothing is formatted or mounted by them.",
+             and format and mount nothing.",
             "Import the file that defines the host's disks, or describe them in `disko.devices.disk`.",
         );
     }
@@ -25,7 +25,7 @@ pub(super) fn not_evaluated(layout: &LayoutIndex<'_>, report: &mut HazardReport)
             HazardCode::NotEvaluated,
             &path,
             format!(
-                "{path} or what is on it could not be evaluated: it may be incomplete here, and \
+                "{path} or its content could not be evaluated: this layout may be incomplete, and \
                 hazards may be missing."
             ),
             "Check the host: the error that evaluation gives names the option.",
@@ -38,10 +38,7 @@ pub(super) fn unknown_type(layout: &LayoutIndex<'_>, report: &mut HazardReport) 
         report.note(
             HazardCode::UnknownType,
             &layout.path(located),
-            format!(
-                "This server does not know the type {:?}: what it means for the layout was not looked at.",
-                located.node.kind
-            ),
+            format!("This server does not know the type {:?}: it was not checked.", located.node.kind),
             "If it is a typing error, disko refuses it too; its types are listed in disko's documentation.",
         );
     }
@@ -52,13 +49,13 @@ pub(super) fn layout_cut(layout: &LayoutIndex<'_>, report: &mut HazardReport) {
         report.note(
             HazardCode::LayoutCut,
             &layout.path(located),
-            "There is more here than this server looks at: hazards may be missing.",
+            "This part of the layout is larger than the server reads: hazards may be missing.",
             "Read this part of the layout yourself.",
         );
     }
 }
 
-/// Paths from disko's and nixos-anywhere's examples, and what people write to be replaced.
+/// Finds paths of examples in disko and nixos-anywhere, and other words that are meant to be replaced.
 pub(super) fn placeholder(layout: &LayoutIndex<'_>, report: &mut HazardReport) {
     for located in layout.disks() {
         let Some(device) = located.node.device.as_deref().filter(|device| is_placeholder(device)) else {
@@ -105,8 +102,8 @@ pub(super) fn same_device_twice(layout: &LayoutIndex<'_>, report: &mut HazardRep
                     HazardCode::SameDeviceTwice,
                     device,
                     format!(
-                        "Disks {:?} and {:?} are the same device, {device}: the second is made over \
-                        the first.",
+                        "Disks {:?} and {:?} are the same device, {device}: disko formats it twice, \
+                        and the first is lost.",
                         first.name, second.name
                     ),
                     "Give each disk its own device, by its path below /dev/disk/by-id.",
@@ -160,8 +157,8 @@ pub(super) fn unstable(layout: &LayoutIndex<'_>, report: &mut HazardReport) {
             severity,
             (devices.len() == 1).then(|| (*first).to_owned()),
             format!(
-                "The layout formats {}, named in the order the kernel finds drives: with another drive \
-                 plugged in, it can be that one which is wiped.",
+                "The layout formats {}, named in the order in which the kernel finds drives: with another drive \
+                 connected, disko may wipe that one.",
                 list(devices)
             ),
             "Use the drive's path below /dev/disk/by-id.",
@@ -177,8 +174,8 @@ pub(super) fn named_by_content(layout: &LayoutIndex<'_>, report: &mut HazardRepo
                 HazardCode::DeviceNamedByContent,
                 device,
                 format!(
-                    "Disk {:?} is {device}, a link that is read from what is on the device: it is \
-                    gone as soon as the device is wiped, and formatting fails half-way.",
+                    "Disk {:?} is {device}, a link that depends on the content of the device: it \
+                    disappears when the device is wiped, and formatting fails half-way.",
                     located.node.name
                 ),
                 "Use the drive's path below /dev/disk/by-id.",
@@ -187,7 +184,7 @@ pub(super) fn named_by_content(layout: &LayoutIndex<'_>, report: &mut HazardRepo
     }
 }
 
-/// For messages: the devices of the layout's disks.
+/// The devices of the layout's disks, for a sentence.
 pub(super) fn disk_list(layout: &LayoutIndex<'_>) -> String {
     list(layout.disks().filter_map(|located| located.node.device.as_deref()))
 }

@@ -1,4 +1,4 @@
-//! The EFI system partition: there, of the right kind, readable and large enough.
+//! Checks of the EFI system partition: it exists, has the right type, and is readable and large enough.
 //!
 //! Facts: UEFI specification 2.10, 13.3 (FAT) and table 5.7 (the type's GUID; `EF00` is sgdisk's code for
 //! it); `bootctl install`, which NixOS runs for systemd-boot and which refuses other partitions;
@@ -11,15 +11,15 @@ use super::{HazardCode, HazardReport, Severity};
 use crate::disko::model::{Node, Table};
 use crate::disko::size;
 
-/// With an initrd, two or three generations of kernels already need more.
+/// Two or three generations of kernels and initrds need more, in bytes.
 const SMALLEST_FOR_KERNELS: u64 = 100 << 20;
 const TYPE_GUID: &str = "C12A7328-F81F-11D2-BA4B-00A0C93EC93B";
 
-/// A boot loader for UEFI and where it expects the system partition.
+/// A boot loader for UEFI and the mount point where it expects the system partition.
 struct Expected<'a> {
     loader: &'static str,
     at: &'a str,
-    /// Kernels are copied there.
+    /// Whether it copies kernels there.
     kernels: bool,
 }
 
@@ -62,7 +62,7 @@ fn expected<'a>(layout: &LayoutIndex<'a>) -> Vec<Expected<'a>> {
     out
 }
 
-/// Each expected system partition that the layout mounts.
+/// The expected system partitions that the layout mounts.
 fn found<'a>(layout: &LayoutIndex<'a>) -> Vec<(Expected<'a>, LocatedNode<'a>)> {
     expected(layout)
         .into_iter()
@@ -72,7 +72,7 @@ fn found<'a>(layout: &LayoutIndex<'a>) -> Vec<(Expected<'a>, LocatedNode<'a>)> {
 }
 
 pub(super) fn missing(layout: &LayoutIndex<'_>, report: &mut HazardReport) {
-    // Only a layout that has the system on it can be missing its boot partition.
+    // A layout without the system does not have to contain the boot partition.
     let Some(root) = layout.mounted("/").or_else(|| layout.mounted("/nix")) else { return };
     for esp in expected(layout) {
         if layout.mounted(esp.at).is_some() || layout.may_be_mounted_by_host(esp.at) {
@@ -99,7 +99,7 @@ pub(super) fn missing(layout: &LayoutIndex<'_>, report: &mut HazardReport) {
             esp.at,
             format!(
                 "{} expects the EFI system partition at {}, where nothing is mounted, so that it would \
-                 write to {}: firmware does not look there, and the host does not start.",
+                 write to {}: firmware does not read that, and the host does not boot.",
                 esp.loader,
                 esp.at,
                 layout.path(root)
@@ -118,7 +118,7 @@ pub(super) fn not_fat(layout: &LayoutIndex<'_>, report: &mut HazardReport) {
                 &layout.path(located),
                 format!(
                     "{} expects the EFI system partition at {}, which is {format}: firmware reads \
-                    only FAT, and the host does not start.",
+                    only FAT, and the host does not boot.",
                     esp.loader, esp.at
                 ),
                 "Give that partition `format = \"vfat\"`.",
@@ -137,7 +137,7 @@ pub(super) fn wrong_type(layout: &LayoutIndex<'_>, report: &mut HazardReport) {
         {
             continue;
         }
-        // bootctl checks the type; GRUB does not, and some firmware starts it all the same.
+        // bootctl checks the type. GRUB does not, and some firmware boots from other types.
         let severity = if esp.loader == "GRUB" { Severity::Warning } else { Severity::Danger };
         report.add(
             HazardCode::EspWrongType,
@@ -147,9 +147,9 @@ pub(super) fn wrong_type(layout: &LayoutIndex<'_>, report: &mut HazardReport) {
                 "The partition at {} is not marked as an EFI system partition: {}.",
                 esp.at,
                 if esp.loader == "GRUB" {
-                    "firmware may not look at it"
+                    "firmware may ignore it"
                 } else {
-                    "`bootctl install` refuses it, and firmware may not look at it"
+                    "`bootctl install` refuses it, and firmware may ignore it"
                 }
             ),
             "Give the partition `type = \"EF00\"`.",
@@ -183,14 +183,14 @@ pub(super) fn unreadable(layout: &LayoutIndex<'_>, report: &mut HazardReport) {
                 &name,
                 format!(
                     "The EFI system partition at {} is inside {what}, which firmware cannot read: the \
-                    host does not start.",
+                    host does not boot.",
                     esp.at
                 ),
                 "Make it a plain partition of type EF00.",
             );
         } else if root.kind == "mdadm" && located.node.format.as_deref() == Some("vfat") {
             let level = root.type_code.as_deref().unwrap_or_default();
-            // The containers of firmware RAID are read by the firmware that made them.
+            // Firmware reads the containers of its own RAID.
             let at_start =
                 matches!(root.hidden.metadata.as_deref(), Some("1" | "1.1" | "1.2" | "default") | None);
             if level != "raid1" || at_start {
@@ -199,12 +199,12 @@ pub(super) fn unreadable(layout: &LayoutIndex<'_>, report: &mut HazardReport) {
                     &name,
                     format!(
                         "The EFI system partition at {} is on the array {:?} ({level}, metadata {}): \
-                        firmware knows nothing of arrays and finds no FAT at the start of the partition.",
+                        firmware cannot read arrays and finds no FAT at the start of the partition.",
                         esp.at,
                         root.name,
                         root.hidden.metadata.as_deref().unwrap_or("default")
                     ),
-                    "Use `level = 1` and `metadata = \"1.0\"`, which puts the array's own data at the end.",
+                    "Use `level = 1` and `metadata = \"1.0\"`, which puts the array's metadata at the end.",
                 );
             }
         }
@@ -223,7 +223,7 @@ pub(super) fn too_small(layout: &LayoutIndex<'_>, report: &mut HazardReport) {
                 &layout.path(partition),
                 format!(
                     "{} copies kernels and initrds to {}, which is only {}: after a few generations \
-                    there is no room, and switching fails.",
+                    it is full, and switching fails.",
                     esp.loader,
                     esp.at,
                     crate::text::bytes(bytes)
@@ -247,7 +247,7 @@ fn extent_bytes(partition: &Node) -> Option<u64> {
     }
 }
 
-/// bootctl(1) warns of a random seed file that is world-accessible.
+/// bootctl(1) warns of a random seed file that every user can read.
 pub(super) fn world_readable(layout: &LayoutIndex<'_>, report: &mut HazardReport) {
     for (esp, located) in found(layout).into_iter().filter(|(esp, _)| esp.loader == "systemd-boot") {
         let is_fat = located.node.format.as_deref() == Some("vfat");
@@ -272,7 +272,7 @@ pub(super) fn world_readable(layout: &LayoutIndex<'_>, report: &mut HazardReport
     }
 }
 
-/// Whether the root has a copy on another drive while the system partition has none.
+/// Reports a mirrored root whose system partition is on one drive only.
 pub(super) fn single_boot_disk(layout: &LayoutIndex<'_>, report: &mut HazardReport) {
     let Some(root) = layout.mounted("/") else { return };
     let owner = layout.root(root).node;
@@ -292,8 +292,8 @@ pub(super) fn single_boot_disk(layout: &LayoutIndex<'_>, report: &mut HazardRepo
                 HazardCode::SingleBootDisk,
                 &layout.path(located),
                 format!(
-                    "The root is mirrored on {drives} drives, {} is on one: when that one fails, the \
-                    data is safe and the host does not start.",
+                    "The root is mirrored on {drives} drives, {} is on one: if that one fails, the \
+                    data is safe, but the host does not boot.",
                     esp.at
                 ),
                 "Give each drive an EFI system partition and list both in \

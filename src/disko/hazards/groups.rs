@@ -1,8 +1,8 @@
-//! Arrays, volume groups and pools: defined, with members, and as safe as they look.
+//! Checks of arrays, volume groups and pools: definition, members and redundancy.
 //!
 //! Facts: mdadm's `Create.c` (at least 2 devices from level 4 up, 4 for level 6; disko passes `--force`);
-//! zpoolconcepts(7) (a mirror has 2 or more devices, raidz one more than its parity; the loss of a special
-//! or dedup device is the loss of the pool) and zpool-create(8); lvmraid(7).
+//! zpoolconcepts(7) (a mirror has 2 or more devices, raidz one more than its parity; without a special
+//! or dedup device the pool is lost) and zpool-create(8); lvmraid(7).
 
 use std::collections::BTreeSet;
 
@@ -34,7 +34,7 @@ pub(super) fn undefined(layout: &LayoutIndex<'_>, report: &mut HazardReport) {
                 &path,
                 format!(
                     "{path} is to be a member of the {} {name:?}, which the layout does not define: \
-                    nothing is made of it.",
+                    disko creates nothing from it.",
                     group.noun()
                 ),
                 &fix,
@@ -43,7 +43,7 @@ pub(super) fn undefined(layout: &LayoutIndex<'_>, report: &mut HazardReport) {
     }
 }
 
-/// disko's scripts stop at a pool, group or array that no device has announced itself for.
+/// disko's scripts stop at a pool, group or array without members.
 pub(super) fn without_members(layout: &LayoutIndex<'_>, report: &mut HazardReport) {
     for group in Group::ALL {
         for located in layout.groups(group) {
@@ -67,7 +67,7 @@ pub(super) fn without_members(layout: &LayoutIndex<'_>, report: &mut HazardRepor
     }
 }
 
-/// Groups with their members, where every member is known and there is at least one.
+/// The groups that have members, with their members.
 fn groups_with_members<'a>(
     layout: &LayoutIndex<'a>,
     group: Group,
@@ -110,8 +110,8 @@ pub(super) fn array_members(layout: &LayoutIndex<'_>, report: &mut HazardReport)
                 HazardCode::TooFewMembers,
                 name,
                 format!(
-                    "The array {name:?} of level {level} has 2 members: that is a mirror, with more \
-                    work for every write."
+                    "The array {name:?} of level {level} has 2 members: that is a mirror with slower \
+                    writes."
                 ),
                 "Add a third member, or use level 1.",
             );
@@ -128,7 +128,7 @@ pub(super) fn array_members(layout: &LayoutIndex<'_>, report: &mut HazardReport)
     }
 }
 
-/// The fewest devices `zpool create` accepts for this.
+/// Least number of devices that `zpool create` accepts for a mode.
 fn minimum_for(mode: &str) -> usize {
     match mode {
         "mirror" | "raidz" | "raidz1" => 2,
@@ -178,7 +178,7 @@ pub(super) fn pool_members(layout: &LayoutIndex<'_>, report: &mut HazardReport) 
     }
 }
 
-/// The images and stripes `lvcreate` makes when it is told nothing more.
+/// Checks the number of images and stripes that `lvcreate` creates by default.
 pub(super) fn volume_members(layout: &LayoutIndex<'_>, report: &mut HazardReport) {
     for (group, members) in groups_with_members(layout, Group::Lvm) {
         for volume in &group.node.children {
@@ -226,7 +226,7 @@ pub(super) fn mixed_redundancy(layout: &LayoutIndex<'_>, report: &mut HazardRepo
                 &pool.node.name,
                 format!(
                     "The pool {:?} has redundant devices, but its {role} device {} has no second \
-                    copy: when it fails, the whole pool is lost.",
+                    copy: if it fails, the whole pool is lost.",
                     pool.node.name,
                     list(vdev.members.iter().map(String::as_str))
                 ),
@@ -256,7 +256,7 @@ pub(super) fn mirror_on_one_disk(layout: &LayoutIndex<'_>, report: &mut HazardRe
                     Severity::Warning,
                     located.node.name.clone(),
                     format!(
-                        "All members of the {} {:?} ({kind}) are on disk {:?}: when that fails, all \
+                        "All members of the {} {:?} ({kind}) are on disk {:?}: if that fails, all \
                         copies are lost.",
                         group.noun(),
                         located.node.name,
@@ -269,7 +269,7 @@ pub(super) fn mirror_on_one_disk(layout: &LayoutIndex<'_>, report: &mut HazardRe
     }
 }
 
-/// disko leaves a pool unmade whose topology and members differ ("not all disks accounted for").
+/// disko does not create a pool whose topology and members differ ("not all disks accounted for").
 pub(super) fn topology_mismatch(layout: &LayoutIndex<'_>, report: &mut HazardReport) {
     for (pool, members) in groups_with_members(layout, Group::Zpool) {
         let Some(topology) = &pool.node.hidden.topology else { continue };
@@ -307,7 +307,7 @@ pub(super) fn topology_mismatch(layout: &LayoutIndex<'_>, report: &mut HazardRep
             &pool.node.name,
             format!(
                 "The topology of the pool {:?} and the devices that are its members differ ({which}): \
-                disko does not make the pool.",
+                disko does not create the pool.",
                 pool.node.name
             ),
             "Name every member once. A name without a slash means the partition called \"zfs\" of the \

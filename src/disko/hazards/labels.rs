@@ -1,7 +1,7 @@
-//! Labels and names that devices are found by.
+//! Checks of labels and names by which devices are found.
 //!
 //! Limits: UEFI specification 2.10, 5.3.3 (36 characters of UTF-16 in a GPT entry); mke2fs(8) and
-//! tune2fs(8) (16 bytes, longer ones are cut); mkfs.fat(8) (11); mkfs.xfs(8) (12); mkfs.btrfs
+//! tune2fs(8) (16 bytes, longer labels are cut); mkfs.fat(8) (11); mkfs.xfs(8) (12); mkfs.btrfs
 //! (`BTRFS_LABEL_SIZE`, 255 and a terminator).
 
 use std::collections::BTreeMap;
@@ -25,9 +25,8 @@ pub(super) fn duplicate_partition_name(layout: &LayoutIndex<'_>, report: &mut Ha
                 HazardCode::DuplicatePartitionName,
                 name,
                 format!(
-                    "The partitions {} have the same {what}, {name}: there is one link for them below \
-                    /dev/disk, so that disko formats one of them twice and the host mounts whichever it \
-                    finds.",
+                    "The partitions {} have the same {what}, {name}: they share one link below \
+                    /dev/disk, so that disko formats one of them twice and the host may mount either.",
                     list(paths.iter().map(String::as_str))
                 ),
                 format!("Give each partition a {what} of its own, or leave it to disko."),
@@ -36,7 +35,7 @@ pub(super) fn duplicate_partition_name(layout: &LayoutIndex<'_>, report: &mut Ha
     }
 }
 
-/// What has a name that something else has as well.
+/// The names that several nodes have, with these nodes.
 fn shared<'a>(
     nodes: &[LocatedNode<'a>],
     name: impl Fn(&'a Node) -> Option<&'a str>,
@@ -60,8 +59,8 @@ pub(super) fn partition_name_too_long(layout: &LayoutIndex<'_>, report: &mut Haz
                 &path,
                 format!(
                     "The name {name:?} of {path} is longer than the {PARTITION_NAME_LIMIT} characters \
-                    a GPT holds: the partition gets a shorter one, and disko waits in vain for the link \
-                    by the long one."
+                    a GPT holds: the name is cut, and disko waits in vain for the link \
+                    with the long one."
                 ),
                 "Shorten its `label`, or leave it to disko.",
             );
@@ -77,7 +76,7 @@ pub(super) fn duplicate_label(layout: &LayoutIndex<'_>, report: &mut HazardRepor
             HazardCode::DuplicateLabel,
             label,
             format!(
-                "{} have the same label, {label}: /dev/disk/by-label/{label} is whichever was found last.",
+                "{} have the same label, {label}: /dev/disk/by-label/{label} leads to the one that was found last.",
                 list(paths.iter().map(String::as_str))
             ),
             "Give each file system a label of its own.",
@@ -102,9 +101,9 @@ pub(super) fn label_too_long(layout: &LayoutIndex<'_>, report: &mut HazardReport
             continue;
         }
         let (severity, comes_of_it) = if refused {
-            (Severity::Danger, "the program that formats it refuses, and formatting stops half-way")
+            (Severity::Danger, "the formatting program refuses it, and formatting stops half-way")
         } else {
-            (Severity::Warning, "it is cut, and nothing is found by the long one")
+            (Severity::Warning, "it is cut, and the long label finds no device")
         };
         report.add(
             HazardCode::LabelTooLong,

@@ -1,4 +1,4 @@
-//! A layout laid out flat, with the questions the checks ask of it.
+//! A flat index of a layout, with the queries of the checks.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,10 +6,10 @@ use crate::disko::facts::ConfigFacts;
 use crate::disko::model::{Group, Node};
 use crate::text;
 
-/// How far a chain of groups on groups (a pool on an array on a volume group…) is followed.
+/// Greatest depth of groups on groups (a pool on an array on a volume group…).
 const CHAIN_LIMIT: usize = 8;
 
-/// A node and where it is.
+/// A node and its position in the index.
 #[derive(Clone, Copy)]
 pub(super) struct LocatedNode<'a> {
     index: usize,
@@ -18,7 +18,7 @@ pub(super) struct LocatedNode<'a> {
     root: usize,
 }
 
-/// A layout and what is known of its host.
+/// The nodes of a layout, and the facts of its host.
 pub(super) struct LayoutIndex<'a> {
     pub(super) facts: &'a ConfigFacts,
     nodes: Vec<LocatedNode<'a>>,
@@ -46,7 +46,7 @@ impl<'a> LayoutIndex<'a> {
         }
     }
 
-    /// Whether there is more of the layout than is here.
+    /// Whether a part of the layout could not be evaluated or was left out.
     pub(super) fn is_incomplete(&self) -> bool {
         self.nodes.iter().any(|located| located.node.hidden.failed || located.node.hidden.cut)
     }
@@ -64,7 +64,7 @@ impl<'a> LayoutIndex<'a> {
         self.of_kind("disk")
     }
 
-    /// The node and what it is in, up to its root.
+    /// The node and its ancestors, up to the root.
     pub(super) fn upwards(&self, located: LocatedNode<'a>) -> impl Iterator<Item = LocatedNode<'a>> {
         std::iter::successors(Some(located), |located| {
             located.parent.and_then(|parent| self.nodes.get(parent)).copied()
@@ -72,7 +72,7 @@ impl<'a> LayoutIndex<'a> {
     }
 
     pub(super) fn children(&self, located: LocatedNode<'a>) -> impl Iterator<Item = LocatedNode<'a>> {
-        // They come after it, in order, before anything that has another root.
+        // They follow their parent, before the next root.
         let after = self.nodes.iter().skip(located.index + 1).copied();
         after
             .take_while(move |other| other.root == located.root)
@@ -83,7 +83,7 @@ impl<'a> LayoutIndex<'a> {
         self.nodes.get(located.root).copied().unwrap_or(located)
     }
 
-    /// Names from the root to the node: `main/luks/crypted`.
+    /// The names from the root to the node: `main/luks/crypted`.
     pub(super) fn path(&self, located: LocatedNode<'a>) -> String {
         let mut names: Vec<&str> = self
             .upwards(located)
@@ -94,21 +94,21 @@ impl<'a> LayoutIndex<'a> {
         text::bounded(&names.join("/"), 200)
     }
 
-    /// Everything the layout mounts, by its mount point.
+    /// All mounts of the layout, with their mount points.
     pub(super) fn mounts(&self) -> impl Iterator<Item = (&'a str, LocatedNode<'a>)> {
         self.all().filter_map(|located| {
             located.node.mountpoint.as_deref().map(|at| (without_trailing_slash(at), located))
         })
     }
 
-    /// What the layout mounts exactly there.
+    /// The node that the layout mounts at that mount point.
     pub(super) fn mounted(&self, at: &str) -> Option<LocatedNode<'a>> {
         self.mounts()
             .find(|(mountpoint, _)| *mountpoint == without_trailing_slash(at))
             .map(|(_, located)| located)
     }
 
-    /// What the layout mounts at the closest place above, or there.
+    /// The node that the layout mounts at `path` or at its closest parent.
     pub(super) fn mount_above(&self, path: &str) -> Option<LocatedNode<'a>> {
         let path = without_trailing_slash(path);
         self.mounts()
@@ -117,7 +117,7 @@ impl<'a> LayoutIndex<'a> {
             .map(|(_, located)| located)
     }
 
-    /// Whether the host's own configuration mounts something there, or may do so.
+    /// Whether the host's configuration mounts something there, or its mounts could not be evaluated.
     pub(super) fn may_be_mounted_by_host(&self, at: &str) -> bool {
         use crate::disko::facts::Fact;
         match &self.facts.file_systems {
@@ -129,13 +129,13 @@ impl<'a> LayoutIndex<'a> {
         }
     }
 
-    /// The devices that are members of a group.
+    /// The members of a group.
     pub(super) fn members(&self, group: Group, name: &str) -> Vec<LocatedNode<'a>> {
         let indexes = self.members.get(&(group, name));
         indexes.into_iter().flatten().filter_map(|index| self.nodes.get(*index)).copied().collect()
     }
 
-    /// The groups that something is a member of, whether they are defined or not.
+    /// The groups that have members, whether the layout defines them or not.
     pub(super) fn joined(&self) -> impl Iterator<Item = (Group, &'a str, Vec<LocatedNode<'a>>)> {
         self.members.keys().map(|(group, name)| (*group, *name, self.members(*group, name)))
     }
@@ -145,14 +145,14 @@ impl<'a> LayoutIndex<'a> {
         self.of_kind(group.kind()).filter(|located| located.parent.is_none())
     }
 
-    /// What the node's root is built from, when it is a group.
+    /// The members of the group that is the node's root; `None` if the root is no group.
     fn built_from(&self, located: LocatedNode<'a>) -> Option<Vec<LocatedNode<'a>>> {
         let root = self.root(located);
         let group = Group::ALL.into_iter().find(|group| group.kind() == root.node.kind)?;
         Some(self.members(group, &root.node.name))
     }
 
-    /// The disks a node lies on, through whatever groups there are; nothing when not all are known.
+    /// The disks that a node is on, through all groups; `None` if not all are known.
     pub(super) fn lies_on(&self, located: LocatedNode<'a>) -> Option<BTreeSet<usize>> {
         self.lies_on_within(located, CHAIN_LIMIT)
     }
@@ -171,7 +171,7 @@ impl<'a> LayoutIndex<'a> {
         Some(disks)
     }
 
-    /// Whether all of what a node holds is encrypted on its way to the disk.
+    /// Whether all data of a node is encrypted before it reaches a disk.
     pub(super) fn is_encrypted(&self, located: LocatedNode<'a>) -> bool {
         self.is_encrypted_within(located, CHAIN_LIMIT)
     }
@@ -188,7 +188,8 @@ impl<'a> LayoutIndex<'a> {
         })
     }
 
-    /// A dataset is encrypted like the one its name lies below (zfs-load-key(8)).
+    /// Whether a dataset inherits the encryption of a parent dataset, which is the prefix of its name
+    /// (zfs-load-key(8)).
     fn inherits_encryption(&self, located: LocatedNode<'a>) -> bool {
         let root = self.root(located);
         let Some(dataset) = self.upwards(located).find(|located| located.parent == Some(root.index)) else {
@@ -205,7 +206,7 @@ impl<'a> LayoutIndex<'a> {
             })
     }
 
-    /// Whether the encryption of a dataset or pool is what a mounted dataset is under.
+    /// Whether a mounted dataset needs the key of an encrypted dataset or pool.
     pub(super) fn unlocks(&self, encryption: LocatedNode<'a>, mount: LocatedNode<'a>) -> bool {
         let below = |name: &str| {
             name.strip_prefix(encryption.node.name.as_str()).is_some_and(|rest| rest.starts_with('/'))
@@ -217,7 +218,7 @@ impl<'a> LayoutIndex<'a> {
                     .any(|located| located.index == encryption.index || below(&located.node.name)))
     }
 
-    /// The LUKS containers between the node and the disks, on every way.
+    /// The LUKS containers between the node and its disks.
     pub(super) fn luks_below(&self, located: LocatedNode<'a>) -> Vec<LocatedNode<'a>> {
         let mut found = Vec::new();
         self.collect_luks(located, CHAIN_LIMIT, &mut found);
@@ -235,7 +236,7 @@ impl<'a> LayoutIndex<'a> {
         }
     }
 
-    /// The partitions a node lies in or is made of, nearest first.
+    /// The partition that contains a node, or the partitions of its members.
     pub(super) fn partitions_below(&self, located: LocatedNode<'a>) -> Vec<LocatedNode<'a>> {
         if let Some(partition) = self.upwards(located).find(|located| located.node.kind == "partition") {
             return vec![partition];
@@ -248,23 +249,23 @@ impl<'a> LayoutIndex<'a> {
     }
 }
 
-/// A mount point without a slash at its end.
+/// A mount point without slashes at its end; `/` for the root.
 pub(super) fn without_trailing_slash(path: &str) -> &str {
     let trimmed = path.trim_end_matches('/');
     if trimmed.is_empty() { "/" } else { trimmed }
 }
 
-/// Whether `path` is `above` or below it; both without a slash at the end.
+/// Whether `path` is `above` or inside it; both without slashes at the end.
 pub(super) fn is_within(path: &str, above: &str) -> bool {
     above == "/" || path == above || path.strip_prefix(above).is_some_and(|rest| rest.starts_with('/'))
 }
 
-/// Whether what is mounted from this is gone when the host is switched off.
+/// Whether its files are in memory and lost when the host is switched off.
 pub(super) fn is_in_memory(node: &Node) -> bool {
     matches!(node.format.as_deref(), Some("tmpfs" | "ramfs"))
 }
 
-/// Names as a sentence lists them.
+/// At most five names for a sentence, and the number of others.
 pub(super) fn list<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     let names: Vec<&str> = names.into_iter().collect();
     let shown = names.iter().take(5).copied().collect::<Vec<_>>().join(", ");

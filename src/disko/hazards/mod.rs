@@ -1,8 +1,8 @@
-//! What is wrong with a layout: a table of small checks, each of which is right or silent.
+//! The hazards of a layout, found by a table of small checks without false alarms.
 //!
-//! A check speaks only of what the configuration says. Two paths that may lead to the same drive, a
-//! fact that could not be evaluated, a device the layout does not name: about these there is nothing
-//! to say, or a [`Severity::Note`] that leaves it open.
+//! A check reports only what follows from the configuration. If two paths may lead to the same drive, a fact could not
+//! be evaluated, or the layout does not name a device, it reports nothing, or a [`Severity::Note`] that leaves the
+//! question open.
 
 use std::borrow::Cow;
 
@@ -30,36 +30,36 @@ mod tests;
 pub use code::HazardCode;
 use layout_index::LayoutIndex;
 
-/// Most hazards reported of one layout.
+/// Most hazards reported for a layout.
 pub const HAZARD_LIMIT: usize = 200;
 /// Longest message or fix, in characters.
 const TEXT_LIMIT: usize = 600;
 
-/// How bad it is.
+/// How severe a hazard is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
-    /// Formatting fails, wipes something else, or leaves a host that does not start.
+    /// Formatting fails, wipes other data, or leaves a host that does not boot.
     Danger,
-    /// It works today and will hurt some day, or it is very likely not what was meant.
+    /// It works now and fails later, or is very likely a mistake.
     Warning,
-    /// Worth knowing.
+    /// A property that may be intended.
     Note,
 }
 
-/// One thing that is wrong with a layout.
+/// A problem of a layout.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hazard {
     /// Stable name of the kind of hazard.
     pub code: HazardCode,
-    /// How bad it is.
+    /// How severe a hazard is.
     pub severity: Severity,
-    /// What is wrong and what comes of it.
+    /// The problem and its consequence.
     pub message: String,
-    /// The device it is about, or the place in the layout.
+    /// The device, or the path in the layout; `None` if it concerns the whole layout.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub device: Option<String>,
-    /// What to do about it.
+    /// How to correct it.
     pub fix: String,
 }
 
@@ -69,7 +69,7 @@ impl JsonSchema for Hazard {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        // By hand, because the list of codes would be the largest part of every list of tools.
+        // Written by hand: a derived schema would repeat the long list of codes in `tools/list`.
         json_schema!({
             "type": "object",
             "properties": {
@@ -84,7 +84,7 @@ impl JsonSchema for Hazard {
     }
 }
 
-/// What a check reports to.
+/// Collects the hazards that checks report.
 #[derive(Default)]
 struct HazardReport(Vec<Hazard>);
 
@@ -122,8 +122,8 @@ impl HazardReport {
     }
 }
 
-/// `text` with an ellipsis for each name in it that is more than a word. A layout gives its names without blanks
-/// ([`super::read::word`]), so each lies within one word of `text`.
+/// `text` with an ellipsis for each name that is more than a word, since names are text of others. Names of a layout
+/// have no blanks ([`super::read::word`]), so each is within one word of `text`.
 fn sentence(text: &str) -> String {
     let shown = |word| {
         let name = str::replace(word, [';', '…'], "");
@@ -134,7 +134,7 @@ fn sentence(text: &str) -> String {
 
 type Check = fn(&LayoutIndex<'_>, &mut HazardReport);
 
-/// Every check there is; a new one is a function and a line here.
+/// All checks. A new one is a function and a line here.
 const CHECKS: &[Check] = &[
     devices::no_disks,
     devices::not_evaluated,
@@ -193,7 +193,7 @@ const CHECKS: &[Check] = &[
     swap::on_zvol,
 ];
 
-/// What is only wrong if nothing of the layout is missing here.
+/// Hazards by absence, which are reported only if the whole layout was read.
 const ABSENCES: &[HazardCode] = &[
     HazardCode::EspMissing,
     HazardCode::GroupUndefined,
@@ -209,7 +209,7 @@ const ABSENCES: &[HazardCode] = &[
     HazardCode::TopologyMismatch,
 ];
 
-/// What is wrong with the layout, the worst first.
+/// The hazards of a layout, the most severe first.
 pub(super) fn find(roots: &[Node], facts: &ConfigFacts, has_disko: bool) -> Vec<Hazard> {
     let mut report = HazardReport::default();
     if has_disko {
@@ -222,7 +222,7 @@ pub(super) fn find(roots: &[Node], facts: &ConfigFacts, has_disko: bool) -> Vec<
             HazardCode::NoDisko,
             Severity::Note,
             None,
-            "This host has no `disko.devices`: its disks are set up by other means.",
+            "This host has no `disko.devices`: disko does not set up its disks.",
             "Import disko's NixOS module and describe the disks, if this server is to install the host.",
         );
     }
@@ -230,7 +230,7 @@ pub(super) fn find(roots: &[Node], facts: &ConfigFacts, has_disko: bool) -> Vec<
     if has_disko && LayoutIndex::new(roots, facts).is_incomplete() {
         hazards.retain(|hazard| !ABSENCES.contains(&hazard.code));
     }
-    // Stable: within a severity they stay in the order of the table.
+    // A stable sort keeps the order of the table within a severity.
     hazards.sort_by_key(|hazard| hazard.severity);
     hazards.truncate(HAZARD_LIMIT);
     hazards

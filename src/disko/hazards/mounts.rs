@@ -1,4 +1,4 @@
-//! What is mounted where, by the layout and by the host's configuration.
+//! Checks of the mounts of the layout and of the host's configuration.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ pub(super) fn no_root(layout: &LayoutIndex<'_>, report: &mut HazardReport) {
             HazardCode::NoRoot,
             "/",
             "Neither the layout nor `fileSystems` mounts anything at /: the host has no root file system.",
-            "Give the file system that is to hold the system `mountpoint = \"/\"`.",
+            "Set `mountpoint = \"/\"` for the file system of the system.",
         );
     }
 }
@@ -31,16 +31,16 @@ pub(super) fn duplicate(layout: &LayoutIndex<'_>, report: &mut HazardReport) {
             mountpoint,
             format!(
                 "{} are all mounted at {mountpoint}: one hides the others, and NixOS refuses to build \
-                it where their devices differ.",
+                the host if their devices differ.",
                 super::layout_index::list(names.iter().map(String::as_str))
             ),
-            "Give each a place of its own, or set `mountpoint = null` for those that are not to be \
+            "Give each a mount point of its own, or set `mountpoint = null` for those that are not to be \
              mounted.",
         );
     }
 }
 
-/// What is mounted there by the layout or the host is gone after switching the host off.
+/// Whether the file system at `path`, of the layout or the host, is in memory; `None` if that is not known.
 fn in_memory(layout: &LayoutIndex<'_>, path: &str) -> Option<bool> {
     let by_host = match &layout.facts.file_systems {
         Fact::Value(entries) => entries
@@ -78,18 +78,18 @@ pub(super) fn system_in_memory(layout: &LayoutIndex<'_>, report: &mut HazardRepo
         report.danger(
             HazardCode::SystemInMemory,
             "/nix",
-            "/nix/store is in memory (tmpfs): the installed system is gone when the host is switched off \
-             for the first time.",
-            "Mount a file system that is on a disk at /nix.",
+            "/nix/store is in memory (tmpfs): the installed system is lost when the host is first \
+             switched off.",
+            "Mount a file system of a disk at /nix.",
         );
     }
     if layout.facts.enabled_grub().is_some() && in_memory(layout, "/boot") == Some(true) {
         report.danger(
             HazardCode::SystemInMemory,
             "/boot",
-            "/boot is in memory (tmpfs): GRUB's menu and the kernels are gone when the host is switched \
-             off for the first time.",
-            "Mount a file system that is on a disk at /boot.",
+            "/boot is in memory (tmpfs): GRUB's menu and the kernels are lost when the host is first \
+             switched off.",
+            "Mount a file system of a disk at /boot.",
         );
     }
 }
@@ -108,16 +108,16 @@ pub(super) fn store_noexec(layout: &LayoutIndex<'_>, report: &mut HazardReport) 
         report.danger(
             HazardCode::StoreNoexec,
             &layout.path(located),
-            "The file system that holds /nix/store is mounted with `noexec`: no program of the system can \
-             be run.",
+            "The file system that holds /nix/store is mounted with `noexec`: no program of the system \
+             can run.",
             "Remove `noexec` from its `mountOptions`.",
         );
     }
 }
 
-/// With `disko.enableConfig = false`, or an entry removed by force.
+/// Caused by `disko.enableConfig = false`, or by an entry removed with `mkForce`.
 pub(super) fn not_at_boot(layout: &LayoutIndex<'_>, report: &mut HazardReport) {
-    // A bare attribute set has no module that would turn the layout into entries.
+    // A bare attribute set has no module that turns the layout into entries.
     let Some(entries) = layout.facts.file_systems.value().filter(|_| layout.facts.enable_config.is_some())
     else {
         return;
@@ -133,7 +133,7 @@ pub(super) fn not_at_boot(layout: &LayoutIndex<'_>, report: &mut HazardReport) {
             mountpoint.to_owned(),
             format!(
                 "The layout mounts {} at {mountpoint} while installing, but `fileSystems` of the host \
-                has no such entry: it is not mounted when the host starts.",
+                has no such entry: it is not mounted when the host boots.",
                 layout.path(located)
             ),
             "Leave `disko.enableConfig` on, or add the entry to `fileSystems`.",
@@ -159,7 +159,7 @@ pub(super) fn from_elsewhere(layout: &LayoutIndex<'_>, report: &mut HazardReport
         {
             continue;
         }
-        // Unless one of these was in the layout, it is read from what formatting replaces.
+        // Formatting replaces identifiers and labels that the layout does not set.
         let by_content =
             by_host.starts_with("/dev/disk/by-uuid/") || by_host.starts_with("/dev/disk/by-label/");
         if !by_content || located.node.kind == "bcachefs_filesystem" {
@@ -180,7 +180,7 @@ pub(super) fn from_elsewhere(layout: &LayoutIndex<'_>, report: &mut HazardReport
     }
 }
 
-/// The paths by which what is mounted there can be found.
+/// The paths by which the device of a mount can be found.
 fn names_of(layout: &LayoutIndex<'_>, located: LocatedNode<'_>) -> Vec<String> {
     let mut names = Vec::new();
     for located in layout.upwards(located) {
@@ -197,7 +197,7 @@ fn names_of(layout: &LayoutIndex<'_>, located: LocatedNode<'_>) -> Vec<String> {
         names.extend(
             located.node.hidden.partition_uuid.as_deref().map(|uuid| format!("/dev/disk/by-partuuid/{uuid}")),
         );
-        // What follows is the device, not a part of the file system on it.
+        // Only subvolumes share the device with their parent.
         if located.node.kind != "btrfs_subvol" && located.node.kind != "bcachefs_subvolume" {
             break;
         }
@@ -205,7 +205,7 @@ fn names_of(layout: &LayoutIndex<'_>, located: LocatedNode<'_>) -> Vec<String> {
     names
 }
 
-/// What the host uses of block devices beside the layout: on a disk of the layout, or not.
+/// Checks the block devices that the host mounts or swaps to and that are not in the layout.
 pub(super) fn outside_layout(layout: &LayoutIndex<'_>, report: &mut HazardReport) {
     let mounts = layout.facts.file_systems.value().into_iter().flatten();
     let mounts = mounts
@@ -223,7 +223,7 @@ pub(super) fn outside_layout(layout: &LayoutIndex<'_>, report: &mut HazardReport
         match wiped {
             Some(disk) => {
                 let parts = disk.node.children.len();
-                // A partition the layout has as well, by the name the kernel gives it.
+                // The kernel's name of a partition that the layout has, too.
                 if disk.node.hidden.table.is_some() && number.is_some_and(|number| number as usize <= parts) {
                     continue;
                 }
@@ -231,8 +231,8 @@ pub(super) fn outside_layout(layout: &LayoutIndex<'_>, report: &mut HazardReport
                     HazardCode::MountOnWipedDisk,
                     device,
                     format!(
-                        "{device}, which the host {use_of_it}, is on disk {:?}, and disko formats that without \
-                         it. What is on it now is lost, and it is not there afterwards.",
+                        "{device}, which the host {use_of_it}, is on disk {:?}, which disko formats without \
+                         it: its data is lost, and the partition does not exist afterwards.",
                         disk.node.name
                     ),
                     "Add it to the layout, or remove the entry from the host's configuration.",
@@ -242,8 +242,8 @@ pub(super) fn outside_layout(layout: &LayoutIndex<'_>, report: &mut HazardReport
                 HazardCode::MountOutsideLayout,
                 device,
                 format!(
-                    "{device}, which the host {use_of_it}, is not in the layout: nothing here says whether \
-                     formatting leaves it alone."
+                    "{device}, which the host {use_of_it}, is not in the layout: it is not known whether \
+                     formatting keeps it."
                 ),
                 "If it is on one of the layout's disks, add it to the layout.",
             ),

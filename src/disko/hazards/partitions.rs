@@ -1,4 +1,4 @@
-//! Sizes that can be read and that fit.
+//! Checks that sizes are valid and that partitions and volumes fit.
 
 use super::layout_index::{LayoutIndex, LocatedNode};
 use super::{HazardCode, HazardReport};
@@ -34,14 +34,14 @@ pub(super) fn size_unreadable(layout: &LayoutIndex<'_>, report: &mut HazardRepor
             report.danger(
                 HazardCode::SizeUnreadable,
                 &path,
-                format!("The size {given:?} of {path} is none: {takes}."),
-                "Write the size that way.",
+                format!("The size {given:?} of {path} is not valid: {takes}."),
+                "Write the size in that form.",
             );
         }
     }
 }
 
-/// sgdisk(8) counts sectors where there is no unit, and disko hands the number on as it is.
+/// sgdisk(8) counts sectors if there is no unit, and disko passes the number as it is.
 pub(super) fn size_without_unit(layout: &LayoutIndex<'_>, report: &mut HazardReport) {
     for located in layout.of_kind("partition") {
         let Some(sectors) =
@@ -54,7 +54,7 @@ pub(super) fn size_without_unit(layout: &LayoutIndex<'_>, report: &mut HazardRep
             HazardCode::SizeWithoutUnit,
             &path,
             format!(
-                "The size of {path} is {sectors} without a unit, which counts sectors: that is {} on most \
+                "The size of {path} is {sectors} without a unit, which means sectors: {} on most \
                  drives.",
                 crate::text::bytes(sectors.saturating_mul(512))
             ),
@@ -63,24 +63,24 @@ pub(super) fn size_without_unit(layout: &LayoutIndex<'_>, report: &mut HazardRep
     }
 }
 
-/// One of the things a disk or volume group is divided into, in their turn.
+/// A partition or volume, in the order of creation.
 struct SizedNode<'a> {
     located: LocatedNode<'a>,
-    /// It takes all there is left.
+    /// Whether it takes all remaining space.
     fills: bool,
-    /// It takes from what is left, and has no place of its own.
+    /// Whether it takes its space from the remaining space, and has no fixed start.
     floats: bool,
 }
 
-/// Partitions are made by priority, and `sgdisk --new` with no end takes everything.
+/// disko creates partitions by priority, and `sgdisk --new` without an end takes all remaining space.
 ///
-/// Tried with sgdisk 1.0.9: after such a partition a size is refused ("Could not create partition"), and
-/// no size gets the less than 1 MiB that alignment has left over.
+/// Observed with sgdisk 1.0.9: after such a partition, one with a size fails ("Could not create partition"), and one
+/// without a size gets the rest of the alignment, less than 1 MiB.
 pub(super) fn no_space_left(layout: &LayoutIndex<'_>, report: &mut HazardReport) {
     for table in layout.all().filter(|located| located.node.hidden.table == Some(Table::Gpt)) {
         let parts = layout.children(table).map(|located| {
             let extent = &located.node.hidden.extent;
-            // disko's default of a size is "0", which sgdisk takes for the largest there is.
+            // disko's default size is "0", which means the largest possible size to sgdisk.
             let fills = match (extent.size.as_deref(), extent.end.as_deref()) {
                 (_, Some(end)) => end == "-0" || end == "0",
                 (size, None) => matches!(size, None | Some("100%")),
@@ -91,7 +91,7 @@ pub(super) fn no_space_left(layout: &LayoutIndex<'_>, report: &mut HazardReport)
     }
 }
 
-/// `lvcreate -l 100%FREE` leaves nothing to the next; a thin volume takes its space from its pool.
+/// `lvcreate -l 100%FREE` leaves no space for the next volume. A thin volume takes its space from its pool.
 pub(super) fn volume_space(layout: &LayoutIndex<'_>, report: &mut HazardReport) {
     for group in layout.of_kind("lvm_vg") {
         let parts = layout.children(group).map(|located| {
@@ -115,22 +115,22 @@ fn report_starved<'a>(
             let sizeless = first.node.hidden.extent.size.is_none();
             let (path, first) = (layout.path(part.located), layout.path(first));
             let comes_of_it = if part.fills && of == "disk" {
-                "gets the less than 1 MiB that is left over"
+                "gets the rest, less than 1 MiB"
             } else {
-                "cannot be made, and formatting stops half-way"
+                "cannot be created, and formatting stops half-way"
             };
             let fix = if sizeless {
                 "Give the first a size."
             } else if part.fills {
                 "Only one can take the rest: give the other a size."
             } else {
-                "Give the first a size, or leave `priority` to disko, which makes last what takes the rest."
+                "Give the first a size, or remove `priority`: disko then creates last what takes the rest."
             };
             report.danger(
                 HazardCode::NoSpaceLeft,
                 &path,
                 format!(
-                    "{first} is made first and takes all that is left of the {of}: {path} {comes_of_it}."
+                    "{first} is created first and takes all remaining space of the {of}: {path} {comes_of_it}."
                 ),
                 fix,
             );

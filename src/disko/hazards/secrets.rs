@@ -1,4 +1,4 @@
-//! How encrypted devices are opened.
+//! Checks of how encrypted devices are opened.
 //!
 //! Facts: NixOS's options `boot.initrd.luks.devices.<name>.*`, which disko sets from `settings`;
 //! `boot.initrd.secrets`; disko's `lib/types/luks.nix` and `zfs_fs.nix`.
@@ -27,10 +27,10 @@ pub(super) fn key_in_store(layout: &LayoutIndex<'_>, report: &mut HazardReport) 
                 HazardCode::KeyInStore,
                 &path,
                 format!(
-                    "The key of {path} is in the Nix store ({key}): every user of every machine the \
-                    store is copied to can read it."
+                    "The key of {path} is in the Nix store ({key}): every user of every machine \
+                    that the path is copied to can read it."
                 ),
-                "Give the path of a file that exists only on the machine that installs, as text \
+                "Name a file that exists only on the installing machine, as a string \
                  (\"/tmp/disk.key\") and not as a Nix path.",
             );
         }
@@ -57,36 +57,34 @@ pub(super) fn key_not_at_boot(layout: &LayoutIndex<'_>, report: &mut HazardRepor
         let path = layout.path(located);
         let zfs = located.node.kind != "luks";
         let (severity, comes_of_it) = if zfs {
-            // NixOS tries to load it in the initrd for what is mounted there, and later for the rest.
+            // NixOS loads the key in the initrd for mounts of the initrd, and later for others.
             let vital = ["/", "/nix", "/nix/store", "/var"]
                 .iter()
                 .any(|at| layout.mounted(at).is_some_and(|mount| layout.unlocks(located, mount)));
             let severity = if vital { Severity::Danger } else { Severity::Warning };
-            (severity, "it is not opened, and what is on it is not mounted")
+            (severity, "it is not opened, and its file systems are not mounted")
         } else if encryption.falls_back || layout.facts.systemd_initrd == Some(true) {
             (
                 Severity::Warning,
-                "it asks for a passphrase at every start, and none fits but what is in the key files",
+                "it asks for a passphrase at every boot, and only the content of a key file fits",
             )
         } else if layout.facts.systemd_initrd == Some(false) {
-            (Severity::Danger, "it cannot be opened, and the host stops there at every start")
+            (Severity::Danger, "it cannot be opened, and the host stops there at every boot")
         } else {
-            (Severity::Warning, "at best it asks for a passphrase at every start")
+            (Severity::Warning, "at best it asks for a passphrase at every boot")
         };
         let fix = if zfs {
-            "Set `keylocation` to \"prompt\" after the pool is made (`postCreateHook = \"zfs set \
+            "Set `keylocation` to \"prompt\" after the pool is created (`postCreateHook = \"zfs set \
              keylocation=prompt …\"`), or put the file into `boot.initrd.secrets`."
         } else {
-            "Use `passwordFile` for a passphrase that is only needed while installing; for a key at boot \
-             put the file into `boot.initrd.secrets`."
+            "Use `passwordFile` for a passphrase that is needed only for the installation; for a key at \
+             boot put the file into `boot.initrd.secrets`."
         };
         report.add(
             HazardCode::KeyNotAtBoot,
             severity,
             path.clone(),
-            format!(
-                "{path} is opened with {key} when the host starts, which is not there yet: {comes_of_it}."
-            ),
+            format!("{path} is opened with {key} at boot, which does not exist yet then: {comes_of_it}."),
             fix,
         );
     }
@@ -111,16 +109,16 @@ pub(super) fn passphrase_at_boot(layout: &LayoutIndex<'_>, report: &mut HazardRe
             HazardCode::PassphraseAtBoot,
             &path,
             format!(
-                "{path} has no key for starting: somebody has to type its passphrase at every boot, \
-                at the console or through an initrd that is reachable by ssh."
+                "{path} has no key for the boot: a person has to type its passphrase at every boot, \
+                at the console or through an initrd with ssh."
             ),
-            "For a host that has to start by itself set `settings.crypttabExtraOpts` (TPM), \
+            "For a host that has to boot unattended set `settings.crypttabExtraOpts` (TPM), \
              `boot.initrd.clevis` or a key file.",
         );
     }
 }
 
-/// disko skips opening what is open already under that name, and formats that one again.
+/// disko does not open a device if its name is open already, and formats the open one again.
 pub(super) fn duplicate_name(layout: &LayoutIndex<'_>, report: &mut HazardReport) {
     let mut names: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for located in layout.of_kind("luks").filter(|located| !located.node.name.is_empty()) {
@@ -131,8 +129,8 @@ pub(super) fn duplicate_name(layout: &LayoutIndex<'_>, report: &mut HazardReport
             HazardCode::DuplicateLuksName,
             name,
             format!(
-                "{} all open as /dev/mapper/{name}: disko takes the second for opened already and \
-                formats the first one twice.",
+                "{} all open as /dev/mapper/{name}: disko takes the second for open already and \
+                formats the first twice.",
                 list(paths.iter().map(String::as_str))
             ),
             "Give each a `name` of its own.",

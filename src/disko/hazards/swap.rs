@@ -1,4 +1,4 @@
-//! Swap: what it gives away and whether the host can come back from it.
+//! Checks of swap: encryption and hibernation.
 //!
 //! Facts: NixOS's option `swapDevices.*.randomEncryption`, which warns of hibernating with it; the OpenZFS
 //! FAQ and issue 7734 on swap in a zvol.
@@ -23,7 +23,7 @@ pub(super) fn unencrypted(layout: &LayoutIndex<'_>, report: &mut HazardReport) {
             &path,
             format!(
                 "The root ({}) is encrypted, the swap {path} is not: passwords and keys in memory are \
-                written to the drive in the clear.",
+                written to the drive unencrypted.",
                 layout.path(root)
             ),
             "Put the swap inside the encrypted device, or set `randomEncryption = true` if the host does \
@@ -40,8 +40,8 @@ pub(super) fn resume_from_random_key(layout: &LayoutIndex<'_>, report: &mut Haza
                 HazardCode::ResumeFromRandomKey,
                 &path,
                 format!(
-                    "{path} gets a new random key at every start and is what the host resumes from: \
-                    whatever was hibernated is lost."
+                    "{path} gets a new random key at every boot, and the host resumes from it: \
+                    the hibernated state is lost."
                 ),
                 "Choose one: `randomEncryption` for a host that does not hibernate, or `resumeDevice` \
                  with swap inside an encrypted device.",
@@ -58,7 +58,7 @@ pub(super) fn on_zvol(layout: &LayoutIndex<'_>, report: &mut HazardReport) {
                 HazardCode::SwapOnZvol,
                 &path,
                 format!(
-                    "{path} is swap in a ZFS volume: ZFS needs memory to write it out, and a host \
+                    "{path} is swap in a ZFS volume: ZFS needs memory to write to it, and a host \
                     that is out of memory can lock up."
                 ),
                 "Put swap on a partition of its own.",

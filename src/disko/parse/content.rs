@@ -1,4 +1,4 @@
-//! What is on a device: a partition table, a file system, encryption, or membership of something.
+//! Reads the content of a device: a partition table, a file system, encryption, or membership of a group.
 
 use serde_json::Value;
 
@@ -10,7 +10,7 @@ use crate::disko::read::{Attrs, word};
 const PARTITION_LABEL_LIMIT: usize = 36;
 
 impl Parser {
-    /// Reads `attrs.content` into what holds it.
+    /// Reads `attrs.content` into its device, `holder`.
     pub(super) fn content(&mut self, holder: &mut Node, attrs: Attrs<'_>, on: Holder<'_>, depth: usize) {
         let Some(value) = attrs.value("content") else { return };
         let content = Attrs::of(Some(value));
@@ -77,7 +77,7 @@ impl Parser {
             self.children(holder, depth, content.attrs("partitions").entries(), |parser, name, value| {
                 parser.gpt_partition(name, value, on, depth - 1)
             });
-            // In the order disko makes them: by priority, then by name.
+            // The order in which disko creates them: by priority, then by name.
             holder.children.sort_by_key(turn);
         } else {
             let list = content.list("partitions").map(|value| ("", value));
@@ -88,19 +88,19 @@ impl Parser {
     fn gpt_partition(&mut self, name: &str, value: &Value, on: Holder<'_>, depth: usize) -> Node {
         let attrs = Attrs::of(Some(value));
         let mut node = node("partition", attrs.text("name").unwrap_or_else(|| word(name)), attrs);
-        // The default, a Linux file system, says nothing.
+        // Leave out the default, a Linux file system.
         node.type_code = attrs.text("type").filter(|code| code != "8300");
         node.hidden.extent = Extent::read(attrs);
         node.size = node.hidden.extent.shown();
         node.hidden.partition_uuid = attrs.text("uuid");
         node.hidden.partition_label = attrs.text("label").or_else(|| {
-            // disko takes a part of a hash where this is too long.
+            // If this is too long, disko takes a part of a hash.
             let label = format!("{}-{}-{}", on.kind, on.name, node.name);
             (label.chars().count() <= PARTITION_LABEL_LIMIT).then_some(label)
         });
         node.device = attrs.text("device").or_else(|| match &node.hidden.partition_uuid {
             Some(uuid) => Some(format!("/dev/disk/by-partuuid/{uuid}")),
-            // The link of an array's partition has its number, which follows from all of them.
+            // The path of an array's partition has its number, which depends on the other partitions.
             None if on.kind == "mdadm" => None,
             None => node.hidden.partition_label.as_deref().and_then(by_partition_label),
         });
@@ -123,7 +123,7 @@ impl Parser {
         let end = Some(attrs.text("end").unwrap_or_else(|| "100%".to_owned()));
         node.hidden.extent = Extent { start, end, ..Extent::default() };
         node.size = node.hidden.extent.shown();
-        // The probe drops `_index`, from which disko makes the path: only an explicit one is known.
+        // disko derives the path from `_index`, which the probe drops: only an explicit path is known.
         node.device = attrs.attrs("content").text("device");
         let holder = node.name.clone();
         self.content(&mut node, attrs, Holder { kind: "partition", name: &holder }, depth);
@@ -202,7 +202,7 @@ fn luks_encryption(attrs: Attrs<'_>) -> Encryption {
     }
 }
 
-/// When disko makes this partition (`priority` in `lib/types/gpt.nix`): smaller first.
+/// disko's priority of a partition (`priority` in `lib/types/gpt.nix`): lower ones are created first.
 pub(in crate::disko) fn turn(partition: &Node) -> i64 {
     let extent = &partition.hidden.extent;
     extent.priority.unwrap_or_else(|| {
@@ -216,7 +216,7 @@ pub(in crate::disko) fn turn(partition: &Node) -> i64 {
     })
 }
 
-/// The link udev makes for a partition's name, where the name has nothing udev would escape.
+/// udev's link for a partition's name; `None` if udev would escape the name.
 fn by_partition_label(label: &str) -> Option<String> {
     let plain = |c: char| c.is_ascii_alphanumeric() || "#+-.:=@_".contains(c);
     label.chars().all(plain).then(|| format!("/dev/disk/by-partlabel/{label}"))

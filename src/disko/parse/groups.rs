@@ -1,4 +1,4 @@
-//! What is built from several devices: arrays, volume groups, pools.
+//! Reads groups of devices: arrays, volume groups, pools.
 
 use serde_json::Value;
 
@@ -6,7 +6,7 @@ use super::{Holder, Parser, mount_options, node};
 use crate::disko::model::{Encryption, Extent, Node, Vdev};
 use crate::disko::read::{Attrs, text_of, word};
 
-/// All but the disks among other disks are found through their members; each is a tree of its own.
+/// Each group is a tree of its own; its members refer to it by name.
 const ROLES: [&str; 6] = ["vdev", "spare", "log", "dedup", "special", "cache"];
 
 impl Parser {
@@ -14,7 +14,7 @@ impl Parser {
         let attrs = Attrs::of(Some(value));
         let mut node = node("mdadm", attrs.text("name").unwrap_or_else(|| word(name)), attrs);
         node.device = Some(format!("/dev/md/{}", node.name));
-        // disko's default; the module always says it.
+        // disko's default, for a bare attribute set.
         node.type_code = Some(format!("raid{}", attrs.integer("level").unwrap_or(1)));
         node.hidden.metadata = attrs.text("metadata");
         let holder = node.name.clone();
@@ -110,7 +110,7 @@ impl Parser {
     }
 }
 
-/// When disko makes this volume (`priority` in `lib/types/lvm_vg.nix`): smaller first.
+/// disko's priority of a volume (`priority` in `lib/types/lvm_vg.nix`): lower ones are created first.
 pub(in crate::disko) fn volume_turn(volume: &Node) -> i64 {
     volume.hidden.extent.priority.unwrap_or_else(|| {
         let thin_pool = volume.hidden.lvm_type.as_deref() == Some("thin-pool");
@@ -119,7 +119,7 @@ pub(in crate::disko) fn volume_turn(volume: &Node) -> i64 {
     })
 }
 
-/// Says where a dataset is mounted, by the conditions in `_mount` of `lib/types/zfs_fs.nix`.
+/// Sets the mount point of a dataset under the conditions of `_mount` in `lib/types/zfs_fs.nix`.
 fn mount_dataset(node: &mut Node, attrs: Attrs<'_>, properties: Attrs<'_>, path: Option<String>) {
     node.hidden.encryption = dataset_lock(attrs, properties);
     let mounted = properties.text("mountpoint").as_deref() != Some("none")
@@ -140,7 +140,7 @@ fn dataset_lock(attrs: Attrs<'_>, properties: Attrs<'_>) -> Option<Encryption> {
     }
     let file =
         properties.text("keylocation").and_then(|place| place.strip_prefix("file://").map(str::to_owned));
-    // The usual way to create with a file and open with a passphrase.
+    // The usual hook to create a dataset with a file and open it with a passphrase.
     let moved = attrs.text("postCreateHook").is_some_and(|hook| hook.contains("keylocation"));
     let (boot_key, format_keys) = if moved { (None, file) } else { (file, None) };
     Some(Encryption {
@@ -155,7 +155,7 @@ fn topology(attrs: Attrs<'_>) -> Vec<Vdev> {
     let mut out = Vec::new();
     for role in ROLES {
         let mut plain = Vec::new();
-        // `special` may be one vdev instead of a list of them.
+        // `special` may be one vdev or a list of them.
         let single = attrs.value(role).filter(|value| value.is_object());
         for value in attrs.list(role).chain(single) {
             if let Some(member) = text_of(value) {

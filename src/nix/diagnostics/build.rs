@@ -1,4 +1,4 @@
-//! What is wrong with a build: it failed, it cannot be done here, or something it needs failed.
+//! Errors of builds: a builder failed, this machine cannot build it, or a dependency failed.
 
 use super::NixProblem;
 use super::phrase::{self, Phrase};
@@ -8,12 +8,12 @@ use crate::names::{DrvPath, STORE_FOLDER, StorePath};
 use crate::nix::log::{LogError, LogState, quoted_drv};
 use crate::text::{self, bounded};
 
-/// Most lines of a failed build's log handed on.
+/// Most lines of a failed build's log that are reported.
 const TAIL: usize = 25;
-/// How many of the innermost steps say what Nix was doing when it failed.
+/// Number of innermost frames that are searched for what Nix was doing.
 const INNERMOST: usize = 3;
 
-const LOG: &str = "Read the end of the build's log; `nix log {0}` shows the whole of it.";
+const LOG: &str = "Read the end of the build's log; `nix log {0}` shows all of it.";
 const ELSEWHERE: &str = "Build it on a machine of that system: add one to `builders` in nix.conf, or for \
                          {0} set `boot.binfmt.emulatedSystems` on this NixOS machine.";
 
@@ -36,7 +36,7 @@ const PHRASES: &[Phrase] = &[
         template: "builder for '{}' failed to produce output path",
         code: Code::BuilderFailed,
         attr_gap: Some(0),
-        hint: "The build ended well but made no `$out`; `nix log {0}` shows its log.",
+        hint: "The builder succeeded but made no `$out`; `nix log {0}` shows its log.",
     },
     Phrase { template: "builder for '{}' failed", code: Code::BuilderFailed, attr_gap: Some(0), hint: LOG },
     Phrase {
@@ -67,7 +67,7 @@ const PHRASES: &[Phrase] = &[
         template: "Cannot build '{}'.\nReason: required system or feature not available",
         code: Code::UnsupportedSystem,
         attr_gap: Some(0),
-        hint: "Use a builder that has the system and the features the derivation asks for.",
+        hint: "Use a builder that has the system and the features that the derivation requires.",
     },
     Phrase {
         template: "Cannot build '{}'.\nReason: {}.",
@@ -103,7 +103,7 @@ const PHRASES: &[Phrase] = &[
         template: "path '{}' is required, but there is no substituter that can build it",
         code: Code::MissingPath,
         attr_gap: Some(0),
-        hint: "The path is neither here nor in a binary cache: check `substituters`, or build what makes it.",
+        hint: "The path is neither in the store nor in a binary cache: check `substituters`, or build the derivation that makes it.",
     },
     Phrase {
         template: "some substitutes for the outputs of derivation '{}' failed",
@@ -115,7 +115,7 @@ const PHRASES: &[Phrase] = &[
         template: "path '{}' does not exist and cannot be created",
         code: Code::MissingPath,
         attr_gap: Some(0),
-        hint: "The path is neither here nor in a binary cache: build what makes it.",
+        hint: "The path is neither in the store nor in a binary cache: build the derivation that makes it.",
     },
     Phrase {
         template: "path '{}' is not valid",
@@ -151,7 +151,7 @@ pub(super) fn recognise(problem: &NixProblem<'_>) -> Option<Diagnostic> {
         .or_else(|| phrase::first(PHRASES, problem.message).map(|diagnostic| with_log(diagnostic, problem)))
 }
 
-/// Says what the log of a failed build ends with, and whether it is not the build's own fault.
+/// Adds the end of the log of a failed build, and takes the code from the log if the machine caused the failure.
 fn with_log(mut diagnostic: Diagnostic, problem: &NixProblem<'_>) -> Diagnostic {
     let Some(drv) = failed_derivation(problem.message, problem.state) else { return diagnostic };
     if matches!(diagnostic.code, Code::BuilderFailed | Code::TimedOut) {
@@ -176,7 +176,7 @@ fn with_log(mut diagnostic: Diagnostic, problem: &NixProblem<'_>) -> Diagnostic 
     diagnostic.with_said(&said)
 }
 
-/// The evaluation reads a path that it would have to build or write itself, which it may not
+/// The evaluation reads a path that it would have to build or write first, which is not allowed
 /// (`EvalState::realiseContext` in `src/libexpr/primops.cc`).
 fn unbuilt(problem: &NixProblem<'_>) -> Option<Diagnostic> {
     let disabled =
@@ -187,24 +187,24 @@ fn unbuilt(problem: &NixProblem<'_>) -> Option<Diagnostic> {
         let innermost = problem.error.trace.iter().take(INNERMOST).any(|frame| reading(&frame.message));
         phrase::gaps("path '{}' is not valid", problem.message).filter(|_| innermost)
     };
-    // Where its derivation is in the store already, an evaluation that only reads does not get that far.
+    // If the derivation is in the store already, a read-only evaluation fails earlier, with this error.
     let unwritten =
         phrase::gaps("cannot substitute path '{}' - no write access to the Nix store", problem.message);
     let is_output = unwritten.is_some();
     let path = *built.or(unwritten).or_else(read)?.first()?;
     // 2.34 leaves out the folder.
     let path = path.strip_prefix(STORE_FOLDER).unwrap_or(path).split('^').next().unwrap_or(path);
-    // Anything else are words of the flake's.
+    // Anything else is text of the flake.
     let path = format!("{STORE_FOLDER}{path}").parse::<StorePath>().ok()?;
     let (how, hint) = if is_output || path.as_str().ends_with(".drv") {
         (
-            "the evaluation reads what a derivation builds, and nothing may be built",
-            "Take the file from the flake or an input instead of from a derivation, or ",
+            "the evaluation reads the output of a derivation, and building is not allowed",
+            "Take the file from the flake or an input instead of a derivation, or ",
         )
     } else {
         (
-            "the evaluation reads a path that it would have to write to the store first, and nothing may be written",
-            "Read the file where it lies, `path + \"/file\"` instead of `\"${path}/file\"`, or ",
+            "the evaluation reads a path that it would have to write to the store first, and writing is not allowed",
+            "Read the file in place, `path + \"/file\"` instead of `\"${path}/file\"`, or ",
         )
     };
     Some(
@@ -220,7 +220,7 @@ fn hash_mismatch(message: &str) -> Option<Diagnostic> {
     let hash = |label: &str| message.split_once(label)?.1.split_whitespace().next();
     let (specified, got) = (hash("specified:")?, hash("got:")?);
     Some(Diagnostic::of_others(Code::HashMismatch, message).with_attr(drv).with_hint(format!(
-        "If the source was meant to change, put `{}` where `{}` stands; otherwise find out who changed it.",
+        "If the source was meant to change, replace `{1}` by `{0}`; otherwise find out who changed it.",
         text::word(got),
         text::word(specified)
     )))
@@ -242,11 +242,12 @@ fn unsupported(message: &str) -> Option<Diagnostic> {
     Some(Diagnostic::of_others(Code::UnsupportedSystem, message).with_attr(drv).with_hint(hint))
 }
 
-/// Something this derivation needs failed before.
+/// A dependency of the derivation failed.
 fn dependencies(message: &str) -> Option<Diagnostic> {
     is_consequence(message).then(|| {
-        let diagnostic = Diagnostic::of_others(Code::BuilderFailed, message)
-            .with_hint("The derivation named is fine itself; build it again to see what it needs fail.");
+        let diagnostic = Diagnostic::of_others(Code::BuilderFailed, message).with_hint(
+            "The derivation itself did not fail; build it again to see the error of its dependency.",
+        );
         match quoted_drv(message) {
             Some(drv) => diagnostic.with_attr(drv.as_str()),
             None => diagnostic,
@@ -254,7 +255,7 @@ fn dependencies(message: &str) -> Option<Diagnostic> {
     })
 }
 
-/// Whether an error only says that something failed that has an error of its own.
+/// Whether an error only reports that another derivation failed, which has an error of its own.
 fn is_consequence(message: &str) -> bool {
     let message = message.trim();
     let depends = phrase::gaps("Cannot build '{}'.\nReason: {} failed.", message);
@@ -263,7 +264,7 @@ fn is_consequence(message: &str) -> bool {
         || message.starts_with("build of '") && message.ends_with("failed")
 }
 
-/// The errors without those that only follow from another.
+/// The errors without those that only follow from others; all of them if nothing else is left.
 pub(super) fn root_causes(errors: &[LogError]) -> Vec<&LogError> {
     let causes: Vec<&LogError> = errors.iter().filter(|error| !is_consequence(&error.cause)).collect();
     if causes.is_empty() { errors.iter().collect() } else { causes }
@@ -272,15 +273,15 @@ pub(super) fn root_causes(errors: &[LogError]) -> Vec<&LogError> {
 /// A derivation that could not be built.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BuildFailure {
-    /// What was to be built.
+    /// The derivation.
     pub drv: DrvPath,
-    /// Why it failed, in a line.
+    /// Why it failed, in one line.
     pub reason: String,
-    /// The last lines of its log; none where it never ran.
+    /// The last lines of its log; empty if its builder did not run.
     pub log_tail: Vec<String>,
 }
 
-/// The derivations that failed themselves, not those that only needed one that failed.
+/// The derivations that failed themselves, without those that only depend on one that failed.
 #[must_use]
 pub fn build_failures(state: &LogState) -> Vec<BuildFailure> {
     let mut failures: Vec<BuildFailure> = Vec::new();
@@ -295,13 +296,14 @@ pub fn build_failures(state: &LogState) -> Vec<BuildFailure> {
     failures
 }
 
-/// The derivation an error is about. 2.34 does not say which build it was that took too long.
+/// The derivation that an error is about. Nix 2.34 does not name a build that timed out: it is the last one that
+/// stopped.
 fn failed_derivation(message: &str, state: &LogState) -> Option<DrvPath> {
     let anonymous = message.starts_with("timed out after");
     quoted_drv(message).or_else(|| state.last_stopped().filter(|_| anonymous).cloned())
 }
 
-/// `builder failed with exit code 2`, however the version puts it.
+/// The reason in one form for all versions of Nix: `builder failed with exit code 2`.
 fn reason(message: &str) -> String {
     let reason = if let Some((_, rest)) = message.split_once("\nReason: ") {
         rest.lines().next().unwrap_or_default().trim_end_matches('.').to_owned()

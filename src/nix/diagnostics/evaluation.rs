@@ -1,4 +1,4 @@
-//! What is wrong with an expression of the Nix language.
+//! Errors of Nix expressions.
 
 use super::NixProblem;
 use super::location::EXPRESSION_FILE;
@@ -27,7 +27,7 @@ const PHRASES: &[Phrase] = &[
         template: "syntax error",
         code: Code::SyntaxError,
         attr_gap: None,
-        hint: "Mend the syntax here or just before: often a missing ';', bracket or quote.",
+        hint: "Correct the syntax here or just before: often a ';', bracket or quote is missing.",
     },
     Phrase {
         template: "attribute '{}' already defined",
@@ -52,13 +52,13 @@ const PHRASES: &[Phrase] = &[
         template: "attribute 'currentSystem' missing",
         code: Code::ImpureAccess,
         attr_gap: None,
-        hint: "A flake cannot ask which system it runs on: name the system, as in `packages.x86_64-linux`, or set `nixpkgs.hostPlatform`.",
+        hint: "A flake cannot read the current system: name the system, as in `packages.x86_64-linux`, or set `nixpkgs.hostPlatform`.",
     },
     Phrase {
         template: "attribute 'currentTime' missing",
         code: Code::ImpureAccess,
         attr_gap: None,
-        hint: "A flake cannot ask for the time: `self.lastModified` is that of its last commit.",
+        hint: "A flake cannot read the current time: `self.lastModified` is the time of its last commit.",
     },
     Phrase {
         template: "attribute '{}' missing",
@@ -112,19 +112,19 @@ const PHRASES: &[Phrase] = &[
         template: "assertion '{}' failed",
         code: Code::AssertionFailed,
         attr_gap: None,
-        hint: "Make what is asserted true, or remove the assertion.",
+        hint: "Make the asserted condition true, or remove the assertion.",
     },
     Phrase {
         template: "assertion failed",
         code: Code::AssertionFailed,
         attr_gap: None,
-        hint: "Make what is asserted true.",
+        hint: "Make the asserted condition true.",
     },
     Phrase {
         template: "evaluation aborted with the following error message: '{}'",
         code: Code::Abort,
         attr_gap: None,
-        hint: "The configuration itself ended the evaluation: what it says is what to mend.",
+        hint: "The configuration called `abort`: its message says what to change.",
     },
     Phrase {
         template: "cannot look up '<{}>' in pure evaluation mode",
@@ -160,13 +160,13 @@ const PHRASES: &[Phrase] = &[
         template: "in pure evaluation mode, '{}' requires a 'sha256' argument",
         code: Code::ImpureAccess,
         attr_gap: Some(0),
-        hint: "Give the hash: `{0} { url = …; sha256 = \"…\"; }` (`nix store prefetch-file` or `nix flake prefetch` tells it), or make it an input.",
+        hint: "Give the hash: `{0} { url = …; sha256 = \"…\"; }` (`nix store prefetch-file` or `nix flake prefetch` prints it), or make it an input.",
     },
     Phrase {
         template: "in pure evaluation mode, '{}'",
         code: Code::ImpureAccess,
         attr_gap: Some(0),
-        hint: "Pin what is fetched by its revision and hash, or make it an input.",
+        hint: "Pin the source by its revision and hash, or make it an input.",
     },
     Phrase {
         template: "'{}' is not allowed in pure evaluation mode",
@@ -184,14 +184,14 @@ const PHRASES: &[Phrase] = &[
         template: "cannot coerce {} to a string",
         code: Code::TypeMismatch,
         attr_gap: None,
-        hint: "Text is needed here: turn the value into it with `toString`, or check the brackets.",
+        hint: "A string is needed here: convert the value with `toString`, or check the brackets.",
     },
     Phrase { template: "expected {} but found {}:", code: Code::TypeMismatch, attr_gap: None, hint: TYPES },
     Phrase {
         template: "attempt to call something which is not a function but {}",
         code: Code::TypeMismatch,
         attr_gap: None,
-        hint: "A value that is no function is followed by an argument: often a missing ';' or missing brackets around a list item.",
+        hint: "A value that is not a function is followed by an argument: often a ';' or the brackets around a list item are missing.",
     },
     Phrase { template: "cannot add {} to {}", code: Code::TypeMismatch, attr_gap: None, hint: TYPES },
     Phrase { template: "cannot compare {} with {}", code: Code::TypeMismatch, attr_gap: None, hint: TYPES },
@@ -199,7 +199,7 @@ const PHRASES: &[Phrase] = &[
         template: "cannot convert {} to JSON",
         code: Code::TypeMismatch,
         attr_gap: None,
-        hint: "Functions cannot be shown: ask for an attribute that holds data.",
+        hint: "Functions cannot be shown: evaluate an attribute that holds data.",
     },
     Phrase {
         template: "value is {} while {} was expected",
@@ -211,10 +211,10 @@ const PHRASES: &[Phrase] = &[
         template: "expression does not evaluate to a derivation",
         code: Code::TypeMismatch,
         attr_gap: None,
-        hint: "This output is nothing that can be built.",
+        hint: "This output cannot be built: it is no derivation.",
     },
     Phrase {
-        template: "what Nix says of this error is too long",
+        template: "Nix's error is too long",
         code: Code::EvaluationFailed,
         attr_gap: None,
         hint: "Run the same nix command in a terminal without --show-trace to see the cause.",
@@ -222,18 +222,18 @@ const PHRASES: &[Phrase] = &[
 ];
 
 pub(super) fn recognise(problem: &NixProblem<'_>) -> Option<Diagnostic> {
-    // What was thrown may say anything, so it is not looked at.
+    // A thrown message may look like any other error, so it is not matched.
     if innermost(problem).starts_with("while calling the 'throw' builtin") {
-        // A probe throws what it finds wrong. No file of a flake has its place.
+        // Probes of this program throw their own messages; their position is an expression of the command line.
         let place = problem.error.trace.first().and_then(|frame| frame.position.as_ref());
         if place.is_some_and(|position| position.file == EXPRESSION_FILE) {
             return Some(Diagnostic::new(Code::Throw, problem.message));
         }
-        let hint = "The configuration itself refuses: what it says is what to mend.";
+        let hint = "The configuration called `throw`: its message says what to change.";
         return Some(Diagnostic::of_others(Code::Throw, problem.message).with_hint(hint));
     }
     let diagnostic = phrase::first(PHRASES, problem.message).or_else(|| wrong_type(problem))?;
-    // The module system knows where recursion usually comes from and says so.
+    // The module system adds a frame that explains the usual cause of a recursion.
     let advice = innermost(problem);
     if diagnostic.code == Code::InfiniteRecursion
         && advice.starts_with("if you get an infinite recursion here")
@@ -243,7 +243,7 @@ pub(super) fn recognise(problem: &NixProblem<'_>) -> Option<Diagnostic> {
     Some(diagnostic)
 }
 
-/// What Nix was doing when it failed.
+/// The message of the innermost frame; empty without a trace.
 fn innermost<'p>(problem: &NixProblem<'p>) -> &'p str {
     problem.error.trace.first().map_or("", |frame| frame.message.as_str())
 }

@@ -1,4 +1,4 @@
-//! What is wrong with a flake as a flake: its inputs, its lock file, its outputs, its files.
+//! Errors of a flake: its inputs, lock file, outputs and files.
 
 use std::path::Path;
 
@@ -8,10 +8,10 @@ use crate::advice;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::text;
 
-/// Sentences that mean a file is not there; the gap is the file.
+/// Templates of errors for a missing file; the gap is the file.
 ///
-/// 2.26 speaks of the copy in the store, 2.34 of the repository (`GitSourceAccessor`, `git.cc`); a
-/// file that is read rather than imported fails in the C library.
+/// Nix 2.26 names the copy in the store, 2.34 the repository (`GitSourceAccessor`, `git.cc`). A file that is read and
+/// not imported fails in the C library.
 const MISSING: &[&str] = &[
     "path '{}' does not exist",
     "Path '{}' does not exist in Git repository",
@@ -53,13 +53,13 @@ const PHRASES: &[Phrase] = &[
         template: "…because it has an unlocked input ('{}')",
         code: Code::LockFileOutdated,
         attr_gap: Some(0),
-        hint: "Give that input an address that can be pinned: commit what it points to, or use a `git+file:` or remote one.",
+        hint: "Give that input an address that can be pinned: commit its source, or use a `git+file:` or remote address.",
     },
     Phrase {
         template: "NAR hash mismatch in input '{}'",
         code: Code::HashMismatch,
         attr_gap: Some(0),
-        hint: "What the input points to is not what flake.lock names: if the change is right, run `nix flake update` for that input.",
+        hint: "The source of the input differs from flake.lock: if the change is right, run `nix flake update` for that input.",
     },
     Phrase {
         template: "cannot find flake '{}' in the flake registries",
@@ -101,7 +101,7 @@ const PHRASES: &[Phrase] = &[
         template: "…repository path '{}' is not owned by current user",
         code: Code::NixFailed,
         attr_gap: Some(0),
-        hint: "Run `git config --global --add safe.directory {0}` if you trust that repository.",
+        hint: "If you trust that repository, run `git config --global --add safe.directory {0}`.",
     },
     Phrase {
         template: "…executing 'git': No such file",
@@ -142,16 +142,16 @@ fn output(problem: &NixProblem<'_>) -> Option<Diagnostic> {
     let [_, attrs] =
         phrase::gaps("flake '{}' does not provide attribute {}", problem.message)?.try_into().ok()?;
     let names: Vec<&str> = attrs.split('\'').skip(1).step_by(2).collect();
-    // Nix tries prefixes first; the last name is what was asked for.
+    // Nix tries prefixes first; the last name is the requested one.
     let wanted = names.last().copied().unwrap_or(attrs);
     Some(
         Diagnostic::new(Code::UnknownOutput, format!("the flake has no output `{}`", text::word(wanted)))
             .with_attr(wanted)
-            .with_hint("`nix flake show` lists the outputs there are."),
+            .with_hint("`nix flake show` lists the outputs."),
     )
 }
 
-/// 2.34 says it in so many words.
+/// Nix 2.34 reports an untracked file; 2.26 reports it as missing.
 fn untracked(problem: &NixProblem<'_>) -> Option<Diagnostic> {
     let [path, repository] =
         phrase::gaps("Path '{}' in the repository '{}' is not tracked by Git.", problem.message)?
@@ -183,7 +183,7 @@ fn not_tracked(file: &str) -> Diagnostic {
     ))
 }
 
-/// A file that is not where the flake expects it: missing, or hidden because Git does not track it.
+/// A missing file, or one that Nix does not see because Git does not track it.
 fn missing_file(problem: &NixProblem<'_>) -> Option<Diagnostic> {
     let path =
         MISSING.iter().find_map(|template| phrase::gaps(template, problem.message)?.first().copied())?;
@@ -197,26 +197,26 @@ fn missing_file(problem: &NixProblem<'_>) -> Option<Diagnostic> {
         ),
         Some((file, false)) => Some(
             Diagnostic::new(Code::MissingFile, format!("{} does not exist", text::word(&file)))
-                .with_hint(format!("Create {}, or correct the path where it is named.", text::word(&file)))
+                .with_hint(format!("Create {}, or correct the path that names it.", text::word(&file)))
                 .with_attr(file),
         ),
         None => Some(
             Diagnostic::of_others(Code::MissingFile, problem.message)
                 .with_attr(path)
-                .with_hint("Correct the path where it is named."),
+                .with_hint("Correct the path that names it."),
         ),
     }
 }
 
-/// The input Nix was locking or fetching when it failed (`lockFlake`, `call-flake.nix`).
+/// The input that Nix was locking or fetching (`lockFlake`, `call-flake.nix`).
 fn input<'p>(problem: &NixProblem<'p>) -> Option<&'p str> {
-    // Its name in flake.nix is on an outer frame than its address.
+    // The frame with its name in flake.nix is outside the frame with its address.
     ["while updating the flake input '{}'", "while fetching the input '{}'"].iter().find_map(|template| {
         problem.error.trace.iter().find_map(|frame| phrase::gaps(template, &frame.message)?.first().copied())
     })
 }
 
-/// The diagnostic, about the input that was being fetched if one was.
+/// Adds the name of the input that was being fetched, if any, to the diagnostic.
 pub(super) fn name_input(mut diagnostic: Diagnostic, problem: &NixProblem<'_>) -> Diagnostic {
     let Some(input) = input(problem) else { return diagnostic };
     if diagnostic.code == Code::MissingInput {

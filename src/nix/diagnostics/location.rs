@@ -1,24 +1,24 @@
-//! Where an error is, and how the evaluation came there, the user's own files first.
+//! The location of an error and the trace to it, the user's own files first.
 
 use super::source::FlakeFiles;
 use crate::diagnostic::{Diagnostic, Frame, TRACE_LIMIT};
 use crate::nix::log::{LogError, Position};
 use crate::text::bounded;
 
-/// Most frames that are not the user's. They are told only where the user's own are missing: nobody mends nixpkgs.
+/// Most frames in files of inputs. They are shown only if none is in the user's files, which alone the user can change.
 const FOREIGN_LIMIT: usize = 4;
 /// Longest message of a frame, in characters.
 const FRAME_LENGTH: usize = 200;
 /// Longest name of a file, in characters.
 const FILE_LENGTH: usize = 500;
 
-/// The file of an expression that was an argument of `nix`: one of this program's own, in which nobody looks.
+/// Nix's name for an expression on the command line. Those are this program's own, so no frame shows them.
 pub(super) const EXPRESSION_FILE: &str = "«string»";
 
-/// A step and the column it is at.
+/// A frame and its column; 0 if there is none.
 type Step = (Frame, u32);
 
-/// Gives the diagnostic its place and trace; a place and frames a recogniser knew come first.
+/// Sets the location and the trace of the diagnostic. A location and frames that a recogniser set come first.
 pub(super) fn set_location(diagnostic: &mut Diagnostic, error: &LogError, files: &FlakeFiles<'_>) {
     let known = std::mem::take(&mut diagnostic.trace);
     let mut own: Vec<Step> = known.into_iter().map(|frame| (frame, 0)).collect();
@@ -29,7 +29,7 @@ pub(super) fn set_location(diagnostic: &mut Diagnostic, error: &LogError, files:
     }
     let mut called = "";
     for frame in &error.trace {
-        // "from call site" belongs to the step before it, which is at the function called.
+        // "from call site" is the position of the call in the frame before it, which has that of the function.
         let message =
             if frame.message == "from call site" && !called.is_empty() { called } else { &frame.message };
         called = if frame.message.starts_with("while calling ") { &frame.message } else { "" };
@@ -50,7 +50,7 @@ pub(super) fn set_location(diagnostic: &mut Diagnostic, error: &LogError, files:
         diagnostic.column = (*column > 0).then_some(*column);
     }
     foreign.truncate(if own.is_empty() { FOREIGN_LIMIT } else { 0 });
-    // The place of the error itself is no step on the way there.
+    // The location of the error itself is not part of the trace.
     let itself = |frame: &Frame| {
         frame.line.is_some()
             && frame.line == diagnostic.line
@@ -63,7 +63,7 @@ pub(super) fn set_location(diagnostic: &mut Diagnostic, error: &LogError, files:
     diagnostic.trace = own.into_iter().chain(foreign).map(|(frame, _)| frame).take(TRACE_LIMIT).collect();
 }
 
-/// Adds a step, unless the same line is there already: a step and what it calls often share one.
+/// Adds a frame, unless the list has one at the same line: a frame and the function it calls often share a line.
 fn push_step(list: &mut Vec<Step>, message: &str, files: &FlakeFiles<'_>, position: &Position) {
     if position.file == EXPRESSION_FILE {
         return;
@@ -75,7 +75,7 @@ fn push_step(list: &mut Vec<Step>, message: &str, files: &FlakeFiles<'_>, positi
     }
 }
 
-/// Adds a step that has no place but names one of the user's files, as the module system does in
+/// Adds a frame without a position that names one of the user's files, as the module system does in
 /// "while evaluating definitions from `/nix/store/…-source/web.nix':".
 fn push_mentioned_file(own: &mut Vec<Step>, message: &str, files: &FlakeFiles<'_>) {
     let mut parts = message.split(['`', '\'', '"']).filter(|part| part.starts_with('/'));
@@ -88,7 +88,7 @@ fn push_mentioned_file(own: &mut Vec<Step>, message: &str, files: &FlakeFiles<'_
     }
 }
 
-/// The first line that says something.
+/// The first line that is not blank, cut to [`FRAME_LENGTH`].
 fn shortened(message: &str) -> String {
     bounded(message.trim().lines().next().unwrap_or_default(), FRAME_LENGTH)
 }

@@ -1,8 +1,8 @@
-//! From what Nix said to what a person needs: a code, a place, a cause and a next step.
+//! Turns the errors of a log into diagnostics: a code, a location, a cause and a next step.
 //!
-//! Each family of errors has its file; `RECOGNISERS` asks them in order, the ones that know more
-//! first. What they look for are Nix's and nixpkgs' own sentences: those of 2.26 and 2.34 are
-//! recorded in `tests/fixtures`, and `tests/diagnostics` provokes them anew from the real `nix`.
+//! Each family of errors has a file; `RECOGNISERS` tries them in order, the more specific ones first. They match the
+//! error texts of Nix and nixpkgs: those of Nix 2.26 and 2.34 are recorded in `tests/fixtures`, and
+//! `tests/diagnostics` provokes them with the real `nix`.
 
 mod build;
 mod evaluation;
@@ -23,10 +23,10 @@ pub use source::{CommittedFlake, SourceTree};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::nix::log::{LogError, LogState};
 
-/// How many of the last lines stand in for an error Nix did not report.
+/// Number of last lines shown if Nix failed without reporting an error.
 const LAST_LINES: usize = 5;
 
-/// An error to be understood.
+/// An error of a log, for recognisers to explain.
 struct NixProblem<'a> {
     error: &'a LogError,
     /// The innermost cause.
@@ -35,11 +35,11 @@ struct NixProblem<'a> {
     state: &'a LogState,
 }
 
-/// Says what a message means, or that it is not for this family.
+/// Explains an error, or returns `None` if it does not belong to this family.
 type Recogniser = fn(&NixProblem<'_>) -> Option<Diagnostic>;
 
-/// The families, in the order they are asked. A full disk is a full disk whatever was being done;
-/// what the module system and nixpkgs throw would otherwise be any `throw`.
+/// The families in the order they are tried. `system` is first, since a full disk can fail anything; `packages` and
+/// `modules` come before `evaluation`, which takes their errors for any other `throw`.
 const RECOGNISERS: &[Recogniser] = &[
     system::recognise,
     build::recognise,
@@ -49,7 +49,7 @@ const RECOGNISERS: &[Recogniser] = &[
     evaluation::recognise,
 ];
 
-/// What went wrong, the first cause first; never empty, so only to be asked after a failure.
+/// The diagnostics of a failed run, the first cause first. Never empty, so call it only after a failure.
 #[must_use]
 pub fn diagnose(state: &LogState, source: &SourceTree<'_>) -> Vec<Diagnostic> {
     let files = FlakeFiles::new(source);

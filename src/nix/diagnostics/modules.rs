@@ -1,17 +1,17 @@
-//! What the module system of nixpkgs refuses (`lib/modules.nix`, `lib/options.nix`, `lib/types.nix`)
-//! and the assertions of NixOS (`nixos/modules/system/activation/top-level.nix`).
+//! Errors of the module system of nixpkgs (`lib/modules.nix`, `lib/options.nix`, `lib/types.nix`) and assertions of
+//! NixOS (`nixos/modules/system/activation/top-level.nix`).
 
 use super::NixProblem;
 use super::phrase::{self, Phrase};
 use crate::diagnostic::{Code, Diagnostic, Frame};
 
-/// Most definitions shown of an option.
+/// Most definitions of an option that are shown.
 const DEFINITIONS: usize = 4;
 
-/// What NixOS passes to every module.
+/// The arguments that NixOS passes to every module.
 const ARGUMENTS: &[&str] = &["config", "lib", "modulesPath", "options", "pkgs"];
 
-/// An option is quoted as in `services.web' with a grave accent before it.
+/// nixpkgs quotes an option by a grave accent before it and an apostrophe after it.
 const PHRASES: &[Phrase] = &[
     Phrase {
         template: "The option `{}' does not exist",
@@ -23,7 +23,7 @@ const PHRASES: &[Phrase] = &[
         template: "The option `{}' can no longer be used since it's been removed. {}",
         code: Code::UnknownOption,
         attr_gap: Some(0),
-        hint: "The option was removed; `said` tells what to use instead.",
+        hint: "The option was removed; `said` names its replacement.",
     },
     Phrase {
         template: "The option definition `{}' in `{}' no longer has any effect; please remove it.",
@@ -96,7 +96,7 @@ const PHRASES: &[Phrase] = &[
         template: "…does not look like a module",
         code: Code::TypeMismatch,
         attr_gap: None,
-        hint: "A module is a set, a function that gives one, or a file with either.",
+        hint: "A module is a set, a function that returns one, or a file with either.",
     },
     Phrase {
         template: "cannot find attribute `{}'",
@@ -119,7 +119,7 @@ pub(super) fn recognise(problem: &NixProblem<'_>) -> Option<Diagnostic> {
     if let Some((file, _)) = definitions.iter().find(|(_, own)| *own).or(definitions.first()) {
         diagnostic.file = Some(file.clone());
     }
-    // Of conflicting ones it says so within the sentence.
+    // Conflicting definitions are listed within the sentence.
     let values = values.or_else(|| Some(problem.message.split_once("conflicting definition values:")?.1));
     if let Some(values) = values {
         let sentence = sentence.lines().next().unwrap_or_default().trim_end_matches(['.', ':']);
@@ -136,7 +136,7 @@ pub(super) fn recognise(problem: &NixProblem<'_>) -> Option<Diagnostic> {
     Some(diagnostic.with_suggestions(phrase::suggestions(problem.message)))
 }
 
-/// NixOS collects the assertions that do not hold into one text.
+/// NixOS joins all failed assertions into one message.
 fn assertions(message: &str) -> Option<Diagnostic> {
     let list = message.split_once("Failed assertions:\n").map(|(_, list)| list);
     let list = list.or_else(|| message.strip_prefix("Failed assertion: "))?;
@@ -144,12 +144,12 @@ fn assertions(message: &str) -> Option<Diagnostic> {
     let hint = if count == 1 {
         "The assertion says which option to set.".to_owned()
     } else {
-        format!("{count} assertions do not hold; each says which option to set.")
+        format!("{count} assertions failed; each says which option to set.")
     };
     Some(Diagnostic::of_others(Code::AssertionFailed, message).with_hint(hint))
 }
 
-/// A module asks for an argument nobody passes; `lib/modules.nix` notes it while it looks further.
+/// A module requires an argument that is not passed; `lib/modules.nix` reports it in the innermost frame.
 fn argument(problem: &NixProblem<'_>) -> Option<Diagnostic> {
     let [missing] = phrase::gaps("attribute '{}' missing", problem.message)?.try_into().ok()?;
     let noted = problem.error.trace.first()?.message.as_str();
@@ -160,14 +160,14 @@ fn argument(problem: &NixProblem<'_>) -> Option<Diagnostic> {
         Diagnostic::new(Code::ArgumentMismatch, format!("no module argument is called `{name}`"))
             .with_attr(argument)
             .with_hint(format!(
-                "Modules are given {}; anything else has to be passed with `specialArgs` or `_module.args.{name}`.",
+                "Modules get {}; other arguments have to be passed with `specialArgs` or `_module.args.{name}`.",
                 ARGUMENTS.join(", ")
             ))
             .with_suggestions(crate::text::nearest(argument, ARGUMENTS.iter().copied(), 2))
     })
 }
 
-/// The option being evaluated when something else failed.
+/// The option that was being evaluated.
 pub(super) fn option<'p>(problem: &NixProblem<'p>) -> Option<&'p str> {
     problem
         .error
@@ -176,13 +176,13 @@ pub(super) fn option<'p>(problem: &NixProblem<'p>) -> Option<&'p str> {
         .find_map(|frame| phrase::gaps("while evaluating the option `{}':", &frame.message)?.first().copied())
 }
 
-/// The files a message names as "In `file': value", and whether they are the user's.
+/// The files that a message names as "In `file': value", and whether they belong to the flake.
 fn definitions(problem: &NixProblem<'_>) -> Vec<(String, bool)> {
     let mut files = Vec::new();
     for (at, opening) in problem.message.match_indices("In `") {
         let rest = problem.message.get(at + opening.len()..).unwrap_or_default();
         let Some((file, _)) = rest.split_once('\'') else { continue };
-        // `lib.mkForce` and its like add where in the file: "file, via option x".
+        // A definition through another option has its name: "file, via option x".
         let file = file.split(", via ").next().unwrap_or(file);
         let own = problem.files.path_in_flake(file);
         let is_own = own.is_some();
@@ -194,7 +194,7 @@ fn definitions(problem: &NixProblem<'_>) -> Vec<(String, bool)> {
     files
 }
 
-/// The message with the user's own files named as everywhere else.
+/// The message with the display names of its files.
 fn named(message: &str, problem: &NixProblem<'_>) -> String {
     let mut out = String::with_capacity(message.len());
     for (index, part) in message.split("In `").enumerate() {

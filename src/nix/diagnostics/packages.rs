@@ -1,13 +1,13 @@
-//! Packages nixpkgs refuses to evaluate (`pkgs/stdenv/generic/check-meta.nix`).
+//! Packages that nixpkgs refuses to evaluate (`pkgs/stdenv/generic/check-meta.nix`).
 //!
-//! Until 2025 it said "Package ‘x-1’ in file:line is marked as broken, refusing to evaluate.", since
-//! then "Refusing to evaluate package 'x-1' in file:line because it is marked as broken".
+//! Until 2025 the error was "Package ‘x-1’ in file:line is marked as broken, refusing to evaluate.", since then it is
+//! "Refusing to evaluate package 'x-1' in file:line because it is marked as broken".
 
 use super::NixProblem;
 use super::phrase;
 use crate::diagnostic::{Code, Diagnostic};
 
-/// How both generations name the package; the second gap is the file, the third the reason.
+/// Templates of both forms; the first gap is the package, the second the file, the third the reason.
 const FORMS: &[&str] = &[
     "Refusing to evaluate package '{}' in {} because it {}",
     "Package ‘{}’ in {} {}",
@@ -45,7 +45,7 @@ pub(super) fn recognise(problem: &NixProblem<'_>) -> Option<Diagnostic> {
         (
             Code::BrokenPackage,
             format!(
-                "Choose another package or another revision of nixpkgs; `nixpkgs.config.allowBroken = true;` tries to build `{name}` all the same."
+                "Choose another package or another revision of nixpkgs; `nixpkgs.config.allowBroken = true;` builds `{name}` anyway, if it can."
             ),
         )
     } else if problem.message.contains("efus") {

@@ -1,22 +1,21 @@
-//! Recognising Nix's sentences by their shape.
+//! Matches the texts of Nix's errors by templates.
 
 use crate::diagnostic::{Code, Diagnostic};
 
-/// A sentence of Nix with gaps, and what it means.
+/// The text of an error of Nix, with gaps, and its code and hint.
 ///
-/// `template` is the sentence with `{}` for what varies. It has to begin the message, and may be
-/// followed by anything; with `…` in front it may stand anywhere. A `'` stands for `"` too, as 2.34
-/// puts paths in double quotes where 2.26 had single ones.
+/// `template` has `{}` for each gap. It matches the beginning of a message; with `…` in front it matches anywhere. A
+/// `'` also matches `"`, since Nix 2.34 puts paths in double quotes and 2.26 in single ones.
 pub(super) struct Phrase {
     pub template: &'static str,
     pub code: Code,
-    /// The gap that holds what the error is about.
+    /// Index of the gap that becomes the diagnostic's `attr`.
     pub attr_gap: Option<usize>,
-    /// What to do next; `{0}`, `{1}`, … stand for the gaps.
+    /// What to do next; `{0}`, `{1}`, … stand for the gaps. Empty for no hint.
     pub hint: &'static str,
 }
 
-/// The diagnostic of the first phrase that fits.
+/// The diagnostic of the first phrase that matches the message.
 pub(super) fn first(phrases: &[Phrase], message: &str) -> Option<Diagnostic> {
     phrases.iter().find_map(|phrase| {
         let gaps = gaps(phrase.template, message)?;
@@ -28,16 +27,16 @@ pub(super) fn first(phrases: &[Phrase], message: &str) -> Option<Diagnostic> {
             return Some(diagnostic);
         }
         let hint = gaps.iter().enumerate().fold(phrase.hint.to_owned(), |hint, (index, gap)| {
-            // What others wrote stands in no sentence of ours, unless it is a name.
+            // A gap holds text of others: only a name may stand within a sentence of this program.
             hint.replace(&format!("{{{index}}}"), crate::text::word(gap))
         });
         Some(diagnostic.with_hint(hint))
     })
 }
 
-/// What stands in the gaps of a template, if the message fits it.
+/// The texts in the gaps of a template; `None` if the message does not match it.
 pub(super) fn gaps<'m>(template: &str, message: &'m str) -> Option<Vec<&'m str>> {
-    // One byte for one byte, so that places in this are places in the message.
+    // Replaces byte by byte, so that positions are the same in the message.
     let plain = message.replace('"', "'");
     let anywhere = template.starts_with('…');
     let template = template.strip_prefix('…').unwrap_or(template);
@@ -48,7 +47,7 @@ pub(super) fn gaps<'m>(template: &str, message: &'m str) -> Option<Vec<&'m str>>
     let mut found = Vec::new();
     for part in parts {
         let rest = plain.get(at..)?;
-        // A gap that ends the template reaches to the end of the line.
+        // A gap at the end of the template extends to the end of the line.
         let length = if part.is_empty() { rest.find('\n').unwrap_or(rest.len()) } else { rest.find(part)? };
         found.push(message.get(at..at + length)?);
         at += length + part.len();
@@ -56,8 +55,8 @@ pub(super) fn gaps<'m>(template: &str, message: &'m str) -> Option<Vec<&'m str>>
     Some(found)
 }
 
-/// Names out of `Did you mean one of a, b or c?`, the last one in the text (`Suggestions`, and
-/// `lib/modules.nix` of nixpkgs, which puts them in quotes).
+/// The names in the last `Did you mean one of a, b or c?` of the text (`Suggestions` of Nix, and `lib/modules.nix` of
+/// nixpkgs, which quotes them).
 pub(super) fn suggestions(text: &str) -> Vec<String> {
     let Some((_, names)) = text.rsplit_once("Did you mean ") else { return Vec::new() };
     let Some((names, _)) = names.split_once('?') else { return Vec::new() };

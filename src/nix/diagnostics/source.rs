@@ -1,4 +1,4 @@
-//! Whose file it is, and what to call it.
+//! Tells files of the flake from those of its inputs, and names them relative to the flake.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -7,40 +7,40 @@ use std::path::{Component, Path, PathBuf};
 
 use crate::names::STORE_FOLDER;
 
-/// Largest file compared with its copy in the store.
+/// Most bytes of a file compared with its copy in the store.
 const COMPARED: usize = 1024 * 1024;
-/// How far above the flake's folder its repository may begin.
+/// Most levels above the flake's folder that are searched for its repository.
 const ANCESTORS: usize = 8;
 
-/// Where the flake lies, so that its files can be told from those of its inputs.
+/// Where the flake's files are, to tell them from files of its inputs.
 ///
-/// 2.26 copies a flake to the store and names its files there; 2.34 names them where they lie, and
-/// those of an input it has not copied like `«github:NixOS/nixpkgs/…»/lib/modules.nix`. What a Nix
-/// expression itself calls a file is the copy in the store with both.
+/// Nix 2.26 copies a flake to the store and names files by that copy. Nix 2.34 names them by their folder, and files of
+/// an input that it has not copied like `«github:NixOS/nixpkgs/…»/lib/modules.nix`. With both, a path inside a Nix
+/// expression is that of the copy in the store.
 #[derive(Clone, Copy, Debug)]
 pub struct SourceTree<'a> {
     /// The flake's folder.
     pub folder: &'a Path,
-    /// Its copy in the store, such as `/nix/store/…-source`, where it is known. Where it is not, a
-    /// file of the store is the flake's if the same file lies in the folder.
+    /// Its copy in the store, such as `/nix/store/…-source`. If `None`, a file of the store belongs to the flake if the
+    /// folder has the same file.
     pub store_path: Option<&'a str>,
-    /// The commit it is looked at as: what lies in the folder has nothing to do with it.
+    /// The commit that is evaluated, instead of the files in the folder; `None` for the files in the folder.
     pub commit: Option<CommittedFlake<'a>>,
 }
 
-/// A flake as a commit has it. Its copy in the store is that of the whole repository.
+/// A flake at a commit. Its copy in the store is that of the whole repository.
 #[derive(Clone, Copy, Debug)]
 pub struct CommittedFlake<'a> {
-    /// The flake's folder in the repository, with a slash at its end; empty where it is the whole.
+    /// The flake's folder in the repository, with a slash at its end; empty for the root.
     pub subfolder: &'a str,
-    /// Its flake.nix.
+    /// Contents of its flake.nix.
     pub flake: &'a [u8],
-    /// Its flake.lock, where it has one.
+    /// Contents of its flake.lock; `None` if it has none.
     pub lock: Option<&'a [u8]>,
 }
 
 impl CommittedFlake<'_> {
-    /// Whether this folder of the store is its copy; `None` where the folder is not there, as with 2.34.
+    /// Whether this folder of the store is its copy; `None` if the folder does not exist, as with Nix 2.34.
     fn is_copied_at(&self, copy: &Path) -> Option<bool> {
         let has_committed = |name: &str, committed: Option<&[u8]>| {
             let there = contents(&copy.join(self.subfolder).join(name));
@@ -52,14 +52,14 @@ impl CommittedFlake<'_> {
     }
 }
 
-/// The flake's files: [`SourceTree`] with what was found out once.
+/// A [`SourceTree`] with its resolved folders, and a cache of resolved files.
 pub(super) struct FlakeFiles<'a> {
     source: &'a SourceTree<'a>,
-    /// The flake's folder without symbolic links.
+    /// The flake's folder, symbolic links resolved.
     folder: PathBuf,
-    /// The repository it lies in, where there is one.
+    /// Root of its repository; `None` outside a repository.
     repository: Option<PathBuf>,
-    /// Traces name the same few files again and again.
+    /// Cache: traces repeat a few files.
     known: RefCell<HashMap<String, Option<String>>>,
 }
 
@@ -71,7 +71,7 @@ impl<'a> FlakeFiles<'a> {
         Self { source, folder, repository, known: RefCell::default() }
     }
 
-    /// The file relative to the flake's folder, if it belongs to the flake.
+    /// The file relative to the flake's folder; `None` if it does not belong to the flake.
     pub(super) fn path_in_flake(&self, file: &str) -> Option<String> {
         if let Some(known) = self.known.borrow().get(file) {
             return known.clone();
@@ -81,8 +81,8 @@ impl<'a> FlakeFiles<'a> {
         found
     }
 
-    /// What to call a file: relative to the flake where it is the flake's own, and otherwise as Nix
-    /// calls it, without what only pins an input (`?lastModified=…&narHash=…`).
+    /// The name to show for a file: relative to the flake's folder if it belongs to the flake, otherwise Nix's name
+    /// without the query that pins an input (`?lastModified=…&narHash=…`).
     pub(super) fn display_name(&self, file: &str) -> String {
         if let Some(own) = self.path_in_flake(file) {
             return own;
@@ -122,7 +122,7 @@ impl<'a> FlakeFiles<'a> {
         self.path_from_flake(Path::new(file))
     }
 
-    /// An absolute path relative to the flake's folder, if it lies in it or its repository.
+    /// An absolute path relative to the flake's folder; `None` if it is outside the folder and its repository.
     pub(super) fn path_from_flake(&self, file: &Path) -> Option<String> {
         let inside = file.strip_prefix(self.source.folder).or_else(|_| file.strip_prefix(&self.folder));
         if let Ok(rest) = inside {
@@ -132,8 +132,8 @@ impl<'a> FlakeFiles<'a> {
         Some(self.relative(root, file.strip_prefix(root).ok()?))
     }
 
-    /// A file of the flake's copy in the store relative to the flake's folder: the copy is that of
-    /// the whole repository, the flake may lie in a folder of it.
+    /// A file of the flake's copy in the store, relative to the flake's folder. The copy is that of the whole
+    /// repository, and the flake may be in a folder of it.
     fn locate(&self, rest: &str, copy: Option<&Path>) -> Option<String> {
         let rest = Path::new(rest);
         if !is_inside(rest) {
@@ -145,12 +145,12 @@ impl<'a> FlakeFiles<'a> {
                 return Some(self.relative(base, rest));
             }
         }
-        // Known to be the flake's, but gone from the folder meanwhile.
+        // It belongs to the flake, but was removed from the folder meanwhile.
         copy.is_none().then(|| self.relative(self.root(), rest))
     }
 
-    /// The file an error says is missing from the store copy or the repository, relative to the
-    /// folder, and whether it lies there all the same: then Git does not track it.
+    /// The file that an error reports as missing from the store copy or the repository, relative to the flake's folder,
+    /// and whether it exists there: then Git does not track it. `None` if it does not belong to the flake.
     pub(super) fn missing_file(&self, file: &str) -> Option<(String, bool)> {
         let root = self.root();
         let rest = if let Some(inside) = file.strip_prefix(STORE_FOLDER) {
@@ -169,12 +169,12 @@ impl<'a> FlakeFiles<'a> {
         Some((self.relative(root, rest), exists && self.repository.is_some() && self.source.commit.is_none()))
     }
 
-    /// What Nix copies: the repository, or the folder where there is none.
+    /// The folder that Nix copies: the repository, or the flake's folder outside a repository.
     fn root(&self) -> &Path {
         self.repository.as_deref().unwrap_or(&self.folder)
     }
 
-    /// `base/rest` as seen from the flake's folder, which is `base` or lies below it.
+    /// `base/rest` relative to the flake's folder, which is `base` or a folder below it.
     fn relative(&self, base: &Path, rest: &Path) -> String {
         let inside = self.folder.strip_prefix(base).unwrap_or(Path::new(""));
         if let Ok(rest) = rest.strip_prefix(inside) {
@@ -194,8 +194,8 @@ fn is_inside(path: &Path) -> bool {
     path.components().all(|part| matches!(part, Component::Normal(_)))
 }
 
-/// Whether a file has the contents of its copy. Where the copy cannot be read, as with 2.34, which
-/// often makes none, having the same name must do.
+/// Whether a file has the contents of its copy. If the copy cannot be read, the same name is enough: Nix 2.34 often
+/// makes no copy.
 fn has_same_contents(file: &Path, copy: &Path) -> bool {
     match (contents(file), contents(copy)) {
         (Some(file), Some(copy)) => file == copy,

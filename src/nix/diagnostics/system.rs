@@ -1,17 +1,17 @@
-//! What is wrong with the machine rather than with the configuration.
+//! Errors of the machine rather than of the configuration.
 
 use super::NixProblem;
 use super::phrase::{self, Phrase};
 use crate::diagnostic::{Code, Diagnostic};
 
 const DAEMON: &str = "Start the Nix daemon (`sudo systemctl start nix-daemon.socket`) and try again.";
-const DISK: &str = "Make room: `nix-collect-garbage` removes what nothing uses from the store; \
-                    `df -h /nix /tmp` says which disk is full.";
-const OFFLINE: &str = "Check the network and the address, then try again; what is already in the store \
-                       can be used with `--offline`.";
+const DISK: &str = "Make room: `nix-collect-garbage` removes unused paths from the store; \
+                    `df -h /nix /tmp` shows which disk is full.";
+const OFFLINE: &str = "Check the network and the address, then try again; paths that are already in the \
+                       store can be used with `--offline`.";
 
 /// From `src/libstore` (`filetransfer.cc`, `sqlite.cc`, `uds-remote-store.cc`), `src/libutil` (`error.cc`,
-/// `unix-domain-socket.cc`), curl's and the C library's own words.
+/// `unix-domain-socket.cc`), and the error texts of curl and the C library.
 const PHRASES: &[Phrase] = &[
     Phrase { template: "…No space left on device", code: Code::OutOfDisk, attr_gap: None, hint: DISK },
     Phrase { template: "…database or disk is full", code: Code::OutOfDisk, attr_gap: None, hint: DISK },
@@ -20,7 +20,7 @@ const PHRASES: &[Phrase] = &[
         template: "cannot connect to socket at '{}': Permission denied",
         code: Code::DaemonUnreachable,
         attr_gap: Some(0),
-        hint: "This user may not use the Nix daemon: see `allowed-users` in nix.conf.",
+        hint: "This user is not allowed to use the Nix daemon: see `allowed-users` in nix.conf.",
     },
     Phrase {
         template: "cannot connect to socket at '{}'",
@@ -56,13 +56,13 @@ const PHRASES: &[Phrase] = &[
         template: "opening lock file '{}': Permission denied",
         code: Code::DaemonUnreachable,
         attr_gap: Some(0),
-        hint: "The store belongs to another user and no daemon was asked: start the Nix daemon, or set `NIX_REMOTE=daemon`.",
+        hint: "The store belongs to another user and no daemon is used: start the Nix daemon, or set `NIX_REMOTE=daemon`.",
     },
     Phrase {
         template: "…unable to download '{}': HTTP error 401",
         code: Code::NetworkUnreachable,
         attr_gap: Some(0),
-        hint: "The server wants a login: put it into the netrc file, or an access token into `access-tokens` in nix.conf.",
+        hint: "The server requires a login: put it into the netrc file, or an access token into `access-tokens` in nix.conf.",
     },
     Phrase {
         template: "…unable to download '{}': HTTP error 403",
@@ -116,19 +116,19 @@ const PHRASES: &[Phrase] = &[
         template: "cannot connect to '{}'",
         code: Code::NetworkUnreachable,
         attr_gap: Some(0),
-        hint: "Try `ssh {0} true` by hand: the host must answer without asking anything.",
+        hint: "Try `ssh {0} true` in a terminal: it must succeed without asking anything.",
     },
     Phrase {
         template: "failed to start SSH connection to '{}'",
         code: Code::NetworkUnreachable,
         attr_gap: Some(0),
-        hint: "Try `ssh {0} true` by hand: the host must answer without asking anything.",
+        hint: "Try `ssh {0} true` in a terminal: it must succeed without asking anything.",
     },
     Phrase {
         template: "Could not find executable '{}'",
         code: Code::ProgramUnusable,
         attr_gap: Some(0),
-        hint: "Nix itself looks for `{0}` on PATH, whatever the settings name: install it, or put its folder there.",
+        hint: "Nix itself looks for `{0}` on PATH, not in the settings: install it, or add its folder to PATH.",
     },
     Phrase {
         template: "out of memory",
@@ -147,16 +147,16 @@ const PHRASES: &[Phrase] = &[
         template: "unrecognised flag '{}'",
         code: Code::NixFailed,
         attr_gap: Some(0),
-        hint: "This nix does not know the flag: compare `nix --version`.",
+        hint: "This version of Nix does not have the flag: see `nix --version`.",
     },
 ];
 
 pub(super) fn recognise(problem: &NixProblem<'_>) -> Option<Diagnostic> {
-    // An input that cannot be downloaded is first of all an input: `flakes` adds its name.
+    // If an input failed to download, the diagnostic names it.
     phrase::first(PHRASES, problem.message).map(|diagnostic| super::flakes::name_input(diagnostic, problem))
 }
 
-/// What a build's own log says of the machine: the builder only passes it on.
+/// A failure of the machine that a line of a build's log reports.
 pub(super) fn recognise_build_log_line(line: &str) -> Option<Diagnostic> {
     phrase::first(PHRASES, line)
         .filter(|diagnostic| matches!(diagnostic.code, Code::OutOfDisk | Code::NetworkUnreachable))

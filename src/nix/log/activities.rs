@@ -1,4 +1,4 @@
-//! What is going on: live activities, and counts by kind the way Nix's own progress bar has them.
+//! Running activities, and counts by kind computed as in Nix's own progress bar.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -6,18 +6,18 @@ use super::event::Field;
 use super::kinds::{ActivityKind, Level};
 use crate::text::bounded;
 
-/// Most live activities followed; `nix` has at most a few hundred. More are not counted.
+/// Most running activities tracked; `nix` has at most a few hundred. More are ignored.
 pub(super) const LIVE_LIMIT: usize = 1_024;
-/// Longest text or field kept of an activity, in characters: a path or an address.
+/// Longest text or field kept of an activity, in characters: a path or a URL.
 const FIELD_LIMIT: usize = 512;
 /// Most fields kept.
 const FIELDS: usize = 4;
-/// No chunk of a copy is larger.
+/// Largest chunk of a copy, in bytes.
 const LAST_CHUNK: u64 = 256 * 1024;
-/// Most kinds one activity may set expectations for, and most kinds counted.
+/// Most kinds that an activity sets expected totals for, and most kinds counted.
 const KINDS: usize = 32;
 
-/// One live activity.
+/// A running activity.
 #[derive(Clone, Debug)]
 pub(super) struct Activity {
     pub kind: ActivityKind,
@@ -26,7 +26,7 @@ pub(super) struct Activity {
     pub fields: Vec<Field>,
     pub phase: String,
     pub last_line: String,
-    /// When it last changed, in events.
+    /// Value of the event counter when it last changed.
     pub touched: u64,
     parent: u64,
     progress: Counts,
@@ -34,25 +34,25 @@ pub(super) struct Activity {
 }
 
 impl Activity {
-    /// Whether about everything it announced is done: 2.26 does not report the last chunk of a copy.
+    /// Whether all but the last chunk is done: Nix 2.26 does not report the last chunk of a copy.
     pub(super) fn is_nearly_complete(&self) -> bool {
         self.progress.done.saturating_add(LAST_CHUNK) >= self.progress.expected
     }
 
-    /// The text field at that place.
+    /// The text of the field at `index`; empty if there is none.
     pub(super) fn field(&self, index: usize) -> &str {
         self.fields.get(index).and_then(Field::text).unwrap_or_default()
     }
 }
 
-/// How far something is.
+/// Progress counters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Finished.
     pub done: u64,
-    /// Known to be needed, finished ones included.
+    /// Total known to be needed, finished ones included.
     pub expected: u64,
-    /// Under way.
+    /// Running.
     pub running: u64,
     /// Failed.
     pub failed: u64,
@@ -72,13 +72,13 @@ impl Counts {
     }
 }
 
-/// Everything that is going on.
+/// All running activities, and the counts of ended ones.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Activities {
     live: HashMap<u64, Activity>,
-    /// What ended activities had done.
+    /// Counts of ended activities.
     ended: BTreeMap<ActivityKind, Counts>,
-    /// The sum of what live activities expect of each kind (`resSetExpected`).
+    /// Expected total of each kind, summed over running activities (`resSetExpected`).
     expected: BTreeMap<ActivityKind, u64>,
     clock: u64,
 }
@@ -133,7 +133,7 @@ impl Activities {
         self.live.get(&id)
     }
 
-    /// The activity, marked as the one that changed last.
+    /// The activity, marked as the last one that changed.
     pub(super) fn touch(&mut self, id: u64) -> Option<&mut Activity> {
         self.clock += 1;
         let activity = self.live.get_mut(&id)?;
@@ -142,7 +142,7 @@ impl Activities {
     }
 
     pub(super) fn set_progress(&mut self, id: u64, progress: Counts) {
-        // Not a touch: all builds together report after every step of one of them.
+        // This does not mark it as changed: the activity that sums up all builds reports after each step of any build.
         if let Some(activity) = self.live.get_mut(&id) {
             activity.progress = progress;
         }
@@ -157,7 +157,7 @@ impl Activities {
         }
     }
 
-    /// All activities of a kind together (`ProgressBar::getStatus`).
+    /// Counts of all activities of a kind (`ProgressBar::getStatus`).
     pub(super) fn counts(&self, kind: ActivityKind) -> Counts {
         let mut counts = self.ended.get(&kind).copied().unwrap_or_default();
         counts.expected = counts.done;
@@ -168,15 +168,15 @@ impl Activities {
         counts
     }
 
-    /// The live activity of a kind that changed last.
+    /// The matching activity that changed last.
     pub(super) fn newest(&self, wanted: impl Fn(&Activity) -> bool) -> Option<&Activity> {
         self.live.values().filter(|activity| wanted(activity)).max_by_key(|activity| activity.touched)
     }
 
-    /// Whether an activity belongs to one of that kind, directly or not.
+    /// Whether an activity has an ancestor of that kind.
     pub(super) fn is_within(&self, activity: &Activity, kind: ActivityKind) -> bool {
         let mut parent = activity.parent;
-        // A hostile log may make a ring of parents.
+        // A hostile log may make a cycle of parents.
         for _ in 0..16 {
             match self.live.get(&parent) {
                 Some(found) if found.kind == kind => return true,
@@ -187,7 +187,7 @@ impl Activities {
         false
     }
 
-    /// Whether there is a live activity of a kind.
+    /// Whether an activity of a matching kind is running.
     pub(super) fn any_live(&self, kind: impl Fn(ActivityKind) -> bool) -> bool {
         self.live.values().any(|activity| kind(activity.kind))
     }
@@ -198,7 +198,7 @@ impl Activities {
     }
 }
 
-/// The value of a key, made when there is room for one more.
+/// The value of a key, added if it is missing; `None` if the map is full.
 fn entry<V: Default>(map: &mut BTreeMap<ActivityKind, V>, kind: ActivityKind) -> Option<&mut V> {
     if map.len() >= KINDS && !map.contains_key(&kind) {
         return None;

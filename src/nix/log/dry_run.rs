@@ -1,14 +1,14 @@
-//! What `nix` says it will build and fetch (`printMissing` in `src/libmain/shared.cc`).
+//! Reads the announcement of what `nix` will build and fetch (`printMissing` in `src/libmain/shared.cc`).
 //!
-//! `nix build --dry-run` prints it at the level of errors, a real build as information. 2.26 gives
-//! sizes in MiB with two decimals, 2.34 in whatever unit fits.
+//! `nix build --dry-run` prints it at the level of errors, a real build as information. Nix 2.26 prints sizes in MiB
+//! with two decimals, 2.34 in a fitting unit.
 
 use crate::names::{DrvPath, StorePath};
 
-/// Most paths kept of each list; the counts go on.
+/// Most paths kept of each list; the totals count all of them.
 pub const LIST_LIMIT: usize = 2_000;
 
-/// Which list the following lines belong to.
+/// The list that the next lines belong to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum List {
     #[default]
@@ -18,28 +18,28 @@ enum List {
     Unknown,
 }
 
-/// What will be built and fetched.
+/// What Nix will build and fetch.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DryRun {
-    /// Derivations that will be built, at most [`LIST_LIMIT`], dependencies first.
+    /// Derivations to build, dependencies first; at most [`LIST_LIMIT`].
     pub builds: Vec<DrvPath>,
-    /// How many derivations will be built.
+    /// Number of derivations to build.
     pub builds_total: u64,
-    /// Paths that will be fetched, at most [`LIST_LIMIT`].
+    /// Paths to fetch, at most [`LIST_LIMIT`].
     pub fetches: Vec<StorePath>,
-    /// How many paths will be fetched.
+    /// Number of paths to fetch.
     pub fetches_total: u64,
-    /// Bytes to download.
+    /// Size of the downloads, in bytes.
     pub download_bytes: u64,
-    /// Bytes of the downloaded paths in the store.
+    /// Size of the paths in the store once unpacked, in bytes.
     pub unpacked_bytes: u64,
-    /// Paths Nix can neither build nor fetch, at most [`LIST_LIMIT`].
+    /// Paths that Nix can neither build nor fetch, at most [`LIST_LIMIT`].
     pub unknown: Vec<StorePath>,
     list: List,
 }
 
 impl DryRun {
-    /// Takes a message; true when it was part of the announcement.
+    /// Reads a message. Returns whether it is part of the announcement.
     pub fn apply(&mut self, text: &str) -> bool {
         if let Some(path) = text.strip_prefix("  ").filter(|_| self.list != List::None) {
             return self.item(path);
@@ -79,7 +79,7 @@ fn add<T: std::str::FromStr>(list: &mut Vec<T>, path: &str) -> bool {
     true
 }
 
-/// `this derivation will be built:` or `these 3 derivations will be built:`.
+/// The count in `this derivation will be built:` or `these 3 derivations will be built:`.
 fn heading(text: &str, noun: &str, verb: &str) -> Option<u64> {
     let (subject, rest) = text.split_once(verb)?;
     if !rest.ends_with(':') {
@@ -93,7 +93,7 @@ fn heading(text: &str, noun: &str, verb: &str) -> Option<u64> {
     }
 }
 
-/// `(1.50 MiB download, 3.2 GiB unpacked)`.
+/// The bytes in `(1.50 MiB download, 3.2 GiB unpacked)`.
 fn sizes(text: &str) -> Option<(u64, u64)> {
     let (_, inside) = text.split_once('(')?;
     let (inside, _) = inside.split_once(')')?;
@@ -101,7 +101,7 @@ fn sizes(text: &str) -> Option<(u64, u64)> {
     Some((size(download.trim().strip_suffix("download")?)?, size(unpacked.trim().strip_suffix("unpacked")?)?))
 }
 
-/// A number and its unit (`renderSize`: from `KiB` on).
+/// The bytes of a number with a unit (`renderSize`, which starts at `KiB`).
 fn size(text: &str) -> Option<u64> {
     let (number, unit) = text.trim().split_once(' ')?;
     let number: f64 = number.parse().ok()?;
@@ -114,7 +114,7 @@ fn size(text: &str) -> Option<u64> {
         b'E' => 6,
         _ => return None,
     };
-    // A cast from a float saturates; a negative one becomes 0.
+    // A cast from a float saturates; a negative number becomes 0.
     Some((number * 1024_f64.powi(power)) as u64)
 }
 

@@ -1,4 +1,4 @@
-//! One line of standard error becomes one [`Event`].
+//! Parses a line of `nix`'s standard error into an [`Event`].
 
 use serde_json::{Map, Value};
 
@@ -6,24 +6,24 @@ use super::kinds::{ActivityKind, Level, ResultKind};
 use super::{TEXT_LIMIT, truncated};
 use crate::text::{bounded, plain};
 
-/// What every machine-readable line starts with (`JSONLogger::write`).
+/// Prefix of a machine-readable line (`JSONLogger::write`).
 const PREFIX: &[u8] = b"@nix ";
-/// What stands for the cause of an error that was cut before it.
-const CUT: &str = "what Nix says of this error is too long to be read to its cause";
+/// Stands for the cause of an error if its line was truncated before the cause.
+const CUT: &str = "Nix's error is too long, and its cause was cut off";
 /// Longest name, phase or field kept, in characters.
 const FIELD_LIMIT: usize = 4 * 1024;
-/// Most fields kept; no activity or result of Nix has more than four.
+/// Most fields kept; Nix sends at most four.
 const FIELDS: usize = 8;
-/// Most frames kept of a trace: the innermost ones, which name the cause …
+/// Most frames kept at the inner end of a trace, which names the cause.
 const INNER_FRAMES: usize = 256;
-/// … and the outermost ones, which name what was asked for.
+/// Most frames kept at the outer end of a trace, which names the evaluated attribute.
 const OUTER_FRAMES: usize = 64;
 /// Longest name of a file kept, in characters.
 const FILE_LIMIT: usize = 1_024;
 /// Longest message of one frame, in characters.
 const FRAME_LIMIT: usize = 300;
 
-/// What an activity or a result carries beside its kind.
+/// A field of an activity or a result.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Field {
     /// A count.
@@ -33,7 +33,7 @@ pub enum Field {
 }
 
 impl Field {
-    /// The count; texts count as nothing, as in Nix's own progress bar.
+    /// The number; `None` for a text, which Nix's progress bar ignores too.
     #[must_use]
     pub fn number(&self) -> Option<u64> {
         match self {
@@ -42,7 +42,7 @@ impl Field {
         }
     }
 
-    /// The text, if it is one.
+    /// The text; `None` for a number.
     #[must_use]
     pub fn text(&self) -> Option<&str> {
         match self {
@@ -52,23 +52,23 @@ impl Field {
     }
 }
 
-/// A place in a Nix file.
+/// A position in a Nix file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Position {
-    /// The file as Nix names it: an absolute path or something like `«string»`.
+    /// The file as Nix names it: an absolute path, or a name such as `«string»`.
     pub file: String,
     /// Line, from 1.
     pub line: u32,
-    /// Column, from 1; 0 where Nix gave none.
+    /// Column, from 1; 0 if Nix gives none.
     pub column: u32,
 }
 
 /// A step of the evaluation that led to an error.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TraceFrame {
-    /// What was being done.
+    /// What Nix was doing, such as `while calling …`.
     pub message: String,
-    /// Where.
+    /// Position in a Nix file; `None` if Nix gives none.
     pub position: Option<Position>,
 }
 
@@ -77,63 +77,62 @@ pub struct TraceFrame {
 pub struct ErrorDetail {
     /// The innermost cause, without `error:`, trace and code.
     pub cause: String,
-    /// Where it happened.
+    /// Position in a Nix file; `None` if Nix gives none.
     pub position: Option<Position>,
-    /// How the evaluation came there, the innermost step first; only with `--show-trace`.
+    /// Steps of the evaluation, the innermost first; empty without `--show-trace`.
     pub trace: Vec<TraceFrame>,
 }
 
-/// What one line of standard error says.
+/// A line of standard error.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// Something begins.
+    /// An activity starts.
     Start {
         /// Number of the activity, unique within the log.
         id: u64,
         /// The activity it belongs to, or 0.
         parent: u64,
-        /// How important it is.
+        /// Verbosity.
         level: Level,
-        /// What it is.
+        /// Kind of the activity.
         kind: ActivityKind,
-        /// What it is in words; often empty.
+        /// Description for people; often empty.
         text: String,
-        /// What it is about.
+        /// Fields; their meaning depends on the kind.
         fields: Vec<Field>,
     },
-    /// Something ended, well or not: Nix does not say.
+    /// An activity stops. Nix does not report whether it succeeded.
     Stop {
         /// Number of the activity.
         id: u64,
     },
-    /// An activity reports something.
+    /// An activity reports a result.
     Result {
         /// Number of the activity.
         id: u64,
-        /// What is reported.
+        /// Kind of the result.
         kind: ResultKind,
-        /// The report.
+        /// Fields; their meaning depends on the kind.
         fields: Vec<Field>,
     },
-    /// Nix says something.
+    /// A message for people.
     Message {
-        /// How important it is.
+        /// Verbosity.
         level: Level,
-        /// As a person would read it; of a long one the end is kept where it is an error, as the
-        /// cause stands last.
+        /// The printed text, cut to [`TEXT_LIMIT`]. Of an error the end is kept, since the cause is printed last.
         text: String,
-        /// What is known of an error in particular.
+        /// Cause, position and trace of an error; `None` for other messages.
         detail: Option<Box<ErrorDetail>>,
     },
-    /// A line that is no JSON of Nix: something it ran printed it, or `nix` failed early.
+    /// A line that is no message of Nix: a program that it ran printed it, or `nix` failed early.
     Plain(String),
 }
 
 impl Event {
-    /// Reads a line without its line feed. Every line is an event; none is refused.
+    /// Parses a line without its line feed. A line that is no message of Nix becomes [`Event::Plain`].
     ///
-    /// A line that was cut (see [`crate::process::LINE_LIMIT`]) gives what its beginning holds. Nix
-    /// sorts the keys, so of an error too long for a line the rendered text is kept before the rest.
+    /// Of a line that was truncated (see [`crate::process::LINE_LIMIT`]) the beginning is read. Nix sorts the keys, so
+    /// a long error keeps its printed text (`msg`) and may lose its cause (`raw_msg`) and trace.
     #[must_use]
     pub fn parse(line: &[u8]) -> Self {
         let Some(json) = line.strip_prefix(PREFIX) else { return Self::words(line) };
@@ -141,7 +140,7 @@ impl Event {
             Ok(Value::Object(object)) => Self::from_object(&object),
             Ok(_) => None,
             Err(_) => truncated::complete_truncated(json).and_then(|mut object| {
-                // Only errors have a line, be it null. The cause would have followed what was cut.
+                // Only errors have the key `line`, which sorts before `raw_msg`: the cause was cut off.
                 if object.contains_key("line") {
                     object.entry("raw_msg").or_insert_with(|| CUT.into());
                 }
@@ -192,7 +191,7 @@ impl Event {
     }
 }
 
-/// The last characters of a text: an error's cause follows its trace.
+/// The last `limit` characters of a text: Nix prints an error's cause after its trace.
 fn ending(text: &str, limit: usize) -> String {
     let count = text.chars().count();
     if count <= limit {
@@ -223,8 +222,8 @@ fn fields(object: &Map<String, Value>) -> Vec<Field> {
         .collect()
 }
 
-/// `file` is given as `path:line:column`, and `line` and `column` once more; an unknown place is
-/// `null` or `«none»:0` (`to_json` and `Pos::print`).
+/// Nix gives `file` as `path:line:column` beside `line` and `column`; an unknown position is `null` or `«none»:0`
+/// (`to_json` and `Pos::print`).
 fn position(object: &Map<String, Value>) -> Option<Position> {
     let line = u32::try_from(number(object, "line")).ok().filter(|line| *line > 0)?;
     let column = u32::try_from(number(object, "column")).unwrap_or_default();

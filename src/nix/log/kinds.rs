@@ -1,28 +1,28 @@
-//! The numbers Nix uses for what it does and reports (`src/libutil/logging.hh`, `error.hh`).
+//! The numbers of Nix's activities, results and levels (`src/libutil/logging.hh`, `error.hh`).
 
-/// How important a message is (`Verbosity`).
+/// Verbosity of a message (`Verbosity`): 0 is always printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Level(pub u64);
 
 impl Level {
-    /// An error, or anything `nix` always prints, such as the output of `builtins.trace`.
+    /// An error, or other output that is always printed, such as that of `builtins.trace`.
     pub const ERROR: Self = Self(0);
     /// A warning.
     pub const WARNING: Self = Self(1);
-    /// Shown unless asked for quiet.
+    /// Printed unless `--quiet` is given.
     pub const INFO: Self = Self(3);
-    /// Shown with `-vv`.
+    /// Printed with `-vv`.
     pub const CHATTY: Self = Self(5);
 }
 
-/// Defines an enumeration of the numbers Nix uses, keeping those it does not know.
+/// Defines an enum of Nix's numbers that keeps unknown ones.
 macro_rules! numbers {
     ($(#[$documentation:meta])* $name:ident { $($(#[$item:meta])* $variant:ident = $number:literal,)+ }) => {
         $(#[$documentation])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum $name {
             $($(#[$item])* $variant,)+
-            /// A number this program has no name for.
+            /// A number without a name here.
             Other(u64),
         }
 
@@ -38,41 +38,41 @@ macro_rules! numbers {
 }
 
 numbers! {
-    /// What Nix is doing (`ActivityType`).
+    /// Kind of activity (`ActivityType`).
     ActivityKind {
-        /// Anything without a number of its own, such as evaluating.
+        /// An activity without a number of its own, such as evaluation.
         Unknown = 0,
-        /// Copying one store path: fields are the path, from where, to where.
+        /// Copies a store path; fields: path, source store, destination store.
         CopyPath = 100,
-        /// Downloading or uploading a file: the field is its address.
+        /// Downloads or uploads a file; field: URL.
         FileTransfer = 101,
-        /// Building and fetching what was asked for; expectations hang on it.
+        /// Builds and fetches the requested paths; carries the expected totals.
         Realise = 102,
-        /// All copying of store paths together.
+        /// Sums up all [`Self::CopyPath`].
         CopyPaths = 103,
-        /// All building together.
+        /// Sums up all [`Self::Build`].
         Builds = 104,
-        /// One build: fields are the derivation, the machine, and two numbers that are always 1.
+        /// Builds a derivation; fields: derivation, machine, and two numbers that are always 1.
         Build = 105,
-        /// Linking equal files of the store.
+        /// Links equal files of the store.
         OptimiseStore = 106,
-        /// Checking the store.
+        /// Verifies the store.
         VerifyPaths = 107,
-        /// Fetching one store path: fields are the path and from where.
+        /// Fetches a store path; fields: path, substituter.
         Substitute = 108,
-        /// Asking a substituter about a path: fields are the path and whom.
+        /// Asks a substituter about a path; fields: path, substituter.
         QueryPathInfo = 109,
-        /// What runs after a build: the field is the derivation.
+        /// Runs the post-build hook; field: derivation.
         PostBuildHook = 110,
-        /// Waiting for a lock or a build slot: fields are the derivation and the path waited for.
+        /// Waits for a lock or a build slot; fields: derivation, path that is locked.
         BuildWaiting = 111,
-        /// Fetching a flake input.
+        /// Fetches a flake input.
         FetchTree = 112,
     }
 }
 
 impl ActivityKind {
-    /// Whether it brings in what was not in the store: one by one, as the activities that sum them up start always.
+    /// Whether it adds to the store. The activities that sum up others always start, so they do not count.
     #[must_use]
     pub fn fetches_or_builds(self) -> bool {
         matches!(
@@ -88,25 +88,25 @@ impl ActivityKind {
 }
 
 numbers! {
-    /// What an activity reports (`ResultType`).
+    /// Kind of result that an activity reports (`ResultType`).
     ResultKind {
         /// A file was linked.
         FileLinked = 100,
         /// A line of a build's log.
         BuildLogLine = 101,
-        /// A path no trusted key signed.
+        /// A path without a signature by a trusted key.
         UntrustedPath = 102,
-        /// A path whose contents changed.
+        /// A path whose contents do not match its hash.
         CorruptedPath = 103,
-        /// The phase a build is in.
+        /// The phase of a build.
         SetPhase = 104,
-        /// Done, expected, running, failed.
+        /// Progress; fields: done, expected, running, failed.
         Progress = 105,
-        /// How much to expect of a kind of activity.
+        /// The expected total of a kind of activity.
         SetExpected = 106,
-        /// A line of what runs after a build.
+        /// A line of the post-build hook's output.
         PostBuildLogLine = 107,
-        /// What fetching a flake input says.
+        /// A status line of fetching a flake input.
         FetchStatus = 108,
     }
 }

@@ -1,11 +1,11 @@
-//! The last lines of every build's log, within limits.
+//! Keeps the last lines of each build's log, within limits.
 
 use std::collections::VecDeque;
 
 use crate::names::DrvPath;
 use crate::text::bounded;
 
-/// Most builds whose lines are kept. The oldest that did not fail goes first.
+/// Most builds whose lines are kept; the oldest that did not fail is dropped first.
 pub(super) const BUILDS: usize = 64;
 /// Most lines kept of one build.
 pub(super) const LINES: usize = 500;
@@ -23,7 +23,7 @@ struct LogTail {
     failed: bool,
 }
 
-/// The ends of the logs of builds that run or failed.
+/// The ends of the logs of builds that are running or failed.
 #[derive(Clone, Debug, Default)]
 pub(super) struct BuildLogTails {
     /// Oldest first.
@@ -42,7 +42,7 @@ impl BuildLogTails {
         }
     }
 
-    /// Makes room for the log of a build that starts.
+    /// Starts the log of a build, and drops an older one if there are too many.
     pub(super) fn open(&mut self, drv: &DrvPath) {
         self.drop(drv);
         if self.logs.len() >= BUILDS {
@@ -52,12 +52,12 @@ impl BuildLogTails {
         self.logs.push_back(LogTail { drv: drv.clone(), lines: VecDeque::new(), bytes: 0, failed: false });
     }
 
-    /// Forgets the log of a build that went well.
+    /// Drops the log of a build that succeeded.
     pub(super) fn drop(&mut self, drv: &DrvPath) {
         self.logs.retain(|log| log.drv != *drv);
     }
 
-    /// Prefers this log when room is needed.
+    /// Marks the log of a failed build, which is dropped last.
     pub(super) fn keep(&mut self, drv: &DrvPath) {
         if let Some(log) = self.find(drv) {
             log.failed = true;

@@ -1,8 +1,9 @@
-//! Reads `nix --log-format internal-json`: a pure reader, a pure fold, nothing that runs.
+//! Reads `nix --log-format internal-json`: [`Event`] parses a line, [`LogState`] accumulates events. Nothing here runs
+//! a program.
 //!
-//! The format is Nix's own and undocumented; facts here come from `src/libutil/logging.cc`,
-//! `src/libmain/progress-bar.cc` and `src/libmain/shared.cc` of Nix 2.26 and 2.34, and from the
-//! recorded logs in `tests/fixtures/logs`. Whatever a newer Nix adds is kept as a number or left out.
+//! The format is internal to Nix and undocumented. This follows `src/libutil/logging.cc`,
+//! `src/libmain/progress-bar.cc` and `src/libmain/shared.cc` of Nix 2.26 and 2.34, and the logs recorded in
+//! `tests/fixtures/logs`. Additions of a newer Nix are kept as a number or ignored.
 
 mod activities;
 pub mod dry_run;
@@ -25,33 +26,33 @@ pub use state::{ERROR_LIMIT, LIST_LIMIT, LogError, LogState, WARNING_LIMIT};
 /// Longest text kept of one message, in characters.
 pub const TEXT_LIMIT: usize = 16 * 1024;
 
-/// The text of a line that `builtins.trace` made, whole.
+/// The whole text of a line that `builtins.trace` printed; `None` for other lines.
 ///
-/// [`Event::parse`] cuts texts to [`TEXT_LIMIT`]; an answer that was asked for by `trace` must not be.
+/// [`Event::parse`] cuts texts to [`TEXT_LIMIT`], and probes return their answers by `trace`.
 #[must_use]
 pub fn trace_text(line: &[u8]) -> Option<String> {
     message(line)?.strip_prefix("trace: ").map(str::to_owned)
 }
 
-/// What the configuration warns of in a line: by `builtins.warn`, or by `trace` as `lib.warn` of nixpkgs does where
-/// that is missing (`lib/trivial.nix`) and as NixOS did (`lib.showWarnings`).
+/// The warning of the configuration in a line; `None` for other lines. A configuration warns by `builtins.warn`, or by
+/// `trace`: `lib.warn` of nixpkgs without that builtin (`lib/trivial.nix`), and older NixOS (`lib.showWarnings`).
 #[must_use]
 pub fn warning_text(line: &[u8]) -> Option<String> {
-    // Reading each line twice would cost more than there are warnings.
+    // Search before parsing: few lines are warnings.
     line.windows(8).any(|bytes| bytes == b"warning:").then_some(())?;
     let message = message(line)?;
     let trace_text = message.strip_prefix("trace: ");
     let text = crate::text::plain(trace_text.unwrap_or(&message));
     let said = match (text.strip_prefix("evaluation warning:"), trace_text) {
         (Some(said), _) => said,
-        // Nix's own warnings begin so where no `trace` does.
+        // Without `trace: ` this would be a warning of Nix itself.
         (None, Some(_)) => text.strip_prefix("warning:")?,
         (None, None) => return None,
     };
     Some(crate::text::bounded(said.trim(), TEXT_LIMIT))
 }
 
-/// The text of a line, whole.
+/// The whole text of a message line.
 fn message(line: &[u8]) -> Option<String> {
     #[derive(serde::Deserialize)]
     struct Line {

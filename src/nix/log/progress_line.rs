@@ -1,4 +1,4 @@
-//! Where a call is, in a line.
+//! The progress of a call in one line.
 
 use super::LogState;
 use super::activities::{Activity, Counts};
@@ -7,11 +7,11 @@ use crate::names::StorePath;
 use crate::progress::Update;
 use crate::text::{self, bounded};
 
-/// Longest part of the line, in characters.
+/// Longest part of the line that Nix or a builder wrote, in characters.
 pub(super) const PART_LIMIT: usize = 160;
 
 impl LogState {
-    /// Where the call is, in a line such as
+    /// The progress of the call, in a line such as
     /// `building nixos-system-web (3/12 built, 40 MiB of 120 MiB fetched): compiling foo.c`.
     #[must_use]
     pub fn update(&self) -> Update {
@@ -32,7 +32,7 @@ impl LogState {
             message = format!("{message} ({counts})");
         }
         if !detail.is_empty() {
-            // What a builder prints begins behind a fence within the line.
+            // The fence marks where text of a builder begins.
             message = format!("{message} {}{detail}", text::FENCE);
         }
         Update {
@@ -42,7 +42,7 @@ impl LogState {
         }
     }
 
-    /// The activity worth showing: a build, or else what changed last and is no detail of another.
+    /// The activity to show: the newest build, or the newest activity that is not part of another one.
     fn headline_activity(&self) -> Option<&Activity> {
         let activities = &self.activities;
         activities.newest(|activity| activity.kind == ActivityKind::Build).or_else(|| {
@@ -68,7 +68,8 @@ impl LogState {
         if paths.expected > 0 {
             let bytes = self.counts(ActivityKind::CopyPath);
             let download = self.counts(ActivityKind::FileTransfer);
-            // Downloads are compressed. Copying from a disk downloads nothing, though Nix expects it to.
+            // Downloads are compressed, so they are counted as transferred. A copy from a disk downloads nothing,
+            // although Nix counts it as an expected download.
             let copied = download.expected == 0 || download.done == 0 && bytes.done > 0;
             let bytes = if copied { bytes } else { download };
             if bytes.expected > 0 {
@@ -81,12 +82,12 @@ impl LogState {
     }
 }
 
-/// A name that others chose, as a part of the line.
+/// A name from the log, safe to show and cut to [`PART_LIMIT`].
 fn word(name: &str) -> String {
     bounded(text::word(name), PART_LIMIT)
 }
 
-/// What an activity does, in a few words; nothing for those that only gather others.
+/// A few words for an activity; empty for activities that only sum up others.
 fn headline(activity: &Activity) -> String {
     let name = || {
         let path = activity.field(0);
@@ -104,8 +105,7 @@ fn headline(activity: &Activity) -> String {
         ActivityKind::CopyPath => format!("copying {}", name()),
         ActivityKind::QueryPathInfo => format!("asking for {}", name()),
         ActivityKind::FileTransfer => format!("downloading {}", word(activity.field(0))),
-        // "querying info about missing paths" and its like come and go too fast to be read.
-        // Whatever it is about, it names: an input, a file, an attribute.
+        // Above this level are messages such as "querying info about missing paths", which change too fast to read.
         _ if activity.level <= Level::CHATTY && !activity.text.is_empty() => {
             format!("{}{}", text::FENCE, bounded(&activity.text, PART_LIMIT))
         }

@@ -1,4 +1,4 @@
-//! Everything a log said so far, within limits: what a long call shows, and what is left at its end.
+//! Accumulates the events of a log within limits: progress while a call runs, errors and results at its end.
 
 use std::collections::VecDeque;
 
@@ -11,15 +11,15 @@ use super::progress_line::PART_LIMIT;
 use crate::names::{DrvPath, StorePath};
 use crate::text::bounded;
 
-/// Most errors kept; the first ones, as what follows is often their consequence.
+/// Most errors kept: the first ones, since later errors often follow from them.
 pub const ERROR_LIMIT: usize = 32;
 /// Most warnings kept.
 pub const WARNING_LIMIT: usize = 64;
-/// Most paths kept of those built and of those fetched; the counts go on.
+/// Most paths kept of each list; the totals count all of them.
 pub const LIST_LIMIT: usize = 2_000;
-/// Most lines kept of what is neither an error nor a warning.
+/// Most lines kept that are neither errors nor warnings; the last ones.
 const REMARK_LIMIT: usize = 20;
-/// Most copies waiting to be counted; Nix runs at most a few dozen at once.
+/// Most copies that stopped and are not counted yet; Nix runs at most a few dozen at once.
 const COPIED_LIMIT: usize = 256;
 /// Longest warning or remark kept, in characters.
 const REMARK_LENGTH: usize = 2_000;
@@ -29,30 +29,30 @@ const REMARK_LENGTH: usize = 2_000;
 pub struct LogError {
     /// The innermost cause, without `error:`, trace and code.
     pub cause: String,
-    /// The whole message as a person would read it, or its end. It alone has Nix's suggestions.
+    /// The message as Nix prints it, or its end if it is long. Only this has Nix's suggestions.
     pub text: String,
-    /// Where it happened.
+    /// Position in a Nix file; `None` if Nix gives none.
     pub position: Option<Position>,
-    /// How the evaluation came there, the innermost step first.
+    /// Steps of the evaluation, the innermost first.
     pub trace: Vec<TraceFrame>,
 }
 
-/// What a log said so far. Its size has a limit whatever the log says.
+/// What was read from a log so far. Its size is bounded for any log.
 #[derive(Clone, Debug, Default)]
 pub struct LogState {
     pub(super) activities: Activities,
     logs: BuildLogTails,
-    /// Builds Nix counted as done that have not stopped yet.
+    /// Builds that Nix counted as done and whose activity has not stopped yet.
     done_builds: u64,
-    /// How many builds Nix counted as done.
+    /// Total of builds that Nix counted as done.
     counted_builds: u64,
-    /// Builds that stopped without having been counted as done.
+    /// Builds that stopped before Nix counted them as done: they failed or were aborted.
     stopped: VecDeque<DrvPath>,
     built: Vec<DrvPath>,
     built_total: u64,
-    /// Paths whose copy stopped and was not counted as done yet.
+    /// Paths whose copy stopped and that Nix has not counted as done yet.
     copied: VecDeque<StorePath>,
-    /// How many copies Nix counted as done.
+    /// Total of copies that Nix counted as done.
     counted_copies: u64,
     fetched: Vec<StorePath>,
     fetched_total: u64,
@@ -62,12 +62,12 @@ pub struct LogState {
     remarks: VecDeque<String>,
     dry_run: DryRun,
     has_fetched: bool,
-    /// The last plain line began or continued an error.
+    /// Whether the last plain line began or continued an error.
     in_plain_error: bool,
 }
 
 impl LogState {
-    /// Takes the next event.
+    /// Applies the next event of the log.
     pub fn apply(&mut self, event: Event) {
         let continues = std::mem::take(&mut self.in_plain_error);
         match event {
@@ -92,8 +92,8 @@ impl LogState {
         match activity.kind {
             ActivityKind::Build => {
                 let Some(drv) = drv(&activity.fields) else { return };
-                // A build that went well is counted before it stops; one that failed, or was
-                // stopped because another failed, is not.
+                // Nix counts a successful build before it stops, and does not count one that failed or was
+                // aborted because another failed.
                 if self.done_builds > 0 {
                     self.done_builds -= 1;
                     self.logs.drop(&drv);
@@ -104,7 +104,7 @@ impl LogState {
                     push_back(&mut self.stopped, drv, REMARK_LIMIT);
                 }
             }
-            // Whether a copy went well shows when it is counted, after it stopped.
+            // Nix counts a successful copy after it stopped.
             ActivityKind::CopyPath if activity.is_nearly_complete() => {
                 if let Ok(path) = activity.field(0).parse() {
                     push_back(&mut self.copied, path, COPIED_LIMIT);
@@ -131,7 +131,7 @@ impl LogState {
             }
             ResultKind::BuildLogLine | ResultKind::PostBuildLogLine => {
                 let Some(activity) = self.activities.touch(id) else { return };
-                // Progress bars of builders redraw one line; the last state of it is what counts.
+                // Progress bars of builders redraw one line: keep its last state.
                 let line = text().trim_end();
                 let headline_activity = line.lines().last().unwrap_or_default();
                 if !headline_activity.trim().is_empty() {
@@ -177,7 +177,7 @@ impl LogState {
             self.warn(&text);
         } else if level == Level::ERROR {
             if let Some(said) = text.strip_prefix("trace: ") {
-                // How lib.warn speaks where builtins.warn does not exist or is not used.
+                // lib.warn prints its warnings by `trace` if there is no builtins.warn.
                 if said.starts_with("warning: ") || said.starts_with("evaluation warning: ") {
                     self.warn(said);
                 }
@@ -242,79 +242,79 @@ impl LogState {
         }
     }
 
-    /// The errors, in the order they were reported, without repetitions; at most [`ERROR_LIMIT`].
+    /// The first errors in the order of the log, without duplicates; at most [`ERROR_LIMIT`].
     #[must_use]
     pub fn errors(&self) -> &[LogError] {
         &self.errors
     }
 
-    /// How many errors were reported in all.
+    /// Number of errors in the log.
     #[must_use]
     pub fn errors_total(&self) -> u64 {
         self.errors_total
     }
 
-    /// The warnings, without `warning:` and repetitions; at most [`WARNING_LIMIT`].
+    /// The warnings without `warning:` and duplicates; at most [`WARNING_LIMIT`].
     #[must_use]
     pub fn warnings(&self) -> &[String] {
         &self.warnings
     }
 
-    /// The last lines that are neither errors nor warnings, for when nothing else explains a failure.
+    /// The last lines that are neither errors nor warnings, to report a failure that has no error.
     pub fn remarks(&self) -> impl Iterator<Item = &str> {
         self.remarks.iter().map(String::as_str)
     }
 
-    /// The derivations that were built, at most [`LIST_LIMIT`].
+    /// The first derivations that were built, at most [`LIST_LIMIT`].
     #[must_use]
     pub fn built(&self) -> &[DrvPath] {
         &self.built
     }
 
-    /// How many derivations were built.
+    /// Number of derivations that were built.
     #[must_use]
     pub fn built_total(&self) -> u64 {
         self.built_total
     }
 
-    /// The build that stopped last without going well. 2.34 does not name one that took too long.
+    /// The build that failed or was aborted last. Nix 2.34 does not name a build that timed out.
     #[must_use]
     pub fn last_stopped(&self) -> Option<&DrvPath> {
         self.stopped.back()
     }
 
-    /// The store paths that were fetched or copied, at most [`LIST_LIMIT`].
+    /// The first store paths that were fetched or copied, at most [`LIST_LIMIT`].
     #[must_use]
     pub fn fetched(&self) -> &[StorePath] {
         &self.fetched
     }
 
-    /// How many store paths were fetched or copied.
+    /// Number of store paths that were fetched or copied.
     #[must_use]
     pub fn fetched_total(&self) -> u64 {
         self.fetched_total
     }
 
-    /// Whether anything was fetched, copied or built, or was to be: what comes of that depends on other machines
-    /// and on this one, not on the source alone.
+    /// Whether the run tried to fetch, copy or build. Its result then depends on the network and on this machine, not
+    /// only on the source.
     #[must_use]
     pub fn has_fetched(&self) -> bool {
         self.has_fetched
     }
 
-    /// What Nix said it will build and fetch.
+    /// What Nix announced that it will build and fetch.
     #[must_use]
     pub fn dry_run(&self) -> &DryRun {
         &self.dry_run
     }
 
-    /// The last lines of the log of a build that runs or failed.
+    /// At most `lines` last lines of the log of a build that is running or failed; empty for other builds.
     #[must_use]
     pub fn log_tail(&self, drv: &DrvPath, lines: usize) -> Vec<String> {
         self.logs.tail(drv, lines)
     }
 
-    /// Whether the store builds, copies, or waits to: work that goes on while nothing is said.
+    /// Whether the store builds or copies, or waits to do so: this can take long without a line in the log.
     #[must_use]
     pub fn store_is_at_work(&self) -> bool {
         self.activities.any_live(|kind| {
@@ -334,7 +334,7 @@ impl LogState {
         self.logs.bytes()
     }
 
-    /// How far all activities of a kind are, as in Nix's own progress bar.
+    /// Progress of all activities of a kind, as in Nix's own progress bar.
     #[must_use]
     pub fn counts(&self, kind: ActivityKind) -> Counts {
         self.activities.counts(kind)
@@ -345,12 +345,12 @@ fn drv(fields: &[Field]) -> Option<DrvPath> {
     fields.first().and_then(Field::text)?.parse().ok()
 }
 
-/// The first derivation a message names, with or without the outputs wanted of it (`x.drv^out`).
+/// The first derivation that a message names, without its outputs (`x.drv^out`).
 pub(in crate::nix) fn quoted_drv(message: &str) -> Option<DrvPath> {
     message.split(['\'', '"', '^']).find_map(|part| part.parse().ok())
 }
 
-/// What stands behind the last `error:` of a rendered message (`showErrorInfo`).
+/// The text after the last `error:` of a printed message (`showErrorInfo`).
 fn cause(text: &str) -> String {
     let starts_line = |at: usize| {
         text.get(..at).is_some_and(|before| before.is_empty() || before.trim_end_matches(' ').ends_with('\n'))

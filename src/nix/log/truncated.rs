@@ -1,17 +1,17 @@
-//! Lines that were cut: what their beginning holds.
+//! Reads the beginning of a JSON line that was truncated.
 
 use serde_json::{Map, Value};
 
 /// Deepest nesting followed; Nix needs three levels.
 const DEPTH: usize = 32;
 
-/// The object a cut JSON text began: an open string is closed where it was cut, then every open
-/// list and object; a key without a value is dropped.
+/// Completes the truncated JSON of an object: closes an open string at the end, then every open list and object, and
+/// drops a key without a value. Returns `None` if that gives no object.
 pub(super) fn complete_truncated(json: &[u8]) -> Option<Map<String, Value>> {
     let text = String::from_utf8_lossy(json);
     let text = text.trim_end_matches('\u{fffd}');
     let mut open: Vec<u8> = Vec::new();
-    // Where the text could end, what would be open there, and whether a string is to be closed.
+    // The last position where the text can be completed, the brackets open there, and whether a string is open.
     let mut good: Option<(usize, Vec<u8>, bool)> = None;
     let mut value_next = true;
     let mut bytes = text.bytes().enumerate();
@@ -32,7 +32,7 @@ pub(super) fn complete_truncated(json: &[u8]) -> Option<Map<String, Value>> {
             }
             b':' => value_next = true,
             b',' => {
-                // A number or a word such as null ends here at the latest.
+                // A number, or a word such as null, ends before the comma.
                 good = Some((index, open.clone(), false));
                 value_next = open.last() == Some(&b'[');
             }
@@ -65,7 +65,7 @@ pub(super) fn complete_truncated(json: &[u8]) -> Option<Map<String, Value>> {
     }
 }
 
-/// Where the string that begins at `start` has its closing quote.
+/// Position of the closing quote of the string that begins at `start`; `None` if it was cut.
 fn string_end(text: &str, start: usize) -> Option<usize> {
     let mut escaped = false;
     let rest = text.as_bytes().get(start..)?;
@@ -83,7 +83,7 @@ fn string_end(text: &str, start: usize) -> Option<usize> {
     Some(start + length)
 }
 
-/// Where the text has to end so that no escape of the string at `start` is cut in the middle.
+/// The last position in the string at `start` that is not inside an escape.
 fn whole_escapes(text: &str, start: usize) -> usize {
     let bytes = text.as_bytes();
     let mut index = start;
