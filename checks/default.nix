@@ -18,7 +18,7 @@ let
     lib.filterAttrs (_: hostSystem: hostSystem == system) fleet.hosts
   );
 
-  # Runs a lint on every Nix file but the tests' fixtures, many of which are wrong on purpose.
+  # Runs a lint on every Nix file except the tests' fixtures, many of which are wrong on purpose.
   lint =
     name: package: command:
     pkgs.runCommand name { nativeBuildInputs = [ package ]; } ''
@@ -27,7 +27,7 @@ let
       touch $out
     '';
 
-  # What a shell promises is there, and it says in one line what it is.
+  # Checks that a shell has its programs and prints its summary in one line.
   started =
     name: shell:
     pkgs.runCommand "shell-${name}"

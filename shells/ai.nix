@@ -1,4 +1,4 @@
-# Assistants at the command line, with the server among their tools.
+# AI assistants for the command line, with this server as a tool.
 { pkgs, inputs }:
 
 let

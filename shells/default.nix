@@ -1,4 +1,4 @@
-# What working on this repository takes: the shells `rust` and `nix` in one, and what tools/test and deploy.sh run.
+# For work on this repository: the shells `rust` and `nix`, and the programs that tools/test and deploy.sh run.
 { pkgs, inputs }:
 
 let

@@ -1,4 +1,4 @@
-# What .github/mcp-servers.json starts, and a client to look at it with.
+# The servers of .github/mcp-servers.json, and a client to inspect them.
 { pkgs, ... }:
 
 {

@@ -1,4 +1,4 @@
-# For writing Nix: format, lint, explore, compare.
+# For Nix: formatter, linters, explorers, and tools to compare systems.
 { pkgs, ... }:
 
 {

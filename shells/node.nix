@@ -1,4 +1,4 @@
-# For JavaScript and TypeScript, with the Node that is supported longest.
+# For JavaScript and TypeScript, with the LTS release of Node.
 { pkgs, ... }:
 
 {

@@ -1,4 +1,4 @@
-# For Python; `uv` makes virtual environments, as `python -m venv` does.
+# For Python; `uv` or `python -m venv` creates virtual environments.
 { pkgs, ... }:
 
 {

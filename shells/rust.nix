@@ -1,4 +1,4 @@
-# Builds this repository's crate and runs the tests that need nothing else; `default` has what tools/test needs.
+# For this repository's crate and its unit tests; the shell `default` has the programs for tools/test.
 { pkgs, ... }:
 
 {

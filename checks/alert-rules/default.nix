@@ -1,8 +1,8 @@
-# The alert rules fire when they should and keep quiet when they should, told by Prometheus itself.
+# Checks with promtool that the alert rules fire when they should, and only then.
 { pkgs, ... }:
 
 let
-  # What tests.yaml counts on, which is what the options default to.
+  # The values that tests.yaml expects: the defaults of the options.
   groups = import ../../modules/services/monitoring/rules.nix {
     diskFreePercent = 10;
     backupMaxAgeHours = 36;

@@ -1,4 +1,4 @@
-# What would hurt is refused, with the sentence that says what to do. All of it is judged by evaluating.
+# Checks that evaluation refuses dangerous settings, with a message that says what to do.
 { pkgs, self }:
 
 let
@@ -7,7 +7,7 @@ let
   fleet = import ../../fleet;
   key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIKzxSIWGsRPZ9nPqGiTTTvp7kjkPlhXIVSUhTvN5qPDa somebody";
 
-  # A host of ours with other keys, and with whatever else is to be judged.
+  # A host of this fleet with other keys and the settings to check.
   hostWith =
     keys: module:
     (self.nixosConfigurations.${fleet.defaultHost}.extendModules {
@@ -33,7 +33,7 @@ let
     config:
     map (assertion: assertion.message) (lib.filter (assertion: !assertion.assertion) config.assertions);
 
-  # Each combination, and how what is said of it begins.
+  # Combinations of settings, and the beginning of the message for each.
   combinations = {
     "disko formats another disk" = {
       module.disko.devices.disk.boot.device = lib.mkForce "/dev/vdz";
@@ -126,7 +126,7 @@ let
     ) combinations
   );
 
-  # Lines that are no public key, and that would leave their owner outside.
+  # Lines that are no public key and would lock their owner out.
   notKeys = [
     ""
     "~/.ssh/id_ed25519.pub"
@@ -144,7 +144,7 @@ let
     )).success;
   accepted = lib.filter accepts notKeys;
 
-  # Who has a key, and why that may not be deployed.
+  # Users with keys, and the reason why the host may not be deployed.
   refusals = keys: map (refusal: refusal.code) (hostWith keys { }).pantheros.deploy.refusals;
   deployments = {
     nobody = refusals { } == [ "no_authorized_keys" ];

@@ -1,4 +1,4 @@
-# Backups: snapshots and restic bring back what was lost, and the drill notices when they would not.
+# Snapshots and restic restore lost files, and the restore drill fails if they would not.
 { self, pkgs, ... }:
 
 pkgs.testers.runNixOSTest {
@@ -29,7 +29,7 @@ pkgs.testers.runNixOSTest {
       monitoring.exporter.enable = true;
       backups = {
         enable = true;
-        # The root of a test machine is not Btrfs.
+        # The root of a test machine is not on Btrfs.
         snapshots.directory = "/home/.snapshots";
         restic = {
           repositoryFile = "/var/lib/secrets/repository";

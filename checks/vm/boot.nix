@@ -1,4 +1,4 @@
-# A host with everything every host has comes up, and nothing of it fails.
+# A host with the modules of every host boots without a failed unit.
 { self, pkgs, ... }:
 
 pkgs.testers.runNixOSTest {
@@ -25,7 +25,7 @@ pkgs.testers.runNixOSTest {
     failed = machine.succeed("systemctl list-units --failed --plain --no-legend").strip()
     assert failed == "", f"units failed: {failed}"
 
-    # Only SSH answers from outside.
+    # From outside only SSH answers.
     listening = machine.succeed("ss --listening --tcp --numeric --no-header").splitlines()
     public = {line.split()[3].rsplit(":", 1)[1] for line in listening if not line.split()[3].startswith(("127.", "[::1]"))}
     assert public == {"22"}, f"ports open to others: {public}"

@@ -1,4 +1,4 @@
-# Each host's disk layout is made on an empty disk, the system is installed on it, and it starts: by BIOS and by UEFI.
+# Formats an empty disk by each host's layout, installs the system, and boots it by BIOS and by UEFI.
 { self, pkgs, ... }:
 
 let
@@ -13,7 +13,7 @@ let
         {
           disko.tests = {
             inherit efi;
-            # The test has disks of other names, which the host's assertions rightly refuse.
+            # The test's disks have other names, which the host's assertions refuse.
             extraConfig.assertions = lib.mkForce [ ];
             extraChecks = ''
               for mountpoint in ["/", "/home", "/var"]:

@@ -1,5 +1,5 @@
-# The MCP server as a service: answers another machine behind its token, through the Nix daemon, as a user that
-# exists only while it runs and may do little.
+# The MCP server as a service: it answers another machine with the token, uses the Nix daemon, and runs as a dynamic user
+# with few rights.
 { self, pkgs, ... }:
 
 let
@@ -78,7 +78,7 @@ pkgs.testers.runNixOSTest {
 
     with subtest("without its token file it does not serve, and it starts once the file is there"):
         server.fail("ss --listening --numeric --tcp | grep :${toString port}")
-        # A Git work tree of another user, as an administrator's would be.
+        # A Git work tree of another user, such as an administrator.
         server.succeed(
             "cp --recursive --no-preserve=mode ${../../examples/demo} /srv/fleet",
             "git -C /srv/fleet init --quiet",
@@ -93,7 +93,7 @@ pkgs.testers.runNixOSTest {
     with subtest("the token keeps others out"):
         listing = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/list"})
         assert status("--data", listing, f"{url}/mcp") == "401"
-        # On its own machine too.
+        # Also on the machine of the server.
         local = server.succeed(
             "curl --silent --output /dev/null --write-out '%{http_code}' http://127.0.0.1:${toString port}/mcp"
         )
@@ -133,7 +133,7 @@ pkgs.testers.runNixOSTest {
         server.succeed(f"grep --perl-regexp 'CapBnd:\\s0+$' /proc/{process}/status")
         server.fail(f"grep --text --fixed-strings {token} /proc/{process}/environ /proc/{process}/cmdline")
         server.fail(f"journalctl --unit={unit} | grep --fixed-strings {token}")
-        # Tenths: 1.4 when this was written.
+        # The exposure level in tenths; it was 1.4 when this was written.
         server.succeed(f"systemd-analyze security --no-pager --threshold=20 {unit}")
 
     with subtest("it comes back after a crash and stops in good order"):

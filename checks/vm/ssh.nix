@@ -1,8 +1,8 @@
-# SSH lets in who has a key, and nobody by password, nobody as root.
+# SSH accepts keys, and refuses passwords and root.
 { self, pkgs, ... }:
 
 let
-  # Of no use outside this test.
+  # A key for this test only.
   keys = import (pkgs.path + "/nixos/tests/ssh-keys.nix") pkgs;
   passwordLogin = "sshpass -p secret ssh -o PreferredAuthentications=password,keyboard-interactive -o PubkeyAuthentication=no";
 in
@@ -16,7 +16,7 @@ pkgs.testers.runNixOSTest {
         admin = [ keys.snakeOilEd25519PublicKey ];
         deploy = [ ];
       };
-      # Even a user who has a password does not get in by it.
+      # A user with a password cannot log in with it.
       users.users.deploy.password = "secret";
       users.users.root.openssh.authorizedKeys.keys = [ keys.snakeOilEd25519PublicKey ];
     };
