@@ -1,9 +1,9 @@
-# What the server reads of one host's configuration to judge its disk layout.
+# The values of a host's configuration that the server needs to check its disk layout.
 #
-# A function from how parts are read (`partsOf` in src/flake/probes.nix), the host's platform and `config` to
-# plain data. It needs neither nixpkgs nor disko, so that it also works on a flake whose hosts are bare attribute
-# sets. Everything is optional: what a configuration does not have is null. A part that cannot be read becomes
-# `{ _failed = true; }` when it is asked about again, so that the rest is still read.
+# A function from the readers of parts (`partsOf` in src/flake/probes.nix), the host's platform and `config` to plain
+# data. It needs neither nixpkgs nor disko, so that it also works on a flake whose hosts are bare attribute sets. A value
+# that the configuration does not have is null. A part that fails becomes `{ _failed = true; }` when the question is
+# asked again, so that the rest is still read.
 parts: platform: config:
 let
   inherit (builtins)
@@ -26,16 +26,15 @@ let
     unsafeDiscardStringContext
     ;
 
-  # Deep enough for any real nesting (every device below a device takes two or three levels),
-  # and a stop for a value that contains itself.
+  # Deep enough for real layouts (a device in a device takes two or three levels); ends at a value that contains itself.
   maxDepth = 40;
 
   failed = {
     _failed = true;
   };
 
-  # Attributes whose own attributes are names that people chose; elsewhere they are disko's options,
-  # of which those with an underscore are its internals (scripts, parents, generated configuration).
+  # Attributes whose attributes have names of the user. Other attributes are disko's options; those with an underscore are
+  # internal (scripts, parents, generated configuration).
   named = [
     "bcachefs_filesystems"
     "datasets"
@@ -56,7 +55,7 @@ let
   dropped =
     inNames: name:
     if inNames then
-      # disko's own entry for the root dataset of a pool
+      # disko's entry for the root dataset of a pool
       name == "__root"
     else
       substring 0 1 name == "_" || (match ".*Hook" name != null && name != "postCreateHook");
@@ -72,7 +71,7 @@ let
     if depth > maxDepth then
       null
     else if kind == "set" then
-      # Told by what every derivation has: its `type` would be read before the attributes that sort before that.
+      # Recognises a derivation by these: reading `type` would break the order of the parts.
       if value ? drvPath && value ? outPath then
         null
       else if value ? outPath then
@@ -115,7 +114,7 @@ let
       ) (attrNames set)
     );
 
-  # A fact that is read whole or not at all.
+  # Reads a fact as one part.
   fact = at: parts.part at failed;
 
   string = value: if value == null then null else plainString value;
@@ -124,13 +123,13 @@ let
   grub = loader.grub or null;
   initrd = config.boot.initrd or { };
 
-  # Without them there is no answer, so they count as all of it.
+  # Without the devices there is no answer, so their path is the empty one, which stands for the whole answer.
   devices = parts.enter [ ] null (config.disko.devices or null);
 in
 seq devices {
   devices = if devices == null then null else cleanAttrs [ "devices" ] 0 false devices;
 
-  # Whether disko's module sets the host's mounts; null where there is no such module.
+  # Whether disko's module sets the host's mounts; null without the module.
   enableConfig = fact [ "enableConfig" ] (config.disko.enableConfig or null);
 
   boot = {
@@ -140,7 +139,7 @@ seq devices {
       else
         {
           enable = grub.enable or null;
-          # Both in a bare attribute set; NixOS folds the first into the second.
+          # NixOS adds `device` to `devices`; a bare attribute set may have both.
           devices =
             let
               devices = map string (grub.devices or [ ]);
@@ -183,7 +182,7 @@ seq devices {
             entry = config.fileSystems.${name};
           in
           {
-            # NixOS lets an entry be called anything and say where it is mounted.
+            # An entry may have any name and set `mountPoint`.
             name = entry.mountPoint or name;
             value = {
               device =
@@ -218,7 +217,7 @@ seq devices {
       null
   );
 
-  # A configuration made with `system = …` has no platform of its own.
+  # A configuration with `system = …` has no `nixpkgs.hostPlatform`.
   system = fact [ "system" ] (
     if platform != null then platform else string (config.nixpkgs.system or null)
   );

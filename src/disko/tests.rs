@@ -23,7 +23,7 @@ fn codes(layout: &Layout) -> Vec<HazardCode> {
     layout.hazards.iter().map(|hazard| hazard.code).collect()
 }
 
-/// What disko evaluates to and what was written read the same: our defaults are its defaults.
+/// A layout evaluated by disko and the same bare attribute set give the same result: the defaults are disko's.
 fn same(both: [Layout; 2]) -> Layout {
     let [evaluated, bare] = both;
     assert_eq!(draw(&evaluated), draw(&bare));

@@ -1,18 +1,16 @@
-# What is asked of a flake's outputs. Evaluated as `nix eval FLAKE#. --apply`, never written to disk.
+# The questions that the server asks a flake's outputs. Evaluated by `nix eval FLAKE#. --apply`, never written to disk.
 #
-# Every question names an attribute and a probe. The answer leaves as a trace, one line each, as
-# soon as it is known: where a later question fails, the earlier answers are kept, and it is clear
-# which one failed. `marker` is random, so that nothing a configuration traces itself is mistaken
-# for an answer.
+# A question names an attribute and a probe. Each answer is printed by `trace` on a line of its own as soon as it is
+# known: if a later question fails, the earlier answers are kept, and it is clear which question failed. `marker` is
+# random, so that no trace of the configuration can be mistaken for an answer.
 #
-# `tryEval` catches `throw` and `assert`, and nothing else. A probe therefore reads what may fail in
-# parts: each is named in a trace before it is read, so that the last name is that of the part the
-# process ended at. The question is asked again with that part in `bad`, and costs nothing more.
+# `tryEval` catches `throw` and `assert`, and nothing else. A probe therefore reads values that may fail in parts. It
+# traces the path of each part before reading it, so that the last path is that of the part at which the process ended.
+# The server then asks the question again with that part in `bad`, which skips it.
 #
-# After too many of them the question is asked with a `stop`: nothing at or behind that place is read.
-# So parts are read in the order in which their places compare: names as `attrNames` and `toJSON` sort
-# them, places in a list as numbers, and what has parts of its own before those. `tests/tools/order.rs`
-# holds every probe to it.
+# After too many failures the server asks the question with a `stop`: no part at or after that path is read. So parts
+# are read in the order of their paths: names as `attrNames` and `toJSON` sort them, positions in a list as numbers, and
+# a part before the parts inside it. `tests/tools/order.rs` checks this for every probe.
 {
   marker,
   single,
@@ -61,29 +59,29 @@ let
 
   say = message: trace "${marker} ${toJSON message}" true;
 
-  # How a question reads the parts of its answer. `at` is the part's place, a list of names and of
-  # places in lists; what is in `bad`, or not before `stop`, is not read and is `fallback` instead.
+  # The readers of a question's parts. `at` is the path of a part, a list of names and of positions in lists. A part that
+  # is in `bad`, or not before `stop`, is not read: its value is `fallback`.
   partsOf =
     index: question:
     let
       bad = question.bad or [ ];
       stop = question.stop or null;
       isUnread = at: elem at bad || stop != null && !(at < stop);
-      # The first try of a large question names no parts: most have none that fails.
+      # The first try of a large question traces no parts, since most have no part that fails.
       named = at: if question.quiet or false then true else say { inherit index at; };
     in
     {
-      # A part that has parts of its own: as far as `seq` goes, and before any of those.
+      # Reads a part that has parts of its own, to weak head normal form, before these.
       enter =
         at: fallback: value:
         if isUnread at then fallback else seq (named at) (seq value value);
-      # A part that is read whole, as it leaves: text that is no UTF-8 fails here, not later.
+      # Reads a whole part by printing it as JSON: text that is not UTF-8 fails here, not later.
       part =
         at: fallback: value:
         if isUnread at then fallback else seq (named at) (seq (toJSON value) value);
     };
 
-  # Text cut to `most` bytes, never within a character: JSON takes whole ones only.
+  # Cuts text to `most` bytes, not within a character: JSON takes whole characters only.
   clip =
     let
       continues = byte: !(byte < substring 1 1 "À") && byte < substring 0 1 "¡";
@@ -93,7 +91,7 @@ let
     in
     most: value: if stringLength value <= most then value else "${cut value most}…";
 
-  # A value of any type as plain data of bounded size, without copying anything to the store.
+  # Turns a value of any type into plain data of bounded size, without copying anything to the store.
   view =
     depth: value:
     let
@@ -154,7 +152,7 @@ let
     else
       throw "expected a derivation here, but found ${typeOf value}";
 
-  # What Nix takes for a name or a description: text that needs nothing built.
+  # Requires what Nix accepts as a name or a description: a string without context, which needs no build.
   plainText =
     what: value:
     if !isString value then
@@ -164,10 +162,10 @@ let
     else
       true;
 
-  # A name as it may stand within a sentence: itself if it is one word.
+  # A name for use in a sentence: itself if it is one word, otherwise an ellipsis.
   word = name: if match "[A-Za-z0-9_.+-]{1,120}" name != null then name else "…";
 
-  # A set of Nix's own with no other attributes than these.
+  # Requires that a set has no attributes but these.
   only =
     what: known: value:
     let
@@ -175,7 +173,7 @@ let
     in
     if unknown == [ ] then true else throw "${what} has no attribute `${word (elemAt unknown 0)}`";
 
-  # How a function takes its argument, as `toXML` shows it; null where it is none, or one of Nix's own.
+  # The argument pattern of a function, as `toXML` prints it; null if the value is no function, or a builtin.
   parameter =
     value:
     if isFunction value then
@@ -185,7 +183,7 @@ let
     else
       null;
 
-  # `nixpkgs.hostPlatform` has no default: a configuration made with `system = …` does not define it.
+  # `nixpkgs.hostPlatform` has no default: a configuration with `system = …` does not define it.
   platform =
     host:
     let
@@ -199,7 +197,7 @@ let
     else
       wanted.system or null;
 
-  # What a host has to be.
+  # Requires that a host is a NixOS configuration; returns its `config`.
   configOf =
     host:
     if !isAttrs host then
@@ -214,7 +212,7 @@ let
   isModule =
     value: isFunction value || isAttrs value || isPath value || (isString value && pathExists value);
 
-  # The names below an attribute set, and below each of those where `depth` says so.
+  # The names in an attribute set, nested to `depth` levels.
   outline =
     depth: value:
     if !isAttrs value then
@@ -224,7 +222,7 @@ let
     else
       mapAttrs (_: outline (depth - 1)) value;
 
-  # A package's name and version, as `nix search` has them.
+  # The name and version of a package, as `nix search` prints them.
   called =
     value:
     let
@@ -250,7 +248,7 @@ let
 
     outline = outline 2;
 
-    # All that is below a jobset: a set of the same, or null for a job.
+    # The tree of a jobset: a set of trees, or null for a job.
     jobs =
       let
         below =
@@ -388,8 +386,8 @@ let
         pkgs = host.pkgs or { };
       });
 
-    # What a plan is made of, by one process and so of one state of the flake. The parts are read in the order of their
-    # names: without the system nothing else matters.
+    # All facts for a plan from one process, and so from one state of the flake. The parts are read in the order of their
+    # names.
     proposal =
       host:
       let
@@ -479,7 +477,7 @@ let
             };
             thrown = filter (name: !fields.${name}.success) (attrNames fields);
           in
-          # Read here, before the options behind this one.
+          # Read here, before the options after this one.
           seq (length thrown) {
             name = concatStringsSep "." path;
             inherit thrown;
@@ -512,7 +510,7 @@ let
       in
       if length all > most then throw "the host has more than ${toString most} options" else all;
 
-    # What `nix search` shows of an output, found as it does (src/nix/search.cc), but for what it ends at.
+    # What `nix search` finds in an output (src/nix/search.cc), without ending at the first package that fails.
     packages =
       { output, system }:
       flake:
@@ -534,7 +532,7 @@ let
             "set"
           else
             "none";
-        # nixpkgs has names that throw on purpose.
+        # nixpkgs has attributes that throw on purpose.
         thrown =
           path:
           if output == "legacyPackages" then

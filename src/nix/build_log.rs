@@ -138,7 +138,7 @@ impl LogReader {
         };
         let mut cleaned = text::plain(&String::from_utf8_lossy(raw.get(torn..).unwrap_or_default()));
         if raw.last() == Some(&b'\r') && !self.rest.is_empty() {
-            // It redraws the line, as what comes behind it shows.
+            // The text after the carriage return redraws the line.
             cleaned.push('\n');
         }
         let forward = matches!(self.place, LogPosition::From(_));

@@ -12,7 +12,7 @@ const LAPTOP: &str = include_str!("../../../tests/fixtures/disko/laptop.bare.jso
 const STORAGE: &str = include_str!("../../../tests/fixtures/disko/storage.bare.json");
 const VOLUMES: &str = include_str!("../../../tests/fixtures/disko/volumes.bare.json");
 
-/// A change to a probe's answer: where (with `/` in a name written `~1`), and what to put there.
+/// A change to a probe's answer: a JSON pointer (with `/` in a name written `~1`), and the value.
 type Change = (&'static str, Value);
 
 fn changed(base: &str, changes: &[Change]) -> Layout {

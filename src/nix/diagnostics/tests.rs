@@ -82,7 +82,7 @@ fn without_an_error_the_last_lines_speak() {
 
 #[test]
 fn a_program_that_nix_does_not_find_is_named() {
-    // A child of Nix says it as plain text, before Nix does (2.26 and 2.34).
+    // A child process prints the cause as plain text before Nix prints its error (2.26 and 2.34).
     let mut state = LogState::default();
     state.apply(Event::parse(b"\x1b[31;1merror:\x1b[0m Could not find executable '\x1b[35;1mssh\x1b[0m'"));
     state.apply(Event::Message {

@@ -314,7 +314,7 @@ mod tests {
         fn any_cut_is_an_event(end in 0_usize..400) {
             let whole = r#"@nix {"action":"msg","column":8,"file":"x.nix:4:8","level":0,"line":4,"msg":"error: ä\u001b[31m\"no\"","raw_msg":"\u00e4\\no","trace":[{"column":1,"file":"y.nix:1:1","line":1,"raw_msg":"while"},{}]}"#.as_bytes();
             let event = Event::parse(&whole[..end.min(whole.len())]);
-            // From where the level is known to be that of an error, it is never lost.
+            // Once the level is in the text, an error stays an error.
             if end > 60 {
                 let is_error = matches!(event, Event::Message { level: Level::ERROR, .. });
                 prop_assert!(is_error, "{:?}", event);

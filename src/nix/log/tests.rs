@@ -1,4 +1,4 @@
-//! Hostile logs: whatever is said, nothing panics and nothing grows without end.
+//! Hostile logs: no input panics or grows the state without bound.
 
 use proptest::prelude::*;
 
@@ -132,7 +132,7 @@ fn an_error_cut_before_its_cause_says_so() {
     assert_eq!(error.position.as_ref().map(|position| position.line), Some(1));
 }
 
-/// JSON that looks like Nix's, with anything where anything can be.
+/// JSON in the shape of Nix's messages, with arbitrary values.
 fn event() -> impl Strategy<Value = Vec<u8>> {
     let word = prop_oneof![
         Just("start".to_owned()),
