@@ -334,12 +334,9 @@ fn workers_by_default() -> u64 {
 /// One evaluation for each core and each share of the memory that is free now, at least one.
 fn default_workers(memory_mib: u64) -> usize {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let free_kib = std::fs::read_to_string("/proc/meminfo").ok().and_then(|text| {
-        let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
-        line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()
+    let shares = crate::platform::free_memory().map_or(cores, |bytes| {
+        usize::try_from(bytes / 1024 / 1024 / memory_mib.max(256)).unwrap_or(usize::MAX)
     });
-    let shares =
-        free_kib.map_or(cores, |kib| usize::try_from(kib / 1024 / memory_mib.max(256)).unwrap_or(usize::MAX));
     cores.min(shares).max(1)
 }
 

@@ -13,7 +13,7 @@
 //! - [`process`] — the only place that spawns.
 //! - [`scratch`] — folders that last as long as the program; [`state`] — a private folder and whole files in it; [`canonical`] — one form for each JSON value.
 //! - [`causes`] — what fails for one cause is told once; [`config`], [`policy`], [`schema`], [`diagnostic`], [`names`], [`progress`], [`metrics`], [`text`],
-//!   [`random`], [`reading`], [`time`], [`user`] — what everything shares.
+//!   [`platform`], [`random`], [`reading`], [`time`], [`user`] — what everything shares.
 
 pub mod advice;
 pub mod audit;
@@ -29,6 +29,7 @@ pub mod mcp;
 pub mod metrics;
 pub mod names;
 pub mod nix;
+mod platform;
 pub mod policy;
 pub mod process;
 pub mod progress;

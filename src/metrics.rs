@@ -16,6 +16,8 @@ use prometheus_client::registry::{Registry, Unit};
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
+use crate::platform;
+
 /// The media type of [`Metrics::render`] (OpenMetrics 1.0, section "Protocol Negotiation").
 pub const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
@@ -145,7 +147,8 @@ impl Metrics {
     /// # Errors
     /// None that happens: writing to a string does not fail.
     pub fn render(&self) -> Result<String, Error> {
-        self.resident.set(resident_bytes().unwrap_or_default());
+        let resident = platform::own_row().and_then(platform::resident_bytes);
+        self.resident.set(resident.and_then(|bytes| i64::try_from(bytes).ok()).unwrap_or_default());
         self.in_flight.set(i64::try_from(self.running.len()).unwrap_or(i64::MAX));
         let mut out = String::new();
         text::encode(&mut out, &self.registry)?;
@@ -186,13 +189,6 @@ impl Drop for RunningCall<'_> {
         self.metrics.calls.get_or_create(&labels).inc();
         self.metrics.durations.get_or_create(&labels).observe(self.started.elapsed().as_secs_f64());
     }
-}
-
-/// Resident memory of this process (proc(5), `/proc/pid/statm`: the second field, in pages).
-fn resident_bytes() -> Option<i64> {
-    let statm = std::fs::read_to_string("/proc/self/statm").ok()?;
-    let pages: i64 = statm.split_whitespace().nth(1)?.parse().ok()?;
-    pages.checked_mul(i64::try_from(rustix::param::page_size()).ok()?)
 }
 
 #[cfg(test)]

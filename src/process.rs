@@ -22,13 +22,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rustix::process::Pid;
-#[cfg(target_os = "linux")]
-use rustix::process::Signal;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::advice::{Hint, Remedy};
 use crate::diagnostic::{Code, Diagnostic};
+use crate::platform;
 pub use executable::Executable;
 use group::Group;
 pub use group::settle;
@@ -459,27 +458,14 @@ impl Command {
 ///
 /// The kernel takes the thread that forked for the parent (prctl(2), `PR_SET_PDEATHSIG`): programs are started by futures,
 /// so by threads of the runtime, which last as long as it does, and never in `spawn_blocking`, whose threads come and go.
-#[cfg(target_os = "linux")]
 #[expect(unsafe_code, reason = "both can only be set between fork and exec")]
 fn prepare(builder: &mut tokio::process::Command) {
     let parent = rustix::process::getpid();
     // SAFETY: the closure only makes system calls that are async-signal-safe and allocates nothing.
     unsafe {
-        builder.pre_exec(move || {
-            rustix::process::set_parent_process_death_signal(Some(Signal::TERM))?;
-            // The parent may have died before the call above took effect.
-            if rustix::process::getppid() != Some(parent) {
-                return Err(io::Error::from(rustix::io::Errno::SRCH));
-            }
-            // Any process that is not null sets it; execve(2) keeps it.
-            rustix::process::set_child_subreaper(Some(parent))?;
-            Ok(())
-        });
+        builder.pre_exec(move || Ok(platform::bind_to_parent(parent)?));
     }
 }
-
-#[cfg(not(target_os = "linux"))]
-fn prepare(_: &mut tokio::process::Command) {}
 
 #[cfg(test)]
 mod tests;

@@ -1,7 +1,6 @@
 //! Bytes nobody can guess.
 
 use blake3::Hash;
-use rustix::rand::{GetRandomFlags, getrandom};
 
 /// That many bytes of the system's randomness.
 ///
@@ -9,10 +8,7 @@ use rustix::rand::{GetRandomFlags, getrandom};
 /// That the system has none to give.
 pub fn bytes<const COUNT: usize>() -> std::io::Result<[u8; COUNT]> {
     let mut bytes = [0; COUNT];
-    let mut filled = 0;
-    while let Some(rest) = bytes.get_mut(filled..).filter(|rest| !rest.is_empty()) {
-        filled += getrandom(rest, GetRandomFlags::empty())?;
-    }
+    getrandom::fill(&mut bytes)?;
     Ok(bytes)
 }
 

@@ -2,24 +2,20 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::reading;
+use crate::{platform, reading};
 
 /// Where users are listed (passwd(5)); those of a directory service are told by number alone.
 const PASSWD: &str = "/etc/passwd";
-/// Who logged in, whatever `sudo` made of them since (proc_pid_loginuid(5)).
-const LOGINUID: &str = "/proc/self/loginuid";
-/// Most bytes read of either.
+/// Most bytes read of it.
 const LARGEST_FILE: u64 = 16 * 1024 * 1024;
-/// What the kernel writes there for a process nobody logged in for.
+/// The login of a process that nobody logged in for.
 const NO_LOGIN: u32 = u32::MAX;
 
 /// The user this program runs as, such as `alice (uid 1000)`, and who logged in where that is another.
 #[must_use]
 pub fn current() -> String {
     let users = reading::text(Path::new(PASSWD), LARGEST_FILE).unwrap_or_default();
-    let login =
-        reading::text(Path::new(LOGINUID), LARGEST_FILE).ok().and_then(|text| text.trim().parse().ok());
-    describe(rustix::process::getuid().as_raw(), login, &users)
+    describe(rustix::process::getuid().as_raw(), platform::login_user(), &users)
 }
 
 /// The home folder this user logs in to; `None` for a user of a directory service.

@@ -1,10 +1,11 @@
 //! Imports point downwards only, and only one module spawns programs.
 //!
 //! The rules are the tables here. `structure/` reads the code: `source` finds the modules, `uses` the paths in them,
-//! `resolve` what each path means, `forms` holds that no form escapes.
+//! `resolve` what each path means, `systems` what only one operating system has; `forms` holds that no form escapes.
 mod forms;
 mod resolve;
 mod source;
+mod systems;
 mod uses;
 
 use std::collections::BTreeSet;
@@ -44,6 +45,7 @@ const LAYERINGS: &[Layering] = &[
                 "user",
                 "random",
                 "reading",
+                "platform",
             ],
             &["process", "scratch", "state"],
             &["ssh"],
@@ -85,6 +87,8 @@ struct Crate {
     /// Every module that is a file, by its path from the root.
     modules: Vec<Vec<String>>,
     tools: Vec<Tool>,
+    /// The places outside of `platform` that name an operating system or rely on one.
+    systems: Vec<String>,
     uses: Vec<Use>,
     texts: Vec<Text>,
 }
@@ -93,6 +97,11 @@ static CRATE: LazyLock<Crate> = LazyLock::new(|| {
     let modules = source::modules(&source::texts(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src")));
     Crate {
         tools: modules.iter().filter_map(Tool::of).collect(),
+        systems: modules
+            .iter()
+            .filter(|module| !begins(&module.path, &["platform"]))
+            .flat_map(systems::named)
+            .collect(),
         uses: resolve::uses(&modules),
         texts: modules.iter().flat_map(Text::of).collect(),
         modules: modules.into_iter().map(|module| module.path).collect(),
@@ -305,6 +314,11 @@ fn only_one_module_spawns() {
     assert_none("only src/process spawns", others.iter().map(|one| one.place.clone()).collect());
 }
 
+#[test]
+fn only_platform_knows_the_operating_system() {
+    assert_none("put it into src/platform", CRATE.systems.clone());
+}
+
 /// A file with `impl Tool`.
 struct Tool {
     module: Vec<String>,
@@ -384,10 +398,8 @@ fn tools_that_can_reach_hosts_say_so() {
 /// Files that read by themselves, each because what it reads is not what somebody else may have put there.
 const READERS: &[(&str, &str)] = &[
     ("src/reading.rs", "it is what the others read with"),
-    ("src/process/table.rs", "/proc"),
+    ("src/platform/linux.rs", "/proc"),
     ("src/process/attend.rs", "the terminal"),
-    ("src/metrics.rs", "/proc"),
-    ("src/config.rs", "/proc"),
     ("src/scratch.rs", "a folder of its own"),
     ("src/state.rs", "a folder of its own"),
     ("src/cli/prompt.rs", "the terminal"),

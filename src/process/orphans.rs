@@ -19,6 +19,8 @@ use std::time::Duration;
 
 use tokio::process::{Child, Command};
 
+use crate::platform;
+
 use super::table::{Process, Table};
 
 /// The variable in the environment of all we run.
@@ -122,23 +124,23 @@ pub(super) fn mark(builder: &mut Command) {
 /// theirs are not ours. Nor is anything by process 1, which gets the orphans of everybody in its container: they end
 /// when it does. Does nothing but on Linux.
 pub fn adopt() {
-    #[cfg(target_os = "linux")]
-    {
-        if !Table::is_there() {
-            tracing::warn!(
-                "/proc is missing or of other processes: what builders leave in the background is not found, and stays \
-                 until this program's container ends"
-            );
-            return;
-        }
-        let own = rustix::process::getpid();
-        if own.is_init() || Table::read().children(own).next().is_some() {
-            return;
-        }
-        match rustix::process::set_child_subreaper(Some(own)) {
-            Ok(()) => children().adopted = true,
-            Err(error) => tracing::warn!(%error, "what builders leave in the background will stay"),
-        }
+    if !platform::CAN_ADOPT_ORPHANS {
+        return;
+    }
+    if !Table::is_there() {
+        tracing::warn!(
+            "/proc is missing or of other processes: what builders leave in the background is not found, and stays until \
+             this program's container ends"
+        );
+        return;
+    }
+    let own = rustix::process::getpid();
+    if own.is_init() || Table::read().children(own).next().is_some() {
+        return;
+    }
+    match platform::adopt_orphans() {
+        Ok(()) => children().adopted = true,
+        Err(error) => tracing::warn!(%error, "what builders leave in the background will stay"),
     }
 }
 
@@ -246,16 +248,10 @@ pub(super) fn is_shared_connection(process: &Process) -> bool {
 
 /// Whether a process runs the `ssh` that the user runs, as this user and in this process's namespace of mounts.
 fn is_ssh(process: &Process) -> bool {
-    let about = |of: &Path, what: &str| fs::metadata(of.join(what)).ok();
-    let (own, its) = (Path::new("/proc/self"), process.folder());
-    let is_same = |what| {
-        let both = about(own, what).zip(about(&its, what));
-        both.is_some_and(|(ours, its)| identity(&ours) == identity(&its))
-    };
-    // The owner of the folder is the user it runs as (proc(5)).
-    let is_ours = about(&its, "").is_some_and(|data| data.uid() == rustix::process::geteuid().as_raw());
-    let Some(program) = about(&its, "exe").filter(|_| is_ours && is_same("ns/mnt")) else { return false };
-    seen_ssh().contains(&identity(&program))
+    if process.user() != Some(rustix::process::geteuid().as_raw()) || !process.shares_mounts() {
+        return false;
+    }
+    process.program().is_some_and(|program| seen_ssh().contains(&identity(&program)))
 }
 
 /// Every `ssh` that we, `git` or `nix` may have started.

@@ -1,9 +1,11 @@
-//! What the kernel's table of processes says (proc(5)).
+//! What the system's table of processes says.
 
 use std::collections::{HashMap, HashSet};
-use std::path::PathBuf;
+use std::fs::Metadata;
 
 use rustix::process::{Pid, Signal, WaitOptions};
+
+use crate::platform::{self, ProcessRow};
 
 /// A process and when it started, so that a reused number is not mistaken for it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -19,16 +21,10 @@ pub(super) struct Process {
 }
 
 impl Process {
-    /// Reads `/proc/pid/stat`: state, parent, session and start time are its fields 3, 4, 6 and 22.
+    /// `None` if there is no such process.
     pub(super) fn read(listed: i32) -> Option<Self> {
-        let stat = std::fs::read_to_string(format!("/proc/{listed}/stat")).ok()?;
-        // The second field is the program's name in parentheses and may itself contain both.
-        let mut fields = stat.get(stat.rfind(')')? + 1..)?.split_ascii_whitespace();
-        let ended = matches!(fields.next()?, "Z" | "X");
-        let parent = fields.next()?.parse().ok()?;
-        let session = fields.nth(1)?.parse().ok()?;
-        let started = fields.nth(15)?.parse().ok()?;
-        Some(Self { id: listed, session, listed, parent, started, ended })
+        let ProcessRow { parent, session, started, has_ended } = platform::row(listed)?;
+        Some(Self { id: listed, session, listed, parent, started, ended: has_ended })
     }
 
     /// Whether it has ended and waits for its parent to notice.
@@ -53,19 +49,29 @@ impl Process {
         }
     }
 
-    /// Where the table tells more of it.
-    pub(super) fn folder(&self) -> PathBuf {
-        PathBuf::from(format!("/proc/{}", self.listed))
+    /// The user it runs as.
+    pub(super) fn user(&self) -> Option<u32> {
+        platform::user(self.listed)
+    }
+
+    /// The file it runs.
+    pub(super) fn program(&self) -> Option<Metadata> {
+        platform::program(self.listed)
+    }
+
+    /// Whether it sees the same files as this process.
+    pub(super) fn shares_mounts(&self) -> bool {
+        platform::shares_mounts(self.listed)
     }
 
     /// What it was started with, each argument ended by a zero byte.
     pub(super) fn command_line(&self) -> Vec<u8> {
-        std::fs::read(self.folder().join("cmdline")).unwrap_or_default()
+        platform::command_line(self.listed)
     }
 
     /// The environment it was started with, each entry ended by a zero byte.
     pub(super) fn environment(&self) -> Vec<u8> {
-        std::fs::read(self.folder().join("environ")).unwrap_or_default()
+        platform::environment(self.listed)
     }
 }
 
@@ -84,23 +90,15 @@ enum Numbers {
 impl Numbers {
     fn of_this_process() -> Self {
         let here = rustix::process::getpid().as_raw_nonzero().get();
-        let own = std::fs::read_link("/proc/self").ok().and_then(|link| link.to_str()?.parse::<i32>().ok());
-        match own {
+        match platform::own_row() {
             Some(own) if own == here => Self::Ours,
             Some(own) => {
-                let depth = numbers(own).into_iter().rposition(|number| number == here);
+                let depth = platform::numbers(own).into_iter().rposition(|number| number == here);
                 depth.map_or(Self::None, |depth| Self::Outer { own, depth })
             }
             None => Self::None,
         }
     }
-}
-
-/// The numbers of a process, from the namespace of the table inwards.
-fn numbers(listed: i32) -> Vec<i32> {
-    let status = std::fs::read_to_string(format!("/proc/{listed}/status")).unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("NSpid:"));
-    line.unwrap_or_default().split_ascii_whitespace().filter_map(|number| number.parse().ok()).collect()
 }
 
 /// All processes at a moment, or those below this one where the table is of a namespace around ours; none where the
@@ -122,9 +120,7 @@ impl Table {
     }
 
     fn listed() -> Self {
-        let Ok(entries) = std::fs::read_dir("/proc") else { return Self(Vec::new()) };
-        let numbers = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<i32>().ok());
-        Self(numbers.filter_map(Process::read).collect())
+        Self(platform::rows().into_iter().filter_map(Process::read).collect())
     }
 
     /// A process and all below it, by their numbers here. What is not below it may be in no namespace of ours.
@@ -133,7 +129,7 @@ impl Table {
         let below: HashSet<i32> = self.descendants(own).iter().map(|process| process.listed).collect();
         self.0.retain(|process| process.listed == own || below.contains(&process.listed));
         for process in &self.0 {
-            known.extend(numbers(process.listed).get(depth).map(|id| (process.listed, *id)));
+            known.extend(platform::numbers(process.listed).get(depth).map(|id| (process.listed, *id)));
         }
         let here = self.0.into_iter().filter_map(|process| {
             let id = *known.get(&process.listed)?;
@@ -174,18 +170,14 @@ impl Table {
     }
 }
 
-/// Resident memory of a process in bytes (proc(5), `/proc/pid/statm`); `None` when it is gone.
+/// Resident memory of a process in bytes; `None` if it is gone, or the system does not tell.
 #[must_use]
 pub fn resident_bytes(id: u32) -> Option<u64> {
+    let id = i32::try_from(id).ok()?;
     let listed = match Numbers::of_this_process() {
         Numbers::Ours => id,
-        Numbers::Outer { .. } => {
-            let table = Table::read();
-            table.0.iter().find(|process| u32::try_from(process.id) == Ok(id))?.listed.try_into().ok()?
-        }
+        Numbers::Outer { .. } => Table::read().0.iter().find(|process| process.id == id)?.listed,
         Numbers::None => return None,
     };
-    let statm = std::fs::read_to_string(format!("/proc/{listed}/statm")).ok()?;
-    let pages: u64 = statm.split_ascii_whitespace().nth(1)?.parse().ok()?;
-    Some(pages * rustix::param::page_size() as u64)
+    platform::resident_bytes(listed)
 }

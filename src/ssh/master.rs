@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::error::said;
 use super::login::Login;
 use super::{SshError, SshSettings, SshTarget};
+use crate::platform;
 use crate::process::{Command, Executable, Finished, Flow, ProcessError};
 use crate::progress::Call;
 use crate::scratch::{self, ScratchError, ScratchFolder};
@@ -18,8 +19,6 @@ use crate::text;
 
 /// Most lines kept of the output of `ssh -v`; the last ones have the reason why a connection ended.
 const LOG_LINES: usize = 400;
-/// Most bytes in the path of a socket, without the zero byte at its end (unix(7), `sys/un.h` of macOS).
-const SOCKET_PATH: usize = if cfg!(target_os = "linux") { 107 } else { 103 };
 /// Bytes that `ssh` adds to the path while it makes the socket: a dot and 16 letters (OpenSSH, `muxserver_listen`).
 const SUFFIX: usize = 17;
 /// Most bytes of a socket's name in its folder: a slash and a number.
@@ -147,7 +146,7 @@ impl Drop for Master {
 
 /// Makes the folder for the sockets of all connections, in a place where their paths are short enough.
 pub(super) fn folder() -> Result<ScratchFolder, ScratchError> {
-    ScratchFolder::make(&scratch::candidate_folders(), SOCKET_PATH - SUFFIX - SOCKET_NAME)
+    ScratchFolder::make(&scratch::candidate_folders(), platform::SOCKET_PATH - SUFFIX - SOCKET_NAME)
 }
 
 /// The options of every `ssh`: no configuration makes it ask a question, accept a host key, or forward anything.

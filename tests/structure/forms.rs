@@ -3,6 +3,7 @@ use std::collections::BTreeMap;
 
 use super::resolve::{Meaning, uses};
 use super::source::modules;
+use super::systems;
 
 /// What the files of a crate use, as `module uses meaning`.
 fn used(files: &[(&str, &str)]) -> Vec<String> {
@@ -137,4 +138,23 @@ fn imports_in_a_circle_end() {
         ("b.rs", "pub use crate::a::X; pub use crate::a::*; fn f(x: Y) {}"),
     ]);
     assert!(found.contains(&"b uses Y".to_owned()), "{found:#?}");
+}
+
+#[test]
+fn an_operating_system() {
+    for (text, wanted) in [
+        ("#[cfg(target_os = \"linux\")] fn f() {}", "src/lib.rs:1 has target_os"),
+        (
+            "fn f() {\n    #[cfg(not(any(test, target_vendor = \"apple\")))]\n    let x = 1;\n}",
+            "src/lib.rs:2 has target_vendor",
+        ),
+        ("#[cfg_attr(target_os = \"macos\", inline)] fn f() {}", "src/lib.rs:1 has target_os"),
+        ("fn f() -> bool { cfg!(target_os = \"linux\") }", "src/lib.rs:1 has target_os"),
+        ("const C: &str = \"/proc/self/exe\";", "src/lib.rs:1 has /proc/self/exe"),
+        ("fn f() { x(format!(\"/proc/{}\", 1)) }", "src/lib.rs:1 has /proc/{}"),
+    ] {
+        let texts = [("lib.rs".to_owned(), text.to_owned())].into();
+        let found: Vec<String> = modules(&texts).iter().flat_map(systems::named).collect();
+        assert_eq!(found, [wanted], "{text}");
+    }
 }

@@ -16,6 +16,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::platform;
+
 use super::connections::{ConnectionSlots, MonitoredStream, TakenSlot};
 use super::guard::ConnectionInfo;
 use super::held::HoldingBody;
@@ -107,7 +109,7 @@ async fn serve(
 /// Has the system ask whether a silent client is still there, and gives up on one that takes nothing.
 ///
 /// A call that has not answered yet sends nothing, and a machine that lost its network says nothing:
-/// without this, its builds would run on (tcp(7), `TCP_KEEPIDLE` and `TCP_USER_TIMEOUT`).
+/// without this, its builds would run on (tcp(7), `TCP_KEEPIDLE`).
 fn notice_vanished(stream: &TcpStream) -> rustix::io::Result<()> {
     use rustix::net::sockopt;
     sockopt::set_tcp_nodelay(stream, true)?;
@@ -115,5 +117,5 @@ fn notice_vanished(stream: &TcpStream) -> rustix::io::Result<()> {
     sockopt::set_tcp_keepidle(stream, VANISHED / 2)?;
     sockopt::set_tcp_keepintvl(stream, VANISHED / 6)?;
     sockopt::set_tcp_keepcnt(stream, 3)?;
-    sockopt::set_tcp_user_timeout(stream, u32::try_from(VANISHED.as_millis()).unwrap_or(u32::MAX))
+    platform::limit_unacknowledged(stream, VANISHED)
 }

@@ -116,7 +116,7 @@ async fn approvers_have_names_and_files_of_their_own() {
     fs::remove_file(&path).unwrap();
     assert!(desk.approvals().spend(&stored, &call).await.is_err());
     // A pipe would be waited for, and could be read once.
-    rustix::fs::mkfifoat(rustix::fs::CWD, &path, rustix::fs::Mode::RUSR).unwrap();
+    crate::platform::make_pipe(&path);
     let error = desk.approvals().spend(&stored, &call).await.unwrap_err();
     assert_eq!(Diagnostic::from(&error).code, Code::InvalidSettings, "{error}");
 }

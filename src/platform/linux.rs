@@ -1,0 +1,111 @@
+//! Linux: prctl(2), tcp(7) and proc(5).
+
+use std::fs::{self, Metadata};
+use std::os::fd::AsFd;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rustix::io::{Errno, Result};
+use rustix::net::sockopt;
+use rustix::process::{Pid, Signal};
+
+use super::ProcessRow;
+
+pub(super) const CAN_ADOPT_ORPHANS: bool = true;
+/// unix(7).
+pub(super) const SOCKET_PATH: usize = 107;
+
+pub(super) fn adopt_orphans() -> Result<()> {
+    // Any process that is not null sets it.
+    rustix::process::set_child_subreaper(Some(rustix::process::getpid()))
+}
+
+pub(super) fn bind_to_parent(parent: Pid) -> Result<()> {
+    rustix::process::set_parent_process_death_signal(Some(Signal::TERM))?;
+    // The parent may have died before the call above took effect.
+    if rustix::process::getppid() != Some(parent) {
+        return Err(Errno::SRCH);
+    }
+    // execve(2) keeps it.
+    rustix::process::set_child_subreaper(Some(parent))
+}
+
+/// tcp(7), `TCP_USER_TIMEOUT`.
+pub(super) fn limit_unacknowledged(stream: impl AsFd, limit: Duration) -> Result<()> {
+    sockopt::set_tcp_user_timeout(stream, u32::try_from(limit.as_millis()).unwrap_or(u32::MAX))
+}
+
+/// proc_pid_loginuid(5).
+pub(super) fn login_user() -> Option<u32> {
+    fs::read_to_string("/proc/self/loginuid").ok()?.trim().parse().ok()
+}
+
+pub(super) fn free_memory() -> Option<u64> {
+    let text = fs::read_to_string("/proc/meminfo").ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
+}
+
+fn folder(listed: i32) -> PathBuf {
+    PathBuf::from(format!("/proc/{listed}"))
+}
+
+pub(super) fn own_row() -> Option<i32> {
+    fs::read_link("/proc/self").ok()?.to_str()?.parse().ok()
+}
+
+pub(super) fn rows() -> Vec<i32> {
+    let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
+    entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).collect()
+}
+
+/// State, parent, session and start time are the fields 3, 4, 6 and 22 of `/proc/pid/stat`.
+pub(super) fn row(listed: i32) -> Option<ProcessRow> {
+    let stat = fs::read_to_string(folder(listed).join("stat")).ok()?;
+    // The second field is the program's name in parentheses and may itself contain both.
+    let mut fields = stat.get(stat.rfind(')')? + 1..)?.split_ascii_whitespace();
+    let has_ended = matches!(fields.next()?, "Z" | "X");
+    let parent = fields.next()?.parse().ok()?;
+    let session = fields.nth(1)?.parse().ok()?;
+    let started = fields.nth(15)?.parse().ok()?;
+    Some(ProcessRow { parent, session, started, has_ended })
+}
+
+pub(super) fn numbers(listed: i32) -> Vec<i32> {
+    let status = fs::read_to_string(folder(listed).join("status")).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("NSpid:"));
+    line.unwrap_or_default().split_ascii_whitespace().filter_map(|number| number.parse().ok()).collect()
+}
+
+pub(super) fn command_line(listed: i32) -> Vec<u8> {
+    fs::read(folder(listed).join("cmdline")).unwrap_or_default()
+}
+
+pub(super) fn environment(listed: i32) -> Vec<u8> {
+    fs::read(folder(listed).join("environ")).unwrap_or_default()
+}
+
+pub(super) fn program(listed: i32) -> Option<Metadata> {
+    fs::metadata(folder(listed).join("exe")).ok()
+}
+
+/// The owner of the folder is the user the process runs as.
+pub(super) fn user(listed: i32) -> Option<u32> {
+    Some(fs::metadata(folder(listed)).ok()?.uid())
+}
+
+pub(super) fn shares_mounts(listed: i32) -> bool {
+    let namespace = |of: &Path| {
+        let data = fs::metadata(of.join("ns/mnt")).ok()?;
+        Some((data.dev(), data.ino()))
+    };
+    namespace(Path::new("/proc/self")).is_some_and(|own| namespace(&folder(listed)) == Some(own))
+}
+
+/// The second field of `/proc/pid/statm`, in pages.
+pub(super) fn resident_bytes(listed: i32) -> Option<u64> {
+    let statm = fs::read_to_string(folder(listed).join("statm")).ok()?;
+    let pages: u64 = statm.split_ascii_whitespace().nth(1)?.parse().ok()?;
+    pages.checked_mul(u64::try_from(rustix::param::page_size()).ok()?)
+}
