@@ -6,6 +6,14 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 # The folder for everything that is installed for this project only.
 prefix=${PANTHEROS_TOOLS_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/pantheros-tools}
 
+# The operator's machine that the server is linted for, besides this one.
+mac_target=aarch64-apple-darwin
+
+# Whether this Rust has the standard library of that target.
+has_mac_target() {
+  [ -d "$(rustc --print sysroot)/lib/rustlib/$mac_target" ]
+}
+
 say() { printf '%s\n' "$*" >&2; }
 
 die() {
