@@ -1,8 +1,8 @@
-//! One form for each JSON value, so that it can be hashed and signed: RFC 8785 (JCS).
+//! The canonical form of JSON values, for hashes and signatures: RFC 8785 (JCS).
 //!
-//! Keys are sorted by their UTF-16 code units (section 3.2.3), nothing is between the tokens, and
-//! strings are escaped as ECMAScript does (section 3.2.2.2), which is what `serde_json` does.
-//! Fractions are refused rather than formatted: nothing that is signed here has any.
+//! Keys are sorted by their UTF-16 code units (section 3.2.3), there is no white space between tokens, and strings are
+//! escaped as in ECMAScript (section 3.2.2.2), as `serde_json` does it. Fractions are an error: nothing that is signed
+//! here has any.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -13,21 +13,21 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
-/// The largest integer every JSON reader agrees on: 2^53 - 1 (RFC 7493, section 2.2).
+/// The largest integer that every JSON reader reads exactly: 2^53 - 1 (RFC 7493, section 2.2).
 pub const LARGEST_INTEGER: u64 = (1 << 53) - 1;
 
 /// Why a value has no canonical form.
 #[derive(Debug, thiserror::Error)]
 pub enum CanonicalError {
-    /// A number that readers of JSON do not agree on.
+    /// A fraction, or an integer that some JSON readers round.
     #[error("{0} is not an integer of at most 2^53 - 1")]
     Number(serde_json::Number),
-    /// It is no JSON at all.
+    /// The value cannot be serialised as JSON.
     #[error(transparent)]
     Json(#[from] serde_json::Error),
 }
 
-/// The canonical form of what `value` serialises to.
+/// The canonical form of `value` as JSON.
 ///
 /// # Errors
 /// See [`CanonicalError`].
@@ -80,25 +80,25 @@ fn write_value(value: &Value, out: &mut String) -> Result<(), CanonicalError> {
 #[serde(into = "String", try_from = "String")]
 pub struct Digest(String);
 
-/// Why a text is no [`Digest`].
+/// The text is not a [`Digest`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a digest is 64 lower-case hexadecimal digits")]
 pub struct DigestError;
 
 impl Digest {
-    /// The hash of these bytes.
+    /// The SHA-256 hash of `bytes`.
     #[must_use]
     pub fn sha256(bytes: &[u8]) -> Self {
         Self(Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect())
     }
 
-    /// Nothing's place: what the first link of a chain names as the one before it.
+    /// All zeros: the predecessor that the first link of a chain names.
     #[must_use]
     pub fn zero() -> Self {
         Self("0".repeat(64))
     }
 
-    /// The digits.
+    /// The hexadecimal digits.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

@@ -1,4 +1,4 @@
-//! What fails for one cause is one error: it is told once, with all that it breaks.
+//! Groups the failed entries of a list by cause, so that each error is printed once with everything it breaks.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -13,49 +13,51 @@ use crate::text;
 /// Length of the hash in a store path (Nix manual, "Store Path").
 const HASH_LENGTH: usize = 32;
 
-/// Something that can have failed.
+/// An entry of a list that may have failed.
 pub trait Failing {
-    /// Its attribute, or its name.
+    /// The attribute or the name by which the list shows the entry.
     fn attr(&self) -> Cow<'_, str>;
-    /// Words of its own that a message about it may hold.
+    /// The entry's own names, which its message may contain. They are ignored when two causes are compared.
     fn words(&self) -> Vec<&str>;
-    /// Why it failed.
+    /// Why the entry failed; `None` if it did not.
     fn error(&mut self) -> &mut Option<Diagnostic>;
 }
 
-/// An entry of a list, its error told once for all that have it.
+/// An entry of a list. If several entries fail for one cause, only the first has the error.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Caused<T> {
     /// The entry.
     #[serde(flatten)]
     pub entry: T,
-    /// All that `error` breaks, where that is more than this.
+    /// Every entry that `error` breaks; empty if it breaks only this one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub breaks: Vec<String>,
-    /// How many more there are than `breaks` names.
+    /// The number of broken entries that `breaks` leaves out.
     #[serde(default, skip_serializing_if = "crate::schema::is_zero")]
     pub more_breaks: u64,
-    /// The entry whose `error` this one has too.
+    /// The entry that has the `error` of this one; `None` if the error is here or there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub same_as: Option<String>,
 }
 
 impl<T> Caused<T> {
-    /// The names of what the error of the entry called `attr` breaks, a few of many.
+    /// The names of the entries that the error of `attr` breaks, at most a few.
     #[must_use]
     pub fn named<'a>(&'a self, attr: &'a str) -> String {
         named(attr, &self.breaks, self.more_breaks)
     }
 }
 
-/// Groups entries by what they fail for, each group in the place of its first, and tells each cause once.
+/// Puts the entries that fail for one cause next to each other, at the position of the first, and keeps the error only
+/// there.
 pub fn group_by_cause<T: Failing>(entries: Vec<T>) -> Vec<Caused<T>> {
     group_entries(entries).into_iter().flat_map(share_error).collect()
 }
 
-/// Entries by what they fail for, each group in the place of its first; one that does not fail is a group.
+/// Groups entries by cause, in the order of their first members. An entry that did not fail is a group of its own.
 ///
-/// The same cause has the same code, place and message, but for the entry's own words and hashes in store paths.
+/// Two errors have one cause if code, position, attribute and message are equal apart from the entries' own names and
+/// the hashes in store paths.
 pub fn group_entries<T: Failing>(entries: Vec<T>) -> Vec<Vec<T>> {
     let mut groups: Vec<Vec<T>> = Vec::new();
     let mut known: HashMap<String, usize> = HashMap::new();
@@ -96,14 +98,14 @@ fn share_error<T: Failing>(group: Vec<T>) -> Vec<Caused<T>> {
     caused
 }
 
-/// What tells one cause from another.
+/// A key that is equal for errors of one cause.
 fn cause_key(error: &Diagnostic, words: &[&str]) -> String {
     let message = mask(&error.told(), words);
     let attr = mask(error.attr.as_deref().unwrap_or_default(), words);
     format!("{:?}\0{:?}\0{:?}\0{:?}\0{attr}\0{message}", error.code, error.file, error.line, error.column)
 }
 
-/// `text` with a blank for each of these words, and for the hash of each store path.
+/// `text` with a NUL in place of each of `words` and of the hash of each store path.
 fn mask(text: &str, words: &[&str]) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
@@ -136,7 +138,7 @@ fn mask(text: &str, words: &[&str]) -> String {
     out
 }
 
-/// The names of what an error breaks, a few of many; `more` are not in `breaks`.
+/// The names of the entries that an error breaks, at most a few; `more` counts those that `breaks` leaves out.
 #[must_use]
 pub fn named<'a>(attr: &'a str, breaks: &'a [String], more: u64) -> String {
     const MOST_NAMED: usize = 5;

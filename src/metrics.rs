@@ -1,7 +1,7 @@
-//! What is counted while the server runs, for whoever watches it.
+//! Counters of a running server, for Prometheus.
 //!
-//! The names are a contract with dashboards and alerts. Labels only ever take values from this
-//! program, never from a client, so that nobody can make the table of series grow.
+//! The names are a contract with dashboards and alerts. Label values come from this program and never from a client, so
+//! that a client cannot create new series.
 
 use std::fmt::Error;
 use std::time::Instant;
@@ -46,7 +46,7 @@ struct SessionLabels {
     transport: &'static str,
 }
 
-/// Everything that is counted.
+/// All counters of a server.
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
@@ -107,17 +107,17 @@ impl Metrics {
         );
     }
 
-    /// A request was answered.
+    /// Counts an HTTP request that was answered with `status`.
     pub fn count_request(&self, route: &'static str, status: u16) {
         self.requests.get_or_create(&RequestLabels { route, status }).inc();
     }
 
-    /// A request was refused.
+    /// Counts an HTTP request that was refused.
     pub fn count_refusal(&self, reason: &'static str) {
         self.refusals.get_or_create(&RefusalLabels { reason }).inc();
     }
 
-    /// A session begins; it ends when what is returned is dropped.
+    /// Counts a session as open until the result is dropped.
     #[must_use]
     pub fn start_session(&self, transport: &'static str) -> SessionCount {
         let gauge = self.sessions.get_or_create_owned(&SessionLabels { transport });
@@ -125,7 +125,8 @@ impl Metrics {
         SessionCount(gauge)
     }
 
-    /// A call of a tool begins; it ends by [`RunningCall::ended`], or unheard when it is dropped.
+    /// Counts a call of a tool as running until [`RunningCall::finish`]. If the result is dropped instead, the call counts as
+    /// cancelled.
     pub fn start_call(&self, tool: &'static str) -> RunningCall<'_> {
         RunningCall {
             metrics: self,
@@ -136,16 +137,16 @@ impl Metrics {
         }
     }
 
-    /// Waits until no call runs; to be called once no new ones begin.
+    /// Waits until no call runs. No call may start after this.
     pub async fn wait_for_calls(&self) {
         self.running.close();
         self.running.wait().await;
     }
 
-    /// All of it as OpenMetrics text.
+    /// All counters as OpenMetrics text.
     ///
     /// # Errors
-    /// None that happens: writing to a string does not fail.
+    /// The encoder failed; it does not when it writes to a string.
     pub fn render(&self) -> Result<String, Error> {
         let resident = platform::own_row().and_then(platform::resident_bytes);
         self.resident.set(resident.and_then(|bytes| i64::try_from(bytes).ok()).unwrap_or_default());
@@ -156,7 +157,7 @@ impl Metrics {
     }
 }
 
-/// An open session; dropping it counts it out.
+/// An open session. Dropping this decrements the count.
 #[derive(Debug)]
 pub struct SessionCount(Gauge);
 
@@ -166,7 +167,7 @@ impl Drop for SessionCount {
     }
 }
 
-/// A call that runs. One that is dropped without an end was cancelled.
+/// A running call. It counts as cancelled if it is dropped without [`RunningCall::finish`].
 #[derive(Debug)]
 pub struct RunningCall<'a> {
     metrics: &'a Metrics,
@@ -177,7 +178,7 @@ pub struct RunningCall<'a> {
 }
 
 impl RunningCall<'_> {
-    /// It gave an answer.
+    /// Counts the call as answered.
     pub fn finish(mut self, failed: bool) {
         self.outcome = if failed { "failed" } else { "ok" };
     }

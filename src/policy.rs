@@ -1,49 +1,49 @@
-//! Which tools there are: what `--read-only`, `--tools` and `--exclude-tools` leave.
+//! Which tools are enabled: `--read-only`, `--tools`, `--exclude-tools` and their settings.
 
 use std::collections::BTreeSet;
 
-/// What a call of a tool changes at most.
+/// The most that a call of a tool can change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Effect {
-    /// Nothing anyone would notice: it evaluates.
+    /// Nothing but caches: it evaluates.
     Read,
-    /// It adds to the Nix store of this machine.
+    /// The Nix store of this machine, which it adds to.
     Store,
-    /// It changes a host, after a person approved it.
+    /// A host, after a person approved the change.
     Host,
 }
 
-/// Where a tool gets to.
+/// The machines that a tool can connect to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reach {
     /// This machine, and what Nix fetches for it.
     Here,
-    /// The hosts of the fleet, with the key of whoever started the server.
+    /// The hosts of the fleet, with the SSH keys of the user who started the server.
     Hosts,
 }
 
-/// What removes tools from the list and refuses their calls.
+/// The rules that disable tools. A disabled tool is not listed, and a call of it is refused.
 #[derive(Clone, Debug, Default)]
 pub struct Policy {
-    /// Only tools that change neither a host nor the store. Beats everything else.
+    /// Only tools that change neither a host nor the store. It applies before the other rules.
     pub read_only: bool,
-    /// Only these; empty means all.
+    /// Only these tools; empty means all.
     pub only: BTreeSet<String>,
-    /// Without these.
+    /// All but these tools.
     pub exclude: BTreeSet<String>,
-    /// Whether everybody on this machine may call, over HTTP on loopback: then no tool that reaches hosts is there.
+    /// Whether HTTP clients need no token. Every user of this machine can call then, so tools that reach hosts are disabled.
     pub without_token: bool,
 }
 
 impl Policy {
-    /// Why no call may have this effect, or `None` where one may.
+    /// Why no call may have this effect; `None` if a call may.
     #[must_use]
     pub fn forbids(&self, effect: Effect) -> Option<&'static str> {
         (self.read_only && effect != Effect::Read).then_some("--read-only leaves only what changes nothing")
     }
 
-    /// Why a tool is not there, or `None` where it is. `least` is the effect of its calls that change least: what each
-    /// call changes is said by its arguments too, and [`Policy::forbids`] is asked about that.
+    /// Why a tool is disabled; `None` if it is enabled. `least` is the smallest effect that a call of it can have; a call
+    /// with a larger effect is checked by [`Policy::forbids`].
     #[must_use]
     pub fn refusal(&self, name: &str, least: Effect, reach: Reach) -> Option<&'static str> {
         if let Some(reason) = self.forbids(least) {
@@ -62,7 +62,7 @@ impl Policy {
         }
     }
 
-    /// The first tool named that does not exist: a mistyped name must not leave a tool switched on.
+    /// The first name in the rules that is no known tool: a typing error must not leave a tool enabled.
     #[must_use]
     pub fn unknown(&self, known: &[&str]) -> Option<&str> {
         self.only.iter().chain(&self.exclude).map(String::as_str).find(|name| !known.contains(name))

@@ -1,4 +1,4 @@
-//! How a long call tells where it is, without knowing who listens.
+//! Progress and cancellation of a long call, independent of the transport.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -6,35 +6,35 @@ use std::time::Duration;
 
 use crate::names::DrvPath;
 
-/// Longest silence towards somebody who waits for an answer over the protocol. Clients give up after 60 s of it, some
-/// after 30 s or 20 s.
+/// Longest time without a message to a client that waits for an answer. Clients give up after 60 s of silence, some after
+/// 20 s.
 pub const HEARTBEAT: Duration = Duration::from_secs(8);
 
-/// Where a call is now. A newer update replaces an older one; none of them is an answer.
+/// The progress of a call. A newer update replaces an older one.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Update {
-    /// What is being done, in a line of plain text.
+    /// The current step, as one line of plain text.
     pub message: String,
-    /// How much is done, in the unit of `total`.
+    /// The amount that is done, in the unit of `total`.
     pub done: u64,
-    /// How much there is to do, where that is known.
+    /// The amount there is to do; `None` if it is not known.
     pub total: Option<u64>,
 }
 
 impl Update {
-    /// An update that only says what is being done.
+    /// An update with a message and no amounts.
     pub fn with_message(message: impl Into<String>) -> Self {
         Self { message: message.into(), done: 0, total: None }
     }
 }
 
-/// Somebody who wants to know where a call is. Must return at once and never fail.
+/// Receives the progress of a call. Implementations must return at once and must not fail.
 pub trait Progress: Send + Sync {
-    /// Takes the newest update.
+    /// Replaces the last update.
     fn report(&self, update: Update);
 }
 
-/// Nobody listens.
+/// Discards all updates.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NoProgress;
 
@@ -48,45 +48,45 @@ impl<P: Progress + ?Sized> Progress for Arc<P> {
     }
 }
 
-/// What a long operation needs of the call it works for: someone to tell, and when to stop.
+/// What a long operation needs to know of its call: where to report progress, and when to stop.
 #[derive(Clone)]
 pub struct Call {
-    /// Who wants to know where it is.
+    /// Receives the updates.
     pub progress: Arc<dyn Progress>,
-    /// Cancelled when nobody wants the answer any more.
+    /// Cancelled when the call is cancelled or its client is gone.
     pub cancel: tokio_util::sync::CancellationToken,
-    /// What was built on the way to its answer.
+    /// The derivations that Nix built while it evaluated for this call.
     pub imported: ImportedDerivations,
 }
 
 impl Call {
-    /// A call nobody watches or cancels.
+    /// A call without progress that is never cancelled.
     #[must_use]
     pub fn unattended() -> Self {
         Self::new(Arc::new(NoProgress), tokio_util::sync::CancellationToken::new())
     }
 
-    /// A call that has built nothing yet.
+    /// A call that starts now.
     #[must_use]
     pub fn new(progress: Arc<dyn Progress>, cancel: tokio_util::sync::CancellationToken) -> Self {
         Self { progress, cancel, imported: ImportedDerivations::default() }
     }
 
-    /// Tells where it is, in a line of plain text.
+    /// Reports the current step, as one line of plain text.
     pub fn report_message(&self, message: impl Into<String>) {
         self.progress.report(Update::with_message(message));
     }
 }
 
-/// Most derivations remembered of one call.
+/// Most derivations remembered for one call.
 const MOST_IMPORTED: usize = 1_000;
 
-/// The derivations that Nix built because an evaluation reads what they make ("import from derivation").
+/// The derivations that Nix built because an evaluation reads their outputs ("import from derivation").
 #[derive(Clone, Debug, Default)]
 pub struct ImportedDerivations(Arc<Mutex<BTreeSet<DrvPath>>>);
 
 impl ImportedDerivations {
-    /// Adds some.
+    /// Adds these derivations, up to the limit of a call.
     pub fn add<'a>(&self, built: impl IntoIterator<Item = &'a DrvPath>) {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         for derivation in built {
@@ -96,13 +96,13 @@ impl ImportedDerivations {
         }
     }
 
-    /// Adds what another call built.
+    /// Adds the derivations of another call.
     pub fn add_all(&self, other: &Self) {
         let others = other.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
         self.add(&others);
     }
 
-    /// How many there are.
+    /// The number of derivations.
     #[must_use]
     pub fn count(&self) -> usize {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).len()

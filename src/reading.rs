@@ -1,8 +1,8 @@
-//! Files that anybody may have put there, read whole without waiting and within a limit.
+//! Reads files that somebody else may have put there: without waiting, and up to a limit.
 //!
-//! A file of a repository may be a link to a device that never ends, or a pipe that nobody writes to; opening the latter
-//! already waits. So a file is looked at before it is opened, opened without waiting (open(2), `O_NONBLOCK`), and looked at
-//! again. Links are followed: whoever must not follow them says so with a look of its own (`state`, `config`).
+//! A file of a repository may be a link to a device that never ends, or a pipe without a writer, which blocks open(2). So
+//! the type of a file is checked before it is opened, it is opened with `O_NONBLOCK`, and the type is checked again. Links
+//! are followed; `state` and `config` must not follow them and open files themselves.
 
 use std::fs::{self, File, Metadata};
 use std::io::{self, ErrorKind, Read};
@@ -11,21 +11,21 @@ use std::path::Path;
 
 use rustix::fs::{Mode, OFlags};
 
-/// What takes no space and holds nothing: people link files of settings to it.
+/// Users link settings files to it to have none; it reads as empty.
 const NULL: &str = "/dev/null";
 
-/// What the file holds.
+/// The content of the file.
 ///
 /// # Errors
-/// What the system says; [`ErrorKind::IsADirectory`], [`ErrorKind::InvalidInput`] for what else is no file, and
-/// [`ErrorKind::FileTooLarge`] for one of more than `limit` bytes.
+/// [`ErrorKind::IsADirectory`]; [`ErrorKind::InvalidInput`] if it is not a regular file; [`ErrorKind::FileTooLarge`] if it
+/// has more than `limit` bytes; any error of the system.
 pub fn bytes(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     let data = fs::metadata(path)?;
     if is_null(&data) {
         return Ok(Vec::new());
     }
     let file = open_checked(path, &data)?;
-    // With room for all of it one read does, and another to see the end.
+    // One more byte than the file has: one read gets it all, another one sees the end.
     let room = usize::try_from(data.len().min(limit)).unwrap_or_default().saturating_add(1);
     let mut bytes = Vec::with_capacity(room);
     file.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
@@ -35,7 +35,7 @@ pub fn bytes(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// As [`bytes`], where there is a file; `None` where there is none.
+/// As [`bytes`]; `None` if there is no file.
 ///
 /// # Errors
 /// See [`bytes`].
@@ -50,28 +50,28 @@ pub fn bytes_if_exists(path: &Path, limit: u64) -> io::Result<Option<Vec<u8>>> {
 /// As [`bytes`], as text.
 ///
 /// # Errors
-/// See [`bytes`]; [`ErrorKind::InvalidData`] for what is not UTF-8.
+/// See [`bytes`]; [`ErrorKind::InvalidData`] if it is not UTF-8.
 pub fn text(path: &Path, limit: u64) -> io::Result<String> {
     let invalid = |_| io::Error::new(ErrorKind::InvalidData, "it is not UTF-8");
     String::from_utf8(bytes(path, limit)?).map_err(invalid)
 }
 
-/// The file, to be read by somebody who bounds how much.
+/// The open file. The caller limits how much of it is read.
 ///
 /// # Errors
-/// As [`bytes`], but for the limit.
+/// See [`bytes`], without the limit.
 pub fn open(path: &Path) -> io::Result<File> {
     open_checked(path, &fs::metadata(path)?)
 }
 
-/// Whether an error says that there is no such file, and not that it could not be read.
+/// Whether the error means that there is no such file.
 #[must_use]
 pub fn is_absence(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
 }
 
 fn open_checked(path: &Path, data: &Metadata) -> io::Result<File> {
-    // Opening a device can already do something to it.
+    // Opening a device can have an effect, such as rewinding a tape.
     require_file(data)?;
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
     let file = File::from(rustix::fs::open(path, flags, Mode::empty())?);

@@ -1,7 +1,7 @@
-//! Folders that last as long as this process at most: private, where paths are short, and gone when it ends.
+//! Private temporary folders that are removed when the process ends.
 //!
-//! A folder carries the number of its process in its name, and a lock that the kernel lets go of however the process
-//! ends. What a killed process left is removed by a later one, by [`remove_stale`].
+//! The name of a folder has the id of its process, and the process holds a lock on it, which the kernel releases however
+//! the process ends. [`remove_stale`] removes the folders that a killed process left.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -17,16 +17,16 @@ use rustix::process::Pid;
 
 use crate::diagnostic::{Code, Diagnostic};
 
-/// What the folders are called, before the number of their process.
+/// Prefix of the folders' names, before the process id.
 const NAME: &str = "pantheros-run-";
-/// What they were called by versions that took no lock.
+/// Prefix that older versions used, which took no lock.
 const OLD_NAME: &str = "pantheros-ssh-";
-/// How often a folder is made anew that another process swept before it was locked.
+/// Attempts to create a folder: another process may remove it before it is locked.
 const ATTEMPTS: usize = 8;
-/// Most bytes in the name of a folder: the prefix, the largest process number, and what makes it unique.
+/// Most bytes of a folder's name: the prefix, the largest process id, and the random part.
 const LONGEST_NAME: usize = NAME.len() + "2147483647-".len() + 6;
 
-/// Who owns what is root's outside of a user namespace, as it is seen inside (user_namespaces(7)).
+/// The owner that a user namespace shows for files of users outside of it, root among them (user_namespaces(7)).
 const OVERFLOW_UID: u32 = 65_534;
 
 /// The folders of this process.
@@ -34,7 +34,7 @@ static LIVE: Mutex<LiveFolders> = Mutex::new(LiveFolders { folders: Vec::new(), 
 
 struct LiveFolders {
     folders: Vec<PathBuf>,
-    /// Whether [`clear`] was called: a thread that nobody waits for may come here after it.
+    /// Whether [`remove_all`] was called. A thread that is still running may ask for a folder after that.
     is_ended: bool,
 }
 
@@ -42,7 +42,7 @@ fn live() -> MutexGuard<'static, LiveFolders> {
     LIVE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A folder of this process, readable by its user alone. Dropping it removes it.
+/// A temporary folder with mode 0700. Dropping it removes it.
 #[derive(Debug)]
 pub struct ScratchFolder {
     folder: tempfile::TempDir,
@@ -52,7 +52,7 @@ pub struct ScratchFolder {
 /// No folder could be made anywhere.
 #[derive(Debug, thiserror::Error)]
 pub struct ScratchError {
-    /// Where it was tried, and what was wrong there.
+    /// Each parent folder that was tried, and why it could not be used.
     pub tried: Vec<(PathBuf, String)>,
 }
 
@@ -73,8 +73,8 @@ impl From<&ScratchError> for Diagnostic {
     }
 }
 
-/// Where such folders go, the best place first: the user's own folder for what lasts as long as a login (XDG Base
-/// Directory Specification), what `TMPDIR` says, and `/tmp`, which is short everywhere.
+/// The parent folders to try, the best first: `XDG_RUNTIME_DIR` (XDG Base Directory Specification), `TMPDIR`, and `/tmp`,
+/// whose path is short everywhere.
 #[must_use]
 pub fn candidate_folders() -> Vec<PathBuf> {
     let runtime = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
@@ -87,7 +87,7 @@ pub fn candidate_folders() -> Vec<PathBuf> {
     candidates
 }
 
-/// As [`candidates`], for what may be large: without the user's own folder, which is in memory and small.
+/// As [`candidates`], for large files: without `XDG_RUNTIME_DIR`, which is in memory and small.
 #[must_use]
 pub fn large_candidate_folders() -> Vec<PathBuf> {
     let mut candidates = vec![std::env::temp_dir(), PathBuf::from("/tmp")];
@@ -97,10 +97,10 @@ pub fn large_candidate_folders() -> Vec<PathBuf> {
 }
 
 impl ScratchFolder {
-    /// Makes one in the first of these places where it can be made, and its path is no longer than `longest_path` bytes.
+    /// Creates a folder in the first of `candidates` that is safe and where its path has at most `longest_path` bytes.
     ///
     /// # Errors
-    /// What is wrong with each place.
+    /// Why none of the candidates can be used.
     pub fn make(candidates: &[PathBuf], longest_path: usize) -> Result<Self, ScratchError> {
         remove_stale_once(candidates);
         let mut tried = Vec::new();
@@ -120,7 +120,7 @@ impl ScratchFolder {
     }
 
     fn make_in(parent: &Path) -> io::Result<Self> {
-        // Held until it is among them, so that `clear` finds each that is there.
+        // Locked until the folder is registered, so that `remove_all` finds every folder.
         let mut live = live();
         if live.is_ended {
             return Err(io::Error::other("this process is ending"));
@@ -138,7 +138,7 @@ impl ScratchFolder {
         Err(io::Error::other("what is made there is taken away at once"))
     }
 
-    /// Where it is.
+    /// The path of the folder.
     #[must_use]
     pub fn path(&self) -> &Path {
         self.folder.path()
@@ -148,7 +148,7 @@ impl ScratchFolder {
 impl Drop for ScratchFolder {
     fn drop(&mut self) {
         let mut live = live();
-        // While it is among them: `clear` waits for this, because the thread may end with the process.
+        // Removed while it is still registered: `remove_all` waits for this, as the process may end before this thread does.
         if let Err(error) = std::fs::remove_dir_all(self.folder.path())
             && error.kind() != io::ErrorKind::NotFound
         {
@@ -158,7 +158,7 @@ impl Drop for ScratchFolder {
     }
 }
 
-/// Removes the folders of this process, whoever still holds them, and has no more made: to be called once, at its end.
+/// Removes all folders of this process, also those in use, and allows no new ones. To be called once, at the end.
 pub fn remove_all() {
     let mut live = live();
     live.is_ended = true;
@@ -171,7 +171,7 @@ pub fn remove_all() {
     }
 }
 
-/// Sweeps those of these places that this process did not sweep yet.
+/// Calls [`remove_stale`] for the parents that this process did not clean yet.
 fn remove_stale_once(candidates: &[PathBuf]) {
     static SWEPT: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
     let mut swept = SWEPT.lock().unwrap_or_else(PoisonError::into_inner);
@@ -180,7 +180,7 @@ fn remove_stale_once(candidates: &[PathBuf]) {
     swept.extend(fresh);
 }
 
-/// Removes what processes left there that were killed.
+/// Removes the folders in `candidates` whose processes were killed.
 pub fn remove_stale(candidates: &[PathBuf]) {
     for parent in candidates {
         let Ok(entries) = std::fs::read_dir(parent) else { continue };
@@ -195,7 +195,7 @@ pub fn remove_stale(candidates: &[PathBuf]) {
     }
 }
 
-/// The process that a folder's name says it is of.
+/// The process id in a folder's name.
 fn owner(name: &str) -> Option<Pid> {
     let rest = name.strip_prefix(NAME).or_else(|| name.strip_prefix(OLD_NAME))?;
     rest.split_once('-')?.0.parse().ok().and_then(Pid::from_raw)
@@ -205,7 +205,8 @@ fn is_gone(process: Pid) -> bool {
     rustix::process::test_kill_process(process) == Err(rustix::io::Errno::SRCH)
 }
 
-/// Removes a folder of ours that nobody has locked. Its process may live where its number means nothing here.
+/// Removes a folder of this user that nobody has locked. The lock counts, and not the process id alone: the process may
+/// run in another PID namespace.
 fn remove_unlocked(path: &Path) -> io::Result<()> {
     let metadata = path.symlink_metadata()?;
     if !metadata.is_dir() || !is_ours(&metadata) {
@@ -217,7 +218,7 @@ fn remove_unlocked(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Locks a folder; `None` where another process has, or the folder was removed meanwhile.
+/// Locks a folder; `None` if another process holds the lock or removed the folder meanwhile.
 fn lock(path: &Path) -> io::Result<Option<File>> {
     let folder = File::open(path)?;
     match rustix::fs::flock(&folder, FlockOperation::NonBlockingLockExclusive) {
@@ -233,7 +234,7 @@ fn is_ours(metadata: &Metadata) -> bool {
     metadata.uid() == rustix::process::geteuid().as_raw()
 }
 
-/// Whether nobody else can put something else in the place of what is made there.
+/// Requires that no other user can replace a folder that is created in `parent`.
 fn require_safe(parent: &Path) -> Result<(), String> {
     let metadata = parent.metadata().map_err(|error| error.to_string())?;
     if !metadata.is_dir() {

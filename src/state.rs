@@ -1,7 +1,7 @@
-//! A folder that is nobody else's business, and files in it that are whole or not there.
+//! A private folder of state with files that are written atomically.
 //!
-//! What is read from it decides what is deployed, so nothing is followed out of it: a symbolic
-//! link, a pipe, a file of another user or one that others can write is an error, not an answer.
+//! Its content decides what is deployed. So a symbolic link, a pipe, a file of another user and a file that others can
+//! write are errors.
 
 pub mod writer;
 
@@ -12,19 +12,19 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{Mode, OFlags};
 
-/// Most entries looked at in one folder.
+/// Most entries that are listed of one folder.
 pub const ENTRIES: usize = 10_000;
 
-/// What keeps a new folder out of the repository it may lie in, where its owner's home is one.
+/// Keeps a new folder out of Git: a home folder may be a repository.
 const IGNORE: &str = ".gitignore";
 
-/// What unfinished files are called; the rest of the name is random.
+/// Prefix of unfinished files; the rest of the name is random.
 const PARTIAL: &str = ".partial-";
 
-/// Why the state could not be read or written.
+/// The state could not be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum StateError {
-    /// The system refused.
+    /// A system call failed.
     #[error("{}: {cause}", path.display())]
     Io {
         /// The file or folder.
@@ -32,7 +32,7 @@ pub enum StateError {
         /// What the system said.
         cause: io::Error,
     },
-    /// It is not what it has to be: something else lies there, or others can change it.
+    /// The file or folder has another type, or others can change it.
     #[error("{} {problem}", path.display())]
     Unsafe {
         /// The file or folder.
@@ -40,10 +40,10 @@ pub enum StateError {
         /// What is wrong with it.
         problem: &'static str,
     },
-    /// It was not even tried.
+    /// The write was not attempted.
     #[error("nothing was written: {0}")]
     Unwritten(String),
-    /// It holds more than anything that was written here.
+    /// The file is larger than any file this program writes.
     #[error("{} is larger than {limit} bytes", path.display())]
     TooLarge {
         /// The file.
@@ -53,13 +53,13 @@ pub enum StateError {
     },
 }
 
-/// Gives a failure of the system its place.
+/// Adds the path to an error of the system.
 fn io_error(path: &Path) -> impl FnOnce(io::Error) -> StateError {
     let path = path.to_owned();
     move |cause| StateError::Io { path, cause }
 }
 
-/// Complains about an owner or permissions that let somebody else decide what is in it.
+/// Requires that nobody but this user can change the file or folder.
 fn require_private(path: &Path, data: &Metadata) -> Result<(), StateError> {
     let unsafe_because = |problem| Err(StateError::Unsafe { path: path.to_owned(), problem });
     if data.uid() != rustix::process::geteuid().as_raw() {
@@ -78,8 +78,7 @@ pub struct StateFolder {
 }
 
 impl StateFolder {
-    /// The folder at `path`, made with mode 0700 where it is not there. The way to it may lead over
-    /// symbolic links.
+    /// The folder at `path`, created with mode 0700 if it does not exist. The path may contain symbolic links.
     ///
     /// # Errors
     /// See [`StateError`].
@@ -95,7 +94,7 @@ impl StateFolder {
         Ok(folder)
     }
 
-    /// A folder in this one, made where it is not there.
+    /// A folder in this one, created if it does not exist.
     ///
     /// # Errors
     /// See [`StateError`].
@@ -119,7 +118,7 @@ impl StateFolder {
         &self.path
     }
 
-    /// What the file holds; `None` where there is none.
+    /// The content of the file; `None` if there is none.
     ///
     /// # Errors
     /// See [`StateError`].
@@ -134,7 +133,7 @@ impl StateFolder {
         Ok(Some(bytes))
     }
 
-    /// The file for reading, however large; `None` where there is none.
+    /// The file, open for reading, of any size; `None` if there is none.
     ///
     /// # Errors
     /// See [`StateError`].
@@ -142,7 +141,7 @@ impl StateFolder {
         open_file(&self.path.join(name), OFlags::RDONLY)
     }
 
-    /// The file for appending to, made where it is not there.
+    /// The file, open for appending, created if it does not exist.
     ///
     /// # Errors
     /// See [`StateError`].
@@ -152,7 +151,7 @@ impl StateFolder {
             .ok_or_else(|| io_error(&path)(io::ErrorKind::NotFound.into()))
     }
 
-    /// Writes the file, whole: readers see all of the old one or all of the new one.
+    /// Writes the file atomically: readers see all of the old content or all of the new.
     ///
     /// # Errors
     /// See [`StateError`].
@@ -163,7 +162,8 @@ impl StateFolder {
         self.sync_folder()
     }
 
-    /// As [`Self::replace`], without waiting for the disk: after a power cut it may be damaged, or be the old one.
+    /// As [`Self::replace`], without waiting for the disk: after a power cut the file may be damaged, or have the old
+    /// content.
     ///
     /// # Errors
     /// See [`StateError`].
@@ -173,15 +173,15 @@ impl StateFolder {
         Ok(())
     }
 
-    /// Writes the file, whole, if nothing has that name yet; whether it did. Of several that try at
-    /// once, one does.
+    /// Writes the file atomically if the name is free, and returns whether it did. If several processes try at once, one
+    /// succeeds.
     ///
     /// # Errors
     /// See [`StateError`].
     pub fn create(&self, name: &str, bytes: &[u8]) -> Result<bool, StateError> {
         let path = self.path.join(name);
         let partial = self.synced_file(bytes)?;
-        // A link, unlike a rename, never takes the place of what is there (link(2)), on any file system.
+        // link(2), unlike rename(2), never replaces an existing file.
         match fs::hard_link(partial.path(), &path) {
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(false),
@@ -192,7 +192,7 @@ impl StateFolder {
         Ok(true)
     }
 
-    /// Removes the file; whether it was there.
+    /// Removes the file, and returns whether it existed.
     ///
     /// # Errors
     /// See [`StateError`].
@@ -205,8 +205,8 @@ impl StateFolder {
         }
     }
 
-    /// The names in it and when each was changed last, at most [`ENTRIES`], without what Git reads there.
-    /// One that is no text is none of ours and left out.
+    /// The names in the folder and their modification times, at most [`ENTRIES`]. It leaves out the file for Git and names
+    /// that are not UTF-8, which this program never writes.
     ///
     /// # Errors
     /// See [`StateError`].
@@ -226,13 +226,13 @@ impl StateFolder {
         Ok(entries)
     }
 
-    /// Whether a file of that name is one that was never finished.
+    /// Whether a file of that name is unfinished.
     #[must_use]
     pub fn is_partial(name: &str) -> bool {
         name.starts_with(PARTIAL)
     }
 
-    /// A file beside the others with these bytes on the disk; removed where nothing becomes of it.
+    /// A temporary file in the folder with these bytes, synced to the disk. Dropping it removes it.
     fn synced_file(&self, bytes: &[u8]) -> Result<tempfile::NamedTempFile, StateError> {
         let file = self.unsynced_file(bytes)?;
         file.as_file().sync_all().map_err(io_error(file.path()))?;
@@ -247,13 +247,13 @@ impl StateFolder {
         Ok(file)
     }
 
-    /// Sees that names outlive a power cut.
+    /// Syncs the folder, so that the names in it survive a power cut.
     fn sync_folder(&self) -> Result<(), StateError> {
         File::open(&self.path).and_then(|folder| folder.sync_all()).map_err(io_error(&self.path))
     }
 }
 
-/// The ordinary file at `path`, without following a link or waiting at a pipe; `None` where there is none.
+/// Opens the regular file at `path`, without following a link or waiting at a pipe; `None` if there is none.
 fn open_file(path: &Path, flags: OFlags) -> Result<Option<File>, StateError> {
     let flags = flags | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let file = match rustix::fs::open(path, flags, Mode::RUSR | Mode::WUSR) {

@@ -1,4 +1,4 @@
-//! Points in time, as files and answers tell them.
+//! Points in time, in the one form that files and answers use.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -9,14 +9,14 @@ use chrono::{DateTime, SecondsFormat, SubsecRound, TimeDelta, Utc};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
-/// A second in UTC, written as in RFC 3339: `2026-07-28T12:00:00Z`, and in no other way.
+/// A second in UTC, written as in RFC 3339: `2026-07-28T12:00:00Z`.
 ///
-/// One way of writing each moment keeps what is signed the same wherever it is read.
+/// No other form is accepted, so that signed text stays the same when it is read and written again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub struct Timestamp(DateTime<Utc>);
 
-/// Why a text is no [`Timestamp`].
+/// The text is not a [`Timestamp`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{given:?} is not a time in UTC such as 2026-07-28T12:00:00Z")]
 pub struct TimestampError {
@@ -24,26 +24,26 @@ pub struct TimestampError {
 }
 
 impl Timestamp {
-    /// This second, by the machine's clock.
+    /// The current second by the system's clock.
     #[must_use]
     pub fn now() -> Self {
         Self(Utc::now().trunc_subsecs(0))
     }
 
-    /// The moment so many seconds after the beginning of 1970; `None` if no calendar reaches so far.
+    /// The time `seconds` after 1970-01-01T00:00:00Z; `None` if it cannot be represented.
     #[must_use]
     pub fn from_unix(seconds: u64) -> Option<Self> {
         DateTime::from_timestamp(i64::try_from(seconds).ok()?, 0).map(Self)
     }
 
-    /// That much later; unchanged where no calendar reaches so far.
+    /// `duration` later; unchanged if the result cannot be represented.
     #[must_use]
     pub fn after(self, duration: Duration) -> Self {
         let later = TimeDelta::from_std(duration).ok().and_then(|delta| self.0.checked_add_signed(delta));
         Self(later.unwrap_or(self.0).trunc_subsecs(0))
     }
 
-    /// How long it is from `earlier` to this one; nothing where `earlier` is later.
+    /// The time from `earlier` to this one; zero if `earlier` is later.
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {
         (self.0 - earlier.0).to_std().unwrap_or_default()

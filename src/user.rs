@@ -1,24 +1,24 @@
-//! Who runs this program, by what the system says and not by what the environment claims.
+//! The user who runs this program, according to the system and not to the environment.
 
 use std::path::{Path, PathBuf};
 
 use crate::{platform, reading};
 
-/// Where users are listed (passwd(5)); those of a directory service are told by number alone.
+/// The list of users (passwd(5)). Users of a directory service are not in it and are shown by number.
 const PASSWD: &str = "/etc/passwd";
 /// Most bytes read of it.
 const LARGEST_FILE: u64 = 16 * 1024 * 1024;
 /// The login of a process that nobody logged in for.
 const NO_LOGIN: u32 = u32::MAX;
 
-/// The user this program runs as, such as `alice (uid 1000)`, and who logged in where that is another.
+/// The user this program runs as, such as `alice (uid 1000)`, and the user who logged in if that is another one.
 #[must_use]
 pub fn current() -> String {
     let users = reading::text(Path::new(PASSWD), LARGEST_FILE).unwrap_or_default();
     describe(rustix::process::getuid().as_raw(), platform::login_user(), &users)
 }
 
-/// The home folder this user logs in to; `None` for a user of a directory service.
+/// The user's home folder in passwd(5); `None` for a user of a directory service.
 #[must_use]
 pub fn home() -> Option<PathBuf> {
     let users = reading::text(Path::new(PASSWD), LARGEST_FILE).unwrap_or_default();

@@ -1,8 +1,8 @@
-//! One thread of its own for what has to be on the disk before a call goes on.
+//! A thread for writes that must reach the disk before a call continues.
 //!
-//! A lock that another process holds, or a disk that is slow, holds up whoever waits for it: that may be a thread of the
-//! runtime neither (there are two, and everything runs on them) nor one of those that standard input is read on. What
-//! is handed over is done in the order it came, also where nobody waits for it any more.
+//! A slow disk, or a lock that another process holds, blocks the thread that waits for it. That must not be one of the
+//! runtime's two worker threads, nor one of its blocking threads, which read standard input. Jobs run in the order in
+//! which they were queued, also if their callers no longer wait.
 
 use std::fmt::Display;
 use std::panic::AssertUnwindSafe;
@@ -14,20 +14,20 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::StateError;
 
-/// Most that waits for its turn; who comes then waits to hand it over.
+/// Most jobs that wait in the queue. If it is full, callers wait until there is room.
 const QUEUE_LENGTH: usize = 64;
 
 type Job = Box<dyn FnOnce() + Send>;
 
 static QUEUE: OnceLock<Result<mpsc::Sender<Job>, std::io::ErrorKind>> = OnceLock::new();
-/// How much was handed over and is not done.
+/// The number of jobs that were queued and have not finished.
 static PENDING: AtomicUsize = AtomicUsize::new(0);
 
-/// Does this on the thread that writes, and gives what came of it. It is told when it was handed over, which is when
-/// its own patience begins.
+/// Runs `work` on the writer thread and returns its result. `work` gets the time at which it was queued, to count its own
+/// timeouts from.
 ///
 /// # Errors
-/// Those of the work; [`StateError::Unwritten`] where it was not done.
+/// The errors of `work`; [`StateError::Unwritten`] if it did not run.
 pub async fn run<T, E>(work: impl FnOnce(Instant) -> Result<T, E> + Send + 'static) -> Result<T, E>
 where
     T: Send + 'static,
@@ -56,7 +56,7 @@ fn start_thread() -> Result<mpsc::Sender<Job>, std::io::ErrorKind> {
     let thread = std::thread::Builder::new().name("writer".to_owned());
     let begun = thread.spawn(move || {
         while let Some(work) = jobs.blocking_recv() {
-            // One that panics is told so by the end of its channel, and the others go on.
+            // If a job panics, its caller sees the channel closed, and the next jobs run.
             drop(std::panic::catch_unwind(AssertUnwindSafe(work)));
             PENDING.fetch_sub(1, Ordering::Relaxed);
         }
@@ -64,10 +64,10 @@ fn start_thread() -> Result<mpsc::Sender<Job>, std::io::ErrorKind> {
     begun.map(|_| queue).map_err(|error| error.kind())
 }
 
-/// Waits until everything that was handed over is done, at most this long.
+/// Waits until all queued jobs are done, at most for `patience`.
 ///
 /// # Errors
-/// How much is not.
+/// The number of jobs that are not done.
 pub async fn drain(patience: Duration) -> Result<(), usize> {
     let left = PENDING.load(Ordering::Relaxed);
     if left == 0 {
@@ -75,7 +75,7 @@ pub async fn drain(patience: Duration) -> Result<(), usize> {
     }
     match tokio::time::timeout(patience, run(|_| Ok::<(), StateError>(()))).await {
         Ok(Ok(())) => Ok(()),
-        // What was waited for here does not count.
+        // The empty job that was queued here does not count.
         Ok(Err(_)) | Err(_) => Err(left.min(PENDING.load(Ordering::Relaxed))),
     }
 }
