@@ -1,11 +1,9 @@
-//! Asking the person at the client whether a plan may be carried out.
+//! Asks the person at the client to approve a plan.
 //!
-//! Up to 2025-11-25 the server sends a request of its own, `elicitation/create`, and the call waits
-//! for its answer. From 2026-07-28 on there are no such requests: the call's result says that input is
-//! required, and the client calls again with the answer and with the state that came with the question
-//! (2026-07-28, "Multi Round-Trip Requests"). That state is sealed with a key of this process, names
-//! the plan by its digest, expires, and is good for one answer. This is the only place that tells the
-//! two apart.
+//! Up to 2025-11-25 the server sends the request `elicitation/create`, and the call waits for its answer. From 2026-07-28 on
+//! the call returns that input is required, and the client calls again with the answer and the state that came with the
+//! question (2026-07-28, "Multi Round-Trip Requests"). That state is sealed with a key of this process, has the digest of
+//! the plan, expires, and is valid for one answer. Only this module distinguishes the two.
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -31,28 +29,27 @@ use crate::names::PlanId;
 use crate::progress::Call;
 use crate::text;
 
-/// The name of the question within a result that asks for input.
+/// The key of the question in a result that requires input.
 const QUESTION_KEY: &str = "approval";
 /// The fields of the form.
 const PHRASE_FIELD: &str = "name";
 const RISKS_FIELD: &str = "risks";
-/// Most answered questions remembered, so that none is answered twice.
+/// Answered questions that are remembered, so that none is answered twice.
 const ANSWERED_KEPT: usize = 4_096;
-/// Longest text taken from a form, in characters.
+/// Longest text read from a field of the form, in characters.
 const LONGEST_FIELD: usize = 4_000;
 
-/// Seals what a client gives back; a question does not outlive the process that asked it.
+/// Seals the states, with a key that exists only in this process; `None` without random bytes.
 static CODEC: LazyLock<Option<RequestStateCodec>> = LazyLock::new(|| {
     let key =
         crate::random::bytes::<32>().inspect_err(|error| tracing::error!(%error, "no randomness")).ok()?;
     RequestStateCodec::try_new(key).ok()
 });
 
-/// The questions that were answered.
+/// The nonces of the questions that were answered.
 static ANSWERED: Mutex<VecDeque<[u8; 16]>> = Mutex::new(VecDeque::new());
 
-/// What sealed states of ours are for, so that one made for anything else is none here, nor one made for a client of
-/// another transport.
+/// Associated data of the seal: a state that was sealed for another purpose or transport does not open.
 const fn seal_context(transport: ClientTransport) -> &'static [u8] {
     match transport {
         ClientTransport::Stdio => b"pantheros approval over stdio",
@@ -60,7 +57,7 @@ const fn seal_context(transport: ClientTransport) -> &'static [u8] {
     }
 }
 
-/// What a person was asked: the sealed state.
+/// The sealed state: the question that the person was asked.
 #[derive(Serialize, Deserialize)]
 struct SealedQuestion {
     /// Different for every question.
@@ -68,36 +65,36 @@ struct SealedQuestion {
     tool: String,
     plan_id: PlanId,
     plan_digest: Digest,
-    /// The settings that they were asked under.
+    /// The hash of the settings when the question was asked.
     settings: [u8; 32],
 }
 
-/// How the person at this client can be asked.
+/// How the person at the client is asked.
 enum AskRoute {
-    /// Not at all: the client shows no forms, or they do not count over its transport.
+    /// Not at all: the client shows no forms, or they do not count over this transport.
     Never,
-    /// By a request of our own.
+    /// By a request of the server.
     ByRequest(Peer<RoleServer>),
-    /// By the result of their call, and heard in their next one.
+    /// By the result of the call; the answer comes with the next call.
     ByResult { state: Option<String>, responses: Option<InputResponses> },
 }
 
-/// The person behind one call.
+/// Asks the person behind one call.
 pub struct ElicitationApprover {
     route: AskRoute,
     transport: ClientTransport,
-    /// The tool that was called: the answer to one tool's question is none to another's.
+    /// The tool that was called. An answer counts only for the tool that asked.
     tool: &'static str,
-    /// The settings that the call goes by.
+    /// The hash of the settings of the call.
     settings: blake3::Hash,
-    /// What the client says that it is.
+    /// The name of the client, as it reports it.
     client: String,
-    /// What the call's result has to ask.
+    /// The result that requires input, once the person has to be asked.
     input_required: Mutex<Option<InputRequiredResult>>,
 }
 
 impl ElicitationApprover {
-    /// The person behind this call of `tool` under `settings`, who is shown a form only if forms `count`.
+    /// For a call of `tool` under `settings`. A form is shown only if forms `count` as approval.
     pub fn new(
         tool: &'static str,
         request: &mut CallToolRequestParams,
@@ -111,7 +108,7 @@ impl ElicitationApprover {
         let by_request = context.protocol_version().as_ref().is_none_or(ProtocolVersion::has_initialize);
         let route = match (forms, by_request) {
             (false, _) => AskRoute::Never,
-            // A request of our own would not get there.
+            // The client would not see a request of the server.
             (true, true) if accepts_single_response(context) => AskRoute::Never,
             (true, true) => AskRoute::ByRequest(context.peer.clone()),
             (true, false) => AskRoute::ByResult { state, responses },
@@ -120,12 +117,12 @@ impl ElicitationApprover {
         Self { route, transport, tool, settings, client, input_required: Mutex::default() }
     }
 
-    /// What the client says that it is.
+    /// The name of the client, as it reports it.
     pub fn client(&self) -> &str {
         &self.client
     }
 
-    /// The result to give instead of the tool's own, where the person is to be asked first.
+    /// The result to return in place of the tool's; `None` if the person need not be asked.
     pub fn take_input_required(&self) -> Option<InputRequiredResult> {
         self.input_required.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
@@ -147,12 +144,12 @@ impl ElicitationApprover {
                 }
             }
             ElicitationAction::Decline => Answer::Declined,
-            // Cancelled, or whatever a later version adds: only a yes is a yes.
+            // Cancelled, or an action of a later version: only `Accept` approves.
             _ => Answer::Unanswered,
         }
     }
 
-    /// Asks by the result of the call.
+    /// Prepares the result that requires input.
     fn ask_by_result(&self, question: &Question) -> Answer {
         let (Some(codec), Ok(nonce)) = (CODEC.as_ref(), crate::random::bytes::<16>()) else {
             return Answer::Unavailable;
@@ -176,7 +173,7 @@ impl ElicitationApprover {
         Answer::Asked
     }
 
-    /// What the person was asked before this call, where it brings our own word for it.
+    /// The question that the person was asked before this call; `None` without a valid state of this tool.
     fn open_state(&self, state: Option<&str>) -> Option<SealedQuestion> {
         let opened = CODEC.as_ref()?.open_with(state?, seal_context(self.transport));
         let opened = opened
@@ -187,7 +184,7 @@ impl ElicitationApprover {
         serde_json::from_slice::<SealedQuestion>(&opened).ok().filter(|asked| asked.tool == self.tool)
     }
 
-    /// Reads the answer that came with the call.
+    /// Reads the answer that came with the call, and marks its question as answered.
     fn read_response(&self, question: &Question, state: Option<&str>, responses: &InputResponses) -> Answer {
         let asked = self
             .open_state(state)
@@ -207,7 +204,7 @@ impl ElicitationApprover {
         answered.push_back(asked.nonce);
         drop(answered);
         match self.to_answer(result) {
-            // The call goes by the settings as they are now. A no counts all the same.
+            // The settings changed after the question. A rejection counts all the same.
             Answer::Given { .. } if self.settings != asked.settings => Answer::Overtaken,
             answer => answer,
         }
@@ -220,7 +217,7 @@ impl ElicitationApprover {
         options.timeout = Some(question.patience);
         let asked = async { peer.send_request_with_option(request, options).await?.await_response().await };
         let asked = tokio::select! {
-            // A call that was taken back is not approved by an answer that comes with that.
+            // If the call is cancelled, an answer that arrives at the same time does not count.
             biased;
             () = call.cancel.cancelled() => return Answer::Unanswered,
             asked = asked => asked,
@@ -275,18 +272,18 @@ fn shows_forms(capabilities: &ClientCapabilities) -> bool {
     capabilities.elicitation.as_ref().is_some_and(|kinds| kinds.form.is_some() || kinds.url.is_none())
 }
 
-/// Whether the request came over HTTP from a client that takes nothing but one answer.
+/// Whether the request came over HTTP from a client that accepts only a single answer.
 fn accepts_single_response(context: &RequestContext<RoleServer>) -> bool {
     context.extensions.get::<Parts>().is_some_and(|head| head.extensions.get::<SingleResponse>().is_some())
 }
 
 fn client_name(info: Option<Implementation>) -> String {
     let name = info.map_or_else(|| "a client".to_owned(), |info| format!("{} {}", info.name, info.version));
-    // Whatever it calls itself, it does not read like a person at a terminal.
+    // The suffix keeps a client from posing as a person at a terminal.
     format!("{} over MCP", text::line(&name, 100))
 }
 
-/// The form: the plan to read, and what to type.
+/// The form with the plan and the fields to fill in; `None`, with a log line, if it cannot be built.
 fn approval_form(question: &Question) -> Option<ElicitRequestParams> {
     let what = if question.plan_id.ending() == question.phrase {
         "the last six characters of the plan's name"

@@ -1,7 +1,7 @@
-//! A transport made of two queues, and the one place where a client's bytes become a message.
+//! A transport of two queues, and the parser of client messages for all transports.
 //!
-//! rmcp's own line transport drops what it cannot parse without a word. A client with a defect
-//! deserves the answer that JSON-RPC 2.0 has for it (section 5.1), so messages are read here.
+//! rmcp's line transport drops messages that it cannot parse. JSON-RPC 2.0 requires an error for them (section 5.1), so
+//! this module parses them itself.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -20,31 +20,31 @@ use super::ids::{self, RequestIds};
 use super::json::{self, JsonError};
 use crate::text;
 
-/// The server's end: what a client sent comes in, what it is answered goes out.
+/// The server's end of the queues.
 pub struct ServerEnd {
     incoming: mpsc::Receiver<ClientJsonRpcMessage>,
     outgoing: mpsc::Sender<ServerJsonRpcMessage>,
-    /// Whether the client has asked for something that decides which protocol it speaks.
+    /// Whether a request has decided which protocol version the client uses.
     begun: bool,
     ids: RequestIds,
-    /// What is to be answered before anything else is received.
+    /// An error to send before the next message is received.
     refusal: Option<ServerJsonRpcMessage>,
     takes_batches: Arc<AtomicBool>,
 }
 
-/// The client's end.
+/// The client's end of the queues.
 pub struct ClientEnd {
-    /// Takes what the client sent.
+    /// Messages of the client.
     pub incoming: mpsc::Sender<ClientJsonRpcMessage>,
-    /// Gives what it is answered.
+    /// Messages to the client.
     pub outgoing: mpsc::Receiver<ServerJsonRpcMessage>,
-    /// Whether the version that was agreed on has batches: set before its client hears of it.
+    /// Whether the negotiated version has batches. It is set before the client learns the version.
     pub takes_batches: Arc<AtomicBool>,
 }
 
 /// U+FEFF in UTF-8.
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
-/// Most messages that wait in either direction before the other side has to.
+/// Most messages in each queue; a sender waits if it is full.
 const QUEUE_LENGTH: usize = 64;
 /// Most messages of a batch.
 const LARGEST_BATCH: usize = 100;
@@ -75,7 +75,7 @@ impl Transport<RoleServer> for ServerEnd {
         }
         let outgoing = self.outgoing.clone();
         async move {
-            // A client that has gone away needs no answer; `receive` ends the service.
+            // If the client is gone, `receive` ends the service.
             if outgoing.send(message).await.is_err() {
                 tracing::debug!("the client left before it was answered");
             }
@@ -85,7 +85,7 @@ impl Transport<RoleServer> for ServerEnd {
 
     async fn receive(&mut self) -> Option<ClientJsonRpcMessage> {
         loop {
-            // rmcp drops this future whenever something else happens: nothing may be lost by that.
+            // rmcp may drop this future at each await: no message may be lost then.
             if self.refusal.is_some() {
                 let place = self.outgoing.reserve().await.ok()?;
                 if let Some(refusal) = self.refusal.take() {
@@ -99,9 +99,9 @@ impl Transport<RoleServer> for ServerEnd {
                     continue;
                 }
                 JsonRpcMessage::Request(request) => self.begun |= decides_protocol(&request.request),
-                // rmcp would end the session; but a cancelled `server/discover`, for one, is no defect.
+                // rmcp would end the session. But a client may cancel `server/discover`, for example.
                 _ if !self.begun => {
-                    tracing::debug!("passed over what came before the first request");
+                    tracing::debug!("ignored a message before the first request");
                     continue;
                 }
                 _ => {}
@@ -117,8 +117,7 @@ impl Transport<RoleServer> for ServerEnd {
     }
 }
 
-/// Whether a first request like this one decides which protocol is spoken; rmcp answers others and
-/// goes on waiting.
+/// Whether this request, as the first one, decides the protocol version. rmcp answers others and waits for the next.
 fn decides_protocol(request: &ClientRequest) -> bool {
     match request {
         ClientRequest::InitializeRequest(_) => true,
@@ -131,31 +130,30 @@ fn decides_protocol(request: &ClientRequest) -> bool {
     }
 }
 
-/// Whether this version of the protocol has batches: 2025-03-26 has ("Base Protocol", "Batching": a server must take
-/// them), 2025-06-18 did away with them.
+/// Whether the version has batches: 2025-03-26 requires servers to accept them ("Base Protocol", "Batching"), and
+/// 2025-06-18 removed them.
 fn has_batches(version: &ProtocolVersion) -> bool {
     *version == ProtocolVersion::V_2025_03_26
 }
 
-/// What a client's bytes turn out to be.
+/// The result of parsing a client's bytes.
 pub enum ParsedMessage {
-    /// A message.
+    /// A valid message.
     Message(Box<ClientJsonRpcMessage>),
-    /// Something to pass over: an empty line, or a notification nobody knows.
+    /// Nothing to answer: an empty line, or an unknown notification.
     Ignored,
-    /// Something that has to be answered with an error.
+    /// An error to send as the answer.
     Refusal(Box<ServerJsonRpcMessage>),
-    /// Several of these; never one of this kind.
+    /// The messages of a batch. None of them is a batch.
     Batch(Vec<ParsedMessage>),
 }
 
-/// A message's bytes without what may be around them: white space, and before it the mark that some programs begin
-/// text with (RFC 8259, section 8.1, lets it be passed over).
+/// The bytes without white space around them and without a byte order mark (RFC 8259, section 8.1, allows to ignore it).
 pub fn trim_message(bytes: &[u8]) -> &[u8] {
     bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes).trim_ascii()
 }
 
-/// Reads one message, or a batch of them where the version that was agreed on has batches.
+/// Parses one message, or a batch if `takes_batches`.
 pub fn parse(bytes: &[u8], takes_batches: bool) -> ParsedMessage {
     let bytes = trim_message(bytes);
     if bytes.is_empty() {
@@ -187,7 +185,7 @@ pub fn parse(bytes: &[u8], takes_batches: bool) -> ParsedMessage {
     ParsedMessage::Batch(batch.into_iter().map(parse_in_batch).collect())
 }
 
-/// Reads a message that is JSON, of which perhaps a key is there twice.
+/// Parses a message; `repeated` is the path of a repeated key in it.
 fn parse_single(value: Value, repeated: Option<&str>) -> ParsedMessage {
     let (id, is_notification) = (id(&value), is_notification(&value));
     match (repeated, is_notification) {
@@ -213,7 +211,7 @@ fn parse_single(value: Value, repeated: Option<&str>) -> ParsedMessage {
     }
 }
 
-/// Reads a message of a batch.
+/// Parses one message of a batch.
 fn parse_in_batch(value: Value) -> ParsedMessage {
     match parse_single(value, None) {
         // 2025-03-26, "Lifecycle", "Initialization".
@@ -230,7 +228,7 @@ fn parse_in_batch(value: Value) -> ParsedMessage {
     }
 }
 
-/// Refuses a whole batch, each request of it by its own id, so that nobody waits.
+/// Refuses a batch with an error for each of its requests, so that the client waits for none of them.
 fn refuse_all(batch: &[Value], message: &str) -> ParsedMessage {
     let refuse = |id| refuse(id, ErrorCode::INVALID_REQUEST, message.to_owned());
     let asks = |value: &&Value| value.get("method").is_some();
@@ -254,10 +252,10 @@ fn is_notification(value: &Value) -> bool {
 }
 
 fn repeated_key_message(path: &str) -> String {
-    format!("the key `{}` is there twice: write each key of an object once", text::line(path, 80))
+    format!("the key `{}` is repeated: write each key of an object once", text::line(path, 80))
 }
 
-/// The refusal of a message that is larger than is taken.
+/// The error for a message larger than `limit` bytes.
 pub fn too_large(limit: usize) -> ServerJsonRpcMessage {
     JsonRpcMessage::error(
         ErrorData::new(

@@ -1,8 +1,7 @@
 //! The ids of a session's requests.
 //!
-//! A client gives each request an id of its own (2025-11-25, "Base Protocol", "Requests"). rmcp finds what an answer
-//! belongs to by the id alone, so that of several requests with one id all but one would never be answered: the ones
-//! after the first are refused here.
+//! A client must use each id only once in a session (2025-11-25, "Base Protocol", "Requests"). rmcp matches answers to
+//! requests by id alone, so of several requests with one id only one would be answered. This module refuses the others.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -11,19 +10,19 @@ use rmcp::model::{
     ServerJsonRpcMessage,
 };
 
-/// Most cancelled requests whose ids are remembered: rmcp drops the answer to one by its id, whenever it comes.
+/// Cancelled requests whose ids stay in use: rmcp drops a later answer with such an id.
 const CANCELLED_KEPT: usize = 256;
 
-/// The ids in use.
+/// The ids in use in a session.
 #[derive(Debug, Default)]
 pub struct RequestIds {
-    /// With whether the request was passed on to what serves the session.
+    /// The ids of running requests, with whether each was passed to rmcp.
     under_way: HashMap<RequestId, bool>,
     cancelled: VecDeque<RequestId>,
 }
 
 impl RequestIds {
-    /// Takes the id of a request that is to be passed on; whether it may be.
+    /// Reserves an id, and returns whether it was free.
     pub fn reserve(&mut self, id: &RequestId) -> bool {
         let is_new = !self.under_way.contains_key(id) && !self.cancelled.contains(id);
         if is_new {
@@ -32,21 +31,21 @@ impl RequestIds {
         is_new
     }
 
-    /// Notes that a request was passed on, unless it is answered already.
+    /// Records that a request was passed to rmcp, unless it was answered already.
     pub fn mark_passed_on(&mut self, id: &RequestId) {
         if let Some(received) = self.under_way.get_mut(id) {
             *received = true;
         }
     }
 
-    /// Gives back the id of a request that was not passed on.
+    /// Releases the id of a request that was not passed to rmcp.
     pub fn release(&mut self, id: &RequestId) {
         if self.under_way.get(id) == Some(&false) {
             self.under_way.remove(id);
         }
     }
 
-    /// Notes what came from the client.
+    /// Records a message from the client.
     pub fn note_received(&mut self, message: &ClientJsonRpcMessage) {
         match message {
             JsonRpcMessage::Request(request) => {
@@ -72,7 +71,7 @@ impl RequestIds {
         }
     }
 
-    /// Notes what is sent to the client.
+    /// Records a message to the client.
     pub fn note_sent(&mut self, message: &ServerJsonRpcMessage) {
         let id = match message {
             JsonRpcMessage::Response(response) => Some(&response.id),
@@ -84,13 +83,13 @@ impl RequestIds {
         }
     }
 
-    /// Whether no request is under way.
+    /// Whether no request is running.
     pub fn is_empty(&self) -> bool {
         self.under_way.is_empty()
     }
 }
 
-/// The answer to a request whose id is in use.
+/// The error for a request whose id is in use.
 pub fn duplicate_id_error(id: RequestId) -> ServerJsonRpcMessage {
     let message =
         format!("the id {id} was given to another request of this session: give each one of its own");

@@ -1,28 +1,28 @@
-//! JSON of clients, with each key of an object once.
+//! A JSON parser that refuses repeated keys in objects.
 //!
-//! Of a key that is there twice some programs take the first and some the last (RFC 8259, section 4), so two that look
-//! at one message could see two different calls. Such a message is no message.
+//! Some programs use the first of two equal keys and some the last (RFC 8259, section 4), so two programs could read two
+//! different calls from one message.
 
 use std::cell::RefCell;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
-/// Why bytes are no JSON of a message.
+/// The bytes are not JSON with unique keys.
 #[derive(Debug)]
 pub enum JsonError {
-    /// They are no JSON at all.
+    /// They are not JSON.
     Syntax(serde_json::Error),
-    /// An object in it has a key twice.
+    /// An object repeats a key.
     Repeated {
-        /// Where that is: keys and places, with dots between.
+        /// The path of the key: keys and indices, separated by dots.
         path: String,
-        /// The rest of it, for what else is to be known of the message.
+        /// The value as `serde_json` reads it, to find the id of the message.
         value: Value,
     },
 }
 
-/// Reads one value.
+/// Parses one value.
 ///
 /// # Errors
 /// See [`JsonError`].
@@ -45,11 +45,11 @@ pub fn parse_unique_keys(bytes: &[u8]) -> Result<Value, JsonError> {
     Err(JsonError::Repeated { path: path.join("."), value })
 }
 
-/// A value of unique keys; where one is there twice, the way to it is left here, innermost first.
+/// Deserialises a value with unique keys. If a key is repeated, its path is left here, innermost first.
 struct UniqueKeys<'a>(&'a RefCell<Vec<String>>);
 
 impl UniqueKeys<'_> {
-    /// Adds to the way to a key that is there twice, if that is why reading failed.
+    /// Adds a step to the path of the repeated key, if there is one.
     fn extend_path<T, E>(&self, read: Result<T, E>, step: impl FnOnce() -> String) -> Result<T, E> {
         if read.is_err() {
             let mut path = self.0.borrow_mut();

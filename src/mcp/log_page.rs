@@ -1,4 +1,4 @@
-//! A page of a build log as a resource.
+//! The MCP resource for a page of a build log.
 
 use rmcp::model::{MetaObject, ResourceContents};
 use serde_json::Map;
@@ -6,8 +6,8 @@ use serde_json::Map;
 use crate::nix::build_log::{LogPage, LogPosition};
 use crate::tools::LogRef;
 
-/// A page of a log, and what to read next where it is not all of it: for programs as metadata, for a model as words of
-/// our own beside the log's.
+/// A page of a log. If it is not the whole log, the URIs of other pages follow: in the metadata for programs, and in a
+/// second text for models, apart from the log's.
 pub(super) fn contents(log: &LogRef, page: LogPage, uri: String) -> Vec<ResourceContents> {
     let before = (page.from > 0).then(|| log.at(LogPosition::Until(page.from)).uri());
     let behind = page.has_more.then(|| log.at(LogPosition::From(page.until)).uri());

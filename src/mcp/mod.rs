@@ -1,7 +1,7 @@
-//! The protocol surface: one handler for both protocol eras, and the transports it is served over.
+//! MCP: one handler for both protocol eras, and the transports.
 //!
-//! rmcp tells the eras apart by each request's own metadata; what is left to branch on is in
-//! [`handler`], so that no tool ever asks which era it serves.
+//! rmcp distinguishes the eras by the metadata of each request. The differences that remain are in [`handler`] and
+//! `approver`, so that no tool depends on the era.
 
 mod approver;
 mod channel;

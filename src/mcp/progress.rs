@@ -1,4 +1,4 @@
-//! Progress notifications, for a client that asked for them.
+//! Progress notifications for a request that has a progress token.
 
 use std::time::Duration;
 
@@ -10,12 +10,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::progress::{Progress, Update};
 
-/// The shortest time between two notifications: ten a second at most.
+/// Shortest time between two notifications.
 const MIN_INTERVAL: Duration = Duration::from_millis(100);
-/// How long the last notification may take once the answer is there.
+/// How long the last notification may take once the answer is ready.
 const LAST_NOTIFICATION: Duration = Duration::from_secs(1);
 
-/// Where a tool leaves its newest update; the sender picks it up when it is time.
+/// Takes the updates of a tool. The sender task sends the newest one at each interval.
 pub struct ProgressPublisher(watch::Sender<Update>);
 
 impl Progress for ProgressPublisher {
@@ -24,17 +24,17 @@ impl Progress for ProgressPublisher {
     }
 }
 
-/// The task that sends.
+/// The task that sends notifications.
 pub struct ProgressSender {
     over: CancellationToken,
     task: tokio::task::JoinHandle<()>,
 }
 
 impl ProgressSender {
-    /// Ends it. Nothing is sent any more once this returns: a notification after the answer would be about nothing.
+    /// Ends the task. No notification is sent after this returns, because the answer comes next.
     pub async fn end(mut self) {
         self.over.cancel();
-        // One that is on its way to a client that takes nothing holds up no more than the answer would.
+        // A client that does not read would block this, as it would block the answer.
         if tokio::time::timeout(LAST_NOTIFICATION, &mut self.task).await.is_err() {
             self.task.abort();
         }
@@ -47,8 +47,8 @@ impl Drop for ProgressSender {
     }
 }
 
-/// A publisher for a request of `what`, and the task that sends what it is given: at least once in a `heartbeat`, with
-/// what was said last and for how long the call runs, where there is nothing new.
+/// Starts the notifications of a request of `what`. If there is no new update for a `heartbeat`, the last message is sent
+/// again with the time that the call has been running.
 pub fn publish(
     peer: Peer<RoleServer>,
     token: ProgressToken,
@@ -96,7 +96,7 @@ async fn send(
     }
 }
 
-/// What to say when nothing is new. How long comes first: the end of a long message is cut off.
+/// The message if there is no new update. The time comes first, because the end of a long message is cut off.
 fn still_running(message: &str, runs: Duration) -> String {
     let seconds = runs.as_secs();
     let time = match (seconds / 3_600, seconds / 60 % 60, seconds % 60) {
@@ -107,16 +107,15 @@ fn still_running(message: &str, runs: Duration) -> String {
     format!("running for {time}: {message}")
 }
 
-/// The notification of an update. `reached` only ever grows, as the specification demands
-/// (2025-11-25, "Progress": the value MUST increase with each notification).
+/// The notification of an update. `reached` is the last value sent, which MUST increase with each notification
+/// (2025-11-25, "Progress").
 #[expect(clippy::cast_precision_loss, reason = "2^53 of anything is beyond what is counted here")]
 fn notification(token: ProgressToken, update: &Update, reached: &mut f64) -> ProgressNotificationParam {
     let done = update.done as f64;
-    // Another message about the same amount still moves on, by less than would ever show.
-    // Where that is too little to tell numbers so large apart, by the least that does.
+    // If the amount is unchanged, the value increases by 0.001, or by the smallest step for large numbers.
     *reached = if done > *reached { done } else { (*reached + 1e-3).max(reached.next_up()) };
     let mut notification = ProgressNotificationParam::new(token, *reached);
-    // A total that was overtaken says nothing any more.
+    // A total below the value would be wrong.
     notification.total = update.total.map(|total| total as f64).filter(|total| *total >= *reached);
     notification.message = Some(crate::text::bounded(&update.message, 300));
     notification

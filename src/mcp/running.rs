@@ -1,4 +1,4 @@
-//! A request while it is worked on: whoever sent it is told where it is, and can take it back.
+//! A running request: its progress notifications and its cancellation.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,17 +10,17 @@ use tokio_util::sync::CancellationToken;
 use super::progress::{self, ProgressSender};
 use crate::progress::{Call, NoProgress, Progress};
 
-/// A request that may take its time.
+/// A request that may run for long.
 pub struct RunningRequest {
-    /// What the work for it needs. Cancelled when the request was taken back or its client is gone.
+    /// Progress and cancellation for the work. It is cancelled when the request is cancelled or its client is gone.
     pub call: Call,
     cancelled: CancellationToken,
     sending: Option<ProgressSender>,
 }
 
 impl RunningRequest {
-    /// Of `what`, for a client that is gone when `gone` is cancelled. With a progress token it is never silent for longer
-    /// than a `heartbeat`.
+    /// Starts a request of `what`, whose client is gone when `gone` is cancelled. With a progress token, a notification is
+    /// sent at least once in each `heartbeat`.
     pub fn begin(
         what: impl Into<String>,
         context: &RequestContext<RoleServer>,
@@ -37,15 +37,15 @@ impl RunningRequest {
         Self { call: Call::new(progress, gone.child_token()), cancelled: context.ct.clone(), sending }
     }
 
-    /// Does the work. Nothing is told of it any more once this returns.
+    /// Runs the work to its end. No notification is sent after this returns.
     pub async fn run<T>(self, work: impl Future<Output = T>) -> T {
         tokio::pin!(work);
         let done = tokio::select! {
-            // Nothing more happens for a request that was taken back, not even what was ready to.
+            // Cancellation comes first, also if the work is ready to continue.
             biased;
             () = self.cancelled.cancelled() => {
                 self.call.cancel.cancel();
-                // It ends its programs before it returns; nobody reads the answer any more.
+                // The work ends its programs before it returns; its answer is dropped.
                 work.await
             }
             done = &mut work => done,

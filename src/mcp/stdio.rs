@@ -16,31 +16,31 @@ use super::channel::{self, ParsedMessage};
 use super::handler::{ClientTransport, Handler};
 use crate::tools::Services;
 
-/// How long answers that are ready may take to leave once the client has closed its end.
+/// How long the last answers may take to be written after the session ended.
 const LAST_ANSWERS: Duration = Duration::from_millis(500);
 
-/// How long calls that are nearly done may take once the client has closed its end.
+/// How long running calls may take after the client closed standard input.
 const LAST_CALLS: Duration = Duration::from_millis(200);
 
 /// Serves until the client closes standard input or output, or `stop` is cancelled.
 ///
 /// # Errors
-/// What standard input or output gave, other than that the client is gone.
+/// Standard input failed, other than by its end.
 pub async fn serve(services: Arc<Services>, stop: CancellationToken) -> std::io::Result<()> {
     let (input, output) = rmcp::transport::io::stdio_pipes();
     serve_over(services, input, output, output_closed(), stop).await
 }
 
-/// Returns when nobody is left to read standard output, though nothing is written to it just then.
+/// Returns when the reader of standard output has closed it, even if nothing is being written.
 ///
-/// A file never hangs up; there, this never returns.
+/// If standard output is a file, this never returns.
 #[expect(unsafe_code, reason = "a file descriptor of our own is watched, without making it non-blocking")]
 async fn output_closed() {
-    // A copy, because a file descriptor is watched once, and the writer may watch the original.
+    // A duplicate: a file descriptor can be registered once, and the writer may register the original.
     let Ok(copy) = std::io::stdout().as_fd().try_clone_to_owned() else {
         return std::future::pending().await;
     };
-    // SAFETY: the file descriptor is owned, and stays open and the same until what watches it is dropped.
+    // SAFETY: `AsyncFd` owns the file descriptor, which stays open until `watched` is dropped.
     let watched = unsafe { AsyncFd::register_with_interest(copy, Interest::WRITABLE) };
     let Ok(watched) = watched else { return std::future::pending().await };
     while let Ok(mut guard) = watched.writable().await {
@@ -55,7 +55,7 @@ async fn output_closed() {
 /// Serves over any pair of streams, until either ends or `output_closed` returns.
 ///
 /// # Errors
-/// What the streams gave.
+/// The input failed.
 pub async fn serve_over(
     services: Arc<Services>,
     input: impl AsyncRead + Send + Unpin + 'static,
@@ -84,7 +84,7 @@ pub async fn serve_over(
     let mut served = None;
     let result = tokio::select! {
         result = read(input, client.incoming, refusals, limit, &client.takes_batches) => {
-            // A script that pipes its requests in has closed its end before the first is answered.
+            // A script that pipes its requests closes its end before the first answer.
             served = tokio::time::timeout(LAST_CALLS, &mut serving).await.ok();
             result
         }
@@ -92,7 +92,7 @@ pub async fn serve_over(
         () = output_closed => Ok(()),
         () = stop.cancelled() => Ok(()),
     };
-    // The client has left: nobody wants the answers of calls that still run.
+    // The client is gone: calls that still run are cancelled.
     if !stop.is_cancelled() {
         rollouts.stopping();
     }
@@ -145,8 +145,8 @@ async fn read(
             channel::parse(&line, takes_batches.load(Ordering::Acquire))
         };
         line.clear();
-        // Each message of a batch is answered by itself, as soon as it can be: JSON-RPC 2.0 (section 6) would have the
-        // answers in one array, which no client of MCP over stdio reads.
+        // Each message of a batch is answered separately. JSON-RPC 2.0 (section 6) has the answers in one array, which no
+        // MCP client over stdio reads.
         let reads = match read {
             ParsedMessage::Batch(reads) => reads,
             one => vec![one],
@@ -198,7 +198,7 @@ async fn write(
             output.flush().await
         };
         if let Err(error) = written.await {
-            tracing::debug!(%error, "nobody takes the answers");
+            tracing::debug!(%error, "the answers cannot be written");
             write_failed.cancel();
             return;
         }

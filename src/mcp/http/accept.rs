@@ -1,8 +1,7 @@
-//! What a client takes for an answer: the `Accept` header.
+//! The `Accept` header: which media types a client accepts.
 //!
-//! MCP wants both JSON and event streams named (2025-11-25, "Transports", "Sending Messages to the Server"), and rmcp
-//! insists. Plain HTTP clients send `*/*` or nothing, or name only what they read; they are served as far as the answer
-//! allows it.
+//! MCP requires clients to accept both JSON and event streams (2025-11-25, "Transports", "Sending Messages to the
+//! Server"), and rmcp enforces it. Plain HTTP clients send `*/*` or no header, or name one type; they get that type.
 
 use axum::http::HeaderMap;
 use axum::http::header::{ACCEPT, HeaderValue};
@@ -10,17 +9,17 @@ use axum::http::header::{ACCEPT, HeaderValue};
 const JSON: &str = "application/json";
 const STREAM: &str = "text/event-stream";
 
-/// The kinds of answers a client takes.
+/// The media types that a client accepts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AcceptedTypes {
-    /// One answer of JSON.
+    /// A single JSON message.
     pub json: bool,
-    /// A stream of messages.
+    /// An event stream.
     pub stream: bool,
 }
 
 impl AcceptedTypes {
-    /// What these headers say; without any, everything is taken (RFC 9110, section 12.5.1).
+    /// Reads the headers. Without `Accept`, every type is accepted (RFC 9110, section 12.5.1).
     pub fn from_headers(headers: &HeaderMap) -> Self {
         if !headers.contains_key(ACCEPT) {
             return Self { json: true, stream: true };
@@ -32,7 +31,7 @@ impl AcceptedTypes {
             .flat_map(|value| value.split(','))
             .map(MediaRange::parse)
             .collect();
-        // The range that says most about a type counts.
+        // The most specific range counts (RFC 9110, section 12.5.1).
         let takes = |kind: &str| {
             let said = ranges.iter().filter_map(|range| Some((range.precision_for(kind)?, range.wanted)));
             said.max_by_key(|(precision, _)| *precision).is_some_and(|(_, wanted)| wanted)
@@ -40,13 +39,13 @@ impl AcceptedTypes {
         Self { json: takes(JSON), stream: takes(STREAM) }
     }
 
-    /// Says to rmcp what it insists on.
+    /// Sets the header to the value that rmcp requires.
     pub fn accept_both(headers: &mut HeaderMap) {
         headers.insert(ACCEPT, HeaderValue::from_static("application/json, text/event-stream"));
     }
 }
 
-/// A media range, and whether what is in it is wanted.
+/// A media range, and whether its types are accepted.
 struct MediaRange<'a> {
     range: &'a str,
     wanted: bool,
@@ -56,14 +55,14 @@ impl<'a> MediaRange<'a> {
     fn parse(text: &'a str) -> Self {
         let mut parts = text.split(';').map(str::trim);
         let range = parts.next().unwrap_or_default();
-        // Nothing but a weight of nothing excludes (RFC 9110, section 12.4.2).
+        // A weight of 0 means "not acceptable" (RFC 9110, section 12.4.2).
         let excluded = parts.filter_map(|part| part.split_once('=')).any(|(name, value)| {
             name.trim().eq_ignore_ascii_case("q") && value.trim().parse::<f32>().is_ok_and(|q| q <= 0.0)
         });
         Self { range, wanted: !excluded }
     }
 
-    /// How precisely it speaks of this type, if it does.
+    /// How specific the range is for `kind`, from 0; `None` if it does not contain it.
     fn precision_for(&self, kind: &str) -> Option<u8> {
         if self.range.eq_ignore_ascii_case(kind) {
             return Some(2);

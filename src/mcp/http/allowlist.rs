@@ -1,16 +1,14 @@
-//! Who may be asked for, and by which web pages: the `Host`, `Origin` and `Sec-Fetch-Site` headers.
+//! The allowed values of the `Host`, `Origin` and `Sec-Fetch-Site` headers.
 //!
-//! A web page anywhere can have its name resolve to 127.0.0.1 and then call a server on the reader's
-//! machine (DNS rebinding). Two checks stop it, and both hold for every route: the `Host` has to be a
-//! name this server goes by, and an `Origin`, which browsers add and programs do not, has to be
-//! allowed (MCP 2025-11-25, "Transports", security warning: an invalid one MUST get 403).
+//! Any web page can make its host name resolve to 127.0.0.1 and then call a server on the reader's machine (DNS
+//! rebinding). Two checks on every route prevent this: `Host` must be a name of this server, and `Origin`, which browsers
+//! add and programs do not, must be allowed (MCP 2025-11-25, "Transports", security warning: an invalid one MUST get 403).
 //!
-//! A page on `http://localhost:3000` is another origin than ours and may show anything; it is refused
-//! unless `http.allowed_origins` names it. An origin equal to the host asked for is our own: that host
-//! has passed the first check, and only we answer there.
+//! A page on `http://localhost:3000` has another origin than this server and is refused unless `http.allowed_origins`
+//! has it. An origin that equals the `Host` is this server's own: the host passed the first check.
 //!
-//! Browsers send no `Origin` with what a page merely loads, as an image, a script or a link. There `Sec-Fetch-Site`
-//! tells whose page it is (Fetch Metadata Request Headers, section 2.4).
+//! Browsers send no `Origin` if a page loads an image or a script, or if a link is followed. Then `Sec-Fetch-Site` has
+//! the relation to the page's site (Fetch Metadata Request Headers, section 2.4).
 
 use std::net::SocketAddr;
 
@@ -24,14 +22,14 @@ use crate::diagnostic::{Code, Diagnostic};
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
-/// The hosts and origins that are served.
+/// The allowed hosts and origins.
 #[derive(Debug)]
 pub struct Allowlist {
     hosts: Vec<Authority>,
     origins: Vec<WebOrigin>,
 }
 
-/// An entry of the settings that is no host or no origin.
+/// An entry of the settings is not a host or not an origin.
 #[derive(Debug, thiserror::Error)]
 #[error("`{entry}` in `{setting}` is not understood")]
 pub struct AllowlistError {
@@ -49,10 +47,10 @@ impl From<&AllowlistError> for Diagnostic {
 }
 
 impl Allowlist {
-    /// The ones of the settings, besides the loopback names.
+    /// The hosts and origins in the settings; loopback names are always allowed.
     ///
     /// # Errors
-    /// An entry that is no host or no origin: left out in silence, it would be a riddle.
+    /// An entry is not a host or not an origin.
     pub fn new(settings: &HttpFile) -> Result<Self, AllowlistError> {
         let wrong =
             |setting, entry: &String, example| AllowlistError { setting, entry: entry.clone(), example };
@@ -67,9 +65,9 @@ impl Allowlist {
         Ok(Self { hosts: hosts.collect::<Result<_, _>>()?, origins: origins.collect::<Result<_, _>>()? })
     }
 
-    /// Checks both headers of a request that came in at the address `local`.
+    /// Checks the headers of a request to the address `local`.
     ///
-    /// Gives the origin where a browser has to be told that its page may read the answer.
+    /// Returns the origin if it is an allowed foreign one: the response needs CORS headers for it.
     pub fn check(
         &self,
         uri: &Uri,
@@ -85,7 +83,7 @@ impl Allowlist {
         if !self.serves_host(&host, local) {
             return Err(HttpRefusal::host(written));
         }
-        // A target in absolute form beats the header (RFC 9112, section 3.2.2), so it is held to the same.
+        // A target in absolute form overrules the header (RFC 9112, section 3.2.2), so it is checked as well.
         if let Some(target) = uri.authority()
             && Authority::parse(target.as_str()).is_none_or(|target| !self.serves_host(&target, local))
         {
@@ -105,9 +103,8 @@ impl Allowlist {
         }
     }
 
-    /// Loopback names with any port (it may be forwarded), the address that was connected to, and
-    /// what the settings allow. No name but `localhost` is trusted to be loopback, and an address
-    /// cannot be rebound.
+    /// Whether requests for this host are served: loopback addresses and `localhost` with any port (it may be forwarded),
+    /// the address of the connection, and the hosts in the settings. Other names may be rebound; addresses cannot.
     fn serves_host(&self, asked: &Authority, local: SocketAddr) -> bool {
         let by_itself = match &asked.host {
             AuthorityHost::Address(address) => address.is_loopback() || *address == local.ip().to_canonical(),
@@ -120,8 +117,8 @@ impl Allowlist {
     }
 }
 
-/// Whether a browser says that another site's page asks: any word but its two for our own pages and for the reader's
-/// own doing.
+/// Whether the request comes from a page of another site: `same-origin` is this server's own page, and `none` is the
+/// user's own action.
 fn is_of_another_site(headers: &HeaderMap) -> bool {
     headers.get_all(SEC_FETCH_SITE).iter().any(|site| !matches!(site.as_bytes(), b"same-origin" | b"none"))
 }

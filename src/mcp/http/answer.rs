@@ -1,9 +1,8 @@
-//! An answer in the form that a client takes, and signs of life until it is there.
+//! The form of an answer, and keep-alive bytes until it is ready.
 //!
-//! rmcp gives no head of an answer before its first message, where there is no session (2026-07-28), and so a call that
-//! says nothing would be silent until its end. Clients and proxies give up long before. A stream can say at any time
-//! that it is alive, by a comment (HTML, "Server-sent events"), and so can JSON: by white space before the value
-//! (RFC 8259, section 2).
+//! Without a session (2026-07-28), rmcp sends the head of a response with its first message, so a call without progress
+//! would send nothing until its end. Clients and proxies time out before. An event stream can be kept alive by a comment
+//! (HTML, "Server-sent events"), and JSON by white space before the value (RFC 8259, section 2).
 
 use std::pin::Pin;
 use std::time::Duration;
@@ -19,21 +18,21 @@ use sse_stream::SseStream;
 
 use super::refusal::{HttpRefusal, json};
 
-/// Marks a request whose client takes one answer, and no message before it.
+/// Marks a request whose client accepts a single JSON answer, without messages before it.
 #[derive(Clone, Copy, Debug)]
 pub struct SingleResponse;
 
-/// What a client is answered with.
+/// The form of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ResponseForm {
-    /// A stream of messages, the answer its last.
+    /// An event stream whose last message is the answer.
     Stream,
-    /// The answer alone.
+    /// The answer alone, as JSON.
     Json,
 }
 
 impl ResponseForm {
-    /// What means nothing but that somebody is there.
+    /// Bytes that keep the connection alive and mean nothing to the client.
     fn keep_alive(self) -> Bytes {
         Bytes::from_static(match self {
             Self::Stream => b": alive\n\n",
@@ -42,8 +41,8 @@ impl ResponseForm {
     }
 }
 
-/// The answer; where its head is not there within a `heartbeat`, one that says that the answer follows, and signs of
-/// life until it does. Such an answer is given up when the client goes, as any other.
+/// Waits for the answer. If its head is not ready within a `heartbeat`, this returns a response with status 200 at once,
+/// whose body has keep-alive bytes until the answer follows. If the client disconnects, `answering` is dropped.
 pub async fn respond_with_keep_alive(
     answering: impl Future<Output = Response> + Send + 'static,
     form: ResponseForm,
@@ -68,7 +67,7 @@ pub async fn respond_with_keep_alive(
 
 type ResponseFuture = Pin<Box<dyn Future<Output = Response> + Send>>;
 
-/// An answer whose head was sent before it was known.
+/// The body of a response whose head was sent before the answer was ready.
 enum DelayedResponse {
     Waiting { answering: ResponseFuture, is_first: bool },
     Sending(BodyDataStream),
@@ -76,7 +75,7 @@ enum DelayedResponse {
 }
 
 impl DelayedResponse {
-    /// What is sent next.
+    /// The next part of the body; `None` at its end.
     async fn next(
         self,
         form: ResponseForm,
@@ -107,7 +106,7 @@ impl DelayedResponse {
             let part = body.next().await?;
             return Some((part, Self::Sending(body)));
         }
-        // One that is no stream: whole, and in one line.
+        // A JSON answer becomes one event.
         let mut event = b"data: ".to_vec();
         while let Some(part) = body.next().await {
             match part {
@@ -120,13 +119,14 @@ impl DelayedResponse {
     }
 }
 
-/// Whether an answer is a stream of events.
+/// Whether a response is an event stream.
 pub fn is_stream(response: &Response) -> bool {
     let kind = response.headers().get(CONTENT_TYPE);
     kind.is_some_and(|value| value.as_bytes().starts_with(b"text/event-stream"))
 }
 
-/// The answer to a request, without whatever else its stream has: what tells how far a call is can be left out.
+/// The answer to the request `id` out of an event stream, as JSON. Other messages of the stream, such as progress, are
+/// dropped.
 pub async fn extract_answer(response: Response, id: &RequestId) -> Response {
     if !is_stream(&response) {
         return response;
@@ -137,7 +137,7 @@ pub async fn extract_answer(response: Response, id: &RequestId) -> Response {
         let data = match event {
             Ok(event) => event.data.unwrap_or_default(),
             Err(error) => {
-                tracing::error!(%error, "an answer could not be read out of its stream");
+                tracing::error!(%error, "the answer could not be read from its event stream");
                 break;
             }
         };

@@ -1,28 +1,28 @@
-//! What is written in `Host` and `Origin`, read strictly: what is doubtful is nothing.
+//! Strict parsers for the `Host` and `Origin` headers: an ambiguous value is not accepted.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// A host: an address, or a name in lower case.
 ///
-/// An address is one only in its usual notation: `0x7f.1` or `127.1` is a name nobody allows.
+/// Only the usual notation is an address: `0x7f.1` and `127.1` are names, which are never allowed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AuthorityHost {
-    /// An address, IPv4 wherever it is one.
+    /// An address. An IPv4-mapped IPv6 address is an IPv4 address.
     Address(IpAddr),
-    /// Anything else.
+    /// A name.
     Name(String),
 }
 
-/// A host and perhaps a port.
+/// A host and an optional port.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Authority {
-    /// Where.
+    /// The host.
     pub host: AuthorityHost,
-    /// The port, where one is written.
+    /// The port; `None` if the header has none.
     pub port: Option<u16>,
 }
 
-/// Where a web page comes from; its port is never left out where the scheme has a usual one.
+/// The origin of a web page. If the scheme has a default port, the port is always set.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WebOrigin {
     scheme: String,
@@ -69,7 +69,7 @@ impl AuthorityHost {
 }
 
 impl WebOrigin {
-    /// `scheme://host[:port]` (RFC 6454, section 6.2); `null` and paths are none.
+    /// `scheme://host[:port]` (RFC 6454, section 6.2). `null`, and a value with a path, are not accepted.
     pub fn parse(text: &str) -> Option<Self> {
         let (scheme, rest) = text.split_once("://")?;
         let scheme = scheme.to_ascii_lowercase();
@@ -79,7 +79,7 @@ impl WebOrigin {
             .then_some(Self { scheme, authority })
     }
 
-    /// Whether it is that host's own; a proxy before us may have ended TLS.
+    /// Whether the origin's host and port are `host`. The scheme may differ, because a proxy may terminate TLS.
     pub fn is_same_host(&self, host: &Authority) -> bool {
         let port = default_port(&self.scheme);
         port.is_some() && self.authority.host == host.host && self.authority.port == host.port.or(port)

@@ -1,4 +1,4 @@
-//! Batches of messages in one body, which only 2025-03-26 has ("Transports", "Sending Messages to the Server").
+//! JSON-RPC batches in one body, which only 2025-03-26 allows ("Transports", "Sending Messages to the Server").
 
 use axum::body::to_bytes;
 use axum::http::request::Parts;
@@ -11,19 +11,19 @@ use serde_json::Value;
 use super::refusal::{HttpRefusal, json, malformed};
 use crate::mcp::channel::ParsedMessage;
 
-/// Most messages of a batch that are served side by side.
+/// Messages of a batch that are served concurrently.
 const CONCURRENT_MESSAGES: usize = 4;
-/// Most bytes of an answer to one of them.
+/// Most bytes of the answer to one message.
 const LARGEST_ANSWER: usize = 4 * 1024 * 1024;
 
-/// Whether a request is of a session that has batches. Its clients do not name their version, and whoever names none is
-/// one of them (2025-06-18, "Transports", "Protocol Version Header").
+/// Whether the request belongs to a session that may use batches. A client of 2025-03-26 sends no version header, and a
+/// request without one counts as that version (2025-06-18, "Transports", "Protocol Version Header").
 pub fn accepts_batches(headers: &HeaderMap) -> bool {
     headers.contains_key("mcp-session-id")
         && headers.get("mcp-protocol-version").is_none_or(|version| version == "2025-03-26")
 }
 
-/// The answer to a batch none of which is taken.
+/// The answer to a batch that is refused as a whole.
 pub fn refuse_batch(reads: Vec<ParsedMessage>) -> Response {
     let refusals: Vec<ServerJsonRpcMessage> = reads
         .into_iter()
@@ -37,7 +37,7 @@ pub fn refuse_batch(reads: Vec<ParsedMessage>) -> Response {
     response
 }
 
-/// The answer to the request of that id, or that there is none.
+/// Reads the answer to the request `id`; an internal error if it cannot be read.
 async fn read_response(response: Response, id: RequestId) -> Value {
     let read = match to_bytes(response.into_body(), LARGEST_ANSWER).await {
         Ok(bytes) => serde_json::from_slice(&bytes).map_err(|error| error.to_string()),
@@ -49,7 +49,7 @@ async fn read_response(response: Response, id: RequestId) -> Value {
     })
 }
 
-/// Serves each message of a batch by itself, and gives all answers in one array, in the order of what they answer.
+/// Serves each message of a batch, and returns the answers in one array, in the order of the messages.
 pub async fn serve_batch<F: Future<Output = Response>>(
     parts: Parts,
     reads: Vec<ParsedMessage>,
@@ -64,7 +64,7 @@ pub async fn serve_batch<F: Future<Output = Response>>(
                     _ => None,
                 };
                 let response = serve(parts.clone(), message).await;
-                // Nobody waits for an answer to a notification or to an answer (JSON-RPC 2.0, section 4.1).
+                // Notifications and responses have no answer (JSON-RPC 2.0, section 4.1).
                 Some(read_response(response, id?).await)
             }
             ParsedMessage::Refusal(refusal) => serde_json::to_value(*refusal).ok(),

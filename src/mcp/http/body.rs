@@ -1,4 +1,4 @@
-//! Reading the body of a request: of the right kind, of bounded size and in bounded time.
+//! Reads the body of a request: checks its media type and limits its size and time.
 
 use std::pin::Pin;
 use std::time::Duration;
@@ -11,12 +11,13 @@ use axum::http::{HeaderMap, StatusCode};
 
 use super::refusal::HttpRefusal;
 
-/// How long a body may take to arrive.
+/// Longest time for a body to arrive.
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
-/// How long what is left of a refused body is read, so that the refusal is not lost to a reset.
+/// How long the rest of a refused body is read. A connection that is closed with unread data is reset, and the client
+/// would not see the refusal.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// The head and the whole body of a request that says it is JSON.
+/// The head and the body of a JSON request.
 pub async fn json(request: Request, limit: usize) -> Result<(Parts, Bytes), HttpRefusal> {
     let (parts, mut body) = request.into_parts();
     let read = if is_json(&parts.headers) {
@@ -44,7 +45,7 @@ pub async fn json(request: Request, limit: usize) -> Result<(Parts, Bytes), Http
     }
 }
 
-/// Whether the body is said to be JSON; parameters such as a character set do not matter.
+/// Whether `Content-Type` is JSON; parameters such as a character set are ignored.
 fn is_json(headers: &HeaderMap) -> bool {
     headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).is_some_and(|value| {
         value.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"))

@@ -1,9 +1,8 @@
-//! The connections there are: how many, and how long each may take to say what it wants.
+//! Limits the number of connections, and the time that each may take to send the head of a request.
 //!
-//! Whoever connects takes a seat before it is known what for. A client that sends no head, or half of one, has a
-//! deadline; and where all seats are taken, the one that has been longest without a head makes room, so that no number
-//! of half-sent heads keeps others out. Where every connection is being served, a few seats more are there for
-//! whoever asks how we are.
+//! A connection takes a slot before its first request is known. A client that does not finish a head has a deadline. If
+//! all slots are taken, the connection that has waited longest without a head is closed for a new one, so that unfinished
+//! heads cannot block other clients. If every connection is being served, a few more slots are left for `/healthz`.
 
 use std::collections::HashMap;
 use std::pin::Pin;
@@ -16,14 +15,14 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-/// How long the head of a request may take from its first byte.
+/// Longest time from the first byte of a request's head to its last.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long a connection is kept that sends nothing: at its beginning, and between two requests.
+/// How long an idle connection is kept, before its first request and between two requests.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(10);
-/// Seats for `/healthz` alone, besides the others.
+/// Additional slots that are only for `/healthz`.
 const HEALTH_SLOTS: usize = 8;
 
-/// All seats.
+/// The slots for connections.
 #[derive(Debug)]
 pub struct ConnectionSlots {
     most: usize,
@@ -31,7 +30,7 @@ pub struct ConnectionSlots {
     taken: Mutex<HashMap<u64, Arc<ConnectionSlot>>>,
 }
 
-/// The seat of one connection.
+/// The slot of one connection.
 #[derive(Debug)]
 pub struct ConnectionSlot {
     for_health: bool,
@@ -40,16 +39,16 @@ pub struct ConnectionSlot {
     closed: CancellationToken,
 }
 
-/// What a connection is doing.
+/// The state of a connection.
 #[derive(Clone, Copy, Debug)]
 enum ConnectionPhase {
-    /// It has sent no head since then, and if it began with one, when.
+    /// It has been without a complete head `since` then; `begun` is the time of the first byte of one.
     Waiting { since: Instant, begun: Option<Instant> },
     /// Its request is being answered.
     Served,
 }
 
-/// A seat that is taken; dropping it gives it back.
+/// A slot that is taken. Dropping it frees it.
 #[derive(Debug)]
 pub struct TakenSlot {
     slots: Arc<ConnectionSlots>,
@@ -64,14 +63,14 @@ impl Drop for TakenSlot {
 }
 
 impl TakenSlot {
-    /// The seat.
+    /// The slot.
     pub fn slot(&self) -> &Arc<ConnectionSlot> {
         &self.slot
     }
 }
 
 impl ConnectionSlots {
-    /// So many, besides those for health.
+    /// `most` slots, and those for `/healthz`.
     pub fn new(most: usize) -> Arc<Self> {
         Arc::new(Self { most, next: AtomicU64::new(0), taken: Mutex::default() })
     }
@@ -80,7 +79,7 @@ impl ConnectionSlots {
         self.taken.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes a seat, for which another connection may have to go; none where all are being served.
+    /// Takes a slot, and closes another connection for it if necessary; `None` if all connections are being served.
     pub fn take(self: &Arc<Self>, now: Instant) -> Option<TakenSlot> {
         let mut taken = self.lock();
         let for_health =
@@ -101,7 +100,7 @@ impl ConnectionSlots {
     }
 }
 
-/// Has the connection go that has been longest without a head, among those of one kind; whether there is one.
+/// Closes the connection that has been longest without a head, among those of one kind; returns whether there was one.
 fn make_room(taken: &mut HashMap<u64, Arc<ConnectionSlot>>, for_health: bool) -> bool {
     let waiting = taken.iter().filter(|(_, slot)| slot.for_health == for_health);
     let waiting = waiting.filter_map(|(id, slot)| match *slot.lock() {
@@ -116,7 +115,7 @@ fn make_room(taken: &mut HashMap<u64, Arc<ConnectionSlot>>, for_health: bool) ->
 }
 
 impl ConnectionSlot {
-    /// Whether it is one for `/healthz` alone.
+    /// Whether the slot is only for `/healthz`.
     pub fn is_for_health(&self) -> bool {
         self.for_health
     }
@@ -134,7 +133,7 @@ impl ConnectionSlot {
         }
     }
 
-    /// A head is complete; the answer to it is under way until what is given back is dropped.
+    /// Marks the request as being answered until the result is dropped.
     pub fn serve(self: &Arc<Self>) -> AnswerInProgress {
         self.change_phase(|_| Some(ConnectionPhase::Served));
         AnswerInProgress(Arc::clone(self))
@@ -149,7 +148,7 @@ impl ConnectionSlot {
         });
     }
 
-    /// The end of an answer is still on its way to a client that reads slowly.
+    /// Restarts the idle time: the end of an answer is still being written to a slow client.
     fn note_written(&self, now: Instant) {
         self.change_phase(|phase| match phase {
             ConnectionPhase::Waiting { begun: None, .. } => {
@@ -167,7 +166,7 @@ impl ConnectionSlot {
         }
     }
 
-    /// Waits until its connection is to be closed, and says why.
+    /// Waits until the connection has to be closed, and returns the reason for the log.
     pub async fn closed(&self) -> &'static str {
         loop {
             let due = self.deadline();
@@ -180,14 +179,14 @@ impl ConnectionSlot {
             tokio::select! {
                 () = self.closed.cancelled() => return "it made room for another",
                 () = self.changed.notified() => {}
-                // What changed meanwhile counts.
+                // The deadline may have moved meanwhile.
                 () = late => if self.deadline() == due { return "it sent no whole head in time" },
             }
         }
     }
 }
 
-/// An answer that is under way.
+/// An answer that is being sent. Dropping it makes the connection wait for the next request.
 #[derive(Debug)]
 pub struct AnswerInProgress(Arc<ConnectionSlot>);
 
@@ -198,7 +197,7 @@ impl Drop for AnswerInProgress {
     }
 }
 
-/// A connection whose seat hears of what comes and goes.
+/// A stream that reports reads and writes to its slot.
 #[derive(Debug)]
 pub struct MonitoredStream<S> {
     stream: S,
@@ -206,7 +205,7 @@ pub struct MonitoredStream<S> {
 }
 
 impl<S> MonitoredStream<S> {
-    /// The connection on this seat.
+    /// Wraps the stream of the connection in `slot`.
     pub fn new(stream: S, slot: Arc<ConnectionSlot>) -> Self {
         Self { stream, slot }
     }

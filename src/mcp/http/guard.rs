@@ -1,8 +1,7 @@
-//! What every request has to pass, in this order: host and origin, rate, token, places.
+//! The checks of every request, in this order: host and origin, rate, token, slots.
 //!
-//! The cheapest and the most telling come first, and the rate before the token, so that guessing is
-//! slow. Where clients look for an authorization server there is nothing, token or not. `/healthz` is
-//! for whoever restarts us: it is held to host and origin only.
+//! The rate comes before the token, so that tokens cannot be guessed quickly. The paths at which clients look for an
+//! authorization server get 404 without a token. `/healthz` is for service managers: only host and origin are checked.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -26,33 +25,36 @@ use super::slots::RequestSlots;
 use super::token::BearerToken;
 use crate::tools::Services;
 
-/// The two ends of the connection a request came over.
+/// The connection of a request.
 #[derive(Clone, Copy, Debug)]
 pub struct ConnectionInfo {
-    /// The client's.
+    /// The client's address.
     pub remote: SocketAddr,
-    /// Ours.
+    /// The server's address.
     pub local: SocketAddr,
-    /// Whether it is open for `/healthz` alone, since too many others are.
+    /// Whether it may be used only for `/healthz`, because all other slots are taken.
     pub only_health: bool,
 }
 
-/// Everything a request is held to.
+/// Checks requests.
 pub struct RequestGuard {
     services: Arc<Services>,
     allowlist: Allowlist,
-    /// None lets everybody in.
+    /// `None` if clients need no token.
     token: Option<Arc<BearerToken>>,
     rate: Arc<RateLimiter>,
     slots: RequestSlots,
 }
 
-/// Cancelled when what a request began is to end, since its token is not the token any more.
+/// Cancelled when the token of the request is no longer valid.
 #[derive(Clone)]
 pub struct TokenValidity(pub CancellationToken);
 
 impl RequestGuard {
-    /// As the settings say.
+    /// The checks that the settings describe.
+    ///
+    /// # Errors
+    /// A malformed entry of the allowed hosts or origins.
     pub fn new(services: Arc<Services>, token: Option<Arc<BearerToken>>) -> Result<Self, AllowlistError> {
         let http = &services.at_start.http;
         Ok(Self {
@@ -73,7 +75,7 @@ impl RequestGuard {
         let allowed = self.allowlist.check(request.uri(), request.headers(), connection_info.local)?;
         let served = self.serve_for_host(connection_info, request, next, allowed.is_some()).await;
         let Some(origin) = allowed else { return served };
-        // The page may read refusals as well.
+        // A page of an allowed origin may read refusals as well.
         let mut response = served.unwrap_or_else(IntoResponse::into_response);
         let headers = response.headers_mut();
         headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
@@ -108,7 +110,7 @@ impl RequestGuard {
             None => CancellationToken::new(),
         };
         let is_metrics = path == "/metrics";
-        // Nothing behind this needs it, and what is not there cannot be logged.
+        // Removed so that it cannot be logged.
         request.headers_mut().remove(AUTHORIZATION);
         if is_metrics {
             return Ok(next.run(request).await);
@@ -123,15 +125,15 @@ impl RequestGuard {
     }
 }
 
-/// Whether a client looks here for OAuth: for metadata (RFC 8414 and RFC 9728, section 3 of each, before or after the
-/// path of what they are about), or at the places where a server without metadata would have it (2025-03-26,
-/// "Authorization", section 2.3.3). It takes a 401 from there for a server that wants OAuth, and never tries its token.
+/// Whether clients look at this path for OAuth: for metadata (RFC 8414 and RFC 9728, section 3 of each), or at the default
+/// endpoints of a server without metadata (2025-03-26, "Authorization", section 2.3.3). If they got 401 there, they would
+/// start OAuth and never send their token.
 fn seeks_authorization_server(path: &str) -> bool {
     path.split('/').any(|part| part == ".well-known") || ["/register", "/authorize", "/token"].contains(&path)
 }
 
-/// The answer to a browser that asks before it calls; it never sends the token with the question
-/// (Fetch Standard, section 4.8, "CORS-preflight fetch").
+/// The answer to a CORS preflight request; `None` for other requests. Browsers send it without the token (Fetch Standard,
+/// section 4.8, "CORS-preflight fetch").
 fn preflight(request: &Request) -> Option<Response> {
     let asks =
         request.method() == Method::OPTIONS && request.headers().contains_key(ACCESS_CONTROL_REQUEST_METHOD);
@@ -148,7 +150,7 @@ fn preflight(request: &Request) -> Option<Response> {
     })
 }
 
-/// Serves a request if it may be served, and counts it.
+/// Serves a request if it passes the checks, and counts it.
 pub async fn guard_request(State(guard): State<Arc<RequestGuard>>, request: Request, next: Next) -> Response {
     let route = route_label(request.uri().path());
     let connection_info = request.extensions().get::<ConnectionInfo>().copied();
@@ -166,7 +168,7 @@ pub async fn guard_request(State(guard): State<Arc<RequestGuard>>, request: Requ
     response
 }
 
-/// The routes there are; all other paths count as one.
+/// The label of a path in the metrics; unknown paths share one.
 fn route_label(path: &str) -> &'static str {
     ["/mcp", "/sse", "/messages", "/healthz", "/metrics"]
         .into_iter()

@@ -1,4 +1,4 @@
-//! A body, and what is held until it was sent, or nobody reads it any more.
+//! A response body that owns a value, which is dropped once the body was sent or the client is gone.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -7,7 +7,7 @@ use axum::body::{Body, Bytes, HttpBody};
 use hyper::body::{Frame, SizeHint};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
-/// A body that holds something.
+/// A body that owns a value.
 pub struct HoldingBody<T> {
     body: Body,
     ended: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
@@ -15,12 +15,12 @@ pub struct HoldingBody<T> {
 }
 
 impl<T> HoldingBody<T> {
-    /// This body with what it holds.
+    /// The body, which owns `held`.
     pub fn new(body: Body, held: T) -> Self {
         Self { body, ended: None, _held: held }
     }
 
-    /// The same, at its end once it is no longer `valid`.
+    /// The same body, which ends when `valid` is cancelled.
     pub fn while_valid(self, valid: CancellationToken) -> Self {
         Self { ended: Some(Box::pin(valid.cancelled_owned())), ..self }
     }

@@ -1,9 +1,8 @@
-//! `/sse` and `/messages`: HTTP+SSE as it was in 2024-11-05, for clients that speak nothing newer.
+//! `/sse` and `/messages`: the transport HTTP+SSE of 2024-11-05, for clients that have no newer one.
 //!
-//! **Deprecated** since 2025-03-26, and every answer says so (RFC 9745). A client opens `GET /sse` and
-//! is told in an `endpoint` event where to `POST` its messages; what it is answered comes back as
-//! `message` events (2024-11-05, "Transports", "HTTP with SSE"). Nothing can be resumed here: when
-//! the stream ends, the client is gone, and so are its session and its calls.
+//! **Deprecated** since 2025-03-26, which every response declares (RFC 9745). A client opens `GET /sse`, gets an
+//! `endpoint` event with the path for its messages, and gets answers as `message` events (2024-11-05, "Transports", "HTTP
+//! with SSE"). A stream cannot be resumed: its end ends the session and its calls.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -29,12 +28,12 @@ use crate::mcp::handler::{ClientTransport, Handler};
 use crate::metrics::SessionCount;
 use crate::tools::Services;
 
-/// When it was deprecated: 2025-03-26, as a structured date (RFC 9745, section 2.1).
+/// The date of deprecation, 2025-03-26, as a structured date (RFC 9745, section 2.1).
 const DEPRECATED: HeaderValue = HeaderValue::from_static("@1742947200");
-/// What came after it (RFC 5829, section 3.3).
+/// The link to the successor (RFC 5829, section 3.3).
 const SUCCESSOR: HeaderValue = HeaderValue::from_static("</mcp>; rel=\"successor-version\"");
 
-/// All sessions of this kind.
+/// The sessions over HTTP+SSE.
 pub struct SseTransport {
     services: Arc<Services>,
     stop: CancellationToken,
@@ -42,7 +41,7 @@ pub struct SseTransport {
     warned: AtomicBool,
 }
 
-/// A session that is open; dropping it ends the session and its calls.
+/// An open session. Dropping it ends the session and its calls.
 struct SseSession {
     id: String,
     legacy: Arc<SseTransport>,
@@ -57,7 +56,7 @@ impl Drop for SseSession {
 }
 
 impl SseTransport {
-    /// None yet; they end with `stop`.
+    /// No sessions yet. Sessions end when `stop` is cancelled.
     pub fn new(services: Arc<Services>, stop: CancellationToken) -> Self {
         Self { services, stop, sessions: Mutex::default(), warned: AtomicBool::new(false) }
     }
@@ -96,10 +95,10 @@ impl SseTransport {
     }
 }
 
-/// Opens a session.
+/// `GET /sse`: opens a session.
 pub async fn sse(State(legacy): State<Arc<SseTransport>>) -> Response {
     if !legacy.warned.swap(true, Ordering::Relaxed) {
-        tracing::warn!("a client uses HTTP+SSE, deprecated since 2025-03-26; /mcp is what came after it");
+        tracing::warn!("a client uses HTTP+SSE, deprecated since 2025-03-26; its successor is /mcp");
     }
     let (session, answers) = match legacy.open() {
         Ok(open) => open,
@@ -128,7 +127,7 @@ pub async fn sse(State(legacy): State<Arc<SseTransport>>) -> Response {
     deprecated(response)
 }
 
-/// Takes a message of a session.
+/// `POST /messages`: takes a message of a session.
 pub async fn messages(State(legacy): State<Arc<SseTransport>>, request: Request) -> Response {
     deprecated(message(&legacy, request).await.unwrap_or_else(IntoResponse::into_response))
 }
@@ -147,7 +146,7 @@ async fn message(legacy: &SseTransport, request: Request) -> Result<Response, Ht
             Err(TrySendError::Closed(_)) => Err(HttpRefusal::session()),
         },
         ParsedMessage::Refusal(refusal) => Ok(malformed(&refusal)),
-        // This transport is older than batches.
+        // 2024-11-05 has no batches over HTTP.
         ParsedMessage::Batch(refusals) => Ok(batch::refuse_batch(refusals)),
         ParsedMessage::Ignored if channel::trim_message(&bytes).is_empty() => Ok(empty_body()),
         ParsedMessage::Ignored => Ok(StatusCode::ACCEPTED.into_response()),

@@ -26,15 +26,14 @@ use super::held::HoldingBody;
 const HEADERS: usize = 64;
 /// Most bytes of a request's head, its target included.
 const HEAD_BYTES: usize = 32 * 1024;
-/// How long answers under way may take to end once the server is to stop: a little longer than a
-/// program may take (`process::GRACE`), and with it less than two seconds.
+/// How long answers may take to end after `stop`: a little longer than `process::GRACE`, and less than two seconds.
 const LAST_ANSWERS: Duration = Duration::from_millis(1_800);
-/// How long to wait when the system has no more connections to give.
+/// The pause after accept(2) failed, such as for want of file descriptors.
 const PAUSE: Duration = Duration::from_millis(50);
-/// How long a client that has vanished without a word is waited for.
+/// How long a connection is kept whose client does not answer.
 const VANISHED: Duration = Duration::from_secs(60);
 
-/// Takes connections until `stop`, about `most` at once, and waits for their last answers.
+/// Accepts connections until `stop`, `most` at once, and waits for their last answers.
 pub async fn run(listener: TcpListener, router: Router, most: usize, stop: CancellationToken) {
     let slots = ConnectionSlots::new(most);
     let connections = TaskTracker::new();
@@ -43,7 +42,7 @@ pub async fn run(listener: TcpListener, router: Router, most: usize, stop: Cance
             Ok((stream, remote)) => {
                 let Ok(local) = stream.local_addr() else { continue };
                 let Some(taken) = slots.take(Instant::now()) else {
-                    tracing::debug!(%remote, "all connections are being served, those for health too");
+                    tracing::debug!(%remote, "a connection was refused: all slots are in use, those for /healthz too");
                     continue;
                 };
                 let connection_info =
@@ -51,7 +50,7 @@ pub async fn run(listener: TcpListener, router: Router, most: usize, stop: Cance
                 connections.spawn(serve(stream, connection_info, router.clone(), taken, stop.clone()));
             }
             Err(error) => {
-                tracing::debug!(%error, "a connection could not be taken");
+                tracing::debug!(%error, "a connection could not be accepted");
                 tokio::time::sleep(PAUSE).await;
             }
         }
@@ -82,7 +81,7 @@ async fn serve(
         async move { answering.await.map(|response| response.map(|body| HoldingBody::new(body, serving))) }
     });
     let mut builder = http1::Builder::new();
-    // The head's deadline is kept by the seat: hyper's would begin before the first byte.
+    // The slot has the head's deadline: hyper's would start before the first byte.
     builder.max_headers(HEADERS).max_header_size(HEAD_BYTES).header_read_timeout(None);
     let stream = TokioIo::new(MonitoredStream::new(stream, Arc::clone(slot)));
     let connection = builder.serve_connection(stream, service);
@@ -106,10 +105,8 @@ async fn serve(
     }
 }
 
-/// Has the system ask whether a silent client is still there, and gives up on one that takes nothing.
-///
-/// A call that has not answered yet sends nothing, and a machine that lost its network says nothing:
-/// without this, its builds would run on (tcp(7), `TCP_KEEPIDLE`).
+/// Makes the system detect a client that lost its network or does not read (tcp(7), `TCP_KEEPIDLE`;
+/// `platform` limits unsent data). Otherwise its builds would go on: a call without an answer yet sends nothing.
 fn notice_vanished(stream: &TcpStream) -> rustix::io::Result<()> {
     use rustix::net::sockopt;
     sockopt::set_tcp_nodelay(stream, true)?;

@@ -1,11 +1,9 @@
 //! MCP over HTTP: Streamable HTTP at `/mcp`, and for old clients HTTP+SSE at `/sse` and `/messages`,
-//! which is **deprecated**; besides them `/healthz` for whoever restarts us and `/metrics` for whoever
-//! watches.
+//! which is **deprecated**; also `/healthz` for service managers and `/metrics` for Prometheus.
 //!
-//! One `guard` stands before all routes. What it needs is split by meaning: `names` (host and
-//! origin), `token`, `rate`, `places`; `listener` and `seats` bound connections and heads, `body` bodies.
-//! `streamable` and `legacy` are the two transports, `sessions` what the first keeps between
-//! requests of older clients.
+//! `guard` checks the requests of all routes, with `allowlist` (host and origin), `rate`, `token` and `slots`. `listener`
+//! and `connections` limit connections and request heads, `body` limits bodies. `streamable` and `legacy` are the two
+//! transports; `sessions` has the sessions that older clients open over the first.
 
 mod accept;
 mod allowlist;
@@ -50,10 +48,10 @@ use crate::diagnostic::{Code, Diagnostic};
 use crate::metrics;
 use crate::tools::Services;
 
-/// How long calls may take to end their programs once the server is to stop.
+/// How long calls may take to end their programs after `stop`.
 const LAST_CALLS: Duration = Duration::from_millis(1_900);
 
-/// A server that has its address and does not answer yet.
+/// A server that is bound to its address and does not answer yet.
 pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
@@ -63,7 +61,7 @@ pub struct Server {
     stop: CancellationToken,
 }
 
-/// Serves at `address` until `stop`, and tells on standard error where that is.
+/// Serves at `address` until `stop`, and prints the URL on standard error.
 ///
 /// # Errors
 /// As [`bind`].
@@ -86,10 +84,10 @@ pub async fn serve(
     Ok(())
 }
 
-/// Takes the address; port 0 is any that is free.
+/// Binds to the address; port 0 takes any free port.
 ///
 /// # Errors
-/// An address that is not to be had, a token that is not, and settings that are wrong or contradict each other.
+/// The address or the token cannot be used, or the settings are wrong.
 pub async fn bind(
     services: Arc<Services>,
     address: SocketAddr,
@@ -108,7 +106,7 @@ pub async fn bind(
     Ok(Server { listener, address, router, token, services, stop })
 }
 
-/// The token that clients have to send; none where the settings let everybody on this machine in.
+/// The token that clients must send; `None` with `--without-token`.
 fn token(services: &Services, address: SocketAddr) -> Result<Option<BearerToken>, Diagnostic> {
     let told = |error: TokenError| Diagnostic::from(&error);
     let settings = &services.at_start;
@@ -129,13 +127,13 @@ fn token(services: &Services, address: SocketAddr) -> Result<Option<BearerToken>
 }
 
 impl Server {
-    /// The address it has.
+    /// The address it is bound to.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Answers until it is to stop; then nothing of it runs any more.
+    /// Serves until `stop`. All its calls have ended when this returns.
     pub async fn run(self) {
         if let Some(token) = self.token {
             tokio::spawn(token.watch_file(self.stop.clone()));
@@ -143,7 +141,7 @@ impl Server {
         // Requests, as many streams again, and room for connections that wait for their next request.
         let connections = self.services.at_start.http.concurrent_requests.saturating_mul(4).max(16);
         listener::run(self.listener, self.router, connections, self.stop).await;
-        // A session's call may run while no connection of it is open.
+        // A call of a session may run without an open connection.
         if tokio::time::timeout(LAST_CALLS, self.services.metrics.wait_for_calls()).await.is_err() {
             tracing::warn!("calls were still running at the end");
         }
@@ -164,7 +162,7 @@ fn router(services: &Arc<Services>, guard: RequestGuard, stop: &CancellationToke
         .layer(middleware::from_fn_with_state(Arc::new(guard), guard::guard_request))
 }
 
-/// Alive, and which version; nothing is run for it.
+/// The status and the version; it runs no program.
 async fn healthz() -> Response {
     let body = concat!("{\"status\":\"ok\",\"version\":\"", env!("CARGO_PKG_VERSION"), "\"}");
     json(StatusCode::OK, body.into())

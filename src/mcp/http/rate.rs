@@ -1,7 +1,6 @@
-//! How many requests one address may send: a token bucket each.
+//! Limits the requests of each client address with a token bucket.
 //!
-//! Written here rather than taken from `governor`: its keyed limiter grows with every address until
-//! somebody sweeps it, and a table that cannot grow is the point of having one.
+//! The crate `governor` is not used: its keyed limiter grows with every new address, and this table must not grow.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
@@ -12,10 +11,10 @@ use super::refusal::HttpRefusal;
 
 /// Most addresses with a bucket of their own.
 const ADDRESSES: usize = 4_096;
-/// How often a full table is looked through for buckets that are full again.
+/// Shortest time between two searches of a full table for buckets that can be removed.
 const SWEEPING: Duration = Duration::from_secs(1);
 
-/// The buckets.
+/// A token bucket for each address.
 #[derive(Debug)]
 pub struct RateLimiter {
     per_minute: u32,
@@ -35,18 +34,21 @@ struct Bucket {
 }
 
 impl RateLimiter {
-    /// A bucket of `per_minute` requests for each address, refilled evenly; 0 is no limit.
+    /// Buckets of `per_minute` requests, which refill evenly; 0 means no limit.
     pub fn new(per_minute: u32) -> Self {
         Self { per_minute, table: Mutex::default() }
     }
 
-    /// Takes that many requests out of the address's bucket, or none.
+    /// Takes `requests` out of the address's bucket, or none of them.
+    ///
+    /// # Errors
+    /// The bucket has too few; the refusal has the time to wait.
     pub fn take(&self, address: IpAddr, requests: u32, now: Instant) -> Result<(), HttpRefusal> {
         self.take_after(address, 0, requests, now)
     }
 
-    /// The same for a try of which `taken` requests were taken already: another try has to pay for them again, so a
-    /// refusal says when there is room for all.
+    /// The same for a batch of which `taken` requests were taken already. A retry takes those again, so the time in the
+    /// refusal is the one until there is room for all.
     fn take_after(
         &self,
         address: IpAddr,
@@ -70,13 +72,13 @@ impl RateLimiter {
         let mut table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
         let BucketTable { buckets, swept } = &mut *table;
         if buckets.len() >= ADDRESSES && !buckets.contains_key(&address) {
-            // A bucket that is full again says nothing that a new one would not.
+            // A full bucket is equal to a new one.
             if swept.is_none_or(|swept| now.saturating_duration_since(swept) >= SWEEPING) {
                 *swept = Some(now);
                 buckets.retain(|_, bucket| level(*bucket) < most);
             }
             if buckets.len() >= ADDRESSES {
-                // Under such an attack, newcomers share one.
+                // The table is full of active addresses: new ones share a bucket.
                 address = Ipv6Addr::UNSPECIFIED.into();
             }
         }
@@ -95,7 +97,7 @@ impl RateLimiter {
     }
 }
 
-/// What a request that turns out to hold more than one message goes on with.
+/// A request that was counted once. If its body is a batch, the other messages are counted later.
 #[derive(Clone, Debug)]
 pub struct CountedRequest {
     rate: Arc<RateLimiter>,
@@ -103,20 +105,26 @@ pub struct CountedRequest {
 }
 
 impl CountedRequest {
-    /// Counts a request from this address.
+    /// Counts a request from `address`.
+    ///
+    /// # Errors
+    /// The address sent too many requests.
     pub fn count(rate: &Arc<RateLimiter>, address: IpAddr) -> Result<Self, HttpRefusal> {
         rate.take(address, 1, Instant::now())?;
         Ok(Self { rate: Arc::clone(rate), address })
     }
 
-    /// Counts each message of a batch after the first as a request of its own.
+    /// Counts the messages of a batch after the first.
+    ///
+    /// # Errors
+    /// The address sent too many requests.
     pub fn count_batch(&self, messages: usize) -> Result<(), HttpRefusal> {
         let further = u32::try_from(messages.saturating_sub(1)).unwrap_or(u32::MAX);
         self.rate.take_after(self.address, 1, further, Instant::now())
     }
 }
 
-/// Whoever has one IPv6 address has the whole network of it (RFC 6177, section 2).
+/// The /64 network of an IPv6 address: one client has all of it (RFC 6177, section 2).
 fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64)).into(),

@@ -1,6 +1,6 @@
-//! Why a request is not served, and how that is said.
+//! Refusals of HTTP requests, and their responses.
 //!
-//! Where the request is no JSON-RPC message, a refusal looks like every other error of this program:
+//! If the request is no JSON-RPC message, the body has the form of this program's other errors:
 //! `{"error": {code, message, hint}}`.
 
 use axum::body::Body;
@@ -13,11 +13,11 @@ use rmcp::model::{ErrorCode, ErrorData, JsonRpcMessage, RequestId, ServerJsonRpc
 
 use crate::text;
 
-/// The kind of a refusal; its name is the `code` of the answer and the label of the counter.
+/// The kind of a refusal: the `code` in the body and the label in the metrics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RefusalReason(pub &'static str);
 
-/// A request that is not served.
+/// Why a request is refused, and the response to it.
 #[derive(Debug)]
 pub struct HttpRefusal {
     status: StatusCode,
@@ -53,7 +53,7 @@ impl HttpRefusal {
         }
     }
 
-    /// In how many seconds another try may be served, if that is said.
+    /// Seconds until a retry may be served; `None` if that is not known.
     #[cfg(test)]
     pub fn retry_after(&self) -> Option<u64> {
         self.retry_after
@@ -64,34 +64,34 @@ impl HttpRefusal {
         self
     }
 
-    /// The `Host` is missing, doubled or malformed (RFC 9112, section 3.2: 400).
+    /// `Host` is missing, repeated or malformed (RFC 9112, section 3.2: 400).
     pub fn no_host(message: &str) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "host", message)
     }
 
-    /// The `Host` is not one of ours: a page of somebody else's may have been pointed at this address.
+    /// `Host` is not a name of this server, as in DNS rebinding.
     pub fn host(host: &str) -> Self {
         Self::new(StatusCode::FORBIDDEN, "host", format!("the host `{host}` is not served here"))
             .hint("use a loopback name, or add the host to `http.allowed_hosts` in your settings")
     }
 
-    /// The `Origin` may not call.
+    /// `Origin` is not allowed.
     pub fn origin(origin: &str) -> Self {
         Self::new(StatusCode::FORBIDDEN, "origin", format!("the web origin `{origin}` may not call"))
             .hint("add it to `http.allowed_origins` in your settings if you trust every page of it")
     }
 
-    /// A page of another site loads it.
+    /// `Sec-Fetch-Site` has another site.
     pub fn site() -> Self {
         Self::new(
             StatusCode::FORBIDDEN,
             "origin",
-            "a web page of another site asks for it (`Sec-Fetch-Site`)",
+            "the request comes from a web page of another site (`Sec-Fetch-Site`)",
         )
         .hint("open the address itself; a page calls from an origin in `http.allowed_origins`")
     }
 
-    /// No bearer token, or a wrong one (RFC 6750, section 3).
+    /// The bearer token is missing, or wrong if one was `sent` (RFC 6750, section 3).
     pub fn token(sent: bool) -> Self {
         let (message, challenge) = if sent {
             ("this is not the bearer token", "Bearer realm=\"pantheros\", error=\"invalid_token\"")
@@ -104,7 +104,7 @@ impl HttpRefusal {
         refusal
     }
 
-    /// The server itself has no token just now.
+    /// The server cannot read its token.
     pub fn no_token() -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "token", "the server cannot read its bearer token")
             .hint("its log says why; `pantheros-mcp token` says where the token is")
@@ -119,7 +119,7 @@ impl HttpRefusal {
         refusal
     }
 
-    /// More messages in one batch than the rate ever allows.
+    /// A batch has more messages than the bucket can ever hold.
     pub fn batch(most: u32) -> Self {
         Self::new(
             StatusCode::TOO_MANY_REQUESTS,
@@ -129,7 +129,7 @@ impl HttpRefusal {
         .hint("send smaller batches, or raise `http.requests_per_minute` in your settings")
     }
 
-    /// Too much at once (RFC 9110, section 15.6.4).
+    /// A limit of concurrency is reached (RFC 9110, section 15.6.4).
     pub fn busy(reason: &'static str, what: &str, setting: &str) -> Self {
         let mut refusal =
             Self::new(StatusCode::SERVICE_UNAVAILABLE, reason, format!("too many {what} at once"))
@@ -138,24 +138,24 @@ impl HttpRefusal {
         refusal
     }
 
-    /// The body is larger than is taken.
+    /// The body is larger than `limit` bytes.
     pub fn size(limit: usize) -> Self {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "size", format!("the body is larger than {limit} bytes"))
             .hint("raise `limits.message_kib` in your settings")
     }
 
-    /// The body did not come in time, or not whole.
+    /// The body did not arrive in time or is incomplete.
     pub fn body(status: StatusCode, message: impl Into<String>) -> Self {
         Self::new(status, "body", message)
     }
 
-    /// The body is no JSON.
+    /// `Content-Type` is not JSON.
     pub fn media_type() -> Self {
         Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "media_type", "the body has to be application/json")
             .hint("send `Content-Type: application/json`")
     }
 
-    /// The client takes no answer that could be given.
+    /// The client accepts neither JSON nor event streams.
     pub fn not_acceptable() -> Self {
         Self::new(StatusCode::NOT_ACCEPTABLE, "accept", "answers are application/json or text/event-stream")
             .hint(
@@ -163,48 +163,48 @@ impl HttpRefusal {
             )
     }
 
-    /// The call came to an end, and there is no answer to it.
+    /// The call ended without an answer.
     pub fn unanswered() -> Self {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "unanswered", "the call ended without an answer")
             .hint("it was cancelled, or its session or the server ended")
     }
 
-    /// Nothing is there.
+    /// The path does not exist.
     pub fn no_route() -> Self {
         Self::new(StatusCode::NOT_FOUND, "route", "there is nothing at this path")
             .hint("MCP is at /mcp; /sse and /messages are for old clients; then /healthz and /metrics")
     }
 
-    /// A path that clients look at for an authorization server, of which there is none.
+    /// A path at which clients look for an authorization server. This server has none.
     pub fn no_authorization_server() -> Self {
         Self::no_route().hint(
             "there is no OAuth here: send `Authorization: Bearer …` with the token; `pantheros-mcp token` says where it is",
         )
     }
 
-    /// Something is there, but not for this method.
+    /// The path does not support the method.
     pub fn method() -> Self {
         Self::new(StatusCode::METHOD_NOT_ALLOWED, "method", "this path does not take that method")
     }
 
-    /// The session is not known, or not any more.
+    /// The session does not exist or has ended.
     pub fn session() -> Self {
         Self::new(StatusCode::NOT_FOUND, "session", "there is no such session")
             .hint("begin a new one: sessions end when their client is gone, and with the server")
     }
 
-    /// What a library refused in its own words.
+    /// A refusal of rmcp, with its message.
     pub fn other(status: StatusCode, message: impl Into<String>) -> Self {
         Self::new(status, "protocol", message)
     }
 
-    /// The same as the answer to a JSON-RPC request.
+    /// The refusal as a response to the JSON-RPC request `id`.
     pub fn into_rpc_response(self, id: Option<RequestId>) -> Response {
         let body = serde_json::to_vec(&self.to_rpc_message(id)).unwrap_or_default();
         self.respond(body)
     }
 
-    /// The same as a JSON-RPC message.
+    /// The refusal as a JSON-RPC message.
     pub fn to_rpc_message(&self, id: Option<RequestId>) -> ServerJsonRpcMessage {
         let code = match self.status {
             status if status.is_server_error() => ErrorCode::INTERNAL_ERROR,
@@ -239,7 +239,7 @@ impl IntoResponse for HttpRefusal {
     }
 }
 
-/// An answer of JSON.
+/// A response with a JSON body.
 pub fn json(status: StatusCode, body: Vec<u8>) -> Response {
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = status;
@@ -247,7 +247,7 @@ pub fn json(status: StatusCode, body: Vec<u8>) -> Response {
     response
 }
 
-/// The answer to a message that was refused before it was one (JSON-RPC 2.0, section 5.1).
+/// The response to a body that is not a valid message (JSON-RPC 2.0, section 5.1).
 pub fn malformed(message: &ServerJsonRpcMessage) -> Response {
     let mut response = json(StatusCode::BAD_REQUEST, serde_json::to_vec(message).unwrap_or_default());
     response.extensions_mut().insert(RefusalReason("malformed"));

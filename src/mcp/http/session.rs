@@ -1,4 +1,4 @@
-//! One session over `/mcp`: what is under way in it, and whether its client is still there.
+//! A session over `/mcp`: its running requests, and whether its client is still connected.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,15 +16,15 @@ use tokio_util::sync::CancellationToken;
 use crate::mcp::ids::RequestIds;
 use crate::metrics::SessionCount;
 
-/// How long calls go on while no stream of their session is open.
+/// How long calls go on without an open stream of their session.
 pub const ORPHAN_TIMEOUT: Duration = Duration::from_secs(60);
-/// How long a session is kept in which nothing happens at all.
+/// How long a session without streams, calls and messages is kept.
 pub const IDLE_TIMEOUT: Duration = Duration::from_secs(30 * 60);
 
-/// The messages of a session as rmcp keeps it.
+/// The transport of a session in rmcp.
 pub type RmcpTransport = <LocalSessionManager as SessionManager>::Transport;
 
-/// A session: who is there, and what is under way.
+/// The state of a session.
 pub struct StreamableSession {
     gone: CancellationToken,
     valid: CancellationToken,
@@ -39,23 +39,23 @@ struct SessionActivity {
 }
 
 impl StreamableSession {
-    /// One that begins; `gone` is cancelled when it ends, and it ends when `valid` is cancelled.
+    /// A new session. Its end cancels `gone`, and it ends when `valid` is cancelled.
     pub fn new(gone: CancellationToken, valid: CancellationToken, count: SessionCount) -> Arc<Self> {
         let activity = SessionActivity { streams: 0, ids: RequestIds::default(), last: Instant::now() };
         Arc::new(Self { gone, valid, activity: Mutex::new(activity), _count: count })
     }
 
-    /// Ends what it still does.
+    /// Ends the session and cancels its calls.
     pub fn end(&self) {
         self.gone.cancel();
     }
 
-    /// Whether it ended, or what it was begun with does not count any more.
+    /// Whether the session ended, or its token is no longer valid.
     pub fn has_ended(&self) -> bool {
         self.gone.is_cancelled() || self.valid.is_cancelled()
     }
 
-    /// Its messages.
+    /// The transport of the session, which records its messages.
     pub fn into_transport(self: Arc<Self>, inner: RmcpTransport) -> SessionTransport {
         SessionTransport { inner, session: self }
     }
@@ -66,7 +66,7 @@ impl StreamableSession {
         change(&mut activity)
     }
 
-    /// Whether its client is gone by now.
+    /// Whether the session ended, or its client was away too long.
     pub fn is_abandoned(&self, now: Instant) -> bool {
         if self.has_ended() {
             return true;
@@ -76,7 +76,7 @@ impl StreamableSession {
         activity.streams == 0 && silent > if activity.ids.is_empty() { IDLE_TIMEOUT } else { ORPHAN_TIMEOUT }
     }
 
-    /// How long nothing happened, if nothing is under way.
+    /// How long the session has been idle; `None` if a stream is open or a call runs.
     pub fn unused_for(&self) -> Option<Duration> {
         if self.has_ended() {
             return Some(Duration::MAX);
@@ -85,13 +85,13 @@ impl StreamableSession {
         (activity.streams == 0 && activity.ids.is_empty()).then(|| activity.last.elapsed())
     }
 
-    /// Takes the id of a request that is to be passed on; none where it is in use.
+    /// Reserves the id of a request before it is passed to rmcp; `None` if the id is in use.
     pub fn reserve(self: &Arc<Self>, id: &RequestId) -> Option<ReservedId> {
         let is_new = self.record(|activity| activity.ids.reserve(id));
         is_new.then(|| ReservedId { session: Arc::clone(self), id: id.clone() })
     }
 
-    /// Notes that a request was passed on.
+    /// Records that a request was passed to rmcp.
     pub fn mark_passed_on(&self, id: &RequestId) {
         self.record(|activity| activity.ids.mark_passed_on(id));
     }
@@ -103,8 +103,8 @@ impl StreamableSession {
     }
 }
 
-/// The id of a request that is about to be passed on. Unless it was when this is dropped, the id is given back then;
-/// else its answer does that.
+/// The reserved id of a request. Dropping it releases the id, unless the request was passed to rmcp: then its answer
+/// releases it.
 pub struct ReservedId {
     session: Arc<StreamableSession>,
     id: RequestId,
@@ -116,7 +116,7 @@ impl Drop for ReservedId {
     }
 }
 
-/// A session's messages, which tell what it is doing; its end cancels what it still does.
+/// The transport of a session. It records the messages; dropping it cancels the session's calls.
 pub struct SessionTransport {
     inner: RmcpTransport,
     session: Arc<StreamableSession>,

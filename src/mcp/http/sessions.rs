@@ -1,13 +1,12 @@
-//! The sessions of protocol versions before 2026-07-28 over `/mcp`: how many, and how they end.
+//! The sessions over `/mcp` of protocol versions before 2026-07-28: their number, and their end.
 //!
-//! rmcp's manager holds the streams; what is added here is a bound, and an end that leaves nothing
-//! running. Of its own accord rmcp ends a session that was silent for a while, which would end a long
-//! build that nobody asked to hear about, and lets calls run on for seconds after a session was closed.
+//! rmcp's manager has the streams. This adds a limit, and ends the calls of a session with it. rmcp alone would end a
+//! session without messages after a while, and with it a long build without progress; and it lets calls run for seconds
+//! after a session was closed.
 //!
-//! A stream that breaks is no cancellation, because the client may come back for the answer
-//! (2025-11-25, "Transports", "Sending Messages to the Server", item 6). A session is given up when
-//! it has no stream open and has calls running that nobody came back for within [`super::session::ORPHAN_TIMEOUT`], or
-//! when nothing at all happened for [`super::session::IDLE_TIMEOUT`].
+//! A broken stream does not cancel a call, because the client may resume it (2025-11-25, "Transports", "Sending Messages to
+//! the Server", item 6). A session ends if it has calls but no stream for [`super::session::ORPHAN_TIMEOUT`],
+//! or if it was idle for [`super::session::IDLE_TIMEOUT`].
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -24,51 +23,50 @@ use tokio_util::sync::CancellationToken;
 use super::session::{SessionTransport, StreamableSession};
 use crate::tools::Services;
 
-/// How long a session that nothing happens in is safe from having to make room for a new one.
+/// Shortest idle time after which a session may be ended for a new one.
 const MIN_IDLE_TO_REPLACE: Duration = Duration::from_secs(60);
-/// How often that is looked at.
+/// Time between two checks for sessions to end.
 const CHECK_INTERVAL: Duration = Duration::from_secs(5);
-/// How long a client may take from opening a session to its first message.
+/// Longest time from opening a session to its first message.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long rmcp may take to hear that a session is to end.
+/// How long rmcp may take to close a session.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
 tokio::task_local! {
-    /// Cancelled when whoever sent the request being served is gone.
+    /// Cancelled when the client of the current request is gone.
     ///
-    /// rmcp makes the handler and then the session in one task, with nothing to tell one from the
-    /// other; this is what both find there.
+    /// rmcp creates the handler and the session in one task and passes nothing between them; both read this.
     pub static CLIENT_GONE: CancellationToken;
 
-    /// Cancelled when the token that the request being served came with does not count any more.
+    /// Cancelled when the token of the current request is no longer valid.
     pub static TOKEN_VALID: CancellationToken;
 }
 
-/// The token of the request being served.
+/// The cancellation token of the current request's client.
 pub fn client_gone() -> CancellationToken {
     CLIENT_GONE.try_with(Clone::clone).unwrap_or_default()
 }
 
-/// All sessions.
+/// All sessions over `/mcp`.
 pub struct Sessions {
     inner: LocalSessionManager,
     services: Arc<Services>,
     open: Mutex<HashMap<SessionId, Arc<StreamableSession>>>,
 }
 
-/// Why there is no session.
+/// The session could not be opened or used.
 #[derive(Debug, thiserror::Error)]
 pub enum SessionError {
-    /// There are as many as there may be.
+    /// The limit of sessions is reached.
     #[error("too many sessions")]
     Full,
-    /// rmcp says so.
+    /// An error of rmcp.
     #[error(transparent)]
     Inner(#[from] LocalSessionManagerError),
 }
 
 impl Sessions {
-    /// None yet, and never more than the settings say.
+    /// No sessions yet; the settings have their limit.
     pub fn new(services: Arc<Services>) -> Self {
         let mut inner = LocalSessionManager::default();
         inner.session_config.keep_alive = None;
@@ -80,7 +78,7 @@ impl Sessions {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The session of that id.
+    /// The session `id`; `None` if there is none or it has ended.
     pub fn session(&self, id: &str) -> Option<Arc<StreamableSession>> {
         self.lock().get(id).filter(|session| !session.has_ended()).cloned()
     }
@@ -90,7 +88,7 @@ impl Sessions {
         self.session(id).is_some()
     }
 
-    /// Whether a new session may begin, for which one may have to end in which nothing happens.
+    /// Whether a new session may be opened. If the limit is reached, this ends the session that was idle longest.
     pub async fn make_room(&self) -> bool {
         let most = self.services.at_start.http.legacy_sessions;
         let unused = {
@@ -110,7 +108,7 @@ impl Sessions {
         }
     }
 
-    /// Ends sessions whose client is gone, until `stop`.
+    /// Ends sessions whose clients are gone, until `stop`.
     pub async fn end_abandoned(self: Arc<Self>, stop: CancellationToken) {
         while stop.run_until_cancelled(tokio::time::sleep(CHECK_INTERVAL)).await.is_some() {
             let now = Instant::now();
@@ -132,11 +130,11 @@ impl Sessions {
         if let Some(session) = session {
             session.end();
         }
-        // A session whose client does not read its stream does not hear this; it ends with the stream.
+        // If the client does not read its stream, this times out, and the session ends with the stream.
         match tokio::time::timeout(CLOSE_TIMEOUT, self.inner.close_session(id)).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::debug!(%error, %id, "the session was closed badly"),
-            Err(_) => tracing::debug!(%id, "the session does not hear that it is over"),
+            Err(_) => tracing::debug!(%id, "rmcp did not close the session in time"),
         }
     }
 }

@@ -1,10 +1,8 @@
-//! How much is under way at once.
+//! Limits concurrent requests.
 //!
-//! A request holds a place until its answer has been sent whole. An answer that is an event stream
-//! may take hours, so it moves to a place among the streams, of which there are as many again: long
-//! builds that are watched keep nobody from asking something short. A stream that is asked for as
-//! such (`GET`) is refused where no place among the streams is free; the answer to a call is not,
-//! since its work has begun: it stays where it is. What is open at once is bounded by both together.
+//! A request holds a slot until its answer was sent. An answer that is an event stream may take hours, so it moves to a
+//! stream slot, of which there are as many again: long builds must not block short requests. A `GET` stream is refused if
+//! no stream slot is free. The answer to a call is not refused, because its work has begun: it keeps its request slot.
 
 use std::sync::Arc;
 
@@ -17,14 +15,14 @@ use super::answer;
 use super::held::HoldingBody;
 use super::refusal::HttpRefusal;
 
-/// The places of both kinds.
+/// The request slots and the stream slots.
 #[derive(Debug)]
 pub struct RequestSlots {
     requests: Arc<Semaphore>,
     streams: Arc<Semaphore>,
 }
 
-/// One that is taken; dropping it gives it back.
+/// A slot that is taken. Dropping it frees it.
 #[derive(Debug)]
 pub struct RequestSlot {
     _permit: OwnedSemaphorePermit,
@@ -32,13 +30,16 @@ pub struct RequestSlot {
 }
 
 impl RequestSlots {
-    /// So many of each kind.
+    /// `each` slots of both kinds.
     pub fn new(each: usize) -> Self {
         let each = each.clamp(1, Semaphore::MAX_PERMITS);
         Self { requests: Arc::new(Semaphore::new(each)), streams: Arc::new(Semaphore::new(each)) }
     }
 
-    /// Takes a place among the requests, or among the streams.
+    /// Takes a request slot or a stream slot.
+    ///
+    /// # Errors
+    /// No slot of that kind is free.
     pub fn take(&self, is_stream: bool) -> Result<RequestSlot, HttpRefusal> {
         let kind = if is_stream { &self.streams } else { &self.requests };
         match Arc::clone(kind).try_acquire_owned() {
@@ -47,7 +48,7 @@ impl RequestSlots {
         }
     }
 
-    /// Lets an answer hold its place until it is sent, nobody reads it any more, or it is no longer `valid`.
+    /// Binds the slot to the response: it is freed once the body was sent, the client is gone, or `valid` is cancelled.
     pub fn hold(&self, slot: RequestSlot, response: Response, valid: CancellationToken) -> Response {
         let better =
             (answer::is_stream(&response) && !slot.is_stream).then(|| self.take(true).ok()).flatten();

@@ -1,12 +1,12 @@
 //! `/mcp`: Streamable HTTP, in both protocol eras.
 //!
-//! rmcp tells the eras apart and serves them; around it, this reads the body (so that every transport
-//! refuses the same bytes in the same words), and gives refusals of rmcp's own the shape of ours.
+//! rmcp distinguishes the eras and serves them. This module reads the body, so that every transport refuses the same bytes
+//! with the same message, and turns rmcp's refusals into the form of this program's errors.
 //!
-//! How a call ends that nobody waits for any more:
-//! - **2026-07-28**: there are no sessions; a client cancels by closing the response stream
-//!   ("Transports", "Cancellation"). rmcp drops the request's token with the stream.
-//! - **before**: a closed stream is no cancellation; see [`super::sessions`] for what is one.
+//! How a call is cancelled:
+//! - **2026-07-28**: there are no sessions; a client cancels by closing the response stream ("Transports",
+//!   "Cancellation"). rmcp drops the request's token with the stream.
+//! - **before**: a closed stream does not cancel; see [`super::sessions`].
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,10 +33,10 @@ use crate::mcp::handler::{ClientTransport, Handler};
 use crate::mcp::ids;
 use crate::tools::Services;
 
-/// Most that is read of a refusal in rmcp's words.
+/// Most bytes read of a refusal of rmcp.
 const LARGEST_REFUSAL: usize = 4_096;
 
-/// What serves `/mcp`.
+/// Serves `/mcp`.
 pub struct StreamableTransport {
     service: StreamableHttpService<Handler, Sessions>,
     sessions: Arc<Sessions>,
@@ -46,11 +46,11 @@ pub struct StreamableTransport {
 }
 
 impl StreamableTransport {
-    /// Sessions and all; they end with `stop`.
+    /// Starts without sessions. Sessions and calls end when `stop` is cancelled.
     pub fn new(services: Arc<Services>, stop: CancellationToken) -> Self {
         let (limit, heartbeat) = (services.at_start.message_bytes, services.heartbeat);
         let sessions = Arc::new(Sessions::new(Arc::clone(&services)));
-        // Hosts and origins are checked for all routes in one place, before anything comes here.
+        // `guard` checks hosts and origins for all routes.
         let config = StreamableHttpServerConfig::default()
             .disable_allowed_hosts()
             .disable_allowed_origins()
@@ -63,8 +63,8 @@ impl StreamableTransport {
         Self { service, sessions, limit, heartbeat, stop }
     }
 
-    /// Ends a session. rmcp ends what never was as well, and says 202, which is an error to clients (2025-11-25,
-    /// "Transports", "Session Management", knows 404 and 405, and the SDKs 200 and 204).
+    /// Ends a session. rmcp answers 202, also for a session that does not exist. Clients take that for an error: 2025-11-25,
+    /// "Transports", "Session Management" has 404 and 405, and the SDKs expect 200 or 204.
     async fn delete(&self, request: Request) -> Response {
         if session_id(request.headers()).is_some_and(|id| !self.sessions.has(id)) {
             return HttpRefusal::session().into_response();
@@ -76,7 +76,8 @@ impl StreamableTransport {
         response
     }
 
-    /// Has rmcp serve a request.
+    /// Serves a request with rmcp. `answering` is the id to answer in a JSON-RPC error: `None` if the body is no message,
+    /// `Some(None)` if the message has no id.
     async fn serve(&self, request: Request, answering: Option<Option<RequestId>>) -> Response {
         let session = session_id(request.headers()).map(str::to_owned);
         let known = || session.as_ref().is_none_or(|id| self.sessions.has(id));
@@ -99,7 +100,7 @@ impl StreamableTransport {
         let allow = response.headers().get(ALLOW).cloned();
         let refusal = match status {
             StatusCode::NOT_FOUND => HttpRefusal::session(),
-            // It ended between being found and being used.
+            // The session ended after it was found.
             StatusCode::INTERNAL_SERVER_ERROR if !known() => HttpRefusal::session(),
             StatusCode::METHOD_NOT_ALLOWED => HttpRefusal::method(),
             status => {
@@ -119,7 +120,7 @@ impl StreamableTransport {
     }
 }
 
-/// The session a request says that it belongs to.
+/// The session id in the headers; `None` without one.
 fn session_id(headers: &HeaderMap) -> Option<&str> {
     headers.get("mcp-session-id").map(|id| id.to_str().unwrap_or_default())
 }
@@ -128,7 +129,7 @@ fn is_json(response: &Response) -> bool {
     response.headers().get(CONTENT_TYPE) == Some(&HeaderValue::from_static("application/json"))
 }
 
-/// Serves a request for `/mcp`.
+/// Serves a request to `/mcp`.
 pub async fn handle(State(streamable): State<Arc<StreamableTransport>>, mut request: Request) -> Response {
     let accepted = AcceptedTypes::from_headers(request.headers());
     match *request.method() {
@@ -154,7 +155,7 @@ pub async fn handle(State(streamable): State<Arc<StreamableTransport>>, mut requ
             {
                 return refusal.into_response();
             }
-            // Clients begin a new session at this status alone, which an array of answers does not have.
+            // Clients open a new session if they get this status, which a batch of answers would not have.
             if session_id(&parts.headers).is_some_and(|id| !streamable.sessions.has(id)) {
                 return HttpRefusal::session().into_rpc_response(None);
             }
@@ -184,7 +185,7 @@ pub async fn handle(State(streamable): State<Arc<StreamableTransport>>, mut requ
     if !accepted.stream {
         parts.extensions.insert(SingleResponse);
     }
-    // What is around a message means nothing to rmcp, or ends it.
+    // rmcp does not accept white space and a byte order mark around a message.
     let message = bytes.slice_ref(channel::trim_message(&bytes));
     let request = Request::from_parts(parts, Body::from(message));
     let Some(id) = id else { return streamable.serve(request, Some(None)).await };
@@ -197,7 +198,7 @@ pub async fn handle(State(streamable): State<Arc<StreamableTransport>>, mut requ
             ResponseForm::Json => answer::extract_answer(response, &id).await,
         }
     };
-    // The head of an answer that opens a session has to name it.
+    // The head of the answer to `initialize` has the session id, so it cannot be sent earlier.
     if opens_session {
         answering.await
     } else {
@@ -205,7 +206,7 @@ pub async fn handle(State(streamable): State<Arc<StreamableTransport>>, mut requ
     }
 }
 
-/// Serves a message of a batch.
+/// Serves one message of a batch.
 async fn serve_batch_message(
     streamable: &StreamableTransport,
     parts: Parts,
@@ -230,7 +231,7 @@ fn is_initialize(message: &ClientJsonRpcMessage) -> bool {
         if matches!(request.request, ClientRequest::InitializeRequest(_)))
 }
 
-/// The answer to a body of nothing.
+/// The answer to an empty body.
 pub fn empty_body() -> Response {
     malformed(&JsonRpcMessage::error(ErrorData::new(ErrorCode::PARSE_ERROR, "the body is empty", None), None))
 }

@@ -1,7 +1,7 @@
-//! The bearer token: where it comes from, and whether a request has it.
+//! The bearer token: its source, and the check of requests.
 //!
-//! A running server takes another token as soon as the file has one. What was begun with the old one ends then: whoever
-//! rotates a token wants those out who have it.
+//! A running server uses a new token as soon as the file has one. Requests and sessions with the old token end then, because
+//! a token is rotated to lock out whoever has it.
 
 use std::fs::{File, Metadata};
 use std::io::Read;
@@ -22,45 +22,45 @@ use crate::diagnostic::{Code, Diagnostic};
 use crate::random;
 use crate::state::{StateError, StateFolder};
 
-/// The variable that stands in for the file, unless the machine names one.
+/// The environment variable that replaces the token file, unless the machine's settings name one.
 pub const VARIABLE: &str = "PANTHEROS_HTTP_TOKEN";
-/// The file of the state folder with the token that this program made.
+/// Name of the file in the state folder with the token that this program generated.
 const FILE_NAME: &str = "http-token";
-/// Shortest token taken: below this it could be guessed.
+/// Shortest accepted token, in bytes: a shorter one could be guessed.
 const SHORTEST_TOKEN: usize = 16;
-/// Longest, which also bounds what is read of a file named by mistake.
+/// Longest accepted token, in bytes. It also limits what is read of a wrong file.
 const LONGEST_TOKEN: usize = 1_024;
-/// How often the file is looked at while no request comes, for the sake of what is open.
+/// Time between two checks of the file without requests, for open streams and sessions.
 const CHECK_INTERVAL: Duration = Duration::from_millis(500);
-/// How old a change has to be before the file's times tell it from a later one: file systems count in steps.
+/// The age at which a file's times are reliable: on some file systems a later change within this time has the same times.
 const STAMP_RESOLUTION: Duration = Duration::from_secs(2);
 
-/// Why there is no token to use.
+/// The token cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum TokenError {
-    /// It cannot be read, could be guessed, cannot be sent, or others may read it.
+    /// The token cannot be read, can be guessed, cannot be sent in a header, or other users can read it.
     #[error("the bearer token in {place} {problem}")]
     Unusable {
         /// The variable or the file.
         place: String,
         /// What is wrong with it.
         problem: String,
-        /// What to do.
+        /// How to fix it.
         hint: String,
     },
-    /// None is set, and there is no folder to keep one in.
+    /// No token is set, and there is no state folder for a generated one.
     #[error("there is no token for HTTP, and no folder to keep one in")]
     Nowhere,
-    /// The state folder.
+    /// The state folder cannot be used.
     #[error(transparent)]
     State(#[from] StateError),
-    /// The system has no randomness to make one of.
+    /// The system returned no random bytes.
     #[error("no token could be made: {0}")]
     Randomness(std::io::Error),
-    /// It is not this program's to change.
+    /// The token was set by a person, so that this program must not change it.
     #[error("the token for HTTP comes from {0}, and this program changes only a token that it made")]
     NotOurs(TokenSource),
-    /// It is asked for and said not to be asked for.
+    /// A token is set, and `--without-token` too.
     #[error("--without-token contradicts {0}, which sets a token")]
     Contradicted(TokenSource),
 }
@@ -79,24 +79,24 @@ impl From<&TokenError> for Diagnostic {
                 .with_hint("the state folder and all in it have to be the user's own, mode 0700"),
             TokenError::Randomness(_) => diagnostic(Code::Internal),
             TokenError::NotOurs(source) => settings(format!(
-                "put another token there yourself (`openssl rand -hex 32` makes one), or take {} away and have one made",
+                "put a new token there yourself (`openssl rand -hex 32` makes one), or unset {} to have one generated",
                 source.setting_name()
             )),
             TokenError::Contradicted(source) => {
-                settings(format!("take {} away, or leave out --without-token", source.setting_name()))
+                settings(format!("unset {}, or leave out --without-token", source.setting_name()))
             }
         }
     }
 }
 
-/// Where the token comes from.
+/// The source of the token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TokenSource {
-    /// The variable of the environment.
+    /// The environment variable.
     Environment,
-    /// The file that the settings name.
+    /// The file in `http.token_file`.
     Configured(PathBuf),
-    /// The file that this program made in the state folder, or will make.
+    /// The file that this program generates in this state folder.
     Made(PathBuf),
 }
 
@@ -111,7 +111,7 @@ impl std::fmt::Display for TokenSource {
 }
 
 impl TokenSource {
-    /// Where a server with these settings and this environment gets its token.
+    /// The source for a server with these settings and this environment.
     ///
     /// # Errors
     /// [`TokenError::Nowhere`].
@@ -122,14 +122,14 @@ impl TokenSource {
         }
     }
 
-    /// The same where somebody set one.
+    /// The source that the settings or the environment set; `None` if they set none.
     pub fn explicit(settings: &Settings) -> Option<Self> {
-        // Where the variable counts, the settings name no file.
+        // If the variable overrules the file, the merged settings have no file.
         let configured = settings.http.token_file.clone().map(Self::Configured);
         configured.or_else(|| std::env::var_os(VARIABLE).map(|_| Self::Environment))
     }
 
-    /// The file it is in, if it is in one.
+    /// The file with the token; `None` for the environment variable.
     #[must_use]
     pub fn path(&self) -> Option<PathBuf> {
         match self {
@@ -139,7 +139,7 @@ impl TokenSource {
         }
     }
 
-    /// What names it in the settings.
+    /// The variable or setting to change.
     fn setting_name(&self) -> &'static str {
         match self {
             Self::Environment => VARIABLE,
@@ -147,7 +147,7 @@ impl TokenSource {
         }
     }
 
-    /// Makes the token where that is this program's to do and nobody did; of several that try at once, one does.
+    /// Generates the token if this program has to and it does not exist. If several processes try at once, one succeeds.
     fn create_if_missing(&self) -> Result<(), TokenError> {
         if let Self::Made(folder) = self {
             let folder = StateFolder::open(folder)?;
@@ -158,25 +158,25 @@ impl TokenSource {
         Ok(())
     }
 
-    /// Says that a server would take the token, or make it.
+    /// Requires that a server could use the token or generate it.
     ///
     /// # Errors
-    /// Why it would let nobody in.
+    /// The token cannot be used.
     pub fn require_usable(&self) -> Result<(), TokenError> {
         let is_to_be_made = matches!(self, Self::Made(_)) && self.path().is_some_and(|path| !path.exists());
         if is_to_be_made { Ok(()) } else { self.read().map(|_| ()) }
     }
 
-    /// Makes another token in place of the one that this program made.
+    /// Replaces the generated token with a new one.
     ///
     /// # Errors
-    /// [`TokenError::NotOurs`], and what the state folder gives.
+    /// [`TokenError::NotOurs`]; an error of the state folder.
     pub fn rotate(&self) -> Result<(), TokenError> {
         let Self::Made(folder) = self else { return Err(TokenError::NotOurs(self.clone())) };
         Ok(StateFolder::open(folder)?.replace(FILE_NAME, generate()?.as_bytes())?)
     }
 
-    /// The token's hash, and the stamp of the file it is in.
+    /// The hash of the token and the stamp of its file. The stamp is `None` without a file, or if the file changed just now.
     fn read(&self) -> Result<(blake3::Hash, Option<TokenFileStamp>), TokenError> {
         let (text, stamp) = match self {
             Self::Environment => {
@@ -198,12 +198,12 @@ impl TokenSource {
     }
 }
 
-/// 256 bits of randomness and the end of a line.
+/// A new token of 256 random bits, with a line feed.
 fn generate() -> Result<String, TokenError> {
     random::hex().map(|token| format!("{token}\n")).map_err(TokenError::Randomness)
 }
 
-/// What a file was like when it was read.
+/// The identity, size and times of a file when it was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct TokenFileStamp([i64; 6]);
 
@@ -220,7 +220,7 @@ impl TokenFileStamp {
         ])
     }
 
-    /// The same where a later change gives another one.
+    /// The same; `None` if the file changed so recently that a later change could have the same stamp.
     fn settled(metadata: &Metadata) -> Option<Self> {
         let changed = u64::try_from(metadata.ctime()).ok().map(Duration::from_secs)?;
         let age = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH.checked_add(changed)?).ok()?;
@@ -228,23 +228,23 @@ impl TokenFileStamp {
     }
 }
 
-/// The token in force, of which only the hash is kept, and what is good as long as it is.
+/// The token in force.
 struct CurrentToken {
     hash: blake3::Hash,
-    /// Whether it could be read when it was last looked at.
+    /// Whether the last read succeeded.
     readable: bool,
     stamp: Option<TokenFileStamp>,
     valid: CancellationToken,
 }
 
-/// A secret that clients have to send.
+/// The secret that clients have to send. Only its hash is kept in memory.
 pub struct BearerToken {
     source: TokenSource,
     known: Mutex<CurrentToken>,
 }
 
 impl BearerToken {
-    /// The token of the environment or of the file; made where neither is set and none was made yet.
+    /// Reads the token, and generates it first if necessary.
     ///
     /// # Errors
     /// See [`TokenError`].
@@ -255,20 +255,20 @@ impl BearerToken {
         Ok(Self { source, known: Mutex::new(known) })
     }
 
-    /// Where it comes from.
+    /// The source of the token.
     pub fn source(&self) -> &TokenSource {
         &self.source
     }
 
-    /// Looks at the file now and then until `stop`.
+    /// Checks the file at intervals until `stop`.
     pub async fn watch_file(self: Arc<Self>, stop: CancellationToken) {
         while stop.run_until_cancelled(tokio::time::sleep(CHECK_INTERVAL)).await.is_some() {
             drop(self.refresh());
         }
     }
 
-    /// The token in force, read again if the file is not as it was. While it cannot be read nobody is let in, and
-    /// what is open goes on: that may be a deployment, and the system may only be short of file descriptors.
+    /// The token in force, read again if its file changed. If it cannot be read, new requests are refused, but open ones go
+    /// on: one may be a deployment, and the cause may be temporary, such as a lack of file descriptors.
     fn refresh(&self) -> MutexGuard<'_, CurrentToken> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(path) = self.source.path() else { return known };
@@ -287,7 +287,7 @@ impl BearerToken {
             }
             Err(error) => {
                 if known.readable {
-                    tracing::error!(%error, "all requests are refused until there is a token again");
+                    tracing::error!(%error, "all requests are refused until the token can be read again");
                 }
                 (known.stamp, known.readable) = (None, false);
             }
@@ -295,10 +295,12 @@ impl BearerToken {
         known
     }
 
-    /// Whether a request has it (RFC 6750, section 2.1); what it begins may go on until what is given back is cancelled.
+    /// Checks the token of a request (RFC 6750, section 2.1). The result is cancelled when the token is no longer valid.
     ///
-    /// What is compared are hashes, in constant time: neither the token's content nor its length
-    /// shows in how long that takes.
+    /// Hashes are compared in constant time, so that the duration shows neither the content nor the length of the token.
+    ///
+    /// # Errors
+    /// The token is missing or wrong, or the server cannot read its own.
     pub fn check(&self, headers: &HeaderMap) -> Result<CancellationToken, HttpRefusal> {
         let (expected, valid) = {
             let known = self.refresh();
@@ -324,7 +326,7 @@ impl BearerToken {
     }
 }
 
-/// The hash of a token that can be used.
+/// Checks the form of a token and returns its hash.
 fn hash(token: &str, place: &str) -> Result<blake3::Hash, TokenError> {
     let token = token.strip_suffix('\n').unwrap_or(token);
     let token = token.strip_suffix('\r').unwrap_or(token);
@@ -346,17 +348,15 @@ fn hash(token: &str, place: &str) -> Result<blake3::Hash, TokenError> {
     })
 }
 
-/// Opens the file that the settings name, without waiting at a pipe.
+/// Opens the file in `http.token_file`, without waiting at a pipe.
 fn open(path: &Path) -> Result<File, TokenError> {
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let opened = rustix::fs::open(path, flags, Mode::empty());
     opened.map(File::from).map_err(|error| unreadable(path, &error.into()))
 }
 
-/// Reads the file, unless others than its owner may: then it is no secret any more.
-///
-/// systemd keeps credentials in a folder only the service can enter, with files it owns or not
-/// (systemd.exec(5), "Credentials"), so the mode of a file below there says nothing.
+/// Reads the token file. A file that other users can read is an error, unless it is in `credentials`: only the service can
+/// enter that folder, whatever the modes of the files are (systemd.exec(5), "Credentials").
 fn read(
     path: &Path,
     file: File,
@@ -364,14 +364,14 @@ fn read(
 ) -> Result<(String, Option<TokenFileStamp>), TokenError> {
     let metadata = file.metadata().map_err(|error| unreadable(path, &error))?;
     if !metadata.is_file() {
-        return Err(unusable(path, "is no file", "look at `http.token_file`"));
+        return Err(unusable(path, "is not a file", "check `http.token_file`"));
     }
     let real = |path: &Path| std::fs::canonicalize(path).ok();
     let is_credential =
         credentials.and_then(real).zip(real(path)).is_some_and(|(folder, path)| path.starts_with(folder));
     if metadata.mode() & 0o077 != 0 && !is_credential {
         let hint =
-            format!("run: chmod 600 {}; whoever read it has it, so put another one there", path.display());
+            format!("run: chmod 600 {}; other users may have read the token, so replace it", path.display());
         return Err(unusable(path, "can be read by other users", &hint));
     }
     let mut token = String::new();
@@ -382,7 +382,7 @@ fn read(
 }
 
 fn unreadable(path: &Path, error: &std::io::Error) -> TokenError {
-    unusable(path, &format!("could not be read: {error}"), "look at `http.token_file`")
+    unusable(path, &format!("could not be read: {error}"), "check `http.token_file`")
 }
 
 fn unusable(path: &Path, problem: &str, hint: &str) -> TokenError {
