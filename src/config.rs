@@ -1,4 +1,4 @@
-//! The files of settings, the environment and the command line become [`Settings`], once, at the edge.
+//! [`Settings`]: read once from the settings files, the environment and the command line.
 
 mod bounds;
 mod deploy;
@@ -33,14 +33,14 @@ use crate::names::HostName;
 use crate::ssh::SshSettings;
 pub use file::{CacheFile, ConfigError, HttpFile, LimitsFile, NixFile, SettingsFile, SshFile, ToolsFile};
 
-/// What the command line says about the same things; each is the user's word, as their file is, and beats it.
+/// Settings of the command line and the environment. They have the user's authority and overrule the user's file.
 #[derive(Clone, Debug, Default)]
 pub struct Overrides {
     /// `--flake` or `PANTHEROS_FLAKE`.
     pub flake: Option<PathBuf>,
     /// `--config`.
     pub config: Option<PathBuf>,
-    /// `--read-only`, which nothing can take back.
+    /// `--read-only`, which no file can undo.
     pub read_only: bool,
     /// `--tools`.
     pub only: Vec<String>,
@@ -50,78 +50,79 @@ pub struct Overrides {
     pub identity: Option<PathBuf>,
     /// `--known-hosts`.
     pub known_hosts: Option<PathBuf>,
-    /// Whether `PANTHEROS_HTTP_TOKEN` is set, which stands in for `http.token_file`.
+    /// Whether `PANTHEROS_HTTP_TOKEN` is set, which replaces `http.token_file`.
     pub token: bool,
-    /// `--target`, for a host whose address is another one just now.
+    /// `--target`: a temporary address of one host.
     pub target: Option<(HostName, HostFile)>,
 }
 
-/// Everything that can be set, typed and checked.
+/// All settings, typed and checked.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// The folder with the `flake.nix`, or where one was looked for.
+    /// The folder with the `flake.nix`, or the folder where the search for one began.
     pub flake: PathBuf,
-    /// How that folder came to be known.
+    /// How that folder was found.
     pub flake_discovery: FlakeDiscovery,
-    /// What lies in it that is the user's alone: the home folder, or the state.
+    /// A private folder inside the flake's folder, which must not be copied to the store: the home or the state folder.
+    /// `None` if there is none.
     pub private: Option<PathBuf>,
     /// The `nix` program.
     pub nix: PathBuf,
-    /// How other machines are reached.
+    /// How to connect to hosts.
     pub ssh: SshSettings,
-    /// Longest evaluation of one question.
+    /// Longest evaluation of one host or output.
     pub evaluation_time: Duration,
     /// Longest build.
     pub build_time: Duration,
-    /// Evaluations side by side.
+    /// Concurrent evaluations.
     pub evaluation_workers: usize,
-    /// Memory one evaluation uses before it goes on in a fresh process, in bytes.
+    /// Memory that an evaluation may use before it continues in a new process, in bytes.
     pub evaluation_memory: u64,
-    /// Calls at once.
+    /// Concurrent calls.
     pub concurrent_calls: usize,
-    /// Calls that may wait.
+    /// Calls that may wait for a slot.
     pub waiting_calls: usize,
-    /// Largest message taken from a client, in bytes.
+    /// Largest message accepted from a client, in bytes.
     pub message_bytes: usize,
-    /// Which tools there are.
+    /// Which tools are enabled.
     pub policy: crate::policy::Policy,
     /// The HTTP transport.
     pub http: HttpFile,
     /// The evaluation cache.
     pub cache: CacheSettings,
-    /// What may be deployed, on whose word.
+    /// What may be deployed, and who may approve it.
     pub deploy: DeploySettings,
-    /// What is known of hosts whose configurations do not say it.
+    /// Deployment options of hosts, for what their configurations do not set.
     pub hosts: BTreeMap<HostName, HostFile>,
-    /// Where a host is now, whatever its configuration says.
+    /// A temporary address of one host, which overrules its configuration.
     pub target: Option<(HostName, HostFile)>,
-    /// The file beside the flake, unless the user named it as theirs.
+    /// The settings file beside the flake; `None` if there is none, or if `--config` names it.
     pub flake_file: Option<FlakeSettingsFile>,
-    /// What the file beside the flake said when it was read, whoever's word it is.
+    /// The text of the settings file beside the flake, also if `--config` names it.
     pub flake_settings_text: Option<String>,
-    /// What is to be said about them to whoever started this.
+    /// Warnings about the settings for the person who started the program.
     notices: Vec<String>,
     origin: SettingsOrigin,
     stamp: blake3::Hash,
 }
 
-/// Where answers are kept and how much of them.
+/// The evaluation cache.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CacheSettings {
-    /// Whether anything is kept at all.
+    /// Whether answers are cached.
     pub enabled: bool,
-    /// The folder on disk; without one, answers are kept in memory only.
+    /// The folder on disk; `None` caches in memory only.
     pub folder: Option<PathBuf>,
-    /// Most space it takes, in bytes.
+    /// Largest size on disk, in bytes.
     pub bytes: u64,
 }
 
 impl Settings {
-    /// Reads the settings of the flake found from `start` (the working folder, where it still exists) and
-    /// `overrides`; `tools` are the names that the policy may mention.
+    /// Reads the settings for the flake that `overrides` name or that is found upwards from `start`, the working folder
+    /// (`None` if it was removed). `tools` are the names that the policy may contain.
     ///
     /// # Errors
-    /// See [`ConfigError`]. A missing flake is no error here: tools say it when they need one.
+    /// See [`ConfigError`]. A missing flake is no error here: tools that need one report it.
     pub fn load(start: Option<&Path>, overrides: &Overrides, tools: &[&str]) -> Result<Self, ConfigError> {
         let settings = Self::read(SettingsOrigin::new(start, overrides, tools))?;
         for notice in &settings.notices {
@@ -142,7 +143,7 @@ impl Settings {
         let is_flake = flake_discovery != FlakeDiscovery::NotFound;
         let mut notices = Vec::new();
         let machine = source::machine(Path::new(MACHINE_FOLDER), &tools)?;
-        // Whoever names the file beside the flake has made its word their own.
+        // If --config names the file beside the flake, it has the user's authority.
         let users_beside = user.as_ref().filter(|user| user.is_at(&flake.join(FILE_NAME)));
         let text = if is_flake && users_beside.is_none() { SettingsText::flake_file(&flake)? } else { None };
         let flake_settings_text = users_beside.or(text.as_ref()).map(|text| text.text.clone());
@@ -163,7 +164,7 @@ impl Settings {
             flake_file.record_merge(&mut merged);
         }
         let mut file = merged.file;
-        // A terminal has to find the same settings, the same state, and who was trusted.
+        // The command that a person is told to run has to find the same settings, state and trust records.
         let named = named.or_else(|| user.map(|user| user.path).filter(|path| paths::is_unlike_login(path)));
         let stamp = origin::stamp((&flake, flake_discovery), named.as_deref(), &sources, flake_file.as_ref());
         let needs_state = file.deploy.state_folder.is_none() || flake_file.is_some();
@@ -173,7 +174,7 @@ impl Settings {
             .command
             .is_none()
             .then(|| paths::command(is_flake.then_some(&*flake), named.as_deref(), state.as_deref()));
-        // Every path begins at the root by now.
+        // Every path is absolute by now.
         let mut deploy =
             DeploySettings::from_file(std::mem::take(&mut file.deploy), Path::new("/")).map_err(conflict)?;
         if let Some(command) = own_command {
@@ -188,7 +189,7 @@ impl Settings {
                 .map_err(|message| ConfigError::Exposed { message })?;
         }
         for switch in merged.overruled {
-            notices.push(format!("{switch} does not count: {MACHINE_FOLDER} says something else"));
+            notices.push(format!("{switch} has no effect: {MACHINE_FOLDER} sets another value"));
         }
         if let Some(flake_file) = &flake_file {
             notices.extend(ignored_notices(flake_file, &deploy.command, named.as_deref()));
@@ -265,15 +266,15 @@ impl Settings {
     }
 }
 
-/// Whether a person trusted the file. What cannot be told is no trust.
+/// Whether a person trusted the file; `false`, with a notice, if that is not known.
 fn is_trusted(text: &SettingsText, notices: &mut Vec<String>) -> bool {
     trust::is_trusted(text).unwrap_or_else(|error| {
-        notices.push(format!("{} is taken as not trusted: {error}", text.path.display()));
+        notices.push(format!("{} counts as not trusted: {error}", text.path.display()));
         false
     })
 }
 
-/// What of the file beside the flake does not count, and what to do about it.
+/// Notices about the settings of the file beside the flake that have no effect, and what to do about them.
 fn ignored_notices(flake_file: &FlakeSettingsFile, command: &str, named: Option<&Path>) -> Vec<String> {
     let quoted = |keys: &[&str]| keys.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ");
     let path = flake_file.path.display();
@@ -283,7 +284,7 @@ fn ignored_notices(flake_file: &FlakeSettingsFile, command: &str, named: Option<
     let mut notices = Vec::new();
     if !flake_file.waiting.is_empty() {
         notices.push(format!(
-            "{path} lies beside the flake, and nobody trusted it as it is, so that this in it does not count: {}. \
+            "{path} lies beside the flake and is not trusted, so these settings in it have no effect: {}. \
              Read the file, then run `{command} trust` in a terminal, or put your own settings in {users}",
             quoted(&flake_file.waiting)
         ));
@@ -296,42 +297,41 @@ fn ignored_notices(flake_file: &FlakeSettingsFile, command: &str, named: Option<
         .collect();
     if !never.is_empty() {
         notices.push(format!(
-            "{path} lies beside the flake, where {} never counts; put it in {users}",
+            "{path} lies beside the flake, where {} never has an effect; put it in {users}",
             quoted(&never)
         ));
     }
     notices
 }
 
-/// A file that each `ssh` reads for itself, which a pipe cannot give to more than one.
+/// Requires that the file is no pipe: every `ssh` process reads it, and a pipe can be read once.
 fn require_no_pipe(path: Option<PathBuf>, name: &str) -> Result<Option<PathBuf>, String> {
     let is_pipe = |path: &Path| path.metadata().is_ok_and(|data| data.file_type().is_fifo());
     match path {
         Some(path) if is_pipe(&path) => {
-            Err(format!("`ssh.{name}` is a pipe, which only one `ssh` could read: name a file"))
+            Err(format!("`ssh.{name}` is a pipe, which can be read only once: name a file"))
         }
         path => Ok(path),
     }
 }
 
-/// A path as `ssh` takes it in an option: it would expand or split at what is refused here
-/// (ssh_config(5), TOKENS).
+/// Requires a path without characters that `ssh` would expand or split at (ssh_config(5), TOKENS).
 fn require_plain_ssh_path(path: PathBuf, name: &str) -> Result<PathBuf, String> {
     let text = path.to_string_lossy();
     if text.chars().any(|c| c.is_whitespace() || c.is_control() || "%\"'\\~$".contains(c)) {
         return Err(format!(
-            "`ssh.{name}` has characters that ssh would read otherwise: make a link under a plain name"
+            "`ssh.{name}` has characters that ssh would interpret: make a link with a plain name"
         ));
     }
     Ok(path)
 }
 
-/// Evaluations side by side where nobody says how many.
+/// The number of concurrent evaluations if no setting has it.
 fn workers_by_default() -> u64 {
     default_workers(LimitsFile::default().evaluation_memory_mib) as u64
 }
 
-/// One evaluation for each core and each share of the memory that is free now, at least one.
+/// One evaluation per core, as far as the memory that is free now allows, and at least one.
 fn default_workers(memory_mib: u64) -> usize {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let shares = crate::platform::free_memory().map_or(cores, |bytes| {

@@ -149,14 +149,14 @@ fn an_approval_cannot_be_piped_in() {
     let before = state(&fleet);
     let piped = output(&fleet, &["approve", id]);
     assert_eq!(piped.status.code(), Some(1));
-    assert!(errors(&piped).contains("wants a terminal"), "{}", errors(&piped));
+    assert!(errors(&piped).contains("needs a terminal"), "{}", errors(&piped));
     // Inside a terminal, but with its input or its output somewhere else.
     for redirection in ["echo web | \"$0\" \"$@\"", "\"$0\" \"$@\" | cat", "\"$0\" \"$@\" < /dev/null"] {
         let whole = fleet.command(&["approve", id]);
         let mut shell = Command::new("sh");
         shell.args(["-c", redirection]).arg(whole.get_program()).args(whole.get_args());
         let (_, shown) = Terminal::run(&shell).ends();
-        assert!(shown.contains("wants a terminal"), "{redirection}: {shown}");
+        assert!(shown.contains("needs a terminal"), "{redirection}: {shown}");
     }
     assert_eq!(state(&fleet), before);
 }
@@ -330,7 +330,7 @@ fn the_machine_says_who_may_deploy() {
     assert_eq!(code, Some(0), "{said}");
     for (text, mode, wanted) in [
         (only_signed.as_str(), 0o666, "nobody else may write"),
-        ("[ssh]\nprogram = \"ssh\"\n", 0o644, "`ssh` does not belong there"),
+        ("[ssh]\nprogram = \"ssh\"\n", 0o644, "`ssh` is not allowed there"),
         ("[deploy]\napprove = []\n", 0o644, "there is no setting `deploy.approve`"),
         ("nonsense", 0o644, "deploy.toml"),
     ] {

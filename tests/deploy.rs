@@ -78,7 +78,7 @@ fn a_person_deploys_in_one_go() {
     // Without a terminal there is nobody who could say yes.
     let piped = site.fleet.command(&["deploy", "web"]).output().unwrap();
     assert_eq!(piped.status.code(), Some(1), "{piped:?}");
-    assert!(String::from_utf8_lossy(&piped.stderr).contains("wants a terminal"), "{piped:?}");
+    assert!(String::from_utf8_lossy(&piped.stderr).contains("needs a terminal"), "{piped:?}");
     site.settled("web", &first, &first);
 
     let mut terminal = Terminal::run(&site.fleet.command(&["deploy", "web"]));

@@ -206,7 +206,7 @@ fn the_users_settings_are_read_again_as_well() {
         write("[limits]\nconcurrent_calls = 1\nwaiting_calls = 0\nmessage_kib = 512\n");
         assert_eq!(target(&mut client), None);
         let said = client.said();
-        assert!(said.contains("`limits.message_kib` was changed: it counts once"), "{said}");
+        assert!(said.contains("`limits.message_kib` was changed: restart the server"), "{said}");
         std::fs::remove_file(&users).unwrap();
         assert_eq!(code(&mut client, "list_hosts", json!({})), "invalid_settings");
     }
@@ -285,7 +285,7 @@ fn a_pipe_without_a_word_is_no_empty_file() {
     let output = command.args(["tools", "--json"]).output().unwrap();
     drop(reader);
     assert_eq!(output.status.code(), Some(2), "{}", errors(&output));
-    assert!(errors(&output).contains("ended without a word"), "{}", errors(&output));
+    assert!(errors(&output).contains("ended without content"), "{}", errors(&output));
     // What is always empty is meant to be.
     let mut command = configured(&fleet, Path::new("/dev/null"));
     let output = command.args(["tools", "--json"]).output().unwrap();
@@ -451,7 +451,7 @@ fn what_a_person_trusts_counts_from_the_next_call_on() {
     terminal.types("trust\n");
     let (code, shown) = terminal.ends();
     assert_eq!(code, Some(0), "{shown}");
-    assert!(shown.contains("a server that runs goes by that from its next call on"), "{shown}");
+    assert!(shown.contains("a running server applies it from its next call on"), "{shown}");
     let after = unreached(&mut client);
     assert!(after.contains("/nonexistent/ssh_config"), "{after} {}", client.said());
 }

@@ -160,7 +160,7 @@ fn only_a_person_at_a_terminal_trusts() {
     let mut piped = cloned.command(&["trust"]);
     let piped = piped.stdin(std::fs::File::open(cloned.path("fleet/flake.nix")).unwrap()).output().unwrap();
     assert!(
-        piped.status.code() == Some(1) && errors(&piped).contains("wants a terminal"),
+        piped.status.code() == Some(1) && errors(&piped).contains("needs a terminal"),
         "{}",
         errors(&piped)
     );
@@ -201,9 +201,9 @@ fn a_file_is_named_and_need_not_be_there_to_be_revoked() {
         assert_eq!(output.status.code(), Some(1), "{}", errors(&output));
         errors(&output)
     };
-    assert!(refused(&mut cloned.command(&["trust", "flake.nix"])).contains("is not called pantheros.toml"));
+    assert!(refused(&mut cloned.command(&["trust", "flake.nix"])).contains("is not named pantheros.toml"));
     let mut users = cloned.command(&["trust"]);
-    assert!(refused(users.env("PANTHEROS_CONFIG", FILE)).contains("all of it counts"));
+    assert!(refused(users.env("PANTHEROS_CONFIG", FILE)).contains("all its settings have an effect"));
     std::fs::remove_file(&file).unwrap();
     assert!(refused(&mut cloned.command(&["trust"])).contains("there is no pantheros.toml"));
     let revoked = cloned.run(&["trust", "--revoke", file.to_str().unwrap()]);
@@ -276,7 +276,7 @@ fn what_narrows_counts_and_hosts_do() {
     assert_eq!(errors(&tools), "");
     let refused = cloned.run(&["call", "--quiet", "deploy", "plan_id=plan-aaaaaaaaaaaaaaaaaaaaaaaaaa"]);
     switched_off(&refused, "--read-only");
-    assert!(errors(&cloned.run(&["trust"])).contains("nothing that has to be trusted"));
+    assert!(errors(&cloned.run(&["trust"])).contains("no setting that needs trust"));
     // And it cannot take back what the user narrowed.
     cloned.users("[tools]\nexclude = [\"list_hosts\"]\n");
     cloned.beside("[tools]\nexclude = []\nread_only = false\n[limits]\nbuild_seconds = 600000\n");
@@ -290,7 +290,7 @@ fn what_never_counts_beside_a_flake_is_named() {
     let cloned = Cloned::new("[deploy]\napprove_over_http = true\n");
     let said = errors(&cloned.run(&["tools"]));
     assert!(
-        said.contains("`deploy.approve_over_http` never counts") && said.contains("config.toml"),
+        said.contains("`deploy.approve_over_http` never has an effect") && said.contains("config.toml"),
         "{said}"
     );
     assert!(!said.contains(" trust`"), "{said}");
@@ -473,7 +473,7 @@ fn nobody_overrules_the_machine() {
     let output = on_machine(&cloned, &files, &["--tools", "flake_check", "call", "--quiet", "flake_check"]);
     switched_off(&output, "excluded");
     let output = on_machine(&cloned, &files, &["deploy", "web", "--identity", "/mine"]);
-    assert!(errors(&output).contains("--identity does not count"), "{}", errors(&output));
+    assert!(errors(&output).contains("--identity has no effect"), "{}", errors(&output));
 }
 
 #[test]
@@ -487,8 +487,8 @@ fn the_machines_files_are_roots_and_say_things_once() {
             vec![("config.toml", deploy, 0o644), ("deploy.toml", deploy, 0o644)],
             "`deploy.plan_minutes` is in config.toml",
         ),
-        (vec![("deploy.toml", "[nix]\nprogram = \"nix\"\n", 0o644)], "`nix` does not belong there"),
-        (vec![("config.toml", "[deploy]\napprove_by = [\"signature\"]\n", 0o644)], "names nobody"),
+        (vec![("deploy.toml", "[nix]\nprogram = \"nix\"\n", 0o644)], "`nix` is not allowed there"),
+        (vec![("config.toml", "[deploy]\napprove_by = [\"signature\"]\n", 0o644)], "is not set"),
         (vec![("config.toml", "[tools]\nonly = [\"list_host\"]\n", 0o644)], "list_hosts"),
     ] {
         let output = on_machine(&cloned, &files, &["tools"]);
@@ -513,5 +513,5 @@ fn no_token_of_the_environment_overrules_the_machines() {
     );
     let said = errors(&output);
     assert!(output.status.code() == Some(1) && said.contains("/absent/token"), "{said}");
-    assert!(said.contains("PANTHEROS_HTTP_TOKEN does not count"), "{said}");
+    assert!(said.contains("PANTHEROS_HTTP_TOKEN has no effect"), "{said}");
 }

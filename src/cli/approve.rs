@@ -1,4 +1,4 @@
-//! `approve`: a person's yes, in a terminal.
+//! `approve`: approve a plan at a terminal or with a signature.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -25,17 +25,16 @@ const REJECT_WORD: &str = "no";
 
 /// Read a plan and approve it
 ///
-/// Shows what would be done to which hosts, what changes on them and what could go wrong, and then asks
-/// for the host's name (for several hosts, the last six characters of the plan's name) and for the code
-/// of each blocking risk. `no` rejects the plan. Anything else that is typed, and Ctrl-C, leave everything
-/// as it was.
+/// Shows the hosts, the changes and the risks of the plan. Then it asks for the host's name (for several
+/// hosts, for the last six characters of the plan's name) and for the code of each blocking risk. `no`
+/// rejects the plan. Any other answer, and Ctrl-C, change nothing.
 ///
-/// It wants a terminal, because an approval is a person's: it cannot be piped in. The approval is
-/// for this plan as it is now, and good for one deployment before the plan expires.
+/// It needs a terminal: a person has to type the answer. The approval is valid for this plan as it is
+/// now, and for one deployment before the plan expires.
 ///
 /// With --sign, the approval is a signature over the plan, made by ssh-keygen(1) with this key; a
-/// security key asks for its touch. It counts where `deploy.approvers` lists the key. With --signature it was
-/// made elsewhere, where the key is:
+/// security key has to be touched. It counts if `deploy.approvers` lists the key. With --signature, the
+/// signature was made on another machine that has the key:
 ///
 ///   pantheros-mcp plans PLAN_ID --canonical >plan
 ///   ssh-keygen -Y sign -n pantheros-deploy -f KEY plan
@@ -43,47 +42,47 @@ const REJECT_WORD: &str = "no";
 #[derive(Args, Debug)]
 #[command(verbatim_doc_comment, group = clap::ArgGroup::new("unasked").args(["batch", "signature"]))]
 pub struct ApproveCommand {
-    /// Which plan; `pantheros-mcp plans` lists them
+    /// The plan; `pantheros-mcp plans` lists them
     plan_id: PlanId,
-    /// Sign with this private key, or with this public one where an agent holds the private one
+    /// Sign with this private key, or with this public key if an agent has the private one
     #[arg(long, value_name = "KEY")]
     sign: Option<PathBuf>,
-    /// Ask nothing: the signature is the approval. For CI, with a key of its own
+    /// Do not ask: the signature is the approval. For CI, with its own key
     #[arg(long, requires = "sign")]
     batch: bool,
-    /// Take this signature over the plan, `-` from standard input; nothing is asked
+    /// Use this signature over the plan without asking; `-` reads standard input
     #[arg(long, value_name = "FILE", conflicts_with_all = ["sign", "batch"])]
     signature: Option<PathBuf>,
-    /// Accept this blocking risk, once for each; where something is asked it is typed instead
+    /// Accept this blocking risk; may be repeated. Without --batch or --signature, type it when asked
     #[arg(long, value_name = "CODE", requires = "unasked")]
     risk: Vec<String>,
 }
 
-/// Why nothing was approved.
+/// The plan was not approved or not deployed.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ApproveError {
     #[error(transparent)]
     Approval(#[from] ApprovalError),
     /// The person typed `no`.
-    #[error("the person said no")]
+    #[error("the person rejected the plan")]
     No,
     #[error(transparent)]
     Prompt(#[from] PromptError),
-    /// Interrupted after the yes.
+    /// Interrupted between the approval and the deployment.
     #[error("interrupted: nothing was deployed, and {0} stays approved")]
     NotDeployed(PlanId),
-    /// This way of approving is switched off.
+    /// The settings do not accept this way of approving.
     #[error("approvals by {channel} do not count here (`deploy.approve_by`)")]
     NotHere {
-        /// The one that was tried.
+        /// The way that was used.
         channel: ApprovalMethod,
-        /// Those that do.
+        /// The accepted ways.
         instead: BTreeSet<ApprovalMethod>,
     },
-    /// Nothing is to be changed.
-    #[error("an approval lets a host be changed, and --read-only beats that")]
+    /// `--read-only` is set.
+    #[error("an approval would allow to change a host, which --read-only forbids")]
     ReadOnly,
-    /// There is no signature to read.
+    /// The signature could not be read.
     #[error("the signature {}: {cause}", path.display())]
     Signature {
         /// The file.
@@ -94,7 +93,7 @@ pub(super) enum ApproveError {
 }
 
 impl ApproveError {
-    /// Whether the call was wrong, or what was asked for did not come about.
+    /// The exit code: [`USAGE`] if the settings forbid the command, else [`FAILED`].
     pub(super) fn exit_code(&self) -> u8 {
         match self {
             Self::NotHere { .. } | Self::ReadOnly => USAGE,
@@ -112,14 +111,14 @@ impl From<&ApproveError> for Diagnostic {
             ),
             ApproveError::Prompt(error) => error.into(),
             ApproveError::NotDeployed(id) => Self::new(Code::Cancelled, refusal.to_string())
-                .with_hint(format!("`pantheros-mcp reject {id}` takes the yes back")),
+                .with_hint(format!("`pantheros-mcp reject {id}` withdraws the approval")),
             ApproveError::NotHere { instead, .. } => {
                 let hint = if instead.contains(&ApprovalMethod::Terminal) {
                     "type it: `pantheros-mcp approve PLAN_ID`"
                 } else if instead.contains(&ApprovalMethod::Signature) {
                     "sign it: `pantheros-mcp approve PLAN_ID --sign KEY`"
                 } else {
-                    "only the form counts that an MCP client shows when it deploys"
+                    "only a form counts, which the MCP client shows when it deploys"
                 };
                 Self::new(Code::InvalidApproval, refusal.to_string()).with_hint(hint)
             }
@@ -142,7 +141,7 @@ impl ApproveCommand {
                 return exit_with_error(&Diagnostic::new(Code::Internal, error.to_string()), FAILED);
             }
         };
-        // Before signals are caught, which would not end a wait for standard input.
+        // Before signals are caught: a caught signal would not interrupt the read of standard input.
         let signature = match self.signature.as_deref().map(read_signature).transpose() {
             Ok(signature) => signature,
             Err(refusal) => return exit_with_error(&Diagnostic::from(&refusal), refusal.exit_code()),
@@ -179,17 +178,20 @@ impl ApproveCommand {
 /// How a plan is approved.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ApproveOptions<'a> {
-    /// Signed with this key, instead of by words typed.
+    /// The key to sign with; `None` approves by typed words or by `signature`.
     pub sign: Option<&'a Path>,
-    /// The signature that was made elsewhere.
+    /// A signature that was made before.
     pub signature: Option<&'a str>,
-    /// Without asking.
+    /// Whether to sign without asking.
     pub batch: bool,
-    /// The blocking risks that are accepted, where nobody is asked.
+    /// The accepted blocking risks, if nobody is asked.
     pub risks: &'a [String],
 }
 
-/// The plan of that name, while it can be approved.
+/// The plan, if it can be approved.
+///
+/// # Errors
+/// The plan does not exist, has expired, or was decided on.
 pub(super) fn load(settings: &Settings, id: &PlanId) -> Result<StoredPlan, ApprovalError> {
     let approvals = Approvals::open(&settings.deploy)?;
     let stored = approvals.load(id)?;
@@ -260,13 +262,14 @@ fn read_signature(path: &Path) -> Result<String, ApproveError> {
     Ok(text)
 }
 
-/// Shows the plan, and gives the blocking risks that were typed, once everything asked for was.
+/// Shows the plan and asks for the words that approve it. Returns the blocking risks that were typed.
 async fn ask_to_approve(plan: &Plan, cancel: &CancellationToken) -> Result<Vec<String>, ApproveError> {
     let mut prompt = TerminalPrompt::open()?;
     let what =
         if plan.hosts.len() == 1 { "the host's name" } else { "the last six characters of the plan's name" };
     let shown = show::whole(plan, Timestamp::now());
-    let question = format!("{shown}\n\nType {what} to approve, `no` to reject, anything else to leave it: ");
+    let question =
+        format!("{shown}\n\nType {what} to approve, `no` to reject, anything else to change nothing: ");
     let unanswered = || ApprovalError::Unanswered(plan.id.clone());
     let typed = prompt.ask(&question, cancel).await?.ok_or_else(unanswered)?;
     if typed != plan.phrase() {

@@ -1,4 +1,4 @@
-//! `audit`: whether the log of deployments is whole.
+//! `audit`: check the audit log.
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -14,10 +14,10 @@ use crate::deploy::plan::PlanError;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::state::StateFolder;
 
-/// Check the log of who deployed what
+/// Check the audit log of deployments
 ///
-/// The log is audit.jsonl in the state folder: one JSON object a line for each plan, approval,
-/// deployment and outcome, each with the hash of the one before it.
+/// The log is audit.jsonl in the state folder. Each line is a JSON object for a plan, an approval, a
+/// deployment or an outcome, with the hash of the line before it.
 #[derive(Args, Debug)]
 pub struct AuditCommand {
     #[command(subcommand)]
@@ -28,23 +28,23 @@ pub struct AuditCommand {
 enum AuditAction {
     /// Check every entry, and that each follows the one before it
     ///
-    /// Ends with 0 when the log is whole and with 1 at the first entry that was altered, removed or
-    /// moved. An entry at the end that was begun and never finished is told, and is no tampering.
+    /// Exits with 0 if the log is intact, and with 1 at the first entry that was altered, removed or moved.
+    /// An unfinished entry at the end, as after a crash, is reported and is no error.
     ///
-    /// A log that was cut off at its end looks whole by itself. Note the hash this prints somewhere
-    /// else, and give it next time: with --noted, the log must still hold that entry.
+    /// A log whose last entries were removed looks intact. Keep the printed hash elsewhere, and pass it
+    /// with --noted the next time: then the log must still have that entry.
     Verify {
-        /// The hash that an earlier check printed
+        /// The hash that an earlier check printed; the log must have this entry
         #[arg(long, value_name = "HASH")]
         noted: Option<Digest>,
-        /// As JSON
+        /// Print JSON
         #[arg(long)]
         json: bool,
     },
 }
 
 impl AuditCommand {
-    /// Checks the log and says how it is.
+    /// Checks the log and prints the result.
     pub fn run(&self, settings: &Settings) -> ExitCode {
         let AuditAction::Verify { noted, json } = &self.action;
         let Some(path) = settings.deploy.state_folder.as_deref() else {

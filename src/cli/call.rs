@@ -1,4 +1,4 @@
-//! `call`: one tool, for a person or a script, without any server.
+//! `call`: run one tool without a server.
 
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
@@ -21,12 +21,12 @@ use crate::tools::{self, Context, Entry, Outcome, Place, Services};
 
 /// Run one tool and print its answer as JSON
 ///
-/// Arguments are key=value pairs, or one JSON object. The answer goes to standard output, progress
-/// and a readable summary to standard error. Ends with 0 when the tool succeeded, 1 when it failed,
-/// 2 when it was called wrongly.
+/// Arguments are key=value pairs, or one JSON object. The answer goes to standard output; progress and
+/// a readable summary go to standard error. Exits with 0 if the tool succeeded, with 1 if it failed, and
+/// with 2 if the arguments are wrong.
 #[derive(Args, Debug)]
 pub struct CallCommand {
-    /// Which tool; `pantheros-mcp tools` lists them
+    /// The tool; `pantheros-mcp tools` lists them
     tool: String,
     /// key=value …, or one JSON object
     arguments: Vec<String>,
@@ -101,8 +101,8 @@ impl CallCommand {
     }
 }
 
-/// Runs a tool to its end; a signal takes it back, and it tidies up before it ends. A second one leaves hosts that
-/// are deployed to as they are.
+/// Runs a tool to its end. A signal cancels the call, which cleans up before it ends; a second signal also leaves hosts that
+/// are being deployed to as they are.
 pub(super) async fn run_tool(
     tool: &Entry,
     arguments: Map<String, Value>,
@@ -126,7 +126,7 @@ pub(super) async fn run_tool(
     }
 }
 
-/// The arguments as they were given; the tool's schema says what they are, as for any client that sends strings.
+/// Parses the arguments. Values stay strings: the tool's schema converts them, as for MCP clients that send strings.
 fn parse_arguments(tool: &Entry, given: &[String]) -> Result<Map<String, Value>, Diagnostic> {
     let wrong = |message: String| {
         Diagnostic::new(Code::InvalidInput, message)
@@ -151,7 +151,7 @@ fn parse_arguments(tool: &Entry, given: &[String]) -> Result<Map<String, Value>,
     Ok(arguments)
 }
 
-/// A bar on a terminal, plain lines elsewhere.
+/// Shows progress on standard error: as a bar on a terminal, else as lines.
 pub(super) fn terminal_progress() -> Arc<dyn Progress> {
     if std::io::stderr().is_terminal() {
         let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(10));
@@ -187,10 +187,10 @@ impl Drop for TerminalBar {
     }
 }
 
-/// What was said last, and when.
+/// The last printed message and its time; `None` before the first.
 struct ProgressLines(Mutex<Option<(Instant, String)>>);
 
-/// The shortest time between two lines in a log.
+/// Shortest time between two lines.
 const LINE_INTERVAL: Duration = Duration::from_secs(2);
 
 impl Progress for ProgressLines {

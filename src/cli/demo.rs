@@ -1,7 +1,6 @@
-//! `demo`: the whole thing on the embedded flake, offline.
+//! `demo`: every tool on the embedded flake, offline.
 //!
-//! It is a client like any other: it starts this program as a server, talks MCP to it, and shows
-//! what comes back.
+//! It is an MCP client: it starts this program as a server, calls the tools, and prints the answers.
 
 use std::io::{IsTerminal, Write};
 use std::path::Path;
@@ -26,26 +25,26 @@ use crate::process::Command;
 use crate::scratch::{self, ScratchFolder};
 use crate::text;
 
-/// The fleet that the demo is about, and the tests' fixture.
+/// The flake of the demo, which tests use as well.
 pub static FLEET: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/examples/demo");
 
 /// See everything work, offline
 ///
-/// Starts the server on a small fleet that comes with this program, talks MCP to it as an assistant
-/// would, calls every tool and shows what comes back. Needs nix, but neither network nor nixpkgs.
+/// Starts the server on a small flake that is part of this program, calls every tool over MCP as an
+/// assistant would, and prints the answers. It needs nix, but neither network nor nixpkgs.
 #[derive(Args, Debug)]
 pub struct DemoCommand {
-    /// Keep the fleet in this folder, to play with it afterwards; it must not exist yet
+    /// Keep the flake in this folder, to try more with it; the folder must not exist yet
     #[arg(long, value_name = "DIR")]
     keep: Option<std::path::PathBuf>,
 }
 
-/// One thing to show: what somebody asks, and the call that answers it.
+/// A question, and the call that answers it.
 struct Scene {
     question: &'static str,
     tool: &'static str,
     arguments: Value,
-    /// Whether the fleet is broken in a way that makes this call fail.
+    /// Whether the call has to fail, because the flake is broken on purpose.
     fails: bool,
 }
 
@@ -79,7 +78,7 @@ fn system() -> String {
 }
 
 impl DemoCommand {
-    /// Shows everything; ends with 1 when something went otherwise than it should.
+    /// Runs the demo. Exits with 1 if a call did not have the expected result.
     pub fn run(self) -> ExitCode {
         match self.try_run() {
             Ok(()) => ExitCode::from(OK),
@@ -99,7 +98,7 @@ impl DemoCommand {
         };
         std::fs::create_dir_all(&fleet).with_context(|| format!("creating {}", fleet.display()))?;
         unpack(&fleet)?;
-        // Its own cache, so that the demo shows a first run each time.
+        // A new cache, so that each demo is a first run.
         let cache = scratch.path().join("cache");
         let runtime = runtime()?;
         let result = runtime.block_on(async {
@@ -118,7 +117,7 @@ impl DemoCommand {
     }
 }
 
-/// Writes the fleet, scripts executable as they are in the repository.
+/// Writes the flake, with executable scripts as in the repository.
 fn unpack(folder: &Path) -> anyhow::Result<()> {
     use std::os::unix::fs::PermissionsExt;
     FLEET.extract(folder).context("unpacking the fleet")?;
@@ -214,7 +213,7 @@ async fn run_scene(server: &Peer<RoleClient>, scene: Scene) -> anyhow::Result<Ca
     Ok(result)
 }
 
-/// The log of the first failed build an answer names.
+/// The URI of the first build log that an answer has.
 fn log_uri(result: &CallToolResult) -> Option<String> {
     let text = result.structured_content.as_ref()?.to_string();
     let start = text.find("pantheros://log/")?;

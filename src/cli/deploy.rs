@@ -1,4 +1,4 @@
-//! `deploy` and `rollback`: plan, approve and carry out in one go, for a person at a terminal.
+//! `deploy` and `rollback`: plan, approve and deploy in one command, for a person at a terminal.
 
 use std::io::{IsTerminal, Write};
 use std::num::NonZeroU16;
@@ -23,41 +23,41 @@ use crate::progress::{Call, NoProgress, Progress};
 use crate::time::Timestamp;
 use crate::tools::{self, Context, Outcome, Place, Services};
 
-/// Deploy hosts: plan, approve, carry out
+/// Deploy hosts: plan, approve, activate
 ///
-/// Builds the hosts, shows what would change and what could go wrong, asks for a yes, and carries it out.
-/// A new system is only kept once the host was reached afresh and found well; otherwise it goes
-/// back by itself, also where this program is ended half-way.
+/// Builds the systems, shows the changes and the risks, asks for an approval, and deploys. A new system
+/// is kept only if the host can be reached over a new connection and is healthy. Otherwise the host rolls
+/// back by itself, also if this program is killed.
 ///
-/// Ends with 0 when every host is as asked, with 1 when one is not or nobody said yes, with 2 when it was
-/// called wrongly, and with 130 when it was interrupted before anything was deployed.
+/// Exits with 0 if every host has the new system, with 1 if one has not or the plan was not approved,
+/// with 2 if the arguments are wrong, and with 130 if it was interrupted before anything was deployed.
 #[derive(Args, Debug)]
 pub struct DeployCommand {
-    /// Which hosts
+    /// The hosts
     #[arg(required_unless_present = "tag")]
     hosts: Vec<HostName>,
     /// All hosts with this tag
     #[arg(long, conflicts_with = "hosts")]
     tag: Option<String>,
-    /// Leave this host out, once for each; also one that does not evaluate
+    /// Leave this host out, also if it does not evaluate; may be repeated
     #[arg(long, value_name = "HOST")]
     except: Vec<HostName>,
-    /// Deploy this commit, branch or tag; without it the folder as it is, with uncommitted changes
+    /// Deploy this commit, branch or tag [default: the folder, with uncommitted changes]
     #[arg(long, value_name = "REVISION")]
     rev: Option<Rev>,
-    /// What is done: switch, boot, test or dry-activate
+    /// What to do with the systems: switch, boot, test or dry-activate
     #[arg(long, default_value = "switch", value_parser = parse_action)]
     action: Action,
-    /// Hosts that go before all others, and have to be confirmed first [default: 1]
+    /// Number of hosts that are deployed and confirmed before the others [default: 1]
     #[arg(long, value_name = "COUNT")]
     canary: Option<u32>,
-    /// Most hosts activated side by side after that [default: 16]
+    /// Most hosts that are activated concurrently after that [default: 16]
     #[arg(long, value_name = "COUNT")]
     wave: Option<u32>,
-    /// With --action boot: restart the hosts, and keep the new system only if it comes up well
+    /// With --action boot: reboot the hosts, and keep the new system only if it is healthy then
     #[arg(long)]
     reboot: bool,
-    /// Hosts already confirmed go back when a later one fails
+    /// Roll back confirmed hosts if a later one fails
     #[arg(long)]
     revert_confirmed: bool,
     /// Only plan, and show the plan
@@ -69,14 +69,14 @@ pub struct DeployCommand {
     approval: ApprovalOptions,
 }
 
-/// Bring a host back to an older generation
+/// Roll a host back to an older generation
 ///
-/// By the same way and with the same protection as `deploy`.
+/// With the same steps and the same protection as `deploy`.
 #[derive(Args, Debug)]
 pub struct RollbackCommand {
-    /// Which host
+    /// The host
     host: HostName,
-    /// Which generation; without it the one before the current one. list_generations shows them
+    /// The generation; list_generations shows them [default: the one before the current one]
     #[arg(long, value_name = "NUMBER")]
     generation: Option<u64>,
     /// Only plan, and show the plan
@@ -88,13 +88,13 @@ pub struct RollbackCommand {
     approval: ApprovalOptions,
 }
 
-/// How hosts are reached, where that is not as usual.
+/// Connection options that overrule the settings.
 #[derive(Args, Debug)]
 struct ConnectionOptions {
-    /// Where the host is now, as `[USER@]ADDRESS[:PORT]`; an IPv6 address goes in brackets
+    /// Current address of the host, as `[USER@]ADDRESS[:PORT]`; an IPv6 address needs brackets
     #[arg(long, value_name = "TARGET", value_parser = parse_target)]
     target: Option<HostFile>,
-    /// Log in with this private key, and with none that an agent holds
+    /// Log in only with this private key, also if an agent has others
     #[arg(long, value_name = "FILE")]
     identity: Option<PathBuf>,
     /// Accept only the host keys in this file
@@ -102,16 +102,16 @@ struct ConnectionOptions {
     known_hosts: Option<PathBuf>,
 }
 
-/// How the plan is approved.
+/// Options of the approval.
 #[derive(Args, Debug)]
 struct ApprovalOptions {
-    /// Sign the plan with this private key, or with this public one where an agent holds the private one
+    /// Sign the plan with this private key, or with this public key if an agent has the private one
     #[arg(long, value_name = "KEY")]
     sign: Option<PathBuf>,
-    /// Ask nothing: the signature is the approval. For CI, with a key of its own
+    /// Do not ask: the signature is the approval. For CI, with its own key
     #[arg(long, requires = "sign")]
     batch: bool,
-    /// Accept this blocking risk, once for each; without --batch it is typed instead
+    /// Accept this blocking risk; may be repeated. Without --batch, type it when asked
     #[arg(long, value_name = "CODE", requires = "batch")]
     risk: Vec<String>,
 }
@@ -120,7 +120,7 @@ fn parse_action(text: &str) -> Result<Action, String> {
     serde_json::from_value(text.into()).map_err(|_| "switch, boot, test or dry-activate".to_owned())
 }
 
-/// Reads `[USER@]ADDRESS[:PORT]`.
+/// Parses `[USER@]ADDRESS[:PORT]`.
 fn parse_target(text: &str) -> Result<HostFile, String> {
     let (user, rest) = text.split_once('@').map_or((None, text), |(user, rest)| (Some(user), rest));
     let (address, port) = if let Some(rest) = rest.strip_prefix('[') {
@@ -211,7 +211,7 @@ impl RollbackCommand {
     }
 }
 
-/// Plans with one tool, asks, and carries out with `deploy`.
+/// Runs the tool `planner`, asks for the approval, and runs the tool `deploy`.
 fn run_planner(
     settings: Settings,
     planner: &str,
@@ -236,10 +236,10 @@ async fn plan_approve_deploy(
     dry_run: bool,
     approval: &ApprovalOptions,
 ) -> ExitCode {
-    // For all of it: what comes between two steps is heard by the next.
+    // One stream of signals for all steps: a signal between two steps cancels the next.
     let mut signals = Signals::catch();
     let planned = call_tool(services, planner, arguments, &mut signals).await;
-    // Those that it was planned with.
+    // The settings that the plan was made with.
     let settings = &services.in_force().settings;
     let stored = match planned_id(&planned).and_then(|id| approve::load(settings, &id).ok()) {
         Some(stored) => stored,
@@ -267,7 +267,7 @@ async fn plan_approve_deploy(
     print_outcome(&deployed, FAILED)
 }
 
-/// The plan that was made: planning says which, and so does the error that it wants an approval.
+/// The id of the plan, from the planner's answer or from its error `approval_required`.
 fn planned_id(planned: &Outcome) -> Option<PlanId> {
     let id = planned.structured.get("plan_id").or_else(|| planned.structured.pointer("/error/attr"))?;
     id.as_str()?.parse().ok()
@@ -300,7 +300,7 @@ async fn call_tool(services: &Arc<Services>, name: &str, arguments: Value, signa
     run_tool(entry, arguments, context, signals).await
 }
 
-/// Prints what became of it; `cancelled` is the exit code where that is what became of it.
+/// Prints the outcome of a tool and returns its exit code; `cancelled` is the one for a cancelled call.
 fn print_outcome(outcome: &Outcome, cancelled: u8) -> ExitCode {
     let error = outcome.structured.pointer("/error/code").and_then(Value::as_str);
     let code = match (outcome.failed, error) {

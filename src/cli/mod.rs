@@ -1,4 +1,4 @@
-//! The command line: one file per subcommand; their doc comments are the help.
+//! The command line: one file per subcommand, whose doc comments are its `--help`.
 
 mod approve;
 mod audit;
@@ -23,20 +23,20 @@ use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use crate::config::{ConfigError, Overrides, Settings};
 use crate::diagnostic::{Code, Diagnostic};
 
-/// The command did what it was asked to.
+/// Exit code: the command succeeded.
 pub const OK: u8 = 0;
-/// The tool ran and failed.
+/// Exit code: the command failed.
 pub const FAILED: u8 = 1;
-/// The command line or the settings are wrong.
+/// Exit code: the arguments or the settings are wrong.
 pub const USAGE: u8 = 2;
 
-/// It was interrupted before anything was changed: as shells have it for what SIGINT ended.
+/// Exit code: interrupted before anything was changed. Shells use it for a program that SIGINT ended.
 pub const INTERRUPTED: u8 = 130;
 
-/// Typed, safe hands on a NixOS fleet, for AI assistants and for people
+/// Inspect, build and deploy a NixOS fleet, for AI assistants and for people
 ///
-/// Answers come from the real nix, about the flake's pinned inputs. Without a command it serves MCP
-/// over standard input and output, which is how assistants start it.
+/// Answers come from the installed nix and the flake's locked inputs. Without a command it serves MCP
+/// over standard input and output, as assistants start it.
 #[derive(Debug, Parser)]
 #[command(name = "pantheros-mcp", version, max_term_width = 100, after_help = EXAMPLES)]
 pub struct CommandLine {
@@ -49,39 +49,39 @@ pub struct CommandLine {
 const EXAMPLES: &str = "\
 Examples:
   pantheros-mcp demo                                  see everything work, offline
-  pantheros-mcp call list_hosts                       the hosts of the flake around you
-  pantheros-mcp call build_host host=web dry_run=true what building it would take
+  pantheros-mcp call list_hosts                       the hosts of the flake in this folder
+  pantheros-mcp call build_host host=web dry_run=true what a build would fetch and build
   pantheros-mcp --flake ~/fleet call flake_check      every failing output, with file and line
-  pantheros-mcp deploy --tag production               plan, show, ask, carry out, hosts side by side
+  pantheros-mcp deploy --tag production               plan, ask, and deploy the hosts with a tag
   pantheros-mcp serve --http 127.0.0.1:8750           MCP over HTTP";
 
-/// What every command takes.
+/// Options of every command.
 #[derive(Debug, Args)]
 pub struct GlobalOptions {
-    /// The flake's folder; without it, the nearest one upwards with a flake.nix
+    /// Folder of the flake [default: the nearest folder upwards with a flake.nix]
     #[arg(long, global = true, env = "PANTHEROS_FLAKE", value_name = "DIR")]
     flake: Option<OsString>,
-    /// Your settings; without it, pantheros/config.toml in your folder of settings ($XDG_CONFIG_HOME)
+    /// Your settings file [default: pantheros/config.toml in $XDG_CONFIG_HOME]
     #[arg(long, global = true, env = "PANTHEROS_CONFIG", value_name = "FILE")]
     config: Option<OsString>,
-    /// Only tools that change nothing; beats every other switch
+    /// Only tools that change nothing; overrules every other switch
     #[arg(long, global = true)]
     read_only: bool,
     /// Only these tools
     #[arg(long, global = true, value_name = "TOOL,…", value_delimiter = ',')]
     tools: Vec<String>,
-    /// Without these tools
+    /// All but these tools
     #[arg(long, global = true, value_name = "TOOL,…", value_delimiter = ',')]
     exclude_tools: Vec<String>,
-    /// How log lines look; they go to standard error
+    /// Format of log lines, which go to standard error
     #[arg(long, global = true, value_name = "FORMAT", default_value = "text")]
     log_format: LogFormat,
 }
 
-/// How log lines look.
+/// The format of log lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
-    /// For people.
+    /// Text for people.
     Text,
     /// One JSON object a line.
     Json,
@@ -105,7 +105,7 @@ enum Command {
     ///
     /// For bash: pantheros-mcp completions bash > ~/.local/share/bash-completion/completions/pantheros-mcp
     Completions {
-        /// Which shell
+        /// The shell
         shell: clap_complete::Shell,
     },
 }
@@ -115,9 +115,9 @@ impl GlobalOptions {
         self.settings_with(|_| {})
     }
 
-    /// The settings, with what a command of its own adds to them.
+    /// The settings; `add` applies the options of the command.
     fn settings_with(&self, add: impl FnOnce(&mut Overrides)) -> Result<Settings, ConfigError> {
-        // A client that fills in a variable it has no value for means none.
+        // Some clients set a variable to an empty value if they have none.
         let path = |text: &Option<OsString>| text.as_ref().filter(|text| !text.is_empty()).map(PathBuf::from);
         let mut overrides = Overrides {
             flake: path(&self.flake),
@@ -131,8 +131,10 @@ impl GlobalOptions {
         add(&mut overrides);
         let here = std::env::current_dir().ok();
         if here.is_none() {
-            tracing::warn!("the folder this was started in is gone: no flake is looked for there");
-            // Programs that are started from here look for theirs, too, and some give up without one.
+            tracing::warn!(
+                "the folder in which the program was started was removed: no flake is searched there"
+            );
+            // Child processes inherit the working folder, and some fail without one.
             if let Err(error) = std::env::set_current_dir("/") {
                 tracing::warn!(%error, "/ cannot be entered");
             }
@@ -141,7 +143,7 @@ impl GlobalOptions {
     }
 }
 
-/// Does what the command line asks for.
+/// Runs the command.
 #[must_use]
 pub fn run(line: CommandLine) -> ExitCode {
     crate::process::reset_signals();
@@ -173,7 +175,7 @@ pub fn run(line: CommandLine) -> ExitCode {
         Command::Reject(command) => command.run(&settings),
         Command::Audit(command) => command.run(&settings),
         Command::Token(command) => command.run(&settings),
-        // Done above.
+        // Handled above.
         Command::Completions { .. }
         | Command::Demo(_)
         | Command::Deploy(_)
@@ -182,21 +184,21 @@ pub fn run(line: CommandLine) -> ExitCode {
     }
 }
 
-/// Tells what is wrong on standard error and ends with `code`, or [`INTERRUPTED`] where that is what is wrong.
+/// Prints the error on standard error and returns `code`, or [`INTERRUPTED`] if the command was cancelled.
 fn exit_with_error(diagnostic: &Diagnostic, code: u8) -> ExitCode {
     crate::stderr::print_line(format_args!("pantheros-mcp: {diagnostic}"));
     ExitCode::from(if diagnostic.code == Code::Cancelled { INTERRUPTED } else { code })
 }
 
-/// What is logged unless told. A client's mistake is answered, in words of ours; rmcp would warn of each.
+/// The default log filter. rmcp warns of each client error, which is answered with an error already.
 const DEFAULT_LOG_FILTER: &str = "warn,rmcp::service=error";
 
-/// Log lines go to standard error only: standard output is the protocol's, or the answer's.
+/// Starts the log on standard error. Standard output is for the protocol or the answer.
 fn start_logging(format: LogFormat) {
     use tracing_subscriber::EnvFilter;
     let filter =
         EnvFilter::try_from_env("PANTHEROS_LOG").unwrap_or_else(|_| EnvFilter::new(DEFAULT_LOG_FILTER));
-    // Otherwise a line that cannot be written ends the program.
+    // Otherwise a log line that cannot be written ends the program.
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(|| crate::stderr::LogWriter)
@@ -210,13 +212,13 @@ fn start_logging(format: LogFormat) {
     }
 }
 
-/// Ends all that was started, and removes what was put down for as long as this runs: the last thing a command does.
+/// Ends child processes and removes temporary folders. To be called at the end of a command.
 async fn clean_up() {
     crate::process::settle().await;
     crate::scratch::remove_all();
 }
 
-/// The threads everything runs on: waiting is most of the work.
+/// The async runtime. It has few threads, because most tasks wait for child processes and connections.
 fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)

@@ -1,4 +1,4 @@
-//! `plans`: what waits for a person.
+//! `plans`: list or show plans.
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -14,31 +14,31 @@ use crate::diagnostic::{Code, Diagnostic};
 use crate::names::{HostName, PlanId};
 use crate::time::Timestamp;
 
-/// Show the deployments that wait for a person
+/// Show the plans that wait for an approval
 ///
-/// A plan is what an assistant proposes; nothing of it is done before a person approves it. Each line
-/// says which plan, what it does, and how long it can still be approved:
+/// A plan is a proposed deployment. It changes nothing before a person approves it. Each line has the
+/// plan's name, its hosts and action, and the time until it expires:
 ///
-///   pantheros-mcp plans PLAN_ID     read it in full
-///   pantheros-mcp approve PLAN_ID   the same, and approve it
-///   pantheros-mcp reject PLAN_ID    say no: nobody can deploy it any more
+///   pantheros-mcp plans PLAN_ID     show the whole plan
+///   pantheros-mcp approve PLAN_ID   show it and approve it
+///   pantheros-mcp reject PLAN_ID    reject it: nobody can deploy it any more
 #[derive(Args, Debug)]
 #[command(verbatim_doc_comment)]
 pub struct PlansCommand {
-    /// Only this one, with all that it says
+    /// Only this plan, in full
     plan_id: Option<PlanId>,
-    /// Also those that have expired, or were deployed or rejected
+    /// Also plans that expired, were deployed or were rejected
     #[arg(long, conflicts_with = "plan_id")]
     all: bool,
-    /// As a JSON list
+    /// Print JSON
     #[arg(long)]
     json: bool,
-    /// What a signature of that plan is over, byte for byte
+    /// Print exactly the bytes that a signature of this plan covers
     #[arg(long, requires = "plan_id", conflicts_with = "json")]
     canonical: bool,
 }
 
-/// Where a plan is on its way.
+/// The state of a plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 enum PlanState {
@@ -71,7 +71,7 @@ struct PlanRow {
 }
 
 impl PlansCommand {
-    /// Prints them.
+    /// Prints the plans.
     pub fn run(&self, settings: &Settings) -> ExitCode {
         if let Some(id) = &self.plan_id {
             return self.print_plan(id, settings);
@@ -171,7 +171,7 @@ fn readable_row(approvals: &Approvals, stored: &StoredPlan, now: Timestamp) -> P
     let state = match &decided {
         Ok(Some(Decision::Spent(_))) => PlanState::Deployed,
         Ok(Some(Decision::Rejected(_))) => PlanState::Rejected,
-        // What cannot be looked at cannot be deployed either.
+        // A plan whose decision cannot be read cannot be deployed either.
         Err(_) => PlanState::Unreadable,
         Ok(None) if plan.is_expired(now) => PlanState::Expired,
         Ok(None) if approval.is_some() => PlanState::Approved,

@@ -1,4 +1,4 @@
-//! What is asked of a person at the terminal this runs in.
+//! Questions to a person at the terminal.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, IsTerminal, Read, Write};
@@ -9,18 +9,18 @@ use tokio_util::sync::CancellationToken;
 use super::signals::Signals;
 use crate::diagnostic::{Code, Diagnostic};
 
-/// Most bytes read of what a person types.
+/// Most bytes read of a typed line.
 const LONGEST_LINE: u64 = 1_024;
 
-/// Why a question has no answer.
+/// The question has no answer.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum PromptError {
-    /// There is no person at a terminal.
-    #[error("this wants a terminal, with a person at it")]
+    /// The program does not run in a terminal.
+    #[error("this needs a terminal with a person")]
     NoTerminal,
     #[error("the terminal: {0}")]
     Terminal(io::Error),
-    /// The person would rather stop (Ctrl-C), or this program was told to end.
+    /// A signal came: Ctrl-C, or a request to end.
     #[error("interrupted: nothing was changed")]
     Interrupted,
 }
@@ -41,15 +41,15 @@ impl From<&PromptError> for Diagnostic {
     }
 }
 
-/// A person at a terminal.
+/// The terminal, to ask a person.
 pub(super) struct TerminalPrompt {
-    /// None while a line is read, and after one that nobody waited for.
+    /// `None` while a line is read, and after a question that was cancelled.
     keyboard: Option<BufReader<File>>,
     screen: File,
 }
 
 impl TerminalPrompt {
-    /// The one at the terminal this runs in, whatever standard input and output are.
+    /// Opens the controlling terminal. Standard input and output must be a terminal, too.
     pub(super) fn open() -> Result<Self, PromptError> {
         if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
             return Err(PromptError::NoTerminal);
@@ -62,7 +62,7 @@ impl TerminalPrompt {
         Ok(Self { keyboard: Some(BufReader::new(input)), screen })
     }
 
-    /// Shows the question, and gives the line that is typed then, without spaces around it; `None` at the end of the input.
+    /// Prints the question and returns the typed line, trimmed; `None` at the end of the input.
     pub(super) async fn ask(
         &mut self,
         question: &str,
@@ -72,8 +72,8 @@ impl TerminalPrompt {
         self.screen.flush()?;
         let Some(mut keyboard) = self.keyboard.take() else { return Ok(None) };
         let (typed, answer) = oneshot::channel();
-        // Nothing ends a read of a terminal before a line is there. This thread may outlive the question; the runtime
-        // would wait for one of its own.
+        // A read of a terminal cannot be cancelled, so it runs on a separate thread, which may outlive the question. The
+        // runtime would wait for one of its blocking threads.
         std::thread::Builder::new().name("keyboard".to_owned()).spawn(move || {
             let line = read_line(&mut keyboard);
             let _nobody_waits = typed.send((keyboard, line));
@@ -99,9 +99,9 @@ fn read_line(keyboard: &mut impl BufRead) -> io::Result<Option<String>> {
     Ok(if bytes.is_empty() { None } else { Some(String::from_utf8_lossy(&bytes).trim().to_owned()) })
 }
 
-/// Runs what asks a person to its end; a signal takes the question back.
+/// Runs `ask`, and cancels it when a signal comes.
 ///
-/// Once a signal is caught it ends nothing by itself any more (tokio never undoes that), so whoever asks has to listen.
+/// Once a signal is caught, its default action stays off (tokio does not restore it), so a question has to react to it.
 pub(super) async fn cancel_on_signal<T>(
     signals: &mut Signals,
     ask: impl AsyncFnOnce(&CancellationToken) -> T,

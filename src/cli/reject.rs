@@ -1,4 +1,4 @@
-//! `reject`: a person's no.
+//! `reject`: reject a plan.
 
 use std::process::ExitCode;
 
@@ -12,16 +12,16 @@ use crate::names::PlanId;
 
 /// Reject a plan, approved or not
 ///
-/// Nobody can approve or deploy it any more. A plan that is deployed, or is being deployed, can no longer
-/// be rejected, and this says so: use rollback. The rejection is recorded in the audit log.
+/// Nobody can approve or deploy it any more. A plan whose deployment has begun cannot be rejected: use
+/// rollback. The rejection is recorded in the audit log.
 #[derive(Args, Debug)]
 pub struct RejectCommand {
-    /// Which plan; `pantheros-mcp plans` lists them
+    /// The plan; `pantheros-mcp plans` lists them
     plan_id: PlanId,
 }
 
 impl RejectCommand {
-    /// Rejects it.
+    /// Rejects the plan.
     pub fn run(&self, settings: &Settings) -> ExitCode {
         let runtime = match runtime() {
             Ok(runtime) => runtime,

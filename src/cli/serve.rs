@@ -16,28 +16,28 @@ use crate::mcp;
 use crate::state::writer;
 use crate::tools::{Rollouts, Services};
 
-/// How long what is to be recorded may take once the server is to stop.
+/// How long queued writes to the state folder may take at the end.
 const LAST_WRITES: Duration = Duration::from_secs(1);
 
 /// Serve MCP to an assistant
 ///
-/// Over standard input and output without --http. Assistants start it so themselves.
+/// Without --http it uses standard input and output, as assistants start it.
 #[derive(Args, Debug, Default)]
 pub struct ServeCommand {
     /// Serve over HTTP: /mcp (Streamable HTTP), /sse and /messages (deprecated), /healthz, /metrics
     ///
-    /// Clients need a bearer token for everything but /healthz. It is the one in PANTHEROS_HTTP_TOKEN, else in
-    /// the file named by `http.token_file`, else one that is made once; a file that the machine's settings name goes
-    /// before all. `pantheros-mcp token` says where it is.
+    /// Clients need a bearer token for everything but /healthz: the one in PANTHEROS_HTTP_TOKEN, else in the file
+    /// `http.token_file`, else one that is generated. A file in the machine's settings overrules the others.
+    /// `pantheros-mcp token` prints where it is.
     #[arg(long, value_name = "ADDRESS")]
     http: Option<SocketAddr>,
-    /// Serve everybody on this machine, on loopback only, and no tool that reaches hosts; for local testing
+    /// Serve all users of this machine without a token: on loopback only, without tools that reach hosts; for tests
     #[arg(long, requires = "http")]
     without_token: bool,
 }
 
 impl ServeCommand {
-    /// Serves until the client or a signal ends it; no program it started is left behind.
+    /// Serves until the client is gone or a signal comes. All programs that it started have ended when this returns.
     pub fn run(self, mut settings: Settings) -> ExitCode {
         let runtime = match runtime() {
             Ok(runtime) => runtime,
@@ -49,7 +49,7 @@ impl ServeCommand {
         let services = Arc::new(Services::of_server(settings));
         let result = runtime.block_on(async {
             let stop = CancellationToken::new();
-            // Nobody waits for this: what a killed server left is in nobody's way.
+            // Not awaited: folders that a killed server left do no harm.
             drop(tokio::task::spawn_blocking(|| crate::scratch::remove_stale(&crate::scratch::candidate_folders())));
             let signals = tokio::spawn(stop_on_signals(stop.clone(), services.rollouts.clone()));
             let (rollouts, background) = (services.rollouts.clone(), services.background.clone());
@@ -71,7 +71,7 @@ impl ServeCommand {
             }
             result
         });
-        // A read of standard input that is not a pipe cannot be cancelled; it must not hold us.
+        // A read of standard input that is no pipe cannot be cancelled, so the runtime is not awaited.
         runtime.shutdown_background();
         match result {
             Ok(()) => ExitCode::from(OK),
@@ -80,7 +80,7 @@ impl ServeCommand {
     }
 }
 
-/// The first signal stops serving, and with it calls under way; the second leaves hosts that are deployed to as they
+/// The first signal stops the server and cancels its calls. The second one leaves hosts that are being deployed to as they
 /// are.
 async fn stop_on_signals(stop: CancellationToken, rollouts: Rollouts) {
     let mut signals = Signals::catch();

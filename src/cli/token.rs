@@ -1,4 +1,4 @@
-//! `token`: where the token for HTTP is, and another one.
+//! `token`: print where the HTTP token is, or replace it.
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -10,9 +10,9 @@ use crate::config::Settings;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::mcp::http::token::{TokenError, TokenSource};
 
-/// Say where the token is that clients send over HTTP, or make another one
+/// Print where the token for HTTP clients is, or replace it
 ///
-/// It is that of a server started with the same settings and environment. The token itself is never printed.
+/// It is the token of a server with the same settings and environment. The token itself is never printed.
 #[derive(Args, Debug)]
 pub struct TokenCommand {
     #[command(subcommand)]
@@ -21,15 +21,15 @@ pub struct TokenCommand {
 
 #[derive(Debug, Subcommand)]
 enum TokenAction {
-    /// Make another token in place of the one that this program made
+    /// Replace the token that this program generated
     ///
-    /// A running server takes it at once. What was begun with the old one ends: streams, sessions, and the calls in
-    /// them; a deployment that this cuts off goes back by itself unless it was confirmed.
+    /// A running server uses the new token at once. Streams, sessions and calls with the old one end; a host that is
+    /// being deployed to rolls back by itself unless it was confirmed.
     Rotate,
 }
 
 impl TokenCommand {
-    /// Says where it is, or makes another.
+    /// Prints where the token is, or replaces it.
     pub fn run(&self, settings: &Settings) -> ExitCode {
         let done = TokenSource::from_settings(settings).and_then(|source| match self.action {
             None => source.require_usable().map(|()| location_text(&source)),
@@ -50,17 +50,17 @@ impl TokenCommand {
 
 fn rotate(source: &TokenSource) -> Result<String, TokenError> {
     source.rotate()?;
-    Ok(format!("There is another token in {source}; give it to your clients."))
+    Ok(format!("There is a new token in {source}; give it to your clients."))
 }
 
 fn location_text(source: &TokenSource) -> String {
     let because = match source {
-        TokenSource::Environment => {
-            "which beats the user's `http.token_file` and a token that this program makes"
+        TokenSource::Environment => "which overrules the user's `http.token_file` and a generated token",
+        TokenSource::Configured(_) => "as the settings have it",
+        TokenSource::Made(_) if source.path().is_some_and(|path| path.exists()) => {
+            "which this program generated"
         }
-        TokenSource::Configured(_) => "since the settings name it",
-        TokenSource::Made(_) if source.path().is_some_and(|path| path.exists()) => "which this program made",
-        TokenSource::Made(_) => "which `pantheros-mcp serve --http` makes at its first start",
+        TokenSource::Made(_) => "which `pantheros-mcp serve --http` generates at its first start",
     };
     format!("The token for HTTP is in {source}, {because}.")
 }

@@ -1,4 +1,4 @@
-//! `tools`: the catalogue.
+//! `tools`: list the tools.
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -12,16 +12,16 @@ use crate::diagnostic::{Code, Diagnostic};
 use crate::mcp::handler::describe_tool;
 use crate::tools::{self, Effect, Entry};
 
-/// Show the tools, what they take and what they change
+/// List the tools, with their arguments and effects
 #[derive(Args, Debug)]
 pub struct ToolsCommand {
-    /// As JSON, with the schemas of arguments and answers, as `tools/list` gives them
+    /// Print the JSON of `tools/list`, with the schemas of arguments and answers
     #[arg(long)]
     json: bool,
 }
 
 impl ToolsCommand {
-    /// Prints the tools that the settings leave.
+    /// Prints the enabled tools.
     pub fn run(&self, settings: &Settings) -> ExitCode {
         let enabled = tools::catalogue().iter().filter(|tool| tool.refusal(&settings.policy).is_none());
         let text = if self.json {
@@ -32,14 +32,14 @@ impl ToolsCommand {
         };
         match std::io::stdout().write_all(text.as_bytes()) {
             Ok(()) => ExitCode::from(OK),
-            // Somebody who pipes this to `head` has seen enough.
+            // The reader, such as `head`, has closed the pipe.
             Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::from(OK),
             Err(error) => exit_with_error(&Diagnostic::new(Code::Internal, error.to_string()), FAILED),
         }
     }
 }
 
-/// A tool as a person wants to read it.
+/// The text of a tool for people.
 fn describe_for_people(tool: &Entry) -> String {
     let words = |effect| match effect {
         Effect::Read => "changes nothing",

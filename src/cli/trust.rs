@@ -1,4 +1,4 @@
-//! `trust`: a person's yes to the settings beside a flake.
+//! `trust`: trust the settings file beside a flake.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -14,36 +14,37 @@ use crate::config::{FILE_NAME, FlakeSettingsFile, TrustError, revoke};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::text;
 
-/// What a person types.
+/// The word that a person has to type.
 const TRUST_WORD: &str = "trust";
 
-/// Let the settings beside a flake count, as they are now
+/// Trust the settings file beside a flake, as it is now
 ///
-/// pantheros.toml beside a flake counts as far as the flake itself could say the same, and where it narrows
-/// what is allowed. The rest of it, which can run programs, read files and say who may deploy, counts once
-/// a person trusted the file: this shows what it would set, and asks. The next change of the file ends it.
+/// Without trust, pantheros.toml beside a flake can set only what the flake itself could set, and can
+/// restrict what is allowed. Its other settings can run programs, read files and choose who may deploy.
+/// They have an effect once a person trusted the file. This command shows them and asks. A change of the
+/// file ends the trust.
 ///
-/// It is the file's content that is trusted, not the programs and files that it names.
+/// Trust is for the content of the file, not for the programs and files that it names.
 #[derive(Args, Debug)]
 #[command(verbatim_doc_comment)]
 pub struct TrustCommand {
-    /// Which file; without it, pantheros.toml beside the flake
+    /// The file [default: pantheros.toml beside the flake]
     file: Option<PathBuf>,
-    /// Take it back
+    /// Withdraw the trust
     #[arg(long)]
     revoke: bool,
 }
 
-/// Why nothing is trusted.
+/// The file was not trusted.
 #[derive(Debug, thiserror::Error)]
 enum TrustCommandError {
     #[error(transparent)]
     Prompt(#[from] PromptError),
     #[error("there is no {FILE_NAME} beside {}", .0.display())]
     NoFile(PathBuf),
-    #[error("{} is not called {FILE_NAME}, and only a file of that name counts beside a flake", .0.display())]
+    #[error("{} is not named {FILE_NAME}: only a file of that name has an effect beside a flake", .0.display())]
     OtherName(PathBuf),
-    #[error("{} is the user's own file already, by --config or PANTHEROS_CONFIG: all of it counts", .0.display())]
+    #[error("{} is the user's file already, by --config or PANTHEROS_CONFIG: all its settings have an effect", .0.display())]
     Users(PathBuf),
     #[error("`{TRUST_WORD}` was not typed, and nothing was changed")]
     OtherWord,
@@ -56,14 +57,14 @@ impl From<&TrustCommandError> for Diagnostic {
         let diagnostic = |code| Self::new(code, refusal.to_string());
         match refusal {
             TrustCommandError::Prompt(error @ PromptError::NoTerminal) => Self::from(error).with_hint(
-                "run it by hand in a terminal; a machine without one has its settings in /etc/pantheros/config.toml",
+                "run it in a terminal; without one, put the settings in /etc/pantheros/config.toml",
             ),
             TrustCommandError::Prompt(error) => error.into(),
             TrustCommandError::NoFile(_) => {
                 diagnostic(Code::InvalidInput).with_hint("name the file, or the flake with --flake")
             }
             TrustCommandError::OtherName(_) => diagnostic(Code::InvalidInput)
-                .with_hint("read it, and copy what you want of it to a file of your own"),
+                .with_hint("read it, and copy the settings that you want to your own file"),
             TrustCommandError::Users(_) => diagnostic(Code::InvalidInput),
             TrustCommandError::OtherWord => diagnostic(Code::ApprovalDeclined),
             TrustCommandError::Record(_) => diagnostic(Code::StateUnusable),
@@ -72,12 +73,12 @@ impl From<&TrustCommandError> for Diagnostic {
 }
 
 impl TrustCommand {
-    /// Shows the file, asks, and records the answer; or takes it back.
+    /// Shows the file, asks, and records the trust; or withdraws it.
     pub fn run(&self, global: &GlobalOptions) -> ExitCode {
         if self.revoke
             && let Some(file) = &self.file
         {
-            // What is there now does not matter.
+            // The file need not exist.
             return exit_with(revoke_trust(&resolved_path(file)));
         }
         let folder = match &self.file {
@@ -87,7 +88,7 @@ impl TrustCommand {
             }
             Some(file) => resolved_path(file).parent().map(Path::to_owned),
         };
-        // What the file asks for shows beside what counts without it.
+        // The settings of that flake show which of the file's settings have no effect.
         let loaded = global.settings_with(|overrides| {
             if folder.is_some() {
                 overrides.flake = folder;
@@ -128,7 +129,7 @@ fn exit_with(done: Result<String, TrustCommandError>) -> ExitCode {
     }
 }
 
-/// The file's path as a flake's is known: without links, but for the file itself.
+/// The absolute path of the file. Symbolic links are resolved in its folder, as for a flake, but not in its last part.
 fn resolved_path(file: &Path) -> PathBuf {
     let absolute = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
     match (absolute.parent().map(Path::canonicalize), absolute.file_name()) {
@@ -142,7 +143,7 @@ fn revoke_trust(path: &Path) -> Result<String, TrustCommandError> {
     Ok(format!("{} {was}", path.display()))
 }
 
-/// Shows what the file would set, and records it once a person says so.
+/// Shows the settings that wait for trust, and records the trust if the person types the word.
 async fn ask_to_trust(
     flake_file: &FlakeSettingsFile,
     cancel: &CancellationToken,
@@ -152,7 +153,7 @@ async fn ask_to_trust(
         return Ok(format!("{path} is trusted as it is"));
     }
     if flake_file.waiting.is_empty() {
-        return Ok(format!("{path} says nothing that has to be trusted"));
+        return Ok(format!("{path} has no setting that needs trust"));
     }
     let mut prompt = TerminalPrompt::open()?;
     let rows: String = flake_file
@@ -162,25 +163,23 @@ async fn ask_to_trust(
         .map(|(key, value)| format!("  {key} = {}\n", escaped_value(value)))
         .collect();
     let shown = format!(
-        "{path} would set, until it changes:\n\n{rows}\nPrograms and files that it names can change without it, \
+        "{path} would set, until it changes:\n\n{rows}\nPrograms and files that it names can change while it does not, \
          and whoever edits the flake may be able to change them.\n"
     );
-    // What is long scrolls away; what is set is named where the answer is typed.
+    // A long list scrolls away, so the question repeats the names of the settings.
     let keys = flake_file.waiting.join(", ");
     let shown = text::plain(&shown);
     let question =
-        format!("{shown}\nType `{TRUST_WORD}` to trust it with {keys}, anything else to leave it: ");
+        format!("{shown}\nType `{TRUST_WORD}` to trust it with {keys}, anything else to change nothing: ");
     let typed = prompt.ask(&question, cancel).await?;
     if typed.as_deref() != Some(TRUST_WORD) {
         return Err(TrustCommandError::OtherWord);
     }
     flake_file.trust()?;
-    Ok(format!(
-        "{path} is trusted as it is, until it changes; a server that runs goes by that from its next call on"
-    ))
+    Ok(format!("{path} is trusted until it changes; a running server applies it from its next call on"))
 }
 
-/// A value in which every character shows.
+/// The value as JSON, with escapes for all characters outside ASCII.
 fn escaped_value(value: &Value) -> String {
     let shown = |c: char| if c.is_ascii() { c.to_string() } else { c.escape_unicode().to_string() };
     value.to_string().chars().map(shown).collect()

@@ -1,12 +1,12 @@
-//! What each number of a file may be, and what a list has to have, whoever says it.
+//! The bounds of values in a settings file, the same for every file.
 
 use super::deploy::LONGEST_PLAN_MINUTES;
 use super::file::SettingsFile;
 
-/// Checks one file for itself.
+/// Checks the values of one file.
 ///
 /// # Errors
-/// A sentence that names the setting and what is allowed.
+/// A sentence that names the setting and the allowed values.
 pub(super) fn check(file: &SettingsFile) -> Result<(), String> {
     let limits = &file.limits;
     for (value, name, most) in [
@@ -16,7 +16,7 @@ pub(super) fn check(file: &SettingsFile) -> Result<(), String> {
         (limits.evaluation_seconds, "limits.evaluation_seconds", 86_400),
     ] {
         if value > most {
-            return Err(format!("`{name}` is {value}; at most {most} makes sense"));
+            return Err(format!("`{name}` is {value}; the largest value is {most}"));
         }
     }
     for (value, name) in
@@ -31,7 +31,7 @@ pub(super) fn check(file: &SettingsFile) -> Result<(), String> {
     }
     if file.deploy.approve_by.as_ref().is_some_and(|by| by.is_empty()) {
         return Err(
-            "`deploy.approve_by` is empty: nothing could ever be deployed; to forbid it, exclude the tools \
+            "`deploy.approve_by` is empty, so nothing could be deployed; to forbid deployments, exclude the tools \
                     that deploy"
                 .to_owned(),
         );

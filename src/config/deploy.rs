@@ -1,4 +1,4 @@
-//! What may be deployed, on whose word: the `[deploy]` section.
+//! The `[deploy]` section: what may be deployed, and who may approve it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -12,23 +12,23 @@ use super::paths;
 use crate::names::HostName;
 use crate::{reading, text};
 
-/// Largest file of approvers that is read for their names, in bytes.
+/// Largest file of allowed signers that is read, in bytes.
 const LARGEST_SIGNERS_FILE: u64 = 1024 * 1024;
 
-/// What is done with a new system.
+/// What a deployment does with a new system.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
 )]
 #[serde(rename_all = "kebab-case")]
 pub enum Action {
-    /// Run it now, and boot it from now on.
+    /// Activate it now and make it the boot default.
     #[default]
     Switch,
-    /// Boot it from the next start on; nothing runs yet.
+    /// Make it the boot default without activating it.
     Boot,
-    /// Run it now; the next start brings the old one back.
+    /// Activate it now; the boot default stays the old one.
     Test,
-    /// Only say what running it would do to the units.
+    /// Only report what activation would do to the units.
     DryActivate,
 }
 
@@ -43,7 +43,7 @@ impl fmt::Display for Action {
     }
 }
 
-/// How a person says yes.
+/// How a person approves a plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ApprovalMethod {
@@ -65,7 +65,7 @@ impl fmt::Display for ApprovalMethod {
     }
 }
 
-/// What one approver may say yes to; a list that is not there allows all.
+/// What one signer may approve. A list that is not set allows all.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct SignerScope {
@@ -75,32 +75,32 @@ pub struct SignerScope {
     pub actions: Option<BTreeSet<Action>>,
 }
 
-/// Deploying.
+/// The `[deploy]` section of a settings file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct DeployFile {
-    /// Where plans, approvals and the audit log are; without it `pantheros` in the user's state folder.
+    /// Folder of plans, approvals and the audit log. Default: `pantheros` in the user's state folder.
     pub state_folder: Option<PathBuf>,
-    /// Minutes after which a plan can no longer be approved or deployed.
+    /// Minutes until a plan expires: then it can no longer be approved or deployed.
     pub plan_minutes: u64,
-    /// Whether a plan is only made of what is committed: of a clean tree whose inputs are all locked to one
-    /// content, or of a `rev`.
+    /// Whether plans are made only from committed files: from a clean tree whose inputs are all locked to their
+    /// contents, or from a `rev`.
     pub clean: bool,
     /// How a person may approve: `elicitation` (a form in the assistant's client), `terminal`
-    /// (`pantheros-mcp approve`), `signature`. Unless told, `elicitation` and `terminal`; with
-    /// `approvers`, `signature` alone.
+    /// (`pantheros-mcp approve`), `signature`. Default: `elicitation` and `terminal`; if `approvers` is set,
+    /// `signature` alone.
     pub approve_by: Option<BTreeSet<ApprovalMethod>>,
-    /// Whether a form that a client shows counts as approval over HTTP, where whoever has the token can answer it
-    /// as well as a person.
+    /// Whether a client's form counts as approval over HTTP. Any program that has the token can answer such a form,
+    /// not only a person.
     pub approve_over_http: bool,
-    /// Who may sign: a file of allowed signers (ssh-keygen(1)), relative to this file's folder. To be kept
-    /// where an assistant cannot write.
+    /// File of allowed signers (ssh-keygen(1)), relative to this file's folder. Keep it where an assistant cannot
+    /// write.
     pub approvers: Option<PathBuf>,
-    /// How a person runs this program, up to the subcommand: it is said where an approval is asked for. Without it
-    /// the program's name and the switches with which it finds these settings in any folder.
+    /// The command that runs this program, up to the subcommand, as it is shown when an approval is needed. Default:
+    /// the program's name, with the switches that find these settings from any folder.
     pub command: Option<String>,
-    /// What each approver may sign, by the name in `approvers`: lists of `hosts` and `actions`. One
-    /// that is not named here may sign everything.
+    /// What each signer in `approvers` may approve, by name: lists of `hosts` and `actions`. A signer without a
+    /// scope may approve anything. The server enforces scopes; a host checks only who signed.
     pub scopes: BTreeMap<String, SignerScope>,
 }
 
@@ -119,67 +119,67 @@ impl Default for DeployFile {
     }
 }
 
-/// What may be deployed on whose word, checked.
+/// The checked settings of deployments.
 #[derive(Clone, Debug)]
 pub struct DeploySettings {
-    /// Where plans, approvals and the audit log are; `None` where there is neither a setting nor a home.
+    /// Folder of plans, approvals and the audit log; `None` if there is neither a setting nor a home folder.
     pub state_folder: Option<PathBuf>,
-    /// How long a plan can be approved and deployed.
+    /// How long a plan can be approved and deployed after it was made.
     pub plan_lifetime: Duration,
-    /// Whether a plan is only made of what is committed.
+    /// Whether plans are made only from committed files.
     pub clean: bool,
-    /// Which approvals count.
+    /// The accepted ways to approve.
     pub approve_by: BTreeSet<ApprovalMethod>,
-    /// Whether a form counts as approval over HTTP.
+    /// Whether a client's form counts as approval over HTTP.
     pub approve_over_http: bool,
     /// The file of allowed signers.
     pub approvers: Option<PathBuf>,
-    /// How a person runs this program with these settings, in any folder and as a shell takes it.
+    /// The command that runs this program with these settings from any folder, quoted for a shell.
     pub command: String,
-    /// What each approver may sign.
+    /// What each signer may approve, by name.
     pub scopes: BTreeMap<String, SignerScope>,
-    /// What the file beside the flake says about guarding deployments, while nobody trusted it.
+    /// The settings that guard deployments in a file beside the flake that is not trusted; `None` if there are none.
     pub untrusted: Option<UntrustedGuards>,
 }
 
-/// A file that wants deployments guarded, and that nobody trusted.
+/// Settings that guard deployments, in a file that is not trusted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UntrustedGuards {
-    /// Where it is.
+    /// The file.
     pub path: PathBuf,
-    /// What it says about it, as `section.key`.
+    /// The settings, as `section.key`.
     pub keys: Vec<&'static str>,
 }
 
-/// Longest life of a plan, in minutes: a day. What was true of a host then is not true for ever.
+/// Longest life of a plan, in minutes: a day. The state of a host that a plan describes gets out of date.
 pub(super) const LONGEST_PLAN_MINUTES: u64 = 24 * 60;
 
 impl DeploySettings {
-    /// What the section of a file in `folder` says.
+    /// Checks the section of a file in `folder`.
     ///
     /// # Errors
-    /// A sentence that names the setting and what is allowed.
+    /// A sentence that names the setting and the allowed values.
     pub(super) fn from_file(file: DeployFile, folder: &Path) -> Result<Self, String> {
         let approve_by = file.approve_by.unwrap_or_else(|| match file.approvers {
             Some(_) => BTreeSet::from([ApprovalMethod::Signature]),
             None => BTreeSet::from([ApprovalMethod::Elicitation, ApprovalMethod::Terminal]),
         });
         if approve_by.contains(&ApprovalMethod::Signature) && file.approvers.is_none() {
-            return Err("`deploy.approve_by` has `signature`, but `deploy.approvers` names nobody".to_owned());
+            return Err("`deploy.approve_by` has `signature`, but `deploy.approvers` is not set".to_owned());
         }
         if !file.scopes.is_empty() && file.approvers.is_none() {
-            return Err("`deploy.scopes` is about approvers, but `deploy.approvers` names nobody".to_owned());
+            return Err("`deploy.scopes` is set, but `deploy.approvers` is not".to_owned());
         }
         let approvers = file.approvers.map(|path| folder.join(path));
-        // A scope that is nobody's leaves somebody else without one. A file that cannot be read is said when
-        // something is approved.
+        // A scope for a misspelt name would leave that signer without one. A file that cannot be read is reported when
+        // a plan is approved.
         if let Some(signers) =
             approvers.as_ref().and_then(|path| reading::text(path, LARGEST_SIGNERS_FILE).ok())
             && let Some(unknown) =
                 file.scopes.keys().find(|name| !principals(&signers).any(|known| known == *name))
         {
             return Err(format!(
-                "`deploy.scopes.{}` is about nobody that `deploy.approvers` names",
+                "`deploy.scopes.{}` names a signer that is not in the file `deploy.approvers`",
                 text::word(unknown)
             ));
         }

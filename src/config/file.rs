@@ -1,4 +1,4 @@
-//! `pantheros.toml`: every key, its default, and why a file is refused.
+//! A settings file: its keys, their defaults, and the errors of reading it.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -11,10 +11,10 @@ use crate::diagnostic::{Code, Diagnostic};
 use crate::names::HostName;
 use crate::{schema, text};
 
-/// Why there are no settings.
+/// The settings could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
-    /// The file named by `--config` or found beside the flake could not be read.
+    /// A settings file could not be read.
     #[error("{} could not be read: {cause}", path.display())]
     Unreadable {
         /// The file.
@@ -27,9 +27,9 @@ pub enum ConfigError {
     Malformed {
         /// The file.
         path: PathBuf,
-        /// Where it is wrong.
+        /// The position of the error.
         place: LineColumn,
-        /// What is wrong, in words that may be the file's.
+        /// The parser's message, which may quote the file.
         said: String,
     },
     /// A key that does not exist.
@@ -37,55 +37,55 @@ pub enum ConfigError {
     UnknownKey {
         /// The file.
         path: PathBuf,
-        /// The key and what is near it.
+        /// The key, with similar and known ones.
         key: schema::UnknownKey,
     },
     /// A tool that does not exist.
     #[error("{place}: there is no tool `{}`", text::word(name))]
     UnknownTool {
-        /// Who names it.
+        /// The file or the command line.
         place: String,
         /// Its name.
         name: String,
-        /// The tools that are near it.
+        /// Tools with similar names.
         nearest: Vec<String>,
     },
-    /// A switch names a path from the working folder, and there is none.
-    #[error("{switch} names {}, but the folder this was started in is gone", path.display())]
+    /// A switch has a relative path, and the working folder was removed.
+    #[error("{switch} is {}, but the folder in which the program was started was removed", path.display())]
     Relative {
         /// The switch.
         switch: &'static str,
         /// What it names.
         path: PathBuf,
     },
-    /// A place that somebody else could write to.
+    /// A folder that whoever edits the flake could write to.
     #[error("{message}")]
     Exposed {
-        /// Which one, and who could.
+        /// Which folder, and why.
         message: String,
     },
-    /// A file that somebody else may have written, or that leads elsewhere.
+    /// A file that somebody else can write, or that is not a regular file.
     #[error("{} {problem}", path.display())]
     Unsafe {
         /// The file or its folder.
         path: PathBuf,
         /// What is wrong with it.
         problem: String,
-        /// What to do about it.
+        /// How to fix it.
         mend: String,
     },
-    /// Values of several files, or of a switch, that exclude one another or do not exist.
+    /// Values of several sources that contradict each other.
     #[error("{message}")]
     Conflict {
-        /// Which ones.
+        /// Which values.
         message: String,
     },
-    /// A value that is outside its bounds.
+    /// A value is out of bounds.
     #[error("{}: {message}", path.display())]
     OutOfBounds {
         /// The file.
         path: PathBuf,
-        /// Which value and what is allowed.
+        /// Which value, and the allowed ones.
         message: String,
     },
 }
@@ -99,19 +99,19 @@ impl From<&ConfigError> for Diagnostic {
                 .with_said(unless_quotable(&key.path))
                 .with_suggestions(key.nearest.clone())
                 .with_hint(format!("known here: {}", key.known.join(", "))),
-            ConfigError::Relative { .. } => diagnostic.with_hint("give the whole path, from /"),
+            ConfigError::Relative { .. } => diagnostic.with_hint("give an absolute path"),
             ConfigError::Exposed { .. } => {
                 diagnostic.with_hint("set `deploy.state_folder` to a folder outside the flake")
             }
             ConfigError::Unsafe { mend, .. } => diagnostic.with_hint(mend.clone()),
             ConfigError::Conflict { .. } => {
-                diagnostic.with_hint("docs/settings.md says for every setting who may set it, and who wins")
+                diagnostic.with_hint("docs/settings.md has who may set each setting, and which value wins")
             }
             ConfigError::Unreadable { cause, .. } => {
                 diagnostic.with_hint(if cause.kind() == std::io::ErrorKind::InvalidData {
                     "save it as UTF-8"
                 } else {
-                    "see that it is there and that you may read it"
+                    "check that the file exists and that you may read it"
                 })
             }
             ConfigError::UnknownTool { name, nearest, .. } => diagnostic
@@ -124,20 +124,20 @@ impl From<&ConfigError> for Diagnostic {
     }
 }
 
-/// Where every setting is.
+/// The hint for a value that is not valid.
 const SETTINGS_HINT: &str = "docs/settings.md lists every setting with its default";
 
-/// A name of a file, if it cannot stand in a sentence of ours.
+/// The name if it is not one word, and so cannot be part of the message; else nothing.
 fn unless_quotable(name: &str) -> &str {
     if text::is_word(name) { "" } else { name }
 }
 
-/// Where in a file something is wrong, if that is known.
+/// A position in a file; `None` if it is not known.
 #[derive(Clone, Copy, Debug)]
 pub struct LineColumn(Option<(usize, usize)>);
 
 impl LineColumn {
-    /// The line and the column of a byte of the text.
+    /// The line and column of the byte at this offset, both from 1.
     fn at_byte(text: &str, at: Option<usize>) -> Self {
         Self(at.and_then(|at| text.get(..at)).map(|before| {
             let begin = before.rfind('\n').map_or(0, |end| end + 1);
@@ -155,29 +155,29 @@ impl std::fmt::Display for LineColumn {
     }
 }
 
-/// `pantheros.toml`: everything is optional, and unknown keys are refused.
+/// A settings file. Every key is optional, and unknown keys are refused.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct SettingsFile {
-    /// How `nix` is run.
+    /// The `nix` command.
     pub nix: NixFile,
-    /// How other machines are reached.
+    /// SSH connections to hosts.
     pub ssh: SshFile,
-    /// What a call may take.
+    /// Limits of evaluations, builds and calls.
     pub limits: LimitsFile,
-    /// Which tools there are.
+    /// Which tools are enabled.
     pub tools: ToolsFile,
     /// The HTTP transport; only read with `serve --http`.
     pub http: HttpFile,
     /// The evaluation cache.
     pub cache: CacheFile,
-    /// Deploying.
+    /// Deployments.
     pub deploy: DeployFile,
-    /// Hosts by their names in the flake, where their configurations have no `pantheros.deploy`.
+    /// Deployment options of hosts, by their names in the flake, for what `pantheros.deploy` does not set.
     pub hosts: BTreeMap<HostName, HostFile>,
 }
 
-/// How `nix` is run.
+/// The `nix` command.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct NixFile {
@@ -191,17 +191,17 @@ impl Default for NixFile {
     }
 }
 
-/// How other machines are reached. Keys, agents and known hosts are those of the user's own configuration.
+/// SSH connections to hosts. By default keys, agents and known hosts are those of the user's SSH configuration.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct SshFile {
     /// The program, by name or path.
     pub program: PathBuf,
-    /// A configuration file instead of the user's and the system's, as `ssh -F` takes it.
+    /// Configuration file in place of the user's and the system's (`ssh -F`).
     pub config: Option<PathBuf>,
-    /// A private key to log in with, and none that an agent holds; absolute, or relative to this file's folder.
+    /// The only private key to log in with, also if an agent has others; absolute, or relative to this file's folder.
     pub identity: Option<PathBuf>,
-    /// A file of host keys that are accepted, and no other; absolute, or relative to this file's folder.
+    /// File of the only host keys that are accepted; absolute, or relative to this file's folder.
     pub known_hosts: Option<PathBuf>,
     /// Longest wait for a connection, in seconds.
     pub connect_seconds: u64,
@@ -213,26 +213,26 @@ impl Default for SshFile {
     }
 }
 
-/// What a call may take.
+/// Limits of evaluations, builds and calls.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct LimitsFile {
-    /// Longest evaluation of one host or output, in seconds; the time starts again at each. One that takes longer fails
-    /// with `timed_out`; if a single fact of it does, that fact fails, and the others have the time once more. Once three
-    /// of a call have timed out, those still to be evaluated may be left out; each says so.
+    /// Longest evaluation of one host or output, in seconds. An evaluation that takes longer fails with `timed_out`. If
+    /// a single fact of a host takes too long, that fact fails, and the time starts again for the others. After three
+    /// timeouts in a call, the rest may be left out, which the answer reports for each.
     pub evaluation_seconds: u64,
     /// Longest build, in seconds.
     pub build_seconds: u64,
-    /// Evaluations side by side; 0 takes one for each core and for each share of memory.
+    /// Concurrent evaluations; 0 means one per core, as far as memory allows.
     pub evaluation_workers: usize,
-    /// Memory one evaluation uses before it goes on in a fresh process, in MiB; a single attribute
-    /// that needs more may take four times as much.
+    /// Memory that an evaluation may use before it continues in a new process, in MiB. A single attribute may use
+    /// four times as much.
     pub evaluation_memory_mib: u64,
-    /// Calls at once; further ones wait.
+    /// Concurrent calls; further ones wait.
     pub concurrent_calls: usize,
-    /// Calls that may wait for a place; further ones are refused.
+    /// Calls that may wait; further ones are refused.
     pub waiting_calls: usize,
-    /// Largest message taken from a client, in KiB.
+    /// Largest message accepted from a client, in KiB.
     pub message_kib: usize,
 }
 
@@ -250,7 +250,7 @@ impl Default for LimitsFile {
     }
 }
 
-/// Which tools there are.
+/// Which tools are enabled.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct ToolsFile {
@@ -258,7 +258,7 @@ pub struct ToolsFile {
     pub read_only: bool,
     /// Only these tools; empty means all.
     pub only: Vec<String>,
-    /// Without these tools.
+    /// All but these tools.
     pub exclude: Vec<String>,
 }
 
@@ -266,20 +266,20 @@ pub struct ToolsFile {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct HttpFile {
-    /// File with the bearer token clients must send, relative to this file's folder; PANTHEROS_HTTP_TOKEN
-    /// beats the user's, and not the machine's. Without either one is made, and kept in `deploy.state_folder`
-    /// as `http-token`.
+    /// File with the bearer token that clients must send, relative to this file's folder. PANTHEROS_HTTP_TOKEN
+    /// overrules the user's file, but not the machine's. If neither is set, the server generates a token in the file
+    /// `http-token` of `deploy.state_folder`.
     pub token_file: Option<PathBuf>,
-    /// Host names clients may use besides the loopback ones, with or without a port.
+    /// Host names in requests that are accepted besides the loopback names, with or without a port.
     pub allowed_hosts: Vec<String>,
-    /// Web origins that may call, such as `https://app.example.org`; others are refused.
+    /// Web origins whose pages may call, such as `https://app.example.org`; others are refused.
     pub allowed_origins: Vec<String>,
-    /// Requests a minute from one address, in bursts of as many; 0 means no limit. Each message of a batch counts.
-    /// Behind a proxy all clients have the proxy's address.
+    /// Requests per minute from one address, which may come in one burst; 0 means no limit. Each message of a batch
+    /// counts. Behind a proxy, all clients have the proxy's address.
     pub requests_per_minute: u32,
-    /// Requests under way at once.
+    /// Concurrent requests.
     pub concurrent_requests: usize,
-    /// Sessions of older clients at once, over /mcp and over /sse each; 0 takes none.
+    /// Concurrent sessions of clients before protocol version 2026-07-28, for /mcp and /sse each; 0 allows none.
     pub legacy_sessions: usize,
 }
 
@@ -300,11 +300,11 @@ impl Default for HttpFile {
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct CacheFile {
-    /// Whether answers about an unchanged flake are kept.
+    /// Whether answers about an unchanged flake are cached.
     pub enabled: bool,
-    /// Where; without it the user's cache folder.
+    /// Folder of the cache. Default: `pantheros` in the user's cache folder.
     pub folder: Option<PathBuf>,
-    /// Most space it takes on disk, in MiB; the oldest answers go first.
+    /// Largest size on disk, in MiB; the oldest answers are removed first.
     pub size_mib: u64,
 }
 
@@ -314,15 +314,15 @@ impl Default for CacheFile {
     }
 }
 
-/// Longest message about a file that is wrong, in characters.
+/// Longest message of the parser, in characters.
 const LONGEST_MESSAGE: usize = 600;
 
-/// Reads the content of a file: all of it with defaults, and what it says alone.
+/// Parses a file: its values completed with defaults, and the values alone that it sets.
 pub(super) fn parse(content: &str, path: &Path) -> Result<(SettingsFile, serde_json::Value), ConfigError> {
     let malformed = |error: toml::de::Error| ConfigError::Malformed {
         path: path.to_owned(),
         place: LineColumn::at_byte(content, error.span().map(|span| span.start)),
-        // Whole it would repeat the line it is about, which is not for whoever is told.
+        // The full error quotes the line, which may have a secret.
         said: text::bounded(error.message().trim_end(), LONGEST_MESSAGE),
     };
     let value: serde_json::Value = toml::from_str(content).map_err(malformed)?;

@@ -1,56 +1,55 @@
-//! What the settings say of a host whose own configuration does not: the `[hosts.NAME]` sections.
+//! The `[hosts.NAME]` sections: deployment options of hosts whose configurations do not set them.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::names::{Address, UserName};
 
-/// Where a system is built.
+/// The machine that builds a system.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum BuildOn {
-    /// Here, or on the builders configured here.
+    /// This machine, or its configured builders.
     #[default]
     Local,
-    /// On the host itself.
+    /// The host itself.
     Target,
 }
 
-/// Something that has to hold once a new system runs; as `pantheros.deploy.healthChecks` has it.
+/// A check that must succeed after a new system was activated, as in `pantheros.deploy.healthChecks`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum HealthCheck {
-    /// Program and arguments, run on the host; exit code 0 is health.
+    /// Program and arguments, run on the host; it must exit with 0.
     Command(Vec<String>),
-    /// A TCP port of the host that takes connections from here.
+    /// A TCP port of the host that must accept connections from this machine.
     Tcp(u16),
-    /// A URL that answers from here with a status below 400.
+    /// A URL that must answer this machine with a status below 400.
     Http(String),
 }
 
-/// A host of a flake that does not use the module with `pantheros.deploy`; what its configuration does
-/// say there counts, and this does not.
+/// Deployment options of a host. A value that its configuration sets in `pantheros.deploy` overrules the one here.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct HostFile {
-    /// Name or address it is reached at over SSH, as `pantheros.deploy.targetHost`.
+    /// Name or address for SSH, as `pantheros.deploy.targetHost`.
     pub target_host: Option<Address>,
-    /// User to log in as, who may become root with `sudo` without a password; without it root.
+    /// User to log in as, who can use `sudo` without a password. Default: root.
     pub user: Option<UserName>,
-    /// TCP port that SSH listens on; without it 22.
+    /// TCP port of SSH. Default: 22.
     pub port: Option<u16>,
-    /// Groups it belongs to besides those of its configuration, to plan a deployment to all of them at once.
+    /// Tags besides those of its configuration. A deployment can be planned for all hosts with a tag.
     pub tags: Vec<String>,
-    /// Where its system is built: `local` or `target`.
+    /// The machine that builds its system: `local` or `target`.
     pub build_on: Option<BuildOn>,
-    /// Seconds in which a new system has to be confirmed before the host goes back; without it 60.
+    /// Seconds until a new system that is not confirmed is rolled back. Default: 60.
     pub rollback_timeout: Option<u32>,
-    /// Seconds that activating a system may take; without it 600.
+    /// Seconds that an activation may take. Default: 600.
     pub activation_timeout: Option<u32>,
-    /// What has to hold once a new system runs: `{ tcp = 443 }`, `{ http = "https://…" }`, `{ command = ["…"] }`.
+    /// Checks that must succeed after activation: `{ tcp = 443 }`, `{ http = "https://…" }`, `{ command = ["…"] }`.
     pub health_checks: Vec<HealthCheck>,
-    /// Whether it fetches from its own substituters what they have.
+    /// Whether the host fetches paths from its own substituters if they have them.
     pub substitute_on_target: Option<bool>,
-    /// Whether it starts anew where its previous system cannot be brought back otherwise.
+    /// Whether the host reboots if its previous system cannot be restored otherwise.
     pub reboot_on_failure: Option<bool>,
 }

@@ -1,103 +1,104 @@
-//! Every setting: who may say it, and who wins where several do. The one table of it; `docs/settings.md` is
-//! generated from it, and a test fails for a setting that has no row.
+//! The table of all settings: which source may set each, and which value wins. `docs/settings.md` is generated from it,
+//! and a test fails for a setting without a row.
 
-/// Who says something. Those before others win, where only one can.
+/// The authority of a source of settings, from the highest to the lowest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum SettingsLayer {
-    /// A file of the machine's, which only root can write. Nobody overrules it.
+    /// A file in /etc/pantheros, which only root can write.
     Machine,
-    /// A switch of the command line, or a variable of the environment.
+    /// A command-line switch or an environment variable.
     Switch,
     /// The user's own file.
     User,
-    /// The file beside the flake, which a person trusted as it is.
+    /// The file beside the flake, if a person trusted its current content.
     Trusted,
-    /// The file beside the flake, which whoever edits the flake can write.
+    /// The file beside the flake, if it is not trusted: whoever edits the flake can write it.
     Untrusted,
 }
 
-/// What counts of the file beside a flake.
+/// The effect that the file beside a flake has on a setting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FlakeInfluence {
-    /// All of it: the flake itself can say the same.
+    /// It sets the value: the flake itself could do the same.
     Counts,
-    /// What narrows; the rest once the file is trusted.
+    /// It can narrow the value; once it is trusted it can set it.
     Narrows,
-    /// Nothing, until the file is trusted.
+    /// None until it is trusted.
     Trusted,
-    /// Nothing, ever.
+    /// None, also if it is trusted.
     Never,
 }
 
-/// What the number 0 means.
+/// The meaning of the number 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ZeroMeaning {
-    /// Zero.
+    /// The number itself.
     Itself,
-    /// No limit at all.
+    /// No limit.
     Unlimited,
-    /// As many as this machine has room for.
+    /// As many as the machine has cores and memory for.
     Automatic,
 }
 
-/// How values of several homes become one.
+/// How the values of several sources become one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MergeRule {
-    /// The highest home's.
+    /// The value of the highest source.
     Highest,
     /// The smallest number.
     Least(ZeroMeaning),
-    /// `true`, where any says so.
+    /// `true` if any source has `true`.
     Any,
-    /// `true`, where all that say anything say so.
+    /// `true` if all sources that set it have `true`.
     All,
-    /// Everything that any of them names.
+    /// All names of all sources.
     Union,
-    /// What all of them name; an empty list names all. Where nobody says anything it is this.
+    /// The names that all sources have in common. An empty list stands for all names; the default is the list here.
     Intersection(&'static [&'static str]),
-    /// Each name by the highest home that has it.
+    /// Each name has the value of the highest source that has the name.
     EachName,
 }
 
-/// When what an untrusted file beside the flake says leaves nothing deployed until it is trusted: it wants
-/// deploying to be guarded in a way that cannot be taken from it.
+/// When a setting of an untrusted file beside the flake blocks deployments until the file is trusted: it asks for a
+/// restriction that cannot be applied while the file is untrusted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GuardCondition {
     /// Never.
     Never,
-    /// Where it says anything.
+    /// If the file sets it.
     IfSet,
-    /// Where what it says leaves nothing.
+    /// If it has no name in common with the value in force.
     IfEmptied,
 }
 
-/// What a text is, where it is a path.
+/// Whether the value is a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ValueKind {
-    /// None, or a number, or a list.
+    /// It is no path.
     Plain,
-    /// A path; a relative one begins in the file's folder.
+    /// A path, relative to the file's folder.
     Path,
-    /// A program by its name, looked for on `PATH`, or by its path.
+    /// A program: a name on `PATH`, or a path.
     Program,
 }
 
-/// A row of the table.
+/// A setting.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SettingKey {
     /// Section and key, as `section.key`.
     pub path: &'static str,
-    /// What counts of the file beside the flake.
+    /// The effect of the file beside the flake.
     pub flake_influence: FlakeInfluence,
-    /// How values become one.
+    /// How the values of several sources become one.
     pub rule: MergeRule,
     /// Whether it is a path.
     pub kind: ValueKind,
-    /// Whether it is about guarding deployments.
+    /// When it blocks deployments in an untrusted file.
     pub guard: GuardCondition,
-    /// The key that, where a home has it and not this one, means this value.
+    /// Another setting and the value of this one that it implies: it counts for a source that has the other setting and
+    /// not this one.
     pub implied: Option<(&'static str, &'static [&'static str])>,
-    /// The switch, or the variable, that says the same.
+    /// The command-line switch or environment variable for it.
     pub switch: Option<&'static str>,
 }
 
@@ -107,12 +108,12 @@ impl SettingKey {
         Self { path, flake_influence, rule, kind, guard, implied: None, switch: None }
     }
 
-    /// Never to be taken from a file that nobody trusted; of several the highest home's.
+    /// A setting that an untrusted file cannot change; the highest source wins.
     const fn trusted(path: &'static str) -> Self {
         Self::new(path, FlakeInfluence::Trusted, MergeRule::Highest)
     }
 
-    /// A bound that every home can lower.
+    /// A limit that every source can lower.
     const fn limit(path: &'static str, zero: ZeroMeaning) -> Self {
         Self::new(path, FlakeInfluence::Narrows, MergeRule::Least(zero))
     }
@@ -129,14 +130,14 @@ impl SettingKey {
         Self { switch: Some(switch), ..self }
     }
 
-    /// Its place in a JSON object.
+    /// The JSON pointer of the setting (RFC 6901).
     #[must_use]
     pub fn pointer(&self) -> String {
         format!("/{}", self.path.replace('.', "/"))
     }
 }
 
-/// Every setting.
+/// All settings.
 pub const KEYS: &[SettingKey] = &[
     SettingKey::trusted("nix.program").kind(ValueKind::Program),
     SettingKey::trusted("ssh.program").kind(ValueKind::Program),

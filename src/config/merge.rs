@@ -1,4 +1,4 @@
-//! What several homes say becomes one file, by the table of keys and by nothing else.
+//! Merges the settings of several sources, by the rules in the table of settings.
 
 use serde_json::{Map, Value};
 
@@ -6,32 +6,32 @@ use super::file::SettingsFile;
 use super::keys::{FlakeInfluence, GuardCondition, KEYS, MergeRule, SettingKey, SettingsLayer, ZeroMeaning};
 use super::source::SettingsSource;
 
-/// Something that the file beside a flake says and that does not count.
+/// A setting in the file beside a flake that has no effect.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct IgnoredSetting {
-    /// Which setting.
+    /// The setting.
     pub key: &'static SettingKey,
-    /// What it says.
+    /// Its value in the file.
     pub value: Value,
 }
 
-/// One file of several.
+/// The settings in force, and what was left out.
 #[derive(Debug, Default)]
 pub(super) struct MergedSettings {
-    /// What counts.
+    /// The settings in force.
     pub file: SettingsFile,
-    /// What the file beside the flake says in vain.
+    /// Settings of the file beside the flake that have no effect.
     pub ignored: Vec<IgnoredSetting>,
-    /// Of these, what keeps deployments back until it is trusted.
+    /// Those of `ignored` that block deployments until the file is trusted, as `section.key`.
     pub guards: Vec<&'static str>,
-    /// Switches that the machine overrules.
+    /// Switches that the machine's files overrule.
     pub overruled: Vec<&'static str>,
 }
 
-/// Puts together what these say, the highest home first.
+/// Merges `sources`, which are ordered from the highest to the lowest.
 ///
 /// # Errors
-/// A sentence about values that exclude one another.
+/// A sentence about values that contradict each other.
 pub(super) fn merge(sources: &[SettingsSource]) -> Result<MergedSettings, String> {
     let unset = serde_json::to_value(SettingsFile::default()).map_err(|error| error.to_string())?;
     let (mut merged, mut whole) = (MergedSettings::default(), Map::new());
@@ -57,7 +57,7 @@ pub(super) fn merge(sources: &[SettingsSource]) -> Result<MergedSettings, String
         }
         let is_settled = highest
             .is_some_and(|layer| layer == SettingsLayer::Machine || key.guard == GuardCondition::Never);
-        // What trust would not change waits for none.
+        // If trust in the file would change nothing, the setting is not reported as waiting for it.
         let vain = if is_settled { Vec::new() } else { said(&|layer| !counts(layer)) };
         for (source, said) in vain {
             let ignored = IgnoredSetting { key, value: said.clone() };
@@ -74,7 +74,7 @@ pub(super) fn merge(sources: &[SettingsSource]) -> Result<MergedSettings, String
                 Narrowed::Unchanged => {}
                 Narrowed::Empty if key.guard != GuardCondition::IfEmptied => {
                     return Err(format!(
-                        "`{}` of {} leaves nothing of what counts otherwise: {now}",
+                        "`{}` of {} has nothing in common with the value in force: {now}",
                         key.path, source.label
                     ));
                 }
@@ -94,7 +94,7 @@ pub(super) fn merge(sources: &[SettingsSource]) -> Result<MergedSettings, String
     Ok(merged)
 }
 
-/// Puts a value at `section.key`.
+/// Inserts a value at `section.key`.
 pub(super) fn insert_at(whole: &mut Map<String, Value>, path: &str, value: Value) {
     match path.split_once('.') {
         None => {
@@ -109,7 +109,10 @@ pub(super) fn insert_at(whole: &mut Map<String, Value>, path: &str, value: Value
     }
 }
 
-/// One value of those that count; none where nobody says anything.
+/// The merged value of the sources that count; `None` if none of them sets it.
+///
+/// # Errors
+/// A sentence about lists without a common name.
 fn combine(key: &SettingKey, given: &[(&SettingsSource, &Value)]) -> Result<Option<Value>, String> {
     let values = || given.iter().map(|(_, value)| *value);
     Ok(match key.rule {
@@ -125,7 +128,11 @@ fn combine(key: &SettingKey, given: &[(&SettingsSource, &Value)]) -> Result<Opti
             if items(&common).is_empty() {
                 let told: Vec<String> =
                     given.iter().map(|(source, value)| format!("{}: {value}", source.label)).collect();
-                return Err(format!("`{}` has nothing that all name; {}", key.path, told.join("; ")));
+                return Err(format!(
+                    "`{}` has no name that all sources have in common; {}",
+                    key.path,
+                    told.join("; ")
+                ));
             }
             Some(common)
         }
@@ -139,18 +146,18 @@ fn combine(key: &SettingKey, given: &[(&SettingsSource, &Value)]) -> Result<Opti
     })
 }
 
-/// What becomes of a value that counts when somebody else may only narrow it.
+/// The result of narrowing a value.
 #[derive(Debug, PartialEq)]
 enum Narrowed {
-    /// It is less than before.
+    /// The narrowed value.
     Fully(Value),
-    /// It is less than before, and not all that was said could be taken.
+    /// The narrowed value; a part of what was asked for is not in the value before.
     Partly(Value),
-    /// It is as before, and nothing else was asked for.
+    /// The value is unchanged, as was asked for.
     Unchanged,
-    /// Nothing would be left.
+    /// No value would be left.
     Empty,
-    /// It is as before, and that is not what was asked for.
+    /// The value is unchanged: what was asked for does not narrow it.
     Refused,
 }
 
@@ -165,7 +172,7 @@ fn narrow(key: &SettingKey, now: &Value, said: &Value) -> Narrowed {
             match wanted.cmp(&bound) {
                 std::cmp::Ordering::Less => Narrowed::Fully(said.clone()),
                 std::cmp::Ordering::Equal => Narrowed::Unchanged,
-                // As many as there is room for is what counts anyway, or less does.
+                // An automatic number never exceeds the bound in force.
                 std::cmp::Ordering::Greater if zero == ZeroMeaning::Automatic && wanted == u64::MAX => {
                     Narrowed::Unchanged
                 }
@@ -195,7 +202,7 @@ fn narrow(key: &SettingKey, now: &Value, said: &Value) -> Narrowed {
     }
 }
 
-/// A number as a bound.
+/// The number as a bound; `u64::MAX` if there is none.
 fn bound_value(value: &Value, zero: ZeroMeaning) -> u64 {
     match value.as_u64() {
         Some(0) if zero != ZeroMeaning::Itself => u64::MAX,

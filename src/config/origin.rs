@@ -1,4 +1,4 @@
-//! Where settings were read from, so that a server can read them again before it acts on them.
+//! The sources of settings, so that a server can read them again before each call.
 
 use std::path::{Path, PathBuf};
 
@@ -7,30 +7,30 @@ use super::source::{self, SettingsSource};
 use super::text::{AllowedInput, SettingsText};
 use super::{ConfigError, FlakeSettingsFile, Overrides, Settings};
 
-/// What the settings of one program are read from, for as long as it runs.
+/// The sources of a program's settings.
 #[derive(Clone, Debug, Default)]
 pub(super) struct SettingsOrigin {
-    /// The working folder it was started in, where that still existed.
+    /// The working folder at the start; `None` if it was removed.
     pub start: Option<PathBuf>,
-    /// What the command line says.
+    /// The settings of the command line.
     pub overrides: Overrides,
-    /// The tools that the policy may mention.
+    /// The tools that the policy may name.
     pub tools: Vec<String>,
-    /// The flake's folder by the name that it was found under, and how; none as long as there is no flake.
+    /// The path at which the flake was found, and how; `None` until there is a flake.
     found: Option<(PathBuf, FlakeDiscovery)>,
-    /// What became of the user's file when it was read first.
+    /// How the user's file is read the next time.
     user_file: UserFileState,
 }
 
-/// How the user's file is read.
+/// How the user's file is read the next time.
 #[derive(Clone, Debug, Default)]
 enum UserFileState {
     /// It was not read yet.
     #[default]
     Unread,
-    /// Anew each time.
+    /// It is read again.
     Reread,
-    /// Not once more: what came through a pipe is not there a second time, and an end of it is no empty file.
+    /// It came through a pipe, which cannot be read again: the first content stays in force.
     Cached(SettingsText),
 }
 
@@ -46,10 +46,10 @@ impl SettingsOrigin {
         }
     }
 
-    /// The flake's folder now, or the folder one is looked for in, and how it came to be known.
+    /// The flake's folder, or the folder where the search for one began, and how it was found.
     ///
-    /// Its name stays the one that it was found under: while `flake.nix` is away, say between two branches, a flake
-    /// further up is another one. Where a symbolic link of that name leads is looked at each time.
+    /// The path stays the one at which the flake was found first: if `flake.nix` is missing for a while, such as during a
+    /// checkout, another flake further up must not take its place. Symbolic links in the path are resolved each time.
     pub(super) fn flake(&mut self) -> Result<(PathBuf, FlakeDiscovery), ConfigError> {
         let (folder, from) = match self.found.clone() {
             Some(found) => found,
@@ -58,11 +58,11 @@ impl SettingsOrigin {
         if from != FlakeDiscovery::NotFound {
             self.found = Some((folder.clone(), from));
         }
-        // Nix refuses to read a flake through a symbolic link; what does not exist is told of later.
+        // Nix refuses to read a flake through a symbolic link. A path that does not exist is reported later.
         Ok((folder.canonicalize().unwrap_or(folder), from))
     }
 
-    /// The user's file, the one that they named if they named one.
+    /// The user's file: `named` if it is set, else the default one; `None` if the default one does not exist.
     pub(super) fn user(&mut self, named: Option<&Path>) -> Result<Option<SettingsText>, ConfigError> {
         let input = match &self.user_file {
             UserFileState::Cached(text) => return Ok(Some(text.clone())),
@@ -78,7 +78,7 @@ impl SettingsOrigin {
     }
 }
 
-/// What was read, in one hash: the settings made of it are the same where it is.
+/// A hash of everything that was read: it is equal if the settings are.
 pub(super) fn stamp(
     flake: (&Path, FlakeDiscovery),
     named: Option<&Path>,
@@ -91,13 +91,13 @@ pub(super) fn stamp(
 }
 
 impl Settings {
-    /// All that they were made of, in one hash.
+    /// A hash of everything that the settings were made from.
     #[must_use]
     pub fn stamp(&self) -> blake3::Hash {
         self.stamp
     }
 
-    /// The settings as they are now, read from where these were read; `None` where these still hold.
+    /// Reads the settings again from the same sources; `None` if they did not change.
     ///
     /// # Errors
     /// See [`ConfigError`].
@@ -106,18 +106,18 @@ impl Settings {
         if now.stamp == self.stamp {
             return Ok(None);
         }
-        // Which only the command that serves says.
+        // Set by `serve`, not by the sources.
         now.policy.without_token = self.policy.without_token;
         for notice in now.notices.iter().filter(|notice| !self.notices.contains(notice)) {
             tracing::warn!("{notice}");
         }
         for setting in self.changed_startup_settings(&now) {
-            tracing::warn!("{setting} was changed: it counts once the server is started anew");
+            tracing::warn!("{setting} was changed: restart the server to apply it");
         }
         Ok(Some(now))
     }
 
-    /// What differs of the settings that a server goes by from its start to its end.
+    /// The changed settings among those that a server reads only at its start.
     fn changed_startup_settings<'a>(&self, now: &Self) -> impl Iterator<Item = &'a str> {
         let fixed = [
             ("`[http]`", self.http == now.http),

@@ -1,21 +1,21 @@
-//! Where things are: the flake, the user's own folders, and what of them a flake's folder holds.
+//! The paths of the flake and of the user's folders, and whether one lies in the other.
 
 use std::path::{Component, Path, PathBuf};
 
 use super::file::ConfigError;
 
-/// How the flake's folder came to be known.
+/// How the flake's folder was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FlakeDiscovery {
-    /// `--flake` or `PANTHEROS_FLAKE` names it.
+    /// By `--flake` or `PANTHEROS_FLAKE`.
     Named,
-    /// It is the nearest one upwards from the working folder.
+    /// As the nearest one upwards from the working folder.
     Nearest,
-    /// There is none upwards from the working folder.
+    /// Not at all: there is none upwards from the working folder.
     NotFound,
 }
 
-/// The flake's folder by the name it is found under, or the folder one was looked for in, and how it came to be known.
+/// The flake's folder, or the folder where the search for one began, and how it was found.
 ///
 /// # Errors
 /// [`ConfigError::Relative`].
@@ -33,16 +33,16 @@ pub(super) fn flake(
     })
 }
 
-/// The nearest folder from `start` upwards with a `flake.nix`.
+/// The nearest folder from `start` upwards that has a `flake.nix`; `None` if there is none.
 #[must_use]
 pub fn nearest_flake(start: &Path) -> Option<PathBuf> {
     start.ancestors().find(|folder| folder.join("flake.nix").is_file()).map(Path::to_owned)
 }
 
-/// A path that a switch names, from the working folder.
+/// The absolute path of a switch's value.
 ///
 /// # Errors
-/// [`ConfigError::Relative`], where there is no working folder any more.
+/// [`ConfigError::Relative`] if the path is relative and the working folder was removed.
 pub(super) fn absolute(
     start: Option<&Path>,
     path: &Path,
@@ -65,10 +65,10 @@ pub(super) fn config_folder() -> Option<PathBuf> {
     xdg_folder("XDG_CONFIG_HOME", CONFIG)
 }
 
-/// Where settings are kept, below a home folder.
+/// The default `XDG_CONFIG_HOME`, relative to the home folder.
 const CONFIG: &str = ".config";
 
-/// Whether a login of this user would look for its settings elsewhere.
+/// Whether a login shell of this user would find its settings in another folder than `config`'s.
 pub(super) fn is_unlike_login(config: &Path) -> bool {
     crate::user::home().is_none_or(|home| config.parent() != Some(&*home.join(CONFIG).join(FOLDER_NAME)))
 }
@@ -78,7 +78,7 @@ pub(super) fn state_folder() -> Option<PathBuf> {
     xdg_folder("XDG_STATE_HOME", STATE)
 }
 
-/// Where states are kept, below a home folder.
+/// The default `XDG_STATE_HOME`, relative to the home folder.
 const STATE: &str = ".local/state";
 
 fn xdg_folder(variable: &str, below_home: &str) -> Option<PathBuf> {
@@ -87,7 +87,7 @@ fn xdg_folder(variable: &str, below_home: &str) -> Option<PathBuf> {
         .map(|base| base.join(FOLDER_NAME))
 }
 
-/// What our folder in each of these is called.
+/// The name of this program's folder in each of them.
 const FOLDER_NAME: &str = "pantheros";
 
 /// `$HOME`.
@@ -95,42 +95,42 @@ fn home() -> Option<PathBuf> {
     absolute_variable("HOME")
 }
 
-/// The path in a variable of the environment; a relative one does not count, as that specification has it.
+/// The absolute path in an environment variable; the XDG specification ignores relative ones.
 fn absolute_variable(name: &str) -> Option<PathBuf> {
     std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute())
 }
 
-/// Complains about a state folder that whoever edits the flake can write to.
+/// Requires that the state folder is outside the flake: whoever edits the flake could write approvals.
 ///
-/// A flake that has the home folder in it is no place of its own: whoever edits that can write to all
-/// the user has, and no other place for the state would change it.
+/// A flake that contains the home folder is an exception: whoever edits it can write to all of the user's folders, and
+/// another state folder would not help.
 ///
 /// # Errors
-/// A sentence about it.
+/// A sentence that names the folder.
 pub(super) fn require_outside_flake(state: &Path, flake: &Path) -> Result<(), String> {
     let home_is_in_it = home().is_some_and(|home| is_in(&home, flake));
     if is_in(state, flake) && !home_is_in_it {
         return Err(format!(
-            "the state folder {} (`deploy.state_folder`, else XDG_STATE_HOME) lies in the flake: whoever edits that \
-             could write approvals",
+            "the state folder {} (`deploy.state_folder`, else XDG_STATE_HOME) lies in the flake: whoever edits \
+             the flake could write approvals",
             state.display()
         ));
     }
     Ok(())
 }
 
-/// What in the flake's folder is the user's alone, and must not be copied to where all can read it.
+/// A private folder inside the flake's folder, which must not be copied to the store, where all users can read it.
 pub(super) fn private_folder_in_flake(flake: &Path, state: Option<&Path>) -> Option<PathBuf> {
     let homes = [home(), crate::user::home(), state.map(Path::to_owned)];
     homes.into_iter().flatten().find(|path| is_in(path, flake))
 }
 
-/// Whether a path, which need not exist, is the folder or lies in it, by whatever links.
+/// Whether `path`, which need not exist, is `folder` or lies in it, once symbolic links are resolved.
 fn is_in(path: &Path, folder: &Path) -> bool {
     resolve_links(path).starts_with(resolve_links(folder))
 }
 
-/// The path without links, as far as it exists, and without `..`.
+/// The path without `..`, and without symbolic links as far as it exists.
 fn resolve_links(path: &Path) -> PathBuf {
     let existing = path.ancestors().find_map(|part| Some((part, part.canonicalize().ok()?)));
     let Some((part, mut real)) = existing else { return path.to_owned() };
@@ -145,11 +145,11 @@ fn resolve_links(path: &Path) -> PathBuf {
     real
 }
 
-/// What a person types, in any folder, to run this program with the settings in force: up to its
-/// subcommand, and as a shell takes it.
+/// The command that runs this program with the settings in force from any folder, up to the subcommand, quoted for a
+/// shell.
 pub(super) fn command(flake: Option<&Path>, config: Option<&Path>, default_state: Option<&Path>) -> String {
     let mut words: Vec<String> = Vec::new();
-    // The terminal's environment is that of a login, not the one this program was started with.
+    // The person's terminal has the environment of a login, which may differ from this process's.
     let at_login = || crate::user::home().map(|home| home.join(STATE).join(FOLDER_NAME));
     if let Some(state) = default_state
         && at_login().is_none_or(|usual| usual != state)
@@ -166,7 +166,7 @@ pub(super) fn command(flake: Option<&Path>, config: Option<&Path>, default_state
     words.join(" ")
 }
 
-/// This program, by its name where `PATH` finds it, otherwise by its path.
+/// This program: its name if `PATH` finds it, else its path.
 fn program() -> String {
     const NAME: &str = "pantheros-mcp";
     let Some(here) = std::env::current_exe().ok().filter(|path| path.is_file()) else {
@@ -181,7 +181,7 @@ fn program() -> String {
     if same { NAME.to_owned() } else { here.display().to_string() }
 }
 
-/// A word as shells take it.
+/// The word, quoted for a shell.
 fn shell_quoted(word: &str) -> String {
     // Only a NUL byte cannot be quoted, and no path has one.
     shlex::try_quote(word).map_or_else(|_| "?".to_owned(), std::borrow::Cow::into_owned)

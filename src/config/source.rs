@@ -1,4 +1,4 @@
-//! What each home of settings says.
+//! Reads the settings of each source.
 
 use std::io;
 use std::os::unix::fs::MetadataExt;
@@ -14,33 +14,33 @@ use super::{Overrides, bounds, paths};
 use crate::policy::Policy;
 use crate::text;
 
-/// The folder of the machine's own settings.
+/// The folder of the machine's settings.
 pub const MACHINE_FOLDER: &str = "/etc/pantheros";
-/// The user's file, below their folder of settings, and the machine's in its own.
+/// Name of the user's file in their settings folder, and of the machine's file in its own.
 pub const CONFIG_NAME: &str = "config.toml";
-/// The machine's file about deploying alone.
+/// Name of the machine's second file, which has only the `[deploy]` section.
 const DEPLOY_NAME: &str = "deploy.toml";
-/// The file's name, looked for beside `flake.nix`.
+/// Name of the file beside `flake.nix`.
 pub const FILE_NAME: &str = "pantheros.toml";
 
-/// What one home says.
+/// The settings of one source.
 #[derive(Clone, Debug)]
 pub(super) struct SettingsSource {
-    /// Whose word it is.
+    /// Its authority.
     pub layer: SettingsLayer,
-    /// How it is called in an error.
+    /// Its name in errors.
     pub label: String,
-    /// What it says, its paths from the root.
+    /// Its values; paths are absolute.
     pub values: Value,
 }
 
 impl SettingsText {
-    /// The file beside the flake.
+    /// Reads the file beside the flake; `None` if there is none.
     pub(super) fn flake_file(flake: &Path) -> Result<Option<Self>, ConfigError> {
         Self::read(&flake.join(FILE_NAME), AllowedWriter::Anybody, AllowedInput::RegularFiles)
     }
 
-    /// What it says, as the word of `layer`.
+    /// Parses the text as a source with the authority of `layer`.
     pub(super) fn source(&self, layer: SettingsLayer, tools: &[&str]) -> Result<SettingsSource, ConfigError> {
         let (file, values) = parse(&self.text, &self.path)?;
         let out_of_bounds = |message| ConfigError::OutOfBounds { path: self.path.clone(), message };
@@ -53,20 +53,20 @@ impl SettingsText {
     }
 }
 
-/// What the machine says.
+/// The settings of the machine; `None` if it has none.
 pub(super) fn machine(folder: &Path, tools: &[&str]) -> Result<Option<SettingsSource>, ConfigError> {
     let texts = [CONFIG_NAME, DEPLOY_NAME]
         .map(|name| SettingsText::read(&folder.join(name), AllowedWriter::Root, AllowedInput::RegularFiles));
     let [whole, deploy] = texts;
     let (whole, deploy) = (whole?, deploy?);
     let Some(one) = whole.as_ref().or(deploy.as_ref()) else { return Ok(None) };
-    // Whoever can write to the folder can put another file there.
+    // A user who can write to the folder can replace the files.
     let data =
         folder.metadata().map_err(|cause| ConfigError::Unreadable { path: folder.to_owned(), cause })?;
     if data.uid() != 0 || data.mode() & 0o022 != 0 {
         return Err(ConfigError::Unsafe {
             path: folder.to_owned(),
-            problem: "has to be root's, and nobody else may write to it".to_owned(),
+            problem: "must belong to root, and nobody else may write to it".to_owned(),
             mend: format!("as root: chown root {0} && chmod go-w {0}", folder.display()),
         });
     }
@@ -77,8 +77,7 @@ pub(super) fn machine(folder: &Path, tools: &[&str]) -> Result<Option<SettingsSo
         let more = parse(&deploy.text, &deploy.path)?.1;
         if let Some(other) = more.as_object().into_iter().flat_map(Map::keys).find(|key| *key != "deploy") {
             return Err(out_of_bounds(format!(
-                "`{other}` does not belong there: it says who may deploy, and nothing else; {CONFIG_NAME} beside it \
-                 has room for that"
+                "`{other}` is not allowed there: only `deploy` is; put it in {CONFIG_NAME} in the same folder"
             )));
         }
         if let Some(whole) = &whole {
@@ -87,7 +86,7 @@ pub(super) fn machine(folder: &Path, tools: &[&str]) -> Result<Option<SettingsSo
             source.values = complete_values(values, folder, SettingsLayer::Machine);
         }
     }
-    // Otherwise whoever names the approvers would decide what the machine meant to.
+    // Otherwise a source with less authority could choose the signers.
     let says = |pointer: &str| source.values.pointer(pointer);
     let signs = says("/deploy/approve_by")
         .and_then(Value::as_array)
@@ -95,21 +94,23 @@ pub(super) fn machine(folder: &Path, tools: &[&str]) -> Result<Option<SettingsSo
     if (signs || says("/deploy/scopes").is_some()) && says("/deploy/approvers").is_none() {
         return Err(ConfigError::OutOfBounds {
             path: folder.to_owned(),
-            message: "`deploy.approve_by` has `signature`, or `deploy.scopes` is there, but `deploy.approvers` names \
-                      nobody"
+            message: "`deploy.approve_by` has `signature`, or `deploy.scopes` is set, but `deploy.approvers` is not set"
                 .to_owned(),
         });
     }
     Ok(Some(source))
 }
 
-/// What two files say that say different things.
+/// The values of two files.
+///
+/// # Errors
+/// A sentence about a setting that is in both.
 fn join_disjoint(mut whole: Value, more: &Value) -> Result<Value, String> {
     for key in KEYS {
         let pointer = key.pointer();
         let Some(value) = more.pointer(&pointer) else { continue };
         if whole.pointer(&pointer).is_some() {
-            return Err(format!("`{}` is in {CONFIG_NAME}, too: say it once", key.path));
+            return Err(format!("`{}` is in {CONFIG_NAME}, too: set it once", key.path));
         }
         if let Value::Object(whole) = &mut whole {
             insert_at(whole, key.path, value.clone());
@@ -118,7 +119,7 @@ fn join_disjoint(mut whole: Value, more: &Value) -> Result<Value, String> {
     Ok(whole)
 }
 
-/// The user's file: the one that was named, or else their own where there is one.
+/// The user's file: `named` if it is set, else the default one; `None` if the default one does not exist.
 pub(super) fn user(named: Option<&Path>, input: AllowedInput) -> Result<Option<SettingsText>, ConfigError> {
     match named {
         Some(path) => match SettingsText::read(path, AllowedWriter::User, input)? {
@@ -134,7 +135,7 @@ pub(super) fn user(named: Option<&Path>, input: AllowedInput) -> Result<Option<S
     }
 }
 
-/// What the command line says.
+/// The settings of the command line.
 pub(super) fn switches(
     overrides: &Overrides,
     start: Option<&Path>,
@@ -161,7 +162,7 @@ pub(super) fn switches(
         }
     }
     if overrides.token {
-        // The token itself, which is in no file then.
+        // The variable has the token itself, so no file counts.
         insert_at(&mut values, "http.token_file", Value::Null);
     }
     Ok(SettingsSource {
@@ -171,7 +172,7 @@ pub(super) fn switches(
     })
 }
 
-/// Checks that every tool named exists.
+/// Requires that every named tool exists.
 fn check_tools(place: &str, only: &[String], exclude: &[String], tools: &[&str]) -> Result<(), ConfigError> {
     let named = |names: &[String]| names.iter().cloned().collect();
     let policy = Policy { only: named(only), exclude: named(exclude), ..Policy::default() };
@@ -185,14 +186,14 @@ fn check_tools(place: &str, only: &[String], exclude: &[String], tools: &[&str])
     }
 }
 
-/// The values with their paths from the root, and with what they imply.
+/// The values with absolute paths, and with the settings that they imply.
 fn complete_values(mut values: Value, folder: &Path, layer: SettingsLayer) -> Value {
     for key in KEYS {
         let pointer = key.pointer();
         if let Some(value) = values.pointer_mut(&pointer)
             && let Some(path) = value.as_str().map(Path::new)
         {
-            // A path means the same whatever folder a command is run in.
+            // A relative path starts at the file's folder, not at the working folder.
             let is_path = match key.kind {
                 ValueKind::Plain => false,
                 ValueKind::Path => true,
@@ -202,7 +203,7 @@ fn complete_values(mut values: Value, folder: &Path, layer: SettingsLayer) -> Va
                 *value = json!(lexical(&folder.join(path)));
             }
         }
-        // What nobody trusted implies nothing.
+        // A setting of an untrusted file implies nothing.
         if layer != SettingsLayer::Untrusted
             && let Some((from, meaning)) = key.implied
             && values.pointer(&pointer).is_none()
@@ -215,7 +216,7 @@ fn complete_values(mut values: Value, folder: &Path, layer: SettingsLayer) -> Va
     values
 }
 
-/// The path without `.`; what `..` means depends on links, and stays.
+/// The path without `.` components. `..` stays, because its meaning depends on symbolic links.
 fn lexical(path: &Path) -> PathBuf {
     path.components().filter(|component| *component != Component::CurDir).collect()
 }

@@ -1,4 +1,4 @@
-//! The files of settings as they are read: by whom each may have been written, and which can be read again.
+//! Reads settings files: checks who can write them, and whether they can be read again.
 
 use std::fs::{File, Metadata};
 use std::io::{self, ErrorKind, Read};
@@ -11,46 +11,46 @@ use rustix::fs::{Mode, OFlags};
 
 use super::file::ConfigError;
 
-/// Most bytes of a file.
+/// Most bytes of a settings file.
 const LARGEST_FILE: u64 = 1024 * 1024;
-/// Longest wait for all that comes through a pipe.
+/// Longest wait for the end of a pipe.
 const PIPE_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// A file as it was read, once.
+/// The text of a settings file.
 #[derive(Clone, Debug)]
 pub(super) struct SettingsText {
-    /// Where it is.
+    /// The path of the file.
     pub path: PathBuf,
-    /// Device and number, by which it is known under every name.
+    /// Device and inode number, which are the same under every name.
     identity: (u64, u64),
-    /// What it says.
+    /// The content.
     pub text: String,
-    /// Whether it can be read again: what came through a pipe is not there a second time.
+    /// Whether it can be read again; `false` for a pipe.
     pub is_rereadable: bool,
 }
 
-/// Who may have written a file.
+/// Who may be able to write a settings file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum AllowedWriter {
-    /// Root alone.
+    /// Only root.
     Root,
     /// This user, or root.
     User,
-    /// Anybody; so it is no link to what somebody else wrote.
+    /// Anybody. The file must not be a symbolic link, which could lead to a file of somebody else.
     Anybody,
 }
 
-/// What is read.
+/// The file types that are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum AllowedInput {
-    /// Regular files, without waiting.
+    /// Only regular files, without waiting.
     RegularFiles,
-    /// A pipe or a device as well, until it ends.
+    /// Pipes and devices as well, until they end.
     Streams,
 }
 
 impl SettingsText {
-    /// Whether the file at this path, by whatever links, is this one.
+    /// Whether `path`, once symbolic links are resolved, is this file.
     pub(super) fn is_at(&self, path: &Path) -> bool {
         path.metadata().is_ok_and(|data| (data.dev(), data.ino()) == self.identity)
     }
@@ -72,7 +72,7 @@ impl SettingsText {
                 "is not a file",
                 match writer {
                     AllowedWriter::User => {
-                        "put a file there, or start this program anew: it reads a pipe only then"
+                        "put a file there, or restart this program: it reads a pipe only at its start"
                     }
                     AllowedWriter::Root | AllowedWriter::Anybody => "remove it, or put a file there",
                 },
@@ -84,12 +84,12 @@ impl SettingsText {
             return Err(unsafe_file(
                 path,
                 "is too large",
-                &format!("a file of settings has at most {LARGEST_FILE} bytes"),
+                &format!("a settings file has at most {LARGEST_FILE} bytes"),
             ));
         }
-        // An empty file of settings is one; a pipe without a word comes from a program that failed.
+        // An empty file is valid; an empty pipe comes from a program that failed.
         if bytes.is_empty() && !is_rereadable && !data.file_type().is_char_device() {
-            return Err(unsafe_file(path, "ended without a word", "look at what writes to it"));
+            return Err(unsafe_file(path, "ended without content", "check the program that writes to it"));
         }
         let invalid = |_| unreadable(io::Error::new(ErrorKind::InvalidData, "it is not UTF-8"));
         let text = String::from_utf8(bytes).map_err(invalid)?;
@@ -101,7 +101,7 @@ fn unsafe_file(path: &Path, problem: &str, mend: &str) -> ConfigError {
     ConfigError::Unsafe { path: path.to_owned(), problem: problem.to_owned(), mend: mend.to_owned() }
 }
 
-/// Opens the file without waiting, as opening a pipe would for somebody who writes to it.
+/// Opens the file; `None` if there is none. It does not wait for a writer if the file is a pipe.
 fn open(path: &Path, writer: AllowedWriter) -> Result<Option<File>, ConfigError> {
     let nofollow = if writer == AllowedWriter::Anybody { OFlags::NOFOLLOW } else { OFlags::empty() };
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY | nofollow;
@@ -110,7 +110,7 @@ fn open(path: &Path, writer: AllowedWriter) -> Result<Option<File>, ConfigError>
         Err(rustix::io::Errno::NOENT | rustix::io::Errno::NOTDIR) => Ok(None),
         Err(rustix::io::Errno::LOOP) if writer == AllowedWriter::Anybody => Err(unsafe_file(
             path,
-            "is a symbolic link, and what it leads to may be none of the flake's",
+            "is a symbolic link, which could lead out of the flake",
             "put the file itself there",
         )),
         Err(error) => Err(ConfigError::Unreadable { path: path.to_owned(), cause: error.into() }),
@@ -123,13 +123,13 @@ fn require_writer(path: &Path, writer: AllowedWriter, data: &Metadata) -> Result
     match writer {
         AllowedWriter::Root if data.uid() != 0 || is_writable => Err(unsafe_file(
             path,
-            "has to be root's, and nobody else may write to it",
+            "must belong to root, and nobody else may write to it",
             &format!("as root: chown root {0} && chmod go-w {0}", path.display()),
         )),
         AllowedWriter::User if data.uid() != uid && data.uid() != 0 => {
             Err(unsafe_file(path, "belongs to another user", "copy it to a file of your own"))
         }
-        // Nothing can be written into a device such as /dev/null.
+        // The mode of a device such as /dev/null says nothing: nobody can store content in it.
         AllowedWriter::User if is_writable && !data.file_type().is_char_device() => Err(unsafe_file(
             path,
             "can be written by others",
@@ -139,7 +139,8 @@ fn require_writer(path: &Path, writer: AllowedWriter, data: &Metadata) -> Result
     }
 }
 
-/// All that is in the file, or one byte more than [`LARGEST_FILE`]. Until the deadline it waits for what is still to come.
+/// Reads the file to its end, but at most one byte more than [`LARGEST_FILE`]. With a deadline it waits until then for
+/// more data.
 fn read_all(mut file: &File, deadline: Option<Instant>) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let Some(deadline) = deadline else {

@@ -1,4 +1,4 @@
-//! Which files beside flakes a person trusted, each as it was then.
+//! Records of the settings files that a person trusted, each with a hash of its content.
 
 use std::path::{Path, PathBuf};
 
@@ -10,49 +10,49 @@ use super::merge::{IgnoredSetting, MergedSettings};
 use super::{paths, text::SettingsText};
 use crate::state::{StateError, StateFolder};
 
-/// The folder of these records, in the user's own folder of state.
+/// The folder of the records in the user's state folder.
 const FOLDER: &str = "trust";
 /// Most bytes of a record.
 const LARGEST: u64 = 64 * 1024;
 
-/// Why it is not known which files are trusted.
+/// The records of trust could not be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum TrustError {
-    /// There is no folder for it.
-    #[error("there is no folder to record it in: neither XDG_STATE_HOME nor HOME names one")]
+    /// There is no state folder.
+    #[error("there is no folder for the record: neither XDG_STATE_HOME nor HOME is set")]
     NoFolder,
-    /// Whoever edits the flake could write the record.
-    #[error("the folder of state {} lies in the flake: whoever edits that could trust its own file", .0.display())]
+    /// The state folder lies in the flake: whoever edits the flake could write the record.
+    #[error("the state folder {} lies in the flake: whoever edits the flake could trust its settings file", .0.display())]
     InFlake(PathBuf),
-    /// The folder, or what is in it.
+    /// The state folder or a record in it.
     #[error(transparent)]
     State(#[from] StateError),
-    /// The record has no form.
+    /// A record is not valid JSON.
     #[error(transparent)]
     Form(#[from] serde_json::Error),
 }
 
-/// A file and its content, which a person trusted.
+/// A trusted file: its path and the hash of its content.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct TrustRecord {
     path: PathBuf,
     blake3: String,
 }
 
-/// The file beside the flake, as it was read.
+/// The settings file beside the flake.
 #[derive(Clone, Debug)]
 pub struct FlakeSettingsFile {
-    /// Where it is.
+    /// The path of the file.
     pub path: PathBuf,
     /// The hash of its content.
     pub(super) digest: String,
-    /// Whether a person trusted it as it is.
+    /// Whether a person trusted its current content.
     pub trusted: bool,
-    /// What it says in vain, as `section.key` and its value, its paths from the root.
+    /// Its settings that have no effect, as `section.key` and value. Paths are absolute.
     pub ignored: Vec<(&'static str, Value)>,
-    /// What of it waits for a person's trust.
+    /// Those of `ignored` that have an effect once the file is trusted.
     pub waiting: Vec<&'static str>,
-    /// Of these, what keeps deployments back.
+    /// Those of `waiting` that block deployments.
     pub guards: Vec<&'static str>,
 }
 
@@ -63,7 +63,7 @@ impl FlakeSettingsFile {
         Self { path, digest, trusted, ignored: Vec::new(), waiting: Vec::new(), guards: Vec::new() }
     }
 
-    /// Takes over what became of what it says.
+    /// Takes the settings that have no effect out of `merged`.
     pub(super) fn record_merge(&mut self, merged: &mut MergedSettings) {
         let waits = |key: &SettingKey| !self.trusted && key.flake_influence != FlakeInfluence::Never;
         self.waiting = merged
@@ -78,7 +78,7 @@ impl FlakeSettingsFile {
         self.guards = std::mem::take(&mut merged.guards);
     }
 
-    /// Records that a person trusts it as it was read, in their own folder.
+    /// Records that the person trusts the content that was read.
     ///
     /// # Errors
     /// See [`TrustError`].
@@ -89,7 +89,7 @@ impl FlakeSettingsFile {
     }
 }
 
-/// Takes back the trust in the file at this path, which need not be there any more; whether it was trusted.
+/// Removes the record of the file at `path`, which need not exist, and returns whether there was one.
 ///
 /// # Errors
 /// See [`TrustError`].
@@ -100,7 +100,7 @@ pub fn revoke(path: &Path) -> Result<bool, TrustError> {
     }
 }
 
-/// Whether a person trusted the file as it was read.
+/// Whether a person trusted the content that was read.
 pub(super) fn is_trusted(text: &SettingsText) -> Result<bool, TrustError> {
     let Some(folder) = open_records(&text.path)? else { return Ok(false) };
     let Some(bytes) = folder.read(&record_name(&text.path), LARGEST)? else { return Ok(false) };
@@ -108,10 +108,10 @@ pub(super) fn is_trusted(text: &SettingsText) -> Result<bool, TrustError> {
     Ok(record == TrustRecord { path: text.path.clone(), blake3: content_hash(text) })
 }
 
-/// The folder of records, where there is one.
+/// The folder of records; `None` if there is none.
 fn open_records(path: &Path) -> Result<Option<StateFolder>, TrustError> {
     let root = match state_root(path) {
-        // Where nothing can be recorded, nothing was.
+        // Without a state folder nothing was recorded.
         Err(TrustError::NoFolder) => return Ok(None),
         root => root?,
     };
@@ -121,7 +121,7 @@ fn open_records(path: &Path) -> Result<Option<StateFolder>, TrustError> {
     Ok(Some(StateFolder::open(&root)?.folder(FOLDER)?))
 }
 
-/// The user's own folder of state: never one that a file names, since that file might be the one in question.
+/// The user's default state folder. `deploy.state_folder` does not count here: the file in question could set it.
 fn state_root(path: &Path) -> Result<PathBuf, TrustError> {
     let state = paths::state_folder().ok_or(TrustError::NoFolder)?;
     match path.parent() {
@@ -136,7 +136,7 @@ fn content_hash(text: &SettingsText) -> String {
     blake3::hash(text.text.as_bytes()).to_hex().to_string()
 }
 
-/// A path's record.
+/// The name of a path's record.
 fn record_name(path: &Path) -> String {
     use std::os::unix::ffi::OsStrExt;
     format!("{}.json", blake3::hash(path.as_os_str().as_bytes()).to_hex())

@@ -8,13 +8,13 @@ fn source(layer: SettingsLayer, key: &SettingKey, value: &Value) -> SettingsSour
     SettingsSource { layer, label: format!("{layer:?}"), values: Value::Object(values) }
 }
 
-/// What comes of it where these say these values of one key.
+/// Merges these values of one setting.
 fn merged(key: &SettingKey, said: &[(SettingsLayer, Value)]) -> Result<MergedSettings, String> {
     let sources: Vec<SettingsSource> = said.iter().map(|(layer, value)| source(*layer, key, value)).collect();
     merge(&sources)
 }
 
-/// The value that counts.
+/// The value in force.
 fn counts(key: &SettingKey, said: &[(SettingsLayer, Value)]) -> Value {
     let merged = merged(key, said).unwrap_or_else(|error| panic!("{}: {error}", key.path));
     serde_json::to_value(merged.file).unwrap().pointer(&key.pointer()).unwrap().clone()
