@@ -1,8 +1,8 @@
-//! The audit log: who asked for what, who said yes and how, and what became of it.
+//! The audit log: plans, approvals with who gave them and how, deployments and their outcomes.
 //!
-//! JSON Lines in the state folder, each entry in canonical form and bound to the one before it by a
-//! hash. Whoever changes, removes or inserts an entry has to write every later one anew, which shows
-//! to anybody who noted a hash since; what nobody noted can be cut off at the end without a trace.
+//! It is a file of JSON lines in the state folder. Each entry is in canonical form and has the hash of the entry before it.
+//! To change, remove or insert an entry, all later ones have to be written again, which a hash that was noted since reveals.
+//! Without a noted hash, entries can be removed at the end without a trace.
 
 mod redact;
 mod verify;
@@ -27,20 +27,20 @@ use crate::time::Timestamp;
 pub use redact::redacted;
 pub use verify::{AuditReport, BrokenEntry};
 
-/// The log's name in the state folder.
+/// Name of the log in the state folder.
 pub const FILE_NAME: &str = "audit.jsonl";
-/// Most bytes of one entry, with its line feed.
+/// Most bytes of an entry, with its line feed.
 pub const LARGEST_ENTRY: usize = 64 * 1024;
-/// Longest wait for another process that writes an entry.
+/// Longest wait for the lock while another process writes an entry.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Why nothing could be written, or read.
+/// The log could not be written or read.
 #[derive(Debug, thiserror::Error)]
 pub enum AuditError {
-    /// The state folder, or the log in it.
+    /// The state folder, or the log in it, cannot be used.
     #[error(transparent)]
     State(#[from] StateError),
-    /// The system refused.
+    /// A system call failed.
     #[error("the audit log {}: {cause}", path.display())]
     Io {
         /// The log.
@@ -48,13 +48,13 @@ pub enum AuditError {
         /// What the system said.
         cause: io::Error,
     },
-    /// Another process holds the log and does not let go.
+    /// Another process held the lock for too long.
     #[error("the audit log {} is held by another process", path.display())]
     Held {
         /// The log.
         path: PathBuf,
     },
-    /// Its last entry is none, so that nothing can be chained to it.
+    /// The last entry is not valid, so no entry can be chained to it.
     #[error("the audit log {} is broken at its end: {problem}", path.display())]
     Broken {
         /// The log.
@@ -62,8 +62,8 @@ pub enum AuditError {
         /// What is wrong with the last entry.
         problem: String,
     },
-    /// An entry that is too large, or has no canonical form.
-    #[error("this is no entry of an audit log: {0}")]
+    /// The entry is too large or has no canonical form.
+    #[error("the entry cannot be written to the audit log: {0}")]
     Unfit(String),
 }
 
@@ -78,7 +78,7 @@ impl From<&AuditError> for Diagnostic {
         let diagnostic = |code| Self::new(code, error.to_string());
         match error {
             AuditError::State(_) | AuditError::Io { .. } => diagnostic(Code::StateUnusable)
-                .with_hint("nothing is deployed that cannot be recorded: mend the state folder"),
+                .with_hint("deployments have to be recorded: repair the state folder"),
             AuditError::Held { .. } => diagnostic(Code::Busy).with_hint("try again"),
             AuditError::Broken { .. } => diagnostic(Code::StateUnusable).with_hint(Remedy::VerifyAudit),
             AuditError::Unfit(_) => diagnostic(Code::Internal),
@@ -86,77 +86,76 @@ impl From<&AuditError> for Diagnostic {
     }
 }
 
-/// What is recorded.
+/// The kind of an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AuditEvent {
     /// A plan was made.
     Planned,
-    /// A person said yes to it.
+    /// A plan was approved.
     Approved,
-    /// A person took it away.
+    /// A plan was rejected.
     Rejected,
-    /// Somebody asked for something that was not done: no approval, or one that does not count.
+    /// A deployment was refused: it had no approval, or one that does not count.
     Refused,
     /// A deployment began.
     DeployStarted,
     /// A host reached a final state.
     HostFinished,
-    /// A host went back to the system before.
+    /// A host was rolled back to the system before.
     RolledBack,
 }
 
-/// An entry before it has its place in the log.
+/// The content of an entry.
 #[derive(Clone, Debug, Serialize)]
 pub struct AuditRecord {
-    /// What happened.
+    /// The kind of the entry.
     pub event: AuditEvent,
-    /// The plan it is about.
+    /// The plan; `None` if it is not known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub plan_id: Option<PlanId>,
-    /// What that plan said.
+    /// The digest of the plan; `None` if the plan cannot be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub plan_digest: Option<Digest>,
-    /// The host it is about, where it is about one.
+    /// The host; `None` if the entry is not about one host.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub host: Option<HostName>,
-    /// The client it came through, or `terminal`.
+    /// The MCP client, or `terminal`.
     pub client: String,
-    /// The user this program ran as.
+    /// The user that this program ran as.
     pub user: String,
-    /// What else there is to say. Texts are redacted and cut short when it is written.
+    /// More fields. Texts in them are redacted and shortened when the entry is written.
     #[serde(skip_serializing_if = "Map::is_empty")]
     pub details: Map<String, Value>,
 }
 
-/// An entry's place: what is added to a [`AuditRecord`].
+/// The number and hash of an entry.
 #[derive(Serialize, Deserialize)]
 struct ChainLink {
     seq: u64,
     hash: Digest,
 }
 
-/// The log.
+/// The audit log.
 #[derive(Clone, Debug)]
 pub struct AuditLog {
     folder: StateFolder,
 }
 
 impl AuditLog {
-    /// The log in this state folder; it is made with its first entry.
+    /// The log in this state folder. The first entry creates it.
     #[must_use]
     pub fn new(folder: StateFolder) -> Self {
         Self { folder }
     }
 
-    /// Where it is.
+    /// The path of the log.
     #[must_use]
     pub fn path(&self) -> PathBuf {
         self.folder.path().join(FILE_NAME)
     }
 
-    /// Adds an entry, and returns its hash once it is on the disk. Other processes wait meanwhile, but nothing of this
-    /// one does.
+    /// Appends an entry, and returns its hash once it is on the disk. It runs on the writer thread and blocks no other one.
     ///
     /// # Errors
     /// See [`AuditError`].
@@ -165,7 +164,7 @@ impl AuditLog {
         writer::run(move |handed| this.append_blocking(&record, handed)).await
     }
 
-    /// The same on this thread, for what is done on [`writer`]'s; the wait for other processes began then.
+    /// The same on the current thread, for jobs on the [`writer`] thread. `begun` is the start of the wait for the lock.
     ///
     /// # Errors
     /// See [`AuditError`].
@@ -192,14 +191,14 @@ impl AuditLog {
         if line.len() > LARGEST_ENTRY {
             return Err(AuditError::Unfit(format!("it is larger than {LARGEST_ENTRY} bytes")));
         }
-        // In one write: a torn entry is one the system failed in the middle of.
+        // One write, so that only a crash can leave an incomplete entry.
         file.write_all(line.as_bytes())
             .and_then(|()| file.sync_data())
             .map_err(|cause| AuditError::Io { path: self.path(), cause })?;
         Ok(hash)
     }
 
-    /// Waits until no other process writes; let go of when the file is closed (flock(2)).
+    /// Waits for the lock, which is released when the file is closed (flock(2)).
     fn lock(&self, file: &File, begun: Instant) -> Result<(), AuditError> {
         loop {
             match rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive) {
@@ -214,13 +213,12 @@ impl AuditLog {
         }
     }
 
-    /// The last entry's place, after what a writer that died in the middle left was taken off; `None` in
-    /// an empty log.
+    /// The link of the last entry; `None` in an empty log. Removes an incomplete entry that a crash left at the end.
     fn last_link(&self, file: &mut File) -> Result<Option<ChainLink>, AuditError> {
         let failed = |cause| AuditError::Io { path: self.path(), cause };
         let broken = |problem: String| AuditError::Broken { path: self.path(), problem };
         let length = file.metadata().map_err(failed)?.size();
-        // The last entry, and as much again for one that was begun after it.
+        // Room for the last entry and for an incomplete one after it.
         let room = u64::try_from(2 * LARGEST_ENTRY).unwrap_or(u64::MAX);
         let begin = length.saturating_sub(room);
         file.seek(SeekFrom::Start(begin)).map_err(failed)?;
@@ -231,15 +229,15 @@ impl AuditLog {
         let (lines, torn) = end.split_at(whole);
         if !torn.is_empty() {
             if verify::parse_link(torn).is_ok() {
-                // Only its line feed is missing.
+                // The entry is complete except for its line feed.
                 file.write_all(b"\n").map_err(failed)?;
                 return verify::parse_link(torn).map(Some).map_err(broken);
             }
             if torn.len() > LARGEST_ENTRY {
-                return Err(broken("it ends in something that is no entry".to_owned()));
+                return Err(broken("its end is not an entry".to_owned()));
             }
             let kept = length - u64::try_from(torn.len()).unwrap_or(0);
-            tracing::warn!(bytes = torn.len(), "took an unfinished entry off the audit log");
+            tracing::warn!(bytes = torn.len(), "removed an incomplete entry at the end of the audit log");
             file.set_len(kept).map_err(failed)?;
         }
         let Some(lines) = lines.strip_suffix(b"\n") else { return Ok(None) };
@@ -247,10 +245,10 @@ impl AuditLog {
         verify::parse_link(last).map(Some).map_err(broken)
     }
 
-    /// Checks every entry, and that the one with the hash `noted`, if any, is still there.
+    /// Checks every entry, and looks for the one with the hash `noted`.
     ///
     /// # Errors
-    /// That the log cannot be read; what is wrong in it is part of the [`AuditReport`].
+    /// The log cannot be read. A broken entry is no error, but part of the [`AuditReport`].
     pub fn verify(&self, noted: Option<&Digest>) -> Result<AuditReport, AuditError> {
         match self.folder.open_to_read(FILE_NAME)? {
             Some(file) => {

@@ -1,19 +1,18 @@
-//! pantherOS for machines: an MCP server that gives an assistant typed, safe hands on a NixOS fleet.
+//! An MCP server with which an assistant inspects, builds and deploys a NixOS fleet.
 //!
-//! The map, from the outside in; arrows point downwards only (`tests/structure.rs` holds us to it):
+//! The modules from the outside in. Each may use only those below it (`tests/structure.rs` checks this):
 //!
 //! - [`cli`] — one file per subcommand; [`mcp`] — the protocol surface: handler, transports, progress.
-//! - [`tools`] — one file per tool; its `mod.rs` is the catalogue both of the above read.
-//! - [`flake`], [`disko`], [`search`], [`deploy`] — the domain: what a flake holds, what a disk layout
-//!   means, what can be found, what a machine runs and how that is changed. They know nothing of MCP:
-//!   they take a [`progress::Call`] and return their own types.
-//! - [`audit`] — what is recorded of every deployment.
-//! - [`nix`] — the `nix` command: evaluation, building, the store, diagnostics, and the log reader.
-//! - [`ssh`] — other machines, through the system's OpenSSH.
-//! - [`process`] — the only place that spawns.
-//! - [`scratch`] — folders that last as long as the program; [`state`] — a private folder and whole files in it; [`canonical`] — one form for each JSON value.
-//! - [`causes`] — what fails for one cause is told once; [`config`], [`policy`], [`schema`], [`diagnostic`], [`names`], [`progress`], [`metrics`], [`text`],
-//!   [`platform`], [`random`], [`reading`], [`time`], [`user`] — what everything shares.
+//! - [`tools`] — one file per tool; `mod.rs` has the catalogue of all tools.
+//! - [`flake`], [`disko`], [`search`], [`deploy`] — the domain: flakes, disk layouts, packages and options, deployments. They
+//!   do not depend on MCP: they take a [`progress::Call`] and return their own types.
+//! - [`audit`] — the log of deployments.
+//! - [`nix`] — the `nix` command: evaluation, builds, the store, diagnostics, and its log.
+//! - [`ssh`] — connections to hosts with the system's OpenSSH.
+//! - [`process`] — the only module that starts processes.
+//! - [`scratch`] — temporary folders; [`state`] — a private folder with atomic files; [`canonical`] — canonical JSON.
+//! - [`config`] — the settings; [`causes`] — groups failures by cause; [`policy`], [`schema`], [`diagnostic`], [`names`],
+//!   [`progress`], [`metrics`], [`text`], [`platform`], [`random`], [`reading`], [`time`], [`user`] — shared by all modules.
 
 pub mod advice;
 pub mod audit;

@@ -1,4 +1,4 @@
-//! The `pantheros-mcp` program: parse the command line, hand over; nothing else.
+//! The program `pantheros-mcp`.
 
 use clap::Parser;
 

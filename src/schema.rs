@@ -1,7 +1,7 @@
-//! JSON Schemas of what comes in and goes out, small enough for a model to read.
+//! JSON Schemas of tools and settings, in a short form.
 //!
-//! schemars describes Rust faithfully and at length (`title`, `format`, `null` alternatives). A model
-//! pays for every byte of `tools/list`, so what changes nothing for it is taken out.
+//! schemars adds details of Rust (`title`, `format`, `null` alternatives). A model reads every byte of `tools/list`, so these
+//! are removed if they make no difference to it.
 
 mod arguments;
 mod compact;
@@ -16,17 +16,17 @@ use compact::{SchemaSide, compact, inline, nullable, without_counters, without_r
 pub use arguments::{ArgumentError, arguments, outline};
 pub use keys::{UnknownKey, unknown_keys};
 
-/// The schema of a tool's arguments, as clients get it.
+/// The published schema of a tool's arguments.
 ///
-/// What is optional allows `null`: clients of OpenAI's strict form require every property and send `null` for what is
-/// left out (Structured Outputs, "All fields must be required"). Nothing says `additionalProperties: false`, which
-/// google-genai cannot convert (googleapis/python-genai#2393); [`arguments()`] refuses what no property names.
+/// Optional properties allow `null`: clients in OpenAI's strict mode send every property, with `null` for those that are not
+/// set (Structured Outputs, "All fields must be required"). `additionalProperties: false` is left out, because google-genai
+/// cannot convert it (googleapis/python-genai#2393); [`arguments()`] refuses unknown properties.
 #[must_use]
 pub fn of_input<T: JsonSchema>() -> Map<String, Value> {
     let mut schema = Value::Object(of_settings::<T>());
     nullable(&mut schema);
     let mut whole = into_object(schema);
-    // Clients want it even where nothing is taken.
+    // Some clients require it, also without arguments.
     whole.entry("properties").or_insert_with(|| json!({}));
     whole
 }
@@ -37,7 +37,7 @@ pub fn of_settings<T: JsonSchema>() -> Map<String, Value> {
     let mut schema = generate::<T>();
     compact(&mut schema, SchemaSide::Input);
     let mut whole = into_object(schema);
-    // Of the Rust type, not of the call.
+    // It describes the Rust type, not the call.
     whole.remove("description");
     if let Some(Value::Object(definitions)) = whole.remove("$defs") {
         inline(&mut whole, definitions);
@@ -45,16 +45,16 @@ pub fn of_settings<T: JsonSchema>() -> Map<String, Value> {
     whole
 }
 
-/// The schema of what a tool answers: its own fields, or `error` in their place.
+/// The published schema of a tool's answer: its fields, or `error` in their place.
 ///
-/// One object schema for both cases, because clients check a failing tool's structured content
-/// against the output schema as well.
+/// It is one object schema for both cases, because clients validate the structured content of a failed call against it as
+/// well.
 #[must_use]
 pub fn of_output<T: JsonSchema>() -> Map<String, Value> {
     let mut schema = generate::<Answer<T>>();
     without_counters(&mut schema);
     compact(&mut schema, SchemaSide::Output);
-    // `Answer` is an untagged pair of alternatives; fold them into one object.
+    // `Answer` is an untagged enum: its alternatives become one object.
     let mut whole = into_object(schema);
     let definitions = whole.remove("$defs").and_then(|value| match value {
         Value::Object(map) => Some(map),
@@ -82,7 +82,7 @@ pub fn of_output<T: JsonSchema>() -> Map<String, Value> {
     folded.insert("properties".into(), Value::Object(properties));
     folded.insert("anyOf".into(), Value::Array(cases));
     inline(&mut folded, definitions);
-    // That a field is there is told by its presence; which fields decide between the two cases matters.
+    // Only the required fields that distinguish the two cases are kept.
     if let Some(properties) = folded.get_mut("properties") {
         without_required(properties);
     }
@@ -92,7 +92,7 @@ pub fn of_output<T: JsonSchema>() -> Map<String, Value> {
     folded
 }
 
-/// What a tool answers: its output, or why there is none.
+/// The structured content of a call: the output, or the error.
 #[derive(JsonSchema)]
 #[serde(untagged)]
 #[expect(dead_code, reason = "only its schema is used")]
@@ -101,20 +101,20 @@ enum Answer<T> {
     Failure(Failure),
 }
 
-/// The structured content of a call that failed before there was an output.
+/// The structured content of a failed call without an output.
 #[derive(Clone, Debug, serde::Serialize, serde::Deserialize, JsonSchema)]
 pub struct Failure {
-    /// Why it failed.
+    /// Why the call failed.
     pub error: crate::diagnostic::Diagnostic,
 }
 
-/// Whether a count is none: what is left out of an answer, so that only what there is has to be read.
+/// Whether the value is zero. Serde skips such fields of answers.
 pub fn is_zero<T: Default + PartialEq>(count: &T) -> bool {
     *count == T::default()
 }
 
 fn generate<T: JsonSchema>() -> Value {
-    // MCP 2025-11-25 takes JSON Schema 2020-12 where a schema does not say otherwise.
+    // MCP 2025-11-25 assumes JSON Schema 2020-12 without `$schema`.
     SchemaSettings::draft2020_12()
         .with(|settings| settings.meta_schema = None)
         .into_generator()
@@ -129,7 +129,7 @@ fn into_object(schema: Value) -> Map<String, Value> {
     }
 }
 
-/// The definition that a reference names, or the schema itself.
+/// The definition that a `$ref` names, or the schema itself.
 fn resolved<'a>(schema: &'a Value, definitions: Option<&'a Map<String, Value>>) -> &'a Value {
     schema
         .get("$ref")
@@ -139,7 +139,7 @@ fn resolved<'a>(schema: &'a Value, definitions: Option<&'a Map<String, Value>>) 
         .unwrap_or(schema)
 }
 
-/// What a schema allows besides `null`.
+/// The schema without its `null` alternative.
 fn besides_null<'a>(schema: &'a Value, definitions: Option<&'a Map<String, Value>>) -> &'a Value {
     let cases = schema.get("anyOf").and_then(Value::as_array);
     let only = cases.and_then(|cases| match cases.as_slice() {

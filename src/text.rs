@@ -1,9 +1,8 @@
-//! Text that came from outside: build logs, hosts, clients. Nothing in it may steer a terminal.
+//! Cleans and shortens untrusted text: from build logs, hosts and clients. It must not control a terminal.
 
-/// `text` without control sequences: ANSI escapes and control characters are removed, tabs and line feeds kept.
+/// `text` without ANSI escapes and control characters, except tabs and line feeds.
 ///
-/// What a build or a host prints is untrusted; an escape sequence in it could rewrite what a
-/// person reads in the terminal where they approve something.
+/// An escape sequence from a build or a host could change what a person sees in the terminal where they approve a plan.
 #[must_use]
 pub fn plain(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
@@ -19,7 +18,7 @@ pub fn plain(text: &str) -> String {
                     out.push('\n');
                 }
             }
-            // Ends of lines for whoever follows Unicode, and to nobody else: a line is to be one for all.
+            // Only some programs take these Unicode characters for line ends: a line must be the same for all.
             '\u{85}' | '\u{2028}' | '\u{2029}' => out.push('\n'),
             _ if character.is_control() || is_invisible(character) => {}
             _ => out.push(character),
@@ -28,15 +27,15 @@ pub fn plain(text: &str) -> String {
     out
 }
 
-/// `text` as a part of a line of ours: plain, on one line, and at most `limit` characters of it.
+/// `text` for use within a line of a message: plain, on one line, at most `limit` characters.
 #[must_use]
 pub fn line(text: &str, limit: usize) -> String {
-    // Cleaning is linear in what is given, and most of that may be cut.
+    // Cut first, because cleaning takes time for all of the text.
     let some: String = text.chars().take(limit.saturating_mul(4)).collect();
     bounded(plain(&some).replace(['\n', '\t'], " ").trim(), limit)
 }
 
-/// `text` as a part of a line of ours that says why it was refused: with its blanks, and what cannot be seen written out.
+/// `text` for use within an error about it: with its blanks, and with escapes for invisible characters.
 #[must_use]
 pub fn exact(text: &str, limit: usize) -> String {
     let some = text.chars().take(limit.saturating_add(1));
@@ -52,13 +51,13 @@ pub fn exact(text: &str, limit: usize) -> String {
     bounded(&shown, limit)
 }
 
-/// A blank that is not the usual one, and looks like it.
+/// Whether the character is white space other than U+0020.
 fn is_other_blank(character: char) -> bool {
     character.is_whitespace() && character != ' '
 }
 
-/// Bidirectional marks, zero-width characters, tags and variation selectors: text that has them reads as something else
-/// than it is, or carries words that only a model sees (Unicode, "Default_Ignorable_Code_Point").
+/// Whether the character is a bidirectional mark, a zero-width character, a tag or a variation selector. They change how
+/// text looks, or carry words that only a model sees (Unicode, "Default_Ignorable_Code_Point").
 fn is_invisible(character: char) -> bool {
     matches!(
         character,
@@ -83,7 +82,7 @@ fn is_invisible(character: char) -> bool {
     )
 }
 
-/// Skips what follows an escape character (ECMA-48: control sequences, and strings ended by BEL or ST).
+/// Skips an escape sequence after its escape character (ECMA-48: control sequences, and strings that BEL or ST ends).
 fn skip_escape(characters: &mut std::iter::Peekable<std::str::Chars<'_>>) {
     match characters.peek() {
         Some('[') => {
@@ -127,13 +126,13 @@ fn skip_control_sequence(characters: &mut std::iter::Peekable<std::str::Chars<'_
     }
 }
 
-/// What begins each line that others wrote: builds, hosts and flakes.
+/// Prefix of each line that a build, a host or a flake wrote.
 pub const FENCE: &str = "│ ";
 
 /// Longest fenced line, in characters.
 const FENCED_LINE: usize = 500;
 
-/// Text that others wrote, each line of it behind a [`FENCE`]: no line of it can be read as one of ours.
+/// Untrusted text with a [`FENCE`] before each line, so that no line looks like one of this program.
 #[must_use]
 pub fn fenced(text: &str) -> String {
     let plain = plain(text);
@@ -142,16 +141,16 @@ pub fn fenced(text: &str) -> String {
     lines.join("\n")
 }
 
-/// Longest name that may stand within a sentence of ours, in characters.
+/// Longest untrusted name within a sentence, in characters.
 const WORD: usize = 120;
 
-/// A name that others chose, as it may stand within a sentence of ours: itself if it is one word, else an ellipsis.
+/// An untrusted name for use within a sentence: the name if it is one word, else an ellipsis.
 #[must_use]
 pub fn word(name: &str) -> &str {
     if is_word(name) { name } else { "…" }
 }
 
-/// Whether a name is one word, in which nobody can say anything: letters, digits and what joins them in names.
+/// Whether a name is one word of letters, digits and the punctuation of names, so that it cannot contain an instruction.
 #[must_use]
 pub fn is_word(name: &str) -> bool {
     !name.is_empty()
@@ -160,13 +159,13 @@ pub fn is_word(name: &str) -> bool {
         && name.chars().all(|c| c.is_alphanumeric() || "._-+:/@%=,~#?!*^$&|<>()[]{}«»'\"`\\".contains(c))
 }
 
-/// What a blank within a name is written as (fstab(5)).
+/// The escape for a blank within a name (fstab(5)).
 pub const BLANK: &str = "\\040";
 
-/// Blanks as others write them out (fstab, systemd and Nix, URLs), which a model reads as blanks.
+/// Escapes for a blank in fstab, in systemd and Nix, and in URLs. A model reads them as blanks.
 const WRITTEN_BLANKS: &[&str] = &[BLANK, "\\x20", "%20"];
 
-/// A name that others chose, as one word that cannot steer a terminal, with [`BLANK`] for each blank in it.
+/// An untrusted name as one word without control characters, with [`BLANK`] in place of blanks.
 #[must_use]
 pub fn joined(name: &str) -> String {
     let plain = plain(name);
@@ -177,13 +176,13 @@ pub fn joined(name: &str) -> String {
     out
 }
 
-/// Names that others chose, as they may stand within a sentence of ours, with commas between them.
+/// Untrusted names for use within a sentence, separated by commas.
 #[must_use]
 pub fn words<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     names.into_iter().map(word).collect::<Vec<_>>().join(", ")
 }
 
-/// `text` cut to at most `limit` characters, the last of them an ellipsis where something was cut.
+/// The first `limit` characters of `text`, the last of them an ellipsis if something was cut.
 #[must_use]
 pub fn bounded(text: &str, limit: usize) -> String {
     if text.len() <= limit || text.chars().count() <= limit {
@@ -194,7 +193,7 @@ pub fn bounded(text: &str, limit: usize) -> String {
     out
 }
 
-/// The end of `text`, at most `limit` characters of it, the first of them an ellipsis where something was cut.
+/// The last `limit` characters of `text`, the first of them an ellipsis if something was cut.
 #[must_use]
 pub fn tail(text: &str, limit: usize) -> String {
     let beyond = text.chars().count().saturating_sub(limit);
@@ -204,12 +203,11 @@ pub fn tail(text: &str, limit: usize) -> String {
     std::iter::once('…').chain(text.chars().skip(beyond + 1)).collect()
 }
 
-/// The names closest to `wanted`, best first: what to suggest for a name that does not exist.
-///
-/// Names that differ in more than a third of their letters are not worth suggesting.
+/// At most `most` names similar to `wanted`, the best first. Names that differ in more than a third of their letters are left
+/// out.
 #[must_use]
 pub fn nearest<'a>(wanted: &str, names: impl IntoIterator<Item = &'a str>, most: usize) -> Vec<String> {
-    // Comparing is quadratic in length; a name beyond this is no typing error.
+    // The comparison takes quadratic time; a longer name is no typing error.
     let wanted: String = wanted.chars().take(128).flat_map(char::to_lowercase).collect();
     let mut scored: Vec<(f64, &str)> = names
         .into_iter()
@@ -226,7 +224,7 @@ pub fn nearest<'a>(wanted: &str, names: impl IntoIterator<Item = &'a str>, most:
     scored.into_iter().take(most).map(|(_, name)| name.to_owned()).collect()
 }
 
-/// A number of bytes as a person reads it, in binary units.
+/// A number of bytes for people, in binary units.
 #[must_use]
 pub fn bytes(count: u64) -> String {
     indicatif::BinaryBytes(count).to_string()

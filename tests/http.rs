@@ -366,7 +366,10 @@ fn a_token_is_made_once_where_none_is_set() {
         assert_eq!(server.ask(&listing().bearer(&token)).head.status, 200);
         assert!(server.said().contains(path.to_str().unwrap()) && !server.said().contains(&token));
         let (code, said) = says(asked);
-        assert!(code == Some(0) && said.contains(path.to_str().unwrap()) && said.contains("generated"), "{said}");
+        assert!(
+            code == Some(0) && said.contains(path.to_str().unwrap()) && said.contains("generated"),
+            "{said}"
+        );
         assert!(!said.contains(&token));
         // Another server has the same.
         let second = Setup::of(again).without("PANTHEROS_HTTP_TOKEN").start();

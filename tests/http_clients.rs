@@ -169,7 +169,7 @@ fn a_key_that_is_there_twice_is_refused_over_every_transport() {
         pipes.send_line(message);
         let expected = pipes.next();
         assert_eq!((&expected["error"]["code"], &expected["id"]), (&json!(-32600), &id), "{message}");
-        assert!(expected["error"]["message"].as_str().unwrap().contains("twice"), "{expected}");
+        assert!(expected["error"]["message"].as_str().unwrap().contains("repeated"), "{expected}");
         let request = Request::post_bytes("/mcp", message.as_bytes());
         for request in [
             request.clone().with("mcp-session-id", &session),

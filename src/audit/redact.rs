@@ -1,4 +1,4 @@
-//! Secrets that got into a text: a log is read by more people than the secret was for.
+//! Removes secrets from text before it is logged.
 
 use std::borrow::Cow;
 
@@ -10,10 +10,10 @@ use crate::text;
 const LONGEST: usize = 2_000;
 /// Deepest nesting kept.
 const DEEPEST: usize = 8;
-/// What stands where a secret was.
+/// The replacement for a secret.
 const REDACTED: &str = "[redacted]";
 
-/// Words after which a secret follows, with `=`, `:` or a space between.
+/// Keys whose value is a secret, after `=`, `:` or a space.
 const SECRET_KEYS: [&str; 10] = [
     "password",
     "passwd",
@@ -27,7 +27,7 @@ const SECRET_KEYS: [&str; 10] = [
     "bearer",
 ];
 
-/// What tokens begin with, by those who hand them out: GitHub, GitLab, 1Password, Slack, AWS, age.
+/// Prefixes of tokens of GitHub, GitLab, 1Password, Slack, AWS and age.
 const TOKEN_PREFIXES: [&str; 11] = [
     "ghp_",
     "gho_",
@@ -42,14 +42,14 @@ const TOKEN_PREFIXES: [&str; 11] = [
     "AGE-SECRET-KEY-",
 ];
 
-/// `text` without what looks like a secret, without control sequences, and cut short.
+/// `text` without secrets and control sequences, shortened to [`LONGEST`].
 #[must_use]
 pub fn redacted(text: &str) -> String {
     let plain = text::plain(text);
     let mut out: Vec<String> = Vec::new();
     let mut in_key = false;
     for line in plain.split('\n') {
-        // Private keys are armoured in this way (RFC 7468).
+        // PEM form of private keys (RFC 7468).
         if line.contains("-----BEGIN ") && line.contains("PRIVATE KEY") {
             in_key = true;
             out.push(REDACTED.to_owned());
@@ -76,7 +76,7 @@ fn redact_line(line: &str) -> String {
             let hidden = std::mem::take(&mut hide_next);
             let lower = word.to_ascii_lowercase();
             let bare = lower.trim_matches(|c: char| !c.is_ascii_alphanumeric());
-            // `Authorization: Bearer …`: what was announced is announced again.
+            // `Authorization: Bearer …`: the scheme is not the secret, the next word is.
             if SECRET_KEYS.iter().any(|name| bare.ends_with(name)) || (hidden && bare == "basic") {
                 hide_next = true;
                 return Cow::Borrowed(piece);
@@ -92,8 +92,7 @@ fn redact_line(line: &str) -> String {
         .collect()
 }
 
-/// Where in a word the value begins that something before it announces as a secret, as in `password=…`,
-/// `a=1&token=…` and `{"password":"…"}`.
+/// The start of a secret value within a word, as in `password=…`, `a=1&token=…` and `{"password":"…"}`; `None` without one.
 fn announced_value(word: &str, lower: &str) -> Option<usize> {
     SECRET_KEYS
         .iter()
@@ -107,7 +106,7 @@ fn announced_value(word: &str, lower: &str) -> Option<usize> {
         .min()
 }
 
-/// `password=…`, `https://user:…@host`, and tokens that say what they are.
+/// Redacts `password=…`, `https://user:…@host`, and tokens with a known prefix.
 fn redact_word<'a>(word: &'a str, lower: &str) -> Cow<'a, str> {
     if let Some(at) = announced_value(word, lower) {
         return Cow::Owned(format!("{}{REDACTED}", word.get(..at).unwrap_or_default()));
@@ -121,7 +120,7 @@ fn redact_word<'a>(word: &'a str, lower: &str) -> Cow<'a, str> {
     }
     let found = TOKEN_PREFIXES.iter().filter_map(|beginning| word.find(beginning)).min();
     match found {
-        // What is only the beginning is a mention of it.
+        // A short word is only a mention of the prefix.
         Some(at) if word.len() - at >= 16 => {
             Cow::Owned(format!("{}{REDACTED}", word.get(..at).unwrap_or_default()))
         }
@@ -129,7 +128,7 @@ fn redact_word<'a>(word: &'a str, lower: &str) -> Cow<'a, str> {
     }
 }
 
-/// Redacts every text in `value`, and whatever a key announces as a secret.
+/// Redacts every text in `value`, and the values of keys that have a secret.
 pub(super) fn redact_value(value: &mut Value) {
     redact_below(value, 0);
 }

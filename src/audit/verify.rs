@@ -1,4 +1,4 @@
-//! Checking a log: every entry by itself, and each against the one before it.
+//! Checks the entries of a log, and the chain of their hashes.
 
 use std::io::{self, BufRead, BufReader, Read};
 
@@ -7,22 +7,22 @@ use serde_json::Value;
 use super::{ChainLink, LARGEST_ENTRY};
 use crate::canonical::{self, Digest};
 
-/// What there is to say of a log.
+/// The result of a check.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AuditReport {
-    /// How many entries are as they were written, from the first on.
+    /// The number of valid entries from the first on.
     pub entries: u64,
-    /// The hash of the last of them: what to note, to know later that nothing was cut off.
+    /// The hash of the last valid entry, to note for a later check; `None` if there is none.
     pub last: Option<Digest>,
-    /// Which entry has the hash that was noted earlier, from 1; none where it is gone or none was given.
+    /// The number, from 1, of the entry with the noted hash; `None` if it is missing or no hash was given.
     pub noted: Option<u64>,
-    /// The first entry that is not.
+    /// The first entry that is not valid; `None` if all are.
     pub broken: Option<BrokenEntry>,
-    /// Bytes at the end of an entry that was begun and never finished; no sign of tampering.
+    /// Bytes of an incomplete entry at the end, as after a crash. It is no sign of tampering.
     pub torn_bytes: u64,
 }
 
-/// Where a log is broken.
+/// An entry that is not valid.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BrokenEntry {
     /// The line, from 1.
@@ -31,19 +31,20 @@ pub struct BrokenEntry {
     pub problem: String,
 }
 
-/// The place of the entry in this line, without its line feed, if it is one and its hash is right.
+/// The link of the entry in a line without its line feed. The hash is checked.
 pub(super) fn parse_link(line: &[u8]) -> Result<ChainLink, String> {
     parse_entry(line).map(|(link, _)| link)
 }
 
-/// The place of an entry, and the hash of the one before it.
+/// The link of an entry, and the hash of the entry before it.
 fn parse_entry(line: &[u8]) -> Result<(ChainLink, Digest), String> {
-    let mut value: Value = serde_json::from_slice(line).map_err(|error| format!("it is no JSON: {error}"))?;
+    let mut value: Value =
+        serde_json::from_slice(line).map_err(|error| format!("it is not JSON: {error}"))?;
     let form = canonical::form(&value).map_err(|error| error.to_string())?;
     if form.as_bytes() != line {
         return Err("it is not in canonical form".to_owned());
     }
-    let missing = |error: serde_json::Error| format!("it is no entry: {error}");
+    let missing = |error: serde_json::Error| format!("it is not an entry: {error}");
     let link = ChainLink::deserialize_from(&value).map_err(missing)?;
     let previous = value
         .get("previous")
@@ -55,7 +56,7 @@ fn parse_entry(line: &[u8]) -> Result<(ChainLink, Digest), String> {
     }
     let form = canonical::form(&value).map_err(|error| error.to_string())?;
     if Digest::sha256(form.as_bytes()) != link.hash {
-        return Err("it was altered: its hash is another".to_owned());
+        return Err("it was altered: its hash does not match".to_owned());
     }
     Ok((link, previous))
 }
@@ -66,7 +67,7 @@ impl ChainLink {
     }
 }
 
-/// Reads a log to its end, or to the first entry that is broken, and looks for the entry with the hash `noted`.
+/// Checks a log to its end or to the first entry that is not valid, and looks for the entry with the hash `noted`.
 pub(super) fn check_log(log: impl Read, noted: Option<&Digest>) -> io::Result<AuditReport> {
     let mut report = AuditReport::default();
     let mut reader = BufReader::new(log);

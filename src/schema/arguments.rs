@@ -1,8 +1,8 @@
-//! Arguments in the forms that clients send them, brought into the one that a tool reads.
+//! Converts the arguments of a call into the form that its tool reads.
 //!
-//! Clients of OpenAI's strict form send every argument, `null` for what is left out; others send `""`, or lists, numbers
-//! and booleans as strings. Whatever is clear by the tool's own schema is taken; all else is an error that names the
-//! argument, what it is and what is wanted. Nothing is guessed, and nothing is widened: what is left out is left out.
+//! Clients in OpenAI's strict mode send every argument, with `null` for those that are not set. Others send `""`, or lists,
+//! numbers and booleans as strings. A value is converted if the tool's schema leaves no doubt. Everything else is an error
+//! that has the argument, its value and the expected type. No argument gets a value that the client did not send.
 
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Number, Value};
@@ -10,20 +10,20 @@ use serde_json::{Map, Number, Value};
 use super::{besides_null, unknown_keys};
 use crate::text;
 
-/// Longest string of a client that a message repeats, in characters.
+/// Longest client string in a message, in characters.
 const ECHO_LIMIT: usize = 60;
 
-/// Numbers beyond this lose digits as floats (IEEE 754, binary64).
+/// Largest range of exact integers in a float: 2^53 (IEEE 754, binary64).
 const EXACT: f64 = 9_007_199_254_740_992.0;
 
-/// An argument that cannot be taken.
+/// An argument is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ArgumentError {
-    /// Where it stands, such as `hosts[2]`.
+    /// The path of the argument, such as `hosts[2]`; empty if the error is about the call as a whole.
     pub path: String,
-    /// What is wrong with it and what is wanted, naming it.
+    /// What is wrong and what is expected, with the argument's name.
     pub problem: String,
-    /// What may have been meant.
+    /// Similar names that are valid.
     pub nearest: Vec<String>,
 }
 
@@ -40,10 +40,10 @@ impl ArgumentError {
     }
 }
 
-/// The arguments of a call as its tool reads them.
+/// Converts the arguments of a call to the input of its tool.
 ///
 /// # Errors
-/// Every argument that is missing, unknown or malformed.
+/// Every argument that is missing, unknown or wrong.
 pub fn arguments<T: DeserializeOwned>(
     schema: &Map<String, Value>,
     given: Map<String, Value>,
@@ -61,7 +61,7 @@ pub fn arguments<T: DeserializeOwned>(
     let Value::Object(mut read) = reader.object(&Value::Object(schema.clone()), given, "", &mut wrong) else {
         return Err(wrong);
     };
-    // What is wrong in its form has been said; what a type refuses is found one at a time.
+    // Arguments that have an error are removed. Errors of deserialisation are then found one at a time.
     let about = |wrong: &ArgumentError| argument_of(&wrong.path).to_owned();
     for said in wrong.iter().map(about).collect::<Vec<_>>() {
         read.remove(&said);
@@ -73,7 +73,7 @@ pub fn arguments<T: DeserializeOwned>(
             Err(error) => {
                 let path = error.path().to_string();
                 let of_call = read.remove(argument_of(&path)).is_none();
-                // Of the call as a whole it says no more than that something said above is missing.
+                // An error about the call as a whole repeats only that an argument above is missing.
                 if !of_call || wrong.is_empty() {
                     let reason = text::line(&error.inner().to_string(), 300);
                     let problem = if of_call { reason } else { format!("`{path}`: {reason}") };
@@ -87,7 +87,7 @@ pub fn arguments<T: DeserializeOwned>(
     }
 }
 
-/// What a tool takes, in a line: for a model that called it wrongly.
+/// The arguments of a tool in one line, for a hint to a model that called it with wrong ones.
 #[must_use]
 pub fn outline(schema: &Map<String, Value>) -> String {
     let definitions = schema.get("$defs").and_then(Value::as_object);
@@ -130,7 +130,7 @@ struct ArgumentReader<'a> {
 }
 
 impl ArgumentReader<'_> {
-    /// The object without what is left out; what is wrong in it is noted.
+    /// Converts an object, without properties that are not set. Errors are added to `wrong`.
     fn object(&self, schema: &Value, given: Value, path: &str, wrong: &mut Vec<ArgumentError>) -> Value {
         let (Value::Object(given), Some(properties)) =
             (&given, schema.get("properties").and_then(Value::as_object))
@@ -153,7 +153,7 @@ impl ArgumentReader<'_> {
                 Some(Value::String(text))
                     if !required && text.is_empty() && schema_type(property) == "string" =>
                 {
-                    let problem = format!("`{path}` is empty; leave it out where none is meant");
+                    let problem = format!("`{path}` is empty; leave it out to set none");
                     wrong.push(ArgumentError::new(&path, problem));
                 }
                 Some(value) => {
@@ -166,7 +166,7 @@ impl ArgumentReader<'_> {
         Value::Object(read)
     }
 
-    /// The value as the schema wants it; `None` where it is wrong, which is noted.
+    /// Converts a value; `None` if it is wrong, with the error in `wrong`.
     fn value(
         &self,
         schema: &Value,
@@ -181,7 +181,7 @@ impl ArgumentReader<'_> {
             "integer" => return self.whole(schema, given, path, wrong),
             "number" => number(&given).map(Value::Number),
             "string" => given.as_str().map(|text| Value::String(named(schema, text).to_owned())),
-            // A schema of several kinds; its type decides.
+            // A schema of several types: deserialisation decides.
             "" => Some(given.clone()),
             _ => None,
         };
@@ -230,7 +230,7 @@ impl ArgumentReader<'_> {
             .enumerate()
             .filter_map(|(index, item)| self.value(of_items, item, &format!("{path}[{index}]"), wrong))
             .collect();
-        // A list that lacks what was wrong in it would be another list.
+        // A list without its wrong items would have another meaning.
         (wrong.len() == before).then_some(Value::Array(read))
     }
 
@@ -257,16 +257,16 @@ impl ArgumentReader<'_> {
     }
 }
 
-/// Optional arguments that choose a part of an answer: without one it is about the whole, and says so. Any other string
-/// that is left out changes what is done (without `rev`, what is not committed is planned too), so an empty one is refused.
+/// Optional arguments that select a part of an answer: `""` counts as not set. Other strings change what is done if they are
+/// not set (without `rev`, uncommitted files are deployed too), so an empty one is an error.
 const MAY_BE_EMPTY: [&str; 4] = ["cursor", "host", "system", "tag"];
 
-/// Whether `""` says that nothing is named.
+/// Whether `""` counts as not set.
 fn may_be_empty(name: &str, schema: &Value) -> bool {
     schema_type(schema) == "array" || MAY_BE_EMPTY.contains(&name)
 }
 
-/// A string as it is, or without the blanks around it where the schema says what it may be: names have none.
+/// The string, trimmed if the schema has a pattern or an `enum`: names have no blanks around them.
 fn named<'a>(schema: &Value, text: &'a str) -> &'a str {
     let is_name = schema.get("pattern").is_some() || schema.get("enum").is_some();
     if is_name { text.trim_ascii() } else { text }
@@ -275,7 +275,7 @@ fn named<'a>(schema: &Value, text: &'a str) -> &'a str {
 fn boolean(given: &Value) -> Option<bool> {
     match given {
         Value::Bool(given) => Some(*given),
-        // Python writes them with capitals.
+        // Python writes `True` and `False`.
         Value::String(text) if text.trim().eq_ignore_ascii_case("true") => Some(true),
         Value::String(text) if text.trim().eq_ignore_ascii_case("false") => Some(false),
         _ => None,
@@ -290,7 +290,7 @@ fn number(given: &Value) -> Option<Number> {
     }
 }
 
-/// The whole number that a number is, however it is written.
+/// The integer value of a number such as `1`, `1.0` or `1e3`; `None` if it has a fraction or is not exact.
 fn whole(number: &Number) -> Option<i128> {
     if let Some(small) = number.as_i64() {
         return Some(small.into());
@@ -302,7 +302,7 @@ fn whole(number: &Number) -> Option<i128> {
     format!("{float:.0}").parse().ok()
 }
 
-/// What a client sent, as part of a sentence.
+/// A client's value, as part of a sentence.
 fn describe_value(given: &Value) -> String {
     match given {
         Value::Null => "null".to_owned(),
@@ -314,7 +314,7 @@ fn describe_value(given: &Value) -> String {
     }
 }
 
-/// What a schema wants, as part of a sentence.
+/// The type that a schema expects, as part of a sentence.
 fn describe_schema(schema: &Value) -> String {
     if let Some(names) = schema.get("enum").and_then(Value::as_array) {
         let names: Vec<&str> = names.iter().filter_map(Value::as_str).collect();

@@ -1,11 +1,11 @@
-//! Takes out of a schema what tells a model nothing, and allows `null` for what is optional.
+//! Removes the parts of a schema that a model does not need, and allows `null` for optional properties.
 
 use serde_json::{Map, Value, json};
 
-/// What begins the name of a field that counts what its list leaves out: `more_LIST`.
+/// Prefix of fields that count the entries which a list leaves out: `more_LIST`.
 const COUNTER: &str = "more_";
 
-/// Takes out the counters of what lists leave out: the name says it, and there is one for nearly every list.
+/// Removes the counters of lists: nearly every list has one, and the name explains it.
 pub fn without_counters(schema: &mut Value) {
     match schema {
         Value::Object(fields) => {
@@ -26,7 +26,7 @@ fn is_counter(name: &str, property: &Value) -> bool {
     name.starts_with(COUNTER) && property.get("type").is_some_and(|kind| kind == "integer")
 }
 
-/// Takes out the lists of required fields of everything within.
+/// Removes `required` from the value and everything in it.
 pub fn without_required(value: &mut Value) {
     match value {
         Value::Object(map) => {
@@ -40,7 +40,7 @@ pub fn without_required(value: &mut Value) {
     }
 }
 
-/// Puts definitions that are referred to once in the reference's place; the others stay apart.
+/// Inlines the definitions that are referred to once; the others stay in `$defs`.
 pub fn inline(schema: &mut Map<String, Value>, definitions: Map<String, Value>) {
     let mut whole = Value::Object(std::mem::take(schema));
     let mut definitions = definitions;
@@ -79,16 +79,16 @@ fn replace_reference(value: &mut Value, name: &str, definition: &Value) {
     }
 }
 
-/// What a schema is of: descriptions, patterns and bounds are for whoever writes the value.
+/// The direction of a schema. Descriptions, patterns and bounds are only for the writer of a value.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum SchemaSide {
-    /// What a client writes.
+    /// A client writes the value.
     Input,
-    /// What a client reads.
+    /// A client reads the value.
     Output,
 }
 
-/// Takes out what tells a model nothing.
+/// Removes the parts that a model does not need.
 pub fn compact(schema: &mut Value, side: SchemaSide) {
     match schema {
         Value::Object(map) => {
@@ -102,7 +102,7 @@ pub fn compact(schema: &mut Value, side: SchemaSide) {
                 map.remove("description");
                 map.remove("pattern");
             }
-            // An optional field is left out, never null.
+            // Answers leave out optional fields and never have `null`.
             if let Some(Value::Array(types)) = map.get_mut("type") {
                 types.retain(|kind| kind != "null");
                 if let [only] = types.as_slice() {
@@ -110,7 +110,7 @@ pub fn compact(schema: &mut Value, side: SchemaSide) {
                     map.insert("type".into(), only);
                 }
             }
-            // Alternatives that differ only in their documentation are one list of names.
+            // Alternatives that differ only in their descriptions become an `enum`.
             if let Some(Value::Array(cases)) = map.get_mut("anyOf") {
                 cases.retain(|case| case.get("type").is_none_or(|kind| kind != "null"));
                 if let [Value::Object(only)] = cases.as_slice() {
@@ -122,7 +122,7 @@ pub fn compact(schema: &mut Value, side: SchemaSide) {
             if let Some(names) = names_only(map.get("oneOf"), side) {
                 map.remove("oneOf");
                 map.insert("type".into(), json!("string"));
-                // A long list of error codes is documented elsewhere; here it would cost more than all else.
+                // A long list, such as the error codes, is documented elsewhere.
                 if names.len() <= 12 {
                     map.insert("enum".into(), Value::Array(names));
                 }
@@ -149,7 +149,7 @@ pub fn compact(schema: &mut Value, side: SchemaSide) {
     }
 }
 
-/// The names of an enumeration without data, where that is all `cases` says.
+/// The names of an enumeration; `None` if a case has data.
 fn names_only(cases: Option<&Value>, side: SchemaSide) -> Option<Vec<Value>> {
     let cases = cases?.as_array()?;
     let mut names = Vec::new();
@@ -169,8 +169,8 @@ fn names_only(cases: Option<&Value>, side: SchemaSide) -> Option<Vec<Value>> {
 
 /// Allows `null` for every property that is not required.
 ///
-/// A list of types where it can be one. Names go into alternatives: a list of names without `null` would forbid it, and
-/// one with `null` is no list of strings for Gemini.
+/// A property with one type gets a list of types. An `enum` gets `anyOf`: without `null` among its names it would forbid
+/// it, and with `null` Gemini does not accept it as a list of strings.
 pub fn nullable(schema: &mut Value) {
     let Value::Object(map) = schema else { return };
     let required = map.get("required").and_then(Value::as_array).cloned().unwrap_or_default();

@@ -1,25 +1,25 @@
-//! Keys that a schema does not name, in arguments and settings alike.
+//! Finds keys that a schema does not have, in arguments and in settings.
 
 use serde_json::{Map, Value};
 
 use super::besides_null;
 use crate::text;
 
-/// Longest path of keys that is told, in characters.
+/// Longest path of keys in a message, in characters.
 const KEY_LIMIT: usize = 120;
 
-/// A key that a schema does not name.
+/// A key that the schema does not have.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnknownKey {
-    /// Where it stands, dots between the levels.
+    /// The path of the key, with dots between the levels.
     pub path: String,
-    /// The known keys there that are near it.
+    /// Known keys at that level with similar names.
     pub nearest: Vec<String>,
-    /// Every known key there.
+    /// All known keys at that level.
     pub known: Vec<String>,
 }
 
-/// The keys of `value` that `schema` does not name.
+/// The keys of `value` that `schema` does not have.
 #[must_use]
 pub fn unknown_keys(schema: &Map<String, Value>, value: &Value) -> Vec<UnknownKey> {
     let definitions = schema.get("$defs").and_then(Value::as_object);
