@@ -10,6 +10,7 @@ pub mod http;
 mod ids;
 mod json;
 mod log_page;
+mod message;
 mod progress;
 mod running;
 pub mod stdio;

@@ -12,8 +12,9 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::channel::{self, ParsedMessage};
+use super::channel;
 use super::handler::{ClientTransport, Handler};
+use super::message::{self, ParsedMessage};
 use crate::tools::Services;
 
 /// How long the last answers may take to be written after the session ended.
@@ -140,9 +141,9 @@ async fn read(
             continue;
         }
         let read = if std::mem::take(&mut oversized) {
-            ParsedMessage::Refusal(Box::new(channel::too_large(limit)))
+            ParsedMessage::Refusal(Box::new(message::too_large(limit)))
         } else {
-            channel::parse(&line, takes_batches.load(Ordering::Acquire))
+            message::parse(&line, takes_batches.load(Ordering::Acquire))
         };
         line.clear();
         // Each message of a batch is answered separately. JSON-RPC 2.0 (section 6) has the answers in one array, which no

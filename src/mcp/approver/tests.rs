@@ -7,7 +7,8 @@ use crate::config::{ApprovalMethod, DeploySettings};
 use crate::deploy::approval::Approvals;
 use crate::deploy::plan::{Risk, Severity, StoredPlan, fixture};
 use crate::diagnostic::Diagnostic;
-use crate::mcp::channel::{self, ClientEnd, ParsedMessage};
+use crate::mcp::channel::{self, ClientEnd};
+use crate::mcp::message::{self, ParsedMessage};
 use rmcp::model::{
     CallToolResponse, CallToolResult, ContentBlock, ErrorData, ServerCapabilities, ServerConfig,
 };
@@ -124,7 +125,7 @@ impl Client {
 
     async fn send(&self, mut message: Value) {
         message["jsonrpc"] = "2.0".into();
-        let ParsedMessage::Message(message) = channel::parse(message.to_string().as_bytes(), false) else {
+        let ParsedMessage::Message(message) = message::parse(message.to_string().as_bytes(), false) else {
             panic!("{message} is no message");
         };
         self.end.incoming.send(*message).await.unwrap();

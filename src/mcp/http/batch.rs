@@ -9,7 +9,7 @@ use rmcp::model::{JsonRpcMessage, RequestId, ServerJsonRpcMessage};
 use serde_json::Value;
 
 use super::refusal::{HttpRefusal, json, malformed};
-use crate::mcp::channel::ParsedMessage;
+use crate::mcp::message::ParsedMessage;
 
 /// Messages of a batch that are served concurrently.
 const CONCURRENT_MESSAGES: usize = 4;
@@ -85,7 +85,7 @@ pub async fn serve_batch<F: Future<Output = Response>>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mcp::channel;
+    use crate::mcp::message;
 
     fn head() -> Parts {
         axum::http::Request::new(()).into_parts().0
@@ -93,7 +93,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_answer_that_cannot_be_read_is_one_all_the_same() {
-        let message = |text: &str| channel::parse(text.as_bytes(), false);
+        let message = |text: &str| message::parse(text.as_bytes(), false);
         let ping = |id: u32| message(&format!(r#"{{"jsonrpc": "2.0", "id": {id}, "method": "ping"}}"#));
         let notified = message(r#"{"jsonrpc": "2.0", "method": "notifications/initialized"}"#);
         let served =

@@ -23,8 +23,9 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use super::refusal::{HttpRefusal, malformed};
 use super::streamable::empty_body;
 use super::{batch, body};
-use crate::mcp::channel::{self, ParsedMessage};
+use crate::mcp::channel;
 use crate::mcp::handler::{ClientTransport, Handler};
+use crate::mcp::message::{self, ParsedMessage};
 use crate::metrics::SessionCount;
 use crate::tools::Services;
 
@@ -137,7 +138,7 @@ async fn message(legacy: &SseTransport, request: Request) -> Result<Response, Ht
     let id = query.split('&').find_map(|pair| pair.strip_prefix("session_id="));
     let session = id.and_then(|id| legacy.lock().get(id).cloned()).ok_or_else(HttpRefusal::session)?;
     let (_, bytes) = body::json(request, legacy.services.at_start.message_bytes).await?;
-    match channel::parse(&bytes, false) {
+    match message::parse(&bytes, false) {
         ParsedMessage::Message(message) => match session.try_send(*message) {
             Ok(()) => Ok(StatusCode::ACCEPTED.into_response()),
             Err(TrySendError::Full(_)) => {
@@ -148,7 +149,7 @@ async fn message(legacy: &SseTransport, request: Request) -> Result<Response, Ht
         ParsedMessage::Refusal(refusal) => Ok(malformed(&refusal)),
         // 2024-11-05 has no batches over HTTP.
         ParsedMessage::Batch(refusals) => Ok(batch::refuse_batch(refusals)),
-        ParsedMessage::Ignored if channel::trim_message(&bytes).is_empty() => Ok(empty_body()),
+        ParsedMessage::Ignored if message::trim_message(&bytes).is_empty() => Ok(empty_body()),
         ParsedMessage::Ignored => Ok(StatusCode::ACCEPTED.into_response()),
     }
 }

@@ -28,9 +28,9 @@ use super::rate::CountedRequest;
 use super::refusal::{HttpRefusal, malformed};
 use super::sessions::{CLIENT_GONE, Sessions, TOKEN_VALID, client_gone};
 use super::{batch, body};
-use crate::mcp::channel::{self, ParsedMessage};
 use crate::mcp::handler::{ClientTransport, Handler};
 use crate::mcp::ids;
+use crate::mcp::message::{self, ParsedMessage};
 use crate::tools::Services;
 
 /// Most bytes read of a refusal of rmcp.
@@ -147,7 +147,7 @@ pub async fn handle(State(streamable): State<Arc<StreamableTransport>>, mut requ
         Err(refusal) => return refusal.into_response(),
     };
     let takes_batches = accepted.json && batch::accepts_batches(&parts.headers);
-    let message = match channel::parse(&bytes, takes_batches) {
+    let message = match message::parse(&bytes, takes_batches) {
         ParsedMessage::Message(message) => message,
         ParsedMessage::Batch(reads) if takes_batches => {
             if let Some(Err(refusal)) =
@@ -170,7 +170,7 @@ pub async fn handle(State(streamable): State<Arc<StreamableTransport>>, mut requ
         }
         ParsedMessage::Batch(refusals) => return batch::refuse_batch(refusals),
         ParsedMessage::Refusal(refusal) => return malformed(&refusal),
-        ParsedMessage::Ignored if channel::trim_message(&bytes).is_empty() => return empty_body(),
+        ParsedMessage::Ignored if message::trim_message(&bytes).is_empty() => return empty_body(),
         ParsedMessage::Ignored => return StatusCode::ACCEPTED.into_response(),
     };
     let id = match &*message {
@@ -186,7 +186,7 @@ pub async fn handle(State(streamable): State<Arc<StreamableTransport>>, mut requ
         parts.extensions.insert(SingleResponse);
     }
     // rmcp does not accept white space and a byte order mark around a message.
-    let message = bytes.slice_ref(channel::trim_message(&bytes));
+    let message = bytes.slice_ref(message::trim_message(&bytes));
     let request = Request::from_parts(parts, Body::from(message));
     let Some(id) = id else { return streamable.serve(request, Some(None)).await };
     let form = if accepted.stream { ResponseForm::Stream } else { ResponseForm::Json };
