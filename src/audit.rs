@@ -45,7 +45,7 @@ pub enum AuditError {
     Io {
         /// The log.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         cause: io::Error,
     },
     /// Another process held the lock for too long.

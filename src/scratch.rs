@@ -87,7 +87,7 @@ pub fn candidate_folders() -> Vec<PathBuf> {
     candidates
 }
 
-/// As [`candidates`], for large files: without `XDG_RUNTIME_DIR`, which is in memory and small.
+/// As [`candidate_folders`], for large files: without `XDG_RUNTIME_DIR`, which is in memory and small.
 #[must_use]
 pub fn large_candidate_folders() -> Vec<PathBuf> {
     let mut candidates = vec![std::env::temp_dir(), PathBuf::from("/tmp")];

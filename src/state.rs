@@ -29,7 +29,7 @@ pub enum StateError {
     Io {
         /// The file or folder.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         cause: io::Error,
     },
     /// The file or folder has another type, or others can change it.

@@ -42,7 +42,7 @@ const TOKEN_PREFIXES: [&str; 11] = [
     "AGE-SECRET-KEY-",
 ];
 
-/// `text` without secrets and control sequences, shortened to [`LONGEST`].
+/// `text` without secrets and control sequences, at most 2000 characters long.
 #[must_use]
 pub fn redacted(text: &str) -> String {
     let plain = text::plain(text);

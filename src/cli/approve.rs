@@ -87,7 +87,7 @@ pub(super) enum ApproveError {
     Signature {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         cause: io::Error,
     },
 }

@@ -178,7 +178,7 @@ async fn run_demo(fleet: &Path, cache: &Path) -> anyhow::Result<()> {
     }
     client.cancel().await.context("leaving")?;
     print(&format!(
-        "\n{}\nBroken things were broken on purpose, and every failure was told as one.\n",
+        "\n{}\nThe failures were intended: the flake is broken on purpose.\n",
         style("That was all of it.").bold()
     ))
 }

@@ -45,7 +45,7 @@ where
     permit.send(Box::new(move || {
         let result = work(queued_at);
         if let Err(Err(error)) = result_sender.send(result) {
-            tracing::error!(%error, "nobody waits for this any more, and it was not written");
+            tracing::error!(%error, "a write failed after its caller had stopped waiting");
         }
     }));
     result_receiver.await.map_err(|_| ended(()))?

@@ -187,7 +187,7 @@ mod tests {
         assert_eq!(answer["error"]["data"]["code"], "unanswered");
     }
 
-    /// What a client gets for an answer that comes when it is told to, which is after some signs of life.
+    /// The body for an answer that becomes ready after some keep-alive bytes.
     async fn late(form: ResponseForm, kind: &'static str, answer: &'static str) -> (Response, String) {
         let (tell, told) = tokio::sync::oneshot::channel::<()>();
         let answering = async move {

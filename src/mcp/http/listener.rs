@@ -1,4 +1,4 @@
-//! Connections: what their heads may be, and how they end; `slots` says how many there are and how slow they may be.
+//! Accepts connections, limits request heads, and ends connections. `connections` limits their number and their speed.
 //!
 //! `axum::serve` has no limits on the head of a request, so hyper is set up here.
 

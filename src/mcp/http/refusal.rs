@@ -99,7 +99,7 @@ impl HttpRefusal {
             ("a bearer token is needed", "Bearer realm=\"pantheros\"")
         };
         let mut refusal = Self::new(StatusCode::UNAUTHORIZED, "token", message)
-            .hint("send `Authorization: Bearer …` with the token; `pantheros-mcp token` says where it is");
+            .hint("send `Authorization: Bearer …` with the token; `pantheros-mcp token` prints where it is");
         refusal.challenge = Some(challenge);
         refusal
     }
@@ -107,7 +107,7 @@ impl HttpRefusal {
     /// The server cannot read its token.
     pub fn no_token() -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "token", "the server cannot read its bearer token")
-            .hint("its log says why; `pantheros-mcp token` says where the token is")
+            .hint("see its log for the cause; `pantheros-mcp token` prints where the token is")
     }
 
     /// Too many requests in a short time (RFC 6585, section 4).
@@ -178,7 +178,7 @@ impl HttpRefusal {
     /// A path at which clients look for an authorization server. This server has none.
     pub fn no_authorization_server() -> Self {
         Self::no_route().hint(
-            "there is no OAuth here: send `Authorization: Bearer …` with the token; `pantheros-mcp token` says where it is",
+            "there is no OAuth here: send `Authorization: Bearer …` with the token; `pantheros-mcp token` prints where it is",
         )
     }
 

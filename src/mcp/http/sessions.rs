@@ -83,7 +83,7 @@ impl Sessions {
         self.lock().get(id).filter(|session| !session.has_ended()).cloned()
     }
 
-    /// Whether there is such a session.
+    /// Whether the session `id` exists and has not ended.
     pub fn has(&self, id: &str) -> bool {
         self.session(id).is_some()
     }
