@@ -51,10 +51,10 @@ pub fn of_settings<T: JsonSchema>() -> Map<String, Value> {
 /// well.
 #[must_use]
 pub fn of_output<T: JsonSchema>() -> Map<String, Value> {
-    let mut schema = generate::<Answer<T>>();
+    let mut schema = generate::<OutputOrFailure<T>>();
     without_counters(&mut schema);
     compact(&mut schema, SchemaSide::Output);
-    // `Answer` is an untagged enum: its alternatives become one object.
+    // `OutputOrFailure` is an untagged enum: its alternatives become one object.
     let mut whole = into_object(schema);
     let definitions = whole.remove("$defs").and_then(|value| match value {
         Value::Object(map) => Some(map),
@@ -96,7 +96,7 @@ pub fn of_output<T: JsonSchema>() -> Map<String, Value> {
 #[derive(JsonSchema)]
 #[serde(untagged)]
 #[expect(dead_code, reason = "only its schema is used")]
-enum Answer<T> {
+enum OutputOrFailure<T> {
     Output(T),
     Failure(Failure),
 }

@@ -43,7 +43,7 @@ pub struct CommandLine {
     #[command(flatten)]
     global: GlobalOptions,
     #[command(subcommand)]
-    command: Option<Command>,
+    command: Option<CliCommand>,
 }
 
 const EXAMPLES: &str = "\
@@ -88,7 +88,7 @@ pub enum LogFormat {
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {
+enum CliCommand {
     Serve(serve::ServeCommand),
     Call(call::CallCommand),
     Tools(tools::ToolsCommand),
@@ -129,8 +129,8 @@ impl GlobalOptions {
             ..Overrides::default()
         };
         add(&mut overrides);
-        let here = std::env::current_dir().ok();
-        if here.is_none() {
+        let working_folder = std::env::current_dir().ok();
+        if working_folder.is_none() {
             tracing::warn!(
                 "the folder in which the program was started was removed: no flake is searched there"
             );
@@ -139,7 +139,7 @@ impl GlobalOptions {
                 tracing::warn!(%error, "/ cannot be entered");
             }
         }
-        Settings::load(here.as_deref(), &overrides, &crate::tools::names())
+        Settings::load(working_folder.as_deref(), &overrides, &crate::tools::names())
     }
 }
 
@@ -149,17 +149,17 @@ pub fn run(line: CommandLine) -> ExitCode {
     crate::process::reset_signals();
     start_logging(line.global.log_format);
     crate::process::adopt();
-    let command = line.command.unwrap_or_else(|| Command::Serve(serve::ServeCommand::default()));
-    if let Command::Completions { shell } = command {
+    let command = line.command.unwrap_or_else(|| CliCommand::Serve(serve::ServeCommand::default()));
+    if let CliCommand::Completions { shell } = command {
         let mut output = std::io::stdout();
         clap_complete::generate(shell, &mut CommandLine::command(), "pantheros-mcp", &mut output);
         return ExitCode::from(OK);
     }
     match command {
-        Command::Demo(command) => return command.run(),
-        Command::Trust(command) => return command.run(&line.global),
-        Command::Deploy(command) => return command.run(&line.global),
-        Command::Rollback(command) => return command.run(&line.global),
+        CliCommand::Demo(command) => return command.run(),
+        CliCommand::Trust(command) => return command.run(&line.global),
+        CliCommand::Deploy(command) => return command.run(&line.global),
+        CliCommand::Rollback(command) => return command.run(&line.global),
         _ => {}
     }
     let settings = match line.global.settings() {
@@ -167,20 +167,20 @@ pub fn run(line: CommandLine) -> ExitCode {
         Err(error) => return exit_with_error(&Diagnostic::from(&error), USAGE),
     };
     match command {
-        Command::Serve(command) => command.run(settings),
-        Command::Call(command) => command.run(settings),
-        Command::Tools(command) => command.run(&settings),
-        Command::Plans(command) => command.run(&settings),
-        Command::Approve(command) => command.run(&settings),
-        Command::Reject(command) => command.run(&settings),
-        Command::Audit(command) => command.run(&settings),
-        Command::Token(command) => command.run(&settings),
+        CliCommand::Serve(command) => command.run(settings),
+        CliCommand::Call(command) => command.run(settings),
+        CliCommand::Tools(command) => command.run(&settings),
+        CliCommand::Plans(command) => command.run(&settings),
+        CliCommand::Approve(command) => command.run(&settings),
+        CliCommand::Reject(command) => command.run(&settings),
+        CliCommand::Audit(command) => command.run(&settings),
+        CliCommand::Token(command) => command.run(&settings),
         // Handled above.
-        Command::Completions { .. }
-        | Command::Demo(_)
-        | Command::Deploy(_)
-        | Command::Rollback(_)
-        | Command::Trust(_) => ExitCode::from(OK),
+        CliCommand::Completions { .. }
+        | CliCommand::Demo(_)
+        | CliCommand::Deploy(_)
+        | CliCommand::Rollback(_)
+        | CliCommand::Trust(_) => ExitCode::from(OK),
     }
 }
 

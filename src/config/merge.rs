@@ -37,16 +37,16 @@ pub(super) fn merge(sources: &[SettingsSource]) -> Result<MergedSettings, String
     let (mut merged, mut whole) = (MergedSettings::default(), Map::new());
     for key in KEYS {
         let pointer = key.pointer();
-        let said = |from: &dyn Fn(SettingsLayer) -> bool| -> Vec<(&SettingsSource, &Value)> {
-            let of = sources.iter().filter(|source| from(source.layer));
-            of.filter_map(|source| Some((source, source.values.pointer(&pointer)?))).collect()
+        let set_by = |from: &dyn Fn(SettingsLayer) -> bool| -> Vec<(&SettingsSource, &Value)> {
+            let matching = sources.iter().filter(|source| from(source.layer));
+            matching.filter_map(|source| Some((source, source.values.pointer(&pointer)?))).collect()
         };
         let counts = |layer: SettingsLayer| match layer {
             SettingsLayer::Trusted => key.flake_influence != FlakeInfluence::Never,
             SettingsLayer::Untrusted => key.flake_influence == FlakeInfluence::Counts,
             _ => true,
         };
-        let given = said(&counts);
+        let given = set_by(&counts);
         let mut value = combine(key, &given)?;
         let highest =
             given.first().filter(|_| key.rule == MergeRule::Highest).map(|(source, _)| source.layer);
@@ -58,13 +58,13 @@ pub(super) fn merge(sources: &[SettingsSource]) -> Result<MergedSettings, String
         let is_settled = highest
             .is_some_and(|layer| layer == SettingsLayer::Machine || key.guard == GuardCondition::Never);
         // If trust in the file would change nothing, the setting is not reported as waiting for it.
-        let vain = if is_settled { Vec::new() } else { said(&|layer| !counts(layer)) };
-        for (source, said) in vain {
-            let ignored = IgnoredSetting { key, value: said.clone() };
+        let without_effect = if is_settled { Vec::new() } else { set_by(&|layer| !counts(layer)) };
+        for (source, asked) in without_effect {
+            let ignored = IgnoredSetting { key, value: asked.clone() };
             let narrows =
                 source.layer == SettingsLayer::Untrusted && key.flake_influence == FlakeInfluence::Narrows;
             let now = value.as_ref().or_else(|| unset.pointer(&pointer)).unwrap_or(&Value::Null);
-            let narrowed = if narrows { narrow(key, now, said) } else { Narrowed::Refused };
+            let narrowed = if narrows { narrow(key, now, asked) } else { Narrowed::Refused };
             match narrowed {
                 Narrowed::Fully(less) => value = Some(less),
                 Narrowed::Partly(less) => {
@@ -126,12 +126,12 @@ fn combine(key: &SettingKey, given: &[(&SettingsSource, &Value)]) -> Result<Opti
             let Some((first, rest)) = lists.split_first() else { return Ok(None) };
             let common = rest.iter().fold((*first).clone(), |common, list| intersection(&common, list));
             if items(&common).is_empty() {
-                let told: Vec<String> =
+                let values: Vec<String> =
                     given.iter().map(|(source, value)| format!("{}: {value}", source.label)).collect();
                 return Err(format!(
                     "`{}` has no name that all sources have in common; {}",
                     key.path,
-                    told.join("; ")
+                    values.join("; ")
                 ));
             }
             Some(common)
@@ -161,16 +161,16 @@ enum Narrowed {
     Refused,
 }
 
-fn narrow(key: &SettingKey, now: &Value, said: &Value) -> Narrowed {
+fn narrow(key: &SettingKey, now: &Value, asked: &Value) -> Narrowed {
     match key.rule {
         MergeRule::Least(zero) => {
-            let (bound, wanted) = (bound_value(now, zero), bound_value(said, zero));
+            let (bound, wanted) = (bound_value(now, zero), bound_value(asked, zero));
             let bound = match (zero, bound) {
                 (ZeroMeaning::Automatic, u64::MAX) => super::workers_by_default(),
                 _ => bound,
             };
             match wanted.cmp(&bound) {
-                std::cmp::Ordering::Less => Narrowed::Fully(said.clone()),
+                std::cmp::Ordering::Less => Narrowed::Fully(asked.clone()),
                 std::cmp::Ordering::Equal => Narrowed::Unchanged,
                 // An automatic number never exceeds the bound in force.
                 std::cmp::Ordering::Greater if zero == ZeroMeaning::Automatic && wanted == u64::MAX => {
@@ -179,17 +179,17 @@ fn narrow(key: &SettingKey, now: &Value, said: &Value) -> Narrowed {
                 std::cmp::Ordering::Greater => Narrowed::Refused,
             }
         }
-        MergeRule::Any if said.as_bool() == Some(true) => Narrowed::Fully(true.into()),
+        MergeRule::Any if asked.as_bool() == Some(true) => Narrowed::Fully(true.into()),
         MergeRule::Any => Narrowed::Unchanged,
-        MergeRule::Union => Narrowed::Fully(union([now, said].into_iter())),
+        MergeRule::Union => Narrowed::Fully(union([now, asked].into_iter())),
         MergeRule::Intersection(unset) => {
             let unset: Value = unset.iter().map(|name| Value::from(*name)).collect();
             let now = if items(now).is_empty() { &unset } else { now };
-            match (items(now), items(said)) {
+            match (items(now), items(asked)) {
                 (_, []) => Narrowed::Unchanged,
-                ([], _) => Narrowed::Fully(said.clone()),
+                ([], _) => Narrowed::Fully(asked.clone()),
                 (_, wanted) => {
-                    let common = intersection(now, said);
+                    let common = intersection(now, asked);
                     match items(&common).len() {
                         0 => Narrowed::Empty,
                         some if some < wanted.len() => Narrowed::Partly(common),

@@ -85,9 +85,9 @@ pub(super) fn stamp(
     sources: &[SettingsSource],
     flake_file: Option<&FlakeSettingsFile>,
 ) -> blake3::Hash {
-    let said: Vec<_> = sources.iter().map(|source| (source.layer, &source.label, &source.values)).collect();
+    let values: Vec<_> = sources.iter().map(|source| (source.layer, &source.label, &source.values)).collect();
     let flake_file = flake_file.map(|flake_file| (&flake_file.digest, flake_file.trusted));
-    blake3::hash(format!("{flake:?} {named:?} {said:?} {flake_file:?}").as_bytes())
+    blake3::hash(format!("{flake:?} {named:?} {values:?} {flake_file:?}").as_bytes())
 }
 
 impl Settings {

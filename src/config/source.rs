@@ -87,11 +87,11 @@ pub(super) fn machine(folder: &Path, tools: &[&str]) -> Result<Option<SettingsSo
         }
     }
     // Otherwise a source with less authority could choose the signers.
-    let says = |pointer: &str| source.values.pointer(pointer);
-    let signs = says("/deploy/approve_by")
+    let value_at = |pointer: &str| source.values.pointer(pointer);
+    let signs = value_at("/deploy/approve_by")
         .and_then(Value::as_array)
         .is_some_and(|by| by.contains(&json!("signature")));
-    if (signs || says("/deploy/scopes").is_some()) && says("/deploy/approvers").is_none() {
+    if (signs || value_at("/deploy/scopes").is_some()) && value_at("/deploy/approvers").is_none() {
         return Err(ConfigError::OutOfBounds {
             path: folder.to_owned(),
             message: "`deploy.approve_by` has `signature`, or `deploy.scopes` is set, but `deploy.approvers` is not set"

@@ -33,8 +33,8 @@ impl AcceptedTypes {
             .collect();
         // The most specific range counts (RFC 9110, section 12.5.1).
         let takes = |kind: &str| {
-            let said = ranges.iter().filter_map(|range| Some((range.precision_for(kind)?, range.wanted)));
-            said.max_by_key(|(precision, _)| *precision).is_some_and(|(_, wanted)| wanted)
+            let matching = ranges.iter().filter_map(|range| Some((range.precision_for(kind)?, range.wanted)));
+            matching.max_by_key(|(precision, _)| *precision).is_some_and(|(_, wanted)| wanted)
         };
         Self { json: takes(JSON), stream: takes(STREAM) }
     }

@@ -52,7 +52,7 @@ use crate::tools::Services;
 const LAST_CALLS: Duration = Duration::from_millis(1_900);
 
 /// A server that is bound to its address and does not answer yet.
-pub struct Server {
+pub struct HttpServer {
     listener: TcpListener,
     address: SocketAddr,
     router: Router,
@@ -92,7 +92,7 @@ pub async fn bind(
     services: Arc<Services>,
     address: SocketAddr,
     stop: CancellationToken,
-) -> Result<Server, Diagnostic> {
+) -> Result<HttpServer, Diagnostic> {
     let token = token(&services, address)?.map(Arc::new);
     let guard =
         RequestGuard::new(Arc::clone(&services), token.clone()).map_err(|error| Diagnostic::from(&error))?;
@@ -103,20 +103,20 @@ pub async fn bind(
     };
     let listener = TcpListener::bind(address).await.map_err(unbound)?;
     let address = listener.local_addr().map_err(unbound)?;
-    Ok(Server { listener, address, router, token, services, stop })
+    Ok(HttpServer { listener, address, router, token, services, stop })
 }
 
 /// The token that clients must send; `None` with `--without-token`.
 fn token(services: &Services, address: SocketAddr) -> Result<Option<BearerToken>, Diagnostic> {
-    let told = |error: TokenError| Diagnostic::from(&error);
+    let to_diagnostic = |error: TokenError| Diagnostic::from(&error);
     let settings = &services.at_start;
     if !settings.policy.without_token {
-        return BearerToken::load(TokenSource::from_settings(settings).map_err(told)?)
+        return BearerToken::load(TokenSource::from_settings(settings).map_err(to_diagnostic)?)
             .map(Some)
-            .map_err(told);
+            .map_err(to_diagnostic);
     }
     if let Some(source) = TokenSource::explicit(settings) {
-        return Err(told(TokenError::Contradicted(source)));
+        return Err(to_diagnostic(TokenError::Contradicted(source)));
     }
     if address.ip().to_canonical().is_loopback() {
         return Ok(None);
@@ -126,7 +126,7 @@ fn token(services: &Services, address: SocketAddr) -> Result<Option<BearerToken>
         .with_hint("leave out --without-token, or listen on 127.0.0.1"))
 }
 
-impl Server {
+impl HttpServer {
     /// The address it is bound to.
     #[must_use]
     pub fn address(&self) -> SocketAddr {

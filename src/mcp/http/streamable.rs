@@ -81,8 +81,8 @@ impl StreamableTransport {
     async fn serve(&self, request: Request, answering: Option<Option<RequestId>>) -> Response {
         let session = session_id(request.headers()).map(str::to_owned);
         let known = || session.as_ref().is_none_or(|id| self.sessions.has(id));
-        let of = session.as_ref().and_then(|id| self.sessions.session(id));
-        let reserved = match (of, &answering) {
+        let known_session = session.as_ref().and_then(|id| self.sessions.session(id));
+        let reserved = match (known_session, &answering) {
             (Some(session), Some(Some(id))) => match session.reserve(id) {
                 Some(reserved) => Some(reserved),
                 None => return malformed(&ids::duplicate_id_error(id.clone())),
