@@ -1,0 +1,214 @@
+//! The error codes: stable names of what can fail.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// The stable name of a kind of failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Code {
+    // What was asked for
+    /// An argument of the call is missing, unknown or malformed.
+    InvalidInput,
+    /// The flake has no host of that name.
+    UnknownHost,
+    /// The flake has no output of that name.
+    UnknownOutput,
+    /// The tool was switched off by `--read-only`, `--tools` or `--exclude-tools`.
+    ToolDisabled,
+    /// The settings file or a switch is wrong.
+    InvalidSettings,
+
+    // The flake
+    /// No `flake.nix` in the folder or any parent.
+    FlakeNotFound,
+    /// Evaluating the flake would copy private files into the Nix store, which every user can read.
+    FlakeExposes,
+    /// The file is not valid Nix.
+    SyntaxError,
+    /// An attribute set lacks the attribute asked of it.
+    MissingAttribute,
+    /// A name is used that nothing defines.
+    UndefinedVariable,
+    /// A function was called with an argument it does not take, or without one it needs.
+    ArgumentMismatch,
+    /// A value has another type than the one needed.
+    TypeMismatch,
+    /// A value depends on itself.
+    InfiniteRecursion,
+    /// An `assert` or a NixOS assertion does not hold.
+    AssertionFailed,
+    /// The configuration called `throw`.
+    Throw,
+    /// The configuration called `abort`.
+    Abort,
+    /// A module sets an option that nothing declares.
+    UnknownOption,
+    /// Two modules give one option different values.
+    ConflictingOptions,
+    /// An option that has no default is not set.
+    UndefinedOption,
+    /// A flake input is not there.
+    MissingInput,
+    /// `flake.lock` does not match the inputs of `flake.nix`.
+    LockFileOutdated,
+    /// Git does not track the file, so Nix does not see it.
+    UntrackedFile,
+    /// Git does not say what of the flake is committed.
+    GitFailed,
+    /// The flake has changes that no commit holds, and the settings want none to be deployed.
+    DirtyFlake,
+    /// A file named by the configuration does not exist.
+    MissingFile,
+    /// Pure evaluation forbids what the configuration reads.
+    ImpureAccess,
+    /// The package's licence is not free and unfree ones are not allowed.
+    UnfreePackage,
+    /// The package is marked broken, or does not support the system.
+    BrokenPackage,
+    /// The package has known vulnerabilities.
+    InsecurePackage,
+    /// Evaluation failed in a way that has no code of its own.
+    EvaluationFailed,
+
+    // Building and the store
+    /// A fixed-output derivation gave another hash than the one stated.
+    HashMismatch,
+    /// A builder exited with an error.
+    BuilderFailed,
+    /// Nothing here can build for that system.
+    UnsupportedSystem,
+    /// No space left on the device.
+    OutOfDisk,
+    /// The Nix daemon does not answer.
+    DaemonUnreachable,
+    /// A download failed because the network or the other side is unreachable.
+    NetworkUnreachable,
+    /// A path is neither in the store nor in a substituter.
+    MissingPath,
+    /// The evaluation reads what has to be built first, and nothing may be built.
+    NeedsBuild,
+
+    // Other machines
+    /// No `ssh` where `ssh.program` says, or on `PATH`.
+    SshNotFound,
+    /// No folder can be made for sockets and other files that last as long as the program.
+    ScratchUnusable,
+    /// Nothing says where the host is reached.
+    NoTarget,
+    /// Nobody answers at the host's address, or the connection broke.
+    HostUnreachable,
+    /// The host's key was not accepted by a person yet.
+    UnknownHostKey,
+    /// The host shows another key than the known one.
+    ChangedHostKey,
+    /// The host lets us in with none of our keys.
+    AccessDenied,
+    /// A program on the host failed.
+    RemoteFailed,
+
+    // Deploying
+    /// There is no plan of that name.
+    UnknownPlan,
+    /// The host has no such generation.
+    UnknownGeneration,
+    /// What the plan is bound to has changed since it was made.
+    PlanOutdated,
+    /// The host takes no path that is neither signed nor brought by a user it trusts.
+    UntrustedPath,
+    /// The host went back to its previous system.
+    RolledBack,
+    /// The host's previous system could not be brought back.
+    RollbackFailed,
+    /// Another host failed before this one's turn came.
+    RolloutStopped,
+    /// The plan is too old to be approved or deployed.
+    PlanExpired,
+    /// The plan was altered, damaged, or made by a newer program.
+    InvalidPlan,
+    /// A person has to approve the plan first.
+    ApprovalRequired,
+    /// The person said no, or did not type what was asked for.
+    ApprovalDeclined,
+    /// The approval is not one that counts: altered, forged, of the wrong person or for another plan.
+    InvalidApproval,
+    /// The plan was deployed before; an approval is good for once.
+    ApprovalSpent,
+    /// The settings beside the flake say who may deploy, and no person trusted them as they are.
+    UntrustedSettings,
+    /// The state folder, or a file in it, cannot be read, written or trusted.
+    StateUnusable,
+
+    // Running
+    /// No `nix` where `nix.program` says, or on `PATH`.
+    NixNotFound,
+    /// Another program that is needed is missing, or one cannot be started.
+    ProgramUnusable,
+    /// The `nix` found is older than the oldest one supported.
+    NixTooOld,
+    /// `nix` failed or said something that could not be understood.
+    NixFailed,
+    /// The answer is larger than its limit.
+    OutputTooLarge,
+    /// The evaluation needed more memory than it may have.
+    OutOfMemory,
+    /// The call took longer than its limit and was ended.
+    TimedOut,
+    /// The call was cancelled.
+    Cancelled,
+    /// Too many calls at once.
+    Busy,
+    /// A defect of this program.
+    Internal,
+}
+
+impl Code {
+    /// What happened, in a sentence that holds nothing but ours.
+    #[must_use]
+    pub fn sentence(self) -> &'static str {
+        match self {
+            Self::InvalidInput => "an argument is wrong",
+            Self::UnknownHost => "the flake has no such host",
+            Self::UnknownOutput => "the flake has no such output",
+            Self::ToolDisabled => "the tool is switched off",
+            Self::InvalidSettings => "the settings are wrong",
+            Self::FlakeNotFound => "there is no flake.nix",
+            Self::FlakeExposes => "evaluating the flake would show private files to every user of the store",
+            Self::SyntaxError => "the file is not valid Nix",
+            Self::MissingAttribute => "an attribute is missing",
+            Self::UndefinedVariable => "a variable is not defined",
+            Self::ArgumentMismatch => "a function is called with the wrong arguments",
+            Self::TypeMismatch => "a value has the wrong type",
+            Self::InfiniteRecursion => "a value depends on itself",
+            Self::AssertionFailed => "an assertion does not hold",
+            Self::Throw => "the configuration called `throw`",
+            Self::Abort => "the configuration called `abort`",
+            Self::UnknownOption => "no module declares an option that is set",
+            Self::ConflictingOptions => "an option has conflicting definitions",
+            Self::UndefinedOption => "an option without a default is not set",
+            Self::MissingInput => "an input of the flake is not there",
+            Self::LockFileOutdated => "flake.lock does not match flake.nix",
+            Self::UntrackedFile => "Git does not track a file, so Nix does not see it",
+            Self::MissingFile => "a file does not exist",
+            Self::ImpureAccess => "pure evaluation forbids what the configuration reads",
+            Self::UnfreePackage => "the licence of a package is not free",
+            Self::BrokenPackage => "a package is broken, or not for this system",
+            Self::InsecurePackage => "a package has known vulnerabilities",
+            Self::EvaluationFailed => "the evaluation failed",
+            Self::HashMismatch => "what was fetched has another hash than the one stated",
+            Self::BuilderFailed => "a build failed",
+            Self::UnsupportedSystem => "nothing here can build this",
+            Self::OutOfDisk => "no space is left on the disk",
+            Self::DaemonUnreachable => "the Nix daemon cannot be reached",
+            Self::NetworkUnreachable => "a download failed",
+            Self::MissingPath => "a path is neither in the store nor in a substituter",
+            Self::RemoteFailed => "a program on the host failed",
+            Self::ProgramUnusable => "a program is missing",
+            Self::NixFailed => "nix failed",
+            Self::TimedOut => "it took too long",
+            Self::OutOfMemory => "the evaluation needs more memory than it may have",
+            _ => "it failed",
+        }
+    }
+}
