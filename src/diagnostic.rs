@@ -153,6 +153,12 @@ impl Diagnostic {
         text::line(&format!("{}{said}", self.message), MESSAGE_LIMIT)
     }
 
+    /// Whether the error may be cached with an answer: see [`Code::is_cacheable`]. A [transient](Self::transient) one never is.
+    #[must_use]
+    pub(crate) fn is_cacheable(&self) -> bool {
+        !self.transient && self.code.is_cacheable()
+    }
+
     /// Adds what to do next.
     #[must_use]
     pub fn with_hint(mut self, hint: impl Into<Hint>) -> Self {

@@ -211,4 +211,86 @@ impl Code {
             _ => "it failed",
         }
     }
+
+    /// Whether asking again about the same flake gives the same error, so that the error may be cached with the answer.
+    ///
+    /// This is true of errors that depend on the flake's content alone. An error without a code of its own is not cached,
+    /// because its cause is unknown. Nor are errors about missing or untracked files, which depend on files that Nix does not
+    /// see, and errors about inputs, which depend on the servers they come from.
+    #[must_use]
+    pub(crate) fn is_cacheable(self) -> bool {
+        match self {
+            Self::SyntaxError
+            | Self::MissingAttribute
+            | Self::UndefinedVariable
+            | Self::ArgumentMismatch
+            | Self::TypeMismatch
+            | Self::InfiniteRecursion
+            | Self::AssertionFailed
+            | Self::Throw
+            | Self::Abort
+            | Self::UnknownOption
+            | Self::ConflictingOptions
+            | Self::UndefinedOption
+            | Self::UnknownOutput
+            | Self::ImpureAccess
+            | Self::UnfreePackage
+            | Self::BrokenPackage
+            | Self::InsecurePackage => true,
+            Self::InvalidInput
+            | Self::UnknownHost
+            | Self::ToolDisabled
+            | Self::InvalidSettings
+            | Self::FlakeNotFound
+            | Self::FlakeExposes
+            | Self::MissingInput
+            | Self::LockFileOutdated
+            | Self::UntrackedFile
+            | Self::GitFailed
+            | Self::DirtyFlake
+            | Self::MissingFile
+            | Self::EvaluationFailed
+            | Self::HashMismatch
+            | Self::BuilderFailed
+            | Self::UnsupportedSystem
+            | Self::OutOfDisk
+            | Self::DaemonUnreachable
+            | Self::NetworkUnreachable
+            | Self::MissingPath
+            | Self::NeedsBuild
+            | Self::SshNotFound
+            | Self::ScratchUnusable
+            | Self::NoTarget
+            | Self::HostUnreachable
+            | Self::UnknownHostKey
+            | Self::ChangedHostKey
+            | Self::AccessDenied
+            | Self::RemoteFailed
+            | Self::UnknownPlan
+            | Self::UnknownGeneration
+            | Self::PlanOutdated
+            | Self::UntrustedPath
+            | Self::RolledBack
+            | Self::RollbackFailed
+            | Self::RolloutStopped
+            | Self::PlanExpired
+            | Self::InvalidPlan
+            | Self::ApprovalRequired
+            | Self::ApprovalDeclined
+            | Self::InvalidApproval
+            | Self::ApprovalSpent
+            | Self::UntrustedSettings
+            | Self::StateUnusable
+            | Self::NixNotFound
+            | Self::NixTooOld
+            | Self::ProgramUnusable
+            | Self::NixFailed
+            | Self::OutputTooLarge
+            | Self::OutOfMemory
+            | Self::TimedOut
+            | Self::Cancelled
+            | Self::Busy
+            | Self::Internal => false,
+        }
+    }
 }

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::part::{Step, UnreadPart};
-use super::{Flake, FlakeError, is_lasting};
+use super::{Flake, FlakeError};
 use crate::advice::Remedy;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::nix::diagnostics;
@@ -138,12 +138,12 @@ pub struct Answer {
     pub unread: Vec<UnreadPart>,
 }
 
-/// Whether all that failed in this is a property of the flake, so that asking again would give the same.
+/// Whether every error of an answer is [cacheable](Diagnostic::is_cacheable).
 #[must_use]
-pub fn lasts(answer: &Result<Answer, Diagnostic>) -> bool {
+pub fn is_cacheable(answer: &Result<Answer, Diagnostic>) -> bool {
     match answer {
-        Ok(answer) => answer.unread.iter().all(|part| is_lasting(&part.error)),
-        Err(error) => is_lasting(error),
+        Ok(answer) => answer.unread.iter().all(|part| part.error.is_cacheable()),
+        Err(error) => error.is_cacheable(),
     }
 }
 
@@ -351,7 +351,7 @@ impl Flake {
         let answers: Answers = (0..questions.len())
             .map(|index| by_index.remove(&index).unwrap_or_else(|| given_up(index)))
             .collect();
-        if !answers.iter().all(lasts) {
+        if !answers.iter().all(is_cacheable) {
             self.may_pass();
         }
         Ok(Round { answers, has_fetched: tally.has_fetched.into_inner() })

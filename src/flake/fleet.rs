@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::evaluate::lasts;
+use super::evaluate::is_cacheable;
 use super::hosts::{FactsState, HOSTS, Host};
 use super::{Answer, Asking, Fingerprint, Flake, FlakeError, Instantiate, Question};
 use crate::diagnostic::Diagnostic;
@@ -350,7 +350,7 @@ impl Flake {
             let listener = move |index: usize, answer: &Result<Answer, Diagnostic>| {
                 if let Some(name) = names.get(index) {
                     // Nobody takes it any more: it is in the answers as well.
-                    drop(sender.send((Host::described(name, answer.clone()), lasts(answer))));
+                    drop(sender.send((Host::described(name, answer.clone()), is_cacheable(answer))));
                 }
             };
             let asking = Asking { listener: Some(&listener), ..Asking::new("hosts", Instantiate::No) };
@@ -383,7 +383,7 @@ impl Flake {
             return false;
         }
         let identity = program::identity(program);
-        for (host, _) in found.iter().filter(|(_, lasts)| fingerprint.is_whole() && *lasts) {
+        for (host, _) in found.iter().filter(|(_, is_cacheable)| fingerprint.is_whole() && *is_cacheable) {
             self.cache.put(&self.key(&identity, fingerprint, &question_about(&host.name)), host);
         }
         survey.tell(found.into_iter().map(|(host, _)| host));

@@ -289,7 +289,7 @@ pub(super) fn names(value: &Value) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::evaluate::lasts;
+    use super::super::evaluate::is_cacheable;
     use super::*;
 
     #[test]
@@ -315,8 +315,8 @@ mod tests {
         assert_eq!(host.tags_error().map(|error| &*error.message), Some("another"));
         assert_eq!(host.reasons.keys().collect::<Vec<_>>(), ["tags"]);
         // Any that may go away by itself is asked about again.
-        assert!(lasts(&answer));
+        assert!(is_cacheable(&answer));
         answer.as_mut().unwrap().unread[1].error.transient = true;
-        assert!(!lasts(&answer));
+        assert!(!is_cacheable(&answer));
     }
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::diagnostic::{Code, Diagnostic};
 use crate::flake::options::HostOption;
-use crate::flake::{Asking, Flake, FlakeError, Instantiate, Question, Subject, UnreadPart, is_lasting};
+use crate::flake::{Asking, Flake, FlakeError, Instantiate, Question, Subject, UnreadPart};
 use crate::names::AttrPath;
 use crate::nix::diagnostics;
 use crate::progress::Call;
@@ -147,7 +147,7 @@ async fn search_packages(
         let error =
             first.unwrap_or_else(|| Diagnostic::new(Code::NixFailed, "nix search failed without an error"));
         // `nix search` ends at the first output that does not evaluate.
-        if is_lasting(&error) || error.code == Code::NeedsBuild {
+        if error.is_cacheable() || error.code == Code::NeedsBuild {
             return read_one_by_one(flake, source, query, error, call).await;
         }
         return Err(FlakeError::Evaluation(Box::new(error)));
