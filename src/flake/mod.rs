@@ -3,6 +3,7 @@
 mod cache;
 pub mod check;
 mod declared;
+mod error;
 mod evaluate;
 mod fingerprint;
 pub mod fleet;
@@ -13,22 +14,16 @@ mod memory;
 pub mod options;
 pub mod outputs;
 mod part;
+mod remembered;
 pub mod revision;
 pub mod select;
 pub mod shells;
 
 use std::collections::HashMap;
-use std::future::Future;
-use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, Weak};
 
-use serde::Serialize;
-use serde::de::DeserializeOwned;
-
-use crate::advice::Remedy;
-use crate::config::{FlakeDiscovery, Settings};
-use crate::diagnostic::{Code, Diagnostic};
+use crate::config::Settings;
 use crate::nix::build::{BuildRequest, BuiltDerivation};
 use crate::nix::diagnostics::SourceTree;
 use crate::nix::{self, Nix, NixError, NixRun};
@@ -36,84 +31,13 @@ use crate::progress::Call;
 
 pub use cache::{Cache, Key};
 pub use declared::Declared;
+pub use error::FlakeError;
 pub use evaluate::{Answer, Answers, Asking, Instantiate, Question, Round, Subject};
 pub use fingerprint::Fingerprint;
 pub use git::Checkout;
 pub use lock::{Lock, LockError};
 pub use memory::Memory;
 pub use part::{Step, UnreadPart};
-
-/// Why a question about the flake has no answer.
-#[derive(Debug, thiserror::Error)]
-pub enum FlakeError {
-    /// There is no `flake.nix` where one was looked for.
-    #[error("there is no flake.nix in {}{}: {problem}", folder.display(), beyond(*from))]
-    NotFound {
-        /// Where it was looked for.
-        folder: PathBuf,
-        /// How that folder came to be known.
-        from: FlakeDiscovery,
-        /// What the system said.
-        problem: String,
-    },
-    /// Nix would copy what is the user's alone to where all can read it.
-    #[error(
-        "the flake in {} is in no Git repository, so Nix would copy the whole folder into its store, which every user can \
-         read, and {} with it", folder.display(), private.display()
-    )]
-    Exposes {
-        /// The flake's folder.
-        folder: PathBuf,
-        /// What is in it.
-        private: PathBuf,
-    },
-    /// The flake has no such host.
-    #[error("the flake has no host `{name}`")]
-    UnknownHost {
-        /// What was asked for.
-        name: String,
-        /// The hosts there are that are near it.
-        nearest: Vec<String>,
-        /// How many hosts there are.
-        count: usize,
-    },
-    /// What was asked for does not evaluate.
-    #[error("{0}")]
-    Evaluation(Box<Diagnostic>),
-    /// The lock file that is there does not tell the inputs.
-    #[error(transparent)]
-    Lock(#[from] LockError),
-    /// It is not known what of the flake is committed.
-    #[error("git does not say what of {} is committed", .0.display())]
-    GitSilent(PathBuf),
-    /// `nix` itself failed.
-    #[error(transparent)]
-    Nix(#[from] NixError),
-}
-
-impl From<&FlakeError> for Diagnostic {
-    fn from(error: &FlakeError) -> Self {
-        match error {
-            FlakeError::NotFound { .. } => Self::new(Code::FlakeNotFound, error.to_string()).with_hint(Remedy::NameFlake),
-            FlakeError::Exposes { .. } => Self::new(Code::FlakeExposes, error.to_string()).with_hint(
-                "make it a repository (`git init`) and `git add` the flake's files alone, or move them to a folder of \
-                 their own",
-            ),
-            FlakeError::UnknownHost { name, nearest, count } => {
-                Self::new(Code::UnknownHost, error.to_string())
-                    .with_attr(format!("nixosConfigurations.{name}"))
-                    .with_suggestions(nearest.clone())
-                    .with_hint(Remedy::ListHosts { count: *count })
-            }
-            FlakeError::Evaluation(diagnostic) => (**diagnostic).clone(),
-            FlakeError::Lock(error) => error.into(),
-            FlakeError::GitSilent(_) => Self::new(Code::GitFailed, error.to_string()).with_hint(
-                "try `git status` in the flake's folder: the repository may be damaged, or another user's",
-            ),
-            FlakeError::Nix(error) => error.into(),
-        }
-    }
-}
 
 /// The flake the settings name, and the `nix` that evaluates it.
 #[derive(Clone, Debug)]
@@ -267,128 +191,6 @@ impl Flake {
         }
     }
 
-    /// Lets one call at a time do what `name` says; the next waits for its turn.
-    ///
-    /// # Errors
-    /// That the call was cancelled while it waited.
-    pub async fn turn(
-        &self,
-        name: &str,
-        call: &Call,
-    ) -> Result<tokio::sync::OwnedMutexGuard<()>, FlakeError> {
-        let turns = {
-            let mut under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
-            under_way.retain(|_, turns| turns.strong_count() > 0);
-            match under_way.get(name).and_then(Weak::upgrade) {
-                Some(turns) => turns,
-                None => {
-                    let turns = Arc::new(tokio::sync::Mutex::new(()));
-                    under_way.insert(name.to_owned(), Arc::downgrade(&turns));
-                    turns
-                }
-            }
-        };
-        if let Ok(turn) = Arc::clone(&turns).try_lock_owned() {
-            return Ok(turn);
-        }
-        call.report_message("waiting for another call that does the same");
-        tokio::select! {
-            turn = turns.lock_owned() => Ok(turn),
-            () = call.cancel.cancelled() => Err(NixError::from(crate::process::ProcessError::Cancelled).into()),
-        }
-    }
-
-    /// The answer to `question` about the flake as it is now: remembered, or found by asking the flake that `find` is
-    /// given.
-    ///
-    /// An answer on the way to which anything failed that [may pass](Self::may_pass) is not remembered, whether or not it
-    /// tells of that. One about a flake that changed while it was evaluated is not remembered either.
-    ///
-    /// # Errors
-    /// Whatever `find` gives.
-    pub async fn remembered<T, F>(
-        &self,
-        question: &str,
-        call: &Call,
-        find: impl FnOnce(Self) -> F,
-    ) -> Result<T, FlakeError>
-    where
-        T: Serialize + DeserializeOwned,
-        F: Future<Output = Result<T, FlakeError>>,
-    {
-        self.require()?;
-        if !self.cache.is_enabled() {
-            return find(self.clone()).await;
-        }
-        // One after the other, so that the second finds the first one's answer.
-        let _turn = self.turn(&format!("{} {question}", self.reference()), call).await?;
-        let (found, before) = futures::future::join(self.nix.find(), self.fingerprint()).await;
-        let identity = nix::program::identity(found?);
-        let key = |fingerprint: &Fingerprint| self.key(&identity, fingerprint, question);
-        let Some(before) = before else { return find(self.clone()).await };
-        if let Some(answer) = self.cache.get(&key(&before)) {
-            return Ok(answer);
-        }
-        let asked = Self { passing: Arc::default(), ..self.clone() };
-        let answer = find(asked.clone()).await;
-        let passes = asked.passing.load(Ordering::Relaxed);
-        if passes {
-            self.may_pass();
-        }
-        let answer = answer?;
-        if passes {
-            return Ok(answer);
-        }
-        if self.is_untouched_since(&before).await {
-            self.cache.put(&key(&before), &answer);
-        }
-        Ok(answer)
-    }
-
-    /// Says that what is being found may be otherwise the next time, though the flake is the same.
-    ///
-    /// [`Flake::ask`] says so of every failure that is no property of the flake; whoever asks says so of what it does not
-    /// see.
-    pub fn may_pass(&self) {
-        self.passing.store(true, Ordering::Relaxed);
-    }
-
-    /// Remembers an answer to `question` that was found on the way to another one, where the flake is still
-    /// as it was `before` that.
-    ///
-    /// # Errors
-    /// That there is no `nix`.
-    pub async fn learn<T: Serialize>(
-        &self,
-        question: &str,
-        before: Option<&Fingerprint>,
-        answer: &T,
-    ) -> Result<(), FlakeError> {
-        if let Some(before) = before
-            && self.cache.is_enabled()
-            && self.is_untouched_since(before).await
-        {
-            let identity = nix::program::identity(self.nix.find().await?);
-            self.cache.put(&self.key(&identity, before, question), answer);
-        }
-        Ok(())
-    }
-
-    fn key(&self, identity: &str, fingerprint: &Fingerprint, question: &str) -> Key {
-        Key::of(
-            fingerprint.as_str(),
-            &[
-                env!("CARGO_PKG_VERSION"),
-                evaluate::PROBES,
-                evaluate::FACTS,
-                crate::disko::PROBE,
-                identity,
-                &self.reference(),
-                question,
-            ],
-        )
-    }
-
     /// All that an evaluation depends on, in one hash; `None` where it cannot be told.
     pub async fn fingerprint(&self) -> Option<Fingerprint> {
         self.outer_fingerprint().await.filter(Fingerprint::is_whole)
@@ -435,13 +237,5 @@ impl Flake {
     ) -> Result<(Vec<BuiltDerivation>, NixRun), NixError> {
         let memory = self.memory().await?;
         self.nix.build(order, memory.folder(), call).await
-    }
-}
-
-/// Where else than in its folder a flake was looked for.
-fn beyond(from: FlakeDiscovery) -> &'static str {
-    match from {
-        FlakeDiscovery::Named => "",
-        FlakeDiscovery::Nearest | FlakeDiscovery::NotFound => " or any folder above it",
     }
 }

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::common::fleet::{Fleet, errors, nixes};
 
-/// As `PARTS` in `src/flake/evaluate.rs`: the last of them ends the reading.
+/// As `PARTS` in `src/flake/evaluate/attempt.rs`: the last of them ends the reading.
 const PARTS: usize = 24;
 
 fn flake(nix: &std::path::Path, outputs: &str) -> Fleet {
