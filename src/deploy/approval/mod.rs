@@ -81,12 +81,6 @@ impl Approvals {
         &self.audit
     }
 
-    /// The settings they follow.
-    #[must_use]
-    pub fn settings(&self) -> &DeploySettings {
-        &self.settings
-    }
-
     /// Says that no settings about guarding deployments wait for a person's trust.
     ///
     /// # Errors

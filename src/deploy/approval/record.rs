@@ -40,12 +40,6 @@ impl Approval {
         &self.by
     }
 
-    /// When it was given.
-    #[must_use]
-    pub fn at(&self) -> Timestamp {
-        self.at
-    }
-
     /// What the log says of it.
     pub(super) fn told(&self) -> Value {
         json!({"channel": self.channel, "by": self.by, "named_risks": self.named_risks})

@@ -1,6 +1,7 @@
 //! Plans for tests.
 
 use super::*;
+use crate::canonical::Digest;
 
 /// A plan for tests, made now for these hosts.
 pub(crate) fn fixture(hosts: &[&str]) -> Plan {
@@ -79,5 +80,12 @@ pub(crate) fn fixture(hosts: &[&str]) -> Plan {
         wave: 4,
         reboot: false,
         revert_confirmed: false,
+    }
+}
+
+impl Plan {
+    /// The SHA-256 of its canonical form.
+    pub(crate) fn digest(&self) -> Result<Digest, CanonicalError> {
+        Ok(Digest::sha256(self.canonical()?.as_bytes()))
     }
 }

@@ -14,7 +14,7 @@ use std::collections::HashSet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::canonical::{self, CanonicalError, Digest};
+use crate::canonical::{self, CanonicalError};
 pub use crate::config::{Action, BuildOn, HealthCheck};
 use crate::names::{HostName, PlanId};
 use crate::time::Timestamp;
@@ -155,14 +155,6 @@ impl Plan {
     /// That a number in it is larger than every reader of JSON agrees on.
     pub fn canonical(&self) -> Result<String, CanonicalError> {
         canonical::form(self)
-    }
-
-    /// The SHA-256 of its canonical form.
-    ///
-    /// # Errors
-    /// As [`Plan::canonical`].
-    pub fn digest(&self) -> Result<Digest, CanonicalError> {
-        Ok(Digest::sha256(self.canonical()?.as_bytes()))
     }
 
     /// Whether it can no longer be approved or deployed. A plan from the future is no plan either: the
