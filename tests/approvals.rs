@@ -9,7 +9,7 @@ use crate::common::plan::{approvals, fleet, key, public, set, settings, stored};
 use crate::common::terminal::Terminal;
 use pantheros_mcp::audit::{AuditEvent, AuditRecord};
 use pantheros_mcp::config::ApprovalMethod;
-use pantheros_mcp::deploy::approval::{ApprovalError, Approvals};
+use pantheros_mcp::deploy::{ApprovalError, Approvals};
 use pantheros_mcp::names::PlanId;
 use pantheros_mcp::progress::Call;
 use serde_json::{Map, Value};

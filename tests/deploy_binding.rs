@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::common::fleet::nixes;
 use crate::common::plan::{approvals, key};
 use crate::common::site::Site;
-use pantheros_mcp::deploy::plan::Plan;
+use pantheros_mcp::deploy::Plan;
 use pantheros_mcp::names::PlanId;
 use pantheros_mcp::time::Timestamp;
 use serde_json::json;

@@ -8,7 +8,7 @@ use std::process::{Command, Output, Stdio};
 use crate::common::fleet::{Fleet, errors, nixes};
 use crate::common::plan::{approvals, fleet};
 use crate::common::site::Site;
-use pantheros_mcp::deploy::approval::Decision;
+use pantheros_mcp::deploy::Decision;
 use pantheros_mcp::names::PlanId;
 use serde_json::{Value, json};
 

@@ -10,7 +10,7 @@ use super::{FAILED, OK, exit_with_error};
 use crate::audit::{AuditError, AuditLog, AuditReport};
 use crate::canonical::Digest;
 use crate::config::Settings;
-use crate::deploy::plan::PlanError;
+use crate::deploy::PlanError;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::state::StateFolder;
 

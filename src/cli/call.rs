@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::signals::Signals;
 use super::{FAILED, OK, USAGE, clean_up, exit_with_error, runtime};
 use crate::config::Settings;
-use crate::deploy::approval::Nobody;
+use crate::deploy::Nobody;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::progress::{self, Progress, Update};
 use crate::text;

@@ -8,8 +8,7 @@ use serde::Serialize;
 
 use super::{FAILED, OK, exit_with_error};
 use crate::config::{Action, Settings};
-use crate::deploy::approval::{Approvals, Decision};
-use crate::deploy::plan::{Listed, StoredPlan, show};
+use crate::deploy::{Approvals, Decision, Listed, StoredPlan, show};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::names::{HostName, PlanId};
 use crate::time::Timestamp;

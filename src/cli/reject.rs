@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::{FAILED, OK, exit_with_error, runtime};
 use crate::config::Settings;
-use crate::deploy::approval::{ApprovalError, Approvals};
+use crate::deploy::{ApprovalError, Approvals};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::names::PlanId;
 

@@ -2,9 +2,24 @@
 //!
 //! Knows nothing of MCP: it takes a [`crate::progress::Call`] and returns its own types and errors.
 
-pub mod approval;
-pub mod host;
-pub mod plan;
-pub mod propose;
-pub mod rollout;
-pub mod supervisor;
+mod approval;
+mod host;
+mod plan;
+mod propose;
+mod rollout;
+mod supervisor;
+
+pub(crate) use approval::{Answer, Approver, Nobody, Question, Yes, signature};
+pub use approval::{ApprovalError, Approvals, Decision};
+pub(crate) use host::{Place, Room, State, SurveyError, place_of, survey};
+#[cfg(test)]
+pub(crate) use plan::fixture;
+pub(crate) use plan::{
+    Change, Diff, FlakeSource, HostPlan, Listed, MOST_HOSTS, Pace, PlanError, Requester, Risk, Severity,
+    SystemSource, show,
+};
+pub use plan::{PLAN_VERSION, Plan, StoredPlan};
+pub(crate) use propose::{Intent, propose_deployment, propose_rollback};
+pub(crate) use rollout::{Outcome, Rollout};
+pub use supervisor::SUPERVISOR_SCRIPT;
+pub(crate) use supervisor::{Latest, Step, SuperviseError, latest_deployment};

@@ -24,7 +24,7 @@ use serde_json::Value;
 use super::handler::ClientTransport;
 use super::http::SingleResponse;
 use crate::canonical::Digest;
-use crate::deploy::approval::{Answer, Approver, Question};
+use crate::deploy::{Answer, Approver, Question};
 use crate::names::PlanId;
 use crate::progress::Call;
 use crate::text;

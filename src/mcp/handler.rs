@@ -17,7 +17,7 @@ use super::approver::ElicitationApprover;
 use super::log_page;
 use super::running::RunningRequest;
 use crate::config::Settings;
-use crate::deploy::approval::Approver;
+use crate::deploy::Approver;
 use crate::diagnostic::Diagnostic;
 use crate::text;
 use crate::tools::{self, Context, Effect, Entry, LogRef, Outcome, Place, Policy, Services};

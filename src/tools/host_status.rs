@@ -5,9 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use super::gap::{Gap, Gaps};
 use super::{Context, Effect, Reach, Tool, ToolError};
-use crate::deploy::host::endpoint::{self as place, Place};
-use crate::deploy::host::{self, Room, State, SurveyError};
-use crate::deploy::supervisor::{self, Latest, Step, SuperviseError};
+use crate::deploy::{
+    Latest, Place, Room, State, Step, SuperviseError, SurveyError, latest_deployment, place_of, survey,
+};
 use crate::diagnostic::Diagnostic;
 use crate::names::{HostName, StorePath};
 use crate::text;
@@ -104,11 +104,11 @@ impl Tool for HostStatus {
 
     async fn run(context: &Context, input: Input) -> Result<Output, ToolError> {
         let (flake, call) = (context.flake(), &context.call);
-        let place = place::of(flake, &input.host, call).await?;
+        let place = place_of(flake, &input.host, call).await?;
         let asking = async {
             let session = context.in_force.hosts.session(&place.target, call).await?;
-            let state = host::survey(&session, call).await?;
-            Ok::<_, SurveyError>((state, supervisor::latest(&session, call).await))
+            let state = survey(&session, call).await?;
+            Ok::<_, SurveyError>((state, latest_deployment(&session, call).await))
         };
         // The flake is evaluated while the host answers.
         let (asked, wanted) = futures::future::join(asking, flake.toplevel_of(&input.host, call)).await;

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::gap::{Gap, Gaps};
 use super::page::PageInput;
 use super::{Context, Effect, Reach, Tool, ToolError};
-use crate::deploy::host::{self, endpoint};
+use crate::deploy::{SurveyError, place_of, survey};
 use crate::names::{HostName, StorePath};
 use crate::text;
 
@@ -64,10 +64,9 @@ impl Tool for ListGenerations {
 
     async fn run(context: &Context, input: Input) -> Result<Output, ToolError> {
         let call = &context.call;
-        let place = endpoint::of(context.flake(), &input.host, call).await?;
-        let session =
-            context.in_force.hosts.session(&place.target, call).await.map_err(host::SurveyError::from)?;
-        let state = host::survey(&session, call).await?;
+        let place = place_of(context.flake(), &input.host, call).await?;
+        let session = context.in_force.hosts.session(&place.target, call).await.map_err(SurveyError::from)?;
+        let state = survey(&session, call).await?;
         let generations: Vec<Generation> = state
             .generations
             .into_iter()

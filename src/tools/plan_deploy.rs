@@ -12,11 +12,10 @@ use super::weight::{self, Brief};
 use super::{Context, Effect, Reach, Tool, ToolError};
 use crate::causes::{self, Caused, Failing};
 use crate::config::Action;
-use crate::deploy::approval::{ApprovalError, Approvals};
-use crate::deploy::plan::{
-    Change, Diff, FlakeSource, HOSTS, HostPlan, Pace, Plan, PlanError, Risk, Severity,
+use crate::deploy::{
+    ApprovalError, Approvals, Change, Diff, FlakeSource, HostPlan, Intent, MOST_HOSTS, Pace, Plan, PlanError,
+    Risk, Severity, propose_deployment,
 };
-use crate::deploy::propose::{Intent, propose};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::flake::Fingerprint;
 use crate::flake::select::{SelectError, Selection, Unread};
@@ -206,8 +205,8 @@ impl Tool for PlanDeploy {
             Err(error) if !error.unread().is_empty() => return Ok(Output::unread(action, &error)),
             Err(error) => return Err(error.into()),
         };
-        if selected.hosts.len() > HOSTS {
-            return Err(ToolError::input("hosts", format!("at most {HOSTS} hosts in one plan")));
+        if selected.hosts.len() > MOST_HOSTS {
+            return Err(ToolError::input("hosts", format!("at most {MOST_HOSTS} hosts in one plan")));
         }
         let intent = Intent {
             dirty: source.dirty,
@@ -216,7 +215,7 @@ impl Tool for PlanDeploy {
         };
         let proposals: Vec<_> = futures::stream::iter(selected.hosts)
             .map(|host| async move {
-                let proposal = propose(flake, &context.in_force.hosts, &host, intent, call).await;
+                let proposal = propose_deployment(flake, &context.in_force.hosts, &host, intent, call).await;
                 (host, proposal)
             })
             .buffered(SIDE_BY_SIDE)

@@ -9,9 +9,9 @@ use super::weight::Brief;
 use super::{Context, Effect, Reach, Tool, ToolError};
 use crate::advice::Remedy;
 use crate::config::Action;
-use crate::deploy::approval::{ApprovalError, Approvals};
-use crate::deploy::plan::{FlakeSource, Pace, Plan, PlanError, StoredPlan, SystemSource};
-use crate::deploy::propose::rollback;
+use crate::deploy::{
+    ApprovalError, Approvals, FlakeSource, Pace, Plan, PlanError, StoredPlan, SystemSource, propose_rollback,
+};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::names::{HostName, PlanId};
 
@@ -79,7 +79,7 @@ fn answered(approvals: &Approvals, id: &PlanId, input: &Input) -> Result<StoredP
 
 async fn planned(context: &Context, approvals: &Approvals, input: &Input) -> Result<StoredPlan, ToolError> {
     let (flake, settings) = (context.flake(), context.settings());
-    let of = rollback::propose(flake, &context.in_force.hosts, &input.host, input.generation, &context.call)
+    let of = propose_rollback(flake, &context.in_force.hosts, &input.host, input.generation, &context.call)
         .await?;
     let source = match FlakeSource::of(flake, &context.call).await {
         Ok(source) => source,

@@ -5,8 +5,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use pantheros_mcp::config::{DeploySettings, Overrides, Settings};
-use pantheros_mcp::deploy::approval::Approvals;
-use pantheros_mcp::deploy::plan::{Plan, StoredPlan, VERSION};
+use pantheros_mcp::deploy::{Approvals, PLAN_VERSION, Plan, StoredPlan};
 use pantheros_mcp::names::PlanId;
 use pantheros_mcp::time::Timestamp;
 use serde_json::{Value, json};
@@ -76,7 +75,7 @@ pub fn stored(fleet: &Fleet, hosts: &[&str], risks: &[&str], life: Duration) -> 
         })
         .collect();
     let plan: Plan = serde_json::from_value(json!({
-        "version": VERSION,
+        "version": PLAN_VERSION,
         "id": PlanId::random().unwrap(),
         "created": created,
         "expires": created.after(life),

@@ -7,7 +7,7 @@ use std::process::Output;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use pantheros_mcp::deploy::supervisor::SCRIPT;
+use pantheros_mcp::deploy::SUPERVISOR_SCRIPT;
 use serde_json::Value;
 
 use crate::common::fleet::{Fleet, nixes, wait_until};
@@ -208,7 +208,7 @@ impl Machine {
         let folder = format!("{DEPLOYMENTS}/{id}");
         let outside = self.web().inside(&folder);
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&outside).unwrap();
-        std::fs::write(outside.join("supervisor"), SCRIPT).unwrap();
+        std::fs::write(outside.join("supervisor"), SUPERVISOR_SCRIPT).unwrap();
         std::fs::write(outside.join("spec"), spec).unwrap();
         Deployment { id, folder }
     }

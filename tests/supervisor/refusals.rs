@@ -2,7 +2,7 @@
 
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
 
-use pantheros_mcp::deploy::supervisor::SCRIPT;
+use pantheros_mcp::deploy::SUPERVISOR_SCRIPT;
 
 use crate::supervisor::machine::{DEPLOYMENTS, Machine, NONCE, side_by_side};
 
@@ -202,7 +202,7 @@ fn wrong_folders(machine: &mut Machine) {
 /// Whoever is not root learns so.
 fn not_root(machine: &mut Machine) {
     let copy = machine.web().path("/var/lib/supervisor");
-    std::fs::write(&copy, SCRIPT).unwrap();
+    std::fs::write(&copy, SUPERVISOR_SCRIPT).unwrap();
     std::fs::set_permissions(&copy, PermissionsExt::from_mode(0o755)).unwrap();
     let said = machine.sh("setpriv --reuid 65534 --clear-groups sh /var/lib/supervisor list 2>&1 || echo $?");
     assert!(said.contains("only root") && said.ends_with("77"), "{said}");

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use pantheros_mcp::deploy::supervisor::SCRIPT;
+use pantheros_mcp::deploy::SUPERVISOR_SCRIPT;
 
 use crate::common::fleet::nixes;
 use crate::supervisor::machine::{HOLD, Machine, NONCE};
@@ -24,7 +24,7 @@ fn shells() -> Vec<PathBuf> {
 #[test]
 fn every_shell_reads_it() {
     let mut file = tempfile::NamedTempFile::new().unwrap();
-    file.write_all(SCRIPT.as_bytes()).unwrap();
+    file.write_all(SUPERVISOR_SCRIPT.as_bytes()).unwrap();
     for shell in shells() {
         let words: &[&str] = match shell.file_name().unwrap().to_str().unwrap() {
             "busybox" => &["ash", "-n"],

@@ -1,7 +1,7 @@
 //! Supervisors of different versions on one machine: what one left undone the other finishes, or leaves alone by
 //! name.
 
-use pantheros_mcp::deploy::supervisor::SCRIPT;
+use pantheros_mcp::deploy::SUPERVISOR_SCRIPT;
 
 use crate::supervisor::machine::{Deployment, Machine, NONCE, side_by_side};
 
@@ -48,11 +48,11 @@ fn meet(machine: &mut Machine, before: &str, after: &str) {
 }
 
 fn an_older_one_before(machine: &mut Machine) {
-    meet(machine, OLDER, SCRIPT);
+    meet(machine, OLDER, SUPERVISOR_SCRIPT);
 }
 
 fn a_newer_one_before(machine: &mut Machine) {
-    meet(machine, SCRIPT, OLDER);
+    meet(machine, SUPERVISOR_SCRIPT, OLDER);
 }
 
 /// A state in words that nobody here knows is left alone by name, however it ended.

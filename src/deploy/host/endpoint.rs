@@ -86,7 +86,7 @@ struct Said {
 ///
 /// # Errors
 /// See [`PlaceError`].
-pub async fn of(flake: &Flake, host: &HostName, call: &Call) -> Result<Place, PlaceError> {
+pub async fn place_of(flake: &Flake, host: &HostName, call: &Call) -> Result<Place, PlaceError> {
     said(flake, host, told(flake, host, call).await)
 }
 

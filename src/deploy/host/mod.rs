@@ -1,8 +1,9 @@
 //! What a machine says of itself, and how it is reached.
 
-pub mod endpoint;
+pub(in crate::deploy) mod endpoint;
 mod state;
 pub(in crate::deploy) mod store;
 
-pub(in crate::deploy) use state::PARTS;
-pub use state::{Generation, Room, State, SurveyError, glance, survey};
+pub use endpoint::{Place, PlaceError, place_of};
+pub(in crate::deploy) use state::{PARTS, glance};
+pub use state::{Room, State, SurveyError, survey};

@@ -8,7 +8,7 @@ pub(crate) fn fixture(hosts: &[&str]) -> Plan {
     let created = Timestamp::now();
     let path = |name: &str| format!("/nix/store/{}-{name}", "0".repeat(32)).parse().unwrap();
     Plan {
-        version: VERSION,
+        version: PLAN_VERSION,
         id: PlanId::random().unwrap(),
         created,
         expires: created.after(std::time::Duration::from_secs(1_800)),

@@ -33,18 +33,18 @@ pub use store::{Listed, PlanError, Plans, StoredPlan};
 /// 1: until 5229908. 2: `except`, `unreachable`, `overrides` and `asked_rev` of the flake, a risk's `file` and
 /// `line`, `settling_seconds`. 3: the files and inputs of the flake that are not
 /// committed.
-pub const VERSION: u32 = 3;
+pub const PLAN_VERSION: u32 = 3;
 /// Most hosts in one plan.
-pub const HOSTS: usize = 1_000;
+pub const MOST_HOSTS: usize = 1_000;
 
 /// What is proposed for one or more hosts.
 ///
 /// Its canonical form is what is approved: a field that is added changes the digest, and so needs
-/// a new [`VERSION`].
+/// a new [`PLAN_VERSION`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Plan {
-    /// [`VERSION`].
+    /// [`PLAN_VERSION`].
     pub version: u32,
     /// Its name.
     pub id: PlanId,
@@ -132,7 +132,7 @@ impl Plan {
         let created = Timestamp::now();
         let Pace { canary, wave, reboot, revert_confirmed } = pace;
         Ok(Self {
-            version: VERSION,
+            version: PLAN_VERSION,
             id: PlanId::random()?,
             created,
             expires: created.after(lifetime),
@@ -194,8 +194,8 @@ impl Plan {
     /// # Errors
     /// A sentence that says what is wrong.
     pub fn check(&self) -> Result<(), String> {
-        if self.hosts.is_empty() || self.hosts.len() > HOSTS {
-            return Err(format!("a plan is for 1 to {HOSTS} hosts, not {}", self.hosts.len()));
+        if self.hosts.is_empty() || self.hosts.len() > MOST_HOSTS {
+            return Err(format!("a plan is for 1 to {MOST_HOSTS} hosts, not {}", self.hosts.len()));
         }
         if self.wave == 0 {
             return Err("a wave is one host or more".to_owned());

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use serde::Deserialize;
 
-use super::{Plan, VERSION};
+use super::{PLAN_VERSION, Plan};
 use crate::advice::Remedy;
 use crate::canonical::{CanonicalError, Digest};
 use crate::config::DeploySettings;
@@ -35,7 +35,7 @@ pub enum PlanError {
     #[error("there is no {0}")]
     Unknown(PlanId),
     /// It was made by a newer or an older program, whose plans have another form.
-    #[error("{id} is a plan of version {version}; this program knows version {VERSION}")]
+    #[error("{id} is a plan of version {version}; this program knows version {PLAN_VERSION}")]
     OtherVersion {
         /// The plan.
         id: PlanId,
@@ -80,7 +80,7 @@ impl From<&PlanError> for Diagnostic {
             PlanError::State(_) => diagnostic(Code::StateUnusable)
                 .with_hint("the state folder and all in it have to be the user's own, mode 0700"),
             PlanError::Unknown(_) => diagnostic(Code::UnknownPlan).with_hint(Remedy::ListPlans),
-            PlanError::OtherVersion { version, .. } if *version > u64::from(VERSION) => {
+            PlanError::OtherVersion { version, .. } if *version > u64::from(PLAN_VERSION) => {
                 diagnostic(Code::InvalidPlan)
                     .with_hint(Remedy::PlanAnew.after(format!("{}, or ", Remedy::UseNewerProgram)))
             }
@@ -172,8 +172,8 @@ impl Plans {
     /// # Errors
     /// See [`PlanError`]; [`PlanError::Unfit`] also where there is one of that name.
     pub(in crate::deploy) fn prepare(&self, plan: Plan) -> Result<StoredPlan, PlanError> {
-        if plan.version != VERSION {
-            return Err(PlanError::Unfit(format!("its version is {}, not {VERSION}", plan.version)));
+        if plan.version != PLAN_VERSION {
+            return Err(PlanError::Unfit(format!("its version is {}, not {PLAN_VERSION}", plan.version)));
         }
         self.sweep(SystemTime::now())?;
         let stored = StoredPlan::new(plan)?;
@@ -220,7 +220,7 @@ impl Plans {
         if version == 0 {
             return Err(damaged("there never was a version 0".to_owned()));
         }
-        if version != u64::from(VERSION) {
+        if version != u64::from(PLAN_VERSION) {
             return Err(PlanError::OtherVersion { id: id.clone(), version });
         }
         let plan: Plan = serde_json::from_slice(&bytes).map_err(|error| damaged(error.to_string()))?;

@@ -9,9 +9,8 @@ use super::facts::{self, Facts};
 use super::proposal;
 use super::risks::{self, Evidence};
 use super::units::{self, Units};
-use crate::deploy::host::endpoint::{self as place, Place};
 use crate::deploy::host::store;
-use crate::deploy::host::{self, PARTS, State};
+use crate::deploy::host::{self, PARTS, Place, State, place_of};
 use crate::deploy::plan::{BuildOn, Diff, HostPlan, SystemSource, Target};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::flake::hosts::HOSTS;
@@ -60,7 +59,7 @@ pub struct Intent {
 ///
 /// # Errors
 /// See [`ProposeError`].
-pub async fn propose(
+pub async fn propose_deployment(
     flake: &Flake,
     hosts: &SshConnections,
     host: &HostName,
@@ -68,7 +67,7 @@ pub async fn propose(
     call: &Call,
 ) -> Result<HostPlan, ProposeError> {
     let (place, facts, expected) = if intent.is_told {
-        let asked = futures::future::join(place::of(flake, host, call), facts::of(flake, host, call)).await;
+        let asked = futures::future::join(place_of(flake, host, call), facts::of(flake, host, call)).await;
         (asked.0?, asked.1?, None)
     } else {
         let (place, facts, system) = proposal::of(flake, host, call).await?;

@@ -7,9 +7,10 @@ mod facts;
 mod forward;
 mod proposal;
 mod risks;
-pub mod rollback;
+mod rollback;
 mod units;
 
 pub use error::ProposeError;
 pub(in crate::deploy) use forward::bracketed;
-pub use forward::{Intent, propose};
+pub use forward::{Intent, propose_deployment};
+pub use rollback::propose_rollback;

@@ -9,6 +9,5 @@ mod task;
 mod watch;
 mod waves;
 
-pub use health::Health;
-pub use outcome::{Ending, Outcome};
-pub use waves::{Rolled, Rollout};
+pub use outcome::Outcome;
+pub use waves::Rollout;

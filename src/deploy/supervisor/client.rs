@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::script::SCRIPT;
+use super::script::SUPERVISOR_SCRIPT;
 use super::state::{Step, Story};
 use crate::advice::Remedy;
 use crate::config::Action;
@@ -172,7 +172,7 @@ async fn as_root(
 /// [`SuperviseError::Refused`]; after any other it may have begun.
 pub async fn begin(session: &SshSession, orders: &Orders<'_>, call: &Call) -> Result<Story, SuperviseError> {
     let folder = folder(orders.id);
-    let mut files = vec![("supervisor", SCRIPT.to_owned()), ("spec", orders.spec())];
+    let mut files = vec![("supervisor", SUPERVISOR_SCRIPT.to_owned()), ("spec", orders.spec())];
     if let Some(signed) = orders.signed {
         files.extend([("plan", signed.plan.to_owned()), ("signature", signed.signature.to_owned())]);
     }
@@ -277,7 +277,7 @@ done
 ///
 /// # Errors
 /// See [`SuperviseError`].
-pub async fn latest(session: &SshSession, call: &Call) -> Result<Option<Latest>, SuperviseError> {
+pub async fn latest_deployment(session: &SshSession, call: &Call) -> Result<Option<Latest>, SuperviseError> {
     let argv = ["sh", "-c", LATEST, "latest", FOLDER, MEMORY];
     let output = as_root(session, &argv, &[], RemoteLimits::default(), call).await?;
     if !output.success() {

@@ -4,7 +4,7 @@ pub(in crate::deploy) mod client;
 mod script;
 mod state;
 
-pub use client::{Latest, SuperviseError, latest};
+pub use client::{Latest, SuperviseError, latest_deployment};
 pub(in crate::deploy) use client::{Orders, Signed, ending_time};
-pub use script::SCRIPT;
+pub use script::SUPERVISOR_SCRIPT;
 pub use state::{Step, Story};

@@ -4,7 +4,7 @@
 ///
 /// The first line of each part but the first names its file: `tools/supervisor LINE` leads from a line of the whole to
 /// the line of a part.
-pub const SCRIPT: &str = concat!(
+pub const SUPERVISOR_SCRIPT: &str = concat!(
     include_str!("script/prelude.sh"),
     include_str!("script/clock.sh"),
     include_str!("script/process.sh"),
@@ -24,7 +24,7 @@ pub const SCRIPT: &str = concat!(
 
 #[cfg(test)]
 mod tests {
-    use super::SCRIPT;
+    use super::SUPERVISOR_SCRIPT;
 
     #[test]
     fn every_part_is_in_it_once_and_names_itself() {
@@ -36,9 +36,9 @@ mod tests {
             let name = part.file_name().into_string().unwrap();
             let header = if name == "prelude.sh" { "#!/bin/sh\n".into() } else { format!("# --- {name}: ") };
             assert!(text.starts_with(&header), "{name} has to start with {header:?}");
-            assert_eq!(SCRIPT.matches(&text).count(), 1, "{name}");
+            assert_eq!(SUPERVISOR_SCRIPT.matches(&text).count(), 1, "{name}");
             lines += text.lines().count();
         }
-        assert_eq!(lines, SCRIPT.lines().count());
+        assert_eq!(lines, SUPERVISOR_SCRIPT.lines().count());
     }
 }

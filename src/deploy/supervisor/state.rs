@@ -97,7 +97,7 @@ pub struct Story {
 
 #[cfg(test)]
 mod tests {
-    use super::super::SCRIPT;
+    use super::super::SUPERVISOR_SCRIPT;
     use super::*;
 
     #[test]
@@ -119,7 +119,7 @@ mod tests {
             Step::Refused,
         ] {
             assert_eq!(serde_json::to_value(step).unwrap(), step.as_str());
-            assert!(SCRIPT.contains(step.as_str()), "{step:?}");
+            assert!(SUPERVISOR_SCRIPT.contains(step.as_str()), "{step:?}");
         }
     }
 }

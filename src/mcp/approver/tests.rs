@@ -4,8 +4,7 @@
 use super::*;
 use crate::canonical::Digest;
 use crate::config::{ApprovalMethod, DeploySettings};
-use crate::deploy::approval::Approvals;
-use crate::deploy::plan::{Risk, Severity, StoredPlan, fixture};
+use crate::deploy::{Approvals, Risk, Severity, StoredPlan, fixture};
 use crate::diagnostic::Diagnostic;
 use crate::mcp::channel::{self, ClientEnd};
 use crate::mcp::message::{self, ParsedMessage};
@@ -44,7 +43,7 @@ impl ServerHandler for Server {
             true,
             blake3::hash(b""),
         );
-        let asked = crate::deploy::plan::Requester { client: person.client().into(), user: "x".into() };
+        let asked = crate::deploy::Requester { client: person.client().into(), user: "x".into() };
         let call = Call { cancel: context.ct.clone(), ..Call::unattended() };
         let came = self.approvals.obtain(&self.plan, &person, &asked, &call).await;
         if let Some(question) = person.take_input_required() {
@@ -155,7 +154,7 @@ impl Client {
     fn spent(&self) -> bool {
         matches!(
             self.server.approvals.decision(&self.server.plan.plan().id).unwrap(),
-            Some(crate::deploy::approval::Decision::Spent(_))
+            Some(crate::deploy::Decision::Spent(_))
         )
     }
 

@@ -88,8 +88,8 @@ fn a_plan_of_another_version_says_so() {
     let stored = plans.save(fixture(&["web"])).unwrap();
     let id = &stored.plan().id;
     for (version, hint) in [
-        (VERSION + 1, "the newer pantheros-mcp"),
-        (VERSION - 1, "an older version of this program made it"),
+        (PLAN_VERSION + 1, "the newer pantheros-mcp"),
+        (PLAN_VERSION - 1, "an older version of this program made it"),
         (1, "an older version of this program made it"),
     ] {
         fs::write(plans.path(id), format!("{{\"version\":{version},\"new\":[]}}")).unwrap();
@@ -159,7 +159,7 @@ fn what_is_no_plan_is_not_stored() {
     let (_scratch, plans) = plans();
     let none = Plan { hosts: Vec::new(), ..fixture(&["web"]) };
     let twice = fixture(&["web", "web"]);
-    let future = Plan { version: VERSION + 1, ..fixture(&["web"]) };
+    let future = Plan { version: PLAN_VERSION + 1, ..fixture(&["web"]) };
     let mut settling = fixture(&["web"]);
     settling.hosts[0].settling_seconds = Some(10);
     let left_out = Plan { except: vec!["web".parse().unwrap()], ..fixture(&["web"]) };
