@@ -11,7 +11,7 @@ mod supervisor;
 
 pub(crate) use approval::{Answer, Approver, Nobody, Question, Yes, signature};
 pub use approval::{ApprovalError, Approvals, Decision};
-pub(crate) use host::{Place, Room, State, SurveyError, place_of, survey};
+pub(crate) use host::{DiskSpace, HostEndpoint, HostState, SurveyError, endpoint_of, survey};
 #[cfg(test)]
 pub(crate) use plan::fixture;
 pub(crate) use plan::{

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 use super::gap::{Gap, Gaps};
 use super::{Context, Effect, Reach, Tool, ToolError};
 use crate::deploy::{
-    Latest, Place, Room, State, Step, SuperviseError, SurveyError, latest_deployment, place_of, survey,
+    DiskSpace, HostEndpoint, HostState, Latest, Step, SuperviseError, SurveyError, endpoint_of,
+    latest_deployment, survey,
 };
 use crate::diagnostic::Diagnostic;
 use crate::names::{HostName, StorePath};
@@ -104,7 +105,7 @@ impl Tool for HostStatus {
 
     async fn run(context: &Context, input: Input) -> Result<Output, ToolError> {
         let (flake, call) = (context.flake(), &context.call);
-        let place = place_of(flake, &input.host, call).await?;
+        let place = endpoint_of(flake, &input.host, call).await?;
         let asking = async {
             let session = context.in_force.hosts.session(&place.target, call).await?;
             let state = survey(&session, call).await?;
@@ -193,7 +194,7 @@ impl Tool for HostStatus {
 }
 
 impl Output {
-    fn of(host: &HostName, place: &Place) -> Self {
+    fn of(host: &HostName, place: &HostEndpoint) -> Self {
         let gaps = Gaps::of(place.unread.clone());
         Self {
             host: host.to_string(),
@@ -243,7 +244,7 @@ impl Output {
         }
     }
 
-    fn fill(&mut self, state: State, place: &Place) {
+    fn fill(&mut self, state: HostState, place: &HostEndpoint) {
         self.reachable = true;
         if let (Some(wanted), Some(found)) = (&place.host_name, &state.host_name)
             && wanted != found
@@ -274,7 +275,7 @@ impl Output {
         self.reboot_required = Some(state.reboot_required);
         self.uptime_seconds = state.uptime;
         self.deploying = state.deploying;
-        let disk = |room: Room| Disk { mount: room.mount, size_bytes: room.size, free_bytes: room.free };
+        let disk = |room: DiskSpace| Disk { mount: room.mount, size_bytes: room.size, free_bytes: room.free };
         self.disk = state.room.into_iter().map(disk).collect();
     }
 }

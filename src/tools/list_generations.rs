@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::gap::{Gap, Gaps};
 use super::page::PageInput;
 use super::{Context, Effect, Reach, Tool, ToolError};
-use crate::deploy::{SurveyError, place_of, survey};
+use crate::deploy::{SurveyError, endpoint_of, survey};
 use crate::names::{HostName, StorePath};
 use crate::text;
 
@@ -64,7 +64,7 @@ impl Tool for ListGenerations {
 
     async fn run(context: &Context, input: Input) -> Result<Output, ToolError> {
         let call = &context.call;
-        let place = place_of(context.flake(), &input.host, call).await?;
+        let place = endpoint_of(context.flake(), &input.host, call).await?;
         let session = context.in_force.hosts.session(&place.target, call).await.map_err(SurveyError::from)?;
         let state = survey(&session, call).await?;
         let generations: Vec<Generation> = state

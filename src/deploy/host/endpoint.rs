@@ -15,7 +15,7 @@ use crate::ssh::SshTarget;
 
 /// What of a host's configuration says how it is reached and what it should be.
 #[derive(Clone, Debug)]
-pub struct Place {
+pub struct HostEndpoint {
     /// How it is reached.
     pub target: SshTarget,
     /// `networking.hostName`.
@@ -28,7 +28,7 @@ pub struct Place {
 
 /// Why it is not known where a host is.
 #[derive(Debug, thiserror::Error)]
-pub enum PlaceError {
+pub enum EndpointError {
     /// The flake could not be evaluated.
     #[error(transparent)]
     Flake(#[from] FlakeError),
@@ -45,17 +45,17 @@ pub enum PlaceError {
     },
 }
 
-impl From<&PlaceError> for Diagnostic {
-    fn from(error: &PlaceError) -> Self {
+impl From<&EndpointError> for Diagnostic {
+    fn from(error: &EndpointError) -> Self {
         let attr = |host: &HostName, option: &str| {
             AttrPath::new([HOSTS, host.as_str(), "config", "pantheros", "deploy", option]).to_string()
         };
         match error {
-            PlaceError::Flake(error) => error.into(),
-            PlaceError::Nowhere(host) => Self::new(Code::NoTarget, error.to_string())
+            EndpointError::Flake(error) => error.into(),
+            EndpointError::Nowhere(host) => Self::new(Code::NoTarget, error.to_string())
                 .with_attr(attr(host, "targetHost"))
                 .with_hint(Remedy::SetTarget { host: host.to_string() }),
-            PlaceError::Malformed { host, message } => Self::new(Code::TypeMismatch, error.to_string())
+            EndpointError::Malformed { host, message } => Self::new(Code::TypeMismatch, error.to_string())
                 .with_said(message)
                 .with_attr(attr(host, "targetHost"))
                 .with_hint("an address without `user@` and port; those are options of their own"),
@@ -82,11 +82,11 @@ struct Said {
 }
 
 /// Where a host is: as its configuration says, or else the settings. Where the settings say it, a
-/// configuration that does not evaluate is no obstacle, and [`Place::unread`] says so.
+/// configuration that does not evaluate is no obstacle, and [`HostEndpoint::unread`] says so.
 ///
 /// # Errors
-/// See [`PlaceError`].
-pub async fn place_of(flake: &Flake, host: &HostName, call: &Call) -> Result<Place, PlaceError> {
+/// See [`EndpointError`].
+pub async fn endpoint_of(flake: &Flake, host: &HostName, call: &Call) -> Result<HostEndpoint, EndpointError> {
     said(flake, host, told(flake, host, call).await)
 }
 
@@ -95,11 +95,11 @@ pub(in crate::deploy) fn said(
     flake: &Flake,
     host: &HostName,
     told: Result<Told, FlakeError>,
-) -> Result<Place, PlaceError> {
+) -> Result<HostEndpoint, EndpointError> {
     let set = flake.settings().hosts.get(host).cloned().unwrap_or_default();
     let now = flake.settings().target.as_ref().filter(|(name, _)| name == host).map(|(_, place)| place);
     let now = now.cloned().unwrap_or_default();
-    let malformed = |message: String| PlaceError::Malformed { host: host.clone(), message };
+    let malformed = |message: String| EndpointError::Malformed { host: host.clone(), message };
     let (Told { value, unread }, evaluates) = match told {
         Ok(told) => (told, true),
         Err(FlakeError::Evaluation(error)) if now.target_host.is_some() || set.target_host.is_some() => {
@@ -121,7 +121,7 @@ pub(in crate::deploy) fn said(
     let said: Said = serde_json::from_value(value).map_err(|error| malformed(error.to_string()))?;
     let parsed = |address: String| address.parse().map_err(|error| malformed(format!("{error}")));
     let Some(address) = now.target_host.or(said.target.map(parsed).transpose()?).or(set.target_host) else {
-        return Err(PlaceError::Nowhere(host.clone()));
+        return Err(EndpointError::Nowhere(host.clone()));
     };
     let parsed = |user: String| user.parse().map_err(|error| malformed(format!("{error}")));
     let user = match now.user.or(said.user.map(parsed).transpose()?).or(set.user) {
@@ -134,7 +134,7 @@ pub(in crate::deploy) fn said(
         user,
         port: NonZeroU16::new(port).ok_or_else(|| malformed("port 0".to_owned()))?,
     };
-    Ok(Place { target, host_name: said.host_name, system: said.system, unread })
+    Ok(HostEndpoint { target, host_name: said.host_name, system: said.system, unread })
 }
 
 async fn told(flake: &Flake, host: &HostName, call: &Call) -> Result<Told, FlakeError> {

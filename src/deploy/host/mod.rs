@@ -4,6 +4,6 @@ pub(in crate::deploy) mod endpoint;
 mod state;
 pub(in crate::deploy) mod store;
 
-pub use endpoint::{Place, PlaceError, place_of};
+pub use endpoint::{HostEndpoint, endpoint_of};
+pub use state::{DiskSpace, HostState, SurveyError, survey};
 pub(in crate::deploy) use state::{PARTS, glance};
-pub use state::{Room, State, SurveyError, survey};

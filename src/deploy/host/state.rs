@@ -29,7 +29,7 @@ pub struct Generation {
 
 /// A file system and its room, in bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Room {
+pub struct DiskSpace {
     /// Where it is mounted.
     pub mount: String,
     /// How large it is.
@@ -42,7 +42,7 @@ pub struct Room {
 
 /// What a machine said of itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct State {
+pub struct HostState {
     /// `uname -m`.
     pub machine: Option<String>,
     /// Its host name.
@@ -72,7 +72,7 @@ pub struct State {
     /// All units that failed, as far as the output of a command is read; `None` if systemd does not run.
     pub failed_units: Option<Vec<String>>,
     /// File systems that matter to a deployment.
-    pub room: Vec<Room>,
+    pub room: Vec<DiskSpace>,
     /// The address and port of its own that our connection came in at.
     pub came_in: Option<(IpAddr, u16)>,
     /// The network interfaces with that address.
@@ -118,7 +118,7 @@ impl From<&SurveyError> for Diagnostic {
 ///
 /// # Errors
 /// See [`SurveyError`].
-pub async fn survey(session: &SshSession, call: &Call) -> Result<State, SurveyError> {
+pub async fn survey(session: &SshSession, call: &Call) -> Result<HostState, SurveyError> {
     ask(session, &["sh", "-c", SURVEY], call).await
 }
 
@@ -126,19 +126,19 @@ pub async fn survey(session: &SshSession, call: &Call) -> Result<State, SurveyEr
 ///
 /// # Errors
 /// See [`SurveyError`].
-pub async fn glance(session: &SshSession, call: &Call) -> Result<State, SurveyError> {
+pub async fn glance(session: &SshSession, call: &Call) -> Result<HostState, SurveyError> {
     ask(session, &["sh", "-c", SURVEY, "survey", "briefly"], call).await
 }
 
-async fn ask(session: &SshSession, argv: &[&str], call: &Call) -> Result<State, SurveyError> {
+async fn ask(session: &SshSession, argv: &[&str], call: &Call) -> Result<HostState, SurveyError> {
     let output = session.run(argv, RemoteLimits::with_time(Duration::from_secs(60)), call).await?;
-    State::parse(&String::from_utf8_lossy(&output.stdout)).ok_or_else(|| {
+    HostState::parse(&String::from_utf8_lossy(&output.stdout)).ok_or_else(|| {
         let said = Some(output.text()).filter(|text| !text.is_empty()).unwrap_or_else(|| output.errors());
         SurveyError::NotUnderstood { target: session.target().to_string(), said: text::bounded(&said, 200) }
     })
 }
 
-impl State {
+impl HostState {
     /// Reads what the survey printed; `None` where it is not all of it.
     fn parse(said: &str) -> Option<Self> {
         let mut state = Self::default();
@@ -183,7 +183,7 @@ impl State {
                     }
                 }
                 "disk" => {
-                    if let Some(room) = Room::parse(&value)
+                    if let Some(room) = DiskSpace::parse(&value)
                         && state.room.iter().all(|known| known.mount != room.mount)
                     {
                         state.room.push(room);
@@ -247,7 +247,7 @@ impl Generation {
     }
 }
 
-impl Room {
+impl DiskSpace {
     fn parse(value: &str) -> Option<Self> {
         let mut words = value.rsplitn(4, ' ');
         let mut bytes = || words.next()?.parse::<u64>().ok()?.checked_mul(1024);
@@ -270,7 +270,7 @@ mod tests {
 
     #[test]
     fn an_answer_is_read() {
-        let state = State::parse(SAID).unwrap();
+        let state = HostState::parse(SAID).unwrap();
         assert_eq!(state.host_name.as_deref(), Some("web"));
         assert_eq!(state.boots, Some(42));
         assert_eq!(state.uptime, Some(12_345));
@@ -283,7 +283,10 @@ mod tests {
             (&state.interfaces[..], &state.home_keys[..]),
             (&["eth0".into()][..], &["SHA256:abc".into()][..])
         );
-        assert_eq!(state.room, [Room { mount: "/".into(), size: 1_024_000, used: 614_400, free: 409_600 }]);
+        assert_eq!(
+            state.room,
+            [DiskSpace { mount: "/".into(), size: 1_024_000, used: 614_400, free: 409_600 }]
+        );
     }
 
     #[test]
@@ -293,23 +296,23 @@ mod tests {
         let generations: String =
             (1..=700).map(|number| format!("generation\t{number} 1700000000 {path} \n")).collect();
         let state =
-            State::parse(&format!("version\t1\nsystemd\tyes\n{units}{generations}end\tyes\n")).unwrap();
+            HostState::parse(&format!("version\t1\nsystemd\tyes\n{units}{generations}end\tyes\n")).unwrap();
         assert_eq!((state.failed_units.unwrap().len(), state.generations.len()), (300, 700));
     }
 
     #[test]
     fn half_an_answer_is_none() {
-        assert_eq!(State::parse(SAID.strip_suffix("end\tyes\n").unwrap()), None);
-        assert_eq!(State::parse("command not found"), None);
-        assert_eq!(State::parse("version\t2\nend\tyes\n"), None);
+        assert_eq!(HostState::parse(SAID.strip_suffix("end\tyes\n").unwrap()), None);
+        assert_eq!(HostState::parse("command not found"), None);
+        assert_eq!(HostState::parse("version\t2\nend\tyes\n"), None);
     }
 
     proptest::proptest! {
         #[test]
         fn nothing_a_machine_says_makes_it_panic(said in proptest::prelude::any::<String>()) {
-            let _ = State::parse(&format!("version\t1\n{said}\nend\tyes\n"));
+            let _ = HostState::parse(&format!("version\t1\n{said}\nend\tyes\n"));
             let _ = Generation::parse(&said);
-            let _ = Room::parse(&said);
+            let _ = DiskSpace::parse(&said);
         }
     }
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::advice::Remedy;
 use crate::deploy::host::SurveyError;
-use crate::deploy::host::endpoint::PlaceError;
+use crate::deploy::host::endpoint::EndpointError;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::flake::FlakeError;
 use crate::names::{HostName, StorePath};
@@ -19,7 +19,7 @@ pub enum ProposeError {
     Flake(#[from] FlakeError),
     /// Where the host is.
     #[error(transparent)]
-    Place(#[from] PlaceError),
+    Endpoint(#[from] EndpointError),
     /// What the host says.
     #[error(transparent)]
     Survey(#[from] SurveyError),
@@ -73,7 +73,7 @@ impl From<&ProposeError> for Diagnostic {
     fn from(error: &ProposeError) -> Self {
         match error {
             ProposeError::Flake(error) => error.into(),
-            ProposeError::Place(error) => error.into(),
+            ProposeError::Endpoint(error) => error.into(),
             ProposeError::Survey(error) => error.into(),
             ProposeError::Ssh(error) => error.into(),
             ProposeError::Nix(error) => error.into(),

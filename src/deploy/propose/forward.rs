@@ -10,7 +10,7 @@ use super::proposal;
 use super::risks::{self, Evidence};
 use super::units::{self, Units};
 use crate::deploy::host::store;
-use crate::deploy::host::{self, PARTS, Place, State, place_of};
+use crate::deploy::host::{self, HostEndpoint, HostState, PARTS, endpoint_of};
 use crate::deploy::plan::{BuildOn, Diff, HostPlan, SystemSource, Target};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::flake::hosts::HOSTS;
@@ -67,7 +67,7 @@ pub async fn propose_deployment(
     call: &Call,
 ) -> Result<HostPlan, ProposeError> {
     let (place, facts, expected) = if intent.is_told {
-        let asked = futures::future::join(place_of(flake, host, call), facts::of(flake, host, call)).await;
+        let asked = futures::future::join(endpoint_of(flake, host, call), facts::of(flake, host, call)).await;
         (asked.0?, asked.1?, None)
     } else {
         let (place, facts, system) = proposal::of(flake, host, call).await?;
@@ -142,10 +142,10 @@ pub async fn propose_deployment(
 /// That the configuration is for no system there can be.
 pub(super) fn bound(
     host: &HostName,
-    place: &Place,
+    place: &HostEndpoint,
     facts: &Facts,
     session: &SshSession,
-    state: &State,
+    state: &HostState,
     current: StorePath,
 ) -> Result<HostPlan, ProposeError> {
     // Where the configuration does not say it is not judged.
@@ -191,7 +191,7 @@ pub(super) fn bound(
 }
 
 /// Whether kernel, initial RAM disk or modules are others than those the machine started with.
-pub(super) fn needs_reboot(state: &State, parts: &[Option<String>; 3]) -> bool {
+pub(super) fn needs_reboot(state: &HostState, parts: &[Option<String>; 3]) -> bool {
     state
         .booted_parts
         .iter()

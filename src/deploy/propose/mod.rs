@@ -10,7 +10,6 @@ mod risks;
 mod rollback;
 mod units;
 
-pub use error::ProposeError;
 pub(in crate::deploy) use forward::bracketed;
 pub use forward::{Intent, propose_deployment};
 pub use rollback::propose_rollback;

@@ -5,7 +5,7 @@
 
 use super::error::ProposeError;
 use super::facts::{self, Facts};
-use crate::deploy::host::endpoint::{self as place, Place, Told};
+use crate::deploy::host::endpoint::{self as place, HostEndpoint, Told};
 use crate::flake::hosts::{HOSTS, toplevel};
 use crate::flake::{Answer, Flake, Instantiate, Question, Step, UnreadPart};
 use crate::names::{HostName, StorePath};
@@ -21,7 +21,7 @@ pub(super) async fn of(
     flake: &Flake,
     host: &HostName,
     call: &Call,
-) -> Result<(Place, Facts, StorePath), ProposeError> {
+) -> Result<(HostEndpoint, Facts, StorePath), ProposeError> {
     call.report_message(format!("evaluating {host}"));
     let question = Question::new([HOSTS, host.as_str()], "proposal");
     let Answer { mut value, unread } =

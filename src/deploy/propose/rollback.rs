@@ -5,7 +5,7 @@ use super::error::ProposeError;
 use super::facts::{self, Facts};
 use super::forward::{bound, inhibits, needs_reboot};
 use super::risks::{self, EVIDENCE_LIMIT, Evidence};
-use crate::deploy::host::{self, place_of, store};
+use crate::deploy::host::{self, endpoint_of, store};
 use crate::deploy::plan::{HostPlan, Risk, Severity, SystemSource};
 use crate::diagnostic::Diagnostic;
 use crate::flake::Flake;
@@ -30,7 +30,7 @@ pub async fn propose_rollback(
     call: &Call,
 ) -> Result<HostPlan, ProposeError> {
     let (place, facts) =
-        futures::future::join(place_of(flake, host, call), facts::of(flake, host, call)).await;
+        futures::future::join(endpoint_of(flake, host, call), facts::of(flake, host, call)).await;
     let place = place?;
     // A flake that does not evaluate is a reason to go back, not one to stay.
     let (facts, unevaluated) = match facts {

@@ -1,7 +1,7 @@
 //! What a plan is bound to, and whether it still holds.
 
 use crate::advice::Remedy;
-use crate::deploy::host::{State, store};
+use crate::deploy::host::{HostState, store};
 use crate::deploy::plan::{FlakeSource, HostPlan, SystemSource};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::flake::{Flake, FlakeError};
@@ -88,7 +88,7 @@ pub async fn generation_holds(of: &HostPlan, session: &SshSession, call: &Call) 
 ///
 /// # Errors
 /// [`Code::PlanOutdated`].
-pub fn host_holds(of: &HostPlan, session: &SshSession, state: &State) -> Result<(), Diagnostic> {
+pub fn host_holds(of: &HostPlan, session: &SshSession, state: &HostState) -> Result<(), Diagnostic> {
     let key = session.host_key().map(|key| format!("{} {}", key.kind, key.fingerprint));
     if !key.as_ref().is_some_and(|key| of.host_keys.contains(key)) {
         return Err(changed(format!("{} shows another host key than when it was planned", of.host)));

@@ -5,7 +5,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::deploy::host::{self, State};
+use crate::deploy::host::{self, HostState};
 use crate::deploy::plan::{HealthCheck, HostPlan};
 use crate::diagnostic::Diagnostic;
 use crate::progress::Call;
@@ -57,7 +57,7 @@ impl Health {
 pub async fn check(
     session: &SshSession,
     plan: &HostPlan,
-    before: &State,
+    before: &HostState,
     shaky: bool,
     patience: Duration,
     call: &Call,
@@ -79,7 +79,7 @@ pub async fn check(
     }
 }
 
-async fn look(session: &SshSession, plan: &HostPlan, before: &State, call: &Call) -> Vec<Health> {
+async fn look(session: &SshSession, plan: &HostPlan, before: &HostState, call: &Call) -> Vec<Health> {
     let now = match host::glance(session, call).await {
         Ok(state) => state,
         Err(error) => return vec![Health::new("the host answers", Err(Diagnostic::from(&error).told()))],

@@ -14,7 +14,7 @@ use super::copy::copy;
 use super::outcome::{Ending, Outcome};
 use super::stop::Stop;
 use super::watch::Line;
-use crate::deploy::host::{self, State, SurveyError};
+use crate::deploy::host::{self, HostState, SurveyError};
 use crate::deploy::plan::{HostPlan, Plan, SystemSource};
 use crate::deploy::supervisor::{Orders, Signed, SuperviseError, client as supervise};
 use crate::diagnostic::{Code, Diagnostic};
@@ -79,7 +79,7 @@ impl Task<'_> {
     }
 
     /// What the machine says of itself, where it is as planned.
-    async fn survey(&self, session: &SshSession) -> Prepared<State> {
+    async fn survey(&self, session: &SshSession) -> Prepared<HostState> {
         let state = match host::glance(session, self.call).await {
             Ok(state) => state,
             Err(SurveyError::Ssh(error)) => return Err(self.no_answer(&error)),

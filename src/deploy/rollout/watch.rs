@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 use super::health::{self, Health};
 use super::outcome::Outcome;
 use super::task::Task;
-use crate::deploy::host::State;
+use crate::deploy::host::HostState;
 use crate::deploy::supervisor::{Orders, Step, Story, SuperviseError, client as supervise, ending_time};
 use crate::diagnostic::Diagnostic;
 use crate::progress::Call;
@@ -46,7 +46,7 @@ pub(super) struct Line<'a> {
 
 impl Line<'_> {
     /// Watches the supervisor to its end, and confirms where the host is well.
-    pub(super) async fn see_through(mut self, before: &State) -> Outcome {
+    pub(super) async fn see_through(mut self, before: &HostState) -> Outcome {
         let of = self.task.of;
         let (activation, confirmation) = (
             Duration::from_secs(of.activation_timeout.into()),
@@ -148,7 +148,7 @@ impl Line<'_> {
     /// Looks whether the host is well, over a connection of its own, and tells it the verdict.
     async fn judge(
         &mut self,
-        before: &State,
+        before: &HostState,
         shaky: bool,
         health: &mut Vec<Health>,
     ) -> Result<Option<Story>, SuperviseError> {

@@ -2,7 +2,7 @@
 
 use super::facts::Facts;
 use crate::advice::Remedy;
-use crate::deploy::host::State;
+use crate::deploy::host::HostState;
 use crate::deploy::plan::{HostPlan, Risk, Severity};
 use crate::flake::UnreadPart;
 use crate::text;
@@ -20,7 +20,7 @@ pub struct Evidence<'a> {
     /// What the configuration that runs said, where that is known.
     pub before: Option<&'a Facts>,
     /// What the machine says.
-    pub state: &'a State,
+    pub state: &'a HostState,
     /// Who logs in to deploy.
     pub user: &'a str,
     /// The port that is used for it.

@@ -1,6 +1,6 @@
 use super::super::facts::{Choice, Firewall, Listen, Open, Range, Refusal, Ssh, User};
 use super::*;
-use crate::deploy::host::Room;
+use crate::deploy::host::DiskSpace;
 use crate::deploy::plan::{BuildOn, Diff, SystemSource, Target};
 use crate::diagnostic::{Code, Diagnostic};
 
@@ -31,14 +31,14 @@ fn open(port: u16) -> Open {
     Open { ports: vec![port], ranges: Vec::new() }
 }
 
-fn state() -> State {
-    State {
+fn state() -> HostState {
+    HostState {
         machine: Some("x86_64".into()),
         host_name: Some("web".into()),
         came_in: Some(("10.0.0.2".parse().unwrap(), 22)),
         interfaces: vec!["eth0".into()],
-        room: vec![Room { mount: "/".into(), size: 1 << 34, used: 0, free: 1 << 33 }],
-        ..State::default()
+        room: vec![DiskSpace { mount: "/".into(), size: 1 << 34, used: 0, free: 1 << 33 }],
+        ..HostState::default()
     }
 }
 
@@ -71,7 +71,7 @@ fn plan() -> HostPlan {
     }
 }
 
-fn judged(facts: &Facts, state: &State, change: impl FnOnce(&mut Evidence<'_>)) -> Vec<String> {
+fn judged(facts: &Facts, state: &HostState, change: impl FnOnce(&mut Evidence<'_>)) -> Vec<String> {
     let key = super::super::facts::fingerprint(KEY);
     let mut evidence = Evidence {
         facts,
@@ -159,7 +159,7 @@ fn every_way_to_be_locked_out_blocks() {
 
 #[test]
 fn what_lets_us_in_another_way_is_no_risk() {
-    type Changing = fn(&mut Ssh, &mut Firewall, &mut User, &mut State);
+    type Changing = fn(&mut Ssh, &mut Firewall, &mut User, &mut HostState);
     let ways: [(&[&str], Changing); 13] = [
         // The port was translated on the way.
         (&[], |ssh, firewall, _, state| {
@@ -231,7 +231,7 @@ fn what_the_machine_lacks_is_told() {
         found,
         ["Blocking boot_device_missing", "Blocking file_system_missing", "Warning token_missing"]
     );
-    let other = State { machine: Some("aarch64".into()), ..state() };
+    let other = HostState { machine: Some("aarch64".into()), ..state() };
     assert_eq!(judged(&facts(), &other, |_| {}), ["Blocking wrong_architecture"]);
     let root = judged(&facts(), &state(), |evidence| evidence.user = "root");
     assert!(root.contains(&"Blocking root_login_refused".to_owned()), "{root:?}");
@@ -253,7 +253,7 @@ fn a_changed_state_version_blocks() {
 
 #[test]
 fn what_is_not_known_is_no_verdict() {
-    assert_eq!(judged(&Facts::default(), &State::default(), |_| {}), [""; 0]);
+    assert_eq!(judged(&Facts::default(), &HostState::default(), |_| {}), [""; 0]);
     assert_eq!(judged(&facts(), &state(), |evidence| evidence.key = None), ["Warning key_unknown"]);
 }
 
