@@ -116,9 +116,10 @@ fn a_person_interrupts_it() {
     let (code, shown) = terminal.ends();
     assert_eq!(code, Some(1), "{shown}");
     assert!(shown.contains("web: rolled_back"), "{shown}");
-    // At once, not when its time is over.
-    assert!(shown.contains("Cancelled while the activation ran"), "{shown}");
     site.settled("web", &first, &first);
+    // At once, not when its time is over.
+    let status = site.fleet.call("host_status", &json!({"host": "web"}));
+    assert_eq!(status.json["latest_deployment"]["reason"], "cancelled", "{:#}", status.json);
     assert_eq!(site.audited().last().unwrap(), "rolled_back");
 }
 
