@@ -186,7 +186,7 @@ fn a_folder_that_is_gone_is_no_obstacle() {
     for switch in ["--flake", "--config"] {
         let relative = gone(&[switch, "fleet", "plans"]);
         assert_eq!(relative.status.code(), Some(2));
-        assert!(errors(&relative).contains("is gone"), "{}", errors(&relative));
+        assert!(errors(&relative).contains("was removed"), "{}", errors(&relative));
     }
 }
 
