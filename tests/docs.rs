@@ -2,7 +2,7 @@
 use std::path::Path;
 
 use crate::common::golden;
-use pantheros_mcp::tools::{Effect, Entry, Reach, catalogue};
+use pantheros_mcp::tools::{Effect, Reach, ToolEntry, catalogue};
 use pantheros_mcp::{config, diagnostic};
 use schemars::schema_for;
 use serde_json::Value;
@@ -165,8 +165,8 @@ fn the_errors_are_documented() {
 }
 
 /// What a tool changes, as a cell of README's table; the numbers are those of the notes below it.
-fn changes(tool: &Entry) -> &'static str {
-    match (tool.effect, tool.least, tool.reach) {
+fn changes(tool: &ToolEntry) -> &'static str {
+    match (tool.effect, tool.min_effect, tool.reach) {
         (Effect::Read, ..) => "nothing³",
         (Effect::Store, Effect::Read, _) => "nothing¹",
         (Effect::Store, _, Reach::Hosts) => "the Nix store²",

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use crate::common::fleet::{Fleet, nixes};
 use crate::common::golden;
 use crate::common::mcp::{Client, STATELESS, WITH_HANDSHAKE};
-use pantheros_mcp::tools::{Effect, Entry, Reach, catalogue, names};
+use pantheros_mcp::tools::{Effect, Reach, ToolEntry, catalogue, names};
 use serde_json::{Value, json};
 
 /// Most bytes a model has to read of the first six tools before it can call anything.
@@ -107,7 +107,7 @@ fn the_list_may_be_kept() {
 }
 
 /// The tools that a server with these flags lists, each with its entry of the catalogue.
-fn listed(flags: &[&str]) -> Vec<(Value, &'static Entry)> {
+fn listed(flags: &[&str]) -> Vec<(Value, &'static ToolEntry)> {
     let tools = list("2025-11-25", flags).1["tools"].as_array().unwrap().clone();
     let entry = |tool: &Value| catalogue().iter().find(|entry| entry.name == name(tool)).unwrap();
     tools.into_iter().map(|tool| (tool.clone(), entry(&tool))).collect()
@@ -136,7 +136,7 @@ fn annotations_say_what_the_catalogue_says() {
 fn a_read_only_server_lists_what_can_change_nothing() {
     let listed = listed(&["--read-only"]);
     let reading: Vec<&str> =
-        catalogue().iter().filter(|entry| entry.least == Effect::Read).map(|entry| entry.name).collect();
+        catalogue().iter().filter(|entry| entry.min_effect == Effect::Read).map(|entry| entry.name).collect();
     assert_eq!(listed.iter().map(|(tool, _)| name(tool)).collect::<Vec<_>>(), reading);
     for (tool, entry) in listed {
         assert_eq!(tool["annotations"]["readOnlyHint"], true, "{}", entry.name);

@@ -8,7 +8,7 @@ use crate::common::catalogue::arguments;
 use crate::common::fleet::{Fleet, nixes};
 use crate::common::mcp::{Client, STATELESS, with_meta};
 use crate::common::site::Site;
-use pantheros_mcp::tools::{OF_OTHERS, catalogue};
+use pantheros_mcp::tools::{FOREIGN_TEXT_FIELDS, catalogue};
 use serde_json::{Value, json};
 
 /// What others write everywhere they can.
@@ -143,7 +143,7 @@ impl Asked {
 fn marked(value: &Value, field: &str, wrong: &mut Vec<String>) {
     match value {
         Value::String(text)
-            if gives_order(text) && !OF_OTHERS.contains(&field) && !NAMES.contains(&field) =>
+            if gives_order(text) && !FOREIGN_TEXT_FIELDS.contains(&field) && !NAMES.contains(&field) =>
         {
             wrong.push(format!("`{field}`: {text}"));
         }
@@ -649,7 +649,7 @@ fn every_tool(asked: &mut Asked) {
     }
     // A model is told of each such field.
     let told = asked.client.instructions();
-    for field in OF_OTHERS {
+    for field in FOREIGN_TEXT_FIELDS {
         assert!(told.contains(field), "{field}: {told}");
     }
 }

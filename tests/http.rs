@@ -9,7 +9,7 @@ use crate::common::catalogue::arguments;
 use crate::common::fleet::{PATIENCE, alive, wait_until};
 use crate::common::http::{Answer, Request, Server, Setup, TOKEN, initialize};
 use crate::common::mcp::ENDING;
-use pantheros_mcp::tools::{Entry, Reach, catalogue};
+use pantheros_mcp::tools::{Reach, ToolEntry, catalogue};
 use serde_json::{Value, json};
 
 fn list() -> Value {
@@ -502,7 +502,7 @@ fn without_a_token_no_tool_that_reaches_hosts_is_served() {
 
         let tools = server.ask(&listing().bare()).message();
         let there: Vec<String> = names(&tools).into_iter().map(str::to_owned).collect();
-        let (here, beyond): (Vec<&Entry>, Vec<&Entry>) =
+        let (here, beyond): (Vec<&ToolEntry>, Vec<&ToolEntry>) =
             catalogue().iter().partition(|tool| tool.reach == Reach::Here);
         assert_eq!(there, here.iter().map(|tool| tool.name).collect::<Vec<_>>());
         assert!(beyond.len() >= 5, "{there:?}");

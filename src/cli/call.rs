@@ -17,7 +17,7 @@ use crate::deploy::Nobody;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::progress::{self, Progress, Update};
 use crate::text;
-use crate::tools::{self, Context, Entry, Outcome, Place, Services};
+use crate::tools::{self, CallSlot, Context, Services, ToolEntry, ToolOutcome};
 
 /// Run one tool and print its answer as JSON
 ///
@@ -71,7 +71,7 @@ impl CallCommand {
             call: progress::Call::new(terminal_progress, CancellationToken::new()),
             approver: Arc::new(Nobody),
             client: "terminal".to_owned(),
-            place: Place::default(),
+            slot: CallSlot::default(),
         };
         let outcome = runtime.block_on(async {
             let outcome = run_tool(tool, arguments, context, &mut Signals::catch()).await;
@@ -81,7 +81,7 @@ impl CallCommand {
         self.print(&outcome)
     }
 
-    fn print(&self, outcome: &Outcome) -> ExitCode {
+    fn print(&self, outcome: &ToolOutcome) -> ExitCode {
         if !self.quiet {
             crate::stderr::print_line(&outcome.text);
         }
@@ -104,18 +104,18 @@ impl CallCommand {
 /// Runs a tool to its end. A signal cancels the call, which cleans up before it ends; a second signal also leaves hosts that
 /// are being deployed to as they are.
 pub(super) async fn run_tool(
-    tool: &Entry,
+    tool: &ToolEntry,
     arguments: Map<String, Value>,
     context: Context,
     signals: &mut Signals,
-) -> Outcome {
+) -> ToolOutcome {
     let running = tool.run(&context, arguments);
     tokio::pin!(running);
     tokio::select! {
         outcome = &mut running => outcome,
         () = signals.next() => {
             let rollouts = &context.services.rollouts;
-            rollouts.stopping();
+            rollouts.announce_stop();
             context.call.cancel.cancel();
             tokio::select! {
                 outcome = &mut running => return outcome,
@@ -127,7 +127,7 @@ pub(super) async fn run_tool(
 }
 
 /// Parses the arguments. Values stay strings: the tool's schema converts them, as for MCP clients that send strings.
-fn parse_arguments(tool: &Entry, given: &[String]) -> Result<Map<String, Value>, Diagnostic> {
+fn parse_arguments(tool: &ToolEntry, given: &[String]) -> Result<Map<String, Value>, Diagnostic> {
     let wrong = |message: String| {
         Diagnostic::new(Code::InvalidInput, message)
             .with_hint(format!("for example: pantheros-mcp call {} key=value, or one JSON object", tool.name))

@@ -20,7 +20,7 @@ use crate::diagnostic::{Code, Diagnostic};
 use crate::names::{Address, HostName, PlanId, Rev, UserName};
 use crate::progress::{Call, NoProgress, Progress};
 use crate::time::Timestamp;
-use crate::tools::{self, Context, Outcome, Place, Services};
+use crate::tools::{self, CallSlot, Context, Services, ToolOutcome};
 
 /// Deploy hosts: plan, approve, activate
 ///
@@ -267,22 +267,27 @@ async fn plan_approve_deploy(
 }
 
 /// The id of the plan, from the planner's answer or from its error `approval_required`.
-fn planned_id(planned: &Outcome) -> Option<PlanId> {
+fn planned_id(planned: &ToolOutcome) -> Option<PlanId> {
     let id = planned.structured.get("plan_id").or_else(|| planned.structured.pointer("/error/attr"))?;
     id.as_str()?.parse().ok()
 }
 
-async fn call_tool(services: &Arc<Services>, name: &str, arguments: Value, signals: &mut Signals) -> Outcome {
+async fn call_tool(
+    services: &Arc<Services>,
+    name: &str,
+    arguments: Value,
+    signals: &mut Signals,
+) -> ToolOutcome {
     let Some(entry) = tools::find(name) else {
-        return Outcome::failure(Diagnostic::new(Code::Internal, format!("there is no tool {name}")));
+        return ToolOutcome::failure(Diagnostic::new(Code::Internal, format!("there is no tool {name}")));
     };
-    let in_force = match services.renewed().await {
+    let in_force = match services.reload_settings().await {
         Ok(in_force) => in_force,
-        Err(error) => return Outcome::failure(Diagnostic::from(&error)),
+        Err(error) => return ToolOutcome::failure(Diagnostic::from(&error)),
     };
     if let Some(reason) = entry.refusal(&in_force.settings.policy) {
         let message = format!("`{name}` is switched off: {reason}");
-        return Outcome::failure(Diagnostic::new(Code::ToolDisabled, message));
+        return ToolOutcome::failure(Diagnostic::new(Code::ToolDisabled, message));
     }
     let progress: Arc<dyn Progress> =
         if std::io::stderr().is_terminal() { terminal_progress() } else { Arc::new(NoProgress) };
@@ -293,14 +298,14 @@ async fn call_tool(services: &Arc<Services>, name: &str, arguments: Value, signa
         call,
         approver: Arc::new(Nobody),
         client: "terminal".to_owned(),
-        place: Place::default(),
+        slot: CallSlot::default(),
     };
     let arguments: Map<String, Value> = arguments.as_object().cloned().unwrap_or_default();
     run_tool(entry, arguments, context, signals).await
 }
 
 /// Prints the outcome of a tool and returns its exit code; `cancelled` is the one for a cancelled call.
-fn print_outcome(outcome: &Outcome, cancelled: u8) -> ExitCode {
+fn print_outcome(outcome: &ToolOutcome, cancelled: u8) -> ExitCode {
     let error = outcome.structured.pointer("/error/code").and_then(Value::as_str);
     let code = match (outcome.failed, error) {
         (false, _) => OK,

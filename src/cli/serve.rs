@@ -14,7 +14,7 @@ use crate::config::Settings;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::mcp;
 use crate::state::writer;
-use crate::tools::{Rollouts, Services};
+use crate::tools::{ActiveRollouts, Services};
 
 /// How long queued writes to the state folder may take at the end.
 const LAST_WRITES: Duration = Duration::from_secs(1);
@@ -46,7 +46,7 @@ impl ServeCommand {
             }
         };
         settings.policy.without_token = self.without_token;
-        let services = Arc::new(Services::of_server(settings));
+        let services = Arc::new(Services::for_server(settings));
         let result = runtime.block_on(async {
             let stop = CancellationToken::new();
             // Not awaited: folders that a killed server left do no harm.
@@ -59,8 +59,8 @@ impl ServeCommand {
                     Diagnostic::new(Code::Internal, format!("standard input or output failed: {error}"))
                 }),
             };
-            background.end().await;
-            rollouts.settled().await;
+            background.stop_all().await;
+            rollouts.wait_for_all().await;
             signals.abort();
             clean_up().await;
             if let Err(left) = writer::drain(LAST_WRITES).await {
@@ -82,10 +82,10 @@ impl ServeCommand {
 
 /// The first signal stops the server and cancels its calls. The second one leaves hosts that are being deployed to as they
 /// are.
-async fn stop_on_signals(stop: CancellationToken, rollouts: Rollouts) {
+async fn stop_on_signals(stop: CancellationToken, rollouts: ActiveRollouts) {
     let mut signals = Signals::catch();
     signals.next().await;
-    rollouts.stopping();
+    rollouts.announce_stop();
     stop.cancel();
     signals.next().await;
     rollouts.abandon();

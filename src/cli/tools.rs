@@ -10,7 +10,7 @@ use super::{FAILED, OK, exit_with_error};
 use crate::config::Settings;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::mcp::handler::describe_tool;
-use crate::tools::{self, Effect, Entry};
+use crate::tools::{self, Effect, ToolEntry};
 
 /// List the tools, with their arguments and effects
 #[derive(Args, Debug)]
@@ -40,13 +40,13 @@ impl ToolsCommand {
 }
 
 /// The text of a tool for people.
-fn describe_for_people(tool: &Entry) -> String {
+fn describe_for_people(tool: &ToolEntry) -> String {
     let words = |effect| match effect {
         Effect::Read => "changes nothing",
         Effect::Store => "adds to the Nix store",
         Effect::Host => "changes hosts",
     };
-    let effect = match (tool.least, tool.effect) {
+    let effect = match (tool.min_effect, tool.effect) {
         (least, most) if least == most => words(most).to_owned(),
         (least, most) => format!("{}, or {}, by its arguments", words(least), words(most)),
     };

@@ -95,7 +95,7 @@ pub async fn serve_over(
     };
     // The client is gone: calls that still run are cancelled.
     if !stop.is_cancelled() {
-        rollouts.stopping();
+        rollouts.announce_stop();
     }
     gone.cancel();
     let served = match served {

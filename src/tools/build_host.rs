@@ -17,9 +17,9 @@ pub struct BuildHost;
 /// Most lines of a failed build's log in the answer; the whole is a resource.
 const TAIL_LINES: usize = 30;
 /// Most failed derivations told in full.
-const FAILURES: usize = 10;
+const MAX_FAILURES: usize = 10;
 /// Most paths named of what was built, and of what was fetched.
-const PATHS: usize = 50;
+const MAX_PATHS: usize = 50;
 
 /// toplevel (the system) unless told.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -65,7 +65,7 @@ pub struct Input {
 
 /// A derivation that could not be built.
 #[derive(Serialize, Deserialize, JsonSchema)]
-pub struct Failure {
+pub struct FailedDerivation {
     drv_path: String,
     reason: String,
     log_tail: String,
@@ -101,7 +101,7 @@ pub struct Output {
     /// What a dry run would download.
     #[serde(skip_serializing_if = "Option::is_none")]
     download_bytes: Option<u64>,
-    failures: Vec<Failure>,
+    failures: Vec<FailedDerivation>,
     #[serde(default, skip_serializing_if = "crate::schema::is_zero")]
     more_failures: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -109,12 +109,12 @@ pub struct Output {
 }
 
 /// Some of these paths.
-fn some(paths: Vec<String>) -> Vec<String> {
-    paths.into_iter().take(PATHS).collect()
+fn first_paths(paths: Vec<String>) -> Vec<String> {
+    paths.into_iter().take(MAX_PATHS).collect()
 }
 
 /// How many there are of `all` beyond those named.
-fn beyond(named: &[String], all: u64) -> u64 {
+fn omitted_count(named: &[String], all: u64) -> u64 {
     all.saturating_sub(named.len() as u64)
 }
 
@@ -153,7 +153,8 @@ impl Tool for BuildHost {
                 _ => None,
             };
             let work = if input.dry_run { run.planned_work()? } else { run.completed_work() };
-            let (built_paths, fetched_paths) = (some(work.built_paths), some(work.fetched_paths));
+            let (built_paths, fetched_paths) =
+                (first_paths(work.built_paths), first_paths(work.fetched_paths));
             return Ok(Output {
                 revision,
                 out_path: out_path.map(String::from),
@@ -162,9 +163,9 @@ impl Tool for BuildHost {
                 dry_run: input.dry_run,
                 built: work.built,
                 fetched: work.fetched,
-                more_built_paths: beyond(&built_paths, work.built),
+                more_built_paths: omitted_count(&built_paths, work.built),
                 built_paths,
-                more_fetched_paths: beyond(&fetched_paths, work.fetched),
+                more_fetched_paths: omitted_count(&fetched_paths, work.fetched),
                 fetched_paths,
                 download_bytes: work.download_bytes,
                 failures: Vec::new(),
@@ -183,14 +184,14 @@ impl Tool for BuildHost {
         if failed.is_empty() {
             return Ok(flake.explain(&input.host, error, call).await?);
         }
-        let more_failures = failed.len().saturating_sub(FAILURES) as u64;
+        let more_failures = failed.len().saturating_sub(MAX_FAILURES) as u64;
         let failures = failed
             .into_iter()
-            .take(FAILURES)
+            .take(MAX_FAILURES)
             .map(|failure| {
                 let seen = run.state.log_tail(&failure.drv, usize::MAX).join("\n");
-                context.services.note_log(&failure.drv, seen);
-                Failure {
+                context.services.record_failed_build(&failure.drv, seen);
+                FailedDerivation {
                     log_tail: run.state.log_tail(&failure.drv, TAIL_LINES).join("\n"),
                     log_uri: LogRef::of(failure.drv.clone()).uri(),
                     drv_path: failure.drv.to_string(),
@@ -199,7 +200,7 @@ impl Tool for BuildHost {
             })
             .collect();
         let work = run.completed_work();
-        let (built_paths, fetched_paths) = (some(work.built_paths), some(work.fetched_paths));
+        let (built_paths, fetched_paths) = (first_paths(work.built_paths), first_paths(work.fetched_paths));
         Ok(Output {
             revision,
             out_path: None,
@@ -208,9 +209,9 @@ impl Tool for BuildHost {
             dry_run: input.dry_run,
             built: work.built,
             fetched: work.fetched,
-            more_built_paths: beyond(&built_paths, work.built),
+            more_built_paths: omitted_count(&built_paths, work.built),
             built_paths,
-            more_fetched_paths: beyond(&fetched_paths, work.fetched),
+            more_fetched_paths: omitted_count(&fetched_paths, work.fetched),
             fetched_paths,
             download_bytes: None,
             failures,
@@ -219,7 +220,7 @@ impl Tool for BuildHost {
         })
     }
 
-    fn failed(output: &Output) -> bool {
+    fn is_failure(output: &Output) -> bool {
         output.error.is_some()
     }
 

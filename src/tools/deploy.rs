@@ -7,8 +7,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::services::Unhurried;
-use super::weight::{self, Brief};
+use super::answer_limit::{self, EntryLabel};
+use super::services::SlotReleasingApprover;
 use super::{Context, Effect, Reach, Tool, ToolError};
 use crate::causes::{self, Caused};
 use crate::config::{Action, ApprovalMethod};
@@ -68,12 +68,12 @@ impl Tool for Deploy {
         carry_out(context, &approvals, &stored).await
     }
 
-    fn failed(output: &Output) -> bool {
+    fn is_failure(output: &Output) -> bool {
         output.error.is_some()
     }
 
-    fn brief(host: &Value) -> Option<Brief<'_>> {
-        Some(Brief { name: host.get("host")?.as_str()?, state: host.get("state")?.as_str()? })
+    fn label(host: &Value) -> Option<EntryLabel<'_>> {
+        Some(EntryLabel { name: host.get("host")?.as_str()?, state: host.get("state")?.as_str()? })
     }
 
     fn render(output: &Output) -> String {
@@ -82,8 +82,8 @@ impl Tool for Deploy {
             "{}: {}, approved by {} ({})",
             output.plan_id, output.action, approved.by, approved.channel
         )];
-        for told in &output.hosts {
-            let Caused { entry: host, breaks, same_as, .. } = told;
+        for caused in &output.hosts {
+            let Caused { entry: host, breaks, same_as, .. } = caused;
             let generation =
                 host.generation.map(|number| format!(", generation {number}")).unwrap_or_default();
             let is_well = host.state.is_success() && host.error.is_none() && same_as.is_none();
@@ -103,14 +103,14 @@ impl Tool for Deploy {
             match (&host.error, same_as) {
                 (Some(error), _) if breaks.is_empty() => lines.push(format!("  {error}")),
                 (Some(error), _) => {
-                    let names = told.named(host.host.as_str());
+                    let names = caused.named(host.host.as_str());
                     lines.push(format!("  {error}\n  of {names}"));
                 }
                 (None, Some(first)) => lines.push(format!("  as {first}")),
                 (None, None) => {}
             }
         }
-        lines.extend(weight::more("hosts", output.more_hosts, &output.more_named));
+        lines.extend(answer_limit::describe_omitted("hosts", output.more_hosts, &output.more_named));
         lines.join("\n")
     }
 }
@@ -135,7 +135,7 @@ pub(super) async fn carry_out(
     stored: &StoredPlan,
 ) -> Result<Output, ToolError> {
     let (by, call) = (context.requester(), &context.call);
-    let spent = approvals.obtain(stored, &Unhurried(context), &by, call).await?;
+    let spent = approvals.obtain(stored, &SlotReleasingApprover(context), &by, call).await?;
     // A call that is dropped is stopped, and what it did is taken back all the same.
     let stopped = call.cancel.clone().drop_guard();
     let (services, audit) = (Arc::clone(&context.services), approvals.audit().clone());
@@ -149,21 +149,21 @@ pub(super) async fn carry_out(
             spent: &spent,
             by: &by,
             call: &call,
-            leave: services.rollouts.leave(),
+            leave: services.rollouts.abandon_token(),
         };
         (rollout.carry_out().await, spent)
     };
-    let carried = context.services.rollouts.carry(rollout).await;
+    let result = context.services.rollouts.run(rollout).await;
     stopped.disarm();
-    let (rolled, spent) = carried.map_err(|error| SpentError(error.to_string()))?;
-    let rolled = rolled.map_err(|error| SpentError(error.to_string()))?;
-    let unrecorded = rolled.unrecorded.as_ref().map(Diagnostic::from);
+    let (rollout, spent) = result.map_err(|error| SpentError(error.to_string()))?;
+    let rollout = rollout.map_err(|error| SpentError(error.to_string()))?;
+    let unrecorded = rollout.unrecorded.as_ref().map(Diagnostic::from);
     Ok(Output {
         plan_id: spent.plan().id.clone(),
         action: spent.plan().action,
         approved: Approved { by: spent.approval().by().to_owned(), channel: spent.approval().channel() },
-        error: rolled.outcomes.iter().find_map(|host| host.error.clone()).or(unrecorded),
-        hosts: causes::group_by_cause(rolled.outcomes),
+        error: rollout.outcomes.iter().find_map(|host| host.error.clone()).or(unrecorded),
+        hosts: causes::group_by_cause(rollout.outcomes),
         more_hosts: 0,
         more_named: BTreeMap::new(),
     })

@@ -10,7 +10,7 @@ use super::page::{self, PageInput};
 use super::{Context, Effect, LogRef, Reach, Tool, ToolError};
 use crate::causes::{self, Caused, Failing};
 use crate::diagnostic::Diagnostic;
-use crate::flake::check::{Checked, Output as Part, Scope, Status, Warning};
+use crate::flake::check::{Checked, Output as CheckedOutput, Scope, Status, Warning};
 use crate::names::{HostName, Rev, SystemName};
 use crate::text;
 
@@ -44,7 +44,7 @@ pub struct Output {
     #[serde(skip_serializing_if = "Option::is_none")]
     revision: Option<String>,
     /// The failed ones first.
-    outputs: Vec<Caused<Part>>,
+    outputs: Vec<Caused<CheckedOutput>>,
     /// How many fared how; `built` ones are ok too.
     counts: BTreeMap<String, usize>,
     /// What was evaluated, what was built, and what was not.
@@ -57,7 +57,7 @@ pub struct Output {
     next_cursor: Option<String>,
 }
 
-impl Failing for Part {
+impl Failing for CheckedOutput {
     fn attr(&self) -> Cow<'_, str> {
         (&self.attr).into()
     }
@@ -77,8 +77,8 @@ impl Tool for FlakeCheck {
     const DESCRIPTION: &'static str = "Evaluates every output of the flake and reports every failure with file, line \
         and cause. Use it after each edit; instant when nothing changed. Changes nothing without `build`.";
     const EFFECT: Effect = Effect::Store;
-    const LEAST: Effect = Effect::Read;
-    const LESS: &'static str = "leave `build` out, or start the server without --read-only";
+    const MIN_EFFECT: Effect = Effect::Read;
+    const ALTERNATIVE: &'static str = "leave `build` out, or start the server without --read-only";
     const REACH: Reach = Reach::Here;
     type Input = Input;
     type Output = Output;
@@ -95,7 +95,7 @@ impl Tool for FlakeCheck {
             flake.check(&scope, &context.call).await?;
         for output in &mut outputs {
             if let (Some(derivation), Some(error)) = (output.failed_build.take(), output.error.as_mut()) {
-                context.services.note_log(&derivation, String::new());
+                context.services.record_failed_build(&derivation, String::new());
                 error.hint =
                     Some(format!("the whole log is the resource {}", LogRef::of(derivation).uri()).into());
             }
@@ -116,14 +116,14 @@ impl Tool for FlakeCheck {
             ("built", built),
         ])
         .into_iter()
-        .map(|(how, count)| (how.to_owned(), count))
+        .map(|(state, count)| (state.to_owned(), count))
         .collect();
         let ok = outputs.iter().all(|output| matches!(output.status, Status::Ok | Status::Skipped));
-        let covered = covered(&outputs, scope.build);
+        let covered = describe_coverage(&outputs, scope.build);
         if input.page.cursor.is_some() {
             (warnings, more_warnings) = (Vec::new(), 0);
         }
-        let (mut taken, room) = (covered.len(), covered.len() + page::BYTES / 3);
+        let (mut taken, room) = (covered.len(), covered.len() + page::PAGE_BYTES / 3);
         let kept = warnings.iter().take_while(|warning| {
             taken += serde_json::to_string(warning).map_or(0, |json| json.len());
             taken <= room
@@ -131,7 +131,7 @@ impl Tool for FlakeCheck {
         let kept = kept.count();
         more_warnings += warnings.len() - kept;
         warnings.truncate(kept);
-        let page = input.page.beside(causes::group_by_cause(outputs), 100, taken)?;
+        let page = input.page.select_beside(causes::group_by_cause(outputs), 100, taken)?;
         Ok(Output {
             ok,
             revision,
@@ -144,22 +144,23 @@ impl Tool for FlakeCheck {
         })
     }
 
-    fn failed(output: &Output) -> bool {
+    fn is_failure(output: &Output) -> bool {
         !output.ok
     }
 
     fn render(output: &Output) -> String {
         let count = |name| output.counts.get(name).copied().unwrap_or_default();
         let (ok, failed, skipped) = (count("ok"), count("failed"), count("skipped"));
-        let of = output.revision.as_ref().map(|commit| format!("commit {commit}: ")).unwrap_or_default();
-        let mut lines = vec![format!("{of}{ok} ok, {failed} failed, {skipped} skipped: {}", output.covered)];
+        let commit = output.revision.as_ref().map(|commit| format!("commit {commit}: ")).unwrap_or_default();
+        let mut lines =
+            vec![format!("{commit}{ok} ok, {failed} failed, {skipped} skipped: {}", output.covered)];
         if count("needs_build") > 0 {
             let count = count("needs_build");
             lines.push(format!("{count} cannot be evaluated without building something first"));
         }
-        for told in &output.outputs {
-            if let Some(error) = &told.entry.error {
-                lines.push(format!("✗ {}: {error}", told.named(&told.entry.attr)));
+        for caused in &output.outputs {
+            if let Some(error) = &caused.entry.error {
+                lines.push(format!("✗ {}: {error}", caused.named(&caused.entry.attr)));
             }
         }
         for warning in &output.warnings {
@@ -180,16 +181,16 @@ impl Tool for FlakeCheck {
 }
 
 /// Most reasons for not building that are told together.
-const REASONS: usize = 5;
+const MAX_REASONS: usize = 5;
 
 /// What was looked at, in a sentence.
-fn covered(outputs: &[Part], build: bool) -> String {
+fn describe_coverage(outputs: &[CheckedOutput], build: bool) -> String {
     let evaluated = outputs.iter().filter(|output| output.status != Status::Skipped).count();
     if !build {
         return format!("evaluated {evaluated} outputs, built nothing (`build` builds checks and hosts)");
     }
     let built = outputs.iter().filter(|output| output.built).count();
-    let mut said = format!("evaluated {evaluated} outputs, built {built} checks and hosts");
+    let mut summary = format!("evaluated {evaluated} outputs, built {built} checks and hosts");
     let mut reasons: Vec<(&str, usize)> = Vec::new();
     for output in outputs.iter().filter(|output| output.status == Status::Ok) {
         let Some(reason) = &output.reason else { continue };
@@ -198,12 +199,12 @@ fn covered(outputs: &[Part], build: bool) -> String {
             None => reasons.push((reason, 1)),
         }
     }
-    for (reason, count) in reasons.iter().take(REASONS) {
-        said.push_str(&format!("; {count} {reason}"));
+    for (reason, count) in reasons.iter().take(MAX_REASONS) {
+        summary.push_str(&format!("; {count} {reason}"));
     }
-    let rest: usize = reasons.iter().skip(REASONS).map(|(_, count)| count).sum();
+    let rest: usize = reasons.iter().skip(MAX_REASONS).map(|(_, count)| count).sum();
     if rest > 0 {
-        said.push_str(&format!("; {rest} evaluated only for other reasons, which each of them says"));
+        summary.push_str(&format!("; {rest} evaluated only for other reasons, which each of them says"));
     }
-    said
+    summary
 }

@@ -16,9 +16,9 @@ use crate::time::Timestamp;
 pub struct FlakeInputs;
 
 /// Seconds of a day.
-const DAY: u64 = 24 * 60 * 60;
+const DAY_SECONDS: u64 = 24 * 60 * 60;
 /// What an input that follows the flake itself follows: no input has this name.
-const ITSELF: &str = "self";
+const SELF_INPUT: &str = "self";
 
 /// What it takes.
 #[derive(Deserialize, JsonSchema)]
@@ -56,13 +56,13 @@ pub struct FlakeInput {
     follows: Option<String>,
     /// Absent if its lock is right.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    problem: Option<Problem>,
+    problem: Option<LockProblem>,
 }
 
 /// What is wrong with the lock of an input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-enum Problem {
+enum LockProblem {
     /// flake.nix declares it, flake.lock does not have it.
     NotLocked,
     /// flake.lock has it from elsewhere than flake.nix declares.
@@ -75,9 +75,9 @@ enum Problem {
     FollowsNothing,
 }
 
-impl Problem {
+impl LockProblem {
     /// What is wrong, and what to do.
-    const fn told(self) -> &'static str {
+    const fn explain(self) -> &'static str {
         match self {
             Self::NotLocked => "not in flake.lock; lock it with `nix flake lock`",
             Self::Outdated => {
@@ -107,10 +107,10 @@ impl Tool for FlakeInputs {
     async fn run(context: &Context, input: Input) -> Result<Output, ToolError> {
         let lock = context.flake().lock()?;
         let declared = context.flake().declared_inputs(&context.call).await?;
-        let mut inputs = told(lock.as_ref(), &declared, Timestamp::now());
+        let mut inputs = list_inputs(lock.as_ref(), &declared, Timestamp::now());
         inputs.sort_by_key(|input| (input.problem.is_none(), input.problem));
         let total = inputs.len();
-        let page = input.page.of(inputs, 100)?;
+        let page = input.page.select(inputs, 100)?;
         Ok(Output { inputs: page.entries, total, next_cursor: page.next_cursor })
     }
 
@@ -138,7 +138,7 @@ impl FlakeInput {
                 1 => "1 day old".to_owned(),
                 days => format!("{days} days old"),
             }),
-            self.problem.map(|problem| problem.told().to_owned()),
+            self.problem.map(|problem| problem.explain().to_owned()),
         ];
         let parts: Vec<String> = parts.into_iter().flatten().collect();
         format!("{mark} {}: {}", text::word(&self.name), parts.join(", "))
@@ -146,9 +146,13 @@ impl FlakeInput {
 }
 
 /// All inputs, each before its own.
-fn told(lock: Option<&Lock>, declared: &BTreeMap<String, Declared>, now: Timestamp) -> Vec<FlakeInput> {
+fn list_inputs(
+    lock: Option<&Lock>,
+    declared: &BTreeMap<String, Declared>,
+    now: Timestamp,
+) -> Vec<FlakeInput> {
     let locked = lock.map(Lock::inputs).unwrap_or_default();
-    let mut found: Vec<FlakeInput> = locked.iter().map(|input| of_lock(input, declared, now)).collect();
+    let mut found: Vec<FlakeInput> = locked.iter().map(|input| from_lock(input, declared, now)).collect();
     let is_locked = |name: &str| locked.iter().any(|input| input.path == [name]);
     let missing = declared.iter().filter(|(name, _)| !is_locked(name));
     found.extend(missing.map(|(name, declared)| FlakeInput {
@@ -156,51 +160,52 @@ fn told(lock: Option<&Lock>, declared: &BTreeMap<String, Declared>, now: Timesta
         url: declared.reference.as_ref().map(Reference::url),
         revision: None,
         age_days: None,
-        follows: declared.follows.as_deref().map(path),
-        problem: Some(Problem::NotLocked),
+        follows: declared.follows.as_deref().map(join_path),
+        problem: Some(LockProblem::NotLocked),
     }));
     found
 }
 
-fn of_lock(input: &Locked<'_>, declared: &BTreeMap<String, Declared>, now: Timestamp) -> FlakeInput {
+fn from_lock(input: &Locked<'_>, declared: &BTreeMap<String, Declared>, now: Timestamp) -> FlakeInput {
     let (locked, original) = input.node.map(|node| (&node.locked, &node.original)).unwrap_or((&None, &None));
     let modified = locked.as_ref().and_then(Reference::last_modified).and_then(Timestamp::from_unix);
     FlakeInput {
         name: input.path.join("/"),
         url: original.as_ref().or(locked.as_ref()).map(Reference::url),
         revision: locked.as_ref().and_then(|locked| locked.commit().or(locked.hash())).map(str::to_owned),
-        age_days: modified.map(|modified| now.since(modified).as_secs() / DAY),
-        follows: input.follows.map(path),
-        problem: problem(input, declared),
+        age_days: modified.map(|modified| now.since(modified).as_secs() / DAY_SECONDS),
+        follows: input.follows.map(join_path),
+        problem: find_problem(input, declared),
     }
 }
 
-fn path(names: &[String]) -> String {
-    if names.is_empty() { ITSELF.to_owned() } else { names.join("/") }
+fn join_path(names: &[String]) -> String {
+    if names.is_empty() { SELF_INPUT.to_owned() } else { names.join("/") }
 }
 
 /// What is wrong with the lock of an input that flake.lock has.
-fn problem(input: &Locked<'_>, declared: &BTreeMap<String, Declared>) -> Option<Problem> {
+fn find_problem(input: &Locked<'_>, declared: &BTreeMap<String, Declared>) -> Option<LockProblem> {
     let mut names = input.path.iter();
-    let mut said = names.next().and_then(|name| declared.get(*name));
-    if said.is_none() {
-        return (input.path.len() == 1).then_some(Problem::NotDeclared);
+    let mut declaration = names.next().and_then(|name| declared.get(*name));
+    if declaration.is_none() {
+        return (input.path.len() == 1).then_some(LockProblem::NotDeclared);
     }
     for name in names {
-        said = said.and_then(|said| said.inputs.get(*name));
+        declaration = declaration.and_then(|declaration| declaration.inputs.get(*name));
     }
-    let is_outdated = said.is_some_and(|said| match (&said.follows, &said.reference) {
-        (Some(follows), _) => input.follows != Some(follows),
-        (None, Some(reference)) => {
-            let original = input.node.and_then(|node| node.original.as_ref());
-            input.follows.is_some() || original.is_none_or(|original| !original.is_same_source(reference))
-        }
-        (None, None) => false,
-    });
+    let is_outdated =
+        declaration.is_some_and(|declaration| match (&declaration.follows, &declaration.reference) {
+            (Some(follows), _) => input.follows != Some(follows),
+            (None, Some(reference)) => {
+                let original = input.node.and_then(|node| node.original.as_ref());
+                input.follows.is_some() || original.is_none_or(|original| !original.is_same_source(reference))
+            }
+            (None, None) => false,
+        });
     match (input.follows, input.node) {
-        _ if is_outdated => Some(Problem::Outdated),
-        (Some([_, ..]), None) => Some(Problem::FollowsNothing),
-        (None, Some(node)) if !node.is_pinned() => Some(Problem::Unpinned),
+        _ if is_outdated => Some(LockProblem::Outdated),
+        (Some([_, ..]), None) => Some(LockProblem::FollowsNothing),
+        (None, Some(node)) if !node.is_pinned() => Some(LockProblem::Unpinned),
         _ => None,
     }
 }

@@ -6,14 +6,14 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{page, weight};
+use super::{answer_limit, page};
 use crate::causes::{self, Failing};
 use crate::diagnostic::Diagnostic;
 use crate::flake::UnreadPart;
 use crate::text;
 
 /// Bytes of JSON that gaps may take of an answer.
-const ROOM: usize = page::BYTES / 3;
+const MAX_BYTES: usize = page::PAGE_BYTES / 3;
 
 /// A part of what was asked about that could not be read.
 #[derive(Serialize, Deserialize, JsonSchema)]
@@ -57,16 +57,16 @@ impl Failing for Gap {
 #[derive(Default)]
 pub struct Gaps {
     /// One for each cause, as many as have room; first the one that says where reading ended.
-    pub told: Vec<Gap>,
+    pub shown: Vec<Gap>,
     /// How many parts could not be read, also those without room.
     pub total: usize,
-    /// Bytes of JSON in `told`.
+    /// Bytes of JSON in `shown`.
     pub bytes: usize,
 }
 
 impl Gaps {
     /// Of these parts.
-    pub fn of(parts: Vec<UnreadPart>) -> Self {
+    pub fn from_parts(parts: Vec<UnreadPart>) -> Self {
         let mut gaps = Self { total: parts.len(), ..Self::default() };
         let (rest, single): (Vec<Gap>, Vec<Gap>) = parts.into_iter().map(Gap::from).partition(|gap| gap.rest);
         let by_cause = rest.into_iter().map(|gap| vec![gap]).chain(causes::group_entries(single));
@@ -76,20 +76,20 @@ impl Gaps {
             if breaks.len() > 1 {
                 first.breaks = breaks;
             }
-            let (gap, bytes) = weight::entry(first, ROOM);
-            if gaps.bytes + bytes > ROOM && !gaps.told.is_empty() {
+            let (gap, bytes) = answer_limit::fit_entry(first, MAX_BYTES);
+            if gaps.bytes + bytes > MAX_BYTES && !gaps.shown.is_empty() {
                 break;
             }
             gaps.bytes += bytes;
-            gaps.told.push(gap);
+            gaps.shown.push(gap);
         }
         gaps
     }
 
     /// For a person; `total` parts could not be read, of which some may have no room.
-    pub fn lines(told: &[Gap], total: usize) -> Vec<String> {
-        let head = (total > told.len()).then(|| format!("{total} parts could not be read:"));
-        head.into_iter().chain(told.iter().map(ToString::to_string)).collect()
+    pub fn render(shown: &[Gap], total: usize) -> Vec<String> {
+        let head = (total > shown.len()).then(|| format!("{total} parts could not be read:"));
+        head.into_iter().chain(shown.iter().map(ToString::to_string)).collect()
     }
 }
 

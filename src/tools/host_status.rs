@@ -14,7 +14,7 @@ use crate::names::{HostName, StorePath};
 use crate::text;
 
 /// Most failed units that are named.
-const UNITS: usize = 100;
+const MAX_UNITS: usize = 100;
 
 /// The tool.
 pub struct HostStatus;
@@ -105,19 +105,20 @@ impl Tool for HostStatus {
 
     async fn run(context: &Context, input: Input) -> Result<Output, ToolError> {
         let (flake, call) = (context.flake(), &context.call);
-        let place = endpoint_of(flake, &input.host, call).await?;
-        let asking = async {
-            let session = context.in_force.hosts.session(&place.target, call).await?;
+        let endpoint = endpoint_of(flake, &input.host, call).await?;
+        let survey_host = async {
+            let session = context.in_force.hosts.session(&endpoint.target, call).await?;
             let state = survey(&session, call).await?;
             Ok::<_, SurveyError>((state, latest_deployment(&session, call).await))
         };
         // The flake is evaluated while the host answers.
-        let (asked, wanted) = futures::future::join(asking, flake.toplevel_of(&input.host, call)).await;
-        let mut output = Output::of(&input.host, &place);
-        match asked {
+        let (surveyed, wanted) =
+            futures::future::join(survey_host, flake.toplevel_of(&input.host, call)).await;
+        let mut output = Output::unreachable(&input.host, &endpoint);
+        match surveyed {
             Ok((state, latest)) => {
-                output.fill(state, &place);
-                output.tell(latest);
+                output.add_survey(state, &endpoint);
+                output.add_latest_deployment(latest);
             }
             Err(error) => output.error = Some((&error).into()),
         }
@@ -132,7 +133,7 @@ impl Tool for HostStatus {
         Ok(output)
     }
 
-    fn failed(output: &Output) -> bool {
+    fn is_failure(output: &Output) -> bool {
         output.error.is_some()
     }
 
@@ -183,7 +184,7 @@ impl Tool for HostStatus {
             lines.push(format!("  and {} more file systems", output.more_disk));
         }
         lines.extend(output.warnings.iter().map(|warning| format!("  warning: {warning}")));
-        lines.extend(Gaps::lines(&output.unread, output.unread_total));
+        lines.extend(Gaps::render(&output.unread, output.unread_total));
         lines.extend(output.latest_error.as_ref().map(|error| format!("  its latest deployment: {error}")));
         lines.extend(output.flake_error.as_ref().map(|error| format!("  the flake: {error}")));
         if let Some(said) = output.latest_deployment.as_ref().and_then(|latest| latest.said.as_deref()) {
@@ -194,12 +195,12 @@ impl Tool for HostStatus {
 }
 
 impl Output {
-    fn of(host: &HostName, place: &HostEndpoint) -> Self {
-        let gaps = Gaps::of(place.unread.clone());
+    fn unreachable(host: &HostName, endpoint: &HostEndpoint) -> Self {
+        let gaps = Gaps::from_parts(endpoint.unread.clone());
         Self {
             host: host.to_string(),
             reachable: false,
-            target: place.target.to_string(),
+            target: endpoint.target.to_string(),
             host_name: None,
             generation: None,
             running: None,
@@ -218,13 +219,13 @@ impl Output {
             latest_deployment: None,
             latest_error: None,
             warnings: Vec::new(),
-            unread: gaps.told,
+            unread: gaps.shown,
             unread_total: gaps.total,
             error: None,
         }
     }
 
-    fn tell(&mut self, latest: Result<Option<Latest>, SuperviseError>) {
+    fn add_latest_deployment(&mut self, latest: Result<Option<Latest>, SuperviseError>) {
         match latest {
             Ok(latest) => self.latest_deployment = latest,
             Err(error) => {
@@ -244,9 +245,9 @@ impl Output {
         }
     }
 
-    fn fill(&mut self, state: HostState, place: &HostEndpoint) {
+    fn add_survey(&mut self, state: HostState, endpoint: &HostEndpoint) {
         self.reachable = true;
-        if let (Some(wanted), Some(found)) = (&place.host_name, &state.host_name)
+        if let (Some(wanted), Some(found)) = (&endpoint.host_name, &state.host_name)
             && wanted != found
         {
             self.warnings.push(format!(
@@ -269,8 +270,8 @@ impl Output {
         self.revision = state.revision;
         self.failed_units = state.failed_units;
         if let Some(units) = &mut self.failed_units {
-            self.more_failed_units = units.len().saturating_sub(UNITS) as u64;
-            units.truncate(UNITS);
+            self.more_failed_units = units.len().saturating_sub(MAX_UNITS) as u64;
+            units.truncate(MAX_UNITS);
         }
         self.reboot_required = Some(state.reboot_required);
         self.uptime_seconds = state.uptime;

@@ -11,7 +11,7 @@ use crate::ssh::SshConnections;
 
 /// The settings that a call goes by from its beginning to its end, and what is made of them.
 #[derive(Debug)]
-pub struct InForce {
+pub struct SettingsInForce {
     /// The settings.
     pub settings: Arc<Settings>,
     /// The flake.
@@ -19,30 +19,30 @@ pub struct InForce {
     /// The machines we are connected to.
     pub hosts: Arc<SshConnections>,
     /// Room for the calls that run at once.
-    pub(super) places: Arc<Semaphore>,
+    pub(super) call_slots: Arc<Semaphore>,
 }
 
-impl InForce {
+impl SettingsInForce {
     /// Nothing is run yet.
     pub(super) fn new(settings: Settings) -> Self {
         let settings = Arc::new(settings);
         Self {
             flake: Flake::new(Arc::clone(&settings), Nix::new(settings.nix.clone())),
-            hosts: hosts(&settings),
-            places: Arc::new(Semaphore::new(settings.concurrent_calls)),
+            hosts: connections(&settings),
+            call_slots: Arc::new(Semaphore::new(settings.concurrent_calls)),
             settings,
         }
     }
 
     /// The same under other settings. What they say the same of is kept: connections, answers, places.
-    fn under(&self, settings: Settings) -> Self {
+    fn with_settings(&self, settings: Settings) -> Self {
         let (before, settings) = (&self.settings, Arc::new(settings));
         let same_calls = before.concurrent_calls == settings.concurrent_calls;
         Self {
             flake: self.flake.under(Arc::clone(&settings)),
-            hosts: if before.ssh == settings.ssh { Arc::clone(&self.hosts) } else { hosts(&settings) },
-            places: match same_calls {
-                true => Arc::clone(&self.places),
+            hosts: if before.ssh == settings.ssh { Arc::clone(&self.hosts) } else { connections(&settings) },
+            call_slots: match same_calls {
+                true => Arc::clone(&self.call_slots),
                 false => Arc::new(Semaphore::new(settings.concurrent_calls)),
             },
             settings,
@@ -53,22 +53,22 @@ impl InForce {
     ///
     /// # Errors
     /// That the settings cannot be read, or contradict one another.
-    pub(super) async fn renewed(&self) -> Result<Option<Self>, ConfigError> {
+    pub(super) async fn reloaded(&self) -> Result<Option<Self>, ConfigError> {
         let settings = Arc::clone(&self.settings);
         let read = tokio::task::spawn_blocking(move || settings.reload_if_changed()).await;
         let now = read.unwrap_or_else(|error| {
             Err(ConfigError::Conflict { message: format!("the settings were not read: {error}") })
         })?;
-        Ok(now.map(|settings| self.under(settings)))
+        Ok(now.map(|settings| self.with_settings(settings)))
     }
 
     /// Whether it is still what is in force.
-    pub(super) async fn holds(&self) -> bool {
-        matches!(self.renewed().await, Ok(None))
+    pub(super) async fn is_current(&self) -> bool {
+        matches!(self.reloaded().await, Ok(None))
     }
 }
 
-fn hosts(settings: &Settings) -> Arc<SshConnections> {
+fn connections(settings: &Settings) -> Arc<SshConnections> {
     Arc::new(match settings.policy.without_token {
         // Whatever a tool says that it reaches.
         true => SshConnections::disabled(),

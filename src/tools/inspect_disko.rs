@@ -14,7 +14,7 @@ use crate::text;
 pub struct InspectDisko;
 
 /// Bytes of JSON at which a tree is divided, so that a page has room for several.
-const TREE: usize = page::BYTES / 2;
+const TREE_BYTES: usize = page::PAGE_BYTES / 2;
 
 /// What it takes.
 #[derive(Deserialize, JsonSchema)]
@@ -57,12 +57,12 @@ impl Tool for InspectDisko {
         let (total_hazards, total_disks) = (layout.hazards.len(), layout.disks.len());
         // Every page but the first goes without what the first has said.
         let is_first = input.page.cursor.is_none();
-        let gaps = if is_first { Gaps::of(facts.unread) } else { Gaps::default() };
-        let page = input.page.beside(layout.into_parts(TREE), usize::MAX, gaps.bytes)?;
+        let gaps = if is_first { Gaps::from_parts(facts.unread) } else { Gaps::default() };
+        let page = input.page.select_beside(layout.into_parts(TREE_BYTES), usize::MAX, gaps.bytes)?;
         let layout = page.entries.into_iter().collect();
         Ok(Output {
             layout,
-            unread: gaps.told,
+            unread: gaps.shown,
             unread_total: gaps.total,
             total_hazards,
             total_disks,
@@ -81,7 +81,7 @@ impl Tool for InspectDisko {
             text.push_str(&format!("\n{severity}: {}", hazard.code.meaning()));
             text.push_str(&format!("\n{}", text::fenced(&format!("{}\n{}", hazard.message, hazard.fix))));
         }
-        for line in Gaps::lines(&output.unread, output.unread_total) {
+        for line in Gaps::render(&output.unread, output.unread_total) {
             text.push_str(&format!("\n{line}"));
         }
         if output.next_cursor.is_some() {

@@ -64,7 +64,7 @@ impl Tool for ListDevshells {
         let system = input.system.as_ref().map(SystemName::as_str);
         let shells = context.flake().shells(system, &context.call).await?;
         let total = shells.len();
-        let page = input.page.of(causes::group_by_cause(shells), 100)?;
+        let page = input.page.select(causes::group_by_cause(shells), 100)?;
         Ok(Output { shells: page.entries, total, next_cursor: page.next_cursor })
     }
 
@@ -73,14 +73,14 @@ impl Tool for ListDevshells {
             return "The flake has no development shells here.".to_owned();
         }
         let mut lines = vec![format!("{} development shells:", output.total)];
-        for told in &output.shells {
-            let Caused { entry: shell, breaks, same_as, .. } = told;
+        for caused in &output.shells {
+            let Caused { entry: shell, breaks, same_as, .. } = caused;
             let name = format!("{} ({})", text::word(&shell.name), text::word(&shell.system));
             // One that evaluates has an error where a package in it does not, which may be another shell's cause, too.
             if let Some(error) = &shell.error
                 && (shell.status != Status::Ok || !breaks.is_empty())
             {
-                lines.push(format!("✗ {}: {error}", told.named(&shell.attr())));
+                lines.push(format!("✗ {}: {error}", caused.named(&shell.attr())));
             }
             if shell.status != Status::Ok {
                 lines.extend(same_as.as_ref().map(|first| format!("✗ {name}: as {}", text::word(first))));

@@ -23,7 +23,7 @@ pub struct Input {
 
 /// A generation of the system profile.
 #[derive(Serialize, Deserialize, JsonSchema)]
-pub struct Generation {
+pub struct ListedGeneration {
     generation: u64,
     /// RFC 3339, UTC.
     date: String,
@@ -41,7 +41,7 @@ pub struct Generation {
 pub struct Output {
     host: String,
     /// Newest first.
-    generations: Vec<Generation>,
+    generations: Vec<ListedGeneration>,
     total: usize,
     /// What of the flake's host could not be read, by cause.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -64,14 +64,15 @@ impl Tool for ListGenerations {
 
     async fn run(context: &Context, input: Input) -> Result<Output, ToolError> {
         let call = &context.call;
-        let place = endpoint_of(context.flake(), &input.host, call).await?;
-        let session = context.in_force.hosts.session(&place.target, call).await.map_err(SurveyError::from)?;
+        let endpoint = endpoint_of(context.flake(), &input.host, call).await?;
+        let session =
+            context.in_force.hosts.session(&endpoint.target, call).await.map_err(SurveyError::from)?;
         let state = survey(&session, call).await?;
-        let generations: Vec<Generation> = state
+        let generations: Vec<ListedGeneration> = state
             .generations
             .into_iter()
             .rev()
-            .map(|generation| Generation {
+            .map(|generation| ListedGeneration {
                 date: chrono::DateTime::from_timestamp(generation.made, 0)
                     .unwrap_or_default()
                     .to_rfc3339_opts(chrono::SecondsFormat::Secs, true),
@@ -84,13 +85,13 @@ impl Tool for ListGenerations {
             })
             .collect();
         let total = generations.len();
-        let gaps = Gaps::of(place.unread);
-        let page = input.page.beside(generations, 20, gaps.bytes)?;
+        let gaps = Gaps::from_parts(endpoint.unread);
+        let page = input.page.select_beside(generations, 20, gaps.bytes)?;
         Ok(Output {
             host: input.host.to_string(),
             generations: page.entries,
             total,
-            unread: gaps.told,
+            unread: gaps.shown,
             unread_total: gaps.total,
             next_cursor: page.next_cursor,
         })
@@ -116,7 +117,7 @@ impl Tool for ListGenerations {
                 text::word(&generation.date)
             ));
         }
-        lines.extend(Gaps::lines(&output.unread, output.unread_total));
+        lines.extend(Gaps::render(&output.unread, output.unread_total));
         if output.next_cursor.is_some() {
             lines.push("  … more with `cursor`".to_owned());
         }

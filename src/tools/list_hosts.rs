@@ -75,7 +75,7 @@ impl Tool for ListHosts {
     async fn run(context: &Context, input: Input) -> Result<Output, ToolError> {
         let (hosts, state, unnoticed) = match &input.host {
             Some(name) => (vec![context.flake().host(name, &context.call).await?], None, None),
-            None => all(context, input.wait).await?,
+            None => all_hosts(context, input.wait).await?,
         };
         let note = unnoticed.map(|age| {
             format!(
@@ -95,9 +95,9 @@ impl Tool for ListHosts {
             Some(state) => {
                 // What the settings say of hosts is in their facts.
                 let state = format!("{state} {}", context.settings().stamp());
-                input.page.filling(hosts, 100, &state, |host| &host.entry.name)?
+                input.page.select_by_state(hosts, 100, &state, |host| &host.entry.name)?
             }
-            None => input.page.of(hosts, 100)?,
+            None => input.page.select(hosts, 100)?,
         };
         Ok(Output { hosts: page.entries, total, known, pending, failed, note, next_cursor: page.next_cursor })
     }
@@ -110,22 +110,22 @@ impl Tool for ListHosts {
         let counts: String = counts
             .iter()
             .filter(|(count, _)| *count > 0)
-            .map(|(count, of)| format!(", {count} {of}"))
+            .map(|(count, state)| format!(", {count} {state}"))
             .collect();
         let mut lines = vec![format!("{} hosts{counts}:", output.total)];
-        for told in &output.hosts {
-            let Caused { entry: host, same_as, .. } = told;
+        for caused in &output.hosts {
+            let Caused { entry: host, same_as, .. } = caused;
             let name = text::word(&host.name);
             lines.push(match (&host.error, same_as) {
-                (Some(error), _) => format!("✗ {}: {error}", told.named(&host.name)),
+                (Some(error), _) => format!("✗ {}: {error}", caused.named(&host.name)),
                 (None, Some(first)) => format!("✗ {name}: as {}", text::word(first)),
                 (None, None) if host.facts == FactsState::Pending => format!("… {name}: pending"),
-                (None, None) => format!("• {name}: {}", facts_of(host)),
+                (None, None) => format!("• {name}: {}", describe_facts(host)),
             });
             if !host.unread.is_empty() {
                 lines.push(format!("  {name}: {} could not be read", host.unread.join(", ")));
                 lines.extend(host.reasons.iter().map(|(fact, error)| format!("  {name}: {fact}: {error}")));
-                let known = Some(facts_of(host)).filter(|known| !known.is_empty());
+                let known = Some(describe_facts(host)).filter(|known| !known.is_empty());
                 lines.extend(known.map(|known| format!("  {name}: {known}")));
             }
         }
@@ -141,7 +141,7 @@ impl Tool for ListHosts {
 }
 
 /// What is known of a host, in a line.
-fn facts_of(host: &Host) -> String {
+fn describe_facts(host: &Host) -> String {
     let facts = [
         host.system.as_deref().map(|system| text::word(system).to_owned()),
         host.host_name
@@ -158,17 +158,17 @@ fn facts_of(host: &Host) -> String {
 /// Every host. Without `wait` that is what is known now, and the rest is evaluated in the background, where this
 /// program outlives the call; otherwise it is waited for unless told not to. With the state of the flake they are of, if
 /// that can be told, and how long ago they were evaluated, if not all changes since would be noticed.
-async fn all(
+async fn all_hosts(
     context: &Context,
     wait: Option<bool>,
 ) -> Result<(Vec<Host>, Option<String>, Option<Duration>), ToolError> {
     let (flake, background) = (context.flake(), &context.services.background);
-    let waits = wait.unwrap_or(!background.is_possible());
+    let waits = wait.unwrap_or(!background.is_enabled());
     if !waits && let Some(fleet) = flake.fleet(&context.call).await? {
-        if background.is_possible()
-            && let Some(rest) = flake.complete(&fleet, background.stop())
+        if background.is_enabled()
+            && let Some(rest) = flake.complete(&fleet, background.stop_token())
         {
-            background.carry(rest);
+            background.spawn(rest);
         }
         let state = fleet.state();
         return Ok((fleet.hosts, Some(state), fleet.unnoticed));

@@ -2,13 +2,13 @@
 //!
 //! The server, the `call` command, the published schemas, README's table and the tests all read [`catalogue`].
 
+mod answer_limit;
 mod background;
 mod gap;
 mod in_force;
 mod page;
 mod rollouts;
 mod services;
-mod weight;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -22,14 +22,14 @@ use serde_json::{Map, Value};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::progress::Call;
 use crate::schema::{self, ArgumentError};
-use weight::{Brief, Told};
+use answer_limit::{EntryLabel, FittedAnswer};
 
 pub use crate::policy::{Effect, Policy, Reach};
-pub use background::Background;
-pub use in_force::InForce;
-pub use page::text as page_text;
-pub use rollouts::Rollouts;
-pub use services::{Context, LogRef, Place, Services};
+pub use background::BackgroundTasks;
+pub use in_force::SettingsInForce;
+pub use page::limit_text;
+pub use rollouts::ActiveRollouts;
+pub use services::{CallSlot, Context, LogRef, Services};
 
 /// Declares the file of each tool, and lists the tools in this order. `cargo fmt` does not look into it: `rustfmt
 /// src/tools/*.rs` does (`tests/structure.rs`).
@@ -39,8 +39,8 @@ macro_rules! tools {
 
         /// Every tool there is, in the order it is listed.
         #[must_use]
-        pub fn catalogue() -> &'static [Entry] {
-            static CATALOGUE: LazyLock<Vec<Entry>> = LazyLock::new(|| vec![$(Entry::of::<$file::$tool>()),+]);
+        pub fn catalogue() -> &'static [ToolEntry] {
+            static CATALOGUE: LazyLock<Vec<ToolEntry>> = LazyLock::new(|| vec![$(ToolEntry::from_tool::<$file::$tool>()),+]);
             &CATALOGUE
         }
     };
@@ -108,13 +108,13 @@ pub trait Tool {
     /// What a call of it changes at most.
     const EFFECT: Effect;
     /// What a call of it changes that changes least.
-    const LEAST: Effect = Self::EFFECT;
+    const MIN_EFFECT: Effect = Self::EFFECT;
     /// Whether it reaches hosts, itself or by what it starts. Nothing stands here unless a tool says it.
     const REACH: Reach;
     /// Whether a second call with the same arguments changes nothing more.
     const IDEMPOTENT: bool = true;
     /// How to call it so that it changes less, where that can be.
-    const LESS: &'static str = "ask a person to do it, or to start the server without --read-only";
+    const ALTERNATIVE: &'static str = "ask a person to do it, or to start the server without --read-only";
     /// Its arguments.
     type Input: DeserializeOwned + JsonSchema + Send;
     /// Its answer.
@@ -132,12 +132,12 @@ pub trait Tool {
     ) -> impl Future<Output = Result<Self::Output, ToolError>> + Send;
 
     /// Whether an answer tells of a failure: it is still an answer, and an error as well.
-    fn failed(_: &Self::Output) -> bool {
+    fn is_failure(_: &Self::Output) -> bool {
         false
     }
 
     /// What is told of an entry of the answer's lists that has no room in it.
-    fn brief(_: &Value) -> Option<Brief<'_>> {
+    fn label(_: &Value) -> Option<EntryLabel<'_>> {
         None
     }
 
@@ -147,7 +147,7 @@ pub trait Tool {
 
 /// What came of a call.
 #[derive(Clone, Debug)]
-pub struct Outcome {
+pub struct ToolOutcome {
     /// The answer, or `{"error": …}`; as the tool's output schema says.
     pub structured: Value,
     /// The same for a person, short.
@@ -156,13 +156,13 @@ pub struct Outcome {
     pub failed: bool,
 }
 
-impl Outcome {
+impl ToolOutcome {
     /// The outcome of a call that failed before there was an answer.
     #[must_use]
     pub fn failure(error: Diagnostic) -> Self {
         let failure = schema::Failure { error };
-        match weight::answer(&failure, |_| None) {
-            Ok(Told { structured, shorter }) => {
+        match answer_limit::fit_answer(&failure, |_| None) {
+            Ok(FittedAnswer { structured, shorter }) => {
                 let text = shorter.unwrap_or(failure).error.to_string();
                 Self { structured, text, failed: true }
             }
@@ -171,10 +171,10 @@ impl Outcome {
         }
     }
 
-    fn of<T: Tool>(output: T::Output) -> Self {
-        let failed = T::failed(&output);
-        match weight::answer(&output, T::brief) {
-            Ok(Told { structured, shorter }) => {
+    fn from_output<T: Tool>(output: T::Output) -> Self {
+        let failed = T::is_failure(&output);
+        match answer_limit::fit_answer(&output, T::label) {
+            Ok(FittedAnswer { structured, shorter }) => {
                 Self { structured, text: T::render(&shorter.unwrap_or(output)), failed }
             }
             Err(error) => Self::failure(Diagnostic::new(Code::Internal, error.to_string())),
@@ -182,10 +182,10 @@ impl Outcome {
     }
 }
 
-type Running<'a> = Pin<Box<dyn Future<Output = Result<Outcome, Vec<ArgumentError>>> + Send + 'a>>;
+type ToolFuture<'a> = Pin<Box<dyn Future<Output = Result<ToolOutcome, Vec<ArgumentError>>> + Send + 'a>>;
 
 /// A tool without its types: what the server and the command line work with.
-pub struct Entry {
+pub struct ToolEntry {
     /// Its name.
     pub name: &'static str,
     /// Its name for people.
@@ -195,7 +195,7 @@ pub struct Entry {
     /// What a call of it changes at most.
     pub effect: Effect,
     /// What a call of it changes that changes least.
-    pub least: Effect,
+    pub min_effect: Effect,
     /// Whether it reaches hosts.
     pub reach: Reach,
     /// Whether it reaches beyond this machine and the flake's pinned inputs.
@@ -204,17 +204,17 @@ pub struct Entry {
     pub idempotent: bool,
     input: fn() -> Map<String, Value>,
     output: fn() -> Map<String, Value>,
-    run: for<'a> fn(&'a Context, Map<String, Value>) -> Running<'a>,
+    run: for<'a> fn(&'a Context, Map<String, Value>) -> ToolFuture<'a>,
 }
 
-impl Entry {
-    const fn of<T: Tool + 'static>() -> Self {
+impl ToolEntry {
+    const fn from_tool<T: Tool + 'static>() -> Self {
         Self {
             name: T::NAME,
             title: T::TITLE,
             description: T::DESCRIPTION,
             effect: T::EFFECT,
-            least: T::LEAST,
+            min_effect: T::MIN_EFFECT,
             reach: T::REACH,
             // What is built or put into the store may be fetched from anywhere.
             open_world: matches!(T::REACH, Reach::Hosts) || !matches!(T::EFFECT, Effect::Read),
@@ -240,21 +240,21 @@ impl Entry {
     /// Why it is not there, or `None` where it is.
     #[must_use]
     pub fn refusal(&self, policy: &Policy) -> Option<&'static str> {
-        policy.refusal(self.name, self.least, self.reach)
+        policy.refusal(self.name, self.min_effect, self.reach)
     }
 
     /// What a call of it changes at most that the policy lets through.
     #[must_use]
     pub fn effect_under(&self, policy: &Policy) -> Effect {
-        if policy.forbids(self.effect).is_some() { self.least } else { self.effect }
+        if policy.forbids(self.effect).is_some() { self.min_effect } else { self.effect }
     }
 
     /// What to say of a call that it cannot take.
-    fn wrong_call(&self, wrong: &[ArgumentError]) -> Diagnostic {
+    fn describe_argument_errors(&self, wrong: &[ArgumentError]) -> Diagnostic {
         let mut problems: Vec<&str> =
-            wrong.iter().take(PROBLEMS).map(|wrong| wrong.problem.as_str()).collect();
-        let more = format!("and {} more", wrong.len().saturating_sub(PROBLEMS));
-        if wrong.len() > PROBLEMS {
+            wrong.iter().take(MAX_PROBLEMS).map(|wrong| wrong.problem.as_str()).collect();
+        let more = format!("and {} more", wrong.len().saturating_sub(MAX_PROBLEMS));
+        if wrong.len() > MAX_PROBLEMS {
             problems.push(&more);
         }
         let takes = schema::outline(&self.input_schema());
@@ -271,31 +271,32 @@ impl Entry {
     }
 
     /// Runs it. Every failure is an outcome.
-    pub async fn run(&self, context: &Context, arguments: Map<String, Value>) -> Outcome {
+    pub async fn run(&self, context: &Context, arguments: Map<String, Value>) -> ToolOutcome {
         match (self.run)(context, arguments).await {
             Ok(outcome) => outcome,
-            Err(wrong) => Outcome::failure(self.wrong_call(&wrong)),
+            Err(wrong) => ToolOutcome::failure(self.describe_argument_errors(&wrong)),
         }
     }
 }
 
 /// Fields of answers that hold text which builds, hosts and flakes wrote. Beside them only names and values of a
 /// configuration do.
-pub const OF_OTHERS: &[&str] = &["said", "reason", "description", "evidence", "log_tail", "trace", "why"];
+pub const FOREIGN_TEXT_FIELDS: &[&str] =
+    &["said", "reason", "description", "evidence", "log_tail", "trace", "why"];
 
 /// The field of an answer that says how many derivations were built because an evaluation reads what they make. Tools
 /// that build anyway say what they built. No schema names it: it would cost every list of tools some hundred bytes, and is
 /// of use to few.
-const IMPORTED: &str = "built_to_evaluate";
+const IMPORT_COUNT_FIELD: &str = "built_to_evaluate";
 
 /// With what was built on the way to it.
-fn telling<T: Tool>(mut outcome: Outcome, call: &Call) -> Outcome {
+fn with_import_count<T: Tool>(mut outcome: ToolOutcome, call: &Call) -> ToolOutcome {
     let count = call.imported.count();
     if T::EFFECT == Effect::Read
         && count > 0
         && let Value::Object(answer) = &mut outcome.structured
     {
-        answer.insert(IMPORTED.to_owned(), count.into());
+        answer.insert(IMPORT_COUNT_FIELD.to_owned(), count.into());
         let what = if count == 1 { "1 derivation".to_owned() } else { format!("{count} derivations") };
         outcome.text.push_str(&format!("\nNix built {what} to evaluate this, which reads what they make."));
     }
@@ -303,29 +304,29 @@ fn telling<T: Tool>(mut outcome: Outcome, call: &Call) -> Outcome {
 }
 
 /// Most things told that are wrong with one call.
-const PROBLEMS: usize = 10;
+const MAX_PROBLEMS: usize = 10;
 
 async fn run<T: Tool>(
     context: &Context,
     arguments: Map<String, Value>,
-) -> Result<Outcome, Vec<ArgumentError>> {
+) -> Result<ToolOutcome, Vec<ArgumentError>> {
     let input = schema::arguments::<T::Input>(&schema::of_input::<T::Input>(), arguments)?;
     if let Some(reason) = context.settings().policy.forbids(T::effect(&input)) {
         let message = format!("{} with these arguments is switched off: {reason}", T::NAME);
-        let refusal = Diagnostic::new(Code::ToolDisabled, message).with_hint(T::LESS);
-        return Ok(Outcome::failure(refusal));
+        let refusal = Diagnostic::new(Code::ToolDisabled, message).with_hint(T::ALTERNATIVE);
+        return Ok(ToolOutcome::failure(refusal));
     }
     let result = async {
-        context.enter().await?;
+        context.acquire_slot().await?;
         let output = T::run(context, input).await;
-        context.leave();
+        context.release_slot();
         output
     };
     let outcome = match result.await {
-        Ok(output) => Outcome::of::<T>(output),
-        Err(error) => Outcome::failure(error.into()),
+        Ok(output) => ToolOutcome::from_output::<T>(output),
+        Err(error) => ToolOutcome::failure(error.into()),
     };
-    Ok(telling::<T>(outcome, &context.call))
+    Ok(with_import_count::<T>(outcome, &context.call))
 }
 
 /// The names of all tools.
@@ -336,7 +337,7 @@ pub fn names() -> Vec<&'static str> {
 
 /// The tool of that name.
 #[must_use]
-pub fn find(name: &str) -> Option<&'static Entry> {
+pub fn find(name: &str) -> Option<&'static ToolEntry> {
     catalogue().iter().find(|tool| tool.name == name)
 }
 
@@ -357,7 +358,7 @@ mod tests {
     #[test]
     fn the_least_a_tool_changes_is_no_more_than_the_most() {
         for tool in catalogue() {
-            assert!(tool.least <= tool.effect, "{}", tool.name);
+            assert!(tool.min_effect <= tool.effect, "{}", tool.name);
         }
     }
 

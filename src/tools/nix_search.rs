@@ -18,7 +18,7 @@ pub struct NixSearch;
 /// What is searched for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum What {
+pub enum SearchKind {
     /// Packages.
     #[default]
     Package,
@@ -33,7 +33,7 @@ pub struct Input {
     query: String,
     /// Packages unless told.
     #[serde(default)]
-    kind: What,
+    kind: SearchKind,
     /// Whose options.
     #[serde(default)]
     host: Option<HostName>,
@@ -81,7 +81,7 @@ impl Tool for NixSearch {
         let (flake, call) = (context.flake(), &context.call);
         let revision = search::package_source(flake)?.revision;
         let (found, everything, unread) = match input.kind {
-            What::Package => {
+            SearchKind::Package => {
                 let PackageResults { found, unread } = search::packages(flake, query, call).await?;
                 // Only a search without results is worth reading every name for.
                 let everything = if found.is_empty() {
@@ -91,7 +91,7 @@ impl Tool for NixSearch {
                 };
                 (found, everything, unread)
             }
-            What::Option => {
+            SearchKind::Option => {
                 let host = match input.host {
                     Some(host) => host,
                     None => only_host(context).await?,
@@ -102,33 +102,34 @@ impl Tool for NixSearch {
                 (found, everything, unread)
             }
         };
-        let (gaps, total) = (Gaps::of(unread), found.len());
+        let (gaps, total) = (Gaps::from_parts(unread), found.len());
         let results: Vec<SearchResult> = found.into_iter().take(limit).collect();
         Ok(Output {
             total,
-            results: PageInput::default().beside(results, limit, gaps.bytes)?.entries,
+            results: PageInput::default().select_beside(results, limit, gaps.bytes)?.entries,
             nixpkgs_rev: revision,
             suggestions: suggestions(query, &everything),
             unread_total: gaps.total,
-            unread: gaps.told,
+            unread: gaps.shown,
         })
     }
 
     fn render(output: &Output) -> String {
-        let of = output
+        let source = output
             .nixpkgs_rev
             .as_deref()
             .map(|revision| format!(" in nixpkgs {}", text::bounded(text::word(revision), 12)))
             .unwrap_or_default();
         if output.results.is_empty() {
-            let meant = match output.suggestions.as_slice() {
+            let suggestion = match output.suggestions.as_slice() {
                 [] => String::new(),
                 names => format!(" Did you mean {}?", text::words(names.iter().map(String::as_str))),
             };
-            let lines = std::iter::once(format!("Nothing found{of}.{meant}")).chain(output.gaps());
+            let lines =
+                std::iter::once(format!("Nothing found{source}.{suggestion}")).chain(output.render_gaps());
             return lines.collect::<Vec<_>>().join("\n");
         }
-        let mut lines = vec![format!("{} found{of}, {} shown:", output.total, output.results.len())];
+        let mut lines = vec![format!("{} found{source}, {} shown:", output.total, output.results.len())];
         for found in &output.results {
             let version = found.version.as_deref().map(|version| format!(" {}", text::word(version)));
             lines.push(format!("• {}{}", text::word(&found.attr), version.unwrap_or_default()));
@@ -136,14 +137,14 @@ impl Tool for NixSearch {
                 lines.push(text::fenced(&text::line(&found.description, 120)));
             }
         }
-        lines.extend(output.gaps());
+        lines.extend(output.render_gaps());
         lines.join("\n")
     }
 }
 
 impl Output {
     /// What was not searched, for a person.
-    fn gaps(&self) -> Vec<String> {
+    fn render_gaps(&self) -> Vec<String> {
         let mut lines: Vec<String> = self.unread.iter().map(ToString::to_string).collect();
         if !lines.is_empty() {
             lines.insert(0, format!("{} could not be read, and were not searched:", self.unread_total));

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::{ToolError, weight};
+use super::{ToolError, answer_limit};
 
 /// Which part of a long list is wanted.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
@@ -25,42 +25,42 @@ pub struct Page<T> {
 }
 
 /// Bytes of JSON at which a page ends, and of text: what a model reads of one answer.
-pub const BYTES: usize = 24 * 1024;
+pub const PAGE_BYTES: usize = 24 * 1024;
 
 impl PageInput {
     /// The part of `all` that is wanted: `usual` entries unless asked otherwise, and fewer where they are more than
-    /// [`BYTES`]; one at least.
+    /// [`PAGE_BYTES`]; one at least.
     ///
     /// # Errors
     /// That the cursor is not one of ours, or is of a list that has changed since.
-    pub fn of<T: Serialize + DeserializeOwned + JsonSchema>(
+    pub fn select<T: Serialize + DeserializeOwned + JsonSchema>(
         &self,
         all: Vec<T>,
         usual: usize,
     ) -> Result<Page<T>, ToolError> {
-        self.beside(all, usual, 0)
+        self.select_beside(all, usual, 0)
     }
 
-    /// As [`PageInput::of`], where the answer holds `taken` bytes of something else as well.
+    /// As [`PageInput::select`], where the answer holds `taken` bytes of something else as well.
     ///
     /// # Errors
     /// As there.
-    pub fn beside<T: Serialize + DeserializeOwned + JsonSchema>(
+    pub fn select_beside<T: Serialize + DeserializeOwned + JsonSchema>(
         &self,
         all: Vec<T>,
         usual: usize,
         taken: usize,
     ) -> Result<Page<T>, ToolError> {
         let stamp = stamp(&all);
-        self.stamped(all, usual, taken, &stamp)
+        self.select_stamped(all, usual, taken, &stamp)
     }
 
-    /// As [`PageInput::of`] for a list of what `state` says, whose entries may be filled in while their names, their
+    /// As [`PageInput::select`] for a list of what `state` says, whose entries may be filled in while their names, their
     /// order and that state stay.
     ///
     /// # Errors
     /// As there.
-    pub fn filling<T: Serialize + DeserializeOwned + JsonSchema>(
+    pub fn select_by_state<T: Serialize + DeserializeOwned + JsonSchema>(
         &self,
         all: Vec<T>,
         usual: usize,
@@ -68,10 +68,10 @@ impl PageInput {
         name: impl Fn(&T) -> &str,
     ) -> Result<Page<T>, ToolError> {
         let stamp = stamp(&all.iter().map(name).chain([state]).collect::<Vec<_>>());
-        self.stamped(all, usual, 0, &stamp)
+        self.select_stamped(all, usual, 0, &stamp)
     }
 
-    fn stamped<T: Serialize + DeserializeOwned + JsonSchema>(
+    fn select_stamped<T: Serialize + DeserializeOwned + JsonSchema>(
         &self,
         all: Vec<T>,
         usual: usize,
@@ -97,9 +97,9 @@ impl PageInput {
         let mut entries = Vec::new();
         let mut bytes = taken;
         for entry in all.into_iter().skip(start).take(limit) {
-            let (entry, weight) = weight::entry(entry, BYTES);
+            let (entry, weight) = answer_limit::fit_entry(entry, PAGE_BYTES);
             bytes = bytes.saturating_add(weight);
-            if bytes > BYTES && !entries.is_empty() {
+            if bytes > PAGE_BYTES && !entries.is_empty() {
                 break;
             }
             entries.push(entry);
@@ -111,11 +111,11 @@ impl PageInput {
 
 /// An answer's text as a model gets it: whole lines, no more than a page.
 #[must_use]
-pub fn text(text: &str) -> String {
-    if text.len() <= BYTES {
+pub fn limit_text(text: &str) -> String {
+    if text.len() <= PAGE_BYTES {
         return text.to_owned();
     }
-    let end = (0..=BYTES).rev().find(|end| text.is_char_boundary(*end)).unwrap_or_default();
+    let end = (0..=PAGE_BYTES).rev().find(|end| text.is_char_boundary(*end)).unwrap_or_default();
     let kept = text.get(..end).unwrap_or_default();
     let kept = kept.rfind('\n').and_then(|line| kept.get(..line)).unwrap_or(kept);
     format!("{kept}\n… {} bytes more; the structured answer has them", text.len() - kept.len())
@@ -141,7 +141,7 @@ mod tests {
         let mut input = PageInput { cursor: None, limit: Some(4) };
         let mut seen = Vec::new();
         loop {
-            let page = input.of(all.clone(), 100).unwrap();
+            let page = input.select(all.clone(), 100).unwrap();
             seen.extend(page.entries);
             match page.next_cursor {
                 Some(cursor) => input.cursor = Some(cursor),
@@ -154,12 +154,12 @@ mod tests {
     #[test]
     fn a_cursor_of_another_list_is_refused() {
         let input = PageInput { cursor: None, limit: Some(1) };
-        let cursor = input.of(vec![1, 2], 100).unwrap().next_cursor;
+        let cursor = input.select(vec![1, 2], 100).unwrap().next_cursor;
         let input = PageInput { cursor, limit: Some(1) };
-        assert!(input.of(vec![1, 3], 100).is_err());
+        assert!(input.select(vec![1, 3], 100).is_err());
         for cursor in ["", "x", "1", "-1.abc", "99999999999999999999.abc"] {
             let input = PageInput { cursor: Some(cursor.into()), limit: None };
-            assert!(input.of(vec![1, 2], 100).is_err(), "{cursor}");
+            assert!(input.select(vec![1, 2], 100).is_err(), "{cursor}");
         }
     }
 
@@ -168,7 +168,7 @@ mod tests {
         let input = PageInput { cursor: None, limit: Some(1) };
         let page = |input: &PageInput, facts: &str, state: &str| {
             let all = vec![("one".to_owned(), facts.to_owned()), ("two".to_owned(), facts.to_owned())];
-            input.filling(all, 100, state, |(name, _)| name)
+            input.select_by_state(all, 100, state, |(name, _)| name)
         };
         let cursor = page(&input, "pending", "old").unwrap().next_cursor;
         let input = PageInput { cursor, limit: Some(1) };
@@ -182,9 +182,9 @@ mod tests {
         let mut input = PageInput { cursor: None, limit: Some(500) };
         let (mut seen, mut pages) = (Vec::new(), 0);
         loop {
-            let page = input.of(all.clone(), 100).unwrap();
+            let page = input.select(all.clone(), 100).unwrap();
             let bytes = serde_json::to_string(&page.entries).unwrap().len();
-            assert!(bytes <= BYTES + 2 && !page.entries.is_empty(), "{bytes}");
+            assert!(bytes <= PAGE_BYTES + 2 && !page.entries.is_empty(), "{bytes}");
             pages += 1;
             seen.extend(page.entries);
             match page.next_cursor {
@@ -194,7 +194,7 @@ mod tests {
         }
         assert_eq!(seen, all);
         assert!((20..=25).contains(&pages), "{pages}");
-        let beside = PageInput::default().beside(all.clone(), 100, BYTES * 2).unwrap();
+        let beside = PageInput::default().select_beside(all.clone(), 100, PAGE_BYTES * 2).unwrap();
         assert_eq!(beside.entries.len(), 1, "one entry at least");
     }
 
@@ -215,10 +215,10 @@ mod tests {
             parts: vec![vec![long.clone()]],
         };
         let input = PageInput::default();
-        let page = input.of(vec![entry(), entry()], 100).unwrap();
+        let page = input.select(vec![entry(), entry()], 100).unwrap();
         assert_eq!((page.entries.len(), page.next_cursor.is_some()), (2, false));
         let shown = serde_json::to_string(&page.entries).unwrap();
-        assert!(shown.len() <= BYTES + 2, "{}", shown.len());
+        assert!(shown.len() <= PAGE_BYTES + 2, "{}", shown.len());
         let entry = page.entries.first().unwrap();
         assert!(entry.name.as_str().ends_with("nnn"), "a name is left alone");
         assert!(entry.text.ends_with('…'), "{}", entry.text);
@@ -227,11 +227,11 @@ mod tests {
 
     #[test]
     fn text_is_cut_at_a_line() {
-        assert_eq!(text("short"), "short");
+        assert_eq!(limit_text("short"), "short");
         let long = "a line of äöü\n".repeat(5_000);
-        let cut = text(&long);
-        assert!(cut.len() < BYTES + 80, "{}", cut.len());
+        let cut = limit_text(&long);
+        assert!(cut.len() < PAGE_BYTES + 80, "{}", cut.len());
         assert!(cut.lines().rev().nth(1).unwrap() == "a line of äöü" && cut.contains("bytes more"), "{cut}");
-        assert!(text(&"ä".repeat(50_000)).len() < BYTES + 80);
+        assert!(limit_text(&"ä".repeat(50_000)).len() < PAGE_BYTES + 80);
     }
 }

@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::weight::{self, Brief};
+use super::answer_limit::{self, EntryLabel};
 use super::{Context, Effect, Reach, Tool, ToolError};
 use crate::causes::{self, Caused, Failing};
 use crate::config::Action;
@@ -24,14 +24,14 @@ use crate::text;
 use crate::time::Timestamp;
 
 /// Hosts that are looked at side by side.
-const SIDE_BY_SIDE: usize = 8;
+const MAX_CONCURRENT_PROPOSALS: usize = 8;
 /// Most changed packages of a host in an answer; the plan has them all.
-const PACKAGES: usize = 40;
+const MAX_PACKAGES: usize = 40;
 /// Most of them named to a person.
-const NAMED: usize = 15;
+const MAX_NAMED_PACKAGES: usize = 15;
 
 /// Most inputs named that no commit holds; the plan has more.
-const INPUTS: usize = 10;
+const MAX_INPUTS: usize = 10;
 
 /// The tool.
 pub struct PlanDeploy;
@@ -69,14 +69,14 @@ pub struct Input {
 }
 
 /// Most hosts activated side by side.
-const WAVE: u32 = 100;
+const MAX_WAVE: u32 = 100;
 
 impl Input {
     fn pace(&self) -> Result<Pace, ToolError> {
         let usual = Pace::default();
         let wave = self.wave.unwrap_or(usual.wave);
-        if !(1..=WAVE).contains(&wave) {
-            return Err(ToolError::input("wave", format!("a wave is 1 to {WAVE} hosts")));
+        if !(1..=MAX_WAVE).contains(&wave) {
+            return Err(ToolError::input("wave", format!("a wave is 1 to {MAX_WAVE} hosts")));
         }
         if self.reboot && self.action != Action::Boot {
             return Err(ToolError::input("reboot", "only the action `boot` can reboot"));
@@ -92,7 +92,7 @@ impl Input {
 
 /// What would happen to one host.
 #[derive(Serialize, Deserialize, JsonSchema)]
-pub struct Host {
+pub struct PlannedHost {
     host: String,
     target: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -117,7 +117,7 @@ pub struct Host {
     error: Option<Diagnostic>,
 }
 
-impl Failing for Host {
+impl Failing for PlannedHost {
     fn attr(&self) -> Cow<'_, str> {
         (&self.host).into()
     }
@@ -157,7 +157,7 @@ pub struct Output {
     /// How many more there are of both.
     #[serde(default, skip_serializing_if = "crate::schema::is_zero")]
     more_dirty_files: u64,
-    hosts: Vec<Caused<Host>>,
+    hosts: Vec<Caused<PlannedHost>>,
     /// How many more there are than have room; what fails or is blocking is in `hosts` before the rest. The plan has all.
     #[serde(default, skip_serializing_if = "crate::schema::is_zero")]
     more_hosts: u64,
@@ -202,7 +202,7 @@ impl Tool for PlanDeploy {
         let selection = Selection { hosts: input.hosts, tag: input.tag, except: input.except };
         let selected = match flake.select(&selection, call).await {
             Ok(selected) => selected,
-            Err(error) if !error.unread().is_empty() => return Ok(Output::unread(action, &error)),
+            Err(error) if !error.unread().is_empty() => return Ok(Output::unselected(action, &error)),
             Err(error) => return Err(error.into()),
         };
         if selected.hosts.len() > MOST_HOSTS {
@@ -218,21 +218,22 @@ impl Tool for PlanDeploy {
                 let proposal = propose_deployment(flake, &context.in_force.hosts, &host, intent, call).await;
                 (host, proposal)
             })
-            .buffered(SIDE_BY_SIDE)
+            .buffered(MAX_CONCURRENT_PROPOSALS)
             .collect()
             .await;
-        let mut output = Output { except: selected.except, ..Output::none(action).of(&source) };
+        let mut output =
+            Output { except: selected.except, ..Output::without_plan(action).with_source(&source) };
         let (mut hosts, mut plans) = (Vec::new(), Vec::new());
         for (host, proposal) in proposals {
             match proposal {
                 Ok(plan) => {
-                    hosts.push(Host::planned(&plan));
+                    hosts.push(PlannedHost::planned(&plan));
                     plans.push(plan);
                 }
                 Err(error) => {
                     let error = Diagnostic::from(&error);
                     output.error.get_or_insert_with(|| error.clone());
-                    hosts.push(Host::failed(&host, error));
+                    hosts.push(PlannedHost::failed(&host, error));
                 }
             }
         }
@@ -248,7 +249,7 @@ impl Tool for PlanDeploy {
             None => flake.outer_fingerprint().await.is_none(),
         };
         let same =
-            untouched && FlakeSource::of(flake, call).await? == source && context.in_force.holds().await;
+            untouched && FlakeSource::of(flake, call).await? == source && context.in_force.is_current().await;
         if !same {
             let message = "the flake or its settings were changed while it was built";
             let error = Diagnostic::new(Code::PlanOutdated, message).with_hint("plan again");
@@ -267,11 +268,11 @@ impl Tool for PlanDeploy {
         Ok(output)
     }
 
-    fn failed(output: &Output) -> bool {
+    fn is_failure(output: &Output) -> bool {
         output.error.is_some()
     }
 
-    fn brief(host: &Value) -> Option<Brief<'_>> {
+    fn label(host: &Value) -> Option<EntryLabel<'_>> {
         let has = |field: &str| host.get(field).is_some();
         let is_blocking = |risk: &Value| risk.get("severity").is_some_and(|severity| severity == "blocking");
         let state = match host.get("risks").and_then(Value::as_array) {
@@ -279,7 +280,7 @@ impl Tool for PlanDeploy {
             Some(risks) if risks.iter().any(is_blocking) => "blocking",
             _ => "planned",
         };
-        Some(Brief { name: host.get("host")?.as_str()?, state })
+        Some(EntryLabel { name: host.get("host")?.as_str()?, state })
     }
 
     fn render(output: &Output) -> String {
@@ -311,30 +312,30 @@ impl Tool for PlanDeploy {
         }
         for cause in &output.unread {
             let names = text::words(cause.hosts.iter().map(String::as_str));
-            lines.push(format!("✗ {names}{}: {}", and_more(cause.more_hosts), cause.error));
+            lines.push(format!("✗ {names}{}: {}", more_suffix(cause.more_hosts), cause.error));
         }
         if !output.except.is_empty() {
             let names: Vec<&str> = output.except.iter().map(HostName::as_str).collect();
-            let more = and_more(output.more_except);
+            let more = more_suffix(output.more_except);
             lines.push(format!("without {}{more}, left out by name", names.join(", ")));
         }
         if output.more_unread > 0 {
             lines.push(format!("✗ hosts of {} more causes", output.more_unread));
         }
-        for told in &output.hosts {
-            let Caused { entry: host, same_as, .. } = told;
+        for caused in &output.hosts {
+            let Caused { entry: host, same_as, .. } = caused;
             match (&host.error, same_as) {
-                (Some(error), _) => lines.push(format!("✗ {}: {error}", told.named(&host.host))),
+                (Some(error), _) => lines.push(format!("✗ {}: {error}", caused.named(&host.host))),
                 (None, Some(first)) => lines.push(format!("✗ {}: as {first}", host.host)),
                 (None, None) => lines.extend(host.render()),
             }
         }
-        lines.extend(weight::more("hosts", output.more_hosts, &output.more_named));
+        lines.extend(answer_limit::describe_omitted("hosts", output.more_hosts, &output.more_named));
         lines.join("\n")
     }
 }
 
-fn and_more(count: u64) -> String {
+fn more_suffix(count: u64) -> String {
     if count > 0 { format!(" and {count} more") } else { String::new() }
 }
 
@@ -348,7 +349,7 @@ fn require_clean(context: &Context, source: &FlakeSource) -> Result<(), ToolErro
             format!(
                 "the flake has changes that no commit holds ({}{}), and `deploy.clean` wants none",
                 text::word(first),
-                and_more((others.len() + inputs.len()) as u64 + source.more_dirty)
+                more_suffix((others.len() + inputs.len()) as u64 + source.more_dirty)
             ),
             "commit them, or plan what is committed with `rev` (`HEAD`, a branch, a tag or a commit)",
         ),
@@ -370,7 +371,7 @@ fn require_clean(context: &Context, source: &FlakeSource) -> Result<(), ToolErro
 
 impl Output {
     /// Nothing is planned.
-    fn none(action: Action) -> Self {
+    fn without_plan(action: Action) -> Self {
         Self {
             plan_id: None,
             approve_with: None,
@@ -394,29 +395,29 @@ impl Output {
     }
 
     /// With what it is evaluated from.
-    fn of(self, source: &FlakeSource) -> Self {
+    fn with_source(self, source: &FlakeSource) -> Self {
         Self {
             revision: source.revision.clone(),
             asked_rev: source.asked_rev.clone(),
             dirty: source.dirty,
             dirty_files: source.dirty_files.clone(),
-            dirty_inputs: source.dirty_inputs.iter().take(INPUTS).cloned().collect(),
-            more_dirty_files: source.more_dirty + source.dirty_inputs.len().saturating_sub(INPUTS) as u64,
+            dirty_inputs: source.dirty_inputs.iter().take(MAX_INPUTS).cloned().collect(),
+            more_dirty_files: source.more_dirty + source.dirty_inputs.len().saturating_sub(MAX_INPUTS) as u64,
             ..self
         }
     }
 
     /// Nothing is planned, since it is not known which hosts are meant.
-    fn unread(action: Action, error: &SelectError) -> Self {
-        Self { unread: error.unread().to_vec(), error: Some(error.into()), ..Self::none(action) }
+    fn unselected(action: Action, error: &SelectError) -> Self {
+        Self { unread: error.unread().to_vec(), error: Some(error.into()), ..Self::without_plan(action) }
     }
 }
 
-impl Host {
+impl PlannedHost {
     fn planned(plan: &HostPlan) -> Self {
         let mut diff = plan.diff.clone();
-        let beyond = diff.packages.len().saturating_sub(PACKAGES);
-        diff.packages.truncate(PACKAGES);
+        let beyond = diff.packages.len().saturating_sub(MAX_PACKAGES);
+        diff.packages.truncate(MAX_PACKAGES);
         diff.more_packages += beyond as u64;
         Self {
             host: plan.host.to_string(),
@@ -460,7 +461,7 @@ impl Host {
                 indicatif::HumanBytes(grows.unsigned_abs())
             ));
             let packages: Vec<_> = diff.packages.iter().filter(|p| p.change != Change::Changed).collect();
-            for package in packages.iter().take(NAMED) {
+            for package in packages.iter().take(MAX_NAMED_PACKAGES) {
                 let versions = match package.change {
                     Change::Added => format!("new {}", package.after.join(", ")),
                     Change::Removed => format!("gone {}", package.before.join(", ")),
@@ -468,7 +469,7 @@ impl Host {
                 };
                 lines.push(format!("  {}: {versions}", package.name));
             }
-            let beyond = packages.len().saturating_sub(NAMED) as u64 + diff.more_packages;
+            let beyond = packages.len().saturating_sub(MAX_NAMED_PACKAGES) as u64 + diff.more_packages;
             if beyond > 0 {
                 lines.push(format!("  {beyond} more packages"));
             }
@@ -520,8 +521,8 @@ mod tests {
             hosts: (0..50).map(|host| format!("host-{number}-{host}")).collect(),
             more_hosts: 0,
         };
-        let whole = Output { unread: (0..30).map(cause).collect(), ..Output::none(Action::Switch) };
-        let told = weight::answer(&whole, PlanDeploy::brief).unwrap().shorter.unwrap();
+        let whole = Output { unread: (0..30).map(cause).collect(), ..Output::without_plan(Action::Switch) };
+        let told = answer_limit::fit_answer(&whole, PlanDeploy::label).unwrap().shorter.unwrap();
         assert!(told.unread.iter().any(|cause| cause.more_hosts > 0));
         let hosts = |cause: &Unread| cause.hosts.len() as u64 + cause.more_hosts;
         assert!(told.unread.iter().all(|cause| hosts(cause) == 50));

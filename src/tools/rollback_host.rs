@@ -4,8 +4,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::answer_limit::EntryLabel;
 use super::deploy::{self, Output};
-use super::weight::Brief;
 use super::{Context, Effect, Reach, Tool, ToolError};
 use crate::advice::Remedy;
 use crate::config::Action;
@@ -43,18 +43,18 @@ impl Tool for RollbackHost {
         approvals.require_trust()?;
         // A person's answer is about the plan they were asked about, not about one made anew.
         let stored = match context.approver.answers() {
-            Some(id) => answered(&approvals, &id, &input)?,
-            None => planned(context, &approvals, &input).await?,
+            Some(id) => load_asked_plan(&approvals, &id, &input)?,
+            None => make_plan(context, &approvals, &input).await?,
         };
         deploy::carry_out(context, &approvals, &stored).await
     }
 
-    fn failed(output: &Output) -> bool {
-        deploy::Deploy::failed(output)
+    fn is_failure(output: &Output) -> bool {
+        deploy::Deploy::is_failure(output)
     }
 
-    fn brief(host: &Value) -> Option<Brief<'_>> {
-        deploy::Deploy::brief(host)
+    fn label(host: &Value) -> Option<EntryLabel<'_>> {
+        deploy::Deploy::label(host)
     }
 
     fn render(output: &Output) -> String {
@@ -63,24 +63,25 @@ impl Tool for RollbackHost {
 }
 
 /// The plan that was asked about, where it is the one these arguments ask for.
-fn answered(approvals: &Approvals, id: &PlanId, input: &Input) -> Result<StoredPlan, ApprovalError> {
+fn load_asked_plan(approvals: &Approvals, id: &PlanId, input: &Input) -> Result<StoredPlan, ApprovalError> {
     let stored = approvals.plans().load(id)?;
-    let asked_for = match stored.plan().hosts.as_slice() {
-        [of] => match of.source {
+    let is_asked_for = match stored.plan().hosts.as_slice() {
+        [host_plan] => match host_plan.source {
             SystemSource::Generation(number) => {
-                of.host == input.host && input.generation.is_none_or(|wanted| wanted == number)
+                host_plan.host == input.host && input.generation.is_none_or(|wanted| wanted == number)
             }
             SystemSource::New | SystemSource::Present => false,
         },
         _ => false,
     };
-    if asked_for { Ok(stored) } else { Err(ApprovalError::Stray(id.clone())) }
+    if is_asked_for { Ok(stored) } else { Err(ApprovalError::Stray(id.clone())) }
 }
 
-async fn planned(context: &Context, approvals: &Approvals, input: &Input) -> Result<StoredPlan, ToolError> {
+async fn make_plan(context: &Context, approvals: &Approvals, input: &Input) -> Result<StoredPlan, ToolError> {
     let (flake, settings) = (context.flake(), context.settings());
-    let of = propose_rollback(flake, &context.in_force.hosts, &input.host, input.generation, &context.call)
-        .await?;
+    let host_plan =
+        propose_rollback(flake, &context.in_force.hosts, &input.host, input.generation, &context.call)
+            .await?;
     let source = match FlakeSource::of(flake, &context.call).await {
         Ok(source) => source,
         Err(error) if Diagnostic::from(&error).code == Code::Cancelled => return Err(error.into()),
@@ -90,7 +91,7 @@ async fn planned(context: &Context, approvals: &Approvals, input: &Input) -> Res
             FlakeSource::unknown(settings.flake.display().to_string())
         }
     };
-    if !context.in_force.holds().await {
+    if !context.in_force.is_current().await {
         let message = "the settings were changed while the host was looked at";
         let error = Diagnostic::new(Code::PlanOutdated, message).with_hint(Remedy::CallAgain);
         return Err(error.into());
@@ -99,7 +100,7 @@ async fn planned(context: &Context, approvals: &Approvals, input: &Input) -> Res
         Action::Switch,
         source,
         context.requester(),
-        vec![of],
+        vec![host_plan],
         Pace::default(),
         settings.deploy.plan_lifetime,
     )

@@ -10,14 +10,14 @@ const STOPPING: &str = "stopping the deployment: hosts that are not confirmed go
 
 /// Rollouts under way.
 #[derive(Clone, Debug, Default)]
-pub struct Rollouts {
+pub struct ActiveRollouts {
     running: TaskTracker,
-    leave: CancellationToken,
+    abandon: CancellationToken,
 }
 
-impl Rollouts {
+impl ActiveRollouts {
     /// Carries out what is a task of its own from here on.
-    pub(super) async fn carry<F>(&self, rollout: F) -> Result<F::Output, JoinError>
+    pub(super) async fn run<F>(&self, rollout: F) -> Result<F::Output, JoinError>
     where
         F: Future<Output: Send> + Send + 'static,
     {
@@ -25,13 +25,13 @@ impl Rollouts {
     }
 
     /// Cancelled when hosts are to be left to themselves.
-    pub(super) fn leave(&self) -> &CancellationToken {
-        &self.leave
+    pub(super) fn abandon_token(&self) -> &CancellationToken {
+        &self.abandon
     }
 
     /// Somebody wants an end to it, for the first time: says on standard error what that does, where anything is
     /// under way.
-    pub fn stopping(&self) {
+    pub fn announce_stop(&self) {
         if !self.running.is_empty() {
             crate::stderr::print_line(STOPPING);
         }
@@ -42,11 +42,11 @@ impl Rollouts {
         if !self.running.is_empty() {
             crate::stderr::print_line("hosts are left to themselves: host_status tells what each runs");
         }
-        self.leave.cancel();
+        self.abandon.cancel();
     }
 
     /// Waits until nothing is under way; to be called once nothing new begins.
-    pub async fn settled(&self) {
+    pub async fn wait_for_all(&self) {
         self.running.close();
         self.running.wait().await;
     }

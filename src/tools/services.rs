@@ -9,9 +9,9 @@ use std::time::Duration;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::ToolError;
-use super::background::Background;
-use super::in_force::InForce;
-use super::rollouts::Rollouts;
+use super::background::BackgroundTasks;
+use super::in_force::SettingsInForce;
+use super::rollouts::ActiveRollouts;
 use crate::config::{ConfigError, Settings};
 use crate::deploy::{Answer, Approver, Question, Requester};
 use crate::diagnostic::{Code, Diagnostic};
@@ -43,18 +43,18 @@ pub struct Services {
     /// The settings of the start: for what is set up once. A call goes by [`Context::in_force`].
     pub at_start: Arc<Settings>,
     /// What was in force for the latest call.
-    in_force: Mutex<Arc<InForce>>,
+    in_force: Mutex<Arc<SettingsInForce>>,
     /// What is counted.
     pub metrics: Metrics,
     /// Deployments under way.
-    pub rollouts: Rollouts,
+    pub rollouts: ActiveRollouts,
     /// What goes on between calls.
-    pub background: Background,
+    pub background: BackgroundTasks,
     /// How often a call that runs gives a sign of life: [`crate::progress::HEARTBEAT`].
     pub heartbeat: Duration,
     waiting: AtomicUsize,
     /// Of builds that failed lately, with the last lines that were seen, newest first.
-    logs: Mutex<VecDeque<(DrvPath, String)>>,
+    failed_builds: Mutex<VecDeque<(DrvPath, String)>>,
 }
 
 /// A page of the build log of a derivation, as a resource.
@@ -115,28 +115,28 @@ impl Services {
     /// What the settings ask for; nothing is run yet.
     #[must_use]
     pub fn new(settings: Settings) -> Self {
-        let in_force = InForce::new(settings);
+        let in_force = SettingsInForce::new(settings);
         Self {
             at_start: Arc::clone(&in_force.settings),
             in_force: Mutex::new(Arc::new(in_force)),
             metrics: Metrics::default(),
-            rollouts: Rollouts::default(),
-            background: Background::default(),
+            rollouts: ActiveRollouts::default(),
+            background: BackgroundTasks::default(),
             heartbeat: HEARTBEAT,
             waiting: AtomicUsize::new(0),
-            logs: Mutex::default(),
+            failed_builds: Mutex::default(),
         }
     }
 
     /// The same for a server, which outlives its calls.
     #[must_use]
-    pub fn of_server(settings: Settings) -> Self {
-        Self { background: Background::of_server(), ..Self::new(settings) }
+    pub fn for_server(settings: Settings) -> Self {
+        Self { background: BackgroundTasks::for_server(), ..Self::new(settings) }
     }
 
     /// What was in force for the latest call.
     #[must_use]
-    pub fn in_force(&self) -> Arc<InForce> {
+    pub fn in_force(&self) -> Arc<SettingsInForce> {
         Arc::clone(&self.in_force.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
@@ -144,9 +144,9 @@ impl Services {
     ///
     /// # Errors
     /// That the settings were changed to what cannot be read, or what contradicts itself.
-    pub async fn renewed(&self) -> Result<Arc<InForce>, ConfigError> {
+    pub async fn reload_settings(&self) -> Result<Arc<SettingsInForce>, ConfigError> {
         let before = self.in_force();
-        let Some(now) = before.renewed().await? else { return Ok(before) };
+        let Some(now) = before.reloaded().await? else { return Ok(before) };
         let now = Arc::new(now);
         *self.in_force.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&now);
         Ok(now)
@@ -154,8 +154,8 @@ impl Services {
 
     /// Remembers that this derivation failed, so that its log is listed, and the last lines of it: the store of this
     /// machine may have none, where another machine built.
-    pub fn note_log(&self, derivation: &DrvPath, last_lines: String) {
-        let mut logs = self.lock_logs();
+    pub fn record_failed_build(&self, derivation: &DrvPath, last_lines: String) {
+        let mut logs = self.lock_failed_builds();
         logs.retain(|(known, _)| known != derivation);
         logs.push_front((derivation.clone(), last_lines));
         logs.truncate(LOGS);
@@ -163,14 +163,14 @@ impl Services {
 
     /// The logs of builds that failed lately, newest first.
     #[must_use]
-    pub fn logs(&self) -> Vec<LogRef> {
-        self.lock_logs().iter().map(|(derivation, _)| LogRef::of(derivation.clone())).collect()
+    pub fn failed_build_logs(&self) -> Vec<LogRef> {
+        self.lock_failed_builds().iter().map(|(derivation, _)| LogRef::of(derivation.clone())).collect()
     }
 
     /// The last lines seen of the log of a build that failed lately.
     #[must_use]
     pub fn last_lines(&self, derivation: &DrvPath) -> Option<String> {
-        let logs = self.lock_logs();
+        let logs = self.lock_failed_builds();
         let (_, lines) = logs.iter().find(|(known, lines)| known == derivation && !lines.is_empty())?;
         Some(lines.clone())
     }
@@ -179,15 +179,19 @@ impl Services {
     ///
     /// # Errors
     /// [`Code::Busy`] if too many wait already, or that the call was cancelled.
-    pub async fn enter(&self, in_force: &InForce, call: &Call) -> Result<OwnedSemaphorePermit, ToolError> {
-        if let Ok(place) = Arc::clone(&in_force.places).try_acquire_owned() {
-            return Ok(place);
+    pub async fn acquire_slot(
+        &self,
+        in_force: &SettingsInForce,
+        call: &Call,
+    ) -> Result<OwnedSemaphorePermit, ToolError> {
+        if let Ok(permit) = Arc::clone(&in_force.call_slots).try_acquire_owned() {
+            return Ok(permit);
         }
-        let _waiting = Waiting::join(&self.waiting, in_force.settings.waiting_calls)?;
+        let _position = QueuePosition::join(&self.waiting, in_force.settings.waiting_calls)?;
         call.report_message("waiting for another call to end");
         tokio::select! {
-            place = Arc::clone(&in_force.places).acquire_owned() => {
-                Ok(place.map_err(|_| NixError::from(ProcessError::Cancelled))?)
+            permit = Arc::clone(&in_force.call_slots).acquire_owned() => {
+                Ok(permit.map_err(|_| NixError::from(ProcessError::Cancelled))?)
             }
             () = call.cancel.cancelled() => Err(NixError::from(ProcessError::Cancelled).into()),
         }
@@ -197,19 +201,19 @@ impl Services {
     /// for its last page.
     ///
     /// # Errors
-    /// As [`Self::enter`], and what reading it gives.
+    /// As [`Self::acquire_slot`], and what reading it gives.
     pub async fn build_log(
         &self,
         log: &LogRef,
-        in_force: &InForce,
+        in_force: &SettingsInForce,
         call: &Call,
     ) -> Result<Option<log::LogPage>, ToolError> {
-        let _place = self.enter(in_force, call).await?;
+        let _slot = self.acquire_slot(in_force, call).await?;
         Ok(in_force.flake.nix().build_log(&log.drv, log.place, call).await?)
     }
 
-    fn lock_logs(&self) -> MutexGuard<'_, VecDeque<(DrvPath, String)>> {
-        self.logs.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock_failed_builds(&self) -> MutexGuard<'_, VecDeque<(DrvPath, String)>> {
+        self.failed_builds.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -219,7 +223,7 @@ pub struct Context {
     /// What all calls share.
     pub services: Arc<Services>,
     /// The settings that it goes by, and what follows them.
-    pub in_force: Arc<InForce>,
+    pub in_force: Arc<SettingsInForce>,
     /// Who wants to know where this one is, and when it is to stop.
     pub call: Call,
     /// How to reach the person behind it.
@@ -227,16 +231,16 @@ pub struct Context {
     /// The client it came through, by its own word, or `terminal`.
     pub client: String,
     /// Its place among the calls that run at once.
-    pub place: Place,
+    pub slot: CallSlot,
 }
 
 /// A call's place among those that run at once, while it has one.
 #[derive(Clone, Debug, Default)]
-pub struct Place(Arc<Mutex<Option<OwnedSemaphorePermit>>>);
+pub struct CallSlot(Arc<Mutex<Option<OwnedSemaphorePermit>>>);
 
-impl Place {
-    fn set(&self, place: Option<OwnedSemaphorePermit>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = place;
+impl CallSlot {
+    fn replace(&self, permit: Option<OwnedSemaphorePermit>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = permit;
     }
 }
 
@@ -263,21 +267,21 @@ impl Context {
     ///
     /// # Errors
     /// [`Code::Busy`] if too many wait already, or that the call was cancelled.
-    pub(super) async fn enter(&self) -> Result<(), ToolError> {
-        self.place.set(Some(self.services.enter(&self.in_force, &self.call).await?));
+    pub(super) async fn acquire_slot(&self) -> Result<(), ToolError> {
+        self.slot.replace(Some(self.services.acquire_slot(&self.in_force, &self.call).await?));
         Ok(())
     }
 
     /// Gives the place back.
-    pub(super) fn leave(&self) {
-        self.place.set(None);
+    pub(super) fn release_slot(&self) {
+        self.slot.replace(None);
     }
 }
 
 /// The person behind a call, who may take long to answer: others run meanwhile.
-pub(super) struct Unhurried<'a>(pub &'a Context);
+pub(super) struct SlotReleasingApprover<'a>(pub &'a Context);
 
-impl Approver for Unhurried<'_> {
+impl Approver for SlotReleasingApprover<'_> {
     fn ask<'a>(
         &'a self,
         question: &'a Question,
@@ -285,16 +289,16 @@ impl Approver for Unhurried<'_> {
     ) -> Pin<Box<dyn Future<Output = Answer> + Send + 'a>> {
         Box::pin(async move {
             let Self(context) = self;
-            context.leave();
+            context.release_slot();
             let answer = context.approver.ask(question, call).await;
             // Who was asked is not turned away for others having come meanwhile.
             tokio::select! {
-                place = Arc::clone(&context.in_force.places).acquire_owned() => context.place.set(place.ok()),
+                permit = Arc::clone(&context.in_force.call_slots).acquire_owned() => context.slot.replace(permit.ok()),
                 () = call.cancel.cancelled() => {}
             }
             // Who may say yes, and to what, may be another matter by now. A no counts all the same.
             match answer {
-                Answer::Given { .. } if !context.in_force.holds().await => Answer::Overtaken,
+                Answer::Given { .. } if !context.in_force.is_current().await => Answer::Overtaken,
                 answer => answer,
             }
         })
@@ -310,19 +314,19 @@ impl Approver for Unhurried<'_> {
 }
 
 /// A place in the queue, given back when it is dropped.
-struct Waiting<'a>(&'a AtomicUsize);
+struct QueuePosition<'a>(&'a AtomicUsize);
 
-impl<'a> Waiting<'a> {
+impl<'a> QueuePosition<'a> {
     fn join(queue: &'a AtomicUsize, most: usize) -> Result<Self, BusyError> {
-        let place = Self(queue);
+        let position = Self(queue);
         if queue.fetch_add(1, Ordering::Relaxed) >= most {
             return Err(BusyError(most));
         }
-        Ok(place)
+        Ok(position)
     }
 }
 
-impl Drop for Waiting<'_> {
+impl Drop for QueuePosition<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }

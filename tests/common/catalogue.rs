@@ -1,10 +1,10 @@
 //! Calls that every tool takes, found by its schema: a tool that a test does not name is called as well.
 
-use pantheros_mcp::tools::Entry;
+use pantheros_mcp::tools::ToolEntry;
 use serde_json::{Map, Value, json};
 
 /// The least that a tool takes: `web` for every argument it requires.
-pub fn arguments(tool: &Entry) -> Value {
+pub fn arguments(tool: &ToolEntry) -> Value {
     let schema = Value::Object(tool.input_schema());
     let required = schema["required"].as_array().cloned().unwrap_or_default();
     let mut given: Map<String, Value> = required

@@ -13,27 +13,28 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use super::page::BYTES;
+use super::page::PAGE_BYTES;
 use crate::text;
 
 /// Bytes of JSON at which an answer ends: a page, and what is around its entries.
-const ANSWER: usize = BYTES + 1024;
+const ANSWER_BYTES: usize = PAGE_BYTES + 1024;
 /// How what is too heavy is made shorter, step by step: the characters left of each text in it, and the items of each
 /// list within an entry. No store path and no address of a log is as long as the shortest text.
-const SHORTER: [(usize, usize); 6] = [(4_000, 200), (2_000, 60), (1_000, 30), (600, 15), (300, 8), (300, 3)];
+const SHORTENING_STEPS: [(usize, usize); 6] =
+    [(4_000, 200), (2_000, 60), (1_000, 30), (600, 15), (300, 8), (300, 3)];
 /// What the counter of a list is called before the list's own name.
-const COUNTER: &str = "more_";
+const COUNTER_PREFIX: &str = "more_";
 /// A counter that is of something else: of what later pages hold.
-const PAGED: &str = "more_children";
+const PAGE_COUNTER: &str = "more_children";
 /// Where entries are named that have no room, by how they are.
-const NAMED: &str = "more_named";
+const NAMES_FIELD: &str = "more_named";
 /// Texts that matter most at their end.
-const ENDS: &[&str] = &["log_tail"];
+const TAIL_FIELDS: &[&str] = &["log_tail"];
 /// Most bytes of names of entries that have no room.
-const NAMES: usize = BYTES / 2;
+const NAMES_BYTES: usize = PAGE_BYTES / 2;
 
 /// What is told of an entry that has no room.
-pub struct Brief<'a> {
+pub struct EntryLabel<'a> {
     /// Its name.
     pub name: &'a str,
     /// How it is, in a word.
@@ -41,43 +42,43 @@ pub struct Brief<'a> {
 }
 
 /// An answer as it is given, and as it is to be rendered where that is shorter than the whole.
-pub struct Told<T> {
+pub struct FittedAnswer<T> {
     /// As JSON.
     pub structured: Value,
     /// What `structured` says, where it is not all of the answer.
     pub shorter: Option<T>,
 }
 
-/// An answer that ends by its weight. `brief` says how an entry is named that has no room.
+/// An answer that ends by its weight. `label` says how an entry is named that has no room.
 ///
 /// # Errors
 /// That it is no JSON.
-pub fn answer<T: Serialize + DeserializeOwned + JsonSchema>(
+pub fn fit_answer<T: Serialize + DeserializeOwned + JsonSchema>(
     whole: &T,
-    brief: fn(&Value) -> Option<Brief<'_>>,
-) -> Result<Told<T>, serde_json::Error> {
+    label: fn(&Value) -> Option<EntryLabel<'_>>,
+) -> Result<FittedAnswer<T>, serde_json::Error> {
     let structured = serde_json::to_value(whole)?;
-    if of(&structured) <= ANSWER {
-        return Ok(Told { structured, shorter: None });
+    if json_bytes(&structured) <= ANSWER_BYTES {
+        return Ok(FittedAnswer { structured, shorter: None });
     }
     let counters = counters::<T>();
-    let mut structured = shortened(&structured, ANSWER, &counters, 0);
-    end_lists(&mut structured, &counters, brief);
+    let mut structured = shortened(&structured, ANSWER_BYTES, &counters, 0);
+    truncate_lists(&mut structured, &counters, label);
     let shorter = T::deserialize(&structured)
         .inspect_err(|error| tracing::error!(%error, "a shorter answer cannot be read again"))
         .ok();
-    Ok(Told { structured, shorter })
+    Ok(FittedAnswer { structured, shorter })
 }
 
 /// An entry of a list that weighs at most `room`, and how many bytes of JSON it is.
-pub fn entry<T: Serialize + DeserializeOwned + JsonSchema>(entry: T, room: usize) -> (T, usize) {
+pub fn fit_entry<T: Serialize + DeserializeOwned + JsonSchema>(entry: T, room: usize) -> (T, usize) {
     let Ok(whole) = serde_json::to_value(&entry) else { return (entry, 0) };
-    if of(&whole) <= room {
-        return (entry, of(&whole));
+    if json_bytes(&whole) <= room {
+        return (entry, json_bytes(&whole));
     }
     let shorter = shortened(&whole, room, &counters::<T>(), 1);
     match T::deserialize(&shorter) {
-        Ok(entry) => (entry, of(&shorter)),
+        Ok(entry) => (entry, json_bytes(&shorter)),
         Err(error) => {
             tracing::error!(%error, "a shorter entry cannot be read again");
             (entry, room)
@@ -86,7 +87,7 @@ pub fn entry<T: Serialize + DeserializeOwned + JsonSchema>(entry: T, room: usize
 }
 
 /// What a value weighs in a list.
-fn of(value: &Value) -> usize {
+fn json_bytes(value: &Value) -> usize {
     value.to_string().len() + 1
 }
 
@@ -95,7 +96,12 @@ fn counters<T: JsonSchema>() -> BTreeSet<String> {
     fn collect(value: &Value, found: &mut BTreeSet<String>) {
         match value {
             Value::Object(fields) => {
-                found.extend(fields.keys().filter(|key| key.starts_with(COUNTER) && *key != PAGED).cloned());
+                found.extend(
+                    fields
+                        .keys()
+                        .filter(|key| key.starts_with(COUNTER_PREFIX) && *key != PAGE_COUNTER)
+                        .cloned(),
+                );
                 fields.values().for_each(|value| collect(value, found));
             }
             Value::Array(list) => list.iter().for_each(|value| collect(value, found)),
@@ -107,13 +113,13 @@ fn counters<T: JsonSchema>() -> BTreeSet<String> {
     found
 }
 
-/// A value after as many steps of [`SHORTER`] as it takes to weigh no more than `room`; after all of them otherwise.
+/// A value after as many steps of [`SHORTENING_STEPS`] as it takes to weigh no more than `room`; after all of them otherwise.
 fn shortened(whole: &Value, room: usize, counters: &BTreeSet<String>, depth: usize) -> Value {
     let mut shorter = Value::Null;
-    for (characters, items) in SHORTER {
+    for (characters, items) in SHORTENING_STEPS {
         shorter.clone_from(whole);
         shorten(&mut shorter, characters, items, counters, depth);
-        if of(&shorter) <= room {
+        if json_bytes(&shorter) <= room {
             break;
         }
     }
@@ -127,17 +133,17 @@ fn shorten(value: &mut Value, characters: usize, items: usize, counters: &BTreeS
             let beyond = list.len().saturating_sub(items);
             if beyond > 0 && list.iter().all(Value::is_string) {
                 list.truncate(items);
-                list.push(rest(beyond));
+                list.push(omitted_marker(beyond));
             }
             list.iter_mut().for_each(|item| shorten(item, characters, items, counters, depth + 1));
         }
         Value::Object(fields) => {
             let names: Vec<String> = fields.keys().cloned().collect();
             for name in names {
-                let counter = format!("{COUNTER}{name}");
+                let counter = format!("{COUNTER_PREFIX}{name}");
                 let Some(field) = fields.get_mut(&name) else { continue };
                 match field {
-                    Value::String(said) if ENDS.contains(&name.as_str()) => {
+                    Value::String(said) if TAIL_FIELDS.contains(&name.as_str()) => {
                         *said = text::tail(said, characters)
                     }
                     Value::Array(list)
@@ -145,10 +151,10 @@ fn shorten(value: &mut Value, characters: usize, items: usize, counters: &BTreeS
                             && (depth > 0 || list.iter().all(Value::is_string)) =>
                     {
                         let beyond = list.len().saturating_sub(items);
-                        keep(list, |_| 1, items);
+                        retain_fitting(list, |_| 1, items);
                         list.iter_mut()
                             .for_each(|item| shorten(item, characters, items, counters, depth + 1));
-                        count(fields, &counter, beyond);
+                        add_to_counter(fields, &counter, beyond);
                     }
                     field => shorten(field, characters, items, counters, depth + 1),
                 }
@@ -159,52 +165,56 @@ fn shorten(value: &mut Value, characters: usize, items: usize, counters: &BTreeS
 }
 
 /// Ends the lists of an answer that count their rest, the heaviest first, until it is light enough.
-fn end_lists(answer: &mut Value, counters: &BTreeSet<String>, brief: fn(&Value) -> Option<Brief<'_>>) {
+fn truncate_lists(
+    answer: &mut Value,
+    counters: &BTreeSet<String>,
+    label: fn(&Value) -> Option<EntryLabel<'_>>,
+) {
     let Value::Object(fields) = answer else { return };
     let weight = |fields: &Map<String, Value>| -> usize {
-        fields.iter().map(|(name, value)| name.len() + 4 + of(value)).sum()
+        fields.iter().map(|(name, value)| name.len() + 4 + json_bytes(value)).sum()
     };
     let mut lists: Vec<(Reverse<usize>, String)> = fields
         .iter()
-        .filter(|(name, value)| value.is_array() && counters.contains(&format!("{COUNTER}{name}")))
-        .map(|(name, value)| (Reverse(of(value)), name.clone()))
+        .filter(|(name, value)| value.is_array() && counters.contains(&format!("{COUNTER_PREFIX}{name}")))
+        .map(|(name, value)| (Reverse(json_bytes(value)), name.clone()))
         .collect();
     lists.sort();
     for (Reverse(heavy), name) in lists {
         let all = weight(fields);
-        if all <= ANSWER {
+        if all <= ANSWER_BYTES {
             return;
         }
         let Some(Value::Array(list)) = fields.get_mut(&name) else { continue };
-        let names: usize = list.iter().filter_map(brief).map(|brief| brief.name.len() + 4).sum();
+        let names: usize = list.iter().filter_map(label).map(|label| label.name.len() + 4).sum();
         // What is written of the rest beside its names.
-        let room = ANSWER.saturating_sub(all - heavy + names.min(NAMES) + 300);
-        let mut left_out = keep(list, of, room);
-        left_out.sort_by_key(|entry| !matters(entry));
-        count(fields, &format!("{COUNTER}{name}"), left_out.len());
-        let named = named(&left_out, brief);
-        if !named.is_empty() && counters.contains(NAMED) {
-            fields.insert(NAMED.to_owned(), Value::Object(named));
+        let room = ANSWER_BYTES.saturating_sub(all - heavy + names.min(NAMES_BYTES) + 300);
+        let mut left_out = retain_fitting(list, json_bytes, room);
+        left_out.sort_by_key(|entry| !is_important(entry));
+        add_to_counter(fields, &format!("{COUNTER_PREFIX}{name}"), left_out.len());
+        let named = names_by_state(&left_out, label);
+        if !named.is_empty() && counters.contains(NAMES_FIELD) {
+            fields.insert(NAMES_FIELD.to_owned(), Value::Object(named));
         }
     }
 }
 
 /// The names of entries by their states; as many as have room, and the rest counted.
-fn named(entries: &[Value], brief: fn(&Value) -> Option<Brief<'_>>) -> Map<String, Value> {
+fn names_by_state(entries: &[Value], label: fn(&Value) -> Option<EntryLabel<'_>>) -> Map<String, Value> {
     let mut states: BTreeMap<&str, (Vec<Value>, usize)> = BTreeMap::new();
-    let mut room = NAMES;
-    for brief in entries.iter().filter_map(brief) {
-        let (names, beyond) = states.entry(brief.state).or_default();
-        match room.checked_sub(brief.name.len() + 4) {
+    let mut room = NAMES_BYTES;
+    for entry in entries.iter().filter_map(label) {
+        let (names, beyond) = states.entry(entry.state).or_default();
+        match room.checked_sub(entry.name.len() + 4) {
             Some(left) if *beyond == 0 => {
                 room = left;
-                names.push(brief.name.into());
+                names.push(entry.name.into());
             }
             _ => *beyond += 1,
         }
     }
     let listed = |(state, (mut names, beyond)): (&str, (Vec<Value>, usize))| {
-        names.extend((beyond > 0).then(|| rest(beyond)));
+        names.extend((beyond > 0).then(|| omitted_marker(beyond)));
         (state.to_owned(), Value::Array(names))
     };
     states.into_iter().map(listed).collect()
@@ -212,9 +222,9 @@ fn named(entries: &[Value], brief: fn(&Value) -> Option<Brief<'_>>) -> Map<Strin
 
 /// Keeps the entries of a list that have room, in their order, and gives the others. What failed stays before what
 /// did not.
-fn keep(list: &mut Vec<Value>, weight: fn(&Value) -> usize, room: usize) -> Vec<Value> {
+fn retain_fitting(list: &mut Vec<Value>, weight: fn(&Value) -> usize, room: usize) -> Vec<Value> {
     let mut order: Vec<usize> = (0..list.len()).collect();
-    order.sort_by_key(|at| list.get(*at).is_none_or(|entry| !matters(entry)));
+    order.sort_by_key(|at| list.get(*at).is_none_or(|entry| !is_important(entry)));
     let mut left = Some(room);
     let kept: BTreeSet<usize> = order
         .into_iter()
@@ -230,17 +240,17 @@ fn keep(list: &mut Vec<Value>, weight: fn(&Value) -> usize, room: usize) -> Vec<
 }
 
 /// Whether an entry tells of a failure, or of a risk that stops somebody.
-fn matters(entry: &Value) -> bool {
+fn is_important(entry: &Value) -> bool {
     let Value::Object(fields) = entry else { return false };
     fields.get("error").is_some_and(|error| !error.is_null())
         || fields.contains_key("same_as")
         || fields.get("ok") == Some(&Value::Bool(false))
         || fields.get("units_failed") == Some(&Value::Bool(true))
         || fields.get("severity").is_some_and(|severity| severity == "blocking")
-        || fields.values().filter_map(Value::as_array).flatten().any(matters)
+        || fields.values().filter_map(Value::as_array).flatten().any(is_important)
 }
 
-fn count(fields: &mut Map<String, Value>, counter: &str, beyond: usize) {
+fn add_to_counter(fields: &mut Map<String, Value>, counter: &str, beyond: usize) {
     if beyond > 0 {
         let before = fields.get(counter).and_then(Value::as_u64).unwrap_or_default();
         fields.insert(counter.to_owned(), (before + beyond as u64).into());
@@ -248,7 +258,7 @@ fn count(fields: &mut Map<String, Value>, counter: &str, beyond: usize) {
 }
 
 /// What a person reads of the entries that have no room: how many `of` them, and their names.
-pub fn more(of: &str, count: u64, named: &BTreeMap<String, Vec<String>>) -> Vec<String> {
+pub fn describe_omitted(of: &str, count: u64, named: &BTreeMap<String, Vec<String>>) -> Vec<String> {
     let head = (count > 0).then(|| format!("… and {count} more {of}"));
     let names = named.iter().map(|(state, names)| {
         format!("  {}: {}", text::word(state), text::words(names.iter().map(String::as_str)))
@@ -257,7 +267,7 @@ pub fn more(of: &str, count: u64, named: &BTreeMap<String, Vec<String>>) -> Vec<
 }
 
 /// Stands for the rest of a list of texts.
-fn rest(beyond: usize) -> Value {
+fn omitted_marker(beyond: usize) -> Value {
     Value::String(format!("… and {beyond} more"))
 }
 
@@ -291,8 +301,8 @@ mod tests {
         more_paths: u64,
     }
 
-    fn brief(entry: &Value) -> Option<Brief<'_>> {
-        Some(Brief { name: entry["host"].as_str()?, state: entry["state"].as_str()? })
+    fn label(entry: &Value) -> Option<EntryLabel<'_>> {
+        Some(EntryLabel { name: entry["host"].as_str()?, state: entry["state"].as_str()? })
     }
 
     fn part(number: usize, parts: usize) -> Part {
@@ -307,8 +317,8 @@ mod tests {
     }
 
     fn told(whole: &Whole) -> (Value, Whole) {
-        let told = answer(whole, brief).unwrap();
-        assert!(of(&told.structured) <= ANSWER + 1, "{} bytes", of(&told.structured));
+        let told = fit_answer(whole, label).unwrap();
+        assert!(json_bytes(&told.structured) <= ANSWER_BYTES + 1, "{} bytes", json_bytes(&told.structured));
         let shorter = told.shorter.unwrap();
         // Nothing that is counted is counted in a field that the type does not have.
         assert_eq!(serde_json::to_value(&shorter).unwrap(), told.structured);
@@ -317,7 +327,7 @@ mod tests {
 
     #[test]
     fn a_light_answer_is_left_alone() {
-        let told = answer(&Whole::default(), brief).unwrap();
+        let told = fit_answer(&Whole::default(), label).unwrap();
         assert!(told.shorter.is_none());
         assert_eq!(told.structured, serde_json::to_value(Whole::default()).unwrap());
     }
