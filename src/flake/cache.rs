@@ -31,12 +31,12 @@ const PART: u64 = 16;
 
 /// What an answer is filed under.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Key {
+pub struct CacheKey {
     name: String,
     state: blake3::Hash,
 }
 
-impl Key {
+impl CacheKey {
     /// The key of everything that decides the answer; `state` is the flake's among it.
     #[must_use]
     pub fn of(state: &str, parts: &[&str]) -> Self {
@@ -52,52 +52,52 @@ impl Key {
 
 /// The answers kept.
 #[derive(Debug)]
-pub struct Cache {
+pub struct AnswerCache {
     enabled: bool,
-    memory: Mutex<Memory>,
-    disk: Option<Arc<Disk>>,
+    memory: Mutex<MemoryStore>,
+    disk: Option<Arc<DiskStore>>,
 }
 
 /// Answers as they were told, so that their size is known.
 #[derive(Debug)]
-struct Memory {
-    answers: HashMap<Key, (Arc<[u8]>, u64)>,
+struct MemoryStore {
+    answers: HashMap<CacheKey, (Arc<[u8]>, u64)>,
     /// By when they were last used.
-    by_use: BTreeMap<u64, Key>,
+    by_use: BTreeMap<u64, CacheKey>,
     uses: u64,
     bytes: usize,
     budget: usize,
 }
 
 #[derive(Debug)]
-struct Disk {
+struct DiskStore {
     /// As the settings name it.
     place: PathBuf,
     /// The folder in it, looked at when it is first needed; none where it cannot be trusted.
     folder: OnceLock<Option<StateFolder>>,
     bytes: u64,
     entries: usize,
-    written: Mutex<Written>,
+    written: Mutex<WritesSinceScan>,
 }
 
 /// What was written since somebody looked how much there is.
 #[derive(Debug, Default)]
-struct Written {
+struct WritesSinceScan {
     /// Nobody has, since this process began.
     looked: bool,
     bytes: u64,
     entries: usize,
 }
 
-impl Cache {
+impl AnswerCache {
     /// A cache in memory, and in a folder where `settings` name one.
     #[must_use]
     pub fn new(settings: &CacheSettings) -> Self {
         let place = settings.folder.clone().filter(|_| settings.enabled);
         Self {
             enabled: settings.enabled,
-            memory: Mutex::new(Memory::new(IN_MEMORY)),
-            disk: place.map(|place| Arc::new(Disk::new(place, settings.bytes, ON_DISK))),
+            memory: Mutex::new(MemoryStore::new(IN_MEMORY)),
+            disk: place.map(|place| Arc::new(DiskStore::new(place, settings.bytes, ON_DISK))),
         }
     }
 
@@ -108,7 +108,7 @@ impl Cache {
     }
 
     /// The answer filed under `key`. One that does not read was written by another build of the same version.
-    pub fn get<T: DeserializeOwned>(&self, key: &Key) -> Option<T> {
+    pub fn get<T: DeserializeOwned>(&self, key: &CacheKey) -> Option<T> {
         let known = self.memory().get(key);
         let text = match known {
             Some(text) => text,
@@ -122,11 +122,11 @@ impl Cache {
     }
 
     /// Files an answer. A disk that cannot be written to is no reason to fail a call.
-    pub fn put<T: Serialize>(&self, key: &Key, answer: &T) {
+    pub fn put<T: Serialize>(&self, key: &CacheKey, answer: &T) {
         if !self.enabled {
             return;
         }
-        let mut size = Size(0);
+        let mut size = ByteCounter(0);
         if serde_json::to_writer(&mut size, answer).is_err() || size.0 > LARGEST {
             return;
         }
@@ -143,15 +143,15 @@ impl Cache {
         self.memory().put(key, text.into());
     }
 
-    fn memory(&self) -> MutexGuard<'_, Memory> {
+    fn memory(&self) -> MutexGuard<'_, MemoryStore> {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// Counts what is written to it.
-struct Size(usize);
+struct ByteCounter(usize);
 
-impl io::Write for Size {
+impl io::Write for ByteCounter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.0 += bytes.len();
         Ok(bytes.len())
@@ -162,12 +162,12 @@ impl io::Write for Size {
     }
 }
 
-impl Memory {
+impl MemoryStore {
     fn new(budget: usize) -> Self {
         Self { answers: HashMap::new(), by_use: BTreeMap::new(), uses: 0, bytes: 0, budget }
     }
 
-    fn get(&mut self, key: &Key) -> Option<Arc<[u8]>> {
+    fn get(&mut self, key: &CacheKey) -> Option<Arc<[u8]>> {
         let (answer, used) = self.answers.get_mut(key)?;
         self.uses += 1;
         self.by_use.remove(used);
@@ -176,7 +176,7 @@ impl Memory {
         Some(Arc::clone(answer))
     }
 
-    fn put(&mut self, key: &Key, answer: Arc<[u8]>) {
+    fn put(&mut self, key: &CacheKey, answer: Arc<[u8]>) {
         if let Some((_, used)) = self.answers.get(key) {
             self.remove(*used);
         }
@@ -190,7 +190,7 @@ impl Memory {
     }
 
     /// Removes answers about other states of the flake than this one's, and then others, the longest unused first.
-    fn make_room(&mut self, newest: &Key) {
+    fn make_room(&mut self, newest: &CacheKey) {
         let (same, other): (Vec<_>, Vec<_>) =
             self.by_use.iter().partition(|(_, key)| key.state == newest.state);
         let order: Vec<u64> = other.into_iter().chain(same).map(|(used, _)| *used).collect();
@@ -208,7 +208,7 @@ impl Memory {
     }
 }
 
-impl Disk {
+impl DiskStore {
     fn new(place: PathBuf, bytes: u64, entries: usize) -> Self {
         Self { place, folder: OnceLock::new(), bytes, entries, written: Mutex::default() }
     }
@@ -227,7 +227,7 @@ impl Disk {
             .as_ref()
     }
 
-    fn get(&self, key: &Key) -> Option<Vec<u8>> {
+    fn get(&self, key: &CacheKey) -> Option<Vec<u8>> {
         match self.folder()?.read(&key.name, LARGEST as u64) {
             Ok(text) => text,
             Err(error) => {
@@ -237,7 +237,7 @@ impl Disk {
         }
     }
 
-    fn put(self: &Arc<Self>, key: &Key, text: &[u8]) -> Result<(), StateError> {
+    fn put(self: &Arc<Self>, key: &CacheKey, text: &[u8]) -> Result<(), StateError> {
         let Some(folder) = self.folder() else { return Ok(()) };
         folder.replace_without_sync(&key.name, text)?;
         if !self.is_look_due(text.len() as u64) {
@@ -267,7 +267,7 @@ impl Disk {
         if written.looked && !is_much {
             return false;
         }
-        *written = Written { looked: true, ..Written::default() };
+        *written = WritesSinceScan { looked: true, ..WritesSinceScan::default() };
         true
     }
 
@@ -312,7 +312,7 @@ mod tests {
         CacheSettings { enabled: true, folder: Some(folder.to_owned()), bytes }
     }
 
-    fn told(cache: &Cache, key: &Key) -> Option<Value> {
+    fn told(cache: &AnswerCache, key: &CacheKey) -> Option<Value> {
         cache.get(key)
     }
 
@@ -320,20 +320,20 @@ mod tests {
     fn an_answer_survives_the_process() {
         let folder = tempfile::tempdir().unwrap();
         let settings = on_disk(folder.path(), 1 << 20);
-        let key = Key::of("now", &["a", "b"]);
-        Cache::new(&settings).put(&key, &json!({"x": 1}));
-        let fresh = Cache::new(&settings);
+        let key = CacheKey::of("now", &["a", "b"]);
+        AnswerCache::new(&settings).put(&key, &json!({"x": 1}));
+        let fresh = AnswerCache::new(&settings);
         assert_eq!(told(&fresh, &key), Some(json!({"x": 1})));
-        assert_eq!(told(&fresh, &Key::of("now", &["ab"])), None);
+        assert_eq!(told(&fresh, &CacheKey::of("now", &["ab"])), None);
     }
 
     #[test]
     fn the_oldest_make_room() {
         let folder = tempfile::tempdir().unwrap();
         let settings = on_disk(folder.path(), 3 * BLOCK);
-        let cache = Cache::new(&settings);
+        let cache = AnswerCache::new(&settings);
         for number in 0..20 {
-            cache.put(&Key::of("now", &[&number.to_string()]), &json!("x".repeat(1_000)));
+            cache.put(&CacheKey::of("now", &[&number.to_string()]), &json!("x".repeat(1_000)));
         }
         let kept = fs::read_dir(folder.path().join("answers")).unwrap().count();
         assert!((1..=3).contains(&kept), "{kept} kept");
@@ -342,8 +342,8 @@ mod tests {
     #[test]
     fn small_answers_are_bounded_in_number_and_seldom_counted() {
         let folder = tempfile::tempdir().unwrap();
-        let disk = Arc::new(Disk::new(folder.path().to_owned(), 1 << 30, 64));
-        let put = |number: usize| disk.put(&Key::of("now", &[&number.to_string()]), b"1").unwrap();
+        let disk = Arc::new(DiskStore::new(folder.path().to_owned(), 1 << 30, 64));
+        let put = |number: usize| disk.put(&CacheKey::of("now", &[&number.to_string()]), b"1").unwrap();
         let count = || fs::read_dir(folder.path().join("answers")).unwrap().count();
         put(0);
         // What others wrote is not seen before a sixteenth of all was written here.
@@ -366,18 +366,18 @@ mod tests {
     fn a_damaged_entry_is_no_answer() {
         let folder = tempfile::tempdir().unwrap();
         let settings = on_disk(folder.path(), 1 << 20);
-        let key = Key::of("now", &["a"]);
-        Cache::new(&settings).put(&key, &json!(1));
+        let key = CacheKey::of("now", &["a"]);
+        AnswerCache::new(&settings).put(&key, &json!(1));
         fs::write(folder.path().join("answers").join(&key.name), "{\"x\":").unwrap();
-        assert_eq!(told(&Cache::new(&settings), &key), None);
+        assert_eq!(told(&AnswerCache::new(&settings), &key), None);
     }
 
     #[test]
     fn what_others_can_write_is_not_believed() {
         let folder = tempfile::tempdir().unwrap();
         let settings = on_disk(folder.path(), 1 << 20);
-        let key = Key::of("now", &["a"]);
-        Cache::new(&settings).put(&key, &json!("mine"));
+        let key = CacheKey::of("now", &["a"]);
+        AnswerCache::new(&settings).put(&key, &json!("mine"));
         let answers = folder.path().join("answers");
         let allow = |path: &std::path::Path, mode| {
             fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
@@ -388,14 +388,14 @@ mod tests {
             (&answers.join(&key.name), 0o666, 0o600),
         ] {
             allow(path, mode);
-            assert_eq!(told(&Cache::new(&settings), &key), None, "{} {mode:o}", path.display());
+            assert_eq!(told(&AnswerCache::new(&settings), &key), None, "{} {mode:o}", path.display());
             allow(path, back);
         }
-        assert_eq!(told(&Cache::new(&settings), &key), Some(json!("mine")));
+        assert_eq!(told(&AnswerCache::new(&settings), &key), Some(json!("mine")));
         let outside = folder.path().join("outside");
         fs::rename(&answers, &outside).unwrap();
         std::os::unix::fs::symlink(&outside, &answers).unwrap();
-        let elsewhere = Cache::new(&settings);
+        let elsewhere = AnswerCache::new(&settings);
         assert_eq!(told(&elsewhere, &key), None, "a link was followed");
         // In memory it goes on.
         elsewhere.put(&key, &json!("again"));
@@ -405,8 +405,8 @@ mod tests {
 
     #[test]
     fn memory_is_bounded_in_bytes() {
-        let mut memory = Memory::new(100_000);
-        let key = |number: usize| Key::of("now", &[&number.to_string()]);
+        let mut memory = MemoryStore::new(100_000);
+        let key = |number: usize| CacheKey::of("now", &[&number.to_string()]);
         for number in 0..1_000 {
             memory.put(&key(number), vec![b'x'; 900].into());
             // One that is asked for again and again stays.
@@ -431,8 +431,8 @@ mod tests {
 
     #[test]
     fn older_states_of_the_flake_make_room_first() {
-        let mut memory = Memory::new(10_000);
-        let key = |state: &str, number: usize| Key::of(state, &[&number.to_string()]);
+        let mut memory = MemoryStore::new(10_000);
+        let key = |state: &str, number: usize| CacheKey::of(state, &[&number.to_string()]);
         for number in 0..3 {
             memory.put(&key("new", number), vec![0; 1_500].into());
         }

@@ -10,14 +10,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::hosts::HOSTS;
-use super::outputs::{self, Kind, Leaf, Listing, Rule, Shape};
-use super::{Asking, Flake, FlakeError, Instantiate, Question};
+use super::outputs::{self, Kind, Leaf, ListOptions, Rule, Shape};
+use super::{AskOptions, Flake, FlakeError, Instantiate, Question};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::names::{DrvPath, HostName, SystemName};
 use crate::progress::Call;
 
-use warnings::Heard;
 pub use warnings::Warning;
+use warnings::WarningCollector;
 
 /// How an output fared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -121,7 +121,7 @@ impl Output {
 
 /// What a check found.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Checked {
+pub struct CheckResult {
     /// Every output in scope.
     pub outputs: Vec<Output>,
     /// What was said besides.
@@ -133,7 +133,7 @@ pub struct Checked {
 
 /// What of a flake is to be checked.
 #[derive(Clone, Debug, Default)]
-pub struct Scope {
+pub struct CheckScope {
     /// Only this host.
     pub host: Option<HostName>,
     /// Only what is for this system.
@@ -147,7 +147,7 @@ impl Flake {
     ///
     /// # Errors
     /// See [`FlakeError`]; an output that fails is an [`Output`].
-    pub async fn check(&self, scope: &Scope, call: &Call) -> Result<Checked, FlakeError> {
+    pub async fn check(&self, scope: &CheckScope, call: &Call) -> Result<CheckResult, FlakeError> {
         if scope.build {
             let mut checked = self.check_now(scope, call).await?;
             self.build_outputs(&mut checked.outputs, call).await?;
@@ -158,23 +158,23 @@ impl Flake {
         self.remembered(&question, call, find).await
     }
 
-    async fn check_now(&self, scope: &Scope, call: &Call) -> Result<Checked, FlakeError> {
+    async fn check_now(&self, scope: &CheckScope, call: &Call) -> Result<CheckResult, FlakeError> {
         let instantiate = if scope.build { Instantiate::Yes } else { Instantiate::Never };
-        let heard = Heard::default();
+        let collector = WarningCollector::default();
         let leaves = match &scope.host {
             Some(host) => {
                 let path = vec![HOSTS.to_owned(), host.to_string()];
                 vec![Leaf { path, rule: Rule::of(HOSTS), system: None, error: None }]
             }
             None => {
-                let warned = |attr: &str, said: &str| heard.hear_listing(attr, said);
-                self.leaves(|_| true, Listing { instantiate, warned: &warned, call }).await?
+                let on_warning = |attr: &str, said: &str| collector.add_listing_warning(attr, said);
+                self.leaves(|_| true, ListOptions { instantiate, on_warning: &on_warning, call }).await?
             }
         };
         let system = scope.system.as_ref().map(SystemName::as_str);
         let of_other = |leaf: &Leaf| matches!((&leaf.system, system), (Some(of_leaf), Some(wanted)) if of_leaf != wanted);
         let asked = |leaf: &Leaf| leaf.error.is_none() && !leaf.rule.probe.is_empty() && !of_other(leaf);
-        let mut checked = Checked::default();
+        let mut checked = CheckResult::default();
         let mut answers = HashMap::new();
         for (jobs, instantiate) in [(false, instantiate), (true, instantiate.for_jobs())] {
             let part: Vec<(usize, &Leaf)> = leaves
@@ -190,13 +190,14 @@ impl Flake {
                 }
             };
             let questions = part.iter().map(|(_, leaf)| question(leaf)).collect();
-            let warned = |index: usize, said: String| {
+            let on_warning = |index: usize, said: String| {
                 if let Some((place, leaf)) = part.get(index) {
-                    heard.hear(*place, &leaf.attr(), &said);
+                    collector.add_warning(*place, &leaf.attr(), &said);
                 }
             };
-            let asking = Asking { warned: Some(&warned), ..Asking::new("outputs", instantiate) };
-            let round = self.ask_with(&asking, questions, call).await?;
+            let options =
+                AskOptions { on_warning: Some(&on_warning), ..AskOptions::new("outputs", instantiate) };
+            let round = self.ask_with(&options, questions, call).await?;
             let given = round.answers.into_iter().map(|answer| answer.map(|answer| answer.value));
             answers.extend(part.iter().map(|(place, _)| *place).zip(given));
         }
@@ -214,11 +215,11 @@ impl Flake {
             if let Some(output) = leaf.path.first()
                 && let Some(remark) = outputs::remark(output)
             {
-                heard.remark(place, output, &remark);
+                collector.add_remark(place, output, &remark);
             }
             let answer = answers.remove(&place).unwrap_or(Ok(Value::Null));
             if let Some(remark) = answer.as_ref().ok().and_then(|value| value.get("remark")?.as_str()) {
-                heard.remark(place, &leaf.attr(), remark);
+                collector.add_remark(place, &leaf.attr(), remark);
             }
             let output = Output::new(leaf);
             let mut output = if of_other(leaf) {
@@ -235,7 +236,7 @@ impl Flake {
             }
             checked.outputs.push(output);
         }
-        (checked.warnings, checked.more_warnings) = heard.told();
+        (checked.warnings, checked.more_warnings) = collector.into_warnings();
         Ok(checked)
     }
 }

@@ -27,13 +27,13 @@ const TEXT: usize = 127 * 1024;
 
 /// An input that `flake.nix` declares.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Declared {
+pub struct DeclaredInput {
     /// The path of the input that it follows, from the flake; empty for the flake itself.
     pub follows: Option<Vec<String>>,
     /// Where it is fetched from; `None` if that is not said here.
     pub reference: Option<Reference>,
     /// What is said of its own inputs.
-    pub inputs: BTreeMap<String, Declared>,
+    pub inputs: BTreeMap<String, DeclaredInput>,
 }
 
 impl Flake {
@@ -41,12 +41,12 @@ impl Flake {
     ///
     /// # Errors
     /// See [`FlakeError`].
-    pub async fn declared_inputs(&self, call: &Call) -> Result<BTreeMap<String, Declared>, FlakeError> {
+    pub async fn declared_inputs(&self, call: &Call) -> Result<BTreeMap<String, DeclaredInput>, FlakeError> {
         let question = format!("declared inputs {DECLARED}");
         self.remembered(&question, call, |flake| async move { flake.find_declared(call).await }).await
     }
 
-    async fn find_declared(&self, call: &Call) -> Result<BTreeMap<String, Declared>, FlakeError> {
+    async fn find_declared(&self, call: &Call) -> Result<BTreeMap<String, DeclaredInput>, FlakeError> {
         let text = self.own_text()?;
         let command = self.nix().command(&["eval", "--json", "--read-only", "--show-trace"]).await?;
         let command = command

@@ -19,8 +19,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use self::attempt::{Asked, Failure, one_argument};
-pub use self::question::{Answer, Answers, Instantiate, Question, Subject, is_cacheable};
+use self::attempt::{PendingQuestion, ProcessFailure, fitting_count};
+pub use self::question::{Answer, Answers, Instantiate, OtherFlake, Question, is_cacheable};
 use super::{Flake, FlakeError};
 use crate::advice::Remedy;
 use crate::diagnostic::{Code, Diagnostic};
@@ -36,7 +36,7 @@ const TIMED_OUT: usize = 3;
 
 /// What came of a round of questions.
 #[derive(Debug)]
-pub struct Round {
+pub struct Evaluation {
     /// What each question gave, in the order asked.
     pub answers: Answers,
     /// Whether something was fetched, or tried to be: then `tryEval` may have caught a failure of the network.
@@ -45,36 +45,36 @@ pub struct Round {
 
 /// How questions are asked.
 #[derive(Clone, Copy)]
-pub struct Asking<'a> {
+pub struct AskOptions<'a> {
     /// What they are about, in a word.
     pub what: &'a str,
     /// Whether derivations are written to the store.
     pub instantiate: Instantiate,
     /// Which flake is asked; ours where none is named.
-    pub subject: Option<&'a Subject>,
+    pub other_flake: Option<&'a OtherFlake>,
     /// Who wants each answer as soon as it is there.
-    pub listener: Option<Listener<'a>>,
+    pub on_answer: Option<OnAnswer<'a>>,
     /// Who wants what the configuration warns of.
-    pub warned: Option<Warned<'a>>,
+    pub on_warning: Option<OnWarning<'a>>,
 }
 
-impl<'a> Asking<'a> {
+impl<'a> AskOptions<'a> {
     /// Questions about our flake, to whose answers nobody listens.
     #[must_use]
     pub fn new(what: &'a str, instantiate: Instantiate) -> Self {
-        Self { what, instantiate, subject: None, listener: None, warned: None }
+        Self { what, instantiate, other_flake: None, on_answer: None, on_warning: None }
     }
 }
 
 /// Who wants each answer as soon as it is there, with the question's place among those asked.
-pub type Listener<'a> = &'a (dyn Fn(usize, &Result<Answer, Diagnostic>) + Send + Sync);
+pub type OnAnswer<'a> = &'a (dyn Fn(usize, &Result<Answer, Diagnostic>) + Send + Sync);
 
 /// Who wants what the configuration warns of, with the place of the question it comes up at.
-pub type Warned<'a> = &'a (dyn Fn(usize, String) + Send + Sync);
+pub type OnWarning<'a> = &'a (dyn Fn(usize, String) + Send + Sync);
 
 /// How far all workers together are.
-struct Tally<'a> {
-    asking: &'a Asking<'a>,
+struct SharedProgress<'a> {
+    options: &'a AskOptions<'a>,
     total: usize,
     done: AtomicUsize,
     /// Whether something was fetched, or tried to be.
@@ -95,8 +95,8 @@ impl Flake {
         instantiate: Instantiate,
         call: &Call,
     ) -> Result<Answers, FlakeError> {
-        let asking = Asking::new(what, instantiate);
-        Ok(self.ask_with(&asking, questions, call).await?.answers)
+        let options = AskOptions::new(what, instantiate);
+        Ok(self.ask_with(&options, questions, call).await?.answers)
     }
 
     /// As [`Flake::ask`], with all that can be said besides.
@@ -105,13 +105,13 @@ impl Flake {
     /// See [`Flake::ask`].
     pub async fn ask_with(
         &self,
-        asking: &Asking<'_>,
+        options: &AskOptions<'_>,
         questions: Vec<Question>,
         call: &Call,
-    ) -> Result<Round, FlakeError> {
+    ) -> Result<Evaluation, FlakeError> {
         self.require()?;
-        let tally = Tally {
-            asking,
+        let shared = SharedProgress {
+            options,
             total: questions.len(),
             done: AtomicUsize::new(0),
             has_fetched: AtomicBool::new(false),
@@ -119,11 +119,11 @@ impl Flake {
         };
         let workers = self.settings.evaluation_workers.clamp(1, questions.len().max(1));
         // Dealt like cards: neighbours tend to be of one kind and so of one weight.
-        let mut hands: Vec<VecDeque<Asked<'_>>> = (0..workers).map(|_| VecDeque::new()).collect();
+        let mut queues: Vec<VecDeque<PendingQuestion<'_>>> = (0..workers).map(|_| VecDeque::new()).collect();
         for (index, question) in questions.iter().enumerate() {
-            if let Some(hand) = hands.get_mut(index % workers) {
+            if let Some(queue) = queues.get_mut(index % workers) {
                 let named = !question.large;
-                hand.push_back(Asked {
+                queue.push_back(PendingQuestion {
                     index,
                     question,
                     unread: Vec::new(),
@@ -133,22 +133,22 @@ impl Flake {
                 });
             }
         }
-        let work = hands.into_iter().map(|hand| self.work(hand, call, &tally));
+        let work = queues.into_iter().map(|queue| self.work(queue, call, &shared));
         let parts = futures::future::try_join_all(work).await?;
         let mut by_index: HashMap<usize, Result<Answer, Diagnostic>> = parts.into_iter().flatten().collect();
-        let timed_out = tally.timed_out.load(Ordering::Relaxed);
-        let given_up = |index| {
-            let answer = Err(given_up(timed_out));
-            tally.one_more(index, &answer, call);
+        let timed_out = shared.timed_out.load(Ordering::Relaxed);
+        let skipped_error = |index| {
+            let answer = Err(skipped_error(timed_out));
+            shared.report_answer(index, &answer, call);
             answer
         };
         let answers: Answers = (0..questions.len())
-            .map(|index| by_index.remove(&index).unwrap_or_else(|| given_up(index)))
+            .map(|index| by_index.remove(&index).unwrap_or_else(|| skipped_error(index)))
             .collect();
         if !answers.iter().all(is_cacheable) {
-            self.may_pass();
+            self.mark_transient();
         }
-        Ok(Round { answers, has_fetched: tally.has_fetched.into_inner() })
+        Ok(Evaluation { answers, has_fetched: shared.has_fetched.into_inner() })
     }
 
     /// Answers a single question.
@@ -163,7 +163,7 @@ impl Flake {
         call: &Call,
     ) -> Result<Value, FlakeError> {
         let answer = self.ask(what, vec![question], instantiate, call).await?.pop();
-        match answer.unwrap_or_else(|| Err(unanswered())) {
+        match answer.unwrap_or_else(|| Err(no_answer_error())) {
             Ok(answer) => Ok(answer.value),
             Err(diagnostic) => Err(FlakeError::Evaluation(Box::new(diagnostic))),
         }
@@ -185,7 +185,7 @@ impl Flake {
     {
         let find = |flake: Self| async move {
             call.report_message(format!("evaluating the {what}"));
-            let value = flake.ask_one(what, Question::own(function), Instantiate::No, call).await?;
+            let value = flake.ask_one(what, Question::of_function(function), Instantiate::No, call).await?;
             let read = serde_json::from_value(value)
                 .map_err(|error| NixError::NotUnderstood { what, said: error.to_string() });
             Ok(read?)
@@ -196,24 +196,24 @@ impl Flake {
     /// One worker's share, process after process until nothing is left, or too much of it takes all its time.
     async fn work(
         &self,
-        mut hand: VecDeque<Asked<'_>>,
+        mut queue: VecDeque<PendingQuestion<'_>>,
         call: &Call,
-        tally: &Tally<'_>,
+        shared: &SharedProgress<'_>,
     ) -> Result<Vec<(usize, Result<Answer, Diagnostic>)>, FlakeError> {
-        let mut results = Vec::with_capacity(hand.len());
-        let mut writing = tally.asking.instantiate;
-        while !hand.is_empty() {
-            let asked = hand.make_contiguous();
-            let asked = asked.get(..one_argument(asked)).unwrap_or(asked);
-            let (values, failure) = self.evaluate(asked, writing, call, tally).await?;
+        let mut results = Vec::with_capacity(queue.len());
+        let mut writing = shared.options.instantiate;
+        while !queue.is_empty() {
+            let pending = queue.make_contiguous();
+            let pending = pending.get(..fitting_count(pending)).unwrap_or(pending);
+            let (values, failure) = self.evaluate(pending, writing, call, shared).await?;
             let none = values.is_empty();
             for value in values {
-                let Some(asked) = hand.pop_front() else { break };
-                results.push((asked.index, Ok(Answer { value, unread: asked.unread })));
+                let Some(pending) = queue.pop_front() else { break };
+                results.push((pending.index, Ok(Answer { value, unread: pending.unread })));
             }
             let failure = match failure {
                 Some(failure) => failure,
-                None if none => Failure::new(unanswered()),
+                None if none => ProcessFailure::new(no_answer_error()),
                 None => continue,
             };
             // An evaluation that reads what it builds needs its derivations in the store.
@@ -224,17 +224,17 @@ impl Flake {
                 writing = Instantiate::Yes;
                 continue;
             }
-            writing = tally.asking.instantiate;
-            if let Some(mut asked) = hand.pop_front() {
-                if failure.timed_out && tally.times_out(&mut asked) {
-                    hand.clear();
+            writing = shared.options.instantiate;
+            if let Some(mut pending) = queue.pop_front() {
+                if failure.timed_out && shared.count_timeout(&mut pending) {
+                    queue.clear();
                 }
-                match asked.ended(failure, self.settings.evaluation_time / 2) {
+                match pending.retry_or_fail(failure, self.settings.evaluation_time / 2) {
                     Some(answer) => {
-                        tally.one_more(asked.index, &answer, call);
-                        results.push((asked.index, answer));
+                        shared.report_answer(pending.index, &answer, call);
+                        results.push((pending.index, answer));
                     }
-                    None => hand.push_front(asked),
+                    None => queue.push_front(pending),
                 }
             }
         }
@@ -242,33 +242,33 @@ impl Flake {
     }
 }
 
-impl Tally<'_> {
-    fn one_more(&self, index: usize, answer: &Result<Answer, Diagnostic>, call: &Call) {
-        if let Some(listener) = self.asking.listener {
-            listener(index, answer);
+impl SharedProgress<'_> {
+    fn report_answer(&self, index: usize, answer: &Result<Answer, Diagnostic>, call: &Call) {
+        if let Some(on_answer) = self.options.on_answer {
+            on_answer(index, answer);
         }
         let done = self.done.fetch_add(1, Ordering::Relaxed) + 1;
         call.progress.report(Update {
-            message: format!("evaluated {done} of {} {}", self.total, self.asking.what),
+            message: format!("evaluated {done} of {} {}", self.total, self.options.what),
             done: done as u64,
             total: Some(self.total as u64),
         });
     }
 
     /// Counts a question that took all its time, once; whether there have been enough of them.
-    fn times_out(&self, asked: &mut Asked<'_>) -> bool {
-        let counts = usize::from(!std::mem::replace(&mut asked.timed_out, true));
+    fn count_timeout(&self, pending: &mut PendingQuestion<'_>) -> bool {
+        let counts = usize::from(!std::mem::replace(&mut pending.timed_out, true));
         self.timed_out.fetch_add(counts, Ordering::Relaxed) + counts >= TIMED_OUT
     }
 }
 
 /// A question that nobody came to, because `others` before it took all their time.
-fn given_up(others: usize) -> Diagnostic {
+fn skipped_error(others: usize) -> Diagnostic {
     let message = format!("not evaluated, because {others} others took longer than they may");
     Diagnostic::new(Code::TimedOut, message)
         .with_hint(Remedy::AskForOneHost.after(format!("mend those, {TIME}, or ")))
 }
 
-fn unanswered() -> Diagnostic {
+fn no_answer_error() -> Diagnostic {
     Diagnostic::new(Code::NixFailed, "the evaluation ended without an answer to this")
 }

@@ -8,8 +8,8 @@
 
 mod files;
 mod git_settings;
+mod hasher;
 pub(super) mod index;
-mod look;
 mod nix_settings;
 pub(super) mod repository;
 pub(super) mod stat;
@@ -19,8 +19,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use files::Files;
-use look::Look;
+use files::FileCache;
+use hasher::FingerprintHasher;
 use repository::Repository;
 use stat::Stat;
 
@@ -54,16 +54,16 @@ impl Eq for Fingerprint {}
 impl Fingerprint {
     /// That of a commit, whose inputs are all pinned, for a Nix that reads these files of settings.
     pub(super) fn of_commit(id: &str, settings: &[PathBuf]) -> Option<Self> {
-        let mut look = Look::default();
-        nix_settings::add(&mut look, settings)?;
-        add_bytes(&mut look, b"commit");
-        add_bytes(&mut look, id.as_bytes());
+        let mut hasher = FingerprintHasher::default();
+        nix_settings::add(&mut hasher, settings)?;
+        add_bytes(&mut hasher, b"commit");
+        add_bytes(&mut hasher, id.as_bytes());
         // Nix may have been shown the work tree under the commit's name before, with a change that Git was told to hide.
-        Some(Self::of(look, true, true))
+        Some(Self::of(hasher, true, true))
     }
 
-    fn of(look: Look, is_whole: bool, is_misleading: bool) -> Self {
-        let (hash, written) = look.finish();
+    fn of(hasher: FingerprintHasher, is_whole: bool, is_misleading: bool) -> Self {
+        let (hash, written) = hasher.finish();
         Self { hash: hash.to_hex().to_string(), is_whole, is_misleading, written }
     }
 
@@ -97,34 +97,34 @@ impl Fingerprint {
 
 /// Takes fingerprints, and remembers what it read for the one before.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Taker {
-    files: Arc<Mutex<Files>>,
+pub(super) struct Fingerprinter {
+    files: Arc<Mutex<FileCache>>,
 }
 
-impl Taker {
+impl Fingerprinter {
     /// The flake's fingerprint now, for a Nix that reads these files of settings; `None` if what there is cannot be
     /// looked at.
     pub(super) async fn take(&self, folder: &Path, settings: &[PathBuf]) -> Option<Fingerprint> {
         let (folder, settings, files) = (folder.to_owned(), settings.to_owned(), Arc::clone(&self.files));
         let taken = tokio::task::spawn_blocking(move || {
             let mut files = files.lock().unwrap_or_else(PoisonError::into_inner);
-            let mut look = Look::default();
-            nix_settings::add(&mut look, &settings)?;
-            let is_misleading = add_tree(&mut look, &folder, &mut files)?;
+            let mut hasher = FingerprintHasher::default();
+            nix_settings::add(&mut hasher, &settings)?;
+            let is_misleading = add_tree(&mut hasher, &folder, &mut files)?;
             let is_whole = are_inputs_pinned(&folder)
                 && !nix::repository_root(&folder).is_some_and(|root| has_submodules(&folder, root));
-            Some(Fingerprint::of(look, is_whole, is_misleading))
+            Some(Fingerprint::of(hasher, is_whole, is_misleading))
         });
         taken.await.ok()?
     }
 }
 
 /// Adds what Nix sees of a flake's folder, and says whether Nix may take it for something else than it is.
-fn add_tree(look: &mut Look, folder: &Path, files: &mut Files) -> Option<bool> {
+fn add_tree(hasher: &mut FingerprintHasher, folder: &Path, files: &mut FileCache) -> Option<bool> {
     let Some(root) = nix::repository_root(folder) else {
-        return files.add_folder(look, folder).map(|()| false);
+        return files.add_folder(hasher, folder).map(|()| false);
     };
-    Repository::at(root)?.add(look, files)
+    Repository::at(root)?.add(hasher, files)
 }
 
 /// Whether the flake may ask Nix for its submodules (`inputs.self.submodules`), in whose work trees nobody looks
@@ -144,26 +144,26 @@ pub(super) fn has_submodules(folder: &Path, root: &Path) -> bool {
 }
 
 /// Adds bytes so that where they end is told.
-fn add_bytes(look: &mut Look, bytes: &[u8]) {
-    look.update(&(bytes.len() as u64).to_le_bytes());
-    look.update(bytes);
+fn add_bytes(hasher: &mut FingerprintHasher, bytes: &[u8]) {
+    hasher.update(&(bytes.len() as u64).to_le_bytes());
+    hasher.update(bytes);
 }
 
 /// Adds a file by its path and content, or that there is none, or none that this user may read, as whom Nix reads it too;
 /// what it holds. `None` where that cannot be told.
-fn add_file(look: &mut Look, path: &Path) -> Option<Option<Vec<u8>>> {
-    add_found(look, path.as_os_str().as_bytes(), &Stat::of(path), || path.to_owned())
+fn add_file(hasher: &mut FingerprintHasher, path: &Path) -> Option<Option<Vec<u8>>> {
+    add_found(hasher, path.as_os_str().as_bytes(), &Stat::of(path), || path.to_owned())
 }
 
 /// As [`add_file`], of what was found under this name and lies at `path`.
 fn add_found(
-    look: &mut Look,
+    hasher: &mut FingerprintHasher,
     name: &[u8],
     found: &io::Result<Stat>,
     path: impl FnOnce() -> PathBuf,
 ) -> Option<Option<Vec<u8>>> {
-    look.written_if_there(found);
-    add_bytes(look, name);
+    hasher.add_write_of(found);
+    add_bytes(hasher, name);
     let text = match found {
         // Of most there is none, and one look tells it.
         Err(error) if reading::is_absence(error) => Ok(None),
@@ -177,8 +177,8 @@ fn add_found(
         }
         Err(_) => return None,
     };
-    look.update(&[kind]);
-    add_bytes(look, text.as_deref().unwrap_or_default());
+    hasher.update(&[kind]);
+    add_bytes(hasher, text.as_deref().unwrap_or_default());
     Some(text)
 }
 
@@ -188,7 +188,7 @@ mod tests {
     use std::fs;
 
     async fn take(folder: &Path) -> Option<Fingerprint> {
-        Taker::default().take(folder, &[]).await.filter(Fingerprint::is_whole)
+        Fingerprinter::default().take(folder, &[]).await.filter(Fingerprint::is_whole)
     }
 
     pub(super) fn git(folder: &Path, arguments: &[&str]) -> String {

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::evaluate::is_cacheable;
 use super::hosts::{FactsState, HOSTS, Host};
-use super::{Answer, Asking, Fingerprint, Flake, FlakeError, Instantiate, Question};
+use super::{Answer, AskOptions, Fingerprint, Flake, FlakeError, Instantiate, Question};
 use crate::diagnostic::Diagnostic;
 use crate::names::HostName;
 use crate::nix::{NixError, program};
@@ -36,17 +36,17 @@ fn question_about(name: &str) -> String {
 /// The evaluations of the fleet that are under way, or were the last: one as the flake lies in its folder, and one for
 /// each commit, the newest last.
 #[derive(Debug, Default)]
-pub(super) struct Surveys(Mutex<Vec<Arc<Survey>>>);
+pub(super) struct FleetEvaluations(Mutex<Vec<Arc<FleetEvaluation>>>);
 
 /// One evaluation of the facts that were not known.
 #[derive(Debug)]
-pub struct Survey {
+pub struct FleetEvaluation {
     /// The flake as it was.
-    of: State,
+    of: FlakeState,
     names: Vec<String>,
     began: Instant,
     found: Mutex<HashMap<String, Host>>,
-    progress: watch::Sender<Extent>,
+    progress: watch::Sender<FleetProgress>,
     /// What was built for it.
     imported: ImportedDerivations,
     /// Cancelled when nobody can want it any more.
@@ -55,12 +55,12 @@ pub struct Survey {
 
 /// A flake as it was at one time.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct State {
+struct FlakeState {
     reference: String,
     fingerprint: Fingerprint,
 }
 
-impl State {
+impl FlakeState {
     fn name(&self) -> String {
         format!("{} {}", self.fingerprint.as_str(), self.reference)
     }
@@ -68,7 +68,7 @@ impl State {
 
 /// How far it is.
 #[derive(Clone, Copy, Debug, Default)]
-struct Extent {
+struct FleetProgress {
     done: usize,
     ended: Option<Instant>,
 }
@@ -81,7 +81,7 @@ pub struct Fleet {
     /// How long ago their evaluation began, if not every change since then would be noticed.
     pub unnoticed: Option<Duration>,
     /// The flake they are of.
-    of: State,
+    of: FlakeState,
 }
 
 impl Fleet {
@@ -98,35 +98,35 @@ impl Fleet {
 }
 
 /// Whose turn it is to evaluate.
-enum Turn {
+enum Claim {
     /// Ours.
-    Ours(Arc<Survey>),
+    New(Arc<FleetEvaluation>),
     /// Somebody else's, who is at it.
-    Others(Arc<Survey>),
+    Running(Arc<FleetEvaluation>),
 }
 
-impl Survey {
+impl FleetEvaluation {
     fn found(&self) -> MutexGuard<'_, HashMap<String, Host>> {
         self.found.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn extent(&self) -> Extent {
+    fn progress(&self) -> FleetProgress {
         *self.progress.borrow()
     }
 
-    fn tell(&self, hosts: impl IntoIterator<Item = Host>) {
+    fn add_hosts(&self, hosts: impl IntoIterator<Item = Host>) {
         let mut found = self.found();
         found.extend(hosts.into_iter().map(|host| (host.name.clone(), host)));
         let done = found.len();
         drop(found);
-        self.progress.send_modify(|extent| extent.done = done);
+        self.progress.send_modify(|progress| progress.done = done);
     }
 
     /// Waits for its end, and tells how far it is.
     async fn wait(&self, call: &Call) -> Result<(), FlakeError> {
         let mut progress = self.progress.subscribe();
         loop {
-            let Extent { done, ended } = *progress.borrow_and_update();
+            let FleetProgress { done, ended } = *progress.borrow_and_update();
             if ended.is_some() {
                 return Ok(());
             }
@@ -147,52 +147,52 @@ impl Survey {
 }
 
 /// Says that an evaluation ended, however it did.
-struct Ending(Arc<Survey>);
+struct EndGuard(Arc<FleetEvaluation>);
 
-impl Drop for Ending {
+impl Drop for EndGuard {
     fn drop(&mut self) {
-        self.0.progress.send_modify(|extent| extent.ended = Some(Instant::now()));
+        self.0.progress.send_modify(|progress| progress.ended = Some(Instant::now()));
     }
 }
 
-impl Surveys {
-    fn current(&self) -> MutexGuard<'_, Vec<Arc<Survey>>> {
+impl FleetEvaluations {
+    fn current(&self) -> MutexGuard<'_, Vec<Arc<FleetEvaluation>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The one under way for the flake as it is, or a new one for these hosts.
-    fn turn(&self, of: &State, names: Vec<String>) -> Turn {
+    fn claim(&self, of: &FlakeState, names: Vec<String>) -> Claim {
         let mut current = self.current();
-        if let Some(place) = current.iter().position(|survey| survey.of.reference == of.reference) {
-            let survey = current.remove(place);
-            if survey.of == *of && survey.extent().ended.is_none() {
-                current.push(Arc::clone(&survey));
-                return Turn::Others(survey);
+        if let Some(place) = current.iter().position(|evaluation| evaluation.of.reference == of.reference) {
+            let evaluation = current.remove(place);
+            if evaluation.of == *of && evaluation.progress().ended.is_none() {
+                current.push(Arc::clone(&evaluation));
+                return Claim::Running(evaluation);
             }
-            survey.outdated.cancel();
+            evaluation.outdated.cancel();
         }
-        let survey = Arc::new(Survey {
+        let evaluation = Arc::new(FleetEvaluation {
             of: of.clone(),
             names,
             began: Instant::now(),
             found: Mutex::default(),
-            progress: watch::Sender::new(Extent::default()),
+            progress: watch::Sender::new(FleetProgress::default()),
             imported: ImportedDerivations::default(),
             outdated: CancellationToken::new(),
         });
-        current.push(Arc::clone(&survey));
+        current.push(Arc::clone(&evaluation));
         if current.len() > STATES {
             current.remove(0);
         }
-        Turn::Ours(survey)
+        Claim::New(evaluation)
     }
 
     /// The last one of this flake, if that ended after `since` or is still under way.
-    fn last(&self, of: &State, since: Option<Instant>) -> Option<Arc<Survey>> {
+    fn last(&self, of: &FlakeState, since: Option<Instant>) -> Option<Arc<FleetEvaluation>> {
         let current = self.current();
-        let last = current.iter().find(|survey| {
-            let ended = survey.extent().ended;
-            survey.of == *of && ended.is_none_or(|ended| since.is_none_or(|since| ended >= since))
+        let last = current.iter().find(|evaluation| {
+            let ended = evaluation.progress().ended;
+            evaluation.of == *of && ended.is_none_or(|ended| since.is_none_or(|since| ended >= since))
         });
         last.map(Arc::clone)
     }
@@ -223,15 +223,15 @@ impl Flake {
             if pending.is_empty() {
                 return Ok((fleet.hosts, state));
             }
-            match self.surveys.turn(&fleet.of, pending) {
-                Turn::Ours(survey) => {
-                    let _ending = Ending(Arc::clone(&survey));
+            match self.fleet_evaluations.claim(&fleet.of, pending) {
+                Claim::New(evaluation) => {
+                    let _ending = EndGuard(Arc::clone(&evaluation));
                     let found = tokio::select! {
-                        found = self.survey(&survey, call) => found?,
-                        () = survey.outdated.cancelled() => continue,
+                        found = self.evaluate_fleet(&evaluation, call) => found?,
+                        () = evaluation.outdated.cancelled() => continue,
                     };
                     // Some were evaluated before the flake changed, and some after.
-                    if survey.outdated.is_cancelled() {
+                    if evaluation.outdated.is_cancelled() {
                         continue;
                     }
                     for host in &mut fleet.hosts {
@@ -241,7 +241,7 @@ impl Flake {
                     }
                     return Ok((fleet.hosts, state));
                 }
-                Turn::Others(survey) => survey.wait(call).await?,
+                Claim::Running(evaluation) => evaluation.wait(call).await?,
             }
         }
         // Nor can it of one that changes all the time.
@@ -271,14 +271,15 @@ impl Flake {
         call: &Call,
     ) -> Result<Fleet, FlakeError> {
         let names = self.host_names(call).await?;
-        let of = State { reference: self.reference(), fingerprint };
+        let of = FlakeState { reference: self.reference(), fingerprint };
         let identity = program::identity(self.nix.find().await?);
-        let last = self.surveys.last(&of, since);
-        if let Some(survey) = &last {
-            call.imported.add_all(&survey.imported);
+        let last = self.fleet_evaluations.last(&of, since);
+        if let Some(evaluation) = &last {
+            call.imported.add_all(&evaluation.imported);
         }
-        let mut found = last.as_ref().map(|survey| survey.found().clone()).unwrap_or_default();
-        let unnoticed = last.filter(|_| !of.fingerprint.is_whole()).map(|survey| survey.began.elapsed());
+        let mut found = last.as_ref().map(|evaluation| evaluation.found().clone()).unwrap_or_default();
+        let unnoticed =
+            last.filter(|_| !of.fingerprint.is_whole()).map(|evaluation| evaluation.began.elapsed());
         let hosts = names.into_iter().map(|name| {
             let known = found.remove(&name).or_else(|| self.recalled(&identity, &of.fingerprint, &name));
             known.map_or_else(|| Host::without_facts(&name, FactsState::Pending), |host| self.filled(host))
@@ -298,28 +299,29 @@ impl Flake {
         if pending.is_empty() {
             return None;
         }
-        let Turn::Ours(survey) = self.surveys.turn(&fleet.of, pending) else { return None };
+        let Claim::New(evaluation) = self.fleet_evaluations.claim(&fleet.of, pending) else { return None };
         let (flake, stop) = (self.clone(), stop.child_token());
         // Made here, so that it has ended even where it is never run.
-        let ending = Ending(Arc::clone(&survey));
+        let ending = EndGuard(Arc::clone(&evaluation));
         Some(async move {
             let _ending = ending;
             let call = Call::new(Arc::new(NoProgress), stop);
             let evaluated = async {
-                match flake.survey(&survey, &call).await {
+                match flake.evaluate_fleet(&evaluation, &call).await {
                     // All of it was told on the way.
                     Ok(_) | Err(FlakeError::Nix(NixError::Process(ProcessError::Cancelled))) => {}
                     Err(error) => {
                         let error = Diagnostic::from(&error);
-                        let mut left = survey.names.clone();
-                        left.retain(|name| !survey.found().contains_key(name));
-                        survey.tell(left.iter().map(|name| Host::described(name, Err(error.clone()))));
+                        let mut left = evaluation.names.clone();
+                        left.retain(|name| !evaluation.found().contains_key(name));
+                        evaluation
+                            .add_hosts(left.iter().map(|name| Host::described(name, Err(error.clone()))));
                     }
                 }
             };
             tokio::select! {
                 () = evaluated => {}
-                () = survey.outdated.cancelled() => {}
+                () = evaluation.outdated.cancelled() => {}
             }
         })
     }
@@ -341,34 +343,39 @@ impl Flake {
     }
 
     /// Evaluates what the survey is about; each host is told and remembered as soon as it is there.
-    async fn survey(&self, survey: &Survey, call: &Call) -> Result<HashMap<String, Host>, FlakeError> {
+    async fn evaluate_fleet(
+        &self,
+        evaluation: &FleetEvaluation,
+        call: &Call,
+    ) -> Result<HashMap<String, Host>, FlakeError> {
         // The one before may still be at its end.
-        let _turn = self.turn(&format!("{} facts of all hosts", self.reference()), call).await?;
+        let _turn = self.wait_for_turn(&format!("{} facts of all hosts", self.reference()), call).await?;
         let (sender, mut receiver) = mpsc::unbounded_channel();
         let evaluated = async move {
-            let names = &survey.names;
-            let listener = move |index: usize, answer: &Result<Answer, Diagnostic>| {
+            let names = &evaluation.names;
+            let on_answer = move |index: usize, answer: &Result<Answer, Diagnostic>| {
                 if let Some(name) = names.get(index) {
                     // Nobody takes it any more: it is in the answers as well.
                     drop(sender.send((Host::described(name, answer.clone()), is_cacheable(answer))));
                 }
             };
-            let asking = Asking { listener: Some(&listener), ..Asking::new("hosts", Instantiate::No) };
-            let call = Call { imported: survey.imported.clone(), ..call.clone() };
-            self.ask_with(&asking, questions(names), &call).await
+            let options =
+                AskOptions { on_answer: Some(&on_answer), ..AskOptions::new("hosts", Instantiate::No) };
+            let call = Call { imported: evaluation.imported.clone(), ..call.clone() };
+            self.ask_with(&options, questions(names), &call).await
         };
         let remembered = async {
             let mut batch = Vec::new();
             while receiver.recv_many(&mut batch, BATCH).await > 0 {
                 let found = std::mem::take(&mut batch);
-                if !survey.outdated.is_cancelled() && !self.publish(survey, found).await {
-                    survey.outdated.cancel();
+                if !evaluation.outdated.is_cancelled() && !self.publish(evaluation, found).await {
+                    evaluation.outdated.cancel();
                 }
             }
         };
         let (round, ()) = futures::future::join(evaluated, remembered).await;
-        call.imported.add_all(&survey.imported);
-        let names = survey.names.iter();
+        call.imported.add_all(&evaluation.imported);
+        let names = evaluation.names.iter();
         let described = names.zip(round?.answers).map(|(name, answer)| Host::described(name, answer));
         Ok(described.map(|host| (host.name.clone(), host)).collect())
     }
@@ -376,9 +383,9 @@ impl Flake {
     /// Remembers and tells what was found, if the flake is still as it was.
     ///
     /// With each host comes whether it is the same until the flake changes.
-    async fn publish(&self, survey: &Survey, found: Vec<(Host, bool)>) -> bool {
+    async fn publish(&self, evaluation: &FleetEvaluation, found: Vec<(Host, bool)>) -> bool {
         let Ok(program) = self.nix.find().await else { return false };
-        let fingerprint = &survey.of.fingerprint;
+        let fingerprint = &evaluation.of.fingerprint;
         if !self.is_untouched_since(fingerprint).await {
             return false;
         }
@@ -386,7 +393,7 @@ impl Flake {
         for (host, _) in found.iter().filter(|(_, is_cacheable)| fingerprint.is_whole() && *is_cacheable) {
             self.cache.put(&self.key(&identity, fingerprint, &question_about(&host.name)), host);
         }
-        survey.tell(found.into_iter().map(|(host, _)| host));
+        evaluation.add_hosts(found.into_iter().map(|(host, _)| host));
         true
     }
 

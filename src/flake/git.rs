@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
-use super::fingerprint::index::Object;
+use super::fingerprint::index::ObjectId;
 use super::fingerprint::repository::{Repository, path_of};
 use super::fingerprint::stat::Stat;
 use crate::nix::NixError;
@@ -55,11 +55,11 @@ const TRACES: [&str; 3] = ["GIT_TRACE2", "GIT_TRACE2_EVENT", "GIT_TRACE2_PERF"];
 
 /// What Git answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Answer {
+pub(super) enum GitReply {
     /// What it printed.
-    Said(Vec<u8>),
+    Printed(Vec<u8>),
     /// It says that there is no such thing: it ended with 1, whatever it said besides.
-    No,
+    Absent,
     /// It could not answer.
     Failed(String),
 }
@@ -74,15 +74,15 @@ pub struct Checkout {
 }
 
 /// The questions of one look at a work tree: they end with the call, and have one time for all.
-struct Look<'a> {
+struct GitSession<'a> {
     cancel: &'a CancellationToken,
     until: Instant,
     /// Why the first one that Git was not run to its end for was not.
     unfinished: OnceLock<ProcessError>,
 }
 
-impl Look<'_> {
-    /// What became of a command of Git; `None` where it did not end by itself, which [`Look::unfinished`] explains.
+impl GitSession<'_> {
+    /// What became of a command of Git; `None` where it did not end by itself, which [`GitSession::unfinished`] explains.
     async fn run(&self, command: Command) -> Option<Finished> {
         let left = self.until.saturating_duration_since(Instant::now());
         let finished = command.time_limit(left.min(TIME)).run(self.cancel, |_, _| Flow::Continue).await;
@@ -100,18 +100,19 @@ pub(super) async fn checkout(
     with_submodules: bool,
     call: &Call,
 ) -> Result<Option<Checkout>, NixError> {
-    let look = Look { cancel: &call.cancel, until: Instant::now() + WHOLE, unfinished: OnceLock::new() };
-    let checkout = whole_checkout(root, with_submodules, &look).await;
-    match look.unfinished.into_inner() {
+    let session =
+        GitSession { cancel: &call.cancel, until: Instant::now() + WHOLE, unfinished: OnceLock::new() };
+    let checkout = whole_checkout(root, with_submodules, &session).await;
+    match session.unfinished.into_inner() {
         Some(error) => Err(error.into()),
         None => Ok(checkout),
     }
 }
 
-async fn whole_checkout(root: &Path, with_submodules: bool, look: &Look<'_>) -> Option<Checkout> {
-    let mut checkout = own_checkout(root, look).await?;
+async fn whole_checkout(root: &Path, with_submodules: bool, session: &GitSession<'_>) -> Option<Checkout> {
+    let mut checkout = own_checkout(root, session).await?;
     if with_submodules {
-        checkout.changed.extend(submodules::changed(root, look).await?);
+        checkout.changed.extend(submodules::changed(root, session).await?);
         checkout.changed.sort();
         checkout.changed.dedup();
     }
@@ -121,9 +122,9 @@ async fn whole_checkout(root: &Path, with_submodules: bool, look: &Look<'_>) -> 
 /// What is checked out at `root`, without what its submodules hold.
 ///
 /// What a filter of the user's or a conversion of line ends makes of a file is the file as it was committed.
-async fn own_checkout(root: &Path, look: &Look<'_>) -> Option<Checkout> {
-    let quiet = own_filters(root, look).await?;
-    let status = status(root, &quiet, look).await?;
+async fn own_checkout(root: &Path, session: &GitSession<'_>) -> Option<Checkout> {
+    let quiet = own_filters(root, session).await?;
+    let status = status(root, &quiet, session).await?;
     let mut checkout = Checkout::default();
     let mut records = status.split(|byte| *byte == 0);
     while let Some(record) = records.next() {
@@ -144,14 +145,14 @@ async fn own_checkout(root: &Path, look: &Look<'_>) -> Option<Checkout> {
         let path = record.splitn(fields + 1, |byte| *byte == b' ').nth(fields)?;
         checkout.changed.push(String::from_utf8_lossy(path).into_owned());
     }
-    checkout.changed.extend(hidden(root, &quiet, look).await?);
+    checkout.changed.extend(hidden(root, &quiet, session).await?);
     checkout.changed.sort();
     checkout.changed.dedup();
     Some(checkout)
 }
 
 /// Every tracked file that differs (git-status(1), porcelain format 2), where Git looks at it.
-async fn status(root: &Path, quiet: &[String], look: &Look<'_>) -> Option<Vec<u8>> {
+async fn status(root: &Path, quiet: &[String], session: &GitSession<'_>) -> Option<Vec<u8>> {
     // The work tree of a submodule has a configuration of its own (`submodules`); its commit is part of this one.
     let command = git(root, quiet).args([
         "status",
@@ -161,18 +162,18 @@ async fn status(root: &Path, quiet: &[String], look: &Look<'_>) -> Option<Vec<u8
         "--ignore-submodules=dirty",
         "-z",
     ]);
-    let finished = look.run(command).await?;
+    let finished = session.run(command).await?;
     finished.status.success().then_some(finished.stdout)
 }
 
 /// The files that differ from the index where Git was told not to look (git-update-index(1), `--skip-worktree` and
 /// `--assume-unchanged`).
-async fn hidden(root: &Path, quiet: &[String], look: &Look<'_>) -> Option<Vec<String>> {
+async fn hidden(root: &Path, quiet: &[String], session: &GitSession<'_>) -> Option<Vec<String>> {
     let folder = root.to_owned();
     let looked = tokio::task::spawn_blocking(move || {
         let index = Repository::at(&folder)?.index()?;
         let mut changed: Vec<String> = Vec::new();
-        let mut touched: Vec<(Vec<u8>, Object)> = Vec::new();
+        let mut touched: Vec<(Vec<u8>, ObjectId)> = Vec::new();
         for entry in index.entries()?.into_iter().filter(|entry| entry.hidden) {
             match Stat::of_itself(&folder.join(path_of(&entry.path))).ok() {
                 Some(stat) if entry.is_as_seen(&stat) => {}
@@ -189,7 +190,7 @@ async fn hidden(root: &Path, quiet: &[String], look: &Look<'_>) -> Option<Vec<St
     for some in touched.chunks(AT_ONCE) {
         let paths = some.iter().map(|(path, _)| OsStr::from_bytes(path));
         let command = paths.fold(git(root, quiet).args(["hash-object", "--"]), Command::arg);
-        let finished = look.run(command).await?;
+        let finished = session.run(command).await?;
         // It ends at the first file that it cannot read, and says nothing of those after it.
         if !finished.status.success() {
             return None;
@@ -207,9 +208,9 @@ async fn hidden(root: &Path, quiet: &[String], look: &Look<'_>) -> Option<Vec<St
 }
 
 /// Settings that take away the filters that the repository's own configuration defines; the user's are the user's word.
-async fn own_filters(root: &Path, look: &Look<'_>) -> Option<Vec<String>> {
+async fn own_filters(root: &Path, session: &GitSession<'_>) -> Option<Vec<String>> {
     let question = ["config", "--show-scope", "--name-only", "-z", "--get-regexp", "^filter\\."];
-    let finished = look.run(git(root, &[]).args(question)).await?;
+    let finished = session.run(git(root, &[]).args(question)).await?;
     match finished.status.code() {
         Some(0) => {}
         // There is no such key.
@@ -236,7 +237,7 @@ async fn own_filters(root: &Path, look: &Look<'_>) -> Option<Vec<String>> {
 }
 
 /// What Git answers to this, which runs no program.
-pub(super) async fn ask(root: &Path, arguments: &[&str], call: &Call) -> Result<Answer, NixError> {
+pub(super) async fn ask(root: &Path, arguments: &[&str], call: &Call) -> Result<GitReply, NixError> {
     let mut said = String::new();
     let command = git(root, &[]).args(arguments);
     let running = command.run(&call.cancel, |line, _| {
@@ -247,9 +248,9 @@ pub(super) async fn ask(root: &Path, arguments: &[&str], call: &Call) -> Result<
         Flow::Continue
     });
     match running.await {
-        Ok(finished) if finished.status.success() => Ok(Answer::Said(finished.stdout)),
-        Ok(finished) if finished.status.code() == Some(1) => Ok(Answer::No),
-        Ok(_) => Ok(Answer::Failed(text::plain(&said).trim().to_owned())),
+        Ok(finished) if finished.status.success() => Ok(GitReply::Printed(finished.stdout)),
+        Ok(finished) if finished.status.code() == Some(1) => Ok(GitReply::Absent),
+        Ok(_) => Ok(GitReply::Failed(text::plain(&said).trim().to_owned())),
         Err(error) => Err(error.into()),
     }
 }
@@ -425,7 +426,7 @@ mod tests {
         git(folder, &["add", "."]);
         let call = Call::unattended();
         assert!(checkout(folder, true, &call).await.unwrap().is_some());
-        let late = Look { cancel: &call.cancel, until: Instant::now(), unfinished: OnceLock::new() };
+        let late = GitSession { cancel: &call.cancel, until: Instant::now(), unfinished: OnceLock::new() };
         assert_eq!(whole_checkout(folder, true, &late).await, None);
         call.cancel.cancel();
         let error = checkout(folder, true, &call).await.unwrap_err();

@@ -246,14 +246,14 @@ impl Flake {
     /// Remembers the path that a host's system was built at, of a flake that was so `before`.
     ///
     /// # Errors
-    /// See [`Flake::learn`].
+    /// See [`Flake::remember`].
     pub async fn learn_toplevel(
         &self,
         name: &HostName,
         before: Option<&Fingerprint>,
         toplevel: &StorePath,
     ) -> Result<(), FlakeError> {
-        self.learn(&toplevel_question(name), before, toplevel).await
+        self.remember(&toplevel_question(name), before, toplevel).await
     }
 
     /// The path of the derivation at `attr`, where it is one.

@@ -10,7 +10,7 @@ pub mod fleet;
 mod git;
 pub mod hosts;
 pub mod lock;
-mod memory;
+mod nix_cache;
 pub mod options;
 pub mod outputs;
 mod part;
@@ -29,14 +29,14 @@ use crate::nix::diagnostics::SourceTree;
 use crate::nix::{self, Nix, NixError, NixRun};
 use crate::progress::Call;
 
-pub use cache::{Cache, Key};
-pub use declared::Declared;
+pub use cache::{AnswerCache, CacheKey};
+pub use declared::DeclaredInput;
 pub use error::FlakeError;
-pub use evaluate::{Answer, Answers, Asking, Instantiate, Question, Round, Subject};
+pub use evaluate::{Answer, Answers, AskOptions, Evaluation, Instantiate, OtherFlake, Question};
 pub use fingerprint::Fingerprint;
 pub use git::Checkout;
 pub use lock::{Lock, LockError};
-pub use memory::Memory;
+pub use nix_cache::NixCache;
 pub use part::{Step, UnreadPart};
 
 /// The flake the settings name, and the `nix` that evaluates it.
@@ -44,40 +44,40 @@ pub use part::{Step, UnreadPart};
 pub struct Flake {
     settings: Arc<Settings>,
     nix: Nix,
-    cache: Arc<Cache>,
-    taker: fingerprint::Taker,
-    memories: Arc<memory::Memories>,
+    cache: Arc<AnswerCache>,
+    fingerprinter: fingerprint::Fingerprinter,
+    nix_caches: Arc<nix_cache::NixCaches>,
     /// The commit it is looked at as; none means as it lies in its folder.
     at: Option<Arc<revision::Commit>>,
     /// Questions being answered, so that the same one twice at once is answered once.
     under_way: Arc<Mutex<HashMap<String, Weak<tokio::sync::Mutex<()>>>>>,
-    surveys: Arc<fleet::Surveys>,
+    fleet_evaluations: Arc<fleet::FleetEvaluations>,
     /// Whether anything that may go away by itself failed on the way to the answer that is being found.
-    passing: Arc<AtomicBool>,
+    transient: Arc<AtomicBool>,
 }
 
 impl Flake {
     /// The flake of these settings; nothing is read yet.
     #[must_use]
     pub fn new(settings: Arc<Settings>, nix: Nix) -> Self {
-        let cache = Arc::new(Cache::new(&settings.cache));
+        let cache = Arc::new(AnswerCache::new(&settings.cache));
         Self {
             settings,
             nix,
             cache,
-            taker: fingerprint::Taker::default(),
-            memories: Arc::default(),
+            fingerprinter: fingerprint::Fingerprinter::default(),
+            nix_caches: Arc::default(),
             at: None,
             under_way: Arc::default(),
-            surveys: Arc::default(),
-            passing: Arc::default(),
+            fleet_evaluations: Arc::default(),
+            transient: Arc::default(),
         }
     }
 
     /// The flake of other settings. What these say the same of is kept, and so is what does not depend on them: an
     /// answer is filed under the flake it is about.
     #[must_use]
-    pub fn under(&self, settings: Arc<Settings>) -> Self {
+    pub fn with_settings(&self, settings: Arc<Settings>) -> Self {
         let before = &self.settings;
         let nix = match before.nix == settings.nix {
             true => self.nix.clone(),
@@ -85,14 +85,14 @@ impl Flake {
         };
         let cache = match before.cache == settings.cache {
             true => Arc::clone(&self.cache),
-            false => Arc::new(Cache::new(&settings.cache)),
+            false => Arc::new(AnswerCache::new(&settings.cache)),
         };
         // What another Nix is evaluating is no answer of this one's.
-        let surveys = match before.nix == settings.nix {
-            true => Arc::clone(&self.surveys),
+        let fleet_evaluations = match before.nix == settings.nix {
+            true => Arc::clone(&self.fleet_evaluations),
             false => Arc::default(),
         };
-        Self { settings, nix, cache, surveys, ..self.clone() }
+        Self { settings, nix, cache, fleet_evaluations, ..self.clone() }
     }
 
     /// The `nix` that evaluates it.
@@ -203,7 +203,7 @@ impl Flake {
         let settings = self.nix.find().await.ok()?.settings.as_ref()?;
         match &self.at {
             Some(commit) => Fingerprint::of_commit(&commit.id, settings),
-            None => self.taker.take(&self.settings.flake, settings).await,
+            None => self.fingerprinter.take(&self.settings.flake, settings).await,
         }
     }
 
@@ -213,11 +213,11 @@ impl Flake {
     ///
     /// # Errors
     /// That there is no room for such a folder: Nix would answer from what it remembers of another state.
-    pub async fn memory(&self) -> Result<Memory, NixError> {
+    pub async fn nix_cache(&self) -> Result<NixCache, NixError> {
         match self.outer_fingerprint().await {
-            Some(fingerprint) => Ok(self.memories.for_state(&fingerprint).await?),
-            None if nix::is_in_repository(&self.settings.flake) => Ok(memory::made().await?),
-            None => Ok(Memory::default()),
+            Some(fingerprint) => Ok(self.nix_caches.for_state(&fingerprint).await?),
+            None if nix::is_in_repository(&self.settings.flake) => Ok(nix_cache::create().await?),
+            None => Ok(NixCache::default()),
         }
     }
 
@@ -235,7 +235,7 @@ impl Flake {
         order: &BuildRequest<'_>,
         call: &Call,
     ) -> Result<(Vec<BuiltDerivation>, NixRun), NixError> {
-        let memory = self.memory().await?;
-        self.nix.build(order, memory.folder(), call).await
+        let nix_cache = self.nix_cache().await?;
+        self.nix.build(order, nix_cache.folder(), call).await
     }
 }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::hosts::HOSTS;
-use super::{Asking, Flake, FlakeError, Instantiate, Question, UnreadPart};
+use super::{AskOptions, Flake, FlakeError, Instantiate, Question, UnreadPart};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::names::{AttrPath, HostName};
 use crate::progress::Call;
@@ -39,7 +39,7 @@ pub struct HostOptions {
 
 /// An option as the probe tells it.
 #[derive(Deserialize)]
-struct Told {
+struct ProbedOption {
     name: String,
     /// The fields that throw; `option` where the option itself does.
     #[serde(default)]
@@ -62,30 +62,30 @@ impl Flake {
             call.report_message(format!("reading the options of {host}"));
             let question =
                 Question::new([HOSTS, host.as_str()], "options").with(json!({ "most": MOST })).large();
-            let asking = Asking::new("hosts", Instantiate::No);
-            let mut round = flake.ask_with(&asking, vec![question], call).await?;
+            let options = AskOptions::new("hosts", Instantiate::No);
+            let mut round = flake.ask_with(&options, vec![question], call).await?;
             // What throws may do so for something that could not be fetched.
             if round.has_fetched {
-                flake.may_pass();
+                flake.mark_transient();
             }
             let answer = match round.answers.pop() {
                 Some(Ok(answer)) => answer,
                 Some(Err(diagnostic)) => return flake.explain(host, diagnostic, call).await,
                 None => return Ok(HostOptions::default()),
             };
-            let told: Vec<Told> = serde_json::from_value(answer.value).map_err(|error| {
+            let probed: Vec<ProbedOption> = serde_json::from_value(answer.value).map_err(|error| {
                 FlakeError::Evaluation(Box::new(
                     Diagnostic::new(Code::TypeMismatch, "the host's options have unexpected types")
                         .with_said(&error.to_string()),
                 ))
             })?;
-            let mut found = HostOptions { options: Vec::with_capacity(told.len()), unread: answer.unread };
+            let mut found = HostOptions { options: Vec::with_capacity(probed.len()), unread: answer.unread };
             for part in &mut found.unread {
                 let below = part.part.iter().map(String::from);
                 let path = [HOSTS, host.as_str(), "options"].map(str::to_owned).into_iter().chain(below);
                 part.error.attr.get_or_insert_with(|| AttrPath::new(path).to_string());
             }
-            for option in told {
+            for option in probed {
                 found.unread.extend(option.thrown.iter().map(|field| thrown(&option.name, field)));
                 if option.thrown != ["option"] {
                     found.options.push(HostOption {

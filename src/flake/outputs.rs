@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::evaluate::{Answers, Asking};
+use super::evaluate::{Answers, AskOptions};
 use super::hosts::names;
 use super::{Answer, Flake, FlakeError, Instantiate, Question};
 use crate::diagnostic::{Code, Diagnostic};
@@ -174,16 +174,16 @@ impl Leaf {
 
 /// How outputs are listed.
 #[derive(Clone, Copy)]
-pub struct Listing<'a> {
+pub struct ListOptions<'a> {
     /// Whether derivations are written to the store.
     pub instantiate: Instantiate,
     /// Called with each warning that comes up, and with the attribute that was being listed.
-    pub warned: &'a (dyn Fn(&str, &str) + Send + Sync),
+    pub on_warning: &'a (dyn Fn(&str, &str) + Send + Sync),
     /// The call that wants the list.
     pub call: &'a Call,
 }
 
-impl Listing<'_> {
+impl ListOptions<'_> {
     /// Asks one probe of many attributes.
     async fn ask(
         &self,
@@ -196,13 +196,13 @@ impl Listing<'_> {
             .iter()
             .map(|question| AttrPath::new(question.path.iter().cloned()).to_string())
             .collect();
-        let warned = |index: usize, said: String| {
+        let on_warning = |index: usize, said: String| {
             if let Some(attr) = attrs.get(index) {
-                (self.warned)(attr, &said);
+                (self.on_warning)(attr, &said);
             }
         };
-        let asking = Asking { warned: Some(&warned), ..Asking::new(what, instantiate) };
-        Ok(flake.ask_with(&asking, questions, self.call).await?.answers)
+        let options = AskOptions { on_warning: Some(&on_warning), ..AskOptions::new(what, instantiate) };
+        Ok(flake.ask_with(&options, questions, self.call).await?.answers)
     }
 }
 
@@ -216,9 +216,9 @@ impl Flake {
     pub async fn leaves(
         &self,
         wanted: impl Fn(Rule) -> bool,
-        listing: Listing<'_>,
+        listing: ListOptions<'_>,
     ) -> Result<Vec<Leaf>, FlakeError> {
-        let Listing { instantiate, call, .. } = listing;
+        let ListOptions { instantiate, call, .. } = listing;
         call.report_message("evaluating the flake");
         let top = self.ask_one("flake", Question::new::<&str>([], "names"), instantiate, call).await?;
         let mut top: Vec<(String, Rule)> =
@@ -293,7 +293,7 @@ impl Flake {
         &self,
         name: &str,
         rule: Rule,
-        listing: Listing<'_>,
+        listing: ListOptions<'_>,
     ) -> Result<Vec<Leaf>, FlakeError> {
         let broken = |path: Vec<String>, system: Option<String>, error| Leaf {
             path,
@@ -328,7 +328,12 @@ impl Flake {
 
 impl Flake {
     /// Every job below an output, however deep; a set that cannot be listed hides nothing beside it.
-    async fn jobs(&self, output: String, rule: Rule, listing: Listing<'_>) -> Result<Vec<Leaf>, FlakeError> {
+    async fn jobs(
+        &self,
+        output: String,
+        rule: Rule,
+        listing: ListOptions<'_>,
+    ) -> Result<Vec<Leaf>, FlakeError> {
         let instantiate = listing.instantiate.for_jobs();
         let mut leaves = Vec::new();
         let mut sets = vec![vec![output]];

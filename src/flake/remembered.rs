@@ -7,7 +7,7 @@ use std::sync::{Arc, PoisonError, Weak};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{Fingerprint, Flake, FlakeError, Key, evaluate};
+use super::{CacheKey, Fingerprint, Flake, FlakeError, evaluate};
 use crate::nix::{self, NixError};
 use crate::progress::Call;
 
@@ -16,7 +16,7 @@ impl Flake {
     ///
     /// # Errors
     /// That the call was cancelled while it waited.
-    pub async fn turn(
+    pub async fn wait_for_turn(
         &self,
         name: &str,
         call: &Call,
@@ -46,7 +46,7 @@ impl Flake {
     /// The answer to `question` about the flake as it is now: remembered, or found by asking the flake that `find` is
     /// given.
     ///
-    /// An answer on the way to which anything failed that [may pass](Self::may_pass) is not remembered, whether or not it
+    /// An answer on the way to which anything failed that [may pass](Self::mark_transient) is not remembered, whether or not it
     /// tells of that. One about a flake that changed while it was evaluated is not remembered either.
     ///
     /// # Errors
@@ -66,7 +66,7 @@ impl Flake {
             return find(self.clone()).await;
         }
         // One after the other, so that the second finds the first one's answer.
-        let _turn = self.turn(&format!("{} {question}", self.reference()), call).await?;
+        let _turn = self.wait_for_turn(&format!("{} {question}", self.reference()), call).await?;
         let (found, before) = futures::future::join(self.nix.find(), self.fingerprint()).await;
         let identity = nix::program::identity(found?);
         let key = |fingerprint: &Fingerprint| self.key(&identity, fingerprint, question);
@@ -74,11 +74,11 @@ impl Flake {
         if let Some(answer) = self.cache.get(&key(&before)) {
             return Ok(answer);
         }
-        let asked = Self { passing: Arc::default(), ..self.clone() };
+        let asked = Self { transient: Arc::default(), ..self.clone() };
         let answer = find(asked.clone()).await;
-        let passes = asked.passing.load(Ordering::Relaxed);
+        let passes = asked.transient.load(Ordering::Relaxed);
         if passes {
-            self.may_pass();
+            self.mark_transient();
         }
         let answer = answer?;
         if passes {
@@ -94,8 +94,8 @@ impl Flake {
     ///
     /// [`Flake::ask`] says so of every failure that is no property of the flake; whoever asks says so of what it does not
     /// see.
-    pub fn may_pass(&self) {
-        self.passing.store(true, Ordering::Relaxed);
+    pub fn mark_transient(&self) {
+        self.transient.store(true, Ordering::Relaxed);
     }
 
     /// Remembers an answer to `question` that was found on the way to another one, where the flake is still
@@ -103,7 +103,7 @@ impl Flake {
     ///
     /// # Errors
     /// That there is no `nix`.
-    pub async fn learn<T: Serialize>(
+    pub async fn remember<T: Serialize>(
         &self,
         question: &str,
         before: Option<&Fingerprint>,
@@ -119,8 +119,8 @@ impl Flake {
         Ok(())
     }
 
-    pub(super) fn key(&self, identity: &str, fingerprint: &Fingerprint, question: &str) -> Key {
-        Key::of(
+    pub(super) fn key(&self, identity: &str, fingerprint: &Fingerprint, question: &str) -> CacheKey {
+        CacheKey::of(
             fingerprint.as_str(),
             &[
                 env!("CARGO_PKG_VERSION"),

@@ -150,19 +150,19 @@ impl From<&RevError> for Diagnostic {
 }
 
 /// The repository of a flake, asked for one revision.
-struct Asked<'a> {
+struct RevisionLookup<'a> {
     root: &'a Path,
     rev: &'a Rev,
     call: &'a Call,
 }
 
-impl Asked<'_> {
+impl RevisionLookup<'_> {
     /// What Git prints; `None` where it says no.
     async fn git(&self, arguments: &[&str]) -> Result<Option<Vec<u8>>, RevError> {
         match git::ask(self.root, arguments, self.call).await? {
-            git::Answer::Said(printed) => Ok(Some(printed)),
-            git::Answer::No => Ok(None),
-            git::Answer::Failed(said) => {
+            git::GitReply::Printed(printed) => Ok(Some(printed)),
+            git::GitReply::Absent => Ok(None),
+            git::GitReply::Failed(said) => {
                 Err(RevError::Git { rev: self.rev.clone(), said: text::bounded(&said, 300) })
             }
         }
@@ -211,13 +211,13 @@ impl Flake {
         let Some(root) = nix::repository_root(folder) else {
             return Err(RevError::NoRepository { folder: folder.clone(), rev: rev.clone() });
         };
-        let asked = Asked { root, rev, call };
-        let Some(id) = asked.commit(rev.as_str()).await? else {
-            let nearest = asked.nearest().await?;
+        let lookup = RevisionLookup { root, rev, call };
+        let Some(id) = lookup.commit(rev.as_str()).await? else {
+            let nearest = lookup.nearest().await?;
             return Err(RevError::Unknown { root: root.to_owned(), rev: rev.clone(), nearest });
         };
         let (branch, tag) = (format!("refs/heads/{rev}"), format!("refs/tags/{rev}"));
-        if let (Some(branch), Some(tag)) = (asked.commit(&branch).await?, asked.commit(&tag).await?)
+        if let (Some(branch), Some(tag)) = (lookup.commit(&branch).await?, lookup.commit(&tag).await?)
             && branch != tag
             && !id.starts_with(rev.as_str())
         {
@@ -226,10 +226,10 @@ impl Flake {
         let below = folder.strip_prefix(root).map(|below| below.to_string_lossy().into_owned());
         let below = below.ok().filter(|below| !below.is_empty()).map(|below| below + "/").unwrap_or_default();
         let file = format!("{below}flake.nix");
-        let Some(text) = asked.file(&id, &file).await? else {
+        let Some(text) = lookup.file(&id, &file).await? else {
             return Err(RevError::NoFlake { commit: id, file });
         };
-        let lock = asked.file(&id, &format!("{below}{LOCK}")).await?;
+        let lock = lookup.file(&id, &format!("{below}{LOCK}")).await?;
         let commit = Commit { id, asked: rev.clone(), below, flake: text, lock };
         if commit.lock()?.is_some_and(|lock| !lock.unpinned().is_empty()) {
             return Err(RevError::Unpinned(commit.id));
@@ -254,8 +254,8 @@ impl Flake {
         let file = self.settings().flake.join(FILE_NAME);
         // What counts is what was read, whatever lies there by now.
         let now = self.settings().flake_settings_text.as_deref().map(str::as_bytes);
-        let asked = Asked { root, rev: &commit.asked, call };
-        let then = asked.file(&commit.id, &format!("{}{FILE_NAME}", commit.below)).await?;
+        let lookup = RevisionLookup { root, rev: &commit.asked, call };
+        let then = lookup.file(&commit.id, &format!("{}{FILE_NAME}", commit.below)).await?;
         if now == then.as_deref() || hosts(now) == hosts(then.as_deref()) {
             return Ok(());
         }

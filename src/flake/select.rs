@@ -38,7 +38,7 @@ pub struct Selection {
 
 /// The hosts that are meant.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Selected {
+pub struct SelectedHosts {
     /// Each once, in the order asked for; by tag in the flake's.
     pub hosts: Vec<HostName>,
     /// Hosts that would be among them, or could be, if they were not left out by name.
@@ -159,7 +159,7 @@ impl Flake {
     ///
     /// # Errors
     /// See [`SelectError`].
-    pub async fn select(&self, selection: &Selection, call: &Call) -> Result<Selected, SelectError> {
+    pub async fn select(&self, selection: &Selection, call: &Call) -> Result<SelectedHosts, SelectError> {
         let tag = selection.tag.as_deref().map(str::trim).filter(|tag| !tag.is_empty());
         let asked = match (tag, selection.hosts.as_slice()) {
             (Some(_), [_, ..]) => return Err(SelectError::Both),
@@ -178,7 +178,7 @@ impl Flake {
         if hosts.is_empty() {
             return Err(SelectError::Emptied { except });
         }
-        Ok(Selected { hosts, except })
+        Ok(SelectedHosts { hosts, except })
     }
 
     /// Says that the flake has every host that is left out: one that is misspelt would stay in.
@@ -226,12 +226,12 @@ fn with_tag(tag: &str, all: &[Host], except: &[HostName]) -> Result<Vec<HostName
 }
 
 /// A host that does not evaluate, and why.
-struct Failed<'a> {
+struct FailedHost<'a> {
     name: &'a str,
     error: Option<Diagnostic>,
 }
 
-impl Failing for Failed<'_> {
+impl Failing for FailedHost<'_> {
     fn attr(&self) -> Cow<'_, str> {
         self.name.into()
     }
@@ -247,7 +247,7 @@ impl Failing for Failed<'_> {
 
 /// Every host that does not evaluate, each cause told once and in little room.
 fn by_cause(unread: &[&Host]) -> Vec<Unread> {
-    let failed = unread.iter().map(|host| Failed { name: &host.name, error: host.tags_error().cloned() });
+    let failed = unread.iter().map(|host| FailedHost { name: &host.name, error: host.tags_error().cloned() });
     let mut causes: Vec<Unread> = Vec::new();
     for group in causes::group_entries(failed.collect()) {
         let hosts = group.iter().map(|failed| failed.name.to_owned());

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::check::Status;
-use super::outputs::{Kind, Listing};
+use super::outputs::{Kind, ListOptions};
 use super::{Answer, Flake, FlakeError, Instantiate, Question, Step, UnreadPart};
 use crate::diagnostic::Diagnostic;
 use crate::progress::Call;
@@ -48,7 +48,7 @@ impl Flake {
     }
 
     async fn find_shells(&self, system: Option<&str>, call: &Call) -> Result<Vec<Shell>, FlakeError> {
-        let listing = Listing { instantiate: Instantiate::No, warned: &|_, _| (), call };
+        let listing = ListOptions { instantiate: Instantiate::No, on_warning: &|_, _| (), call };
         let mut leaves = self.leaves(|rule| rule.kind == Kind::Devshell, listing).await?;
         leaves.retain(|leaf| system.is_none() || leaf.system.is_none() || leaf.system.as_deref() == system);
         let questions = leaves

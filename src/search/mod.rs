@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::diagnostic::{Code, Diagnostic};
 use crate::flake::options::HostOption;
-use crate::flake::{Asking, Flake, FlakeError, Instantiate, Question, Subject, UnreadPart};
+use crate::flake::{AskOptions, Flake, FlakeError, Instantiate, OtherFlake, Question, UnreadPart};
 use crate::names::AttrPath;
 use crate::nix::diagnostics;
 use crate::progress::Call;
@@ -118,12 +118,12 @@ async fn search_packages(
 ) -> Result<PackageResults, FlakeError> {
     let search = ["search", "--json", "--no-update-lock-file", "--show-trace"];
     // Nix resolves the input's name by the same lock file.
-    let memory = flake.memory().await?;
+    let memory = flake.nix_cache().await?;
     // The search builds nothing, whatever nix.conf allows: `read_one_by_one` reads packages that need a build, if
     // allowed.
     let command =
         flake.nix().command(&search).await?.args(["--option", "allow-import-from-derivation", "false"]);
-    let mut command = memory.given_to(command);
+    let mut command = memory.apply_to(command);
     command = command.time_limit(flake.settings().evaluation_time).output_limit(ANSWER_LIMIT);
     if let Some(inputs_from) = &source.inputs_from {
         command = command.args(["--inputs-from", inputs_from.as_str()]);
@@ -135,7 +135,7 @@ async fn search_packages(
     let run = flake.nix().run(command, call).await?;
     // Nix skips packages that fail to evaluate, also if only a download failed.
     if run.state.has_fetched() {
-        flake.may_pass();
+        flake.mark_transient();
     }
     if !run.status.success() {
         // `nix search` fails without results; here that is an empty list.
@@ -169,16 +169,17 @@ async fn read_one_by_one(
     call: &Call,
 ) -> Result<PackageResults, FlakeError> {
     call.report_message("reading the packages one by one");
-    let subject = Subject { reference: source.installable.clone(), inputs_from: source.inputs_from.clone() };
-    let asking = Asking { subject: Some(&subject), ..Asking::new("flake", Instantiate::No) };
+    let other_flake =
+        OtherFlake { reference: source.installable.clone(), inputs_from: source.inputs_from.clone() };
+    let options = AskOptions { other_flake: Some(&other_flake), ..AskOptions::new("flake", Instantiate::No) };
     let (mut probed, mut unread) = (Vec::new(), Vec::new());
     // A question for each output, so that too many failures in one leave the other complete.
     for output in OUTPUTS {
         let argument = serde_json::json!({ "output": output, "system": crate::nix::system() });
         let question = Question::new::<&str>([], "packages").with(argument).large();
-        let mut round = flake.ask_with(&asking, vec![question], call).await?;
+        let mut round = flake.ask_with(&options, vec![question], call).await?;
         if round.has_fetched {
-            flake.may_pass();
+            flake.mark_transient();
         }
         let answer = match round.answers.pop() {
             Some(Ok(answer)) => answer,

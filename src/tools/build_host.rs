@@ -134,7 +134,7 @@ impl Tool for BuildHost {
         let revision = flake.commit_asked_for().map(|commit| commit.id.clone());
         flake.require()?;
         let attr = AttrPath::new([HOSTS, input.host.as_str()].into_iter().chain(input.artifact.attributes()));
-        let _turn = flake.turn(&format!("build {}#{attr}", flake.reference()), call).await?;
+        let _turn = flake.wait_for_turn(&format!("build {}#{attr}", flake.reference()), call).await?;
         call.report_message(format!("evaluating {}", input.host));
         let order = BuildRequest {
             installables: &[format!("{}#{attr}", flake.reference())],

@@ -10,7 +10,7 @@ use super::page::{self, PageInput};
 use super::{Context, Effect, LogRef, Reach, Tool, ToolError};
 use crate::causes::{self, Caused, Failing};
 use crate::diagnostic::Diagnostic;
-use crate::flake::check::{Checked, Output as CheckedOutput, Scope, Status, Warning};
+use crate::flake::check::{CheckResult, CheckScope, Output as CheckedOutput, Status, Warning};
 use crate::names::{HostName, Rev, SystemName};
 use crate::text;
 
@@ -90,8 +90,8 @@ impl Tool for FlakeCheck {
     async fn run(context: &Context, input: Input) -> Result<Output, ToolError> {
         let flake = context.flake().at(input.rev.as_ref(), &context.call).await?;
         let revision = flake.commit_asked_for().map(|commit| commit.id.clone());
-        let scope = Scope { host: input.host, system: input.system, build: input.build };
-        let Checked { mut outputs, mut warnings, mut more_warnings } =
+        let scope = CheckScope { host: input.host, system: input.system, build: input.build };
+        let CheckResult { mut outputs, mut warnings, mut more_warnings } =
             flake.check(&scope, &context.call).await?;
         for output in &mut outputs {
             if let (Some(derivation), Some(error)) = (output.failed_build.take(), output.error.as_mut()) {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::page::PageInput;
 use super::{Context, Effect, Reach, Tool, ToolError};
-use crate::flake::Declared;
+use crate::flake::DeclaredInput;
 use crate::flake::lock::{Input as Locked, Lock, Reference};
 use crate::text;
 use crate::time::Timestamp;
@@ -148,7 +148,7 @@ impl FlakeInput {
 /// All inputs, each before its own.
 fn list_inputs(
     lock: Option<&Lock>,
-    declared: &BTreeMap<String, Declared>,
+    declared: &BTreeMap<String, DeclaredInput>,
     now: Timestamp,
 ) -> Vec<FlakeInput> {
     let locked = lock.map(Lock::inputs).unwrap_or_default();
@@ -166,7 +166,7 @@ fn list_inputs(
     found
 }
 
-fn from_lock(input: &Locked<'_>, declared: &BTreeMap<String, Declared>, now: Timestamp) -> FlakeInput {
+fn from_lock(input: &Locked<'_>, declared: &BTreeMap<String, DeclaredInput>, now: Timestamp) -> FlakeInput {
     let (locked, original) = input.node.map(|node| (&node.locked, &node.original)).unwrap_or((&None, &None));
     let modified = locked.as_ref().and_then(Reference::last_modified).and_then(Timestamp::from_unix);
     FlakeInput {
@@ -184,7 +184,7 @@ fn join_path(names: &[String]) -> String {
 }
 
 /// What is wrong with the lock of an input that flake.lock has.
-fn find_problem(input: &Locked<'_>, declared: &BTreeMap<String, Declared>) -> Option<LockProblem> {
+fn find_problem(input: &Locked<'_>, declared: &BTreeMap<String, DeclaredInput>) -> Option<LockProblem> {
     let mut names = input.path.iter();
     let mut declaration = names.next().and_then(|name| declared.get(*name));
     if declaration.is_none() {

@@ -39,7 +39,7 @@ impl SettingsInForce {
         let (before, settings) = (&self.settings, Arc::new(settings));
         let same_calls = before.concurrent_calls == settings.concurrent_calls;
         Self {
-            flake: self.flake.under(Arc::clone(&settings)),
+            flake: self.flake.with_settings(Arc::clone(&settings)),
             hosts: if before.ssh == settings.ssh { Arc::clone(&self.hosts) } else { connections(&settings) },
             call_slots: match same_calls {
                 true => Arc::clone(&self.call_slots),

@@ -212,7 +212,7 @@ async fn build(
     call: &Call,
 ) -> Result<Built, ProposeError> {
     let attr = AttrPath::new([HOSTS, host.as_str(), "config", "system", "build", "toplevel"]);
-    let _turn = flake.turn(&format!("build {}#{attr}", flake.reference()), call).await?;
+    let _turn = flake.wait_for_turn(&format!("build {}#{attr}", flake.reference()), call).await?;
     call.report_message(format!("building {host}"));
     let target = session.target();
     let remote = RemoteStore {

@@ -40,12 +40,12 @@ pub struct Warning {
 
 /// A text, and whose words it is. Two warnings with one text are one warning.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-enum Text {
+enum WarningText {
     Ours(String),
     Others(String),
 }
 
-impl Text {
+impl WarningText {
     fn bytes(&self) -> usize {
         let (Self::Ours(text) | Self::Others(text)) = self;
         text.len()
@@ -53,53 +53,54 @@ impl Text {
 }
 
 /// An output by its place among all, and its name.
-type Output = (usize, String);
+type WarnedOutput = (usize, String);
 
 /// Warnings as they come, from evaluations side by side.
 #[derive(Debug, Default)]
-pub(super) struct Heard(Mutex<Kept>);
+pub(super) struct WarningCollector(Mutex<CollectedWarnings>);
 
 #[derive(Debug, Default)]
-struct Kept {
+struct CollectedWarnings {
     /// The first outputs each came up at, in order.
-    warnings: HashMap<Text, Vec<Output>>,
+    warnings: HashMap<WarningText, Vec<WarnedOutput>>,
     bytes: usize,
     /// Hashes of those there was no room for.
     others: HashSet<u64>,
     hashes: RandomState,
 }
 
-impl Heard {
+impl WarningCollector {
     /// Adds what Nix says of an output.
-    pub(super) fn remark(&self, place: usize, attr: &str, message: &str) {
-        self.add((place, attr.to_owned()), Text::Ours(message.to_owned()));
+    pub(super) fn add_remark(&self, place: usize, attr: &str, message: &str) {
+        self.add((place, attr.to_owned()), WarningText::Ours(message.to_owned()));
     }
 
     /// Adds what the configuration warned of while an output was evaluated.
-    pub(super) fn hear(&self, place: usize, attr: &str, said: &str) {
-        self.add((place, attr.to_owned()), Text::Others(text::bounded(&text::plain(said), TEXT)));
+    pub(super) fn add_warning(&self, place: usize, attr: &str, said: &str) {
+        self.add((place, attr.to_owned()), WarningText::Others(text::bounded(&text::plain(said), TEXT)));
     }
 
     /// Adds what the configuration warned of while the outputs below an attribute were listed. It counts only if it
     /// does not come up again at one of them.
-    pub(super) fn hear_listing(&self, attr: &str, said: &str) {
-        self.hear(LISTING, attr, said);
+    pub(super) fn add_listing_warning(&self, attr: &str, said: &str) {
+        self.add_warning(LISTING, attr, said);
     }
 
-    fn add(&self, output: Output, text: Text) {
+    fn add(&self, output: WarnedOutput, text: WarningText) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).add(output, text);
     }
 
     /// Those that are told, in the order of the outputs, and how many different ones there were besides.
-    pub(super) fn told(self) -> (Vec<Warning>, usize) {
-        let Kept { warnings, others, .. } = self.0.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let mut warnings: Vec<(Text, Vec<Output>)> = warnings.into_iter().collect();
+    pub(super) fn into_warnings(self) -> (Vec<Warning>, usize) {
+        let CollectedWarnings { warnings, others, .. } =
+            self.0.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let mut warnings: Vec<(WarningText, Vec<WarnedOutput>)> = warnings.into_iter().collect();
         for (_, outputs) in &mut warnings {
             if outputs.iter().any(|(place, _)| *place != LISTING) {
                 outputs.retain(|(place, _)| *place != LISTING);
             }
         }
-        let place = |outputs: &[Output]| outputs.first().map(|(place, _)| *place);
+        let place = |outputs: &[WarnedOutput]| outputs.first().map(|(place, _)| *place);
         warnings.sort_unstable_by(|(one, at), (other, at_other)| {
             place(at).cmp(&place(at_other)).then_with(|| one.cmp(other))
         });
@@ -107,16 +108,16 @@ impl Heard {
         let told = warnings.into_iter().take(TOLD).map(|(text, outputs)| {
             let attrs = outputs.into_iter().map(|(_, attr)| attr).collect();
             match text {
-                Text::Ours(message) => Warning { attrs, message: Some(message), said: None },
-                Text::Others(said) => Warning { attrs, message: None, said: Some(said) },
+                WarningText::Ours(message) => Warning { attrs, message: Some(message), said: None },
+                WarningText::Others(said) => Warning { attrs, message: None, said: Some(said) },
             }
         });
         (told.collect(), more)
     }
 }
 
-impl Kept {
-    fn add(&mut self, output: Output, text: Text) {
+impl CollectedWarnings {
+    fn add(&mut self, output: WarnedOutput, text: WarningText) {
         if let Some(outputs) = self.warnings.get_mut(&text) {
             insert(outputs, output);
         } else if self.warnings.len() < KEPT && self.bytes + text.bytes() <= KEPT_BYTES {
@@ -129,7 +130,7 @@ impl Kept {
 }
 
 /// Keeps the first of the outputs, each name once.
-fn insert(outputs: &mut Vec<Output>, output: Output) {
+fn insert(outputs: &mut Vec<WarnedOutput>, output: WarnedOutput) {
     match outputs.iter_mut().find(|(_, attr)| *attr == output.1) {
         Some((place, _)) => *place = output.0.min(*place),
         None => outputs.push(output),
@@ -144,13 +145,13 @@ mod tests {
 
     #[test]
     fn one_text_is_one_warning_wherever_it_comes_up() {
-        let heard = Heard::default();
+        let collector = WarningCollector::default();
         for place in (0..100).rev() {
-            heard.hear(place, &format!("host-{place}"), "old option");
-            heard.hear(place, &format!("host-{place}"), "old option");
+            collector.add_warning(place, &format!("host-{place}"), "old option");
+            collector.add_warning(place, &format!("host-{place}"), "old option");
         }
-        heard.remark(7, "host-7", "old option");
-        let (told, more) = heard.told();
+        collector.add_remark(7, "host-7", "old option");
+        let (told, more) = collector.into_warnings();
         assert_eq!((told.len(), more), (2, 0), "whose words they are counts");
         let first: Vec<String> = (0..NAMED).map(|place| format!("host-{place}")).collect();
         assert_eq!((&told[0].attrs, told[0].said.as_deref()), (&first, Some("old option")));
@@ -159,11 +160,11 @@ mod tests {
 
     #[test]
     fn what_comes_up_at_an_output_is_not_told_of_the_list_it_is_in() {
-        let heard = Heard::default();
-        heard.hear_listing("packages", "both");
-        heard.hear_listing("checks", "only listed");
-        heard.hear(3, "packages.x", "both");
-        let (told, _) = heard.told();
+        let collector = WarningCollector::default();
+        collector.add_listing_warning("packages", "both");
+        collector.add_listing_warning("checks", "only listed");
+        collector.add_warning(3, "packages.x", "both");
+        let (told, _) = collector.into_warnings();
         let told: Vec<_> =
             told.iter().map(|warning| (warning.attrs.clone(), warning.said.as_deref())).collect();
         assert_eq!(
@@ -175,13 +176,13 @@ mod tests {
     #[test]
     fn those_that_are_not_told_are_counted_by_their_texts() {
         for count in [TOLD, TOLD + 1, KEPT + 500] {
-            let heard = Heard::default();
+            let collector = WarningCollector::default();
             for _ in 0..3 {
                 for number in 0..count {
-                    heard.hear(number, "host", &format!("warning {number}"));
+                    collector.add_warning(number, "host", &format!("warning {number}"));
                 }
             }
-            let (told, more) = heard.told();
+            let (told, more) = collector.into_warnings();
             assert_eq!((told.len(), more), (TOLD, count - TOLD));
             assert_eq!(told[3].said.as_deref(), Some("warning 3"));
         }
@@ -189,12 +190,12 @@ mod tests {
 
     #[test]
     fn what_is_kept_is_bounded() {
-        let heard = Heard::default();
+        let collector = WarningCollector::default();
         for number in 0..COUNTED + 2 * KEPT {
-            heard.hear(number, "host", &format!("{number} {}", "ä".repeat(16 * 1024)));
+            collector.add_warning(number, "host", &format!("{number} {}", "ä".repeat(16 * 1024)));
         }
-        let kept = heard.0.lock().unwrap();
-        let bytes: usize = kept.warnings.keys().map(Text::bytes).sum();
+        let kept = collector.0.lock().unwrap();
+        let bytes: usize = kept.warnings.keys().map(WarningText::bytes).sum();
         assert!(bytes == kept.bytes && bytes <= KEPT_BYTES, "{bytes}");
         assert_eq!(kept.others.len(), COUNTED);
     }

@@ -14,7 +14,7 @@ const QUESTIONS_BYTES: usize = 48 * 1024;
 const PARTS: usize = 24;
 
 /// A question on its way to an answer.
-pub(super) struct Asked<'a> {
+pub(super) struct PendingQuestion<'a> {
     pub(super) index: usize,
     pub(super) question: &'a Question,
     /// Parts that are not read any more.
@@ -27,7 +27,7 @@ pub(super) struct Asked<'a> {
     pub(super) timed_out: bool,
 }
 
-impl Asked<'_> {
+impl PendingQuestion<'_> {
     pub(super) fn to_json(&self) -> Map<String, Value> {
         let mut question = self.question.to_json();
         let bad: Vec<_> = self.unread.iter().filter(|part| !part.rest).map(|part| &part.part).collect();
@@ -45,12 +45,12 @@ impl Asked<'_> {
 
     /// What to do about a process that ended at this question: its answer where that is the failure itself, `None`
     /// where it is asked again without the part that failed.
-    pub(super) fn ended(
+    pub(super) fn retry_or_fail(
         &mut self,
-        failure: Failure,
+        failure: ProcessFailure,
         patience: Duration,
     ) -> Option<Result<Answer, Diagnostic>> {
-        let Failure { error, at, timed_out } = failure;
+        let ProcessFailure { error, at, timed_out } = failure;
         if !self.named {
             // Which part it was at is not known, and naming them takes longer still.
             if timed_out {
@@ -74,7 +74,7 @@ impl Asked<'_> {
 }
 
 /// How a process ended before its time.
-pub(super) struct Failure {
+pub(super) struct ProcessFailure {
     pub(super) error: Diagnostic,
     /// The part of the answer that was being read.
     pub(super) at: Option<Vec<Step>>,
@@ -82,18 +82,18 @@ pub(super) struct Failure {
     pub(super) timed_out: bool,
 }
 
-impl Failure {
+impl ProcessFailure {
     pub(super) fn new(error: Diagnostic) -> Self {
         Self { error, at: None, timed_out: false }
     }
 }
 
 /// How many of the first questions fit in one argument, at least one.
-pub(super) fn one_argument(asked: &[Asked<'_>]) -> usize {
+pub(super) fn fitting_count(pending: &[PendingQuestion<'_>]) -> usize {
     let mut bytes = 0;
-    let fitting = asked.iter().take_while(|asked| {
+    let fitting = pending.iter().take_while(|pending| {
         // Quotes are escaped twice on their way: once for JSON, once for Nix.
-        bytes += Value::Object(asked.to_json()).to_string().len() * 3 / 2;
+        bytes += Value::Object(pending.to_json()).to_string().len() * 3 / 2;
         bytes <= QUESTIONS_BYTES
     });
     fitting.count().max(1)

@@ -7,9 +7,9 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::attempt::{Asked, Failure};
-use super::question::{Answer, Instantiate, OWN};
-use super::{FACTS, PROBES, TIME, Tally, unanswered};
+use super::attempt::{PendingQuestion, ProcessFailure};
+use super::question::{Answer, Instantiate, OWN_PROBE};
+use super::{FACTS, PROBES, SharedProgress, TIME, no_answer_error};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::flake::part::Step;
 use crate::flake::{Flake, FlakeError};
@@ -30,7 +30,7 @@ const ANSWER_BYTES: usize = 64 * 1024 * 1024;
 /// What the probes tell.
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum Told {
+enum TraceLine {
     /// That a part of an answer is read next.
     At { index: usize, at: Vec<Step> },
     /// An answer.
@@ -41,32 +41,33 @@ impl Flake {
     /// One process: the answers it gave, and how it failed at the question after the last of them.
     pub(super) async fn evaluate(
         &self,
-        questions: &[Asked<'_>],
+        questions: &[PendingQuestion<'_>],
         instantiate: Instantiate,
         call: &Call,
-        tally: &Tally<'_>,
-    ) -> Result<(Vec<Value>, Option<Failure>), FlakeError> {
+        shared: &SharedProgress<'_>,
+    ) -> Result<(Vec<Value>, Option<ProcessFailure>), FlakeError> {
         let marker = marker();
-        let asked: Vec<Value> = questions.iter().map(|asked| Value::Object(asked.to_json())).collect();
+        let pending: Vec<Value> = questions.iter().map(|pending| Value::Object(pending.to_json())).collect();
         // A single answer is the result itself and may be large; several are told one by one.
         let single = questions.len() == 1;
         let apply = format!(
-            "({PROBES}) {{ marker = {}; single = {single}; questions = {}; disko = ({}); facts = ({FACTS}); {OWN} = ({}); }}",
+            "({PROBES}) {{ marker = {}; single = {single}; questions = {}; disko = ({}); facts = ({FACTS}); {OWN_PROBE} = ({}); }}",
             literal::string(&marker),
-            literal::json(&Value::Array(asked)),
+            literal::json(&Value::Array(pending)),
             crate::disko::PROBE,
-            questions.iter().find_map(|asked| asked.question.own).unwrap_or("null")
+            questions.iter().find_map(|pending| pending.question.function).unwrap_or("null")
         );
         if apply.len() >= ARGUMENT_BYTES {
-            return Ok((Vec::new(), Some(Failure::new(too_long()))));
+            return Ok((Vec::new(), Some(ProcessFailure::new(too_long_error()))));
         }
         let memory = self.settings.evaluation_memory;
-        let subject = tally.asking.subject;
-        let reference = subject.map_or_else(|| self.reference(), |subject| subject.reference.clone());
-        let memory_of_nix = self.memory().await?;
+        let other_flake = shared.options.other_flake;
+        let reference =
+            other_flake.map_or_else(|| self.reference(), |other_flake| other_flake.reference.clone());
+        let nix_cache = self.nix_cache().await?;
         let command = self.nix.command(&["eval", "--json", "--no-update-lock-file", "--show-trace"]).await?;
-        let mut command = memory_of_nix
-            .given_to(command)
+        let mut command = nix_cache
+            .apply_to(command)
             .arg("--apply")
             .arg(apply)
             .arg(format!("{reference}#."))
@@ -74,7 +75,7 @@ impl Flake {
             .output_limit(ANSWER_BYTES)
             // Going on in a fresh process happens between answers; this ends a single runaway.
             .memory_limit(memory.saturating_mul(RUNAWAY));
-        if let Some(inputs_from) = subject.and_then(|subject| subject.inputs_from.as_ref()) {
+        if let Some(inputs_from) = other_flake.and_then(|other_flake| other_flake.inputs_from.as_ref()) {
             command = command.args(["--inputs-from", inputs_from.as_str()]);
         }
         if matches!(instantiate, Instantiate::No | Instantiate::Never) {
@@ -92,28 +93,29 @@ impl Flake {
         let mut answers = Vec::with_capacity(questions.len());
         let quiet = Call { progress: Arc::new(crate::progress::NoProgress), ..call.clone() };
         // The workers' own log lines would interrupt one another; the tally speaks for all of them.
-        let listening = if tally.total > 1 { &quiet } else { call };
+        let listening = if shared.total > 1 { &quiet } else { call };
         let mut at = None;
         let run = self
             .nix
             .run_with_line_handler(command, listening, |line, process| {
-                if let (Some(warned), Some(asked)) = (tally.asking.warned, questions.get(answers.len()))
+                if let (Some(on_warning), Some(pending)) =
+                    (shared.options.on_warning, questions.get(answers.len()))
                     && let Some(said) = log::warning_text(line)
                 {
-                    warned(asked.index, said);
+                    on_warning(pending.index, said);
                 }
                 let text = log::trace_text(line)?;
                 let mut flow = Flow::Continue;
                 match serde_json::from_str(text.strip_prefix(marker.as_str())?).ok()? {
-                    Told::At { index, at: part } => at = Some((index, part)),
-                    Told::Answer { index, value } if index == answers.len() => {
-                        let asked = questions.get(index)?;
-                        let answer = Ok(Answer { value, unread: asked.unread.clone() });
-                        tally.one_more(asked.index, &answer, call);
+                    TraceLine::At { index, at: part } => at = Some((index, part)),
+                    TraceLine::Answer { index, value } if index == answers.len() => {
+                        let pending = questions.get(index)?;
+                        let answer = Ok(Answer { value, unread: pending.unread.clone() });
+                        shared.report_answer(pending.index, &answer, call);
                         answers.extend(answer.ok().map(|answer| answer.value));
                         flow = Flow::MoreTime;
                     }
-                    Told::Answer { .. } => {}
+                    TraceLine::Answer { .. } => {}
                 }
                 // Early enough that the next answer still fits.
                 let grown = crate::process::resident_bytes(process).is_some_and(|held| held > memory / 4 * 3);
@@ -123,17 +125,17 @@ impl Flake {
             .await;
         let failed = |error: Diagnostic, timed_out: bool, answers: &[Value]| {
             let part = at.filter(|(index, _)| *index == answers.len()).map(|(_, part)| part);
-            Some(Failure { error, at: part, timed_out })
+            Some(ProcessFailure { error, at: part, timed_out })
         };
         let run = match run {
             Ok(run) => {
                 call.imported.add(run.state.built());
-                tally.has_fetched.fetch_or(run.state.has_fetched(), Ordering::Relaxed);
+                shared.has_fetched.fetch_or(run.state.has_fetched(), Ordering::Relaxed);
                 run
             }
             // Of the question that was being answered; the others do with less.
             Err(NixError::Process(ProcessError::TimedOut { limit, .. })) => {
-                let failure = failed(endless(limit), true, &answers);
+                let failure = failed(timeout_error(limit), true, &answers);
                 return Ok((answers, failure));
             }
             Err(error @ NixError::Process(ProcessError::OutOfMemory { .. })) => {
@@ -146,9 +148,9 @@ impl Flake {
             let value: Value = serde_json::from_slice(&run.stdout).map_err(|error| {
                 NixError::NotUnderstood { what: "what it evaluated", said: error.to_string() }
             })?;
-            if let Some(asked) = questions.first() {
-                let answer = Ok(Answer { value: value.clone(), unread: asked.unread.clone() });
-                tally.one_more(asked.index, &answer, call);
+            if let Some(pending) = questions.first() {
+                let answer = Ok(Answer { value: value.clone(), unread: pending.unread.clone() });
+                shared.report_answer(pending.index, &answer, call);
             }
             return Ok((vec![value], None));
         }
@@ -156,20 +158,21 @@ impl Flake {
             return Ok((answers, None));
         }
         let source = self.source();
-        let error = diagnostics::diagnose(&run.state, &source).into_iter().next().unwrap_or_else(unanswered);
+        let error =
+            diagnostics::diagnose(&run.state, &source).into_iter().next().unwrap_or_else(no_answer_error);
         let failure = failed(error, false, &answers);
         Ok((answers, failure))
     }
 }
 
 /// A question that takes all its time.
-fn endless(limit: Duration) -> Diagnostic {
+fn timeout_error(limit: Duration) -> Diagnostic {
     let message = format!("its evaluation took longer than {} s", limit.as_secs());
     Diagnostic::new(Code::TimedOut, message).with_hint(TIME.after("look for what never ends in it, or "))
 }
 
-/// Only a question that is asked alone can be that long: see [`one_argument`].
-fn too_long() -> Diagnostic {
+/// Only a question that is asked alone can be that long: see [`fitting_count`].
+fn too_long_error() -> Diagnostic {
     Diagnostic::new(
         Code::NixFailed,
         "the names on the way to it are too long for it to be evaluated by itself",

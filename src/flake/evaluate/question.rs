@@ -6,7 +6,7 @@ use crate::diagnostic::Diagnostic;
 use crate::flake::part::UnreadPart;
 
 /// The probe that a question brings itself.
-pub(super) const OWN: &str = "own";
+pub(super) const OWN_PROBE: &str = "own";
 
 /// One question: a probe of an attribute.
 #[derive(Clone, Debug)]
@@ -17,8 +17,8 @@ pub struct Question {
     pub probe: &'static str,
     /// What that function takes besides the attribute.
     pub argument: Option<Value>,
-    /// The function that looks at it, in Nix, if `probe` is [`OWN`].
-    pub(super) own: Option<&'static str>,
+    /// The function that looks at it, in Nix, if `probe` is [`OWN_PROBE`].
+    pub(super) function: Option<&'static str>,
     /// Whether its parts are named only once one of them has failed: naming them costs a third of the time.
     pub(super) large: bool,
 }
@@ -30,14 +30,14 @@ impl Question {
             path: path.into_iter().map(Into::into).collect(),
             probe,
             argument: None,
-            own: None,
+            function: None,
             large: false,
         }
     }
 
     /// A question that a Nix function from the flake's outputs answers. One process asks one such question.
-    pub(super) fn own(function: &'static str) -> Self {
-        Self { own: Some(function), ..Self::new::<&str>([], OWN) }
+    pub(super) fn of_function(function: &'static str) -> Self {
+        Self { function: Some(function), ..Self::new::<&str>([], OWN_PROBE) }
     }
 
     /// Adds what the probe takes besides the attribute.
@@ -112,7 +112,7 @@ pub type Answers = Vec<Result<Answer, Diagnostic>>;
 
 /// A flake that is asked in place of ours.
 #[derive(Clone, Debug)]
-pub struct Subject {
+pub struct OtherFlake {
     /// As `nix` names it.
     pub reference: String,
     /// The flake whose inputs give `reference` its meaning, where it is an input's name.

@@ -8,8 +8,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use sha1::{Digest, Sha1};
 
-use super::index::Object;
-use super::look::Look;
+use super::hasher::FingerprintHasher;
+use super::index::ObjectId;
 use super::stat::Stat;
 use crate::reading;
 
@@ -23,13 +23,13 @@ pub(super) const FILES: usize = 200_000;
 
 /// What tells that a file is the one that was read. The time of its last change of any kind cannot be set by hand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Stamp {
+struct FileStamp {
     size: u64,
     modified: (i64, i64),
     changed: (i64, i64),
 }
 
-impl Stamp {
+impl FileStamp {
     fn of(stat: &Stat) -> Self {
         Self { size: stat.size, modified: stat.modified, changed: stat.changed }
     }
@@ -42,12 +42,12 @@ impl Stamp {
 
 /// What a file holds, by two names.
 #[derive(Clone, Copy, Debug)]
-struct Content {
+struct FileContent {
     hash: blake3::Hash,
-    object: Object,
+    object: ObjectId,
 }
 
-impl Content {
+impl FileContent {
     fn of(bytes: &[u8]) -> Self {
         let object =
             Sha1::new().chain_update(format!("blob {}\0", bytes.len())).chain_update(bytes).finalize();
@@ -57,45 +57,45 @@ impl Content {
 
 /// The files read before.
 #[derive(Debug, Default)]
-pub(super) struct Files {
-    by_inode: HashMap<(u64, u64), (Stamp, Content)>,
+pub(super) struct FileCache {
+    by_inode: HashMap<(u64, u64), (FileStamp, FileContent)>,
 }
 
-impl Files {
+impl FileCache {
     /// Adds a file to the hash: its kind and permissions, and what it holds or points to. `None` if that cannot be
     /// told; otherwise Git's name for it, if it was read. `path` is asked only for what has to be read.
     pub(super) fn add(
         &mut self,
-        look: &mut Look,
+        hasher: &mut FingerprintHasher,
         stat: &Stat,
         path: impl FnOnce() -> PathBuf,
-    ) -> Option<Option<Object>> {
-        look.written(stat);
-        look.update(&stat.mode.to_le_bytes());
+    ) -> Option<Option<ObjectId>> {
+        hasher.add_write(stat);
+        hasher.update(&stat.mode.to_le_bytes());
         let content = if stat.is_link() {
-            Content::of(fs::read_link(path()).ok()?.as_os_str().as_bytes())
+            FileContent::of(fs::read_link(path()).ok()?.as_os_str().as_bytes())
         } else if stat.is_file() && stat.size <= LARGEST {
-            let stamp = Stamp::of(stat);
+            let stamp = FileStamp::of(stat);
             match self.by_inode.get(&stat.inode) {
                 Some((known, content)) if *known == stamp => *content,
                 _ => self.read(&path(), stat)?,
             }
         } else {
             if stat.is_file() {
-                look.update(&settled(stat)?);
+                hasher.update(&settled_stamp(stat)?);
             }
             return Some(None);
         };
-        look.update(content.hash.as_bytes());
+        hasher.update(content.hash.as_bytes());
         Some(Some(content.object))
     }
 
     /// What a file holds, which is remembered if it stays as it was.
-    fn read(&mut self, path: &Path, stat: &Stat) -> Option<Content> {
-        let stamp = Stamp::of(stat);
+    fn read(&mut self, path: &Path, stat: &Stat) -> Option<FileContent> {
+        let stamp = FileStamp::of(stat);
         // Before it is read: what is written from here on is newer.
         let is_settled = stamp.is_settled(SystemTime::now().duration_since(UNIX_EPOCH).ok()?);
-        let content = Content::of(&reading::bytes(path, LARGEST).ok()?);
+        let content = FileContent::of(&reading::bytes(path, LARGEST).ok()?);
         if is_settled && Stat::of_itself(path).ok()? == *stat {
             if self.by_inode.len() >= FILES {
                 self.by_inode.clear();
@@ -107,11 +107,11 @@ impl Files {
 
     /// Adds everything below a folder, and when the newest of it was written: Nix takes that for `self.lastModified`
     /// (2.26 and 2.34: of files, links and folders, the flake's own too).
-    pub(super) fn add_folder(&mut self, look: &mut Look, folder: &Path) -> Option<()> {
+    pub(super) fn add_folder(&mut self, hasher: &mut FingerprintHasher, folder: &Path) -> Option<()> {
         let mut waiting: Vec<PathBuf> = vec![folder.to_owned()];
         let mut seen = 0;
         let root = Stat::of(folder).ok()?;
-        look.written(&root);
+        hasher.add_write(&root);
         let mut newest = root.modified.0;
         while let Some(folder) = waiting.pop() {
             let mut entries: Vec<_> = fs::read_dir(&folder).ok()?.collect::<Result<_, _>>().ok()?;
@@ -124,22 +124,22 @@ impl Files {
                 let stat = Stat::from(&entry.metadata().ok()?);
                 newest = newest.max(stat.modified.0);
                 let path = entry.path();
-                look.update(path.as_os_str().as_bytes());
-                look.update(b"\0");
-                self.add(look, &stat, || path.clone())?;
+                hasher.update(path.as_os_str().as_bytes());
+                hasher.update(b"\0");
+                self.add(hasher, &stat, || path.clone())?;
                 if stat.is_folder() {
                     waiting.push(path);
                 }
             }
         }
-        look.update(&newest.to_le_bytes());
+        hasher.update(&newest.to_le_bytes());
         Some(())
     }
 }
 
 /// What stands for the content of a file that is not read; `None` for one that was just written.
-fn settled(stat: &Stat) -> Option<[u8; 32]> {
-    let stamp = Stamp::of(stat);
+fn settled_stamp(stat: &Stat) -> Option<[u8; 32]> {
+    let stamp = FileStamp::of(stat);
     let is_settled = stamp.is_settled(SystemTime::now().duration_since(UNIX_EPOCH).ok()?);
     is_settled.then(|| *blake3::hash(format!("{:?} {stamp:?}", stat.inode).as_bytes()).as_bytes())
 }
@@ -152,13 +152,13 @@ mod tests {
     fn what_was_just_written_is_read_again() {
         let scratch = tempfile::tempdir().unwrap();
         let path = scratch.path().join("file");
-        let mut files = Files::default();
+        let mut files = FileCache::default();
         let mut told = |text: &str| {
             fs::write(&path, text).unwrap();
-            let mut look = Look::default();
+            let mut hasher = FingerprintHasher::default();
             let stat = Stat::of_itself(&path).unwrap();
-            files.add(&mut look, &stat, || path.clone()).unwrap();
-            look.finish().0
+            files.add(&mut hasher, &stat, || path.clone()).unwrap();
+            hasher.finish().0
         };
         // Faster than the clock of the file system moves.
         let all: std::collections::HashSet<_> =
@@ -173,7 +173,9 @@ mod tests {
         let path = scratch.path().join("file");
         fs::write(&path, vec![b'x'; 200_000]).unwrap();
         let stat = Stat::of_itself(&path).unwrap();
-        assert!(Files::default().add(&mut Look::default(), &stat, || path.clone()).is_none());
-        assert!(Stamp::of(&stat).is_settled(Duration::from_secs(u64::MAX)));
+        assert!(
+            FileCache::default().add(&mut FingerprintHasher::default(), &stat, || path.clone()).is_none()
+        );
+        assert!(FileStamp::of(&stat).is_settled(Duration::from_secs(u64::MAX)));
     }
 }

@@ -7,7 +7,7 @@ pub(super) type Setting = (String, Option<Vec<u8>>);
 /// What a file of settings says; `None` where Git would not take it for one.
 pub(super) fn parse(text: &[u8]) -> Option<Vec<Setting>> {
     let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
-    let mut reader = Reader { rest: text };
+    let mut reader = ConfigReader { rest: text };
     let mut settings = Vec::new();
     let mut section = String::new();
     while let Some(byte) = reader.next() {
@@ -26,11 +26,11 @@ pub(super) fn parse(text: &[u8]) -> Option<Vec<Setting>> {
     Some(settings)
 }
 
-struct Reader<'a> {
+struct ConfigReader<'a> {
     rest: &'a [u8],
 }
 
-impl Reader<'_> {
+impl ConfigReader<'_> {
     /// The next byte; the two of a line's end on Windows are one.
     fn next(&mut self) -> Option<u8> {
         let (byte, rest) = self.rest.split_first()?;

@@ -20,17 +20,17 @@ const NAME_LENGTH: u16 = 0xfff;
 const PATHS: usize = 128 * 1024 * 1024;
 
 /// The name Git has for a content as it is, without filters (gitformat-pack(5), "blob").
-pub(in crate::flake) type Object = [u8; OBJECT];
+pub(in crate::flake) type ObjectId = [u8; OBJECT];
 
 /// A file that Git tracks.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::flake) struct Entry<'a> {
+pub(in crate::flake) struct IndexEntry<'a> {
     /// Its path from the root of the work tree.
     pub path: Cow<'a, [u8]>,
     /// What it is: `0o100644`, `0o100755`, a symbolic link or a submodule.
     pub mode: u32,
     /// The name of its content as an object of the repository.
-    pub object: &'a Object,
+    pub object: &'a ObjectId,
     /// The flags of the index, without the length of the name: assume-unchanged, stage, skip-worktree, intent to add.
     pub flags: u32,
     /// Whether Git was told not to look at the file (git-update-index(1)).
@@ -38,7 +38,7 @@ pub(in crate::flake) struct Entry<'a> {
     state: &'a [u8; STATE],
 }
 
-impl Entry<'_> {
+impl IndexEntry<'_> {
     /// How the file was when Git last looked, as it stands in the index.
     pub(in crate::flake) fn state(&self) -> &[u8] {
         self.state
@@ -83,7 +83,7 @@ impl Entry<'_> {
 }
 
 /// The entries of an index; `None` where it is damaged, or of a kind that Nix does not read.
-pub(in crate::flake) fn parse(bytes: &[u8]) -> Option<Vec<Entry<'_>>> {
+pub(in crate::flake) fn parse(bytes: &[u8]) -> Option<Vec<IndexEntry<'_>>> {
     let bytes = bytes.get(..bytes.len().checked_sub(OBJECT)?)?;
     let version = number(bytes, 4)?;
     if bytes.get(..4)? != b"DIRC" || !(2..=4).contains(&version) {
@@ -92,11 +92,11 @@ pub(in crate::flake) fn parse(bytes: &[u8]) -> Option<Vec<Entry<'_>>> {
     let count = usize::try_from(number(bytes, 8)?).ok()?;
     let mut rest = bytes.get(12..)?;
     let mut room = PATHS;
-    let mut entries: Vec<Entry<'_>> = Vec::with_capacity(count.min(bytes.len() / (STATE + OBJECT)));
+    let mut entries: Vec<IndexEntry<'_>> = Vec::with_capacity(count.min(bytes.len() / (STATE + OBJECT)));
     for _ in 0..count {
         let entry = rest;
         let state: &[u8; STATE] = entry.get(..STATE)?.try_into().ok()?;
-        let object: &Object = entry.get(STATE..STATE + OBJECT)?.try_into().ok()?;
+        let object: &ObjectId = entry.get(STATE..STATE + OBJECT)?.try_into().ok()?;
         let mut at = STATE + OBJECT;
         let flags = half(entry, at)?;
         at += 2;
@@ -126,7 +126,7 @@ pub(in crate::flake) fn parse(bytes: &[u8]) -> Option<Vec<Entry<'_>>> {
         // Older versions fill up to eight bytes, with one at least.
         at = if version == 4 { at + 1 } else { (at + 8) / 8 * 8 };
         rest = entry.get(at..)?;
-        entries.push(Entry {
+        entries.push(IndexEntry {
             path,
             mode: number(state, 24)?,
             object,

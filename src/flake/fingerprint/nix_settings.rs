@@ -7,7 +7,7 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use super::look::Look;
+use super::hasher::FingerprintHasher;
 use super::{add_bytes, add_file};
 
 /// How deep files of settings may include one another.
@@ -19,7 +19,7 @@ const NOT_SETTINGS: [&str; 5] =
     ["NIX_BUILD_CORES", "NIX_BUILD_TOP", "NIX_ENFORCE_PURITY", "NIX_LOG_FD", "NIX_SSL_CERT_FILE"];
 
 /// Adds these files, what they include, and the variables of the environment that Nix reads.
-pub(super) fn add(look: &mut Look, files: &[PathBuf]) -> Option<()> {
+pub(super) fn add(hasher: &mut FingerprintHasher, files: &[PathBuf]) -> Option<()> {
     let mut variables: Vec<(OsString, OsString)> = std::env::vars_os()
         .filter(|(name, _)| {
             name.as_bytes().starts_with(b"NIX_") && !NOT_SETTINGS.iter().any(|other| name == other)
@@ -27,23 +27,28 @@ pub(super) fn add(look: &mut Look, files: &[PathBuf]) -> Option<()> {
         .collect();
     variables.sort();
     for (name, value) in variables {
-        add_bytes(look, name.as_bytes());
-        add_bytes(look, value.as_bytes());
+        add_bytes(hasher, name.as_bytes());
+        add_bytes(hasher, value.as_bytes());
     }
     let mut room = FILES;
-    files.iter().try_for_each(|file| add_with_included(look, file, DEPTH, &mut room))
+    files.iter().try_for_each(|file| add_with_included(hasher, file, DEPTH, &mut room))
 }
 
 /// Adds a file with those it includes (Nix manual, "nix.conf", "File format").
-fn add_with_included(look: &mut Look, file: &Path, depth: usize, room: &mut usize) -> Option<()> {
+fn add_with_included(
+    hasher: &mut FingerprintHasher,
+    file: &Path,
+    depth: usize,
+    room: &mut usize,
+) -> Option<()> {
     let depth = depth.checked_sub(1)?;
     *room = room.checked_sub(1)?;
-    let Some(text) = add_file(look, file)? else { return Some(()) };
+    let Some(text) = add_file(hasher, file)? else { return Some(()) };
     for line in text.split(|byte| *byte == b'\n') {
         let mut words = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
         if let (Some(b"include" | b"!include"), Some(name)) = (words.next(), words.next()) {
             let name = Path::new(std::ffi::OsStr::from_bytes(name));
-            add_with_included(look, &file.parent()?.join(name), depth, room)?;
+            add_with_included(hasher, &file.parent()?.join(name), depth, room)?;
         }
     }
     Some(())
@@ -59,8 +64,8 @@ mod tests {
         let file = scratch.path().join("nix.conf");
         std::fs::write(&file, "max-jobs = 1\n\t!include  more.conf \n").unwrap();
         let told = || {
-            let mut look = Look::default();
-            add(&mut look, std::slice::from_ref(&file)).map(|()| look.finish().0)
+            let mut hasher = FingerprintHasher::default();
+            add(&mut hasher, std::slice::from_ref(&file)).map(|()| hasher.finish().0)
         };
         let before = told().unwrap();
         std::fs::write(scratch.path().join("more.conf"), "restrict-eval = true\n").unwrap();

@@ -14,9 +14,9 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{Mode, OFlags};
 
-use super::files::{FILES, Files};
-use super::index::{self, Entry};
-use super::look::Look;
+use super::files::{FILES, FileCache};
+use super::hasher::FingerprintHasher;
+use super::index::{self, IndexEntry};
 use super::stat::Stat;
 use super::{add_bytes, add_file, add_found, git_settings};
 use crate::reading;
@@ -51,7 +51,7 @@ pub(in crate::flake) struct Index {
 
 impl Index {
     /// Its entries; `None` if it is damaged, or of a kind that Nix does not read.
-    pub(in crate::flake) fn entries(&self) -> Option<Vec<Entry<'_>>> {
+    pub(in crate::flake) fn entries(&self) -> Option<Vec<IndexEntry<'_>>> {
         self.bytes.as_deref().map_or(Some(Vec::new()), index::parse)
     }
 }
@@ -85,12 +85,12 @@ impl Repository {
     }
 
     /// The commit that is checked out; empty before the first one.
-    fn head(&self, look: &mut Look) -> Option<Vec<u8>> {
+    fn head(&self, hasher: &mut FingerprintHasher) -> Option<Vec<u8>> {
         // Names are kept otherwise there, and Nix does not read it.
         if self.common.join("reftable").exists() {
             return None;
         }
-        look.written_at(&self.own.join("HEAD"));
+        hasher.add_write_at(&self.own.join("HEAD"));
         let mut text = reading::bytes(&self.own.join("HEAD"), NAME).ok()?;
         for _ in 0..STEPS {
             let Some(name) = text.strip_prefix(b"ref: ") else { return Some(text.trim_ascii().to_vec()) };
@@ -99,17 +99,17 @@ impl Repository {
                 return None;
             }
             let file = path_of(name);
-            look.written_at(&self.own.join(&file));
-            look.written_at(&self.common.join(&file));
-            let next = match loose(&self.own.join(&file))? {
+            hasher.add_write_at(&self.own.join(&file));
+            hasher.add_write_at(&self.common.join(&file));
+            let next = match read_loose_ref(&self.own.join(&file))? {
                 Some(next) => Some(next),
-                None => loose(&self.common.join(&file))?,
+                None => read_loose_ref(&self.common.join(&file))?,
             };
             match next {
                 Some(next) => text = next,
                 None => {
-                    look.written_at(&self.common.join("packed-refs"));
-                    return self.packed(name);
+                    hasher.add_write_at(&self.common.join("packed-refs"));
+                    return self.read_packed_ref(name);
                 }
             }
         }
@@ -117,7 +117,7 @@ impl Repository {
     }
 
     /// The commit of that name in the list of names; empty where it is not there.
-    fn packed(&self, name: &[u8]) -> Option<Vec<u8>> {
+    fn read_packed_ref(&self, name: &[u8]) -> Option<Vec<u8>> {
         let text =
             reading::bytes_if_exists(&self.common.join("packed-refs"), NAMES).ok()?.unwrap_or_default();
         let found = text.split(|byte| *byte == b'\n').find_map(|line| {
@@ -128,11 +128,11 @@ impl Repository {
     }
 
     /// Adds all of it, and says whether Nix may take it for something else than it is.
-    pub(super) fn add(&self, look: &mut Look, files: &mut Files) -> Option<bool> {
-        let head = self.head(look)?;
-        add_bytes(look, &head);
-        let mut is_converted = self.add_settings(look)?;
-        look.written_at(&self.own.join("index"));
+    pub(super) fn add(&self, hasher: &mut FingerprintHasher, files: &mut FileCache) -> Option<bool> {
+        let head = self.head(hasher)?;
+        add_bytes(hasher, &head);
+        let mut is_converted = self.add_settings(hasher)?;
+        hasher.add_write_at(&self.own.join("index"));
         let index = self.index()?;
         let entries = index.entries()?;
         if entries.len() > FILES {
@@ -140,9 +140,9 @@ impl Repository {
         }
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let root = rustix::fs::open(&self.root, flags, Mode::empty()).ok()?;
-        look.folder_moved(&rustix::fs::fstat(&root).ok()?.into());
+        hasher.add_folder_write(&rustix::fs::fstat(&root).ok()?.into());
         let mut folder: &[u8] = b"";
-        is_converted |= self.add_attributes(look, root.as_fd(), folder)?;
+        is_converted |= self.add_attributes(hasher, root.as_fd(), folder)?;
         // Nix may have been shown a hidden change under the commit's name before, or may be until it reads.
         let hides = entries.iter().any(|entry| entry.hidden);
         let mut differs = false;
@@ -151,10 +151,10 @@ impl Repository {
                 entry.path.iter().rposition(|byte| *byte == b'/').and_then(|at| entry.path.get(..at));
             let parent = parent.unwrap_or_default();
             if parent != folder {
-                is_converted |= self.add_folders(look, root.as_fd(), folder, parent)?;
+                is_converted |= self.add_folders(hasher, root.as_fd(), folder, parent)?;
                 folder = parent;
             }
-            differs |= self.add_entry(look, root.as_fd(), files, entry, index.written)?;
+            differs |= self.add_entry(hasher, root.as_fd(), files, entry, index.written)?;
         }
         Some(hides || differs && is_converted)
     }
@@ -162,36 +162,36 @@ impl Repository {
     /// Adds a file, and says whether it is not what stands in the index, byte by byte.
     fn add_entry(
         &self,
-        look: &mut Look,
+        hasher: &mut FingerprintHasher,
         root: BorrowedFd<'_>,
-        files: &mut Files,
-        entry: &Entry<'_>,
+        files: &mut FileCache,
+        entry: &IndexEntry<'_>,
         written: (i64, i64),
     ) -> Option<bool> {
-        add_bytes(look, &entry.path);
-        look.update(&entry.mode.to_le_bytes());
-        look.update(&entry.flags.to_le_bytes());
-        look.update(entry.object);
+        add_bytes(hasher, &entry.path);
+        hasher.update(&entry.mode.to_le_bytes());
+        hasher.update(&entry.flags.to_le_bytes());
+        hasher.update(entry.object);
         let stat = match Stat::below_itself(root, &entry.path) {
             Ok(stat) => stat,
             Err(error) if reading::is_absence(&error) => {
-                look.update(b"gone");
+                hasher.update(b"gone");
                 return Some(true);
             }
             Err(_) => return None,
         };
-        let object = files.add(look, &stat, || self.root.join(path_of(&entry.path)))?;
+        let object = files.add(hasher, &stat, || self.root.join(path_of(&entry.path)))?;
         let is_seen = entry.is_as_seen(&stat);
         // Where the state is the one Git saw, and was old enough then to be believed, Git takes the content for the
         // same; elsewhere what it takes it for depends on that state.
         let (seconds, nanoseconds) = entry.changed();
         let is_believed = (i64::from(seconds), i64::from(nanoseconds)) < written;
         if is_seen && is_believed {
-            look.update(b"seen");
+            hasher.update(b"seen");
         } else {
-            look.update(entry.state());
+            hasher.update(entry.state());
             for time in [stat.modified.0, stat.modified.1, stat.changed.0, stat.changed.1] {
-                look.update(&time.to_le_bytes());
+                hasher.update(&time.to_le_bytes());
             }
         }
         Some(!entry.is_mode_of(&stat) || object.map_or(!is_seen, |object| object != *entry.object))
@@ -201,7 +201,7 @@ impl Repository {
     /// Nix sees no file. Whether one of them has attributes.
     fn add_folders(
         &self,
-        look: &mut Look,
+        hasher: &mut FingerprintHasher,
         root: BorrowedFd<'_>,
         before: &[u8],
         folder: &[u8],
@@ -214,11 +214,11 @@ impl Repository {
         for step in ends.chain([folder.len()]).filter_map(|at| folder.get(..at)) {
             if !is_above(step, before) {
                 let stat = Stat::below_itself(root, step).ok();
-                look.update(&stat.map_or(0, |stat| stat.mode).to_le_bytes());
+                hasher.update(&stat.map_or(0, |stat| stat.mode).to_le_bytes());
                 if let Some(stat) = &stat {
-                    look.folder_moved(stat);
+                    hasher.add_folder_write(stat);
                 }
-                has_attributes |= self.add_attributes(look, root, step)?;
+                has_attributes |= self.add_attributes(hasher, root, step)?;
             }
         }
         Some(has_attributes)
@@ -226,16 +226,21 @@ impl Repository {
 
     /// Adds the attributes of a folder, which count whether Git tracks the file or not (gitattributes(5)). Whether
     /// there are any.
-    fn add_attributes(&self, look: &mut Look, root: BorrowedFd<'_>, folder: &[u8]) -> Option<bool> {
+    fn add_attributes(
+        &self,
+        hasher: &mut FingerprintHasher,
+        root: BorrowedFd<'_>,
+        folder: &[u8],
+    ) -> Option<bool> {
         let above = if folder.is_empty() { &b""[..] } else { b"/" };
         let name = [folder, above, b".gitattributes"].concat();
         let path = || self.root.join(path_of(&name));
-        Some(add_found(look, &name, &Stat::below(root, &name), path)?.is_some())
+        Some(add_found(hasher, &name, &Stat::below(root, &name), path)?.is_some())
     }
 
     /// Adds the settings of Git that libgit2 reads: the repository's, the user's and the machine's (git-config(1),
     /// "FILES"), with what they include. Whether one of them has Git take a file for another one than it is.
-    fn add_settings(&self, look: &mut Look) -> Option<bool> {
+    fn add_settings(&self, hasher: &mut FingerprintHasher) -> Option<bool> {
         let home = std::env::var_os("HOME").map(PathBuf::from);
         let configuration = std::env::var_os("XDG_CONFIG_HOME")
             .map(PathBuf::from)
@@ -249,7 +254,7 @@ impl Repository {
         let mut is_converted = false;
         let everywhere = [self.common.join("info/attributes"), "/etc/gitattributes".into()];
         for file in everywhere.into_iter().chain(attributes) {
-            is_converted |= add_file(look, &file)?.is_some();
+            is_converted |= add_file(hasher, &file)?.is_some();
         }
         // What it names is there or not, whatever becomes of it.
         let named = |value: &[u8], beside: &Path| match (value.strip_prefix(b"~/"), &home) {
@@ -268,7 +273,7 @@ impl Repository {
                 if known.len() > SETTINGS_FILES {
                     return None;
                 }
-                let Some(text) = add_file(look, &file)? else { continue };
+                let Some(text) = add_file(hasher, &file)? else { continue };
                 for (key, value) in git_settings::parse(&text)? {
                     // A key alone means "true".
                     let value = value.as_deref().unwrap_or(b"true");
@@ -284,7 +289,7 @@ impl Repository {
                         "include.path" | "includeif.path" => next.push(named(value, &file)?),
                         "core.attributesfile" => {
                             is_converted = true;
-                            add_file(look, &named(value, &file)?)?;
+                            add_file(hasher, &named(value, &file)?)?;
                         }
                         "core.filemode" | "core.symlinks" | "core.trustctime" => {
                             is_converted |= !value.eq_ignore_ascii_case(b"true");
@@ -307,7 +312,7 @@ impl Repository {
 }
 
 /// What a file that stands for a name holds; `None` in it where there is no such file.
-fn loose(path: &Path) -> Option<Option<Vec<u8>>> {
+fn read_loose_ref(path: &Path) -> Option<Option<Vec<u8>>> {
     match reading::bytes_if_exists(path, NAME) {
         Ok(text) => Some(text),
         // Of names below it that are gone the folder may be left.

@@ -8,7 +8,7 @@
 use std::collections::BTreeSet;
 use std::path::{Component, Path};
 
-use super::{Look, git, own_checkout};
+use super::{GitSession, git, own_checkout};
 use crate::flake::fingerprint::repository::Repository;
 
 /// Most submodules looked into, with those of submodules: the rest are taken for changed.
@@ -20,12 +20,12 @@ const LINK: u32 = 0o160_000;
 ///
 /// A submodule that the index does not have differs itself. Whether the commit it is at is the one of the index is
 /// part of what `root` is asked.
-pub(super) async fn changed(root: &Path, look: &Look<'_>) -> Option<Vec<String>> {
+pub(super) async fn changed(root: &Path, session: &GitSession<'_>) -> Option<Vec<String>> {
     let mut changed = Vec::new();
     let mut seen = BTreeSet::from([root.canonicalize().ok()?]);
     let mut waiting = vec![(root.to_owned(), String::new())];
     while let Some((tree, above)) = waiting.pop() {
-        let named = named(&tree, look).await?;
+        let named = named(&tree, session).await?;
         if named.is_empty() {
             continue;
         }
@@ -44,7 +44,7 @@ pub(super) async fn changed(root: &Path, look: &Look<'_>) -> Option<Vec<String>>
                 changed.push(name.clone());
             }
             if is_new && !is_one_too_many {
-                let files = own_checkout(&folder, look).await?.changed;
+                let files = own_checkout(&folder, session).await?.changed;
                 changed.extend(files.into_iter().map(|file| format!("{name}/{file}")));
                 waiting.push((folder, name + "/"));
             }
@@ -54,13 +54,13 @@ pub(super) async fn changed(root: &Path, look: &Look<'_>) -> Option<Vec<String>>
 }
 
 /// The folders that `.gitmodules` of this work tree names (gitmodules(5)).
-async fn named(tree: &Path, look: &Look<'_>) -> Option<BTreeSet<String>> {
+async fn named(tree: &Path, session: &GitSession<'_>) -> Option<BTreeSet<String>> {
     let file = tree.join(".gitmodules");
     if !file.is_file() {
         return Some(BTreeSet::new());
     }
     let command = git(tree, &[]).args(["config", "--no-includes", "-z", "--file"]).arg(file);
-    let finished = look.run(command.args(["--get-regexp", r"^submodule\..*\.path$"])).await?;
+    let finished = session.run(command.args(["--get-regexp", r"^submodule\..*\.path$"])).await?;
     match finished.status.code() {
         Some(0) => {}
         // There is no such key.

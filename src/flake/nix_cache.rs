@@ -22,26 +22,26 @@ const STATES: usize = 4;
 
 /// The folders, newest last.
 #[derive(Debug, Default)]
-pub(super) struct Memories {
-    folders: Mutex<VecDeque<(Fingerprint, Memory)>>,
+pub(super) struct NixCaches {
+    folders: Mutex<VecDeque<(Fingerprint, NixCache)>>,
 }
 
 /// What a `nix` remembers of flakes. To be held until that `nix` has ended: the folder goes with the last who holds it.
 #[derive(Clone, Debug, Default)]
-pub struct Memory(Option<Arc<Folder>>);
+pub struct NixCache(Option<Arc<CacheFolder>>);
 
 /// A folder that may hold all of nixpkgs, and takes as long to remove: no thread waits for it that serves others.
 #[derive(Debug)]
-struct Folder(Option<ScratchFolder>);
+struct CacheFolder(Option<ScratchFolder>);
 
-impl Drop for Folder {
+impl Drop for CacheFolder {
     fn drop(&mut self) {
         let (Some(scratch), Ok(runtime)) = (self.0.take(), Handle::try_current()) else { return };
         runtime.spawn_blocking(move || drop(scratch));
     }
 }
 
-impl Memory {
+impl NixCache {
     /// The folder it is in; `None` means the user's own.
     #[must_use]
     pub fn folder(&self) -> Option<&Path> {
@@ -50,7 +50,7 @@ impl Memory {
 
     /// The command, with this memory.
     #[must_use]
-    pub fn given_to(&self, command: Command) -> Command {
+    pub fn apply_to(&self, command: Command) -> Command {
         match self.folder() {
             Some(folder) => command.env(CACHE_HOME, folder),
             None => command,
@@ -58,17 +58,17 @@ impl Memory {
     }
 }
 
-impl Memories {
+impl NixCaches {
     /// That of this state of the flake; the user's own if Nix is not misled.
-    pub(super) async fn for_state(&self, state: &Fingerprint) -> Result<Memory, ScratchError> {
+    pub(super) async fn for_state(&self, state: &Fingerprint) -> Result<NixCache, ScratchError> {
         if !state.is_misleading() {
-            return Ok(Memory::default());
+            return Ok(NixCache::default());
         }
         let mut folders = self.folders.lock().await;
         if let Some((_, memory)) = folders.iter().find(|(known, _)| state.is_untouched_since(known)) {
             return Ok(memory.clone());
         }
-        let memory = made().await?;
+        let memory = create().await?;
         folders.push_back((state.clone(), memory.clone()));
         if folders.len() > STATES {
             folders.pop_front();
@@ -78,14 +78,14 @@ impl Memories {
 }
 
 /// A folder of its own in which nothing is remembered yet.
-pub(super) async fn made() -> Result<Memory, ScratchError> {
+pub(super) async fn create() -> Result<NixCache, ScratchError> {
     let places = large_candidate_folders();
     let first = places.first().cloned().unwrap_or_default();
     // The first one of this run removes what killed processes left.
     let scratch = spawn_blocking(move || ScratchFolder::make(&places, usize::MAX))
         .await
         .map_err(|error| ScratchError { tried: vec![(first, error.to_string())] })??;
-    Ok(Memory(Some(Arc::new(Folder(Some(scratch))))))
+    Ok(NixCache(Some(Arc::new(CacheFolder(Some(scratch))))))
 }
 
 #[cfg(test)]
@@ -107,7 +107,7 @@ mod tests {
             // Until this ends, nothing is removed but by this thread.
             let (go, wait) = std::sync::mpsc::channel::<()>();
             let busy = spawn_blocking(move || wait.recv());
-            drop(Memory(Some(Arc::new(Folder(Some(scratch))))));
+            drop(NixCache(Some(Arc::new(CacheFolder(Some(scratch))))));
             assert!(path.exists(), "it was removed on this thread");
             go.send(()).unwrap();
             busy.await.unwrap().unwrap();
