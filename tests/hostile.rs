@@ -77,7 +77,12 @@ impl Drop for Asked {
     fn drop(&mut self) {
         if !std::thread::panicking() {
             let wrong: Vec<&str> = self.wrong.iter().map(String::as_str).collect();
-            assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+            assert!(
+                wrong.is_empty(),
+                "text of others in a field that is not marked: put it into one of `tools::FOREIGN_TEXT_FIELDS`, or, if \
+                 the field holds a name, a path or a value, add the field to NAMES in this file:\n{}",
+                wrong.join("\n")
+            );
         }
     }
 }

@@ -24,7 +24,6 @@ pub use self::question::{Answer, Answers, Instantiate, OtherFlake, Question, is_
 use super::{Flake, FlakeError};
 use crate::advice::Remedy;
 use crate::diagnostic::{Code, Diagnostic};
-use crate::nix::NixError;
 use crate::progress::{Call, Update};
 
 pub(super) const PROBES: &str = include_str!("probes.nix");
@@ -186,9 +185,11 @@ impl Flake {
         let find = |flake: Self| async move {
             call.report_message(format!("evaluating the {what}"));
             let value = flake.ask_one(what, Question::of_function(function), Instantiate::No, call).await?;
-            let read = serde_json::from_value(value)
-                .map_err(|error| NixError::NotUnderstood { what, said: error.to_string() });
-            Ok(read?)
+            serde_json::from_value(value).map_err(|error| {
+                let message = format!("the {what} could not be read: a value has an unexpected type");
+                let error = Diagnostic::new(Code::TypeMismatch, message).with_said(&error.to_string());
+                FlakeError::Evaluation(Box::new(error))
+            })
         };
         self.remembered(&format!("{what} {function}"), call, find).await
     }
