@@ -1,7 +1,7 @@
-//! What to do about an error with this program's tools, commands and settings.
+//! Advice on errors: what to do with this program's tools, commands and settings.
 //!
-//! A domain module names the [`Remedy`]; its words are here alone, for a model and for a person at a terminal. So the domain
-//! knows no tool, no command line and no settings file, and whoever renames one of them finds every sentence about it.
+//! A domain module names the [`Remedy`], and this module alone has its words, for a model and for a person at a terminal.
+//! So the domain does not depend on tool names, the command line or the settings file, and a rename changes only this file.
 
 use std::fmt;
 
@@ -9,38 +9,38 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::text;
 
-/// The hint of a phrase of Nix's about a folder without a flake: phrases are constants.
+/// The hint about a folder without a flake; a constant, because the table of Nix's messages needs one.
 pub const NAME_FLAKE: &str = "Name the folder that holds the flake.nix, with `--flake`.";
 
-/// Something to do with this program.
+/// An action with this program that an error suggests.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Remedy {
-    /// Make the same call once more.
+    /// Repeat the call.
     CallAgain,
-    /// Make the plan once more, since nothing was approved yet.
+    /// Make a new plan.
     PlanAnew,
-    /// Make the plan once more, since its approval was used.
+    /// Make a new plan and have it approved, since the approval was used.
     PlanAndApproveAnew,
-    /// See which hosts there are.
+    /// List the hosts.
     ListHosts {
-        /// How many there are.
+        /// Number of hosts.
         count: usize,
     },
-    /// See which tags there are.
+    /// List the tags.
     ListTags,
-    /// See why a host does not evaluate.
+    /// Show why a host does not evaluate.
     CheckHost,
     /// Evaluate fewer hosts at once.
     AskForOneHost,
-    /// See what a host runs.
+    /// Show what a host runs.
     ShowStatus,
-    /// Go back to the system before.
+    /// Roll a host back to its previous system.
     RollBack,
-    /// See which generations a host has.
+    /// List a host's generations.
     ListGenerations,
-    /// See which plans there are.
+    /// List the plans.
     ListPlans,
-    /// Read a whole plan.
+    /// Show a plan in full.
     ShowPlan {
         /// The plan.
         plan: String,
@@ -50,17 +50,17 @@ pub enum Remedy {
         /// The whole command.
         command: String,
     },
-    /// Have the person asked in a form again.
+    /// Deploy again, so that a form asks the person again.
     AskPersonAgain,
-    /// Have the person asked under the settings as they are now.
+    /// Call again, so that the person is asked under the current settings.
     AskUnderNewSettings,
     /// Use a client that shows forms, or allow another way of approving.
     AllowAnotherApproval,
-    /// Wait until the person asks for the form again: nothing else counts.
+    /// Plan again once the person asks for it: only a form counts, and it is not shown again for this plan.
     WaitForForm,
     /// Record a rejection in the audit log.
     RecordRejection {
-        /// This program with its switches.
+        /// This program's command line with its options.
         command: String,
         /// The plan.
         plan: String,
@@ -78,7 +78,7 @@ pub enum Remedy {
     NameApprovers,
     /// Have an approver sign whose scope covers the plan.
     FindApproverInScope,
-    /// Have the audit log checked, and begin a new one.
+    /// Verify the audit log, and begin a new one.
     VerifyAudit,
     /// Name the flake's folder.
     NameFlake,
@@ -86,16 +86,16 @@ pub enum Remedy {
     AllowBuild,
     /// Raise one of these settings.
     Raise(&'static [&'static str]),
-    /// Set this.
+    /// Set this setting.
     Set(&'static str),
     /// Set where a host is reached.
     SetTarget {
         /// The host.
         host: String,
     },
-    /// Serve hosts to clients with the token alone.
+    /// Require the token from clients.
     SendToken,
-    /// Use the program that made it, or a newer one.
+    /// Use a newer version of this program.
     UseNewerProgram,
 }
 
@@ -105,17 +105,17 @@ impl fmt::Display for Remedy {
             Self::CallAgain => f.write_str("call again"),
             Self::PlanAnew => f.write_str("make a new plan with plan_deploy"),
             Self::PlanAndApproveAnew => f.write_str(
-                "ask for it anew (plan_deploy, rollback_host): an approval is good for one deployment",
+                "make a new plan (plan_deploy, rollback_host): an approval is valid for one deployment",
             ),
-            Self::ListHosts { count } => write!(f, "list_hosts names the {count} there are"),
+            Self::ListHosts { count } => write!(f, "list_hosts names all {count}"),
             Self::ListTags => f.write_str("list_hosts shows which host has which tags"),
-            Self::CheckHost => f.write_str("flake_check with `host` shows the error of one"),
+            Self::CheckHost => f.write_str("flake_check with `host` shows one host's error"),
             Self::AskForOneHost => f.write_str("ask for a single host with `host`"),
             Self::ShowStatus => f.write_str("host_status shows what the host runs"),
-            Self::RollBack => f.write_str("rollback_host brings a host back"),
-            Self::ListGenerations => f.write_str("list_generations shows those there are"),
+            Self::RollBack => f.write_str("rollback_host returns a host to its previous system"),
+            Self::ListGenerations => f.write_str("list_generations lists the host's generations"),
             Self::ListPlans => f.write_str(
-                "`pantheros-mcp plans` lists those there are; plan_deploy makes a new one",
+                "`pantheros-mcp plans` lists the plans; plan_deploy makes a new one",
             ),
             Self::ShowPlan { plan } => write!(f, "`pantheros-mcp plans {plan}` shows all of it"),
             Self::Approve { command } => write!(
@@ -126,7 +126,7 @@ impl fmt::Display for Remedy {
                 f.write_str("deploy again without any answer, so that the person is asked")
             }
             Self::AskUnderNewSettings => {
-                f.write_str("call again, so that the person is asked under the settings as they are now")
+                f.write_str("call again, so that the person is asked under the current settings")
             }
             Self::AllowAnotherApproval => f.write_str(
                 "only a form counts here (`deploy.approve_by`), and this client shows none, or is one over HTTP, where \
@@ -147,20 +147,20 @@ impl fmt::Display for Remedy {
                 "--sign takes the private key, or the public one if an agent holds the private one",
             ),
             Self::NameApprovers => {
-                f.write_str("`deploy.approvers` names a file of allowed signers, as ssh-keygen(1) has it")
+                f.write_str("`deploy.approvers` names a file in the format of ssh-keygen(1), ALLOWED SIGNERS")
             }
             Self::FindApproverInScope => {
-                f.write_str("`deploy.scopes` says who may approve what; somebody else has to approve this")
+                f.write_str("`deploy.scopes` limits who may approve what; another approver has to sign this")
             }
             Self::VerifyAudit => f.write_str(
-                "`pantheros-mcp audit verify` says more; to begin a new log, move this one to where it is kept",
+                "`pantheros-mcp audit verify` shows the details; to begin a new log, move this one to your archive",
             ),
             Self::NameFlake => f.write_str(
-                "start in the flake's folder, or name it with --flake or PANTHEROS_FLAKE, as a whole path: `~` is not \
+                "start in the flake's folder, or give its absolute path with --flake or PANTHEROS_FLAKE: `~` is not \
                  expanded there",
             ),
             Self::AllowBuild => {
-                f.write_str("allow it: `build=true` of flake_check does, and a server without --read-only")
+                f.write_str("allow it with `build=true` of flake_check, or start the server without --read-only")
             }
             Self::Raise(settings) => {
                 let names: Vec<String> = settings.iter().map(|name| format!("`{name}`")).collect();
@@ -179,15 +179,14 @@ impl fmt::Display for Remedy {
 }
 
 impl Remedy {
-    /// The hint that ends with this; `before` ends with what joins the two, such as `; ` or `, or `.
+    /// A hint of `before` and this remedy; `before` ends with the joining characters, such as `; ` or `, or `.
     #[must_use]
     pub fn after(self, before: impl Into<String>) -> Hint {
         Hint(Box::new(Parts { before: before.into(), remedy: Some(self), then: None }))
     }
 }
 
-/// What to do next: in the domain's own words, with this program, or first the one and then the other. In JSON it is a
-/// string.
+/// What to do next: a text of the domain, a remedy, or the text followed by the remedy. In JSON it is a string.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hint(Box<Parts>);
 
@@ -196,25 +195,25 @@ pub struct Hint(Box<Parts>);
 struct Parts {
     before: String,
     remedy: Option<Remedy>,
-    /// What to do once that is done.
+    /// The next step after `before` and `remedy`.
     then: Option<Remedy>,
 }
 
 impl Hint {
-    /// What to do with this program.
+    /// The remedy that it names; `None` if it has only a text.
     #[must_use]
     pub fn remedy(&self) -> Option<&Remedy> {
         self.0.remedy.as_ref()
     }
 
-    /// The same, and this after it.
+    /// Adds a step after this one.
     #[must_use]
     pub fn then(mut self, next: Remedy) -> Self {
         self.0.then = Some(next);
         self
     }
 
-    /// Its words alone, at most this many characters of them.
+    /// Its text, cut to at most this many characters, without the remedy.
     #[must_use]
     pub fn shortened(&self, characters: usize) -> Self {
         text::bounded(&self.to_string(), characters).into()

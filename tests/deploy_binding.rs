@@ -149,7 +149,7 @@ fn an_approval_is_for_one_plan_one_time_and_not_for_long() {
     let path = file(&site, &format!("{altered}.json"));
     let text = std::fs::read_to_string(&path).unwrap();
     std::fs::write(&path, text.replace("\"wave\":16", "\"wave\":99")).unwrap();
-    refused(&mut site, &altered, "invalid_approval", "says something else");
+    refused(&mut site, &altered, "invalid_approval", "the plan was altered since");
 
     // An approval that somebody wrote, or took from another plan.
     let good = changed(&site, &plan, |_| {});

@@ -1,6 +1,6 @@
-//! Deployment: what a machine runs, what would change, who said yes to it, and bringing it there.
+//! Deployment: survey a host, propose a plan, obtain an approval, roll the plan out.
 //!
-//! Knows nothing of MCP: it takes a [`crate::progress::Call`] and returns its own types and errors.
+//! This module does not depend on MCP: it takes a [`crate::progress::Call`] and returns its own types and errors.
 
 mod approval;
 mod host;

@@ -1,4 +1,4 @@
-//! Whether an approval counts: looked at when it is recorded, and again when it is used.
+//! Validity of an approval, checked when it is recorded and again when it is used.
 
 use super::error::ApprovalError;
 use super::{Approval, Approvals, signature};
@@ -8,7 +8,7 @@ use crate::progress::Call;
 use crate::time::Timestamp;
 
 impl Approvals {
-    /// Whether an approval is one of this plan, now, by these settings. Everything else follows from it.
+    /// Checks that the approval is valid for this plan, at this moment, under these settings.
     pub(super) async fn check(
         &self,
         stored: &StoredPlan,

@@ -1,5 +1,5 @@
-//! What became of a plan. It is decided once: who deploys it and who rejects it claim the same name, and of
-//! several that try at once one gets it.
+//! The decision about a plan, which is made once: using the approval and rejecting the plan both create the same file, and
+//! only one process can create it.
 
 use serde::{Deserialize, Serialize};
 
@@ -11,16 +11,16 @@ use crate::deploy::plan::store::{SPENT, UNLOGGED};
 use crate::names::PlanId;
 use crate::time::Timestamp;
 
-/// Most bytes of a decision, as of an approval.
+/// Maximum size of a decision's or an approval's file, in bytes.
 pub(super) const LARGEST: u64 = 256 * 1024;
 
-/// A no, as it lies beside its plan.
+/// A rejection as it is stored beside its plan.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rejection {
     pub(super) version: u32,
     pub(super) plan_id: PlanId,
-    /// None where the plan could not be read.
+    /// `None` if the plan could not be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) plan_digest: Option<Digest>,
     pub(super) rejected_by: String,
@@ -28,25 +28,25 @@ pub struct Rejection {
 }
 
 impl Rejection {
-    /// Who said no: a user of this machine, or of a client.
+    /// Who rejected the plan: a user of this machine, or of a client.
     #[must_use]
     pub fn by(&self) -> &str {
         &self.rejected_by
     }
 
-    /// When they did.
+    /// When the plan was rejected.
     #[must_use]
     pub fn at(&self) -> Timestamp {
         self.at
     }
 }
 
-/// What became of a plan.
+/// The final decision about a plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Decision {
     /// Its approval was used: it is deployed, or being deployed.
     Spent(Approval),
-    /// A person said no.
+    /// A person rejected it.
     Rejected(Rejection),
 }
 
@@ -70,10 +70,10 @@ impl Decision {
     }
 }
 
-/// What became of the plan; none where it waits.
+/// Reads the decision about the plan; `None` if there is none yet.
 ///
 /// # Errors
-/// [`ApprovalError::State`], and [`ApprovalError::Malformed`] where the file is none that this program wrote.
+/// [`ApprovalError::State`], and [`ApprovalError::Malformed`] if this program did not write the file.
 pub(super) fn read(plans: &Plans, id: &PlanId) -> Result<Option<Decision>, ApprovalError> {
     let Some(bytes) = plans.folder.read(&name(id), LARGEST)? else { return Ok(None) };
     let malformed = |problem: String| ApprovalError::Malformed { id: id.clone(), problem };
@@ -91,7 +91,7 @@ pub(super) fn read(plans: &Plans, id: &PlanId) -> Result<Option<Decision>, Appro
     read.map(Some).map_err(|error| malformed(error.to_string()))
 }
 
-/// Says that the plan waits still.
+/// Requires that no decision about the plan exists yet.
 ///
 /// # Errors
 /// [`ApprovalError::Spent`] and [`ApprovalError::Rejected`], and as [`read`].
@@ -102,7 +102,7 @@ pub(super) fn require_none(plans: &Plans, id: &PlanId) -> Result<(), ApprovalErr
     }
 }
 
-/// Decides, if nobody did before; gives the decision that was made before otherwise.
+/// Stores the decision and returns `None`; if one exists already, stores nothing and returns that one.
 ///
 /// # Errors
 /// As [`read`].
@@ -118,7 +118,7 @@ pub(super) fn claim(
     read(plans, id)?.ok_or_else(gone).map(Some)
 }
 
-/// Notes that the audit log does not have the no to the plan yet.
+/// Marks the plan's rejection as missing from the audit log.
 ///
 /// # Errors
 /// [`ApprovalError::State`].
@@ -126,7 +126,7 @@ pub(super) fn mark_unlogged(plans: &Plans, id: &PlanId) -> Result<(), ApprovalEr
     Ok(plans.folder.replace(&mark(id), b"")?)
 }
 
-/// Takes the mark of [`mark_unlogged`] away.
+/// Removes the mark of [`mark_unlogged`].
 ///
 /// # Errors
 /// [`ApprovalError::State`].

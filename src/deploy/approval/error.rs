@@ -1,4 +1,4 @@
-//! Why there is no approval that counts, and what to do about it.
+//! Why a plan has no valid approval, and what to do about it.
 
 use super::signature::SignatureError;
 use crate::advice::Remedy;
@@ -11,12 +11,12 @@ use crate::names::PlanId;
 use crate::state::StateError;
 use crate::time::Timestamp;
 
-/// Why a person is not asked by a form.
+/// Why no form is shown to a person.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NoForm {
-    /// This client shows none, or a form does not count here.
+    /// The client shows no forms, or the settings do not accept them.
     Unavailable,
-    /// It was shown as often as it may be.
+    /// It was shown as often as allowed.
     Shown,
     /// A person declined the same change a while ago.
     DeclinedBefore {
@@ -28,7 +28,7 @@ pub enum NoForm {
 }
 
 impl NoForm {
-    /// What it says before the command that a person runs instead.
+    /// The part of the hint before the command that a person runs instead.
     fn told(&self) -> String {
         match self {
             Self::Unavailable => String::new(),
@@ -42,32 +42,32 @@ impl NoForm {
     }
 }
 
-/// Why there is no approval that counts.
+/// Why a plan has no valid approval, or could not be rejected.
 #[derive(Debug, thiserror::Error)]
 pub enum ApprovalError {
-    /// The plan itself.
+    /// The plan cannot be loaded or stored.
     #[error(transparent)]
     Plan(#[from] PlanError),
-    /// The state folder.
+    /// The state folder cannot be used.
     #[error(transparent)]
     State(#[from] StateError),
-    /// What is not recorded is not done.
+    /// The audit log cannot be written, so the step was not done.
     #[error(transparent)]
     Audit(#[from] AuditError),
-    /// A signature.
+    /// The signature could not be checked, or does not count.
     #[error(transparent)]
     Signature(#[from] SignatureError),
-    /// An approval that has no canonical form.
+    /// The approval has no canonical form.
     #[error(transparent)]
     Canonical(#[from] CanonicalError),
-    /// The settings beside the flake want deployments guarded in a way that does not count yet.
+    /// A person has not yet trusted the deployment guards in the settings beside the flake.
     #[error(
         "{} says who may deploy ({}), and nobody trusted it as it is",
         settings.path.display(),
         settings.keys.join(", ")
     )]
     Untrusted {
-        /// Which file, and what in it.
+        /// The settings file and its keys that need trust.
         settings: UntrustedGuards,
         /// The command a person runs.
         command: String,
@@ -77,7 +77,7 @@ pub enum ApprovalError {
     Required {
         /// The plan.
         id: PlanId,
-        /// The command a person runs; none where only a form counts.
+        /// The command that a person runs; `None` if only a form counts.
         command: Option<String>,
         /// Why no form is shown.
         no_form: NoForm,
@@ -85,72 +85,72 @@ pub enum ApprovalError {
     /// The person is being asked; the answer comes with the client's next request.
     #[error("a person is being asked to approve {0}")]
     Asked(PlanId),
-    /// A person said no, now or before.
+    /// A person rejected it, in this call or before.
     #[error("{id} was rejected by {by} at {at}")]
     Rejected {
         /// The plan.
         id: PlanId,
-        /// Who said no.
+        /// Who rejected it.
         by: String,
-        /// When they did.
+        /// When it was rejected.
         at: Timestamp,
     },
-    /// A person said no, which counts, and the audit log does not say so yet.
-    #[error("{id} was rejected by {by} and stays so, but the audit log does not say it: {cause}")]
+    /// A person rejected it, which counts, but the audit log has no entry of it yet.
+    #[error("{id} was rejected by {by} and stays so, but the audit log has no entry of it: {cause}")]
     Unlogged {
         /// The plan.
         id: PlanId,
-        /// Who said no.
+        /// Who rejected it.
         by: String,
-        /// This program, as a person runs it.
+        /// The command line of this program, for a person to run.
         command: String,
         /// Why it could not be logged.
         cause: AuditError,
     },
-    /// It is too late to say no.
+    /// It cannot be rejected: its deployment began already.
     #[error("{0} was approved and used before it was rejected: it is deployed, or being deployed")]
     TooLate(PlanId),
     /// The person closed the form, or did not answer in time.
     #[error("the person did not answer whether to approve {0}")]
     Unanswered(PlanId),
-    /// An answer came that belongs to no question, or to another one.
-    #[error("what came back is not a person's answer about {0}")]
+    /// The client's reply belongs to no question, or to another one.
+    #[error("the client's reply is not the answer to the question about {0}")]
     Stray(PlanId),
-    /// The settings say something else than when the person was asked.
+    /// The settings changed after the person was asked.
     #[error("the settings were changed while a person was asked about {0}")]
     Overtaken(PlanId),
-    /// What the person typed is not what was asked for.
+    /// The person typed another phrase than the requested one.
     #[error("what was typed to approve {id} is not `{expected}`")]
     WrongWords {
         /// The plan.
         id: PlanId,
-        /// What was asked for.
+        /// The phrase to type.
         expected: String,
     },
-    /// A blocking risk was not named.
+    /// The approval does not name all blocking risks.
     #[error("{id} has blocking risks that the approval does not name: {}", codes.join(", "))]
     RisksNotNamed {
         /// The plan.
         id: PlanId,
-        /// Their codes.
+        /// The codes that it does not name.
         codes: Vec<String>,
     },
-    /// It was used before.
+    /// The plan's approval was used before.
     #[error("{0} was deployed before: an approval is good for once")]
     Spent(PlanId),
-    /// It came in a way that the settings do not allow.
+    /// The settings do not allow the way in which it was given.
     #[error("{id} was approved by {channel}, which `deploy.approve_by` does not allow")]
     ChannelNotAllowed {
         /// The plan.
         id: PlanId,
-        /// The way it came.
+        /// The way in which it was given.
         channel: ApprovalMethod,
     },
-    /// It is for another plan, or for this one before it was altered.
-    #[error("the approval of {0} is for a plan that says something else")]
+    /// The approval is for another plan, or for this one before it was altered.
+    #[error("the approval of {0} is for another plan, or the plan was altered since")]
     OtherPlan(PlanId),
-    /// It is none that this program wrote.
-    #[error("the approval of {id} is none: {problem}")]
+    /// The stored approval or decision is not one that this program wrote.
+    #[error("the approval of {id} is invalid: {problem}")]
     Malformed {
         /// The plan.
         id: PlanId,

@@ -1,5 +1,5 @@
-//! How often a person is shown a form. It is counted beside the plan, so that no restart and no second server
-//! begins anew: who is asked again and again says yes in the end.
+//! Limits how often a form is shown, because a person who is asked repeatedly approves in the end. The count is stored
+//! beside the plan, so that neither a restart nor a second server resets it.
 
 use serde::{Deserialize, Serialize};
 
@@ -11,7 +11,7 @@ use crate::deploy::plan::{Plan, Plans};
 use crate::names::{HostName, PlanId, StorePath};
 use crate::time::Timestamp;
 
-/// Most bytes of a file of these.
+/// Maximum size of a file of this module, in bytes.
 const LARGEST: u64 = 4_096;
 
 /// A form that was shown.
@@ -22,7 +22,7 @@ struct Shown<'a> {
     at: Timestamp,
 }
 
-/// What a plan does, whatever its name: a plan made anew for it is asked about as this one is.
+/// What a plan changes, without the plan's name: a second plan for the same change has the same subject.
 #[derive(Serialize)]
 struct Subject<'a> {
     action: Action,
@@ -30,7 +30,7 @@ struct Subject<'a> {
     hosts: Vec<(&'a HostName, &'a StorePath)>,
 }
 
-/// A person's no in a form, to what a plan does.
+/// A change that a person declined in a form.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Declined {
@@ -39,15 +39,15 @@ struct Declined {
     until: Timestamp,
 }
 
-/// Counts a form as shown, before it is.
+/// Counts a form before it is shown. Returns the reason if the form must not be shown: it was shown as often as
+/// allowed, or a person declined the same change.
 ///
 /// # Errors
-/// Why none may be shown: it was shown as often as it may be, or a person declined this very change. And
-/// [`ApprovalError::State`].
+/// [`ApprovalError::State`], and [`ApprovalError::Malformed`] if the record of a declined change cannot be read.
 pub(super) fn count(plans: &Plans, plan: &Plan) -> Result<Result<(), NoForm>, ApprovalError> {
     if let Some(bytes) = plans.folder.read(&declined_name(plan)?, LARGEST)? {
         let declined: Declined = serde_json::from_slice(&bytes).map_err(|error| {
-            let problem = format!("what was declined before cannot be read: {error}");
+            let problem = format!("the record of a declined change cannot be read: {error}");
             ApprovalError::Malformed { id: plan.id.clone(), problem }
         })?;
         if Timestamp::now() < declined.until {
@@ -64,7 +64,7 @@ pub(super) fn count(plans: &Plans, plan: &Plan) -> Result<Result<(), NoForm>, Ap
     Ok(Err(NoForm::Shown))
 }
 
-/// Remembers a no to what the plan does, for as long as the plan would have lived.
+/// Records until the plan's expiry that a person declined its change.
 ///
 /// # Errors
 /// [`ApprovalError::State`].

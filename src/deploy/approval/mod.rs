@@ -1,7 +1,7 @@
-//! A person's yes to a plan: recorded, bound to what the plan says, and good for one deployment.
+//! A person's approval of a plan: recorded, bound to the plan's digest, and valid for one deployment.
 //!
-//! What changes files waits for the disk, and for other processes that hold the log: each such step is done as a whole
-//! on the thread that [`crate::state::writer`] has for that.
+//! A step that writes files may block on the disk and on the audit log's lock, so each such step runs as a whole on the
+//! thread of [`crate::state::writer`].
 
 mod check;
 mod decision;
@@ -34,23 +34,23 @@ pub use question::{Answer, Approver, Nobody, Question};
 use record::VERSION;
 pub use record::{Approval, Spent};
 
-/// Longest wait for a person's answer to a form; longer ones are better typed in a terminal.
+/// Maximum wait for a person's answer to a form.
 pub const PATIENCE: Duration = Duration::from_secs(600);
 
-/// A yes that is to be recorded.
+/// A person's consent, before it is checked and recorded as an [`Approval`].
 #[derive(Clone, Debug)]
 pub struct Yes {
-    /// How it came.
+    /// How the person gave it.
     pub channel: ApprovalMethod,
     /// Who gave it.
     pub by: String,
-    /// The blocking risks they named.
+    /// The codes of the blocking risks that the person named.
     pub named_risks: Vec<String>,
-    /// The signature, where that is the channel.
+    /// The signature over the plan's canonical form; `None` for the other channels.
     pub signature: Option<String>,
 }
 
-/// Plans, the approvals beside them, and the log of both.
+/// Plans, their approvals and decisions, and the audit log.
 #[derive(Clone, Debug)]
 pub struct Approvals {
     plans: Plans,
@@ -59,7 +59,7 @@ pub struct Approvals {
 }
 
 impl Approvals {
-    /// Those in the state folder of these settings.
+    /// Opens the state folder of these settings.
     ///
     /// # Errors
     /// [`PlanError::NoFolder`] and [`PlanError::State`].
@@ -69,19 +69,19 @@ impl Approvals {
         Ok(Self { plans: Plans::open(settings)?, audit, settings: settings.clone() })
     }
 
-    /// The plans.
+    /// The stored plans.
     #[must_use]
     pub fn plans(&self) -> &Plans {
         &self.plans
     }
 
-    /// The log of what is done with them.
+    /// The audit log of plans, approvals and deployments.
     #[must_use]
     pub fn audit(&self) -> &AuditLog {
         &self.audit
     }
 
-    /// Says that no settings about guarding deployments wait for a person's trust.
+    /// Requires that a person trusts the settings that guard deployments.
     ///
     /// # Errors
     /// [`ApprovalError::Untrusted`].
@@ -95,10 +95,10 @@ impl Approvals {
         }
     }
 
-    /// The plan of that name, whether or not it can still be approved.
+    /// Loads the plan of that name, whether or not it can still be approved.
     ///
     /// # Errors
-    /// See [`PlanError`]; [`ApprovalError::Rejected`] for one that cannot be read and was rejected.
+    /// See [`PlanError`]; [`ApprovalError::Rejected`] if it cannot be read and was rejected.
     pub fn load(&self, id: &PlanId) -> Result<StoredPlan, ApprovalError> {
         let error = match self.plans.load(id) {
             Ok(stored) => return Ok(stored),
@@ -110,7 +110,7 @@ impl Approvals {
         }
     }
 
-    /// Keeps a new plan, once it is in the log.
+    /// Logs a new plan, then stores it.
     ///
     /// # Errors
     /// See [`ApprovalError`].
@@ -129,13 +129,13 @@ impl Approvals {
             "dirty": plan.flake.dirty,
         });
         let stored = self.plans.prepare(plan)?;
-        // First: what lies there can be approved, whoever was told that it failed.
+        // Logged before it is stored, because a stored plan can be approved even if this call fails.
         self.audit.append_blocking(&recorded(AuditEvent::Planned, &stored, &client, &details), begun)?;
         self.plans.put(&stored)?;
         Ok(stored)
     }
 
-    /// What became of the plan; none where it waits.
+    /// The decision about the plan; `None` if there is none yet.
     ///
     /// # Errors
     /// [`ApprovalError::State`] and [`ApprovalError::Malformed`].
@@ -143,7 +143,7 @@ impl Approvals {
         decision::read(&self.plans, id)
     }
 
-    /// Says that the plan was neither deployed nor rejected.
+    /// Requires that the plan was neither deployed nor rejected.
     ///
     /// # Errors
     /// [`ApprovalError::Spent`] and [`ApprovalError::Rejected`], and as [`Approvals::decision`].
@@ -151,7 +151,7 @@ impl Approvals {
         decision::require_none(&self.plans, id)
     }
 
-    /// The approval that lies beside the plan, whether or not it counts.
+    /// The approval that is stored beside the plan, unchecked; `None` if there is none.
     ///
     /// # Errors
     /// [`ApprovalError::State`] and [`ApprovalError::Malformed`].
@@ -166,7 +166,7 @@ impl Approvals {
         Ok(Some(approval))
     }
 
-    /// Records a person's yes beside the plan, after it was checked as it will be before it is spent.
+    /// Checks a person's consent and stores it beside the plan. It is checked again before it is used.
     ///
     /// # Errors
     /// See [`ApprovalError`].
@@ -197,7 +197,7 @@ impl Approvals {
         self.audit
             .append_blocking(&recorded(AuditEvent::Approved, stored, "terminal", &approval.told()), begun)?;
         self.plans.folder.replace(&approval_name(id), bytes.as_bytes())?;
-        // Who decided in between did not see this approval, unless they used it.
+        // A decision that was made meanwhile did not consider this approval, unless it used it.
         match self.decision(id)? {
             None => Ok(approval),
             Some(Decision::Spent(used)) if used == approval => Ok(approval),
@@ -222,7 +222,7 @@ impl Approvals {
     }
 }
 
-/// An entry about a plan.
+/// An entry of the audit log about a plan.
 fn recorded(event: AuditEvent, stored: &StoredPlan, client: &str, details: &Value) -> AuditRecord {
     AuditRecord {
         event,
@@ -235,7 +235,7 @@ fn recorded(event: AuditEvent, stored: &StoredPlan, client: &str, details: &Valu
     }
 }
 
-/// The codes in what a person typed, in any order, with spaces or commas between.
+/// The risk codes that a person typed, separated by white space or commas; sorted, each once.
 #[must_use]
 pub fn named(typed: &str) -> Vec<String> {
     let mut codes: Vec<String> = typed
@@ -253,7 +253,7 @@ fn approval_name(id: &PlanId) -> String {
     format!("{id}{APPROVAL}")
 }
 
-/// What somebody is called, as a piece of one line.
+/// Reduces a person's name to one line of at most 200 characters.
 fn plain_name(name: &str) -> String {
     text::bounded(&text::plain(name).replace('\n', " "), 200)
 }

@@ -1,4 +1,4 @@
-//! Using up an approval, and asking for one.
+//! Using an approval, and asking a person for one.
 
 use std::time::Instant;
 
@@ -18,34 +18,34 @@ use crate::state::writer;
 use crate::time::Timestamp;
 
 impl Approvals {
-    /// Uses up the approval that lies beside the plan. Of several that try, one gets it.
+    /// Uses the approval that is stored beside the plan. If several processes try, only one succeeds.
     ///
     /// # Errors
-    /// [`ApprovalError::Required`] where there is none, and whatever makes it not count.
+    /// [`ApprovalError::Required`] if there is no approval; other [`ApprovalError`]s if it does not count.
     pub async fn spend(&self, stored: &StoredPlan, call: &Call) -> Result<Spent, ApprovalError> {
         let id = &stored.plan().id;
         self.require_trust()?;
         self.require_undecided(id)?;
         let Some(approval) = self.recorded(id)? else {
-            // Somebody may have used or rejected it between the two looks.
+            // Another process may have used or rejected it since the check above.
             self.require_undecided(id)?;
             return Err(self.required(id, NoForm::Unavailable));
         };
-        // A form's answer never lies there: it is used by the call it was given to.
+        // A form's answer is never stored beside the plan: the call that receives it uses it at once.
         if approval.channel == ApprovalMethod::Elicitation {
-            let problem = "a form's answer is never written down before it is used".to_owned();
+            let problem = "this program never stores a form's answer before it is used".to_owned();
             return Err(ApprovalError::Malformed { id: id.clone(), problem });
         }
         self.check(stored, &approval, call).await?;
         self.use_up(stored, approval).await
     }
 
-    /// Uses up the plan's approval, or asks the person behind the call for one.
+    /// Uses the plan's approval, or asks the person behind the call for one.
     ///
-    /// Changes nothing before there is one, so that a call can be made again with the answer.
+    /// The call can be repeated with the person's answer, because nothing is deployed before there is an approval.
     ///
     /// # Errors
-    /// See [`ApprovalError`]; each refusal is in the log.
+    /// See [`ApprovalError`]; the audit log gets an entry for each one but [`ApprovalError::Asked`].
     pub async fn obtain(
         &self,
         stored: &StoredPlan,
@@ -66,7 +66,7 @@ impl Approvals {
         {
             let details = json!({"code": Diagnostic::from(error).code, "reason": error.to_string()});
             let logged = self.audit.append(recorded(AuditEvent::Refused, stored, &by.client, &details)).await;
-            // That one says itself that the log cannot be written.
+            // An `Unlogged` error already reports that the log cannot be written.
             if !matches!(error, ApprovalError::Unlogged { .. }) {
                 logged?;
             }
@@ -105,11 +105,11 @@ impl Approvals {
             Answer::Declined => {
                 let (plans, declined) = (self.plans.clone(), plan.clone());
                 let rejected = self.reject(id, &format!("the user of {}", by.client), &by.client).await;
-                // Each is written whether or not the other could be.
+                // Both are attempted, even if the first one fails.
                 let kept = writer::run(move |_| forms::declined(&plans, &declined)).await;
                 let refusal = Decision::Rejected(rejected?).refusal(id);
                 if let Err(error) = kept {
-                    tracing::error!(%error, plan = %id, "the declined change is not remembered: it may be asked about again");
+                    tracing::error!(%error, plan = %id, "the declined change was not recorded: a form may ask about it again");
                 }
                 return Err(refusal);
             }
@@ -125,7 +125,7 @@ impl Approvals {
         let yes =
             Yes { channel: ApprovalMethod::Elicitation, by, named_risks: named(&risks), signature: None };
         let approval = self.approval(stored, yes);
-        // A person may have taken long, and the plan may have been rejected or altered meanwhile.
+        // The plan may have been rejected or altered while the person was asked.
         let again = self.plans.load(id)?;
         if again.digest() != stored.digest() {
             return Err(ApprovalError::OtherPlan(id.clone()));
@@ -149,7 +149,7 @@ impl Approvals {
         ApprovalError::Required { id: id.clone(), command, no_form }
     }
 
-    /// Turns a checked approval into a [`Spent`], once.
+    /// Turns a checked approval into a [`Spent`]; fails if the plan has a decision already.
     async fn use_up(&self, stored: &StoredPlan, approval: Approval) -> Result<Spent, ApprovalError> {
         let (this, stored) = (self.clone(), stored.clone());
         writer::run(move |begun| this.claim(stored, approval, begun)).await
@@ -158,7 +158,7 @@ impl Approvals {
     fn claim(&self, stored: StoredPlan, approval: Approval, begun: Instant) -> Result<Spent, ApprovalError> {
         let id = &stored.plan().id;
         self.require_undecided(id)?;
-        // Before it is used up: what cannot be recorded can be asked for again.
+        // Logged before it is used: if logging fails, the person can be asked again.
         if approval.channel == ApprovalMethod::Elicitation {
             self.audit.append_blocking(
                 &recorded(AuditEvent::Approved, &stored, "elicitation", &approval.told()),

@@ -1,4 +1,4 @@
-//! Asking the person behind a call, without knowing how they are reached.
+//! The question to the person behind a call; [`Approver`] hides how the person is reached.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -8,24 +8,24 @@ use crate::canonical::Digest;
 use crate::names::PlanId;
 use crate::progress::Call;
 
-/// What a person is asked.
+/// A request to a person to approve a plan.
 #[derive(Clone, Debug)]
 pub struct Question {
-    /// Which plan it is about.
+    /// The plan's name.
     pub plan_id: PlanId,
-    /// What that plan says.
+    /// The digest of the plan's canonical form, which binds the answer to its contents.
     pub plan_digest: Digest,
-    /// The plan, for reading.
+    /// The plan as text for the person.
     pub text: String,
-    /// What they have to type: a host's name, or the end of the plan's name.
+    /// The phrase that the person has to type: a host's name, or the end of the plan's name.
     pub phrase: String,
-    /// The codes of blocking risks they have to type as well.
+    /// The codes of blocking risks that the person has to type as well.
     pub risks: Vec<String>,
-    /// How long the answer counts.
+    /// How long an answer is accepted.
     pub patience: Duration,
 }
 
-/// What came of asking.
+/// The result of asking.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
     /// The person sent the form.
@@ -34,42 +34,43 @@ pub enum Answer {
         phrase: String,
         /// What they typed for the risks.
         risks: String,
-        /// Who they are, as far as anybody can say.
+        /// Who answered, as the client names its user; nobody verifies it.
         by: String,
     },
-    /// They said no.
+    /// The person declined.
     Declined,
-    /// They closed the form, or never answered.
+    /// The person closed the form, or did not answer in time.
     Unanswered,
-    /// They are asked now, and the answer comes with the client's next request.
+    /// The person is being asked; the answer comes with the client's next request.
     Asked,
-    /// What came is not the answer to what was asked.
+    /// The reply does not belong to the question.
     Stray,
-    /// What decides who may approve was changed before the answer came.
+    /// The settings about who may approve were changed before the answer came.
     Overtaken,
-    /// There is nobody who could be asked here.
+    /// This call has no way to ask a person.
     Unavailable,
 }
 
-/// Somebody who can put a question to the person behind a call. Knows nothing of what it is about.
+/// A way to put a question to the person behind a call.
 pub trait Approver: Send + Sync {
-    /// Asks, and waits for the answer where the answer comes to this very call.
+    /// Asks, and waits for the answer if it can arrive during this call; otherwise returns [`Answer::Asked`].
     fn ask<'a>(
         &'a self,
         question: &'a Question,
         call: &'a Call,
     ) -> Pin<Box<dyn Future<Output = Answer> + Send + 'a>>;
 
-    /// Whether asking now shows the person a form: not where nobody can be asked, nor where the call brings an answer.
+    /// Whether [`Approver::ask`] shows the person a form now. It does not if the client has no forms, or if the call
+    /// already carries the answer.
     fn shows(&self) -> bool;
 
-    /// The plan that this call brings an answer about, where it came with one to an earlier question.
+    /// The plan of an earlier question whose answer this call carries; `None` if it carries no answer.
     fn answers(&self) -> Option<PlanId> {
         None
     }
 }
 
-/// Nobody can be asked: at the command line a person approves with a command of its own.
+/// Asks nobody: at the command line a person approves with a separate command.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Nobody;
 

@@ -1,4 +1,4 @@
-//! An approval as data, before and after it was used.
+//! An approval as data, before and after it is used.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -9,10 +9,10 @@ use crate::deploy::plan::{Plan, StoredPlan};
 use crate::names::PlanId;
 use crate::time::Timestamp;
 
-/// The version of the form approvals have here.
+/// The version of the format of approvals and decisions.
 pub(super) const VERSION: u32 = 1;
 
-/// An approval as it lies beside its plan.
+/// An approval as it is stored beside its plan.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Approval {
@@ -28,7 +28,7 @@ pub struct Approval {
 }
 
 impl Approval {
-    /// How it came.
+    /// How the person gave it.
     #[must_use]
     pub fn channel(&self) -> ApprovalMethod {
         self.channel
@@ -40,28 +40,27 @@ impl Approval {
         &self.by
     }
 
-    /// What the log says of it.
+    /// The details of its entry in the audit log.
     pub(super) fn told(&self) -> Value {
         json!({"channel": self.channel, "by": self.by, "named_risks": self.named_risks})
     }
 
-    /// Whether it is for this plan as it is now.
+    /// Whether it is for this plan with exactly these contents.
     #[must_use]
     pub fn is_of(&self, stored: &StoredPlan) -> bool {
         self.plan_id == stored.plan().id && self.plan_digest == *stored.digest()
     }
 
-    /// The signature over the plan's canonical form, for whoever wants to check it again.
+    /// The signature over the plan's canonical form; `None` if it was not given by signature.
     #[must_use]
     pub fn signature(&self) -> Option<&str> {
         self.signature.as_deref()
     }
 }
 
-/// An approved plan whose approval was used up for whoever holds this: what a deployment begins with.
+/// An approved plan whose approval is used: the permission to deploy the plan once.
 ///
-/// There is no other way to make one than [`spend`](super::Approvals::spend) and
-/// [`obtain`](super::Approvals::obtain).
+/// Only [`spend`](super::Approvals::spend) and [`obtain`](super::Approvals::obtain) make one.
 #[derive(Debug)]
 pub struct Spent {
     pub(super) plan: StoredPlan,
@@ -69,13 +68,13 @@ pub struct Spent {
 }
 
 impl Spent {
-    /// What was approved.
+    /// The approved plan.
     #[must_use]
     pub fn plan(&self) -> &Plan {
         self.plan.plan()
     }
 
-    /// The same, as it was hashed and signed.
+    /// The approved plan with its canonical form and digest.
     #[must_use]
     pub fn stored(&self) -> &StoredPlan {
         &self.plan

@@ -1,4 +1,4 @@
-//! A person's no to a plan.
+//! Rejecting a plan.
 
 use std::time::Instant;
 
@@ -13,11 +13,11 @@ use crate::state::writer;
 use crate::time::Timestamp;
 
 impl Approvals {
-    /// Decides that the plan is never deployed, and says who decided so: this person, or one before.
+    /// Rejects the plan for good. Returns the rejection that counts, which is an earlier one if there is one.
     ///
     /// # Errors
-    /// [`ApprovalError::TooLate`] where it was deployed, or is being: nothing is undone. [`ApprovalError::Unlogged`] where
-    /// it is rejected and the audit log does not say so yet: rejecting it again logs it. See [`ApprovalError`].
+    /// [`ApprovalError::TooLate`] if its deployment began already; nothing is undone then. [`ApprovalError::Unlogged`] if
+    /// the rejection counts but could not be logged; rejecting again logs it. See [`ApprovalError`] for the rest.
     pub async fn reject(&self, id: &PlanId, by: &str, client: &str) -> Result<Rejection, ApprovalError> {
         let (this, id, by, client) = (self.clone(), id.clone(), by.to_owned(), client.to_owned());
         writer::run(move |begun| this.decide_against(&id, &by, &client, begun)).await
@@ -32,7 +32,7 @@ impl Approvals {
     ) -> Result<Rejection, ApprovalError> {
         let plan_digest = match self.plans.load(id) {
             Ok(stored) => Some(stored.digest().clone()),
-            // What cannot be read can be rejected all the same.
+            // An unreadable plan can be rejected too.
             Err(PlanError::Damaged { .. } | PlanError::OtherVersion { .. }) => None,
             Err(error) => return Err(error.into()),
         };
@@ -48,11 +48,11 @@ impl Approvals {
                     rejected_by: plain_name(by),
                     at: Timestamp::now(),
                 };
-                // The no counts whether or not it can be logged, so it is decided first.
+                // Decided before it is logged: the rejection must count even if logging fails.
                 decision::mark_unlogged(&self.plans, id)?;
                 match decision::claim(&self.plans, id, &Decision::Rejected(rejection.clone()))? {
                     None => rejection,
-                    // Another process said no in between, and logs its own.
+                    // Another process rejected the plan meanwhile, and logs its own rejection.
                     Some(Decision::Rejected(before)) => return Ok(before),
                     Some(Decision::Spent(_)) => {
                         decision::mark_logged(&self.plans, id)?;
@@ -66,7 +66,7 @@ impl Approvals {
         Ok(rejection)
     }
 
-    /// Writes a no to the audit log, which stays marked as unlogged where that fails.
+    /// Writes a rejection to the audit log. If that fails, the rejection stays marked as unlogged.
     fn log(&self, rejection: &Rejection, client: &str, begun: Instant) -> Result<(), ApprovalError> {
         let id = &rejection.plan_id;
         let record = AuditRecord {

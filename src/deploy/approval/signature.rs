@@ -1,7 +1,7 @@
-//! Approvals as signatures over a plan, made and checked by the system's `ssh-keygen -Y`.
+//! Approvals as signatures over a plan, made and verified by the system's `ssh-keygen -Y`.
 //!
-//! What is signed is the plan's canonical form, in a namespace of its own, so that a signature made
-//! for anything else (a commit, a login) is none here (PROTOCOL.sshsig).
+//! The message is the plan's canonical form. It has a namespace of its own, so that a signature that was made for
+//! another purpose, such as a commit, does not count (PROTOCOL.sshsig).
 
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -19,14 +19,14 @@ use crate::reading;
 use crate::scratch::{self, ScratchError, ScratchFolder};
 use crate::text;
 
-/// What an approval is signed as; a key may be restricted to it with `namespaces=` in the file of allowed signers.
+/// The namespace of approvals; `namespaces=` in the file of allowed signers can restrict a key to it.
 pub const NAMESPACE: &str = "pantheros-deploy";
-/// Most bytes of a signature.
+/// Maximum size of a signature, in bytes.
 pub const LARGEST: u64 = 16 * 1024;
 
-/// Longest check of a signature.
+/// Time limit of each `ssh-keygen` process that verifies a signature.
 const TIME: Duration = Duration::from_secs(20);
-/// Most names one key may have.
+/// Maximum number of principals that are tried for one key.
 const NAMES: usize = 16;
 
 /// Why a signature was not made, or does not count.
@@ -35,7 +35,7 @@ pub enum SignatureError {
     /// `ssh-keygen` could not be run.
     #[error(transparent)]
     Process(#[from] ProcessError),
-    /// There is no folder for the files that `ssh-keygen` reads.
+    /// No folder can be made for the files that `ssh-keygen` reads.
     #[error(transparent)]
     NoFolder(#[from] ScratchError),
     /// A file could not be read or written.
@@ -43,13 +43,13 @@ pub enum SignatureError {
     Io {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         cause: std::io::Error,
     },
-    /// The settings name nobody who may sign.
-    #[error("`deploy.approvers` names nobody who may sign")]
+    /// The settings name no file of allowed signers.
+    #[error("`deploy.approvers` is not set, so nobody may sign")]
     NoApprovers,
-    /// Others can decide who may sign.
+    /// Other users can change the file of allowed signers.
     #[error("{} is somebody else's, or can be written by others, who could add themselves to the approvers", path.display())]
     OpenApprovers {
         /// The file of allowed signers.
@@ -61,7 +61,7 @@ pub enum SignatureError {
         /// The key.
         key: PathBuf,
     },
-    /// The key is nobody's who may sign, or its name is a pattern.
+    /// The file of allowed signers does not have the key, or its principal is a pattern.
     #[error("the signature is by none of the approvers in {}", path.display())]
     UnknownSigner {
         /// The file of allowed signers.
@@ -69,7 +69,7 @@ pub enum SignatureError {
         /// What `ssh-keygen` said.
         said: String,
     },
-    /// It is a signature by an approver, but not one of this plan in this namespace.
+    /// An approver made the signature, but not over this plan in this namespace.
     #[error("the signature is not {who}'s over this plan")]
     Wrong {
         /// Whose key it is.
@@ -77,12 +77,12 @@ pub enum SignatureError {
         /// What `ssh-keygen` said.
         said: String,
     },
-    /// The approver may not sign this.
+    /// The approver's scope does not cover the plan.
     #[error("{who} may not approve {what}")]
     OutOfScope {
         /// The approver.
         who: String,
-        /// What they may not approve.
+        /// The host or action outside the scope.
         what: String,
     },
 }
@@ -101,12 +101,13 @@ impl From<&SignatureError> for Diagnostic {
                 diagnostic(Code::InvalidSettings).with_hint(Remedy::NameApprovers)
             }
             SignatureError::OpenApprovers { .. } => diagnostic(Code::InvalidSettings)
-                .with_hint("make it root's, and take it away from others with `chmod go-w`"),
+                .with_hint("make root or yourself its owner, and run `chmod go-w` on it"),
             SignatureError::NotSigned { .. } => {
                 diagnostic(Code::InvalidApproval).with_hint(Remedy::NameSigningKey)
             }
-            SignatureError::UnknownSigner { .. } => diagnostic(Code::InvalidApproval)
-                .with_hint("each approver is a line `name key` there, with a name and not a pattern"),
+            SignatureError::UnknownSigner { .. } => diagnostic(Code::InvalidApproval).with_hint(
+                "that file needs a line `name key` for each approver; a pattern is not accepted as a name",
+            ),
             SignatureError::Wrong { .. } => diagnostic(Code::InvalidApproval).with_hint(Remedy::Sign),
             SignatureError::OutOfScope { .. } => {
                 diagnostic(Code::InvalidApproval).with_hint(Remedy::FindApproverInScope)
@@ -120,7 +121,7 @@ fn at(path: &Path) -> impl FnOnce(std::io::Error) -> SignatureError {
     move |cause| SignatureError::Io { path, cause }
 }
 
-/// Signs `message` with `key`, on the terminal if there is one: a key may want a passphrase or a touch.
+/// Signs `message` with `key`. Gives `ssh-keygen` the terminal, because a key may need a passphrase or a touch.
 ///
 /// # Errors
 /// See [`SignatureError`].
@@ -142,7 +143,7 @@ pub async fn sign(message: &str, key: &Path, cancel: &CancellationToken) -> Resu
     reading::text(&signature, LARGEST).map_err(at(&signature))
 }
 
-/// Whose signature over `message` this is.
+/// Verifies the signature over `message` and returns the signer's name in the file `approvers`.
 ///
 /// # Errors
 /// See [`SignatureError`].
@@ -158,7 +159,7 @@ pub async fn verify(
     if data.mode() & 0o022 != 0 || !ours {
         return Err(SignatureError::OpenApprovers { path: approvers.to_owned() });
     }
-    // It is read twice, and what came through a pipe is not there a second time.
+    // `ssh-keygen` reads it in two runs, and a pipe can be read only once.
     if !data.is_file() {
         return Err(at(approvers)(std::io::Error::new(std::io::ErrorKind::InvalidInput, "it is not a file")));
     }
@@ -167,7 +168,7 @@ pub async fn verify(
     std::fs::write(&file, message).map_err(at(&file))?;
     std::fs::write(&signed, signature).map_err(at(&signed))?;
 
-    // Beginning with a path, so that no file's name is read as an option.
+    // An absolute path cannot be taken for an option.
     let approvers_argument = absolute(approvers)?;
     let find = Command::new(Executable::SshKeygen)
         .args(["-Y", "find-principals", "-s"])
@@ -191,14 +192,14 @@ pub async fn verify(
             Err(said) => refused = Some(SignatureError::Wrong { who: name.to_owned(), said }),
         }
     }
-    Err(refused.unwrap_or_else(|| unknown("its name there is a pattern, which names nobody".to_owned())))
+    Err(refused.unwrap_or_else(|| unknown("its principal there is a pattern, not a name".to_owned())))
 }
 
 fn absolute(path: &Path) -> Result<PathBuf, SignatureError> {
     std::path::absolute(path).map_err(at(path))
 }
 
-/// Whether an approver's name is one, and not a pattern (ssh_config(5), PATTERNS) or an option.
+/// Whether a principal is a name, and neither a pattern (ssh_config(5), PATTERNS) nor an option.
 fn is_name(name: &str) -> bool {
     !name.is_empty()
         && name.len() <= 256
@@ -206,7 +207,7 @@ fn is_name(name: &str) -> bool {
         && name.chars().all(|c| !c.is_control() && !matches!(c, '*' | '?' | '!' | ',' | ' ' | '"'))
 }
 
-/// What it printed, or what it complained of.
+/// The command's output if it succeeds, otherwise its error output.
 async fn run(command: &Command, cancel: &CancellationToken) -> Result<Result<String, String>, ProcessError> {
     let mut complaints = String::new();
     let finished = command
@@ -229,10 +230,10 @@ async fn run(command: &Command, cancel: &CancellationToken) -> Result<Result<Str
     Ok(Err(text::bounded(said.trim(), 300)))
 }
 
-/// Says that `who` may approve this plan.
+/// Requires that the scope of `who` covers this plan. Without a scope, `who` may approve any plan.
 ///
 /// # Errors
-/// [`SignatureError::OutOfScope`] with the first host or action that is not theirs.
+/// [`SignatureError::OutOfScope`] with the action, or else the first host, outside the scope.
 pub fn require_scope(who: &str, scope: Option<&SignerScope>, plan: &Plan) -> Result<(), SignatureError> {
     let Some(scope) = scope else { return Ok(()) };
     let refused = |what: String| Err(SignatureError::OutOfScope { who: who.to_owned(), what });

@@ -1,4 +1,4 @@
-//! Where a host of the flake is reached, as its configuration says.
+//! The SSH endpoint of a host, from its NixOS configuration and the settings.
 
 use std::num::NonZeroU16;
 
@@ -13,30 +13,30 @@ use crate::names::{AttrPath, HostName};
 use crate::progress::Call;
 use crate::ssh::SshTarget;
 
-/// What of a host's configuration says how it is reached and what it should be.
+/// A host's SSH address, and the identity that its configuration declares.
 #[derive(Clone, Debug)]
 pub struct HostEndpoint {
-    /// How it is reached.
+    /// The SSH address, user and port.
     pub target: SshTarget,
-    /// `networking.hostName`.
+    /// `networking.hostName`; `None` if it was not evaluated.
     pub host_name: Option<String>,
-    /// Its system, such as `x86_64-linux`.
+    /// Its platform, such as `x86_64-linux`; `None` if it was not evaluated.
     pub system: Option<String>,
-    /// What of this the configuration has and could not be read.
+    /// The parts of the configuration that did not evaluate.
     pub unread: Vec<UnreadPart>,
 }
 
-/// Why it is not known where a host is.
+/// Why a host's endpoint is unknown.
 #[derive(Debug, thiserror::Error)]
 pub enum EndpointError {
     /// The flake could not be evaluated.
     #[error(transparent)]
     Flake(#[from] FlakeError),
-    /// Neither the configuration nor the settings say where it is.
+    /// Neither the configuration nor the settings name an address.
     #[error("nothing says where {0} is reached")]
     Nowhere(HostName),
-    /// What the configuration says cannot be.
-    #[error("pantheros.deploy of {host} says no place that can be reached")]
+    /// The configured address, user or port is invalid.
+    #[error("pantheros.deploy of {host} has an invalid address, user or port")]
     Malformed {
         /// The host.
         host: HostName,
@@ -58,19 +58,19 @@ impl From<&EndpointError> for Diagnostic {
             EndpointError::Malformed { host, message } => Self::new(Code::TypeMismatch, error.to_string())
                 .with_said(message)
                 .with_attr(attr(host, "targetHost"))
-                .with_hint("an address without `user@` and port; those are options of their own"),
+                .with_hint("write the address without `user@` and port; these have options of their own"),
         }
     }
 }
 
-/// What the flake answered, as it is remembered.
+/// The flake's answer, as the evaluation cache stores it.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(in crate::deploy) struct Told {
     pub(in crate::deploy) value: Value,
     pub(in crate::deploy) unread: Vec<UnreadPart>,
 }
 
-/// As the probe gives it.
+/// The fields of the answer, named as in the probe's Nix expression.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Said {
@@ -81,8 +81,9 @@ struct Said {
     system: Option<String>,
 }
 
-/// Where a host is: as its configuration says, or else the settings. Where the settings say it, a
-/// configuration that does not evaluate is no obstacle, and [`HostEndpoint::unread`] says so.
+/// Returns the host's endpoint: each part from the command line, else from the host's configuration, else from the settings.
+/// If the command line or the settings name an address, a configuration that does not evaluate is no error; then
+/// [`HostEndpoint::unread`] has the reason.
 ///
 /// # Errors
 /// See [`EndpointError`].
@@ -90,7 +91,7 @@ pub async fn endpoint_of(flake: &Flake, host: &HostName, call: &Call) -> Result<
     said(flake, host, told(flake, host, call).await)
 }
 
-/// Where a host is, of which the flake answered this.
+/// Combines the flake's answer about a host with the settings.
 pub(in crate::deploy) fn said(
     flake: &Flake,
     host: &HostName,

@@ -1,4 +1,4 @@
-//! What a machine says of itself, and how it is reached.
+//! A host's SSH endpoint, and its state as a survey over SSH reports it.
 
 pub(in crate::deploy) mod endpoint;
 mod state;

@@ -1,4 +1,4 @@
-//! What a machine says of itself: what it runs, what it would boot, what failed, how full it is.
+//! The state of a host: its running system, boot default, failed units and disk space.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -9,9 +9,9 @@ use crate::progress::Call;
 use crate::ssh::{RemoteLimits, SshError, SshSession};
 use crate::text;
 
-/// The questions, asked in one go so that the answers belong together.
+/// One script for all questions, so that the answers describe the same moment.
 const SURVEY: &str = include_str!("survey.sh");
-/// What of a system only a start of the machine puts in place.
+/// The files of a toplevel that take effect only after a reboot.
 pub const PARTS: [&str; 3] = ["kernel", "initrd", "kernel-modules"];
 
 /// A generation of the system profile.
@@ -23,80 +23,80 @@ pub struct Generation {
     pub made: i64,
     /// Its toplevel.
     pub toplevel: StorePath,
-    /// The NixOS version it says it is.
+    /// The contents of its `nixos-version`; `None` if it has no such file.
     pub nixos_version: Option<String>,
 }
 
-/// A file system and its room, in bytes.
+/// The disk space of a file system, in bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DiskSpace {
-    /// Where it is mounted.
+    /// Its mount point.
     pub mount: String,
-    /// How large it is.
+    /// Total size.
     pub size: u64,
-    /// How much is used.
+    /// Used space.
     pub used: u64,
-    /// How much is free for everybody.
+    /// Space that an unprivileged user can still use.
     pub free: u64,
 }
 
-/// What a machine said of itself.
+/// The answers of a survey; `None` or empty if the host did not give the answer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HostState {
-    /// `uname -m`.
+    /// Its processor architecture (`uname -m`).
     pub machine: Option<String>,
-    /// Its host name.
+    /// Its host name in the kernel.
     pub host_name: Option<String>,
-    /// Different after each start (proc(5), `/proc/sys/kernel/random/boot_id`).
+    /// The ID of its current boot (proc(5), `/proc/sys/kernel/random/boot_id`).
     pub boot_id: Option<String>,
-    /// machine-id(5).
+    /// Its machine ID (machine-id(5)).
     pub machine_id: Option<String>,
-    /// Seconds since it started.
+    /// Seconds since it booted.
     pub uptime: Option<u64>,
-    /// The system that runs.
+    /// The toplevel that runs (`/run/current-system`).
     pub running: Option<StorePath>,
-    /// The system it started with.
+    /// The toplevel that it booted (`/run/booted-system`).
     pub booted: Option<StorePath>,
-    /// The system it starts with next: the newest choice of the profile.
+    /// The toplevel that the system profile points to: the boot default.
     pub configured: Option<StorePath>,
-    /// The number of the generation it starts with next: what the profile leads to.
+    /// The number of the generation that the system profile points to: the boot default.
     pub boots: Option<u64>,
-    /// Whether kernel, initial RAM disk or modules that run are others than the running system's.
+    /// Whether the booted kernel, initrd or kernel modules differ from those of the running toplevel.
     pub reboot_required: bool,
-    /// What the machine started with: where each of [`PARTS`] leads.
+    /// The store path of each of [`PARTS`] in the booted toplevel.
     pub booted_parts: [Option<String>; 3],
-    /// The commit of the configuration that runs, where it says.
+    /// The commit of the running configuration; `None` if the configuration does not record it.
     pub revision: Option<String>,
-    /// Every generation there is, oldest first.
+    /// All generations of the system profile, by number.
     pub generations: Vec<Generation>,
-    /// All units that failed, as far as the output of a command is read; `None` if systemd does not run.
+    /// All units that failed or wait for an automatic restart; `None` if systemd does not run.
     pub failed_units: Option<Vec<String>>,
-    /// File systems that matter to a deployment.
+    /// The file systems that a deployment writes to.
     pub room: Vec<DiskSpace>,
-    /// The address and port of its own that our connection came in at.
+    /// The host's own address and port of this SSH connection.
     pub came_in: Option<(IpAddr, u16)>,
     /// The network interfaces with that address.
     pub interfaces: Vec<String>,
-    /// Fingerprints of the keys in our user's own `~/.ssh/authorized_keys`.
+    /// Fingerprints of the keys in `~/.ssh/authorized_keys` of the user who is logged in.
     pub home_keys: Vec<String>,
     /// Whether its boot loader can start an entry once.
     pub boot_once: bool,
-    /// The deployment that is under way.
+    /// The ID of the deployment that is in progress.
     pub deploying: Option<String>,
 }
 
-/// Why a machine's answer is of no use.
+/// Why a survey failed.
 #[derive(Debug, thiserror::Error)]
 pub enum SurveyError {
-    /// It could not be asked.
+    /// The host could not be reached, or the script failed.
     #[error(transparent)]
     Ssh(#[from] SshError),
-    /// What it said is not an answer: it broke off, or something else answered.
-    #[error("{target} did not answer what it was asked")]
+    /// The output is incomplete, or is not the survey's.
+    #[error("{target} gave no complete answer to the survey")]
     NotUnderstood {
-        /// Who was asked.
+        /// The SSH address of the host.
         target: String,
-        /// The beginning of what it said.
+        /// The beginning of the output.
         said: String,
     },
 }
@@ -107,14 +107,14 @@ impl From<&SurveyError> for Diagnostic {
             SurveyError::Ssh(error) => error.into(),
             SurveyError::NotUnderstood { said, .. } => {
                 Self::new(Code::RemoteFailed, error.to_string()).with_said(said).with_hint(
-                    "check that the user's shell on the machine runs commands, and that it runs NixOS",
+                    "check that the machine runs NixOS and that the user's login shell there runs commands",
                 )
             }
         }
     }
 }
 
-/// Asks a machine.
+/// Surveys a host.
 ///
 /// # Errors
 /// See [`SurveyError`].
@@ -122,7 +122,7 @@ pub async fn survey(session: &SshSession, call: &Call) -> Result<HostState, Surv
     ask(session, &["sh", "-c", SURVEY], call).await
 }
 
-/// Asks a machine what it runs and what failed; its generations and disks are not looked at.
+/// Surveys only the identity, the running system, the boot default and the failed units of a host, which is faster.
 ///
 /// # Errors
 /// See [`SurveyError`].
@@ -139,13 +139,13 @@ async fn ask(session: &SshSession, argv: &[&str], call: &Call) -> Result<HostSta
 }
 
 impl HostState {
-    /// Reads what the survey printed; `None` where it is not all of it.
+    /// Parses the survey's output; `None` if it is incomplete.
     fn parse(said: &str) -> Option<Self> {
         let mut state = Self::default();
         let mut parts: [[Option<String>; 2]; 3] = Default::default();
         let (mut complete, mut begun) = (false, false);
         for line in said.lines() {
-            // A shell's start-up files may greet before.
+            // A shell's start-up files may print a greeting first.
             let Some((key, value)) = line.split_once('\t') else { continue };
             let value = text::plain(value);
             let short = || Some(text::bounded(&value, 200));
@@ -214,9 +214,9 @@ impl HostState {
         complete.then_some(state)
     }
 
-    /// The number of the generation that runs, where the profile has one of that system.
+    /// The number of the generation that runs; `None` if no generation has the running toplevel.
     ///
-    /// Several generations can be the same system: then the one it starts with next, or the newest.
+    /// If several generations have it, returns the boot default if that is one of them, otherwise the newest.
     #[must_use]
     pub fn runs(&self) -> Option<u64> {
         let running = self.running.as_ref()?;
@@ -227,7 +227,7 @@ impl HostState {
     }
 }
 
-/// Reads `SSH_CONNECTION`: their address and port, and ours there.
+/// The server's address and port from `SSH_CONNECTION` (ssh(1)), whose first two words are the client's.
 fn came_in(value: &str) -> Option<(IpAddr, u16)> {
     let mut words = value.split(' ').skip(2);
     // A link-local address may name its interface.

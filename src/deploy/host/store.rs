@@ -1,14 +1,14 @@
-//! Files and links of a machine, most of them in its store.
+//! Reading files and links on a host, most of them in its store.
 
 use super::PARTS;
 use crate::names::StorePath;
 use crate::progress::Call;
 use crate::ssh::{RemoteLimits, RemoteOutput, SshError, SshSession};
 
-/// How the C library says that there is no such file (`ENOENT` and `ENOTDIR`, strerror(3)).
+/// The C library's messages for a file that does not exist (`ENOENT` and `ENOTDIR`, strerror(3)).
 const ABSENCE: [&str; 2] = ["No such file or directory", "Not a directory"];
 
-/// Where [`PARTS`] of a system there lead.
+/// The canonical path of each of [`PARTS`] of a toplevel on the host; `None` for a part that it lacks.
 ///
 /// # Errors
 /// See [`SshError`].
@@ -25,7 +25,8 @@ pub async fn parts(
     Ok(parts)
 }
 
-/// What of a system must not differ from another one for that to be switched to it.
+/// The contents of a toplevel's `switch-inhibitors`: a switch between toplevels is refused if these differ. `None` if it has
+/// no such file.
 ///
 /// # Errors
 /// See [`SshError`].
@@ -39,7 +40,7 @@ pub async fn inhibitors(
     Ok(output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()))
 }
 
-/// The system that this generation of the host's is.
+/// The toplevel of a generation of the host's system profile; `None` if there is no such generation.
 ///
 /// # Errors
 /// See [`SshError`].
@@ -52,14 +53,14 @@ pub async fn generation(
     Ok(leads_to(session, &path, call).await?.and_then(|path| path.parse().ok()))
 }
 
-/// Where a path there leads, through all links; none where it leads nowhere.
+/// Resolves all links of a path on the host; `None` if the path does not exist.
 async fn leads_to(session: &SshSession, path: &str, call: &Call) -> Result<Option<String>, SshError> {
     let argv = ["readlink", "--canonicalize-existing", "--verbose"];
     Ok(of_file(session, &argv, path, RemoteLimits::default(), call).await?.map(|output| output.text()))
 }
 
-/// What a program says of a file there; none where there is no such file. All else that keeps it from reading the file
-/// is an error, since nobody knows then what the file says.
+/// Runs a program on a file on the host and returns its output; `None` if the file does not exist. Any other failure is
+/// an error, because the file's contents are then unknown.
 pub async fn of_file(
     session: &SshSession,
     argv: &[&str],
@@ -67,7 +68,7 @@ pub async fn of_file(
     limits: RemoteLimits,
     call: &Call,
 ) -> Result<Option<RemoteOutput>, SshError> {
-    // In English, to tell why it fails.
+    // In English, because the error message is compared with `ABSENCE`.
     let argv = [&["env", "LC_ALL=C"], argv, &["--", path]].concat();
     let output = session.run(&argv, limits, call).await?;
     let is_absence =

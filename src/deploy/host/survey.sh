@@ -1,6 +1,6 @@
-# What pantherOS asks a NixOS machine: `key<TAB>value` lines, a key as often as there are values.
-# Run as `sh -c`, by any user; needs coreutils. What a machine does not have is left out, and so is all
-# but what it runs and what failed where the first argument is `briefly`.
+# Surveys a NixOS machine. Prints `key<TAB>value` lines and repeats a key that has several values.
+# Run with `sh -c`, by any user; needs coreutils. Omits what a machine does not have. If the first argument is
+# `briefly`, prints only the identity, the running system, the boot default and the failed units.
 PATH="$PATH:/run/current-system/sw/bin:/nix/var/nix/profiles/default/bin"
 export PATH LC_ALL=C
 
@@ -16,7 +16,7 @@ link running /run/current-system
 link configured /nix/var/nix/profiles/system
 profile=/nix/var/nix/profiles/system
 if [ -L "$profile" ]; then fact profile "$(readlink "$profile")"; fi
-# Units are only told of where systemd answers. One that is started again and again is never seen as failed.
+# Units are listed only if systemd answers. A unit that restarts in a loop is `auto-restart` and never `failed`.
 if [ -d /run/systemd/system ] && failed=$(systemctl list-units --state=failed,auto-restart --plain --no-legend --full 2>/dev/null); then
   fact systemd yes
   printf '%s\n' "$failed" | while read -r unit _; do [ -z "$unit" ] || fact failed "$unit"; done
@@ -27,10 +27,11 @@ if [ "${1:-}" = briefly ]; then
 fi
 
 fact machine "$(uname -m)"
-# Where we come in (ssh(1), SSH_CONNECTION), which need not be where we went: addresses and ports are translated.
+# The address of this connection on the machine (ssh(1), SSH_CONNECTION). It can differ from the one that the client
+# used, because of address translation.
 if [ -n "${SSH_CONNECTION:-}" ]; then
   fact connection "$SSH_CONNECTION"
-  # shellcheck disable=SC2086 # its words are wanted
+  # shellcheck disable=SC2086 # word splitting is intended
   set -- $SSH_CONNECTION
   if command -v ip >/dev/null; then
     ip -o addr show to "${3%%%*}" 2>/dev/null | while read -r _ interface _; do fact interface "${interface%%@*}"; done
@@ -55,8 +56,8 @@ for generation in "$profile"-*-link; do
   fact generation "${number%-link} $(stat -c %Y "$generation") $(readlink -f "$generation") $nixos"
 done
 
-# A boot loader that says that it can start an entry once (systemd's Boot Loader Interface, `LoaderFeatures`:
-# four bytes of attributes before 64 flags, of which 1 << 3 is that one).
+# Whether the boot loader supports a one-time boot entry (systemd's Boot Loader Interface, `LoaderFeatures`:
+# four bytes of attributes, then 64 flags; the flag is 1 << 3).
 features=/sys/firmware/efi/efivars/LoaderFeatures-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f
 if [ -r "$features" ] && command -v bootctl >/dev/null; then
   flags=$(od -An -tu1 -j4 -N1 "$features" 2>/dev/null | tr -d ' ')

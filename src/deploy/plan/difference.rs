@@ -3,25 +3,25 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// What is different between the system a host runs and the one it is to have.
+/// The difference between the toplevel that a host runs and the one to deploy.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Diff {
-    /// Packages that come, go or change, by name.
+    /// Packages that are added, removed or changed, sorted by name.
     pub packages: Vec<PackageChange>,
-    /// How many more there are that `packages` does not name.
+    /// Number of changed packages that `packages` leaves out.
     #[serde(default, skip_serializing_if = "crate::schema::is_zero")]
     pub more_packages: u64,
     /// Size of the new system's closure, in bytes.
     pub closure_bytes: u64,
-    /// By how many bytes it is larger than the current one's.
+    /// The new closure's size minus the current one's, in bytes.
     pub closure_delta_bytes: i64,
-    /// What `switch-to-configuration dry-activate` says would be done to units; none where it was not run.
+    /// The unit changes that `switch-to-configuration dry-activate` reports; `None` if it was not run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub units: Option<UnitChanges>,
 }
 
-/// One package of a closure that comes, goes or changes.
+/// One package that is added, removed or changed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PackageChange {
@@ -29,13 +29,13 @@ pub struct PackageChange {
     pub name: String,
     /// What happens to it.
     pub change: Change,
-    /// Its versions now; empty where it comes.
+    /// Its versions in the current closure; empty if it is added.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub before: Vec<String>,
-    /// Its versions then; empty where it goes.
+    /// Its versions in the new closure; empty if it is removed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub after: Vec<String>,
-    /// By how many bytes it grows.
+    /// Its new size minus its current size, in bytes.
     pub delta_bytes: i64,
 }
 
@@ -43,19 +43,19 @@ pub struct PackageChange {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Change {
-    /// It comes.
+    /// Only the new closure has it.
     Added,
-    /// It goes.
+    /// Only the current closure has it.
     Removed,
-    /// It gets newer.
+    /// Its version gets newer.
     Upgraded,
-    /// It gets older.
+    /// Its version gets older.
     Downgraded,
-    /// It is built otherwise, or its versions cannot be compared.
+    /// The same version is built differently, or the versions cannot be compared.
     Changed,
 }
 
-/// What would be done to units.
+/// The systemd units that the activation would act on, by action.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct UnitChanges {
@@ -65,9 +65,9 @@ pub struct UnitChanges {
     pub start: Vec<String>,
     /// Stopped and started.
     pub restart: Vec<String>,
-    /// Told to read their configuration again.
+    /// Reloaded: they read their configuration again without a restart.
     pub reload: Vec<String>,
-    /// How many more there are.
+    /// Number of units that the lists leave out.
     #[serde(default, skip_serializing_if = "crate::schema::is_zero")]
     pub more: u64,
 }

@@ -1,4 +1,4 @@
-//! The flake of a plan.
+//! The flake that a plan's systems are evaluated from.
 
 use std::collections::BTreeMap;
 
@@ -9,40 +9,40 @@ use crate::flake::{Checkout, Flake, FlakeError};
 use crate::progress::Call;
 use crate::text;
 
-/// Most files, and most inputs, named that are not committed.
+/// Maximum number of uncommitted files, and of unpinned inputs, that a plan names.
 const DIRTY: usize = 50;
 
 /// The flake a plan's systems come from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FlakeSource {
-    /// Its folder.
+    /// Absolute path of the flake's folder.
     pub folder: String,
-    /// The commit; none where it is in no repository.
+    /// The Git commit; `None` if the folder is in no repository.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revision: Option<String>,
-    /// Whether tracked files differ from that commit, or an input is locked to no commit and no other one content.
+    /// Whether tracked files differ from that commit, or an input is locked to neither a commit nor a content hash.
     pub dirty: bool,
-    /// Those files, relative to the root of the repository, as many as have room.
+    /// The first of the files that differ, relative to the root of the repository.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub dirty_files: Vec<String>,
-    /// Inputs that are locked to no commit and no other one content, such as a Git tree with uncommitted changes, by their
-    /// names in the lock file, as many as have room.
+    /// The first of the inputs that are locked to neither a commit nor a content hash, such as a Git tree with
+    /// uncommitted changes; each by its name in the lock file.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub dirty_inputs: Vec<String>,
-    /// How many more there are that `dirty_files` and `dirty_inputs` do not name.
+    /// Number of files and inputs that `dirty_files` and `dirty_inputs` leave out.
     #[serde(default, skip_serializing_if = "crate::schema::is_zero")]
     pub more_dirty: u64,
-    /// The revision that was asked for, as it was written; none means the folder as it is.
+    /// The revision as the request wrote it; `None` if the request was for the folder with its uncommitted changes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub asked_rev: Option<String>,
-    /// Inputs that are others than those locked, by name: the reference in place of each.
+    /// Inputs that the request replaced: the input's name, and the flake reference used instead of the locked one.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub overrides: BTreeMap<String, String>,
 }
 
 impl FlakeSource {
-    /// A flake of which nothing is known but its folder.
+    /// A flake of which only the folder is known.
     #[must_use]
     pub fn unknown(folder: String) -> Self {
         Self {
@@ -57,10 +57,10 @@ impl FlakeSource {
         }
     }
 
-    /// What `flake` is looked at as: a commit, or its folder as it lies there.
+    /// Reads the commit, the uncommitted files and the unpinned inputs of `flake`.
     ///
     /// # Errors
-    /// That Git does not say, or that the call was cancelled.
+    /// The lock file cannot be read, Git fails, or the call was cancelled.
     pub async fn of(flake: &Flake, call: &Call) -> Result<Self, FlakeError> {
         let inputs = flake.unpinned_inputs()?;
         let Checkout { commit, changed } = flake.checkout(call).await?.unwrap_or_default();
@@ -79,7 +79,7 @@ impl FlakeSource {
         })
     }
 
-    /// Whether all of it can be found again by its commit.
+    /// Whether the commit alone reproduces the flake.
     #[must_use]
     pub fn is_committed(&self) -> bool {
         self.revision.is_some() && !self.dirty

@@ -6,72 +6,72 @@ use serde::{Deserialize, Serialize};
 use super::{BuildOn, Diff, HealthCheck, Risk};
 use crate::names::{HostName, StorePath, SystemName};
 
-/// Where a host is reached over SSH.
+/// The SSH address of a host.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Target {
-    /// Name or address.
+    /// Host name or IP address.
     pub address: String,
-    /// Who logs in.
+    /// The user to log in as.
     pub user: String,
-    /// TCP port; none leaves it to the SSH configuration.
+    /// TCP port; `None` leaves it to the SSH configuration.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub port: Option<u16>,
 }
 
-/// What is proposed for one host, and everything about it that must still be so when it is done.
+/// What is proposed for one host, and the facts about the host that must be unchanged when it is deployed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct HostPlan {
     /// Its name in the flake.
     pub host: HostName,
-    /// Where it is reached.
+    /// The SSH address that it was surveyed at.
     pub target: Target,
-    /// The SSH host keys it has shown, as `ssh-ed25519 AAAA…`.
+    /// The SSH host keys it presented, as `ssh-ed25519 AAAA…`.
     pub host_keys: Vec<String>,
     /// Its `/etc/machine-id`.
     pub machine_id: String,
-    /// The boot it is in (`/proc/sys/kernel/random/boot_id`).
+    /// The ID of its current boot (`/proc/sys/kernel/random/boot_id`).
     pub boot_id: String,
-    /// What it runs on.
+    /// Its platform, such as `x86_64-linux`.
     pub system: SystemName,
-    /// The system it is to have.
+    /// The toplevel to deploy.
     pub toplevel: StorePath,
-    /// The system it runs now: what `/run/current-system` is.
+    /// The toplevel that it runs now: the target of `/run/current-system`.
     pub current: StorePath,
-    /// The newest generation of its system profile; none where it has no profile.
+    /// The newest generation of its system profile; `None` if it has no profile.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub profile_generation: Option<u64>,
-    /// What that generation is.
+    /// The toplevel of that generation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub profile_path: Option<StorePath>,
-    /// Where the new system comes from.
+    /// Where the new toplevel comes from.
     pub source: SystemSource,
-    /// Where it is built.
+    /// The machine that builds it.
     pub build_on: BuildOn,
-    /// Seconds in which a new system has to be confirmed before the host goes back by itself.
+    /// Seconds in which the new system must be confirmed; after that the host rolls back by itself.
     pub rollback_timeout: u32,
     /// Seconds that activation may take.
     pub activation_timeout: u32,
     /// Whether the host may fetch what it can from its own substituters.
     #[serde(default)]
     pub substitute_on_target: bool,
-    /// Whether the host is started anew where its previous system cannot be brought back otherwise.
+    /// Whether the host reboots if it cannot return to its previous system otherwise.
     #[serde(default)]
     pub reboot_on_failure: bool,
-    /// Seconds that the new system is watched before it is confirmed; none means one look.
+    /// Seconds that the new system is watched before it is confirmed; `None` means that it is checked once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub settling_seconds: Option<u32>,
-    /// What has to hold once the new system runs.
+    /// Checks that the new system must pass before it is confirmed.
     pub health_checks: Vec<HealthCheck>,
-    /// What could go wrong, by the facts before and after.
+    /// Risks found by comparing the facts of the current and the new system.
     pub risks: Vec<Risk>,
-    /// What would change.
+    /// The changes to packages, sizes and units.
     pub diff: Diff,
     /// Whether its boot loader can start an entry once.
     #[serde(default)]
     pub boot_once: bool,
-    /// Whether some of it only takes effect after a reboot: kernel, initrd or boot loader.
+    /// Whether the kernel, the initrd or the boot loader changes, which takes effect only after a reboot.
     pub needs_reboot: bool,
 }
 
@@ -81,8 +81,8 @@ pub struct HostPlan {
 pub enum SystemSource {
     /// It is evaluated from the flake.
     New,
-    /// It is this generation of the host's profile.
+    /// It is the generation of the host's system profile with this number.
     Generation(u64),
-    /// It is in the host's store already: what ran there before.
+    /// It is in the host's store already, because it ran there before.
     Present,
 }

@@ -1,4 +1,4 @@
-//! A plan: everything a deployment would do and everything it is bound to, as data.
+//! A plan as data: everything that a deployment would do, and the facts that it depends on.
 
 mod difference;
 #[cfg(test)]
@@ -28,19 +28,17 @@ pub(in crate::deploy) use risk::is_risk_code;
 pub use risk::{Risk, Severity};
 pub use store::{Listed, PlanError, Plans, StoredPlan};
 
-/// The version of the form plans have here.
+/// The version of the plan format.
 ///
-/// 1: until 5229908. 2: `except`, `unreachable`, `overrides` and `asked_rev` of the flake, a risk's `file` and
-/// `line`, `settling_seconds`. 3: the files and inputs of the flake that are not
-/// committed.
+/// 1: until 5229908. 2 added `except`, `unreachable`, `overrides` and `asked_rev` of the flake, a risk's `file`
+/// and `line`, and `settling_seconds`. 3 added the uncommitted files and the unpinned inputs of the flake.
 pub const PLAN_VERSION: u32 = 3;
-/// Most hosts in one plan.
+/// Maximum number of hosts in one plan.
 pub const MOST_HOSTS: usize = 1_000;
 
 /// What is proposed for one or more hosts.
 ///
-/// Its canonical form is what is approved: a field that is added changes the digest, and so needs
-/// a new [`PLAN_VERSION`].
+/// An approval covers the canonical form. A new field changes the digest and therefore needs a new [`PLAN_VERSION`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Plan {
@@ -50,9 +48,9 @@ pub struct Plan {
     pub id: PlanId,
     /// When it was made.
     pub created: Timestamp,
-    /// When it can no longer be approved or deployed.
+    /// From this moment on it can be neither approved nor deployed.
     pub expires: Timestamp,
-    /// What is done with the new systems.
+    /// How the new systems are activated.
     pub action: Action,
     /// What the systems were evaluated from.
     pub flake: FlakeSource,
@@ -60,34 +58,34 @@ pub struct Plan {
     pub requested_by: Requester,
     /// What is proposed for each host, in the order of the rollout.
     pub hosts: Vec<HostPlan>,
-    /// Hosts of those asked for that were left out by name.
+    /// Requested hosts that the request excluded by name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub except: Vec<HostName>,
-    /// Hosts of those asked for that are not in it, because they could not be reached.
+    /// Requested hosts that are not in the plan because they could not be reached.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unreachable: Vec<Unreachable>,
-    /// Hosts deployed to before all others; the rest only follows where these are confirmed.
+    /// Number of hosts to deploy first; the others follow only if all of these are confirmed.
     pub canary: u32,
-    /// Most hosts activated side by side after that.
+    /// Maximum number of hosts to activate at the same time after that.
     pub wave: u32,
-    /// With the action `boot`: whether hosts are started anew, and confirmed after that.
+    /// With the action `boot`: whether hosts reboot into the new system and are confirmed after that.
     #[serde(default)]
     pub reboot: bool,
-    /// Whether hosts that are confirmed already go back where a later one fails.
+    /// Whether hosts that are already confirmed roll back if a later one fails.
     pub revert_confirmed: bool,
 }
 
-/// A host that was asked for and could not be reached.
+/// A requested host that could not be reached.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Unreachable {
     /// Its name in the flake.
     pub host: HostName,
-    /// What the attempt to reach it said.
+    /// The error of the attempt to reach it.
     pub why: String,
 }
 
-/// Who asked for a plan: what a client says of itself, and what the system says of its user.
+/// Who requested a plan: the client as it names itself, which nobody verifies, and the operating system's user.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Requester {
@@ -97,7 +95,7 @@ pub struct Requester {
     pub user: String,
 }
 
-/// How a plan with several hosts is carried out.
+/// The order and pace of a plan with several hosts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pace {
     /// See [`Plan::canary`].
@@ -120,7 +118,7 @@ impl Plan {
     /// A new plan, made now, that can be approved and deployed for `lifetime`.
     ///
     /// # Errors
-    /// That the system has no randomness to name it with.
+    /// The system provides no randomness for the plan's name.
     pub fn draft(
         action: Action,
         flake: FlakeSource,
@@ -152,20 +150,20 @@ impl Plan {
     /// Its canonical form: what is stored, hashed and signed.
     ///
     /// # Errors
-    /// That a number in it is larger than every reader of JSON agrees on.
+    /// The plan contains a number that not every JSON reader represents exactly.
     pub fn canonical(&self) -> Result<String, CanonicalError> {
         canonical::form(self)
     }
 
-    /// Whether it can no longer be approved or deployed. A plan from the future is no plan either: the
+    /// Whether it can no longer be approved or deployed. A plan that was made after `now` counts as expired: the
     /// clock was set back since.
     #[must_use]
     pub fn is_expired(&self, now: Timestamp) -> bool {
         now >= self.expires || now < self.created
     }
 
-    /// What a person types to say that this is what they mean: the host's name, or, for several, the
-    /// last characters of the plan's.
+    /// The phrase that a person types to confirm the plan: the host's name, or the last characters of the plan's name
+    /// if it has several hosts.
     #[must_use]
     pub fn phrase(&self) -> &str {
         match self.hosts.as_slice() {
@@ -189,22 +187,22 @@ impl Plan {
         codes
     }
 
-    /// What no plan may be, whoever made it.
+    /// Checks the rules that every plan must follow, also one that was read from a file.
     ///
     /// # Errors
-    /// A sentence that says what is wrong.
+    /// A sentence with the first rule that is broken.
     pub fn check(&self) -> Result<(), String> {
         if self.hosts.is_empty() || self.hosts.len() > MOST_HOSTS {
             return Err(format!("a plan is for 1 to {MOST_HOSTS} hosts, not {}", self.hosts.len()));
         }
         if self.wave == 0 {
-            return Err("a wave is one host or more".to_owned());
+            return Err("a wave needs at least one host".to_owned());
         }
         if self.reboot && self.action != Action::Boot {
             return Err("only the action boot can reboot".to_owned());
         }
         if self.flake.asked_rev.is_some() && !self.flake.is_committed() {
-            return Err("what a revision names is a commit, and nothing beside it".to_owned());
+            return Err("a plan for a revision cannot contain uncommitted changes".to_owned());
         }
         if self.expires <= self.created {
             return Err("it expires before it was made".to_owned());
@@ -213,18 +211,18 @@ impl Plan {
         let left_out = self.except.iter().chain(self.unreachable.iter().map(|left| &left.host));
         for host in self.hosts.iter().map(|host| &host.host).chain(left_out) {
             if !seen.insert(host) {
-                return Err(format!("{host} is in it twice"));
+                return Err(format!("the plan names {host} twice"));
             }
         }
         for host in &self.hosts {
-            // What says so would be approved, and not done.
+            // A person would approve a watch that never takes place.
             if let Some(seconds) = host.settling_seconds {
                 return Err(format!(
-                    "{} is to be watched for {seconds} s, which this program does not do",
+                    "{} has `settling_seconds` {seconds}, which this program does not support",
                     host.host
                 ));
             }
-            // A code is typed by a person and named in an approval.
+            // A person has to be able to type the code, which an approval then names.
             for risk in &host.risks {
                 if !is_risk_code(&risk.code) {
                     return Err(format!("{:?} is not the code of a risk", risk.code));

@@ -1,4 +1,4 @@
-//! What could go wrong on a host.
+//! Risks of deploying to a host.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -7,15 +7,15 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
-    /// Good to know.
+    /// Information; needs no action.
     Note,
-    /// Worth a look before saying yes.
+    /// Should be looked at before the plan is approved.
     Warning,
-    /// Cannot be approved without naming it.
+    /// The approval counts only if it names the risk's code.
     Blocking,
 }
 
-/// Something that could go wrong, by evaluated facts.
+/// A risk that evaluated or surveyed facts show.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Risk {
@@ -23,19 +23,19 @@ pub struct Risk {
     pub code: String,
     /// How bad it is.
     pub severity: Severity,
-    /// What was seen.
+    /// The fact that shows the risk.
     pub evidence: String,
-    /// What to do about it.
+    /// How to remove the risk; empty if there is no advice.
     pub mend: String,
-    /// The file of the flake that says so, relative to its folder.
+    /// The file that causes the risk, relative to the flake's folder; `None` if it is unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
-    /// The line in that file, from 1.
+    /// The line in that file, counted from 1; `None` if it is unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub line: Option<u32>,
 }
 
-/// Whether a code of a risk can be typed by a person: 1 to 64 lower-case letters, digits and `_`.
+/// Whether a person can type this risk code: it must be 1 to 64 lower-case letters, digits and `_`.
 pub(in crate::deploy) fn is_risk_code(code: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
     !code.is_empty() && code.len() <= 64 && code.bytes().all(plain)

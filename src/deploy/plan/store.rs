@@ -1,4 +1,4 @@
-//! Plans in their folder: one file each, in canonical form, so that what lies there is what was approved.
+//! The folder of plans: one file each, in canonical form, so that its bytes are the ones that an approval covers.
 
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
@@ -14,27 +14,27 @@ use crate::names::PlanId;
 use crate::state::{StateError, StateFolder};
 use crate::time::Timestamp;
 
-/// Most bytes of one plan: a thousand hosts with everything that changes on each.
+/// Maximum size of a plan file, in bytes: enough for a thousand hosts with all their changes.
 pub const LARGEST: u64 = 64 * 1024 * 1024;
-/// How long a plan and what became of it stay after the last of it was written.
+/// How long a plan's files are kept after the last of them was written.
 pub const KEPT: Duration = Duration::from_secs(8 * 24 * 3_600);
 
-/// Where plans are within the state folder.
+/// The folder of plans, relative to the state folder.
 const FOLDER: &str = "plans";
 
-/// Why there is no plan.
+/// Why a plan could not be loaded or stored.
 #[derive(Debug, thiserror::Error)]
 pub enum PlanError {
-    /// There is nowhere to keep plans.
+    /// No folder is configured, and there is no home folder to derive one from.
     #[error("there is neither `deploy.state_folder` nor a home folder to keep plans in")]
     NoFolder,
-    /// The folder or a file in it.
+    /// The state folder, or a file in it, cannot be used.
     #[error(transparent)]
     State(#[from] StateError),
-    /// No plan of that name.
+    /// No plan has that name.
     #[error("there is no {0}")]
     Unknown(PlanId),
-    /// It was made by a newer or an older program, whose plans have another form.
+    /// A newer or an older program made it, in another format.
     #[error("{id} is a plan of version {version}; this program knows version {PLAN_VERSION}")]
     OtherVersion {
         /// The plan.
@@ -42,7 +42,7 @@ pub enum PlanError {
         /// The version it has.
         version: u64,
     },
-    /// What lies there is not what was stored.
+    /// The file differs from the plan that was stored.
     #[error("{id} is damaged or was altered: {problem}")]
     Damaged {
         /// The plan.
@@ -50,7 +50,7 @@ pub enum PlanError {
         /// What is wrong with it.
         problem: String,
     },
-    /// It is too old, or from the future.
+    /// It is too old, or it was made in the future because the clock was set back.
     #[error("{id} was made at {created} and expired at {expires}")]
     Expired {
         /// The plan.
@@ -60,14 +60,14 @@ pub enum PlanError {
         /// When it expired.
         expires: Timestamp,
     },
-    /// It is none that can be stored.
-    #[error("this is no plan: {0}")]
+    /// It breaks a rule of [`Plan::check`], or its name is taken.
+    #[error("the plan is invalid: {0}")]
     Unfit(String),
     /// It has no canonical form.
     #[error(transparent)]
     Canonical(#[from] CanonicalError),
-    /// The system has no randomness to name it with.
-    #[error("no randomness for a plan's name: {0}")]
+    /// The system provides no randomness for the plan's name.
+    #[error("the system provides no randomness for the plan's name: {0}")]
     Randomness(std::io::Error),
 }
 
@@ -95,7 +95,7 @@ impl From<&PlanError> for Diagnostic {
     }
 }
 
-/// A plan as it lies in its file.
+/// A plan with the canonical form that its file holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredPlan {
     plan: Plan,
@@ -116,19 +116,19 @@ impl StoredPlan {
         &self.plan
     }
 
-    /// Its canonical form: what is signed.
+    /// Its canonical form: the message of a signature.
     #[must_use]
     pub fn canonical(&self) -> &str {
         &self.canonical
     }
 
-    /// The hash of its canonical form: what an approval is bound to.
+    /// The SHA-256 of its canonical form, which an approval names.
     #[must_use]
     pub fn digest(&self) -> &Digest {
         &self.digest
     }
 
-    /// Says that it can still be approved and deployed.
+    /// Requires that it can still be approved and deployed.
     ///
     /// # Errors
     /// [`PlanError::Expired`].
@@ -141,14 +141,14 @@ impl StoredPlan {
     }
 }
 
-/// The plans there are.
+/// The stored plans.
 #[derive(Clone, Debug)]
 pub struct Plans {
-    /// Also holds what became of each plan.
+    /// Holds the approvals and the decisions too.
     pub(in crate::deploy) folder: StateFolder,
 }
 
-/// What lies in the folder under the name of a plan.
+/// One entry of [`Plans::list`].
 #[derive(Debug)]
 pub struct Listed {
     /// Its name.
@@ -158,7 +158,7 @@ pub struct Listed {
 }
 
 impl Plans {
-    /// The plans in the state folder of these settings, which is made where it is not there.
+    /// Opens the plans in the state folder of these settings; creates the folder if it does not exist.
     ///
     /// # Errors
     /// [`PlanError::NoFolder`] and [`PlanError::State`].
@@ -167,10 +167,10 @@ impl Plans {
         Ok(Self { folder: StateFolder::open(path)?.folder(FOLDER)? })
     }
 
-    /// Makes a new plan ready to be stored, and forgets those that are long over.
+    /// Checks a new plan before it is stored, and removes outdated plans.
     ///
     /// # Errors
-    /// See [`PlanError`]; [`PlanError::Unfit`] also where there is one of that name.
+    /// See [`PlanError`]; [`PlanError::Unfit`] also if its name is taken.
     pub(in crate::deploy) fn prepare(&self, plan: Plan) -> Result<StoredPlan, PlanError> {
         if plan.version != PLAN_VERSION {
             return Err(PlanError::Unfit(format!("its version is {}, not {PLAN_VERSION}", plan.version)));
@@ -183,10 +183,10 @@ impl Plans {
         Ok(stored)
     }
 
-    /// Stores a plan that was made ready.
+    /// Stores a plan that [`Plans::prepare`] returned.
     ///
     /// # Errors
-    /// See [`PlanError`]; [`PlanError::Unfit`] where there is one of that name.
+    /// See [`PlanError`]; [`PlanError::Unfit`] if its name is taken.
     pub(in crate::deploy) fn put(&self, stored: &StoredPlan) -> Result<(), PlanError> {
         if self.folder.create(&file_name(&stored.plan.id), stored.canonical.as_bytes())? {
             Ok(())
@@ -195,17 +195,17 @@ impl Plans {
         }
     }
 
-    /// Stores a new plan, and forgets those that are long over. Nobody is told of it.
+    /// Stores a new plan without an entry in the audit log, and removes outdated plans.
     ///
     /// # Errors
-    /// See [`PlanError`]; [`PlanError::Unfit`] also where there is one of that name.
+    /// See [`PlanError`]; [`PlanError::Unfit`] also if its name is taken.
     pub fn save(&self, plan: Plan) -> Result<StoredPlan, PlanError> {
         let stored = self.prepare(plan)?;
         self.put(&stored)?;
         Ok(stored)
     }
 
-    /// The plan of that name, expired or not.
+    /// Loads the plan of that name, whether or not it is expired.
     ///
     /// # Errors
     /// See [`PlanError`].
@@ -213,8 +213,8 @@ impl Plans {
         let bytes =
             self.folder.read(&file_name(id), LARGEST)?.ok_or_else(|| PlanError::Unknown(id.clone()))?;
         let damaged = |problem: String| PlanError::Damaged { id: id.clone(), problem };
-        // Its version first: a newer one may have fields nobody here knows, and an older one may lack what is
-        // shown to a person today.
+        // The version is read first: a newer plan may have unknown fields, and an older one may lack fields that a
+        // person has to see.
         let Versioned { version } =
             serde_json::from_slice(&bytes).map_err(|error| damaged(error.to_string()))?;
         if version == 0 {
@@ -228,17 +228,17 @@ impl Plans {
             return Err(damaged(format!("it says that it is {}", plan.id)));
         }
         let stored = StoredPlan::new(plan).map_err(|error| damaged(error.to_string()))?;
-        // Else the file and what was approved could differ in what this program does not look at.
+        // The approval covers the canonical form, so other bytes in the file would not be approved.
         if stored.canonical.as_bytes() != bytes {
             return Err(damaged("it is not in canonical form".to_owned()));
         }
         Ok(stored)
     }
 
-    /// Every plan, oldest first; those that cannot be read with the reason.
+    /// All plans, unreadable ones first, then by age, oldest first.
     ///
     /// # Errors
-    /// [`PlanError::State`] where the folder itself cannot be read.
+    /// [`PlanError::State`] if the folder itself cannot be read.
     pub fn list(&self) -> Result<Vec<Listed>, PlanError> {
         let mut found: Vec<_> = self
             .folder
@@ -246,15 +246,15 @@ impl Plans {
             .into_iter()
             .filter_map(|(name, _)| name.strip_suffix(PLAN).and_then(|id| id.parse::<PlanId>().ok()))
             .map(|id| Listed { plan: self.load(&id), id })
-            // Removed since the folder was read.
+            // Another process may have removed the file since the folder was read.
             .filter(|listed| !matches!(listed.plan, Err(PlanError::Unknown(_))))
             .collect();
         found.sort_by_key(|listed| listed.plan.as_ref().ok().map(|stored| stored.plan.created));
         Ok(found)
     }
 
-    /// Forgets plans of which nothing was written for [`KEPT`], and files that were never finished. What
-    /// is none of ours stays.
+    /// Removes plans of which no file was written for [`KEPT`], and partial files of that age. Files that are not
+    /// this program's stay.
     fn sweep(&self, now: SystemTime) -> Result<(), PlanError> {
         let old = |changed: SystemTime| now.duration_since(changed).is_ok_and(|age| age > KEPT);
         let entries = self.folder.entries()?;
@@ -279,24 +279,24 @@ impl Plans {
         Ok(())
     }
 
-    /// Where the plan's file is.
+    /// The path of the plan's file.
     #[must_use]
     pub fn path(&self, id: &PlanId) -> PathBuf {
         self.folder.path().join(file_name(id))
     }
 }
 
-/// What the names of plans end in.
+/// Suffix of a plan's file.
 const PLAN: &str = ".json";
-/// What the names of approvals end in.
+/// Suffix of an approval's file.
 pub(in crate::deploy) const APPROVAL: &str = ".approval.json";
-/// What the names of decisions end in: approvals that were used, and rejections.
+/// Suffix of a decision's file, which holds a used approval or a rejection.
 pub(in crate::deploy) const SPENT: &str = ".spent.json";
-/// What the names of marks end in that say of a rejection that the audit log does not have it.
+/// Suffix of the file that marks a rejection as missing from the audit log.
 pub(in crate::deploy) const UNLOGGED: &str = ".unlogged";
-/// What the names of forms end in that were shown about a plan: as many as may be shown.
+/// Suffixes of the files that count the forms shown for a plan: one for each form that may be shown.
 pub(in crate::deploy) const FORMS: [&str; 2] = [".form-1.json", ".form-2.json"];
-/// What the names of changes begin with that a person declined in a form.
+/// Prefix of the file that records a change declined in a form.
 pub(in crate::deploy) const DECLINED: &str = "declined-";
 
 fn another(id: &PlanId) -> PlanError {
@@ -307,7 +307,7 @@ fn file_name(id: &PlanId) -> String {
     format!("{id}{PLAN}")
 }
 
-/// What every version of a plan has.
+/// The field that plans of every version have.
 #[derive(Deserialize)]
 struct Versioned {
     version: u64,

@@ -1,4 +1,4 @@
-//! A host of a plan, as lines.
+//! The lines about one host of a plan.
 
 use super::{Room, line};
 use crate::deploy::plan::{
@@ -7,7 +7,7 @@ use crate::deploy::plan::{
 };
 use crate::text;
 
-/// Longest health check, in characters. A longer one is not told in full, and says so.
+/// Maximum length of a health check, in characters; a longer one ends in an ellipsis.
 const CHECK: usize = 1_000;
 
 pub(super) fn place(host: &HostPlan) -> String {
@@ -15,7 +15,7 @@ pub(super) fn place(host: &HostPlan) -> String {
     format!("{}@{}{port}, {}", line(&host.target.user, 40), line(&host.target.address, 80), host.system)
 }
 
-/// Everything that is run to see whether it is well: it is run as who deploys.
+/// Adds the health checks, which run with the rights of the deploying user.
 pub(super) fn checks(host: &HostPlan, lines: &mut Vec<String>) {
     for check in &host.health_checks {
         lines.push(match check {
@@ -40,7 +40,7 @@ pub(super) fn tell(host: &HostPlan, plan: &Plan, room: Room, lines: &mut Vec<Str
     let source = match host.source {
         SystemSource::New => String::new(),
         SystemSource::Generation(number) => format!(", generation {number} again"),
-        SystemSource::Present => ", which is there already".to_owned(),
+        SystemSource::Present => ", already in its store".to_owned(),
     };
     let built = if host.build_on == BuildOn::Target { ", built there" } else { "" };
     lines.push(format!("  then    {}{source}{built}", host.toplevel));
@@ -54,7 +54,7 @@ pub(super) fn tell(host: &HostPlan, plan: &Plan, room: Room, lines: &mut Vec<Str
             let units = units(changes, room);
             lines.push(format!("  units   {}", if units.is_empty() { "none are touched" } else { &units }));
         }
-        None => lines.push("  units   not known before it is done".to_owned()),
+        None => lines.push("  units   not known before the activation".to_owned()),
     }
     if host.needs_reboot {
         lines.push("  reboot  needed for the new kernel, initrd or boot loader".to_owned());
@@ -63,7 +63,7 @@ pub(super) fn tell(host: &HostPlan, plan: &Plan, room: Room, lines: &mut Vec<Str
         checks(host, lines);
         let mut undo = format!("by itself, unless confirmed within {} s", host.rollback_timeout);
         if host.reboot_on_failure {
-            undo.push_str("; restarts itself where nobody reaches it after that");
+            undo.push_str("; reboots if nobody reaches it after that");
         }
         lines.push(format!("  undo    {undo}"));
     }
@@ -115,7 +115,7 @@ fn package(change: &PackageChange) -> String {
         Change::Added => format!("+{name} {after}"),
         Change::Removed => format!("-{name} {before}"),
         Change::Downgraded => format!("{name} {before} -> {after} (older)"),
-        Change::Upgraded | Change::Changed if before == after => format!("{name} {after} (built otherwise)"),
+        Change::Upgraded | Change::Changed if before == after => format!("{name} {after} (rebuilt)"),
         Change::Upgraded | Change::Changed => format!("{name} {before} -> {after}"),
     }
     .trim_end()

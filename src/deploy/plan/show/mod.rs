@@ -1,7 +1,7 @@
 //! A plan as a person reads it in half a minute: which hosts, what changes, what could go wrong.
 //!
-//! Much of it was said by hosts, so each piece is made one plain line and cut short: nothing in it
-//! can look like another line of the plan.
+//! Hosts supply much of the text, so each piece becomes one plain line of limited length: no piece can
+//! imitate another line of the plan.
 
 mod host;
 
@@ -15,34 +15,34 @@ use crate::time::Timestamp;
 
 use host::{checks, named, place, tell, warn};
 
-/// How much of a plan is told.
+/// How many items of each kind are shown.
 #[derive(Clone, Copy)]
 struct Room {
-    /// Hosts told in full; of the others, what decides whether they are lost.
+    /// Hosts shown in full; the others are shortened to their address, health checks and risks.
     hosts: usize,
-    /// Files named that are not committed.
+    /// Uncommitted files, and as many unpinned inputs.
     files: usize,
-    /// Changed packages named for one host.
+    /// Changed packages of one host.
     packages: usize,
-    /// Units named for one host and change.
+    /// Units of one host and one action.
     units: usize,
-    /// Notes and warnings told for one host; blocking risks always are.
+    /// Notes and warnings of one host; blocking risks are always shown.
     risks: usize,
 }
 
-/// What is read in a form.
+/// For a form, which has to stay short.
 const FORM: Room = Room { hosts: 8, files: 8, packages: 8, units: 6, risks: 8 };
-/// Everything, for who can scroll.
+/// For a terminal, which scrolls.
 const WHOLE: Room =
     Room { hosts: usize::MAX, files: usize::MAX, packages: usize::MAX, units: usize::MAX, risks: usize::MAX };
 
-/// The plan at this moment, as lines without any control character, short enough for a form.
+/// The plan as lines without control characters, short enough for a form; `now` gives the time until it expires.
 #[must_use]
 pub fn plan(plan: &Plan, now: Timestamp) -> String {
     told(plan, now, FORM)
 }
 
-/// The same with all that it says.
+/// The same as [`plan`] without shortening the lists.
 #[must_use]
 pub fn whole(plan: &Plan, now: Timestamp) -> String {
     told(plan, now, WHOLE)
@@ -63,7 +63,7 @@ fn told(plan: &Plan, now: Timestamp, room: Room) -> String {
         lines.push(format!("  changed {}", changed(&plan.flake, room)));
     }
     for (input, reference) in &plan.flake.overrides {
-        lines.push(format!("  input   {} is {}, not as it is locked", line(input, 80), line(reference, 160)));
+        lines.push(format!("  input   {} is {}, not the locked one", line(input, 80), line(reference, 160)));
     }
     lines.push(format!(
         "  asked   by {}, as {}",
@@ -94,7 +94,7 @@ fn told(plan: &Plan, now: Timestamp, room: Room) -> String {
     lines.join("\n")
 }
 
-/// The files and inputs of the flake that no commit holds.
+/// The uncommitted files and the unpinned inputs of the flake.
 fn changed(flake: &FlakeSource, room: Room) -> String {
     let mut told: Vec<String> =
         flake.dirty_files.iter().take(room.files).map(|file| line(&text::joined(file), 120)).collect();
@@ -108,7 +108,7 @@ fn changed(flake: &FlakeSource, room: Room) -> String {
     told.join(", ")
 }
 
-/// Hosts that were asked for, and are not in the plan.
+/// Requested hosts that are not in the plan.
 fn left_out(plan: &Plan, lines: &mut Vec<String>) {
     if !plan.except.is_empty() {
         let names: Vec<_> = plan.except.iter().map(crate::names::HostName::as_str).collect();
@@ -120,7 +120,7 @@ fn left_out(plan: &Plan, lines: &mut Vec<String>) {
     }
 }
 
-/// What is done to how many, in a line.
+/// The action and its hosts in one line.
 #[must_use]
 pub fn headline(plan: &Plan) -> String {
     let hosts = match plan.hosts.as_slice() {
@@ -140,7 +140,7 @@ pub fn headline(plan: &Plan) -> String {
     }
 }
 
-/// How long there is until a plan expires.
+/// The time until the plan expires, or `expired`.
 #[must_use]
 pub fn left(plan: &Plan, now: Timestamp) -> String {
     if plan.is_expired(now) {
@@ -152,8 +152,8 @@ pub fn left(plan: &Plan, now: Timestamp) -> String {
     }
 }
 
-/// Hosts whose changes there is no room for: where and what they are, and, said once where it is the same for
-/// several, what is run there and what could go wrong.
+/// Adds the hosts that exceed the limit: one line each, then their health checks and risks, which appear once for all
+/// hosts that share them.
 fn in_short(hosts: &[HostPlan], lines: &mut Vec<String>) {
     let mut said: BTreeMap<(Reverse<Severity>, Vec<String>), Vec<&str>> = BTreeMap::new();
     for host in hosts {
@@ -187,7 +187,7 @@ fn in_short(hosts: &[HostPlan], lines: &mut Vec<String>) {
     }
 }
 
-/// Any text as a piece of one line.
+/// Reduces any text to one line of at most `limit` characters.
 fn line(given: &str, limit: usize) -> String {
     let plain = text::plain(given);
     text::bounded(&plain.split_whitespace().collect::<Vec<_>>().join(" "), limit)
