@@ -29,7 +29,7 @@ pub enum NoForm {
 
 impl NoForm {
     /// The part of the hint before the command that a person runs instead.
-    fn told(&self) -> String {
+    fn hint_start(&self) -> String {
         match self {
             Self::Unavailable => String::new(),
             Self::Shown => "the form was shown twice, and is not shown again: ".to_owned(),
@@ -175,9 +175,11 @@ impl From<&ApprovalError> for Diagnostic {
             ApprovalError::Required { id, command, no_form } => diagnostic(Code::ApprovalRequired)
                 .with_attr(id.to_string())
                 .with_hint(match (command, no_form) {
-                    (Some(command), _) => Remedy::Approve { command: command.clone() }.after(no_form.told()),
+                    (Some(command), _) => {
+                        Remedy::Approve { command: command.clone() }.after(no_form.hint_start())
+                    }
                     (None, NoForm::Shown | NoForm::DeclinedBefore { .. }) => {
-                        Remedy::WaitForForm.after(no_form.told())
+                        Remedy::WaitForForm.after(no_form.hint_start())
                     }
                     (None, NoForm::Unavailable) => Remedy::AllowAnotherApproval.into(),
                 }),

@@ -194,8 +194,10 @@ impl Approvals {
         let id = &stored.plan().id;
         let bytes = crate::canonical::form(&approval)?;
         self.require_undecided(id)?;
-        self.audit
-            .append_blocking(&recorded(AuditEvent::Approved, stored, "terminal", &approval.told()), begun)?;
+        self.audit.append_blocking(
+            &recorded(AuditEvent::Approved, stored, "terminal", &approval.audit_details()),
+            begun,
+        )?;
         self.plans.folder.replace(&approval_name(id), bytes.as_bytes())?;
         // A decision that was made meanwhile did not consider this approval, unless it used it.
         match self.decision(id)? {

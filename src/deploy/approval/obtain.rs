@@ -161,7 +161,7 @@ impl Approvals {
         // Logged before it is used: if logging fails, the person can be asked again.
         if approval.channel == ApprovalMethod::Elicitation {
             self.audit.append_blocking(
-                &recorded(AuditEvent::Approved, &stored, "elicitation", &approval.told()),
+                &recorded(AuditEvent::Approved, &stored, "elicitation", &approval.audit_details()),
                 begun,
             )?;
         }

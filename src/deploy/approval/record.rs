@@ -41,7 +41,7 @@ impl Approval {
     }
 
     /// The details of its entry in the audit log.
-    pub(super) fn told(&self) -> Value {
+    pub(super) fn audit_details(&self) -> Value {
         json!({"channel": self.channel, "by": self.by, "named_risks": self.named_risks})
     }
 

@@ -73,7 +73,7 @@ pub(in crate::deploy) struct Told {
 /// The fields of the answer, named as in the probe's Nix expression.
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct Said {
+struct ProbeAnswer {
     target: Option<String>,
     user: Option<String>,
     port: Option<u16>,
@@ -88,7 +88,7 @@ struct Said {
 /// # Errors
 /// See [`EndpointError`].
 pub async fn endpoint_of(flake: &Flake, host: &HostName, call: &Call) -> Result<HostEndpoint, EndpointError> {
-    said(flake, host, told(flake, host, call).await)
+    said(flake, host, ask_flake(flake, host, call).await)
 }
 
 /// Combines the flake's answer about a host with the settings.
@@ -119,26 +119,26 @@ pub(in crate::deploy) fn said(
             return Err(FlakeError::Evaluation(Box::new(unread.error.clone())).into());
         }
     }
-    let said: Said = serde_json::from_value(value).map_err(|error| malformed(error.to_string()))?;
+    let probed: ProbeAnswer = serde_json::from_value(value).map_err(|error| malformed(error.to_string()))?;
     let parsed = |address: String| address.parse().map_err(|error| malformed(format!("{error}")));
-    let Some(address) = now.target_host.or(said.target.map(parsed).transpose()?).or(set.target_host) else {
+    let Some(address) = now.target_host.or(probed.target.map(parsed).transpose()?).or(set.target_host) else {
         return Err(EndpointError::Nowhere(host.clone()));
     };
     let parsed = |user: String| user.parse().map_err(|error| malformed(format!("{error}")));
-    let user = match now.user.or(said.user.map(parsed).transpose()?).or(set.user) {
+    let user = match now.user.or(probed.user.map(parsed).transpose()?).or(set.user) {
         Some(user) => user,
         None => parsed("root".to_owned())?,
     };
-    let port = now.port.or(said.port).or(set.port).unwrap_or(22);
+    let port = now.port.or(probed.port).or(set.port).unwrap_or(22);
     let target = SshTarget {
         address,
         user,
         port: NonZeroU16::new(port).ok_or_else(|| malformed("port 0".to_owned()))?,
     };
-    Ok(HostEndpoint { target, host_name: said.host_name, system: said.system, unread })
+    Ok(HostEndpoint { target, host_name: probed.host_name, system: probed.system, unread })
 }
 
-async fn told(flake: &Flake, host: &HostName, call: &Call) -> Result<Told, FlakeError> {
+async fn ask_flake(flake: &Flake, host: &HostName, call: &Call) -> Result<Told, FlakeError> {
     flake
         .remembered(&format!("place {host}"), call, |flake| async move {
             call.report_message(format!("evaluating where {host} is"));

@@ -1,6 +1,6 @@
 //! The lines about one host of a plan.
 
-use super::{Room, line};
+use super::{DetailLimits, line};
 use crate::deploy::plan::{
     Action, BuildOn, Change, Diff, HealthCheck, HostPlan, PackageChange, Plan, Risk, Severity, SystemSource,
     UnitChanges,
@@ -10,13 +10,13 @@ use crate::text;
 /// Maximum length of a health check, in characters; a longer one ends in an ellipsis.
 const CHECK: usize = 1_000;
 
-pub(super) fn place(host: &HostPlan) -> String {
+pub(super) fn host_address(host: &HostPlan) -> String {
     let port = host.target.port.map(|port| format!(":{port}")).unwrap_or_default();
     format!("{}@{}{port}, {}", line(&host.target.user, 40), line(&host.target.address, 80), host.system)
 }
 
 /// Adds the health checks, which run with the rights of the deploying user.
-pub(super) fn checks(host: &HostPlan, lines: &mut Vec<String>) {
+pub(super) fn push_checks(host: &HostPlan, lines: &mut Vec<String>) {
     for check in &host.health_checks {
         lines.push(match check {
             HealthCheck::Command(argv) => format!("  check   runs {}", line(&argv.join(" "), CHECK)),
@@ -26,10 +26,10 @@ pub(super) fn checks(host: &HostPlan, lines: &mut Vec<String>) {
     }
 }
 
-pub(super) fn tell(host: &HostPlan, plan: &Plan, room: Room, lines: &mut Vec<String>) {
-    lines.push(format!("{} ({})", host.host, place(host)));
+pub(super) fn push_host(host: &HostPlan, plan: &Plan, limits: DetailLimits, lines: &mut Vec<String>) {
+    lines.push(format!("{} ({})", host.host, host_address(host)));
     for risk in host.risks.iter().filter(|risk| risk.severity == Severity::Blocking) {
-        warn(risk, lines);
+        push_risk(risk, lines);
     }
     let generation = match (host.profile_generation, &host.profile_path) {
         (Some(number), Some(path)) if *path == host.current => format!(", generation {number}"),
@@ -47,11 +47,11 @@ pub(super) fn tell(host: &HostPlan, plan: &Plan, room: Room, lines: &mut Vec<Str
     if host.toplevel == host.current {
         lines.push("  changes nothing: it runs this system".to_owned());
     } else {
-        lines.push(format!("  changes {}", changes(&host.diff, room)));
+        lines.push(format!("  changes {}", changes(&host.diff, limits)));
     }
     match &host.diff.units {
         Some(changes) => {
-            let units = units(changes, room);
+            let units = units(changes, limits);
             lines.push(format!("  units   {}", if units.is_empty() { "none are touched" } else { &units }));
         }
         None => lines.push("  units   not known before the activation".to_owned()),
@@ -60,7 +60,7 @@ pub(super) fn tell(host: &HostPlan, plan: &Plan, room: Room, lines: &mut Vec<Str
         lines.push("  reboot  needed for the new kernel, initrd or boot loader".to_owned());
     }
     if matches!(plan.action, Action::Switch | Action::Test) || plan.reboot {
-        checks(host, lines);
+        push_checks(host, lines);
         let mut undo = format!("by itself, unless confirmed within {} s", host.rollback_timeout);
         if host.reboot_on_failure {
             undo.push_str("; reboots if nobody reaches it after that");
@@ -68,15 +68,15 @@ pub(super) fn tell(host: &HostPlan, plan: &Plan, room: Room, lines: &mut Vec<Str
         lines.push(format!("  undo    {undo}"));
     }
     let others: Vec<&Risk> = host.risks.iter().filter(|risk| risk.severity != Severity::Blocking).collect();
-    for risk in others.iter().take(room.risks) {
-        warn(risk, lines);
+    for risk in others.iter().take(limits.risks) {
+        push_risk(risk, lines);
     }
-    if let Some(more) = others.len().checked_sub(room.risks).filter(|more| *more > 0) {
+    if let Some(more) = others.len().checked_sub(limits.risks).filter(|more| *more > 0) {
         lines.push(format!("  and {more} more notes and warnings"));
     }
 }
 
-pub(super) fn warn(risk: &Risk, lines: &mut Vec<String>) {
+pub(super) fn push_risk(risk: &Risk, lines: &mut Vec<String>) {
     let severity = match risk.severity {
         Severity::Note => "note   ",
         Severity::Warning => "warning",
@@ -94,9 +94,9 @@ pub(super) fn warn(risk: &Risk, lines: &mut Vec<String>) {
     }
 }
 
-fn changes(diff: &Diff, room: Room) -> String {
-    let mut told: Vec<String> = diff.packages.iter().take(room.packages).map(package).collect();
-    let rest = u64::try_from(diff.packages.len().saturating_sub(room.packages)).unwrap_or(u64::MAX);
+fn changes(diff: &Diff, limits: DetailLimits) -> String {
+    let mut told: Vec<String> = diff.packages.iter().take(limits.packages).map(package).collect();
+    let rest = u64::try_from(diff.packages.len().saturating_sub(limits.packages)).unwrap_or(u64::MAX);
     let more = diff.more_packages.saturating_add(rest);
     if more > 0 {
         told.push(format!("and {more} more"));
@@ -122,7 +122,7 @@ fn package(change: &PackageChange) -> String {
     .to_owned()
 }
 
-fn units(changes: &UnitChanges, room: Room) -> String {
+fn units(changes: &UnitChanges, limits: DetailLimits) -> String {
     let mut told: Vec<String> = [
         ("stop", &changes.stop),
         ("start", &changes.start),
@@ -131,7 +131,7 @@ fn units(changes: &UnitChanges, room: Room) -> String {
     ]
     .into_iter()
     .filter(|(_, units)| !units.is_empty())
-    .map(|(verb, units)| format!("{verb} {}", named(units, room.units)))
+    .map(|(verb, units)| format!("{verb} {}", unit_names(units, limits.units)))
     .collect();
     if changes.more > 0 {
         told.push(format!("and {} that are not listed", changes.more));
@@ -139,7 +139,7 @@ fn units(changes: &UnitChanges, room: Room) -> String {
     told.join("; ")
 }
 
-pub(super) fn named(units: &[String], most: usize) -> String {
+pub(super) fn unit_names(units: &[String], most: usize) -> String {
     let mut named: Vec<String> = units.iter().take(most).map(|unit| line(unit, 60)).collect();
     let more = units.len().saturating_sub(most);
     if more > 0

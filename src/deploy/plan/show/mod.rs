@@ -13,11 +13,11 @@ use crate::advice::Remedy;
 use crate::text;
 use crate::time::Timestamp;
 
-use host::{checks, named, place, tell, warn};
+use host::{host_address, push_checks, push_host, push_risk, unit_names};
 
 /// How many items of each kind are shown.
 #[derive(Clone, Copy)]
-struct Room {
+struct DetailLimits {
     /// Hosts shown in full; the others are shortened to their address, health checks and risks.
     hosts: usize,
     /// Uncommitted files, and as many unpinned inputs.
@@ -31,24 +31,29 @@ struct Room {
 }
 
 /// For a form, which has to stay short.
-const FORM: Room = Room { hosts: 8, files: 8, packages: 8, units: 6, risks: 8 };
+const FORM: DetailLimits = DetailLimits { hosts: 8, files: 8, packages: 8, units: 6, risks: 8 };
 /// For a terminal, which scrolls.
-const WHOLE: Room =
-    Room { hosts: usize::MAX, files: usize::MAX, packages: usize::MAX, units: usize::MAX, risks: usize::MAX };
+const WHOLE: DetailLimits = DetailLimits {
+    hosts: usize::MAX,
+    files: usize::MAX,
+    packages: usize::MAX,
+    units: usize::MAX,
+    risks: usize::MAX,
+};
 
 /// The plan as lines without control characters, short enough for a form; `now` gives the time until it expires.
 #[must_use]
 pub fn plan(plan: &Plan, now: Timestamp) -> String {
-    told(plan, now, FORM)
+    render(plan, now, FORM)
 }
 
 /// The same as [`plan`] without shortening the lists.
 #[must_use]
 pub fn whole(plan: &Plan, now: Timestamp) -> String {
-    told(plan, now, WHOLE)
+    render(plan, now, WHOLE)
 }
 
-fn told(plan: &Plan, now: Timestamp, room: Room) -> String {
+fn render(plan: &Plan, now: Timestamp, limits: DetailLimits) -> String {
     let mut lines = Vec::new();
     let commit = plan.flake.revision.as_deref().map_or_else(
         || "in no repository".to_owned(),
@@ -60,7 +65,7 @@ fn told(plan: &Plan, now: Timestamp, room: Room) -> String {
     lines.push(format!("{} - {}", plan.id, headline(plan)));
     lines.push(format!("  from    {} {commit}{dirty}{asked}", line(&plan.flake.folder, 120)));
     if !plan.flake.dirty_files.is_empty() || !plan.flake.dirty_inputs.is_empty() {
-        lines.push(format!("  changed {}", changed(&plan.flake, room)));
+        lines.push(format!("  changed {}", changed(&plan.flake, limits)));
     }
     for (input, reference) in &plan.flake.overrides {
         lines.push(format!("  input   {} is {}, not the locked one", line(input, 80), line(reference, 160)));
@@ -80,11 +85,11 @@ fn told(plan: &Plan, now: Timestamp, room: Room) -> String {
         lines.push(format!("  order   {} first, then {} at a time; {revert}", plan.canary, plan.wave));
     }
     left_out(plan, &mut lines);
-    for host in plan.hosts.iter().take(room.hosts) {
+    for host in plan.hosts.iter().take(limits.hosts) {
         lines.push(String::new());
-        tell(host, plan, room, &mut lines);
+        push_host(host, plan, limits, &mut lines);
     }
-    let rest = plan.hosts.get(room.hosts..).unwrap_or_default();
+    let rest = plan.hosts.get(limits.hosts..).unwrap_or_default();
     if !rest.is_empty() {
         lines.push(String::new());
         let all = Remedy::ShowPlan { plan: plan.id.to_string() };
@@ -95,12 +100,13 @@ fn told(plan: &Plan, now: Timestamp, room: Room) -> String {
 }
 
 /// The uncommitted files and the unpinned inputs of the flake.
-fn changed(flake: &FlakeSource, room: Room) -> String {
+fn changed(flake: &FlakeSource, limits: DetailLimits) -> String {
     let mut told: Vec<String> =
-        flake.dirty_files.iter().take(room.files).map(|file| line(&text::joined(file), 120)).collect();
-    let inputs = flake.dirty_inputs.iter().take(room.files);
+        flake.dirty_files.iter().take(limits.files).map(|file| line(&text::joined(file), 120)).collect();
+    let inputs = flake.dirty_inputs.iter().take(limits.files);
     told.extend(inputs.map(|input| format!("the input {}", line(&text::joined(input), 120))));
-    let rest = [&flake.dirty_files, &flake.dirty_inputs].map(|names| names.len().saturating_sub(room.files));
+    let rest =
+        [&flake.dirty_files, &flake.dirty_inputs].map(|names| names.len().saturating_sub(limits.files));
     let more = flake.more_dirty.saturating_add(rest.iter().sum::<usize>() as u64);
     if more > 0 {
         told.push(format!("and {more} more"));
@@ -162,10 +168,16 @@ fn in_short(hosts: &[HostPlan], lines: &mut Vec<String>) {
             let touched = [&units.stop, &units.start, &units.restart, &units.reload];
             counts.push(format!("{} units", touched.iter().map(|units| units.len()).sum::<usize>()));
             if !units.stop.is_empty() {
-                counts.push(format!("stops {}", named(&units.stop, FORM.units)));
+                counts.push(format!("stops {}", unit_names(&units.stop, FORM.units)));
             }
         }
-        lines.push(format!("{} ({}) gets {}: {}", host.host, place(host), host.toplevel, counts.join(", ")));
+        lines.push(format!(
+            "{} ({}) gets {}: {}",
+            host.host,
+            host_address(host),
+            host.toplevel,
+            counts.join(", ")
+        ));
         let mut say = |severity, told: Vec<String>| {
             if !told.is_empty() {
                 said.entry((Reverse(severity), told)).or_default().push(host.host.as_str());
@@ -173,11 +185,11 @@ fn in_short(hosts: &[HostPlan], lines: &mut Vec<String>) {
         };
         for risk in host.risks.iter().filter(|risk| risk.severity != Severity::Note) {
             let mut told = Vec::new();
-            warn(risk, &mut told);
+            push_risk(risk, &mut told);
             say(risk.severity, told);
         }
         let mut told = Vec::new();
-        checks(host, &mut told);
+        push_checks(host, &mut told);
         say(Severity::Note, told);
     }
     for ((_, told), names) in said {
