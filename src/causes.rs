@@ -100,7 +100,7 @@ fn share_error<T: Failing>(group: Vec<T>) -> Vec<Caused<T>> {
 
 /// A key that is equal for errors of one cause.
 fn cause_key(error: &Diagnostic, words: &[&str]) -> String {
-    let message = mask(&error.told(), words);
+    let message = mask(&error.full_text(), words);
     let attr = mask(error.attr.as_deref().unwrap_or_default(), words);
     format!("{:?}\0{:?}\0{:?}\0{:?}\0{attr}\0{message}", error.code, error.file, error.line, error.column)
 }

@@ -127,7 +127,7 @@ impl Diagnostic {
     }
 
     /// A diagnostic of what others said of a failure; the sentence is that of the code.
-    pub fn of_others(code: Code, said: &str) -> Self {
+    pub fn quoting(code: Code, said: &str) -> Self {
         Self::new(code, code.sentence()).with_said(said)
     }
 
@@ -141,7 +141,7 @@ impl Diagnostic {
 
     /// All that is said of it, in one text.
     #[must_use]
-    pub fn told(&self) -> String {
+    pub fn full_text(&self) -> String {
         let said = self.said.as_deref().map(|said| format!("\n{said}")).unwrap_or_default();
         format!("{}{said}", self.message)
     }

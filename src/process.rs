@@ -6,13 +6,13 @@
 //! leaves its builders running, a terminated one stops them. What a builder put into the background ends with
 //! it (see `orphans`).
 
-mod attend;
 mod executable;
 mod group;
 mod orphans;
 mod pipes;
-mod start;
+mod signals;
 mod table;
+mod terminal;
 
 use std::ffi::{OsStr, OsString};
 use std::io;
@@ -29,10 +29,10 @@ use crate::advice::{Hint, Remedy};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::platform;
 pub use executable::Executable;
-use group::Group;
-pub use group::settle;
-pub use orphans::adopt;
-pub use start::reset_signals;
+use group::ProcessGroup;
+pub use group::end_all;
+pub use orphans::adopt_orphans;
+pub use signals::reset_signals;
 pub use table::resident_bytes;
 
 /// How long a program may take to stop after it was asked to, before it is killed.
@@ -46,7 +46,7 @@ pub const MEMORY_INTERVAL: Duration = Duration::from_millis(250);
 #[derive(Debug, thiserror::Error)]
 pub enum ProcessError {
     /// There is no such program.
-    #[error("{}", absence(program))]
+    #[error("{}", not_found_message(program))]
     NotFound {
         /// What was to be run.
         program: Executable,
@@ -97,7 +97,7 @@ pub enum ProcessError {
 }
 
 /// That there is no such program.
-fn absence(program: &Executable) -> String {
+fn not_found_message(program: &Executable) -> String {
     if program.is_name() {
         format!("there is no `{program}` on PATH")
     } else {
@@ -109,10 +109,10 @@ impl From<&ProcessError> for Diagnostic {
     fn from(error: &ProcessError) -> Self {
         use ProcessError as E;
         let (code, hint): (Code, Hint) = match error {
-            E::NotFound { program } => (program.missing(), program.mend()),
+            E::NotFound { program } => (program.missing_code(), program.install_hint()),
             E::Spawn { program, .. } => (
                 Code::ProgramUnusable,
-                format!("see that this user may run `{program}`, or {}", program.mend()).into(),
+                format!("see that this user may run `{program}`, or {}", program.install_hint()).into(),
             ),
             E::Io { program: Executable::Nix(_), .. } => (Code::NixFailed, "try the same by hand".into()),
             E::Io { .. } => (Code::Internal, "see the server's log".into()),
@@ -147,7 +147,7 @@ pub struct Command {
 
 /// What a program that ran to its end left behind.
 #[derive(Debug)]
-pub struct Finished {
+pub struct FinishedProcess {
     /// How it ended.
     pub status: ExitStatus,
     /// Its standard output, whole; empty where a reader stopped it or took it as it came.
@@ -269,7 +269,7 @@ impl Command {
         if let Some(folder) = &self.folder {
             builder.current_dir(folder);
         }
-        orphans::mark(&mut builder);
+        orphans::set_mark(&mut builder);
         prepare(&mut builder);
         builder
     }
@@ -277,12 +277,12 @@ impl Command {
     /// Runs it to its end, passing each line of standard error on as it comes.
     ///
     /// # Errors
-    /// See [`ProcessError`]. A program that ran and failed is no error: look at [`Finished::status`].
+    /// See [`ProcessError`]. A program that ran and failed is no error: look at [`FinishedProcess::status`].
     pub async fn run(
         &self,
         cancel: &CancellationToken,
         on_error_line: impl FnMut(&[u8], u32) -> Flow,
-    ) -> Result<Finished, ProcessError> {
+    ) -> Result<FinishedProcess, ProcessError> {
         let mut stdout = Vec::new();
         let keep = |chunk: &[u8]| {
             stdout.extend_from_slice(chunk);
@@ -310,11 +310,11 @@ impl Command {
         cancel: &CancellationToken,
         mut on_output: impl FnMut(&[u8]) -> Flow,
         mut on_error_line: impl FnMut(&[u8], u32) -> Flow,
-    ) -> Result<Finished, ProcessError> {
+    ) -> Result<FinishedProcess, ProcessError> {
         if group::STOPPING.is_cancelled() {
             return Err(ProcessError::Cancelled);
         }
-        let mut group = Group::start(self)?;
+        let mut group = ProcessGroup::start(self)?;
         let deadline = Deadline::new(self.time_limit);
         let mut on_error_line = |line: &[u8], process| {
             let flow = on_error_line(line, process);
@@ -325,26 +325,26 @@ impl Command {
         };
         let leader = group.leader;
         let outcome = tokio::select! {
-            outcome = group.talk(self, &mut on_output, &mut on_error_line) => outcome,
-            () = outgrown(leader, self.memory_limit) => Err(ProcessError::OutOfMemory {
+            outcome = group.read_until_exit(self, &mut on_output, &mut on_error_line) => outcome,
+            () = memory_exceeded(leader, self.memory_limit) => Err(ProcessError::OutOfMemory {
                 program: self.program.clone(),
                 limit: self.memory_limit.unwrap_or_default(),
             }),
             () = cancel.cancelled() => Err(ProcessError::Cancelled),
             () = group::STOPPING.cancelled() => Err(ProcessError::Cancelled),
-            () = deadline.passes() => {
+            () = deadline.reached() => {
                 Err(ProcessError::TimedOut { program: self.program.clone(), limit: self.time_limit })
             }
         };
         match outcome {
             Ok(Some(status)) => {
                 group.finished();
-                Ok(Finished { status, stdout: Vec::new(), stopped: false })
+                Ok(FinishedProcess { status, stdout: Vec::new(), stopped: false })
             }
             // Stopped by a reader: its end is part of the answer.
             Ok(None) => {
                 let status = group.end().await;
-                Ok(Finished { status, stdout: Vec::new(), stopped: true })
+                Ok(FinishedProcess { status, stdout: Vec::new(), stopped: true })
             }
             Err(error) => {
                 group.end().await;
@@ -386,7 +386,7 @@ impl Deadline {
     }
 
     /// Returns only when the time is up, however often it was renewed.
-    async fn passes(&self) {
+    async fn reached(&self) {
         loop {
             let at = *self.at();
             if at <= Instant::now() {
@@ -398,7 +398,7 @@ impl Deadline {
 }
 
 /// Returns only when the program holds more memory than its limit.
-async fn outgrown(leader: Option<Pid>, limit: Option<u64>) {
+async fn memory_exceeded(leader: Option<Pid>, limit: Option<u64>) {
     if let (Some(leader), Some(limit)) = (leader, limit) {
         let mut ticks = tokio::time::interval(MEMORY_INTERVAL);
         while resident_bytes(leader.as_raw_nonzero().get().unsigned_abs()).is_none_or(|held| held <= limit) {
@@ -410,8 +410,8 @@ async fn outgrown(leader: Option<Pid>, limit: Option<u64>) {
 }
 
 /// A program that is talked to over its standard input and output, and ends when this is dropped.
-pub struct Companion {
-    _group: Group,
+pub struct PipedChild {
+    _group: ProcessGroup,
     /// What it writes.
     pub output: tokio::process::ChildStdout,
     /// What it reads.
@@ -423,8 +423,8 @@ impl Command {
     ///
     /// # Errors
     /// [`ProcessError::NotFound`] and [`ProcessError::Spawn`].
-    pub fn accompany(&self) -> Result<Companion, ProcessError> {
-        let mut group = Group::start_with(self, Stdio::piped(), Stdio::inherit())?;
+    pub fn spawn_with_pipes(&self) -> Result<PipedChild, ProcessError> {
+        let mut group = ProcessGroup::start_with(self, Stdio::piped(), Stdio::inherit())?;
         let pipes = group.child.as_mut().and_then(|child| Some((child.stdout.take()?, child.stdin.take()?)));
         let Some((output, input)) = pipes else {
             return Err(ProcessError::Io {
@@ -432,7 +432,7 @@ impl Command {
                 cause: io::Error::other("the pipes are missing"),
             });
         };
-        Ok(Companion { _group: group, output, input })
+        Ok(PipedChild { _group: group, output, input })
     }
 }
 

@@ -399,7 +399,7 @@ fn tools_that_can_reach_hosts_say_so() {
 const READERS: &[(&str, &str)] = &[
     ("src/reading.rs", "it is what the others read with"),
     ("src/platform/linux.rs", "/proc"),
-    ("src/process/attend.rs", "the terminal"),
+    ("src/process/terminal.rs", "the terminal"),
     ("src/scratch.rs", "a folder of its own"),
     ("src/state.rs", "a folder of its own"),
     ("src/cli/prompt.rs", "the terminal"),

@@ -157,7 +157,7 @@ impl ClientHandler for DemoClient {
 async fn run_demo(fleet: &Path, cache: &Path) -> anyhow::Result<()> {
     let program = std::env::current_exe().context("finding this program")?;
     let command = Command::new(program).args(["serve", "--flake"]).arg(fleet).env("XDG_CACHE_HOME", cache);
-    let server = command.accompany().context("starting the server")?;
+    let server = command.spawn_with_pipes().context("starting the server")?;
     let started = Instant::now();
     let client: RunningService<RoleClient, DemoClient> =
         DemoClient.serve((server.output, server.input)).await.context("greeting the server")?;

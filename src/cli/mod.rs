@@ -148,7 +148,7 @@ impl GlobalOptions {
 pub fn run(line: CommandLine) -> ExitCode {
     crate::process::reset_signals();
     start_logging(line.global.log_format);
-    crate::process::adopt();
+    crate::process::adopt_orphans();
     let command = line.command.unwrap_or_else(|| CliCommand::Serve(serve::ServeCommand::default()));
     if let CliCommand::Completions { shell } = command {
         let mut output = std::io::stdout();
@@ -214,7 +214,7 @@ fn start_logging(format: LogFormat) {
 
 /// Ends child processes and removes temporary folders. To be called at the end of a command.
 async fn clean_up() {
-    crate::process::settle().await;
+    crate::process::end_all().await;
     crate::scratch::remove_all();
 }
 

@@ -65,7 +65,7 @@ impl Flake {
                 });
             // The text was an argument, so Nix knows no file, and takes what it throws for what the function throws.
             if error.code == Code::Throw {
-                error = Diagnostic::of_others(Code::Throw, &error.told());
+                error = Diagnostic::quoting(Code::Throw, &error.full_text());
                 error.file = Some(FLAKE.to_owned());
             } else if let Some(position) =
                 run.state.errors().first().and_then(|error| error.position.as_ref())

@@ -22,7 +22,7 @@ use super::fingerprint::index::ObjectId;
 use super::fingerprint::repository::{Repository, path_of};
 use super::fingerprint::stat::Stat;
 use crate::nix::NixError;
-use crate::process::{Command, Executable, Finished, Flow, ProcessError};
+use crate::process::{Command, Executable, FinishedProcess, Flow, ProcessError};
 use crate::progress::Call;
 use crate::text;
 
@@ -83,7 +83,7 @@ struct GitSession<'a> {
 
 impl GitSession<'_> {
     /// What became of a command of Git; `None` where it did not end by itself, which [`GitSession::unfinished`] explains.
-    async fn run(&self, command: Command) -> Option<Finished> {
+    async fn run(&self, command: Command) -> Option<FinishedProcess> {
         let left = self.until.saturating_duration_since(Instant::now());
         let finished = command.time_limit(left.min(TIME)).run(self.cancel, |_, _| Flow::Continue).await;
         finished.map_err(|error| self.unfinished.get_or_init(|| error)).ok()

@@ -316,7 +316,7 @@ mod tests {
         let mut host: Host =
             serde_json::from_value(serde_json::json!({ "name": name, "facts": "known", "tags": tags }))
                 .unwrap();
-        host.error = error.map(|said| Diagnostic::of_others(Code::Throw, said));
+        host.error = error.map(|said| Diagnostic::quoting(Code::Throw, said));
         host
     }
 

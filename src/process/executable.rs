@@ -39,7 +39,7 @@ impl Executable {
     }
 
     /// The code of an error that says that there is no such program.
-    pub(super) fn missing(&self) -> Code {
+    pub(super) fn missing_code(&self) -> Code {
         match self {
             Self::Nix(_) => Code::NixNotFound,
             Self::Ssh(_) => Code::SshNotFound,
@@ -48,7 +48,7 @@ impl Executable {
     }
 
     /// How to get it.
-    pub(super) fn mend(&self) -> Hint {
+    pub(super) fn install_hint(&self) -> Hint {
         match self {
             Self::Nix(_) => Remedy::Set("nix.program").after("install Nix (https://nixos.org/download), or "),
             Self::Ssh(_) => Remedy::Set("ssh.program").after("install OpenSSH, or "),

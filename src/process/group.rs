@@ -10,9 +10,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
-use super::orphans::{self, Waited};
+use super::orphans::{self, WaitedChild};
 use super::pipes::{read_chunks, read_lines};
-use super::table::{Process, Table};
+use super::table::{Process, ProcessTable};
 use super::{Command, Flow, GRACE, ProcessError};
 
 /// Programs that run and endings under way, so that this process can wait for them before it goes.
@@ -24,24 +24,24 @@ pub(super) static STOPPING: std::sync::LazyLock<CancellationToken> =
 /// Ends every program that runs, all that programs left behind, and waits for that.
 ///
 /// To be called once, last. Takes at most [`GRACE`] and a little, because each ending does.
-pub async fn settle() {
+pub async fn end_all() {
     STOPPING.cancel();
     RUNNING.close();
     if tokio::time::timeout(GRACE * 2, RUNNING.wait()).await.is_err() {
         tracing::warn!("not every program has ended in time");
     }
-    orphans::sweep().await;
+    orphans::end_orphans().await;
 }
 
 /// A running program and all it started.
-pub(super) struct Group {
+pub(super) struct ProcessGroup {
     pub(super) child: Option<Child>,
     pub(super) leader: Option<Pid>,
-    waited: Option<Waited>,
+    waited: Option<WaitedChild>,
     _running: TaskTrackerToken,
 }
 
-impl Group {
+impl ProcessGroup {
     pub(super) fn start(command: &Command) -> Result<Self, ProcessError> {
         let input = match &command.input {
             Some(path) => crate::reading::open(path)
@@ -61,7 +61,7 @@ impl Group {
     }
 
     /// Reads both pipes until they close, then waits. `None` where a reader asked to stop.
-    pub(super) async fn talk(
+    pub(super) async fn read_until_exit(
         &mut self,
         command: &Command,
         on_output: &mut impl FnMut(&[u8]) -> Flow,
@@ -99,7 +99,7 @@ impl Group {
             signal(leader, Signal::TERM);
         }
         self.waited = None;
-        orphans::sweep_soon();
+        orphans::end_orphans_soon();
     }
 
     /// Ends the group and waits for that.
@@ -114,7 +114,7 @@ impl Group {
     }
 }
 
-impl Drop for Group {
+impl Drop for ProcessGroup {
     /// The call's future was dropped: its client went away, or the server is stopping.
     fn drop(&mut self) {
         if let (Some(child), Some(leader)) = (self.child.take(), self.leader.take()) {
@@ -129,9 +129,9 @@ impl Drop for Group {
 }
 
 /// Terminate, wait [`GRACE`] at most, kill, and kill what has outlived its parent.
-async fn end(mut child: Child, leader: Pid, waited: Option<Waited>) -> ExitStatus {
+async fn end(mut child: Child, leader: Pid, waited: Option<WaitedChild>) -> ExitStatus {
     let descendants: Vec<Process> =
-        Table::read().descendants(leader.as_raw_nonzero().get()).into_iter().cloned().collect();
+        ProcessTable::read().descendants(leader.as_raw_nonzero().get()).into_iter().cloned().collect();
     signal(leader, Signal::TERM);
     let status = match tokio::time::timeout(GRACE, child.wait()).await {
         Ok(Ok(status)) => status,
@@ -146,7 +146,7 @@ async fn end(mut child: Child, leader: Pid, waited: Option<Waited>) -> ExitStatu
         process.kill();
     }
     drop(waited);
-    orphans::sweep().await;
+    orphans::end_orphans().await;
     status
 }
 

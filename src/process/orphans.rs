@@ -21,7 +21,7 @@ use tokio::process::{Child, Command};
 
 use crate::platform;
 
-use super::table::{Process, Table};
+use super::table::{Process, ProcessTable};
 
 /// The variable in the environment of all we run.
 const MARK: &str = "PANTHEROS_RUN";
@@ -44,16 +44,20 @@ struct Children {
     /// Whether somebody will look soon.
     due: bool,
     /// How often those were killed that are still there.
-    killed: Killed,
+    killed: KillCounts,
 }
 
-static CHILDREN: Mutex<Children> =
-    Mutex::new(Children { adopted: false, waited: BTreeSet::new(), due: false, killed: Killed(Vec::new()) });
+static CHILDREN: Mutex<Children> = Mutex::new(Children {
+    adopted: false,
+    waited: BTreeSet::new(),
+    due: false,
+    killed: KillCounts(Vec::new()),
+});
 
 /// How often each process was killed that does not end.
-struct Killed(Vec<(Process, usize)>);
+struct KillCounts(Vec<(Process, usize)>);
 
-impl Killed {
+impl KillCounts {
     /// Forgets all but these.
     fn keep(&mut self, there: &[&Process]) {
         self.0.retain(|(known, _)| there.contains(&known));
@@ -113,29 +117,29 @@ static RUN: LazyLock<String> = LazyLock::new(|| {
 });
 
 /// Marks what is about to be started as ours.
-pub(super) fn mark(builder: &mut Command) {
+pub(super) fn set_mark(builder: &mut Command) {
     builder.env(MARK, &*RUN);
 }
 
-/// Makes this process the one that orphans of its programs come to, which [`super::settle`] ends with all else.
+/// Makes this process the one that orphans of its programs come to, which [`super::end_all`] ends with all else.
 ///
 /// For `main` alone: from then on a child that was not started by this module is taken for an orphan. Where there are
 /// children already, somebody has replaced their parent by this program (`exec`), and nothing is adopted, for
 /// theirs are not ours. Nor is anything by process 1, which gets the orphans of everybody in its container: they end
 /// when it does. Does nothing but on Linux.
-pub fn adopt() {
+pub fn adopt_orphans() {
     if !platform::CAN_ADOPT_ORPHANS {
         return;
     }
-    if !Table::is_there() {
+    if !ProcessTable::is_there() {
         tracing::warn!(
-            "/proc is missing or of other processes: what builders leave in the background is not found, and stays until \
+            "/proc is missing_code or of other processes: what builders leave in the background is not found, and stays until \
              this program's container ends"
         );
         return;
     }
     let own = rustix::process::getpid();
-    if own.is_init() || Table::read().children(own).next().is_some() {
+    if own.is_init() || ProcessTable::read().children(own).next().is_some() {
         return;
     }
     match platform::adopt_orphans() {
@@ -145,9 +149,9 @@ pub fn adopt() {
 }
 
 /// That a child is waited for, until this is dropped.
-pub(super) struct Waited(Option<i32>);
+pub(super) struct WaitedChild(Option<i32>);
 
-impl Drop for Waited {
+impl Drop for WaitedChild {
     fn drop(&mut self) {
         if let Some(id) = self.0 {
             children().waited.remove(&id);
@@ -156,7 +160,7 @@ impl Drop for Waited {
 }
 
 /// Starts a program, and nobody takes it for an orphan.
-pub(super) fn spawn(builder: &mut Command) -> io::Result<(Child, Waited)> {
+pub(super) fn spawn(builder: &mut Command) -> io::Result<(Child, WaitedChild)> {
     let program = Path::new(builder.as_std().get_program());
     if program.components().count() > 1 && program.file_name().is_some_and(|name| name == SSH) {
         named_ssh().insert(program.to_owned());
@@ -168,11 +172,11 @@ pub(super) fn spawn(builder: &mut Command) -> io::Result<(Child, Waited)> {
     let child = builder.spawn()?;
     let id = child.id().and_then(|id| i32::try_from(id).ok());
     children.waited.extend(id);
-    Ok((child, Waited(id)))
+    Ok((child, WaitedChild(id)))
 }
 
 /// Has leftovers looked for a little later, as often as programs end.
-pub(super) fn sweep_soon() {
+pub(super) fn end_orphans_soon() {
     let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
     let mut children = children();
     if !children.adopted || std::mem::replace(&mut children.due, true) {
@@ -181,15 +185,15 @@ pub(super) fn sweep_soon() {
     runtime.spawn(async {
         tokio::time::sleep(SOON).await;
         self::children().due = false;
-        sweep().await;
+        end_orphans().await;
     });
 }
 
 /// Ends what programs that have ended left behind.
-pub(super) async fn sweep() {
+pub(super) async fn end_orphans() {
     for _ in 0..LOOKS {
         // All of /proc is read for it.
-        if !tokio::task::spawn_blocking(look).await.unwrap_or_default() {
+        if !tokio::task::spawn_blocking(end_orphans_once).await.unwrap_or_default() {
             return;
         }
         tokio::time::sleep(PAUSE).await;
@@ -198,12 +202,12 @@ pub(super) async fn sweep() {
 }
 
 /// Kills orphans and takes note of the ends of killed ones; whether there were any that may be gone soon.
-fn look() -> bool {
+fn end_orphans_once() -> bool {
     let mut children = children();
     if !children.adopted {
         return false;
     }
-    let table = Table::read();
+    let table = ProcessTable::read();
     let own = rustix::process::getpid();
     // As the table says it: 0 where the session's leader is outside of this container, as for a child of ours then.
     let session = table.session(own);
@@ -275,7 +279,7 @@ mod tests {
     #[test]
     fn what_does_not_end_is_left_alone_after_some_kills() {
         let [one, other] = two();
-        let mut killed = Killed(Vec::new());
+        let mut killed = KillCounts(Vec::new());
         let kills = (0..LOOKS).filter(|_| killed.count(&one)).count();
         assert_eq!(kills, KILLS);
         // The next sweep does not begin anew.

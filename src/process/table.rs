@@ -77,7 +77,7 @@ impl Process {
 
 /// Whose numbers the processes have in the table (pid_namespaces(7): a `/proc` shows the namespace it was mounted in).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Numbers {
+enum ProcessNumbering {
     /// The ones they have here.
     Ours,
     /// Those of a namespace around ours, where this process has the number `own`; its number here is the one at
@@ -87,7 +87,7 @@ enum Numbers {
     None,
 }
 
-impl Numbers {
+impl ProcessNumbering {
     fn of_this_process() -> Self {
         let here = rustix::process::getpid().as_raw_nonzero().get();
         match platform::own_row() {
@@ -103,20 +103,20 @@ impl Numbers {
 
 /// All processes at a moment, or those below this one where the table is of a namespace around ours; none where the
 /// system has no such table.
-pub(super) struct Table(Vec<Process>);
+pub(super) struct ProcessTable(Vec<Process>);
 
-impl Table {
+impl ProcessTable {
     pub(super) fn read() -> Self {
-        match Numbers::of_this_process() {
-            Numbers::Ours => Self::listed(),
-            Numbers::Outer { own, depth } => Self::listed().below(own, depth),
-            Numbers::None => Self(Vec::new()),
+        match ProcessNumbering::of_this_process() {
+            ProcessNumbering::Ours => Self::listed(),
+            ProcessNumbering::Outer { own, depth } => Self::listed().below(own, depth),
+            ProcessNumbering::None => Self(Vec::new()),
         }
     }
 
     /// Whether there is one, which what is left behind is found by.
     pub(super) fn is_there() -> bool {
-        Numbers::of_this_process() != Numbers::None
+        ProcessNumbering::of_this_process() != ProcessNumbering::None
     }
 
     fn listed() -> Self {
@@ -174,10 +174,12 @@ impl Table {
 #[must_use]
 pub fn resident_bytes(id: u32) -> Option<u64> {
     let id = i32::try_from(id).ok()?;
-    let listed = match Numbers::of_this_process() {
-        Numbers::Ours => id,
-        Numbers::Outer { .. } => Table::read().0.iter().find(|process| process.id == id)?.listed,
-        Numbers::None => return None,
+    let listed = match ProcessNumbering::of_this_process() {
+        ProcessNumbering::Ours => id,
+        ProcessNumbering::Outer { .. } => {
+            ProcessTable::read().0.iter().find(|process| process.id == id)?.listed
+        }
+        ProcessNumbering::None => return None,
     };
     platform::resident_bytes(listed)
 }

@@ -12,7 +12,7 @@ use super::error::said;
 use super::login::Login;
 use super::{SshError, SshSettings, SshTarget};
 use crate::platform;
-use crate::process::{Command, Executable, Finished, Flow, ProcessError};
+use crate::process::{Command, Executable, FinishedProcess, Flow, ProcessError};
 use crate::progress::Call;
 use crate::scratch::{self, ScratchError, ScratchFolder};
 use crate::text;
@@ -55,7 +55,7 @@ pub(super) struct Master {
     socket: PathBuf,
     log: Arc<Mutex<MasterLog>>,
     stop: CancellationToken,
-    running: JoinHandle<Result<Finished, ProcessError>>,
+    running: JoinHandle<Result<FinishedProcess, ProcessError>>,
 }
 
 impl Master {

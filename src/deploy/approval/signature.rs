@@ -134,7 +134,7 @@ pub async fn sign(message: &str, key: &Path, cancel: &CancellationToken) -> Resu
         .arg(key)
         .arg("--")
         .arg(&file)
-        .attend(cancel)
+        .run_on_terminal(cancel)
         .await?;
     let signature = scratch.path().join("plan.sig");
     if !status.success() {

@@ -82,7 +82,9 @@ pub async fn check(
 async fn look(session: &SshSession, plan: &HostPlan, before: &HostState, call: &Call) -> Vec<Health> {
     let now = match host::glance(session, call).await {
         Ok(state) => state,
-        Err(error) => return vec![Health::new("the host answers", Err(Diagnostic::from(&error).told()))],
+        Err(error) => {
+            return vec![Health::new("the host answers", Err(Diagnostic::from(&error).full_text()))];
+        }
     };
     let same = |is: bool, evidence: String| if is { Ok(()) } else { Err(evidence) };
     let mut found = vec![
@@ -127,7 +129,7 @@ async fn one(session: &SshSession, plan: &HostPlan, check: &HealthCheck, call: &
             let found = match session.run(&words, RemoteLimits::with_time(LOOK), call).await {
                 Ok(output) if output.success() => Ok(()),
                 Ok(output) => Err(format!("exit code {}: {}", output.code, output.errors())),
-                Err(error) => Err(Diagnostic::from(&error).told()),
+                Err(error) => Err(Diagnostic::from(&error).full_text()),
             };
             Health::new(format!("command {}", text::bounded(&argv.join(" "), 200)), found)
         }

@@ -125,7 +125,7 @@ impl Outcome {
     /// It was never seen to come to an end; `last` is what was seen last.
     #[must_use]
     pub fn lost(host: &HostName, last: Option<Diagnostic>, health: Vec<Health>) -> Self {
-        let seen = last.map(|last| last.told()).unwrap_or_default();
+        let seen = last.map(|last| last.full_text()).unwrap_or_default();
         let message = format!("{host} was not seen to come to an end");
         let error = Diagnostic::new(Code::HostUnreachable, message)
             .with_said(&text::bounded(&seen, 600))

@@ -182,7 +182,7 @@ impl Line<'_> {
         if !error.is_refusal() || self.refusals < LOGINS.len() - 1 || self.session.is_none() {
             return Err(error.into());
         }
-        *health = vec![Health::new("a new connection is let in", Err(Diagnostic::from(&error).told()))];
+        *health = vec![Health::new("a new connection is let in", Err(Diagnostic::from(&error).full_text()))];
         self.cancel().await
     }
 

@@ -292,7 +292,8 @@ impl Rollout<'_> {
             Ending::RolledBack => AuditEvent::RolledBack,
             _ => AuditEvent::HostFinished,
         };
-        let error = outcome.error.as_ref().map(|error| json!({"code": error.code, "message": error.told()}));
+        let error =
+            outcome.error.as_ref().map(|error| json!({"code": error.code, "message": error.full_text()}));
         let details = json!({"state": outcome.state, "generation": outcome.generation, "error": error});
         self.log(event, Some(&outcome.host), &details).await
     }

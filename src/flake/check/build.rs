@@ -107,7 +107,7 @@ impl Output {
 
 /// That a build failed and `untold` kept Nix from saying whether this derivation was built all the same.
 fn unknown(path: &str, first: Option<&Diagnostic>, untold: Diagnostic) -> Diagnostic {
-    let first = first.filter(|first| first.told() != untold.told());
+    let first = first.filter(|first| first.full_text() != untold.full_text());
     let said: Vec<&str> =
         first.iter().copied().chain([&untold]).filter_map(|error| error.said.as_deref()).collect();
     let said = said.join("\n");
@@ -128,7 +128,7 @@ fn build_error(
     match (own, other) {
         (Some(failure), _) => {
             let said = format!("{}\n{}", failure.reason, tail(failure).join("\n"));
-            Diagnostic::of_others(Code::BuilderFailed, &said).with_attr(path)
+            Diagnostic::quoting(Code::BuilderFailed, &said).with_attr(path)
         }
         (None, Some(failure)) => {
             let message = format!("something it needs failed: {}", failure.drv);
@@ -146,8 +146,8 @@ mod tests {
 
     #[test]
     fn what_is_not_known_tells_why_the_build_failed() {
-        let first = Diagnostic::of_others(Code::BuilderFailed, "the end of the log");
-        let untold = || Diagnostic::of_others(Code::NixFailed, "no dry run");
+        let first = Diagnostic::quoting(Code::BuilderFailed, "the end of the log");
+        let untold = || Diagnostic::quoting(Code::NixFailed, "no dry run");
         let error = unknown("/nix/store/x.drv", Some(&first), untold());
         assert_eq!(error.said.as_deref(), Some("the end of the log\nno dry run"));
         assert!(error.message.contains(&first.message) && error.message.contains(&untold().message));

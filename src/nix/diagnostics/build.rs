@@ -219,7 +219,7 @@ fn hash_mismatch(message: &str) -> Option<Diagnostic> {
     let drv = *phrase::gaps("…hash mismatch in fixed-output derivation '{}'", message)?.first()?;
     let hash = |label: &str| message.split_once(label)?.1.split_whitespace().next();
     let (specified, got) = (hash("specified:")?, hash("got:")?);
-    Some(Diagnostic::of_others(Code::HashMismatch, message).with_attr(drv).with_hint(format!(
+    Some(Diagnostic::quoting(Code::HashMismatch, message).with_attr(drv).with_hint(format!(
         "If the source was meant to change, replace `{1}` by `{0}`; otherwise find out who changed it.",
         text::word(got),
         text::word(specified)
@@ -239,13 +239,13 @@ fn unsupported(message: &str) -> Option<Diagnostic> {
     } else {
         ELSEWHERE.replace("{0}", text::word(system))
     };
-    Some(Diagnostic::of_others(Code::UnsupportedSystem, message).with_attr(drv).with_hint(hint))
+    Some(Diagnostic::quoting(Code::UnsupportedSystem, message).with_attr(drv).with_hint(hint))
 }
 
 /// A dependency of the derivation failed.
 fn dependencies(message: &str) -> Option<Diagnostic> {
     is_consequence(message).then(|| {
-        let diagnostic = Diagnostic::of_others(Code::BuilderFailed, message).with_hint(
+        let diagnostic = Diagnostic::quoting(Code::BuilderFailed, message).with_hint(
             "The derivation itself did not fail; build it again to see the error of its dependency.",
         );
         match quoted_drv(message) {

@@ -230,7 +230,7 @@ pub(super) fn recognise(problem: &NixProblem<'_>) -> Option<Diagnostic> {
             return Some(Diagnostic::new(Code::Throw, problem.message));
         }
         let hint = "The configuration called `throw`: its message says what to change.";
-        return Some(Diagnostic::of_others(Code::Throw, problem.message).with_hint(hint));
+        return Some(Diagnostic::quoting(Code::Throw, problem.message).with_hint(hint));
     }
     let diagnostic = phrase::first(PHRASES, problem.message).or_else(|| wrong_type(problem))?;
     // The module system adds a frame that explains the usual cause of a recursion.
@@ -255,5 +255,5 @@ fn wrong_type(problem: &NixProblem<'_>) -> Option<Diagnostic> {
     known
         .iter()
         .any(|kind| found.starts_with(kind))
-        .then(|| Diagnostic::of_others(Code::TypeMismatch, problem.message).with_attr(attr).with_hint(TYPES))
+        .then(|| Diagnostic::quoting(Code::TypeMismatch, problem.message).with_attr(attr).with_hint(TYPES))
 }

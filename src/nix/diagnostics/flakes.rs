@@ -188,7 +188,7 @@ fn missing_file(problem: &NixProblem<'_>) -> Option<Diagnostic> {
     let path =
         MISSING.iter().find_map(|template| phrase::gaps(template, problem.message)?.first().copied())?;
     if input(problem).is_some() {
-        return Some(Diagnostic::of_others(Code::MissingInput, problem.message));
+        return Some(Diagnostic::quoting(Code::MissingInput, problem.message));
     }
     match problem.files.missing_file(path) {
         Some((file, true)) => Some(not_tracked(&file)),
@@ -201,7 +201,7 @@ fn missing_file(problem: &NixProblem<'_>) -> Option<Diagnostic> {
                 .with_attr(file),
         ),
         None => Some(
-            Diagnostic::of_others(Code::MissingFile, problem.message)
+            Diagnostic::quoting(Code::MissingFile, problem.message)
                 .with_attr(path)
                 .with_hint("Correct the path that names it."),
         ),

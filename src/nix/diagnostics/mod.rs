@@ -73,7 +73,7 @@ fn explain(error: &LogError, files: &FlakeFiles<'_>, state: &LogState) -> Diagno
     let mut diagnostic = RECOGNISERS
         .iter()
         .find_map(|recognise| recognise(&problem))
-        .unwrap_or_else(|| Diagnostic::of_others(unknown_code(error), problem.message));
+        .unwrap_or_else(|| Diagnostic::quoting(unknown_code(error), problem.message));
     if diagnostic.suggestions.is_empty() {
         diagnostic = diagnostic.with_suggestions(phrase::suggestions(&error.text));
     }

@@ -146,7 +146,7 @@ fn assertions(message: &str) -> Option<Diagnostic> {
     } else {
         format!("{count} assertions failed; each says which option to set.")
     };
-    Some(Diagnostic::of_others(Code::AssertionFailed, message).with_hint(hint))
+    Some(Diagnostic::quoting(Code::AssertionFailed, message).with_hint(hint))
 }
 
 /// A module requires an argument that is not passed; `lib/modules.nix` reports it in the innermost frame.

@@ -65,7 +65,7 @@ pub(super) fn recognise(problem: &NixProblem<'_>) -> Option<Diagnostic> {
     if let Some((_, problems)) = problem.message.split_once("following problem") {
         message = format!("{package} has the following problem{}", phrase::paragraph(problems).trim_end());
     }
-    Some(Diagnostic::of_others(code, &message).with_attr(package).with_hint(hint))
+    Some(Diagnostic::quoting(code, &message).with_attr(package).with_hint(hint))
 }
 
 /// The name without the version, as `lib.getName` gives it.

@@ -19,7 +19,7 @@ pub(super) struct Phrase {
 pub(super) fn first(phrases: &[Phrase], message: &str) -> Option<Diagnostic> {
     phrases.iter().find_map(|phrase| {
         let gaps = gaps(phrase.template, message)?;
-        let mut diagnostic = Diagnostic::of_others(phrase.code, message);
+        let mut diagnostic = Diagnostic::quoting(phrase.code, message);
         if let Some(attr_gap) = phrase.attr_gap.and_then(|index| gaps.get(index)) {
             diagnostic = diagnostic.with_attr(crate::text::bounded(attr_gap, 300));
         }

@@ -19,11 +19,11 @@ impl Command {
     /// # Errors
     /// [`ProcessError::NotFound`], [`ProcessError::Spawn`], [`ProcessError::Io`], and [`ProcessError::Cancelled`] also where
     /// a person interrupted it.
-    pub async fn attend(&self, cancel: &CancellationToken) -> Result<ExitStatus, ProcessError> {
+    pub async fn run_on_terminal(&self, cancel: &CancellationToken) -> Result<ExitStatus, ProcessError> {
         if cancel.is_cancelled() {
             return Err(ProcessError::Cancelled);
         }
-        let _as_it_was = Terminal::now();
+        let _as_it_was = TerminalModes::now();
         let mut builder = self.builder();
         builder.stdin(Stdio::inherit()).stdout(Stdio::inherit()).stderr(Stdio::inherit());
         let (mut child, _waited) = orphans::spawn(&mut builder).map_err(|cause| self.not_started(cause))?;
@@ -50,16 +50,16 @@ impl Command {
 ///
 /// Whoever asks for a passphrase turns the echo off, and leaves it so when it is killed, or interrupted just before it
 /// begins to read.
-struct Terminal(Option<(File, Termios)>);
+struct TerminalModes(Option<(File, Termios)>);
 
-impl Terminal {
+impl TerminalModes {
     fn now() -> Self {
         let terminal = File::open("/dev/tty").ok();
         Self(terminal.and_then(|terminal| tcgetattr(&terminal).ok().map(|modes| (terminal, modes))))
     }
 }
 
-impl Drop for Terminal {
+impl Drop for TerminalModes {
     fn drop(&mut self) {
         let Some((terminal, before)) = &self.0 else { return };
         if tcgetattr(terminal).is_ok_and(|now| now.local_modes != before.local_modes)
