@@ -1,7 +1,7 @@
-//! The one shape of an error inside a result: what happened, where, and what to do next.
+//! The form of every error in a result: what happened, where, and what to do next.
 //!
-//! Every module has its own error type; whatever reaches a person or a model is turned into a
-//! [`Diagnostic`] once, at the edge. The field names are a contract: scripts match on `code`.
+//! Every module has its own error type. An error that a person or a model sees is converted to a [`Diagnostic`] once, at the
+//! edge. The field names are a contract: scripts match on `code`.
 
 mod code;
 
@@ -15,20 +15,20 @@ use crate::text;
 
 pub use code::Code;
 
-/// Longest message kept, in characters; the rest is cut with an ellipsis.
+/// Longest message, in characters; a longer one ends with an ellipsis.
 pub const MESSAGE_LIMIT: usize = 2_000;
-/// Most frames kept of an evaluation trace.
+/// Most frames of an evaluation trace.
 pub const TRACE_LIMIT: usize = 8;
-/// Most suggestions offered for one error.
+/// Most suggestions for one error.
 pub const SUGGESTION_LIMIT: usize = 5;
 
-/// One place an evaluation went through on its way to an error; told as `file:line: message`.
+/// A frame of an evaluation trace, written as `file:line: message`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(into = "String", from = "String")]
 pub struct Frame {
-    /// What Nix was doing there.
+    /// What Nix was evaluating.
     pub message: String,
-    /// The file, relative to the flake where it lies inside it.
+    /// The file, relative to the flake if it is inside.
     pub file: Option<String>,
     /// Line in that file, from 1.
     pub line: Option<u32>,
@@ -45,7 +45,7 @@ impl From<Frame> for String {
 }
 
 impl From<String> for Frame {
-    /// Only for telling it again: where it was stays part of the message.
+    /// For output only: file and line stay part of the message.
     fn from(message: String) -> Self {
         Self { message, file: None, line: None }
     }
@@ -56,12 +56,12 @@ impl From<String> for Frame {
 pub struct Diagnostic {
     /// Stable name of the kind of failure.
     pub code: Code,
-    /// What happened, in a sentence of ours.
+    /// What happened, in a sentence of this program.
     pub message: String,
-    /// What Nix, the flake, a build or a host said of it: text that others wrote.
+    /// The text of Nix, the flake, a build or a host about it, which is not trusted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub said: Option<String>,
-    /// The file, relative to the flake where it lies inside it.
+    /// The file, relative to the flake if it is inside.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
     /// Line in that file, from 1.
@@ -76,14 +76,14 @@ pub struct Diagnostic {
     /// What to do next.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hint: Option<Hint>,
-    /// Names that may have been meant.
+    /// Similar names that exist.
     #[serde(default)]
     pub suggestions: Vec<String>,
-    /// Where the evaluation came from, the user's own files first.
+    /// The frames of the evaluation, those in the user's own files first.
     #[serde(default)]
     pub trace: Vec<Frame>,
-    /// Whether something was fetched or built on the way to it, so that it may go away by itself. Known where the
-    /// error comes from `nix`; never told to anybody.
+    /// Whether Nix fetched or built something before it failed, so that another try may succeed. Only set for errors of `nix`,
+    /// and not part of the output.
     #[serde(skip)]
     pub transient: bool,
 }
@@ -93,8 +93,8 @@ impl JsonSchema for Diagnostic {
         "Diagnostic".into()
     }
 
-    /// What a client can rely on in every error. The other fields are the same for all tools and told
-    /// once, in the server's instructions: repeated in each schema they would be a quarter of `tools/list`.
+    /// The main fields only. The server's instructions describe the others once: in each tool's schema they would be a quarter
+    /// of `tools/list`.
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({
             "type": "object",
@@ -109,7 +109,7 @@ impl JsonSchema for Diagnostic {
 }
 
 impl Diagnostic {
-    /// A diagnostic of that kind with its message; the rest is added by the `with_` methods.
+    /// A diagnostic with a code and a message. The `with_` methods set the other fields.
     pub fn new(code: Code, message: impl Into<String>) -> Self {
         Self {
             code,
@@ -126,12 +126,12 @@ impl Diagnostic {
         }
     }
 
-    /// A diagnostic of what others said of a failure; the sentence is that of the code.
+    /// A diagnostic with the text of another program; the message is that of the code.
     pub fn quoting(code: Code, said: &str) -> Self {
         Self::new(code, code.sentence()).with_said(said)
     }
 
-    /// Adds what others said of it, if they said anything.
+    /// Sets the text of another program about the error, unless it is empty.
     #[must_use]
     pub fn with_said(mut self, said: &str) -> Self {
         let said = text::bounded(text::plain(said).trim(), MESSAGE_LIMIT);
@@ -139,14 +139,14 @@ impl Diagnostic {
         self
     }
 
-    /// All that is said of it, in one text.
+    /// The message, and the text of another program on the next line.
     #[must_use]
     pub fn full_text(&self) -> String {
         let said = self.said.as_deref().map(|said| format!("\n{said}")).unwrap_or_default();
         format!("{}{said}", self.message)
     }
 
-    /// All that is said of it, in one line, for what is itself a text of others.
+    /// The message and the text of another program in one line, for use in an untrusted text.
     #[must_use]
     pub fn summary(&self) -> String {
         let said = self.said.as_deref().map(|said| format!(": {said}")).unwrap_or_default();
@@ -159,21 +159,21 @@ impl Diagnostic {
         !self.transient && self.code.is_cacheable()
     }
 
-    /// Adds what to do next.
+    /// Sets what to do next.
     #[must_use]
     pub fn with_hint(mut self, hint: impl Into<Hint>) -> Self {
         self.hint = Some(hint.into());
         self
     }
 
-    /// Adds what the error is about.
+    /// Sets the attribute, option, variable, input or derivation that the error is about.
     #[must_use]
     pub fn with_attr(mut self, attr: impl Into<String>) -> Self {
         self.attr = Some(attr.into());
         self
     }
 
-    /// Adds names that may have been meant, at most [`SUGGESTION_LIMIT`].
+    /// Sets similar names that exist, at most [`SUGGESTION_LIMIT`].
     #[must_use]
     pub fn with_suggestions(mut self, suggestions: impl IntoIterator<Item = String>) -> Self {
         self.suggestions =

@@ -1,6 +1,6 @@
-//! Names that were checked when they were built, so that no handler can be reached with a bad one.
+//! Types for names from outside. A value of such a type is always valid.
 //!
-//! Each has a private field and one way in, [`FromStr`], which `Deserialize` shares.
+//! Each has a private field and one constructor, [`FromStr`], which `Deserialize` uses too.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -14,30 +14,30 @@ use crate::text;
 /// Why a name was refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NameError {
-    /// Nothing was given.
+    /// The name is empty.
     #[error("{what} must not be empty")]
     Empty {
-        /// What kind of name was expected.
+        /// The kind of name that was expected.
         what: &'static str,
     },
-    /// Longer than any such name can be.
+    /// The name is longer than allowed.
     #[error("{what} is {length} bytes long; at most {limit} are allowed")]
     TooLong {
-        /// What kind of name was expected.
+        /// The kind of name that was expected.
         what: &'static str,
-        /// Length given, in bytes.
+        /// The name's length, in bytes.
         length: usize,
         /// Most bytes allowed.
         limit: usize,
     },
-    /// It contains or starts with something such a name cannot have.
+    /// The name contains or starts with a character that is not allowed.
     #[error("\"{given}\" is not {what}: {rule}")]
     Malformed {
-        /// What kind of name was expected.
+        /// The kind of name that was expected.
         what: &'static str,
-        /// What was given, cut short.
+        /// The name, cut short.
         given: String,
-        /// What such a name looks like.
+        /// The rule for such names.
         rule: &'static str,
     },
 }
@@ -133,8 +133,8 @@ fn is_word(given: &str) -> bool {
 name!(
     /// The name of a host: an attribute of the flake's `nixosConfigurations`.
     ///
-    /// Usually a DNS label, but a flake may use any attribute name; what is allowed here is every
-    /// name that needs no quoting anywhere it is used, including dots within (`web.example.org`).
+    /// A flake may use any attribute name. Allowed here are names that need no quoting in Nix attribute paths, shells and SSH, with
+    /// dots within them (`web.example.org`).
     HostName, "a host name", at most 128,
     "letters, digits, '_', '-' and single dots within, starting with a letter, digit or '_'",
     "^\\w[\\w.-]{0,127}$",
@@ -173,8 +173,8 @@ name!(
 );
 
 name!(
-    /// A machine's name or address, as `ssh` takes it: a DNS name, an alias of the user's
-    /// configuration, an IPv4 or an IPv6 address without brackets.
+    /// The name or address of a machine for `ssh`: a DNS name, an alias of the user's configuration, an IPv4 address, or an IPv6
+    /// address without brackets.
     Address, "an address", at most 253,
     "letters, digits, '.', ':', '_' and '-', starting with a letter, digit or ':'",
     "^[\\w:][\\w.:-]{0,252}$",
@@ -187,7 +187,7 @@ name!(
 name!(
     /// The name of a user on another machine.
     ///
-    /// What useradd(8) takes: the rules of `NAME_REGEX` in its default form.
+    /// The rules are those of useradd(8): `NAME_REGEX` in its default form.
     UserName, "a user name", at most 32,
     "small letters, digits, '_' and '-', starting with a letter or '_'",
     "^[a-z_][a-z0-9_-]{0,31}$",
@@ -200,8 +200,7 @@ name!(
 name!(
     /// A revision of a Git repository: a commit, or the name of a branch or a tag.
     ///
-    /// Stricter than git-check-ref-format(1), and none of the ways to reckon from one (`main~2`, `@{yesterday}`;
-    /// gitrevisions(7)): what is meant is written down.
+    /// Stricter than git-check-ref-format(1), and without expressions such as `main~2` and `@{yesterday}` (gitrevisions(7)).
     Rev, "a revision", at most 200,
     "a commit, a branch, a tag or HEAD: letters, digits and any of _./+#- within, starting with a letter, digit or '_'",
     "^\\w[\\w./+#-]{0,199}$",
@@ -214,7 +213,7 @@ name!(
 );
 
 name!(
-    /// The name of a plan: `plan-` and 26 characters of base32 (RFC 4648, in lower case), which are random.
+    /// The name of a plan: `plan-` and 26 random characters of base32 (RFC 4648, in lower case).
     PlanId, "a plan", at most 31,
     "plan- and 26 characters of a-z and 2-7, as plan_deploy and `pantheros-mcp plans` give it",
     "^plan-[a-z2-7]{26}$",
@@ -226,30 +225,30 @@ name!(
 );
 
 const PLAN_PREFIX: &str = "plan-";
-/// 130 bits: nobody guesses one.
+/// 130 random bits, which cannot be guessed.
 const PLAN_CHARACTERS: usize = 26;
 /// The alphabet of RFC 4648, section 6, in lower case.
 const BASE32: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
 
 impl PlanId {
-    /// A new one, from the system's randomness.
+    /// A new random name.
     ///
     /// # Errors
-    /// That the system has none to give.
+    /// If the system gives no random bytes.
     pub fn random() -> std::io::Result<Self> {
         let bytes = crate::random::bytes::<PLAN_CHARACTERS>()?;
         let characters = bytes.iter().filter_map(|byte| BASE32.get(usize::from(byte % 32)));
         Ok(Self(PLAN_PREFIX.chars().chain(characters.map(|byte| char::from(*byte))).collect()))
     }
 
-    /// Its last six characters: what a person types where no single name would say what is meant.
+    /// Its last six characters, which a person types to confirm a plan of several hosts.
     #[must_use]
     pub fn ending(&self) -> &str {
         self.0.get(self.0.len().saturating_sub(6)..).unwrap_or(&self.0)
     }
 }
 
-/// The folder every supported store has.
+/// The folder of the store; stores in other folders are not supported.
 pub const STORE_FOLDER: &str = "/nix/store/";
 
 fn is_store_path(given: &str) -> bool {
@@ -292,8 +291,7 @@ fn store_name(path: &str) -> &str {
 
 /// The path of an attribute within a flake's outputs, such as `nixosConfigurations.web.config`.
 ///
-/// Components may be any text; [`Display`](fmt::Display) quotes those that Nix would misread, as
-/// `nix` itself expects in an installable.
+/// Components may be any text. [`Display`](fmt::Display) quotes them as `nix` requires in an installable.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AttrPath(Vec<String>);
 

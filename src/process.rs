@@ -1,10 +1,9 @@
-//! The only place that spawns a program.
+//! Starts programs; nothing else in this crate does.
 //!
-//! Arguments are vectors, standard input is empty or a file, each program leads a process group of its own,
-//! and that group ends when the call is cancelled, runs out of time, or its future is dropped:
-//! first a request to terminate, then, after [`GRACE`], a kill. The order matters: a killed `nix`
-//! leaves its builders running, a terminated one stops them. What a builder put into the background ends with
-//! it (see `orphans`).
+//! Arguments are vectors, never shell lines, and standard input is empty or a file. Each program leads its own process
+//! group. The group is ended if the call is cancelled, runs out of time, or its future is dropped: first SIGTERM, then,
+//! after [`GRACE`], SIGKILL. A killed `nix` would leave its builders running; a terminated one stops them. Processes that a
+//! builder left in the background are ended too (see `orphans`).
 
 mod executable;
 mod group;
@@ -35,11 +34,11 @@ pub use orphans::adopt_orphans;
 pub use signals::reset_signals;
 pub use table::resident_bytes;
 
-/// How long a program may take to stop after it was asked to, before it is killed.
+/// Time between SIGTERM and SIGKILL.
 pub const GRACE: Duration = Duration::from_millis(1_500);
-/// Longest line passed on from standard error, in bytes; the rest of a longer one is dropped.
+/// Longest line of standard error that is passed on, in bytes; the rest of the line is dropped.
 pub const LINE_LIMIT: usize = 2 * 1024 * 1024;
-/// How often the memory of a program with a limit is looked at.
+/// Time between two measurements of the memory of a program with a memory limit.
 pub const MEMORY_INTERVAL: Duration = Duration::from_millis(250);
 
 /// Why a program gave no result.
@@ -48,47 +47,47 @@ pub enum ProcessError {
     /// There is no such program.
     #[error("{}", not_found_message(program))]
     NotFound {
-        /// What was to be run.
+        /// The program.
         program: Executable,
     },
-    /// The system refused to start it.
+    /// The system could not start it.
     #[error("{program} could not be started: {cause}")]
     Spawn {
-        /// What was to be run.
+        /// The program.
         program: Executable,
-        /// What the system said.
+        /// The error of the system.
         cause: io::Error,
     },
-    /// Reading from it or waiting for it failed.
+    /// Reading its output or waiting for its end failed.
     #[error("lost contact with {program}: {cause}")]
     Io {
-        /// What was run.
+        /// The program.
         program: Executable,
-        /// What the system said.
+        /// The error of the system.
         cause: io::Error,
     },
-    /// It wrote more than is kept.
+    /// It wrote more to standard output than [`Command::output_limit`].
     #[error("{program} wrote more than {limit} bytes")]
     OutputTooLarge {
-        /// What was run.
+        /// The program.
         program: Executable,
-        /// Most bytes kept.
+        /// The limit, in bytes.
         limit: usize,
     },
-    /// It ran longer than allowed.
+    /// It ran longer than [`Command::time_limit`].
     #[error("{program} took longer than {} s", limit.as_secs_f32())]
     TimedOut {
-        /// What was run.
+        /// The program.
         program: Executable,
-        /// How long it was allowed to run.
+        /// The limit.
         limit: Duration,
     },
-    /// It held more memory than allowed.
+    /// It used more memory than [`Command::memory_limit`].
     #[error("{program} held more than {} of memory", crate::text::bytes(*limit))]
     OutOfMemory {
-        /// What was run.
+        /// The program.
         program: Executable,
-        /// Most bytes it may hold.
+        /// The limit, in bytes.
         limit: u64,
     },
     /// The call was cancelled.
@@ -96,7 +95,7 @@ pub enum ProcessError {
     Cancelled,
 }
 
-/// That there is no such program.
+/// The message of [`ProcessError::NotFound`].
 fn not_found_message(program: &Executable) -> String {
     if program.is_name() {
         format!("there is no `{program}` on PATH")
@@ -131,7 +130,7 @@ impl From<&ProcessError> for Diagnostic {
     }
 }
 
-/// What to run: a program and its arguments, never a shell line.
+/// A program to run, with its arguments, environment and limits.
 #[derive(Clone, Debug)]
 pub struct Command {
     program: Executable,
@@ -145,30 +144,30 @@ pub struct Command {
     memory_limit: Option<u64>,
 }
 
-/// What a program that ran to its end left behind.
+/// The result of a program that ended.
 #[derive(Debug)]
 pub struct FinishedProcess {
-    /// How it ended.
+    /// Its exit status; that of the signal if a reader stopped it.
     pub status: ExitStatus,
-    /// Its standard output, whole; empty where a reader stopped it or took it as it came.
+    /// Its whole standard output; empty if a reader stopped it, and for [`Command::stream`].
     pub stdout: Vec<u8>,
-    /// Whether it ended because a reader had heard enough.
+    /// Whether a reader stopped it with [`Flow::Stop`].
     pub stopped: bool,
 }
 
-/// What a reader wants next.
+/// What happens after a reader has seen a line or chunk of output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flow {
     /// Read on.
     Continue,
-    /// Read on, and let the program run for its whole time limit from now: what it was to do within that is done.
+    /// Read on, and begin the time limit anew: the program has finished one of its tasks.
     MoreTime,
-    /// End the program: enough is known, or it has grown beyond its budget.
+    /// End the program: no more output is needed, or it uses too much memory.
     Stop,
 }
 
 impl Command {
-    /// A command with no arguments, an hour's time and 64 MiB of output.
+    /// A command without arguments. It may run for one hour, write 64 MiB, and use any amount of memory.
     pub fn new(program: impl Into<Executable>) -> Self {
         Self {
             program: program.into(),
@@ -197,56 +196,58 @@ impl Command {
         self
     }
 
-    /// Sets a variable of the program's environment.
+    /// Sets an environment variable of the program.
     #[must_use]
     pub fn env(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
         self.environment.push((name.as_ref().to_owned(), value.as_ref().to_owned()));
         self
     }
 
-    /// Takes a variable of ours out of the program's environment; one that is set for it stays.
+    /// Does not pass this process's variable `name` on. A value set by [`Command::env`] is passed on all the same.
     #[must_use]
     pub fn without(mut self, name: impl AsRef<OsStr>) -> Self {
         self.without.push(name.as_ref().to_owned());
         self
     }
 
-    /// Sets the folder it runs in.
+    /// Sets the program's working folder; without it, this process's is used.
     #[must_use]
     pub fn folder(mut self, folder: impl AsRef<Path>) -> Self {
         self.folder = Some(folder.as_ref().to_owned());
         self
     }
 
-    /// Sets the file that is its standard input; without it, that is empty.
+    /// Sets the file that is the program's standard input; without it, standard input is empty.
     #[must_use]
     pub fn input_file(mut self, path: impl AsRef<Path>) -> Self {
         self.input = Some(path.as_ref().to_owned());
         self
     }
 
-    /// Sets how long it may run, from its start or from the last [`Flow::MoreTime`] of whoever reads its errors.
+    /// Sets how long the program may run, counted from its start or from the last [`Flow::MoreTime`] that the reader of
+    /// standard error returned.
     #[must_use]
     pub fn time_limit(mut self, limit: Duration) -> Self {
         self.time_limit = limit;
         self
     }
 
-    /// Sets how much standard output is kept, in bytes; more is an error.
+    /// Sets how much the program may write to standard output, in bytes; more is [`ProcessError::OutputTooLarge`].
     #[must_use]
     pub fn output_limit(mut self, limit: usize) -> Self {
         self.output_limit = limit;
         self
     }
 
-    /// Sets how much memory it may hold, in bytes; looked at every [`MEMORY_INTERVAL`].
+    /// Sets how much memory the program may use, in bytes. It is measured every [`MEMORY_INTERVAL`], for the program alone
+    /// and not for its descendants.
     #[must_use]
     pub fn memory_limit(mut self, limit: u64) -> Self {
         self.memory_limit = Some(limit);
         self
     }
 
-    /// Program and arguments as they are passed on, for tests and logs.
+    /// The program and its arguments, for tests and logs.
     #[must_use]
     pub fn argv(&self) -> Vec<&OsStr> {
         std::iter::once(self.program.path().as_os_str())
@@ -254,13 +255,13 @@ impl Command {
             .collect()
     }
 
-    /// What is started, but for its pipes.
+    /// The command without its pipes.
     fn builder(&self) -> tokio::process::Command {
         let mut builder = tokio::process::Command::new(self.program.path());
         if let Some(path) = std::env::var_os("PATH") {
             builder.env("PATH", absolute_folders(&path));
         }
-        // The token is for clients of ours, not for what we run.
+        // The token authenticates clients of this server; the programs it runs must not have it.
         builder.args(&self.arguments).env_remove("PANTHEROS_HTTP_TOKEN");
         for name in &self.without {
             builder.env_remove(name);
@@ -274,10 +275,11 @@ impl Command {
         builder
     }
 
-    /// Runs it to its end, passing each line of standard error on as it comes.
+    /// Runs the program to its end. Calls `on_error_line` with each line of standard error as it arrives, and with the id of
+    /// the process.
     ///
     /// # Errors
-    /// See [`ProcessError`]. A program that ran and failed is no error: look at [`FinishedProcess::status`].
+    /// See [`ProcessError`]. A program that exits with an error is `Ok`: see [`FinishedProcess::status`].
     pub async fn run(
         &self,
         cancel: &CancellationToken,
@@ -301,7 +303,7 @@ impl Command {
         Ok(finished)
     }
 
-    /// The same with standard output passed on as it comes, and not kept.
+    /// As [`Command::run`], but calls `on_output` with standard output as it arrives, and does not keep it.
     ///
     /// # Errors
     /// See [`Command::run`].
@@ -341,7 +343,7 @@ impl Command {
                 group.finished();
                 Ok(FinishedProcess { status, stdout: Vec::new(), stopped: false })
             }
-            // Stopped by a reader: its end is part of the answer.
+            // A reader stopped it, so its exit status is not an error.
             Ok(None) => {
                 let status = group.end().await;
                 Ok(FinishedProcess { status, stdout: Vec::new(), stopped: true })
@@ -354,19 +356,19 @@ impl Command {
     }
 }
 
-/// The folders of a `PATH` that are the same wherever a program is started. A relative or empty one is the folder it
-/// happens to be started in, which may be a flake's, and programs there are not the user's.
+/// The absolute folders of a `PATH`. A relative or empty entry means the working folder, which may be a flake's, and a flake
+/// must not provide the programs that are run.
 #[must_use]
 pub fn absolute_folders(path: &OsStr) -> OsString {
     let folders: Vec<_> = std::env::split_paths(path).filter(|folder| folder.is_absolute()).collect();
     match std::env::join_paths(folders) {
         Ok(path) if !path.is_empty() => path,
-        // An empty one would mean the folder a program is started in, too.
+        // An empty `PATH` would mean the working folder, too.
         _ => "/nonexistent".into(),
     }
 }
 
-/// When a program has run out of time.
+/// The end of a program's time limit, which can be renewed.
 struct Deadline {
     limit: Duration,
     at: Mutex<Instant>,
@@ -385,7 +387,7 @@ impl Deadline {
         *self.at() = Instant::now() + self.limit;
     }
 
-    /// Returns only when the time is up, however often it was renewed.
+    /// Returns when the time is up, however often it was renewed.
     async fn reached(&self) {
         loop {
             let at = *self.at();
@@ -397,7 +399,7 @@ impl Deadline {
     }
 }
 
-/// Returns only when the program holds more memory than its limit.
+/// Returns when the program uses more memory than its limit; never if there is no limit.
 async fn memory_exceeded(leader: Option<Pid>, limit: Option<u64>) {
     if let (Some(leader), Some(limit)) = (leader, limit) {
         let mut ticks = tokio::time::interval(MEMORY_INTERVAL);
@@ -409,17 +411,17 @@ async fn memory_exceeded(leader: Option<Pid>, limit: Option<u64>) {
     }
 }
 
-/// A program that is talked to over its standard input and output, and ends when this is dropped.
+/// A running program whose standard input and output are pipes. Dropping this ends it.
 pub struct PipedChild {
     _group: ProcessGroup,
-    /// What it writes.
+    /// The program's standard output.
     pub output: tokio::process::ChildStdout,
-    /// What it reads.
+    /// The program's standard input.
     pub input: tokio::process::ChildStdin,
 }
 
 impl Command {
-    /// Starts it without waiting for its end; its standard error is ours.
+    /// Starts the program and does not wait for its end. It inherits this process's standard error.
     ///
     /// # Errors
     /// [`ProcessError::NotFound`] and [`ProcessError::Spawn`].
@@ -437,11 +439,11 @@ impl Command {
 }
 
 impl Command {
-    /// What it means that the system did not start it.
+    /// The error for a failed start: [`ProcessError::NotFound`] only if the program itself does not exist.
     fn not_started(&self, cause: io::Error) -> ProcessError {
         let program = self.program.clone();
         match cause.kind() {
-            // A missing working folder, or a missing interpreter, gives the same error as a missing program.
+            // The system gives the same error if the working folder or the script's interpreter is missing.
             io::ErrorKind::NotFound
                 if self.folder.as_ref().is_none_or(|folder| folder.is_dir())
                     && (program.is_name() || !program.path().exists()) =>

@@ -15,9 +15,9 @@ pub enum Code {
     UnknownHost,
     /// The flake has no output of that name.
     UnknownOutput,
-    /// The tool was switched off by `--read-only`, `--tools` or `--exclude-tools`.
+    /// The tool is disabled by `--read-only`, `--tools` or `--exclude-tools`.
     ToolDisabled,
-    /// The settings file or a switch is wrong.
+    /// The settings file or a command-line option is wrong.
     InvalidSettings,
 
     // The flake
@@ -27,13 +27,13 @@ pub enum Code {
     FlakeExposes,
     /// The file is not valid Nix.
     SyntaxError,
-    /// An attribute set lacks the attribute asked of it.
+    /// An attribute set does not have the attribute.
     MissingAttribute,
-    /// A name is used that nothing defines.
+    /// A variable is not defined.
     UndefinedVariable,
     /// A function was called with an argument it does not take, or without one it needs.
     ArgumentMismatch,
-    /// A value has another type than the one needed.
+    /// A value has the wrong type.
     TypeMismatch,
     /// A value depends on itself.
     InfiniteRecursion,
@@ -49,15 +49,15 @@ pub enum Code {
     ConflictingOptions,
     /// An option that has no default is not set.
     UndefinedOption,
-    /// A flake input is not there.
+    /// A flake input does not exist.
     MissingInput,
     /// `flake.lock` does not match the inputs of `flake.nix`.
     LockFileOutdated,
     /// Git does not track the file, so Nix does not see it.
     UntrackedFile,
-    /// Git does not say what of the flake is committed.
+    /// Git cannot say which files of the flake are committed.
     GitFailed,
-    /// The flake has changes that no commit holds, and the settings want none to be deployed.
+    /// The flake has uncommitted changes, and the settings do not allow to deploy them.
     DirtyFlake,
     /// A file named by the configuration does not exist.
     MissingFile,
@@ -73,37 +73,37 @@ pub enum Code {
     EvaluationFailed,
 
     // Building and the store
-    /// A fixed-output derivation gave another hash than the one stated.
+    /// The output of a fixed-output derivation does not have the hash it states.
     HashMismatch,
     /// A builder exited with an error.
     BuilderFailed,
-    /// Nothing here can build for that system.
+    /// Neither this machine nor its builders can build for that system.
     UnsupportedSystem,
     /// No space left on the device.
     OutOfDisk,
     /// The Nix daemon does not answer.
     DaemonUnreachable,
-    /// A download failed because the network or the other side is unreachable.
+    /// A download failed because the network or the server is unreachable.
     NetworkUnreachable,
-    /// A path is neither in the store nor in a substituter.
+    /// A store path is neither in the store nor in a substituter.
     MissingPath,
-    /// The evaluation reads what has to be built first, and nothing may be built.
+    /// The evaluation needs a build, and nothing may be built.
     NeedsBuild,
 
     // Other machines
     /// No `ssh` where `ssh.program` says, or on `PATH`.
     SshNotFound,
-    /// No folder can be made for sockets and other files that last as long as the program.
+    /// No private temporary folder can be created, for sockets and other files.
     ScratchUnusable,
-    /// Nothing says where the host is reached.
+    /// The host has no address to connect to.
     NoTarget,
-    /// Nobody answers at the host's address, or the connection broke.
+    /// The host does not answer, or the connection broke.
     HostUnreachable,
-    /// The host's key was not accepted by a person yet.
+    /// No person has accepted the host's key yet.
     UnknownHostKey,
-    /// The host shows another key than the known one.
+    /// The host has another key than the known one.
     ChangedHostKey,
-    /// The host lets us in with none of our keys.
+    /// The host accepts none of the user's keys.
     AccessDenied,
     /// A program on the host failed.
     RemoteFailed,
@@ -113,29 +113,29 @@ pub enum Code {
     UnknownPlan,
     /// The host has no such generation.
     UnknownGeneration,
-    /// What the plan is bound to has changed since it was made.
+    /// The flake, a host or the settings have changed since the plan was made.
     PlanOutdated,
-    /// The host takes no path that is neither signed nor brought by a user it trusts.
+    /// The host refuses a store path: it has no trusted signature, and the user is not trusted.
     UntrustedPath,
-    /// The host went back to its previous system.
+    /// The host was rolled back to its previous system.
     RolledBack,
-    /// The host's previous system could not be brought back.
+    /// The host could not be rolled back to its previous system.
     RollbackFailed,
-    /// Another host failed before this one's turn came.
+    /// The rollout stopped before this host, because another host failed.
     RolloutStopped,
     /// The plan is too old to be approved or deployed.
     PlanExpired,
-    /// The plan was altered, damaged, or made by a newer program.
+    /// The plan was altered or damaged, or was made by a newer version.
     InvalidPlan,
     /// A person has to approve the plan first.
     ApprovalRequired,
-    /// The person said no, or did not type what was asked for.
+    /// The person declined, or did not type the required text.
     ApprovalDeclined,
-    /// The approval is not one that counts: altered, forged, of the wrong person or for another plan.
+    /// The approval is not valid: altered, forged, by the wrong person, or for another plan.
     InvalidApproval,
-    /// The plan was deployed before; an approval is good for once.
+    /// The approval was used already: it is valid for one deployment.
     ApprovalSpent,
-    /// The settings beside the flake say who may deploy, and no person trusted them as they are.
+    /// The settings beside the flake decide who may deploy, and no person has trusted their present text.
     UntrustedSettings,
     /// The state folder, or a file in it, cannot be read, written or trusted.
     StateUnusable,
@@ -143,28 +143,28 @@ pub enum Code {
     // Running
     /// No `nix` where `nix.program` says, or on `PATH`.
     NixNotFound,
-    /// Another program that is needed is missing, or one cannot be started.
+    /// Another required program is missing or cannot be started.
     ProgramUnusable,
     /// The `nix` found is older than the oldest one supported.
     NixTooOld,
-    /// `nix` failed or said something that could not be understood.
+    /// `nix` failed, or its output could not be understood.
     NixFailed,
     /// The answer is larger than its limit.
     OutputTooLarge,
-    /// The evaluation needed more memory than it may have.
+    /// The evaluation exceeded its memory limit.
     OutOfMemory,
-    /// The call took longer than its limit and was ended.
+    /// The call exceeded its time limit.
     TimedOut,
     /// The call was cancelled.
     Cancelled,
-    /// Too many calls at once.
+    /// Too many calls run at once.
     Busy,
     /// A defect of this program.
     Internal,
 }
 
 impl Code {
-    /// What happened, in a sentence that holds nothing but ours.
+    /// The message of this code, without any text from Nix, the flake or a host.
     #[must_use]
     pub fn sentence(self) -> &'static str {
         match self {

@@ -1,7 +1,7 @@
-//! Answers about an unchanged flake, kept in memory and on disk.
+//! The cache of answers about a flake, in memory and on disk.
 //!
-//! A key holds everything an answer depends on, so an entry is right for ever and only ever
-//! leaves to make room. Losing the whole folder costs time, never truth.
+//! A key covers everything that an answer depends on, so an entry never becomes wrong and is removed only to make room. The
+//! folder may be deleted at any time.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
@@ -15,21 +15,21 @@ use serde::de::DeserializeOwned;
 use crate::config::CacheSettings;
 use crate::state::{StateError, StateFolder};
 
-/// Most bytes held in memory, as JSON: as values they would take four times that. What does not fit is
-/// read from the disk, which costs little beside parsing it.
+/// Most bytes in memory. Entries are JSON text, because parsed values take four times as much. Entries that do not fit are read
+/// from the disk, which takes little time beside parsing.
 const IN_MEMORY: usize = 16 * 1024 * 1024;
-/// What an entry takes besides its answer, at most: its key, twice, and its places in the tables.
+/// Most bytes that an entry takes besides its answer: its key, twice, and its slots in the two maps.
 const OVERHEAD: usize = 512;
-/// Largest answer held in memory or on disk, in bytes of JSON.
+/// Largest answer that is cached, in bytes of JSON.
 const LARGEST: usize = 16 * 1024 * 1024;
-/// Most answers on disk, whatever they hold: each is a file.
+/// Most answers on disk; each is a file.
 const ON_DISK: usize = 10_000;
-/// What a small file takes on most file systems, in bytes.
+/// Size of a block on most file systems, in bytes: a file takes whole blocks.
 const BLOCK: u64 = 4096;
-/// What part of what there is room for is written before somebody looks again how much there is, and is free after that.
+/// The folder is scanned after one part in this many of its limit has been written, and a scan frees the same part.
 const PART: u64 = 16;
 
-/// What an answer is filed under.
+/// The key of an answer.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct CacheKey {
     name: String,
@@ -37,12 +37,12 @@ pub struct CacheKey {
 }
 
 impl CacheKey {
-    /// The key of everything that decides the answer; `state` is the flake's among it.
+    /// Makes the key of an answer from everything that it depends on. `state` is the fingerprint of the flake.
     #[must_use]
     pub fn of(state: &str, parts: &[&str]) -> Self {
         let mut hash = blake3::Hasher::new();
         for part in parts.iter().chain([&state]) {
-            // The length keeps ["ab", "c"] and ["a", "bc"] apart.
+            // The length distinguishes ["ab", "c"] from ["a", "bc"].
             hash.update(&(part.len() as u64).to_le_bytes());
             hash.update(part.as_bytes());
         }
@@ -50,7 +50,7 @@ impl CacheKey {
     }
 }
 
-/// The answers kept.
+/// The cache of answers.
 #[derive(Debug)]
 pub struct AnswerCache {
     enabled: bool,
@@ -58,11 +58,11 @@ pub struct AnswerCache {
     disk: Option<Arc<DiskStore>>,
 }
 
-/// Answers as they were told, so that their size is known.
+/// Answers in memory as JSON text, whose size is known.
 #[derive(Debug)]
 struct MemoryStore {
     answers: HashMap<CacheKey, (Arc<[u8]>, u64)>,
-    /// By when they were last used.
+    /// Keys by the count of `uses` at their last use.
     by_use: BTreeMap<u64, CacheKey>,
     uses: u64,
     bytes: usize,
@@ -71,26 +71,26 @@ struct MemoryStore {
 
 #[derive(Debug)]
 struct DiskStore {
-    /// As the settings name it.
+    /// The folder of the settings.
     place: PathBuf,
-    /// The folder in it, looked at when it is first needed; none where it cannot be trusted.
+    /// The folder of the answers in it, opened at the first use; `None` if it cannot be used or trusted.
     folder: OnceLock<Option<StateFolder>>,
     bytes: u64,
     entries: usize,
     written: Mutex<WritesSinceScan>,
 }
 
-/// What was written since somebody looked how much there is.
+/// Writes since the last scan of the folder.
 #[derive(Debug, Default)]
 struct WritesSinceScan {
-    /// Nobody has, since this process began.
+    /// Whether this process has scanned the folder.
     looked: bool,
     bytes: u64,
     entries: usize,
 }
 
 impl AnswerCache {
-    /// A cache in memory, and in a folder where `settings` name one.
+    /// A cache in memory, and also on disk if `settings` have a folder.
     #[must_use]
     pub fn new(settings: &CacheSettings) -> Self {
         let place = settings.folder.clone().filter(|_| settings.enabled);
@@ -101,13 +101,14 @@ impl AnswerCache {
         }
     }
 
-    /// Whether anything is kept at all.
+    /// Whether the settings enable the cache.
     #[must_use]
     pub fn is_enabled(&self) -> bool {
         self.enabled
     }
 
-    /// The answer filed under `key`. One that does not read was written by another build of the same version.
+    /// Returns the answer with this key; `None` if there is none, or if it has another type, as one from another build of the
+    /// same version may.
     pub fn get<T: DeserializeOwned>(&self, key: &CacheKey) -> Option<T> {
         let known = self.memory().get(key);
         let text = match known {
@@ -121,7 +122,7 @@ impl AnswerCache {
         serde_json::from_slice(&text).ok()
     }
 
-    /// Files an answer. A disk that cannot be written to is no reason to fail a call.
+    /// Adds an answer. A failure to write it to disk is logged and does not fail the call.
     pub fn put<T: Serialize>(&self, key: &CacheKey, answer: &T) {
         if !self.enabled {
             return;
@@ -130,7 +131,7 @@ impl AnswerCache {
         if serde_json::to_writer(&mut size, answer).is_err() || size.0 > LARGEST {
             return;
         }
-        // A buffer that grows would leave as much again behind.
+        // With the exact capacity, the buffer is never copied to grow.
         let mut text = Vec::with_capacity(size.0);
         if serde_json::to_writer(&mut text, answer).is_err() {
             return;
@@ -148,7 +149,7 @@ impl AnswerCache {
     }
 }
 
-/// Counts what is written to it.
+/// Counts the bytes that are written to it.
 struct ByteCounter(usize);
 
 impl io::Write for ByteCounter {
@@ -189,7 +190,8 @@ impl MemoryStore {
         }
     }
 
-    /// Removes answers about other states of the flake than this one's, and then others, the longest unused first.
+    /// Removes answers until the rest fit: first those about other states of the flake than `newest`, and of them the least
+    /// recently used.
     fn make_room(&mut self, newest: &CacheKey) {
         let (same, other): (Vec<_>, Vec<_>) =
             self.by_use.iter().partition(|(_, key)| key.state == newest.state);
@@ -213,14 +215,14 @@ impl DiskStore {
         Self { place, folder: OnceLock::new(), bytes, entries, written: Mutex::default() }
     }
 
-    /// The folder, which has to be the user's and writable by nobody else: what is in it is told as the flake's.
+    /// The folder of the answers. It must belong to the user and be writable by nobody else, because its content is trusted.
     fn folder(&self) -> Option<&StateFolder> {
         let open = || StateFolder::open(&self.place)?.folder("answers");
         self.folder
             .get_or_init(|| {
                 open()
                     .inspect_err(|error| {
-                        tracing::warn!("nothing is remembered on disk: {error}");
+                        tracing::warn!("the evaluation cache on disk is not used: {error}");
                     })
                     .ok()
             })
@@ -231,7 +233,7 @@ impl DiskStore {
         match self.folder()?.read(&key.name, LARGEST as u64) {
             Ok(text) => text,
             Err(error) => {
-                tracing::warn!("what was remembered is not used: {error}");
+                tracing::warn!("an entry of the evaluation cache is not used: {error}");
                 None
             }
         }
@@ -246,10 +248,10 @@ impl DiskStore {
         let (this, folder) = (Arc::clone(self), folder.clone());
         let look = move || {
             if let Err(error) = this.make_room(&folder) {
-                tracing::warn!(%error, folder = %this.place.display(), "the evaluation cache may grow");
+                tracing::warn!(%error, folder = %this.place.display(), "the evaluation cache could not be cleaned and may grow");
             }
         };
-        // A look at thousands of files is nothing for a thread that all calls run on.
+        // Scanning thousands of files would block the thread that serves all calls.
         match tokio::runtime::Handle::try_current() {
             Ok(runtime) => drop(runtime.spawn_blocking(look)),
             Err(_) => look(),
@@ -257,7 +259,7 @@ impl DiskStore {
         Ok(())
     }
 
-    /// Counts what was written; whether that is so much that there may be no room.
+    /// Counts a write. Returns whether so much was written that the folder must be scanned.
     fn is_look_due(&self, length: u64) -> bool {
         let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
         written.bytes += length.next_multiple_of(BLOCK);
@@ -271,7 +273,7 @@ impl DiskStore {
         true
     }
 
-    /// Removes the oldest answers where there are too many or they take too much, so that there is some room again.
+    /// Removes the oldest answers if there are too many or they take too many bytes, until one part in [`PART`] is free.
     fn make_room(&self, folder: &StateFolder) -> io::Result<()> {
         let mut entries = Vec::new();
         let mut total = 0;

@@ -1,4 +1,4 @@
-//! Checking every output of a flake, and reporting every one that fails.
+//! Checks every output of a flake and reports every failure.
 
 mod build;
 mod warnings;
@@ -34,7 +34,7 @@ pub enum Status {
 }
 
 impl Status {
-    /// How an output fared that has this error.
+    /// The status of an output with this error.
     pub(super) fn of(error: &Diagnostic) -> Self {
         if error.code == Code::NeedsBuild { Self::NeedsBuild } else { Self::Failed }
     }
@@ -97,7 +97,7 @@ impl Output {
         Self { status: Status::of(&error), error: Some(error), ..self }
     }
 
-    /// With what its probe gave.
+    /// The output with the answer of its probe.
     fn answered(self, leaf: &Leaf, answer: Result<Value, Diagnostic>) -> Self {
         let value = match answer {
             Ok(value) => value,
@@ -119,34 +119,34 @@ impl Output {
     }
 }
 
-/// What a check found.
+/// The result of a check.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CheckResult {
     /// Every output in scope.
     pub outputs: Vec<Output>,
-    /// What was said besides.
+    /// Warnings of this program, of Nix and of the configuration.
     pub warnings: Vec<Warning>,
-    /// How many different ones there were besides; 10,000 where there were more.
+    /// Number of different warnings that are not in `warnings`; at most 10 000.
     #[serde(default)]
     pub more_warnings: usize,
 }
 
-/// What of a flake is to be checked.
+/// The outputs to check.
 #[derive(Clone, Debug, Default)]
 pub struct CheckScope {
-    /// Only this host.
+    /// Check only this host; `None` means every output.
     pub host: Option<HostName>,
-    /// Only what is for this system.
+    /// Check only outputs of this system; `None` means every system.
     pub system: Option<SystemName>,
-    /// Whether checks and hosts are built as well.
+    /// Whether checks and hosts are also built.
     pub build: bool,
 }
 
 impl Flake {
-    /// Evaluates every output in scope, each on its own.
+    /// Evaluates every output in scope separately, and builds checks and hosts if the scope says so.
     ///
     /// # Errors
-    /// See [`FlakeError`]; an output that fails is an [`Output`].
+    /// See [`FlakeError`]. An output that fails is in the result.
     pub async fn check(&self, scope: &CheckScope, call: &Call) -> Result<CheckResult, FlakeError> {
         if scope.build {
             let mut checked = self.check_now(scope, call).await?;
@@ -202,11 +202,11 @@ impl Flake {
             answers.extend(part.iter().map(|(place, _)| *place).zip(given));
         }
         if let (Some(host), Some(Err(error))) = (&scope.host, answers.get(&0))
-            // Whether the host is there may need building too.
+            // Whether the host exists may also need a build.
             && error.code != Code::NeedsBuild
         {
             match self.explain::<()>(host, error.clone(), call).await {
-                // That host's own failure is its output's.
+                // The host exists and fails: its output has the error.
                 Ok(()) | Err(FlakeError::Evaluation(_)) => {}
                 Err(other) => return Err(other),
             }

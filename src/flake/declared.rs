@@ -1,7 +1,7 @@
 //! The inputs that `flake.nix` declares, whether or not the lock file has them.
 //!
-//! Nix reads them from `flake.nix` before it looks at the lock file, and fetches those that are not locked. Here the text is
-//! evaluated by itself: nothing is fetched, and nothing else of the flake is read.
+//! Nix reads them before the lock file, and fetches those that are not locked. Here the text of `flake.nix` is evaluated by
+//! itself: nothing is fetched, and no other file of the flake is read.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -16,7 +16,7 @@ use crate::nix::{NixError, diagnostics};
 use crate::progress::Call;
 use crate::reading;
 
-/// A Nix function from what `flake.nix` evaluates to, to the inputs it declares.
+/// A Nix function from the value of `flake.nix` to the inputs it declares.
 const DECLARED: &str = include_str!("declared.nix");
 /// The file that declares them.
 const FLAKE: &str = "flake.nix";
@@ -30,14 +30,14 @@ const TEXT: usize = 127 * 1024;
 pub struct DeclaredInput {
     /// The path of the input that it follows, from the flake; empty for the flake itself.
     pub follows: Option<Vec<String>>,
-    /// Where it is fetched from; `None` if that is not said here.
+    /// Its flake reference; `None` if `flake.nix` has none for it.
     pub reference: Option<Reference>,
-    /// What is said of its own inputs.
+    /// The overrides of its own inputs.
     pub inputs: BTreeMap<String, DeclaredInput>,
 }
 
 impl Flake {
-    /// The inputs that `flake.nix` declares, by their names. Those that only the arguments of `outputs` name are among them.
+    /// The inputs that `flake.nix` declares, by name, with those that appear only in the arguments of `outputs`.
     ///
     /// # Errors
     /// See [`FlakeError`].
@@ -63,7 +63,7 @@ impl Flake {
                 diagnostics::diagnose(&run.state, &self.source()).into_iter().next().unwrap_or_else(|| {
                     Diagnostic::new(Code::NixFailed, "the evaluation of flake.nix ended without an answer")
                 });
-            // The text was an argument, so Nix knows no file, and takes what it throws for what the function throws.
+            // The text was an argument: Nix names no file, and attributes a `throw` to the function.
             if error.code == Code::Throw {
                 error = Diagnostic::quoting(Code::Throw, &error.full_text());
                 error.file = Some(FLAKE.to_owned());

@@ -1,4 +1,4 @@
-//! Why a question about the flake has no answer.
+//! Errors about the flake.
 
 use std::path::PathBuf;
 
@@ -8,20 +8,20 @@ use crate::config::FlakeDiscovery;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::nix::NixError;
 
-/// Why a question about the flake has no answer.
+/// An error about the flake.
 #[derive(Debug, thiserror::Error)]
 pub enum FlakeError {
-    /// There is no `flake.nix` where one was looked for.
+    /// There is no `flake.nix` in the folder.
     #[error("there is no flake.nix in {}{}: {problem}", folder.display(), beyond(*from))]
     NotFound {
-        /// Where it was looked for.
+        /// The folder.
         folder: PathBuf,
-        /// How that folder came to be known.
+        /// How the folder was found.
         from: FlakeDiscovery,
-        /// What the system said.
+        /// The error of the system.
         problem: String,
     },
-    /// Nix would copy what is the user's alone to where all can read it.
+    /// Nix would copy a private file into its store, which every user can read.
     #[error(
         "the flake in {} is in no Git repository, so Nix would copy the whole folder into its store, which every user can \
          read, and {} with it", folder.display(), private.display()
@@ -29,29 +29,29 @@ pub enum FlakeError {
     Exposes {
         /// The flake's folder.
         folder: PathBuf,
-        /// What is in it.
+        /// The private file or folder in it.
         private: PathBuf,
     },
     /// The flake has no such host.
     #[error("the flake has no host `{name}`")]
     UnknownHost {
-        /// What was asked for.
+        /// The name given.
         name: String,
-        /// The hosts there are that are near it.
+        /// Hosts with similar names.
         nearest: Vec<String>,
-        /// How many hosts there are.
+        /// Number of hosts.
         count: usize,
     },
-    /// What was asked for does not evaluate.
+    /// The evaluation failed.
     #[error("{0}")]
     Evaluation(Box<Diagnostic>),
-    /// The lock file that is there does not tell the inputs.
+    /// The lock file cannot be read.
     #[error(transparent)]
     Lock(#[from] LockError),
-    /// It is not known what of the flake is committed.
+    /// Git cannot say which files are committed.
     #[error("git does not say what of {} is committed", .0.display())]
     GitSilent(PathBuf),
-    /// `nix` itself failed.
+    /// `nix` could not be run, or its answer could not be understood.
     #[error(transparent)]
     Nix(#[from] NixError),
 }
@@ -80,7 +80,7 @@ impl From<&FlakeError> for Diagnostic {
     }
 }
 
-/// Where else than in its folder a flake was looked for.
+/// The part of the message that names the other folders searched.
 fn beyond(from: FlakeDiscovery) -> &'static str {
     match from {
         FlakeDiscovery::Named => "",

@@ -1,12 +1,11 @@
-//! Many questions about a flake, answered side by side, each with its own answer or error.
+//! Answers many questions about a flake in parallel, each with its own answer or error.
 //!
-//! One `nix eval` answers a list of questions in turn and tells each answer as it comes. When one
-//! fails, the process ends with that question's error, and another process goes on with the rest:
-//! a flake with nothing wrong costs one evaluation for each worker, and one with `n` failures
-//! costs `n` more. A part of an answer that fails is named and left out of the next process, so that
-//! it costs itself and not the answer. A process that has nearly used up its memory is stopped between
-//! two answers and the rest goes on in a fresh one: hosts share next to nothing, and a fresh process is
-//! cheaper than collecting the garbage of one that holds ten of them.
+//! The questions are divided among workers. Each worker runs `nix eval`, which answers its questions in turn and prints each
+//! answer as soon as it is known. If a question fails, the process ends with that question's error, and the worker starts
+//! another for the remaining questions: a flake without errors costs one process for each worker, and `n` failures cost `n`
+//! more. If only a part of an answer fails, the question is asked again without that part. A process that has nearly used up
+//! its memory is stopped between two answers: hosts share little, and a new process is cheaper than collecting the garbage
+//! of one that has evaluated ten of them.
 
 mod attempt;
 mod process;
@@ -28,65 +27,65 @@ use crate::progress::{Call, Update};
 
 pub(super) const PROBES: &str = include_str!("probes.nix");
 pub(super) const FACTS: &str = include_str!("facts.nix");
-/// What helps an evaluation that takes all its time.
+/// Advice for an evaluation that exceeds its time limit.
 const TIME: Remedy = Remedy::Raise(&["limits.evaluation_seconds"]);
-/// Questions of a round that may take all their time before a worker gives up those it has left.
+/// Questions of one call that may exceed the time limit before workers skip their remaining questions.
 const TIMED_OUT: usize = 3;
 
-/// What came of a round of questions.
+/// The answers to a list of questions.
 #[derive(Debug)]
 pub struct Evaluation {
-    /// What each question gave, in the order asked.
+    /// One answer or error for each question, in the order of the questions.
     pub answers: Answers,
-    /// Whether something was fetched, or tried to be: then `tryEval` may have caught a failure of the network.
+    /// Whether Nix fetched something or tried to: `tryEval` may then have hidden a failure of the network.
     pub has_fetched: bool,
 }
 
-/// How questions are asked.
+/// Options for asking questions.
 #[derive(Clone, Copy)]
 pub struct AskOptions<'a> {
-    /// What they are about, in a word.
+    /// The subject of the questions in one word, for progress messages.
     pub what: &'a str,
     /// Whether derivations are written to the store.
     pub instantiate: Instantiate,
-    /// Which flake is asked; ours where none is named.
+    /// The flake to ask; `None` means the one of the settings.
     pub other_flake: Option<&'a OtherFlake>,
-    /// Who wants each answer as soon as it is there.
+    /// Called with each answer as soon as it is known.
     pub on_answer: Option<OnAnswer<'a>>,
-    /// Who wants what the configuration warns of.
+    /// Called with each warning of the configuration.
     pub on_warning: Option<OnWarning<'a>>,
 }
 
 impl<'a> AskOptions<'a> {
-    /// Questions about our flake, to whose answers nobody listens.
+    /// Options for questions about the flake of the settings, without callbacks.
     #[must_use]
     pub fn new(what: &'a str, instantiate: Instantiate) -> Self {
         Self { what, instantiate, other_flake: None, on_answer: None, on_warning: None }
     }
 }
 
-/// Who wants each answer as soon as it is there, with the question's place among those asked.
+/// Receives the index of a question and its answer.
 pub type OnAnswer<'a> = &'a (dyn Fn(usize, &Result<Answer, Diagnostic>) + Send + Sync);
 
-/// Who wants what the configuration warns of, with the place of the question it comes up at.
+/// Receives the index of the question at which a warning was printed, and the warning's text.
 pub type OnWarning<'a> = &'a (dyn Fn(usize, String) + Send + Sync);
 
-/// How far all workers together are.
+/// The state that all workers of one call share.
 struct SharedProgress<'a> {
     options: &'a AskOptions<'a>,
     total: usize,
     done: AtomicUsize,
-    /// Whether something was fetched, or tried to be.
+    /// See [`Evaluation::has_fetched`].
     has_fetched: AtomicBool,
-    /// Questions that took all their time.
+    /// Number of questions that exceeded the time limit.
     timed_out: AtomicUsize,
 }
 
 impl Flake {
-    /// Answers every question, `what` saying in a word what they are about.
+    /// Answers every question. `what` is their subject in one word, for progress messages.
     ///
     /// # Errors
-    /// See [`FlakeError`]; a question whose evaluation fails is an answer, not an error.
+    /// See [`FlakeError`]. A question that fails to evaluate is an error in [`Answers`] instead.
     pub async fn ask(
         &self,
         what: &str,
@@ -98,7 +97,7 @@ impl Flake {
         Ok(self.ask_with(&options, questions, call).await?.answers)
     }
 
-    /// As [`Flake::ask`], with all that can be said besides.
+    /// As [`Flake::ask`], with options.
     ///
     /// # Errors
     /// See [`Flake::ask`].
@@ -117,7 +116,7 @@ impl Flake {
             timed_out: AtomicUsize::new(0),
         };
         let workers = self.settings.evaluation_workers.clamp(1, questions.len().max(1));
-        // Dealt like cards: neighbours tend to be of one kind and so of one weight.
+        // Distributed in turn: neighbouring questions are often of one kind, and so equally expensive.
         let mut queues: Vec<VecDeque<PendingQuestion<'_>>> = (0..workers).map(|_| VecDeque::new()).collect();
         for (index, question) in questions.iter().enumerate() {
             if let Some(queue) = queues.get_mut(index % workers) {
@@ -153,7 +152,7 @@ impl Flake {
     /// Answers a single question.
     ///
     /// # Errors
-    /// See [`FlakeError`]; here a failed evaluation is one as well.
+    /// See [`FlakeError`]; a failed evaluation is [`FlakeError::Evaluation`].
     pub async fn ask_one(
         &self,
         what: &str,
@@ -168,11 +167,11 @@ impl Flake {
         }
     }
 
-    /// What a function in Nix gives for the flake's outputs, remembered as long as the flake stays the same. `what` says in a
-    /// word what it looks for. What the function reads is evaluated, and nothing is built for it but what the flake imports.
+    /// Applies a Nix function to the flake's outputs and returns its result, which is cached until the flake changes. `what` is
+    /// the subject in one word, for progress messages. Nothing is built except what the flake imports while it is evaluated.
     ///
     /// # Errors
-    /// See [`FlakeError`]; one failure of the function is that of the whole answer.
+    /// See [`FlakeError`]. If any part of the result fails to evaluate, the whole call fails.
     pub async fn ask_function<T>(
         &self,
         what: &'static str,
@@ -194,7 +193,7 @@ impl Flake {
         self.remembered(&format!("{what} {function}"), call, find).await
     }
 
-    /// One worker's share, process after process until nothing is left, or too much of it takes all its time.
+    /// Answers one worker's questions with as many processes as they need. Skips the rest if too many exceed the time limit.
     async fn work(
         &self,
         mut queue: VecDeque<PendingQuestion<'_>>,
@@ -256,14 +255,14 @@ impl SharedProgress<'_> {
         });
     }
 
-    /// Counts a question that took all its time, once; whether there have been enough of them.
+    /// Counts a question that exceeded the time limit, once. Returns whether the worker must skip its remaining questions.
     fn count_timeout(&self, pending: &mut PendingQuestion<'_>) -> bool {
         let counts = usize::from(!std::mem::replace(&mut pending.timed_out, true));
         self.timed_out.fetch_add(counts, Ordering::Relaxed) + counts >= TIMED_OUT
     }
 }
 
-/// A question that nobody came to, because `others` before it took all their time.
+/// The error of a question that was skipped because `others` exceeded the time limit.
 fn skipped_error(others: usize) -> Diagnostic {
     let message = format!("not evaluated, because {others} others took longer than they may");
     Diagnostic::new(Code::TimedOut, message)

@@ -1,10 +1,9 @@
-//! Whether a flake has changed: everything its evaluation depends on, in one hash.
+//! Fingerprints: one hash of everything that an evaluation of a flake depends on.
 //!
-//! Pure evaluation sees the flake's own files and its locked inputs, and the lock file is one of those files. In a Git
-//! repository the files are those Git tracks, with their content in the work tree (`repository`); elsewhere all files
-//! below the folder. What an input holds that is not pinned to a content (`lock`), or a submodule, is not in it, and it
-//! says so. How Nix evaluates is
-//! decided by its settings (`nix_settings`). Nothing is run to find all this out.
+//! Pure evaluation reads the flake's own files, the lock file among them, and the locked inputs. In a Git repository these are
+//! the tracked files with their content in the work tree (`repository`); elsewhere all files below the folder. A fingerprint
+//! does not cover the content of unpinned inputs (`lock`) and of submodules, and is then not whole. It covers the settings of
+//! Nix (`nix_settings`). Taking one starts no program.
 
 mod files;
 mod git_settings;
@@ -27,19 +26,19 @@ use stat::Stat;
 use super::lock::are_inputs_pinned;
 use crate::{nix, reading};
 
-/// Largest file of settings or attributes, in bytes; of a flake with a larger one nothing is said.
+/// Largest file of settings or attributes, in bytes; a flake with a larger one has no fingerprint.
 const SETTINGS: u64 = 1024 * 1024;
 /// Largest flake.nix or flake.lock that is read here, in bytes.
 pub(super) const FLAKE: u64 = 16 * 1024 * 1024;
 
-/// A hash of all that an evaluation of the flake depends on. Two are the same where that is; what was written between
-/// the two is another question ([`Fingerprint::is_untouched_since`]).
+/// A hash of everything that an evaluation of the flake depends on. Equal fingerprints do not exclude writes between them: see
+/// [`Fingerprint::is_untouched_since`].
 #[derive(Clone, Debug)]
 pub struct Fingerprint {
     hash: String,
     is_whole: bool,
     is_misleading: bool,
-    /// Which writes it was taken after.
+    /// A hash of the times and inodes of the files.
     written: blake3::Hash,
 }
 
@@ -52,13 +51,14 @@ impl PartialEq for Fingerprint {
 impl Eq for Fingerprint {}
 
 impl Fingerprint {
-    /// That of a commit, whose inputs are all pinned, for a Nix that reads these files of settings.
+    /// The fingerprint of a commit whose inputs are all pinned, for a Nix with these settings files; `None` if they cannot be
+    /// read.
     pub(super) fn of_commit(id: &str, settings: &[PathBuf]) -> Option<Self> {
         let mut hasher = FingerprintHasher::default();
         nix_settings::add(&mut hasher, settings)?;
         add_bytes(&mut hasher, b"commit");
         add_bytes(&mut hasher, id.as_bytes());
-        // Nix may have been shown the work tree under the commit's name before, with a change that Git was told to hide.
+        // Misleading: Nix may have cached the work tree under this commit, with a change that Git was told to ignore.
         Some(Self::of(hasher, true, true))
     }
 
@@ -67,15 +67,14 @@ impl Fingerprint {
         Self { hash: hash.to_hex().to_string(), is_whole, is_misleading, written }
     }
 
-    /// Whether an evaluation depends on nothing else: neither on an input that is not pinned to a content, nor on a
-    /// submodule.
+    /// Whether it covers everything: the flake has neither unpinned inputs nor submodules.
     #[must_use]
     pub fn is_whole(&self) -> bool {
         self.is_whole
     }
 
-    /// Whether nothing that evaluation depends on was written since `before` was taken, not even what it held then
-    /// already: whatever Nix read in between, it read that.
+    /// Whether nothing that an evaluation depends on was written since `before` was taken, not even with the same content. Nix
+    /// can then have read nothing else in between.
     #[must_use]
     pub fn is_untouched_since(&self, before: &Self) -> bool {
         self == before && self.written == before.written
@@ -87,23 +86,22 @@ impl Fingerprint {
         &self.hash
     }
 
-    /// Whether Nix may take the flake for something else than it is, because Git was told not to look at some file or
-    /// to take its content for another one: what Nix itself remembers of the flake cannot be believed then.
+    /// Whether Nix may confuse this state with another, because Git was told to ignore changes of a file or to convert its
+    /// content. The user's cache of Nix must then not be used.
     #[must_use]
     pub fn is_misleading(&self) -> bool {
         self.is_misleading
     }
 }
 
-/// Takes fingerprints, and remembers what it read for the one before.
+/// Takes fingerprints, and caches the content of files that have not changed since the last one.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Fingerprinter {
     files: Arc<Mutex<FileCache>>,
 }
 
 impl Fingerprinter {
-    /// The flake's fingerprint now, for a Nix that reads these files of settings; `None` if what there is cannot be
-    /// looked at.
+    /// The present fingerprint of the flake, for a Nix with these settings files; `None` if a file cannot be read.
     pub(super) async fn take(&self, folder: &Path, settings: &[PathBuf]) -> Option<Fingerprint> {
         let (folder, settings, files) = (folder.to_owned(), settings.to_owned(), Arc::clone(&self.files));
         let taken = tokio::task::spawn_blocking(move || {
@@ -119,7 +117,7 @@ impl Fingerprinter {
     }
 }
 
-/// Adds what Nix sees of a flake's folder, and says whether Nix may take it for something else than it is.
+/// Adds the files of a flake that Nix reads. Returns whether the state is misleading; `None` if a file cannot be read.
 fn add_tree(hasher: &mut FingerprintHasher, folder: &Path, files: &mut FileCache) -> Option<bool> {
     let Some(root) = nix::repository_root(folder) else {
         return files.add_folder(hasher, folder).map(|()| false);
@@ -127,8 +125,7 @@ fn add_tree(hasher: &mut FingerprintHasher, folder: &Path, files: &mut FileCache
     Repository::at(root)?.add(hasher, files)
 }
 
-/// Whether the flake may ask Nix for its submodules (`inputs.self.submodules`), in whose work trees nobody looks
-/// for changes here.
+/// Whether the flake may use its submodules (`inputs.self.submodules`), which a fingerprint does not cover.
 pub(super) fn has_submodules(folder: &Path, root: &Path) -> bool {
     let names_it = |mut text: Vec<u8>| {
         // In a quoted name each letter may be escaped.
@@ -138,24 +135,24 @@ pub(super) fn has_submodules(folder: &Path, root: &Path) -> bool {
     root.join(".gitmodules").exists()
         && match reading::bytes_if_exists(&folder.join("flake.nix"), FLAKE) {
             Ok(text) => text.is_some_and(names_it),
-            // What it says is not known.
+            // Its content is not known.
             Err(_) => true,
         }
 }
 
-/// Adds bytes so that where they end is told.
+/// Adds bytes, preceded by their length.
 fn add_bytes(hasher: &mut FingerprintHasher, bytes: &[u8]) {
     hasher.update(&(bytes.len() as u64).to_le_bytes());
     hasher.update(bytes);
 }
 
-/// Adds a file by its path and content, or that there is none, or none that this user may read, as whom Nix reads it too;
-/// what it holds. `None` where that cannot be told.
+/// Adds the path and content of a file, or that it is missing or not readable (Nix runs as the same user). Returns the
+/// content; the outer `None` if the file cannot be read for another reason.
 fn add_file(hasher: &mut FingerprintHasher, path: &Path) -> Option<Option<Vec<u8>>> {
     add_found(hasher, path.as_os_str().as_bytes(), &Stat::of(path), || path.to_owned())
 }
 
-/// As [`add_file`], of what was found under this name and lies at `path`.
+/// As [`add_file`], with the name to add, a `stat` that was already made, and the path.
 fn add_found(
     hasher: &mut FingerprintHasher,
     name: &[u8],
@@ -165,7 +162,7 @@ fn add_found(
     hasher.add_write_of(found);
     add_bytes(hasher, name);
     let text = match found {
-        // Of most there is none, and one look tells it.
+        // Most of these files do not exist; the one `stat` shows it.
         Err(error) if reading::is_absence(error) => Ok(None),
         _ => reading::bytes_if_exists(&path(), SETTINGS),
     };

@@ -1,7 +1,7 @@
-//! The facts of all hosts: evaluated once for all who ask, each host remembered on its own.
+//! The facts of all hosts. Calls share one evaluation, and each host is cached separately.
 //!
-//! A fleet takes minutes where a host takes seconds. So there is at most one evaluation of it at a time; whoever
-//! wants all facts begins it or waits for the one under way, and whoever does not want to wait has what is known.
+//! Evaluating a fleet takes minutes, a single host seconds. So at most one evaluation of the fleet runs at a time: a call that
+//! needs all facts starts it or waits for it, and a call that must not wait gets the facts that are known.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -19,41 +19,40 @@ use crate::nix::{NixError, program};
 use crate::process::ProcessError;
 use crate::progress::{Call, ImportedDerivations, NoProgress, Update};
 
-/// How long what is not remembered is told after its evaluation: a failure that is no property of the flake, and the
-/// facts of a flake that reads more than is known of it.
+/// How long results that are not cached stay valid after their evaluation: transient failures, and the facts of a flake whose
+/// fingerprint is not [whole](Fingerprint::is_whole).
 const KEPT: Duration = Duration::from_secs(30);
-/// Evaluations that are waited for or made, one after the other, until one is of a flake that did not change meanwhile.
+/// Most evaluations in a row, until the flake does not change during one.
 const ATTEMPTS: usize = 3;
-/// Most states of the flake, as it lies in its folder and as its commits have it, whose evaluations are known.
+/// Most evaluations kept: one for the flake's folder, and one for each commit.
 const STATES: usize = 4;
-/// Most answers remembered after one look at the flake.
+/// Most hosts cached after one check that the flake has not changed.
 const BATCH: usize = 32;
 
 fn question_about(name: &str) -> String {
     format!("facts of host {name}")
 }
 
-/// The evaluations of the fleet that are under way, or were the last: one as the flake lies in its folder, and one for
-/// each commit, the newest last.
+/// The running or last evaluation of the fleet for each flake reference, the newest last.
 #[derive(Debug, Default)]
 pub(super) struct FleetEvaluations(Mutex<Vec<Arc<FleetEvaluation>>>);
 
-/// One evaluation of the facts that were not known.
+/// One evaluation of the hosts whose facts were not known.
 #[derive(Debug)]
 pub struct FleetEvaluation {
-    /// The flake as it was.
+    /// The state of the flake.
     of: FlakeState,
     names: Vec<String>,
     began: Instant,
     found: Mutex<HashMap<String, Host>>,
     progress: watch::Sender<FleetProgress>,
-    /// What was built for it.
+    /// Derivations that were built for it.
     imported: ImportedDerivations,
-    /// Cancelled when nobody can want it any more.
+    /// Cancelled when the flake has changed.
     outdated: CancellationToken,
 }
 
-/// A flake as it was at one time.
+/// A state of the flake.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct FlakeState {
     reference: String,
@@ -66,26 +65,26 @@ impl FlakeState {
     }
 }
 
-/// How far it is.
+/// The progress of an evaluation.
 #[derive(Clone, Copy, Debug, Default)]
 struct FleetProgress {
     done: usize,
     ended: Option<Instant>,
 }
 
-/// The fleet with the facts that are known.
+/// All hosts, with the facts that are known.
 #[derive(Debug)]
 pub struct Fleet {
     /// Every host, sorted by name.
     pub hosts: Vec<Host>,
-    /// How long ago their evaluation began, if not every change since then would be noticed.
+    /// Time since the evaluation began, if later changes may have gone unnoticed; `None` if every change is noticed.
     pub unnoticed: Option<Duration>,
-    /// The flake they are of.
+    /// The state of the flake.
     of: FlakeState,
 }
 
 impl Fleet {
-    /// The state of the flake they are of.
+    /// The state of the flake, as an opaque text.
     #[must_use]
     pub fn state(&self) -> String {
         self.of.name()
@@ -97,11 +96,11 @@ impl Fleet {
     }
 }
 
-/// Whose turn it is to evaluate.
+/// Who evaluates the fleet.
 enum Claim {
-    /// Ours.
+    /// This call, with a new evaluation.
     New(Arc<FleetEvaluation>),
-    /// Somebody else's, who is at it.
+    /// Another call, with an evaluation that is running.
     Running(Arc<FleetEvaluation>),
 }
 
@@ -122,7 +121,7 @@ impl FleetEvaluation {
         self.progress.send_modify(|progress| progress.done = done);
     }
 
-    /// Waits for its end, and tells how far it is.
+    /// Waits for its end and reports its progress meanwhile.
     async fn wait(&self, call: &Call) -> Result<(), FlakeError> {
         let mut progress = self.progress.subscribe();
         loop {
@@ -146,7 +145,7 @@ impl FleetEvaluation {
     }
 }
 
-/// Says that an evaluation ended, however it did.
+/// Marks an evaluation as ended when this is dropped, also if its call was cancelled.
 struct EndGuard(Arc<FleetEvaluation>);
 
 impl Drop for EndGuard {
@@ -160,7 +159,7 @@ impl FleetEvaluations {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The one under way for the flake as it is, or a new one for these hosts.
+    /// The running evaluation of this state, or a new one for these hosts.
     fn claim(&self, of: &FlakeState, names: Vec<String>) -> Claim {
         let mut current = self.current();
         if let Some(place) = current.iter().position(|evaluation| evaluation.of.reference == of.reference) {
@@ -187,7 +186,7 @@ impl FleetEvaluations {
         Claim::New(evaluation)
     }
 
-    /// The last one of this flake, if that ended after `since` or is still under way.
+    /// The last evaluation of this state, if it is running or ended after `since`; `None` for `since` means any time.
     fn last(&self, of: &FlakeState, since: Option<Instant>) -> Option<Arc<FleetEvaluation>> {
         let current = self.current();
         let last = current.iter().find(|evaluation| {
@@ -199,7 +198,7 @@ impl FleetEvaluations {
 }
 
 impl Flake {
-    /// Every host with its facts; one that does not evaluate has its error in their place.
+    /// All hosts with their facts. A host that fails to evaluate has its error instead.
     ///
     /// # Errors
     /// See [`FlakeError`].
@@ -207,7 +206,7 @@ impl Flake {
         Ok(self.hosts_of_state(call).await?.0)
     }
 
-    /// The same, with the state of the flake they are of, where that can be told.
+    /// As [`Flake::hosts`], with the state of the flake; `None` if it cannot be determined.
     ///
     /// # Errors
     /// See [`FlakeError`].
@@ -215,7 +214,7 @@ impl Flake {
         self.require()?;
         let began = Instant::now();
         for _ in 0..ATTEMPTS {
-            // Of a flake that reads more than is known of it, nothing can be shared.
+            // Without a whole fingerprint, no evaluation can be shared.
             let Some(fingerprint) = self.fingerprint().await else { break };
             let mut fleet = self.fleet_since(Some(began), fingerprint, call).await?;
             let pending = fleet.pending();
@@ -230,7 +229,7 @@ impl Flake {
                         found = self.evaluate_fleet(&evaluation, call) => found?,
                         () = evaluation.outdated.cancelled() => continue,
                     };
-                    // Some were evaluated before the flake changed, and some after.
+                    // Some hosts were evaluated before the flake changed, others after.
                     if evaluation.outdated.is_cancelled() {
                         continue;
                     }
@@ -244,15 +243,15 @@ impl Flake {
                 Claim::Running(evaluation) => evaluation.wait(call).await?,
             }
         }
-        // Nor can it of one that changes all the time.
+        // Nothing can be shared for a flake that keeps changing either.
         let names = self.host_names(call).await?;
         let answers = self.ask("hosts", questions(&names), Instantiate::No, call).await?;
         let described = names.iter().zip(answers).map(|(name, answer)| Host::described(name, answer));
         Ok((described.map(|host| self.filled(host)).collect(), None))
     }
 
-    /// Every host, with the facts that are known without evaluating any; `None` if it cannot be told whether the flake
-    /// changed.
+    /// All hosts, with the facts that are known without evaluating any; `None` if the state of the flake cannot be
+    /// determined.
     ///
     /// # Errors
     /// See [`FlakeError`].
@@ -262,8 +261,8 @@ impl Flake {
         self.fleet_since(Instant::now().checked_sub(KEPT), fingerprint, call).await.map(Some)
     }
 
-    /// The fleet of this state, with what an evaluation that ended after `since` found. If the flake has changed by now,
-    /// whoever evaluates the rest finds out.
+    /// The fleet in this state, with the results of an evaluation that ended after `since`, or of one that is running. If the
+    /// flake has changed meanwhile, the next evaluation notices.
     async fn fleet_since(
         &self,
         since: Option<Instant>,
@@ -288,7 +287,7 @@ impl Flake {
         Ok(Fleet { hosts, unnoticed, of })
     }
 
-    /// Has the facts that `fleet` lacks evaluated, where nobody is at it already: what to run for that.
+    /// Returns a future that evaluates the facts missing in `fleet`; `None` if none is missing or they are being evaluated.
     #[must_use]
     pub fn complete(
         &self,
@@ -301,14 +300,14 @@ impl Flake {
         }
         let Claim::New(evaluation) = self.fleet_evaluations.claim(&fleet.of, pending) else { return None };
         let (flake, stop) = (self.clone(), stop.child_token());
-        // Made here, so that it has ended even where it is never run.
+        // Created outside of the future, so that the evaluation ends even if the future never runs.
         let ending = EndGuard(Arc::clone(&evaluation));
         Some(async move {
             let _ending = ending;
             let call = Call::new(Arc::new(NoProgress), stop);
             let evaluated = async {
                 match flake.evaluate_fleet(&evaluation, &call).await {
-                    // All of it was told on the way.
+                    // The hosts were added as they were evaluated.
                     Ok(_) | Err(FlakeError::Nix(NixError::Process(ProcessError::Cancelled))) => {}
                     Err(error) => {
                         let error = Diagnostic::from(&error);
@@ -329,7 +328,7 @@ impl Flake {
     /// The facts of one host.
     ///
     /// # Errors
-    /// See [`FlakeError`]; that there is no such host is one.
+    /// See [`FlakeError`], among them [`FlakeError::UnknownHost`].
     pub async fn host(&self, name: &HostName, call: &Call) -> Result<Host, FlakeError> {
         self.require_host(name, call).await?;
         let question = question_about(name.as_str());
@@ -342,20 +341,20 @@ impl Flake {
         Ok(self.filled(found.await?))
     }
 
-    /// Evaluates what the survey is about; each host is told and remembered as soon as it is there.
+    /// Runs an evaluation. Each host is published and cached as soon as it is evaluated.
     async fn evaluate_fleet(
         &self,
         evaluation: &FleetEvaluation,
         call: &Call,
     ) -> Result<HashMap<String, Host>, FlakeError> {
-        // The one before may still be at its end.
+        // The previous evaluation may still be ending.
         let _turn = self.wait_for_turn(&format!("{} facts of all hosts", self.reference()), call).await?;
         let (sender, mut receiver) = mpsc::unbounded_channel();
         let evaluated = async move {
             let names = &evaluation.names;
             let on_answer = move |index: usize, answer: &Result<Answer, Diagnostic>| {
                 if let Some(name) = names.get(index) {
-                    // Nobody takes it any more: it is in the answers as well.
+                    // If the receiver is gone, the answer is still in the result.
                     drop(sender.send((Host::described(name, answer.clone()), is_cacheable(answer))));
                 }
             };
@@ -380,9 +379,8 @@ impl Flake {
         Ok(described.map(|host| (host.name.clone(), host)).collect())
     }
 
-    /// Remembers and tells what was found, if the flake is still as it was.
-    ///
-    /// With each host comes whether it is the same until the flake changes.
+    /// Publishes and caches hosts, unless the flake has changed; returns whether it did so. Each host comes with whether it may
+    /// be cached.
     async fn publish(&self, evaluation: &FleetEvaluation, found: Vec<(Host, bool)>) -> bool {
         let Ok(program) = self.nix.find().await else { return false };
         let fingerprint = &evaluation.of.fingerprint;
@@ -404,7 +402,7 @@ impl Flake {
         self.cache.get(&self.key(identity, of, &question_about(name)))
     }
 
-    /// With what the settings say of it.
+    /// The host, completed by the settings.
     fn filled(&self, mut host: Host) -> Host {
         let name = host.name.parse::<HostName>().ok();
         if let Some(set) = name.and_then(|name| self.settings.hosts.get(&name)) {

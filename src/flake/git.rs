@@ -1,12 +1,11 @@
-//! Git, asked about the repository a flake lies in, which anybody may have put there.
+//! Runs Git in the flake's repository, whose configuration is not trusted.
 //!
-//! A repository's configuration is a file in it: a clone brings none along, an unpacked archive does, and
-//! whoever edits files there can write it. Nix reads repositories by itself and runs nothing for them; what is
-//! asked here runs nothing either: no file system monitor, no filter, and no transport, which Git would use to
-//! fetch what a partial clone lacks (git-config(1), gitattributes(5), partial-clone.adoc).
+//! The configuration is a file in the repository. A clone does not copy it, but an unpacked archive contains it, and anyone
+//! who can write files there can change it. Nix starts no program for a repository. The commands here start none either: no
+//! file system monitor, no filter, and no transport, which Git would use to fetch missing objects of a partial clone
+//! (git-config(1), gitattributes(5), partial-clone.adoc).
 //!
-//! Nix reads objects as they are named. Git shows others in their place where the repository says so (git-replace(1)),
-//! and is told not to.
+//! Replacement objects (git-replace(1)) are off, because Nix ignores them.
 
 mod submodules;
 
@@ -26,18 +25,18 @@ use crate::process::{Command, Executable, FinishedProcess, Flow, ProcessError};
 use crate::progress::Call;
 use crate::text;
 
-/// Longest answer.
+/// Time limit of one command.
 const TIME: Duration = Duration::from_secs(20);
-/// How long all questions about one work tree and its submodules may take.
+/// Time limit of all commands for one work tree and its submodules.
 const WHOLE: Duration = Duration::from_secs(60);
-/// Most files whose content is asked for at once.
+/// Most files that one `git hash-object` hashes.
 const AT_ONCE: usize = 200;
-/// Most files that Git is told not to look at and that were touched: beyond that they are taken for changed.
+/// Most files that are hashed because Git ignores their changes and their state differs; further ones count as changed.
 const HIDDEN: usize = 10_000;
-/// Most bytes kept of what Git says besides.
+/// Most bytes of standard error that are kept.
 const SAID: usize = 2_000;
 
-/// What hides from Git that a file of the work tree is not the one of the commit: Nix reads it as it is.
+/// Settings with which Git reports every file that differs from the commit, because Nix reads the file as it is.
 const SHOW_ALL: [&str; 5] = [
     "core.fileMode=true",
     "core.symlinks=true",
@@ -46,43 +45,42 @@ const SHOW_ALL: [&str; 5] = [
     "core.ignoreStat=false",
 ];
 
-/// The variables of Git that are the user's word on how to read a repository: all others would have Git look
-/// elsewhere, or say something else (git(1), "ENVIRONMENT VARIABLES").
+/// Prefixes of Git's variables that are passed on: the user's settings. All others would have Git read another repository or
+/// print something else (git(1), "ENVIRONMENT VARIABLES").
 const KEPT: [&str; 3] = ["GIT_ATTR_NOSYSTEM", "GIT_CONFIG_", "GIT_EXEC_PATH"];
-/// What is written for whoever looks into Git; the settings of a machine can ask for it too, and 0 is the last word
-/// (trace2, `api-trace2.adoc`).
+/// Trace outputs of Git. A machine's settings can enable them too; the value 0 overrides that (`api-trace2.adoc`).
 const TRACES: [&str; 3] = ["GIT_TRACE2", "GIT_TRACE2_EVENT", "GIT_TRACE2_PERF"];
 
-/// What Git answered.
+/// The result of a Git command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum GitReply {
-    /// What it printed.
+    /// It succeeded and printed this.
     Printed(Vec<u8>),
-    /// It says that there is no such thing: it ended with 1, whatever it said besides.
+    /// It exited with 1: there is no such object or setting.
     Absent,
-    /// It could not answer.
+    /// It failed and printed this to standard error.
     Failed(String),
 }
 
-/// What is checked out.
+/// The state of a work tree.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Checkout {
-    /// The commit; `None` before the first one.
+    /// The commit that is checked out; `None` before the first one.
     pub commit: Option<String>,
-    /// The tracked files that differ from it, those included that Git was told not to look at.
+    /// The tracked files that differ from it, including those whose changes Git was told to ignore.
     pub changed: Vec<String>,
 }
 
-/// The questions of one look at a work tree: they end with the call, and have one time for all.
+/// The commands for one work tree. They share a deadline and end if the call is cancelled.
 struct GitSession<'a> {
     cancel: &'a CancellationToken,
     until: Instant,
-    /// Why the first one that Git was not run to its end for was not.
+    /// The error of the first command that did not run to its end.
     unfinished: OnceLock<ProcessError>,
 }
 
 impl GitSession<'_> {
-    /// What became of a command of Git; `None` where it did not end by itself, which [`GitSession::unfinished`] explains.
+    /// Runs a command; `None` if it did not run to its end, with the error in [`GitSession::unfinished`].
     async fn run(&self, command: Command) -> Option<FinishedProcess> {
         let left = self.until.saturating_duration_since(Instant::now());
         let finished = command.time_limit(left.min(TIME)).run(self.cancel, |_, _| Flow::Continue).await;
@@ -90,11 +88,10 @@ impl GitSession<'_> {
     }
 }
 
-/// What is checked out at `root`, and in its submodules where Nix reads them as well; `None` where Git does not say.
-/// Nothing is written.
+/// The state of the work tree at `root`, and of its submodules if Nix reads them; `None` if Git fails. Nothing is written.
 ///
 /// # Errors
-/// That Git could not be run to its end.
+/// If Git cannot be started, takes too long, or is cancelled.
 pub(super) async fn checkout(
     root: &Path,
     with_submodules: bool,
@@ -119,9 +116,9 @@ async fn whole_checkout(root: &Path, with_submodules: bool, session: &GitSession
     Some(checkout)
 }
 
-/// What is checked out at `root`, without what its submodules hold.
+/// The state of the work tree at `root` without the content of its submodules.
 ///
-/// What a filter of the user's or a conversion of line ends makes of a file is the file as it was committed.
+/// A file that differs only by the user's filter or by line ends counts as unchanged.
 async fn own_checkout(root: &Path, session: &GitSession<'_>) -> Option<Checkout> {
     let quiet = own_filters(root, session).await?;
     let status = status(root, &quiet, session).await?;
@@ -151,9 +148,9 @@ async fn own_checkout(root: &Path, session: &GitSession<'_>) -> Option<Checkout>
     Some(checkout)
 }
 
-/// Every tracked file that differs (git-status(1), porcelain format 2), where Git looks at it.
+/// The output of git-status(1) in porcelain format 2: tracked files whose changes Git does not ignore.
 async fn status(root: &Path, quiet: &[String], session: &GitSession<'_>) -> Option<Vec<u8>> {
-    // The work tree of a submodule has a configuration of its own (`submodules`); its commit is part of this one.
+    // `submodules` checks their work trees, which have their own configuration; here only their commits count.
     let command = git(root, quiet).args([
         "status",
         "--porcelain=v2",
@@ -166,8 +163,7 @@ async fn status(root: &Path, quiet: &[String], session: &GitSession<'_>) -> Opti
     finished.status.success().then_some(finished.stdout)
 }
 
-/// The files that differ from the index where Git was told not to look (git-update-index(1), `--skip-worktree` and
-/// `--assume-unchanged`).
+/// The changed files whose changes Git was told to ignore (git-update-index(1), `--skip-worktree` and `--assume-unchanged`).
 async fn hidden(root: &Path, quiet: &[String], session: &GitSession<'_>) -> Option<Vec<String>> {
     let folder = root.to_owned();
     let looked = tokio::task::spawn_blocking(move || {
@@ -177,7 +173,7 @@ async fn hidden(root: &Path, quiet: &[String], session: &GitSession<'_>) -> Opti
         for entry in index.entries()?.into_iter().filter(|entry| entry.hidden) {
             match Stat::of_itself(&folder.join(path_of(&entry.path))).ok() {
                 Some(stat) if entry.is_as_seen(&stat) => {}
-                // Its name stands for what it is: a file with other permissions, or a link, is another one.
+                // Only the content must be compared: kind and permissions are those of the index.
                 Some(stat) if stat.is_file() && entry.is_mode_of(&stat) && touched.len() < HIDDEN => {
                     touched.push((entry.path.into_owned(), *entry.object));
                 }
@@ -191,7 +187,7 @@ async fn hidden(root: &Path, quiet: &[String], session: &GitSession<'_>) -> Opti
         let paths = some.iter().map(|(path, _)| OsStr::from_bytes(path));
         let command = paths.fold(git(root, quiet).args(["hash-object", "--"]), Command::arg);
         let finished = session.run(command).await?;
-        // It ends at the first file that it cannot read, and says nothing of those after it.
+        // It stops at the first file that it cannot read, without hashes of the rest.
         if !finished.status.success() {
             return None;
         }
@@ -207,7 +203,7 @@ async fn hidden(root: &Path, quiet: &[String], session: &GitSession<'_>) -> Opti
     Some(changed)
 }
 
-/// Settings that take away the filters that the repository's own configuration defines; the user's are the user's word.
+/// Settings that disable the filters defined in the repository's own configuration. The user's own filters are trusted.
 async fn own_filters(root: &Path, session: &GitSession<'_>) -> Option<Vec<String>> {
     let question = ["config", "--show-scope", "--name-only", "-z", "--get-regexp", "^filter\\."];
     let finished = session.run(git(root, &[]).args(question)).await?;
@@ -224,7 +220,7 @@ async fn own_filters(root: &Path, session: &GitSession<'_>) -> Option<Vec<String
             continue;
         }
         let driver = std::str::from_utf8(key).ok()?.strip_prefix("filter.")?.rsplit_once('.')?.0;
-        // `-c` takes a name up to the first `=`: of one that has one nothing could be said.
+        // `-c` splits at the first `=`, so a name with `=` cannot be disabled.
         if driver.contains('=') {
             return None;
         }
@@ -236,7 +232,7 @@ async fn own_filters(root: &Path, session: &GitSession<'_>) -> Option<Vec<String
     Some(drivers.iter().flat_map(|driver| off.map(|setting| format!("filter.{driver}.{setting}"))).collect())
 }
 
-/// What Git answers to this, which runs no program.
+/// Runs a Git command that starts no other program.
 pub(super) async fn ask(root: &Path, arguments: &[&str], call: &Call) -> Result<GitReply, NixError> {
     let mut said = String::new();
     let command = git(root, &[]).args(arguments);
@@ -255,7 +251,7 @@ pub(super) async fn ask(root: &Path, arguments: &[&str], call: &Call) -> Result<
     }
 }
 
-/// Every command of Git that is run here.
+/// A Git command with the settings and the environment that all commands here share.
 fn git(root: &Path, quiet: &[String]) -> Command {
     let others = std::env::vars_os().map(|(name, _)| name).filter(|name| is_of_git(name));
     let command = others.fold(Command::new(Executable::Git), Command::without);
@@ -265,7 +261,7 @@ fn git(root: &Path, quiet: &[String]) -> Command {
         .args(["-c", "core.fsmonitor=false", "-c", "core.untrackedCache=false"])
         .args(SHOW_ALL.iter().flat_map(|setting| ["-c", *setting]))
         .args(quiet.iter().flat_map(|setting| ["-c", setting.as_str()]))
-        // Nix reads this one, whatever `core.worktree` says.
+        // Nix reads this work tree, and ignores `core.worktree`.
         .arg("--work-tree")
         .arg(root)
         .folder(root)
@@ -276,7 +272,7 @@ fn git(root: &Path, quiet: &[String]) -> Command {
         .time_limit(TIME)
 }
 
-/// Whether a variable of the environment is for Git and not [`KEPT`].
+/// Whether an environment variable is one of Git's and is not passed on.
 fn is_of_git(name: &OsStr) -> bool {
     let name = name.as_bytes();
     name.starts_with(b"GIT_") && !KEPT.iter().any(|kept| name.starts_with(kept.as_bytes()))

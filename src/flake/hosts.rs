@@ -1,4 +1,4 @@
-//! The flake's hosts: `nixosConfigurations` and the few facts every one of them has.
+//! The flake's hosts: `nixosConfigurations`, and the few facts of each host.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use crate::names::{AttrPath, HostName, StorePath};
 use crate::progress::Call;
 use crate::text;
 
-/// The output hosts are in.
+/// The output with the hosts.
 pub const HOSTS: &str = "nixosConfigurations";
 
 fn toplevel_question(name: &HostName) -> String {
@@ -65,16 +65,16 @@ pub struct Host {
     pub reasons: BTreeMap<String, Diagnostic>,
 }
 
-/// What disko's probe sees of a host.
+/// The disk layout of a host, as disko's probe returns it.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct DiskoFacts {
-    /// What it gave.
+    /// The result of the probe.
     pub value: Value,
-    /// The parts that failed, which are marked in `value`.
+    /// The parts that failed to evaluate; they are marked in `value`.
     pub unread: Vec<UnreadPart>,
 }
 
-/// The names of the facts, as the probe has them.
+/// The names of the facts in the probe's result.
 const FACTS: [&str; 5] = ["system", "host_name", "state_version", "target", "tags"];
 
 impl Host {
@@ -93,14 +93,14 @@ impl Host {
         }
     }
 
-    /// Why its tags are not known; `None` where they are.
+    /// The error because of which its tags are not known; `None` if they are known.
     #[must_use]
     pub fn tags_error(&self) -> Option<&Diagnostic> {
         let concerned = self.unread.is_empty() || self.unread.iter().any(|fact| fact == "tags");
         self.reasons.get("tags").or(self.error.as_ref()).filter(|_| concerned)
     }
 
-    /// The host in what its probe gave.
+    /// The host from the answer of its probe.
     pub(super) fn described(name: &str, answer: Result<Answer, Diagnostic>) -> Self {
         let mut host = Self::without_facts(name, FactsState::Known);
         let answer = match answer {
@@ -150,12 +150,12 @@ impl Host {
         }
     }
 
-    /// Takes from the settings what the configuration does not say.
+    /// Adds from the settings what the configuration does not define.
     pub(super) fn fill(&mut self, set: &HostFile) {
         if self.target.is_none() {
             self.target = set.target_host.as_ref().map(ToString::to_string);
         }
-        // A group is joined by either's word: whoever counts on one must not miss a host for the other.
+        // Tags of both are joined: a selection by a tag must not miss a host because the other source lacks the tag.
         for tag in &set.tags {
             if !self.tags.contains(tag) {
                 self.tags.push(tag.clone());
@@ -174,10 +174,10 @@ impl Flake {
             .await
     }
 
-    /// Says that the flake has this host.
+    /// Requires that the flake has this host.
     ///
     /// # Errors
-    /// [`FlakeError::UnknownHost`] with the nearest names, and whatever finding the names gives.
+    /// [`FlakeError::UnknownHost`] with similar names, and those of [`Flake::host_names`].
     pub async fn require_host(&self, name: &HostName, call: &Call) -> Result<(), FlakeError> {
         let names = self.host_names(call).await?;
         if names.iter().any(|known| known == name.as_str()) {
@@ -190,12 +190,12 @@ impl Flake {
         })
     }
 
-    /// What to say of a failure while looking at a host: that there is no such host, if that is why.
+    /// Turns the failure of an evaluation of a host into an error: that the host does not exist, if that is the cause.
     ///
-    /// Asked afterwards, so that a call about a host that exists costs one evaluation, not two.
+    /// This is checked after the failure, so that a call about an existing host costs one evaluation, not two.
     ///
     /// # Errors
-    /// Always: [`FlakeError::UnknownHost`], or `diagnostic` as it is.
+    /// Always: [`FlakeError::UnknownHost`], or [`FlakeError::Evaluation`] with `diagnostic`.
     pub async fn explain<T>(
         &self,
         name: &HostName,
@@ -208,7 +208,7 @@ impl Flake {
         Err(FlakeError::Evaluation(Box::new(diagnostic)))
     }
 
-    /// What disko's probe sees of a host.
+    /// The disk layout of a host.
     ///
     /// # Errors
     /// See [`FlakeError`].
@@ -225,7 +225,7 @@ impl Flake {
         .await
     }
 
-    /// The path a host's system has when it is built; nothing is built.
+    /// The store path of a host's toplevel. Nothing is built.
     ///
     /// # Errors
     /// See [`FlakeError`].
@@ -243,7 +243,7 @@ impl Flake {
         .await
     }
 
-    /// Remembers the path that a host's system was built at, of a flake that was so `before`.
+    /// Caches the toplevel of a host that was built, unless the flake has changed since `before`.
     ///
     /// # Errors
     /// See [`Flake::remember`].
@@ -256,7 +256,7 @@ impl Flake {
         self.remember(&toplevel_question(name), before, toplevel).await
     }
 
-    /// The path of the derivation at `attr`, where it is one.
+    /// The store path of the derivation at `attr`; `None` if the attribute is none.
     ///
     /// # Errors
     /// See [`FlakeError`].
@@ -267,10 +267,10 @@ impl Flake {
     }
 }
 
-/// The path of a host's system in what its probe gave.
+/// The toplevel of a host from the result of its probe.
 ///
 /// # Errors
-/// That it is none.
+/// [`FlakeError::Evaluation`] if the result is no store path.
 pub fn toplevel(name: &HostName, told: &Value) -> Result<StorePath, FlakeError> {
     told.as_str().and_then(|path| path.parse().ok()).ok_or_else(|| {
         let attr = AttrPath::new([HOSTS, name.as_str(), "config", "system", "build", "toplevel"]);

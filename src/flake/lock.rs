@@ -28,7 +28,7 @@ const INPUTS: usize = 10_000;
 /// Most steps from the flake to an input, and from an input to the one it follows in the end.
 const STEPS: usize = 64;
 
-/// Why a lock file that is there does not tell the inputs.
+/// Why a lock file cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum LockError {
     /// It cannot be read, or is too large.
@@ -39,7 +39,7 @@ pub enum LockError {
         /// The reason that the system gives.
         cause: io::Error,
     },
-    /// It is no lock file that Nix could read.
+    /// It is not a valid lock file.
     #[error("{file} is no lock file of a flake: {problem}")]
     Malformed {
         /// The file.
@@ -86,27 +86,27 @@ pub struct Node {
 }
 
 impl Node {
-    /// Whether the lock file names one content for it. A relative path is a part of another input's content.
+    /// Whether the lock file pins it to one content. A relative path is a part of another input's content.
     #[must_use]
     pub fn is_pinned(&self) -> bool {
         self.parent.is_some() || self.locked.as_ref().is_none_or(Reference::is_pinned)
     }
 }
 
-/// Where an input leads.
+/// The target of an input.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(untagged)]
 enum Edge {
-    /// To the node of this name.
+    /// The node with this name.
     Node(String),
-    /// To the input at this path from the flake; to the flake itself if it is empty.
+    /// The input at this path from the flake; the flake itself if the path is empty.
     Follows(Vec<String>),
 }
 
 /// An input of the flake, or of one of its inputs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Input<'a> {
-    /// The names on the way to it.
+    /// The names of the inputs from the flake to it.
     pub path: Vec<&'a str>,
     /// The path of the input that it follows, from the flake; empty if it follows the flake itself.
     pub follows: Option<&'a [String]>,
@@ -134,7 +134,7 @@ impl Lock {
     /// [`LockError::Malformed`].
     pub(super) fn parse(text: &[u8], file: String) -> Result<Self, LockError> {
         let lock = serde_json::from_slice::<Self>(text).map_err(|error| {
-            // What serde says of it quotes the file, which others wrote.
+            // The message of serde quotes the file, which others wrote.
             format!("line {}, column {} is not as Nix writes it", error.line(), error.column())
         });
         let checked = lock.and_then(|lock| {
@@ -148,7 +148,7 @@ impl Lock {
         checked.map_err(|problem| LockError::Malformed { file, problem })
     }
 
-    /// Whether every node below this one is there, and they are a tree of bounded size.
+    /// Requires that every node below this one exists, and that they are a tree of bounded size.
     fn check(&self, name: &str, steps: usize, seen: &mut usize) -> Result<(), String> {
         let Some(node) = self.nodes.get(name) else {
             return Err(format!("it has no node {}", text::word(name)));
@@ -210,7 +210,7 @@ impl Lock {
         self.nodes.get(&self.root).is_some_and(|root| root.inputs.contains_key(name))
     }
 
-    /// The node that an input leads to, after at most so many further ones.
+    /// The node of an input, after at most `steps` inputs that follow others; `None` if there is none.
     fn node(&self, edge: &Edge, steps: usize) -> Option<&Node> {
         let path = match edge {
             Edge::Node(name) => return self.nodes.get(name),
@@ -221,7 +221,7 @@ impl Lock {
         path.iter().try_fold(root?, |node, name| self.node(node.inputs.get(name)?, steps))
     }
 
-    /// The names in the lock file of the inputs that it names no one content for, in order.
+    /// The names, in the lock file, of the inputs that are not pinned to one content, in order.
     #[must_use]
     pub fn unpinned(&self) -> Vec<String> {
         let unpinned = self.nodes.iter().filter(|(_, node)| !node.is_pinned());
@@ -229,8 +229,7 @@ impl Lock {
     }
 }
 
-/// Whether the lock file in this folder names one content for each input. If it cannot be read here, it is not known what
-/// Nix takes it for.
+/// Whether the lock file in this folder pins every input to one content. `false` if the file cannot be read.
 pub(super) fn are_inputs_pinned(folder: &Path) -> bool {
     Lock::in_folder(folder).is_ok_and(|lock| lock.is_none_or(|lock| lock.unpinned().is_empty()))
 }

@@ -1,4 +1,4 @@
-//! A flake's facts, always by evaluation: its hosts, its outputs, its shells, whether it changed.
+//! Questions about a flake, answered by evaluating it: hosts, outputs, shells, options, inputs, checks.
 
 mod cache;
 pub mod check;
@@ -39,7 +39,7 @@ pub use lock::{Lock, LockError};
 pub use nix_cache::NixCache;
 pub use part::{Step, UnreadPart};
 
-/// The flake the settings name, and the `nix` that evaluates it.
+/// The flake of the settings, and the `nix` that evaluates it.
 #[derive(Clone, Debug)]
 pub struct Flake {
     settings: Arc<Settings>,
@@ -47,17 +47,17 @@ pub struct Flake {
     cache: Arc<AnswerCache>,
     fingerprinter: fingerprint::Fingerprinter,
     nix_caches: Arc<nix_cache::NixCaches>,
-    /// The commit it is looked at as; none means as it lies in its folder.
+    /// The commit to evaluate; `None` means the files in the folder.
     at: Option<Arc<revision::Commit>>,
-    /// Questions being answered, so that the same one twice at once is answered once.
+    /// Locks by name: calls that do the same wait for one another.
     under_way: Arc<Mutex<HashMap<String, Weak<tokio::sync::Mutex<()>>>>>,
     fleet_evaluations: Arc<fleet::FleetEvaluations>,
-    /// Whether anything that may go away by itself failed on the way to the answer that is being found.
+    /// Whether the answer that is being evaluated met a transient failure.
     transient: Arc<AtomicBool>,
 }
 
 impl Flake {
-    /// The flake of these settings; nothing is read yet.
+    /// The flake of these settings. Nothing is read yet.
     #[must_use]
     pub fn new(settings: Arc<Settings>, nix: Nix) -> Self {
         let cache = Arc::new(AnswerCache::new(&settings.cache));
@@ -74,8 +74,8 @@ impl Flake {
         }
     }
 
-    /// The flake of other settings. What these say the same of is kept, and so is what does not depend on them: an
-    /// answer is filed under the flake it is about.
+    /// The same with other settings. The cache and `nix` are kept unless their settings differ: cached answers have the flake
+    /// in their key.
     #[must_use]
     pub fn with_settings(&self, settings: Arc<Settings>) -> Self {
         let before = &self.settings;
@@ -87,7 +87,7 @@ impl Flake {
             true => Arc::clone(&self.cache),
             false => Arc::new(AnswerCache::new(&settings.cache)),
         };
-        // What another Nix is evaluating is no answer of this one's.
+        // An evaluation by another Nix does not answer for this one.
         let fleet_evaluations = match before.nix == settings.nix {
             true => Arc::clone(&self.fleet_evaluations),
             false => Arc::default(),
@@ -101,13 +101,13 @@ impl Flake {
         &self.nix
     }
 
-    /// The settings it was made with.
+    /// Its settings.
     #[must_use]
     pub fn settings(&self) -> &Settings {
         &self.settings
     }
 
-    /// The flake as `nix` names it.
+    /// Its flake reference.
     #[must_use]
     pub fn reference(&self) -> String {
         match &self.at {
@@ -116,18 +116,18 @@ impl Flake {
         }
     }
 
-    /// Where its files are, for whoever reads an error about them.
+    /// The location of its files, to make the paths in errors relative.
     #[must_use]
     pub fn source(&self) -> SourceTree<'_> {
         let commit = self.at.as_deref().map(revision::Commit::committed);
         SourceTree { folder: &self.settings.flake, store_path: None, commit }
     }
 
-    /// What it is looked at as: the commit, and the tracked files that differ from it, also in the submodules it may ask
-    /// for; `None` where it is in no repository.
+    /// The commit, and the tracked files that differ from it, those in submodules that the flake may use included. `None` if the
+    /// flake is in no Git repository.
     ///
     /// # Errors
-    /// [`FlakeError::GitSilent`], or that the call was cancelled.
+    /// [`FlakeError::GitSilent`], and [`FlakeError::Nix`] if the call is cancelled.
     pub async fn checkout(&self, call: &Call) -> Result<Option<Checkout>, FlakeError> {
         if let Some(commit) = &self.at {
             return Ok(Some(Checkout { commit: Some(commit.id.clone()), changed: Vec::new() }));
@@ -141,7 +141,7 @@ impl Flake {
     /// The lock file; `None` if the flake has none.
     ///
     /// # Errors
-    /// That there is no flake, and [`FlakeError::Lock`].
+    /// Those of [`Flake::require`], and [`FlakeError::Lock`].
     pub fn lock(&self) -> Result<Option<Lock>, FlakeError> {
         self.require()?;
         Ok(match &self.at {
@@ -150,13 +150,12 @@ impl Flake {
         })
     }
 
-    /// The inputs that are locked to no commit and no other one content, such as a Git tree with uncommitted changes, by
-    /// their names in the lock file.
+    /// The names, in the lock file, of inputs without a fixed content, such as a Git tree with uncommitted changes.
     ///
     /// # Errors
     /// [`FlakeError::Lock`].
     pub fn unpinned_inputs(&self) -> Result<Vec<String>, FlakeError> {
-        // A commit with any is refused when it is asked for.
+        // `Flake::at` refuses a commit with unpinned inputs.
         if self.at.is_some() {
             return Ok(Vec::new());
         }
@@ -164,12 +163,12 @@ impl Flake {
         Ok(lock.map(|lock| lock.unpinned()).unwrap_or_default())
     }
 
-    /// Says that there is a flake, and one that can be read without giving away what lies beside it.
+    /// Requires that the flake exists, and that evaluating it copies no private file into the store.
     ///
     /// # Errors
     /// [`FlakeError::NotFound`] and [`FlakeError::Exposes`].
     pub fn require(&self) -> Result<(), FlakeError> {
-        // That a commit has it was seen when it was found.
+        // `Flake::at` has checked that the commit has a flake.
         if self.at.is_some() {
             return Ok(());
         }
@@ -191,14 +190,14 @@ impl Flake {
         }
     }
 
-    /// All that an evaluation depends on, in one hash; `None` where it cannot be told.
+    /// The hash of everything that an evaluation depends on; `None` if it cannot be determined.
     pub async fn fingerprint(&self) -> Option<Fingerprint> {
         self.outer_fingerprint().await.filter(Fingerprint::is_whole)
     }
 
-    /// The same without what an evaluation depends on besides the flake's own files and pinned inputs, if there is such.
+    /// As [`Flake::fingerprint`], but also for a flake with unpinned inputs or submodules, whose content it does not cover.
     pub(crate) async fn outer_fingerprint(&self) -> Option<Fingerprint> {
-        // Where there is no flake there may be a whole disk to read.
+        // Without a flake, the folder may be a whole disk.
         self.require().ok()?;
         let settings = self.nix.find().await.ok()?.settings.as_ref()?;
         match &self.at {
@@ -207,12 +206,12 @@ impl Flake {
         }
     }
 
-    /// What a `nix` remembers that is about to read the flake: of a state that misleads it, in a folder of that state's
-    /// own, and if it is not known whether the state does, in one that is used once. Taken anew for each, because the
-    /// state may have changed since the last.
+    /// The cache for a `nix` that is about to read the flake: a separate one if the flake's state is
+    /// [misleading](Fingerprint::is_misleading), and one for a single use if that is not known. Call it before each run, because
+    /// the state may have changed.
     ///
     /// # Errors
-    /// That there is no room for such a folder: Nix would answer from what it remembers of another state.
+    /// If the folder cannot be created. With the user's cache, Nix might answer for another state of the flake.
     pub async fn nix_cache(&self) -> Result<NixCache, NixError> {
         match self.outer_fingerprint().await {
             Some(fingerprint) => Ok(self.nix_caches.for_state(&fingerprint).await?),
@@ -221,12 +220,12 @@ impl Flake {
         }
     }
 
-    /// Whether nothing that evaluation depends on was written since `before` was taken.
+    /// Whether nothing that an evaluation depends on was written since `before` was taken.
     pub async fn is_untouched_since(&self, before: &Fingerprint) -> bool {
         self.outer_fingerprint().await.is_some_and(|now| now.is_untouched_since(before))
     }
 
-    /// Builds what the flake is now.
+    /// Builds installables of the flake as it is now.
     ///
     /// # Errors
     /// See [`Nix::build`].

@@ -1,8 +1,8 @@
-//! Where Nix keeps what it remembers of a flake that misleads it.
+//! Separate caches of Nix for states of a flake that Nix would confuse.
 //!
-//! Nix goes by the commit, and by the files that Git says differ from it: of two states that have both in common it gives
-//! the one it saw first, from its cache in the user's home (2.26; libgit2's status decides). A folder for each state keeps
-//! them apart, and what is in such a state out of the user's cache. Inputs that are not in the store are fetched anew.
+//! Nix identifies a state by its commit and the files that libgit2 reports as changed. If two states have both in common,
+//! Nix 2.26 returns the one it saw first, from its cache in the user's home. A cache folder for each such state avoids that,
+//! and keeps the state out of the user's cache. Inputs that are not in the store are fetched again.
 
 use std::collections::VecDeque;
 use std::path::Path;
@@ -17,20 +17,20 @@ use crate::nix::CACHE_HOME;
 use crate::process::Command;
 use crate::scratch::{ScratchError, ScratchFolder, large_candidate_folders};
 
-/// Most folders that are kept at once.
+/// Most cache folders at once.
 const STATES: usize = 4;
 
-/// The folders, newest last.
+/// The cache folders by state of the flake, newest last.
 #[derive(Debug, Default)]
 pub(super) struct NixCaches {
     folders: Mutex<VecDeque<(Fingerprint, NixCache)>>,
 }
 
-/// What a `nix` remembers of flakes. To be held until that `nix` has ended: the folder goes with the last who holds it.
+/// A cache folder for `nix`. Keep it until that `nix` has ended: dropping the last clone removes the folder.
 #[derive(Clone, Debug, Default)]
 pub struct NixCache(Option<Arc<CacheFolder>>);
 
-/// A folder that may hold all of nixpkgs, and takes as long to remove: no thread waits for it that serves others.
+/// A folder that may hold all of nixpkgs. It takes long to remove, so another thread does it.
 #[derive(Debug)]
 struct CacheFolder(Option<ScratchFolder>);
 
@@ -42,13 +42,13 @@ impl Drop for CacheFolder {
 }
 
 impl NixCache {
-    /// The folder it is in; `None` means the user's own.
+    /// The folder; `None` means the user's own cache.
     #[must_use]
     pub fn folder(&self) -> Option<&Path> {
         self.0.as_ref()?.0.as_ref().map(ScratchFolder::path)
     }
 
-    /// The command, with this memory.
+    /// Sets the cache folder for a command.
     #[must_use]
     pub fn apply_to(&self, command: Command) -> Command {
         match self.folder() {
@@ -59,7 +59,7 @@ impl NixCache {
 }
 
 impl NixCaches {
-    /// That of this state of the flake; the user's own if Nix is not misled.
+    /// The cache for a state of the flake: the user's own, unless the state is [misleading](Fingerprint::is_misleading).
     pub(super) async fn for_state(&self, state: &Fingerprint) -> Result<NixCache, ScratchError> {
         if !state.is_misleading() {
             return Ok(NixCache::default());
@@ -77,11 +77,11 @@ impl NixCaches {
     }
 }
 
-/// A folder of its own in which nothing is remembered yet.
+/// A new, empty cache.
 pub(super) async fn create() -> Result<NixCache, ScratchError> {
     let places = large_candidate_folders();
     let first = places.first().cloned().unwrap_or_default();
-    // The first one of this run removes what killed processes left.
+    // The first call of a process also removes the folders that killed processes left.
     let scratch = spawn_blocking(move || ScratchFolder::make(&places, usize::MAX))
         .await
         .map_err(|error| ScratchError { tried: vec![(first, error.to_string())] })??;

@@ -11,7 +11,7 @@ use crate::names::{AttrPath, HostName};
 use crate::progress::Call;
 use crate::text;
 
-/// Most options of one host that are read: all of NixOS has about 15 000.
+/// Most options read of one host. NixOS has about 15 000.
 const MOST: usize = 100_000;
 
 /// An option as its module declares it.
@@ -28,20 +28,20 @@ pub struct HostOption {
     pub default: Option<String>,
 }
 
-/// The options of a host, and what of them could not be read.
+/// The options of a host, and those that could not be read.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct HostOptions {
-    /// Every option that is neither internal nor hidden, with what could be read of it.
+    /// Every option that is neither internal nor hidden; fields that could not be read are empty.
     pub options: Vec<HostOption>,
-    /// What could not.
+    /// The options and fields that could not be read.
     pub unread: Vec<UnreadPart>,
 }
 
-/// An option as the probe tells it.
+/// An option as the probe returns it.
 #[derive(Deserialize)]
 struct ProbedOption {
     name: String,
-    /// The fields that throw; `option` where the option itself does.
+    /// The fields that throw; `option` if the option itself throws.
     #[serde(default)]
     thrown: Vec<String>,
     #[serde(default, rename = "type")]
@@ -64,7 +64,7 @@ impl Flake {
                 Question::new([HOSTS, host.as_str()], "options").with(json!({ "most": MOST })).large();
             let options = AskOptions::new("hosts", Instantiate::No);
             let mut round = flake.ask_with(&options, vec![question], call).await?;
-            // What throws may do so for something that could not be fetched.
+            // A field may throw because a download failed.
             if round.has_fetched {
                 flake.mark_transient();
             }
@@ -102,7 +102,7 @@ impl Flake {
     }
 }
 
-/// A field of an option that throws. Nix catches that, and keeps the message to itself.
+/// The error of a field that throws. `tryEval` catches it without its message.
 fn thrown(option: &str, field: &str) -> UnreadPart {
     let (what, part) = match field {
         "option" => (String::new(), vec![option.to_owned()]),

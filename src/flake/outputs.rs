@@ -1,7 +1,7 @@
-//! The outputs a flake has, and what each kind of them must be.
+//! The outputs of a flake, and the rules for each kind.
 //!
-//! Kinds and what is asked of them follow `nix flake check` (its manual page, and `src/nix/flake.cc` of Nix 2.26 and
-//! 2.34), for all systems, with home-manager and nix-darwin configurations besides. What Nix refuses is refused here;
+//! The rules are those of `nix flake check` (its manual page, and `src/nix/flake.cc` of Nix 2.26 and 2.34), applied to all
+//! systems, and also to home-manager and nix-darwin configurations. An output that Nix refuses is refused here:
 //! `tests/tools/strict.rs` compares the two.
 
 use schemars::JsonSchema;
@@ -49,7 +49,7 @@ pub enum Kind {
     Other,
 }
 
-/// How an output is laid out below its name.
+/// The structure of an output below its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shape {
     /// The value itself.
@@ -60,24 +60,24 @@ pub enum Shape {
     PerSystem,
     /// `system -> name -> value`.
     PerSystemNamed,
-    /// Sets of sets, as deep as they go.
+    /// Nested sets of any depth.
     Nested,
-    /// `system -> …`, of which only the systems are looked at.
+    /// `system -> …`; only the names of the systems are checked.
     Systems,
-    /// Only that there is a value is looked at.
+    /// Any value; its content is not checked.
     Opaque,
 }
 
-/// What is known about a top-level output.
+/// The rule for a top-level output.
 #[derive(Clone, Copy, Debug)]
 pub struct Rule {
-    /// Its name.
+    /// The name of the output.
     pub output: &'static str,
-    /// What is in it.
+    /// The kind of its elements.
     pub kind: Kind,
-    /// How.
+    /// Its structure.
     pub shape: Shape,
-    /// The probe that checks one of them.
+    /// The probe that checks one element; empty if elements are not checked.
     pub probe: &'static str,
 }
 
@@ -85,7 +85,7 @@ const fn rule(output: &'static str, kind: Kind, shape: Shape, probe: &'static st
     Rule { output, kind, shape, probe }
 }
 
-/// Every output with rules; hosts first, because they take longest.
+/// Every output with a rule. Hosts come first, because they take longest.
 pub const RULES: &[Rule] = &[
     rule("nixosConfigurations", Kind::Host, Shape::Named, "host"),
     rule("darwinConfigurations", Kind::Darwin, Shape::Named, "host"),
@@ -110,7 +110,7 @@ pub const RULES: &[Rule] = &[
     rule("legacyPackages", Kind::Other, Shape::Systems, ""),
 ];
 
-/// What Nix knows and has no rules for (`src/nix/flake.cc`); of any other output it warns.
+/// Outputs that Nix knows without rules (`src/nix/flake.cc`). It warns about any other.
 const UNCHECKED: [&str; 8] = [
     "lib",
     "darwinModules",
@@ -122,7 +122,7 @@ const UNCHECKED: [&str; 8] = [
     "nixopsConfigurations",
 ];
 
-/// What Nix warns of an output's name.
+/// The warning of Nix about an output's name; `None` if there is none.
 #[must_use]
 pub fn remark(output: &str) -> Option<String> {
     let instead = match output {
@@ -140,7 +140,7 @@ pub fn remark(output: &str) -> Option<String> {
 }
 
 impl Rule {
-    /// The rule of a top-level output; one without rules is not looked into.
+    /// The rule for a top-level output. The content of an unknown output is not checked.
     #[must_use]
     pub fn of(output: &str) -> Self {
         RULES
@@ -151,40 +151,40 @@ impl Rule {
     }
 }
 
-/// One output, not yet looked at.
+/// One element of an output, not checked yet.
 #[derive(Clone, Debug)]
 pub struct Leaf {
-    /// Where it is.
+    /// Its attribute path.
     pub path: Vec<String>,
-    /// What it must be.
+    /// The rule that it must follow.
     pub rule: Rule,
-    /// The system it is for, where its place says so.
+    /// The system in its attribute path; `None` if the path has none.
     pub system: Option<String>,
-    /// Why what it lies in could not even be listed.
+    /// The error because of which the set at this path could not be listed.
     pub error: Option<Diagnostic>,
 }
 
 impl Leaf {
-    /// Its place as text.
+    /// Its attribute path as text.
     #[must_use]
     pub fn attr(&self) -> String {
         AttrPath::new(self.path.iter().cloned()).to_string()
     }
 }
 
-/// How outputs are listed.
+/// Options for listing outputs.
 #[derive(Clone, Copy)]
 pub struct ListOptions<'a> {
     /// Whether derivations are written to the store.
     pub instantiate: Instantiate,
-    /// Called with each warning that comes up, and with the attribute that was being listed.
+    /// Called with the attribute that is being listed and a warning that Nix prints meanwhile.
     pub on_warning: &'a (dyn Fn(&str, &str) + Send + Sync),
-    /// The call that wants the list.
+    /// The call, for progress and cancellation.
     pub call: &'a Call,
 }
 
 impl ListOptions<'_> {
-    /// Asks one probe of many attributes.
+    /// Asks questions and forwards warnings with the attribute of their question.
     async fn ask(
         &self,
         flake: &Flake,
@@ -207,12 +207,12 @@ impl ListOptions<'_> {
 }
 
 impl Flake {
-    /// Every output there is of the rules that `wanted` names, in the order of [`RULES`].
+    /// All elements of the outputs whose rules are `wanted`, in the order of [`RULES`].
     ///
-    /// What cannot be listed is a leaf with an error: one broken set hides nothing beside it.
+    /// A set that cannot be listed becomes one leaf with an error, and does not affect other sets.
     ///
     /// # Errors
-    /// See [`FlakeError`]; a flake whose outputs cannot be listed at all is one.
+    /// See [`FlakeError`]. It is also an error if the names of the outputs cannot be listed.
     pub async fn leaves(
         &self,
         wanted: impl Fn(Rule) -> bool,
@@ -274,7 +274,7 @@ impl Flake {
                         error: None,
                     })
                 })),
-                // Perhaps only one system of several is broken.
+                // It may be that only one system fails: list each separately.
                 (Err(_), Shape::PerSystemNamed) => unlisted.push((name, rule)),
                 (Err(error), _) => {
                     leaves.push(Leaf { path: vec![name], rule, system: None, error: Some(error) });
@@ -288,7 +288,7 @@ impl Flake {
         Ok(leaves)
     }
 
-    /// The leaves of an output that cannot be listed as a whole, system by system.
+    /// Lists an output, which cannot be listed as a whole, system by system.
     async fn leaves_by_system(
         &self,
         name: &str,
@@ -327,7 +327,7 @@ impl Flake {
 }
 
 impl Flake {
-    /// Every job below an output, however deep; a set that cannot be listed hides nothing beside it.
+    /// All jobs below an output, at any depth. A set that cannot be listed does not affect other sets.
     async fn jobs(
         &self,
         output: String,
@@ -347,7 +347,7 @@ impl Flake {
                     Err(error) => broken.push((path, error)),
                 }
             }
-            // What is wrong with one is wrong with what holds it, so only the innermost are told.
+            // An error in a set is also one of the sets around it, so only the innermost set reports it.
             let questions = broken.iter().map(|(path, _)| Question::new(path.clone(), "names")).collect();
             let answers = listing.ask(self, "jobs", questions, instantiate).await?;
             for ((path, error), answer) in broken.into_iter().zip(answers) {
@@ -363,9 +363,9 @@ impl Flake {
     }
 }
 
-/// How deep a set of jobs that cannot be listed is looked into.
+/// Greatest depth of a set of jobs that is listed part by part.
 const JOBS_DEPTH: usize = 8;
-/// Most such sets looked into at once.
+/// Most sets of jobs that are listed part by part at once.
 const JOBS_SETS: usize = 500;
 
 fn collect_jobs(path: Vec<String>, value: &Value, rule: Rule, leaves: &mut Vec<Leaf>) {
@@ -382,7 +382,7 @@ fn collect_jobs(path: Vec<String>, value: &Value, rule: Rule, leaves: &mut Vec<L
     }
 }
 
-/// What is wrong with the name of a system (`checkSystemName` in `src/nix/flake.cc`).
+/// The error if a name is no system (`checkSystemName` in `src/nix/flake.cc`); `None` if it is one.
 fn no_system(name: &str) -> Option<Diagnostic> {
     (!name.contains('-')).then(|| {
         let name = crate::text::bounded(name, 200);
@@ -394,7 +394,7 @@ fn no_system(name: &str) -> Option<Diagnostic> {
     })
 }
 
-/// What stands for a system whose name is none.
+/// The leaf with the error for a name that is no system; `None` if it is one.
 fn system_leaf(output: &str, rule: Rule, system: &str) -> Option<Leaf> {
     let error = Some(no_system(system)?);
     Some(Leaf { path: vec![output.to_owned(), system.to_owned()], rule, system: None, error })

@@ -1,8 +1,8 @@
-//! Parts of an answer, and the order they are read in.
+//! Parts of an answer, and the order in which a probe reads them.
 //!
-//! A probe reads its parts in the order of their places: a name as Nix sorts attributes, an index as a number, and
-//! what has parts of its own before those. `probes.nix` compares places as [`UnreadPart::covers`] does, and
-//! `tests/tools/order.rs` holds every probe to that order.
+//! A probe reads its parts in the order of their paths: names as Nix sorts attributes, indexes as numbers, and a part before
+//! the parts in it. `probes.nix` compares paths as [`UnreadPart::covers`] does, and `tests/tools/order.rs` checks the order of
+//! every probe.
 
 use std::fmt;
 
@@ -10,13 +10,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::diagnostic::Diagnostic;
 
-/// A step on the way to a part. What lies side by side is all names or all indexes: Nix compares no others.
+/// A step of a part's path. Sibling steps are all names or all indexes, because Nix cannot compare one with the other.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Step {
-    /// Into an attribute.
+    /// An attribute.
     Name(String),
-    /// Into a list.
+    /// An element of a list, from 0.
     Index(u64),
 }
 
@@ -56,11 +56,11 @@ impl fmt::Display for Step {
 /// A part of an answer that could not be read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UnreadPart {
-    /// Its place in the answer.
+    /// Its path in the answer.
     pub part: Vec<Step>,
-    /// Why.
+    /// The error.
     pub error: Diagnostic,
-    /// Whether nothing behind it was read either, because too many parts before it failed.
+    /// Whether the parts after it were not read either, because too many failed.
     #[serde(default)]
     pub rest: bool,
 }
@@ -71,13 +71,13 @@ impl UnreadPart {
         Self { part: place.into_iter().map(Into::into).collect(), error, rest: false }
     }
 
-    /// Whether the part at this place was not read because of it.
+    /// Whether the part with this path was not read because of this one.
     pub fn covers<S: Into<Step>>(&self, place: impl IntoIterator<Item = S>) -> bool {
         let order = place.into_iter().map(Into::into).cmp(self.part.iter().cloned());
         order.is_eq() || self.rest && order.is_gt()
     }
 
-    /// Its place as text.
+    /// Its path as text.
     #[must_use]
     pub fn place(&self) -> String {
         self.part.iter().map(Step::to_string).collect::<Vec<_>>().join(".")

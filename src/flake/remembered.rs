@@ -1,4 +1,4 @@
-//! Answers that are remembered as long as the flake stays the same, each found by one call at a time.
+//! Cached answers about the flake. One call at a time evaluates an answer; others wait for it.
 
 use std::future::Future;
 use std::sync::atomic::Ordering;
@@ -12,10 +12,10 @@ use crate::nix::{self, NixError};
 use crate::progress::Call;
 
 impl Flake {
-    /// Lets one call at a time do what `name` says; the next waits for its turn.
+    /// Waits until no other call holds the turn with this name. The turn ends when the result is dropped.
     ///
     /// # Errors
-    /// That the call was cancelled while it waited.
+    /// [`ProcessError::Cancelled`](crate::process::ProcessError::Cancelled) if the call is cancelled while it waits.
     pub async fn wait_for_turn(
         &self,
         name: &str,
@@ -43,14 +43,13 @@ impl Flake {
         }
     }
 
-    /// The answer to `question` about the flake as it is now: remembered, or found by asking the flake that `find` is
-    /// given.
+    /// Returns the answer to `question` about the flake as it is now: from the cache, or by calling `find`, which must ask the
+    /// flake that it is given.
     ///
-    /// An answer on the way to which anything failed that [may pass](Self::mark_transient) is not remembered, whether or not it
-    /// tells of that. One about a flake that changed while it was evaluated is not remembered either.
+    /// The answer is not cached if `find` met a [transient](Self::mark_transient) failure, or if the flake changed meanwhile.
     ///
     /// # Errors
-    /// Whatever `find` gives.
+    /// Those of `find`.
     pub async fn remembered<T, F>(
         &self,
         question: &str,
@@ -65,7 +64,7 @@ impl Flake {
         if !self.cache.is_enabled() {
             return find(self.clone()).await;
         }
-        // One after the other, so that the second finds the first one's answer.
+        // One call at a time, so that the second finds the first one's answer in the cache.
         let _turn = self.wait_for_turn(&format!("{} {question}", self.reference()), call).await?;
         let (found, before) = futures::future::join(self.nix.find(), self.fingerprint()).await;
         let identity = nix::program::identity(found?);
@@ -90,19 +89,19 @@ impl Flake {
         Ok(answer)
     }
 
-    /// Says that what is being found may be otherwise the next time, though the flake is the same.
+    /// Marks the answer that is being evaluated as one that may differ next time although the flake is the same.
     ///
-    /// [`Flake::ask`] says so of every failure that is no property of the flake; whoever asks says so of what it does not
-    /// see.
+    /// [`Flake::ask`] does so for every error that is not [cacheable](crate::diagnostic::Code::is_cacheable). Its callers do so
+    /// for failures that it cannot see.
     pub fn mark_transient(&self) {
         self.transient.store(true, Ordering::Relaxed);
     }
 
-    /// Remembers an answer to `question` that was found on the way to another one, where the flake is still
-    /// as it was `before` that.
+    /// Caches an answer to `question` that was found while another one was evaluated, unless the flake has changed since
+    /// `before`. `None` means that the state of the flake is not known: nothing is cached.
     ///
     /// # Errors
-    /// That there is no `nix`.
+    /// [`FlakeError::Nix`] if `nix` is not found.
     pub async fn remember<T: Serialize>(
         &self,
         question: &str,

@@ -1,4 +1,4 @@
-//! The flake as one commit has it: what a revision names, found once, and nothing that is not committed.
+//! The flake at a commit. A revision is resolved once, and only committed files are read.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,26 +13,26 @@ use crate::nix::{self, NixError};
 use crate::progress::Call;
 use crate::text;
 
-/// Most names of branches and tags looked at for near ones.
+/// Limits the branches and tags that are compared for similar names.
 const NAMES: &str = "--count=5000";
-/// Characters of an object's whole name: SHA-1, or SHA-256.
+/// Length of a full object id in characters: SHA-1 and SHA-256.
 const LENGTHS: [usize; 2] = [40, 64];
 
-/// A commit of the repository the flake lies in.
+/// A commit of the flake's repository.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Commit {
-    /// Its whole name.
+    /// Its full object id.
     pub id: String,
-    /// How it was asked for.
+    /// The revision that was asked for.
     pub asked: Rev,
-    /// The flake's folder in it, as a path with a slash at its end; empty where it is the whole.
+    /// The flake's folder in the repository, with a slash at its end; empty if it is the root.
     below: String,
     flake: Vec<u8>,
     lock: Option<Vec<u8>>,
 }
 
 impl Commit {
-    /// What tells its copy in the store from those of inputs.
+    /// The files that identify its copy in the store among those of inputs.
     pub(super) fn committed(&self) -> CommittedFlake<'_> {
         CommittedFlake { subfolder: &self.below, flake: &self.flake, lock: self.lock.as_deref() }
     }
@@ -52,45 +52,45 @@ impl Commit {
     }
 }
 
-/// Why there is no such state of the flake.
+/// Why the flake is not available at a revision.
 #[derive(Debug, thiserror::Error)]
 pub enum RevError {
-    /// A folder that no repository holds has no commits.
+    /// The flake is in no Git repository.
     #[error("the flake in {} is in no Git repository, so there is no revision `{rev}` of it", folder.display())]
     NoRepository {
         /// The flake's folder.
         folder: PathBuf,
-        /// What was asked for.
+        /// The revision.
         rev: Rev,
     },
-    /// Nothing has this name.
+    /// There is no commit, branch or tag with this name.
     #[error("the repository {} has no commit, branch or tag `{rev}`", root.display())]
     Unknown {
         /// The repository.
         root: PathBuf,
-        /// What was asked for.
+        /// The revision.
         rev: Rev,
-        /// Branches and tags whose names are near it.
+        /// Branches and tags with similar names.
         nearest: Vec<String>,
     },
-    /// A branch and a tag have this name, and are different commits.
+    /// A branch and a tag with this name are different commits.
     #[error("`{0}` is a branch and a tag, which are different commits")]
     Ambiguous(Rev),
-    /// The commit has no flake where the flake is now.
+    /// The commit has no `flake.nix` in the flake's present folder.
     #[error("commit {commit} has no {file}")]
     NoFlake {
         /// The commit.
         commit: String,
-        /// What is looked for in it.
+        /// The path in the commit.
         file: String,
     },
-    /// An input of it is whatever lies somewhere, so the commit does not say what is built.
+    /// An input is not pinned to one content, so the commit does not determine what is built.
     #[error("flake.lock of commit {0} does not pin every input to one content")]
     Unpinned(String),
-    /// Its lock file does not tell the inputs.
+    /// Its lock file cannot be read.
     #[error(transparent)]
     Lock(#[from] LockError),
-    /// Settings beside the flake that are not committed would decide what is done with what is.
+    /// The settings beside the flake say something about hosts that differs from the commit.
     #[error(
         "{} says something about hosts, and is not as in commit {commit}, so a plan of that commit would hold what is not \
          committed", file.display()
@@ -101,15 +101,15 @@ pub enum RevError {
         /// The file.
         file: PathBuf,
     },
-    /// Git did not answer.
+    /// Git failed.
     #[error("git did not say what `{rev}` is")]
     Git {
-        /// What was asked for.
+        /// The revision.
         rev: Rev,
-        /// What it said instead.
+        /// What it printed to standard error.
         said: String,
     },
-    /// The call was taken back, or Git took too long.
+    /// The call was cancelled, or Git took too long.
     #[error(transparent)]
     Nix(#[from] NixError),
 }
@@ -149,7 +149,7 @@ impl From<&RevError> for Diagnostic {
     }
 }
 
-/// The repository of a flake, asked for one revision.
+/// Looks a revision up in the flake's repository.
 struct RevisionLookup<'a> {
     root: &'a Path,
     rev: &'a Rev,
@@ -157,7 +157,7 @@ struct RevisionLookup<'a> {
 }
 
 impl RevisionLookup<'_> {
-    /// What Git prints; `None` where it says no.
+    /// Runs Git and returns its output; `None` if it exits with 1.
     async fn git(&self, arguments: &[&str]) -> Result<Option<Vec<u8>>, RevError> {
         match git::ask(self.root, arguments, self.call).await? {
             git::GitReply::Printed(printed) => Ok(Some(printed)),
@@ -168,7 +168,7 @@ impl RevisionLookup<'_> {
         }
     }
 
-    /// The commit that this names.
+    /// The full id of the commit with this name; `None` if there is none.
     async fn commit(&self, name: &str) -> Result<Option<String>, RevError> {
         let wanted = format!("{name}^{{commit}}");
         let printed = self.git(&["rev-parse", "--verify", "--quiet", "--end-of-options", &wanted]).await?;
@@ -177,20 +177,20 @@ impl RevisionLookup<'_> {
         Ok(id.filter(is_whole))
     }
 
-    /// Branches and tags with names near what was asked for.
+    /// Branches and tags with similar names.
     async fn nearest(&self) -> Result<Vec<String>, RevError> {
         let arguments =
             ["for-each-ref", NAMES, "--format=%(refname:short)", "refs/heads", "refs/tags", "refs/remotes"];
         let printed = self.git(&arguments).await?.unwrap_or_default();
         let names = String::from_utf8_lossy(&printed).into_owned();
-        // What no call can name is no suggestion.
+        // Names that are no valid `Rev` cannot be asked for.
         let names = names.lines().filter(|name| name.parse::<Rev>().is_ok());
         Ok(text::nearest(self.rev.as_str(), names, 3))
     }
 
-    /// A file of a commit; `None` where it has none there.
+    /// The content of a file in a commit; `None` if the commit has no such file.
     async fn file(&self, commit: &str, path: &str) -> Result<Option<Vec<u8>>, RevError> {
-        // `cat-file` alone says that there is none in words, as it says all else.
+        // `cat-file` alone reports a missing file only in its message, as any other failure.
         let listed = self.git(&["ls-tree", "-z", "--full-tree", commit, "--", path]).await?;
         let listed = String::from_utf8_lossy(&listed.unwrap_or_default()).into_owned();
         match listed.split(['\t', ' ']).collect::<Vec<_>>().as_slice() {
@@ -201,7 +201,7 @@ impl RevisionLookup<'_> {
 }
 
 impl Flake {
-    /// The flake as it is in the commit that `rev` names now; without one, as it lies in its folder.
+    /// The flake at the commit that `rev` names now; without `rev`, the flake as it is in its folder.
     ///
     /// # Errors
     /// See [`RevError`].
@@ -237,22 +237,22 @@ impl Flake {
         Ok(Self { at: Some(Arc::new(commit)), ..self.clone() })
     }
 
-    /// The commit it is looked at as; `None` where it is as it lies in its folder.
+    /// The commit of a flake from [`Flake::at`]; `None` for the flake as it is in its folder.
     #[must_use]
     pub fn commit_asked_for(&self) -> Option<&Commit> {
         self.at.as_deref()
     }
 
-    /// Says that what the file beside the flake says about hosts is as committed as the flake that is looked at.
+    /// Requires that the settings beside the flake say the same about hosts as in the commit.
     ///
     /// # Errors
-    /// [`RevError::Settings`], and what asking Git gives.
+    /// [`RevError::Settings`], and those of running Git.
     pub async fn require_committed_hosts(&self, call: &Call) -> Result<(), RevError> {
         let (Some(commit), Some(root)) = (&self.at, nix::repository_root(&self.settings().flake)) else {
             return Ok(());
         };
         let file = self.settings().flake.join(FILE_NAME);
-        // What counts is what was read, whatever lies there by now.
+        // The text that was read counts, not the present file.
         let now = self.settings().flake_settings_text.as_deref().map(str::as_bytes);
         let lookup = RevisionLookup { root, rev: &commit.asked, call };
         let then = lookup.file(&commit.id, &format!("{}{FILE_NAME}", commit.below)).await?;
@@ -263,7 +263,7 @@ impl Flake {
     }
 }
 
-/// What a file of settings says about hosts.
+/// The table `hosts` of a settings file; `None` if it has none or is malformed.
 fn hosts(text: Option<&[u8]>) -> Option<toml::Value> {
     let text = std::str::from_utf8(text?).ok()?;
     text.parse::<toml::Table>().ok()?.remove("hosts")

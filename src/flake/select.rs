@@ -1,7 +1,6 @@
-//! Which hosts are meant: by name or by tag, without those left out by name.
+//! Selects hosts by name or by tag, except some by name.
 //!
-//! Nothing given never means everything, and a host whose tags cannot be read is never taken for one without
-//! the tag.
+//! An empty selection never means all hosts. A host whose tags are not known never counts as one without the tag.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -18,30 +17,30 @@ use crate::names::{HostName, NameError};
 use crate::progress::Call;
 use crate::text;
 
-/// Most characters of names in a sentence.
+/// Most characters of host names in a message.
 const NAMED: usize = 1_200;
-/// Most causes that are told; hosts that fail for others are named together.
+/// Most causes reported; hosts that fail for further causes form one group.
 const CAUSES: usize = 20;
-/// Most characters of a cause.
+/// Most characters of a cause's text.
 const CAUSE: usize = 400;
 
-/// What was asked for.
+/// The hosts that a call asks for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Selection {
-    /// These hosts.
+    /// Hosts by name.
     pub hosts: Vec<HostName>,
-    /// All hosts with this tag, instead of `hosts`; an empty one is none.
+    /// All hosts with this tag, instead of `hosts`. An empty tag means `None`.
     pub tag: Option<String>,
-    /// Hosts left out.
+    /// Hosts to leave out.
     pub except: Vec<HostName>,
 }
 
-/// The hosts that are meant.
+/// The hosts that a selection means.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SelectedHosts {
-    /// Each once, in the order asked for; by tag in the flake's.
+    /// Each host once, in the order of the selection; for a tag, in the order of the flake.
     pub hosts: Vec<HostName>,
-    /// Hosts that would be among them, or could be, if they were not left out by name.
+    /// Hosts that were left out by name and would, or could, otherwise be selected.
     pub except: Vec<HostName>,
 }
 
@@ -57,26 +56,26 @@ pub struct Unread {
     pub more_hosts: u64,
 }
 
-/// Why it is not known which hosts are meant.
+/// Why a selection is refused.
 #[derive(Debug, thiserror::Error)]
 pub enum SelectError {
-    /// The flake.
+    /// The flake could not be evaluated.
     #[error(transparent)]
     Flake(#[from] FlakeError),
-    /// Neither hosts nor a tag.
+    /// The selection has neither hosts nor a tag.
     #[error("no host is named, and no tag")]
     Nothing,
-    /// Both hosts and a tag.
+    /// The selection has both hosts and a tag.
     #[error("give `hosts` or `tag`, not both")]
     Both,
-    /// A host to be left out that the flake does not have.
+    /// `except` has a host that the flake does not have.
     #[error("`except` names `{name}`, and the flake has no such host")]
     UnknownException {
-        /// What was named.
+        /// The name in `except`.
         name: HostName,
-        /// The hosts there are that are near it.
+        /// Hosts with similar names.
         nearest: Vec<String>,
-        /// How many hosts there are.
+        /// Number of hosts.
         count: usize,
     },
     /// No host has the tag.
@@ -84,12 +83,12 @@ pub enum SelectError {
     UnknownTag {
         /// The tag, cut short.
         tag: String,
-        /// The tags there are that are near it.
+        /// Tags with similar names.
         nearest: Vec<String>,
-        /// All tags there are.
+        /// All tags of the flake's hosts.
         there: Vec<String>,
     },
-    /// Hosts do not evaluate, so nobody knows whether they have the tag.
+    /// Some hosts do not evaluate, so it is not known whether they have the tag.
     #[error(
         "{} of {count} hosts do not evaluate, so it is not known whether they have the tag `{tag}`: {}",
         hosts(unread).count(),
@@ -100,16 +99,16 @@ pub enum SelectError {
         tag: String,
         /// The hosts, by cause.
         unread: Vec<Unread>,
-        /// How many hosts there are.
+        /// Number of hosts.
         count: usize,
     },
-    /// A host with the tag has a name that this program does not take.
+    /// A host with the tag has a name that is no valid [`HostName`].
     #[error("a host with this tag cannot be deployed to by its name")]
     Unnamable(NameError),
-    /// Everything asked for is left out.
+    /// `except` leaves no host.
     #[error("`except` leaves nothing of what was asked for: {}", named(except.iter().map(HostName::as_str)))]
     Emptied {
-        /// What is left out.
+        /// The hosts that were left out.
         except: Vec<HostName>,
     },
 }
@@ -144,7 +143,7 @@ impl From<&SelectError> for Diagnostic {
 }
 
 impl SelectError {
-    /// The hosts that do not evaluate, where that is why.
+    /// The hosts that do not evaluate, by cause; empty for other errors.
     #[must_use]
     pub fn unread(&self) -> &[Unread] {
         match self {
@@ -155,7 +154,7 @@ impl SelectError {
 }
 
 impl Flake {
-    /// The hosts that are meant by `selection`.
+    /// The hosts of a selection.
     ///
     /// # Errors
     /// See [`SelectError`].
@@ -181,7 +180,7 @@ impl Flake {
         Ok(SelectedHosts { hosts, except })
     }
 
-    /// Says that the flake has every host that is left out: one that is misspelt would stay in.
+    /// Requires that the flake has every host of `except`: a misspelt one would not be left out.
     async fn require_exceptions(&self, except: &[HostName], call: &Call) -> Result<(), SelectError> {
         if except.is_empty() {
             return Ok(());
@@ -198,7 +197,7 @@ impl Flake {
     }
 }
 
-/// The hosts with the tag, and those of `except` that may have it.
+/// The hosts with the tag, and those in `except` that may have it.
 fn with_tag(tag: &str, all: &[Host], except: &[HostName]) -> Result<Vec<HostName>, SelectError> {
     let is_left_out = |host: &&Host| except.iter().any(|name| name.as_str() == host.name);
     let short = || text::line(tag, 80);
@@ -225,7 +224,7 @@ fn with_tag(tag: &str, all: &[Host], except: &[HostName]) -> Result<Vec<HostName
     })
 }
 
-/// A host that does not evaluate, and why.
+/// A host that does not evaluate, with its error.
 struct FailedHost<'a> {
     name: &'a str,
     error: Option<Diagnostic>,
@@ -245,7 +244,7 @@ impl Failing for FailedHost<'_> {
     }
 }
 
-/// Every host that does not evaluate, each cause told once and in little room.
+/// Groups the hosts that do not evaluate by cause; each cause is shortened.
 fn by_cause(unread: &[&Host]) -> Vec<Unread> {
     let failed = unread.iter().map(|host| FailedHost { name: &host.name, error: host.tags_error().cloned() });
     let mut causes: Vec<Unread> = Vec::new();
@@ -286,7 +285,7 @@ fn once(names: impl Iterator<Item = HostName>) -> Vec<HostName> {
     names.filter(|name| seen.insert(name.clone())).collect()
 }
 
-/// Names in a row, and how many more there are than have room.
+/// Names separated by commas, up to [`NAMED`] characters, and the number of the rest.
 fn named<'a>(names: impl Iterator<Item = &'a str>) -> String {
     let (mut told, mut more) = (String::new(), 0_usize);
     for name in names {

@@ -1,4 +1,4 @@
-//! The flake's development shells and what is in them.
+//! The flake's development shells and their packages.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -10,7 +10,7 @@ use super::{Answer, Flake, FlakeError, Instantiate, Question, Step, UnreadPart};
 use crate::diagnostic::Diagnostic;
 use crate::progress::Call;
 
-/// Most packages named of one shell.
+/// Most packages listed for one shell.
 const PACKAGES: usize = 60;
 
 /// A development shell.
@@ -38,7 +38,7 @@ pub struct Shell {
 }
 
 impl Flake {
-    /// Every development shell, or those of one system.
+    /// The development shells of one system; `None` means of every system.
     ///
     /// # Errors
     /// See [`FlakeError`].

@@ -1,4 +1,4 @@
-//! The programs that are run here, and what gives each of them.
+//! The programs that this crate runs, and how to install each.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::advice::{Hint, Remedy};
 use crate::diagnostic::Code;
 
-/// A program: a path, or a name that is looked for on `PATH`.
+/// A program: a path, or a name that is searched on `PATH`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Executable {
     /// The `nix` of the settings.
@@ -26,7 +26,7 @@ pub enum Executable {
 }
 
 impl Executable {
-    /// The path or the name.
+    /// The path or name to start.
     #[must_use]
     pub fn path(&self) -> &Path {
         match self {
@@ -38,7 +38,7 @@ impl Executable {
         }
     }
 
-    /// The code of an error that says that there is no such program.
+    /// The error code if the program does not exist.
     pub(super) fn missing_code(&self) -> Code {
         match self {
             Self::Nix(_) => Code::NixNotFound,
@@ -47,7 +47,7 @@ impl Executable {
         }
     }
 
-    /// How to get it.
+    /// How to install the program.
     pub(super) fn install_hint(&self) -> Hint {
         match self {
             Self::Nix(_) => Remedy::Set("nix.program").after("install Nix (https://nixos.org/download), or "),
@@ -60,7 +60,7 @@ impl Executable {
         }
     }
 
-    /// Whether it is looked for on `PATH`.
+    /// Whether it is a name that is searched on `PATH`.
     pub(super) fn is_name(&self) -> bool {
         self.path().components().count() == 1
     }

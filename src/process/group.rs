@@ -1,4 +1,4 @@
-//! A running program and its process group, which ends with it.
+//! The process group of a running program, which is ended together with the program.
 
 use std::io;
 use std::os::unix::process::ExitStatusExt;
@@ -15,15 +15,15 @@ use super::pipes::{read_chunks, read_lines};
 use super::table::{Process, ProcessTable};
 use super::{Command, Flow, GRACE, ProcessError};
 
-/// Programs that run and endings under way, so that this process can wait for them before it goes.
+/// Running programs, and groups that are being ended: this process waits for both before it exits.
 static RUNNING: std::sync::LazyLock<TaskTracker> = std::sync::LazyLock::new(TaskTracker::new);
-/// Cancelled when no program is to run any more.
+/// Cancelled when this process stops: every program is ended, and no new one starts.
 pub(super) static STOPPING: std::sync::LazyLock<CancellationToken> =
     std::sync::LazyLock::new(CancellationToken::new);
 
-/// Ends every program that runs, all that programs left behind, and waits for that.
+/// Ends every running program and every process that programs left behind, and waits until they are gone.
 ///
-/// To be called once, last. Takes at most [`GRACE`] and a little, because each ending does.
+/// Call it once, at the end of `main`. Groups are ended at the same time, so this takes little more than [`GRACE`].
 pub async fn end_all() {
     STOPPING.cancel();
     RUNNING.close();
@@ -33,7 +33,7 @@ pub async fn end_all() {
     orphans::end_orphans().await;
 }
 
-/// A running program and all it started.
+/// A running program and the process group that it leads.
 pub(super) struct ProcessGroup {
     pub(super) child: Option<Child>,
     pub(super) leader: Option<Pid>,
@@ -60,7 +60,7 @@ impl ProcessGroup {
         Ok(Self { child: Some(child), leader, waited: Some(waited), _running: RUNNING.token() })
     }
 
-    /// Reads both pipes until they close, then waits. `None` where a reader asked to stop.
+    /// Reads both pipes until they close, then waits for the program's end. `None` if a reader returned [`Flow::Stop`].
     pub(super) async fn read_until_exit(
         &mut self,
         command: &Command,
@@ -92,7 +92,7 @@ impl ProcessGroup {
         Ok(Some(child.wait().await.map_err(io_error)?))
     }
 
-    /// The leader ended by itself; whatever it left in its group has no reason to stay.
+    /// Terminates the processes that the leader, which has ended by itself, left in its group.
     pub(super) fn finished(&mut self) {
         self.child = None;
         if let Some(leader) = self.leader.take() {
@@ -102,7 +102,7 @@ impl ProcessGroup {
         orphans::end_orphans_soon();
     }
 
-    /// Ends the group and waits for that.
+    /// Ends the group and waits until it is gone. Returns the leader's exit status.
     pub(super) async fn end(&mut self) -> ExitStatus {
         match (self.child.take(), self.leader.take()) {
             (Some(child), Some(leader)) => RUNNING
@@ -115,7 +115,7 @@ impl ProcessGroup {
 }
 
 impl Drop for ProcessGroup {
-    /// The call's future was dropped: its client went away, or the server is stopping.
+    /// Ends the group if the call's future is dropped, because its client disconnected or the server stops.
     fn drop(&mut self) {
         if let (Some(child), Some(leader)) = (self.child.take(), self.leader.take()) {
             match tokio::runtime::Handle::try_current() {
@@ -128,7 +128,7 @@ impl Drop for ProcessGroup {
     }
 }
 
-/// Terminate, wait [`GRACE`] at most, kill, and kill what has outlived its parent.
+/// Terminates the group, waits up to [`GRACE`], and kills the group, the leader's other descendants and orphans.
 async fn end(mut child: Child, leader: Pid, waited: Option<WaitedChild>) -> ExitStatus {
     let descendants: Vec<Process> =
         ProcessTable::read().descendants(leader.as_raw_nonzero().get()).into_iter().cloned().collect();
@@ -150,7 +150,7 @@ async fn end(mut child: Child, leader: Pid, waited: Option<WaitedChild>) -> Exit
     status
 }
 
-/// Signals a whole group. A group that is gone already is what was wanted.
+/// Signals a whole group. That the group is already gone is not an error.
 fn signal(leader: Pid, signal: Signal) {
     if let Err(error) = rustix::process::kill_process_group(leader, signal)
         && error != rustix::io::Errno::SRCH

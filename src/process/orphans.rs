@@ -1,13 +1,13 @@
-//! Processes that outlive their parent: what a builder leaves in the background.
+//! Ends orphans: processes that a builder left in the background.
 //!
-//! Linux hands an orphan to its nearest ancestor that asked for them (prctl(2), `PR_SET_CHILD_SUBREAPER`), even one
-//! that made a session of its own. Every program we run asks: what it started stays below it while it runs, and can be
-//! found when the call is cancelled. So does this process, which gets the rest when that program has ended. A child of
-//! ours that we did not start, or have waited for, is therefore a leftover of a program that ended.
+//! Linux gives an orphan to its nearest ancestor that is a subreaper (prctl(2), `PR_SET_CHILD_SUBREAPER`), even if the orphan
+//! made its own session. Every program we run is one: its descendants stay below it while it runs, and are found if the call
+//! is cancelled. This process is one too, and gets the orphans of a program that has ended. A child of this process that it
+//! neither started nor waits for is therefore an orphan.
 //!
-//! Not every leftover is to end. The user's configuration may have `git` or `ssh` keep something running for the next
-//! time, in other sessions too: a file system monitor, an agent, a shared connection. Those carry the variable [`MARK`],
-//! which all we run inherits and no builder gets, because Nix clears its environment.
+//! Some orphans must stay. The user's configuration may have `git` or `ssh` keep a process for the next command: a file
+//! system monitor, an agent, a shared connection. Those have the environment variable [`MARK`]: every program we run
+//! inherits it, and a builder does not, because Nix clears its environment.
 
 use std::collections::BTreeSet;
 use std::fs::{self, Metadata};
@@ -23,27 +23,26 @@ use crate::platform;
 
 use super::table::{Process, ProcessTable};
 
-/// The variable in the environment of all we run.
+/// The environment variable that marks every program we run.
 const MARK: &str = "PANTHEROS_RUN";
-/// How long after the end of a program its leftovers are looked for, together with those of others.
+/// Time between the end of a program and the search for its orphans; programs that end meanwhile share the search.
 const SOON: Duration = Duration::from_millis(200);
-/// How long a killed process is given to be gone before it is looked again.
+/// Time between two searches.
 const PAUSE: Duration = Duration::from_millis(10);
-/// Most looks in a row. What starts anew faster than it is killed is left.
+/// Most searches in a row: processes that start anew faster than they are killed are left running.
 const LOOKS: usize = 100;
-/// After how many kills a process that is still there is left alone: it is another user's, or waits for a disk, and ends
-/// when it can.
+/// Most kills of one process. One that is still there then belongs to another user, or waits for a disk.
 const KILLS: usize = 20;
 
 /// The children of this process.
 struct Children {
-    /// Whether orphans are ours to end.
+    /// Whether this process is a subreaper, so that it may end orphans.
     adopted: bool,
-    /// Those we started and wait for.
+    /// The ids of children that this process started and waits for.
     waited: BTreeSet<i32>,
-    /// Whether somebody will look soon.
+    /// Whether a search is scheduled.
     due: bool,
-    /// How often those were killed that are still there.
+    /// Kills of the orphans that are still there.
     killed: KillCounts,
 }
 
@@ -54,16 +53,16 @@ static CHILDREN: Mutex<Children> = Mutex::new(Children {
     killed: KillCounts(Vec::new()),
 });
 
-/// How often each process was killed that does not end.
+/// The number of kills for each process that was killed and has not ended.
 struct KillCounts(Vec<(Process, usize)>);
 
 impl KillCounts {
-    /// Forgets all but these.
+    /// Forgets all processes but these.
     fn keep(&mut self, there: &[&Process]) {
         self.0.retain(|(known, _)| there.contains(&known));
     }
 
-    /// Counts a kill; whether it is worth it.
+    /// Counts a kill. Returns whether the process has been killed less than [`KILLS`] times.
     fn count(&mut self, process: &Process) -> bool {
         let Some((_, kills)) = self.0.iter_mut().find(|(known, _)| known == process) else {
             self.0.push((process.clone(), 1));
@@ -84,20 +83,20 @@ fn children() -> MutexGuard<'static, Children> {
     CHILDREN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// What the programs are called that may hold connections for others.
+/// File name of the program that may hold shared connections.
 const SSH: &str = "ssh";
-/// Those of them that were started by a path, as the settings may name one.
+/// The `ssh` programs that were started by a path, such as one from the settings.
 static NAMED_SSH: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
 
 fn named_ssh() -> MutexGuard<'static, BTreeSet<PathBuf>> {
     NAMED_SSH.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The programs that an `ssh` on `PATH`, or one that was named, was at some time in this run: device and inode of each.
-/// An upgrade puts another file in its place, and a connection that the older one holds is still the user's.
+/// Device and inode of every file that was an `ssh` on `PATH`, or one started by a path, since this process began. An upgrade
+/// replaces the file, and a shared connection of the older one must stay.
 static SEEN_SSH: Mutex<BTreeSet<(u64, u64)>> = Mutex::new(BTreeSet::new());
 
-/// Takes note of the `ssh` there is now; gives all there were.
+/// Adds the current `ssh` programs to [`SEEN_SSH`] and returns it.
 fn seen_ssh() -> MutexGuard<'static, BTreeSet<(u64, u64)>> {
     let now: Vec<_> = ssh_programs().filter_map(|path| Some(identity(&fs::metadata(path).ok()?))).collect();
     let mut seen = SEEN_SSH.lock().unwrap_or_else(PoisonError::into_inner);
@@ -109,24 +108,23 @@ fn identity(data: &Metadata) -> (u64, u64) {
     (data.dev(), data.ino())
 }
 
-/// What [`MARK`] is set to: nobody else's programs have it. Without random bytes it still tells what we run from what a
-/// builder starts.
+/// The value of [`MARK`], unique to this process. Without random bytes, it still separates the programs that we run from
+/// the processes of a builder.
 static RUN: LazyLock<String> = LazyLock::new(|| {
     let random = crate::random::bytes().map(u64::from_ne_bytes).unwrap_or_default();
     format!("{}-{random:016x}", std::process::id())
 });
 
-/// Marks what is about to be started as ours.
+/// Sets [`MARK`] for a program that is about to start.
 pub(super) fn set_mark(builder: &mut Command) {
     builder.env(MARK, &*RUN);
 }
 
-/// Makes this process the one that orphans of its programs come to, which [`super::end_all`] ends with all else.
+/// Makes this process a subreaper: it gets the orphans of its programs and ends them.
 ///
-/// For `main` alone: from then on a child that was not started by this module is taken for an orphan. Where there are
-/// children already, somebody has replaced their parent by this program (`exec`), and nothing is adopted, for
-/// theirs are not ours. Nor is anything by process 1, which gets the orphans of everybody in its container: they end
-/// when it does. Does nothing but on Linux.
+/// Only `main` may call this, because every child that this module did not start is then an orphan. It does nothing if this
+/// process already has children: its program was then replaced by this one (`exec`), and the children are not ours. It does
+/// nothing in process 1 either, which gets all orphans of its container; they end with it. Linux only.
 pub fn adopt_orphans() {
     if !platform::CAN_ADOPT_ORPHANS {
         return;
@@ -148,7 +146,7 @@ pub fn adopt_orphans() {
     }
 }
 
-/// That a child is waited for, until this is dropped.
+/// Registers a child as waited for, until this is dropped.
 pub(super) struct WaitedChild(Option<i32>);
 
 impl Drop for WaitedChild {
@@ -159,15 +157,15 @@ impl Drop for WaitedChild {
     }
 }
 
-/// Starts a program, and nobody takes it for an orphan.
+/// Starts a program and registers it, so that it is not ended as an orphan.
 pub(super) fn spawn(builder: &mut Command) -> io::Result<(Child, WaitedChild)> {
     let program = Path::new(builder.as_std().get_program());
     if program.components().count() > 1 && program.file_name().is_some_and(|name| name == SSH) {
         named_ssh().insert(program.to_owned());
     }
-    // What is about to be started may start it.
+    // The program may start the current `ssh`.
     drop(seen_ssh());
-    // Held over both, or a look in between would find a child that nobody knows.
+    // Locked over both steps: a search in between would find an unregistered child.
     let mut children = children();
     let child = builder.spawn()?;
     let id = child.id().and_then(|id| i32::try_from(id).ok());
@@ -175,7 +173,7 @@ pub(super) fn spawn(builder: &mut Command) -> io::Result<(Child, WaitedChild)> {
     Ok((child, WaitedChild(id)))
 }
 
-/// Has leftovers looked for a little later, as often as programs end.
+/// Schedules [`end_orphans`], unless it is scheduled already.
 pub(super) fn end_orphans_soon() {
     let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
     let mut children = children();
@@ -189,10 +187,10 @@ pub(super) fn end_orphans_soon() {
     });
 }
 
-/// Ends what programs that have ended left behind.
+/// Ends the orphans of programs that have ended.
 pub(super) async fn end_orphans() {
     for _ in 0..LOOKS {
-        // All of /proc is read for it.
+        // This reads the whole process table.
         if !tokio::task::spawn_blocking(end_orphans_once).await.unwrap_or_default() {
             return;
         }
@@ -201,7 +199,7 @@ pub(super) async fn end_orphans() {
     tracing::warn!("what a builder left in the background starts anew as fast as it is ended");
 }
 
-/// Kills orphans and takes note of the ends of killed ones; whether there were any that may be gone soon.
+/// Kills orphans and reaps those that have ended. Returns whether another search is needed.
 fn end_orphans_once() -> bool {
     let mut children = children();
     if !children.adopted {
@@ -230,18 +228,18 @@ fn end_orphans_once() -> bool {
     found
 }
 
-/// Whether an orphan is one that the user's configuration keeps for later; `session` is ours.
+/// Whether an orphan must stay because the user's configuration keeps it for later. `session` is this process's.
 fn is_kept(process: &Process, session: Option<i32>) -> bool {
     let ours = format!("{MARK}={}", *RUN);
-    // What stayed in our session was meant to end with its program.
+    // A process that stays in our session was meant to end with its program.
     let leads_its_own = Some(process.session) != session;
     leads_its_own && process.environment().split(|byte| *byte == 0).any(|entry| entry == ours.as_bytes())
         || is_shared_connection(process)
 }
 
-/// Whether it is an `ssh` that holds a connection for others (ssh_config(5), `ControlPersist`), which writes its title
-/// over its environment. Whoever can write that title is not yet `ssh`: it has to be that program, and to see the same files
-/// as we do.
+/// Whether it is an `ssh` that holds a shared connection (ssh_config(5), `ControlPersist`). Such an `ssh` writes its title over
+/// its environment, so it has no [`MARK`]. Any process can write that title, so its program and its mount namespace are
+/// checked as well.
 pub(super) fn is_shared_connection(process: &Process) -> bool {
     let title = process.command_line();
     let end = title.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);

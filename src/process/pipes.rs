@@ -1,4 +1,4 @@
-//! Reading what a program writes, without growing beyond a limit.
+//! Reading a program's output in bounded memory.
 
 use std::io;
 
@@ -6,10 +6,10 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 
 use super::{Flow, LINE_LIMIT};
 
-/// How much of a chunk is read at once.
+/// Most bytes read at once.
 const CHUNK: usize = 16 * 1024;
 
-/// Passes on what is read, as it comes.
+/// Calls `on_chunk` with each chunk as it arrives, until the pipe closes or `on_chunk` returns [`Flow::Stop`].
 pub(super) async fn read_chunks(
     pipe: &mut (impl AsyncRead + Unpin),
     mut on_chunk: impl FnMut(&[u8]) -> Flow,
@@ -23,7 +23,8 @@ pub(super) async fn read_chunks(
     }
 }
 
-/// Passes each line on, the last one even where no newline ends it.
+/// Calls `on_line` with each line, without its newline, until the pipe closes or `on_line` returns [`Flow::Stop`]. The last
+/// line need not end with a newline.
 pub(super) async fn read_lines(
     pipe: &mut (impl AsyncRead + Unpin),
     mut on_line: impl FnMut(&[u8]) -> Flow,

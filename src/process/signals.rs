@@ -1,15 +1,16 @@
-//! What a process inherits of its parent, set to what this program and all it runs rely on.
+//! Signal dispositions and the signal mask, which a process inherits from its parent.
 
 use std::mem::MaybeUninit;
 
-/// Signals whose usual effect we and our programs rely on: the end of a program is told by SIGCHLD, and SIGTERM ends
-/// one in order. Nobody ignores the others on purpose for somebody else. SIGHUP, SIGINT and SIGQUIT stay as they are:
-/// nohup(1) and a shell that starts something in the background ignore them.
+/// Signals whose default effect this program and its children need: SIGCHLD reports the end of a child, and SIGTERM ends a
+/// program in order. The others have no reason to be ignored by a parent. SIGHUP, SIGINT and SIGQUIT are not in the list,
+/// because nohup(1) and background jobs of a shell ignore them on purpose.
 const USUAL: [libc::c_int; 5] = [libc::SIGCHLD, libc::SIGTERM, libc::SIGALRM, libc::SIGUSR1, libc::SIGUSR2];
 
-/// Unblocks every signal, and gives SIGCHLD, SIGTERM and what nobody ignores on purpose their usual effect (signal(7): both
-/// are inherited by execve(2), and so by whatever we start; wait(2) fails for who ignores SIGCHLD). For the start of
-/// `main`, before there are threads.
+/// Unblocks every signal and restores the default effect of SIGCHLD, SIGTERM, SIGALRM, SIGUSR1 and SIGUSR2.
+///
+/// Mask and ignored signals survive execve(2), so children would inherit them (signal(7)), and wait(2) fails in a process
+/// that ignores SIGCHLD. Call it at the start of `main`, before any thread starts.
 #[expect(unsafe_code, reason = "no safe wrapper sets what is done with a signal")]
 pub fn reset_signals() {
     let mut none = MaybeUninit::<libc::sigset_t>::uninit();

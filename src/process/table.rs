@@ -1,4 +1,4 @@
-//! What the system's table of processes says.
+//! The system's table of processes.
 
 use std::collections::{HashMap, HashSet};
 use std::fs::Metadata;
@@ -7,13 +7,13 @@ use rustix::process::{Pid, Signal, WaitOptions};
 
 use crate::platform::{self, ProcessRow};
 
-/// A process and when it started, so that a reused number is not mistaken for it.
+/// A process. It is identified by its id and its start time, because ids are reused.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Process {
-    /// Its number here.
+    /// Its id in this process's namespace.
     pub(super) id: i32,
     pub(super) session: i32,
-    /// Its number in the table.
+    /// Its id in the table, which may be of an outer namespace.
     listed: i32,
     parent: i32,
     started: u64,
@@ -27,22 +27,22 @@ impl Process {
         Some(Self { id: listed, session, listed, parent, started, ended: has_ended })
     }
 
-    /// Whether it has ended and waits for its parent to notice.
+    /// Whether it has ended and its parent has not waited for it yet.
     pub(super) fn has_ended(&self) -> bool {
         self.ended
     }
 
-    /// Kills it, unless it is gone and another has its number.
+    /// Kills it, unless it has ended and another process has its id.
     pub(super) fn kill(&self) {
         if Self::read(self.listed).is_some_and(|now| now.started == self.started)
             && let Some(id) = Pid::from_raw(self.id)
         {
-            // It may end by itself between the look and the signal.
+            // It may end by itself between the check and the signal.
             let _gone = rustix::process::kill_process(id, Signal::KILL);
         }
     }
 
-    /// Takes note of its end: a child of ours that nobody waits for stays in the table until then.
+    /// Waits for it without blocking: a child of this process that has ended stays in the table until then.
     pub(super) fn reap(&self) {
         if let Some(id) = Pid::from_raw(self.id) {
             let _gone = rustix::process::waitpid(Some(id), WaitOptions::NOHANG);
@@ -64,7 +64,7 @@ impl Process {
         platform::shares_mounts(self.listed)
     }
 
-    /// What it was started with, each argument ended by a zero byte.
+    /// Its arguments, each ended by a zero byte.
     pub(super) fn command_line(&self) -> Vec<u8> {
         platform::command_line(self.listed)
     }
@@ -75,15 +75,15 @@ impl Process {
     }
 }
 
-/// Whose numbers the processes have in the table (pid_namespaces(7): a `/proc` shows the namespace it was mounted in).
+/// The namespace whose ids the table has (pid_namespaces(7): a `/proc` shows the namespace it was mounted in).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum ProcessNumbering {
-    /// The ones they have here.
+    /// This process's namespace.
     Ours,
-    /// Those of a namespace around ours, where this process has the number `own`; its number here is the one at
-    /// `depth` in the line `NSpid` of `/proc/pid/status`.
+    /// An outer namespace, in which this process has the id `own`. Its id in its own namespace is at index `depth` in the
+    /// line `NSpid` of `/proc/pid/status`.
     Outer { own: i32, depth: usize },
-    /// There is no table, or one that this process is not in.
+    /// There is no table, or this process is not in it.
     None,
 }
 
@@ -101,8 +101,8 @@ impl ProcessNumbering {
     }
 }
 
-/// All processes at a moment, or those below this one where the table is of a namespace around ours; none where the
-/// system has no such table.
+/// All processes at one moment. If the table is of an outer namespace: this process and its descendants. Empty if there is
+/// no table.
 pub(super) struct ProcessTable(Vec<Process>);
 
 impl ProcessTable {
@@ -114,7 +114,7 @@ impl ProcessTable {
         }
     }
 
-    /// Whether there is one, which what is left behind is found by.
+    /// Whether the system has a table with this process in it; without one, no orphans are found.
     pub(super) fn is_there() -> bool {
         ProcessNumbering::of_this_process() != ProcessNumbering::None
     }
@@ -123,7 +123,7 @@ impl ProcessTable {
         Self(platform::rows().into_iter().filter_map(Process::read).collect())
     }
 
-    /// A process and all below it, by their numbers here. What is not below it may be in no namespace of ours.
+    /// The process `own` and its descendants, with the ids of our namespace. Other processes may not be in our namespace.
     fn below(mut self, own: i32, depth: usize) -> Self {
         let mut known: HashMap<i32, i32> = HashMap::new();
         let below: HashSet<i32> = self.descendants(own).iter().map(|process| process.listed).collect();
@@ -133,26 +133,26 @@ impl ProcessTable {
         }
         let here = self.0.into_iter().filter_map(|process| {
             let id = *known.get(&process.listed)?;
-            // That of this process is out of sight.
+            // The parent of this process is in the outer namespace.
             let parent = known.get(&process.parent).copied().unwrap_or_default();
             Some(Process { id, parent, ..process })
         });
         Self(here.collect())
     }
 
-    /// Those that a process started, and those that came to it.
+    /// The children of a process, adopted orphans included.
     pub(super) fn children(&self, of: Pid) -> impl Iterator<Item = &Process> {
         let of = of.as_raw_nonzero().get();
         self.0.iter().filter(move |process| process.parent == of)
     }
 
-    /// The session of a process; 0 means one whose leader is outside of our namespace of processes.
+    /// The session of a process; 0 if the session's leader is outside of our namespace.
     pub(super) fn session(&self, of: Pid) -> Option<i32> {
         let of = of.as_raw_nonzero().get();
         self.0.iter().find(|process| process.id == of).map(|process| process.session)
     }
 
-    /// Every process below `root`.
+    /// Every descendant of `root`.
     pub(super) fn descendants(&self, root: i32) -> Vec<&Process> {
         let mut known = HashSet::from([root]);
         let mut found = Vec::new();
@@ -170,7 +170,7 @@ impl ProcessTable {
     }
 }
 
-/// Resident memory of a process in bytes; `None` if it is gone, or the system does not tell.
+/// The resident memory of a process, in bytes; `None` if it is gone, or the system does not tell.
 #[must_use]
 pub fn resident_bytes(id: u32) -> Option<u64> {
     let id = i32::try_from(id).ok()?;

@@ -1,4 +1,4 @@
-//! A program that talks to the person at our own terminal.
+//! Programs that ask the person at the terminal of this process.
 
 use std::fs::File;
 use std::os::unix::process::ExitStatusExt;
@@ -11,14 +11,14 @@ use tokio_util::sync::CancellationToken;
 use super::{Command, GRACE, ProcessError, orphans};
 
 impl Command {
-    /// Runs it on our own terminal, for a person to talk to: it may ask for a passphrase or a touch.
+    /// Runs the program with this process's standard streams, so that it can ask a person for a passphrase or the touch of a
+    /// key. There is no time limit.
     ///
-    /// Stays in our process group, because only the terminal's own may read from it (setpgid(2)), and
-    /// ends when the person says so.
+    /// It stays in this process's group, because only the foreground group may read from a terminal (setpgid(2)).
     ///
     /// # Errors
-    /// [`ProcessError::NotFound`], [`ProcessError::Spawn`], [`ProcessError::Io`], and [`ProcessError::Cancelled`] also where
-    /// a person interrupted it.
+    /// [`ProcessError::NotFound`], [`ProcessError::Spawn`], [`ProcessError::Io`], and [`ProcessError::Cancelled`] if the call
+    /// was cancelled or the person pressed Ctrl-C.
     pub async fn run_on_terminal(&self, cancel: &CancellationToken) -> Result<ExitStatus, ProcessError> {
         if cancel.is_cancelled() {
             return Err(ProcessError::Cancelled);
@@ -40,16 +40,16 @@ impl Command {
                 return Err(ProcessError::Cancelled);
             }
         };
-        // What is typed at a terminal to interrupt reaches it as soon as this process.
+        // Ctrl-C signals the whole foreground group: the program may end of it before this process reads the signal.
         let interrupted = status.signal() == Some(Signal::INT.as_raw());
         if interrupted { Err(ProcessError::Cancelled) } else { Ok(status) }
     }
 }
 
-/// How the terminal works, if there is one; so again once this is dropped.
+/// The modes of the terminal, restored when this is dropped; `None` if this process has no terminal.
 ///
-/// Whoever asks for a passphrase turns the echo off, and leaves it so when it is killed, or interrupted just before it
-/// begins to read.
+/// A program that asks for a passphrase turns the echo off. If it is killed, or interrupted just before it reads, it does
+/// not turn the echo on again.
 struct TerminalModes(Option<(File, Termios)>);
 
 impl TerminalModes {
@@ -65,7 +65,7 @@ impl Drop for TerminalModes {
         if tcgetattr(terminal).is_ok_and(|now| now.local_modes != before.local_modes)
             && let Err(error) = tcsetattr(terminal, OptionalActions::Flush, before)
         {
-            tracing::warn!(%error, "the terminal could not be set to what it was");
+            tracing::warn!(%error, "the modes of the terminal could not be restored");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Building what a check evaluated: the checks, as `nix flake check` does, and the hosts.
+//! Builds the evaluated checks, as `nix flake check` does, and the hosts.
 
 use super::{Output, Status};
 use crate::diagnostic::{Code, Diagnostic};
@@ -10,7 +10,7 @@ use crate::progress::Call;
 use crate::text;
 
 impl Flake {
-    /// Builds the checks and hosts that evaluated, and says of each output what became of it.
+    /// Builds the checks and hosts that evaluated, and sets the status of each output.
     pub(super) async fn build_outputs(&self, outputs: &mut [Output], call: &Call) -> Result<(), FlakeError> {
         let systems = self.nix.systems(call).await?;
         let mut wanted = Vec::new();
@@ -44,7 +44,7 @@ impl Flake {
             time_limit: self.settings.build_time,
             store: None,
         };
-        // Nothing is read of the flake for building derivations.
+        // Building a derivation does not read the flake, so Nix needs no separate cache.
         let (_, run) = self.nix.build(&order, None, call).await?;
         if run.status.success() {
             return Ok(());
@@ -52,7 +52,7 @@ impl Flake {
         let failures = diagnostics::build_failures(&run.state);
         let source = self.source();
         let errors = diagnostics::diagnose(&run.state, &source);
-        // What would still have to be built or fetched is what failed, itself or through something it needs.
+        // A dry run lists what is still missing: derivations that failed, and those that need one that failed.
         let (_, rest) = self.nix.build(&BuildRequest { dry_run: true, ..order }, None, call).await?;
         let rest = rest.planned_work();
         let listed =
@@ -85,7 +85,7 @@ impl Flake {
             }
         }
         if !is_explained {
-            // Everything is there, and yet Nix says that it failed: whatever that means, it is no success.
+            // Nix reports a failure although every output exists: that is not a success.
             for output in outputs.iter_mut().filter(|output| output.built) {
                 let Some(path) = output.drv_path.clone() else { continue };
                 output.fails(build_error(&path, None, failures.first(), errors.first()), failures.first());
@@ -96,7 +96,7 @@ impl Flake {
 }
 
 impl Output {
-    /// Says that it was not built, and which build that is owed to.
+    /// Marks the output as not built, with the build that failed.
     fn fails(&mut self, error: Diagnostic, build: Option<&BuildFailure>) {
         self.built = false;
         self.status = Status::Failed;
@@ -105,7 +105,7 @@ impl Output {
     }
 }
 
-/// That a build failed and `untold` kept Nix from saying whether this derivation was built all the same.
+/// The error if a build failed and it is not known whether this derivation was built, because of the error `untold`.
 fn unknown(path: &str, first: Option<&Diagnostic>, untold: Diagnostic) -> Diagnostic {
     let first = first.filter(|first| first.full_text() != untold.full_text());
     let said: Vec<&str> =
@@ -116,7 +116,7 @@ fn unknown(path: &str, first: Option<&Diagnostic>, untold: Diagnostic) -> Diagno
     Diagnostic { message, ..untold }.with_said(&said).with_attr(path)
 }
 
-/// Why a derivation was not built: by its own fault, or that of something it needs.
+/// The error of a derivation that was not built: its own failure, or that of a dependency.
 fn build_error(
     path: &str,
     own: Option<&BuildFailure>,

@@ -1,4 +1,4 @@
-//! What was said of outputs that is no failure: each text once, in bounded room.
+//! Collects warnings about outputs: each text once, in bounded memory.
 
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
@@ -9,20 +9,20 @@ use serde::{Deserialize, Serialize};
 
 use crate::text;
 
-/// Most warnings told.
+/// Most warnings reported.
 const TOLD: usize = 50;
-/// Most warnings kept, so that which are told does not depend on which evaluation was quicker.
+/// Most warnings kept. This is more than are reported, so that the selection does not depend on the order of evaluation.
 const KEPT: usize = 1_000;
 /// Most bytes of the warnings kept.
 const KEPT_BYTES: usize = 256 * 1024;
-/// Most warnings counted that are not kept.
+/// Most warnings that are counted and not kept.
 const COUNTED: usize = 10_000;
-/// Most attributes named of a warning.
+/// Most attributes reported for one warning.
 const NAMED: usize = 10;
 /// Longest text of a warning, in characters.
 const TEXT: usize = 600;
 
-/// The place of a warning that came up while outputs were listed: behind every output.
+/// The index of a warning that was printed while outputs were listed: greater than that of any output.
 const LISTING: usize = usize::MAX;
 
 /// What was said of an output that is no failure.
@@ -38,7 +38,7 @@ pub struct Warning {
     pub said: Option<String>,
 }
 
-/// A text, and whose words it is. Two warnings with one text are one warning.
+/// The text of a warning and its source. Warnings with the same text and source are one warning.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum WarningText {
     Ours(String),
@@ -52,36 +52,36 @@ impl WarningText {
     }
 }
 
-/// An output by its place among all, and its name.
+/// The index of an output and its attribute path.
 type WarnedOutput = (usize, String);
 
-/// Warnings as they come, from evaluations side by side.
+/// Collects warnings from parallel evaluations.
 #[derive(Debug, Default)]
 pub(super) struct WarningCollector(Mutex<CollectedWarnings>);
 
 #[derive(Debug, Default)]
 struct CollectedWarnings {
-    /// The first outputs each came up at, in order.
+    /// The first outputs of each warning, in order.
     warnings: HashMap<WarningText, Vec<WarnedOutput>>,
     bytes: usize,
-    /// Hashes of those there was no room for.
+    /// Hashes of the warnings that are not kept.
     others: HashSet<u64>,
     hashes: RandomState,
 }
 
 impl WarningCollector {
-    /// Adds what Nix says of an output.
+    /// Adds a warning of Nix about an output.
     pub(super) fn add_remark(&self, place: usize, attr: &str, message: &str) {
         self.add((place, attr.to_owned()), WarningText::Ours(message.to_owned()));
     }
 
-    /// Adds what the configuration warned of while an output was evaluated.
+    /// Adds a warning that the configuration printed while an output was evaluated.
     pub(super) fn add_warning(&self, place: usize, attr: &str, said: &str) {
         self.add((place, attr.to_owned()), WarningText::Others(text::bounded(&text::plain(said), TEXT)));
     }
 
-    /// Adds what the configuration warned of while the outputs below an attribute were listed. It counts only if it
-    /// does not come up again at one of them.
+    /// Adds a warning that the configuration printed while the outputs below an attribute were listed. The attribute is dropped
+    /// if an output has the same warning.
     pub(super) fn add_listing_warning(&self, attr: &str, said: &str) {
         self.add_warning(LISTING, attr, said);
     }
@@ -90,7 +90,7 @@ impl WarningCollector {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).add(output, text);
     }
 
-    /// Those that are told, in the order of the outputs, and how many different ones there were besides.
+    /// The warnings to report, in the order of the outputs, and the number of different others.
     pub(super) fn into_warnings(self) -> (Vec<Warning>, usize) {
         let CollectedWarnings { warnings, others, .. } =
             self.0.into_inner().unwrap_or_else(PoisonError::into_inner);
@@ -129,7 +129,7 @@ impl CollectedWarnings {
     }
 }
 
-/// Keeps the first of the outputs, each name once.
+/// Inserts an output, and keeps the first [`NAMED`], each name once.
 fn insert(outputs: &mut Vec<WarnedOutput>, output: WarnedOutput) {
     match outputs.iter_mut().find(|(_, attr)| *attr == output.1) {
         Some((place, _)) => *place = output.0.min(*place),

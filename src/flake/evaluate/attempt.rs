@@ -1,4 +1,4 @@
-//! Questions on their way to an answer, and what is done about one that fails.
+//! Questions without an answer yet, and how one is asked again after a part of its answer failed.
 
 use std::time::{Duration, Instant};
 
@@ -8,22 +8,22 @@ use super::question::{Answer, Question};
 use crate::diagnostic::Diagnostic;
 use crate::flake::part::{Step, UnreadPart};
 
-/// Most bytes of questions put to one process, so that all it is told fits in [`ARGUMENT_BYTES`].
+/// Most bytes of the questions for one process, so that its argument is shorter than 128 KiB (execve(2), `MAX_ARG_STRLEN`).
 const QUESTIONS_BYTES: usize = 48 * 1024;
-/// Most parts of one answer that may fail each by itself; what lies behind the last is not read.
+/// Most failures in one answer: after the last of them, the rest of the answer is not read.
 const PARTS: usize = 24;
 
-/// A question on its way to an answer.
+/// A question without an answer yet.
 pub(super) struct PendingQuestion<'a> {
     pub(super) index: usize,
     pub(super) question: &'a Question,
-    /// Parts that are not read any more.
+    /// Parts of the answer that failed and are left out.
     pub(super) unread: Vec<UnreadPart>,
-    /// Whether the parts are named before they are read.
+    /// Whether the probe names each part before it reads it.
     pub(super) named: bool,
-    /// When its first part failed.
+    /// The time at which its first part failed.
     pub(super) failed: Option<Instant>,
-    /// Whether a process that was at it took all its time.
+    /// Whether a process exceeded the time limit at this question.
     pub(super) timed_out: bool,
 }
 
@@ -43,8 +43,8 @@ impl PendingQuestion<'_> {
         question
     }
 
-    /// What to do about a process that ended at this question: its answer where that is the failure itself, `None`
-    /// where it is asked again without the part that failed.
+    /// Handles the failure of a process at this question. Returns the error if it is the answer, and `None` if the question must
+    /// be asked again: without the part that failed, or with its parts named. After `patience` the rest is not read either.
     pub(super) fn retry_or_fail(
         &mut self,
         failure: ProcessFailure,
@@ -52,7 +52,7 @@ impl PendingQuestion<'_> {
     ) -> Option<Result<Answer, Diagnostic>> {
         let ProcessFailure { error, at, timed_out } = failure;
         if !self.named {
-            // Which part it was at is not known, and naming them takes longer still.
+            // The part is not known, and a process that names the parts takes even longer.
             if timed_out {
                 return Some(Err(error));
             }
@@ -73,12 +73,12 @@ impl PendingQuestion<'_> {
     }
 }
 
-/// How a process ended before its time.
+/// The failure of a process at one question.
 pub(super) struct ProcessFailure {
     pub(super) error: Diagnostic,
-    /// The part of the answer that was being read.
+    /// The part of the answer that was being read; `None` if it is not known.
     pub(super) at: Option<Vec<Step>>,
-    /// Whether it took all its time.
+    /// Whether the process exceeded the time limit.
     pub(super) timed_out: bool,
 }
 
@@ -88,7 +88,7 @@ impl ProcessFailure {
     }
 }
 
-/// How many of the first questions fit in one argument, at least one.
+/// The number of questions, from the first on, that fit in one argument; at least one.
 pub(super) fn fitting_count(pending: &[PendingQuestion<'_>]) -> usize {
     let mut bytes = 0;
     let fitting = pending.iter().take_while(|pending| {

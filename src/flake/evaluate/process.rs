@@ -17,28 +17,28 @@ use crate::nix::{NixError, diagnostics, literal, log};
 use crate::process::{Flow, ProcessError};
 use crate::progress::Call;
 
-/// Longest argument of a program with the zero byte at its end (execve(2), `MAX_ARG_STRLEN`).
+/// Longest argument of a program, with the zero byte at its end (execve(2), `MAX_ARG_STRLEN`).
 const ARGUMENT_BYTES: usize = 128 * 1024;
-/// How large Nix's heap is before its garbage collector first runs, in bytes; memory that is not
-/// used is not taken (Boehm collector, docs/README.environment).
+/// The variable with the size of Nix's heap at which its garbage collector first runs, in bytes. Unused memory is not
+/// allocated (Boehm collector, docs/README.environment).
 const INITIAL_HEAP: &str = "GC_INITIAL_HEAP_SIZE";
-/// How many times its memory an evaluation may take before it is ended.
+/// A process is ended if it uses this many times its memory budget during one answer.
 const RUNAWAY: u64 = 4;
-/// Largest answer to a single question: the options of a host are the largest there are.
+/// Largest answer to a single question, in bytes. The largest answers are the options of a host.
 const ANSWER_BYTES: usize = 64 * 1024 * 1024;
 
-/// What the probes tell.
+/// A trace line that the probes print.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum TraceLine {
-    /// That a part of an answer is read next.
+    /// The part of an answer that is read next.
     At { index: usize, at: Vec<Step> },
-    /// An answer.
+    /// A whole answer.
     Answer { index: usize, value: Value },
 }
 
 impl Flake {
-    /// One process: the answers it gave, and how it failed at the question after the last of them.
+    /// Runs one process. Returns its answers, and its failure at the next question if it failed there.
     pub(super) async fn evaluate(
         &self,
         questions: &[PendingQuestion<'_>],
@@ -48,7 +48,7 @@ impl Flake {
     ) -> Result<(Vec<Value>, Option<ProcessFailure>), FlakeError> {
         let marker = marker();
         let pending: Vec<Value> = questions.iter().map(|pending| Value::Object(pending.to_json())).collect();
-        // A single answer is the result itself and may be large; several are told one by one.
+        // A single answer is the result itself, because it may be large; several are printed one by one.
         let single = questions.len() == 1;
         let apply = format!(
             "({PROBES}) {{ marker = {}; single = {single}; questions = {}; disko = ({}); facts = ({FACTS}); {OWN_PROBE} = ({}); }}",
@@ -73,7 +73,7 @@ impl Flake {
             .arg(format!("{reference}#."))
             .time_limit(self.settings.evaluation_time)
             .output_limit(ANSWER_BYTES)
-            // Going on in a fresh process happens between answers; this ends a single runaway.
+            // A process above its budget is replaced between two answers; this limit ends a single runaway answer.
             .memory_limit(memory.saturating_mul(RUNAWAY));
         if let Some(inputs_from) = other_flake.and_then(|other_flake| other_flake.inputs_from.as_ref()) {
             command = command.args(["--inputs-from", inputs_from.as_str()]);
@@ -83,16 +83,16 @@ impl Flake {
         }
         let never = instantiate == Instantiate::Never || self.settings.policy.read_only;
         if never || instantiate == Instantiate::Unbuilt {
-            // Reading only does not keep Nix from building a derivation that is in the store already.
+            // With `--read-only` Nix still builds a derivation that is in the store already.
             command = command.args(["--option", "allow-import-from-derivation", "false"]);
         }
         if std::env::var_os(INITIAL_HEAP).is_none() {
-            // Nothing an evaluation made is garbage before its end, so collecting only takes time.
+            // Almost nothing becomes garbage before the evaluation ends, so collecting only takes time.
             command = command.env(INITIAL_HEAP, memory.to_string());
         }
         let mut answers = Vec::with_capacity(questions.len());
         let quiet = Call { progress: Arc::new(crate::progress::NoProgress), ..call.clone() };
-        // The workers' own log lines would interrupt one another; the tally speaks for all of them.
+        // Log lines of several workers would interrupt one another; the shared progress replaces them.
         let listening = if shared.total > 1 { &quiet } else { call };
         let mut at = None;
         let run = self
@@ -117,7 +117,7 @@ impl Flake {
                     }
                     TraceLine::Answer { .. } => {}
                 }
-                // Early enough that the next answer still fits.
+                // Three quarters of the budget, so that the next answer still fits.
                 let grown = crate::process::resident_bytes(process).is_some_and(|held| held > memory / 4 * 3);
                 let between = at.as_ref().is_none_or(|(index, _)| *index < answers.len());
                 Some(if grown && between && answers.len() < questions.len() { Flow::Stop } else { flow })
@@ -133,7 +133,7 @@ impl Flake {
                 shared.has_fetched.fetch_or(run.state.has_fetched(), Ordering::Relaxed);
                 run
             }
-            // Of the question that was being answered; the others do with less.
+            // Only the current question fails: the time limit begins anew at each answer.
             Err(NixError::Process(ProcessError::TimedOut { limit, .. })) => {
                 let failure = failed(timeout_error(limit), true, &answers);
                 return Ok((answers, failure));
@@ -165,13 +165,13 @@ impl Flake {
     }
 }
 
-/// A question that takes all its time.
+/// The error of a question that exceeded the time limit.
 fn timeout_error(limit: Duration) -> Diagnostic {
     let message = format!("its evaluation took longer than {} s", limit.as_secs());
     Diagnostic::new(Code::TimedOut, message).with_hint(TIME.after("look for what never ends in it, or "))
 }
 
-/// Only a question that is asked alone can be that long: see [`fitting_count`].
+/// The error of a single question that does not fit in one argument: see [`fitting_count`](super::attempt::fitting_count).
 fn too_long_error() -> Diagnostic {
     Diagnostic::new(
         Code::NixFailed,
@@ -180,7 +180,7 @@ fn too_long_error() -> Diagnostic {
     .with_hint("give it a shorter name: Linux takes 128 KiB in one argument of a program")
 }
 
-/// A word that no configuration can know beforehand.
+/// A random marker, which no configuration can print by itself.
 fn marker() -> String {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     use std::hash::{BuildHasher, Hasher};

@@ -5,26 +5,26 @@ use serde_json::{Map, Value, json};
 use crate::diagnostic::Diagnostic;
 use crate::flake::part::UnreadPart;
 
-/// The probe that a question brings itself.
+/// The probe name of a question with its own Nix function.
 pub(super) const OWN_PROBE: &str = "own";
 
-/// One question: a probe of an attribute.
+/// A question: a probe applied to an attribute.
 #[derive(Clone, Debug)]
 pub struct Question {
-    /// The attribute, from the flake's outputs down.
+    /// The path of the attribute in the flake's outputs.
     pub path: Vec<String>,
-    /// Which function of `probes.nix` looks at it.
+    /// The name of the function in `probes.nix`.
     pub probe: &'static str,
-    /// What that function takes besides the attribute.
+    /// A second argument of that function; `None` if it takes only the attribute.
     pub argument: Option<Value>,
-    /// The function that looks at it, in Nix, if `probe` is [`OWN_PROBE`].
+    /// The source of a Nix function from the flake's outputs; `Some` if `probe` is [`OWN_PROBE`].
     pub(super) function: Option<&'static str>,
-    /// Whether its parts are named only once one of them has failed: naming them costs a third of the time.
+    /// Whether parts are named only after one has failed, because naming them takes a third of the time.
     pub(super) large: bool,
 }
 
 impl Question {
-    /// A question whose probe takes nothing but the attribute.
+    /// A question whose probe takes only the attribute.
     pub fn new<S: Into<String>>(path: impl IntoIterator<Item = S>, probe: &'static str) -> Self {
         Self {
             path: path.into_iter().map(Into::into).collect(),
@@ -35,19 +35,19 @@ impl Question {
         }
     }
 
-    /// A question that a Nix function from the flake's outputs answers. One process asks one such question.
+    /// A question with its own Nix function from the flake's outputs. A process can have only one such question.
     pub(super) fn of_function(function: &'static str) -> Self {
         Self { function: Some(function), ..Self::new::<&str>([], OWN_PROBE) }
     }
 
-    /// Adds what the probe takes besides the attribute.
+    /// Sets the second argument of the probe.
     #[must_use]
     pub fn with(mut self, argument: Value) -> Self {
         self.argument = Some(argument);
         self
     }
 
-    /// Says that its answer has thousands of parts.
+    /// Marks the answer as one with thousands of parts.
     #[must_use]
     pub fn large(mut self) -> Self {
         self.large = true;
@@ -68,20 +68,20 @@ impl Question {
 /// Whether derivations are written to the store while they are evaluated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Instantiate {
-    /// Nothing is written and nothing built: an evaluation that reads what it would have to build fails with
-    /// [`Code::NeedsBuild`].
+    /// No: they are not written and nothing is built. An evaluation that reads the output of a derivation fails with
+    /// [`Code::NeedsBuild`](crate::diagnostic::Code::NeedsBuild).
     Never,
-    /// Only their paths are wanted: quicker, and the store stays as it is, unless the evaluation reads what it builds.
-    /// With `--read-only` the same as never.
+    /// No, unless the evaluation reads the output of a derivation. This is quicker than writing them. With `--read-only` it is
+    /// the same as [`Self::Never`].
     No,
-    /// They are written, and nothing is built: so `nix flake check` evaluates `hydraJobs`.
+    /// They are written, and nothing is built, as `nix flake check` evaluates `hydraJobs`.
     Unbuilt,
-    /// They are to be built, or needed for building something the evaluation itself reads.
+    /// They are written, and the evaluation may build what it reads.
     Yes,
 }
 
 impl Instantiate {
-    /// The same for what Hydra builds: it builds nothing while it evaluates, so Nix does not either
+    /// The mode for `hydraJobs`: Hydra builds nothing while it evaluates, and so does Nix for them
     /// (`enableImportFromDerivation` in `src/nix/flake.cc`).
     #[must_use]
     pub fn for_jobs(self) -> Self {
@@ -92,9 +92,9 @@ impl Instantiate {
 /// The answer to one question.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Answer {
-    /// What the probe gave.
+    /// The result of the probe.
     pub value: Value,
-    /// The parts that it could not read, in the order they were found.
+    /// The parts that failed to evaluate, in the order of the reading.
     pub unread: Vec<UnreadPart>,
 }
 
@@ -107,14 +107,14 @@ pub fn is_cacheable(answer: &Result<Answer, Diagnostic>) -> bool {
     }
 }
 
-/// What each question gave, in the order asked.
+/// One answer or error for each question, in the order of the questions.
 pub type Answers = Vec<Result<Answer, Diagnostic>>;
 
-/// A flake that is asked in place of ours.
+/// Another flake than the one of the settings.
 #[derive(Clone, Debug)]
 pub struct OtherFlake {
-    /// As `nix` names it.
+    /// Its flake reference.
     pub reference: String,
-    /// The flake whose inputs give `reference` its meaning, where it is an input's name.
+    /// The flake whose input `reference` names; `None` if `reference` is complete by itself.
     pub inputs_from: Option<String>,
 }

@@ -1,4 +1,4 @@
-//! What files hold, without reading again what was not written since.
+//! The content of files, read again only if they have changed.
 
 use std::collections::HashMap;
 use std::fs;
@@ -13,15 +13,15 @@ use super::index::ObjectId;
 use super::stat::Stat;
 use crate::reading;
 
-/// Largest file that is read; of larger ones size and times have to do.
+/// Largest file that is read, in bytes; for larger ones, size and times are hashed instead.
 const LARGEST: u64 = 128 * 1024;
-/// How long a file must have been left alone before its times tell whether it is still the same: some file systems
-/// keep them in steps of two seconds.
+/// Least age of a file's last change for its times to identify its content: some file systems have times in steps of two
+/// seconds.
 const SETTLED: Duration = Duration::from_secs(3);
-/// Most files looked at; beyond that nothing is said about the flake.
+/// Most files of a flake; one with more has no fingerprint.
 pub(super) const FILES: usize = 200_000;
 
-/// What tells that a file is the one that was read. The time of its last change of any kind cannot be set by hand.
+/// Identifies a version of a file. `changed` (ctime) cannot be set by a program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct FileStamp {
     size: u64,
@@ -34,13 +34,13 @@ impl FileStamp {
         Self { size: stat.size, modified: stat.modified, changed: stat.changed }
     }
 
-    /// Whether a write after `now` is sure to change it.
+    /// Whether every write after `now` changes the stamp.
     fn is_settled(&self, now: Duration) -> bool {
         u64::try_from(self.changed.0).is_ok_and(|changed| Duration::from_secs(changed) + SETTLED < now)
     }
 }
 
-/// What a file holds, by two names.
+/// Two hashes of a file's content: BLAKE3, and Git's object id.
 #[derive(Clone, Copy, Debug)]
 struct FileContent {
     hash: blake3::Hash,
@@ -55,15 +55,15 @@ impl FileContent {
     }
 }
 
-/// The files read before.
+/// The hashes of files that were read before, by inode.
 #[derive(Debug, Default)]
 pub(super) struct FileCache {
     by_inode: HashMap<(u64, u64), (FileStamp, FileContent)>,
 }
 
 impl FileCache {
-    /// Adds a file to the hash: its kind and permissions, and what it holds or points to. `None` if that cannot be
-    /// told; otherwise Git's name for it, if it was read. `path` is asked only for what has to be read.
+    /// Adds a file: its kind, permissions, and content or link target. Returns Git's object id, or `Some(None)` if the file was
+    /// not read; `None` if it cannot be read. `path` is called only if the file has to be read.
     pub(super) fn add(
         &mut self,
         hasher: &mut FingerprintHasher,
@@ -90,10 +90,10 @@ impl FileCache {
         Some(Some(content.object))
     }
 
-    /// What a file holds, which is remembered if it stays as it was.
+    /// Reads a file, and caches its hashes if it did not change meanwhile.
     fn read(&mut self, path: &Path, stat: &Stat) -> Option<FileContent> {
         let stamp = FileStamp::of(stat);
-        // Before it is read: what is written from here on is newer.
+        // Taken before the file is read, so that later writes are newer.
         let is_settled = stamp.is_settled(SystemTime::now().duration_since(UNIX_EPOCH).ok()?);
         let content = FileContent::of(&reading::bytes(path, LARGEST).ok()?);
         if is_settled && Stat::of_itself(path).ok()? == *stat {
@@ -105,8 +105,8 @@ impl FileCache {
         Some(content)
     }
 
-    /// Adds everything below a folder, and when the newest of it was written: Nix takes that for `self.lastModified`
-    /// (2.26 and 2.34: of files, links and folders, the flake's own too).
+    /// Adds everything below a folder and the newest modification time, which Nix uses as `self.lastModified` (2.26 and 2.34:
+    /// of files, links and folders, the flake's folder included). `None` if something cannot be read.
     pub(super) fn add_folder(&mut self, hasher: &mut FingerprintHasher, folder: &Path) -> Option<()> {
         let mut waiting: Vec<PathBuf> = vec![folder.to_owned()];
         let mut seen = 0;
@@ -137,7 +137,7 @@ impl FileCache {
     }
 }
 
-/// What stands for the content of a file that is not read; `None` for one that was just written.
+/// A hash of the times and size, instead of the content; `None` if the file was just written.
 fn settled_stamp(stat: &Stat) -> Option<[u8; 32]> {
     let stamp = FileStamp::of(stat);
     let is_settled = stamp.is_settled(SystemTime::now().duration_since(UNIX_EPOCH).ok()?);

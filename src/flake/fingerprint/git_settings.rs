@@ -1,10 +1,9 @@
-//! A file of Git's settings (git-config(1), "Syntax"), as Git and libgit2 read it.
+//! Parses a settings file of Git (git-config(1), "Syntax") as Git and libgit2 do.
 
-/// A setting: `section.key`, both in lower case and without the subsection, and its value; `None` for a key alone, which
-/// means "true".
+/// `section.key` in lower case, without the subsection, and the value; `None` for a key without a value, which means "true".
 pub(super) type Setting = (String, Option<Vec<u8>>);
 
-/// What a file of settings says; `None` where Git would not take it for one.
+/// Parses the settings in a file; `None` if Git would refuse it.
 pub(super) fn parse(text: &[u8]) -> Option<Vec<Setting>> {
     let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
     let mut reader = ConfigReader { rest: text };
@@ -31,7 +30,7 @@ struct ConfigReader<'a> {
 }
 
 impl ConfigReader<'_> {
-    /// The next byte; the two of a line's end on Windows are one.
+    /// The next byte, with CR LF as one newline.
     fn next(&mut self) -> Option<u8> {
         let (byte, rest) = self.rest.split_first()?;
         if *byte == b'\r' && rest.first() == Some(&b'\n') {
@@ -46,7 +45,7 @@ impl ConfigReader<'_> {
         while self.next().is_some_and(|byte| byte != b'\n') {}
     }
 
-    /// The name of a section whose bracket was read.
+    /// The name of a section, after its opening bracket.
     fn section(&mut self) -> Option<String> {
         let mut name = String::new();
         loop {
@@ -85,7 +84,7 @@ impl ConfigReader<'_> {
         (self.next()? == b']').then_some(())
     }
 
-    /// A key that begins with this byte, and what it is set to.
+    /// A key that begins with `first`, and its value.
     fn setting(&mut self, first: u8) -> Option<(String, Option<Vec<u8>>)> {
         let mut key = String::from(char::from(first.to_ascii_lowercase()));
         let mut byte = self.next();
@@ -103,10 +102,10 @@ impl ConfigReader<'_> {
         }
     }
 
-    /// A value up to the end of its last line, without its comment and the space around it.
+    /// A value up to the end of its last line, without comment and surrounding space.
     fn value(&mut self) -> Option<Vec<u8>> {
         let mut value = Vec::new();
-        // Up to where it is more than space that does not count.
+        // The length without trailing space.
         let mut length = 0;
         let mut is_quoted = false;
         loop {

@@ -1,18 +1,17 @@
-//! One look at a flake: what it holds, and which writes it was after.
+//! The hashes of a fingerprint: one of the content, one of the writes.
 
 use std::io;
 use std::path::Path;
 
 use super::stat::Stat;
 
-/// How many bytes are hashed at once: as many as the widest of processors takes side by side.
+/// Bytes hashed at once: the most that BLAKE3 processes in parallel on any processor.
 const AT_ONCE: usize = 16 * 1024;
 
-/// What was seen.
+/// Hashes the content of a flake, and the times and inodes of its files.
 ///
-/// What a flake holds may be the same before an evaluation and after it, and another one between: a file that was
-/// written twice. Each write gives a file another time of its last change, which cannot be set by hand, or puts another
-/// file in its place.
+/// A file may be changed and changed back during an evaluation, so equal content proves nothing. Each write changes the time of
+/// the file's last change (ctime), which no program can set, or replaces the file and so its inode.
 #[derive(Debug, Default)]
 pub(super) struct FingerprintHasher {
     content: BufferedHasher,
@@ -20,12 +19,12 @@ pub(super) struct FingerprintHasher {
 }
 
 impl FingerprintHasher {
-    /// Adds what evaluation depends on.
+    /// Adds content.
     pub(super) fn update(&mut self, bytes: &[u8]) {
         self.content.update(bytes);
     }
 
-    /// Adds which write of a file this is.
+    /// Adds the inode and the time of the last change of a file.
     pub(super) fn add_write(&mut self, stat: &Stat) {
         for number in [stat.inode.0, stat.inode.1] {
             self.writes.update(&number.to_le_bytes());
@@ -35,12 +34,12 @@ impl FingerprintHasher {
         }
     }
 
-    /// The same of the file that is at `path`, by whatever links, if any.
+    /// The same for the file at `path`, following links, or that there is none.
     pub(super) fn add_write_at(&mut self, path: &Path) {
         self.add_write_of(&Stat::of(path));
     }
 
-    /// The same of what was found.
+    /// The same for the result of a `stat`.
     pub(super) fn add_write_of(&mut self, found: &io::Result<Stat>) {
         match found {
             Ok(stat) => self.add_write(stat),
@@ -48,21 +47,21 @@ impl FingerprintHasher {
         }
     }
 
-    /// Adds whether a folder of a work tree is in the place where it was. Git tracks no folders, so that what comes
-    /// and goes in one is no write; it changes both times of the folder alike, and a rename of the folder only one.
+    /// Adds a folder of a work tree if it was renamed. Git tracks no folders, so entries that come and go in it do not count:
+    /// they set both times of the folder, and a rename sets only one.
     pub(super) fn add_folder_write(&mut self, stat: &Stat) {
         if stat.changed != stat.modified {
             self.add_write(stat);
         }
     }
 
-    /// What it holds, and which writes this was after.
+    /// The hash of the content and the hash of the writes.
     pub(super) fn finish(self) -> (blake3::Hash, blake3::Hash) {
         (self.content.finish(), self.writes.finish())
     }
 }
 
-/// The hash of many small pieces. Handed over one by one they take several times as long as together.
+/// Hashes many small pieces. They are collected, because hashing each piece takes several times as long.
 #[derive(Debug, Default)]
 struct BufferedHasher {
     hash: blake3::Hasher,

@@ -1,25 +1,24 @@
-//! Git's index: which files Git tracks, and what it was told to believe of them (gitformat-index(5)).
+//! Parses Git's index: the tracked files, with their flags (gitformat-index(5)).
 //!
-//! Read here and not asked of Git, which takes a process for it. Versions 2 to 4 with SHA-1 are all there is to read:
-//! Nix refuses repositories with a split or a sparse index, or with SHA-256, so of those nothing need be known.
+//! It is parsed here because running Git takes a process. Versions 2 to 4 with SHA-1 are enough: Nix refuses repositories with
+//! a split or a sparse index, or with SHA-256.
 
 use std::borrow::Cow;
 
 use super::stat::Stat;
 
-/// Bytes of an object's name.
+/// Length of an object id, in bytes.
 const OBJECT: usize = 20;
-/// Bytes of what the index remembers of a file's state.
+/// Length of a file's state in the index, in bytes.
 const STATE: usize = 40;
 const ASSUME_UNCHANGED: u16 = 1 << 15;
 const EXTENDED: u16 = 1 << 14;
 const SKIP_WORKTREE: u16 = 1 << 14;
 const NAME_LENGTH: u16 = 0xfff;
-/// Most bytes of all paths together. An index of version 4 can tell in a few bytes each that a thousand files have the
-/// same long path; one of another version that is this long is not read.
+/// Most bytes of all paths together: an index of version 4 shares prefixes, so a small file can expand to very long paths.
 const PATHS: usize = 128 * 1024 * 1024;
 
-/// The name Git has for a content as it is, without filters (gitformat-pack(5), "blob").
+/// Git's id of an object; for a file, of its content without filters (gitformat-pack(5), "blob").
 pub(in crate::flake) type ObjectId = [u8; OBJECT];
 
 /// A file that Git tracks.
@@ -27,25 +26,25 @@ pub(in crate::flake) type ObjectId = [u8; OBJECT];
 pub(in crate::flake) struct IndexEntry<'a> {
     /// Its path from the root of the work tree.
     pub path: Cow<'a, [u8]>,
-    /// What it is: `0o100644`, `0o100755`, a symbolic link or a submodule.
+    /// Its mode: `0o100644`, `0o100755`, a symbolic link or a submodule.
     pub mode: u32,
-    /// The name of its content as an object of the repository.
+    /// The id of its content.
     pub object: &'a ObjectId,
     /// The flags of the index, without the length of the name: assume-unchanged, stage, skip-worktree, intent to add.
     pub flags: u32,
-    /// Whether Git was told not to look at the file (git-update-index(1)).
+    /// Whether Git was told to ignore changes of the file (git-update-index(1)).
     pub hidden: bool,
     state: &'a [u8; STATE],
 }
 
 impl IndexEntry<'_> {
-    /// How the file was when Git last looked, as it stands in the index.
+    /// The file's `stat` data at Git's last check.
     pub(in crate::flake) fn state(&self) -> &[u8] {
         self.state
     }
 
-    /// Whether the file is as it was when Git looked at it. Stricter than Git: all of the times count, whatever
-    /// `core.trustctime` and `core.checkStat` say.
+    /// Whether the file's `stat` data are those of the index. Stricter than Git: all times count, regardless of
+    /// `core.trustctime` and `core.checkStat`.
     pub(in crate::flake) fn is_as_seen(&self, stat: &Stat) -> bool {
         // The index keeps the lower half of each.
         #[expect(
@@ -66,23 +65,23 @@ impl IndexEntry<'_> {
         now.into_iter().all(|(place, value)| number(self.state, place * 4) == Some(value))
     }
 
-    /// Whether it is a file of that kind and with those permissions.
+    /// Whether the file has the kind and permissions of this entry.
     pub(in crate::flake) fn is_mode_of(&self, stat: &Stat) -> bool {
         match self.mode {
-            // A submodule is none of the flake's files.
+            // Files of a submodule are not files of the flake.
             0o160_000 => true,
             _ if stat.is_link() => self.mode == 0o120_000,
             _ => stat.is_file() && self.mode == if stat.mode & 0o100 == 0 { 0o100_644 } else { 0o100_755 },
         }
     }
 
-    /// When it was changed last as the index has it, in seconds and nanoseconds.
+    /// The time of the file's last change in the index, in seconds and nanoseconds.
     pub(in crate::flake) fn changed(&self) -> (u32, u32) {
         (number(self.state, 8).unwrap_or_default(), number(self.state, 12).unwrap_or_default())
     }
 }
 
-/// The entries of an index; `None` where it is damaged, or of a kind that Nix does not read.
+/// Parses the entries of an index; `None` if it is damaged, or of a kind that Nix does not read.
 pub(in crate::flake) fn parse(bytes: &[u8]) -> Option<Vec<IndexEntry<'_>>> {
     let bytes = bytes.get(..bytes.len().checked_sub(OBJECT)?)?;
     let version = number(bytes, 4)?;

@@ -1,7 +1,7 @@
-//! The settings of Nix that decide how it evaluates: its files and the environment.
+//! The settings of Nix, on which evaluation depends: files and environment variables.
 //!
-//! Read as they are, for asking Nix would take a process. All of them count: plugins, experimental features, limits
-//! and what evaluation may do are among them.
+//! The files are hashed as text, because running Nix takes a process. All settings count, because plugins, experimental
+//! features, limits and permissions of evaluation are among them.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
@@ -10,15 +10,15 @@ use std::path::{Path, PathBuf};
 use super::hasher::FingerprintHasher;
 use super::{add_bytes, add_file};
 
-/// How deep files of settings may include one another.
+/// Most levels of included settings files.
 const DEPTH: usize = 8;
-/// Most files of settings read.
+/// Most settings files.
 const FILES: usize = 100;
-/// What builders and shells set, which Nix does not read; some of it differs from shell to shell.
+/// Variables that builders and shells set and Nix does not read; some differ from shell to shell.
 const NOT_SETTINGS: [&str; 5] =
     ["NIX_BUILD_CORES", "NIX_BUILD_TOP", "NIX_ENFORCE_PURITY", "NIX_LOG_FD", "NIX_SSL_CERT_FILE"];
 
-/// Adds these files, what they include, and the variables of the environment that Nix reads.
+/// Adds these files, those they include, and the environment variables that Nix reads; `None` if a file cannot be read.
 pub(super) fn add(hasher: &mut FingerprintHasher, files: &[PathBuf]) -> Option<()> {
     let mut variables: Vec<(OsString, OsString)> = std::env::vars_os()
         .filter(|(name, _)| {
@@ -34,7 +34,7 @@ pub(super) fn add(hasher: &mut FingerprintHasher, files: &[PathBuf]) -> Option<(
     files.iter().try_for_each(|file| add_with_included(hasher, file, DEPTH, &mut room))
 }
 
-/// Adds a file with those it includes (Nix manual, "nix.conf", "File format").
+/// Adds a file and those it includes (Nix manual, "nix.conf", "File format").
 fn add_with_included(
     hasher: &mut FingerprintHasher,
     file: &Path,

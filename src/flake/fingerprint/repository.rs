@@ -1,10 +1,9 @@
-//! What Nix sees of a Git repository: the files Git tracks, with their content in the work tree, and of the
-//! repository itself which commit is checked out and whether the files differ from it.
+//! The parts of a Git repository that Nix reads: the tracked files with their content in the work tree, the commit, and
+//! whether the files differ from it.
 //!
-//! Nix 2.26 and 2.34 take the list of files from the index and their content from the work tree, whatever filters,
-//! line ends or flags of the index say; `rev` or `dirtyRev` come of libgit2's comparison. What that depends on is
-//! added: the index, the state of the files it remembers where that is not today's, and the settings of Git. Nothing
-//! is run.
+//! Nix 2.26 and 2.34 take the list of files from the index and their content from the work tree, regardless of filters, line
+//! ends and flags of the index. `rev` and `dirtyRev` depend on libgit2's comparison, so its inputs are hashed too: the index,
+//! the state of files that differs from the one in the index, and the settings of Git. No program is started.
 
 use std::collections::BTreeSet;
 use std::io::ErrorKind;
@@ -21,31 +20,31 @@ use super::stat::Stat;
 use super::{add_bytes, add_file, add_found, git_settings};
 use crate::reading;
 
-/// Most steps from a name to a commit, and from one file of settings to the next.
+/// Most steps from a symbolic ref to a commit, and most levels of included settings files.
 const STEPS: usize = 8;
-/// Most files of settings.
+/// Most settings files.
 const SETTINGS_FILES: usize = 100;
 /// Largest file that names a folder or a commit, in bytes.
 const NAME: u64 = 64 * 1024;
-/// Largest list of names, in bytes.
+/// Largest `packed-refs`, in bytes.
 const NAMES: u64 = 64 * 1024 * 1024;
 /// Largest index, in bytes: twice what [`FILES`] with long names take.
 const INDEX: u64 = 128 * 1024 * 1024;
 
-/// Where a work tree's repository is.
+/// The repository of a work tree.
 pub(in crate::flake) struct Repository {
     root: PathBuf,
-    /// What is this work tree's own.
+    /// The folder of this work tree's own files.
     own: PathBuf,
-    /// What all work trees of the repository share.
+    /// The folder that all work trees of the repository share.
     common: PathBuf,
 }
 
-/// The index as it lies there.
+/// The index as it was read.
 pub(in crate::flake) struct Index {
-    /// `None` before anything was ever added.
+    /// Its content; `None` if the file does not exist, because nothing was added yet.
     bytes: Option<Vec<u8>>,
-    /// When it was written.
+    /// The time of its last modification, in seconds and nanoseconds.
     written: (i64, i64),
 }
 
@@ -57,7 +56,7 @@ impl Index {
 }
 
 impl Repository {
-    /// That of the work tree at `root` (gitrepository-layout(5)).
+    /// The repository of the work tree at `root` (gitrepository-layout(5)); `None` if it cannot be read.
     pub(in crate::flake) fn at(root: &Path) -> Option<Self> {
         let marker = root.join(".git");
         let own = if marker.is_dir() {
@@ -73,7 +72,7 @@ impl Repository {
         Some(Self { root: root.to_owned(), own, common })
     }
 
-    /// What Git tracks; `None` if it cannot be read.
+    /// Reads the index; `None` if it cannot be read.
     pub(in crate::flake) fn index(&self) -> Option<Index> {
         let path = self.own.join("index");
         let stat = match Stat::of(&path) {
@@ -86,7 +85,7 @@ impl Repository {
 
     /// The commit that is checked out; empty before the first one.
     fn head(&self, hasher: &mut FingerprintHasher) -> Option<Vec<u8>> {
-        // Names are kept otherwise there, and Nix does not read it.
+        // Nix does not read the reftable format.
         if self.common.join("reftable").exists() {
             return None;
         }
@@ -116,7 +115,7 @@ impl Repository {
         None
     }
 
-    /// The commit of that name in the list of names; empty where it is not there.
+    /// The commit of a ref in `packed-refs`; empty if the ref is not there, `None` if the file cannot be read.
     fn read_packed_ref(&self, name: &[u8]) -> Option<Vec<u8>> {
         let text =
             reading::bytes_if_exists(&self.common.join("packed-refs"), NAMES).ok()?.unwrap_or_default();
@@ -127,7 +126,7 @@ impl Repository {
         Some(found.unwrap_or_default())
     }
 
-    /// Adds all of it, and says whether Nix may take it for something else than it is.
+    /// Adds everything that Nix reads. Returns whether the state is misleading; `None` if a file cannot be read.
     pub(super) fn add(&self, hasher: &mut FingerprintHasher, files: &mut FileCache) -> Option<bool> {
         let head = self.head(hasher)?;
         add_bytes(hasher, &head);
@@ -143,7 +142,7 @@ impl Repository {
         hasher.add_folder_write(&rustix::fs::fstat(&root).ok()?.into());
         let mut folder: &[u8] = b"";
         is_converted |= self.add_attributes(hasher, root.as_fd(), folder)?;
-        // Nix may have been shown a hidden change under the commit's name before, or may be until it reads.
+        // Nix may have cached a hidden change under this commit before, or may do so until it reads.
         let hides = entries.iter().any(|entry| entry.hidden);
         let mut differs = false;
         for entry in &entries {
@@ -159,7 +158,7 @@ impl Repository {
         Some(hides || differs && is_converted)
     }
 
-    /// Adds a file, and says whether it is not what stands in the index, byte by byte.
+    /// Adds a file. Returns whether it differs from the index in any byte; `None` if it cannot be read.
     fn add_entry(
         &self,
         hasher: &mut FingerprintHasher,
@@ -182,8 +181,8 @@ impl Repository {
         };
         let object = files.add(hasher, &stat, || self.root.join(path_of(&entry.path)))?;
         let is_seen = entry.is_as_seen(&stat);
-        // Where the state is the one Git saw, and was old enough then to be believed, Git takes the content for the
-        // same; elsewhere what it takes it for depends on that state.
+        // If the state is the one in the index and was old enough then, Git assumes the same content. Otherwise the result of
+        // its comparison depends on that state, which is added.
         let (seconds, nanoseconds) = entry.changed();
         let is_believed = (i64::from(seconds), i64::from(nanoseconds)) < written;
         if is_seen && is_believed {
@@ -197,8 +196,8 @@ impl Repository {
         Some(!entry.is_mode_of(&stat) || object.map_or(!is_seen, |object| object != *entry.object))
     }
 
-    /// Adds what the folders on the way to `folder` are that are not on the way to `before`: behind a symbolic link
-    /// Nix sees no file. Whether one of them has attributes.
+    /// Adds the folders on the path to `folder` that are not on the path to `before`: Nix sees no file behind a symbolic link.
+    /// Returns whether one of them has a `.gitattributes`.
     fn add_folders(
         &self,
         hasher: &mut FingerprintHasher,
@@ -224,8 +223,8 @@ impl Repository {
         Some(has_attributes)
     }
 
-    /// Adds the attributes of a folder, which count whether Git tracks the file or not (gitattributes(5)). Whether
-    /// there are any.
+    /// Adds the `.gitattributes` of a folder, which count even if Git does not track them (gitattributes(5)). Returns whether
+    /// there is one.
     fn add_attributes(
         &self,
         hasher: &mut FingerprintHasher,
@@ -238,8 +237,8 @@ impl Repository {
         Some(add_found(hasher, &name, &Stat::below(root, &name), path)?.is_some())
     }
 
-    /// Adds the settings of Git that libgit2 reads: the repository's, the user's and the machine's (git-config(1),
-    /// "FILES"), with what they include. Whether one of them has Git take a file for another one than it is.
+    /// Adds the settings files of Git that libgit2 reads: the repository's, the user's and the machine's (git-config(1),
+    /// "FILES"), with those they include. Returns whether a setting makes Git convert or misjudge files.
     fn add_settings(&self, hasher: &mut FingerprintHasher) -> Option<bool> {
         let home = std::env::var_os("HOME").map(PathBuf::from);
         let configuration = std::env::var_os("XDG_CONFIG_HOME")
@@ -256,7 +255,7 @@ impl Repository {
         for file in everywhere.into_iter().chain(attributes) {
             is_converted |= add_file(hasher, &file)?.is_some();
         }
-        // What it names is there or not, whatever becomes of it.
+        // The path that a value names, whether or not the file exists.
         let named = |value: &[u8], beside: &Path| match (value.strip_prefix(b"~/"), &home) {
             (Some(below), Some(home)) => Some(home.join(path_of(below))),
             // Another user's home, or where Git was installed.
@@ -278,14 +277,14 @@ impl Repository {
                     // A key alone means "true".
                     let value = value.as_deref().unwrap_or(b"true");
                     match key.as_str() {
-                        // Of another work tree the files would be listed, and this one's be read.
+                        // Git would list another work tree's files, and Nix read this one's.
                         "core.worktree"
                             if self.own.join(path_of(value)).canonicalize().ok()?
                                 != self.root.canonicalize().ok()? =>
                         {
                             return None;
                         }
-                        // Whatever a condition says of it.
+                        // Added even if the condition does not hold.
                         "include.path" | "includeif.path" => next.push(named(value, &file)?),
                         "core.attributesfile" => {
                             is_converted = true;
@@ -311,17 +310,17 @@ impl Repository {
     }
 }
 
-/// What a file that stands for a name holds; `None` in it where there is no such file.
+/// The content of the file of a loose ref; `Some(None)` if there is no such file, `None` if it cannot be read.
 fn read_loose_ref(path: &Path) -> Option<Option<Vec<u8>>> {
     match reading::bytes_if_exists(path, NAME) {
         Ok(text) => Some(text),
-        // Of names below it that are gone the folder may be left.
+        // The folder of deleted refs may remain.
         Err(error) if error.kind() == ErrorKind::IsADirectory => Some(None),
         Err(_) => None,
     }
 }
 
-/// A path as Git writes it down.
+/// A path from the bytes that Git stores.
 pub(in crate::flake) fn path_of(bytes: &[u8]) -> PathBuf {
     PathBuf::from(std::ffi::OsStr::from_bytes(bytes))
 }

@@ -1,4 +1,4 @@
-//! What the file system keeps of a file besides its content (stat(2)).
+//! The metadata of a file (stat(2)).
 
 use std::fs::{self, Metadata};
 use std::io;
@@ -8,45 +8,45 @@ use std::path::Path;
 
 use rustix::fs::AtFlags;
 
-/// Which bits of the mode tell the kind of file (inode(7)).
+/// The bits of the mode with the kind of file (inode(7)).
 const KIND: u32 = 0o170_000;
 const FILE: u32 = 0o100_000;
 const LINK: u32 = 0o120_000;
 const FOLDER: u32 = 0o040_000;
 
-/// One look at a file.
+/// The metadata of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::flake) struct Stat {
-    /// The device and the number on it, which together are the file's own.
+    /// Device and inode number, which identify the file.
     pub inode: (u64, u64),
     pub mode: u32,
     pub user: u32,
     pub group: u32,
-    /// In bytes.
+    /// Size in bytes.
     pub size: u64,
-    /// When the content was written last, in seconds and nanoseconds.
+    /// The time of the last change of the content (mtime), in seconds and nanoseconds.
     pub modified: (i64, i64),
-    /// When anything of it was changed last. This cannot be set by hand.
+    /// The time of the last change of content or metadata (ctime). No program can set it.
     pub changed: (i64, i64),
 }
 
 impl Stat {
-    /// That of what is at `path`, by whatever links.
+    /// Reads the metadata of `path`, following links.
     pub(in crate::flake) fn of(path: &Path) -> io::Result<Self> {
         Ok(Self::from(&fs::metadata(path)?))
     }
 
-    /// That of what is at `path` itself, link or not.
+    /// Reads the metadata of `path`, without following a link at its end.
     pub(in crate::flake) fn of_itself(path: &Path) -> io::Result<Self> {
         Ok(Self::from(&fs::symlink_metadata(path)?))
     }
 
-    /// As [`Stat::of`], at a path below an open folder, which costs a third less than a path from the root.
+    /// As [`Stat::of`] for a path below an open folder, which takes a third less time than a path from the root.
     pub(in crate::flake) fn below(folder: impl AsFd, path: &[u8]) -> io::Result<Self> {
         Ok(rustix::fs::statat(folder, path, AtFlags::empty())?.into())
     }
 
-    /// As [`Stat::of_itself`], at a path below an open folder.
+    /// As [`Stat::of_itself`] for a path below an open folder.
     pub(in crate::flake) fn below_itself(folder: impl AsFd, path: &[u8]) -> io::Result<Self> {
         Ok(rustix::fs::statat(folder, path, AtFlags::SYMLINK_NOFOLLOW)?.into())
     }

@@ -1,9 +1,8 @@
-//! What differs in submodules.
+//! The changed files in submodules.
 //!
-//! Where the flake's own files differ from the commit, Nix reads the work tree of whatever `.gitmodules` names, tracked
-//! or not, and the submodules of those (`getAccessorFromWorkdir`, `git.cc`). Each is a repository of its own, with a
-//! configuration of its own. Where only submodules differ, Nix 2.34 takes the commit: that is told too, because
-//! another change decides.
+//! If the flake's own files differ from the commit, Nix reads the work tree of every path in `.gitmodules`, tracked or not, and
+//! of their submodules (`getAccessorFromWorkdir`, `git.cc`). Each has its own repository and configuration. If only submodules
+//! differ, Nix 2.34 reads the commit; their changes are reported all the same, because any other change makes them count.
 
 use std::collections::BTreeSet;
 use std::path::{Component, Path};
@@ -11,15 +10,15 @@ use std::path::{Component, Path};
 use super::{GitSession, git, own_checkout};
 use crate::flake::fingerprint::repository::Repository;
 
-/// Most submodules looked into, with those of submodules: the rest are taken for changed.
+/// Most submodules that are checked, nested ones included; further ones count as changed.
 const MOST: usize = 100;
-/// What a submodule is in the index.
+/// The mode of a submodule in the index.
 const LINK: u32 = 0o160_000;
 
-/// What differs in the submodules of the work tree at `root`, as paths from there; `None` where Git does not say.
+/// The changed files in the submodules of the work tree at `root`, as paths from there; `None` if Git fails.
 ///
-/// A submodule that the index does not have differs itself. Whether the commit it is at is the one of the index is
-/// part of what `root` is asked.
+/// A submodule that is not in the index counts as changed itself. A submodule at another commit than the index has is found
+/// by the check of `root`.
 pub(super) async fn changed(root: &Path, session: &GitSession<'_>) -> Option<Vec<String>> {
     let mut changed = Vec::new();
     let mut seen = BTreeSet::from([root.canonicalize().ok()?]);
@@ -37,7 +36,7 @@ pub(super) async fn changed(root: &Path, session: &GitSession<'_>) -> Option<Vec
                 continue;
             }
             let name = format!("{above}{path}");
-            // By a symbolic link it may have itself in it.
+            // A symbolic link may make it contain itself.
             let is_new = seen.insert(folder.canonicalize().ok()?);
             let is_one_too_many = seen.len() > MOST;
             if is_one_too_many || !links.contains(path.as_bytes()) {

@@ -1,4 +1,4 @@
-//! Flake references as lock files have them: attributes, whose meaning depends on their `type`.
+//! Flake references as attributes, as in lock files. Their meaning depends on the attribute `type`.
 
 use std::collections::BTreeMap;
 
@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::text;
 
-/// Longest URL told, in characters.
+/// Longest URL that is shown, in characters.
 const URL: usize = 500;
-/// Stands for a part of a URL that may be a secret.
+/// Replaces a part of a URL that may be a secret.
 const HIDDEN: &str = "[redacted]";
 /// Parameters of flake references (Nix manual, "nix flake", "Types"): none of their values is a secret.
 const PARAMETERS: [&str; 15] = [
@@ -28,12 +28,12 @@ const PARAMETERS: [&str; 15] = [
     "unpack",
     "verifyCommit",
 ];
-/// Attributes that a Git or Mercurial reference has beside its URL, and its URL in `flake.nix` as parameters.
+/// Attributes of a Git or Mercurial reference that are parameters of its URL in `flake.nix`.
 const OF_REPOSITORIES: [&str; 6] = ["dir", "ref", "rev", "shallow", "submodules", "allRefs"];
-/// A file in the store has this time: when it was made is not known.
+/// The modification time of every file in the store, which says nothing about its age.
 const OF_THE_STORE: u64 = 1;
 
-/// Where something is fetched from, or what was fetched.
+/// A flake reference: a source, or a locked content.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Reference(BTreeMap<String, Attribute>);
@@ -59,7 +59,7 @@ impl Reference {
         self.text("type")
     }
 
-    /// The commit; `None` if it is none.
+    /// The commit; `None` if the reference has none.
     #[must_use]
     pub fn commit(&self) -> Option<&str> {
         self.text("rev")
@@ -80,7 +80,7 @@ impl Reference {
         }
     }
 
-    /// Whether it names one content. A Git tree with uncommitted changes has the hash of what it was, and no commit.
+    /// Whether it is pinned to one content. A Git tree with uncommitted changes has a hash and no commit, and is not pinned.
     #[must_use]
     pub fn is_pinned(&self) -> bool {
         match self.kind() {
@@ -89,20 +89,21 @@ impl Reference {
         }
     }
 
-    /// Whether this, of a lock file, is what `flake.nix` declares, as far as that can be told without the flake's folder.
+    /// Whether this reference of a lock file is the one that `flake.nix` declares, as far as that is known without the flake's
+    /// folder.
     #[must_use]
     pub fn is_same_source(&self, declared: &Self) -> bool {
         let (url, has_url) = (self.text("url"), self.text("url") == declared.text("url"));
         match (self.kind(), declared.kind()) {
-            // Nix takes a path into a Git repository for that repository.
+            // Nix turns a path into a Git repository into a reference to that repository.
             (Some("git"), Some("path")) => url.is_some_and(|url| url.starts_with("file://")),
-            // What is an archive depends on whether a flake is wanted.
+            // Nix uses `tarball` or `file` depending on whether the input is a flake.
             (Some("tarball" | "file"), Some("tarball" | "file")) => has_url,
             _ => self == declared,
         }
     }
 
-    /// It as people write it in `flake.nix`, without passwords and tokens; cut short, and without control characters.
+    /// The reference as a URL, as in `flake.nix`, without passwords, tokens and control characters, up to [`URL`] characters.
     #[must_use]
     pub fn url(&self) -> String {
         let kind = self.kind().unwrap_or("?");
@@ -141,8 +142,8 @@ fn shown(url: &str) -> String {
     text::bounded(&text::joined(url), URL)
 }
 
-/// A URL without the password in it, and without the user that may be a token. Who logs in over SSH is no secret.
-/// Parameters that no flake reference has may be signatures or tokens.
+/// Removes the password from a URL, the user unless the scheme is SSH (a user may be a token), and the values of parameters that
+/// are not those of flake references (they may be signatures or tokens).
 fn without_secrets(url: &str) -> String {
     let (whole, fragment) = url.split_once('#').map_or((url, None), |(url, of)| (url, Some(of)));
     let (place, parameters) = whole.split_once('?').map_or((whole, None), |(url, of)| (url, Some(of)));
