@@ -137,7 +137,7 @@ impl Outcome {
 
     /// What the supervisor on the host says of its end.
     #[must_use]
-    pub fn told(of: &HostPlan, story: Story, health: Vec<Health>) -> Self {
+    pub fn from_story(of: &HostPlan, story: Story, health: Vec<Health>) -> Self {
         let state = match story.state {
             Step::Confirmed => Ending::Confirmed,
             Step::Staged => Ending::Staged,

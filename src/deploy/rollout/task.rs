@@ -141,7 +141,7 @@ impl Task<'_> {
         self.call.report_message(format!("{}: activating", self.of.host));
         // From here on, nobody who leaves breaks off a sentence: being taken back is a command of its own.
         let steady = Call { cancel: CancellationToken::new(), ..self.call.clone() };
-        let through = async {
+        let following = async {
             let mut answered = false;
             match supervise::begin(&session, &orders, &steady).await {
                 Ok(_) => answered = true,
@@ -162,12 +162,12 @@ impl Task<'_> {
                 answered,
                 reached: Instant::now(),
             };
-            line.see_through(&before).await
+            line.follow_to_end(&before).await
         };
         let outcome = tokio::select! {
             biased;
             () = self.leave.cancelled() => Outcome::lost(&self.of.host, Some(Stop::left()), Vec::new()),
-            outcome = through => outcome,
+            outcome = following => outcome,
         };
         // The next call proves that it can be reached.
         self.hosts.forget(&ready.target);

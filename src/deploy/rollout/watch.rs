@@ -46,7 +46,7 @@ pub(super) struct Line<'a> {
 
 impl Line<'_> {
     /// Watches the supervisor to its end, and confirms where the host is well.
-    pub(super) async fn see_through(mut self, before: &HostState) -> Outcome {
+    pub(super) async fn follow_to_end(mut self, before: &HostState) -> Outcome {
         let of = self.task.of;
         let (activation, confirmation) = (
             Duration::from_secs(of.activation_timeout.into()),
@@ -104,7 +104,7 @@ impl Line<'_> {
                     } else if story.state == Step::Waiting {
                         self.judge(before, story.units_failed == Some(true), &mut health).await
                     } else if story.state == Step::Activating {
-                        self.attend(confirmation / 2).await
+                        self.report_reachable(confirmation / 2).await
                     } else {
                         Ok(None)
                     }
@@ -112,7 +112,7 @@ impl Line<'_> {
             };
             match answer {
                 Ok(Some(story)) if story.state.is_final() => {
-                    let outcome = Outcome::told(of, story, health);
+                    let outcome = Outcome::from_story(of, story, health);
                     return if taken_back { outcome.stopped() } else { outcome };
                 }
                 Ok(_) => {}
@@ -200,7 +200,7 @@ impl Line<'_> {
 
     /// Tells the host, every so often, that it can still be reached while it activates the new system: one that
     /// cannot goes back without waiting for the end.
-    async fn attend(&mut self, every: Duration) -> Result<Option<Story>, SuperviseError> {
+    async fn report_reachable(&mut self, every: Duration) -> Result<Option<Story>, SuperviseError> {
         if self.reached.elapsed() < every {
             return Ok(None);
         }

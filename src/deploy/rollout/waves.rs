@@ -65,7 +65,7 @@ pub struct Rolled {
 }
 
 /// How many hosts may be copied to at once.
-struct Room {
+struct CopySlots {
     places: Semaphore,
     /// Of waves after the one that is being copied to.
     ahead: Semaphore,
@@ -138,15 +138,15 @@ impl Rollout<'_> {
     /// Goes from host to host, and says why it was stopped where not all are as asked.
     async fn forward(&self, plan: &Plan) -> (Rolled, Option<Stop>) {
         let (turn, _) = watch::channel(Turn::new(plan));
-        let room = Room { places: Semaphore::new(COPIES), ahead: Semaphore::new(AHEAD) };
+        let slots = CopySlots { places: Semaphore::new(COPIES), ahead: Semaphore::new(AHEAD) };
         let mut running: FuturesUnordered<_> = plan
             .hosts
             .iter()
             .enumerate()
             .map(|(place, of)| {
-                let (room, turn) = (&room, &turn);
+                let (slots, turn) = (&slots, &turn);
                 async move {
-                    let outcome = self.one(plan, of, wave(plan, place), room, turn).await;
+                    let outcome = self.one(plan, of, wave(plan, place), slots, turn).await;
                     // Here, so that other hosts go on while it is written.
                     let recorded = self.finished(&outcome).await;
                     (place, outcome, recorded)
@@ -186,7 +186,7 @@ impl Rollout<'_> {
         plan: &Plan,
         of: &HostPlan,
         wave: usize,
-        Room { places, ahead }: &Room,
+        CopySlots { places, ahead }: &CopySlots,
         turn: &watch::Sender<Turn>,
     ) -> Outcome {
         let mut watching = turn.subscribe();

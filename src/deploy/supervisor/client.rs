@@ -229,7 +229,7 @@ pub async fn withdraw(
 /// # Errors
 /// See [`SuperviseError`].
 pub async fn alive(session: &SshSession, orders: &Orders<'_>, call: &Call) -> Result<Story, SuperviseError> {
-    tell(session, orders, "alive", None, LOOK, call).await
+    run_command(session, orders, "alive", None, LOOK, call).await
 }
 
 /// Where it is now, after what a crash or a reboot cut short was finished.
@@ -237,7 +237,7 @@ pub async fn alive(session: &SshSession, orders: &Orders<'_>, call: &Call) -> Re
 /// # Errors
 /// See [`SuperviseError`].
 pub async fn state(session: &SshSession, orders: &Orders<'_>, call: &Call) -> Result<Story, SuperviseError> {
-    tell(session, orders, "state", None, LOOK, call).await
+    run_command(session, orders, "state", None, LOOK, call).await
 }
 
 /// The deployment of a host that was last at work, as it was left; nothing is finished by looking.
@@ -316,7 +316,8 @@ pub async fn confirm(
     orders: &Orders<'_>,
     call: &Call,
 ) -> Result<Story, SuperviseError> {
-    tell(session, orders, "confirm", Some(orders.nonce), ending_time(orders.activation_seconds), call).await
+    run_command(session, orders, "confirm", Some(orders.nonce), ending_time(orders.activation_seconds), call)
+        .await
 }
 
 /// Says that the host was reached by a connection of its own, after it went back.
@@ -324,7 +325,7 @@ pub async fn confirm(
 /// # Errors
 /// See [`SuperviseError`].
 pub async fn seen(session: &SshSession, orders: &Orders<'_>, call: &Call) -> Result<Story, SuperviseError> {
-    tell(session, orders, "seen", None, LOOK, call).await
+    run_command(session, orders, "seen", None, LOOK, call).await
 }
 
 /// Has it go back at once; returns its final state.
@@ -332,11 +333,11 @@ pub async fn seen(session: &SshSession, orders: &Orders<'_>, call: &Call) -> Res
 /// # Errors
 /// See [`SuperviseError`].
 pub async fn cancel(session: &SshSession, orders: &Orders<'_>, call: &Call) -> Result<Story, SuperviseError> {
-    tell(session, orders, "cancel", None, ending_time(orders.activation_seconds), call).await
+    run_command(session, orders, "cancel", None, ending_time(orders.activation_seconds), call).await
 }
 
 /// `secret` goes over standard input: arguments can be read by everybody on the host.
-async fn tell(
+async fn run_command(
     session: &SshSession,
     orders: &Orders<'_>,
     command: &str,
