@@ -187,6 +187,6 @@ fn what_supervisors_wrote_is_told() {
         let (_, told) = status(version, &|text| text.replacen("\"version\":1", "\"version\":2", 1));
         assert!(told["latest_deployment"].is_null(), "{told:#}");
         let error = &told["latest_error"];
-        assert!(error["message"].as_str().unwrap().contains("in version 2 of its words"), "{told:#}");
+        assert!(error["message"].as_str().unwrap().contains("has format version 2"), "{told:#}");
     }
 }

@@ -1,4 +1,4 @@
-//! What a system is made of, and what is different between two of them.
+//! The closure of a system, and the difference between two closures.
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
@@ -6,17 +6,18 @@ use std::collections::BTreeMap;
 use crate::deploy::plan::{Change, Diff, PackageChange};
 use crate::names::StorePath;
 
-/// Most changed packages that a plan names.
+/// Largest number of changed packages in a plan; the rest is counted.
 pub const PACKAGES: usize = 300;
 
-/// A system and all it needs: each path with its size in bytes.
+/// The store paths of a system's closure, each with its size in bytes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Closure(BTreeMap<StorePath, u64>);
 
 impl Closure {
-    /// Reads what `nix path-info --recursive --size` prints: a path and its size on each line.
+    /// Parses the output of `nix path-info --recursive --size`: a path and its size in bytes on each line.
+    /// Skips other lines.
     ///
-    /// The plain output has stayed the same, while its JSON changed shape between 2.26 and 2.34.
+    /// The plain output is the same in all supported versions; the JSON changed between Nix 2.26 and 2.34.
     #[must_use]
     pub fn parse(said: &str) -> Self {
         Self(
@@ -29,19 +30,19 @@ impl Closure {
         )
     }
 
-    /// All of it, in bytes.
+    /// Size of the closure, in bytes.
     #[must_use]
     pub fn bytes(&self) -> u64 {
         self.0.values().sum()
     }
 
-    /// What of it `other` does not have, in bytes: what would have to be copied at most.
+    /// Size of the paths that `other` lacks, in bytes: the upper limit of what has to be copied.
     #[must_use]
     pub fn bytes_beyond(&self, other: &Self) -> u64 {
         self.0.iter().filter(|(path, _)| !other.0.contains_key(path)).map(|(_, size)| size).sum()
     }
 
-    /// What changes from this one to `next`.
+    /// The packages and sizes that change from this closure to `next`. `units` is left empty.
     #[must_use]
     pub fn diff(&self, next: &Self) -> Diff {
         let (before, after) = (self.packages(), next.packages());
@@ -52,7 +53,7 @@ impl Closure {
             .into_iter()
             .filter_map(|name| change(name, before.get(name), after.get(name)))
             .collect();
-        // What a person looks for first: versions that move, then what is largest.
+        // Readers look for changed versions first, then for the largest difference in size.
         changes.sort_by_key(|package| {
             (matches!(package.change, Change::Changed), std::cmp::Reverse(package.delta_bytes.unsigned_abs()))
         });
@@ -125,7 +126,7 @@ fn change(name: &str, before: Option<&Package<'_>>, after: Option<&Package<'_>>)
     })
 }
 
-/// The outputs of packages that are not worth a line of their own.
+/// Suffixes of package outputs, which are counted to their package.
 const OUTPUTS: &[&str] = &[
     "-bin", "-data", "-debug", "-dev", "-devdoc", "-dist", "-doc", "-info", "-lib", "-man", "-out", "-static",
 ];

@@ -1,4 +1,4 @@
-//! What a system in the store of a machine consists of, and what it counts on.
+//! Reads the closure, units and facts of a system in the store of a host, over SSH.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -11,14 +11,14 @@ use crate::names::StorePath;
 use crate::progress::Call;
 use crate::ssh::{RemoteLimits, SshError, SshSession};
 
-/// How long a question about a closure may take.
+/// Time limit of a query about a closure.
 pub const CLOSURE_TIME: Duration = Duration::from_secs(120);
-/// Most that `nix path-info` may say: a hundred thousand paths.
+/// Output limit of `nix path-info`, in bytes: about a hundred thousand paths.
 pub const CLOSURE_BYTES: usize = 32 * 1024 * 1024;
-/// Prints each of its arguments that is no file.
+/// Prints each argument that does not exist as a file.
 const MISSING: &str = "for file; do [ -e \"$file\" ] || printf '%s\\n' \"$file\"; done";
 
-/// What a system there is made of.
+/// The closure of a system in the store of the host.
 ///
 /// # Errors
 /// See [`SshError`].
@@ -36,7 +36,7 @@ pub async fn closure(session: &SshSession, path: &StorePath, call: &Call) -> Res
     Ok(Closure::parse(&session.text(&argv, limits, call).await?))
 }
 
-/// The units of a system there, and what they say.
+/// The systemd units of a system in the store of the host.
 ///
 /// # Errors
 /// See [`SshError`].
@@ -46,7 +46,8 @@ pub async fn units(session: &SshSession, system: &str, call: &Call) -> Result<Un
     Ok(Units::parse(&String::from_utf8_lossy(&output.stdout)))
 }
 
-/// What a system there says of itself, where it was made to (`pantheros.deploy`).
+/// The facts that a system in the store of the host contains. `None` if it was built without `pantheros.deploy`, or
+/// if the facts have an unknown version.
 ///
 /// # Errors
 /// See [`SshError`].
@@ -57,7 +58,7 @@ pub async fn facts(session: &SshSession, system: &StorePath, call: &Call) -> Res
     Ok(output.and_then(|output| Facts::parse(&String::from_utf8_lossy(&output.stdout))))
 }
 
-/// What the new configuration counts on and the machine does not have.
+/// Devices and files that the new configuration needs and the machine lacks.
 ///
 /// # Errors
 /// See [`SshError`].

@@ -1,4 +1,4 @@
-//! Why a host cannot be planned for.
+//! Errors of planning a deployment or a rollback for one host.
 
 use std::path::PathBuf;
 
@@ -11,36 +11,36 @@ use crate::names::{HostName, StorePath};
 use crate::nix::NixError;
 use crate::ssh::SshError;
 
-/// Why a host cannot be planned for.
+/// Why no plan could be made for a host.
 #[derive(Debug, thiserror::Error)]
 pub enum ProposeError {
-    /// The flake.
+    /// The flake could not be evaluated.
     #[error(transparent)]
     Flake(#[from] FlakeError),
-    /// Where the host is.
+    /// The address of the host could not be determined.
     #[error(transparent)]
     Endpoint(#[from] EndpointError),
-    /// What the host says.
+    /// The survey of the host failed.
     #[error(transparent)]
     Survey(#[from] SurveyError),
-    /// The connection.
+    /// The SSH connection failed.
     #[error(transparent)]
     Ssh(#[from] SshError),
-    /// The `nix` program.
+    /// The `nix` program could not be run.
     #[error(transparent)]
     Nix(#[from] NixError),
-    /// The system was not built.
+    /// The build of the system failed.
     #[error("{0}")]
     Build(Box<Diagnostic>),
     /// The machine runs no NixOS.
     #[error("{0} has no /run/current-system: it does not run NixOS")]
     NotNixos(String),
-    /// What the new system's units say is not known.
+    /// The units of the new system could not be listed.
     #[error("the units of {toplevel} could not be listed: {said}")]
     Unlisted {
         /// The new system.
         toplevel: StorePath,
-        /// How the program ended.
+        /// Exit status or error output of the listing.
         said: String,
     },
     /// A file of the new system could not be read.
@@ -48,23 +48,23 @@ pub enum ProposeError {
     Unread {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the operating system.
         cause: std::io::Error,
     },
-    /// Another state of the flake was built than the one that was judged.
+    /// The flake changed during the build, so the built system is not the one that was assessed.
     #[error("the flake was changed while {0} was built")]
     Changed(HostName),
-    /// It is not known which key the machine showed, and a plan is for one.
-    #[error("ssh did not tell which host key {0} showed")]
+    /// ssh did not report the host key, and a plan is bound to it.
+    #[error("ssh did not report the host key of {0}")]
     NoHostKey(String),
-    /// There is no such generation to go back to.
+    /// The host has no such generation.
     #[error("{host} has no {}", wanted.map_or("generation before its own".to_owned(), |n| format!("generation {n}")))]
     NoGeneration {
         /// The host.
         host: HostName,
-        /// The generation that was asked for; none for the one before.
+        /// The requested generation; `None` for the one before the current.
         wanted: Option<u64>,
-        /// Those there are, newest first.
+        /// The generations of the host, newest first.
         there: Vec<u64>,
     },
 }

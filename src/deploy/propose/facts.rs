@@ -1,4 +1,4 @@
-//! What a host's configuration says that decides whether it can be reached once it runs.
+//! The facts of a host's configuration that decide whether the host can be reached after a deployment.
 
 use std::collections::BTreeMap;
 
@@ -14,16 +14,16 @@ use crate::flake::{Answer, Flake, FlakeError, Instantiate, Question, UnreadPart}
 use crate::names::{AttrPath, HostName};
 use crate::progress::Call;
 
-/// The forms facts have had. A system's own may have been written by another `facts.nix` than ours; the first form did
-/// not say what could not be read.
+/// Supported versions of the facts. The facts inside a system may come from an older or newer `facts.nix`. Version 1
+/// has no `unread`.
 const VERSIONS: std::ops::RangeInclusive<u32> = 1..=2;
 
-/// As `facts.nix` tells them; what a configuration does not say is not there, and nothing is
-/// concluded from that. What could not be read is not there either, and is `unread`.
+/// The output of `facts.nix`. A value that the configuration does not set is `None` or empty, and no risk follows from
+/// that. A value that could not be evaluated is `None` or empty too, and its path is in `unread`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub struct Facts {
-    /// Of their form.
+    /// Version of the format, one of [`VERSIONS`].
     pub version: u32,
     /// `nixpkgs.hostPlatform`.
     pub system: Option<String>,
@@ -47,41 +47,41 @@ pub struct Facts {
     pub refusals: Vec<Refusal>,
     /// `services.openssh`.
     pub ssh: Option<Ssh>,
-    /// What the firewall lets in over TCP; not there where it is off.
+    /// Open TCP ports; `None` if the firewall is disabled.
     pub firewall: Option<Firewall>,
-    /// Who may log in.
+    /// Users who may log in.
     pub users: Option<Vec<User>>,
     /// `boot.loader.grub.devices`.
     pub boot_devices: Vec<String>,
-    /// The devices of file systems without which the machine does not start up whole.
+    /// Devices of the file systems that the machine must mount to boot completely (no `nofail`).
     pub file_systems: Vec<String>,
-    /// `services.onepassword-secrets.tokenFile`, where that is enabled.
+    /// `services.onepassword-secrets.tokenFile`; `None` if that service is disabled.
     pub token_file: Option<String>,
-    /// The places of what the configuration has and could not be read.
+    /// Paths of facts that the configuration sets and that could not be evaluated.
     pub unread: Vec<Vec<String>>,
-    /// Why, as far as Nix said it.
+    /// The evaluation errors of the paths in `unread`, if known.
     #[serde(skip)]
     pub(super) reasons: Vec<UnreadPart>,
 }
 
-/// Why the configuration itself must not be deployed.
+/// A reason, given by the configuration, why it must not be deployed.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Refusal {
-    /// Stable name.
+    /// Stable name; becomes the code of the risk.
     pub code: String,
     /// What is wrong and what to do.
     pub message: String,
 }
 
-/// How SSH would be reached, by the names of sshd_config(5). `None` is what nobody set.
+/// Settings of sshd, by their names in sshd_config(5). `None` if the configuration does not set them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub struct Ssh {
-    /// Whether it runs.
+    /// `services.openssh.enable`.
     pub enable: bool,
     /// `Port`.
     pub ports: Vec<u16>,
-    /// `ListenAddress`; all addresses where there is none.
+    /// `ListenAddress`; if empty, sshd listens on all addresses.
     pub listens: Vec<Listen>,
     /// `PermitRootLogin`.
     pub root_login: Option<String>,
@@ -97,11 +97,11 @@ pub struct Ssh {
     pub allow_groups: Option<Vec<String>>,
     /// `DenyGroups`.
     pub deny_groups: Option<Vec<String>>,
-    /// Whether text of sshd_config(5), which nobody reads here, is about who may log in, and how.
+    /// Whether `extraConfig`, which is not parsed, contains keywords that restrict logins.
     pub unread: bool,
-    /// Whether `~/.ssh/authorized_keys` counts.
+    /// Whether sshd reads `~/.ssh/authorized_keys`.
     pub home_keys: bool,
-    /// Whether there may be keys that no list of a user's holds.
+    /// Whether sshd may accept keys from sources other than the users' lists.
     pub other_keys: bool,
 }
 
@@ -110,22 +110,22 @@ pub struct Ssh {
 pub struct Listen {
     /// The address.
     pub address: String,
-    /// Its port; each of `Port` where it has none.
+    /// The port; `None` means every port in `Port`.
     pub port: Option<u16>,
 }
 
-/// A yes or no of sshd's, which NixOS takes as text, too.
+/// A yes or no of sshd_config(5). NixOS accepts a boolean or the text.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(untagged)]
 pub enum Choice {
-    /// As Nix has it.
+    /// A Nix boolean.
     Bool(bool),
-    /// As sshd_config(5) has it.
+    /// The word as in sshd_config(5).
     Text(String),
 }
 
 impl Choice {
-    /// Whether it is a no.
+    /// Whether the value means no.
     #[must_use]
     pub fn is_no(&self) -> bool {
         match self {
@@ -135,32 +135,32 @@ impl Choice {
     }
 }
 
-/// What the firewall lets in over TCP.
+/// TCP ports that the firewall opens.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub struct Firewall {
-    /// On every interface.
+    /// Ports open on every interface.
     #[serde(flatten)]
     pub everywhere: Open,
-    /// On some more.
+    /// Additional ports by interface.
     pub interfaces: BTreeMap<String, Open>,
-    /// Interfaces on which everything is let in.
+    /// Interfaces on which every port is open.
     pub trusted: Vec<String>,
-    /// Whether there are rules in text, which nobody reads here.
+    /// Whether there are custom rules as text, which are not parsed.
     pub rules: bool,
 }
 
-/// Ports that are open.
+/// Open ports.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub struct Open {
-    /// One by one.
+    /// Single ports.
     pub ports: Vec<u16>,
-    /// From the first to the last.
+    /// Ranges of ports.
     pub ranges: Vec<Range>,
 }
 
-/// Ports, both ends included.
+/// A range of ports, both ends included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 pub struct Range {
     /// The first.
@@ -177,24 +177,24 @@ impl Open {
     }
 }
 
-/// Somebody who could log in.
+/// A user who may log in.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub struct User {
     /// The name.
     pub name: String,
-    /// The names of all groups.
+    /// Names of all groups of the user.
     pub groups: Vec<String>,
-    /// Whether `sudo` does anything as root without a password; `None` where that is not known.
+    /// Whether the user may run every command as root by `sudo` without a password; `None` if unknown.
     pub becomes_root: Option<bool>,
-    /// Public keys, one each, with options and comments as they are.
+    /// Lines of authorized keys, one key each, with their options and comments.
     pub keys: Vec<String>,
-    /// Whether there are further keys in files, which nobody reads here.
+    /// Whether there are more keys in files, which are not read.
     pub more_keys: bool,
 }
 
 impl User {
-    /// Whether a key with this fingerprint (`SHA256:…`) is let in; `None` where files may have it.
+    /// Whether the user may log in with the key of this fingerprint (`SHA256:…`); `None` if that is unknown.
     #[must_use]
     pub fn lets_in(&self, fingerprint: &str) -> Option<bool> {
         let mut lines =
@@ -205,14 +205,14 @@ impl User {
         if lines.any(|line| !is_limited(line)) { Some(true) } else { None }
     }
 
-    /// Whether any key is let in.
+    /// Whether the user may have an authorized key.
     #[must_use]
     pub fn has_key(&self) -> bool {
         self.more_keys || self.keys.iter().any(|key| fingerprint(key).is_some())
     }
 }
 
-/// Whether a key is good only from somewhere, for something, for some time, or for keys it signed (sshd(8),
+/// Whether options restrict a key by source, command, time, or to certificates it signed (sshd(8),
 /// AUTHORIZED_KEYS FILE FORMAT).
 fn is_limited(line: &str) -> bool {
     let options = line.split("AAAA").next().unwrap_or_default();
@@ -231,7 +231,7 @@ pub fn fingerprint(line: &str) -> Option<String> {
     Some(format!("SHA256:{}", BASE64_STANDARD_NO_PAD.encode(Sha256::digest(blob))))
 }
 
-/// The facts of a host.
+/// Evaluates the facts of a host, or returns them from the cache.
 ///
 /// # Errors
 /// See [`FlakeError`].
@@ -250,11 +250,11 @@ pub async fn of(flake: &Flake, host: &HostName, call: &Call) -> Result<Facts, Fl
     said(flake, host, told)
 }
 
-/// The facts of a host, of which the flake answered this.
+/// Decodes the facts of a host from the answer of the evaluation.
 pub(super) fn said(flake: &Flake, host: &HostName, told: Told) -> Result<Facts, FlakeError> {
     let mut facts: Facts = serde_json::from_value(told.value).map_err(|error| {
         let attr = AttrPath::new([HOSTS, host.as_str(), "config", "pantheros", "deploy"]);
-        let message = format!("what {host} says of its deployment has unexpected types");
+        let message = format!("the deployment facts of {host} have unexpected types");
         FlakeError::Evaluation(Box::new(
             Diagnostic::new(Code::TypeMismatch, message)
                 .with_said(&error.to_string())
@@ -263,7 +263,7 @@ pub(super) fn said(flake: &Flake, host: &HostName, told: Told) -> Result<Facts, 
     })?;
     if let Some(refusal) = facts.refusals.iter().find(|refusal| !is_risk_code(&refusal.code)) {
         let attr = AttrPath::new([HOSTS, host.as_str(), "config", "pantheros", "deploy", "refusals"]);
-        let message = format!("a refusal in the configuration of {host} has no code that can be typed");
+        let message = format!("a refusal in the configuration of {host} has an invalid code");
         return Err(FlakeError::Evaluation(Box::new(
             Diagnostic::new(Code::TypeMismatch, message)
                 .with_said(&refusal.code)
@@ -278,17 +278,17 @@ pub(super) fn said(flake: &Flake, host: &HostName, told: Told) -> Result<Facts, 
     Ok(facts)
 }
 
-/// Where a system that was made with `pantheros.deploy` says its own facts.
+/// Path of the facts inside a system that was built with `pantheros.deploy`, relative to its toplevel.
 pub const FILE: &str = "etc/pantheros/facts.json";
 
 impl Facts {
-    /// The facts in the text of a system's own [`FILE`]; none where it is not that, or of another form.
+    /// Parses the text of a system's [`FILE`]; `None` if it is invalid or has an unsupported version.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         serde_json::from_str(text).ok().filter(|facts: &Self| VERSIONS.contains(&facts.version))
     }
 
-    /// Takes over why parts could not be read: a system does not know that of its own facts, but its flake does.
+    /// Takes over the evaluation errors from `flake`: the file inside a system lists the unread paths without them.
     pub fn explained_by(&mut self, flake: Self) {
         self.reasons = flake.reasons;
     }
@@ -301,13 +301,13 @@ impl Facts {
         })
     }
 
-    /// Why a part could not be read, where that is known.
+    /// Why a part could not be read; `None` if that is unknown.
     #[must_use]
     pub fn reason(&self, part: &[String]) -> Option<&Diagnostic> {
         self.reasons.iter().find(|reason| reason.covers(part.iter().cloned())).map(|reason| &reason.error)
     }
 
-    /// Takes from the settings what the configuration does not say.
+    /// Fills values that the configuration does not set from the settings of the host.
     pub fn fill(&mut self, set: &HostFile) {
         self.build_on = self.build_on.or(set.build_on);
         self.rollback_timeout = self.rollback_timeout.or(set.rollback_timeout);

@@ -1,4 +1,4 @@
-//! What deploying one host would do: the system built, the machine asked, the difference and its risks.
+//! Plans the deployment of one host: builds its system, surveys the machine, determines differences and risks.
 
 use std::path::Path;
 
@@ -24,38 +24,38 @@ use crate::progress::Call;
 use crate::reading;
 use crate::ssh::{SshConnections, SshSession};
 
-/// How long activation may take, where the host's configuration does not say.
+/// Default time limit of an activation, in seconds.
 const ACTIVATION_SECONDS: u32 = 600;
-/// How long a host waits to be confirmed, where its configuration does not say.
+/// Default time that a host waits for the confirmation, in seconds.
 const ROLLBACK_SECONDS: u32 = 60;
 
-/// Largest file of a system that is read here, in bytes.
+/// Size limit of a file that is read from a system, in bytes.
 const PART: u64 = 1024 * 1024;
 
-/// Where the new system lies and what it is made of.
+/// A new system after its build.
 struct Built {
     toplevel: StorePath,
     closure: Closure,
     units: Units,
     parts: [Option<String>; 3],
     inhibitors: Option<String>,
-    /// What it says of itself, which is of this very system, whatever the flake says by now.
+    /// The facts inside the system; they match it even if the flake has changed since.
     facts: Option<Facts>,
 }
 
-/// What is known of a plan before its hosts are looked at.
+/// The properties of a plan that are known before its hosts are surveyed.
 #[derive(Clone, Copy, Debug)]
 pub struct Intent {
-    /// Whether the flake has changes that no commit holds.
+    /// Whether the flake has uncommitted changes.
     pub dirty: bool,
-    /// Whether hosts are started anew.
+    /// Whether the hosts are rebooted.
     pub reboot: bool,
-    /// Whether the flake's fingerprint tells a change of it.
+    /// Whether the fingerprint of the flake detects every change of it.
     pub is_told: bool,
 }
 
-/// What deploying the host would do now. Builds its system; changes nothing on the machine, and runs
-/// nothing of the new system on it.
+/// Plans the deployment of the host. Builds its system. Activates nothing on the machine, and runs no program of the
+/// new system there.
 ///
 /// # Errors
 /// See [`ProposeError`].
@@ -75,7 +75,7 @@ pub async fn propose_deployment(
     };
     let session = hosts.session(&place.target, call).await?;
     let build_on = facts.build_on.unwrap_or_default();
-    // The machine answers while its system is built.
+    // The survey and the build run at the same time.
     let asking = async { host::survey(&session, call).await.map_err(ProposeError::from) };
     let (state, mut built) =
         futures::future::try_join(asking, build(flake, &session, host, build_on, call)).await?;
@@ -124,7 +124,7 @@ pub async fn propose_deployment(
             key: key.as_deref(),
             missing_bytes: match build_on {
                 BuildOn::Local => built.closure.bytes_beyond(&before),
-                // What is built there is there already.
+                // A system that was built on the host needs no copy.
                 BuildOn::Target => 0,
             },
             missing_paths: &missing_paths,
@@ -136,10 +136,10 @@ pub async fn propose_deployment(
     Ok(plan)
 }
 
-/// A plan that changes nothing, bound to the machine that answers as it is now.
+/// A plan without changes, bound to the machine that answers and to its current state.
 ///
 /// # Errors
-/// That the configuration is for no system there can be.
+/// If the configuration is for an invalid system (architecture and kernel).
 pub(super) fn bound(
     host: &HostName,
     place: &HostEndpoint,
@@ -148,11 +148,11 @@ pub(super) fn bound(
     state: &HostState,
     current: StorePath,
 ) -> Result<HostPlan, ProposeError> {
-    // Where the configuration does not say it is not judged.
+    // If the configuration does not set the system, that of the machine is assumed, and no risk follows.
     let native = format!("{}-linux", state.machine.as_deref().unwrap_or("x86_64"));
     let system = facts.system.as_deref().or(place.system.as_deref()).unwrap_or(&native);
     let system = system.parse::<SystemName>().map_err(|wrong| {
-        let message = format!("the configuration of {host} is for no system that there is");
+        let message = format!("the configuration of {host} is for an unknown system");
         let attr = AttrPath::new([HOSTS, host.as_str(), "config", "nixpkgs", "hostPlatform"]);
         let error = Diagnostic::new(Code::TypeMismatch, message)
             .with_said(&wrong.to_string())
@@ -190,7 +190,7 @@ pub(super) fn bound(
     })
 }
 
-/// Whether kernel, initial RAM disk or modules are others than those the machine started with.
+/// Whether kernel, initial RAM disk or modules differ from those that the machine booted.
 pub(super) fn needs_reboot(state: &HostState, parts: &[Option<String>; 3]) -> bool {
     state
         .booted_parts
@@ -199,7 +199,7 @@ pub(super) fn needs_reboot(state: &HostState, parts: &[Option<String>; 3]) -> bo
         .any(|(booted, new)| booted.is_some() && new.is_some() && booted != new)
 }
 
-/// Whether the one system cannot be switched to the other while it runs.
+/// Whether switch inhibitors differ, so that the new system cannot be activated without a reboot.
 pub(super) fn inhibits(before: &Option<String>, after: &Option<String>) -> bool {
     matches!((before, after), (Some(before), Some(after)) if before != after)
 }
@@ -283,7 +283,7 @@ async fn build(
     })
 }
 
-/// What a file of the new system holds; `None` where it has none.
+/// The content of a file of the new system; `None` if there is no such file.
 fn there(path: &Path) -> Result<Option<String>, ProposeError> {
     match reading::text(path, PART) {
         Ok(text) => Ok(Some(text)),
@@ -292,7 +292,7 @@ fn there(path: &Path) -> Result<Option<String>, ProposeError> {
     }
 }
 
-/// An address as a URL has it: IPv6 in brackets.
+/// Formats an address for a URL: IPv6 in brackets.
 #[must_use]
 pub fn bracketed(address: &str) -> String {
     if address.contains(':') { format!("[{address}]") } else { address.to_owned() }

@@ -1,4 +1,4 @@
-//! What a deployment would do to a host: its new system, what changes, and what could go wrong.
+//! Plans for one host: the new system, the changes, and the risks.
 
 mod closure;
 mod contents;

@@ -1,7 +1,7 @@
-//! What a plan of a host is made of, by one evaluation: for a flake whose changes no fingerprint tells.
+//! Evaluates all parts of a host's plan at once, for a flake whose fingerprint does not detect every change.
 //!
-//! Where the host is, its facts and its system are of one state of the flake then, whatever became of its files
-//! meanwhile. A system that was built of that state is this system.
+//! One evaluation gives the endpoint, the facts and the toplevel of the same state of the flake, even if its files
+//! change meanwhile. A build whose toplevel is the same was made from that state.
 
 use super::error::ProposeError;
 use super::facts::{self, Facts};
@@ -11,12 +11,12 @@ use crate::flake::{Answer, Flake, Instantiate, Question, Step, UnreadPart};
 use crate::names::{HostName, StorePath};
 use crate::progress::Call;
 
-/// The parts of the answer, as the probe names them.
+/// Names of the parts of the answer, as in the Nix expression.
 const BUILT: &str = "built";
 const FACTS: &str = "facts";
 const PLACE: &str = "place";
 
-/// Where a host is, what its configuration says, and the system it gives.
+/// Evaluates the endpoint, the facts and the toplevel of a host.
 pub(super) async fn of(
     flake: &Flake,
     host: &HostName,
@@ -42,13 +42,13 @@ pub(super) async fn of(
     Ok((place::said(flake, host, Ok(told(PLACE)))?, facts, system))
 }
 
-/// What of one part could not be read, by its places in that part.
+/// The unread values below one part; their paths are relative to that part.
 fn below(unread: &[UnreadPart], name: &str) -> Vec<UnreadPart> {
     let of_it = |part: &UnreadPart| match part.part.split_first() {
         Some((first, rest)) if *first == Step::from(name) => {
             Some(UnreadPart { part: rest.to_vec(), ..part.clone() })
         }
-        // Reading ended before it.
+        // The evaluation ended before this part, so all of the part is unread.
         _ if part.covers([name]) => Some(UnreadPart { part: Vec::new(), ..part.clone() }),
         _ => None,
     };

@@ -1,4 +1,4 @@
-//! What bringing a host back to an older generation would do.
+//! Plans the rollback of one host to an older generation.
 
 use super::contents;
 use super::error::ProposeError;
@@ -14,11 +14,11 @@ use crate::progress::Call;
 use crate::ssh::SshConnections;
 use crate::text;
 
-/// What bringing the host to `generation`, or without one to the one before its own, would do. Changes
-/// nothing on the machine.
+/// Plans the rollback of the host to `generation`; `None` means the one before its current. Changes nothing on the
+/// machine.
 ///
-/// An older system cannot be evaluated: what it says of itself ([`facts::FILE`]) is what its risks are
-/// judged by. The health checks of today's configuration are not asked of it.
+/// An older system cannot be evaluated, so its risks are assessed by the facts inside it ([`facts::FILE`]). The health
+/// checks of the current configuration are not applied to it.
 ///
 /// # Errors
 /// See [`ProposeError`].
@@ -32,7 +32,7 @@ pub async fn propose_rollback(
     let (place, facts) =
         futures::future::join(endpoint_of(flake, host, call), facts::of(flake, host, call)).await;
     let place = place?;
-    // A flake that does not evaluate is a reason to go back, not one to stay.
+    // A flake that does not evaluate must not prevent a rollback.
     let (facts, unevaluated) = match facts {
         Ok(facts) => (facts, None),
         Err(error) => {
@@ -116,8 +116,8 @@ pub async fn propose_rollback(
     };
     if !known {
         plan.risks.push(unknown(
-            format!("generation {} does not say whom it lets in, and where", chosen.number),
-            "remember whether you could log in with today's key then; the host goes back by itself where you cannot",
+            format!("generation {} contains no facts about its logins", chosen.number),
+            "check whether the current key was authorized then; the host goes back by itself if it cannot be reached",
         ));
     }
     if let Some(error) = unevaluated {

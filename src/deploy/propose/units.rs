@@ -1,15 +1,15 @@
-//! What a new system would do to units, told from its unit files alone.
+//! Predicts which units a new system starts, stops, restarts and reloads, from its unit files alone.
 //!
-//! `switch-to-configuration dry-activate` knows better, but it is a program of the new system and runs
-//! as root: before anybody has approved that system, it must not run. So this compares files as it
-//! does, without knowing which units are active.
+//! `switch-to-configuration dry-activate` is more exact, but it is a program of the new system that runs as root, and
+//! must not run before the system is approved. This module compares the files by the same rules, without knowing which
+//! units are active.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::deploy::plan::UnitChanges;
 
-/// Lists the units of the system `$1`: name, where its file lies, and what of it decides what happens.
+/// Lists the units of the system `$1`: name, path of its file, and the settings that decide how a change is applied.
 pub const LIST: &str = r#"
 cd "$1/etc/systemd/system" 2>/dev/null || exit 0
 for unit in *; do
@@ -18,10 +18,10 @@ for unit in *; do
   printf '%s\t%s\t%s\n' "$unit" "$(readlink -f "$unit")" "$(grep -shE '^(X-ReloadIfChanged|X-RestartIfChanged|RefuseManualStop)=' "$unit" "$unit.d/"*.conf 2>/dev/null | tr '\n' ' ')"
 done
 "#;
-/// Most units of each kind that a plan names.
+/// Largest number of units in each list of a plan; the rest is counted.
 const MOST: usize = 200;
 
-/// The units of a system by name: where each file lies, and what it says of changes.
+/// The units of a system by name, with the paths of their files and the settings that decide how a change is applied.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Units(BTreeMap<String, Unit>);
 
@@ -33,14 +33,14 @@ struct Unit {
 }
 
 impl Units {
-    /// Reads what [`LIST`] printed.
+    /// Parses the output of [`LIST`].
     #[must_use]
     pub fn parse(said: &str) -> Self {
         let mut units: BTreeMap<String, Unit> = BTreeMap::new();
         for line in said.lines() {
             let mut fields = line.splitn(3, '\t');
             let (Some(name), Some(file)) = (fields.next(), fields.next()) else { continue };
-            // What is in NAME.d belongs to NAME.
+            // Files in NAME.d extend the unit NAME.
             let name = name.strip_suffix(".d").unwrap_or(name);
             if !is_unit(name) {
                 continue;
@@ -62,7 +62,7 @@ impl Units {
         Self(units)
     }
 
-    /// What going from these to `next` would do.
+    /// The changes to units if a system with the units `next` is activated.
     #[must_use]
     pub fn changes(&self, next: &Self) -> UnitChanges {
         let mut changes = UnitChanges::default();
@@ -87,7 +87,7 @@ impl Units {
     }
 }
 
-/// Whether a host may be reached by way of this unit: it is told before all others.
+/// Whether the connection to the host may depend on this unit; such units are listed first.
 fn is_way_in(name: &str) -> bool {
     const WAYS: [&str; 14] = [
         "ssh",

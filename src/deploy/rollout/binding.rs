@@ -1,4 +1,4 @@
-//! What a plan is bound to, and whether it still holds.
+//! Checks that everything a plan is bound to is unchanged: flake, generation, host key, machine and its state.
 
 use crate::advice::Remedy;
 use crate::deploy::host::{HostState, store};
@@ -13,10 +13,10 @@ fn changed(what: impl Into<String>) -> Diagnostic {
         .with_hint(Remedy::PlanAnew.after("what was approved is not what would be done now: "))
 }
 
-/// Where a plan says its host is.
+/// The SSH target of a host plan.
 ///
 /// # Errors
-/// That the plan says something which is no address.
+/// [`Code::InvalidPlan`] if address, user or port is invalid.
 pub fn target(of: &HostPlan) -> Result<SshTarget, Diagnostic> {
     let wrong = |error: String| Diagnostic::new(Code::InvalidPlan, error);
     Ok(SshTarget {
@@ -26,7 +26,7 @@ pub fn target(of: &HostPlan) -> Result<SshTarget, Diagnostic> {
     })
 }
 
-/// Says that the flake still gives what was planned, whoever wrote the plan's file.
+/// Checks that the flake still gives the planned system. The plan's file alone is not trusted.
 ///
 /// # Errors
 /// [`Code::PlanOutdated`], or why the flake could not be evaluated.
@@ -36,13 +36,13 @@ pub async fn flake_holds(
     of: &HostPlan,
     call: &Call,
 ) -> Result<(), Diagnostic> {
-    // A generation is what it is, whatever the flake says now, and so is what a host is brought back to.
+    // A generation, or the previous system of a host, does not depend on the flake.
     if of.source != SystemSource::New {
         return Ok(());
     }
     let told = |error: &FlakeError| Diagnostic::from(error);
     let commit = match (&source.asked_rev, &source.revision) {
-        // Wherever a branch is by now: the commit was approved.
+        // The approval is for a commit, so a branch that moved since does not matter.
         (Some(_), Some(commit)) => Some(commit),
         _ => None,
     };
@@ -71,7 +71,7 @@ pub async fn flake_holds(
     Ok(())
 }
 
-/// Says that a generation which is to be gone to is the planned system.
+/// Checks that the generation of a rollback is the planned system.
 ///
 /// # Errors
 /// [`Code::PlanOutdated`], or why the host could not be asked.
@@ -84,7 +84,7 @@ pub async fn generation_holds(of: &HostPlan, session: &SshSession, call: &Call) 
     Ok(())
 }
 
-/// Says that the machine is the one, and in the state, that was planned for.
+/// Checks that the machine is the planned one, and that its system and generation are unchanged.
 ///
 /// # Errors
 /// [`Code::PlanOutdated`].

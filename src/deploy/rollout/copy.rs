@@ -1,4 +1,4 @@
-//! Bringing a system's closure to its host, over the connection that is there.
+//! Copies the closure of a system to its host, over the existing SSH connection.
 
 use std::time::Duration;
 
@@ -12,13 +12,14 @@ use crate::nix::diagnostics;
 use crate::progress::Call;
 use crate::ssh::SshSession;
 
-/// Longest copy.
+/// Time limit of a copy.
 const TIME: Duration = Duration::from_secs(4 * 3_600);
 
-/// Copies what of the system the host lacks. What is there already, or was built there, is not copied.
+/// Copies the store paths that the host lacks. Does nothing if the system was built on the host, is a generation of it,
+/// or runs there.
 ///
 /// # Errors
-/// Why `nix copy` failed, and what to do about it.
+/// If `nix copy` fails; the hint has the remedy.
 pub async fn copy(flake: &Flake, session: &SshSession, of: &HostPlan, call: &Call) -> Result<(), Diagnostic> {
     if of.build_on == BuildOn::Target || of.source != SystemSource::New || of.toplevel == of.current {
         return Ok(());
@@ -28,7 +29,7 @@ pub async fn copy(flake: &Flake, session: &SshSession, of: &HostPlan, call: &Cal
     let store = format!("ssh-ng://{}@{}:{}", target.user, bracketed(target.address.as_str()), target.port);
     let options = session.copy_options().iter().map(|word| shell_quoted(word)).collect::<Vec<_>>().join(" ");
     let nix = |error: NixError| Diagnostic::from(&error);
-    // The host decides: its daemon takes unsigned paths from users it trusts, and from nobody else.
+    // The Nix daemon of the host accepts unsigned paths only from trusted users, so this flag bypasses no check there.
     let mut command =
         flake.nix().command(&["copy"]).await.map_err(nix)?.arg("--no-check-sigs").arg("--to").arg(store);
     if of.substitute_on_target {
@@ -51,7 +52,7 @@ pub async fn copy(flake: &Flake, session: &SshSession, of: &HostPlan, call: &Cal
              there, or sign what is built here (nix.settings.secret-key-files) with a key in its trusted-public-keys"
         ))
     } else if error.code == Code::DaemonUnreachable {
-        // Nix speaks of its own daemon where that of the host does not answer.
+        // If the daemon of the host does not answer, the error of Nix names the local one.
         let message = format!("the Nix of {} does not answer", of.host);
         Diagnostic::new(Code::RemoteFailed, message).with_said(&said).with_hint(format!(
             "nothing was changed there; look at `nix-daemon` on {target}, and at what its logins print before a command"

@@ -1,4 +1,4 @@
-//! Whether a host is well after its system changed: it is the right one, runs the right system, and does its work.
+//! Health checks after an activation: the machine and its system are the planned ones, and no unit or check fails.
 
 use std::time::Duration;
 
@@ -12,27 +12,27 @@ use crate::progress::Call;
 use crate::ssh::{RemoteLimits, SshSession};
 use crate::text;
 
-/// How long one look may take.
+/// Time limit of one check.
 const LOOK: Duration = Duration::from_secs(10);
-/// How long to wait before looking again at what is not well yet.
+/// Pause before the checks are repeated after a failure.
 const AGAIN: Duration = Duration::from_millis(500);
-/// How long what was well has to stay so, where it was not sure to be.
+/// Minimum time between the two healthy looks that are required after units failed to start.
 const SETTLED: Duration = Duration::from_secs(3);
 
-/// One thing that was looked at.
+/// The result of one health check.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Health {
-    /// What was looked at.
+    /// The check, in words.
     pub check: String,
-    /// Whether it is as it has to be.
+    /// Whether the check passed.
     pub ok: bool,
-    /// What was seen, where it is not.
+    /// What was observed; `None` if the check passed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub evidence: Option<String>,
 }
 
 impl Health {
-    /// A thing that was found so, or otherwise.
+    /// A passed check, or a failed one with its evidence.
     #[must_use]
     pub fn new(check: impl Into<String>, found: Result<(), String>) -> Self {
         Self {
@@ -42,7 +42,7 @@ impl Health {
         }
     }
 
-    /// In a line.
+    /// The check and its evidence in one line.
     #[must_use]
     pub fn told(&self) -> String {
         match &self.evidence {
@@ -52,8 +52,8 @@ impl Health {
     }
 }
 
-/// Looks until everything is well or `patience` is over. `before` is what the machine said of itself before;
-/// where activation left units that failed, `shaky`, all has to be well twice, some seconds apart.
+/// Repeats the checks until all pass or `patience` is over; returns the last results. `before` is the state before the
+/// activation. If units failed during the activation (`shaky`), all checks must pass twice, some seconds apart.
 pub async fn check(
     session: &SshSession,
     plan: &HostPlan,
@@ -149,14 +149,14 @@ async fn connects(address: &str, port: u16) -> Result<(), String> {
     }
 }
 
-/// By curl, which every NixOS operator can repeat by hand, and which knows proxies and certificates.
+/// Requests the URL with curl: operators can repeat the command, and it handles proxies and certificates.
 async fn answers(url: &str, call: &Call) -> Result<(), String> {
     let finished = crate::process::Command::new(crate::process::Executable::Curl)
         .args([
             "--silent",
             "--show-error",
             "--fail",
-            // A bracket in a URL is one, and no range of URLs to fetch.
+            // Brackets in the URL are literal; curl must not expand them to several URLs.
             "--globoff",
             "--location",
             "--max-redirs",

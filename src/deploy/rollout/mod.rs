@@ -1,4 +1,4 @@
-//! Carrying an approved plan out: host after host, and what becomes of each.
+//! Carries out an approved plan on its hosts, and reports the outcome of each.
 
 mod binding;
 mod copy;

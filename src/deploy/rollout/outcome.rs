@@ -1,4 +1,4 @@
-//! What became of a host.
+//! The outcome of a rollout for one host.
 
 use std::borrow::Cow;
 
@@ -14,34 +14,34 @@ use crate::diagnostic::{Code, Diagnostic};
 use crate::names::HostName;
 use crate::text;
 
-/// How it ended on a host.
+/// How a deployment ended on a host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Ending {
-    /// The new system runs, and unless the action was `test` it starts next.
+    /// The new system runs; unless the action was `test`, it is also the boot default.
     Confirmed,
-    /// The new system starts next; nothing of it runs yet.
+    /// The new system is the boot default and is not activated.
     Staged,
-    /// It was only looked at what activating it would do, as asked.
+    /// The activation was only simulated, as requested (`dry-activate`).
     Checked,
     /// The previous system runs again.
     RolledBack,
-    /// The previous system could not be brought back: somebody has to look.
+    /// The previous system could not be restored: an operator has to look at the host.
     RollbackFailed,
-    /// Nothing was done.
+    /// Nothing was changed on the host.
     Refused,
-    /// It does not answer.
+    /// The host did not answer, so its state is unknown.
     Unreachable,
 }
 
 impl Ending {
-    /// Whether what was asked for was done.
+    /// Whether the requested action was done.
     #[must_use]
     pub fn is_success(self) -> bool {
         matches!(self, Self::Confirmed | Self::Staged | Self::Checked)
     }
 
-    /// What happened, in a few words.
+    /// The end as a clause, for messages.
     fn sentence(self) -> &'static str {
         match self {
             Self::Confirmed | Self::Staged | Self::Checked => "what was asked for was done",
@@ -52,7 +52,7 @@ impl Ending {
         }
     }
 
-    /// As it is written in answers and in the audit log.
+    /// The name in answers and in the audit log.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -67,37 +67,37 @@ impl Ending {
     }
 }
 
-/// What became of a host.
+/// The outcome of a rollout for one host.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Outcome {
     /// The host.
     pub host: HostName,
     /// How it ended.
     pub state: Ending,
-    /// The generation that was made or gone to.
+    /// The generation that was created or selected; `None` if there was none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub generation: Option<u64>,
-    /// Whether activation left units that failed.
+    /// Whether units failed during the activation; `None` if unknown.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub units_failed: Option<bool>,
-    /// What was looked at before it was confirmed.
+    /// Results of the health checks before the confirmation.
     pub health: Vec<Health>,
-    /// How much more, where an answer has no room for it.
+    /// Number of results that were left out of the answer for its size.
     #[serde(default, skip_serializing_if = "crate::schema::is_zero")]
     pub more_health: u64,
-    /// Why it is not what was asked for.
+    /// Why the action failed; `None` if it succeeded.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<Diagnostic>,
 }
 
 impl Outcome {
-    /// Nothing was done, for this reason.
+    /// An outcome without any change on the host, because of `error`.
     #[must_use]
     pub fn refused(host: &HostName, error: Diagnostic) -> Self {
         Self::ended(host, Ending::Refused, error)
     }
 
-    /// It ended so, for this reason.
+    /// An outcome with this state, because of `error`.
     #[must_use]
     pub fn ended(host: &HostName, state: Ending, error: Diagnostic) -> Self {
         Self {
@@ -111,7 +111,7 @@ impl Outcome {
         }
     }
 
-    /// The same, of a host that was told to go back because somebody stopped the rollout.
+    /// Replaces the error if the host went back only because the rollout was stopped.
     #[must_use]
     pub(super) fn stopped(self) -> Self {
         if self.state != Ending::RolledBack || self.health.iter().any(|health| !health.ok) {
@@ -122,11 +122,11 @@ impl Outcome {
         Self { error: Some(Diagnostic::new(Code::RolledBack, message).with_hint(hint)), ..self }
     }
 
-    /// It was never seen to come to an end; `last` is what was seen last.
+    /// The end of the deployment was not observed; `last` is the last error.
     #[must_use]
     pub fn lost(host: &HostName, last: Option<Diagnostic>, health: Vec<Health>) -> Self {
         let seen = last.map(|last| last.full_text()).unwrap_or_default();
-        let message = format!("{host} was not seen to come to an end");
+        let message = format!("the end of the deployment on {host} was not observed");
         let error = Diagnostic::new(Code::HostUnreachable, message)
             .with_said(&text::bounded(&seen, 600))
             .with_hint(Remedy::ShowStatus.after(
@@ -135,7 +135,7 @@ impl Outcome {
         Self { health, ..Self::ended(host, Ending::Unreachable, error) }
     }
 
-    /// What the supervisor on the host says of its end.
+    /// The outcome that the supervisor reported.
     #[must_use]
     pub fn from_story(of: &HostPlan, story: Story, health: Vec<Health>) -> Self {
         let state = match story.state {
@@ -155,7 +155,7 @@ impl Outcome {
             };
             let (code, hint) = match state {
                 Ending::RolledBack => {
-                    (Code::RolledBack, Remedy::PlanAnew.after("the previous system runs again; mend what is said above and "))
+                    (Code::RolledBack, Remedy::PlanAnew.after("the previous system runs again; correct the reported problem and "))
                 }
                 Ending::Refused => (Code::RemoteFailed, Remedy::PlanAnew.after("nothing was changed there; ")),
                 _ => (
@@ -193,7 +193,7 @@ impl Failing for Outcome {
     }
 }
 
-/// An error with advice that can be followed: the approval is used up, so nobody can make the same call again.
+/// Replaces the hint to repeat the call: the approval is used up, so a new plan is needed.
 fn doable(error: Diagnostic) -> Diagnostic {
     let hint = match error.hint.as_ref().map(|hint| (hint, hint.remedy())) {
         Some((_, Some(Remedy::PlanAnew | Remedy::PlanAndApproveAnew))) => return error,

@@ -1,23 +1,23 @@
-//! Why a rollout ends before all its hosts are as asked, and what is said of the others then.
+//! Why a rollout stops early, and the errors that the remaining hosts get.
 
 use super::outcome::Ending;
 use crate::advice::{Hint, Remedy};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::names::HostName;
 
-/// Why no further host is begun.
+/// The reason why no further host is started.
 #[derive(Clone, Debug)]
 pub(super) enum Stop {
-    /// This host ended so.
+    /// The deployment of this host failed with this state.
     Failed(HostName, Ending),
-    /// Whoever asked for the rollout stopped it, or the program is to end.
+    /// The call was cancelled, or the program is terminating.
     Asked,
-    /// What is done could not be recorded.
+    /// The audit log could not be written.
     Unrecorded(Diagnostic),
 }
 
 impl Stop {
-    /// Why, as the end of a sentence.
+    /// The reason as a clause, for messages.
     pub(super) fn why(&self) -> String {
         match self {
             Self::Failed(host, _) => format!("{host} failed"),
@@ -33,7 +33,7 @@ impl Stop {
         }
     }
 
-    /// What is said of a host whose turn did not come.
+    /// The error of a host that was not started.
     pub(super) fn not_begun(&self) -> Diagnostic {
         match self {
             Self::Failed(host, state) => {
@@ -49,13 +49,13 @@ impl Stop {
         }
     }
 
-    /// What is said of a host that was confirmed, and was brought back.
+    /// The error of a host that was confirmed and then rolled back.
     pub(super) fn back(&self, host: &HostName) -> Diagnostic {
         Diagnostic::new(Code::RolledBack, format!("{host} was brought back, since {}", self.why()))
             .with_hint(self.mend())
     }
 
-    /// What is said of a host that was confirmed, and was to be brought back.
+    /// The error of a host that was confirmed and whose rollback was not observed.
     pub(super) fn not_back(&self, host: &HostName, error: Diagnostic) -> Diagnostic {
         let message = format!(
             "{host} was confirmed, and was not seen to go back after {}: {}",
@@ -67,7 +67,7 @@ impl Stop {
         )
     }
 
-    /// Why a host is left as it is.
+    /// The error of a host that is not followed any more.
     pub(super) fn left() -> Diagnostic {
         Diagnostic::new(Code::Cancelled, "this program was told a second time to end")
     }

@@ -1,8 +1,8 @@
-//! Carrying a plan out on one host: copy, hand over to the supervisor there, look with fresh eyes, confirm.
+//! Carries out a plan on one host: copies the system, starts the supervisor, checks the host over a new connection, and
+//! confirms.
 //!
-//! From the moment the supervisor has begun, the host goes back by itself unless it is confirmed. So
-//! whatever happens here, to the connection or to this program, the host ends on the new system
-//! confirmed, or on the old one.
+//! Once the supervisor has started, the host goes back by itself unless it is confirmed. If the connection or this
+//! program fails, the host therefore ends either on the confirmed new system or on the previous one.
 
 use std::sync::Arc;
 
@@ -23,49 +23,49 @@ use crate::names::PlanId;
 use crate::progress::Call;
 use crate::ssh::{SshConnections, SshError, SshSession, SshTarget};
 
-/// Characters of what only who may confirm knows.
+/// Length of the confirmation nonce, in bytes.
 const NONCE_BYTES: usize = 24;
 
-/// One host of a plan, and what carrying it out there needs.
+/// The deployment of one host of a plan.
 #[derive(Clone, Copy)]
 pub struct Task<'a> {
-    /// The flake the system comes from.
+    /// The flake that gives the system.
     pub flake: &'a Flake,
-    /// The connections.
+    /// The SSH connections.
     pub hosts: &'a SshConnections,
-    /// The deployment's name on the host: the plan's, unless it takes that one back.
+    /// Id of the deployment on the host: the plan's id, or a new id if this reverts the plan.
     pub id: &'a PlanId,
     /// The plan.
     pub plan: &'a Plan,
-    /// What of it is about this host.
+    /// The part of the plan for this host.
     pub of: &'a HostPlan,
-    /// The signature, where that is how it was approved.
+    /// The signed plan; `None` if it was approved in another way.
     pub signed: Option<Signed<'a>>,
-    /// Who watches, and may take it back.
+    /// Receives progress; its cancellation makes the host go back.
     pub call: &'a Call,
-    /// Cancelled when the host is to be left to itself.
+    /// Its cancellation ends this task without waiting for the host.
     pub leave: &'a CancellationToken,
 }
 
-/// A host that has the new system in its store, and was as planned a moment ago. Holds no connection: its
-/// turn may be far away.
+/// A host that passed all checks and has the new system in its store. Holds no connection, since its wave may begin
+/// much later.
 pub struct Ready {
     target: SshTarget,
 }
 
-/// Ends with an outcome where the rest cannot be done.
+/// The result of a step; the error is the final outcome of the host.
 type Prepared<T> = Result<T, Box<Outcome>>;
 
 impl Task<'_> {
-    /// Sees that everything the plan is bound to still holds, and brings the system to the host. Changes
-    /// nothing there but its store.
+    /// Checks that everything the plan is bound to is unchanged, and copies the system to the host. Changes nothing there
+    /// except its store.
     ///
     /// # Errors
-    /// The outcome: nothing was done, and why.
+    /// The outcome of a host on which nothing was activated.
     pub async fn prepare(&self) -> Prepared<Ready> {
         let refused = |error| Box::new(Outcome::refused(&self.of.host, error));
         let target = binding::target(self.of).map_err(refused)?;
-        // Only what takes another deployment back goes to a system that nothing names.
+        // Only a revert may target a system that is neither from the flake nor a generation.
         if self.of.source == SystemSource::Present && *self.id == self.plan.id {
             let what = format!("the plan does not say where the system of {} comes from", self.of.host);
             return Err(refused(Diagnostic::new(Code::InvalidPlan, what)));
@@ -78,7 +78,7 @@ impl Task<'_> {
         Ok(Ready { target })
     }
 
-    /// What the machine says of itself, where it is as planned.
+    /// Surveys the machine, and checks that it is as planned.
     async fn survey(&self, session: &SshSession) -> Prepared<HostState> {
         let state = match host::glance(session, self.call).await {
             Ok(state) => state,
@@ -100,9 +100,9 @@ impl Task<'_> {
         Box::new(Outcome::ended(&self.of.host, ending, error.into()))
     }
 
-    /// Has the host activate the new system, and confirms it where the host is well.
+    /// Has the host activate the new system, and confirms it if the health checks pass.
     pub async fn carry_out(&self, ready: Ready) -> Outcome {
-        // Copying took its time: what was true before it may not be any more.
+        // The state of the host may have changed during the copy, or while it waited for its wave.
         let session = match self.hosts.session(&ready.target, self.call).await {
             Ok(session) => session,
             Err(error) => return *self.no_answer(&error),
@@ -139,7 +139,8 @@ impl Task<'_> {
             signed: self.signed,
         };
         self.call.report_message(format!("{}: activating", self.of.host));
-        // From here on, nobody who leaves breaks off a sentence: being taken back is a command of its own.
+        // From here on, cancelling the call must not interrupt a running command; cancellation is sent to the host as
+        // `cancel`.
         let steady = Call { cancel: CancellationToken::new(), ..self.call.clone() };
         let following = async {
             let mut answered = false;
@@ -148,7 +149,7 @@ impl Task<'_> {
                 Err(error @ (SuperviseError::Taken(_) | SuperviseError::Refused(_))) => {
                     return Outcome::refused(&self.of.host, (&error).into());
                 }
-                // It may have begun: what it says later is what counts.
+                // The supervisor may have started; the state it reports later decides.
                 Err(error) => tracing::warn!(%error, host = %self.of.host, "the answer to `begin` was lost"),
             }
             let line = Line {
@@ -169,7 +170,7 @@ impl Task<'_> {
             () = self.leave.cancelled() => Outcome::lost(&self.of.host, Some(Stop::left()), Vec::new()),
             outcome = following => outcome,
         };
-        // The next call proves that it can be reached.
+        // The next call must open a new connection, which proves that the host can be reached.
         self.hosts.forget(&ready.target);
         outcome
     }

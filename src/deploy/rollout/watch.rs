@@ -1,4 +1,4 @@
-//! Following a supervisor that has begun to its end.
+//! Follows a supervisor from its start to its final state.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,38 +14,38 @@ use crate::diagnostic::Diagnostic;
 use crate::progress::Call;
 use crate::ssh::{SshError, SshSession, SshTarget};
 
-/// How long to wait before a host that did not answer is asked again.
+/// Pause before the next query after an error.
 const AGAIN: Duration = Duration::from_millis(200);
-/// How long a host is tried for beyond the times it was given.
+/// Time added to the limits of a host before it counts as lost.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// What activating the previous system is taken to need at most, where activating the new one was not seen.
+/// Assumed upper limit for activating the previous system, if the duration of the new activation was not observed.
 const GOING_BACK: Duration = Duration::from_secs(60);
-/// How long a supervisor that was told to begin, without an answer, may take to be there.
+/// How long to wait for the supervisor if the reply to `begin` was lost.
 const BEGINNING: Duration = Duration::from_secs(5);
-/// How long to wait after each login that a host refused: sshd shuts out an address that fails too often
-/// (sshd_config(5), `PerSourcePenalties`), and that would last beyond the way back.
+/// Pauses after refused logins. sshd blocks an address that fails too often (sshd_config(5), `PerSourcePenalties`), and
+/// that block would outlast the rollback.
 const LOGINS: [Duration; 3] = [Duration::from_secs(2), Duration::from_secs(3), Duration::from_secs(6)];
 
-/// The way to a supervisor that has begun.
+/// The connection to a supervisor that was started, and what is known of it.
 pub(super) struct Line<'a> {
     pub(super) task: &'a Task<'a>,
     pub(super) target: &'a SshTarget,
     pub(super) orders: &'a Orders<'a>,
     pub(super) steady: &'a Call,
-    /// A connection to ask over, as long as it holds.
+    /// The connection for queries; `None` after it broke.
     pub(super) session: Option<Arc<SshSession>>,
-    /// Where the supervisor was when it was last asked.
+    /// The last known step; `None` if the next query must return at once.
     pub(super) known: Option<Step>,
-    /// How often a new connection was refused.
+    /// Number of refused new connections.
     pub(super) refusals: usize,
-    /// Whether the supervisor ever said anything.
+    /// Whether the supervisor ever replied.
     pub(super) answered: bool,
-    /// When the host was last reached by a connection of its own.
+    /// When a new connection last reached the host.
     pub(super) reached: Instant,
 }
 
 impl Line<'_> {
-    /// Watches the supervisor to its end, and confirms where the host is well.
+    /// Follows the supervisor to its final state, and confirms if the health checks pass.
     pub(super) async fn follow_to_end(mut self, before: &HostState) -> Outcome {
         let of = self.task.of;
         let (activation, confirmation) = (
@@ -53,7 +53,7 @@ impl Line<'_> {
             Duration::from_secs(of.rollback_timeout.into()),
         );
         let begun = Instant::now();
-        // Of a host that cannot be reached all that is known is how long its activation took.
+        // The duration of the activation is the only estimate for the rollback of a host that cannot be reached.
         let mut going_back = activation.min(GOING_BACK);
         let mut until = begun + activation + confirmation + going_back + PATIENCE;
         let mut health = Vec::new();
@@ -90,7 +90,7 @@ impl Line<'_> {
                     };
                     if story.state == Step::Waiting && !waited {
                         waited = true;
-                        // What it said of us while it was changed does not count.
+                        // Logins that were refused during the activation do not count.
                         self.refusals = 0;
                         going_back = activation.min(2 * begun.elapsed());
                     }
@@ -118,7 +118,7 @@ impl Line<'_> {
                 Ok(_) => {}
                 Err(error) => {
                     last = Some((&error).into());
-                    // Asked anew, not for a change.
+                    // The next query returns the state at once and does not wait for a change.
                     self.known = None;
                     sleep(self.pause(&error)).await;
                 }
@@ -126,7 +126,7 @@ impl Line<'_> {
         }
     }
 
-    /// Where it is once that changes, or after a while; over a new connection where the old one broke.
+    /// Returns the state once it changes, or after some seconds. Opens a new connection if the old one broke.
     async fn ask(&mut self) -> Result<Story, SuperviseError> {
         let session = match &self.session {
             Some(session) => Arc::clone(session),
@@ -145,7 +145,7 @@ impl Line<'_> {
         told
     }
 
-    /// Looks whether the host is well, over a connection of its own, and tells it the verdict.
+    /// Runs the health checks over a new connection, and sends `confirm` or `cancel`.
     async fn judge(
         &mut self,
         before: &HostState,
@@ -172,8 +172,8 @@ impl Line<'_> {
         told.map(Some)
     }
 
-    /// No new connection came up. Where that is the host's own word, again and again, it is told to go back at
-    /// once, over the connection from before.
+    /// Handles a failed new connection. If the host refused the login several times, sends `cancel` over the existing
+    /// connection; else returns the error.
     async fn shut_out(
         &mut self,
         error: SshError,
@@ -186,7 +186,7 @@ impl Line<'_> {
         self.cancel().await
     }
 
-    /// How long to wait before a host is asked again that answered so.
+    /// The pause after this error.
     fn pause(&mut self, error: &SuperviseError) -> Duration {
         match error {
             SuperviseError::Ssh(error) if error.is_refusal() => {
@@ -198,8 +198,8 @@ impl Line<'_> {
         }
     }
 
-    /// Tells the host, every so often, that it can still be reached while it activates the new system: one that
-    /// cannot goes back without waiting for the end.
+    /// Sends `alive` over a new connection if the last one is older than `every`. Without it the host goes back before its
+    /// activation ends.
     async fn report_reachable(&mut self, every: Duration) -> Result<Option<Story>, SuperviseError> {
         if self.reached.elapsed() < every {
             return Ok(None);
@@ -210,7 +210,7 @@ impl Line<'_> {
         Ok(None)
     }
 
-    /// Tells the host that it can be reached again, over a connection of its own.
+    /// Sends `seen` over a new connection, which proves that the host can be reached after its rollback.
     async fn reached(&mut self) -> Result<Option<Story>, SuperviseError> {
         let fresh = self.task.hosts.connect_unshared(self.target, self.steady).await?;
         supervise::seen(&fresh, self.orders, self.steady).await?;
@@ -218,7 +218,7 @@ impl Line<'_> {
         Ok(None)
     }
 
-    /// Has it go back, because whoever asked for it took it back.
+    /// Sends `cancel`, so that the host goes back at once. Does nothing without a connection.
     async fn cancel(&mut self) -> Result<Option<Story>, SuperviseError> {
         let Some(session) = &self.session else { return Ok(None) };
         self.steady.report_message(format!("{}: going back", self.task.of.host));
@@ -229,8 +229,8 @@ impl Line<'_> {
         told.map(Some)
     }
 
-    /// It was told to begin and is not there: what is left of the command must not begin later. Gives where it is
-    /// if it has begun after all.
+    /// Withdraws a `begin` that had no effect so far, since the lost command must not start the deployment later. Returns
+    /// the state if it has started after all.
     async fn never_begun(&mut self) -> Result<Option<Story>, SuperviseError> {
         let Some(session) = &self.session else { return Err(SuperviseError::NotBegun) };
         supervise::withdraw(session, self.orders, self.steady).await

@@ -1,10 +1,10 @@
-//! Carrying a plan out on all its hosts: canaries first, then wave after wave, until one fails.
+//! Carries out a plan on all its hosts: canaries first, then wave after wave, until a host fails.
 //!
-//! While a wave is activated the systems of the next are copied. Hosts of a wave do not wait for each other.
+//! While one wave is activated, the systems of the next are copied. Hosts of a wave do not wait for each other.
 //!
-//! Who stops a rollout takes back what it did: a host that is not confirmed goes back at once, and those
-//! confirmed go back where that was planned, which is part of what was approved. Only who stops it a second time
-//! leaves hosts to themselves: each ends on the system before or on the new one, and can be reached.
+//! Stopping a rollout reverts it: an unconfirmed host goes back at once, and confirmed hosts go back if the approved
+//! plan says so (`revert_confirmed`). After a second stop the program no longer follows the hosts: the supervisor of
+//! each ends on the previous or on the new system, and the host can be reached.
 
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
@@ -26,59 +26,59 @@ use crate::names::{HostName, PlanId};
 use crate::progress::Call;
 use crate::ssh::SshConnections;
 
-/// Hosts that are copied to side by side.
+/// Largest number of concurrent copies.
 const COPIES: usize = 16;
 
-/// Hosts that are brought back side by side, however large a wave is.
+/// Largest number of hosts that are reverted at once, whatever the size of a wave.
 const BACK: usize = 16;
 
-/// Hosts that are copied to before it is their wave's turn to be: few, for the copies of hosts that are
-/// waited for to be quick, but some, so that one slow host does not hold up the rest.
+/// Largest number of copies ahead of the current wave: few, so that they do not slow down the wave that is waited for,
+/// but some, so that one slow host does not delay the rest.
 const AHEAD: usize = 2;
 
-/// What a rollout needs.
+/// An approved plan with everything that is needed to carry it out.
 #[derive(Clone, Copy)]
 pub struct Rollout<'a> {
-    /// The flake the systems come from.
+    /// The flake that gives the systems.
     pub flake: &'a Flake,
-    /// The connections.
+    /// The SSH connections.
     pub hosts: &'a SshConnections,
-    /// Where it is recorded.
+    /// The audit log.
     pub audit: &'a AuditLog,
     /// The approved plan.
     pub spent: &'a Spent,
-    /// Who asked for it.
+    /// The requester of the rollout, for the audit log.
     pub by: &'a Requester,
-    /// Who watches, and may stop it.
+    /// Receives progress; its cancellation stops the rollout.
     pub call: &'a Call,
-    /// Cancelled when hosts are to be left to themselves, also those that go back.
+    /// Its cancellation ends the rollout without waiting for hosts, even for those that go back.
     pub leave: &'a CancellationToken,
 }
 
-/// What became of a rollout.
+/// The result of a rollout.
 #[derive(Debug)]
 pub struct Rolled {
-    /// Every host of the plan, in its order.
+    /// The outcomes of all hosts, in the order of the plan.
     pub outcomes: Vec<Outcome>,
-    /// Why not all of it could be recorded; nothing more was begun then.
+    /// The first error of the audit log, after which no further host was started; `None` if all was recorded.
     pub unrecorded: Option<AuditError>,
 }
 
-/// How many hosts may be copied to at once.
+/// Limits of concurrent copies.
 struct CopySlots {
     places: Semaphore,
-    /// Of waves after the one that is being copied to.
+    /// For hosts of later waves.
     ahead: Semaphore,
 }
 
-/// Where a rollout is, wave by wave.
+/// Progress of a rollout by wave.
 #[derive(Clone, Debug)]
 struct Turn {
-    /// How many hosts of each wave are not copied to yet.
+    /// Number of hosts in each wave whose copy is not finished.
     unprepared: Vec<usize>,
-    /// How many hosts of each wave have not come to their end yet.
+    /// Number of hosts in each wave without an outcome.
     unfinished: Vec<usize>,
-    /// Why no further host may begin.
+    /// Why no further host may start; `None` while the rollout continues.
     stopped: Option<Stop>,
 }
 
@@ -95,7 +95,7 @@ impl Turn {
         Self { unprepared: sizes.clone(), unfinished: sizes, stopped: None }
     }
 
-    /// Whether nothing of an earlier wave is still being copied.
+    /// Whether the copies of all earlier waves are finished.
     fn may_prepare(&self, wave: usize) -> bool {
         self.stopped.is_some() || self.unprepared.iter().take(wave).all(|left| *left == 0)
     }
@@ -121,7 +121,7 @@ impl Rollout<'_> {
     /// Carries the plan out.
     ///
     /// # Errors
-    /// That its beginning could not be recorded; nothing was done then.
+    /// If the start could not be recorded; nothing was done then.
     pub async fn carry_out(&self) -> Result<Rolled, AuditError> {
         let plan = self.spent.plan();
         let approval = self.spent.approval();
@@ -135,7 +135,7 @@ impl Rollout<'_> {
         Ok(rolled)
     }
 
-    /// Goes from host to host, and says why it was stopped where not all are as asked.
+    /// Deploys all hosts. The second value is the reason if not all succeeded.
     async fn forward(&self, plan: &Plan) -> (Rolled, Option<Stop>) {
         let (turn, _) = watch::channel(Turn::new(plan));
         let slots = CopySlots { places: Semaphore::new(COPIES), ahead: Semaphore::new(AHEAD) };
@@ -147,7 +147,7 @@ impl Rollout<'_> {
                 let (slots, turn) = (&slots, &turn);
                 async move {
                     let outcome = self.one(plan, of, wave(plan, place), slots, turn).await;
-                    // Here, so that other hosts go on while it is written.
+                    // Recorded in this future, so that other hosts continue during the write.
                     let recorded = self.finished(&outcome).await;
                     (place, outcome, recorded)
                 }
@@ -195,7 +195,7 @@ impl Rollout<'_> {
             let stop = turn.stopped.clone().or_else(asked);
             stop.map(|stop| Outcome::refused(&of.host, stop.not_begun()))
         };
-        // What only says that somebody stopped it is told as that.
+        // An error that only reports the cancellation becomes the error of a stopped rollout.
         let told = |outcome: Outcome| match &outcome.error {
             Some(error) if error.code == Code::Cancelled && outcome.state == Ending::Refused => {
                 Outcome::refused(&of.host, Stop::Asked.not_begun())
@@ -204,7 +204,7 @@ impl Rollout<'_> {
         };
         let task = self.task(&plan.id, plan, of, self.call);
         let prepared = {
-            // Neither is ever closed.
+            // Neither semaphore is ever closed, so acquiring does not fail.
             let _ahead = tokio::select! {
                 biased;
                 _ = watching.wait_for(|turn| turn.may_prepare(wave)) => None,
@@ -236,8 +236,8 @@ impl Rollout<'_> {
         Task { flake: self.flake, hosts: self.hosts, id, plan, of, signed, call, leave: self.leave }
     }
 
-    /// Brings hosts that are confirmed back to what they ran before, some side by side, and as carefully. Who
-    /// stopped the rollout did not stop this.
+    /// Reverts confirmed hosts to their previous systems with the same checks, several at once. The cancellation that
+    /// stopped the rollout does not stop this.
     async fn revert(&self, plan: &Plan, stop: &Stop, rolled: &mut Rolled) {
         let call = &Call { cancel: self.leave.clone(), ..self.call.clone() };
         let places = &Semaphore::new(BACK);
@@ -246,7 +246,7 @@ impl Rollout<'_> {
             let is_new = matches!(outcome.state, Ending::Confirmed | Ending::Staged);
             if is_new && of.toplevel != of.current {
                 reverting.push(async move {
-                    // It is never closed.
+                    // The semaphore is never closed.
                     let _place = places.acquire().await;
                     *outcome = self.back(plan, of, outcome, stop, call).await;
                     self.finished(outcome).await.err()
@@ -282,7 +282,7 @@ impl Rollout<'_> {
             (Ending::RollbackFailed | Ending::Unreachable, error) => {
                 Outcome { error: error.map(not_back), ..undone }
             }
-            // It runs the new system still, or again.
+            // The host still runs the new system, or runs it again.
             (_, error) => stays(error.unwrap_or_else(back)),
         }
     }
@@ -318,7 +318,7 @@ impl Rollout<'_> {
     }
 }
 
-/// The way back from a host plan that ended so.
+/// The host plan that reverts `of` after this outcome.
 fn reversed(action: Action, reboot: bool, of: &HostPlan, outcome: &Outcome) -> HostPlan {
     let source = match of.profile_generation {
         Some(number) if of.profile_path.as_ref() == Some(&of.current) => SystemSource::Generation(number),
@@ -335,7 +335,7 @@ fn reversed(action: Action, reboot: bool, of: &HostPlan, outcome: &Outcome) -> H
         profile_generation: generation,
         profile_path: path,
         source,
-        // They are the new configuration's, and may be about what the old system does not have.
+        // The checks belong to the new configuration; the previous system may lack the services they test.
         health_checks: Vec::new(),
         ..of.clone()
     }

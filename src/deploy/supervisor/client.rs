@@ -1,4 +1,4 @@
-//! The supervisor on the host: shipped, started, asked and told over SSH. `script/` is the other side.
+//! Copies the supervisor to a host, starts it, and sends it commands over SSH. `script/` is the program on the host.
 
 use std::time::Duration;
 
@@ -16,10 +16,10 @@ use crate::progress::Call;
 use crate::ssh::{RemoteLimits, SshError, SshSession};
 use crate::text;
 
-/// Where deployments are on a host.
+/// Folder of the deployments on a host.
 const FOLDER: &str = "/var/lib/pantheros/deployments";
-/// Waits until a deployment is no longer where it was, some 3 s at most, and prints its state if it is not. Costs
-/// the host next to nothing, as asking the supervisor again and again would not.
+/// Waits at most about 3 s until the step of a deployment is no longer `$3`, and prints the new state; prints nothing if
+/// there was no change. Reads only files, which costs the host far less than running the supervisor repeatedly.
 const WATCH: &str = r#"
 rounds=0
 while [ "$rounds" -lt 20 ]; do
@@ -30,23 +30,23 @@ while [ "$rounds" -lt 20 ]; do
   if [ "$rounds" -lt 5 ]; then sleep 0.05; else sleep 0.2; fi
 done
 "#;
-/// Where a supervisor keeps its state while the disk takes nothing.
+/// Folder of the supervisor's state while the disk cannot be written.
 const MEMORY: &str = "/run/pantheros";
-/// The version of the state that a supervisor writes.
+/// Supported version of the supervisor's state file.
 const STATE_VERSION: u64 = 1;
-/// What it exits with where there is nothing to tell of (sysexits.h, `EX_USAGE`).
+/// Exit code if there is no such deployment (sysexits.h, `EX_USAGE`).
 const NOT_BEGUN: i32 = 64;
-/// What it exits with where another deployment holds the host (`EX_TEMPFAIL`).
+/// Exit code if another deployment holds the host (`EX_TEMPFAIL`).
 const TAKEN: i32 = 75;
-/// How long bringing a file to the host may take.
+/// Time limit for writing a file on the host.
 const SHORT: Duration = Duration::from_secs(30);
-/// How long being told where a deployment is may take; what does not answer by then is asked anew, over
-/// another connection. Finishing what a crash cut short goes on meanwhile.
+/// Time limit of a query for the state. After it the query is repeated over a new connection; a recovery that the query
+/// has started on the host continues meanwhile.
 const LOOK: Duration = Duration::from_secs(20);
-/// Writes what it reads to the file named, and makes its folder for root alone.
+/// Writes standard input to the file `$1`, and creates its folder for root only.
 const WRITE: &str = "umask 077 && mkdir -p \"${1%/*}\" && cat >\"$1.new\" && mv -f \"$1.new\" \"$1\"";
 
-/// A plan as it was signed, for hosts that check that themselves.
+/// A signed plan, for hosts that verify the signature themselves.
 #[derive(Clone, Copy, Debug)]
 pub struct Signed<'a> {
     /// The plan's canonical form.
@@ -55,59 +55,57 @@ pub struct Signed<'a> {
     pub signature: &'a str,
 }
 
-/// What a host is told to do.
+/// The deployment that a host is to carry out.
 #[derive(Clone, Debug)]
 pub struct Orders<'a> {
-    /// The plan.
+    /// Id of the deployment.
     pub id: &'a PlanId,
-    /// What is done with the new system.
+    /// The action for the new system.
     pub action: Action,
     /// The new system.
     pub toplevel: &'a StorePath,
-    /// The one that has to run now.
+    /// The system that must be running now, and is restored on failure.
     pub previous: &'a StorePath,
-    /// Seconds to be confirmed in.
+    /// Time limit of the confirmation, in seconds.
     pub confirm_seconds: u32,
-    /// Seconds that activation may take.
+    /// Time limit of an activation, in seconds.
     pub activation_seconds: u32,
-    /// Whether the host is started anew where its previous system cannot be brought back otherwise.
+    /// Whether the host reboots if its previous system cannot be restored otherwise.
     pub reboot_on_failure: bool,
-    /// Whether the host is started with the new system, and confirmed after that.
+    /// Whether the host reboots into the new system and is confirmed after that.
     pub reboot: bool,
-    /// Whether its boot loader starts the new system only once.
+    /// Whether the boot loader boots the new system only once.
     pub boot_once: bool,
-    /// The generation to go to, where it is one there is already.
+    /// The existing generation to activate; `None` creates a new one.
     pub generation: Option<u64>,
-    /// The deployment that this one takes back.
+    /// The deployment that this one reverts; `None` if it reverts none.
     pub reverts: Option<&'a PlanId>,
-    /// What only who may confirm knows.
+    /// The secret that confirms the deployment.
     pub nonce: &'a str,
-    /// The plan and its signature, where that is how it was approved.
+    /// The plan and its signature; `None` if it was approved in another way.
     pub signed: Option<Signed<'a>>,
 }
 
-/// Why the supervisor could not be used.
+/// Why a command of the supervisor failed.
 #[derive(Debug, thiserror::Error)]
 pub enum SuperviseError {
-    /// The connection.
+    /// The SSH connection failed.
     #[error(transparent)]
     Ssh(#[from] SshError),
     /// Another deployment holds the host.
     #[error("another deployment holds the host")]
     Taken(String),
-    /// It refused, and nothing was done.
+    /// The supervisor refused; nothing was changed.
     #[error("the host refused")]
     Refused(String),
-    /// It was never started there.
+    /// The deployment was never started on the host.
     #[error("the deployment was not begun on the host")]
     NotBegun,
-    /// Another version of this program is, or was, at work there.
-    #[error(
-        "the host tells of a deployment in version {0} of its words; this program knows version {STATE_VERSION}"
-    )]
+    /// Another version of this program wrote the state.
+    #[error("the state on the host has format version {0}; this program reads version {STATE_VERSION}")]
     OtherVersion(u64),
-    /// It said something that is no state.
-    #[error("the supervisor said something that is not understood")]
+    /// The output of the supervisor is not a valid state.
+    #[error("the output of the supervisor is not a valid state")]
     NotUnderstood(String),
 }
 
@@ -134,8 +132,8 @@ impl From<&SuperviseError> for Diagnostic {
 }
 
 impl Orders<'_> {
-    /// One `key=value` a line, as `script/spec.sh` reads it. No value can hold a line break: each is of
-    /// a type that has none.
+    /// The spec file: one `key=value` per line, as `script/spec.sh` parses it. The types of the values exclude line
+    /// breaks.
     fn spec(&self) -> String {
         let Self { id, action, toplevel, previous, confirm_seconds, activation_seconds, nonce, .. } = self;
         let generation = self.generation.map(|number| format!("generation={number}\n")).unwrap_or_default();
@@ -165,11 +163,11 @@ async fn as_root(
     session.run_with(&session.as_root(argv), input, limits, call).await
 }
 
-/// Brings the program and its orders to the host and starts it; returns once it has begun.
+/// Copies the supervisor and its orders to the host and starts it; returns once the deployment has started.
 ///
 /// # Errors
-/// See [`SuperviseError`]. Nothing was done after [`SuperviseError::Taken`] and
-/// [`SuperviseError::Refused`]; after any other it may have begun.
+/// See [`SuperviseError`]. After [`SuperviseError::Taken`] and [`SuperviseError::Refused`] nothing was changed; after any
+/// other error the deployment may have started.
 pub async fn begin(session: &SshSession, orders: &Orders<'_>, call: &Call) -> Result<Story, SuperviseError> {
     let folder = folder(orders.id);
     let mut files = vec![("supervisor", SUPERVISOR_SCRIPT.to_owned()), ("spec", orders.spec())];
@@ -186,7 +184,7 @@ pub async fn begin(session: &SshSession, orders: &Orders<'_>, call: &Call) -> Re
     }
     let program = format!("{folder}/supervisor");
     let argv = ["sh", program.as_str(), "begin", &folder];
-    // It may first have to finish what a deployment before left undone.
+    // The supervisor may first have to finish an interrupted deployment.
     let limits = RemoteLimits::with_time(SHORT + ending_time(orders.activation_seconds));
     let begun = as_root(session, &argv, &[], limits, call).await?;
     match begun.code {
@@ -196,14 +194,14 @@ pub async fn begin(session: &SshSession, orders: &Orders<'_>, call: &Call) -> Re
     }
 }
 
-/// Longest time in which a deployment comes to its end once it is told to: the activation that runs,
-/// the profile, the previous system.
+/// Upper limit of the time from `confirm` or `cancel` to the end of a deployment: the running activation, the profile,
+/// and the activation of the previous system.
 #[must_use]
 pub fn ending_time(activation_seconds: u32) -> Duration {
     Duration::from_secs(3 * u64::from(activation_seconds) + 60)
 }
 
-/// Sees to it that what has not begun never does: what still tries to then fails. Gives its state where it has.
+/// Prevents a deployment that has not started from starting later. Returns its state if it has started, else `None`.
 ///
 /// # Errors
 /// See [`SuperviseError`].
@@ -224,7 +222,7 @@ pub async fn withdraw(
     }
 }
 
-/// Says that the host was reached by a connection of its own, while the new system is activated.
+/// Reports that a new connection reached the host during the activation.
 ///
 /// # Errors
 /// See [`SuperviseError`].
@@ -232,7 +230,7 @@ pub async fn alive(session: &SshSession, orders: &Orders<'_>, call: &Call) -> Re
     run_command(session, orders, "alive", None, LOOK, call).await
 }
 
-/// Where it is now, after what a crash or a reboot cut short was finished.
+/// The current state, after a deployment that a crash or reboot interrupted was finished.
 ///
 /// # Errors
 /// See [`SuperviseError`].
@@ -240,18 +238,18 @@ pub async fn state(session: &SshSession, orders: &Orders<'_>, call: &Call) -> Re
     run_command(session, orders, "state", None, LOOK, call).await
 }
 
-/// The deployment of a host that was last at work, as it was left; nothing is finished by looking.
+/// The last changed deployment of a host. Reading it does not finish an interrupted deployment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Latest {
-    /// The plan.
+    /// Id of the deployment.
     #[serde(rename(deserialize = "id"), alias = "plan_id")]
     pub plan_id: PlanId,
-    /// Where it is, or how it ended.
+    /// The step that it reached, or how it ended.
     pub state: Step,
-    /// Why, for programs.
+    /// Code of the reason; `None` if all went as planned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// The same for people, in the host's words.
+    /// The reason as text of the host.
     #[serde(
         default,
         rename(deserialize = "message"),
@@ -259,7 +257,7 @@ pub struct Latest {
         skip_serializing_if = "Option::is_none"
     )]
     pub said: Option<String>,
-    /// When it came there; RFC 3339, UTC.
+    /// When it reached that step; RFC 3339, UTC.
     pub updated: String,
 }
 
@@ -287,7 +285,7 @@ pub async fn latest_deployment(session: &SshSession, call: &Call) -> Result<Opti
     if text.is_empty() { Ok(None) } else { parse(&text).map(Some) }
 }
 
-/// Where it is once that is no longer `known`, or after some seconds, as [`state`].
+/// The state once its step is no longer `known`, or after some seconds that of [`state`].
 ///
 /// # Errors
 /// See [`SuperviseError`].
@@ -307,7 +305,7 @@ pub async fn moved_on(
     state(session, orders, call).await
 }
 
-/// Confirms it; returns its final state.
+/// Confirms the deployment; returns its final state.
 ///
 /// # Errors
 /// See [`SuperviseError`].
@@ -320,7 +318,7 @@ pub async fn confirm(
         .await
 }
 
-/// Says that the host was reached by a connection of its own, after it went back.
+/// Reports that a new connection reached the host after its rollback.
 ///
 /// # Errors
 /// See [`SuperviseError`].
@@ -328,7 +326,7 @@ pub async fn seen(session: &SshSession, orders: &Orders<'_>, call: &Call) -> Res
     run_command(session, orders, "seen", None, LOOK, call).await
 }
 
-/// Has it go back at once; returns its final state.
+/// Makes the host go back at once; returns the final state of the deployment.
 ///
 /// # Errors
 /// See [`SuperviseError`].
@@ -336,7 +334,8 @@ pub async fn cancel(session: &SshSession, orders: &Orders<'_>, call: &Call) -> R
     run_command(session, orders, "cancel", None, ending_time(orders.activation_seconds), call).await
 }
 
-/// `secret` goes over standard input: arguments can be read by everybody on the host.
+/// Sends one command to the supervisor. `secret` goes to standard input, since every user of the host can read
+/// arguments.
 async fn run_command(
     session: &SshSession,
     orders: &Orders<'_>,
@@ -354,8 +353,8 @@ async fn run_command(
     match parse(&output.text()) {
         Ok(story) => Ok(story),
         Err(_) if output.code == NOT_BEGUN => Err(SuperviseError::NotBegun),
-        // Without its folder there is no program either, which the shell says with 2 or 127; so it does where
-        // it is `sudo` that is not there, which says nothing of the deployment.
+        // If the folder does not exist, the shell exits with 2 or 127 and names the program. A missing `sudo` gives the
+        // same codes without that name, and means nothing for the deployment.
         Err(_) if matches!(output.code, 2 | 127) && output.errors().contains(&program) => {
             Err(SuperviseError::NotBegun)
         }
@@ -364,7 +363,7 @@ async fn run_command(
     }
 }
 
-/// What a supervisor says, where it is one whose words are known: a host may have one of another version.
+/// Parses the output of a supervisor. Checks the version first, since a host may have a supervisor of another version.
 fn parse<T: DeserializeOwned>(text: &str) -> Result<T, SuperviseError> {
     #[derive(Deserialize)]
     struct Versioned {
@@ -380,5 +379,5 @@ fn parse<T: DeserializeOwned>(text: &str) -> Result<T, SuperviseError> {
 
 fn said(output: &crate::ssh::RemoteOutput) -> String {
     let errors = output.errors();
-    text::bounded(if errors.is_empty() { "it did not say why" } else { &errors }, 400)
+    text::bounded(if errors.is_empty() { "no error output" } else { &errors }, 400)
 }

@@ -1,4 +1,4 @@
-//! The program on a host that brings it to another system, and back unless that is confirmed.
+//! The program on a host that activates another system, and goes back unless it is confirmed.
 
 pub(in crate::deploy) mod client;
 mod script;

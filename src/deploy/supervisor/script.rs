@@ -1,9 +1,9 @@
-//! The program itself: a POSIX shell script in parts, which `tools/supervisor` reads from this file, too.
+//! The supervisor: a POSIX shell script, joined from parts. `tools/supervisor` reads the list of parts from this file.
 
-/// The script as it is shipped to hosts. It needs nothing of the new system.
+/// The script that is copied to hosts. It uses no program of the new system.
 ///
-/// The first line of each part but the first names its file: `tools/supervisor LINE` leads from a line of the whole to
-/// the line of a part.
+/// Each part but the first begins with a line that names its file, so that `tools/supervisor LINE` can convert a line of
+/// the joined script to a line of a part.
 pub const SUPERVISOR_SCRIPT: &str = concat!(
     include_str!("script/prelude.sh"),
     include_str!("script/clock.sh"),

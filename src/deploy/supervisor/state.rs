@@ -1,44 +1,44 @@
-//! What a supervisor says of its deployment: the JSON that `script/state.sh` writes at every step.
+//! The state of a deployment: the JSON that `script/state.sh` writes at every step.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Where a deployment is on its host.
+/// The step that a deployment has reached on its host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Step {
-    /// Everything was checked; nothing is done yet.
+    /// The deployment was checked and accepted; nothing is changed yet.
     Accepted,
     /// The new system is being activated.
     Activating,
-    /// The host is made ready to start the new system.
+    /// The boot loader is being set to boot the new system.
     Staging,
-    /// The host starts anew.
+    /// The host is rebooting.
     Rebooting,
-    /// It runs and waits to be confirmed.
+    /// The new system runs and waits for the confirmation.
     Waiting,
-    /// It is made the one that starts next.
+    /// The new system is being made the boot default.
     Confirming,
-    /// It runs and starts next.
+    /// The new system was confirmed; unless the action was `test`, it is the boot default.
     Confirmed,
-    /// It starts next; nothing of it runs yet.
+    /// The new system is the boot default and is not activated.
     Staged,
-    /// It was only looked at what activating it would do.
+    /// The activation was only simulated (`dry-activate`).
     Checked,
     /// The previous system is being activated again.
     RollingBack,
-    /// The previous system runs again, and has to be reached or the host starts anew.
+    /// The previous system runs again; the host reboots unless a new connection reaches it.
     AwaitingContact,
     /// The previous system runs again.
     RolledBack,
-    /// The previous system could not be brought back.
+    /// The previous system could not be restored.
     RollbackFailed,
-    /// Nothing was done.
+    /// The deployment was refused; nothing was changed.
     Refused,
 }
 
 impl Step {
-    /// As the supervisor writes it.
+    /// The name in the state file.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -59,7 +59,7 @@ impl Step {
         }
     }
 
-    /// Whether nothing more happens.
+    /// Whether the deployment has ended.
     #[must_use]
     pub fn is_final(self) -> bool {
         !matches!(
@@ -76,21 +76,21 @@ impl Step {
     }
 }
 
-/// What the supervisor says of its deployment.
+/// The state file of a deployment, as far as this program uses it.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Story {
-    /// Where it is.
+    /// The step that was reached.
     pub state: Step,
-    /// The generation that was made of the new system.
+    /// The generation of the new system; `None` before there is one.
     #[serde(default)]
     pub profile_generation: Option<u64>,
-    /// Whether activation left units that failed.
+    /// Whether units failed during the activation; `None` if unknown.
     #[serde(default)]
     pub units_failed: Option<bool>,
-    /// Why it is where it is, for programs.
+    /// Code of the reason for this step; `None` if all went as planned.
     #[serde(default)]
     pub reason: Option<String>,
-    /// The same for people.
+    /// The reason as text.
     #[serde(default)]
     pub message: Option<String>,
 }

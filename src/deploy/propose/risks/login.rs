@@ -1,17 +1,17 @@
-//! Ways in that a new system would close: SSH, the firewall, keys, and becoming root.
+//! Risks of losing access to the host: SSH, the firewall, keys, and becoming root.
 
 use super::super::facts::{Facts, Firewall, Ssh, User};
 use super::{Evidence, risk};
 use crate::deploy::plan::{Risk, Severity};
 
-/// What would keep us, or everybody, out.
+/// Adds the risks that the deploying user, or every user, can no longer log in.
 pub(super) fn judge(evidence: Evidence<'_>, risks: &mut Vec<Risk>) {
     if let Some(ssh) = &evidence.facts.ssh {
         if !ssh.enable {
             risks.push(risk(
                 "ssh_disabled",
                 Severity::Blocking,
-                "services.openssh.enable is false: nobody could log in any more",
+                "services.openssh.enable is false: nobody could log in",
                 "enable services.openssh",
             ));
             return;
@@ -22,8 +22,8 @@ pub(super) fn judge(evidence: Evidence<'_>, risks: &mut Vec<Risk>) {
             risks.push(risk(
                 "ssh_settings_unread",
                 Severity::Warning,
-                "services.openssh.extraConfig says something of who may log in, or how, that is not judged here",
-                "say it in services.openssh.settings, which is",
+                "services.openssh.extraConfig restricts logins in a way that is not assessed here",
+                "set it in services.openssh.settings, which is assessed",
             ));
         }
     }
@@ -54,16 +54,17 @@ pub(super) fn judge(evidence: Evidence<'_>, risks: &mut Vec<Risk>) {
         None => risks.push(risk(
             "user_gone",
             Severity::Blocking,
-            format!("`{}`, as whom this host is deployed to, would not be there any more", evidence.user),
+            format!("the user `{}`, as which this host is deployed to, would no longer exist", evidence.user),
             "keep the user, or set pantheros.deploy.user to another one first",
         )),
-        // Said already: nothing of the user is known but the name.
+        // Only the name of the user is known; `unread` has added that risk.
         Some(user) if evidence.facts.lacks(&["users", &user.name]) => {}
         Some(user) => the_user(ways, user, risks),
     }
 }
 
-/// The address and port that we come in at, which those we went to are translated to on the way.
+/// Checks that sshd still listens at the address and port that the connection arrives at. Address translation may make
+/// them differ from those that were connected to.
 fn the_port(ssh: &Ssh, evidence: Evidence<'_>, risks: &mut Vec<Risk>) {
     let (address, port) = match evidence.state.came_in {
         Some((address, port)) => (Some(address), port),
@@ -123,7 +124,7 @@ fn the_firewall(firewall: &Firewall, port: u16, interfaces: &[String]) -> Option
     ))
 }
 
-/// We log in with a key and nothing else.
+/// Checks that a key alone is enough to log in, since a deployment uses nothing else.
 fn the_method(ssh: &Ssh, risks: &mut Vec<Risk>) {
     let asks_more = ssh.methods.as_ref().is_some_and(|methods| {
         !methods.is_empty() && !methods.iter().any(|method| matches!(method.as_str(), "any" | "publickey"))
@@ -134,13 +135,13 @@ fn the_method(ssh: &Ssh, risks: &mut Vec<Risk>) {
         risks.push(risk(
             "key_not_enough",
             Severity::Blocking,
-            format!("a key alone would let nobody in: services.openssh.settings.{set}"),
-            "let those who deploy in with a key alone",
+            format!("a key alone would not be enough to log in: services.openssh.settings.{set}"),
+            "allow login by a key alone for the user that deploys",
         ));
     }
 }
 
-/// What the facts say of users.
+/// Answers which users may log in and become root, by the facts and the surveyed state.
 #[derive(Clone, Copy)]
 struct Ways<'a> {
     facts: &'a Facts,
@@ -164,7 +165,7 @@ impl Ways<'_> {
         user.becomes_root == Some(true) || user.groups.iter().any(|group| group == "wheel")
     }
 
-    /// The keys in the home folder of a user, where they are known and count.
+    /// The keys in the user's home folder; empty if they are unknown or sshd ignores them.
     fn home_keys(&self, user: &User) -> &[String] {
         let count = self.ssh().is_some_and(|ssh| ssh.home_keys) && user.name == self.evidence.user;
         if count { &self.evidence.state.home_keys } else { &[] }
@@ -174,7 +175,7 @@ impl Ways<'_> {
         user.has_key() || !self.home_keys(user).is_empty() || self.ssh().is_some_and(|ssh| ssh.other_keys)
     }
 
-    /// Whether this key lets them in; `None` where that cannot be seen.
+    /// Whether the user may log in with this key; `None` if that is unknown.
     fn lets_in(&self, user: &User, key: &str) -> Option<bool> {
         if self.home_keys(user).iter().any(|known| known == key) {
             return Some(true);
@@ -207,8 +208,8 @@ fn the_user(ways: Ways<'_>, user: &User, risks: &mut Vec<Risk>) {
             "key_unknown",
             Severity::Warning,
             format!(
-                "it could not be seen whether `{name}` would be let in with the key in use now: it is in a file, \
-                 or good only for some"
+                "it is unknown whether `{name}` could log in with the key in use now: it is in a file, \
+                 or its options restrict it"
             ),
             "authorize keys by users.users.<name>.openssh.authorizedKeys.keys, which can be evaluated",
         )),
@@ -229,10 +230,10 @@ fn the_user(ways: Ways<'_>, user: &User, risks: &mut Vec<Risk>) {
     }
 }
 
-/// The setting that keeps a user out, in the order in which sshd_config(5) has them.
+/// The first setting that denies a user the login, in the order that sshd applies them (sshd_config(5), `AllowUsers`).
 fn shuts_out(ssh: &Ssh, user: &User) -> Option<&'static str> {
     let named = |patterns: &Vec<String>| patterns.iter().any(|pattern| fits_user(pattern, &user.name));
-    // One that is about where somebody comes from denies only some.
+    // A pattern USER@HOST denies the login only from some addresses.
     let denied = |patterns: &Vec<String>| {
         patterns.iter().any(|pattern| !pattern.contains('@') && fits(pattern, &user.name))
     };
@@ -256,7 +257,7 @@ fn fits_user(pattern: &str, user: &str) -> bool {
     fits(pattern.split('@').next().unwrap_or_default(), user)
 }
 
-/// Whether a pattern of ssh_config(5), with `*` and `?`, is for this name.
+/// Whether the name matches a pattern with `*` and `?` (ssh_config(5), PATTERNS).
 fn fits(pattern: &str, name: &str) -> bool {
     match pattern.chars().next() {
         None => name.is_empty(),

@@ -1,4 +1,4 @@
-//! What could go wrong when a system is deployed, by facts before and after; above all, losing the host.
+//! Assesses the risks of a deployment, by the facts of the old and the new system; above all, losing access.
 
 use super::facts::Facts;
 use crate::advice::Remedy;
@@ -10,32 +10,32 @@ use crate::text;
 mod login;
 mod unread;
 
-/// What is known when risks are judged.
+/// The data by which risks are assessed.
 #[derive(Clone, Copy, Debug)]
 pub struct Evidence<'a> {
-    /// What the new configuration says.
+    /// Facts of the new configuration.
     pub facts: &'a Facts,
-    /// What the configuration has of where the host is, and could not be read: the settings say it instead.
+    /// Parts of the host's endpoint that could not be evaluated; the settings are used in their place.
     pub unread_place: &'a [UnreadPart],
-    /// What the configuration that runs said, where that is known.
+    /// Facts of the running system; `None` if unknown.
     pub before: Option<&'a Facts>,
-    /// What the machine says.
+    /// The surveyed state of the machine.
     pub state: &'a HostState,
-    /// Who logs in to deploy.
+    /// The user that the deployment logs in as.
     pub user: &'a str,
-    /// The port that is used for it.
+    /// The SSH port of that login.
     pub port: u16,
-    /// The fingerprint of the key that let us in, where it is known.
+    /// Fingerprint of the key that the host accepted; `None` if unknown.
     pub key: Option<&'a str>,
-    /// What has to be copied at most, in bytes.
+    /// Upper limit of the data to copy, in bytes.
     pub missing_bytes: u64,
-    /// The boot devices and files of the new configuration that are not on the machine.
+    /// Devices and files that the new configuration needs and the machine lacks.
     pub missing_paths: &'a [String],
-    /// Whether what forbids switching without a reboot differs (`switch-inhibitors`).
+    /// Whether `switch-inhibitors` differs between the systems, which forbids switching without a reboot.
     pub inhibited: bool,
-    /// Whether the flake has changes that no commit holds.
+    /// Whether the flake has uncommitted changes.
     pub dirty: bool,
-    /// Whether the machine is started anew.
+    /// Whether the machine is rebooted.
     pub reboot: bool,
 }
 
@@ -53,7 +53,7 @@ fn risk(code: &str, severity: Severity, evidence: impl Into<String>, mend: &str)
     }
 }
 
-/// Every risk of `plan`, the worst first.
+/// All risks of `plan`, the most severe first.
 #[must_use]
 pub fn judge(plan: &HostPlan, evidence: Evidence<'_>) -> Vec<Risk> {
     let mut risks = Vec::new();
@@ -76,7 +76,7 @@ fn the_machine(plan: &HostPlan, evidence: Evidence<'_>, risks: &mut Vec<Risk>) {
             "the configuration itself refuses to be deployed: mend it there (pantheros.deploy.refusals)",
         ));
     }
-    // An empty name is one that the network gives.
+    // An empty name means that the network assigns it.
     if let (Some(wanted), Some(found)) = (&facts.host_name, &state.host_name)
         && !wanted.is_empty()
         && wanted != found
@@ -109,7 +109,7 @@ fn the_machine(plan: &HostPlan, evidence: Evidence<'_>, risks: &mut Vec<Risk>) {
     }
 }
 
-/// Room that is left free beside what is copied: the profile, the boot menu and logs need some.
+/// Bytes that must stay free after the copy, for the profile, the boot menu and logs.
 const SPARE: u64 = 64 * 1024 * 1024;
 
 fn the_disk(evidence: Evidence<'_>, risks: &mut Vec<Risk>) {
@@ -165,8 +165,8 @@ fn the_change(plan: &HostPlan, evidence: Evidence<'_>, risks: &mut Vec<Risk>) {
         risks.push(risk(
             "state_version_changed",
             Severity::Blocking,
-            format!("system.stateVersion goes from {before} to {after}: services would take their data for another version's"),
-            "set it back; it says when the host was installed, not which NixOS it runs",
+            format!("system.stateVersion goes from {before} to {after}: services would treat their data as that of another version"),
+            "set it back: it is the NixOS version at installation, not the one that runs",
         ));
     }
     if plan.toplevel == plan.current {
@@ -181,7 +181,7 @@ fn the_change(plan: &HostPlan, evidence: Evidence<'_>, risks: &mut Vec<Risk>) {
         risks.push(risk(
             "switch_inhibited",
             Severity::Warning,
-            "what must not change while the system runs does change (switch-inhibitors): switching refuses",
+            "a component changes that must not change while the system runs (switch-inhibitors): switching is refused",
             "plan the action `boot`, and reboot",
         ));
     }
@@ -198,7 +198,7 @@ fn the_change(plan: &HostPlan, evidence: Evidence<'_>, risks: &mut Vec<Risk>) {
             "needs_reboot",
             Severity::Note,
             "kernel, initial RAM disk or modules differ from those the machine started with",
-            "reboot when it suits",
+            "reboot at a convenient time",
         ));
     }
     if evidence.dirty {

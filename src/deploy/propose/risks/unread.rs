@@ -1,31 +1,31 @@
-//! What could not be judged, because what decides it could not be read.
+//! Risks that could not be assessed because a fact could not be evaluated.
 
 use super::{Evidence, risk};
 use crate::deploy::plan::{HostPlan, Risk, Severity, SystemSource};
 use crate::diagnostic::Diagnostic;
 use crate::flake::UnreadPart;
 
-/// What a part of the facts decides, and how bad it is not to know that.
+/// The question that a fact decides, and the severity if the fact is unknown.
 fn decided_by(fact: &str) -> (&'static str, Severity) {
     match fact {
         "boot_devices" => {
             ("whether the disk that GRUB would be written to is on the machine", Severity::Blocking)
         }
-        "file_systems" => ("whether all that the machine starts from is on it", Severity::Blocking),
-        "host_name" => ("whether this is the machine that is meant", Severity::Blocking),
+        "file_systems" => ("whether the machine has all file systems that it boots from", Severity::Blocking),
+        "host_name" => ("whether this is the intended machine", Severity::Blocking),
         "state_version" => ("whether system.stateVersion changes", Severity::Blocking),
-        "system" => ("whether the machine is of the architecture", Severity::Blocking),
+        "system" => ("whether the machine has the architecture of the system", Severity::Blocking),
         "token_file" => ("whether the token for secrets is on the machine", Severity::Warning),
-        // `ssh`, `firewall`, `users` and `sudo`, and what a newer `facts.nix` may say.
+        // `ssh`, `firewall`, `users` and `sudo`, and facts that a newer `facts.nix` may add.
         _ => ("whether the host could still be deployed to", Severity::Blocking),
     }
 }
 
-/// What is not known of the new configuration, of the one that runs, and of where the host is.
+/// Adds a risk for each unread part of the new system's facts, the running system's facts, and the endpoint.
 pub(super) fn judge(plan: &HostPlan, evidence: Evidence<'_>, risks: &mut Vec<Risk>) {
     for part in &evidence.facts.unread {
         let (decides, severity) = decided_by(part.first().map_or("", String::as_str));
-        // There is no mending what was made before, and going back must not be the harder for it.
+        // An existing generation cannot be corrected, and this must not prevent a rollback.
         let severity = if plan.source == SystemSource::New { severity } else { Severity::Warning };
         risks.push(unknown(&part.join("."), evidence.facts.reason(part), severity, decides));
     }
@@ -36,7 +36,7 @@ pub(super) fn judge(plan: &HostPlan, evidence: Evidence<'_>, risks: &mut Vec<Ris
     }
     let says_where = |part: &&UnreadPart| ["target", "user", "port"].iter().any(|&name| part.covers([name]));
     for part in evidence.unread_place.iter().filter(says_where) {
-        let decides = "whether the settings say the same of where the host is";
+        let decides = "whether the settings have the host's endpoint as the configuration has it";
         risks.push(unknown(&part.place(), Some(&part.error), Severity::Warning, decides));
     }
 }
@@ -47,7 +47,7 @@ fn unknown(part: &str, reason: Option<&Diagnostic>, severity: Severity, decides:
         "facts_unknown",
         severity,
         format!("it is not known {decides}: `{part}` could not be read{why}"),
-        "mend what fails there in the configuration; name this risk only where you know it by other means",
+        "correct the error in the configuration; accept this risk only if you know the answer by other means",
     );
     Risk {
         file: reason.and_then(|reason| reason.file.clone()),

@@ -1,6 +1,6 @@
-# --- begin.sh: starts a deployment, after those before are finished.
+# --- begin.sh: starts a deployment, after interrupted ones are finished.
 
-# Finishes this deployment where nobody is at it any more.
+# Finishes this deployment if none of its processes is left.
 recover() {
   read_state || return 0
   if is_final && ! holds_lock; then
@@ -20,16 +20,16 @@ recover() {
     let_go
     return 0
   fi
-  # Keeps what is known of the program that may still run.
+  # Keeps the registered process of an activation, which may still run.
   if holds_lock; then rm -f "$lock/attempt" "$lock/fresh" && register starter $$; else take_lock; fi || fail 74 "cannot write $lock"
   detach
   let_go
   wait_for $((3 * activation_seconds + 30)) ended_or_waiting
 }
-# One that was started by a reboot waits to be confirmed.
+# After a reboot into the new system the deployment is not ended: its worker waits for the confirmation.
 ended_or_waiting() { ended || { [ "$reboot" = 1 ] && [ "$state" = waiting ] && plays worker; }; }
 
-# Refuses before anything was changed.
+# Ends the deployment as refused; nothing is changed yet.
 refuse() {
   reason=$2 message=$3
   enter refused
@@ -41,7 +41,7 @@ refuse() {
 
 begun() { read_state && [ "$state" != accepted ]; }
 
-# Finishes what other deployments left undone.
+# Finishes other deployments that were interrupted.
 finish_others() {
   own=$id
   for dir in "$base"/plan-*; do

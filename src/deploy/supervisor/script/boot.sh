@@ -27,7 +27,7 @@ set_profile() {
   generation_of "$(readlink "$profile")"
   profile_generation=$generation
 }
-# Makes the new system the profile's generation and the boot default.
+# Sets the profile to the new system, and makes it the boot default.
 make_default() {
   if ! set_profile; then
     boot_untouched=yes
@@ -40,8 +40,8 @@ make_default() {
     return 1
   fi
 }
-# Sets `entry` to the boot loader's name for the entry that starts the new system. NixOS names them by generation
-# or by what is in them, depending on its version; how often one was tried is not part of its name (systemd's
+# Sets `entry` to the name of the boot entry of the new system. NixOS names entries by generation or by content,
+# depending on its version. The counter of boot attempts in the file name is not part of the entry's name (systemd,
 # Automatic Boot Assessment).
 find_entry() {
   entry=
@@ -54,8 +54,8 @@ find_entry() {
     fi
   done
 }
-# Gives the new system an entry in the boot menu beside the default, and has it start next, that one
-# time: a start after that brings the old system, whoever makes it.
+# Adds a boot entry for the new system and selects it for the next boot only. Any later boot starts the old system,
+# whatever caused it.
 make_next() {
   set_profile || return 1
   generation_of "$profile_was"
@@ -65,7 +65,7 @@ make_next() {
     reason=profile_failed message="The profile was not set back: nix-env ended with $code."
     return 1
   fi
-  # It makes an entry of every generation, and its own system the default.
+  # `boot` creates an entry for each generation, and makes its own system the default.
   switch_to "$default" boot no
   boot_exit=$code
   if [ "$code" -ne 0 ]; then
@@ -83,10 +83,10 @@ make_next() {
     return 1
   fi
 }
-# Undoes `make_default` and `make_next`, also where they were cut short.
+# Undoes `make_default` and `make_next`, even if they were interrupted.
 restore_default() {
   [ -n "$defaults_changed" ] || return 0
-  # A profile that has moved on since is somebody else's.
+  # A profile that was changed since belongs to somebody else.
   if [ "$(readlink "$profile")" != "$profile_was" ] && [ "$(readlink -f "$profile")" = "$toplevel" ]; then
     generation_of "$profile_was"
     if [ -n "$generation" ]; then

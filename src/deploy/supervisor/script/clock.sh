@@ -1,17 +1,17 @@
-# --- clock.sh: hundredths of a second since the machine started, which nobody sets.
+# --- clock.sh: time since boot in hundredths of a second, which setting the clock does not change.
 
 now() {
   read -r uptime _ </proc/uptime
   uptime=${uptime%.*}${uptime#*.}
   while :; do case $uptime in 0?*) uptime=${uptime#0} ;; *) break ;; esac done
 }
-# Short at first: most of what is waited for comes soon.
+# Pauses are short at first, since most conditions become true soon.
 paused=0
 pause() {
   paused=$((paused + 1))
   if [ "$paused" -le 10 ]; then sleep 0.02; elif [ "$paused" -le 30 ]; then sleep 0.1; else sleep 0.2; fi
 }
-# Waits until the rest of its arguments holds, at most $1 seconds.
+# Waits at most $1 seconds until the command in the other arguments succeeds.
 wait_for() {
   paused=0
   now

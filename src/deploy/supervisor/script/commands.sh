@@ -1,6 +1,6 @@
 # --- commands.sh: the other commands.
 
-# Waits for the end, prints it, and succeeds where it is the one wanted.
+# Waits for the final state, prints it, and succeeds if it is the expected one.
 conclude() {
   wait_for $((3 * activation_seconds + 30)) ended || recover
   read_state
@@ -27,13 +27,13 @@ cancel() {
   if ! is_final; then touch "$dir/cancel" || fail 74 "$dir/cancel cannot be written: is the disk full?"; fi
   conclude rolled_back || fail 1 "$id was not rolled back: it is $state"
 }
-# Somebody reached the machine by a new connection: $1 says when.
+# Records that a new connection reached the machine: $1 is the occasion.
 reached() {
   read_state || fail 64 "$id was not begun"
   touch "$dir/$1" || fail 74 "$dir/$1 cannot be written: is the disk full?"
   print_state
 }
-# What was told to begin and did not, as far as anybody knows.
+# Withdraws a deployment whose `begin` has had no effect so far.
 withdraw() {
   mutex
   if read_state; then

@@ -1,6 +1,6 @@
 # --- guardian.sh: guardian and worker: each starts the other anew if it was killed.
 
-# Where what they say for lack of anybody listening goes.
+# Sets `errors` to the file for error output after the connection is closed.
 find_errors() {
   errors=/dev/null
   if { true >>"$dir/errors"; } 2>/dev/null; then errors=$dir/errors; fi
@@ -45,7 +45,7 @@ guard() {
       if [ "$known" -gt "$attempt" ]; then attempt=$known; fi
       attempt=$((attempt + 1))
       { printf '%s\n' "$attempt" >"$lock/attempt"; } 2>/dev/null
-      # Something kills it again and again, or there is no room to run: that may pass, and nobody else is here.
+      # Either something kills the worker repeatedly, or memory is short. Both may pass, and no other process retries.
       if [ "$attempt" -gt 12 ]; then sleep 60; elif [ "$attempt" -gt 3 ]; then sleep $(((attempt - 3) * 5)); fi
       mode=again
       if [ "$attempt" -eq 1 ] && [ -e "$lock/fresh" ] && [ "$state" = accepted ]; then mode=first; fi
@@ -53,7 +53,7 @@ guard() {
       setsid sh "$dir/supervisor" work "$dir" "$mode" </dev/null >/dev/null 2>>"$errors" &
       register worker $!
     fi
-    # Nothing waits for it but the end.
+    # The guardian may be slow: only the end of the deployment needs it.
     sleep 0.3
   done
 }

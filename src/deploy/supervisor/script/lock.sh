@@ -1,4 +1,4 @@
-# --- lock.sh: a folder in memory, gone with a reboot, that names the deployment and its processes.
+# --- lock.sh: the lock, a folder in memory that names the deployment and its processes; a reboot removes it.
 
 holder() {
   held_by=
@@ -6,7 +6,7 @@ holder() {
 }
 holds_lock() { holder && [ "$held_by" = "$id" ]; }
 somebody_works() { plays starter || plays guardian || plays worker; }
-# One at a time takes the lock, or finds that nobody keeps it. Children must not inherit it.
+# Serialises taking the lock and checking its holder. Children must not inherit the descriptor.
 mutex() {
   mkdir -p "$run" && touch "$run/mutex" || fail 74 "cannot write $run"
   exec 9>"$run/mutex"

@@ -14,7 +14,7 @@ esac
 case $command in
   supervise | work)
     trap '' HUP INT QUIT
-    # What brings the old system back is the old system's, and nothing of the new one.
+    # The rollback uses programs of the old system only.
     PATH="$previous/sw/bin:$PATH"
     ;;
 esac

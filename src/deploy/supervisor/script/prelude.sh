@@ -26,7 +26,7 @@ cd / || exit 74
 base=/var/lib/pantheros/deployments
 run=/run/pantheros
 lock=$run/lock
-# Held by who switches a machine, one at a time (switch-to-configuration).
+# The lock of switch-to-configuration, which allows one switch at a time.
 switch_lock=/run/nixos/switch-to-configuration.lock
 roots=/nix/var/nix/gcroots/pantheros
 host_signers=/etc/pantheros/allowed_signers

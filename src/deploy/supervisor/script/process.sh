@@ -1,6 +1,6 @@
-# --- process.sh: processes, told apart from later ones with the same number by their start time.
+# --- process.sh: processes, identified by number and start time, since numbers are reused.
 
-# Sets process_state, process_session and process_start. Anybody may name a program, with line breaks and brackets.
+# Sets process_state, process_session and process_start. A program's name may contain line breaks and brackets.
 inspect() {
   stat=
   { while IFS= read -r line || [ -n "$line" ]; do stat="$stat$line "; done <"/proc/$1/stat"; } 2>/dev/null || return 1
@@ -9,7 +9,7 @@ inspect() {
   [ $# -ge 20 ] || return 1
   process_state=$1 process_session=$4 process_start=${20}
 }
-# Writes down which process plays a part of the deployment that holds the lock.
+# Registers the process for a part (worker, guardian, …) of the deployment that holds the lock.
 register() {
   inspect "$2" && printf '%s %s\n' "$2" "$process_start" >"$lock/$1.$$" && mv -f "$lock/$1.$$" "$lock/$1"
 } 2>/dev/null
@@ -17,7 +17,7 @@ plays() {
   { read -r pid start <"$lock/$1"; } 2>/dev/null || return 1
   inspect "$pid" && [ "$start" = "$process_start" ] && [ "$process_state" != Z ]
 }
-# Sends a signal to every process of a session; fails where there is none.
+# Sends a signal to every process of a session; fails if there is none.
 signal_session() {
   found=1
   for entry in /proc/[0-9]*; do
@@ -29,7 +29,7 @@ signal_session() {
   return "$found"
 }
 session_is_gone() { ! signal_session "$1" "$2"; }
-# Ends the session that a process leads, or led: asks, and a second later no longer asks.
+# Ends the session that a process leads or led: sends TERM, and KILL a second later.
 end_led_by() {
   if inspect "$1" && [ "$2" != "$process_start" ]; then return 0; fi
   leader=$1
@@ -37,7 +37,7 @@ end_led_by() {
     wait_for 2 session_is_gone KILL "$leader" || say "processes of the session $leader cannot be killed"
   fi
 }
-# The same for a part of the deployment.
+# Ends the session of a part of the deployment.
 end_session() {
   { read -r leader start <"$lock/$1"; } 2>/dev/null || return 0
   end_led_by "$leader" "$start"

@@ -7,7 +7,7 @@ finish() {
   exit 0
 }
 
-# Each way asks less of a machine that is not well; the last one asks only the kernel.
+# Each method needs less of a damaged system than the one before; the last needs only the kernel.
 restart() {
   timeout -k 1 10 sync
   for force in '' --force '--force --force'; do
@@ -27,11 +27,11 @@ reboot_machine() {
   restart
 }
 
-# Where it is allowed to, the machine starts anew if nobody reaches the old system either: what a start
-# brings up was reachable once.
+# If the spec allows it, reboots the machine when no connection reaches the old system either: the boot default was
+# reachable once.
 await_contact() {
   if [ "$reboot_on_failure" = 0 ] || [ "$action" = boot ] || [ -n "$started_by_boot" ]; then return; fi
-  # Who cancels has reached it.
+  # The `cancel` came over a connection, so the machine can be reached.
   if [ "$reason" = cancelled ]; then return; fi
   enter awaiting_contact
   if wait_for "$confirm_seconds" test -e "$dir/seen"; then return; fi
@@ -39,14 +39,14 @@ await_contact() {
   reboot_machine
 }
 
-# Whether the old system runs again. One whose activation always ends with 2 or 3, for a snippet of its own
-# that fails, is as it was: that is seen once it was tried twice.
+# Whether the old system runs again. Its activation may always end with 2 or 3, because a snippet of its own fails;
+# after two attempts that counts as restored.
 is_back() {
   [ "$(running)" = "$previous" ] || return 1
   case $code in 0 | 4) return 0 ;; 2 | 3) [ "$try" -ge 2 ] ;; *) return 1 ;; esac
 }
 
-# Somebody else's system is not ours to undo.
+# Ends without a rollback, since somebody else has activated another system.
 leave_alone() {
   reason=system_changed message="$1 Somebody switched to another system since: it is left alone."
   finish rollback_failed
@@ -60,10 +60,10 @@ roll_back() {
   deadline_uptime=
   enter rolling_back
   problem=
-  # The checks before a switch are for going forward.
+  # Pre-switch checks must not prevent a rollback.
   export NIXOS_NO_CHECK=1
   restore_default || problem="Profile and boot default could not be restored."
-  # The second try is for what the killed activation had left locked; somebody else may take the lock before us.
+  # A second try is needed if the killed activation left a lock behind; another program may take the switch lock first.
   try=1 busy=0
   until [ "$action" = boot ] || [ -n "$started_by_boot" ]; do
     switch_to "$previous" test no
@@ -80,7 +80,7 @@ roll_back() {
     try=$((try + 1))
     pause
   done
-  # What was started is only left by another start.
+  # A system that was booted can only be replaced by another boot.
   if [ -z "$problem" ] && [ "$reboot" = 1 ] && [ "$(running)" != "$previous" ] && [ -z "$started_by_boot" ]; then
     reboot_machine
     problem="The machine did not reboot."

@@ -1,11 +1,11 @@
-# --- run.sh: runs what a system brings, in a session of its own, and tells how it ended.
+# --- run.sh: runs programs of a system, each in its own session, and interprets their exit codes.
 
-# Keeps the last 64 KiB or less of what comes in, and goes on reading where the disk is full.
+# Keeps at most the last 64 KiB of its input, and continues to read it if the disk is full.
 keep_log() {
   register logger $$
   if [ -s "$dir/log" ]; then mv -f "$dir/log" "$dir/log.old"; fi
   size=0
-  # One read a time, so that nothing is held back from who reads it, or lost with this process.
+  # One read at a time, so that the log is always current, and complete if this process dies.
   while dd bs=$log_half count=1 >>"$dir/log"; do
     before=$size
     size=$(wc -c <"$dir/log") && [ "$size" -gt "$before" ] || break
@@ -19,8 +19,8 @@ join_log() {
     rm -f "$dir/log.old" "$dir/log.new"
   fi
 }
-# Runs a program at most $1 seconds; sets `code`: 124 took too long and, where $2 is `cancellable`, 125 cancelled,
-# 126 nobody reached the machine for as long as a confirmation may take.
+# Runs a program for at most $1 seconds and sets `code`: 124 means that it took too long. If $2 is `cancellable`, 125
+# means cancelled, and 126 that no connection reached the machine within the time limit of the confirmation.
 limited() {
   now
   limit=$((uptime + $1 * 100))
@@ -30,7 +30,7 @@ limited() {
   code=
   rm -f "$lock/output" "$lock/program"
   output=/dev/null
-  # Where memory is full there is no log, but the way back still has to work.
+  # If memory is full there is no log, but the rollback must still work.
   if mkfifo "$lock/output" 2>/dev/null; then
     output=$lock/output
     setsid sh "$dir/supervisor" keep-log "$dir" <"$output" >/dev/null 2>&1 &
@@ -55,29 +55,27 @@ limited() {
     [ -z "$code" ] || break
     tick
   done
-  # One that cannot be killed is not waited for.
+  # A program that cannot be killed is not waited for.
   if [ -n "$code" ]; then
     end_led_by "$child" "$born"
   else
     wait "$child"
     code=$?
   fi
-  # What it left behind may hold on to its output: the end of the program is the end of the log.
+  # Remaining child processes may keep the output open; the log ends with the program.
   wait_for 1 eval '! plays logger' || end_session logger
   rm -f "$lock/output" "$lock/program"
   join_log
 }
 switch_is_free() { [ ! -e "$switch_lock" ] || flock -n "$switch_lock" true 2>/dev/null; }
-# Somebody else who switches the machine is waited for: it would end at once, and say so.
+# Waits for another program that switches the machine; else switch-to-configuration would fail at once.
 switch_to() {
   wait_for "$activation_seconds" switch_is_free
   limited "$activation_seconds" "$3" "$1/bin/switch-to-configuration" "$2"
 }
 
-# --- What the worker does.
-
-# Told apart as switch-to-configuration-ng does: 4 is units that did not start on a system that is
-# active, 100 an init that only a reboot can replace (nothing was done), 2 a failed activation script.
+# Exit codes of switch-to-configuration-ng: 4 means that units failed to start on an active system, 100 that only a
+# reboot can replace the init (nothing was done), 2 that an activation script failed.
 activated() {
   case $code in 0 | 4) [ "$(running)" = "$1" ] ;; *) return 1 ;; esac
 }

@@ -1,9 +1,9 @@
-# --- signature.sh: whether the plan is signed by somebody this machine accepts, and is the one in the spec.
+# --- signature.sh: checks that an accepted signer signed the plan, and that the spec matches it.
 
-# What the host says of signatures goes before what the spec says.
+# The host's own list of signers overrides the one in the spec.
 verify_signature() {
   signers=$allowed_signers
-  # A link to nowhere must not make the machine take everything.
+  # A dangling link must not disable the check.
   if [ -e "$host_signers" ] || [ -h "$host_signers" ]; then signers=$host_signers; fi
   [ -n "$signers" ] || return 0
   signature_problem=
@@ -18,14 +18,14 @@ check_signature() {
   timeout 30 ssh-keygen -Y verify -f "$signers" -I "$principal" -n pantheros-deploy -s "$dir/signature" \
     <"$dir/plan" >/dev/null 2>&1 || return 1
   signature_problem="The signed plan is another one than this deployment."
-  # In canonical JSON no key stands inside a string unescaped, keys are sorted, and no other object of a plan has a
-  # key of these names.
+  # Canonical JSON has sorted keys and escapes quotes in strings, so no string can imitate a key. No other object of a
+  # plan has keys of these names.
   # shellcheck disable=SC2020 # both become line breaks
   tr ',{' '\n\n' <"$dir/plan" | tr -d '}]' >"$lock/plan" || return 1
   grep -qxF "\"id\":\"${reverts:-$id}\"" "$lock/plan" && grep -qxF "\"action\":\"$action\"" "$lock/plan" || return 1
   case $reboot in 1) rebooting=true ;; *) rebooting=false ;; esac
   grep -qxF "\"reboot\":$rebooting" "$lock/plan" || return 1
-  # No plan names another profile.
+  # Plans are always for the system profile.
   [ "$profile" = /nix/var/nix/profiles/system ] || return 1
   machine=$(cat /etc/machine-id)
   [ -n "$machine" ] || return 1
@@ -34,7 +34,7 @@ check_signature() {
   while IFS= read -r line; do
     value=${line#*:}
     case $line in
-      # The first key of a host, and the last.
+      # The first key of a host in sorted order; `toplevel` ends the comparison.
       '"activation_timeout":'*) forget_host && its_activation=$value ;;
       '"boot_once":'*) its_once=$value ;;
       '"current":'*) its_current=$value ;;
@@ -50,7 +50,7 @@ check_signature() {
   done <"$lock/plan"
   [ -n "$covered" ] || return 1
   if [ -n "$reverts" ]; then
-    # Who signed a plan that takes itself back signed that, too: for what was deployed here by it.
+    # The signature of a plan with `revert_confirmed` also covers the revert of its own deployment on this machine.
     grep -qxF '"revert_confirmed":true' "$lock/plan" || return 1
     grep -qE '"state":"(confirmed|staged)"' "$base/$reverts/state.json" || return 1
     return 0
@@ -60,13 +60,12 @@ check_signature() {
   [ -n "$expires" ] && [ "$(date -u +%Y%m%d%H%M%S)" -lt "$(printf %s "$expires" | tr -cd 0-9 | head -c 14)" ]
 }
 
-# What the signed plan says of one of its hosts.
+# Clears the values of one host of the signed plan.
 forget_host() {
   its_machine='' its_current='' its_once='' its_profile_generation='' its_profile_path='' its_reboots=''
   its_activation='' its_confirm='' its_source='' its_generation=''
 }
-# Whether the spec says of this machine what the host of the plan says whose new system is $1: everything that is
-# acted on is compared.
+# Whether the spec matches the host of the plan whose new system is $1. Compares every value that is acted on.
 is_what_was_signed() {
   [ "$its_machine" = "\"$machine\"" ] || return 1
   [ "$its_confirm" = "$confirm_seconds" ] && [ "$its_activation" = "$activation_seconds" ] || return 1
@@ -77,7 +76,7 @@ is_what_was_signed() {
     case $its_source in '"new"') [ -z "$wanted_generation" ] ;; '') [ "$its_generation" = "$wanted_generation" ] ;; *) return 1 ;; esac
     return
   fi
-  # The way back begins where the way there ended, and ends at the system and the generation from before.
+  # A revert starts from the system that the plan deployed, and ends at the previous system and generation.
   case $action:$reboot in boot:0) was_running=$its_current ;; *) was_running=$1 ;; esac
   [ "$its_current" = "\"$toplevel\"" ] && [ "$was_running" = "\"$previous\"" ] || return 1
   if [ "$its_profile_path" != "$its_current" ]; then its_profile_generation=''; fi

@@ -1,4 +1,4 @@
-# --- spec.sh: `key=value` lines; what is not exactly as expected is refused.
+# --- spec.sh: parses the spec, `key=value` lines; refuses any unexpected line or value.
 
 matches() {
   # shellcheck disable=SC2254 # a pattern is wanted
@@ -24,7 +24,7 @@ is_path() { case $1 in /*) [ ${#1} -le 1024 ] && matches "$1" '0-9a-zA-Z/._+-' ;
 
 bad_spec() { fail 65 "$dir/spec: $1"; }
 
-# Sets dir and id from an argument, which has to be a deployment's folder and nothing else.
+# Sets `dir` and `id` from $1, which must be the folder of a deployment.
 open_folder() {
   id=${1#"$base/"}
   dir=$base/$id
@@ -56,13 +56,13 @@ read_spec() {
       confirm_seconds) confirm_seconds=$value && is_seconds "$value" || right='' ;;
       activation_seconds) activation_seconds=$value && is_seconds "$value" || right='' ;;
       reboot_on_failure) reboot_on_failure=$value && case $value in 0 | 1) ;; *) right='' ;; esac ;;
-      # One there is already, which the profile goes to instead of a new one.
+      # An existing generation; the profile is set to it and no new one is created.
       generation) wanted_generation=$value && matches "$value" 0-9 && [ ${#value} -le 9 ] || right='' ;;
-      # With the action boot: start the machine with the new system, and have it confirmed then.
+      # With the action boot: reboot into the new system, and wait for the confirmation after that.
       reboot) reboot=$value && case $value in 0 | 1) ;; *) right='' ;; esac ;;
-      # The boot loader can start an entry once, and has to.
+      # The boot loader supports booting an entry once, and must do so.
       boot_once) boot_once=$value && case $value in 0 | 1) ;; *) right='' ;; esac ;;
-      # The deployment this one takes back.
+      # The deployment that this one reverts.
       reverts) reverts=$value && is_id "$value" || right='' ;;
       nonce) nonce=$value && is_nonce "$value" || right='' ;;
       allowed_signers) allowed_signers=$value && { [ -z "$value" ] || is_path "$value"; } || right='' ;;

@@ -11,7 +11,7 @@ quote() {
       '"' | \\) character=\\$character ;;
       [[:cntrl:]]) character=$(printf '\\u%04x' "'$character") ;;
       [[:print:]]) ;;
-      # No telling whether it is UTF-8.
+      # The byte may not be valid UTF-8.
       *) character='?' ;;
     esac
     quoted=$quoted$character
@@ -50,7 +50,7 @@ state_json() {
   text message "$message"
   printf '}\n'
 }
-# Where the disk takes nothing the state is kept in memory, and the caller is told.
+# Writes the state. If the disk cannot be written, keeps it in memory and returns 1.
 enter() {
   state=$1
   json=$(state_json)
@@ -70,12 +70,12 @@ write_late() {
   { cp "$run/$id.json" "$new" && sync "$new" && mv -f "$new" "$dir/state.json" && rm -f "$run/$id.json"; } 2>/dev/null ||
     rm -f "$new"
 }
-# Sets `file` to where the state is.
+# Sets `file` to the path of the current state.
 find_state() {
   file=$run/$id.json
   [ -f "$file" ] || file=$dir/state.json
 }
-# Sets `value` to one of state.json as `enter` writes it: no such text can stand inside one of its strings.
+# Sets `value` to the value of the key $1 in `json`, as `enter` writes it: no string in it can contain the quoted key.
 value_of() {
   value=
   case $json in *"\"$1\":"*) ;; *) return 0 ;; esac
@@ -85,7 +85,7 @@ value_of() {
     *) value=${value%%[,\}]*} ;;
   esac
 }
-# Fails where nothing was begun, or another version of this program wrote it.
+# Fails if there is no state, or if another version of this program wrote it.
 read_state() {
   json=
   find_state

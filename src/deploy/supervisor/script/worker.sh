@@ -1,7 +1,7 @@
-# --- worker.sh: what the worker does, from the activation to the confirmation.
+# --- worker.sh: the worker, from the activation to the confirmation.
 
 becomes_default() { [ "$action" = switch ] || [ "$action" = boot ]; }
-# Whether the profile is as it was, or as this deployment makes it.
+# Whether the profile is unchanged, or was set by this deployment.
 profile_is_ours() { [ "$(readlink "$profile")" = "$profile_was" ] || [ "$(readlink -f "$profile")" = "$toplevel" ]; }
 profile_changed() { reason=profile_changed message="Somebody set the profile to another generation meanwhile."; }
 confirm_now() {
@@ -88,7 +88,7 @@ stage() {
   roll_back
 }
 
-# Starts the machine with the new system, which is confirmed after that.
+# Reboots the machine into the new system, which is confirmed after that.
 start_new() {
   defaults_changed=true
   if ! enter staging; then
@@ -105,7 +105,7 @@ start_new() {
   reason=not_rebooted message="The machine did not reboot."
   roll_back
 }
-# What became of that: the machine was started, or the supervisor died before.
+# Continues `start_new` after the reboot, or after the supervisor was killed before it.
 resume_start() {
   case $cut:$state:$(running) in
     rebooted:rolling_back:"$toplevel")
@@ -134,13 +134,13 @@ check() {
   finish refused
 }
 
-# Whether somebody made another system run and the profile's generation, which nothing here does.
+# Whether somebody else activated another system and set the profile to it.
 is_superseded() {
   case $(running) in "$toplevel" | "$previous") return 1 ;; esac
   [ "$(readlink "$profile")" != "$profile_was" ] && [ "$(readlink -f "$profile")" != "$toplevel" ]
 }
 
-# What a dead worker or a reboot left undone.
+# Finishes a deployment after its worker was killed or the machine was rebooted.
 resume() {
   end_session program
   end_session logger
@@ -161,7 +161,7 @@ resume() {
   fi
   if [ -z "$reason" ]; then reason=$cut; fi
   message=$told
-  # A machine that started from its boot default runs what any start would bring.
+  # After a boot from the boot default, another reboot would bring the same system.
   if [ "$cut" = rebooted ] && [ "$(running)" != "$toplevel" ]; then
     started_by_boot=yes
     [ "$(running)" = "$previous" ] || message="$told Another system runs than before: it is left alone."
