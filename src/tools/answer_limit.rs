@@ -1,9 +1,8 @@
-//! What an answer may weigh. One that is heavier is made shorter by one rule for all tools, and what it leaves out is
-//! counted in it.
+//! The size limit of answers. A larger answer is shortened by the same rule for all tools, and counts what it leaves out.
 //!
-//! Texts are cut, with a sign that they were. A list ends early where its type has a field `more_LIST` beside it, in
-//! which the rest is counted; any other list of texts ends with a text that counts the rest. The lists of an answer
-//! itself keep their entries, each made shorter, until even short ones have no room.
+//! First texts are cut and marked with `…`. A list whose type has a field `more_LIST` beside it is truncated, and that field
+//! counts the rest; any other list of texts is truncated and ends with a text that counts the rest. The top-level lists of an
+//! answer keep all entries, each shortened, as long as the shortened entries fit.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,43 +15,43 @@ use serde_json::{Map, Value};
 use super::page::PAGE_BYTES;
 use crate::text;
 
-/// Bytes of JSON at which an answer ends: a page, and what is around its entries.
+/// Maximum size of an answer in bytes of JSON: a page and the fields around it.
 const ANSWER_BYTES: usize = PAGE_BYTES + 1024;
-/// How what is too heavy is made shorter, step by step: the characters left of each text in it, and the items of each
-/// list within an entry. No store path and no address of a log is as long as the shortest text.
+/// The steps of shortening: the maximum characters of each text, and the maximum items of each list within an entry. Store
+/// paths and log URIs are shorter than the shortest text, so they are never cut.
 const SHORTENING_STEPS: [(usize, usize); 6] =
     [(4_000, 200), (2_000, 60), (1_000, 30), (600, 15), (300, 8), (300, 3)];
-/// What the counter of a list is called before the list's own name.
+/// The prefix of the field that counts what a list leaves out.
 const COUNTER_PREFIX: &str = "more_";
-/// A counter that is of something else: of what later pages hold.
+/// A field with that prefix that is no such counter: it counts children on later pages.
 const PAGE_COUNTER: &str = "more_children";
-/// Where entries are named that have no room, by how they are.
+/// The field with the names of the entries that were left out, by their states.
 const NAMES_FIELD: &str = "more_named";
-/// Texts that matter most at their end.
+/// Fields whose texts are cut at the beginning, because their end matters most.
 const TAIL_FIELDS: &[&str] = &["log_tail"];
-/// Most bytes of names of entries that have no room.
+/// Maximum size of the names of entries that were left out, in bytes.
 const NAMES_BYTES: usize = PAGE_BYTES / 2;
 
-/// What is told of an entry that has no room.
+/// The label of an entry that was left out.
 pub struct EntryLabel<'a> {
-    /// Its name.
+    /// The name, such as that of a host.
     pub name: &'a str,
-    /// How it is, in a word.
+    /// The state of the entry, in one word.
     pub state: &'a str,
 }
 
-/// An answer as it is given, and as it is to be rendered where that is shorter than the whole.
+/// An answer within the size limit.
 pub struct FittedAnswer<T> {
-    /// As JSON.
+    /// The answer as JSON.
     pub structured: Value,
-    /// What `structured` says, where it is not all of the answer.
+    /// The answer that `structured` holds if it was shortened; `None` if it is complete.
     pub shorter: Option<T>,
 }
 
-/// An answer that ends by its weight. `label` says how an entry is named that has no room.
+/// Shortens an answer to the size limit. `label` returns the label of an entry that is left out.
 ///
 /// # Errors
-/// That it is no JSON.
+/// If the answer cannot be serialized.
 pub fn fit_answer<T: Serialize + DeserializeOwned + JsonSchema>(
     whole: &T,
     label: fn(&Value) -> Option<EntryLabel<'_>>,
@@ -70,7 +69,7 @@ pub fn fit_answer<T: Serialize + DeserializeOwned + JsonSchema>(
     Ok(FittedAnswer { structured, shorter })
 }
 
-/// An entry of a list that weighs at most `room`, and how many bytes of JSON it is.
+/// Shortens a list entry to `room` bytes of JSON; returns it with its size.
 pub fn fit_entry<T: Serialize + DeserializeOwned + JsonSchema>(entry: T, room: usize) -> (T, usize) {
     let Ok(whole) = serde_json::to_value(&entry) else { return (entry, 0) };
     if json_bytes(&whole) <= room {
@@ -86,12 +85,12 @@ pub fn fit_entry<T: Serialize + DeserializeOwned + JsonSchema>(entry: T, room: u
     }
 }
 
-/// What a value weighs in a list.
+/// The size of a value in a list, in bytes of JSON.
 fn json_bytes(value: &Value) -> usize {
     value.to_string().len() + 1
 }
 
-/// The counters that a type has.
+/// The names of the `more_…` fields in the schema of a type.
 fn counters<T: JsonSchema>() -> BTreeSet<String> {
     fn collect(value: &Value, found: &mut BTreeSet<String>) {
         match value {
@@ -113,7 +112,7 @@ fn counters<T: JsonSchema>() -> BTreeSet<String> {
     found
 }
 
-/// A value after as many steps of [`SHORTENING_STEPS`] as it takes to weigh no more than `room`; after all of them otherwise.
+/// Applies the first of the [`SHORTENING_STEPS`] that makes a value fit into `room` bytes; the last one if none does.
 fn shortened(whole: &Value, room: usize, counters: &BTreeSet<String>, depth: usize) -> Value {
     let mut shorter = Value::Null;
     for (characters, items) in SHORTENING_STEPS {
@@ -164,7 +163,7 @@ fn shorten(value: &mut Value, characters: usize, items: usize, counters: &BTreeS
     }
 }
 
-/// Ends the lists of an answer that count their rest, the heaviest first, until it is light enough.
+/// Truncates the lists of an answer that have a counter, the largest first, until the answer fits.
 fn truncate_lists(
     answer: &mut Value,
     counters: &BTreeSet<String>,
@@ -187,7 +186,7 @@ fn truncate_lists(
         }
         let Some(Value::Array(list)) = fields.get_mut(&name) else { continue };
         let names: usize = list.iter().filter_map(label).map(|label| label.name.len() + 4).sum();
-        // What is written of the rest beside its names.
+        // The 300 bytes are for the counter and the states.
         let room = ANSWER_BYTES.saturating_sub(all - heavy + names.min(NAMES_BYTES) + 300);
         let mut left_out = retain_fitting(list, json_bytes, room);
         left_out.sort_by_key(|entry| !is_important(entry));
@@ -199,7 +198,7 @@ fn truncate_lists(
     }
 }
 
-/// The names of entries by their states; as many as have room, and the rest counted.
+/// The names of entries by their states, up to [`NAMES_BYTES`]; the rest is counted.
 fn names_by_state(entries: &[Value], label: fn(&Value) -> Option<EntryLabel<'_>>) -> Map<String, Value> {
     let mut states: BTreeMap<&str, (Vec<Value>, usize)> = BTreeMap::new();
     let mut room = NAMES_BYTES;
@@ -220,8 +219,8 @@ fn names_by_state(entries: &[Value], label: fn(&Value) -> Option<EntryLabel<'_>>
     states.into_iter().map(listed).collect()
 }
 
-/// Keeps the entries of a list that have room, in their order, and gives the others. What failed stays before what
-/// did not.
+/// Keeps the entries of a list that fit into `room`, in their order, and returns the others. Failed entries are kept in
+/// preference to others.
 fn retain_fitting(list: &mut Vec<Value>, weight: fn(&Value) -> usize, room: usize) -> Vec<Value> {
     let mut order: Vec<usize> = (0..list.len()).collect();
     order.sort_by_key(|at| list.get(*at).is_none_or(|entry| !is_important(entry)));
@@ -239,7 +238,7 @@ fn retain_fitting(list: &mut Vec<Value>, weight: fn(&Value) -> usize, room: usiz
     others.into_iter().map(|(_, entry)| entry).collect()
 }
 
-/// Whether an entry tells of a failure, or of a risk that stops somebody.
+/// Whether an entry reports a failure or a blocking risk.
 fn is_important(entry: &Value) -> bool {
     let Value::Object(fields) = entry else { return false };
     fields.get("error").is_some_and(|error| !error.is_null())
@@ -257,7 +256,7 @@ fn add_to_counter(fields: &mut Map<String, Value>, counter: &str, beyond: usize)
     }
 }
 
-/// What a person reads of the entries that have no room: how many `of` them, and their names.
+/// The lines for people about the entries that were left out: their number, and their names by state.
 pub fn describe_omitted(of: &str, count: u64, named: &BTreeMap<String, Vec<String>>) -> Vec<String> {
     let head = (count > 0).then(|| format!("… and {count} more {of}"));
     let names = named.iter().map(|(state, names)| {
@@ -266,7 +265,7 @@ pub fn describe_omitted(of: &str, count: u64, named: &BTreeMap<String, Vec<Strin
     head.into_iter().chain(names).collect()
 }
 
-/// Stands for the rest of a list of texts.
+/// The last item of a truncated list of texts.
 fn omitted_marker(beyond: usize) -> Value {
     Value::String(format!("… and {beyond} more"))
 }
@@ -320,7 +319,7 @@ mod tests {
         let told = fit_answer(whole, label).unwrap();
         assert!(json_bytes(&told.structured) <= ANSWER_BYTES + 1, "{} bytes", json_bytes(&told.structured));
         let shorter = told.shorter.unwrap();
-        // Nothing that is counted is counted in a field that the type does not have.
+        // Every counter is a field of the type.
         assert_eq!(serde_json::to_value(&shorter).unwrap(), told.structured);
         (told.structured, shorter)
     }

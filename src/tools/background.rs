@@ -1,39 +1,39 @@
-//! What goes on after the call that began it was answered.
+//! Tasks that continue after the call that started them was answered.
 
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// Work that nobody waits for.
+/// Tasks that no call waits for.
 #[derive(Clone, Debug, Default)]
 pub struct BackgroundTasks {
     running: TaskTracker,
     stop: CancellationToken,
-    /// Whether this program outlives a call.
+    /// Whether this process runs on after a call.
     outlives: bool,
 }
 
 impl BackgroundTasks {
-    /// For a program that outlives its calls; by default it does not, and nothing goes on.
+    /// For a server, which runs on after a call. By default background tasks are disabled.
     pub(super) fn for_server() -> Self {
         Self { outlives: true, ..Self::default() }
     }
 
-    /// Whether anything can go on.
+    /// Whether tasks may be spawned: only in a server that is not shutting down.
     pub(super) fn is_enabled(&self) -> bool {
         self.outlives && !self.stop.is_cancelled()
     }
 
-    /// Cancelled when it is to end.
+    /// Is cancelled when the tasks have to stop.
     pub(super) fn stop_token(&self) -> &CancellationToken {
         &self.stop
     }
 
-    /// Carries something out.
+    /// Runs a task to its end without waiting for it.
     pub(super) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         self.running.spawn(task);
     }
 
-    /// Ends all of it, and waits for that.
+    /// Cancels all tasks and waits until they have ended.
     pub async fn stop_all(&self) {
         self.stop.cancel();
         self.running.close();

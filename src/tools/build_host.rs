@@ -11,7 +11,7 @@ use crate::nix::build::BuildRequest;
 use crate::nix::diagnostics;
 use crate::text;
 
-/// The tool.
+/// The tool `build_host`.
 pub struct BuildHost;
 
 /// Most lines of a failed build's log in the answer; the whole is a resource.
@@ -49,7 +49,7 @@ impl Artifact {
     }
 }
 
-/// What it takes.
+/// The arguments of `build_host`.
 #[derive(Deserialize, JsonSchema)]
 pub struct Input {
     host: HostName,
@@ -72,7 +72,7 @@ pub struct FailedDerivation {
     log_uri: String,
 }
 
-/// What it answers.
+/// The answer of `build_host`.
 #[derive(Serialize, Deserialize, JsonSchema)]
 pub struct Output {
     /// The commit that `rev` is.

@@ -17,10 +17,10 @@ use crate::diagnostic::{Code, Diagnostic};
 use crate::names::PlanId;
 use crate::text;
 
-/// The tool.
+/// The tool `deploy`.
 pub struct Deploy;
 
-/// What it takes.
+/// The arguments of `deploy`.
 #[derive(Deserialize, JsonSchema)]
 pub struct Input {
     plan_id: PlanId,
@@ -33,7 +33,7 @@ pub struct Approved {
     channel: ApprovalMethod,
 }
 
-/// What it answers.
+/// The answer of `deploy`.
 #[derive(Serialize, Deserialize, JsonSchema)]
 pub struct Output {
     plan_id: PlanId,

@@ -14,10 +14,10 @@ use crate::flake::check::{CheckResult, CheckScope, Output as CheckedOutput, Stat
 use crate::names::{HostName, Rev, SystemName};
 use crate::text;
 
-/// The tool.
+/// The tool `flake_check`.
 pub struct FlakeCheck;
 
-/// What it takes.
+/// The arguments of `flake_check`.
 #[derive(Deserialize, JsonSchema)]
 pub struct Input {
     /// Only this host.
@@ -36,7 +36,7 @@ pub struct Input {
     page: PageInput,
 }
 
-/// What it answers.
+/// The answer of `flake_check`.
 #[derive(Serialize, Deserialize, JsonSchema)]
 pub struct Output {
     ok: bool,

@@ -12,7 +12,7 @@ use crate::flake::lock::{Input as Locked, Lock, Reference};
 use crate::text;
 use crate::time::Timestamp;
 
-/// The tool.
+/// The tool `flake_inputs`.
 pub struct FlakeInputs;
 
 /// Seconds of a day.
@@ -20,14 +20,14 @@ const DAY_SECONDS: u64 = 24 * 60 * 60;
 /// What an input that follows the flake itself follows: no input has this name.
 const SELF_INPUT: &str = "self";
 
-/// What it takes.
+/// The arguments of `flake_inputs`.
 #[derive(Deserialize, JsonSchema)]
 pub struct Input {
     #[serde(flatten)]
     page: PageInput,
 }
 
-/// What it answers.
+/// The answer of `flake_inputs`.
 #[derive(Serialize, Deserialize, JsonSchema)]
 pub struct Output {
     /// Those with a problem first.

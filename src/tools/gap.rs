@@ -1,4 +1,4 @@
-//! What an answer does not cover, because it could not be read.
+//! Parts that an answer does not cover, because they could not be read.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -12,22 +12,22 @@ use crate::diagnostic::Diagnostic;
 use crate::flake::UnreadPart;
 use crate::text;
 
-/// Bytes of JSON that gaps may take of an answer.
+/// Maximum size of the gaps of an answer, in bytes of JSON.
 const MAX_BYTES: usize = page::PAGE_BYTES / 3;
 
-/// A part of what was asked about that could not be read.
+/// A part that could not be read.
 #[derive(Serialize, Deserialize, JsonSchema)]
-// What is in it says so itself; a model need not read of it before there is one.
+// The schema leaves its fields out to save bytes: they explain themselves when a gap occurs.
 #[schemars(with = "serde_json::Map<String, serde_json::Value>")]
 pub struct Gap {
-    /// Its place.
+    /// The attribute path.
     attr: String,
-    /// Why.
+    /// The cause.
     error: Option<Diagnostic>,
-    /// All places that could not be read for this cause, where that is more than one.
+    /// All attribute paths with this cause, if there is more than one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     breaks: Vec<String>,
-    /// Whether nothing behind it was read either, because too many parts before it failed.
+    /// Whether reading stopped here, because too many parts before it had failed.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     rest: bool,
 }
@@ -56,16 +56,16 @@ impl Failing for Gap {
 /// The gaps of an answer.
 #[derive(Default)]
 pub struct Gaps {
-    /// One for each cause, as many as have room; first the one that says where reading ended.
+    /// One for each cause, up to the size limit. If reading stopped early, the first one says where.
     pub shown: Vec<Gap>,
-    /// How many parts could not be read, also those without room.
+    /// Number of parts that could not be read, including those not shown.
     pub total: usize,
-    /// Bytes of JSON in `shown`.
+    /// Size of `shown`, in bytes of JSON.
     pub bytes: usize,
 }
 
 impl Gaps {
-    /// Of these parts.
+    /// Groups unread parts by cause.
     pub fn from_parts(parts: Vec<UnreadPart>) -> Self {
         let mut gaps = Self { total: parts.len(), ..Self::default() };
         let (rest, single): (Vec<Gap>, Vec<Gap>) = parts.into_iter().map(Gap::from).partition(|gap| gap.rest);
@@ -86,7 +86,7 @@ impl Gaps {
         gaps
     }
 
-    /// For a person; `total` parts could not be read, of which some may have no room.
+    /// The lines for people; `total` includes the gaps that are not shown.
     pub fn render(shown: &[Gap], total: usize) -> Vec<String> {
         let head = (total > shown.len()).then(|| format!("{total} parts could not be read:"));
         head.into_iter().chain(shown.iter().map(ToString::to_string)).collect()

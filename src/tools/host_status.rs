@@ -16,10 +16,10 @@ use crate::text;
 /// Most failed units that are named.
 const MAX_UNITS: usize = 100;
 
-/// The tool.
+/// The tool `host_status`.
 pub struct HostStatus;
 
-/// What it takes.
+/// The arguments of `host_status`.
 #[derive(Deserialize, JsonSchema)]
 pub struct Input {
     host: HostName,
@@ -33,7 +33,7 @@ pub struct Disk {
     free_bytes: u64,
 }
 
-/// What it answers.
+/// The answer of `host_status`.
 #[derive(Serialize, Deserialize, JsonSchema)]
 pub struct Output {
     host: String,

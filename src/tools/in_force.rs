@@ -1,4 +1,5 @@
-//! What follows the settings: read anew for each call, so that none acts on what they said before.
+//! The settings in force and the objects built from them. They are reloaded for each call, so that no call uses outdated
+//! settings.
 
 use std::sync::Arc;
 
@@ -9,21 +10,21 @@ use crate::flake::Flake;
 use crate::nix::Nix;
 use crate::ssh::SshConnections;
 
-/// The settings that a call goes by from its beginning to its end, and what is made of them.
+/// The settings that one call uses from its start to its end, and the objects built from them.
 #[derive(Debug)]
 pub struct SettingsInForce {
-    /// The settings.
+    /// The settings as they were read.
     pub settings: Arc<Settings>,
-    /// The flake.
+    /// The flake that the settings name.
     pub flake: Flake,
-    /// The machines we are connected to.
+    /// The SSH connections to hosts.
     pub hosts: Arc<SshConnections>,
-    /// Room for the calls that run at once.
+    /// One permit for each call that may run at the same time (`limits.concurrent_calls`).
     pub(super) call_slots: Arc<Semaphore>,
 }
 
 impl SettingsInForce {
-    /// Nothing is run yet.
+    /// Builds the objects; starts no program.
     pub(super) fn new(settings: Settings) -> Self {
         let settings = Arc::new(settings);
         Self {
@@ -34,7 +35,7 @@ impl SettingsInForce {
         }
     }
 
-    /// The same under other settings. What they say the same of is kept: connections, answers, places.
+    /// The objects for changed settings. Connections, cached answers and call slots are kept if their settings are the same.
     fn with_settings(&self, settings: Settings) -> Self {
         let (before, settings) = (&self.settings, Arc::new(settings));
         let same_calls = before.concurrent_calls == settings.concurrent_calls;
@@ -49,10 +50,10 @@ impl SettingsInForce {
         }
     }
 
-    /// What is in force now, read from where these settings were read; `None` where that is this.
+    /// Reads the settings again from the same files; `None` if they have not changed.
     ///
     /// # Errors
-    /// That the settings cannot be read, or contradict one another.
+    /// If the settings cannot be read or contradict one another.
     pub(super) async fn reloaded(&self) -> Result<Option<Self>, ConfigError> {
         let settings = Arc::clone(&self.settings);
         let read = tokio::task::spawn_blocking(move || settings.reload_if_changed()).await;
@@ -62,7 +63,7 @@ impl SettingsInForce {
         Ok(now.map(|settings| self.with_settings(settings)))
     }
 
-    /// Whether it is still what is in force.
+    /// Whether the settings are unchanged and readable.
     pub(super) async fn is_current(&self) -> bool {
         matches!(self.reloaded().await, Ok(None))
     }
@@ -70,7 +71,7 @@ impl SettingsInForce {
 
 fn connections(settings: &Settings) -> Arc<SshConnections> {
     Arc::new(match settings.policy.without_token {
-        // Whatever a tool says that it reaches.
+        // Even if a tool declares a wrong `REACH`.
         true => SshConnections::disabled(),
         false => SshConnections::new(settings.ssh.clone()),
     })

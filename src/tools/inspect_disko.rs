@@ -10,13 +10,13 @@ use crate::disko::{self, Layout, Severity};
 use crate::names::HostName;
 use crate::text;
 
-/// The tool.
+/// The tool `inspect_disko`.
 pub struct InspectDisko;
 
 /// Bytes of JSON at which a tree is divided, so that a page has room for several.
 const TREE_BYTES: usize = page::PAGE_BYTES / 2;
 
-/// What it takes.
+/// The arguments of `inspect_disko`.
 #[derive(Deserialize, JsonSchema)]
 pub struct Input {
     host: HostName,
@@ -24,7 +24,7 @@ pub struct Input {
     page: PageInput,
 }
 
-/// What it answers.
+/// The answer of `inspect_disko`.
 #[derive(Serialize, Deserialize, JsonSchema)]
 pub struct Output {
     #[serde(flatten)]

@@ -14,10 +14,10 @@ use crate::flake::shells::Shell;
 use crate::names::{AttrPath, SystemName};
 use crate::text;
 
-/// The tool.
+/// The tool `list_devshells`.
 pub struct ListDevshells;
 
-/// What it takes.
+/// The arguments of `list_devshells`.
 #[derive(Deserialize, JsonSchema)]
 pub struct Input {
     /// Only this system, such as x86_64-linux.
@@ -27,7 +27,7 @@ pub struct Input {
     page: PageInput,
 }
 
-/// What it answers.
+/// The answer of `list_devshells`.
 #[derive(Serialize, Deserialize, JsonSchema)]
 pub struct Output {
     shells: Vec<Caused<Shell>>,

@@ -10,10 +10,10 @@ use crate::deploy::{SurveyError, endpoint_of, survey};
 use crate::names::{HostName, StorePath};
 use crate::text;
 
-/// The tool.
+/// The tool `list_generations`.
 pub struct ListGenerations;
 
-/// What it takes.
+/// The arguments of `list_generations`.
 #[derive(Deserialize, JsonSchema)]
 pub struct Input {
     host: HostName,
@@ -36,7 +36,7 @@ pub struct ListedGeneration {
     booted: bool,
 }
 
-/// What it answers.
+/// The answer of `list_generations`.
 #[derive(Serialize, Deserialize, JsonSchema)]
 pub struct Output {
     host: String,

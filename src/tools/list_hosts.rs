@@ -14,10 +14,10 @@ use crate::flake::hosts::{FactsState, Host};
 use crate::names::HostName;
 use crate::text;
 
-/// The tool.
+/// The tool `list_hosts`.
 pub struct ListHosts;
 
-/// What it takes.
+/// The arguments of `list_hosts`.
 #[derive(Deserialize, JsonSchema)]
 pub struct Input {
     /// Only this host, with its facts.
@@ -30,7 +30,7 @@ pub struct Input {
     page: PageInput,
 }
 
-/// What it answers.
+/// The answer of `list_hosts`.
 #[derive(Serialize, Deserialize, JsonSchema)]
 pub struct Output {
     hosts: Vec<Caused<Host>>,

@@ -31,13 +31,13 @@ pub use page::limit_text;
 pub use rollouts::ActiveRollouts;
 pub use services::{CallSlot, Context, LogRef, Services};
 
-/// Declares the file of each tool, and lists the tools in this order. `cargo fmt` does not look into it: `rustfmt
-/// src/tools/*.rs` does (`tests/structure.rs`).
+/// Declares the module of each tool and lists the tools in this order. `cargo fmt` does not format modules that a macro
+/// declares; `rustfmt src/tools/*.rs` does, and `tests/structure.rs` checks it.
 macro_rules! tools {
     ($($file:ident::$tool:ident),+ $(,)?) => {
         $(mod $file;)+
 
-        /// Every tool there is, in the order it is listed.
+        /// All tools, in the order of `tools/list`.
         #[must_use]
         pub fn catalogue() -> &'static [ToolEntry] {
             static CATALOGUE: LazyLock<Vec<ToolEntry>> = LazyLock::new(|| vec![$(ToolEntry::from_tool::<$file::$tool>()),+]);
@@ -61,10 +61,11 @@ tools! {
     rollback_host::RollbackHost,
 }
 
-/// Why a tool gave no output.
+/// The error of a tool that returned no output.
 ///
-/// `?` makes one of every error that a [`Diagnostic`] can be made of (`impl From<&MyError> for Diagnostic`), so a tool has
-/// an error type of its own without a word here. It is no [`std::error::Error`]: it would be made of itself then.
+/// `?` converts every error type that has `impl From<&MyError> for Diagnostic`, so a tool can have its own error type
+/// without a change to this file. This type does not implement [`std::error::Error`], because the blanket `From` below would
+/// then conflict with `From<T> for T`.
 #[derive(Debug)]
 pub struct ToolError(Box<Diagnostic>);
 
@@ -91,73 +92,73 @@ impl From<ToolError> for Diagnostic {
 }
 
 impl ToolError {
-    /// A complaint about an argument.
+    /// An [`Code::InvalidInput`] error about an argument.
     pub fn input(argument: &str, message: impl Into<String>) -> Self {
         Diagnostic::new(Code::InvalidInput, message).with_attr(argument).into()
     }
 }
 
-/// A tool: what it is called, what it takes and answers, and what it does.
+/// A tool: its name, its arguments and answer, its effects, and its implementation.
 pub trait Tool {
-    /// Its name, which is a contract.
+    /// The name in `tools/list`; clients depend on it.
     const NAME: &'static str;
-    /// Its name for people.
+    /// The title that clients show to people.
     const TITLE: &'static str;
-    /// When to use it, for a model.
+    /// The description that a model reads to choose a tool.
     const DESCRIPTION: &'static str;
-    /// What a call of it changes at most.
+    /// The largest effect that a call can have.
     const EFFECT: Effect;
-    /// What a call of it changes that changes least.
+    /// The smallest effect that a call can have, depending on its arguments.
     const MIN_EFFECT: Effect = Self::EFFECT;
-    /// Whether it reaches hosts, itself or by what it starts. Nothing stands here unless a tool says it.
+    /// Whether the tool, or a program that it starts, connects to hosts. There is no default: each tool has to declare it.
     const REACH: Reach;
-    /// Whether a second call with the same arguments changes nothing more.
+    /// Whether a repeated call with the same arguments has no further effect.
     const IDEMPOTENT: bool = true;
-    /// How to call it so that it changes less, where that can be.
+    /// The hint of the error if the policy forbids a call: how to call the tool with a smaller effect, or what else to do.
     const ALTERNATIVE: &'static str = "ask a person to do it, or to start the server without --read-only";
-    /// Its arguments.
+    /// The arguments.
     type Input: DeserializeOwned + JsonSchema + Send;
-    /// Its answer.
+    /// The answer.
     type Output: Serialize + DeserializeOwned + JsonSchema + Send;
 
-    /// What a call with these arguments changes at most.
+    /// The effect of a call with these arguments.
     fn effect(_: &Self::Input) -> Effect {
         Self::EFFECT
     }
 
-    /// Does it.
+    /// Carries out a call.
     fn run(
         context: &Context,
         input: Self::Input,
     ) -> impl Future<Output = Result<Self::Output, ToolError>> + Send;
 
-    /// Whether an answer tells of a failure: it is still an answer, and an error as well.
+    /// Whether an answer reports a failure. It is then returned with `isError: true`.
     fn is_failure(_: &Self::Output) -> bool {
         false
     }
 
-    /// What is told of an entry of the answer's lists that has no room in it.
+    /// The label of a list entry that is left out of an answer that is too large; `None` if such entries are only counted.
     fn label(_: &Value) -> Option<EntryLabel<'_>> {
         None
     }
 
-    /// The answer as a person would want to read it, short.
+    /// A short text of the answer for people.
     fn render(output: &Self::Output) -> String;
 }
 
-/// What came of a call.
+/// The result of a call.
 #[derive(Clone, Debug)]
 pub struct ToolOutcome {
-    /// The answer, or `{"error": …}`; as the tool's output schema says.
+    /// The answer or `{"error": …}`, as the tool's output schema describes it.
     pub structured: Value,
-    /// The same for a person, short.
+    /// A short text of it for people.
     pub text: String,
-    /// Whether it failed.
+    /// Whether the call failed.
     pub failed: bool,
 }
 
 impl ToolOutcome {
-    /// The outcome of a call that failed before there was an answer.
+    /// The outcome of a call that failed without an answer.
     #[must_use]
     pub fn failure(error: Diagnostic) -> Self {
         let failure = schema::Failure { error };
@@ -166,7 +167,7 @@ impl ToolOutcome {
                 let text = shorter.unwrap_or(failure).error.to_string();
                 Self { structured, text, failed: true }
             }
-            // A diagnostic is texts and numbers.
+            // Cannot happen: a diagnostic holds only texts and numbers.
             Err(error) => Self { structured: Value::Null, text: error.to_string(), failed: true },
         }
     }
@@ -184,23 +185,23 @@ impl ToolOutcome {
 
 type ToolFuture<'a> = Pin<Box<dyn Future<Output = Result<ToolOutcome, Vec<ArgumentError>>> + Send + 'a>>;
 
-/// A tool without its types: what the server and the command line work with.
+/// A tool without its type parameters, for the server and the command line.
 pub struct ToolEntry {
-    /// Its name.
+    /// The name in `tools/list`.
     pub name: &'static str,
-    /// Its name for people.
+    /// The title that clients show to people.
     pub title: &'static str,
-    /// When to use it.
+    /// The description that a model reads.
     pub description: &'static str,
-    /// What a call of it changes at most.
+    /// The largest effect that a call can have.
     pub effect: Effect,
-    /// What a call of it changes that changes least.
+    /// The smallest effect that a call can have.
     pub min_effect: Effect,
-    /// Whether it reaches hosts.
+    /// Whether it connects to hosts.
     pub reach: Reach,
-    /// Whether it reaches beyond this machine and the flake's pinned inputs.
+    /// The hint `openWorldHint`: whether a call may use anything but this machine and the flake's pinned inputs.
     pub open_world: bool,
-    /// Whether a second call with the same arguments changes nothing more.
+    /// Whether a repeated call with the same arguments has no further effect.
     pub idempotent: bool,
     input: fn() -> Map<String, Value>,
     output: fn() -> Map<String, Value>,
@@ -216,7 +217,7 @@ impl ToolEntry {
             effect: T::EFFECT,
             min_effect: T::MIN_EFFECT,
             reach: T::REACH,
-            // What is built or put into the store may be fetched from anywhere.
+            // A build may fetch from anywhere.
             open_world: matches!(T::REACH, Reach::Hosts) || !matches!(T::EFFECT, Effect::Read),
             idempotent: T::IDEMPOTENT,
             input: schema::of_input::<T::Input>,
@@ -225,31 +226,31 @@ impl ToolEntry {
         }
     }
 
-    /// The schema of its arguments.
+    /// The JSON schema of the arguments.
     #[must_use]
     pub fn input_schema(&self) -> Map<String, Value> {
         (self.input)()
     }
 
-    /// The schema of its answer.
+    /// The JSON schema of the answer.
     #[must_use]
     pub fn output_schema(&self) -> Map<String, Value> {
         (self.output)()
     }
 
-    /// Why it is not there, or `None` where it is.
+    /// Why this policy disables the tool; `None` if it is enabled.
     #[must_use]
     pub fn refusal(&self, policy: &Policy) -> Option<&'static str> {
         policy.refusal(self.name, self.min_effect, self.reach)
     }
 
-    /// What a call of it changes at most that the policy lets through.
+    /// The largest effect of a call that the policy allows.
     #[must_use]
     pub fn effect_under(&self, policy: &Policy) -> Effect {
         if policy.forbids(self.effect).is_some() { self.min_effect } else { self.effect }
     }
 
-    /// What to say of a call that it cannot take.
+    /// The diagnostic of a call with wrong arguments.
     fn describe_argument_errors(&self, wrong: &[ArgumentError]) -> Diagnostic {
         let mut problems: Vec<&str> =
             wrong.iter().take(MAX_PROBLEMS).map(|wrong| wrong.problem.as_str()).collect();
@@ -270,7 +271,7 @@ impl ToolEntry {
         diagnostic
     }
 
-    /// Runs it. Every failure is an outcome.
+    /// Carries out a call. Failures are outcomes, too.
     pub async fn run(&self, context: &Context, arguments: Map<String, Value>) -> ToolOutcome {
         match (self.run)(context, arguments).await {
             Ok(outcome) => outcome,
@@ -279,17 +280,17 @@ impl ToolEntry {
     }
 }
 
-/// Fields of answers that hold text which builds, hosts and flakes wrote. Beside them only names and values of a
-/// configuration do.
+/// Fields of answers whose text was written by builds, hosts and flakes. All other fields hold text of this program, or names
+/// and values of a configuration.
 pub const FOREIGN_TEXT_FIELDS: &[&str] =
     &["said", "reason", "description", "evidence", "log_tail", "trace", "why"];
 
-/// The field of an answer that says how many derivations were built because an evaluation reads what they make. Tools
-/// that build anyway say what they built. No schema names it: it would cost every list of tools some hundred bytes, and is
-/// of use to few.
+/// The field with the number of derivations that were built because an evaluation reads their outputs (import from
+/// derivation). Only tools that otherwise build nothing have it. No schema declares it: that would cost some hundred bytes
+/// in every `tools/list`, and few callers need it.
 const IMPORT_COUNT_FIELD: &str = "built_to_evaluate";
 
-/// With what was built on the way to it.
+/// Adds the number of derivations that were built during evaluation.
 fn with_import_count<T: Tool>(mut outcome: ToolOutcome, call: &Call) -> ToolOutcome {
     let count = call.imported.count();
     if T::EFFECT == Effect::Read
@@ -303,7 +304,7 @@ fn with_import_count<T: Tool>(mut outcome: ToolOutcome, call: &Call) -> ToolOutc
     outcome
 }
 
-/// Most things told that are wrong with one call.
+/// Maximum number of argument errors that one diagnostic lists.
 const MAX_PROBLEMS: usize = 10;
 
 async fn run<T: Tool>(
@@ -329,13 +330,13 @@ async fn run<T: Tool>(
     Ok(with_import_count::<T>(outcome, &context.call))
 }
 
-/// The names of all tools.
+/// The names of all tools, in the order of the catalogue.
 #[must_use]
 pub fn names() -> Vec<&'static str> {
     catalogue().iter().map(|tool| tool.name).collect()
 }
 
-/// The tool of that name.
+/// The tool with this name; `None` if there is none.
 #[must_use]
 pub fn find(name: &str) -> Option<&'static ToolEntry> {
     catalogue().iter().find(|tool| tool.name == name)
@@ -350,7 +351,7 @@ mod tests {
     fn names_are_unique_and_plain() {
         let mut seen = HashSet::new();
         for tool in catalogue() {
-            assert!(seen.insert(tool.name), "{} is there twice", tool.name);
+            assert!(seen.insert(tool.name), "{} is listed twice", tool.name);
             assert!(tool.name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'));
         }
     }

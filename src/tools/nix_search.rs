@@ -12,7 +12,7 @@ use crate::names::{HostName, NameError};
 use crate::search::{self, PackageResults, SearchResult};
 use crate::text;
 
-/// The tool.
+/// The tool `nix_search`.
 pub struct NixSearch;
 
 /// What is searched for.
@@ -26,7 +26,7 @@ pub enum SearchKind {
     Option,
 }
 
-/// What it takes.
+/// The arguments of `nix_search`.
 #[derive(Deserialize, JsonSchema)]
 pub struct Input {
     /// Words that must all occur.
@@ -43,7 +43,7 @@ pub struct Input {
     limit: Option<usize>,
 }
 
-/// What it answers.
+/// The answer of `nix_search`.
 #[derive(Serialize, Deserialize, JsonSchema)]
 pub struct Output {
     results: Vec<SearchResult>,

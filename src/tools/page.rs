@@ -1,4 +1,4 @@
-//! Long answers come in pages, which end by what they weigh rather than by how many entries they have.
+//! Long lists are returned in pages, which are limited by their size and not only by the number of entries.
 
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{ToolError, answer_limit};
 
-/// Which part of a long list is wanted.
+/// The arguments that choose a page of a list.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 pub struct PageInput {
     #[serde(default)]
@@ -16,23 +16,23 @@ pub struct PageInput {
     pub limit: Option<usize>,
 }
 
-/// A part of a list.
+/// A page of a list.
 pub struct Page<T> {
-    /// The entries.
+    /// The entries of this page.
     pub entries: Vec<T>,
-    /// Where the next part begins, where there is one.
+    /// The cursor of the next page; `None` on the last one.
     pub next_cursor: Option<String>,
 }
 
-/// Bytes of JSON at which a page ends, and of text: what a model reads of one answer.
+/// Maximum size of a page of JSON, and of the text of an answer, in bytes: a model reads all of it.
 pub const PAGE_BYTES: usize = 24 * 1024;
 
 impl PageInput {
-    /// The part of `all` that is wanted: `usual` entries unless asked otherwise, and fewer where they are more than
-    /// [`PAGE_BYTES`]; one at least.
+    /// Returns the chosen page of `all`: `limit` entries (`usual` by default), or fewer if they exceed [`PAGE_BYTES`]; always
+    /// at least one.
     ///
     /// # Errors
-    /// That the cursor is not one of ours, or is of a list that has changed since.
+    /// If the cursor is invalid, or the list has changed since the cursor was issued.
     pub fn select<T: Serialize + DeserializeOwned + JsonSchema>(
         &self,
         all: Vec<T>,
@@ -41,10 +41,10 @@ impl PageInput {
         self.select_beside(all, usual, 0)
     }
 
-    /// As [`PageInput::select`], where the answer holds `taken` bytes of something else as well.
+    /// As [`PageInput::select`], with `taken` bytes of the page reserved for other fields.
     ///
     /// # Errors
-    /// As there.
+    /// As for [`PageInput::select`].
     pub fn select_beside<T: Serialize + DeserializeOwned + JsonSchema>(
         &self,
         all: Vec<T>,
@@ -55,11 +55,11 @@ impl PageInput {
         self.select_stamped(all, usual, taken, &stamp)
     }
 
-    /// As [`PageInput::select`] for a list of what `state` says, whose entries may be filled in while their names, their
-    /// order and that state stay.
+    /// As [`PageInput::select`] for a list whose entries change while they are evaluated: a cursor stays valid as long as
+    /// `state`, the names and their order stay the same.
     ///
     /// # Errors
-    /// As there.
+    /// As for [`PageInput::select`].
     pub fn select_by_state<T: Serialize + DeserializeOwned + JsonSchema>(
         &self,
         all: Vec<T>,
@@ -109,7 +109,7 @@ impl PageInput {
     }
 }
 
-/// An answer's text as a model gets it: whole lines, no more than a page.
+/// Cuts the text of an answer at the end of a line, so that it is no larger than a page.
 #[must_use]
 pub fn limit_text(text: &str) -> String {
     if text.len() <= PAGE_BYTES {
@@ -121,7 +121,7 @@ pub fn limit_text(text: &str) -> String {
     format!("{kept}\n… {} bytes more; the structured answer has them", text.len() - kept.len())
 }
 
-/// A short hash of the whole list, so that a page never belongs to another list than the last one.
+/// A short hash of the whole list. A cursor holds it, so that a page of a changed list is refused.
 fn stamp<T: Serialize>(all: &[T]) -> String {
     let mut hash = blake3::Hasher::new();
     for entry in all {

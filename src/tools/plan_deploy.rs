@@ -33,10 +33,10 @@ const MAX_NAMED_PACKAGES: usize = 15;
 /// Most inputs named that no commit holds; the plan has more.
 const MAX_INPUTS: usize = 10;
 
-/// The tool.
+/// The tool `plan_deploy`.
 pub struct PlanDeploy;
 
-/// What it takes.
+/// The arguments of `plan_deploy`.
 #[derive(Deserialize, JsonSchema)]
 pub struct Input {
     #[serde(default)]
@@ -131,7 +131,7 @@ impl Failing for PlannedHost {
     }
 }
 
-/// What it answers.
+/// The answer of `plan_deploy`.
 #[derive(Serialize, Deserialize, JsonSchema)]
 pub struct Output {
     /// Absent where a host could not be planned for.

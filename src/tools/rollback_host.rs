@@ -15,10 +15,10 @@ use crate::deploy::{
 use crate::diagnostic::{Code, Diagnostic};
 use crate::names::{HostName, PlanId};
 
-/// The tool.
+/// The tool `rollback_host`.
 pub struct RollbackHost;
 
-/// What it takes.
+/// The arguments of `rollback_host`.
 #[derive(Deserialize, JsonSchema)]
 pub struct Input {
     host: HostName,

@@ -1,14 +1,14 @@
-//! Rollouts under way, which go on after the call that began them was stopped: to take back what they did.
+//! Running rollouts. A rollout outlives a cancelled call, because it has to roll hosts back.
 
 use tokio::task::JoinError;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// What is said to whoever stops this program while it deploys.
+/// The message on the first signal during a deployment.
 const STOPPING: &str = "stopping the deployment: hosts that are not confirmed go back now, and those that are go back \
     where that was planned; a second signal leaves each to itself, on its system before or the new one";
 
-/// Rollouts under way.
+/// The rollouts that are running.
 #[derive(Clone, Debug, Default)]
 pub struct ActiveRollouts {
     running: TaskTracker,
@@ -16,7 +16,10 @@ pub struct ActiveRollouts {
 }
 
 impl ActiveRollouts {
-    /// Carries out what is a task of its own from here on.
+    /// Runs a rollout as a task of its own and waits for it. The task goes on if the caller is dropped.
+    ///
+    /// # Errors
+    /// If the task panicked.
     pub(super) async fn run<F>(&self, rollout: F) -> Result<F::Output, JoinError>
     where
         F: Future<Output: Send> + Send + 'static,
@@ -24,20 +27,20 @@ impl ActiveRollouts {
         self.running.spawn(rollout).await
     }
 
-    /// Cancelled when hosts are to be left to themselves.
+    /// Is cancelled when rollouts have to stop waiting for hosts; each host then keeps the new
+    /// system or rolls back on its own.
     pub(super) fn abandon_token(&self) -> &CancellationToken {
         &self.abandon
     }
 
-    /// Somebody wants an end to it, for the first time: says on standard error what that does, where anything is
-    /// under way.
+    /// To be called on the first signal: prints on standard error what stopping does, if a rollout is running.
     pub fn announce_stop(&self) {
         if !self.running.is_empty() {
             crate::stderr::print_line(STOPPING);
         }
     }
 
-    /// Somebody wants an end to it for the second time: leaves hosts to themselves.
+    /// To be called on the second signal: stops waiting for hosts.
     pub fn abandon(&self) {
         if !self.running.is_empty() {
             crate::stderr::print_line("hosts are left to themselves: host_status tells what each runs");
@@ -45,7 +48,7 @@ impl ActiveRollouts {
         self.abandon.cancel();
     }
 
-    /// Waits until nothing is under way; to be called once nothing new begins.
+    /// Waits until all rollouts have ended. Call it only when no new ones can start.
     pub async fn wait_for_all(&self) {
         self.running.close();
         self.running.wait().await;

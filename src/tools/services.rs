@@ -1,4 +1,4 @@
-//! What tools work with, and what each call of one has of its own.
+//! The state that all calls share, and the context of one call.
 
 use std::collections::VecDeque;
 use std::pin::Pin;
@@ -22,10 +22,10 @@ use crate::nix::{NixError, build_log as log};
 use crate::process::ProcessError;
 use crate::progress::{Call, HEARTBEAT};
 
-/// Most failed builds whose logs are listed.
+/// Maximum number of failed builds whose logs are listed.
 const LOGS: usize = 50;
 
-/// Too many calls are waiting already.
+/// The queue of waiting calls is full; the number is its limit.
 #[derive(Debug, thiserror::Error)]
 #[error("{0} calls are waiting already")]
 struct BusyError(usize);
@@ -37,27 +37,27 @@ impl From<&BusyError> for Diagnostic {
     }
 }
 
-/// What all calls share.
+/// The state that all calls share.
 #[derive(Debug)]
 pub struct Services {
-    /// The settings of the start: for what is set up once. A call goes by [`Context::in_force`].
+    /// The settings at the start, for what is set up only once. Calls use [`Context::in_force`].
     pub at_start: Arc<Settings>,
-    /// What was in force for the latest call.
+    /// The settings in force at the latest call.
     in_force: Mutex<Arc<SettingsInForce>>,
-    /// What is counted.
+    /// The metrics of this process.
     pub metrics: Metrics,
-    /// Deployments under way.
+    /// The rollouts that are running.
     pub rollouts: ActiveRollouts,
-    /// What goes on between calls.
+    /// Tasks that continue between calls.
     pub background: BackgroundTasks,
-    /// How often a call that runs gives a sign of life: [`crate::progress::HEARTBEAT`].
+    /// Interval of progress notifications of a running call: [`crate::progress::HEARTBEAT`], shorter in tests.
     pub heartbeat: Duration,
     waiting: AtomicUsize,
-    /// Of builds that failed lately, with the last lines that were seen, newest first.
+    /// The latest failed builds, newest first, with the last log lines that were seen.
     failed_builds: Mutex<VecDeque<(DrvPath, String)>>,
 }
 
-/// A page of the build log of a derivation, as a resource.
+/// A page of a build log, as an MCP resource.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogRef {
     /// The derivation.
@@ -67,10 +67,10 @@ pub struct LogRef {
 }
 
 impl LogRef {
-    /// What every such URI begins with; the derivation's base name follows, and where the page is.
+    /// The prefix of the URIs; the base name of the derivation and the position of the page follow.
     pub const PREFIX: &'static str = "pantheros://log/";
 
-    /// The beginning of the log.
+    /// The first page of the log.
     #[must_use]
     pub fn of(drv: DrvPath) -> Self {
         Self { drv, place: log::LogPosition::From(0) }
@@ -112,7 +112,7 @@ impl LogRef {
 }
 
 impl Services {
-    /// What the settings ask for; nothing is run yet.
+    /// The services for these settings; starts no program.
     #[must_use]
     pub fn new(settings: Settings) -> Self {
         let in_force = SettingsInForce::new(settings);
@@ -128,22 +128,22 @@ impl Services {
         }
     }
 
-    /// The same for a server, which outlives its calls.
+    /// As [`Self::new`] for a server, which can run background tasks.
     #[must_use]
     pub fn for_server(settings: Settings) -> Self {
         Self { background: BackgroundTasks::for_server(), ..Self::new(settings) }
     }
 
-    /// What was in force for the latest call.
+    /// The settings in force at the latest call.
     #[must_use]
     pub fn in_force(&self) -> Arc<SettingsInForce> {
         Arc::clone(&self.in_force.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// What is in force for a call that begins now.
+    /// Reads the settings again if they have changed, and returns those for a call that starts now.
     ///
     /// # Errors
-    /// That the settings were changed to what cannot be read, or what contradicts itself.
+    /// If the changed settings cannot be read or contradict one another.
     pub async fn reload_settings(&self) -> Result<Arc<SettingsInForce>, ConfigError> {
         let before = self.in_force();
         let Some(now) = before.reloaded().await? else { return Ok(before) };
@@ -152,8 +152,8 @@ impl Services {
         Ok(now)
     }
 
-    /// Remembers that this derivation failed, so that its log is listed, and the last lines of it: the store of this
-    /// machine may have none, where another machine built.
+    /// Records a failed build, so that its log is listed. `last_lines` are kept because the local store has no log if a
+    /// remote builder built the derivation.
     pub fn record_failed_build(&self, derivation: &DrvPath, last_lines: String) {
         let mut logs = self.lock_failed_builds();
         logs.retain(|(known, _)| known != derivation);
@@ -161,13 +161,13 @@ impl Services {
         logs.truncate(LOGS);
     }
 
-    /// The logs of builds that failed lately, newest first.
+    /// The logs of the latest failed builds, newest first.
     #[must_use]
     pub fn failed_build_logs(&self) -> Vec<LogRef> {
         self.lock_failed_builds().iter().map(|(derivation, _)| LogRef::of(derivation.clone())).collect()
     }
 
-    /// The last lines seen of the log of a build that failed lately.
+    /// The recorded last log lines of a failed build; `None` if there are none.
     #[must_use]
     pub fn last_lines(&self, derivation: &DrvPath) -> Option<String> {
         let logs = self.lock_failed_builds();
@@ -175,10 +175,10 @@ impl Services {
         Some(lines.clone())
     }
 
-    /// Waits for a place among the calls that run at once; it is given back when it is dropped.
+    /// Waits for a call slot, which is released when the permit is dropped.
     ///
     /// # Errors
-    /// [`Code::Busy`] if too many wait already, or that the call was cancelled.
+    /// [`Code::Busy`] if too many calls are waiting, or [`Code::Cancelled`] if the call is cancelled.
     pub async fn acquire_slot(
         &self,
         in_force: &SettingsInForce,
@@ -197,11 +197,11 @@ impl Services {
         }
     }
 
-    /// A page of a log; `None` where the store has none. It takes a place like a call of a tool: a log is read to its end
-    /// for its last page.
+    /// Reads a page of a log; `None` if the store has no log. It takes a call slot, because the whole log is read to find its
+    /// last page.
     ///
     /// # Errors
-    /// As [`Self::acquire_slot`], and what reading it gives.
+    /// As for [`Self::acquire_slot`], or if the log cannot be read.
     pub async fn build_log(
         &self,
         log: &LogRef,
@@ -220,21 +220,21 @@ impl Services {
 /// One call of a tool.
 #[derive(Clone)]
 pub struct Context {
-    /// What all calls share.
+    /// The state that all calls share.
     pub services: Arc<Services>,
-    /// The settings that it goes by, and what follows them.
+    /// The settings that this call uses.
     pub in_force: Arc<SettingsInForce>,
-    /// Who wants to know where this one is, and when it is to stop.
+    /// The progress reports and the cancellation of this call.
     pub call: Call,
-    /// How to reach the person behind it.
+    /// How to ask the person behind the call for an approval.
     pub approver: Arc<dyn Approver>,
-    /// The client it came through, by its own word, or `terminal`.
+    /// The name that the client gave itself, or `terminal`.
     pub client: String,
-    /// Its place among the calls that run at once.
+    /// The slot that this call holds while it runs.
     pub slot: CallSlot,
 }
 
-/// A call's place among those that run at once, while it has one.
+/// The slot of a call among `limits.concurrent_calls`; empty while the call waits.
 #[derive(Clone, Debug, Default)]
 pub struct CallSlot(Arc<Mutex<Option<OwnedSemaphorePermit>>>);
 
@@ -245,40 +245,40 @@ impl CallSlot {
 }
 
 impl Context {
-    /// The flake.
+    /// The flake that this call uses.
     #[must_use]
     pub fn flake(&self) -> &Flake {
         &self.in_force.flake
     }
 
-    /// The settings.
+    /// The settings that this call uses.
     #[must_use]
     pub fn settings(&self) -> &Settings {
         &self.in_force.settings
     }
 
-    /// Who asks for what this call does.
+    /// The client and the user that a plan records as its requester.
     #[must_use]
     pub fn requester(&self) -> Requester {
         Requester { client: self.client.clone(), user: crate::user::current() }
     }
 
-    /// Waits for a place among the calls that run at once.
+    /// Waits for a call slot.
     ///
     /// # Errors
-    /// [`Code::Busy`] if too many wait already, or that the call was cancelled.
+    /// [`Code::Busy`] if too many calls are waiting, or [`Code::Cancelled`] if the call is cancelled.
     pub(super) async fn acquire_slot(&self) -> Result<(), ToolError> {
         self.slot.replace(Some(self.services.acquire_slot(&self.in_force, &self.call).await?));
         Ok(())
     }
 
-    /// Gives the place back.
+    /// Releases the call slot.
     pub(super) fn release_slot(&self) {
         self.slot.replace(None);
     }
 }
 
-/// The person behind a call, who may take long to answer: others run meanwhile.
+/// Releases the call slot while a person is asked, so that other calls can run.
 pub(super) struct SlotReleasingApprover<'a>(pub &'a Context);
 
 impl Approver for SlotReleasingApprover<'_> {
@@ -291,12 +291,13 @@ impl Approver for SlotReleasingApprover<'_> {
             let Self(context) = self;
             context.release_slot();
             let answer = context.approver.ask(question, call).await;
-            // Who was asked is not turned away for others having come meanwhile.
+            // Bypasses the limit of the queue: a call whose approval was answered must not fail with `busy`.
             tokio::select! {
                 permit = Arc::clone(&context.in_force.call_slots).acquire_owned() => context.slot.replace(permit.ok()),
                 () = call.cancel.cancelled() => {}
             }
-            // Who may say yes, and to what, may be another matter by now. A no counts all the same.
+            // The settings may no longer let this person approve, so an approval under old settings is void. A refusal
+            // still counts.
             match answer {
                 Answer::Given { .. } if !context.in_force.is_current().await => Answer::Overtaken,
                 answer => answer,
@@ -313,7 +314,7 @@ impl Approver for SlotReleasingApprover<'_> {
     }
 }
 
-/// A place in the queue, given back when it is dropped.
+/// A position in the queue of waiting calls, released when it is dropped.
 struct QueuePosition<'a>(&'a AtomicUsize);
 
 impl<'a> QueuePosition<'a> {
