@@ -1,4 +1,4 @@
-//! `build_host`: a host's system or another artifact of it.
+//! `build_host`: builds a host's system or another artifact of it.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -14,14 +14,14 @@ use crate::text;
 /// The tool `build_host`.
 pub struct BuildHost;
 
-/// Most lines of a failed build's log in the answer; the whole is a resource.
+/// Maximum number of log lines of a failed build in the answer; the whole log is a resource.
 const TAIL_LINES: usize = 30;
-/// Most failed derivations told in full.
+/// Maximum number of failed derivations in the answer.
 const MAX_FAILURES: usize = 10;
-/// Most paths named of what was built, and of what was fetched.
+/// Maximum number of built paths, and of fetched paths, in the answer.
 const MAX_PATHS: usize = 50;
 
-/// toplevel (the system) unless told.
+/// Default: toplevel (the system).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Artifact {
@@ -37,7 +37,7 @@ pub enum Artifact {
 }
 
 impl Artifact {
-    /// Where it is below the host (NixOS manual, "system.build"; disko's module).
+    /// The attribute path below the host (NixOS manual, "system.build"; disko's module).
     fn attributes(self) -> [&'static str; 4] {
         let last = match self {
             Self::Toplevel => "toplevel",
@@ -55,10 +55,10 @@ pub struct Input {
     host: HostName,
     #[serde(default)]
     artifact: Artifact,
-    /// Only say what would be built and fetched.
+    /// Only report what would be built and fetched.
     #[serde(default)]
     dry_run: bool,
-    /// Build it as this commit, branch or tag has it; without it as it is.
+    /// Build from this commit, branch or tag instead of the working tree.
     #[serde(default)]
     rev: Option<Rev>,
 }
@@ -75,7 +75,7 @@ pub struct FailedDerivation {
 /// The answer of `build_host`.
 #[derive(Serialize, Deserialize, JsonSchema)]
 pub struct Output {
-    /// The commit that `rev` is.
+    /// The commit that `rev` names.
     #[serde(skip_serializing_if = "Option::is_none")]
     revision: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -84,21 +84,21 @@ pub struct Output {
     drv_path: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     closure_bytes: Option<u64>,
-    /// Whether nothing was built, as asked.
+    /// Whether this was a dry run.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     dry_run: bool,
-    /// How many derivations were built, or would be.
+    /// Number of derivations that were built; in a dry run, that would be built.
     built: u64,
-    /// How many paths were fetched, or would be.
+    /// Number of paths that were fetched; in a dry run, that would be fetched.
     fetched: u64,
-    /// Some of what was built, by store path.
+    /// Store paths of the first derivations that were built.
     built_paths: Vec<String>,
     #[serde(default, skip_serializing_if = "crate::schema::is_zero")]
     more_built_paths: u64,
     fetched_paths: Vec<String>,
     #[serde(default, skip_serializing_if = "crate::schema::is_zero")]
     more_fetched_paths: u64,
-    /// What a dry run would download.
+    /// Download size in bytes; only in a dry run.
     #[serde(skip_serializing_if = "Option::is_none")]
     download_bytes: Option<u64>,
     failures: Vec<FailedDerivation>,
@@ -108,12 +108,12 @@ pub struct Output {
     error: Option<Diagnostic>,
 }
 
-/// Some of these paths.
+/// The first [`MAX_PATHS`] of these paths.
 fn first_paths(paths: Vec<String>) -> Vec<String> {
     paths.into_iter().take(MAX_PATHS).collect()
 }
 
-/// How many there are of `all` beyond those named.
+/// Number of paths that are not in `named`, of `all`.
 fn omitted_count(named: &[String], all: u64) -> u64 {
     all.saturating_sub(named.len() as u64)
 }

@@ -1,4 +1,4 @@
-//! `deploy`: carries out a plan that a person approved.
+//! `deploy`: carries out an approved plan.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -26,7 +26,7 @@ pub struct Input {
     plan_id: PlanId,
 }
 
-/// Who said yes, and how.
+/// Who approved the plan, and how.
 #[derive(Serialize, Deserialize, JsonSchema)]
 pub struct Approved {
     by: String,
@@ -40,13 +40,13 @@ pub struct Output {
     action: Action,
     approved: Approved,
     hosts: Vec<Caused<Outcome>>,
-    /// How many more there are than have room; what is not well is in `hosts` before what is.
+    /// Number of hosts left out; failed ones are kept first.
     #[serde(default, skip_serializing_if = "crate::schema::is_zero")]
     more_hosts: u64,
-    /// Their names, by state.
+    /// The names of the hosts left out, by state.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     more_named: BTreeMap<String, Vec<String>>,
-    /// Why not every host is as asked; the first reason.
+    /// The first reason why not every host runs its planned system.
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<Diagnostic>,
 }
@@ -55,7 +55,7 @@ impl Tool for Deploy {
     const NAME: &'static str = "deploy";
     const TITLE: &'static str = "Deploy";
     const DESCRIPTION: &'static str = "Carries out a plan of plan_deploy, once a person approved it: the person is asked \
-        here, or runs the command named. Hosts that are not well afterwards go back by themselves.";
+        here, or runs the command named. Hosts that are not healthy afterwards roll back by themselves.";
     const EFFECT: Effect = Effect::Host;
     const REACH: Reach = Reach::Hosts;
     const IDEMPOTENT: bool = false;
@@ -115,7 +115,7 @@ impl Tool for Deploy {
     }
 }
 
-/// An approval was used up, and the deployment did not begin or did not end as one.
+/// The deployment failed as a whole after its approval was used up.
 #[derive(Debug, thiserror::Error)]
 #[error("the deployment broke off: {0}")]
 struct SpentError(String);
@@ -128,7 +128,7 @@ impl From<&SpentError> for Diagnostic {
     }
 }
 
-/// Obtains the approval of a plan, and carries it out.
+/// Obtains the approval of a plan, then carries the plan out.
 pub(super) async fn carry_out(
     context: &Context,
     approvals: &Approvals,
@@ -136,7 +136,7 @@ pub(super) async fn carry_out(
 ) -> Result<Output, ToolError> {
     let (by, call) = (context.requester(), &context.call);
     let spent = approvals.obtain(stored, &SlotReleasingApprover(context), &by, call).await?;
-    // A call that is dropped is stopped, and what it did is taken back all the same.
+    // If this call is dropped, the rollout is cancelled, and its own task still rolls the hosts back.
     let stopped = call.cancel.clone().drop_guard();
     let (services, audit) = (Arc::clone(&context.services), approvals.audit().clone());
     let in_force = Arc::clone(&context.in_force);

@@ -1,4 +1,4 @@
-//! `flake_check`: every output of the flake, and every one that fails.
+//! `flake_check`: evaluates every output of the flake and reports the failures.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -29,7 +29,7 @@ pub struct Input {
     /// Also build checks and hosts.
     #[serde(default)]
     build: bool,
-    /// Check this commit, branch or tag; without it the folder as it is.
+    /// Check this commit, branch or tag instead of the working tree.
     #[serde(default)]
     rev: Option<Rev>,
     #[serde(flatten)]
@@ -40,18 +40,18 @@ pub struct Input {
 #[derive(Serialize, Deserialize, JsonSchema)]
 pub struct Output {
     ok: bool,
-    /// The commit that `rev` is.
+    /// The commit that `rev` names.
     #[serde(skip_serializing_if = "Option::is_none")]
     revision: Option<String>,
-    /// The failed ones first.
+    /// Failed outputs first.
     outputs: Vec<Caused<CheckedOutput>>,
-    /// How many fared how; `built` ones are ok too.
+    /// Number of outputs by status; those `built` are also counted as `ok`.
     counts: BTreeMap<String, usize>,
-    /// What was evaluated, what was built, and what was not.
+    /// A sentence on what was evaluated, what was built and what was not.
     covered: String,
     /// On the first page.
     warnings: Vec<Warning>,
-    /// How many other warnings there are, each text counted once; 10,000 where there are more.
+    /// Number of other warnings, each text counted once; at most 10,000.
     more_warnings: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
     next_cursor: Option<String>,
@@ -180,10 +180,10 @@ impl Tool for FlakeCheck {
     }
 }
 
-/// Most reasons for not building that are told together.
+/// Maximum number of reasons for not building in the summary.
 const MAX_REASONS: usize = 5;
 
-/// What was looked at, in a sentence.
+/// A sentence on what was evaluated and built.
 fn describe_coverage(outputs: &[CheckedOutput], build: bool) -> String {
     let evaluated = outputs.iter().filter(|output| output.status != Status::Skipped).count();
     if !build {

@@ -1,4 +1,4 @@
-//! `flake_inputs`: the flake's inputs, what each is locked to, and which follow others.
+//! `flake_inputs`: lists the flake's inputs, their locked revisions, and which follow others.
 
 use std::collections::BTreeMap;
 
@@ -17,7 +17,7 @@ pub struct FlakeInputs;
 
 /// Seconds of a day.
 const DAY_SECONDS: u64 = 24 * 60 * 60;
-/// What an input that follows the flake itself follows: no input has this name.
+/// The name in `follows` of an input that follows the flake itself; no input has this name.
 const SELF_INPUT: &str = "self";
 
 /// The arguments of `flake_inputs`.
@@ -30,7 +30,7 @@ pub struct Input {
 /// The answer of `flake_inputs`.
 #[derive(Serialize, Deserialize, JsonSchema)]
 pub struct Output {
-    /// Those with a problem first.
+    /// Inputs with a problem first.
     inputs: Vec<FlakeInput>,
     total: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -40,21 +40,21 @@ pub struct Output {
 /// An input of the flake, or of one of its inputs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct FlakeInput {
-    /// As `home-manager/nixpkgs` if it is an input's.
+    /// Such as `home-manager/nixpkgs` for an input of an input.
     name: String,
-    /// As flake.nix has it, without credentials.
+    /// The source in flake.nix, without credentials.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     url: Option<String>,
-    /// The locked commit; without one the hash of the content.
+    /// The locked commit, or the hash of the content if it has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     revision: Option<String>,
-    /// Since the content was last changed; absent if not known.
+    /// Days since the content was last changed; absent if unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     age_days: Option<u64>,
     /// The input whose content it has; `self` is the flake.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     follows: Option<String>,
-    /// Absent if its lock is right.
+    /// Absent if the lock is correct.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     problem: Option<LockProblem>,
 }
@@ -65,18 +65,18 @@ pub struct FlakeInput {
 enum LockProblem {
     /// flake.nix declares it, flake.lock does not have it.
     NotLocked,
-    /// flake.lock has it from elsewhere than flake.nix declares.
+    /// flake.lock has another source than flake.nix declares.
     Outdated,
     /// flake.lock has it, flake.nix does not declare it.
     NotDeclared,
-    /// The lock names no one content, as of a Git tree with uncommitted changes.
+    /// The lock does not pin the content, such as for a Git tree with uncommitted changes.
     Unpinned,
     /// It follows an input that does not exist.
     FollowsNothing,
 }
 
 impl LockProblem {
-    /// What is wrong, and what to do.
+    /// The problem and how to fix it.
     const fn explain(self) -> &'static str {
         match self {
             Self::NotLocked => "not in flake.lock; lock it with `nix flake lock`",
@@ -145,7 +145,7 @@ impl FlakeInput {
     }
 }
 
-/// All inputs, each before its own.
+/// All inputs, each before its own inputs.
 fn list_inputs(
     lock: Option<&Lock>,
     declared: &BTreeMap<String, DeclaredInput>,
@@ -183,7 +183,7 @@ fn join_path(names: &[String]) -> String {
     if names.is_empty() { SELF_INPUT.to_owned() } else { names.join("/") }
 }
 
-/// What is wrong with the lock of an input that flake.lock has.
+/// The problem of an input that is in flake.lock; `None` if its lock is correct.
 fn find_problem(input: &Locked<'_>, declared: &BTreeMap<String, DeclaredInput>) -> Option<LockProblem> {
     let mut names = input.path.iter();
     let mut declaration = names.next().and_then(|name| declared.get(*name));

@@ -1,4 +1,4 @@
-//! `host_status`: what a host runs and how it is.
+//! `host_status`: reports the system, the health and the latest deployment of a host.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -13,7 +13,7 @@ use crate::diagnostic::Diagnostic;
 use crate::names::{HostName, StorePath};
 use crate::text;
 
-/// Most failed units that are named.
+/// Maximum number of failed units in the answer.
 const MAX_UNITS: usize = 100;
 
 /// The tool `host_status`.
@@ -41,10 +41,10 @@ pub struct Output {
     target: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     host_name: Option<String>,
-    /// The one that runs, unless the profile lacks it.
+    /// Generation of the running system; absent if the profile lacks it.
     #[serde(skip_serializing_if = "Option::is_none")]
     generation: Option<u64>,
-    /// Toplevel that runs.
+    /// Toplevel of the running system.
     #[serde(skip_serializing_if = "Option::is_none")]
     running: Option<StorePath>,
     /// Generation of the boot default.
@@ -53,19 +53,19 @@ pub struct Output {
     /// Toplevel of the boot default.
     #[serde(skip_serializing_if = "Option::is_none")]
     configured: Option<StorePath>,
-    /// Whether what runs is what the flake says now.
+    /// Whether the running system is that of the flake.
     #[serde(skip_serializing_if = "Option::is_none")]
     in_sync: Option<bool>,
-    /// Why it is not known what the flake says.
+    /// Why the system of the flake is unknown.
     #[serde(skip_serializing_if = "Option::is_none")]
     flake_error: Option<Diagnostic>,
-    /// Commit of what runs.
+    /// Commit of the running system.
     #[serde(skip_serializing_if = "Option::is_none")]
     revision: Option<String>,
-    /// Absent where systemd does not run.
+    /// Absent if systemd does not run.
     #[serde(skip_serializing_if = "Option::is_none")]
     failed_units: Option<Vec<String>>,
-    /// How many more failed.
+    /// Number of further failed units.
     #[serde(default, skip_serializing_if = "crate::schema::is_zero")]
     more_failed_units: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -80,11 +80,11 @@ pub struct Output {
     deploying: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     latest_deployment: Option<Latest>,
-    /// Why `latest_deployment` is not known.
+    /// Why `latest_deployment` is unknown.
     #[serde(skip_serializing_if = "Option::is_none")]
     latest_error: Option<Diagnostic>,
     warnings: Vec<String>,
-    /// What of the flake's host could not be read, by cause.
+    /// Parts of the host's configuration that could not be read, by cause.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     unread: Vec<Gap>,
     #[serde(default, skip_serializing_if = "crate::schema::is_zero")]
@@ -96,7 +96,7 @@ pub struct Output {
 impl Tool for HostStatus {
     const NAME: &'static str = "host_status";
     const TITLE: &'static str = "Host status";
-    const DESCRIPTION: &'static str = "Asks a running host over SSH: generation, whether it runs what the flake says, \
+    const DESCRIPTION: &'static str = "Asks a running host over SSH: generation, whether it runs the flake's system, \
         failed units, pending reboot, disk space. Changes nothing there.";
     const EFFECT: Effect = Effect::Read;
     const REACH: Reach = Reach::Hosts;

@@ -1,4 +1,4 @@
-//! `inspect_disko`: a host's disk layout, as evaluated, and what is dangerous about it.
+//! `inspect_disko`: shows a host's evaluated disk layout and its hazards.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -13,7 +13,7 @@ use crate::text;
 /// The tool `inspect_disko`.
 pub struct InspectDisko;
 
-/// Bytes of JSON at which a tree is divided, so that a page has room for several.
+/// Maximum size of a tree in bytes of JSON; a larger one is divided, so that several fit into a page.
 const TREE_BYTES: usize = page::PAGE_BYTES / 2;
 
 /// The arguments of `inspect_disko`.
@@ -29,13 +29,13 @@ pub struct Input {
 pub struct Output {
     #[serde(flatten)]
     layout: Layout,
-    /// What could not be read, and was not judged, by cause, as much as has room; on the first page.
+    /// Parts that could not be read and were not judged, by cause; on the first page.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     unread: Vec<Gap>,
     #[serde(default, skip_serializing_if = "crate::schema::is_zero")]
     unread_total: usize,
     total_hazards: usize,
-    /// Of `disks`; one that is larger than a page is in several.
+    /// Number of trees in `disks`; a tree that is larger than a page is in several.
     total_disks: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
     next_cursor: Option<String>,
@@ -55,7 +55,7 @@ impl Tool for InspectDisko {
         let facts = context.flake().disko_facts(&input.host, &context.call).await?;
         let layout = Layout::from_probe(facts.value)?;
         let (total_hazards, total_disks) = (layout.hazards.len(), layout.disks.len());
-        // Every page but the first goes without what the first has said.
+        // Gaps are only on the first page.
         let is_first = input.page.cursor.is_none();
         let gaps = if is_first { Gaps::from_parts(facts.unread) } else { Gaps::default() };
         let page = input.page.select_beside(layout.into_parts(TREE_BYTES), usize::MAX, gaps.bytes)?;

@@ -1,4 +1,4 @@
-//! `list_generations`: the systems a host can go back to.
+//! `list_generations`: lists the systems that a host can roll back to.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -30,7 +30,7 @@ pub struct ListedGeneration {
     #[serde(skip_serializing_if = "Option::is_none")]
     nixos_version: Option<String>,
     toplevel: StorePath,
-    /// Boot default: starts next.
+    /// Whether it is the boot default.
     current: bool,
     running: bool,
     booted: bool,
@@ -43,7 +43,7 @@ pub struct Output {
     /// Newest first.
     generations: Vec<ListedGeneration>,
     total: usize,
-    /// What of the flake's host could not be read, by cause.
+    /// Parts of the host's configuration that could not be read, by cause.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     unread: Vec<Gap>,
     #[serde(default, skip_serializing_if = "crate::schema::is_zero")]

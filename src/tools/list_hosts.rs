@@ -35,9 +35,9 @@ pub struct Input {
 pub struct Output {
     hosts: Vec<Caused<Host>>,
     total: usize,
-    /// How many of all hosts have all their facts.
+    /// Number of hosts whose facts are complete.
     known: usize,
-    /// How many are still to be evaluated; a later call has them.
+    /// Number of hosts that are not evaluated yet; a later call returns their facts.
     pending: usize,
     failed: usize,
     /// What may have changed since the facts were evaluated.
@@ -65,7 +65,7 @@ impl Tool for ListHosts {
     const NAME: &'static str = "list_hosts";
     const TITLE: &'static str = "List hosts";
     const DESCRIPTION: &'static str = "Lists the flake's hosts with system, state version, deployment target and \
-        tags. Start here to learn their names. `facts` is `pending` where they are still being evaluated: call \
+        tags. Start here to learn their names. `facts` is `pending` while they are being evaluated: call \
         again, or with `wait`.";
     const EFFECT: Effect = Effect::Read;
     const REACH: Reach = Reach::Here;
@@ -89,11 +89,11 @@ impl Tool for ListHosts {
             (count(FactsState::Known), count(FactsState::Pending), count(FactsState::Failed));
         let total = hosts.len();
         let mut hosts = causes::group_by_cause(hosts);
-        // Facts arrive between two pages, and must not move a host from one to the other.
+        // Sorted by name, because facts that arrive between two calls must not move a host to another page.
         hosts.sort_by(|one, other| one.entry.name.cmp(&other.entry.name));
         let page = match state {
             Some(state) => {
-                // What the settings say of hosts is in their facts.
+                // The facts include what the settings configure for hosts.
                 let state = format!("{state} {}", context.settings().stamp());
                 input.page.select_by_state(hosts, 100, &state, |host| &host.entry.name)?
             }
@@ -140,7 +140,7 @@ impl Tool for ListHosts {
     }
 }
 
-/// What is known of a host, in a line.
+/// The facts of a host, in one line.
 fn describe_facts(host: &Host) -> String {
     let facts = [
         host.system.as_deref().map(|system| text::word(system).to_owned()),
@@ -155,9 +155,11 @@ fn describe_facts(host: &Host) -> String {
     facts.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
-/// Every host. Without `wait` that is what is known now, and the rest is evaluated in the background, where this
-/// program outlives the call; otherwise it is waited for unless told not to. With the state of the flake they are of, if
-/// that can be told, and how long ago they were evaluated, if not all changes since would be noticed.
+/// All hosts. A server returns the facts that are known and evaluates the rest in the background, unless `wait` is true. A
+/// process that ends after the call waits, unless `wait` is false.
+///
+/// Also returns the state of the flake that the facts belong to (`None` if it is unknown), and the age of the facts if later
+/// changes may have gone unnoticed.
 async fn all_hosts(
     context: &Context,
     wait: Option<bool>,

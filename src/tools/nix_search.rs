@@ -1,4 +1,4 @@
-//! `nix_search`: packages of the pinned nixpkgs, options of a host.
+//! `nix_search`: searches packages of the pinned nixpkgs, or options of a host.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -15,7 +15,7 @@ use crate::text;
 /// The tool `nix_search`.
 pub struct NixSearch;
 
-/// What is searched for.
+/// What to search for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SearchKind {
@@ -31,13 +31,13 @@ pub enum SearchKind {
 pub struct Input {
     /// Words that must all occur.
     query: String,
-    /// Packages unless told.
+    /// Default: package.
     #[serde(default)]
     kind: SearchKind,
-    /// Whose options.
+    /// The host whose options are searched.
     #[serde(default)]
     host: Option<HostName>,
-    /// 20 unless told.
+    /// Default: 20.
     #[serde(default)]
     #[schemars(range(min = 1, max = 100))]
     limit: Option<usize>,
@@ -48,11 +48,11 @@ pub struct Input {
 pub struct Output {
     results: Vec<SearchResult>,
     total: usize,
-    /// The commit of the pinned nixpkgs; absent where the flake itself was searched.
+    /// The commit of the pinned nixpkgs; absent if the flake itself was searched.
     #[serde(skip_serializing_if = "Option::is_none")]
     nixpkgs_rev: Option<String>,
     suggestions: Vec<String>,
-    /// What could not be read, and was not searched, by cause; the first few.
+    /// Parts that could not be read and were not searched, by cause; the first few.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     unread: Vec<Gap>,
     #[serde(default, skip_serializing_if = "crate::schema::is_zero")]
@@ -62,7 +62,7 @@ pub struct Output {
 impl Tool for NixSearch {
     const NAME: &'static str = "nix_search";
     const TITLE: &'static str = "Search packages and options";
-    const DESCRIPTION: &'static str = "Searches the packages of the flake's pinned nixpkgs (of the flake itself where \
+    const DESCRIPTION: &'static str = "Searches the packages of the flake's pinned nixpkgs (of the flake itself if \
         it has none), or a host's options. Use it before naming either.";
     const EFFECT: Effect = Effect::Read;
     const REACH: Reach = Reach::Here;
@@ -83,7 +83,7 @@ impl Tool for NixSearch {
         let (found, everything, unread) = match input.kind {
             SearchKind::Package => {
                 let PackageResults { found, unread } = search::packages(flake, query, call).await?;
-                // Only a search without results is worth reading every name for.
+                // All names are only read for suggestions, if the search found nothing.
                 let everything = if found.is_empty() {
                     search::packages(flake, "", call).await?.found
                 } else {
@@ -143,7 +143,7 @@ impl Tool for NixSearch {
 }
 
 impl Output {
-    /// What was not searched, for a person.
+    /// The lines for people about the parts that were not searched.
     fn render_gaps(&self) -> Vec<String> {
         let mut lines: Vec<String> = self.unread.iter().map(ToString::to_string).collect();
         if !lines.is_empty() {
@@ -153,7 +153,10 @@ impl Output {
     }
 }
 
-/// The host whose options are meant where none is named.
+/// The only host of the flake, as the default of `host`.
+///
+/// # Errors
+/// If the flake has no host or several.
 async fn only_host(context: &Context) -> Result<HostName, ToolError> {
     let names = context.flake().host_names(&context.call).await?;
     match names.as_slice() {
@@ -176,7 +179,7 @@ async fn only_host(context: &Context) -> Result<HostName, ToolError> {
     }
 }
 
-/// Names near the query, without the sets they lie in.
+/// Names similar to the query, without their attribute sets.
 fn suggestions(query: &str, everything: &[SearchResult]) -> Vec<String> {
     let mut names: Vec<&str> = everything
         .iter()

@@ -1,4 +1,4 @@
-//! `plan_deploy`: what deploying hosts would do, for a person to approve.
+//! `plan_deploy`: builds hosts and plans their deployment, for a person to approve.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -23,14 +23,14 @@ use crate::names::{HostName, PlanId, Rev, StorePath};
 use crate::text;
 use crate::time::Timestamp;
 
-/// Hosts that are looked at side by side.
+/// Maximum number of hosts that are built and surveyed at the same time.
 const MAX_CONCURRENT_PROPOSALS: usize = 8;
-/// Most changed packages of a host in an answer; the plan has them all.
+/// Maximum number of changed packages of a host in the answer; the plan has all.
 const MAX_PACKAGES: usize = 40;
-/// Most of them named to a person.
+/// Maximum number of changed packages of a host in the text.
 const MAX_NAMED_PACKAGES: usize = 15;
 
-/// Most inputs named that no commit holds; the plan has more.
+/// Maximum number of uncommitted inputs in the answer; the plan has more.
 const MAX_INPUTS: usize = 10;
 
 /// The tool `plan_deploy`.
@@ -44,31 +44,31 @@ pub struct Input {
     /// All hosts with this tag, instead of `hosts`.
     #[serde(default)]
     tag: Option<String>,
-    /// Hosts left out, also ones that do not evaluate.
+    /// Hosts to leave out, even if they do not evaluate.
     #[serde(default)]
     except: Vec<HostName>,
-    /// A commit, branch or tag to plan; without it the folder as it is, uncommitted changes included.
+    /// Plan this commit, branch or tag instead of the working tree with its uncommitted changes.
     #[serde(default)]
     rev: Option<Rev>,
     #[serde(default)]
     action: Action,
-    /// Hosts that go before all others, and have to be confirmed first. Default 1.
+    /// Number of hosts to deploy and confirm before all others. Default 1.
     #[serde(default)]
     #[schemars(range(max = 1000))]
     canary: Option<u32>,
-    /// Most hosts activated side by side after that. Default 16.
+    /// Maximum number of hosts activated together after that. Default 16.
     #[serde(default)]
     #[schemars(range(min = 1, max = 100))]
     wave: Option<u32>,
-    /// With `boot`: restart the hosts, and keep the new system only if it comes up well.
+    /// With `boot`: reboot the hosts, and keep the new system only if it starts healthy.
     #[serde(default)]
     reboot: bool,
-    /// Whether hosts already confirmed go back when a later one fails.
+    /// Whether confirmed hosts roll back if a later one fails.
     #[serde(default)]
     revert_confirmed: bool,
 }
 
-/// Most hosts activated side by side.
+/// Maximum of `wave`.
 const MAX_WAVE: u32 = 100;
 
 impl Input {
@@ -90,7 +90,7 @@ impl Input {
     }
 }
 
-/// What would happen to one host.
+/// The plan for one host.
 #[derive(Serialize, Deserialize, JsonSchema)]
 pub struct PlannedHost {
     host: String,
@@ -99,7 +99,7 @@ pub struct PlannedHost {
     toplevel: Option<StorePath>,
     #[serde(skip_serializing_if = "Option::is_none")]
     current: Option<StorePath>,
-    /// Of `current`, where it is also the boot default.
+    /// Generation of `current`, if it is also the boot default.
     #[serde(skip_serializing_if = "Option::is_none")]
     generation: Option<u64>,
     /// Generation of the boot default.
@@ -108,7 +108,7 @@ pub struct PlannedHost {
     #[serde(skip_serializing_if = "Option::is_none")]
     diff: Option<Diff>,
     risks: Vec<Risk>,
-    /// How many more there are than have room; blocking ones are in `risks` before others.
+    /// Number of risks left out; blocking ones are kept first.
     #[serde(default, skip_serializing_if = "crate::schema::is_zero")]
     more_risks: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -134,10 +134,10 @@ impl Failing for PlannedHost {
 /// The answer of `plan_deploy`.
 #[derive(Serialize, Deserialize, JsonSchema)]
 pub struct Output {
-    /// Absent where a host could not be planned for.
+    /// Absent if the plan of any host failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     plan_id: Option<PlanId>,
-    /// What a person runs to read it in full and approve it.
+    /// The command with which a person reads and approves the plan.
     #[serde(skip_serializing_if = "Option::is_none")]
     approve_with: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -151,20 +151,20 @@ pub struct Output {
     /// Files with uncommitted changes, which are in the plan.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     dirty_files: Vec<String>,
-    /// Inputs locked to no commit, the first few.
+    /// Inputs that are locked to no commit; the first few.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     dirty_inputs: Vec<String>,
-    /// How many more there are of both.
+    /// Number of further dirty files and inputs.
     #[serde(default, skip_serializing_if = "crate::schema::is_zero")]
     more_dirty_files: u64,
     hosts: Vec<Caused<PlannedHost>>,
-    /// How many more there are than have room; what fails or is blocking is in `hosts` before the rest. The plan has all.
+    /// Number of hosts left out; failed ones and those with blocking risks are kept first. The plan has all.
     #[serde(default, skip_serializing_if = "crate::schema::is_zero")]
     more_hosts: u64,
     /// Their names, by whether they are `planned`, have `blocking` risks, or `failed`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     more_named: BTreeMap<String, Vec<String>>,
-    /// Hosts of those asked for that are left out by name.
+    /// Selected hosts that `except` leaves out.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     except: Vec<HostName>,
     #[serde(default, skip_serializing_if = "crate::schema::is_zero")]
@@ -181,7 +181,7 @@ pub struct Output {
 impl Tool for PlanDeploy {
     const NAME: &'static str = "plan_deploy";
     const TITLE: &'static str = "Plan a deployment";
-    const DESCRIPTION: &'static str = "Builds hosts and says what deploying them would change (packages, units, reboot) \
+    const DESCRIPTION: &'static str = "Builds hosts and reports what deploying them would change (packages, units, reboot) \
         and risk, above all being locked out. Changes no host; a person approves the plan.";
     const EFFECT: Effect = Effect::Store;
     const REACH: Reach = Reach::Hosts;
@@ -238,11 +238,11 @@ impl Tool for PlanDeploy {
             }
         }
         output.hosts = causes::group_by_cause(hosts);
-        // A plan for some of them would be another plan than the one asked for.
+        // A plan for some of the hosts is not the plan that was requested.
         if output.error.is_some() {
             return Ok(output);
         }
-        // What is judged and what is built have to be one state of the flake, and of what is set beside it.
+        // Judging and building have to use the same state of the flake and of the settings.
         let untouched = match &before {
             // Of what it does not know each proposal is of one state, and says so itself if it is not.
             Some(before) => flake.is_untouched_since(before).await,
@@ -339,7 +339,7 @@ fn more_suffix(count: u64) -> String {
     if count > 0 { format!(" and {count} more") } else { String::new() }
 }
 
-/// Says that all of it is committed, where the settings want that.
+/// Checks that everything is committed, if `deploy.clean` requires it.
 fn require_clean(context: &Context, source: &FlakeSource) -> Result<(), ToolError> {
     if source.is_committed() || !context.settings().deploy.clean {
         return Ok(());
@@ -370,7 +370,7 @@ fn require_clean(context: &Context, source: &FlakeSource) -> Result<(), ToolErro
 }
 
 impl Output {
-    /// Nothing is planned.
+    /// An answer without a plan.
     fn without_plan(action: Action) -> Self {
         Self {
             plan_id: None,
@@ -394,7 +394,7 @@ impl Output {
         }
     }
 
-    /// With what it is evaluated from.
+    /// Adds the source that is evaluated.
     fn with_source(self, source: &FlakeSource) -> Self {
         Self {
             revision: source.revision.clone(),
@@ -407,7 +407,7 @@ impl Output {
         }
     }
 
-    /// Nothing is planned, since it is not known which hosts are meant.
+    /// The answer if the hosts with the tag could not be determined.
     fn unselected(action: Action, error: &SelectError) -> Self {
         Self { unread: error.unread().to_vec(), error: Some(error.into()), ..Self::without_plan(action) }
     }

@@ -1,4 +1,4 @@
-//! `rollback_host`: a host back on an older generation, as carefully as forward.
+//! `rollback_host`: returns a host to an older generation, with the same protection as a deployment.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -30,7 +30,7 @@ pub struct Input {
 impl Tool for RollbackHost {
     const NAME: &'static str = "rollback_host";
     const TITLE: &'static str = "Roll a host back";
-    const DESCRIPTION: &'static str = "Brings a host back to an older generation (list_generations shows them), once a \
+    const DESCRIPTION: &'static str = "Rolls a host back to an older generation (list_generations shows them), once a \
         person approved it, with the same protection as deploy.";
     const EFFECT: Effect = Effect::Host;
     const REACH: Reach = Reach::Hosts;
@@ -41,7 +41,7 @@ impl Tool for RollbackHost {
     async fn run(context: &Context, input: Input) -> Result<Output, ToolError> {
         let approvals = Approvals::open(&context.settings().deploy).map_err(ApprovalError::from)?;
         approvals.require_trust()?;
-        // A person's answer is about the plan they were asked about, not about one made anew.
+        // The approval belongs to the plan that the person was asked about, not to a new one.
         let stored = match context.approver.answers() {
             Some(id) => load_asked_plan(&approvals, &id, &input)?,
             None => make_plan(context, &approvals, &input).await?,
@@ -62,7 +62,10 @@ impl Tool for RollbackHost {
     }
 }
 
-/// The plan that was asked about, where it is the one these arguments ask for.
+/// Loads the plan that the person was asked about.
+///
+/// # Errors
+/// If the plan does not match these arguments.
 fn load_asked_plan(approvals: &Approvals, id: &PlanId, input: &Input) -> Result<StoredPlan, ApprovalError> {
     let stored = approvals.plans().load(id)?;
     let is_asked_for = match stored.plan().hosts.as_slice() {
@@ -85,7 +88,7 @@ async fn make_plan(context: &Context, approvals: &Approvals, input: &Input) -> R
     let source = match FlakeSource::of(flake, &context.call).await {
         Ok(source) => source,
         Err(error) if Diagnostic::from(&error).code == Code::Cancelled => return Err(error.into()),
-        // An older generation is what it is, whatever becomes of the flake.
+        // A rollback does not depend on the flake, so it goes on without its revision.
         Err(error) => {
             tracing::warn!(%error, "the plan does not say what the flake is");
             FlakeSource::unknown(settings.flake.display().to_string())
