@@ -1,4 +1,4 @@
-//! This program started where clients and people start it: in `/`, in a home folder, in one that is gone.
+//! Starts the program in the folders where clients and people start it: `/`, a home folder, a removed folder.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -293,7 +293,7 @@ fn a_command_finds_settings_and_trust_that_the_environment_moved() {
     let settings = fleet.folder().with_file_name("pantheros.toml");
     let text = std::fs::read_to_string(&settings).unwrap().replace("\"state\"", "\"../../state\"");
     std::fs::write(config.join("pantheros/config.toml"), text).unwrap();
-    // Nobody names the settings, which lie where the environment says, as does the trust in those beside the flake.
+    // No flag names the settings: the environment locates them, and the record of trusted flakes, too.
     let server = |arguments: &[&str]| {
         let whole = fleet.command(&[]);
         let mut command = Command::new(PROGRAM);

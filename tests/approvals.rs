@@ -128,7 +128,7 @@ fn an_interrupt_ends_every_question() {
     terminal.types("web\n");
     terminal.shows("Type no_root_key");
     terminal.interrupts();
-    // While another program asks, and has the terminal keep what is typed to itself.
+    // While another program prompts with the echo of the terminal switched off.
     let mut terminal = ask(&["--sign", signer.to_str().unwrap()]);
     terminal.types("web\n");
     terminal.shows("Type no_root_key");
@@ -297,7 +297,7 @@ fn a_signature_is_made_where_the_key_is() {
     assert!(errors(&refused).contains("sudo somewhere-else approve plan-"), "{}", errors(&refused));
 }
 
-/// Puts a file where the machine's own settings are, for one command and what it starts.
+/// Mounts a file over the system settings, for one command and its children.
 const WITH_MACHINE_FILE: &str = "mount -t overlay overlay -o \"lowerdir=/etc,upperdir=$1/upper,workdir=$1/work\" /etc && \
     mkdir -p /etc/pantheros && cp -p \"$1/deploy.toml\" /etc/pantheros/deploy.toml && shift && exec \"$@\"";
 

@@ -68,7 +68,7 @@ fn a_held_log_holds_up_those_alone_who_wait_for_it() {
     assert_eq!((report.entries, report.broken), (CALLS as u64, None));
 }
 
-/// The host goes back if nobody confirms it in time.
+/// The host rolls back if it is not confirmed in time.
 #[test]
 fn a_held_log_holds_up_no_confirmation() {
     let mut site = Site::start(&nixes().pop().unwrap(), &["web"], &json!({"rollbackTimeout": 60}));

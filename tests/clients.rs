@@ -51,7 +51,7 @@ impl Inspector<'_> {
 
     /// Looks at all that a person looks at first.
     fn looks_around(&self) {
-        // --strict also fails where another client could not make sense of a schema.
+        // --strict also fails if another client could not use a schema.
         let (code, answer, all) = self.asks("tools/list", &["--strict"]);
         assert_eq!(code, Some(0), "{all}");
         let tools = answer["result"]["tools"].as_array().unwrap_or_else(|| panic!("{all}"));
@@ -287,7 +287,7 @@ fn conforms(version: &str) {
     served.stop();
 }
 
-/// The entries of a baseline, each of which says why it is there.
+/// The entries of a baseline, each with its reason.
 fn baseline(file: &Path) -> Vec<String> {
     let text = std::fs::read_to_string(file).unwrap();
     let mut reason = false;

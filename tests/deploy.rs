@@ -75,7 +75,7 @@ fn a_person_deploys_in_one_go() {
     let shown = site.fleet.command(&["deploy", "--dry-run", "web"]).output().unwrap();
     let text = String::from_utf8(shown.stdout).unwrap();
     assert!(shown.status.success() && text.contains(&second) && text.contains("no_monitoring"), "{text}");
-    // Without a terminal there is nobody who could say yes.
+    // Without a terminal no person can approve.
     let piped = site.fleet.command(&["deploy", "web"]).output().unwrap();
     assert_eq!(piped.status.code(), Some(1), "{piped:?}");
     assert!(String::from_utf8_lossy(&piped.stderr).contains("needs a terminal"), "{piped:?}");

@@ -1,4 +1,4 @@
-//! What a plan is bound to: where any of it changed, or nobody approved just this, nothing is done.
+//! What a plan is bound to: if any of it changed, or this exact plan was not approved, nothing is deployed.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -172,7 +172,7 @@ fn an_approval_is_for_one_plan_one_time_and_not_for_long() {
     write("{}");
     assert_eq!(site.deploy(&forged).error_code(), "invalid_approval");
 
-    // A key that nobody listed.
+    // A key that is not listed.
     let stranger = key(&site.fleet, "stranger", "");
     let signed =
         site.fleet.command(&["approve", &forged, "--batch", "--sign"]).arg(stranger).output().unwrap();

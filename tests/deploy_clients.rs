@@ -1,5 +1,5 @@
 //! Deploying through MCP clients of both protocol eras: the person at the client is asked, and nobody else
-//! can say yes.
+//! can approve.
 
 use crate::common::fleet::nixes;
 use crate::common::mcp::Client;
@@ -102,7 +102,7 @@ fn a_person_at_a_client_approves() {
     }
 }
 
-/// A form that nobody answers holds up nobody else, where only one call may run at once.
+/// An unanswered form does not block other calls, even if only one call may run at a time.
 #[test]
 fn others_are_served_while_a_person_thinks() {
     let nix = nixes().pop().unwrap();
@@ -139,14 +139,14 @@ fn everybody_else_does_not() {
             }
         }
         let arguments = plan(&mut person);
-        // A client that shows no forms is told which command a person runs.
+        // A client without forms gets the command that a person has to run.
         let mut client = Client::begun(&site.fleet, &[], version);
         let result = client.call("deploy", arguments.clone())["result"].clone();
         assert_eq!(error_code(&result), "approval_required", "{version}");
         let hint = result["structuredContent"]["error"]["hint"].as_str().unwrap();
         let command = format!(" approve {}", arguments["plan_id"].as_str().unwrap());
         assert!(hint.contains(&command), "{version}: {hint}");
-        // Nor does one that answers a question nobody asked.
+        // Nor does a client that answers a question that was not asked.
         let made_up = json!({
             "name": "deploy", "arguments": arguments, "requestState": "made-up",
             "inputResponses": {"approval": Does::Types("web").result()},
@@ -178,7 +178,7 @@ fn a_no_is_kept() {
         let arguments = plan(&mut person);
         let (_, declined) = person.call("deploy", &arguments, Does::Declines);
         assert_eq!(error_code(&declined), "approval_declined", "{version}");
-        // Whoever asks again, now or after a restart, is told so, and nobody is shown a form.
+        // A second call, now or after a restart, gets the same answer, and no form is shown.
         for _ in 0..3 {
             assert_eq!(unasked(&mut person, "deploy", &arguments), "approval_declined", "{version}");
             person = Person::at(&site, version);

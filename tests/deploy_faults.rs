@@ -259,7 +259,7 @@ fn nobody_can_log_in_any_more() {
 #[test]
 fn the_network_is_gone() {
     let mut site = site();
-    // As a firewall would: nobody gets through, and nobody is told.
+    // Like a firewall that drops packets: no connection succeeds, and none is refused.
     site.hook("web", "2-test", "pkill -STOP -f '^sshd: '");
     // Also what had begun to be another program while it was stopped.
     site.hook("web", "1-test", "pkill -CONT .");
@@ -290,7 +290,7 @@ fn a_question_is_never_answered() {
     let answer = site.deploy(&plan);
     site.machine("web").says(&["pkill", "-KILL", "-f", "[ ]watch /run/pantheros/"]);
     assert_eq!((answer.code, answer.error_code()), (1, "rolled_back"), "{:#}", answer.json);
-    // Asked anew once the host has gone back long since.
+    // Asked again after the host has rolled back.
     assert!(since.elapsed() < Duration::from_secs(40), "{:?}", since.elapsed());
     let first = site.first("web");
     site.settled("web", &first, &first);

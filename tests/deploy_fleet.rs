@@ -70,7 +70,7 @@ fn a_canary_that_fails_stops_the_rest() {
             ("c", "refused", "rollout_stopped")
         ]
     );
-    // One cause is told once.
+    // A cause that hosts share is reported once.
     let hosts = &answer.json["hosts"];
     assert_eq!(hosts[1]["breaks"], json!(["b", "c"]), "{hosts:#}");
     assert_eq!((&hosts[2]["same_as"], hosts[2].get("error")), (&json!("b"), None), "{hosts:#}");
@@ -144,7 +144,7 @@ fn signed_deployments_go_back_too() {
         let first = site.first(name);
         site.settled(name, &first, &first);
     }
-    // What nobody signed the hosts themselves refuse.
+    // The hosts themselves refuse an unsigned plan.
     let path = site.machine("a").path("/etc/pantheros/allowed_signers");
     std::fs::write(path, "").unwrap();
     let answer = deploy(&site, &json!({"hosts": ["a"]}));

@@ -19,7 +19,7 @@ enum Way {
 
 const WAYS: [Way; 3] = [Way::Session, Way::Stateless, Way::Legacy];
 
-/// A client that says that it shows forms, and fills them in by itself.
+/// A client that declares forms and fills them in without a person.
 struct Attacker<'a> {
     server: &'a Server,
     way: Way,

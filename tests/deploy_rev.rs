@@ -1,4 +1,4 @@
-//! What is checked, built and planned of a revision is what is committed, and the same thing each time.
+//! Checking, building and planning a revision use its committed content, and give the same result each time.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -7,7 +7,7 @@ use crate::common::fleet::{Answer, Fleet, nixes};
 use crate::common::site::Site;
 use serde_json::{Value, json};
 
-/// A host whose system is named by what a file beside the flake says.
+/// A host whose system is named by the content of a file beside the flake.
 const FLAKE: &str = r#"{
   outputs = _: {
     nixosConfigurations.web.config.system.build.toplevel = derivation {
@@ -213,7 +213,7 @@ fn a_revision_that_is_none_is_a_clear_error() {
     git(&root, &["rm", "-qf", "flake.nix"]);
     git(&root, &["commit", "-qm", "without a flake"]);
     assert_eq!(error("HEAD")["code"], "flake_not_found");
-    // An input that is whatever lies there is not what is committed.
+    // An unlocked path input is not committed content.
     let lock = json!({"version": 7, "root": "root", "nodes": {"root": {"inputs": {"a": "a"}}, "a": {
         "locked": {"type": "git", "url": "file:///a", "dirtyRev": "0-dirty", "narHash": "sha256-"},
         "original": {"type": "git", "url": "file:///a"}}}});
@@ -389,7 +389,7 @@ fn settings_can_demand_that_all_is_committed() {
     let told = site.fleet.command(&line).stdin(Stdio::null()).output().unwrap();
     assert_eq!(told.status.code(), Some(0), "{}", crate::common::fleet::errors(&told));
 
-    // Where hosts are is part of what is planned.
+    // The addresses of hosts are part of the plan.
     site.fleet.write("pantheros.toml", "[deploy]\nclean = true\n[hosts.web]\nrollback_timeout = 7\n");
     let refused = plan(json!({"hosts": ["web"], "rev": "HEAD"}));
     assert_eq!(refused.error_code(), "invalid_settings", "{:#}", refused.json);

@@ -46,7 +46,7 @@ fn an_update_is_shown_and_then_carried_out_once_somebody_agrees() {
 
         let shown = script(&site.fleet, &["--dry-run", "web"]).output().unwrap();
         assert!(shown.status.success() && text(&shown).contains(&second), "{}", text(&shown));
-        // Nobody is there to agree.
+        // No person is there to approve.
         let piped = script(&site.fleet, &["web"]).output().unwrap();
         assert_eq!(piped.status.code(), Some(1), "{}", text(&piped));
         site.settled("web", &first, &first);
@@ -95,7 +95,7 @@ fn what_is_behind_two_hyphens_is_handed_on() {
     let wrong = script(&site.fleet, &["web", "root@127.0.0.1", "--", "db"]).output().unwrap();
     assert_eq!(wrong.status.code(), Some(2), "{}", text(&wrong));
 
-    // Signed, with nobody there: how CI does it.
+    // Signed and unattended, as in CI.
     let signer = crate::common::plan::key(&site.fleet, "ci", "");
     let signed = ["web", "--", "--batch", "--sign", signer.to_str().unwrap()];
     let refused = script(&site.fleet, &signed).output().unwrap();

@@ -124,7 +124,7 @@ fn nothing_named_is_not_everything() {
     assert_eq!(told.status.code(), Some(2), "{told:?}");
 }
 
-/// Settings and configuration can both say that a host belongs to a group.
+/// Settings and configuration can both give a host a tag.
 #[test]
 fn a_group_has_all_that_anybody_says_belong_to_it() {
     let site = Site::start(&nixes().pop().unwrap(), &["a", "b"], &json!({}));
@@ -137,7 +137,7 @@ fn a_group_has_all_that_anybody_says_belong_to_it() {
     assert_eq!((answer.code, hosts(&answer)), (0, vec!["b"]), "{:#}", answer.json);
 }
 
-/// Two hosts whose tags are there at once, and one whose tags take longer than any test.
+/// Two hosts whose tags evaluate at once, and one whose tags take longer than any test.
 const ENDLESS: &str = r#"{
   outputs = _: let
     add = builtins.foldl' (sum: number: sum + number) 0;
@@ -148,7 +148,7 @@ const ENDLESS: &str = r#"{
   };
 }"#;
 
-/// Whoever plans by tag waits for the tags of every host, and is told how many are known.
+/// Planning by tag waits for the tags of every host and reports how many are known.
 #[test]
 fn a_plan_by_tag_says_how_far_it_is() {
     for nix in nixes() {
@@ -176,7 +176,7 @@ fn a_plan_by_tag_says_how_far_it_is() {
             }
         };
         plans(&mut client, "alone");
-        // Also where another call has them evaluated.
+        // Also if another call evaluates them.
         client.call("list_hosts", json!({}));
         plans(&mut client, "beside");
     }

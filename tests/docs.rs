@@ -1,4 +1,4 @@
-//! The generated documents say what the code says. `PANTHEROS_UPDATE_GOLDEN=1` writes them anew.
+//! The generated documents match the code. `PANTHEROS_UPDATE_GOLDEN=1` regenerates them.
 use std::path::Path;
 
 use crate::common::golden;
@@ -202,7 +202,7 @@ fn every_configuration_calls_the_server_pantheros() {
     }
 }
 
-/// Whoever begins reads which versions are wanted, before a script says that one is missing.
+/// A newcomer reads which versions are required before a script reports that one is missing.
 #[test]
 fn what_setup_wants_is_said_to_who_begins() {
     let read =

@@ -84,7 +84,7 @@ fn parse(text: &str) -> Parsed {
             Event::Start(Tag::Heading { .. }) => heading = Some(String::new()),
             Event::End(TagEnd::Heading(_)) => {
                 let name = anchor(&heading.take().unwrap_or_default());
-                // GitHub numbers a heading that is there already.
+                // GitHub numbers repeated headings.
                 let name = if parsed.anchors.contains(&name) { format!("{name}-1") } else { name };
                 parsed.anchors.insert(name);
             }

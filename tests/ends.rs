@@ -1,4 +1,4 @@
-//! What is there when a server, or a call, has ended: nothing of it.
+//! After a server or a call has ended, no process or file of it is left.
 
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::PermissionsExt;

@@ -49,7 +49,7 @@ fn configurations_are_read_as_their_programs_read_them() {
         (user(WHEEL, "sudo.wheelNeedsPassword = true;"), root, json!(false)),
         ("users.users.deploy.isNormalUser = true;".into(), root, Value::Null),
         (user(WHEEL, ""), "/users/0/groups", json!(["wheel"])),
-        // Who can log in: users of the system where they have a key, none who is switched off.
+        // Users who can log in: those with a key, and none that is disabled.
         (
             "users.users = { a = { }; b.openssh.authorizedKeys.keys = [ \"k\" ]; c = { isNormalUser = true; enable = false; }; };"
                 .into(),

@@ -96,7 +96,7 @@ fn plans_of_the_first_form_are_refused_by_name() {
     assert_eq!(spent, 3);
     let typed = rows.keys().find_map(|id| approvals(&fleet).recorded(&id.parse().unwrap()).unwrap());
     assert_eq!(typed.unwrap().by(), "root (uid 0)");
-    // What was rejected is said to be, although nobody can read it.
+    // A rejected plan is reported as rejected, although it cannot be read.
     let rejected = rows.keys().find(|id| approvals(&fleet).decision(&id.parse().unwrap()).unwrap().is_none());
     assert_eq!(run(&fleet, &["reject", rejected.unwrap()]).status.code(), Some(0));
     let approved = run(&fleet, &["approve", rejected.unwrap()]);

@@ -1,7 +1,7 @@
 //! The published contract of each tool: its entry of `tools/list`, byte for byte.
 //!
 //! A schema that changes breaks clients that were written against it, so it never changes by accident. Each test that fails
-//! says which command writes `tools/schemas` anew.
+//! names the command that regenerates `tools/schemas`.
 
 use std::collections::BTreeSet;
 
@@ -99,7 +99,7 @@ fn the_list_is_small_and_the_same_for_everyone() {
 
 #[test]
 fn the_list_may_be_kept() {
-    // 2026-07-28, "Caching": both are there in what such a client gets.
+    // 2026-07-28, "Caching": such a client gets both fields.
     let (_, result) = list(STATELESS, &[]);
     assert!(result["ttlMs"].as_u64().is_some_and(|ttl| ttl > 0), "{}", result["ttlMs"]);
     assert_eq!(result["cacheScope"], "public");
@@ -143,7 +143,7 @@ fn a_read_only_server_lists_what_can_change_nothing() {
     }
 }
 
-/// What a tool says of itself agrees with itself.
+/// The effect, the reach and the idempotence of a tool are consistent.
 #[test]
 fn effect_and_reach_agree() {
     for tool in catalogue() {
@@ -172,7 +172,7 @@ fn every_tool_says_what_it_is() {
         for key in ["title", "description"] {
             assert!(tool[key].as_str().is_some_and(|text| text.len() > 5), "{name}: {key}");
         }
-        // `host` and `cursor` need no description; what they are made of is always told.
+        // `host` and `cursor` need no description, but every argument needs a type.
         for (argument, schema) in tool["inputSchema"]["properties"].as_object().unwrap() {
             let told = [&schema["type"], &schema["type"][0], &schema["anyOf"][0]["type"]];
             assert!(told.iter().any(|kind| kind.is_string()), "{name}: {argument} has no type");

@@ -1,4 +1,4 @@
-//! What MCP-SETUP.md and the configurations in this repository say is done here, literally.
+//! Carries out the steps of MCP-SETUP.md and of the configurations in this repository literally.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -33,7 +33,7 @@ fn commands() -> Vec<Vec<String>> {
     lines.map(words).filter(|words| !words.is_empty()).collect()
 }
 
-/// Somebody's machine: the program is on `PATH` and a fleet is where the guide says it is.
+/// A user's machine: the program is on `PATH`, and a fleet is in the folder that the guide names.
 struct Machine {
     fleet: Fleet,
     home: tempfile::TempDir,

@@ -1,4 +1,4 @@
-//! Builds that say nothing, and clients that want to know whether somebody is still there.
+//! Builds without output, and clients that wait for progress.
 //!
 //! The server runs in this process, so that its heart beats faster than it does for users.
 
@@ -21,7 +21,7 @@ const FAST: Duration = Duration::from_millis(50);
 /// How many signs of life are waited for.
 const SIGNS: usize = 5;
 
-/// A fleet of one host whose build says nothing, and ends when it is told to.
+/// A fleet of one host whose build prints nothing and ends on a signal of the test.
 struct Quiet(Fleet);
 
 impl Quiet {

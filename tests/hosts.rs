@@ -137,7 +137,7 @@ fn a_machine_that_is_not_the_one_meant_is_told_of() {
     assert!(warnings.contains("does not run NixOS"), "{:#}", answer.json);
 }
 
-/// What of the flake could not be read is told, where that is no obstacle to asking the machine.
+/// Parts of the flake that could not be read are reported, if the machine can still be asked.
 #[test]
 fn what_the_flake_does_not_say_of_a_host_is_told() {
     for nix in nixes() {
@@ -220,7 +220,7 @@ fn who_is_not_let_in_or_does_not_answer_is_told_apart() {
     let answer = status(&fleet, "web");
     assert_eq!((answer.code, answer.error_code()), (1, "host_unreachable"), "{:#}", answer.json);
 
-    // Takes the connection and never says a word.
+    // Accepts the connection and never sends anything.
     let port = targets.get("web").port;
     let _silent = std::net::TcpListener::bind(("127.0.0.1", port)).unwrap();
     let start = Instant::now();
@@ -264,7 +264,7 @@ fn calls_share_a_connection_that_ends_with_the_server() {
     let logins = std::fs::read_to_string(web.path("/etc").with_file_name("sshd.log")).unwrap();
     let before = logins.matches("Accepted publickey").count();
 
-    // A machine that was started anew is connected to anew.
+    // A rebooted machine gets a new connection.
     web.reboot();
     let answer = client.call("host_status", json!({"host": "web"}));
     assert_eq!(answer["result"]["structuredContent"]["reachable"], true, "{answer}");
@@ -430,7 +430,7 @@ fn nothing_of_a_login_under_way_stays_either() {
     let mut targets = Targets::start(&nix, &["web"]);
     let fleet = fleet(&nix, &mut targets, &["web"]);
     targets.get("web").power_off();
-    // Takes the connection and never says a word.
+    // Accepts the connection and never sends anything.
     let _silent = std::net::TcpListener::bind(("127.0.0.1", targets.get("web").port)).unwrap();
     let scratch = tempfile::tempdir().unwrap();
     let connects = || wait_until("a login", || !left_in(scratch.path()).is_empty());

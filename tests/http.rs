@@ -171,7 +171,7 @@ fn sessions_are_bounded() {
     wait_until("there is room again", || server.send(&Request::get("/sse")).0.status == 200);
 }
 
-// ---- who may ask
+// ---- authentication
 
 #[test]
 fn only_our_own_hosts_are_served() {
@@ -291,7 +291,7 @@ fn a_token_is_asked_for_where_one_is_set() {
         assert_eq!(answer.head.status, 401, "{wrong}");
     }
     assert_eq!(server.ask(&listing().bearer(TOKEN).also("authorization", "Bearer other")).head.status, 401);
-    // In a query, where logs and proxies would keep it, it does not count.
+    // A token in the query is refused, because logs and proxies would record it.
     let query = Request::get(&format!("/sse?access_token={TOKEN}&token={TOKEN}")).bare();
     assert_eq!(server.ask(&query).head.status, 401);
     assert_eq!(server.ask(&initialize()).head.status, 200);
@@ -567,7 +567,7 @@ fn without_a_token_what_contradicts_it_is_refused() {
     assert!(code == Some(2) && said.contains("--http"), "{said}");
 }
 
-// ---- what is malformed, and how much is too much
+// ---- malformed requests and limits
 
 #[test]
 fn what_is_malformed_is_answered() {
@@ -604,7 +604,7 @@ fn size_is_bounded() {
     let large = vec![b' '; 65 * 1024];
     let request = Request::post_bytes("/mcp", &large);
     assert_eq!(server.ask(&request).refusal(), (413, "size".into()));
-    // A length that is not told, and one that is a lie.
+    // A missing length and a wrong one.
     let mut connection = server.connect();
     let head = Request::new("POST", "/mcp").with("content-type", "application/json");
     connection.write(&head.with("transfer-encoding", "chunked").bytes(server.address));

@@ -1,4 +1,4 @@
-//! Planning a deployment to real machines: what it says, what it warns of, and that it changes nothing.
+//! Planning a deployment to real machines: its answer, its risks, and that it changes nothing.
 
 use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt;
@@ -199,7 +199,7 @@ fn a_connection_that_was_used_much_still_binds_its_plans() {
     assert!(keys.first().unwrap().contains("SHA256:"), "{keys:?}");
 }
 
-/// Facts that another state of the flake gave say nothing of the system that was built from this one.
+/// Facts of another state of the flake do not describe the system that was built from this one.
 #[test]
 fn a_flake_that_changes_while_it_is_built_makes_no_plan() {
     let nix = nixes().pop().unwrap();

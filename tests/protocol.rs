@@ -1,4 +1,4 @@
-//! What the server says over its pipes, line by line, to clients that are right and to some that are not.
+//! The lines that the server sends over its pipes, to correct clients and to faulty ones.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 /// How long nothing has to come before it counts as nothing.
 const SILENCE: Duration = Duration::from_millis(300);
 
-/// The newest Nix, where it does not matter which.
+/// The newest Nix, for tests that need any.
 fn nix() -> PathBuf {
     nixes().pop().unwrap()
 }
@@ -153,7 +153,7 @@ fn what_comes_before_the_first_request_is_passed_over() {
     }
 }
 
-// ---- what is malformed
+// ---- malformed messages
 
 #[test]
 fn what_is_malformed_is_answered() {

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 const FILE: &str = "pantheros.toml";
 
-/// Two hosts whose configurations do not say where they are.
+/// Two hosts whose configurations have no target address.
 fn flake(version: &str) -> String {
     let host = |name: &str| {
         format!(

@@ -161,7 +161,7 @@ fn links_of_a_repository_to_what_never_ends_are_not_read() {
     }
 }
 
-/// Of a lock file that cannot be read nobody knows which nixpkgs is meant. The flake itself is another answer.
+/// An unreadable lock file does not tell which nixpkgs is pinned; searching the flake itself instead would be wrong.
 #[test]
 fn a_lock_file_that_cannot_be_read_is_no_reason_to_search_the_flake_itself() {
     const FLAKE: &str = r#"{ outputs = _: { packages.x86_64-linux.web = derivation {

@@ -365,7 +365,7 @@ fn a_users_file_that_others_can_write_is_refused() {
     );
 }
 
-// ---- who may deploy
+// ---- signers and approvals
 
 #[test]
 fn nothing_is_deployed_while_a_file_about_it_waits_for_trust() {
@@ -406,7 +406,7 @@ fn nothing_is_deployed_while_a_file_about_it_waits_for_trust() {
     }
     assert!(approvals(&fleet).recorded(&plan.plan().id).unwrap().is_none());
 
-    // Once it is trusted, what it says is so.
+    // Once the file is trusted, its settings apply.
     fleet.write(FILE, &format!("[deploy]\napprovers = {approvers:?}\n"));
     let mut trust = fleet.command(&["trust"]);
     trust.current_dir("/");
@@ -424,7 +424,7 @@ fn nothing_is_deployed_while_a_file_about_it_waits_for_trust() {
 
 // ---- the machine's
 
-/// Puts files where the machine's own settings are, for one command and what it starts.
+/// Mounts files over the system settings, for one command and its children.
 const WITH_MACHINE_FILES: &str = "mount -t overlay overlay -o \"lowerdir=/etc,upperdir=$1/upper,workdir=$1/work\" /etc && \
     rm -rf /etc/pantheros && cp -a \"$1/pantheros\" /etc/pantheros && shift && exec timeout 60 \"$@\"";
 

@@ -155,7 +155,7 @@ fn secrets_reach_only_what_needs_them() {
             assert!(fine, "{name}:{}: {line}", at + 1);
         }
     }
-    // The keys are there for a reviewed job only.
+    // Only a reviewed job gets the keys.
     let (_, text) = workflows().into_iter().find(|(name, _)| name == "deploy.yml").unwrap();
     let workflow = parse(&text);
     for (job, content) in entries(field(&workflow, "jobs").unwrap()) {
