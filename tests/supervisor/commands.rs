@@ -55,7 +55,7 @@ fn cancel(machine: &mut Machine) {
     machine.is_old();
     assert_eq!(machine.activations(), ["new test", "old test"]);
 
-    // Too late: what is confirmed is finished.
+    // Too late: a confirmed deployment is final.
     machine.unhook();
     machine.hook_new("boot", HOLD);
     let deployment = machine.deployment(&[]);
@@ -152,7 +152,7 @@ fn list_and_sweep(machine: &mut Machine) {
     // None is old, then all are; the newest five stay, and so does what is not over, and what is not ours.
     assert!(nothing.run(machine, &["sweep"]).status.success());
     assert_eq!(list(machine), ids);
-    // One that was never begun says nothing.
+    // A deployment that was never begun is not listed.
     assert!(!list(machine).contains(&nothing.id));
     machine.sh(&format!("rm -r {}", nothing.folder));
     let foreign = format!("{DEPLOYMENTS}/plan-of-somebody-else");

@@ -198,7 +198,7 @@ fn other_actions(machine: &mut Machine) {
 
 /// The command that begins dies before the supervisor has started.
 fn at_the_beginning(machine: &mut Machine) {
-    // Reading who may sign waits for somebody who writes that, which nobody does.
+    // The list of approvers is a FIFO without a writer, so reading it blocks.
     machine.sh("mkfifo /var/lib/signers");
     let fifo = ("allowed_signers", "/var/lib/signers");
     for reboots in [false, true] {

@@ -54,7 +54,7 @@ const FLAKE: &str = r#"{
   };
 }"#;
 
-/// Starting the machine anew is for the test to do.
+/// The test itself has to reboot the machine.
 const FAKE_REBOOT: &str = "#!/bin/sh\necho \"$*\" >>/var/lib/reboots\nexec sleep 100\n";
 
 /// For a hook: waits until [`Machine::release`], the first time.
@@ -178,7 +178,7 @@ impl Machine {
         format!("plan-{}{}{}", "a".repeat(24), letter(self.begun / 26), letter(self.begun))
     }
 
-    /// What a spec has in it where a test does not say otherwise.
+    /// The default fields of a spec.
     pub fn spec(&mut self, id: &str) -> BTreeMap<String, String> {
         [
             ("version", "1"),
@@ -346,7 +346,7 @@ impl Deployment {
         })
     }
 
-    /// Runs a command that is to end with `code` and say why.
+    /// Runs a command that has to exit with `code` and print the reason.
     pub fn refuses(&self, machine: &mut Machine, code: i32, words: &[&str]) -> String {
         let output = self.run(machine, words);
         let errors = String::from_utf8_lossy(&output.stderr).into_owned();

@@ -1,10 +1,10 @@
-//! What else there is on a machine: programs with odd names, others who switch it, and tools that do not work.
+//! Other influences on a machine: programs with odd names, other switches of the system, and broken tools.
 
 use std::time::{Duration, Instant};
 
 use crate::supervisor::machine::{Deployment, Machine, NONCE, side_by_side};
 
-/// As `switch-to-configuration` does it: one at a time, and whoever comes second ends at once.
+/// Like the lock of `switch-to-configuration`: only one runs at a time, and a second one exits at once.
 const LOCKED: &str =
     "mkdir -p /run/nixos; exec 8>/run/nixos/switch-to-configuration.lock; flock -n 8 || exit 1";
 
@@ -39,7 +39,7 @@ fn odd_names(machine: &mut Machine) {
     machine.is_new();
 }
 
-/// Somebody else who switches the machine is waited for, or nothing is begun.
+/// Another switch of the machine is waited for; if it takes too long, nothing is begun.
 fn another_switch(machine: &mut Machine) {
     for of in [machine.old.clone(), machine.new.clone()] {
         for action in ["test", "boot"] {

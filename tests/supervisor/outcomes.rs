@@ -1,4 +1,4 @@
-//! How deployments end that nobody disturbs.
+//! The outcomes of undisturbed deployments.
 
 use serde_json::Value;
 
@@ -40,7 +40,7 @@ fn a_confirmed_system_is_kept_and_an_unconfirmed_one_is_not() {
     side_by_side(&stories);
 }
 
-/// Deploys what is broken like this, and gives the state it ends in.
+/// Deploys a system that is broken in this way, and returns the final state.
 fn broken(machine: &mut Machine, script: &str, given: &[(&str, &str)]) -> Value {
     machine.hook_new("test", script);
     let deployment = machine.deployment(&[&[("activation_seconds", "1")], given].concat());
@@ -182,7 +182,7 @@ fn other_actions(machine: &mut Machine) {
     assert_eq!(machine.web().current_system(), new);
 }
 
-/// A generation that was there before stays, also where the deployment of it fails.
+/// A generation that existed before is kept, even if its deployment fails.
 fn an_older_generation(machine: &mut Machine) {
     let new = machine.new.path.clone();
     machine.sh(&format!(
@@ -225,7 +225,7 @@ fn back_to_a_generation(machine: &mut Machine) {
     assert_eq!(machine.generations(), (both, "system-1-link".to_owned()));
 }
 
-/// A machine that nobody reaches after it went back starts anew, where that is allowed.
+/// A machine that cannot be reached after a rollback reboots, if that is allowed.
 fn unreached(machine: &mut Machine) {
     let given = |seconds| [("reboot_on_failure", "1"), ("confirm_seconds", seconds)];
     let reached = machine.deployment(&given("4"));

@@ -37,7 +37,7 @@ fn every_shell_reads_it() {
     }
 }
 
-/// Confirmation, rollback, what hangs, what is killed, and a reboot.
+/// Confirmation, rollback, a hanging command, a killed process, and a reboot.
 fn main_story(machine: &mut Machine, shell: &Path) {
     machine.use_shell(shell);
     confirmed_or_not(machine);

@@ -24,7 +24,7 @@ fn plan(machine: &mut Machine, id: &str) -> Value {
             "profile_path": machine.old.path,
             "source": "new",
             "build_on": "local",
-            // As the spec has them where a test does not say otherwise.
+            // The defaults of the spec.
             "rollback_timeout": 20,
             "activation_timeout": 10,
             "reboot_on_failure": false,
@@ -179,7 +179,7 @@ fn signatures(machine: &mut Machine) {
         refused(machine, &deployment, ANOTHER);
     }
 
-    // A list of approvers that leads nowhere lets in nobody, nor does an empty one.
+    // A dangling link to the approvers, or an empty list, approves nobody.
     machine.sh(&format!("mv {SIGNERS} {SIGNERS}.kept; ln -s /nowhere {SIGNERS}"));
     for line in [":", "rm /etc/pantheros/allowed_signers; touch /etc/pantheros/allowed_signers"] {
         machine.sh(line);

@@ -59,7 +59,7 @@ fn does_not_come_up(machine: &mut Machine) {
     assert_eq!(machine.generations().0, ["system-1-link"]);
 }
 
-/// One that nobody confirms, or that is cancelled, is left by another start.
+/// A system that is not confirmed, or is cancelled, is left by another reboot.
 fn is_not_confirmed(machine: &mut Machine) {
     for cancel in [false, true] {
         let deployment = begun(machine, &[&ONCE[..], &[("confirm_seconds", "2")]].concat());
@@ -84,7 +84,7 @@ fn finish_deployments(machine: &mut Machine) {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// One that is not confirmed is left again, although nobody ever asks for it.
+/// A system that is not confirmed is left again, even if no command follows.
 fn is_left_alone(machine: &mut Machine) {
     let deployment = begun(machine, &[&ONCE[..], &[("confirm_seconds", "2")]].concat());
     machine.web().reboot();

@@ -20,13 +20,13 @@ fn deployment(machine: &mut Machine, script: &str) -> Deployment {
 fn meet(machine: &mut Machine, before: &str, after: &str) {
     let waits = deployment(machine, before);
     waits.begin_and_wait(machine);
-    // It is at work: whoever comes then is told so.
+    // It is still running: the next command is refused with that reason.
     let refused = deployment(machine, after).refuses(machine, 75, &["begin"]);
     assert!(refused.contains(&waits.id), "{refused}");
     waits.gives(machine, 0, &["confirm", NONCE]);
     machine.is_new();
 
-    // It was killed: whoever comes then finishes it, and goes on.
+    // It was killed: the next command finishes it and then continues.
     machine.swap();
     let cut = deployment(machine, before);
     cut.begin_and_wait(machine);

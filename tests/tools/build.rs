@@ -214,7 +214,7 @@ fn what_failed_is_not_built_though_nix_does_not_say_what_is_left() {
         let said = told(&output("good")["error"]);
         assert!(said.contains("is not known") && said.contains("/nonexistent/socket"), "{said}");
 
-        // With the daemon back, what is good is good.
+        // After the daemon has restarted, good hosts build.
         fleet.write_outside("pantheros.toml", &format!("[nix]\nprogram = {nix:?}\n"));
         let answer = fleet.call("flake_check", &json!({"build": true}));
         let status: Vec<_> = answer.json["outputs"]

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::common::fleet::{Fleet, nixes, told};
 
-/// Hosts that are well and hosts that never end, as the second part of their names says.
+/// Hosts that evaluate and hosts whose evaluation never ends, by the second part of their names.
 fn flake(hosts: &[&str]) -> String {
     let hosts: Vec<String> = hosts
         .iter()
@@ -90,7 +90,7 @@ fn what_never_ends_costs_itself() {
 fn a_fact_that_never_ends_costs_that_fact() {
     let nix = nixes().pop().unwrap();
     let fleet = fleet(&nix, &["a-partly", "b-well"]);
-    // Asked alone, a host says the same.
+    // A call for one host gives the same answer.
     let all = fleet.call("list_hosts", &json!({})).json;
     let one = fleet.call("list_hosts", &json!({"host": "a-partly"})).json;
     for host in [&all["hosts"][0], &one["hosts"][0]] {

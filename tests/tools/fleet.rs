@@ -1,4 +1,4 @@
-//! The names of a fleet are there at once; its facts come when they are evaluated.
+//! The names of a fleet are listed at once; its facts follow when they are evaluated.
 
 use std::os::unix::fs::PermissionsExt;
 
@@ -56,7 +56,7 @@ fn names_are_there_before_the_facts() {
             [("a", "known"), ("b", "known"), ("broken", "failed"), ("slow", "pending")]
         );
         assert_eq!(of(&later)["hosts"][2]["error"]["code"], "throw", "{later:#}");
-        // The page goes on where it was, though the facts of its hosts have come since.
+        // The next page follows the last one, although facts have arrived in between.
         let rest = client.call("list_hosts", json!({"cursor": first["next_cursor"]}));
         assert_eq!(facts(of(&rest)), [("broken", "failed"), ("slow", "pending")]);
         let one = client.call("list_hosts", json!({"host": "a"}));

@@ -1,4 +1,4 @@
-//! Arguments in the forms that clients send them: what is clear is taken, and nothing is widened.
+//! Arguments in the forms that clients send: unambiguous forms are accepted, and none selects more than was meant.
 
 use pantheros_mcp::tools::catalogue;
 use serde_json::{Value, json};
@@ -72,7 +72,7 @@ fn nothing_named_never_means_everything() {
 }
 
 /// Every name that may be left out, as the catalogue has them: only one that chooses a part of an answer may be empty.
-/// Without a commit a plan has what is not committed too.
+/// Without a commit, a plan includes uncommitted changes.
 #[test]
 fn an_empty_name_never_changes_what_is_done() {
     let fleet = Fleet::demo(&nixes().pop().unwrap());

@@ -61,7 +61,7 @@ fn bounded(tool: &Value, result: &Value) -> Value {
     answer
 }
 
-/// The same for an answer that has to say that it is not all.
+/// The same for an answer that has to report that it is incomplete.
 fn light(tool: &Value, result: &Value) -> Value {
     let (name, answer) = (tool["name"].as_str().unwrap(), bounded(tool, result));
     let mut found = Vec::new();
@@ -74,7 +74,7 @@ fn length(list: &Value) -> Option<u64> {
     list.as_array().map(|list| list.len() as u64)
 }
 
-/// The result of a call that a person says yes to.
+/// The result of a call that a person approves.
 fn approved(client: &mut Client, tool: &str, arguments: &Value) -> Value {
     let id = client.ask("tools/call", json!({"name": tool, "arguments": arguments}));
     let form = client.next();

@@ -1,4 +1,4 @@
-//! What a flake imports from derivations: built where that may be, which the answer says, and nowhere else.
+//! Import from derivation: built only if the policy allows it, and reported in the answer.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

@@ -1,4 +1,4 @@
-//! `flake_inputs`: what is locked, whom it follows, and what the lock file lacks, beside what Nix says of the same flake.
+//! `flake_inputs`: locked inputs, follows and missing locks, compared with the output of Nix for the same flake.
 
 use std::net::TcpListener;
 use std::path::Path;

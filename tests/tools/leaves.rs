@@ -212,7 +212,7 @@ fn a_fact_costs_itself() {
             // A text is a value, and no host.
             let code = if name == "garbles" { "throw" } else { code };
             assert_eq!(whole["facts"], "failed", "{whole}");
-            // One cause is told once.
+            // A cause that several share is reported once.
             let told = whole["same_as"].as_str().map_or(whole, |first| host(&answer, first));
             assert_eq!(told["error"]["code"], code, "{whole}");
         }

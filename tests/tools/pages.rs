@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::common::fleet::{Fleet, nixes};
 use crate::common::mcp::Client;
 
-/// What a page may weigh, and what is around its entries.
+/// Maximum size of a page and the fields around its entries, in bytes.
 const PAGE: usize = 24 * 1024 + 512;
 
 /// Sixty hosts, each of which fails with 1,900 characters of its own.
@@ -160,7 +160,7 @@ fn forty_hosts_without_facts_for_six_causes_are_six_errors() {
     }
 }
 
-/// Ten shells and ten hosts that fail for one reason, and what is well.
+/// Ten shells and ten hosts that fail for one reason, and others that evaluate.
 const ONE_REASON: &str = r#"{
   outputs = _: let
     names = builtins.genList (number: "part-${toString number}") 10;

@@ -1,4 +1,4 @@
-//! What the reading tools say of the demo's fleet.
+//! The answers of the tools that only read, for the fleet of the demo.
 
 use serde_json::{Value, json};
 

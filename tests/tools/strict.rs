@@ -132,7 +132,7 @@ fn fleet(nix: &Path, outputs: &str) -> Fleet {
     Fleet::committed(nix, &[("flake.nix", &flake)])
 }
 
-/// What Nix says of it, and what we say.
+/// The result of Nix, and ours.
 fn verdicts(fleet: &Fleet, build: bool) -> (bool, bool, String) {
     let mut arguments = vec!["flake", "check"];
     if !build {
