@@ -45,7 +45,7 @@ impl Case {
         if !self.attr.is_empty() {
             assert_eq!(found.attr.as_deref(), Some(self.attr), "{context}");
         }
-        assert!(found.told().contains(self.said), "{context}");
+        assert!(found.full_text().contains(self.said), "{context}");
         assert!(found.hint.as_ref().is_some_and(|hint| hint.to_string().contains(self.hint)), "{context}");
         let text = format!("{found:?}");
         assert!(!text.contains("{0}") && !text.contains('\u{1b}'), "{context}");
