@@ -12,7 +12,7 @@
 //! - [`process`] — the only module that starts processes.
 //! - [`scratch`] — temporary folders; [`state`] — a private folder with atomic files; [`canonical`] — canonical JSON.
 //! - [`config`] — the settings; [`causes`] — groups failures by cause; [`policy`], [`schema`], [`diagnostic`], [`names`],
-//!   [`progress`], [`metrics`], [`text`], [`platform`], [`random`], [`reading`], [`time`], [`user`] — shared by all modules.
+//!   [`progress`], [`metrics`], [`text`], `platform`, [`random`], [`reading`], [`time`], [`user`] — shared by all modules.
 
 pub mod advice;
 pub mod audit;

@@ -91,7 +91,7 @@ impl Flake {
 
     /// Marks the answer that is being evaluated as one that may differ next time although the flake is the same.
     ///
-    /// [`Flake::ask`] does so for every error that is not [cacheable](crate::diagnostic::Code::is_cacheable). Its callers do so
+    /// [`Flake::ask`] does so for every error that is not cacheable (`Code::is_cacheable`). Its callers do so
     /// for failures that it cannot see.
     pub fn mark_transient(&self) {
         self.transient.store(true, Ordering::Relaxed);

@@ -62,7 +62,7 @@ impl Approvals {
     /// Opens the state folder of these settings.
     ///
     /// # Errors
-    /// [`PlanError::NoFolder`] and [`PlanError::State`].
+    /// `PlanError::NoFolder` and `PlanError::State`.
     pub fn open(settings: &DeploySettings) -> Result<Self, PlanError> {
         let path = settings.state_folder.as_deref().ok_or(PlanError::NoFolder)?;
         let audit = AuditLog::new(StateFolder::open(path)?);
@@ -98,7 +98,7 @@ impl Approvals {
     /// Loads the plan of that name, whether or not it can still be approved.
     ///
     /// # Errors
-    /// See [`PlanError`]; [`ApprovalError::Rejected`] if it cannot be read and was rejected.
+    /// See `PlanError`; [`ApprovalError::Rejected`] if it cannot be read and was rejected.
     pub fn load(&self, id: &PlanId) -> Result<StoredPlan, ApprovalError> {
         let error = match self.plans.load(id) {
             Ok(stored) => return Ok(stored),

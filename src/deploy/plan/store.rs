@@ -131,7 +131,7 @@ impl StoredPlan {
     /// Requires that it can still be approved and deployed.
     ///
     /// # Errors
-    /// [`PlanError::Expired`].
+    /// `PlanError::Expired`.
     pub fn require_current(&self, now: Timestamp) -> Result<(), PlanError> {
         let Plan { id, created, expires, .. } = &self.plan;
         if self.plan.is_expired(now) {

@@ -103,7 +103,7 @@ impl Reference {
         }
     }
 
-    /// The reference as a URL, as in `flake.nix`, without passwords, tokens and control characters, up to [`URL`] characters.
+    /// The reference as a URL, as in `flake.nix`, without passwords, tokens and control characters, up to `URL` characters.
     #[must_use]
     pub fn url(&self) -> String {
         let kind = self.kind().unwrap_or("?");
