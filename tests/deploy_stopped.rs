@@ -89,7 +89,7 @@ fn who_interrupts_it_takes_back_what_was_confirmed() {
     // The approval is used up.
     assert_eq!(site.deploy(&plan).error_code(), "approval_spent");
     for hint in hints(&json) {
-        assert!(hint.contains("anew") && !hint.contains("call again"), "{hint}");
+        assert!(hint.contains("make a new plan") && !hint.contains("call again"), "{hint}");
     }
     all_are_back(&mut site);
     assert_eq!(site.audited().iter().filter(|event| *event == "rolled_back").count(), 2);
