@@ -26,7 +26,7 @@ copy_sources() {
     echo >>"$file"
     run tools/render-units --fresh
     [ "$status" -eq 1 ]
-    [[ $output == *"tests/fixtures/units is not of the modules"*"tools/render-units NIXPKGS"* ]]
+    [[ $output == *"tests/fixtures/units is older than the modules"*"tools/render-units NIXPKGS"* ]]
     mv kept "$file"
   done
   echo '{ }' >modules/core/new.nix
