@@ -147,6 +147,7 @@ impl GlobalOptions {
 #[must_use]
 pub fn run(line: CommandLine) -> ExitCode {
     crate::process::reset_signals();
+    crate::platform::return_large_allocations();
     start_logging(line.global.log_format);
     crate::process::adopt_orphans();
     let command = line.command.unwrap_or_else(|| CliCommand::Serve(serve::ServeCommand::default()));

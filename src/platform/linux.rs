@@ -16,6 +16,25 @@ pub(super) const CAN_ADOPT_ORPHANS: bool = true;
 /// unix(7).
 pub(super) const SOCKET_PATH: usize = 107;
 
+/// Smallest allocation that is a mapping of its own, in bytes: glibc's first value, which it raises to 32 MiB as large
+/// values are freed unless it is set (mallopt(3), `M_MMAP_THRESHOLD`).
+#[cfg(target_env = "gnu")]
+const OWN_MAPPING: libc::c_int = 128 * 1024;
+
+#[cfg(target_env = "gnu")]
+#[expect(unsafe_code, reason = "no safe wrapper sets how memory is allocated")]
+pub(super) fn return_large_allocations() {
+    // SAFETY: it takes two numbers, and no memory is handed out or taken back by it. If glibc refuses, which it does not
+    // for this value, more memory stays with the process.
+    unsafe {
+        libc::mallopt(libc::M_MMAP_THRESHOLD, OWN_MAPPING);
+    }
+}
+
+/// musl's allocator has nothing to set.
+#[cfg(not(target_env = "gnu"))]
+pub(super) fn return_large_allocations() {}
+
 pub(super) fn adopt_orphans() -> Result<()> {
     // Any process that is not null sets it.
     rustix::process::set_child_subreaper(Some(rustix::process::getpid()))

@@ -39,6 +39,11 @@ pub struct ProcessRow {
     pub has_ended: bool,
 }
 
+/// Has memory that a large value took go back to the system when the value is dropped. Call it at the start of `main`.
+pub fn return_large_allocations() {
+    system::return_large_allocations();
+}
+
 /// Makes this process the parent of what its descendants leave behind.
 ///
 /// # Errors
