@@ -3,11 +3,13 @@
 //! Evaluating a fleet takes minutes, a single host seconds. So at most one evaluation of the fleet runs at a time: a call that
 //! needs all facts starts it or waits for it, and a call that must not wait gets the facts that are known.
 
+mod evaluation;
+
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::evaluate::is_cacheable;
@@ -17,59 +19,23 @@ use crate::diagnostic::Diagnostic;
 use crate::names::HostName;
 use crate::nix::{NixError, program};
 use crate::process::ProcessError;
-use crate::progress::{Call, ImportedDerivations, NoProgress, Update};
+use crate::progress::{Call, NoProgress};
+
+use evaluation::{Claim, EndGuard, FlakeState};
+
+pub use evaluation::FleetEvaluation;
+pub(super) use evaluation::FleetEvaluations;
 
 /// How long results that are not cached stay valid after their evaluation: transient failures, and the facts of a flake whose
 /// fingerprint is not [whole](Fingerprint::is_whole).
 const KEPT: Duration = Duration::from_secs(30);
 /// Most evaluations in a row, until the flake does not change during one.
 const ATTEMPTS: usize = 3;
-/// Most evaluations kept: one for the flake's folder, and one for each commit.
-const STATES: usize = 4;
 /// Most hosts cached after one check that the flake has not changed.
 const BATCH: usize = 32;
 
 fn question_about(name: &str) -> String {
     format!("facts of host {name}")
-}
-
-/// The running or last evaluation of the fleet for each flake reference, the newest last.
-#[derive(Debug, Default)]
-pub(super) struct FleetEvaluations(Mutex<Vec<Arc<FleetEvaluation>>>);
-
-/// One evaluation of the hosts whose facts were not known.
-#[derive(Debug)]
-pub struct FleetEvaluation {
-    /// The state of the flake.
-    of: FlakeState,
-    names: Vec<String>,
-    began: Instant,
-    found: Mutex<HashMap<String, Host>>,
-    progress: watch::Sender<FleetProgress>,
-    /// Derivations that were built for it.
-    imported: ImportedDerivations,
-    /// Cancelled when the flake has changed.
-    outdated: CancellationToken,
-}
-
-/// A state of the flake.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct FlakeState {
-    reference: String,
-    fingerprint: Fingerprint,
-}
-
-impl FlakeState {
-    fn name(&self) -> String {
-        format!("{} {}", self.fingerprint.as_str(), self.reference)
-    }
-}
-
-/// The progress of an evaluation.
-#[derive(Clone, Copy, Debug, Default)]
-struct FleetProgress {
-    done: usize,
-    ended: Option<Instant>,
 }
 
 /// All hosts, with the facts that are known.
@@ -93,107 +59,6 @@ impl Fleet {
     fn pending(&self) -> Vec<String> {
         let pending = self.hosts.iter().filter(|host| host.facts == FactsState::Pending);
         pending.map(|host| host.name.clone()).collect()
-    }
-}
-
-/// Who evaluates the fleet.
-enum Claim {
-    /// This call, with a new evaluation.
-    New(Arc<FleetEvaluation>),
-    /// Another call, with an evaluation that is running.
-    Running(Arc<FleetEvaluation>),
-}
-
-impl FleetEvaluation {
-    fn found(&self) -> MutexGuard<'_, HashMap<String, Host>> {
-        self.found.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn progress(&self) -> FleetProgress {
-        *self.progress.borrow()
-    }
-
-    fn add_hosts(&self, hosts: impl IntoIterator<Item = Host>) {
-        let mut found = self.found();
-        found.extend(hosts.into_iter().map(|host| (host.name.clone(), host)));
-        let done = found.len();
-        drop(found);
-        self.progress.send_modify(|progress| progress.done = done);
-    }
-
-    /// Waits for its end and reports its progress meanwhile.
-    async fn wait(&self, call: &Call) -> Result<(), FlakeError> {
-        let mut progress = self.progress.subscribe();
-        loop {
-            let FleetProgress { done, ended } = *progress.borrow_and_update();
-            if ended.is_some() {
-                return Ok(());
-            }
-            let total = self.names.len();
-            call.progress.report(Update {
-                message: format!("evaluated {done} of {total} hosts"),
-                done: done as u64,
-                total: Some(total as u64),
-            });
-            tokio::select! {
-                changed = progress.changed() => if changed.is_err() { return Ok(()) },
-                () = call.cancel.cancelled() => {
-                    return Err(NixError::from(ProcessError::Cancelled).into());
-                }
-            }
-        }
-    }
-}
-
-/// Marks an evaluation as ended when this is dropped, also if its call was cancelled.
-struct EndGuard(Arc<FleetEvaluation>);
-
-impl Drop for EndGuard {
-    fn drop(&mut self) {
-        self.0.progress.send_modify(|progress| progress.ended = Some(Instant::now()));
-    }
-}
-
-impl FleetEvaluations {
-    fn current(&self) -> MutexGuard<'_, Vec<Arc<FleetEvaluation>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The running evaluation of this state, or a new one for these hosts.
-    fn claim(&self, of: &FlakeState, names: Vec<String>) -> Claim {
-        let mut current = self.current();
-        if let Some(place) = current.iter().position(|evaluation| evaluation.of.reference == of.reference) {
-            let evaluation = current.remove(place);
-            if evaluation.of == *of && evaluation.progress().ended.is_none() {
-                current.push(Arc::clone(&evaluation));
-                return Claim::Running(evaluation);
-            }
-            evaluation.outdated.cancel();
-        }
-        let evaluation = Arc::new(FleetEvaluation {
-            of: of.clone(),
-            names,
-            began: Instant::now(),
-            found: Mutex::default(),
-            progress: watch::Sender::new(FleetProgress::default()),
-            imported: ImportedDerivations::default(),
-            outdated: CancellationToken::new(),
-        });
-        current.push(Arc::clone(&evaluation));
-        if current.len() > STATES {
-            current.remove(0);
-        }
-        Claim::New(evaluation)
-    }
-
-    /// The last evaluation of this state, if it is running or ended after `since`; `None` for `since` means any time.
-    fn last(&self, of: &FlakeState, since: Option<Instant>) -> Option<Arc<FleetEvaluation>> {
-        let current = self.current();
-        let last = current.iter().find(|evaluation| {
-            let ended = evaluation.progress().ended;
-            evaluation.of == *of && ended.is_none_or(|ended| since.is_none_or(|since| ended >= since))
-        });
-        last.map(Arc::clone)
     }
 }
 
