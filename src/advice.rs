@@ -1,6 +1,6 @@
 //! Advice on errors: what to do with this program's tools, commands and settings.
 //!
-//! A domain module names the [`Remedy`], and this module alone has its words, for a model and for a person at a terminal.
+//! A domain module names the [`Remedy`], and this module has the words of the hint, for a model and for a person at a terminal.
 //! So the domain does not depend on tool names, the command line or the settings file, and a rename changes only this file.
 
 use std::fmt;
@@ -103,7 +103,7 @@ impl fmt::Display for Remedy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::CallAgain => f.write_str("call again"),
-            Self::PlanAnew => f.write_str("make a new plan with plan_deploy"),
+            Self::PlanAnew => f.write_str("make a new plan (plan_deploy, rollback_host)"),
             Self::PlanAndApproveAnew => f.write_str(
                 "make a new plan (plan_deploy, rollback_host): an approval is valid for one deployment",
             ),
@@ -286,7 +286,7 @@ mod tests {
     fn in_json_it_is_a_string() {
         let hint = Remedy::PlanAnew.after("nothing was done; ");
         let json = serde_json::to_value(&hint).unwrap();
-        assert_eq!(json, "nothing was done; make a new plan with plan_deploy");
+        assert_eq!(json, "nothing was done; make a new plan (plan_deploy, rollback_host)");
         assert_eq!(serde_json::from_value::<Hint>(json).unwrap().to_string(), hint.to_string());
     }
 }

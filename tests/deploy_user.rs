@@ -119,6 +119,11 @@ fn a_host_that_does_not_trust_the_user_says_what_is_missing() {
     assert_eq!((answer.code, &answer.json["hosts"][0]["state"]), (1, &json!("refused")), "{:#}", answer.json);
     let message = told(&answer.json["error"]);
     assert!(message.contains("sudo"), "{message}");
+    // What was deployed is not known then, which is not the same as none.
+    let status = site.fleet.call("host_status", &json!({"host": "web"}));
+    let error = &status.json["latest_error"];
+    assert_eq!((status.code, &error["code"]), (0, &json!("access_denied")), "{:#}", status.json);
+    assert!(error["hint"].as_str().unwrap().contains("sudo"), "{error:#}");
     end_the_daemon(&mut site);
     site.settled("web", &first, &first);
 }

@@ -131,7 +131,7 @@ pub fn adopt_orphans() {
     }
     if !ProcessTable::is_there() {
         tracing::warn!(
-            "/proc is missing_code or of other processes: what builders leave in the background is not found, and stays until \
+            "/proc is missing or of other processes: what builders leave in the background is not found, and stays until \
              this program's container ends"
         );
         return;

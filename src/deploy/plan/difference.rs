@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Diff {
-    /// Packages that are added, removed or changed, sorted by name.
+    /// Packages that are added or removed or have another version, then those that were built anew, the largest difference in
+    /// size first.
     pub packages: Vec<PackageChange>,
     /// Number of changed packages that `packages` leaves out.
     #[serde(default, skip_serializing_if = "crate::schema::is_zero")]
@@ -16,7 +17,7 @@ pub struct Diff {
     pub closure_bytes: u64,
     /// The new closure's size minus the current one's, in bytes.
     pub closure_delta_bytes: i64,
-    /// The unit changes that `switch-to-configuration dry-activate` reports; `None` if it was not run.
+    /// The unit changes, as far as the unit files of both systems show them; `None` if they were not compared.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub units: Option<UnitChanges>,
 }

@@ -14,7 +14,7 @@ pub struct Target {
     pub address: String,
     /// The user to log in as.
     pub user: String,
-    /// TCP port; `None` leaves it to the SSH configuration.
+    /// TCP port; `None` means 22.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub port: Option<u16>,
 }
@@ -27,7 +27,7 @@ pub struct HostPlan {
     pub host: HostName,
     /// The SSH address that it was surveyed at.
     pub target: Target,
-    /// The SSH host keys it presented, as `ssh-ed25519 AAAA…`.
+    /// The SSH host keys it presented, as `ssh-ed25519 SHA256:…`.
     pub host_keys: Vec<String>,
     /// Its `/etc/machine-id`.
     pub machine_id: String,
@@ -39,7 +39,7 @@ pub struct HostPlan {
     pub toplevel: StorePath,
     /// The toplevel that it runs now: the target of `/run/current-system`.
     pub current: StorePath,
-    /// The newest generation of its system profile; `None` if it has no profile.
+    /// The generation that its system profile names, which is the boot default; `None` if it has no profile.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub profile_generation: Option<u64>,
     /// The toplevel of that generation.
@@ -71,7 +71,7 @@ pub struct HostPlan {
     /// Whether its boot loader can start an entry once.
     #[serde(default)]
     pub boot_once: bool,
-    /// Whether the kernel, the initrd or the boot loader changes, which takes effect only after a reboot.
+    /// Whether the kernel, the initrd or the kernel modules change, which takes effect only after a reboot.
     pub needs_reboot: bool,
 }
 

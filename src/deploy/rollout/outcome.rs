@@ -211,6 +211,30 @@ mod tests {
     use crate::ssh::SshError;
 
     #[test]
+    fn advice_to_plan_anew_is_not_given_twice() {
+        let target = crate::ssh::SshTarget {
+            address: "web.example.org".parse().unwrap(),
+            user: "deploy".parse().unwrap(),
+            port: 22.try_into().unwrap(),
+        };
+        let again = SshError::Broken { target, said: String::new() };
+        for (error, hint) in [
+            (
+                Diagnostic::new(Code::RemoteFailed, "a").with_hint(Remedy::PlanAnew.after("mend it, and ")),
+                "mend it, and make a new plan (plan_deploy, rollback_host)".to_owned(),
+            ),
+            (Diagnostic::from(&again), Remedy::PlanAndApproveAnew.to_string()),
+            (
+                Diagnostic::new(Code::RemoteFailed, "a").with_hint("Mend it."),
+                format!("Mend it; then {}", Remedy::PlanAndApproveAnew),
+            ),
+        ] {
+            let outcome = Outcome::refused(&"web".parse().unwrap(), error);
+            assert_eq!(outcome.error.unwrap().hint.unwrap().to_string(), hint);
+        }
+    }
+
+    #[test]
     fn no_advice_is_to_make_a_call_again_whose_approval_is_used_up() {
         let process = || ProcessError::TimedOut { program: "ssh".into(), limit: std::time::Duration::ZERO };
         for error in [

@@ -198,8 +198,8 @@ impl Line<'_> {
         }
     }
 
-    /// Sends `alive` over a new connection if the last one is older than `every`. Without it the host goes back before its
-    /// activation ends.
+    /// Sends `alive` over a new connection if the last one is older than `every`. Without it the host goes
+    /// back if the activation takes longer than the time for the confirmation.
     async fn report_reachable(&mut self, every: Duration) -> Result<Option<Story>, SuperviseError> {
         if self.reached.elapsed() < every {
             return Ok(None);

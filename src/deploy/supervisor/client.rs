@@ -98,6 +98,9 @@ pub enum SuperviseError {
     /// The supervisor refused; nothing was changed.
     #[error("the host refused")]
     Refused(String),
+    /// The state cannot be read without root's rights, which the user did not get.
+    #[error("only root can read what was deployed there, and the user did not become root")]
+    Unreadable(String),
     /// The deployment was never started on the host.
     #[error("the deployment was not begun on the host")]
     NotBegun,
@@ -119,6 +122,9 @@ impl From<&SuperviseError> for Diagnostic {
             SuperviseError::Refused(said) => Self::new(Code::RemoteFailed, error.to_string())
                 .with_said(said)
                 .with_hint(Remedy::PlanAnew.after("nothing was changed there; ")),
+            SuperviseError::Unreadable(said) => Self::new(Code::AccessDenied, error.to_string())
+                .with_said(said)
+                .with_hint("log in as root, or let the user run `sudo` without a password"),
             SuperviseError::NotBegun => Self::new(Code::RemoteFailed, error.to_string())
                 .with_hint(Remedy::PlanAnew.after("nothing was changed there; ")),
             SuperviseError::OtherVersion(_) => {
@@ -279,7 +285,7 @@ pub async fn latest_deployment(session: &SshSession, call: &Call) -> Result<Opti
     let argv = ["sh", "-c", LATEST, "latest", FOLDER, MEMORY];
     let output = as_root(session, &argv, &[], RemoteLimits::default(), call).await?;
     if !output.success() {
-        return Err(SuperviseError::Refused(said(&output)));
+        return Err(SuperviseError::Unreadable(said(&output)));
     }
     let text = output.text();
     if text.is_empty() { Ok(None) } else { parse(&text).map(Some) }
