@@ -25,8 +25,15 @@ pub(super) const LOCK: &str = "flake.lock";
 const VERSIONS: RangeInclusive<u64> = 5..=7;
 /// Most inputs of a flake, those of its inputs included. Large fleets have some hundred.
 const INPUTS: usize = 10_000;
-/// Most steps from the flake to an input, and from an input to the one it follows in the end.
+/// Most inputs in one another.
 const STEPS: usize = 64;
+/// Most inputs that are looked up to find the one that an input follows. A path may lead through inputs that follow others,
+/// so without a limit a small file takes for ever.
+const LOOKUPS: usize = 256;
+/// Longest name of an input, in bytes: each stands in the path of every input below it.
+const NAME_BYTES: usize = 128;
+/// Longest value of a flake reference, in bytes: many inputs may have the same one.
+const VALUE_BYTES: usize = 4 * 1024;
 
 /// Why a lock file cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -143,6 +150,7 @@ impl Lock {
                 return Err(format!("its version is {}, not {first} to {last}", lock.version));
             }
             lock.check(&lock.root, 0, &mut 0)?;
+            lock.check_lengths()?;
             Ok(lock)
         });
         checked.map_err(|problem| LockError::Malformed { file, problem })
@@ -171,6 +179,27 @@ impl Lock {
         Ok(())
     }
 
+    /// Requires that no text is so long that the list of inputs would repeat it beyond measure.
+    fn check_lengths(&self) -> Result<(), String> {
+        for node in self.nodes.values() {
+            let followed = node.inputs.values().flat_map(|edge| match edge {
+                Edge::Node(_) => [].iter(),
+                Edge::Follows(path) => path.iter(),
+            });
+            if node.inputs.keys().chain(followed).any(|name| name.len() > NAME_BYTES) {
+                return Err(format!("the name of an input has more than {NAME_BYTES} bytes"));
+            }
+            if node.inputs.values().any(|edge| matches!(edge, Edge::Follows(path) if path.len() > STEPS)) {
+                return Err(format!("an input follows one that is in more than {STEPS} others"));
+            }
+            let references = [&node.locked, &node.original].into_iter().flatten();
+            if references.map(Reference::longest_value).any(|bytes| bytes > VALUE_BYTES) {
+                return Err(format!("a flake reference has a value of more than {VALUE_BYTES} bytes"));
+            }
+        }
+        Ok(())
+    }
+
     /// The flake's inputs, each before its own inputs, in the order of their names.
     #[must_use]
     pub fn inputs(&self) -> Vec<Input<'_>> {
@@ -184,7 +213,7 @@ impl Lock {
     fn push_inputs<'a>(&'a self, of: &'a Node, path: &[&'a str], found: &mut Vec<Input<'a>>) {
         for (name, edge) in &of.inputs {
             let path = [path, &[name.as_str()]].concat();
-            let node = self.node(edge, STEPS);
+            let node = self.node(edge, &mut { LOOKUPS });
             match edge {
                 Edge::Follows(follows) => found.push(Input { path, follows: Some(follows), node }),
                 Edge::Node(_) => {
@@ -201,7 +230,7 @@ impl Lock {
     /// not exist.
     #[must_use]
     pub fn input(&self, name: &str) -> Option<&Node> {
-        self.node(self.nodes.get(&self.root)?.inputs.get(name)?, STEPS)
+        self.node(self.nodes.get(&self.root)?.inputs.get(name)?, &mut { LOOKUPS })
     }
 
     /// Whether the flake has an input of its own of this name.
@@ -210,15 +239,15 @@ impl Lock {
         self.nodes.get(&self.root).is_some_and(|root| root.inputs.contains_key(name))
     }
 
-    /// The node of an input, after at most `steps` inputs that follow others; `None` if there is none.
-    fn node(&self, edge: &Edge, steps: usize) -> Option<&Node> {
+    /// The node of an input; `None` if there is none, or it takes more than `left` lookups to find it.
+    fn node(&self, edge: &Edge, left: &mut usize) -> Option<&Node> {
+        *left = left.checked_sub(1)?;
         let path = match edge {
             Edge::Node(name) => return self.nodes.get(name),
             Edge::Follows(path) => path,
         };
-        let steps = steps.checked_sub(1)?;
         let root = self.nodes.get(&self.root);
-        path.iter().try_fold(root?, |node, name| self.node(node.inputs.get(name)?, steps))
+        path.iter().try_fold(root?, |node, name| self.node(node.inputs.get(name)?, left))
     }
 
     /// The names, in the lock file, of the inputs that are not pinned to one content, in order.

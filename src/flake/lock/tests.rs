@@ -96,6 +96,40 @@ fn a_file_that_is_no_lock_file_is_an_error() {
 }
 
 #[test]
+fn inputs_that_double_what_is_looked_up_end_nowhere() {
+    let mut inputs = json!({"f60": []});
+    for level in 0..60 {
+        let next = format!("f{}", level + 1);
+        inputs[format!("f{level}")] = json!([next, next]);
+    }
+    let lock = lock(json!({"root": {"inputs": inputs}})).unwrap();
+    assert_eq!(lock.inputs().len(), 61);
+    assert!(lock.input("f0").is_none() && lock.input("f60").is_some());
+}
+
+#[test]
+fn texts_that_a_list_would_repeat_are_bounded() {
+    let long = |bytes: usize| "x".repeat(bytes);
+    let locked = |bytes| json!({"locked": {"type": "github", "rev": long(bytes)}});
+    let named = |bytes: usize| json!({"root": {"inputs": {long(bytes): "a"}}, "a": locked(40)});
+    for (nodes, problem) in [
+        (named(NAME_BYTES), None),
+        (named(NAME_BYTES + 1), Some("the name of an input has more than")),
+        (
+            json!({"root": {"inputs": {"a": [long(NAME_BYTES + 1)]}}}),
+            Some("the name of an input has more than"),
+        ),
+        (json!({"root": {"inputs": {"a": vec!["a"; STEPS + 1]}}}), Some("in more than 64 others")),
+        (json!({"root": {"inputs": {"a": "a"}}, "a": locked(VALUE_BYTES)}), None),
+        (json!({"root": {"inputs": {"a": "a"}}, "a": locked(VALUE_BYTES + 1)}), Some("a value of more than")),
+    ] {
+        let error = lock(nodes).err().map(|error| error.to_string());
+        assert_eq!(error.is_some(), problem.is_some(), "{error:?}");
+        assert!(problem.is_none_or(|problem| error.unwrap().contains(problem)), "{problem:?}");
+    }
+}
+
+#[test]
 fn inputs_that_follow_one_another_end_nowhere() {
     let lock = lock(json!({"root": {"inputs": {"a": ["b"], "b": ["a"], "c": ["c", "c"]}}})).unwrap();
     assert!(lock.inputs().iter().all(|input| input.node.is_none()));
