@@ -1,6 +1,7 @@
 //! Flake references as attributes, as in lock files. Their meaning depends on the attribute `type`.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
@@ -59,6 +60,15 @@ impl Reference {
         self.text("type")
     }
 
+    /// The length of its longest value, in bytes.
+    pub(super) fn longest_value(&self) -> usize {
+        let length = |value: &Attribute| match value {
+            Attribute::Text(text) => text.len(),
+            Attribute::Number(_) | Attribute::Flag(_) => 0,
+        };
+        self.0.values().map(length).max().unwrap_or_default()
+    }
+
     /// The commit; `None` if the reference has none.
     #[must_use]
     pub fn commit(&self) -> Option<&str> {
@@ -96,7 +106,13 @@ impl Reference {
         let (url, has_url) = (self.text("url"), self.text("url") == declared.text("url"));
         match (self.kind(), declared.kind()) {
             // Nix turns a path into a Git repository into a reference to that repository.
-            (Some("git"), Some("path")) => url.is_some_and(|url| url.starts_with("file://")),
+            (Some("git"), Some("path")) => {
+                let path = declared.text("path").unwrap_or_default();
+                url.and_then(|url| url.strip_prefix("file://")).is_some_and(|repository| {
+                    // A relative path begins at the flake's folder, which is not known here.
+                    !path.starts_with('/') || Path::new(path).starts_with(repository)
+                })
+            }
             // Nix uses `tarball` or `file` depending on whether the input is a flake.
             (Some("tarball" | "file"), Some("tarball" | "file")) => has_url,
             _ => self == declared,
@@ -130,9 +146,13 @@ impl Reference {
             "git" | "hg" => {
                 let url = part("url");
                 let scheme = if url.starts_with("git://") { "" } else { &format!("{kind}+") };
-                format!("{scheme}{}{}", without_secrets(url), parameters(&OF_REPOSITORIES))
+                let mut given = parameters(&OF_REPOSITORIES);
+                if url.contains('?') {
+                    given = given.replacen('?', "&", 1);
+                }
+                format!("{scheme}{}{given}", without_secrets(url))
             }
-            _ => without_secrets(self.text("url").or(self.text("path")).unwrap_or(kind)),
+            _ => self.text("url").or(self.text("path")).map_or_else(|| kind.to_owned(), without_secrets),
         };
         shown(&url)
     }
@@ -159,8 +179,10 @@ fn without_secrets(url: &str) -> String {
     };
     let parameters = parameters.map(|parameters| {
         let cleaned = parameters.split('&').map(|parameter| match parameter.split_once('=') {
-            Some((name, _)) if !PARAMETERS.contains(&name) => format!("{name}={HIDDEN}"),
-            _ => parameter.to_owned(),
+            Some((name, _)) if PARAMETERS.contains(&name) => parameter.to_owned(),
+            Some((name, _)) if !name.is_empty() => format!("{name}={HIDDEN}"),
+            // A parameter without a name may be the secret itself.
+            _ => HIDDEN.to_owned(),
         });
         format!("?{}", cleaned.collect::<Vec<_>>().join("&"))
     });
@@ -199,6 +221,10 @@ mod tests {
             ),
             (json!({"type": "git", "url": "git://example.org/a"}), "git://example.org/a"),
             (
+                json!({"type": "git", "url": "https://example.org/a?rev=0", "ref": "main", "dir": "in"}),
+                "git+https://example.org/a?rev=0&dir=in&ref=main",
+            ),
+            (
                 json!({"type": "tarball", "url": "https://example.org/a.tar.gz?rev=0"}),
                 "https://example.org/a.tar.gz?rev=0",
             ),
@@ -218,6 +244,9 @@ mod tests {
             (path("./a"), path("./b"), false),
             (url("git", "file:///a"), path("/a"), true),
             (url("git", "https://example.org/a"), path("/a"), false),
+            (url("git", "file:///a"), path("/a/in"), true),
+            (url("git", "file:///a"), path("/ab"), false),
+            (url("git", "file:///a"), path("./b"), true),
             (url("file", "https://example.org/a"), url("tarball", "https://example.org/a"), true),
             (url("tarball", "https://example.org/a"), url("tarball", "https://example.org/b"), false),
             (
@@ -243,7 +272,8 @@ mod tests {
                 "https://example.org/a.tar.gz?ref=main&access_token=hunter2&sig=hunter2#frag",
                 "https://example.org/a.tar.gz?ref=main&access_token=[redacted]&sig=[redacted]#frag",
             ),
-            ("https://u:hunter2@example.org?x", "https://example.org?x"),
+            ("https://u:hunter2@example.org?hunter2", "https://example.org?[redacted]"),
+            ("https://example.org/?=hunter2&ref=a", "https://example.org/?[redacted]&ref=a"),
         ] {
             assert_eq!(without_secrets(url), told);
             let git = reference(json!({"type": "git", "url": url})).url();
