@@ -6,25 +6,30 @@ let
     functionArgs
     isAttrs
     isFunction
+    isList
+    isPath
     isString
     mapAttrs
     parseFlakeRef
     removeAttrs
     split
     substring
+    toJSON
     typeOf
     ;
 
-  # A path is one from the flake's folder, which is not known here.
+  # A path begins at the flake's folder, which is not known here; null means that a reference cannot be compared.
   reference =
     url:
-    if substring 0 1 url == "." || substring 0 1 url == "/" then
-      {
-        type = "path";
-        path = url;
-      }
+    if isPath url then
+      null
+    else if substring 0 1 url == "." || substring 0 1 url == "/" then
+      parseFlakeRef "path:${url}"
     else
       parseFlakeRef url;
+
+  # The lock file has lists as JSON text.
+  attribute = value: if isList value then toJSON value else value;
 
   declared =
     fallback: name: input:
@@ -41,10 +46,12 @@ let
           if input ? follows then
             null
           else if input ? type then
-            removeAttrs input [
-              "flake"
-              "inputs"
-            ]
+            mapAttrs (_: attribute) (
+              removeAttrs input [
+                "flake"
+                "inputs"
+              ]
+            )
           else if input ? url then
             reference input.url
           else

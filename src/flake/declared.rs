@@ -51,6 +51,8 @@ impl Flake {
         let command = self.nix().command(&["eval", "--json", "--read-only", "--show-trace"]).await?;
         let command = command
             .args(["--option", "allow-import-from-derivation", "false"])
+            // Nothing is fetched by the text either, which pure evaluation allows if it has a hash.
+            .args(["--option", "restrict-eval", "true", "--option", "allowed-uris", ""])
             .arg("--expr")
             .arg(OsString::from_vec(text))
             .args(["--apply", DECLARED])

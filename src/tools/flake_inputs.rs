@@ -54,7 +54,7 @@ pub struct FlakeInput {
     /// The input whose content it has; `self` is the flake.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     follows: Option<String>,
-    /// Absent if the lock is correct.
+    /// Absent if none was found.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     problem: Option<LockProblem>,
 }
@@ -71,7 +71,7 @@ enum LockProblem {
     NotDeclared,
     /// The lock does not pin the content, such as for a Git tree with uncommitted changes.
     Unpinned,
-    /// It follows an input that does not exist.
+    /// It follows an input that does not exist, or itself.
     FollowsNothing,
 }
 
@@ -89,7 +89,9 @@ impl LockProblem {
             Self::Unpinned => {
                 "locked to no one content; commit what it points to, and lock it with `nix flake update`"
             }
-            Self::FollowsNothing => "it follows an input that does not exist; correct `follows` in flake.nix",
+            Self::FollowsNothing => {
+                "it follows an input that does not exist, or itself; correct `follows` in flake.nix"
+            }
         }
     }
 }
@@ -201,11 +203,23 @@ fn find_problem(input: &Locked<'_>, declared: &BTreeMap<String, DeclaredInput>) 
                 input.follows.is_some() || original.is_none_or(|original| !original.is_same_source(reference))
             }
             (None, None) => false,
-        });
+        }) || is_leftover_override(input, declaration);
     match (input.follows, input.node) {
         _ if is_outdated => Some(LockProblem::Outdated),
         (Some([_, ..]), None) => Some(LockProblem::FollowsNothing),
         (None, Some(node)) if !node.is_pinned() => Some(LockProblem::Unpinned),
         _ => None,
     }
+}
+
+/// Whether only a `follows` in flake.nix can explain where an input of an input leads, and flake.nix has none: an input's own
+/// `follows` stays within that input.
+fn is_leftover_override(input: &Locked<'_>, declaration: Option<&DeclaredInput>) -> bool {
+    let is_declared =
+        declaration.is_some_and(|declared| declared.follows.is_some() || declared.reference.is_some());
+    !is_declared
+        && input.path.len() > 1
+        && input
+            .follows
+            .is_some_and(|follows| follows.first().map(String::as_str) != input.path.first().copied())
 }

@@ -159,6 +159,7 @@ fn what_the_lock_file_does_not_have_is_told_and_nothing_is_fetched() {
             (begin.replace(&two_url, &one_url), "_:", ("gone", "outdated")),
             (begin.replace(&format!("url = \"{two_url}\""), "follows = \"a\""), "_:", ("gone", "outdated")),
             (begin.replace("a.follows = \"a\"", "a.follows = \"gone\""), "_:", ("home/a", "outdated")),
+            (begin.replace("inputs.a.follows = \"a\";", ""), "_:", ("home/a", "outdated")),
             (begin.replace(&format!("gone.url = \"{two_url}\";"), ""), "_:", ("gone", "not_declared")),
         ] {
             declare(&inputs, outputs);
@@ -177,6 +178,41 @@ fn what_the_lock_file_does_not_have_is_told_and_nothing_is_fetched() {
         assert!(listener.accept().is_err(), "something was fetched");
         declare(&begin.replace(&two_url, &one_url), "_:");
         assert!(!nix_takes_the_lock(&fleet));
+    }
+}
+
+#[test]
+fn inputs_in_the_flakes_own_folder_are_as_nix_locks_them() {
+    for nix in nixes() {
+        let flake =
+            "{ inputs = { literal.url = ./sub; text.url = \"./sub\"; within.url = \"./sub?dir=in\"; };
+            outputs = _: { }; }";
+        let empty = "{ outputs = _: { }; }";
+        let files = [("flake.nix", flake), ("sub/flake.nix", empty), ("sub/in/flake.nix", empty)];
+        let fleet = Fleet::committed(&nix, &files);
+        lock(&fleet);
+        assert!(nix_takes_the_lock(&fleet));
+        let found = inputs(&fleet);
+        assert_eq!(found.len(), 3, "{found:#?}");
+        assert!(found.iter().all(|input| input.get("problem").is_none()), "{found:#?}");
+    }
+}
+
+#[test]
+fn an_input_that_is_computed_fetches_nothing() {
+    for nix in nixes() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let address = listener.local_addr().unwrap();
+        let hash = "sha256-AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+        let flake = format!(
+            "{{ inputs.a.url = \"${{builtins.fetchTarball {{ url = \"http://{address}/a.tar.gz\"; sha256 = \"{hash}\"; }}}}\";
+               outputs = _: {{ }}; }}"
+        );
+        let fleet = Fleet::committed(&nix, &[("flake.nix", &flake)]);
+        let answer = fleet.call("flake_inputs", &json!({}));
+        assert_eq!(answer.code, 1, "{:#}", answer.json);
+        assert!(listener.accept().is_err(), "something was fetched");
     }
 }
 
