@@ -138,7 +138,9 @@ impl From<&RevError> for Diagnostic {
             RevError::Unpinned(_) => about(Code::LockFileOutdated).with_hint(
                 "commit what such an input points to, lock it anew (`nix flake update INPUT`), and commit flake.lock",
             ),
-            RevError::Lock(error) => Self::from(error).with_attr("rev"),
+            RevError::Lock(error) => Self::from(error)
+                .with_attr("rev")
+                .with_hint("name another commit: the lock file of this one cannot be used"),
             RevError::Settings { .. } => about(Code::InvalidSettings).with_hint(
                 "commit it, or plan without `rev`; what is about this machine alone belongs in your own settings",
             ),

@@ -250,10 +250,8 @@ impl Tool for BuildHost {
                 .closure_bytes
                 .map(|bytes| format!(", closure {}", text::bytes(bytes)))
                 .unwrap_or_default();
-            lines.push(format!(
-                "BuiltDerivation {} derivations, fetched {} paths{size}.",
-                output.built, output.fetched
-            ));
+            lines
+                .push(format!("Built {} derivations, fetched {} paths{size}.", output.built, output.fetched));
         }
         lines.extend(output.revision.as_ref().map(|commit| format!("of commit {commit}")));
         lines.extend(output.out_path.clone());

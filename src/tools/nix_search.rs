@@ -79,7 +79,8 @@ impl Tool for NixSearch {
         }
         let limit = input.limit.unwrap_or(20);
         let (flake, call) = (context.flake(), &context.call);
-        let revision = search::package_source(flake)?.revision;
+        // The options of a host do not come from the lock file: what is wrong with it is no failure of theirs.
+        let revision = search::package_source(flake).ok().and_then(|source| source.revision);
         let (found, everything, unread) = match input.kind {
             SearchKind::Package => {
                 let PackageResults { found, unread } = search::packages(flake, query, call).await?;
