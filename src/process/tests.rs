@@ -1,4 +1,10 @@
+use std::path::PathBuf;
+
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
 use super::*;
+use crate::diagnostic::{Code, Diagnostic};
 
 fn quiet(_: &[u8], _: u32) -> Flow {
     Flow::Continue

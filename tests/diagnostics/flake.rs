@@ -81,7 +81,7 @@ impl Flake {
         assert!(!output.status.success(), "{} {arguments:?} did not fail", nix.display());
         let mut state = LogState::default();
         for line in output.stderr.split(|byte| *byte == b'\n') {
-            // As src/process.rs hands lines on.
+            // As src/process hands lines on.
             state.apply(Event::parse(&line[..line.len().min(LINE_LIMIT)]));
         }
         state
