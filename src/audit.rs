@@ -24,8 +24,7 @@ use crate::names::{HostName, PlanId};
 use crate::state::{StateError, StateFolder, writer};
 use crate::time::Timestamp;
 
-pub use redact::redacted;
-pub use verify::{AuditReport, BrokenEntry};
+pub use verify::AuditReport;
 
 /// Name of the log in the state folder.
 pub const FILE_NAME: &str = "audit.jsonl";

@@ -19,10 +19,8 @@ use std::time::Duration;
 
 pub use deploy::{Action, ApprovalMethod, DeployFile, DeploySettings, SignerScope, UntrustedGuards};
 pub use host::{BuildOn, HealthCheck, HostFile};
-pub use keys::{
-    FlakeInfluence, GuardCondition, KEYS, MergeRule, SettingKey, SettingsLayer, ValueKind, ZeroMeaning,
-};
-pub use paths::{FlakeDiscovery, nearest_flake};
+pub use keys::{FlakeInfluence, GuardCondition, KEYS, MergeRule, SettingKey, SettingsLayer, ZeroMeaning};
+pub use paths::FlakeDiscovery;
 pub use source::{CONFIG_NAME, FILE_NAME, MACHINE_FOLDER};
 pub use trust::{FlakeSettingsFile, TrustError, revoke};
 
@@ -31,7 +29,7 @@ use text::SettingsText;
 
 use crate::names::HostName;
 use crate::ssh::SshSettings;
-pub use file::{CacheFile, ConfigError, HttpFile, LimitsFile, NixFile, SettingsFile, SshFile, ToolsFile};
+pub use file::{ConfigError, HttpFile, LimitsFile, SettingsFile};
 
 /// Settings of the command line and the environment. They have the user's authority and overrule the user's file.
 #[derive(Clone, Debug, Default)]

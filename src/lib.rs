@@ -14,33 +14,89 @@
 //! - [`config`] — the settings; [`causes`] — groups failures by cause; [`policy`], [`schema`], [`diagnostic`], [`names`],
 //!   [`progress`], [`metrics`], [`text`], `platform`, [`random`], [`reading`], [`time`], [`user`] — shared by all modules.
 
-pub mod advice;
-pub mod audit;
-pub mod canonical;
-pub mod causes;
-pub mod cli;
-pub mod config;
-pub mod deploy;
-pub mod diagnostic;
-pub mod disko;
-pub mod flake;
-pub mod mcp;
-pub mod metrics;
-pub mod names;
-pub mod nix;
+mod advice;
+mod audit;
+mod canonical;
+mod causes;
+mod cli;
+mod config;
+mod deploy;
+mod diagnostic;
+mod disko;
+mod flake;
+mod mcp;
+mod metrics;
+mod names;
+mod nix;
 mod platform;
-pub mod policy;
-pub mod process;
-pub mod progress;
-pub mod random;
-pub mod reading;
-pub mod schema;
-pub mod scratch;
-pub mod search;
-pub mod ssh;
-pub mod state;
-pub mod stderr;
-pub mod text;
-pub mod time;
-pub mod tools;
-pub mod user;
+mod policy;
+mod process;
+mod progress;
+mod random;
+mod reading;
+mod schema;
+mod scratch;
+mod search;
+mod ssh;
+mod state;
+mod stderr;
+mod text;
+mod time;
+mod tools;
+mod user;
+
+pub use cli::{CommandLine, run};
+
+/// What the tests and benches of this package use. It is no interface for others, and changes without notice.
+#[doc(hidden)]
+pub mod testing {
+    pub mod audit {
+        pub use crate::audit::{AuditEvent, AuditRecord};
+    }
+    pub mod config {
+        pub use crate::config::{
+            ApprovalMethod, DeploySettings, FlakeInfluence, GuardCondition, KEYS, MergeRule, Overrides,
+            SettingKey, Settings, SettingsFile, ZeroMeaning,
+        };
+    }
+    pub mod deploy {
+        pub use crate::deploy::{
+            ApprovalError, Approvals, Decision, PLAN_VERSION, Plan, SUPERVISOR_SCRIPT, StoredPlan,
+        };
+    }
+    pub mod diagnostic {
+        pub use crate::diagnostic::{Code, Diagnostic, TRACE_LIMIT};
+    }
+    pub mod flake {
+        pub use crate::flake::{Step, UnreadPart};
+    }
+    pub mod mcp {
+        pub use crate::mcp::{http, stdio};
+    }
+    pub mod names {
+        pub use crate::names::PlanId;
+    }
+    pub mod nix {
+        pub use crate::nix::{diagnostics, log};
+    }
+    pub mod process {
+        pub use crate::process::LINE_LIMIT;
+    }
+    pub mod progress {
+        pub use crate::progress::{Call, HEARTBEAT};
+    }
+    pub mod ssh {
+        pub use crate::ssh::{RemoteLimits, SshConnections, SshSettings, SshTarget};
+    }
+    pub mod state {
+        pub use crate::state::StateFolder;
+    }
+    pub mod time {
+        pub use crate::time::Timestamp;
+    }
+    pub mod tools {
+        pub use crate::tools::{
+            Effect, FOREIGN_TEXT_FIELDS, Reach, Services, ToolEntry, catalogue, find, names,
+        };
+    }
+}

@@ -3,5 +3,5 @@
 use clap::Parser;
 
 fn main() -> std::process::ExitCode {
-    pantheros_mcp::cli::run(pantheros_mcp::cli::CommandLine::parse())
+    pantheros_mcp::run(pantheros_mcp::CommandLine::parse())
 }

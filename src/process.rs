@@ -25,7 +25,6 @@ pub use error::ProcessError;
 pub use executable::Executable;
 pub use group::end_all;
 pub use orphans::adopt_orphans;
-pub use piped::PipedChild;
 pub use run::{FinishedProcess, Flow};
 pub use signals::reset_signals;
 pub use table::resident_bytes;

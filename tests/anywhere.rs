@@ -9,7 +9,7 @@ use crate::common::fleet::{Fleet, PROGRAM, error_of, errors, nixes};
 use crate::common::mcp::{Client, WITH_HANDSHAKE};
 use crate::common::plan::{approvals, fleet, set, stored};
 use crate::common::terminal::Terminal;
-use pantheros_mcp::tools;
+use pantheros_mcp::testing::tools;
 use serde_json::json;
 
 const LIFE: Duration = Duration::from_secs(1_800);

@@ -7,11 +7,11 @@ use std::time::Duration;
 use crate::common::fleet::{Fleet, below, errors};
 use crate::common::plan::{approvals, fleet, key, public, set, settings, stored};
 use crate::common::terminal::Terminal;
-use pantheros_mcp::audit::{AuditEvent, AuditRecord};
-use pantheros_mcp::config::ApprovalMethod;
-use pantheros_mcp::deploy::{ApprovalError, Approvals};
-use pantheros_mcp::names::PlanId;
-use pantheros_mcp::progress::Call;
+use pantheros_mcp::testing::audit::{AuditEvent, AuditRecord};
+use pantheros_mcp::testing::config::ApprovalMethod;
+use pantheros_mcp::testing::deploy::{ApprovalError, Approvals};
+use pantheros_mcp::testing::names::PlanId;
+use pantheros_mcp::testing::progress::Call;
 use serde_json::{Map, Value};
 
 const LIFE: Duration = Duration::from_secs(1_800);
@@ -414,7 +414,7 @@ const COUNT: usize = 25;
 #[test]
 fn one_of_several_processes() {
     let Ok(task) = std::env::var(TASK) else { return };
-    let settings = pantheros_mcp::config::DeploySettings {
+    let settings = pantheros_mcp::testing::config::DeploySettings {
         clean: false,
         state_folder: Some(std::env::var_os(FOLDER).unwrap().into()),
         command: "pantheros-mcp".into(),

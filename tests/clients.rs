@@ -8,7 +8,7 @@ use crate::common::fleet::{Fleet, nixes};
 use crate::common::node::{installed, node, program, run};
 use crate::common::served::Served;
 use crate::common::slow::Slow;
-use pantheros_mcp::tools::catalogue;
+use pantheros_mcp::testing::tools::catalogue;
 use serde_json::{Value, json};
 
 /// The newest Nix: clients do not care which.
@@ -217,7 +217,7 @@ fn openai_google_and_pydantic_call_every_tool_in_their_own_form() {
     let ended = run(command);
     assert_eq!(ended.code, Some(0), "{}", ended.all());
     let called: Vec<String> = serde_json::from_str(&ended.output).unwrap();
-    let there: Vec<String> = pantheros_mcp::tools::names().into_iter().map(str::to_owned).collect();
+    let there: Vec<String> = pantheros_mcp::testing::tools::names().into_iter().map(str::to_owned).collect();
     assert_eq!(called, there, "{}", ended.all());
 }
 

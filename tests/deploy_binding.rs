@@ -6,9 +6,9 @@ use std::time::Duration;
 use crate::common::fleet::nixes;
 use crate::common::plan::{approvals, key};
 use crate::common::site::Site;
-use pantheros_mcp::deploy::Plan;
-use pantheros_mcp::names::PlanId;
-use pantheros_mcp::time::Timestamp;
+use pantheros_mcp::testing::deploy::Plan;
+use pantheros_mcp::testing::names::PlanId;
+use pantheros_mcp::testing::time::Timestamp;
 use serde_json::json;
 
 fn site() -> Site {

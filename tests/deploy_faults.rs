@@ -7,7 +7,7 @@ use crate::common::fleet::{alive, nixes, told, wait_until};
 use crate::common::mcp::Client;
 use crate::common::site::Site;
 use crate::common::terminal::Terminal;
-use pantheros_mcp::time::Timestamp;
+use pantheros_mcp::testing::time::Timestamp;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 

@@ -2,8 +2,8 @@
 use std::path::Path;
 
 use crate::common::golden;
-use pantheros_mcp::tools::{Effect, Reach, ToolEntry, catalogue};
-use pantheros_mcp::{config, diagnostic};
+use pantheros_mcp::testing::tools::{Effect, Reach, ToolEntry, catalogue};
+use pantheros_mcp::testing::{config, diagnostic};
 use schemars::schema_for;
 use serde_json::Value;
 

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use clap::Parser;
-use pantheros_mcp::cli::CommandLine;
-use pantheros_mcp::tools;
+use pantheros_mcp::CommandLine;
+use pantheros_mcp::testing::tools;
 use pulldown_cmark::{CodeBlockKind, Event, Options, Tag, TagEnd};
 use serde_json::Value;
 

@@ -2,7 +2,7 @@
 use std::error::Error as _;
 use std::path::Path;
 
-use pantheros_mcp::state::StateFolder;
+use pantheros_mcp::testing::state::StateFolder;
 
 /// `thiserror` takes these for the source of a variant; a field whose text `Display` prints has another name (`cause`).
 const SOURCES: [&str; 3] = ["#[from]", "#[source]", " source:"];

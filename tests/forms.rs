@@ -8,8 +8,8 @@ use std::process::{Command, Output, Stdio};
 use crate::common::fleet::{Fleet, errors, nixes};
 use crate::common::plan::{approvals, fleet};
 use crate::common::site::Site;
-use pantheros_mcp::deploy::Decision;
-use pantheros_mcp::names::PlanId;
+use pantheros_mcp::testing::deploy::Decision;
+use pantheros_mcp::testing::names::PlanId;
 use serde_json::{Value, json};
 
 /// What the version before plans got their second form wrote.

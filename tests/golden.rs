@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use crate::common::fleet::{Fleet, nixes};
 use crate::common::golden;
 use crate::common::mcp::{Client, STATELESS, WITH_HANDSHAKE};
-use pantheros_mcp::tools::{Effect, Reach, ToolEntry, catalogue, names};
+use pantheros_mcp::testing::tools::{Effect, Reach, ToolEntry, catalogue, names};
 use serde_json::{Value, json};
 
 /// Most bytes a model has to read of the first six tools before it can call anything.

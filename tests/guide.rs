@@ -8,7 +8,7 @@ use crate::common::fleet::{Fleet, PROGRAM, nixes};
 use crate::common::mcp::{Client, WITH_HANDSHAKE};
 use crate::common::node::{node, program, run};
 use crate::common::served::Served;
-use pantheros_mcp::config;
+use pantheros_mcp::testing::config;
 use serde_json::Value;
 
 fn read(path: &str) -> String {

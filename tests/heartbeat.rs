@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 
 use crate::common::fleet::{Fleet, nixes};
 use crate::common::http::{Connection, Head, Request, initialize};
-use pantheros_mcp::config::{Overrides, Settings};
-use pantheros_mcp::mcp;
-use pantheros_mcp::progress::HEARTBEAT;
-use pantheros_mcp::tools::Services;
+use pantheros_mcp::testing::config::{Overrides, Settings};
+use pantheros_mcp::testing::mcp;
+use pantheros_mcp::testing::progress::HEARTBEAT;
+use pantheros_mcp::testing::tools::Services;
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio_util::sync::{CancellationToken, DropGuard};

@@ -8,7 +8,7 @@ use crate::common::catalogue::arguments;
 use crate::common::fleet::{Fleet, nixes};
 use crate::common::mcp::{Client, STATELESS, with_meta};
 use crate::common::site::Site;
-use pantheros_mcp::tools::{FOREIGN_TEXT_FIELDS, catalogue};
+use pantheros_mcp::testing::tools::{FOREIGN_TEXT_FIELDS, catalogue};
 use serde_json::{Value, json};
 
 /// What others write everywhere they can.

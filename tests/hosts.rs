@@ -7,8 +7,8 @@ use crate::common::fleet::{Answer, Fleet, alive, nixes, wait_until};
 use crate::common::http::{Request, Setup};
 use crate::common::mcp::{Client, WITH_HANDSHAKE};
 use crate::common::target::Targets;
-use pantheros_mcp::progress::Call;
-use pantheros_mcp::ssh::{RemoteLimits, SshConnections, SshSettings, SshTarget};
+use pantheros_mcp::testing::progress::Call;
+use pantheros_mcp::testing::ssh::{RemoteLimits, SshConnections, SshSettings, SshTarget};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 

@@ -9,7 +9,7 @@ use crate::common::catalogue::arguments;
 use crate::common::fleet::{PATIENCE, alive, wait_until};
 use crate::common::http::{Answer, Request, Server, Setup, TOKEN, initialize};
 use crate::common::mcp::ENDING;
-use pantheros_mcp::tools::{Reach, ToolEntry, catalogue};
+use pantheros_mcp::testing::tools::{Reach, ToolEntry, catalogue};
 use serde_json::{Value, json};
 
 fn list() -> Value {

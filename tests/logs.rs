@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use pantheros_mcp::diagnostic::{Code, Diagnostic};
-use pantheros_mcp::nix::diagnostics::{SourceTree, build_failures, diagnose};
-use pantheros_mcp::nix::log::{ActivityKind, Event, LogState};
+use pantheros_mcp::testing::diagnostic::{Code, Diagnostic};
+use pantheros_mcp::testing::nix::diagnostics::{SourceTree, build_failures, diagnose};
+use pantheros_mcp::testing::nix::log::{ActivityKind, Event, LogState};
 
 const VERSIONS: [&str; 2] = ["2.26", "2.34"];
 /// The copy of `tests/fixtures/options` in the store at the time.
@@ -219,6 +219,6 @@ fn recursion_through_imports_is_explained() {
         let found = explained("recursion", version);
         assert_eq!((found.code, found.file.as_deref()), (Code::InfiniteRecursion, Some("recursion.nix")));
         assert!(found.said.as_deref().unwrap().contains("`config` in `imports`"), "{found:#?}");
-        assert!(found.trace.len() <= pantheros_mcp::diagnostic::TRACE_LIMIT);
+        assert!(found.trace.len() <= pantheros_mcp::testing::diagnostic::TRACE_LIMIT);
     }
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use crate::common::fleet::{Fleet, nixes};
 use crate::common::mcp::{Client, STATELESS, WITH_HANDSHAKE, handshake, with_meta};
 use crate::common::slow::Slow;
-use pantheros_mcp::tools::names;
+use pantheros_mcp::testing::tools::names;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 

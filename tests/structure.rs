@@ -288,7 +288,7 @@ const OF_THE_SURFACE: &[&str] =
 fn what_the_domain_says_names_no_tool_command_or_settings_file() {
     // `deploy` is a word of the domain as well.
     let tools: Vec<&str> =
-        pantheros_mcp::tools::names().into_iter().filter(|name| name.contains('_')).collect();
+        pantheros_mcp::testing::tools::names().into_iter().filter(|name| name.contains('_')).collect();
     let mut broken = Vec::new();
     for one in CRATE.texts.iter().filter(|one| DOMAIN.iter().any(|module| begins(&one.module, &[module]))) {
         let named = |word: &&&str| one.text.contains(**word);

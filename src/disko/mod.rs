@@ -1,7 +1,7 @@
 //! A host's disk layout and its hazards, read from the evaluated `disko.devices`.
 //!
 //! [`PROBE`] is the expression to evaluate, [`Layout::from_probe`] reads its result, [`draw()`] prints the layout.
-//! Nothing here runs a program or looks at a machine: a [`Hazard`] follows from the configuration alone, and a
+//! Nothing here runs a program or looks at a machine: a [`Hazard`](hazards::Hazard) follows from the configuration alone, and a
 //! configuration that leaves something open gives none.
 //!
 //! Sources: disko's option types (`lib/types/*.nix` of nix-community/disko), the NixOS options `boot.loader.*`,
@@ -21,9 +21,8 @@ mod size;
 mod tests;
 
 pub use draw::draw;
-pub use hazards::{Hazard, HazardCode, Severity};
-pub use model::{Layout, LayoutError, Mount, Node};
-pub use part::LayoutPart;
+pub use hazards::Severity;
+pub use model::Layout;
 
 /// A Nix function from the readers of `probes.nix`, the platform and a host's `config` to the input of
 /// [`Layout::from_probe`].

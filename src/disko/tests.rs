@@ -2,6 +2,8 @@
 
 use serde_json::{Value, json};
 
+use super::hazards::HazardCode;
+use super::model::{LayoutError, Node};
 use super::*;
 
 mod properties;

@@ -32,7 +32,7 @@ use crate::progress::Call;
 pub use cache::{AnswerCache, CacheKey};
 pub use declared::DeclaredInput;
 pub use error::FlakeError;
-pub use evaluate::{Answer, Answers, AskOptions, Evaluation, Instantiate, OtherFlake, Question};
+pub use evaluate::{Answer, AskOptions, Instantiate, OtherFlake, Question};
 pub use fingerprint::Fingerprint;
 pub use git::Checkout;
 pub use lock::{Lock, LockError};

@@ -32,7 +32,7 @@ pub enum ProcessError {
         /// The error of the system.
         cause: io::Error,
     },
-    /// It wrote more to standard output than [`Command::output_limit`].
+    /// It wrote more to standard output than [`Command::output_limit`](super::Command::output_limit).
     #[error("{program} wrote more than {limit} bytes")]
     OutputTooLarge {
         /// The program.
@@ -40,7 +40,7 @@ pub enum ProcessError {
         /// The limit, in bytes.
         limit: usize,
     },
-    /// It ran longer than [`Command::time_limit`].
+    /// It ran longer than [`Command::time_limit`](super::Command::time_limit).
     #[error("{program} took longer than {} s", limit.as_secs_f32())]
     TimedOut {
         /// The program.
@@ -48,7 +48,7 @@ pub enum ProcessError {
         /// The limit.
         limit: Duration,
     },
-    /// It used more memory than [`Command::memory_limit`].
+    /// It used more memory than [`Command::memory_limit`](super::Command::memory_limit).
     #[error("{program} held more than {} of memory", crate::text::bytes(*limit))]
     OutOfMemory {
         /// The program.

@@ -16,10 +16,10 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-pub use error::{HostKey, SshError};
+pub use error::SshError;
 pub use output::{RemoteLimits, RemoteOutput};
 pub use session::SshSession;
-pub use target::{Address, SshTarget, UserName};
+pub use target::SshTarget;
 
 use crate::progress::Call;
 use crate::scratch::ScratchFolder;

@@ -25,8 +25,6 @@ use crate::schema::{self, ArgumentError};
 use answer_limit::{EntryLabel, FittedAnswer};
 
 pub use crate::policy::{Effect, Policy, Reach};
-pub use background::BackgroundTasks;
-pub use in_force::SettingsInForce;
 pub use page::limit_text;
 pub use rollouts::ActiveRollouts;
 pub use services::{CallSlot, Context, LogRef, Services};

@@ -1,6 +1,6 @@
 //! Calls that every tool takes, found by its schema: a tool that a test does not name is called as well.
 
-use pantheros_mcp::tools::ToolEntry;
+use pantheros_mcp::testing::tools::ToolEntry;
 use serde_json::{Map, Value, json};
 
 /// The least that a tool takes: `web` for every argument it requires.

@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use pantheros_mcp::config::{DeploySettings, Overrides, Settings};
-use pantheros_mcp::deploy::{Approvals, PLAN_VERSION, Plan, StoredPlan};
-use pantheros_mcp::names::PlanId;
-use pantheros_mcp::time::Timestamp;
+use pantheros_mcp::testing::config::{DeploySettings, Overrides, Settings};
+use pantheros_mcp::testing::deploy::{Approvals, PLAN_VERSION, Plan, StoredPlan};
+use pantheros_mcp::testing::names::PlanId;
+use pantheros_mcp::testing::time::Timestamp;
 use serde_json::{Value, json};
 
 use super::fleet::{Fleet, nixes};

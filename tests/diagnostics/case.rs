@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use pantheros_mcp::diagnostic::{Code, Diagnostic};
+use pantheros_mcp::testing::diagnostic::{Code, Diagnostic};
 
 use crate::diagnostics::flake::{Flake, nixes};
 

@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use pantheros_mcp::diagnostic::Diagnostic;
-use pantheros_mcp::nix::diagnostics::{SourceTree, diagnose};
-use pantheros_mcp::nix::log::{Event, LogState};
-use pantheros_mcp::process::LINE_LIMIT;
+use pantheros_mcp::testing::diagnostic::Diagnostic;
+use pantheros_mcp::testing::nix::diagnostics::{SourceTree, diagnose};
+use pantheros_mcp::testing::nix::log::{Event, LogState};
+use pantheros_mcp::testing::process::LINE_LIMIT;
 
 /// The real `nix` to test with.
 pub fn nixes() -> Vec<PathBuf> {

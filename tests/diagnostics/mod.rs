@@ -8,8 +8,8 @@ mod flake;
 
 use std::process::Stdio;
 
-use pantheros_mcp::diagnostic::Code;
-use pantheros_mcp::nix::diagnostics::build_failures;
+use pantheros_mcp::testing::diagnostic::Code;
+use pantheros_mcp::testing::nix::diagnostics::build_failures;
 
 use case::{CASE, Case};
 use flake::{Flake, nixes};

@@ -7,7 +7,7 @@ use std::process::Output;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use pantheros_mcp::deploy::SUPERVISOR_SCRIPT;
+use pantheros_mcp::testing::deploy::SUPERVISOR_SCRIPT;
 use serde_json::Value;
 
 use crate::common::fleet::{Fleet, nixes, wait_until};

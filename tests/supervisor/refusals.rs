@@ -2,7 +2,7 @@
 
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
 
-use pantheros_mcp::deploy::SUPERVISOR_SCRIPT;
+use pantheros_mcp::testing::deploy::SUPERVISOR_SCRIPT;
 
 use crate::supervisor::machine::{DEPLOYMENTS, Machine, NONCE, side_by_side};
 

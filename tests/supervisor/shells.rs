@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use pantheros_mcp::deploy::SUPERVISOR_SCRIPT;
+use pantheros_mcp::testing::deploy::SUPERVISOR_SCRIPT;
 
 use crate::common::fleet::nixes;
 use crate::supervisor::machine::{HOLD, Machine, NONCE};

@@ -1,6 +1,6 @@
 //! Machines that want to see a signature, made by the real `ssh-keygen`.
 
-use pantheros_mcp::deploy::Plan;
+use pantheros_mcp::testing::deploy::Plan;
 use serde_json::{Value, json};
 
 use crate::supervisor::machine::{Deployment, Machine, NONCE, side_by_side};

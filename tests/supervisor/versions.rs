@@ -1,7 +1,7 @@
 //! Supervisors of different versions on one machine: what one left undone the other finishes, or leaves alone by
 //! name.
 
-use pantheros_mcp::deploy::SUPERVISOR_SCRIPT;
+use pantheros_mcp::testing::deploy::SUPERVISOR_SCRIPT;
 
 use crate::supervisor::machine::{Deployment, Machine, NONCE, side_by_side};
 

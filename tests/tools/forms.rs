@@ -1,6 +1,6 @@
 //! Arguments in the forms that clients send: unambiguous forms are accepted, and none selects more than was meant.
 
-use pantheros_mcp::tools::catalogue;
+use pantheros_mcp::testing::tools::catalogue;
 use serde_json::{Value, json};
 
 use crate::common::fleet::{Fleet, nixes};

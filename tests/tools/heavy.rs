@@ -1,6 +1,6 @@
 //! Every tool at its heaviest: an answer ends at about a page, and counts what it leaves out.
 
-use pantheros_mcp::tools::find;
+use pantheros_mcp::testing::tools::find;
 use serde_json::{Value, json};
 
 use crate::common::catalogue::arguments;

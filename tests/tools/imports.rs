@@ -5,7 +5,7 @@ use std::process::{Command, Output};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use pantheros_mcp::tools::find;
+use pantheros_mcp::testing::tools::find;
 use serde_json::{Value, json};
 
 use crate::common::catalogue::arguments;

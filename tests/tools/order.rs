@@ -3,8 +3,8 @@
 
 use std::path::Path;
 
-use pantheros_mcp::diagnostic::{Code, Diagnostic};
-use pantheros_mcp::flake::{Step, UnreadPart};
+use pantheros_mcp::testing::diagnostic::{Code, Diagnostic};
+use pantheros_mcp::testing::flake::{Step, UnreadPart};
 use serde_json::{Value, json};
 
 use crate::common::fleet::{Fleet, errors, nixes};

@@ -14,6 +14,7 @@ macro_rules! codes {
 
         impl HazardCode {
             /// All codes, grouped by subject.
+            #[cfg(test)]
             pub const ALL: &[Self] = &[$( Self::$name, )+];
 
             /// The meaning of the code, in a sentence.
