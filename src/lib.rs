@@ -68,7 +68,7 @@ pub mod testing {
         pub use crate::diagnostic::{Code, Diagnostic, TRACE_LIMIT};
     }
     pub mod flake {
-        pub use crate::flake::{Step, UnreadPart};
+        pub use crate::flake::{PathStep, UnreadPart};
     }
     pub mod mcp {
         pub use crate::mcp::{http, stdio};

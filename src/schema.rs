@@ -98,12 +98,12 @@ pub fn of_output<T: JsonSchema>() -> Map<String, Value> {
 #[expect(dead_code, reason = "only its schema is used")]
 enum OutputOrFailure<T> {
     Output(T),
-    Failure(Failure),
+    Failure(FailedCall),
 }
 
 /// The structured content of a failed call without an output.
 #[derive(Clone, Debug, serde::Serialize, serde::Deserialize, JsonSchema)]
-pub struct Failure {
+pub struct FailedCall {
     /// Why the call failed.
     pub error: crate::diagnostic::Diagnostic,
 }

@@ -9,7 +9,7 @@ mod propose;
 mod rollout;
 mod supervisor;
 
-pub(crate) use approval::{Answer, Approver, Nobody, Question, Yes, signature};
+pub(crate) use approval::{ApprovalAnswer, ApprovalRequest, Approver, Nobody, Yes, signature};
 pub use approval::{ApprovalError, Approvals, Decision};
 pub(crate) use host::{DiskSpace, HostEndpoint, HostState, SurveyError, endpoint_of, survey};
 #[cfg(test)]
@@ -22,4 +22,4 @@ pub use plan::{PLAN_VERSION, Plan, StoredPlan};
 pub(crate) use propose::{Intent, propose_deployment, propose_rollback};
 pub(crate) use rollout::{Outcome, Rollout};
 pub use supervisor::SUPERVISOR_SCRIPT;
-pub(crate) use supervisor::{Latest, Step, SuperviseError, latest_deployment};
+pub(crate) use supervisor::{DeploymentStep, LatestDeployment, SuperviseError, latest_deployment};

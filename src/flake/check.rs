@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::hosts::HOSTS;
-use super::outputs::{self, Kind, Leaf, ListOptions, Rule, Shape};
+use super::outputs::{self, Leaf, ListOptions, OutputKind, Rule, Shape};
 use super::{AskOptions, Flake, FlakeError, Instantiate, Question};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::names::{DrvPath, HostName, SystemName};
@@ -46,7 +46,7 @@ pub struct Output {
     /// Where it is in the flake.
     pub attr: String,
     /// What it is.
-    pub kind: Kind,
+    pub kind: OutputKind,
     /// How it fared.
     pub status: Status,
     /// Whether it was built, and not only evaluated.
@@ -180,7 +180,7 @@ impl Flake {
             let part: Vec<(usize, &Leaf)> = leaves
                 .iter()
                 .enumerate()
-                .filter(|(_, leaf)| asked(leaf) && (leaf.rule.kind == Kind::Job) == jobs)
+                .filter(|(_, leaf)| asked(leaf) && (leaf.rule.kind == OutputKind::Job) == jobs)
                 .collect();
             let question = |leaf: &Leaf| {
                 let question = Question::new(leaf.path.iter().cloned(), leaf.rule.probe);

@@ -112,7 +112,7 @@ enum Edge {
 
 /// An input of the flake, or of one of its inputs.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Input<'a> {
+pub struct LockedInput<'a> {
     /// The names of the inputs from the flake to it.
     pub path: Vec<&'a str>,
     /// The path of the input that it follows, from the flake; empty if it follows the flake itself.
@@ -202,7 +202,7 @@ impl Lock {
 
     /// The flake's inputs, each before its own inputs, in the order of their names.
     #[must_use]
-    pub fn inputs(&self) -> Vec<Input<'_>> {
+    pub fn inputs(&self) -> Vec<LockedInput<'_>> {
         let mut found = Vec::new();
         if let Some(root) = self.nodes.get(&self.root) {
             self.push_inputs(root, &[], &mut found);
@@ -210,14 +210,14 @@ impl Lock {
         found
     }
 
-    fn push_inputs<'a>(&'a self, of: &'a Node, path: &[&'a str], found: &mut Vec<Input<'a>>) {
+    fn push_inputs<'a>(&'a self, of: &'a Node, path: &[&'a str], found: &mut Vec<LockedInput<'a>>) {
         for (name, edge) in &of.inputs {
             let path = [path, &[name.as_str()]].concat();
             let node = self.node(edge, &mut { LOOKUPS });
             match edge {
-                Edge::Follows(follows) => found.push(Input { path, follows: Some(follows), node }),
+                Edge::Follows(follows) => found.push(LockedInput { path, follows: Some(follows), node }),
                 Edge::Node(_) => {
-                    found.push(Input { path: path.clone(), follows: None, node });
+                    found.push(LockedInput { path: path.clone(), follows: None, node });
                     if let Some(node) = node {
                         self.push_inputs(node, &path, found);
                     }

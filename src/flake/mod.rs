@@ -37,7 +37,7 @@ pub use fingerprint::Fingerprint;
 pub use git::Checkout;
 pub use lock::{Lock, LockError};
 pub use nix_cache::NixCache;
-pub use part::{Step, UnreadPart};
+pub use part::{PathStep, UnreadPart};
 
 /// The flake of the settings, and the `nix` that evaluates it.
 #[derive(Clone, Debug)]

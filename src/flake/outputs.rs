@@ -17,7 +17,7 @@ pub use list::ListOptions;
 /// What an output is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Kind {
+pub enum OutputKind {
     /// A NixOS host.
     Host,
     /// A home-manager configuration.
@@ -73,40 +73,40 @@ pub struct Rule {
     /// The name of the output.
     pub output: &'static str,
     /// The kind of its elements.
-    pub kind: Kind,
+    pub kind: OutputKind,
     /// Its structure.
     pub shape: Shape,
     /// The probe that checks one element; empty if elements are not checked.
     pub probe: &'static str,
 }
 
-const fn rule(output: &'static str, kind: Kind, shape: Shape, probe: &'static str) -> Rule {
+const fn rule(output: &'static str, kind: OutputKind, shape: Shape, probe: &'static str) -> Rule {
     Rule { output, kind, shape, probe }
 }
 
 /// Every output with a rule. Hosts come first, because they take longest.
 pub const RULES: &[Rule] = &[
-    rule("nixosConfigurations", Kind::Host, Shape::Named, "host"),
-    rule("darwinConfigurations", Kind::Darwin, Shape::Named, "host"),
-    rule("homeConfigurations", Kind::Home, Shape::Named, "activation"),
-    rule("packages", Kind::Package, Shape::PerSystemNamed, "derivation"),
-    rule("devShells", Kind::Devshell, Shape::PerSystemNamed, "derivation"),
-    rule("checks", Kind::Check, Shape::PerSystemNamed, "derivation"),
-    rule("apps", Kind::App, Shape::PerSystemNamed, "app"),
-    rule("formatter", Kind::Formatter, Shape::PerSystem, "derivation"),
-    rule("nixosModules", Kind::Module, Shape::Named, "module"),
-    rule("overlays", Kind::Overlay, Shape::Named, "overlay"),
-    rule("templates", Kind::Template, Shape::Named, "template"),
-    rule("bundlers", Kind::Bundler, Shape::PerSystemNamed, "function"),
-    rule("nixosModule", Kind::Module, Shape::Single, "module"),
-    rule("overlay", Kind::Overlay, Shape::Single, "overlay"),
-    rule("defaultTemplate", Kind::Template, Shape::Single, "template"),
-    rule("defaultPackage", Kind::Package, Shape::PerSystem, "derivation"),
-    rule("devShell", Kind::Devshell, Shape::PerSystem, "derivation"),
-    rule("defaultApp", Kind::App, Shape::PerSystem, "app"),
-    rule("defaultBundler", Kind::Bundler, Shape::PerSystem, "function"),
-    rule("hydraJobs", Kind::Job, Shape::Nested, "derivation"),
-    rule("legacyPackages", Kind::Other, Shape::Systems, ""),
+    rule("nixosConfigurations", OutputKind::Host, Shape::Named, "host"),
+    rule("darwinConfigurations", OutputKind::Darwin, Shape::Named, "host"),
+    rule("homeConfigurations", OutputKind::Home, Shape::Named, "activation"),
+    rule("packages", OutputKind::Package, Shape::PerSystemNamed, "derivation"),
+    rule("devShells", OutputKind::Devshell, Shape::PerSystemNamed, "derivation"),
+    rule("checks", OutputKind::Check, Shape::PerSystemNamed, "derivation"),
+    rule("apps", OutputKind::App, Shape::PerSystemNamed, "app"),
+    rule("formatter", OutputKind::Formatter, Shape::PerSystem, "derivation"),
+    rule("nixosModules", OutputKind::Module, Shape::Named, "module"),
+    rule("overlays", OutputKind::Overlay, Shape::Named, "overlay"),
+    rule("templates", OutputKind::Template, Shape::Named, "template"),
+    rule("bundlers", OutputKind::Bundler, Shape::PerSystemNamed, "function"),
+    rule("nixosModule", OutputKind::Module, Shape::Single, "module"),
+    rule("overlay", OutputKind::Overlay, Shape::Single, "overlay"),
+    rule("defaultTemplate", OutputKind::Template, Shape::Single, "template"),
+    rule("defaultPackage", OutputKind::Package, Shape::PerSystem, "derivation"),
+    rule("devShell", OutputKind::Devshell, Shape::PerSystem, "derivation"),
+    rule("defaultApp", OutputKind::App, Shape::PerSystem, "app"),
+    rule("defaultBundler", OutputKind::Bundler, Shape::PerSystem, "function"),
+    rule("hydraJobs", OutputKind::Job, Shape::Nested, "derivation"),
+    rule("legacyPackages", OutputKind::Other, Shape::Systems, ""),
 ];
 
 /// Outputs that Nix knows without rules (`src/nix/flake.cc`). It warns about any other.
@@ -146,7 +146,7 @@ impl Rule {
             .iter()
             .copied()
             .find(|rule| rule.output == output)
-            .unwrap_or_else(|| rule("", Kind::Other, Shape::Opaque, "forced"))
+            .unwrap_or_else(|| rule("", OutputKind::Other, Shape::Opaque, "forced"))
     }
 }
 

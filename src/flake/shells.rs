@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::check::Status;
-use super::outputs::{Kind, ListOptions};
-use super::{Answer, Flake, FlakeError, Instantiate, Question, Step, UnreadPart};
+use super::outputs::{ListOptions, OutputKind};
+use super::{Answer, Flake, FlakeError, Instantiate, PathStep, Question, UnreadPart};
 use crate::diagnostic::Diagnostic;
 use crate::progress::Call;
 
@@ -49,7 +49,7 @@ impl Flake {
 
     async fn find_shells(&self, system: Option<&str>, call: &Call) -> Result<Vec<Shell>, FlakeError> {
         let listing = ListOptions { instantiate: Instantiate::No, on_warning: &|_, _| (), call };
-        let mut leaves = self.leaves(|rule| rule.kind == Kind::Devshell, listing).await?;
+        let mut leaves = self.leaves(|rule| rule.kind == OutputKind::Devshell, listing).await?;
         leaves.retain(|leaf| system.is_none() || leaf.system.is_none() || leaf.system.as_deref() == system);
         let questions = leaves
             .iter()
@@ -86,13 +86,14 @@ impl Flake {
                     shell.more_packages = packages.len().saturating_sub(PACKAGES);
                     shell.packages = packages.into_iter().take(PACKAGES).collect();
                     let inputs = answer.value.get("inputs").and_then(Value::as_u64).unwrap_or_default();
-                    let lacks =
-                        |place: &[Step]| answer.unread.iter().any(|part| part.covers(place.iter().cloned()));
+                    let lacks = |place: &[PathStep]| {
+                        answer.unread.iter().any(|part| part.covers(place.iter().cloned()))
+                    };
                     let unread = (0..inputs).filter(|&input| lacks(&["packages".into(), input.into()]));
                     shell.unread = unread.count();
                     let whole = [["derivation".into()], ["packages".into()]];
                     let failed = |part: &&UnreadPart| {
-                        whole.iter().any(|place: &[Step; 1]| part.covers(place.iter().cloned()))
+                        whole.iter().any(|place: &[PathStep; 1]| part.covers(place.iter().cloned()))
                     };
                     if let Some(part) = answer.unread.iter().find(failed) {
                         shell.status = Status::of(&part.error);

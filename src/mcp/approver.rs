@@ -24,7 +24,7 @@ use serde_json::Value;
 use super::handler::ClientTransport;
 use super::http::SingleResponse;
 use crate::canonical::Digest;
-use crate::deploy::{Answer, Approver, Question};
+use crate::deploy::{ApprovalAnswer, ApprovalRequest, Approver};
 use crate::names::PlanId;
 use crate::progress::Call;
 use crate::text;
@@ -127,7 +127,7 @@ impl ElicitationApprover {
         self.input_required.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
-    fn to_answer(&self, result: ElicitResult) -> Answer {
+    fn to_answer(&self, result: ElicitResult) -> ApprovalAnswer {
         match result.action {
             ElicitationAction::Accept => {
                 let content = result.content.unwrap_or_default();
@@ -137,22 +137,22 @@ impl ElicitationApprover {
                         LONGEST_FIELD,
                     )
                 };
-                Answer::Given {
+                ApprovalAnswer::Given {
                     phrase: typed(PHRASE_FIELD),
                     risks: typed(RISKS_FIELD),
                     by: format!("the user of {}", self.client),
                 }
             }
-            ElicitationAction::Decline => Answer::Declined,
+            ElicitationAction::Decline => ApprovalAnswer::Declined,
             // Cancelled, or an action of a later version: only `Accept` approves.
-            _ => Answer::Unanswered,
+            _ => ApprovalAnswer::Unanswered,
         }
     }
 
     /// Prepares the result that requires input.
-    fn ask_by_result(&self, question: &Question) -> Answer {
+    fn ask_by_result(&self, question: &ApprovalRequest) -> ApprovalAnswer {
         let (Some(codec), Ok(nonce)) = (CODEC.as_ref(), crate::random::bytes::<16>()) else {
-            return Answer::Unavailable;
+            return ApprovalAnswer::Unavailable;
         };
         let asked = SealedQuestion {
             nonce,
@@ -161,16 +161,16 @@ impl ElicitationApprover {
             plan_digest: question.plan_digest.clone(),
             settings: self.settings.into(),
         };
-        let Ok(asked) = serde_json::to_vec(&asked) else { return Answer::Unavailable };
+        let Ok(asked) = serde_json::to_vec(&asked) else { return ApprovalAnswer::Unavailable };
         let options = SealOptions::new().associated_data(seal_context(self.transport)).ttl(question.patience);
-        let Some(form) = approval_form(question) else { return Answer::Unavailable };
+        let Some(form) = approval_form(question) else { return ApprovalAnswer::Unavailable };
         let request = InputRequest::Elicitation(ElicitRequest::new(form));
         let result = InputRequiredResult::new(
             Some([(QUESTION_KEY.to_owned(), request)].into()),
             Some(codec.seal_with(&asked, &options)),
         );
         *self.input_required.lock().unwrap_or_else(PoisonError::into_inner) = Some(result);
-        Answer::Asked
+        ApprovalAnswer::Asked
     }
 
     /// The question that the person was asked before this call; `None` without a valid state of this tool.
@@ -185,18 +185,23 @@ impl ElicitationApprover {
     }
 
     /// Reads the answer that came with the call, and marks its question as answered.
-    fn read_response(&self, question: &Question, state: Option<&str>, responses: &InputResponses) -> Answer {
+    fn read_response(
+        &self,
+        question: &ApprovalRequest,
+        state: Option<&str>,
+        responses: &InputResponses,
+    ) -> ApprovalAnswer {
         let asked = self
             .open_state(state)
             .filter(|asked| asked.plan_id == question.plan_id && asked.plan_digest == question.plan_digest);
-        let Some(asked) = asked else { return Answer::Stray };
-        let Some(response) = responses.get(QUESTION_KEY) else { return Answer::Stray };
+        let Some(asked) = asked else { return ApprovalAnswer::Stray };
+        let Some(response) = responses.get(QUESTION_KEY) else { return ApprovalAnswer::Stray };
         let Ok(result) = serde_json::from_value::<ElicitResult>(response.clone()) else {
-            return Answer::Stray;
+            return ApprovalAnswer::Stray;
         };
         let mut answered = ANSWERED.lock().unwrap_or_else(PoisonError::into_inner);
         if answered.contains(&asked.nonce) {
-            return Answer::Stray;
+            return ApprovalAnswer::Stray;
         }
         if answered.len() >= ANSWERED_KEPT {
             answered.pop_front();
@@ -205,13 +210,18 @@ impl ElicitationApprover {
         drop(answered);
         match self.to_answer(result) {
             // The settings changed after the question. A rejection counts all the same.
-            Answer::Given { .. } if self.settings != asked.settings => Answer::Overtaken,
+            ApprovalAnswer::Given { .. } if self.settings != asked.settings => ApprovalAnswer::Overtaken,
             answer => answer,
         }
     }
 
-    async fn ask_by_request(&self, peer: &Peer<RoleServer>, question: &Question, call: &Call) -> Answer {
-        let Some(form) = approval_form(question) else { return Answer::Unavailable };
+    async fn ask_by_request(
+        &self,
+        peer: &Peer<RoleServer>,
+        question: &ApprovalRequest,
+        call: &Call,
+    ) -> ApprovalAnswer {
+        let Some(form) = approval_form(question) else { return ApprovalAnswer::Unavailable };
         let request = ServerRequest::ElicitRequest(ElicitRequest::new(form));
         let mut options = PeerRequestOptions::no_options();
         options.timeout = Some(question.patience);
@@ -219,16 +229,16 @@ impl ElicitationApprover {
         let asked = tokio::select! {
             // If the call is cancelled, an answer that arrives at the same time does not count.
             biased;
-            () = call.cancel.cancelled() => return Answer::Unanswered,
+            () = call.cancel.cancelled() => return ApprovalAnswer::Unanswered,
             asked = asked => asked,
         };
         match asked {
             Ok(ClientResult::ElicitResult(result)) => self.to_answer(result),
-            Ok(_) => Answer::Stray,
-            Err(ServiceError::Timeout { .. }) => Answer::Unanswered,
+            Ok(_) => ApprovalAnswer::Stray,
+            Err(ServiceError::Timeout { .. }) => ApprovalAnswer::Unanswered,
             Err(error) => {
                 tracing::warn!(%error, client = self.client, "the client could not ask the person");
-                Answer::Unavailable
+                ApprovalAnswer::Unavailable
             }
         }
     }
@@ -237,11 +247,11 @@ impl ElicitationApprover {
 impl Approver for ElicitationApprover {
     fn ask<'a>(
         &'a self,
-        question: &'a Question,
+        question: &'a ApprovalRequest,
         call: &'a Call,
-    ) -> Pin<Box<dyn Future<Output = Answer> + Send + 'a>> {
+    ) -> Pin<Box<dyn Future<Output = ApprovalAnswer> + Send + 'a>> {
         match &self.route {
-            AskRoute::Never => Box::pin(std::future::ready(Answer::Unavailable)),
+            AskRoute::Never => Box::pin(std::future::ready(ApprovalAnswer::Unavailable)),
             AskRoute::ByRequest(peer) => Box::pin(self.ask_by_request(peer, question, call)),
             AskRoute::ByResult { state: None, responses: None } => {
                 Box::pin(std::future::ready(self.ask_by_result(question)))
@@ -284,7 +294,7 @@ fn client_name(info: Option<Implementation>) -> String {
 }
 
 /// The form with the plan and the fields to fill in; `None`, with a log line, if it cannot be built.
-fn approval_form(question: &Question) -> Option<ElicitRequestParams> {
+fn approval_form(question: &ApprovalRequest) -> Option<ElicitRequestParams> {
     let what = if question.plan_id.ending() == question.phrase {
         "the last six characters of the plan's name"
     } else {

@@ -80,8 +80,8 @@ impl Command {
         self
     }
 
-    /// Sets how long the program may run, counted from its start or from the last [`Flow::MoreTime`](super::Flow::MoreTime) that the reader of
-    /// standard error returned.
+    /// Sets how long the program may run, counted from its start or from the last
+    /// [`Flow::MoreTime`](super::Flow::MoreTime) that the reader of standard error returned.
     #[must_use]
     pub fn time_limit(mut self, limit: Duration) -> Self {
         self.time_limit = limit;

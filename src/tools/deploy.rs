@@ -98,7 +98,7 @@ impl Tool for Deploy {
             for health in &host.health {
                 let mark = if health.ok { "✓" } else { "✗" };
                 lines.push(format!("  {mark}"));
-                lines.push(text::fenced(&health.told()));
+                lines.push(text::fenced(&health.summary()));
             }
             match (&host.error, same_as) {
                 (Some(error), _) if breaks.is_empty() => lines.push(format!("  {error}")),
@@ -149,7 +149,7 @@ pub(super) async fn carry_out(
             spent: &spent,
             by: &by,
             call: &call,
-            leave: services.rollouts.abandon_token(),
+            abandon: services.rollouts.abandon_token(),
         };
         (rollout.carry_out().await, spent)
     };

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::page::PageInput;
 use super::{Context, Effect, Reach, Tool, ToolError};
 use crate::flake::DeclaredInput;
-use crate::flake::lock::{Input as Locked, Lock, Reference};
+use crate::flake::lock::{Lock, LockedInput, Reference};
 use crate::text;
 use crate::time::Timestamp;
 
@@ -168,7 +168,11 @@ fn list_inputs(
     found
 }
 
-fn from_lock(input: &Locked<'_>, declared: &BTreeMap<String, DeclaredInput>, now: Timestamp) -> FlakeInput {
+fn from_lock(
+    input: &LockedInput<'_>,
+    declared: &BTreeMap<String, DeclaredInput>,
+    now: Timestamp,
+) -> FlakeInput {
     let (locked, original) = input.node.map(|node| (&node.locked, &node.original)).unwrap_or((&None, &None));
     let modified = locked.as_ref().and_then(Reference::last_modified).and_then(Timestamp::from_unix);
     FlakeInput {
@@ -186,7 +190,7 @@ fn join_path(names: &[String]) -> String {
 }
 
 /// The problem of an input that is in flake.lock; `None` if its lock is correct.
-fn find_problem(input: &Locked<'_>, declared: &BTreeMap<String, DeclaredInput>) -> Option<LockProblem> {
+fn find_problem(input: &LockedInput<'_>, declared: &BTreeMap<String, DeclaredInput>) -> Option<LockProblem> {
     let mut names = input.path.iter();
     let mut declaration = names.next().and_then(|name| declared.get(*name));
     if declaration.is_none() {
@@ -214,7 +218,7 @@ fn find_problem(input: &Locked<'_>, declared: &BTreeMap<String, DeclaredInput>) 
 
 /// Whether only a `follows` in flake.nix can explain where an input of an input leads, and flake.nix has none: an input's own
 /// `follows` stays within that input.
-fn is_leftover_override(input: &Locked<'_>, declaration: Option<&DeclaredInput>) -> bool {
+fn is_leftover_override(input: &LockedInput<'_>, declaration: Option<&DeclaredInput>) -> bool {
     let is_declared =
         declaration.is_some_and(|declared| declared.follows.is_some() || declared.reference.is_some());
     !is_declared

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use super::gap::{Gap, Gaps};
 use super::{Context, Effect, Reach, Tool, ToolError};
 use crate::deploy::{
-    DiskSpace, HostEndpoint, HostState, Latest, Step, SuperviseError, SurveyError, endpoint_of,
-    latest_deployment, survey,
+    DeploymentStep, DiskSpace, HostEndpoint, HostState, LatestDeployment, SuperviseError, SurveyError,
+    endpoint_of, latest_deployment, survey,
 };
 use crate::diagnostic::Diagnostic;
 use crate::names::{HostName, StorePath};
@@ -79,7 +79,7 @@ pub struct Output {
     #[serde(skip_serializing_if = "Option::is_none")]
     deploying: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    latest_deployment: Option<Latest>,
+    latest_deployment: Option<LatestDeployment>,
     /// Why `latest_deployment` is unknown.
     #[serde(skip_serializing_if = "Option::is_none")]
     latest_error: Option<Diagnostic>,
@@ -225,7 +225,7 @@ impl Output {
         }
     }
 
-    fn add_latest_deployment(&mut self, latest: Result<Option<Latest>, SuperviseError>) {
+    fn add_latest_deployment(&mut self, latest: Result<Option<LatestDeployment>, SuperviseError>) {
         match latest {
             Ok(latest) => self.latest_deployment = latest,
             Err(error) => {
@@ -237,7 +237,10 @@ impl Output {
             if !latest.state.is_final() {
                 self.deploying.get_or_insert_with(|| latest.plan_id.to_string());
             }
-            let ended_well = matches!(latest.state, Step::Confirmed | Step::Staged | Step::Checked);
+            let ended_well = matches!(
+                latest.state,
+                DeploymentStep::Confirmed | DeploymentStep::Staged | DeploymentStep::Checked
+            );
             if latest.state.is_final() && !ended_well {
                 let state = latest.state.as_str();
                 self.warnings.push(format!("the latest deployment, {}, ended {state}", latest.plan_id));

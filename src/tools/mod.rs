@@ -159,7 +159,7 @@ impl ToolOutcome {
     /// The outcome of a call that failed without an answer.
     #[must_use]
     pub fn failure(error: Diagnostic) -> Self {
-        let failure = schema::Failure { error };
+        let failure = schema::FailedCall { error };
         match answer_limit::fit_answer(&failure, |_| None) {
             Ok(FittedAnswer { structured, shorter }) => {
                 let text = shorter.unwrap_or(failure).error.to_string();

@@ -13,7 +13,7 @@ use super::background::BackgroundTasks;
 use super::in_force::SettingsInForce;
 use super::rollouts::ActiveRollouts;
 use crate::config::{ConfigError, Settings};
-use crate::deploy::{Answer, Approver, Question, Requester};
+use crate::deploy::{ApprovalAnswer, ApprovalRequest, Approver, Requester};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::flake::Flake;
 use crate::metrics::Metrics;
@@ -284,9 +284,9 @@ pub(super) struct SlotReleasingApprover<'a>(pub &'a Context);
 impl Approver for SlotReleasingApprover<'_> {
     fn ask<'a>(
         &'a self,
-        question: &'a Question,
+        question: &'a ApprovalRequest,
         call: &'a Call,
-    ) -> Pin<Box<dyn Future<Output = Answer> + Send + 'a>> {
+    ) -> Pin<Box<dyn Future<Output = ApprovalAnswer> + Send + 'a>> {
         Box::pin(async move {
             let Self(context) = self;
             context.release_slot();
@@ -299,7 +299,9 @@ impl Approver for SlotReleasingApprover<'_> {
             // The settings may no longer let this person approve, so an approval under old settings is void. A refusal
             // still counts.
             match answer {
-                Answer::Given { .. } if !context.in_force.is_current().await => Answer::Overtaken,
+                ApprovalAnswer::Given { .. } if !context.in_force.is_current().await => {
+                    ApprovalAnswer::Overtaken
+                }
                 answer => answer,
             }
         })

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use pantheros_mcp::testing::diagnostic::{Code, Diagnostic};
-use pantheros_mcp::testing::flake::{Step, UnreadPart};
+use pantheros_mcp::testing::flake::{PathStep, UnreadPart};
 use serde_json::{Value, json};
 
 use crate::common::fleet::{Fleet, errors, nixes};
@@ -96,7 +96,7 @@ fn reading_parts() -> Vec<String> {
 }
 
 /// The parts a question names, in the order it names them.
-fn told(fleet: &Fleet, question: &Value) -> Vec<Vec<Step>> {
+fn told(fleet: &Fleet, question: &Value) -> Vec<Vec<PathStep>> {
     let [probes, disko, facts] =
         ["src/flake/probes.nix", "src/disko/probe.nix", "src/flake/facts.nix"].map(source);
     // JSON's escapes are Nix's.
@@ -113,7 +113,7 @@ fn told(fleet: &Fleet, question: &Value) -> Vec<Vec<Step>> {
     told.map(|at| serde_json::from_value(at).unwrap()).collect()
 }
 
-fn behind(place: &[Step]) -> UnreadPart {
+fn behind(place: &[PathStep]) -> UnreadPart {
     let error = Diagnostic::new(Code::Throw, "not read");
     UnreadPart { rest: true, ..UnreadPart::new(place.iter().cloned(), error) }
 }

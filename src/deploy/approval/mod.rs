@@ -30,7 +30,7 @@ use crate::time::Timestamp;
 use decision::LARGEST;
 pub use decision::{Decision, Rejection};
 pub use error::{ApprovalError, NoForm};
-pub use question::{Answer, Approver, Nobody, Question};
+pub use question::{ApprovalAnswer, ApprovalRequest, Approver, Nobody};
 use record::VERSION;
 pub use record::{Approval, Spent};
 

@@ -5,8 +5,8 @@ use std::time::Instant;
 use serde_json::json;
 
 use super::{
-    Answer, Approval, ApprovalError, Approvals, Approver, Decision, NoForm, PATIENCE, Question, Spent, Yes,
-    approval_name, decision, forms, named, recorded,
+    Approval, ApprovalAnswer, ApprovalError, ApprovalRequest, Approvals, Approver, Decision, NoForm,
+    PATIENCE, Spent, Yes, approval_name, decision, forms, named, recorded,
 };
 use crate::audit::AuditEvent;
 use crate::config::ApprovalMethod;
@@ -91,7 +91,7 @@ impl Approvals {
             return Err(self.required(id, no_form));
         }
         let risks: Vec<String> = plan.blocking_risks().into_iter().map(str::to_owned).collect();
-        let question = Question {
+        let question = ApprovalRequest {
             plan_id: id.clone(),
             plan_digest: stored.digest().clone(),
             text: show::plan(plan, now),
@@ -101,8 +101,8 @@ impl Approvals {
         };
         call.report_message("waiting for a person's approval");
         let (phrase, risks, by) = match approver.ask(&question, call).await {
-            Answer::Given { phrase, risks, by } => (phrase, risks, by),
-            Answer::Declined => {
+            ApprovalAnswer::Given { phrase, risks, by } => (phrase, risks, by),
+            ApprovalAnswer::Declined => {
                 let (plans, declined) = (self.plans.clone(), plan.clone());
                 let rejected = self.reject(id, &format!("the user of {}", by.client), &by.client).await;
                 // Both are attempted, even if the first one fails.
@@ -113,11 +113,11 @@ impl Approvals {
                 }
                 return Err(refusal);
             }
-            Answer::Unanswered => return Err(ApprovalError::Unanswered(id.clone())),
-            Answer::Asked => return Err(ApprovalError::Asked(id.clone())),
-            Answer::Overtaken => return Err(ApprovalError::Overtaken(id.clone())),
-            Answer::Stray => return Err(ApprovalError::Stray(id.clone())),
-            Answer::Unavailable => return Err(self.required(id, NoForm::Unavailable)),
+            ApprovalAnswer::Unanswered => return Err(ApprovalError::Unanswered(id.clone())),
+            ApprovalAnswer::Asked => return Err(ApprovalError::Asked(id.clone())),
+            ApprovalAnswer::Overtaken => return Err(ApprovalError::Overtaken(id.clone())),
+            ApprovalAnswer::Stray => return Err(ApprovalError::Stray(id.clone())),
+            ApprovalAnswer::Unavailable => return Err(self.required(id, NoForm::Unavailable)),
         };
         if phrase.trim() != question.phrase {
             return Err(ApprovalError::WrongWords { id: id.clone(), expected: question.phrase });

@@ -10,7 +10,7 @@ use crate::progress::Call;
 
 /// A request to a person to approve a plan.
 #[derive(Clone, Debug)]
-pub struct Question {
+pub struct ApprovalRequest {
     /// The plan's name.
     pub plan_id: PlanId,
     /// The digest of the plan's canonical form, which binds the answer to its contents.
@@ -27,7 +27,7 @@ pub struct Question {
 
 /// The result of asking.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Answer {
+pub enum ApprovalAnswer {
     /// The person sent the form.
     Given {
         /// What they typed for the phrase.
@@ -53,12 +53,12 @@ pub enum Answer {
 
 /// A way to put a question to the person behind a call.
 pub trait Approver: Send + Sync {
-    /// Asks, and waits for the answer if it can arrive during this call; otherwise returns [`Answer::Asked`].
+    /// Asks, and waits for the answer if it can arrive during this call; otherwise returns [`ApprovalAnswer::Asked`].
     fn ask<'a>(
         &'a self,
-        question: &'a Question,
+        question: &'a ApprovalRequest,
         call: &'a Call,
-    ) -> Pin<Box<dyn Future<Output = Answer> + Send + 'a>>;
+    ) -> Pin<Box<dyn Future<Output = ApprovalAnswer> + Send + 'a>>;
 
     /// Whether [`Approver::ask`] shows the person a form now. It does not if the client has no forms, or if the call
     /// already carries the answer.
@@ -75,8 +75,12 @@ pub trait Approver: Send + Sync {
 pub struct Nobody;
 
 impl Approver for Nobody {
-    fn ask<'a>(&'a self, _: &'a Question, _: &'a Call) -> Pin<Box<dyn Future<Output = Answer> + Send + 'a>> {
-        Box::pin(std::future::ready(Answer::Unavailable))
+    fn ask<'a>(
+        &'a self,
+        _: &'a ApprovalRequest,
+        _: &'a Call,
+    ) -> Pin<Box<dyn Future<Output = ApprovalAnswer> + Send + 'a>> {
+        Box::pin(std::future::ready(ApprovalAnswer::Unavailable))
     }
 
     fn shows(&self) -> bool {

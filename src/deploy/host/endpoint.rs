@@ -2,7 +2,7 @@
 
 use std::num::NonZeroU16;
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::advice::Remedy;
@@ -63,13 +63,6 @@ impl From<&EndpointError> for Diagnostic {
     }
 }
 
-/// The flake's answer, as the evaluation cache stores it.
-#[derive(Debug, Default, Serialize, Deserialize)]
-pub(in crate::deploy) struct Told {
-    pub(in crate::deploy) value: Value,
-    pub(in crate::deploy) unread: Vec<UnreadPart>,
-}
-
 /// The fields of the answer, named as in the probe's Nix expression.
 #[derive(Default, Deserialize)]
 #[serde(default)]
@@ -88,24 +81,24 @@ struct ProbeAnswer {
 /// # Errors
 /// See [`EndpointError`].
 pub async fn endpoint_of(flake: &Flake, host: &HostName, call: &Call) -> Result<HostEndpoint, EndpointError> {
-    said(flake, host, ask_flake(flake, host, call).await)
+    endpoint_from_answer(flake, host, ask_flake(flake, host, call).await)
 }
 
 /// Combines the flake's answer about a host with the settings.
-pub(in crate::deploy) fn said(
+pub(in crate::deploy) fn endpoint_from_answer(
     flake: &Flake,
     host: &HostName,
-    told: Result<Told, FlakeError>,
+    answer: Result<Answer, FlakeError>,
 ) -> Result<HostEndpoint, EndpointError> {
     let set = flake.settings().hosts.get(host).cloned().unwrap_or_default();
     let now = flake.settings().target.as_ref().filter(|(name, _)| name == host).map(|(_, place)| place);
     let now = now.cloned().unwrap_or_default();
     let malformed = |message: String| EndpointError::Malformed { host: host.clone(), message };
-    let (Told { value, unread }, evaluates) = match told {
-        Ok(told) => (told, true),
+    let (Answer { value, unread }, evaluates) = match answer {
+        Ok(answer) => (answer, true),
         Err(FlakeError::Evaluation(error)) if now.target_host.is_some() || set.target_host.is_some() => {
             let all = UnreadPart { rest: true, ..UnreadPart::new(["config"], *error) };
-            (Told { value: Value::Object(Map::new()), unread: vec![all] }, false)
+            (Answer { value: Value::Object(Map::new()), unread: vec![all] }, false)
         }
         Err(error) => return Err(error.into()),
     };
@@ -138,15 +131,15 @@ pub(in crate::deploy) fn said(
     Ok(HostEndpoint { target, host_name: probed.host_name, system: probed.system, unread })
 }
 
-async fn ask_flake(flake: &Flake, host: &HostName, call: &Call) -> Result<Told, FlakeError> {
+async fn ask_flake(flake: &Flake, host: &HostName, call: &Call) -> Result<Answer, FlakeError> {
     flake
         .remembered(&format!("place {host}"), call, |flake| async move {
             call.report_message(format!("evaluating where {host} is"));
             let question = Question::new([HOSTS, host.as_str()], "place");
             match flake.ask("hosts", vec![question], Instantiate::No, call).await?.pop() {
-                Some(Ok(Answer { value, unread })) => Ok(Told { value, unread }),
+                Some(Ok(answer)) => Ok(answer),
                 Some(Err(diagnostic)) => flake.explain(host, diagnostic, call).await,
-                None => Ok(Told::default()),
+                None => Ok(Answer::default()),
             }
         })
         .await

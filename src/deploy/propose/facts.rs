@@ -6,7 +6,6 @@ use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
 use crate::config::HostFile;
-use crate::deploy::host::endpoint::Told;
 use crate::deploy::plan::{BuildOn, HealthCheck, is_risk_code};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::flake::hosts::HOSTS;
@@ -235,24 +234,24 @@ pub fn fingerprint(line: &str) -> Option<String> {
 ///
 /// # Errors
 /// See [`FlakeError`].
-pub async fn of(flake: &Flake, host: &HostName, call: &Call) -> Result<Facts, FlakeError> {
-    let told = flake
+pub async fn facts_of(flake: &Flake, host: &HostName, call: &Call) -> Result<Facts, FlakeError> {
+    let answer = flake
         .remembered(&format!("facts {host}"), call, |flake| async move {
             call.report_message(format!("evaluating how {host} would be reached"));
             let question = Question::new([HOSTS, host.as_str()], "deploy_facts");
             match flake.ask("hosts", vec![question], Instantiate::No, call).await?.pop() {
-                Some(Ok(Answer { value, unread })) => Ok(Told { value, unread }),
+                Some(Ok(answer)) => Ok(answer),
                 Some(Err(diagnostic)) => flake.explain(host, diagnostic, call).await,
-                None => Ok(Told::default()),
+                None => Ok(Answer::default()),
             }
         })
         .await?;
-    said(flake, host, told)
+    facts_from_answer(flake, host, answer)
 }
 
 /// Decodes the facts of a host from the answer of the evaluation.
-pub(super) fn said(flake: &Flake, host: &HostName, told: Told) -> Result<Facts, FlakeError> {
-    let mut facts: Facts = serde_json::from_value(told.value).map_err(|error| {
+pub(super) fn facts_from_answer(flake: &Flake, host: &HostName, answer: Answer) -> Result<Facts, FlakeError> {
+    let mut facts: Facts = serde_json::from_value(answer.value).map_err(|error| {
         let attr = AttrPath::new([HOSTS, host.as_str(), "config", "pantheros", "deploy"]);
         let message = format!("the deployment facts of {host} have unexpected types");
         FlakeError::Evaluation(Box::new(
@@ -271,7 +270,7 @@ pub(super) fn said(flake: &Flake, host: &HostName, told: Told) -> Result<Facts, 
                 .with_hint("a code has 1 to 64 lower-case letters, digits and `_`"),
         )));
     }
-    facts.reasons = told.unread;
+    facts.reasons = answer.unread;
     if let Some(set) = flake.settings().hosts.get(host) {
         facts.fill(set);
     }

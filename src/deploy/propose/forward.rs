@@ -67,10 +67,11 @@ pub async fn propose_deployment(
     call: &Call,
 ) -> Result<HostPlan, ProposeError> {
     let (place, facts, expected) = if intent.is_told {
-        let asked = futures::future::join(endpoint_of(flake, host, call), facts::of(flake, host, call)).await;
+        let asked =
+            futures::future::join(endpoint_of(flake, host, call), facts::facts_of(flake, host, call)).await;
         (asked.0?, asked.1?, None)
     } else {
-        let (place, facts, system) = proposal::of(flake, host, call).await?;
+        let (place, facts, system) = proposal::evaluate_proposal(flake, host, call).await?;
         (place, facts, Some(system))
     };
     let session = hosts.session(&place.target, call).await?;

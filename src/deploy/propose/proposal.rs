@@ -5,9 +5,9 @@
 
 use super::error::ProposeError;
 use super::facts::{self, Facts};
-use crate::deploy::host::endpoint::{self as place, HostEndpoint, Told};
+use crate::deploy::host::endpoint::{self, HostEndpoint};
 use crate::flake::hosts::{HOSTS, toplevel};
-use crate::flake::{Answer, Flake, Instantiate, Question, Step, UnreadPart};
+use crate::flake::{Answer, Flake, Instantiate, PathStep, Question, UnreadPart};
 use crate::names::{HostName, StorePath};
 use crate::progress::Call;
 
@@ -17,7 +17,7 @@ const FACTS: &str = "facts";
 const PLACE: &str = "place";
 
 /// Evaluates the endpoint, the facts and the toplevel of a host.
-pub(super) async fn of(
+pub(super) async fn evaluate_proposal(
     flake: &Flake,
     host: &HostName,
     call: &Call,
@@ -33,19 +33,19 @@ pub(super) async fn of(
     if let Some(part) = unread.iter().find(|part| part.covers([BUILT])) {
         return Ok(flake.explain(host, part.error.clone(), call).await?);
     }
-    let mut told = |name: &str| {
+    let mut part = |name: &str| {
         let value = value.get_mut(name).map(serde_json::Value::take).unwrap_or_default();
-        Told { value, unread: below(&unread, name) }
+        Answer { value, unread: below(&unread, name) }
     };
-    let system = toplevel(host, &told(BUILT).value)?;
-    let facts = facts::said(flake, host, told(FACTS))?;
-    Ok((place::said(flake, host, Ok(told(PLACE)))?, facts, system))
+    let system = toplevel(host, &part(BUILT).value)?;
+    let facts = facts::facts_from_answer(flake, host, part(FACTS))?;
+    Ok((endpoint::endpoint_from_answer(flake, host, Ok(part(PLACE)))?, facts, system))
 }
 
 /// The unread values below one part; their paths are relative to that part.
 fn below(unread: &[UnreadPart], name: &str) -> Vec<UnreadPart> {
     let of_it = |part: &UnreadPart| match part.part.split_first() {
-        Some((first, rest)) if *first == Step::from(name) => {
+        Some((first, rest)) if *first == PathStep::from(name) => {
             Some(UnreadPart { part: rest.to_vec(), ..part.clone() })
         }
         // The evaluation ended before this part, so all of the part is unread.

@@ -30,7 +30,7 @@ pub async fn propose_rollback(
     call: &Call,
 ) -> Result<HostPlan, ProposeError> {
     let (place, facts) =
-        futures::future::join(endpoint_of(flake, host, call), facts::of(flake, host, call)).await;
+        futures::future::join(endpoint_of(flake, host, call), facts::facts_of(flake, host, call)).await;
     let place = place?;
     // A flake that does not evaluate must not prevent a rollback.
     let (facts, unevaluated) = match facts {

@@ -4,7 +4,7 @@ use crate::advice::Remedy;
 use crate::deploy::host::{HostState, store};
 use crate::deploy::plan::{FlakeSource, HostPlan, SystemSource};
 use crate::diagnostic::{Code, Diagnostic};
-use crate::flake::{Flake, FlakeError};
+use crate::flake::Flake;
 use crate::progress::Call;
 use crate::ssh::{SshSession, SshTarget};
 
@@ -17,12 +17,12 @@ fn changed(what: impl Into<String>) -> Diagnostic {
 ///
 /// # Errors
 /// [`Code::InvalidPlan`] if address, user or port is invalid.
-pub fn target(of: &HostPlan) -> Result<SshTarget, Diagnostic> {
+pub fn target(host_plan: &HostPlan) -> Result<SshTarget, Diagnostic> {
     let wrong = |error: String| Diagnostic::new(Code::InvalidPlan, error);
     Ok(SshTarget {
-        address: of.target.address.parse().map_err(|error| wrong(format!("{error}")))?,
-        user: of.target.user.parse().map_err(|error| wrong(format!("{error}")))?,
-        port: of.target.port.unwrap_or(22).try_into().map_err(|_| wrong("port 0".to_owned()))?,
+        address: host_plan.target.address.parse().map_err(|error| wrong(format!("{error}")))?,
+        user: host_plan.target.user.parse().map_err(|error| wrong(format!("{error}")))?,
+        port: host_plan.target.port.unwrap_or(22).try_into().map_err(|_| wrong("port 0".to_owned()))?,
     })
 }
 
@@ -33,14 +33,13 @@ pub fn target(of: &HostPlan) -> Result<SshTarget, Diagnostic> {
 pub async fn flake_holds(
     flake: &Flake,
     source: &FlakeSource,
-    of: &HostPlan,
+    host_plan: &HostPlan,
     call: &Call,
 ) -> Result<(), Diagnostic> {
     // A generation, or the previous system of a host, does not depend on the flake.
-    if of.source != SystemSource::New {
+    if host_plan.source != SystemSource::New {
         return Ok(());
     }
-    let told = |error: &FlakeError| Diagnostic::from(error);
     let commit = match (&source.asked_rev, &source.revision) {
         // The approval is for a commit, so a branch that moved since does not matter.
         (Some(_), Some(commit)) => Some(commit),
@@ -51,22 +50,22 @@ pub async fn flake_holds(
             let rev = commit.parse().map_err(|error| changed(format!("{error}")))?;
             let at = flake.at(Some(&rev), call).await;
             &at.map_err(|error| {
-                let told = Diagnostic::from(&error);
-                let message = format!("commit {commit} of the plan: {}", told.message);
-                changed(message).with_said(told.said.as_deref().unwrap_or_default())
+                let diagnostic = Diagnostic::from(&error);
+                let message = format!("commit {commit} of the plan: {}", diagnostic.message);
+                changed(message).with_said(diagnostic.said.as_deref().unwrap_or_default())
             })?
         }
         None => flake,
     };
-    let now = FlakeSource::of(flake, call).await.map_err(|error| told(&error))?;
+    let now = FlakeSource::of(flake, call).await.map_err(|error| Diagnostic::from(&error))?;
     if (now.revision, now.dirty) != (source.revision.clone(), source.dirty) {
         return Err(changed(
             "the flake is at another commit, or has other changes, than when it was planned",
         ));
     }
-    let wanted = flake.toplevel_of(&of.host, call).await.map_err(|error| Diagnostic::from(&error))?;
-    if wanted != of.toplevel {
-        return Err(changed(format!("the flake now gives {} for {}", wanted.name(), of.host)));
+    let wanted = flake.toplevel_of(&host_plan.host, call).await.map_err(|error| Diagnostic::from(&error))?;
+    if wanted != host_plan.toplevel {
+        return Err(changed(format!("the flake now gives {} for {}", wanted.name(), host_plan.host)));
     }
     Ok(())
 }
@@ -75,11 +74,15 @@ pub async fn flake_holds(
 ///
 /// # Errors
 /// [`Code::PlanOutdated`], or why the host could not be asked.
-pub async fn generation_holds(of: &HostPlan, session: &SshSession, call: &Call) -> Result<(), Diagnostic> {
-    let SystemSource::Generation(number) = of.source else { return Ok(()) };
+pub async fn generation_holds(
+    host_plan: &HostPlan,
+    session: &SshSession,
+    call: &Call,
+) -> Result<(), Diagnostic> {
+    let SystemSource::Generation(number) = host_plan.source else { return Ok(()) };
     let found = store::generation(session, number, call).await.map_err(|error| Diagnostic::from(&error))?;
-    if found.as_ref() != Some(&of.toplevel) {
-        return Err(changed(format!("generation {number} of {} is another system", of.host)));
+    if found.as_ref() != Some(&host_plan.toplevel) {
+        return Err(changed(format!("generation {number} of {} is another system", host_plan.host)));
     }
     Ok(())
 }
@@ -88,19 +91,22 @@ pub async fn generation_holds(of: &HostPlan, session: &SshSession, call: &Call) 
 ///
 /// # Errors
 /// [`Code::PlanOutdated`].
-pub fn host_holds(of: &HostPlan, session: &SshSession, state: &HostState) -> Result<(), Diagnostic> {
+pub fn host_holds(host_plan: &HostPlan, session: &SshSession, state: &HostState) -> Result<(), Diagnostic> {
     let key = session.host_key().map(|key| format!("{} {}", key.kind, key.fingerprint));
-    if !key.as_ref().is_some_and(|key| of.host_keys.contains(key)) {
-        return Err(changed(format!("{} shows another host key than when it was planned", of.host)));
+    if !key.as_ref().is_some_and(|key| host_plan.host_keys.contains(key)) {
+        return Err(changed(format!("{} shows another host key than when it was planned", host_plan.host)));
     }
-    if state.machine_id.as_deref().unwrap_or_default() != of.machine_id {
-        return Err(changed(format!("another machine answers as {}: its machine id differs", of.host)));
+    if state.machine_id.as_deref().unwrap_or_default() != host_plan.machine_id {
+        return Err(changed(format!(
+            "another machine answers as {}: its machine id differs",
+            host_plan.host
+        )));
     }
-    if state.running.as_ref() != Some(&of.current) {
-        return Err(changed(format!("{} runs another system than when it was planned", of.host)));
+    if state.running.as_ref() != Some(&host_plan.current) {
+        return Err(changed(format!("{} runs another system than when it was planned", host_plan.host)));
     }
-    if state.boots != of.profile_generation || state.configured != of.profile_path {
-        return Err(changed(format!("{} has another generation than when it was planned", of.host)));
+    if state.boots != host_plan.profile_generation || state.configured != host_plan.profile_path {
+        return Err(changed(format!("{} has another generation than when it was planned", host_plan.host)));
     }
     Ok(())
 }

@@ -20,11 +20,19 @@ const TIME: Duration = Duration::from_secs(4 * 3_600);
 ///
 /// # Errors
 /// If `nix copy` fails; the hint has the remedy.
-pub async fn copy(flake: &Flake, session: &SshSession, of: &HostPlan, call: &Call) -> Result<(), Diagnostic> {
-    if of.build_on == BuildOn::Target || of.source != SystemSource::New || of.toplevel == of.current {
+pub async fn copy(
+    flake: &Flake,
+    session: &SshSession,
+    host_plan: &HostPlan,
+    call: &Call,
+) -> Result<(), Diagnostic> {
+    if host_plan.build_on == BuildOn::Target
+        || host_plan.source != SystemSource::New
+        || host_plan.toplevel == host_plan.current
+    {
         return Ok(());
     }
-    call.report_message(format!("{}: copying the system", of.host));
+    call.report_message(format!("{}: copying the system", host_plan.host));
     let target = session.target();
     let store = format!("ssh-ng://{}@{}:{}", target.user, bracketed(target.address.as_str()), target.port);
     let options = session.copy_options().iter().map(|word| shell_quoted(word)).collect::<Vec<_>>().join(" ");
@@ -32,10 +40,10 @@ pub async fn copy(flake: &Flake, session: &SshSession, of: &HostPlan, call: &Cal
     // The Nix daemon of the host accepts unsigned paths only from trusted users, so this flag bypasses no check there.
     let mut command =
         flake.nix().command(&["copy"]).await.map_err(nix)?.arg("--no-check-sigs").arg("--to").arg(store);
-    if of.substitute_on_target {
+    if host_plan.substitute_on_target {
         command = command.arg("--substitute-on-destination");
     }
-    let command = command.arg(of.toplevel.as_str()).env("NIX_SSHOPTS", options).time_limit(TIME);
+    let command = command.arg(host_plan.toplevel.as_str()).env("NIX_SSHOPTS", options).time_limit(TIME);
     let run = flake.nix().run(command, call).await.map_err(nix)?;
     if run.status.success() {
         return Ok(());
@@ -53,7 +61,7 @@ pub async fn copy(flake: &Flake, session: &SshSession, of: &HostPlan, call: &Cal
         ))
     } else if error.code == Code::DaemonUnreachable {
         // If the daemon of the host does not answer, the error of Nix names the local one.
-        let message = format!("the Nix of {} does not answer", of.host);
+        let message = format!("the Nix of {} does not answer", host_plan.host);
         Diagnostic::new(Code::RemoteFailed, message).with_said(&said).with_hint(format!(
             "nothing was changed there; look at `nix-daemon` on {target}, and at what its logins print before a command"
         ))

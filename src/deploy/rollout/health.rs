@@ -21,7 +21,7 @@ const SETTLED: Duration = Duration::from_secs(3);
 
 /// The result of one health check.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Health {
+pub struct HealthResult {
     /// The check, in words.
     pub check: String,
     /// Whether the check passed.
@@ -31,7 +31,7 @@ pub struct Health {
     pub evidence: Option<String>,
 }
 
-impl Health {
+impl HealthResult {
     /// A passed check, or a failed one with its evidence.
     #[must_use]
     pub fn new(check: impl Into<String>, found: Result<(), String>) -> Self {
@@ -44,7 +44,7 @@ impl Health {
 
     /// The check and its evidence in one line.
     #[must_use]
-    pub fn told(&self) -> String {
+    pub fn summary(&self) -> String {
         match &self.evidence {
             Some(evidence) => format!("{}: {evidence}", self.check),
             None => self.check.clone(),
@@ -61,7 +61,7 @@ pub async fn check(
     shaky: bool,
     patience: Duration,
     call: &Call,
-) -> Vec<Health> {
+) -> Vec<HealthResult> {
     let start = tokio::time::Instant::now();
     let mut wanted = if shaky { 2 } else { 1 };
     loop {
@@ -79,23 +79,23 @@ pub async fn check(
     }
 }
 
-async fn look(session: &SshSession, plan: &HostPlan, before: &HostState, call: &Call) -> Vec<Health> {
+async fn look(session: &SshSession, plan: &HostPlan, before: &HostState, call: &Call) -> Vec<HealthResult> {
     let now = match host::glance(session, call).await {
         Ok(state) => state,
         Err(error) => {
-            return vec![Health::new("the host answers", Err(Diagnostic::from(&error).full_text()))];
+            return vec![HealthResult::new("the host answers", Err(Diagnostic::from(&error).full_text()))];
         }
     };
     let same = |is: bool, evidence: String| if is { Ok(()) } else { Err(evidence) };
     let mut found = vec![
-        Health::new(
+        HealthResult::new(
             "it is the same machine",
             same(
                 now.machine_id.as_deref() == Some(plan.machine_id.as_str()),
                 format!("its machine id is {}", now.machine_id.as_deref().unwrap_or("not there")),
             ),
         ),
-        Health::new(
+        HealthResult::new(
             "it runs the planned system",
             same(
                 now.running.as_ref() == Some(&plan.toplevel),
@@ -104,7 +104,7 @@ async fn look(session: &SshSession, plan: &HostPlan, before: &HostState, call: &
         ),
     ];
     if before.failed_units.is_some() && now.failed_units.is_none() {
-        found.push(Health::new(
+        found.push(HealthResult::new(
             "systemd answers",
             Err("it did before, and does not say which units failed".to_owned()),
         ));
@@ -112,7 +112,7 @@ async fn look(session: &SshSession, plan: &HostPlan, before: &HostState, call: &
     if let Some(failed) = &now.failed_units {
         let known = before.failed_units.as_deref().unwrap_or_default();
         let new: Vec<&str> = failed.iter().filter(|unit| !known.contains(unit)).map(String::as_str).collect();
-        found.push(Health::new(
+        found.push(HealthResult::new(
             "no further unit failed",
             same(new.is_empty(), text::bounded(&new.join(", "), 4_000)),
         ));
@@ -122,7 +122,7 @@ async fn look(session: &SshSession, plan: &HostPlan, before: &HostState, call: &
     found
 }
 
-async fn one(session: &SshSession, plan: &HostPlan, check: &HealthCheck, call: &Call) -> Health {
+async fn one(session: &SshSession, plan: &HostPlan, check: &HealthCheck, call: &Call) -> HealthResult {
     match check {
         HealthCheck::Command(argv) => {
             let words: Vec<&str> = argv.iter().map(String::as_str).collect();
@@ -131,13 +131,13 @@ async fn one(session: &SshSession, plan: &HostPlan, check: &HealthCheck, call: &
                 Ok(output) => Err(format!("exit code {}: {}", output.code, output.errors())),
                 Err(error) => Err(Diagnostic::from(&error).full_text()),
             };
-            Health::new(format!("command {}", text::bounded(&argv.join(" "), 200)), found)
+            HealthResult::new(format!("command {}", text::bounded(&argv.join(" "), 200)), found)
         }
         HealthCheck::Tcp(port) => {
             let address = session.peer().map_or_else(|| plan.target.address.clone(), |peer| peer.to_string());
-            Health::new(format!("TCP port {port}"), connects(&address, *port).await)
+            HealthResult::new(format!("TCP port {port}"), connects(&address, *port).await)
         }
-        HealthCheck::Http(url) => Health::new(text::bounded(url, 200), answers(url, call).await),
+        HealthCheck::Http(url) => HealthResult::new(text::bounded(url, 200), answers(url, call).await),
     }
 }
 

@@ -5,11 +5,11 @@ use std::borrow::Cow;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::health::Health;
+use super::health::HealthResult;
 use crate::advice::{Hint, Remedy};
 use crate::causes::Failing;
 use crate::deploy::plan::HostPlan;
-use crate::deploy::supervisor::{Step, Story};
+use crate::deploy::supervisor::{DeploymentStep, SupervisorReport};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::names::HostName;
 use crate::text;
@@ -81,7 +81,7 @@ pub struct Outcome {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub units_failed: Option<bool>,
     /// Results of the health checks before the confirmation.
-    pub health: Vec<Health>,
+    pub health: Vec<HealthResult>,
     /// Number of results that were left out of the answer for its size.
     #[serde(default, skip_serializing_if = "crate::schema::is_zero")]
     pub more_health: u64,
@@ -124,7 +124,7 @@ impl Outcome {
 
     /// The end of the deployment was not observed; `last` is the last error.
     #[must_use]
-    pub fn lost(host: &HostName, last: Option<Diagnostic>, health: Vec<Health>) -> Self {
+    pub fn lost(host: &HostName, last: Option<Diagnostic>, health: Vec<HealthResult>) -> Self {
         let seen = last.map(|last| last.full_text()).unwrap_or_default();
         let message = format!("the end of the deployment on {host} was not observed");
         let error = Diagnostic::new(Code::HostUnreachable, message)
@@ -137,19 +137,19 @@ impl Outcome {
 
     /// The outcome that the supervisor reported.
     #[must_use]
-    pub fn from_story(of: &HostPlan, story: Story, health: Vec<Health>) -> Self {
-        let state = match story.state {
-            Step::Confirmed => Ending::Confirmed,
-            Step::Staged => Ending::Staged,
-            Step::Checked => Ending::Checked,
-            Step::RolledBack => Ending::RolledBack,
-            Step::Refused => Ending::Refused,
+    pub fn from_report(host_plan: &HostPlan, report: SupervisorReport, health: Vec<HealthResult>) -> Self {
+        let state = match report.state {
+            DeploymentStep::Confirmed => Ending::Confirmed,
+            DeploymentStep::Staged => Ending::Staged,
+            DeploymentStep::Checked => Ending::Checked,
+            DeploymentStep::RolledBack => Ending::RolledBack,
+            DeploymentStep::Refused => Ending::Refused,
             _ => Ending::RollbackFailed,
         };
         let error = (!state.is_success()).then(|| {
-            let unwell: Vec<String> = health.iter().filter(|health| !health.ok).map(Health::told).collect();
+            let unwell: Vec<String> = health.iter().filter(|health| !health.ok).map(HealthResult::summary).collect();
             let (happened, said) = if unwell.is_empty() {
-                (state.sentence(), story.message.clone().or(story.reason).unwrap_or_default())
+                (state.sentence(), report.message.clone().or(report.reason).unwrap_or_default())
             } else {
                 ("it was not well", unwell.join("\n"))
             };
@@ -163,15 +163,15 @@ impl Outcome {
                     Hint::from("somebody has to look at the host, by its console if need be: /var/lib/pantheros/deployments has the log"),
                 ),
             };
-            Diagnostic::new(code, format!("{}: {happened}", of.host))
+            Diagnostic::new(code, format!("{}: {happened}", host_plan.host))
                 .with_said(&text::bounded(&said, 600))
                 .with_hint(hint)
         });
         Self {
-            host: of.host.clone(),
+            host: host_plan.host.clone(),
             state,
-            generation: story.profile_generation,
-            units_failed: story.units_failed,
+            generation: report.profile_generation,
+            units_failed: report.units_failed,
             health,
             more_health: 0,
             error,

@@ -50,13 +50,13 @@ impl Stop {
     }
 
     /// The error of a host that was confirmed and then rolled back.
-    pub(super) fn back(&self, host: &HostName) -> Diagnostic {
+    pub(super) fn reverted(&self, host: &HostName) -> Diagnostic {
         Diagnostic::new(Code::RolledBack, format!("{host} was brought back, since {}", self.why()))
             .with_hint(self.mend())
     }
 
     /// The error of a host that was confirmed and whose rollback was not observed.
-    pub(super) fn not_back(&self, host: &HostName, error: Diagnostic) -> Diagnostic {
+    pub(super) fn not_reverted(&self, host: &HostName, error: Diagnostic) -> Diagnostic {
         let message = format!(
             "{host} was confirmed, and was not seen to go back after {}: {}",
             self.why(),
@@ -68,7 +68,7 @@ impl Stop {
     }
 
     /// The error of a host that is not followed any more.
-    pub(super) fn left() -> Diagnostic {
+    pub(super) fn abandoned() -> Diagnostic {
         Diagnostic::new(Code::Cancelled, "this program was told a second time to end")
     }
 }

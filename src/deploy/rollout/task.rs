@@ -16,7 +16,7 @@ use super::stop::Stop;
 use super::watch::Line;
 use crate::deploy::host::{self, HostState, SurveyError};
 use crate::deploy::plan::{HostPlan, Plan, SystemSource};
-use crate::deploy::supervisor::{Orders, Signed, SuperviseError, client as supervise};
+use crate::deploy::supervisor::{DeploymentSpec, Signed, SuperviseError, client as supervise};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::flake::Flake;
 use crate::names::PlanId;
@@ -38,13 +38,13 @@ pub struct Task<'a> {
     /// The plan.
     pub plan: &'a Plan,
     /// The part of the plan for this host.
-    pub of: &'a HostPlan,
+    pub host_plan: &'a HostPlan,
     /// The signed plan; `None` if it was approved in another way.
     pub signed: Option<Signed<'a>>,
     /// Receives progress; its cancellation makes the host go back.
     pub call: &'a Call,
     /// Its cancellation ends this task without waiting for the host.
-    pub leave: &'a CancellationToken,
+    pub abandon: &'a CancellationToken,
 }
 
 /// A host that passed all checks and has the new system in its store. Holds no connection, since its wave may begin
@@ -63,18 +63,21 @@ impl Task<'_> {
     /// # Errors
     /// The outcome of a host on which nothing was activated.
     pub async fn prepare(&self) -> Prepared<Ready> {
-        let refused = |error| Box::new(Outcome::refused(&self.of.host, error));
-        let target = binding::target(self.of).map_err(refused)?;
+        let refused = |error| Box::new(Outcome::refused(&self.host_plan.host, error));
+        let target = binding::target(self.host_plan).map_err(refused)?;
         // Only a revert may target a system that is neither from the flake nor a generation.
-        if self.of.source == SystemSource::Present && *self.id == self.plan.id {
-            let what = format!("the plan does not say where the system of {} comes from", self.of.host);
+        if self.host_plan.source == SystemSource::Present && *self.id == self.plan.id {
+            let what =
+                format!("the plan does not say where the system of {} comes from", self.host_plan.host);
             return Err(refused(Diagnostic::new(Code::InvalidPlan, what)));
         }
-        binding::flake_holds(self.flake, &self.plan.flake, self.of, self.call).await.map_err(refused)?;
+        binding::flake_holds(self.flake, &self.plan.flake, self.host_plan, self.call)
+            .await
+            .map_err(refused)?;
         let session = self.hosts.session(&target, self.call).await.map_err(|error| self.no_answer(&error))?;
         self.survey(&session).await?;
-        binding::generation_holds(self.of, &session, self.call).await.map_err(refused)?;
-        copy(self.flake, &session, self.of, self.call).await.map_err(refused)?;
+        binding::generation_holds(self.host_plan, &session, self.call).await.map_err(refused)?;
+        copy(self.flake, &session, self.host_plan, self.call).await.map_err(refused)?;
         Ok(Ready { target })
     }
 
@@ -83,10 +86,10 @@ impl Task<'_> {
         let state = match host::glance(session, self.call).await {
             Ok(state) => state,
             Err(SurveyError::Ssh(error)) => return Err(self.no_answer(&error)),
-            Err(error) => return Err(Box::new(Outcome::refused(&self.of.host, (&error).into()))),
+            Err(error) => return Err(Box::new(Outcome::refused(&self.host_plan.host, (&error).into()))),
         };
-        binding::host_holds(self.of, session, &state)
-            .map_err(|error| Box::new(Outcome::refused(&self.of.host, error)))?;
+        binding::host_holds(self.host_plan, session, &state)
+            .map_err(|error| Box::new(Outcome::refused(&self.host_plan.host, error)))?;
         Ok(state)
     }
 
@@ -97,7 +100,7 @@ impl Task<'_> {
             }
             _ => Ending::Refused,
         };
-        Box::new(Outcome::ended(&self.of.host, ending, error.into()))
+        Box::new(Outcome::ended(&self.host_plan.host, ending, error.into()))
     }
 
     /// Has the host activate the new system, and confirms it if the health checks pass.
@@ -112,25 +115,28 @@ impl Task<'_> {
             Err(outcome) => return *outcome,
         };
         if self.call.cancel.is_cancelled() {
-            return Outcome::refused(&self.of.host, (&SshError::cancelled()).into());
+            return Outcome::refused(&self.host_plan.host, (&SshError::cancelled()).into());
         }
         let nonce = match nonce() {
             Ok(nonce) => nonce,
             Err(error) => {
-                return Outcome::refused(&self.of.host, Diagnostic::new(Code::Internal, error.to_string()));
+                return Outcome::refused(
+                    &self.host_plan.host,
+                    Diagnostic::new(Code::Internal, error.to_string()),
+                );
             }
         };
-        let orders = Orders {
+        let spec = DeploymentSpec {
             id: self.id,
             action: self.plan.action,
-            toplevel: &self.of.toplevel,
-            previous: &self.of.current,
-            confirm_seconds: self.of.rollback_timeout,
-            activation_seconds: self.of.activation_timeout,
-            reboot_on_failure: self.of.reboot_on_failure,
+            toplevel: &self.host_plan.toplevel,
+            previous: &self.host_plan.current,
+            confirm_seconds: self.host_plan.rollback_timeout,
+            activation_seconds: self.host_plan.activation_timeout,
+            reboot_on_failure: self.host_plan.reboot_on_failure,
             reboot: self.plan.reboot,
-            boot_once: self.of.boot_once,
-            generation: match self.of.source {
+            boot_once: self.host_plan.boot_once,
+            generation: match self.host_plan.source {
                 SystemSource::New | SystemSource::Present => None,
                 SystemSource::Generation(number) => Some(number),
             },
@@ -138,24 +144,26 @@ impl Task<'_> {
             nonce: &nonce,
             signed: self.signed,
         };
-        self.call.report_message(format!("{}: activating", self.of.host));
+        self.call.report_message(format!("{}: activating", self.host_plan.host));
         // From here on, cancelling the call must not interrupt a running command; cancellation is sent to the host as
         // `cancel`.
         let steady = Call { cancel: CancellationToken::new(), ..self.call.clone() };
         let following = async {
             let mut answered = false;
-            match supervise::begin(&session, &orders, &steady).await {
+            match supervise::begin(&session, &spec, &steady).await {
                 Ok(_) => answered = true,
                 Err(error @ (SuperviseError::Taken(_) | SuperviseError::Refused(_))) => {
-                    return Outcome::refused(&self.of.host, (&error).into());
+                    return Outcome::refused(&self.host_plan.host, (&error).into());
                 }
                 // The supervisor may have started; the state it reports later decides.
-                Err(error) => tracing::warn!(%error, host = %self.of.host, "the answer to `begin` was lost"),
+                Err(error) => {
+                    tracing::warn!(%error, host = %self.host_plan.host, "the answer to `begin` was lost")
+                }
             }
             let line = Line {
                 task: self,
                 target: &ready.target,
-                orders: &orders,
+                spec: &spec,
                 steady: &steady,
                 session: Some(Arc::clone(&session)),
                 known: None,
@@ -167,7 +175,7 @@ impl Task<'_> {
         };
         let outcome = tokio::select! {
             biased;
-            () = self.leave.cancelled() => Outcome::lost(&self.of.host, Some(Stop::left()), Vec::new()),
+            () = self.abandon.cancelled() => Outcome::lost(&self.host_plan.host, Some(Stop::abandoned()), Vec::new()),
             outcome = following => outcome,
         };
         // The next call must open a new connection, which proves that the host can be reached.

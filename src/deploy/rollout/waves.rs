@@ -52,7 +52,7 @@ pub struct Rollout<'a> {
     /// Receives progress; its cancellation stops the rollout.
     pub call: &'a Call,
     /// Its cancellation ends the rollout without waiting for hosts, even for those that go back.
-    pub leave: &'a CancellationToken,
+    pub abandon: &'a CancellationToken,
 }
 
 /// The result of a rollout.
@@ -143,12 +143,12 @@ impl Rollout<'_> {
             .hosts
             .iter()
             .enumerate()
-            .map(|(place, of)| {
+            .map(|(place, host_plan)| {
                 let (slots, turn) = (&slots, &turn);
                 async move {
-                    let outcome = self.one(plan, of, wave(plan, place), slots, turn).await;
+                    let outcome = self.deploy_host(plan, host_plan, wave(plan, place), slots, turn).await;
                     // Recorded in this future, so that other hosts continue during the write.
-                    let recorded = self.finished(&outcome).await;
+                    let recorded = self.record_result(&outcome).await;
                     (place, outcome, recorded)
                 }
             })
@@ -181,28 +181,28 @@ impl Rollout<'_> {
         (Rolled { outcomes, unrecorded }, stop)
     }
 
-    async fn one(
+    async fn deploy_host(
         &self,
         plan: &Plan,
-        of: &HostPlan,
+        host_plan: &HostPlan,
         wave: usize,
         CopySlots { places, ahead }: &CopySlots,
         turn: &watch::Sender<Turn>,
     ) -> Outcome {
         let mut watching = turn.subscribe();
-        let asked = || self.call.cancel.is_cancelled().then_some(Stop::Asked);
+        let cancelled = || self.call.cancel.is_cancelled().then_some(Stop::Asked);
         let stopped = |turn: &Turn| {
-            let stop = turn.stopped.clone().or_else(asked);
-            stop.map(|stop| Outcome::refused(&of.host, stop.not_begun()))
+            let stop = turn.stopped.clone().or_else(cancelled);
+            stop.map(|stop| Outcome::refused(&host_plan.host, stop.not_begun()))
         };
         // An error that only reports the cancellation becomes the error of a stopped rollout.
-        let told = |outcome: Outcome| match &outcome.error {
+        let stopped_if_cancelled = |outcome: Outcome| match &outcome.error {
             Some(error) if error.code == Code::Cancelled && outcome.state == Ending::Refused => {
-                Outcome::refused(&of.host, Stop::Asked.not_begun())
+                Outcome::refused(&host_plan.host, Stop::Asked.not_begun())
             }
             _ => outcome,
         };
-        let task = self.task(&plan.id, plan, of, self.call);
+        let task = self.task(&plan.id, plan, host_plan, self.call);
         let prepared = {
             // Neither semaphore is ever closed, so acquiring does not fail.
             let _ahead = tokio::select! {
@@ -219,37 +219,52 @@ impl Rollout<'_> {
         turn.send_modify(|turn| Turn::count(&mut turn.unprepared, wave));
         let ready = match prepared {
             Ok(ready) => ready,
-            Err(outcome) => return told(*outcome),
+            Err(outcome) => return stopped_if_cancelled(*outcome),
         };
         let turn = watching.wait_for(|turn| turn.may_activate(wave)).await;
         if let Some(outcome) = turn.ok().and_then(|turn| stopped(&turn)) {
             return outcome;
         }
-        told(task.carry_out(ready).await)
+        stopped_if_cancelled(task.carry_out(ready).await)
     }
 
-    fn task<'a>(&'a self, id: &'a PlanId, plan: &'a Plan, of: &'a HostPlan, call: &'a Call) -> Task<'a> {
+    fn task<'a>(
+        &'a self,
+        id: &'a PlanId,
+        plan: &'a Plan,
+        host_plan: &'a HostPlan,
+        call: &'a Call,
+    ) -> Task<'a> {
         let signature = self.spent.approval().signature();
         let signed = signature
             .filter(|_| self.spent.approval().channel() == ApprovalMethod::Signature)
             .map(|signature| Signed { plan: self.spent.stored().canonical(), signature });
-        Task { flake: self.flake, hosts: self.hosts, id, plan, of, signed, call, leave: self.leave }
+        Task {
+            flake: self.flake,
+            hosts: self.hosts,
+            id,
+            plan,
+            host_plan,
+            signed,
+            call,
+            abandon: self.abandon,
+        }
     }
 
     /// Reverts confirmed hosts to their previous systems with the same checks, several at once. The cancellation that
     /// stopped the rollout does not stop this.
     async fn revert(&self, plan: &Plan, stop: &Stop, rolled: &mut Rolled) {
-        let call = &Call { cancel: self.leave.clone(), ..self.call.clone() };
+        let call = &Call { cancel: self.abandon.clone(), ..self.call.clone() };
         let places = &Semaphore::new(BACK);
         let mut reverting = Vec::new();
-        for (of, outcome) in plan.hosts.iter().zip(&mut rolled.outcomes) {
+        for (host_plan, outcome) in plan.hosts.iter().zip(&mut rolled.outcomes) {
             let is_new = matches!(outcome.state, Ending::Confirmed | Ending::Staged);
-            if is_new && of.toplevel != of.current {
+            if is_new && host_plan.toplevel != host_plan.current {
                 reverting.push(async move {
                     // The semaphore is never closed.
                     let _place = places.acquire().await;
-                    *outcome = self.back(plan, of, outcome, stop, call).await;
-                    self.finished(outcome).await.err()
+                    *outcome = self.revert_host(plan, host_plan, outcome, stop, call).await;
+                    self.record_result(outcome).await.err()
                 });
             }
         }
@@ -257,37 +272,44 @@ impl Rollout<'_> {
         rolled.unrecorded = rolled.unrecorded.take().or(unrecorded.into_iter().flatten().next());
     }
 
-    async fn back(&self, plan: &Plan, of: &HostPlan, outcome: &Outcome, stop: &Stop, call: &Call) -> Outcome {
-        let not_back = |error: Diagnostic| stop.not_back(&of.host, error);
-        let stays = |error: Diagnostic| Outcome { error: Some(not_back(error)), ..outcome.clone() };
-        if self.leave.is_cancelled() {
-            return stays(Stop::left());
+    async fn revert_host(
+        &self,
+        plan: &Plan,
+        host_plan: &HostPlan,
+        outcome: &Outcome,
+        stop: &Stop,
+        call: &Call,
+    ) -> Outcome {
+        let not_reverted = |error: Diagnostic| stop.not_reverted(&host_plan.host, error);
+        let unchanged = |error: Diagnostic| Outcome { error: Some(not_reverted(error)), ..outcome.clone() };
+        if self.abandon.is_cancelled() {
+            return unchanged(Stop::abandoned());
         }
-        call.report_message(format!("{}: going back, since {}", of.host, stop.why()));
+        call.report_message(format!("{}: going back, since {}", host_plan.host, stop.why()));
         let id = match PlanId::random() {
             Ok(id) => id,
-            Err(error) => return stays(Diagnostic::new(Code::Internal, error.to_string())),
+            Err(error) => return unchanged(Diagnostic::new(Code::Internal, error.to_string())),
         };
-        let reverse = reversed(plan.action, plan.reboot, of, outcome);
+        let reverse = reversed(plan.action, plan.reboot, host_plan, outcome);
         let task = self.task(&id, plan, &reverse, call);
         let undone = match task.prepare().await {
             Ok(ready) => task.carry_out(ready).await,
             Err(outcome) => *outcome,
         };
-        let back = || stop.back(&of.host);
+        let reverted = || stop.reverted(&host_plan.host);
         match (undone.state, undone.error.clone()) {
             (Ending::Confirmed | Ending::Staged, _) => {
-                Outcome { error: Some(back()), state: Ending::RolledBack, ..undone }
+                Outcome { error: Some(reverted()), state: Ending::RolledBack, ..undone }
             }
             (Ending::RollbackFailed | Ending::Unreachable, error) => {
-                Outcome { error: error.map(not_back), ..undone }
+                Outcome { error: error.map(not_reverted), ..undone }
             }
             // The host still runs the new system, or runs it again.
-            (_, error) => stays(error.unwrap_or_else(back)),
+            (_, error) => unchanged(error.unwrap_or_else(reverted)),
         }
     }
 
-    async fn finished(&self, outcome: &Outcome) -> Result<(), AuditError> {
+    async fn record_result(&self, outcome: &Outcome) -> Result<(), AuditError> {
         let event = match outcome.state {
             Ending::RolledBack => AuditEvent::RolledBack,
             _ => AuditEvent::HostFinished,
@@ -318,26 +340,28 @@ impl Rollout<'_> {
     }
 }
 
-/// The host plan that reverts `of` after this outcome.
-fn reversed(action: Action, reboot: bool, of: &HostPlan, outcome: &Outcome) -> HostPlan {
-    let source = match of.profile_generation {
-        Some(number) if of.profile_path.as_ref() == Some(&of.current) => SystemSource::Generation(number),
+/// The host plan that reverts `host_plan` after this outcome.
+fn reversed(action: Action, reboot: bool, host_plan: &HostPlan, outcome: &Outcome) -> HostPlan {
+    let source = match host_plan.profile_generation {
+        Some(number) if host_plan.profile_path.as_ref() == Some(&host_plan.current) => {
+            SystemSource::Generation(number)
+        }
         _ => SystemSource::Present,
     };
-    let runs = if action == Action::Boot && !reboot { &of.current } else { &of.toplevel };
+    let runs = if action == Action::Boot && !reboot { &host_plan.current } else { &host_plan.toplevel };
     let (generation, path) = match action {
-        Action::Switch | Action::Boot => (outcome.generation, Some(of.toplevel.clone())),
-        _ => (of.profile_generation, of.profile_path.clone()),
+        Action::Switch | Action::Boot => (outcome.generation, Some(host_plan.toplevel.clone())),
+        _ => (host_plan.profile_generation, host_plan.profile_path.clone()),
     };
     HostPlan {
-        toplevel: of.current.clone(),
+        toplevel: host_plan.current.clone(),
         current: runs.clone(),
         profile_generation: generation,
         profile_path: path,
         source,
         // The checks belong to the new configuration; the previous system may lack the services they test.
         health_checks: Vec::new(),
-        ..of.clone()
+        ..host_plan.clone()
     }
 }
 
@@ -348,16 +372,16 @@ mod tests {
 
     #[test]
     fn the_way_back_begins_where_the_way_there_ended() {
-        let of = fixture(&["web"]).hosts.remove(0);
-        let outcome = Outcome::refused(&of.host, Diagnostic::new(Code::Internal, ""));
+        let host_plan = fixture(&["web"]).hosts.remove(0);
+        let outcome = Outcome::refused(&host_plan.host, Diagnostic::new(Code::Internal, ""));
         for (action, reboot, runs) in [
-            (Action::Switch, false, &of.toplevel),
-            (Action::Test, false, &of.toplevel),
-            (Action::Boot, false, &of.current),
-            (Action::Boot, true, &of.toplevel),
+            (Action::Switch, false, &host_plan.toplevel),
+            (Action::Test, false, &host_plan.toplevel),
+            (Action::Boot, false, &host_plan.current),
+            (Action::Boot, true, &host_plan.toplevel),
         ] {
-            let back = reversed(action, reboot, &of, &outcome);
-            assert_eq!((&back.current, &back.toplevel), (runs, &of.current), "{action} {reboot}");
+            let back = reversed(action, reboot, &host_plan, &outcome);
+            assert_eq!((&back.current, &back.toplevel), (runs, &host_plan.current), "{action} {reboot}");
             assert!(back.health_checks.is_empty(), "what is new is not asked of the old");
         }
     }

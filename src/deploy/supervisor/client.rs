@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::script::SUPERVISOR_SCRIPT;
-use super::state::{Step, Story};
+use super::state::{DeploymentStep, SupervisorReport};
 use crate::advice::Remedy;
 use crate::config::Action;
 use crate::diagnostic::{Code, Diagnostic};
@@ -57,7 +57,7 @@ pub struct Signed<'a> {
 
 /// The deployment that a host is to carry out.
 #[derive(Clone, Debug)]
-pub struct Orders<'a> {
+pub struct DeploymentSpec<'a> {
     /// Id of the deployment.
     pub id: &'a PlanId,
     /// The action for the new system.
@@ -137,10 +137,10 @@ impl From<&SuperviseError> for Diagnostic {
     }
 }
 
-impl Orders<'_> {
+impl DeploymentSpec<'_> {
     /// The spec file: one `key=value` per line, as `script/spec.sh` parses it. The types of the values exclude line
     /// breaks.
-    fn spec(&self) -> String {
+    fn to_file(&self) -> String {
         let Self { id, action, toplevel, previous, confirm_seconds, activation_seconds, nonce, .. } = self;
         let generation = self.generation.map(|number| format!("generation={number}\n")).unwrap_or_default();
         let reverts = self.reverts.map(|id| format!("reverts={id}\n")).unwrap_or_default();
@@ -169,15 +169,19 @@ async fn as_root(
     session.run_with(&session.as_root(argv), input, limits, call).await
 }
 
-/// Copies the supervisor and its orders to the host and starts it; returns once the deployment has started.
+/// Copies the supervisor and its spec to the host and starts it; returns once the deployment has started.
 ///
 /// # Errors
 /// See [`SuperviseError`]. After [`SuperviseError::Taken`] and [`SuperviseError::Refused`] nothing was changed; after any
 /// other error the deployment may have started.
-pub async fn begin(session: &SshSession, orders: &Orders<'_>, call: &Call) -> Result<Story, SuperviseError> {
-    let folder = folder(orders.id);
-    let mut files = vec![("supervisor", SUPERVISOR_SCRIPT.to_owned()), ("spec", orders.spec())];
-    if let Some(signed) = orders.signed {
+pub async fn begin(
+    session: &SshSession,
+    spec: &DeploymentSpec<'_>,
+    call: &Call,
+) -> Result<SupervisorReport, SuperviseError> {
+    let folder = folder(spec.id);
+    let mut files = vec![("supervisor", SUPERVISOR_SCRIPT.to_owned()), ("spec", spec.to_file())];
+    if let Some(signed) = spec.signed {
         files.extend([("plan", signed.plan.to_owned()), ("signature", signed.signature.to_owned())]);
     }
     for (name, text) in files {
@@ -185,18 +189,18 @@ pub async fn begin(session: &SshSession, orders: &Orders<'_>, call: &Call) -> Re
         let argv = ["sh", "-c", WRITE, "write", &path];
         let written = as_root(session, &argv, text.as_bytes(), RemoteLimits::with_time(SHORT), call).await?;
         if !written.success() {
-            return Err(SuperviseError::Refused(said(&written)));
+            return Err(SuperviseError::Refused(error_output(&written)));
         }
     }
     let program = format!("{folder}/supervisor");
     let argv = ["sh", program.as_str(), "begin", &folder];
     // The supervisor may first have to finish an interrupted deployment.
-    let limits = RemoteLimits::with_time(SHORT + ending_time(orders.activation_seconds));
+    let limits = RemoteLimits::with_time(SHORT + ending_time(spec.activation_seconds));
     let begun = as_root(session, &argv, &[], limits, call).await?;
     match begun.code {
         0 => parse(&begun.text()),
-        TAKEN => Err(SuperviseError::Taken(said(&begun))),
-        _ => Err(SuperviseError::Refused(said(&begun))),
+        TAKEN => Err(SuperviseError::Taken(error_output(&begun))),
+        _ => Err(SuperviseError::Refused(error_output(&begun))),
     }
 }
 
@@ -213,17 +217,17 @@ pub fn ending_time(activation_seconds: u32) -> Duration {
 /// See [`SuperviseError`].
 pub async fn withdraw(
     session: &SshSession,
-    orders: &Orders<'_>,
+    spec: &DeploymentSpec<'_>,
     call: &Call,
-) -> Result<Option<Story>, SuperviseError> {
-    let folder = folder(orders.id);
+) -> Result<Option<SupervisorReport>, SuperviseError> {
+    let folder = folder(spec.id);
     let program = format!("{folder}/supervisor");
     let argv = ["sh", program.as_str(), "withdraw", &folder];
     let output = as_root(session, &argv, &[], RemoteLimits::with_time(LOOK), call).await?;
     match output.code {
         0 => Ok(None),
         2 | 127 if output.errors().contains(&program) => Ok(None),
-        _ if output.stdout.is_empty() => Err(SuperviseError::Refused(said(&output))),
+        _ if output.stdout.is_empty() => Err(SuperviseError::Refused(error_output(&output))),
         _ => parse(&output.text()).map(Some),
     }
 }
@@ -232,26 +236,34 @@ pub async fn withdraw(
 ///
 /// # Errors
 /// See [`SuperviseError`].
-pub async fn alive(session: &SshSession, orders: &Orders<'_>, call: &Call) -> Result<Story, SuperviseError> {
-    run_command(session, orders, "alive", None, LOOK, call).await
+pub async fn alive(
+    session: &SshSession,
+    spec: &DeploymentSpec<'_>,
+    call: &Call,
+) -> Result<SupervisorReport, SuperviseError> {
+    run_command(session, spec, "alive", None, LOOK, call).await
 }
 
 /// The current state, after a deployment that a crash or reboot interrupted was finished.
 ///
 /// # Errors
 /// See [`SuperviseError`].
-pub async fn state(session: &SshSession, orders: &Orders<'_>, call: &Call) -> Result<Story, SuperviseError> {
-    run_command(session, orders, "state", None, LOOK, call).await
+pub async fn state(
+    session: &SshSession,
+    spec: &DeploymentSpec<'_>,
+    call: &Call,
+) -> Result<SupervisorReport, SuperviseError> {
+    run_command(session, spec, "state", None, LOOK, call).await
 }
 
 /// The last changed deployment of a host. Reading it does not finish an interrupted deployment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Latest {
+pub struct LatestDeployment {
     /// Id of the deployment.
     #[serde(rename(deserialize = "id"), alias = "plan_id")]
     pub plan_id: PlanId,
     /// The step that it reached, or how it ended.
-    pub state: Step,
+    pub state: DeploymentStep,
     /// Code of the reason; `None` if all went as planned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
@@ -281,11 +293,14 @@ done
 ///
 /// # Errors
 /// See [`SuperviseError`].
-pub async fn latest_deployment(session: &SshSession, call: &Call) -> Result<Option<Latest>, SuperviseError> {
+pub async fn latest_deployment(
+    session: &SshSession,
+    call: &Call,
+) -> Result<Option<LatestDeployment>, SuperviseError> {
     let argv = ["sh", "-c", LATEST, "latest", FOLDER, MEMORY];
     let output = as_root(session, &argv, &[], RemoteLimits::default(), call).await?;
     if !output.success() {
-        return Err(SuperviseError::Unreadable(said(&output)));
+        return Err(SuperviseError::Unreadable(error_output(&output)));
     }
     let text = output.text();
     if text.is_empty() { Ok(None) } else { parse(&text).map(Some) }
@@ -295,20 +310,19 @@ pub async fn latest_deployment(session: &SshSession, call: &Call) -> Result<Opti
 ///
 /// # Errors
 /// See [`SuperviseError`].
-pub async fn moved_on(
+pub async fn wait_for_change(
     session: &SshSession,
-    orders: &Orders<'_>,
-    known: Step,
+    spec: &DeploymentSpec<'_>,
+    known: DeploymentStep,
     call: &Call,
-) -> Result<Story, SuperviseError> {
-    let (file, memory) =
-        (format!("{}/state.json", folder(orders.id)), format!("{MEMORY}/{}.json", orders.id));
+) -> Result<SupervisorReport, SuperviseError> {
+    let (file, memory) = (format!("{}/state.json", folder(spec.id)), format!("{MEMORY}/{}.json", spec.id));
     let argv = ["sh", "-c", WATCH, "watch", &memory, &file, known.as_str()];
     let output = as_root(session, &argv, &[], RemoteLimits::with_time(LOOK), call).await?;
     if output.success() && !output.stdout.is_empty() {
         return parse(&output.text());
     }
-    state(session, orders, call).await
+    state(session, spec, call).await
 }
 
 /// Confirms the deployment; returns its final state.
@@ -317,54 +331,61 @@ pub async fn moved_on(
 /// See [`SuperviseError`].
 pub async fn confirm(
     session: &SshSession,
-    orders: &Orders<'_>,
+    spec: &DeploymentSpec<'_>,
     call: &Call,
-) -> Result<Story, SuperviseError> {
-    run_command(session, orders, "confirm", Some(orders.nonce), ending_time(orders.activation_seconds), call)
-        .await
+) -> Result<SupervisorReport, SuperviseError> {
+    run_command(session, spec, "confirm", Some(spec.nonce), ending_time(spec.activation_seconds), call).await
 }
 
 /// Reports that a new connection reached the host after its rollback.
 ///
 /// # Errors
 /// See [`SuperviseError`].
-pub async fn seen(session: &SshSession, orders: &Orders<'_>, call: &Call) -> Result<Story, SuperviseError> {
-    run_command(session, orders, "seen", None, LOOK, call).await
+pub async fn seen(
+    session: &SshSession,
+    spec: &DeploymentSpec<'_>,
+    call: &Call,
+) -> Result<SupervisorReport, SuperviseError> {
+    run_command(session, spec, "seen", None, LOOK, call).await
 }
 
 /// Makes the host go back at once; returns the final state of the deployment.
 ///
 /// # Errors
 /// See [`SuperviseError`].
-pub async fn cancel(session: &SshSession, orders: &Orders<'_>, call: &Call) -> Result<Story, SuperviseError> {
-    run_command(session, orders, "cancel", None, ending_time(orders.activation_seconds), call).await
+pub async fn cancel(
+    session: &SshSession,
+    spec: &DeploymentSpec<'_>,
+    call: &Call,
+) -> Result<SupervisorReport, SuperviseError> {
+    run_command(session, spec, "cancel", None, ending_time(spec.activation_seconds), call).await
 }
 
 /// Sends one command to the supervisor. `secret` goes to standard input, since every user of the host can read
 /// arguments.
 async fn run_command(
     session: &SshSession,
-    orders: &Orders<'_>,
+    spec: &DeploymentSpec<'_>,
     command: &str,
     secret: Option<&str>,
     limit: Duration,
     call: &Call,
-) -> Result<Story, SuperviseError> {
-    let folder = folder(orders.id);
+) -> Result<SupervisorReport, SuperviseError> {
+    let folder = folder(spec.id);
     let program = format!("{folder}/supervisor");
     let mut argv = vec!["sh", program.as_str(), command, &folder];
     argv.extend(secret.map(|_| "-"));
     let input = secret.map(|secret| format!("{secret}\n")).unwrap_or_default();
     let output = as_root(session, &argv, input.as_bytes(), RemoteLimits::with_time(limit), call).await?;
     match parse(&output.text()) {
-        Ok(story) => Ok(story),
+        Ok(report) => Ok(report),
         Err(_) if output.code == NOT_BEGUN => Err(SuperviseError::NotBegun),
         // If the folder does not exist, the shell exits with 2 or 127 and names the program. A missing `sudo` gives the
         // same codes without that name, and means nothing for the deployment.
         Err(_) if matches!(output.code, 2 | 127) && output.errors().contains(&program) => {
             Err(SuperviseError::NotBegun)
         }
-        Err(_) if !output.success() => Err(SuperviseError::Refused(said(&output))),
+        Err(_) if !output.success() => Err(SuperviseError::Refused(error_output(&output))),
         Err(error) => Err(error),
     }
 }
@@ -383,7 +404,7 @@ fn parse<T: DeserializeOwned>(text: &str) -> Result<T, SuperviseError> {
     serde_json::from_str(text).map_err(not_understood)
 }
 
-fn said(output: &crate::ssh::RemoteOutput) -> String {
+fn error_output(output: &crate::ssh::RemoteOutput) -> String {
     let errors = output.errors();
     text::bounded(if errors.is_empty() { "no error output" } else { &errors }, 400)
 }

@@ -4,7 +4,7 @@ pub(in crate::deploy) mod client;
 mod script;
 mod state;
 
-pub use client::{Latest, SuperviseError, latest_deployment};
-pub(in crate::deploy) use client::{Orders, Signed, ending_time};
+pub(in crate::deploy) use client::{DeploymentSpec, Signed, ending_time};
+pub use client::{LatestDeployment, SuperviseError, latest_deployment};
 pub use script::SUPERVISOR_SCRIPT;
-pub use state::{Step, Story};
+pub use state::{DeploymentStep, SupervisorReport};

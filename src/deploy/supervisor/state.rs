@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 /// The step that a deployment has reached on its host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Step {
+pub enum DeploymentStep {
     /// The deployment was checked and accepted; nothing is changed yet.
     Accepted,
     /// The new system is being activated.
@@ -37,7 +37,7 @@ pub enum Step {
     Refused,
 }
 
-impl Step {
+impl DeploymentStep {
     /// The name in the state file.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -78,9 +78,9 @@ impl Step {
 
 /// The state file of a deployment, as far as this program uses it.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-pub struct Story {
+pub struct SupervisorReport {
     /// The step that was reached.
-    pub state: Step,
+    pub state: DeploymentStep,
     /// The generation of the new system; `None` before there is one.
     #[serde(default)]
     pub profile_generation: Option<u64>,
@@ -103,20 +103,20 @@ mod tests {
     #[test]
     fn steps_are_named_as_the_supervisor_names_them() {
         for step in [
-            Step::Accepted,
-            Step::Activating,
-            Step::Staging,
-            Step::Rebooting,
-            Step::Waiting,
-            Step::Confirming,
-            Step::Confirmed,
-            Step::Staged,
-            Step::Checked,
-            Step::RollingBack,
-            Step::AwaitingContact,
-            Step::RolledBack,
-            Step::RollbackFailed,
-            Step::Refused,
+            DeploymentStep::Accepted,
+            DeploymentStep::Activating,
+            DeploymentStep::Staging,
+            DeploymentStep::Rebooting,
+            DeploymentStep::Waiting,
+            DeploymentStep::Confirming,
+            DeploymentStep::Confirmed,
+            DeploymentStep::Staged,
+            DeploymentStep::Checked,
+            DeploymentStep::RollingBack,
+            DeploymentStep::AwaitingContact,
+            DeploymentStep::RolledBack,
+            DeploymentStep::RollbackFailed,
+            DeploymentStep::Refused,
         ] {
             assert_eq!(serde_json::to_value(step).unwrap(), step.as_str());
             assert!(SUPERVISOR_SCRIPT.contains(step.as_str()), "{step:?}");

@@ -2,7 +2,7 @@
 
 use super::{Output, Status};
 use crate::diagnostic::{Code, Diagnostic};
-use crate::flake::outputs::Kind;
+use crate::flake::outputs::OutputKind;
 use crate::flake::{Flake, FlakeError};
 use crate::nix::build::BuildRequest;
 use crate::nix::diagnostics::{self, BuildFailure};
@@ -16,7 +16,7 @@ impl Flake {
         let mut wanted = Vec::new();
         for output in outputs.iter_mut().filter(|output| output.status == Status::Ok) {
             let Some(path) = output.drv_path.clone() else { continue };
-            if !matches!(output.kind, Kind::Check | Kind::Host | Kind::Darwin) {
+            if !matches!(output.kind, OutputKind::Check | OutputKind::Host | OutputKind::Darwin) {
                 output.reason = Some("evaluated only: checks and hosts are built".to_owned());
                 continue;
             }

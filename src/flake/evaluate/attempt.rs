@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::question::{Answer, Question};
 use crate::diagnostic::Diagnostic;
-use crate::flake::part::{Step, UnreadPart};
+use crate::flake::part::{PathStep, UnreadPart};
 
 /// Most bytes of the questions for one process, so that its argument is shorter than 128 KiB (execve(2), `MAX_ARG_STRLEN`).
 const QUESTIONS_BYTES: usize = 48 * 1024;
@@ -77,7 +77,7 @@ impl PendingQuestion<'_> {
 pub(super) struct ProcessFailure {
     pub(super) error: Diagnostic,
     /// The part of the answer that was being read; `None` if it is not known.
-    pub(super) at: Option<Vec<Step>>,
+    pub(super) at: Option<Vec<PathStep>>,
     /// Whether the process exceeded the time limit.
     pub(super) timed_out: bool,
 }

@@ -11,7 +11,7 @@ use super::attempt::{PendingQuestion, ProcessFailure};
 use super::question::{Answer, Instantiate, OWN_PROBE};
 use super::{FACTS, PROBES, SharedProgress, TIME, no_answer_error};
 use crate::diagnostic::{Code, Diagnostic};
-use crate::flake::part::Step;
+use crate::flake::part::PathStep;
 use crate::flake::{Flake, FlakeError};
 use crate::nix::{NixError, diagnostics, literal, log};
 use crate::process::{Flow, ProcessError};
@@ -32,7 +32,7 @@ const ANSWER_BYTES: usize = 64 * 1024 * 1024;
 #[serde(untagged)]
 enum TraceLine {
     /// The part of an answer that is read next.
-    At { index: usize, at: Vec<Step> },
+    At { index: usize, at: Vec<PathStep> },
     /// A whole answer.
     Answer { index: usize, value: Value },
 }

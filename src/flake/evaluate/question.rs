@@ -1,5 +1,6 @@
 //! Questions to a flake and their answers.
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use crate::diagnostic::Diagnostic;
@@ -90,7 +91,7 @@ impl Instantiate {
 }
 
 /// The answer to one question.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Answer {
     /// The result of the probe.
     pub value: Value,

@@ -11,7 +11,7 @@ fn lock(nodes: Value) -> Result<Lock, LockError> {
 
 fn told(lock: &Lock) -> Vec<(String, Option<String>, Option<String>)> {
     let url = |node: &Node| node.locked.as_ref().map(Reference::url);
-    let tell = |input: Input<'_>| {
+    let tell = |input: LockedInput<'_>| {
         (input.path.join("/"), input.follows.map(|path| path.join("/")), input.node.and_then(url))
     };
     lock.inputs().into_iter().map(tell).collect()

@@ -351,7 +351,7 @@ fn a_question_expires() {
         client: "a client".into(),
         input_required: Mutex::default(),
     };
-    let mut question = Question {
+    let mut question = ApprovalRequest {
         plan_id: PlanId::random().unwrap(),
         plan_digest: Digest::sha256(b"a plan"),
         text: String::new(),
@@ -359,14 +359,14 @@ fn a_question_expires() {
         risks: Vec::new(),
         patience: Duration::from_millis(50),
     };
-    let ask = |question: &Question| {
-        assert_eq!(person.ask_by_result(question), Answer::Asked);
+    let ask = |question: &ApprovalRequest| {
+        assert_eq!(person.ask_by_result(question), ApprovalAnswer::Asked);
         person.take_input_required().unwrap().request_state.unwrap()
     };
     let responses: InputResponses = [(QUESTION_KEY.to_owned(), accepted("web", ""))].into();
     let late = ask(&question);
     std::thread::sleep(Duration::from_millis(80));
-    assert_eq!(person.read_response(&question, Some(&late), &responses), Answer::Stray);
+    assert_eq!(person.read_response(&question, Some(&late), &responses), ApprovalAnswer::Stray);
     question.patience = Duration::from_secs(60);
     let other_tool = ElicitationApprover {
         tool: "rollback_host",
@@ -375,11 +375,11 @@ fn a_question_expires() {
         ..person
     };
     let state = {
-        assert_eq!(other_tool.ask_by_result(&question), Answer::Asked);
+        assert_eq!(other_tool.ask_by_result(&question), ApprovalAnswer::Asked);
         other_tool.take_input_required().unwrap().request_state.unwrap()
     };
     let deploy = ElicitationApprover { tool: "deploy", ..other_tool };
-    assert_eq!(deploy.read_response(&question, Some(&state), &responses), Answer::Stray);
+    assert_eq!(deploy.read_response(&question, Some(&state), &responses), ApprovalAnswer::Stray);
 }
 
 #[test]
@@ -393,7 +393,7 @@ fn a_question_is_answered_over_its_own_transport() {
         input_required: Mutex::default(),
     };
     let (stdio, http) = (at(ClientTransport::Stdio), at(ClientTransport::Http));
-    let question = Question {
+    let question = ApprovalRequest {
         plan_id: PlanId::random().unwrap(),
         plan_digest: Digest::sha256(b"a plan"),
         text: String::new(),
@@ -403,9 +403,12 @@ fn a_question_is_answered_over_its_own_transport() {
     };
     let responses: InputResponses = [(QUESTION_KEY.to_owned(), accepted("web", ""))].into();
     for (asking, other) in [(&stdio, &http), (&http, &stdio)] {
-        assert_eq!(asking.ask_by_result(&question), Answer::Asked);
+        assert_eq!(asking.ask_by_result(&question), ApprovalAnswer::Asked);
         let state = asking.take_input_required().unwrap().request_state.unwrap();
-        assert_eq!(other.read_response(&question, Some(&state), &responses), Answer::Stray);
-        assert!(matches!(asking.read_response(&question, Some(&state), &responses), Answer::Given { .. }));
+        assert_eq!(other.read_response(&question, Some(&state), &responses), ApprovalAnswer::Stray);
+        assert!(matches!(
+            asking.read_response(&question, Some(&state), &responses),
+            ApprovalAnswer::Given { .. }
+        ));
     }
 }

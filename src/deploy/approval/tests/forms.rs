@@ -5,11 +5,11 @@ async fn a_form_needs_the_right_words() {
     let (desk, call) = (Desk::new(&BOTH), Call::unattended());
     let approvals = desk.approvals();
     for (answer, code) in [
-        (Answer::Unanswered, Code::ApprovalDeclined),
-        (Answer::Stray, Code::InvalidApproval),
-        (Answer::Overtaken, Code::InvalidApproval),
-        (Answer::Asked, Code::ApprovalRequired),
-        (Answer::Unavailable, Code::ApprovalRequired),
+        (ApprovalAnswer::Unanswered, Code::ApprovalDeclined),
+        (ApprovalAnswer::Stray, Code::InvalidApproval),
+        (ApprovalAnswer::Overtaken, Code::InvalidApproval),
+        (ApprovalAnswer::Asked, Code::ApprovalRequired),
+        (ApprovalAnswer::Unavailable, Code::ApprovalRequired),
         (given("", ""), Code::ApprovalDeclined),
         (given("mail", "no_root_key"), Code::ApprovalDeclined),
         (given("yes", "no_root_key"), Code::ApprovalDeclined),
@@ -50,7 +50,7 @@ async fn a_no_in_a_form_is_kept() {
     let mut short = fixture(&["web"]);
     short.expires = short.created.after(Duration::from_secs(2));
     let stored = desk.plan(short);
-    let no = Scripted::new(Answer::Declined);
+    let no = Scripted::new(ApprovalAnswer::Declined);
     let declined = approvals.obtain(&stored, &no, &asked(), &call).await.unwrap_err();
     assert!(
         matches!(&declined, ApprovalError::Rejected { by, .. } if by == "the user of test 1.0"),
@@ -86,7 +86,7 @@ async fn a_no_in_a_form_is_kept() {
 async fn a_form_is_shown_twice_at_most() {
     let (desk, call) = (Desk::new(&BOTH), Call::unattended());
     let stored = desk.plan(fixture(&["web"]));
-    for answer in [Answer::Unanswered, given("mail", "")] {
+    for answer in [ApprovalAnswer::Unanswered, given("mail", "")] {
         let scripted = Scripted::new(answer);
         assert!(desk.approvals().obtain(&stored, &scripted, &asked(), &call).await.is_err());
         assert_eq!(scripted.questions().len(), 1);
@@ -134,9 +134,9 @@ struct Altering<'a>(&'a Path, &'a StoredPlan);
 impl Approver for Altering<'_> {
     fn ask<'a>(
         &'a self,
-        _: &'a Question,
+        _: &'a ApprovalRequest,
         _: &'a Call,
-    ) -> std::pin::Pin<Box<dyn Future<Output = Answer> + Send + 'a>> {
+    ) -> std::pin::Pin<Box<dyn Future<Output = ApprovalAnswer> + Send + 'a>> {
         fs::write(self.0, self.1.canonical().replace("nixos-system-new", "nixos-system-bad")).unwrap();
         Box::pin(std::future::ready(given("web", "")))
     }

@@ -127,16 +127,16 @@ const BOTH: [ApprovalMethod; 2] = [ApprovalMethod::Elicitation, ApprovalMethod::
 
 /// Answers as it was told to, and remembers what it was asked.
 struct Scripted {
-    answer: Answer,
-    asked: Mutex<Vec<Question>>,
+    answer: ApprovalAnswer,
+    asked: Mutex<Vec<ApprovalRequest>>,
 }
 
 impl Scripted {
-    fn new(answer: Answer) -> Self {
+    fn new(answer: ApprovalAnswer) -> Self {
         Self { answer, asked: Mutex::default() }
     }
 
-    fn questions(&self) -> Vec<Question> {
+    fn questions(&self) -> Vec<ApprovalRequest> {
         self.asked.lock().unwrap().clone()
     }
 }
@@ -144,20 +144,20 @@ impl Scripted {
 impl Approver for Scripted {
     fn ask<'a>(
         &'a self,
-        question: &'a Question,
+        question: &'a ApprovalRequest,
         _: &'a Call,
-    ) -> std::pin::Pin<Box<dyn Future<Output = Answer> + Send + 'a>> {
+    ) -> std::pin::Pin<Box<dyn Future<Output = ApprovalAnswer> + Send + 'a>> {
         self.asked.lock().unwrap().push(question.clone());
         Box::pin(std::future::ready(self.answer.clone()))
     }
 
     fn shows(&self) -> bool {
-        self.answer != Answer::Unavailable
+        self.answer != ApprovalAnswer::Unavailable
     }
 }
 
-fn given(phrase: &str, risks: &str) -> Answer {
-    Answer::Given { phrase: phrase.into(), risks: risks.into(), by: "somebody at a\nclient".into() }
+fn given(phrase: &str, risks: &str) -> ApprovalAnswer {
+    ApprovalAnswer::Given { phrase: phrase.into(), risks: risks.into(), by: "somebody at a\nclient".into() }
 }
 
 #[tokio::test]
@@ -199,7 +199,8 @@ async fn an_approval_ends_with_its_plan() {
     assert_eq!(Diagnostic::from(&late).code, Code::PlanExpired);
     let again = approvals.record(&stored, terminal(&[]), &call).await.unwrap_err();
     assert_eq!(Diagnostic::from(&again).code, Code::PlanExpired);
-    let asked = Scripted::new(Answer::Given { phrase: "web".into(), risks: String::new(), by: "x".into() });
+    let asked =
+        Scripted::new(ApprovalAnswer::Given { phrase: "web".into(), risks: String::new(), by: "x".into() });
     assert!(approvals.obtain(&stored, &asked, &self::asked(), &call).await.is_err());
     assert!(asked.questions().is_empty(), "a person was asked about a plan that has expired");
 }

@@ -34,7 +34,7 @@ async fn a_no_counts_though_it_cannot_be_logged_and_is_logged_once_it_can() {
         let id = &stored.plan().id;
         fs::create_dir(&log).unwrap();
         let error = if by_form {
-            let no = Scripted::new(Answer::Declined);
+            let no = Scripted::new(ApprovalAnswer::Declined);
             // That it is refused cannot be logged either.
             approvals.obtain(&stored, &no, &asked(), &call).await.unwrap_err()
         } else {
