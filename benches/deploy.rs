@@ -1,7 +1,7 @@
-//! What deploying costs: beside the same steps by hand, after a fault, and on many hosts at once.
+//! Durations of deployments: compared with the same steps by hand, after a fault, and on many hosts at once.
 //!
-//! `tools/bench` runs this, as root: the hosts are machines on loopback with a real `sshd` each, as in
-//! the tests. An activation takes as long as is said.
+//! `tools/bench` runs this as root. The hosts are machines on loopback with a real `sshd` each, as in the tests. An
+//! activation takes only the time that the benchmark sets.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -21,7 +21,7 @@ use common::fleet::nixes;
 use common::site::Site;
 use serde_json::json;
 
-/// Rounds of what is compared; the middle one counts.
+/// Rounds of each comparison; the median counts.
 const ROUNDS: usize = 5;
 
 fn timed(work: impl FnOnce()) -> Duration {
@@ -35,8 +35,8 @@ fn middle(mut times: Vec<Duration>) -> Duration {
     times[times.len() / 2]
 }
 
-/// `nix build`, `nix copy`, and over `ssh` `nix-env --set` and what `switch-to-configuration switch` does, one
-/// after the other.
+/// The steps of a deployment by hand, one after the other: `nix build`, `nix copy`, and over `ssh` `nix-env --set` and
+/// the two steps of `switch-to-configuration switch`.
 fn by_hand(site: &mut Site, nix: &std::path::Path, host: &str) {
     let toplevel = site.toplevel(host);
     let machine = site.machine(host);
@@ -74,7 +74,7 @@ fn overhead() {
 fn fault() {
     let nix = nixes().pop().unwrap();
     let mut site = Site::start(&nix, &["web"], &json!({}));
-    // Nobody gets in any more while the new system runs.
+    // While the new system runs, every login is refused.
     let keys = site.machine("web").authorized_keys();
     let (keys, kept) = (keys.display().to_string(), format!("{}.kept", keys.display()));
     site.hook("web", "2-test", &format!("mv {keys} {kept}"));

@@ -1,7 +1,8 @@
-//! How long things take, beside the same thing done by hand or by a peer, in turn in one run.
+//! Durations of this server's operations, each measured in turn with the same operation by hand or by a peer, in one
+//! run.
 //!
-//! `tools/bench` runs this. Set `PANTHEROS_BENCH_NIXPKGS` to the path of a nixpkgs to check twenty
-//! NixOS hosts of real size; without it the hosts are made up and only as heavy as they look.
+//! `tools/bench` runs this. Set `PANTHEROS_BENCH_NIXPKGS` to the path of a nixpkgs to check twenty NixOS hosts of real
+//! size. Without it the hosts are made up and evaluate only the work in `made_up`.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -20,7 +21,7 @@ use serde_json::{Value, json};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_pantheros-mcp");
 
-/// A server under measurement, talked to over its pipes.
+/// A server under measurement; the benchmark talks to it over pipes.
 struct Server {
     child: Child,
     input: ChildStdin,
@@ -29,7 +30,7 @@ struct Server {
 }
 
 impl Server {
-    /// Starts it, greets it, and says how long that took.
+    /// Starts a server. Returns it and the time until its answer to `initialize`.
     fn start(command: &mut Command) -> (Self, Duration) {
         let started = Instant::now();
         let mut child =
@@ -182,7 +183,7 @@ fn start(fleet: &Fleet) {
         ours.push(took);
         memory.push(server.resident_kib());
         server.stop();
-        // The peer takes seconds; a few rounds tell enough.
+        // The peer takes seconds to start, so it gets only a few rounds.
         if let Some(peer) = peer.as_ref().filter(|_| round % 4 == 0) {
             let (server, took) = Server::start(&mut Command::new(peer));
             theirs.push(took);
@@ -224,7 +225,7 @@ fn overhead(fleet: &Fleet) {
             let called = server.call(tool, arguments.clone());
             let (ran, worked) = fleet.nix(&by_hand);
             assert!(worked || tool == "flake_check", "nix {by_hand:?} failed");
-            // The first round warms the disk.
+            // The first round only warms the disk cache.
             if round > 0 {
                 ours.push(called);
                 theirs.push(ran);
@@ -242,7 +243,7 @@ fn overhead(fleet: &Fleet) {
     server.stop();
 }
 
-/// Evaluates what `flake_check host=web` evaluates.
+/// Evaluates the same as `flake_check host=web`.
 const EVALUATE_WEB: &str = "outputs: outputs.nixosConfigurations.web.config.system.build.toplevel.drvPath";
 
 fn twenty_hosts() {
@@ -265,8 +266,8 @@ fn twenty_hosts() {
     println!("  (ours evaluates each host down to its derivation, theirs down to its assertions)");
 }
 
-/// Hosts whose work lies where NixOS has it: two thirds before the toplevel is known to be a
-/// derivation, which is as far as `nix flake check` goes, and a third in the derivation itself.
+/// Hosts with their work distributed as in NixOS: two thirds before it is known that the toplevel is a derivation,
+/// which is where `nix flake check` stops, and one third in the derivation itself.
 fn made_up() -> Fleet {
     Fleet::of(
         r#"{ outputs = _: { nixosConfigurations = builtins.listToAttrs (builtins.genList (n: {
@@ -297,7 +298,7 @@ fn of_real_size(nixpkgs: &Path) -> Fleet {
             }};
           }}) 20);
         }}; }}"#,
-        // A repository's tree is copied once, a plain folder's again by every process.
+        // Nix copies the tree of a repository once, but a plain folder again in every process.
         if nixpkgs.join(".git").exists() {
             format!("git+file://{}", nixpkgs.display())
         } else {
@@ -310,7 +311,7 @@ fn of_real_size(nixpkgs: &Path) -> Fleet {
     fleet.commit()
 }
 
-/// What it costs to see that nothing changed, by how many files Git tracks: a call whose answer is remembered.
+/// The time to find that nothing changed, by the number of files that Git tracks: a call whose answer is remembered.
 fn unchanged() {
     for files in [1_000, 50_000] {
         let fleet =
@@ -318,12 +319,12 @@ fn unchanged() {
         for number in 0..files {
             let folder = fleet.flake().join(format!("hosts/{}", number / 100));
             std::fs::create_dir_all(&folder).unwrap();
-            // As long as a module is.
+            // About the length of a module.
             std::fs::write(folder.join(format!("{number}.nix")), format!("# {number}\n").repeat(300))
                 .unwrap();
         }
         let fleet = fleet.commit();
-        // What was just written is read again each time.
+        // Until their times are settled, files that were just written are read again in each call.
         std::thread::sleep(Duration::from_secs(5));
         let (mut server, _) = Server::start(&mut fleet.server(true));
         server.call("list_hosts", json!({}));
@@ -341,7 +342,7 @@ fn unchanged() {
     }
 }
 
-/// What is resident after the options of many hosts were read, each as many as all of NixOS has.
+/// Resident memory after the options of 64 hosts were read; each host has as many options as NixOS.
 fn memory() {
     let fleet = Fleet::of(
         r#"{ outputs = _: { nixosConfigurations = builtins.listToAttrs (builtins.genList (n: {
@@ -375,7 +376,7 @@ fn memory() {
 }
 
 fn main() {
-    // One measurement by its name, or all of them.
+    // The name of one measurement. Without it, all run.
     let wanted = std::env::args().nth(1).filter(|argument| !argument.starts_with('-'));
     let fleet = Fleet::demo();
     let all: [(&str, &dyn Fn()); 5] = [

@@ -1,9 +1,9 @@
-//! Calls that every tool takes, found by its schema: a tool that a test does not name is called as well.
+//! Arguments for each tool, derived from its schema, so that tests also call tools that they do not name.
 
 use pantheros_mcp::testing::tools::ToolEntry;
 use serde_json::{Map, Value, json};
 
-/// The least that a tool takes: `web` for every argument it requires.
+/// The smallest arguments of a tool: `web` for every required argument.
 pub fn arguments(tool: &ToolEntry) -> Value {
     let schema = Value::Object(tool.input_schema());
     let required = schema["required"].as_array().cloned().unwrap_or_default();
@@ -16,7 +16,7 @@ pub fn arguments(tool: &ToolEntry) -> Value {
             (key.to_owned(), value)
         })
         .collect();
-    // It requires one of two.
+    // `required` does not express that it needs one of two arguments.
     if tool.name == "plan_deploy" {
         given.insert("hosts".to_owned(), json!(["web"]));
     }

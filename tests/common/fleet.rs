@@ -157,7 +157,7 @@ pub fn errors(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-/// Both texts of an error: this program's `message`, and `said` of others below it.
+/// Both texts of an error: `message` is this program's, `said` is from other programs.
 pub fn told(error: &Value) -> String {
     let part = |name: &str| error[name].as_str().unwrap_or_default();
     format!("{}\n{}", part("message"), part("said"))
@@ -219,7 +219,8 @@ pub fn alive(marker: &str) -> bool {
     })
 }
 
-/// How long a test waits for an event before it fails. Long, since a machine may be busy: what a test proves is the event.
+/// How long a test waits for an event before it fails. A machine may be busy; tests check that the event happens, not
+/// when.
 pub const PATIENCE: std::time::Duration = std::time::Duration::from_secs(60);
 
 /// Waits until `holds` returns true; fails after [`PATIENCE`].

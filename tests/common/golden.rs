@@ -1,20 +1,20 @@
-//! Files that a test writes and people read before they commit them: published contracts, generated documents.
+//! Files that a test writes and people review before they commit them: published contracts, generated documents.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-/// What to do about a file that is not as the code has it.
+/// What to do if a file differs from the code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
-    /// Write it: `PANTHEROS_UPDATE_GOLDEN=1`.
+    /// Write it. Set by `PANTHEROS_UPDATE_GOLDEN=1`.
     Update,
-    /// Write one that is missing, and demand that others are right.
+    /// Write a missing file, and fail if an existing file differs.
     WriteMissing,
-    /// Demand every one: the variable `CI` is set.
+    /// Fail if a file is missing or differs. Set by the variable `CI`.
     Demand,
 }
 
-/// The mode that the environment asks for.
+/// The mode that the environment sets.
 pub fn mode() -> Mode {
     let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty() && value != "0");
     match () {
@@ -29,11 +29,11 @@ pub fn path(relative: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(relative)
 }
 
-/// Compares the file at this path in the repository with its text; `tests` are those that write it.
+/// Compares the file at this path in the repository with its expected text. `tests` selects the tests that write it.
 pub fn check(relative: &str, text: &str, tests: &str) {
     match checked(&path(relative), text, mode()) {
         Ok(None) => {}
-        // Also for a test that passes, whose `eprintln!` nobody sees.
+        // `eprintln!` would not be shown for a test that passes.
         Ok(Some(did)) => {
             let said = format!("{relative} {did}: read it, and commit it\n");
             std::io::stderr().write_all(said.as_bytes()).unwrap();
@@ -49,7 +49,7 @@ pub fn update(tests: &str) -> String {
     format!("PANTHEROS_UPDATE_GOLDEN=1 cargo test --test all {tests}")
 }
 
-/// What was done about a file, if anything; what is wrong with it otherwise.
+/// `Ok(None)` if the file matches, `Ok(Some(action))` if it was written, `Err(difference)` otherwise.
 pub fn checked(path: &Path, text: &str, mode: Mode) -> Result<Option<&'static str>, String> {
     let there = std::fs::read_to_string(path).ok();
     if there.as_deref() == Some(text) {

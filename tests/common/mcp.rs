@@ -18,8 +18,10 @@ use super::fleet::{Fleet, PATIENCE};
 pub const WITH_HANDSHAKE: [&str; 4] = ["2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25"];
 /// The protocol version without a handshake.
 pub const STATELESS: &str = "2026-07-28";
-/// How long a test waits for the end of a server on a busy machine. A server takes under 2 s. No program that the tests
-/// make it start ends by itself.
+/// How long a test waits for the end of a server on a busy machine. A server that runs programs needs about 2 s
+/// (`process::GRACE` before SIGKILL), and at most one more second if changes are queued for the state folder
+/// (`LAST_WRITES` in `src/cli/serve.rs`). The builds that are interrupted take a day or more, so a server that waited
+/// for one would fail the test. Taking a deployment back may need longer; see [`Client::ends_within`].
 pub const ENDING: Duration = Duration::from_secs(20);
 
 /// A message from the server.

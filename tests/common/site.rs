@@ -148,7 +148,7 @@ impl Site {
         self.change(|facts| facts["revision"] = revision.into());
     }
 
-    /// Builds the system of a host from the present flake, and returns its path.
+    /// Builds the system of a host from the current flake, and returns its path.
     pub fn toplevel(&self, host: &str) -> String {
         let attr = format!(".#nixosConfigurations.{host}.config.system.build.toplevel");
         let built = self.fleet.by_hand(&["build", "--no-link", "--print-out-paths", &attr]);
