@@ -26,7 +26,7 @@ fn confirm(machine: &mut Machine) {
     machine.is_new();
     assert_eq!(machine.activations(), ["new test", "new boot"]);
 
-    // What is over stays as it is.
+    // A finished deployment does not change.
     assert_eq!(deployment.gives(machine, 0, &["confirm", NONCE])["state"], "confirmed");
     assert_eq!(deployment.gives(machine, 1, &["cancel"])["state"], "confirmed");
     assert_eq!(deployment.gives(machine, 1, &["begin"])["state"], "confirmed");
@@ -68,7 +68,7 @@ fn cancel(machine: &mut Machine) {
     machine.is_new();
 }
 
-/// Another system runs by the time it is confirmed.
+/// When it is confirmed, another system runs.
 fn confirmed_too_late(machine: &mut Machine) {
     let deployment = machine.deployment(&[]);
     deployment.begin_and_wait(machine);
@@ -89,15 +89,15 @@ fn two_at_once(machine: &mut Machine) {
     assert!(!machine.web().inside(&format!("{}/state.json", two.folder)).exists());
     assert_eq!(machine.part("worker"), worker);
     assert_eq!(machine.activations(), ["new test"]);
-    // The lock of a deployment that works holds, its folder gone or not.
+    // The lock of a running deployment holds even if its folder is gone.
     let hidden = format!("{DEPLOYMENTS}/hidden");
     machine.sh(&format!("mv {} {hidden}", one.folder));
     two.refuses(machine, 75, &["begin"]);
     machine.sh(&format!("mv {hidden} {}", one.folder));
 
-    // Nobody is at the first any more: it is finished before the second begins.
+    // No process of the first is left: it is finished before the second begins.
     machine.kill(&["worker", "guardian"]);
-    // Their numbers are somebody else's by now, here the machine's first process, which has to live on.
+    // Other processes have the recorded numbers by now, here the machine's first process, which must survive.
     machine.sh("cd /run/pantheros/lock && for part in starter worker guardian program logger; do echo 1 1 >$part; done");
     two.begin_and_wait(machine);
     assert_eq!(one.written(machine)["state"], "rolled_back");
@@ -106,7 +106,7 @@ fn two_at_once(machine: &mut Machine) {
     machine.is_new();
 }
 
-/// Of many that begin at the same moment one is let in.
+/// Of many deployments that begin at the same moment, exactly one is accepted.
 fn a_crowd(machine: &mut Machine) {
     let crowd: Vec<Deployment> = (0..6).map(|_| machine.deployment(&[])).collect();
     let begin: Vec<String> = crowd
@@ -149,7 +149,7 @@ fn list_and_sweep(machine: &mut Machine) {
     let ids: Vec<String> = past.iter().map(|one| one.id.clone()).collect();
     assert_eq!(list(machine), ids);
 
-    // None is old, then all are; the newest five stay, and so does what is not over, and what is not ours.
+    // First none is old, then all are. The newest five stay, and so do the one that is not over and a foreign folder.
     assert!(nothing.run(machine, &["sweep"]).status.success());
     assert_eq!(list(machine), ids);
     // A deployment that was never begun is not listed.
@@ -174,7 +174,7 @@ fn list_and_sweep(machine: &mut Machine) {
     assert!(!machine.web().inside(&past[1].folder).exists());
     let roots = machine.sh("ls /nix/var/nix/gcroots/pantheros");
     assert!(!roots.contains(&ids[1]) && roots.contains(&ids[2]), "{roots}");
-    // 29 days are not old. The one that was not over is finished by the next to begin, and new again.
+    // 29 days are not old. The next `begin` finishes the deployment that was not over, which also makes it new.
     machine.sh(&format!("touch -d '29 days ago' {}", past[2].folder));
     let newer = machine.deployment(&dry);
     newer.begin(machine);
@@ -183,10 +183,10 @@ fn list_and_sweep(machine: &mut Machine) {
     assert_eq!(list(machine), [&ids[..1], &ids[2..3], &ids[5..], &[newer.id]].concat());
 }
 
-/// With systemd it is a unit; what starts it here only looks as systemd does.
+/// With systemd the supervisor is a unit. Here a stand-in for `systemd-run` starts it.
 fn under_systemd(machine: &mut Machine) {
     machine.sh("mkdir -p /run/systemd/system");
-    // Instead of systemd, which does not run here: writes down its arguments and runs the program.
+    // Replaces systemd, which does not run here: writes its arguments to a file, and runs the program.
     let fake = "#!/bin/sh\nprintf '%s\\n' \"$@\" >/var/lib/unit\nuntil [ \"${1##*/}\" = sh ]; do shift; done\n\
                 setsid \"$@\" </dev/null >/dev/null 2>&1 &\n";
     for (name, text) in [("systemd-run", fake), ("systemctl", "#!/bin/sh\n")] {
@@ -201,7 +201,7 @@ fn under_systemd(machine: &mut Machine) {
     for word in [&name, "--collect", "--property=KillMode=process", "--property=Restart=on-failure"] {
         assert!(unit.lines().any(|line| line == word), "{word}: {unit}");
     }
-    // systemd starts another guardian where the worker has already done so: it goes away again.
+    // systemd starts another guardian although the worker has already done so: the second one exits.
     let (guardian, folder) = (machine.part("guardian"), &deployment.folder);
     machine.sh(&format!("sh {folder}/supervisor supervise {folder}"));
     assert_eq!(machine.part("guardian"), guardian);

@@ -5,11 +5,11 @@ use serde_json::Value;
 use crate::common::fleet::wait_until;
 use crate::supervisor::machine::{Deployment, HOLD, Machine, NONCE, side_by_side};
 
-/// What happens, and what has to come of it: the last state, its reason, and whether the old system
-/// had to be activated again, at each step.
+/// What happens, and the expected result at each step: the last state, its reason, and whether the old system has to be
+/// activated again.
 struct Death {
     strike: fn(&mut Machine),
-    /// Whether a command has to be run for the story to end.
+    /// Whether the deployment ends without another command.
     ends_alone: bool,
     activating: (&'static str, &'static str),
     waiting: (&'static str, &'static str),
@@ -31,7 +31,7 @@ fn worker_killed() -> Death {
     }
 }
 
-/// Nobody is left who could end the story but the next command.
+/// Only the next command can end the deployment.
 fn all_killed() -> Death {
     Death { strike: |machine| machine.kill(&["worker", "guardian"]), ends_alone: false, ..worker_killed() }
 }
@@ -47,7 +47,7 @@ fn power_lost() -> Death {
     }
 }
 
-/// The guardian is killed; its successor, and the worker after it, so that both have to be whole.
+/// Kills the guardian, and once it has a successor the worker: the successor has to be fully functional.
 fn guardian_killed() -> Death {
     Death {
         strike: |machine| {
@@ -62,7 +62,7 @@ fn guardian_killed() -> Death {
     }
 }
 
-/// The end of the story, which is told by itself or by the next command.
+/// Waits for the end of the deployment, or runs the command that ends it, and returns the final state.
 fn ended(
     machine: &mut Machine,
     deployment: &Deployment,
@@ -84,7 +84,7 @@ fn ended(
 fn at_each_step(machine: &mut Machine, death: &Death) {
     let back: &[&str] = if death.activates_old { &["old test"] } else { &[] };
 
-    // One that does not go when it is asked to.
+    // An activation that ignores SIGTERM.
     machine.hook_new("test", &format!("trap '' TERM; {HOLD}"));
     let deployment = machine.deployment(&[]);
     deployment.begin(machine);
@@ -135,7 +135,7 @@ fn at_each_step(machine: &mut Machine, death: &Death) {
     }
 }
 
-/// Power is lost once the new system is what the machine starts with.
+/// Power is lost once the new system is the boot default.
 fn power_lost_late(machine: &mut Machine) {
     machine.hook_new("boot-after", HOLD);
     let deployment = machine.deployment(&[]);
@@ -146,7 +146,7 @@ fn power_lost_late(machine: &mut Machine) {
     assert_eq!(deployment.gives(machine, 0, &["state"])["state"], "confirmed");
     machine.is_new();
 
-    // The same for what is only started with.
+    // The same for the action `boot`.
     machine.swap();
     machine.unhook();
     machine.hook_new("boot-after", HOLD);
@@ -181,7 +181,7 @@ fn other_actions(machine: &mut Machine) {
     assert_eq!(machine.activations(), ["new boot", "old boot"]);
     assert_eq!(machine.web().current_system(), old);
 
-    // Whatever is killed again and again is tried again, ever more seldom.
+    // If every attempt is killed, the rollback is tried again at growing intervals.
     machine.unhook();
     machine.hook_old("test", "if [ ! -e /var/lib/hooks/mended ]; then kill -s KILL $(cut -d' ' -f1 /run/pantheros/lock/worker); sleep 1000; fi");
     let deployment = machine.deployment(&[("confirm_seconds", "1")]);
@@ -196,7 +196,7 @@ fn other_actions(machine: &mut Machine) {
     machine.is_old();
 }
 
-/// The command that begins dies before the supervisor has started.
+/// The command `begin` is killed before the supervisor has started.
 fn at_the_beginning(machine: &mut Machine) {
     // The list of approvers is a FIFO without a writer, so reading it blocks.
     machine.sh("mkfifo /var/lib/signers");
@@ -228,12 +228,12 @@ fn at_the_beginning(machine: &mut Machine) {
     }
 }
 
-/// What a person does once the supervisor is gone is not undone.
+/// Changes that a person made after the supervisor died are not undone.
 fn superseded(machine: &mut Machine) {
     let deployment = machine.deployment(&[]);
     deployment.begin_and_wait(machine);
     machine.kill(&["worker", "guardian"]);
-    // A third system: the first one, by another path.
+    // A third system: a copy of the first one at another path.
     let old = machine.old.path.clone();
     let third = machine.sh(&format!(
         "cp -r {old} /var/lib/third && third=$(nix-store --add /var/lib/third) && \
@@ -245,7 +245,7 @@ fn superseded(machine: &mut Machine) {
     machine.settled(&third, &third);
     assert_eq!(machine.activations(), ["new test"]);
 
-    // And so is what was done after a start that left a deployment unfinished.
+    // The same after a start of the machine that left a deployment unfinished.
     let deployment = machine.deployment(&[("previous", &third)]);
     machine.hook_new("boot", HOLD);
     deployment.begin_and_wait(machine);
@@ -275,7 +275,7 @@ fn a_death_at_each_step_ends_on_the_new_system_or_the_old() {
     ]);
 }
 
-/// A guardian that dies alone changes nothing.
+/// The death of a guardian alone changes nothing.
 #[test]
 fn a_guardian_is_replaced() {
     side_by_side::<fn(&mut Machine)>(&[("the guardian is killed", |machine| {

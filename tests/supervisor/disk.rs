@@ -1,11 +1,11 @@
-//! Disks that are full at the wrong moment.
+//! Disks that become full at a critical moment.
 
 use crate::supervisor::machine::{Machine, NONCE, side_by_side};
 
 const OWN: &str = "/var/lib/pantheros";
 const FILL: &str = "head -c 10000000 /dev/zero >/var/lib/pantheros/fill 2>/dev/null || :";
 
-/// Puts the deployments on a disk of their own, which is soon full.
+/// Puts the deployments on a small disk of their own.
 fn small_disk(machine: &mut Machine) {
     machine.sh(&format!("mkdir -p {OWN} && mount -t tmpfs -o size=256k,mode=700 tmpfs {OWN}"));
 }
@@ -18,7 +18,7 @@ fn at_the_beginning(machine: &mut Machine) {
     assert!(why.contains("disk full"), "{why}");
     assert!(machine.activations().is_empty());
     machine.is_old();
-    // With room again the same deployment can be begun.
+    // Once there is room again, the same deployment can begin.
     machine.sh(&format!("rm {OWN}/fill"));
     deployment.begin_and_wait(machine);
     deployment.gives(machine, 0, &["confirm", NONCE]);
@@ -32,7 +32,7 @@ fn while_activating(machine: &mut Machine) {
     deployment.begin(machine);
     let ended = deployment.wait_for(machine, "rolled_back");
     assert_eq!(ended["reason"], "state_not_written", "{ended:#}");
-    // Commands work as ever, from memory.
+    // Commands still work: the state is kept in memory.
     let told = deployment.gives(machine, 0, &["state"]);
     assert_eq!((&told["state"], &told["message"]), (&ended["state"], &ended["message"]));
     assert_eq!(deployment.gives(machine, 1, &["confirm", NONCE])["state"], "rolled_back");
@@ -48,7 +48,7 @@ fn while_waiting(machine: &mut Machine) {
     let deployment = machine.deployment(&[("confirm_seconds", "3")]);
     deployment.begin_and_wait(machine);
     machine.sh(FILL);
-    // Whether a file without anything in it can still be made is up to the file system.
+    // It depends on the file system whether an empty file can still be created.
     let code = deployment.run(machine, &["confirm", NONCE]).status.code();
     assert!([Some(1), Some(74)].contains(&code), "{code:?}");
     let ended = deployment.wait_for(machine, "rolled_back");
@@ -59,7 +59,7 @@ fn while_waiting(machine: &mut Machine) {
     assert_eq!(machine.activations(), ["new test", "old test"]);
 }
 
-/// The new system can be activated, and not be kept.
+/// The new system can be activated, but not be made a generation.
 fn no_room_for_a_generation(machine: &mut Machine) {
     let profiles = "/nix/var/nix/profiles";
     machine.sh(&format!(
@@ -78,7 +78,7 @@ fn no_room_for_a_generation(machine: &mut Machine) {
     assert_eq!(machine.generations(), (vec![first.clone()], first));
 }
 
-/// The boot loader's disk is full, until it has to start the old system again.
+/// The boot loader's disk is full until the old system becomes the boot default again.
 fn no_room_for_a_boot_entry(machine: &mut Machine) {
     machine.hook_new("boot", "echo half >/var/lib/bootloader/default; echo No space left on device; exit 1");
     let deployment = machine.deployment(&[]);
@@ -88,7 +88,7 @@ fn no_room_for_a_boot_entry(machine: &mut Machine) {
     machine.is_old();
     assert_eq!(machine.activations(), ["new test", "new boot", "old boot", "old test"]);
 
-    // It stays full: the old system runs, and that it might not start is no secret.
+    // The disk stays full: the old system runs, and the state says that the boot default may be another one.
     machine.hook_old("boot", "exit 1");
     let deployment = machine.deployment(&[("reboot_on_failure", "1")]);
     deployment.begin_and_wait(machine);
@@ -98,7 +98,7 @@ fn no_room_for_a_boot_entry(machine: &mut Machine) {
     assert!(!machine.web().path("/var/lib/reboots").exists(), "into what, nobody knows");
 }
 
-/// Whatever room there is in memory is taken at once: no log, no notes, and still a way back.
+/// `/run` in memory becomes full at once: no log, no notes, but still a rollback.
 fn memory_full(machine: &mut Machine) {
     let filler = "i=0; while [ -e /var/lib/hooks/filling ]; do { true >/run/fill$i; } 2>/dev/null && i=$((i + 1)); done";
     machine.hook_new(

@@ -14,13 +14,13 @@ use crate::common::fleet::{Fleet, nixes, wait_until};
 use crate::common::programs::Store;
 use crate::common::target::{FAKE_BOOTCTL, Target, Targets};
 
-/// What a machine with `pantheros.deploy` does at its start.
+/// The unit that runs at the start of a machine with `pantheros.deploy`.
 const AT_START: &str = "pantheros-deployments.service";
 pub const DEPLOYMENTS: &str = "/var/lib/pantheros/deployments";
 pub const NONCE: &str = "0123456789abcdefABCDEF";
 
-/// Two systems. What `/var/lib/hooks/NAME-ACTION` says is done first and what `…-after` says last, so
-/// that a test can break one.
+/// Two systems. An activation first runs `/var/lib/hooks/NAME-ACTION` and last `/var/lib/hooks/NAME-ACTION-after`, with
+/// which a test can make it fail.
 const FLAKE: &str = r#"{
   outputs = _:
   let
@@ -54,10 +54,10 @@ const FLAKE: &str = r#"{
   };
 }"#;
 
-/// The test itself has to reboot the machine.
+/// Only records the call: the test itself reboots the machine.
 const FAKE_REBOOT: &str = "#!/bin/sh\necho \"$*\" >>/var/lib/reboots\nexec sleep 100\n";
 
-/// For a hook: waits until [`Machine::release`], the first time.
+/// A hook that waits until [`Machine::release`] the first time it runs.
 pub const HOLD: &str = "if [ ! -e /var/lib/hooks/held ]; then touch /var/lib/hooks/held; \
                         while [ ! -e /var/lib/hooks/go ]; do sleep 0.05; done; fi";
 
@@ -116,7 +116,7 @@ impl Prepared {
             }
             symlink(to, link).unwrap();
         };
-        // The Nix under test, and what would reach for the machine below all machines.
+        // The Nix under test, and stand-ins for programs that would affect the real machine.
         for program in ["nix-env", "nix-store"] {
             relink("nix", program, &nix.with_file_name(program));
         }
@@ -147,12 +147,12 @@ impl Machine {
         self.targets.get("web")
     }
 
-    /// Has the supervisor run by this shell, and by no other.
+    /// Makes this shell run the supervisor, and no other.
     pub fn use_shell(&mut self, shell: &Path) {
         symlink(shell, self.web().path("/var/lib/programs/sh")).unwrap();
     }
 
-    /// What was deployed is the old system from now on.
+    /// From now on the deployed system is the old one.
     pub fn swap(&mut self) {
         std::mem::swap(&mut self.old, &mut self.new);
     }
@@ -162,8 +162,8 @@ impl Machine {
         self.web().says(&["sh", "-c", line])
     }
 
-    /// What it does by itself at its start, where it has `pantheros.deploy`: with what its unit declares, and with what
-    /// the supervisor adds to that, which is nothing on this machine.
+    /// Runs the unit that a machine with `pantheros.deploy` runs at its start, with the search path that the unit
+    /// declares. The supervisor would extend it, but by nothing on this machine.
     pub fn finish_deployments(&mut self) -> Output {
         let path = self.at_start.search_path(AT_START);
         let start = self.at_start.starts(AT_START);
@@ -171,7 +171,7 @@ impl Machine {
         self.web().run(&["sh", "-c", clean, "sh", &path, &start])
     }
 
-    /// An id that no deployment on it has.
+    /// An id that no deployment on the machine has.
     pub fn next_id(&mut self) -> String {
         self.begun += 1;
         let letter = |number: usize| char::from(b'a' + u8::try_from(number % 26).unwrap());
@@ -194,7 +194,7 @@ impl Machine {
         .into()
     }
 
-    /// A deployment of the new system, with these values in place of the usual ones.
+    /// A deployment of the new system. `given` replaces default fields of the spec.
     pub fn deployment(&mut self, given: &[(&str, &str)]) -> Deployment {
         let id = self.next_id();
         let mut spec = self.spec(&id);
@@ -224,7 +224,7 @@ impl Machine {
     pub fn hook_old(&mut self, action: &str, script: &str) {
         self.hook(&self.old.clone(), action, script);
     }
-    /// Mends both systems.
+    /// Removes all hooks.
     pub fn unhook(&mut self) {
         let hooks = self.web().path("/var/lib/hooks");
         std::fs::remove_dir_all(&hooks).unwrap();
@@ -235,12 +235,12 @@ impl Machine {
         let held = self.web().path("/var/lib/hooks/held");
         wait_until("the activation is held", || held.exists());
     }
-    /// Lets go what is held.
+    /// Releases what [`HOLD`] holds.
     pub fn release(&mut self) {
         std::fs::write(self.web().path("/var/lib/hooks/go"), "").unwrap();
     }
 
-    /// What was activated since the last time, as `old test`.
+    /// The activations since the last call, as `old test`.
     pub fn activations(&mut self) -> Vec<String> {
         let log = self.web().path("/var/lib/activation.log");
         let text = std::fs::read_to_string(&log).unwrap_or_default();
@@ -253,30 +253,31 @@ impl Machine {
             .collect()
     }
 
-    /// The process that plays this part of the deployment under way, by its number in the machine.
+    /// The process of the current deployment in this role, by its number in the machine.
     pub fn part(&mut self, part: &str) -> Option<u32> {
         let text = std::fs::read_to_string(self.web().inside(&format!("/run/pantheros/lock/{part}"))).ok()?;
         text.split_whitespace().next()?.parse().ok()
     }
 
-    /// Kills processes of the deployment under way, with no moment between them.
+    /// Kills processes of the current deployment, all at the same moment.
     pub fn kill(&mut self, parts: &[&str]) {
         let pids: Vec<String> = parts.iter().map(|part| self.part(part).unwrap().to_string()).collect();
-        // Stopped first: none is to see another one die.
+        // Stopped first, so that none sees another one die.
         self.sh(&format!("kill -s STOP {0}; kill -s KILL {0}", pids.join(" ")));
     }
 
-    /// Runs the old system as before, and nothing is left.
+    /// Asserts that the old system runs and is the boot default, and that nothing of a deployment is left.
     pub fn is_old(&mut self) {
         let old = self.old.path.clone();
         self.settled(&old, &old);
     }
-    /// Runs the new system for good, and nothing is left.
+    /// Asserts that the new system runs and is the boot default, and that nothing of a deployment is left.
     pub fn is_new(&mut self) {
         let new = self.new.path.clone();
         self.settled(&new, &new);
     }
-    /// Runs `system`, is to run `default` after a start, and nothing of the deployment is left.
+    /// Asserts that `system` runs, that `default` is the profile and the boot default, and that nothing of a deployment
+    /// is left.
     pub fn settled(&mut self, system: &str, default: &str) {
         let web = self.targets.get("web");
         let start = Instant::now();
@@ -297,7 +298,7 @@ impl Machine {
         assert_eq!(facts[3..], [""; 0], "what is left");
     }
 
-    /// The generations of the profile, and which of them it is: `system-1-link`.
+    /// The generations of the profile, and the current one, as `system-1-link`.
     pub fn generations(&mut self) -> (Vec<String>, String) {
         let all = self.sh("ls /nix/var/nix/profiles | grep '^system-'");
         (all.lines().map(str::to_owned).collect(), self.sh("readlink /nix/var/nix/profiles/system"))
@@ -310,7 +311,7 @@ pub struct Deployment {
     pub folder: String,
 }
 
-/// A shell's way to the supervisor and back: the first argument is what it gets as standard input.
+/// Runs the supervisor with a line as its standard input, which is the first argument.
 const THROUGH: &str =
     "PATH=/var/lib/programs:$PATH; export PATH; input=$1; shift; printf '%s\\n' \"$input\" | sh \"$@\"";
 
@@ -330,7 +331,7 @@ impl Deployment {
         machine.web().run(&argv)
     }
 
-    /// Runs a command that is to end with `code` and print the state.
+    /// Runs a command that has to exit with `code` and print the state. Returns the state.
     pub fn gives(&self, machine: &mut Machine, code: i32, words: &[&str]) -> Value {
         let output = self.run(machine, words);
         let errors = String::from_utf8_lossy(&output.stderr);
@@ -358,7 +359,7 @@ impl Deployment {
         self.gives(machine, 0, &["begin"]);
     }
 
-    /// Begins it and waits until it waits for confirmation.
+    /// Begins the deployment, and waits until it waits for confirmation.
     pub fn begin_and_wait(&self, machine: &mut Machine) {
         self.begin(machine);
         self.wait_for(machine, "waiting");
@@ -368,7 +369,7 @@ impl Deployment {
         std::fs::read_to_string(machine.web().inside(&format!("{}/errors", self.folder))).unwrap_or_default()
     }
 
-    /// What activations printed.
+    /// The output of the activations.
     pub fn log(&self, machine: &mut Machine) -> Vec<u8> {
         std::fs::read(machine.web().inside(&format!("{}/log", self.folder))).unwrap()
     }
@@ -399,7 +400,7 @@ impl Deployment {
     }
 }
 
-/// Tells each story to a machine of its own, all at the same time; the machines have each Nix in turn.
+/// Runs each story on a machine of its own, all at the same time. The machines use the Nix programs in turn.
 pub fn side_by_side<Story: Fn(&mut Machine) + Sync>(stories: &[(&str, Story)]) {
     let nixes = nixes();
     let told: Vec<(&str, bool)> = std::thread::scope(|scope| {

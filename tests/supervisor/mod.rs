@@ -1,4 +1,4 @@
-//! The supervisor on real machines: whatever goes wrong, a machine ends on the new system or the old.
+//! The supervisor on real machines: whatever fails, a machine ends on the new system or on the old one.
 mod machine;
 
 mod commands;

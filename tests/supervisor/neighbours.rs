@@ -17,7 +17,7 @@ fn hold_the_lock(machine: &mut Machine, seconds: u32) {
     ));
 }
 
-/// Anybody may call a program what they like.
+/// A process can have any name.
 fn odd_names(machine: &mut Machine) {
     for name in ["a) b\nc", ") ", "\n", "a) S 1 1 1", "*"] {
         let name = name.replace('\n', "\\n");
@@ -39,14 +39,14 @@ fn odd_names(machine: &mut Machine) {
     machine.is_new();
 }
 
-/// Another switch of the machine is waited for; if it takes too long, nothing is begun.
+/// The supervisor waits for another switch of the machine. If that takes too long, nothing begins.
 fn another_switch(machine: &mut Machine) {
     for of in [machine.old.clone(), machine.new.clone()] {
         for action in ["test", "boot"] {
             machine.hook(&of, action, LOCKED);
         }
     }
-    // Until it is refused, however long that takes on a busy machine.
+    // Held until the deployment is refused, however long that takes on a busy machine.
     hold_the_lock(machine, 600);
     let deployment = machine.deployment(&[]);
     deployment.begin(machine);
@@ -55,7 +55,7 @@ fn another_switch(machine: &mut Machine) {
     assert!(machine.activations().is_empty());
     machine.is_old();
 
-    // When its time is over, and when it is confirmed.
+    // At the confirmation timeout, and at the confirmation.
     let deployment = machine.deployment(&[("confirm_seconds", "2")]);
     deployment.begin_and_wait(machine);
     hold_the_lock(machine, 4);
@@ -73,7 +73,7 @@ fn another_switch(machine: &mut Machine) {
     machine.is_new();
 }
 
-/// A third system that somebody else switched to is neither undone nor called the old one.
+/// A third system that somebody else switched to is neither undone nor reported as the old one.
 fn a_third_system(machine: &mut Machine) {
     let old = machine.old.path.clone();
     let third = machine.sh(&format!("cp -r {old} /var/lib/third && nix-store --add /var/lib/third"));
@@ -89,7 +89,7 @@ fn a_third_system(machine: &mut Machine) {
     assert_eq!(machine.activations(), ["new test"]);
 }
 
-/// A generation that somebody made meanwhile is not overwritten.
+/// A generation that somebody made in the meantime is not overwritten.
 fn another_generation(machine: &mut Machine) {
     let old = machine.old.path.clone();
     let third = machine.sh(&format!("cp -r {old} /var/lib/third && nix-store --add /var/lib/third"));
@@ -108,7 +108,7 @@ fn another_generation(machine: &mut Machine) {
     assert_eq!(machine.web().profile(), third);
 }
 
-/// The way back needs nothing of the new system.
+/// The rollback needs none of the new system's tools.
 fn tools_that_do_not_work(machine: &mut Machine) {
     let (old, new) = (machine.old.path.clone(), machine.new.path.clone());
     machine.sh(&format!(
@@ -116,9 +116,10 @@ fn tools_that_do_not_work(machine: &mut Machine) {
          ln -s \"$(command -v $tool)\" {old}/sw/bin/ && printf '#!/bin/sh\\nexit 132\\n' >{new}/sw/bin/$tool && \
          chmod +x {new}/sw/bin/$tool; done"
     ));
-    // A way in that does not need them, either.
+    // The test itself does not need them either.
     let deployment = machine.deployment(&[("confirm_seconds", "1")]);
-    // On a busy machine the new system runs before the command has said its last word, by tools that do not work.
+    // On a busy machine the new system may run before the command has printed everything, which then fails with the
+    // broken tools.
     let begun = deployment.run(machine, &["begin"]).status.code();
     assert!(matches!(begun, Some(0 | 132)), "{begun:?}");
     let state = machine.web().inside(&format!("{}/state.json", deployment.folder));
@@ -128,7 +129,7 @@ fn tools_that_do_not_work(machine: &mut Machine) {
     machine.is_old();
 }
 
-/// An activation goes on as long as the machine can be reached, and no longer.
+/// An activation continues only as long as the machine can be reached.
 fn an_activation_nobody_attends(machine: &mut Machine) {
     machine.hook_new("test", "activate; sleep 1000");
     let spec = [("activation_seconds", "60"), ("confirm_seconds", "2")];
@@ -137,7 +138,7 @@ fn an_activation_nobody_attends(machine: &mut Machine) {
     assert_eq!(deployment.wait_for(machine, "rolled_back")["reason"], "unattended");
     machine.is_old();
 
-    // Longer than a confirmation may take, which in turn is long enough for a machine that is busy.
+    // Longer than the confirmation timeout, which in turn is long enough for a busy machine.
     machine.hook_new("test", "sleep 7; activate");
     let deployment = machine.deployment(&[("activation_seconds", "60"), ("confirm_seconds", "5")]);
     let start = Instant::now();
@@ -150,7 +151,7 @@ fn an_activation_nobody_attends(machine: &mut Machine) {
     machine.is_new();
 }
 
-/// What was withdrawn never begins, and what has begun cannot be withdrawn.
+/// A withdrawn deployment never begins, and a deployment that has begun cannot be withdrawn.
 fn withdrawn(machine: &mut Machine) {
     let deployment = machine.deployment(&[]);
     let withdraw =

@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::common::fleet::nixes;
 use crate::supervisor::machine::{Machine, NONCE, side_by_side};
 
-/// On every Nix there is, and whatever it deploys with.
+/// A deployment that is not confirmed, and one that is. Runs with every Nix, and with every shell.
 pub fn confirmed_or_not(machine: &mut Machine) {
     let unconfirmed = machine.deployment(&[("confirm_seconds", "1")]);
     let begun = unconfirmed.gives(machine, 0, &["begin"]);
@@ -64,14 +64,14 @@ fn failing_activations(machine: &mut Machine) {
         assert_eq!((&ended["reason"], &ended["activation_exit"]), (&reason.into(), &code.into()), "{script}");
         assert_eq!(machine.activations(), ["new test", "old test"], "{script}");
     }
-    // A path that only an escaped string can hold.
+    // A path that JSON can represent only with escapes.
     let ended = broken(
         machine,
         "p='/var/lib/\"\\\\\u{1}\u{7f}\n\té'; mkdir -p \"$p\"; ln -sfn \"$p\" /run/current-system; sleep 0.3; exit 0",
         &[],
     );
     assert_eq!(ended["reason"], "wrong_system", "{ended:#}");
-    // No check is to keep a machine from going back.
+    // No check may keep a machine from going back.
     let say = |of: &str| format!("echo \"{of} unchecked=$NIXOS_NO_CHECK\" >>/var/lib/activation.log");
     let (forward, back) = (say(machine.new.name), say(machine.old.name));
     machine.hook_old("test", &back);
@@ -108,7 +108,7 @@ fn output(machine: &mut Machine) {
     let log = deployment.log(machine);
     assert!(log.len() <= 64 * 1024 && log.ends_with(b"\xffendthe boot loader\n"), "{}", log.len());
     machine.is_new();
-    // What holds on to its output does not hold up the deployment.
+    // A process that keeps the output open does not delay the deployment.
     machine.swap();
     machine.hook_new("test", "echo early; setsid sleep 1000 & :");
     let deployment = machine.deployment(&[]);
@@ -128,7 +128,7 @@ fn failed_units(machine: &mut Machine) {
     let ended = deployment.gives(machine, 0, &["confirm", NONCE]);
     assert_eq!((&ended["state"], &ended["units_failed"]), (&"confirmed".into(), &true.into()));
     machine.is_new();
-    // The same on the way back.
+    // The same for the rollback.
     machine.swap();
     machine.unhook();
     machine.hook_old("test", "activate; exit 4");
@@ -198,7 +198,7 @@ fn an_older_generation(machine: &mut Machine) {
     assert_eq!(machine.generations(), (both, "system-1-link".to_owned()));
 }
 
-/// To one that is there, the profile goes without a new one.
+/// A deployment of an existing generation makes no new one.
 fn back_to_a_generation(machine: &mut Machine) {
     let confirmed = machine.deployment(&[]);
     confirmed.begin_and_wait(machine);
@@ -215,7 +215,7 @@ fn back_to_a_generation(machine: &mut Machine) {
     machine.is_new();
     let both = ["system-1-link", "system-2-link"].map(str::to_owned).to_vec();
     assert_eq!(machine.generations(), (both.clone(), "system-1-link".to_owned()));
-    // One that is another system than was planned.
+    // The generation is another system than planned.
     machine.swap();
     let wrong = machine.deployment(&[("generation", "1")]);
     wrong.begin_and_wait(machine);
@@ -237,7 +237,7 @@ fn unreached(machine: &mut Machine) {
     assert!(!reboots.exists());
     machine.is_old();
 
-    // Whoever cancels has reached it.
+    // Whoever cancels has reached the machine.
     let cancelled = machine.deployment(&given("4"));
     cancelled.begin_and_wait(machine);
     cancelled.gives(machine, 0, &["cancel"]);
@@ -257,7 +257,7 @@ fn unreached(machine: &mut Machine) {
     machine.is_old();
 }
 
-/// A machine that has another profile than the usual.
+/// A deployment to another profile than the usual one.
 fn another_profile(machine: &mut Machine) {
     let profile = "/nix/var/nix/profiles/system-profiles/second_one";
     let deployment = machine.deployment(&[("profile", profile)]);
@@ -271,7 +271,7 @@ fn another_profile(machine: &mut Machine) {
 fn no_way_back(machine: &mut Machine) {
     let old = machine.old.path.clone();
     machine.hook_new("test", "exit 1");
-    // A snippet of the old system's activation has always failed: it runs all the same.
+    // A snippet of the old system's activation has always failed. The system runs nevertheless.
     machine.hook_old("test", "activate; exit 2");
     let failing = machine.deployment(&[]);
     failing.begin(machine);

@@ -1,4 +1,4 @@
-//! What is refused before anything is changed.
+//! Deployments that are refused before anything is changed.
 
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
 
@@ -6,7 +6,7 @@ use pantheros_mcp::testing::deploy::SUPERVISOR_SCRIPT;
 
 use crate::supervisor::machine::{DEPLOYMENTS, Machine, NONCE, side_by_side};
 
-/// Nothing was activated, written or locked.
+/// Asserts that nothing was activated, written or locked.
 fn untouched(machine: &mut Machine) {
     assert!(machine.activations().is_empty());
     machine.is_old();
@@ -93,7 +93,7 @@ fn wrong_specs(machine: &mut Machine) {
     ] {
         specs.push((what.to_owned(), bytes));
     }
-    // One connection for all of them: each spec is put in its place in turn.
+    // Tries all specs over one connection, each in turn in place of the spec.
     let deployment = machine.deployment_of(id, good_text.as_bytes());
     let folder = machine.web().inside(&deployment.folder);
     for (number, (_, bytes)) in specs.iter().enumerate() {
@@ -110,11 +110,11 @@ fn wrong_specs(machine: &mut Machine) {
     }
     assert!(!folder.join("state.json").exists());
     untouched(machine);
-    // It is no use to the other commands either.
+    // Other commands refuse it, too.
     for command in [&["confirm", NONCE][..], &["cancel"], &["state"], &["supervise"]] {
         deployment.refuses(machine, 65, command);
     }
-    // The same spec without anything wrong.
+    // The same spec without a defect.
     std::fs::write(folder.join("spec"), good_text.trim_end()).unwrap();
     deployment.begin_and_wait(machine);
     deployment.gives(machine, 0, &["cancel"]);
@@ -131,17 +131,17 @@ fn wrong_systems(machine: &mut Machine) {
         let refused = deployment.gives(machine, 69, &["begin"]);
         assert_eq!((&refused["state"], &refused["reason"]), (&"refused".into(), &reason.into()));
         untouched(machine);
-        // It is over: nothing makes it begin after all.
+        // It is over: nothing makes it begin later.
         assert_eq!(deployment.gives(machine, 1, &["begin"])["state"], "refused");
         assert_eq!(deployment.gives(machine, 1, &["confirm", NONCE])["state"], "refused");
         assert_eq!(deployment.gives(machine, 0, &["state"])["state"], "refused");
         untouched(machine);
     }
-    // On the disk, and not in the store: a copy that was cut short.
+    // On the disk, but not valid in the store, like an interrupted copy.
     machine.sh(&format!("cp -r {new} /nix/store/{}-torn", "0".repeat(32)));
     let torn = machine.deployment(&[("toplevel", &format!("/nix/store/{}-torn", "0".repeat(32)))]);
     assert_eq!(torn.gives(machine, 69, &["begin"])["reason"], "system_missing");
-    // In the store, and no system.
+    // Valid in the store, but not a system.
     let other = machine.sh("echo no system >/var/lib/other; nix-store --add /var/lib/other");
     let other = machine.deployment(&[("toplevel", &other)]);
     assert_eq!(other.gives(machine, 69, &["begin"])["reason"], "system_missing");
@@ -184,7 +184,7 @@ fn wrong_folders(machine: &mut Machine) {
     }
     std::fs::set_permissions(&folder, PermissionsExt::from_mode(0o700)).unwrap();
 
-    // Neither a spec that is elsewhere, nor a folder.
+    // A spec is refused if it is missing, a symbolic link, or a folder.
     let spec = folder.join("spec");
     std::fs::rename(&spec, folder.join("kept")).unwrap();
     refused(machine, 65, &deployment.folder);
@@ -199,7 +199,7 @@ fn wrong_folders(machine: &mut Machine) {
     untouched(machine);
 }
 
-/// Whoever is not root learns so.
+/// Other users than root get an error that says so.
 fn not_root(machine: &mut Machine) {
     let copy = machine.web().path("/var/lib/supervisor");
     std::fs::write(&copy, SUPERVISOR_SCRIPT).unwrap();

@@ -10,7 +10,7 @@ use crate::common::fleet::nixes;
 use crate::supervisor::machine::{HOLD, Machine, NONCE};
 use crate::supervisor::outcomes::confirmed_or_not;
 
-/// The shells that are here; `dash` and `bash` always are.
+/// The installed shells. `dash` and `bash` always are.
 fn shells() -> Vec<PathBuf> {
     let there = |name: &str| {
         let path = std::env::var_os("PATH").unwrap();

@@ -1,4 +1,4 @@
-//! Machines that want to see a signature, made by the real `ssh-keygen`.
+//! Machines that require a signature, made by the real `ssh-keygen`.
 
 use pantheros_mcp::testing::deploy::Plan;
 use serde_json::{Value, json};
@@ -7,7 +7,7 @@ use crate::supervisor::machine::{Deployment, Machine, NONCE, side_by_side};
 
 const SIGNERS: &str = "/etc/pantheros/allowed_signers";
 
-/// The plan a deployment of the new system on this machine belongs to.
+/// The plan of a deployment of the new system on this machine.
 fn plan(machine: &mut Machine, id: &str) -> Value {
     let machine_id = machine.sh("cat /etc/machine-id");
     let host = |name: &str, machine_id: &str, toplevel: &str| {
@@ -24,12 +24,12 @@ fn plan(machine: &mut Machine, id: &str) -> Value {
             "profile_path": machine.old.path,
             "source": "new",
             "build_on": "local",
-            // The defaults of the spec.
+            // These equal the defaults of the spec.
             "rollback_timeout": 20,
             "activation_timeout": 10,
             "reboot_on_failure": false,
             "health_checks": [{"command": ["sh", "-c", "echo '{}', \"[]\""]}],
-            // As if it were for the machine "0", were one to look at the text alone.
+            // Text that imitates the structure of a plan, against a check that only searches the text.
             "risks": [{"code": "note", "severity": "note", "evidence": "{\"id\":\"x\",\"action\":\"boot\"},{", "mend": "none"}],
             "diff": {"packages": [], "closure_bytes": 10, "closure_delta_bytes": -1},
             "needs_reboot": false,
@@ -85,7 +85,7 @@ fn signatures(machine: &mut Machine) {
     let own = "pantheros-deploy";
     let unsigned = machine.deployment(&[]);
     refused(machine, &unsigned, UNSIGNED);
-    // The spec has no say in it.
+    // The signers of the spec do not count.
     machine.sh("sed 's/^/mallory /' /var/lib/mallory.pub >/var/lib/signers");
     let signers = ("allowed_signers", "/var/lib/signers");
     let deployment = machine.deployment(&[signers]);
@@ -99,7 +99,7 @@ fn signatures(machine: &mut Machine) {
         refused(machine, &deployment, UNKNOWN);
     }
 
-    // Altered after it was signed, by a byte or altogether.
+    // Altered after it was signed, by a byte or completely.
     for alteration in ["s/\"wave\":4/\"wave\":5/", "s/$/ /", "s/.*//"] {
         let deployment = machine.deployment(&[]);
         let good = plan(machine, &deployment.id);
@@ -115,7 +115,7 @@ fn signatures(machine: &mut Machine) {
         refused(machine, &deployment, UNKNOWN);
     }
 
-    // Signed by the right person, for something else.
+    // Signed by the right person, but for something else.
     let other_id = machine.next_id();
     let new = machine.new.path.clone();
     let alterations: [(&str, &str, Value, &str); 13] = [
@@ -143,7 +143,7 @@ fn signatures(machine: &mut Machine) {
         sign(machine, &deployment, altered, "alice", own);
         refused(machine, &deployment, why);
     }
-    // The deployment is another one than what was signed.
+    // The deployment differs from what was signed.
     let old = machine.old.path.clone();
     let boots = ("action", "boot");
     for spec in [
@@ -163,7 +163,7 @@ fn signatures(machine: &mut Machine) {
         sign(machine, &deployment, good, "alice", own);
         refused(machine, &deployment, ANOTHER);
     }
-    // So it is with a plan that reboots, and with one that does not.
+    // The same for the reboot, and for starting the system once.
     for (spec, reboot, boot_once) in [
         (&[boots, ("reboot", "1")][..], false, false),
         (&[boots], true, false),
@@ -198,7 +198,7 @@ fn signatures(machine: &mut Machine) {
     machine.is_new();
 }
 
-/// Who signed a plan that takes itself back where another host fails signed that, too, and nothing else.
+/// If a plan is to be taken back when another host fails, its signature approves taking it back, too, and nothing else.
 fn taking_it_back(machine: &mut Machine) {
     machine
         .sh("cd /var/lib && ssh-keygen -q -t ed25519 -N '' -C alice -f alice && mkdir -p /etc/pantheros && \
@@ -223,7 +223,7 @@ fn taking_it_back(machine: &mut Machine) {
     };
     let (old, new) = (machine.old.path.clone(), machine.new.path.clone());
     let (fickle, plan) = forward(machine, true);
-    // Not before it was deployed.
+    // Refused before the plan was deployed.
     let early = back(machine, &fickle, &plan, &old);
     refused(machine, &early, ANOTHER);
     fickle.begin_and_wait(machine);
@@ -247,7 +247,7 @@ fn taking_it_back(machine: &mut Machine) {
     right.gives(machine, 0, &["confirm", NONCE]);
     machine.is_old();
 
-    // What is only staged never ran: the way back begins at the old system, too.
+    // A system that is only staged never ran, so taking it back begins at the old system, too.
     let staged = machine.deployment(&[("action", "boot")]);
     let mut boots = self::plan(machine, &staged.id);
     boots["action"] = "boot".into();
@@ -276,7 +276,7 @@ fn taking_it_back(machine: &mut Machine) {
     machine.is_new();
 }
 
-/// Without a list of the machine's own the one of the spec counts.
+/// Without a list on the machine, the list in the spec counts.
 fn signers_of_the_spec(machine: &mut Machine) {
     machine.sh(
         "cd /var/lib && ssh-keygen -q -t ed25519 -N '' -C alice -f alice && sed 's/^/alice /' alice.pub >signers",

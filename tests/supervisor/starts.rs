@@ -1,11 +1,11 @@
-//! Systems that are started by a reboot, and only kept if they come up.
+//! Systems that are started by a reboot, and kept only if they come up.
 
 use crate::common::fleet::wait_until;
 use crate::supervisor::machine::{Deployment, Machine, NONCE, side_by_side};
 
 const ONCE: [(&str, &str); 3] = [("action", "boot"), ("reboot", "1"), ("boot_once", "1")];
 
-/// Begins, and waits until the machine wants to be rebooted; what it boots by default is the old system.
+/// Begins, and waits until the supervisor requests a reboot.
 fn begun(machine: &mut Machine, given: &[(&str, &str)]) -> Deployment {
     let deployment = machine.deployment(given);
     deployment.begin(machine);
@@ -14,7 +14,7 @@ fn begun(machine: &mut Machine, given: &[(&str, &str)]) -> Deployment {
     deployment
 }
 
-/// Waits until the machine wants to be rebooted.
+/// Waits until the supervisor requests a reboot.
 fn rebooting(machine: &mut Machine) {
     let reboots = machine.web().path("/var/lib/reboots");
     wait_until("it is rebooted", || reboots.exists());
@@ -43,11 +43,11 @@ fn confirmed(machine: &mut Machine) {
     machine.is_new();
 }
 
-/// One that does not come up costs a second start.
+/// A system that does not come up costs a second start.
 fn does_not_come_up(machine: &mut Machine) {
     let deployment = begun(machine, &ONCE);
     machine.web().reboot();
-    // Nobody reached it: somebody takes its power away.
+    // Nobody reached the machine, so somebody cut its power.
     machine.web().reboot();
     let ended = deployment.gives(machine, 0, &["state"]);
     assert_eq!(
@@ -78,7 +78,7 @@ fn is_not_confirmed(machine: &mut Machine) {
     }
 }
 
-/// What the machine does at its start, which has to succeed: a unit that failed is a machine that is not well.
+/// Runs the machine's unit at its start, which has to succeed: a failed unit makes a machine unhealthy.
 fn finish_deployments(machine: &mut Machine) {
     let output = machine.finish_deployments();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -101,12 +101,12 @@ fn is_left_alone(machine: &mut Machine) {
     );
     machine.is_old();
     assert_eq!(machine.generations().0, ["system-1-link"]);
-    // One that is over is left as it is.
+    // A deployment that is over does not change.
     finish_deployments(machine);
     assert_eq!(deployment.written(machine), ended);
 }
 
-/// One that is confirmed after the start stays, with nothing else to say at any start after that.
+/// A system that is confirmed after its start stays, and later starts change nothing.
 fn is_confirmed_at_its_start(machine: &mut Machine) {
     let deployment = begun(machine, &ONCE);
     machine.web().reboot();
@@ -119,7 +119,8 @@ fn is_confirmed_at_its_start(machine: &mut Machine) {
     machine.is_new();
 }
 
-/// What was sent and never begun is nothing to finish; what cannot be finished is said, and does not keep others from it.
+/// A deployment that was sent but never begun is not finished. One that cannot be finished is reported, and does not
+/// prevent others from being finished.
 fn is_not_to_be_finished(machine: &mut Machine) {
     let sent = machine.deployment(&[]);
     finish_deployments(machine);
@@ -144,7 +145,7 @@ fn is_not_to_be_finished(machine: &mut Machine) {
     assert_eq!(left.gives(machine, 0, &["state"])["state"], "rolled_back");
 }
 
-/// Where the boot loader cannot start it once nothing is started.
+/// If the boot loader cannot start the system once, nothing is started.
 fn cannot_start_once(machine: &mut Machine) {
     for broken in ["exit 1", "[ $1 = --print-boot-path ] && echo /nowhere", "[ $1 = set-oneshot ] && exit 1"]
     {
@@ -160,7 +161,8 @@ fn cannot_start_once(machine: &mut Machine) {
     }
 }
 
-/// Without such a boot loader the new system is the default at once, and the old one again if it is not well.
+/// Without a boot loader that can start an entry once, the new system becomes the boot default at once, and the old one
+/// becomes it again if the new one is not healthy.
 fn starts_for_good(machine: &mut Machine) {
     let given = [("action", "boot"), ("reboot", "1"), ("confirm_seconds", "2")];
     let deployment = begun(machine, &given);
@@ -178,7 +180,7 @@ fn starts_for_good(machine: &mut Machine) {
     machine.is_new();
 }
 
-/// Killed at each step before the reboot.
+/// The supervisor is killed before the reboot.
 fn dies_before(machine: &mut Machine) {
     machine.hook_old("boot", crate::supervisor::machine::HOLD);
     let deployment = machine.deployment(&ONCE);

@@ -1,11 +1,11 @@
-//! Supervisors of different versions on one machine: what one left undone the other finishes, or leaves alone by
-//! name.
+//! Supervisors of different versions on one machine: each finishes what the other left unfinished, or refuses to and
+//! names it.
 
 use pantheros_mcp::testing::deploy::SUPERVISOR_SCRIPT;
 
 use crate::supervisor::machine::{Deployment, Machine, NONCE, side_by_side};
 
-/// The supervisor as of commit 5229908, as it lies on hosts that were deployed to by it.
+/// The supervisor of commit 5229908, as it is on hosts that it deployed to.
 const OLDER: &str = include_str!("../fixtures/forms/5229908/supervisor.sh");
 
 /// A deployment of the new system by the supervisor `script`.
@@ -16,17 +16,17 @@ fn deployment(machine: &mut Machine, script: &str) -> Deployment {
     deployment
 }
 
-/// One deployment waits, by the supervisor `before`, when another begins by the supervisor `after`.
+/// A deployment by the supervisor `before` waits while another one begins by the supervisor `after`.
 fn meet(machine: &mut Machine, before: &str, after: &str) {
     let waits = deployment(machine, before);
     waits.begin_and_wait(machine);
-    // It is still running: the next command is refused with that reason.
+    // The first one still runs: the next command is refused with that reason.
     let refused = deployment(machine, after).refuses(machine, 75, &["begin"]);
     assert!(refused.contains(&waits.id), "{refused}");
     waits.gives(machine, 0, &["confirm", NONCE]);
     machine.is_new();
 
-    // It was killed: the next command finishes it and then continues.
+    // The first one was killed: the next command finishes it and then continues.
     machine.swap();
     let cut = deployment(machine, before);
     cut.begin_and_wait(machine);
@@ -37,7 +37,7 @@ fn meet(machine: &mut Machine, before: &str, after: &str) {
     assert_eq!(cut.written(machine)["reason"], "supervisor_died");
     next.gives(machine, 0, &["confirm", NONCE]);
     machine.is_new();
-    // Each can tell what the other did.
+    // Each supervisor lists the deployments of the other.
     for script in [before, after] {
         let one = deployment(machine, script);
         let listed = String::from_utf8(one.run(machine, &["list"]).stdout).unwrap();
@@ -55,7 +55,7 @@ fn a_newer_one_before(machine: &mut Machine) {
     meet(machine, SUPERVISOR_SCRIPT, OLDER);
 }
 
-/// A state in words that nobody here knows is left alone by name, however it ended.
+/// A state of another version is named, and left alone.
 fn a_state_of_another_version(machine: &mut Machine) {
     let strange = machine.deployment(&[]);
     strange.begin_and_wait(machine);
