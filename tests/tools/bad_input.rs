@@ -1,4 +1,4 @@
-//! Input that is wrong in every way that was thought of: a clear error each time, and nothing done.
+//! Wrong input of many kinds: each gets a clear error, and nothing is done.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -38,7 +38,7 @@ fn hostile_names_never_reach_nix() {
     ] {
         for tool in ["build_host", "inspect_disko", "flake_check"] {
             if (tool, name) == ("flake_check", "") {
-                // An optional name that is empty is one that is left out.
+                // An optional name that is empty counts as omitted.
                 continue;
             }
             let answer = fleet.call(tool, &json!({"host": name}));
@@ -191,7 +191,7 @@ fn no_nix_and_an_old_nix_are_told_apart() {
     let answer = fleet.call("list_hosts", &json!({}));
     assert_eq!(answer.error_code(), "nix_not_found");
 
-    // A real Nix of 2022 cannot be had here; its answer to --version is all that matters of it.
+    // A real Nix of 2022 is not available; only its answer to --version matters.
     let fake = fleet.write_outside("fake-old-nix", "#!/bin/sh\necho 'nix (Nix) 2.8.0'\n");
     std::fs::set_permissions(&fake, std::fs::Permissions::from_mode(0o755)).unwrap();
     fleet.write_outside("pantheros.toml", &format!("[nix]\nprogram = {fake:?}\n"));

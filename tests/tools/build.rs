@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 use crate::common::faulty::{NO_DAEMON, fake_faulty_nix};
 use crate::common::fleet::{Fleet, nixes, told};
 
-/// A flake whose host `a` is built by this script, from a dependency built by the other.
+/// A flake whose host `a` is built by the script `toplevel`, from a dependency built by the script `dependency`.
 fn fleet_of(nix: &std::path::Path, dependency: &str, toplevel: &str) -> Fleet {
-    // A name of its own keeps builds of other runs out of the way.
+    // Makes the derivations differ from those of other runs.
     let salt = format!("{:?}-{:?}", std::process::id(), std::time::SystemTime::now());
     Fleet::committed(
         nix,
@@ -242,7 +242,7 @@ fn settings_that_nix_refuses_are_told_in_its_words() {
     }
 }
 
-/// A `nix` that takes a command line that is a little longer than the longest this program gives it, and no longer one.
+/// A `nix` that accepts command lines a little longer than this program's longest, and refuses longer ones.
 fn fake_short_nix(fleet: &Fleet, nix: &std::path::Path) -> std::path::PathBuf {
     let script = format!(
         "#!/bin/sh\nif [ \"$1\" = build ]; then words=\"$*\"; [ ${{#words}} -lt 34000 ] || {{\n\

@@ -4,7 +4,7 @@ use std::process::{Child, Stdio};
 
 use crate::common::fleet::{Fleet, alive, nixes, wait_until};
 
-/// A flake whose host takes an hour to build, in a process that `marker` finds.
+/// A flake whose host takes an hour to build, in a process that `marker` identifies.
 fn slow(nix: &std::path::Path, marker: &str) -> Fleet {
     Fleet::committed(
         nix,

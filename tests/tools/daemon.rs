@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::common::daemon::{Daemon, SlowToTell};
 use crate::common::fleet::{Fleet, error_of, errors, nixes, wait_until};
 
-/// Runs it with each Nix at once: what it waits for takes its time.
+/// Runs the test with all Nix programs at once, because its waits take long.
 fn with_each(test: impl Fn(&Path) + Sync) {
     let nixes = nixes();
     std::thread::scope(|scope| {
@@ -18,7 +18,7 @@ fn with_each(test: impl Fn(&Path) + Sync) {
     });
 }
 
-/// What makes a name that nothing has had before.
+/// A part of a name that makes the name new.
 fn salt() -> String {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
     format!("{}-{}", std::process::id(), now.as_nanos())
@@ -39,7 +39,7 @@ fn fleet_of(nix: &Path, name: &str, script: &str) -> Fleet {
 
 #[test]
 fn a_quiet_build_is_never_ended_for_a_store_that_is_slow_to_tell() {
-    // Longer than the daemon is left alone twice: the first time, there was the beginning to hear.
+    // More than twice `SILENCE` of `src/nix/daemon.rs` (5 s), since `begun` arrives in the first interval.
     let quiet = "echo begun; sleep 12; echo made >$out";
     with_each(|nix| {
         let daemon = Daemon::start(nix);
@@ -57,7 +57,7 @@ fn a_quiet_build_is_never_ended_for_a_store_that_is_slow_to_tell() {
     });
 }
 
-/// A flake that is quiet while it is evaluated: its host's name is read from a pipe.
+/// A flake whose evaluation is silent: its host's name is read from a pipe.
 struct QuietEvaluation {
     fleet: Fleet,
     pipe: PathBuf,
@@ -69,7 +69,7 @@ impl QuietEvaluation {
         let scratch = tempfile::tempdir().unwrap();
         let (pipe, name) = (scratch.path().join("pipe"), salt());
         assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
-        // A name that nothing in the store has, so that it is read.
+        // The store has nothing of this name, so that the pipe is read.
         let name = format!(
             "builtins.readFile (builtins.fetchurl {{ url = \"file://{}\"; name = \"name-{name}\"; \
              sha256 = builtins.hashString \"sha256\" \"quiet\"; }})",
@@ -78,13 +78,13 @@ impl QuietEvaluation {
         Self { fleet: fleet_of(nix, &name, "echo made >$out"), pipe, _scratch: scratch }
     }
 
-    /// Builds it with this store, and lets the evaluation go on when `due` returns.
+    /// Builds it with this store. The evaluation continues when `due` returns.
     fn built_when(&self, store: &str, due: impl FnOnce()) -> Output {
         let mut command = self.fleet.command(&["call", "-q", "build_host", "host=a"]);
         command.env("NIX_REMOTE", store);
         std::thread::scope(|scope| {
             let calling = scope.spawn(move || command.output().unwrap());
-            // Waits until Nix reads from it.
+            // Blocks until Nix reads from the pipe.
             let mut name = std::fs::OpenOptions::new().write(true).open(&self.pipe).unwrap();
             due();
             name.write_all(b"quiet").unwrap();
@@ -113,7 +113,7 @@ fn a_store_without_a_daemon_is_asked_nothing() {
     with_each(|nix| {
         let quiet = QuietEvaluation::new(nix);
         let slow = SlowToTell::of(&quiet.fleet, nix, usize::MAX);
-        // As long as above.
+        // As long as the quiet build above.
         let built = quiet.built_when("local", || std::thread::sleep(Duration::from_secs(12)));
         assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stdout));
         assert_eq!(slow.times(), 0);

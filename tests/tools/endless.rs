@@ -1,4 +1,4 @@
-//! Evaluations that never end, and the answers there are all the same.
+//! Evaluations that never end, and the answers that are given nevertheless.
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 
 use crate::common::fleet::{Fleet, nixes, told};
 
-/// Hosts that evaluate and hosts whose evaluation never ends, by the second part of their names.
+/// A flake with these hosts. The second part of a name selects how the host evaluates: `well`, `never` ending, or
+/// `partly`.
 fn flake(hosts: &[&str]) -> String {
     let hosts: Vec<String> = hosts
         .iter()
@@ -32,23 +33,23 @@ fn flake(hosts: &[&str]) -> String {
     )
 }
 
-/// A fleet with a worker, so that hosts are evaluated one after the other, and four seconds for each.
+/// A fleet with one worker, so that hosts are evaluated one after the other, and with four seconds for each host.
 fn fleet(nix: &Path, hosts: &[&str]) -> Fleet {
     let fleet = Fleet::committed(nix, &[("flake.nix", &flake(hosts))]);
     limited(&fleet, nix, 4);
     fleet
 }
 
-/// Sets the time that each has.
+/// Sets the time for each host.
 fn limited(fleet: &Fleet, nix: &Path, seconds: u64) {
     let limits =
         format!("evaluation_seconds = {seconds}\nevaluation_workers = 1\nevaluation_memory_mib = 256\n");
     fleet.write_outside("pantheros.toml", &format!("[nix]\nprogram = {nix:?}\n[limits]\n{limits}"));
 }
 
-/// The names in a list with what became of them: `well`, or the code of the error and whether it was evaluated at all.
+/// The names in a list with their results: `well`, `endless` if the time ran out, or `left` if it was not evaluated.
 fn fared<'a>(list: &'a Value, name: &str) -> Vec<(&'a str, &'static str)> {
-    // One error stands for those that have the same.
+    // Entries with the same error share one.
     let mut errors = BTreeMap::new();
     let list = list.as_array().unwrap_or_else(|| panic!("{list:#}"));
     for entry in list {
@@ -114,7 +115,8 @@ fn after_three_that_never_end_the_rest_says_that_it_was_left() {
     ];
     let answer = fleet.call("list_hosts", &json!({})).json;
     assert_eq!(fared(&answer["hosts"], "name"), expected);
-    // None of that is remembered: with less time each error says so, and one host alone is answered, as the hint has it.
+    // None of that is remembered: a shorter limit is in each error, and a call for one host alone is answered, as the
+    // hint says.
     limited(&fleet, &nix, 2);
     let again = fleet.call("list_hosts", &json!({})).json;
     let told: Vec<_> = again["hosts"].as_array().unwrap().iter().map(|host| told(&host["error"])).collect();
@@ -147,7 +149,7 @@ fn a_check_of_what_never_ends_is_an_error_each_and_not_remembered() {
     );
 }
 
-/// A `nix` that tells each answer a second after the one before.
+/// A `nix` that prints each answer one second after the previous one.
 #[test]
 fn the_time_begins_anew_at_each_answer() {
     let nix = nixes().pop().unwrap();

@@ -1,4 +1,4 @@
-//! The names of a fleet are listed at once; its facts follow when they are evaluated.
+//! The names of a fleet are listed at once. Its facts follow when they are evaluated.
 
 use std::os::unix::fs::PermissionsExt;
 
@@ -34,7 +34,7 @@ fn facts(answer: &Value) -> Vec<(&str, &str)> {
     hosts.iter().map(|host| (host["name"].as_str().unwrap(), host["facts"].as_str().unwrap())).collect()
 }
 
-/// Whether the server is at an evaluation.
+/// Whether the server is evaluating.
 fn evaluates(client: &Client) -> bool {
     started_by(client.id()).iter().any(|line| line.contains("--apply"))
 }
@@ -48,7 +48,7 @@ fn names_are_there_before_the_facts() {
         let first = of(&first);
         assert_eq!((&first["total"], &first["pending"]), (&json!(4), &json!(4)), "{first:#}");
         assert_eq!(facts(first), [("a", "pending"), ("b", "pending")]);
-        // The call that began it is over; what it began goes on.
+        // The call that began the evaluation is over, but the evaluation continues.
         wait_until("the facts that can be had", || of(&client.call("list_hosts", json!({})))["pending"] == 1);
         let later = client.call("list_hosts", json!({}));
         assert_eq!(
@@ -61,7 +61,7 @@ fn names_are_there_before_the_facts() {
         assert_eq!(facts(of(&rest)), [("broken", "failed"), ("slow", "pending")]);
         let one = client.call("list_hosts", json!({"host": "a"}));
         assert_eq!(facts(of(&one)), [("a", "known")]);
-        // Each host is remembered by itself, and the command line begins nothing that would outlive it.
+        // Each host is remembered by itself, and the command line begins no evaluation that would outlive it.
         let other = fleet.call("list_hosts", &json!({"wait": false}));
         assert_eq!((&other.json["known"], &other.json["pending"]), (&json!(2), &json!(1)), "{other:?}");
 
@@ -78,10 +78,10 @@ fn nobody_goes_on_with_a_flake_that_changed() {
     let nix = nixes().pop().unwrap();
     let fleet = Fleet::committed(&nix, &[("flake.nix", FLEET)]);
     let mut client = Client::begun(&fleet, &[], "2025-11-25");
-    // Until it is at the last one: Nix has read the flake by then.
+    // Waits until only the last host is pending: by then Nix has read the flake.
     wait_until("the facts that can be had", || of(&client.call("list_hosts", json!({})))["pending"] == 1);
     fleet.write("flake.nix", &FLEET.replace("toString endless", "\"quick\""));
-    // This waits for its turn, so for the end of the other.
+    // This call waits for its turn, which comes at the end of the other evaluation.
     let answer = client.call("list_hosts", json!({"wait": true}));
     let slow = &of(&answer)["hosts"][3];
     assert_eq!((&slow["facts"], &slow["host_name"]), (&json!("known"), &json!("quick")), "{answer:#}");
@@ -96,7 +96,7 @@ fn who_waits_is_told_how_far_it_is() {
     let mut client = Client::begun(&fleet, &[], "2025-11-25");
     let begun = client.call("list_hosts", json!({}));
     assert_eq!(of(&begun)["pending"], 4, "{begun:#}");
-    // It joins the evaluation that is under way.
+    // It joins the running evaluation.
     let arguments = json!({"wait": true});
     let id = client.ask(
         "tools/call",
@@ -112,7 +112,7 @@ fn who_waits_is_told_how_far_it_is() {
     assert!(told, "{:?}", client.notifications.iter().map(|message| &message.json).collect::<Vec<_>>());
 }
 
-/// Nothing tells what a submodule holds, and Nix may be asked for it.
+/// The content of a submodule is unknown, and the flake may ask Nix to read it.
 #[test]
 fn names_are_there_at_once_of_a_flake_that_reads_more_than_is_known_of_it() {
     let nix = nixes().pop().unwrap();
@@ -126,14 +126,14 @@ fn names_are_there_at_once_of_a_flake_that_reads_more_than_is_known_of_it() {
     let later = client.call("list_hosts", json!({"cursor": of(&first)["next_cursor"]}));
     assert_eq!(facts(of(&later)), [("broken", "failed"), ("slow", "pending")]);
     assert!(of(&later)["note"].as_str().unwrap().contains("`wait`"), "{later:#}");
-    // A change of the flake's own files is noticed all the same.
+    // A change of the flake's own files is noticed nevertheless.
     fleet.write("flake.nix", &flake.replace("host \"a\"", "host \"changed\""));
     let changed = client.call("list_hosts", json!({"limit": 1}));
     assert_eq!(facts(of(&changed)), [("a", "pending")]);
     wait_until("the facts that can be had", || of(&client.call("list_hosts", json!({})))["pending"] == 1);
     let changed = client.call("list_hosts", json!({"limit": 1}));
     assert_eq!(of(&changed)["hosts"][0]["host_name"], "changed", "{changed:#}");
-    // Nothing of it is remembered.
+    // No answer is remembered.
     let other = fleet.call("list_hosts", &json!({"wait": false}));
     assert_eq!(other.json["pending"], 4, "{other:?}");
 }
@@ -149,7 +149,7 @@ fn names_are_there_at_once_if_nothing_is_remembered() {
     wait_until("the facts that can be had", || of(&client.call("list_hosts", json!({})))["pending"] == 1);
 }
 
-/// A `nix` that waits before it evaluates one of two hosts; the flake changes meanwhile.
+/// A `nix` that waits before it evaluates one of two hosts. The flake changes in the meantime.
 #[test]
 fn facts_are_of_one_state_of_the_flake() {
     let nix = nixes().pop().unwrap();

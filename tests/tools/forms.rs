@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::common::fleet::{Fleet, nixes};
 use crate::common::mcp::{Client, STATELESS, WITH_HANDSHAKE};
 
-/// What a server and the command line answer to the same call; they have to agree.
+/// The answer of a server (in two versions) and of the command line to the same call. They have to agree.
 fn answers(fleet: &Fleet, tool: &str, arguments: &Value) -> Value {
     let mut all = Vec::new();
     for version in [WITH_HANDSHAKE[0], STATELESS] {
@@ -49,7 +49,7 @@ fn key_and_value_are_read_as_any_string_is() {
     let (code, one) = answer(&["plan_deploy", "hosts=nowhere"]);
     assert_eq!((code, &one["error"]["code"]), (Some(1), &json!("unknown_host")), "{one}");
     assert_eq!(answer(&["plan_deploy", "hosts=[\"nowhere\"]"]).1, one);
-    // A host that is called as a value of another type is still a host.
+    // A host whose name looks like a value of another type is still a host.
     let (_, answer) = answer(&["build_host", "host=true"]);
     assert_eq!(answer["error"]["code"], "unknown_host", "{answer}");
 }
@@ -71,8 +71,8 @@ fn nothing_named_never_means_everything() {
     }
 }
 
-/// Every name that may be left out, as the catalogue has them: only one that chooses a part of an answer may be empty.
-/// Without a commit, a plan includes uncommitted changes.
+/// Every optional name in the catalogue: only one that selects a part of an answer may be empty. Without its commit,
+/// for example, a plan would include uncommitted changes.
 #[test]
 fn an_empty_name_never_changes_what_is_done() {
     let fleet = Fleet::demo(&nixes().pop().unwrap());
@@ -105,7 +105,7 @@ fn an_empty_name_never_changes_what_is_done() {
     assert_eq!(refused, ["flake_check rev", "build_host rev", "plan_deploy rev"]);
 }
 
-/// Every name that may be left out and chooses a part of an answer.
+/// Every optional name that selects a part of an answer.
 #[test]
 fn an_empty_name_of_a_part_is_the_same_as_none() {
     let fleet = Fleet::demo(&nixes().pop().unwrap());
@@ -156,7 +156,7 @@ fn what_is_unclear_is_said_to_a_model_all_at_once() {
     }
     let suggestions = error["suggestions"].as_array().unwrap();
     assert!(suggestions.contains(&json!("toplevel")) && suggestions.contains(&json!("host")), "{error}");
-    // A model has no terminal to look at a catalogue in.
+    // A model has no terminal for the catalogue, so the hint lists the arguments.
     let hint = error["hint"].as_str().unwrap();
     assert!(hint.contains("host (a string; required)") && !hint.contains("pantheros-mcp"), "{hint}");
 }

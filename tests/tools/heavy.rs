@@ -1,4 +1,4 @@
-//! Every tool at its heaviest: an answer ends at about a page, and counts what it leaves out.
+//! Every tool with its largest answers: an answer ends at about a page, and counts what it leaves out.
 
 use pantheros_mcp::testing::tools::find;
 use serde_json::{Value, json};
@@ -8,12 +8,12 @@ use crate::common::fleet::{Fleet, nixes};
 use crate::common::mcp::Client;
 use crate::common::site::Site;
 
-/// What an answer may weigh, as JSON and as text.
+/// The largest size of an answer in bytes, as JSON and as text.
 const MOST: usize = 26 * 1024;
-/// Hosts of the plan.
+/// The number of hosts in the plan.
 const HOSTS: usize = 30;
 
-/// Of everything that only needs the flake, much, and each of it long.
+/// A flake with many entries of every kind that needs no host, each of them long.
 const FLAKE: &str = r#"{
   outputs = _: let
     system = "x86_64-linux";
@@ -51,7 +51,7 @@ fn counters(answer: &Value, found: &mut Vec<String>) {
     }
 }
 
-/// The answer, which is no heavier than it may be.
+/// The answer. Fails if it is larger than [`MOST`].
 fn bounded(tool: &Value, result: &Value) -> Value {
     let name = tool["name"].as_str().unwrap();
     let answer = result["structuredContent"].clone();
@@ -61,7 +61,7 @@ fn bounded(tool: &Value, result: &Value) -> Value {
     answer
 }
 
-/// The same for an answer that has to report that it is incomplete.
+/// As [`bounded`], for an answer that has to report that it is incomplete.
 fn light(tool: &Value, result: &Value) -> Value {
     let (name, answer) = (tool["name"].as_str().unwrap(), bounded(tool, result));
     let mut found = Vec::new();
@@ -74,7 +74,7 @@ fn length(list: &Value) -> Option<u64> {
     list.as_array().map(|list| list.len() as u64)
 }
 
-/// The result of a call that a person approves.
+/// The result of a call that a person approves in a form.
 fn approved(client: &mut Client, tool: &str, arguments: &Value) -> Value {
     let id = client.ask("tools/call", json!({"name": tool, "arguments": arguments}));
     let form = client.next();
@@ -84,7 +84,7 @@ fn approved(client: &mut Client, tool: &str, arguments: &Value) -> Value {
     client.answer(id).json["result"].clone()
 }
 
-/// Who of the plan is in the answer, in full or by name.
+/// The number of the plan's hosts in the answer, in full or by name.
 fn hosts_told(answer: &Value) -> usize {
     let shown = answer["hosts"].as_array().unwrap().len();
     let named = answer["more_named"].as_object().unwrap();
@@ -93,7 +93,7 @@ fn hosts_told(answer: &Value) -> usize {
     shown + names
 }
 
-/// A machine of which there is much to tell, and many hosts that are all on it.
+/// A machine with much to report, and many hosts that are all this machine.
 fn site() -> Site {
     let nix = nixes().pop().unwrap();
     let checks = vec![json!({"tcp": 1}); 500];
@@ -116,7 +116,7 @@ fn site() -> Site {
     site
 }
 
-/// Units that failed, in the words of what stands in for systemd, and generations.
+/// Makes the machine report failed units, through a stand-in for systemctl, and generations.
 fn burden(site: &mut Site) {
     let unit = "ü".repeat(150);
     let script = format!(
@@ -142,7 +142,7 @@ fn no_answer_of_any_tool_is_heavier_than_a_page() {
     let mut there = Client::able(&site.fleet, &[], "2025-11-25", capabilities);
     let tools = there.request("tools/list", json!({}))["result"]["tools"].clone();
     let tools = tools.as_array().unwrap();
-    // What is deployed is told before the machine is given more to tell.
+    // Deploys before the machine gets more to report.
     let is_read = |tool: &&Value| tool["annotations"]["readOnlyHint"] == true;
     let (read, others): (Vec<&Value>, Vec<&Value>) = tools.iter().partition(is_read);
     for tool in others.into_iter().chain(read) {
@@ -191,7 +191,7 @@ fn no_answer_of_any_tool_is_heavier_than_a_page() {
                 let answer = light(tool, &approved(&mut there, "deploy", &plan));
                 assert_eq!(answer["hosts"][0]["state"], "rolled_back", "{answer:#}");
             }
-            // It is of one host, of which nothing is asked but whether it is the right one and runs the right system.
+            // A rollback is of one host, and only checks whether it is the right one and runs the right system.
             "rollback_host" => {
                 site.hook(
                     "web",
@@ -213,7 +213,7 @@ fn no_answer_of_any_tool_is_heavier_than_a_page() {
                 let answer = light(tool, &there.call("list_generations", arguments)["result"]);
                 assert!(answer["total"].as_u64() > Some(100), "{answer:#}");
             }
-            // A tool that brings no case here is called as its schema has it.
+            // A tool without a case here is called with arguments by its schema.
             name => {
                 let arguments = arguments(find(name).unwrap());
                 bounded(tool, &call(arguments.clone()));

@@ -12,7 +12,7 @@ use crate::common::catalogue::arguments;
 use crate::common::fleet::{Fleet, errors, nixes, wait_until};
 use crate::common::mcp::{Client, WITH_HANDSHAKE};
 
-/// A host, a shell and a package that take an address from what a derivation makes.
+/// A host, a shell and a package that read an address from the output of a derivation.
 const FLAKE: &str = r#"{ outputs = _: let
   drv = name: derivation { inherit name; system = "x86_64-linux"; builder = "/bin/sh"; args = [ "-c" "echo ${name} >$out" ]; };
   made = derivation { name = "made-UNIQUE"; system = "x86_64-linux"; builder = "/bin/sh"; args = [ "-c" "echo '\"127.0.0.1\"' >$out" ]; };
@@ -32,8 +32,8 @@ in {
   packages.x86_64-linux.tool = drv "tool-${address}" // { type = "derivation"; };
 }; }"#;
 
-/// Such a fleet, and what its derivation makes, which is not there yet. The derivation is: Nix builds what is in the
-/// store even if it only reads.
+/// Such a fleet, and the output path of its derivation, which is not built yet. The derivation itself is in the store:
+/// Nix builds what is in the store even if it only reads.
 fn fleet(nix: &Path) -> (Fleet, PathBuf) {
     static COUNT: AtomicUsize = AtomicUsize::new(0);
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos();
@@ -50,7 +50,7 @@ fn fleet(nix: &Path) -> (Fleet, PathBuf) {
     (fleet, made)
 }
 
-/// The words of a user's nix.conf that let an evaluation build, whatever a subcommand of Nix takes for usual.
+/// A user's Nix setting that lets an evaluation build, whatever the default of a Nix subcommand is.
 fn permissive(mut command: Command) -> Command {
     command.env("NIX_CONFIG", "allow-import-from-derivation = true");
     command
@@ -67,7 +67,7 @@ fn ask(fleet: &Fleet, flags: &[&str], tool: &str, arguments: &Value) -> Value {
     serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{tool}: {}", errors(&output)))
 }
 
-/// What each tool is called with, by what the catalogue names.
+/// The calls of each tool in the catalogue.
 fn calls(fleet: &Fleet) -> Vec<(String, Vec<Value>)> {
     let listed = fleet.command(&["tools", "--json"]).output().unwrap();
     let listed: Value = serde_json::from_slice(&listed.stdout).unwrap();
@@ -99,7 +99,7 @@ fn calls(fleet: &Fleet) -> Vec<(String, Vec<Value>)> {
 }
 
 const CHANGING: [&str; 4] = ["build_host", "plan_deploy", "deploy", "rollback_host"];
-/// Tools that have to evaluate what the derivation makes. Of others it is asked that they build nothing untold.
+/// Tools that have to evaluate the derivation's output. Other tools only must not build without reporting it.
 const EVALUATING: [&str; 7] = [
     "list_hosts",
     "flake_check",
@@ -154,7 +154,7 @@ fn what_was_built_to_evaluate_is_told() {
             }
             assert!(!answer.to_string().contains("\"needs_build\""), "{tool} {arguments}: {answer:#}");
             assert_eq!((made.exists(), told), (true, &json!(1)), "{tool} {arguments}: {answer:#}");
-            // Now it is there.
+            // The output is built by now.
             let again = ask(&fleet, &[], &tool, &arguments);
             assert!(again["built_to_evaluate"].is_null(), "{tool} {arguments}: {again:#}");
         }

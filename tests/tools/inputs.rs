@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::common::fleet::{Fleet, errors, nixes};
 
-/// An input without inputs, whose commit was made so many days ago.
+/// An input without inputs, whose commit is `days` days old.
 fn input(nix: &Path, days: u64) -> Fleet {
     let fleet = Fleet::committed(nix, &[("flake.nix", "{ outputs = _: { }; }")]);
     let then = SystemTime::now() - Duration::from_secs(days * 24 * 60 * 60 + 60);
@@ -34,7 +34,7 @@ fn commit(input: &Fleet) -> String {
     String::from_utf8(done.stdout).unwrap().trim().to_owned()
 }
 
-/// Has Nix lock the flake, and commits it.
+/// Lets Nix lock the flake, and commits the lock file.
 fn lock(fleet: &Fleet) {
     let done = fleet.by_hand(&["flake", "lock"]);
     assert!(done.status.success(), "{}", errors(&done));
@@ -55,7 +55,7 @@ fn problems(fleet: &Fleet) -> Vec<(String, String)> {
     inputs(fleet).iter().filter_map(with).collect()
 }
 
-/// Whether Nix takes the lock file as it is.
+/// Whether Nix accepts the lock file as it is.
 fn nix_takes_the_lock(fleet: &Fleet) -> bool {
     let done = fleet.by_hand(&["flake", "metadata", "--no-update-lock-file"]);
     assert!(done.status.success() || errors(&done).contains("lock file"), "{}", errors(&done));
@@ -147,7 +147,7 @@ fn what_the_lock_file_does_not_have_is_told_and_nothing_is_fetched() {
         assert!(problems(&fleet).is_empty());
         assert!(nix_takes_the_lock(&fleet));
 
-        // Whoever fetched the new input would come here.
+        // A program that fetched the new input would connect here.
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
         let address = listener.local_addr().unwrap();
@@ -260,7 +260,7 @@ fn many_inputs_come_in_pages_and_none_is_left_out() {
         let original = json!({"type": "github", "owner": "example", "repo": name});
         let mut locked = original.clone();
         locked["rev"] = format!("{number:040}").into();
-        // Every tenth is locked to whatever lies there.
+        // Every tenth input is locked to uncommitted changes.
         if number % 10 == 0 {
             locked = json!({"type": "git", "url": "https://user:hunter2@example.org/a", "dirtyRev": "0-dirty", "narHash": "sha256-a"});
         }

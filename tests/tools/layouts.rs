@@ -1,4 +1,4 @@
-//! The disk layouts the unit tests judge are what real Nix makes of the modules beside them.
+//! The disk layouts of the unit tests equal what real Nix evaluates from the modules beside them.
 
 use std::path::Path;
 
@@ -12,13 +12,13 @@ fn the_captured_layouts_are_what_nix_evaluates() {
     let folder = root.join("tests/fixtures/disko");
     let probe = std::fs::read_to_string(root.join("src/disko/probe.nix")).unwrap();
     let whole = "{ enter = at: fallback: value: value; part = at: fallback: value: value; }";
-    // A module says no more of its platform than in `config`.
+    // The platform of a module is only in its `config`.
     let probe = format!("config: ({probe}) {whole} (config.nixpkgs.hostPlatform or null) config");
     let mut modules: Vec<_> =
         std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     modules.retain(|path| path.extension().is_some_and(|extension| extension == "nix"));
     assert!(modules.len() >= 5, "{modules:?}");
-    // One flake of them all, whose hosts are the modules themselves.
+    // One flake with all of them. Its outputs are the modules themselves.
     let texts: Vec<(String, String)> = modules
         .iter()
         .map(|path| {

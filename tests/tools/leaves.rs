@@ -1,10 +1,10 @@
-//! One part of an answer that does not evaluate costs that part, whatever `tryEval` makes of it.
+//! A part of an answer that does not evaluate costs only that part, even if `tryEval` does not catch its error.
 
 use serde_json::{Value, json};
 
 use crate::common::fleet::{Answer, Fleet, nixes, told};
 
-/// What `tryEval` does not catch, and text that is no UTF-8: a name, an expression, the code of its error.
+/// Errors that `tryEval` does not catch, and text that is not UTF-8: a name, an expression, the code of its error.
 const FAULTS: [(&str, &str, &str); 5] = [
     ("aborts", r#"(abort "stopped on purpose")"#, "abort"),
     ("misses", "{ }.missing", "missing_attribute"),
@@ -12,7 +12,7 @@ const FAULTS: [(&str, &str, &str); 5] = [
     ("mistypes", r#"(1 + "a")"#, "type_mismatch"),
     ("garbles", r#"(builtins.substring 0 1 "é")"#, "evaluation_failed"),
 ];
-/// What has no form in JSON.
+/// A value without a form in JSON.
 const FUNCTION: &str = "{ f = x: x; }";
 
 /// `text` for each fault, with its name and expression in place of `NAME` and `FAULT`.
@@ -29,7 +29,7 @@ fn host<'a>(answer: &'a Answer, name: &str) -> &'a Value {
     hosts.iter().find(|host| host["name"] == name).unwrap_or_else(|| panic!("no {name}: {answer:?}"))
 }
 
-/// The code of the error of each part that was not read.
+/// The place of each part that was not read, and the code of its error.
 fn unread(answer: &Answer) -> Vec<(String, String)> {
     let parts = answer.json["unread"].as_array().unwrap_or_else(|| panic!("{answer:?}"));
     let said = |value: &Value| value.as_str().unwrap().to_owned();
@@ -80,7 +80,7 @@ fn an_option_costs_what_of_it_fails() {
             assert_eq!(default(&format!("b.{name}")), Value::Null);
         }
         assert_eq!(answer.json["unread_total"], FAULTS.len() + 2, "{answer:?}");
-        // Each by itself, because only the first few are shown.
+        // Each fault alone, because an answer shows only the first few.
         for (name, fault, code) in FAULTS {
             fleet.write(
                 "flake.nix",
@@ -127,7 +127,7 @@ fn where_too_much_fails_it_is_said_what_was_not_read() {
         let gaps = answer.json["unread"].as_array().unwrap();
         let rest = gaps.iter().find(|gap| gap["rest"] == true).unwrap_or_else(|| panic!("{answer:?}"));
         let found = answer.json["total"].as_u64().unwrap();
-        // Those before it were read, each without its default.
+        // The options before it were read, each without its default.
         assert_eq!(rest["attr"], format!("n{}.default", 10 + found), "{answer:?}");
         assert_eq!(answer.json["unread_total"], found + 1, "{answer:?}");
         assert!((10..50).contains(&found), "{answer:?}");
@@ -162,7 +162,7 @@ fn a_package_costs_itself() {
             answer.json["results"].as_array().unwrap().iter().map(|found| found["name"].clone()).collect();
         assert_eq!(names, ["inner", "first", "last"], "{answer:?}");
         assert_eq!(answer.json["results"][0]["version"], "1.0");
-        // The function as well; a text in `legacyPackages` is no failure.
+        // This includes the function. A text in `legacyPackages` is not a failure.
         assert_eq!(answer.json["unread_total"], 2 * FAULTS.len() + 1 - 1, "{answer:?}");
     }
 }
@@ -209,7 +209,7 @@ fn a_fact_costs_itself() {
                 "{bad}"
             );
             let whole = host(&answer, &format!("whole-{name}"));
-            // A text is a value, and no host.
+            // A text is a value, but not a host.
             let code = if name == "garbles" { "throw" } else { code };
             assert_eq!(whole["facts"], "failed", "{whole}");
             // A cause that several share is reported once.
@@ -284,7 +284,7 @@ fn a_shell_costs_what_of_it_fails() {
                 (&json!("ok"), &json!(["tool 1", "tool 2"])),
                 "{inner}"
             );
-            // A text among the packages is none of them.
+            // A text among the packages is not a package.
             if name != "garbles" {
                 assert_eq!((&inner["unread"], &inner["error"]["code"]), (&json!(1), &json!(code)), "{inner}");
             }
@@ -319,7 +319,7 @@ fn a_layout_costs_what_of_it_fails() {
         assert_eq!(answer.json["disks"].as_array().unwrap().len(), FAULTS.len() + 3, "{answer:?}");
         let mut wanted = wanted("devices.disk.NAME.device");
         wanted.push(("boot.grub".to_owned(), "abort".to_owned()));
-        // What `tryEval` would have caught is said as well, with its reason.
+        // Errors that `tryEval` would catch are reported as well, with their reasons.
         for thrown in ["boot.systemdBoot", "devices.disk.thrown.device", "fileSystems", "system"] {
             wanted.push((thrown.to_owned(), "throw".to_owned()));
         }

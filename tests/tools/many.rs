@@ -1,10 +1,11 @@
-//! Where more parts fail than are tried one by one, each is in the answer, named, or behind one that says so.
+//! If more parts fail than are tried one by one, each part is in the answer, is named, or is behind a part that is
+//! marked as the end.
 
 use serde_json::{Value, json};
 
 use crate::common::fleet::{Fleet, errors, nixes};
 
-/// As `PARTS` in `src/flake/evaluate/attempt.rs`: the last of them ends the reading.
+/// As `PARTS` in `src/flake/evaluate/attempt.rs`: this many failures end the reading.
 const PARTS: usize = 24;
 
 fn flake(nix: &std::path::Path, outputs: &str) -> Fleet {
@@ -23,7 +24,7 @@ fn derivation(name: &str) -> String {
 #[test]
 fn every_package_of_a_shell_is_named_or_counted() {
     for nix in nixes() {
-        // Two of three fail.
+        // Two of three inputs fail.
         let inputs: String = (0..60)
             .map(|number| match number % 3 {
                 0 => derivation(&format!("tool-{number}")),
@@ -43,7 +44,7 @@ fn every_package_of_a_shell_is_named_or_counted() {
         let answer = fleet.call("list_devshells", &json!({}));
         assert_eq!(answer.code, 0, "{answer:?}");
         let shell = &answer.json["shells"][0];
-        // Two fail before each third, so the last that is tried is the 36th.
+        // Two of three fail, so the 24th failure is the 36th input, the last that is tried.
         let read: Vec<_> = (0..36).step_by(3).map(|number| format!("tool {number}")).collect();
         assert_eq!((&shell["status"], &shell["packages"]), (&json!("ok"), &json!(read)), "{shell}");
         assert_eq!(shell["unread"], 60 - read.len(), "{shell}");
@@ -65,7 +66,7 @@ fn every_package_of_a_shell_is_named_or_counted() {
 fn every_option_is_found_named_or_behind_the_rest() {
     const OPTION: &str = r#"_type = "option"; type.description = "a type"; description = "To be found.";"#;
     for nix in nixes() {
-        // The sets are looked at before any default of an option behind them, and after those of one before them.
+        // A set is read before the defaults of options behind it, and after the defaults of options before it.
         let sets: String = (10..50).map(|number| format!("n{number} = abort \"{number}\";\n")).collect();
         let fleet = flake(
             &nix,
@@ -89,12 +90,12 @@ fn every_option_is_found_named_or_behind_the_rest() {
         assert_eq!(names, ["a", "n20-option"], "{answer:?}");
         assert_eq!(answer.json["unread_total"], PARTS, "{answer:?}");
         let rest = &answer.json["unread"][0];
-        // The default of `a`, and 23 sets.
+        // 24 failures: the default of `a`, and 23 sets.
         assert_eq!((&rest["rest"], &rest["attr"]), (&json!(true), &json!("n32")), "{answer:?}");
     }
 }
 
-/// What was found, how many parts were not read, and where reading ended.
+/// The names that were found, the number of unread parts, and the places where reading ended.
 fn search(fleet: &Fleet) -> (Vec<String>, Value, Vec<String>) {
     let answer = fleet.call("nix_search", &json!({"query": "to be found", "limit": 100}));
     assert_eq!(answer.code, 0, "{answer:?}");

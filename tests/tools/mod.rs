@@ -1,4 +1,4 @@
-//! The tools on real flakes, with every real Nix there is.
+//! The tools on real flakes, with every Nix under test.
 
 mod bad_input;
 mod build;

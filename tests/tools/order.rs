@@ -1,5 +1,5 @@
-//! Every probe reads its parts in the order in which their places compare: `stop` leaves out what lies behind a place,
-//! and what was left out so is told by the same comparison.
+//! Every probe reads its parts in the order of their places: `stop` skips the parts behind a place, and the skipped
+//! parts are determined by the same comparison.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::common::fleet::{Fleet, errors, nixes};
 
-/// A flake of which every probe that reads parts can read all, with more than ten of what is in lists.
+/// A flake of which every probe that reads parts can read all parts. Its lists have more than ten entries.
 const FLAKE: &str = r#"{
   outputs = _: let
     system = "x86_64-linux";
@@ -54,7 +54,7 @@ const FLAKE: &str = r#"{
   };
 }"#;
 
-/// Each probe that reads parts: what it is asked about, what else it takes, and how many parts it has there at least.
+/// Each probe that reads parts: its path, its argument, and the least number of parts there.
 fn probes() -> Vec<(&'static str, Value, Value, usize)> {
     let web = json!(["nixosConfigurations", "web"]);
     let packages = |output: &str| json!({"output": output, "system": "x86_64-linux"});
@@ -75,7 +75,7 @@ fn source(path: &str) -> String {
     std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()
 }
 
-/// The names of the probes that read parts, as the file is formatted.
+/// The names of the probes that read parts, found by the formatting of the file.
 fn reading_parts() -> Vec<String> {
     let text = source("src/flake/probes.nix");
     let (_, probes) = text.split_once("\n  probes = parts: {\n").unwrap();
@@ -95,11 +95,11 @@ fn reading_parts() -> Vec<String> {
     found.into_iter().filter(|(_, reads)| *reads).map(|(name, _)| name).collect()
 }
 
-/// The parts a question names, in the order it names them.
+/// The parts that a question reports, in their order.
 fn told(fleet: &Fleet, question: &Value) -> Vec<Vec<PathStep>> {
     let [probes, disko, facts] =
         ["src/flake/probes.nix", "src/disko/probe.nix", "src/flake/facts.nix"].map(source);
-    // JSON's escapes are Nix's.
+    // JSON and Nix have the same escapes.
     let questions = json!(json!([question]).to_string());
     let apply = format!(
         "({probes}) {{ marker = \"told\"; single = true; questions = builtins.fromJSON {questions}; \
@@ -142,7 +142,7 @@ fn parts_are_read_in_the_order_of_their_places() {
                     ));
                 }
             }
-            // Nix compares as `covers` does.
+            // Nix compares places as `covers` does.
             for part in [1, 2, 3].map(|quarter| &all[all.len() * quarter / 4]) {
                 question.insert("stop".into(), json!(part));
                 let read = told(&fleet, &json!(question));

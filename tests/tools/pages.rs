@@ -1,4 +1,4 @@
-//! How much an answer is: a page ends by its weight, whatever is in it.
+//! The size of an answer: a page ends by its size in bytes, whatever it contains.
 
 use serde_json::{Value, json};
 
@@ -57,7 +57,7 @@ fn a_page_of_long_errors_ends_by_weight() {
     }
 }
 
-/// What stands for nixpkgs: evaluating a host goes through it, many calls deep.
+/// Stands in for nixpkgs: the evaluation of a host goes through many nested calls in it.
 const LIBRARY: &str = r#"{
   outputs = _: {
     lib = let
@@ -135,7 +135,7 @@ fn forty_failures_of_six_causes_are_six_errors() {
 
 #[test]
 fn forty_hosts_without_facts_for_six_causes_are_six_errors() {
-    // Each on a line of its own; nothing that `tryEval` catches.
+    // Each cause is on a line of its own, and `tryEval` catches none of them.
     let causes: String =
         (0..6).map(|number| format!("(name: {{ }}.${{\"part-${{name}}-{number}\"}})\n")).collect();
     let flake = r#"{
@@ -205,7 +205,7 @@ fn ten_shells_or_hosts_that_fail_for_one_reason_are_one_error() {
         assert_eq!(errors[0]["breaks"].as_array().unwrap().len(), 20, "{list:#}");
         let names = list.as_array().unwrap().iter().map(|shell| &shell["name"]);
         assert_eq!(names.filter(|name| **name == "good").count(), 1);
-        // The same name of two systems is two shells.
+        // Shells of the same name for two systems are two shells.
         let same_as = list.as_array().unwrap().iter().filter_map(|shell| shell["same_as"].as_str());
         assert!(
             same_as.clone().count() == 19

@@ -124,7 +124,7 @@ fn a_check_reports_every_failure() {
             ["app", "check", "devshell", "formatter", "host", "module", "overlay", "package", "template"];
         assert_eq!(kinds.into_iter().collect::<Vec<_>>(), expected);
 
-        // The paths are those Nix itself gives.
+        // Nix itself gives the same paths.
         let by_hand = fleet.by_hand(&[
             "eval",
             "--raw",
@@ -218,7 +218,7 @@ fn checks_are_built_when_asked() {
     }
 }
 
-/// Hosts that build, that fail, that need what fails, and that nothing here can build.
+/// Hosts that build, that fail, that depend on one that fails, and that cannot be built here.
 const HOSTS: &str = r#"{
   outputs = _: let
     drv = system: name: script: derivation { inherit name system; builder = "/bin/sh"; args = [ "-c" script ]; };
@@ -293,7 +293,7 @@ fn an_unchanged_flake_is_answered_from_memory() {
     for nix in nixes() {
         let fleet = Fleet::demo(&nix);
         let first = fleet.call("flake_check", &json!({}));
-        // Were it evaluated again, this would fail: there is no such program any more.
+        // Leaves one second for an evaluation; a remembered answer needs none.
         let config = format!("[nix]\nprogram = {:?}\n[limits]\nevaluation_seconds = 1\n", nix);
         fleet.write_outside("pantheros.toml", &config);
         let again = fleet.call("flake_check", &json!({}));

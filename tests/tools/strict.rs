@@ -1,4 +1,4 @@
-//! `flake_check` beside the real `nix flake check`: what Nix refuses is refused here.
+//! `flake_check` compared with the real `nix flake check`: what Nix refuses is refused here.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::common::fleet::{Answer, Fleet, errors, nixes};
 
-/// What every flake below can use.
+/// Definitions that every flake below can use.
 const LET: &str = r#"
   drv = name: derivation { inherit name; system = "x86_64-linux"; builder = "/bin/sh"; args = [ "-c" "echo ${name} >$out" ]; };
   bad = name: derivation { inherit name; system = "x86_64-linux"; builder = "/bin/sh"; args = [ "-c" "exit 3" ]; };
@@ -20,7 +20,7 @@ const LET: &str = r#"
   template = { path = ./.; description = "a template"; };
 "#;
 
-/// What Nix refuses, whether it builds or not.
+/// Outputs that Nix refuses, whether it builds or not.
 const REFUSED: &[&str] = &[
     "hydraJobs = drv \"a\";",
     "hydraJobs.a.b = 1;",
@@ -93,7 +93,7 @@ const REFUSED: &[&str] = &[
     "lib = if imported == 7 then { } else { };",
 ];
 
-/// What Nix takes, and so do we.
+/// Outputs that Nix accepts, and this program, too.
 const TAKEN: &[&str] = &[
     "hydraJobs.a.b.c = drv \"a\";",
     "lib.x = throw \"nobody looks\";",
@@ -109,9 +109,9 @@ const TAKEN: &[&str] = &[
     "somethingElse.x = throw \"nobody looks\";",
 ];
 
-/// What can only be told by building, or can only be evaluated by building.
+/// Outputs that can be judged or evaluated only by building.
 const BUILT: &[(&str, bool, bool)] = &[
-    // Nix without building, Nix with it.
+    // Each with whether Nix accepts it without building, and with building.
     ("checks.x86_64-linux.a = bad \"a\";", true, false),
     ("checks.x86_64-linux.a = drv \"a\";", true, true),
     ("packages.x86_64-linux.a = bad \"a\";", true, true),
@@ -124,7 +124,7 @@ const BUILT: &[(&str, bool, bool)] = &[
 ];
 
 fn fleet(nix: &Path, outputs: &str) -> Fleet {
-    // What one run wrote to the store would help the next.
+    // Without unique names, store paths of one run would affect the next.
     static COUNT: AtomicUsize = AtomicUsize::new(0);
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos();
     let unique = format!("{now}-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
@@ -132,7 +132,7 @@ fn fleet(nix: &Path, outputs: &str) -> Fleet {
     Fleet::committed(nix, &[("flake.nix", &flake)])
 }
 
-/// The result of Nix, and ours.
+/// Whether Nix and this program accept the flake, and both outputs for the message of a failed test.
 fn verdicts(fleet: &Fleet, build: bool) -> (bool, bool, String) {
     let mut arguments = vec!["flake", "check"];
     if !build {
@@ -208,7 +208,7 @@ fn what_needs_a_build_to_be_evaluated_is_told_of_and_not_built() {
             nixosConfigurations.fine.config.system.build.toplevel = drv "fine";
         "#;
         let fleet = fleet(nix, outputs);
-        // Reading only does not keep Nix from building a derivation that is in the store already.
+        // Even if it only reads, Nix builds a derivation that is already in the store.
         let told = |of: &str| {
             let told = fleet.by_hand(&["eval", "--raw", &format!(".#made.{of}")]);
             assert!(told.status.success(), "{}", errors(&told));
@@ -265,7 +265,7 @@ fn what_the_configuration_warns_of_is_told() {
             "nothing is in it, so it only comes up in the list"
         );
         assert_eq!(warnings.len(), 5, "{warnings:#?}");
-        // Remembered with the rest.
+        // Warnings are remembered with the answer.
         let again = fleet.call("flake_check", &json!({}));
         assert_eq!(again.json, answer.json);
         let text = fleet.command(&["call", "flake_check"]).output().unwrap();
@@ -275,7 +275,7 @@ fn what_the_configuration_warns_of_is_told() {
 
 #[test]
 fn each_text_of_a_warning_counts_once() {
-    // Each host warns of something of its own and of three things that all warn of, and the last ten of one more.
+    // Each host has one warning of its own and three that all hosts have. The last ten hosts have one more.
     let outputs = r#"
         nixosConfigurations = builtins.listToAttrs (builtins.genList (number: rec {
           name = "host-${toString (100 + number)}";
