@@ -1,7 +1,8 @@
 //! Imports point downwards only, and only one module spawns programs.
 //!
 //! The rules are the tables here. `structure/` reads the code: `source` finds the modules, `uses` the paths in them,
-//! `resolve` what each path means, `systems` what only one operating system has; `forms` holds that no form escapes.
+//! `resolve` what each path means, `systems` what only one operating system has; `forms` tests that no form is
+//! overlooked.
 mod forms;
 mod resolve;
 mod source;
@@ -21,7 +22,8 @@ use source::Module;
 struct Layering {
     /// The module, by its path from the crate's root.
     root: &'static [&'static str],
-    /// Its children from the bottom up; each may use those below it and those beside it. The module itself uses all.
+    /// Its children from the bottom up. Each may use those below it and those in its own layer. The module itself may
+    /// use all.
     layers: &'static [&'static [&'static str]],
 }
 
@@ -67,7 +69,7 @@ const LAYERINGS: &[Layering] = &[
     },
 ];
 
-/// The folders of `deploy`, and those of them that each uses: these and no others.
+/// The folders of `deploy`, and the others that each uses: exactly these.
 const ROOMS: &[(&str, &[&str])] = &[
     ("plan", &[]),
     ("host", &[]),
@@ -77,7 +79,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("rollout", &["approval", "host", "plan", "propose", "supervisor"]),
 ];
 
-/// What a domain module must never know of.
+/// The domain modules, which must never use those in [`NOT_FOR_THE_DOMAIN`].
 const DOMAIN: &[&str] =
     &["flake", "disko", "search", "deploy", "audit", "nix", "ssh", "process", "scratch", "state"];
 const NOT_FOR_THE_DOMAIN: &[&str] = &["tools", "mcp", "cli", "policy"];
@@ -109,7 +111,7 @@ static CRATE: LazyLock<Crate> = LazyLock::new(|| {
 });
 
 impl Use {
-    /// What it uses of this crate.
+    /// The paths in this crate that it means.
     fn here(&self) -> impl Iterator<Item = &[String]> {
         self.means.iter().filter_map(|meaning| match meaning {
             Meaning::Here(path) => Some(path.as_slice()),
@@ -117,7 +119,7 @@ impl Use {
         })
     }
 
-    /// What it uses of other crates.
+    /// The paths in other crates that it means.
     fn elsewhere(&self) -> impl Iterator<Item = &[String]> {
         self.means.iter().filter_map(|meaning| match meaning {
             Meaning::Elsewhere(path) => Some(path.as_slice()),
@@ -125,7 +127,7 @@ impl Use {
         })
     }
 
-    /// Whether it stands in this file, which is named from the top of the repository.
+    /// Whether it is in this file, which is given relative to the repository.
     fn is_in(&self, file: &str) -> bool {
         self.place.rsplit_once(':').is_some_and(|(place, _)| place == file)
     }
@@ -144,7 +146,7 @@ fn assert_none(rule: &str, mut broken: Vec<String>) {
 }
 
 impl Layering {
-    /// The height of the child of the root that a path leads into.
+    /// The height and the name of the root's child in which a path is.
     fn height(&self, path: &[String]) -> Option<(usize, &str)> {
         let child = begins(path, self.root).then(|| path.get(self.root.len())).flatten()?;
         self.layers
@@ -257,7 +259,7 @@ impl Text {
 struct Strings(Vec<String>);
 
 impl<'ast> Visit<'ast> for Strings {
-    /// Comments are attributes, too.
+    /// Comments are attributes, too, and are skipped; the texts in `#[error]` are not.
     fn visit_attribute(&mut self, attribute: &'ast syn::Attribute) {
         if attribute.path().is_ident("error") {
             visit::visit_attribute(self, attribute);
@@ -280,13 +282,14 @@ impl<'ast> Visit<'ast> for Strings {
     }
 }
 
-/// Words of the surface: how this program is called and set. `src/advice.rs` has them for the domain.
+/// Words of the user interface: how this program is called and configured. `src/advice.rs` provides them for the
+/// domain.
 const OF_THE_SURFACE: &[&str] =
     &["pantheros-mcp ", "pantheros.toml", "your settings", "--flake", "--without-token"];
 
 #[test]
 fn what_the_domain_says_names_no_tool_command_or_settings_file() {
-    // `deploy` is a word of the domain as well.
+    // `deploy` is a word of the domain as well, so only names with `_` are tested.
     let tools: Vec<&str> =
         pantheros_mcp::testing::tools::names().into_iter().filter(|name| name.contains('_')).collect();
     let mut broken = Vec::new();
@@ -323,7 +326,7 @@ fn only_platform_knows_the_operating_system() {
 struct Tool {
     module: Vec<String>,
     file: String,
-    /// It says that it reaches hosts.
+    /// Its `REACH` declares that it reaches hosts.
     says_so: bool,
     /// It takes the sessions to hosts from its context.
     takes_hosts: bool,
@@ -374,14 +377,15 @@ impl<'ast> Visit<'ast> for Tool {
         visit::visit_expr_method_call(self, call);
     }
 
-    /// A macro's tokens, as they are printed.
+    /// Searches the text of a macro's tokens.
     fn visit_token_stream(&mut self, tokens: &'ast proc_macro2::TokenStream) {
         let text: String = tokens.to_string().split_whitespace().collect();
         self.takes_hosts |= text.contains(".hosts.") || text.contains("in_force.hosts");
     }
 }
 
-/// A tool that has what reaches hosts at hand says that it reaches them: it is not served to whoever asks.
+/// A tool that uses anything with which hosts are reached has to declare that it reaches hosts, so that it is not
+/// served to every client.
 #[test]
 fn tools_that_can_reach_hosts_say_so() {
     let can_reach = |tool: &Tool| {
@@ -395,7 +399,7 @@ fn tools_that_can_reach_hosts_say_so() {
     assert_none("a tool that can reach hosts does not say so (REACH)", broken.collect());
 }
 
-/// Files that read by themselves, each because what it reads is not what somebody else may have put there.
+/// Files that read without `src/reading.rs`, each with the reason why nobody else can have placed there what it reads.
 const READERS: &[(&str, &str)] = &[
     ("src/reading.rs", "it is what the others read with"),
     ("src/platform/linux.rs", "/proc"),
@@ -421,8 +425,8 @@ fn what_anybody_may_have_put_there_is_read_within_bounds() {
     assert_none("use crate::reading", broken);
 }
 
-/// Files that clean a name of others for a field or a line of its own, each for this reason. In a sentence a name is
-/// `text::word` or `text::words`, which are an ellipsis where it says anything.
+/// Files that clean names of others for a field or a line of its own, each with its reason. In a sentence a name goes
+/// through `text::word` or `text::words`, which replace a name that says anything by an ellipsis.
 const CLEANERS: &[(&str, &str)] = &[("src/tools/gap.rs", "`attr` is a field of names")];
 
 #[test]
@@ -442,7 +446,7 @@ fn names_of_others_are_words_in_what_tools_say() {
     assert_none("use text::words", broken);
 }
 
-/// The files of tools are declared by a macro, into which `cargo fmt` does not look.
+/// A macro declares the files of tools, so `cargo fmt` does not find them.
 #[test]
 fn the_files_of_tools_are_formatted() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/tools");

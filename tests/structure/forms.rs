@@ -1,4 +1,4 @@
-//! Each form in which a module can be named is seen.
+//! Every form in which code can name a module is recognized.
 use std::collections::BTreeMap;
 
 use super::resolve::{Meaning, uses};

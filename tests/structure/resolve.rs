@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::source::Module;
 use super::uses::{Uses, Written};
 
-/// More names than any path has.
+/// More names than any path has. A longer one results from circular imports.
 const LONGEST: usize = 32;
 
 /// What a path means.
@@ -68,7 +68,7 @@ struct Search<'a> {
 }
 
 impl Search<'_> {
-    /// A path as it is written in a module.
+    /// Searches for a path as it is written in a module.
     fn path(&mut self, module: &[String], names: &[String], is_extern: bool) {
         let Some((first, rest)) = names.split_first() else { return };
         match first.as_str() {
@@ -87,27 +87,27 @@ impl Search<'_> {
         }
     }
 
-    /// A path from a module on.
+    /// Searches for a path relative to a module.
     fn inside(&mut self, module: &[String], names: &[String]) {
         self.found.insert(Meaning::Here([module, names].concat()));
         self.through(module, names);
     }
 
-    /// Follows the first name into a child or an import of a module; false if it is neither. Imports are followed
-    /// whether they are public or not: the compiler holds privacy.
+    /// Follows the first name into a child or an import of a module. Returns false if it is neither. Private imports
+    /// are followed as well, since the compiler enforces privacy.
     fn through(&mut self, module: &[String], names: &[String]) -> bool {
         let scopes = self.scopes;
         let (Some(scope), Some((first, rest))) = (scopes.0.get(module), names.split_first()) else {
             return false;
         };
-        // Imports in a circle name nothing; their paths repeat, or grow.
+        // Circular imports name nothing; their paths repeat, or grow.
         if names.len() > LONGEST || !self.seen.insert((module.to_vec(), names.to_vec())) {
             return false;
         }
         let is_child = scope.children.contains(first);
         if is_child {
             self.inside(&[module, std::slice::from_ref(first)].concat(), rest);
-            // Before `::` only a module can stand; a last name may be an item of the same name too.
+            // Only a module can precede `::`, but the last name may also be an item of the same name.
             if !rest.is_empty() {
                 return true;
             }
@@ -115,7 +115,7 @@ impl Search<'_> {
         if let Some(imports) = scope.imports.get(first) {
             for import in imports {
                 let names = [&import.names[..], rest].concat();
-                // `use name::name` begins with a crate of its own name, not with what it brings in.
+                // `use name::name` begins with the crate of that name, not with the imported name.
                 let is_extern = import.is_extern || (import.names[0] == *first && !is_child);
                 self.path(module, &names, is_extern);
             }

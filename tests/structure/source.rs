@@ -52,7 +52,7 @@ pub fn modules(texts: &BTreeMap<String, String>) -> Vec<Module> {
     found
 }
 
-/// What an item stands for: a call of `tools!` declares the file of each tool that it names.
+/// The modules that an item declares: a call of `tools!` declares the file of each tool that it names.
 fn tools(item: Item) -> Vec<Item> {
     let Item::Macro(call) = &item else { return vec![item] };
     if !call.mac.path.is_ident("tools") {
@@ -78,7 +78,7 @@ fn files(path: &[String], items: &[Item]) -> Vec<Vec<String>> {
     found
 }
 
-/// Removes what `#[cfg(test)]` and `#[test]` leave out of the program.
+/// Removes code under `#[cfg(test)]` and `#[test]`, which is not in the program.
 struct WithoutTests;
 
 impl VisitMut for WithoutTests {

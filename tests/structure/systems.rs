@@ -1,4 +1,4 @@
-//! What asks for one operating system, or relies on it.
+//! Code that requires one operating system, or relies on it.
 use proc_macro2::{TokenStream, TokenTree};
 use syn::visit::{self, Visit};
 use syn::{Attribute, LitStr, Macro};

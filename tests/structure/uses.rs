@@ -72,15 +72,15 @@ impl Uses {
         self.imports.push(Import { name, path });
     }
 
-    /// The paths in the tokens of a macro, which have no tree: names with `::` between them. `before` is what stands in
-    /// front of the braces of a `use`.
+    /// Finds the paths in a macro's tokens, which have no syntax tree: names with `::` between them. `before` is the
+    /// path in front of the braces of a `use`.
     fn search(&mut self, tokens: &TokenStream, before: &[String]) {
         let tokens: Vec<TokenTree> = tokens.clone().into_iter().collect();
         let mut at = 0;
         while at < tokens.len() {
             match &tokens[at] {
                 TokenTree::Group(group) => self.search(&group.stream(), &[]),
-                // `as name`
+                // The new name in `… as name`.
                 TokenTree::Ident(_) if !before.is_empty() && at > 0 && !is_comma(&tokens[at - 1]) => {}
                 TokenTree::Ident(first) => {
                     let line = first.span().start().line;
@@ -171,6 +171,6 @@ impl<'ast> Visit<'ast> for Uses {
         }
     }
 
-    /// `pub(super)` opens an item, it uses nothing.
+    /// The path in `pub(super)` is not a use.
     fn visit_visibility(&mut self, _: &'ast Visibility) {}
 }
