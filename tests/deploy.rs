@@ -1,4 +1,4 @@
-//! Deploying to real machines: every end there is, and what it leaves.
+//! Deployments to real machines: every outcome, and the state it leaves on the host.
 
 use crate::common::fleet::nixes;
 use crate::common::site::Site;
@@ -19,7 +19,7 @@ fn a_host_is_confirmed_and_goes_back_again() {
         site.settled("web", &second, &second);
         assert_eq!(site.activations("web"), ["2 test", "2 boot"]);
 
-        // An approval is good for once.
+        // An approval can be used once.
         let again = site.deploy(&plan);
         assert_eq!((again.code, again.error_code()), (1, "approval_spent"), "{:#}", again.json);
 
@@ -99,7 +99,7 @@ fn a_person_deploys_in_one_go() {
     let mut terminal = Terminal::run(&site.fleet.command(&["rollback", "web", "--generation", "1"]));
     terminal.shows("Type the host's name");
     terminal.types("web\n");
-    // The older system refuses, too.
+    // The older system has the same blocking risk.
     terminal.shows("Type no_monitoring");
     terminal.types("no_monitoring\n");
     let (code, shown) = terminal.ends();
@@ -134,14 +134,14 @@ fn the_settings_say_where_a_host_is() {
     assert!(health.iter().any(|health| health["check"] == checked.as_str()), "{:#}", answer.json);
     site.settled("web", &second, &second);
 
-    // Where the settings know the way, a configuration that does not evaluate is no obstacle to going back.
+    // If the settings have the host's address, a configuration that does not evaluate does not prevent a rollback.
     site.fleet.write("flake.nix", "{ outputs = _: { nixosConfigurations.web = throw \"broken\"; }; }");
     let status = site.fleet.call("list_generations", &json!({"host": "web"}));
     assert_eq!((status.code, &status.json["total"]), (0, &json!(2)), "{:#}", status.json);
     let back = site.fleet.command(&["rollback", "web", "--dry-run"]).output().unwrap();
     let said = String::from_utf8_lossy(&back.stdout);
     assert!(said.contains("generation 1 again"), "{said}");
-    // It is said what that costs.
+    // The plan names what is unknown because of that.
     assert!(said.contains("`config` could not be read: the configuration called `throw`: broken"), "{said}");
     assert!(said.contains("how long to wait is not known"), "{said}");
 }
@@ -158,7 +158,7 @@ fn what_a_system_says_of_itself_is_compared() {
     assert!(!risks(&site).contains(&"state_version_changed".to_owned()));
     site.change(|facts| facts["state"] = "26.11".into());
     assert_eq!(risks(&site)[0], "state_version_changed");
-    // A blocking risk has to be named.
+    // A blocking risk has to be accepted by name.
     let plan = site.plan(&json!({"hosts": ["web"]}));
     let refused = site.approve(&plan);
     assert_eq!(refused.status.code(), Some(1), "{refused:?}");
@@ -167,7 +167,7 @@ fn what_a_system_says_of_itself_is_compared() {
     site.settled("web", &first, &first);
 }
 
-/// A system says what of its own facts could not be read, and its flake why.
+/// The system reports which of its own facts could not be read, and the flake reports why.
 #[test]
 fn what_a_system_cannot_say_of_itself_is_a_risk() {
     let nix = nixes().pop().unwrap();
@@ -190,7 +190,7 @@ fn what_a_system_cannot_say_of_itself_is_a_risk() {
     assert!(approved.status.success(), "{approved:?}");
     assert_eq!(site.deploy(plan).code, 0);
 
-    // Going back to it later must not be the harder for that.
+    // The unread facts must not prevent a later rollback to this system.
     site.change(|facts| {
         facts["revision"] = "3".into();
         facts.as_object_mut().unwrap().remove("broken");
@@ -210,7 +210,7 @@ fn a_kernel_is_started_once_and_kept_if_it_comes_up() {
     let (first, second) = (site.first("web"), site.toplevel("web"));
     let wrong = site.fleet.call("plan_deploy", &json!({"hosts": ["web"], "reboot": true}));
     assert_eq!((wrong.code, wrong.error_code()), (2, "invalid_input"), "{:#}", wrong.json);
-    // Without such a boot loader it has to be accepted by name.
+    // Without a boot loader that can start an entry once, the risk has to be accepted by name.
     let plan = site.plan(&json!({"hosts": ["web"], "action": "boot", "reboot": true}));
     let refused = site.approve(&plan);
     assert!(String::from_utf8_lossy(&refused.stderr).contains("boots_for_good"), "{refused:?}");

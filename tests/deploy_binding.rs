@@ -19,7 +19,7 @@ fn hosts() -> serde_json::Value {
     json!({"hosts": ["web"]})
 }
 
-/// Deploying it gives this error, and the host is as it was.
+/// Deploying the plan fails with this error and leaves the host as it was.
 fn refused(site: &mut Site, plan: &str, code: &str, why: &str) {
     let answer = site.deploy(plan);
     assert_eq!((answer.code, answer.error_code()), (1, code), "{why}: {:#}", answer.json);
@@ -35,12 +35,12 @@ fn refused(site: &mut Site, plan: &str, code: &str, why: &str) {
     );
 }
 
-/// A file of the state folder.
+/// A file in the folder of plans.
 fn file(site: &Site, name: &str) -> PathBuf {
     site.fleet.folder().with_file_name("state").join("plans").join(name)
 }
 
-/// The same plan under another name, changed.
+/// Stores a changed copy of a plan under another id, and returns that id.
 fn changed(site: &Site, plan: &str, change: impl FnOnce(&mut Plan)) -> String {
     let approvals = approvals(&site.fleet);
     let mut plan = approvals.plans().load(&plan.parse().unwrap()).unwrap().plan().clone();
@@ -62,7 +62,7 @@ fn the_flake_changed() {
         &std::fs::read_to_string(site.fleet.folder().join("fleet.json")).unwrap().replace("25.05", "25.11"),
     );
     refused(&mut site, &plan, "plan_outdated", "other changes");
-    // Planned with changes that no commit holds, and changed again: told apart by what it evaluates to.
+    // The plan includes uncommitted changes, and they changed again: its systems show the difference.
     let plan = site.plan(&hosts());
     let risks =
         approvals(&site.fleet).plans().load(&plan.parse().unwrap()).unwrap().plan().blocking_risks().len();
@@ -85,25 +85,25 @@ fn the_machine_changed() {
     let nix = nixes().pop().unwrap();
     let mut site = site();
     let first = site.first("web");
-    // Another generation, made by somebody on the machine.
+    // Somebody on the machine made another generation.
     let plan = site.approved(&hosts());
     site.machine("web").says(&["sh", "-c", "cp -r /run/current-system/ /tmp/other && nix-env -p /nix/var/nix/profiles/system --set $(nix-store --add /tmp/other)"]);
     refused(&mut site, &plan, "plan_outdated", "another generation");
     site.machine("web").says(&["nix-env", "-p", "/nix/var/nix/profiles/system", "--rollback"]);
-    // Another system that runs.
+    // Another system runs.
     let plan = site.approved(&hosts());
     let second = site.toplevel("web");
     site.machine("web").copy(&nix, &second);
     site.machine("web").says(&["ln", "-sfn", &second, "/run/current-system"]);
     refused(&mut site, &plan, "plan_outdated", "runs another system");
     site.machine("web").says(&["ln", "-sfn", &first, "/run/current-system"]);
-    // Another machine under the same address, by its own id.
+    // Another machine answers at the same address: it has another machine id.
     let plan = site.approved(&hosts());
     let id = site.machine("web").says(&["cat", "/etc/machine-id"]);
     site.machine("web").says(&["sh", "-c", "echo 0123456789abcdef0123456789abcdef >/etc/machine-id"]);
     refused(&mut site, &plan, "plan_outdated", "another machine answers");
     site.machine("web").says(&["sh", "-c", &format!("echo {id} >/etc/machine-id")]);
-    // It went away.
+    // The machine is off.
     let plan = site.approved(&hosts());
     site.machine("web").power_off();
     let answer = site.deploy(&plan);
@@ -120,7 +120,7 @@ fn the_host_key_changed() {
     let plan = site.approved(&hosts());
     let old = site.machine("web").renew_host_key();
     refused(&mut site, &plan, "changed_host_key", "another host key");
-    // A person accepts the new key: the plan was still made for the machine with the old one.
+    // A person accepts the new key, but the plan is for the machine with the old one.
     let known = std::fs::read_to_string(site.targets.known_hosts()).unwrap();
     let new = site.machine("web").host_key();
     std::fs::write(site.targets.known_hosts(), known.replace(old.trim(), new.trim())).unwrap();
@@ -143,7 +143,7 @@ fn an_approval_is_for_one_plan_one_time_and_not_for_long() {
     std::thread::sleep(Duration::from_secs(3));
     refused(&mut site, &short, "plan_expired", "expired");
 
-    // The plan's file, altered after it was approved.
+    // The plan's file was altered after the approval.
     let altered = changed(&site, &plan, |_| {});
     assert!(site.approve(&altered).status.success());
     let path = file(&site, &format!("{altered}.json"));
@@ -151,7 +151,7 @@ fn an_approval_is_for_one_plan_one_time_and_not_for_long() {
     std::fs::write(&path, text.replace("\"wave\":16", "\"wave\":99")).unwrap();
     refused(&mut site, &altered, "invalid_approval", "the plan was altered since");
 
-    // An approval that somebody wrote, or took from another plan.
+    // An approval that somebody forged, or took from another plan.
     let good = changed(&site, &plan, |_| {});
     assert!(site.approve(&good).status.success());
     let approval = std::fs::read_to_string(file(&site, &format!("{good}.approval.json"))).unwrap();
@@ -172,7 +172,7 @@ fn an_approval_is_for_one_plan_one_time_and_not_for_long() {
     write("{}");
     assert_eq!(site.deploy(&forged).error_code(), "invalid_approval");
 
-    // A key that is not listed.
+    // The signer's key is not listed.
     let stranger = key(&site.fleet, "stranger", "");
     let signed =
         site.fleet.command(&["approve", &forged, "--batch", "--sign"]).arg(stranger).output().unwrap();

@@ -1,5 +1,5 @@
-//! Deploying through MCP clients of both protocol eras: the person at the client is asked, and nobody else
-//! can approve.
+//! Deployments through MCP clients of both protocol eras: the person at the client is asked, and nobody else can
+//! approve.
 
 use crate::common::fleet::nixes;
 use crate::common::mcp::Client;
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 const OLDER: &str = "2025-11-25";
 const STATELESS: &str = "2026-07-28";
 
-/// A person at a client of one protocol version, who is shown forms.
+/// A person at a client of one protocol version that shows forms.
 struct Person {
     client: Client,
     version: &'static str,
@@ -39,7 +39,7 @@ impl Person {
         Self { client: Client::able(&site.fleet, &[], version, capabilities), version }
     }
 
-    /// Calls a tool, answers the form, and gives the form's text and the tool's result.
+    /// Calls a tool and answers the form. Returns the form's text and the tool's result.
     fn call(&mut self, tool: &str, arguments: &Value, does: Does<'_>) -> (String, Value) {
         let params = json!({"name": tool, "arguments": arguments});
         let id = self.client.ask("tools/call", params.clone());
@@ -57,7 +57,7 @@ impl Person {
     }
 }
 
-/// The form's text, and the call again with the person's answer (2026-07-28).
+/// The form's text, and the parameters of the repeated call with the person's answer (2026-07-28).
 fn answered(asked: &Value, mut params: Value, does: Does<'_>) -> (String, Value) {
     assert_eq!(asked["resultType"], "input_required", "{asked}");
     let (name, form) = asked["inputRequests"].as_object().unwrap().iter().next().unwrap();
@@ -146,14 +146,14 @@ fn everybody_else_does_not() {
         let hint = result["structuredContent"]["error"]["hint"].as_str().unwrap();
         let command = format!(" approve {}", arguments["plan_id"].as_str().unwrap());
         assert!(hint.contains(&command), "{version}: {hint}");
-        // Nor does a client that answers a question that was not asked.
+        // A client that answers a question that was not asked is refused, too.
         let made_up = json!({
             "name": "deploy", "arguments": arguments, "requestState": "made-up",
             "inputResponses": {"approval": Does::Types("web").result()},
         });
         let result = Person::at(&site, STATELESS).client.request("tools/call", made_up)["result"].clone();
         assert_eq!(error_code(&result), "invalid_approval", "{version}: {result:#}");
-        // Switched off is neither listed nor called.
+        // A tool that is switched off is neither listed nor callable.
         let mut client = Client::begun(&site.fleet, &["--read-only"], version);
         assert!(!client.tools().iter().any(|tool| tool == "deploy" || tool == "rollback_host"));
         assert!(client.call("deploy", arguments.clone())["error"]["code"].is_i64(), "{version}");
@@ -162,7 +162,7 @@ fn everybody_else_does_not() {
     assert!(site.activations("web").is_empty());
 }
 
-/// The code of an error that came without any form.
+/// The error code of a call. Fails if a form was shown.
 fn unasked(person: &mut Person, tool: &str, arguments: &Value) -> String {
     let result = person.client.call(tool, arguments.clone())["result"].clone();
     assert_ne!(result["resultType"], "input_required", "a form was shown: {result:#}");
@@ -187,7 +187,7 @@ fn a_no_is_kept() {
         let approved = site.approve(id);
         assert_eq!(approved.status.code(), Some(1), "{approved:?}");
         assert!(String::from_utf8_lossy(&approved.stderr).contains("was rejected by"), "{approved:?}");
-        // Nor does another plan help that does the same.
+        // A new plan that does the same shows no form either.
         let same = plan(&mut person);
         assert_eq!(unasked(&mut person, "deploy", &same), "approval_required", "{version}");
         let back = json!({"host": "web", "generation": 1});
@@ -213,7 +213,7 @@ fn a_form_is_shown_twice_at_most() {
         let mut person = Person::at(&site, version);
         assert_eq!(unasked(&mut person, "deploy", &arguments), "approval_required", "{version}");
     }
-    // A person approves it otherwise.
+    // A person approves the plan in another way.
     let id = arguments["plan_id"].as_str().unwrap();
     assert!(site.approve(id).status.success());
     let answer = site.deploy(id);
@@ -231,13 +231,13 @@ fn an_answer_counts_once_and_for_its_own_question() {
         person.client.call(tool, arguments.clone())["result"].clone()
     };
     let asked = asking(&mut person, "deploy", &one);
-    // For another plan, another tool, another host's or generation's rollback.
+    // An answer does not count for another plan, another tool, or a rollback of another host or generation.
     for (tool, arguments) in [("deploy", &two), ("rollback_host", &json!({"host": "web", "generation": 1}))] {
         let (_, params) = answered(&asked, json!({"name": tool, "arguments": arguments}), Does::Types("web"));
         let result = person.client.request("tools/call", params)["result"].clone();
         assert_eq!(error_code(&result), "invalid_approval", "{tool}");
     }
-    // A byte of it altered.
+    // One byte of the state is altered.
     let (_, mut params) = answered(&asked, json!({"name": "deploy", "arguments": one}), Does::Types("web"));
     let state = params["requestState"].as_str().unwrap().to_owned();
     let middle = state.len() / 2;
@@ -245,7 +245,7 @@ fn an_answer_counts_once_and_for_its_own_question() {
     params["requestState"] = format!("{}{other}{}", &state[..middle], &state[middle + 1..]).into();
     let result = person.client.request("tools/call", params)["result"].clone();
     assert_eq!(error_code(&result), "invalid_approval");
-    // Declined once, it cannot be taken for a yes later.
+    // A declined form cannot be accepted later.
     let (_, declined) = answered(&asked, json!({"name": "deploy", "arguments": one}), Does::Declines);
     assert_eq!(error_code(&person.client.request("tools/call", declined)["result"]), "approval_declined");
     let (_, accepted) = answered(&asked, json!({"name": "deploy", "arguments": one}), Does::Types("web"));

@@ -1,4 +1,4 @@
-//! Every end a deployment can have on a host, and what each leaves.
+//! Every outcome of a deployment on a host, and the state it leaves.
 
 use std::net::TcpListener;
 
@@ -10,7 +10,7 @@ fn site(deploy: &Value) -> Site {
     Site::start(&nixes().pop().unwrap(), &["web"], deploy)
 }
 
-/// Plans, approves and deploys, which has to end so.
+/// Plans, approves and deploys. The deployment has to end in `state`.
 fn ends(site: &Site, arguments: &Value, state: &str) -> Answer {
     let plan = site.approved(arguments);
     let answer = site.deploy(&plan);
@@ -45,7 +45,7 @@ fn each_action_ends_as_it_says() {
     site.machine("web").reboot();
     site.settled("web", &second, &second);
 
-    // What runs already is confirmed all the same.
+    // A system that already runs is confirmed, too.
     ends(&site, &only("switch"), "confirmed");
     site.settled("web", &second, &second);
 }
@@ -54,7 +54,7 @@ fn each_action_ends_as_it_says() {
 fn activations_that_fail_are_undone() {
     let mut site = site(&json!({}));
     let first = site.first("web");
-    // Only what never ends has little time: a busy machine may need longer for the others.
+    // Only scripts that never end get a short time: on a busy machine the others may need longer.
     for (script, seconds, said) in [
         ("exit 1", 60, "ended with 1"),
         ("activate; exit 2", 60, "ended with 2"),
@@ -88,7 +88,7 @@ fn units_that_fail_are_told_and_no_reason_to_go_back() {
 
 #[test]
 fn a_host_that_is_not_well_goes_back() {
-    // A port that nobody listens on, until the test does.
+    // A port that nobody listens on.
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     drop(listener);
@@ -132,7 +132,7 @@ fn no_way_back_is_told() {
     assert!(status.json["warnings"].to_string().contains("ended rollback_failed"), "{:#}", status.json);
     let second = site.toplevel("web");
     site.settled("web", &second, &first);
-    // A start of the machine is what is left.
+    // Only a restart of the machine brings the old system back.
     site.machine("web").reboot();
     site.settled("web", &first, &first);
 }
@@ -157,7 +157,7 @@ fn a_host_that_never_comes_back_is_told() {
     let plan = site.fleet.call("plan_deploy", &only("switch"));
     assert_eq!(plan.error_code(), "host_unreachable", "{:#}", plan.json);
     site.machine("web").start();
-    // Away before anything began, and away for good once it had.
+    // The host is unreachable before anything begins, and then after the activation began.
     let plan = site.approved(&only("switch"));
     site.machine("web").power_off();
     let answer = site.deploy(&plan);
@@ -183,7 +183,7 @@ fn a_host_that_never_comes_back_is_told() {
     let hint = json["error"]["hint"].as_str().unwrap();
     assert!(hint.contains("by itself"), "{hint}");
     site.machine("web").start();
-    // Whoever deploys next finishes the story.
+    // The next deployment finishes this one.
     let answer = site.fleet.call("host_status", &json!({"host": "web"}));
     let latest = &answer.json["latest_deployment"];
     assert_eq!((answer.code, &latest["state"]), (0, &json!("activating")), "{:#}", answer.json);
@@ -193,13 +193,13 @@ fn a_host_that_never_comes_back_is_told() {
     assert_eq!(site.written("web", &plan)["state"], "rolled_back");
 }
 
-/// A service of the new system that dies and is started again, for ever, has not failed in systemd's words.
+/// A service of the new system that dies and is restarted endlessly is not in systemd's state `failed`.
 #[test]
 fn a_service_that_starts_again_and_again_is_not_well() {
     let nix = nixes().pop().unwrap();
     let mut site = Site::start(&nix, &["web"], &json!({}));
     let first = site.first("web");
-    // Instead of systemd, which does not run here.
+    // Replaces systemd, which does not run here.
     let fake = |says: &str| {
         format!(
             "tools=$(readlink -f /run/current-system)/sw/bin; chmod u+w $tools; mkdir -p /run/systemd/system; \

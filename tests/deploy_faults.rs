@@ -1,4 +1,4 @@
-//! Faults while a host is deployed to: whatever breaks, it ends on the new system confirmed, or on the old.
+//! Faults during a deployment: whatever fails, the host ends on the confirmed new system, or on the old one.
 
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
@@ -11,8 +11,8 @@ use pantheros_mcp::testing::time::Timestamp;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
-/// Seconds in which a host has to be confirmed, and what the way back may take beyond that on a machine that is busy.
-/// `benches/deploy.rs` measures how long it takes on one that is not.
+/// Seconds in which a host has to be confirmed. [`AND_BACK`] adds the time that going back may take on a busy machine.
+/// `benches/deploy.rs` measures it on an idle one.
 const CONFIRMED_WITHIN: u64 = 10;
 const AND_BACK: Duration = Duration::from_secs(CONFIRMED_WITHIN + 50);
 
@@ -20,7 +20,7 @@ fn site() -> Site {
     Site::start(&nixes().pop().unwrap(), &["web"], &json!({"rollbackTimeout": CONFIRMED_WITHIN}))
 }
 
-/// `pantheros-mcp call deploy`, at work.
+/// Starts `pantheros-mcp call deploy`.
 fn deploying(site: &Site, plan: &str) -> Child {
     site.deploying(plan).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap()
 }
@@ -29,11 +29,11 @@ fn signal(child: &Child, signal: Signal) {
     kill_process(Pid::from_raw(child.id().try_into().unwrap()).unwrap(), signal).unwrap();
 }
 
-/// Seconds from the beginning of a deployment to its end, by what its supervisor wrote: to be activated, not to be
-/// confirmed, and to go back. Waiting twice for a confirmation does not fit.
+/// Most seconds from the beginning of a deployment to its end, by its supervisor's account: the activation, the missed
+/// confirmation and the rollback. Waiting twice for a confirmation would exceed it.
 const OVER_WITHIN: u64 = CONFIRMED_WITHIN * 5 / 2;
 
-/// The host is back on its old system; nothing of the deployment is left here.
+/// Waits until the host runs its old system. Nothing of the deployment may be left here or there.
 fn is_back(site: &mut Site, plan: &str) {
     let first = site.first("web");
     wait_until("it is back", || site.machine("web").current_system() == first);
@@ -45,13 +45,13 @@ fn is_back(site: &mut Site, plan: &str) {
     wait_until("no ssh of ours is left", || !alive(&format!("-M -S\0-F\0{}", config.display())));
 }
 
-/// Seconds from the beginning of a deployment to when its supervisor wrote this last.
+/// Seconds from the beginning of a deployment to the supervisor's last write of its state.
 fn seconds_of(story: &Value) -> u64 {
     let uptime = std::fs::read_to_string("/proc/uptime").unwrap();
     let uptime: u64 = uptime.split('.').next().unwrap().parse().unwrap();
     let updated: Timestamp = story["updated"].as_str().unwrap().parse().unwrap();
     let updated = uptime - Timestamp::now().since(updated).as_secs();
-    // Each is a whole second.
+    // Both values are rounded to whole seconds.
     updated.saturating_sub(story["started_uptime"].as_u64().unwrap())
 }
 
@@ -62,14 +62,14 @@ fn the_server_is_killed_before_activation() {
     site.change(|facts| facts["bytes"] = 60_000_000.into());
     let plan = site.approved(&json!({"hosts": ["web"]}));
     let mut server = deploying(&site, &plan);
-    // That of this test: others copy at the same time.
+    // The copy of this test; other tests copy at the same time.
     let copy = format!("ssh-ng://root@web:{}", site.machine("web").port);
     wait_until("it copies", || alive(&copy));
     signal(&server, Signal::KILL);
     server.wait().unwrap();
     site.settled("web", &first, &first);
     assert!(site.activations("web").is_empty());
-    // The approval was used up: a person is asked again.
+    // The approval is spent: a person has to approve again.
     assert_eq!(site.deploy(&plan).error_code(), "approval_spent");
 }
 
@@ -98,7 +98,7 @@ fn the_server_is_killed_while_it_confirms() {
     site.wait_for("web", &plan, "confirming");
     signal(&server, Signal::KILL);
     server.wait().unwrap();
-    // It was confirmed: the host goes through with it.
+    // The confirmation had arrived, so the host completes it.
     site.wait_for("web", &plan, "confirmed");
     site.settled("web", &second, &second);
 }
@@ -117,7 +117,7 @@ fn a_person_interrupts_it() {
     assert_eq!(code, Some(1), "{shown}");
     assert!(shown.contains("web: rolled_back"), "{shown}");
     site.settled("web", &first, &first);
-    // At once, not when its time is over.
+    // Rolled back at once, not after the confirmation timeout.
     let status = site.fleet.call("host_status", &json!({"host": "web"}));
     assert_eq!(status.json["latest_deployment"]["reason"], "cancelled", "{:#}", status.json);
     assert_eq!(site.audited().last().unwrap(), "rolled_back");
@@ -135,7 +135,7 @@ fn a_person_stops_it_at_the_question() {
     }
     site.settled("web", &first, &first);
     assert!(!site.audited().contains(&"approved".to_owned()), "{:?}", site.audited());
-    // And once a yes was begun.
+    // The same after the person began to type the name.
     let mut terminal = Terminal::run(&site.fleet.command(&["deploy", "web"]));
     terminal.shows("Type the host's name");
     terminal.types("we");
@@ -153,7 +153,7 @@ fn a_client_leaves() {
     client.ask("tools/call", json!({"name": "deploy", "arguments": {"plan_id": plan}}));
     site.wait_for("web", &plan, "activating");
     client.close();
-    // It has the host go back first.
+    // Before it ends, the server makes the host roll back.
     client.ends_within(AND_BACK);
     is_back(&mut site, &plan);
 }
@@ -168,19 +168,19 @@ fn a_client_takes_it_back() {
     site.wait_for("web", &plan, "activating");
     client.cancel(id);
     site.wait_for("web", &plan, "rolled_back");
-    // At once, not when its time is over.
+    // Rolled back at once, not after the confirmation timeout.
     assert_eq!(site.written("web", &plan)["reason"], "cancelled");
     is_back(&mut site, &plan);
 }
 
-/// Ends every connection to the machine; new ones are let in.
+/// Ends every connection to the machine. New ones are accepted.
 const CUT: &str = "pkill -KILL -f '^sshd: root'";
 
 #[test]
 fn connections_are_cut() {
     let mut site = site();
     let second = site.toplevel("web");
-    // While the new system is activated, and as soon as it runs.
+    // Once during the activation, and once as soon as the new system runs.
     site.hook("web", "2-test", &format!("{CUT}; sleep 1; activate; {CUT}; sleep 0.5"));
     let plan = site.approved(&json!({"hosts": ["web"]}));
     let answer = site.deploy(&plan);
@@ -218,7 +218,7 @@ fn a_connection_is_cut_while_it_copies() {
 fn the_machine_is_rebooted_while_it_waits() {
     let mut site = site();
     let first = site.first("web");
-    // Nobody gets in to confirm it.
+    // No login succeeds, so nobody can confirm.
     let keys = site.machine("web").authorized_keys().display().to_string();
     site.hook("web", "2-test", &format!("mv {keys} {keys}.kept"));
     let plan = site.approved(&json!({"hosts": ["web"]}));
@@ -245,12 +245,13 @@ fn nobody_can_log_in_any_more() {
         let refused = site.machine("web").refused_logins();
         let answer = site.deploy(&plan);
         assert_eq!((answer.code, answer.error_code()), (1, "rolled_back"), "{:#}", answer.json);
-        // Over a connection from before it is told at once; without one it goes back when its time is over.
+        // An older connection tells the host at once to roll back. Without one, it rolls back after the confirmation
+        // timeout.
         let message = told(&answer.json["error"]);
         let said = if line_holds { "a new connection is let in" } else { "Nobody confirmed" };
         assert!(message.contains(said), "{message}");
         is_back(&mut site, &plan);
-        // Few enough that no sshd shuts us out for them.
+        // Few enough refused logins that no sshd blocks this server.
         let refused = site.machine("web").refused_logins() - refused;
         assert!((1..=4).contains(&refused), "{refused} logins were refused");
     }
@@ -261,7 +262,7 @@ fn the_network_is_gone() {
     let mut site = site();
     // Like a firewall that drops packets: no connection succeeds, and none is refused.
     site.hook("web", "2-test", "pkill -STOP -f '^sshd: '");
-    // Also what had begun to be another program while it was stopped.
+    // Continues all processes: one that was stopped may have another name by now.
     site.hook("web", "1-test", "pkill -CONT .");
     let plan = site.approved(&json!({"hosts": ["web"]}));
     let answer = site.deploy(&plan);
@@ -277,7 +278,7 @@ fn an_activation_cuts_the_network_and_hangs() {
     let plan = site.approved(&json!({"hosts": ["web"]}));
     let answer = site.deploy(&plan);
     assert_eq!((answer.code, answer.error_code()), (1, "rolled_back"), "{:#}", answer.json);
-    // Long before an activation is too long.
+    // Long before the activation timeout.
     is_back(&mut site, &plan);
 }
 
@@ -290,7 +291,7 @@ fn a_question_is_never_answered() {
     let answer = site.deploy(&plan);
     site.machine("web").says(&["pkill", "-KILL", "-f", "[ ]watch /run/pantheros/"]);
     assert_eq!((answer.code, answer.error_code()), (1, "rolled_back"), "{:#}", answer.json);
-    // Asked again after the host has rolled back.
+    // The server asks again after the host has rolled back.
     assert!(since.elapsed() < Duration::from_secs(40), "{:?}", since.elapsed());
     let first = site.first("web");
     site.settled("web", &first, &first);
@@ -301,8 +302,8 @@ fn the_disk_is_full() {
     let mut site = site();
     let first = site.first("web");
     site.change(|facts| facts["bytes"] = 5_000_000.into());
-    // Four megabytes for the supervisor's folder and for the store: less than the system, which is seen
-    // before anything is copied, or while it is.
+    // 4 MB for the supervisor's folder and the store, which is less than the system needs. This is noticed before or
+    // during the copy.
     let plan = site.approved(&json!({"hosts": ["web"]}));
     site.machine("web").says(&[
         "sh",
@@ -316,7 +317,7 @@ fn the_disk_is_full() {
     site.machine("web").says(&["umount", "/nix/store"]);
     site.settled("web", &first, &first);
 
-    // No room for what the supervisor writes.
+    // No room for the files of the supervisor.
     let plan = site.approved(&json!({"hosts": ["web"]}));
     site.machine("web").says(&[
         "sh",

@@ -1,4 +1,4 @@
-//! Many hosts: canaries, waves, stopping at the first failure, and taking back what was confirmed.
+//! Deployments to many hosts: canaries, waves, stopping at the first failure, and taking back confirmed hosts.
 
 use std::time::{Duration, Instant};
 
@@ -10,7 +10,7 @@ fn site(names: &[&str]) -> Site {
     Site::start(&nixes().pop().unwrap(), names, &json!({}))
 }
 
-/// Each host's name, state and the code of its error, its own or the one it shares.
+/// Each host's name, state and error code, which may be that of an error it shares.
 fn ends(answer: &Answer) -> Vec<(&str, &str, &str)> {
     let text =
         |value: &'_ Value| -> &'static str { String::leak(value.as_str().unwrap_or_default().to_owned()) };
@@ -31,7 +31,7 @@ fn deploy(site: &Site, arguments: &Value) -> Answer {
 fn all_with_a_tag_by_waves() {
     let names = ["a", "b", "c", "d"];
     let mut site = site(&names);
-    // When each began, in hundredths of a second since the start of the machine under all of them.
+    // The beginning of each activation, in hundredths of a second since the test machine started.
     for name in names {
         site.hook(
             name,
@@ -70,7 +70,7 @@ fn a_canary_that_fails_stops_the_rest() {
             ("c", "refused", "rollout_stopped")
         ]
     );
-    // A cause that hosts share is reported once.
+    // A cause that several hosts share is reported once.
     let hosts = &answer.json["hosts"];
     assert_eq!(hosts[1]["breaks"], json!(["b", "c"]), "{hosts:#}");
     assert_eq!((&hosts[2]["same_as"], hosts[2].get("error")), (&json!("b"), None), "{hosts:#}");
@@ -176,7 +176,7 @@ fn a_host_that_went_away_stops_it_before_it_begins() {
     let names = ["a", "b"];
     let mut site = site(&names);
     let plan = site.approved(&json!({"hosts": names}));
-    // The canary takes a moment; meanwhile it shows that the next one is not there.
+    // While the canary activates, the next host proves to be unreachable.
     site.hook("a", "2-test", "sleep 2");
     site.machine("b").power_off();
     let answer = site.deploy(&plan);

@@ -1,17 +1,17 @@
-//! Deploying over HTTP: whoever reaches the socket is not the person, and whoever has the token is not yet one who says
-//! yes.
+//! Deployments over HTTP: a client that reaches the socket is not authenticated, and a client with the token cannot
+//! approve.
 
 use crate::common::fleet::nixes;
 use crate::common::http::{Connection, NEW, OLD, Request, Server, Setup};
 use crate::common::site::Site;
 use serde_json::{Value, json};
 
-/// The ways in which a client is connected.
+/// The transports of a client.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Way {
     /// Streamable HTTP, with sessions.
     Session,
-    /// Streamable HTTP, without.
+    /// Streamable HTTP, without sessions.
     Stateless,
     /// HTTP+SSE.
     Legacy,
@@ -19,7 +19,7 @@ enum Way {
 
 const WAYS: [Way; 3] = [Way::Session, Way::Stateless, Way::Legacy];
 
-/// A client that declares forms and fills them in without a person.
+/// A client that declares support for forms and answers them without a person.
 struct Attacker<'a> {
     server: &'a Server,
     way: Way,
@@ -52,7 +52,7 @@ impl<'a> Attacker<'a> {
                 let (_, mut stream) = server.send(&Request::get("/sse"));
                 attacker.session = stream.event().unwrap().1;
                 attacker.stream = Some(stream);
-                // No version of this transport has forms; it is served with whatever is asked for.
+                // No version of this transport has forms. The server accepts every version that a client requests.
                 attacker.post(&begin(OLD));
                 attacker.event();
                 attacker.post(&ready);
@@ -73,7 +73,7 @@ impl<'a> Attacker<'a> {
         serde_json::from_str(&self.stream.as_mut().unwrap().event().unwrap().1).unwrap()
     }
 
-    /// Calls a tool and answers every form that comes; gives the result and whether one came.
+    /// Calls a tool and answers every form. Returns the result and whether a form came.
     fn call(&mut self, tool: &str, arguments: &Value) -> (Value, bool) {
         let yes = json!({"action": "accept", "content": {"name": "web", "risks": ""}});
         let mut params = json!({"name": tool, "arguments": arguments});
@@ -154,7 +154,7 @@ fn a_form_does_not_approve_over_http() {
     }
     site.settled("web", &first, &first);
     assert!(site.activations("web").is_empty());
-    // The plans stay, and a person approves one otherwise; then the call succeeds over HTTP.
+    // The plans remain. After a person approved one in another way, the call succeeds over HTTP.
     let id = plans.first().unwrap();
     assert!(site.approve(id).status.success());
     let (result, asked) = Attacker::at(&server, Way::Stateless).call("deploy", &json!({"plan_id": id}));
@@ -181,7 +181,6 @@ fn a_form_approves_over_http_where_the_settings_say_so() {
     }
 }
 
-/// A question that a client at standard input was asked, answered over HTTP.
 #[test]
 fn a_question_asked_over_stdio_is_not_answered_over_http() {
     let nix = nixes().pop().unwrap();
@@ -205,7 +204,7 @@ fn a_question_asked_over_stdio_is_not_answered_over_http() {
     site.settled("web", &first, &first);
 }
 
-/// The attack: a process of the machine that has nothing but the address, with the settings as they come.
+/// The attacker is a process of this machine that knows only the address. The settings are the defaults.
 #[test]
 fn who_only_reaches_the_socket_gets_nowhere() {
     let nix = nixes().pop().unwrap();

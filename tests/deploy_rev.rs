@@ -31,7 +31,7 @@ fn git(folder: &Path, arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
 
-/// A tool on the flake in this folder, with the settings and the cache of `fleet`.
+/// Calls a tool on the flake in this folder, with the settings and the cache of `fleet`.
 fn call(fleet: &Fleet, flake: &Path, tool: &str, arguments: &Value) -> Answer {
     let mut command = Command::new(crate::common::fleet::PROGRAM);
     let settings = fleet.folder().with_file_name("pantheros.toml");
@@ -44,8 +44,8 @@ fn call(fleet: &Fleet, flake: &Path, tool: &str, arguments: &Value) -> Answer {
     Answer { code: output.status.code().unwrap(), json }
 }
 
-/// A repository with the flake in `below`: a first commit with a tag and a branch, a second on main, a third on
-/// none, and a work tree that is none of them. Gives the three commits.
+/// Creates a repository with the flake in `below`: a first commit with a tag and a branch, a second on main, a third on
+/// no branch, and a work tree that equals none of them. Returns the three commits.
 fn repository(root: &Path, below: &str) -> [String; 3] {
     let flake = root.join(below);
     std::fs::create_dir_all(&flake).unwrap();
@@ -70,7 +70,8 @@ fn repository(root: &Path, below: &str) -> [String; 3] {
     [one, two, three]
 }
 
-/// The derivation that is checked and built, after it was seen that it is one.
+/// The derivation path, output path and revision of host `web`. Fails unless `flake_check` and `build_host` agree on
+/// them.
 fn derivation(fleet: &Fleet, flake: &Path, rev: Option<&str>) -> (String, String, Value) {
     let with = |mut arguments: Value| {
         if let Some(rev) = rev {
@@ -111,7 +112,7 @@ fn a_revision_is_what_is_committed_wherever_the_flake_lies() {
             let (_, path, revision) = derivation(&fleet, &flake, None);
             assert!(path.ends_with("-system-dirty") && revision.is_null(), "{path}");
 
-            // What is known of a commit stays known, whatever becomes of the work tree.
+            // Answers about a commit stay remembered, whatever happens to the work tree.
             let answers = |cache: PathBuf| std::fs::read_dir(cache).unwrap().count();
             let cache = fleet.folder().with_file_name("home").join("cache/pantheros/answers");
             let before = answers(cache.clone());
@@ -122,7 +123,7 @@ fn a_revision_is_what_is_committed_wherever_the_flake_lies() {
             git(&root, &["rm", "-q", "--cached", "-r", "."]);
             assert_eq!(derivation(&fleet, &flake, Some(&two)).0, known);
 
-            // A clone that has one commit, and a work tree beside the first.
+            // A clone with only one commit, and a second work tree of the repository.
             let shallow = root.with_file_name("shallow");
             let url = format!("file://{}", root.display());
             git(&root, &["clone", "-q", "--depth", "1", &url, shallow.to_str().unwrap()]);
@@ -134,7 +135,7 @@ fn a_revision_is_what_is_committed_wherever_the_flake_lies() {
     }
 }
 
-/// Where in the repository an error is does not depend on what lies there now.
+/// The position of an error in a commit does not depend on the files in the work tree.
 #[test]
 fn an_error_in_a_commit_has_its_place_in_the_repository() {
     for nix in nixes() {
@@ -160,7 +161,7 @@ fn an_error_in_a_commit_has_its_place_in_the_repository() {
             };
             let expected = (json!("db.nix"), json!(3));
             assert_eq!(place(), expected, "as it is committed");
-            // Nothing is remembered of a commit that is another one.
+            // No answer is remembered about a new commit.
             let commit = || git(&root, &["commit", "-q", "--allow-empty", "-m", "again"]);
             commit();
             std::fs::write(flake.join("db.nix"), "{ }").unwrap();
@@ -201,7 +202,8 @@ fn a_revision_that_is_none_is_a_clear_error() {
     assert!(two["message"].as_str().unwrap().contains("a branch and a tag"), "{two:#}");
     assert_eq!(two["suggestions"], json!(["refs/heads/old", "refs/tags/old"]));
     assert!(call(&fleet, &root, "flake_check", &json!({"rev": "refs/tags/old"})).code == 0);
-    // A file that was never committed is missing, and tracking it would change nothing.
+    // A file that was never committed is missing. The answer does not suggest `git add`, which would not change the
+    // commit.
     git(&root, &["checkout", "-qf", &one]);
     std::fs::write(root.join("flake.nix"), FLAKE.replace("./version", "./later")).unwrap();
     git(&root, &["commit", "-qam", "names a file"]);
@@ -213,7 +215,7 @@ fn a_revision_that_is_none_is_a_clear_error() {
     git(&root, &["rm", "-qf", "flake.nix"]);
     git(&root, &["commit", "-qm", "without a flake"]);
     assert_eq!(error("HEAD")["code"], "flake_not_found");
-    // An unlocked path input is not committed content.
+    // An input that is locked to uncommitted changes is not committed content.
     let lock = json!({"version": 7, "root": "root", "nodes": {"root": {"inputs": {"a": "a"}}, "a": {
         "locked": {"type": "git", "url": "file:///a", "dirtyRev": "0-dirty", "narHash": "sha256-"},
         "original": {"type": "git", "url": "file:///a"}}}});
@@ -224,7 +226,7 @@ fn a_revision_that_is_none_is_a_clear_error() {
     assert_eq!(error("HEAD")["code"], "lock_file_outdated");
 }
 
-/// Whoever calls may have Git tell about itself, and runs hooks.
+/// The environment of the caller can make Git trace itself, or can be that of a Git hook.
 #[test]
 fn what_git_says_besides_is_no_answer() {
     let nix = nixes().pop().unwrap();
@@ -234,7 +236,7 @@ fn what_git_says_besides_is_no_answer() {
     let other = root.with_file_name("other");
     repository(&other, "");
     std::fs::write(other.join(".git/info/grafts"), "").unwrap();
-    // Deprecated, which Git says each time.
+    // Grafts are deprecated, so Git prints a hint each time.
     std::fs::write(root.join(".git/info/grafts"), one.clone() + "\n").unwrap();
     let settings = root.with_file_name("gitconfig");
     std::fs::write(&settings, "[trace2]\n\tnormalTarget = 1\n\teventTarget = 1\n\tperfTarget = 1\n").unwrap();
@@ -268,7 +270,7 @@ fn what_git_says_besides_is_no_answer() {
     }
 }
 
-/// Whoever writes to a repository can write to its configuration.
+/// Whoever can write to a repository can write to its configuration.
 #[test]
 fn finding_a_revision_runs_nothing() {
     let nix = nixes().pop().unwrap();
@@ -318,7 +320,7 @@ fn a_plan_of_a_revision_holds_nothing_else() {
     site.fleet.write("more.nix", "{ }");
     site.fleet.git(&["add", "more.nix"]);
 
-    // Of the tree as it is, it says what is not committed.
+    // A plan of the work tree names the uncommitted files.
     let dirty = site.fleet.call("plan_deploy", &json!({"hosts": ["web"]}));
     assert_eq!((dirty.code, &dirty.json["dirty"]), (0, &json!(true)), "{:#}", dirty.json);
     assert_eq!(dirty.json["dirty_files"], json!(["fleet.json", "more.nix"]), "{:#}", dirty.json);
@@ -344,7 +346,7 @@ fn a_plan_of_a_revision_holds_nothing_else() {
     let checked = site.fleet.call("flake_check", &json!({"host": "web", "rev": "main"}));
     assert_eq!(checked.json["outputs"][0]["drv_path"], built.json["drv_path"], "{:#}", checked.json);
 
-    // The branch goes on, and the tree is edited: what was approved is the commit.
+    // The branch moves on and the tree is edited, but the approved commit is deployed.
     let plan = json["plan_id"].as_str().unwrap().to_owned();
     site.fleet.git(&["commit", "-qam", "what was edited"]);
     site.fleet.write("fleet.json", "no JSON");
@@ -359,7 +361,7 @@ fn settings_can_demand_that_all_is_committed() {
     let nix = nixes().pop().unwrap();
     let site = Site::start(&nix, &["web"], &json!({}));
     let plan = |arguments: Value| site.fleet.call("plan_deploy", &arguments);
-    // It narrows, so it counts beside the flake without anybody's trust.
+    // The setting only narrows, so it counts beside the flake although nobody trusted the file.
     site.fleet.write("pantheros.toml", "[deploy]\nclean = true\n");
     assert_eq!(plan(json!({"hosts": ["web"]})).code, 0, "Nix does not see an untracked file");
     site.fleet.write("facts.nix", "{ config }: { }");
@@ -374,7 +376,7 @@ fn settings_can_demand_that_all_is_committed() {
         assert!(error["hint"].as_str().unwrap().contains("`rev`"), "{error:#}");
     }
     site.fleet.git(&["update-index", "--no-skip-worktree", "facts.nix"]);
-    // Git shows another commit in place of this one, Nix does not.
+    // Git shows another commit in place of this one; Nix does not.
     site.fleet.git(&["tag", "shown"]);
     site.fleet.git(&["commit", "-qam", "two"]);
     site.fleet.git(&["replace", "HEAD", "shown"]);
@@ -389,7 +391,7 @@ fn settings_can_demand_that_all_is_committed() {
     let told = site.fleet.command(&line).stdin(Stdio::null()).output().unwrap();
     assert_eq!(told.status.code(), Some(0), "{}", crate::common::fleet::errors(&told));
 
-    // The addresses of hosts are part of the plan.
+    // The settings of hosts are part of the plan, so they have to be committed.
     site.fleet.write("pantheros.toml", "[deploy]\nclean = true\n[hosts.web]\nrollback_timeout = 7\n");
     let refused = plan(json!({"hosts": ["web"], "rev": "HEAD"}));
     assert_eq!(refused.error_code(), "invalid_settings", "{:#}", refused.json);
@@ -399,7 +401,7 @@ fn settings_can_demand_that_all_is_committed() {
     assert_eq!(plan(json!({"hosts": ["web"], "rev": "HEAD~1"})).error_code(), "invalid_input");
 }
 
-/// Nix goes by the hash of what such an input held, and no commit holds that.
+/// Nix locks such an input by the hash of its content, which is in no commit.
 #[test]
 fn an_input_that_no_commit_holds_is_planned_by_name() {
     for nix in nixes() {
@@ -448,7 +450,7 @@ fn an_input_that_no_commit_holds_is_planned_by_name() {
         let id = json["plan_id"].as_str().unwrap();
         let shown = String::from_utf8(site.fleet.command(&["plans", id]).output().unwrap().stdout).unwrap();
         assert!(shown.contains("changed the input modules"), "{shown}");
-        // With files that are changed too, all are named.
+        // If files are changed too, the plan names both.
         site.fleet.write("facts.nix", "{ config }: { }");
         let both = plan("").json;
         assert_eq!(
@@ -470,8 +472,8 @@ fn an_input_that_no_commit_holds_is_planned_by_name() {
     }
 }
 
-/// Nix reads the work trees of submodules where the flake asks for them, which Nix 2.26 cannot, and differs from its
-/// commit.
+/// If the flake requests it, Nix reads the work trees of submodules, which may differ from their commit. Nix 2.26
+/// cannot.
 #[test]
 fn what_a_submodule_holds_is_planned_by_name() {
     let nix = nixes().pop().unwrap();

@@ -1,4 +1,4 @@
-//! `deploy.sh` updating real machines: what it hands on, and that it stays out of the way.
+//! What `deploy.sh` passes on when it updates real machines, and that it does not interfere.
 
 use std::path::Path;
 use std::process::{Command, Output};
@@ -46,7 +46,7 @@ fn an_update_is_shown_and_then_carried_out_once_somebody_agrees() {
 
         let shown = script(&site.fleet, &["--dry-run", "web"]).output().unwrap();
         assert!(shown.status.success() && text(&shown).contains(&second), "{}", text(&shown));
-        // No person is there to approve.
+        // Without a terminal nobody can approve.
         let piped = script(&site.fleet, &["web"]).output().unwrap();
         assert_eq!(piped.status.code(), Some(1), "{}", text(&piped));
         site.settled("web", &first, &first);
@@ -120,7 +120,7 @@ fn target_key_and_host_keys_are_obeyed() {
     let (key, known) = (site.targets.key(), site.targets.known_hosts());
     let (key, known) = (key.to_str().unwrap(), known.to_str().unwrap());
 
-    // Without what else lets ssh in, and at an address where nobody is.
+    // No other ssh configuration permits the login, and nothing answers at the flake's address.
     let nothing =
         "Host *\n  IdentityFile none\n  UserKnownHostsFile /dev/null\n  GlobalKnownHostsFile /dev/null\n";
     std::fs::write(site.targets.ssh_config(), nothing).unwrap();
@@ -139,7 +139,7 @@ fn target_key_and_host_keys_are_obeyed() {
     assert!(without_key.contains("Permission denied"), "{without_key}");
     let strange = refused(&["--dry-run", "--key", key, "web", &place]);
     assert!(strange.contains("is not known"), "{strange}");
-    // Another machine's key is known there.
+    // The file has another key for this machine.
     let other = crate::common::plan::key(&site.fleet, "other", "");
     let other = format!("[127.0.0.1]:{port} {}\n", crate::common::plan::public(&other));
     let wrong = site.fleet.write_outside("wrong_hosts", &other);
@@ -149,7 +149,7 @@ fn target_key_and_host_keys_are_obeyed() {
     let absent = refused(&["--dry-run", "--key", "/absent", "--known-hosts", known, "web", &place]);
     assert!(absent.contains("/absent"), "{absent}");
 
-    // Named from the folder that it is called in.
+    // Paths are relative to the current folder.
     let folder = site.targets.key().parent().unwrap().to_owned();
     let mut from_there =
         script(&site.fleet, &["--dry-run", "--key", "key", "--known-hosts", "known_hosts", "web", &place]);
@@ -183,8 +183,8 @@ fn ctrl_c_while_the_host_activates_brings_it_back() {
     site.settled("web", &first, &first);
 }
 
-/// A fleet that has the program as an output, as this repository's flake does. (A program has to be in
-/// the store for `nix run`; building ours takes a nixpkgs.)
+/// A fleet whose flake has the program as an output, as this repository's flake does. `nix run` needs a program in the
+/// store; building the real package would need a nixpkgs.
 const FLAKE: &str = r#"{
   outputs = _: {
     packages.x86_64-linux.pantheros-mcp = derivation {
@@ -211,7 +211,7 @@ fn the_program_is_the_one_on_path_or_the_flakes_own() {
         let run = |path: std::ffi::OsString| {
             let mut command = bare(&fleet, &["--dry-run", "web"]);
             let output = command.env_remove("PANTHEROS_MCP").env("PATH", path).output().unwrap();
-            // Either way it was the real one, which says that nothing tells where the host is.
+            // In both cases the real program ran, and reports that no address is known.
             assert_eq!(output.status.code(), Some(1), "{}", text(&output));
             assert!(text(&output).contains("nothing says where web is reached"), "{}", text(&output));
             text(&output)
@@ -238,7 +238,7 @@ fn without_any_program_it_says_what_to_do() {
         std::os::unix::fs::symlink(Path::new("/usr/bin").join(tool), tools.path().join(tool)).unwrap();
     }
     let mut command = bare(&fleet, &["web"]);
-    // `env` itself is found by the script's first line.
+    // `env` itself is started by its path in the script's first line.
     let output = command.env_remove("PANTHEROS_MCP").env("PATH", tools.path()).output().unwrap();
     assert_eq!(output.status.code(), Some(1), "{}", text(&output));
     for said in ["no pantheros-mcp on PATH", "no nix", "PANTHEROS_MCP", "Nothing was changed."] {

@@ -1,4 +1,4 @@
-//! Which hosts a plan is for: nothing is left out in silence, and nothing named is not everything.
+//! The selection of hosts for a plan: no host is left out silently, and an empty selection is not all hosts.
 
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -8,8 +8,8 @@ use crate::common::mcp::Client;
 use crate::common::site::Site;
 use serde_json::{Value, json};
 
-/// Two machines, and hosts that do not evaluate: two for one cause, one whose tags alone do not, one that is no
-/// configuration at all.
+/// Two machines, and hosts that do not evaluate: two with the same cause, one whose tags alone fail, and one that is
+/// not a configuration.
 fn site(nix: &std::path::Path) -> Site {
     let site = Site::start(nix, &["a", "b"], &json!({}));
     let flake = std::fs::read_to_string(site.fleet.folder().join("flake.nix")).unwrap();
@@ -62,7 +62,7 @@ fn a_tag_is_not_planned_for_while_hosts_do_not_evaluate() {
         }
         assert!(error["hint"].as_str().unwrap().contains("`except`"), "{error:#}");
 
-        // Some of them left out are not all of them.
+        // Leaving out only some of them is not enough.
         let answer = plan(&site, &json!({"tag": "all", "except": ["broken-1", "odd", "tagless"]}));
         assert_eq!(answer.json["unread"][0]["hosts"], json!(["broken-2"]), "{:#}", answer.json);
     }
@@ -79,7 +79,7 @@ fn who_is_left_out_by_name_is_shown_to_who_approves() {
     let shown = String::from_utf8(shown.stdout).unwrap();
     assert!(shown.contains("without broken-1, broken-2, odd, tagless, left out by name"), "{shown}");
 
-    // A host that does evaluate is left out alike, by tag and by name, also at a terminal.
+    // A host that evaluates is left out in the same way, with a tag and with names, also in a terminal.
     for named in [json!({"tag": "all"}), json!({"hosts": ["a", "b", "a"]})] {
         let mut arguments = named;
         arguments["except"] = json!(["a", "broken-1", "broken-2", "odd", "tagless"]);
@@ -124,7 +124,7 @@ fn nothing_named_is_not_everything() {
     assert_eq!(told.status.code(), Some(2), "{told:?}");
 }
 
-/// Settings and configuration can both give a host a tag.
+/// Settings and configuration can both give tags to a host.
 #[test]
 fn a_group_has_all_that_anybody_says_belong_to_it() {
     let site = Site::start(&nixes().pop().unwrap(), &["a", "b"], &json!({}));
@@ -176,14 +176,14 @@ fn a_plan_by_tag_says_how_far_it_is() {
             }
         };
         plans(&mut client, "alone");
-        // Also if another call evaluates them.
+        // The same if another call evaluates the tags.
         client.call("list_hosts", json!({}));
         plans(&mut client, "beside");
     }
 }
 
-/// A host of which two facts fail, one of them by taking all the time there is: what lies behind is not read, its tags
-/// among it.
+/// A host of which two facts fail, the second because it uses all the time. The facts after it, which include the tags,
+/// are not read.
 #[test]
 fn a_host_whose_tags_were_given_up_is_named() {
     const SECONDS: u64 = 5;

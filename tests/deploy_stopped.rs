@@ -1,4 +1,5 @@
-//! A rollout that is stopped in the middle: what was approved as taking back is done, whoever stops it.
+//! A rollout that is stopped halfway: if the approved plan takes confirmed hosts back, they are taken back, whoever
+//! stops it.
 
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Child, Stdio};
@@ -12,7 +13,7 @@ use serde_json::{Value, json};
 
 const NAMES: [&str; 3] = ["a", "b", "c"];
 
-/// Three hosts one after the other, of which the second takes its time.
+/// Three hosts, one after the other. The activation of the second takes 2 s longer.
 fn site() -> Site {
     let mut site = Site::start(&nixes().pop().unwrap(), &NAMES, &json!({"rollbackTimeout": 60}));
     site.hook("b", "2-test", "activate; sleep 2");
@@ -23,7 +24,7 @@ fn planned(site: &Site) -> String {
     site.approved(&json!({"hosts": NAMES, "wave": 1, "revert_confirmed": true}))
 }
 
-/// The second wave is at work, and the first host is confirmed.
+/// Waits until the first host is confirmed and the second wave activates.
 fn second_wave(site: &mut Site, plan: &str) {
     site.wait_for("a", plan, "confirmed");
     site.wait_for("b", plan, "activating");
@@ -37,7 +38,7 @@ fn deploying(site: &Site, plan: &str) -> Child {
     site.deploying(plan).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
 }
 
-/// The deployment of a host that takes another one back.
+/// The id of the deployment on this host that takes `plan` back, if there is one.
 fn takes_back(site: &mut Site, host: &str, plan: &str) -> Option<String> {
     let folder = site.machine(host).path("/var/lib/pantheros/deployments");
     let entries = std::fs::read_dir(folder).ok()?.filter_map(Result::ok);
@@ -86,7 +87,7 @@ fn who_interrupts_it_takes_back_what_was_confirmed() {
     assert_eq!(messages[0], "a was brought back, since the rollout was stopped");
     assert!(messages[1].contains("the rollout was stopped before it was confirmed"), "{messages:?}");
     assert!(messages[2].contains("nothing was begun here"), "{messages:?}");
-    // The approval is used up.
+    // The approval is spent.
     assert_eq!(site.deploy(&plan).error_code(), "approval_spent");
     for hint in hints(&json) {
         assert!(hint.contains("make a new plan") && !hint.contains("call again"), "{hint}");
@@ -98,7 +99,7 @@ fn who_interrupts_it_takes_back_what_was_confirmed() {
 #[test]
 fn who_interrupts_it_twice_leaves_hosts_to_themselves() {
     let mut site = site();
-    // Going back takes longer than anybody wants to wait.
+    // The rollback takes longer than the person waits.
     site.hook("a", "1-test", "sleep 20");
     let plan = planned(&site);
     let mut deploying = deploying(&site, &plan);
@@ -142,7 +143,7 @@ fn a_server_that_is_to_end_takes_back_what_was_confirmed() {
 fn confirmed_hosts_go_back_side_by_side_if_the_call_is_cancelled() {
     let mut site = Site::start(&nixes().pop().unwrap(), &NAMES, &json!({"rollbackTimeout": 60}));
     site.hook("c", "2-test", "activate; sleep 2");
-    // Each waits until the other one is on its way back.
+    // Each host waits until the other one goes back, too.
     let met = site.fleet.folder().with_file_name("met");
     std::fs::create_dir(&met).unwrap();
     let met = met.display();
@@ -176,7 +177,7 @@ fn who_interrupts_a_rollback_leaves_no_plan() {
     let mut site = Site::start(&nix, &["web"], &json!({}));
     let second = site.toplevel("web");
     site.machine("web").install(&nix, &second);
-    // Once the host was reached, Git does not answer when it is asked what the flake is.
+    // After the host was reached, Git hangs when the program asks about the flake.
     let beside = |name: &str| site.fleet.folder().with_file_name(name);
     let (reached, asked, programs) = (beside("reached"), beside("asked"), beside("programs"));
     site.ssh_after(&format!(": >{reached:?}"));

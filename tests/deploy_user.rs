@@ -1,4 +1,4 @@
-//! Deploying as a user who is not root: the closure through the Nix daemon, all else through `sudo`.
+//! Deployments by a user who is not root: the closure goes through the Nix daemon, everything else through `sudo`.
 
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
@@ -9,13 +9,13 @@ use crate::common::site::Site;
 use crate::common::target::Target;
 use serde_json::json;
 
-/// Gives the machine a user `deploy`, who may become root without a password, and a Nix daemon that
-/// trusts these users.
+/// Gives the machine a user `deploy`, who may become root without a password, and a Nix daemon that trusts the users in
+/// `trusted`.
 fn give_a_user(site: &mut Site, trusted: &str) {
     let nix = site.targets.nix().to_owned();
     let web = site.machine("web");
     let_in(web, nix.parent().unwrap());
-    // As a NixOS has its Nix in `sudo`'s search path.
+    // On NixOS, Nix is in the search path of `sudo`, too.
     let found =
         format!("Defaults secure_path=\"{}:/usr/sbin:/usr/bin:/sbin:/bin\"", nix.parent().unwrap().display());
     web.says(&[
@@ -26,7 +26,7 @@ fn give_a_user(site: &mut Site, trusted: &str) {
          install -d -m 755 /etc/sudoers.d && printf '%s\\n' 'deploy ALL=(ALL) NOPASSWD: ALL' '{found}' >/etc/sudoers.d/deploy && \
          chmod 440 /etc/sudoers.d/deploy && echo '127.0.0.1 web' >>/etc/hosts"),
     ]);
-    // The daemon's settings and the machine's keys lie in a folder that only root sees.
+    // The daemon's settings and the machine's keys are in folders that only root could enter.
     let root = web.authorized_keys().parent().unwrap().to_owned();
     for folder in [root.parent().unwrap(), &root] {
         std::fs::set_permissions(folder, PermissionsExt::from_mode(0o755)).unwrap();
@@ -38,7 +38,7 @@ fn give_a_user(site: &mut Site, trusted: &str) {
     wait_until("the Nix daemon listens", || socket.exists());
 }
 
-/// Lets every user of a machine into a folder of this one, and changes nothing here.
+/// Lets every user of a machine enter a folder of the test machine, whose own permissions stay as they are.
 fn let_in(machine: &Target, folder: &Path) {
     let closed = |folder: &&Path| std::fs::metadata(folder).unwrap().permissions().mode() & 0o5 != 0o5;
     let mut closed: Vec<&Path> = folder.ancestors().filter(closed).collect();
@@ -61,7 +61,7 @@ fn as_deploy(site: &mut Site) {
     site.change(|facts| facts["hosts"]["web"]["user"] = "deploy".into());
 }
 
-/// The daemon is none of the deployment's.
+/// The daemon does not belong to the deployment, but would be taken for a process that it left behind.
 fn end_the_daemon(site: &mut Site) {
     site.machine("web").says(&["sh", "-c", "pkill -f '[n]ix daemon'; sleep 0.2; true"]);
 }
@@ -109,7 +109,7 @@ fn a_host_that_does_not_trust_the_user_says_what_is_missing() {
     assert_eq!((answer.code, answer.error_code()), (1, "untrusted_path"), "{:#}", answer.json);
     let hint = answer.json["error"]["hint"].as_str().unwrap();
     assert!(hint.contains("`deploy`") && hint.contains("trusted-users"), "{hint}");
-    // Without sudo nothing is begun.
+    // Without sudo nothing begins.
     site.machine("web").says(&["rm", "/etc/sudoers.d/deploy"]);
     let second = site.toplevel("web");
     let nix = nixes().pop().unwrap();
@@ -119,7 +119,7 @@ fn a_host_that_does_not_trust_the_user_says_what_is_missing() {
     assert_eq!((answer.code, &answer.json["hosts"][0]["state"]), (1, &json!("refused")), "{:#}", answer.json);
     let message = told(&answer.json["error"]);
     assert!(message.contains("sudo"), "{message}");
-    // What was deployed is not known then, which is not the same as none.
+    // The latest deployment is then unknown, which differs from none.
     let status = site.fleet.call("host_status", &json!({"host": "web"}));
     let error = &status.json["latest_error"];
     assert_eq!((status.code, &error["code"]), (0, &json!("access_denied")), "{:#}", status.json);

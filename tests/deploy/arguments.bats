@@ -1,9 +1,9 @@
 #!/usr/bin/env bats
-# What deploy.sh is called with: refused before anything is looked at, let alone touched.
-# shellcheck disable=SC2016,SC2030,SC2031,SC2154 # expansions that are none; what bats and its `run` set
+# The arguments of deploy.sh. Wrong ones are refused before anything is examined or changed.
+# shellcheck disable=SC2016,SC2030,SC2031,SC2154 # literal `$` in single quotes; variables set by bats and `run`
 load helpers
 
-# refused_usage TEXT ARGUMENT …: exit code 2, TEXT is said, nothing was touched.
+# refused_usage TEXT ARGUMENT …: fails with exit code 2 and TEXT, and changes nothing.
 refused_usage() {
   local text=$1
   shift
@@ -34,7 +34,7 @@ refused_usage() {
   local line
   while read -r line; do
     line=${line%%  *}
-    # shellcheck disable=SC2086 # the example's words are what is meant
+    # shellcheck disable=SC2086 # the example is split into its words
     run --separate-stderr deploy ${line#./deploy.sh }
     [ "$status" -ne 2 ] || fail "the help shows what is refused: $line"
   done < <(deploy --help | grep -E '^  \./deploy\.sh')
@@ -98,7 +98,7 @@ EOF
   assert_untouched
 }
 
-# updates WANTED ARGUMENT …: what pantheros-mcp is given behind the flake.
+# updates WANTED ARGUMENT …: checks the arguments that pantheros-mcp gets after the flake.
 updates() {
   local wanted=$1
   shift

@@ -1,9 +1,9 @@
 #!/usr/bin/env bats
-# What is wrong with the flake, the host, the key or this machine: no installation, and nothing is touched.
-# shellcheck disable=SC2016,SC2154 # expansions that are none; what bats and the helpers set
+# Defects of the flake, the host, the key or this machine: nothing is installed, and nothing is changed.
+# shellcheck disable=SC2016,SC2154 # literal `$` in single quotes; variables set by bats and the helpers
 load helpers
 
-# refused TEXT ARGUMENT …: exit code 3, TEXT is said, nothing was touched.
+# refused TEXT ARGUMENT …: fails with exit code 3 and TEXT, and changes nothing.
 refused() {
   local text=$1
   shift
@@ -186,7 +186,7 @@ refused() {
   while read -r line; do
     line=${line%% #*}
     line=${line##*&& }
-    # shellcheck disable=SC2086 # the words of the example are what is meant
+    # shellcheck disable=SC2086 # the example is split into its words
     run --separate-stderr deploy --dry-run ${line#./deploy.sh }
     [ "$status" -ne 2 ] || fail "a document shows what is refused: $line"
     tried=$((tried + 1))

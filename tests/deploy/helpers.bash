@@ -1,17 +1,17 @@
-# A fleet, a machine, and what is asserted of both. The machine is a real sshd on the loopback
-# interface whose sessions run in namespaces of their own, where it is called `web`.
+# A fleet, a machine, and assertions about both. The machine is a real sshd on the loopback interface.
+# Its sessions run in namespaces of their own, in which the host name is `web`.
 # shellcheck shell=bash disable=SC2154 # bats sets `status`, `output`, `stderr`
 bats_require_minimum_version 1.5.0
 
 root=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
 
-# Once a file: the keys, and a flake with its lock file, as a pattern for every test.
+# Runs once per file: creates the keys, and a flake with its lock file, which every test copies.
 setup_file() {
   export PATTERN=$BATS_FILE_TMPDIR
   ssh-keygen -q -t ed25519 -N '' -C tester -f "$PATTERN/key"
   ssh-keygen -q -t ed25519 -N '' -C machine -f "$PATTERN/host_key"
   ssh-keygen -q -t ed25519 -N '' -C impostor -f "$PATTERN/impostor_key"
-  # Three ports in a row that nobody listens on.
+  # Three consecutive free ports.
   local port
   export PORT=0
   until [ "$PORT" != 0 ]; do
@@ -20,7 +20,7 @@ setup_file() {
       if (: <"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then PORT=0; fi
     done
   done
-  # The largest and the smallest disk that this machine has; nothing here opens them.
+  # The largest and the smallest disk of this machine. No test opens them.
   local -a disks
   mapfile -t disks < <(lsblk -bdno SIZE,PATH 2>/dev/null | sort -rn | awk '{ print $2 }')
   export DISK=${disks[0]:-/dev/none} SMALL_DISK=${disks[-1]:-/dev/none}
@@ -44,7 +44,7 @@ setup() {
   unset XDG_RUNTIME_DIR NIX_SSHOPTS SSH_AUTH_SOCK
   mkdir "$TMPDIR"
   cp -r "$PATTERN/flake" "$FLAKE"
-  # Updates are tested with the real program, in tests/deploy_script.rs; here it is seen what it is given.
+  # tests/deploy_script.rs tests updates with the real program. Here `echo` prints its arguments.
   export PANTHEROS_MCP=echo
   cp "$PATTERN/key" "$PATTERN/key.pub" "$BATS_TEST_TMPDIR/"
   KEY=$BATS_TEST_TMPDIR/key
@@ -60,12 +60,12 @@ deploy() {
   "$root/deploy.sh" --flake "$FLAKE" "$@"
 }
 
-# As `deploy`, with the key and the host keys that fit the machine.
+# As `deploy`, with the key and the host keys of the machine.
 deploy_with_key() {
   deploy --key "$KEY" --known-hosts "$KNOWN_HOSTS" "$@"
 }
 
-# start_machine [HOST-KEY]: a machine on $PORT, where only our key is let in.
+# start_machine [HOST-KEY]: starts a machine on $PORT that accepts only our key.
 start_machine() {
   local key=${1:-host_key} sshd config=$BATS_TEST_TMPDIR/sshd_config
   sshd=$(command -v sshd || echo /usr/sbin/sshd)
@@ -102,14 +102,15 @@ CONFIG
   done
 }
 
-# terminal ANSWER ARGUMENT …: deploy.sh at a terminal of its own, where ANSWER is typed when asked.
+# terminal ANSWER ARGUMENT …: runs deploy.sh in a terminal of its own, and types ANSWER at the question.
 terminal() {
   local answer=$1 line transcript=$BATS_TEST_TMPDIR/transcript pid=$BATS_TEST_TMPDIR/pid
   shift
   line=$(printf '%q ' exec "$root/deploy.sh" --flake "$FLAKE" --key "$KEY" --known-hosts "$KNOWN_HOSTS" "$@")
   : >"$transcript"
   rm -f "$pid"
-  # The braces keep who types from being a child of `script`, which would take its end for deploy.sh's.
+  # The braces keep the typing process from being a child of `script`, which would take its end for
+  # deploy.sh's.
   {
     script -qefc "echo \$\$ >$pid; $line" "$transcript"
   } < <(
@@ -123,7 +124,7 @@ terminal() {
   )
 }
 
-# As `terminal`, to its end.
+# As `terminal`, but waits for the end.
 at_terminal() {
   need_disk
   run terminal "$@"
@@ -133,10 +134,10 @@ need_disk() {
   [ "$(lsblk -bdno SIZE "$DISK" 2>/dev/null || echo 0)" -ge 8000000000 ] || skip 'this machine has no disk to speak of'
 }
 
-# Where the machine is.
+# The address of the machine.
 target() { printf 'root@127.0.0.1:%s' "$PORT"; }
 
-# Nothing was run, nobody was connected to, nothing was written or left behind.
+# Fails if anything ran, connected to the machine, was written, or was left behind.
 assert_untouched() {
   [ ! -e "$FAKE_LOG" ] || fail "something ran: $(cat "$FAKE_LOG")"
   [ -z "$(ls -A "$TMPDIR")" ] || fail "left behind: $(ls -A "$TMPDIR")"
@@ -146,7 +147,7 @@ assert_untouched() {
   fi
 }
 
-# As above, but the machine may have been asked what it is.
+# As above, but deploy.sh may have asked the machine about itself.
 assert_unchanged() {
   [ ! -e "$FAKE_LOG" ] || fail "something ran: $(cat "$FAKE_LOG")"
   [ -z "$(ls -A "$TMPDIR")" ] || fail "left behind: $(ls -A "$TMPDIR")"
@@ -158,10 +159,10 @@ fail() {
   return 1
 }
 
-# assert_status CODE: the last `run` ended with it.
+# assert_status CODE: the last `run` ended with CODE.
 assert_status() { [ "$status" -eq "$1" ] || fail "status $status, not $1"; }
 
-# assert_says TEXT …: each stands in what was printed, on either stream.
+# assert_says TEXT …: the last `run` printed each TEXT, on either stream.
 assert_says() {
   local text
   for text in "$@"; do

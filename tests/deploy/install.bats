@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
-# Installing on a machine. `fake-nixos-anywhere` stands in for the program that would wipe it, and
-# connects as that one does: with host-key checking switched off.
+# Installations on a machine. `fake-nixos-anywhere` stands in for the program that would wipe it,
+# and like that one connects without checking host keys.
 # shellcheck disable=SC2154 # bats and the helpers set them
 load helpers
 
@@ -48,7 +48,8 @@ load helpers
   assert_says 'EVERYTHING on these disks is lost' "$DISK" "Type the host's name"
   grep -qF "nixos-anywhere <--flake> <.#web> <--extra-files>" "$FAKE_LOG" || fail "$(cat "$FAKE_LOG")"
   grep -qF "<-i> <$KEY> <--ssh-port> <$PORT> <--build-on> <local> <--target-host> <root@127.0.0.1>" "$FAKE_LOG"
-  # The host key that is made beforehand: private there, public here, and gone from this machine.
+  # The host key is generated beforehand: the private half is in the installed files, the public
+  # half is printed, and neither stays on this machine.
   grep -qE -- '^-rw-------.* ssh_host_ed25519_key$' "$FAKE_LOG"
   grep -q '^drwxr-xr-x .* etc$' "$FAKE_LOG"
   assert_says "[127.0.0.1]:$PORT $(grep -o 'ssh-ed25519 [^ ]*' "$FAKE_LOG")"
@@ -58,7 +59,7 @@ load helpers
 
 @test "nixos-anywhere, which does not check host keys, checks them all the same" {
   start_machine
-  # The machine is swapped for another behind the checks, where nixos-anywhere connects to.
+  # After the checks, another machine answers where nixos-anywhere connects.
   local other=$((PORT + 1))
   sed -e "s/^Port .*/Port $other/" -e "s|^HostKey .*|HostKey $PATTERN/impostor_key|" \
     "$BATS_TEST_TMPDIR/sshd_config" >"$BATS_TEST_TMPDIR/impostor_config"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
-# Ended from outside, an installation takes with it what it started.
-# shellcheck disable=SC2016,SC2154 # expansions that are none; what bats and the helpers set
+# An installation that is ended by a signal ends every process that it started.
+# shellcheck disable=SC2016,SC2154 # literal `$` in single quotes; variables set by bats and the helpers
 load helpers
 
 gone() {
@@ -11,7 +11,7 @@ gone() {
   done
 }
 
-# ends_on SIGNAL CODE: while the installation runs, which nothing but deploy.sh is told to end.
+# ends_on SIGNAL CODE: sends SIGNAL to deploy.sh alone while the installation runs.
 ends_on() {
   local pid at code=0 pids tries=300
   need_disk
@@ -46,7 +46,7 @@ ends_on() {
 
 @test "an evaluation that takes long ends with it, too" {
   local pid evaluation='' tries=300 code=0
-  # Ten thousand million additions.
+  # 10,000,000,000 additions.
   sed -i "s/throw \"broken on purpose\"/toString (let n = builtins.genList (x: x) 100000; add = builtins.foldl' (a: b: a + b) 0; in add (map (x: add n) n))/" \
     "$FLAKE/hosts.nix"
   setsid "$root/deploy.sh" --flake "$FLAKE" --key "$KEY" --known-hosts "$KNOWN_HOSTS" --install broken \
