@@ -15,7 +15,7 @@ use serde_json::json;
 const LIFE: Duration = Duration::from_secs(1_800);
 const FLAKE: &str = "{ outputs = _: { nixosConfigurations.web.config = { }; }; }";
 
-/// A home folder, and this program run with nothing else of the environment.
+/// A home folder. The program runs with it and without the rest of the environment.
 struct Home(tempfile::TempDir);
 
 impl Home {
@@ -96,7 +96,7 @@ fn a_flake_in_the_home_folder_works() {
     let home = Home::new();
     std::fs::write(home.path().join("flake.nix"), FLAKE).unwrap();
     std::fs::write(home.path().join("secret"), "mine").unwrap();
-    // Nix would copy the whole folder, and so it is not asked.
+    // Nix would copy the whole folder into the store, so it is not called.
     let output = home.run(&home.path(), &["call", "--quiet", "list_hosts"]);
     let error = error_of(&output);
     assert_eq!(error["code"], "flake_exposes", "{error:#}");
@@ -114,7 +114,7 @@ fn a_flake_in_the_home_folder_works() {
             assert_eq!(output.status.code(), Some(0), "{folder:?} {arguments:?}: {}", errors(&output));
         }
     }
-    // What is decided there stays out of the repository, and so out of the store.
+    // Git ignores the state folder, so its files get neither into the repository nor into the store.
     std::fs::write(home.path().join(".local/state/pantheros/audit.jsonl"), "").unwrap();
     home.git(&["add", "--all"]);
     let listed = Command::new("git").args(["ls-files"]).current_dir(home.path()).output().unwrap();
@@ -134,7 +134,7 @@ fn a_state_folder_in_a_projects_flake_is_refused() {
         assert_eq!(output.status.code(), Some(2), "{inside}");
         assert!(errors(&output).contains("lies in the flake"), "{inside}: {}", errors(&output));
     }
-    // Wherever it comes from.
+    // A state folder from the environment is refused, too.
     fleet.write_outside("pantheros.toml", "");
     let mut command = fleet.command(&["plans"]);
     let output = command.env("XDG_STATE_HOME", fleet.folder().join("state")).output().unwrap();
@@ -210,7 +210,7 @@ fn without_a_home_a_person_is_told() {
     }
 }
 
-/// The command that an answer tells a person to run.
+/// The command that an answer tells the person to run.
 fn named(answer: &Output) -> String {
     let error = error_of(answer);
     assert_eq!(error["code"], "approval_required", "{error:#}");
@@ -218,7 +218,7 @@ fn named(answer: &Output) -> String {
     hint.split('`').nth(1).unwrap_or_else(|| panic!("no command in {hint}")).to_owned()
 }
 
-/// Types a command into a login's shell, in this folder.
+/// Runs a command in a shell with a terminal, in this folder, as after a login.
 fn typed(command: &str, folder: &Path) -> Terminal {
     let mut shell = Command::new("sh");
     shell.args(["-c", command]).current_dir(folder);
@@ -246,7 +246,7 @@ fn ask(fleet: &Fleet, plan: &str, change: impl FnOnce(&mut Command)) -> String {
 fn the_command_an_answer_names_works_in_any_folder() {
     let home = Home::new();
     for folder in [Path::new("/"), &home.path()] {
-        // Settings under a name that no shell takes as it is, named by a switch or by a variable.
+        // The settings have a name that a shell must quote. A switch or a variable names them.
         let fleet = fleet("");
         fleet.write("flake.nix", FLAKE);
         let plan = stored(&fleet, &["web"], &[], LIFE);
@@ -293,7 +293,7 @@ fn a_command_finds_settings_and_trust_that_the_environment_moved() {
     let settings = fleet.folder().with_file_name("pantheros.toml");
     let text = std::fs::read_to_string(&settings).unwrap().replace("\"state\"", "\"../../state\"");
     std::fs::write(config.join("pantheros/config.toml"), text).unwrap();
-    // No flag names the settings: the environment locates them, and the record of trusted flakes, too.
+    // No flag names the settings. The environment locates them and the record of trusted flakes.
     let server = |arguments: &[&str]| {
         let whole = fleet.command(&[]);
         let mut command = Command::new(PROGRAM);

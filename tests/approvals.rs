@@ -1,5 +1,5 @@
-//! A person's side of a deployment, with the real program: in a terminal, with real keys, and with
-//! several processes at once.
+//! The approval of plans by a person, with the real program: in a terminal, with real keys, and with several processes
+//! at once.
 
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
@@ -24,7 +24,7 @@ fn in_terminal(fleet: &Fleet, arguments: &[&str]) -> Terminal {
     Terminal::run(&fleet.command(arguments))
 }
 
-/// Everything in the state folder, to see that nothing was changed.
+/// The content of every file in the state folder, to check that nothing changed.
 fn state(fleet: &Fleet) -> Vec<(String, Vec<u8>)> {
     let root = settings(fleet).state_folder.unwrap();
     let mut files = Vec::new();
@@ -128,7 +128,7 @@ fn an_interrupt_ends_every_question() {
     terminal.types("web\n");
     terminal.shows("Type no_root_key");
     terminal.interrupts();
-    // While another program prompts with the echo of the terminal switched off.
+    // `ssh-keygen` prompts with the terminal's echo switched off.
     let mut terminal = ask(&["--sign", signer.to_str().unwrap()]);
     terminal.types("web\n");
     terminal.shows("Type no_root_key");
@@ -150,7 +150,7 @@ fn an_approval_cannot_be_piped_in() {
     let piped = output(&fleet, &["approve", id]);
     assert_eq!(piped.status.code(), Some(1));
     assert!(errors(&piped).contains("needs a terminal"), "{}", errors(&piped));
-    // Inside a terminal, but with its input or its output somewhere else.
+    // In a terminal, but with standard input or output redirected.
     for redirection in ["echo web | \"$0\" \"$@\"", "\"$0\" \"$@\" | cat", "\"$0\" \"$@\" < /dev/null"] {
         let whole = fleet.command(&["approve", id]);
         let mut shell = Command::new("sh");
@@ -201,7 +201,7 @@ fn a_person_signs_with_a_passphrase() {
     set(&fleet, "approvers = \"approvers\"");
     let plan = stored(&fleet, &["web"], &[], LIFE);
     let id = plan.plan().id.as_str();
-    // A terminal alone does not count any more.
+    // With `approvers` set, an approval in a terminal without a signature does not count.
     let unsigned = output(&fleet, &["approve", id]);
     assert!(errors(&unsigned).contains("--sign"), "{}", errors(&unsigned));
 
@@ -287,12 +287,12 @@ fn a_signature_is_made_where_the_key_is() {
     let made = sign(id);
     let (code, said) = approve(&made, &[]);
     assert!(code == Some(1) && said.contains("late"), "{said}");
-    // As it comes through a pipe.
+    // The signature comes from standard input.
     let mut command = fleet.command(&["approve", id, "--signature", "-", "--risk", "late"]);
     let approved = command.stdin(std::fs::File::open(&made).unwrap()).output().unwrap();
     assert_eq!(approved.status.code(), Some(0), "{}", errors(&approved));
     assert_eq!(spend(&approvals(&fleet), &plan.plan().id).unwrap(), "signature alice");
-    // How a person gets at the program is said as the settings say it.
+    // The answer names the command by which a person runs the program as the settings give it.
     let refused = output(&fleet, &["call", "deploy", &format!("plan_id={}", other.plan().id)]);
     assert!(errors(&refused).contains("sudo somewhere-else approve plan-"), "{}", errors(&refused));
 }
@@ -378,7 +378,7 @@ fn plans_are_listed_until_they_are_over() {
 
     let rejected = output(&fleet, &["reject", waiting.plan().id.as_str()]);
     assert_eq!(rejected.status.code(), Some(0), "{}", errors(&rejected));
-    // Who says so again is told who said it first.
+    // A second rejection reports who rejected the plan first.
     let again = output(&fleet, &["reject", waiting.plan().id.as_str()]);
     assert_eq!((again.status.code(), errors(&again)), (Some(0), errors(&rejected)));
     assert_eq!(output(&fleet, &["reject", broken.plan().id.as_str()]).status.code(), Some(0));
@@ -410,7 +410,7 @@ const TASK: &str = "PANTHEROS_TEST_TASK";
 const FOLDER: &str = "PANTHEROS_TEST_STATE";
 const COUNT: usize = 25;
 
-/// What each of the processes does that the tests below start; by itself it does nothing.
+/// The task of each process that the tests below start. Without [`TASK`] it does nothing.
 #[test]
 fn one_of_several_processes() {
     let Ok(task) = std::env::var(TASK) else { return };
@@ -449,7 +449,7 @@ fn one_of_several_processes() {
     }
 }
 
-/// Runs that in so many processes at once.
+/// Runs a task in `count` processes at once.
 fn together(count: usize, fleet: &Fleet, task: &str) -> Vec<Output> {
     let start = || {
         Command::new(std::env::current_exe().unwrap())
@@ -497,7 +497,7 @@ fn eight_processes_write_one_log() {
     assert_eq!(report["ok"], true, "{report}");
     assert_eq!(report["entries"], 8 * COUNT);
 
-    // As a person sees it: whole, cut off behind a hash that was noted, torn, and tampered with.
+    // `audit verify` on a log that is whole, cut off before a noted hash, torn, and tampered with.
     let last = report["last"].as_str().unwrap();
     let whole = output(&fleet, &["audit", "verify", "--noted", last]);
     assert_eq!(whole.status.code(), Some(0));

@@ -1,4 +1,4 @@
-//! Another process that holds the audit log: whoever waits for it does so alone.
+//! While another process holds the audit log, only calls that write to it wait.
 
 use std::fs::{File, OpenOptions};
 use std::path::PathBuf;
@@ -22,7 +22,7 @@ fn log(fleet: &Fleet) -> PathBuf {
 
 /// Holds the log until it is dropped.
 fn hold(fleet: &Fleet) -> File {
-    // Makes the folder.
+    // Creates the state folder.
     drop(approvals(fleet));
     let file = OpenOptions::new().create(true).append(true).open(log(fleet)).unwrap();
     std::fs::set_permissions(log(fleet), std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
@@ -30,7 +30,7 @@ fn hold(fleet: &Fleet) -> File {
     file
 }
 
-/// Calls that are refused, which is recorded, each over a connection of its own.
+/// Sends calls that are refused, each over a connection of its own. The refusals are recorded in the log.
 fn refused(server: &Server, fleet: &Fleet) -> Vec<Connection> {
     let call = |_| {
         let plan = stored(fleet, &["web"], &[], LIFE);
@@ -56,7 +56,7 @@ fn a_held_log_holds_up_those_alone_who_wait_for_it() {
         assert_eq!(server.ask(&Request::modern("tools/list", json!({}))).head.status, 200);
     }
     assert_eq!(in_flight(), CALLS as u64, "they wait until it is written");
-    // What comes next is no proof if nobody waited any more.
+    // Later the calls could have given up waiting, and the checks would prove nothing.
     assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
     drop(held);
     for call in &mut calls {
@@ -68,7 +68,7 @@ fn a_held_log_holds_up_those_alone_who_wait_for_it() {
     assert_eq!((report.entries, report.broken), (CALLS as u64, None));
 }
 
-/// The host rolls back if it is not confirmed in time.
+/// The host rolls back if it is not confirmed in time, so the confirmation must not wait for the log.
 #[test]
 fn a_held_log_holds_up_no_confirmation() {
     let mut site = Site::start(&nixes().pop().unwrap(), &["web"], &json!({"rollbackTimeout": 60}));
@@ -88,7 +88,7 @@ fn a_held_log_holds_up_no_confirmation() {
     assert_eq!(site.audited().last().unwrap(), "host_finished");
 }
 
-/// What was handed over is written before the server is gone; where that cannot be, it says so.
+/// Before it ends, the server writes all queued changes, or reports how many it could not write.
 #[test]
 fn nothing_that_is_to_be_recorded_is_lost_in_silence() {
     let fleet = fleet("");

@@ -21,7 +21,7 @@ fn failing(nix: &Path, script: &str) -> Fleet {
     Fleet::committed(nix, &[("flake.nix", &flake)])
 }
 
-/// Builds `a` and gives the resource of its log.
+/// Builds `a` and returns the URI of its log.
 fn log_of(client: &mut Client) -> String {
     let built = client.call("build_host", json!({"host": "a"}));
     let failures = &built["result"]["structuredContent"]["failures"];
@@ -36,7 +36,7 @@ fn read(client: &mut Client, uri: &str) -> Value {
     contents
 }
 
-/// The resource that a page names, in its metadata and in words.
+/// The URI of the page `which`. Fails if the metadata and the text do not both name it.
 fn named<'a>(contents: &'a Value, which: &str) -> Option<&'a str> {
     let uri = contents[0]["_meta"][which].as_str()?;
     assert!(contents[1]["text"].as_str().unwrap().lines().any(|line| line == format!("{which} page: {uri}")));
@@ -108,7 +108,7 @@ fn where_the_store_has_no_log_the_last_lines_seen_are_told() {
         let fleet = failing(&nix, "echo one; echo two");
         let mut client = Client::begun(&fleet, &[], "2025-11-25");
         let uri = log_of(&mut client);
-        // As if another machine had built it.
+        // Removes the log, as if another machine had built the host.
         let base_name = uri.strip_prefix("pantheros://log/").unwrap();
         let (folder, file) = base_name.split_at(2);
         let log = Path::new("/nix/var/log/nix/drvs").join(folder).join(file).display().to_string();
@@ -128,7 +128,7 @@ fn where_the_store_has_no_log_the_last_lines_seen_are_told() {
 fn logs_are_read_no_more_at_once_than_tools_are_called() {
     for nix in nixes() {
         let fleet = failing(&nix, "echo one");
-        // Stands in for a log that takes long to read: the real `nix`, but `nix log` waits to be let go.
+        // Stands in for a log that takes long to read: the real `nix`, but `nix log` waits for the file `go`.
         let (begun, go) = (fleet.write_outside("begun", ""), fleet.folder().with_file_name("go"));
         let script = format!(
             "#!/bin/sh\nif [ \"$1\" = log ]; then\n  echo log >>{begun:?}\n  while [ ! -e {go:?} ]; do sleep 0.02; done\nfi\n\
@@ -145,7 +145,7 @@ fn logs_are_read_no_more_at_once_than_tools_are_called() {
         let asked: Vec<i64> = (0..20)
             .map(|_| client.ask("resources/read", json!({"uri": format!("{uri}?until=end")})))
             .collect();
-        // Fifteen find neither a place nor room to wait for one.
+        // Fifteen calls find neither a free place nor room in the queue.
         let mut answered = Vec::new();
         while answered.len() < 15 {
             let answer = client.next();

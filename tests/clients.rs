@@ -1,5 +1,5 @@
-//! Real clients on the real program: the Inspector, the official SDK in both its generations, and the
-//! protocol's own conformance suite. `tools/setup` installs what `tests/clients/package-lock.json` says.
+//! Real clients with the real program: the Inspector, both generations of the official SDK, and the protocol's
+//! conformance suite. `tools/setup` installs the versions in `tests/clients/package-lock.json`.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -11,12 +11,12 @@ use crate::common::slow::Slow;
 use pantheros_mcp::testing::tools::catalogue;
 use serde_json::{Value, json};
 
-/// The newest Nix: clients do not care which.
+/// The newest Nix; its version makes no difference to clients.
 fn nix() -> PathBuf {
     nixes().pop().unwrap()
 }
 
-/// The server's program and arguments on this fleet, over standard input and output.
+/// The command line of the server on this fleet, over standard input and output.
 fn over_stdio(fleet: &Fleet) -> Vec<String> {
     let command = fleet.command(&["serve"]);
     let arguments = command.get_args().map(|argument| argument.to_str().unwrap().to_owned());
@@ -25,7 +25,7 @@ fn over_stdio(fleet: &Fleet) -> Vec<String> {
 
 // ---- the Inspector
 
-/// How to reach a server: the Inspector's flags before the method, and what comes last.
+/// How the Inspector reaches a server: flags before the method, and the words at the end.
 struct Reach {
     flags: Vec<String>,
     last: Vec<String>,
@@ -38,7 +38,7 @@ struct Inspector<'a> {
 }
 
 impl Inspector<'_> {
-    /// Its exit code and the JSON it wrote.
+    /// Calls a method. Returns the exit code, the answer as JSON, and everything that was printed.
     fn asks(&self, method: &str, arguments: &[&str]) -> (Option<i32>, Value, String) {
         let mut command = node(self.home, &program("mcp-inspector"));
         command.args(["--cli", "--format", "json", "--protocol-era", self.era, "--method", method]);
@@ -49,7 +49,7 @@ impl Inspector<'_> {
         (ended.code, json, all)
     }
 
-    /// Looks at all that a person looks at first.
+    /// Makes the calls that a person makes first.
     fn looks_around(&self) {
         // --strict also fails if another client could not use a schema.
         let (code, answer, all) = self.asks("tools/list", &["--strict"]);
@@ -92,13 +92,13 @@ fn the_inspector_over_standard_input_and_output() {
     for (era, first) in ERAS {
         let fleet = Fleet::demo(&nix());
         let home = tempfile::tempdir().unwrap();
-        // What it sends is kept, to see that it did speak the protocol it was told to.
+        // Keeps what the Inspector sends, to check that it used the requested protocol.
         let sent = home.path().join("sent");
         let mut last: Vec<String> =
             ["--", "/bin/sh", "-c", "tee -a \"$0\" | \"$@\""].into_iter().map(String::from).collect();
         last.push(sent.to_str().unwrap().to_owned());
         last.extend(over_stdio(&fleet));
-        // Clients hand a server next to nothing of their own environment.
+        // Clients pass almost nothing of their own environment to a server.
         let mut flags = Vec::new();
         for name in ["NIX_CONF_DIR", "HOME", "XDG_CACHE_HOME"] {
             let value = match name {
@@ -141,7 +141,7 @@ fn sdk(home: &Path, job: &Value) {
     assert_eq!(ended.code, Some(0), "{job}: {}", ended.all());
 }
 
-/// Which SDK, which transport, and what they are to agree on.
+/// Each SDK with each of its transports, and the protocol version and era to be negotiated.
 fn sdks() -> [Value; 6] {
     let old = json!({"sdk": "v1", "version": "2025-11-25"});
     let new = json!({
@@ -163,7 +163,7 @@ fn sdks() -> [Value; 6] {
     ]
 }
 
-/// Has the SDK do a task on this fleet, over the job's transport.
+/// Runs a task of the SDK on this fleet, over the job's transport.
 fn sdk_on(fleet: &Fleet, mut job: Value) {
     let home = tempfile::tempdir().unwrap();
     let path = match job["transport"].as_str().unwrap() {
@@ -203,7 +203,7 @@ fn the_sdk_takes_back_a_call() {
 
 // ---- clients that convert schemas for their models
 
-/// What each argument that some tool requires is called with.
+/// A value for each argument that some tool requires.
 fn plausible() -> Value {
     json!({ "host": "web", "query": "purpose", "plan_id": format!("plan-{}", "a".repeat(26)) })
 }
@@ -233,7 +233,7 @@ fn the_conformance_suite_on_2026_07_28() {
     conforms("2026-07-28");
 }
 
-/// Every scenario of a version, but for what its baseline names with a reason.
+/// Runs every scenario of a version. Only those that its baseline lists with a reason may fail.
 fn conforms(version: &str) {
     let nix = nix();
     let fleet = Fleet::demo(&nix);
@@ -242,10 +242,10 @@ fn conforms(version: &str) {
         "pantheros.toml",
         &format!("[nix]\nprogram = {nix:?}\n[http]\nlegacy_sessions = 1000\nrequests_per_minute = 100000\n"),
     );
-    // The suite sends no header that it is told to.
+    // The suite cannot be told to send a header, so the server requires no token.
     let served = Served::with(&fleet, &["--without-token"]);
     let home = tempfile::tempdir().unwrap();
-    // A build that fails has a log, so that there is a resource to list and read.
+    // A failed build has a log, which is a resource to list and read.
     let url = served.url("/mcp");
     let flags = ["--transport", "http", "--server-url"].map(String::from).to_vec();
     let reach = Reach { flags, last: vec![url.clone()] };
@@ -262,7 +262,7 @@ fn conforms(version: &str) {
     let ended = run(command);
     assert_eq!(ended.code, Some(0), "{}", ended.all());
 
-    // The suite lets an entry pass whose check it did not come to; nothing here is to be out of date.
+    // The suite accepts a baseline entry whose check it did not reach. Here no entry may be out of date.
     let mut failed = BTreeSet::new();
     let mut scenarios = 0;
     for entry in std::fs::read_dir(&results).unwrap() {
@@ -274,7 +274,7 @@ fn conforms(version: &str) {
         scenarios += 1;
         let checks = std::fs::read(folder.path().join("checks.json")).unwrap();
         let checks: Vec<Value> = serde_json::from_slice(&checks).unwrap();
-        // A warning is of what a server SHOULD do.
+        // A warning means that the server does not do what it SHOULD.
         for check in
             checks.iter().filter(|check| check["status"] == "FAILURE" || check["status"] == "WARNING")
         {
@@ -287,7 +287,7 @@ fn conforms(version: &str) {
     served.stop();
 }
 
-/// The entries of a baseline, each with its reason.
+/// The entries of a baseline. Fails if one has no reason above it.
 fn baseline(file: &Path) -> Vec<String> {
     let text = std::fs::read_to_string(file).unwrap();
     let mut reason = false;

@@ -11,7 +11,7 @@ fn compare(path: &str, text: &str) {
     golden::check(path, text, "docs::");
 }
 
-/// A doc comment as one paragraph.
+/// The text of a doc comment, as one paragraph.
 fn prose(schema: &Value) -> String {
     schema["description"].as_str().unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ")
 }
@@ -60,7 +60,7 @@ The column *of several* says what counts where several homes say something: *the
 the user's, the file beside the flake.
 ";
 
-/// What counts of a key beside the flake.
+/// The cell of the column *beside the flake* for a key.
 fn beside(key: &config::SettingKey) -> String {
     let counts = match key.flake_influence {
         config::FlakeInfluence::Counts => "counts",
@@ -72,7 +72,7 @@ fn beside(key: &config::SettingKey) -> String {
     format!("{counts}{guards}")
 }
 
-/// Which of several values of a key counts.
+/// The cell of the column *of several* for a key.
 fn of_several(key: &config::SettingKey) -> String {
     use config::{MergeRule, ZeroMeaning};
     let which = match key.rule {
@@ -93,7 +93,7 @@ fn the_settings_are_documented() {
     let schema = schema_for!(config::SettingsFile).to_value();
     let mut text = String::from(HOMES);
     for (section, of_section) in schema["properties"].as_object().unwrap() {
-        // A map of sections has a section for each name.
+        // A map of sections has one section for each name.
         let each = of_section["patternProperties"].as_object().and_then(|names| names.values().next());
         let heading = if each.is_some() { format!("{section}.NAME") } else { section.clone() };
         let reference = each.unwrap_or(of_section)["$ref"].as_str().unwrap();
@@ -164,7 +164,7 @@ fn the_errors_are_documented() {
     compare("docs/errors.md", &text);
 }
 
-/// What a tool changes, as a cell of README's table; the numbers are those of the notes below it.
+/// What a tool changes, as a cell of README's table. The superscripts refer to the notes below the table.
 fn changes(tool: &ToolEntry) -> &'static str {
     match (tool.effect, tool.min_effect, tool.reach) {
         (Effect::Read, ..) => "nothing³",
@@ -202,7 +202,7 @@ fn every_configuration_calls_the_server_pantheros() {
     }
 }
 
-/// A newcomer reads which versions are required before a script reports that one is missing.
+/// A newcomer reads the required versions before a script reports that one is missing.
 #[test]
 fn what_setup_wants_is_said_to_who_begins() {
     let read =

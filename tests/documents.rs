@@ -1,5 +1,5 @@
-//! What the Markdown files say is so: their links lead somewhere, and the commands they show are ones
-//! this program takes.
+//! The statements of the Markdown files are true: links lead to something that exists, and this program accepts the
+//! commands shown.
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -14,7 +14,7 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// Every Markdown file that Git tracks, relative to the root; those of the fixtures are not documents.
+/// Every Markdown file that Git tracks, relative to the root, except below `tests/fixtures`.
 fn documents() -> Vec<PathBuf> {
     let listed =
         Command::new("git").args(["ls-files", "-z", "--", "*.md"]).current_dir(root()).output().unwrap();
@@ -34,20 +34,21 @@ fn read(path: &Path) -> String {
     std::fs::read_to_string(root().join(path)).unwrap()
 }
 
-/// What of a document is looked at.
+/// The parts of a document that the tests check.
 #[derive(Debug, Default)]
 struct Parsed {
-    /// Where its links and images lead.
+    /// The targets of its links and images.
     links: Vec<String>,
-    /// The names its headings are linked to by, as GitHub makes them.
+    /// The anchors of its headings, as GitHub makes them.
     anchors: BTreeSet<String>,
-    /// The lines of its shell blocks, those ending in a backslash joined with the next.
+    /// The lines of its shell blocks. A line that ends in a backslash is joined with the next.
     commands: Vec<String>,
     /// The files of this repository that it names in code.
     files: BTreeSet<String>,
 }
 
-/// Whether code in a text is the path of a file or folder here: neither a placeholder such as `NAME.rs` nor a method of MCP.
+/// Whether code in a text is the path of a file or folder of this repository, and neither a placeholder such as
+/// `NAME.rs` nor a method of MCP.
 fn is_path(code: &str) -> bool {
     const FOLDERS: [&str; 9] =
         ["checks/", "docs/", "fleet/", "hosts/", "modules/", "shells/", "src/", "tests/", "tools/"];
@@ -90,7 +91,7 @@ fn parse(text: &str) -> Parsed {
             }
             Event::Start(Tag::CodeBlock(CodeBlockKind::Fenced(language))) => match &*language {
                 "sh" => block = Some((false, String::new())),
-                // A transcript: commands stand behind a prompt.
+                // In a transcript, commands follow a prompt.
                 "console" => block = Some((true, String::new())),
                 _ => {}
             },
@@ -148,7 +149,7 @@ fn every_link_leads_somewhere() {
 fn every_file_named_is_there() {
     let mut wrong = Vec::new();
     let mut named = 0;
-    // Examples are flakes of their own, and name their own files.
+    // Examples are flakes of their own and name their own files.
     for path in documents().iter().filter(|path| !path.starts_with("examples/")) {
         let files = parse(&read(path)).files;
         named += files.len();
@@ -163,10 +164,9 @@ fn every_file_named_is_there() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// The command lines of this program within a line of shell: `claude mcp add x -- pantheros-mcp serve`
-/// has one, too.
+/// The command line of this program within a line of shell, also in `claude mcp add x -- pantheros-mcp serve`.
 fn ours(line: &str) -> Option<Vec<String>> {
-    // The MCP Inspector's own options stand behind the server's command line.
+    // The MCP Inspector's own options follow the server's command line.
     let words: Vec<String> = shlex::Shlex::new(line).take_while(|word| word != "--method").collect();
     if let Some(at) = words.iter().position(|word| word == "./deploy.sh") {
         return handed_on(&words[at + 1..]);
@@ -183,7 +183,7 @@ fn ours(line: &str) -> Option<Vec<String>> {
             .map(|at| at + start.len())
     };
     let from = starts.iter().find_map(at)?;
-    // Behind a word that installs or looks for the program, its name is no call of it.
+    // In `which pantheros-mcp` the name is not a call.
     if from == 1 || words[0] != "which" {
         Some(std::iter::once("pantheros-mcp".to_owned()).chain(words[from..].iter().cloned()).collect())
     } else {
@@ -191,7 +191,7 @@ fn ours(line: &str) -> Option<Vec<String>> {
     }
 }
 
-/// What a call of `deploy.sh` hands on as it is; its own arguments are looked at in `tests/deploy`.
+/// The command line that `deploy.sh` passes on. `tests/deploy` tests the script's own arguments.
 fn handed_on(arguments: &[String]) -> Option<Vec<String>> {
     let at = arguments.iter().position(|word| word == "--")?;
     let hosts = if at == 0 { &[][..] } else { &["web"][..] };
@@ -199,7 +199,7 @@ fn handed_on(arguments: &[String]) -> Option<Vec<String>> {
     Some(begin.chain(arguments[at + 1..].iter().cloned()).collect())
 }
 
-/// What is wrong with a call, if anything.
+/// The problem with a call; `None` if there is none.
 fn complaint(words: &[String]) -> Option<String> {
     if let Err(error) = CommandLine::try_parse_from(words) {
         let fine = [clap::error::ErrorKind::DisplayHelp, clap::error::ErrorKind::DisplayVersion];
@@ -208,7 +208,7 @@ fn complaint(words: &[String]) -> Option<String> {
     let call = words.iter().position(|word| word == "call")?;
     let mut rest = words[call + 1..].iter().filter(|word| !word.starts_with('-'));
     let name = rest.next()?;
-    // A placeholder, as in `call TOOL key=value …`.
+    // A placeholder, as in `call TOOL key=value …`, is not checked.
     if name.chars().all(|c| c.is_ascii_uppercase()) {
         return None;
     }
@@ -229,7 +229,7 @@ fn every_command_shown_is_one_we_take() {
     let mut tried = 0;
     for path in documents() {
         for line in parse(&read(&path)).commands {
-            // What stands behind a hash is for the reader.
+            // The text after a hash is a comment.
             let line = line.split(" #").next().unwrap_or_default();
             if let Some(words) = ours(line) {
                 tried += 1;

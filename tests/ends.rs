@@ -1,4 +1,4 @@
-//! After a server or a call has ended, no process or file of it is left.
+//! After a server or a call has ended, no process and no file of it is left.
 
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::PermissionsExt;
@@ -15,7 +15,7 @@ use crate::common::target::Targets;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
-/// The requests of a client that has `slow` built, each on a line.
+/// The requests of a client that builds `host`, one per line.
 fn asking_for(host: &str) -> String {
     let lines = [
         json!({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": handshake("2025-11-25")}),
@@ -41,7 +41,7 @@ fn a_closed_output_ends_the_session_though_nothing_is_written() {
         let mut input = server.stdin.take().unwrap();
         let mut output = BufReader::new(server.stdout.take().unwrap());
         input.write_all(asking_for("slow").as_bytes()).unwrap();
-        // The greeting is read, so that the pipe is empty and nothing else will be written.
+        // Reads the greeting, so that the pipe is empty. Nothing else will be written.
         output.read_line(&mut String::new()).unwrap();
         slow.has_begun();
         drop(output);
@@ -91,9 +91,9 @@ fn an_output_that_is_a_file_is_none_that_was_closed() {
     ends(&mut server);
 }
 
-/// A process that something leaves in the background, in a session of its own and with another parent.
+/// A process that is left in the background, in a session of its own and with another parent.
 struct Left {
-    /// A number of seconds, so that its command line tells which one it is.
+    /// The seconds that it sleeps, which identify it by its command line.
     marker: String,
 }
 
@@ -103,7 +103,8 @@ impl Left {
         Self { marker: format!("86401.{}{:03}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed)) }
     }
 
-    /// What leaves it there, and goes on when it is there; started by `env -i` it has no environment.
+    /// A script that starts the process and continues once the process runs. With the environment `env -i` the process
+    /// has no variables.
     fn script(&self, environment: &str) -> String {
         format!(
             r#"setsid /bin/sh -c '{environment} setsid /bin/sh -c ": >ready; exec /bin/sleep {}" </dev/null >/dev/null 2>&1 &'
@@ -126,7 +127,7 @@ impl Left {
 }
 
 impl Drop for Left {
-    /// Where a test fails, it must not stay for a day.
+    /// If a test fails, the process must not run for a day.
     fn drop(&mut self) {
         for entry in std::fs::read_dir("/proc").unwrap().flatten() {
             let line = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
@@ -142,7 +143,8 @@ impl Drop for Left {
     }
 }
 
-/// Hosts whose builders leave a process in the background: of `a` it goes on for a day, of `b` it ends at once.
+/// Hosts whose builders leave a process in the background. The builder of `a` goes on for a day; that of `b` ends at
+/// once.
 fn leaving(nix: &Path, a: &Left, b: &Left, environment: &str) -> Fleet {
     let salt = format!("{:?}", std::time::SystemTime::now());
     let host = |name: &str, left: &Left, then: &str| {
@@ -160,10 +162,10 @@ fn leaving(nix: &Path, a: &Left, b: &Left, environment: &str) -> Fleet {
     Fleet::committed(nix, &[("flake.nix", &format!("{{ outputs = _: {{ {a} {b} }}; }}"))])
 }
 
-/// The environments that a process in the background may have: its builder's, or none.
+/// Prefixes that give the background process its builder's environment, or none.
 const ENVIRONMENTS: [&str; 2] = ["", "env -i"];
 
-/// What ends a server in order, and how it is called.
+/// A regular way to end a server: its name, and a function that does it.
 type Way = (&'static str, fn(&mut Client));
 
 fn build(host: &str) -> Value {
@@ -238,7 +240,7 @@ fn what_a_builder_left_in_the_background_ends_before_a_command_does() {
 fn what_a_users_own_program_keeps_for_later_is_left_alone() {
     let nix = &nixes()[0];
     let (fleet, kept) = (Fleet::demo(nix), Left::new());
-    // Stands in for a `git` whose configuration has it keep a monitor of the file system: `nix` starts that one.
+    // Stands in for a `nix` that starts a `git` which is configured to keep a file system monitor running.
     let script = format!(
         "#!/bin/sh\n(cd {:?} && {})\nexec {nix:?} \"$@\"\n",
         fleet.folder().parent().unwrap(),
@@ -251,7 +253,8 @@ fn what_a_users_own_program_keeps_for_later_is_left_alone() {
     assert!(kept.is_there(), "what a user's program keeps was ended");
 }
 
-/// Runs a command as a container does, whose session is led by a process outside of it, and then lists what is there.
+/// Runs a command as in a container, where the session leader is a process outside of it, and then lists the remaining
+/// processes.
 const IN_A_CONTAINER: [&str; 8] = [
     "unshare",
     "--pid",
@@ -281,7 +284,8 @@ fn what_a_builder_left_is_found_in_a_container_too() {
 fn who_only_calls_itself_a_shared_connection_of_ssh_ends_too() {
     for nix in nixes() {
         let (fleet, left) = (Fleet::plain(&nix, &[]), Left::new());
-        // The title is all that `ssh` leaves of its command line; a pipe that is open for both ends never says a word.
+        // A connection that `ssh` shares has only this title as its command line. `cat` on a pipe that is open at both
+        // ends waits forever.
         let title = format!("ssh: {} [mux]", left.marker);
         let script = format!(
             r#"mkfifo pipe
@@ -301,7 +305,7 @@ fn who_only_calls_itself_a_shared_connection_of_ssh_ends_too() {
         );
         fleet.git(&["init", "-q"]);
         fleet.git(&["add", "."]);
-        // And not the shell that is told of it.
+        // The comparison excludes the shell that has the title in its arguments.
         let there = || {
             let lines = std::fs::read_dir("/proc").unwrap().flatten();
             lines
@@ -323,7 +327,7 @@ fn a_connection_that_the_users_ssh_shares_is_left_alone() {
     let socket = fleet.folder().with_file_name("shared");
     let config = targets.ssh_config();
     let ssh = |arguments: &str| format!("ssh -F {config:?} -o ControlPath={socket:?} {arguments} web");
-    // Stands in for a `git` or a `nix` whose `ssh` is told to share its connections.
+    // Stands in for a `git` or a `nix` whose `ssh` is configured to share its connections.
     let script = format!(
         "#!/bin/sh\n[ -e {socket:?} ] || {} true >&2 || exit\nexec {nix:?} \"$@\"\n",
         ssh("-o ControlMaster=yes -o ControlPersist=1d")
@@ -340,7 +344,7 @@ fn a_connection_that_the_users_ssh_shares_is_left_alone() {
     assert!(there.status.success(), "it was ended: {}", errors(&there));
 }
 
-/// An upgrade puts another file in the place of the `ssh` that holds the connection.
+/// The upgrade replaces the file of the `ssh` that holds the connection.
 #[test]
 fn a_connection_of_an_ssh_that_was_upgraded_meanwhile_is_left_alone() {
     let nix = &nixes()[0];
@@ -379,7 +383,7 @@ fn a_connection_of_an_ssh_that_was_upgraded_meanwhile_is_left_alone() {
     assert!(said("check").status.success(), "no connection was shared");
     install();
     client.call("flake_check", json!({}));
-    // Leftovers are ended before it ends.
+    // The server ends leftovers before it ends itself.
     client.close();
     client.ends();
     let there = said("check");
@@ -387,7 +391,7 @@ fn a_connection_of_an_ssh_that_was_upgraded_meanwhile_is_left_alone() {
     assert!(there.status.success(), "it was ended: {}", errors(&there));
 }
 
-/// The same without a `/proc` of its own: the table of processes has other numbers than the processes have.
+/// The same if `/proc` is that of the outer namespace, in which processes have other numbers.
 #[test]
 fn what_a_builder_left_is_found_where_proc_is_of_the_namespace_around() {
     for (number, nix) in nixes().iter().enumerate() {
@@ -426,7 +430,7 @@ fn a_missing_table_of_processes_is_said() {
     assert!(!errors(&fleet.command(&["tools"]).output().unwrap()).contains("in the background"));
 }
 
-/// A parent that ignores the ends of its children, or holds signals back, hands that on (signal(7)).
+/// A child inherits ignored signals (SIGCHLD, too) and blocked signals from its parent (signal(7)).
 #[test]
 fn what_a_parent_does_with_signals_is_no_matter() {
     for nix in nixes() {

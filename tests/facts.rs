@@ -1,10 +1,10 @@
-//! What is read of a host's configuration to judge whether it can be reached afterwards.
+//! The facts of a host's configuration that show whether the host can be reached after a deployment.
 
 use serde_json::{Value, json};
 
 use crate::common::fleet::{Fleet, nixes};
 
-/// A user who is in `wheel` in one of the ways there are, and what sudo is told.
+/// A configuration with a normal user `deploy`, more options of the user, and options of `security`.
 fn user(user: &str, security: &str) -> String {
     format!("users.users.deploy = {{ isNormalUser = true; {user} }}; security = {{ {security} }};")
 }
@@ -26,7 +26,7 @@ fn configurations_are_read_as_their_programs_read_them() {
         (user(WHEEL, &sudo(&[WHEEL_RULE])), root, json!(true)),
         (user("", &sudo(&[WHEEL_RULE])), root, json!(false)),
         (user("", &sudo(&[WHEEL_RULE, OWN_RULE])), root, json!(true)),
-        // The last rule that fits counts.
+        // The last rule that matches counts.
         (user("group = \"users\";", &sudo(&[OWN_RULE, ASKING_RULE])), root, json!(false)),
         (user("group = \"users\";", &sudo(&[ASKING_RULE, OWN_RULE])), root, json!(true)),
         (
@@ -49,7 +49,7 @@ fn configurations_are_read_as_their_programs_read_them() {
         (user(WHEEL, "sudo.wheelNeedsPassword = true;"), root, json!(false)),
         ("users.users.deploy.isNormalUser = true;".into(), root, Value::Null),
         (user(WHEEL, ""), "/users/0/groups", json!(["wheel"])),
-        // Users who can log in: those with a key, and none that is disabled.
+        // Users who can log in: those with a key, except disabled ones.
         (
             "users.users = { a = { }; b.openssh.authorizedKeys.keys = [ \"k\" ]; c = { isNormalUser = true; enable = false; }; };"
                 .into(),
@@ -140,7 +140,7 @@ fn configurations_are_read_as_their_programs_read_them() {
             json!(["/dev/sda1"]),
         ),
         (String::new(), "/users", Value::Null),
-        // What is not there is no failure, and what fails costs itself.
+        // A missing part is no failure. A part that fails costs only itself.
         (String::new(), "/unread", json!([])),
         ("fileSystems = throw \"no\";".into(), "/unread", json!([["file_systems", "mounted"]])),
         (

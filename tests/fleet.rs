@@ -1,4 +1,4 @@
-//! The fleet of this repository, as far as it can be judged without nixpkgs; `tools/eval-fleet` does the rest.
+//! The parts of this repository's fleet that can be tested without nixpkgs. `tools/eval-fleet` tests the rest.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -41,7 +41,7 @@ fn names(value: &Value) -> BTreeSet<String> {
 
 // ---- the lock file
 
-/// The node an input leads to: by its name, or from the root along a path of inputs.
+/// The node of an input, which is given by its name or as a path of inputs from the root.
 fn target(nodes: &Value, input: &Value) -> String {
     match input {
         Value::String(node) => node.clone(),
@@ -79,7 +79,7 @@ fn the_lock_has_what_the_flake_names_and_nothing_else() {
         }
     }
 
-    // Every node is reached, and every input leads to one.
+    // Every node is reachable, and every input leads to a node.
     let mut reached = BTreeSet::new();
     let mut rest = vec!["root".to_owned()];
     while let Some(node) = rest.pop() {
@@ -116,7 +116,7 @@ fn everything_is_locked_to_a_commit_and_a_hash_and_there_is_one_nixpkgs() {
 fn nix_takes_the_lock_as_it_is() {
     for nix in nixes() {
         let scratch = tempfile::tempdir().unwrap();
-        // The inputs alone: Nix reads nothing else to judge a lock, and fetches nothing that is locked.
+        // Nix judges a lock file by the inputs alone, and fetches nothing that is locked.
         for file in ["flake.nix", "flake.lock"] {
             std::fs::copy(root().join(file), scratch.path().join(file)).unwrap();
         }
@@ -245,8 +245,8 @@ fn each_host_names_its_boot_disk_once() {
 
 // ---- nothing is copied into the store to be read
 
-/// The lines of Nix that put a path into a string and read below it: Nix copies the path into its store first, all of
-/// nixpkgs for `pkgs.path`, and cannot where the store is read-only, as in `nix flake check --no-build`.
+/// The lines of Nix that put a path into a string and read below it. Nix first copies the path into its store (all of
+/// nixpkgs for `pkgs.path`), which fails if the store is read-only, as in `nix flake check --no-build`.
 fn copying(text: &str) -> Vec<&str> {
     let copies = |line: &str| {
         let reads = ["import", "readFile", "readDir", "callPackage", "scopedImport"];

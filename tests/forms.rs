@@ -1,5 +1,5 @@
-//! What earlier versions wrote is read, or refused by name, and never misread: plans, approvals, rejections, audit
-//! logs, and the state of a supervisor. Each folder of `tests/fixtures/forms` is what one version wrote.
+//! Files of earlier versions are read, or refused by name, and never misread: plans, approvals, rejections, audit logs,
+//! and the state of a supervisor. Each folder of `tests/fixtures/forms` was written by one version.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -12,24 +12,24 @@ use pantheros_mcp::testing::deploy::Decision;
 use pantheros_mcp::testing::names::PlanId;
 use serde_json::{Value, json};
 
-/// What the version before plans got their second form wrote.
+/// The folder of the last version that wrote plans of the first form.
 const FIRST: &str = "5229908";
-/// What the version that gave plans their second form wrote.
+/// The folder of the version that introduced the second form of plans.
 const SECOND: &str = "issue-10";
-/// What the version that tells uncommitted files wrote.
+/// The folder of the version that records uncommitted files.
 const THIRD: &str = "issue-11";
 
 fn folder(version: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/forms").join(version)
 }
 
-/// A fleet whose state folder is what that version wrote.
+/// A fleet whose state folder was written by that version.
 fn fleet_of(version: &str) -> Fleet {
     let fleet = fleet("");
     let state = fleet.folder().with_file_name("state");
     let copied = Command::new("cp").arg("-r").arg(folder(version).join("state")).arg(&state).status();
     assert!(copied.unwrap().success());
-    // A checkout may let the group write, and what others can write is refused.
+    // Files in a checkout may be writable by the group, and the program refuses files that others can write.
     assert!(Command::new("chmod").args(["-R", "go-w"]).arg(&state).status().unwrap().success());
     fleet
 }
@@ -38,7 +38,7 @@ fn run(fleet: &Fleet, arguments: &[&str]) -> Output {
     fleet.command(arguments).stdin(Stdio::null()).output().unwrap()
 }
 
-/// The state of each plan, by name, as `plans` tells it.
+/// The row of each plan in `plans --json`, by the plan's id.
 fn states(fleet: &Fleet) -> BTreeMap<String, Value> {
     let listed = run(fleet, &["plans", "--all", "--json"]);
     assert_eq!(listed.status.code(), Some(0), "{}", errors(&listed));
@@ -50,7 +50,7 @@ fn count(rows: &BTreeMap<String, Value>, state: &str) -> usize {
     rows.values().filter(|row| row["state"] == state).count()
 }
 
-/// The log holds, and goes on after what is done now.
+/// The log verifies, and new entries are appended to it.
 fn log_goes_on(fleet: &Fleet, plan: &str) {
     let entries = |fleet: &Fleet| {
         let log =
@@ -81,7 +81,7 @@ fn plans_of_the_first_form_are_refused_by_name() {
         assert!(approved.status.code() == Some(1) && errors(&approved).contains("version 1"), "{approved:?}");
         let deployed = fleet.call("deploy", &json!({"plan_id": id}));
         assert_eq!((deployed.code, &deployed.json["error"]["code"]), (1, &"invalid_plan".into()));
-        // What became of it is known all the same.
+        // The decision about the plan is known nevertheless.
         let id: PlanId = id.parse().unwrap();
         match approvals(&fleet).decision(&id).unwrap() {
             Some(Decision::Spent(approval)) => {
@@ -105,7 +105,7 @@ fn plans_of_the_first_form_are_refused_by_name() {
     log_goes_on(&fleet, waits.unwrap());
 }
 
-/// They do not say which files are not committed, which is shown to a person today.
+/// They do not record uncommitted files, which today's program shows to a person.
 #[test]
 fn plans_of_the_second_form_are_refused_by_name() {
     let fleet = fleet_of(SECOND);
@@ -117,7 +117,7 @@ fn plans_of_the_second_form_are_refused_by_name() {
         let approved = run(&fleet, &["approve", id]);
         let deployed = fleet.call("deploy", &json!({"plan_id": id}));
         assert_eq!((approved.status.code(), deployed.code), (Some(1), 1), "{approved:?}");
-        // What became of it is known all the same.
+        // The decision about the plan is known nevertheless.
         match approvals(&fleet).decision(&id.parse().unwrap()).unwrap() {
             Some(Decision::Rejected(_)) => {
                 assert!(errors(&approved).contains("was rejected by"), "{approved:?}");
@@ -164,7 +164,8 @@ fn plans_of_the_third_form_are_read() {
     log_goes_on(&fleet, waits);
 }
 
-/// What a supervisor of each version left on a host is told, and what nobody here knows is refused by name.
+/// The state that a supervisor of each version left on a host is reported. A state of an unknown version is refused by
+/// name.
 #[test]
 fn what_supervisors_wrote_is_told() {
     let mut site = Site::start(&nixes().pop().unwrap(), &["web"], &json!({}));

@@ -99,14 +99,14 @@ fn the_list_is_small_and_the_same_for_everyone() {
 
 #[test]
 fn the_list_may_be_kept() {
-    // 2026-07-28, "Caching": such a client gets both fields.
+    // 2026-07-28, "Caching": a client of this version gets both fields.
     let (_, result) = list(STATELESS, &[]);
     assert!(result["ttlMs"].as_u64().is_some_and(|ttl| ttl > 0), "{}", result["ttlMs"]);
     assert_eq!(result["cacheScope"], "public");
     assert_eq!(result["resultType"], "complete");
 }
 
-/// The tools that a server with these flags lists, each with its entry of the catalogue.
+/// The tools that a server with these flags lists, each with its entry in the catalogue.
 fn listed(flags: &[&str]) -> Vec<(Value, &'static ToolEntry)> {
     let tools = list("2025-11-25", flags).1["tools"].as_array().unwrap().clone();
     let entry = |tool: &Value| catalogue().iter().find(|entry| entry.name == name(tool)).unwrap();
@@ -118,7 +118,8 @@ fn annotations_say_what_the_catalogue_says() {
     for (tool, entry) in listed(&[]) {
         let hints = &tool["annotations"];
         let reads = entry.effect == Effect::Read;
-        // Of a tool that only reads, the two in the middle are not said (schema, `ToolAnnotations`).
+        // For a tool that only reads, the hints `destructiveHint` and `idempotentHint` are omitted (schema,
+        // `ToolAnnotations`).
         let expected = json!({
             "readOnlyHint": reads,
             "destructiveHint": if reads { Value::Null } else { (entry.effect == Effect::Host).into() },
@@ -198,7 +199,7 @@ fn schemas_are_whole() {
                     "{place}: what is absent in an answer is left out, never null"
                 );
                 assert!(part.get("$schema").is_none(), "{place}: the dialect is the default one");
-                // google-genai converts no schema that says so (googleapis/python-genai#2393).
+                // google-genai converts no schema with this field (googleapis/python-genai#2393).
                 assert!(
                     kind == "outputSchema" || part.get("additionalProperties").is_none(),
                     "{place} says that it is closed"
@@ -213,7 +214,7 @@ fn schemas_are_whole() {
     }
 }
 
-/// OpenAI's strict form requires every property, and has `null` for what is left out.
+/// OpenAI's strict form requires every property, and represents an omitted one as `null`.
 #[test]
 fn what_is_optional_may_be_null_and_nothing_else_may() {
     for tool in tools() {
@@ -248,7 +249,7 @@ fn a_limit_carries_its_bounds() {
     }
 }
 
-/// Shows every schema within a schema, with the way to it.
+/// Calls `see` with each schema within a schema, and the path to it.
 fn visit(schema: &Value, see: &mut impl FnMut(&str, &Value)) {
     fn go(path: &str, value: &Value, see: &mut impl FnMut(&str, &Value)) {
         let Value::Object(map) = value else { return };

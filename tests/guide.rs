@@ -1,4 +1,4 @@
-//! Carries out the steps of MCP-SETUP.md and of the configurations in this repository literally.
+//! Executes the steps of MCP-SETUP.md and the configurations in this repository literally.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -25,7 +25,7 @@ fn blocks(language: &str) -> Vec<String> {
     found
 }
 
-/// The commands of the guide's shell blocks, each as its words; nothing in them needs a shell.
+/// The commands in the guide's shell blocks, each split into words. None of them needs a shell.
 fn commands() -> Vec<Vec<String>> {
     let text = blocks("sh").concat().replace("\\\n", " ");
     let lines = text.lines().map(|line| line.split(" #").next().unwrap());
@@ -33,7 +33,7 @@ fn commands() -> Vec<Vec<String>> {
     lines.map(words).filter(|words| !words.is_empty()).collect()
 }
 
-/// A user's machine: the program is on `PATH`, and a fleet is in the folder that the guide names.
+/// A user's machine: the program is on `PATH`, and a fleet is in the folder from the guide.
 struct Machine {
     fleet: Fleet,
     home: tempfile::TempDir,
@@ -52,14 +52,14 @@ impl Machine {
         Self { fleet, home, path: std::env::join_paths(folders).unwrap() }
     }
 
-    /// What a place in the guide is on this machine.
+    /// Replaces a path from the guide by the path on this machine.
     fn place(&self, word: &str) -> String {
         let fleet = self.home.path().join("fleet");
         let fleet = fleet.to_str().unwrap();
         word.replace("/home/you/fleet", fleet).replace("${workspaceFolder}", fleet).replace("~/fleet", fleet)
     }
 
-    /// Starts this as a client does, and sees that tools are answered.
+    /// Starts a server as a client does, and checks that it lists and calls tools.
     fn serves(&self, words: &[String]) {
         let words: Vec<String> = words.iter().map(|word| self.place(word)).collect();
         let (first, rest) = words.split_first().unwrap();
@@ -81,7 +81,7 @@ impl Machine {
     }
 }
 
-/// The command lines that a client's configuration starts servers with.
+/// The command lines with which a client's configuration starts servers.
 fn servers(text: &str) -> Vec<Vec<String>> {
     let json: Value = serde_json::from_str(text).unwrap();
     let servers = json.get("mcpServers").or_else(|| json.get("servers")).unwrap().as_object().unwrap();
@@ -91,7 +91,7 @@ fn servers(text: &str) -> Vec<Vec<String>> {
         .inspect(|(name, _)| {
             assert_eq!(*name, "pantheros", "in every configuration the server is called pantheros");
         })
-        // One that runs already has an address in place of a command.
+        // The entry of a server that already runs has an address instead of a command.
         .filter(|(_, server)| server.get("url").is_none())
         .map(|(_, server)| {
             let arguments = server["args"].as_array().unwrap().iter().map(word);
@@ -113,7 +113,7 @@ fn every_configuration_in_the_guide_starts_the_server() {
     }
 }
 
-/// What the guide tells a client about a server that runs already is enough to be let in.
+/// A client that is configured by the guide is accepted by a server that already runs.
 #[test]
 fn every_configuration_for_http_in_the_guide_has_the_token() {
     let machine = Machine::new();
@@ -141,7 +141,7 @@ fn every_configuration_for_http_in_the_guide_has_the_token() {
     served.stop();
 }
 
-/// What `.mcp.json` starts, in a clone that has what that file names and nothing else.
+/// The command of `.mcp.json`, in a clone with only the files that it names.
 struct Clone {
     folder: tempfile::TempDir,
     words: Vec<String>,
@@ -157,7 +157,7 @@ impl Clone {
         Self { folder, words }
     }
 
-    /// Puts a server there that only says its name.
+    /// Puts a fake server into the clone that prints its name.
     fn place_fake(&self, at: &str) -> PathBuf {
         let path = self.folder.path().join(at);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -166,7 +166,7 @@ impl Clone {
         path
     }
 
-    /// Starts it with a `PATH` that has this folder and a shell, and nothing else.
+    /// Starts the command with a `PATH` that has only `more` and a folder with `sh`.
     fn start(&self, more: &Path, target: Option<&str>) -> std::process::Output {
         let shell = tempfile::tempdir().unwrap();
         std::os::unix::fs::symlink("/bin/sh", shell.path().join("sh")).unwrap();
@@ -232,7 +232,7 @@ fn a_clone_starts_the_newest_build_and_then_what_is_on_path() {
     let now = std::time::SystemTime::now() + std::time::Duration::from_secs(60);
     std::fs::File::open(&old).unwrap().set_modified(now).unwrap();
     assert_eq!(clone.says(on_path, None), "fake target/release/pantheros-mcp serve");
-    // Cargo's other places for what it builds, as it takes them from the clone's folder.
+    // Other target folders of Cargo. A relative one begins at the clone's folder.
     let elsewhere = clone.place_fake("elsewhere/debug/pantheros-mcp");
     assert_eq!(clone.says(on_path, Some("elsewhere")), "fake elsewhere/debug/pantheros-mcp serve");
     let absolute = elsewhere.parent().unwrap().parent().unwrap().to_str().unwrap();
@@ -265,7 +265,7 @@ fn the_inspectors_commands_in_the_guide_work() {
         assert_eq!(words[1], "@modelcontextprotocol/inspector", "{words:?}");
         let mut command = node(machine.home.path(), &program("mcp-inspector"));
         command.args(words[2..].iter().map(|word| machine.place(word))).env("PATH", &machine.path);
-        // Clients hand a server next to nothing of their own environment.
+        // Clients pass almost nothing of their own environment to a server.
         if let Some(folder) = std::env::var_os("NIX_CONF_DIR") {
             command.arg("-e").arg(format!("NIX_CONF_DIR={}", Path::new(&folder).display()));
         }

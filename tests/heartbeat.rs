@@ -1,6 +1,6 @@
-//! Builds without output, and clients that wait for progress.
+//! Builds without output, for clients that wait for progress.
 //!
-//! The server runs in this process, so that its heart beats faster than it does for users.
+//! The server runs in this process, so that its heartbeat can be faster than for users.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -16,12 +16,12 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-/// How often the servers here give a sign of life.
+/// The interval of the heartbeat of these servers.
 const FAST: Duration = Duration::from_millis(50);
-/// How many signs of life are waited for.
+/// How many heartbeats a test waits for.
 const SIGNS: usize = 5;
 
-/// A fleet of one host whose build prints nothing and ends on a signal of the test.
+/// A fleet of one host whose build is silent after its first line, and ends when the test calls [`Quiet::tell`].
 struct Quiet(Fleet);
 
 impl Quiet {
@@ -44,12 +44,12 @@ impl Quiet {
         Self(fleet)
     }
 
-    /// Has the build end.
+    /// Lets the build end, or the `nix log` that waits.
     fn tell(&self) {
         self.0.write_outside("told", "");
     }
 
-    /// Builds it, and has its log read by a Nix that waits until it is told once more. Gives the resource of the log.
+    /// Builds the host, and makes `nix log` wait for another [`Quiet::tell`]. Returns the URI of the log.
     fn slow_log(&self) -> String {
         self.tell();
         let attr = ".#nixosConfigurations.quiet.config.system.build.toplevel";
@@ -92,7 +92,7 @@ fn nobody_is_left_without_a_sign_for_ten_seconds() {
     assert!(HEARTBEAT + Duration::from_secs(1) < Duration::from_secs(10));
 }
 
-/// Counts the notifications of a call that only say that it still runs; each is about more than the one before.
+/// Counts the progress notifications of a call that only say that it still runs. The progress has to grow with each.
 #[derive(Default)]
 struct Beats {
     count: usize,
@@ -130,7 +130,7 @@ fn call(token: bool) -> Value {
     params
 }
 
-/// Reads the log of a build, for a client that wants to know how it gets on.
+/// A request with a progress token to read the log of a build.
 fn reading(uri: &str) -> Value {
     let params = json!({"uri": uri, "_meta": {"progressToken": "p"}});
     json!({"jsonrpc": "2.0", "id": 7, "method": "resources/read", "params": params})
@@ -140,7 +140,7 @@ fn message(token: bool) -> Value {
     json!({"jsonrpc": "2.0", "id": 7, "method": "tools/call", "params": call(token)})
 }
 
-/// What a server over pipes answers to this, once there were enough signs of life and `then` was done.
+/// Sends a message to a server over pipes, waits for enough heartbeats, runs `then`, and returns the answer.
 async fn through_pipes(services: Arc<Services>, message: &Value, then: impl FnOnce()) -> Value {
     let (ours, theirs) = tokio::io::duplex(1 << 16);
     let (input, output) = tokio::io::split(theirs);
@@ -182,7 +182,7 @@ async fn over_pipes() {
     is_built(&through_pipes(quiet.services(), &message(true), || quiet.tell()).await);
 }
 
-/// Not tools alone take their time.
+/// Calls of tools are not the only requests that take long.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_log_over_pipes() {
     let quiet = Quiet::new();
@@ -191,7 +191,7 @@ async fn a_log_over_pipes() {
     assert_eq!(answer["result"]["contents"][0]["text"], "begun\n", "{answer}");
 }
 
-/// A server over HTTP; it ends when this is dropped.
+/// A server over HTTP. Dropping it ends it.
 struct Http {
     quiet: Quiet,
     address: SocketAddr,
@@ -226,7 +226,7 @@ impl Http {
         session
     }
 
-    /// Makes the call over HTTP+SSE, and gives the stream.
+    /// Makes the call over HTTP+SSE, and returns the stream.
     fn legacy(&self, token: bool) -> Connection {
         let (_, mut stream) = self.send(&Request::get("/sse"));
         let endpoint = stream.event().unwrap().1;
@@ -240,7 +240,7 @@ impl Http {
         stream
     }
 
-    /// Waits for signs of life that are none of the protocol, then for the answer.
+    /// Waits for comments in the stream, which are no messages of the protocol, and then for the answer.
     fn signs_then_the_answer(&self, stream: &mut Connection) {
         let begun = Instant::now();
         let mut text = String::new();
@@ -320,7 +320,7 @@ fn over_http_as_json() {
 #[test]
 fn over_http_as_json_in_a_session() {
     let http = Http::new();
-    // What would be told on the way is left out.
+    // A JSON answer leaves progress notifications out.
     http.signs_then_json(&Request::old(&http.session(), &message(true)));
 }
 
@@ -336,7 +336,7 @@ fn over_the_old_transport_with_progress() {
     http.beats_then_the_answer(&mut http.legacy(true));
 }
 
-/// A client that goes takes its call along, also where it had its head of an answer before the call said anything.
+/// A client that disconnects cancels its call, even if it got the head of its answer before the call reported anything.
 #[test]
 fn who_goes_ends_a_call_that_was_silent() {
     let http = Http::new();

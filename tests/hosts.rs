@@ -1,4 +1,4 @@
-//! Asking real machines, over real `ssh`.
+//! Calls that ask real machines about their state, over real `ssh`.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -12,7 +12,7 @@ use pantheros_mcp::testing::ssh::{RemoteLimits, SshConnections, SshSettings, Ssh
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-/// A fleet whose hosts are these machines, `web` with a second system as well.
+/// A fleet whose hosts are these machines, and a second system for `web`.
 fn fleet(nix: &Path, targets: &mut Targets, names: &[&str]) -> Fleet {
     let hosts: String = names
         .iter()
@@ -53,7 +53,7 @@ fn fleet(nix: &Path, targets: &mut Targets, names: &[&str]) -> Fleet {
     fleet
 }
 
-/// Builds a host's system and gives its path.
+/// Builds a host's system and returns its path.
 fn toplevel(fleet: &Fleet, host: &str) -> String {
     let attr = format!(".#nixosConfigurations.{host}.config.system.build.toplevel");
     let built = fleet.by_hand(&["build", "--no-link", "--print-out-paths", &attr]);
@@ -83,7 +83,7 @@ fn a_host_says_what_it_runs() {
         assert!(json.get("failed_units").is_none(), "systemd does not run there: {json:#}");
         assert!(json["disk"][0]["free_bytes"].as_u64().unwrap() > 0, "{json:#}");
 
-        // Another system was made the one that starts next, and not activated.
+        // Another system was made the boot default, but was not activated.
         let web = targets.get("web");
         web.install(&nix, &second);
         web.says(&["ln", "-sfn", &first, "/run/current-system"]);
@@ -117,7 +117,7 @@ fn a_host_says_what_it_runs() {
         let said = text("list_generations");
         assert!(said.contains("boot default"), "{said}");
 
-        // What runs is in the profile no more.
+        // The running system is no longer in the profile.
         targets.get("web").says(&["rm", "/nix/var/nix/profiles/system-1-link"]);
         let json = status(&fleet, "web").json;
         assert_eq!((json.get("generation"), &json["boots"]), (None, &json!(2)), "{json:#}");
@@ -194,7 +194,7 @@ fn an_unknown_or_changed_host_key_is_an_error_that_says_what_a_person_does() {
     assert!(answer.json["error"]["hint"].as_str().unwrap().contains("ssh -p"), "{:#}", answer.json);
     assert_eq!(std::fs::read_to_string(targets.known_hosts()).unwrap(), "", "nothing was accepted");
 
-    // The key of somebody else.
+    // Another key is known for the machine.
     let other = known.split_whitespace().next().unwrap();
     let public = std::fs::read_to_string(targets.key().with_extension("pub")).unwrap();
     std::fs::write(targets.known_hosts(), format!("{other} {public}")).unwrap();
@@ -239,7 +239,7 @@ fn what_a_machine_says_is_bounded_and_never_a_control_sequence() {
     web.says(&["sh", "-c", "printf 'a\\033[31mb' >/run/current-system/configuration-revision"]);
     let json = status(&fleet, "web").json;
     assert_eq!(json["revision"], "ab", "{json:#}");
-    // A shell that says too much instead of running anything.
+    // A shell that prints endlessly instead of running a command.
     let loud = "printf '#!/bin/sh\nyes\n' >/var/lib/loud && chmod +x /var/lib/loud && \
                 sed -i 's|^root:.*|root:x:0:0:root:/:/var/lib/loud|' /etc/passwd";
     web.says(&["sh", "-c", loud]);
@@ -324,16 +324,16 @@ async fn arguments_and_input_arrive_as_they_are() {
     let output = session.run_with(&["cat"], &input, RemoteLimits::default(), &call).await.unwrap();
     assert_eq!(output.stdout, input);
 
-    // A program that is not there has an exit code like any other, and so has one that ends so.
+    // A missing program ends with the exit code 127, as does a program that itself exits with 127.
     for argv in [&["no-such-program"][..], &["sh", "-c", "exit 127"]] {
         assert_eq!(session.run(argv, RemoteLimits::default(), &call).await.unwrap().code, 127, "{argv:?}");
     }
 
-    // What takes too long ends the wait, and the connection stays.
+    // A timeout ends the wait, but not the connection.
     let limits = RemoteLimits::with_time(Duration::from_millis(300));
     assert!(session.run(&["sleep", "60"], limits, &call).await.is_err());
     assert!(session.is_alive(&call).await);
-    // Two connections are two, and one that breaks does not take the other with it.
+    // Two connections are independent: one that breaks does not end the other.
     let fresh = hosts.connect_unshared(&target, &call).await.unwrap();
     drop(hosts.session(&target, &call).await.unwrap());
     assert!(fresh.is_alive(&call).await);
@@ -341,7 +341,7 @@ async fn arguments_and_input_arrive_as_they_are() {
     assert!(fresh.host_key().unwrap().fingerprint.starts_with("SHA256:"));
 }
 
-/// The folders of this program in this one, by name.
+/// The names of this program's folders in `folder`.
 fn left_in(folder: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(folder).unwrap();
     let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
@@ -357,7 +357,7 @@ fn a_long_temporary_folder_is_no_reason_not_to_connect() {
         let scratch = tempfile::tempdir().unwrap();
         let long = scratch.path().join("x".repeat(120));
         std::fs::create_dir(&long).unwrap();
-        // With nothing shorter named, it is /tmp.
+        // If the environment names no shorter folder, it is /tmp.
         for runtime in [None, Some(scratch.path())] {
             let mut command = fleet.command(&["call", "-q", "host_status", "host=web"]);
             command.env("TMPDIR", &long).env_remove("XDG_RUNTIME_DIR");

@@ -41,7 +41,8 @@ fn a_session_of_the_older_protocol() {
     wait_until("it is counted out", || server.metric("pantheros_http_sessions{transport=\"mcp\"}") == 0);
 }
 
-/// 2025-03-26 has batches; its clients do not name the version. Others are refused at once, request by request.
+/// Only 2025-03-26 has batches, and its clients do not name the version. In other versions each request of a batch is
+/// refused at once.
 #[test]
 fn a_batch_is_answered_in_one_array() {
     let server = Server::with("");
@@ -79,7 +80,7 @@ fn a_batch_is_answered_in_one_array() {
         assert_eq!(ids, [json!(1), json!(2), json!(0), json!("call"), json!(4)]);
     }
 
-    // Clients begin a new session at 404, and at nothing else.
+    // The status 404 is the only one at which clients begin a new session.
     let ended = Request::new("DELETE", "/mcp").with("mcp-session-id", &session);
     assert_eq!(server.ask(&ended).head.status, 204);
     for over in [batch, json!([{"jsonrpc": "2.0", "method": "notifications/cancelled"}])] {
@@ -158,7 +159,7 @@ fn sessions_are_bounded() {
     let full = server.ask(&initialize());
     assert_eq!((full.head.status, &full.message()["error"]["data"]["code"]), (503, &json!("sessions")));
     assert!(full.head.header("retry-after").is_some());
-    // Neither those that are there nor requests that need none are the worse for it.
+    // This affects neither existing sessions nor requests that need no session.
     assert_eq!(server.ask(&Request::old(&first, &list())).head.status, 200);
     assert_eq!(server.ask(&Request::modern("tools/list", json!({}))).head.status, 200);
     server.ask(&Request::new("DELETE", "/mcp").with("mcp-session-id", &first));
@@ -205,7 +206,7 @@ fn only_our_own_hosts_are_served() {
     }
     let doubled = Request::get("/healthz").with("host", "localhost").also("host", "evil.com");
     assert_eq!(server.ask(&doubled).head.status, 400);
-    // A target in absolute form beats the header.
+    // A target in absolute form takes precedence over the `Host` header.
     let absolute = Request::new("GET", "http://evil.com/healthz").with("host", "localhost");
     assert_eq!(server.ask(&absolute).refusal(), (403, "host".into()));
     for path in ["/mcp", "/sse", "/messages", "/healthz", "/metrics", "/"] {
@@ -257,7 +258,7 @@ fn only_known_origins_may_call() {
     assert_eq!(preflight("https://evil.com").status, 403);
 }
 
-/// What everything but `/healthz` answers without the token.
+/// Without the token, every path but `/healthz` answers 401.
 fn asks_for_the_token(server: &Server) {
     for path in
         ["/mcp", "/sse", "/messages?session_id=x", "/metrics", "/", "/mcp/", "/healthz/", "/healthz/../mcp"]
@@ -327,12 +328,12 @@ fn a_token_file_works_and_is_checked() {
     assert_eq!(server.ask(&Request::get("/metrics")).head.status, 200);
 }
 
-/// A server that makes its token.
+/// The setup of a server that creates its own token.
 fn making() -> Setup {
     Setup::new("", "127.0.0.1:0").without("PANTHEROS_HTTP_TOKEN")
 }
 
-/// What a command on the server's folders says, and its exit code.
+/// Runs a command on the server's folders. Returns its exit code and its output.
 fn says(mut command: std::process::Command) -> (Option<i32>, String) {
     let output = command.output().unwrap();
     let said = [output.stdout, output.stderr].concat();
@@ -371,7 +372,7 @@ fn a_token_is_made_once_where_none_is_set() {
             "{said}"
         );
         assert!(!said.contains(&token));
-        // Another server has the same.
+        // A second server has the same token.
         let second = Setup::of(again).without("PANTHEROS_HTTP_TOKEN").start();
         assert_eq!(second.ask(&listing().bearer(&token)).head.status, 200);
     }
@@ -381,7 +382,7 @@ fn a_token_is_made_once_where_none_is_set() {
 fn a_token_that_is_rotated_counts_at_once() {
     let setup = making();
     let (path, rotate) = (setup.token_file(), || setup.program(&["token", "rotate"]));
-    // Also before there is one.
+    // Also if there is no token yet.
     assert_eq!(says(rotate()).0, Some(0));
     let (rotate, old) = (rotate(), made(&path));
     let server = setup.start();
@@ -400,14 +401,14 @@ fn a_token_that_is_rotated_counts_at_once() {
     assert!(code == Some(0) && !said.contains(&old) && !said.contains(&new) && old != new, "{said}");
     assert_eq!(server.ask(&with_old(listing())).refusal(), (401, "token".into()));
     assert_eq!(server.ask(&listing().bearer(&new)).head.status, 200);
-    // What is open ends, and what was begun with the old token is not to be gone on with.
+    // Open streams end, and sessions of the old token cannot be continued.
     assert!(standing.ends_within(PATIENCE) && old_stream.ends_within(PATIENCE));
     let on = Request::old(&session, &list()).bearer(&new);
     assert_eq!(server.ask(&on).head.status, 404);
     wait_until("the session is gone", || {
         server.ask(&Request::post(&endpoint, &list()).bearer(&new)).refusal() == (404, "session".into())
     });
-    // A file that is gone opens nothing, and ends nothing that is open.
+    // Without its file no token is accepted, and streams that are open stay open.
     let (_, mut open) = server.send(&Request::get("/sse").bearer(&new));
     assert!(open.event().is_some());
     std::fs::remove_file(&path).unwrap();
@@ -445,7 +446,7 @@ fn a_call_ends_that_was_begun_with_the_old_token() {
         connection.write(&request.bearer(&token).bytes(server.address));
         wait_until("the build runs", || alive(&marker));
         assert_eq!(says(rotate).0, Some(0));
-        // Nobody asks anything: the server sees by itself that the token is another one.
+        // No request arrives: the server notices the new token by itself.
         wait_until("the call ends", || !alive(&marker));
     }
 }
@@ -459,7 +460,7 @@ fn only_a_token_that_was_made_is_rotated() {
         assert!(code == Some(1) && said.contains(named) && said.contains("openssl rand"), "{code:?} {said}");
         assert!(!said.contains(TOKEN) && !setup.token_file().exists());
         let (code, said) = says(setup.program(&["token"]));
-        // It says so where no server could take it.
+        // It fails if a server could not read the token.
         let expected = if named == "/nowhere/token" { 1 } else { 0 };
         assert!(code == Some(expected) && said.contains(named) && !said.contains(TOKEN), "{said}");
     }
@@ -479,7 +480,7 @@ fn an_origin_without_a_scheme_is_refused() {
 #[test]
 fn without_a_token_no_tool_that_reaches_hosts_is_served() {
     for nix in nixes() {
-        // The demo's hosts have no address; these would be connected to.
+        // The demo's hosts have no address. This host has one, so a tool could try to connect.
         let toml = format!(
             "[nix]\nprogram = {:?}\n[ssh]\nprogram = \"fake-ssh\"\n[hosts.web]\ntarget_host = \"192.0.2.1\"\n",
             nix.display().to_string()
@@ -531,7 +532,7 @@ fn without_a_token_no_tool_that_reaches_hosts_is_served() {
                 assert!(told.contains("--without-token") && told.contains("pantheros-mcp token"), "{told}");
             }
         }
-        // Those that are there reach nothing, whatever they are asked.
+        // The listed tools connect to nothing, whatever their arguments are.
         let least = here.iter().map(|tool| (tool.name, arguments(tool)));
         for (tool, arguments) in least.chain([
             ("build_host", json!({"host": "web", "dry_run": true})),
@@ -545,7 +546,7 @@ fn without_a_token_no_tool_that_reaches_hosts_is_served() {
         server.ask(&Request::modern("resources/list", json!({})).bare());
         server.ask(&Request::modern("resources/read", json!({"uri": log})).with("mcp-name", log).bare());
         assert!(!reached.exists(), "{}", std::fs::read_to_string(&reached).unwrap());
-        // Whoever comes from elsewhere does not get in.
+        // Requests of another origin or for another host are refused.
         let page = listing().bare().with("origin", "http://evil.com");
         assert_eq!(server.ask(&page).refusal(), (403, "origin".into()));
         assert_eq!(server.ask(&listing().bare().with("host", "evil.com")).head.status, 403);
@@ -642,7 +643,7 @@ fn the_rate_is_bounded() {
     assert_eq!(server.ask(&Request::get("/healthz")).head.status, 200);
 }
 
-/// A batch is no way around the rate: it takes as many requests as it holds messages, or none but its own.
+/// A batch does not evade the rate: it takes one request per message, or only one if it is refused.
 #[test]
 fn each_message_of_a_batch_counts() {
     let server = Server::with("[http]\nrequests_per_minute = 6\n");
@@ -680,7 +681,7 @@ fn what_is_under_way_is_bounded() {
     let (first, last) = bytes.split_at(bytes.len() - 5);
     let mut slow = server.connect();
     wait_until("a slow one has the place", || {
-        // Asking takes the place as well, so a slow one may come in vain: then another tries.
+        // The check takes the place as well, so that a slow request may get none; then another one tries.
         slow = server.connect();
         slow.write(first);
         std::thread::sleep(Duration::from_millis(100));
@@ -759,13 +760,13 @@ fn served(nix: &Path, flake: impl Fn(&Path)) -> Server {
     on(nix, flake).start()
 }
 
-/// A server on a flake whose one host takes for ever to build, and what to look for in `/proc`.
+/// A server on a flake whose one host never finishes building, and the marker of the build in `/proc`.
 fn slow(nix: &Path) -> (Server, String) {
     let (setup, marker) = slow_setup(nix);
     (setup.start(), marker)
 }
 
-/// The same, not started yet.
+/// As [`slow`], but the server is not started yet.
 fn slow_setup(nix: &Path) -> (Setup, String) {
     static NEXT: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
     let next = NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
@@ -790,7 +791,7 @@ fn build() -> Value {
     json!({"name": "build_host", "arguments": {"host": "slow"}})
 }
 
-/// Waits until neither the builder nor the `nix` that started it is there.
+/// Waits until the builder and the `nix` that started it have ended.
 fn ends(server: &Server, marker: &str) {
     let folder = server.folder().display().to_string();
     wait_until("everything ends", || !alive(marker) && !alive(&folder));
@@ -826,7 +827,7 @@ fn closing_the_stream_cancels_in_the_newer_protocol() {
     for nix in nixes() {
         let (server, marker) = slow(&nix);
         let mut params = build();
-        // Once before the answer began, once in the middle of a stream of progress.
+        // Once before the answer begins, and once in the middle of a stream with progress.
         for token in [None, Some("t")] {
             if let Some(token) = token {
                 params["_meta"] = json!({"progressToken": token});
@@ -902,7 +903,7 @@ fn nothing_survives_the_server() {
         let (mut server, marker) = slow(&nix);
         let session = server.initialize();
         let call = json!({"jsonrpc": "2.0", "id": 5, "method": "tools/call", "params": build()});
-        // A call that nobody is connected for, which is the one easiest to forget.
+        // The call continues in its session although its client has disconnected.
         drop(server.send(&Request::old(&session, &call)));
         wait_until("the build runs", || alive(&marker));
         let (status, took) = server.stop();

@@ -1,4 +1,4 @@
-//! Clients that do as others do, if not as the specification says, over HTTP and over pipes.
+//! Clients that deviate from the specification as existing clients do, over HTTP and over pipes.
 
 use std::sync::{Arc, Barrier};
 
@@ -26,7 +26,7 @@ fn closing_a_session_is_no_error_to_clients() {
     let close = |session: &str| server.ask(&Request::new("DELETE", "/mcp").with("mcp-session-id", session));
     let closed = close(&session);
     assert_eq!((closed.head.status, closed.text().as_str()), (204, ""));
-    // Over, and never begun.
+    // A session that has ended, and one that never began.
     for unknown in [session.as_str(), "no-such-session"] {
         assert_eq!(close(unknown).refusal(), (404, "session".into()), "{unknown}");
     }
@@ -54,7 +54,7 @@ fn where_an_authorization_server_would_be_there_is_nothing() {
             }
         }
     }
-    // It is not a way in.
+    // This does not make other paths accessible without the token.
     for path in ["/mcp", "/sse", "/metrics", "/registers"] {
         assert_eq!(server.ask(&Request::get(path).bare()).refusal(), (401, "token".into()), "{path}");
     }
@@ -145,7 +145,7 @@ fn a_byte_order_mark_is_passed_over() {
     assert!(stream.event().unwrap().1.contains("protocolVersion"));
 }
 
-/// One word for a message, whatever it came over.
+/// The refusal is the same over every transport.
 #[test]
 fn a_key_that_is_there_twice_is_refused_over_every_transport() {
     let fleet = Fleet::demo(&nixes().pop().unwrap());
@@ -180,7 +180,7 @@ fn a_key_that_is_there_twice_is_refused_over_every_transport() {
             assert_eq!((answer.head.status, answer.json()), (400, expected.clone()), "{message}");
         }
     }
-    // A notification is never answered; it does nothing either.
+    // A notification with a repeated key is ignored, and like every notification gets no answer.
     let twice =
         r#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1,"requestId":2}}"#;
     pipes.send_line(twice);
@@ -190,7 +190,7 @@ fn a_key_that_is_there_twice_is_refused_over_every_transport() {
     assert_eq!((server.ask(&unheard).head.status, server.ask(&unheard).text().as_str()), (202, ""));
 }
 
-/// How many were answered, and how many refused.
+/// The numbers of answered and of refused calls.
 fn tally<'a>(answers: impl Iterator<Item = &'a Value>) -> (usize, usize) {
     let (mut answered, mut refused) = (0, 0);
     for answer in answers {
@@ -220,7 +220,7 @@ fn fifty_calls_with_one_id_are_each_answered_or_refused() {
     let answers: Vec<Value> = (0..CALLS).map(|_| pipes.next()).collect();
     let (answered, refused) = tally(answers.iter());
     assert!(answered >= 1 && answered + refused == CALLS, "{answered} {refused}");
-    // It is free again.
+    // The id can be used again.
     pipes.send_line(&call.to_string());
     assert_eq!(tally([pipes.next()].iter()), (1, 0));
 
@@ -255,7 +255,7 @@ fn fifty_calls_with_one_id_are_each_answered_or_refused() {
             (0..accepted).map(|_| serde_json::from_str(&stream.event().unwrap().1).unwrap()).collect();
         heard.extend(answers.iter().filter(|answer| answer.head.status != 202).map(Answer::message));
         if heard.iter().all(|answer| answer["id"] == 1) {
-            // Without a session, ids mean nothing from one request to another.
+            // Without a session, equal ids of different requests do not conflict.
             assert!(heard.iter().all(|answer| answer["result"].is_object()), "{heard:?}");
             continue;
         }

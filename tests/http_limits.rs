@@ -1,11 +1,11 @@
-//! Clients that take what they can get over HTTP, and never say what for.
+//! Clients that occupy as much of the HTTP server as they can without completing a request.
 
 use std::time::{Duration, Instant};
 
 use crate::common::http::{Connection, Request, Server};
 use serde_json::json;
 
-/// How long an answer may take that nothing stands in the way of, on a machine that is busy.
+/// The longest time for an answer that nothing delays, on a busy machine.
 const SOON: Duration = Duration::from_secs(3);
 
 fn half_a_head(server: &Server) -> Connection {
@@ -24,17 +24,17 @@ fn is_served_soon(server: &Server) {
 
 #[test]
 fn half_sent_heads_shut_nobody_out() {
-    // Few places, and as many as there are by default.
+    // Few places, and the default number of places.
     for settings in ["[http]\nconcurrent_requests = 1\n", ""] {
         let server = Server::with(settings);
         let (_, mut kept) = server.send(&Request::get("/sse"));
         assert_eq!(kept.event().unwrap().0, "endpoint");
         let mut half: Vec<Connection> = (0..300).map(|_| half_a_head(&server)).collect();
         is_served_soon(&server);
-        // Those made room, the first of them first; who is served does not.
+        // The oldest half-sent connections were closed to make room. The stream that is being served was not.
         assert!(half[0].closes_within(SOON) && half[1].closes_within(SOON));
         assert!(!kept.ends_within(Duration::from_millis(1)));
-        // It goes on as long as they do.
+        // More half-sent connections change nothing.
         for _ in 0..3 {
             half.extend((0..100).map(|_| half_a_head(&server)));
             is_served_soon(&server);
@@ -85,7 +85,7 @@ fn a_head_that_comes_byte_by_byte_is_given_up() {
     let server = Server::with("");
     let mut connection = server.connect();
     let mut writer = connection.writer();
-    // Longer than the deadline, whatever it is for one that is silent.
+    // Lasts longer than the deadline, but is never silent for long.
     let dripping = std::thread::spawn(move || {
         for byte in b"GET /healthz HTTP/1.1\r\nhost: localhost\r\nx-slow: "
             .iter()

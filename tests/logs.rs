@@ -1,4 +1,4 @@
-//! What recorded logs of both versions come to (`tests/fixtures/logs/README.md`).
+//! How the recorded logs of both versions are understood (`tests/fixtures/logs/README.md`).
 
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use pantheros_mcp::testing::nix::diagnostics::{SourceTree, build_failures, diagn
 use pantheros_mcp::testing::nix::log::{ActivityKind, Event, LogState};
 
 const VERSIONS: [&str; 2] = ["2.26", "2.34"];
-/// The copy of `tests/fixtures/options` in the store at the time.
+/// The store path of `tests/fixtures/options` when the logs were recorded.
 const COPY: &str = "/nix/store/gmgimqv3f1yg0wrpg4mhm9yw38vis1zk-source";
 
 fn lines(name: &str, version: &str) -> Vec<Vec<u8>> {

@@ -1,5 +1,5 @@
-//! The integration tests, one program: each further one would link the whole server once more. A file or folder here is
-//! a module of it (`cargo test --test all plan::`).
+//! The integration tests are one program, since each further one would link the whole server once more. Each file or
+//! folder here is a module of it (`cargo test --test all plan::`).
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod common;

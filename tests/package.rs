@@ -1,5 +1,6 @@
-//! What `package.nix` gives cargo is what cargo reads, and what it and the service's unit put on the server's search path
-//! is what the server calls. Nix builds the package from these files alone; here plain cargo does, and needs no nixpkgs.
+//! `package.nix` lists every file that cargo reads, and the search paths that it and the service's unit declare have
+//! every program that the server calls. Nix builds the package from these files alone; the test uses plain cargo, which
+//! needs no nixpkgs.
 
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
@@ -12,7 +13,7 @@ use crate::common::programs::Store;
 use crate::common::site::Site;
 use serde_json::{Value, json};
 
-/// `package.nix` with a `lib` that hands back the list of files, and a builder that hands back its arguments.
+/// Evaluates `package.nix` with a `lib` that returns the list of files, and a builder that returns its arguments.
 const ARGUMENTS: &str = r#"
 let
   root = toString ./.;
@@ -70,7 +71,7 @@ fn words(value: &Value) -> Vec<String> {
     value.as_array().unwrap().iter().map(|word| word.as_str().unwrap().to_owned()).collect()
 }
 
-/// The files below a path, or the path itself, relative to `root`.
+/// Adds the files below a path, or the path itself, relative to `root`.
 fn files_of(root: &Path, path: &str, into: &mut BTreeSet<String>) {
     let found = root.join(path);
     if !found.is_dir() {
@@ -82,8 +83,8 @@ fn files_of(root: &Path, path: &str, into: &mut BTreeSet<String>) {
     }
 }
 
-/// A folder with exactly these files. It stays where it is from one run to the next, and so do files that did not
-/// change, so that cargo builds again only what did.
+/// Makes a folder with exactly these files. The folder and its unchanged files stay from one run to the next, so that
+/// cargo builds only what changed.
 fn source(files: &[String]) -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("package");
     std::fs::create_dir_all(&folder).unwrap();
@@ -106,8 +107,8 @@ fn source(files: &[String]) -> PathBuf {
     folder
 }
 
-/// Cargo in that folder, without a network. It shares nothing with the build of this test: Cargo would take what it
-/// made of the copy for what it makes of the sources, and build nothing when these change.
+/// Runs cargo in that folder, without a network. Its target folder is not that of this test: Cargo would take results
+/// of the copy for results of the sources, and build nothing when these change.
 fn cargo(folder: &Path, arguments: &[&str]) -> Output {
     let output = Command::new(env!("CARGO"))
         .args(arguments)
@@ -126,7 +127,7 @@ fn cargo(folder: &Path, arguments: &[&str]) -> Output {
     output
 }
 
-/// What cargo says it made: the only program there is.
+/// The one program that cargo reports to have built.
 fn program_in(messages: &[u8]) -> PathBuf {
     let mut programs = String::from_utf8_lossy(messages)
         .lines()
@@ -151,7 +152,7 @@ fn the_package_builds_and_passes_its_tests_with_the_files_it_is_given() {
     test.extend(flags.iter().map(String::as_str));
     let tests = program_in(&cargo(&folder, &test).stdout);
 
-    // The check phase finds what every build has and what is named for it, and nobody's home.
+    // The check phase has the programs of every build and those in `nativeCheckInputs`, and no home folder.
     let inputs = words(&arguments["nativeCheckInputs"]);
     let standard = ["bash", "coreutils", "diffutils", "findutils", "gawk", "gnugrep", "gnused"];
     let scratch = tempfile::tempdir().unwrap();
@@ -173,7 +174,7 @@ fn the_package_builds_and_passes_its_tests_with_the_files_it_is_given() {
         String::from_utf8_lossy(&checked.stderr)
     );
 
-    // What is run when it is installed.
+    // The commands of the installation.
     let installed = arguments["postInstall"].as_str().unwrap();
     let shells: Vec<&str> = installed
         .split("pantheros-mcp completions ")
@@ -192,7 +193,7 @@ fn the_package_builds_and_passes_its_tests_with_the_files_it_is_given() {
     }
 }
 
-/// Answers every connection that all is well, as long as the test runs; gives its URL.
+/// Answers every connection with status 200 as long as the test runs. Returns the URL.
 fn healthy() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/healthz", listener.local_addr().unwrap());
@@ -208,7 +209,7 @@ fn healthy() -> String {
     url
 }
 
-/// Plans, approves and deploys the next revision of a host with this search path alone.
+/// Plans, approves and deploys the next revision of a host, with only this search path.
 fn deploys_with(site: &Site, path: &str) {
     let run =
         |arguments: &[&str]| -> Output { site.fleet.command(arguments).env("PATH", path).output().unwrap() };
@@ -226,9 +227,9 @@ fn deploys_with(site: &Site, path: &str) {
     assert_eq!(deployed["hosts"][0]["state"], "confirmed", "with {path}: {deployed:#}");
 }
 
-/// The server calls other programs: with exactly the search path that the service's unit declares, with that of the
-/// command by which an administrator becomes it, and with what the package adds for whoever starts it, a host is
-/// planned, approved and deployed.
+/// A host is planned, approved and deployed with each search path on which the server may find the programs that it
+/// calls: that of the service's unit, that of the command with which an administrator acts as the service, and that
+/// which the package adds.
 #[test]
 fn the_server_deploys_with_what_is_declared_for_it() {
     let nix = nixes().pop().unwrap();

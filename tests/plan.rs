@@ -1,4 +1,4 @@
-//! Planning a deployment to real machines: its answer, its risks, and that it changes nothing.
+//! Plans of deployments to real machines: the answers, the risks, and that planning changes nothing.
 
 use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt;
@@ -12,7 +12,7 @@ use crate::common::mcp::{Client, WITH_HANDSHAKE};
 use crate::common::target::Targets;
 use serde_json::{Value, json};
 
-/// Two revisions of a fleet: in the second, a package is newer, one comes, one goes, a unit changes.
+/// Two revisions of a fleet. In the second, one package is newer, one is new, one is gone, and a unit has changed.
 fn flake(port: u16, key: &str, revision: u32, more: &str) -> String {
     let (nginx, other, unit) = if revision == 1 {
         ("nginx-1.26.0", "old-tool-1.0", "ExecStart=one")
@@ -101,7 +101,7 @@ impl Site {
         site
     }
 
-    /// Commits this revision, with more in its configuration.
+    /// Commits this revision, with `more` added to its configuration.
     fn configure(&self, revision: u32, more: &str) {
         let (_, port) = self.targets.ports().next().unwrap();
         self.fleet.write("flake.nix", &flake(port, &self.key, revision, more));
@@ -113,7 +113,7 @@ impl Site {
         self.fleet.call("plan_deploy", arguments)
     }
 
-    /// The codes of the risks, the worst first.
+    /// The severities and codes of the risks, the worst first.
     fn risks(&self) -> Vec<String> {
         let answer = self.plan(&json!({"hosts": ["web"]}));
         assert_eq!(answer.code, 0, "{:#}", answer.json);
@@ -162,7 +162,7 @@ fn a_plan_says_what_would_change_and_changes_nothing() {
         assert_eq!(host["needs_reboot"], true);
         assert_eq!(site.risks(), ["note needs_reboot"]);
 
-        // Nothing of the new system was brought to the machine, and nothing of it ran there.
+        // Nothing of the new system was copied to the machine, and nothing of it ran there.
         let web = site.targets.get("web");
         let after =
             web.says(&["sh", "-c", "ls /nix/store /nix/var/nix/profiles; cat /proc/uptime >/dev/null"]);
@@ -170,7 +170,7 @@ fn a_plan_says_what_would_change_and_changes_nothing() {
         assert!(!web.path("/var/lib/activation.log").exists());
         assert_eq!(web.current_system(), site.first);
 
-        // The plan is kept, for its owner alone.
+        // The plan is stored, and only its owner can read it.
         let state = site.fleet.folder().with_file_name("state");
         let plans: Vec<_> = std::fs::read_dir(state.join("plans")).unwrap().collect();
         assert_eq!(plans.len(), 2, "one for each call");
@@ -179,8 +179,7 @@ fn a_plan_says_what_would_change_and_changes_nothing() {
     }
 }
 
-/// However much was said over a connection since, which host key it showed and with which key it was logged in
-/// to is still known.
+/// The host key of a connection, and the key with which it was authorized, are still known after much traffic.
 #[test]
 fn a_connection_that_was_used_much_still_binds_its_plans() {
     let nix = nixes().pop().unwrap();
@@ -209,7 +208,8 @@ fn a_flake_that_changes_while_it_is_built_makes_no_plan() {
     site.fleet.write("flake.nix", &changed("before"));
     let mut client = Client::begun(&site.fleet, &[], WITH_HANDSHAKE[3]);
     let id = client.ask("tools/call", json!({"name": "plan_deploy", "arguments": {"hosts": ["web"]}}));
-    // The tree was dirty before, and is at the same commit after. It changes until there is an answer, each time at once.
+    // The tree is dirty before, and at the same commit afterwards. Until the answer arrives it changes repeatedly, each
+    // time atomically.
     let answered = AtomicBool::new(false);
     let (file, aside) = (site.fleet.folder().join("flake.nix"), site.fleet.folder().join("aside"));
     let answer = std::thread::scope(|scope| {
@@ -230,7 +230,7 @@ fn a_flake_that_changes_while_it_is_built_makes_no_plan() {
     assert_eq!(answer["result"]["structuredContent"]["error"]["code"], "plan_outdated", "{answer:#}");
 }
 
-/// A flake whose fingerprint cannot be told, and that is another one as long as its system is built.
+/// A flake without a fingerprint, which is another one only while its system is built.
 #[test]
 fn what_is_judged_is_what_is_built_where_no_change_is_told() {
     for nix in nixes() {
@@ -261,7 +261,7 @@ fn what_is_judged_is_what_is_built_where_no_change_is_told() {
         assert!(locked.status.success(), "{}", String::from_utf8_lossy(&locked.stderr));
         site.fleet.git(&["add", "."]);
         site.fleet.git(&["commit", "-qm", "an input with uncommitted changes"]);
-        // Dirty before and after, in the same file.
+        // Dirty before and after, with changes in the same file.
         let (judged, built) =
             (with("judged = true;"), with("system.build.toplevel = other // { type = \"derivation\"; };"));
         site.fleet.write("flake.nix", &judged);
@@ -352,7 +352,7 @@ fn being_locked_out_is_seen_before_it_happens() {
     assert!(site.risks().contains(&"note uncommitted_changes".to_owned()));
 }
 
-/// What decides a risk and does not evaluate is no risk less, however it fails.
+/// A fact that decides a risk and does not evaluate never hides the risk, however it fails.
 #[test]
 fn what_cannot_be_read_is_a_risk_that_says_so() {
     for nix in nixes() {
@@ -399,7 +399,7 @@ fn what_cannot_be_read_is_a_risk_that_says_so() {
         ] {
             part(&more.replace("FAULT", "throw \"not today\""), named, "not today");
         }
-        // What `tryEval` does not catch.
+        // Errors that `tryEval` does not catch.
         for (fault, why) in
             [("abort \"not today\"", "not today"), ("{ }.nothing", "nothing"), ("1 + \"a\"", "cannot add")]
         {
@@ -408,11 +408,11 @@ fn what_cannot_be_read_is_a_risk_that_says_so() {
                 "file_systems.mounted.a",
                 why,
             );
-            // The others are read all the same.
+            // The other facts are read nevertheless.
             assert!(answer.json.to_string().contains("/dev/not-there is not on the machine"), "{answer:?}");
             part(&ssh(&format!("settings.AllowUsers = {fault};")), "ssh.allow_users", why);
         }
-        // How the deployment is to go is never guessed.
+        // Options that control the deployment are never guessed.
         for option in ["rollbackTimeout", "refusals", "buildOn"] {
             site.configure(2, &format!("pantheros.deploy = {{ targetHost = \"web\"; port = {port}; user = \"root\"; {option} = throw \"not today\"; }};"));
             let answer = site.plan(&json!({"hosts": ["web"]}));
@@ -432,7 +432,7 @@ fn what_cannot_be_read_is_a_risk_that_says_so() {
     }
 }
 
-/// The usual way to keep local files out of commits, which Nix reads as they are.
+/// A common way to keep local files out of commits. Nix reads such files as they are.
 #[test]
 fn what_git_was_told_not_to_look_at_is_planned_as_it_is() {
     for (nix, flag) in nixes().iter().zip(["--skip-worktree", "--assume-unchanged"]) {
@@ -459,7 +459,7 @@ fn what_git_cannot_compare_is_no_answer() {
     site.fleet.git(&["update-index", "--skip-worktree", "other"]);
     let plan = || site.plan(&json!({"hosts": ["web"]}));
     assert_eq!(plan().code, 0);
-    // As it was, but for its times, so that it has to be compared; and the user's filter for it fails.
+    // The file has its old content and new times, so Git has to compare it; and the user's filter fails.
     site.fleet.write("other", "one");
     std::fs::write(site.fleet.home().join(".gitconfig"), "[filter \"x\"]\nclean = false\nrequired = true\n")
         .unwrap();
@@ -475,7 +475,7 @@ fn what_cannot_be_read_of_a_host_is_not_taken_for_none() {
     let answer = plan(&site);
     assert_eq!(answer.code, 0, "neither file is there: {:#}", answer.json);
     for file in ["switch-inhibitors", "etc/pantheros/facts.json"] {
-        // A folder is there, and is nothing that can be read.
+        // The path exists, but is a folder and cannot be read.
         let path = format!("{}/{file}", site.first);
         site.targets.get("web").says(&["mkdir", "-p", &path]);
         let answer = plan(&site);
@@ -487,7 +487,7 @@ fn what_cannot_be_read_of_a_host_is_not_taken_for_none() {
     }
 }
 
-/// The programs there are, a tool, a line of the settings for `ssh`, arguments, and the error's code and words.
+/// The available programs, a tool, a line of the settings for `ssh`, arguments, and the error's code and texts.
 type Case<'a> = (&'a [&'a str], &'a str, &'a str, Value, &'a str, [&'a str; 2]);
 
 #[test]

@@ -10,7 +10,7 @@ use pantheros_mcp::testing::tools::names;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-/// How long nothing has to come before it counts as nothing.
+/// After this time without a message, a test assumes that none comes.
 const SILENCE: Duration = Duration::from_millis(300);
 
 /// The newest Nix, for tests that need any.
@@ -18,7 +18,7 @@ fn nix() -> PathBuf {
     nixes().pop().unwrap()
 }
 
-/// What is said on the side has nowhere to go: the disk with the log is full, or nobody reads the pipe.
+/// Messages on standard error cannot be written: the disk with the log is full, or nobody reads the pipe.
 #[test]
 fn a_standard_error_that_takes_nothing_ends_nothing() {
     let fleet = Fleet::demo(&nix());
@@ -39,7 +39,7 @@ fn a_standard_error_that_takes_nothing_ends_nothing() {
     }
 }
 
-/// A fleet of nothing, for what needs no flake.
+/// An empty fleet, for tests that need no flake.
 fn nothing() -> Fleet {
     Fleet::plain(&nix(), &[])
 }
@@ -88,7 +88,7 @@ fn every_version_with_a_handshake_is_spoken() {
 #[test]
 fn a_version_nobody_knows_is_answered_with_the_newest() {
     let fleet = nothing();
-    // 2026-07-28 has no handshake, so it cannot be agreed on in one.
+    // 2026-07-28 has no handshake, so a handshake cannot agree on it.
     for version in ["1999-12-31", "2099-01-01", STATELESS, ""] {
         let answer = Client::start(&fleet, &[]).initialize(version);
         assert_eq!(answer["result"]["protocolVersion"], "2025-11-25", "{version:?}: {answer}");
@@ -108,7 +108,7 @@ fn the_stateless_version_needs_no_handshake() {
     assert_eq!(hosts(&answer), DEMO_HOSTS);
     assert_eq!(answer["result"]["resultType"], "complete", "{answer}");
 
-    // Each begins anew: nobody has to discover anything first.
+    // Each request stands for itself: none has to call `server/discover` first.
     let mut client = Client::begun(&fleet, &[], STATELESS);
     assert_eq!(hosts(&client.call("list_hosts", json!({}))), DEMO_HOSTS);
 }
@@ -185,7 +185,7 @@ fn what_is_malformed_is_answered() {
     assert_eq!(client.tools(), names());
 }
 
-/// 2025-03-26 has batches; others refuse them, and nobody waits.
+/// Only 2025-03-26 has batches. Other versions refuse them with an answer to each request, so that no client waits.
 #[test]
 fn a_batch_is_answered_message_by_message() {
     for version in ["2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25"] {
@@ -246,7 +246,7 @@ fn what_does_not_exist_is_named() {
         assert!(said(&answer).len() < 300 && !said(&answer).contains('\u{1b}'), "{version}: {answer}");
         let answer = client.request("resources/read", json!({"uri": "pantheros://log/../../etc/passwd"}));
         assert_eq!(answer["error"]["data"]["uri"], "pantheros://log/../../etc/passwd", "{version}: {answer}");
-        // 2026-07-28 did away with -32002 (SEP-2164).
+        // 2026-07-28 removed -32002 (SEP-2164).
         assert_eq!(code(&answer), if version == STATELESS { -32602 } else { -32002 }, "{version}: {answer}");
     }
 }
@@ -294,7 +294,7 @@ fn wrong_arguments_are_an_answer() {
     }
 }
 
-/// What steers a terminal, hides, reads backwards, or begins a line of its own.
+/// Characters that control a terminal, hide, reverse the direction, or begin a new line.
 const HOSTILE: &str = "x\u{1b}[31m\u{202e}\u{e0041}\n\u{2028}y";
 
 #[test]
@@ -302,7 +302,7 @@ fn what_a_client_sent_is_cleaned_before_it_is_repeated() {
     let fleet = nothing();
     let bad = |c: char| (c.is_control() && c != '\n') || "\u{202e}\u{2028}\u{e0041}".contains(c);
     for version in both_eras() {
-        // Everything is logged, by the libraries too.
+        // Everything is logged, also by libraries.
         let mut command = fleet.command(&["serve"]);
         command.env("PANTHEROS_LOG", "trace");
         let mut client = Client::of(command);
@@ -329,7 +329,7 @@ fn what_a_client_sent_is_cleaned_before_it_is_repeated() {
             (&hostile("no/such"), json!({}), "there is no method"),
         ] {
             let params = if version == STATELESS { with_meta(params) } else { params };
-            // An id is repeated as it came, and logged as everything is.
+            // The answer repeats the id as it was received. The id is logged like everything else.
             let id = hostile("id");
             let message = json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params});
             client.send_line(&message.to_string());
@@ -386,7 +386,7 @@ fn a_message_may_be_too_large() {
         assert!(said(&answer).contains("limits.message_kib"), "{answer}");
         assert_eq!(client.tools(), names());
     }
-    // Just below the limit is taken.
+    // A line just below the limit is accepted.
     let filler = "x".repeat((1 << 20) - 200);
     let answer = client.request("ping", json!({"_meta": {"x": filler}}));
     assert_eq!(answer["result"], json!({}));
@@ -425,7 +425,7 @@ fn what_is_switched_off_is_neither_listed_nor_called() {
         ),
         (vec!["--tools", "flake_check,list_hosts"], vec!["list_hosts", "flake_check"], "--tools"),
         (vec!["--exclude-tools", "build_host,nix_search"], without(&["build_host", "nix_search"]), "exclude"),
-        // --read-only beats every other switch.
+        // --read-only takes precedence over every other switch.
         (vec!["--tools", "build_host,list_hosts", "--read-only"], vec!["list_hosts"], "--read-only"),
     ];
     for version in both_eras() {
@@ -487,7 +487,7 @@ fn progress_is_told_to_who_asked_for_it() {
             let whole: String = told.iter().map(|message| message.line.as_str()).collect();
             assert!(whole.contains("step "), "the last line of the build's log is told: {whole}");
 
-            // Nothing about a call that has been answered.
+            // No notification follows the answer to a call.
             assert!(client.next_within(SILENCE).is_none());
         }
     }
@@ -523,7 +523,7 @@ fn a_cancelled_call_ends_and_the_server_goes_on() {
             assert_eq!(client.tools(), names());
             // Cancellation, "Behavior Requirements": no response to a cancelled request.
             assert!(client.next_within(SILENCE).is_none(), "{version}");
-            // The host is not taken for good.
+            // The host can be built again.
             let again = build_slow(&mut client);
             slow.has_begun();
             client.cancel(again);
@@ -577,7 +577,7 @@ fn it_ends_without_having_been_asked_anything() {
 
 #[test]
 fn what_was_asked_before_the_input_ended_is_answered() {
-    // As in `printf … | pantheros-mcp serve`: what needs no time at all is still said.
+    // As in `printf … | pantheros-mcp serve`: a call that takes no time is still answered.
     let fleet = nothing();
     for _ in 0..5 {
         let mut client = Client::start(&fleet, &[]);
@@ -636,7 +636,7 @@ fn standard_output_is_the_protocols_alone() {
     command.arg("serve").env("PANTHEROS_LOG", "trace").env("RUST_LOG", "trace");
     let mut client = Client::of(command);
     client.initialize("2025-11-25");
-    // Every line that is no JSON fails here.
+    // A line that is not JSON fails the test here.
     assert_eq!(client.call("build_host", json!({"host": "broken-on-purpose"}))["result"]["isError"], true);
     assert_eq!(client.tools(), names());
 }

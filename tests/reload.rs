@@ -1,4 +1,4 @@
-//! A running server goes by the settings and the flake as they are at each call, not as they were at its start.
+//! A running server uses the settings and the flake as they are at each call, not as they were at its start.
 
 use std::io::{PipeReader, Write};
 use std::os::fd::AsRawFd;
@@ -35,7 +35,7 @@ fn begun(fleet: &Fleet) -> Client {
     Client::begun(fleet, &[], WITH_HANDSHAKE[2])
 }
 
-/// This program with these settings, at this fleet's home, and no flake named.
+/// This program with these settings and this fleet's home, without a named flake.
 fn configured(fleet: &Fleet, settings: &Path) -> Command {
     let named = fleet.command(&[]);
     let mut command = Command::new(named.get_program());
@@ -49,7 +49,7 @@ fn without_flake(fleet: &Fleet) -> Command {
     configured(fleet, &fleet.folder().with_file_name(FILE))
 }
 
-/// This program on this fleet, with settings that are a pipe.
+/// This program on this fleet, with settings from a pipe.
 fn piped(fleet: &Fleet, settings: &str) -> (Command, PipeReader) {
     let (reader, mut writer) = std::io::pipe().unwrap();
     writer.write_all(settings.as_bytes()).unwrap();
@@ -63,7 +63,7 @@ fn make_fifo(path: &Path) {
     assert!(Command::new("mkfifo").args(["-m", "600"]).arg(path).status().unwrap().success());
 }
 
-/// A server by that command, to which a client has begun to talk.
+/// Starts a server with this command, and does the handshake.
 fn greeted(mut command: Command) -> Client {
     command.arg("serve");
     let mut client = Client::of(command);
@@ -72,7 +72,7 @@ fn greeted(mut command: Command) -> Client {
     client
 }
 
-/// What a tool answers, a failure too.
+/// The structured content of a tool's answer, also of a failed call.
 fn told(client: &mut Client, tool: &str, arguments: Value) -> Value {
     let answer = client.call(tool, arguments);
     let content = answer["result"]["structuredContent"].clone();
@@ -80,7 +80,7 @@ fn told(client: &mut Client, tool: &str, arguments: Value) -> Value {
     content
 }
 
-/// The hosts that are planned for, each with what became of it.
+/// The hosts of a plan, each with its error.
 fn planned(client: &mut Client, arguments: Value) -> Vec<(String, String)> {
     let answer = told(client, "plan_deploy", arguments);
     let hosts = answer["hosts"].as_array().unwrap_or_else(|| panic!("{answer:#}"));
@@ -121,7 +121,7 @@ fn hosts_are_where_the_settings_say_now() {
         let status = told(&mut client, "host_status", json!({"host": "one"}));
         assert!(status.to_string().contains("127.0.0.2"), "{status:#}");
 
-        // What counts is not committed, and then it is.
+        // A plan of a revision needs settings that are committed.
         assert_eq!(
             code(&mut client, "plan_deploy", json!({"tag": "prod", "rev": "HEAD"})),
             "invalid_settings"
@@ -155,7 +155,7 @@ fn what_is_narrowed_meanwhile_is_narrow() {
     fleet.write(FILE, "[tools]\nexclude = [\"list_hosts\"]\n");
     assert!(client.call("list_hosts", json!({}))["error"].is_object());
 
-    // A file that narrows and cannot be read leaves nothing as it was before.
+    // If a file that narrows cannot be read, every call fails.
     fleet.write(FILE, "[tools]\nread_only = true\nexclude =\n");
     for (tool, arguments) in [
         ("build_host", json!({"host": "one"})),
@@ -195,7 +195,7 @@ fn the_users_settings_are_read_again_as_well() {
         assert_eq!(target(&mut client), None);
         write("[hosts.one]\ntarget_host = \"192.0.2.1\"\n");
         assert_eq!(target(&mut client).as_deref(), Some("192.0.2.1"));
-        // Another Nix, another ssh, another cache: the same answer by other means.
+        // Other settings apply to the next call as well: an unknown key, Nix, the cache, ssh, limits.
         write("program_ = 1\n");
         assert_eq!(code(&mut client, "list_hosts", json!({})), "invalid_settings");
         std::fs::write(&users, "[nix]\nprogram = \"/nonexistent/nix\"\n[cache]\nenabled = false\n").unwrap();
@@ -212,12 +212,12 @@ fn the_users_settings_are_read_again_as_well() {
     }
 }
 
-/// Settings for a fleet that leave only what changes nothing, and say where a host is.
+/// Settings that allow only tools without effects, and give the address of a host.
 fn narrow(nix: &Path) -> String {
     format!("[nix]\nprogram = {nix:?}\n[tools]\nread_only = true\n[hosts.one]\ntarget_host = \"192.0.2.1\"\n")
 }
 
-/// A server whose settings are those of [`narrow`] goes by them for all its life.
+/// A server with the settings of [`narrow`] keeps them until it ends.
 fn stays_narrow(client: &mut Client) {
     for _ in 0..2 {
         let tools = client.tools();
@@ -240,11 +240,11 @@ fn what_came_through_a_pipe_counts_to_the_servers_end() {
     let mut client = greeted(command);
     drop(reader);
     stays_narrow(&mut client);
-    // What else there is to read is read again.
+    // The file beside the flake is still read again.
     fleet.write(FILE, "[tools]\nexclude = [\"list_hosts\"]\n");
     assert!(client.call("list_hosts", json!({}))["error"].is_object());
 
-    // A pipe with a name, to which somebody writes late and in parts, and once.
+    // A named pipe that is written late, in parts, and only once.
     let fleet = committed(&nix, "");
     let fifo = fleet.folder().with_file_name("fifo");
     make_fifo(&fifo);
@@ -286,7 +286,7 @@ fn a_pipe_without_a_word_is_no_empty_file() {
     drop(reader);
     assert_eq!(output.status.code(), Some(2), "{}", errors(&output));
     assert!(errors(&output).contains("ended without content"), "{}", errors(&output));
-    // What is always empty is meant to be.
+    // A device that is always empty is accepted.
     let mut command = configured(&fleet, Path::new("/dev/null"));
     let output = command.args(["tools", "--json"]).output().unwrap();
     assert!(output.status.success(), "{}", errors(&output));
@@ -332,7 +332,7 @@ fn a_link_to_a_flake_is_followed_anew() {
             leads_to(&new);
             assert_eq!(version(&mut client, arguments), "25.11", "in a repository: {in_git}");
         }
-        // The settings are those beside the flake that is looked at.
+        // The settings beside the flake that the link now points to apply.
         new.write(FILE, "[hosts.one]\ntarget_host = \"192.0.2.1\"\n");
         let host = told(&mut client, "list_hosts", json!({"host": "one"}))["hosts"][0].clone();
         assert_eq!(host["target"], "192.0.2.1", "{host:#}");
@@ -358,8 +358,8 @@ fn a_flake_further_up_does_not_step_in() {
     assert_eq!(told(&mut client, "list_hosts", host)["hosts"][0]["state_version"], "25.11");
 }
 
-/// What a client that shows forms has answered by a person while the settings change: the error of the call, and whether
-/// the approval counted.
+/// Changes the settings while a person answers a form. Returns the error of the call, and whether the answer was
+/// recorded.
 fn answered(version: &str, action: &str, change: impl FnOnce(&Fleet)) -> (Value, bool) {
     let fleet = plan::fleet("approve_by = [\"elicitation\"]");
     let stored = plan::stored(&fleet, &["one"], &[], std::time::Duration::from_secs(1_800));
@@ -399,11 +399,11 @@ fn an_answer_under_other_settings_does_not_count() {
         let (error, is_spent) = answered(version, "accept", less);
         assert_eq!(error["code"], "invalid_approval", "{version}: {error:#}");
         assert!(error.to_string().contains("settings") && !is_spent, "{version}: {error:#}");
-        // A no is one under any settings.
+        // A decline counts under any settings.
         let (error, is_spent) = answered(version, "decline", less);
         assert!(error["code"] == "approval_declined" && is_spent, "{version}: {error:#}");
     }
-    // Another person may be needed by now.
+    // By now another way of approving may be required.
     let (error, is_spent) =
         answered(WITH_HANDSHAKE[2], "accept", |fleet| plan::set(fleet, "approve_by = [\"terminal\"]"));
     assert!(error["code"] == "invalid_approval" && error.to_string().contains("settings"), "{error:#}");
@@ -416,7 +416,7 @@ fn a_rollback_is_planned_under_settings_that_hold() {
     let mut site = Site::start(&nix, &["web"], &json!({}));
     let second = site.toplevel("web");
     site.machine("web").install(&nix, &second);
-    // The first time that a host is reached the settings change.
+    // The settings change the first time that a host is reached.
     let (users, mark) =
         (site.fleet.folder().with_file_name(FILE), site.fleet.folder().with_file_name("changed"));
     site.ssh_after(&format!(
@@ -463,7 +463,7 @@ fn a_page_is_of_the_state_that_the_one_before_was_of() {
         let files = [("flake.nix", text.as_str())];
         let fleet = if in_git { Fleet::committed(&nix, &files) } else { Fleet::plain(&nix, &files) };
         let mut client = begun(&fleet);
-        // What is not known yet fills in between two pages.
+        // Facts that become known between two pages do not change the list.
         let first = told(&mut client, "list_hosts", json!({"limit": 1}));
         let after = |page: &Value| json!({"limit": 1, "wait": true, "cursor": page["next_cursor"]});
         assert_eq!(first["hosts"][0]["name"], "one", "{first:#}");
@@ -485,7 +485,7 @@ fn a_page_is_of_the_state_that_the_one_before_was_of() {
 
         let first = told(&mut client, "list_hosts", json!({"limit": 1, "wait": true}));
         assert_eq!(first["hosts"][0]["state_version"], "25.11", "{first:#}");
-        // Git does not track it, and what it says is in the list.
+        // Git does not track this file, but its settings are part of the list.
         std::fs::write(
             fleet.folder().with_file_name(FILE),
             format!("[nix]\nprogram = {nix:?}\n[hosts.two]\ntags = [\"new\"]\n"),

@@ -1,4 +1,5 @@
-//! A repository that somebody else made: its configuration runs nothing, and no other is taken for it.
+//! A repository that somebody else made: its configuration runs no program, and no other repository is used in its
+//! place.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -10,7 +11,7 @@ fn flake(host: &str) -> String {
     format!("{{ outputs = _: {{ nixosConfigurations.{host}.config = {{ }}; }}; }}")
 }
 
-/// A program that leaves a mark, and the mark.
+/// A program that leaves a mark when it runs, and the path of the mark.
 fn marker(fleet: &Fleet) -> (String, PathBuf) {
     let mark = fleet.folder().with_file_name("ran");
     let text = format!("#!/bin/sh\necho \"$@\" >>'{}'\ncat\n", mark.display());
@@ -52,7 +53,7 @@ fn its_configuration_runs_nothing() {
         for hook in ["post-index-change", "reference-transaction"] {
             std::fs::copy(&program, hooks.join(hook)).unwrap();
         }
-        // What was changed is what Git would filter to compare it, unless its size tells.
+        // To compare a changed file of the same size, Git would run the filter.
         fleet.write("flake.nix", &flake("api"));
         fleet.write("a.json", "[]");
         assert_eq!(hosts(&fleet)[0]["name"], "api");
@@ -64,7 +65,7 @@ fn its_configuration_runs_nothing() {
         let ran = std::fs::read_to_string(&mark).unwrap();
         assert!(ran.contains("clean") && ran.contains("more"), "{ran}");
         std::fs::remove_file(&mark).unwrap();
-        // And what it holds is told from what it held.
+        // The next change is noticed, too.
         fleet.write("flake.nix", &flake("dns"));
         assert_eq!(hosts(&fleet)[0]["name"], "dns");
         assert!(!mark.exists(), "it ran: {}", std::fs::read_to_string(&mark).unwrap_or_default());
@@ -86,7 +87,7 @@ fn what_it_lacks_is_not_fetched_by_a_program_of_its_own() {
     }
     let objects = fleet.folder().join(".git/objects");
     for folder in std::fs::read_dir(&objects).unwrap().map(|entry| entry.unwrap().path()) {
-        // Its commit stays, and the tree it names is gone.
+        // The commit stays, but the tree that it names is removed.
         let head =
             String::from_utf8(std::fs::read(fleet.folder().join(".git/refs/heads/main")).unwrap()).unwrap();
         for object in std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()) {
@@ -108,7 +109,7 @@ fn what_it_lacks_is_not_fetched_by_a_program_of_its_own() {
 fn no_other_repository_is_taken_for_it() {
     let fleet = Fleet::committed(&nixes().remove(0), &[("flake.nix", &flake("web"))]);
     let other = Fleet::committed(&nixes().remove(0), &[("other", "")]);
-    // As a hook of the other one starts programs.
+    // The environment in which a hook of the other repository starts programs.
     let seen = || {
         let mut command = fleet.command(&["call", "--quiet", "list_hosts"]);
         let git = other.folder().join(".git");
@@ -127,7 +128,7 @@ fn links_of_a_repository_to_what_never_ends_are_not_read() {
         let fleet = Fleet::committed(&nix, &[("flake.nix", &flake("web"))]);
         let pipe = fleet.folder().with_file_name("pipe");
         assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
-        // The pipe first: whoever reads the device to its end fills the memory.
+        // The pipe comes first: a program that reads the device to its end fills the memory.
         for (target, name) in [
             (pipe.as_path(), ".gitattributes"),
             (&pipe, "flake.lock"),
@@ -138,7 +139,7 @@ fn links_of_a_repository_to_what_never_ends_are_not_read() {
             fleet.git(&["add", "."]);
             fleet.git(&["commit", "-qm", "a link"]);
             for (tool, arguments) in [("list_hosts", "{}"), ("nix_search", "{\"query\": \"web\"}")] {
-                // Nobody ever writes to the pipe.
+                // Nobody writes to the pipe, so reading it would never end.
                 let call = fleet.command(&["call", "--quiet", tool, arguments]);
                 let output = below(&["timeout", "--signal=KILL", "60"], &call).output().unwrap();
                 let answer: Value = serde_json::from_slice(&output.stdout)
@@ -148,7 +149,7 @@ fn links_of_a_repository_to_what_never_ends_are_not_read() {
                         assert_eq!(answer["error"]["code"], "lock_file_outdated", "{answer}");
                         assert!(told(&answer["error"]).contains("it is not a file"), "{answer}");
                     }
-                    // In the words of Nix.
+                    // This message is from Nix.
                     ("flake.lock", _) => {
                         assert!(told(&answer["error"]).contains("is a symlink"), "{answer}");
                     }

@@ -1,5 +1,5 @@
-//! Whose settings count: the machine's, the user's, and those of a file beside the flake, which runs nothing
-//! before a person trusted it as it is.
+//! Which settings count: the machine's, the user's, and those of a file beside the flake, which runs no program before
+//! a person trusted its content.
 
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ const LIFE: Duration = Duration::from_secs(1_800);
 const FLAKE: &str = "{ outputs = _: { nixosConfigurations.web.config = { }; }; }";
 const FILE: &str = "pantheros.toml";
 
-/// A flake that somebody else wrote, with a program in it, and the home of a user who looks at it.
+/// A flake of somebody else that contains a program, and the home folder of a user who examines it.
 struct Cloned {
     scratch: tempfile::TempDir,
 }
@@ -58,7 +58,7 @@ impl Cloned {
         folder.join("config.toml")
     }
 
-    /// This program in the flake's folder, with nothing else of the environment.
+    /// This program in the flake's folder, without the rest of the environment.
     fn command(&self, arguments: &[&str]) -> Command {
         let mut search = vec![nixes().remove(0).parent().unwrap().to_owned()];
         search.extend(std::env::split_paths(&std::env::var_os("PATH").unwrap()));
@@ -72,7 +72,7 @@ impl Cloned {
         self.command(arguments).output().unwrap()
     }
 
-    /// Whether the flake's own program runs in a call that changes nothing, and what is said.
+    /// Whether a call that changes nothing runs the flake's own program, and the call's standard error.
     fn runs(&self) -> (bool, String) {
         runs(self, &mut self.command(&["--read-only", "call", "--quiet", "list_hosts"]))
     }
@@ -95,7 +95,7 @@ fn runs(cloned: &Cloned, command: &mut Command) -> (bool, String) {
     (mark.exists(), errors(&output))
 }
 
-/// The same command for a terminal, whose program is given all that this one has in its environment.
+/// The same command for a terminal, whose program gets the environment of this process, too.
 fn here(command: &Command) -> Command {
     let mut here = Command::new(command.get_program());
     here.args(command.get_args()).current_dir(command.get_current_dir().unwrap());
@@ -124,7 +124,7 @@ fn a_cloned_flake_runs_nothing_before_a_person_trusts_it() {
     assert_eq!(said.matches("`nix.program`").count(), 1, "{said}");
     assert!(said.contains("home/.config/pantheros/config.toml"), "{said}");
 
-    // The command that was named is one that works, in any folder.
+    // The command in the message works in any folder.
     let named = said.split('`').find(|part| part.ends_with(" trust")).unwrap_or_else(|| panic!("{said}"));
     let mut shell = Command::new("sh");
     shell.args(["-c", named]).current_dir("/").env("HOME", cloned.path("home"));
@@ -137,7 +137,7 @@ fn a_cloned_flake_runs_nothing_before_a_person_trusts_it() {
     let (ran, said) = cloned.runs();
     assert!(ran && !said.contains("nix.program"), "{said}");
 
-    // What was trusted is what was read then.
+    // The trust is for the content that was read then.
     cloned.beside("[nix]\nprogram = \"tools/nix\"\n\n");
     let (ran, said) = cloned.runs();
     assert!(!ran && said.contains("`nix.program`"), "{said}");
@@ -178,7 +178,7 @@ fn only_a_person_at_a_terminal_trusts() {
     let record = std::fs::read_dir(&folder).unwrap().next().unwrap().unwrap();
     let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
     assert_eq!((mode(&folder), mode(&record.path())), (0o700, 0o600));
-    // A record that others could have written counts for nothing.
+    // A record that others can write does not count.
     std::fs::set_permissions(record.path(), PermissionsExt::from_mode(0o622)).unwrap();
     let (ran, said) = cloned.runs();
     assert!(!ran && said.contains("chmod go-w"), "{said}");
@@ -231,7 +231,7 @@ fn trust_is_about_one_place_and_is_kept_where_no_file_says() {
     let other = Cloned::new(text);
     let mut command = other.command(&["call", "--quiet", "list_hosts"]);
     assert!(!runs(&other, command.env("HOME", cloned.path("home"))).0);
-    // Whoever edits the flake could bring a record along.
+    // Whoever edits the flake could include a record of trust in it.
     let state = cloned.path("fleet/state/pantheros");
     std::fs::create_dir_all(&state).unwrap();
     std::fs::rename(cloned.path("home/.local/state/pantheros/trust"), state.join("trust")).unwrap();
@@ -277,7 +277,7 @@ fn what_narrows_counts_and_hosts_do() {
     let refused = cloned.run(&["call", "--quiet", "deploy", "plan_id=plan-aaaaaaaaaaaaaaaaaaaaaaaaaa"]);
     switched_off(&refused, "--read-only");
     assert!(errors(&cloned.run(&["trust"])).contains("no setting that needs trust"));
-    // And it cannot take back what the user narrowed.
+    // The file cannot widen what the user narrowed.
     cloned.users("[tools]\nexclude = [\"list_hosts\"]\n");
     cloned.beside("[tools]\nexclude = []\nread_only = false\n[limits]\nbuild_seconds = 600000\n");
     let output = cloned.run(&["call", "--quiet", "list_hosts"]);
@@ -327,17 +327,17 @@ fn the_users_own_file_counts_and_so_does_one_they_name() {
     let program = cloned.path("fleet/tools/nix");
     let own = cloned.users(&format!("[nix]\nprogram = {program:?}\n"));
     assert!(cloned.runs().0);
-    // A file named takes its place.
+    // A file that is named replaces it.
     let other = cloned.path("other.toml");
     std::fs::write(&other, "").unwrap();
     let mut command = cloned.command(&["--config", other.to_str().unwrap(), "call", "--quiet", "list_hosts"]);
     assert!(!runs(&cloned, &mut command).0);
-    // Whoever names the file beside the flake speaks for it.
+    // A user who names the file beside the flake makes its settings their own.
     std::fs::remove_file(&own).unwrap();
     let mut command = cloned.command(&["call", "--quiet", "list_hosts"]);
     let (ran, said) = runs(&cloned, command.env("PANTHEROS_CONFIG", FILE));
     assert!(ran && said.is_empty(), "{said}");
-    // Another place of settings, by the environment.
+    // Another settings folder, from the environment.
     let moved = cloned.path("moved/pantheros");
     std::fs::create_dir_all(&moved).unwrap();
     std::fs::write(moved.join("config.toml"), format!("[nix]\nprogram = {program:?}\n")).unwrap();
@@ -399,7 +399,7 @@ fn nothing_is_deployed_while_a_file_about_it_waits_for_trust() {
         assert!(refused["hint"].as_str().unwrap().contains(" trust` in a terminal"), "{refused:#}");
         let rollback = fleet.command(&["call", "--quiet", "rollback_host", "host=web"]).output().unwrap();
         assert_eq!(error_of(&rollback)["code"], "untrusted_settings");
-        // Nobody is asked for a yes that would count for nothing.
+        // No approval is asked for that would not count.
         let (code, shown) = approve(&fleet);
         assert!(code == Some(1) && shown.contains("nobody trusted it") && !shown.contains("Type"), "{shown}");
         assert!(fleet.command(&["plans"]).output().unwrap().status.success());
@@ -428,7 +428,7 @@ fn nothing_is_deployed_while_a_file_about_it_waits_for_trust() {
 const WITH_MACHINE_FILES: &str = "mount -t overlay overlay -o \"lowerdir=/etc,upperdir=$1/upper,workdir=$1/work\" /etc && \
     rm -rf /etc/pantheros && cp -a \"$1/pantheros\" /etc/pantheros && shift && exec timeout 60 \"$@\"";
 
-/// The same command, with these files as the machine's.
+/// The same command, with these files as the machine's settings.
 fn on_machine(cloned: &Cloned, files: &[(&str, &str, u32)], arguments: &[&str]) -> Output {
     command_on_machine(cloned, files, &cloned.command(arguments))
 }

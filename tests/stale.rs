@@ -1,4 +1,5 @@
-//! Nothing that is remembered outlives what it was about: failures that pass, and whatever Nix sees of a flake.
+//! No remembered answer outlives the state that it describes: neither a failure that passes nor anything that Nix sees
+//! of a flake.
 
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
@@ -17,14 +18,14 @@ fn run(folder: &Path, program: &str, arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
 
-/// Where a flake's input comes from.
+/// The kind of source of a flake's input.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Kind {
     Archive,
     Repository,
 }
 
-/// What an input comes from, down until it is brought up.
+/// The server of an input, which is down until `bring_up`.
 enum Origin {
     Files(Files),
     Repositories { folder: PathBuf, port: u16, daemon: Option<Child> },
@@ -54,7 +55,7 @@ impl Origin {
 impl Drop for Origin {
     fn drop(&mut self) {
         if let Self::Repositories { daemon: Some(daemon), .. } = self {
-            // `git daemon` is a child of `git`, which hands this on.
+            // `git daemon` is a child of `git`, which passes the signal on.
             let asked = Command::new("kill").arg(daemon.id().to_string()).status().unwrap();
             assert!(asked.success());
             daemon.wait().unwrap();
@@ -62,14 +63,14 @@ impl Drop for Origin {
     }
 }
 
-/// A flake whose host `web`, a shell and a package come from an input behind a server, of which nothing was ever seen
-/// on this machine.
+/// A flake whose host `web`, a shell and a package come from an input behind a server. Nothing on this machine has
+/// fetched the input before.
 fn behind_a_server(nix: &Path, kind: Kind) -> (Fleet, Origin, tempfile::TempDir) {
     let served = tempfile::tempdir().unwrap();
     let folder = served.path();
     let source = folder.join("source");
     std::fs::create_dir(&source).unwrap();
-    // The folder's name makes it another one than that of any test before.
+    // The folder's name makes the content differ from that of all earlier tests.
     let flake = format!(
         "{{ outputs = _: {{ host.config.networking.hostName = \"inside\"; thing = derivation {{ name = \"thing\"; \
          system = \"x86_64-linux\"; builder = \"/bin/sh\"; }} // {{ meta.description = \"{}\"; }}; }}; }}",
@@ -103,7 +104,7 @@ fn behind_a_server(nix: &Path, kind: Kind) -> (Fleet, Origin, tempfile::TempDir)
             let revision = run(&source, "git", &["rev-parse", "HEAD"]);
             run(folder, "git", &["clone", "-q", "--bare", "source", "g.git"]);
             let seconds: u64 = run(&source, "git", &["log", "-1", "--format=%ct"]).parse().unwrap();
-            // Free now, and nobody else's by chance before the daemon takes it.
+            // Free at this moment; another process could only take it by chance before the daemon does.
             let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
             let url = format!("git://127.0.0.1:{port}/g.git");
             let locked = json!({
@@ -134,7 +135,7 @@ fn behind_a_server(nix: &Path, kind: Kind) -> (Fleet, Origin, tempfile::TempDir)
 
 fn ask(fleet: &Fleet, tool: &str, arguments: &Value) -> Value {
     let mut command = fleet.command(&["call", "--quiet", tool, &arguments.to_string()]);
-    // Nix tries again for five seconds otherwise.
+    // By default Nix retries for five seconds.
     let output = command.env("NIX_CONFIG", "download-attempts = 1").output().unwrap();
     serde_json::from_slice(&output.stdout)
         .unwrap_or_else(|_| panic!("no answer, but: {}", String::from_utf8_lossy(&output.stderr)))
@@ -155,7 +156,7 @@ fn an_input_that_was_not_reachable_is_tried_again() {
         assert!(hosts()[0]["error"].is_object());
         assert!(in_vain(&outputs()) && in_vain(&layout()));
         assert!(shells("x86_64-linux")[0]["error"].is_object());
-        // One failure that stays does not have the other one remembered.
+        // A failure that lasts must not cause the other failure to be remembered.
         let down = shells("aarch64-linux");
         assert_eq!((&down[0]["unread"], &down[0]["error"]["code"]), (&json!(2), &json!("abort")), "{down:#}");
         let _nothing = found();
@@ -171,7 +172,7 @@ fn an_input_that_was_not_reachable_is_tried_again() {
     }
 }
 
-/// The kind of failure alone does not tell that it will stay: a fetch may be behind it.
+/// The kind of a failure alone does not show that it lasts, since a fetch may have caused it.
 #[test]
 fn a_failure_that_lasts_is_not_remembered_of_an_evaluation_that_fetched() {
     for nix in nixes() {
@@ -196,7 +197,7 @@ fn a_failure_that_lasts_is_not_remembered_of_an_evaluation_that_fetched() {
     }
 }
 
-/// A way to change what Nix reads so that Git, or a look at times, does not tell.
+/// A change of what Nix reads that neither Git nor a comparison of times reveals.
 type Change = fn(&Fleet);
 
 fn set_back(fleet: &Fleet, path: &str, text: &str) {
@@ -239,7 +240,7 @@ const CHANGES: &[(&str, Change)] = &[
         set_back(fleet, "value.nix", "\"two\"\n");
     }),
     ("a filter of the user's", |fleet| {
-        // Which takes "two" for "one".
+        // The filter makes "two" look like "one".
         std::fs::write(fleet.home().join(".gitconfig"), "[filter \"f\"]\nclean = sed s/two/one/\n").unwrap();
         fleet.write(".git/info/attributes", "value.nix filter=f\n");
         fleet.write("value.nix", "\"two\"\n");
@@ -276,7 +277,8 @@ const CHANGES: &[(&str, Change)] = &[
     }),
 ];
 
-/// A fleet whose host's name has all in it that Nix could tell apart: contents, kinds, permissions, names, the commit.
+/// A fleet whose host's name contains everything that Nix could distinguish: contents, kinds, permissions, names, the
+/// commit.
 fn telling(nix: &Path) -> Fleet {
     let flake = "{ outputs = { self }: { nixosConfigurations.web.config.networking.hostName =
         builtins.concatStringsSep \" \" [
@@ -304,7 +306,8 @@ fn name(fleet: &Fleet) -> Value {
     fleet.call("list_hosts", &json!({})).json["hosts"][0]["host_name"].clone()
 }
 
-/// What Nix makes of it that saw none of it before: it goes by what it remembers of a commit, whatever is in the files.
+/// What a Nix without a cache evaluates. With one it would use what it remembers of a commit, whatever the files
+/// contain.
 fn by_hand(fleet: &Fleet, nix: &Path) -> Value {
     let forgetful = tempfile::tempdir().unwrap();
     let told = Command::new(nix)
@@ -350,7 +353,8 @@ fn settings_of_git_that_nix_goes_by_count() {
     }
 }
 
-/// Such an input is pinned to a hash of what it held as long as that is in the store; without it Nix reads it anew.
+/// Such an input is pinned to the hash of its content as long as the content is in the store. Without it Nix reads the
+/// input again.
 #[test]
 fn an_input_with_uncommitted_changes_is_looked_at() {
     for nix in nixes() {
@@ -397,7 +401,7 @@ fn an_input_with_uncommitted_changes_is_looked_at() {
 #[test]
 fn a_hidden_syntax_error_is_found() {
     let flake = "{ outputs = _: { lib = import ./lib.nix; checks = import ./lib.nix; }; }";
-    // Nix may be asked for submodules, of which nothing is known: no answer is remembered, except by Nix.
+    // Nix may be asked for submodules, whose content is unknown: this program remembers no answer, and only Nix does.
     let with_submodules = format!("# submodules\n{flake}");
     for files in [vec![("flake.nix", flake)], vec![("flake.nix", &with_submodules), (".gitmodules", "")]] {
         let files = [vec![("lib.nix", "{ }")], files].concat();
@@ -410,7 +414,7 @@ fn a_hidden_syntax_error_is_found() {
     }
 }
 
-/// Nix 2.26 gives of a commit what it saw first under its name, and that was a work tree with a hidden change.
+/// For a commit, Nix 2.26 returns what it first saw under the commit's name, here a work tree with a hidden change.
 #[test]
 fn a_commit_is_never_what_nix_saw_of_a_work_tree() {
     for nix in nixes() {
@@ -425,14 +429,14 @@ fn a_commit_is_never_what_nix_saw_of_a_work_tree() {
         let answer = fleet.call("flake_check", &json!({"rev": "HEAD"})).json;
         assert_eq!(answer["ok"], true, "{}: {answer}", nix.display());
         assert_ne!(fleet.call("flake_check", &json!({})).json["ok"], true);
-        // The work tree is what the commit is again.
+        // The work tree equals the commit again.
         fleet.write("checks.nix", "{ }");
         let answer = fleet.call("flake_check", &json!({})).json;
         assert_eq!(answer["ok"], true, "{}: {answer}", nix.display());
     }
 }
 
-/// What Nix remembers of such a state is in a folder of the server's, which goes however the server ends.
+/// Nix's cache of such a state is in a folder of the server, which is removed however the server ends.
 #[test]
 fn what_nix_remembers_of_a_hidden_change_does_not_stay() {
     let fleet = Fleet::committed(
@@ -455,7 +459,7 @@ fn what_nix_remembers_of_a_hidden_change_does_not_stay() {
     };
     let asked = |end: Signal| {
         let mut server = serving();
-        // What is remembered here is not asked of Nix.
+        // Content without a remembered answer, so that Nix is called.
         fleet.write("checks.nix", &format!("{{ }} // {{ }} # {end:?}"));
         let answer = server.call("flake_check", json!({}));
         assert_eq!(answer["result"]["structuredContent"]["ok"], true, "{answer}");
@@ -490,7 +494,7 @@ fn a_cache_that_others_can_write_is_not_used_and_said_so() {
     assert_eq!(name(&fleet), before);
 }
 
-/// Nix takes the time of the newest file of a folder in no repository for `self.lastModified`.
+/// Outside of a repository, `self.lastModified` is the time of the newest file in the folder.
 #[test]
 fn the_newest_time_of_a_plain_folder_is_seen() {
     let flake = "{ outputs = { self }: { nixosConfigurations.web.config.networking.hostName = toString self.lastModified; }; }";
@@ -514,7 +518,7 @@ fn the_newest_time_of_a_plain_folder_is_seen() {
     }
 }
 
-/// A file that is another one only while Nix reads it, and the same before and after.
+/// A file that has another content only while Nix reads it.
 #[test]
 fn what_was_there_for_a_moment_is_not_remembered() {
     let flake = "{ outputs = _: { nixosConfigurations.web.config.networking.hostName = builtins.readFile ./value; }; }";
@@ -536,7 +540,7 @@ fn what_was_there_for_a_moment_is_not_remembered() {
             assert_eq!(told(&arguments), "passing", "the file is not swapped");
             std::fs::remove_file(&swapping).unwrap();
             assert_eq!(told(&arguments), "lasting", "in a repository: {in_git}");
-            // What is remembered now is about another state.
+            // Changes the state of the flake, so that the remembered answer does not apply.
             fleet.write("more", &arguments.to_string());
             fleet.write("flake.nix", &format!("{flake}\n# {arguments}\n"));
         }

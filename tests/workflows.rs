@@ -1,5 +1,5 @@
-//! The workflows and configurations under `.github/` are what they should be: they parse, nothing in
-//! them is unpinned or unbounded, and nothing of a stranger's reaches a shell as code.
+//! The workflows and configurations under `.github/` are sound: they parse, everything is pinned and bounded, and no
+//! text of a stranger reaches a shell as code.
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -111,8 +111,8 @@ fn every_action_is_pinned_to_a_commit_and_says_which_version_that_is() {
     assert!(seen > 5, "only {seen} actions were found");
 }
 
-/// GitHub puts an expression's value into a script as text, so it is code there. By way of the
-/// environment it stays a value.
+/// GitHub puts the value of an expression into a script as text, where it is code. In an environment variable it stays
+/// a value.
 #[test]
 fn no_expression_is_part_of_a_script() {
     for (name, text) in workflows() {
@@ -155,7 +155,7 @@ fn secrets_reach_only_what_needs_them() {
             assert!(fine, "{name}:{}: {line}", at + 1);
         }
     }
-    // Only a reviewed job gets the keys.
+    // Only a job that is reviewed gets the keys.
     let (_, text) = workflows().into_iter().find(|(name, _)| name == "deploy.yml").unwrap();
     let workflow = parse(&text);
     for (job, content) in entries(field(&workflow, "jobs").unwrap()) {
@@ -167,7 +167,7 @@ fn secrets_reach_only_what_needs_them() {
     assert!(!text.contains("--install"), "an installation wants a person at a terminal");
 }
 
-/// Copilot's settings take this file as it is: every server says what it is and which tools it gives.
+/// Copilot's settings accept this file as it is: every server has its type and the tools that it provides.
 #[test]
 fn copilots_servers_are_complete() {
     let text = std::fs::read_to_string(github().join("mcp-servers.json")).unwrap();

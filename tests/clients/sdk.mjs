@@ -2,10 +2,10 @@
 //
 //   node sdk.mjs '{"sdk": "v1" | "v2", "transport": "stdio" | "http" | "sse", "task": "tour" | "cancel", …}'
 //
-// v1 is the generation for 2025-11-25 and older, v2 the one for 2026-07-28. Further fields: `command`
-// (program and arguments, for stdio) or `url`, `pid` and `authorization` (of the server, for the others), `mode` (v2's
-// version negotiation), `version` and `era` (what is to be agreed on), `marker` (what the slow build
-// has in its command line). A check that fails throws; nothing on standard output matters.
+// v1 is the generation for 2025-11-25 and older, v2 the one for 2026-07-28. Further fields: `command` (program and
+// arguments, for stdio) or the server's `url`, `pid` and `authorization` (for the others), `mode` (v2's version
+// negotiation), `version` and `era` (the expected result of the negotiation), `marker` (a text in the command line of
+// the slow build). A failed check throws. Standard output is ignored.
 
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
@@ -54,7 +54,7 @@ function transport(transports) {
 
 // ---- helpers
 
-/** Where `value` has something that `schema` does not describe. */
+/** The paths in `value` that `schema` does not describe. */
 function undescribed(schema, value, root = schema, path = "") {
   if (schema.$ref) {
     const target = schema.$ref.slice(2).split("/").reduce((at, key) => at[key], root);
@@ -81,7 +81,7 @@ function startedBy(root) {
       const stat = readFileSync(`/proc/${entry}/stat`, "utf8");
       parents.set(Number(entry), Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]));
     } catch {
-      // It ended while we looked.
+      // The process ended meanwhile.
     }
   }
   const known = [root];
@@ -111,9 +111,9 @@ async function within(seconds, what, holds) {
   }
 }
 
-// ---- what is done
+// ---- the tasks
 
-/** Every tool once with success and once with failure, progress, and a build's log. */
+/** Calls every tool once with success and once with failure, and reads progress and a build's log. */
 async function tour({ client, call, validator }) {
   assert.equal(client.getServerVersion()?.name, "pantheros");
   assert.match(client.getInstructions() ?? "", /list_hosts/);
@@ -128,11 +128,11 @@ async function tour({ client, call, validator }) {
     const what = `${name} ${JSON.stringify(args)}: ${JSON.stringify(result).slice(0, 600)}`;
     assert.equal(result.content?.[0]?.type, "text", what);
     assert.ok(result.structuredContent, what);
-    // The second generation does not look at failures.
+    // v2 does not validate the answers of failed calls.
     const valid = validator.getValidator(schemas.get(name))(result.structuredContent);
     assert.ok(valid.valid, `${valid.errorMessage}: ${what}`);
-    // To keep the list small, an error's further fields are told of in the instructions, and the counters of what lists
-    // leave out by their names.
+    // To keep the list of tools small, schemas omit an error's further fields, which the instructions describe, and the
+    // counters of omitted list entries, whose names explain them.
     const more = undescribed(schemas.get(name), result.structuredContent).filter(
       (path) => !path.includes("/error/") && !path.includes("/more_"),
     );
@@ -198,13 +198,13 @@ async function tour({ client, call, validator }) {
   await assert.rejects(client.readResource({ uri: "pantheros://log/nonsense" }), /no resource/);
 }
 
-/** A call taken back in the middle of its build ends the build, and nothing else. */
+/** Cancelling a call during its build ends the build, and nothing else. */
 async function cancel({ client, call }, server) {
   for (let round = 0; round < 2; round += 1) {
     const taken = new AbortController();
     const told = [];
     const running = call("build_host", { host: "slow" }, { signal: taken.signal, onprogress: (progress) => told.push(progress) });
-    // Looked at only once it has been taken back.
+    // The rejection is checked only after the cancellation.
     running.catch(() => {});
     await within(60, "the build to begin", builds);
     taken.abort("a test");
@@ -221,7 +221,7 @@ const generation = generations[job.sdk]();
 const wire = transport(generation.transports);
 const { client } = generation;
 client.onerror = (error) => {
-  // Told of streams that were broken off on purpose as well; what matters fails by itself.
+  // Also called for streams that were closed on purpose. A real failure fails a check.
   console.error(`client: ${error.message}`);
 };
 try {

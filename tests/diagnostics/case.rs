@@ -1,4 +1,4 @@
-//! A mistake and what it must come to.
+//! A mistake and its expected diagnostic.
 
 use std::path::Path;
 
@@ -6,7 +6,7 @@ use pantheros_mcp::testing::diagnostic::{Code, Diagnostic};
 
 use crate::diagnostics::flake::{Flake, nixes};
 
-/// What a mistake must come to; empty texts are not compared.
+/// The expected diagnostic. Empty texts are not compared.
 pub struct Case {
     pub fixture: &'static str,
     pub arguments: &'static [&'static str],

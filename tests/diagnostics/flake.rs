@@ -8,7 +8,7 @@ use pantheros_mcp::testing::nix::diagnostics::{SourceTree, diagnose};
 use pantheros_mcp::testing::nix::log::{Event, LogState};
 use pantheros_mcp::testing::process::LINE_LIMIT;
 
-/// The real `nix` to test with.
+/// The `nix` programs to test with.
 pub fn nixes() -> Vec<PathBuf> {
     let Ok(paths) = std::env::var("PANTHEROS_TEST_NIXES") else {
         panic!("PANTHEROS_TEST_NIXES is not set: run tools/test, which installs the versions to test with")
@@ -81,7 +81,7 @@ impl Flake {
         assert!(!output.status.success(), "{} {arguments:?} did not fail", nix.display());
         let mut state = LogState::default();
         for line in output.stderr.split(|byte| *byte == b'\n') {
-            // As src/process hands lines on.
+            // src/process passes lines on with the same limit.
             state.apply(Event::parse(&line[..line.len().min(LINE_LIMIT)]));
         }
         state

@@ -1,4 +1,4 @@
-//! What real mistakes come to, with every `nix` named in `PANTHEROS_TEST_NIXES`.
+//! The diagnostics of real mistakes, with every `nix` in `PANTHEROS_TEST_NIXES`.
 //!
 //! Each fixture is a small flake with a mistake, named after the code it must give. It becomes a Git
 //! repository of its own, and `nix` runs on it with a home and caches of its own.
@@ -14,7 +14,7 @@ use pantheros_mcp::testing::nix::diagnostics::build_failures;
 use case::{CASE, Case};
 use flake::{Flake, nixes};
 
-/// One test per case, so that all of them are reported and they run side by side.
+/// One test per case, so that all failures are reported and the cases run in parallel.
 macro_rules! cases {
     ($($name:ident { $($field:ident: $value:expr),* $(,)? })*) => {
         $(#[test] fn $name() { Case { $($field: $value,)* ..CASE }.run(); })*
@@ -322,7 +322,7 @@ fn a_trace_is_of_the_users_files() {
         assert!(files.contains(&"hosts/web.nix"), "{}: {files:?}", nix.display());
         assert!(!files.iter().any(|file| file.ends_with("/default.nix")), "{}: {files:?}", nix.display());
 
-        // Where nothing of the user's is on the way, the input's files are better than none.
+        // If no frame is in the user's files, the trace shows the files of the input.
         let found = flake.diagnose(&flake.fail(&nix, &["eval", &format!("path:{}#own", library.display())]));
         let files: Vec<&str> = found[0].trace.iter().filter_map(|frame| frame.file.as_deref()).collect();
         assert!(

@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
-# The scripts of the service modules, each with exactly the commands that its unit declares: tests/fixtures/units has the
-# units as nixpkgs renders them. What needs Btrfs is in checks/vm/backups.nix.
+# The scripts of the service modules, each with exactly the commands that its unit declares. tests/fixtures/units has
+# the units as nixpkgs renders them. checks/vm/backups.nix tests what needs Btrfs.
 
-# shellcheck disable=SC2030,SC2031 # `run` sets status and output, in each test anew
+# shellcheck disable=SC2030,SC2031 # `run` sets status and output anew in each test
 bats_require_minimum_version 1.5.0
 
 fixtures=$BATS_TEST_DIRNAME/../fixtures/units
@@ -14,7 +14,7 @@ setup() {
   cd "$BATS_TEST_TMPDIR/work" || return 1
 }
 
-# Whether a unit comes to run a script, by itself or by one that it runs.
+# Whether a unit runs a script, directly or through another script.
 leads_to() {
   local name
   if grep -q "/nix/store/$2[/ ]" "$1"; then return 0; fi
@@ -24,8 +24,8 @@ leads_to() {
   return 1
 }
 
-# run_in UNIT SCRIPT [VARIABLE=VALUE …] [ARGUMENT …]: runs a script as its unit does, with what is on its search path and
-# nothing else.
+# run_in UNIT SCRIPT [VARIABLE=VALUE …] [ARGUMENT …]: runs a script as its unit does, with only the programs on the
+# unit's search path.
 run_in() {
   local unit=$fixtures/$1 script=$2 path variables=()
   shift 2
@@ -42,7 +42,7 @@ need_root() {
   [ "$(id -u)" = 0 ] || skip "only root owns what root owns"
 }
 
-# As each of the two units that fetch secrets does.
+# Runs it as each of the two units that fetch secrets does.
 check_token() {
   run_in opnix-secrets.service check-1password-token "$@"
   local said=$output code=$status
@@ -93,7 +93,7 @@ check_token() {
   [[ $output == *"does not belong to root"* ]]
 }
 
-# The units that report how they went.
+# The units that report their result.
 reporting=(pantheros-restore-drill pantheros-snapshots restic-backups-pantheros restic-backups-pantheros-check)
 
 @test "a task's metrics: a failure keeps when it last succeeded" {
@@ -104,7 +104,7 @@ reporting=(pantheros-restore-drill pantheros-snapshots restic-backups-pantheros 
     run_in "$unit.service" report-backup-task SERVICE_RESULT=success check metrics
     [ "$status" -eq 0 ]
     grep -Fx 'pantheros_backup_task_success{task="check"} 1' metrics/pantheros_backup_check.prom
-    # Of a second that is past.
+    # A time in the past.
     sed -i 's/ [0-9]*$/ 1700000000/' metrics/pantheros_backup_check_last_success.prom
     good=$(cat metrics/pantheros_backup_check_last_success.prom)
     [[ $good == *'pantheros_backup_task_last_success_timestamp_seconds{task="check"} 1700000000' ]]
@@ -159,13 +159,13 @@ reporting=(pantheros-restore-drill pantheros-snapshots restic-backups-pantheros 
   [ "$(ls frozen)" = "" ]
 }
 
-# Two files that are frozen and backed up to a repository, with a canary. CHANGE is done to the frozen copy.
+# Two files that are frozen and backed up to a repository, with a canary. CHANGE is applied to the frozen copy.
 back_up() {
   ln -sf "$BATS_TEST_DIRNAME/fake-btrfs" "$store/btrfs-progs/bin/btrfs"
   mkdir -p state frozen home/alice
   echo one >home/alice/letter
   echo two >home/alice/photo
-  # The drill compares what did not change in the second of the backup, or after it.
+  # The drill compares only files that changed before the second of the backup.
   until [ "$(date +%s)" -gt "$(stat --format=%Z home/alice/photo)" ]; do :; done
   run_in restic-backups-pantheros.service prepare-backup state home frozen/home
   [ "$status" -eq 0 ]
@@ -188,7 +188,7 @@ drill() {
   echo "$output"
   [ "$status" -eq 0 ]
   [[ $output == *"restores: the canary and 3 files, 2 of them compared with the running system" ]]
-  # One that did is no fault of the backup's, and neither is one that is gone.
+  # A file that changed since is not the backup's fault, and neither is a missing one.
   echo three >home/alice/letter
   rm home/alice/photo
   drill

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Makes a folder what /nix/store is to the units of tests/fixtures/units, as far as they need it:
+# Makes a folder that replaces /nix/store for the units of tests/fixtures/units, as far as they need it:
 #
 #   store.sh FOLDER
 #
-# FOLDER/PACKAGE/bin has links to the programs that tests/fixtures/programs gives a package, as far as this machine has
-# them, and each script of the fixtures is where the units name it. `/nix/store/` of the fixtures is FOLDER/ in there.
+# FOLDER/PACKAGE/bin links to the programs that tests/fixtures/programs lists for a package, as far as this machine has
+# them. Each script of the fixtures is at the path that the units name, with FOLDER/ in place of `/nix/store/`.
 set -euo pipefail
 
 store=$1
@@ -25,7 +25,7 @@ while IFS=' ' read -r package programs; do
   done
 done < <(grep -v '^#' "$tests/fixtures/programs")
 
-# Every package on a search path has to be known: one that is left out in silence would not be missed.
+# Every package on a search path has to be listed; otherwise nothing would show that it is missing.
 while IFS= read -r package; do
   [ -d "$store/$package" ] || fail "tests/fixtures/programs does not say which programs $package has, which a unit declares"
 done < <(grep -rhoE '"?PATH=[^ ]*' "$units" | grep -oE '/nix/store/[^/:"]+/bin' | cut -d / -f 4 | sort -u)
@@ -33,7 +33,7 @@ done < <(grep -rhoE '"?PATH=[^ ]*' "$units" | grep -oE '/nix/store/[^/:"]+/bin' 
 for script in "$units"/scripts/*; do
   name=${script##*/}
   mapfile -t named < <(grep -rhoE "/nix/store/${name//./\\.}(/bin/[0-9A-Za-z._-]+)?( |\"|\$)" "$units" | tr -d ' "' | sort -u)
-  # No unit names a command for administrators.
+  # Units do not name the commands for administrators.
   [ ${#named[@]} -gt 0 ] || named=("/nix/store/$name/bin/$name")
   [ ${#named[@]} -eq 1 ] || fail "$name is named ${#named[@]} ways: ${named[*]}"
   place=$store/${named[0]#/nix/store/}

@@ -1,11 +1,11 @@
 #!/usr/bin/env bats
-# The fixtures of units are of the sources as they are, and every script that they run has a test.
+# The fixtures of units match the current sources, and a test runs every script of the units.
 
 bats_require_minimum_version 1.5.0
 
 root=$BATS_TEST_DIRNAME/../..
 
-# What tools/render-units reads, in a repository of its own.
+# Copies the files that tools/render-units reads into a repository of its own.
 copy_sources() {
   cd "$root" || return 1
   git ls-files -z -- flake.nix flake.lock package.nix fleet hosts modules overlays checks src/flake tools tests/fixtures/units |
@@ -39,7 +39,7 @@ copy_sources() {
   copy_sources
   local arguments
   for arguments in "" "--fresh now" "--locked more" "--check" "/nowhere" ". disko"; do
-    # shellcheck disable=SC2086 # several
+    # shellcheck disable=SC2086 # split into several arguments
     run tools/render-units $arguments
     [ "$status" -eq 2 ]
   done
@@ -49,7 +49,7 @@ copy_sources() {
 @test "every script of a module is rendered, and a test runs it" {
   local script rendered found
   while IFS= read -r script; do
-    # The last lines, since Nix may put some before.
+    # The end of the script, since Nix may put lines before it.
     rendered=
     for found in "$root"/tests/fixtures/units/scripts/*; do
       if [[ $(<"$found") == *"$(<"$script")"* ]]; then rendered=${found##*/}; fi
