@@ -117,12 +117,12 @@ fn much_at_once() {
     tank             zpool mirror
     └─ data          dataset       /data
     ");
-    let told: Vec<String> = layout
+    let lines: Vec<String> = layout
         .hazards
         .iter()
         .map(|hazard| format!("{:?} {:?}: {}", hazard.severity, hazard.code, hazard.message))
         .collect();
-    insta::assert_snapshot!(told.join("\n"), @r#"
+    insta::assert_snapshot!(lines.join("\n"), @r#"
     Danger BootLoaderElsewhere: GRUB is installed on /dev/sda, while the layout formats /dev/sdb: the host does not boot from the formatted disk.
     Danger MountOnWipedDisk: /dev/sdb7, which the host mounts at /old, is on disk "main", which disko formats without it: its data is lost, and the partition does not exist afterwards.
     Danger NoSpaceLeft: main/data is created first and takes all remaining space of the disk: main/swap cannot be created, and formatting stops half-way.

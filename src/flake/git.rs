@@ -191,11 +191,11 @@ async fn hidden(root: &Path, quiet: &[String], session: &GitSession<'_>) -> Opti
         if !finished.status.success() {
             return None;
         }
-        let told = String::from_utf8_lossy(&finished.stdout).into_owned();
-        let mut told = told.lines();
+        let reply = String::from_utf8_lossy(&finished.stdout).into_owned();
+        let mut reply = reply.lines();
         for (path, object) in some {
             let object: String = object.iter().map(|byte| format!("{byte:02x}")).collect();
-            if told.next() != Some(object.as_str()) {
+            if reply.next() != Some(object.as_str()) {
                 changed.push(String::from_utf8_lossy(path).into_owned());
             }
         }

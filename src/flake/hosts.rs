@@ -233,12 +233,12 @@ impl Flake {
         self.remembered(&toplevel_question(name), call, |flake| async move {
             call.report_message(format!("evaluating {name}"));
             let question = Question::new([HOSTS, name.as_str()], "toplevel");
-            let told = match flake.ask("hosts", vec![question], Instantiate::No, call).await?.pop() {
-                Some(Ok(told)) => told.value,
+            let answer = match flake.ask("hosts", vec![question], Instantiate::No, call).await?.pop() {
+                Some(Ok(answer)) => answer.value,
                 Some(Err(diagnostic)) => return flake.explain(name, diagnostic, call).await,
                 None => Value::Null,
             };
-            toplevel(name, &told)
+            toplevel(name, &answer)
         })
         .await
     }
@@ -271,12 +271,12 @@ impl Flake {
 ///
 /// # Errors
 /// [`FlakeError::Evaluation`] if the result is no store path.
-pub fn toplevel(name: &HostName, told: &Value) -> Result<StorePath, FlakeError> {
-    told.as_str().and_then(|path| path.parse().ok()).ok_or_else(|| {
+pub fn toplevel(name: &HostName, answer: &Value) -> Result<StorePath, FlakeError> {
+    answer.as_str().and_then(|path| path.parse().ok()).ok_or_else(|| {
         let attr = AttrPath::new([HOSTS, name.as_str(), "config", "system", "build", "toplevel"]);
         FlakeError::Evaluation(Box::new(
             Diagnostic::new(Code::TypeMismatch, "the host's toplevel is no store path")
-                .with_said(&text::bounded(&told.to_string(), 200))
+                .with_said(&text::bounded(&answer.to_string(), 200))
                 .with_attr(attr.to_string()),
         ))
     })

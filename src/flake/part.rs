@@ -99,8 +99,8 @@ mod tests {
         assert_eq!([8, 9, 10].map(|index| unread.covers(at(index))), [false, true, true]);
         assert!(!unread.covers(["packages"]) && !unread.covers(["derivation"]) && unread.covers(["q"]));
         assert_eq!(unread.place(), "packages.9");
-        let told = serde_json::to_string(&unread.part).unwrap();
-        assert_eq!(told, r#"["packages",9]"#);
-        assert_eq!(serde_json::from_str::<Vec<PathStep>>(&told).unwrap(), unread.part);
+        let json = serde_json::to_string(&unread.part).unwrap();
+        assert_eq!(json, r#"["packages",9]"#);
+        assert_eq!(serde_json::from_str::<Vec<PathStep>>(&json).unwrap(), unread.part);
     }
 }

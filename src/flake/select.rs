@@ -287,17 +287,17 @@ fn once(names: impl Iterator<Item = HostName>) -> Vec<HostName> {
 
 /// Names separated by commas, up to [`NAMED`] characters, and the number of the rest.
 fn named<'a>(names: impl Iterator<Item = &'a str>) -> String {
-    let (mut told, mut more) = (String::new(), 0_usize);
+    let (mut named, mut more) = (String::new(), 0_usize);
     for name in names {
-        if told.len() + name.len() > NAMED {
+        if named.len() + name.len() > NAMED {
             more += 1;
         } else {
-            let comma = if told.is_empty() { "" } else { ", " };
-            told.push_str(comma);
-            told.push_str(text::word(name));
+            let comma = if named.is_empty() { "" } else { ", " };
+            named.push_str(comma);
+            named.push_str(text::word(name));
         }
     }
-    if more > 0 { format!("{told} and {more} more") } else { told }
+    if more > 0 { format!("{named} and {more} more") } else { named }
 }
 
 fn tags_there_are(there: &[String]) -> String {
@@ -354,8 +354,8 @@ mod tests {
             let error = with_tag("edge", &all, &[]).unwrap_err();
             assert_eq!(hosts(error.unread()).count(), 500);
             assert_eq!(error.unread().len(), if distinct { CAUSES + 1 } else { 1 });
-            let told = serde_json::to_string(error.unread()).unwrap().len();
-            assert!(told < 20_000, "{told}");
+            let named = serde_json::to_string(error.unread()).unwrap().len();
+            assert!(named < 20_000, "{named}");
             assert!(error.to_string().contains("host-099") && error.to_string().contains("more"));
         }
     }

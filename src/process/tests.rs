@@ -53,9 +53,9 @@ async fn a_missing_program_is_named_with_what_gives_it() {
         (nowhere().into(), Code::ProgramUnusable, "PATH"),
     ] {
         let error = Command::new(program).run(&CancellationToken::new(), quiet).await.unwrap_err();
-        let told = Diagnostic::from(&error);
-        assert_eq!((told.code, &*told.message), (code, "there is no program /no/such/program"));
-        assert!(told.hint.unwrap().to_string().contains(gives), "{error}");
+        let diagnostic = Diagnostic::from(&error);
+        assert_eq!((diagnostic.code, &*diagnostic.message), (code, "there is no program /no/such/program"));
+        assert!(diagnostic.hint.unwrap().to_string().contains(gives), "{error}");
     }
     for (program, gives) in [
         (Executable::SshKeygen, "OpenSSH"),
@@ -64,9 +64,9 @@ async fn a_missing_program_is_named_with_what_gives_it() {
         (Executable::Curl, "curl"),
     ] {
         let message = format!("there is no `{program}` on PATH");
-        let told = Diagnostic::from(&ProcessError::NotFound { program });
-        assert_eq!((told.code, told.message), (Code::ProgramUnusable, message));
-        assert!(told.hint.unwrap().to_string().contains(gives));
+        let diagnostic = Diagnostic::from(&ProcessError::NotFound { program });
+        assert_eq!((diagnostic.code, diagnostic.message), (Code::ProgramUnusable, message));
+        assert!(diagnostic.hint.unwrap().to_string().contains(gives));
     }
 }
 

@@ -315,20 +315,24 @@ mod tests {
         }
     }
 
-    fn told(whole: &Whole) -> (Value, Whole) {
-        let told = fit_answer(whole, label).unwrap();
-        assert!(json_bytes(&told.structured) <= ANSWER_BYTES + 1, "{} bytes", json_bytes(&told.structured));
-        let shorter = told.shorter.unwrap();
+    fn fitted(whole: &Whole) -> (Value, Whole) {
+        let fitted = fit_answer(whole, label).unwrap();
+        assert!(
+            json_bytes(&fitted.structured) <= ANSWER_BYTES + 1,
+            "{} bytes",
+            json_bytes(&fitted.structured)
+        );
+        let shorter = fitted.shorter.unwrap();
         // Every counter is a field of the type.
-        assert_eq!(serde_json::to_value(&shorter).unwrap(), told.structured);
-        (told.structured, shorter)
+        assert_eq!(serde_json::to_value(&shorter).unwrap(), fitted.structured);
+        (fitted.structured, shorter)
     }
 
     #[test]
     fn a_light_answer_is_left_alone() {
-        let told = fit_answer(&Whole::default(), label).unwrap();
-        assert!(told.shorter.is_none());
-        assert_eq!(told.structured, serde_json::to_value(Whole::default()).unwrap());
+        let fitted = fit_answer(&Whole::default(), label).unwrap();
+        assert!(fitted.shorter.is_none());
+        assert_eq!(fitted.structured, serde_json::to_value(Whole::default()).unwrap());
     }
 
     #[test]
@@ -338,7 +342,7 @@ mod tests {
             paths: vec!["/nix/store/path".to_owned(); 2_000],
             ..Whole::default()
         };
-        let (_, shorter) = told(&whole);
+        let (_, shorter) = fitted(&whole);
         assert_eq!((shorter.parts.len(), shorter.more_parts), (5, 0));
         for part in &shorter.parts {
             assert_eq!(part.parts.len() as u64 + part.more_parts, 40);
@@ -354,7 +358,7 @@ mod tests {
     fn what_has_no_room_is_counted_and_named_and_failures_stay() {
         let mut parts: Vec<Part> = (0..1_000).map(|number| part(number, 2)).collect();
         parts[900].error = Some("it failed".to_owned());
-        let (_, shorter) = told(&Whole { parts, ..Whole::default() });
+        let (_, shorter) = fitted(&Whole { parts, ..Whole::default() });
         let kept: Vec<&str> = shorter.parts.iter().map(|part| part.host.as_str()).collect();
         assert_eq!(kept.first(), Some(&"host-0"));
         assert_eq!(kept.last(), Some(&"host-900"), "{kept:?}");

@@ -522,11 +522,11 @@ mod tests {
             more_hosts: 0,
         };
         let whole = Output { unread: (0..30).map(cause).collect(), ..Output::without_plan(Action::Switch) };
-        let told = answer_limit::fit_answer(&whole, PlanDeploy::label).unwrap().shorter.unwrap();
-        assert!(told.unread.iter().any(|cause| cause.more_hosts > 0));
+        let fitted = answer_limit::fit_answer(&whole, PlanDeploy::label).unwrap().shorter.unwrap();
+        assert!(fitted.unread.iter().any(|cause| cause.more_hosts > 0));
         let hosts = |cause: &Unread| cause.hosts.len() as u64 + cause.more_hosts;
-        assert!(told.unread.iter().all(|cause| hosts(cause) == 50));
-        let more = format!(" and {} more: ", told.unread[0].more_hosts);
-        assert!(PlanDeploy::render(&told).contains(&more));
+        assert!(fitted.unread.iter().all(|cause| hosts(cause) == 50));
+        let more = format!(" and {} more: ", fitted.unread[0].more_hosts);
+        assert!(PlanDeploy::render(&fitted).contains(&more));
     }
 }

@@ -64,15 +64,15 @@ impl FlakeSource {
     pub async fn of(flake: &Flake, call: &Call) -> Result<Self, FlakeError> {
         let inputs = flake.unpinned_inputs()?;
         let Checkout { commit, changed } = flake.checkout(call).await?.unwrap_or_default();
-        let told = |names: &[String]| {
+        let bounded_names = |names: &[String]| {
             names.iter().take(DIRTY).map(|name| text::bounded(&text::plain(name), 200)).collect()
         };
         let more = [&changed, &inputs].map(|names| names.len().saturating_sub(DIRTY) as u64);
         Ok(Self {
             revision: commit,
             dirty: !changed.is_empty() || !inputs.is_empty(),
-            dirty_files: told(&changed),
-            dirty_inputs: told(&inputs),
+            dirty_files: bounded_names(&changed),
+            dirty_inputs: bounded_names(&inputs),
             more_dirty: more.iter().sum(),
             asked_rev: flake.commit_asked_for().map(|commit| commit.asked.to_string()),
             ..Self::unknown(flake.settings().flake.display().to_string())

@@ -245,9 +245,10 @@ mod tests {
         let after =
             closure(&[('f', "nginx-1.28.0", 150), ('g', "new-2", 20), ('c', "same-1", 5), ('h', "etc", 1)]);
         let diff = before.diff(&after);
-        let told: Vec<_> = diff.packages.iter().map(|p| (p.name.as_str(), p.change, p.delta_bytes)).collect();
+        let changes: Vec<_> =
+            diff.packages.iter().map(|p| (p.name.as_str(), p.change, p.delta_bytes)).collect();
         assert_eq!(
-            told,
+            changes,
             [
                 ("nginx", Change::Upgraded, 50),
                 ("new", Change::Added, 20),

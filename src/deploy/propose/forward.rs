@@ -84,12 +84,12 @@ pub async fn propose_deployment(
         return Err(ProposeError::Changed(host.clone()));
     }
     let facts = match built.facts.take() {
-        Some(mut told) => {
+        Some(mut built_facts) => {
             if let Some(set) = flake.settings().hosts.get(host) {
-                told.fill(set);
+                built_facts.fill(set);
             }
-            told.explained_by(facts);
-            told
+            built_facts.explained_by(facts);
+            built_facts
         }
         None => facts,
     };

@@ -6,7 +6,7 @@ fn on_disk(folder: &std::path::Path, bytes: u64) -> CacheSettings {
     CacheSettings { enabled: true, folder: Some(folder.to_owned()), bytes }
 }
 
-fn told(cache: &AnswerCache, key: &CacheKey) -> Option<Value> {
+fn lookup(cache: &AnswerCache, key: &CacheKey) -> Option<Value> {
     cache.get(key)
 }
 
@@ -17,8 +17,8 @@ fn an_answer_survives_the_process() {
     let key = CacheKey::of("now", &["a", "b"]);
     AnswerCache::new(&settings).put(&key, &json!({"x": 1}));
     let fresh = AnswerCache::new(&settings);
-    assert_eq!(told(&fresh, &key), Some(json!({"x": 1})));
-    assert_eq!(told(&fresh, &CacheKey::of("now", &["ab"])), None);
+    assert_eq!(lookup(&fresh, &key), Some(json!({"x": 1})));
+    assert_eq!(lookup(&fresh, &CacheKey::of("now", &["ab"])), None);
 }
 
 #[test]
@@ -63,7 +63,7 @@ fn a_damaged_entry_is_no_answer() {
     let key = CacheKey::of("now", &["a"]);
     AnswerCache::new(&settings).put(&key, &json!(1));
     fs::write(folder.path().join("answers").join(&key.name), "{\"x\":").unwrap();
-    assert_eq!(told(&AnswerCache::new(&settings), &key), None);
+    assert_eq!(lookup(&AnswerCache::new(&settings), &key), None);
 }
 
 #[test]
@@ -80,18 +80,18 @@ fn what_others_can_write_is_not_believed() {
         [(folder.path(), 0o777, 0o700), (&answers, 0o770, 0o700), (&answers.join(&key.name), 0o666, 0o600)]
     {
         allow(path, mode);
-        assert_eq!(told(&AnswerCache::new(&settings), &key), None, "{} {mode:o}", path.display());
+        assert_eq!(lookup(&AnswerCache::new(&settings), &key), None, "{} {mode:o}", path.display());
         allow(path, back);
     }
-    assert_eq!(told(&AnswerCache::new(&settings), &key), Some(json!("mine")));
+    assert_eq!(lookup(&AnswerCache::new(&settings), &key), Some(json!("mine")));
     let outside = folder.path().join("outside");
     fs::rename(&answers, &outside).unwrap();
     std::os::unix::fs::symlink(&outside, &answers).unwrap();
     let elsewhere = AnswerCache::new(&settings);
-    assert_eq!(told(&elsewhere, &key), None, "a link was followed");
+    assert_eq!(lookup(&elsewhere, &key), None, "a link was followed");
     // In memory it goes on.
     elsewhere.put(&key, &json!("again"));
-    assert_eq!(told(&elsewhere, &key), Some(json!("again")));
+    assert_eq!(lookup(&elsewhere, &key), Some(json!("again")));
     assert_eq!(fs::read(outside.join(&key.name)).unwrap(), b"\"mine\"");
 }
 

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::text;
 
 /// Most warnings reported.
-const TOLD: usize = 50;
+const LISTED: usize = 50;
 /// Most warnings kept. This is more than are reported, so that the selection does not depend on the order of evaluation.
 const KEPT: usize = 1_000;
 /// Most bytes of the warnings kept.
@@ -104,15 +104,15 @@ impl WarningCollector {
         warnings.sort_unstable_by(|(one, at), (other, at_other)| {
             place(at).cmp(&place(at_other)).then_with(|| one.cmp(other))
         });
-        let more = warnings.len().saturating_sub(TOLD) + others.len();
-        let told = warnings.into_iter().take(TOLD).map(|(text, outputs)| {
+        let more = warnings.len().saturating_sub(LISTED) + others.len();
+        let listed = warnings.into_iter().take(LISTED).map(|(text, outputs)| {
             let attrs = outputs.into_iter().map(|(_, attr)| attr).collect();
             match text {
                 WarningText::Ours(message) => Warning { attrs, message: Some(message), said: None },
                 WarningText::Others(said) => Warning { attrs, message: None, said: Some(said) },
             }
         });
-        (told.collect(), more)
+        (listed.collect(), more)
     }
 }
 
@@ -151,11 +151,11 @@ mod tests {
             collector.add_warning(place, &format!("host-{place}"), "old option");
         }
         collector.add_remark(7, "host-7", "old option");
-        let (told, more) = collector.into_warnings();
-        assert_eq!((told.len(), more), (2, 0), "whose words they are counts");
+        let (listed, more) = collector.into_warnings();
+        assert_eq!((listed.len(), more), (2, 0), "whose words they are counts");
         let first: Vec<String> = (0..NAMED).map(|place| format!("host-{place}")).collect();
-        assert_eq!((&told[0].attrs, told[0].said.as_deref()), (&first, Some("old option")));
-        assert_eq!((told[1].message.as_deref(), told[1].attrs.len()), (Some("old option"), 1));
+        assert_eq!((&listed[0].attrs, listed[0].said.as_deref()), (&first, Some("old option")));
+        assert_eq!((listed[1].message.as_deref(), listed[1].attrs.len()), (Some("old option"), 1));
     }
 
     #[test]
@@ -164,27 +164,27 @@ mod tests {
         collector.add_listing_warning("packages", "both");
         collector.add_listing_warning("checks", "only listed");
         collector.add_warning(3, "packages.x", "both");
-        let (told, _) = collector.into_warnings();
-        let told: Vec<_> =
-            told.iter().map(|warning| (warning.attrs.clone(), warning.said.as_deref())).collect();
+        let (listed, _) = collector.into_warnings();
+        let listed: Vec<_> =
+            listed.iter().map(|warning| (warning.attrs.clone(), warning.said.as_deref())).collect();
         assert_eq!(
-            told,
+            listed,
             [(vec!["packages.x".to_owned()], Some("both")), (vec!["checks".to_owned()], Some("only listed"))]
         );
     }
 
     #[test]
     fn those_that_are_not_told_are_counted_by_their_texts() {
-        for count in [TOLD, TOLD + 1, KEPT + 500] {
+        for count in [LISTED, LISTED + 1, KEPT + 500] {
             let collector = WarningCollector::default();
             for _ in 0..3 {
                 for number in 0..count {
                     collector.add_warning(number, "host", &format!("warning {number}"));
                 }
             }
-            let (told, more) = collector.into_warnings();
-            assert_eq!((told.len(), more), (TOLD, count - TOLD));
-            assert_eq!(told[3].said.as_deref(), Some("warning 3"));
+            let (listed, more) = collector.into_warnings();
+            assert_eq!((listed.len(), more), (LISTED, count - LISTED));
+            assert_eq!(listed[3].said.as_deref(), Some("warning 3"));
         }
     }
 

@@ -153,7 +153,7 @@ mod tests {
         let scratch = tempfile::tempdir().unwrap();
         let path = scratch.path().join("file");
         let mut files = FileCache::default();
-        let mut told = |text: &str| {
+        let mut hash = |text: &str| {
             fs::write(&path, text).unwrap();
             let mut hasher = FingerprintHasher::default();
             let stat = Stat::of_itself(&path).unwrap();
@@ -162,7 +162,7 @@ mod tests {
         };
         // Faster than the clock of the file system moves.
         let all: std::collections::HashSet<_> =
-            (0..200).map(|number| told(&format!("{number:03}"))).collect();
+            (0..200).map(|number| hash(&format!("{number:03}"))).collect();
         assert_eq!(all.len(), 200);
         assert!(files.by_inode.is_empty(), "it was believed too early");
     }

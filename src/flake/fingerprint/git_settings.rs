@@ -161,11 +161,11 @@ mod tests {
     }
 
     fn by_us(text: &str) -> Option<String> {
-        let told = parse(text.as_bytes())?.into_iter().map(|(name, value)| match value {
+        let settings = parse(text.as_bytes())?.into_iter().map(|(name, value)| match value {
             None => format!("{name}\0"),
             Some(value) => format!("{name}\n{}\0", String::from_utf8(value).unwrap()),
         });
-        Some(told.collect())
+        Some(settings.collect())
     }
 
     #[test]

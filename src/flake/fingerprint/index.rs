@@ -193,14 +193,14 @@ mod tests {
             git(folder, &["update-index", "--force-write-index", "--index-version", version]);
             let index = std::fs::read(folder.join(".git/index")).unwrap();
             let entries = parse(&index).unwrap();
-            let told: String = entries
+            let listed: String = entries
                 .iter()
                 .map(|entry| {
                     let object: String = entry.object.iter().map(|byte| format!("{byte:02x}")).collect();
                     format!("{:06o} {object} 0\t{}\0", entry.mode, String::from_utf8_lossy(&entry.path))
                 })
                 .collect();
-            assert_eq!(told, git(folder, &["ls-files", "--stage", "-z"]), "version {version}");
+            assert_eq!(listed, git(folder, &["ls-files", "--stage", "-z"]), "version {version}");
             let hidden: Vec<_> =
                 entries.iter().filter(|entry| entry.hidden).map(|entry| &*entry.path).collect();
             assert_eq!(hidden, [&b"a b"[..], b"zebra"]);

@@ -63,14 +63,14 @@ mod tests {
         let scratch = tempfile::tempdir().unwrap();
         let file = scratch.path().join("nix.conf");
         std::fs::write(&file, "max-jobs = 1\n\t!include  more.conf \n").unwrap();
-        let told = || {
+        let state = || {
             let mut hasher = FingerprintHasher::default();
             add(&mut hasher, std::slice::from_ref(&file)).map(|()| hasher.finish().0)
         };
-        let before = told().unwrap();
+        let before = state().unwrap();
         std::fs::write(scratch.path().join("more.conf"), "restrict-eval = true\n").unwrap();
-        assert_ne!(told().unwrap(), before);
+        assert_ne!(state().unwrap(), before);
         std::fs::write(scratch.path().join("more.conf"), "include nix.conf\n").unwrap();
-        assert_eq!(told(), None, "files that include one another");
+        assert_eq!(state(), None, "files that include one another");
     }
 }

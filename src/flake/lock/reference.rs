@@ -261,7 +261,7 @@ mod tests {
 
     #[test]
     fn no_secret_of_a_url_is_told() {
-        for (url, told) in [
+        for (url, expected) in [
             ("https://user:hunter2@example.org/a", "https://example.org/a"),
             ("https://ghp_0123456789@github.com/a/b", "https://github.com/a/b"),
             ("https://a:b@c:d@example.org", "https://example.org"),
@@ -275,17 +275,17 @@ mod tests {
             ("https://u:hunter2@example.org?hunter2", "https://example.org?[redacted]"),
             ("https://example.org/?=hunter2&ref=a", "https://example.org/?[redacted]&ref=a"),
         ] {
-            assert_eq!(without_secrets(url), told);
+            assert_eq!(without_secrets(url), expected);
             let git = reference(json!({"type": "git", "url": url})).url();
-            assert_eq!(git, format!("git+{told}"));
+            assert_eq!(git, format!("git+{expected}"));
         }
     }
 
     #[test]
     fn a_url_steers_no_terminal() {
         let long = format!("path:/a\u{1b}[2J b\n{}", "x".repeat(1_000));
-        let told = shown(&long);
-        assert!(told.starts_with("path:/a\\040b\\040x") && told.chars().count() == URL, "{told}");
+        let url = shown(&long);
+        assert!(url.starts_with("path:/a\\040b\\040x") && url.chars().count() == URL, "{url}");
     }
 
     #[test]

@@ -9,7 +9,7 @@ fn lock(nodes: Value) -> Result<Lock, LockError> {
     Lock::parse(text.as_bytes(), "flake.lock".to_owned())
 }
 
-fn told(lock: &Lock) -> Vec<(String, Option<String>, Option<String>)> {
+fn listed(lock: &Lock) -> Vec<(String, Option<String>, Option<String>)> {
     let url = |node: &Node| node.locked.as_ref().map(Reference::url);
     let tell = |input: LockedInput<'_>| {
         (input.path.join("/"), input.follows.map(|path| path.join("/")), input.node.and_then(url))
@@ -41,7 +41,7 @@ fn inputs_are_listed_with_those_of_inputs_and_whom_they_follow() {
         ("nixpkgs", None, some("path:/one")),
         ("same", some("home/deep/own"), some("path:/two")),
     ];
-    assert_eq!(told(&lock), expected.map(|(path, follows, url)| (path.to_owned(), follows, url)));
+    assert_eq!(listed(&lock), expected.map(|(path, follows, url)| (path.to_owned(), follows, url)));
     assert_eq!(lock.input("same"), lock.nodes.get("nixpkgs_2"));
     assert!(lock.has_input("same") && !lock.has_input("deep") && lock.input("deep").is_none());
 }

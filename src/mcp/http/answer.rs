@@ -189,9 +189,9 @@ mod tests {
 
     /// The body for an answer that becomes ready after some keep-alive bytes.
     async fn late(form: ResponseForm, kind: &'static str, answer: &'static str) -> (Response, String) {
-        let (tell, told) = tokio::sync::oneshot::channel::<()>();
+        let (sender, receiver) = tokio::sync::oneshot::channel::<()>();
         let answering = async move {
-            told.await.unwrap();
+            receiver.await.unwrap();
             Response::builder().status(404).header(CONTENT_TYPE, kind).body(Body::from(answer)).unwrap()
         };
         let response = respond_with_keep_alive(answering, form, Duration::from_millis(5)).await;
@@ -201,7 +201,7 @@ mod tests {
         for _ in 0..3 {
             text += std::str::from_utf8(&body.next().await.unwrap().unwrap()).unwrap();
         }
-        tell.send(()).unwrap();
+        sender.send(()).unwrap();
         while let Some(part) = body.next().await {
             text += std::str::from_utf8(&part.unwrap()).unwrap();
         }
@@ -237,14 +237,14 @@ mod tests {
 
     #[tokio::test]
     async fn who_goes_takes_a_late_answer_along() {
-        let (tell, told) = tokio::sync::oneshot::channel::<()>();
+        let (sender, receiver) = tokio::sync::oneshot::channel::<()>();
         let answering = async move {
-            let _dropped_with_it = tell;
+            let _dropped_with_it = sender;
             std::future::pending::<Response>().await
         };
         let response =
             respond_with_keep_alive(answering, ResponseForm::Stream, Duration::from_millis(1)).await;
         drop(response);
-        assert!(told.await.is_err());
+        assert!(receiver.await.is_err());
     }
 }

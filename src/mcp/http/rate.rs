@@ -189,8 +189,8 @@ mod tests {
         let (now, address) = (Instant::now(), Ipv4Addr::LOCALHOST.into());
         assert!(rate.take(address, 51, now).is_ok());
         let refusal = rate.take_after(address, 1, 29, now).unwrap_err();
-        let told = refusal.retry_after().unwrap();
-        let later = now + Duration::from_secs(told);
+        let seconds = refusal.retry_after().unwrap();
+        let later = now + Duration::from_secs(seconds);
         assert!(rate.take(address, 1, later).is_ok());
         assert!(rate.take_after(address, 1, 29, later).is_ok());
         // One more than there ever is room for.

@@ -40,10 +40,10 @@ async fn a_no_counts_though_it_cannot_be_logged_and_is_logged_once_it_can() {
         } else {
             approvals.reject(id, "bob", "terminal").await.unwrap_err()
         };
-        let told = Diagnostic::from(&error);
-        assert_eq!(told.code, Code::StateUnusable, "{told}");
+        let diagnostic = Diagnostic::from(&error);
+        assert_eq!(diagnostic.code, Code::StateUnusable, "{diagnostic}");
         let by = if by_form { "the user of test 1.0" } else { "bob" };
-        assert!(told.hint.unwrap().to_string().contains(&format!("`pantheros-mcp reject {id}`")));
+        assert!(diagnostic.hint.unwrap().to_string().contains(&format!("`pantheros-mcp reject {id}`")));
         assert!(error.to_string().contains(&format!("was rejected by {by} and stays so")), "{error}");
         let refused = approvals.record(&stored, terminal(&[]), &call).await;
         assert!(matches!(refused, Err(ApprovalError::Rejected { .. })), "{refused:?}");

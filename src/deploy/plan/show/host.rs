@@ -95,16 +95,16 @@ pub(super) fn push_risk(risk: &Risk, lines: &mut Vec<String>) {
 }
 
 fn changes(diff: &Diff, limits: DetailLimits) -> String {
-    let mut told: Vec<String> = diff.packages.iter().take(limits.packages).map(package).collect();
+    let mut parts: Vec<String> = diff.packages.iter().take(limits.packages).map(package).collect();
     let rest = u64::try_from(diff.packages.len().saturating_sub(limits.packages)).unwrap_or(u64::MAX);
     let more = diff.more_packages.saturating_add(rest);
     if more > 0 {
-        told.push(format!("and {more} more"));
+        parts.push(format!("and {more} more"));
     }
     let sign = if diff.closure_delta_bytes < 0 { "-" } else { "+" };
     let delta = text::bytes(diff.closure_delta_bytes.unsigned_abs());
     let sizes = format!("closure {} ({sign}{delta})", text::bytes(diff.closure_bytes));
-    if told.is_empty() { format!("no package; {sizes}") } else { format!("{}; {sizes}", told.join(", ")) }
+    if parts.is_empty() { format!("no package; {sizes}") } else { format!("{}; {sizes}", parts.join(", ")) }
 }
 
 fn package(change: &PackageChange) -> String {
@@ -123,7 +123,7 @@ fn package(change: &PackageChange) -> String {
 }
 
 fn units(changes: &UnitChanges, limits: DetailLimits) -> String {
-    let mut told: Vec<String> = [
+    let mut parts: Vec<String> = [
         ("stop", &changes.stop),
         ("start", &changes.start),
         ("restart", &changes.restart),
@@ -134,9 +134,9 @@ fn units(changes: &UnitChanges, limits: DetailLimits) -> String {
     .map(|(verb, units)| format!("{verb} {}", unit_names(units, limits.units)))
     .collect();
     if changes.more > 0 {
-        told.push(format!("and {} that are not listed", changes.more));
+        parts.push(format!("and {} that are not listed", changes.more));
     }
-    told.join("; ")
+    parts.join("; ")
 }
 
 pub(super) fn unit_names(units: &[String], most: usize) -> String {

@@ -101,17 +101,17 @@ fn render(plan: &Plan, now: Timestamp, limits: DetailLimits) -> String {
 
 /// The uncommitted files and the unpinned inputs of the flake.
 fn changed(flake: &FlakeSource, limits: DetailLimits) -> String {
-    let mut told: Vec<String> =
+    let mut names: Vec<String> =
         flake.dirty_files.iter().take(limits.files).map(|file| line(&text::joined(file), 120)).collect();
     let inputs = flake.dirty_inputs.iter().take(limits.files);
-    told.extend(inputs.map(|input| format!("the input {}", line(&text::joined(input), 120))));
+    names.extend(inputs.map(|input| format!("the input {}", line(&text::joined(input), 120))));
     let rest =
         [&flake.dirty_files, &flake.dirty_inputs].map(|names| names.len().saturating_sub(limits.files));
     let more = flake.more_dirty.saturating_add(rest.iter().sum::<usize>() as u64);
     if more > 0 {
-        told.push(format!("and {more} more"));
+        names.push(format!("and {more} more"));
     }
-    told.join(", ")
+    names.join(", ")
 }
 
 /// Requested hosts that are not in the plan.
@@ -161,7 +161,7 @@ pub fn left(plan: &Plan, now: Timestamp) -> String {
 /// Adds the hosts that exceed the limit: one line each, then their health checks and risks, which appear once for all
 /// hosts that share them.
 fn in_short(hosts: &[HostPlan], lines: &mut Vec<String>) {
-    let mut said: BTreeMap<(Reverse<Severity>, Vec<String>), Vec<&str>> = BTreeMap::new();
+    let mut hosts_by_lines: BTreeMap<(Reverse<Severity>, Vec<String>), Vec<&str>> = BTreeMap::new();
     for host in hosts {
         let mut counts = vec![format!("{} packages", host.diff.packages.len())];
         if let Some(units) = &host.diff.units {
@@ -178,24 +178,24 @@ fn in_short(hosts: &[HostPlan], lines: &mut Vec<String>) {
             host.toplevel,
             counts.join(", ")
         ));
-        let mut say = |severity, told: Vec<String>| {
-            if !told.is_empty() {
-                said.entry((Reverse(severity), told)).or_default().push(host.host.as_str());
+        let mut add = |severity, host_lines: Vec<String>| {
+            if !host_lines.is_empty() {
+                hosts_by_lines.entry((Reverse(severity), host_lines)).or_default().push(host.host.as_str());
             }
         };
         for risk in host.risks.iter().filter(|risk| risk.severity != Severity::Note) {
-            let mut told = Vec::new();
-            push_risk(risk, &mut told);
-            say(risk.severity, told);
+            let mut host_lines = Vec::new();
+            push_risk(risk, &mut host_lines);
+            add(risk.severity, host_lines);
         }
-        let mut told = Vec::new();
-        push_checks(host, &mut told);
-        say(Severity::Note, told);
+        let mut host_lines = Vec::new();
+        push_checks(host, &mut host_lines);
+        add(Severity::Note, host_lines);
     }
-    for ((_, told), names) in said {
+    for ((_, host_lines), names) in hosts_by_lines {
         let names = if names.len() == hosts.len() { "all of these".to_owned() } else { names.join(", ") };
         lines.push(format!("{names}:"));
-        lines.extend(told);
+        lines.extend(host_lines);
     }
 }
 

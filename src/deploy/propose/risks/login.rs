@@ -182,7 +182,7 @@ impl Ways<'_> {
         }
         match user.lets_in(key) {
             Some(false) if self.ssh().is_some_and(|ssh| ssh.other_keys) => None,
-            told => told,
+            other => other,
         }
     }
 }
