@@ -25,7 +25,7 @@ pub trait Failing {
 
 /// An entry of a list. If several entries fail for one cause, only the first has the error.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
-pub struct Caused<T> {
+pub struct GroupedEntry<T> {
     /// The entry.
     #[serde(flatten)]
     pub entry: T,
@@ -40,7 +40,7 @@ pub struct Caused<T> {
     pub same_as: Option<String>,
 }
 
-impl<T> Caused<T> {
+impl<T> GroupedEntry<T> {
     /// The names of the entries that the error of `attr` breaks, at most a few.
     #[must_use]
     pub fn named<'a>(&'a self, attr: &'a str) -> String {
@@ -50,7 +50,7 @@ impl<T> Caused<T> {
 
 /// Puts the entries that fail for one cause next to each other, at the position of the first, and keeps the error only
 /// there.
-pub fn group_by_cause<T: Failing>(entries: Vec<T>) -> Vec<Caused<T>> {
+pub fn group_by_cause<T: Failing>(entries: Vec<T>) -> Vec<GroupedEntry<T>> {
     group_entries(entries).into_iter().flat_map(share_error).collect()
 }
 
@@ -80,19 +80,24 @@ pub fn group_entries<T: Failing>(entries: Vec<T>) -> Vec<Vec<T>> {
     groups
 }
 
-fn share_error<T: Failing>(group: Vec<T>) -> Vec<Caused<T>> {
+fn share_error<T: Failing>(group: Vec<T>) -> Vec<GroupedEntry<T>> {
     let mut breaks: Vec<String> = group.iter().map(|entry| entry.attr().into_owned()).collect();
     let first = breaks.first().cloned();
     if breaks.len() == 1 {
         breaks.clear();
     }
-    let mut caused: Vec<Caused<T>> = Vec::with_capacity(group.len());
+    let mut caused: Vec<GroupedEntry<T>> = Vec::with_capacity(group.len());
     for mut entry in group {
         if caused.is_empty() {
-            caused.push(Caused { entry, breaks: std::mem::take(&mut breaks), more_breaks: 0, same_as: None });
+            caused.push(GroupedEntry {
+                entry,
+                breaks: std::mem::take(&mut breaks),
+                more_breaks: 0,
+                same_as: None,
+            });
         } else {
             *entry.error() = None;
-            caused.push(Caused { entry, breaks: Vec::new(), more_breaks: 0, same_as: first.clone() });
+            caused.push(GroupedEntry { entry, breaks: Vec::new(), more_breaks: 0, same_as: first.clone() });
         }
     }
     caused

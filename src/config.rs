@@ -163,7 +163,8 @@ impl Settings {
         }
         let mut file = merged.file;
         // The command that a person is told to run has to find the same settings, state and trust records.
-        let named = named.or_else(|| user.map(|user| user.path).filter(|path| paths::is_unlike_login(path)));
+        let named =
+            named.or_else(|| user.map(|user| user.path).filter(|path| paths::differs_from_login(path)));
         let stamp = origin::stamp((&flake, flake_discovery), named.as_deref(), &sources, flake_file.as_ref());
         let needs_state = file.deploy.state_folder.is_none() || flake_file.is_some();
         let state = needs_state.then(paths::state_folder).flatten();

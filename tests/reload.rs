@@ -315,11 +315,11 @@ fn a_link_to_a_flake_is_followed_anew() {
         };
         let (old, new) = (make("24.05"), make("25.11"));
         let link = old.folder().with_file_name("link");
-        let leads_to = |fleet: &Fleet| {
+        let resolve_link = |fleet: &Fleet| {
             let _none = std::fs::remove_file(&link);
             symlink(fleet.folder(), &link).unwrap();
         };
-        leads_to(&old);
+        resolve_link(&old);
         let mut command = without_flake(&old);
         command.arg("--flake").arg(&link);
         let mut client = greeted(command);
@@ -327,9 +327,9 @@ fn a_link_to_a_flake_is_followed_anew() {
             told(client, "list_hosts", arguments)["hosts"][0]["state_version"].clone()
         };
         for arguments in [json!({"host": "one"}), json!({"wait": true})] {
-            leads_to(&old);
+            resolve_link(&old);
             assert_eq!(version(&mut client, arguments.clone()), "24.05");
-            leads_to(&new);
+            resolve_link(&new);
             assert_eq!(version(&mut client, arguments), "25.11", "in a repository: {in_git}");
         }
         // The settings beside the flake that the link now points to apply.

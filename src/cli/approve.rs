@@ -13,7 +13,7 @@ use super::prompt::{PromptError, TerminalPrompt, cancel_on_signal};
 use super::signals::Signals;
 use super::{FAILED, OK, USAGE, clean_up, exit_with_error, runtime};
 use crate::config::{ApprovalMethod, Settings};
-use crate::deploy::{ApprovalError, Approvals, Decision, Plan, StoredPlan, Yes, show, signature};
+use crate::deploy::{ApprovalError, Approvals, Consent, Decision, Plan, StoredPlan, show, signature};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::names::PlanId;
 use crate::progress::Call;
@@ -239,9 +239,9 @@ pub(super) async fn approve(
         Some(signature) => {
             let approvers = settings.deploy.approvers.as_deref();
             let by = signature::verify(stored.canonical(), &signature, approvers, cancel).await;
-            Yes { channel, by: by.map_err(ApprovalError::from)?, named_risks, signature: Some(signature) }
+            Consent { channel, by: by.map_err(ApprovalError::from)?, named_risks, signature: Some(signature) }
         }
-        None => Yes { channel, by: crate::user::current(), named_risks, signature: None },
+        None => Consent { channel, by: crate::user::current(), named_risks, signature: None },
     };
     let call = Call { cancel: cancel.clone(), ..Call::unattended() };
     approvals.record(stored, yes, &call).await?;

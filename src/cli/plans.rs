@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::{FAILED, OK, exit_with_error};
 use crate::config::{Action, Settings};
-use crate::deploy::{Approvals, Decision, Listed, StoredPlan, show};
+use crate::deploy::{Approvals, Decision, ListedPlan, StoredPlan, show};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::names::{HostName, PlanId};
 use crate::time::Timestamp;
@@ -132,7 +132,7 @@ fn print(text: &str) -> ExitCode {
     }
 }
 
-fn row(approvals: &Approvals, listed: Listed, now: Timestamp) -> PlanRow {
+fn row(approvals: &Approvals, listed: ListedPlan, now: Timestamp) -> PlanRow {
     match listed.plan {
         Ok(stored) => readable_row(approvals, &stored, now),
         Err(error) => {

@@ -96,7 +96,7 @@ impl From<&ConfigError> for Diagnostic {
         match error {
             ConfigError::UnknownKey { key, .. } => diagnostic
                 .with_attr(text::word(&key.path))
-                .with_said(unless_quotable(&key.path))
+                .with_said(name_unless_word(&key.path))
                 .with_suggestions(key.nearest.clone())
                 .with_hint(format!("known here: {}", key.known.join(", "))),
             ConfigError::Relative { .. } => diagnostic.with_hint("give an absolute path"),
@@ -115,7 +115,7 @@ impl From<&ConfigError> for Diagnostic {
                 })
             }
             ConfigError::UnknownTool { name, nearest, .. } => diagnostic
-                .with_said(unless_quotable(name))
+                .with_said(name_unless_word(name))
                 .with_suggestions(nearest.clone())
                 .with_hint("`pantheros-mcp tools` lists them"),
             ConfigError::Malformed { said, .. } => diagnostic.with_said(said).with_hint(SETTINGS_HINT),
@@ -128,7 +128,7 @@ impl From<&ConfigError> for Diagnostic {
 const SETTINGS_HINT: &str = "docs/settings.md lists every setting with its default";
 
 /// The name if it is not one word, and so cannot be part of the message; else nothing.
-fn unless_quotable(name: &str) -> &str {
+fn name_unless_word(name: &str) -> &str {
     if text::is_word(name) { "" } else { name }
 }
 

@@ -64,22 +64,22 @@ pub(super) fn merge(sources: &[SettingsSource]) -> Result<MergedSettings, String
             let narrows =
                 source.layer == SettingsLayer::Untrusted && key.flake_influence == FlakeInfluence::Narrows;
             let now = value.as_ref().or_else(|| unset.pointer(&pointer)).unwrap_or(&Value::Null);
-            let narrowed = if narrows { narrow(key, now, asked) } else { Narrowed::Refused };
+            let narrowed = if narrows { narrow(key, now, asked) } else { NarrowResult::Refused };
             match narrowed {
-                Narrowed::Fully(less) => value = Some(less),
-                Narrowed::Partly(less) => {
+                NarrowResult::Fully(less) => value = Some(less),
+                NarrowResult::Partly(less) => {
                     value = Some(less);
                     merged.ignored.push(ignored);
                 }
-                Narrowed::Unchanged => {}
-                Narrowed::Empty if key.guard != GuardCondition::IfEmptied => {
+                NarrowResult::Unchanged => {}
+                NarrowResult::Empty if key.guard != GuardCondition::IfEmptied => {
                     return Err(format!(
                         "`{}` of {} has nothing in common with the value in force: {now}",
                         key.path, source.label
                     ));
                 }
-                Narrowed::Empty | Narrowed::Refused => {
-                    if narrowed == Narrowed::Empty || key.guard == GuardCondition::IfSet {
+                NarrowResult::Empty | NarrowResult::Refused => {
+                    if narrowed == NarrowResult::Empty || key.guard == GuardCondition::IfSet {
                         merged.guards.push(key.path);
                     }
                     merged.ignored.push(ignored);
@@ -148,7 +148,7 @@ fn combine(key: &SettingKey, given: &[(&SettingsSource, &Value)]) -> Result<Opti
 
 /// The result of narrowing a value.
 #[derive(Debug, PartialEq)]
-enum Narrowed {
+enum NarrowResult {
     /// The narrowed value.
     Fully(Value),
     /// The narrowed value; a part of what was asked for is not in the value before.
@@ -161,7 +161,7 @@ enum Narrowed {
     Refused,
 }
 
-fn narrow(key: &SettingKey, now: &Value, asked: &Value) -> Narrowed {
+fn narrow(key: &SettingKey, now: &Value, asked: &Value) -> NarrowResult {
     match key.rule {
         MergeRule::Least(zero) => {
             let (bound, wanted) = (bound_value(now, zero), bound_value(asked, zero));
@@ -170,35 +170,35 @@ fn narrow(key: &SettingKey, now: &Value, asked: &Value) -> Narrowed {
                 _ => bound,
             };
             match wanted.cmp(&bound) {
-                std::cmp::Ordering::Less => Narrowed::Fully(asked.clone()),
-                std::cmp::Ordering::Equal => Narrowed::Unchanged,
+                std::cmp::Ordering::Less => NarrowResult::Fully(asked.clone()),
+                std::cmp::Ordering::Equal => NarrowResult::Unchanged,
                 // An automatic number never exceeds the bound in force.
                 std::cmp::Ordering::Greater if zero == ZeroMeaning::Automatic && wanted == u64::MAX => {
-                    Narrowed::Unchanged
+                    NarrowResult::Unchanged
                 }
-                std::cmp::Ordering::Greater => Narrowed::Refused,
+                std::cmp::Ordering::Greater => NarrowResult::Refused,
             }
         }
-        MergeRule::Any if asked.as_bool() == Some(true) => Narrowed::Fully(true.into()),
-        MergeRule::Any => Narrowed::Unchanged,
-        MergeRule::Union => Narrowed::Fully(union([now, asked].into_iter())),
+        MergeRule::Any if asked.as_bool() == Some(true) => NarrowResult::Fully(true.into()),
+        MergeRule::Any => NarrowResult::Unchanged,
+        MergeRule::Union => NarrowResult::Fully(union([now, asked].into_iter())),
         MergeRule::Intersection(unset) => {
             let unset: Value = unset.iter().map(|name| Value::from(*name)).collect();
             let now = if items(now).is_empty() { &unset } else { now };
             match (items(now), items(asked)) {
-                (_, []) => Narrowed::Unchanged,
-                ([], _) => Narrowed::Fully(asked.clone()),
+                (_, []) => NarrowResult::Unchanged,
+                ([], _) => NarrowResult::Fully(asked.clone()),
                 (_, wanted) => {
                     let common = intersection(now, asked);
                     match items(&common).len() {
-                        0 => Narrowed::Empty,
-                        some if some < wanted.len() => Narrowed::Partly(common),
-                        _ => Narrowed::Fully(common),
+                        0 => NarrowResult::Empty,
+                        some if some < wanted.len() => NarrowResult::Partly(common),
+                        _ => NarrowResult::Fully(common),
                     }
                 }
             }
         }
-        MergeRule::Highest | MergeRule::All | MergeRule::EachName => Narrowed::Refused,
+        MergeRule::Highest | MergeRule::All | MergeRule::EachName => NarrowResult::Refused,
     }
 }
 

@@ -69,7 +69,7 @@ pub(super) fn config_folder() -> Option<PathBuf> {
 const CONFIG: &str = ".config";
 
 /// Whether a login shell of this user would find its settings in another folder than `config`'s.
-pub(super) fn is_unlike_login(config: &Path) -> bool {
+pub(super) fn differs_from_login(config: &Path) -> bool {
     crate::user::home().is_none_or(|home| config.parent() != Some(&*home.join(CONFIG).join(FOLDER_NAME)))
 }
 

@@ -9,13 +9,13 @@ mod propose;
 mod rollout;
 mod supervisor;
 
-pub(crate) use approval::{ApprovalAnswer, ApprovalRequest, Approver, Nobody, Yes, signature};
+pub(crate) use approval::{ApprovalAnswer, ApprovalRequest, Approver, Consent, Nobody, signature};
 pub use approval::{ApprovalError, Approvals, Decision};
 pub(crate) use host::{DiskSpace, HostEndpoint, HostState, SurveyError, endpoint_of, survey};
 #[cfg(test)]
 pub(crate) use plan::fixture;
 pub(crate) use plan::{
-    Change, Diff, FlakeSource, HostPlan, Listed, MOST_HOSTS, Pace, PlanError, Requester, Risk, Severity,
+    Change, Diff, FlakeSource, HostPlan, ListedPlan, MOST_HOSTS, Pace, PlanError, Requester, Risk, Severity,
     SystemSource, show,
 };
 pub use plan::{PLAN_VERSION, Plan, StoredPlan};

@@ -114,7 +114,7 @@ impl ConfigFacts {
     }
 
     /// Whether the host's system is x86, which can boot by BIOS, or unknown.
-    pub(super) fn is_x86_or_unsaid(&self) -> bool {
+    pub(super) fn may_be_x86(&self) -> bool {
         self.system
             .as_deref()
             .is_none_or(|system| system.starts_with("x86_64-") || system.starts_with("i686-"))

@@ -86,7 +86,7 @@ pub struct Node {
     /// Facts for the hazards that are not reported.
     #[serde(skip)]
     #[schemars(skip)]
-    pub(super) hidden: Hidden,
+    pub(super) hidden: UnreportedSettings,
 }
 
 /// A mount of the layout.
@@ -109,7 +109,7 @@ pub struct Mount {
 
 /// Settings of a node that hazards need and that are not reported.
 #[derive(Debug, Default)]
-pub(super) struct Hidden {
+pub(super) struct UnreportedSettings {
     /// The partition table on it.
     pub(super) table: Option<Table>,
     /// Size and position of a partition or volume, and its priority when disko creates it.
@@ -285,7 +285,7 @@ impl Node {
             label: self.label.clone(),
             children: Vec::new(),
             more_children: None,
-            hidden: Hidden::default(),
+            hidden: UnreportedSettings::default(),
         }
     }
 }

@@ -5,7 +5,7 @@
 
 use serde_json::Value;
 
-use super::model::{Extent, Group, Hidden, Node, Table};
+use super::model::{Extent, Group, Node, Table, UnreportedSettings};
 use super::read::{Attrs, word};
 use crate::text;
 
@@ -138,7 +138,10 @@ fn node(kind: &str, name: String, attrs: Attrs<'_>) -> Node {
     Node {
         kind: word(kind),
         name,
-        hidden: Hidden { failed: attrs.partly_failed() || !attrs.exists(), ..Hidden::default() },
+        hidden: UnreportedSettings {
+            failed: attrs.partly_failed() || !attrs.exists(),
+            ..UnreportedSettings::default()
+        },
         ..Node::default()
     }
 }

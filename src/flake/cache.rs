@@ -242,7 +242,7 @@ impl DiskStore {
     fn put(self: &Arc<Self>, key: &CacheKey, text: &[u8]) -> Result<(), StateError> {
         let Some(folder) = self.folder() else { return Ok(()) };
         folder.replace_without_sync(&key.name, text)?;
-        if !self.is_look_due(text.len() as u64) {
+        if !self.is_scan_due(text.len() as u64) {
             return Ok(());
         }
         let (this, folder) = (Arc::clone(self), folder.clone());
@@ -260,7 +260,7 @@ impl DiskStore {
     }
 
     /// Counts a write. Returns whether so much was written that the folder must be scanned.
-    fn is_look_due(&self, length: u64) -> bool {
+    fn is_scan_due(&self, length: u64) -> bool {
         let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
         written.bytes += length.next_multiple_of(BLOCK);
         written.entries += 1;

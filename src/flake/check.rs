@@ -98,7 +98,7 @@ impl Output {
     }
 
     /// The output with the answer of its probe.
-    fn answered(self, leaf: &Leaf, answer: Result<Value, Diagnostic>) -> Self {
+    fn with_answer(self, leaf: &Leaf, answer: Result<Value, Diagnostic>) -> Self {
         let value = match answer {
             Ok(value) => value,
             Err(error) => return self.failed(error),
@@ -229,7 +229,7 @@ impl Flake {
             } else if leaf.rule.probe.is_empty() {
                 output.skipped("Nix looks no deeper here than at the names of the systems")
             } else {
-                output.answered(leaf, answer)
+                output.with_answer(leaf, answer)
             };
             if scope.build && output.status == Status::NeedsBuild {
                 output.status = Status::Failed;

@@ -12,7 +12,7 @@ use crate::nix::NixError;
 #[derive(Debug, thiserror::Error)]
 pub enum FlakeError {
     /// There is no `flake.nix` in the folder.
-    #[error("there is no flake.nix in {}{}: {problem}", folder.display(), beyond(*from))]
+    #[error("there is no flake.nix in {}{}: {problem}", folder.display(), searched_folders(*from))]
     NotFound {
         /// The folder.
         folder: PathBuf,
@@ -81,7 +81,7 @@ impl From<&FlakeError> for Diagnostic {
 }
 
 /// The part of the message that names the other folders searched.
-fn beyond(from: FlakeDiscovery) -> &'static str {
+fn searched_folders(from: FlakeDiscovery) -> &'static str {
     match from {
         FlakeDiscovery::Named => "",
         FlakeDiscovery::Nearest | FlakeDiscovery::NotFound => " or any folder above it",

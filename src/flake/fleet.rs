@@ -111,7 +111,7 @@ impl Flake {
         // Nothing can be shared for a flake that keeps changing either.
         let names = self.host_names(call).await?;
         let answers = self.ask("hosts", questions(&names), Instantiate::No, call).await?;
-        let described = names.iter().zip(answers).map(|(name, answer)| Host::described(name, answer));
+        let described = names.iter().zip(answers).map(|(name, answer)| Host::from_answer(name, answer));
         Ok((described.map(|host| self.filled(host)).collect(), None))
     }
 
@@ -145,7 +145,8 @@ impl Flake {
         let unnoticed =
             last.filter(|_| !of.fingerprint.is_whole()).map(|evaluation| evaluation.began.elapsed());
         let hosts = names.into_iter().map(|name| {
-            let known = found.remove(&name).or_else(|| self.recalled(&identity, &of.fingerprint, &name));
+            let known =
+                found.remove(&name).or_else(|| self.remembered_host(&identity, &of.fingerprint, &name));
             known.map_or_else(|| Host::without_facts(&name, FactsState::Pending), |host| self.filled(host))
         });
         let hosts = hosts.collect();
@@ -179,7 +180,7 @@ impl Flake {
                         let mut left = evaluation.names.clone();
                         left.retain(|name| !evaluation.found().contains_key(name));
                         evaluation
-                            .add_hosts(left.iter().map(|name| Host::described(name, Err(error.clone()))));
+                            .add_hosts(left.iter().map(|name| Host::from_answer(name, Err(error.clone()))));
                     }
                 }
             };
@@ -201,7 +202,7 @@ impl Flake {
             call.report_message(format!("evaluating {name}"));
             let question = Question::new([HOSTS, name.as_str()], "host_facts");
             let answer = flake.ask("hosts", vec![question], Instantiate::No, call).await?.pop();
-            Ok(Host::described(name.as_str(), answer.unwrap_or_else(|| Ok(Answer::default()))))
+            Ok(Host::from_answer(name.as_str(), answer.unwrap_or_else(|| Ok(Answer::default()))))
         });
         Ok(self.filled(found.await?))
     }
@@ -220,7 +221,7 @@ impl Flake {
             let on_answer = move |index: usize, answer: &Result<Answer, Diagnostic>| {
                 if let Some(name) = names.get(index) {
                     // If the receiver is gone, the answer is still in the result.
-                    drop(sender.send((Host::described(name, answer.clone()), is_cacheable(answer))));
+                    drop(sender.send((Host::from_answer(name, answer.clone()), is_cacheable(answer))));
                 }
             };
             let options =
@@ -240,7 +241,7 @@ impl Flake {
         let (round, ()) = futures::future::join(evaluated, remembered).await;
         call.imported.add_all(&evaluation.imported);
         let names = evaluation.names.iter();
-        let described = names.zip(round?.answers).map(|(name, answer)| Host::described(name, answer));
+        let described = names.zip(round?.answers).map(|(name, answer)| Host::from_answer(name, answer));
         Ok(described.map(|host| (host.name.clone(), host)).collect())
     }
 
@@ -260,7 +261,7 @@ impl Flake {
         true
     }
 
-    fn recalled(&self, identity: &str, of: &Fingerprint, name: &str) -> Option<Host> {
+    fn remembered_host(&self, identity: &str, of: &Fingerprint, name: &str) -> Option<Host> {
         if !of.is_whole() {
             return None;
         }

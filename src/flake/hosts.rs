@@ -101,7 +101,7 @@ impl Host {
     }
 
     /// The host from the answer of its probe.
-    pub(super) fn described(name: &str, answer: Result<Answer, Diagnostic>) -> Self {
+    pub(super) fn from_answer(name: &str, answer: Result<Answer, Diagnostic>) -> Self {
         let mut host = Self::without_facts(name, FactsState::Known);
         let answer = match answer {
             Ok(answer) => answer,
@@ -113,7 +113,7 @@ impl Host {
         };
         for fact in FACTS {
             if let Some(part) = answer.unread.iter().find(|part| part.covers([fact])) {
-                host.lacks(fact, part.error.clone());
+                host.add_gap(fact, part.error.clone());
             }
         }
         for fact in FACTS {
@@ -124,7 +124,7 @@ impl Host {
                     Diagnostic::new(Code::TypeMismatch, format!("the host's {fact} has an unexpected type"))
                         .with_said(&error.to_string())
                         .with_attr(attr);
-                host.lacks(fact, error);
+                host.add_gap(fact, error);
             }
         }
         host
@@ -141,7 +141,7 @@ impl Host {
         Ok(())
     }
 
-    fn lacks(&mut self, fact: &str, error: Diagnostic) {
+    fn add_gap(&mut self, fact: &str, error: Diagnostic) {
         self.facts = FactsState::Failed;
         self.unread.push(fact.to_owned());
         let first = self.error.get_or_insert_with(|| error.clone());
@@ -297,7 +297,7 @@ mod tests {
         let error = || Diagnostic::new(Code::TimedOut, "too long");
         let of = |rest: bool| {
             let unread = vec![UnreadPart { rest, ..UnreadPart::new(["host_name"], error()) }];
-            Host::described("web", Ok(Answer { value: Value::Null, unread }))
+            Host::from_answer("web", Ok(Answer { value: Value::Null, unread }))
         };
         assert_eq!(of(false).unread, ["host_name"]);
         assert!(of(false).tags_error().is_none());
@@ -310,7 +310,7 @@ mod tests {
         let part = |name: &str, said: &str| UnreadPart::new([name], Diagnostic::new(Code::Throw, said));
         let unread = vec![part("host_name", "one"), part("tags", "another"), part("target", "one")];
         let mut answer = Ok(Answer { value: Value::Null, unread });
-        let host = Host::described("web", answer.clone());
+        let host = Host::from_answer("web", answer.clone());
         assert_eq!(host.error.as_ref().map(|error| &*error.message), Some("one"));
         assert_eq!(host.tags_error().map(|error| &*error.message), Some("another"));
         assert_eq!(host.reasons.keys().collect::<Vec<_>>(), ["tags"]);

@@ -46,7 +46,7 @@ pub struct SelectedHosts {
 
 /// Hosts that fail to evaluate for one cause.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Unread {
+pub struct UnreadHosts {
     /// The cause.
     pub error: Diagnostic,
     /// The hosts.
@@ -79,7 +79,7 @@ pub enum SelectError {
         count: usize,
     },
     /// No host has the tag.
-    #[error("no host has the tag `{tag}`{}", tags_there_are(there))]
+    #[error("no host has the tag `{tag}`{}", list_tags(there))]
     UnknownTag {
         /// The tag, cut short.
         tag: String,
@@ -98,7 +98,7 @@ pub enum SelectError {
         /// The tag, cut short.
         tag: String,
         /// The hosts, by cause.
-        unread: Vec<Unread>,
+        unread: Vec<UnreadHosts>,
         /// Number of hosts.
         count: usize,
     },
@@ -145,7 +145,7 @@ impl From<&SelectError> for Diagnostic {
 impl SelectError {
     /// The hosts that do not evaluate, by cause; empty for other errors.
     #[must_use]
-    pub fn unread(&self) -> &[Unread] {
+    pub fn unread(&self) -> &[UnreadHosts] {
         match self {
             Self::Unread { unread, .. } => unread,
             _ => &[],
@@ -245,9 +245,9 @@ impl Failing for FailedHost<'_> {
 }
 
 /// Groups the hosts that do not evaluate by cause; each cause is shortened.
-fn by_cause(unread: &[&Host]) -> Vec<Unread> {
+fn by_cause(unread: &[&Host]) -> Vec<UnreadHosts> {
     let failed = unread.iter().map(|host| FailedHost { name: &host.name, error: host.tags_error().cloned() });
-    let mut causes: Vec<Unread> = Vec::new();
+    let mut causes: Vec<UnreadHosts> = Vec::new();
     for group in causes::group_entries(failed.collect()) {
         let hosts = group.iter().map(|failed| failed.name.to_owned());
         let Some(error) = group.first().and_then(|failed| failed.error.as_ref()) else { continue };
@@ -256,9 +256,9 @@ fn by_cause(unread: &[&Host]) -> Vec<Unread> {
         } else if causes.len() == CAUSES {
             let rest = Diagnostic::new(Code::EvaluationFailed, "each for a cause of its own")
                 .with_hint(Remedy::CheckHost);
-            causes.push(Unread { error: rest, hosts: hosts.collect(), more_hosts: 0 });
+            causes.push(UnreadHosts { error: rest, hosts: hosts.collect(), more_hosts: 0 });
         } else {
-            causes.push(Unread { error: shortened(error), hosts: hosts.collect(), more_hosts: 0 });
+            causes.push(UnreadHosts { error: shortened(error), hosts: hosts.collect(), more_hosts: 0 });
         }
     }
     causes
@@ -276,7 +276,7 @@ fn shortened(error: &Diagnostic) -> Diagnostic {
     }
 }
 
-fn hosts(unread: &[Unread]) -> impl Iterator<Item = &str> {
+fn hosts(unread: &[UnreadHosts]) -> impl Iterator<Item = &str> {
     unread.iter().flat_map(|cause| &cause.hosts).map(String::as_str)
 }
 
@@ -300,7 +300,7 @@ fn named<'a>(names: impl Iterator<Item = &'a str>) -> String {
     if more > 0 { format!("{named} and {more} more") } else { named }
 }
 
-fn tags_there_are(there: &[String]) -> String {
+fn list_tags(there: &[String]) -> String {
     match there {
         [] => ", and none has any".to_owned(),
         tags => format!("; there are {}", named(tags.iter().map(String::as_str))),

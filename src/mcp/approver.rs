@@ -264,7 +264,7 @@ impl Approver for ElicitationApprover {
         }
     }
 
-    fn shows(&self) -> bool {
+    fn shows_form(&self) -> bool {
         matches!(self.route, AskRoute::ByRequest(_) | AskRoute::ByResult { state: None, responses: None })
     }
 

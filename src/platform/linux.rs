@@ -70,7 +70,7 @@ fn folder(listed: i32) -> PathBuf {
     PathBuf::from(format!("/proc/{listed}"))
 }
 
-pub(super) fn own_row() -> Option<i32> {
+pub(super) fn own_number() -> Option<i32> {
     fs::read_link("/proc/self").ok()?.to_str()?.parse().ok()
 }
 

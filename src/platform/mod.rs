@@ -84,8 +84,8 @@ pub fn free_memory() -> Option<u64> {
 
 /// The number of this process in the table; `None` if there is no table, or one that this process is not in.
 #[must_use]
-pub fn own_row() -> Option<i32> {
-    system::own_row()
+pub fn own_number() -> Option<i32> {
+    system::own_number()
 }
 
 /// The numbers in the table; none without a table.

@@ -37,7 +37,7 @@ pub(super) fn free_memory() -> Option<u64> {
     None
 }
 
-pub(super) fn own_row() -> Option<i32> {
+pub(super) fn own_number() -> Option<i32> {
     None
 }
 

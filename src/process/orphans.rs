@@ -129,7 +129,7 @@ pub fn adopt_orphans() {
     if !platform::CAN_ADOPT_ORPHANS {
         return;
     }
-    if !ProcessTable::is_there() {
+    if !ProcessTable::is_available() {
         tracing::warn!(
             "/proc is missing or of other processes: what builders leave in the background is not found, and stays until \
              this program's container ends"

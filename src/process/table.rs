@@ -90,7 +90,7 @@ enum ProcessNumbering {
 impl ProcessNumbering {
     fn of_this_process() -> Self {
         let here = rustix::process::getpid().as_raw_nonzero().get();
-        match platform::own_row() {
+        match platform::own_number() {
             Some(own) if own == here => Self::Ours,
             Some(own) => {
                 let depth = platform::numbers(own).into_iter().rposition(|number| number == here);
@@ -115,7 +115,7 @@ impl ProcessTable {
     }
 
     /// Whether the system has a table with this process in it; without one, no orphans are found.
-    pub(super) fn is_there() -> bool {
+    pub(super) fn is_available() -> bool {
         ProcessNumbering::of_this_process() != ProcessNumbering::None
     }
 

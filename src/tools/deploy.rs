@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::answer_limit::{self, EntryLabel};
 use super::services::SlotReleasingApprover;
 use super::{Context, Effect, Reach, Tool, ToolError};
-use crate::causes::{self, Caused};
+use crate::causes::{self, GroupedEntry};
 use crate::config::{Action, ApprovalMethod};
 use crate::deploy::{ApprovalError, Approvals, Outcome, Rollout, StoredPlan};
 use crate::diagnostic::{Code, Diagnostic};
@@ -39,7 +39,7 @@ pub struct Output {
     plan_id: PlanId,
     action: Action,
     approved: Approved,
-    hosts: Vec<Caused<Outcome>>,
+    hosts: Vec<GroupedEntry<Outcome>>,
     /// Number of hosts left out; failed ones are kept first.
     #[serde(default, skip_serializing_if = "crate::schema::is_zero")]
     more_hosts: u64,
@@ -83,7 +83,7 @@ impl Tool for Deploy {
             output.plan_id, output.action, approved.by, approved.channel
         )];
         for caused in &output.hosts {
-            let Caused { entry: host, breaks, same_as, .. } = caused;
+            let GroupedEntry { entry: host, breaks, same_as, .. } = caused;
             let generation =
                 host.generation.map(|number| format!(", generation {number}")).unwrap_or_default();
             let is_well = host.state.is_success() && host.error.is_none() && same_as.is_none();

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::page::{self, PageInput};
 use super::{Context, Effect, LogRef, Reach, Tool, ToolError};
-use crate::causes::{self, Caused, Failing};
+use crate::causes::{self, Failing, GroupedEntry};
 use crate::diagnostic::Diagnostic;
 use crate::flake::check::{CheckResult, CheckScope, Output as CheckedOutput, Status, Warning};
 use crate::names::{HostName, Rev, SystemName};
@@ -44,7 +44,7 @@ pub struct Output {
     #[serde(skip_serializing_if = "Option::is_none")]
     revision: Option<String>,
     /// Failed outputs first.
-    outputs: Vec<Caused<CheckedOutput>>,
+    outputs: Vec<GroupedEntry<CheckedOutput>>,
     /// Number of outputs by status; those `built` are also counted as `ok`.
     counts: BTreeMap<String, usize>,
     /// A sentence on what was evaluated, what was built and what was not.

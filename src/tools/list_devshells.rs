@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::page::PageInput;
 use super::{Context, Effect, Reach, Tool, ToolError};
-use crate::causes::{self, Caused, Failing};
+use crate::causes::{self, Failing, GroupedEntry};
 use crate::diagnostic::Diagnostic;
 use crate::flake::check::Status;
 use crate::flake::shells::Shell;
@@ -30,7 +30,7 @@ pub struct Input {
 /// The answer of `list_devshells`.
 #[derive(Serialize, Deserialize, JsonSchema)]
 pub struct Output {
-    shells: Vec<Caused<Shell>>,
+    shells: Vec<GroupedEntry<Shell>>,
     total: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
     next_cursor: Option<String>,
@@ -74,7 +74,7 @@ impl Tool for ListDevshells {
         }
         let mut lines = vec![format!("{} development shells:", output.total)];
         for caused in &output.shells {
-            let Caused { entry: shell, breaks, same_as, .. } = caused;
+            let GroupedEntry { entry: shell, breaks, same_as, .. } = caused;
             let name = format!("{} ({})", text::word(&shell.name), text::word(&shell.system));
             // One that evaluates has an error where a package in it does not, which may be another shell's cause, too.
             if let Some(error) = &shell.error

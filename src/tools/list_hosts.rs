@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::page::PageInput;
 use super::{Context, Effect, Reach, Tool, ToolError};
-use crate::causes::{self, Caused, Failing};
+use crate::causes::{self, Failing, GroupedEntry};
 use crate::diagnostic::Diagnostic;
 use crate::flake::hosts::{FactsState, Host};
 use crate::names::HostName;
@@ -33,7 +33,7 @@ pub struct Input {
 /// The answer of `list_hosts`.
 #[derive(Serialize, Deserialize, JsonSchema)]
 pub struct Output {
-    hosts: Vec<Caused<Host>>,
+    hosts: Vec<GroupedEntry<Host>>,
     total: usize,
     /// Number of hosts whose facts are complete.
     known: usize,
@@ -114,7 +114,7 @@ impl Tool for ListHosts {
             .collect();
         let mut lines = vec![format!("{} hosts{counts}:", output.total)];
         for caused in &output.hosts {
-            let Caused { entry: host, same_as, .. } = caused;
+            let GroupedEntry { entry: host, same_as, .. } = caused;
             let name = text::word(&host.name);
             lines.push(match (&host.error, same_as) {
                 (Some(error), _) => format!("✗ {}: {error}", caused.named(&host.name)),

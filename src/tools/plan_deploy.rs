@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::answer_limit::{self, EntryLabel};
 use super::{Context, Effect, Reach, Tool, ToolError};
-use crate::causes::{self, Caused, Failing};
+use crate::causes::{self, Failing, GroupedEntry};
 use crate::config::Action;
 use crate::deploy::{
     ApprovalError, Approvals, Change, Diff, FlakeSource, HostPlan, Intent, MOST_HOSTS, Pace, Plan, PlanError,
@@ -18,7 +18,7 @@ use crate::deploy::{
 };
 use crate::diagnostic::{Code, Diagnostic};
 use crate::flake::Fingerprint;
-use crate::flake::select::{SelectError, Selection, Unread};
+use crate::flake::select::{SelectError, Selection, UnreadHosts};
 use crate::names::{HostName, PlanId, Rev, StorePath};
 use crate::text;
 use crate::time::Timestamp;
@@ -157,7 +157,7 @@ pub struct Output {
     /// Number of further dirty files and inputs.
     #[serde(default, skip_serializing_if = "crate::schema::is_zero")]
     more_dirty_files: u64,
-    hosts: Vec<Caused<PlannedHost>>,
+    hosts: Vec<GroupedEntry<PlannedHost>>,
     /// Number of hosts left out; failed ones and those with blocking risks are kept first. The plan has all.
     #[serde(default, skip_serializing_if = "crate::schema::is_zero")]
     more_hosts: u64,
@@ -171,7 +171,7 @@ pub struct Output {
     more_except: u64,
     /// Hosts that do not evaluate, by cause: whether they have the tag is not known.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    unread: Vec<Unread>,
+    unread: Vec<UnreadHosts>,
     #[serde(default, skip_serializing_if = "crate::schema::is_zero")]
     more_unread: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -323,7 +323,7 @@ impl Tool for PlanDeploy {
             lines.push(format!("✗ hosts of {} more causes", output.more_unread));
         }
         for caused in &output.hosts {
-            let Caused { entry: host, same_as, .. } = caused;
+            let GroupedEntry { entry: host, same_as, .. } = caused;
             match (&host.error, same_as) {
                 (Some(error), _) => lines.push(format!("✗ {}: {error}", caused.named(&host.host))),
                 (None, Some(first)) => lines.push(format!("✗ {}: as {first}", host.host)),
@@ -516,7 +516,7 @@ mod tests {
     #[test]
     fn hosts_of_a_cause_that_have_no_room_are_counted() {
         let said = "x".repeat(2_000);
-        let cause = |number: usize| Unread {
+        let cause = |number: usize| UnreadHosts {
             error: Diagnostic::new(Code::EvaluationFailed, said.clone()),
             hosts: (0..50).map(|host| format!("host-{number}-{host}")).collect(),
             more_hosts: 0,
@@ -524,7 +524,7 @@ mod tests {
         let whole = Output { unread: (0..30).map(cause).collect(), ..Output::without_plan(Action::Switch) };
         let fitted = answer_limit::fit_answer(&whole, PlanDeploy::label).unwrap().shorter.unwrap();
         assert!(fitted.unread.iter().any(|cause| cause.more_hosts > 0));
-        let hosts = |cause: &Unread| cause.hosts.len() as u64 + cause.more_hosts;
+        let hosts = |cause: &UnreadHosts| cause.hosts.len() as u64 + cause.more_hosts;
         assert!(fitted.unread.iter().all(|cause| hosts(cause) == 50));
         let more = format!(" and {} more: ", fitted.unread[0].more_hosts);
         assert!(PlanDeploy::render(&fitted).contains(&more));

@@ -307,8 +307,8 @@ impl Approver for SlotReleasingApprover<'_> {
         })
     }
 
-    fn shows(&self) -> bool {
-        self.0.approver.shows()
+    fn shows_form(&self) -> bool {
+        self.0.approver.shows_form()
     }
 
     fn answers(&self) -> Option<PlanId> {

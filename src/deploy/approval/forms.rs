@@ -16,7 +16,7 @@ const LARGEST: u64 = 4_096;
 
 /// A form that was shown.
 #[derive(Serialize)]
-struct Shown<'a> {
+struct ShownForm<'a> {
     version: u32,
     plan_id: &'a PlanId,
     at: Timestamp,
@@ -55,7 +55,7 @@ pub(super) fn count(plans: &Plans, plan: &Plan) -> Result<Result<(), NoForm>, Ap
             return Ok(Err(NoForm::DeclinedBefore { plan_id, until }));
         }
     }
-    let shown = canonical::form(&Shown { version: 1, plan_id: &plan.id, at: Timestamp::now() })?;
+    let shown = canonical::form(&ShownForm { version: 1, plan_id: &plan.id, at: Timestamp::now() })?;
     for name in FORMS {
         if plans.folder.create(&format!("{}{name}", plan.id), shown.as_bytes())? {
             return Ok(Ok(()));

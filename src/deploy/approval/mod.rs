@@ -32,14 +32,14 @@ pub use decision::{Decision, Rejection};
 pub use error::{ApprovalError, NoForm};
 pub use question::{ApprovalAnswer, ApprovalRequest, Approver, Nobody};
 use record::VERSION;
-pub use record::{Approval, Spent};
+pub use record::{Approval, SpentApproval};
 
 /// Maximum wait for a person's answer to a form.
 pub const PATIENCE: Duration = Duration::from_secs(600);
 
 /// A person's consent, before it is checked and recorded as an [`Approval`].
 #[derive(Clone, Debug)]
-pub struct Yes {
+pub struct Consent {
     /// How the person gave it.
     pub channel: ApprovalMethod,
     /// Who gave it.
@@ -173,13 +173,13 @@ impl Approvals {
     pub async fn record(
         &self,
         stored: &StoredPlan,
-        yes: Yes,
+        consent: Consent,
         call: &Call,
     ) -> Result<Approval, ApprovalError> {
         let id = &stored.plan().id;
         self.require_trust()?;
         self.require_undecided(id)?;
-        let approval = self.approval(stored, yes);
+        let approval = self.approval(stored, consent);
         self.check(stored, &approval, call).await?;
         let (this, stored) = (self.clone(), stored.clone());
         writer::run(move |begun| this.put_beside(&stored, approval, begun)).await
@@ -210,16 +210,16 @@ impl Approvals {
         }
     }
 
-    fn approval(&self, stored: &StoredPlan, yes: Yes) -> Approval {
+    fn approval(&self, stored: &StoredPlan, consent: Consent) -> Approval {
         Approval {
             version: VERSION,
             plan_id: stored.plan().id.clone(),
             plan_digest: stored.digest().clone(),
-            channel: yes.channel,
-            by: plain_name(&yes.by),
+            channel: consent.channel,
+            by: plain_name(&consent.by),
             at: Timestamp::now(),
-            named_risks: yes.named_risks,
-            signature: yes.signature,
+            named_risks: consent.named_risks,
+            signature: consent.signature,
         }
     }
 }

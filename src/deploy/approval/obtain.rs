@@ -5,8 +5,8 @@ use std::time::Instant;
 use serde_json::json;
 
 use super::{
-    Approval, ApprovalAnswer, ApprovalError, ApprovalRequest, Approvals, Approver, Decision, NoForm,
-    PATIENCE, Spent, Yes, approval_name, decision, forms, named, recorded,
+    Approval, ApprovalAnswer, ApprovalError, ApprovalRequest, Approvals, Approver, Consent, Decision, NoForm,
+    PATIENCE, SpentApproval, approval_name, decision, forms, named, recorded,
 };
 use crate::audit::AuditEvent;
 use crate::config::ApprovalMethod;
@@ -22,7 +22,7 @@ impl Approvals {
     ///
     /// # Errors
     /// [`ApprovalError::Required`] if there is no approval; other [`ApprovalError`]s if it does not count.
-    pub async fn spend(&self, stored: &StoredPlan, call: &Call) -> Result<Spent, ApprovalError> {
+    pub async fn spend(&self, stored: &StoredPlan, call: &Call) -> Result<SpentApproval, ApprovalError> {
         let id = &stored.plan().id;
         self.require_trust()?;
         self.require_undecided(id)?;
@@ -52,7 +52,7 @@ impl Approvals {
         approver: &dyn Approver,
         by: &Requester,
         call: &Call,
-    ) -> Result<Spent, ApprovalError> {
+    ) -> Result<SpentApproval, ApprovalError> {
         let obtained = match self.spend(stored, call).await {
             Err(ApprovalError::Required { .. })
                 if self.settings.approve_by.contains(&ApprovalMethod::Elicitation) =>
@@ -80,12 +80,12 @@ impl Approvals {
         approver: &dyn Approver,
         by: &Requester,
         call: &Call,
-    ) -> Result<Spent, ApprovalError> {
+    ) -> Result<SpentApproval, ApprovalError> {
         let plan = stored.plan();
         let id = &plan.id;
         let now = Timestamp::now();
         stored.require_current(now)?;
-        if approver.shows()
+        if approver.shows_form()
             && let Err(no_form) = self.count_form(plan).await?
         {
             return Err(self.required(id, no_form));
@@ -122,9 +122,9 @@ impl Approvals {
         if phrase.trim() != question.phrase {
             return Err(ApprovalError::WrongWords { id: id.clone(), expected: question.phrase });
         }
-        let yes =
-            Yes { channel: ApprovalMethod::Elicitation, by, named_risks: named(&risks), signature: None };
-        let approval = self.approval(stored, yes);
+        let consent =
+            Consent { channel: ApprovalMethod::Elicitation, by, named_risks: named(&risks), signature: None };
+        let approval = self.approval(stored, consent);
         // The plan may have been rejected or altered while the person was asked.
         let again = self.plans.load(id)?;
         if again.digest() != stored.digest() {
@@ -149,13 +149,18 @@ impl Approvals {
         ApprovalError::Required { id: id.clone(), command, no_form }
     }
 
-    /// Turns a checked approval into a [`Spent`]; fails if the plan has a decision already.
-    async fn use_up(&self, stored: &StoredPlan, approval: Approval) -> Result<Spent, ApprovalError> {
+    /// Turns a checked approval into a [`SpentApproval`]; fails if the plan has a decision already.
+    async fn use_up(&self, stored: &StoredPlan, approval: Approval) -> Result<SpentApproval, ApprovalError> {
         let (this, stored) = (self.clone(), stored.clone());
         writer::run(move |begun| this.claim(stored, approval, begun)).await
     }
 
-    fn claim(&self, stored: StoredPlan, approval: Approval, begun: Instant) -> Result<Spent, ApprovalError> {
+    fn claim(
+        &self,
+        stored: StoredPlan,
+        approval: Approval,
+        begun: Instant,
+    ) -> Result<SpentApproval, ApprovalError> {
         let id = &stored.plan().id;
         self.require_undecided(id)?;
         // Logged before it is used: if logging fails, the person can be asked again.
@@ -169,6 +174,6 @@ impl Approvals {
             return Err(before.refusal(id));
         }
         self.plans.folder.remove(&approval_name(id))?;
-        Ok(Spent { plan: stored, approval })
+        Ok(SpentApproval { plan: stored, approval })
     }
 }

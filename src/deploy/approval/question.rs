@@ -62,7 +62,7 @@ pub trait Approver: Send + Sync {
 
     /// Whether [`Approver::ask`] shows the person a form now. It does not if the client has no forms, or if the call
     /// already carries the answer.
-    fn shows(&self) -> bool;
+    fn shows_form(&self) -> bool;
 
     /// The plan of an earlier question whose answer this call carries; `None` if it carries no answer.
     fn answers(&self) -> Option<PlanId> {
@@ -83,7 +83,7 @@ impl Approver for Nobody {
         Box::pin(std::future::ready(ApprovalAnswer::Unavailable))
     }
 
-    fn shows(&self) -> bool {
+    fn shows_form(&self) -> bool {
         false
     }
 }

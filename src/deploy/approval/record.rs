@@ -62,12 +62,12 @@ impl Approval {
 ///
 /// Only [`spend`](super::Approvals::spend) and [`obtain`](super::Approvals::obtain) make one.
 #[derive(Debug)]
-pub struct Spent {
+pub struct SpentApproval {
     pub(super) plan: StoredPlan,
     pub(super) approval: Approval,
 }
 
-impl Spent {
+impl SpentApproval {
     /// The approved plan.
     #[must_use]
     pub fn plan(&self) -> &Plan {

@@ -74,7 +74,7 @@ pub struct HostState {
     /// The file systems that a deployment writes to.
     pub room: Vec<DiskSpace>,
     /// The host's own address and port of this SSH connection.
-    pub came_in: Option<(IpAddr, u16)>,
+    pub parse_server_address: Option<(IpAddr, u16)>,
     /// The network interfaces with that address.
     pub interfaces: Vec<String>,
     /// Fingerprints of the keys in `~/.ssh/authorized_keys` of the user who is logged in.
@@ -126,7 +126,7 @@ pub async fn survey(session: &SshSession, call: &Call) -> Result<HostState, Surv
 ///
 /// # Errors
 /// See [`SurveyError`].
-pub async fn glance(session: &SshSession, call: &Call) -> Result<HostState, SurveyError> {
+pub async fn brief_survey(session: &SshSession, call: &Call) -> Result<HostState, SurveyError> {
     ask(session, &["sh", "-c", SURVEY, "survey", "briefly"], call).await
 }
 
@@ -189,7 +189,7 @@ impl HostState {
                         state.room.push(room);
                     }
                 }
-                "connection" => state.came_in = came_in(&value),
+                "connection" => state.parse_server_address = parse_server_address(&value),
                 "interface" if state.interfaces.len() < 10 => state.interfaces.extend(short()),
                 "home_key" if state.home_keys.len() < 100 => state.home_keys.extend(short()),
                 "boot_once" => state.boot_once = true,
@@ -228,7 +228,7 @@ impl HostState {
 }
 
 /// The server's address and port from `SSH_CONNECTION` (ssh(1)), whose first two words are the client's.
-fn came_in(value: &str) -> Option<(IpAddr, u16)> {
+fn parse_server_address(value: &str) -> Option<(IpAddr, u16)> {
     let mut words = value.split(' ').skip(2);
     // A link-local address may name its interface.
     let address = words.next()?.split('%').next()?.parse().ok()?;
@@ -278,7 +278,7 @@ mod tests {
         assert_eq!(state.failed_units, Some(vec!["nginx.service".to_owned()]));
         assert_eq!(state.generations.iter().map(|generation| generation.number).collect::<Vec<_>>(), [7, 42]);
         assert_eq!(state.generations[1].nixos_version.as_deref(), Some("25.05 (Warbler)"));
-        assert_eq!(state.came_in, Some(("fe80::1".parse().unwrap(), 22)));
+        assert_eq!(state.parse_server_address, Some(("fe80::1".parse().unwrap(), 22)));
         assert_eq!(
             (&state.interfaces[..], &state.home_keys[..]),
             (&["eth0".into()][..], &["SHA256:abc".into()][..])

@@ -20,7 +20,7 @@ pub async fn parts(
     let mut parts = [None, None, None];
     for (part, place) in PARTS.iter().zip(&mut parts) {
         let path = format!("{system}/{part}");
-        *place = leads_to(session, &path, call).await?;
+        *place = resolve_link(session, &path, call).await?;
     }
     Ok(parts)
 }
@@ -50,11 +50,11 @@ pub async fn generation(
     call: &Call,
 ) -> Result<Option<StorePath>, SshError> {
     let path = format!("/nix/var/nix/profiles/system-{number}-link");
-    Ok(leads_to(session, &path, call).await?.and_then(|path| path.parse().ok()))
+    Ok(resolve_link(session, &path, call).await?.and_then(|path| path.parse().ok()))
 }
 
 /// Resolves all links of a path on the host; `None` if the path does not exist.
-async fn leads_to(session: &SshSession, path: &str, call: &Call) -> Result<Option<String>, SshError> {
+async fn resolve_link(session: &SshSession, path: &str, call: &Call) -> Result<Option<String>, SshError> {
     let argv = ["readlink", "--canonicalize-existing", "--verbose"];
     Ok(of_file(session, &argv, path, RemoteLimits::default(), call).await?.map(|output| output.text()))
 }

@@ -26,7 +26,7 @@ pub use flake::FlakeSource;
 pub use host::{HostPlan, SystemSource, Target};
 pub(in crate::deploy) use risk::is_risk_code;
 pub use risk::{Risk, Severity};
-pub use store::{Listed, PlanError, Plans, StoredPlan};
+pub use store::{ListedPlan, PlanError, Plans, StoredPlan};
 
 /// The version of the plan format.
 ///

@@ -150,7 +150,7 @@ pub struct Plans {
 
 /// One entry of [`Plans::list`].
 #[derive(Debug)]
-pub struct Listed {
+pub struct ListedPlan {
     /// Its name.
     pub id: PlanId,
     /// The plan, or why it cannot be read.
@@ -239,13 +239,13 @@ impl Plans {
     ///
     /// # Errors
     /// [`PlanError::State`] if the folder itself cannot be read.
-    pub fn list(&self) -> Result<Vec<Listed>, PlanError> {
+    pub fn list(&self) -> Result<Vec<ListedPlan>, PlanError> {
         let mut found: Vec<_> = self
             .folder
             .entries()?
             .into_iter()
             .filter_map(|(name, _)| name.strip_suffix(PLAN).and_then(|id| id.parse::<PlanId>().ok()))
-            .map(|id| Listed { plan: self.load(&id), id })
+            .map(|id| ListedPlan { plan: self.load(&id), id })
             // Another process may have removed the file since the folder was read.
             .filter(|listed| !matches!(listed.plan, Err(PlanError::Unknown(_))))
             .collect();

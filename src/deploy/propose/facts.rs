@@ -81,11 +81,11 @@ pub struct Ssh {
     /// `Port`.
     pub ports: Vec<u16>,
     /// `ListenAddress`; if empty, sshd listens on all addresses.
-    pub listens: Vec<Listen>,
+    pub listens: Vec<ListenAddress>,
     /// `PermitRootLogin`.
     pub root_login: Option<String>,
     /// `PubkeyAuthentication`.
-    pub public_keys: Option<Choice>,
+    pub public_keys: Option<YesNo>,
     /// `AuthenticationMethods`.
     pub methods: Option<Vec<String>>,
     /// `AllowUsers`.
@@ -106,7 +106,7 @@ pub struct Ssh {
 
 /// An address that sshd listens on.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-pub struct Listen {
+pub struct ListenAddress {
     /// The address.
     pub address: String,
     /// The port; `None` means every port in `Port`.
@@ -116,14 +116,14 @@ pub struct Listen {
 /// A yes or no of sshd_config(5). NixOS accepts a boolean or the text.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(untagged)]
-pub enum Choice {
+pub enum YesNo {
     /// A Nix boolean.
     Bool(bool),
     /// The word as in sshd_config(5).
     Text(String),
 }
 
-impl Choice {
+impl YesNo {
     /// Whether the value means no.
     #[must_use]
     pub fn is_no(&self) -> bool {
@@ -140,9 +140,9 @@ impl Choice {
 pub struct Firewall {
     /// Ports open on every interface.
     #[serde(flatten)]
-    pub everywhere: Open,
+    pub everywhere: OpenPorts,
     /// Additional ports by interface.
-    pub interfaces: BTreeMap<String, Open>,
+    pub interfaces: BTreeMap<String, OpenPorts>,
     /// Interfaces on which every port is open.
     pub trusted: Vec<String>,
     /// Whether there are custom rules as text, which are not parsed.
@@ -152,7 +152,7 @@ pub struct Firewall {
 /// Open ports.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
-pub struct Open {
+pub struct OpenPorts {
     /// Single ports.
     pub ports: Vec<u16>,
     /// Ranges of ports.
@@ -168,7 +168,7 @@ pub struct Range {
     pub to: u16,
 }
 
-impl Open {
+impl OpenPorts {
     /// Whether this port is among them.
     #[must_use]
     pub fn has(&self, port: u16) -> bool {
@@ -195,7 +195,7 @@ pub struct User {
 impl User {
     /// Whether the user may log in with the key of this fingerprint (`SHA256:…`); `None` if that is unknown.
     #[must_use]
-    pub fn lets_in(&self, fingerprint: &str) -> Option<bool> {
+    pub fn accepts_key(&self, fingerprint: &str) -> Option<bool> {
         let mut lines =
             self.keys.iter().filter(|key| self::fingerprint(key).as_deref() == Some(fingerprint)).peekable();
         if lines.peek().is_none() {
@@ -294,7 +294,7 @@ impl Facts {
 
     /// Whether this part, or one of its own parts, could not be read.
     #[must_use]
-    pub fn lacks(&self, part: &[&str]) -> bool {
+    pub fn is_unread(&self, part: &[&str]) -> bool {
         self.unread.iter().any(|unread| {
             unread.len() >= part.len() && unread.iter().zip(part).all(|(unread, part)| unread == part)
         })
@@ -357,10 +357,10 @@ mod tests {
             ..User::default()
         };
         let shown = shown.split(' ').nth(1).unwrap();
-        assert_eq!(user(&[&with_options]).lets_in(shown), None);
-        assert_eq!(user(&[&with_options, &public]).lets_in(shown), Some(true));
-        assert_eq!(user(&[&format!("restrict,pty {public}")]).lets_in(shown), Some(true));
-        assert_eq!(user(&[]).lets_in(shown), Some(false));
+        assert_eq!(user(&[&with_options]).accepts_key(shown), None);
+        assert_eq!(user(&[&with_options, &public]).accepts_key(shown), Some(true));
+        assert_eq!(user(&[&format!("restrict,pty {public}")]).accepts_key(shown), Some(true));
+        assert_eq!(user(&[]).accepts_key(shown), Some(false));
         assert_eq!(fingerprint("ssh-ed25519 nonsense"), None);
         assert_eq!(fingerprint("ssh-ed25519 AAAA!"), None);
     }

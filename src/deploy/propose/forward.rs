@@ -113,7 +113,7 @@ pub async fn propose_deployment(
     let missing_paths = contents::missing(&session, &facts, call).await?;
     let inhibitors = store::inhibitors(&session, &plan.current, call).await?;
     let key = session.accepted_key();
-    plan.risks = risks::judge(
+    plan.risks = risks::assess(
         &plan,
         Evidence {
             facts: &facts,

@@ -89,7 +89,7 @@ pub async fn propose_rollback(
     );
     let key = session.accepted_key();
     let known = then.is_some();
-    plan.risks = risks::judge(
+    plan.risks = risks::assess(
         &plan,
         Evidence {
             facts: &then.unwrap_or_default(),

@@ -78,7 +78,7 @@ impl Units {
         changes.stop.extend(self.0.keys().filter(|name| !next.0.contains_key(*name)).cloned());
         let mut more = 0;
         for list in [&mut changes.stop, &mut changes.start, &mut changes.restart, &mut changes.reload] {
-            list.sort_by_key(|name| !is_way_in(name));
+            list.sort_by_key(|name| !affects_connection(name));
             more += list.len().saturating_sub(MOST);
             list.truncate(MOST);
         }
@@ -88,7 +88,7 @@ impl Units {
 }
 
 /// Whether the connection to the host may depend on this unit; such units are listed first.
-fn is_way_in(name: &str) -> bool {
+fn affects_connection(name: &str) -> bool {
     const WAYS: [&str; 14] = [
         "ssh",
         "firewall",

@@ -80,7 +80,7 @@ pub async fn check(
 }
 
 async fn look(session: &SshSession, plan: &HostPlan, before: &HostState, call: &Call) -> Vec<HealthResult> {
-    let now = match host::glance(session, call).await {
+    let now = match host::brief_survey(session, call).await {
         Ok(state) => state,
         Err(error) => {
             return vec![HealthResult::new("the host answers", Err(Diagnostic::from(&error).full_text()))];

@@ -107,7 +107,7 @@ impl Outcome {
             units_failed: None,
             health: Vec::new(),
             more_health: 0,
-            error: Some(doable(error)),
+            error: Some(with_planning_hint(error)),
         }
     }
 
@@ -194,7 +194,7 @@ impl Failing for Outcome {
 }
 
 /// Replaces the hint to repeat the call: the approval is used up, so a new plan is needed.
-fn doable(error: Diagnostic) -> Diagnostic {
+fn with_planning_hint(error: Diagnostic) -> Diagnostic {
     let hint = match error.hint.as_ref().map(|hint| (hint, hint.remedy())) {
         Some((_, Some(Remedy::PlanAnew | Remedy::PlanAndApproveAnew))) => return error,
         Some((_, Some(Remedy::CallAgain))) | None => Remedy::PlanAndApproveAnew.into(),

@@ -83,7 +83,7 @@ impl Task<'_> {
 
     /// Surveys the machine, and checks that it is as planned.
     async fn survey(&self, session: &SshSession) -> Prepared<HostState> {
-        let state = match host::glance(session, self.call).await {
+        let state = match host::brief_survey(session, self.call).await {
             Ok(state) => state,
             Err(SurveyError::Ssh(error)) => return Err(self.no_answer(&error)),
             Err(error) => return Err(Box::new(Outcome::refused(&self.host_plan.host, (&error).into()))),

@@ -17,7 +17,7 @@ use super::stop::Stop;
 use super::task::Task;
 use crate::audit::{AuditError, AuditEvent, AuditLog, AuditRecord};
 use crate::config::{Action, ApprovalMethod};
-use crate::deploy::approval::Spent;
+use crate::deploy::approval::SpentApproval;
 use crate::deploy::plan::{HostPlan, Plan, Requester, SystemSource};
 use crate::deploy::supervisor::Signed;
 use crate::diagnostic::{Code, Diagnostic};
@@ -46,7 +46,7 @@ pub struct Rollout<'a> {
     /// The audit log.
     pub audit: &'a AuditLog,
     /// The approved plan.
-    pub spent: &'a Spent,
+    pub spent: &'a SpentApproval,
     /// The requester of the rollout, for the audit log.
     pub by: &'a Requester,
     /// Receives progress; its cancellation stops the rollout.
@@ -57,7 +57,7 @@ pub struct Rollout<'a> {
 
 /// The result of a rollout.
 #[derive(Debug)]
-pub struct Rolled {
+pub struct RolloutResult {
     /// The outcomes of all hosts, in the order of the plan.
     pub outcomes: Vec<Outcome>,
     /// The first error of the audit log, after which no further host was started; `None` if all was recorded.
@@ -73,7 +73,7 @@ struct CopySlots {
 
 /// Progress of a rollout by wave.
 #[derive(Clone, Debug)]
-struct Turn {
+struct WaveProgress {
     /// Number of hosts in each wave whose copy is not finished.
     unprepared: Vec<usize>,
     /// Number of hosts in each wave without an outcome.
@@ -82,7 +82,7 @@ struct Turn {
     stopped: Option<Stop>,
 }
 
-impl Turn {
+impl WaveProgress {
     fn new(plan: &Plan) -> Self {
         let mut sizes: Vec<usize> = Vec::new();
         for place in 0..plan.hosts.len() {
@@ -122,7 +122,7 @@ impl Rollout<'_> {
     ///
     /// # Errors
     /// If the start could not be recorded; nothing was done then.
-    pub async fn carry_out(&self) -> Result<Rolled, AuditError> {
+    pub async fn carry_out(&self) -> Result<RolloutResult, AuditError> {
         let plan = self.spent.plan();
         let approval = self.spent.approval();
         let details =
@@ -136,8 +136,8 @@ impl Rollout<'_> {
     }
 
     /// Deploys all hosts. The second value is the reason if not all succeeded.
-    async fn forward(&self, plan: &Plan) -> (Rolled, Option<Stop>) {
-        let (turn, _) = watch::channel(Turn::new(plan));
+    async fn forward(&self, plan: &Plan) -> (RolloutResult, Option<Stop>) {
+        let (turn, _) = watch::channel(WaveProgress::new(plan));
         let slots = CopySlots { places: Semaphore::new(COPIES), ahead: Semaphore::new(AHEAD) };
         let mut running: FuturesUnordered<_> = plan
             .hosts
@@ -165,7 +165,7 @@ impl Rollout<'_> {
                 unrecorded.get_or_insert(error);
             }
             turn.send_modify(|turn| {
-                Turn::count(&mut turn.unfinished, wave(plan, place));
+                WaveProgress::count(&mut turn.unfinished, wave(plan, place));
                 if turn.stopped.is_none() {
                     turn.stopped = stop;
                 }
@@ -178,7 +178,7 @@ impl Rollout<'_> {
         let outcomes: Vec<Outcome> = outcomes.into_iter().flatten().collect();
         let done = outcomes.iter().all(|outcome| outcome.state.is_success());
         let stop = turn.borrow().stopped.clone().filter(|_| !done);
-        (Rolled { outcomes, unrecorded }, stop)
+        (RolloutResult { outcomes, unrecorded }, stop)
     }
 
     async fn deploy_host(
@@ -187,11 +187,11 @@ impl Rollout<'_> {
         host_plan: &HostPlan,
         wave: usize,
         CopySlots { places, ahead }: &CopySlots,
-        turn: &watch::Sender<Turn>,
+        turn: &watch::Sender<WaveProgress>,
     ) -> Outcome {
         let mut watching = turn.subscribe();
         let cancelled = || self.call.cancel.is_cancelled().then_some(Stop::Asked);
-        let stopped = |turn: &Turn| {
+        let stopped = |turn: &WaveProgress| {
             let stop = turn.stopped.clone().or_else(cancelled);
             stop.map(|stop| Outcome::refused(&host_plan.host, stop.not_begun()))
         };
@@ -216,7 +216,7 @@ impl Rollout<'_> {
             }
             task.prepare().await
         };
-        turn.send_modify(|turn| Turn::count(&mut turn.unprepared, wave));
+        turn.send_modify(|turn| WaveProgress::count(&mut turn.unprepared, wave));
         let ready = match prepared {
             Ok(ready) => ready,
             Err(outcome) => return stopped_if_cancelled(*outcome),
@@ -253,7 +253,7 @@ impl Rollout<'_> {
 
     /// Reverts confirmed hosts to their previous systems with the same checks, several at once. The cancellation that
     /// stopped the rollout does not stop this.
-    async fn revert(&self, plan: &Plan, stop: &Stop, rolled: &mut Rolled) {
+    async fn revert(&self, plan: &Plan, stop: &Stop, rolled: &mut RolloutResult) {
         let call = &Call { cancel: self.abandon.clone(), ..self.call.clone() };
         let places = &Semaphore::new(BACK);
         let mut reverting = Vec::new();

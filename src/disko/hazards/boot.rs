@@ -13,7 +13,7 @@ use crate::disko::model::{Node, Table};
 
 /// The devices GRUB is installed on for BIOS.
 fn bios_devices<'a>(layout: &LayoutIndex<'a>) -> impl Iterator<Item = &'a str> {
-    let grub = layout.facts.enabled_grub().filter(|_| layout.facts.is_x86_or_unsaid());
+    let grub = layout.facts.enabled_grub().filter(|_| layout.facts.may_be_x86());
     grub.into_iter()
         .flat_map(|grub| &grub.boots)
         .flat_map(|boot| &boot.devices)

@@ -45,7 +45,7 @@ impl IndexEntry<'_> {
 
     /// Whether the file's `stat` data are those of the index. Stricter than Git: all times count, regardless of
     /// `core.trustctime` and `core.checkStat`.
-    pub(in crate::flake) fn is_as_seen(&self, stat: &Stat) -> bool {
+    pub(in crate::flake) fn has_stat(&self, stat: &Stat) -> bool {
         // The index keeps the lower half of each.
         #[expect(
             clippy::cast_possible_truncation,
@@ -206,8 +206,8 @@ mod tests {
             assert_eq!(hidden, [&b"a b"[..], b"zebra"]);
             for entry in entries.iter().filter(|entry| *entry.path != *b"new") {
                 let path = folder.join(std::str::from_utf8(&entry.path).unwrap());
-                let stat = Stat::of_itself(&path).unwrap();
-                assert!(entry.is_as_seen(&stat), "{entry:?}");
+                let stat = Stat::of_link(&path).unwrap();
+                assert!(entry.has_stat(&stat), "{entry:?}");
             }
         }
         git(folder, &["update-index", "--split-index"]);

@@ -171,7 +171,7 @@ impl Repository {
         hasher.update(&entry.mode.to_le_bytes());
         hasher.update(&entry.flags.to_le_bytes());
         hasher.update(entry.object);
-        let stat = match Stat::below_itself(root, &entry.path) {
+        let stat = match Stat::below_without_following(root, &entry.path) {
             Ok(stat) => stat,
             Err(error) if reading::is_absence(&error) => {
                 hasher.update(b"gone");
@@ -180,7 +180,7 @@ impl Repository {
             Err(_) => return None,
         };
         let object = files.add(hasher, &stat, || self.root.join(path_of(&entry.path)))?;
-        let is_seen = entry.is_as_seen(&stat);
+        let is_seen = entry.has_stat(&stat);
         // If the state is the one in the index and was old enough then, Git assumes the same content. Otherwise the result of
         // its comparison depends on that state, which is added.
         let (seconds, nanoseconds) = entry.changed();
@@ -212,7 +212,7 @@ impl Repository {
         let ends = folder.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(at, _)| at);
         for step in ends.chain([folder.len()]).filter_map(|at| folder.get(..at)) {
             if !is_above(step, before) {
-                let stat = Stat::below_itself(root, step).ok();
+                let stat = Stat::below_without_following(root, step).ok();
                 hasher.update(&stat.map_or(0, |stat| stat.mode).to_le_bytes());
                 if let Some(stat) = &stat {
                     hasher.add_folder_write(stat);

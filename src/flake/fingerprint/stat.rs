@@ -37,7 +37,7 @@ impl Stat {
     }
 
     /// Reads the metadata of `path`, without following a link at its end.
-    pub(in crate::flake) fn of_itself(path: &Path) -> io::Result<Self> {
+    pub(in crate::flake) fn of_link(path: &Path) -> io::Result<Self> {
         Ok(Self::from(&fs::symlink_metadata(path)?))
     }
 
@@ -46,8 +46,8 @@ impl Stat {
         Ok(rustix::fs::statat(folder, path, AtFlags::empty())?.into())
     }
 
-    /// As [`Stat::of_itself`] for a path below an open folder.
-    pub(in crate::flake) fn below_itself(folder: impl AsFd, path: &[u8]) -> io::Result<Self> {
+    /// As [`Stat::of_link`] for a path below an open folder.
+    pub(in crate::flake) fn below_without_following(folder: impl AsFd, path: &[u8]) -> io::Result<Self> {
         Ok(rustix::fs::statat(folder, path, AtFlags::SYMLINK_NOFOLLOW)?.into())
     }
 
@@ -119,8 +119,8 @@ mod tests {
             ("outer", (false, true, false)),
             ("outer/link", (false, true, false)),
         ] {
-            let stat = Stat::below_itself(&open, path.as_bytes()).unwrap();
-            assert_eq!(stat, Stat::of_itself(&folder.join(path)).unwrap(), "{path}");
+            let stat = Stat::below_without_following(&open, path.as_bytes()).unwrap();
+            assert_eq!(stat, Stat::of_link(&folder.join(path)).unwrap(), "{path}");
             assert_eq!((stat.is_file(), stat.is_link(), stat.is_folder()), kinds, "{path}");
             let followed = Stat::below(&open, path.as_bytes()).unwrap();
             assert_eq!(followed, Stat::of(&folder.join(path)).unwrap(), "{path}");

@@ -221,7 +221,7 @@ impl TokenFileStamp {
     }
 
     /// The same; `None` if the file changed so recently that a later change could have the same stamp.
-    fn settled(metadata: &Metadata) -> Option<Self> {
+    fn if_settled(metadata: &Metadata) -> Option<Self> {
         let changed = u64::try_from(metadata.ctime()).ok().map(Duration::from_secs)?;
         let age = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH.checked_add(changed)?).ok()?;
         (age > STAMP_RESOLUTION).then(|| Self::from_metadata(metadata))
@@ -378,7 +378,7 @@ fn read(
     file.take(LONGEST_TOKEN as u64 + 3)
         .read_to_string(&mut token)
         .map_err(|error| unreadable(path, &error))?;
-    Ok((token, TokenFileStamp::settled(&metadata)))
+    Ok((token, TokenFileStamp::if_settled(&metadata)))
 }
 
 fn unreadable(path: &Path, error: &std::io::Error) -> TokenError {

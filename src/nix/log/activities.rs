@@ -188,7 +188,7 @@ impl Activities {
     }
 
     /// Whether an activity of a matching kind is running.
-    pub(super) fn any_live(&self, kind: impl Fn(ActivityKind) -> bool) -> bool {
+    pub(super) fn has_live(&self, kind: impl Fn(ActivityKind) -> bool) -> bool {
         self.live.values().any(|activity| kind(activity.kind))
     }
 

@@ -317,7 +317,7 @@ impl LogState {
     /// Whether the store builds or copies, or waits to do so: this can take long without a line in the log.
     #[must_use]
     pub fn store_is_at_work(&self) -> bool {
-        self.activities.any_live(|kind| {
+        self.activities.has_live(|kind| {
             matches!(
                 kind,
                 ActivityKind::Build

@@ -141,7 +141,7 @@ impl Approver for Altering<'_> {
         Box::pin(std::future::ready(given("web", "")))
     }
 
-    fn shows(&self) -> bool {
+    fn shows_form(&self) -> bool {
         true
     }
 }

@@ -88,8 +88,8 @@ async fn signature_of(stored: &StoredPlan, key: &Path) -> String {
     signature::sign(stored.canonical(), key, &CancellationToken::new()).await.unwrap()
 }
 
-fn terminal(risks: &[&str]) -> Yes {
-    Yes {
+fn terminal(risks: &[&str]) -> Consent {
+    Consent {
         channel: ApprovalMethod::Terminal,
         by: "alice (uid 1000)".into(),
         named_risks: risks.iter().map(ToString::to_string).collect(),
@@ -97,8 +97,8 @@ fn terminal(risks: &[&str]) -> Yes {
     }
 }
 
-fn signed(by: &str, signature: String) -> Yes {
-    Yes {
+fn signed(by: &str, signature: String) -> Consent {
+    Consent {
         channel: ApprovalMethod::Signature,
         by: by.into(),
         named_risks: Vec::new(),
@@ -151,7 +151,7 @@ impl Approver for Scripted {
         Box::pin(std::future::ready(self.answer.clone()))
     }
 
-    fn shows(&self) -> bool {
+    fn shows_form(&self) -> bool {
         self.answer != ApprovalAnswer::Unavailable
     }
 }

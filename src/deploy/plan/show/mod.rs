@@ -84,7 +84,7 @@ fn render(plan: &Plan, now: Timestamp, limits: DetailLimits) -> String {
         };
         lines.push(format!("  order   {} first, then {} at a time; {revert}", plan.canary, plan.wave));
     }
-    left_out(plan, &mut lines);
+    push_left_out(plan, &mut lines);
     for host in plan.hosts.iter().take(limits.hosts) {
         lines.push(String::new());
         push_host(host, plan, limits, &mut lines);
@@ -94,7 +94,7 @@ fn render(plan: &Plan, now: Timestamp, limits: DetailLimits) -> String {
         lines.push(String::new());
         let all = Remedy::ShowPlan { plan: plan.id.to_string() };
         lines.push(format!("and {} more, in short; {all}", rest.len()));
-        in_short(rest, &mut lines);
+        push_short_hosts(rest, &mut lines);
     }
     lines.join("\n")
 }
@@ -115,7 +115,7 @@ fn changed(flake: &FlakeSource, limits: DetailLimits) -> String {
 }
 
 /// Requested hosts that are not in the plan.
-fn left_out(plan: &Plan, lines: &mut Vec<String>) {
+fn push_left_out(plan: &Plan, lines: &mut Vec<String>) {
     if !plan.except.is_empty() {
         let names: Vec<_> = plan.except.iter().map(crate::names::HostName::as_str).collect();
         lines.push(format!("  without {}, left out by name", names.join(", ")));
@@ -160,7 +160,7 @@ pub fn left(plan: &Plan, now: Timestamp) -> String {
 
 /// Adds the hosts that exceed the limit: one line each, then their health checks and risks, which appear once for all
 /// hosts that share them.
-fn in_short(hosts: &[HostPlan], lines: &mut Vec<String>) {
+fn push_short_hosts(hosts: &[HostPlan], lines: &mut Vec<String>) {
     let mut hosts_by_lines: BTreeMap<(Reverse<Severity>, Vec<String>), Vec<&str>> = BTreeMap::new();
     for host in hosts {
         let mut counts = vec![format!("{} packages", host.diff.packages.len())];

@@ -5,7 +5,7 @@ use super::{Evidence, risk};
 use crate::deploy::plan::{Risk, Severity};
 
 /// Adds the risks that the deploying user, or every user, can no longer log in.
-pub(super) fn judge(evidence: Evidence<'_>, risks: &mut Vec<Risk>) {
+pub(super) fn assess(evidence: Evidence<'_>, risks: &mut Vec<Risk>) {
     if let Some(ssh) = &evidence.facts.ssh {
         if !ssh.enable {
             risks.push(risk(
@@ -16,8 +16,8 @@ pub(super) fn judge(evidence: Evidence<'_>, risks: &mut Vec<Risk>) {
             ));
             return;
         }
-        the_port(ssh, evidence, risks);
-        the_method(ssh, risks);
+        push_port_risks(ssh, evidence, risks);
+        push_method_risks(ssh, risks);
         if ssh.unread {
             risks.push(risk(
                 "ssh_settings_unread",
@@ -27,7 +27,7 @@ pub(super) fn judge(evidence: Evidence<'_>, risks: &mut Vec<Risk>) {
             ));
         }
     }
-    let ways = Ways { facts: evidence.facts, evidence };
+    let ways = LoginWays { facts: evidence.facts, evidence };
     if evidence.user == "root" && !ways.root_logs_in() {
         let said = ways.ssh().and_then(|ssh| ssh.root_login.as_deref()).unwrap_or_default();
         risks.push(risk(
@@ -40,8 +40,8 @@ pub(super) fn judge(evidence: Evidence<'_>, risks: &mut Vec<Risk>) {
         ));
     }
     let Some(users) = &evidence.facts.users else { return };
-    if !evidence.facts.lacks(&["users"])
-        && !users.iter().any(|user| ways.administrates(user) && ways.has_key(user))
+    if !evidence.facts.is_unread(&["users"])
+        && !users.iter().any(|user| ways.is_administrator(user) && ways.has_key(user))
     {
         risks.push(risk(
             "no_administrator",
@@ -58,15 +58,15 @@ pub(super) fn judge(evidence: Evidence<'_>, risks: &mut Vec<Risk>) {
             "keep the user, or set pantheros.deploy.user to another one first",
         )),
         // Only the name of the user is known; `unread` has added that risk.
-        Some(user) if evidence.facts.lacks(&["users", &user.name]) => {}
-        Some(user) => the_user(ways, user, risks),
+        Some(user) if evidence.facts.is_unread(&["users", &user.name]) => {}
+        Some(user) => push_user_risks(ways, user, risks),
     }
 }
 
 /// Checks that sshd still listens at the address and port that the connection arrives at. Address translation may make
 /// them differ from those that were connected to.
-fn the_port(ssh: &Ssh, evidence: Evidence<'_>, risks: &mut Vec<Risk>) {
-    let (address, port) = match evidence.state.came_in {
+fn push_port_risks(ssh: &Ssh, evidence: Evidence<'_>, risks: &mut Vec<Risk>) {
+    let (address, port) = match evidence.state.parse_server_address {
         Some((address, port)) => (Some(address), port),
         None => (None, evidence.port),
     };
@@ -96,11 +96,11 @@ fn the_port(ssh: &Ssh, evidence: Evidence<'_>, risks: &mut Vec<Risk>) {
             "keep the old port and address until the new ones are known to work, and set pantheros.deploy.port",
         ));
     } else if let Some(firewall) = &evidence.facts.firewall {
-        risks.extend(the_firewall(firewall, port, &evidence.state.interfaces));
+        risks.extend(firewall_risk(firewall, port, &evidence.state.interfaces));
     }
 }
 
-fn the_firewall(firewall: &Firewall, port: u16, interfaces: &[String]) -> Option<Risk> {
+fn firewall_risk(firewall: &Firewall, port: u16, interfaces: &[String]) -> Option<Risk> {
     let open = |name: &String| {
         firewall.trusted.contains(name) || firewall.interfaces.get(name).is_some_and(|open| open.has(port))
     };
@@ -125,11 +125,11 @@ fn the_firewall(firewall: &Firewall, port: u16, interfaces: &[String]) -> Option
 }
 
 /// Checks that a key alone is enough to log in, since a deployment uses nothing else.
-fn the_method(ssh: &Ssh, risks: &mut Vec<Risk>) {
+fn push_method_risks(ssh: &Ssh, risks: &mut Vec<Risk>) {
     let asks_more = ssh.methods.as_ref().is_some_and(|methods| {
         !methods.is_empty() && !methods.iter().any(|method| matches!(method.as_str(), "any" | "publickey"))
     });
-    let refused = ssh.public_keys.as_ref().is_some_and(super::super::facts::Choice::is_no);
+    let refused = ssh.public_keys.as_ref().is_some_and(super::super::facts::YesNo::is_no);
     if asks_more || refused {
         let set = if refused { "PubkeyAuthentication" } else { "AuthenticationMethods" };
         risks.push(risk(
@@ -143,12 +143,12 @@ fn the_method(ssh: &Ssh, risks: &mut Vec<Risk>) {
 
 /// Answers which users may log in and become root, by the facts and the surveyed state.
 #[derive(Clone, Copy)]
-struct Ways<'a> {
+struct LoginWays<'a> {
     facts: &'a Facts,
     evidence: Evidence<'a>,
 }
 
-impl Ways<'_> {
+impl LoginWays<'_> {
     fn ssh(&self) -> Option<&Ssh> {
         self.facts.ssh.as_ref()
     }
@@ -158,7 +158,7 @@ impl Ways<'_> {
         !matches!(said, Some("no" | "forced-commands-only"))
     }
 
-    fn administrates(&self, user: &User) -> bool {
+    fn is_administrator(&self, user: &User) -> bool {
         if user.name == "root" {
             return self.root_logs_in();
         }
@@ -176,20 +176,20 @@ impl Ways<'_> {
     }
 
     /// Whether the user may log in with this key; `None` if that is unknown.
-    fn lets_in(&self, user: &User, key: &str) -> Option<bool> {
+    fn may_log_in_with(&self, user: &User, key: &str) -> Option<bool> {
         if self.home_keys(user).iter().any(|known| known == key) {
             return Some(true);
         }
-        match user.lets_in(key) {
+        match user.accepts_key(key) {
             Some(false) if self.ssh().is_some_and(|ssh| ssh.other_keys) => None,
             other => other,
         }
     }
 }
 
-fn the_user(ways: Ways<'_>, user: &User, risks: &mut Vec<Risk>) {
+fn push_user_risks(ways: LoginWays<'_>, user: &User, risks: &mut Vec<Risk>) {
     let name = &user.name;
-    if let Some(setting) = ways.ssh().and_then(|ssh| shuts_out(ssh, user)) {
+    if let Some(setting) = ways.ssh().and_then(|ssh| login_denial(ssh, user)) {
         risks.push(risk(
             "user_not_allowed",
             Severity::Blocking,
@@ -197,7 +197,7 @@ fn the_user(ways: Ways<'_>, user: &User, risks: &mut Vec<Risk>) {
             "let the user in there, or set pantheros.deploy.user to another one first",
         ));
     }
-    match ways.evidence.key.map(|key| (key, ways.lets_in(user, key))) {
+    match ways.evidence.key.map(|key| (key, ways.may_log_in_with(user, key))) {
         Some((key, Some(false))) => risks.push(risk(
             "key_refused",
             Severity::Blocking,
@@ -231,7 +231,7 @@ fn the_user(ways: Ways<'_>, user: &User, risks: &mut Vec<Risk>) {
 }
 
 /// The first setting that denies a user the login, in the order that sshd applies them (sshd_config(5), `AllowUsers`).
-fn shuts_out(ssh: &Ssh, user: &User) -> Option<&'static str> {
+fn login_denial(ssh: &Ssh, user: &User) -> Option<&'static str> {
     let named = |patterns: &Vec<String>| patterns.iter().any(|pattern| fits_user(pattern, &user.name));
     // A pattern USER@HOST denies the login only from some addresses.
     let denied = |patterns: &Vec<String>| {

@@ -55,18 +55,18 @@ fn risk(code: &str, severity: Severity, evidence: impl Into<String>, mend: &str)
 
 /// All risks of `plan`, the most severe first.
 #[must_use]
-pub fn judge(plan: &HostPlan, evidence: Evidence<'_>) -> Vec<Risk> {
+pub fn assess(plan: &HostPlan, evidence: Evidence<'_>) -> Vec<Risk> {
     let mut risks = Vec::new();
-    unread::judge(plan, evidence, &mut risks);
-    the_machine(plan, evidence, &mut risks);
-    login::judge(evidence, &mut risks);
-    the_disk(evidence, &mut risks);
-    the_change(plan, evidence, &mut risks);
+    unread::assess(plan, evidence, &mut risks);
+    push_machine_risks(plan, evidence, &mut risks);
+    login::assess(evidence, &mut risks);
+    push_disk_risks(evidence, &mut risks);
+    push_change_risks(plan, evidence, &mut risks);
     risks.sort_by(|one, other| other.severity.cmp(&one.severity).then_with(|| one.code.cmp(&other.code)));
     risks
 }
 
-fn the_machine(plan: &HostPlan, evidence: Evidence<'_>, risks: &mut Vec<Risk>) {
+fn push_machine_risks(plan: &HostPlan, evidence: Evidence<'_>, risks: &mut Vec<Risk>) {
     let (facts, state) = (evidence.facts, evidence.state);
     for refusal in &facts.refusals {
         risks.push(risk(
@@ -112,7 +112,7 @@ fn the_machine(plan: &HostPlan, evidence: Evidence<'_>, risks: &mut Vec<Risk>) {
 /// Bytes that must stay free after the copy, for the profile, the boot menu and logs.
 const SPARE: u64 = 64 * 1024 * 1024;
 
-fn the_disk(evidence: Evidence<'_>, risks: &mut Vec<Risk>) {
+fn push_disk_risks(evidence: Evidence<'_>, risks: &mut Vec<Risk>) {
     let store =
         ["/nix", "/"].iter().find_map(|mount| evidence.state.room.iter().find(|room| room.mount == *mount));
     if let Some(store) = store
@@ -156,7 +156,7 @@ fn the_disk(evidence: Evidence<'_>, risks: &mut Vec<Risk>) {
     }
 }
 
-fn the_change(plan: &HostPlan, evidence: Evidence<'_>, risks: &mut Vec<Risk>) {
+fn push_change_risks(plan: &HostPlan, evidence: Evidence<'_>, risks: &mut Vec<Risk>) {
     let state_version = |facts: &Facts| facts.state_version.clone();
     if let (Some(before), Some(after)) =
         (evidence.before.and_then(state_version), state_version(evidence.facts))

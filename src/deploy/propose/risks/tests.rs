@@ -1,4 +1,4 @@
-use super::super::facts::{Choice, Firewall, Listen, Open, Range, Refusal, Ssh, User};
+use super::super::facts::{Firewall, ListenAddress, OpenPorts, Range, Refusal, Ssh, User, YesNo};
 use super::*;
 use crate::deploy::host::DiskSpace;
 use crate::deploy::plan::{BuildOn, Diff, SystemSource, Target};
@@ -23,19 +23,19 @@ fn facts() -> Facts {
     }
 }
 
-fn listen(address: &str, port: Option<u16>) -> Listen {
-    Listen { address: address.into(), port }
+fn listen(address: &str, port: Option<u16>) -> ListenAddress {
+    ListenAddress { address: address.into(), port }
 }
 
-fn open(port: u16) -> Open {
-    Open { ports: vec![port], ranges: Vec::new() }
+fn open(port: u16) -> OpenPorts {
+    OpenPorts { ports: vec![port], ranges: Vec::new() }
 }
 
 fn state() -> HostState {
     HostState {
         machine: Some("x86_64".into()),
         host_name: Some("web".into()),
-        came_in: Some(("10.0.0.2".parse().unwrap(), 22)),
+        parse_server_address: Some(("10.0.0.2".parse().unwrap(), 22)),
         interfaces: vec!["eth0".into()],
         room: vec![DiskSpace { mount: "/".into(), size: 1 << 34, used: 0, free: 1 << 33 }],
         ..HostState::default()
@@ -88,7 +88,7 @@ fn judged(facts: &Facts, state: &HostState, change: impl FnOnce(&mut Evidence<'_
         reboot: false,
     };
     change(&mut evidence);
-    judge(&plan(), evidence).into_iter().map(|risk| format!("{:?} {}", risk.severity, risk.code)).collect()
+    assess(&plan(), evidence).into_iter().map(|risk| format!("{:?} {}", risk.severity, risk.code)).collect()
 }
 
 #[test]
@@ -117,8 +117,8 @@ fn every_way_to_be_locked_out_blocks() {
             firewall.interfaces.insert("wg0".into(), open(22));
             firewall.trusted = vec!["lo".into()];
         }),
-        ("key_not_enough", |facts| ssh(facts).public_keys = Some(Choice::Bool(false))),
-        ("key_not_enough", |facts| ssh(facts).public_keys = Some(Choice::Text("no".into()))),
+        ("key_not_enough", |facts| ssh(facts).public_keys = Some(YesNo::Bool(false))),
+        ("key_not_enough", |facts| ssh(facts).public_keys = Some(YesNo::Text("no".into()))),
         ("key_not_enough", |facts| {
             ssh(facts).methods = Some(vec!["publickey,keyboard-interactive".into()]);
         }),
@@ -163,14 +163,14 @@ fn what_lets_us_in_another_way_is_no_risk() {
     let ways: [(&[&str], Changing); 13] = [
         // The port was translated on the way.
         (&[], |ssh, firewall, _, state| {
-            state.came_in = Some(("10.0.0.2".parse().unwrap(), 2022));
+            state.parse_server_address = Some(("10.0.0.2".parse().unwrap(), 2022));
             ssh.ports = vec![2022];
             firewall.everywhere = open(2022);
         }),
         (&[], |ssh, _, _, _| ssh.listens = vec![listen("10.0.0.2", None), listen("192.0.2.1", None)]),
         (&[], |ssh, _, _, _| ssh.listens = vec![listen("[::]", Some(22))]),
         (&[], |_, firewall, _, _| {
-            firewall.everywhere = Open { ports: Vec::new(), ranges: vec![Range { from: 20, to: 22 }] };
+            firewall.everywhere = OpenPorts { ports: Vec::new(), ranges: vec![Range { from: 20, to: 22 }] };
         }),
         (&[], |_, firewall, _, _| {
             *firewall = Firewall { trusted: vec!["eth0".into()], ..Firewall::default() };
@@ -200,7 +200,7 @@ fn what_lets_us_in_another_way_is_no_risk() {
             ssh.allow_users = Some(vec!["dep*@192.0.2.*".into()]);
             ssh.deny_users = Some(vec!["deploy@198.51.100.1".into()]);
             ssh.allow_groups = Some(vec!["whee?".into()]);
-            ssh.public_keys = Some(Choice::Bool(true));
+            ssh.public_keys = Some(YesNo::Bool(true));
         }),
         // sudo was given a rule of its own.
         (&[], |_, _, user, _| user.groups = vec!["users".into()]),

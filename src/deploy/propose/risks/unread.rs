@@ -22,7 +22,7 @@ fn decided_by(fact: &str) -> (&'static str, Severity) {
 }
 
 /// Adds a risk for each unread part of the new system's facts, the running system's facts, and the endpoint.
-pub(super) fn judge(plan: &HostPlan, evidence: Evidence<'_>, risks: &mut Vec<Risk>) {
+pub(super) fn assess(plan: &HostPlan, evidence: Evidence<'_>, risks: &mut Vec<Risk>) {
     for part in &evidence.facts.unread {
         let (decides, severity) = decided_by(part.first().map_or("", String::as_str));
         // An existing generation cannot be corrected, and this must not prevent a rollback.

@@ -78,7 +78,7 @@ fn another_token_counts_at_once() {
     put(&path, "the-other-of-the-tokens\n");
     assert!(token.check(&bearer("the-first-of-the-tokens")).is_err());
     // Within that instant the file's times do not tell one writing from the next, so they count for nothing.
-    assert!(TokenFileStamp::settled(&std::fs::metadata(&path).unwrap()).is_none());
+    assert!(TokenFileStamp::if_settled(&std::fs::metadata(&path).unwrap()).is_none());
     assert!(first.is_cancelled(), "what the old one began goes on");
     let second = token.check(&bearer("the-other-of-the-tokens")).unwrap();
     // Written again as it was.
