@@ -90,7 +90,7 @@ pub struct Settings {
     pub cache: CacheSettings,
     /// What may be deployed, and who may approve it.
     pub deploy: DeploySettings,
-    /// Deployment options of hosts, for what their configurations do not set.
+    /// Deployment options of hosts, which apply if their configurations do not set them.
     pub hosts: BTreeMap<HostName, HostFile>,
     /// A temporary address of one host, which overrules its configuration.
     pub target: Option<(HostName, HostFile)>,

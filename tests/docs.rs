@@ -19,71 +19,73 @@ fn prose(schema: &Value) -> String {
 const HOMES: &str = "\
 # Settings
 
-Settings have three homes. Of each file every key is optional; unknown ones are refused with the nearest known one.
-A relative path begins at its file's folder. This page is generated from the code.
+Settings come from three sources. Every key of a file is optional. An unknown key is refused, with the nearest known key
+as a suggestion. A relative path is resolved against the folder of its file. This page is generated from the code.
 
-| home | where | who wins |
+| source | where | precedence |
 |---|---|---|
-| the machine's | `/etc/pantheros/config.toml`, and `/etc/pantheros/deploy.toml` with `[deploy]` alone; root's, and writable by nobody else | never overruled |
-| the user's | `$XDG_CONFIG_HOME/pantheros/config.toml` (`~/.config/…`); `--config` or `PANTHEROS_CONFIG` names another one. Switches on the command line are the user's word, too, and come before it | after the machine |
-| beside the flake | `pantheros.toml` beside `flake.nix`; no symbolic link | as below |
+| machine | `/etc/pantheros/config.toml`, and `/etc/pantheros/deploy.toml`, which may have only the section `[deploy]`. They must belong to root, and nobody else may be able to write to them | highest: no other source overrules it |
+| user | `$XDG_CONFIG_HOME/pantheros/config.toml` (by default `~/.config/pantheros/config.toml`), or the file that `--config` or `PANTHEROS_CONFIG` names. Switches on the command line have the user's authority and overrule this file | after the machine |
+| flake | `pantheros.toml` beside `flake.nix`; it must not be a symbolic link | lowest, and limited as the column *beside the flake* says |
 
-Whoever edits the flake writes the file beside it, so that it counts as far as the flake itself could say the same, and
-where it narrows what is allowed. The rest of it counts once a person ran `pantheros-mcp trust` in a terminal: it
-shows what the file would set, and asks. The trust is for the file's path and content, and ends with its next change or
-with `pantheros-mcp trust --revoke`. What programs and files it names is not part of that content. What is ignored is
-said on standard error.
+Anyone who can edit the flake can write the file beside it. Without trust, this file can therefore set only what the
+flake itself could set, and can only narrow what is allowed. Its other settings have an effect after a person has run
+`pantheros-mcp trust` in a terminal, which shows the settings that the file would set, and asks. Trust is for the path and
+the content of the file. It ends when the content changes, and with `pantheros-mcp trust --revoke`. It does not cover the
+content of the programs and files that the settings name. Settings without effect are reported on standard error.
 
-A running server reads all of them again at each call, and looks anew whether a file is trusted and where a symbolic link
-to the flake leads: what they say then counts for that call from its beginning to its end. While one cannot be read,
-every call fails with `invalid_settings`, which says what is wrong with it, and so does reading a log; no call goes by what
-it said before. A plan is not made, and the answer to a form does not count, if the settings changed meanwhile. Only
-`[http]` and `limits.message_kib` count as they were at the server's start; that they were changed is said on standard
-error. What the file beside the flake narrows it narrows as long as it says so: what is to hold against whoever edits the
-flake belongs in one of the other two.
+A running server reads all sources again at each call, and checks again whether the file is trusted and where a symbolic
+link to the flake leads. A call uses the same settings from its beginning to its end. While a source cannot be read, every
+call and every request for a log fails with `invalid_settings`, which names the problem; the settings read before are not
+used. If the settings change in the meantime, a plan is not made, and the answer to a form is not accepted. `[http]` and
+`limits.message_kib` are read only when the server starts; a change of them is reported on standard error. The file beside
+the flake narrows a value only while it contains the setting: put restrictions that must hold against people who can edit
+the flake into one of the other two sources.
 
-The user's file may be a pipe or a device (`--config <(…)`). What comes through it is read once, when the program starts,
-until it ends, for 60 seconds at most; it counts as long as the program runs. A command that a server tells a person to
-type in a terminal cannot read it again: for approvals in a terminal name a file.
+The user's file may be a pipe or a device (`--config <(…)`). It is read once, when the program starts, until it ends, for
+at most 60 seconds; its settings are used as long as the program runs. A command that the server tells a person to run in
+a terminal cannot read it again: use a regular file if plans are approved in a terminal.
 
-The column *beside the flake* says what counts of it there:
+The column *beside the flake* gives the effect of a key in the file beside the flake:
 
-- *counts*: all of it.
-- *narrows*: only where it allows less than what counts otherwise; the rest once the file is trusted.
-- *once trusted*: nothing before, and then as the user's, after it.
-- *never counts*: nothing, trusted or not.
+- *applies*: the value is used, whether the file is trusted or not.
+- *narrows*: an untrusted file can only reduce what is allowed otherwise; a trusted file counts like any other source.
+- *once trusted*: no effect until the file is trusted; then the value is used, with the precedence of the flake.
+- *no effect*: none, even if the file is trusted.
 
-Until it is trusted, a file with a key marked *guards deployments* keeps `deploy`, `rollback_host` and `approve` back
-(`untrusted_settings`), unless the machine's settings have that key; so does `deploy.approve_by` that would leave nothing.
+A key marked *guards deployments* blocks them: while an untrusted file sets it, `deploy`, `rollback_host` and `approve`
+fail with `untrusted_settings`, unless the machine's settings have that key. They also fail if `deploy.approve_by` of an
+untrusted file has no method in common with the value of the other sources.
 
-The column *of several* says what counts where several homes say something: *the first* is the machine's, then a switch,
-the user's, the file beside the flake.
+The column *several sources* gives the value in force if several sources set the key. *The first* is the value of the
+first source in this order: machine, switch, user, flake. The column also names the switch or environment variable of the
+key, if it has one.
 ";
 
-/// The cell of the column *beside the flake* for a key.
+/// The effect of a key in the file beside the flake.
 fn beside(key: &config::SettingKey) -> String {
     let counts = match key.flake_influence {
-        config::FlakeInfluence::Counts => "counts",
+        config::FlakeInfluence::Counts => "applies",
         config::FlakeInfluence::Narrows => "narrows",
         config::FlakeInfluence::Trusted => "once trusted",
-        config::FlakeInfluence::Never => "never counts",
+        config::FlakeInfluence::Never => "no effect",
     };
     let guards = if key.guard == config::GuardCondition::IfSet { "; guards deployments" } else { "" };
     format!("{counts}{guards}")
 }
 
-/// The cell of the column *of several* for a key.
+/// The value in force if several sources set a key.
 fn of_several(key: &config::SettingKey) -> String {
     use config::{MergeRule, ZeroMeaning};
     let which = match key.rule {
         MergeRule::Highest => "the first",
-        MergeRule::Least(ZeroMeaning::Itself) => "the least",
-        MergeRule::Least(ZeroMeaning::Unlimited | ZeroMeaning::Automatic) => "the least; 0 is the most",
-        MergeRule::Any => "`true` where any says so",
-        MergeRule::All => "`true` where all say so",
-        MergeRule::Union => "all that any names",
-        MergeRule::Intersection(_) => "what all name",
-        MergeRule::EachName => "each name by the first",
+        MergeRule::Least(ZeroMeaning::Itself) => "the smallest",
+        MergeRule::Least(ZeroMeaning::Unlimited | ZeroMeaning::Automatic) => "the smallest; 0 is the largest",
+        MergeRule::Any => "`true` if any is `true`",
+        MergeRule::All => "`true` only if all are `true`",
+        MergeRule::Union => "the names of all lists",
+        MergeRule::Intersection(_) => "the names that are in every list",
+        MergeRule::EachName => "each name from the first source that has it",
     };
     key.switch.map_or_else(|| which.to_owned(), |switch| format!("{which}; `{switch}`"))
 }
@@ -102,14 +104,14 @@ fn the_settings_are_documented() {
         let row = config::KEYS.iter().find(|row| row.path == section);
         if let Some(row) = row {
             text.push_str(&format!(
-                "Beside the flake it {}; of several, {}.\n\n",
+                "Beside the flake: {}. Several sources: {}.\n\n",
                 beside(row),
                 of_several(row)
             ));
-            text.push_str("| key | default | what it is |\n|---|---|---|\n");
+            text.push_str("| key | default | description |\n|---|---|---|\n");
         } else {
             text.push_str(
-                "| key | default | beside the flake | of several | what it is |\n|---|---|---|---|---|\n",
+                "| key | default | beside the flake | several sources | description |\n|---|---|---|---|---|\n",
             );
         }
         for (key, of_key) in definition["properties"].as_object().unwrap() {
@@ -134,12 +136,12 @@ fn the_settings_are_documented() {
     }
     text.push_str(
         "\n## Environment\n\n\
-         | variable | what it is |\n|---|---|\n\
-         | `PANTHEROS_FLAKE` | the flake's folder, as `--flake` |\n\
-         | `PANTHEROS_CONFIG` | the user's file, as `--config` |\n\
-         | `PANTHEROS_HTTP_TOKEN` | the bearer token of the HTTP transport; beats one that is made, and every `http.token_file` but the machine's |\n\
-         | `PANTHEROS_LOG` | what is logged to standard error: `warn` unless told, `debug` for every command line |\n\
-         | `NO_COLOR` | no colours |\n",
+         | variable | description |\n|---|---|\n\
+         | `PANTHEROS_FLAKE` | The flake's folder, as `--flake`. |\n\
+         | `PANTHEROS_CONFIG` | The user's file, as `--config`. |\n\
+         | `PANTHEROS_HTTP_TOKEN` | The bearer token of the HTTP transport. It overrules a generated token and every `http.token_file` except the machine's. |\n\
+         | `PANTHEROS_LOG` | The level of the log on standard error. Default: `warn`. With `debug`, every command line is logged. |\n\
+         | `NO_COLOR` | No colours if it is set. |\n",
     );
     compare("docs/settings.md", &text);
 }
@@ -150,10 +152,10 @@ fn the_errors_are_documented() {
     let mut text = String::from(
         "# Errors\n\n\
          Every error is `{code, message, said?, file?, line?, column?, attr?, hint?, suggestions[], trace[]}`. `message` is\n\
-         the server's own sentence; `said` is what Nix, the flake, a build or a host said of it, as they wrote it. `file` is\n\
-         relative to the flake where it lies inside it; `trace` goes from the cause outwards, the flake's own files\n\
-         first. Scripts can rely on the codes. This page is generated from the code.\n\n\
-         | code | what it means |\n|---|---|\n",
+         the server's own sentence; `said` is the text of Nix, the flake, a build or a host about it, unchanged. `file` is\n\
+         relative to the flake if it lies in the flake. `trace` starts at the cause and goes outwards, with the flake's\n\
+         own files first. Codes are stable, and scripts can rely on them. This page is generated from the code.\n\n\
+         | code | meaning |\n|---|---|\n",
     );
     for case in schema["oneOf"].as_array().unwrap() {
         let code = case["const"].as_str().unwrap();
@@ -164,7 +166,7 @@ fn the_errors_are_documented() {
     compare("docs/errors.md", &text);
 }
 
-/// What a tool changes, as a cell of README's table. The superscripts refer to the notes below the table.
+/// What a tool changes, as a cell of README's table; the numbers refer to the notes below the table.
 fn changes(tool: &ToolEntry) -> &'static str {
     match (tool.effect, tool.min_effect, tool.reach) {
         (Effect::Read, ..) => "nothing³",

@@ -75,32 +75,31 @@ pub struct SignerScope {
     pub actions: Option<BTreeSet<Action>>,
 }
 
-/// The `[deploy]` section of a settings file.
+/// Deployments: which plans may be made, how long they are valid, and who may approve them in which way.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct DeployFile {
     /// Folder of plans, approvals and the audit log. Default: `pantheros` in the user's state folder.
     pub state_folder: Option<PathBuf>,
-    /// Minutes until a plan expires: then it can no longer be approved or deployed.
+    /// Lifetime of a plan, in minutes. An expired plan can be neither approved nor deployed.
     pub plan_minutes: u64,
-    /// Whether plans are made only from committed files: from a clean tree whose inputs are all locked to their
-    /// contents, or from a `rev`.
+    /// Whether plans are made only from committed files: from a `rev`, or from a tree without uncommitted changes whose
+    /// inputs are all locked to their contents.
     pub clean: bool,
-    /// How a person may approve: `elicitation` (a form in the assistant's client), `terminal`
-    /// (`pantheros-mcp approve`), `signature`. Default: `elicitation` and `terminal`; if `approvers` is set,
-    /// `signature` alone.
+    /// Accepted ways of approval: `elicitation` (a form in the assistant's client), `terminal` (`pantheros-mcp approve`),
+    /// `signature`. Default: `elicitation` and `terminal`, or only `signature` if `approvers` is set.
     pub approve_by: Option<BTreeSet<ApprovalMethod>>,
-    /// Whether a client's form counts as approval over HTTP. Any program that has the token can answer such a form,
-    /// not only a person.
+    /// Whether the answer to a form is accepted as an approval over HTTP. Any program that has the token can answer such
+    /// a form, not only a person.
     pub approve_over_http: bool,
-    /// File of allowed signers (ssh-keygen(1)), relative to this file's folder. Keep it where an assistant cannot
-    /// write.
+    /// File of allowed signers (ssh-keygen(1), ALLOWED SIGNERS). Put it in a folder that an assistant cannot write to.
     pub approvers: Option<PathBuf>,
-    /// The command that runs this program, up to the subcommand, as it is shown when an approval is needed. Default:
-    /// the program's name, with the switches that find these settings from any folder.
+    /// The command that runs this program, without the subcommand. It is shown when a person has to approve a plan.
+    /// Default: the program's name, with the switches that find these settings from any folder.
     pub command: Option<String>,
-    /// What each signer in `approvers` may approve, by name: lists of `hosts` and `actions`. A signer without a
-    /// scope may approve anything. The server enforces scopes; a host checks only who signed.
+    /// The hosts and actions that each signer in `approvers` may approve: by name, a table with the lists `hosts` and
+    /// `actions`. A list that is not set allows all. A signer without a scope may approve anything. The server enforces
+    /// scopes; a host checks only who signed.
     pub scopes: BTreeMap<String, SignerScope>,
 }
 

@@ -104,9 +104,9 @@ impl From<&ConfigError> for Diagnostic {
                 diagnostic.with_hint("set `deploy.state_folder` to a folder outside the flake")
             }
             ConfigError::Unsafe { mend, .. } => diagnostic.with_hint(mend.clone()),
-            ConfigError::Conflict { .. } => {
-                diagnostic.with_hint("docs/settings.md has who may set each setting, and which value wins")
-            }
+            ConfigError::Conflict { .. } => diagnostic.with_hint(
+                "docs/settings.md lists which sources may set each setting, and which value is used",
+            ),
             ConfigError::Unreadable { cause, .. } => {
                 diagnostic.with_hint(if cause.kind() == std::io::ErrorKind::InvalidData {
                     "save it as UTF-8"
@@ -171,17 +171,18 @@ pub struct SettingsFile {
     pub http: HttpFile,
     /// The evaluation cache.
     pub cache: CacheFile,
-    /// Deployments.
+    /// Which plans may be made, and who may approve them.
     pub deploy: DeployFile,
-    /// Deployment options of hosts, by their names in the flake, for what `pantheros.deploy` does not set.
+    /// Deployment options of hosts, by host name. They apply if the host's configuration does not set the option in
+    /// `pantheros.deploy`.
     pub hosts: BTreeMap<HostName, HostFile>,
 }
 
-/// The `nix` command.
+/// The `nix` command that evaluates and builds.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct NixFile {
-    /// The program, by name or path.
+    /// The `nix` program: a name on `PATH`, or a path.
     pub program: PathBuf,
 }
 
@@ -191,17 +192,17 @@ impl Default for NixFile {
     }
 }
 
-/// SSH connections to hosts. By default keys, agents and known hosts are those of the user's SSH configuration.
+/// SSH connections to hosts. By default, keys, agents and known hosts come from the user's SSH configuration.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct SshFile {
-    /// The program, by name or path.
+    /// The `ssh` program: a name on `PATH`, or a path.
     pub program: PathBuf,
-    /// Configuration file in place of the user's and the system's (`ssh -F`).
+    /// SSH configuration file that replaces the user's and the system's (`ssh -F`).
     pub config: Option<PathBuf>,
-    /// The only private key to log in with, also if an agent has others; absolute, or relative to this file's folder.
+    /// Private key for logging in. No other key is used, even if an agent has some.
     pub identity: Option<PathBuf>,
-    /// File of the only host keys that are accepted; absolute, or relative to this file's folder.
+    /// Known-hosts file. Only the host keys in it are accepted.
     pub known_hosts: Option<PathBuf>,
     /// Longest wait for a connection, in seconds.
     pub connect_seconds: u64,
@@ -213,26 +214,26 @@ impl Default for SshFile {
     }
 }
 
-/// Limits of evaluations, builds and calls.
+/// Limits on the time, memory and number of evaluations, builds and calls.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct LimitsFile {
-    /// Longest evaluation of one host or output, in seconds. An evaluation that takes longer fails with `timed_out`. If
-    /// a single fact of a host takes too long, that fact fails, and the time starts again for the others. After three
-    /// timeouts in a call, the rest may be left out, which the answer reports for each.
+    /// Time limit for the evaluation of one host or output, in seconds. A longer evaluation fails with `timed_out`. If a
+    /// single fact of a host takes too long, that fact fails, and the time starts again for the others. After three
+    /// timeouts in a call, the call may skip the remaining hosts or outputs; the answer names each of them.
     pub evaluation_seconds: u64,
-    /// Longest build, in seconds.
+    /// Time limit for a build, in seconds.
     pub build_seconds: u64,
-    /// Concurrent evaluations; 0 means one per core, as far as memory allows.
+    /// Maximum number of concurrent evaluations. 0 means one per core, or fewer if there is too little free memory.
     pub evaluation_workers: usize,
-    /// Memory that an evaluation may use before it continues in a new process, in MiB. A single attribute may use
+    /// Memory of an evaluation, in MiB. Above it, the evaluation continues in a new process. A single attribute may use
     /// four times as much.
     pub evaluation_memory_mib: u64,
-    /// Concurrent calls; further ones wait.
+    /// Maximum number of concurrent calls. Further calls wait.
     pub concurrent_calls: usize,
-    /// Calls that may wait; further ones are refused.
+    /// Maximum number of waiting calls. Further calls are refused.
     pub waiting_calls: usize,
-    /// Largest message accepted from a client, in KiB.
+    /// Size limit for a message from a client, in KiB.
     pub message_kib: usize,
 }
 
@@ -254,32 +255,33 @@ impl Default for LimitsFile {
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct ToolsFile {
-    /// Only tools that change nothing, neither a host nor the store.
+    /// Whether only tools are enabled that change neither a host nor the store.
     pub read_only: bool,
-    /// Only these tools; empty means all.
+    /// Only these tools are enabled; an empty list means all.
     pub only: Vec<String>,
-    /// All but these tools.
+    /// These tools are disabled.
     pub exclude: Vec<String>,
 }
 
-/// The HTTP transport.
+/// The HTTP transport of `serve --http`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct HttpFile {
-    /// File with the bearer token that clients must send, relative to this file's folder. PANTHEROS_HTTP_TOKEN
-    /// overrules the user's file, but not the machine's. If neither is set, the server generates a token in the file
-    /// `http-token` of `deploy.state_folder`.
+    /// File with the bearer token that clients must send. PANTHEROS_HTTP_TOKEN overrules it, except in the machine's
+    /// settings. If neither is set, the server generates a token in the file `http-token` of `deploy.state_folder`.
     pub token_file: Option<PathBuf>,
-    /// Host names in requests that are accepted besides the loopback names, with or without a port.
+    /// Host names that are accepted in the `Host` header of a request, with or without a port, in addition to the loopback
+    /// names.
     pub allowed_hosts: Vec<String>,
-    /// Web origins whose pages may call, such as `https://app.example.org`; others are refused.
+    /// Web origins whose pages may send requests, such as `https://app.example.org`. Other origins are refused.
     pub allowed_origins: Vec<String>,
-    /// Requests per minute from one address, which may come in one burst; 0 means no limit. Each message of a batch
-    /// counts. Behind a proxy, all clients have the proxy's address.
+    /// Maximum number of requests per minute from one address; 0 means no limit. All of them may come in one burst. Each
+    /// message of a batch counts. Behind a proxy, all clients have the proxy's address.
     pub requests_per_minute: u32,
-    /// Concurrent requests.
+    /// Maximum number of concurrent requests.
     pub concurrent_requests: usize,
-    /// Concurrent sessions of clients before protocol version 2026-07-28, for /mcp and /sse each; 0 allows none.
+    /// Maximum number of concurrent sessions of clients with a protocol version before 2026-07-28, for /mcp and /sse each.
+    /// 0 allows none.
     pub legacy_sessions: usize,
 }
 
@@ -296,15 +298,15 @@ impl Default for HttpFile {
     }
 }
 
-/// The evaluation cache.
+/// The cache of answers to evaluations.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct CacheFile {
-    /// Whether answers about an unchanged flake are cached.
+    /// Whether answers are cached. A cached answer is used only while the flake is unchanged.
     pub enabled: bool,
     /// Folder of the cache. Default: `pantheros` in the user's cache folder.
     pub folder: Option<PathBuf>,
-    /// Largest size on disk, in MiB; the oldest answers are removed first.
+    /// Size limit on disk, in MiB. The oldest answers are removed first.
     pub size_mib: u64,
 }
 

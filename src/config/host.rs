@@ -1,4 +1,4 @@
-//! The `[hosts.NAME]` sections: deployment options of hosts whose configurations do not set them.
+//! The `[hosts.NAME]` sections: deployment options that the hosts' configurations do not set.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -28,28 +28,28 @@ pub enum HealthCheck {
     Http(String),
 }
 
-/// Deployment options of a host. A value that its configuration sets in `pantheros.deploy` overrules the one here.
+/// Deployment options of one host. A value that its configuration sets in `pantheros.deploy` overrules the value here.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct HostFile {
-    /// Name or address for SSH, as `pantheros.deploy.targetHost`.
+    /// Name or address to connect to with SSH, as `pantheros.deploy.targetHost`.
     pub target_host: Option<Address>,
-    /// User to log in as, who can use `sudo` without a password. Default: root.
+    /// User to log in as: root, or a user who can use `sudo` without a password. Default: root.
     pub user: Option<UserName>,
     /// TCP port of SSH. Default: 22.
     pub port: Option<u16>,
-    /// Tags besides those of its configuration. A deployment can be planned for all hosts with a tag.
+    /// Tags, in addition to those of the host's configuration. A deployment can be planned for all hosts with a tag.
     pub tags: Vec<String>,
-    /// The machine that builds its system: `local` or `target`.
+    /// The machine that builds the host's system: `local` (this machine or its builders) or `target` (the host itself).
     pub build_on: Option<BuildOn>,
-    /// Seconds until a new system that is not confirmed is rolled back. Default: 60.
+    /// Time to confirm a new system before the host rolls back, in seconds. Default: 60.
     pub rollback_timeout: Option<u32>,
-    /// Seconds that an activation may take. Default: 600.
+    /// Time limit for an activation, in seconds. Default: 600.
     pub activation_timeout: Option<u32>,
     /// Checks that must succeed after activation: `{ tcp = 443 }`, `{ http = "https://…" }`, `{ command = ["…"] }`.
     pub health_checks: Vec<HealthCheck>,
-    /// Whether the host fetches paths from its own substituters if they have them.
+    /// Whether the host fetches store paths from its own substituters, if they have them, instead of from this machine.
     pub substitute_on_target: Option<bool>,
-    /// Whether the host reboots if its previous system cannot be restored otherwise.
+    /// Whether the host reboots if its previous system cannot be restored in another way.
     pub reboot_on_failure: Option<bool>,
 }
