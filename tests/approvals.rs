@@ -84,7 +84,7 @@ fn several_hosts_want_the_end_of_the_plans_name() {
     let fleet = fleet("");
     let plan = stored(&fleet, &["web", "mail"], &[], LIFE);
     let mut terminal = in_terminal(&fleet, &["approve", plan.plan().id.as_str()]);
-    terminal.shows("the last six characters of the plan's name");
+    terminal.shows("the last six characters of the plan's id");
     terminal.types(&format!("{}\n", plan.plan().id.ending()));
     assert_eq!(terminal.ends().0, Some(0));
 }
@@ -325,7 +325,7 @@ fn the_machine_says_who_may_deploy() {
     let only_signed = format!("[deploy]\nstate_folder = {state:?}\napprovers = {approvers:?}\n");
     // The settings beside the flake allow the terminal.
     let (code, said) = approve(&only_signed, 0o644, &[]);
-    assert!(code == Some(2) && said.contains("approvals by terminal do not count here"), "{said}");
+    assert!(code == Some(2) && said.contains("do not accept an approval by terminal"), "{said}");
     let (code, said) = approve(&only_signed, 0o644, &["--sign", signer.to_str().unwrap(), "--batch"]);
     assert_eq!(code, Some(0), "{said}");
     for (text, mode, wanted) in [
@@ -517,5 +517,5 @@ fn eight_processes_write_one_log() {
     std::fs::write(&path, text.replacen("\"number\":7", "\"number\":8", 1)).unwrap();
     let tampered = output(&fleet, &["audit", "verify"]);
     assert_eq!(tampered.status.code(), Some(1));
-    assert!(String::from_utf8_lossy(&tampered.stdout).contains("not as it was written"));
+    assert!(String::from_utf8_lossy(&tampered.stdout).contains("is not valid"));
 }

@@ -24,16 +24,16 @@ const REJECT_WORD: &str = "no";
 
 /// Read a plan and approve it
 ///
-/// Shows the hosts, the changes and the risks of the plan. Then it asks for the host's name (for several
-/// hosts, for the last six characters of the plan's name) and for the code of each blocking risk. `no`
-/// rejects the plan. Any other answer, and Ctrl-C, change nothing.
+/// Shows the hosts, the changes and the risks of the plan. Then it asks for the host's name (if the
+/// plan has several hosts, for the last six characters of the plan's id) and for the code of each
+/// blocking risk. `no` rejects the plan. Any other answer, and Ctrl-C, change nothing.
 ///
-/// It needs a terminal: a person has to type the answer. The approval is valid for this plan as it is
-/// now, and for one deployment before the plan expires.
+/// It needs a terminal: a person has to type the answer. The approval is valid for this plan as it
+/// is now, and for one deployment before the plan expires.
 ///
 /// With --sign, the approval is a signature over the plan, made by ssh-keygen(1) with this key; a
-/// security key has to be touched. It counts if `deploy.approvers` lists the key. With --signature, the
-/// signature was made on another machine that has the key:
+/// security key has to be touched. It is valid if `deploy.approvers` lists the key. With
+/// --signature, the signature was made on another machine that has the key:
 ///
 ///   pantheros-mcp plans PLAN_ID --canonical >plan
 ///   ssh-keygen -Y sign -n pantheros-deploy -f KEY plan
@@ -46,7 +46,7 @@ pub struct ApproveCommand {
     /// Sign with this private key, or with this public key if an agent has the private one
     #[arg(long, value_name = "KEY")]
     sign: Option<PathBuf>,
-    /// Do not ask: the signature is the approval. For CI, with its own key
+    /// Do not ask: the signature is the approval. For CI, with a key of its own
     #[arg(long, requires = "sign")]
     batch: bool,
     /// Use this signature over the plan without asking; `-` reads standard input
@@ -71,18 +71,18 @@ pub(super) enum ApproveError {
     #[error("interrupted: nothing was deployed, and {0} stays approved")]
     NotDeployed(PlanId),
     /// The settings do not accept this way of approving.
-    #[error("approvals by {channel} do not count here (`deploy.approve_by`)")]
+    #[error("the settings do not accept an approval by {channel} (`deploy.approve_by`)")]
     NotHere {
         /// The way that was used.
         channel: ApprovalMethod,
         /// The accepted ways.
         instead: BTreeSet<ApprovalMethod>,
     },
-    /// `--read-only` is set.
-    #[error("an approval would allow to change a host, which --read-only forbids")]
+    /// `--read-only` or `tools.read_only` is set.
+    #[error("an approval allows a change of a host, which --read-only forbids")]
     ReadOnly,
     /// The signature could not be read.
-    #[error("the signature {}: {cause}", path.display())]
+    #[error("the signature {} could not be read: {cause}", path.display())]
     Signature {
         /// The file.
         path: PathBuf,
@@ -105,19 +105,18 @@ impl From<&ApproveError> for Diagnostic {
     fn from(refusal: &ApproveError) -> Self {
         match refusal {
             ApproveError::Approval(error) => error.into(),
-            ApproveError::Prompt(error @ PromptError::NoTerminal) => Self::from(error).with_hint(
-                "run it by hand in a terminal; CI signs with a key of its own: --sign KEY --batch",
-            ),
+            ApproveError::Prompt(error @ PromptError::NoTerminal) => Self::from(error)
+                .with_hint("run it in a terminal; in CI, sign with a key of its own: --sign KEY --batch"),
             ApproveError::Prompt(error) => error.into(),
             ApproveError::NotDeployed(id) => Self::new(Code::Cancelled, refusal.to_string())
                 .with_hint(format!("`pantheros-mcp reject {id}` withdraws the approval")),
             ApproveError::NotHere { instead, .. } => {
                 let hint = if instead.contains(&ApprovalMethod::Terminal) {
-                    "type it: `pantheros-mcp approve PLAN_ID`"
+                    "approve it in a terminal: `pantheros-mcp approve PLAN_ID`"
                 } else if instead.contains(&ApprovalMethod::Signature) {
                     "sign it: `pantheros-mcp approve PLAN_ID --sign KEY`"
                 } else {
-                    "only a form counts, which the MCP client shows when it deploys"
+                    "only the answer to a form is accepted, which the MCP client shows when it deploys"
                 };
                 Self::new(Code::InvalidApproval, refusal.to_string()).with_hint(hint)
             }
@@ -126,7 +125,7 @@ impl From<&ApproveError> for Diagnostic {
             }
             ApproveError::No => Self::new(Code::ApprovalDeclined, refusal.to_string()),
             ApproveError::Signature { .. } => Self::new(Code::InvalidApproval, refusal.to_string())
-                .with_hint("give the file that `ssh-keygen -Y sign` wrote, its name ending in .sig"),
+                .with_hint("name the file that `ssh-keygen -Y sign` wrote; its name ends in .sig"),
         }
     }
 }
@@ -183,14 +182,14 @@ pub(super) struct ApproveOptions<'a> {
     pub signature: Option<&'a str>,
     /// Whether to sign without asking.
     pub batch: bool,
-    /// The accepted blocking risks, if nobody is asked.
+    /// The accepted blocking risks; used only if nobody is asked.
     pub risks: &'a [String],
 }
 
-/// The plan, if it can be approved.
+/// Loads a plan that can be approved.
 ///
 /// # Errors
-/// The plan does not exist, has expired, or was decided on.
+/// The plan does not exist, has expired, or was deployed or rejected before.
 pub(super) fn load(settings: &Settings, id: &PlanId) -> Result<StoredPlan, ApprovalError> {
     let approvals = Approvals::open(&settings.deploy)?;
     let stored = approvals.load(id)?;
@@ -265,7 +264,7 @@ fn read_signature(path: &Path) -> Result<String, ApproveError> {
 async fn ask_to_approve(plan: &Plan, cancel: &CancellationToken) -> Result<Vec<String>, ApproveError> {
     let mut prompt = TerminalPrompt::open()?;
     let what =
-        if plan.hosts.len() == 1 { "the host's name" } else { "the last six characters of the plan's name" };
+        if plan.hosts.len() == 1 { "the host's name" } else { "the last six characters of the plan's id" };
     let shown = show::whole(plan, Timestamp::now());
     let question =
         format!("{shown}\n\nType {what} to approve, `no` to reject, anything else to change nothing: ");

@@ -28,11 +28,11 @@ pub struct AuditCommand {
 enum AuditAction {
     /// Check every entry, and that each follows the one before it
     ///
-    /// Exits with 0 if the log is intact, and with 1 at the first entry that was altered, removed or moved.
-    /// An unfinished entry at the end, as after a crash, is reported and is no error.
+    /// Exits with 0 if the log is intact, and with 1 at the first entry that was altered, removed or
+    /// moved. An incomplete entry at the end, as after a crash, is reported, and is not an error.
     ///
-    /// A log whose last entries were removed looks intact. Keep the printed hash elsewhere, and pass it
-    /// with --noted the next time: then the log must still have that entry.
+    /// A log whose last entries were removed looks intact. Keep the printed hash elsewhere, and pass
+    /// it with --noted the next time: the check then fails if the log no longer has that entry.
     Verify {
         /// The hash that an earlier check printed; the log must have this entry
         #[arg(long, value_name = "HASH")]
@@ -91,24 +91,22 @@ fn report_text(report: &AuditReport, path: &str, gone: bool) -> String {
     let mut lines = Vec::new();
     match &report.broken {
         Some(broken) => {
-            lines.push(format!("{path}: line {} is not as it was written: {}", broken.line, broken.problem));
-            lines.push(format!("{} entries before it are whole", report.entries));
+            lines.push(format!("{path}: line {} is not valid: {}", broken.line, broken.problem));
+            lines.push(format!("{} entries before it are valid", report.entries));
         }
-        None => lines.push(format!("{path}: {} entries, all as they were written", report.entries)),
+        None => lines.push(format!("{path}: {} entries, all valid", report.entries)),
     }
     if gone {
         lines.push(
-            "the entry with the hash that was noted is gone: the log was cut off or replaced".to_owned(),
+            "the log has no entry with the noted hash: its last entries were removed, or it was replaced"
+                .to_owned(),
         );
     }
     if report.torn_bytes > 0 {
-        lines.push(format!(
-            "{} bytes at the end are an entry that was never finished, as after a crash",
-            report.torn_bytes
-        ));
+        lines.push(format!("the last {} bytes are an incomplete entry, as after a crash", report.torn_bytes));
     }
     if let Some(last) = &report.last {
-        lines.push(format!("note this hash to know later that nothing was cut off: {last}"));
+        lines.push(format!("note this hash to check later that no entry was removed from the end: {last}"));
     }
     lines.join("\n") + "\n"
 }

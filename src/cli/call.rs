@@ -22,15 +22,17 @@ use crate::tools::{self, CallSlot, Context, Services, ToolEntry, ToolOutcome};
 /// Run one tool and print its answer as JSON
 ///
 /// Arguments are key=value pairs, or one JSON object. The answer goes to standard output; progress and
-/// a readable summary go to standard error. Exits with 0 if the tool succeeded, with 1 if it failed, and
-/// with 2 if the arguments are wrong.
+/// a readable summary go to standard error.
+///
+/// Exits with 0 if the tool succeeded; with 1 if it failed or was interrupted; and with 2 if there is
+/// no such tool, the tool is disabled, or the arguments or the settings are wrong.
 #[derive(Args, Debug)]
 pub struct CallCommand {
     /// The tool; `pantheros-mcp tools` lists them
     tool: String,
     /// key=value …, or one JSON object
     arguments: Vec<String>,
-    /// Print nothing but the JSON
+    /// Print only the JSON
     #[arg(long, short)]
     quiet: bool,
 }
@@ -44,12 +46,12 @@ impl CallCommand {
                 format!("there is no tool `{}`", text::line(&self.tool, 80)),
             )
             .with_suggestions(text::nearest(&self.tool, tools::names(), 3))
-            .with_hint("`pantheros-mcp tools` lists them all");
+            .with_hint("`pantheros-mcp tools` lists the tools");
             return exit_with_error(&diagnostic, USAGE);
         };
         if let Some(reason) = tool.refusal(&settings.policy) {
             let diagnostic =
-                Diagnostic::new(Code::ToolDisabled, format!("`{}` is switched off: {reason}", tool.name));
+                Diagnostic::new(Code::ToolDisabled, format!("`{}` is disabled: {reason}", tool.name));
             return exit_with_error(&diagnostic, USAGE);
         }
         let arguments = match parse_arguments(tool, &self.arguments) {
@@ -101,8 +103,8 @@ impl CallCommand {
     }
 }
 
-/// Runs a tool to its end. A signal cancels the call, which cleans up before it ends; a second signal also leaves hosts that
-/// are being deployed to as they are.
+/// Runs a tool to its end. A signal cancels the call, which cleans up before it ends. During a deployment, a second signal
+/// ends the call without waiting for the hosts.
 pub(super) async fn run_tool(
     tool: &ToolEntry,
     arguments: Map<String, Value>,

@@ -111,7 +111,7 @@ impl DemoCommand {
             result
         });
         if let Some(folder) = &self.keep {
-            print(&format!("\nThe fleet is in {}.\n", folder.display()))?;
+            print(&format!("\nThe example flake is in {}.\n", folder.display()))?;
         }
         result
     }

@@ -24,12 +24,13 @@ use crate::tools::{self, CallSlot, Context, Services, ToolOutcome};
 
 /// Deploy hosts: plan, approve, activate
 ///
-/// Builds the systems, shows the changes and the risks, asks for an approval, and deploys. A new system
-/// is kept only if the host can be reached over a new connection and is healthy. Otherwise the host rolls
-/// back by itself, also if this program is killed.
+/// Builds the systems, shows the changes and the risks, asks for an approval, and deploys. A new
+/// system is kept only if the host can be reached over a new connection and is healthy. Otherwise the
+/// host rolls back by itself, even if this program is killed.
 ///
-/// Exits with 0 if every host has the new system, with 1 if one has not or the plan was not approved,
-/// with 2 if the arguments are wrong, and with 130 if it was interrupted before anything was deployed.
+/// Exits with 0 if every host has what was asked for, or if the plan was only shown (--dry-run); with
+/// 1 if a host has not, no plan could be made, or the plan was not approved; with 2 if the arguments or
+/// the settings are wrong; and with 130 if it was interrupted before anything was deployed.
 #[derive(Args, Debug)]
 pub struct DeployCommand {
     /// The hosts
@@ -38,7 +39,7 @@ pub struct DeployCommand {
     /// All hosts with this tag
     #[arg(long, conflicts_with = "hosts")]
     tag: Option<String>,
-    /// Leave this host out, also if it does not evaluate; may be repeated
+    /// Leave this host out, even if it does not evaluate; may be repeated
     #[arg(long, value_name = "HOST")]
     except: Vec<HostName>,
     /// Deploy this commit, branch or tag [default: the folder, with uncommitted changes]
@@ -50,16 +51,16 @@ pub struct DeployCommand {
     /// Number of hosts that are deployed and confirmed before the others [default: 1]
     #[arg(long, value_name = "COUNT")]
     canary: Option<u32>,
-    /// Most hosts that are activated concurrently after that [default: 16]
+    /// Maximum number of hosts that are activated at the same time after that [default: 16]
     #[arg(long, value_name = "COUNT")]
     wave: Option<u32>,
-    /// With --action boot: reboot the hosts, and keep the new system only if it is healthy then
+    /// With --action boot: reboot the hosts, and keep the new system only if it is healthy after that
     #[arg(long)]
     reboot: bool,
-    /// Roll back confirmed hosts if a later one fails
+    /// Roll back confirmed hosts if a later one fails or the rollout is stopped
     #[arg(long)]
     revert_confirmed: bool,
-    /// Only plan, and show the plan
+    /// Make and show the plan only; deploy nothing
     #[arg(long)]
     dry_run: bool,
     #[command(flatten)]
@@ -70,7 +71,7 @@ pub struct DeployCommand {
 
 /// Roll a host back to an older generation
 ///
-/// With the same steps and the same protection as `deploy`.
+/// Has the same steps, protection and exit codes as `deploy`.
 #[derive(Args, Debug)]
 pub struct RollbackCommand {
     /// The host
@@ -78,7 +79,7 @@ pub struct RollbackCommand {
     /// The generation; list_generations shows them [default: the one before the current one]
     #[arg(long, value_name = "NUMBER")]
     generation: Option<u64>,
-    /// Only plan, and show the plan
+    /// Make and show the plan only; deploy nothing
     #[arg(long)]
     dry_run: bool,
     #[command(flatten)]
@@ -93,7 +94,7 @@ struct ConnectionOptions {
     /// Current address of the host, as `[USER@]ADDRESS[:PORT]`; an IPv6 address needs brackets
     #[arg(long, value_name = "TARGET", value_parser = parse_target)]
     target: Option<HostFile>,
-    /// Log in only with this private key, also if an agent has others
+    /// Log in only with this private key, even if an agent has others
     #[arg(long, value_name = "FILE")]
     identity: Option<PathBuf>,
     /// Accept only the host keys in this file
@@ -107,7 +108,7 @@ struct ApprovalOptions {
     /// Sign the plan with this private key, or with this public key if an agent has the private one
     #[arg(long, value_name = "KEY")]
     sign: Option<PathBuf>,
-    /// Do not ask: the signature is the approval. For CI, with its own key
+    /// Do not ask: the signature is the approval. For CI, with a key of its own
     #[arg(long, requires = "sign")]
     batch: bool,
     /// Accept this blocking risk; may be repeated. Without --batch, type it when asked
@@ -123,19 +124,19 @@ fn parse_action(text: &str) -> Result<Action, String> {
 fn parse_target(text: &str) -> Result<HostFile, String> {
     let (user, rest) = text.split_once('@').map_or((None, text), |(user, rest)| (Some(user), rest));
     let (address, port) = if let Some(rest) = rest.strip_prefix('[') {
-        let (address, port) = rest.split_once(']').ok_or("the bracket is never closed")?;
+        let (address, port) = rest.split_once(']').ok_or("the bracket is not closed")?;
         let port = match port.strip_prefix(':') {
             None if port.is_empty() => None,
-            None => return Err(format!("`{port}` is no port")),
+            None => return Err(format!("`{port}` is not a port")),
             some => some,
         };
         (address, port)
     } else if rest.matches(':').count() > 1 {
-        return Err("an IPv6 address goes in brackets, as in root@[2001:db8::1]".to_owned());
+        return Err("an IPv6 address must be in brackets, as in root@[2001:db8::1]".to_owned());
     } else {
         rest.split_once(':').map_or((rest, None), |(address, port)| (address, Some(port)))
     };
-    let port = port.map(|port| port.parse::<NonZeroU16>().map_err(|_| format!("`{port}` is no port")));
+    let port = port.map(|port| port.parse::<NonZeroU16>().map_err(|_| format!("`{port}` is not a port")));
     Ok(HostFile {
         target_host: Some(address.parse::<Address>().map_err(|error| error.to_string())?),
         user: user.map(str::parse::<UserName>).transpose().map_err(|error| error.to_string())?,
@@ -149,7 +150,7 @@ impl ConnectionOptions {
         let wrong = |message: &str| Diagnostic::new(Code::InvalidInput, message);
         let target = match (&self.target, host) {
             (None, _) => None,
-            (Some(_), None) => return Err(wrong("--target is for one host")),
+            (Some(_), None) => return Err(wrong("--target can be used with one host only")),
             (Some(place), Some(host)) => Some((host.clone(), place.clone())),
         };
         global
@@ -163,7 +164,7 @@ impl ConnectionOptions {
 }
 
 impl DeployCommand {
-    /// Plans, asks and carries out.
+    /// Plans, asks for the approval, and deploys.
     pub fn run(&self, global: &GlobalOptions) -> ExitCode {
         let only = match self.hosts.as_slice() {
             [only] => Some(only),
@@ -196,7 +197,7 @@ impl DeployCommand {
 }
 
 impl RollbackCommand {
-    /// Plans, asks and carries out.
+    /// Plans, asks for the approval, and deploys.
     pub fn run(&self, global: &GlobalOptions) -> ExitCode {
         let settings = match self.connection.settings(global, Some(&self.host)) {
             Ok(settings) => settings,
@@ -266,7 +267,7 @@ async fn plan_approve_deploy(
     print_outcome(&deployed, FAILED)
 }
 
-/// The id of the plan, from the planner's answer or from its error `approval_required`.
+/// The id of the plan, from the planner's answer or from its error `approval_required`; `None` if there is no plan.
 fn planned_id(planned: &ToolOutcome) -> Option<PlanId> {
     let id = planned.structured.get("plan_id").or_else(|| planned.structured.pointer("/error/attr"))?;
     id.as_str()?.parse().ok()
@@ -286,7 +287,7 @@ async fn call_tool(
         Err(error) => return ToolOutcome::failure(Diagnostic::from(&error)),
     };
     if let Some(reason) = entry.refusal(&in_force.settings.policy) {
-        let message = format!("`{name}` is switched off: {reason}");
+        let message = format!("`{name}` is disabled: {reason}");
         return ToolOutcome::failure(Diagnostic::new(Code::ToolDisabled, message));
     }
     let progress: Arc<dyn Progress> =

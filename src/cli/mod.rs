@@ -30,13 +30,13 @@ pub const FAILED: u8 = 1;
 /// Exit code: the arguments or the settings are wrong.
 pub const USAGE: u8 = 2;
 
-/// Exit code: interrupted before anything was changed. Shells use it for a program that SIGINT ended.
+/// Exit code: interrupted before anything was changed. Shells report it for a program that SIGINT ended.
 pub const INTERRUPTED: u8 = 130;
 
 /// Inspect, build and deploy a NixOS fleet, for AI assistants and for people
 ///
-/// Answers come from the installed nix and the flake's locked inputs. Without a command it serves MCP
-/// over standard input and output, as assistants start it.
+/// Answers come from the installed nix and the flake's locked inputs. Without a command, it serves MCP
+/// over standard input and output, which is how assistants start it.
 #[derive(Debug, Parser)]
 #[command(name = "pantheros-mcp", version, max_term_width = 100, after_help = EXAMPLES)]
 pub struct CommandLine {
@@ -61,19 +61,20 @@ pub struct GlobalOptions {
     /// Folder of the flake [default: the nearest folder upwards with a flake.nix]
     #[arg(long, global = true, env = "PANTHEROS_FLAKE", value_name = "DIR")]
     flake: Option<OsString>,
-    /// Your settings file [default: pantheros/config.toml in $XDG_CONFIG_HOME]
+    /// Your settings file [default: ~/.config/pantheros/config.toml, or pantheros/config.toml in
+    /// $XDG_CONFIG_HOME]
     #[arg(long, global = true, env = "PANTHEROS_CONFIG", value_name = "FILE")]
     config: Option<OsString>,
-    /// Only tools that change nothing; overrules every other switch
+    /// Enable only tools that change nothing; no other option or setting can undo this
     #[arg(long, global = true)]
     read_only: bool,
-    /// Only these tools
+    /// Enable only these tools
     #[arg(long, global = true, value_name = "TOOL,…", value_delimiter = ',')]
     tools: Vec<String>,
-    /// All but these tools
+    /// Disable these tools
     #[arg(long, global = true, value_name = "TOOL,…", value_delimiter = ',')]
     exclude_tools: Vec<String>,
-    /// Format of log lines, which go to standard error
+    /// Format of the log on standard error
     #[arg(long, global = true, value_name = "FORMAT", default_value = "text")]
     log_format: LogFormat,
 }
@@ -83,7 +84,7 @@ pub struct GlobalOptions {
 pub enum LogFormat {
     /// Text for people.
     Text,
-    /// One JSON object a line.
+    /// One JSON object per line.
     Json,
 }
 
@@ -132,11 +133,11 @@ impl GlobalOptions {
         let working_folder = std::env::current_dir().ok();
         if working_folder.is_none() {
             tracing::warn!(
-                "the folder in which the program was started was removed: no flake is searched there"
+                "the folder in which the program was started was removed, so no flake is searched for there"
             );
             // Child processes inherit the working folder, and some fail without one.
             if let Err(error) = std::env::set_current_dir("/") {
-                tracing::warn!(%error, "/ cannot be entered");
+                tracing::warn!(%error, "the working folder cannot be changed to /");
             }
         }
         Settings::load(working_folder.as_deref(), &overrides, &crate::tools::names())
@@ -191,7 +192,7 @@ fn exit_with_error(diagnostic: &Diagnostic, code: u8) -> ExitCode {
     ExitCode::from(if diagnostic.code == Code::Cancelled { INTERRUPTED } else { code })
 }
 
-/// The default log filter. rmcp warns of each client error, which is answered with an error already.
+/// The default log filter. It hides rmcp's warnings about client errors: each is also sent to the client as an error.
 const DEFAULT_LOG_FILTER: &str = "warn,rmcp::service=error";
 
 /// Starts the log on standard error. Standard output is for the protocol or the answer.
@@ -199,7 +200,7 @@ fn start_logging(format: LogFormat) {
     use tracing_subscriber::EnvFilter;
     let filter =
         EnvFilter::try_from_env("PANTHEROS_LOG").unwrap_or_else(|_| EnvFilter::new(DEFAULT_LOG_FILTER));
-    // Otherwise a log line that cannot be written ends the program.
+    // By default, a log line that cannot be written would end the program.
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(|| crate::stderr::LogWriter)
@@ -213,7 +214,7 @@ fn start_logging(format: LogFormat) {
     }
 }
 
-/// Ends child processes and removes temporary folders. To be called at the end of a command.
+/// Ends child processes and removes temporary folders. Call it at the end of a command.
 async fn clean_up() {
     crate::process::end_all().await;
     crate::scratch::remove_all();

@@ -15,8 +15,8 @@ use crate::time::Timestamp;
 
 /// Show the plans that wait for an approval
 ///
-/// A plan is a proposed deployment. It changes nothing before a person approves it. Each line has the
-/// plan's name, its hosts and action, and the time until it expires:
+/// A plan is a proposed deployment. It changes nothing before a person approves it. Each line has
+/// the plan's id, its action and hosts, and the time until it expires:
 ///
 ///   pantheros-mcp plans PLAN_ID     show the whole plan
 ///   pantheros-mcp approve PLAN_ID   show it and approve it
@@ -24,9 +24,9 @@ use crate::time::Timestamp;
 #[derive(Args, Debug)]
 #[command(verbatim_doc_comment)]
 pub struct PlansCommand {
-    /// Only this plan, in full
+    /// Show only this plan, in full
     plan_id: Option<PlanId>,
-    /// Also plans that expired, were deployed or were rejected
+    /// Include plans that expired, were deployed or were rejected
     #[arg(long, conflicts_with = "plan_id")]
     all: bool,
     /// Print JSON
@@ -96,8 +96,10 @@ impl PlansCommand {
             }
         } else if rows.is_empty() {
             match total {
-                0 => "no plans; plan_deploy makes one\n".to_owned(),
-                over => format!("no plan waits; {over} are over, --all shows them\n"),
+                0 => "there are no plans; plan_deploy makes one\n".to_owned(),
+                over => format!(
+                    "no plan waits; --all shows {over} that expired, were deployed or were rejected\n"
+                ),
             }
         } else {
             rows.iter().map(|row| format!("{}\n", row.text)).collect()
@@ -180,7 +182,7 @@ fn readable_row(approvals: &Approvals, stored: &StoredPlan, now: Timestamp) -> P
         (PlanState::Approved, Some(approval)) => {
             format!("approved by {}, expires {}", approval.by(), show::left(plan, now))
         }
-        (PlanState::Waiting, _) => format!("waits, expires {}", show::left(plan, now)),
+        (PlanState::Waiting, _) => format!("waits for an approval, expires {}", show::left(plan, now)),
         (PlanState::Deployed, _) => "was deployed".to_owned(),
         (PlanState::Rejected, _) => match decided {
             Ok(Some(Decision::Rejected(no))) => format!("was rejected by {}", no.by()),

@@ -12,13 +12,13 @@ use crate::diagnostic::{Code, Diagnostic};
 /// Most bytes read of a typed line.
 const LONGEST_LINE: u64 = 1_024;
 
-/// The question has no answer.
+/// Why a question has no answer.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum PromptError {
     /// The program does not run in a terminal.
-    #[error("this needs a terminal with a person")]
+    #[error("this command needs a terminal, because a person has to answer")]
     NoTerminal,
-    #[error("the terminal: {0}")]
+    #[error("the terminal cannot be used: {0}")]
     Terminal(io::Error),
     /// A signal came: Ctrl-C, or a request to end.
     #[error("interrupted: nothing was changed")]

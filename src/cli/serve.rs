@@ -26,12 +26,13 @@ const LAST_WRITES: Duration = Duration::from_secs(1);
 pub struct ServeCommand {
     /// Serve over HTTP: /mcp (Streamable HTTP), /sse and /messages (deprecated), /healthz, /metrics
     ///
-    /// Clients need a bearer token for everything but /healthz: the one in PANTHEROS_HTTP_TOKEN, else in the file
-    /// `http.token_file`, else one that is generated. A file in the machine's settings overrules the others.
-    /// `pantheros-mcp token` prints where it is.
+    /// Clients need a bearer token for everything but /healthz. It is the one in PANTHEROS_HTTP_TOKEN,
+    /// otherwise the one in the file `http.token_file`, otherwise a generated one. A token file in the
+    /// machine's settings overrules PANTHEROS_HTTP_TOKEN. `pantheros-mcp token` prints where the token is.
     #[arg(long, value_name = "ADDRESS")]
     http: Option<SocketAddr>,
-    /// Serve all users of this machine without a token: on loopback only, without tools that reach hosts; for tests
+    /// Require no token, so that every user of this machine is served: on loopback only, and without
+    /// tools that reach hosts; for tests
     #[arg(long, requires = "http")]
     without_token: bool,
 }
@@ -65,8 +66,8 @@ impl ServeCommand {
             clean_up().await;
             if let Err(left) = writer::drain(LAST_WRITES).await {
                 crate::stderr::print_line(format_args!(
-                    "pantheros-mcp: {left} changes to the state folder, entries of the audit log among them, were not \
-                     written: the folder or its lock took too long"
+                    "pantheros-mcp: {left} changes to the state folder, which may include entries of the audit log, were \
+                     not written: the folder or its lock did not respond in time"
                 ));
             }
             result
@@ -80,8 +81,8 @@ impl ServeCommand {
     }
 }
 
-/// The first signal stops the server and cancels its calls. The second one leaves hosts that are being deployed to as they
-/// are.
+/// The first signal stops the server and cancels its calls. The second one ends running deployments without waiting for
+/// their hosts.
 async fn stop_on_signals(stop: CancellationToken, rollouts: ActiveRollouts) {
     let mut signals = Signals::catch();
     signals.next().await;

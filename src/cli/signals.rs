@@ -25,7 +25,7 @@ impl Signals {
 }
 
 /// Whether SIGHUP is ignored.
-#[expect(unsafe_code, reason = "no safe wrapper tells what is done with a signal")]
+#[expect(unsafe_code, reason = "no safe wrapper returns the action of a signal")]
 fn ignores_hangup() -> bool {
     let mut action = std::mem::MaybeUninit::<libc::sigaction>::uninit();
     // SAFETY: a null action changes nothing. The old one is written to `action`, which is read only if that succeeded.

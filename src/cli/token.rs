@@ -23,8 +23,8 @@ pub struct TokenCommand {
 enum TokenAction {
     /// Replace the token that this program generated
     ///
-    /// A running server uses the new token at once. Streams, sessions and calls with the old one end; a host that is
-    /// being deployed to rolls back by itself unless it was confirmed.
+    /// A running server uses the new token at once. Streams, sessions and calls with the old one end; a
+    /// host that is being deployed to rolls back by itself unless it was confirmed.
     Rotate,
 }
 
@@ -50,13 +50,13 @@ impl TokenCommand {
 
 fn rotate(source: &TokenSource) -> Result<String, TokenError> {
     source.rotate()?;
-    Ok(format!("There is a new token in {source}; give it to your clients."))
+    Ok(format!("A new token is in {source}; give it to your clients."))
 }
 
 fn location_text(source: &TokenSource) -> String {
     let because = match source {
         TokenSource::Environment => "which overrules the user's `http.token_file` and a generated token",
-        TokenSource::Configured(_) => "as the settings have it",
+        TokenSource::Configured(_) => "as the settings say",
         TokenSource::Made(_) if source.path().is_some_and(|path| path.exists()) => {
             "which this program generated"
         }

@@ -48,7 +48,7 @@ fn describe_for_people(tool: &ToolEntry) -> String {
     };
     let effect = match (tool.min_effect, tool.effect) {
         (least, most) if least == most => words(most).to_owned(),
-        (least, most) => format!("{}, or {}, by its arguments", words(least), words(most)),
+        (least, most) => format!("{} or {}, depending on its arguments", words(least), words(most)),
     };
     let mut lines = vec![format!("{} — {} ({effect})", tool.name, tool.title)];
     lines.push(format!("  {}", tool.description));

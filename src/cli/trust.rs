@@ -19,12 +19,12 @@ const TRUST_WORD: &str = "trust";
 
 /// Trust the settings file beside a flake, as it is now
 ///
-/// Without trust, pantheros.toml beside a flake can set only what the flake itself could set, and can
-/// restrict what is allowed. Its other settings can run programs, read files and choose who may deploy.
-/// They have an effect once a person trusted the file. This command shows them and asks. A change of the
-/// file ends the trust.
+/// Without trust, pantheros.toml beside a flake can set only what the flake itself could set, and
+/// can restrict what is allowed. Its other settings can run programs, read files and choose who may
+/// deploy. They have an effect only after a person trusted the file. This command shows them and
+/// asks. A change of the file ends the trust.
 ///
-/// Trust is for the content of the file, not for the programs and files that it names.
+/// Trust covers the content of the file. It does not cover the programs and files that it names.
 #[derive(Args, Debug)]
 #[command(verbatim_doc_comment)]
 pub struct TrustCommand {
@@ -46,7 +46,7 @@ enum TrustCommandError {
     OtherName(PathBuf),
     #[error("{} is the user's file already, by --config or PANTHEROS_CONFIG: all its settings have an effect", .0.display())]
     Users(PathBuf),
-    #[error("`{TRUST_WORD}` was not typed, and nothing was changed")]
+    #[error("`{TRUST_WORD}` was not typed, so nothing was changed")]
     OtherWord,
     #[error(transparent)]
     Record(#[from] TrustError),
@@ -57,7 +57,7 @@ impl From<&TrustCommandError> for Diagnostic {
         let diagnostic = |code| Self::new(code, refusal.to_string());
         match refusal {
             TrustCommandError::Prompt(error @ PromptError::NoTerminal) => Self::from(error).with_hint(
-                "run it in a terminal; without one, put the settings in /etc/pantheros/config.toml",
+                "run it in a terminal; if there is none, put the settings in /etc/pantheros/config.toml",
             ),
             TrustCommandError::Prompt(error) => error.into(),
             TrustCommandError::NoFile(_) => {
@@ -139,7 +139,7 @@ fn resolved_path(file: &Path) -> PathBuf {
 }
 
 fn revoke_trust(path: &Path) -> Result<String, TrustCommandError> {
-    let was = if revoke(path)? { "is not trusted any more" } else { "was not trusted" };
+    let was = if revoke(path)? { "is no longer trusted" } else { "was not trusted" };
     Ok(format!("{} {was}", path.display()))
 }
 
@@ -150,7 +150,7 @@ async fn ask_to_trust(
 ) -> Result<String, TrustCommandError> {
     let path = flake_file.path.display();
     if flake_file.trusted {
-        return Ok(format!("{path} is trusted as it is"));
+        return Ok(format!("{path} is trusted already"));
     }
     if flake_file.waiting.is_empty() {
         return Ok(format!("{path} has no setting that needs trust"));
@@ -163,8 +163,8 @@ async fn ask_to_trust(
         .map(|(key, value)| format!("  {key} = {}\n", escaped_value(value)))
         .collect();
     let shown = format!(
-        "{path} would set, until it changes:\n\n{rows}\nPrograms and files that it names can change while it does not, \
-         and whoever edits the flake may be able to change them.\n"
+        "{path} would set, until it changes:\n\n{rows}\nThe programs and files that it names can change while the file \
+         stays the same, and anyone who edits the flake may be able to change them.\n"
     );
     // A long list scrolls away, so the question repeats the names of the settings.
     let keys = flake_file.waiting.join(", ");

@@ -117,7 +117,7 @@ impl From<&ConfigError> for Diagnostic {
             ConfigError::UnknownTool { name, nearest, .. } => diagnostic
                 .with_said(name_unless_word(name))
                 .with_suggestions(nearest.clone())
-                .with_hint("`pantheros-mcp tools` lists them"),
+                .with_hint("`pantheros-mcp tools` lists the tools"),
             ConfigError::Malformed { said, .. } => diagnostic.with_said(said).with_hint(SETTINGS_HINT),
             ConfigError::OutOfBounds { .. } => diagnostic.with_hint(SETTINGS_HINT),
         }

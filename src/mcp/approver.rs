@@ -296,7 +296,7 @@ fn client_name(info: Option<Implementation>) -> String {
 /// The form with the plan and the fields to fill in; `None`, with a log line, if it cannot be built.
 fn approval_form(question: &ApprovalRequest) -> Option<ElicitRequestParams> {
     let what = if question.plan_id.ending() == question.phrase {
-        "the last six characters of the plan's name"
+        "the last six characters of the plan's id"
     } else {
         "the host's name"
     };

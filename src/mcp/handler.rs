@@ -80,7 +80,7 @@ fn find_tool(name: &str) -> Result<&'static ToolEntry, ErrorData> {
 fn require_enabled(tool: &ToolEntry, policy: &Policy) -> Result<(), ErrorData> {
     match tool.refusal(policy) {
         Some(reason) => {
-            Err(ErrorData::invalid_params(format!("`{}` is switched off: {reason}", tool.name), None))
+            Err(ErrorData::invalid_params(format!("`{}` is disabled: {reason}", tool.name), None))
         }
         None => Ok(()),
     }

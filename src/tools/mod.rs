@@ -311,7 +311,7 @@ async fn run<T: Tool>(
 ) -> Result<ToolOutcome, Vec<ArgumentError>> {
     let input = schema::arguments::<T::Input>(&schema::of_input::<T::Input>(), arguments)?;
     if let Some(reason) = context.settings().policy.forbids(T::effect(&input)) {
-        let message = format!("{} with these arguments is switched off: {reason}", T::NAME);
+        let message = format!("{} is disabled for these arguments: {reason}", T::NAME);
         let refusal = Diagnostic::new(Code::ToolDisabled, message).with_hint(T::ALTERNATIVE);
         return Ok(ToolOutcome::failure(refusal));
     }

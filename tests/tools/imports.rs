@@ -119,7 +119,7 @@ fn a_read_only_server_builds_nothing_whatever_it_is_asked() {
                 let output = run(&fleet, &["--read-only"], &tool, &arguments);
                 let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), errors(&output));
                 let refused = match tool.as_str() {
-                    tool if CHANGING.contains(&tool) => "switched off",
+                    tool if CHANGING.contains(&tool) => "is disabled",
                     tool if EVALUATING.contains(&tool) => "\"needs_build\"",
                     _ => "",
                 };

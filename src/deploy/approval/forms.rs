@@ -22,7 +22,7 @@ struct ShownForm<'a> {
     at: Timestamp,
 }
 
-/// What a plan changes, without the plan's name: a second plan for the same change has the same subject.
+/// What a plan changes, without the plan's id: a second plan for the same change has the same subject.
 #[derive(Serialize)]
 struct Subject<'a> {
     action: Action,

@@ -11,13 +11,13 @@ use crate::progress::Call;
 /// A request to a person to approve a plan.
 #[derive(Clone, Debug)]
 pub struct ApprovalRequest {
-    /// The plan's name.
+    /// The plan's id.
     pub plan_id: PlanId,
     /// The digest of the plan's canonical form, which binds the answer to its contents.
     pub plan_digest: Digest,
     /// The plan as text for the person.
     pub text: String,
-    /// The phrase that the person has to type: a host's name, or the end of the plan's name.
+    /// The phrase that the person has to type: the host's name, or the end of the plan's id.
     pub phrase: String,
     /// The codes of blocking risks that the person has to type as well.
     pub risks: Vec<String>,

@@ -118,7 +118,7 @@ impl Plan {
     /// A new plan, made now, that can be approved and deployed for `lifetime`.
     ///
     /// # Errors
-    /// The system provides no randomness for the plan's name.
+    /// The system provides no random bytes for the plan's id.
     pub fn draft(
         action: Action,
         flake: FlakeSource,
@@ -162,7 +162,7 @@ impl Plan {
         now >= self.expires || now < self.created
     }
 
-    /// The phrase that a person types to confirm the plan: the host's name, or the last characters of the plan's name
+    /// The phrase that a person types to confirm the plan: the host's name, or the last six characters of the plan's id
     /// if it has several hosts.
     #[must_use]
     pub fn phrase(&self) -> &str {

@@ -66,8 +66,8 @@ pub enum PlanError {
     /// It has no canonical form.
     #[error(transparent)]
     Canonical(#[from] CanonicalError),
-    /// The system provides no randomness for the plan's name.
-    #[error("the system provides no randomness for the plan's name: {0}")]
+    /// The system provides no random bytes for the plan's id.
+    #[error("the system provides no random bytes for the plan's id: {0}")]
     Randomness(std::io::Error),
 }
 
