@@ -150,7 +150,7 @@ fn logs_are_read_no_more_at_once_than_tools_are_called() {
         while answered.len() < 15 {
             let answer = client.next();
             let said = answer["error"]["message"].as_str().unwrap_or_else(|| panic!("{answer}"));
-            assert!(said.contains("3 calls are waiting already"), "{answer}");
+            assert!(said.contains("3 calls are already waiting"), "{answer}");
             answered.push(answer["id"].as_i64().unwrap());
         }
         let reading = || std::fs::read_to_string(&begun).unwrap().lines().count();

@@ -55,10 +55,10 @@ pub struct Input {
     host: HostName,
     #[serde(default)]
     artifact: Artifact,
-    /// Only report what would be built and fetched.
+    /// List only.
     #[serde(default)]
     dry_run: bool,
-    /// Build from this commit, branch or tag instead of the working tree.
+    /// Build from this commit, branch or tag, not the working tree.
     #[serde(default)]
     rev: Option<Rev>,
 }
@@ -122,7 +122,8 @@ impl Tool for BuildHost {
     const NAME: &'static str = "build_host";
     const TITLE: &'static str = "Build a host";
     const DESCRIPTION: &'static str = "Builds a host's system, VM, disk script or disk image; deploys nothing. \
-        Reports path and closure size, or for each failed derivation the end of its log and a resource with all of it.";
+        `dry_run` lists what a build would fetch and build, without building. Reports path and closure size, or the end \
+        of each failed build's log and a resource with all of it.";
     const EFFECT: Effect = Effect::Store;
     const REACH: Reach = Reach::Here;
     type Input = Input;
@@ -177,7 +178,7 @@ impl Tool for BuildHost {
         let failed = diagnostics::build_failures(&run.state);
         let mut errors = diagnostics::diagnose(&run.state, &source);
         let error = if errors.is_empty() {
-            Diagnostic::new(Code::NixFailed, "nix build failed without saying why")
+            Diagnostic::new(Code::NixFailed, "nix build failed without an error message")
         } else {
             errors.remove(0)
         };
@@ -233,7 +234,7 @@ impl Tool for BuildHost {
                 let tail: Vec<&str> = failure.log_tail.lines().collect();
                 let tail = tail.get(tail.len().saturating_sub(10)..).unwrap_or_default();
                 lines.push(text::fenced(&format!("{}\n{}", failure.reason, tail.join("\n"))));
-                lines.push(format!("  whole log: {}", failure.log_uri));
+                lines.push(format!("  full log: {}", failure.log_uri));
             }
             if output.more_failures > 0 {
                 lines.push(format!("✗ and {} more", output.more_failures));
@@ -253,7 +254,7 @@ impl Tool for BuildHost {
             lines
                 .push(format!("Built {} derivations, fetched {} paths{size}.", output.built, output.fetched));
         }
-        lines.extend(output.revision.as_ref().map(|commit| format!("of commit {commit}")));
+        lines.extend(output.revision.as_ref().map(|commit| format!("commit {commit}")));
         lines.extend(output.out_path.clone());
         lines.join("\n")
     }

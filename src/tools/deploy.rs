@@ -46,7 +46,7 @@ pub struct Output {
     /// The names of the hosts left out, by state.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     more_named: BTreeMap<String, Vec<String>>,
-    /// The first reason why not every host runs its planned system.
+    /// The first error; absent if every host ended as planned.
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<Diagnostic>,
 }
@@ -54,8 +54,9 @@ pub struct Output {
 impl Tool for Deploy {
     const NAME: &'static str = "deploy";
     const TITLE: &'static str = "Deploy";
-    const DESCRIPTION: &'static str = "Carries out a plan of plan_deploy, once a person approved it: the person is asked \
-        here, or runs the command named. Hosts that are not healthy afterwards roll back by themselves.";
+    const DESCRIPTION: &'static str = "Carries out a plan of plan_deploy after a person approved it. The person is asked \
+        in this call, or runs the command that the error names. Hosts that are not healthy afterwards roll back by \
+        themselves.";
     const EFFECT: Effect = Effect::Host;
     const REACH: Reach = Reach::Hosts;
     const IDEMPOTENT: bool = false;
@@ -93,7 +94,7 @@ impl Tool for Deploy {
                 lines.push("  some units failed to start or restart".to_owned());
             }
             if host.more_health > 0 {
-                lines.push(format!("  {} more checks", host.more_health));
+                lines.push(format!("  and {} more checks", host.more_health));
             }
             for health in &host.health {
                 let mark = if health.ok { "✓" } else { "✗" };
@@ -104,9 +105,9 @@ impl Tool for Deploy {
                 (Some(error), _) if breaks.is_empty() => lines.push(format!("  {error}")),
                 (Some(error), _) => {
                     let names = caused.named(host.host.as_str());
-                    lines.push(format!("  {error}\n  of {names}"));
+                    lines.push(format!("  {error}\n  the same error: {names}"));
                 }
-                (None, Some(first)) => lines.push(format!("  as {first}")),
+                (None, Some(first)) => lines.push(format!("  same error as {first}")),
                 (None, None) => {}
             }
         }
@@ -117,13 +118,13 @@ impl Tool for Deploy {
 
 /// The deployment failed as a whole after its approval was used up.
 #[derive(Debug, thiserror::Error)]
-#[error("the deployment broke off: {0}")]
+#[error("the deployment ended early: {0}")]
 struct SpentError(String);
 
 impl From<&SpentError> for Diagnostic {
     fn from(error: &SpentError) -> Self {
         Self::new(Code::StateUnusable, error.to_string()).with_hint(
-            "host_status tells what runs; mend what is said here and plan anew: the approval is used up",
+            "host_status shows what each host runs; correct the reported problem and make a new plan, because the approval is used up",
         )
     }
 }
@@ -136,7 +137,7 @@ pub(super) async fn carry_out(
 ) -> Result<Output, ToolError> {
     let (by, call) = (context.requester(), &context.call);
     let spent = approvals.obtain(stored, &SlotReleasingApprover(context), &by, call).await?;
-    // If this call is dropped, the rollout is cancelled, and its own task still rolls the hosts back.
+    // If this call is dropped, the rollout is cancelled; its task continues and rolls the hosts back.
     let stopped = call.cancel.clone().drop_guard();
     let (services, audit) = (Arc::clone(&context.services), approvals.audit().clone());
     let in_force = Arc::clone(&context.in_force);

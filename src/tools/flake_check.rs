@@ -26,10 +26,10 @@ pub struct Input {
     /// Only this system, such as x86_64-linux.
     #[serde(default)]
     system: Option<SystemName>,
-    /// Also build checks and hosts.
+    /// Also build.
     #[serde(default)]
     build: bool,
-    /// Check this commit, branch or tag instead of the working tree.
+    /// Check this commit, branch or tag, not the working tree.
     #[serde(default)]
     rev: Option<Rev>,
     #[serde(flatten)]
@@ -47,9 +47,9 @@ pub struct Output {
     outputs: Vec<GroupedEntry<CheckedOutput>>,
     /// Number of outputs by status; those `built` are also counted as `ok`.
     counts: BTreeMap<String, usize>,
-    /// A sentence on what was evaluated, what was built and what was not.
+    /// A sentence that says what was evaluated, what was built, and what was not built and why.
     covered: String,
-    /// On the first page.
+    /// Warnings; only on the first page.
     warnings: Vec<Warning>,
     /// Number of other warnings, each text counted once; at most 10,000.
     more_warnings: usize,
@@ -75,7 +75,8 @@ impl Tool for FlakeCheck {
     const NAME: &'static str = "flake_check";
     const TITLE: &'static str = "Check the flake";
     const DESCRIPTION: &'static str = "Evaluates every output of the flake and reports every failure with file, line \
-        and cause. Use it after each edit; instant when nothing changed. Changes nothing without `build`.";
+        and cause. `build` also builds checks and hosts; without it, nothing changes. Use it after each edit; instant if \
+        nothing changed.";
     const EFFECT: Effect = Effect::Store;
     const MIN_EFFECT: Effect = Effect::Read;
     const ALTERNATIVE: &'static str = "leave `build` out, or start the server without --read-only";
@@ -97,7 +98,7 @@ impl Tool for FlakeCheck {
             if let (Some(derivation), Some(error)) = (output.failed_build.take(), output.error.as_mut()) {
                 context.services.record_failed_build(&derivation, String::new());
                 error.hint =
-                    Some(format!("the whole log is the resource {}", LogRef::of(derivation).uri()).into());
+                    Some(format!("the full log is the resource {}", LogRef::of(derivation).uri()).into());
             }
         }
         outputs.sort_by_key(|output| match output.status {
@@ -156,7 +157,7 @@ impl Tool for FlakeCheck {
             vec![format!("{commit}{ok} ok, {failed} failed, {skipped} skipped: {}", output.covered)];
         if count("needs_build") > 0 {
             let count = count("needs_build");
-            lines.push(format!("{count} cannot be evaluated without building something first"));
+            lines.push(format!("{count} outputs cannot be evaluated without a build (`build` allows it)"));
         }
         for caused in &output.outputs {
             if let Some(error) = &caused.entry.error {
@@ -174,7 +175,7 @@ impl Tool for FlakeCheck {
             lines.push(format!("! … and {} more warnings", output.more_warnings));
         }
         if output.next_cursor.is_some() {
-            lines.push("… more with `cursor`".to_owned());
+            lines.push("… call again with `cursor` for more".to_owned());
         }
         lines.join("\n")
     }
@@ -204,7 +205,7 @@ fn describe_coverage(outputs: &[CheckedOutput], build: bool) -> String {
     }
     let rest: usize = reasons.iter().skip(MAX_REASONS).map(|(_, count)| count).sum();
     if rest > 0 {
-        summary.push_str(&format!("; {rest} evaluated only for other reasons, which each of them says"));
+        summary.push_str(&format!("; {rest} not built for other reasons, which `reason` of each gives"));
     }
     summary
 }

@@ -40,7 +40,7 @@ pub struct Output {
 /// An input of the flake, or of one of its inputs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct FlakeInput {
-    /// Such as `home-manager/nixpkgs` for an input of an input.
+    /// The path of the input, such as `home-manager/nixpkgs` for an input of an input.
     name: String,
     /// The source in flake.nix, without credentials.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -63,11 +63,11 @@ pub struct FlakeInput {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum LockProblem {
-    /// flake.nix declares it, flake.lock does not have it.
+    /// flake.nix declares it, but flake.lock does not have it.
     NotLocked,
     /// flake.lock has another source than flake.nix declares.
     Outdated,
-    /// flake.lock has it, flake.nix does not declare it.
+    /// flake.lock has it, but flake.nix does not declare it.
     NotDeclared,
     /// The lock does not pin the content, such as for a Git tree with uncommitted changes.
     Unpinned,
@@ -79,15 +79,15 @@ impl LockProblem {
     /// The problem and how to fix it.
     const fn explain(self) -> &'static str {
         match self {
-            Self::NotLocked => "not in flake.lock; lock it with `nix flake lock`",
+            Self::NotLocked => "missing from flake.lock; lock it with `nix flake lock`",
             Self::Outdated => {
-                "flake.nix declares another source than flake.lock has; lock it with `nix flake lock`"
+                "flake.nix declares another source than flake.lock; lock it again with `nix flake lock`"
             }
             Self::NotDeclared => {
-                "in flake.lock, and flake.nix does not declare it; `nix flake lock` removes it"
+                "in flake.lock, but flake.nix does not declare it; `nix flake lock` removes it"
             }
             Self::Unpinned => {
-                "locked to no one content; commit what it points to, and lock it with `nix flake update`"
+                "not locked to one content; commit its source, and lock it again with `nix flake update`"
             }
             Self::FollowsNothing => {
                 "it follows an input that does not exist, or itself; correct `follows` in flake.nix"
@@ -99,8 +99,8 @@ impl LockProblem {
 impl Tool for FlakeInputs {
     const NAME: &'static str = "flake_inputs";
     const TITLE: &'static str = "List flake inputs";
-    const DESCRIPTION: &'static str = "Lists the flake's inputs and theirs: source, locked revision, age, which follow \
-        others, and which flake.lock lacks. Fetches nothing.";
+    const DESCRIPTION: &'static str = "Lists the flake's inputs and the inputs of these: source, locked revision, age, \
+        which follow others, and which are missing from flake.lock. Fetches nothing.";
     const EFFECT: Effect = Effect::Read;
     const REACH: Reach = Reach::Here;
     type Input = Input;
@@ -120,10 +120,10 @@ impl Tool for FlakeInputs {
         if output.total == 0 {
             return "The flake has no inputs.".to_owned();
         }
-        let mut lines = vec![format!("{} inputs, with those of inputs:", output.total)];
+        let mut lines = vec![format!("{} inputs, including inputs of inputs:", output.total)];
         lines.extend(output.inputs.iter().map(FlakeInput::line));
         if output.next_cursor.is_some() {
-            lines.push("… more with `cursor`".to_owned());
+            lines.push("… call again with `cursor` for more".to_owned());
         }
         lines.join("\n")
     }
@@ -216,8 +216,8 @@ fn find_problem(input: &LockedInput<'_>, declared: &BTreeMap<String, DeclaredInp
     }
 }
 
-/// Whether only a `follows` in flake.nix can explain where an input of an input leads, and flake.nix has none: an input's own
-/// `follows` stays within that input.
+/// Whether the lock file has an override that flake.nix no longer declares: the input of an input leads out of that input,
+/// which only a `follows` in flake.nix can cause, and flake.nix has none.
 fn is_leftover_override(input: &LockedInput<'_>, declaration: Option<&DeclaredInput>) -> bool {
     let is_declared =
         declaration.is_some_and(|declared| declared.follows.is_some() || declared.reference.is_some());

@@ -17,7 +17,7 @@ const MAX_BYTES: usize = page::PAGE_BYTES / 3;
 
 /// A part that could not be read.
 #[derive(Serialize, Deserialize, JsonSchema)]
-// The schema leaves its fields out to save bytes: they explain themselves when a gap occurs.
+// The schema leaves out its fields to save bytes: gaps are rare, and the names of the fields explain them.
 #[schemars(with = "serde_json::Map<String, serde_json::Value>")]
 pub struct Gap {
     /// The attribute path.
@@ -95,7 +95,7 @@ impl Gaps {
 
 impl fmt::Display for Gap {
     fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let rest = if self.rest { " and all that comes after it" } else { "" };
+        let rest = if self.rest { " and everything after it" } else { "" };
         let error = self.error.as_ref().map(ToString::to_string).unwrap_or_default();
         write!(to, "✗ {}{rest}: {error}", causes::named(&self.attr, &self.breaks, 0))
     }

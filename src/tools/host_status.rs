@@ -124,7 +124,7 @@ impl Tool for HostStatus {
         }
         match (&output.running, wanted) {
             (_, Err(error)) => {
-                output.warnings.push("the flake's own system does not evaluate".to_owned());
+                output.warnings.push("the host's system in the flake does not evaluate".to_owned());
                 output.flake_error = Some((&error).into());
             }
             (Some(running), Ok(wanted)) => output.in_sync = Some(*running == wanted),
@@ -144,14 +144,14 @@ impl Tool for HostStatus {
         let mut lines = vec![format!("{} ({})", output.host, output.target)];
         let running = output.running.as_ref().map(|_| match output.generation {
             Some(number) => format!("runs generation {number}"),
-            None => "runs a system that is no generation of its profile".to_owned(),
+            None => "runs a system that is not a generation of its profile".to_owned(),
         });
-        let boots = output.boots.map(|number| format!("starts next with generation {number}"));
+        let boots = output.boots.map(|number| format!("boots generation {number} next"));
         let sync = output.in_sync.map(|same| {
             if same {
-                "what runs is what the flake says".to_owned()
+                "runs the system of the flake".to_owned()
             } else {
-                "what runs is not what the flake says".to_owned()
+                "does not run the system of the flake".to_owned()
             }
         });
         let revision =
@@ -170,10 +170,10 @@ impl Tool for HostStatus {
             None => {}
         }
         if output.reboot_required == Some(true) {
-            lines.push("  a reboot is needed for the kernel or initrd it would start with".to_owned());
+            lines.push("  a reboot is needed to use the new kernel, initrd or kernel modules".to_owned());
         }
         if let Some(plan) = &output.deploying {
-            lines.push(format!("  being deployed: {}", text::word(plan)));
+            lines.push(format!("  deployment in progress: {}", text::word(plan)));
         }
         for disk in &output.disk {
             let (free, size) =
@@ -185,10 +185,20 @@ impl Tool for HostStatus {
         }
         lines.extend(output.warnings.iter().map(|warning| format!("  warning: {warning}")));
         lines.extend(Gaps::render(&output.unread, output.unread_total));
-        lines.extend(output.latest_error.as_ref().map(|error| format!("  its latest deployment: {error}")));
-        lines.extend(output.flake_error.as_ref().map(|error| format!("  the flake: {error}")));
+        lines.extend(
+            output
+                .latest_error
+                .as_ref()
+                .map(|error| format!("  its latest deployment is not known: {error}")),
+        );
+        lines.extend(
+            output
+                .flake_error
+                .as_ref()
+                .map(|error| format!("  its system in the flake is not known: {error}")),
+        );
         if let Some(said) = output.latest_deployment.as_ref().and_then(|latest| latest.said.as_deref()) {
-            lines.push(format!("  of the latest deployment the host says:\n{}", text::fenced(said)));
+            lines.push(format!("  message of the host about its latest deployment:\n{}", text::fenced(said)));
         }
         lines.join("\n")
     }
@@ -229,7 +239,7 @@ impl Output {
         match latest {
             Ok(latest) => self.latest_deployment = latest,
             Err(error) => {
-                self.warnings.push("it did not tell of its latest deployment".to_owned());
+                self.warnings.push("its latest deployment could not be read".to_owned());
                 self.latest_error = Some((&error).into());
             }
         }
@@ -243,7 +253,7 @@ impl Output {
             );
             if latest.state.is_final() && !ended_well {
                 let state = latest.state.as_str();
-                self.warnings.push(format!("the latest deployment, {}, ended {state}", latest.plan_id));
+                self.warnings.push(format!("the latest deployment, {}, ended as {state}", latest.plan_id));
             }
         }
     }
@@ -254,7 +264,7 @@ impl Output {
             && wanted != found
         {
             self.warnings.push(format!(
-                "the machine calls itself `{}`, not `{}`: is it the right one?",
+                "the host name of the machine is `{}`, not `{}`: check that it is the right machine",
                 text::word(found),
                 text::word(wanted)
             ));
@@ -263,7 +273,7 @@ impl Output {
             self.warnings.push("it has no /run/current-system: it does not run NixOS".to_owned());
         }
         if state.configured.is_some() && state.configured != state.running {
-            self.warnings.push("what runs is not what would start after a reboot".to_owned());
+            self.warnings.push("the running system is not the boot default".to_owned());
         }
         self.generation = state.runs();
         self.host_name = state.host_name;

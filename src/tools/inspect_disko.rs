@@ -29,13 +29,13 @@ pub struct Input {
 pub struct Output {
     #[serde(flatten)]
     layout: Layout,
-    /// Parts that could not be read and were not judged, by cause; on the first page.
+    /// Parts that could not be read and were not checked, by cause; only on the first page.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     unread: Vec<Gap>,
     #[serde(default, skip_serializing_if = "crate::schema::is_zero")]
     unread_total: usize,
     total_hazards: usize,
-    /// Number of trees in `disks`; a tree that is larger than a page is in several.
+    /// Number of trees in `disks` on all pages; a tree that is too large is split into several.
     total_disks: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
     next_cursor: Option<String>,
@@ -44,8 +44,8 @@ pub struct Output {
 impl Tool for InspectDisko {
     const NAME: &'static str = "inspect_disko";
     const TITLE: &'static str = "Inspect a disk layout";
-    const DESCRIPTION: &'static str = "Shows a host's evaluated disko layout as a tree, its mounts, and hazards that \
-        would lose data or not boot.";
+    const DESCRIPTION: &'static str = "Shows a host's evaluated disko layout as a tree, its mounts, and the hazards \
+        of data loss and boot failure.";
     const EFFECT: Effect = Effect::Read;
     const REACH: Reach = Reach::Here;
     type Input = Input;
@@ -86,7 +86,9 @@ impl Tool for InspectDisko {
         }
         if output.next_cursor.is_some() {
             let (hazards, disks) = (output.total_hazards, output.total_disks);
-            text.push_str(&format!("\n… more of {hazards} hazards and {disks} trees with `cursor`"));
+            text.push_str(&format!(
+                "\n… {hazards} hazards and {disks} trees in total; call again with `cursor` for more"
+            ));
         }
         text
     }

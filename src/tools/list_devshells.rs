@@ -37,7 +37,7 @@ pub struct Output {
 }
 
 impl Failing for Shell {
-    /// Each system may have one of this name.
+    // The path is used, because each system may have a shell with this name.
     fn attr(&self) -> Cow<'_, str> {
         AttrPath::new(["devShells", &self.system, &self.name]).to_string().into()
     }
@@ -70,20 +70,22 @@ impl Tool for ListDevshells {
 
     fn render(output: &Output) -> String {
         if output.total == 0 {
-            return "The flake has no development shells here.".to_owned();
+            return "The flake has no such development shells.".to_owned();
         }
         let mut lines = vec![format!("{} development shells:", output.total)];
         for caused in &output.shells {
             let GroupedEntry { entry: shell, breaks, same_as, .. } = caused;
             let name = format!("{} ({})", text::word(&shell.name), text::word(&shell.system));
-            // One that evaluates has an error where a package in it does not, which may be another shell's cause, too.
+            // A shell that evaluates has an error if one of its packages does not. Other shells may fail for the same cause.
             if let Some(error) = &shell.error
                 && (shell.status != Status::Ok || !breaks.is_empty())
             {
                 lines.push(format!("✗ {}: {error}", caused.named(&shell.attr())));
             }
             if shell.status != Status::Ok {
-                lines.extend(same_as.as_ref().map(|first| format!("✗ {name}: as {}", text::word(first))));
+                lines.extend(
+                    same_as.as_ref().map(|first| format!("✗ {name}: same error as {}", text::word(first))),
+                );
                 continue;
             }
             let command = if text::is_word(&shell.name) { shell.command.as_str() } else { "…" };
@@ -97,11 +99,11 @@ impl Tool for ListDevshells {
             if shell.unread > 0 {
                 let why = match (&shell.error, same_as) {
                     (Some(error), _) if breaks.is_empty() => format!(": {error}"),
-                    (_, Some(first)) => format!(", as in {}", text::word(first)),
-                    // Told above.
+                    (_, Some(first)) => format!(": same error as in {}", text::word(first)),
+                    // The error was printed above.
                     _ => String::new(),
                 };
-                lines.push(format!("  ✗ {} more packages in it could not be read{why}", shell.unread));
+                lines.push(format!("  ✗ {} packages could not be read{why}", shell.unread));
             }
         }
         lines.join("\n")

@@ -55,7 +55,7 @@ pub struct Output {
 impl Tool for ListGenerations {
     const NAME: &'static str = "list_generations";
     const TITLE: &'static str = "List generations";
-    const DESCRIPTION: &'static str = "Asks a running host over SSH which generations it has, newest first: date, NixOS \
+    const DESCRIPTION: &'static str = "Asks a running host over SSH for its generations, newest first: date, NixOS \
         version, and which one runs, which one was booted, and which is the boot default (`current`).";
     const EFFECT: Effect = Effect::Read;
     const REACH: Reach = Reach::Hosts;
@@ -99,7 +99,10 @@ impl Tool for ListGenerations {
 
     fn render(output: &Output) -> String {
         if output.total == 0 {
-            return format!("{} has no generations: /nix/var/nix/profiles/system is not there.", output.host);
+            return format!(
+                "{} has no generations: /nix/var/nix/profiles/system does not exist.",
+                output.host
+            );
         }
         let mut lines = vec![format!("{}: {} generations", output.host, output.total)];
         for generation in &output.generations {
@@ -119,7 +122,7 @@ impl Tool for ListGenerations {
         }
         lines.extend(Gaps::render(&output.unread, output.unread_total));
         if output.next_cursor.is_some() {
-            lines.push("  … more with `cursor`".to_owned());
+            lines.push("  … call again with `cursor` for more".to_owned());
         }
         lines.join("\n")
     }

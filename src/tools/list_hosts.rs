@@ -40,7 +40,7 @@ pub struct Output {
     /// Number of hosts that are not evaluated yet; a later call returns their facts.
     pending: usize,
     failed: usize,
-    /// What may have changed since the facts were evaluated.
+    /// A warning that the facts may be out of date.
     #[serde(skip_serializing_if = "Option::is_none")]
     note: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -65,8 +65,7 @@ impl Tool for ListHosts {
     const NAME: &'static str = "list_hosts";
     const TITLE: &'static str = "List hosts";
     const DESCRIPTION: &'static str = "Lists the flake's hosts with system, state version, deployment target and \
-        tags. Start here to learn their names. `facts` is `pending` while they are being evaluated: call \
-        again, or with `wait`.";
+        tags. Start here. `facts` is `pending` until they are evaluated: call again, or set `wait`.";
     const EFFECT: Effect = Effect::Read;
     const REACH: Reach = Reach::Here;
     type Input = Input;
@@ -79,8 +78,8 @@ impl Tool for ListHosts {
         };
         let note = unnoticed.map(|age| {
             format!(
-                "the flake reads submodules, or an input that is not locked to one content: what changed there in the \
-                 last {} s may not be in the facts; call with `wait` to evaluate them now",
+                "the flake reads submodules, or an input that is not locked to one content: changes there in the last {} s \
+                 may be missing from the facts; call with `wait` to evaluate them now",
                 age.as_secs() + 1
             )
         });
@@ -118,7 +117,7 @@ impl Tool for ListHosts {
             let name = text::word(&host.name);
             lines.push(match (&host.error, same_as) {
                 (Some(error), _) => format!("✗ {}: {error}", caused.named(&host.name)),
-                (None, Some(first)) => format!("✗ {name}: as {}", text::word(first)),
+                (None, Some(first)) => format!("✗ {name}: same error as {}", text::word(first)),
                 (None, None) if host.facts == FactsState::Pending => format!("… {name}: pending"),
                 (None, None) => format!("• {name}: {}", describe_facts(host)),
             });
@@ -131,10 +130,10 @@ impl Tool for ListHosts {
         }
         lines.extend(output.note.as_ref().map(|note| format!("! {note}")));
         if output.pending > 0 {
-            lines.push("… call again for the facts that are pending, or with `wait`".to_owned());
+            lines.push("… call again for the pending facts, or set `wait` to wait for them".to_owned());
         }
         if output.next_cursor.is_some() {
-            lines.push("… more with `cursor`".to_owned());
+            lines.push("… call again with `cursor` for more".to_owned());
         }
         lines.join("\n")
     }

@@ -165,7 +165,7 @@ impl ToolOutcome {
                 let text = shorter.unwrap_or(failure).error.to_string();
                 Self { structured, text, failed: true }
             }
-            // Cannot happen: a diagnostic holds only texts and numbers.
+            // Cannot happen: a diagnostic has only texts and numbers.
             Err(error) => Self { structured: Value::Null, text: error.to_string(), failed: true },
         }
     }
@@ -258,10 +258,10 @@ impl ToolEntry {
         }
         let takes = schema::outline(&self.input_schema());
         let consent = match self.effect {
-            Effect::Host => "; no argument is a person's approval, which comes from the person alone",
+            Effect::Host => "; no argument can replace the approval of a person",
             Effect::Read | Effect::Store => "",
         };
-        let message = format!("{} was called wrongly: {}", self.name, problems.join("; "));
+        let message = format!("{} was called with wrong arguments: {}", self.name, problems.join("; "));
         let mut diagnostic = Diagnostic::new(Code::InvalidInput, message)
             .with_suggestions(wrong.iter().flat_map(|wrong| wrong.nearest.iter().cloned()))
             .with_hint(format!("call it again; it takes {takes}{consent}"));
@@ -297,7 +297,7 @@ fn with_import_count<T: Tool>(mut outcome: ToolOutcome, call: &Call) -> ToolOutc
     {
         answer.insert(IMPORT_COUNT_FIELD.to_owned(), count.into());
         let what = if count == 1 { "1 derivation".to_owned() } else { format!("{count} derivations") };
-        outcome.text.push_str(&format!("\nNix built {what} to evaluate this, which reads what they make."));
+        outcome.text.push_str(&format!("\nNix built {what} for this evaluation, which reads their outputs."));
     }
     outcome
 }

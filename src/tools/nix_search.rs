@@ -63,7 +63,7 @@ impl Tool for NixSearch {
     const NAME: &'static str = "nix_search";
     const TITLE: &'static str = "Search packages and options";
     const DESCRIPTION: &'static str = "Searches the packages of the flake's pinned nixpkgs (of the flake itself if \
-        it has none), or a host's options. Use it before naming either.";
+        it has none), or a host's options. Use it before you name one.";
     const EFFECT: Effect = Effect::Read;
     const REACH: Reach = Reach::Here;
     type Input = Input;
@@ -75,11 +75,11 @@ impl Tool for NixSearch {
             return Err(ToolError::input("query", "`query` needs at least one word"));
         }
         if query.len() > 200 || query.chars().any(char::is_control) {
-            return Err(ToolError::input("query", "`query` is a few words in one line, at most 200 bytes"));
+            return Err(ToolError::input("query", "`query` must be one line of at most 200 bytes"));
         }
         let limit = input.limit.unwrap_or(20);
         let (flake, call) = (context.flake(), &context.call);
-        // The options of a host do not come from the lock file: what is wrong with it is no failure of theirs.
+        // A search of options does not need the lock file, so it does not fail if the lock file is not valid.
         let revision = search::package_source(flake).ok().and_then(|source| source.revision);
         let (found, everything, unread) = match input.kind {
             SearchKind::Package => {
@@ -148,7 +148,7 @@ impl Output {
     fn render_gaps(&self) -> Vec<String> {
         let mut lines: Vec<String> = self.unread.iter().map(ToString::to_string).collect();
         if !lines.is_empty() {
-            lines.insert(0, format!("{} could not be read, and were not searched:", self.unread_total));
+            lines.insert(0, format!("{} parts could not be read and were not searched:", self.unread_total));
         }
         lines
     }
@@ -162,18 +162,18 @@ async fn only_host(context: &Context) -> Result<HostName, ToolError> {
     let names = context.flake().host_names(&context.call).await?;
     match names.as_slice() {
         [only] => only.parse().map_err(|wrong: NameError| {
-            let message = "the flake's only host cannot be asked for by its name";
+            let message = "the name of the flake's only host is not accepted by this program";
             Diagnostic::new(Code::InvalidInput, message)
                 .with_said(&wrong.to_string())
                 .with_attr("host")
-                .with_hint("give it another name in the flake")
+                .with_hint("rename the host in the flake")
                 .into()
         }),
         [] => Err(ToolError::input("host", "the flake has no hosts, so there are no options to search")),
         several => Err(ToolError::input(
             "host",
             format!(
-                "say whose options with `host`: {}",
+                "name the host whose options to search in `host`: {}",
                 text::bounded(&text::words(several.iter().map(String::as_str)), 300)
             ),
         )),

@@ -118,7 +118,7 @@ pub fn limit_text(text: &str) -> String {
     let end = (0..=PAGE_BYTES).rev().find(|end| text.is_char_boundary(*end)).unwrap_or_default();
     let kept = text.get(..end).unwrap_or_default();
     let kept = kept.rfind('\n').and_then(|line| kept.get(..line)).unwrap_or(kept);
-    format!("{kept}\n… {} bytes more; the structured answer has them", text.len() - kept.len())
+    format!("{kept}\n… {} more bytes are only in the structured answer", text.len() - kept.len())
 }
 
 /// A short hash of the whole list. A cursor holds it, so that a page of a changed list is refused.
@@ -231,7 +231,10 @@ mod tests {
         let long = "a line of äöü\n".repeat(5_000);
         let cut = limit_text(&long);
         assert!(cut.len() < PAGE_BYTES + 80, "{}", cut.len());
-        assert!(cut.lines().rev().nth(1).unwrap() == "a line of äöü" && cut.contains("bytes more"), "{cut}");
+        assert!(
+            cut.lines().rev().nth(1).unwrap() == "a line of äöü" && cut.contains("more bytes are only"),
+            "{cut}"
+        );
         assert!(limit_text(&"ä".repeat(50_000)).len() < PAGE_BYTES + 80);
     }
 }

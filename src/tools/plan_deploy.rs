@@ -63,7 +63,7 @@ pub struct Input {
     /// With `boot`: reboot the hosts, and keep the new system only if it starts healthy.
     #[serde(default)]
     reboot: bool,
-    /// Whether confirmed hosts roll back if a later one fails.
+    /// Roll back confirmed hosts if a later one fails or the rollout is stopped.
     #[serde(default)]
     revert_confirmed: bool,
 }
@@ -76,10 +76,10 @@ impl Input {
         let usual = Pace::default();
         let wave = self.wave.unwrap_or(usual.wave);
         if !(1..=MAX_WAVE).contains(&wave) {
-            return Err(ToolError::input("wave", format!("a wave is 1 to {MAX_WAVE} hosts")));
+            return Err(ToolError::input("wave", format!("a wave has 1 to {MAX_WAVE} hosts")));
         }
         if self.reboot && self.action != Action::Boot {
-            return Err(ToolError::input("reboot", "only the action `boot` can reboot"));
+            return Err(ToolError::input("reboot", "`reboot` needs the action `boot`"));
         }
         Ok(Pace {
             canary: self.canary.unwrap_or(usual.canary),
@@ -151,7 +151,7 @@ pub struct Output {
     /// Files with uncommitted changes, which are in the plan.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     dirty_files: Vec<String>,
-    /// Inputs that are locked to no commit; the first few.
+    /// Inputs that are not locked to one content; the first few.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     dirty_inputs: Vec<String>,
     /// Number of further dirty files and inputs.
@@ -161,7 +161,7 @@ pub struct Output {
     /// Number of hosts left out; failed ones and those with blocking risks are kept first. The plan has all.
     #[serde(default, skip_serializing_if = "crate::schema::is_zero")]
     more_hosts: u64,
-    /// Their names, by whether they are `planned`, have `blocking` risks, or `failed`.
+    /// Their names by state: `planned`, `blocking` (has blocking risks) or `failed`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     more_named: BTreeMap<String, Vec<String>>,
     /// Selected hosts that `except` leaves out.
@@ -169,7 +169,7 @@ pub struct Output {
     except: Vec<HostName>,
     #[serde(default, skip_serializing_if = "crate::schema::is_zero")]
     more_except: u64,
-    /// Hosts that do not evaluate, by cause: whether they have the tag is not known.
+    /// Hosts that do not evaluate, by cause; it is not known whether they have the tag.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     unread: Vec<UnreadHosts>,
     #[serde(default, skip_serializing_if = "crate::schema::is_zero")]
@@ -182,7 +182,7 @@ impl Tool for PlanDeploy {
     const NAME: &'static str = "plan_deploy";
     const TITLE: &'static str = "Plan a deployment";
     const DESCRIPTION: &'static str = "Builds hosts and reports what deploying them would change (packages, units, reboot) \
-        and risk, above all being locked out. Changes no host; a person approves the plan.";
+        and its risks, above all a loss of access. Changes no host; a person approves the plan.";
     const EFFECT: Effect = Effect::Store;
     const REACH: Reach = Reach::Hosts;
     // Each call makes a plan.
@@ -206,7 +206,7 @@ impl Tool for PlanDeploy {
             Err(error) => return Err(error.into()),
         };
         if selected.hosts.len() > MOST_HOSTS {
-            return Err(ToolError::input("hosts", format!("at most {MOST_HOSTS} hosts in one plan")));
+            return Err(ToolError::input("hosts", format!("a plan has at most {MOST_HOSTS} hosts")));
         }
         let intent = Intent {
             dirty: source.dirty,
@@ -242,16 +242,17 @@ impl Tool for PlanDeploy {
         if output.error.is_some() {
             return Ok(output);
         }
-        // Judging and building have to use the same state of the flake and of the settings.
+        // Assessing and building have to use the same state of the flake and of the settings.
         let untouched = match &before {
-            // Of what it does not know each proposal is of one state, and says so itself if it is not.
+            // Unpinned inputs and submodules are not part of this fingerprint. Each proposal evaluates them once, and fails if they
+            // change during its build.
             Some(before) => flake.is_untouched_since(before).await,
             None => flake.outer_fingerprint().await.is_none(),
         };
         let same =
             untouched && FlakeSource::of(flake, call).await? == source && context.in_force.is_current().await;
         if !same {
-            let message = "the flake or its settings were changed while it was built";
+            let message = "the flake or the settings changed during the build";
             let error = Diagnostic::new(Code::PlanOutdated, message).with_hint("plan again");
             return Err(error.into());
         }
@@ -286,7 +287,7 @@ impl Tool for PlanDeploy {
     fn render(output: &Output) -> String {
         let mut lines = Vec::new();
         if let (Some(id), Some(expires)) = (&output.plan_id, &output.expires_at) {
-            lines.push(format!("{id}: {}, until {expires}", output.action));
+            lines.push(format!("{id}: {}, expires at {expires}", output.action));
             lines
                 .extend(output.approve_with.iter().map(|command| format!("A person approves it: {command}")));
         } else {
@@ -296,12 +297,12 @@ impl Tool for PlanDeploy {
             lines.push(error.to_string());
         }
         if let (Some(asked), Some(commit)) = (&output.asked_rev, &output.revision) {
-            lines.push(format!("of {asked}, which is commit {commit}"));
+            lines.push(format!("from {asked}, which is commit {commit}"));
         }
         if output.dirty {
             let more = output.more_dirty_files;
             let count = (output.dirty_files.len() + output.dirty_inputs.len()) as u64 + more;
-            lines.push(format!("with changes that no commit holds, in {count} files and inputs:"));
+            lines.push(format!("with uncommitted changes in {count} files and inputs:"));
             let files = output.dirty_files.iter().map(|file| text::line(file, 200));
             let inputs = output.dirty_inputs.iter().map(|name| format!("input {}", text::line(name, 200)));
             let mut names: Vec<String> = files.chain(inputs).collect();
@@ -320,13 +321,13 @@ impl Tool for PlanDeploy {
             lines.push(format!("without {}{more}, left out by name", names.join(", ")));
         }
         if output.more_unread > 0 {
-            lines.push(format!("✗ hosts of {} more causes", output.more_unread));
+            lines.push(format!("✗ hosts that fail for {} more causes", output.more_unread));
         }
         for caused in &output.hosts {
             let GroupedEntry { entry: host, same_as, .. } = caused;
             match (&host.error, same_as) {
                 (Some(error), _) => lines.push(format!("✗ {}: {error}", caused.named(&host.host))),
-                (None, Some(first)) => lines.push(format!("✗ {}: as {first}", host.host)),
+                (None, Some(first)) => lines.push(format!("✗ {}: same error as {first}", host.host)),
                 (None, None) => lines.extend(host.render()),
             }
         }
@@ -347,22 +348,22 @@ fn require_clean(context: &Context, source: &FlakeSource) -> Result<(), ToolErro
     let (message, hint) = match (source.dirty_files.as_slice(), source.dirty_inputs.as_slice()) {
         ([first, others @ ..], inputs) => (
             format!(
-                "the flake has changes that no commit holds ({}{}), and `deploy.clean` wants none",
+                "the flake has uncommitted changes ({}{}), which `deploy.clean` forbids",
                 text::word(first),
                 more_suffix((others.len() + inputs.len()) as u64 + source.more_dirty)
             ),
-            "commit them, or plan what is committed with `rev` (`HEAD`, a branch, a tag or a commit)",
+            "commit them, or plan committed files only with `rev` (`HEAD`, a branch, a tag or a commit)",
         ),
         ([], [first, ..]) => (
             format!(
-                "the input {} is locked to no commit, and `deploy.clean` wants all of them to be",
+                "the input {} is not locked to one content, which `deploy.clean` requires",
                 text::word(first)
             ),
-            "commit what such an input points to, lock it anew (`nix flake update INPUT`), and commit flake.lock",
+            "commit the source of each such input, lock it again (`nix flake update INPUT`), and commit flake.lock",
         ),
         ([], []) => (
-            "nothing of the flake is committed, and `deploy.clean` wants all of it to be".to_owned(),
-            "make it a repository (`git init`), and commit it",
+            "no file of the flake is committed, but `deploy.clean` requires that all are".to_owned(),
+            "make the folder a repository (`git init`), and commit the flake",
         ),
     };
     let error = Diagnostic::new(Code::DirtyFlake, message).with_attr("rev").with_hint(hint);
@@ -464,7 +465,7 @@ impl PlannedHost {
             for package in packages.iter().take(MAX_NAMED_PACKAGES) {
                 let versions = match package.change {
                     Change::Added => format!("new {}", package.after.join(", ")),
-                    Change::Removed => format!("gone {}", package.before.join(", ")),
+                    Change::Removed => format!("removed {}", package.before.join(", ")),
                     _ => format!("{} → {}", package.before.join(", "), package.after.join(", ")),
                 };
                 lines.push(format!("  {}: {versions}", package.name));
@@ -500,10 +501,13 @@ impl PlannedHost {
             lines.push(format!("    {}", risk.mend));
         }
         if self.more_risks > 0 {
-            // Blocking ones come first.
+            // Blocking risks come first.
             let are_all_blocking = self.risks.iter().all(|risk| risk.severity == Severity::Blocking);
-            let blocking = if are_all_blocking { ", of which some may be BLOCKING" } else { "" };
-            lines.push(format!("  {} more risks{blocking}: a person is shown all", self.more_risks));
+            let blocking = if are_all_blocking { ", some of which may be BLOCKING" } else { "" };
+            lines.push(format!(
+                "  {} more risks{blocking}: the person who approves is shown all",
+                self.more_risks
+            ));
         }
         lines
     }

@@ -30,7 +30,7 @@ pub struct Input {
 impl Tool for RollbackHost {
     const NAME: &'static str = "rollback_host";
     const TITLE: &'static str = "Roll a host back";
-    const DESCRIPTION: &'static str = "Rolls a host back to an older generation (list_generations shows them), once a \
+    const DESCRIPTION: &'static str = "Rolls a host back to an older generation (list_generations lists them) after a \
         person approved it, with the same protection as deploy.";
     const EFFECT: Effect = Effect::Host;
     const REACH: Reach = Reach::Hosts;
@@ -88,14 +88,14 @@ async fn make_plan(context: &Context, approvals: &Approvals, input: &Input) -> R
     let source = match FlakeSource::of(flake, &context.call).await {
         Ok(source) => source,
         Err(error) if Diagnostic::from(&error).code == Code::Cancelled => return Err(error.into()),
-        // A rollback does not depend on the flake, so it goes on without its revision.
+        // A rollback does not depend on the flake, so it continues without the revision.
         Err(error) => {
-            tracing::warn!(%error, "the plan does not say what the flake is");
+            tracing::warn!(%error, "the plan has no revision of the flake");
             FlakeSource::unknown(settings.flake.display().to_string())
         }
     };
     if !context.in_force.is_current().await {
-        let message = "the settings were changed while the host was looked at";
+        let message = "the settings changed while the host was surveyed";
         let error = Diagnostic::new(Code::PlanOutdated, message).with_hint(Remedy::CallAgain);
         return Err(error.into());
     }

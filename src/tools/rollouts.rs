@@ -5,8 +5,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 /// The message on the first signal during a deployment.
-const STOPPING: &str = "stopping the deployment: hosts that are not confirmed go back now, and those that are go back \
-    where that was planned; a second signal leaves each to itself, on its system before or the new one";
+const STOPPING: &str = "stopping the deployment: hosts that are not confirmed roll back now, and confirmed hosts roll back \
+    if the plan says so (`revert_confirmed`); after a second signal this program no longer waits for the hosts, and each \
+    ends on its previous or on the new system";
 
 /// The rollouts that are running.
 #[derive(Clone, Debug, Default)]
@@ -16,7 +17,7 @@ pub struct ActiveRollouts {
 }
 
 impl ActiveRollouts {
-    /// Runs a rollout as a task of its own and waits for it. The task goes on if the caller is dropped.
+    /// Runs a rollout as a separate task and waits for it. The task continues if the caller is dropped.
     ///
     /// # Errors
     /// If the task panicked.
@@ -33,17 +34,17 @@ impl ActiveRollouts {
         &self.abandon
     }
 
-    /// To be called on the first signal: prints on standard error what stopping does, if a rollout is running.
+    /// Call it on the first signal: if a rollout is running, prints on standard error what stopping does.
     pub fn announce_stop(&self) {
         if !self.running.is_empty() {
             crate::stderr::print_line(STOPPING);
         }
     }
 
-    /// To be called on the second signal: stops waiting for hosts.
+    /// Call it on the second signal: stops waiting for hosts.
     pub fn abandon(&self) {
         if !self.running.is_empty() {
-            crate::stderr::print_line("hosts are left to themselves: host_status tells what each runs");
+            crate::stderr::print_line("no longer waiting for the hosts: host_status shows what each runs");
         }
         self.abandon.cancel();
     }

@@ -27,20 +27,20 @@ const LOGS: usize = 50;
 
 /// The queue of waiting calls is full; the number is its limit.
 #[derive(Debug, thiserror::Error)]
-#[error("{0} calls are waiting already")]
+#[error("{0} calls are already waiting")]
 struct BusyError(usize);
 
 impl From<&BusyError> for Diagnostic {
     fn from(error: &BusyError) -> Self {
         Self::new(Code::Busy, error.to_string())
-            .with_hint("wait for one to end, or raise `limits.waiting_calls` in your settings")
+            .with_hint("wait until one has ended, or raise `limits.waiting_calls` in your settings")
     }
 }
 
 /// The state that all calls share.
 #[derive(Debug)]
 pub struct Services {
-    /// The settings at the start, for what is set up only once. Calls use [`Context::in_force`].
+    /// The settings at the start, for objects that are created only once. Calls use [`Context::in_force`].
     pub at_start: Arc<Settings>,
     /// The settings in force at the latest call.
     in_force: Mutex<Arc<SettingsInForce>>,

@@ -130,7 +130,7 @@ def judge(client, tool, arguments, content):
     """Refused for the form: the server says that it was called wrongly."""
     error = (content or {}).get("error") or {}
     message = error.get("message", "")
-    if error.get("code") == "invalid_input" and "was called wrongly" in message:
+    if error.get("code") == "invalid_input" and "was called with wrong arguments" in message:
         complain(client, tool.name, arguments, message)
 
 

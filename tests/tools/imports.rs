@@ -179,5 +179,5 @@ fn what_is_built_in_the_background_is_told_with_what_it_was_for() {
         "{told:#}"
     );
     let text = told["content"][0]["text"].as_str().unwrap();
-    assert!(text.contains("Nix built 1 derivation to evaluate this"), "{text}");
+    assert!(text.contains("Nix built 1 derivation for this evaluation"), "{text}");
 }

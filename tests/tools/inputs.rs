@@ -171,7 +171,7 @@ fn what_the_lock_file_does_not_have_is_told_and_nothing_is_fetched() {
                 let answer = fleet.call("flake_inputs", &json!({}));
                 let said = errors(&fleet.command(&["call", "flake_inputs"]).output().unwrap());
                 assert_eq!(answer.json["inputs"][0]["problem"], "not_locked", "those first: {answer:?}");
-                assert!(said.contains("not in flake.lock; lock it with `nix flake lock`"), "{said}");
+                assert!(said.contains("missing from flake.lock; lock it with `nix flake lock`"), "{said}");
                 assert!(!answer.json.to_string().contains("hunter2") && !said.contains("hunter2"), "{said}");
             }
         }
