@@ -1,7 +1,7 @@
 //! Advice on errors: what to do with this program's tools, commands and settings.
 //!
-//! A domain module names the [`Remedy`], and this module has the words of the hint, for a model and for a person at a terminal.
-//! So the domain does not depend on tool names, the command line or the settings file, and a rename changes only this file.
+//! A domain module names the [`Remedy`]; this module has the text of the hint, for models and for people at a terminal. The
+//! domain therefore does not depend on tool names, the command line or the settings file.
 
 use std::fmt;
 
@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::text;
 
 /// The hint about a folder without a flake; a constant, because the table of Nix's messages needs one.
-pub const NAME_FLAKE: &str = "Name the folder that holds the flake.nix, with `--flake`.";
+pub const NAME_FLAKE: &str = "Name the folder that has the flake.nix with `--flake`.";
 
 /// An action with this program that an error suggests.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,7 +52,7 @@ pub enum Remedy {
     },
     /// Deploy again, so that a form asks the person again.
     AskPersonAgain,
-    /// Call again, so that the person is asked under the current settings.
+    /// Call again, so that the question to the person is made with the current settings.
     AskUnderNewSettings,
     /// Use a client that shows forms, or allow another way of approving.
     AllowAnotherApproval,
@@ -88,7 +88,7 @@ pub enum Remedy {
     Raise(&'static [&'static str]),
     /// Set this setting.
     Set(&'static str),
-    /// Set where a host is reached.
+    /// Set the address of a host.
     SetTarget {
         /// The host.
         host: String,
@@ -117,46 +117,46 @@ impl fmt::Display for Remedy {
             Self::ListPlans => f.write_str(
                 "`pantheros-mcp plans` lists the plans; plan_deploy makes a new one",
             ),
-            Self::ShowPlan { plan } => write!(f, "`pantheros-mcp plans {plan}` shows all of it"),
+            Self::ShowPlan { plan } => write!(f, "`pantheros-mcp plans {plan}` shows the whole plan"),
             Self::Approve { command } => write!(
                 f,
-                "ask a person to run `{command}`, then deploy again; no argument of any tool stands in for it"
+                "ask a person to run `{command}`, then deploy again; no tool argument can replace this"
             ),
             Self::AskPersonAgain => {
-                f.write_str("deploy again without any answer, so that the person is asked")
+                f.write_str("deploy again without an answer, so that the person is asked")
             }
             Self::AskUnderNewSettings => {
                 f.write_str("call again, so that the person is asked under the current settings")
             }
             Self::AllowAnotherApproval => f.write_str(
-                "only a form counts here (`deploy.approve_by`), and this client shows none, or is one over HTTP, where \
-                 forms do not count (`deploy.approve_over_http`): use one that has elicitation over stdio, or allow \
-                 `terminal` or `signature` there",
+                "the settings accept only the answer to a form (`deploy.approve_by`), but this client shows no forms, or uses \
+                 HTTP, where forms are not accepted (`deploy.approve_over_http`): use a client with elicitation over \
+                 stdio, or add `terminal` or `signature` to `deploy.approve_by`",
             ),
             Self::WaitForForm => f.write_str(
-                "only a form counts here (`deploy.approve_by`), so plan again once the person asks for it",
+                "the settings accept only the answer to a form (`deploy.approve_by`), so plan again when the person asks for it",
             ),
-            Self::RecordRejection { command, plan } => write!(f, "`{command} reject {plan}` records it there"),
+            Self::RecordRejection { command, plan } => write!(f, "`{command} reject {plan}` adds the entry"),
             Self::Trust { command } => write!(
                 f,
-                "ask a person to read it and to run `{command}` in a terminal, then to start the server again; no \
-                 argument of any tool stands in for it"
+                "ask a person to read the file and to run `{command}` in a terminal, then to start the server again; no \
+                 tool argument can replace this"
             ),
             Self::Sign => f.write_str("sign this plan: `pantheros-mcp approve PLAN_ID --sign KEY`"),
             Self::NameSigningKey => f.write_str(
-                "--sign takes the private key, or the public one if an agent holds the private one",
+                "--sign takes the private key, or the public key if an agent has the private one",
             ),
             Self::NameApprovers => {
                 f.write_str("`deploy.approvers` names a file in the format of ssh-keygen(1), ALLOWED SIGNERS")
             }
             Self::FindApproverInScope => {
-                f.write_str("`deploy.scopes` limits who may approve what; another approver has to sign this")
+                f.write_str("`deploy.scopes` limits what each approver may approve; another approver has to sign this plan")
             }
             Self::VerifyAudit => f.write_str(
-                "`pantheros-mcp audit verify` shows the details; to begin a new log, move this one to your archive",
+                "`pantheros-mcp audit verify` shows the details; to start a new log, move the file to an archive",
             ),
             Self::NameFlake => f.write_str(
-                "start in the flake's folder, or give its absolute path with --flake or PANTHEROS_FLAKE: `~` is not \
+                "start the server in the flake's folder, or give the absolute path with --flake or PANTHEROS_FLAKE; `~` is not \
                  expanded there",
             ),
             Self::AllowBuild => {
@@ -172,8 +172,8 @@ impl fmt::Display for Remedy {
                 "set pantheros.deploy.targetHost in the host's configuration, or `target_host` under `[hosts.{host}]` \
                  in pantheros.toml"
             ),
-            Self::SendToken => f.write_str("serve without --without-token, and send the token"),
-            Self::UseNewerProgram => f.write_str("use the newer pantheros-mcp everywhere"),
+            Self::SendToken => f.write_str("start the server without --without-token, and send the token"),
+            Self::UseNewerProgram => f.write_str("use the newer version of pantheros-mcp on every machine"),
         }
     }
 }

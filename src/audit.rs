@@ -1,8 +1,8 @@
 //! The audit log: plans, approvals with who gave them and how, deployments and their outcomes.
 //!
 //! It is a file of JSON lines in the state folder. Each entry is in canonical form and has the hash of the entry before it.
-//! To change, remove or insert an entry, all later ones have to be written again, which a hash that was noted since reveals.
-//! Without a noted hash, entries can be removed at the end without a trace.
+//! A change, removal or insertion changes the hashes of all later entries, so a hash that was noted later reveals it.
+//! Without a noted hash, the removal of the last entries cannot be detected.
 
 mod redact;
 mod verify;
@@ -40,7 +40,7 @@ pub enum AuditError {
     #[error(transparent)]
     State(#[from] StateError),
     /// A system call failed.
-    #[error("the audit log {}: {cause}", path.display())]
+    #[error("the audit log {} could not be read or written: {cause}", path.display())]
     Io {
         /// The log.
         path: PathBuf,
@@ -48,13 +48,13 @@ pub enum AuditError {
         cause: io::Error,
     },
     /// Another process held the lock for too long.
-    #[error("the audit log {} is held by another process", path.display())]
+    #[error("the audit log {} is locked by another process", path.display())]
     Held {
         /// The log.
         path: PathBuf,
     },
     /// The last entry is not valid, so no entry can be chained to it.
-    #[error("the audit log {} is broken at its end: {problem}", path.display())]
+    #[error("the last entry of the audit log {} is not valid: {problem}", path.display())]
     Broken {
         /// The log.
         path: PathBuf,
@@ -77,7 +77,7 @@ impl From<&AuditError> for Diagnostic {
         let diagnostic = |code| Self::new(code, error.to_string());
         match error {
             AuditError::State(_) | AuditError::Io { .. } => diagnostic(Code::StateUnusable)
-                .with_hint("deployments have to be recorded: repair the state folder"),
+                .with_hint("repair the state folder: deployments must be recorded"),
             AuditError::Held { .. } => diagnostic(Code::Busy).with_hint("try again"),
             AuditError::Broken { .. } => diagnostic(Code::StateUnusable).with_hint(Remedy::VerifyAudit),
             AuditError::Unfit(_) => diagnostic(Code::Internal),
@@ -95,7 +95,7 @@ pub enum AuditEvent {
     Approved,
     /// A plan was rejected.
     Rejected,
-    /// A deployment was refused: it had no approval, or one that does not count.
+    /// A deployment was refused: it had no approval, or one that is not accepted.
     Refused,
     /// A deployment began.
     DeployStarted,
@@ -233,7 +233,7 @@ impl AuditLog {
                 return verify::parse_link(torn).map(Some).map_err(broken);
             }
             if torn.len() > LARGEST_ENTRY {
-                return Err(broken("its end is not an entry".to_owned()));
+                return Err(broken("it is not a complete entry".to_owned()));
             }
             let kept = length - u64::try_from(torn.len()).unwrap_or(0);
             tracing::warn!(bytes = torn.len(), "removed an incomplete entry at the end of the audit log");

@@ -268,7 +268,7 @@ impl Settings {
 /// Whether a person trusted the file; `false`, with a notice, if that is not known.
 fn is_trusted(text: &SettingsText, notices: &mut Vec<String>) -> bool {
     trust::is_trusted(text).unwrap_or_else(|error| {
-        notices.push(format!("{} counts as not trusted: {error}", text.path.display()));
+        notices.push(format!("{} is treated as not trusted: {error}", text.path.display()));
         false
     })
 }
@@ -296,7 +296,7 @@ fn ignored_notices(flake_file: &FlakeSettingsFile, command: &str, named: Option<
         .collect();
     if !never.is_empty() {
         notices.push(format!(
-            "{path} lies beside the flake, where {} never has an effect; put it in {users}",
+            "{path} lies beside the flake, where these settings never have an effect: {}. Put them in {users}",
             quoted(&never)
         ));
     }
@@ -308,7 +308,7 @@ fn require_no_pipe(path: Option<PathBuf>, name: &str) -> Result<Option<PathBuf>,
     let is_pipe = |path: &Path| path.metadata().is_ok_and(|data| data.file_type().is_fifo());
     match path {
         Some(path) if is_pipe(&path) => {
-            Err(format!("`ssh.{name}` is a pipe, which can be read only once: name a file"))
+            Err(format!("`ssh.{name}` is a pipe, which can be read only once: name a regular file"))
         }
         path => Ok(path),
     }
@@ -319,7 +319,7 @@ fn require_plain_ssh_path(path: PathBuf, name: &str) -> Result<PathBuf, String> 
     let text = path.to_string_lossy();
     if text.chars().any(|c| c.is_whitespace() || c.is_control() || "%\"'\\~$".contains(c)) {
         return Err(format!(
-            "`ssh.{name}` has characters that ssh would interpret: make a link with a plain name"
+            "`ssh.{name}` has characters that ssh would interpret: use a symbolic link with a plain name"
         ));
     }
     Ok(path)

@@ -39,7 +39,8 @@ impl Policy {
     /// Why no call may have this effect; `None` if a call may.
     #[must_use]
     pub fn forbids(&self, effect: Effect) -> Option<&'static str> {
-        (self.read_only && effect != Effect::Read).then_some("--read-only leaves only what changes nothing")
+        (self.read_only && effect != Effect::Read)
+            .then_some("--read-only allows only calls that change nothing")
     }
 
     /// Why a tool is disabled; `None` if it is enabled. `least` is the smallest effect that a call of it can have; a call
@@ -50,8 +51,8 @@ impl Policy {
             Some(reason)
         } else if self.without_token && reach == Reach::Hosts {
             Some(
-                "it reaches hosts, and anybody on this machine may call a server started with --without-token; \
-                 start it without that switch and give the client the token that `pantheros-mcp token` names",
+                "it connects to hosts, and every user of this machine can call a server started with --without-token; \
+                 start the server without that switch, and give the client the token (`pantheros-mcp token` prints where it is)",
             )
         } else if self.exclude.contains(name) {
             Some("it is excluded by --exclude-tools or `tools.exclude`")

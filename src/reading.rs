@@ -86,7 +86,7 @@ fn require_file(data: &Metadata) -> io::Result<()> {
     if data.is_file() {
         return Ok(());
     }
-    Err(io::Error::new(ErrorKind::InvalidInput, "it is not a file"))
+    Err(io::Error::new(ErrorKind::InvalidInput, "it is not a regular file"))
 }
 
 fn is_null(data: &Metadata) -> bool {

@@ -34,7 +34,7 @@ static LIVE: Mutex<LiveFolders> = Mutex::new(LiveFolders { folders: Vec::new(), 
 
 struct LiveFolders {
     folders: Vec<PathBuf>,
-    /// Whether [`remove_all`] was called. A thread that is still running may ask for a folder after that.
+    /// Whether [`remove_all`] was called. A thread that still runs must get no new folder after that.
     is_ended: bool,
 }
 
@@ -58,7 +58,7 @@ pub struct ScratchError {
 
 impl fmt::Display for ScratchError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("no place for a folder of our own")?;
+        f.write_str("no private temporary folder could be created")?;
         for (at, (parent, wrong)) in self.tried.iter().enumerate() {
             write!(f, "{} {}: {wrong}", if at == 0 { ":" } else { ";" }, parent.display())?;
         }
@@ -69,7 +69,7 @@ impl fmt::Display for ScratchError {
 impl From<&ScratchError> for Diagnostic {
     fn from(error: &ScratchError) -> Self {
         Self::new(Code::ScratchUnusable, error.to_string())
-            .with_hint("set XDG_RUNTIME_DIR to a folder with a short path that is yours alone")
+            .with_hint("set XDG_RUNTIME_DIR to a folder with a short path that belongs to you and that nobody else can write to")
     }
 }
 
@@ -107,7 +107,7 @@ impl ScratchFolder {
         for parent in candidates {
             let longest = parent.as_os_str().as_bytes().len() + 1 + LONGEST_NAME;
             let made = if longest > longest_path {
-                Err(format!("a path there has up to {longest} bytes, and {longest_path} are the most"))
+                Err(format!("a path there has up to {longest} bytes, but only {longest_path} are possible"))
             } else {
                 require_safe(parent).and_then(|()| Self::make_in(parent).map_err(|error| error.to_string()))
             };
@@ -135,7 +135,7 @@ impl ScratchFolder {
                 return Ok(Self { folder, _lock: lock });
             }
         }
-        Err(io::Error::other("what is made there is taken away at once"))
+        Err(io::Error::other("another process removes the folders that are created there"))
     }
 
     /// The path of the folder.
@@ -238,13 +238,13 @@ fn is_ours(metadata: &Metadata) -> bool {
 fn require_safe(parent: &Path) -> Result<(), String> {
     let metadata = parent.metadata().map_err(|error| error.to_string())?;
     if !metadata.is_dir() {
-        return Err("it is no folder".to_owned());
+        return Err("it is not a folder".to_owned());
     }
     if !is_ours(&metadata) && ![0, OVERFLOW_UID].contains(&metadata.uid()) {
         return Err("it belongs to another user".to_owned());
     }
     if metadata.mode() & 0o022 != 0 && metadata.mode() & 0o1000 == 0 {
-        return Err("others may rename what is in it (no sticky bit)".to_owned());
+        return Err("other users can rename its content (no sticky bit)".to_owned());
     }
     Ok(())
 }
@@ -274,7 +274,7 @@ mod tests {
         assert_eq!(scratch.path().metadata().unwrap().mode() & 0o777, 0o700);
         let error = ScratchFolder::make(&candidates[..3], longest_path).unwrap_err().to_string();
         assert!(error.contains(&format!("{}: a path there has up to", long.display())), "{error}");
-        assert!(error.contains(&format!("and {longest_path} are the most; ")), "{error}");
+        assert!(error.contains(&format!("but only {longest_path} are possible; ")), "{error}");
         assert!(error.contains("sticky"), "{error}");
         drop(scratch);
         assert_eq!((names(&short), names(&long), names(&open)), (0, 0, 0));

@@ -65,7 +65,7 @@ fn require_private(path: &Path, data: &Metadata) -> Result<(), StateError> {
     if data.uid() != rustix::process::geteuid().as_raw() {
         unsafe_because("belongs to another user")
     } else if data.mode() & 0o022 != 0 {
-        unsafe_because("can be written by others: take that away with `chmod go-w`")
+        unsafe_because("can be written by other users: run `chmod go-w` on it")
     } else {
         Ok(())
     }
@@ -112,7 +112,7 @@ impl StateFolder {
         Ok(Self { path })
     }
 
-    /// Where it is.
+    /// The path of the folder.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
@@ -253,7 +253,7 @@ impl StateFolder {
     }
 }
 
-/// Opens the regular file at `path`, without following a link or waiting at a pipe; `None` if there is none.
+/// Opens the regular file at `path` without following a link and without blocking on a pipe; `None` if there is none.
 fn open_file(path: &Path, flags: OFlags) -> Result<Option<File>, StateError> {
     let flags = flags | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let file = match rustix::fs::open(path, flags, Mode::RUSR | Mode::WUSR) {
@@ -266,7 +266,7 @@ fn open_file(path: &Path, flags: OFlags) -> Result<Option<File>, StateError> {
     };
     let data = file.metadata().map_err(io_error(path))?;
     if !data.is_file() {
-        return Err(StateError::Unsafe { path: path.to_owned(), problem: "is not a file" });
+        return Err(StateError::Unsafe { path: path.to_owned(), problem: "is not a regular file" });
     }
     require_private(path, &data)?;
     Ok(Some(file))

@@ -151,7 +151,7 @@ fn what_is_no_flake_is_named() {
         (home.path(), "absent", "/absent: No such file"),
         (home.path(), "~/fleet", "/~/fleet: No such file"),
         (home.path(), "empty", "/empty: No such file"),
-        (home.path(), "empty/folder", "/empty/folder: it is not a file"),
+        (home.path(), "empty/folder", "/empty/folder: it is not a regular file"),
         (home.path(), "", " or any folder above it"),
         (PathBuf::from("/"), "/", "in /: No such file"),
     ] {

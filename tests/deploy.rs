@@ -143,7 +143,7 @@ fn the_settings_say_where_a_host_is() {
     assert!(said.contains("generation 1 again"), "{said}");
     // The plan names what is unknown because of that.
     assert!(said.contains("`config` could not be read: the configuration called `throw`: broken"), "{said}");
-    assert!(said.contains("how long to wait is not known"), "{said}");
+    assert!(said.contains("the timeouts are those of the settings"), "{said}");
 }
 
 #[test]

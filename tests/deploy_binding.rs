@@ -61,8 +61,8 @@ fn the_flake_changed() {
         "fleet.json",
         &std::fs::read_to_string(site.fleet.folder().join("fleet.json")).unwrap().replace("25.05", "25.11"),
     );
-    refused(&mut site, &plan, "plan_outdated", "other changes");
-    // The plan includes uncommitted changes, and they changed again: its systems show the difference.
+    refused(&mut site, &plan, "plan_outdated", "other uncommitted changes");
+    // Planned with changes that no commit holds, and changed again: told apart by what it evaluates to.
     let plan = site.plan(&hosts());
     let risks =
         approvals(&site.fleet).plans().load(&plan.parse().unwrap()).unwrap().plan().blocking_risks().len();
@@ -202,7 +202,7 @@ fn no_argument_is_an_approval() {
                 assert_eq!((answer.code, answer.error_code()), (2, "invalid_input"), "{tool} {arguments}");
                 let hint = answer.json["error"]["hint"].as_str().unwrap();
                 assert!(
-                    tool == "plan_deploy" || hint.contains("no argument is a person's approval"),
+                    tool == "plan_deploy" || hint.contains("no argument can replace the approval"),
                     "{tool}: {hint}"
                 );
             }

@@ -105,7 +105,7 @@ fn a_host_that_is_not_well_goes_back() {
         let unwell: Vec<&Value> = health.iter().filter(|health| health["ok"] == false).collect();
         assert_eq!(unwell.len(), 1, "{:#}", answer.json);
         assert!(unwell[0]["evidence"].as_str().unwrap().contains(said), "{:#}", answer.json);
-        assert!(told(&answer.json["error"]).contains("not well"), "{:#}", answer.json);
+        assert!(told(&answer.json["error"]).contains("its health checks failed"), "{:#}", answer.json);
         site.settled("web", &first, &first);
     }
 }

@@ -187,7 +187,7 @@ fn a_revision_that_is_none_is_a_clear_error() {
     };
     let none = error("main");
     assert_eq!(none["code"], "invalid_input", "{none:#}");
-    assert!(none["message"].as_str().unwrap().contains("in no Git repository"), "{none:#}");
+    assert!(none["message"].as_str().unwrap().contains("not in a Git repository"), "{none:#}");
 
     let [one, _, _] = repository(&root, "");
     let unknown = error("mian");
@@ -199,7 +199,7 @@ fn a_revision_that_is_none_is_a_clear_error() {
     }
     git(&root, &["tag", "old", "main"]);
     let two = error("old");
-    assert!(two["message"].as_str().unwrap().contains("a branch and a tag"), "{two:#}");
+    assert!(two["message"].as_str().unwrap().contains("a branch and of a tag"), "{two:#}");
     assert_eq!(two["suggestions"], json!(["refs/heads/old", "refs/tags/old"]));
     assert!(call(&fleet, &root, "flake_check", &json!({"rev": "refs/tags/old"})).code == 0);
     // A file that was never committed is missing. The answer does not suggest `git add`, which would not change the
@@ -340,7 +340,7 @@ fn a_plan_of_a_revision_holds_nothing_else() {
     assert_eq!(json["hosts"][0]["toplevel"], json!(committed), "{json:#}");
     let commit = git(&site.fleet.folder(), &["rev-parse", "main"]);
     assert_eq!(json["revision"], json!(commit));
-    assert!(shown(&planned).contains("asked for as main") && !shown(&planned).contains("changed"));
+    assert!(shown(&planned).contains("requested as main") && !shown(&planned).contains("changed"));
     let built = site.fleet.call("build_host", &json!({"host": "web", "rev": "main"}));
     assert_eq!((&built.json["out_path"], &built.json["revision"]), (&json!(committed), &json!(commit)));
     let checked = site.fleet.call("flake_check", &json!({"host": "web", "rev": "main"}));

@@ -100,7 +100,7 @@ fn what_is_behind_two_hyphens_is_handed_on() {
     let signed = ["web", "--", "--batch", "--sign", signer.to_str().unwrap()];
     let refused = script(&site.fleet, &signed).output().unwrap();
     assert_eq!(refused.status.code(), Some(1), "{}", text(&refused));
-    assert!(text(&refused).contains("none of the approvers"), "{}", text(&refused));
+    assert!(text(&refused).contains("not made by an approver"), "{}", text(&refused));
     for (host, first) in ["db", "web"].into_iter().zip(&firsts) {
         site.settled(host, first, first);
     }
@@ -145,7 +145,7 @@ fn target_key_and_host_keys_are_obeyed() {
     let wrong = site.fleet.write_outside("wrong_hosts", &other);
     let changed = ["--dry-run", "--key", key, "--known-hosts", wrong.to_str().unwrap(), "web", &place];
     let changed = refused(&changed);
-    assert!(changed.contains("shows another host key"), "{changed}");
+    assert!(changed.contains("presents another host key"), "{changed}");
     let absent = refused(&["--dry-run", "--key", "/absent", "--known-hosts", known, "web", &place]);
     assert!(absent.contains("/absent"), "{absent}");
 
@@ -213,7 +213,7 @@ fn the_program_is_the_one_on_path_or_the_flakes_own() {
             let output = command.env_remove("PANTHEROS_MCP").env("PATH", path).output().unwrap();
             // In both cases the real program ran, and reports that no address is known.
             assert_eq!(output.status.code(), Some(1), "{}", text(&output));
-            assert!(text(&output).contains("nothing says where web is reached"), "{}", text(&output));
+            assert!(text(&output).contains("no address is configured for web"), "{}", text(&output));
             text(&output)
         };
         let own = run(beside(nix.parent().unwrap()));

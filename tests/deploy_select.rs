@@ -101,15 +101,20 @@ fn nothing_named_is_not_everything() {
     let mut all = BROKEN.to_vec();
     all.extend(["a", "b"]);
     for (arguments, code, attr, said) in [
-        (json!({}), "invalid_input", "hosts", "no host is named"),
-        (json!({"hosts": []}), "invalid_input", "hosts", "no host is named"),
-        (json!({"hosts": [], "tag": ""}), "invalid_input", "hosts", "no host is named"),
-        (json!({"tag": " "}), "invalid_input", "hosts", "no host is named"),
-        (json!({"except": ["a"]}), "invalid_input", "hosts", "no host is named"),
+        (json!({}), "invalid_input", "hosts", "neither a host nor a tag is named"),
+        (json!({"hosts": []}), "invalid_input", "hosts", "neither a host nor a tag is named"),
+        (json!({"hosts": [], "tag": ""}), "invalid_input", "hosts", "neither a host nor a tag is named"),
+        (json!({"tag": " "}), "invalid_input", "hosts", "neither a host nor a tag is named"),
+        (json!({"except": ["a"]}), "invalid_input", "hosts", "neither a host nor a tag is named"),
         (json!({"hosts": ["a"], "tag": "all"}), "invalid_input", "tag", "not both"),
-        (json!({"hosts": ["a"], "except": ["a"]}), "invalid_input", "except", "leaves nothing"),
-        (json!({"tag": "all", "except": all}), "invalid_input", "except", "leaves nothing"),
-        (json!({"tag": "al", "except": BROKEN}), "invalid_input", "tag", "there are all"),
+        (
+            json!({"hosts": ["a"], "except": ["a"]}),
+            "invalid_input",
+            "except",
+            "leaves out every selected host",
+        ),
+        (json!({"tag": "all", "except": all}), "invalid_input", "except", "leaves out every selected host"),
+        (json!({"tag": "al", "except": BROKEN}), "invalid_input", "tag", "the tags are all"),
         (json!({"tag": "all", "except": ["brokn-1"]}), "unknown_host", "except", "`brokn-1`"),
         (json!({"hosts": ["a"], "except": ["c"]}), "unknown_host", "except", "`c`"),
     ] {

@@ -84,10 +84,10 @@ fn who_interrupts_it_takes_back_what_was_confirmed() {
     );
     let messages: Vec<&str> =
         (0..3).map(|host| json["hosts"][host]["error"]["message"].as_str().unwrap()).collect();
-    assert_eq!(messages[0], "a was brought back, since the rollout was stopped");
-    assert!(messages[1].contains("the rollout was stopped before it was confirmed"), "{messages:?}");
-    assert!(messages[2].contains("nothing was begun here"), "{messages:?}");
-    // The approval is spent.
+    assert_eq!(messages[0], "a was rolled back, because the rollout was stopped");
+    assert!(messages[1].contains("the rollout was stopped before the host was confirmed"), "{messages:?}");
+    assert!(messages[2].contains("nothing was started here"), "{messages:?}");
+    // The approval is used up.
     assert_eq!(site.deploy(&plan).error_code(), "approval_spent");
     for hint in hints(&json) {
         assert!(hint.contains("make a new plan") && !hint.contains("call again"), "{hint}");
@@ -114,7 +114,7 @@ fn who_interrupts_it_twice_leaves_hosts_to_themselves() {
     let json: Value = serde_json::from_slice(&ended.stdout).unwrap();
     let host = &json["hosts"][0];
     assert_eq!(host["state"], "unreachable", "{json:#}");
-    assert!(host["error"]["message"].as_str().unwrap().contains("was not seen to go back"), "{json:#}");
+    assert!(host["error"]["message"].as_str().unwrap().contains("its rollback was not observed"), "{json:#}");
     assert!(host["error"]["hint"].as_str().unwrap().contains("host_status"), "{json:#}");
     assert!(site.machine("a").says(&["true"]).is_empty(), "it can be reached");
 }
@@ -197,7 +197,7 @@ fn who_interrupts_a_rollback_leaves_no_plan() {
     let json: Value = serde_json::from_slice(&ended.stdout).unwrap();
     assert_eq!(json["error"]["code"], "cancelled", "{json:#}");
     let said = String::from_utf8_lossy(&ended.stderr);
-    assert!(!said.contains("does not say what the flake is"), "{said}");
+    assert!(!said.contains("has no revision of the flake"), "{said}");
     let plans = site.fleet.command(&["plans"]).output().unwrap();
     assert!(!String::from_utf8_lossy(&plans.stdout).contains("plan-"), "{plans:?}");
 }

@@ -88,7 +88,9 @@ fn plans_of_the_first_form_are_refused_by_name() {
                 assert_eq!((approval.by(), approval.signature().is_some()), ("tester", true));
                 spent += 1;
                 let late = run(&fleet, &["reject", id.as_str()]);
-                assert!(late.status.code() == Some(1) && errors(&late).contains("was approved and used"));
+                assert!(
+                    late.status.code() == Some(1) && errors(&late).contains("cannot be rejected any more")
+                );
             }
             other => assert!(other.is_none(), "{other:?}"),
         }
@@ -159,7 +161,7 @@ fn plans_of_the_third_form_are_read() {
         assert_eq!(deployed.json["error"]["code"], code, "{:#}", deployed.json);
     }
     assert_eq!(told.matches("changed pantheros.toml").count(), 3, "{told}");
-    assert_eq!(told.matches("asked for as").count(), 2, "{told}");
+    assert_eq!(told.matches("requested as").count(), 2, "{told}");
     let waits = rows.iter().find(|(_, row)| row["state"] == "expired").unwrap().0;
     log_goes_on(&fleet, waits);
 }

@@ -498,7 +498,7 @@ fn without_a_token_no_tool_that_reaches_hosts_is_served() {
         let made = setup.token_file();
         let setup = setup.settings(&toml.replace("fake-ssh", fake.to_str().unwrap()));
         let server = setup.args(&["--without-token"]).start();
-        assert!(server.said().contains("anybody on this machine"), "{}", server.said());
+        assert!(server.said().contains("every user of this machine"), "{}", server.said());
         assert!(!made.exists());
 
         let tools = server.ask(&listing().bare()).message();

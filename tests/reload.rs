@@ -302,7 +302,7 @@ fn a_pipe_in_place_of_a_file_is_not_waited_for() {
     make_fifo(&users);
     let refused = told(&mut client, "list_hosts", json!({}));
     assert_eq!(refused["error"]["code"], "invalid_settings", "{refused:#}");
-    assert!(refused["error"]["message"].as_str().unwrap().contains("is not a file"), "{refused:#}");
+    assert!(refused["error"]["message"].as_str().unwrap().contains("is not a regular file"), "{refused:#}");
 }
 
 #[test]

@@ -147,7 +147,7 @@ fn links_of_a_repository_to_what_never_ends_are_not_read() {
                 match (name, tool) {
                     ("flake.lock", "nix_search") => {
                         assert_eq!(answer["error"]["code"], "lock_file_outdated", "{answer}");
-                        assert!(told(&answer["error"]).contains("it is not a file"), "{answer}");
+                        assert!(told(&answer["error"]).contains("it is not a regular file"), "{answer}");
                     }
                     // This message is from Nix.
                     ("flake.lock", _) => {
@@ -174,7 +174,7 @@ fn a_lock_file_that_cannot_be_read_is_no_reason_to_search_the_flake_itself() {
         let large = format!("{}\n", " ".repeat(16 * 1024 * 1024));
         for (text, problem) in [
             (large.as_str(), "more than 16777216 bytes"),
-            ("{\"nodes\": {\"root\": {}}", "is no lock file of a flake: line 1, column"),
+            ("{\"nodes\": {\"root\": {}}", "is not a valid lock file: line 1, column"),
             (r#"{"nodes": {"root": {}}, "root": "root", "version": 99}"#, "its version is 99"),
         ] {
             fleet.write("flake.lock", text);

@@ -287,7 +287,7 @@ fn what_never_counts_beside_a_flake_is_named() {
     let cloned = Cloned::new("[deploy]\napprove_over_http = true\n");
     let said = errors(&cloned.run(&["tools"]));
     assert!(
-        said.contains("`deploy.approve_over_http` never has an effect") && said.contains("config.toml"),
+        said.contains("never have an effect: `deploy.approve_over_http`") && said.contains("config.toml"),
         "{said}"
     );
     assert!(!said.contains(" trust`"), "{said}");
@@ -310,10 +310,10 @@ fn a_link_or_a_pipe_is_no_file_beside_a_flake() {
     refused("is a symbolic link");
     std::fs::remove_file(&file).unwrap();
     assert!(Command::new("mkfifo").arg(&file).status().unwrap().success());
-    refused("is not a file");
+    refused("is not a regular file");
     std::fs::remove_file(&file).unwrap();
     std::fs::create_dir(&file).unwrap();
-    refused("is not a file");
+    refused("is not a regular file");
 }
 
 // ---- the user's
@@ -398,7 +398,10 @@ fn nothing_is_deployed_while_a_file_about_it_waits_for_trust() {
         assert_eq!(error_of(&rollback)["code"], "untrusted_settings");
         // No approval is asked for that would not count.
         let (code, shown) = approve(&fleet);
-        assert!(code == Some(1) && shown.contains("nobody trusted it") && !shown.contains("Type"), "{shown}");
+        assert!(
+            code == Some(1) && shown.contains("no person has trusted") && !shown.contains("Type"),
+            "{shown}"
+        );
         assert!(fleet.command(&["plans"]).output().unwrap().status.success());
     }
     assert!(approvals(&fleet).recorded(&plan.plan().id).unwrap().is_none());
@@ -482,9 +485,9 @@ fn the_machines_files_are_roots_and_say_things_once() {
         (vec![("config.toml", "", 0o644), (".", "", 0o777)], "nobody else may write"),
         (
             vec![("config.toml", deploy, 0o644), ("deploy.toml", deploy, 0o644)],
-            "`deploy.plan_minutes` is in config.toml",
+            "`deploy.plan_minutes` is also in config.toml",
         ),
-        (vec![("deploy.toml", "[nix]\nprogram = \"nix\"\n", 0o644)], "`nix` is not allowed there"),
+        (vec![("deploy.toml", "[nix]\nprogram = \"nix\"\n", 0o644)], "`nix` is not allowed in this file"),
         (vec![("config.toml", "[deploy]\napprove_by = [\"signature\"]\n", 0o644)], "is not set"),
         (vec![("config.toml", "[tools]\nonly = [\"list_host\"]\n", 0o644)], "list_hosts"),
     ] {

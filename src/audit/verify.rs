@@ -44,7 +44,7 @@ fn parse_entry(line: &[u8]) -> Result<(ChainLink, Digest), String> {
     if form.as_bytes() != line {
         return Err("it is not in canonical form".to_owned());
     }
-    let missing = |error: serde_json::Error| format!("it is not an entry: {error}");
+    let missing = |error: serde_json::Error| format!("it is not an entry of an audit log: {error}");
     let link = ChainLink::deserialize_from(&value).map_err(missing)?;
     let previous = value
         .get("previous")
@@ -97,11 +97,12 @@ pub(super) fn check_log(log: impl Read, noted: Option<&Digest>) -> io::Result<Au
             }
             Err(problem) => report.broken = broken(problem),
             Ok((link, _)) if link.seq != number => {
-                report.broken = broken(format!("it is entry {}: some are missing or were moved", link.seq));
+                report.broken =
+                    broken(format!("it is entry number {}: entries are missing or were moved", link.seq));
             }
             Ok((_, previous)) if previous != expected => {
                 report.broken =
-                    broken("it does not follow the entry before it: that one was replaced".to_owned());
+                    broken("it does not have the hash of the entry before it, which was replaced".to_owned());
             }
             Ok((link, _)) => {
                 report.entries = number;

@@ -23,7 +23,7 @@ pub enum ConfigError {
         cause: std::io::Error,
     },
     /// The file is not TOML, or a value has the wrong type.
-    #[error("{} is not TOML, or has a value of the wrong kind{place}", path.display())]
+    #[error("{} is not valid TOML, or has a value of the wrong type{place}", path.display())]
     Malformed {
         /// The file.
         path: PathBuf,
@@ -51,7 +51,7 @@ pub enum ConfigError {
         nearest: Vec<String>,
     },
     /// A switch has a relative path, and the working folder was removed.
-    #[error("{switch} is {}, but the folder in which the program was started was removed", path.display())]
+    #[error("{switch} is the relative path {}, but the folder in which the program was started was removed", path.display())]
     Relative {
         /// The switch.
         switch: &'static str,

@@ -1,5 +1,5 @@
-//! The table of all settings: which source may set each, and which value wins. `docs/settings.md` is generated from it,
-//! and a test fails for a setting without a row.
+//! The table of all settings: which sources may set each, and which value is used. `docs/settings.md` is generated from
+//! it, and a test fails for a setting without a row.
 
 /// The authority of a source of settings, from the highest to the lowest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -19,13 +19,13 @@ pub enum SettingsLayer {
 /// The effect that the file beside a flake has on a setting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FlakeInfluence {
-    /// It sets the value: the flake itself could do the same.
+    /// It sets the value, because the flake itself could do the same.
     Counts,
-    /// It can narrow the value; once it is trusted it can set it.
+    /// It can narrow the value. Once it is trusted, it can also set it.
     Narrows,
     /// None until it is trusted.
     Trusted,
-    /// None, also if it is trusted.
+    /// None, even if it is trusted.
     Never,
 }
 
@@ -59,8 +59,8 @@ pub enum MergeRule {
     EachName,
 }
 
-/// When a setting of an untrusted file beside the flake blocks deployments until the file is trusted: it asks for a
-/// restriction that cannot be applied while the file is untrusted.
+/// When a setting of an untrusted file beside the flake blocks deployments until the file is trusted. Such a setting asks
+/// for a restriction that cannot be applied while the file is untrusted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GuardCondition {
     /// Never.
@@ -95,8 +95,8 @@ pub struct SettingKey {
     pub kind: ValueKind,
     /// When it blocks deployments in an untrusted file.
     pub guard: GuardCondition,
-    /// Another setting and the value of this one that it implies: it counts for a source that has the other setting and
-    /// not this one.
+    /// Another setting, and the value of this one that it implies in a source that has the other setting and not this
+    /// one.
     pub implied: Option<(&'static str, &'static [&'static str])>,
     /// The command-line switch or environment variable for it.
     pub switch: Option<&'static str>,

@@ -129,7 +129,7 @@ fn combine(key: &SettingKey, given: &[(&SettingsSource, &Value)]) -> Result<Opti
                 let values: Vec<String> =
                     given.iter().map(|(source, value)| format!("{}: {value}", source.label)).collect();
                 return Err(format!(
-                    "`{}` has no name that all sources have in common; {}",
+                    "the values of `{}` have no name in common; {}",
                     key.path,
                     values.join("; ")
                 ));
@@ -151,13 +151,13 @@ fn combine(key: &SettingKey, given: &[(&SettingsSource, &Value)]) -> Result<Opti
 enum NarrowResult {
     /// The narrowed value.
     Fully(Value),
-    /// The narrowed value; a part of what was asked for is not in the value before.
+    /// The narrowed value; the file also has names that the value before does not have.
     Partly(Value),
-    /// The value is unchanged, as was asked for.
+    /// The value is unchanged, because the file asks for the same.
     Unchanged,
     /// No value would be left.
     Empty,
-    /// The value is unchanged: what was asked for does not narrow it.
+    /// The value is unchanged, because the value of the file would not narrow it.
     Refused,
 }
 

@@ -111,8 +111,8 @@ pub(super) fn require_outside_flake(state: &Path, flake: &Path) -> Result<(), St
     let home_is_in_it = home().is_some_and(|home| is_in(&home, flake));
     if is_in(state, flake) && !home_is_in_it {
         return Err(format!(
-            "the state folder {} (`deploy.state_folder`, else XDG_STATE_HOME) lies in the flake: whoever edits \
-             the flake could write approvals",
+            "the state folder {} (`deploy.state_folder`, otherwise XDG_STATE_HOME) lies in the flake, so anyone who \
+             edits the flake could write approvals",
             state.display()
         ));
     }

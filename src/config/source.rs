@@ -67,7 +67,7 @@ pub(super) fn machine(folder: &Path, tools: &[&str]) -> Result<Option<SettingsSo
         return Err(ConfigError::Unsafe {
             path: folder.to_owned(),
             problem: "must belong to root, and nobody else may write to it".to_owned(),
-            mend: format!("as root: chown root {0} && chmod go-w {0}", folder.display()),
+            mend: format!("run as root: chown root {0} && chmod go-w {0}", folder.display()),
         });
     }
     let mut source = one.source(SettingsLayer::Machine, tools)?;
@@ -77,7 +77,7 @@ pub(super) fn machine(folder: &Path, tools: &[&str]) -> Result<Option<SettingsSo
         let more = parse(&deploy.text, &deploy.path)?.1;
         if let Some(other) = more.as_object().into_iter().flat_map(Map::keys).find(|key| *key != "deploy") {
             return Err(out_of_bounds(format!(
-                "`{other}` is not allowed there: only `deploy` is; put it in {CONFIG_NAME} in the same folder"
+                "`{other}` is not allowed in this file, which may have only `deploy`; put it in {CONFIG_NAME} in the same folder"
             )));
         }
         if let Some(whole) = &whole {
@@ -86,7 +86,7 @@ pub(super) fn machine(folder: &Path, tools: &[&str]) -> Result<Option<SettingsSo
             source.values = complete_values(values, folder, SettingsLayer::Machine);
         }
     }
-    // Otherwise a source with less authority could choose the signers.
+    // Otherwise a source with less authority could name the signers.
     let value_at = |pointer: &str| source.values.pointer(pointer);
     let signs = value_at("/deploy/approve_by")
         .and_then(Value::as_array)
@@ -110,7 +110,7 @@ fn join_disjoint(mut whole: Value, more: &Value) -> Result<Value, String> {
         let pointer = key.pointer();
         let Some(value) = more.pointer(&pointer) else { continue };
         if whole.pointer(&pointer).is_some() {
-            return Err(format!("`{}` is in {CONFIG_NAME}, too: set it once", key.path));
+            return Err(format!("`{}` is also in {CONFIG_NAME}: set it only once", key.path));
         }
         if let Value::Object(whole) = &mut whole {
             insert_at(whole, key.path, value.clone());

@@ -76,7 +76,7 @@ fn a_tool_that_does_not_exist_is_refused() {
     assert_eq!(Diagnostic::from(&error).suggestions, ["list_hosts"], "{error}");
 }
 
-/// Who may say a setting is decided in the table of keys, so that each has to be there.
+/// The table of keys decides which sources may set a setting, so it must have every setting.
 #[test]
 fn every_setting_has_its_row() {
     let schema = schema_for!(SettingsFile).to_value();
@@ -113,7 +113,7 @@ fn what_is_a_path_begins_at_the_files_folder() {
     assert_eq!(at("/ssh/identity"), "/i");
     assert_eq!(at("/http/token_file"), below("../t"));
     assert_eq!(at("/deploy/approvers"), below("a"));
-    // Approvers that somebody names mean signatures.
+    // A source that sets `approvers` accepts only signatures.
     assert_eq!(values.pointer("/deploy/approve_by").unwrap()[0], "signature");
 }
 

@@ -69,12 +69,14 @@ impl SettingsText {
         if !is_rereadable && input == AllowedInput::RegularFiles {
             return Err(unsafe_file(
                 path,
-                "is not a file",
+                "is not a regular file",
                 match writer {
                     AllowedWriter::User => {
-                        "put a file there, or restart this program: it reads a pipe only at its start"
+                        "use a regular file, or restart this program: it reads a pipe only at its start"
                     }
-                    AllowedWriter::Root | AllowedWriter::Anybody => "remove it, or put a file there",
+                    AllowedWriter::Root | AllowedWriter::Anybody => {
+                        "remove it, or replace it with a regular file"
+                    }
                 },
             ));
         }
@@ -111,7 +113,7 @@ fn open(path: &Path, writer: AllowedWriter) -> Result<Option<File>, ConfigError>
         Err(rustix::io::Errno::LOOP) if writer == AllowedWriter::Anybody => Err(unsafe_file(
             path,
             "is a symbolic link, which could lead out of the flake",
-            "put the file itself there",
+            "replace the link with the file",
         )),
         Err(error) => Err(ConfigError::Unreadable { path: path.to_owned(), cause: error.into() }),
     }
@@ -124,16 +126,16 @@ fn require_writer(path: &Path, writer: AllowedWriter, data: &Metadata) -> Result
         AllowedWriter::Root if data.uid() != 0 || is_writable => Err(unsafe_file(
             path,
             "must belong to root, and nobody else may write to it",
-            &format!("as root: chown root {0} && chmod go-w {0}", path.display()),
+            &format!("run as root: chown root {0} && chmod go-w {0}", path.display()),
         )),
         AllowedWriter::User if data.uid() != uid && data.uid() != 0 => {
             Err(unsafe_file(path, "belongs to another user", "copy it to a file of your own"))
         }
-        // The mode of a device such as /dev/null says nothing: nobody can store content in it.
+        // The mode of a device such as /dev/null does not matter: no content can be stored in it.
         AllowedWriter::User if is_writable && !data.file_type().is_char_device() => Err(unsafe_file(
             path,
-            "can be written by others",
-            &format!("take that away: chmod go-w {}", path.display()),
+            "can be written by other users",
+            &format!("run `chmod go-w {}`", path.display()),
         )),
         _ => Ok(()),
     }

@@ -19,10 +19,10 @@ const LARGEST: u64 = 64 * 1024;
 #[derive(Debug, thiserror::Error)]
 pub enum TrustError {
     /// There is no state folder.
-    #[error("there is no folder for the record: neither XDG_STATE_HOME nor HOME is set")]
+    #[error("there is no folder for the record of trust: neither XDG_STATE_HOME nor HOME is set")]
     NoFolder,
     /// The state folder lies in the flake: whoever edits the flake could write the record.
-    #[error("the state folder {} lies in the flake: whoever edits the flake could trust its settings file", .0.display())]
+    #[error("the state folder {} lies in the flake, so anyone who edits the flake could trust its settings file", .0.display())]
     InFlake(PathBuf),
     /// The state folder or a record in it.
     #[error(transparent)]
@@ -121,7 +121,7 @@ fn open_records(path: &Path) -> Result<Option<StateFolder>, TrustError> {
     Ok(Some(StateFolder::open(&root)?.folder(FOLDER)?))
 }
 
-/// The user's default state folder. `deploy.state_folder` does not count here: the file in question could set it.
+/// The user's default state folder. `deploy.state_folder` is not used, because the file to be trusted could set it.
 fn state_root(path: &Path) -> Result<PathBuf, TrustError> {
     let state = paths::state_folder().ok_or(TrustError::NoFolder)?;
     match path.parent() {

@@ -8,20 +8,20 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Code {
-    // What was asked for
+    // The request
     /// An argument of the call is missing, unknown or malformed.
     InvalidInput,
-    /// The flake has no host of that name.
+    /// The flake has no host with this name.
     UnknownHost,
-    /// The flake has no output of that name.
+    /// The flake has no output with this name.
     UnknownOutput,
-    /// The tool is disabled by `--read-only`, `--tools` or `--exclude-tools`.
+    /// The tool is disabled by `--read-only`, `--tools`, `--exclude-tools` or `--without-token`, or by the settings.
     ToolDisabled,
     /// The settings file or a command-line option is wrong.
     InvalidSettings,
 
     // The flake
-    /// No `flake.nix` in the folder or any parent.
+    /// There is no `flake.nix` in the folder or in any folder above it.
     FlakeNotFound,
     /// Evaluating the flake would copy private files into the Nix store, which every user can read.
     FlakeExposes,
@@ -37,49 +37,49 @@ pub enum Code {
     TypeMismatch,
     /// A value depends on itself.
     InfiniteRecursion,
-    /// An `assert` or a NixOS assertion does not hold.
+    /// An `assert` or a NixOS assertion failed.
     AssertionFailed,
     /// The configuration called `throw`.
     Throw,
     /// The configuration called `abort`.
     Abort,
-    /// A module sets an option that nothing declares.
+    /// A module sets an option that no module declares.
     UnknownOption,
-    /// Two modules give one option different values.
+    /// Two modules set one option to different values.
     ConflictingOptions,
     /// An option that has no default is not set.
     UndefinedOption,
     /// A flake input does not exist.
     MissingInput,
-    /// `flake.lock` does not match the inputs of `flake.nix`.
+    /// `flake.lock` cannot be used, or does not match the inputs of `flake.nix`.
     LockFileOutdated,
     /// Git does not track the file, so Nix does not see it.
     UntrackedFile,
-    /// Git cannot say which files of the flake are committed.
+    /// Git failed, so it is not known which files of the flake are committed.
     GitFailed,
-    /// The flake has uncommitted changes, and the settings do not allow to deploy them.
+    /// The flake has uncommitted changes, and the settings do not allow them to be deployed.
     DirtyFlake,
     /// A file named by the configuration does not exist.
     MissingFile,
-    /// Pure evaluation forbids what the configuration reads.
+    /// The configuration reads something that pure evaluation forbids.
     ImpureAccess,
-    /// The package's licence is not free and unfree ones are not allowed.
+    /// The package's licence is not free, and unfree packages are not allowed.
     UnfreePackage,
     /// The package is marked broken, or does not support the system.
     BrokenPackage,
     /// The package has known vulnerabilities.
     InsecurePackage,
-    /// Evaluation failed in a way that has no code of its own.
+    /// Evaluation failed for a reason that has no code of its own.
     EvaluationFailed,
 
     // Building and the store
-    /// The output of a fixed-output derivation does not have the hash it states.
+    /// The output of a fixed-output derivation has another hash than the derivation declares.
     HashMismatch,
     /// A builder exited with an error.
     BuilderFailed,
     /// Neither this machine nor its builders can build for that system.
     UnsupportedSystem,
-    /// No space left on the device.
+    /// There is no space left on the disk.
     OutOfDisk,
     /// The Nix daemon does not answer.
     DaemonUnreachable,
@@ -87,11 +87,11 @@ pub enum Code {
     NetworkUnreachable,
     /// A store path is neither in the store nor in a substituter.
     MissingPath,
-    /// The evaluation needs a build, and nothing may be built.
+    /// The evaluation needs a build, and building is not allowed.
     NeedsBuild,
 
     // Other machines
-    /// No `ssh` where `ssh.program` says, or on `PATH`.
+    /// `ssh` was not found: neither at the path in `ssh.program` nor on `PATH`.
     SshNotFound,
     /// No private temporary folder can be created, for sockets and other files.
     ScratchUnusable,
@@ -101,7 +101,7 @@ pub enum Code {
     HostUnreachable,
     /// No person has accepted the host's key yet.
     UnknownHostKey,
-    /// The host has another key than the known one.
+    /// The host presents another key than the known one.
     ChangedHostKey,
     /// The host accepts none of the user's keys.
     AccessDenied,
@@ -109,13 +109,13 @@ pub enum Code {
     RemoteFailed,
 
     // Deploying
-    /// There is no plan of that name.
+    /// There is no plan with this id.
     UnknownPlan,
-    /// The host has no such generation.
+    /// The host does not have the generation.
     UnknownGeneration,
     /// The flake, a host or the settings have changed since the plan was made.
     PlanOutdated,
-    /// The host refuses a store path: it has no trusted signature, and the user is not trusted.
+    /// The host refuses a store path, because it has no trusted signature and the user is not trusted.
     UntrustedPath,
     /// The host was rolled back to its previous system.
     RolledBack,
@@ -125,27 +125,28 @@ pub enum Code {
     RolloutStopped,
     /// The plan is too old to be approved or deployed.
     PlanExpired,
-    /// The plan was altered or damaged, or was made by a newer version.
+    /// The plan was altered or damaged, or was made by another version of this program.
     InvalidPlan,
     /// A person has to approve the plan first.
     ApprovalRequired,
     /// The person declined, or did not type the required text.
     ApprovalDeclined,
-    /// The approval is not valid: altered, forged, by the wrong person, or for another plan.
+    /// The approval is not valid: it was altered or forged, the person or the way of approval is not accepted, or it is
+    /// for another plan.
     InvalidApproval,
-    /// The approval was used already: it is valid for one deployment.
+    /// The approval was used already; it is valid for one deployment.
     ApprovalSpent,
-    /// The settings beside the flake decide who may deploy, and no person has trusted their present text.
+    /// The settings beside the flake decide who may deploy, and no person has trusted their current content.
     UntrustedSettings,
     /// The state folder, or a file in it, cannot be read, written or trusted.
     StateUnusable,
 
     // Running
-    /// No `nix` where `nix.program` says, or on `PATH`.
+    /// `nix` was not found: neither at the path in `nix.program` nor on `PATH`.
     NixNotFound,
     /// Another required program is missing or cannot be started.
     ProgramUnusable,
-    /// The `nix` found is older than the oldest one supported.
+    /// The installed `nix` is older than the oldest supported version.
     NixTooOld,
     /// `nix` failed, or its output could not be understood.
     NixFailed,
@@ -159,7 +160,7 @@ pub enum Code {
     Cancelled,
     /// Too many calls run at once.
     Busy,
-    /// A defect of this program.
+    /// This program failed because of a defect or of a failure of the system.
     Internal,
 }
 
@@ -171,43 +172,45 @@ impl Code {
             Self::InvalidInput => "an argument is wrong",
             Self::UnknownHost => "the flake has no such host",
             Self::UnknownOutput => "the flake has no such output",
-            Self::ToolDisabled => "the tool is switched off",
+            Self::ToolDisabled => "the tool is disabled",
             Self::InvalidSettings => "the settings are wrong",
             Self::FlakeNotFound => "there is no flake.nix",
-            Self::FlakeExposes => "evaluating the flake would show private files to every user of the store",
+            Self::FlakeExposes => {
+                "evaluating the flake would copy private files to the store, which every user can read"
+            }
             Self::SyntaxError => "the file is not valid Nix",
             Self::MissingAttribute => "an attribute is missing",
             Self::UndefinedVariable => "a variable is not defined",
             Self::ArgumentMismatch => "a function is called with the wrong arguments",
             Self::TypeMismatch => "a value has the wrong type",
             Self::InfiniteRecursion => "a value depends on itself",
-            Self::AssertionFailed => "an assertion does not hold",
+            Self::AssertionFailed => "an assertion failed",
             Self::Throw => "the configuration called `throw`",
             Self::Abort => "the configuration called `abort`",
-            Self::UnknownOption => "no module declares an option that is set",
+            Self::UnknownOption => "an option is set that no module declares",
             Self::ConflictingOptions => "an option has conflicting definitions",
             Self::UndefinedOption => "an option without a default is not set",
-            Self::MissingInput => "an input of the flake is not there",
+            Self::MissingInput => "an input of the flake does not exist",
             Self::LockFileOutdated => "flake.lock does not match flake.nix",
             Self::UntrackedFile => "Git does not track a file, so Nix does not see it",
             Self::MissingFile => "a file does not exist",
-            Self::ImpureAccess => "pure evaluation forbids what the configuration reads",
+            Self::ImpureAccess => "the configuration reads something that pure evaluation forbids",
             Self::UnfreePackage => "the licence of a package is not free",
-            Self::BrokenPackage => "a package is broken, or not for this system",
+            Self::BrokenPackage => "a package is marked broken, or does not support this system",
             Self::InsecurePackage => "a package has known vulnerabilities",
             Self::EvaluationFailed => "the evaluation failed",
-            Self::HashMismatch => "what was fetched has another hash than the one stated",
+            Self::HashMismatch => "the fetched content has another hash than the one declared",
             Self::BuilderFailed => "a build failed",
-            Self::UnsupportedSystem => "nothing here can build this",
+            Self::UnsupportedSystem => "neither this machine nor its builders can build this",
             Self::OutOfDisk => "no space is left on the disk",
             Self::DaemonUnreachable => "the Nix daemon cannot be reached",
             Self::NetworkUnreachable => "a download failed",
             Self::MissingPath => "a path is neither in the store nor in a substituter",
             Self::RemoteFailed => "a program on the host failed",
-            Self::ProgramUnusable => "a program is missing",
+            Self::ProgramUnusable => "a program is missing or cannot be started",
             Self::NixFailed => "nix failed",
-            Self::TimedOut => "it took too long",
-            Self::OutOfMemory => "the evaluation needs more memory than it may have",
+            Self::TimedOut => "the time limit was exceeded",
+            Self::OutOfMemory => "the evaluation exceeded its memory limit",
             _ => "it failed",
         }
     }
@@ -215,8 +218,8 @@ impl Code {
     /// Whether asking again about the same flake gives the same error, so that the error may be cached with the answer.
     ///
     /// This is true of errors that depend on the flake's content alone. An error without a code of its own is not cached,
-    /// because its cause is unknown. Nor are errors about missing or untracked files, which depend on files that Nix does not
-    /// see, and errors about inputs, which depend on the servers they come from.
+    /// because its cause is unknown. Errors about missing or untracked files are not cached, because they depend on files
+    /// that Nix does not see. Errors about inputs are not cached, because they depend on the servers that provide them.
     #[must_use]
     pub(crate) fn is_cacheable(self) -> bool {
         match self {

@@ -19,17 +19,17 @@ use crate::progress::Call;
 pub use warnings::Warning;
 use warnings::WarningCollector;
 
-/// How an output fared.
+/// The result of checking an output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
-    /// It is as it should be.
+    /// It evaluates and follows the rule for its kind; if it was built, the build succeeded.
     Ok,
-    /// It is not.
+    /// It does not.
     Failed,
-    /// It cannot be evaluated without building something first, and building was not asked for.
+    /// It cannot be evaluated without building something first, and `build` was not set.
     NeedsBuild,
-    /// It was not looked at.
+    /// It was not checked.
     Skipped,
 }
 
@@ -40,31 +40,31 @@ impl Status {
     }
 }
 
-/// One output and how it fared.
+/// One output and the result of checking it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Output {
-    /// Where it is in the flake.
+    /// Its attribute path in the flake.
     pub attr: String,
-    /// What it is.
+    /// Its kind.
     pub kind: OutputKind,
-    /// How it fared.
+    /// The result.
     pub status: Status,
-    /// Whether it was built, and not only evaluated.
+    /// Whether it was built as well.
     #[serde(default, skip_serializing_if = "is_false")]
     pub built: bool,
-    /// The derivation it is, where it is one.
+    /// The store path of its derivation; `None` if it is not a derivation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub drv_path: Option<String>,
-    /// Why it failed.
+    /// Why it failed; `None` if it did not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<Diagnostic>,
-    /// Why it was skipped, or not built.
+    /// Why it was skipped or only evaluated; `None` if it was neither.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// The derivation whose build failed, for its log.
     #[serde(skip)]
     pub failed_build: Option<DrvPath>,
-    /// What the derivation is built on.
+    /// The system that the derivation is built on; `None` if it is not a derivation.
     #[serde(skip)]
     pub system: Option<String>,
 }
@@ -107,12 +107,12 @@ impl Output {
             return self.skipped(reason);
         }
         if leaf.rule.shape == Shape::Opaque {
-            return self.skipped("it has a value; Nix has no rules for what is in it");
+            return self.skipped("it evaluates to a value; Nix has no rules for its content");
         }
         let text = |name| value.get(name).and_then(Value::as_str).map(str::to_owned);
         let (drv_path, system) = (text("drv_path"), text("system"));
         if drv_path.as_ref().is_some_and(|path| path.parse::<DrvPath>().is_err()) {
-            let message = "its `drvPath` is no path of a derivation in the store";
+            let message = "its `drvPath` is not the store path of a derivation";
             return self.failed(Diagnostic::new(Code::TypeMismatch, message).with_attr(leaf.attr()));
         }
         Self { status: Status::Ok, drv_path, system, ..self }
@@ -143,7 +143,7 @@ pub struct CheckScope {
 }
 
 impl Flake {
-    /// Evaluates every output in scope separately, and builds checks and hosts if the scope says so.
+    /// Evaluates every output in scope separately, and builds checks and hosts if `scope.build` is set.
     ///
     /// # Errors
     /// See [`FlakeError`]. An output that fails is in the result.
@@ -227,7 +227,7 @@ impl Flake {
             } else if let Some(error) = &leaf.error {
                 output.failed(error.clone())
             } else if leaf.rule.probe.is_empty() {
-                output.skipped("Nix looks no deeper here than at the names of the systems")
+                output.skipped("Nix checks only the names of the systems here")
             } else {
                 output.with_answer(leaf, answer)
             };

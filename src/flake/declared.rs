@@ -51,7 +51,7 @@ impl Flake {
         let command = self.nix().command(&["eval", "--json", "--read-only", "--show-trace"]).await?;
         let command = command
             .args(["--option", "allow-import-from-derivation", "false"])
-            // Nothing is fetched by the text either, which pure evaluation allows if it has a hash.
+            // Pure evaluation would allow `flake.nix` to fetch with a hash; here nothing may be fetched.
             .args(["--option", "restrict-eval", "true", "--option", "allowed-uris", ""])
             .arg("--expr")
             .arg(OsString::from_vec(text))
@@ -80,7 +80,7 @@ impl Flake {
             return Err(FlakeError::Evaluation(Box::new(error)));
         }
         Ok(serde_json::from_slice(&run.stdout).map_err(|error| NixError::NotUnderstood {
-            what: "which inputs flake.nix declares",
+            what: "the inputs of flake.nix",
             said: error.to_string(),
         })?)
     }
@@ -99,11 +99,14 @@ impl Flake {
                 )?,
             };
         if text.len() > TEXT {
-            let message = format!("flake.nix has {} bytes; its inputs are read up to {TEXT}", text.len());
+            let message = format!(
+                "flake.nix has {} bytes; inputs are read only from files of up to {TEXT} bytes",
+                text.len()
+            );
             return Err(refused(Code::OutputTooLarge, message));
         }
         if text.contains(&0) {
-            return Err(refused(Code::SyntaxError, "flake.nix holds a zero byte".to_owned()));
+            return Err(refused(Code::SyntaxError, "flake.nix contains a zero byte".to_owned()));
         }
         Ok(text)
     }

@@ -23,8 +23,8 @@ pub enum FlakeError {
     },
     /// Nix would copy a private file into its store, which every user can read.
     #[error(
-        "the flake in {} is in no Git repository, so Nix would copy the whole folder into its store, which every user can \
-         read, and {} with it", folder.display(), private.display()
+        "the flake in {} is not in a Git repository, so Nix would copy the whole folder, with {}, to its store, which every \
+         user can read", folder.display(), private.display()
     )]
     Exposes {
         /// The flake's folder.
@@ -48,8 +48,8 @@ pub enum FlakeError {
     /// The lock file cannot be read.
     #[error(transparent)]
     Lock(#[from] LockError),
-    /// Git cannot say which files are committed.
-    #[error("git does not say what of {} is committed", .0.display())]
+    /// Git failed, so it is not known which files are committed.
+    #[error("git failed, so it is not known which files of {} are committed", .0.display())]
     GitSilent(PathBuf),
     /// `nix` could not be run, or its answer could not be understood.
     #[error(transparent)]
@@ -61,8 +61,8 @@ impl From<&FlakeError> for Diagnostic {
         match error {
             FlakeError::NotFound { .. } => Self::new(Code::FlakeNotFound, error.to_string()).with_hint(Remedy::NameFlake),
             FlakeError::Exposes { .. } => Self::new(Code::FlakeExposes, error.to_string()).with_hint(
-                "make it a repository (`git init`) and `git add` the flake's files alone, or move them to a folder of \
-                 their own",
+                "make the folder a repository (`git init`) and `git add` only the flake's files, or move the flake's files \
+                 to a separate folder",
             ),
             FlakeError::UnknownHost { name, nearest, count } => {
                 Self::new(Code::UnknownHost, error.to_string())
@@ -73,7 +73,7 @@ impl From<&FlakeError> for Diagnostic {
             FlakeError::Evaluation(diagnostic) => (**diagnostic).clone(),
             FlakeError::Lock(error) => error.into(),
             FlakeError::GitSilent(_) => Self::new(Code::GitFailed, error.to_string()).with_hint(
-                "try `git status` in the flake's folder: the repository may be damaged, or another user's",
+                "run `git status` in the flake's folder: the repository may be damaged, or may belong to another user",
             ),
             FlakeError::Nix(error) => error.into(),
         }

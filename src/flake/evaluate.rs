@@ -264,11 +264,11 @@ impl SharedProgress<'_> {
 
 /// The error of a question that was skipped because `others` exceeded the time limit.
 fn skipped_error(others: usize) -> Diagnostic {
-    let message = format!("not evaluated, because {others} others took longer than they may");
+    let message = format!("not evaluated, because {others} other evaluations exceeded the time limit");
     Diagnostic::new(Code::TimedOut, message)
-        .with_hint(Remedy::AskForOneHost.after(format!("mend those, {TIME}, or ")))
+        .with_hint(Remedy::AskForOneHost.after(format!("correct those, {TIME}, or ")))
 }
 
 fn no_answer_error() -> Diagnostic {
-    Diagnostic::new(Code::NixFailed, "the evaluation ended without an answer to this")
+    Diagnostic::new(Code::NixFailed, "the evaluation ended without an answer to this question")
 }

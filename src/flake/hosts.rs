@@ -24,11 +24,11 @@ fn toplevel_question(name: &HostName) -> String {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum FactsState {
-    /// All of them; what is absent, the configuration does not have.
+    /// All are known; the configuration does not set those that are absent.
     Known,
-    /// Not yet: they are still to be evaluated.
+    /// They are not evaluated yet.
     Pending,
-    /// Some or all could not be evaluated: `error` says why.
+    /// Some or all could not be evaluated; `error` has the reason.
     Failed,
 }
 
@@ -39,7 +39,7 @@ pub struct Host {
     pub name: String,
     /// Whether the facts below are known.
     pub facts: FactsState,
-    /// What it runs on, such as `x86_64-linux`.
+    /// Its system, such as `x86_64-linux`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub system: Option<String>,
     /// `networking.hostName`.
@@ -48,19 +48,19 @@ pub struct Host {
     /// `system.stateVersion`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state_version: Option<String>,
-    /// Where it is deployed to: `pantheros.deploy.targetHost`.
+    /// The address to deploy to: `pantheros.deploy.targetHost`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<String>,
-    /// What it is grouped by: `pantheros.deploy.tags`, and `tags` in the settings.
+    /// Its tags: `pantheros.deploy.tags`, and `tags` in the settings.
     #[serde(default)]
     pub tags: Vec<String>,
-    /// Why its facts, or some of them, could not be evaluated.
+    /// Why all or some facts could not be evaluated; `None` if all could.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<Diagnostic>,
-    /// The names of those, where others could.
+    /// The names of the facts that could not be evaluated; empty if none could.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unread: Vec<String>,
-    /// Why one of those could not, where that is not `error`.
+    /// The errors of those facts in `unread` that failed for another reason than `error`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub reasons: BTreeMap<String, Diagnostic>,
 }
@@ -275,7 +275,7 @@ pub fn toplevel(name: &HostName, answer: &Value) -> Result<StorePath, FlakeError
     answer.as_str().and_then(|path| path.parse().ok()).ok_or_else(|| {
         let attr = AttrPath::new([HOSTS, name.as_str(), "config", "system", "build", "toplevel"]);
         FlakeError::Evaluation(Box::new(
-            Diagnostic::new(Code::TypeMismatch, "the host's toplevel is no store path")
+            Diagnostic::new(Code::TypeMismatch, "the host's toplevel is not a store path")
                 .with_said(&text::bounded(&answer.to_string(), 200))
                 .with_attr(attr.to_string()),
         ))

@@ -1,6 +1,6 @@
 //! The flake's lock file: its inputs, the content each is locked to, and which inputs follow others.
 //!
-//! The form is that of the Nix manual ("nix flake", "Lock files") and of `src/libflake/lockfile.cc`.
+//! The format is that of the Nix manual ("nix flake", "Lock files") and of `src/libflake/lockfile.cc`.
 
 mod reference;
 #[cfg(test)]
@@ -21,18 +21,18 @@ pub use reference::Reference;
 
 /// The lock file's name, beside `flake.nix`.
 pub(super) const LOCK: &str = "flake.lock";
-/// Versions of the form that Nix reads, and this module.
+/// Versions of the format that Nix and this module read.
 const VERSIONS: RangeInclusive<u64> = 5..=7;
 /// Most inputs of a flake, those of its inputs included. Large fleets have some hundred.
 const INPUTS: usize = 10_000;
-/// Most inputs in one another.
+/// Most levels of inputs of inputs.
 const STEPS: usize = 64;
 /// Most inputs that are looked up to find the one that an input follows. A path may lead through inputs that follow others,
-/// so without a limit a small file takes for ever.
+/// so without a limit a small file could take unlimited time.
 const LOOKUPS: usize = 256;
-/// Longest name of an input, in bytes: each stands in the path of every input below it.
+/// Longest name of an input, in bytes. A name is repeated in the path of every input below it.
 const NAME_BYTES: usize = 128;
-/// Longest value of a flake reference, in bytes: many inputs may have the same one.
+/// Longest value of a flake reference, in bytes. Many inputs may share one reference, and the list of inputs repeats it.
 const VALUE_BYTES: usize = 4 * 1024;
 
 /// Why a lock file cannot be used.
@@ -47,7 +47,7 @@ pub enum LockError {
         cause: io::Error,
     },
     /// It is not a valid lock file.
-    #[error("{file} is no lock file of a flake: {problem}")]
+    #[error("{file} is not a valid lock file: {problem}")]
     Malformed {
         /// The file.
         file: String,
@@ -60,11 +60,11 @@ impl From<&LockError> for Diagnostic {
     fn from(error: &LockError) -> Self {
         let hint = match error {
             LockError::Unread { .. } => {
-                "look at its permissions and size, or have Nix write it anew (`nix flake lock`)"
+                "check its permissions and size, or let Nix write it again (`nix flake lock`)"
             }
             LockError::Malformed { .. } => {
-                "restore the last one that was committed (`git checkout HEAD -- flake.lock`), or remove it and have Nix write \
-                 it anew (`nix flake lock`), which updates every input"
+                "restore the committed file (`git checkout HEAD -- flake.lock`), or remove it and let Nix write it again \
+                 (`nix flake lock`), which updates every input"
             }
         };
         Self::new(Code::LockFileOutdated, error.to_string()).with_hint(hint)
@@ -88,7 +88,7 @@ pub struct Node {
     pub locked: Option<Reference>,
     /// The reference in `flake.nix`; `None` for the flake itself.
     pub original: Option<Reference>,
-    /// The path of the input whose files a relative path begins at.
+    /// The path of the input that a relative path is resolved against.
     parent: Option<Vec<String>>,
 }
 
@@ -141,13 +141,16 @@ impl Lock {
     /// [`LockError::Malformed`].
     pub(super) fn parse(text: &[u8], file: String) -> Result<Self, LockError> {
         let lock = serde_json::from_slice::<Self>(text).map_err(|error| {
-            // The message of serde quotes the file, which others wrote.
-            format!("line {}, column {} is not as Nix writes it", error.line(), error.column())
+            // The message of serde is not used: it quotes the file, whose text is not trusted.
+            format!("line {}, column {} does not have the form that Nix writes", error.line(), error.column())
         });
         let checked = lock.and_then(|lock| {
             if !VERSIONS.contains(&lock.version) {
                 let (first, last) = (VERSIONS.start(), VERSIONS.end());
-                return Err(format!("its version is {}, not {first} to {last}", lock.version));
+                return Err(format!(
+                    "its version is {}; the supported versions are {first} to {last}",
+                    lock.version
+                ));
             }
             lock.check(&lock.root, 0, &mut 0)?;
             lock.check_lengths()?;
@@ -159,7 +162,7 @@ impl Lock {
     /// Requires that every node below this one exists, and that they are a tree of bounded size.
     fn check(&self, name: &str, steps: usize, seen: &mut usize) -> Result<(), String> {
         let Some(node) = self.nodes.get(name) else {
-            return Err(format!("it has no node {}", text::word(name)));
+            return Err(format!("it refers to a node {} that it does not have", text::word(name)));
         };
         *seen += node.inputs.len();
         if *seen > INPUTS {
@@ -167,7 +170,7 @@ impl Lock {
         }
         if steps > STEPS {
             return Err(format!(
-                "more than {STEPS} inputs are in one another, the last is {}",
+                "its inputs are nested more than {STEPS} levels deep, down to {}",
                 text::word(name)
             ));
         }
@@ -179,7 +182,7 @@ impl Lock {
         Ok(())
     }
 
-    /// Requires that no text is so long that the list of inputs would repeat it beyond measure.
+    /// Requires that texts are short: the list of inputs repeats them.
     fn check_lengths(&self) -> Result<(), String> {
         for node in self.nodes.values() {
             let followed = node.inputs.values().flat_map(|edge| match edge {
@@ -190,7 +193,7 @@ impl Lock {
                 return Err(format!("the name of an input has more than {NAME_BYTES} bytes"));
             }
             if node.inputs.values().any(|edge| matches!(edge, Edge::Follows(path) if path.len() > STEPS)) {
-                return Err(format!("an input follows one that is in more than {STEPS} others"));
+                return Err(format!("an input follows one that is nested more than {STEPS} levels deep"));
             }
             let references = [&node.locked, &node.original].into_iter().flatten();
             if references.map(Reference::longest_value).any(|bytes| bytes > VALUE_BYTES) {

@@ -175,7 +175,7 @@ impl Flake {
         let folder = &self.settings.flake;
         let problem = match folder.join("flake.nix").metadata() {
             Ok(data) if data.is_file() => None,
-            Ok(_) => Some("it is not a file".to_owned()),
+            Ok(_) => Some("it is not a regular file".to_owned()),
             Err(error) => Some(error.to_string()),
         };
         if let Some(problem) = problem {

@@ -22,7 +22,7 @@ pub struct HostOption {
     /// Its type in words.
     #[serde(rename = "type")]
     pub kind: Option<String>,
-    /// What it is for, cut short.
+    /// Its description, cut short.
     pub description: String,
     /// Its default as text, cut short.
     pub default: Option<String>,

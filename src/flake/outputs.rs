@@ -14,7 +14,7 @@ use crate::names::AttrPath;
 
 pub use list::ListOptions;
 
-/// What an output is.
+/// The kind of an output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum OutputKind {
@@ -30,19 +30,19 @@ pub enum OutputKind {
     Devshell,
     /// A check.
     Check,
-    /// Something `nix run` starts.
+    /// A program that `nix run` starts.
     App,
-    /// What `nix fmt` runs.
+    /// The program that `nix fmt` runs.
     Formatter,
     /// A NixOS module.
     Module,
     /// An overlay.
     Overlay,
-    /// What `nix flake init` copies.
+    /// A template that `nix flake init` copies.
     Template,
-    /// What `nix bundle` uses.
+    /// A function that `nix bundle` uses.
     Bundler,
-    /// What Hydra builds.
+    /// A job that Hydra builds.
     Job,
     /// An output Nix has no rules for.
     Other,
@@ -133,7 +133,7 @@ pub fn remark(output: &str) -> Option<String> {
         "devShell" => "devShells.<system>.default",
         "nixosModule" => "nixosModules.default",
         known if UNCHECKED.contains(&known) || RULES.iter().any(|rule| rule.output == known) => return None,
-        _ => return Some("Nix knows no output of this name and looks at nothing in it".to_owned()),
+        _ => return Some("Nix knows no output with this name and does not check its content".to_owned()),
     };
     Some(format!("this name is deprecated: use `{instead}`"))
 }

@@ -56,7 +56,7 @@ impl Commit {
 #[derive(Debug, thiserror::Error)]
 pub enum RevError {
     /// The flake is in no Git repository.
-    #[error("the flake in {} is in no Git repository, so there is no revision `{rev}` of it", folder.display())]
+    #[error("the flake in {} is not in a Git repository, so it has no revision `{rev}`", folder.display())]
     NoRepository {
         /// The flake's folder.
         folder: PathBuf,
@@ -74,7 +74,7 @@ pub enum RevError {
         nearest: Vec<String>,
     },
     /// A branch and a tag with this name are different commits.
-    #[error("`{0}` is a branch and a tag, which are different commits")]
+    #[error("`{0}` is the name of a branch and of a tag, which are different commits")]
     Ambiguous(Rev),
     /// The commit has no `flake.nix` in the flake's present folder.
     #[error("commit {commit} has no {file}")]
@@ -90,10 +90,10 @@ pub enum RevError {
     /// Its lock file cannot be read.
     #[error(transparent)]
     Lock(#[from] LockError),
-    /// The settings beside the flake say something about hosts that differs from the commit.
+    /// The settings of hosts in the file beside the flake differ from those in the commit.
     #[error(
-        "{} says something about hosts, and is not as in commit {commit}, so a plan of that commit would hold what is not \
-         committed", file.display()
+        "the settings of hosts in {} differ from those in commit {commit}, so a plan for that commit would contain \
+         uncommitted settings", file.display()
     )]
     Settings {
         /// The commit.
@@ -102,7 +102,7 @@ pub enum RevError {
         file: PathBuf,
     },
     /// Git failed.
-    #[error("git did not say what `{rev}` is")]
+    #[error("git failed to look up `{rev}`")]
     Git {
         /// The revision.
         rev: Rev,
@@ -123,29 +123,29 @@ impl From<&RevError> for Diagnostic {
         let about = |code| Self::new(code, error.to_string()).with_said(said).with_attr("rev");
         match error {
             RevError::NoRepository { .. } => about(Code::InvalidInput)
-                .with_hint("leave `rev` out, or make it a repository (`git init`) and commit the flake"),
+                .with_hint("leave `rev` out, or make the folder a repository (`git init`) and commit the flake"),
             RevError::Unknown { nearest, .. } => {
                 about(Code::InvalidInput).with_suggestions(nearest.clone()).with_hint(
-                    "`git branch --all` and `git tag` name what there is; what is elsewhere is fetched first \
-                     (`git fetch`), also where a clone is shallow",
+                    "`git branch --all` and `git tag` list the branches and tags; fetch a commit that is only in another \
+                     repository, or missing from a shallow clone, with `git fetch`",
                 )
             }
             RevError::Ambiguous(rev) => about(Code::InvalidInput)
                 .with_suggestions([format!("refs/heads/{rev}"), format!("refs/tags/{rev}")])
-                .with_hint("write it out"),
+                .with_hint("give the full name of the branch or of the tag"),
             RevError::NoFlake { .. } => about(Code::FlakeNotFound)
-                .with_hint("name a commit that has the flake where it is now"),
+                .with_hint("name a commit in which the flake is in its present folder"),
             RevError::Unpinned(_) => about(Code::LockFileOutdated).with_hint(
-                "commit what such an input points to, lock it anew (`nix flake update INPUT`), and commit flake.lock",
+                "commit the source of each such input, lock it again (`nix flake update INPUT`), and commit flake.lock",
             ),
             RevError::Lock(error) => Self::from(error)
                 .with_attr("rev")
                 .with_hint("name another commit: the lock file of this one cannot be used"),
             RevError::Settings { .. } => about(Code::InvalidSettings).with_hint(
-                "commit it, or plan without `rev`; what is about this machine alone belongs in your own settings",
+                "commit the file, or plan without `rev`; put settings that are only for this machine into your own settings",
             ),
             RevError::Git { .. } => about(Code::GitFailed)
-                .with_hint("try `git status` in the flake's folder: the repository may be damaged, or another user's"),
+                .with_hint("run `git status` in the flake's folder: the repository may be damaged, or may belong to another user"),
             RevError::Nix(error) => error.into(),
         }
     }
@@ -245,7 +245,7 @@ impl Flake {
         self.at.as_deref()
     }
 
-    /// Requires that the settings beside the flake say the same about hosts as in the commit.
+    /// Requires that the file beside the flake has the same settings of hosts as in the commit.
     ///
     /// # Errors
     /// [`RevError::Settings`], and those of running Git.
@@ -254,7 +254,7 @@ impl Flake {
             return Ok(());
         };
         let file = self.settings().flake.join(FILE_NAME);
-        // The text that was read counts, not the present file.
+        // The text that the settings were read from, not the current file, which may have changed since.
         let now = self.settings().flake_settings_text.as_deref().map(str::as_bytes);
         let lookup = RevisionLookup { root, rev: &commit.asked, call };
         let then = lookup.file(&commit.id, &format!("{}{FILE_NAME}", commit.below)).await?;

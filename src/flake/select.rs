@@ -40,7 +40,7 @@ pub struct Selection {
 pub struct SelectedHosts {
     /// Each host once, in the order of the selection; for a tag, in the order of the flake.
     pub hosts: Vec<HostName>,
-    /// Hosts that were left out by name and would, or could, otherwise be selected.
+    /// Hosts that `except` leaves out and that would otherwise be selected, or may be.
     pub except: Vec<HostName>,
 }
 
@@ -51,7 +51,7 @@ pub struct UnreadHosts {
     pub error: Diagnostic,
     /// The hosts.
     pub hosts: Vec<String>,
-    /// How many more there are than have room in an answer.
+    /// Number of hosts that were left out of the answer for its size.
     #[serde(default, skip_serializing_if = "crate::schema::is_zero")]
     pub more_hosts: u64,
 }
@@ -63,13 +63,13 @@ pub enum SelectError {
     #[error(transparent)]
     Flake(#[from] FlakeError),
     /// The selection has neither hosts nor a tag.
-    #[error("no host is named, and no tag")]
+    #[error("neither a host nor a tag is named")]
     Nothing,
     /// The selection has both hosts and a tag.
     #[error("give `hosts` or `tag`, not both")]
     Both,
     /// `except` has a host that the flake does not have.
-    #[error("`except` names `{name}`, and the flake has no such host")]
+    #[error("`except` names the host `{name}`, which the flake does not have")]
     UnknownException {
         /// The name in `except`.
         name: HostName,
@@ -103,10 +103,10 @@ pub enum SelectError {
         count: usize,
     },
     /// A host with the tag has a name that is no valid [`HostName`].
-    #[error("a host with this tag cannot be deployed to by its name")]
+    #[error("a host with this tag has a name that this program does not accept")]
     Unnamable(NameError),
     /// `except` leaves no host.
-    #[error("`except` leaves nothing of what was asked for: {}", named(except.iter().map(HostName::as_str)))]
+    #[error("`except` leaves out every selected host: {}", named(except.iter().map(HostName::as_str)))]
     Emptied {
         /// The hosts that were left out.
         except: Vec<HostName>,
@@ -119,7 +119,7 @@ impl From<&SelectError> for Diagnostic {
         match error {
             SelectError::Flake(error) => error.into(),
             SelectError::Nothing => about(Code::InvalidInput, "hosts")
-                .with_hint("name at least one host in `hosts`, or a `tag`; nothing named never means all"),
+                .with_hint("name at least one host in `hosts`, or a `tag`; an empty selection never means all hosts"),
             SelectError::Both => {
                 about(Code::InvalidInput, "tag").with_hint("leave `hosts` or `tag` out")
             }
@@ -130,13 +130,13 @@ impl From<&SelectError> for Diagnostic {
                 .with_suggestions(nearest.clone())
                 .with_hint(Remedy::ListTags),
             SelectError::Unread { .. } => about(Code::EvaluationFailed, "tag").with_hint(
-                "mend them (`unread` says what is wrong), or leave them out by name in `except`, or name `hosts`",
+                "correct them (`unread` has the errors), leave them out by name in `except`, or name the hosts in `hosts`",
             ),
             SelectError::Unnamable(wrong) => about(Code::InvalidInput, "tag")
                 .with_said(&wrong.to_string())
-                .with_hint("give it another name in the flake, or take the tag from it"),
+                .with_hint("rename the host in the flake, or remove the tag from it"),
             SelectError::Emptied { .. } => {
-                about(Code::InvalidInput, "except").with_hint("leave one of them in")
+                about(Code::InvalidInput, "except").with_hint("remove at least one of them from `except`")
             }
         }
     }
@@ -180,7 +180,7 @@ impl Flake {
         Ok(SelectedHosts { hosts, except })
     }
 
-    /// Requires that the flake has every host of `except`: a misspelt one would not be left out.
+    /// Requires that the flake has every host of `except`: a misspelt name would not exclude the host that was meant.
     async fn require_exceptions(&self, except: &[HostName], call: &Call) -> Result<(), SelectError> {
         if except.is_empty() {
             return Ok(());
@@ -254,8 +254,9 @@ fn by_cause(unread: &[&Host]) -> Vec<UnreadHosts> {
         if let Some(rest) = causes.get_mut(CAUSES) {
             rest.hosts.extend(hosts);
         } else if causes.len() == CAUSES {
-            let rest = Diagnostic::new(Code::EvaluationFailed, "each for a cause of its own")
-                .with_hint(Remedy::CheckHost);
+            let rest =
+                Diagnostic::new(Code::EvaluationFailed, "each of these hosts fails for a different cause")
+                    .with_hint(Remedy::CheckHost);
             causes.push(UnreadHosts { error: rest, hosts: hosts.collect(), more_hosts: 0 });
         } else {
             causes.push(UnreadHosts { error: shortened(error), hosts: hosts.collect(), more_hosts: 0 });
@@ -302,8 +303,8 @@ fn named<'a>(names: impl Iterator<Item = &'a str>) -> String {
 
 fn list_tags(there: &[String]) -> String {
     match there {
-        [] => ", and none has any".to_owned(),
-        tags => format!("; there are {}", named(tags.iter().map(String::as_str))),
+        [] => "; no host has a tag".to_owned(),
+        tags => format!("; the tags are {}", named(tags.iter().map(String::as_str))),
     }
 }
 

@@ -18,22 +18,22 @@ const PACKAGES: usize = 60;
 pub struct Shell {
     /// Its name.
     pub name: String,
-    /// What it runs on.
+    /// Its system.
     pub system: String,
     /// Whether it evaluates.
     pub status: Status,
-    /// The packages in it, with their versions; the first of them where there are many.
+    /// Its packages with their versions, at most the first `PACKAGES`.
     pub packages: Vec<String>,
-    /// How many packages more are in it than are named here.
+    /// Number of packages that `packages` leaves out.
     #[serde(default, skip_serializing_if = "crate::schema::is_zero")]
     pub more_packages: usize,
-    /// Why it, or a package in it, does not evaluate.
+    /// Why it, or a package in it, does not evaluate; `None` if all evaluate.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<Diagnostic>,
-    /// How many packages are in it whose names do not evaluate, or lie behind so many of these that they were not read.
+    /// Number of packages whose names do not evaluate, or were not read because too many before them did not.
     #[serde(default, skip_serializing_if = "crate::schema::is_zero")]
     pub unread: usize,
-    /// What starts it.
+    /// The command that starts it.
     pub command: String,
 }
 

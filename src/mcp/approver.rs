@@ -178,7 +178,7 @@ impl ElicitationApprover {
         let opened = CODEC.as_ref()?.open_with(state?, seal_context(self.transport));
         let opened = opened
             .inspect_err(|error| {
-                tracing::warn!(%error, client = self.client, "an answer came with a state that is not ours");
+                tracing::warn!(%error, client = self.client, "an answer has a state that this process did not seal");
             })
             .ok()?;
         serde_json::from_slice::<SealedQuestion>(&opened).ok().filter(|asked| asked.tool == self.tool)
@@ -303,18 +303,18 @@ fn approval_form(question: &ApprovalRequest) -> Option<ElicitRequestParams> {
     let mut schema = ElicitationSchema::builder().required_string_property(PHRASE_FIELD, |field| {
         field
             .title(format!("Type {what} to approve: {}", question.phrase))
-            .description("Nothing is done unless it matches exactly")
+            .description("Nothing is done unless the text matches exactly")
     });
     if !question.risks.is_empty() {
         schema = schema.required_string_property(RISKS_FIELD, |field| {
             field
                 .title(format!("Type the blocking risks you accept: {}", question.risks.join(", ")))
-                .description("Each by its code, with spaces or commas between")
+                .description("The code of each risk, separated by spaces or commas")
         });
     }
     let requested_schema = schema
         .build()
-        .inspect_err(|error| tracing::error!(%error, "the form of an approval could not be made"))
+        .inspect_err(|error| tracing::error!(%error, "the form for the approval could not be built"))
         .ok()?;
     let message = format!("Approve this deployment?\n\n{}", question.text);
     Some(ElicitRequestParams::FormElicitationParams { meta: None, message, requested_schema })

@@ -91,8 +91,9 @@ impl RequestIds {
 
 /// The error for a request whose id is in use.
 pub fn duplicate_id_error(id: RequestId) -> ServerJsonRpcMessage {
-    let message =
-        format!("the id {id} was given to another request of this session: give each one of its own");
+    let message = format!(
+        "the id {id} is used by another request of this session: use a different id for each request"
+    );
     JsonRpcMessage::error(ErrorData::new(ErrorCode::INVALID_REQUEST, message, None), Some(id))
 }
 

@@ -118,7 +118,7 @@ impl<'de> Visitor<'de> for UniqueKeys<'_> {
         let mut values = Map::new();
         while let Some(key) = map.next_key::<String>()? {
             if values.contains_key(&key) {
-                let error = A::Error::custom("a key is there twice");
+                let error = A::Error::custom("a key is repeated");
                 self.0.borrow_mut().push(key);
                 return Err(error);
             }

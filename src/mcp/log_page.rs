@@ -13,7 +13,7 @@ pub(super) fn contents(log: &LogRef, page: LogPage, uri: String) -> Vec<Resource
     let behind = page.has_more.then(|| log.at(LogPosition::From(page.until)).uri());
     let last = page.has_more.then(|| log.at(LogPosition::End).uri());
     let mut about = format!(
-        "This is a page of the log of {}: its bytes {} to {}. Other pages are resources:",
+        "This is a page of the log of {}, bytes {} to {}. Other pages are these resources:",
         log.drv, page.from, page.until
     );
     let mut meta =

@@ -54,7 +54,7 @@ pub fn parse(bytes: &[u8], takes_batches: bool) -> ParsedMessage {
     if !takes_batches {
         return refuse_all(
             &batch,
-            "this is a batch, which only protocol version 2025-03-26 has: send each message by itself",
+            "this is a batch, which only protocol version 2025-03-26 supports: send each message separately",
         );
     }
     if batch.len() > LARGEST_BATCH {
@@ -87,7 +87,7 @@ fn parse_single(value: Value, repeated: Option<&str>) -> ParsedMessage {
         Err(_) => refuse(
             id,
             ErrorCode::INVALID_REQUEST,
-            "this is JSON, but not a JSON-RPC 2.0 message this server understands".to_owned(),
+            "this is JSON, but not a JSON-RPC 2.0 message that this server supports".to_owned(),
         ),
     }
 }
@@ -100,7 +100,7 @@ fn parse_in_batch(value: Value) -> ParsedMessage {
             JsonRpcMessage::Request(request)
                 if matches!(request.request, ClientRequest::InitializeRequest(_)) =>
             {
-                let message = "`initialize` is never part of a batch: send it by itself".to_owned();
+                let message = "`initialize` must not be part of a batch: send it separately".to_owned();
                 refuse(Some(request.id), ErrorCode::INVALID_REQUEST, message)
             }
             other => ParsedMessage::Message(Box::new(other)),
@@ -133,7 +133,7 @@ fn is_notification(value: &Value) -> bool {
 }
 
 fn repeated_key_message(path: &str) -> String {
-    format!("the key `{}` is repeated: write each key of an object once", text::line(path, 80))
+    format!("the key `{}` is repeated: an object must have each key only once", text::line(path, 80))
 }
 
 /// The error for a message larger than `limit` bytes.

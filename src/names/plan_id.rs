@@ -3,9 +3,9 @@
 use super::name;
 
 name!(
-    /// The name of a plan: `plan-` and 26 random characters of base32 (RFC 4648, in lower case).
+    /// The id of a plan: `plan-` and 26 random characters of base32 (RFC 4648, in lower case).
     PlanId, "a plan", at most 31,
-    "plan- and 26 characters of a-z and 2-7, as plan_deploy and `pantheros-mcp plans` give it",
+    "plan- and 26 characters of a-z and 2-7, as plan_deploy and `pantheros-mcp plans` show it",
     "^plan-[a-z2-7]{26}$",
     |given| {
         given.strip_prefix(PLAN_PREFIX).is_some_and(|rest| {
@@ -21,10 +21,10 @@ const PLAN_CHARACTERS: usize = 26;
 const BASE32: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
 
 impl PlanId {
-    /// A new random name.
+    /// A new random id.
     ///
     /// # Errors
-    /// If the system gives no random bytes.
+    /// The system provides no random bytes.
     pub fn random() -> std::io::Result<Self> {
         let bytes = crate::random::bytes::<PLAN_CHARACTERS>()?;
         let characters = bytes.iter().filter_map(|byte| BASE32.get(usize::from(byte % 32)));

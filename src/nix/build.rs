@@ -165,7 +165,7 @@ impl NixRun {
     /// # Errors
     /// [`NixError::Failed`] if the dry run failed: an empty list would then read as "nothing to do".
     pub fn planned_work(&self) -> Result<BuildWork, NixError> {
-        self.require_success("what remains to be built")?;
+        self.require_success("the remaining builds")?;
         let plan = self.state.dry_run();
         Ok(BuildWork {
             built: plan.builds_total,

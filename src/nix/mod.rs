@@ -29,11 +29,11 @@ pub const CACHE_HOME: &str = "NIX_CACHE_HOME";
 /// Shortest time between two progress reports, so that a chatty build log costs little.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(50);
 
-/// Why a question to `nix` has no answer. A `nix` that ran and failed on a flake is not an error but a [`NixRun`].
+/// Why `nix` gave no answer. A `nix` that ran and failed on a flake is not an error but a [`NixRun`].
 #[derive(Debug, thiserror::Error)]
 pub enum NixError {
     /// The `nix` found is older than [`OLDEST`].
-    #[error("{} is Nix {version}; {OLDEST} or newer is needed", path.display())]
+    #[error("{} is Nix {version}; {OLDEST} or newer is required", path.display())]
     TooOld {
         /// Path of the program.
         path: PathBuf,

@@ -159,11 +159,12 @@ pub fn absolute_folders(path: &OsStr) -> OsString {
     }
 }
 
-/// Lets the kernel terminate the program when this process dies without a chance to do it, and hands the program what
-/// those that it starts leave behind. Only Linux can.
+/// Makes the kernel terminate the program if this process is killed, and makes the program the parent of orphans among
+/// its descendants. Linux only.
 ///
-/// The kernel takes the thread that forked for the parent (prctl(2), `PR_SET_PDEATHSIG`): programs are started by futures,
-/// so by threads of the runtime, which last as long as it does, and never in `spawn_blocking`, whose threads come and go.
+/// For the kernel the parent is the thread that forked (prctl(2), `PR_SET_PDEATHSIG`). Programs are therefore started
+/// only on threads of the runtime, which live as long as the runtime, and never in `spawn_blocking`, whose threads end
+/// earlier.
 #[expect(unsafe_code, reason = "both can only be set between fork and exec")]
 fn prepare(builder: &mut tokio::process::Command) {
     let parent = rustix::process::getpid();

@@ -7,7 +7,7 @@ use super::Executable;
 use crate::advice::{Hint, Remedy};
 use crate::diagnostic::{Code, Diagnostic};
 
-/// Why a program gave no result.
+/// Why a program has no result.
 #[derive(Debug, thiserror::Error)]
 pub enum ProcessError {
     /// There is no such program.
@@ -25,7 +25,7 @@ pub enum ProcessError {
         cause: io::Error,
     },
     /// Reading its output or waiting for its end failed.
-    #[error("lost contact with {program}: {cause}")]
+    #[error("the output or the end of {program} could not be read: {cause}")]
     Io {
         /// The program.
         program: Executable,
@@ -49,7 +49,7 @@ pub enum ProcessError {
         limit: Duration,
     },
     /// It used more memory than [`Command::memory_limit`](super::Command::memory_limit).
-    #[error("{program} held more than {} of memory", crate::text::bytes(*limit))]
+    #[error("{program} used more than {} of memory", crate::text::bytes(*limit))]
     OutOfMemory {
         /// The program.
         program: Executable,
@@ -77,11 +77,13 @@ impl From<&ProcessError> for Diagnostic {
             E::NotFound { program } => (program.missing_code(), program.install_hint()),
             E::Spawn { program, .. } => (
                 Code::ProgramUnusable,
-                format!("see that this user may run `{program}`, or {}", program.install_hint()).into(),
+                format!("check that this user may run `{program}`, or {}", program.install_hint()).into(),
             ),
-            E::Io { program: Executable::Nix(_), .. } => (Code::NixFailed, "try the same by hand".into()),
-            E::Io { .. } => (Code::Internal, "see the server's log".into()),
-            E::OutputTooLarge { .. } => (Code::OutputTooLarge, "ask for less at once".into()),
+            E::Io { program: Executable::Nix(_), .. } => {
+                (Code::NixFailed, "run the same command in a terminal".into())
+            }
+            E::Io { .. } => (Code::Internal, "the log of the server has details".into()),
+            E::OutputTooLarge { .. } => (Code::OutputTooLarge, "request less at once".into()),
             E::OutOfMemory { .. } => (
                 Code::OutOfMemory,
                 Remedy::Raise(&["limits.evaluation_memory_mib"]).after("look for runaway recursion, or "),
@@ -90,7 +92,7 @@ impl From<&ProcessError> for Diagnostic {
                 (Code::TimedOut, Remedy::Raise(&["limits.evaluation_seconds", "limits.build_seconds"]).into())
             }
             E::TimedOut { .. } => (Code::TimedOut, Remedy::CallAgain.into()),
-            E::Cancelled => (Code::Cancelled, Remedy::CallAgain.after("if the answer is wanted, ")),
+            E::Cancelled => (Code::Cancelled, Remedy::CallAgain.after("if you still need the answer, ")),
         };
         Self::new(code, error.to_string()).with_hint(hint)
     }

@@ -25,7 +25,7 @@ pub struct FinishedProcess {
 pub enum Flow {
     /// Read on.
     Continue,
-    /// Read on, and begin the time limit anew: the program has finished one of its tasks.
+    /// Read on, and restart the time limit: the program has finished one of its tasks.
     MoreTime,
     /// End the program: no more output is needed, or it uses too much memory.
     Stop,

@@ -1,8 +1,8 @@
 //! Converts the arguments of a call into the form that its tool reads.
 //!
 //! Clients in OpenAI's strict mode send every argument, with `null` for those that are not set. Others send `""`, or lists,
-//! numbers and booleans as strings. A value is converted if the tool's schema leaves no doubt. Everything else is an error
-//! that has the argument, its value and the expected type. No argument gets a value that the client did not send.
+//! numbers and booleans as strings. A value is converted if the tool's schema allows only one meaning. Everything else is an
+//! error with the argument, its value and the expected type. No argument gets a value that the client did not send.
 
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Number, Value};
@@ -35,7 +35,7 @@ impl ArgumentError {
     fn value(path: &str, given: &Value, schema: &Value) -> Self {
         Self::new(
             path,
-            format!("`{path}` is {}; {} is wanted", describe_value(given), describe_schema(schema)),
+            format!("`{path}` is {}; {} is expected", describe_value(given), describe_schema(schema)),
         )
     }
 }
@@ -145,7 +145,7 @@ impl ArgumentReader<'_> {
             match given.get(name) {
                 None | Some(Value::Null) if required => wrong.push(ArgumentError::new(
                     &path,
-                    format!("`{path}` is missing; {} is wanted", describe_schema(property)),
+                    format!("`{path}` is missing; {} is expected", describe_schema(property)),
                 )),
                 None | Some(Value::Null) => {}
                 Some(Value::String(text)) if !required && text.is_empty() && may_be_empty(name, property) => {
@@ -153,7 +153,7 @@ impl ArgumentReader<'_> {
                 Some(Value::String(text))
                     if !required && text.is_empty() && schema_type(property) == "string" =>
                 {
-                    let problem = format!("`{path}` is empty; leave it out to set none");
+                    let problem = format!("`{path}` is empty; leave it out if it is not to be set");
                     wrong.push(ArgumentError::new(&path, problem));
                 }
                 Some(value) => {
@@ -257,8 +257,8 @@ impl ArgumentReader<'_> {
     }
 }
 
-/// Optional arguments that select a part of an answer: `""` counts as not set. Other strings change what is done if they are
-/// not set (without `rev`, uncommitted files are deployed too), so an empty one is an error.
+/// Optional arguments that select a part of an answer: `""` counts as not set. For other strings an empty value is an error,
+/// because a call without them does something else (without `rev`, uncommitted files are deployed too).
 const MAY_BE_EMPTY: [&str; 4] = ["cursor", "host", "system", "tag"];
 
 /// Whether `""` counts as not set.

@@ -12,7 +12,7 @@ use crate::text;
 /// Exit code of a shell for a missing program (POSIX, "Exit Status for Commands").
 pub(super) const COMMAND_NOT_FOUND: i32 = 127;
 
-/// The host key that a machine showed.
+/// The host key that a machine presented.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct HostKey {
     /// Its type, such as `ssh-ed25519`.
@@ -41,15 +41,15 @@ pub enum SshError {
     UnknownHostKey {
         /// The machine.
         target: SshTarget,
-        /// The key it showed; `None` if `ssh` did not print it.
+        /// The key that it presented; `None` if `ssh` did not print it.
         key: Option<HostKey>,
     },
-    /// The machine shows another host key than the known one.
-    #[error("{target} shows another host key than the known one{}", shown(key.as_ref()))]
+    /// The machine presents another host key than the known one.
+    #[error("{target} presents another host key than the known one{}", shown(key.as_ref()))]
     ChangedHostKey {
         /// The machine.
         target: SshTarget,
-        /// The key it showed; `None` if `ssh` did not print it.
+        /// The key that it presented; `None` if `ssh` did not print it.
         key: Option<HostKey>,
     },
     /// The machine refuses the login.
@@ -199,14 +199,14 @@ impl From<&SshError> for Diagnostic {
             SshError::UnknownHostKey { target, .. } => (
                 Code::UnknownHostKey,
                 format!(
-                    "a person has to compare the fingerprint with the one on the machine's console and accept it once: ssh -p {} {}@{}",
+                    "a person has to compare the fingerprint with the one on the machine's console, and accept the key once: ssh -p {} {}@{}",
                     target.port, target.user, target.address
                 ).into(),
             ),
             SshError::ChangedHostKey { target, .. } => (
                 Code::ChangedHostKey,
                 format!(
-                    "either the machine was reinstalled or another one answers; a person who knows that it was reinstalled removes the old key: ssh-keygen -R {}",
+                    "the machine was reinstalled, or another machine answers; a person who knows that it was reinstalled can remove the old key: ssh-keygen -R {}",
                     match target.port.get() {
                         22 => target.address.to_string(),
                         port => format!("'[{}]:{port}'", target.address),
@@ -216,29 +216,29 @@ impl From<&SshError> for Diagnostic {
             SshError::Denied { target, .. } => (
                 Code::AccessDenied,
                 format!(
-                    "check that the machine accepts your key for `{}`, and that your agent holds it: ssh-add -l",
+                    "check that the machine accepts your key for `{}`, and that your agent has the key: ssh-add -l",
                     target.user
                 ).into(),
             ),
             SshError::Unreachable { .. } => (
                 Code::HostUnreachable,
-                "check that the machine runs, and pantheros.deploy.targetHost and port".into(),
+                "check that the machine runs, and that pantheros.deploy.targetHost and port are correct".into(),
             ),
-            SshError::Broken { .. } => (Code::HostUnreachable, Remedy::CallAgain.after("a new connection is made if you ")),
-            SshError::TimedOut { .. } => (Code::TimedOut, "the machine is busy or hangs".into()),
+            SshError::Broken { .. } => (Code::HostUnreachable, Remedy::CallAgain.after("to make a new connection, ")),
+            SshError::TimedOut { .. } => (Code::TimedOut, "the machine may be busy, or the program may hang".into()),
             SshError::OutputTooLarge { .. } => {
                 (Code::OutputTooLarge, "run the program on the machine itself".into())
             }
             SshError::Failed { target, program, code: COMMAND_NOT_FOUND, .. } => (
                 Code::RemoteFailed,
                 format!(
-                    "check with `ssh -p {} {}@{} command -v {program}` that the program is on the PATH of commands, which may differ \
-                     from that of a login",
+                    "check with `ssh -p {} {}@{} command -v {program}` that the program is on the PATH of remote commands, which may \
+                     differ from the PATH of a login shell",
                     target.port, target.user, target.address
                 ).into(),
             ),
             SshError::Failed { .. } => {
-                (Code::RemoteFailed, "run it on the machine to see all of its output".into())
+                (Code::RemoteFailed, "run the program on the machine to see all of its output".into())
             }
         };
         Self::new(code, error.to_string()).with_said(error.said().unwrap_or_default()).with_hint(hint)
@@ -263,14 +263,14 @@ mod tests {
 
     #[test]
     fn a_path_that_is_too_long_is_not_the_machines_fault() {
-        let wrong = "a path there has up to 130 bytes, and 78 are the most".to_owned();
+        let wrong = "a path there has up to 130 bytes, but only 78 are possible".to_owned();
         let tried = vec![("/home/user/long".into(), wrong)];
         let diagnostic = Diagnostic::from(&SshError::from(ScratchError { tried }));
         assert_eq!(diagnostic.code, Code::ScratchUnusable);
         assert!(
             diagnostic
                 .message
-                .ends_with("/home/user/long: a path there has up to 130 bytes, and 78 are the most")
+                .ends_with("/home/user/long: a path there has up to 130 bytes, but only 78 are possible")
         );
         assert!(diagnostic.hint.unwrap().to_string().contains("XDG_RUNTIME_DIR"));
     }

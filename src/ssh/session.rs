@@ -186,7 +186,7 @@ impl SshSession {
         };
         let feeding = async {
             if let Some(mut stdin) = stdin.take() {
-                // If a program ends without reading all of its input, its exit code and output say why.
+                // A program may end without reading all of its input. Its exit code and output then have the reason.
                 let _as_far_as_it_reads = stdin.write_all(input).await;
                 let _closed = stdin.shutdown().await;
             }

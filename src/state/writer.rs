@@ -35,9 +35,13 @@ where
 {
     let queue = match QUEUE.get_or_init(start_thread) {
         Ok(queue) => queue,
-        Err(kind) => return Err(StateError::Unwritten(format!("there is no thread for it: {kind}")).into()),
+        Err(kind) => {
+            return Err(
+                StateError::Unwritten(format!("the writer thread could not be started: {kind}")).into()
+            );
+        }
     };
-    let ended = |_| E::from(StateError::Unwritten("the thread for it has ended".to_owned()));
+    let ended = |_| E::from(StateError::Unwritten("the writer thread has ended".to_owned()));
     let queued_at = Instant::now();
     let (result_sender, result_receiver) = oneshot::channel();
     let permit = queue.reserve().await.map_err(|_| ended(()))?;

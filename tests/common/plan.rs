@@ -51,7 +51,7 @@ pub fn stored(fleet: &Fleet, hosts: &[&str], risks: &[&str], life: Duration) -> 
             let risks: Vec<Value> = risks
                 .iter()
                 .map(|code| {
-                    json!({"code": code, "severity": "blocking", "evidence": "seen", "mend": "mend it"})
+                    json!({"code": code, "severity": "blocking", "evidence": "seen", "mend": "fix it"})
                 })
                 .collect();
             json!({

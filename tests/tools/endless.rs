@@ -64,8 +64,8 @@ fn fared<'a>(list: &'a Value, name: &str) -> Vec<(&'a str, &'static str)> {
         let own = entry[name].as_str().unwrap();
         match errors.get(entry["same_as"].as_str().unwrap_or(own)) {
             None => "well",
-            Some(error) if error.starts_with("its evaluation took longer than 4 s") => "endless",
-            Some(error) if error.starts_with("not evaluated, because 3 others took longer") => "left",
+            Some(error) if error.starts_with("the evaluation took longer than 4 s") => "endless",
+            Some(error) if error.starts_with("not evaluated, because 3 other evaluations exceeded") => "left",
             Some(error) => panic!("{error}"),
         }
     };
@@ -120,7 +120,7 @@ fn after_three_that_never_end_the_rest_says_that_it_was_left() {
     limited(&fleet, &nix, 2);
     let again = fleet.call("list_hosts", &json!({})).json;
     let told: Vec<_> = again["hosts"].as_array().unwrap().iter().map(|host| told(&host["error"])).collect();
-    assert!(told[1].starts_with("its evaluation took longer than 2 s"), "{again:#}");
+    assert!(told[1].starts_with("the evaluation took longer than 2 s"), "{again:#}");
     assert!(told[4].starts_with("not evaluated"), "{again:#}");
     let one = fleet.call("list_hosts", &json!({"host": "f-well"})).json;
     assert_eq!(one["hosts"][0]["facts"], "known", "{one:#}");
@@ -139,12 +139,12 @@ fn a_check_of_what_never_ends_is_an_error_each_and_not_remembered() {
     limited(&fleet, &nix, 2);
     let again = fleet.call("flake_check", &json!({"host": "a-never"})).json;
     assert!(
-        told(&again["outputs"][0]["error"]).starts_with("its evaluation took longer than 2 s"),
+        told(&again["outputs"][0]["error"]).starts_with("the evaluation took longer than 2 s"),
         "{again:#}"
     );
     let again = fleet.call("flake_check", &json!({})).json;
     assert!(
-        told(&again["outputs"][0]["error"]).starts_with("its evaluation took longer than 2 s"),
+        told(&again["outputs"][0]["error"]).starts_with("the evaluation took longer than 2 s"),
         "{again:#}"
     );
 }

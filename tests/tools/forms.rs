@@ -147,9 +147,9 @@ fn what_is_unclear_is_said_to_a_model_all_at_once() {
     assert_eq!(error["code"], "invalid_input", "{error}");
     let message = error["message"].as_str().unwrap();
     for word in [
-        "`host` is the number 5; a string is wanted",
-        "`artifact` is the string \"topleve\"; one of toplevel, vm, disko-script, disko-image is wanted",
-        "`dry_run` is the string \"maybe\"; true or false is wanted",
+        "`host` is the number 5; a string is expected",
+        "`artifact` is the string \"topleve\"; one of toplevel, vm, disko-script, disko-image is expected",
+        "`dry_run` is the string \"maybe\"; true or false is expected",
         "there is no argument `hots`",
     ] {
         assert!(message.contains(word), "{word}: {message}");

@@ -24,7 +24,7 @@ fn unset(key: &SettingKey) -> Value {
     serde_json::to_value(SettingsFile::default()).unwrap().pointer(&key.pointer()).unwrap().clone()
 }
 
-/// Values of a key of which the first is the widest, each other than what counts where nobody says anything.
+/// Values of a key, the widest first. Each differs from the default.
 fn samples(key: &SettingKey) -> Vec<Value> {
     match key.path {
         "cache.enabled" => vec![json!(false), json!(true)],
@@ -131,7 +131,7 @@ fn an_untrusted_file_never_widens() {
             (FlakeInfluence::Narrows, MergeRule::Any | MergeRule::Union) => {
                 assert_eq!(got, wide, "{}", key.path)
             }
-            // All tools are allowed until somebody names some.
+            // All tools are allowed until a source names some.
             (FlakeInfluence::Narrows, MergeRule::Intersection(&[])) => assert_eq!(got, wide, "{}", key.path),
             (FlakeInfluence::Narrows, MergeRule::Intersection(_)) => {
                 assert_eq!(got, json!(["elicitation", "terminal"]), "{}", key.path);
@@ -143,7 +143,7 @@ fn an_untrusted_file_never_widens() {
             }
             _ => {
                 assert_eq!(got, unset, "{}", key.path);
-                assert_eq!(ignored, [key.path], "what does not count is told");
+                assert_eq!(ignored, [key.path], "a setting without effect is reported");
             }
         }
         let guards: &[&str] = if key.guard == GuardCondition::IfSet { &[key.path] } else { &[] };

@@ -25,7 +25,8 @@ impl Approvals {
             return Err(ApprovalError::ChannelNotAllowed { id: id.clone(), channel: approval.channel });
         }
         if approval.at < plan.created || approval.at > Timestamp::now() {
-            let problem = format!("it was given at {}, outside the plan's life", approval.at);
+            let problem =
+                format!("it was given at {}, before the plan was made or in the future", approval.at);
             return Err(ApprovalError::Malformed { id: id.clone(), problem });
         }
         let missing: Vec<String> = plan
@@ -42,7 +43,7 @@ impl Approvals {
                 let approvers = self.settings.approvers.as_deref();
                 let who = signature::verify(stored.canonical(), signature, approvers, &call.cancel).await?;
                 if who != approval.by {
-                    let problem = format!("it says that it is {}'s, but {who} signed it", approval.by);
+                    let problem = format!("it names {} as the signer, but {who} signed it", approval.by);
                     return Err(ApprovalError::Malformed { id: id.clone(), problem });
                 }
                 signature::require_scope(&who, self.settings.scopes.get(&who), plan)?;

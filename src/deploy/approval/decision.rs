@@ -28,7 +28,7 @@ pub struct Rejection {
 }
 
 impl Rejection {
-    /// Who rejected the plan: a user of this machine, or of a client.
+    /// Who rejected the plan: a user of this machine, or the user of a client.
     #[must_use]
     pub fn by(&self) -> &str {
         &self.rejected_by
@@ -81,7 +81,7 @@ pub(super) fn read(plans: &Plans, id: &PlanId) -> Result<Option<Decision>, Appro
         serde_json::from_slice(&bytes).map_err(|error| malformed(error.to_string()))?;
     let version = value.get("version").and_then(serde_json::Value::as_u64);
     if version != Some(u64::from(VERSION)) {
-        return Err(malformed(format!("its decision has no version {VERSION}")));
+        return Err(malformed(format!("its decision does not have the format version {VERSION}")));
     }
     let read = if value.get("rejected_by").is_some() {
         serde_json::from_value(value).map(Decision::Rejected)
@@ -114,7 +114,7 @@ pub(super) fn claim(
     if plans.folder.create(&name(id), decision.canonical()?.as_bytes())? {
         return Ok(None);
     }
-    let gone = || ApprovalError::Malformed { id: id.clone(), problem: "its decision vanished".to_owned() };
+    let gone = || ApprovalError::Malformed { id: id.clone(), problem: "its decision was removed".to_owned() };
     read(plans, id)?.ok_or_else(gone).map(Some)
 }
 

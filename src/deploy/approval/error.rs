@@ -32,7 +32,7 @@ impl NoForm {
     fn hint_start(&self) -> String {
         match self {
             Self::Unavailable => String::new(),
-            Self::Shown => "the form was shown twice, and is not shown again: ".to_owned(),
+            Self::Shown => "the form was shown twice and is not shown again: ".to_owned(),
             Self::DeclinedBefore { plan_id, until } => {
                 format!(
                     "the same change was declined as {plan_id}, and no form is shown for it until {until}: "
@@ -54,15 +54,15 @@ pub enum ApprovalError {
     /// The audit log cannot be written, so the step was not done.
     #[error(transparent)]
     Audit(#[from] AuditError),
-    /// The signature could not be checked, or does not count.
+    /// The signature could not be verified, or is not accepted.
     #[error(transparent)]
     Signature(#[from] SignatureError),
     /// The approval has no canonical form.
     #[error(transparent)]
     Canonical(#[from] CanonicalError),
-    /// A person has not yet trusted the deployment guards in the settings beside the flake.
+    /// The settings beside the flake guard deployments, and no person has trusted their current content.
     #[error(
-        "{} says who may deploy ({}), and nobody trusted it as it is",
+        "{} decides who may deploy ({}), and no person has trusted its current content",
         settings.path.display(),
         settings.keys.join(", ")
     )]
@@ -95,8 +95,10 @@ pub enum ApprovalError {
         /// When it was rejected.
         at: Timestamp,
     },
-    /// A person rejected it, which counts, but the audit log has no entry of it yet.
-    #[error("{id} was rejected by {by} and stays so, but the audit log has no entry of it: {cause}")]
+    /// A person rejected it. The rejection is in force, but the audit log has no entry of it yet.
+    #[error(
+        "{id} was rejected by {by} and cannot be deployed, but the audit log has no entry of this: {cause}"
+    )]
     Unlogged {
         /// The plan.
         id: PlanId,
@@ -108,19 +110,19 @@ pub enum ApprovalError {
         cause: AuditError,
     },
     /// It cannot be rejected: its deployment began already.
-    #[error("{0} was approved and used before it was rejected: it is deployed, or being deployed")]
+    #[error("{0} cannot be rejected any more: it was approved, and is deployed or being deployed")]
     TooLate(PlanId),
     /// The person closed the form, or did not answer in time.
-    #[error("the person did not answer whether to approve {0}")]
+    #[error("the person did not answer the question whether to approve {0}")]
     Unanswered(PlanId),
-    /// The client's reply belongs to no question, or to another one.
-    #[error("the client's reply is not the answer to the question about {0}")]
+    /// The client's answer belongs to another question, or to none.
+    #[error("the client's answer does not belong to the question about {0}")]
     Stray(PlanId),
     /// The settings changed after the person was asked.
-    #[error("the settings were changed while a person was asked about {0}")]
+    #[error("the settings changed while a person was asked about {0}")]
     Overtaken(PlanId),
     /// The person typed another phrase than the requested one.
-    #[error("what was typed to approve {id} is not `{expected}`")]
+    #[error("the text that was typed to approve {id} is not `{expected}`")]
     WrongWords {
         /// The plan.
         id: PlanId,
@@ -136,7 +138,7 @@ pub enum ApprovalError {
         codes: Vec<String>,
     },
     /// The plan's approval was used before.
-    #[error("{0} was deployed before: an approval is good for once")]
+    #[error("{0} was deployed before; an approval is valid for one deployment")]
     Spent(PlanId),
     /// The settings do not allow the way in which it was given.
     #[error("{id} was approved by {channel}, which `deploy.approve_by` does not allow")]
@@ -167,7 +169,7 @@ impl From<&ApprovalError> for Diagnostic {
             ApprovalError::Audit(error) => error.into(),
             ApprovalError::Signature(error) => error.into(),
             ApprovalError::State(_) => diagnostic(Code::StateUnusable)
-                .with_hint("the state folder and all in it have to be the user's own, mode 0700"),
+                .with_hint("the state folder and everything in it must belong to the user and be writable by nobody else"),
             ApprovalError::Canonical(_) => diagnostic(Code::Internal),
             ApprovalError::Untrusted { command, .. } => {
                 diagnostic(Code::UntrustedSettings).with_hint(Remedy::Trust { command: command.clone() })
@@ -185,7 +187,7 @@ impl From<&ApprovalError> for Diagnostic {
                 }),
             ApprovalError::Asked(_) => diagnostic(Code::ApprovalRequired),
             ApprovalError::Rejected { .. } => diagnostic(Code::ApprovalDeclined)
-                .with_hint("nothing was done; ask the person what should be different before you plan again"),
+                .with_hint("nothing was done; before you plan again, ask the person what to change"),
             ApprovalError::Unlogged { id, command, cause, .. } => {
                 let cause = Diagnostic::from(cause);
                 let first = cause.hint.map(|hint| format!("{hint}; ")).unwrap_or_default();
@@ -198,11 +200,11 @@ impl From<&ApprovalError> for Diagnostic {
                 .with_hint("nothing was done; the plan can still be approved until it expires"),
             ApprovalError::WrongWords { .. } | ApprovalError::RisksNotNamed { .. } => {
                 diagnostic(Code::ApprovalDeclined)
-                    .with_hint("nothing was done; the person has to type exactly what is asked for")
+                    .with_hint("nothing was done; the person has to type exactly the requested text")
             }
             ApprovalError::Spent(_) => diagnostic(Code::ApprovalSpent).with_hint(Remedy::PlanAnew),
             ApprovalError::TooLate(_) => {
-                diagnostic(Code::ApprovalSpent).with_hint(Remedy::RollBack.after("nothing is undone; "))
+                diagnostic(Code::ApprovalSpent).with_hint(Remedy::RollBack.after("nothing was undone; "))
             }
             ApprovalError::Overtaken(_) => diagnostic(Code::InvalidApproval)
                 .with_hint(Remedy::AskUnderNewSettings.after("nothing was done; ")),
@@ -211,7 +213,7 @@ impl From<&ApprovalError> for Diagnostic {
             ApprovalError::ChannelNotAllowed { .. }
             | ApprovalError::OtherPlan(_)
             | ApprovalError::Malformed { .. } => diagnostic(Code::InvalidApproval)
-                .with_hint("nothing was done; a person has to look at the plan and approve it anew"),
+                .with_hint("nothing was done; a person has to read the plan and approve it again"),
         }
     }
 }

@@ -95,7 +95,7 @@ impl Approvals {
         }
     }
 
-    /// Loads the plan of that name, whether or not it can still be approved.
+    /// Loads the plan with this id, even if it can no longer be approved.
     ///
     /// # Errors
     /// See `PlanError`; [`ApprovalError::Rejected`] if it cannot be read and was rejected.
@@ -161,7 +161,7 @@ impl Approvals {
         let approval: Approval =
             serde_json::from_slice(&bytes).map_err(|error| malformed(error.to_string()))?;
         if approval.version != VERSION {
-            return Err(malformed(format!("its version is {}, not {VERSION}", approval.version)));
+            return Err(malformed(format!("its format version is {}, not {VERSION}", approval.version)));
         }
         Ok(Some(approval))
     }

@@ -21,7 +21,7 @@ impl Approvals {
     /// Uses the approval that is stored beside the plan. If several processes try, only one succeeds.
     ///
     /// # Errors
-    /// [`ApprovalError::Required`] if there is no approval; other [`ApprovalError`]s if it does not count.
+    /// [`ApprovalError::Required`] if there is no approval; other [`ApprovalError`]s if it is not accepted.
     pub async fn spend(&self, stored: &StoredPlan, call: &Call) -> Result<SpentApproval, ApprovalError> {
         let id = &stored.plan().id;
         self.require_trust()?;
@@ -33,7 +33,7 @@ impl Approvals {
         };
         // A form's answer is never stored beside the plan: the call that receives it uses it at once.
         if approval.channel == ApprovalMethod::Elicitation {
-            let problem = "this program never stores a form's answer before it is used".to_owned();
+            let problem = "this program does not store the answer to a form before it is used".to_owned();
             return Err(ApprovalError::Malformed { id: id.clone(), problem });
         }
         self.check(stored, &approval, call).await?;
@@ -105,11 +105,11 @@ impl Approvals {
             ApprovalAnswer::Declined => {
                 let (plans, declined) = (self.plans.clone(), plan.clone());
                 let rejected = self.reject(id, &format!("the user of {}", by.client), &by.client).await;
-                // Both are attempted, even if the first one fails.
+                // Recorded even if the rejection failed.
                 let kept = writer::run(move |_| forms::declined(&plans, &declined)).await;
                 let refusal = Decision::Rejected(rejected?).refusal(id);
                 if let Err(error) = kept {
-                    tracing::error!(%error, plan = %id, "the declined change was not recorded: a form may ask about it again");
+                    tracing::error!(%error, plan = %id, "the declined change could not be recorded: a form may ask about it again");
                 }
                 return Err(refusal);
             }

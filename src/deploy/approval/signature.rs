@@ -1,7 +1,7 @@
 //! Approvals as signatures over a plan, made and verified by the system's `ssh-keygen -Y`.
 //!
 //! The message is the plan's canonical form. It has a namespace of its own, so that a signature that was made for
-//! another purpose, such as a commit, does not count (PROTOCOL.sshsig).
+//! another purpose, such as a commit, is not accepted (PROTOCOL.sshsig).
 
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -29,7 +29,7 @@ const TIME: Duration = Duration::from_secs(20);
 /// Maximum number of principals that are tried for one key.
 const NAMES: usize = 16;
 
-/// Why a signature was not made, or does not count.
+/// Why a signature was not made, or is not accepted.
 #[derive(Debug, thiserror::Error)]
 pub enum SignatureError {
     /// `ssh-keygen` could not be run.
@@ -47,10 +47,10 @@ pub enum SignatureError {
         cause: std::io::Error,
     },
     /// The settings name no file of allowed signers.
-    #[error("`deploy.approvers` is not set, so nobody may sign")]
+    #[error("`deploy.approvers` is not set, so no signature is accepted")]
     NoApprovers,
     /// Other users can change the file of allowed signers.
-    #[error("{} is somebody else's, or can be written by others, who could add themselves to the approvers", path.display())]
+    #[error("{} belongs to another user, or other users can write to it and so add themselves to the approvers", path.display())]
     OpenApprovers {
         /// The file of allowed signers.
         path: PathBuf,
@@ -62,19 +62,19 @@ pub enum SignatureError {
         key: PathBuf,
     },
     /// The file of allowed signers does not have the key, or its principal is a pattern.
-    #[error("the signature is by none of the approvers in {}", path.display())]
+    #[error("the signature was not made by an approver in {}", path.display())]
     UnknownSigner {
         /// The file of allowed signers.
         path: PathBuf,
-        /// What `ssh-keygen` said.
+        /// The error output of `ssh-keygen`.
         said: String,
     },
     /// An approver made the signature, but not over this plan in this namespace.
-    #[error("the signature is not {who}'s over this plan")]
+    #[error("the signature by {who} is not over this plan")]
     Wrong {
         /// Whose key it is.
         who: String,
-        /// What `ssh-keygen` said.
+        /// The error output of `ssh-keygen`.
         said: String,
     },
     /// The approver's scope does not cover the plan.
@@ -101,12 +101,12 @@ impl From<&SignatureError> for Diagnostic {
                 diagnostic(Code::InvalidSettings).with_hint(Remedy::NameApprovers)
             }
             SignatureError::OpenApprovers { .. } => diagnostic(Code::InvalidSettings)
-                .with_hint("make root or yourself its owner, and run `chmod go-w` on it"),
+                .with_hint("make root or yourself the owner of the file, and run `chmod go-w` on it"),
             SignatureError::NotSigned { .. } => {
                 diagnostic(Code::InvalidApproval).with_hint(Remedy::NameSigningKey)
             }
             SignatureError::UnknownSigner { .. } => diagnostic(Code::InvalidApproval).with_hint(
-                "that file needs a line `name key` for each approver; a pattern is not accepted as a name",
+                "the file needs a line `name key` for each approver; a pattern is not accepted as a name",
             ),
             SignatureError::Wrong { .. } => diagnostic(Code::InvalidApproval).with_hint(Remedy::Sign),
             SignatureError::OutOfScope { .. } => {
@@ -161,7 +161,10 @@ pub async fn verify(
     }
     // `ssh-keygen` reads it in two runs, and a pipe can be read only once.
     if !data.is_file() {
-        return Err(at(approvers)(std::io::Error::new(std::io::ErrorKind::InvalidInput, "it is not a file")));
+        return Err(at(approvers)(std::io::Error::new(
+            std::io::ErrorKind::InvalidInput,
+            "it is not a regular file",
+        )));
     }
     let scratch = ScratchFolder::make(&scratch::candidate_folders(), usize::MAX)?;
     let (file, signed) = (scratch.path().join("plan"), scratch.path().join("plan.sig"));
@@ -192,7 +195,7 @@ pub async fn verify(
             Err(said) => refused = Some(SignatureError::Wrong { who: name.to_owned(), said }),
         }
     }
-    Err(refused.unwrap_or_else(|| unknown("its principal there is a pattern, not a name".to_owned())))
+    Err(refused.unwrap_or_else(|| unknown("its principal in the file is a pattern, not a name".to_owned())))
 }
 
 fn absolute(path: &Path) -> Result<PathBuf, SignatureError> {

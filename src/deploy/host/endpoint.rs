@@ -32,8 +32,8 @@ pub enum EndpointError {
     /// The flake could not be evaluated.
     #[error(transparent)]
     Flake(#[from] FlakeError),
-    /// Neither the configuration nor the settings name an address.
-    #[error("nothing says where {0} is reached")]
+    /// Neither the configuration nor the settings have an address.
+    #[error("no address is configured for {0}")]
     Nowhere(HostName),
     /// The configured address, user or port is invalid.
     #[error("pantheros.deploy of {host} has an invalid address, user or port")]
@@ -58,7 +58,7 @@ impl From<&EndpointError> for Diagnostic {
             EndpointError::Malformed { host, message } => Self::new(Code::TypeMismatch, error.to_string())
                 .with_said(message)
                 .with_attr(attr(host, "targetHost"))
-                .with_hint("write the address without `user@` and port; these have options of their own"),
+                .with_hint("write the address without `user@` and port; set `pantheros.deploy.user` and `port` for these"),
         }
     }
 }

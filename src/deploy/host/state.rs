@@ -92,7 +92,7 @@ pub enum SurveyError {
     #[error(transparent)]
     Ssh(#[from] SshError),
     /// The output is incomplete, or is not the survey's.
-    #[error("{target} gave no complete answer to the survey")]
+    #[error("{target} returned no complete answer to the survey")]
     NotUnderstood {
         /// The SSH address of the host.
         target: String,
@@ -105,11 +105,9 @@ impl From<&SurveyError> for Diagnostic {
     fn from(error: &SurveyError) -> Self {
         match error {
             SurveyError::Ssh(error) => error.into(),
-            SurveyError::NotUnderstood { said, .. } => {
-                Self::new(Code::RemoteFailed, error.to_string()).with_said(said).with_hint(
-                    "check that the machine runs NixOS and that the user's login shell there runs commands",
-                )
-            }
+            SurveyError::NotUnderstood { said, .. } => Self::new(Code::RemoteFailed, error.to_string())
+                .with_said(said)
+                .with_hint("check that the machine runs NixOS and that the user's login shell runs commands"),
         }
     }
 }

@@ -44,7 +44,7 @@ pub const MOST_HOSTS: usize = 1_000;
 pub struct Plan {
     /// [`PLAN_VERSION`].
     pub version: u32,
-    /// Its name.
+    /// Its id.
     pub id: PlanId,
     /// When it was made.
     pub created: Timestamp,
@@ -193,7 +193,7 @@ impl Plan {
     /// A sentence with the first rule that is broken.
     pub fn check(&self) -> Result<(), String> {
         if self.hosts.is_empty() || self.hosts.len() > MOST_HOSTS {
-            return Err(format!("a plan is for 1 to {MOST_HOSTS} hosts, not {}", self.hosts.len()));
+            return Err(format!("a plan has 1 to {MOST_HOSTS} hosts, not {}", self.hosts.len()));
         }
         if self.wave == 0 {
             return Err("a wave needs at least one host".to_owned());
@@ -205,7 +205,7 @@ impl Plan {
             return Err("a plan for a revision cannot contain uncommitted changes".to_owned());
         }
         if self.expires <= self.created {
-            return Err("it expires before it was made".to_owned());
+            return Err("it expires before it is made".to_owned());
         }
         let mut seen = HashSet::new();
         let left_out = self.except.iter().chain(self.unreachable.iter().map(|left| &left.host));
@@ -215,14 +215,14 @@ impl Plan {
             }
         }
         for host in &self.hosts {
-            // A person would approve a watch that never takes place.
+            // Otherwise a person would approve a watch that does not take place.
             if let Some(seconds) = host.settling_seconds {
                 return Err(format!(
                     "{} has `settling_seconds` {seconds}, which this program does not support",
                     host.host
                 ));
             }
-            // A person has to be able to type the code, which an approval then names.
+            // A person has to type the code to accept the risk.
             for risk in &host.risks {
                 if !is_risk_code(&risk.code) {
                     return Err(format!("{:?} is not the code of a risk", risk.code));

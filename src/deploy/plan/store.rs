@@ -26,16 +26,16 @@ const FOLDER: &str = "plans";
 #[derive(Debug, thiserror::Error)]
 pub enum PlanError {
     /// No folder is configured, and there is no home folder to derive one from.
-    #[error("there is neither `deploy.state_folder` nor a home folder to keep plans in")]
+    #[error("plans cannot be stored: `deploy.state_folder` is not set, and there is no home folder")]
     NoFolder,
     /// The state folder, or a file in it, cannot be used.
     #[error(transparent)]
     State(#[from] StateError),
-    /// No plan has that name.
+    /// No plan has this id.
     #[error("there is no {0}")]
     Unknown(PlanId),
     /// A newer or an older program made it, in another format.
-    #[error("{id} is a plan of version {version}; this program knows version {PLAN_VERSION}")]
+    #[error("{id} has the format version {version}; this program supports version {PLAN_VERSION}")]
     OtherVersion {
         /// The plan.
         id: PlanId,
@@ -60,7 +60,7 @@ pub enum PlanError {
         /// When it expired.
         expires: Timestamp,
     },
-    /// It breaks a rule of [`Plan::check`], or its name is taken.
+    /// It breaks a rule of [`Plan::check`], or another plan has its id.
     #[error("the plan is invalid: {0}")]
     Unfit(String),
     /// It has no canonical form.
@@ -78,14 +78,14 @@ impl From<&PlanError> for Diagnostic {
             PlanError::NoFolder => diagnostic(Code::InvalidSettings)
                 .with_hint(Remedy::Set("deploy.state_folder").after("set HOME, or ")),
             PlanError::State(_) => diagnostic(Code::StateUnusable)
-                .with_hint("the state folder and all in it have to be the user's own, mode 0700"),
+                .with_hint("the state folder and everything in it must belong to the user and be writable by nobody else"),
             PlanError::Unknown(_) => diagnostic(Code::UnknownPlan).with_hint(Remedy::ListPlans),
             PlanError::OtherVersion { version, .. } if *version > u64::from(PLAN_VERSION) => {
                 diagnostic(Code::InvalidPlan)
                     .with_hint(Remedy::PlanAnew.after(format!("{}, or ", Remedy::UseNewerProgram)))
             }
             PlanError::OtherVersion { .. } => diagnostic(Code::InvalidPlan)
-                .with_hint(Remedy::PlanAnew.after("an older version of this program made it: ")),
+                .with_hint(Remedy::PlanAnew.after("it was made by an older version of this program: ")),
             PlanError::Damaged { .. } => diagnostic(Code::InvalidPlan).with_hint(Remedy::PlanAnew),
             PlanError::Expired { .. } => diagnostic(Code::PlanExpired).with_hint(Remedy::PlanAnew),
             PlanError::Unfit(_) | PlanError::Canonical(_) | PlanError::Randomness(_) => {
@@ -151,7 +151,7 @@ pub struct Plans {
 /// One entry of [`Plans::list`].
 #[derive(Debug)]
 pub struct ListedPlan {
-    /// Its name.
+    /// Its id.
     pub id: PlanId,
     /// The plan, or why it cannot be read.
     pub plan: Result<StoredPlan, PlanError>,
@@ -170,10 +170,13 @@ impl Plans {
     /// Checks a new plan before it is stored, and removes outdated plans.
     ///
     /// # Errors
-    /// See [`PlanError`]; [`PlanError::Unfit`] also if its name is taken.
+    /// See [`PlanError`]; [`PlanError::Unfit`] also if another plan has its id.
     pub(in crate::deploy) fn prepare(&self, plan: Plan) -> Result<StoredPlan, PlanError> {
         if plan.version != PLAN_VERSION {
-            return Err(PlanError::Unfit(format!("its version is {}, not {PLAN_VERSION}", plan.version)));
+            return Err(PlanError::Unfit(format!(
+                "its format version is {}, not {PLAN_VERSION}",
+                plan.version
+            )));
         }
         self.sweep(SystemTime::now())?;
         let stored = StoredPlan::new(plan)?;
@@ -186,7 +189,7 @@ impl Plans {
     /// Stores a plan that [`Plans::prepare`] returned.
     ///
     /// # Errors
-    /// See [`PlanError`]; [`PlanError::Unfit`] if its name is taken.
+    /// See [`PlanError`]; [`PlanError::Unfit`] if another plan has its id.
     pub(in crate::deploy) fn put(&self, stored: &StoredPlan) -> Result<(), PlanError> {
         if self.folder.create(&file_name(&stored.plan.id), stored.canonical.as_bytes())? {
             Ok(())
@@ -198,14 +201,14 @@ impl Plans {
     /// Stores a new plan without an entry in the audit log, and removes outdated plans.
     ///
     /// # Errors
-    /// See [`PlanError`]; [`PlanError::Unfit`] also if its name is taken.
+    /// See [`PlanError`]; [`PlanError::Unfit`] also if another plan has its id.
     pub fn save(&self, plan: Plan) -> Result<StoredPlan, PlanError> {
         let stored = self.prepare(plan)?;
         self.put(&stored)?;
         Ok(stored)
     }
 
-    /// Loads the plan of that name, whether or not it is expired.
+    /// Loads the plan with this id, even if it is expired.
     ///
     /// # Errors
     /// See [`PlanError`].
@@ -218,14 +221,14 @@ impl Plans {
         let Versioned { version } =
             serde_json::from_slice(&bytes).map_err(|error| damaged(error.to_string()))?;
         if version == 0 {
-            return Err(damaged("there never was a version 0".to_owned()));
+            return Err(damaged("its format version is 0, which does not exist".to_owned()));
         }
         if version != u64::from(PLAN_VERSION) {
             return Err(PlanError::OtherVersion { id: id.clone(), version });
         }
         let plan: Plan = serde_json::from_slice(&bytes).map_err(|error| damaged(error.to_string()))?;
         if plan.id != *id {
-            return Err(damaged(format!("it says that it is {}", plan.id)));
+            return Err(damaged(format!("its id is {}", plan.id)));
         }
         let stored = StoredPlan::new(plan).map_err(|error| damaged(error.to_string()))?;
         // The approval covers the canonical form, so other bytes in the file would not be approved.
@@ -300,7 +303,7 @@ pub(in crate::deploy) const FORMS: [&str; 2] = [".form-1.json", ".form-2.json"];
 pub(in crate::deploy) const DECLINED: &str = "declined-";
 
 fn another(id: &PlanId) -> PlanError {
-    PlanError::Unfit(format!("there is another {id}"))
+    PlanError::Unfit(format!("another plan has the id {id}"))
 }
 
 fn file_name(id: &PlanId) -> String {

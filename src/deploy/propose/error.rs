@@ -52,13 +52,13 @@ pub enum ProposeError {
         cause: std::io::Error,
     },
     /// The flake changed during the build, so the built system is not the one that was assessed.
-    #[error("the flake was changed while {0} was built")]
+    #[error("the flake changed while {0} was built")]
     Changed(HostName),
     /// ssh did not report the host key, and a plan is bound to it.
     #[error("ssh did not report the host key of {0}")]
     NoHostKey(String),
     /// The host has no such generation.
-    #[error("{host} has no {}", wanted.map_or("generation before its own".to_owned(), |n| format!("generation {n}")))]
+    #[error("{host} has no {}", wanted.map_or("older generation".to_owned(), |n| format!("generation {n}")))]
     NoGeneration {
         /// The host.
         host: HostName,
@@ -81,15 +81,14 @@ impl From<&ProposeError> for Diagnostic {
             ProposeError::NotNixos(_) => Self::new(Code::RemoteFailed, error.to_string())
                 .with_hint("install NixOS there first: DEPLOYMENT.md, \"First installation\""),
             ProposeError::Unlisted { .. } | ProposeError::Unread { .. } => {
-                Self::new(Code::NixFailed, error.to_string()).with_hint(
-                    Remedy::PlanAnew.after("`nix-store --verify` finds what is wrong with a store; "),
-                )
+                Self::new(Code::NixFailed, error.to_string())
+                    .with_hint(Remedy::PlanAnew.after("`nix-store --verify` checks the store; "))
             }
             ProposeError::Changed(_) => {
                 Self::new(Code::PlanOutdated, error.to_string()).with_hint(Remedy::PlanAnew)
             }
             ProposeError::NoHostKey(_) => Self::new(Code::RemoteFailed, error.to_string()).with_hint(
-                Remedy::Set("ssh.program").after("check that `ssh -v` says `Server host key:`, or "),
+                Remedy::Set("ssh.program").after("check that `ssh -v` prints `Server host key:`, or "),
             ),
             ProposeError::NoGeneration { there, .. } => Self::new(Code::UnknownGeneration, error.to_string())
                 .with_attr("generation")

@@ -237,7 +237,7 @@ pub fn fingerprint(line: &str) -> Option<String> {
 pub async fn facts_of(flake: &Flake, host: &HostName, call: &Call) -> Result<Facts, FlakeError> {
     let answer = flake
         .remembered(&format!("facts {host}"), call, |flake| async move {
-            call.report_message(format!("evaluating how {host} would be reached"));
+            call.report_message(format!("evaluating the deployment facts of {host}"));
             let question = Question::new([HOSTS, host.as_str()], "deploy_facts");
             match flake.ask("hosts", vec![question], Instantiate::No, call).await?.pop() {
                 Some(Ok(answer)) => Ok(answer),

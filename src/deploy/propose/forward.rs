@@ -96,7 +96,7 @@ pub async fn propose_deployment(
     let Some(current) = state.running.clone() else {
         return Err(ProposeError::NotNixos(place.target.to_string()));
     };
-    call.report_message(format!("comparing {host} with what it runs"));
+    call.report_message(format!("comparing the new system of {host} with the running one"));
     let before = contents::closure(&session, &current, call).await?;
     let units = contents::units(&session, current.as_str(), call).await?;
     let mut diff = before.diff(&built.closure);
@@ -233,8 +233,8 @@ async fn build(
     else {
         let source = flake.source();
         let error = diagnostics::diagnose(&run.state, &source).into_iter().next();
-        let error =
-            error.unwrap_or_else(|| Diagnostic::new(Code::NixFailed, "nix build failed without saying why"));
+        let error = error
+            .unwrap_or_else(|| Diagnostic::new(Code::NixFailed, "nix build failed without an error message"));
         return match flake.explain::<Built>(host, error, call).await {
             Err(FlakeError::Evaluation(diagnostic)) => Err(ProposeError::Build(diagnostic)),
             other => Ok(other?),
@@ -272,7 +272,7 @@ async fn build(
     let folder = Path::new(toplevel.as_str());
     Ok(Built {
         closure: Closure::parse(&String::from_utf8_lossy(
-            listed.require_success("what the new system consists of")?,
+            listed.require_success("the closure of the new system")?,
         )),
         units: Units::parse(&String::from_utf8_lossy(&units.stdout)),
         parts: PARTS.map(|part| {

@@ -59,7 +59,7 @@ pub async fn propose_rollback(
             there: state.generations.iter().rev().map(|known| known.number).collect(),
         });
     };
-    call.report_message(format!("comparing generation {} of {host} with what it runs", chosen.number));
+    call.report_message(format!("comparing generation {} of {host} with the running system", chosen.number));
     let (before, after) = (
         contents::closure(&session, &current, call).await?,
         contents::closure(&session, &chosen.toplevel, call).await?,
@@ -117,17 +117,17 @@ pub async fn propose_rollback(
     if !known {
         plan.risks.push(unknown(
             format!("generation {} contains no facts about its logins", chosen.number),
-            "check whether the current key was authorized then; the host goes back by itself if it cannot be reached",
+            "check whether that generation accepts the current key; the host rolls back by itself if it cannot be reached",
         ));
     }
     if let Some(error) = unevaluated {
         plan.risks.push(unknown(
             format!(
-                "how long to wait is not known: the configuration does not evaluate, so it is what the settings say, \
-                 or usual: {}",
+                "the timeouts are those of the settings, or the defaults, because the configuration does not evaluate: \
+                 {}",
                 error.summary()
             ),
-            "say it in the settings, `[hosts.NAME]`, or mend the configuration",
+            "set them under `[hosts.NAME]` in the settings, or correct the configuration",
         ));
     }
     Ok(plan)

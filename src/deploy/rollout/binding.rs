@@ -10,7 +10,7 @@ use crate::ssh::{SshSession, SshTarget};
 
 fn changed(what: impl Into<String>) -> Diagnostic {
     Diagnostic::new(Code::PlanOutdated, what)
-        .with_hint(Remedy::PlanAnew.after("what was approved is not what would be done now: "))
+        .with_hint(Remedy::PlanAnew.after("the approved plan no longer matches the current state: "))
 }
 
 /// The SSH target of a host plan.
@@ -60,7 +60,7 @@ pub async fn flake_holds(
     let now = FlakeSource::of(flake, call).await.map_err(|error| Diagnostic::from(&error))?;
     if (now.revision, now.dirty) != (source.revision.clone(), source.dirty) {
         return Err(changed(
-            "the flake is at another commit, or has other changes, than when it was planned",
+            "the flake has another commit, or other uncommitted changes, than when the plan was made",
         ));
     }
     let wanted = flake.toplevel_of(&host_plan.host, call).await.map_err(|error| Diagnostic::from(&error))?;
@@ -94,7 +94,10 @@ pub async fn generation_holds(
 pub fn host_holds(host_plan: &HostPlan, session: &SshSession, state: &HostState) -> Result<(), Diagnostic> {
     let key = session.host_key().map(|key| format!("{} {}", key.kind, key.fingerprint));
     if !key.as_ref().is_some_and(|key| host_plan.host_keys.contains(key)) {
-        return Err(changed(format!("{} shows another host key than when it was planned", host_plan.host)));
+        return Err(changed(format!(
+            "{} presents another host key than when the plan was made",
+            host_plan.host
+        )));
     }
     if state.machine_id.as_deref().unwrap_or_default() != host_plan.machine_id {
         return Err(changed(format!(
@@ -103,10 +106,13 @@ pub fn host_holds(host_plan: &HostPlan, session: &SshSession, state: &HostState)
         )));
     }
     if state.running.as_ref() != Some(&host_plan.current) {
-        return Err(changed(format!("{} runs another system than when it was planned", host_plan.host)));
+        return Err(changed(format!("{} runs another system than when the plan was made", host_plan.host)));
     }
     if state.boots != host_plan.profile_generation || state.configured != host_plan.profile_path {
-        return Err(changed(format!("{} has another generation than when it was planned", host_plan.host)));
+        return Err(changed(format!(
+            "{} has another generation than when the plan was made",
+            host_plan.host
+        )));
     }
     Ok(())
 }

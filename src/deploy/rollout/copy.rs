@@ -51,19 +51,21 @@ pub async fn copy(
     let source = flake.source();
     let error = diagnostics::diagnose(&run.state, &source).into_iter().next();
     let error =
-        error.unwrap_or_else(|| Diagnostic::new(Code::NixFailed, "nix copy failed without saying why"));
+        error.unwrap_or_else(|| Diagnostic::new(Code::NixFailed, "nix copy failed without an error message"));
     let said = error.said.clone().unwrap_or_default();
     Err(if said.contains("lacks a") && said.contains("signature") {
         let user = &target.user;
         Diagnostic { code: Code::UntrustedPath, ..error }.with_hint(format!(
-            "the host takes unsigned paths only from trusted users, and `{user}` is none: add `{user}` to nix.settings.trusted-users \
-             there, or sign what is built here (nix.settings.secret-key-files) with a key in its trusted-public-keys"
+            "the host accepts unsigned paths only from trusted users, and `{user}` is not one: add `{user}` to \
+             nix.settings.trusted-users there, or sign builds here (nix.settings.secret-key-files) with a key in its \
+             trusted-public-keys"
         ))
     } else if error.code == Code::DaemonUnreachable {
         // If the daemon of the host does not answer, the error of Nix names the local one.
-        let message = format!("the Nix of {} does not answer", host_plan.host);
+        let message = format!("Nix on {} does not answer", host_plan.host);
         Diagnostic::new(Code::RemoteFailed, message).with_said(&said).with_hint(format!(
-            "nothing was changed there; look at `nix-daemon` on {target}, and at what its logins print before a command"
+            "nothing was changed there; check `nix-daemon` on {target}, and whether a login there prints text before a \
+             command runs"
         ))
     } else {
         error

@@ -92,7 +92,7 @@ async fn look(session: &SshSession, plan: &HostPlan, before: &HostState, call: &
             "it is the same machine",
             same(
                 now.machine_id.as_deref() == Some(plan.machine_id.as_str()),
-                format!("its machine id is {}", now.machine_id.as_deref().unwrap_or("not there")),
+                format!("its machine id is {}", now.machine_id.as_deref().unwrap_or("missing")),
             ),
         ),
         HealthResult::new(
@@ -106,14 +106,14 @@ async fn look(session: &SshSession, plan: &HostPlan, before: &HostState, call: &
     if before.failed_units.is_some() && now.failed_units.is_none() {
         found.push(HealthResult::new(
             "systemd answers",
-            Err("it did before, and does not say which units failed".to_owned()),
+            Err("it answered before the deployment; now the failed units cannot be listed".to_owned()),
         ));
     }
     if let Some(failed) = &now.failed_units {
         let known = before.failed_units.as_deref().unwrap_or_default();
         let new: Vec<&str> = failed.iter().filter(|unit| !known.contains(unit)).map(String::as_str).collect();
         found.push(HealthResult::new(
-            "no further unit failed",
+            "no other unit failed",
             same(new.is_empty(), text::bounded(&new.join(", "), 4_000)),
         ));
     }

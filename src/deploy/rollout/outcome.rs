@@ -41,13 +41,13 @@ impl Ending {
         matches!(self, Self::Confirmed | Self::Staged | Self::Checked)
     }
 
-    /// The end as a clause, for messages.
+    /// The ending as a clause, for messages.
     fn sentence(self) -> &'static str {
         match self {
-            Self::Confirmed | Self::Staged | Self::Checked => "what was asked for was done",
-            Self::RolledBack => "it went back to its previous system",
-            Self::RollbackFailed => "its previous system could not be brought back",
-            Self::Refused => "it refused, and nothing was done",
+            Self::Confirmed | Self::Staged | Self::Checked => "the requested action was done",
+            Self::RolledBack => "it was rolled back to its previous system",
+            Self::RollbackFailed => "its previous system could not be restored",
+            Self::Refused => "it refused the deployment, and nothing was changed",
             Self::Unreachable => "it does not answer",
         }
     }
@@ -111,18 +111,18 @@ impl Outcome {
         }
     }
 
-    /// Replaces the error if the host went back only because the rollout was stopped.
+    /// Replaces the error if the host was rolled back only because the rollout was stopped.
     #[must_use]
     pub(super) fn stopped(self) -> Self {
         if self.state != Ending::RolledBack || self.health.iter().any(|health| !health.ok) {
             return self;
         }
-        let message = format!("{}: the rollout was stopped before it was confirmed", self.host);
+        let message = format!("{}: the rollout was stopped before the host was confirmed", self.host);
         let hint = Remedy::PlanAndApproveAnew.after("the previous system runs again; ");
         Self { error: Some(Diagnostic::new(Code::RolledBack, message).with_hint(hint)), ..self }
     }
 
-    /// The end of the deployment was not observed; `last` is the last error.
+    /// The outcome if the end of the deployment was not observed; `last` is the last error.
     #[must_use]
     pub fn lost(host: &HostName, last: Option<Diagnostic>, health: Vec<HealthResult>) -> Self {
         let seen = last.map(|last| last.full_text()).unwrap_or_default();
@@ -130,7 +130,7 @@ impl Outcome {
         let error = Diagnostic::new(Code::HostUnreachable, message)
             .with_said(&text::bounded(&seen, 600))
             .with_hint(Remedy::ShowStatus.after(
-                "unless it was confirmed it goes back to its previous system by itself; once it answers, ",
+                "unless it was confirmed, it rolls back to its previous system by itself; once it answers, ",
             ));
         Self { health, ..Self::ended(host, Ending::Unreachable, error) }
     }
@@ -151,7 +151,7 @@ impl Outcome {
             let (happened, said) = if unwell.is_empty() {
                 (state.sentence(), report.message.clone().or(report.reason).unwrap_or_default())
             } else {
-                ("it was not well", unwell.join("\n"))
+                ("its health checks failed", unwell.join("\n"))
             };
             let (code, hint) = match state {
                 Ending::RolledBack => {
@@ -160,7 +160,7 @@ impl Outcome {
                 Ending::Refused => (Code::RemoteFailed, Remedy::PlanAnew.after("nothing was changed there; ")),
                 _ => (
                     Code::RollbackFailed,
-                    Hint::from("somebody has to look at the host, by its console if need be: /var/lib/pantheros/deployments has the log"),
+                    Hint::from("a person has to look at the host, at its console if necessary; the log is in /var/lib/pantheros/deployments"),
                 ),
             };
             Diagnostic::new(code, format!("{}: {happened}", host_plan.host))
@@ -220,8 +220,8 @@ mod tests {
         let again = SshError::Broken { target, said: String::new() };
         for (error, hint) in [
             (
-                Diagnostic::new(Code::RemoteFailed, "a").with_hint(Remedy::PlanAnew.after("mend it, and ")),
-                "mend it, and make a new plan (plan_deploy, rollback_host)".to_owned(),
+                Diagnostic::new(Code::RemoteFailed, "a").with_hint(Remedy::PlanAnew.after("fix it, and ")),
+                "fix it, and make a new plan (plan_deploy, rollback_host)".to_owned(),
             ),
             (Diagnostic::from(&again), Remedy::PlanAndApproveAnew.to_string()),
             (

@@ -22,13 +22,13 @@ impl Stop {
         match self {
             Self::Failed(host, _) => format!("{host} failed"),
             Self::Asked => "the rollout was stopped".to_owned(),
-            Self::Unrecorded(_) => "it could not be recorded".to_owned(),
+            Self::Unrecorded(_) => "the audit log could not be written".to_owned(),
         }
     }
 
     fn mend(&self) -> Hint {
         match self {
-            Self::Failed(host, _) => Remedy::PlanAnew.after(format!("mend {host}, and ")),
+            Self::Failed(host, _) => Remedy::PlanAnew.after(format!("fix {host}, and ")),
             Self::Asked | Self::Unrecorded(_) => Remedy::PlanAndApproveAnew.into(),
         }
     }
@@ -37,12 +37,12 @@ impl Stop {
     pub(super) fn not_begun(&self) -> Diagnostic {
         match self {
             Self::Failed(host, state) => {
-                let message = format!("nothing was begun here: {host} ended {} before", state.as_str());
+                let message = format!("nothing was started here, because {host} ended as {}", state.as_str());
                 Diagnostic::new(Code::RolloutStopped, message)
-                    .with_hint(Remedy::PlanAnew.after(format!("mend {host}, or leave it out, and ")))
+                    .with_hint(Remedy::PlanAnew.after(format!("fix {host}, or leave it out, and ")))
             }
             Self::Asked => {
-                Diagnostic::new(Code::Cancelled, "nothing was begun here: the rollout was stopped before")
+                Diagnostic::new(Code::Cancelled, "nothing was started here, because the rollout was stopped")
                     .with_hint(Remedy::PlanAndApproveAnew)
             }
             Self::Unrecorded(error) => error.clone(),
@@ -51,14 +51,14 @@ impl Stop {
 
     /// The error of a host that was confirmed and then rolled back.
     pub(super) fn reverted(&self, host: &HostName) -> Diagnostic {
-        Diagnostic::new(Code::RolledBack, format!("{host} was brought back, since {}", self.why()))
+        Diagnostic::new(Code::RolledBack, format!("{host} was rolled back, because {}", self.why()))
             .with_hint(self.mend())
     }
 
     /// The error of a host that was confirmed and whose rollback was not observed.
     pub(super) fn not_reverted(&self, host: &HostName, error: Diagnostic) -> Diagnostic {
         let message = format!(
-            "{host} was confirmed, and was not seen to go back after {}: {}",
+            "{host} was confirmed; it should roll back because {}, but its rollback was not observed: {}",
             self.why(),
             error.message
         );
@@ -69,6 +69,6 @@ impl Stop {
 
     /// The error of a host that is not followed any more.
     pub(super) fn abandoned() -> Diagnostic {
-        Diagnostic::new(Code::Cancelled, "this program was told a second time to end")
+        Diagnostic::new(Code::Cancelled, "this program received a second signal to stop")
     }
 }

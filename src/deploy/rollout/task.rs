@@ -67,8 +67,7 @@ impl Task<'_> {
         let target = binding::target(self.host_plan).map_err(refused)?;
         // Only a revert may target a system that is neither from the flake nor a generation.
         if self.host_plan.source == SystemSource::Present && *self.id == self.plan.id {
-            let what =
-                format!("the plan does not say where the system of {} comes from", self.host_plan.host);
+            let what = format!("the plan does not state the source of the system of {}", self.host_plan.host);
             return Err(refused(Diagnostic::new(Code::InvalidPlan, what)));
         }
         binding::flake_holds(self.flake, &self.plan.flake, self.host_plan, self.call)
@@ -157,7 +156,7 @@ impl Task<'_> {
                 }
                 // The supervisor may have started; the state it reports later decides.
                 Err(error) => {
-                    tracing::warn!(%error, host = %self.host_plan.host, "the answer to `begin` was lost")
+                    tracing::warn!(%error, host = %self.host_plan.host, "the reply to `begin` was lost")
                 }
             }
             let line = Line {

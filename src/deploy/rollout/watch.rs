@@ -160,7 +160,7 @@ impl Line<'_> {
             Ok(fresh) => fresh,
             Err(error) => return self.login_refused(error, health).await,
         };
-        call.report_message(format!("{}: looking whether it is well", host_plan.host));
+        call.report_message(format!("{}: checking its health", host_plan.host));
         let patience = Duration::from_secs(u64::from(host_plan.rollback_timeout)) / 2;
         *health = health::check(&fresh, host_plan, before, shaky, patience, call).await;
         if call.cancel.is_cancelled() {
@@ -185,8 +185,10 @@ impl Line<'_> {
         if !error.is_refusal() || self.refusals < LOGINS.len() - 1 || self.session.is_none() {
             return Err(error.into());
         }
-        *health =
-            vec![HealthResult::new("a new connection is let in", Err(Diagnostic::from(&error).full_text()))];
+        *health = vec![HealthResult::new(
+            "the host accepts a new connection",
+            Err(Diagnostic::from(&error).full_text()),
+        )];
         self.cancel().await
     }
 

@@ -93,16 +93,16 @@ pub enum SuperviseError {
     #[error(transparent)]
     Ssh(#[from] SshError),
     /// Another deployment holds the host.
-    #[error("another deployment holds the host")]
+    #[error("another deployment is in progress on the host")]
     Taken(String),
     /// The supervisor refused; nothing was changed.
-    #[error("the host refused")]
+    #[error("the host refused the deployment")]
     Refused(String),
     /// The state cannot be read without root's rights, which the user did not get.
-    #[error("only root can read what was deployed there, and the user did not become root")]
+    #[error("only root can read the state of deployments on the host, and the user could not become root")]
     Unreadable(String),
     /// The deployment was never started on the host.
-    #[error("the deployment was not begun on the host")]
+    #[error("the deployment was not started on the host")]
     NotBegun,
     /// Another version of this program wrote the state.
     #[error("the state on the host has format version {0}; this program reads version {STATE_VERSION}")]
@@ -118,13 +118,13 @@ impl From<&SuperviseError> for Diagnostic {
             SuperviseError::Ssh(error) => error.into(),
             SuperviseError::Taken(said) => Self::new(Code::Busy, error.to_string())
                 .with_said(said)
-                .with_hint(Remedy::ShowStatus.after("wait until it is confirmed or undone; ")),
+                .with_hint(Remedy::ShowStatus.after("wait until it is confirmed or rolled back; ")),
             SuperviseError::Refused(said) => Self::new(Code::RemoteFailed, error.to_string())
                 .with_said(said)
                 .with_hint(Remedy::PlanAnew.after("nothing was changed there; ")),
             SuperviseError::Unreadable(said) => Self::new(Code::AccessDenied, error.to_string())
                 .with_said(said)
-                .with_hint("log in as root, or let the user run `sudo` without a password"),
+                .with_hint("log in as root, or allow the user to run `sudo` without a password"),
             SuperviseError::NotBegun => Self::new(Code::RemoteFailed, error.to_string())
                 .with_hint(Remedy::PlanAnew.after("nothing was changed there; ")),
             SuperviseError::OtherVersion(_) => {

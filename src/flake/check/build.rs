@@ -17,13 +17,13 @@ impl Flake {
         for output in outputs.iter_mut().filter(|output| output.status == Status::Ok) {
             let Some(path) = output.drv_path.clone() else { continue };
             if !matches!(output.kind, OutputKind::Check | OutputKind::Host | OutputKind::Darwin) {
-                output.reason = Some("evaluated only: checks and hosts are built".to_owned());
+                output.reason = Some("not built: only checks and hosts are built".to_owned());
                 continue;
             }
             match &output.system {
                 Some(system) if !systems.contains(system) => {
                     output.reason = Some(format!(
-                        "evaluated only: neither this machine nor its builders build for {}",
+                        "not built: neither this machine nor its builders build for {}",
                         text::word(system)
                     ));
                 }
@@ -112,7 +112,7 @@ fn unknown(path: &str, first: Option<&Diagnostic>, untold: Diagnostic) -> Diagno
         first.iter().copied().chain([&untold]).filter_map(|error| error.said.as_deref()).collect();
     let said = said.join("\n");
     let failed = first.map(|first| format!("the build failed: {}\n", first.message)).unwrap_or_default();
-    let message = format!("{failed}whether this was built is not known: {}", untold.message);
+    let message = format!("{failed}it is not known whether this was built: {}", untold.message);
     Diagnostic { message, ..untold }.with_said(&said).with_attr(path)
 }
 
@@ -131,12 +131,12 @@ fn build_error(
             Diagnostic::quoting(Code::BuilderFailed, &said).with_attr(path)
         }
         (None, Some(failure)) => {
-            let message = format!("something it needs failed: {}", failure.drv);
+            let message = format!("a dependency failed to build: {}", failure.drv);
             Diagnostic::new(Code::BuilderFailed, message).with_said(&failure.reason).with_attr(path)
         }
         (None, None) => first
             .cloned()
-            .unwrap_or_else(|| Diagnostic::new(Code::NixFailed, "it was not built, and nix did not say why")),
+            .unwrap_or_else(|| Diagnostic::new(Code::NixFailed, "it was not built, and nix gave no reason")),
     }
 }
 

@@ -25,15 +25,15 @@ const TEXT: usize = 600;
 /// The index of a warning that was printed while outputs were listed: greater than that of any output.
 const LISTING: usize = usize::MAX;
 
-/// What was said of an output that is no failure.
+/// A warning about outputs, which is not a failure.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Warning {
-    /// Where it came up; some of them where there are many.
+    /// The attribute paths of the outputs, at most a few.
     pub attrs: Vec<String>,
-    /// What this program, or Nix, says of it.
+    /// The text of this program or of Nix; `None` if the configuration printed the warning.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
-    /// What the configuration says, in its own words.
+    /// The text that the configuration printed, which is not trusted; `None` if it printed none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub said: Option<String>,
 }

@@ -146,7 +146,7 @@ impl Flake {
         };
         if single && run.status.success() {
             let value: Value = serde_json::from_slice(&run.stdout).map_err(|error| {
-                NixError::NotUnderstood { what: "what it evaluated", said: error.to_string() }
+                NixError::NotUnderstood { what: "the evaluation", said: error.to_string() }
             })?;
             if let Some(pending) = questions.first() {
                 let answer = Ok(Answer { value: value.clone(), unread: pending.unread.clone() });
@@ -167,17 +167,18 @@ impl Flake {
 
 /// The error of a question that exceeded the time limit.
 fn timeout_error(limit: Duration) -> Diagnostic {
-    let message = format!("its evaluation took longer than {} s", limit.as_secs());
-    Diagnostic::new(Code::TimedOut, message).with_hint(TIME.after("look for what never ends in it, or "))
+    let message = format!("the evaluation took longer than {} s", limit.as_secs());
+    Diagnostic::new(Code::TimedOut, message)
+        .with_hint(TIME.after("look for an endless loop or a slow part in it, or "))
 }
 
 /// The error of a single question that does not fit in one argument: see [`fitting_count`](super::attempt::fitting_count).
 fn too_long_error() -> Diagnostic {
     Diagnostic::new(
         Code::NixFailed,
-        "the names on the way to it are too long for it to be evaluated by itself",
+        "the attribute path is too long for an evaluation of this attribute alone",
     )
-    .with_hint("give it a shorter name: Linux takes 128 KiB in one argument of a program")
+    .with_hint("shorten the names in the path: Linux limits one argument of a program to 128 KiB")
 }
 
 /// A random marker, which no configuration can print by itself.

@@ -75,8 +75,8 @@ fn a_file_that_is_no_lock_file_is_an_error() {
         nodes[format!("n{level}")] = json!({"inputs": {"a": below, "b": below}});
     }
     for (nodes, problem) in [
-        (loops, "more than 64 inputs are in one another"),
-        (missing, "no node a"),
+        (loops, "nested more than 64 levels deep"),
+        (missing, "a node a"),
         (nodes, "more than 10000 inputs"),
         (json!([]), "line 1, column"),
         (json!({"root": {"inputs": {"a": 1}}}), "line 1, column"),
@@ -119,7 +119,7 @@ fn texts_that_a_list_would_repeat_are_bounded() {
             json!({"root": {"inputs": {"a": [long(NAME_BYTES + 1)]}}}),
             Some("the name of an input has more than"),
         ),
-        (json!({"root": {"inputs": {"a": vec!["a"; STEPS + 1]}}}), Some("in more than 64 others")),
+        (json!({"root": {"inputs": {"a": vec!["a"; STEPS + 1]}}}), Some("nested more than 64 levels deep")),
         (json!({"root": {"inputs": {"a": "a"}}, "a": locked(VALUE_BYTES)}), None),
         (json!({"root": {"inputs": {"a": "a"}}, "a": locked(VALUE_BYTES + 1)}), Some("a value of more than")),
     ] {

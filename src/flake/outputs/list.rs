@@ -209,7 +209,7 @@ const JOBS_SETS: usize = 500;
 fn collect_jobs(path: Vec<String>, value: &Value, rule: Rule, leaves: &mut Vec<Leaf>) {
     let Some(below) = value.as_object() else {
         let error = (path.len() == 1).then(|| {
-            Diagnostic::new(Code::TypeMismatch, "this is a job itself, where a set of jobs is wanted")
+            Diagnostic::new(Code::TypeMismatch, "this is a job, but a set of jobs is expected here")
                 .with_hint("give it a name: `hydraJobs.NAME = …;`")
         });
         leaves.push(Leaf { path, rule, system: None, error });
@@ -226,9 +226,14 @@ fn no_system(name: &str) -> Option<Diagnostic> {
         let name = crate::text::bounded(name, 200);
         Diagnostic::new(
             Code::TypeMismatch,
-            format!("`{}` is no system, and here a system is named", crate::text::word(&name)),
+            format!(
+                "`{}` is not a system, but the name of a system is expected here",
+                crate::text::word(&name)
+            ),
         )
-        .with_hint("this output is laid out by system, such as x86_64-linux: put it below one")
+        .with_hint(
+            "this output has an attribute for each system: put the value below one, such as x86_64-linux",
+        )
     })
 }
 

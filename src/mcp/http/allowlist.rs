@@ -31,7 +31,7 @@ pub struct Allowlist {
 
 /// An entry of the settings is not a host or not an origin.
 #[derive(Debug, thiserror::Error)]
-#[error("`{entry}` in `{setting}` is not understood")]
+#[error("`{entry}` in `{setting}` is not valid")]
 pub struct AllowlistError {
     setting: &'static str,
     entry: String,

@@ -76,7 +76,7 @@ pub async fn serve(
             crate::stderr::print_line(format_args!("clients need the token in {}", token.source()))
         }
         None => crate::stderr::print_line(format_args!(
-            "anybody on this machine may call, so no tool that reaches hosts is served"
+            "every user of this machine can call this server, so tools that connect to hosts are disabled"
         )),
     }
     crate::stderr::print_line(format_args!("listening on http://{}/mcp", server.address()));
@@ -98,8 +98,8 @@ pub async fn bind(
         RequestGuard::new(Arc::clone(&services), token.clone()).map_err(|error| Diagnostic::from(&error))?;
     let router = router(&services, guard, &stop);
     let unbound = |error: std::io::Error| {
-        Diagnostic::new(Code::InvalidSettings, format!("{address} cannot be listened on: {error}"))
-            .with_hint("stop what listens there, or name another address with --http; port 0 is any free one")
+        Diagnostic::new(Code::InvalidSettings, format!("the server cannot listen on {address}: {error}"))
+            .with_hint("stop the program that listens there, or name another address with --http; port 0 selects any free port")
     };
     let listener = TcpListener::bind(address).await.map_err(unbound)?;
     let address = listener.local_addr().map_err(unbound)?;

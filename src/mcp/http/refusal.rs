@@ -77,8 +77,12 @@ impl HttpRefusal {
 
     /// `Origin` is not allowed.
     pub fn origin(origin: &str) -> Self {
-        Self::new(StatusCode::FORBIDDEN, "origin", format!("the web origin `{origin}` may not call"))
-            .hint("add it to `http.allowed_origins` in your settings if you trust every page of it")
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "origin",
+            format!("requests from the web origin `{origin}` are not allowed"),
+        )
+        .hint("add it to `http.allowed_origins` in your settings if you trust every page of it")
     }
 
     /// `Sec-Fetch-Site` has another site.
@@ -88,15 +92,15 @@ impl HttpRefusal {
             "origin",
             "the request comes from a web page of another site (`Sec-Fetch-Site`)",
         )
-        .hint("open the address itself; a page calls from an origin in `http.allowed_origins`")
+        .hint("open the address directly; a web page needs an origin in `http.allowed_origins`")
     }
 
     /// The bearer token is missing, or wrong if one was `sent` (RFC 6750, section 3).
     pub fn token(sent: bool) -> Self {
         let (message, challenge) = if sent {
-            ("this is not the bearer token", "Bearer realm=\"pantheros\", error=\"invalid_token\"")
+            ("the bearer token is wrong", "Bearer realm=\"pantheros\", error=\"invalid_token\"")
         } else {
-            ("a bearer token is needed", "Bearer realm=\"pantheros\"")
+            ("a bearer token is required", "Bearer realm=\"pantheros\"")
         };
         let mut refusal = Self::new(StatusCode::UNAUTHORIZED, "token", message)
             .hint("send `Authorization: Bearer …` with the token; `pantheros-mcp token` prints where it is");
@@ -107,14 +111,14 @@ impl HttpRefusal {
     /// The server cannot read its token.
     pub fn no_token() -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "token", "the server cannot read its bearer token")
-            .hint("see its log for the cause; `pantheros-mcp token` prints where the token is")
+            .hint("the log of the server has the cause; `pantheros-mcp token` prints where the token is")
     }
 
     /// Too many requests in a short time (RFC 6585, section 4).
     pub fn rate(seconds: u64) -> Self {
         let mut refusal =
             Self::new(StatusCode::TOO_MANY_REQUESTS, "rate", "too many requests from this address")
-                .hint("slow down, or raise `http.requests_per_minute` in your settings");
+                .hint("send fewer requests, or raise `http.requests_per_minute` in your settings");
         refusal.retry_after = Some(seconds);
         refusal
     }
@@ -124,7 +128,7 @@ impl HttpRefusal {
         Self::new(
             StatusCode::TOO_MANY_REQUESTS,
             "rate",
-            format!("each message of a batch counts as a request, and {most} a minute are the most"),
+            format!("each message of a batch counts as a request, and at most {most} per minute are allowed"),
         )
         .hint("send smaller batches, or raise `http.requests_per_minute` in your settings")
     }
@@ -133,7 +137,7 @@ impl HttpRefusal {
     pub fn busy(reason: &'static str, what: &str, setting: &str) -> Self {
         let mut refusal =
             Self::new(StatusCode::SERVICE_UNAVAILABLE, reason, format!("too many {what} at once"))
-                .hint(format!("wait for one to end, or raise `{setting}` in your settings"));
+                .hint(format!("wait until one has ended, or raise `{setting}` in your settings"));
         refusal.retry_after = Some(1);
         refusal
     }
@@ -151,7 +155,7 @@ impl HttpRefusal {
 
     /// `Content-Type` is not JSON.
     pub fn media_type() -> Self {
-        Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "media_type", "the body has to be application/json")
+        Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "media_type", "the body must be application/json")
             .hint("send `Content-Type: application/json`")
     }
 
@@ -166,31 +170,31 @@ impl HttpRefusal {
     /// The call ended without an answer.
     pub fn unanswered() -> Self {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "unanswered", "the call ended without an answer")
-            .hint("it was cancelled, or its session or the server ended")
+            .hint("the call was cancelled, or its session or the server ended")
     }
 
     /// The path does not exist.
     pub fn no_route() -> Self {
         Self::new(StatusCode::NOT_FOUND, "route", "there is nothing at this path")
-            .hint("MCP is at /mcp; /sse and /messages are for old clients; then /healthz and /metrics")
+            .hint("MCP is at /mcp, and for old clients at /sse and /messages; the other paths are /healthz and /metrics")
     }
 
     /// A path at which clients look for an authorization server. This server has none.
     pub fn no_authorization_server() -> Self {
         Self::no_route().hint(
-            "there is no OAuth here: send `Authorization: Bearer …` with the token; `pantheros-mcp token` prints where it is",
+            "this server has no OAuth: send `Authorization: Bearer …` with the token; `pantheros-mcp token` prints where it is",
         )
     }
 
     /// The path does not support the method.
     pub fn method() -> Self {
-        Self::new(StatusCode::METHOD_NOT_ALLOWED, "method", "this path does not take that method")
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, "method", "this path does not support the method")
     }
 
     /// The session does not exist or has ended.
     pub fn session() -> Self {
         Self::new(StatusCode::NOT_FOUND, "session", "there is no such session")
-            .hint("begin a new one: sessions end when their client is gone, and with the server")
+            .hint("start a new one: a session ends when its client is gone or the server ends")
     }
 
     /// A refusal of rmcp, with its message.

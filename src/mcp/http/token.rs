@@ -49,16 +49,16 @@ pub enum TokenError {
         hint: String,
     },
     /// No token is set, and there is no state folder for a generated one.
-    #[error("there is no token for HTTP, and no folder to keep one in")]
+    #[error("no token for HTTP is set, and there is no folder to store a generated one")]
     Nowhere,
     /// The state folder cannot be used.
     #[error(transparent)]
     State(#[from] StateError),
     /// The system returned no random bytes.
-    #[error("no token could be made: {0}")]
+    #[error("no token could be generated: {0}")]
     Randomness(std::io::Error),
     /// The token was set by a person, so that this program must not change it.
-    #[error("the token for HTTP comes from {0}, and this program changes only a token that it made")]
+    #[error("the token for HTTP comes from {0}, and this program replaces only a token that it generated")]
     NotOurs(TokenSource),
     /// A token is set, and `--without-token` too.
     #[error("--without-token contradicts {0}, which sets a token")]
@@ -73,13 +73,13 @@ impl From<&TokenError> for Diagnostic {
         match error {
             TokenError::Unusable { hint, .. } => settings(hint.clone()),
             TokenError::Nowhere => diagnostic(Code::InvalidSettings).with_attr("deploy.state_folder").with_hint(
-                format!("set HOME, or `deploy.state_folder`, or bring a token of your own: {VARIABLE} or `http.token_file`"),
+                format!("set HOME or `deploy.state_folder`, or set a token with {VARIABLE} or `http.token_file`"),
             ),
             TokenError::State(_) => diagnostic(Code::StateUnusable)
-                .with_hint("the state folder and all in it have to be the user's own, mode 0700"),
+                .with_hint("the state folder and everything in it must belong to the user and be writable by nobody else"),
             TokenError::Randomness(_) => diagnostic(Code::Internal),
             TokenError::NotOurs(source) => settings(format!(
-                "put a new token there yourself (`openssl rand -hex 32` makes one), or unset {} to have one generated",
+                "put a new token there (`openssl rand -hex 32` generates one), or unset {} so that this program generates one",
                 source.setting_name()
             )),
             TokenError::Contradicted(source) => {
@@ -189,7 +189,8 @@ impl TokenSource {
             }
             Self::Made(folder) => {
                 let path = folder.join(FILE_NAME);
-                let gone = || unusable(&path, "is gone", "`pantheros-mcp token rotate` makes a new one");
+                let gone =
+                    || unusable(&path, "was removed", "`pantheros-mcp token rotate` generates a new one");
                 let file = StateFolder::open(folder)?.open_to_read(FILE_NAME)?.ok_or_else(gone)?;
                 read(&path, file, None)?
             }
@@ -337,14 +338,14 @@ fn hash(token: &str, place: &str) -> Result<blake3::Hash, TokenError> {
     } else if token.len() > LONGEST_TOKEN {
         "is longer than 1024 characters"
     } else if !token.bytes().all(|byte| byte.is_ascii_graphic()) {
-        "holds a space or another character that cannot be sent in a header"
+        "contains a space or another character that cannot be sent in a header"
     } else {
         return Ok(blake3::hash(token.as_bytes()));
     };
     Err(TokenError::Unusable {
         place: place.to_owned(),
         problem: problem.to_owned(),
-        hint: "make one with `openssl rand -hex 32`".to_owned(),
+        hint: "generate one with `openssl rand -hex 32`".to_owned(),
     })
 }
 
@@ -364,14 +365,14 @@ fn read(
 ) -> Result<(String, Option<TokenFileStamp>), TokenError> {
     let metadata = file.metadata().map_err(|error| unreadable(path, &error))?;
     if !metadata.is_file() {
-        return Err(unusable(path, "is not a file", "check `http.token_file`"));
+        return Err(unusable(path, "is not a regular file", "check `http.token_file`"));
     }
     let real = |path: &Path| std::fs::canonicalize(path).ok();
     let is_credential =
         credentials.and_then(real).zip(real(path)).is_some_and(|(folder, path)| path.starts_with(folder));
     if metadata.mode() & 0o077 != 0 && !is_credential {
         let hint =
-            format!("run: chmod 600 {}; other users may have read the token, so replace it", path.display());
+            format!("run `chmod 600 {}`; other users may have read the token, so replace it", path.display());
         return Err(unusable(path, "can be read by other users", &hint));
     }
     let mut token = String::new();

@@ -104,9 +104,9 @@ fn unexplained(state: &LogState) -> Diagnostic {
     let lines: Vec<&str> = state.remarks().collect();
     let last = lines.get(lines.len().saturating_sub(LAST_LINES)..).unwrap_or_default().join("\n");
     let message = if last.is_empty() {
-        "nix failed without saying why"
+        "nix failed without an error message"
     } else {
-        "nix failed without an error; these are its last lines"
+        "nix failed without an error message; these are its last lines"
     };
     Diagnostic::new(Code::NixFailed, message)
         .with_said(&last)

@@ -138,13 +138,13 @@ fn numbers_are_taken_where_they_are_whole_and_within_bounds() {
         json!([50]),
     ] {
         let wrong = refused("limit", given.clone());
-        assert!(wrong.problem.contains("a whole number from 1 to 500 is wanted"), "{given}: {wrong:?}");
+        assert!(wrong.problem.contains("a whole number from 1 to 500 is expected"), "{given}: {wrong:?}");
     }
     for given in [json!(-1), json!(1e19), json!("18446744073709551616"), json!(0.5)] {
         assert!(refused("generation", given).problem.contains("a whole number from 0"));
     }
     assert_eq!(with("share", json!("0.5")).unwrap().share, Some(0.5));
-    assert!(refused("share", json!("half")).problem.contains("a number is wanted"));
+    assert!(refused("share", json!("half")).problem.contains("a number is expected"));
 }
 
 #[test]
@@ -153,7 +153,7 @@ fn yes_and_no_are_taken_as_words_and_nothing_else_is() {
         assert_eq!(with("reboot", given).unwrap().reboot, meant);
     }
     for given in [json!("yes"), json!(1), json!("1"), json!([true]), json!({})] {
-        assert!(refused("reboot", given).problem.contains("true or false is wanted"));
+        assert!(refused("reboot", given).problem.contains("true or false is expected"));
     }
 }
 
@@ -162,7 +162,7 @@ fn a_word_that_is_not_in_the_list_is_answered_with_the_near_ones() {
     assert_eq!(with("action", json!("dry-activate")).unwrap().action, Action::DryActivate);
     let wrong = refused("action", json!("dry-activat"));
     assert_eq!(wrong.nearest, ["dry-activate"]);
-    assert!(wrong.problem.contains("one of switch, dry-activate is wanted"), "{wrong:?}");
+    assert!(wrong.problem.contains("one of switch, dry-activate is expected"), "{wrong:?}");
     assert!(refused("action", json!(1)).problem.contains("the number 1"));
 }
 

@@ -44,7 +44,10 @@ async fn a_no_counts_though_it_cannot_be_logged_and_is_logged_once_it_can() {
         assert_eq!(diagnostic.code, Code::StateUnusable, "{diagnostic}");
         let by = if by_form { "the user of test 1.0" } else { "bob" };
         assert!(diagnostic.hint.unwrap().to_string().contains(&format!("`pantheros-mcp reject {id}`")));
-        assert!(error.to_string().contains(&format!("was rejected by {by} and stays so")), "{error}");
+        assert!(
+            error.to_string().contains(&format!("was rejected by {by} and cannot be deployed")),
+            "{error}"
+        );
         let refused = approvals.record(&stored, terminal(&[]), &call).await;
         assert!(matches!(refused, Err(ApprovalError::Rejected { .. })), "{refused:?}");
         fs::remove_dir(&log).unwrap();

@@ -33,37 +33,37 @@ pub(super) fn push_host(host: &HostPlan, plan: &Plan, limits: DetailLimits, line
     }
     let generation = match (host.profile_generation, &host.profile_path) {
         (Some(number), Some(path)) if *path == host.current => format!(", generation {number}"),
-        (Some(number), _) => format!(", which is not generation {number}, the newest there"),
+        (Some(number), _) => format!(", which is not the boot default, generation {number}"),
         (None, _) => String::new(),
     };
     lines.push(format!("  now     {}{generation}", host.current));
     let source = match host.source {
         SystemSource::New => String::new(),
-        SystemSource::Generation(number) => format!(", generation {number} again"),
+        SystemSource::Generation(number) => format!(", which is generation {number}"),
         SystemSource::Present => ", already in its store".to_owned(),
     };
-    let built = if host.build_on == BuildOn::Target { ", built there" } else { "" };
+    let built = if host.build_on == BuildOn::Target { ", built on the host" } else { "" };
     lines.push(format!("  then    {}{source}{built}", host.toplevel));
     if host.toplevel == host.current {
-        lines.push("  changes nothing: it runs this system".to_owned());
+        lines.push("  changes nothing: the host runs this system".to_owned());
     } else {
         lines.push(format!("  changes {}", changes(&host.diff, limits)));
     }
     match &host.diff.units {
         Some(changes) => {
             let units = units(changes, limits);
-            lines.push(format!("  units   {}", if units.is_empty() { "none are touched" } else { &units }));
+            lines.push(format!("  units   {}", if units.is_empty() { "none change" } else { &units }));
         }
         None => lines.push("  units   not known before the activation".to_owned()),
     }
     if host.needs_reboot {
-        lines.push("  reboot  needed for the new kernel, initrd or boot loader".to_owned());
+        lines.push("  reboot  needed for the new kernel, initrd or kernel modules".to_owned());
     }
     if matches!(plan.action, Action::Switch | Action::Test) || plan.reboot {
         push_checks(host, lines);
-        let mut undo = format!("by itself, unless confirmed within {} s", host.rollback_timeout);
+        let mut undo = format!("rolls back by itself unless confirmed within {} s", host.rollback_timeout);
         if host.reboot_on_failure {
-            undo.push_str("; reboots if nobody reaches it after that");
+            undo.push_str("; reboots if no connection reaches it after that");
         }
         lines.push(format!("  undo    {undo}"));
     }
@@ -90,7 +90,7 @@ pub(super) fn push_risk(risk: &Risk, lines: &mut Vec<String>) {
     lines.push(format!("  {severity} {code}{place}"));
     lines.push(format!("          {}{}", text::FENCE, line(&risk.evidence, 240)));
     if !risk.mend.is_empty() {
-        lines.push(format!("          mend: {}", line(&risk.mend, 240)));
+        lines.push(format!("          fix: {}", line(&risk.mend, 240)));
     }
 }
 
@@ -104,7 +104,7 @@ fn changes(diff: &Diff, limits: DetailLimits) -> String {
     let sign = if diff.closure_delta_bytes < 0 { "-" } else { "+" };
     let delta = text::bytes(diff.closure_delta_bytes.unsigned_abs());
     let sizes = format!("closure {} ({sign}{delta})", text::bytes(diff.closure_bytes));
-    if parts.is_empty() { format!("no package; {sizes}") } else { format!("{}; {sizes}", parts.join(", ")) }
+    if parts.is_empty() { format!("no packages; {sizes}") } else { format!("{}; {sizes}", parts.join(", ")) }
 }
 
 fn package(change: &PackageChange) -> String {
@@ -134,7 +134,7 @@ fn units(changes: &UnitChanges, limits: DetailLimits) -> String {
     .map(|(verb, units)| format!("{verb} {}", unit_names(units, limits.units)))
     .collect();
     if changes.more > 0 {
-        parts.push(format!("and {} that are not listed", changes.more));
+        parts.push(format!("and {} more", changes.more));
     }
     parts.join("; ")
 }

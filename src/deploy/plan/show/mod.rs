@@ -61,7 +61,7 @@ fn render(plan: &Plan, now: Timestamp, limits: DetailLimits) -> String {
     );
     let dirty = if plan.flake.dirty { ", with uncommitted changes" } else { "" };
     let asked = plan.flake.asked_rev.as_deref();
-    let asked = asked.map(|rev| format!(", asked for as {}", line(rev, 80))).unwrap_or_default();
+    let asked = asked.map(|rev| format!(", requested as {}", line(rev, 80))).unwrap_or_default();
     lines.push(format!("{} - {}", plan.id, headline(plan)));
     lines.push(format!("  from    {} {commit}{dirty}{asked}", line(&plan.flake.folder, 120)));
     if !plan.flake.dirty_files.is_empty() || !plan.flake.dirty_inputs.is_empty() {
@@ -78,9 +78,9 @@ fn render(plan: &Plan, now: Timestamp, limits: DetailLimits) -> String {
     lines.push(format!("  expires {} ({})", plan.expires, left(plan, now)));
     if plan.hosts.len() > 1 {
         let revert = if plan.revert_confirmed {
-            "if one fails, those already confirmed go back too"
+            "if one fails or the rollout is stopped, confirmed hosts roll back too"
         } else {
-            "if one fails, those already confirmed stay"
+            "if one fails or the rollout is stopped, confirmed hosts keep the new system"
         };
         lines.push(format!("  order   {} first, then {} at a time; {revert}", plan.canary, plan.wave));
     }
@@ -93,7 +93,7 @@ fn render(plan: &Plan, now: Timestamp, limits: DetailLimits) -> String {
     if !rest.is_empty() {
         lines.push(String::new());
         let all = Remedy::ShowPlan { plan: plan.id.to_string() };
-        lines.push(format!("and {} more, in short; {all}", rest.len()));
+        lines.push(format!("and {} more hosts, shortened; {all}", rest.len()));
         push_short_hosts(rest, &mut lines);
     }
     lines.join("\n")
@@ -134,15 +134,15 @@ pub fn headline(plan: &Plan) -> String {
         several => format!("{} hosts", several.len()),
     };
     match plan.action {
-        Action::Switch => format!("switch {hosts} to a new system, now and for good"),
+        Action::Switch => format!("switch {hosts} to a new system now, and make it the boot default"),
         Action::Boot if plan.reboot => {
-            format!("restart {hosts} with a new system, and keep it if it is well")
+            format!("reboot {hosts} into a new system, and keep it if it is healthy")
         }
         Action::Boot => {
-            format!("make a new system {hosts}'s default from the next start on; nothing runs yet")
+            format!("make a new system the boot default of {hosts}; it runs from the next boot on")
         }
-        Action::Test => format!("run a new system on {hosts} until the next start"),
-        Action::DryActivate => format!("ask {hosts} what a new system would change; change nothing"),
+        Action::Test => format!("run a new system on {hosts} until the next boot"),
+        Action::DryActivate => format!("report what a new system would change on {hosts}; change nothing"),
     }
 }
 

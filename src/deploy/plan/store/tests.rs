@@ -88,9 +88,9 @@ fn a_plan_of_another_version_says_so() {
     let stored = plans.save(fixture(&["web"])).unwrap();
     let id = &stored.plan().id;
     for (version, hint) in [
-        (PLAN_VERSION + 1, "the newer pantheros-mcp"),
-        (PLAN_VERSION - 1, "an older version of this program made it"),
-        (1, "an older version of this program made it"),
+        (PLAN_VERSION + 1, "the newer version of pantheros-mcp"),
+        (PLAN_VERSION - 1, "made by an older version of this program"),
+        (1, "made by an older version of this program"),
     ] {
         fs::write(plans.path(id), format!("{{\"version\":{version},\"new\":[]}}")).unwrap();
         let error = plans.load(id).unwrap_err();

@@ -34,7 +34,7 @@ pub(super) fn assess(evidence: Evidence<'_>, risks: &mut Vec<Risk>) {
             "root_login_refused",
             Severity::Blocking,
             format!(
-                "services.openssh.settings.PermitRootLogin is `{said}`, and this host is deployed to as root"
+                "services.openssh.settings.PermitRootLogin is `{said}`, but the deployment logs in as root"
             ),
             "set pantheros.deploy.user to a user who may become root",
         ));
@@ -46,7 +46,7 @@ pub(super) fn assess(evidence: Evidence<'_>, risks: &mut Vec<Risk>) {
         risks.push(risk(
             "no_administrator",
             Severity::Blocking,
-            "nobody who may become root would have an SSH key",
+            "no user who may become root would have an SSH key",
             "authorize a key for a user in `wheel`",
         ));
     }
@@ -54,8 +54,8 @@ pub(super) fn assess(evidence: Evidence<'_>, risks: &mut Vec<Risk>) {
         None => risks.push(risk(
             "user_gone",
             Severity::Blocking,
-            format!("the user `{}`, as which this host is deployed to, would no longer exist", evidence.user),
-            "keep the user, or set pantheros.deploy.user to another one first",
+            format!("the user `{}`, which the deployment logs in as, would no longer exist", evidence.user),
+            "keep the user, or first set pantheros.deploy.user to another user",
         )),
         // Only the name of the user is known; `unread` has added that risk.
         Some(user) if evidence.facts.is_unread(&["users", &user.name]) => {}
@@ -110,17 +110,17 @@ fn firewall_risk(firewall: &Firewall, port: u16, interfaces: &[String]) -> Optio
     let elsewhere = firewall.interfaces.iter().any(|(_, open)| open.has(port))
         || firewall.trusted.iter().any(|name| name != "lo");
     let (severity, but) = if firewall.rules {
-        (Severity::Warning, ", unless a rule in extraInputRules or extraCommands does")
+        (Severity::Warning, ", unless a rule in extraInputRules or extraCommands opens it")
     } else if interfaces.is_empty() && elsewhere {
-        (Severity::Warning, ", unless it comes in at an interface where more is let in")
+        (Severity::Warning, ", unless the connection arrives at an interface that has it open")
     } else {
         (Severity::Blocking, "")
     };
     Some(risk(
         "ssh_firewalled",
         severity,
-        format!("the firewall would let nobody in on port {port}{but}"),
-        "add it to networking.firewall.allowedTCPPorts, or leave services.openssh.openFirewall on",
+        format!("the firewall would block port {port}{but}"),
+        "add the port to networking.firewall.allowedTCPPorts, or keep services.openssh.openFirewall enabled",
     ))
 }
 
@@ -136,7 +136,7 @@ fn push_method_risks(ssh: &Ssh, risks: &mut Vec<Risk>) {
             "key_not_enough",
             Severity::Blocking,
             format!("a key alone would not be enough to log in: services.openssh.settings.{set}"),
-            "allow login by a key alone for the user that deploys",
+            "allow the deploying user to log in with a key alone",
         ));
     }
 }
@@ -193,16 +193,16 @@ fn push_user_risks(ways: LoginWays<'_>, user: &User, risks: &mut Vec<Risk>) {
         risks.push(risk(
             "user_not_allowed",
             Severity::Blocking,
-            format!("services.openssh.settings.{setting} would not let `{name}` in"),
-            "let the user in there, or set pantheros.deploy.user to another one first",
+            format!("services.openssh.settings.{setting} would not allow `{name}` to log in"),
+            "allow the user there, or first set pantheros.deploy.user to another user",
         ));
     }
     match ways.evidence.key.map(|key| (key, ways.may_log_in_with(user, key))) {
         Some((key, Some(false))) => risks.push(risk(
             "key_refused",
             Severity::Blocking,
-            format!("`{name}` would not be let in with the key in use now, {key}"),
-            "authorize this key, or log in with one that stays",
+            format!("`{name}` could no longer log in with the key in use now, {key}"),
+            "authorize this key, or deploy with a key that stays authorized",
         )),
         Some((_, None)) | None => risks.push(risk(
             "key_unknown",
@@ -218,13 +218,13 @@ fn push_user_risks(ways: LoginWays<'_>, user: &User, risks: &mut Vec<Risk>) {
     if name != "root" && user.becomes_root != Some(true) {
         let (severity, would) = match user.becomes_root {
             Some(_) => (Severity::Blocking, "could not"),
-            None => (Severity::Warning, "may not"),
+            None => (Severity::Warning, "might not be able to"),
         };
         risks.push(risk(
             "sudo_asks",
             severity,
             format!("`{name}` {would} become root without a password"),
-            "put the user into `wheel` and set security.sudo.wheelNeedsPassword = false, or give it a rule in \
+            "put the user into `wheel` and set security.sudo.wheelNeedsPassword = false, or add a rule to \
              security.sudo.extraRules",
         ));
     }

@@ -73,7 +73,7 @@ fn push_machine_risks(plan: &HostPlan, evidence: Evidence<'_>, risks: &mut Vec<R
             &refusal.code,
             Severity::Blocking,
             refusal.message.clone(),
-            "the configuration itself refuses to be deployed: mend it there (pantheros.deploy.refusals)",
+            "the configuration refuses to be deployed (pantheros.deploy.refusals): correct it there",
         ));
     }
     // An empty name means that the network assigns it.
@@ -84,8 +84,10 @@ fn push_machine_risks(plan: &HostPlan, evidence: Evidence<'_>, risks: &mut Vec<R
         risks.push(risk(
             "wrong_host",
             Severity::Blocking,
-            format!("the machine that answers calls itself `{found}`; the configuration is for `{wanted}`"),
-            "check pantheros.deploy.targetHost; name this risk only where the machine is to be renamed",
+            format!(
+                "the machine that answers has the host name `{found}`; the configuration is for `{wanted}`"
+            ),
+            "check pantheros.deploy.targetHost; accept this risk only to rename the machine",
         ));
     }
     if let Some(machine) = &state.machine {
@@ -95,7 +97,7 @@ fn push_machine_risks(plan: &HostPlan, evidence: Evidence<'_>, risks: &mut Vec<R
                 "wrong_architecture",
                 Severity::Blocking,
                 format!("the machine is {machine}; the system is for {}", plan.system),
-                "set nixpkgs.hostPlatform to what the machine is",
+                "set nixpkgs.hostPlatform to the platform of the machine",
             ));
         }
     }
@@ -104,7 +106,7 @@ fn push_machine_risks(plan: &HostPlan, evidence: Evidence<'_>, risks: &mut Vec<R
             "deployment_under_way",
             Severity::Blocking,
             format!("{other} is being deployed there"),
-            &Remedy::ShowStatus.after("wait until it is confirmed or undone; ").to_string(),
+            &Remedy::ShowStatus.after("wait until it is confirmed or rolled back; ").to_string(),
         ));
     }
 }
@@ -136,14 +138,14 @@ fn push_disk_risks(evidence: Evidence<'_>, risks: &mut Vec<Risk>) {
             (
                 "boot_device_missing",
                 Severity::Blocking,
-                "name the disk the machine starts from, as `ls -l /dev/disk/by-id` shows it",
+                "name the disk that the machine boots from, as `ls -l /dev/disk/by-id` lists it",
             )
         } else if facts.file_systems.contains(path) {
             (
                 "file_system_missing",
                 Severity::Blocking,
-                "name the device that is there (`lsblk -f`), make it first, or add `nofail` to its options: \
-                 without it the machine does not start up whole",
+                "name a device that exists (`lsblk -f`), create it first, or add `nofail` to its options: otherwise \
+                 the machine does not boot completely",
             )
         } else {
             (
@@ -152,7 +154,7 @@ fn push_disk_risks(evidence: Evidence<'_>, risks: &mut Vec<Risk>) {
                 "put the token there before secrets are needed: sudo opnix token set",
             )
         };
-        risks.push(risk(code, severity, format!("{path} is not on the machine"), mend));
+        risks.push(risk(code, severity, format!("{path} does not exist on the machine"), mend));
     }
 }
 
@@ -165,15 +167,15 @@ fn push_change_risks(plan: &HostPlan, evidence: Evidence<'_>, risks: &mut Vec<Ri
         risks.push(risk(
             "state_version_changed",
             Severity::Blocking,
-            format!("system.stateVersion goes from {before} to {after}: services would treat their data as that of another version"),
-            "set it back: it is the NixOS version at installation, not the one that runs",
+            format!("system.stateVersion changes from {before} to {after}: services would treat their data as that of another version"),
+            "set it back: it is the NixOS version of the installation, not of the running system",
         ));
     }
     if plan.toplevel == plan.current {
         risks.push(risk(
             "nothing_changes",
             Severity::Note,
-            "the machine runs this very system",
+            "the machine already runs this system",
             "nothing to do",
         ));
     }
@@ -189,15 +191,15 @@ fn push_change_risks(plan: &HostPlan, evidence: Evidence<'_>, risks: &mut Vec<Ri
         risks.push(risk(
             "boots_for_good",
             Severity::Blocking,
-            "the boot loader cannot start an entry once: a system that does not come up has to be left by hand, in its menu",
-            "use systemd-boot, or have the machine's console at hand",
+            "the boot loader cannot boot an entry only once: if the new system does not boot, a person has to select the old one in the boot menu",
+            "use systemd-boot, or make sure that you can reach the machine's console",
         ));
     }
     if plan.needs_reboot && !evidence.reboot {
         risks.push(risk(
             "needs_reboot",
             Severity::Note,
-            "kernel, initial RAM disk or modules differ from those the machine started with",
+            "the kernel, the initial RAM disk or the kernel modules differ from those that the machine booted",
             "reboot at a convenient time",
         ));
     }
@@ -205,8 +207,8 @@ fn push_change_risks(plan: &HostPlan, evidence: Evidence<'_>, risks: &mut Vec<Ri
         risks.push(risk(
             "uncommitted_changes",
             Severity::Note,
-            "the flake, or an input of it, has changes that no commit holds",
-            "commit them, so that what runs can be found again",
+            "the flake or an input of it has uncommitted changes",
+            "commit them, so that the deployed system can be built again",
         ));
     }
 }

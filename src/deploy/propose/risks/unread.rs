@@ -8,14 +8,12 @@ use crate::flake::UnreadPart;
 /// The question that a fact decides, and the severity if the fact is unknown.
 fn decided_by(fact: &str) -> (&'static str, Severity) {
     match fact {
-        "boot_devices" => {
-            ("whether the disk that GRUB would be written to is on the machine", Severity::Blocking)
-        }
+        "boot_devices" => ("whether the machine has the disk that GRUB is installed on", Severity::Blocking),
         "file_systems" => ("whether the machine has all file systems that it boots from", Severity::Blocking),
         "host_name" => ("whether this is the intended machine", Severity::Blocking),
         "state_version" => ("whether system.stateVersion changes", Severity::Blocking),
         "system" => ("whether the machine has the architecture of the system", Severity::Blocking),
-        "token_file" => ("whether the token for secrets is on the machine", Severity::Warning),
+        "token_file" => ("whether the machine has the token for secrets", Severity::Warning),
         // `ssh`, `firewall`, `users` and `sudo`, and facts that a newer `facts.nix` may add.
         _ => ("whether the host could still be deployed to", Severity::Blocking),
     }
@@ -31,12 +29,12 @@ pub(super) fn assess(plan: &HostPlan, evidence: Evidence<'_>, risks: &mut Vec<Ri
     }
     let version = ["state_version".to_owned()];
     if let Some(before) = evidence.before.filter(|before| before.unread.contains(&version.to_vec())) {
-        let decides = "whether system.stateVersion differs from that of the system that runs";
+        let decides = "whether system.stateVersion differs from that of the running system";
         risks.push(unknown("state_version", before.reason(&version), Severity::Warning, decides));
     }
     let says_where = |part: &&UnreadPart| ["target", "user", "port"].iter().any(|&name| part.covers([name]));
     for part in evidence.unread_place.iter().filter(says_where) {
-        let decides = "whether the settings have the host's endpoint as the configuration has it";
+        let decides = "whether the address, user and port of the settings are those of the configuration";
         risks.push(unknown(&part.place(), Some(&part.error), Severity::Warning, decides));
     }
 }
