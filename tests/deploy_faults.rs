@@ -248,7 +248,7 @@ fn nobody_can_log_in_any_more() {
         // An older connection tells the host at once to roll back. Without one, it rolls back after the confirmation
         // timeout.
         let message = told(&answer.json["error"]);
-        let said = if line_holds { "the host accepts a new connection" } else { "Nobody confirmed" };
+        let said = if line_holds { "the host accepts a new connection" } else { "was not confirmed within" };
         assert!(message.contains(said), "{message}");
         is_back(&mut site, &plan);
         // Few enough refused logins that no sshd blocks this server.

@@ -8,7 +8,7 @@ use crate::supervisor::machine::{DEPLOYMENTS, Deployment, HOLD, Machine, NONCE, 
 fn confirm(machine: &mut Machine) {
     machine.hook_new("test", HOLD);
     let deployment = machine.deployment(&[]);
-    assert!(deployment.refuses(machine, 64, &["confirm", NONCE]).contains("was not begun"));
+    assert!(deployment.refuses(machine, 64, &["confirm", NONCE]).contains("was not started"));
     deployment.begin(machine);
     machine.wait_held();
     let why = deployment.refuses(machine, 75, &["confirm", NONCE]);
@@ -36,7 +36,7 @@ fn confirm(machine: &mut Machine) {
 
 fn cancel(machine: &mut Machine) {
     let deployment = machine.deployment(&[]);
-    assert!(deployment.refuses(machine, 64, &["cancel"]).contains("was not begun"));
+    assert!(deployment.refuses(machine, 64, &["cancel"]).contains("was not started"));
     deployment.begin_and_wait(machine);
     let ended = deployment.gives(machine, 0, &["cancel"]);
     assert_eq!((&ended["state"], &ended["reason"]), (&"rolled_back".into(), &"cancelled".into()));

@@ -60,7 +60,7 @@ begin() {
     recover
     read_state
     print_state
-    if is_final; then fail 1 "$id is over: a plan is deployed once"; fi
+    if is_final; then fail 1 "$id has ended: a plan can be deployed only once"; fi
     exit 0
   fi
   finish_others
@@ -70,7 +70,7 @@ begin() {
   mutex
   if [ -e "$dir/withdrawn" ]; then
     let_go
-    fail 69 "$id was withdrawn before it began"
+    fail 69 "$id was withdrawn before it started"
   fi
   if holder && { [ -e "$base/$held_by" ] || somebody_works; }; then
     let_go
@@ -95,7 +95,7 @@ begin() {
   [ "$(running)" = "$previous" ] || refuse 69 system_changed "Another system runs than when the plan was made."
   for path in "$toplevel" "$previous"; do
     [ -x "$path/bin/switch-to-configuration" ] ||
-      refuse 69 system_missing "$path is not in the store, or is no NixOS system."
+      refuse 69 system_missing "$path is not in the store, or is not a NixOS system."
   done
   timeout 30 nix-store --check-validity "$toplevel" "$previous" 2>/dev/null ||
     refuse 69 system_missing "$toplevel or $previous is not in the store."

@@ -11,7 +11,7 @@ confirm() {
   given=$1
   if [ "$given" = - ]; then IFS= read -r given; fi
   [ "$given" = "$nonce" ] || fail 77 "this is not the nonce of $id"
-  read_state || fail 64 "$id was not begun"
+  read_state || fail 64 "$id was not started"
   recover
   read_state
   case $state in
@@ -21,7 +21,7 @@ confirm() {
   conclude confirmed || fail 1 "$id is not confirmed: it is $state"
 }
 cancel() {
-  read_state || fail 64 "$id was not begun"
+  read_state || fail 64 "$id was not started"
   recover
   read_state
   if ! is_final; then touch "$dir/cancel" || fail 74 "$dir/cancel cannot be written: is the disk full?"; fi
@@ -29,7 +29,7 @@ cancel() {
 }
 # Records that a new connection reached the machine: $1 is the occasion.
 reached() {
-  read_state || fail 64 "$id was not begun"
+  read_state || fail 64 "$id was not started"
   touch "$dir/$1" || fail 74 "$dir/$1 cannot be written: is the disk full?"
   print_state
 }
@@ -39,13 +39,13 @@ withdraw() {
   if read_state; then
     let_go
     print_state
-    fail 69 "$id has begun"
+    fail 69 "$id has started"
   fi
   touch "$dir/withdrawn" || fail 74 "$dir/withdrawn cannot be written: is the disk full?"
   let_go
 }
 show() {
-  read_state || fail 64 "$id was not begun"
+  read_state || fail 64 "$id was not started"
   recover
   print_state
 }
@@ -58,7 +58,7 @@ list() {
 sweep() {
   before=$(($(date +%s) - 30 * 86400))
   kept=0
-  # shellcheck disable=SC2012 # ids hold no character that ls would change
+  # shellcheck disable=SC2012 # ids have no character that ls would change
   ls -1t "$base" 2>/dev/null | while IFS= read -r id; do
     is_id "$id" || continue
     dir=$base/$id

@@ -1,4 +1,4 @@
-# --- guardian.sh: guardian and worker: each starts the other anew if it was killed.
+# --- guardian.sh: guardian and worker: each restarts the other if it was killed.
 
 # Sets `errors` to the file for error output after the connection is closed.
 find_errors() {
@@ -66,7 +66,7 @@ detach() {
     systemd-run --quiet --collect --unit="pantheros-deploy-$id" --property=KillMode=process \
       --property=Restart=on-failure --property=RestartSec=1 --setenv=PATH="$PATH" --description="pantherOS deployment $id" \
       "$shell" "$dir/supervisor" supervise "$dir" </dev/null >/dev/null 9>&- && return
-    say "systemd does not start it: it gets a session of its own"
+    say "systemd cannot start the guardian: it runs in a separate session"
   fi
   find_errors
   setsid "$shell" "$dir/supervisor" supervise "$dir" </dev/null >/dev/null 2>>"$errors" 9>&- &

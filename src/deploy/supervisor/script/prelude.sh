@@ -1,20 +1,20 @@
 #!/bin/sh
-# Brings a NixOS machine to another system and back again unless somebody confirms it in time.
+# Activates another system on a NixOS machine, and rolls back unless the new system is confirmed in time.
 #
 #   begin DIR          checks the deployment described in DIR/spec and starts it, detached
 #   confirm DIR NONCE  keeps the new system (NONCE `-`: read from standard input)
-#   cancel DIR         asks for the old system at once
-#   alive DIR          says that the machine was reached afresh, while the new system is activated
-#   withdraw DIR       sees to it that what has not begun never does
-#   seen DIR           says that the machine was reached afresh, after it went back
-#   state DIR          prints DIR/state.json, after finishing what a crash or a reboot cut short
-#   list               prints the state of every deployment, one JSON object a line
+#   cancel DIR         rolls back to the old system at once
+#   alive DIR          records that a new connection reached the machine during the activation
+#   withdraw DIR       prevents a deployment that has not started from starting
+#   seen DIR           records that a new connection reached the machine after the rollback
+#   state DIR          prints DIR/state.json; first finishes a deployment that a crash or reboot interrupted
+#   list               prints the state of every deployment, one JSON object per line
 #   sweep              removes deployments older than 30 days, never the newest 5
 #
 # Runs as root, on any POSIX shell; needs coreutils, util-linux (setsid, flock), Nix and /proc.
-# Exit codes: 0 done; 1 the deployment ended otherwise; 64 wrong usage; 65 wrong spec; 69 refused;
-# 74 cannot write; 75 try again later (somebody else deploys, or it is too early); 77 not allowed.
-# shellcheck disable=SC2015 # every `A && B || C` here wants C also where B fails
+# Exit codes: 0 done; 1 the deployment ended in another state; 64 wrong usage; 65 wrong spec; 69 refused;
+# 74 cannot write; 75 try again later (another deployment is in progress, or it is too early); 77 not allowed.
+# shellcheck disable=SC2015 # every `A && B || C` here intends to run C also if B fails
 set -u
 umask 077
 unset CDPATH ENV

@@ -1,4 +1,4 @@
-# --- rollback.sh: how a deployment ends, and the way back to the old system.
+# --- rollback.sh: the end of a deployment, and the rollback to the old system.
 
 not_written() { reason=state_not_written message="The state could not be written: is the disk full?"; }
 finish() {
@@ -35,7 +35,7 @@ await_contact() {
   if [ "$reason" = cancelled ]; then return; fi
   enter awaiting_contact
   if wait_for "$confirm_seconds" test -e "$dir/seen"; then return; fi
-  message="$message Nobody reached the previous system within $confirm_seconds s."
+  message="$message No connection reached the previous system within $confirm_seconds s."
   reboot_machine
 }
 
@@ -46,13 +46,13 @@ is_back() {
   case $code in 0 | 4) return 0 ;; 2 | 3) [ "$try" -ge 2 ] ;; *) return 1 ;; esac
 }
 
-# Ends without a rollback, since somebody else has activated another system.
+# Ends without a rollback, because another system was activated from outside.
 leave_alone() {
-  reason=system_changed message="$1 Somebody switched to another system since: it is left alone."
+  reason=system_changed message="$1 Another system was activated since: it stays active."
   finish rollback_failed
 }
 
-# Brings the old system back; `reason` and `message` say why.
+# Restores the old system; `reason` and `message` have the cause.
 roll_back() {
   end_session program
   end_session logger

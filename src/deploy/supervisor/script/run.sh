@@ -83,9 +83,9 @@ why_not_activated() {
   case $code in
     124) reason=activation_timeout message="The activation took longer than $activation_seconds s and was ended." ;;
     125) reason=cancelled message="Cancelled while the activation ran." ;;
-    126) reason=unattended message="The activation ran, and nobody reached the machine for $confirm_seconds s." ;;
+    126) reason=unattended message="No new connection reached the machine for $confirm_seconds s during the activation." ;;
     100) reason=needs_reboot message="The new system can only be started by a reboot: deploy it with the action boot." ;;
-    0 | 4) reason=wrong_system message="The activation said it succeeded, and another system runs." ;;
+    0 | 4) reason=wrong_system message="The activation reported success, but another system runs." ;;
     *) reason=activation_failed message="switch-to-configuration ended with $code." ;;
   esac
 }

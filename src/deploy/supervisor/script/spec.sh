@@ -28,9 +28,9 @@ bad_spec() { fail 65 "$dir/spec: $1"; }
 open_folder() {
   id=${1#"$base/"}
   dir=$base/$id
-  is_id "$id" && [ "$dir" = "$1" ] || fail 64 "not a deployment's folder: it has to be $base/plan-…"
-  [ -d "$dir" ] && [ ! -h "$dir" ] && [ -O "$dir" ] || fail 64 "$dir is not a folder of root's"
-  case $(stat -c %A "$dir") in ?????w* | ????????w*) fail 64 "$dir can be written by others than root" ;; esac
+  is_id "$id" && [ "$dir" = "$1" ] || fail 64 "the folder of a deployment must be $base/plan-…"
+  [ -d "$dir" ] && [ ! -h "$dir" ] && [ -O "$dir" ] || fail 64 "$dir is not a folder that belongs to root"
+  case $(stat -c %A "$dir") in ?????w* | ????????w*) fail 64 "$dir can be written by users other than root" ;; esac
 }
 
 read_spec() {

@@ -92,7 +92,7 @@ read_state() {
   { IFS= read -r json <"$file"; } 2>/dev/null || return 1
   value_of version
   if [ "$value" != 1 ]; then
-    say "$id: a supervisor of another version wrote its state; it is left alone"
+    say "$id: a supervisor of another version wrote its state; it is not changed"
     return 1
   fi
   message=

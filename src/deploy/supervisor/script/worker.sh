@@ -3,7 +3,7 @@
 becomes_default() { [ "$action" = switch ] || [ "$action" = boot ]; }
 # Whether the profile is unchanged, or was set by this deployment.
 profile_is_ours() { [ "$(readlink "$profile")" = "$profile_was" ] || [ "$(readlink -f "$profile")" = "$toplevel" ]; }
-profile_changed() { reason=profile_changed message="Somebody set the profile to another generation meanwhile."; }
+profile_changed() { reason=profile_changed message="The profile was set to another generation in the meantime."; }
 confirm_now() {
   if [ "$(running)" != "$toplevel" ]; then
     reason=wrong_system message="Another system runs than the one that was to be confirmed."
@@ -61,7 +61,7 @@ await_confirmation() {
     elif [ -e "$dir/confirm" ]; then
       confirm_now
     elif [ "$uptime" -ge "$deadline" ]; then
-      reason=not_confirmed message="Nobody confirmed within $confirm_seconds s."
+      reason=not_confirmed message="It was not confirmed within $confirm_seconds s."
       roll_back
     fi
     tick
@@ -115,7 +115,7 @@ resume_start() {
     *:confirming:"$toplevel") confirm_now ;;
     rebooted:*:"$toplevel") await_confirmation ;;
     rebooted:rolling_back:*) message=$told ;;
-    rebooted:*) reason=did_not_start message="The machine was started, and does not run the new system." ;;
+    rebooted:*) reason=did_not_start message="The machine booted, but does not run the new system." ;;
     *) reason=$cut message=$told ;;
   esac
   if [ "$cut" = rebooted ]; then started_by_boot=yes; fi
@@ -134,7 +134,7 @@ check() {
   finish refused
 }
 
-# Whether somebody else activated another system and set the profile to it.
+# Whether another system was activated from outside and the profile set to it.
 is_superseded() {
   case $(running) in "$toplevel" | "$previous") return 1 ;; esac
   [ "$(readlink "$profile")" != "$profile_was" ] && [ "$(readlink -f "$profile")" != "$toplevel" ]
@@ -153,7 +153,7 @@ resume() {
   fi
   if [ "$reboot" = 1 ]; then resume_start; fi
   if [ "$state" = confirming ] && [ "$(running)" = "$toplevel" ]; then
-    message="$told What was confirmed is finished."
+    message="$told The confirmed deployment was completed."
     case $action in
       boot) stage ;;
       *) confirm_now ;;
@@ -164,7 +164,7 @@ resume() {
   # After a boot from the boot default, another reboot would bring the same system.
   if [ "$cut" = rebooted ] && [ "$(running)" != "$toplevel" ]; then
     started_by_boot=yes
-    [ "$(running)" = "$previous" ] || message="$told Another system runs than before: it is left alone."
+    [ "$(running)" = "$previous" ] || message="$told Another system runs than before: it stays active."
   elif [ "$cut" = rebooted ] && [ "$toplevel" = "$previous" ]; then
     started_by_boot=yes
   elif is_superseded; then
