@@ -273,13 +273,13 @@ mod tests {
         let alone: Hint = Remedy::ListTags.into();
         assert_eq!(alone.to_string(), "list_hosts shows which host has which tags");
         let either =
-            Remedy::Raise(&["limits.build_seconds", "limits.evaluation_seconds"]).after("mend it, or ");
+            Remedy::Raise(&["limits.build_seconds", "limits.evaluation_seconds"]).after("fix it, or ");
         assert_eq!(
             either.to_string(),
-            "mend it, or raise `limits.build_seconds` or `limits.evaluation_seconds` in your settings"
+            "fix it, or raise `limits.build_seconds` or `limits.evaluation_seconds` in your settings"
         );
-        let first = Hint::from("Mend it.").then(Remedy::CallAgain);
-        assert_eq!(first.to_string(), "Mend it; then call again");
+        let first = Hint::from("Fix it.").then(Remedy::CallAgain);
+        assert_eq!(first.to_string(), "Fix it; then call again");
     }
 
     #[test]

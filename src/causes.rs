@@ -66,7 +66,8 @@ pub fn group_entries<T: Failing>(entries: Vec<T>) -> Vec<Vec<T>> {
             groups.push(vec![entry]);
             continue;
         };
-        // An entry called `mail` must not hide that a message about `services.mail` is the same as another's.
+        // Also compared without masking: a name such as `mail` may be a word that equal messages have in common
+        // (`services.mail`).
         let causes = [cause_key(&error, &[]), cause_key(&error, &entry.words())];
         let at = causes.iter().find_map(|cause| known.get(cause).copied()).unwrap_or(groups.len());
         for cause in causes {

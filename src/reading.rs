@@ -11,7 +11,7 @@ use std::path::Path;
 
 use rustix::fs::{Mode, OFlags};
 
-/// Users link settings files to it to have none; it reads as empty.
+/// Users link a settings file to it to disable the file; it reads as empty.
 const NULL: &str = "/dev/null";
 
 /// The content of the file.
@@ -25,7 +25,7 @@ pub fn bytes(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
         return Ok(Vec::new());
     }
     let file = open_checked(path, &data)?;
-    // One more byte than the file has: one read gets it all, another one sees the end.
+    // One byte more than the file has: one read gets all of it, and the next one sees the end.
     let room = usize::try_from(data.len().min(limit)).unwrap_or_default().saturating_add(1);
     let mut bytes = Vec::with_capacity(room);
     file.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;

@@ -283,7 +283,7 @@ mod tests {
     #[test]
     fn what_a_killed_process_left_is_removed_and_nothing_else() {
         let parent = tempfile::tempdir().unwrap();
-        // One that has ended, and whose number nobody has again so soon.
+        // A process that has ended, and whose id is not reused this soon.
         let mut ended = std::process::Command::new("true").spawn().unwrap();
         ended.wait().unwrap();
         let make = |name: String| {

@@ -320,11 +320,11 @@ mod tests {
         assert!(matches!(folder.read("link", 99), Err(StateError::Unsafe { .. })));
         assert!(matches!(folder.open_to_append("link"), Err(StateError::Unsafe { .. })));
         assert!(matches!(folder.folder("inner"), Err(StateError::Unsafe { .. })));
-        // A pipe without a writer would be waited for.
+        // Opening a pipe without a writer would block.
         let pipe = folder.path().join("pipe");
         crate::platform::make_pipe(&pipe);
         assert!(matches!(folder.read("pipe", 99), Err(StateError::Unsafe { .. })));
-        // Writing takes a link's place and leaves alone what it led to.
+        // Writing replaces the link and does not change its target.
         folder.replace("link", b"mine").unwrap();
         assert_eq!(fs::read(&outside).unwrap(), b"secret");
         assert_eq!(folder.read("link", 99).unwrap().unwrap(), b"mine");

@@ -426,7 +426,7 @@ fn a_missing_table_of_processes_is_said() {
     let hidden = ["unshare", "--mount", "/bin/sh", "-c", r#"mount -t tmpfs none /proc && exec "$@""#, "sh"];
     let output = below(&hidden, &command).output().unwrap();
     assert!(output.status.success(), "{}", errors(&output));
-    assert_eq!(errors(&output).matches("in the background is not found").count(), 1, "{}", errors(&output));
+    assert_eq!(errors(&output).matches("in the background are not found").count(), 1, "{}", errors(&output));
     assert!(!errors(&fleet.command(&["tools"]).output().unwrap()).contains("in the background"));
 }
 

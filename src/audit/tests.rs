@@ -96,7 +96,7 @@ fn tampering_is_told_with_its_place() {
     let mut long = all();
     long[3] = "x".repeat(LARGEST_ENTRY + 1);
     assert_eq!(tampered(long), Some(4), "a line without end");
-    // An entry with a hash of its own: the next one says that it was replaced.
+    // An altered entry with a matching hash: the hash in the next entry reveals it.
     let mut forged = all();
     let mut entry: Value = serde_json::from_str(lines[2]).unwrap();
     entry["user"] = "mallory".into();
@@ -119,7 +119,7 @@ fn a_torn_entry_is_no_tampering() {
         assert_eq!(report.entries, 2);
         assert_eq!(report.broken, None);
         assert_eq!(report.torn_bytes, (cut - third) as u64);
-        // The next entry follows the last whole one.
+        // The next entry follows the last complete one.
         audit.append_blocking(&record(9), Instant::now()).unwrap();
         let report = audit.verify(None).unwrap();
         assert_eq!((report.entries, report.broken, report.torn_bytes), (3, None, 0));
@@ -199,7 +199,7 @@ proptest! {
         bytes[at] ^= 1 << bit;
         let report = verify::check_log(bytes.as_slice(), None).unwrap();
         let before = LOG[..at].iter().filter(|byte| **byte == b'\n').count() as u64;
-        // The last line feed alone is what a crash may leave away.
+        // Only the last line feed may be missing after a crash.
         prop_assert!(report.broken.is_some() || report.torn_bytes > 0, "byte {}", at);
         prop_assert!(report.entries <= before);
     }

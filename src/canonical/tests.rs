@@ -64,7 +64,7 @@ fn values() -> impl Strategy<Value = Value> {
     })
 }
 
-/// The same value with the fields of every object the other way round.
+/// The same value with the fields of every object in reverse order.
 fn reversed(value: &Value) -> Value {
     match value {
         Value::Object(fields) => {
@@ -96,7 +96,7 @@ proptest! {
         prop_assert_eq!(&read, &value);
         prop_assert!(sorted(&read), "{}", form);
         prop_assert_eq!(super::form(&read).unwrap(), form.clone());
-        // The order somebody wrote the fields in leaves no trace.
+        // The order of the fields does not matter.
         prop_assert_eq!(super::form(&reversed(&value)).unwrap(), form);
     }
 

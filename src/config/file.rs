@@ -58,7 +58,7 @@ pub enum ConfigError {
         /// What it names.
         path: PathBuf,
     },
-    /// A folder that whoever edits the flake could write to.
+    /// A folder that anyone who edits the flake can write to.
     #[error("{message}")]
     Exposed {
         /// Which folder, and why.

@@ -12,7 +12,7 @@ pub enum SettingsLayer {
     User,
     /// The file beside the flake, if a person trusted its current content.
     Trusted,
-    /// The file beside the flake, if it is not trusted: whoever edits the flake can write it.
+    /// The file beside the flake, if it is not trusted: anyone who edits the flake can write it.
     Untrusted,
 }
 

@@ -100,9 +100,9 @@ fn absolute_variable(name: &str) -> Option<PathBuf> {
     std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute())
 }
 
-/// Requires that the state folder is outside the flake: whoever edits the flake could write approvals.
+/// Requires that the state folder is outside the flake: anyone who edits the flake could write approvals.
 ///
-/// A flake that contains the home folder is an exception: whoever edits it can write to all of the user's folders, and
+/// A flake that contains the home folder is an exception: anyone who edits it can write to all of the user's folders, and
 /// another state folder would not help.
 ///
 /// # Errors

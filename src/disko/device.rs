@@ -1,4 +1,4 @@
-//! What the path of a device says about it, without access to a machine.
+//! Properties of a device that follow from its path, without access to a machine.
 
 /// How a path names a block device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,7 +13,7 @@ pub(super) enum Naming {
     Content,
     /// `/dev/disk/by-id` and `by-path`: the drive or the port it is connected to.
     Persistent,
-    /// Other paths: mapper devices, files, links of a person.
+    /// Other paths: mapper devices, files, links that a user made.
     Other,
 }
 

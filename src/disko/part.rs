@@ -145,7 +145,7 @@ mod tests {
             assert_eq!(trees == 2, room == 100_000, "{room}: {trees}");
             let whole: Layout = parts.into_iter().collect();
             assert_eq!(whole.hazards, layout().hazards);
-            // What holds others is in each of their parts.
+            // Each part has the ancestors of its nodes.
             assert!(
                 mounted >= layout().mounts.len()
                     && whole.disks.iter().filter(|disk| disk.more_children.is_none()).count() == 2

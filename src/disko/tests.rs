@@ -1,4 +1,4 @@
-//! Whole layouts: what real evaluations become, and what bad input does.
+//! Whole layouts: the results of real evaluations, and of invalid input.
 
 use serde_json::{Value, json};
 
@@ -29,7 +29,7 @@ fn codes(layout: &Layout) -> Vec<HazardCode> {
 fn same(both: [Layout; 2]) -> Layout {
     let [evaluated, bare] = both;
     assert_eq!(draw(&evaluated), draw(&bare));
-    // The number of a partition of the older table is all that only disko knows.
+    // Devices are not compared: only disko knows the numbers of partitions in a table of the older type.
     assert_eq!(evaluated.mounts, bare.mounts);
     assert_eq!(evaluated.hazards, bare.hazards);
     evaluated

@@ -1,4 +1,4 @@
-# What flake.nix declares of inputs: as Nix reads it (src/libflake/flake.cc), without fetching anything.
+# The inputs that flake.nix declares, read as Nix does (src/libflake/flake.cc), without fetching anything.
 flake:
 let
   inherit (builtins)
@@ -18,7 +18,7 @@ let
     typeOf
     ;
 
-  # A path begins at the flake's folder, which is not known here; null means that a reference cannot be compared.
+  # A relative path starts at the flake's folder, which is not known here; null means that a reference cannot be compared.
   reference =
     url:
     if isPath url then
@@ -34,7 +34,7 @@ let
   declared =
     fallback: name: input:
     if !isAttrs input then
-      throw "an input is a set, but this is ${typeOf input}"
+      throw "an input must be a set, but this is of type ${typeOf input}"
     else
       {
         follows =
@@ -56,12 +56,12 @@ let
             reference input.url
           else
             fallback name;
-        # These change an input's own inputs, and declare none.
+        # These override inputs of the input, and declare no new ones.
         inputs = mapAttrs (declared (_: null)) (input.inputs or { });
       };
 
   outputs = flake.outputs or null;
-  # What `outputs` takes and `inputs` does not have is an input that a registry names.
+  # An argument of `outputs` that is missing from `inputs` is an input that a registry names.
   taken = if isFunction outputs then mapAttrs (_: _: { }) (functionArgs outputs) else { };
 in
 mapAttrs (declared (name: {

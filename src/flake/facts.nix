@@ -1,10 +1,10 @@
-# What of a host's configuration decides how it is deployed, and whether it can be reached afterwards.
+# The facts of a host's configuration that decide how it is deployed, and whether it can be reached afterwards.
 #
-# A function from a host (`config`, and perhaps `options` and `pkgs`) to plain data. It needs no nixpkgs, so that it
-# also works on hosts that are bare attribute sets. What a configuration does not have is null or empty; what it has
-# and what cannot be read is named in `unread`, and null or empty as well.
-# The server asks this of the flake, and `pantheros.deploy` puts the answer into every system it
-# makes (/etc/pantheros/facts.json), where it can be read when the flake says something else.
+# A function from a host (`config`, and optionally `options` and `pkgs`) to plain data. It needs no nixpkgs, so that it
+# also works on hosts that are bare attribute sets. A value that the configuration does not set is null or empty. A
+# value that cannot be read is null or empty as well, and its path is in `unread`.
+# The server evaluates this for the flake. `pantheros.deploy` also puts the answer into every system
+# (/etc/pantheros/facts.json), where it can be read after the flake has changed.
 let
   inherit (builtins)
     any
@@ -33,9 +33,9 @@ let
 
   deep = value: seq (toJSON value) value;
 
-  # How a system reads the parts of its own facts: nobody asks it again, so what `throw` and `assert` raise is caught,
-  # and the reason is lost. The server gives `partsOf` of src/flake/probes.nix instead. What has no place of its own,
-  # all depends on.
+  # The readers for the facts in a system. They are evaluated once, so errors of `throw` and `assert` are caught and
+  # their reasons are lost. The server passes `partsOf` of src/flake/probes.nix instead. An error of the part with the
+  # empty path is not caught, because all facts depend on it.
   alone =
     let
       attempt =
@@ -52,7 +52,7 @@ let
         attempt at fallback (deep value);
     };
 
-  # In place of a part that was not read, until `settle` puts `fallback` there.
+  # Stands for a part that was not read, until `settle` replaces it with `fallback`.
   failed = at: fallback: {
     _type = "unread fact";
     inherit at fallback;
@@ -81,7 +81,7 @@ let
 
   hasWord = word: text: length (split word text) > 1;
   words = text: filter (word: isString word && word != "") (split "[[:space:]]+" text);
-  # Settings of sshd are lists, or text as in its own file.
+  # Settings of sshd are lists, or text as in sshd_config.
   several =
     value:
     if isList value then
@@ -97,7 +97,7 @@ let
     ranges = map (range: { inherit (range) from to; }) (interface.allowedTCPPortRanges or [ ]);
   };
 
-  # Without one of these a machine does not start up whole; fstab(5) has the names.
+  # Whether a machine without this file system does not boot completely (fstab(5) has the options).
   needed =
     fileSystem:
     let
@@ -120,7 +120,7 @@ let
   whole =
     at: fallback: value:
     parts.part at (failed at fallback) value;
-  # A part that `inner` makes something of, which has parts of its own.
+  # A part that `inner` converts, and that has parts of its own.
   within =
     at: fallback: value: inner:
     let
@@ -154,7 +154,7 @@ let
 
   setting = name: ssh.settings.${name} or null;
 
-  # What sudo is told, or null where there is none or it is not known.
+  # The settings of sudo; null if they cannot be read. `is_known` is false if the configuration has no such options.
   sudo = whole [ "sudo" ] null (
     let
       told =
@@ -176,7 +176,7 @@ let
         wheel = if told ? wheelNeedsPassword then !told.wheelNeedsPassword else null;
       }
   );
-  # Whether sudo asks this user for a password: as sudoers(5) says, the last rule that fits counts.
+  # Whether this user becomes root without a password; null if unknown. The last matching rule applies (sudoers(5)).
   becomesRoot =
     name: memberOf:
     let
@@ -194,7 +194,7 @@ let
     else if sudo.rules != null then
       if rules != [ ] && any (command: elem "NOPASSWD" (command.options or [ ])) (everything last) then
         true
-      # Rules in text are not read here.
+      # Rules in text are not parsed.
       else if hasWord "NOPASSWD" sudo.text then
         null
       else
@@ -209,7 +209,7 @@ let
     let
       keys = users.${name}.openssh.authorizedKeys or { };
       files = keys.keyFiles or [ ];
-      # Others may have to be built first.
+      # Other files may have to be built first.
       isRead = file: isPath file && pathExists file;
       memberOf =
         filter isString ([ (users.${name}.group or null) ] ++ users.${name}.extraGroups or [ ])
@@ -225,7 +225,7 @@ let
       );
       more_keys = any (file: !isRead file) files;
     };
-  # A system's own users log in only where they have keys.
+  # System users can log in only if they have keys.
   logsIn =
     name:
     let
@@ -239,7 +239,7 @@ let
       || keys.keyFiles or [ ] != [ ]
     );
 
-  # How the deployment is to go. There is none where this cannot be read.
+  # The options of the deployment. If they cannot be read, there are no facts at all.
   steps = parts.enter [ ] { } (deep {
     build_on = deploy.buildOn or null;
     rollback_timeout = deploy.rollbackTimeout or null;
@@ -268,7 +268,7 @@ let
                 address = listen.addr or "";
                 port = listen.port or null;
               }) (ssh.listenAddresses or [ ]);
-              # Text that may say otherwise, and is not read here.
+              # This text may restrict logins, and is not parsed.
               unread = any (name: hasWord name (ssh.extraConfig or "")) [
                 "AllowGroups"
                 "AllowUsers"
@@ -300,7 +300,7 @@ let
               deny_users = told "deny_users" (several (setting "DenyUsers"));
               allow_groups = told "allow_groups" (several (setting "AllowGroups"));
               deny_groups = told "deny_groups" (several (setting "DenyGroups"));
-              # Keys that no list of a user's holds: asked of a program, or signed by an authority.
+              # Keys that are in no list of a user: from a program, or signed by an authority.
               other_keys = whole [ "ssh" "other_keys" ] true (
                 !elem (ssh.authorizedKeysCommand or null) [
                   null
@@ -318,7 +318,7 @@ let
           trusted = firewall.trustedInterfaces or [ ];
           rules = firewall.extraCommands or "" != "" || firewall.extraInputRules or "" != "";
         }
-      # A table that somebody else wrote.
+      # A custom table.
       else if nftables.enable or false then
         {
           rules = true;
@@ -379,18 +379,18 @@ let
 
   present = filter (value: value != null);
   facts = settle (removeAttrs read [ "sudo" ]);
-  # Goes through all of them by their places, and so reads them in that order: no part begins within another.
+  # Visits all parts in the order of their paths, which is therefore the order in which they are read.
   unread = failures read;
 in
 seq steps (
   seq (length unread) steps
   // facts
   // {
-    # Of these names and what they mean; src/deploy/propose/facts.rs has it too.
+    # The version of these names and their meaning; the same as in src/deploy/propose/facts.rs.
     version = 2;
     users = if facts.users == null then null else present facts.users;
     file_systems = present (facts.file_systems.mounted ++ facts.file_systems.unlocked);
-    # Each by its place, a list of names.
+    # Each is a path: a list of names.
     inherit unread;
   }
 )

@@ -58,7 +58,7 @@ impl Fingerprint {
         nix_settings::add(&mut hasher, settings)?;
         add_bytes(&mut hasher, b"commit");
         add_bytes(&mut hasher, id.as_bytes());
-        // Misleading: Nix may have cached the work tree under this commit, with a change that Git was told to ignore.
+        // Misleading: Nix may have cached the work tree under this commit, with a change that Git is set to ignore.
         Some(Self::of(hasher, true, true))
     }
 
@@ -86,7 +86,7 @@ impl Fingerprint {
         &self.hash
     }
 
-    /// Whether Nix may confuse this state with another, because Git was told to ignore changes of a file or to convert its
+    /// Whether Nix may confuse this state with another, because Git is set to ignore changes of a file or to convert its
     /// content. The user's cache of Nix must then not be used.
     #[must_use]
     pub fn is_misleading(&self) -> bool {

@@ -67,7 +67,7 @@ pub(super) enum GitReply {
 pub struct Checkout {
     /// The commit that is checked out; `None` before the first one.
     pub commit: Option<String>,
-    /// The tracked files that differ from it, including those whose changes Git was told to ignore.
+    /// The tracked files that differ from it, including those whose changes Git is set to ignore.
     pub changed: Vec<String>,
 }
 
@@ -163,7 +163,7 @@ async fn status(root: &Path, quiet: &[String], session: &GitSession<'_>) -> Opti
     finished.status.success().then_some(finished.stdout)
 }
 
-/// The changed files whose changes Git was told to ignore (git-update-index(1), `--skip-worktree` and `--assume-unchanged`).
+/// The changed files whose changes Git is set to ignore (git-update-index(1), `--skip-worktree` and `--assume-unchanged`).
 async fn hidden(root: &Path, quiet: &[String], session: &GitSession<'_>) -> Option<Vec<String>> {
     let folder = root.to_owned();
     let looked = tokio::task::spawn_blocking(move || {

@@ -314,7 +314,7 @@ mod tests {
         assert_eq!(host.error.as_ref().map(|error| &*error.message), Some("one"));
         assert_eq!(host.tags_error().map(|error| &*error.message), Some("another"));
         assert_eq!(host.reasons.keys().collect::<Vec<_>>(), ["tags"]);
-        // Any that may go away by itself is asked about again.
+        // An error that may disappear by itself is evaluated again.
         assert!(is_cacheable(&answer));
         answer.as_mut().unwrap().unread[1].error.transient = true;
         assert!(!is_cacheable(&answer));

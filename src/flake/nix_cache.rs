@@ -104,7 +104,7 @@ mod tests {
         runtime.block_on(async {
             let scratch = ScratchFolder::make(&large_candidate_folders(), usize::MAX).unwrap();
             let path = scratch.path().to_owned();
-            // Until this ends, nothing is removed but by this thread.
+            // Until this ends, only this thread can remove folders.
             let (go, wait) = std::sync::mpsc::channel::<()>();
             let busy = spawn_blocking(move || wait.recv());
             drop(NixCache(Some(Arc::new(CacheFolder(Some(scratch))))));

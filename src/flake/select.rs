@@ -330,7 +330,7 @@ mod tests {
         let error = with_tag("edge", &all, &[]).unwrap_err();
         assert_eq!(error.unread()[0].hosts, ["b"]);
         assert_eq!(with_tag("edge", &all, &names(&["b"])).unwrap(), names(&["a", "b"]));
-        // Left out hosts have no tags to be found by.
+        // The tags of hosts in `except` need not be known.
         let error = with_tag("none", &all, &names(&["b"])).unwrap_err().to_string();
         assert!(error.contains("core, edge"), "{error}");
     }

@@ -121,7 +121,7 @@ mod tests {
         assert!(!ids.reserve(&one), "it was passed on");
         ids.release(&text);
         ids.note_sent(&duplicate_id_error(one.clone()));
-        // An answer may come before the one who passed the request on goes on.
+        // The answer may arrive before the task that passed the request on continues.
         ids.mark_passed_on(&one);
         assert!(ids.is_empty() && ids.reserve(&one));
     }
@@ -130,7 +130,7 @@ mod tests {
     fn the_id_of_a_cancelled_request_stays_in_use() {
         let mut ids = RequestIds::default();
         let one = RequestId::Number(1);
-        // A cancellation that comes after the answer is about nothing.
+        // A cancellation after the answer has no effect.
         ids.note_received(&cancelled(1));
         assert!(ids.reserve(&one));
         ids.note_received(&cancelled(1));

@@ -16,27 +16,27 @@ pub(super) const CAN_ADOPT_ORPHANS: bool = true;
 /// unix(7).
 pub(super) const SOCKET_PATH: usize = 107;
 
-/// Smallest allocation that is a mapping of its own, in bytes: glibc's first value, which it raises to 32 MiB as large
-/// values are freed unless it is set (mallopt(3), `M_MMAP_THRESHOLD`).
+/// Smallest allocation that gets a separate mapping, in bytes. It is glibc's initial value. Unless it is set, glibc raises it
+/// up to 32 MiB when large values are freed (mallopt(3), `M_MMAP_THRESHOLD`).
 #[cfg(target_env = "gnu")]
 const OWN_MAPPING: libc::c_int = 128 * 1024;
 
 #[cfg(target_env = "gnu")]
 #[expect(unsafe_code, reason = "no safe wrapper sets how memory is allocated")]
 pub(super) fn return_large_allocations() {
-    // SAFETY: it takes two numbers, and no memory is handed out or taken back by it. If glibc refuses, which it does not
-    // for this value, more memory stays with the process.
+    // SAFETY: the call takes two numbers and neither allocates nor frees memory. glibc accepts this value; if it did not, the
+    // process would only keep more memory.
     unsafe {
         libc::mallopt(libc::M_MMAP_THRESHOLD, OWN_MAPPING);
     }
 }
 
-/// musl's allocator has nothing to set.
+/// musl's allocator has no such setting.
 #[cfg(not(target_env = "gnu"))]
 pub(super) fn return_large_allocations() {}
 
 pub(super) fn adopt_orphans() -> Result<()> {
-    // Any process that is not null sets it.
+    // Any process id other than null enables it (prctl(2), `PR_SET_CHILD_SUBREAPER`).
     rustix::process::set_child_subreaper(Some(rustix::process::getpid()))
 }
 
@@ -46,7 +46,7 @@ pub(super) fn bind_to_parent(parent: Pid) -> Result<()> {
     if rustix::process::getppid() != Some(parent) {
         return Err(Errno::SRCH);
     }
-    // execve(2) keeps it.
+    // The setting survives execve(2).
     rustix::process::set_child_subreaper(Some(parent))
 }
 

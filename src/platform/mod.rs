@@ -1,7 +1,7 @@
-//! What one operating system can do and another cannot: the only module that asks which one this is.
+//! Differences between operating systems: the only module that distinguishes them.
 //!
-//! `linux` and `other` (macOS) have the same functions. For each one that does nothing in `other`, docs/macos.md says
-//! what is missing there.
+//! `linux` and `other` (macOS) have the same functions. For each one that does nothing in `other`, docs/macos.md
+//! describes the consequence.
 
 #[cfg(target_os = "linux")]
 mod linux;
@@ -23,28 +23,28 @@ use rustix::process::Pid;
 /// Whether [`adopt_orphans`] can succeed.
 pub const CAN_ADOPT_ORPHANS: bool = system::CAN_ADOPT_ORPHANS;
 
-/// Most bytes in the path of a socket: the room for it without the zero byte at its end.
+/// Maximum length of the path of a socket, in bytes, without the terminating zero byte.
 pub const SOCKET_PATH: usize = system::SOCKET_PATH;
 
 /// A row of the system's table of processes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProcessRow {
-    /// The process that started it, or that it came to.
+    /// Its parent: the process that started it, or the one that adopted it.
     pub parent: i32,
-    /// The number of its session.
+    /// The id of its session.
     pub session: i32,
-    /// When it started, in a unit of the system's.
+    /// When it started, in a unit that depends on the system; only for comparisons.
     pub started: u64,
     /// Whether it has ended and its parent has not waited for it.
     pub has_ended: bool,
 }
 
-/// Has memory that a large value took go back to the system when the value is dropped. Call it at the start of `main`.
+/// Makes the memory of large values go back to the system when they are dropped. Call it at the start of `main`.
 pub fn return_large_allocations() {
     system::return_large_allocations();
 }
 
-/// Makes this process the parent of what its descendants leave behind.
+/// Makes this process the parent of orphans among its descendants.
 ///
 /// # Errors
 /// The system refuses it.
@@ -52,8 +52,8 @@ pub fn adopt_orphans() -> Result<()> {
     system::adopt_orphans()
 }
 
-/// Between fork and exec: has the system terminate this process when `parent`, which forked it, ends, and makes it the
-/// parent of what its own descendants leave behind. Async-signal-safe.
+/// Makes the system terminate this process when `parent`, which forked it, ends, and makes this process the parent of orphans
+/// among its descendants. Async-signal-safe: it is called between fork and exec.
 ///
 /// # Errors
 /// The parent is gone, or the system refuses it.
@@ -69,26 +69,26 @@ pub fn limit_unacknowledged(stream: impl AsFd, limit: Duration) -> Result<()> {
     system::limit_unacknowledged(stream, limit)
 }
 
-/// The user who logged in, whatever `sudo` made of them since: `u32::MAX` if nobody did, `None` if the system does not
-/// record it.
+/// The id of the user who logged in, which `sudo` does not change; `u32::MAX` if nobody logged in, `None` if the system does
+/// not record it.
 #[must_use]
 pub fn login_user() -> Option<u32> {
     system::login_user()
 }
 
-/// The memory that programs can still have, in bytes; `None` if the system does not tell.
+/// The memory that programs can still allocate, in bytes; `None` if the system does not report it.
 #[must_use]
 pub fn free_memory() -> Option<u64> {
     system::free_memory()
 }
 
-/// The number of this process in the table; `None` if there is no table, or one that this process is not in.
+/// The id of this process in the table; `None` if there is no table, or if this process is not in it.
 #[must_use]
 pub fn own_number() -> Option<i32> {
     system::own_number()
 }
 
-/// The numbers in the table; none without a table.
+/// The ids in the table; empty if there is no table.
 #[must_use]
 pub fn rows() -> Vec<i32> {
     system::rows()
@@ -100,25 +100,25 @@ pub fn row(listed: i32) -> Option<ProcessRow> {
     system::row(listed)
 }
 
-/// The numbers of a process, from the namespace of the table inwards.
+/// The ids of a process in nested PID namespaces, from the namespace of the table inwards.
 #[must_use]
 pub fn numbers(listed: i32) -> Vec<i32> {
     system::numbers(listed)
 }
 
-/// What a process was started with, each argument ended by a zero byte; empty if the process is gone.
+/// The arguments that a process was started with, each terminated by a zero byte; empty if the process is gone.
 #[must_use]
 pub fn command_line(listed: i32) -> Vec<u8> {
     system::command_line(listed)
 }
 
-/// The environment a process was started with, each entry ended by a zero byte; empty if the process is gone.
+/// The environment that a process was started with, each entry terminated by a zero byte; empty if the process is gone.
 #[must_use]
 pub fn environment(listed: i32) -> Vec<u8> {
     system::environment(listed)
 }
 
-/// The file that a process runs; `None` if the process is gone, or not ours to ask about.
+/// The executable file of a process; `None` if the process is gone, or if this process may not read it.
 #[must_use]
 pub fn program(listed: i32) -> Option<Metadata> {
     system::program(listed)
@@ -136,7 +136,7 @@ pub fn shares_mounts(listed: i32) -> bool {
     system::shares_mounts(listed)
 }
 
-/// Resident memory of a process in bytes; `None` if the process is gone, or the system does not tell.
+/// Resident memory of a process in bytes; `None` if the process is gone, or the system does not report it.
 #[must_use]
 pub fn resident_bytes(listed: i32) -> Option<u64> {
     system::resident_bytes(listed)

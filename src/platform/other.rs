@@ -13,7 +13,7 @@ pub(super) const CAN_ADOPT_ORPHANS: bool = false;
 /// `sys/un.h`.
 pub(super) const SOCKET_PATH: usize = 103;
 
-/// The system's allocator has nothing to set.
+/// Nothing is set: the system's allocator decides when memory goes back to the system.
 pub(super) fn return_large_allocations() {}
 
 pub(super) fn adopt_orphans() -> Result<()> {
@@ -24,7 +24,7 @@ pub(super) fn bind_to_parent(_: Pid) -> Result<()> {
     Ok(())
 }
 
-/// The system gives up by itself, after minutes.
+/// Nothing is set: the system closes the connection by itself after minutes.
 pub(super) fn limit_unacknowledged(_: impl AsFd, _: Duration) -> Result<()> {
     Ok(())
 }

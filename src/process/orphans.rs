@@ -29,7 +29,7 @@ const MARK: &str = "PANTHEROS_RUN";
 const SOON: Duration = Duration::from_millis(200);
 /// Time between two searches.
 const PAUSE: Duration = Duration::from_millis(10);
-/// Most searches in a row: processes that start anew faster than they are killed are left running.
+/// Most searches in a row: processes that restart faster than they are killed are left running.
 const LOOKS: usize = 100;
 /// Most kills of one process. One that is still there then belongs to another user, or waits for a disk.
 const KILLS: usize = 20;
@@ -131,8 +131,8 @@ pub fn adopt_orphans() {
     }
     if !ProcessTable::is_available() {
         tracing::warn!(
-            "/proc is missing or of other processes: what builders leave in the background is not found, and stays until \
-             this program's container ends"
+            "/proc is missing or shows other processes: processes that builders leave in the background are not found, and \
+             remain until this program's container ends"
         );
         return;
     }
@@ -142,7 +142,7 @@ pub fn adopt_orphans() {
     }
     match platform::adopt_orphans() {
         Ok(()) => children().adopted = true,
-        Err(error) => tracing::warn!(%error, "what builders leave in the background will stay"),
+        Err(error) => tracing::warn!(%error, "processes that builders leave in the background will remain"),
     }
 }
 
@@ -196,7 +196,7 @@ pub(super) async fn end_orphans() {
         }
         tokio::time::sleep(PAUSE).await;
     }
-    tracing::warn!("what a builder left in the background starts anew as fast as it is ended");
+    tracing::warn!("processes that a builder left in the background restart as fast as they are ended");
 }
 
 /// Kills orphans and reaps those that have ended. Returns whether another search is needed.
@@ -207,7 +207,7 @@ fn end_orphans_once() -> bool {
     }
     let table = ProcessTable::read();
     let own = rustix::process::getpid();
-    // As the table says it: 0 where the session's leader is outside of this container, as for a child of ours then.
+    // The session id as in the table: 0 if the session's leader is outside of this container. Our children have the same.
     let session = table.session(own);
     let orphans: Vec<&Process> =
         table.children(own).filter(|child| !children.waited.contains(&child.id)).collect();
@@ -268,7 +268,7 @@ fn ssh_programs() -> impl Iterator<Item = PathBuf> {
 mod tests {
     use super::*;
 
-    /// This process and another one, whatever they do.
+    /// This process and another one.
     fn two() -> [Process; 2] {
         let own = i32::try_from(std::process::id()).unwrap();
         [own, 1].map(|id| Process::read(id).unwrap())
@@ -280,11 +280,11 @@ mod tests {
         let mut killed = KillCounts(Vec::new());
         let kills = (0..LOOKS).filter(|_| killed.count(&one)).count();
         assert_eq!(kills, KILLS);
-        // The next sweep does not begin anew.
+        // The count continues in the next search.
         killed.keep(&[&one, &other]);
         assert!(!killed.count(&one));
         assert!(killed.count(&other));
-        // What is gone is forgotten.
+        // A process that is gone is forgotten.
         killed.keep(&[&other]);
         assert!(killed.count(&one));
     }

@@ -11,7 +11,7 @@ const USUAL: [libc::c_int; 5] = [libc::SIGCHLD, libc::SIGTERM, libc::SIGALRM, li
 ///
 /// Mask and ignored signals survive execve(2), so children would inherit them (signal(7)), and wait(2) fails in a process
 /// that ignores SIGCHLD. Call it at the start of `main`, before any thread starts.
-#[expect(unsafe_code, reason = "no safe wrapper sets what is done with a signal")]
+#[expect(unsafe_code, reason = "no safe wrapper sets the action of a signal")]
 pub fn reset_signals() {
     let mut none = MaybeUninit::<libc::sigset_t>::uninit();
     // SAFETY: the set is written before it is read, and a usual effect runs no code of ours.

@@ -110,7 +110,7 @@ async fn a_reader_can_give_it_its_time_again() {
     assert!(matches!(error, ProcessError::TimedOut { .. }), "{error}");
     let finished = slow.run(&CancellationToken::new(), |_, _| Flow::MoreTime).await.unwrap();
     assert!(finished.status.success());
-    // It is the time since then that counts.
+    // The time limit counts from the last renewal.
     let error = shell("echo >&2; sleep 7776.5")
         .time_limit(Duration::from_millis(200))
         .run(&CancellationToken::new(), |_, _| Flow::MoreTime)

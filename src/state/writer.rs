@@ -89,7 +89,7 @@ mod tests {
     use super::*;
     use std::sync::{Arc, Mutex, mpsc as std_mpsc};
 
-    /// Few enough for all to be handed over, whatever other tests hand over meanwhile.
+    /// Few enough to be queued even if other tests queue jobs meanwhile.
     const COUNT: usize = QUEUE_LENGTH / 4;
 
     #[tokio::test]
@@ -113,14 +113,14 @@ mod tests {
                 done.lock().unwrap().push(number);
                 if number == 7 { Err(StateError::Unwritten("seven".into())) } else { Ok(()) }
             }));
-            // Handed over, in this order.
+            // Queued, in this order.
             assert!(futures::poll!(writing.as_mut()).is_pending());
             rest.push(writing);
         }
         // This thread is the whole runtime, and it is free.
         tokio::task::yield_now().await;
         assert!(drain(Duration::ZERO).await.is_err_and(|left| left >= COUNT));
-        // Whoever goes away takes nothing back.
+        // Dropping a caller does not cancel its job.
         rest.pop();
         release.send(()).unwrap();
         first.await.unwrap();

@@ -225,8 +225,8 @@ mod tests {
             ),
             (Diagnostic::from(&again), Remedy::PlanAndApproveAnew.to_string()),
             (
-                Diagnostic::new(Code::RemoteFailed, "a").with_hint("Mend it."),
-                format!("Mend it; then {}", Remedy::PlanAndApproveAnew),
+                Diagnostic::new(Code::RemoteFailed, "a").with_hint("Fix it."),
+                format!("Fix it; then {}", Remedy::PlanAndApproveAnew),
             ),
         ] {
             let outcome = Outcome::refused(&"web".parse().unwrap(), error);

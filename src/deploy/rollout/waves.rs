@@ -382,7 +382,10 @@ mod tests {
         ] {
             let back = reversed(action, reboot, &host_plan, &outcome);
             assert_eq!((&back.current, &back.toplevel), (runs, &host_plan.current), "{action} {reboot}");
-            assert!(back.health_checks.is_empty(), "what is new is not asked of the old");
+            assert!(
+                back.health_checks.is_empty(),
+                "checks host_plan the new configuration are not applied to the previous system"
+            );
         }
     }
 

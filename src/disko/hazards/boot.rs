@@ -202,7 +202,7 @@ pub(super) fn unreadable(layout: &LayoutIndex<'_>, report: &mut HazardReport) {
     }
 }
 
-/// `install-grub.pl` passes `--no-nvram` without `canTouchEfiVariables`, and `--removable` only when told.
+/// `install-grub.pl` passes `--no-nvram` without `canTouchEfiVariables`, and `--removable` only if it is set.
 pub(super) fn no_firmware_entry(layout: &LayoutIndex<'_>, report: &mut HazardReport) {
     let Some(grub) = layout.facts.enabled_grub().filter(|grub| grub.efi_support) else { return };
     if layout.facts.can_touch_efi_variables == Some(false) && grub.removable == Some(false) {

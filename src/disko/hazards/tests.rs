@@ -201,7 +201,7 @@ fn each_hazard_is_found_alone() {
 
 #[test]
 fn no_word_of_ours_is_taken_for_a_name() {
-    // The size of this one has a blank, and is left out.
+    // Left out: its size has a blank.
     let no_word = HazardCode::SizeUnreadable;
     for (code, _, base, changes) in cases().into_iter().filter(|(code, ..)| *code != no_word) {
         for hazard in changed(base, &changes).hazards {
@@ -214,23 +214,23 @@ fn no_word_of_ours_is_taken_for_a_name() {
 #[test]
 fn every_hazard_has_a_case() {
     let mut covered: BTreeSet<HazardCode> = cases().into_iter().map(|(code, ..)| code).collect();
-    // In the test of the bounds.
+    // Covered by the test of the limits.
     covered.insert(HazardCode::LayoutCut);
     let missing: Vec<_> = HazardCode::ALL.iter().filter(|code| !covered.contains(code)).collect();
     assert!(missing.is_empty(), "{missing:?}");
     assert!(HazardCode::ALL.iter().all(|code| code.meaning().ends_with('.')));
 }
 
-/// What is not known, or may well be right, is no hazard.
+/// A setting that is unknown, or may be correct, is not a hazard.
 #[test]
 fn doubt_is_silent() {
     let unknown = json!({"_failed": true});
     let root = "/devices/disk/system/content/partitions/root/content/mountpoint";
     let silent: Vec<(&str, Vec<Change>)> = vec![
-        // The root may be mounted by what could not be evaluated, or by the host itself.
+        // An entry that could not be evaluated, or one of the host itself, may mount the root.
         (PLAIN, vec![(root, json!("/data")), ("/fileSystems", unknown)]),
         (PLAIN, vec![(root, json!("/data")), ("/fileSystems", json!({"/": {"device": "rpool/root"}}))]),
-        // A layout of data disks beside a system disk that GRUB is on.
+        // A layout of data disks; GRUB is on a separate system disk.
         (
             PLAIN,
             vec![
@@ -239,7 +239,7 @@ fn doubt_is_silent() {
                 ("/boot/grub", grub("/dev/sda")),
             ],
         ),
-        // By its partition, by the label it is given, through a partition that the layout may have.
+        // The device by its partition, by its label, and by a partition that the layout may have.
         (PLAIN, vec![("/fileSystems", json!({"/": {"device": "/dev/disk/by-partlabel/disk-system-root"}}))]),
         (PLAIN, vec![("/fileSystems", json!({"/": {"device": "/dev/disk/by-label/nixos"}}))]),
         (
@@ -249,9 +249,9 @@ fn doubt_is_silent() {
                 json!([{"device": "/dev/disk/by-id/scsi-0QEMU_QEMU_HARDDISK_drive-scsi0-part2"}]),
             )],
         ),
-        // GRUB for BIOS means nothing on a machine without one.
+        // GRUB for BIOS has no effect on a machine without BIOS.
         (PLAIN, vec![("/boot/grub", grub("/dev/sda")), ("/system", json!("aarch64-linux"))]),
-        // A place of its own behind what takes the rest; the end of another partition's space.
+        // A partition with a fixed start after the one that takes the remaining space.
         (
             PLAIN,
             vec![
@@ -276,7 +276,7 @@ fn doubt_is_silent() {
     }
 }
 
-/// Two names of the kernel's are two drives; any other pair may be one.
+/// Two kernel names are two drives; any other two names may be one drive.
 #[test]
 fn only_certain_differences_are_dangers() {
     let device = "/devices/disk/system/device";

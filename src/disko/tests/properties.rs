@@ -1,11 +1,11 @@
-//! What no input may do: break it, or make it grow without bound.
+//! No input causes a panic or unlimited growth.
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::{Layout, check_bounds};
 
-/// Any JSON, mostly with the names and texts a layout has, so that it gets somewhere.
+/// Arbitrary JSON, mostly with names and texts of layouts, so that the parser accepts parts of it.
 fn anything() -> impl Strategy<Value = Value> {
     const NAMES: &[&str] = &[
         "devices",
@@ -132,7 +132,7 @@ fn anything() -> impl Strategy<Value = Value> {
     })
 }
 
-/// Something that is shaped like a layout, with anything in the places that matter.
+/// JSON in the shape of a layout, with arbitrary values in the places that the parser reads.
 fn layouts() -> impl Strategy<Value = Value> {
     (anything(), anything(), anything(), anything(), anything(), anything()).prop_map(
         |(content, partition, groups, pool, boot, mounts)| {

@@ -40,7 +40,7 @@ fn small_answers_are_bounded_in_number_and_seldom_counted() {
     let put = |number: usize| disk.put(&CacheKey::of("now", &[&number.to_string()]), b"1").unwrap();
     let count = || fs::read_dir(folder.path().join("answers")).unwrap().count();
     put(0);
-    // What others wrote is not seen before a sixteenth of all was written here.
+    // Files of other processes are noticed only after a sixteenth of the limit was written here.
     for number in 0..100 {
         fs::write(folder.path().join("answers").join(format!("other-{number}")), "1").unwrap();
     }
@@ -89,7 +89,7 @@ fn what_others_can_write_is_not_believed() {
     std::os::unix::fs::symlink(&outside, &answers).unwrap();
     let elsewhere = AnswerCache::new(&settings);
     assert_eq!(lookup(&elsewhere, &key), None, "a link was followed");
-    // In memory it goes on.
+    // The cache in memory still works.
     elsewhere.put(&key, &json!("again"));
     assert_eq!(lookup(&elsewhere, &key), Some(json!("again")));
     assert_eq!(fs::read(outside.join(&key.name)).unwrap(), b"\"mine\"");
@@ -101,14 +101,14 @@ fn memory_is_bounded_in_bytes() {
     let key = |number: usize| CacheKey::of("now", &[&number.to_string()]);
     for number in 0..1_000 {
         memory.put(&key(number), vec![b'x'; 900].into());
-        // One that is asked for again and again stays.
+        // An answer that is used again and again stays.
         assert!(memory.get(&key(0)).is_some(), "{number}");
         let held: usize = memory.answers.values().map(|(answer, _)| answer.len() + OVERHEAD).sum();
         assert_eq!((held, memory.by_use.len()), (memory.bytes, memory.answers.len()));
         assert!(memory.bytes <= 100_000);
     }
     assert!(memory.bytes > 98_000, "{}", memory.bytes);
-    // The same answer again is counted once.
+    // An answer that is stored again is counted once.
     let before = memory.bytes;
     memory.put(&key(999), vec![b'y'; 900].into());
     assert_eq!(memory.bytes, before);

@@ -151,7 +151,7 @@ mod tests {
         let error = unknown("/nix/store/x.drv", Some(&first), untold());
         assert_eq!(error.said.as_deref(), Some("the end of the log\nno dry run"));
         assert!(error.message.contains(&first.message) && error.message.contains(&untold().message));
-        // The same is told once.
+        // The same error is reported once.
         let same = unknown("/nix/store/x.drv", Some(&untold()), untold());
         assert_eq!(same.said.as_deref(), Some("no dry run"));
         assert!(!same.message.contains("the build failed"), "{}", same.message);

@@ -133,7 +133,7 @@ impl Flake {
                 shared.has_fetched.fetch_or(run.state.has_fetched(), Ordering::Relaxed);
                 run
             }
-            // Only the current question fails: the time limit begins anew at each answer.
+            // Only the current question fails: the time limit restarts at each answer.
             Err(NixError::Process(ProcessError::TimedOut { limit, .. })) => {
                 let failure = failed(timeout_error(limit), true, &answers);
                 return Ok((answers, failure));

@@ -147,7 +147,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// What Git makes of it, as it says itself.
+    /// The settings as Git itself prints them.
     fn by_git(text: &str) -> Option<String> {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("config");
@@ -193,7 +193,7 @@ mod tests {
         ] {
             assert_eq!(by_us(text), by_git(text), "{text:?}");
         }
-        // Git's list has the subsections that are left out here.
+        // Git's list has the subsections, which this parser leaves out.
         let sections = "[includeIf \"gitdir:[a]\\\"#\"]\npath = x\n[a.B]\nc = d\n";
         assert_eq!(by_us(sections).unwrap(), "includeif.path\nx\0a.c\nd\0");
         assert!(by_git(sections).is_some());

@@ -32,7 +32,7 @@ pub(in crate::flake) struct IndexEntry<'a> {
     pub object: &'a ObjectId,
     /// The flags of the index, without the length of the name: assume-unchanged, stage, skip-worktree, intent to add.
     pub flags: u32,
-    /// Whether Git was told to ignore changes of the file (git-update-index(1)).
+    /// Whether Git is set to ignore changes of the file (git-update-index(1)).
     pub hidden: bool,
     state: &'a [u8; STATE],
 }
@@ -104,7 +104,7 @@ pub(in crate::flake) fn parse(bytes: &[u8]) -> Option<Vec<IndexEntry<'_>>> {
             more = half(entry, at)?;
             at += 2;
         }
-        // Only what this one does not share with the one before is written down there.
+        // Version 4 stores only the part of a path that it does not share with the path before it.
         let mut shared: &[u8] = b"";
         if version == 4 {
             let (cut, after) = offset(entry.get(at..)?)?;
@@ -117,12 +117,12 @@ pub(in crate::flake) fn parse(bytes: &[u8]) -> Option<Vec<IndexEntry<'_>>> {
         let name = name.get(..length)?;
         room = room.checked_sub(shared.len() + name.len())?;
         let path = if shared.is_empty() { Cow::from(name) } else { Cow::from([shared, name].concat()) };
-        // Of one that leads out of its folder libgit2 says that the index is invalid.
+        // libgit2 rejects an index with a path that leads out of the work tree.
         if path.split(|byte| *byte == b'/').any(|part| matches!(part, b"" | b"." | b"..")) {
             return None;
         }
         at += length;
-        // Older versions fill up to eight bytes, with one at least.
+        // Older versions pad an entry to a multiple of eight bytes, with at least one zero byte.
         at = if version == 4 { at + 1 } else { (at + 8) / 8 * 8 };
         rest = entry.get(at..)?;
         entries.push(IndexEntry {
@@ -134,7 +134,7 @@ pub(in crate::flake) fn parse(bytes: &[u8]) -> Option<Vec<IndexEntry<'_>>> {
             state,
         });
     }
-    // What an extension with a small name says must be understood.
+    // An extension whose name does not begin with a capital letter must be understood; none of them is supported here.
     while let [first, ..] = rest {
         if !first.is_ascii_uppercase() {
             return None;
@@ -144,7 +144,7 @@ pub(in crate::flake) fn parse(bytes: &[u8]) -> Option<Vec<IndexEntry<'_>>> {
     Some(entries)
 }
 
-/// A number as git's packs have it, and how many bytes it takes.
+/// Parses a variable-length number of the pack format; returns it and its length in bytes.
 fn offset(bytes: &[u8]) -> Option<(usize, usize)> {
     let mut value = 0usize;
     for (place, byte) in bytes.iter().enumerate() {
@@ -214,7 +214,7 @@ mod tests {
         assert_eq!(parse(&std::fs::read(folder.join(".git/index")).unwrap()), None);
     }
 
-    /// An index with these paths, each after how many bytes of the one before are not shared with it.
+    /// An index with these paths. Each number is how many bytes to cut from the path before; the text follows the rest.
     fn of_version_4(paths: impl IntoIterator<Item = (u8, String)>) -> Vec<u8> {
         let mut entries = Vec::new();
         let mut count = 0u32;

@@ -142,7 +142,7 @@ impl Repository {
         hasher.add_folder_write(&rustix::fs::fstat(&root).ok()?.into());
         let mut folder: &[u8] = b"";
         is_converted |= self.add_attributes(hasher, root.as_fd(), folder)?;
-        // Nix may have cached a hidden change under this commit before, or may do so until it reads.
+        // Nix may have cached a hidden change under this commit, or may do so before it reads the flake.
         let hides = entries.iter().any(|entry| entry.hidden);
         let mut differs = false;
         for entry in &entries {
@@ -258,7 +258,7 @@ impl Repository {
         // The path that a value names, whether or not the file exists.
         let named = |value: &[u8], beside: &Path| match (value.strip_prefix(b"~/"), &home) {
             (Some(below), Some(home)) => Some(home.join(path_of(below))),
-            // Another user's home, or where Git was installed.
+            // A path in another user's home folder, or relative to the installation of Git, is not supported.
             _ if value.starts_with(b"~") || value.starts_with(b"%(") => None,
             _ => Some(beside.parent()?.join(path_of(value))),
         };
@@ -277,7 +277,7 @@ impl Repository {
                     // A key alone means "true".
                     let value = value.as_deref().unwrap_or(b"true");
                     match key.as_str() {
-                        // Git would list another work tree's files, and Nix read this one's.
+                        // Git would list the files of another work tree, but Nix reads those of this one.
                         "core.worktree"
                             if self.own.join(path_of(value)).canonicalize().ok()?
                                 != self.root.canonicalize().ok()? =>

@@ -40,7 +40,7 @@ async fn a_repository_changes_with_what_git_tracks() {
     assert_ne!(take(folder).await.unwrap(), clean);
 }
 
-/// What is written and taken back leaves the flake as it was, and not untouched.
+/// A change that is reverted restores the fingerprint, but the flake does not count as untouched.
 #[tokio::test]
 async fn what_was_taken_back_was_written_all_the_same() {
     let scratch = tempfile::tempdir().unwrap();
@@ -57,7 +57,7 @@ async fn what_was_taken_back_was_written_all_the_same() {
     fs::write(&attributes, "one").unwrap();
     std::os::unix::fs::symlink(&attributes, tracked.join("inner/.gitattributes")).unwrap();
     let write_file = |file: &Path| {
-        // Of one content and one time, so that nothing tells but that it was written.
+        // The content and the modification time stay the same, so only ctime shows the write.
         let modified = fs::metadata(file).unwrap().modified().unwrap();
         for text in ["two", "one"] {
             fs::write(file, text).unwrap();
@@ -107,7 +107,7 @@ async fn what_was_taken_back_was_written_all_the_same() {
         way(folder);
         assert!(!take(folder).await.unwrap().is_untouched_since(&before), "{what}");
     }
-    // The first file sets both times of the folder that was renamed to the same.
+    // The first file sets both times of the renamed folder to the same value.
     fs::write(tracked.join("inner/first"), "").unwrap();
     let before = take(&tracked).await.unwrap();
     fs::write(tracked.join("inner/untracked"), "").unwrap();
@@ -153,7 +153,7 @@ async fn a_plain_folder_changes_with_its_files() {
     assert_ne!(take(folder).await.unwrap(), before);
 }
 
-/// A repository with these two files, nothing of it as Git last saw it.
+/// A repository with two committed files.
 fn repository() -> tempfile::TempDir {
     let scratch = tempfile::tempdir().unwrap();
     let folder = scratch.path();
@@ -172,7 +172,7 @@ async fn what_never_ends_or_never_begins_leaves_it_untold() {
     let folder = scratch.path();
     let pipe = scratch.path().join(".git/pipe");
     crate::platform::make_pipe(&pipe);
-    // The pipe first: a device would fill the memory of whoever reads it to its end.
+    // The pipe first: reading the device to its end would fill the memory.
     for target in [pipe.as_path(), Path::new("/dev/zero")] {
         for name in [
             ".gitattributes",
@@ -183,13 +183,13 @@ async fn what_never_ends_or_never_begins_leaves_it_untold() {
             ".git/packed-refs",
         ] {
             let link = folder.join(name);
-            // Something that has to be looked for in the list of names.
+            // A branch that is looked up in `packed-refs`.
             if name.ends_with("packed-refs") {
                 fs::write(folder.join(".git/HEAD"), "ref: refs/heads/not-begun\n").unwrap();
             }
             std::os::unix::fs::symlink(target, &link).unwrap();
             let taken = tokio::time::timeout(std::time::Duration::from_secs(20), take(folder)).await;
-            // Whoever waits at the pipe goes on once somebody writes to it.
+            // Opening the pipe for writing unblocks a reader.
             let flags = rustix::fs::OFlags::WRONLY | rustix::fs::OFlags::NONBLOCK;
             let _let_go = rustix::fs::open(&pipe, flags, rustix::fs::Mode::empty());
             assert_eq!(taken.expect(name), None, "{name}");
@@ -216,17 +216,17 @@ async fn a_link_counts_as_one_and_its_target_by_what_it_holds() {
     std::os::unix::fs::symlink(outside.path(), folder.join("link.nix")).unwrap();
     git(folder, &["add", "."]);
     let before = take(folder).await.unwrap();
-    // Nix sees where it leads, and not what is there.
+    // Nix reads the target path of the link, not the content of the target.
     fs::write(outside.path(), "changed").unwrap();
     assert_eq!(take(folder).await.unwrap(), before);
-    // Attributes are followed by libgit2, wherever they lead.
+    // libgit2 follows a link to attributes, even out of the repository.
     std::os::unix::fs::symlink(outside.path(), folder.join(".gitattributes")).unwrap();
     let before = take(folder).await.unwrap();
     fs::write(outside.path(), "* text").unwrap();
     assert_ne!(take(folder).await.unwrap(), before);
 }
 
-/// Files are looked at by the way from the work tree's folder.
+/// Files are read by their paths below the work tree.
 #[tokio::test]
 async fn links_on_the_way_to_a_file_are_followed_and_count() {
     let scratch = repository();
@@ -257,7 +257,7 @@ async fn only_an_index_that_is_not_there_is_an_empty_one() {
     let folder = scratch.path();
     let index = folder.join(".git/index");
     let tracked = take(folder).await.unwrap();
-    // A loop of links cannot be looked at by anybody, root included, as a folder of another user by others.
+    // Nobody can read a loop of links, not even root. It stands for a folder that this user may not read.
     fs::rename(&index, folder.join(".git/kept")).unwrap();
     std::os::unix::fs::symlink("index", &index).unwrap();
     assert_eq!(take(folder).await, None, "an index that cannot be looked at");
@@ -266,7 +266,7 @@ async fn only_an_index_that_is_not_there_is_an_empty_one() {
     assert_ne!(none, tracked, "no index");
     fs::rename(folder.join(".git/kept"), &index).unwrap();
     assert_eq!(take(folder).await.unwrap(), tracked);
-    // The same of a folder on the way to a tracked file.
+    // The same for a folder in the path of a tracked file.
     fs::rename(folder.join("below"), folder.join("kept")).unwrap();
     std::os::unix::fs::symlink("below", folder.join("below")).unwrap();
     assert_eq!(take(folder).await, None, "a file that cannot be looked at");

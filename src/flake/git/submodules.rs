@@ -126,14 +126,14 @@ mod tests {
         assert_eq!(changed().await, ["a", "x/middle/a", "x/middle/in ner/a"]);
         assert_eq!(checkout(&outer, false, &Call::unattended()).await.unwrap().unwrap().changed, ["a"]);
 
-        // Told not to look at it, or at the submodule as a whole.
+        // Git is told to ignore changes of the file, or of the whole submodule.
         git(&outer.join("x/middle"), &["update-index", "--assume-unchanged", "a"]);
         git(&outer, &["config", "submodule.x/middle.ignore", "all"]);
         git(&outer, &["config", "diff.ignoreSubmodules", "all"]);
         assert_eq!(changed().await, ["a", "x/middle/a", "x/middle/in ner/a"]);
         git(&outer.join("x/middle"), &["update-index", "--no-assume-unchanged", "a"]);
 
-        // Another commit than the one that is recorded.
+        // The submodule has another commit than the recorded one.
         git(&outer, &["checkout", "-q", "a"]);
         git(&outer.join("x/middle/in ner"), &["checkout", "-q", "a"]);
         git(&outer.join("x/middle"), &["commit", "-qam", "two"]);
@@ -144,7 +144,7 @@ mod tests {
         assert_eq!(changed().await, [""; 0]);
     }
 
-    /// Nix reads what is named, whether Git tracks the name or not.
+    /// Nix reads every path in `.gitmodules`, even if Git does not track it.
     #[tokio::test]
     async fn a_submodule_that_no_commit_has_is_a_difference() {
         let scratch = tempfile::tempdir().unwrap();
@@ -165,7 +165,7 @@ mod tests {
                 "{nothing}"
             );
         }
-        // One that has itself in it ends.
+        // A submodule that contains itself does not cause a loop.
         std::os::unix::fs::symlink("..", outer.join("beside/up")).unwrap();
         name("beside/up");
         assert_eq!(

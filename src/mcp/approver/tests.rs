@@ -135,7 +135,7 @@ impl Client {
         serde_json::to_value(waiting.await.unwrap().unwrap()).unwrap()
     }
 
-    /// Calls the tool; what else is in the parameters is in `more`.
+    /// Calls the tool with the additional parameters `more`.
     async fn call(&self, id: i64, more: Value) {
         let mut params = json!({"name": self.server.tool, "arguments": {}});
         for (key, value) in more.as_object().into_iter().flatten() {
@@ -158,7 +158,7 @@ impl Client {
         )
     }
 
-    /// Calls, is asked, answers with `result`, and gives what came of it.
+    /// Calls, answers the question with `result`, and returns the text of the outcome.
     async fn answering(&mut self, result: Value) -> String {
         self.call(1, json!({})).await;
         let question = self.receive().await;
@@ -207,7 +207,7 @@ async fn a_person_approves_in_either_era() {
         let came = client.answering(accepted("web", "no_root_key")).await;
         assert_eq!(came, "approved by the user of a client 1 over MCP", "{version}");
         assert!(client.spent());
-        // A second call is not asked about.
+        // A second call asks no question.
         client.call(7, json!({})).await;
         assert_eq!(text_of(&client.receive().await), "\"approval_spent\"", "{version}");
     }
@@ -245,7 +245,7 @@ async fn a_client_without_forms_names_the_command() {
             client.call(1, json!({})).await;
             let came = text_of(&client.receive().await);
             assert_eq!(came, "\"approval_required\"", "{version}: {capabilities}");
-            // Nor does it help to answer what was never asked.
+            // An answer without a question is not accepted.
             let responses = json!({"inputResponses": {QUESTION_KEY: accepted("web", "no_root_key")}});
             client.call(2, responses).await;
             assert_eq!(text_of(&client.receive().await), "\"approval_required\"", "{version}");
@@ -301,7 +301,7 @@ async fn an_answer_nobody_asked_for_does_not_count() {
         assert_eq!(text_of(&client.receive().await), "\"invalid_approval\"", "{more}");
         assert!(!client.spent(), "{more}");
     }
-    // None of that used the question up.
+    // None of these answers used up the question.
     client.call(3, json!({"requestState": state, "inputResponses": {QUESTION_KEY: yes}})).await;
     assert_eq!(text_of(&client.receive().await), "approved by the user of a client 1 over MCP");
 }
@@ -317,7 +317,7 @@ async fn a_question_is_answered_once() {
     client.call(3, answer(accepted("web", "no_root_key"))).await;
     assert_eq!(text_of(&client.receive().await), "\"approval_declined\"");
     assert!(!client.spent());
-    // Nor is an answer heard again that left the plan as it was.
+    // An answer that changed nothing is not accepted a second time.
     let mut client = Client::of(STATELESS, forms()).await;
     client.call(1, json!({})).await;
     let state = client.receive().await["result"]["requestState"].clone();

@@ -277,17 +277,17 @@ mod tests {
         let at = |seconds: u64| begin + Duration::from_secs(seconds);
         let taken: Vec<TakenSlot> = (0..3).map(|second| slots.take(at(second)).unwrap()).collect();
         let is_closed = |place: usize| taken[place].slot().closed.is_cancelled();
-        // Half a head is no head.
+        // An incomplete head does not count.
         taken[0].slot().note_read(at(3));
         let serving = taken[1].slot().serve();
         let fourth = slots.take(at(4)).unwrap();
         assert!(is_closed(0) && !is_closed(1) && !is_closed(2) && !fourth.slot().is_for_health());
         drop(slots.take(at(5)).unwrap());
         assert!(is_closed(2) && !is_closed(1));
-        // There is room, so nobody has to go.
+        // A slot is free, so no connection is closed.
         let fifth = slots.take(at(6)).unwrap();
         assert!(!is_closed(1) && !fourth.slot().closed.is_cancelled() && !fifth.slot().is_for_health());
-        // After its answer it waits anew: it is the last in the row.
+        // After its answer the connection waits again, as the newest one.
         drop(serving);
         drop(slots.take(at(7)).unwrap());
         assert!(fourth.slot().closed.is_cancelled() && !is_closed(1));
@@ -301,7 +301,7 @@ mod tests {
         let _serving: Vec<AnswerInProgress> = taken.iter().map(|taken| taken.slot().serve()).collect();
         let health: Vec<TakenSlot> = (0..HEALTH_SLOTS).map(|_| slots.take(now).unwrap()).collect();
         assert!(health.iter().all(|taken| taken.slot().is_for_health()));
-        // They are not for keeping either.
+        // The slots for `/healthz` are reused as well.
         assert!(slots.take(now).unwrap().slot().is_for_health());
         assert!(health[0].slot().closed.is_cancelled());
         let _answers: Vec<AnswerInProgress> = health.iter().map(|taken| taken.slot().serve()).collect();
@@ -321,18 +321,18 @@ mod tests {
         assert_eq!(slot.deadline(), Some(begin + IDLE_TIMEOUT));
         slot.note_read(at(7));
         assert_eq!(slot.deadline(), Some(at(7) + HEAD_TIMEOUT));
-        // More bytes do not make it later.
+        // More bytes do not extend the deadline.
         slot.note_read(at(8));
         slot.note_written(at(9));
         assert_eq!(slot.deadline(), Some(at(7) + HEAD_TIMEOUT));
         let serving = slot.serve();
-        // Of the request's own body.
+        // Bytes of the request's body.
         slot.note_read(at(10));
         assert_eq!(slot.deadline(), None, "an answer may take long");
         drop(serving);
         assert!(slot.deadline().unwrap() >= begin + IDLE_TIMEOUT);
         slot.note_written(at(100));
-        assert_eq!(slot.deadline(), Some(at(100) + IDLE_TIMEOUT), "somebody still reads");
+        assert_eq!(slot.deadline(), Some(at(100) + IDLE_TIMEOUT), "the client still reads");
     }
 
     #[tokio::test]
@@ -345,7 +345,7 @@ mod tests {
         tokio::pin!(over);
         assert!(futures::poll!(over.as_mut()).is_pending());
         drop(serving);
-        assert!(futures::poll!(over.as_mut()).is_pending(), "it begins to wait anew");
+        assert!(futures::poll!(over.as_mut()).is_pending(), "it waits again");
         drop(slots.take(Instant::now()).unwrap());
         assert!(over.await.contains("room"));
     }

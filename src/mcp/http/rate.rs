@@ -167,7 +167,7 @@ mod tests {
             let _ = rate.take(Ipv4Addr::from_bits(number).into(), 1, now);
         }
         assert!(rate.table.lock().unwrap().buckets.len() <= ADDRESSES + 1);
-        // Once the attack is over, newcomers are served again.
+        // After the attack, new addresses are served again.
         assert!(rate.take("2001:db8::1".parse().unwrap(), 1, now + Duration::from_secs(120)).is_ok());
     }
 
@@ -193,7 +193,7 @@ mod tests {
         let later = now + Duration::from_secs(seconds);
         assert!(rate.take(address, 1, later).is_ok());
         assert!(rate.take_after(address, 1, 29, later).is_ok());
-        // One more than there ever is room for.
+        // One more than the bucket can ever hold.
         assert_eq!(rate.take_after(address, 1, 60, later).unwrap_err().retry_after(), None);
     }
 

@@ -195,7 +195,7 @@ mod tests {
         assert!(!lost(ORPHAN_TIMEOUT / 2) && lost(soon));
         assert!(session.unused_for().is_none());
         let stream = session.count_stream(futures::stream::empty::<()>());
-        assert!(!lost(late), "somebody listens");
+        assert!(!lost(late), "the client listens");
         drop(stream);
         assert!(lost(soon));
         session.record(|activity| {

@@ -1,7 +1,7 @@
 //! The bearer token: its source, and the check of requests.
 //!
 //! A running server uses a new token as soon as the file has one. Requests and sessions with the old token end then, because
-//! a token is rotated to lock out whoever has it.
+//! a token is rotated to lock out everybody who has it.
 
 use std::fs::{File, Metadata};
 use std::io::Read;

@@ -84,7 +84,7 @@ fn explain(error: &LogError, files: &FlakeFiles<'_>, state: &LogState) -> Diagno
     diagnostic
 }
 
-/// Whether an error was met while something was fetched, or is about how much this process may take.
+/// Whether an error depends on the moment: it occurred during a fetch, or is about the stack limit of this process.
 fn depends_on_the_moment(error: &LogError) -> bool {
     let fetching = |message: &str| {
         ["while fetching ", "while updating ", "while calling the 'fetch", "while calling the 'getFlake'"]
@@ -94,7 +94,7 @@ fn depends_on_the_moment(error: &LogError) -> bool {
     error.trace.iter().any(|frame| fetching(&frame.message)) || error.cause.starts_with("stack overflow (")
 }
 
-/// Only evaluation knows places.
+/// The code of an error that no recogniser explains. An error with a position comes from the evaluation.
 fn unknown_code(error: &LogError) -> Code {
     let evaluated = error.position.is_some() || error.trace.iter().any(|frame| frame.position.is_some());
     if evaluated { Code::EvaluationFailed } else { Code::NixFailed }

@@ -51,7 +51,7 @@ fn taken(given: Value) -> Result<Input, Vec<ArgumentError>> {
     arguments(&of_input::<Input>(), given)
 }
 
-/// What is taken besides the host that is required.
+/// The input with the required host and this argument.
 fn with(name: &str, value: Value) -> Result<Input, Vec<ArgumentError>> {
     taken(json!({"host": "web", name: value}))
 }
@@ -73,7 +73,7 @@ fn what_is_left_out_is_left_out_in_every_form() {
     for name in ["tag", "cursor", "hosts"] {
         assert_eq!(with(name, json!("")).unwrap(), plain, "{name}");
     }
-    // A word, a number or a yes that is empty says nothing clear, and neither does a commit.
+    // An empty string for a name, a number, a boolean or a commit is an error.
     for name in ["rev", "action", "reboot", "generation", "limit"] {
         assert_eq!(refused(name, json!("")).path, name);
     }
@@ -104,7 +104,7 @@ fn lists_are_taken_where_they_are_clear() {
         (json!("[\"edge\""), "hosts"),
         (json!("[edge]"), "hosts"),
         (json!({"edge": true}), "hosts"),
-        // Two names in one are no name, and nothing guesses where one ends.
+        // Two names in one string are not split.
         (json!("edge,db"), "hosts[0]"),
         (json!(["edge", null]), "hosts[1]"),
         (json!(["edge", ""]), "hosts[1]"),
@@ -209,9 +209,9 @@ fn blanks_around_a_name_are_passed_over() {
     let input = input.unwrap();
     assert_eq!((input.host.as_str(), input.hosts), ("web", names(&["a", "b"])));
     assert_eq!((input.action, input.rev.unwrap().as_str()), (Action::DryActivate, "HEAD"));
-    // What is no name is left as it is.
+    // A string that is not a name is not trimmed.
     assert_eq!(with("tag", json!(" edge ")).unwrap().tag.as_deref(), Some(" edge "));
-    // Blanks alone name nothing, and choose nothing.
+    // A string of blanks is not a name.
     assert!(refused("rev", json!(" ")).problem.contains("must not be empty"));
     assert!(refused("hosts", json!([" "])).problem.contains("must not be empty"));
 }

@@ -22,7 +22,7 @@ async fn a_form_needs_the_right_words() {
         assert_eq!(scripted.questions().len(), 1);
         assert!(approvals.decision(&stored.plan().id).unwrap().is_none(), "{answer:?}");
     }
-    // All but the one whose answer is still to come.
+    // Every attempt is logged except the one whose answer is still pending.
     assert_eq!(desk.events(), ["refused"; 9]);
     let stored = desk.plan(blocked(&["web"]));
     let scripted = Scripted::new(given(" web ", "no_root_key"));
@@ -67,7 +67,7 @@ async fn a_no_in_a_form_is_kept() {
         approvals.record(&stored, terminal(&[]), &call).await,
         Err(ApprovalError::Rejected { .. })
     ));
-    // A plan under another name that does the same is none to be asked about, one that does something else is.
+    // No form is shown for another plan with the same change; a plan with another change gets one.
     let same = desk.plan(fixture(&["web"]));
     let error = approvals.obtain(&same, &yes, &asked(), &call).await.unwrap_err();
     let hint = Diagnostic::from(&error).hint.unwrap().to_string();
@@ -75,7 +75,7 @@ async fn a_no_in_a_form_is_kept() {
     assert!(yes.questions().is_empty());
     let other = desk.plan(Plan { action: Action::Test, ..fixture(&["web"]) });
     approvals.obtain(&other, &yes, &asked(), &call).await.unwrap();
-    // A while later the person may have thought again.
+    // After the declined plan has expired, a form is shown again.
     while !stored.plan().is_expired(Timestamp::now()) {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
@@ -98,7 +98,7 @@ async fn a_form_is_shown_twice_at_most() {
     assert_eq!(diagnostic.code, Code::ApprovalRequired);
     let hint = diagnostic.hint.unwrap().to_string();
     assert!(hint.contains("twice") && hint.contains("pantheros-mcp approve"), "{hint}");
-    // The plan waits still: a person approves it in a terminal.
+    // The plan can still be approved in a terminal.
     desk.approvals().record(&stored, terminal(&[]), &call).await.unwrap();
     desk.approvals().obtain(&stored, &yes, &asked(), &call).await.unwrap();
 }
@@ -128,7 +128,7 @@ async fn nobody_is_asked_where_forms_do_not_count() {
     assert!(approvals.obtain(&stored, &Nobody, &asked(), &call).await.is_ok());
 }
 
-/// Alters the plan's file while the person thinks.
+/// Alters the plan's file while the person is asked.
 struct Altering<'a>(&'a Path, &'a StoredPlan);
 
 impl Approver for Altering<'_> {

@@ -68,7 +68,7 @@ impl Desk {
         (path, public)
     }
 
-    /// Lets these lines say who may sign, and nothing but signatures count.
+    /// Makes these lines the list of approvers, and accepts only signatures.
     fn approvers(&mut self, lines: &[String]) {
         let path = self.scratch.path().join("approvers");
         fs::write(&path, lines.join("\n") + "\n").unwrap();
@@ -125,7 +125,7 @@ fn asked() -> Requester {
 
 const BOTH: [ApprovalMethod; 2] = [ApprovalMethod::Elicitation, ApprovalMethod::Terminal];
 
-/// Answers as it was told to, and remembers what it was asked.
+/// Gives the configured answer, and records the questions.
 struct Scripted {
     answer: ApprovalAnswer,
     asked: Mutex<Vec<ApprovalRequest>>,
@@ -179,7 +179,7 @@ async fn an_approval_is_good_for_once() {
     assert_eq!(spent.stored(), &stored);
     assert!(matches!(approvals.spend(&stored, &call).await, Err(ApprovalError::Spent(_))));
     assert!(matches!(approvals.record(&stored, terminal(&[]), &call).await, Err(ApprovalError::Spent(_))));
-    // Nor does it come back with the file it was in.
+    // Restoring the file of the approval does not make the approval valid again.
     fs::write(desk.file(&format!("{id}.approval.json")), kept).unwrap();
     let again = approvals.spend(&stored, &call).await.unwrap_err();
     assert_eq!(Diagnostic::from(&again).code, Code::ApprovalSpent);
@@ -265,7 +265,7 @@ async fn only_the_channels_that_are_set_count() {
     let (mut desk, call) = (Desk::new(&BOTH), Call::unattended());
     let stored = desk.plan(fixture(&["web"]));
     desk.approvals().record(&stored, terminal(&[]), &call).await.unwrap();
-    // The settings changed since: what counts is what they say when it is deployed.
+    // The settings changed after the approval: those at the time of the deployment apply.
     desk.settings.approve_by = BTreeSet::from([ApprovalMethod::Elicitation]);
     let refused = desk.approvals().spend(&stored, &call).await.unwrap_err();
     assert!(matches!(refused, ApprovalError::ChannelNotAllowed { .. }));
@@ -326,7 +326,7 @@ fn a_plan_that_is_not_in_the_log_is_not_kept() {
     fs::set_permissions(&log, fs::Permissions::from_mode(0o600)).unwrap();
     let held = fs::OpenOptions::new().append(true).open(&log).unwrap();
     rustix::fs::flock(&held, rustix::fs::FlockOperation::LockExclusive).unwrap();
-    // Handed over so long ago that nobody waits any more.
+    // Queued so long ago that its caller no longer waits.
     let begun = Instant::now().checked_sub(Duration::from_secs(60)).unwrap();
     let refused = approvals.save(fixture(&["web"]), begun);
     assert!(refused.is_err(), "{refused:?}");

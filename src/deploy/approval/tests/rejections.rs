@@ -13,10 +13,10 @@ async fn a_rejected_plan_cannot_be_approved() {
         Err(ApprovalError::Rejected { .. })
     ));
     assert!(approvals.recorded(id).unwrap().is_none());
-    // Who says no again is told who said it first.
+    // A second rejection returns the first one.
     assert_eq!(approvals.reject(id, "carol (uid 1002)", "terminal").await.unwrap(), no);
     assert_eq!(desk.events(), ["approved", "rejected"]);
-    // What can no longer be read can still be rejected, and what never was cannot.
+    // A plan that cannot be read can be rejected; a plan that never existed cannot.
     let broken = desk.plan(fixture(&["web"]));
     fs::write(desk.file(&format!("{}.json", broken.plan().id)), "{").unwrap();
     approvals.reject(&broken.plan().id, "bob", "terminal").await.unwrap();
@@ -35,7 +35,7 @@ async fn a_no_counts_though_it_cannot_be_logged_and_is_logged_once_it_can() {
         fs::create_dir(&log).unwrap();
         let error = if by_form {
             let no = Scripted::new(ApprovalAnswer::Declined);
-            // That it is refused cannot be logged either.
+            // The refusal cannot be logged either.
             approvals.obtain(&stored, &no, &asked(), &call).await.unwrap_err()
         } else {
             approvals.reject(id, "bob", "terminal").await.unwrap_err()
@@ -56,7 +56,7 @@ async fn a_no_counts_though_it_cannot_be_logged_and_is_logged_once_it_can() {
             assert_eq!(desk.events(), ["rejected"]);
         }
         assert!(fs::read_to_string(&log).unwrap().contains(&format!("\"by\":\"{by}\"")));
-        // A yes is not used up where it cannot be logged.
+        // An approval is not used up if its use cannot be logged.
         let stored = desk.plan(fixture(&["db"]));
         let yes = || Scripted::new(given("db", ""));
         fs::remove_file(&log).unwrap();
@@ -77,14 +77,14 @@ async fn a_plan_is_deployed_or_rejected_and_never_both() {
     let stored = desk.plan(fixture(&["web"]));
     let signature = signature_of(&stored, &key).await;
     approvals.record(&stored, signed("alice", signature.clone()), &call).await.unwrap();
-    // The signature is being checked, by a program of its own, when the no comes.
+    // The plan is rejected while another program verifies the signature.
     let id = &stored.plan().id;
     let (spent, rejected) = tokio::join!(approvals.spend(&stored, &call), async {
         approvals.reject(id, "bob", "terminal").await
     });
     assert!(rejected.is_ok(), "{rejected:?}");
     assert!(matches!(spent, Err(ApprovalError::Rejected { by, .. }) if by == "bob"));
-    // So it is while an approval is being recorded.
+    // The same while an approval is being recorded.
     let other = desk.plan(fixture(&["web"]));
     let id = &other.plan().id;
     let signature = signature_of(&other, &key).await;
@@ -95,7 +95,7 @@ async fn a_plan_is_deployed_or_rejected_and_never_both() {
     assert!(rejected.is_ok(), "{rejected:?}");
     assert!(matches!(recorded, Err(ApprovalError::Rejected { .. })), "{recorded:?}");
     assert!(approvals.recorded(id).unwrap().is_none());
-    // The other way round the no comes too late, and says so.
+    // A rejection after the approval was used is refused.
     let used = desk.plan(fixture(&["web"]));
     let signature = signature_of(&used, &key).await;
     approvals.record(&used, signed("alice", signature), &call).await.unwrap();

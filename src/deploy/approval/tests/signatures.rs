@@ -13,7 +13,7 @@ async fn a_signature_approves() {
     let spent = approvals.spend(&stored, &call).await.unwrap();
     assert_eq!(spent.approval().by(), "alice@example.org");
     assert_eq!(spent.approval().signature(), Some(signature.as_str()));
-    // A terminal's yes and a form's are no signatures.
+    // An approval in a terminal or in a form is not a signature.
     let other = desk.plan(fixture(&["web"]));
     assert!(approvals.record(&other, terminal(&[]), &call).await.is_err());
     let form = Scripted::new(given("web", ""));
@@ -55,7 +55,7 @@ async fn signatures_that_do_not_count() {
         assert_eq!(Diagnostic::from(&error).code, Code::InvalidApproval, "{name}: {error}");
         assert!(approvals.recorded(&stored.plan().id).unwrap().is_none(), "{name}");
     }
-    // One that counted when it was given, by somebody who may no longer sign when it is used.
+    // A signature that was valid when it was recorded, by a signer who is no longer accepted when it is used.
     approvals.record(&stored, signed("alice", good), &call).await.unwrap();
     desk.approvers(&["# nobody".to_owned()]);
     assert!(matches!(desk.approvals().spend(&stored, &call).await, Err(ApprovalError::Signature(_))));
@@ -115,7 +115,7 @@ async fn approvers_have_names_and_files_of_their_own() {
     assert_eq!(Diagnostic::from(&error).code, Code::InvalidSettings, "{error}");
     fs::remove_file(&path).unwrap();
     assert!(desk.approvals().spend(&stored, &call).await.is_err());
-    // A pipe would be waited for, and could be read once.
+    // A pipe would block, and can be read only once.
     crate::platform::make_pipe(&path);
     let error = desk.approvals().spend(&stored, &call).await.unwrap_err();
     assert_eq!(Diagnostic::from(&error).code, Code::InvalidSettings, "{error}");

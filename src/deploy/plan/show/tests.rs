@@ -57,7 +57,7 @@ fn many_hosts_are_named_and_every_blocking_risk_is_told() {
     let text = plan(&many, many.created);
     assert!(names.iter().all(|name| text.contains(name)), "{text}");
     assert!(text.contains("\nhost39:\n  BLOCKING wrong_host"), "{text}");
-    // What would be run is told of all, and everything where there is room.
+    // The checks of every host are shown, and the other details of as many hosts as the limits allow.
     assert!(text.contains("all of these:\n  check   TCP port 443\n  check   runs true"), "{text}");
     let whole = whole(&many, many.created);
     assert_eq!(whole.matches("  now     ").count(), 40, "{whole}");

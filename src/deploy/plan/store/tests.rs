@@ -40,7 +40,7 @@ fn whatever_is_altered_is_noticed() {
         fs::write(plans.path(id), altered.as_bytes()).unwrap();
         assert!(matches!(plans.load(id), Err(PlanError::Damaged { .. })), "{altered} was taken");
     }
-    // One that is canonical again is another plan, with another digest.
+    // An altered plan in canonical form is another plan, with another digest.
     fs::write(plans.path(id), text.replacen("\"canary\":1", "\"canary\":2", 1)).unwrap();
     assert_ne!(plans.load(id).unwrap().digest(), stored.digest());
 }
@@ -118,7 +118,7 @@ fn links_and_files_of_others_are_no_plans() {
     fs::copy(&elsewhere, plans.path(id)).unwrap();
     fs::set_permissions(plans.path(id), fs::Permissions::from_mode(0o666)).unwrap();
     assert!(matches!(plans.load(id), Err(PlanError::State(_))));
-    // What is none of ours is neither listed nor touched.
+    // Other files are neither listed nor changed.
     let strange = plans.folder.path().join("notes.json");
     fs::write(&strange, "mine").unwrap();
     assert_eq!(plans.list().unwrap().len(), 1);

@@ -132,7 +132,7 @@ fn every_way_to_be_locked_out_blocks() {
                 User { groups: vec!["users".into()], becomes_root: Some(false), ..user(facts).clone() };
         }),
         ("key_refused", |facts| user(facts).keys = vec![OTHER.into()]),
-        // A key in the home folder counts where sshd looks there, and it is this one.
+        // A key in the home folder counts if sshd reads that file, and if it is the key in use.
         ("key_refused", |facts| {
             ssh(facts).home_keys = true;
             user(facts).keys = vec![OTHER.into()];
@@ -161,7 +161,7 @@ fn every_way_to_be_locked_out_blocks() {
 fn what_lets_us_in_another_way_is_no_risk() {
     type Changing = fn(&mut Ssh, &mut Firewall, &mut User, &mut HostState);
     let ways: [(&[&str], Changing); 13] = [
-        // The port was translated on the way.
+        // Address translation changed the port.
         (&[], |ssh, firewall, _, state| {
             state.parse_server_address = Some(("10.0.0.2".parse().unwrap(), 2022));
             ssh.ports = vec![2022];
@@ -202,7 +202,7 @@ fn what_lets_us_in_another_way_is_no_risk() {
             ssh.allow_groups = Some(vec!["whee?".into()]);
             ssh.public_keys = Some(YesNo::Bool(true));
         }),
-        // sudo was given a rule of its own.
+        // A rule of sudo for this user.
         (&[], |_, _, user, _| user.groups = vec!["users".into()]),
         (&["Warning sudo_asks"], |_, _, user, _| user.becomes_root = None),
     ];
@@ -269,7 +269,7 @@ fn what_could_not_be_read_is_never_taken_for_absent() {
         let lacking = Facts { unread: vec![unread], ..facts() };
         assert_eq!(judged(&lacking, &state(), |_| {}), wanted);
     }
-    // Of a user that could not be read only the name is known: nothing is claimed of its keys and groups.
+    // Only the name of an unreadable user is known, so no risk about its keys and groups is reported.
     let mut lacking = facts();
     let ssh = lacking.ssh.as_mut().unwrap();
     ssh.allow_groups = Some(vec!["admins".into()]);

@@ -1,4 +1,4 @@
-//! The token's sources, what is taken for it, and what happens when it changes.
+//! The token's sources, the accepted tokens, and changes of the token.
 
 use super::*;
 use std::os::unix::fs::PermissionsExt;
@@ -64,7 +64,7 @@ fn a_file_others_can_read_is_refused() {
     }
     assert!(read(folder.path(), open(folder.path()).unwrap(), None).is_err());
     assert!(open(&folder.path().join("missing")).is_err());
-    // A pipe without a writer would be waited for.
+    // Opening a pipe without a writer would block.
     let pipe = folder.path().join("pipe");
     crate::platform::make_pipe(&pipe);
     assert!(read(&pipe, open(&pipe).unwrap(), None).is_err());
@@ -74,17 +74,17 @@ fn a_file_others_can_read_is_refused() {
 fn another_token_counts_at_once() {
     let (folder, path, token) = configured("the-first-of-the-tokens\n");
     let first = token.check(&bearer("the-first-of-the-tokens")).unwrap();
-    // In place, as an editor writes it; of the same length within the same instant.
+    // Written in place, as by an editor, with the same length and at the same time.
     put(&path, "the-other-of-the-tokens\n");
     assert!(token.check(&bearer("the-first-of-the-tokens")).is_err());
-    // Within that instant the file's times do not tell one writing from the next, so they count for nothing.
+    // Within the resolution of the file's times, two writes cannot be distinguished, so the stamp is not used.
     assert!(TokenFileStamp::if_settled(&std::fs::metadata(&path).unwrap()).is_none());
-    assert!(first.is_cancelled(), "what the old one began goes on");
+    assert!(first.is_cancelled(), "requests with the old token continue");
     let second = token.check(&bearer("the-other-of-the-tokens")).unwrap();
-    // Written again as it was.
+    // Written again with the same content.
     put(&path, "the-other-of-the-tokens\n");
     assert!(token.check(&bearer("the-other-of-the-tokens")).is_ok() && !second.is_cancelled());
-    // By another file in its place.
+    // Replaced by another file.
     let other = folder.path().join("other");
     put(&other, "a-third-one-of-the-tokens\n");
     std::fs::rename(&other, &path).unwrap();
@@ -112,7 +112,7 @@ fn a_token_that_cannot_be_read_lets_nobody_in() {
             assert!(token.check(&bearer(sent)).is_err(), "{what}");
         }
         assert!(token.check(&HeaderMap::new()).is_err(), "{what}");
-        // What is open may be a deployment, and goes on.
+        // An open request may be a deployment, so it continues.
         assert!(!valid.is_cancelled(), "{what}");
     }
 }
@@ -131,7 +131,7 @@ fn of_several_that_start_at_once_all_have_one_token() {
     assert_eq!(std::fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
     let made = std::fs::read_to_string(&path).unwrap();
     assert!(made.len() == 65 && made.trim_end().bytes().all(|byte| byte.is_ascii_hexdigit()));
-    // It stays, until it is told to change.
+    // The token stays the same until it is rotated.
     BearerToken::load(source.clone()).unwrap();
     assert_eq!(std::fs::read_to_string(&path).unwrap(), made);
     source.rotate().unwrap();
