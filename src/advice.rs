@@ -1,7 +1,7 @@
 //! Advice on errors: what to do with this program's tools, commands and settings.
 //!
-//! A domain module names the [`Remedy`]; this module has the text of the hint, for models and for people at a terminal. The
-//! domain therefore does not depend on tool names, the command line or the settings file.
+//! A domain module names the [`Remedy`]; this module has the text of the hint, for models and for people at a terminal.
+//! The domain therefore does not depend on tool names, the command line or the settings file.
 
 use std::fmt;
 
@@ -129,18 +129,19 @@ impl fmt::Display for Remedy {
                 f.write_str("call again, so that the person is asked under the current settings")
             }
             Self::AllowAnotherApproval => f.write_str(
-                "the settings accept only the answer to a form (`deploy.approve_by`), but this client shows no forms, or uses \
-                 HTTP, where forms are not accepted (`deploy.approve_over_http`): use a client with elicitation over \
-                 stdio, or add `terminal` or `signature` to `deploy.approve_by`",
+                "the settings accept only the answer to a form (`deploy.approve_by`), but this client shows no forms, \
+                 or uses HTTP, where forms are not accepted (`deploy.approve_over_http`): use a client with \
+                 elicitation over stdio, or add `terminal` or `signature` to `deploy.approve_by`",
             ),
             Self::WaitForForm => f.write_str(
-                "the settings accept only the answer to a form (`deploy.approve_by`), so plan again when the person asks for it",
+                "the settings accept only the answer to a form (`deploy.approve_by`), so plan again when the person \
+                 asks for it",
             ),
             Self::RecordRejection { command, plan } => write!(f, "`{command} reject {plan}` adds the entry"),
             Self::Trust { command } => write!(
                 f,
-                "ask a person to read the file and to run `{command}` in a terminal, then to start the server again; no \
-                 tool argument can replace this"
+                "ask a person to read the file and to run `{command}` in a terminal, then to start the server again; \
+                 no tool argument can replace this"
             ),
             Self::Sign => f.write_str("sign this plan: `pantheros-mcp approve PLAN_ID --sign KEY`"),
             Self::NameSigningKey => f.write_str(
@@ -150,14 +151,15 @@ impl fmt::Display for Remedy {
                 f.write_str("`deploy.approvers` names a file in the format of ssh-keygen(1), ALLOWED SIGNERS")
             }
             Self::FindApproverInScope => {
-                f.write_str("`deploy.scopes` limits what each approver may approve; another approver has to sign this plan")
+                f.write_str("`deploy.scopes` limits what each approver may approve; another approver has to sign this \
+                    plan")
             }
             Self::VerifyAudit => f.write_str(
                 "`pantheros-mcp audit verify` shows the details; to start a new log, move the file to an archive",
             ),
             Self::NameFlake => f.write_str(
-                "start the server in the flake's folder, or give the absolute path with --flake or PANTHEROS_FLAKE; `~` is not \
-                 expanded there",
+                "start the server in the flake's folder, or give the absolute path with --flake or PANTHEROS_FLAKE; \
+                 `~` is not expanded there",
             ),
             Self::AllowBuild => {
                 f.write_str("allow it with `build=true` of flake_check, or start the server without --read-only")

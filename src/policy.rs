@@ -52,7 +52,8 @@ impl Policy {
         } else if self.without_token && reach == Reach::Hosts {
             Some(
                 "it connects to hosts, and every user of this machine can call a server started with --without-token; \
-                 start the server without that switch, and give the client the token (`pantheros-mcp token` prints where it is)",
+                 start the server without that switch, and give the client the token (`pantheros-mcp token` prints \
+                 where it is)",
             )
         } else if self.exclude.contains(name) {
             Some("it is excluded by --exclude-tools or `tools.exclude`")

@@ -68,8 +68,10 @@ impl fmt::Display for ScratchError {
 
 impl From<&ScratchError> for Diagnostic {
     fn from(error: &ScratchError) -> Self {
-        Self::new(Code::ScratchUnusable, error.to_string())
-            .with_hint("set XDG_RUNTIME_DIR to a folder with a short path that belongs to you and that nobody else can write to")
+        Self::new(Code::ScratchUnusable, error.to_string()).with_hint(
+            "set XDG_RUNTIME_DIR to a folder with a short path that belongs to you and that nobody else can \
+                write to",
+        )
     }
 }
 

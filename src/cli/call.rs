@@ -103,8 +103,8 @@ impl CallCommand {
     }
 }
 
-/// Runs a tool to its end. A signal cancels the call, which cleans up before it ends. During a deployment, a second signal
-/// ends the call without waiting for the hosts.
+/// Runs a tool to its end. A signal cancels the call, which cleans up before it ends. During a deployment, a second
+/// signal ends the call without waiting for the hosts.
 pub(super) async fn run_tool(
     tool: &ToolEntry,
     arguments: Map<String, Value>,

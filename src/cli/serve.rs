@@ -66,8 +66,8 @@ impl ServeCommand {
             clean_up().await;
             if let Err(left) = writer::drain(LAST_WRITES).await {
                 crate::stderr::print_line(format_args!(
-                    "pantheros-mcp: {left} changes to the state folder, which may include entries of the audit log, were \
-                     not written: the folder or its lock did not respond in time"
+                    "pantheros-mcp: {left} changes to the state folder, which may include entries of the audit log, \
+                     were not written: the folder or its lock did not respond in time"
                 ));
             }
             result

@@ -86,11 +86,11 @@ pub struct DeployFile {
     /// Whether plans are made only from committed files: from a `rev`, or from a tree without uncommitted changes whose
     /// inputs are all locked to their contents.
     pub clean: bool,
-    /// Accepted ways of approval: `elicitation` (a form in the assistant's client), `terminal` (`pantheros-mcp approve`),
-    /// `signature`. Default: `elicitation` and `terminal`, or only `signature` if `approvers` is set.
+    /// Accepted ways of approval: `elicitation` (a form in the assistant's client), `terminal` (`pantheros-mcp
+    /// approve`), `signature`. Default: `elicitation` and `terminal`, or only `signature` if `approvers` is set.
     pub approve_by: Option<BTreeSet<ApprovalMethod>>,
-    /// Whether the answer to a form is accepted as an approval over HTTP. Any program that has the token can answer such
-    /// a form, not only a person.
+    /// Whether the answer to a form is accepted as an approval over HTTP. Any program that has the token can answer
+    /// such a form, not only a person.
     pub approve_over_http: bool,
     /// File of allowed signers (ssh-keygen(1), ALLOWED SIGNERS). Put it in a folder that an assistant cannot write to.
     pub approvers: Option<PathBuf>,

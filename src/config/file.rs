@@ -51,7 +51,8 @@ pub enum ConfigError {
         nearest: Vec<String>,
     },
     /// A switch has a relative path, and the working folder was removed.
-    #[error("{switch} is the relative path {}, but the folder in which the program was started was removed", path.display())]
+    #[error("{switch} is the relative path {}, but the folder in which the program was started was \
+        removed", path.display())]
     Relative {
         /// The switch.
         switch: &'static str,
@@ -218,8 +219,8 @@ impl Default for SshFile {
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct LimitsFile {
-    /// Time limit for the evaluation of one host or output, in seconds. A longer evaluation fails with `timed_out`. If a
-    /// single fact of a host takes too long, that fact fails, and the time starts again for the others. After three
+    /// Time limit for the evaluation of one host or output, in seconds. A longer evaluation fails with `timed_out`. If
+    /// a single fact of a host takes too long, that fact fails, and the time starts again for the others. After three
     /// timeouts in a call, the call may skip the remaining hosts or outputs; the answer names each of them.
     pub evaluation_seconds: u64,
     /// Time limit for a build, in seconds.
@@ -270,18 +271,18 @@ pub struct HttpFile {
     /// File with the bearer token that clients must send. PANTHEROS_HTTP_TOKEN overrules it, except in the machine's
     /// settings. If neither is set, the server generates a token in the file `http-token` of `deploy.state_folder`.
     pub token_file: Option<PathBuf>,
-    /// Host names that are accepted in the `Host` header of a request, with or without a port, in addition to the loopback
-    /// names.
+    /// Host names that are accepted in the `Host` header of a request, with or without a port, in addition to the
+    /// loopback names.
     pub allowed_hosts: Vec<String>,
     /// Web origins whose pages may send requests, such as `https://app.example.org`. Other origins are refused.
     pub allowed_origins: Vec<String>,
-    /// Maximum number of requests per minute from one address; 0 means no limit. All of them may come in one burst. Each
-    /// message of a batch counts. Behind a proxy, all clients have the proxy's address.
+    /// Maximum number of requests per minute from one address; 0 means no limit. All of them may come in one burst.
+    /// Each message of a batch counts. Behind a proxy, all clients have the proxy's address.
     pub requests_per_minute: u32,
     /// Maximum number of concurrent requests.
     pub concurrent_requests: usize,
-    /// Maximum number of concurrent sessions of clients with a protocol version before 2026-07-28, for /mcp and /sse each.
-    /// 0 allows none.
+    /// Maximum number of concurrent sessions of clients with a protocol version before 2026-07-28, for /mcp and /sse
+    /// each. 0 allows none.
     pub legacy_sessions: usize,
 }
 

@@ -59,8 +59,8 @@ pub enum MergeRule {
     EachName,
 }
 
-/// When a setting of an untrusted file beside the flake blocks deployments until the file is trusted. Such a setting asks
-/// for a restriction that cannot be applied while the file is untrusted.
+/// When a setting of an untrusted file beside the flake blocks deployments until the file is trusted. Such a setting
+/// asks for a restriction that cannot be applied while the file is untrusted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GuardCondition {
     /// Never.

@@ -102,8 +102,8 @@ fn absolute_variable(name: &str) -> Option<PathBuf> {
 
 /// Requires that the state folder is outside the flake: anyone who edits the flake could write approvals.
 ///
-/// A flake that contains the home folder is an exception: anyone who edits it can write to all of the user's folders, and
-/// another state folder would not help.
+/// A flake that contains the home folder is an exception: anyone who edits it can write to all of the user's folders,
+/// and another state folder would not help.
 ///
 /// # Errors
 /// A sentence that names the folder.

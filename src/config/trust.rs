@@ -22,7 +22,8 @@ pub enum TrustError {
     #[error("there is no folder for the record of trust: neither XDG_STATE_HOME nor HOME is set")]
     NoFolder,
     /// The state folder lies in the flake: anyone who edits the flake could write the record.
-    #[error("the state folder {} lies in the flake, so anyone who edits the flake could trust its settings file", .0.display())]
+    #[error("the state folder {} lies in the flake, so anyone who edits the flake could trust its settings \
+        file", .0.display())]
     InFlake(PathBuf),
     /// The state folder or a record in it.
     #[error(transparent)]

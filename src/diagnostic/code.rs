@@ -217,9 +217,10 @@ impl Code {
 
     /// Whether asking again about the same flake gives the same error, so that the error may be cached with the answer.
     ///
-    /// This is true of errors that depend on the flake's content alone. An error without a code of its own is not cached,
-    /// because its cause is unknown. Errors about missing or untracked files are not cached, because they depend on files
-    /// that Nix does not see. Errors about inputs are not cached, because they depend on the servers that provide them.
+    /// This is true of errors that depend on the flake's content alone. An error without a code of its own is not
+    /// cached, because its cause is unknown. Errors about missing or untracked files are not cached, because they
+    /// depend on files that Nix does not see. Errors about inputs are not cached, because they depend on the servers
+    /// that provide them.
     #[must_use]
     pub(crate) fn is_cacheable(self) -> bool {
         match self {

@@ -23,7 +23,8 @@ pub enum FlakeError {
     },
     /// Nix would copy a private file into its store, which every user can read.
     #[error(
-        "the flake in {} is not in a Git repository, so Nix would copy the whole folder, with {}, to its store, which every \
+        "the flake in {} is not in a Git repository, so Nix would copy the whole folder, with {}, to its store, which \
+         every \
          user can read", folder.display(), private.display()
     )]
     Exposes {
@@ -61,8 +62,8 @@ impl From<&FlakeError> for Diagnostic {
         match error {
             FlakeError::NotFound { .. } => Self::new(Code::FlakeNotFound, error.to_string()).with_hint(Remedy::NameFlake),
             FlakeError::Exposes { .. } => Self::new(Code::FlakeExposes, error.to_string()).with_hint(
-                "make the folder a repository (`git init`) and `git add` only the flake's files, or move the flake's files \
-                 to a separate folder",
+                "make the folder a repository (`git init`) and `git add` only the flake's files, or move the flake's \
+                 files to a separate folder",
             ),
             FlakeError::UnknownHost { name, nearest, count } => {
                 Self::new(Code::UnknownHost, error.to_string())

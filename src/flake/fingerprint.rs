@@ -86,8 +86,8 @@ impl Fingerprint {
         &self.hash
     }
 
-    /// Whether Nix may confuse this state with another, because Git is set to ignore changes of a file or to convert its
-    /// content. The user's cache of Nix must then not be used.
+    /// Whether Nix may confuse this state with another, because Git is set to ignore changes of a file or to convert
+    /// its content. The user's cache of Nix must then not be used.
     #[must_use]
     pub fn is_misleading(&self) -> bool {
         self.is_misleading

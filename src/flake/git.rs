@@ -163,7 +163,8 @@ async fn status(root: &Path, quiet: &[String], session: &GitSession<'_>) -> Opti
     finished.status.success().then_some(finished.stdout)
 }
 
-/// The changed files whose changes Git is set to ignore (git-update-index(1), `--skip-worktree` and `--assume-unchanged`).
+/// The changed files whose changes Git is set to ignore (git-update-index(1), `--skip-worktree` and
+/// `--assume-unchanged`).
 async fn hidden(root: &Path, quiet: &[String], session: &GitSession<'_>) -> Option<Vec<String>> {
     let folder = root.to_owned();
     let looked = tokio::task::spawn_blocking(move || {

@@ -32,7 +32,8 @@ const STEPS: usize = 64;
 const LOOKUPS: usize = 256;
 /// Longest name of an input, in bytes. A name is repeated in the path of every input below it.
 const NAME_BYTES: usize = 128;
-/// Longest value of a flake reference, in bytes. Many inputs may share one reference, and the list of inputs repeats it.
+/// Longest value of a flake reference, in bytes. Many inputs may share one reference, and the list of inputs repeats
+/// it.
 const VALUE_BYTES: usize = 4 * 1024;
 
 /// Why a lock file cannot be used.
@@ -63,8 +64,8 @@ impl From<&LockError> for Diagnostic {
                 "check its permissions and size, or let Nix write it again (`nix flake lock`)"
             }
             LockError::Malformed { .. } => {
-                "restore the committed file (`git checkout HEAD -- flake.lock`), or remove it and let Nix write it again \
-                 (`nix flake lock`), which updates every input"
+                "restore the committed file (`git checkout HEAD -- flake.lock`), or remove it and let Nix write it \
+                 again (`nix flake lock`), which updates every input"
             }
         };
         Self::new(Code::LockFileOutdated, error.to_string()).with_hint(hint)

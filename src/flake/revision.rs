@@ -126,8 +126,8 @@ impl From<&RevError> for Diagnostic {
                 .with_hint("leave `rev` out, or make the folder a repository (`git init`) and commit the flake"),
             RevError::Unknown { nearest, .. } => {
                 about(Code::InvalidInput).with_suggestions(nearest.clone()).with_hint(
-                    "`git branch --all` and `git tag` list the branches and tags; fetch a commit that is only in another \
-                     repository, or missing from a shallow clone, with `git fetch`",
+                    "`git branch --all` and `git tag` list the branches and tags; fetch a commit that is only in \
+                     another repository, or missing from a shallow clone, with `git fetch`",
                 )
             }
             RevError::Ambiguous(rev) => about(Code::InvalidInput)
@@ -142,10 +142,12 @@ impl From<&RevError> for Diagnostic {
                 .with_attr("rev")
                 .with_hint("name another commit: the lock file of this one cannot be used"),
             RevError::Settings { .. } => about(Code::InvalidSettings).with_hint(
-                "commit the file, or plan without `rev`; put settings that are only for this machine into your own settings",
+                "commit the file, or plan without `rev`; put settings that are only for this machine into your own \
+                 settings",
             ),
             RevError::Git { .. } => about(Code::GitFailed)
-                .with_hint("run `git status` in the flake's folder: the repository may be damaged, or may belong to another user"),
+                .with_hint("run `git status` in the flake's folder: the repository may be damaged, or may belong to \
+                    another user"),
             RevError::Nix(error) => error.into(),
         }
     }

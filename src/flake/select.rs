@@ -130,7 +130,8 @@ impl From<&SelectError> for Diagnostic {
                 .with_suggestions(nearest.clone())
                 .with_hint(Remedy::ListTags),
             SelectError::Unread { .. } => about(Code::EvaluationFailed, "tag").with_hint(
-                "correct them (`unread` has the errors), leave them out by name in `except`, or name the hosts in `hosts`",
+                "correct them (`unread` has the errors), leave them out by name in `except`, or name the hosts in \
+                 `hosts`",
             ),
             SelectError::Unnamable(wrong) => about(Code::InvalidInput, "tag")
                 .with_said(&wrong.to_string())

@@ -16,16 +16,16 @@ pub(super) const CAN_ADOPT_ORPHANS: bool = true;
 /// unix(7).
 pub(super) const SOCKET_PATH: usize = 107;
 
-/// Smallest allocation that gets a separate mapping, in bytes. It is glibc's initial value. Unless it is set, glibc raises it
-/// up to 32 MiB when large values are freed (mallopt(3), `M_MMAP_THRESHOLD`).
+/// Smallest allocation that gets a separate mapping, in bytes. It is glibc's initial value. Unless it is set, glibc
+/// raises it up to 32 MiB when large values are freed (mallopt(3), `M_MMAP_THRESHOLD`).
 #[cfg(target_env = "gnu")]
 const OWN_MAPPING: libc::c_int = 128 * 1024;
 
 #[cfg(target_env = "gnu")]
 #[expect(unsafe_code, reason = "no safe wrapper sets how memory is allocated")]
 pub(super) fn return_large_allocations() {
-    // SAFETY: the call takes two numbers and neither allocates nor frees memory. glibc accepts this value; if it did not, the
-    // process would only keep more memory.
+    // SAFETY: the call takes two numbers and neither allocates nor frees memory. glibc accepts this value; if it did
+    // not, the process would only keep more memory.
     unsafe {
         libc::mallopt(libc::M_MMAP_THRESHOLD, OWN_MAPPING);
     }

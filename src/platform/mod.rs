@@ -52,8 +52,8 @@ pub fn adopt_orphans() -> Result<()> {
     system::adopt_orphans()
 }
 
-/// Makes the system terminate this process when `parent`, which forked it, ends, and makes this process the parent of orphans
-/// among its descendants. Async-signal-safe: it is called between fork and exec.
+/// Makes the system terminate this process when `parent`, which forked it, ends, and makes this process the parent of
+/// orphans among its descendants. Async-signal-safe: it is called between fork and exec.
 ///
 /// # Errors
 /// The parent is gone, or the system refuses it.
@@ -69,8 +69,8 @@ pub fn limit_unacknowledged(stream: impl AsFd, limit: Duration) -> Result<()> {
     system::limit_unacknowledged(stream, limit)
 }
 
-/// The id of the user who logged in, which `sudo` does not change; `u32::MAX` if nobody logged in, `None` if the system does
-/// not record it.
+/// The id of the user who logged in, which `sudo` does not change; `u32::MAX` if nobody logged in, `None` if the system
+/// does not record it.
 #[must_use]
 pub fn login_user() -> Option<u32> {
     system::login_user()

@@ -131,8 +131,8 @@ pub fn adopt_orphans() {
     }
     if !ProcessTable::is_available() {
         tracing::warn!(
-            "/proc is missing or shows other processes: processes that builders leave in the background are not found, and \
-             remain until this program's container ends"
+            "/proc is missing or shows other processes: processes that builders leave in the background are not found, \
+             and remain until this program's container ends"
         );
         return;
     }
@@ -207,7 +207,8 @@ fn end_orphans_once() -> bool {
     }
     let table = ProcessTable::read();
     let own = rustix::process::getpid();
-    // The session id as in the table: 0 if the session's leader is outside of this container. Our children have the same.
+    // The session id as in the table: 0 if the session's leader is outside of this container. Our children have the
+    // same.
     let session = table.session(own);
     let orphans: Vec<&Process> =
         table.children(own).filter(|child| !children.waited.contains(&child.id)).collect();

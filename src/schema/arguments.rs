@@ -1,8 +1,9 @@
 //! Converts the arguments of a call into the form that its tool reads.
 //!
-//! Clients in OpenAI's strict mode send every argument, with `null` for those that are not set. Others send `""`, or lists,
-//! numbers and booleans as strings. A value is converted if the tool's schema allows only one meaning. Everything else is an
-//! error with the argument, its value and the expected type. No argument gets a value that the client did not send.
+//! Clients in OpenAI's strict mode send every argument, with `null` for those that are not set. Others send `""`, or
+//! lists, numbers and booleans as strings. A value is converted if the tool's schema allows only one meaning.
+//! Everything else is an error with the argument, its value and the expected type. No argument gets a value that the
+//! client did not send.
 
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Number, Value};
@@ -257,8 +258,8 @@ impl ArgumentReader<'_> {
     }
 }
 
-/// Optional arguments that select a part of an answer: `""` counts as not set. For other strings an empty value is an error,
-/// because a call without them does something else (without `rev`, uncommitted files are deployed too).
+/// Optional arguments that select a part of an answer: `""` counts as not set. For other strings an empty value is an
+/// error, because a call without them does something else (without `rev`, uncommitted files are deployed too).
 const MAY_BE_EMPTY: [&str; 4] = ["cursor", "host", "system", "tag"];
 
 /// Whether `""` counts as not set.

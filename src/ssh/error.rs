@@ -199,14 +199,16 @@ impl From<&SshError> for Diagnostic {
             SshError::UnknownHostKey { target, .. } => (
                 Code::UnknownHostKey,
                 format!(
-                    "a person has to compare the fingerprint with the one on the machine's console, and accept the key once: ssh -p {} {}@{}",
+                    "a person has to compare the fingerprint with the one on the machine's console, and accept the key \
+                     once: ssh -p {} {}@{}",
                     target.port, target.user, target.address
                 ).into(),
             ),
             SshError::ChangedHostKey { target, .. } => (
                 Code::ChangedHostKey,
                 format!(
-                    "the machine was reinstalled, or another machine answers; a person who knows that it was reinstalled can remove the old key: ssh-keygen -R {}",
+                    "the machine was reinstalled, or another machine answers; a person who knows that it was \
+                     reinstalled can remove the old key: ssh-keygen -R {}",
                     match target.port.get() {
                         22 => target.address.to_string(),
                         port => format!("'[{}]:{port}'", target.address),
@@ -232,8 +234,8 @@ impl From<&SshError> for Diagnostic {
             SshError::Failed { target, program, code: COMMAND_NOT_FOUND, .. } => (
                 Code::RemoteFailed,
                 format!(
-                    "check with `ssh -p {} {}@{} command -v {program}` that the program is on the PATH of remote commands, which may \
-                     differ from the PATH of a login shell",
+                    "check with `ssh -p {} {}@{} command -v {program}` that the program is on the PATH of remote \
+                     commands, which may differ from the PATH of a login shell",
                     target.port, target.user, target.address
                 ).into(),
             ),

@@ -122,8 +122,8 @@ impl Tool for BuildHost {
     const NAME: &'static str = "build_host";
     const TITLE: &'static str = "Build a host";
     const DESCRIPTION: &'static str = "Builds a host's system, VM, disk script or disk image; deploys nothing. \
-        `dry_run` lists what a build would fetch and build, without building. Reports path and closure size, or the end \
-        of each failed build's log and a resource with all of it.";
+        `dry_run` lists what a build would fetch and build, without building. Reports path and closure size, or the \
+        end of each failed build's log and a resource with all of it.";
     const EFFECT: Effect = Effect::Store;
     const REACH: Reach = Reach::Here;
     type Input = Input;

@@ -54,9 +54,9 @@ pub struct Output {
 impl Tool for Deploy {
     const NAME: &'static str = "deploy";
     const TITLE: &'static str = "Deploy";
-    const DESCRIPTION: &'static str = "Carries out a plan of plan_deploy after a person approved it. The person is asked \
-        in this call, or runs the command that the error names. Hosts that are not healthy afterwards roll back by \
-        themselves.";
+    const DESCRIPTION: &'static str = "Carries out a plan of plan_deploy after a person approved it. The person is \
+        asked in this call, or runs the command that the error names. Hosts that are not healthy afterwards roll back \
+        by themselves.";
     const EFFECT: Effect = Effect::Host;
     const REACH: Reach = Reach::Hosts;
     const IDEMPOTENT: bool = false;
@@ -124,7 +124,8 @@ struct SpentError(String);
 impl From<&SpentError> for Diagnostic {
     fn from(error: &SpentError) -> Self {
         Self::new(Code::StateUnusable, error.to_string()).with_hint(
-            "host_status shows what each host runs; correct the reported problem and make a new plan, because the approval is used up",
+            "host_status shows what each host runs; correct the reported problem and make a new plan, because the \
+             approval is used up",
         )
     }
 }

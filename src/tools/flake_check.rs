@@ -75,8 +75,8 @@ impl Tool for FlakeCheck {
     const NAME: &'static str = "flake_check";
     const TITLE: &'static str = "Check the flake";
     const DESCRIPTION: &'static str = "Evaluates every output of the flake and reports every failure with file, line \
-        and cause. `build` also builds checks and hosts; without it, nothing changes. Use it after each edit; instant if \
-        nothing changed.";
+        and cause. `build` also builds checks and hosts; without it, nothing changes. Use it after each edit; instant \
+        if nothing changed.";
     const EFFECT: Effect = Effect::Store;
     const MIN_EFFECT: Effect = Effect::Read;
     const ALTERNATIVE: &'static str = "leave `build` out, or start the server without --read-only";

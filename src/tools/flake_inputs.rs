@@ -216,8 +216,8 @@ fn find_problem(input: &LockedInput<'_>, declared: &BTreeMap<String, DeclaredInp
     }
 }
 
-/// Whether the lock file has an override that flake.nix no longer declares: the input of an input leads out of that input,
-/// which only a `follows` in flake.nix can cause, and flake.nix has none.
+/// Whether the lock file has an override that flake.nix no longer declares: the input of an input leads out of that
+/// input, which only a `follows` in flake.nix can cause, and flake.nix has none.
 fn is_leftover_override(input: &LockedInput<'_>, declaration: Option<&DeclaredInput>) -> bool {
     let is_declared =
         declaration.is_some_and(|declared| declared.follows.is_some() || declared.reference.is_some());

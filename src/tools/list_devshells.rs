@@ -76,7 +76,8 @@ impl Tool for ListDevshells {
         for caused in &output.shells {
             let GroupedEntry { entry: shell, breaks, same_as, .. } = caused;
             let name = format!("{} ({})", text::word(&shell.name), text::word(&shell.system));
-            // A shell that evaluates has an error if one of its packages does not. Other shells may fail for the same cause.
+            // A shell that evaluates has an error if one of its packages does not. Other shells may fail for the same
+            // cause.
             if let Some(error) = &shell.error
                 && (shell.status != Status::Ok || !breaks.is_empty())
             {

@@ -78,8 +78,8 @@ impl Tool for ListHosts {
         };
         let note = unnoticed.map(|age| {
             format!(
-                "the flake reads submodules, or an input that is not locked to one content: changes there in the last {} s \
-                 may be missing from the facts; call with `wait` to evaluate them now",
+                "the flake reads submodules, or an input that is not locked to one content: changes there in the last \
+                 {} s may be missing from the facts; call with `wait` to evaluate them now",
                 age.as_secs() + 1
             )
         });

@@ -244,8 +244,8 @@ impl Tool for PlanDeploy {
         }
         // Assessing and building have to use the same state of the flake and of the settings.
         let untouched = match &before {
-            // Unpinned inputs and submodules are not part of this fingerprint. Each proposal evaluates them once, and fails if they
-            // change during its build.
+            // Unpinned inputs and submodules are not part of this fingerprint. Each proposal evaluates them once, and
+            // fails if they change during its build.
             Some(before) => flake.is_untouched_since(before).await,
             None => flake.outer_fingerprint().await.is_none(),
         };

@@ -5,9 +5,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 /// The message on the first signal during a deployment.
-const STOPPING: &str = "stopping the deployment: hosts that are not confirmed roll back now, and confirmed hosts roll back \
-    if the plan says so (`revert_confirmed`); after a second signal this program no longer waits for the hosts, and each \
-    ends on its previous or on the new system";
+const STOPPING: &str = "stopping the deployment: hosts that are not confirmed roll back now, and confirmed hosts roll \
+    back if the plan says so (`revert_confirmed`); after a second signal this program no longer waits for the hosts, \
+    and each ends on its previous or on the new system";
 
 /// The rollouts that are running.
 #[derive(Clone, Debug, Default)]

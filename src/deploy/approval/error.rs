@@ -168,8 +168,10 @@ impl From<&ApprovalError> for Diagnostic {
             ApprovalError::Plan(error) => error.into(),
             ApprovalError::Audit(error) => error.into(),
             ApprovalError::Signature(error) => error.into(),
-            ApprovalError::State(_) => diagnostic(Code::StateUnusable)
-                .with_hint("the state folder and everything in it must belong to the user and be writable by nobody else"),
+            ApprovalError::State(_) => diagnostic(Code::StateUnusable).with_hint(
+                "the state folder and everything in it must belong to the user and be writable by nobody \
+                    else",
+            ),
             ApprovalError::Canonical(_) => diagnostic(Code::Internal),
             ApprovalError::Untrusted { command, .. } => {
                 diagnostic(Code::UntrustedSettings).with_hint(Remedy::Trust { command: command.clone() })

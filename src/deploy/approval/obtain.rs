@@ -109,7 +109,8 @@ impl Approvals {
                 let kept = writer::run(move |_| forms::declined(&plans, &declined)).await;
                 let refusal = Decision::Rejected(rejected?).refusal(id);
                 if let Err(error) = kept {
-                    tracing::error!(%error, plan = %id, "the declined change could not be recorded: a form may ask about it again");
+                    tracing::error!(%error, plan = %id, "the declined change could not be recorded: a form may ask \
+                        about it again");
                 }
                 return Err(refusal);
             }

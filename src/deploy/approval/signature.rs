@@ -50,7 +50,8 @@ pub enum SignatureError {
     #[error("`deploy.approvers` is not set, so no signature is accepted")]
     NoApprovers,
     /// Other users can change the file of allowed signers.
-    #[error("{} belongs to another user, or other users can write to it and so add themselves to the approvers", path.display())]
+    #[error("{} belongs to another user, or other users can write to it and so add themselves to the \
+        approvers", path.display())]
     OpenApprovers {
         /// The file of allowed signers.
         path: PathBuf,

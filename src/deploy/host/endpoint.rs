@@ -58,7 +58,10 @@ impl From<&EndpointError> for Diagnostic {
             EndpointError::Malformed { host, message } => Self::new(Code::TypeMismatch, error.to_string())
                 .with_said(message)
                 .with_attr(attr(host, "targetHost"))
-                .with_hint("write the address without `user@` and port; set `pantheros.deploy.user` and `port` for these"),
+                .with_hint(
+                    "write the address without `user@` and port; set `pantheros.deploy.user` and `port` for \
+                    these",
+                ),
         }
     }
 }

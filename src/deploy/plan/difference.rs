@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Diff {
-    /// Packages that are added or removed or have another version, then those that were rebuilt, the largest difference in
-    /// size first.
+    /// Packages that are added or removed or have another version, then those that were rebuilt, the largest difference
+    /// in size first.
     pub packages: Vec<PackageChange>,
     /// Number of changed packages that `packages` leaves out.
     #[serde(default, skip_serializing_if = "crate::schema::is_zero")]

@@ -77,8 +77,10 @@ impl From<&PlanError> for Diagnostic {
         match error {
             PlanError::NoFolder => diagnostic(Code::InvalidSettings)
                 .with_hint(Remedy::Set("deploy.state_folder").after("set HOME, or ")),
-            PlanError::State(_) => diagnostic(Code::StateUnusable)
-                .with_hint("the state folder and everything in it must belong to the user and be writable by nobody else"),
+            PlanError::State(_) => diagnostic(Code::StateUnusable).with_hint(
+                "the state folder and everything in it must belong to the user and be writable by nobody \
+                    else",
+            ),
             PlanError::Unknown(_) => diagnostic(Code::UnknownPlan).with_hint(Remedy::ListPlans),
             PlanError::OtherVersion { version, .. } if *version > u64::from(PLAN_VERSION) => {
                 diagnostic(Code::InvalidPlan)

@@ -117,7 +117,8 @@ pub async fn propose_rollback(
     if !known {
         plan.risks.push(unknown(
             format!("generation {} contains no facts about its logins", chosen.number),
-            "check whether that generation accepts the current key; the host rolls back by itself if it cannot be reached",
+            "check whether that generation accepts the current key; the host rolls back by itself if it cannot be \
+             reached",
         ));
     }
     if let Some(error) = unevaluated {

@@ -147,20 +147,28 @@ impl Outcome {
             _ => Ending::RollbackFailed,
         };
         let error = (!state.is_success()).then(|| {
-            let unwell: Vec<String> = health.iter().filter(|health| !health.ok).map(HealthResult::summary).collect();
+            let unwell: Vec<String> =
+                health.iter().filter(|health| !health.ok).map(HealthResult::summary).collect();
             let (happened, said) = if unwell.is_empty() {
                 (state.sentence(), report.message.clone().or(report.reason).unwrap_or_default())
             } else {
                 ("its health checks failed", unwell.join("\n"))
             };
             let (code, hint) = match state {
-                Ending::RolledBack => {
-                    (Code::RolledBack, Remedy::PlanAnew.after("the previous system runs again; correct the reported problem and "))
+                Ending::RolledBack => (
+                    Code::RolledBack,
+                    Remedy::PlanAnew
+                        .after("the previous system runs again; correct the reported problem and "),
+                ),
+                Ending::Refused => {
+                    (Code::RemoteFailed, Remedy::PlanAnew.after("nothing was changed there; "))
                 }
-                Ending::Refused => (Code::RemoteFailed, Remedy::PlanAnew.after("nothing was changed there; ")),
                 _ => (
                     Code::RollbackFailed,
-                    Hint::from("a person has to look at the host, at its console if necessary; the log is in /var/lib/pantheros/deployments"),
+                    Hint::from(
+                        "a person has to look at the host, at its console if necessary; the log is in \
+                        /var/lib/pantheros/deployments",
+                    ),
                 ),
             };
             Diagnostic::new(code, format!("{}: {happened}", host_plan.host))

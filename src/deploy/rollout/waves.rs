@@ -384,7 +384,7 @@ mod tests {
             assert_eq!((&back.current, &back.toplevel), (runs, &host_plan.current), "{action} {reboot}");
             assert!(
                 back.health_checks.is_empty(),
-                "checks host_plan the new configuration are not applied to the previous system"
+                "checks of the new configuration are not applied to the previous system"
             );
         }
     }

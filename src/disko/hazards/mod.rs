@@ -122,8 +122,8 @@ impl HazardReport {
     }
 }
 
-/// `text` with an ellipsis for each name that is not a plain word, because names are not trusted. Names of a layout have no
-/// blanks ([`super::read::word`]), so each is within one word of `text`.
+/// `text` with an ellipsis for each name that is not a plain word, because names are not trusted. Names of a layout
+/// have no blanks ([`super::read::word`]), so each is within one word of `text`.
 fn sentence(text: &str) -> String {
     let shown = |word| {
         let name = str::replace(word, [';', '…'], "");

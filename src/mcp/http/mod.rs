@@ -99,7 +99,8 @@ pub async fn bind(
     let router = router(&services, guard, &stop);
     let unbound = |error: std::io::Error| {
         Diagnostic::new(Code::InvalidSettings, format!("the server cannot listen on {address}: {error}"))
-            .with_hint("stop the program that listens there, or name another address with --http; port 0 selects any free port")
+            .with_hint("stop the program that listens there, or name another address with --http; port 0 selects any \
+                free port")
     };
     let listener = TcpListener::bind(address).await.map_err(unbound)?;
     let address = listener.local_addr().map_err(unbound)?;

@@ -175,14 +175,17 @@ impl HttpRefusal {
 
     /// The path does not exist.
     pub fn no_route() -> Self {
-        Self::new(StatusCode::NOT_FOUND, "route", "there is nothing at this path")
-            .hint("MCP is at /mcp, and for old clients at /sse and /messages; the other paths are /healthz and /metrics")
+        Self::new(StatusCode::NOT_FOUND, "route", "there is nothing at this path").hint(
+            "MCP is at /mcp, and for old clients at /sse and /messages; the other paths are /healthz and \
+                /metrics",
+        )
     }
 
     /// A path at which clients look for an authorization server. This server has none.
     pub fn no_authorization_server() -> Self {
         Self::no_route().hint(
-            "this server has no OAuth: send `Authorization: Bearer …` with the token; `pantheros-mcp token` prints where it is",
+            "this server has no OAuth: send `Authorization: Bearer …` with the token; `pantheros-mcp token` prints \
+             where it is",
         )
     }
 

@@ -72,14 +72,19 @@ impl From<&TokenError> for Diagnostic {
             |hint: String| diagnostic(Code::InvalidSettings).with_attr("http.token_file").with_hint(hint);
         match error {
             TokenError::Unusable { hint, .. } => settings(hint.clone()),
-            TokenError::Nowhere => diagnostic(Code::InvalidSettings).with_attr("deploy.state_folder").with_hint(
-                format!("set HOME or `deploy.state_folder`, or set a token with {VARIABLE} or `http.token_file`"),
+            TokenError::Nowhere => {
+                diagnostic(Code::InvalidSettings).with_attr("deploy.state_folder").with_hint(format!(
+                    "set HOME or `deploy.state_folder`, or set a token with {VARIABLE} or `http.token_file`"
+                ))
+            }
+            TokenError::State(_) => diagnostic(Code::StateUnusable).with_hint(
+                "the state folder and everything in it must belong to the user and be writable by nobody \
+                    else",
             ),
-            TokenError::State(_) => diagnostic(Code::StateUnusable)
-                .with_hint("the state folder and everything in it must belong to the user and be writable by nobody else"),
             TokenError::Randomness(_) => diagnostic(Code::Internal),
             TokenError::NotOurs(source) => settings(format!(
-                "put a new token there (`openssl rand -hex 32` generates one), or unset {} so that this program generates one",
+                "put a new token there (`openssl rand -hex 32` generates one), or unset {} so that this program \
+                 generates one",
                 source.setting_name()
             )),
             TokenError::Contradicted(source) => {

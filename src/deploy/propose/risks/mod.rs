@@ -167,7 +167,8 @@ fn push_change_risks(plan: &HostPlan, evidence: Evidence<'_>, risks: &mut Vec<Ri
         risks.push(risk(
             "state_version_changed",
             Severity::Blocking,
-            format!("system.stateVersion changes from {before} to {after}: services would treat their data as that of another version"),
+            format!("system.stateVersion changes from {before} to {after}: services would treat their data as that of \
+                another version"),
             "set it back: it is the NixOS version of the installation, not of the running system",
         ));
     }
@@ -191,7 +192,8 @@ fn push_change_risks(plan: &HostPlan, evidence: Evidence<'_>, risks: &mut Vec<Ri
         risks.push(risk(
             "boots_for_good",
             Severity::Blocking,
-            "the boot loader cannot boot an entry only once: if the new system does not boot, a person has to select the old one in the boot menu",
+            "the boot loader cannot boot an entry only once: if the new system does not boot, a person has to select \
+             the old one in the boot menu",
             "use systemd-boot, or make sure that you can reach the machine's console",
         ));
     }
