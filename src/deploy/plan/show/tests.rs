@@ -18,7 +18,7 @@ fn a_plan_is_read_in_half_a_minute() {
         line: Some(12),
     });
     insta::assert_snapshot!(plan(&one, "2026-07-28T12:03:10Z".parse().unwrap()), @r"
-    plan-aaaaaaaaaaaaaaaaaaaaaaaaaa - switch web to a new system, now and for good
+    plan-aaaaaaaaaaaaaaaaaaaaaaaaaa - switch web to a new system now, and make it the boot default
       from    /fleet at 0a1b2c3d, with uncommitted changes
       changed hosts/web.nix, the input modules
       asked   by test 1.0, as alice (uid 1000)
@@ -27,18 +27,18 @@ fn a_plan_is_read_in_half_a_minute() {
     web (deploy@web.example.org:22, x86_64-linux)
       BLOCKING no_root_key (hosts/web.nix:12)
               │ no user who can become root has an authorized key
-              mend: set users.users.deploy.openssh.authorizedKeys.keys
+              fix: set users.users.deploy.openssh.authorizedKeys.keys
       now     /nix/store/00000000000000000000000000000000-nixos-system-old, generation 41
       then    /nix/store/00000000000000000000000000000000-nixos-system-new
       changes openssh 10.0 -> 10.1, and 3 more; closure 1.40 GiB (+1.91 MiB)
       units   restart sshd.service
-      reboot  needed for the new kernel, initrd or boot loader
+      reboot  needed for the new kernel, initrd or kernel modules
       check   TCP port 443
       check   runs true
-      undo    by itself, unless confirmed within 60 s
+      undo    rolls back by itself unless confirmed within 60 s
       warning dirty_flake
               │ 2 files differ from the commit
-              mend: commit them
+              fix: commit them
     ");
 }
 
