@@ -127,7 +127,7 @@ def as_floats(arguments):
 
 
 def judge(client, tool, arguments, content):
-    """Refused for the form: the server says that it was called wrongly."""
+    """Refused for the form: the server reports wrong arguments."""
     error = (content or {}).get("error") or {}
     message = error.get("message", "")
     if error.get("code") == "invalid_input" and "was called with wrong arguments" in message:

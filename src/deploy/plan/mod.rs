@@ -71,7 +71,7 @@ pub struct Plan {
     /// With the action `boot`: whether hosts reboot into the new system and are confirmed after that.
     #[serde(default)]
     pub reboot: bool,
-    /// Whether hosts that are already confirmed roll back if a later one fails.
+    /// Whether confirmed hosts roll back if a later one fails or the rollout is stopped.
     pub revert_confirmed: bool,
 }
 
