@@ -80,13 +80,13 @@ let
       says = [
         "networking.firewall must stay enabled"
         "services.openssh.authorizedKeysFiles is %h/.ssh/authorized_keys"
-        "services.openssh.settings lets passwords in"
+        "services.openssh.settings allows passwords"
         "services.openssh.settings.PermitRootLogin is prohibit-password"
       ];
     };
     "no way in" = {
       module.services.openssh.openFirewall = lib.mkForce false;
-      says = [ "The firewall would shut SSH out" ];
+      says = [ "The firewall would block SSH" ];
     };
     "no SSH" = {
       module.services.openssh.enable = lib.mkForce false;
@@ -122,11 +122,11 @@ let
         said = failed (hostWith sound module);
         missing = lib.filter (sentence: !lib.any (lib.hasPrefix sentence) said) says;
       in
-      map (sentence: "${name}: nothing said `${sentence}…`, only ${builtins.toJSON said}") missing
+      map (sentence: "${name}: `${sentence}…` is missing in ${builtins.toJSON said}") missing
     ) combinations
   );
 
-  # Lines that are no public key and would lock their owner out.
+  # Lines that are not public keys: their owner would be locked out.
   notKeys = [
     ""
     "~/.ssh/id_ed25519.pub"
@@ -156,8 +156,8 @@ let
 
   problems =
     unnoticed
-    ++ map (line: "pantheros.users.keys takes `${line}`, which is no public key") accepted
-    ++ lib.mapAttrsToList (name: _: "with a key for ${name} the refusals are not as they should be") (
+    ++ map (line: "pantheros.users.keys accepts `${line}`, which is not a public key") accepted
+    ++ lib.mapAttrsToList (name: _: "with a key for ${name}, the refusals are wrong") (
       lib.filterAttrs (_: right: !right) deployments
     )
     ++ map (message: "a sound host fails: ${message}") (failed soundHost ++ soundHost.warnings);

@@ -1,4 +1,4 @@
-# What every host has, whatever it is for.
+# Settings of every host, whatever its purpose.
 {
   config,
   lib,
@@ -23,13 +23,13 @@
       pkgs.vim
     ];
 
-    # A log that fills the disk takes the host down with it.
+    # Limited, because a log that fills the disk would break the host.
     services.journald.extraConfig = lib.mkDefault ''
       SystemMaxUse=1G
       MaxRetentionSec=1month
     '';
 
-    # Certificates, tokens and logs of several hosts all depend on the time.
+    # Certificates, tokens and the comparison of logs across hosts depend on the right time.
     services.timesyncd.enable = lib.mkDefault true;
 
     boot.tmp.cleanOnBoot = lib.mkDefault true;
@@ -38,7 +38,7 @@
     assertions = [
       {
         assertion = config.networking.hostName != "";
-        message = "A host needs networking.hostName: deployments check that the machine that answers is the one that is meant.";
+        message = "A host needs networking.hostName: deployments compare it with the name that the machine reports.";
       }
     ];
   };

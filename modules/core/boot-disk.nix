@@ -1,4 +1,4 @@
-# The disk a host boots from, named once: disko formats it and GRUB is installed on it.
+# The disk that a host boots from, set once for disko, which formats it, and for GRUB, which is installed on it.
 {
   config,
   lib,
@@ -10,10 +10,10 @@ let
   inherit (lib) mkOption types;
   cfg = config.pantheros.bootDisk;
   grub = config.boot.loader.grub;
-  # Module systems without disko have nothing to compare.
+  # Without disko's module there are no disks to compare.
   disks = if options ? disko then lib.attrValues config.disko.devices.disk else [ ];
   formatted = map (disk: disk.device) disks;
-  # disko tells GRUB the disks that have a BIOS boot partition.
+  # disko adds the disks that have a BIOS boot partition to GRUB's devices.
   installed = lib.unique (
     lib.filter (device: device != "nodev") (lib.concatMap (boot: boot.devices) grub.mirroredBoots)
   );
@@ -24,23 +24,23 @@ in
     default = null;
     example = "/dev/disk/by-id/scsi-0QEMU_QEMU_HARDDISK_12345678";
     description = ''
-      The disk this host boots from, by a path that stays the same where the provider has one. The host's
-      `disko.nix` formats it, and GRUB is installed on it for machines that start by BIOS and, in the
-      EFI system partition, for those that start by UEFI.
+      Path of the disk that this host boots from; use a stable path if the provider has one. The host's
+      `disko.nix` formats the disk. GRUB is installed on it for machines that boot by BIOS and, in the
+      EFI system partition, for machines that boot by UEFI. With null, this module sets up no boot loader.
     '';
   };
 
   config = lib.mkIf (cfg != null) {
     boot.loader = {
       efi = {
-        # A virtual machine's firmware may forget what is written to it.
+        # A virtual machine's firmware may lose variables that are written to it.
         canTouchEfiVariables = false;
         efiSysMountPoint = "/boot/efi";
       };
       grub = {
         enable = true;
         efiSupport = lib.mkDefault true;
-        # The path every firmware tries when it knows of nothing else.
+        # Installs GRUB at the path that every firmware tries if it has no boot entry.
         efiInstallAsRemovable = lib.mkDefault true;
         configurationLimit = lib.mkDefault 20;
       };
@@ -51,7 +51,7 @@ in
         assertion = lib.elem cfg formatted;
         message = "pantheros.bootDisk is ${cfg}, while disko formats ${
           if formatted == [ ] then "nothing" else toString formatted
-        }: the host would not start from the disk that is formatted.";
+        }: the host would not boot from the disk that is formatted.";
       }
       {
         assertion = installed == [ cfg ];
@@ -61,7 +61,7 @@ in
       }
       {
         assertion = grub.efiSupport -> config.fileSystems ? "/boot/efi";
-        message = "pantheros.bootDisk: nothing is mounted at /boot/efi, so the host would not start by UEFI.";
+        message = "pantheros.bootDisk: nothing is mounted at /boot/efi, so the host would not boot by UEFI.";
       }
     ];
   };

@@ -1,5 +1,6 @@
-# What the MCP server, and `deploy.sh` for an installation, read of a host to deploy it. What it adds to the host
-# is how it was meant to be reached, who may sign for it, and a unit that finishes what a reboot cut short.
+# The options that the MCP server, and `deploy.sh` for an installation, read to deploy a host. The module adds to the
+# host: facts on how it is reached, the keys of its approvers, and a unit that finishes interrupted deployments after
+# a reboot.
 {
   config,
   lib,
@@ -20,17 +21,17 @@ let
         "is-active"
         "nginx"
       ];
-      description = "Program and arguments, run on the host as the deploying user; exit code 0 is health.";
+      description = "Program and arguments, run on the host as the deploying user; exit code 0 means healthy.";
     };
     tcp = mkOption {
       type = types.port;
       example = 443;
-      description = "TCP port of the host that has to take connections from where the deployment is run.";
+      description = "TCP port of the host that must accept connections from the machine that runs the deployment.";
     };
     http = mkOption {
       type = types.strMatching "https?://[^[:space:]]+";
       example = "https://www.example.org/healthz";
-      description = "URL that has to answer, from where the deployment is run, with a status below 400.";
+      description = "URL that must answer the machine that runs the deployment with a status below 400.";
     };
   };
 in
@@ -40,13 +41,13 @@ in
       type = types.nullOr (types.strMatching "[A-Za-z0-9:][A-Za-z0-9._:%-]*");
       default = null;
       example = "web.example.org";
-      description = "Name or address the host is reached at over SSH; null where it is not deployed to.";
+      description = "Name or address of the host for SSH; null if it is not deployed to.";
     };
 
     user = mkOption {
       type = types.strMatching "[a-z_][a-z0-9_-]*";
       default = "deploy";
-      description = "User to log in as; has to be able to become root with `sudo` without a password.";
+      description = "User to log in as; must be able to become root with `sudo` without a password.";
     };
 
     port = mkOption {
@@ -60,7 +61,7 @@ in
       type = types.listOf (types.strMatching "[a-z0-9][a-z0-9-]*");
       default = [ ];
       example = [ "production" ];
-      description = "Groups this host belongs to, to plan a deployment to all of them at once.";
+      description = "Groups that this host belongs to; a deployment can be planned for all hosts of a group at once.";
     };
 
     buildOn = mkOption {
@@ -69,7 +70,7 @@ in
         "target"
       ];
       default = "local";
-      description = "Where the system is built: where the deployment is run, or on the host itself.";
+      description = "Where the system is built: on the machine that runs the deployment (`local`), or on the host itself (`target`).";
     };
 
     healthChecks = mkOption {
@@ -79,33 +80,33 @@ in
         { tcp = 443; }
         { http = "https://www.example.org/healthz"; }
       ];
-      description = "What has to hold once a new system runs; where it does not, the host goes back to the previous one.";
+      description = "Checks that must pass once a new system runs; if one fails, the host goes back to the previous system.";
     };
 
     rollbackTimeout = mkOption {
       type = types.ints.between 10 3600;
       default = 60;
-      description = "Seconds in which a new system has to be confirmed over a fresh connection, before the host goes back by itself.";
+      description = "Seconds within which a new system must be confirmed over a new connection; otherwise the host goes back by itself.";
     };
 
     activationTimeout = mkOption {
       type = types.ints.between 10 7200;
       default = 600;
-      description = "Seconds that activating a system may take, before it counts as failed and the host goes back.";
+      description = "Seconds that the activation of a system may take; after that it counts as failed, and the host goes back.";
     };
 
     substituteOnTarget = mkOption {
       type = types.bool;
       default = false;
-      description = "Whether the host fetches from its own substituters what they have, instead of having it copied to it.";
+      description = "Whether the host fetches store paths from its own substituters, if they have them, instead of receiving copies.";
     };
 
     rebootOnFailure = mkOption {
       type = types.bool;
       default = false;
       description = ''
-        Whether the host starts anew where its previous system could not be activated again, or nobody
-        reached it within {option}`pantheros.deploy.rollbackTimeout` after that. It starts what it started before.
+        Whether the host reboots if its previous system cannot be activated again, or if no connection reaches the
+        host within {option}`pantheros.deploy.rollbackTimeout` after that. It boots the previous boot default.
       '';
     };
 
@@ -114,8 +115,8 @@ in
       default = { };
       example.alice = [ "sk-ssh-ed25519@openssh.com AAAA…" ];
       description = ''
-        Who may sign deployments to this host, by name, with the public keys they sign with. Where there is
-        anyone, the host itself takes no system that none of them signed; see DEPLOYMENT.md, "Signed approvals".
+        People who may sign deployments to this host, by name, with their public keys. If there is one, the host
+        itself accepts only systems that one of them signed; see DEPLOYMENT.md, "Signed approvals".
       '';
     };
 
@@ -137,23 +138,23 @@ in
       );
       default = [ ];
       description = ''
-        Why this configuration must not be deployed, although it evaluates. An installation is refused while
-        there is one; an update shows it as a blocking risk, which a person has to accept by its code.
+        Reasons why this configuration must not be deployed, although it evaluates. If there is one, an installation
+        is refused, and an update has it as a blocking risk, which a person must accept by its code.
       '';
     };
   };
 
-  # What brings a host back needs nothing of its configuration, but does not outlive a reboot.
+  # A rollback needs nothing from the host's configuration, but its processes do not survive a reboot.
   config.systemd.services.pantheros-deployments = {
-    description = "Finish deployments that were cut short";
+    description = "Finish interrupted deployments";
     wantedBy = [ "multi-user.target" ];
-    # A system that was started to be tried has only so long to be confirmed from now on.
+    # From the start of this unit, the time runs within which a system that was booted on trial must be confirmed.
     after = [ "sshd.service" ];
     restartIfChanged = false;
-    # What the supervisor (src/deploy/supervisor/script) calls from here on, besides what every unit has: coreutils, grep, sed
-    # and systemd. It must not depend on what the system that is tried has among its packages.
+    # The programs that the supervisor (src/deploy/supervisor/script) calls, besides those on every unit's path:
+    # coreutils, grep, sed and systemd. It must not depend on the packages of the system on trial.
     path = [
-      # `sh`, which no unit has by itself.
+      # `sh`, which is not on every unit's path.
       pkgs.runtimeShellPackage
       # `setsid` and `flock`.
       pkgs.util-linux
@@ -161,14 +162,14 @@ in
     ++ lib.optional config.nix.enable config.nix.package;
     serviceConfig = {
       Type = "exec";
-      # Once for each start.
+      # Runs once per boot.
       RemainAfterExit = true;
     };
     script = builtins.readFile ./finish-deployments.sh;
   };
 
   config.environment.etc = {
-    # So that a later deployment, or one back to this system, knows what it lets in without its flake.
+    # A later deployment, or one back to this system, reads from it who can log in, without the flake.
     "pantheros/facts.json".text = builtins.toJSON (
       import ../../src/flake/facts.nix { inherit config options pkgs; }
     );

@@ -1,4 +1,4 @@
-# Nothing is reachable that did not ask for it.
+# The firewall: only ports that a service opens are reachable.
 { config, lib, ... }:
 
 {
@@ -7,9 +7,9 @@
       nftables.enable = lib.mkDefault true;
       firewall = {
         enable = true;
-        # Path MTU discovery and plain diagnosis need it.
+        # Path MTU discovery and simple diagnosis need it.
         allowPing = true;
-        # On a public address the log is full of nothing else.
+        # On a public address, these messages would fill the log.
         logRefusedConnections = lib.mkDefault false;
       };
     };
@@ -17,7 +17,7 @@
     assertions = [
       {
         assertion = config.networking.firewall.enable;
-        message = "networking.firewall must stay enabled: what a service opens is decided by its own openFirewall.";
+        message = "networking.firewall must stay enabled: each service opens its own ports with openFirewall.";
       }
     ];
   };

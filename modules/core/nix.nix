@@ -1,4 +1,4 @@
-# Nix on the host itself: who may use it, where it gets things from, and that it does not fill the disk.
+# Nix on the host: trusted users, binary caches, builders, and garbage collection.
 { config, lib, ... }:
 
 let
@@ -21,8 +21,8 @@ in
       default = [ config.pantheros.deploy.user ];
       defaultText = lib.literalExpression "[ config.pantheros.deploy.user ]";
       description = ''
-        Users who may bring unsigned paths into the store, which is as good as being root. Without it
-        `nix copy` needs paths that are signed with a key the host knows.
+        Users who may add unsigned paths to the store, which is equivalent to being root. For other users,
+        `nix copy` needs paths that are signed with a key that the host trusts.
       '';
     };
 
@@ -38,7 +38,7 @@ in
             systems = mkOption {
               type = types.nonEmptyListOf types.str;
               example = [ "aarch64-linux" ];
-              description = "Systems it builds for.";
+              description = "Systems that the builder builds for.";
             };
             sshUser = mkOption {
               type = types.str;
@@ -54,29 +54,29 @@ in
             };
             publicHostKey = mkOption {
               type = types.str;
-              description = "The builder's host key as `base64 -w0 /etc/ssh/ssh_host_ed25519_key.pub` gives it: no other machine is accepted.";
+              description = "The builder's host key, as printed by `base64 -w0 /etc/ssh/ssh_host_ed25519_key.pub`; a machine with another key is rejected.";
             };
             maxJobs = mkOption {
               type = types.ints.positive;
               default = 1;
-              description = "Most builds at once.";
+              description = "Maximum number of builds at once.";
             };
             speedFactor = mkOption {
               type = types.ints.positive;
               default = 1;
-              description = "How fast it is beside the others.";
+              description = "Speed relative to the other builders.";
             };
             supportedFeatures = mkOption {
               type = types.listOf types.str;
               default = [ ];
               example = [ "kvm" ];
-              description = "What derivations may ask for, such as `kvm` or `big-parallel`.";
+              description = "Features that derivations may require, such as `kvm` or `big-parallel`.";
             };
           };
         }
       );
       default = [ ];
-      description = "Machines that build for this one.";
+      description = "Machines that build for this host.";
     };
   };
 
@@ -88,12 +88,12 @@ in
           "nix-command"
           "flakes"
         ];
-        # nixpkgs names root.
+        # nixpkgs adds root.
         trusted-users = cfg.trustedUsers;
-        # `nixpkgs` brings cache.nixos.org and its key.
+        # nixpkgs adds cache.nixos.org and its key.
         substituters = lib.attrNames cfg.substituters;
         trusted-public-keys = lib.attrValues cfg.substituters;
-        # Below this much free space a build stops to collect garbage first, up to the second figure.
+        # If less than `min-free` bytes are free during a build, Nix collects garbage until `max-free` bytes are free.
         min-free = 1024 * 1024 * 1024;
         max-free = 4 * 1024 * 1024 * 1024;
         auto-optimise-store = true;
@@ -104,7 +104,7 @@ in
         automatic = true;
         dates = "weekly";
         randomizedDelaySec = "45min";
-        # The previous systems stay for as long as somebody may want to go back.
+        # Keeps the previous generations for a rollback.
         options = "--delete-older-than 30d";
       };
       distributedBuilds = cfg.builders != [ ];

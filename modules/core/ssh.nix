@@ -1,4 +1,4 @@
-# SSH is the only way in: by key, never as root, with algorithms of today.
+# SSH, the only way to log in to a host: by key, never as root, with current algorithms.
 { config, lib, ... }:
 
 let
@@ -9,10 +9,10 @@ in
     services.openssh = {
       enable = true;
       openFirewall = true;
-      # The declared keys are all there are: one that a user, or something that runs as them, adds at home would
-      # outlive its removal from fleet/keys.nix.
+      # Only declared keys are accepted: a key that a user, or a program of the user, adds in the home folder would stay
+      # valid after its removal from fleet/keys.nix.
       authorizedKeysInHomedir = false;
-      # RSA keys of hosts are of no use to clients of the last ten years.
+      # Clients of the last ten years need no RSA host key.
       hostKeys = [
         {
           path = "/etc/ssh/ssh_host_ed25519_key";
@@ -45,16 +45,16 @@ in
           "hmac-sha2-256-etm@openssh.com"
         ];
 
-        # Failed logins: sshd itself shuts out the address they come from, for longer each time, which needs no
-        # second daemon that reads logs and writes firewall rules (sshd_config(5), OpenSSH 9.8).
-        # Each key an agent offers is a try. Nobody guesses a key, so there is no gain in fewer.
+        # After failed logins, sshd itself blocks the source address, for longer each time. This needs no second daemon
+        # that reads logs and writes firewall rules (sshd_config(5), OpenSSH 9.8).
+        # Each key that an agent offers counts as a try. Keys cannot be guessed, so a lower limit gains nothing.
         MaxAuthTries = 6;
         LoginGraceTime = 30;
         MaxStartups = "10:30:60";
         PerSourceMaxStartups = 10;
         PerSourcePenalties = "authfail:10s noauth:5s grace-exceeded:20s crash:90s max:15m min:15s";
 
-        # A connection that is gone is noticed within a minute and a half.
+        # A dead connection is detected within a minute and a half.
         ClientAliveInterval = 30;
         ClientAliveCountMax = 3;
       };
@@ -67,15 +67,15 @@ in
       }
       {
         assertion = !settings.PasswordAuthentication && !settings.KbdInteractiveAuthentication;
-        message = "services.openssh.settings lets passwords in: hosts of this fleet are reached by key only.";
+        message = "services.openssh.settings allows passwords: hosts of this fleet accept only keys.";
       }
       {
         assertion = settings.PermitRootLogin == "no";
-        message = "services.openssh.settings.PermitRootLogin is ${settings.PermitRootLogin}: root does not log in, users become root with sudo.";
+        message = "services.openssh.settings.PermitRootLogin is ${settings.PermitRootLogin}: root must not log in; users become root with sudo.";
       }
       {
         assertion = config.services.openssh.authorizedKeysFiles == [ "/etc/ssh/authorized_keys.d/%u" ];
-        message = "services.openssh.authorizedKeysFiles is ${toString config.services.openssh.authorizedKeysFiles}: only declared keys let anybody in, which are in /etc/ssh/authorized_keys.d/%u.";
+        message = "services.openssh.authorizedKeysFiles is ${toString config.services.openssh.authorizedKeysFiles}: only declared keys may be accepted, which are in /etc/ssh/authorized_keys.d/%u.";
       }
       {
         assertion =
@@ -83,7 +83,7 @@ in
           || lib.all (
             port: lib.elem port config.networking.firewall.allowedTCPPorts
           ) config.services.openssh.ports;
-        message = "The firewall would shut SSH out: networking.firewall.allowedTCPPorts has to contain ${toString config.services.openssh.ports}.";
+        message = "The firewall would block SSH: networking.firewall.allowedTCPPorts must contain ${toString config.services.openssh.ports}.";
       }
       {
         assertion = lib.elem config.pantheros.deploy.port config.services.openssh.ports;

@@ -1,11 +1,11 @@
-# Who is on a host: people and whatever deploys, with SSH keys and without passwords.
+# The users of a host: people and the deploying user, with SSH keys and without passwords.
 { config, lib, ... }:
 
 let
   inherit (lib) mkOption types;
   cfg = config.pantheros.users;
 
-  # A line as in a .pub file, with or without options before it. Kinds of keys are those ssh-keygen(1) makes.
+  # A line as in a .pub file, with or without options before the key. The key types are those that ssh-keygen(1) makes.
   publicKey =
     types.addCheck types.singleLineStr (
       line:
@@ -18,7 +18,7 @@ let
 
   hasKey =
     user: user.openssh.authorizedKeys.keys != [ ] || user.openssh.authorizedKeys.keyFiles != [ ];
-  # root cannot log in, so nobody counts who is only root.
+  # Without root, which cannot log in.
   administrators = lib.filter (user: user.isNormalUser && lib.elem "wheel" user.extraGroups) (
     lib.attrValues config.users.users
   );
@@ -32,17 +32,17 @@ in
       admin = [ "ssh-ed25519 AAAAC3Nz… alice@laptop" ];
     };
     description = ''
-      Users and the public SSH keys they log in with. Each of them may become root with `sudo`, which asks
-      for no password, since there are none.
+      Users and the public SSH keys that they log in with. Each user may become root with `sudo`, which asks
+      for no password, because users have none.
     '';
   };
 
   config = {
     users = {
-      # What is not declared does not stay.
+      # Removes users that are not declared.
       mutableUsers = false;
-      # NixOS refuses to evaluate a system nobody can log in to. Here that is a warning, so that a
-      # fresh clone evaluates, and a refusal to deploy.
+      # NixOS refuses to evaluate a system that nobody can log in to. Here that is a warning, so that a
+      # fresh clone evaluates, and an entry in `refusals`, so that it is not deployed.
       allowNoPasswordLogin = !reachable;
       users = lib.mapAttrs (name: keys: {
         isNormalUser = true;
@@ -62,13 +62,13 @@ in
         [
           {
             code = "no_authorized_keys";
-            message = "nobody who may become root has an SSH key, so deploying would lock everybody out: add one to fleet/keys.nix";
+            message = "no user who may become root has an SSH key, so deploying would lock everybody out: add one to fleet/keys.nix";
           }
         ]
       else
         lib.optional (!hasKey config.users.users.${config.pantheros.deploy.user}) {
           code = "deploying_user_has_no_key";
-          message = "`${config.pantheros.deploy.user}`, as whom this host is deployed to, has no SSH key, so this would be the last deployment: add one to fleet/keys.nix, or name another pantheros.deploy.user";
+          message = "the deploying user `${config.pantheros.deploy.user}` has no SSH key, so this would be the last deployment: add one to fleet/keys.nix, or set another pantheros.deploy.user";
         };
 
     warnings = lib.mkIf (!reachable) [
@@ -78,7 +78,7 @@ in
     assertions = [
       {
         assertion = lib.elem config.pantheros.deploy.user (map (user: user.name) administrators);
-        message = "pantheros.deploy.user is ${config.pantheros.deploy.user}, who is no user of this host that may become root: name one of pantheros.users.keys.";
+        message = "pantheros.deploy.user is ${config.pantheros.deploy.user}, which is not a user of this host who may become root: set it to one of pantheros.users.keys.";
       }
     ];
   };

@@ -1,4 +1,4 @@
-# A virtual machine under QEMU/KVM, as OVH and Hetzner rent them out.
+# A virtual machine under QEMU/KVM, as rented from OVH or Hetzner.
 { config, lib, ... }:
 
 let
@@ -7,7 +7,7 @@ let
 in
 {
   options.pantheros.hardware.virtualMachine = {
-    enable = lib.mkEnableOption "what a virtual machine under QEMU needs: its drivers when it starts, its console on the serial line, its guest agent";
+    enable = lib.mkEnableOption "support for a virtual machine under QEMU: its drivers in the initrd, a console on the serial line, and its guest agent";
 
     serialConsole = {
       unit = lib.mkOption {
@@ -18,7 +18,7 @@ in
       speed = lib.mkOption {
         type = lib.types.ints.positive;
         default = 115200;
-        description = "Its speed, in bits a second.";
+        description = "Speed of the serial line, in bits per second.";
       };
     };
   };
@@ -26,7 +26,7 @@ in
   config = lib.mkIf cfg.enable {
     boot = {
       initrd = {
-        # Whatever bus the provider puts the disk on.
+        # Drivers for every bus to which a provider may attach the disk.
         availableKernelModules = [
           "ahci"
           "ata_piix"
@@ -40,7 +40,7 @@ in
           "virtio_scsi"
           "xhci_pci"
         ];
-        # Memory that the hypervisor asks back, its consoles, and randomness for the first keys that are made.
+        # Drivers to return memory to the hypervisor, for its consoles, and for randomness for the first keys.
         kernelModules = [
           "virtio_balloon"
           "virtio_console"
@@ -48,7 +48,7 @@ in
           "virtio_rng"
         ];
       };
-      # The last one gets the messages of the boot and the login prompt.
+      # The last console shows the boot messages and the login prompt.
       kernelParams = [
         "console=tty0"
         "console=ttyS${toString unit},${toString speed}n8"
@@ -65,7 +65,7 @@ in
 
     services = {
       qemuGuest.enable = lib.mkDefault true;
-      # Gives the provider's storage back what /boot and the EFI system partition no longer use; Btrfs does so itself.
+      # Returns unused blocks of /boot and the EFI system partition to the provider's storage; Btrfs does this itself.
       fstrim.enable = lib.mkDefault true;
     };
   };

@@ -1,4 +1,4 @@
-# A server: it starts by itself, stays up, and nobody sits before it.
+# A server: it boots and keeps running without anybody at its console.
 { config, lib, ... }:
 
 let
@@ -6,10 +6,10 @@ let
 in
 {
   options.pantheros.profiles.server.enable =
-    lib.mkEnableOption "what servers have in common: nothing graphical, no suspend, a watchdog, and metrics";
+    lib.mkEnableOption "the settings that servers share: nothing graphical, no suspend, a watchdog, and metrics";
 
   config = lib.mkIf cfg.enable {
-    # Manuals are read on the machine one works at.
+    # Manuals are read on workstations.
     documentation = {
       enable = lib.mkDefault false;
       nixos.enable = lib.mkDefault false;
@@ -24,7 +24,7 @@ in
     };
 
     systemd = {
-      # There is nobody at the console to type a password, and root has none.
+      # Nobody is at the console to enter a password, and root has none.
       enableEmergencyMode = false;
       sleep.settings.Sleep = {
         AllowSuspend = false;
@@ -36,7 +36,7 @@ in
       };
     };
 
-    # A kernel that panics is of use to nobody until it starts again.
+    # Reboots 10 seconds after a kernel panic or an oops: a kernel that has panicked serves nothing.
     boot.kernel.sysctl = {
       "kernel.panic" = 10;
       "kernel.panic_on_oops" = 1;

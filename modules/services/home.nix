@@ -1,4 +1,4 @@
-# home-manager for the users of a host, with a budget for what it brings along.
+# home-manager for the users of a host, with a limit on the size of its closure.
 {
   config,
   lib,
@@ -14,7 +14,7 @@ let
 
   homes = lib.mapAttrsToList (_: user: user.home.activationPackage) config.home-manager.users;
 
-  # How large a closure is shows only when it is there, so this is a build and no assertion.
+  # The size of a closure is known only after it is built, so this is a derivation and not an assertion.
   budgetCheck =
     pkgs.runCommand "home-closure-budget"
       {
@@ -55,8 +55,8 @@ in
         default = 2 * 1024 * 1024 * 1024;
         example = 1073741824;
         description = ''
-          Most bytes that all homes of this host may take together in the Nix store, with everything they depend
-          on. Beyond that the system does not build, so nothing too large is ever deployed; null sets no limit.
+          Maximum size in bytes of the closure of all homes of this host together. If it is larger, the system does
+          not build, and so is never deployed; null sets no limit.
         '';
       };
     };
@@ -72,7 +72,7 @@ in
           }
           {
             assertion = cfg.users != { };
-            message = "pantheros.home is enabled and no user has a home: add one to pantheros.home.users, or leave it off.";
+            message = "pantheros.home is enabled, but no user has a home: add one to pantheros.home.users, or disable it.";
           }
         ]
         ++ lib.mapAttrsToList (name: _: {
@@ -83,11 +83,11 @@ in
 
       (lib.optionalAttrs hasHomeManager {
         home-manager = {
-          # One nixpkgs, with the host's overlays and its licences.
+          # Uses the host's nixpkgs, with its overlays and its allowed licences.
           useGlobalPkgs = true;
-          # In /etc/profiles, so that packages come and go with the generation.
+          # Installs packages in /etc/profiles, so that they change with the generation.
           useUserPackages = true;
-          # A file that is in the way is put aside instead of failing the activation.
+          # Renames a file that is in the way, instead of failing the activation.
           backupFileExtension = lib.mkDefault "before-home-manager";
           sharedModules = [
             { home.stateVersion = lib.mkDefault config.system.stateVersion; }
@@ -95,7 +95,7 @@ in
           inherit (cfg) users;
         };
 
-        # `system.checks` rather than a check of the flake: whoever builds the system, by whatever command, runs it.
+        # In `system.checks` and not in the flake's checks, so that every build of the system runs it.
         system = lib.mkIf (cfg.closureBudget != null) {
           checks = [ budgetCheck ];
           build.homeClosureBudget = budgetCheck;

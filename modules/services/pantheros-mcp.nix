@@ -21,8 +21,8 @@ let
   format = pkgs.formats.toml { };
 
   name = "pantheros-mcp";
-  # Where systemd puts the credentials of this unit (systemd.exec(5), "Credentials"); the server
-  # reads its token there without looking at the file's mode.
+  # systemd's folder for the credentials of this unit (systemd.exec(5), "Credentials"). The server
+  # does not check the mode of a token file in it.
   credentials = "/run/credentials/${name}.service";
 
   isIPv6 = hasInfix ":" cfg.listenAddress;
@@ -55,8 +55,8 @@ let
     "@${name}"
   ];
 
-  # Git, and libgit2 in Nix, refuse the work tree of another user, and this user owns none. In a file, since
-  # libgit2 reads no GIT_CONFIG_* variables.
+  # Git, and libgit2 in Nix, refuse the work tree of another user, and this user owns none. The setting is in a file
+  # because libgit2 reads no GIT_CONFIG_* variables.
   gitConfig = pkgs.writeTextDir "git/config" (lib.generators.toGitINI { safe.directory = "*"; });
 
   settingsFile = format.generate "pantheros.toml" cfg.settings;
@@ -79,20 +79,20 @@ let
     XDG_CONFIG_HOME = "${gitConfig}";
   };
 
-  # What the server calls, which it finds by its search path.
+  # The programs that the server finds on its search path.
   programs = [
     config.nix.package
     config.programs.ssh.package
     pkgs.gitMinimal
     # For health checks over HTTP.
     pkgs.curl
-    # It compares the units of two systems by a script.
+    # For the script that compares the units of two systems.
     pkgs.runtimeShellPackage
     pkgs.coreutils
     pkgs.gnugrep
   ];
 
-  # The plans are the service's, and so is who reads and approves them: root becomes it for one command.
+  # Only the service's user can read and approve its plans: root runs one command as that user.
   asService = pkgs.writeShellApplication {
     name = "${name}-service";
     runtimeInputs = [ config.systemd.package ];
@@ -142,9 +142,9 @@ in
       example = "/var/lib/fleet";
       description = ''
         Folder with the fleet's `flake.nix`, a Git work tree or a store path. Every user must be
-        able to read it: the service has a user of its own. Below a home folder it is
-        the only part of that folder that the service sees, so there it has to be the
-        repository's root.
+        able to read it, because the service runs as its own user. If it is below a home folder,
+        it must be the repository's root, because the service sees no other part of the home
+        folder.
       '';
     };
 
@@ -153,9 +153,9 @@ in
       default = "127.0.0.1";
       example = "10.0.0.2";
       description = ''
-        IP address to listen on. Clients need a token everywhere; off loopback it has to be in a
-        {option}`services.pantheros-mcp.tokenFile`. The server speaks plain HTTP: let a reverse proxy with TLS or a tunnel stand
-        between it and any network that is not yours alone.
+        IP address to listen on. Clients always need a token; for an address other than loopback, it must be in a
+        {option}`services.pantheros-mcp.tokenFile`. The server speaks plain HTTP: put a reverse proxy with TLS or a tunnel
+        between it and any network that others use.
       '';
     };
 
@@ -176,11 +176,11 @@ in
       default = null;
       example = "/var/lib/opnix/secrets/pantherosMcpToken";
       description = ''
-        File with the bearer token clients must send: 16 to 1024 printable characters, such as
-        `openssl rand -hex 32` makes. Only root has to be able to read it, since systemd hands it over
+        File with the bearer token that clients must send: 16 to 1024 printable characters, such as the
+        output of `openssl rand -hex 32`. Only root needs to be able to read it, because systemd passes it
         as a credential. It must not be in the Nix store, which every user can read. Restart the service
-        after changing it. Without one, the service makes one at its first start;
-        `sudo pantheros-mcp-service token` says where it is, and with `rotate` makes another.
+        after changing it. If it is null, the service generates a token at its first start:
+        `sudo pantheros-mcp-service token` prints its path, and `token rotate` replaces it.
       '';
     };
 
@@ -189,10 +189,10 @@ in
       default = null;
       example = "/var/lib/opnix/secrets/pantherosMcpSshKey";
       description = ''
-        File with the private key, without a passphrase, that the server logs in to hosts with. Only root has to be able
-        to read it, and it must not be in the Nix store. Host keys are those of
-        {option}`programs.ssh.knownHosts`. Who holds this key is root on every host that lets it in: list it with
-        `from=` there, and let hosts take only what is signed ({option}`pantheros.deploy.approvers`).
+        File with the private key, without a passphrase, with which the server logs in to hosts. Only root needs to be
+        able to read it, and it must not be in the Nix store. Host keys are those of
+        {option}`programs.ssh.knownHosts`. This key gives root on every host that accepts it: restrict it with
+        `from=` there, and let hosts accept only signed deployments ({option}`pantheros.deploy.approvers`).
       '';
     };
 
@@ -200,8 +200,8 @@ in
       type = types.bool;
       default = false;
       description = ''
-        Whether to offer only tools that change neither a host nor the store. Nothing in
-        {option}`services.pantheros-mcp.settings` can take this back.
+        Whether to offer only tools that change neither a host nor the store.
+        {option}`services.pantheros-mcp.settings` cannot override this.
       '';
     };
 
@@ -213,8 +213,8 @@ in
         http.allowed_hosts = [ "mcp.example.org" ];
       };
       description = ''
-        Contents of {file}`pantheros.toml`; `docs/settings.md` lists every key. The server refuses unknown
-        ones when it starts.
+        Contents of {file}`pantheros.toml`; `docs/settings.md` lists every key. The server does not start with
+        an unknown key.
       '';
     };
 
@@ -223,16 +223,16 @@ in
       default = "75%";
       example = "8G";
       description = ''
-        Most memory the server and the evaluations it starts take together, as
-        `MemoryMax=` of {manpage}`systemd.resource-control(5)`. An evaluation that needs more
-        is ended, not the server.
+        Maximum memory of the server and its evaluations together, as `MemoryMax=` of
+        {manpage}`systemd.resource-control(5)`. An evaluation that needs more is killed; the
+        server keeps running.
       '';
     };
 
     tasksMax = mkOption {
       type = types.ints.positive;
       default = 1024;
-      description = "Most processes and threads at once, as `TasksMax=` of {manpage}`systemd.resource-control(5)`.";
+      description = "Maximum number of processes and threads, as `TasksMax=` of {manpage}`systemd.resource-control(5)`.";
     };
   };
 
@@ -240,18 +240,18 @@ in
     assertions = [
       {
         assertion = isAddress;
-        message = "services.pantheros-mcp.listenAddress is \"${cfg.listenAddress}\"; it has to be an IP address, such as 127.0.0.1 or ::1.";
+        message = "services.pantheros-mcp.listenAddress is \"${cfg.listenAddress}\"; it must be an IP address, such as 127.0.0.1 or ::1.";
       }
       {
         assertion = isLoopback || cfg.tokenFile != null;
         message = ''
-          services.pantheros-mcp listens on ${cfg.listenAddress}, which other machines can reach, without a token of yours for them.
-          Put one in a file (`openssl rand -hex 32`) and set services.pantheros-mcp.tokenFile, or listen on 127.0.0.1.
+          services.pantheros-mcp listens on ${cfg.listenAddress}, which other machines can reach, but tokenFile is not set.
+          Write a token to a file (`openssl rand -hex 32`) and set services.pantheros-mcp.tokenFile, or listen on 127.0.0.1.
         '';
       }
       {
         assertion = cfg.openFirewall -> !isLoopback;
-        message = "services.pantheros-mcp.openFirewall opens a port on which nothing answers: set listenAddress to an address other machines can reach.";
+        message = "services.pantheros-mcp.openFirewall opens a port on which nothing answers: set listenAddress to an address that other machines can reach.";
       }
       {
         assertion = cfg.tokenFile != null -> !hasPrefix builtins.storeDir (toString cfg.tokenFile);
@@ -263,7 +263,7 @@ in
       }
       {
         assertion = !inTemporary;
-        message = "services.pantheros-mcp.flake is ${cfg.flake}; the service has temporary folders of its own and cannot see it. Put the flake elsewhere.";
+        message = "services.pantheros-mcp.flake is ${cfg.flake}; the service has private temporary folders and cannot see it. Move the flake elsewhere.";
       }
       {
         assertion = isAllowed;
@@ -271,12 +271,12 @@ in
       }
       {
         assertion = !isTrusted;
-        message = "The MCP server must not be trusted by the Nix daemon, which would be as good as root: take \"*\" and \"${name}\" out of nix.settings.trusted-users.";
+        message = "The MCP server must not be trusted by the Nix daemon, which is equivalent to root: remove \"*\" and \"${name}\" from nix.settings.trusted-users.";
       }
     ];
 
     services.pantheros-mcp.settings = {
-      # The same Nix as the daemon's, whatever is on PATH.
+      # The daemon's Nix, even if PATH has another.
       nix.program = lib.mkDefault "${config.nix.package}/bin/nix";
       deploy.command = lib.mkDefault "sudo ${name}-service";
       ssh.identity = mkIf (cfg.sshKeyFile != null) "${credentials}/ssh_key";
@@ -322,7 +322,7 @@ in
           lib.optional (cfg.tokenFile != null) "token:${toString cfg.tokenFile}"
           ++ lib.optional (cfg.sshKeyFile != null) "ssh_key:${toString cfg.sshKeyFile}";
 
-        # A token that is not there yet, or an address that comes up late, mends itself.
+        # Retries until the token file exists and the address is up.
         Restart = "on-failure";
         RestartSec = 2;
         RestartSteps = 8;
@@ -330,7 +330,7 @@ in
 
         MemoryMax = cfg.memoryMax;
         TasksMax = cfg.tasksMax;
-        # A killed evaluation is one failed call, no reason to end the others.
+        # A killed evaluation is one failed call, which must not end the others.
         OOMPolicy = "continue";
 
         NoNewPrivileges = true;
@@ -355,8 +355,8 @@ in
         ProtectProc = "invisible";
         ProtectSystem = "strict";
         RemoveIPC = true;
-        # Internet: clients, hosts over ssh, the flake's inputs. Unix: the Nix daemon and name look-ups. Nix asks
-        # netlink whether there is a network, and takes a refusal for yes.
+        # Internet: clients, hosts over SSH, and the flake's inputs. Unix: the Nix daemon and name look-ups. Netlink is
+        # not needed: Nix uses it to check for a network, and assumes one if it is refused.
         RestrictAddressFamilies = [
           "AF_INET"
           "AF_INET6"
@@ -367,7 +367,7 @@ in
         RestrictSUIDSGID = true;
         SystemCallArchitectures = "native";
         SystemCallErrorNumber = "EPERM";
-        # Nix raises its stack limit, so @resources stays.
+        # Nix raises its stack limit, so @resources stays allowed.
         SystemCallFilter = [
           "@system-service"
           "~@privileged"

@@ -60,7 +60,7 @@ check_token() {
   [[ $output == *"is empty"* ]]
   check_token . group
   [ "$status" -eq 78 ]
-  [[ $output == *"is no file"* ]]
+  [[ $output == *"is not a regular file"* ]]
 }
 
 @test "1Password's token: only root and its group may read it" {
@@ -208,7 +208,7 @@ drill() {
   sha256sum </dev/null >state/canaries
   drill
   [ "$status" -eq 1 ]
-  [[ $output == *"the canary of backup "*" is not what was backed up" ]]
+  [[ $output == *"the canary of backup "*" matches none that this host recorded" ]]
 }
 
 @test "a drill that cannot be carried out does not blame the backup" {
@@ -226,7 +226,7 @@ drill() {
   mv repository elsewhere
   drill
   [ "$status" -eq 2 ]
-  [[ $output == *"the repository could not be asked for backups; this says nothing about the backup" ]]
+  [[ $output == *"the backups in the repository could not be listed; this says nothing about the backup" ]]
 }
 
 # A system whose parts are links into one of two generations.

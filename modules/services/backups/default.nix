@@ -1,5 +1,5 @@
-# Backups that are known to restore: local Btrfs snapshots for a slip of the hand, restic for the
-# loss of the machine, and a drill that restores from the repository and compares.
+# Backups that are tested: local Btrfs snapshots to undo mistakes, restic against the loss of the
+# machine, and a drill that restores from the repository and compares.
 {
   config,
   lib,
@@ -34,9 +34,9 @@ in
       defaultText = lib.literalExpression "config.pantheros.monitoring.exporter.textfileDirectory";
       description = ''
         Folder for the textfile collector of Prometheus's node exporter. For each task (`snapshots`,
-        `backup`, `check`, `restore-drill`) it gets `pantheros_backup_task_success` (1 or 0),
-        `pantheros_backup_task_last_run_timestamp_seconds` and, kept over failures,
-        `pantheros_backup_task_last_success_timestamp_seconds`.
+        `backup`, `check`, `restore-drill`) it contains `pantheros_backup_task_success` (1 or 0),
+        `pantheros_backup_task_last_run_timestamp_seconds` and
+        `pantheros_backup_task_last_success_timestamp_seconds`, which a failure leaves unchanged.
       '';
     };
 
@@ -52,7 +52,7 @@ in
     task: "${lib.getExe report} ${task} ${lib.escapeShellArg cfg.metricsDirectory}";
 
   config.systemd.tmpfiles.settings = lib.mkIf cfg.enable {
-    # By the name that pantheros.monitoring uses for it: one folder, one line.
+    # Under the same name as in pantheros.monitoring, so that the folder is declared once.
     "10-pantheros-textfiles".${cfg.metricsDirectory}.d = {
       mode = "0755";
       user = "root";

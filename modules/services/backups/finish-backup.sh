@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# finish-backup [MOUNT-POINT FROZEN-COPY]...: removes the frozen copies, however the backup went.
+# finish-backup [MOUNT-POINT FROZEN-COPY]...: removes the frozen copies, whether or not the backup succeeded.
 status=0
 while [ $# -ge 2 ]; do
   if [ -e "$2" ]; then

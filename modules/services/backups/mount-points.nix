@@ -1,10 +1,10 @@
-# Which file system of a configuration a path is on.
+# Finds the file system of a configuration that a path is on.
 { lib, fileSystems }:
 
 rec {
   isBelow = folder: path: path == folder || folder == "/" || lib.hasPrefix "${folder}/" path;
 
-  # The deepest mount point that holds the path; "" without any.
+  # The deepest mount point that contains the path; "" if there is none.
   mountPointOf =
     path:
     lib.foldl' (

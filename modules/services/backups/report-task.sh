@@ -1,12 +1,12 @@
 # shellcheck shell=bash
-# report-backup-task TASK FOLDER: how the unit that is ending went, for Prometheus's textfile collector.
-# Run from ExecStopPost=, where systemd tells SERVICE_RESULT (systemd.exec(5)).
+# report-backup-task TASK FOLDER: writes the result of the unit that is ending for Prometheus's textfile collector.
+# Run from ExecStopPost=, where systemd sets SERVICE_RESULT (systemd.exec(5)).
 task=$1
 folder=$2
 now=$(date +%s)
 
-# A half-written file would make the collector drop all of it, so it appears at once; the collector
-# reads only names that end in .prom.
+# Replaces the file atomically, because the collector drops the whole of a half-written file. It reads
+# only names that end in .prom.
 publish() {
   local temporary
   temporary=$(mktemp "$folder/.$1.XXXXXX")

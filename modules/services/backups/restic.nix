@@ -1,5 +1,5 @@
-# Off-machine backups: restic reads frozen Btrfs snapshots where there are any, so that what it stores
-# is one moment of each subvolume, as after a power cut.
+# Off-machine backups: restic reads frozen Btrfs snapshots if there are any, so that a backup has each
+# subvolume as it was at one moment, as after a power cut.
 {
   config,
   lib,
@@ -28,14 +28,14 @@ let
     mountPointOf
     ;
 
-  # The subvolumes that hold something to back up, by mount point: where their frozen copy appears.
+  # The path of each subvolume's frozen copy, by mount point; `used` has only subvolumes with files to back up.
   frozen = lib.mapAttrs' (
     name: mountPoint: lib.nameValuePair mountPoint "${backups.snapshots.directory}/restic/${name}"
   ) backups.snapshots.subvolumes;
   used = lib.optionalAttrs cfg.fromSnapshots (
     lib.filterAttrs (mountPoint: _: lib.any (path: mountPointOf path == mountPoint) paths) frozen
   );
-  # Where a path of the running system is in the repository.
+  # The path in the repository of a path of the running system.
   stored =
     path:
     let
@@ -50,7 +50,7 @@ let
   stateDirectory = "/var/lib/pantheros-backups";
   paths = cfg.paths ++ [ canary ];
   canary = "${stateDirectory}/canary";
-  # Mount points that a frozen parent would hide: restic would see an empty folder.
+  # Mount points that are missing in the frozen copy of their parent: restic would see an empty folder there.
   hidden = lib.filter (
     mountPoint:
     !lib.elem mountPoint paths
@@ -87,8 +87,8 @@ let
     passwordFile = if cfg.passwordFile == null then null else toString cfg.passwordFile;
     environmentFile = if cfg.environmentFile == null then null else toString cfg.environmentFile;
   };
-  # nixpkgs' module sets none of these. What is not here stays open for restic's back ends, which may be
-  # other programs, and for `btrfs`.
+  # nixpkgs' module sets none of these. Further limits could break restic's back ends, which may be other
+  # programs, and `btrfs`.
   limits = {
     TimeoutStartSec = "12h";
     CPUSchedulingPolicy = "batch";
@@ -125,8 +125,8 @@ in
       default = null;
       example = "sftp:backup@backup.example.org:/srv/restic/fleet";
       description = ''
-        The repository, where its address is no secret; several hosts may share one. Otherwise
-        {option}`pantheros.backups.restic.repositoryFile`.
+        Address of the repository; several hosts may share one. If the address is secret, set
+        {option}`pantheros.backups.restic.repositoryFile` instead.
       '';
     };
 
@@ -142,8 +142,8 @@ in
       default = null;
       example = "/var/lib/opnix/secrets/resticPassword";
       description = ''
-        File with the repository's password, outside the Nix store. Without it nothing can be
-        restored, so keep it somewhere that outlives the host.
+        File with the repository's password, outside the Nix store. Nothing can be restored without
+        the password, so also keep it in a place that survives the loss of the host.
       '';
     };
 
@@ -162,8 +162,8 @@ in
       type = types.bool;
       default = false;
       description = ''
-        Whether to create the repository when there is none. Off, because a repository that was lost would then
-        be replaced by an empty one without a word; `restic-pantheros init` creates it once.
+        Whether to create the repository if it does not exist. Off by default, because an empty repository would then
+        silently replace one that was lost; `restic-pantheros init` creates it once.
       '';
     };
 
@@ -175,7 +175,7 @@ in
         "/root"
         "/var/lib"
       ];
-      description = "What to back up, as paths of the running system.";
+      description = "Paths of the running system to back up.";
     };
 
     exclude = mkOption {
@@ -188,8 +188,8 @@ in
         "/var/lib/systemd/coredump"
       ];
       description = ''
-        What to leave out: paths of the running system, or patterns of restic without a leading
-        slash, which match anywhere.
+        Paths of the running system to leave out, or patterns of restic without a leading slash, which
+        match anywhere.
       '';
     };
 
@@ -200,7 +200,7 @@ in
       description = ''
         Whether to freeze each subvolume of {option}`pantheros.backups.snapshots.subvolumes` and back up the frozen copy.
         In the repository its files are then below {file}`/.snapshots/restic/NAME`, and
-        `restic-pantheros restore latest:/.snapshots/restic/home --target /home` puts them back.
+        `restic-pantheros restore latest:/.snapshots/restic/home --target /home` restores them.
       '';
     };
 
@@ -213,15 +213,15 @@ in
     randomizedDelay = mkOption {
       type = types.str;
       default = "1h";
-      description = "Most time a start is put off at random, so that hosts do not all start at once.";
+      description = "Maximum random delay of a start, so that hosts do not all start at once.";
     };
 
     prune = mkOption {
       type = types.bool;
       default = true;
       description = ''
-        Whether this host removes backups that {option}`pantheros.backups.restic.keep` does not keep. Off where
-        the repository only takes additions from hosts, and something else prunes it.
+        Whether this host removes backups that {option}`pantheros.backups.restic.keep` does not keep. Turn it off if
+        hosts can only add to the repository, and another machine prunes it.
       '';
     };
 
@@ -261,7 +261,7 @@ in
       type = types.path;
       internal = true;
       readOnly = true;
-      description = "Where the canary is in the repository.";
+      description = "Path of the canary in the repository.";
     };
 
     storedPairs = mkOption {
@@ -285,7 +285,7 @@ in
         {
           assertion = (cfg.repository == null) != (cfg.repositoryFile == null);
           message = ''
-            pantheros.backups.restic needs a repository: set either `repositoryFile` or, where the address is no
+            pantheros.backups.restic needs a repository: set either `repositoryFile` or, if the address is not
             secret, `repository`. Set pantheros.backups.restic.enable = false for local snapshots only.
           '';
         }
@@ -309,7 +309,7 @@ in
           assertion = hidden == [ ];
           message = ''
             pantheros.backups.restic would silently miss ${lib.concatStringsSep ", " hidden}: a frozen copy of a subvolume
-            does not hold what is mounted below it. Add each to `paths`, or to `exclude`.
+            does not contain file systems that are mounted below it. Add each to `paths`, or to `exclude`.
           '';
         }
       ]
@@ -346,7 +346,7 @@ in
           pruneOpts = lib.optionals cfg.prune [
             "--host=${host}"
             "--tag=pantheros"
-            # Not by path as well: a changed list of paths would keep the old backups for ever.
+            # Not grouped by path: after a change of the paths, the old backups would be kept for ever.
             "--group-by=host,tags"
             "--keep-daily=${toString cfg.keep.daily}"
             "--keep-weekly=${toString cfg.keep.weekly}"

@@ -1,4 +1,4 @@
-# A backup that was never restored is a hope: restores a known file and some others on a timer.
+# The restore drill, which tests backups: restores a known file and some others on a timer.
 {
   config,
   lib,
@@ -32,9 +32,9 @@ in
       defaultText = lib.literalExpression "config.pantheros.backups.restic.enable";
       description = ''
         Whether to restore from the newest backup on a timer: the canary, a file with random content that every
-        backup renews, and files drawn by chance, compared with the running system where
-        they have not changed since. What is restored goes to a private temporary folder. Anything
-        wrong fails the unit `pantheros-restore-drill.service` and shows in the metrics.
+        backup renews, and randomly chosen files. Files that have not changed since are compared with
+        the running system. Restored files are written to a private temporary folder. Any problem makes the
+        unit `pantheros-restore-drill.service` fail and is in the metrics.
       '';
     };
 
@@ -53,7 +53,7 @@ in
     sampleBytes = mkOption {
       type = types.ints.positive;
       default = 16 * 1024 * 1024;
-      description = "Largest file that may be drawn, in bytes; it bounds what a drill downloads.";
+      description = "Size in bytes of the largest file that may be chosen; it limits how much a drill downloads.";
     };
   };
 
@@ -93,7 +93,7 @@ in
         UMask = "0077";
         CPUSchedulingPolicy = "batch";
         IOSchedulingClass = "idle";
-        # It reads everything and, where the repository is a folder of this machine, writes its locks.
+        # The drill reads all files and, if the repository is a folder of this machine, writes its locks.
         CapabilityBoundingSet = [
           "CAP_CHOWN"
           "CAP_DAC_OVERRIDE"

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
-# restore-drill STATE CANARY SAMPLES BYTES [MOUNT-POINT FROZEN-COPY]...: restores the canary and some files,
-# drawn by chance, from this host's newest backup, and compares them. CANARY is where it is in the repository.
-# Exit code 1: the backup is not what it should be; 2: the drill could not be carried out, which says nothing of it.
+# restore-drill STATE CANARY SAMPLES BYTES [MOUNT-POINT FROZEN-COPY]...: restores the canary and some
+# randomly chosen files from this host's newest backup, and compares them. CANARY is its path in the repository.
+# Exit code 1: the backup is wrong; 2: the drill could not be carried out, which says nothing about the backup.
 state=$1
 canary=$2
 samples=$3
@@ -20,11 +20,11 @@ cannot() {
 
 work=$(mktemp --directory)
 trap 'rm -rf -- "$work"' EXIT
-# restic's own words go to the journal; standard output of the calls below is data.
+# restic's messages go to the journal, since standard output of the calls below is data.
 selection=(--host="$RESTORE_DRILL_HOST" --tag=pantheros)
 
-listed=$(restic snapshots --retry-lock=2h --json "${selection[@]}" latest) || cannot "the repository could not be asked for backups"
-snapshot=$(jq --raw-output '.[0].id // empty' <<<"$listed") || cannot "what the repository answered is not understood"
+listed=$(restic snapshots --retry-lock=2h --json "${selection[@]}" latest) || cannot "the backups in the repository could not be listed"
+snapshot=$(jq --raw-output '.[0].id // empty' <<<"$listed") || cannot "restic's list of backups could not be parsed"
 [ -n "$snapshot" ] || fail "the repository holds no backup of this host"
 
 [ -r "$state/canaries" ] || cannot "there is no $state/canaries to compare with; the next backup writes it"
@@ -37,12 +37,12 @@ known=0
 grep --quiet --line-regexp --fixed-strings -- "$sum" "$state/canaries" || known=$?
 case $known in
   0) ;;
-  1) fail "the canary of backup $snapshot is not what was backed up" ;;
+  1) fail "the canary of backup $snapshot matches none that this host recorded" ;;
   *) cannot "$state/canaries could not be read" ;;
 esac
 read -r written <"$restored"
 
-# Where a file of the repository is on the running system.
+# Prints the path on the running system of a file in the repository.
 live() {
   local index
   for ((index = 0; index + 1 < ${#pairs[@]}; index += 2)); do
@@ -61,7 +61,7 @@ restic ls --retry-lock=2h --json "$snapshot" |
     'select(.type == "file" and .size > 0 and .size <= $bytes) | .path | select(test("\n") | not)' |
   shuf --head-count="$samples" >"$work/sample" || fail "the files of backup $snapshot could not be listed"
 
-# Whether a file is still the one that was backed up: the change time cannot be set back.
+# Whether a file has not changed since the backup. Its change time (ctime) cannot be set back.
 is_unchanged() {
   local changed
   [ -f "$1" ] && [ ! -L "$1" ] && changed=$(stat --format=%Z -- "$1" 2>/dev/null) && [ "$changed" -lt "$written" ]
@@ -76,7 +76,7 @@ while IFS= read -r path; do
   is_unchanged "$now" || continue
   differs=0
   cmp --silent -- "$work/file" "$now" || differs=$?
-  # What was changed or removed meanwhile is no longer what was backed up.
+  # A file that was changed or removed during the comparison may differ from the backup.
   if [ "$differs" -ne 0 ] && ! is_unchanged "$now"; then continue; fi
   case $differs in
     0) compared=$((compared + 1)) ;;
@@ -84,6 +84,6 @@ while IFS= read -r path; do
     *) cannot "$path of backup $snapshot could not be compared with $now" ;;
   esac
 done <"$work/sample"
-[ "$restored_count" -gt 0 ] || fail "backup $snapshot holds no file to try"
+[ "$restored_count" -gt 0 ] || fail "backup $snapshot holds no file to restore"
 
 echo "restore drill: backup $snapshot of $(date --iso-8601=seconds --date="@$written") restores: the canary and $restored_count files, $compared of them compared with the running system"

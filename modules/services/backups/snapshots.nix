@@ -1,7 +1,7 @@
-# Snapshots by btrbk rather than snapper: it needs neither a daemon nor a `.snapshots` subvolume in
-# every source, keeps all of them in one folder, and its configuration is checked when it is built.
-# Not by `services.btrbk`: that gives a user of its own `sudo btrfs` without a password, which is root
-# all the same, and breaks where sudo is for wheel only.
+# Snapshots with btrbk instead of snapper: btrbk needs neither a daemon nor a `.snapshots` subvolume in
+# every source, keeps all snapshots in one folder, and its configuration is checked at build time.
+# `services.btrbk` is not used: it gives a user of its own `sudo btrfs` without a password, which is
+# equivalent to root, and it fails if only wheel may use sudo.
 {
   config,
   lib,
@@ -22,7 +22,7 @@ let
     mountPointOf
     ;
   isBtrfs = mountPoint: (config.fileSystems.${mountPoint}.fsType or null) == "btrfs";
-  # What can be built or downloaded again is not worth a snapshot.
+  # Whether a file system has files that cannot be built or downloaded again.
   isPrecious =
     mountPoint:
     !lib.elem mountPoint [
@@ -35,7 +35,7 @@ let
       cfg.directory
     ]
     && (mountPoint == "/" -> storeIsApart);
-  # A snapshot that holds the store keeps on disk what was garbage-collected since.
+  # A snapshot that contains the store keeps garbage-collected paths on the disk.
   storeIsApart = lib.elem (mountPointOf "/nix/store") [
     "/nix"
     "/nix/store"
@@ -70,8 +70,8 @@ in
       type = types.bool;
       default = true;
       description = ''
-        Whether to take read-only Btrfs snapshots on a timer. They share the disk with what they
-        are taken of: they undo mistakes and survive no disk.
+        Whether to take read-only Btrfs snapshots on a timer. They are on the same disk as their
+        sources: they undo mistakes, but are lost with the disk.
       '';
     };
 
@@ -80,14 +80,14 @@ in
       default = lib.mapAttrs' (mountPoint: _: lib.nameValuePair (nameOf mountPoint) mountPoint) (
         lib.filterAttrs (mountPoint: _: isBtrfs mountPoint && isPrecious mountPoint) config.fileSystems
       );
-      defaultText = lib.literalMD "every mounted Btrfs subvolume but those with the Nix store, caches, logs and swap";
+      defaultText = lib.literalMD "every mounted Btrfs subvolume except those with the Nix store, caches, logs and swap";
       example = {
         home = "/home";
         var = "/var";
       };
       description = ''
-        Mount points to take snapshots of, by the name snapshots get. Subvolumes below them are left out:
-        they need an entry of their own.
+        Mount points to take snapshots of, by the name of their snapshots. Subvolumes below them are not
+        included: each needs its own entry.
       '';
     };
 
@@ -113,7 +113,7 @@ in
         type = types.str;
         default = "24h 7d 4w";
         description = ''
-          How many hourly, daily and weekly ones are kept after that, as `snapshot_preserve` of
+          How many hourly, daily and weekly snapshots are kept after that, as `snapshot_preserve` of
           {manpage}`btrbk.conf(5)`.
         '';
       };
@@ -131,16 +131,16 @@ in
       }
       {
         assertion = isBtrfs (mountPointOf cfg.directory);
-        message = "pantheros.backups.snapshots.directory is ${cfg.directory}, which is not on Btrfs: snapshots stay on the file system they are taken of.";
+        message = "pantheros.backups.snapshots.directory is ${cfg.directory}, which is not on Btrfs: snapshots must be on the same file system as their sources.";
       }
       {
         assertion = lib.elem "/" (lib.attrValues cfg.subvolumes) -> storeIsApart;
-        message = "pantheros.backups.snapshots.subvolumes has /, and the Nix store with it: every snapshot would keep what is garbage-collected later. Give /nix a subvolume of its own.";
+        message = "pantheros.backups.snapshots.subvolumes contains /, which holds the Nix store: every snapshot would keep paths that are garbage-collected later. Give /nix its own subvolume.";
       }
     ]
     ++ lib.mapAttrsToList (name: mountPoint: {
       assertion = isBtrfs mountPoint && builtins.match "[^[:space:]#\"]+" "${name}${mountPoint}" != null;
-      message = "pantheros.backups.snapshots.subvolumes.${name} is ${mountPoint}, which has to be the mount point of a Btrfs file system in `fileSystems`, without spaces or quotes.";
+      message = "pantheros.backups.snapshots.subvolumes.${name} is ${mountPoint}, which must be the mount point of a Btrfs file system in `fileSystems`, without spaces or quotes.";
     }) cfg.subvolumes;
 
     systemd = {

@@ -1,4 +1,4 @@
-# Who is told what: the alert rules, and Alertmanager with its secrets as credentials.
+# The alert rules, and Alertmanager, which sends alerts and gets its secrets as credentials.
 {
   config,
   lib,
@@ -25,7 +25,7 @@ let
     mkOption {
       type = types.nullOr types.path;
       default = null;
-      description = "${description} Outside the Nix store; only root has to be able to read it.";
+      description = "${description} Outside the Nix store; only root needs to be able to read it.";
     };
 
   credential = name: "/run/credentials/alertmanager.service/${name}";
@@ -64,11 +64,11 @@ let
 in
 {
   options.pantheros.monitoring.server.alerts = {
-    webhookUrlFile = secretFile "File with a URL that gets every alert as Alertmanager's JSON.";
+    webhookUrlFile = secretFile "File with a URL that receives every alert as Alertmanager's JSON.";
 
     heartbeatUrlFile = secretFile ''
-      File with a URL that is called every five minutes as long as the monitoring host works: an outside service
-      that misses the call tells you what no alert from here can.
+      File with a URL that is called every five minutes while the monitoring host works. An outside service that
+      expects these calls can report a failure of the monitoring host itself.
     '';
 
     email = mkOption {
@@ -79,11 +79,11 @@ in
           options = {
             to = mkOption {
               type = types.str;
-              description = "Who gets it.";
+              description = "Recipient of the mail.";
             };
             from = mkOption {
               type = types.str;
-              description = "Whom it is from.";
+              description = "Sender of the mail.";
             };
             smarthost = mkOption {
               type = types.strMatching ".+:[0-9]+";
@@ -115,8 +115,8 @@ in
         }
       '';
       description = ''
-        Further ways to tell about an alert, as in a receiver of Alertmanager. It ends up in the
-        Nix store: name secrets in {option}`pantheros.monitoring.server.alerts.credentials` and use their `_file` settings.
+        Further ways to send alerts, as in a receiver of Alertmanager. These settings are readable in the Nix store: add
+        secrets to {option}`pantheros.monitoring.server.alerts.credentials` and use the `_file` settings.
       '';
     };
 
@@ -126,31 +126,31 @@ in
       example = {
         slack = "/var/lib/opnix/secrets/slackWebhook";
       };
-      description = "Files outside the Nix store that Alertmanager finds as {file}`/run/credentials/alertmanager.service/NAME`.";
+      description = "Files outside the Nix store that Alertmanager can read as {file}`/run/credentials/alertmanager.service/NAME`.";
     };
 
     unattended = mkOption {
       type = types.bool;
       default = false;
-      description = "Whether it is meant that nobody is told about alerts.";
+      description = "Whether to allow that nobody is notified about alerts.";
     };
 
     diskFreePercent = mkOption {
       type = types.ints.between 1 50;
       default = 10;
-      description = "How much of a file system has to be free, in percent.";
+      description = "Percentage of a file system that must be free; less raises an alert.";
     };
 
     backupMaxAgeHours = mkOption {
       type = types.ints.positive;
       default = 36;
-      description = "After how many hours the newest backup is too old.";
+      description = "Age in hours above which the newest backup is too old.";
     };
 
     rebootGrace = mkOption {
       type = types.str;
       default = "3d";
-      description = "How long a host may wait for a reboot.";
+      description = "How long a host may wait for a reboot, as a duration of Prometheus.";
     };
   };
 
@@ -159,8 +159,8 @@ in
       {
         assertion = cfg.unattended || person != { };
         message = ''
-          Nobody would be told about alerts: set pantheros.monitoring.server.alerts.webhookUrlFile, `email` or `receiver`,
-          or `unattended = true` if that is meant.
+          Nobody would be notified about alerts: set pantheros.monitoring.server.alerts.webhookUrlFile, `email` or
+          `receiver`, or `unattended = true` if this is intended.
         '';
       }
     ]
@@ -182,7 +182,7 @@ in
       alertmanager = {
         enable = true;
         listenAddress = "127.0.0.1";
-        # One instance is no cluster, and the port of one need not be open.
+        # A single instance needs no cluster port.
         extraFlags = [ "--cluster.listen-address=" ];
         configuration = {
           route = {
@@ -209,7 +209,7 @@ in
             ];
           };
           inhibit_rules = [
-            # What is down has no other troubles worth a word.
+            # If a host is down, its other alerts add nothing.
             {
               source_matchers = [ ''alertname="HostDown"'' ];
               target_matchers = [ ''alertname!~"HostDown|Watchdog"'' ];
@@ -234,7 +234,7 @@ in
     };
 
     systemd.services.alertmanager = {
-      # A secret that comes late mends itself.
+      # Retries until its secrets have been fetched.
       unitConfig.StartLimitIntervalSec = 0;
       serviceConfig = {
         RestartSec = 10;

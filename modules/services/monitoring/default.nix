@@ -1,4 +1,4 @@
-# Metrics of every host, and on the one that asks for it Prometheus, Alertmanager and Grafana.
+# Metrics of every host; Prometheus, Alertmanager and Grafana on the host that enables them.
 {
   imports = [
     ./exporter.nix

@@ -11,7 +11,7 @@ let
   cfg = config.pantheros.monitoring.exporter;
 
   isIPv6 = lib.hasInfix ":";
-  # The exporter's module puts the port right behind it.
+  # The exporter's module appends the port to it.
   bracketed = if isIPv6 cfg.listenAddress then "[${cfg.listenAddress}]" else cfg.listenAddress;
   isLoopback = cfg.listenAddress == "::1" || lib.hasPrefix "127." cfg.listenAddress;
   isReachable = cfg.allowedAddresses != [ ] || cfg.interface != null;
@@ -50,8 +50,8 @@ in
       default = [ ];
       example = [ "10.0.0.5" ];
       description = ''
-        Addresses or networks that may fetch metrics: the monitoring host. The firewall lets nobody else
-        in. Metrics are sent in the clear, so let these be addresses of a private network or a tunnel.
+        Addresses or networks that may fetch metrics, such as that of the monitoring host. The firewall blocks all
+        others. Metrics are not encrypted, so use addresses of a private network or a tunnel.
       '';
     };
 
@@ -59,13 +59,13 @@ in
       type = types.nullOr types.str;
       default = null;
       example = "wg0";
-      description = "Network interface on which everybody may fetch metrics, such as that of a private network.";
+      description = "Network interface on which every machine may fetch metrics, such as that of a private network.";
     };
 
     listenAddress = mkOption {
       type = types.str;
       default = if isReachable then "" else "127.0.0.1";
-      defaultText = lib.literalMD "every address where `allowedAddresses` or `interface` is set, otherwise `127.0.0.1`";
+      defaultText = lib.literalMD "every address if `allowedAddresses` or `interface` is set, otherwise `127.0.0.1`";
       example = "10.0.0.2";
       description = "IP address to listen on; empty for every address.";
     };
@@ -82,7 +82,7 @@ in
         _: certificate: "${certificate.directory}/cert.pem"
       ) config.security.acme.certs;
       defaultText = lib.literalMD "every certificate of `security.acme`";
-      description = "Certificates in PEM whose end of validity is exported.";
+      description = "Certificates in PEM whose expiry time is exported.";
     };
   };
 
@@ -91,15 +91,15 @@ in
       {
         assertion = isLoopback || isReachable;
         message = ''
-          pantheros.monitoring.exporter listens on ${cfg.listenAddress}, but the firewall lets nobody in. Name the monitoring
-          host in `allowedAddresses` or a private network's `interface`, or leave `listenAddress` alone.
+          pantheros.monitoring.exporter listens on ${cfg.listenAddress}, but the firewall blocks everybody. Add the
+          monitoring host to `allowedAddresses`, set `interface` to a private network's, or do not set `listenAddress`.
         '';
       }
       {
         assertion = !isLoopback -> config.networking.firewall.enable;
         message = ''
-          pantheros.monitoring.exporter would be open to everybody: networking.firewall.enable is off, so nothing
-          holds other machines back.
+          pantheros.monitoring.exporter would be open to every machine, because networking.firewall.enable
+          is off.
         '';
       }
     ];
@@ -119,7 +119,7 @@ in
     };
 
     systemd = {
-      # Its own module hides /home, which is a file system of its own that can fill up.
+      # nixpkgs' module hides /home, which can be a separate file system that fills up.
       services.prometheus-node-exporter.serviceConfig.ProtectHome = lib.mkForce "read-only";
 
       tmpfiles.settings."10-pantheros-textfiles".${cfg.textfileDirectory}.d = {

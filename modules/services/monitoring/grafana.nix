@@ -1,4 +1,4 @@
-# Grafana, set up from files only: what is changed by hand in provisioned parts does not stay.
+# Grafana, configured from files only: manual changes to provisioned parts are lost.
 {
   config,
   lib,
@@ -22,8 +22,8 @@ in
       type = types.str;
       default = "127.0.0.1";
       description = ''
-        IP address to listen on. Grafana has users but speaks plain HTTP: off loopback, put a reverse proxy with
-        TLS before it and open the firewall yourself.
+        IP address to listen on. Grafana authenticates users but speaks plain HTTP: for an address other than
+        loopback, put a reverse proxy with TLS in front of it and open the firewall yourself.
       '';
     };
 
@@ -37,7 +37,7 @@ in
       type = types.nullOr types.str;
       default = null;
       example = "https://grafana.example.org/";
-      description = "URL under which a browser reaches Grafana, where that is not its own address.";
+      description = "URL at which a browser reaches Grafana, if it differs from Grafana's own address.";
     };
 
     adminPasswordFile = mkOption {
@@ -45,8 +45,8 @@ in
       default = null;
       example = "/var/lib/opnix/secrets/grafanaAdminPassword";
       description = ''
-        File with the first password of `admin`, outside the Nix store; only root has to be able to read it.
-        Grafana takes it when it makes its database: change it later with `grafana cli admin reset-admin-password`.
+        File with the initial password of `admin`, outside the Nix store; only root needs to be able to read it.
+        Grafana uses it only to create its database: change it later with `grafana cli admin reset-admin-password`.
       '';
     };
 
@@ -55,8 +55,8 @@ in
       default = null;
       example = "/var/lib/opnix/secrets/grafanaSecretKey";
       description = ''
-        File with the key that Grafana encrypts secrets in its database with, outside the Nix store; only root
-        has to be able to read it. `openssl rand -hex 32` makes one.
+        File with the key with which Grafana encrypts secrets in its database, outside the Nix store; only root
+        needs to be able to read it. `openssl rand -hex 32` generates one.
       '';
     };
   };
@@ -66,7 +66,7 @@ in
       lib.mapAttrsToList (option: file: [
         {
           assertion = file != null;
-          message = "pantheros.monitoring.server.grafana.${option} is not set; Grafana would fall back on a secret everybody knows.";
+          message = "pantheros.monitoring.server.grafana.${option} is not set; Grafana would use a default that is publicly known.";
         }
         {
           assertion = file == null || !lib.hasPrefix builtins.storeDir (toString file);
@@ -137,7 +137,7 @@ in
     };
 
     systemd.services.grafana = {
-      # A secret that comes late mends itself.
+      # Retries until its secrets have been fetched.
       unitConfig.StartLimitIntervalSec = 0;
       serviceConfig = {
         RestartSec = 10;

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# pantheros-host-facts FOLDER [CERTIFICATE]...: what the node exporter's collectors do not know, as a file for its
-# textfile collector. BOOTED, CURRENT and PROFILE stand in for the system's links in tests.
+# pantheros-host-facts FOLDER [CERTIFICATE]...: writes facts that no collector of the node exporter has to a file
+# for its textfile collector. BOOTED, CURRENT and PROFILE replace the system's links in tests.
 folder=$1
 shift
 booted=${BOOTED:-/run/booted-system}
@@ -11,7 +11,7 @@ real() {
   readlink --canonicalize-existing -- "$1"
 }
 
-# What only a reboot brings into use. Assigned first: a link that leads nowhere has to end this.
+# Compares the parts that only a reboot replaces. Assigned before the test, so that a dangling link ends this script.
 reboot=0
 for part in kernel kernel-modules initrd; do
   if [ -e "$current/$part" ] && [ -e "$booted/$part" ]; then
@@ -27,7 +27,7 @@ if [ "$active" = "$next" ]; then
   default=1
 fi
 
-# Label values take a backslash before quotes and backslashes (Prometheus's text format).
+# Label values need a backslash before quotes and backslashes (Prometheus's text format).
 label() {
   local value=${1//\\/\\\\}
   echo "${value//\"/\\\"}"
@@ -46,7 +46,7 @@ pantheros_running_is_boot_default $default
 END
   if [ $# -gt 0 ]; then
     cat <<END
-# HELP pantheros_certificate_expiry_timestamp_seconds When the certificate ends; 0 for one that cannot be read.
+# HELP pantheros_certificate_expiry_timestamp_seconds When the certificate expires; 0 if it cannot be read.
 # TYPE pantheros_certificate_expiry_timestamp_seconds gauge
 END
   fi

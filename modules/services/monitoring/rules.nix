@@ -1,8 +1,8 @@
-# Alerts somebody can act on. Each says what is wrong, on which host, and where to look.
+# Alerts that somebody can act on. Each states the problem, the host, and where to look.
 {
-  # Percent of a file system that has to be free.
+  # Percentage of a file system that must be free.
   diskFreePercent,
-  # Hours after which the newest backup is too old.
+  # Age in hours above which the newest backup is too old.
   backupMaxAgeHours,
   # How long a host may wait for a reboot, in Prometheus's notation.
   rebootGrace,
@@ -32,7 +32,7 @@ in
     name = "hosts";
     rules = [
       (critical "HostDown" "3m" ''up{job="node"} == 0''
-        "{{ $labels.instance }} does not answer: it is down, or its exporter or the network between is."
+        "{{ $labels.instance }} does not answer: the host, its exporter or the network is down."
       )
       (warning "HostRestarted" "0m" "time() - node_boot_time_seconds < 600"
         "{{ $labels.instance }} has just booted."
@@ -41,13 +41,13 @@ in
         "{{ $labels.instance }} has {{ $value | humanizePercentage }} of its memory left."
       )
       (warning "OutOfMemoryKill" "0m" "increase(node_vmstat_oom_kill[15m]) > 0"
-        "The kernel of {{ $labels.instance }} killed a process for want of memory: journalctl -k."
+        "The kernel of {{ $labels.instance }} killed a process because memory ran out: journalctl -k."
       )
       (warning "RebootNeeded" rebootGrace "pantheros_reboot_required == 1"
-        "{{ $labels.instance }} runs an older kernel, modules or initrd than its configuration names: reboot it."
+        "{{ $labels.instance }} runs another kernel, modules or initrd than its configuration has: reboot it."
       )
       (warning "RunningIsNotBootDefault" "1h" "pantheros_running_is_boot_default == 0"
-        "{{ $labels.instance }} runs another configuration than it would boot: a deployment was not confirmed, or only tested."
+        "{{ $labels.instance }} runs a configuration that is not its boot default: a deployment was not confirmed, or only tested."
       )
     ];
   }
@@ -61,10 +61,10 @@ in
       (warning "DiskFilling" "1h" (
         "predict_linear(${disks "node_filesystem_avail_bytes"}[6h:5m], 24 * 3600) < 0 "
         + "and 100 * ${disks "node_filesystem_avail_bytes"} / ${disks "node_filesystem_size_bytes"} < 40"
-      ) "{{ $labels.device }} on {{ $labels.instance }} is full within a day if it goes on like this.")
+      ) "{{ $labels.device }} on {{ $labels.instance }} will be full within a day at this rate.")
       (critical "DiskReadOnly" "1m"
         ''node_filesystem_readonly{mountpoint=~"/|/home|/var",fstype!="squashfs"} == 1''
-        "{{ $labels.mountpoint }} on {{ $labels.instance }} is read-only: look at the kernel's log for errors of the disk."
+        "{{ $labels.mountpoint }} on {{ $labels.instance }} is read-only: check the kernel log for disk errors."
       )
       (critical "BtrfsErrors" "0m" "increase(node_btrfs_device_errors_total[1h]) > 0"
         "Btrfs on {{ $labels.instance }} counts {{ $labels.type }} errors: btrfs device stats /."
@@ -86,7 +86,7 @@ in
     name = "clocks-and-certificates";
     rules = [
       (warning "ClockNotSynchronised" "30m" "node_timex_sync_status == 0"
-        "The clock of {{ $labels.instance }} follows no time server: timedatectl timesync-status."
+        "The clock of {{ $labels.instance }} is not synchronized with a time server: timedatectl timesync-status."
       )
       (critical "ClockOff" "10m"
         "abs(node_timex_offset_seconds) > 1 or abs(node_time_seconds - timestamp(node_time_seconds)) > 30"
@@ -94,11 +94,11 @@ in
       )
       (warning "CertificateExpiring" "1h"
         "pantheros_certificate_expiry_timestamp_seconds - time() < 14 * 86400"
-        "{{ $labels.path }} on {{ $labels.instance }} ends in {{ $value | humanizeDuration }}: its renewal fails."
+        "{{ $labels.path }} on {{ $labels.instance }} expires in {{ $value | humanizeDuration }}: its renewal fails."
       )
       (critical "CertificateEnds" "10m"
         "pantheros_certificate_expiry_timestamp_seconds - time() < 2 * 86400"
-        "{{ $labels.path }} on {{ $labels.instance }} ends in {{ $value | humanizeDuration }}, or cannot be read."
+        "{{ $labels.path }} on {{ $labels.instance }} expires in {{ $value | humanizeDuration }}, or cannot be read."
       )
     ];
   }
@@ -113,7 +113,7 @@ in
       )
       (critical "BackupNeverMade" "${toString backupMaxAgeHours}h"
         ''node_systemd_unit_state{name="restic-backups-pantheros.timer",state="active"} == 1 unless on (instance) ${lastSuccess "backup"}''
-        "{{ $labels.instance }} is to be backed up and never was."
+        "{{ $labels.instance }} has a timer for backups, but no backup has succeeded."
       )
       (warning "SnapshotsTooOld" "15m" "${age "snapshots"} > ${hours 26}"
         "The newest snapshot on {{ $labels.instance }} is {{ $value | humanizeDuration }} old."
@@ -122,25 +122,25 @@ in
         "The backups of {{ $labels.instance }} were last checked {{ $value | humanizeDuration }} ago."
       )
       (critical "RestoreDrillTooOld" "15m" "${age "restore-drill"} > ${hours (10 * 24)}"
-        "That the backups of {{ $labels.instance }} restore was last seen {{ $value | humanizeDuration }} ago."
+        "The last successful restore drill of {{ $labels.instance }} was {{ $value | humanizeDuration }} ago."
       )
     ];
   }
   {
     name = "monitoring";
     rules = [
-      # Always there: who watches the monitoring host notices when it stops.
-      (alert "none" "Watchdog" "0m" "vector(1)" "Alerts are on their way.")
+      # Always fires. An outside service that watches the monitoring host notices when it stops.
+      (alert "none" "Watchdog" "0m" "vector(1)" "Alerts are delivered.")
       (warning "MetricsOfHostMissing" "30m"
         ''time() - node_textfile_mtime_seconds{file=~".*/pantheros_host\\.prom"} > 1800 or node_textfile_scrape_error == 1''
-        "Facts about {{ $labels.instance }} are not renewed: systemctl status pantheros-host-facts."
+        "Facts about {{ $labels.instance }} are not updated: systemctl status pantheros-host-facts."
       )
       (critical "NotificationsFailing" "15m" "rate(alertmanager_notifications_failed_total[5m]) > 0"
-        "Alerts do not get out through {{ $labels.integration }}."
+        "Alerts cannot be sent through {{ $labels.integration }}."
       )
       (warning "AlertmanagerUnreachable" "5m"
         "prometheus_notifications_alertmanagers_discovered < 1 or rate(prometheus_notifications_errors_total[5m]) > 0"
-        "Prometheus cannot hand its alerts to Alertmanager."
+        "Prometheus cannot send its alerts to Alertmanager."
       )
     ];
   }

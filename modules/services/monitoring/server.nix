@@ -1,5 +1,5 @@
-# Prometheus on the host that watches the others. Neither it nor Alertmanager knows users, so both listen on
-# loopback only; `ssh -L 9090:127.0.0.1:9090` reaches them.
+# Prometheus on the host that monitors the others. Neither Prometheus nor Alertmanager authenticates users, so both
+# listen on loopback only; connect with `ssh -L 9090:127.0.0.1:9090`.
 {
   config,
   lib,
@@ -29,7 +29,7 @@ let
 in
 {
   options.pantheros.monitoring.server = {
-    enable = lib.mkEnableOption "Prometheus, Alertmanager and Grafana, which watch every host named in `targets`";
+    enable = lib.mkEnableOption "Prometheus, Alertmanager and Grafana, which monitor every host in `targets`";
 
     targets = mkOption {
       type = types.attrsOf (
@@ -38,7 +38,7 @@ in
             address = mkOption {
               type = types.strMatching "[A-Za-z0-9.:_-]+";
               example = "10.0.0.7";
-              description = "Address or name under which this host reaches the exporter.";
+              description = "Address or name at which the monitoring host reaches the exporter.";
             };
             port = mkOption {
               type = types.port;
@@ -51,7 +51,7 @@ in
               example = {
                 provider = "hetzner";
               };
-              description = "Further labels of everything that comes from this host.";
+              description = "Further labels of all metrics of this target.";
             };
           };
         }
@@ -61,7 +61,7 @@ in
         ovh-cloud.address = "10.0.0.7";
       };
       description = ''
-        Hosts to watch, by the name that alerts and dashboards show. This host is added where its own
+        Hosts to monitor, by the name that alerts and dashboards show. The monitoring host itself is added if its
         exporter is enabled.
       '';
     };
@@ -69,7 +69,7 @@ in
     scrapeInterval = mkOption {
       type = types.str;
       default = "30s";
-      description = "How often metrics are fetched.";
+      description = "Interval at which metrics are fetched.";
     };
 
     retention = mkOption {
@@ -81,7 +81,7 @@ in
     retentionSize = mkOption {
       type = types.str;
       default = "8GB";
-      description = "Most space metrics take; the oldest go first.";
+      description = "Maximum size of the stored metrics; the oldest are deleted first.";
     };
   };
 
@@ -89,7 +89,7 @@ in
     assertions = [
       {
         assertion = cfg.targets != { };
-        message = "pantheros.monitoring.server watches nothing: name hosts in `targets`, or enable pantheros.monitoring.exporter here.";
+        message = "pantheros.monitoring.server has no targets: add hosts to `targets`, or enable pantheros.monitoring.exporter here.";
       }
       {
         assertion = config.networking.hostName != "";
@@ -109,7 +109,7 @@ in
     services.prometheus = {
       enable = true;
       listenAddress = "127.0.0.1";
-      # A changed rule must not cost the metrics of a restart.
+      # Reloads after a change of the rules, because a restart would lose metrics.
       enableReload = true;
       retentionTime = cfg.retention;
       extraFlags = [ "--storage.tsdb.retention.size=${cfg.retentionSize}" ];

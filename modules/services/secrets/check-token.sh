@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# check-1password-token FILE GROUP: refuses a token that is not there or that others could have read. OpNix itself
-# passes over a missing one and closes one that stood open, without a word about who read it meanwhile.
+# check-1password-token FILE GROUP: fails if the token is missing or if others could have read it. OpNix itself
+# ignores a missing token, and restricts the mode of a readable one without a warning that others may have read it.
 file=$1
 group=$2
 
@@ -10,13 +10,13 @@ refuse() {
   exit 78 # EX_CONFIG of sysexits.h
 }
 set_it="Put it there with: sudo opnix token set -path $file"
-renew="Whoever read it has every secret of the service account: revoke it in 1Password, make a new one, delete the file. $set_it"
+renew="Anyone who read it has access to every secret of the service account: revoke it in 1Password, make a new one, delete the file. $set_it"
 
-[ -e "$file" ] || refuse "does not exist; the secrets of last time stay in use." "$set_it"
+[ -e "$file" ] || refuse "does not exist; the secrets that were fetched before stay in use." "$set_it"
 case $(realpath -- "$file") in
   /nix/store/*) refuse "is in the Nix store, where every user can read it." "$renew" ;;
 esac
-[ -f "$file" ] || refuse "is no file." "$set_it"
+[ -f "$file" ] || refuse "is not a regular file." "$set_it"
 [ -s "$file" ] || refuse "is empty." "$set_it"
 
 read -r owner owning_group mode < <(stat --dereference --format='%u %G %a' -- "$file")

@@ -1,5 +1,5 @@
-# Secrets from 1Password by OpNix: fetched while the host runs, kept on its disk, never in the store. Nothing of
-# the boot and nothing of SSH waits for 1Password: a host that cannot reach it runs with the secrets of last time.
+# Secrets that OpNix fetches from 1Password while the host runs, and keeps on its disk, never in the store. Neither
+# the boot nor SSH waits for 1Password: a host that cannot reach it uses the secrets that it fetched before.
 {
   config,
   lib,
@@ -27,7 +27,7 @@ let
     text = builtins.readFile ./check-token.sh;
   };
 
-  # What a host needs to boot and be reached; OpNix would order each of its consumers after itself.
+  # Services that a host needs to boot and be reached. OpNix orders each consumer of a secret after itself.
   isVital =
     service:
     lib.elem service [
@@ -48,7 +48,7 @@ let
       "systemd-"
     ];
 
-  # The same for the unit that runs at boot and for the one that looks for changes.
+  # Settings of the unit that runs at boot and of the unit that polls for changes.
   guarded = {
     preStart = "${lib.getExe checkToken} ${
       lib.escapeShellArgs [
@@ -57,7 +57,7 @@ let
       ]
     }";
     serviceConfig = {
-      # OpNix sets no limit, and a connection that hangs would hold up who waits for a secret.
+      # OpNix sets no limit, and a connection that hangs would delay the services that wait for a secret.
       TimeoutStartSec = "3min";
       StateDirectory = "pantheros-secrets";
       StateDirectoryMode = "0700";
@@ -81,16 +81,16 @@ in
       };
       default = "/etc/opnix-token";
       description = ''
-        File with the token of the 1Password service account, put there by hand with `sudo opnix token set`.
-        It has to belong to root and be closed to others; secrets are not fetched with one that
-        others could have read.
+        File with the token of the 1Password service account; write it with `sudo opnix token set`.
+        It must belong to root, and other users must not be able to read it; secrets are not fetched
+        with a token that others could have read.
       '';
     };
 
     refreshInterval = mkOption {
       type = types.nullOr types.str;
       default = "6h";
-      description = "How often changes in 1Password are looked for, as a time span of {manpage}`systemd.time(7)`; null for only at boot.";
+      description = "Interval at which 1Password is polled for changes, as a time span of {manpage}`systemd.time(7)`; null to fetch only at boot.";
     };
 
     items = mkOption {
@@ -111,7 +111,7 @@ in
               reference = mkOption {
                 type = types.strMatching "op://[^/]+/.+";
                 example = "op://Fleet/restic/password";
-                description = "Where it is in 1Password: `op://VAULT/ITEM/FIELD`.";
+                description = "Reference of the secret in 1Password: `op://VAULT/ITEM/FIELD`.";
               };
               kind = mkOption {
                 type = types.enum [
@@ -119,17 +119,17 @@ in
                   "file"
                 ];
                 default = "field";
-                description = "Whether it is a field, or a document or attachment.";
+                description = "Whether the secret is a field, or a document or attachment (`file`).";
               };
               path = mkOption {
                 type = types.str;
                 default = "${directory}/${name}";
-                description = "File it is written to.";
+                description = "File that the secret is written to.";
               };
               owner = mkOption {
                 type = types.str;
                 default = "root";
-                description = "Who owns the file. What is read as a systemd credential can stay root's.";
+                description = "Owner of the file. Root can own a secret that is read as a systemd credential.";
               };
               group = mkOption {
                 type = types.str;
@@ -139,7 +139,7 @@ in
               mode = mkOption {
                 type = types.strMatching "0?[0-7]{3}";
                 default = "0600";
-                description = "Mode of the file in octal; others never get access.";
+                description = "Mode of the file in octal; it must end in 0, so that other users have no access.";
               };
               restart = mkOption {
                 type = types.listOf types.str;
@@ -164,7 +164,7 @@ in
           }
           {
             assertion = cfg.items != { };
-            message = "pantheros.secrets is enabled and names no secret: add one to pantheros.secrets.items, or leave it off.";
+            message = "pantheros.secrets is enabled, but has no secret: add one to pantheros.secrets.items, or disable it.";
           }
           {
             assertion = !hasPrefix builtins.storeDir cfg.tokenFile;
@@ -175,19 +175,19 @@ in
           mapAttrsToList (name: item: [
             {
               assertion = !hasPrefix builtins.storeDir item.path && hasPrefix "/" item.path;
-              message = "pantheros.secrets.items.${name}.path is ${item.path}; it has to be an absolute path outside the Nix store.";
+              message = "pantheros.secrets.items.${name}.path is ${item.path}; it must be an absolute path outside the Nix store.";
             }
             {
               assertion = !hasPrefix "/etc/ssh/" item.path;
-              message = "pantheros.secrets.items.${name} would write to /etc/ssh: then a mistake in 1Password locks everybody out.";
+              message = "pantheros.secrets.items.${name} would write to /etc/ssh, where a mistake in 1Password could lock everybody out.";
             }
             {
               assertion = lib.hasSuffix "0" item.mode;
-              message = "pantheros.secrets.items.${name}.mode is ${item.mode}, which lets every user in. Name an owner or a group, and end the mode in 0.";
+              message = "pantheros.secrets.items.${name}.mode is ${item.mode}, which gives every user access. Set an owner or a group, and a mode that ends in 0.";
             }
             {
               assertion = !lib.any isVital item.restart;
-              message = "pantheros.secrets.items.${name}.restart names ${lib.concatStringsSep ", " (lib.filter isVital item.restart)}, which the host needs to boot and to be reached: that must not wait for 1Password.";
+              message = "pantheros.secrets.items.${name}.restart names ${lib.concatStringsSep ", " (lib.filter isVital item.restart)}, which the host needs to boot and to be reached: such a service must not wait for 1Password.";
             }
           ]) cfg.items
         );
@@ -210,7 +210,7 @@ in
             services = item.restart;
           }) cfg.items;
           systemdIntegration = {
-            # OpNix makes the file readable to all; a hash of a short secret tells the secret.
+            # In a private folder, because OpNix makes it readable for all users, and a hash reveals a short secret.
             changeDetection.hashFile = "/var/lib/pantheros-secrets/hashes/secret-hashes.json";
             polling = lib.mkIf (cfg.refreshInterval != null) {
               enable = true;
@@ -226,7 +226,7 @@ in
               {
                 # A timer starts it once the host is up, so that no boot waits for it.
                 wantedBy = mkForce [ ];
-                # It never gives up: 30 seconds at first, then ever longer.
+                # Retries without end: after 30 seconds at first, then at growing intervals.
                 unitConfig.StartLimitIntervalSec = mkForce 0;
                 serviceConfig = {
                   RestartSec = mkForce "30s";
@@ -244,7 +244,7 @@ in
             timerConfig.OnBootSec = "10s";
           };
 
-          # It fetches everything once more whenever OpNix itself has written, and hides errors.
+          # Disabled, because it fetches everything again after each write by OpNix itself, and hides errors.
           paths.opnix-secrets-watcher.wantedBy = mkForce [ ];
         };
       })
