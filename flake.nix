@@ -1,5 +1,5 @@
 {
-  description = "pantherOS: a NixOS fleet, and an MCP server that gives AI assistants typed, safe hands on it";
+  description = "pantherOS: a NixOS fleet, and an MCP server with which AI assistants inspect and deploy it safely";
 
   inputs = {
     nixpkgs.url = "github:NixOS/nixpkgs/nixos-unstable";
@@ -69,7 +69,7 @@
         // modules.profiles
         // {
           default.imports = modules.all;
-          # For a flake of one's own: where its hosts are and how they are deployed.
+          # For other flakes: the options that declare how a host is reached and deployed.
           deploy = ./modules/core/deploy.nix;
         };
 

@@ -27,10 +27,10 @@ rustPlatform.buildRustPackage {
       ./Cargo.lock
       ./clippy.toml
       ./src
-      # Cargo.toml names each of them, and cargo refuses a manifest whose files are not there.
+      # Cargo.toml names each benchmark, and cargo rejects a manifest whose files are missing.
       ./benches
       ./examples/demo
-      # What unit tests compile in; the check phase runs them.
+      # The unit tests, which the check phase runs, include these at compile time.
       ./tests/fixtures/disko
     ];
   };
@@ -41,8 +41,8 @@ rustPlatform.buildRustPackage {
     makeBinaryWrapper
   ];
 
-  # The integration tests need a real nix, an sshd and Node: `tools/test` runs them. What is left
-  # needs none of them.
+  # The unit tests only. The integration tests need a real nix, an sshd and Node: `tools/test` runs
+  # them.
   cargoTestFlags = [ "--lib" ];
   nativeCheckInputs = [
     curl
@@ -55,8 +55,8 @@ rustPlatform.buildRustPackage {
       --bash <($out/bin/pantheros-mcp completions bash) \
       --fish <($out/bin/pantheros-mcp completions fish) \
       --zsh <($out/bin/pantheros-mcp completions zsh)
-    # Git tells whether a flake changed, ssh reaches hosts, curl asks them whether they are well, and a script compares
-    # the units of two systems. Those on PATH go first, and the nix that is used is the machine's own.
+    # Git detects whether a flake changed, ssh reaches hosts, curl runs their health checks, and a script compares the
+    # units of two systems. Programs on PATH come first; nix is left out, so that the machine's own nix is used.
     wrapProgram $out/bin/pantheros-mcp --suffix PATH : ${
       lib.makeBinPath [
         coreutils

@@ -1,4 +1,4 @@
-# What `nix flake check` builds: hosts, shells, lints, the crate, and on a machine with KVM whole virtual machines.
+# What `nix flake check` builds: hosts, shells, lints, the crate, and tests in virtual machines, which need KVM.
 {
   pkgs,
   self,
@@ -42,7 +42,7 @@ let
       ''
         said=$(bash -c "$shellHook")
         if [[ $said != ${name}:* || $said == *$'\n'* ]]; then
-          printf 'the shell says:\n%s\n' "$said"
+          printf 'the shell printed:\n%s\n' "$said"
           exit 1
         fi
         for program in $programs; do
@@ -56,7 +56,7 @@ let
   folders = lib.attrNames (
     lib.filterAttrs (name: type: type == "directory" && name != "vm") (builtins.readDir ./.)
   );
-  # A file gives one test, or several by name.
+  # A file contains one test, or a set of tests by name.
   machines = lib.concatMapAttrs (
     file: _:
     let

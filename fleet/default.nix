@@ -1,4 +1,4 @@
-# What there is in this flake: systems, hosts and development shells. Everything else follows from this page.
+# The systems, hosts and development shells of this flake. The outputs are made from these lists.
 {
   # Systems that packages, shells and checks are made for.
   systems = [
@@ -12,10 +12,10 @@
     hetzner-cloud = "x86_64-linux";
   };
 
-  # The host whose system is the default package: a plain `nix build` makes a whole host, not only a program of it.
+  # The host whose system is the default package: a plain `nix build` builds a whole host, not only a program.
   defaultHost = "ovh-cloud";
 
-  # Each shell is shells/NAME.nix; ./shell.nix says what is in there.
+  # Each shell is shells/NAME.nix; ./shell.nix documents what the file contains.
   shells = [
     "default"
     "nix"

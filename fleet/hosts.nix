@@ -6,7 +6,7 @@ let
   fleet = import ./.;
   modules = import ./modules.nix;
 
-  # The modules of others that ours build upon.
+  # Third-party modules that the modules of this flake use.
   foreign = [
     inputs.disko.nixosModules.disko
     inputs.home-manager.nixosModules.home-manager
@@ -16,7 +16,7 @@ let
   makeHost =
     name: system:
     lib.nixosSystem {
-      # For hosts that pick a profile of nixos-hardware; our own modules need no inputs.
+      # For hosts that import a profile of nixos-hardware; the modules of this flake need no inputs.
       specialArgs = { inherit inputs; };
       modules =
         foreign
@@ -31,7 +31,7 @@ let
               inherit overlays;
             };
             pantheros.users.keys = import ./keys.nix;
-            # Which commit a host runs is then told by `nixos-version --json`.
+            # `nixos-version --json` then prints the commit that a host runs.
             system.configurationRevision = lib.mkIf (inputs.self ? rev) inputs.self.rev;
           }
         ];

@@ -1,13 +1,13 @@
-# Who may log in: each user's public SSH keys, one string a key, as in ~/.ssh/id_ed25519.pub.
+# The public SSH keys of each user who may log in, one string per key, as in ~/.ssh/id_ed25519.pub.
 #
-# These lists are empty on purpose: a key of ours would let us into your servers. Without a key for `admin` or
-# `deploy` every host warns when it is evaluated, no host is installed, and an update of it is a blocking risk.
+# These lists are empty on purpose: a key of the authors would let the authors into your servers. While neither `admin`
+# nor `deploy` has a key, every host evaluates with a warning, no host is installed, and an update has a blocking risk.
 {
-  # People: may become root with sudo.
+  # For people. This user may become root with sudo.
   admin = [
   ];
 
-  # What deploys: a key of its own, such as that of a CI system. May become root with sudo.
+  # For deployments. Use a separate key, such as that of a CI system. This user may become root with sudo.
   deploy = [
   ];
 }

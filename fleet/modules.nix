@@ -36,7 +36,7 @@ in
     profiles
     ;
 
-  # What every host of this fleet imports: all of it, most of it off until it is enabled.
+  # The modules that every host of this fleet imports. Most do nothing until they are enabled.
   all = builtins.concatMap builtins.attrValues [
     core
     services

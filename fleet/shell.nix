@@ -1,8 +1,8 @@
-# Makes a development shell of shells/NAME.nix, which gives
-#   summary   what the shell is, in one line; it is said when the shell starts
-#   programs  what it promises; its check looks for each of them
-#   packages  where these come from
-# and whatever else `mkShell` takes.
+# Makes a development shell of shells/NAME.nix, a set with
+#   summary   a description in one line, which the shell prints when it starts
+#   programs  the programs that the shell must have; its check looks for each of them
+#   packages  the packages that these programs come from
+# and any other argument of `mkShell`.
 { pkgs, inputs }:
 name:
 let

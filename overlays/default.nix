@@ -1,4 +1,4 @@
-# Packages of this repository, for every nixpkgs of this flake and for those of others.
+# The packages of this repository, for the nixpkgs of this flake and of other flakes.
 {
   default = final: _: {
     pantheros-mcp = final.callPackage ../package.nix { };

@@ -5,7 +5,7 @@ let
   agents = inputs.llm-agents.packages.${pkgs.stdenv.hostPlatform.system};
 in
 {
-  summary = "claude, codex, copilot, gemini and opencode; in this folder Claude Code finds pantheros by .mcp.json";
+  summary = "claude, codex, copilot, gemini and opencode; Claude Code finds pantheros through .mcp.json in this folder";
   programs = [
     "claude"
     "codex"

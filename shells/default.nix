@@ -7,7 +7,7 @@ let
 in
 rust
 // {
-  summary = "tools/test runs every test, ./deploy.sh --help deploys, cargo run -- demo shows the server at work";
+  summary = "tools/test runs every test, ./deploy.sh --help deploys, cargo run -- demo demonstrates the server";
   programs =
     rust.programs
     ++ nix.programs

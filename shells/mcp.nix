@@ -1,8 +1,8 @@
-# The servers of .github/mcp-servers.json, and a client to inspect them.
+# For the servers of .github/mcp-servers.json, and a client to inspect them.
 { pkgs, ... }:
 
 {
-  summary = "pantheros-mcp as .github/mcp-servers.json starts it; npx @modelcontextprotocol/inspector looks at it";
+  summary = "pantheros-mcp as .github/mcp-servers.json starts it; npx @modelcontextprotocol/inspector inspects it";
   programs = [
     "git"
     "jq"

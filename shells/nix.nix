@@ -2,7 +2,7 @@
 { pkgs, ... }:
 
 {
-  summary = "nixfmt, statix and deadnix judge a file, nil serves an editor, nvd compares systems, nom shows builds";
+  summary = "nixfmt, statix and deadnix check a file, nil is the language server, nvd compares systems, nom shows builds";
   programs = [
     "deadnix"
     "nil"

@@ -1,4 +1,4 @@
-# A host with every module switched on: what no host of ours uses yet must not rot.
+# A host with every module enabled, so that modules that no host uses yet still evaluate.
 { pkgs, self }:
 
 let
@@ -70,5 +70,5 @@ let
     ];
   };
 in
-# The host itself for tools/render-units.
+# tools/render-units needs the host itself.
 host.config.system.build.toplevel // { inherit host; }

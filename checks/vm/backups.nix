@@ -57,7 +57,7 @@ pkgs.testers.runNixOSTest {
 
 
     def exported(task: str, success: int) -> None:
-        """What Prometheus would see of a task."""
+        """Checks the result of a task that Prometheus would fetch."""
         sample = f'pantheros_backup_task_success{{task="{task}"}} {success}'
         machine.succeed(f"curl --silent --fail http://127.0.0.1:9100/metrics | grep --fixed-strings '{sample}'")
 

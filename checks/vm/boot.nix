@@ -1,4 +1,4 @@
-# A host with the modules of every host boots without a failed unit.
+# A host with all modules of this flake boots without a failed unit.
 { self, pkgs, ... }:
 
 pkgs.testers.runNixOSTest {
@@ -25,7 +25,7 @@ pkgs.testers.runNixOSTest {
     failed = machine.succeed("systemctl list-units --failed --plain --no-legend").strip()
     assert failed == "", f"units failed: {failed}"
 
-    # From outside only SSH answers.
+    # Only SSH listens on addresses that other machines can reach.
     listening = machine.succeed("ss --listening --tcp --numeric --no-header").splitlines()
     public = {line.split()[3].rsplit(":", 1)[1] for line in listening if not line.split()[3].startswith(("127.", "[::1]"))}
     assert public == {"22"}, f"ports open to others: {public}"

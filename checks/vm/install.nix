@@ -1,4 +1,4 @@
-# Formats an empty disk by each host's layout, installs the system, and boots it by BIOS and by UEFI.
+# Formats an empty disk with each host's layout, installs the system, and boots it by BIOS and by UEFI.
 { self, pkgs, ... }:
 
 let
@@ -13,7 +13,7 @@ let
         {
           disko.tests = {
             inherit efi;
-            # The test's disks have other names, which the host's assertions refuse.
+            # The disks of the test have other names, for which the host's assertions fail.
             extraConfig.assertions = lib.mkForce [ ];
             extraChecks = ''
               for mountpoint in ["/", "/home", "/var"]:

@@ -49,7 +49,7 @@ pkgs.testers.runNixOSTest {
 
 
     def ask(method: str, parameters: dict[str, Any], *headers: str) -> dict[str, Any]:
-        """The answer to one request, which comes as JSON or as an event stream."""
+        """Returns the result of one request, which arrives as JSON or as an event stream."""
         body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": parameters}
         answer = curl("--fail-with-body", *post(json.dumps(body)), *headers)
         for line in answer.splitlines():
@@ -78,7 +78,7 @@ pkgs.testers.runNixOSTest {
 
     with subtest("without its token file it does not serve, and it starts once the file is there"):
         server.fail("ss --listening --numeric --tcp | grep :${toString port}")
-        # A Git work tree of another user, such as an administrator.
+        # A Git work tree that another user owns, such as an administrator.
         server.succeed(
             "cp --recursive --no-preserve=mode ${../../examples/demo} /srv/fleet",
             "git -C /srv/fleet init --quiet",
@@ -90,10 +90,10 @@ pkgs.testers.runNixOSTest {
         server.wait_for_unit(unit)
         server.wait_for_open_port(${toString port})
 
-    with subtest("the token keeps others out"):
+    with subtest("requests without the token are rejected"):
         listing = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/list"})
         assert status("--data", listing, f"{url}/mcp") == "401"
-        # Also on the machine of the server.
+        # Also from the server's own machine.
         local = server.succeed(
             "curl --silent --output /dev/null --write-out '%{http_code}' http://127.0.0.1:${toString port}/mcp"
         )
@@ -123,7 +123,7 @@ pkgs.testers.runNixOSTest {
         hosts = {host["name"] for host in result["structuredContent"]["hosts"]}
         assert {"db", "mail", "web"} <= hosts, hosts
 
-    with subtest("it may do little"):
+    with subtest("it has few privileges"):
         process = server.succeed(f"systemctl show --property=MainPID --value {unit}").strip()
         user = int(server.succeed(f"ps --format uid= --pid {process}"))
         # The range systemd takes dynamic users from (systemd's docs/UIDS-GIDS.md).
@@ -136,7 +136,7 @@ pkgs.testers.runNixOSTest {
         # The exposure level in tenths; it was 1.4 when this was written.
         server.succeed(f"systemd-analyze security --no-pager --threshold=20 {unit}")
 
-    with subtest("it comes back after a crash and stops in good order"):
+    with subtest("it restarts after a crash and stops cleanly"):
         server.succeed(f"kill -KILL {process}")
         server.wait_until_succeeds(f"test $(systemctl show --property=MainPID --value {unit}) -ne {process}")
         server.wait_for_open_port(${toString port})

@@ -16,7 +16,7 @@ pkgs.testers.runNixOSTest {
         admin = [ keys.snakeOilEd25519PublicKey ];
         deploy = [ ];
       };
-      # A user with a password cannot log in with it.
+      # This user has a password, and must not be able to log in with it.
       users.users.deploy.password = "secret";
       users.users.root.openssh.authorizedKeys.keys = [ keys.snakeOilEd25519PublicKey ];
     };
@@ -33,11 +33,11 @@ pkgs.testers.runNixOSTest {
     client.succeed("mkdir -p /root/.ssh && ssh-keyscan -t ed25519 server >/root/.ssh/known_hosts")
     batch = "ssh -o BatchMode=yes -o ConnectTimeout=10 -i /root/key"
 
-    with subtest("a key lets its user in, who may become root"):
+    with subtest("a user logs in by key, and may become root"):
         client.succeed(f"{batch} admin@server sudo --non-interactive true")
 
     def denied(login: str) -> None:
-        """sshd itself says no, and not the penalty for what was tried before, which ends with a restart."""
+        """Checks that sshd denies the login. The restart clears penalties, which would also stop it."""
         server.succeed("systemctl restart sshd.service")
         server.wait_for_open_port(22)
         output = client.fail(f"{login} true 2>&1")
@@ -46,18 +46,18 @@ pkgs.testers.runNixOSTest {
     with subtest("root does not get in, not even by key"):
         denied(f"{batch} root@server")
 
-    with subtest("a password does not let anybody in"):
+    with subtest("nobody logs in with a password"):
         denied("${passwordLogin} deploy@server")
         denied("${passwordLogin} root@server")
 
-    with subtest("a key that a user has at home is none"):
+    with subtest("a key in a user's home is ignored"):
         server.succeed(
             "install --directory --owner=deploy --mode=700 /home/deploy/.ssh",
             "install --owner=deploy --mode=600 /etc/ssh/authorized_keys.d/admin /home/deploy/.ssh/authorized_keys",
         )
         denied(f"{batch} deploy@server")
 
-    with subtest("sshd says so itself"):
+    with subtest("sshd prints these settings"):
         settings = server.succeed("sshd -T").lower().splitlines()
         for line in [
             "passwordauthentication no",
@@ -67,7 +67,7 @@ pkgs.testers.runNixOSTest {
         ]:
             assert line in settings, f"{line} is not set"
 
-    with subtest("who keeps failing is shut out for a while, and not for ever"):
+    with subtest("after repeated failures, an address is blocked for a while, and not for ever"):
         for _ in range(5):
             client.execute("ssh -o BatchMode=yes -o ConnectTimeout=5 -o PubkeyAuthentication=no admin@server true")
         output = client.fail(f"{batch} admin@server true 2>&1")

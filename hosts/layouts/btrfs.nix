@@ -1,12 +1,12 @@
-# One disk that starts by BIOS and by UEFI, with Btrfs subvolumes. Plain data: it needs no nixpkgs.
+# The layout of one disk that boots by BIOS and by UEFI, with Btrfs subvolumes. Plain data: it needs no nixpkgs.
 {
   # The disk's path.
   device,
 }:
 
 let
-  # Compression pays on a virtual disk, where writing is what costs. `discard=async` gives blocks back to the
-  # provider's storage; times of reading are of use to nobody here.
+  # Compression is worth its CPU time on a virtual disk, where writes are expensive. `discard=async` returns unused
+  # blocks to the provider's storage. Nothing on these hosts uses access times.
   btrfsOptions = [
     "compress=zstd:1"
     "discard=async"
@@ -24,7 +24,7 @@ in
     content = {
       type = "gpt";
       partitions = {
-        # Where GRUB puts itself on a machine that starts by BIOS: a GPT disk has no other room for it.
+        # For GRUB's core image on a machine that boots by BIOS: a GPT disk has no other space for it.
         bios = {
           priority = 1;
           size = "1M";
@@ -45,7 +45,7 @@ in
             mountOptions = [ "umask=0077" ];
           };
         };
-        # ext4, so that GRUB can also write to it: there it notes an entry that is to start only once.
+        # ext4, because GRUB must be able to write to it, to record an entry that is to boot only once.
         boot = {
           priority = 3;
           size = "1G";
@@ -73,7 +73,7 @@ in
               "@root" = subvolume "/";
               "@home" = subvolume "/home";
               "@var" = subvolume "/var";
-              # Apart, because it can be built or fetched again: no snapshot and no backup has to hold it.
+              # Separate, so that snapshots and backups can leave it out: its files can be built or fetched again.
               "@nix" = subvolume "/nix";
             };
           };

@@ -1,4 +1,4 @@
-# A server at Hetzner Cloud: a virtual machine that starts by UEFI on newer types and by BIOS on older ones.
+# A server at Hetzner Cloud: a virtual machine that boots by UEFI on newer types and by BIOS on older ones.
 { config, ... }:
 
 {
@@ -6,8 +6,8 @@
     profiles.server.enable = true;
     hardware.virtualMachine.enable = true;
 
-    # The server's own disk; volumes come after it. Its path below /dev/disk/by-id holds a number of its own
-    # (scsi-0QEMU_QEMU_HARDDISK_…): put yours here once the server exists.
+    # The server's own disk; volumes get later names. Its path below /dev/disk/by-id has a number that differs for
+    # each server (scsi-0QEMU_QEMU_HARDDISK_…): set that path here once the server exists.
     bootDisk = "/dev/sda";
 
     deploy.tags = [
@@ -15,8 +15,8 @@
       "hetzner"
     ];
 
-    # Snapshots undo a slip of the hand. For the loss of the machine give restic a repository and a password
-    # (`pantheros.backups.restic`), best from `pantheros.secrets`, and take the last line away.
+    # Snapshots only undo mistakes. Against the loss of the machine, give restic a repository and a password
+    # (`pantheros.backups.restic`), preferably from `pantheros.secrets`, and remove `restic.enable = false`.
     backups = {
       enable = true;
       restic.enable = false;
@@ -34,6 +34,6 @@
 
   time.timeZone = "Europe/Berlin";
 
-  # The release whose defaults this host's data was made with; it does not follow nixpkgs.
+  # The release whose defaults this host's data was created with; do not raise it when nixpkgs is updated.
   system.stateVersion = "25.05";
 }

@@ -1,2 +1,2 @@
-# The disks of this host, as a function of the one it boots from.
+# The disks of this host, as a function of the path of its boot disk.
 { device }: import ../../layouts/btrfs.nix { inherit device; }

@@ -1,4 +1,4 @@
-# What `admin` finds at home on this host.
+# The home-manager configuration of `admin` on this host.
 { pkgs, ... }:
 
 {

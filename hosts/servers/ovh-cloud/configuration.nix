@@ -1,4 +1,4 @@
-# A VPS at OVHcloud: a virtual machine that starts by BIOS.
+# A VPS at OVHcloud: a virtual machine that boots by BIOS.
 { config, ... }:
 
 {
@@ -6,8 +6,8 @@
     profiles.server.enable = true;
     hardware.virtualMachine.enable = true;
 
-    # The VPS's only disk. OVHcloud gives it no path that is the same on every VPS; where `ls -l /dev/disk/by-id`
-    # shows one on yours, put that here. In the rescue system this very disk is /dev/sdb: install from the normal one.
+    # The VPS's only disk. OVHcloud gives it no stable path that is the same on every VPS; if `ls -l /dev/disk/by-id`
+    # lists one on yours, set that here. The rescue system names this disk /dev/sdb: install from the normal system.
     bootDisk = "/dev/sda";
 
     deploy.tags = [
@@ -15,8 +15,8 @@
       "ovh"
     ];
 
-    # Snapshots undo a slip of the hand. For the loss of the machine give restic a repository and a password
-    # (`pantheros.backups.restic`), best from `pantheros.secrets`, and take the last line away.
+    # Snapshots only undo mistakes. Against the loss of the machine, give restic a repository and a password
+    # (`pantheros.backups.restic`), preferably from `pantheros.secrets`, and remove `restic.enable = false`.
     backups = {
       enable = true;
       restic.enable = false;
@@ -34,6 +34,6 @@
 
   time.timeZone = "Europe/Paris";
 
-  # The release whose defaults this host's data was made with; it does not follow nixpkgs.
+  # The release whose defaults this host's data was created with; do not raise it when nixpkgs is updated.
   system.stateVersion = "25.05";
 }
