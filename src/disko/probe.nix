@@ -33,8 +33,8 @@ let
     _failed = true;
   };
 
-  # Attributes whose attributes have names of the user. Other attributes are disko's options; those with an underscore are
-  # internal (scripts, parents, generated configuration).
+  # Attributes whose attributes have names that the user chose. Other attributes are disko's options; those with an
+  # underscore are internal (scripts, parents, generated configuration).
   named = [
     "bcachefs_filesystems"
     "datasets"
@@ -123,7 +123,7 @@ let
   grub = loader.grub or null;
   initrd = config.boot.initrd or { };
 
-  # Without the devices there is no answer, so their path is the empty one, which stands for the whole answer.
+  # Without the devices there is no answer, so they have the empty path, which stands for the whole answer.
   devices = parts.enter [ ] null (config.disko.devices or null);
 in
 seq devices {
