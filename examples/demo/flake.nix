@@ -7,7 +7,7 @@
       lib = import ./lib;
       mkHost = import ./lib/mk-host.nix lib;
 
-      # `broken-on-purpose` does not evaluate, and is here to show what that looks like.
+      # `broken-on-purpose` does not evaluate, to demonstrate an evaluation error.
       hosts = lib.genAttrs [
         "broken-on-purpose"
         "db"

@@ -1,4 +1,4 @@
-# Derivations without nixpkgs. `build.sh` says how a tree gets built with a shell that has no mkdir.
+# Derivations without nixpkgs. `build.sh` explains how a tree is built with a shell that has no mkdir.
 { system }:
 let
   inherit (builtins)
@@ -18,7 +18,7 @@ let
   quote = text: "'" + replaceStrings [ "'" ] [ "'\\''" ] text + "'";
   topOf = path: head (filter isString (split "/" path));
 
-  # `derivation`, plus what tools expect beside it. Nothing here is in any cache: do not ask for it.
+  # `derivation` with the attributes that tools expect. No cache has these derivations, so substitution is off.
   withMeta =
     {
       meta ? { },
@@ -66,7 +66,7 @@ rec {
       mode = "0000777";
     };
 
-  # One file, written by a shell: each phase is a piece of script, and the last one writes `$out`.
+  # One file, written by a shell: each phase is a script, and the last phase writes `$out`.
   mkDerivation =
     args:
     withMeta (
@@ -85,7 +85,7 @@ rec {
       // args
     );
 
-  # One file with a text that is known beforehand.
+  # One file with a fixed text.
   writeText =
     name: text:
     mkDerivation {
@@ -121,7 +121,7 @@ rec {
         '';
       };
 
-      # Nix's builder insists on a single top-level entry and gives it the name asked for.
+      # Nix's builder requires a single top-level entry, and names it `channelName`.
       unpacked =
         name: channelName: extra:
         withMeta (
@@ -138,7 +138,7 @@ rec {
     else
       joinTrees (common // { paths = [ "${unpacked "${name}-root" "root" { }}/root" ]; });
 
-  # One folder made of links into several: what `nix-env` uses for profiles. It adds a `manifest.nix`.
+  # One folder with links into several, by the builder that `nix-env` uses for profiles. It adds a `manifest.nix`.
   joinTrees =
     { paths, ... }@args:
     withMeta (
@@ -150,7 +150,7 @@ rec {
       }
     );
 
-  # What `nix develop` takes; it wants bash.
+  # A derivation for `nix develop`, which requires bash as the builder.
   mkShell =
     {
       packages ? [ ],

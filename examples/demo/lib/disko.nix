@@ -1,5 +1,5 @@
-# What disko makes of a layout: every device with its defaults filled in, and the settings that follow from it.
-# Only what this fleet uses: GPT, filesystems, swap, btrfs, LUKS, mdadm and LVM.
+# What disko derives from a layout: every device with its defaults, and the settings that follow from them.
+# Only the types that this fleet uses: GPT, filesystems, swap, btrfs, LUKS, mdadm and LVM.
 let
   inherit (builtins)
     attrNames
@@ -14,7 +14,7 @@ let
     sort
     ;
 
-  # A content knows its device from what holds it.
+  # A content gets its device from its parent.
   fill =
     device: content:
     if content == null then
@@ -94,7 +94,7 @@ let
     mdraid = _: content: content;
   };
 
-  # Small numbers are created first: the boot partition, then all others, then what takes the rest.
+  # Small numbers are created first: the boot partition, then all others, then the one that takes the remaining space.
   priorityOf =
     partition:
     partition.priority or (
@@ -172,7 +172,7 @@ let
     filled
     // {
       content = gpt filled disk.content;
-      # As in disko: what is not for reading starts with an underscore, and may be a function.
+      # As in disko: internal attributes start with an underscore, and may be functions.
       _packages = pkgs: [ pkgs.gptfdisk ];
     };
 
@@ -214,7 +214,7 @@ let
       ) group.lvs;
     };
 
-  # Every content of a layout, those inside others too.
+  # Every content of a layout, including nested ones.
   within = content: if content == null then [ ] else [ content ] ++ within (content.content or null);
   partitionsOf =
     devices: concatMap (disk: attrValues disk.content.partitions) (attrValues devices.disk);
@@ -309,7 +309,7 @@ in
 
   usesArrays = devices: devices.mdadm != { };
 
-  # What the script would run, in order; a stand-in prints it.
+  # The commands that disko's script would run, in order; the stand-in prints them.
   steps =
     devices:
     concatMap (disk: [

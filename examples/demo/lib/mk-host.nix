@@ -1,4 +1,4 @@
-# A host from its modules, in the shape `nixpkgs.lib.nixosSystem` gives it.
+# A host from its modules, with the attributes that `nixpkgs.lib.nixosSystem` returns.
 lib: modules:
 let
   pkgs = import ../packages {

@@ -1,4 +1,4 @@
-# A module system the size of a page: options with types and defaults, definitions merged by type,
+# A small module system: options with types and defaults, definitions merged by type,
 # `mkIf`, `mkDefault`, `mkForce`, and the `options` tree that tools read — shaped like NixOS's own.
 let
   inherit (builtins)
@@ -165,7 +165,7 @@ let
             map (definition: mapAttrs (_: value: definition // { inherit value; }) definition.value) definitions
           );
       };
-    # A set with some attributes given: `defaults` gets the name it stands under.
+    # A set with default attributes: `defaults` gets the name of the attribute that the set is in.
     submodule =
       defaults:
       mkType {
@@ -183,8 +183,8 @@ let
       map (definition: "- In `${definition.file}': ${toJSON definition.value}") definitions
     );
 
-  # What a module's configuration says at a path, wrappers looked through: `{ file, priority, value }` each.
-  # The condition of a `mkIf` is asked last, so that it may itself depend on the configuration.
+  # The definitions at a path of a module's configuration, without their wrappers: `{ file, priority, value }` each.
+  # The condition of a `mkIf` is evaluated last, so that it may itself depend on the configuration.
   definitionsAt =
     file: path: value:
     if isKind "if" value then
@@ -208,7 +208,7 @@ let
     else
       [ ];
 
-  # Every path a module sets that no option is declared for.
+  # Every path that a module sets without a declared option.
   undeclared =
     file: options: path: value:
     if isKind "option" options then
@@ -242,8 +242,8 @@ let
         inherit config options;
       };
 
-      # A module is a path, a function or a set; its settings may stand beside `imports` without a `config`.
-      # One given as a path is loaded once, however often it is imported.
+      # A module is a path, a function or a set; its settings may be next to `imports` without a `config`.
+      # A module given as a path is loaded once, however often it is imported.
       load =
         file: key: module:
         if isFunction module then
@@ -269,7 +269,7 @@ let
         operator = module: loadAll module.file module.imports;
       };
 
-      # Every declared option, told its path and where it was declared.
+      # Every declared option, with its path and the place of its declaration.
       declared = foldl' recursiveUpdate { } (map (module: locate module.file [ ] module.options) loaded);
       locate =
         file: path: tree:

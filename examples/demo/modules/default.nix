@@ -1,4 +1,4 @@
-# All of the fleet's modules; a host imports what is its own besides.
+# All modules of the fleet; a host also imports its own.
 {
   imports = [
     ./boot.nix

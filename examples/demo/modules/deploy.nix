@@ -1,4 +1,4 @@
-# What pantherOS reads to deploy a host.
+# The options that pantherOS reads to deploy a host.
 { config, lib, ... }:
 {
   options.pantheros.deploy = {
@@ -38,12 +38,12 @@
       example = [
         { tcp = 443; }
       ];
-      description = "What must hold after activation; a host that fails one is rolled back.";
+      description = "Checks that must pass after activation; a host that fails one is rolled back.";
     };
     rollbackTimeout = lib.mkOption {
       type = lib.types.int;
       default = 60;
-      description = "Seconds an activated system has to be confirmed in before the host goes back by itself.";
+      description = "Seconds within which an activated system must be confirmed; otherwise the host goes back by itself.";
     };
   };
 }

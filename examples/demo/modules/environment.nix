@@ -1,4 +1,4 @@
-# What users find on a host: programs and `/etc`.
+# The programs and `/etc` of a host.
 {
   config,
   lib,
@@ -20,7 +20,7 @@
         })
       );
       default = { };
-      description = "Files under `/etc`, by a `text` of their own or linked to a `source`.";
+      description = "Files under `/etc`, each with a `text`, or linked to a `source`.";
     };
   };
 

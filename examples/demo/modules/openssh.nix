@@ -1,4 +1,4 @@
-# The way in: OpenSSH, with keys only.
+# OpenSSH, with keys only.
 {
   config,
   lib,
@@ -55,7 +55,7 @@ in
   };
 
   config = {
-    # On in the whole fleet; a host may still decide otherwise.
+    # Defaults for the whole fleet; a host may override them.
     services.openssh = {
       enable = lib.mkDefault true;
       settings = {

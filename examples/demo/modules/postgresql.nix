@@ -24,7 +24,7 @@ in
     ensureDatabases = lib.mkOption {
       type = lib.types.listOf lib.types.str;
       default = [ ];
-      description = "Databases that are created if they are not there.";
+      description = "Databases that are created if they do not exist.";
     };
   };
 

@@ -1,4 +1,4 @@
-# What a system is called and what it is for.
+# The name and the platform of a system.
 { config, lib, ... }:
 {
   options = {
@@ -12,7 +12,7 @@
       type = lib.types.listOf lib.types.str;
       default = [ ];
       internal = true;
-      description = "What to tell whoever evaluates the configuration.";
+      description = "Warnings to print when the configuration is evaluated.";
     };
     nixpkgs.hostPlatform = lib.mkOption {
       type = lib.types.str;
@@ -57,7 +57,7 @@
         label = lib.mkOption {
           type = lib.types.str;
           default = config.system.nixos.version;
-          description = "What the boot menu calls the system.";
+          description = "Name of the system in the boot menu.";
         };
       };
     };

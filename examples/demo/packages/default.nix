@@ -1,4 +1,4 @@
-# The fleet's package set: `pkgs`, as small as it gets. What carries a known name is a stand-in of that name.
+# The fleet's package set: a minimal `pkgs`. A package with a well-known name is a stand-in.
 { lib, system }:
 let
   builders = lib.builders { inherit system; };

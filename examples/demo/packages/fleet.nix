@@ -19,7 +19,7 @@
     };
   };
 
-  # One file, made by a shell in one go; a host overrides the sites.
+  # One file, written by one shell script; a host overrides the sites.
   nginx-config = lib.makeOverridable (
     { virtualHosts }:
     pkgs.mkDerivation {

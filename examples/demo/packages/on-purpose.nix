@@ -1,4 +1,4 @@
-# What goes wrong here is meant to.
+# Packages that fail, or are slow, on purpose.
 { pkgs }:
 {
   fails-to-build = pkgs.mkDerivation {

@@ -1,4 +1,4 @@
-# Programs a fleet runs, in name only: each has its name, version and description, and says that it is not it.
+# Stand-ins for programs: each has the program's name, version and description, and prints that it is a stand-in.
 { pkgs }:
 let
   standIn =

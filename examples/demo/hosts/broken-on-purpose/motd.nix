@@ -1,4 +1,4 @@
-# The mistake, on purpose: the attribute is `hostName`. Nix says where, and what was meant.
+# A mistake on purpose: the attribute is `hostName`. Nix reports the position and suggests the right name.
 { config, ... }:
 {
   users.motd = ''

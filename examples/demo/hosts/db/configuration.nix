@@ -1,4 +1,4 @@
-# The database: starts from either of two disks, and is reached on a port of its own.
+# The database server: boots from either of two disks, and has SSH on port 2222.
 { lib, ... }:
 {
   imports = [ ./disko.nix ];

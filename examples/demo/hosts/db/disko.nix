@@ -1,5 +1,5 @@
-# Two disks, each with all that is needed to start: a BIOS boot partition, and halves of two mirrors,
-# one for /boot, one for the volume group that holds the rest.
+# Two disks. The host boots from either: each has a BIOS boot partition and one half of two mirrors,
+# one for /boot, one for the volume group with the other file systems.
 let
   half = device: {
     inherit device;

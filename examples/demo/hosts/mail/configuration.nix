@@ -1,4 +1,4 @@
-# The mail server, on ARM. Its boot loader is a trap: see disko.nix.
+# The mail server. Its boot loader is on the wrong disk on purpose: see disko.nix.
 {
   imports = [ ./disko.nix ];
 

@@ -1,6 +1,6 @@
-# An encrypted volume group — and a hazard on purpose. disko formats /dev/sdb, configuration.nix puts GRUB on
-# /dev/sda, and this disk has no BIOS boot partition for it either: it evaluates, it builds, and it would
-# not start.
+# An encrypted volume group, with a mistake on purpose: disko formats /dev/sdb, but configuration.nix installs GRUB
+# on /dev/sda, and /dev/sdb has no BIOS boot partition for GRUB either. The host evaluates and builds, but would
+# not boot.
 {
   disko.devices = {
     disk.main = {

@@ -1,4 +1,4 @@
-# One disk: an EFI system partition, and Btrfs with a subvolume for each thing worth a snapshot of its own.
+# One disk: an EFI system partition, and Btrfs with one subvolume for each unit of snapshots.
 {
   disko.devices.disk.main = {
     device = "/dev/disk/by-id/virtio-web-system";
