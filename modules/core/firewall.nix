@@ -7,7 +7,7 @@
       nftables.enable = lib.mkDefault true;
       firewall = {
         enable = true;
-        # Path MTU discovery and simple diagnosis need it.
+        # So that an operator can tell a host that is down from a port that is closed.
         allowPing = true;
         # On a public address, these messages would fill the log.
         logRefusedConnections = lib.mkDefault false;

@@ -11,7 +11,7 @@ real() {
   readlink --canonicalize-existing -- "$1"
 }
 
-# Compares the parts that only a reboot replaces. Assigned before the test, so that a dangling link ends this script.
+# Compares the parts that only a reboot replaces; a part that one of the systems lacks is not compared.
 reboot=0
 for part in kernel kernel-modules initrd; do
   if [ -e "$current/$part" ] && [ -e "$booted/$part" ]; then
@@ -20,6 +20,7 @@ for part in kernel kernel-modules initrd; do
     [ "$wanted" = "$running" ] || reboot=1
   fi
 done
+# An assignment, so that a dangling link ends this script; a test would take it for another system.
 active=$(real "$current")
 next=$(real "$profile")
 default=0
