@@ -1,37 +1,31 @@
 //! `plan_deploy`: builds hosts and plans their deployment, for a person to approve.
 
-use std::borrow::Cow;
-use std::collections::BTreeMap;
+mod output;
+mod planned_host;
 
 use futures::StreamExt;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::Value;
 
-use super::answer_limit::{self, EntryLabel};
+use super::answer_limit::EntryLabel;
 use super::{Context, Effect, Reach, Tool, ToolError};
-use crate::causes::{self, Failing, GroupedEntry};
+use crate::causes;
 use crate::config::Action;
 use crate::deploy::{
-    ApprovalError, Approvals, Change, Diff, FlakeSource, HostPlan, Intent, MOST_HOSTS, Pace, Plan, PlanError,
-    Risk, Severity, propose_deployment,
+    ApprovalError, Approvals, FlakeSource, Intent, MOST_HOSTS, Pace, Plan, PlanError, propose_deployment,
 };
 use crate::diagnostic::{Code, Diagnostic};
 use crate::flake::Fingerprint;
-use crate::flake::select::{SelectError, Selection, UnreadHosts};
-use crate::names::{HostName, PlanId, Rev, StorePath};
+use crate::flake::select::Selection;
+use crate::names::{HostName, Rev};
 use crate::text;
-use crate::time::Timestamp;
+pub use output::Output;
+use output::more_suffix;
+use planned_host::PlannedHost;
 
 /// Maximum number of hosts that are built and surveyed at the same time.
 const MAX_CONCURRENT_PROPOSALS: usize = 8;
-/// Maximum number of changed packages of a host in the answer; the plan has all.
-const MAX_PACKAGES: usize = 40;
-/// Maximum number of changed packages of a host in the text.
-const MAX_NAMED_PACKAGES: usize = 15;
-
-/// Maximum number of uncommitted inputs in the answer; the plan has more.
-const MAX_INPUTS: usize = 10;
 
 /// The tool `plan_deploy`.
 pub struct PlanDeploy;
@@ -88,94 +82,6 @@ impl Input {
             revert_confirmed: self.revert_confirmed,
         })
     }
-}
-
-/// The plan for one host.
-#[derive(Serialize, Deserialize, JsonSchema)]
-pub struct PlannedHost {
-    host: String,
-    target: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    toplevel: Option<StorePath>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    current: Option<StorePath>,
-    /// Generation of `current`, if it is also the boot default.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    generation: Option<u64>,
-    /// Generation of the boot default.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    boots: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    diff: Option<Diff>,
-    risks: Vec<Risk>,
-    /// Number of risks left out; blocking ones are kept first.
-    #[serde(default, skip_serializing_if = "crate::schema::is_zero")]
-    more_risks: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    needs_reboot: Option<bool>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<Diagnostic>,
-}
-
-impl Failing for PlannedHost {
-    fn attr(&self) -> Cow<'_, str> {
-        (&self.host).into()
-    }
-
-    fn words(&self) -> Vec<&str> {
-        vec![&self.host]
-    }
-
-    fn error(&mut self) -> &mut Option<Diagnostic> {
-        &mut self.error
-    }
-}
-
-/// The answer of `plan_deploy`.
-#[derive(Serialize, Deserialize, JsonSchema)]
-pub struct Output {
-    /// Absent if the plan of any host failed.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    plan_id: Option<PlanId>,
-    /// The command with which a person reads and approves the plan.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    approve_with: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    expires_at: Option<Timestamp>,
-    action: Action,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    revision: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    asked_rev: Option<String>,
-    dirty: bool,
-    /// Files with uncommitted changes, which are in the plan.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    dirty_files: Vec<String>,
-    /// Inputs that are not locked to one content; the first few.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    dirty_inputs: Vec<String>,
-    /// Number of further dirty files and inputs.
-    #[serde(default, skip_serializing_if = "crate::schema::is_zero")]
-    more_dirty_files: u64,
-    hosts: Vec<GroupedEntry<PlannedHost>>,
-    /// Number of hosts left out; failed ones and those with blocking risks are kept first. The plan has all.
-    #[serde(default, skip_serializing_if = "crate::schema::is_zero")]
-    more_hosts: u64,
-    /// Their names by state: `planned`, `blocking` (has blocking risks) or `failed`.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    more_named: BTreeMap<String, Vec<String>>,
-    /// Selected hosts that `except` leaves out.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    except: Vec<HostName>,
-    #[serde(default, skip_serializing_if = "crate::schema::is_zero")]
-    more_except: u64,
-    /// Hosts that do not evaluate, by cause; it is not known whether they have the tag.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    unread: Vec<UnreadHosts>,
-    #[serde(default, skip_serializing_if = "crate::schema::is_zero")]
-    more_unread: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<Diagnostic>,
 }
 
 impl Tool for PlanDeploy {
@@ -285,59 +191,8 @@ impl Tool for PlanDeploy {
     }
 
     fn render(output: &Output) -> String {
-        let mut lines = Vec::new();
-        if let (Some(id), Some(expires)) = (&output.plan_id, &output.expires_at) {
-            lines.push(format!("{id}: {}, expires at {expires}", output.action));
-            lines
-                .extend(output.approve_with.iter().map(|command| format!("A person approves it: {command}")));
-        } else {
-            lines.push("No plan was made:".to_owned());
-        }
-        if let Some(error) = output.error.as_ref().filter(|_| output.hosts.is_empty()) {
-            lines.push(error.to_string());
-        }
-        if let (Some(asked), Some(commit)) = (&output.asked_rev, &output.revision) {
-            lines.push(format!("from {asked}, which is commit {commit}"));
-        }
-        if output.dirty {
-            let more = output.more_dirty_files;
-            let count = (output.dirty_files.len() + output.dirty_inputs.len()) as u64 + more;
-            lines.push(format!("with uncommitted changes in {count} files and inputs:"));
-            let files = output.dirty_files.iter().map(|file| text::line(file, 200));
-            let inputs = output.dirty_inputs.iter().map(|name| format!("input {}", text::line(name, 200)));
-            let mut names: Vec<String> = files.chain(inputs).collect();
-            if more > 0 {
-                names.push("…".to_owned());
-            }
-            lines.push(text::fenced(&names.join("\n")));
-        }
-        for cause in &output.unread {
-            let names = text::words(cause.hosts.iter().map(String::as_str));
-            lines.push(format!("✗ {names}{}: {}", more_suffix(cause.more_hosts), cause.error));
-        }
-        if !output.except.is_empty() {
-            let names: Vec<&str> = output.except.iter().map(HostName::as_str).collect();
-            let more = more_suffix(output.more_except);
-            lines.push(format!("without {}{more}, left out by name", names.join(", ")));
-        }
-        if output.more_unread > 0 {
-            lines.push(format!("✗ hosts that fail for {} more causes", output.more_unread));
-        }
-        for caused in &output.hosts {
-            let GroupedEntry { entry: host, same_as, .. } = caused;
-            match (&host.error, same_as) {
-                (Some(error), _) => lines.push(format!("✗ {}: {error}", caused.named(&host.host))),
-                (None, Some(first)) => lines.push(format!("✗ {}: same error as {first}", host.host)),
-                (None, None) => lines.extend(host.render()),
-            }
-        }
-        lines.extend(answer_limit::describe_omitted("hosts", output.more_hosts, &output.more_named));
-        lines.join("\n")
+        output.text()
     }
-}
-
-fn more_suffix(count: u64) -> String {
-    if count > 0 { format!(" and {count} more") } else { String::new() }
 }
 
 /// Checks that everything is committed, if `deploy.clean` requires it.
@@ -370,152 +225,11 @@ fn require_clean(context: &Context, source: &FlakeSource) -> Result<(), ToolErro
     Err(error.into())
 }
 
-impl Output {
-    /// An answer without a plan.
-    fn without_plan(action: Action) -> Self {
-        Self {
-            plan_id: None,
-            approve_with: None,
-            expires_at: None,
-            action,
-            revision: None,
-            asked_rev: None,
-            dirty: false,
-            dirty_files: Vec::new(),
-            dirty_inputs: Vec::new(),
-            more_dirty_files: 0,
-            hosts: Vec::new(),
-            more_hosts: 0,
-            more_named: BTreeMap::new(),
-            except: Vec::new(),
-            more_except: 0,
-            unread: Vec::new(),
-            more_unread: 0,
-            error: None,
-        }
-    }
-
-    /// Adds the source that is evaluated.
-    fn with_source(self, source: &FlakeSource) -> Self {
-        Self {
-            revision: source.revision.clone(),
-            asked_rev: source.asked_rev.clone(),
-            dirty: source.dirty,
-            dirty_files: source.dirty_files.clone(),
-            dirty_inputs: source.dirty_inputs.iter().take(MAX_INPUTS).cloned().collect(),
-            more_dirty_files: source.more_dirty + source.dirty_inputs.len().saturating_sub(MAX_INPUTS) as u64,
-            ..self
-        }
-    }
-
-    /// The answer if the hosts with the tag could not be determined.
-    fn unselected(action: Action, error: &SelectError) -> Self {
-        Self { unread: error.unread().to_vec(), error: Some(error.into()), ..Self::without_plan(action) }
-    }
-}
-
-impl PlannedHost {
-    fn planned(plan: &HostPlan) -> Self {
-        let mut diff = plan.diff.clone();
-        let beyond = diff.packages.len().saturating_sub(MAX_PACKAGES);
-        diff.packages.truncate(MAX_PACKAGES);
-        diff.more_packages += beyond as u64;
-        Self {
-            host: plan.host.to_string(),
-            target: format!("{}@{}", plan.target.user, plan.target.address),
-            toplevel: Some(plan.toplevel.clone()),
-            current: Some(plan.current.clone()),
-            generation: plan.profile_generation.filter(|_| plan.profile_path.as_ref() == Some(&plan.current)),
-            boots: plan.profile_generation,
-            diff: Some(diff),
-            risks: plan.risks.clone(),
-            more_risks: 0,
-            needs_reboot: Some(plan.needs_reboot),
-            error: None,
-        }
-    }
-
-    fn failed(host: &HostName, error: Diagnostic) -> Self {
-        Self {
-            host: host.to_string(),
-            target: String::new(),
-            toplevel: None,
-            current: None,
-            generation: None,
-            boots: None,
-            diff: None,
-            risks: Vec::new(),
-            more_risks: 0,
-            needs_reboot: None,
-            error: Some(error),
-        }
-    }
-
-    fn render(&self) -> Vec<String> {
-        let mut lines = vec![format!("{} ({})", self.host, self.target)];
-        if let Some(diff) = &self.diff {
-            let grows = diff.closure_delta_bytes;
-            let sign = if grows < 0 { "-" } else { "+" };
-            lines.push(format!(
-                "  closure {}, {sign}{}",
-                indicatif::HumanBytes(diff.closure_bytes),
-                indicatif::HumanBytes(grows.unsigned_abs())
-            ));
-            let packages: Vec<_> = diff.packages.iter().filter(|p| p.change != Change::Changed).collect();
-            for package in packages.iter().take(MAX_NAMED_PACKAGES) {
-                let versions = match package.change {
-                    Change::Added => format!("new {}", package.after.join(", ")),
-                    Change::Removed => format!("removed {}", package.before.join(", ")),
-                    _ => format!("{} → {}", package.before.join(", "), package.after.join(", ")),
-                };
-                lines.push(format!("  {}: {versions}", package.name));
-            }
-            let beyond = packages.len().saturating_sub(MAX_NAMED_PACKAGES) as u64 + diff.more_packages;
-            if beyond > 0 {
-                lines.push(format!("  {beyond} more packages"));
-            }
-            if let Some(units) = &diff.units {
-                for (what, list) in [
-                    ("stop", &units.stop),
-                    ("start", &units.start),
-                    ("restart", &units.restart),
-                    ("reload", &units.reload),
-                ] {
-                    if !list.is_empty() {
-                        lines.push(format!(
-                            "  would {what}: {}",
-                            text::words(list.iter().map(String::as_str))
-                        ));
-                    }
-                }
-            }
-        }
-        for risk in &self.risks {
-            let mark = match risk.severity {
-                Severity::Blocking => "BLOCKING",
-                Severity::Warning => "warning",
-                Severity::Note => "note",
-            };
-            lines.push(format!("  {mark} {}:", text::word(&risk.code)));
-            lines.push(text::fenced(&risk.evidence));
-            lines.push(format!("    {}", risk.mend));
-        }
-        if self.more_risks > 0 {
-            // Blocking risks come first.
-            let are_all_blocking = self.risks.iter().all(|risk| risk.severity == Severity::Blocking);
-            let blocking = if are_all_blocking { ", some of which may be BLOCKING" } else { "" };
-            lines.push(format!(
-                "  {} more risks{blocking}: the person who approves is shown all",
-                self.more_risks
-            ));
-        }
-        lines
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::flake::select::UnreadHosts;
+    use crate::tools::answer_limit;
 
     #[test]
     fn hosts_of_a_cause_that_have_no_room_are_counted() {

@@ -1,0 +1,157 @@
+//! A host in the answer of `plan_deploy`.
+
+use std::borrow::Cow;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::causes::Failing;
+use crate::deploy::{Change, Diff, HostPlan, Risk, Severity};
+use crate::diagnostic::Diagnostic;
+use crate::names::{HostName, StorePath};
+use crate::text;
+
+/// Maximum number of changed packages of a host in the answer; the plan has all.
+const MAX_PACKAGES: usize = 40;
+/// Maximum number of changed packages of a host in the text.
+const MAX_NAMED_PACKAGES: usize = 15;
+
+/// The plan for one host.
+#[derive(Serialize, Deserialize, JsonSchema)]
+pub struct PlannedHost {
+    pub(super) host: String,
+    pub(super) target: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) toplevel: Option<StorePath>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) current: Option<StorePath>,
+    /// Generation of `current`, if it is also the boot default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) generation: Option<u64>,
+    /// Generation of the boot default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) boots: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) diff: Option<Diff>,
+    pub(super) risks: Vec<Risk>,
+    /// Number of risks left out; blocking ones are kept first.
+    #[serde(default, skip_serializing_if = "crate::schema::is_zero")]
+    pub(super) more_risks: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) needs_reboot: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) error: Option<Diagnostic>,
+}
+
+impl Failing for PlannedHost {
+    fn attr(&self) -> Cow<'_, str> {
+        (&self.host).into()
+    }
+
+    fn words(&self) -> Vec<&str> {
+        vec![&self.host]
+    }
+
+    fn error(&mut self) -> &mut Option<Diagnostic> {
+        &mut self.error
+    }
+}
+
+impl PlannedHost {
+    pub(super) fn planned(plan: &HostPlan) -> Self {
+        let mut diff = plan.diff.clone();
+        let beyond = diff.packages.len().saturating_sub(MAX_PACKAGES);
+        diff.packages.truncate(MAX_PACKAGES);
+        diff.more_packages += beyond as u64;
+        Self {
+            host: plan.host.to_string(),
+            target: format!("{}@{}", plan.target.user, plan.target.address),
+            toplevel: Some(plan.toplevel.clone()),
+            current: Some(plan.current.clone()),
+            generation: plan.profile_generation.filter(|_| plan.profile_path.as_ref() == Some(&plan.current)),
+            boots: plan.profile_generation,
+            diff: Some(diff),
+            risks: plan.risks.clone(),
+            more_risks: 0,
+            needs_reboot: Some(plan.needs_reboot),
+            error: None,
+        }
+    }
+
+    pub(super) fn failed(host: &HostName, error: Diagnostic) -> Self {
+        Self {
+            host: host.to_string(),
+            target: String::new(),
+            toplevel: None,
+            current: None,
+            generation: None,
+            boots: None,
+            diff: None,
+            risks: Vec::new(),
+            more_risks: 0,
+            needs_reboot: None,
+            error: Some(error),
+        }
+    }
+
+    pub(super) fn render(&self) -> Vec<String> {
+        let mut lines = vec![format!("{} ({})", self.host, self.target)];
+        if let Some(diff) = &self.diff {
+            let grows = diff.closure_delta_bytes;
+            let sign = if grows < 0 { "-" } else { "+" };
+            lines.push(format!(
+                "  closure {}, {sign}{}",
+                indicatif::HumanBytes(diff.closure_bytes),
+                indicatif::HumanBytes(grows.unsigned_abs())
+            ));
+            let packages: Vec<_> = diff.packages.iter().filter(|p| p.change != Change::Changed).collect();
+            for package in packages.iter().take(MAX_NAMED_PACKAGES) {
+                let versions = match package.change {
+                    Change::Added => format!("new {}", package.after.join(", ")),
+                    Change::Removed => format!("removed {}", package.before.join(", ")),
+                    _ => format!("{} → {}", package.before.join(", "), package.after.join(", ")),
+                };
+                lines.push(format!("  {}: {versions}", package.name));
+            }
+            let beyond = packages.len().saturating_sub(MAX_NAMED_PACKAGES) as u64 + diff.more_packages;
+            if beyond > 0 {
+                lines.push(format!("  {beyond} more packages"));
+            }
+            if let Some(units) = &diff.units {
+                for (what, list) in [
+                    ("stop", &units.stop),
+                    ("start", &units.start),
+                    ("restart", &units.restart),
+                    ("reload", &units.reload),
+                ] {
+                    if !list.is_empty() {
+                        lines.push(format!(
+                            "  would {what}: {}",
+                            text::words(list.iter().map(String::as_str))
+                        ));
+                    }
+                }
+            }
+        }
+        for risk in &self.risks {
+            let mark = match risk.severity {
+                Severity::Blocking => "BLOCKING",
+                Severity::Warning => "warning",
+                Severity::Note => "note",
+            };
+            lines.push(format!("  {mark} {}:", text::word(&risk.code)));
+            lines.push(text::fenced(&risk.evidence));
+            lines.push(format!("    {}", risk.mend));
+        }
+        if self.more_risks > 0 {
+            // Blocking risks come first.
+            let are_all_blocking = self.risks.iter().all(|risk| risk.severity == Severity::Blocking);
+            let blocking = if are_all_blocking { ", some of which may be BLOCKING" } else { "" };
+            lines.push(format!(
+                "  {} more risks{blocking}: the person who approves is shown all",
+                self.more_risks
+            ));
+        }
+        lines
+    }
+}
