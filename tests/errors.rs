@@ -1,8 +1,12 @@
-//! The text of an error is printed once, whether its `Display` is printed or its chain of sources.
+//! Texts of errors: each is printed once, whether its `Display` is printed or its chain of sources, and gives its reader advice
+//! that the reader can follow.
 use std::error::Error as _;
 use std::path::Path;
 
 use pantheros_mcp::testing::state::StateFolder;
+
+use crate::common::fleet::{Fleet, nixes};
+use crate::common::mcp::{Client, STATELESS};
 
 /// `thiserror` takes these for the source of a variant; a field whose text `Display` prints has another name (`cause`).
 const SOURCES: [&str; 3] = ["#[from]", "#[source]", " source:"];
@@ -51,4 +55,21 @@ fn a_chain_of_errors_names_the_cause_once() {
         source = error.source();
     }
     assert_eq!(chain.matches("Not a directory").count(), 1, "{chain}");
+}
+
+/// One error, with the words of its reader: commands on a terminal's standard error, tools in JSON.
+#[test]
+fn a_person_is_advised_to_run_commands_and_json_names_tools() {
+    let nix = nixes().pop().unwrap();
+    let fleet = Fleet::demo(&nix);
+    let output = fleet.command(&["call", "build_host", "host=nowhere"]).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("`pantheros-mcp call list_hosts` names all"), "{said}");
+    let answer: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(answer["error"]["hint"].as_str().unwrap().contains("list_hosts names all"), "{answer:#}");
+
+    let mut client = Client::begun(&fleet, &[], STATELESS);
+    let answer = client.call("build_host", serde_json::json!({"host": "nowhere"}));
+    let text = answer["result"]["content"][0]["text"].as_str().unwrap();
+    assert!(text.contains("list_hosts names all") && !text.contains("pantheros-mcp call"), "{text}");
 }

@@ -20,6 +20,7 @@ use std::process::ExitCode;
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
+use crate::advice::{self, Reader};
 use crate::config::{ConfigError, Overrides, Settings};
 use crate::diagnostic::{Code, Diagnostic};
 
@@ -152,6 +153,10 @@ pub fn run(line: CommandLine) -> ExitCode {
     start_logging(line.global.log_format);
     crate::process::adopt_orphans();
     let command = line.command.unwrap_or_else(|| CliCommand::Serve(serve::ServeCommand::default()));
+    // The demo shows what a model reads.
+    if !matches!(command, CliCommand::Serve(_) | CliCommand::Demo(_)) {
+        advice::write_for(Reader::Person);
+    }
     if let CliCommand::Completions { shell } = command {
         let mut output = std::io::stdout();
         clap_complete::generate(shell, &mut CommandLine::command(), "pantheros-mcp", &mut output);

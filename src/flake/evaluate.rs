@@ -266,7 +266,7 @@ impl SharedProgress<'_> {
 fn skipped_error(others: usize) -> Diagnostic {
     let message = format!("not evaluated, because {others} other evaluations exceeded the time limit");
     Diagnostic::new(Code::TimedOut, message)
-        .with_hint(Remedy::AskForOneHost.after(format!("correct those, {TIME}, or ")))
+        .with_hint(TIME.after("correct those, ").and(", or ", Remedy::AskForOneHost))
 }
 
 fn no_answer_error() -> Diagnostic {

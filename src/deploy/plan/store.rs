@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use serde::Deserialize;
 
 use super::{PLAN_VERSION, Plan};
-use crate::advice::Remedy;
+use crate::advice::{Hint, Remedy};
 use crate::canonical::{CanonicalError, Digest};
 use crate::config::DeploySettings;
 use crate::diagnostic::{Code, Diagnostic};
@@ -84,7 +84,7 @@ impl From<&PlanError> for Diagnostic {
             PlanError::Unknown(_) => diagnostic(Code::UnknownPlan).with_hint(Remedy::ListPlans),
             PlanError::OtherVersion { version, .. } if *version > u64::from(PLAN_VERSION) => {
                 diagnostic(Code::InvalidPlan)
-                    .with_hint(Remedy::PlanAnew.after(format!("{}, or ", Remedy::UseNewerProgram)))
+                    .with_hint(Hint::from(Remedy::UseNewerProgram).and(", or ", Remedy::PlanAnew))
             }
             PlanError::OtherVersion { .. } => diagnostic(Code::InvalidPlan)
                 .with_hint(Remedy::PlanAnew.after("it was made by an older version of this program: ")),

@@ -214,6 +214,7 @@ fn with_planning_hint(error: Diagnostic) -> Diagnostic {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::advice::Reader;
     use crate::nix::NixError;
     use crate::process::ProcessError;
     use crate::ssh::SshError;
@@ -231,10 +232,10 @@ mod tests {
                 Diagnostic::new(Code::RemoteFailed, "a").with_hint(Remedy::PlanAnew.after("fix it, and ")),
                 "fix it, and make a new plan (plan_deploy, rollback_host)".to_owned(),
             ),
-            (Diagnostic::from(&again), Remedy::PlanAndApproveAnew.to_string()),
+            (Diagnostic::from(&again), Remedy::PlanAndApproveAnew.text(Reader::Model)),
             (
                 Diagnostic::new(Code::RemoteFailed, "a").with_hint("Fix it."),
-                format!("Fix it; then {}", Remedy::PlanAndApproveAnew),
+                format!("Fix it; then {}", Remedy::PlanAndApproveAnew.text(Reader::Model)),
             ),
         ] {
             let outcome = Outcome::refused(&"web".parse().unwrap(), error);
@@ -254,7 +255,8 @@ mod tests {
         ] {
             let outcome = Outcome::refused(&"web".parse().unwrap(), error.clone());
             let hint = outcome.error.unwrap().hint.unwrap().to_string();
-            let (anew, again) = (Remedy::PlanAndApproveAnew.to_string(), Remedy::CallAgain.to_string());
+            let (anew, again) =
+                (Remedy::PlanAndApproveAnew.text(Reader::Model), Remedy::CallAgain.text(Reader::Model));
             assert!(hint.contains(&anew) && !hint.contains(&again), "{error:?}: {hint}");
         }
     }

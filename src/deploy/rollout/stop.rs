@@ -63,7 +63,7 @@ impl Stop {
             error.message
         );
         Diagnostic { message, ..error }.with_hint(
-            Remedy::RollBack.after(format!("{}; if that is still the new system, ", Remedy::ShowStatus)),
+            Hint::from(Remedy::ShowStatus).and("; if that is still the new system, ", Remedy::RollBack),
         )
     }
 

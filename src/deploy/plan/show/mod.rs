@@ -9,7 +9,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use super::{Action, FlakeSource, HostPlan, Plan, Severity};
-use crate::advice::Remedy;
+use crate::advice::{Reader, Remedy};
 use crate::text;
 use crate::time::Timestamp;
 
@@ -92,7 +92,7 @@ fn render(plan: &Plan, now: Timestamp, limits: DetailLimits) -> String {
     let rest = plan.hosts.get(limits.hosts..).unwrap_or_default();
     if !rest.is_empty() {
         lines.push(String::new());
-        let all = Remedy::ShowPlan { plan: plan.id.to_string() };
+        let all = Remedy::ShowPlan { plan: plan.id.to_string() }.text(Reader::Person);
         lines.push(format!("and {} more hosts, shortened; {all}", rest.len()));
         push_short_hosts(rest, &mut lines);
     }
