@@ -92,11 +92,15 @@ pub(super) fn machine(folder: &Path, tools: &[&str]) -> Result<Option<SettingsSo
     let signs = value_at("/deploy/approve_by")
         .and_then(Value::as_array)
         .is_some_and(|by| by.contains(&json!("signature")));
-    if (signs || value_at("/deploy/scopes").is_some()) && value_at("/deploy/approvers").is_none() {
+    let needs_approvers = match () {
+        () if signs => Some("`deploy.approve_by` has `signature`"),
+        () if value_at("/deploy/scopes").is_some() => Some("`deploy.scopes` is set"),
+        () => None,
+    };
+    if let Some(cause) = needs_approvers.filter(|_| value_at("/deploy/approvers").is_none()) {
         return Err(ConfigError::OutOfBounds {
             path: folder.to_owned(),
-            message: "`deploy.approve_by` has `signature`, or `deploy.scopes` is set, but `deploy.approvers` is not set"
-                .to_owned(),
+            message: format!("{cause}, but `deploy.approvers` is not set"),
         });
     }
     Ok(Some(source))

@@ -211,6 +211,7 @@ impl Code {
             Self::NixFailed => "nix failed",
             Self::TimedOut => "the time limit was exceeded",
             Self::OutOfMemory => "the evaluation exceeded its memory limit",
+            Self::Cancelled => "cancelled",
             _ => "it failed",
         }
     }
