@@ -96,7 +96,11 @@ async fn serve(
             connection.as_mut().graceful_shutdown();
             match tokio::time::timeout(LAST_ANSWERS, connection).await {
                 Ok(ended) => ended,
-                Err(_) => return,
+                Err(_) => {
+                    let remote = connection_info.remote;
+                    tracing::warn!(%remote, "a connection was closed before its answer was complete");
+                    return;
+                }
             }
         }
     };
