@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use crate::common::fleet::{Fleet, nixes, wait_until};
+use crate::common::fleet::{Fleet, nixes};
 use crate::common::http::{Connection, Request, Server, Setup};
-use crate::common::mcp::ENDING;
 use crate::common::plan::{approvals, fleet, settings, stored};
 use crate::common::site::Site;
+use crate::common::wait::wait_until;
 use serde_json::json;
 
 const LIFE: Duration = Duration::from_secs(1_800);
@@ -96,8 +96,7 @@ fn nothing_that_is_to_be_recorded_is_lost_in_silence() {
     let held = hold(&fleet);
     let calls = refused(&server, &fleet);
     wait_until("the calls to run", || server.metric("pantheros_tool_calls_in_flight") == CALLS as u64);
-    let (_, took) = server.stop();
-    assert!(took < ENDING, "{took:?}");
+    server.stop();
     wait_until("it to say so", || server.said().contains("4 changes to the state folder"));
     drop((calls, held));
 }

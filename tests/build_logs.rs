@@ -3,8 +3,9 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use crate::common::fleet::{Fleet, nixes, wait_until};
+use crate::common::fleet::{Fleet, nixes};
 use crate::common::mcp::Client;
+use crate::common::wait::wait_until;
 use serde_json::{Value, json};
 
 /// A flake whose host `a` fails to build after this script.

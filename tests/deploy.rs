@@ -225,7 +225,7 @@ fn a_kernel_is_started_once_and_kept_if_it_comes_up() {
     let plan = site.approved(&json!({"hosts": ["web"], "action": "boot", "reboot": true}));
     let mut deploying = site.deploying(&plan).stdout(std::process::Stdio::piped()).spawn().unwrap();
     let reboots = site.machine("web").path("/var/lib/reboots");
-    crate::common::fleet::wait_until("it is rebooted", || reboots.exists());
+    crate::common::wait::wait_until("it is rebooted", || reboots.exists());
     assert_eq!(site.machine("web").boot_default(), first);
     site.machine("web").reboot();
     let ended = deploying.wait().unwrap();

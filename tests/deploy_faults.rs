@@ -1,20 +1,18 @@
 //! Faults during a deployment: whatever fails, the host ends on the confirmed new system, or on the old one.
 
 use std::process::{Child, Stdio};
-use std::time::{Duration, Instant};
 
-use crate::common::fleet::{alive, nixes, told, wait_until};
+use crate::common::fleet::{alive, nixes, told};
 use crate::common::mcp::Client;
 use crate::common::site::Site;
 use crate::common::terminal::Terminal;
+use crate::common::wait::wait_until;
 use pantheros_mcp::testing::time::Timestamp;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
-/// Seconds in which a host has to be confirmed. [`AND_BACK`] adds the time that going back may take on a busy machine.
-/// `benches/deploy.rs` measures it on an idle one.
+/// Seconds in which a host has to be confirmed.
 const CONFIRMED_WITHIN: u64 = 10;
-const AND_BACK: Duration = Duration::from_secs(CONFIRMED_WITHIN + 50);
 
 fn site() -> Site {
     Site::start(&nixes().pop().unwrap(), &["web"], &json!({"rollbackTimeout": CONFIRMED_WITHIN}))
@@ -154,7 +152,7 @@ fn a_client_leaves() {
     site.wait_for("web", &plan, "activating");
     client.close();
     // Before it ends, the server makes the host roll back.
-    client.ends_within(AND_BACK);
+    assert!(client.ends().success(), "{}", client.said());
     is_back(&mut site, &plan);
 }
 
@@ -287,12 +285,9 @@ fn a_question_is_never_answered() {
     let mut site = site();
     site.hook("web", "2-test", "sleep 1; pkill -STOP -f '[ ]watch /run/pantheros/'; activate");
     let plan = site.approved(&json!({"hosts": ["web"]}));
-    let since = Instant::now();
     let answer = site.deploy(&plan);
     site.machine("web").says(&["pkill", "-KILL", "-f", "[ ]watch /run/pantheros/"]);
     assert_eq!((answer.code, answer.error_code()), (1, "rolled_back"), "{:#}", answer.json);
-    // The server asks again after the host has rolled back.
-    assert!(since.elapsed() < Duration::from_secs(40), "{:?}", since.elapsed());
     let first = site.first("web");
     site.settled("web", &first, &first);
 }

@@ -2,7 +2,8 @@
 //! approve.
 
 use crate::common::fleet::nixes;
-use crate::common::http::{Connection, NEW, OLD, Request, Server, Setup};
+use crate::common::http::{Connection, OLD, Request, Server, Setup};
+use crate::common::mcp::STATELESS;
 use crate::common::site::Site;
 use serde_json::{Value, json};
 
@@ -107,13 +108,13 @@ impl<'a> Attacker<'a> {
 
     fn modern(&self, mut params: Value) -> Value {
         let meta = &mut params["_meta"];
-        meta["io.modelcontextprotocol/protocolVersion"] = json!(NEW);
+        meta["io.modelcontextprotocol/protocolVersion"] = json!(STATELESS);
         meta["io.modelcontextprotocol/clientCapabilities"] = json!({"elicitation": {"form": {}}});
         meta["io.modelcontextprotocol/clientInfo"] = json!({"name": "attacker", "version": "1"});
         let name = params["name"].as_str().unwrap().to_owned();
         let message = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params});
         let request = Request::post("/mcp", &message)
-            .with("mcp-protocol-version", NEW)
+            .with("mcp-protocol-version", STATELESS)
             .with("mcp-method", "tools/call")
             .with("mcp-name", &name);
         self.server.ask(&request).message()["result"].clone()
@@ -190,7 +191,7 @@ fn a_question_asked_over_stdio_is_not_answered_over_http() {
     let server = serving(&site);
     let attacker = Attacker::at(&server, Way::Stateless);
     let mut local =
-        crate::common::mcp::Client::able(&site.fleet, &[], NEW, json!({"elicitation": {"form": {}}}));
+        crate::common::mcp::Client::able(&site.fleet, &[], STATELESS, json!({"elicitation": {"form": {}}}));
     let planned = local.call("plan_deploy", json!({"hosts": ["web"]}));
     let plan = json!({"plan_id": planned["result"]["structuredContent"]["plan_id"]});
     let asked = local.call("deploy", plan.clone())["result"].clone();

@@ -3,9 +3,10 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
-use crate::common::fleet::{Fleet, PROGRAM, nixes, wait_until};
+use crate::common::fleet::{Fleet, PROGRAM, nixes};
 use crate::common::site::Site;
 use crate::common::terminal::Terminal;
+use crate::common::wait::wait_until;
 use serde_json::json;
 
 /// The script on a fleet, with the program under test.

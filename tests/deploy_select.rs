@@ -1,11 +1,12 @@
 //! The selection of hosts for a plan: no host is left out silently, and an empty selection is not all hosts.
 
 use std::process::Stdio;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::common::fleet::{Answer, Fleet, errors, nixes, told};
 use crate::common::mcp::Client;
 use crate::common::site::Site;
+use crate::common::wait::PATIENCE;
 use serde_json::{Value, json};
 
 /// Two machines, and hosts that do not evaluate: two with the same cause, one whose tags alone fail, and one that is
@@ -164,7 +165,7 @@ fn a_plan_by_tag_says_how_far_it_is() {
                 "tools/call",
                 json!({"name": "plan_deploy", "arguments": {"tag": "all"}, "_meta": {"progressToken": token}}),
             );
-            let deadline = Instant::now() + Duration::from_secs(30);
+            let deadline = Instant::now() + PATIENCE;
             loop {
                 let message = client.next();
                 assert!(Instant::now() < deadline, "{token}: {message:#}");

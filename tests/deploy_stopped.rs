@@ -3,11 +3,11 @@
 
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Child, Stdio};
-use std::time::Duration;
 
-use crate::common::fleet::{nixes, wait_until};
+use crate::common::fleet::nixes;
 use crate::common::mcp::Client;
 use crate::common::site::Site;
+use crate::common::wait::wait_until;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
@@ -132,7 +132,7 @@ fn a_server_that_is_to_end_takes_back_what_was_confirmed() {
         } else {
             client.close();
         }
-        assert!(client.ends_within(Duration::from_secs(30)).success(), "{ends}: {}", client.said());
+        assert!(client.ends().success(), "{ends}: {}", client.said());
         assert!(client.said().contains("stopping the deployment"), "{ends}: {}", client.said());
         all_are_back(&mut site);
         assert_eq!(site.audited().iter().filter(|event| *event == "rolled_back").count(), 2, "{ends}");
@@ -167,7 +167,7 @@ fn confirmed_hosts_go_back_side_by_side_if_the_call_is_cancelled() {
         site.settled(name, &first, &first);
     }
     client.close();
-    assert!(client.ends_within(Duration::from_secs(30)).success(), "{}", client.said());
+    assert!(client.ends().success(), "{}", client.said());
     assert_eq!(site.audited().iter().filter(|event| *event == "rolled_back").count(), 3);
 }
 

@@ -4,9 +4,10 @@ use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use crate::common::fleet::{nixes, told, wait_until};
+use crate::common::fleet::{nixes, told};
 use crate::common::site::Site;
 use crate::common::target::Target;
+use crate::common::wait::wait_until;
 use serde_json::json;
 
 /// Gives the machine a user `deploy`, who may become root without a password, and a Nix daemon that trusts the users in

@@ -7,11 +7,12 @@ use std::path::Path;
 use std::process::{Child, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::common::fleet::{Fleet, alive, below, errors, nixes, wait_until};
+use crate::common::fleet::{Fleet, alive, below, errors, nixes};
 use crate::common::http::{Request, Setup};
 use crate::common::mcp::{Client, STATELESS, alone, handshake};
 use crate::common::slow::Slow;
 use crate::common::target::Targets;
+use crate::common::wait::wait_until;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 

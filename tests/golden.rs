@@ -144,6 +144,15 @@ fn a_read_only_server_lists_what_can_change_nothing() {
     }
 }
 
+/// The tools that a server offers to clients without a token: those that reach no host. A tool that is offered there by
+/// mistake lets any program on the machine reach hosts.
+#[test]
+fn what_is_offered_without_a_token_is_as_published() {
+    let offered: Vec<&str> =
+        catalogue().iter().filter(|tool| tool.reach == Reach::Here).map(|tool| tool.name).collect();
+    golden::check("tools/without-token.txt", &format!("{}\n", offered.join("\n")), TESTS);
+}
+
 /// The effect, the reach and the idempotence of a tool are consistent.
 #[test]
 fn effect_and_reach_agree() {

@@ -344,7 +344,7 @@ fn who_goes_ends_a_call_that_was_silent() {
     stream.chunk().unwrap();
     let builds =
         || crate::common::fleet::alive(&http.quiet.0.folder().with_file_name("told").display().to_string());
-    crate::common::fleet::wait_until("the build to run", builds);
+    crate::common::wait::wait_until("the build to run", builds);
     drop(stream);
-    crate::common::fleet::wait_until("the build to end", || !builds());
+    crate::common::wait::wait_until("the build to end", || !builds());
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use crate::common::catalogue::arguments;
+use crate::common::catalogue::{arguments, require_accepted};
 use crate::common::fleet::{Fleet, nixes};
 use crate::common::mcp::{Client, STATELESS, with_meta};
 use crate::common::site::Site;
@@ -652,7 +652,8 @@ fn every_tool(asked: &mut Asked) {
     // A tool that no test here names gets arguments by its schema. Its answer may contain no text of others.
     for tool in catalogue().iter().filter(|tool| all.contains(tool.name)) {
         if !asked.tools.contains(tool.name) {
-            asked.call_with(tool.name, arguments(tool));
+            let answer = asked.call_with(tool.name, arguments(tool));
+            require_accepted(tool.name, &answer["structuredContent"]);
         }
     }
     // The instructions name each such field to the model.

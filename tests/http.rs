@@ -1,14 +1,12 @@
 //! MCP over HTTP, against the real program over real sockets.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
-
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::common::catalogue::arguments;
-use crate::common::fleet::{PATIENCE, alive, wait_until};
+use crate::common::fleet::alive;
 use crate::common::http::{Answer, Request, Server, Setup, TOKEN, initialize};
-use crate::common::mcp::ENDING;
+use crate::common::wait::{PATIENCE, wait_until};
 use pantheros_mcp::testing::tools::{Reach, ToolEntry, catalogue};
 use serde_json::{Value, json};
 
@@ -95,7 +93,7 @@ fn a_request_of_the_newer_protocol_needs_no_session() {
     let discovered = server.ask(&Request::modern("server/discover", json!({}))).message();
     let versions = discovered["result"]["supportedVersions"].as_array();
     assert!(
-        versions.is_some_and(|versions| versions.contains(&json!(crate::common::http::NEW))),
+        versions.is_some_and(|versions| versions.contains(&json!(crate::common::mcp::STATELESS))),
         "{discovered}"
     );
     let tools = server.ask(&Request::modern("tools/list", json!({})));
@@ -722,9 +720,10 @@ fn it_stops_with_streams_open() {
     let (head, mut standing) = server.send(&listen);
     assert_eq!(head.status, 200);
     let idle = server.connect();
-    let (status, took) = server.stop();
-    assert!(status.success() && took < ENDING, "{status} after {took:?}");
+    assert!(server.stop().success());
     assert!(old.closes_within(PATIENCE) && standing.closes_within(PATIENCE));
+    // The streams were closed, and no answer was cut off.
+    assert!(!server.said().contains("before its answer was complete"), "{}", server.said());
     drop(idle);
 }
 
@@ -906,8 +905,7 @@ fn nothing_survives_the_server() {
         // The call continues in its session although its client has disconnected.
         drop(server.send(&Request::old(&session, &call)));
         wait_until("the build runs", || alive(&marker));
-        let (status, took) = server.stop();
-        assert!(status.success() && took < ENDING, "{status} after {took:?}");
+        assert!(server.stop().success());
         assert!(!server.said().contains("still running"), "{}", server.said());
         assert!(!alive(&marker) && !alive(&server.folder().display().to_string()));
     }

@@ -173,7 +173,7 @@ fn a_key_that_is_there_twice_is_refused_over_every_transport() {
         let request = Request::post_bytes("/mcp", message.as_bytes());
         for request in [
             request.clone().with("mcp-session-id", &session),
-            request.with("mcp-protocol-version", crate::common::http::NEW),
+            request.with("mcp-protocol-version", crate::common::mcp::STATELESS),
             Request::post_bytes(&endpoint, message.as_bytes()),
         ] {
             let answer = server.ask(&request);

@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use crate::common::files::Files;
-use crate::common::fleet::{Fleet, nixes, wait_until};
+use crate::common::fleet::{Fleet, nixes};
 use crate::common::mcp::Client;
+use crate::common::wait::wait_until;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
@@ -178,17 +179,11 @@ fn a_failure_that_lasts_is_not_remembered_of_an_evaluation_that_fetched() {
     for nix in nixes() {
         let (fleet, mut origin, _served) = behind_a_server(&nix, Kind::Archive);
         origin.bring_up();
-        let log = fleet.write_outside("evaluations", "");
-        let counting = fleet.write_outside(
-            "counting-nix",
-            &format!("#!/bin/sh\ncase \" $* \" in *\" eval \"*) echo \"$$\" >>{log:?} ;; esac\nexec {nix:?} \"$@\"\n"),
-        );
-        std::fs::set_permissions(&counting, PermissionsExt::from_mode(0o755)).unwrap();
-        fleet.write_outside("pantheros.toml", &format!("[nix]\nprogram = {counting:?}\n"));
+        let counted = fleet.count_evaluations();
         let evaluations = || {
             let shells = ask(&fleet, "list_devshells", &json!({"system": "riscv64-linux"}))["shells"].clone();
             assert_eq!(shells[0]["error"]["code"], "throw", "{shells:#}");
-            std::fs::read_to_string(&log).unwrap().lines().count()
+            counted()
         };
         let fetched = evaluations();
         let anew = evaluations();

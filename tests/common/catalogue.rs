@@ -3,7 +3,7 @@
 use pantheros_mcp::testing::tools::ToolEntry;
 use serde_json::{Map, Value, json};
 
-/// The smallest arguments of a tool: `web` for every required argument.
+/// The smallest arguments of a tool: `web` for every required name, and the least value of every other kind.
 pub fn arguments(tool: &ToolEntry) -> Value {
     let schema = Value::Object(tool.input_schema());
     let required = schema["required"].as_array().cloned().unwrap_or_default();
@@ -11,9 +11,7 @@ pub fn arguments(tool: &ToolEntry) -> Value {
         .iter()
         .map(|key| {
             let key = key.as_str().unwrap();
-            let kind = &schema["properties"][key]["type"];
-            let value = if kind == "array" { json!(["web"]) } else { json!("web") };
-            (key.to_owned(), value)
+            (key.to_owned(), least(tool.name, key, &schema["properties"][key]))
         })
         .collect();
     // `required` does not express that it needs one of two arguments.
@@ -21,4 +19,28 @@ pub fn arguments(tool: &ToolEntry) -> Value {
         given.insert("hosts".to_owned(), json!(["web"]));
     }
     Value::Object(given)
+}
+
+/// Requires that a call with [`arguments`] reached the tool: if they are refused, the call tests nothing, and the tool needs a
+/// case of its own in that test.
+pub fn require_accepted(tool: &str, structured: &Value) {
+    let code = structured["error"]["code"].as_str().unwrap_or_default();
+    assert!(
+        !["invalid_input", "host_not_found", "invalid_plan"].contains(&code),
+        "{tool} refuses arguments made from its schema, so add a call of it with other arguments to this test: {structured:#}"
+    );
+}
+
+fn least(tool: &str, key: &str, schema: &Value) -> Value {
+    if let Some(first) = schema["enum"].as_array().and_then(|values| values.first()) {
+        return first.clone();
+    }
+    match schema["type"].as_str() {
+        Some("string") if key == "plan_id" => json!("plan-aaaaaaaaaaaaaaaaaaaaaaaaaa"),
+        Some("string") => json!("web"),
+        Some("array") => json!([least(tool, key, &schema["items"])]),
+        Some("boolean") => json!(false),
+        Some("integer") => schema.get("minimum").cloned().unwrap_or(json!(0)),
+        _ => panic!("tests/common/catalogue.rs has no value for the argument `{key}` of {tool}: {schema:#}"),
+    }
 }

@@ -6,7 +6,8 @@ use std::process::{Child, Command, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::fleet::{Fleet, wait_until};
+use super::fleet::Fleet;
+use super::wait::wait_until;
 
 /// A real daemon; dropping it ends it.
 pub struct Daemon {

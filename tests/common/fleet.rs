@@ -1,5 +1,6 @@
 //! Flakes in folders of their own, and this program running on them with every Nix under test.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -123,6 +124,19 @@ impl Fleet {
         Answer::of(&output)
     }
 
+    /// Makes the program run Nix through a script that counts evaluations. Returns a function that returns their number.
+    pub fn count_evaluations(&self) -> impl Fn() -> usize {
+        let log = self.write_outside("evaluations", "");
+        let nix = &self.nix;
+        let counting = self.write_outside(
+            "counting-nix",
+            &format!("#!/bin/sh\ncase \" $* \" in *\" eval \"*) echo \"$$\" >>{log:?} ;; esac\nexec {nix:?} \"$@\"\n"),
+        );
+        std::fs::set_permissions(&counting, PermissionsExt::from_mode(0o755)).unwrap();
+        self.write_outside("pantheros.toml", &format!("[nix]\nprogram = {counting:?}\n"));
+        move || std::fs::read_to_string(&log).unwrap().lines().count()
+    }
+
     /// Runs the Nix under test in the flake's folder, without this program.
     pub fn by_hand(&self, arguments: &[&str]) -> Output {
         Command::new(&self.nix)
@@ -217,17 +231,4 @@ pub fn alive(marker: &str) -> bool {
             && std::fs::read(entry.path().join("cmdline"))
                 .is_ok_and(|line| String::from_utf8_lossy(&line).contains(marker))
     })
-}
-
-/// How long a test waits for an event before it fails. A machine may be busy; tests check that the event happens, not
-/// when.
-pub const PATIENCE: std::time::Duration = std::time::Duration::from_secs(60);
-
-/// Waits until `holds` returns true; fails after [`PATIENCE`].
-pub fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
-    let start = std::time::Instant::now();
-    while !holds() {
-        assert!(start.elapsed() < PATIENCE, "{what}: not within {PATIENCE:?}");
-        std::thread::sleep(std::time::Duration::from_millis(10));
-    }
 }

@@ -9,7 +9,8 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use super::fleet::PATIENCE;
+use super::mcp::STATELESS;
+use super::wait::{PATIENCE, wait_for_exit};
 
 use serde_json::{Value, json};
 
@@ -17,8 +18,6 @@ use serde_json::{Value, json};
 pub const TOKEN: &str = "correct-horse-battery-staple";
 /// The newest protocol version that has sessions.
 pub const OLD: &str = "2025-11-25";
-/// The first protocol version without sessions.
-pub const NEW: &str = "2026-07-28";
 
 /// The command and the folder of a server that was not started yet.
 pub struct Setup {
@@ -131,13 +130,9 @@ impl Setup {
     /// Starts a server that has to refuse. Returns its status and its standard error.
     pub fn refused(mut self) -> (ExitStatus, String) {
         let mut child = self.command.spawn().unwrap();
-        let start = Instant::now();
-        while child.try_wait().unwrap().is_none() {
-            if start.elapsed() > PATIENCE {
-                child.kill().unwrap();
-                panic!("it started");
-            }
-            std::thread::sleep(Duration::from_millis(10));
+        if wait_for_exit(&mut child).is_none() {
+            child.kill().unwrap();
+            panic!("it started");
         }
         let output = child.wait_with_output().unwrap();
         (output.status, String::from_utf8(output.stderr).unwrap())
@@ -168,13 +163,16 @@ impl Server {
         self.folder.as_ref().unwrap().path().join("fleet")
     }
 
-    /// Sends SIGTERM. Returns the status, and how long the end took.
-    pub fn stop(&mut self) -> (ExitStatus, Duration) {
-        let start = Instant::now();
+    /// The number of its process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Sends SIGTERM and waits for the end.
+    pub fn stop(&mut self) -> ExitStatus {
         let id = rustix::process::Pid::from_child(&self.child);
         rustix::process::kill_process(id, rustix::process::Signal::TERM).unwrap();
-        let status = self.child.wait().unwrap();
-        (status, start.elapsed())
+        wait_for_exit(&mut self.child).unwrap_or_else(|| panic!("it does not end: {}", self.said()))
     }
 
     /// Opens a connection.
@@ -271,13 +269,13 @@ impl Request {
     /// A request of the newer protocol, which needs no session.
     pub fn modern(method: &str, mut params: Value) -> Self {
         let meta = &mut params["_meta"];
-        meta["io.modelcontextprotocol/protocolVersion"] = json!(NEW);
+        meta["io.modelcontextprotocol/protocolVersion"] = json!(STATELESS);
         meta["io.modelcontextprotocol/clientCapabilities"] = json!({});
         meta["io.modelcontextprotocol/clientInfo"] = json!({"name": "test", "version": "1"});
         let name = params["name"].as_str().map(str::to_owned);
         let message = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params});
         let request =
-            Self::post("/mcp", &message).with("mcp-protocol-version", NEW).with("mcp-method", method);
+            Self::post("/mcp", &message).with("mcp-protocol-version", STATELESS).with("mcp-method", method);
         match name {
             Some(name) => request.with("mcp-name", &name),
             None => request,

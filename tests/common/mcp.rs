@@ -12,18 +12,13 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::fleet::{Fleet, PATIENCE};
+use super::fleet::Fleet;
+use super::wait::{PATIENCE, wait_for_exit};
 
 /// The protocol versions that begin with a handshake.
 pub const WITH_HANDSHAKE: [&str; 4] = ["2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25"];
 /// The protocol version without a handshake.
 pub const STATELESS: &str = "2026-07-28";
-/// How long a test waits for the end of a server on a busy machine. A server that runs programs needs about 2 s
-/// (`process::GRACE` before SIGKILL), and at most one more second if changes are queued for the state folder
-/// (`LAST_WRITES` in `src/cli/serve.rs`). The builds that are interrupted take a day or more, so a server that waited
-/// for one would fail the test. Taking a deployment back may need longer; see [`Client::ends_within`].
-pub const ENDING: Duration = Duration::from_secs(20);
-
 /// A message from the server.
 #[derive(Clone, Debug)]
 pub struct Message {
@@ -236,35 +231,19 @@ impl Client {
         rustix::process::kill_process(rustix::process::Pid::from_child(&self.child), signal).unwrap();
     }
 
-    /// Waits for the server's end; fails if that takes longer than [`ENDING`].
+    /// Waits for the server's end.
     pub fn ends(&mut self) -> ExitStatus {
-        self.ends_within(ENDING)
-    }
-
-    /// Waits for the server's end; fails if that takes longer than `limit`.
-    pub fn ends_within(&mut self, limit: Duration) -> ExitStatus {
-        let start = Instant::now();
-        loop {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                return status;
-            }
-            assert!(start.elapsed() < limit, "it does not end: {}", self.said());
-            std::thread::sleep(Duration::from_millis(5));
-        }
+        wait_for_exit(&mut self.child).unwrap_or_else(|| panic!("it does not end: {}", self.said()))
     }
 }
 
 impl Drop for Client {
     fn drop(&mut self) {
         self.input = None;
-        let start = Instant::now();
-        while matches!(self.child.try_wait(), Ok(None)) {
-            if start.elapsed() > ENDING {
-                let _gone = self.child.kill();
-                let _reaped = self.child.wait();
-                return;
-            }
-            std::thread::sleep(Duration::from_millis(5));
+        if wait_for_exit(&mut self.child).is_none() {
+            let _gone = self.child.kill();
+            let _reaped = self.child.wait();
+            assert!(std::thread::panicking(), "the server did not end after its client: {}", self.said());
         }
     }
 }

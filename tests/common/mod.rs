@@ -16,3 +16,4 @@ pub mod site;
 pub mod slow;
 pub mod target;
 pub mod terminal;
+pub mod wait;

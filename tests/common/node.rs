@@ -5,11 +5,12 @@ use std::io::Read;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process_group};
 
 use super::mcp::alone;
+use super::wait::look_within;
 
 /// How long one run of a client may take on a machine that is busy.
 const PATIENCE: Duration = Duration::from_secs(180);
@@ -89,19 +90,12 @@ pub fn run(mut command: Command) -> Ended {
         })
     }
     let (output, errors) = (text(child.stdout.take().unwrap()), text(child.stderr.take().unwrap()));
-    let start = Instant::now();
-    let mut late = false;
-    let status = loop {
-        if let Some(status) = child.try_wait().unwrap() {
-            break status;
-        }
-        if start.elapsed() > PATIENCE {
-            late = true;
-            kill_process_group(Pid::from_child(&child), Signal::KILL).unwrap();
-        }
-        std::thread::sleep(Duration::from_millis(10));
-    };
+    let in_time = look_within(PATIENCE, || child.try_wait().unwrap());
+    let status = in_time.unwrap_or_else(|| {
+        kill_process_group(Pid::from_child(&child), Signal::KILL).unwrap();
+        child.wait().unwrap()
+    });
     let ended = Ended { code: status.code(), output: output.join().unwrap(), errors: errors.join().unwrap() };
-    assert!(!late, "{command:?} took too long: {}", ended.all());
+    assert!(in_time.is_some(), "{command:?} took too long: {}", ended.all());
     ended
 }

@@ -1,18 +1,12 @@
 //! The server on a port of its own, for clients that are separate programs.
 
-use std::io::{BufRead, BufReader};
-use std::process::{Child, Stdio};
-use std::sync::mpsc::channel;
-use std::time::{Duration, Instant};
-
-use rustix::process::{Pid, Signal, kill_process};
-
 use super::fleet::Fleet;
-use super::mcp::{ENDING, alone};
+use super::http::{Server, Setup};
+use super::mcp::alone;
 
 /// A server that listens. Dropping it ends it.
 pub struct Served {
-    child: Child,
+    server: Server,
     /// Its address: `http://127.0.0.1:PORT`.
     pub origin: String,
     /// The token that clients send; `None` if the server needs none.
@@ -30,31 +24,11 @@ impl Served {
         let mut command = fleet.command(&["serve", "--http", "127.0.0.1:0"]);
         command.args(arguments);
         alone(&mut command);
-        let mut child =
-            command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-        let lines = BufReader::new(child.stderr.take().unwrap());
-        let (sender, said) = channel();
-        // A full pipe would block the server.
-        std::thread::spawn(move || {
-            for line in lines.lines().map_while(Result::ok) {
-                let _nobody_listens = sender.send(line);
-            }
-        });
-        let mut served = Self { child, origin: String::new(), token: None };
-        let mut before = Vec::new();
-        loop {
-            let line = said
-                .recv_timeout(Duration::from_secs(30))
-                .unwrap_or_else(|error| panic!("it does not listen ({error}): {before:?}"));
-            if let Some(url) = line.strip_prefix("listening on ") {
-                served.origin = url.strip_suffix("/mcp").unwrap().to_owned();
-                return served;
-            }
-            if let Some(path) = line.strip_prefix("clients need the token in ") {
-                served.token = Some(std::fs::read_to_string(path).unwrap().trim().to_owned());
-            }
-            before.push(line);
-        }
+        let server = Setup::of(command).without("PANTHEROS_HTTP_TOKEN").start();
+        let said = server.said();
+        let file = said.lines().find_map(|line| line.strip_prefix("clients need the token in "));
+        let token = file.map(|path| std::fs::read_to_string(path).unwrap().trim().to_owned());
+        Self { origin: format!("http://{}", server.address), server, token }
     }
 
     /// The `Authorization` header that a client sends; `None` if the server needs no token.
@@ -69,25 +43,11 @@ impl Served {
 
     /// The number of its process.
     pub fn id(&self) -> u32 {
-        self.child.id()
+        self.server.id()
     }
 
-    /// Ends it; fails if that takes longer than [`ENDING`].
+    /// Ends it.
     pub fn stop(mut self) {
-        kill_process(Pid::from_child(&self.child), Signal::TERM).unwrap();
-        let start = Instant::now();
-        while self.child.try_wait().unwrap().is_none() {
-            assert!(start.elapsed() < ENDING, "it does not end");
-            std::thread::sleep(Duration::from_millis(5));
-        }
-    }
-}
-
-impl Drop for Served {
-    fn drop(&mut self) {
-        if matches!(self.child.try_wait(), Ok(None)) {
-            let _gone = self.child.kill();
-            let _reaped = self.child.wait();
-        }
+        self.server.stop();
     }
 }

@@ -6,8 +6,9 @@ use std::process::{Command, Output};
 
 use serde_json::{Value, json};
 
-use super::fleet::{Answer, Fleet, wait_until};
+use super::fleet::{Answer, Fleet};
 use super::target::{Target, Targets};
+use super::wait::wait_until;
 
 /// A fleet whose facts are in `fleet.json`. `switch-to-configuration ACTION` of a revision first runs
 /// `/var/lib/hooks/REVISION-ACTION` of its machine, with which a test can make it fail.

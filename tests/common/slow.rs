@@ -3,8 +3,9 @@
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::fleet::{Fleet, alive, wait_until};
+use super::fleet::{Fleet, alive};
 use super::mcp::started_by;
+use super::wait::wait_until;
 
 /// A fleet of two hosts: `slow` takes a day to build, `chatty` writes log lines for some seconds.
 pub struct Slow {

@@ -10,9 +10,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{Duration, Instant};
 
-use super::fleet::PATIENCE;
+use super::wait::{look_until, wait_until};
 
 /// A boot loader that can start an entry once.
 pub const FAKE_BOOTCTL: &str = include_str!("fake-bootctl.sh");
@@ -231,32 +230,21 @@ impl Target {
         self.power_off();
         self.switch_on();
         // `ssh` refuses the new key, so it cannot tell whether the machine is up.
-        let start = Instant::now();
-        while TcpStream::connect(("127.0.0.1", self.port)).is_err() {
-            assert!(start.elapsed() < PATIENCE, "{} takes no connections", self.name);
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        wait_until("it to take connections", || TcpStream::connect(("127.0.0.1", self.port)).is_ok());
         old
     }
 
     /// Switches the machine on, and waits until it answers.
     pub fn start(&mut self) {
         self.switch_on();
-        let start = Instant::now();
-        loop {
+        let mut said = String::new();
+        let answered = look_until(|| {
             let answer = self.run(&["true"]);
-            if answer.status.success() {
-                return;
-            }
-            assert!(
-                start.elapsed() < PATIENCE,
-                "{} does not answer: {}\n{}",
-                self.name,
-                String::from_utf8_lossy(&answer.stderr),
-                std::fs::read_to_string(self.root.join("sshd.log")).unwrap_or_default()
-            );
-            std::thread::sleep(Duration::from_millis(20));
-        }
+            said = String::from_utf8_lossy(&answer.stderr).into_owned();
+            answer.status.success().then_some(())
+        });
+        let log = || std::fs::read_to_string(self.root.join("sshd.log")).unwrap_or_default();
+        assert!(answered.is_some(), "{} does not answer: {said}\n{}", self.name, log());
     }
 
     fn switch_on(&mut self) {
@@ -278,11 +266,7 @@ impl Target {
             init.kill().unwrap();
             init.wait().unwrap();
             // The kernel ends the processes of the namespace a moment after their parent.
-            let start = Instant::now();
-            while TcpStream::connect(("127.0.0.1", self.port)).is_ok() {
-                assert!(start.elapsed() < PATIENCE, "{} still takes connections", self.name);
-                std::thread::sleep(Duration::from_millis(5));
-            }
+            wait_until("it to take no connections", || TcpStream::connect(("127.0.0.1", self.port)).is_err());
         }
     }
 

@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
-use super::fleet::PATIENCE;
+use super::wait::{PATIENCE, wait_for_exit};
 
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::LocalModes;
@@ -105,14 +105,8 @@ impl Terminal {
     }
 
     fn ended(&mut self) -> (Option<i32>, String) {
-        let deadline = Instant::now() + PATIENCE;
-        let status = loop {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                break status;
-            }
-            assert!(Instant::now() < deadline, "it does not end; it showed {:?}", self.seen);
-            std::thread::sleep(Duration::from_millis(10));
-        };
+        let status = wait_for_exit(&mut self.child)
+            .unwrap_or_else(|| panic!("it does not end; it showed {:?}", self.seen));
         while let Ok(bytes) = self.screen.recv_timeout(Duration::from_millis(200)) {
             self.seen.push_str(&String::from_utf8_lossy(&bytes));
         }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::common::fleet::wait_until;
+use crate::common::wait::wait_until;
 use crate::supervisor::machine::{DEPLOYMENTS, Deployment, HOLD, Machine, NONCE, side_by_side};
 
 fn confirm(machine: &mut Machine) {

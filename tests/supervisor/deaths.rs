@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::common::fleet::wait_until;
+use crate::common::wait::wait_until;
 use crate::supervisor::machine::{Deployment, HOLD, Machine, NONCE, side_by_side};
 
 /// What happens, and the expected result at each step: the last state, its reason, and whether the old system has to be

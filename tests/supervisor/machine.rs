@@ -5,14 +5,14 @@ use std::os::unix::fs::{DirBuilderExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Output;
 use std::sync::OnceLock;
-use std::time::{Duration, Instant};
 
 use pantheros_mcp::testing::deploy::SUPERVISOR_SCRIPT;
 use serde_json::Value;
 
-use crate::common::fleet::{Fleet, nixes, wait_until};
+use crate::common::fleet::{Fleet, nixes};
 use crate::common::programs::Store;
 use crate::common::target::{FAKE_BOOTCTL, Target, Targets};
+use crate::common::wait::{look_until, wait_until};
 
 /// The unit that runs at the start of a machine with `pantheros.deploy`.
 const AT_START: &str = "pantheros-deployments.service";
@@ -280,11 +280,8 @@ impl Machine {
     /// is left.
     pub fn settled(&mut self, system: &str, default: &str) {
         let web = self.targets.get("web");
-        let start = Instant::now();
-        while !web.processes_left().is_empty() {
-            assert!(start.elapsed() < Duration::from_secs(5), "left: {:?}", web.processes_left());
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        let ended = look_until(|| web.processes_left().is_empty().then_some(()));
+        assert!(ended.is_some(), "left: {:?}", web.processes_left());
         let facts = web.says(&[
             "sh",
             "-c",
@@ -384,19 +381,9 @@ impl Deployment {
     }
 
     pub fn wait_for(&self, machine: &mut Machine, state: &str) -> Value {
-        let start = Instant::now();
-        loop {
-            let written = self.written(machine);
-            if written["state"] == state {
-                return written;
-            }
-            assert!(
-                start.elapsed() < Duration::from_secs(20),
-                "never {state}: {written:#} {}",
-                self.errors(machine)
-            );
-            std::thread::sleep(Duration::from_millis(10));
-        }
+        let reached = look_until(|| Some(self.written(machine)).filter(|written| written["state"] == state));
+        reached
+            .unwrap_or_else(|| panic!("never {state}: {:#} {}", self.written(machine), self.errors(machine)))
     }
 }
 

@@ -123,7 +123,7 @@ fn tools_that_do_not_work(machine: &mut Machine) {
     let begun = deployment.run(machine, &["begin"]).status.code();
     assert!(matches!(begun, Some(0 | 132)), "{begun:?}");
     let state = machine.web().inside(&format!("{}/state.json", deployment.folder));
-    crate::common::fleet::wait_until("it is back", || {
+    crate::common::wait::wait_until("it is back", || {
         std::fs::read_to_string(&state).is_ok_and(|json| json.contains("\"rolled_back\""))
     });
     machine.is_old();

@@ -246,7 +246,7 @@ fn unreached(machine: &mut Machine) {
 
     let unreached = machine.deployment(&given("1"));
     unreached.begin_and_wait(machine);
-    crate::common::fleet::wait_until("it is rebooted", || reboots.exists());
+    crate::common::wait::wait_until("it is rebooted", || reboots.exists());
     machine.web().reboot();
     let ended = unreached.gives(machine, 0, &["state"]);
     assert_eq!(
@@ -293,7 +293,7 @@ fn no_way_back(machine: &mut Machine) {
     let rebooting = machine.deployment(&[("reboot_on_failure", "1")]);
     rebooting.begin(machine);
     let reboots = machine.web().path("/var/lib/reboots");
-    crate::common::fleet::wait_until("it is rebooted", || reboots.exists());
+    crate::common::wait::wait_until("it is rebooted", || reboots.exists());
     assert_eq!(rebooting.written(machine)["state"], "rolling_back");
     machine.web().reboot();
     let ended = rebooting.gives(machine, 0, &["state"]);

@@ -1,6 +1,6 @@
 //! Systems that are started by a reboot, and kept only if they come up.
 
-use crate::common::fleet::wait_until;
+use crate::common::wait::wait_until;
 use crate::supervisor::machine::{Deployment, Machine, NONCE, side_by_side};
 
 const ONCE: [(&str, &str); 3] = [("action", "boot"), ("reboot", "1"), ("boot_once", "1")];

@@ -2,7 +2,8 @@
 
 use std::process::{Child, Stdio};
 
-use crate::common::fleet::{Fleet, alive, nixes, wait_until};
+use crate::common::fleet::{Fleet, alive, nixes};
+use crate::common::wait::wait_until;
 
 /// A flake whose host takes an hour to build, in a process that `marker` identifies.
 fn slow(nix: &std::path::Path, marker: &str) -> Fleet {

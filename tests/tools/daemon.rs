@@ -6,7 +6,8 @@ use std::process::{Command, Output};
 use std::time::Duration;
 
 use crate::common::daemon::{Daemon, SlowToTell};
-use crate::common::fleet::{Fleet, error_of, errors, nixes, wait_until};
+use crate::common::fleet::{Fleet, error_of, errors, nixes};
+use crate::common::wait::wait_until;
 
 /// Runs the test with all Nix programs at once, because its waits take long.
 fn with_each(test: impl Fn(&Path) + Sync) {

@@ -4,8 +4,9 @@ use std::os::unix::fs::PermissionsExt;
 
 use serde_json::{Value, json};
 
-use crate::common::fleet::{Fleet, alive, nixes, wait_until};
+use crate::common::fleet::{Fleet, alive, nixes};
 use crate::common::mcp::{Client, started_by};
+use crate::common::wait::wait_until;
 
 /// Two hosts, one that fails and one whose facts take longer than any test.
 const FLEET: &str = r#"{

@@ -3,7 +3,7 @@
 use pantheros_mcp::testing::tools::find;
 use serde_json::{Value, json};
 
-use crate::common::catalogue::arguments;
+use crate::common::catalogue::{arguments, require_accepted};
 use crate::common::fleet::{Fleet, nixes};
 use crate::common::mcp::Client;
 use crate::common::site::Site;
@@ -216,8 +216,8 @@ fn no_answer_of_any_tool_is_heavier_than_a_page() {
             // A tool without a case here is called with arguments by its schema.
             name => {
                 let arguments = arguments(find(name).unwrap());
-                bounded(tool, &call(arguments.clone()));
-                bounded(tool, &there.call(name, arguments)["result"]);
+                require_accepted(name, &bounded(tool, &call(arguments.clone())));
+                require_accepted(name, &bounded(tool, &there.call(name, arguments)["result"]));
             }
         }
     }

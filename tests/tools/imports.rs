@@ -8,9 +8,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use pantheros_mcp::testing::tools::find;
 use serde_json::{Value, json};
 
-use crate::common::catalogue::arguments;
-use crate::common::fleet::{Fleet, errors, nixes, wait_until};
+use crate::common::catalogue::{arguments, require_accepted};
+use crate::common::fleet::{Fleet, errors, nixes};
 use crate::common::mcp::{Client, WITH_HANDSHAKE};
+use crate::common::wait::wait_until;
 
 /// A host, a shell and a package that read an address from the output of a derivation.
 const FLAKE: &str = r#"{ outputs = _: let
@@ -124,6 +125,9 @@ fn a_read_only_server_builds_nothing_whatever_it_is_asked() {
                     _ => "",
                 };
                 assert!(said.contains(refused), "{tool} {arguments}: {said}");
+                if refused.is_empty() {
+                    require_accepted(&tool, &serde_json::from_slice(&output.stdout).unwrap());
+                }
                 assert!(!made.exists(), "{tool} {arguments} built it, {}", nix.display());
             }
         }
