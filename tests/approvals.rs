@@ -281,7 +281,7 @@ fn a_signature_is_made_where_the_key_is() {
         (output.status.code(), errors(&output))
     };
     let (code, said) = approve(&sign(other.plan().id.as_str()), &["--risk", "late"]);
-    assert!(code == Some(1) && said.contains("not alice's over this plan"), "{said}");
+    assert!(code == Some(1) && said.contains("the signature by alice is not over this plan"), "{said}");
     let (code, said) = approve(&fleet.folder().join("nowhere"), &[]);
     assert!(code == Some(1) && said.contains("nowhere"), "{said}");
     let made = sign(id);

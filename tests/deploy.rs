@@ -92,7 +92,7 @@ fn a_person_deploys_in_one_go() {
     site.settled("web", &second, &second);
 
     let mut terminal = Terminal::run(&site.fleet.command(&["rollback", "web"]));
-    terminal.shows("generation 1 again");
+    terminal.shows("which is generation 1");
     terminal.types("no\n");
     assert_eq!(terminal.ends().0, Some(1));
     site.settled("web", &second, &second);
@@ -140,7 +140,7 @@ fn the_settings_say_where_a_host_is() {
     assert_eq!((status.code, &status.json["total"]), (0, &json!(2)), "{:#}", status.json);
     let back = site.fleet.command(&["rollback", "web", "--dry-run"]).output().unwrap();
     let said = String::from_utf8_lossy(&back.stdout);
-    assert!(said.contains("generation 1 again"), "{said}");
+    assert!(said.contains("which is generation 1"), "{said}");
     // The plan names what is unknown because of that.
     assert!(said.contains("`config` could not be read: the configuration called `throw`: broken"), "{said}");
     assert!(said.contains("the timeouts are those of the settings"), "{said}");
@@ -199,7 +199,7 @@ fn what_a_system_cannot_say_of_itself_is_a_risk() {
     assert_eq!(site.deploy(&plan).code, 0);
     let back = site.fleet.command(&["rollback", "web", "--dry-run"]).output().unwrap();
     let said = String::from_utf8_lossy(&back.stdout);
-    assert!(said.contains("generation 2 again") && said.contains("facts_unknown"), "{said}");
+    assert!(said.contains("which is generation 2") && said.contains("facts_unknown"), "{said}");
     assert!(said.contains("`file_systems.mounted./data` could not be read"), "{said}");
 }
 

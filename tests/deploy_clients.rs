@@ -94,7 +94,7 @@ fn a_person_at_a_client_approves() {
         site.settled("web", &second, &second);
 
         let (shown, result) = person.call("rollback_host", &json!({"host": "web"}), Does::Types("web"));
-        assert!(shown.contains("generation 1 again"), "{shown}");
+        assert!(shown.contains("which is generation 1"), "{shown}");
         assert_eq!(result["structuredContent"]["hosts"][0]["state"], "confirmed", "{version}: {result:#}");
         site.settled("web", &first, &first);
         let approved = ["planned", "approved", "deploy_started", "host_finished"];

@@ -129,7 +129,7 @@ fn no_way_back_is_told() {
     assert_eq!(answer.error_code(), "rollback_failed", "{:#}", answer.json);
     let status = site.fleet.call("host_status", &json!({"host": "web"}));
     assert_eq!(status.json["latest_deployment"]["state"], "rollback_failed", "{:#}", status.json);
-    assert!(status.json["warnings"].to_string().contains("ended rollback_failed"), "{:#}", status.json);
+    assert!(status.json["warnings"].to_string().contains("ended as rollback_failed"), "{:#}", status.json);
     let second = site.toplevel("web");
     site.settled("web", &second, &first);
     // Only a restart of the machine brings the old system back.

@@ -115,7 +115,7 @@ fn those_confirmed_go_back_where_that_was_planned() {
             answer.json
         );
         let message = answer.json["hosts"][0]["error"]["message"].as_str().unwrap();
-        assert!(message.contains("since b failed"), "{message}");
+        assert!(message.contains("because b failed"), "{message}");
         for name in names {
             let first = site.first(name);
             site.settled(name, &first, &first);

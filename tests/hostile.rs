@@ -563,7 +563,7 @@ fn a_host_gives_no_orders() {
         assert!(error["said"].as_str().is_some_and(|said| said.contains(ORDER)), "{status:#}");
         assert_eq!(error["code"], "remote_failed", "{status:#}");
         let text = status["content"][0]["text"].as_str().unwrap();
-        assert!(text.contains("its latest deployment: "), "{text}");
+        assert!(text.contains("its latest deployment is not known: "), "{text}");
     }
     // Text on standard error and a failure, text in place of an answer, and an answer with text as its version.
     for script in
