@@ -8,5 +8,5 @@ mod reader;
 mod remedy;
 
 pub use hint::Hint;
-pub use reader::{Reader, write_for};
+pub use reader::{Reader, set_reader};
 pub use remedy::{NAME_FLAKE, Remedy};

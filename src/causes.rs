@@ -87,10 +87,10 @@ fn share_error<T: Failing>(group: Vec<T>) -> Vec<GroupedEntry<T>> {
     if breaks.len() == 1 {
         breaks.clear();
     }
-    let mut caused: Vec<GroupedEntry<T>> = Vec::with_capacity(group.len());
+    let mut grouped: Vec<GroupedEntry<T>> = Vec::with_capacity(group.len());
     for mut entry in group {
-        if caused.is_empty() {
-            caused.push(GroupedEntry {
+        if grouped.is_empty() {
+            grouped.push(GroupedEntry {
                 entry,
                 breaks: std::mem::take(&mut breaks),
                 more_breaks: 0,
@@ -98,10 +98,10 @@ fn share_error<T: Failing>(group: Vec<T>) -> Vec<GroupedEntry<T>> {
             });
         } else {
             *entry.error() = None;
-            caused.push(GroupedEntry { entry, breaks: Vec::new(), more_breaks: 0, same_as: first.clone() });
+            grouped.push(GroupedEntry { entry, breaks: Vec::new(), more_breaks: 0, same_as: first.clone() });
         }
     }
-    caused
+    grouped
 }
 
 /// A key that is equal for errors of one cause.
@@ -186,7 +186,7 @@ mod tests {
             .collect();
         group_by_cause(entries)
             .into_iter()
-            .map(|caused| (caused.entry.0, caused.breaks.len(), caused.same_as))
+            .map(|grouped| (grouped.entry.0, grouped.breaks.len(), grouped.same_as))
             .collect()
     }
 
@@ -232,7 +232,7 @@ mod tests {
             ..Diagnostic::new(Code::Throw, "x")
         };
         let entries = vec![Entry("a".into(), Some(at(1))), Entry("b".into(), Some(at(2)))];
-        assert!(group_by_cause(entries).iter().all(|caused| caused.same_as.is_none()));
+        assert!(group_by_cause(entries).iter().all(|grouped| grouped.same_as.is_none()));
     }
 
     #[test]

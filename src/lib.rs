@@ -11,8 +11,8 @@
 //! - [`ssh`] — connections to hosts with the system's OpenSSH.
 //! - [`process`] — the only module that starts processes.
 //! - [`scratch`] — temporary folders; [`state`] — a private folder with atomic files; [`canonical`] — canonical JSON.
-//! - [`config`] — the settings; [`causes`] — groups failures by cause; [`policy`], [`schema`], [`diagnostic`], [`names`],
-//!   [`progress`], [`metrics`], [`text`], `platform`, [`random`], [`reading`], [`time`], [`user`] — shared by all modules.
+//! - [`config`] — the settings; [`advice`] — the words of hints; [`causes`] — groups failures by cause; [`policy`], [`schema`], [`diagnostic`], [`names`],
+//!   [`progress`], [`metrics`], [`text`], `platform`, [`random`], [`reading`], [`time`], [`user`], [`stderr`] — shared by all modules.
 
 mod advice;
 mod audit;

@@ -148,7 +148,7 @@ impl Metrics {
     /// # Errors
     /// The encoder failed; it does not when it writes to a string.
     pub fn render(&self) -> Result<String, Error> {
-        let resident = platform::own_number().and_then(platform::resident_bytes);
+        let resident = platform::own_pid_in_table().and_then(platform::resident_bytes);
         self.resident.set(resident.and_then(|bytes| i64::try_from(bytes).ok()).unwrap_or_default());
         self.in_flight.set(i64::try_from(self.running.len()).unwrap_or(i64::MAX));
         let mut out = String::new();

@@ -109,7 +109,9 @@ impl ScratchFolder {
         for parent in candidates {
             let longest = parent.as_os_str().as_bytes().len() + 1 + LONGEST_NAME;
             let made = if longest > longest_path {
-                Err(format!("a path there has up to {longest} bytes, but only {longest_path} are possible"))
+                Err(format!(
+                    "a path there has up to {longest} bytes, but the system allows only {longest_path}"
+                ))
             } else {
                 require_safe(parent).and_then(|()| Self::make_in(parent).map_err(|error| error.to_string()))
             };
@@ -276,7 +278,7 @@ mod tests {
         assert_eq!(scratch.path().metadata().unwrap().mode() & 0o777, 0o700);
         let error = ScratchFolder::make(&candidates[..3], longest_path).unwrap_err().to_string();
         assert!(error.contains(&format!("{}: a path there has up to", long.display())), "{error}");
-        assert!(error.contains(&format!("but only {longest_path} are possible; ")), "{error}");
+        assert!(error.contains(&format!("but the system allows only {longest_path}; ")), "{error}");
         assert!(error.contains("sticky"), "{error}");
         drop(scratch);
         assert_eq!((names(&short), names(&long), names(&open)), (0, 0, 0));

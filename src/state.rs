@@ -46,7 +46,6 @@ pub enum StateError {
     /// The file is larger than any file this program writes.
     #[error("{} is larger than {limit} bytes", path.display())]
     TooLarge {
-        /// The file.
         path: PathBuf,
         /// Most bytes read.
         limit: u64,

@@ -150,6 +150,7 @@ fn a_read_only_server_lists_what_can_change_nothing() {
 fn what_is_offered_without_a_token_is_as_published() {
     let offered: Vec<&str> =
         catalogue().iter().filter(|tool| tool.reach == Reach::Here).map(|tool| tool.name).collect();
+    // `http::without_a_token_no_tool_that_reaches_hosts_is_served` compares a server's list with the same tools.
     golden::check("tools/without-token.txt", &format!("{}\n", offered.join("\n")), TESTS);
 }
 

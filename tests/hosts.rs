@@ -7,7 +7,7 @@ use crate::common::fleet::{Answer, Fleet, alive, nixes};
 use crate::common::http::{Request, Setup};
 use crate::common::mcp::{Client, WITH_HANDSHAKE};
 use crate::common::target::Targets;
-use crate::common::wait::{PATIENCE, wait_until};
+use crate::common::wait::wait_until;
 use pantheros_mcp::testing::progress::Call;
 use pantheros_mcp::testing::ssh::{RemoteLimits, SshConnections, SshSettings, SshTarget};
 use rustix::process::Signal;
@@ -227,8 +227,8 @@ fn who_is_not_let_in_or_does_not_answer_is_told_apart() {
     let start = Instant::now();
     let answer = status(&fleet, "web");
     assert_eq!((answer.code, answer.error_code()), (1, "host_unreachable"), "{:#}", answer.json);
-    // `connect_seconds` is 3.
-    assert!(start.elapsed() < PATIENCE, "it hung for {:?}", start.elapsed());
+    // `connect_seconds` is 3, and 15 by default.
+    assert!(start.elapsed().as_secs() < 15, "it hung for {:?}", start.elapsed());
 }
 
 #[test]

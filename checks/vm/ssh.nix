@@ -37,7 +37,7 @@ pkgs.testers.runNixOSTest {
         client.succeed(f"{batch} admin@server sudo --non-interactive true")
 
     def denied(login: str) -> None:
-        """Checks that sshd denies the login. The restart clears penalties, which would also stop it."""
+        """Checks that sshd denies the login. The restart clears penalties, which would also deny the login."""
         server.succeed("systemctl restart sshd.service")
         server.wait_for_open_port(22)
         output = client.fail(f"{login} true 2>&1")

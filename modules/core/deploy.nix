@@ -106,7 +106,7 @@ in
       default = false;
       description = ''
         Whether the host reboots if its previous system cannot be activated again, or if no connection reaches the
-        host within {option}`pantheros.deploy.rollbackTimeout` after that. It boots the previous boot default.
+        host within {option}`pantheros.deploy.rollbackTimeout` after that. It boots the boot default from before the deployment.
       '';
     };
 
@@ -148,7 +148,7 @@ in
   config.systemd.services.pantheros-deployments = {
     description = "Finish interrupted deployments";
     wantedBy = [ "multi-user.target" ];
-    # From the start of this unit, the time runs within which a system that was booted on trial must be confirmed.
+    # The time to confirm a system that was booted on trial starts with this unit.
     after = [ "sshd.service" ];
     restartIfChanged = false;
     # The programs that the supervisor (src/deploy/supervisor/script) calls, besides those on every unit's path:
@@ -169,7 +169,7 @@ in
   };
 
   config.environment.etc = {
-    # A later deployment, or one back to this system, reads from it who can log in, without the flake.
+    # A later deployment, or one back to this system, reads who can log in from this file, without the flake.
     "pantheros/facts.json".text = builtins.toJSON (
       import ../../src/flake/facts.nix { inherit config options pkgs; }
     );

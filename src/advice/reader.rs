@@ -1,4 +1,7 @@
 //! Who reads the hints of this process.
+//!
+//! A hint that was read back from JSON has the words for a model: of an error from the cache, and of an answer that was
+//! shortened.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -15,13 +18,13 @@ pub enum Reader {
 }
 
 impl Reader {
-    /// The reader of this process's text; a model unless [`write_for`] set another one.
+    /// The reader of this process's text; a model unless [`set_reader`] set another one.
     pub(super) fn current() -> Self {
         if PERSON.load(Ordering::Relaxed) { Self::Person } else { Self::Model }
     }
 }
 
 /// Sets the reader of this process's text.
-pub fn write_for(reader: Reader) {
+pub fn set_reader(reader: Reader) {
     PERSON.store(reader == Reader::Person, Ordering::Relaxed);
 }

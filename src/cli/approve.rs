@@ -79,7 +79,7 @@ pub(super) enum ApproveError {
         instead: BTreeSet<ApprovalMethod>,
     },
     /// `--read-only` or `tools.read_only` is set.
-    #[error("an approval allows a change of a host, which --read-only forbids")]
+    #[error("an approval allows a change of a host, which `--read-only` or `tools.read_only` forbids")]
     ReadOnly,
     /// The signature could not be read.
     #[error("the signature {} could not be read: {cause}", path.display())]
@@ -120,9 +120,8 @@ impl From<&ApproveError> for Diagnostic {
                 };
                 Self::new(Code::InvalidApproval, refusal.to_string()).with_hint(hint)
             }
-            ApproveError::ReadOnly => {
-                Self::new(Code::ToolDisabled, refusal.to_string()).with_hint("approve without --read-only")
-            }
+            ApproveError::ReadOnly => Self::new(Code::ToolDisabled, refusal.to_string())
+                .with_hint("approve without --read-only and `tools.read_only`"),
             ApproveError::No => Self::new(Code::ApprovalDeclined, refusal.to_string()),
             ApproveError::Signature { .. } => Self::new(Code::InvalidApproval, refusal.to_string())
                 .with_hint("name the file that `ssh-keygen -Y sign` wrote; its name ends in .sig"),

@@ -25,7 +25,7 @@ use crate::tools::{self, CallSlot, Context, Services, ToolEntry, ToolOutcome};
 /// a readable summary go to standard error.
 ///
 /// Exits with 0 if the tool succeeded; with 1 if it failed or was interrupted; and with 2 if there is
-/// no such tool, the tool is disabled, or the arguments or the settings are wrong.
+/// no such tool, the tool is disabled for all arguments, or the arguments or the settings are wrong.
 #[derive(Args, Debug)]
 pub struct CallCommand {
     /// The tool; `pantheros-mcp tools` lists them

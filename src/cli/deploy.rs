@@ -28,9 +28,9 @@ use crate::tools::{self, CallSlot, Context, Services, ToolOutcome};
 /// system is kept only if the host can be reached over a new connection and is healthy. Otherwise the
 /// host rolls back by itself, even if this program is killed.
 ///
-/// Exits with 0 if every host has what was asked for, or if the plan was only shown (--dry-run); with
-/// 1 if a host has not, no plan could be made, or the plan was not approved; with 2 if the arguments or
-/// the settings are wrong; and with 130 if it was interrupted before anything was deployed.
+/// Exits with 0 if the action succeeded on every host, or the plan was only shown (--dry-run); with 1
+/// if it failed on a host, no plan could be made, or the plan was not approved; with 2 if the arguments
+/// or the settings are wrong; and with 130 if it was interrupted before anything was deployed.
 #[derive(Args, Debug)]
 pub struct DeployCommand {
     /// The hosts

@@ -155,7 +155,7 @@ pub fn run(line: CommandLine) -> ExitCode {
     let command = line.command.unwrap_or_else(|| CliCommand::Serve(serve::ServeCommand::default()));
     // The demo shows what a model reads.
     if !matches!(command, CliCommand::Serve(_) | CliCommand::Demo(_)) {
-        advice::write_for(Reader::Person);
+        advice::set_reader(Reader::Person);
     }
     if let CliCommand::Completions { shell } = command {
         let mut output = std::io::stdout();

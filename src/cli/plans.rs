@@ -96,9 +96,9 @@ impl PlansCommand {
             }
         } else if rows.is_empty() {
             match total {
-                0 => "there are no plans; plan_deploy makes one\n".to_owned(),
+                0 => "there are no plans; `pantheros-mcp deploy --dry-run` makes one\n".to_owned(),
                 over => format!(
-                    "no plan waits; --all shows {over} that expired, were deployed or were rejected\n"
+                    "no plan waits; --all shows {over} plans that expired, were deployed or were rejected\n"
                 ),
             }
         } else {

@@ -31,8 +31,8 @@ pub(super) fn check(file: &SettingsFile) -> Result<(), String> {
     }
     if file.deploy.approve_by.as_ref().is_some_and(|by| by.is_empty()) {
         return Err(
-            "`deploy.approve_by` is empty, so no plan could be approved; to forbid deployments, disable the tools that \
-             deploy (`tools.exclude`)"
+            "`deploy.approve_by` is empty, so no plan could be approved; to forbid deployments, disable \
+             `deploy` and `rollback_host` (`tools.exclude`)"
                 .to_owned(),
         );
     }

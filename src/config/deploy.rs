@@ -92,7 +92,7 @@ pub struct DeployFile {
     /// Whether the answer to a form is accepted as an approval over HTTP. Any program that has the token can answer
     /// such a form, not only a person.
     pub approve_over_http: bool,
-    /// File of allowed signers (ssh-keygen(1), ALLOWED SIGNERS). Put it in a folder that an assistant cannot write to.
+    /// File of allowed signers (ssh-keygen(1), ALLOWED SIGNERS), relative to this file's folder. Put it in a folder that an assistant cannot write to.
     pub approvers: Option<PathBuf>,
     /// The command that runs this program, without the subcommand. It is shown when a person has to approve a plan.
     /// Default: the program's name, with the switches that find these settings from any folder.
@@ -144,7 +144,6 @@ pub struct DeploySettings {
 /// Settings that guard deployments, in a file that is not trusted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UntrustedGuards {
-    /// The file.
     pub path: PathBuf,
     /// The settings, as `section.key`.
     pub keys: Vec<&'static str>,

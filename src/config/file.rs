@@ -17,7 +17,6 @@ pub enum ConfigError {
     /// A settings file could not be read.
     #[error("{} could not be read: {cause}", path.display())]
     Unreadable {
-        /// The file.
         path: PathBuf,
         /// The error of the system.
         cause: std::io::Error,
@@ -25,7 +24,6 @@ pub enum ConfigError {
     /// The file is not TOML, or a value has the wrong type.
     #[error("{} is not valid TOML, or has a value of the wrong type{place}", path.display())]
     Malformed {
-        /// The file.
         path: PathBuf,
         /// The position of the error.
         place: LineColumn,
@@ -35,7 +33,6 @@ pub enum ConfigError {
     /// A key that does not exist.
     #[error("{}: there is no setting `{}`", path.display(), text::word(&key.path))]
     UnknownKey {
-        /// The file.
         path: PathBuf,
         /// The key, with similar and known ones.
         key: schema::UnknownKey,
@@ -45,7 +42,6 @@ pub enum ConfigError {
     UnknownTool {
         /// The file or the command line.
         place: String,
-        /// Its name.
         name: String,
         /// Tools with similar names.
         nearest: Vec<String>,
@@ -84,7 +80,6 @@ pub enum ConfigError {
     /// A value is out of bounds.
     #[error("{}: {message}", path.display())]
     OutOfBounds {
-        /// The file.
         path: PathBuf,
         /// Which value, and the allowed ones.
         message: String,
@@ -201,9 +196,9 @@ pub struct SshFile {
     pub program: PathBuf,
     /// SSH configuration file that replaces the user's and the system's (`ssh -F`).
     pub config: Option<PathBuf>,
-    /// Private key for logging in. No other key is used, even if an agent has some.
+    /// Private key for logging in, relative to this file's folder. No other key is used, even if an agent has some.
     pub identity: Option<PathBuf>,
-    /// Known-hosts file. Only the host keys in it are accepted.
+    /// Known-hosts file, relative to this file's folder. Only the host keys in it are accepted.
     pub known_hosts: Option<PathBuf>,
     /// Longest wait for a connection, in seconds.
     pub connect_seconds: u64,
@@ -268,7 +263,7 @@ pub struct ToolsFile {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct HttpFile {
-    /// File with the bearer token that clients must send. PANTHEROS_HTTP_TOKEN overrules it, except in the machine's
+    /// File with the bearer token that clients must send, relative to this file's folder. PANTHEROS_HTTP_TOKEN overrules it, except in the machine's
     /// settings. If neither is set, the server generates a token in the file `http-token` of `deploy.state_folder`.
     pub token_file: Option<PathBuf>,
     /// Host names that are accepted in the `Host` header of a request, with or without a port, in addition to the

@@ -77,7 +77,7 @@ pub(super) fn machine(folder: &Path, tools: &[&str]) -> Result<Option<SettingsSo
         let more = parse(&deploy.text, &deploy.path)?.1;
         if let Some(other) = more.as_object().into_iter().flat_map(Map::keys).find(|key| *key != "deploy") {
             return Err(out_of_bounds(format!(
-                "`{other}` is not allowed in this file, which may have only `deploy`; put it in {CONFIG_NAME} in the \
+                "`{other}` is not allowed in this file, which may contain only the section `[deploy]`; put it in {CONFIG_NAME} in the \
                  same folder"
             )));
         }

@@ -2,6 +2,7 @@
 flake:
 let
   inherit (builtins)
+    elemAt
     filter
     functionArgs
     isAttrs
@@ -10,6 +11,7 @@ let
     isPath
     isString
     mapAttrs
+    match
     parseFlakeRef
     removeAttrs
     split
@@ -18,15 +20,26 @@ let
     typeOf
     ;
 
-  # A relative path starts at the flake's folder, which is not known here; null means that a reference cannot be compared.
+  # A relative path starts at the flake's folder, which is not known here; null: this reference is not compared.
   reference =
     url:
     if isPath url then
       null
     else if substring 0 1 url == "." || substring 0 1 url == "/" then
-      parseFlakeRef "path:${url}"
+      ownPath (match "([^?]*)[?](.*)" url) url
     else
       parseFlakeRef url;
+
+  # `parseFlakeRef` takes only encoded paths, and only parameters have to be parsed.
+  ownPath =
+    parts: url:
+    if parts == null then
+      {
+        type = "path";
+        path = url;
+      }
+    else
+      parseFlakeRef "path:.?${elemAt parts 1}" // { path = elemAt parts 0; };
 
   # The lock file has lists as JSON text.
   attribute = value: if isList value then toJSON value else value;

@@ -14,7 +14,6 @@ pub enum FlakeError {
     /// There is no `flake.nix` in the folder.
     #[error("there is no flake.nix in {}{}: {problem}", folder.display(), searched_folders(*from))]
     NotFound {
-        /// The folder.
         folder: PathBuf,
         /// How the folder was found.
         from: FlakeDiscovery,
@@ -23,9 +22,8 @@ pub enum FlakeError {
     },
     /// Nix would copy a private file into its store, which every user can read.
     #[error(
-        "the flake in {} is not in a Git repository, so Nix would copy the whole folder, with {}, to its store, which \
-         every \
-         user can read", folder.display(), private.display()
+        "the flake in {} is not in a Git repository, so Nix would copy the whole folder, with {}, to its store, which every user \
+         can read", folder.display(), private.display()
     )]
     Exposes {
         /// The flake's folder.

@@ -172,7 +172,7 @@ async fn hidden(root: &Path, quiet: &[String], session: &GitSession<'_>) -> Opti
         let mut changed: Vec<String> = Vec::new();
         let mut touched: Vec<(Vec<u8>, ObjectId)> = Vec::new();
         for entry in index.entries()?.into_iter().filter(|entry| entry.hidden) {
-            match Stat::of_link(&folder.join(path_of(&entry.path))).ok() {
+            match Stat::without_following(&folder.join(path_of(&entry.path))).ok() {
                 Some(stat) if entry.has_stat(&stat) => {}
                 // Only the content must be compared: kind and permissions are those of the index.
                 Some(stat) if stat.is_file() && entry.is_mode_of(&stat) && touched.len() < HIDDEN => {

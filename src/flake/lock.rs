@@ -42,15 +42,20 @@ pub enum LockError {
     /// It cannot be read, or is too large.
     #[error("{file} could not be read: {cause}")]
     Unread {
-        /// The file.
         file: String,
         /// The reason that the system gives.
         cause: io::Error,
     },
+    /// It is valid, and has longer texts than this program reads.
+    #[error("{file} exceeds a limit of this program: {problem}")]
+    TooLong {
+        file: String,
+        /// The limit that it exceeds.
+        problem: String,
+    },
     /// It is not a valid lock file.
     #[error("{file} is not a valid lock file: {problem}")]
     Malformed {
-        /// The file.
         file: String,
         /// What is wrong with it.
         problem: String,
@@ -62,6 +67,9 @@ impl From<&LockError> for Diagnostic {
         let hint = match error {
             LockError::Unread { .. } => {
                 "check its permissions and size, or let Nix write it again (`nix flake lock`)"
+            }
+            LockError::TooLong { .. } => {
+                "use a shorter name or flake reference in flake.nix, and lock it again (`nix flake lock`)"
             }
             LockError::Malformed { .. } => {
                 "restore the committed file (`git checkout HEAD -- flake.lock`), or remove it and let Nix write it \
@@ -154,10 +162,13 @@ impl Lock {
                 ));
             }
             lock.check(&lock.root, 0, &mut 0)?;
-            lock.check_lengths()?;
             Ok(lock)
         });
-        checked.map_err(|problem| LockError::Malformed { file, problem })
+        let lock = checked.map_err(|problem| LockError::Malformed { file: file.clone(), problem })?;
+        match lock.check_lengths() {
+            Ok(()) => Ok(lock),
+            Err(problem) => Err(LockError::TooLong { file, problem }),
+        }
     }
 
     /// Requires that every node below this one exists, and that they are a tree of bounded size.
@@ -171,7 +182,7 @@ impl Lock {
         }
         if steps > STEPS {
             return Err(format!(
-                "its inputs are nested more than {STEPS} levels deep, down to {}",
+                "its inputs are nested more than {STEPS} levels deep, at {}",
                 text::word(name)
             ));
         }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::lock::{LOCK, Lock, LockError};
 use super::{Flake, git};
+use crate::advice::{Hint, Remedy};
 use crate::config::FILE_NAME;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::names::Rev;
@@ -98,7 +99,6 @@ pub enum RevError {
     Settings {
         /// The commit.
         commit: String,
-        /// The file.
         file: PathBuf,
     },
     /// Git failed.
@@ -123,7 +123,9 @@ impl From<&RevError> for Diagnostic {
         let about = |code| Self::new(code, error.to_string()).with_said(said).with_attr("rev");
         match error {
             RevError::NoRepository { .. } => about(Code::InvalidInput)
-                .with_hint("leave `rev` out, or make the folder a repository (`git init`) and commit the flake"),
+                .with_hint(
+                Hint::from(Remedy::OmitRev).and_text(", or make the folder a repository (`git init`) and commit the flake"),
+            ),
             RevError::Unknown { nearest, .. } => {
                 about(Code::InvalidInput).with_suggestions(nearest.clone()).with_hint(
                     "`git branch --all` and `git tag` list the branches and tags; fetch a commit that is only in \
@@ -142,8 +144,9 @@ impl From<&RevError> for Diagnostic {
                 .with_attr("rev")
                 .with_hint("name another commit: the lock file of this one cannot be used"),
             RevError::Settings { .. } => about(Code::InvalidSettings).with_hint(
-                "commit the file, or plan without `rev`; put settings that are only for this machine into your own \
-                 settings",
+                Remedy::OmitRev
+                    .after("commit the file, or ")
+                    .and_text("; put settings that are only for this machine into your own settings"),
             ),
             RevError::Git { .. } => about(Code::GitFailed)
                 .with_hint("run `git status` in the flake's folder: the repository may be damaged, or may belong to \

@@ -79,7 +79,7 @@ pub enum SelectError {
         count: usize,
     },
     /// No host has the tag.
-    #[error("no host has the tag `{tag}`{}", list_tags(there))]
+    #[error("no host has the tag `{tag}`{}", tags_clause(there))]
     UnknownTag {
         /// The tag, cut short.
         tag: String,
@@ -118,26 +118,22 @@ impl From<&SelectError> for Diagnostic {
         let about = |code, attr: &str| Self::new(code, error.to_string()).with_attr(attr);
         match error {
             SelectError::Flake(error) => error.into(),
-            SelectError::Nothing => about(Code::InvalidInput, "hosts")
-                .with_hint("name at least one host in `hosts`, or a `tag`; an empty selection never means all hosts"),
-            SelectError::Both => {
-                about(Code::InvalidInput, "tag").with_hint("leave `hosts` or `tag` out")
-            }
+            SelectError::Nothing => about(Code::InvalidInput, "hosts").with_hint(Remedy::NameHostsOrTag),
+            SelectError::Both => about(Code::InvalidInput, "tag").with_hint(Remedy::NameHostsOrTagAlone),
             SelectError::UnknownException { nearest, count, .. } => about(Code::UnknownHost, "except")
                 .with_suggestions(nearest.clone())
                 .with_hint(Remedy::ListHosts { count: *count }),
-            SelectError::UnknownTag { nearest, .. } => about(Code::InvalidInput, "tag")
-                .with_suggestions(nearest.clone())
-                .with_hint(Remedy::ListTags),
-            SelectError::Unread { .. } => about(Code::EvaluationFailed, "tag").with_hint(
-                "correct them (`unread` has the errors), leave them out by name in `except`, or name the hosts in \
-                 `hosts`",
-            ),
+            SelectError::UnknownTag { nearest, .. } => {
+                about(Code::InvalidInput, "tag").with_suggestions(nearest.clone()).with_hint(Remedy::ListTags)
+            }
+            SelectError::Unread { .. } => {
+                about(Code::EvaluationFailed, "tag").with_hint(Remedy::LeaveOutUnreadHosts)
+            }
             SelectError::Unnamable(wrong) => about(Code::InvalidInput, "tag")
                 .with_said(&wrong.to_string())
                 .with_hint("rename the host in the flake, or remove the tag from it"),
             SelectError::Emptied { .. } => {
-                about(Code::InvalidInput, "except").with_hint("remove at least one of them from `except`")
+                about(Code::InvalidInput, "except").with_hint(Remedy::LeaveOutFewerHosts)
             }
         }
     }
@@ -302,7 +298,7 @@ fn named<'a>(names: impl Iterator<Item = &'a str>) -> String {
     if more > 0 { format!("{named} and {more} more") } else { named }
 }
 
-fn list_tags(there: &[String]) -> String {
+fn tags_clause(there: &[String]) -> String {
     match there {
         [] => "; no host has a tag".to_owned(),
         tags => format!("; the tags are {}", named(tags.iter().map(String::as_str))),

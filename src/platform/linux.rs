@@ -70,11 +70,11 @@ fn folder(listed: i32) -> PathBuf {
     PathBuf::from(format!("/proc/{listed}"))
 }
 
-pub(super) fn own_number() -> Option<i32> {
+pub(super) fn own_pid_in_table() -> Option<i32> {
     fs::read_link("/proc/self").ok()?.to_str()?.parse().ok()
 }
 
-pub(super) fn rows() -> Vec<i32> {
+pub(super) fn pids() -> Vec<i32> {
     let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
     entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).collect()
 }

@@ -84,14 +84,14 @@ pub fn free_memory() -> Option<u64> {
 
 /// The id of this process in the table; `None` if there is no table, or if this process is not in it.
 #[must_use]
-pub fn own_number() -> Option<i32> {
-    system::own_number()
+pub fn own_pid_in_table() -> Option<i32> {
+    system::own_pid_in_table()
 }
 
 /// The ids in the table; empty if there is no table.
 #[must_use]
-pub fn rows() -> Vec<i32> {
-    system::rows()
+pub fn pids() -> Vec<i32> {
+    system::pids()
 }
 
 /// A row of the table; `None` if the process is gone.

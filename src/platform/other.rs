@@ -37,11 +37,11 @@ pub(super) fn free_memory() -> Option<u64> {
     None
 }
 
-pub(super) fn own_number() -> Option<i32> {
+pub(super) fn own_pid_in_table() -> Option<i32> {
     None
 }
 
-pub(super) fn rows() -> Vec<i32> {
+pub(super) fn pids() -> Vec<i32> {
     Vec::new()
 }
 

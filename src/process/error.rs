@@ -12,14 +12,10 @@ use crate::diagnostic::{Code, Diagnostic};
 pub enum ProcessError {
     /// There is no such program.
     #[error("{}", not_found_message(program))]
-    NotFound {
-        /// The program.
-        program: Executable,
-    },
+    NotFound { program: Executable },
     /// The system could not start it.
     #[error("{program} could not be started: {cause}")]
     Spawn {
-        /// The program.
         program: Executable,
         /// The error of the system.
         cause: io::Error,
@@ -27,7 +23,6 @@ pub enum ProcessError {
     /// Reading its output or waiting for its end failed.
     #[error("the output or the end of {program} could not be read: {cause}")]
     Io {
-        /// The program.
         program: Executable,
         /// The error of the system.
         cause: io::Error,
@@ -35,23 +30,16 @@ pub enum ProcessError {
     /// It wrote more to standard output than [`Command::output_limit`](super::Command::output_limit).
     #[error("{program} wrote more than {limit} bytes")]
     OutputTooLarge {
-        /// The program.
         program: Executable,
         /// The limit, in bytes.
         limit: usize,
     },
     /// It ran longer than [`Command::time_limit`](super::Command::time_limit).
     #[error("{program} took longer than {} s", limit.as_secs_f32())]
-    TimedOut {
-        /// The program.
-        program: Executable,
-        /// The limit.
-        limit: Duration,
-    },
+    TimedOut { program: Executable, limit: Duration },
     /// It used more memory than [`Command::memory_limit`](super::Command::memory_limit).
     #[error("{program} used more than {} of memory", crate::text::bytes(*limit))]
     OutOfMemory {
-        /// The program.
         program: Executable,
         /// The limit, in bytes.
         limit: u64,
@@ -77,7 +65,7 @@ impl From<&ProcessError> for Diagnostic {
             E::NotFound { program } => (program.missing_code(), program.install_hint()),
             E::Spawn { program, .. } => (
                 Code::ProgramUnusable,
-                format!("check that this user may run `{program}`, or {}", program.install_hint()).into(),
+                program.install_hint().after(&format!("check that this user may run `{program}`, or ")),
             ),
             E::Io { program: Executable::Nix(_), .. } => {
                 (Code::NixFailed, "run the same command in a terminal".into())

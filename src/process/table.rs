@@ -90,7 +90,7 @@ enum ProcessNumbering {
 impl ProcessNumbering {
     fn of_this_process() -> Self {
         let here = rustix::process::getpid().as_raw_nonzero().get();
-        match platform::own_number() {
+        match platform::own_pid_in_table() {
             Some(own) if own == here => Self::Ours,
             Some(own) => {
                 let depth = platform::numbers(own).into_iter().rposition(|number| number == here);
@@ -120,7 +120,7 @@ impl ProcessTable {
     }
 
     fn listed() -> Self {
-        Self(platform::rows().into_iter().filter_map(Process::read).collect())
+        Self(platform::pids().into_iter().filter_map(Process::read).collect())
     }
 
     /// The process `own` and its descendants, with the ids of our namespace. Other processes may not be in our namespace.

@@ -81,7 +81,6 @@ pub enum SshError {
     TimedOut {
         /// The machine.
         target: SshTarget,
-        /// The program.
         program: String,
         /// Its time limit.
         limit: Duration,
@@ -91,7 +90,6 @@ pub enum SshError {
     OutputTooLarge {
         /// The machine.
         target: SshTarget,
-        /// The program.
         program: String,
         /// Most bytes of standard output.
         limit: usize,
@@ -101,7 +99,6 @@ pub enum SshError {
     Failed {
         /// The machine.
         target: SshTarget,
-        /// The program.
         program: String,
         /// Its exit code.
         code: i32,

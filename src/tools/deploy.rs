@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::answer_limit::{self, EntryLabel};
 use super::services::SlotReleasingApprover;
 use super::{Context, Effect, Reach, Tool, ToolError};
+use crate::advice::{Hint, Remedy};
 use crate::causes::{self, GroupedEntry};
 use crate::config::{Action, ApprovalMethod};
 use crate::deploy::{ApprovalError, Approvals, Outcome, Rollout, StoredPlan};
@@ -83,8 +84,8 @@ impl Tool for Deploy {
             "{}: {}, approved by {} ({})",
             output.plan_id, output.action, approved.by, approved.channel
         )];
-        for caused in &output.hosts {
-            let GroupedEntry { entry: host, breaks, same_as, .. } = caused;
+        for grouped in &output.hosts {
+            let GroupedEntry { entry: host, breaks, same_as, .. } = grouped;
             let generation =
                 host.generation.map(|number| format!(", generation {number}")).unwrap_or_default();
             let is_well = host.state.is_success() && host.error.is_none() && same_as.is_none();
@@ -104,7 +105,7 @@ impl Tool for Deploy {
             match (&host.error, same_as) {
                 (Some(error), _) if breaks.is_empty() => lines.push(format!("  {error}")),
                 (Some(error), _) => {
-                    let names = caused.named(host.host.as_str());
+                    let names = grouped.named(host.host.as_str());
                     lines.push(format!("  {error}\n  the same error: {names}"));
                 }
                 (None, Some(first)) => lines.push(format!("  same error as {first}")),
@@ -119,13 +120,13 @@ impl Tool for Deploy {
 /// The deployment failed as a whole after its approval was used up.
 #[derive(Debug, thiserror::Error)]
 #[error("the deployment ended early: {0}")]
-struct SpentError(String);
+struct EndedEarly(String);
 
-impl From<&SpentError> for Diagnostic {
-    fn from(error: &SpentError) -> Self {
+impl From<&EndedEarly> for Diagnostic {
+    fn from(error: &EndedEarly) -> Self {
         Self::new(Code::StateUnusable, error.to_string()).with_hint(
-            "host_status shows what each host runs; correct the reported problem and make a new plan, because the \
-             approval is used up",
+            Hint::from(Remedy::ShowStatus)
+                .and("; correct the reported problem, and ", Remedy::PlanAndApproveAnew),
         )
     }
 }
@@ -157,8 +158,8 @@ pub(super) async fn carry_out(
     };
     let result = context.services.rollouts.run(rollout).await;
     stopped.disarm();
-    let (rollout, spent) = result.map_err(|error| SpentError(error.to_string()))?;
-    let rollout = rollout.map_err(|error| SpentError(error.to_string()))?;
+    let (rollout, spent) = result.map_err(|error| EndedEarly(error.to_string()))?;
+    let rollout = rollout.map_err(|error| EndedEarly(error.to_string()))?;
     let unrecorded = rollout.unrecorded.as_ref().map(Diagnostic::from);
     Ok(Output {
         plan_id: spent.plan().id.clone(),

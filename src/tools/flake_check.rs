@@ -159,9 +159,9 @@ impl Tool for FlakeCheck {
             let count = count("needs_build");
             lines.push(format!("{count} outputs cannot be evaluated without a build (`build` allows it)"));
         }
-        for caused in &output.outputs {
-            if let Some(error) = &caused.entry.error {
-                lines.push(format!("✗ {}: {error}", caused.named(&caused.entry.attr)));
+        for grouped in &output.outputs {
+            if let Some(error) = &grouped.entry.error {
+                lines.push(format!("✗ {}: {error}", grouped.named(&grouped.entry.attr)));
             }
         }
         for warning in &output.warnings {
@@ -205,7 +205,7 @@ fn describe_coverage(outputs: &[CheckedOutput], build: bool) -> String {
     }
     let rest: usize = reasons.iter().skip(MAX_REASONS).map(|(_, count)| count).sum();
     if rest > 0 {
-        summary.push_str(&format!("; {rest} not built for other reasons, which `reason` of each gives"));
+        summary.push_str(&format!("; {rest} not built for other reasons (see `reason` of each)"));
     }
     summary
 }

@@ -71,7 +71,7 @@ enum LockProblem {
     NotDeclared,
     /// The lock does not pin the content, such as for a Git tree with uncommitted changes.
     Unpinned,
-    /// It follows an input that does not exist, or itself.
+    /// It follows an input that does not exist, or itself, or leads through too many others.
     FollowsNothing,
 }
 
@@ -90,7 +90,7 @@ impl LockProblem {
                 "not locked to one content; commit its source, and lock it again with `nix flake update`"
             }
             Self::FollowsNothing => {
-                "it follows an input that does not exist, or itself; correct `follows` in flake.nix"
+                "it follows an input that does not exist, or itself, or leads through too many others; correct `follows` in flake.nix"
             }
         }
     }

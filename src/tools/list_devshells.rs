@@ -70,18 +70,18 @@ impl Tool for ListDevshells {
 
     fn render(output: &Output) -> String {
         if output.total == 0 {
-            return "The flake has no such development shells.".to_owned();
+            return "The flake has no development shells for this system.".to_owned();
         }
         let mut lines = vec![format!("{} development shells:", output.total)];
-        for caused in &output.shells {
-            let GroupedEntry { entry: shell, breaks, same_as, .. } = caused;
+        for grouped in &output.shells {
+            let GroupedEntry { entry: shell, breaks, same_as, .. } = grouped;
             let name = format!("{} ({})", text::word(&shell.name), text::word(&shell.system));
             // A shell that evaluates has an error if one of its packages does not. Other shells may fail for the same
             // cause.
             if let Some(error) = &shell.error
                 && (shell.status != Status::Ok || !breaks.is_empty())
             {
-                lines.push(format!("✗ {}: {error}", caused.named(&shell.attr())));
+                lines.push(format!("✗ {}: {error}", grouped.named(&shell.attr())));
             }
             if shell.status != Status::Ok {
                 lines.extend(

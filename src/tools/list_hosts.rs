@@ -65,7 +65,7 @@ impl Tool for ListHosts {
     const NAME: &'static str = "list_hosts";
     const TITLE: &'static str = "List hosts";
     const DESCRIPTION: &'static str = "Lists the flake's hosts with system, state version, deployment target and \
-        tags. Start here. `facts` is `pending` until they are evaluated: call again, or set `wait`.";
+        tags. Start here for the names of hosts. `facts` is `pending` until they are evaluated: call again, or set `wait`.";
     const EFFECT: Effect = Effect::Read;
     const REACH: Reach = Reach::Here;
     type Input = Input;
@@ -112,11 +112,11 @@ impl Tool for ListHosts {
             .map(|(count, state)| format!(", {count} {state}"))
             .collect();
         let mut lines = vec![format!("{} hosts{counts}:", output.total)];
-        for caused in &output.hosts {
-            let GroupedEntry { entry: host, same_as, .. } = caused;
+        for grouped in &output.hosts {
+            let GroupedEntry { entry: host, same_as, .. } = grouped;
             let name = text::word(&host.name);
             lines.push(match (&host.error, same_as) {
-                (Some(error), _) => format!("✗ {}: {error}", caused.named(&host.name)),
+                (Some(error), _) => format!("✗ {}: {error}", grouped.named(&host.name)),
                 (None, Some(first)) => format!("✗ {name}: same error as {}", text::word(first)),
                 (None, None) if host.facts == FactsState::Pending => format!("… {name}: pending"),
                 (None, None) => format!("• {name}: {}", describe_facts(host)),

@@ -123,8 +123,6 @@ pub trait Tool {
     fn effect(_: &Self::Input) -> Effect {
         Self::EFFECT
     }
-
-    /// Carries out a call.
     fn run(
         context: &Context,
         input: Self::Input,

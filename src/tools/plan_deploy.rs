@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::answer_limit::EntryLabel;
 use super::{Context, Effect, Reach, Tool, ToolError};
+use crate::advice::{Hint, Remedy};
 use crate::causes;
 use crate::config::Action;
 use crate::deploy::{
@@ -117,7 +118,7 @@ impl Tool for PlanDeploy {
         let intent = Intent {
             dirty: source.dirty,
             reboot: pace.reboot,
-            is_told: before.as_ref().is_some_and(Fingerprint::is_whole),
+            detects_every_change: before.as_ref().is_some_and(Fingerprint::is_whole),
         };
         let proposals: Vec<_> = futures::stream::iter(selected.hosts)
             .map(|host| async move {
@@ -200,25 +201,25 @@ fn require_clean(context: &Context, source: &FlakeSource) -> Result<(), ToolErro
     if source.is_committed() || !context.settings().deploy.clean {
         return Ok(());
     }
-    let (message, hint) = match (source.dirty_files.as_slice(), source.dirty_inputs.as_slice()) {
+    let (message, hint): (String, Hint) = match (source.dirty_files.as_slice(), source.dirty_inputs.as_slice()) {
         ([first, others @ ..], inputs) => (
             format!(
                 "the flake has uncommitted changes ({}{}), which `deploy.clean` forbids",
                 text::word(first),
                 more_suffix((others.len() + inputs.len()) as u64 + source.more_dirty)
             ),
-            "commit them, or plan committed files only with `rev` (`HEAD`, a branch, a tag or a commit)",
+            Remedy::NameRev.after("commit them, or "),
         ),
         ([], [first, ..]) => (
             format!(
                 "the input {} is not locked to one content, which `deploy.clean` requires",
                 text::word(first)
             ),
-            "commit the source of each such input, lock it again (`nix flake update INPUT`), and commit flake.lock",
+            "commit the source of each such input, lock it again (`nix flake update INPUT`), and commit flake.lock".into(),
         ),
         ([], []) => (
             "no file of the flake is committed, but `deploy.clean` requires that all are".to_owned(),
-            "make the folder a repository (`git init`), and commit the flake",
+            "make the folder a repository (`git init`), and commit the flake".into(),
         ),
     };
     let error = Diagnostic::new(Code::DirtyFlake, message).with_attr("rev").with_hint(hint);

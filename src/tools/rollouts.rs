@@ -4,6 +4,8 @@ use tokio::task::JoinError;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::advice::{Reader, Remedy};
+
 /// The message on the first signal during a deployment.
 const STOPPING: &str = "stopping the deployment: hosts that are not confirmed roll back now, and confirmed hosts roll \
     back if the plan says so (`revert_confirmed`); after a second signal this program no longer waits for the hosts, \
@@ -44,7 +46,8 @@ impl ActiveRollouts {
     /// Call it on the second signal: stops waiting for hosts.
     pub fn abandon(&self) {
         if !self.running.is_empty() {
-            crate::stderr::print_line("no longer waiting for the hosts: host_status shows what each runs");
+            let look = Remedy::ShowStatus.text(Reader::Person);
+            crate::stderr::print_line(format_args!("no longer waiting for the hosts: {look}"));
         }
         self.abandon.cancel();
     }

@@ -1,5 +1,6 @@
 //! Arguments for each tool, derived from its schema, so that tests also call tools that they do not name.
 
+use pantheros_mcp::testing::diagnostic::Code;
 use pantheros_mcp::testing::tools::ToolEntry;
 use serde_json::{Map, Value, json};
 
@@ -24,9 +25,10 @@ pub fn arguments(tool: &ToolEntry) -> Value {
 /// Requires that a call with [`arguments`] reached the tool: if they are refused, the call tests nothing, and the tool needs a
 /// case of its own in that test.
 pub fn require_accepted(tool: &str, structured: &Value) {
-    let code = structured["error"]["code"].as_str().unwrap_or_default();
+    let refused = [Code::InvalidInput, Code::UnknownHost, Code::UnknownPlan, Code::InvalidPlan];
+    let code = serde_json::from_value::<Code>(structured["error"]["code"].clone()).ok();
     assert!(
-        !["invalid_input", "host_not_found", "invalid_plan"].contains(&code),
+        !code.is_some_and(|code| refused.contains(&code)),
         "{tool} refuses arguments made from its schema, so add a call of it with other arguments to this test: {structured:#}"
     );
 }

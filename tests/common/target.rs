@@ -230,7 +230,9 @@ impl Target {
         self.power_off();
         self.switch_on();
         // `ssh` refuses the new key, so it cannot tell whether the machine is up.
-        wait_until("it to take connections", || TcpStream::connect(("127.0.0.1", self.port)).is_ok());
+        wait_until(&format!("{} to take connections", self.name), || {
+            TcpStream::connect(("127.0.0.1", self.port)).is_ok()
+        });
         old
     }
 
@@ -266,7 +268,9 @@ impl Target {
             init.kill().unwrap();
             init.wait().unwrap();
             // The kernel ends the processes of the namespace a moment after their parent.
-            wait_until("it to take no connections", || TcpStream::connect(("127.0.0.1", self.port)).is_err());
+            wait_until(&format!("{} to take no connections", self.name), || {
+                TcpStream::connect(("127.0.0.1", self.port)).is_err()
+            });
         }
     }
 

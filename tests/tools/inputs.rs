@@ -184,16 +184,22 @@ fn what_the_lock_file_does_not_have_is_told_and_nothing_is_fetched() {
 #[test]
 fn inputs_in_the_flakes_own_folder_are_as_nix_locks_them() {
     for nix in nixes() {
-        let flake =
-            "{ inputs = { literal.url = ./sub; text.url = \"./sub\"; within.url = \"./sub?dir=in\"; };
+        let flake = "{ inputs = { literal.url = ./sub; text.url = \"./sub\"; within.url = \"./sub?dir=in\";
+              blank.url = \"./my folder\"; letter.url = \"./ä\"; };
             outputs = _: { }; }";
         let empty = "{ outputs = _: { }; }";
-        let files = [("flake.nix", flake), ("sub/flake.nix", empty), ("sub/in/flake.nix", empty)];
+        let files = [
+            ("flake.nix", flake),
+            ("sub/flake.nix", empty),
+            ("sub/in/flake.nix", empty),
+            ("my folder/flake.nix", empty),
+            ("ä/flake.nix", empty),
+        ];
         let fleet = Fleet::committed(&nix, &files);
         lock(&fleet);
         assert!(nix_takes_the_lock(&fleet));
         let found = inputs(&fleet);
-        assert_eq!(found.len(), 3, "{found:#?}");
+        assert_eq!(found.len(), 5, "{found:#?}");
         assert!(found.iter().all(|input| input.get("problem").is_none()), "{found:#?}");
     }
 }

@@ -43,7 +43,8 @@ impl Approvals {
                 let approvers = self.settings.approvers.as_deref();
                 let who = signature::verify(stored.canonical(), signature, approvers, &call.cancel).await?;
                 if who != approval.by {
-                    let problem = format!("it names {} as the signer, but {who} signed it", approval.by);
+                    let problem =
+                        format!("the record names {} as the signer, but {who} signed it", approval.by);
                     return Err(ApprovalError::Malformed { id: id.clone(), problem });
                 }
                 signature::require_scope(&who, self.settings.scopes.get(&who), plan)?;

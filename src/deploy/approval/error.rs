@@ -113,7 +113,7 @@ pub enum ApprovalError {
     #[error("{0} cannot be rejected any more: it was approved, and is deployed or being deployed")]
     TooLate(PlanId),
     /// The person closed the form, or did not answer in time.
-    #[error("the person did not answer the question whether to approve {0}")]
+    #[error("the person did not answer whether {0} is approved")]
     Unanswered(PlanId),
     /// The client's answer belongs to another question, or to none.
     #[error("the client's answer does not belong to the question about {0}")]
@@ -179,9 +179,8 @@ impl From<&ApprovalError> for Diagnostic {
             ApprovalError::Required { id, command, no_form } => diagnostic(Code::ApprovalRequired)
                 .with_attr(id.to_string())
                 .with_hint(match (command, no_form) {
-                    (Some(command), _) => {
-                        Remedy::Approve { command: command.clone() }.after(no_form.hint_start())
-                    }
+                    (Some(command), _) => Remedy::Approve { command: command.clone(), plan: id.to_string() }
+                        .after(no_form.hint_start()),
                     (None, NoForm::Shown | NoForm::DeclinedBefore { .. }) => {
                         Remedy::WaitForForm.after(no_form.hint_start())
                     }
@@ -189,20 +188,20 @@ impl From<&ApprovalError> for Diagnostic {
                 }),
             ApprovalError::Asked(_) => diagnostic(Code::ApprovalRequired),
             ApprovalError::Rejected { .. } => diagnostic(Code::ApprovalDeclined)
-                .with_hint("nothing was done; before you plan again, ask the person what to change"),
+                .with_hint(Remedy::ChangeBeforePlanning.after("nothing was done; ")),
             ApprovalError::Unlogged { id, command, cause, .. } => {
                 let cause = Diagnostic::from(cause);
-                let first = cause.hint.map(|hint| format!("{hint}; ")).unwrap_or_default();
                 let remedy = Remedy::RecordRejection { command: command.clone(), plan: id.to_string() };
-                diagnostic(cause.code).with_hint(
-                    remedy.after(format!("nothing was done; {first}once the audit log can be written, ")),
-                )
+                let when = "once the audit log can be written, ";
+                diagnostic(cause.code).with_hint(match cause.hint {
+                    Some(first) => first.after("nothing was done; ").and(&format!("; {when}"), remedy),
+                    None => remedy.after(format!("nothing was done; {when}")),
+                })
             }
             ApprovalError::Unanswered(_) => diagnostic(Code::ApprovalDeclined)
                 .with_hint("nothing was done; the plan can still be approved until it expires"),
             ApprovalError::WrongWords { .. } | ApprovalError::RisksNotNamed { .. } => {
-                diagnostic(Code::ApprovalDeclined)
-                    .with_hint("nothing was done; the person has to type exactly the requested text")
+                diagnostic(Code::ApprovalDeclined).with_hint(Remedy::TypeExactly.after("nothing was done; "))
             }
             ApprovalError::Spent(_) => diagnostic(Code::ApprovalSpent).with_hint(Remedy::PlanAnew),
             ApprovalError::TooLate(_) => {
@@ -214,8 +213,9 @@ impl From<&ApprovalError> for Diagnostic {
                 .with_hint(Remedy::AskPersonAgain.after("nothing was done; ")),
             ApprovalError::ChannelNotAllowed { .. }
             | ApprovalError::OtherPlan(_)
-            | ApprovalError::Malformed { .. } => diagnostic(Code::InvalidApproval)
-                .with_hint("nothing was done; a person has to read the plan and approve it again"),
+            | ApprovalError::Malformed { .. } => {
+                diagnostic(Code::InvalidApproval).with_hint(Remedy::ApproveAgain.after("nothing was done; "))
+            }
         }
     }
 }

@@ -41,7 +41,6 @@ pub enum SignatureError {
     /// A file could not be read or written.
     #[error("{}: {cause}", path.display())]
     Io {
-        /// The file.
         path: PathBuf,
         /// The system's error.
         cause: std::io::Error,
@@ -50,18 +49,14 @@ pub enum SignatureError {
     #[error("`deploy.approvers` is not set, so no signature is accepted")]
     NoApprovers,
     /// Other users can change the file of allowed signers.
-    #[error("{} belongs to another user, or other users can write to it and so add themselves to the \
-        approvers", path.display())]
+    #[error("{} can be changed by other users, who could add themselves to the approvers", path.display())]
     OpenApprovers {
         /// The file of allowed signers.
         path: PathBuf,
     },
     /// No signature was made.
     #[error("ssh-keygen made no signature with {}", key.display())]
-    NotSigned {
-        /// The key.
-        key: PathBuf,
-    },
+    NotSigned { key: PathBuf },
     /// The file of allowed signers does not have the key, or its principal is a pattern.
     #[error("the signature was not made by an approver in {}", path.display())]
     UnknownSigner {

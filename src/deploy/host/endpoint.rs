@@ -38,7 +38,6 @@ pub enum EndpointError {
     /// The configured address, user or port is invalid.
     #[error("pantheros.deploy of {host} has an invalid address, user or port")]
     Malformed {
-        /// The host.
         host: HostName,
         /// What is wrong.
         message: String,
@@ -137,7 +136,7 @@ pub(in crate::deploy) fn endpoint_from_answer(
 async fn ask_flake(flake: &Flake, host: &HostName, call: &Call) -> Result<Answer, FlakeError> {
     flake
         .remembered(&format!("place {host}"), call, |flake| async move {
-            call.report_message(format!("evaluating where {host} is"));
+            call.report_message(format!("evaluating the address of {host}"));
             let question = Question::new([HOSTS, host.as_str()], "place");
             match flake.ask("hosts", vec![question], Instantiate::No, call).await?.pop() {
                 Some(Ok(answer)) => Ok(answer),

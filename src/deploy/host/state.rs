@@ -17,7 +17,6 @@ pub const PARTS: [&str; 3] = ["kernel", "initrd", "kernel-modules"];
 /// A generation of the system profile.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Generation {
-    /// Its number.
     pub number: u64,
     /// When it was made, in seconds since 1970.
     pub made: i64,
@@ -74,7 +73,7 @@ pub struct HostState {
     /// The file systems that a deployment writes to.
     pub room: Vec<DiskSpace>,
     /// The host's own address and port of this SSH connection.
-    pub parse_server_address: Option<(IpAddr, u16)>,
+    pub server_address: Option<(IpAddr, u16)>,
     /// The network interfaces with that address.
     pub interfaces: Vec<String>,
     /// Fingerprints of the keys in `~/.ssh/authorized_keys` of the user who is logged in.
@@ -187,7 +186,7 @@ impl HostState {
                         state.room.push(room);
                     }
                 }
-                "connection" => state.parse_server_address = parse_server_address(&value),
+                "connection" => state.server_address = parse_server_address(&value),
                 "interface" if state.interfaces.len() < 10 => state.interfaces.extend(short()),
                 "home_key" if state.home_keys.len() < 100 => state.home_keys.extend(short()),
                 "boot_once" => state.boot_once = true,
@@ -276,7 +275,7 @@ mod tests {
         assert_eq!(state.failed_units, Some(vec!["nginx.service".to_owned()]));
         assert_eq!(state.generations.iter().map(|generation| generation.number).collect::<Vec<_>>(), [7, 42]);
         assert_eq!(state.generations[1].nixos_version.as_deref(), Some("25.05 (Warbler)"));
-        assert_eq!(state.parse_server_address, Some(("fe80::1".parse().unwrap(), 22)));
+        assert_eq!(state.server_address, Some(("fe80::1".parse().unwrap(), 22)));
         assert_eq!(
             (&state.interfaces[..], &state.home_keys[..]),
             (&["eth0".into()][..], &["SHA256:abc".into()][..])

@@ -37,7 +37,6 @@ pub enum PlanError {
     /// A newer or an older program made it, in another format.
     #[error("{id} has the format version {version}; this program supports version {PLAN_VERSION}")]
     OtherVersion {
-        /// The plan.
         id: PlanId,
         /// The version it has.
         version: u64,
@@ -45,7 +44,6 @@ pub enum PlanError {
     /// The file differs from the plan that was stored.
     #[error("{id} is damaged or was altered: {problem}")]
     Damaged {
-        /// The plan.
         id: PlanId,
         /// What is wrong with it.
         problem: String,
@@ -53,7 +51,6 @@ pub enum PlanError {
     /// It is too old, or it was made in the future because the clock was set back.
     #[error("{id} was made at {created} and expired at {expires}")]
     Expired {
-        /// The plan.
         id: PlanId,
         /// When it was made.
         created: Timestamp,
@@ -111,7 +108,6 @@ impl StoredPlan {
         let canonical = plan.canonical()?;
         Ok(Self { digest: Digest::sha256(canonical.as_bytes()), plan, canonical })
     }
-
     /// The plan.
     #[must_use]
     pub fn plan(&self) -> &Plan {
@@ -153,7 +149,6 @@ pub struct Plans {
 /// One entry of [`Plans::list`].
 #[derive(Debug)]
 pub struct ListedPlan {
-    /// Its id.
     pub id: PlanId,
     /// The plan, or why it cannot be read.
     pub plan: Result<StoredPlan, PlanError>,

@@ -46,7 +46,6 @@ pub enum ProposeError {
     /// A file of the new system could not be read.
     #[error("{}: {cause}", path.display())]
     Unread {
-        /// The file.
         path: PathBuf,
         /// The error of the operating system.
         cause: std::io::Error,
@@ -58,9 +57,8 @@ pub enum ProposeError {
     #[error("ssh did not report the host key of {0}")]
     NoHostKey(String),
     /// The host has no such generation.
-    #[error("{host} has no {}", wanted.map_or("older generation".to_owned(), |n| format!("generation {n}")))]
+    #[error("{host} has no {}", wanted.map_or("generation before the current one".to_owned(), |n| format!("generation {n}")))]
     NoGeneration {
-        /// The host.
         host: HostName,
         /// The requested generation; `None` for the one before the current.
         wanted: Option<u64>,

@@ -107,7 +107,6 @@ pub struct Ssh {
 /// An address that sshd listens on.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 pub struct ListenAddress {
-    /// The address.
     pub address: String,
     /// The port; `None` means every port in `Port`.
     pub port: Option<u16>,
@@ -180,7 +179,6 @@ impl OpenPorts {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub struct User {
-    /// The name.
     pub name: String,
     /// Names of all groups of the user.
     pub groups: Vec<String>,

@@ -51,7 +51,7 @@ pub struct Intent {
     /// Whether the hosts are rebooted.
     pub reboot: bool,
     /// Whether the fingerprint of the flake detects every change of it.
-    pub is_told: bool,
+    pub detects_every_change: bool,
 }
 
 /// Plans the deployment of the host. Builds its system. Activates nothing on the machine, and runs no program of the
@@ -66,7 +66,7 @@ pub async fn propose_deployment(
     intent: Intent,
     call: &Call,
 ) -> Result<HostPlan, ProposeError> {
-    let (place, facts, expected) = if intent.is_told {
+    let (place, facts, expected) = if intent.detects_every_change {
         let asked =
             futures::future::join(endpoint_of(flake, host, call), facts::facts_of(flake, host, call)).await;
         (asked.0?, asked.1?, None)

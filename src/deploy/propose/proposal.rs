@@ -44,7 +44,7 @@ pub(super) async fn evaluate_proposal(
 
 /// The unread values below one part; their paths are relative to that part.
 fn below(unread: &[UnreadPart], name: &str) -> Vec<UnreadPart> {
-    let of_it = |part: &UnreadPart| match part.part.split_first() {
+    let in_part = |part: &UnreadPart| match part.part.split_first() {
         Some((first, rest)) if *first == PathStep::from(name) => {
             Some(UnreadPart { part: rest.to_vec(), ..part.clone() })
         }
@@ -52,7 +52,7 @@ fn below(unread: &[UnreadPart], name: &str) -> Vec<UnreadPart> {
         _ if part.covers([name]) => Some(UnreadPart { part: Vec::new(), ..part.clone() }),
         _ => None,
     };
-    unread.iter().filter_map(of_it).collect()
+    unread.iter().filter_map(in_part).collect()
 }
 
 #[cfg(test)]

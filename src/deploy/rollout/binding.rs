@@ -10,7 +10,7 @@ use crate::ssh::{SshSession, SshTarget};
 
 fn changed(what: impl Into<String>) -> Diagnostic {
     Diagnostic::new(Code::PlanOutdated, what)
-        .with_hint(Remedy::PlanAnew.after("the approved plan no longer matches the current state: "))
+        .with_hint(Remedy::PlanAnew.after("the approved plan no longer matches the current state; "))
 }
 
 /// The SSH target of a host plan.
@@ -65,7 +65,11 @@ pub async fn flake_holds(
     }
     let wanted = flake.toplevel_of(&host_plan.host, call).await.map_err(|error| Diagnostic::from(&error))?;
     if wanted != host_plan.toplevel {
-        return Err(changed(format!("the flake now gives {} for {}", wanted.name(), host_plan.host)));
+        return Err(changed(format!(
+            "the system of {} in the flake is now {}",
+            host_plan.host,
+            wanted.name()
+        )));
     }
     Ok(())
 }

@@ -53,19 +53,19 @@ impl HealthResult {
 }
 
 /// Repeats the checks until all pass or `patience` is over; returns the last results. `before` is the state before the
-/// activation. If units failed during the activation (`shaky`), all checks must pass twice, some seconds apart.
+/// activation. If units failed during the activation (`units_failed`), all checks must pass twice, some seconds apart.
 pub async fn check(
     session: &SshSession,
     plan: &HostPlan,
     before: &HostState,
-    shaky: bool,
+    units_failed: bool,
     patience: Duration,
     call: &Call,
 ) -> Vec<HealthResult> {
     let start = tokio::time::Instant::now();
-    let mut wanted = if shaky { 2 } else { 1 };
+    let mut wanted = if units_failed { 2 } else { 1 };
     loop {
-        let found = look(session, plan, before, call).await;
+        let found = run_checks(session, plan, before, call).await;
         let pause = if found.iter().all(|health| health.ok) {
             wanted -= 1;
             SETTLED.min(patience / 2)
@@ -79,7 +79,12 @@ pub async fn check(
     }
 }
 
-async fn look(session: &SshSession, plan: &HostPlan, before: &HostState, call: &Call) -> Vec<HealthResult> {
+async fn run_checks(
+    session: &SshSession,
+    plan: &HostPlan,
+    before: &HostState,
+    call: &Call,
+) -> Vec<HealthResult> {
     let now = match host::brief_survey(session, call).await {
         Ok(state) => state,
         Err(error) => {
@@ -117,12 +122,12 @@ async fn look(session: &SshSession, plan: &HostPlan, before: &HostState, call: &
             same(new.is_empty(), text::bounded(&new.join(", "), 4_000)),
         ));
     }
-    let checks = plan.health_checks.iter().map(|check| one(session, plan, check, call));
+    let checks = plan.health_checks.iter().map(|check| run_check(session, plan, check, call));
     found.extend(futures::future::join_all(checks).await);
     found
 }
 
-async fn one(session: &SshSession, plan: &HostPlan, check: &HealthCheck, call: &Call) -> HealthResult {
+async fn run_check(session: &SshSession, plan: &HostPlan, check: &HealthCheck, call: &Call) -> HealthResult {
     match check {
         HealthCheck::Command(argv) => {
             let words: Vec<&str> = argv.iter().map(String::as_str).collect();

@@ -35,7 +35,7 @@ pub enum Ending {
 }
 
 impl Ending {
-    /// Whether the requested action was done.
+    /// Whether the action succeeded.
     #[must_use]
     pub fn is_success(self) -> bool {
         matches!(self, Self::Confirmed | Self::Staged | Self::Checked)
@@ -44,7 +44,7 @@ impl Ending {
     /// The ending as a clause, for messages.
     fn sentence(self) -> &'static str {
         match self {
-            Self::Confirmed | Self::Staged | Self::Checked => "the requested action was done",
+            Self::Confirmed | Self::Staged | Self::Checked => "the action succeeded",
             Self::RolledBack => "it was rolled back to its previous system",
             Self::RollbackFailed => "its previous system could not be restored",
             Self::Refused => "it refused the deployment, and nothing was changed",
@@ -127,11 +127,11 @@ impl Outcome {
     pub fn lost(host: &HostName, last: Option<Diagnostic>, health: Vec<HealthResult>) -> Self {
         let seen = last.map(|last| last.full_text()).unwrap_or_default();
         let message = format!("the end of the deployment on {host} was not observed");
-        let error = Diagnostic::new(Code::HostUnreachable, message)
-            .with_said(&text::bounded(&seen, 600))
-            .with_hint(Remedy::ShowStatus.after(
-                "unless it was confirmed, it rolls back to its previous system by itself; once it answers, ",
-            ));
+        let error =
+            Diagnostic::new(Code::HostUnreachable, message).with_said(&text::bounded(&seen, 600)).with_hint(
+                Remedy::ShowStatus
+                    .after("the host rolls back by itself unless it was confirmed; once it answers, "),
+            );
         Self { health, ..Self::ended(host, Ending::Unreachable, error) }
     }
 

@@ -18,7 +18,7 @@ pub(super) enum Stop {
 
 impl Stop {
     /// The reason as a clause, for messages.
-    pub(super) fn why(&self) -> String {
+    pub(super) fn cause(&self) -> String {
         match self {
             Self::Failed(host, _) => format!("{host} failed"),
             Self::Asked => "the rollout was stopped".to_owned(),
@@ -26,9 +26,9 @@ impl Stop {
         }
     }
 
-    fn mend(&self) -> Hint {
+    fn hint(&self) -> Hint {
         match self {
-            Self::Failed(host, _) => Remedy::PlanAnew.after(format!("fix {host}, and ")),
+            Self::Failed(host, _) => Remedy::PlanAnew.after(format!("correct the problem on {host}, and ")),
             Self::Asked | Self::Unrecorded(_) => Remedy::PlanAndApproveAnew.into(),
         }
     }
@@ -37,29 +37,32 @@ impl Stop {
     pub(super) fn not_begun(&self) -> Diagnostic {
         match self {
             Self::Failed(host, state) => {
-                let message = format!("nothing was started here, because {host} ended as {}", state.as_str());
-                Diagnostic::new(Code::RolloutStopped, message)
-                    .with_hint(Remedy::PlanAnew.after(format!("fix {host}, or leave it out, and ")))
+                let message =
+                    format!("this host was not deployed to, because {host} ended as {}", state.as_str());
+                Diagnostic::new(Code::RolloutStopped, message).with_hint(
+                    Remedy::PlanAnew.after(format!("correct the problem on {host}, or leave it out, and ")),
+                )
             }
-            Self::Asked => {
-                Diagnostic::new(Code::Cancelled, "nothing was started here, because the rollout was stopped")
-                    .with_hint(Remedy::PlanAndApproveAnew)
-            }
+            Self::Asked => Diagnostic::new(
+                Code::Cancelled,
+                "this host was not deployed to, because the rollout was stopped",
+            )
+            .with_hint(Remedy::PlanAndApproveAnew),
             Self::Unrecorded(error) => error.clone(),
         }
     }
 
     /// The error of a host that was confirmed and then rolled back.
     pub(super) fn reverted(&self, host: &HostName) -> Diagnostic {
-        Diagnostic::new(Code::RolledBack, format!("{host} was rolled back, because {}", self.why()))
-            .with_hint(self.mend())
+        Diagnostic::new(Code::RolledBack, format!("{host} was rolled back, because {}", self.cause()))
+            .with_hint(self.hint())
     }
 
     /// The error of a host that was confirmed and whose rollback was not observed.
     pub(super) fn not_reverted(&self, host: &HostName, error: Diagnostic) -> Diagnostic {
         let message = format!(
             "{host} was confirmed; it should roll back because {}, but its rollback was not observed: {}",
-            self.why(),
+            self.cause(),
             error.message
         );
         Diagnostic { message, ..error }.with_hint(

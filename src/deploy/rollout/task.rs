@@ -35,7 +35,6 @@ pub struct Task<'a> {
     pub hosts: &'a SshConnections,
     /// Id of the deployment on the host: the plan's id, or a new id if this reverts the plan.
     pub id: &'a PlanId,
-    /// The plan.
     pub plan: &'a Plan,
     /// The part of the plan for this host.
     pub host_plan: &'a HostPlan,
@@ -146,10 +145,10 @@ impl Task<'_> {
         self.call.report_message(format!("{}: activating", self.host_plan.host));
         // From here on, cancelling the call must not interrupt a running command; cancellation is sent to the host as
         // `cancel`.
-        let steady = Call { cancel: CancellationToken::new(), ..self.call.clone() };
+        let uncancelled = Call { cancel: CancellationToken::new(), ..self.call.clone() };
         let following = async {
             let mut answered = false;
-            match supervise::begin(&session, &spec, &steady).await {
+            match supervise::begin(&session, &spec, &uncancelled).await {
                 Ok(_) => answered = true,
                 Err(error @ (SuperviseError::Taken(_) | SuperviseError::Refused(_))) => {
                     return Outcome::refused(&self.host_plan.host, (&error).into());
@@ -163,7 +162,7 @@ impl Task<'_> {
                 task: self,
                 target: &ready.target,
                 spec: &spec,
-                steady: &steady,
+                uncancelled: &uncancelled,
                 session: Some(Arc::clone(&session)),
                 known: None,
                 refusals: 0,

@@ -33,7 +33,7 @@ pub(super) struct Line<'a> {
     pub(super) task: &'a Task<'a>,
     pub(super) target: &'a SshTarget,
     pub(super) spec: &'a DeploymentSpec<'a>,
-    pub(super) steady: &'a Call,
+    pub(super) uncancelled: &'a Call,
     /// The connection for queries; `None` after it broke.
     pub(super) session: Option<Arc<SshSession>>,
     /// The last known step; `None` if the next query must return at once.
@@ -133,11 +133,11 @@ impl Line<'_> {
     async fn query_state(&mut self) -> Result<SupervisorReport, SuperviseError> {
         let session = match &self.session {
             Some(session) => Arc::clone(session),
-            None => Arc::new(self.task.hosts.connect_unshared(self.target, self.steady).await?),
+            None => Arc::new(self.task.hosts.connect_unshared(self.target, self.uncancelled).await?),
         };
         let reply = match self.known {
-            Some(known) => supervise::wait_for_change(&session, self.spec, known, self.steady).await,
-            None => supervise::state(&session, self.spec, self.steady).await,
+            Some(known) => supervise::wait_for_change(&session, self.spec, known, self.uncancelled).await,
+            None => supervise::state(&session, self.spec, self.uncancelled).await,
         };
         self.answered |= reply.is_ok();
         self.known = reply.as_ref().ok().map(|report| report.state);
@@ -152,25 +152,25 @@ impl Line<'_> {
     async fn decide(
         &mut self,
         before: &HostState,
-        shaky: bool,
+        units_failed: bool,
         health: &mut Vec<HealthResult>,
     ) -> Result<Option<SupervisorReport>, SuperviseError> {
         let (host_plan, call) = (self.task.host_plan, self.task.call);
-        let fresh = match self.task.hosts.connect_unshared(self.target, self.steady).await {
+        let fresh = match self.task.hosts.connect_unshared(self.target, self.uncancelled).await {
             Ok(fresh) => fresh,
             Err(error) => return self.login_refused(error, health).await,
         };
         call.report_message(format!("{}: checking its health", host_plan.host));
         let patience = Duration::from_secs(u64::from(host_plan.rollback_timeout)) / 2;
-        *health = health::check(&fresh, host_plan, before, shaky, patience, call).await;
+        *health = health::check(&fresh, host_plan, before, units_failed, patience, call).await;
         if call.cancel.is_cancelled() {
             return Ok(None);
         }
-        let well = health.iter().all(|health| health.ok);
-        let reply = if well {
-            supervise::confirm(&fresh, self.spec, self.steady).await
+        let is_healthy = health.iter().all(|health| health.ok);
+        let reply = if is_healthy {
+            supervise::confirm(&fresh, self.spec, self.uncancelled).await
         } else {
-            supervise::cancel(&fresh, self.spec, self.steady).await
+            supervise::cancel(&fresh, self.spec, self.uncancelled).await
         };
         reply.map(Some)
     }
@@ -213,16 +213,16 @@ impl Line<'_> {
         if self.reached.elapsed() < every {
             return Ok(None);
         }
-        let fresh = self.task.hosts.connect_unshared(self.target, self.steady).await?;
-        supervise::alive(&fresh, self.spec, self.steady).await?;
+        let fresh = self.task.hosts.connect_unshared(self.target, self.uncancelled).await?;
+        supervise::alive(&fresh, self.spec, self.uncancelled).await?;
         self.reached = Instant::now();
         Ok(None)
     }
 
     /// Sends `seen` over a new connection, which proves that the host can be reached after its rollback.
     async fn reached(&mut self) -> Result<Option<SupervisorReport>, SuperviseError> {
-        let fresh = self.task.hosts.connect_unshared(self.target, self.steady).await?;
-        supervise::seen(&fresh, self.spec, self.steady).await?;
+        let fresh = self.task.hosts.connect_unshared(self.target, self.uncancelled).await?;
+        supervise::seen(&fresh, self.spec, self.uncancelled).await?;
         self.known = Some(DeploymentStep::AwaitingContact);
         Ok(None)
     }
@@ -230,8 +230,8 @@ impl Line<'_> {
     /// Sends `cancel`, so that the host goes back at once. Does nothing without a connection.
     async fn cancel(&mut self) -> Result<Option<SupervisorReport>, SuperviseError> {
         let Some(session) = &self.session else { return Ok(None) };
-        self.steady.report_message(format!("{}: going back", self.task.host_plan.host));
-        let reply = supervise::cancel(session, self.spec, self.steady).await;
+        self.uncancelled.report_message(format!("{}: rolling back", self.task.host_plan.host));
+        let reply = supervise::cancel(session, self.spec, self.uncancelled).await;
         if reply.is_err() {
             self.session = None;
         }
@@ -242,6 +242,6 @@ impl Line<'_> {
     /// the state if it has started after all.
     async fn withdraw(&mut self) -> Result<Option<SupervisorReport>, SuperviseError> {
         let Some(session) = &self.session else { return Err(SuperviseError::NotBegun) };
-        supervise::withdraw(session, self.spec, self.steady).await
+        supervise::withdraw(session, self.spec, self.uncancelled).await
     }
 }

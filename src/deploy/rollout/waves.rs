@@ -128,25 +128,25 @@ impl Rollout<'_> {
         let details =
             json!({"action": plan.action, "channel": approval.channel(), "approved_by": approval.by()});
         self.log(AuditEvent::DeployStarted, None, &details).await?;
-        let (mut rolled, stop) = self.forward(plan).await;
+        let (mut result, stop) = self.forward(plan).await;
         if let Some(stop) = stop.filter(|_| plan.revert_confirmed) {
-            self.revert(plan, &stop, &mut rolled).await;
+            self.revert(plan, &stop, &mut result).await;
         }
-        Ok(rolled)
+        Ok(result)
     }
 
     /// Deploys all hosts. The second value is the reason if not all succeeded.
     async fn forward(&self, plan: &Plan) -> (RolloutResult, Option<Stop>) {
-        let (turn, _) = watch::channel(WaveProgress::new(plan));
+        let (progress, _) = watch::channel(WaveProgress::new(plan));
         let slots = CopySlots { places: Semaphore::new(COPIES), ahead: Semaphore::new(AHEAD) };
         let mut running: FuturesUnordered<_> = plan
             .hosts
             .iter()
             .enumerate()
             .map(|(place, host_plan)| {
-                let (slots, turn) = (&slots, &turn);
+                let (slots, progress) = (&slots, &progress);
                 async move {
-                    let outcome = self.deploy_host(plan, host_plan, wave(plan, place), slots, turn).await;
+                    let outcome = self.deploy_host(plan, host_plan, wave(plan, place), slots, progress).await;
                     // Recorded in this future, so that other hosts continue during the write.
                     let recorded = self.record_result(&outcome).await;
                     (place, outcome, recorded)
@@ -164,10 +164,10 @@ impl Rollout<'_> {
                 stop.get_or_insert_with(|| Stop::Unrecorded((&error).into()));
                 unrecorded.get_or_insert(error);
             }
-            turn.send_modify(|turn| {
-                WaveProgress::count(&mut turn.unfinished, wave(plan, place));
-                if turn.stopped.is_none() {
-                    turn.stopped = stop;
+            progress.send_modify(|progress| {
+                WaveProgress::count(&mut progress.unfinished, wave(plan, place));
+                if progress.stopped.is_none() {
+                    progress.stopped = stop;
                 }
             });
             if let Some(ended) = outcomes.get_mut(place) {
@@ -177,7 +177,7 @@ impl Rollout<'_> {
         drop(running);
         let outcomes: Vec<Outcome> = outcomes.into_iter().flatten().collect();
         let done = outcomes.iter().all(|outcome| outcome.state.is_success());
-        let stop = turn.borrow().stopped.clone().filter(|_| !done);
+        let stop = progress.borrow().stopped.clone().filter(|_| !done);
         (RolloutResult { outcomes, unrecorded }, stop)
     }
 
@@ -187,12 +187,12 @@ impl Rollout<'_> {
         host_plan: &HostPlan,
         wave: usize,
         CopySlots { places, ahead }: &CopySlots,
-        turn: &watch::Sender<WaveProgress>,
+        progress: &watch::Sender<WaveProgress>,
     ) -> Outcome {
-        let mut watching = turn.subscribe();
+        let mut watching = progress.subscribe();
         let cancelled = || self.call.cancel.is_cancelled().then_some(Stop::Asked);
-        let stopped = |turn: &WaveProgress| {
-            let stop = turn.stopped.clone().or_else(cancelled);
+        let stopped = |progress: &WaveProgress| {
+            let stop = progress.stopped.clone().or_else(cancelled);
             stop.map(|stop| Outcome::refused(&host_plan.host, stop.not_begun()))
         };
         // An error that only reports the cancellation becomes the error of a stopped rollout.
@@ -207,7 +207,7 @@ impl Rollout<'_> {
             // Neither semaphore is ever closed, so acquiring does not fail.
             let _ahead = tokio::select! {
                 biased;
-                _ = watching.wait_for(|turn| turn.may_prepare(wave)) => None,
+                _ = watching.wait_for(|progress| progress.may_prepare(wave)) => None,
                 place = ahead.acquire() => Some(place),
             };
             let _place = places.acquire().await;
@@ -216,13 +216,13 @@ impl Rollout<'_> {
             }
             task.prepare().await
         };
-        turn.send_modify(|turn| WaveProgress::count(&mut turn.unprepared, wave));
+        progress.send_modify(|progress| WaveProgress::count(&mut progress.unprepared, wave));
         let ready = match prepared {
             Ok(ready) => ready,
             Err(outcome) => return stopped_if_cancelled(*outcome),
         };
-        let turn = watching.wait_for(|turn| turn.may_activate(wave)).await;
-        if let Some(outcome) = turn.ok().and_then(|turn| stopped(&turn)) {
+        let progress = watching.wait_for(|progress| progress.may_activate(wave)).await;
+        if let Some(outcome) = progress.ok().and_then(|progress| stopped(&progress)) {
             return outcome;
         }
         stopped_if_cancelled(task.carry_out(ready).await)
@@ -253,11 +253,11 @@ impl Rollout<'_> {
 
     /// Reverts confirmed hosts to their previous systems with the same checks, several at once. The cancellation that
     /// stopped the rollout does not stop this.
-    async fn revert(&self, plan: &Plan, stop: &Stop, rolled: &mut RolloutResult) {
+    async fn revert(&self, plan: &Plan, stop: &Stop, result: &mut RolloutResult) {
         let call = &Call { cancel: self.abandon.clone(), ..self.call.clone() };
         let places = &Semaphore::new(BACK);
         let mut reverting = Vec::new();
-        for (host_plan, outcome) in plan.hosts.iter().zip(&mut rolled.outcomes) {
+        for (host_plan, outcome) in plan.hosts.iter().zip(&mut result.outcomes) {
             let is_new = matches!(outcome.state, Ending::Confirmed | Ending::Staged);
             if is_new && host_plan.toplevel != host_plan.current {
                 reverting.push(async move {
@@ -269,7 +269,7 @@ impl Rollout<'_> {
             }
         }
         let unrecorded = futures::future::join_all(reverting).await;
-        rolled.unrecorded = rolled.unrecorded.take().or(unrecorded.into_iter().flatten().next());
+        result.unrecorded = result.unrecorded.take().or(unrecorded.into_iter().flatten().next());
     }
 
     async fn revert_host(
@@ -285,7 +285,7 @@ impl Rollout<'_> {
         if self.abandon.is_cancelled() {
             return unchanged(Stop::abandoned());
         }
-        call.report_message(format!("{}: going back, since {}", host_plan.host, stop.why()));
+        call.report_message(format!("{}: rolling back, because {}", host_plan.host, stop.cause()));
         let id = match PlanId::random() {
             Ok(id) => id,
             Err(error) => return unchanged(Diagnostic::new(Code::Internal, error.to_string())),

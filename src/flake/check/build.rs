@@ -81,7 +81,7 @@ impl Flake {
                     build_error(&path, own, failures.first(), errors.first()),
                     own.or(failures.first()),
                 ),
-                Err(untold) => output.fails(unknown(&path, errors.first(), untold), None),
+                Err(unknown_cause) => output.fails(unknown(&path, errors.first(), unknown_cause), None),
             }
         }
         if !is_explained {
@@ -105,15 +105,15 @@ impl Output {
     }
 }
 
-/// The error if a build failed and it is not known whether this derivation was built, because of the error `untold`.
-fn unknown(path: &str, first: Option<&Diagnostic>, untold: Diagnostic) -> Diagnostic {
-    let first = first.filter(|first| first.full_text() != untold.full_text());
+/// The error if a build failed and it is not known whether this derivation was built, because of the error `unknown_cause`.
+fn unknown(path: &str, first: Option<&Diagnostic>, unknown_cause: Diagnostic) -> Diagnostic {
+    let first = first.filter(|first| first.full_text() != unknown_cause.full_text());
     let said: Vec<&str> =
-        first.iter().copied().chain([&untold]).filter_map(|error| error.said.as_deref()).collect();
+        first.iter().copied().chain([&unknown_cause]).filter_map(|error| error.said.as_deref()).collect();
     let said = said.join("\n");
     let failed = first.map(|first| format!("the build failed: {}\n", first.message)).unwrap_or_default();
-    let message = format!("{failed}it is not known whether this was built: {}", untold.message);
-    Diagnostic { message, ..untold }.with_said(&said).with_attr(path)
+    let message = format!("{failed}it is not known whether this was built: {}", unknown_cause.message);
+    Diagnostic { message, ..unknown_cause }.with_said(&said).with_attr(path)
 }
 
 /// The error of a derivation that was not built: its own failure, or that of a dependency.
@@ -147,12 +147,12 @@ mod tests {
     #[test]
     fn what_is_not_known_tells_why_the_build_failed() {
         let first = Diagnostic::quoting(Code::BuilderFailed, "the end of the log");
-        let untold = || Diagnostic::quoting(Code::NixFailed, "no dry run");
-        let error = unknown("/nix/store/x.drv", Some(&first), untold());
+        let unknown_cause = || Diagnostic::quoting(Code::NixFailed, "no dry run");
+        let error = unknown("/nix/store/x.drv", Some(&first), unknown_cause());
         assert_eq!(error.said.as_deref(), Some("the end of the log\nno dry run"));
-        assert!(error.message.contains(&first.message) && error.message.contains(&untold().message));
+        assert!(error.message.contains(&first.message) && error.message.contains(&unknown_cause().message));
         // The same error is reported once.
-        let same = unknown("/nix/store/x.drv", Some(&untold()), untold());
+        let same = unknown("/nix/store/x.drv", Some(&unknown_cause()), unknown_cause());
         assert_eq!(same.said.as_deref(), Some("no dry run"));
         assert!(!same.message.contains("the build failed"), "{}", same.message);
     }

@@ -96,7 +96,7 @@ impl FileCache {
         // Taken before the file is read, so that later writes are newer.
         let is_settled = stamp.is_settled(SystemTime::now().duration_since(UNIX_EPOCH).ok()?);
         let content = FileContent::of(&reading::bytes(path, LARGEST).ok()?);
-        if is_settled && Stat::of_link(path).ok()? == *stat {
+        if is_settled && Stat::without_following(path).ok()? == *stat {
             if self.by_inode.len() >= FILES {
                 self.by_inode.clear();
             }
@@ -156,7 +156,7 @@ mod tests {
         let mut hash = |text: &str| {
             fs::write(&path, text).unwrap();
             let mut hasher = FingerprintHasher::default();
-            let stat = Stat::of_link(&path).unwrap();
+            let stat = Stat::without_following(&path).unwrap();
             files.add(&mut hasher, &stat, || path.clone()).unwrap();
             hasher.finish().0
         };
@@ -172,7 +172,7 @@ mod tests {
         let scratch = tempfile::tempdir().unwrap();
         let path = scratch.path().join("file");
         fs::write(&path, vec![b'x'; 200_000]).unwrap();
-        let stat = Stat::of_link(&path).unwrap();
+        let stat = Stat::without_following(&path).unwrap();
         assert!(
             FileCache::default().add(&mut FingerprintHasher::default(), &stat, || path.clone()).is_none()
         );

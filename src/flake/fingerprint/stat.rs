@@ -37,7 +37,7 @@ impl Stat {
     }
 
     /// Reads the metadata of `path`, without following a link at its end.
-    pub(in crate::flake) fn of_link(path: &Path) -> io::Result<Self> {
+    pub(in crate::flake) fn without_following(path: &Path) -> io::Result<Self> {
         Ok(Self::from(&fs::symlink_metadata(path)?))
     }
 
@@ -46,7 +46,7 @@ impl Stat {
         Ok(rustix::fs::statat(folder, path, AtFlags::empty())?.into())
     }
 
-    /// As [`Stat::of_link`] for a path below an open folder.
+    /// As [`Stat::without_following`] for a path below an open folder.
     pub(in crate::flake) fn below_without_following(folder: impl AsFd, path: &[u8]) -> io::Result<Self> {
         Ok(rustix::fs::statat(folder, path, AtFlags::SYMLINK_NOFOLLOW)?.into())
     }
@@ -120,7 +120,7 @@ mod tests {
             ("outer/link", (false, true, false)),
         ] {
             let stat = Stat::below_without_following(&open, path.as_bytes()).unwrap();
-            assert_eq!(stat, Stat::of_link(&folder.join(path)).unwrap(), "{path}");
+            assert_eq!(stat, Stat::without_following(&folder.join(path)).unwrap(), "{path}");
             assert_eq!((stat.is_file(), stat.is_link(), stat.is_folder()), kinds, "{path}");
             let followed = Stat::below(&open, path.as_bytes()).unwrap();
             assert_eq!(followed, Stat::of(&folder.join(path)).unwrap(), "{path}");

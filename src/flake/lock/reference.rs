@@ -181,6 +181,7 @@ fn without_secrets(url: &str) -> String {
         let cleaned = parameters.split('&').map(|parameter| match parameter.split_once('=') {
             Some((name, _)) if PARAMETERS.contains(&name) => parameter.to_owned(),
             Some((name, _)) if !name.is_empty() => format!("{name}={HIDDEN}"),
+            None if parameter.is_empty() => String::new(),
             // A parameter without a name may be the secret itself.
             _ => HIDDEN.to_owned(),
         });
@@ -273,6 +274,7 @@ mod tests {
                 "https://example.org/a.tar.gz?ref=main&access_token=[redacted]&sig=[redacted]#frag",
             ),
             ("https://u:hunter2@example.org?hunter2", "https://example.org?[redacted]"),
+            ("https://example.org/a?", "https://example.org/a?"),
             ("https://example.org/?=hunter2&ref=a", "https://example.org/?[redacted]&ref=a"),
         ] {
             assert_eq!(without_secrets(url), expected);

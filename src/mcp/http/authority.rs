@@ -16,7 +16,6 @@ pub enum AuthorityHost {
 /// A host and an optional port.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Authority {
-    /// The host.
     pub host: AuthorityHost,
     /// The port; `None` if the header has none.
     pub port: Option<u16>,

@@ -120,6 +120,11 @@ impl ConnectionSlot {
         self.for_health
     }
 
+    /// Whether its request is being answered.
+    pub fn is_serving(&self) -> bool {
+        matches!(*self.lock(), ConnectionPhase::Served)
+    }
+
     fn lock(&self) -> MutexGuard<'_, ConnectionPhase> {
         self.phase.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -28,6 +28,8 @@ const HEADERS: usize = 64;
 const HEAD_BYTES: usize = 32 * 1024;
 /// How long answers may take to end after `stop`: a little longer than `process::GRACE`, and less than two seconds.
 const LAST_ANSWERS: Duration = Duration::from_millis(1_800);
+/// How much longer the listener waits, so that each connection can report that it was cut off.
+const MARGIN: Duration = Duration::from_millis(100);
 /// The pause after accept(2) failed, such as for want of file descriptors.
 const PAUSE: Duration = Duration::from_millis(50);
 /// How long a connection is kept whose client does not answer.
@@ -57,8 +59,9 @@ pub async fn run(listener: TcpListener, router: Router, most: usize, stop: Cance
     }
     drop(listener);
     connections.close();
-    if tokio::time::timeout(LAST_ANSWERS, connections.wait()).await.is_err() {
-        tracing::debug!(open = connections.len(), "connections were still open at the end");
+    // Each connection has the same limit from now on, and reports it itself.
+    if tokio::time::timeout(LAST_ANSWERS + MARGIN, connections.wait()).await.is_err() {
+        tracing::warn!(open = connections.len(), "connections were still open at the end");
     }
 }
 
@@ -98,7 +101,9 @@ async fn serve(
                 Ok(ended) => ended,
                 Err(_) => {
                     let remote = connection_info.remote;
-                    tracing::warn!(%remote, "a connection was closed before its answer was complete");
+                    if slot.is_serving() {
+                        tracing::warn!(%remote, "a connection was closed before its answer was complete");
+                    }
                     return;
                 }
             }

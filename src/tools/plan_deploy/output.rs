@@ -148,10 +148,10 @@ impl Output {
         if self.more_unread > 0 {
             lines.push(format!("✗ hosts that fail for {} more causes", self.more_unread));
         }
-        for caused in &self.hosts {
-            let GroupedEntry { entry: host, same_as, .. } = caused;
+        for grouped in &self.hosts {
+            let GroupedEntry { entry: host, same_as, .. } = grouped;
             match (&host.error, same_as) {
-                (Some(error), _) => lines.push(format!("✗ {}: {error}", caused.named(&host.host))),
+                (Some(error), _) => lines.push(format!("✗ {}: {error}", grouped.named(&host.host))),
                 (None, Some(first)) => lines.push(format!("✗ {}: same error as {first}", host.host)),
                 (None, None) => lines.extend(host.render()),
             }

@@ -27,7 +27,7 @@ pub(super) fn assess(evidence: Evidence<'_>, risks: &mut Vec<Risk>) {
             ));
         }
     }
-    let ways = LoginWays { facts: evidence.facts, evidence };
+    let ways = LoginRules { facts: evidence.facts, evidence };
     if evidence.user == "root" && !ways.root_logs_in() {
         let said = ways.ssh().and_then(|ssh| ssh.root_login.as_deref()).unwrap_or_default();
         risks.push(risk(
@@ -54,7 +54,7 @@ pub(super) fn assess(evidence: Evidence<'_>, risks: &mut Vec<Risk>) {
         None => risks.push(risk(
             "user_gone",
             Severity::Blocking,
-            format!("the user `{}`, which the deployment logs in as, would no longer exist", evidence.user),
+            format!("the deploying user `{}` would no longer exist", evidence.user),
             "keep the user, or first set pantheros.deploy.user to another user",
         )),
         // Only the name of the user is known; `unread` has added that risk.
@@ -66,7 +66,7 @@ pub(super) fn assess(evidence: Evidence<'_>, risks: &mut Vec<Risk>) {
 /// Checks that sshd still listens at the address and port that the connection arrives at. Address translation may make
 /// them differ from those that were connected to.
 fn push_port_risks(ssh: &Ssh, evidence: Evidence<'_>, risks: &mut Vec<Risk>) {
-    let (address, port) = match evidence.state.parse_server_address {
+    let (address, port) = match evidence.state.server_address {
         Some((address, port)) => (Some(address), port),
         None => (None, evidence.port),
     };
@@ -89,9 +89,9 @@ fn push_port_risks(ssh: &Ssh, evidence: Evidence<'_>, risks: &mut Vec<Risk>) {
             "ssh_moved",
             Severity::Blocking,
             format!(
-                "SSH would listen on {:?} {}and no longer on {now}, which is used now",
+                "SSH would no longer listen on {now}, but on the ports {:?}{}",
                 ssh.ports,
-                if addresses.is_empty() { String::new() } else { format!("at {} ", addresses.join(", ")) }
+                if addresses.is_empty() { String::new() } else { format!(" of {}", addresses.join(", ")) }
             ),
             "keep the old port and address until the new ones are known to work, and set pantheros.deploy.port",
         ));
@@ -143,12 +143,12 @@ fn push_method_risks(ssh: &Ssh, risks: &mut Vec<Risk>) {
 
 /// Answers which users may log in and become root, by the facts and the surveyed state.
 #[derive(Clone, Copy)]
-struct LoginWays<'a> {
+struct LoginRules<'a> {
     facts: &'a Facts,
     evidence: Evidence<'a>,
 }
 
-impl LoginWays<'_> {
+impl LoginRules<'_> {
     fn ssh(&self) -> Option<&Ssh> {
         self.facts.ssh.as_ref()
     }
@@ -187,9 +187,9 @@ impl LoginWays<'_> {
     }
 }
 
-fn push_user_risks(ways: LoginWays<'_>, user: &User, risks: &mut Vec<Risk>) {
+fn push_user_risks(ways: LoginRules<'_>, user: &User, risks: &mut Vec<Risk>) {
     let name = &user.name;
-    if let Some(setting) = ways.ssh().and_then(|ssh| login_denial(ssh, user)) {
+    if let Some(setting) = ways.ssh().and_then(|ssh| denying_setting(ssh, user)) {
         risks.push(risk(
             "user_not_allowed",
             Severity::Blocking,
@@ -231,7 +231,7 @@ fn push_user_risks(ways: LoginWays<'_>, user: &User, risks: &mut Vec<Risk>) {
 }
 
 /// The first setting that denies a user the login, in the order that sshd applies them (sshd_config(5), `AllowUsers`).
-fn login_denial(ssh: &Ssh, user: &User) -> Option<&'static str> {
+fn denying_setting(ssh: &Ssh, user: &User) -> Option<&'static str> {
     let named = |patterns: &Vec<String>| patterns.iter().any(|pattern| fits_user(pattern, &user.name));
     // A pattern USER@HOST denies the login only from some addresses.
     let denied = |patterns: &Vec<String>| {

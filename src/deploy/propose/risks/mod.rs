@@ -1,7 +1,6 @@
 //! Assesses the risks of a deployment, by the facts of the old and the new system; above all, losing access.
 
 use super::facts::Facts;
-use crate::advice::Remedy;
 use crate::deploy::host::HostState;
 use crate::deploy::plan::{HostPlan, Risk, Severity};
 use crate::flake::UnreadPart;
@@ -73,7 +72,7 @@ fn push_machine_risks(plan: &HostPlan, evidence: Evidence<'_>, risks: &mut Vec<R
             &refusal.code,
             Severity::Blocking,
             refusal.message.clone(),
-            "the configuration refuses to be deployed (pantheros.deploy.refusals): correct it there",
+            "`pantheros.deploy.refusals` forbids this deployment (pantheros.deploy.refusals): correct it there",
         ));
     }
     // An empty name means that the network assigns it.
@@ -106,7 +105,7 @@ fn push_machine_risks(plan: &HostPlan, evidence: Evidence<'_>, risks: &mut Vec<R
             "deployment_under_way",
             Severity::Blocking,
             format!("{other} is being deployed there"),
-            &Remedy::ShowStatus.after("wait until it is confirmed or rolled back; ").to_string(),
+            "wait until it is confirmed or rolled back",
         ));
     }
 }

@@ -35,7 +35,7 @@ fn state() -> HostState {
     HostState {
         machine: Some("x86_64".into()),
         host_name: Some("web".into()),
-        parse_server_address: Some(("10.0.0.2".parse().unwrap(), 22)),
+        server_address: Some(("10.0.0.2".parse().unwrap(), 22)),
         interfaces: vec!["eth0".into()],
         room: vec![DiskSpace { mount: "/".into(), size: 1 << 34, used: 0, free: 1 << 33 }],
         ..HostState::default()
@@ -163,7 +163,7 @@ fn what_lets_us_in_another_way_is_no_risk() {
     let ways: [(&[&str], Changing); 13] = [
         // Address translation changed the port.
         (&[], |ssh, firewall, _, state| {
-            state.parse_server_address = Some(("10.0.0.2".parse().unwrap(), 2022));
+            state.server_address = Some(("10.0.0.2".parse().unwrap(), 2022));
             ssh.ports = vec![2022];
             firewall.everywhere = open(2022);
         }),

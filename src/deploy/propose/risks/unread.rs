@@ -34,7 +34,7 @@ pub(super) fn assess(plan: &HostPlan, evidence: Evidence<'_>, risks: &mut Vec<Ri
     }
     let says_where = |part: &&UnreadPart| ["target", "user", "port"].iter().any(|&name| part.covers([name]));
     for part in evidence.unread_place.iter().filter(says_where) {
-        let decides = "whether the address, user and port of the settings are those of the configuration";
+        let decides = "whether the address, user and port in the settings agree with the configuration";
         risks.push(unknown(&part.place(), Some(&part.error), Severity::Warning, decides));
     }
 }

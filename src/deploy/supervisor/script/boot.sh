@@ -86,7 +86,7 @@ make_next() {
 # Undoes `make_default` and `make_next`, even if they were interrupted.
 restore_default() {
   [ -n "$defaults_changed" ] || return 0
-  # A profile that has changed since was set by another program.
+  # A profile that has changed since was set from outside.
   if [ "$(readlink "$profile")" != "$profile_was" ] && [ "$(readlink -f "$profile")" = "$toplevel" ]; then
     generation_of "$profile_was"
     if [ -n "$generation" ]; then

@@ -18,7 +18,7 @@ confirm() {
     accepted | activating) fail 75 "$id is $state: it can be confirmed once it waits" ;;
     waiting) touch "$dir/confirm" || fail 74 "$dir/confirm cannot be written: is the disk full?" ;;
   esac
-  conclude confirmed || fail 1 "$id is not confirmed: it is $state"
+  conclude confirmed || fail 1 "$id could not be confirmed; its state is $state"
 }
 cancel() {
   read_state || fail 64 "$id was not started"

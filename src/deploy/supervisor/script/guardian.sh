@@ -66,7 +66,7 @@ detach() {
     systemd-run --quiet --collect --unit="pantheros-deploy-$id" --property=KillMode=process \
       --property=Restart=on-failure --property=RestartSec=1 --setenv=PATH="$PATH" --description="pantherOS deployment $id" \
       "$shell" "$dir/supervisor" supervise "$dir" </dev/null >/dev/null 9>&- && return
-    say "systemd cannot start the guardian: it runs in a separate session"
+    say "systemd cannot start the guardian, so it runs in a session of its own"
   fi
   find_errors
   setsid "$shell" "$dir/supervisor" supervise "$dir" </dev/null >/dev/null 2>>"$errors" 9>&- &

@@ -3,7 +3,7 @@
 #
 #   begin DIR          checks the deployment described in DIR/spec and starts it, detached
 #   confirm DIR NONCE  keeps the new system (NONCE `-`: read from standard input)
-#   cancel DIR         rolls back to the old system at once
+#   cancel DIR         requests a rollback, and waits for its end
 #   alive DIR          records that a new connection reached the machine during the activation
 #   withdraw DIR       prevents a deployment that has not started from starting
 #   seen DIR           records that a new connection reached the machine after the rollback

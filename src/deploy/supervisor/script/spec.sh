@@ -28,7 +28,7 @@ bad_spec() { fail 65 "$dir/spec: $1"; }
 open_folder() {
   id=${1#"$base/"}
   dir=$base/$id
-  is_id "$id" && [ "$dir" = "$1" ] || fail 64 "the folder of a deployment must be $base/plan-…"
+  is_id "$id" && [ "$dir" = "$1" ] || fail 64 "$1 is not the folder of a deployment ($base/plan-…)"
   [ -d "$dir" ] && [ ! -h "$dir" ] && [ -O "$dir" ] || fail 64 "$dir is not a folder that belongs to root"
   case $(stat -c %A "$dir") in ?????w* | ????????w*) fail 64 "$dir can be written by users other than root" ;; esac
 }

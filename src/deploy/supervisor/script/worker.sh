@@ -61,7 +61,7 @@ await_confirmation() {
     elif [ -e "$dir/confirm" ]; then
       confirm_now
     elif [ "$uptime" -ge "$deadline" ]; then
-      reason=not_confirmed message="It was not confirmed within $confirm_seconds s."
+      reason=not_confirmed message="The deployment was not confirmed within $confirm_seconds s."
       roll_back
     fi
     tick
@@ -109,7 +109,7 @@ start_new() {
 resume_start() {
   case $cut:$state:$(running) in
     rebooted:rolling_back:"$toplevel")
-      reason=${reason:-rebooted} message="$told It started the new system again."
+      reason=${reason:-rebooted} message="$told It booted the new system again."
       finish rollback_failed
       ;;
     *:confirming:"$toplevel") confirm_now ;;
@@ -164,7 +164,7 @@ resume() {
   # After a boot from the boot default, another reboot would bring the same system.
   if [ "$cut" = rebooted ] && [ "$(running)" != "$toplevel" ]; then
     started_by_boot=yes
-    [ "$(running)" = "$previous" ] || message="$told Another system runs than before: it stays active."
+    [ "$(running)" = "$previous" ] || message="$told The machine runs a third system, which stays active."
   elif [ "$cut" = rebooted ] && [ "$toplevel" = "$previous" ]; then
     started_by_boot=yes
   elif is_superseded; then
