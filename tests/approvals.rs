@@ -382,7 +382,7 @@ fn plans_are_listed_until_they_are_over() {
     let again = output(&fleet, &["reject", waiting.plan().id.as_str()]);
     assert_eq!((again.status.code(), errors(&again)), (Some(0), errors(&rejected)));
     assert_eq!(output(&fleet, &["reject", broken.plan().id.as_str()]).status.code(), Some(0));
-    assert!(list(&[]).starts_with("no plan waits; --all shows 3 that expired"), "{}", list(&[]));
+    assert!(list(&[]).starts_with("no plan waits; --all shows 3 plans that expired"), "{}", list(&[]));
     let text = list(&["--all"]);
     assert!(text.contains("was rejected by") && text.contains(waiting.plan().id.as_str()), "{text}");
 }

@@ -75,7 +75,7 @@ fn the_flake_changed() {
         "fleet.json",
         &std::fs::read_to_string(site.fleet.folder().join("fleet.json")).unwrap().replace("\"3\"", "\"4\""),
     );
-    refused(&mut site, &dirty, "plan_outdated", "the flake now gives");
+    refused(&mut site, &dirty, "plan_outdated", "in the flake is now");
     site.settled("web", &first, &first);
     assert_eq!(site.audited().iter().filter(|event| *event == "host_finished").count(), 3);
 }

@@ -86,7 +86,7 @@ fn who_interrupts_it_takes_back_what_was_confirmed() {
         (0..3).map(|host| json["hosts"][host]["error"]["message"].as_str().unwrap()).collect();
     assert_eq!(messages[0], "a was rolled back, because the rollout was stopped");
     assert!(messages[1].contains("the rollout was stopped before the host was confirmed"), "{messages:?}");
-    assert!(messages[2].contains("nothing was started here"), "{messages:?}");
+    assert!(messages[2].contains("this host was not deployed to"), "{messages:?}");
     // The approval is used up.
     assert_eq!(site.deploy(&plan).error_code(), "approval_spent");
     for hint in hints(&json) {

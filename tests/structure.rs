@@ -456,7 +456,7 @@ fn the_files_of_tools_are_formatted() {
     let checked = std::process::Command::new("rustfmt").arg("--check").args(files).output().unwrap();
     assert!(
         checked.status.success(),
-        "{}{}\nTo format them:\n  rustfmt --edition 2024 src/tools/*.rs",
+        "{}{}\nTo format them:\n  rustfmt src/tools/*.rs",
         String::from_utf8_lossy(&checked.stdout),
         String::from_utf8_lossy(&checked.stderr)
     );
