@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use serde_json::{Value, json};
 
 use crate::common::faulty::{NO_DAEMON, fake_faulty_nix};
-use crate::common::fleet::{Fleet, nixes, told};
+use crate::common::fleet::{Fleet, errors, nixes, told};
 
 /// A flake whose host `a` is built by the script `toplevel`, from a dependency built by the script `dependency`.
 fn fleet_of(nix: &std::path::Path, dependency: &str, toplevel: &str) -> Fleet {
@@ -53,6 +53,8 @@ fn a_build_says_what_it_made() {
 
         let again = fleet.call("build_host", &json!({"host": "a"}));
         assert_eq!((again.code, &again.json["built"]), (0, &json!(0)));
+        let summary = fleet.command(&["call", "build_host", "host=a"]).output().unwrap();
+        assert!(errors(&summary).contains("Built 0 derivations, fetched 0 paths"), "{}", errors(&summary));
     }
 }
 
