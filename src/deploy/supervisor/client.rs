@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use schemars::JsonSchema;
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 
 use super::script::SUPERVISOR_SCRIPT;
 use super::state::{DeploymentStep, SupervisorReport};
@@ -17,7 +16,7 @@ use crate::ssh::{RemoteLimits, SshError, SshSession};
 use crate::text;
 
 /// Folder of the deployments on a host.
-const FOLDER: &str = "/var/lib/pantheros/deployments";
+pub(super) const FOLDER: &str = "/var/lib/pantheros/deployments";
 /// Waits at most about 3 s until the step of a deployment is no longer `$3`, and prints the new state; prints nothing if
 /// there was no change. Reads only files, which costs the host far less than running the supervisor repeatedly.
 const WATCH: &str = r#"
@@ -31,7 +30,7 @@ while [ "$rounds" -lt 20 ]; do
 done
 "#;
 /// Folder of the supervisor's state while the disk cannot be written.
-const MEMORY: &str = "/run/pantheros";
+pub(super) const MEMORY: &str = "/run/pantheros";
 /// Supported version of the supervisor's state file.
 const STATE_VERSION: u64 = 1;
 /// Exit code if there is no such deployment (sysexits.h, `EX_USAGE`).
@@ -159,7 +158,7 @@ fn folder(id: &PlanId) -> String {
     format!("{FOLDER}/{id}")
 }
 
-async fn as_root(
+pub(super) async fn as_root(
     session: &SshSession,
     argv: &[&str],
     input: &[u8],
@@ -256,56 +255,6 @@ pub async fn state(
     run_command(session, spec, "state", None, LOOK, call).await
 }
 
-/// The last changed deployment of a host. Reading it does not finish an interrupted deployment.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct LatestDeployment {
-    /// Id of the deployment.
-    #[serde(rename(deserialize = "id"), alias = "plan_id")]
-    pub plan_id: PlanId,
-    /// The step that it reached, or how it ended.
-    pub state: DeploymentStep,
-    /// Code of the reason; `None` if all went as planned.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
-    /// The reason as text of the host.
-    #[serde(
-        default,
-        rename(deserialize = "message"),
-        alias = "said",
-        skip_serializing_if = "Option::is_none"
-    )]
-    pub said: Option<String>,
-    /// When it reached that step; RFC 3339, UTC.
-    pub updated: String,
-}
-
-/// Prints the state of the deployment that was changed last.
-const LATEST: &str = r#"
-cd "$1" 2>/dev/null || exit 0
-ls -1t | while IFS= read -r id; do
-  for file in "$2/$id.json" "$id/state.json"; do
-    if [ -r "$file" ]; then cat "$file"; exit; fi
-  done
-done
-"#;
-
-/// The host's latest deployment; `None` if it had none.
-///
-/// # Errors
-/// See [`SuperviseError`].
-pub async fn latest_deployment(
-    session: &SshSession,
-    call: &Call,
-) -> Result<Option<LatestDeployment>, SuperviseError> {
-    let argv = ["sh", "-c", LATEST, "latest", FOLDER, MEMORY];
-    let output = as_root(session, &argv, &[], RemoteLimits::default(), call).await?;
-    if !output.success() {
-        return Err(SuperviseError::Unreadable(error_output(&output)));
-    }
-    let text = output.text();
-    if text.is_empty() { Ok(None) } else { parse(&text).map(Some) }
-}
-
 /// The state once its step is no longer `known`, or after some seconds that of [`state`].
 ///
 /// # Errors
@@ -391,7 +340,7 @@ async fn run_command(
 }
 
 /// Parses the output of a supervisor. Checks the version first, since a host may have a supervisor of another version.
-fn parse<T: DeserializeOwned>(text: &str) -> Result<T, SuperviseError> {
+pub(super) fn parse<T: DeserializeOwned>(text: &str) -> Result<T, SuperviseError> {
     #[derive(Deserialize)]
     struct Versioned {
         version: u64,
@@ -404,7 +353,7 @@ fn parse<T: DeserializeOwned>(text: &str) -> Result<T, SuperviseError> {
     serde_json::from_str(text).map_err(not_understood)
 }
 
-fn error_output(output: &crate::ssh::RemoteOutput) -> String {
+pub(super) fn error_output(output: &crate::ssh::RemoteOutput) -> String {
     let errors = output.errors();
     text::bounded(if errors.is_empty() { "no error output" } else { &errors }, 400)
 }
