@@ -3,12 +3,14 @@
 //! A running server uses a new token as soon as the file has one. Requests and sessions with the old token end then, because
 //! a token is rotated to lock out everybody who has it.
 
-use std::fs::{File, Metadata};
+mod stamp;
+
+use std::fs::File;
 use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
@@ -16,6 +18,7 @@ use rustix::fs::{Mode, OFlags};
 use subtle::ConstantTimeEq;
 use tokio_util::sync::CancellationToken;
 
+use self::stamp::TokenFileStamp;
 use super::refusal::HttpRefusal;
 use crate::config::Settings;
 use crate::diagnostic::{Code, Diagnostic};
@@ -32,8 +35,6 @@ const SHORTEST_TOKEN: usize = 16;
 const LONGEST_TOKEN: usize = 1_024;
 /// Time between two checks of the file without requests, for open streams and sessions.
 const CHECK_INTERVAL: Duration = Duration::from_millis(500);
-/// The age at which a file's times are reliable: on some file systems a later change within this time has the same times.
-const STAMP_RESOLUTION: Duration = Duration::from_secs(2);
 
 /// The token cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -207,31 +208,6 @@ impl TokenSource {
 /// A new token of 256 random bits, with a line feed.
 fn generate() -> Result<String, TokenError> {
     random::hex().map(|token| format!("{token}\n")).map_err(TokenError::Randomness)
-}
-
-/// The identity, size and times of a file when it was read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct TokenFileStamp([i64; 6]);
-
-impl TokenFileStamp {
-    fn from_metadata(metadata: &Metadata) -> Self {
-        let number = |number: u64| i64::from_ne_bytes(number.to_ne_bytes());
-        Self([
-            number(metadata.dev()),
-            number(metadata.ino()),
-            number(metadata.size()),
-            metadata.mtime(),
-            metadata.ctime(),
-            metadata.ctime_nsec(),
-        ])
-    }
-
-    /// The same; `None` if the file changed so recently that a later change could have the same stamp.
-    fn if_settled(metadata: &Metadata) -> Option<Self> {
-        let changed = u64::try_from(metadata.ctime()).ok().map(Duration::from_secs)?;
-        let age = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH.checked_add(changed)?).ok()?;
-        (age > STAMP_RESOLUTION).then(|| Self::from_metadata(metadata))
-    }
 }
 
 /// The token in force.
