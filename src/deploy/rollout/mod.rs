@@ -7,6 +7,7 @@ mod outcome;
 mod stop;
 mod task;
 mod watch;
+mod wave_progress;
 mod waves;
 
 pub use outcome::Outcome;
