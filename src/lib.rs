@@ -61,7 +61,7 @@ pub mod testing {
     }
     pub mod deploy {
         pub use crate::deploy::{
-            ApprovalError, Approvals, Decision, PLAN_VERSION, Plan, SUPERVISOR_SCRIPT, StoredPlan,
+            ApprovalError, Approvals, Decision, Nobody, PLAN_VERSION, Plan, SUPERVISOR_SCRIPT, StoredPlan,
         };
     }
     pub mod diagnostic {
@@ -96,7 +96,8 @@ pub mod testing {
     }
     pub mod tools {
         pub use crate::tools::{
-            Effect, FOREIGN_TEXT_FIELDS, Reach, Services, ToolEntry, catalogue, find, names,
+            CallSlot, Context, Effect, FOREIGN_TEXT_FIELDS, Reach, Services, ToolEntry, catalogue, find,
+            names,
         };
     }
 }

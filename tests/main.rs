@@ -43,6 +43,7 @@ mod plan;
 mod protocol;
 mod reload;
 mod repository;
+mod search;
 mod settings;
 mod stale;
 mod structure;

@@ -427,7 +427,13 @@ fn what_anybody_may_have_put_there_is_read_within_bounds() {
 
 /// Files that clean names of others for a field or a line of its own, each with its reason. In a sentence a name goes
 /// through `text::word` or `text::words`, which replace a name that says anything by an ellipsis.
-const CLEANERS: &[(&str, &str)] = &[("src/tools/gap.rs", "`attr` is a field of names")];
+const CLEANERS: &[(&str, &str)] = &[
+    ("src/tools/gap.rs", "`attr` is a field of names"),
+    (
+        "src/tools/nix_search/answer.rs",
+        "its fields hold names, or texts that are marked; its lines use words",
+    ),
+];
 
 #[test]
 fn names_of_others_are_words_in_what_tools_say() {

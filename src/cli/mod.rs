@@ -5,6 +5,7 @@ mod audit;
 mod call;
 mod demo;
 mod deploy;
+mod index;
 mod plans;
 mod prompt;
 mod reject;
@@ -94,6 +95,7 @@ enum CliCommand {
     Serve(serve::ServeCommand),
     Call(call::CallCommand),
     Tools(tools::ToolsCommand),
+    Index(index::IndexCommand),
     Deploy(deploy::DeployCommand),
     Rollback(deploy::RollbackCommand),
     Plans(plans::PlansCommand),
@@ -177,6 +179,7 @@ pub fn run(line: CommandLine) -> ExitCode {
         CliCommand::Serve(command) => command.run(settings),
         CliCommand::Call(command) => command.run(settings),
         CliCommand::Tools(command) => command.run(&settings),
+        CliCommand::Index(command) => command.run(settings),
         CliCommand::Plans(command) => command.run(&settings),
         CliCommand::Approve(command) => command.run(&settings),
         CliCommand::Reject(command) => command.run(&settings),

@@ -9,7 +9,8 @@ mod propose;
 mod rollout;
 mod supervisor;
 
-pub(crate) use approval::{ApprovalAnswer, ApprovalRequest, Approver, Consent, Nobody, signature};
+pub use approval::Nobody;
+pub(crate) use approval::{ApprovalAnswer, ApprovalRequest, Approver, Consent, signature};
 pub use approval::{ApprovalError, Approvals, Decision};
 pub(crate) use host::{DiskSpace, HostEndpoint, HostState, SurveyError, endpoint_of, survey};
 #[cfg(test)]

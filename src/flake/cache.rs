@@ -48,6 +48,12 @@ impl CacheKey {
         }
         Self { name: hash.finalize().to_hex().to_string(), state: blake3::hash(state.as_bytes()) }
     }
+
+    /// The key in hexadecimal.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.name
+    }
 }
 
 /// The cache of answers.

@@ -25,7 +25,7 @@ use crate::advice::Remedy;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::progress::{Call, Update};
 
-pub(super) const PROBES: &str = include_str!("probes.nix");
+pub(crate) const PROBES: &str = include_str!("probes.nix");
 pub(super) const FACTS: &str = include_str!("facts.nix");
 /// Advice for an evaluation that exceeds its time limit.
 const TIME: Remedy = Remedy::Raise(&["limits.evaluation_seconds"]);

@@ -32,12 +32,14 @@ use crate::progress::Call;
 pub use cache::{AnswerCache, CacheKey};
 pub use declared::DeclaredInput;
 pub use error::FlakeError;
+pub(crate) use evaluate::PROBES;
 pub use evaluate::{Answer, AskOptions, Instantiate, OtherFlake, Question};
 pub use fingerprint::Fingerprint;
 pub use git::Checkout;
 pub use lock::{Lock, LockError};
 pub use nix_cache::NixCache;
 pub use part::{PathStep, UnreadPart};
+pub use remembered::StateKey;
 
 /// The flake of the settings, and the `nix` that evaluates it.
 #[derive(Clone, Debug)]

@@ -1,46 +1,65 @@
 //! The options a host's modules declare.
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::hosts::HOSTS;
-use super::{AskOptions, Flake, FlakeError, Instantiate, Question, UnreadPart};
+use super::{AskOptions, Flake, FlakeError, Instantiate, PathStep, Question, UnreadPart};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::names::{AttrPath, HostName};
 use crate::progress::Call;
 use crate::text;
 
-/// Most options read of one host. NixOS has about 15 000.
-const MOST: usize = 100_000;
+/// Most options read of one host. NixOS has about 25 000, those of submodules included.
+const MOST: usize = 200_000;
+/// The part of a path below which the probe reads the options of a submodule.
+const MEMBERS: &str = "~";
 
-/// An option as its module declares it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+/// An option as its module declares it. Texts are cut short.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HostOption {
-    /// Its full name, such as `services.openssh.enable`.
-    pub name: String,
+    /// Its full path, such as `services.openssh.enable`. `<name>` stands for the name of an attribute and `*` for a position in
+    /// a list.
+    pub path: String,
     /// Its type in words.
-    #[serde(rename = "type")]
+    #[serde(default, rename = "type", skip_serializing_if = "Option::is_none")]
     pub kind: Option<String>,
-    /// Its description, cut short.
+    /// Its description; empty if it has none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub description: String,
-    /// Its default as text, cut short.
+    /// Its default as text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub default: Option<String>,
+    /// An example as text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub example: Option<String>,
+    /// The files that declare it; the first few.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub declared_in: Vec<String>,
+    /// The option that it is another name of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
+    /// Whether it was removed: setting it is an error.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub removed: bool,
 }
 
 /// The options of a host, and those that could not be read.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default)]
 pub struct HostOptions {
-    /// Every option that is neither internal nor hidden; fields that could not be read are empty.
+    /// Every option that is not internal, and the hidden ones that were renamed or removed; fields that could not be read are
+    /// empty.
     pub options: Vec<HostOption>,
     /// The options and fields that could not be read.
     pub unread: Vec<UnreadPart>,
+    /// Whether Nix fetched something: a field may have failed because a download failed.
+    pub has_fetched: bool,
 }
 
 /// An option as the probe returns it.
 #[derive(Deserialize)]
 struct ProbedOption {
-    name: String,
+    path: String,
     /// The fields that throw; `option` if the option itself throws.
     #[serde(default)]
     thrown: Vec<String>,
@@ -50,55 +69,64 @@ struct ProbedOption {
     description: Option<String>,
     #[serde(default)]
     default: Option<String>,
+    #[serde(default)]
+    example: Option<String>,
+    #[serde(default)]
+    declared_in: Option<Vec<String>>,
+    #[serde(default)]
+    target: Option<String>,
+    #[serde(default)]
+    removed: Option<bool>,
 }
 
 impl Flake {
-    /// Every option of a host that is neither internal nor hidden.
+    /// Every option of a host that is not internal. The answer is large and not cached: the search index keeps it.
     ///
     /// # Errors
     /// See [`FlakeError`].
     pub async fn options(&self, host: &HostName, call: &Call) -> Result<HostOptions, FlakeError> {
-        self.remembered(&format!("options {host}"), call, |flake| async move {
-            call.report_message(format!("reading the options of {host}"));
-            let question =
-                Question::new([HOSTS, host.as_str()], "options").with(json!({ "most": MOST })).large();
-            let options = AskOptions::new("hosts", Instantiate::No);
-            let mut round = flake.ask_with(&options, vec![question], call).await?;
-            // A field may throw because a download failed.
-            if round.has_fetched {
-                flake.mark_transient();
+        call.report_message(format!("reading the options of {host}"));
+        let question = Question::new([HOSTS, host.as_str()], "options").with(json!({ "most": MOST })).large();
+        let options = AskOptions::new("hosts", Instantiate::No);
+        let mut round = self.ask_with(&options, vec![question], call).await?;
+        let answer = match round.answers.pop() {
+            Some(Ok(answer)) => answer,
+            Some(Err(diagnostic)) => return self.explain(host, diagnostic, call).await,
+            None => return Ok(HostOptions::default()),
+        };
+        let probed: Vec<ProbedOption> = serde_json::from_value(answer.value).map_err(|error| {
+            FlakeError::Evaluation(Box::new(
+                Diagnostic::new(Code::TypeMismatch, "the host's options have unexpected types")
+                    .with_said(&error.to_string()),
+            ))
+        })?;
+        let mut found = HostOptions {
+            options: Vec::with_capacity(probed.len()),
+            unread: answer.unread,
+            has_fetched: round.has_fetched,
+        };
+        for part in &mut found.unread {
+            part.part.retain(|step| *step != PathStep::from(MEMBERS));
+            let below = part.part.iter().map(String::from);
+            let path = [HOSTS, host.as_str(), "options"].map(str::to_owned).into_iter().chain(below);
+            part.error.attr.get_or_insert_with(|| AttrPath::new(path).to_string());
+        }
+        for option in probed {
+            found.unread.extend(option.thrown.iter().map(|field| thrown(&option.path, field)));
+            if option.thrown != ["option"] {
+                found.options.push(HostOption {
+                    path: option.path,
+                    kind: option.kind,
+                    description: option.description.unwrap_or_default(),
+                    default: option.default,
+                    example: option.example,
+                    declared_in: option.declared_in.unwrap_or_default(),
+                    target: option.target,
+                    removed: option.removed.unwrap_or_default(),
+                });
             }
-            let answer = match round.answers.pop() {
-                Some(Ok(answer)) => answer,
-                Some(Err(diagnostic)) => return flake.explain(host, diagnostic, call).await,
-                None => return Ok(HostOptions::default()),
-            };
-            let probed: Vec<ProbedOption> = serde_json::from_value(answer.value).map_err(|error| {
-                FlakeError::Evaluation(Box::new(
-                    Diagnostic::new(Code::TypeMismatch, "the host's options have unexpected types")
-                        .with_said(&error.to_string()),
-                ))
-            })?;
-            let mut found = HostOptions { options: Vec::with_capacity(probed.len()), unread: answer.unread };
-            for part in &mut found.unread {
-                let below = part.part.iter().map(String::from);
-                let path = [HOSTS, host.as_str(), "options"].map(str::to_owned).into_iter().chain(below);
-                part.error.attr.get_or_insert_with(|| AttrPath::new(path).to_string());
-            }
-            for option in probed {
-                found.unread.extend(option.thrown.iter().map(|field| thrown(&option.name, field)));
-                if option.thrown != ["option"] {
-                    found.options.push(HostOption {
-                        name: option.name,
-                        kind: option.kind,
-                        description: option.description.unwrap_or_default(),
-                        default: option.default,
-                    });
-                }
-            }
-            Ok(found)
-        })
-        .await
+        }
+        Ok(found)
     }
 }
 

@@ -43,7 +43,9 @@ let
     match
     parseDrvName
     pathExists
+    removeAttrs
     replaceStrings
+    scopedImport
     seq
     substring
     stringLength
@@ -53,6 +55,7 @@ let
     tryEval
     typeOf
     unsafeDiscardStringContext
+    unsafeGetAttrPos
     ;
 
   text = value: unsafeDiscardStringContext (toString value);
@@ -231,6 +234,43 @@ let
     {
       pname = text (value.pname or parsed.name);
       version = text (value.version or parsed.version);
+    };
+
+  # nixpkgs without its aliases.
+  withoutAliases =
+    set:
+    import set.path {
+      inherit (set.stdenv.hostPlatform) system;
+      config.allowAliases = false;
+      overlays = [ ];
+    };
+
+  # A package as the search index has it.
+  describePackage =
+    let
+      optional = value: if isString value then clip 400 (text value) else null;
+      licence =
+        value:
+        if isAttrs value then value.spdxId or value.shortName or value.fullName or null else optional value;
+      each = value: if builtins.isList value then value else [ value ];
+      first = list: if list == [ ] then null else elemAt list 0;
+    in
+    attr: value:
+    let
+      meta = value.meta or { };
+    in
+    called value
+    // {
+      inherit attr;
+      description = clip 400 (text (meta.description or ""));
+      program = optional (meta.mainProgram or null);
+      licences = filter isString (map licence (each (meta.license or [ ])));
+      homepage = optional (first (each (meta.homepage or [ ])));
+      position = optional (meta.position or null);
+      unfree = meta.unfree or false;
+      broken = meta.broken or false;
+      insecure = meta.insecure or false;
+      unsupported = meta.unsupported or false;
     };
 
   package =
@@ -442,6 +482,9 @@ let
         packages = filter (name: name != "") (genList named (length inputs));
       };
 
+    # Every option of a host that is not internal, those of submodules included. An option in a submodule has the part "~"
+    # before the names below it, so that it is read after the fields of the option itself. Hidden options are listed if they
+    # stand for a renamed or removed option.
     options =
       { most }:
       host:
@@ -449,21 +492,44 @@ let
         prose = value: clip 400 (if isAttrs value then text (value.text or "") else text value);
         show =
           value: if value ? _type && value ? text then prose value else clip 400 (toJSON (view 4 value));
+        quote = name: if match "[^.\" ]+" name != null then name else "\"${name}\"";
+        pathOf =
+          path: option:
+          concatStringsSep "." (
+            map (name: quote (text name)) (if builtins.isList (option.loc or null) then option.loc else path)
+          );
         kind =
           value:
           if !isAttrs value then
             "none"
           else if value._type or null != "option" then
             "set"
-          else if value.internal or false || value.visible or true == false then
-            "hidden"
+          else if value.internal or false then
+            "internal"
           else
             "option";
-        describe =
-          path: option:
+        # lib/modules.nix describes an option that was renamed with these words.
+        renamed =
+          option:
           let
-            field = name: value: tryEval (parts.part (path ++ [ name ]) null value);
+            named = match "Alias of .option.`([^`]+)`.*" (prose (option.description or ""));
+          in
+          if named == null then null else elemAt named 0;
+        # An option that was removed fails with a message for whatever value it is given.
+        removed =
+          option: !(option ? description) && option ? apply && !(tryEval (option.apply null)).success;
+        describe =
+          at: path: option:
+          let
+            field = name: value: tryEval (parts.part (at ++ [ name ]) null value);
+            hidden = option.visible or true == false;
             fields = {
+              declared_in = field "declared_in" (
+                let
+                  all = map text (option.declarations or [ ]);
+                in
+                genList (elemAt all) (if length all < 4 then length all else 4)
+              );
               default = field "default" (
                 if option ? defaultText then
                   show option.defaultText
@@ -473,55 +539,256 @@ let
                   null
               );
               description = field "description" (prose (option.description or ""));
+              example = field "example" (if option ? example then show option.example else null);
+              path = field "path" (pathOf path option);
+              removed = field "removed" (hidden && removed option);
+              target = field "target" (renamed option);
               type = field "type" (option.type.description or null);
             };
             thrown = filter (name: !fields.${name}.success) (attrNames fields);
+            described = {
+              inherit thrown;
+            }
+            // mapAttrs (_: field: if field.success then field.value else null) fields
+            // (if fields.path.success && isString fields.path.value then { } else { path = pathOf path { }; });
           in
           # Read here, before the options after this one.
-          seq (length thrown) {
-            name = concatStringsSep "." path;
-            inherit thrown;
-          }
-          // mapAttrs (_: field: if field.success then field.value else null) fields;
-        walk =
-          path: value:
+          seq (length thrown) (
+            if hidden && described.target == null && described.removed != true then [ ] else [ described ]
+          );
+        # home-manager hides the options of users from the manual of NixOS, not from users.
+        enters =
+          path: option:
+          (
+            option.visible or true == true
+            ||
+              path == [
+                "home-manager"
+                "users"
+              ]
+          )
+          && option ? type.getSubOptions;
+        members =
+          at: path: option:
           let
-            tried = tryEval (parts.enter path "none" (kind value));
+            here = at ++ [ "~" ];
+            # Without a name, the options of the elements have the place of an element in their own `loc`.
+            tried = tryEval (
+              parts.enter here { } (
+                if enters path option then
+                  removeAttrs (option.type.getSubOptions (option.loc or path)) [ "_module" ]
+                else
+                  { }
+              )
+            );
+          in
+          if tried.success && isAttrs tried.value then below here path tried.value else [ ];
+        below =
+          at: path: set:
+          concatMap (name: walk (at ++ [ name ]) (path ++ [ name ]) set.${name}) (
+            filter (name: substring 0 1 name != "_") (attrNames set)
+          );
+        walk =
+          at: path: value:
+          let
+            tried = tryEval (parts.enter at "none" (kind value));
           in
           if !tried.success then
             [
               {
-                name = concatStringsSep "." path;
+                path = pathOf path { };
                 thrown = [ "option" ];
               }
             ]
+          else if length at >= 24 then
+            [ ]
           else if tried.value == "option" then
-            let
-              described = describe path value;
-            in
-            seq described [ described ]
-          else if tried.value == "set" && length path < 24 then
-            concatMap (name: walk (path ++ [ name ]) value.${name}) (
-              filter (name: substring 0 1 name != "_") (attrNames value)
-            )
+            describe at path value ++ members at path value
+          # As in the manual, the members of an internal submodule are not internal.
+          else if tried.value == "internal" then
+            members at path value
+          else if tried.value == "set" then
+            below at path value
           else
             [ ];
-        all = walk [ ] host.options;
+        all = walk [ ] [ ] host.options;
       in
       if length all > most then throw "the host has more than ${toString most} options" else all;
+
+    # Fails with the message of an option that was removed.
+    removal = option: seq (option.apply null) { };
+
+    # The names of a package set, and, for nixpkgs, those that exist without aliases (else null).
+    package_names =
+      set:
+      let
+        genuine = tryEval (
+          parts.part [ "genuine" ] null (if set ? path then attrNames (withoutAliases set) else null)
+        );
+      in
+      {
+        genuine = if genuine.success then genuine.value else null;
+        names = parts.part [ "names" ] [ ] (attrNames set);
+      };
+
+    # The packages that a host's overlays define, as the host has them, with the place of the last definition.
+    overlay_packages =
+      { most }:
+      host:
+      let
+        pkgs = host.pkgs or { };
+        sets = map (overlay: overlay pkgs pkgs) (pkgs.overlays or [ ]);
+        merged = foldl' (before: set: before // set) { } sets;
+        names = attrNames merged;
+        place =
+          name:
+          let
+            position = unsafeGetAttrPos name merged;
+          in
+          if position == null then null else "${text position.file}:${toString position.line}";
+        read =
+          name:
+          let
+            package = tryEval (
+              parts.part [ name ] null (
+                if pkgs ? ${name} && isDerivation pkgs.${name} then
+                  describePackage name pkgs.${name} // { defined_at = place name; }
+                else
+                  null
+              )
+            );
+          in
+          if !package.success then
+            [
+              {
+                attr = name;
+                thrown = true;
+              }
+            ]
+          else if package.value == null then
+            [ ]
+          else
+            [ package.value ];
+      in
+      if length names > most then
+        throw "the overlays have more than ${toString most} names"
+      else
+        concatMap read (parts.enter [ ] [ ] names);
+
+    # What nixpkgs' own list of aliases says of its names: the package that a name stands for, or the message of a removal.
+    # The list is evaluated with packages that know their own path, and with a `throw` that returns its message.
+    package_aliases =
+      set:
+      let
+        file = set.path + "/pkgs/top-level/aliases.nix";
+        mark =
+          path: value:
+          if isAttrs value then
+            mapAttrs (name: mark (path ++ [ name ])) value // { __path = path; }
+          else
+            value;
+        self = mapAttrs (name: mark [ name ]) set;
+        list = scopedImport {
+          throw = message: { __removed = text message; };
+        } file set.lib self (withoutAliases set);
+        describe =
+          path: value:
+          let
+            name = concatStringsSep "." path;
+          in
+          if !isAttrs value then
+            [ ]
+          else if value ? __removed then
+            [
+              {
+                inherit name;
+                message = clip 600 value.__removed;
+              }
+            ]
+          else if value ? __path then
+            [
+              {
+                inherit name;
+                target = concatStringsSep "." value.__path;
+              }
+            ]
+          else if length path < 3 && !isDerivation value then
+            concatMap (below: read (path ++ [ below ]) value.${below}) (attrNames value)
+          else
+            [ ];
+        read =
+          path: value:
+          let
+            tried = tryEval (parts.part path [ ] (describe path value));
+          in
+          if tried.success then tried.value else [ ];
+      in
+      if set ? path && set ? lib && pathExists file then
+        concatMap (name: read [ name ] list.${name}) (attrNames list)
+      else
+        [ ];
+
+    # The packages of these names in a package set. Sets among them that are marked for recursion are listed with their
+    # names, and names that throw are listed, too: nixpkgs replaces a removed package by an error.
+    package_index =
+      { names }:
+      set:
+      let
+        kindOf =
+          value:
+          if !isAttrs value then
+            { kind = "plain"; }
+          else if isDerivation value then
+            { kind = "package"; }
+          else if value.recurseForDerivations or false == true then
+            {
+              kind = "set";
+              names = attrNames value;
+            }
+          else
+            { kind = "plain"; };
+        read =
+          name:
+          let
+            kind = tryEval (
+              parts.part [ name ] { kind = "unread"; } (
+                if set ? ${name} then kindOf set.${name} else { kind = "missing"; }
+              )
+            );
+            package = tryEval (parts.part [ name "package" ] null (describePackage name set.${name}));
+          in
+          if !kind.success then
+            {
+              kind = "thrown";
+              inherit name;
+            }
+          else if kind.value.kind == "package" then
+            if package.success && package.value == null then
+              {
+                kind = "unread";
+                inherit name;
+              }
+            else if package.success then
+              {
+                kind = "package";
+                inherit name;
+                package = package.value;
+              }
+            else
+              {
+                kind = "thrown";
+                inherit name;
+              }
+          else
+            kind.value // { inherit name; };
+      in
+      filter (entry: entry.kind != "unread") (map read names);
 
     # What `nix search` finds in an output (src/nix/search.cc), without ending at the first package that fails.
     packages =
       { output, system }:
       flake:
       let
-        describe =
-          path: value:
-          called value
-          // {
-            attr = concatStringsSep "." path;
-            description = clip 400 (text (value.meta.description or ""));
-          };
         kind =
           path: value:
           if !isAttrs value then
@@ -532,6 +799,13 @@ let
             "set"
           else
             "none";
+        # Below the output and the system.
+        attrOf =
+          path:
+          if length path <= 2 then
+            ""
+          else
+            concatStringsSep "." (genList (index: elemAt path (index + 2)) (length path - 2));
         # nixpkgs has attributes that throw on purpose.
         thrown =
           path:
@@ -548,7 +822,7 @@ let
           path: value:
           let
             kindOf = tryEval (parts.enter path "none" (kind path value));
-            described = tryEval (parts.part path null (describe path value));
+            described = tryEval (parts.part path null (describePackage (attrOf path) value));
           in
           if !kindOf.success then
             thrown path

@@ -73,9 +73,9 @@ impl Flake {
         if let Some(answer) = self.cache.get(&key(&before)) {
             return Ok(answer);
         }
-        let asked = Self { transient: Arc::default(), ..self.clone() };
+        let asked = self.watching_failures();
         let answer = find(asked.clone()).await;
-        let passes = asked.transient.load(Ordering::Relaxed);
+        let passes = asked.has_met_transient_failure();
         if passes {
             self.mark_transient();
         }
@@ -131,5 +131,51 @@ impl Flake {
                 question,
             ],
         )
+    }
+}
+
+/// A question about a state of the flake.
+#[derive(Clone, Debug)]
+pub struct StateKey {
+    key: CacheKey,
+    before: Fingerprint,
+}
+
+impl StateKey {
+    /// The key of the answer, in hexadecimal.
+    #[must_use]
+    pub fn key(&self) -> &str {
+        self.key.as_str()
+    }
+}
+
+impl Flake {
+    /// The key of the answer to `question` about the flake as it is now, for a large answer that is kept elsewhere than in the
+    /// cache; `None` if the state of the flake is not known.
+    ///
+    /// # Errors
+    /// [`FlakeError::Nix`] if `nix` is not found, and those of [`Flake::require`].
+    pub async fn state_key(&self, question: &str) -> Result<Option<StateKey>, FlakeError> {
+        self.require()?;
+        let (found, before) = futures::future::join(self.nix.find(), self.fingerprint()).await;
+        let identity = nix::program::identity(found?);
+        Ok(before.map(|before| StateKey { key: self.key(&identity, &before, question), before }))
+    }
+
+    /// Whether nothing that an evaluation depends on was written since this key was taken.
+    pub async fn is_in(&self, state: &StateKey) -> bool {
+        self.is_untouched_since(&state.before).await
+    }
+
+    /// The same flake, which notes [transient](Self::mark_transient) failures of its own.
+    #[must_use]
+    pub fn watching_failures(&self) -> Self {
+        Self { transient: Arc::default(), ..self.clone() }
+    }
+
+    /// Whether a failure was [transient](Self::mark_transient) since [`Self::watching_failures`].
+    #[must_use]
+    pub fn has_met_transient_failure(&self) -> bool {
+        self.transient.load(Ordering::Relaxed)
     }
 }

@@ -6,6 +6,7 @@ mod answer_limit;
 mod background;
 mod gap;
 mod in_force;
+mod indexes;
 mod page;
 mod rollouts;
 mod services;

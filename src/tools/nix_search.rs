@@ -1,26 +1,35 @@
-//! `nix_search`: searches packages of the pinned nixpkgs, or options of a host.
+//! `nix_search`: searches packages of the pinned nixpkgs, and options of a host.
+
+mod answer;
+mod options;
+mod packages;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use self::answer::{ExactAnswer, IndexState, SearchResult};
 use super::gap::{Gap, Gaps};
 use super::page::PageInput;
 use super::{Context, Effect, Reach, Tool, ToolError};
 use crate::diagnostic::{Code, Diagnostic};
-use crate::flake::options::HostOptions;
+use crate::flake::{FlakeError, UnreadPart};
 use crate::names::{HostName, NameError};
-use crate::search::{self, PackageResults, SearchResult};
+use crate::search::index::{HostOptionsSource, IndexError, PackageSource, Query, Rank};
 use crate::text;
+
+/// Usual number of results.
+const USUAL: usize = 20;
+/// Longest query, in bytes.
+const QUERY_BYTES: usize = 200;
 
 /// The tool `nix_search`.
 pub struct NixSearch;
 
 /// What to search for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SearchKind {
     /// Packages.
-    #[default]
     Package,
     /// NixOS options.
     Option,
@@ -29,29 +38,41 @@ pub enum SearchKind {
 /// The arguments of `nix_search`.
 #[derive(Deserialize, JsonSchema)]
 pub struct Input {
-    /// Words that must all occur.
+    /// A name, a path, or words.
     query: String,
-    /// Default: package.
+    /// Default: packages, and options if `host` is given.
     #[serde(default)]
-    kind: SearchKind,
+    kind: Option<SearchKind>,
     /// The host whose options are searched.
     #[serde(default)]
     host: Option<HostName>,
-    /// Default: 20.
+    /// All that is known of the first results.
     #[serde(default)]
-    #[schemars(range(min = 1, max = 100))]
-    limit: Option<usize>,
+    detail: bool,
+    #[serde(flatten)]
+    page: PageInput,
 }
 
 /// The answer of `nix_search`.
 #[derive(Serialize, Deserialize, JsonSchema)]
 pub struct Output {
+    /// The best match first.
     results: Vec<SearchResult>,
-    total: usize,
+    /// Whether the query is the name of a package or option; absent if it is not one word.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    exact: Option<ExactAnswer>,
+    total: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    next_cursor: Option<String>,
     /// The commit of the pinned nixpkgs; absent if the flake itself was searched.
     #[serde(skip_serializing_if = "Option::is_none")]
     nixpkgs_rev: Option<String>,
+    /// Similar names.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     suggestions: Vec<String>,
+    /// What limits this answer while an index is being built, or cannot be kept.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    index: Vec<IndexState>,
     /// Parts that could not be read and were not searched, by cause; the first few.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     unread: Vec<Gap>,
@@ -59,57 +80,125 @@ pub struct Output {
     unread_total: usize,
 }
 
+/// What the search for one kind found.
+#[derive(Default)]
+struct Found {
+    results: Vec<(Option<Rank>, SearchResult)>,
+    total: u64,
+    exact: Option<ExactAnswer>,
+    suggestions: Vec<String>,
+    index: Option<IndexState>,
+    unread: Vec<UnreadPart>,
+}
+
+/// Why a search failed.
+enum SearchError {
+    /// The index is damaged: it can be built again.
+    Index(IndexError),
+    Tool(ToolError),
+}
+
+impl From<IndexError> for SearchError {
+    fn from(error: IndexError) -> Self {
+        Self::Index(error)
+    }
+}
+
+impl From<ToolError> for SearchError {
+    fn from(error: ToolError) -> Self {
+        Self::Tool(error)
+    }
+}
+
+impl From<FlakeError> for SearchError {
+    fn from(error: FlakeError) -> Self {
+        Self::Tool(error.into())
+    }
+}
+
+impl From<SearchError> for ToolError {
+    fn from(error: SearchError) -> Self {
+        match error {
+            SearchError::Index(error) => Diagnostic::from(&error).into(),
+            SearchError::Tool(error) => error,
+        }
+    }
+}
+
 impl Tool for NixSearch {
     const NAME: &'static str = "nix_search";
     const TITLE: &'static str = "Search packages and options";
-    const DESCRIPTION: &'static str = "Searches the packages of the flake's pinned nixpkgs (of the flake itself if \
-        it has none), or a host's options. Use it before you name one.";
+    const DESCRIPTION: &'static str = "Finds packages of the pinned nixpkgs and options of a host by name, command or \
+        words; `exact`: whether a name works, is an alias, was removed or is missing. Use it before you name one.";
     const EFFECT: Effect = Effect::Read;
     const REACH: Reach = Reach::Here;
     type Input = Input;
     type Output = Output;
 
     async fn run(context: &Context, input: Input) -> Result<Output, ToolError> {
-        let query = input.query.trim();
-        if query.is_empty() {
+        let text = input.query.trim();
+        if text.is_empty() {
             return Err(ToolError::input("query", "`query` needs at least one word"));
         }
-        if query.len() > 200 || query.chars().any(char::is_control) {
-            return Err(ToolError::input("query", "`query` must be one line of at most 200 bytes"));
+        if text.len() > QUERY_BYTES || text.chars().any(char::is_control) {
+            return Err(ToolError::input(
+                "query",
+                format!("`query` must be one line of at most {QUERY_BYTES} bytes"),
+            ));
         }
-        let limit = input.limit.unwrap_or(20);
-        let (flake, call) = (context.flake(), &context.call);
-        // A search of options does not need the lock file, so it does not fail if the lock file is not valid.
-        let revision = search::package_source(flake).ok().and_then(|source| source.revision);
-        let (found, everything, unread) = match input.kind {
-            SearchKind::Package => {
-                let PackageResults { found, unread } = search::packages(flake, query, call).await?;
-                // All names are only read for suggestions, if the search found nothing.
-                let everything = if found.is_empty() {
-                    search::packages(flake, "", call).await?.found
-                } else {
-                    Vec::new()
-                };
-                (found, everything, unread)
-            }
-            SearchKind::Option => {
-                let host = match input.host {
-                    Some(host) => host,
-                    None => only_host(context).await?,
-                };
-                let HostOptions { options: all, unread } = flake.options(&host, call).await?;
-                let found = search::options(&all, query);
-                let everything = if found.is_empty() { search::options(&all, "") } else { Vec::new() };
-                (found, everything, unread)
-            }
+        let query = Query::new(text);
+        let wants_packages = input.kind != Some(SearchKind::Option);
+        let wants_options = match input.kind {
+            Some(kind) => kind == SearchKind::Option,
+            None => input.host.is_some(),
         };
-        let (gaps, total) = (Gaps::from_parts(unread), found.len());
-        let results: Vec<SearchResult> = found.into_iter().take(limit).collect();
+        let mut revision = None;
+        let mut found = Vec::new();
+        if wants_packages {
+            let source = PackageSource::of(context.flake())?;
+            revision.clone_from(&source.revision);
+            let first =
+                packages::search(context, &source, input.host.as_ref(), &query, text, input.detail).await;
+            found.push(match first {
+                Err(SearchError::Index(_)) => {
+                    context.services.indexes.packages.discard(context, &source).await?;
+                    packages::search(context, &source, input.host.as_ref(), &query, text, input.detail)
+                        .await?
+                }
+                found => found?,
+            });
+        } else {
+            // A search of options does not need the lock file, so it does not fail if the lock file is not valid.
+            revision = PackageSource::of(context.flake()).ok().and_then(|source| source.revision);
+        }
+        if wants_options {
+            let host = match input.host {
+                Some(host) => host,
+                None => only_host(context).await?,
+            };
+            let source = HostOptionsSource { host };
+            let first = options::search(context, &source, &query, text, input.detail).await;
+            found.push(match first {
+                Err(SearchError::Index(_)) => {
+                    context.services.indexes.options.discard(context, &source).await?;
+                    options::search(context, &source, &query, text, input.detail).await?
+                }
+                found => found?,
+            });
+        }
+        let merged = merge(found);
+        let usual = if input.detail { 1 } else { USUAL };
+        let gaps = Gaps::from_parts(merged.unread);
+        let results = merged.results.into_iter().map(|(_, result)| result).collect();
+        let page = input.page.select_beside(results, usual, gaps.bytes)?;
         Ok(Output {
-            total,
-            results: PageInput::default().select_beside(results, limit, gaps.bytes)?.entries,
+            results: page.entries,
+            next_cursor: page.next_cursor,
+            exact: merged.exact,
+            total: merged.total,
             nixpkgs_rev: revision,
-            suggestions: suggestions(query, &everything),
+            suggestions: merged.suggestions,
+            index: merged.index,
             unread_total: gaps.total,
             unread: gaps.shown,
         })
@@ -121,26 +210,54 @@ impl Tool for NixSearch {
             .as_deref()
             .map(|revision| format!(" in nixpkgs {}", text::bounded(text::word(revision), 12)))
             .unwrap_or_default();
+        let mut lines: Vec<String> = output.exact.iter().flat_map(ExactAnswer::render).collect();
         if output.results.is_empty() {
-            let suggestion = match output.suggestions.as_slice() {
-                [] => String::new(),
-                names => format!(" Did you mean {}?", text::words(names.iter().map(String::as_str))),
-            };
-            let lines =
-                std::iter::once(format!("Nothing found{source}.{suggestion}")).chain(output.render_gaps());
-            return lines.collect::<Vec<_>>().join("\n");
+            lines.push(format!("Nothing found{source}."));
+        } else {
+            lines.push(format!("{} found{source}, {} shown:", output.total, output.results.len()));
         }
-        let mut lines = vec![format!("{} found{source}, {} shown:", output.total, output.results.len())];
-        for found in &output.results {
-            let version = found.version.as_deref().map(|version| format!(" {}", text::word(version)));
-            lines.push(format!("• {}{}", text::word(&found.attr), version.unwrap_or_default()));
-            if !found.description.is_empty() {
-                lines.push(text::fenced(&text::line(&found.description, 120)));
-            }
+        lines.extend(output.results.iter().flat_map(SearchResult::render));
+        if !output.suggestions.is_empty() {
+            let names = text::words(output.suggestions.iter().map(String::as_str));
+            lines.push(format!("Similar names: {names}"));
         }
+        lines.extend(output.index.iter().map(IndexState::render));
         lines.extend(output.render_gaps());
         lines.join("\n")
     }
+}
+
+/// What both searches found: by how well it matches, packages before options that match equally well.
+#[derive(Default)]
+struct Merged {
+    results: Vec<(Option<Rank>, SearchResult)>,
+    total: u64,
+    exact: Option<ExactAnswer>,
+    suggestions: Vec<String>,
+    index: Vec<IndexState>,
+    unread: Vec<UnreadPart>,
+}
+
+fn merge(found: Vec<Found>) -> Merged {
+    let mut merged = Merged::default();
+    for found in found {
+        merged.results.extend(found.results);
+        merged.total += found.total;
+        merged.suggestions.extend(found.suggestions);
+        merged.index.extend(found.index);
+        merged.unread.extend(found.unread);
+        merged.exact = match (merged.exact, found.exact) {
+            // A name that one of the two kinds has is not missing.
+            (Some(first), Some(second)) if first.is_missing() && !second.is_missing() => Some(second),
+            (first, second) => first.or(second),
+        };
+    }
+    if merged.exact.as_ref().is_some_and(|exact| !exact.is_missing()) {
+        merged.suggestions.clear();
+    }
+    // The sort is stable: within a tier, each kind keeps its order.
+    merged.results.sort_by_key(|(rank, _)| rank.map_or(0, |rank| rank.tier));
+    merged
 }
 
 impl Output {
@@ -178,17 +295,4 @@ async fn only_host(context: &Context) -> Result<HostName, ToolError> {
             ),
         )),
     }
-}
-
-/// Names similar to the query, without their attribute sets.
-fn suggestions(query: &str, everything: &[SearchResult]) -> Vec<String> {
-    let mut names: Vec<&str> = everything
-        .iter()
-        .filter_map(|found| {
-            if found.version.is_some() { found.attr.rsplit('.').next() } else { Some(found.attr.as_str()) }
-        })
-        .collect();
-    names.sort_unstable();
-    names.dedup();
-    text::nearest(query, names, 5)
 }

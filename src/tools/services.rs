@@ -11,6 +11,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use super::ToolError;
 use super::background::BackgroundTasks;
 use super::in_force::SettingsInForce;
+use super::indexes::{INDEX_WAIT, Indexes};
 use super::rollouts::ActiveRollouts;
 use crate::config::{ConfigError, Settings};
 use crate::deploy::{ApprovalAnswer, ApprovalRequest, Approver, Requester};
@@ -52,6 +53,10 @@ pub struct Services {
     pub background: BackgroundTasks,
     /// Interval of progress notifications of a running call: [`crate::progress::HEARTBEAT`], shorter in tests.
     pub heartbeat: Duration,
+    /// The search indexes.
+    pub indexes: Indexes,
+    /// Longest time that a call waits for a search index: [`INDEX_WAIT`], shorter in tests.
+    pub index_wait: Duration,
     waiting: AtomicUsize,
     /// The latest failed builds, newest first, with the last log lines that were seen.
     failed_builds: Mutex<VecDeque<(DrvPath, String)>>,
@@ -123,6 +128,8 @@ impl Services {
             rollouts: ActiveRollouts::default(),
             background: BackgroundTasks::default(),
             heartbeat: HEARTBEAT,
+            indexes: Indexes::default(),
+            index_wait: INDEX_WAIT,
             waiting: AtomicUsize::new(0),
             failed_builds: Mutex::default(),
         }

@@ -153,7 +153,7 @@ fn no_answer_of_any_tool_is_heavier_than_a_page() {
             "flake_check" => _ = light(tool, &call(json!({"limit": 500}))),
             "list_devshells" => _ = light(tool, &call(json!({"limit": 500}))),
             "nix_search" => {
-                let answer = bounded(tool, &call(json!({"query": "tool", "limit": 100})));
+                let answer = bounded(tool, &call(json!({"query": "tool", "limit": 100, "detail": true})));
                 assert!(length(&answer["results"]) < answer["total"].as_u64(), "{answer:#}");
                 assert!(length(&answer["unread"]) < answer["unread_total"].as_u64(), "{answer:#}");
             }

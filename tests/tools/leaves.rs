@@ -159,8 +159,8 @@ fn a_package_costs_itself() {
         let answer = fleet.call("nix_search", &json!({"query": "found"}));
         assert_eq!(answer.code, 0, "{answer:?}");
         let names: Vec<_> =
-            answer.json["results"].as_array().unwrap().iter().map(|found| found["name"].clone()).collect();
-        assert_eq!(names, ["inner", "first", "last"], "{answer:?}");
+            answer.json["results"].as_array().unwrap().iter().map(|found| found["attr"].clone()).collect();
+        assert_eq!(names, ["a", "z", "set.inner"], "{answer:?}");
         assert_eq!(answer.json["results"][0]["version"], "1.0");
         // This includes the function. A text in `legacyPackages` is not a failure.
         assert_eq!(answer.json["unread_total"], 2 * FAULTS.len() + 1 - 1, "{answer:?}");

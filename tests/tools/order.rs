@@ -19,7 +19,14 @@ const FLAKE: &str = r#"{
     option = { _type = "option"; type.description = "t"; description = "d"; default = [ 1 ]; };
     filesystem = { type = "filesystem"; mountpoint = "/"; mountOptions = many (n: "o${toString n}"); };
   in {
-    nixosConfigurations.web.options = named (_: option) // { set = named (_: { inner = option; }); last = option; };
+    nixosConfigurations.web.options = named (_: option) // {
+      set = named (_: { inner = option; });
+      members = option // { type = { description = "s"; getSubOptions = _: named (_: option); }; };
+      last = option;
+    };
+    nixosConfigurations.web.pkgs = {
+      tool = tool "tool"; other = tool "other"; overlays = [ (final: prev: { tool = 1; other = 2; none = 3; }) ];
+    };
     nixosConfigurations.web.config = {
       networking = { hostName = "web"; firewall = { allowedTCPPorts = [ 22 ]; }; };
       system = { stateVersion = "25.05"; build.toplevel = tool "web"; };
@@ -50,13 +57,25 @@ const FLAKE: &str = r#"{
     legacyPackages.${system} = named (n: tool "package-${toString n}") // {
       set = named (n: tool "inner-${toString n}") // { recurseForDerivations = true; };
       more = tool "more";
+      alias = tool "more";
+      stdenv.hostPlatform.system = system;
+      lib = { };
+      path = ./.;
     };
   };
+}"#;
+
+/// A list of aliases in the shape of nixpkgs' own.
+const ALIASES: &str = r#"lib: self: super: with self; {
+  alias = more;
+  gone = throw "'gone' was removed. Use 'more'.";
+  inside = { gone = throw "it was removed"; };
 }"#;
 
 /// Each probe that reads parts: its path, its argument, and the least number of parts there.
 fn probes() -> Vec<(&'static str, Value, Value, usize)> {
     let web = json!(["nixosConfigurations", "web"]);
+    let nixpkgs = json!(["legacyPackages", "x86_64-linux"]);
     let packages = |output: &str| json!({"output": output, "system": "x86_64-linux"});
     vec![
         ("disko", web.clone(), Value::Null, 400),
@@ -65,7 +84,11 @@ fn probes() -> Vec<(&'static str, Value, Value, usize)> {
         ("place", web.clone(), Value::Null, 6),
         ("proposal", web.clone(), Value::Null, 62),
         ("shell", json!(["devShells", "x86_64-linux", "default"]), Value::Null, 15),
-        ("options", web, json!({"most": 1000}), 100),
+        ("options", web, json!({"most": 1000}), 250),
+        ("overlay_packages", json!(["nixosConfigurations", "web"]), json!({"most": 100}), 3),
+        ("package_names", nixpkgs.clone(), Value::Null, 2),
+        ("package_aliases", nixpkgs.clone(), Value::Null, 4),
+        ("package_index", nixpkgs, json!({"names": ["alias", "more", "n1", "set"]}), 7),
         ("packages", json!([]), packages("packages"), 26),
         ("packages", json!([]), packages("legacyPackages"), 50),
     ]
@@ -125,7 +148,14 @@ fn parts_are_read_in_the_order_of_their_places() {
         assert!(tried.iter().any(|(probe, ..)| *probe == name), "{name} is not tried here");
     }
     for nix in nixes() {
-        let fleet = Fleet::committed(&nix, &[("flake.nix", FLAKE)]);
+        let fleet = Fleet::committed(
+            &nix,
+            &[
+                ("flake.nix", FLAKE),
+                ("default.nix", "_: { more = { }; }"),
+                ("pkgs/top-level/aliases.nix", ALIASES),
+            ],
+        );
         let mut wrong = Vec::new();
         for (probe, path, argument, least) in &tried {
             let question = json!({"probe": probe, "path": path, "argument": argument});

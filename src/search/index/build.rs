@@ -1,0 +1,297 @@
+//! Evaluates packages and options, and writes them to an index.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use serde::Deserialize;
+use serde_json::json;
+
+use super::database::{IndexError, IndexWriter, OtherState};
+use super::package::Package;
+use super::walk_progress::WalkProgress;
+use crate::diagnostic::{Code, Diagnostic};
+use crate::flake::options::HostOption;
+use crate::flake::{Answer, AskOptions, Flake, FlakeError, Instantiate, OtherFlake, Question, UnreadPart};
+use crate::names::{AttrPath, HostName};
+use crate::nix;
+use crate::progress::{Call, Progress};
+use crate::text;
+
+/// Names in one question: few enough that its answer is one line of Nix's log, and a failure costs little time.
+const CHUNK: usize = 200;
+/// Most sets in one another. nixpkgs has at most three.
+const DEPTH: usize = 8;
+/// Most packages. nixpkgs has about 130,000.
+const MOST: u64 = 1_000_000;
+/// The outputs of a flake that contain packages.
+const OUTPUTS: [&str; 2] = ["packages", "legacyPackages"];
+
+/// Why an index was not built.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// The packages or options could not be evaluated.
+    #[error(transparent)]
+    Flake(#[from] FlakeError),
+    /// The index could not be written.
+    #[error(transparent)]
+    Index(#[from] IndexError),
+    /// The flake has more packages than an index takes.
+    #[error("the flake has more than {MOST} packages")]
+    TooMany,
+}
+
+/// The packages to index.
+#[derive(Clone, Debug)]
+pub enum PackageSets {
+    /// `legacyPackages` of another flake, with names that nixpkgs replaces by errors.
+    Pinned(OtherFlake),
+    /// The packages of the flake of the settings.
+    Own,
+}
+
+/// The names of a package set.
+#[derive(Deserialize)]
+struct Names {
+    names: Vec<String>,
+    genuine: Option<BTreeSet<String>>,
+}
+
+/// An attribute of a package set.
+#[derive(Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+enum Entry {
+    Package { package: Package },
+    Set { name: String, names: Vec<String> },
+    Thrown { name: String },
+    Plain { name: String },
+}
+
+/// What nixpkgs' list of aliases says of a name.
+#[derive(Deserialize)]
+struct AliasEntry {
+    name: String,
+    #[serde(default)]
+    target: Option<String>,
+    #[serde(default)]
+    message: Option<String>,
+}
+
+/// A package in the answer of the probe `packages`.
+#[derive(Deserialize)]
+struct OwnPackage {
+    #[serde(default)]
+    thrown: bool,
+    #[serde(flatten)]
+    package: Package,
+}
+
+/// Writes these packages to an index. Returns whether Nix fetched something: a package may be missing because a download
+/// failed.
+///
+/// # Errors
+/// See [`BuildError`]. A package that cannot be read is noted in the index.
+pub(super) async fn write_packages(
+    writer: &mut IndexWriter<Package>,
+    flake: &Flake,
+    sets: &PackageSets,
+    call: &Call,
+) -> Result<bool, BuildError> {
+    match sets {
+        PackageSets::Pinned(other_flake) => {
+            let walk = PinnedWalk { flake, other_flake, writer, has_fetched: false, targets: HashMap::new() };
+            walk.run(call).await
+        }
+        PackageSets::Own => write_own(writer, flake, call).await,
+    }
+}
+
+/// Writes a host's options to an index. Returns as [`write_packages`].
+///
+/// # Errors
+/// See [`BuildError`].
+pub(super) async fn write_options(
+    writer: &mut IndexWriter<HostOption>,
+    flake: &Flake,
+    host: &HostName,
+    call: &Call,
+) -> Result<bool, BuildError> {
+    let found = flake.options(host, call).await?;
+    for option in &found.options {
+        writer.add(option)?;
+    }
+    for part in &found.unread {
+        writer.add_unread(part)?;
+    }
+    Ok(found.has_fetched)
+}
+
+/// Writes the packages of the flake itself. There are few, and none of them fails on purpose.
+async fn write_own(
+    writer: &mut IndexWriter<Package>,
+    flake: &Flake,
+    call: &Call,
+) -> Result<bool, BuildError> {
+    let mut known = BTreeSet::new();
+    let mut has_fetched = false;
+    // A question for each output, so that too many failures in one leave the other complete.
+    for output in OUTPUTS {
+        let argument = json!({ "output": output, "system": nix::system() });
+        let question = Question::new::<&str>([], "packages").with(argument).large();
+        let options = AskOptions::new("flake", Instantiate::No);
+        let mut round = flake.ask_with(&options, vec![question], call).await?;
+        has_fetched |= round.has_fetched;
+        let answer = match round.answers.pop() {
+            Some(Ok(answer)) => answer,
+            Some(Err(error)) => return Err(FlakeError::Evaluation(Box::new(error)).into()),
+            None => Answer::default(),
+        };
+        for mut part in answer.unread {
+            part.error.attr.get_or_insert_with(|| AttrPath::new(&part.part).to_string());
+            writer.add_unread(&part)?;
+        }
+        for OwnPackage { thrown, package } in parse::<Vec<OwnPackage>>(answer.value)? {
+            if thrown {
+                writer.add_unread(&thrown_package(package.attr))?;
+            } else if known.insert(package.attr.clone()) {
+                writer.add(&package)?;
+            } else {
+                // Nix takes the attribute of the first output, so this one needs its whole path.
+                let attr = format!("{output}.{}.{}", nix::system(), package.attr);
+                writer.add(&Package { attr, ..package })?;
+            }
+        }
+    }
+    Ok(has_fetched)
+}
+
+/// The error of a package that throws. `tryEval` catches it without its message.
+pub fn thrown_package(attr: String) -> UnreadPart {
+    let message = format!("{} throws an error, fails an assertion, or is not a package", text::word(&attr));
+    UnreadPart::new([attr.clone()], Diagnostic::new(Code::Throw, message).with_attr(attr))
+}
+
+/// A walk over nixpkgs in chunks, which bound the memory of each process.
+struct PinnedWalk<'a> {
+    flake: &'a Flake,
+    other_flake: &'a OtherFlake,
+    writer: &'a mut IndexWriter<Package>,
+    has_fetched: bool,
+    /// The packages that aliases stand for.
+    targets: HashMap<String, String>,
+}
+
+impl PinnedWalk<'_> {
+    async fn run(mut self, call: &Call) -> Result<bool, BuildError> {
+        let root = vec!["legacyPackages".to_owned(), nix::system().to_owned()];
+        let options = AskOptions {
+            other_flake: Some(self.other_flake),
+            ..AskOptions::new("parts of nixpkgs", Instantiate::Never)
+        };
+        let questions = vec![
+            Question::new(root.clone(), "package_names"),
+            Question::new(root.clone(), "package_aliases"),
+        ];
+        // Nix fetches nixpkgs itself here, which hides no package.
+        let mut answers = self.flake.ask_with(&options, questions, call).await?.answers.into_iter();
+        let Names { names, genuine } = match answers.next() {
+            Some(Ok(answer)) => parse(answer.value)?,
+            Some(Err(error)) => return Err(FlakeError::Evaluation(Box::new(error)).into()),
+            None => Names { names: Vec::new(), genuine: None },
+        };
+        match answers.next() {
+            Some(Ok(answer)) => self.read_aliases(answer.value)?,
+            // Without the list, a search evaluates the name that it is asked for.
+            Some(Err(error)) => self.writer.add_unread(&UnreadPart::new(["aliases"], error))?,
+            None => {}
+        }
+        let progress = Arc::new(WalkProgress::new(Arc::clone(&call.progress)));
+        let call = &Call { progress: Arc::clone(&progress) as Arc<dyn Progress>, ..call.clone() };
+        let mut count = 0;
+        let mut sets = vec![(Vec::new(), names)];
+        for _ in 0..DEPTH {
+            if sets.is_empty() {
+                break;
+            }
+            let mut places = Vec::new();
+            let mut questions = Vec::new();
+            for (path, names) in std::mem::take(&mut sets) {
+                for names in names.chunks(CHUNK) {
+                    places.push(path.clone());
+                    let attribute = root.iter().chain(&path).cloned();
+                    questions.push(Question::new(attribute, "package_index").with(json!({ "names": names })));
+                }
+            }
+            let parts = questions.len() as u64;
+            progress.begin_round(parts);
+            let round = self.flake.ask_with(&options, questions, call).await?;
+            progress.end_round(parts);
+            self.has_fetched |= round.has_fetched;
+            for (path, answer) in places.into_iter().zip(round.answers) {
+                match answer {
+                    Ok(answer) => {
+                        count += self.add(&path, answer, genuine.as_ref(), &mut sets)?;
+                    }
+                    Err(error) => self.writer.add_unread(&UnreadPart::new(path, error))?,
+                }
+                if count > MOST {
+                    return Err(BuildError::TooMany);
+                }
+            }
+        }
+        Ok(self.has_fetched)
+    }
+
+    fn read_aliases(&mut self, value: serde_json::Value) -> Result<(), BuildError> {
+        for AliasEntry { name, target, message } in parse::<Vec<AliasEntry>>(value)? {
+            if let Some(target) = target {
+                self.targets.insert(name, target);
+            } else if let Some(message) = message {
+                self.writer.add_other(&name, OtherState::Removed, Some(&message))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds the answer about some names of the set at `path`. Sets in it are added to `sets`. Returns the number of packages.
+    fn add(
+        &mut self,
+        path: &[String],
+        answer: Answer,
+        genuine: Option<&BTreeSet<String>>,
+        sets: &mut Vec<(Vec<String>, Vec<String>)>,
+    ) -> Result<u64, BuildError> {
+        let below = |name: &str| path.iter().map(String::as_str).chain([name]).collect::<Vec<_>>().join(".");
+        let mut count = 0;
+        for entry in parse::<Vec<Entry>>(answer.value)? {
+            match entry {
+                Entry::Package { package } => {
+                    let top = path.first().unwrap_or(&package.attr);
+                    let alias = genuine.is_some_and(|genuine| !genuine.contains(top));
+                    let attr = below(&package.attr);
+                    count += 1;
+                    let target = self.targets.get(&attr).cloned();
+                    self.writer.add(&Package { attr, alias, target, ..package })?;
+                }
+                Entry::Set { name, names } => {
+                    self.writer.add_other(&below(&name), OtherState::Plain, None)?;
+                    sets.push((path.iter().cloned().chain([name]).collect(), names));
+                }
+                Entry::Thrown { name } => self.writer.add_other(&below(&name), OtherState::Removed, None)?,
+                Entry::Plain { name } => self.writer.add_other(&below(&name), OtherState::Plain, None)?,
+            }
+        }
+        for part in &answer.unread {
+            self.writer.add_unread(part)?;
+        }
+        Ok(count)
+    }
+}
+
+fn parse<T: serde::de::DeserializeOwned>(value: serde_json::Value) -> Result<T, FlakeError> {
+    serde_json::from_value(value).map_err(|error| {
+        FlakeError::Evaluation(Box::new(
+            Diagnostic::new(Code::TypeMismatch, "the packages have unexpected types")
+                .with_said(&error.to_string()),
+        ))
+    })
+}

@@ -1,0 +1,264 @@
+//! An index file: an SQLite database with full-text tables.
+
+use std::marker::PhantomData;
+use std::path::Path;
+
+use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
+
+use super::entry::IndexEntry;
+use super::words::words;
+use crate::diagnostic::{Code, Diagnostic};
+use crate::flake::UnreadPart;
+
+/// The tables.
+const SCHEMA: &str = include_str!("schema.sql");
+/// The version of the tables; a file of another version is not used.
+pub(super) const VERSION: &str = "5";
+
+/// Why an index cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum IndexError {
+    /// SQLite failed.
+    #[error("the search index could not be used: {0}")]
+    Database(#[from] rusqlite::Error),
+    /// Another version of this program wrote it, or its build did not end.
+    #[error("the search index is incomplete or of another version")]
+    Unusable,
+    /// An entry could not be written as JSON, or read.
+    #[error("the search index has an invalid entry: {0}")]
+    Entry(#[from] serde_json::Error),
+}
+
+impl From<&IndexError> for Diagnostic {
+    fn from(error: &IndexError) -> Self {
+        Self::new(Code::StateUnusable, error.to_string())
+            .with_hint("remove the folder `index` in the cache folder; it is built again")
+    }
+}
+
+/// The state of an attribute that is no package.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OtherState {
+    /// nixpkgs replaces it by an error.
+    Removed,
+    /// A function, a value, or a set that is not searched.
+    Plain,
+}
+
+impl OtherState {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Removed => "removed",
+            Self::Plain => "plain",
+        }
+    }
+}
+
+/// A fact about an index.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fact {
+    /// The version of the tables; only a complete index has it.
+    Version,
+    /// The commit of the indexed nixpkgs.
+    Revision,
+    /// The flake that the index was built for.
+    Flake,
+    /// The time at which its build began, in seconds since 1970.
+    Built,
+}
+
+impl Fact {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Version => "version",
+            Self::Revision => "revision",
+            Self::Flake => "flake",
+            Self::Built => "built",
+        }
+    }
+}
+
+/// An index that is being built.
+pub struct IndexWriter<E> {
+    connection: Connection,
+    next: i64,
+    entries: PhantomData<fn() -> E>,
+}
+
+impl<E: IndexEntry> IndexWriter<E> {
+    /// Creates an index in a file that does not exist, or in memory.
+    ///
+    /// # Errors
+    /// See [`IndexError`].
+    pub fn create(file: Option<&Path>) -> Result<Self, IndexError> {
+        let connection = match file {
+            Some(file) => Connection::open(file)?,
+            None => Connection::open_in_memory()?,
+        };
+        // The file is renamed when it is complete, and built anew if the machine stops before.
+        connection.execute_batch(
+            "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA page_size = 8192; BEGIN",
+        )?;
+        connection.execute_batch(SCHEMA)?;
+        Ok(Self { connection, next: 1, entries: PhantomData })
+    }
+
+    /// Adds an entry.
+    ///
+    /// # Errors
+    /// See [`IndexError`].
+    pub fn add(&mut self, entry: &E) -> Result<(), IndexError> {
+        let id = self.next;
+        self.next += 1;
+        self.connection.prepare_cached("INSERT INTO entries VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?.execute(
+            params![
+                id,
+                entry.path().to_lowercase(),
+                entry.leaf().to_lowercase(),
+                entry.pname().map(str::to_lowercase),
+                entry.program().map(str::to_lowercase),
+                serde_json::to_string(entry)?,
+            ],
+        )?;
+        let mut name = words(entry.path());
+        name.extend(words(entry.pname().unwrap_or_default()));
+        name.extend(words(entry.version()));
+        let program = entry.program().map(words).unwrap_or_default();
+        self.connection
+            .prepare_cached("INSERT INTO words (rowid, name, program, description) VALUES (?1, ?2, ?3, ?4)")?
+            .execute(params![id, name.join(" "), program.join(" "), words(entry.description()).join(" ")])?;
+        self.connection
+            .prepare_cached("INSERT INTO trigrams (rowid, name) VALUES (?1, ?2)")?
+            .execute(params![id, entry.spelling()])?;
+        for part in entry.parts() {
+            self.connection.prepare_cached("INSERT OR IGNORE INTO parts VALUES (?1)")?.execute([part])?;
+        }
+        Ok(())
+    }
+
+    /// Adds an attribute that is no package, and the message of its removal if it is known. The first call for a path counts.
+    ///
+    /// # Errors
+    /// See [`IndexError`].
+    pub fn add_other(
+        &mut self,
+        path: &str,
+        state: OtherState,
+        message: Option<&str>,
+    ) -> Result<(), IndexError> {
+        self.connection
+            .prepare_cached("INSERT OR IGNORE INTO others VALUES (?1, ?2, ?3, ?4)")?
+            .execute(params![path.to_lowercase(), path, state.as_str(), message])?;
+        Ok(())
+    }
+
+    /// Adds a part that could not be read.
+    ///
+    /// # Errors
+    /// See [`IndexError`].
+    pub fn add_unread(&mut self, part: &UnreadPart) -> Result<(), IndexError> {
+        self.connection
+            .prepare_cached("INSERT INTO unread VALUES (?1)")?
+            .execute([serde_json::to_string(part)?])?;
+        Ok(())
+    }
+
+    /// Sets a fact about the index.
+    ///
+    /// # Errors
+    /// See [`IndexError`].
+    pub fn set_fact(&mut self, fact: Fact, value: &str) -> Result<(), IndexError> {
+        self.connection
+            .prepare_cached("INSERT OR REPLACE INTO facts VALUES (?1, ?2)")?
+            .execute([fact.as_str(), value])?;
+        Ok(())
+    }
+
+    /// Completes the index. Without this, [`Index::open`] refuses the file.
+    ///
+    /// # Errors
+    /// See [`IndexError`].
+    pub fn finish(mut self) -> Result<Index<E>, IndexError> {
+        self.connection.execute_batch("INSERT INTO words (words) VALUES ('optimize')")?;
+        self.set_fact(Fact::Version, VERSION)?;
+        self.connection.execute_batch("COMMIT")?;
+        Ok(Index { connection: self.connection, entries: PhantomData })
+    }
+}
+
+/// A complete index.
+pub struct Index<E> {
+    pub(super) connection: Connection,
+    entries: PhantomData<fn() -> E>,
+}
+
+impl<E: IndexEntry> Index<E> {
+    /// Opens an index file for reading.
+    ///
+    /// # Errors
+    /// See [`IndexError`].
+    pub fn open(file: &Path) -> Result<Self, IndexError> {
+        let connection = Connection::open_with_flags(
+            file,
+            OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+        )?;
+        let index = Self { connection, entries: PhantomData };
+        match index.fact(Fact::Version) {
+            Ok(Some(version)) if version == VERSION => Ok(index),
+            Ok(_) => Err(IndexError::Unusable),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// A fact about the index; `None` if it is not known.
+    ///
+    /// # Errors
+    /// See [`IndexError`].
+    pub fn fact(&self, fact: Fact) -> Result<Option<String>, IndexError> {
+        Ok(self
+            .connection
+            .query_row("SELECT value FROM facts WHERE name = ?1", [fact.as_str()], |row| row.get(0))
+            .optional()?)
+    }
+
+    /// Number of entries.
+    ///
+    /// # Errors
+    /// See [`IndexError`].
+    pub fn count(&self) -> Result<u64, IndexError> {
+        let count: i64 = self.connection.query_row("SELECT count(*) FROM entries", [], |row| row.get(0))?;
+        Ok(count.unsigned_abs())
+    }
+
+    /// The state of an attribute that is no package, and the message of its removal if it is known; `None` if there is no such
+    /// attribute. Upper and lower case count.
+    ///
+    /// # Errors
+    /// See [`IndexError`].
+    pub fn other(&self, path: &str) -> Result<Option<(OtherState, Option<String>)>, IndexError> {
+        let found: Option<(String, String, Option<String>)> = self
+            .connection
+            .prepare_cached("SELECT path, state, message FROM others WHERE path_key = ?1")?
+            .query_row([path.to_lowercase()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+            .optional()?;
+        Ok(found.filter(|(known, ..)| known == path).map(|(_, state, message)| match state.as_str() {
+            "removed" => (OtherState::Removed, message),
+            _ => (OtherState::Plain, message),
+        }))
+    }
+
+    /// The parts that could not be read while the index was built.
+    ///
+    /// # Errors
+    /// See [`IndexError`].
+    pub fn unread(&self) -> Result<Vec<UnreadPart>, IndexError> {
+        let mut statement = self.connection.prepare_cached("SELECT part FROM unread ORDER BY rowid")?;
+        let mut rows = statement.query([])?;
+        let mut parts = Vec::new();
+        while let Some(row) = rows.next()? {
+            let part: String = row.get(0)?;
+            parts.push(serde_json::from_str(&part)?);
+        }
+        Ok(parts)
+    }
+}

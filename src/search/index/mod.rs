@@ -1,0 +1,23 @@
+//! Indexes of packages and options that answer searches in milliseconds.
+
+mod build;
+mod database;
+mod entry;
+mod nearest;
+mod option;
+mod package;
+mod query;
+mod source;
+mod store;
+mod walk_progress;
+mod words;
+
+pub use build::{PackageSets, thrown_package};
+pub use database::{Fact, Index, IndexError, OtherState};
+pub use entry::IndexEntry;
+pub use option::{excess_of, is_meant_by};
+pub use package::Package;
+pub use query::{Match, Query, Rank, path_parts};
+pub use source::{HostOptionsSource, IndexSource, PackageSource};
+pub use store::{IndexStore, NotKept};
+pub use walk_progress::seconds_left;

@@ -1,0 +1,186 @@
+//! The rank of an option in a search.
+
+use super::entry::IndexEntry;
+use super::query::{Query, Rank, path_parts as segments};
+use super::words::{all_pieces, words};
+use crate::flake::options::HostOption;
+
+/// Words in paths of options that do not tell one option from another.
+const COMMON: &[&str] = &[
+    "services",
+    "service",
+    "programs",
+    "settings",
+    "enable",
+    "virtualisation",
+    "hardware",
+    "networking",
+    "security",
+    "boot",
+    "name",
+    "config",
+    "system",
+    "users",
+];
+
+/// Whether this is the option that a path with the user's own names means, such as
+/// `services.nginx.virtualHosts."example.org".enableACME`.
+#[must_use]
+pub fn is_meant_by(option: &HostOption, wanted: &[String]) -> bool {
+    excess_of(option, wanted) == Some(0)
+}
+
+/// By how many parts a path is longer than the path of the option that it lies below; `None` if it does not lie below it.
+#[must_use]
+pub fn excess_of(option: &HostOption, wanted: &[String]) -> Option<usize> {
+    let own = segments(&option.path);
+    let excess = wanted.len().checked_sub(own.len())?;
+    own.iter().zip(wanted).all(|(own, wanted)| matches(own, wanted)).then_some(excess)
+}
+
+/// Whether a part of a query is this part of a path, or takes the place of a placeholder.
+fn matches(own: &str, wanted: &str) -> bool {
+    own == wanted || own == "<name>" || own == "*"
+}
+
+impl IndexEntry for HostOption {
+    fn path(&self) -> &str {
+        &self.path
+    }
+
+    fn leaf(&self) -> &str {
+        self.path.rsplit('.').next().unwrap_or_default()
+    }
+
+    fn pname(&self) -> Option<&str> {
+        None
+    }
+
+    fn program(&self) -> Option<&str> {
+        None
+    }
+
+    fn version(&self) -> &str {
+        ""
+    }
+
+    fn description(&self) -> &str {
+        &self.description
+    }
+
+    fn spelling(&self) -> &str {
+        &self.path
+    }
+
+    fn telling(name: &str) -> String {
+        let parts = segments(name);
+        // A common word that is spelt wrong tells as little.
+        let known = telling(&parts);
+        let rare: Vec<&str> = known
+            .iter()
+            .map(String::as_str)
+            .filter(|part| COMMON.iter().all(|common| part_similarity(part, common) < SAME_PART))
+            .collect();
+        if rare.is_empty() { name.to_owned() } else { rare.join(" ") }
+    }
+
+    fn parts(&self) -> Vec<String> {
+        segments(&self.path.to_lowercase())
+    }
+
+    fn rank(&self, query: &Query, score: f64) -> Rank {
+        let path = self.path.to_lowercase();
+        let name_words = words(&self.path);
+        let described = words(&self.description);
+        let has = |words: &[String], wanted: &str| words.iter().any(|word| word == wanted);
+        let name_pieces = all_pieces(&self.path);
+        let in_name =
+            |whole: bool| query.words.iter().all(|word| word.is_in_name(&name_words, &name_pieces, whole));
+        let leaf = self.leaf().to_lowercase();
+        let own = segments(&path);
+        let enables = own.len() >= 2
+            && own.last().is_some_and(|last| last == "enable")
+            && own.get(own.len() - 2).is_some_and(|name| *name == query.key || compact(name) == query.joined);
+        let tier = match () {
+            () if path == query.key || is_meant_by(self, &query.segments) => 0,
+            () if enables && own.len() <= 3 => 1,
+            () if leaf == query.key || enables || path.ends_with(&format!(".{}", query.key)) => 2,
+            () if in_name(true) => 3,
+            () if leaf.starts_with(&query.key) => 4,
+            () if in_name(false) => 5,
+            () if query
+                .words
+                .iter()
+                .all(|word| word.is_held(|wanted| has(&described, wanted) || has(&name_words, wanted))) =>
+            {
+                6
+            }
+            () => 7,
+        };
+        let surplus = name_pieces
+            .iter()
+            .filter(|piece| !query.mentions(piece) && !COMMON.contains(&piece.as_str()))
+            .count();
+        // An option of what the query is about comes before one that has it as a part.
+        let subject = telling(&own).into_iter().next().unwrap_or_default();
+        let is_about = words(&subject).iter().any(|word| query.mentions(word));
+        Rank {
+            tier,
+            elsewhere: false,
+            unusable: self.removed || tier < 6 && !is_about,
+            alias: self.target.is_some(),
+            depth: if tier < 6 { surplus } else { 0 },
+            surplus: if tier < 6 { own.len() } else { 0 },
+            length: if tier < 6 { self.path.len() } else { 0 },
+            score,
+        }
+    }
+
+    fn similarity(&self, name: &str) -> f64 {
+        let (own, wanted) = (segments(&self.path.to_lowercase()), segments(name));
+        let best = |part: &str| own.iter().map(|own| part_similarity(part, own)).fold(0.0, f64::max);
+        let parts = telling(&wanted);
+        let meant = parts.iter().map(|part| best(part)).sum::<f64>() / parts.len().max(1) as f64;
+        let ends = match (own.last(), wanted.last()) {
+            (Some(own), Some(wanted)) => part_similarity(wanted, own),
+            _ => 0.0,
+        };
+        let begins = match (own.first(), wanted.first()) {
+            (Some(own), Some(wanted)) => part_similarity(wanted, own),
+            _ => 0.0,
+        };
+        let surplus = telling(&own)
+            .iter()
+            .filter(|own| parts.iter().all(|part| part_similarity(part, own) < SAME_PART))
+            .count();
+        MEANT * meant + ENDS * ends + (1.0 - MEANT - ENDS) * begins - SURPLUS * surplus as f64
+    }
+}
+
+/// Weight of the parts that tell an option from others in the similarity of two paths.
+const MEANT: f64 = 0.6;
+/// Weight of the last parts; the rest is that of the first parts.
+const ENDS: f64 = 0.3;
+/// What each further part takes off the similarity.
+const SURPLUS: f64 = 0.05;
+/// Least similarity of two parts that mean the same.
+const SAME_PART: f64 = 0.6;
+/// Similarity of two parts of which one begins with the other.
+const BEGINS_WITH: f64 = 0.85;
+
+fn part_similarity(one: &str, other: &str) -> f64 {
+    let spelling = strsim::normalized_damerau_levenshtein(one, other);
+    let begins = one.len() >= 3 && other.len() >= 3 && (one.starts_with(other) || other.starts_with(one));
+    if begins { spelling.max(BEGINS_WITH) } else { spelling }
+}
+
+/// The parts of a path that tell it from others; all of them if it has only common ones.
+fn telling(path: &[String]) -> Vec<String> {
+    let telling: Vec<String> =
+        path.iter().filter(|part| !COMMON.contains(&part.as_str()) && *part != "<name>").cloned().collect();
+    if telling.is_empty() { path.to_vec() } else { telling }
+}
+
+fn compact(text: &str) -> String {
+    text.chars().filter(|character| character.is_alphanumeric()).collect()
+}

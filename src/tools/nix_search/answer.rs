@@ -1,0 +1,327 @@
+//! The parts of an answer of `nix_search`.
+
+use std::time::Instant;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::flake::options::HostOption;
+use crate::progress::Update;
+use crate::search::exact::{Exact, Status};
+use crate::search::index::{Fact, IndexEntry, Package, seconds_left};
+use crate::search::overlays::OverlayPackage;
+use crate::text;
+use crate::tools::indexes::SharedIndex;
+
+/// Longest description in a list of results, in characters.
+const DESCRIPTION: usize = 100;
+/// Longest type or default in a list of results, in characters.
+const SHORT: usize = 80;
+/// Longest text in a result with all details, in characters.
+const LONG: usize = 400;
+
+/// A package or an option that matches.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SearchResult {
+    /// Attribute of a package, or path of an option.
+    pub attr: String,
+    /// Name of a package, if it differs from the attribute.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Version of a package.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// Type of an option.
+    #[serde(default, rename = "type", skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub description: String,
+    /// Default of an option.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default: Option<String>,
+    /// Example of an option.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub example: Option<String>,
+    /// Main program of a package, if it differs from the attribute.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub program: Option<String>,
+    /// What stands in the way: `alias`, `broken`, `insecure`, `removed`, `unfree`, `unsupported`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub flags: Vec<String>,
+    /// The package that the host has instead, because of an overlay.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_host: Option<OnHost>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub licences: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub homepage: Option<String>,
+    /// Files that declare an option, or FILE:LINE of a package.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub declared_in: Vec<String>,
+}
+
+/// A package that a host has because of an overlay.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+// As for `IndexState`.
+#[schemars(with = "serde_json::Map<String, serde_json::Value>")]
+pub struct OnHost {
+    pub version: String,
+    /// FILE:LINE of the overlay.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub defined_at: Option<String>,
+}
+
+impl From<&OverlayPackage> for OnHost {
+    fn from(package: &OverlayPackage) -> Self {
+        Self {
+            version: text::plain(&package.package.version),
+            defined_at: package.defined_at.as_deref().map(in_source),
+        }
+    }
+}
+
+impl SearchResult {
+    /// A package, with all details or as an entry of a list.
+    pub(super) fn of_package(package: &Package, detail: bool) -> Self {
+        let leaf = package.leaf();
+        let plain = |value: &str| text::plain(value);
+        let differs = |value: &str| detail || value != leaf;
+        let flags = [
+            (package.alias, "alias"),
+            (package.broken, "broken"),
+            (package.insecure, "insecure"),
+            (package.unfree, "unfree"),
+            (package.unsupported, "unsupported"),
+        ];
+        let mut result = Self {
+            attr: plain(&package.attr),
+            name: Some(plain(&package.pname)).filter(|name| !name.is_empty() && differs(name)),
+            version: Some(plain(&package.version)).filter(|version| !version.is_empty()),
+            description: text::bounded(&plain(&package.description), if detail { LONG } else { DESCRIPTION }),
+            program: package.program.as_deref().filter(|program| differs(program)).map(plain),
+            flags: flags.iter().filter(|(set, _)| *set).map(|(_, flag)| (*flag).to_owned()).collect(),
+            ..Self::default()
+        };
+        if detail {
+            result.licences = package.licences.iter().map(|licence| plain(licence)).collect();
+            result.homepage = package.homepage.as_deref().map(plain);
+            result.declared_in = package.position.as_deref().map(in_source).into_iter().collect();
+        }
+        result
+    }
+
+    /// An option, with all details or as an entry of a list.
+    pub(super) fn of_option(option: &HostOption, detail: bool) -> Self {
+        let limit = |short| if detail { LONG } else { short };
+        let shown = |value: &Option<String>, short| {
+            value.as_deref().map(|value| text::bounded(&text::plain(value), limit(short)))
+        };
+        let flags = [(option.target.is_some(), "alias"), (option.removed, "removed")];
+        let mut result = Self {
+            attr: text::plain(&option.path),
+            kind: shown(&option.kind, SHORT),
+            description: text::bounded(&text::plain(&option.description), limit(DESCRIPTION)),
+            default: shown(&option.default, SHORT),
+            flags: flags.iter().filter(|(set, _)| *set).map(|(_, flag)| (*flag).to_owned()).collect(),
+            ..Self::default()
+        };
+        if detail {
+            result.example = shown(&option.example, LONG);
+            result.declared_in = option.declared_in.iter().map(|file| in_source(file)).collect();
+        }
+        result
+    }
+
+    /// The lines for people.
+    pub(super) fn render(&self) -> Vec<String> {
+        let on_host = self.on_host.as_ref().map(|on_host| {
+            let at = on_host.defined_at.as_deref().map(|at| format!(" at {}", text::word(at)));
+            format!("on the host {} by an overlay{}", version_word(&on_host.version), at.unwrap_or_default())
+        });
+        let version = self.version.as_deref().map(text::word).map(str::to_owned);
+        let facts = [version, on_host, self.render_flags()];
+        let facts: Vec<String> = facts.into_iter().flatten().collect();
+        let facts = if facts.is_empty() { String::new() } else { format!(" ({})", facts.join("; ")) };
+        let mut lines = vec![format!("• {}{facts}", text::word(&self.attr))];
+        let described = [self.kind.as_deref(), Some(self.description.as_str())].into_iter().flatten();
+        let described: Vec<&str> = described.filter(|text| !text.is_empty()).collect();
+        if !described.is_empty() {
+            lines.push(text::fenced(&text::line(&described.join("; "), 160)));
+        }
+        lines
+    }
+
+    fn render_flags(&self) -> Option<String> {
+        (!self.flags.is_empty()).then(|| text::words(self.flags.iter().map(String::as_str)))
+    }
+}
+
+/// A name as a field of an answer has it.
+pub(super) fn name(name: &str) -> String {
+    text::plain(name)
+}
+
+/// A path in a source tree, without the folder of the store that the tree is in.
+fn in_source(path: &str) -> String {
+    let path = text::plain(path);
+    let inside = path.strip_prefix("/nix/store/").and_then(|path| path.split_once('/'));
+    inside.map_or(path.clone(), |(_, inside)| inside.to_owned())
+}
+
+/// Whether a name exists.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct ExactAnswer {
+    pub status: Status,
+    /// The words of nixpkgs or of the module.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    /// What an alias stands for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
+    /// What the message names instead.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub replacements: Vec<ExactReplacement>,
+}
+
+/// What the message of a removal names instead.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+// As for `IndexState`.
+#[schemars(with = "serde_json::Map<String, serde_json::Value>")]
+pub struct ExactReplacement {
+    pub attr: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub version: String,
+}
+
+impl From<Exact> for ExactAnswer {
+    fn from(exact: Exact) -> Self {
+        Self {
+            status: exact.status,
+            message: exact.message.map(|message| text::bounded(text::plain(&message).trim(), LONG)),
+            target: exact.target.map(|target| text::plain(&target)),
+            replacements: exact
+                .replacements
+                .into_iter()
+                .map(|replacement| ExactReplacement {
+                    attr: text::plain(&replacement.attr),
+                    version: text::plain(&replacement.version),
+                })
+                .collect(),
+        }
+    }
+}
+
+impl ExactAnswer {
+    pub(super) fn is_missing(&self) -> bool {
+        self.status == Status::Missing
+    }
+
+    /// The lines for people; none if the name works.
+    pub(super) fn render(&self) -> Vec<String> {
+        let mut line = match self.status {
+            Status::Works => return Vec::new(),
+            Status::Alias => "This name is an alias".to_owned(),
+            Status::Removed => "This name was removed".to_owned(),
+            Status::Missing => "Nothing has exactly this name".to_owned(),
+        };
+        if let Some(target) = &self.target {
+            line.push_str(&format!(" of {}", text::word(target)));
+        }
+        if !self.replacements.is_empty() {
+            let names = self.replacements.iter().map(|replacement| {
+                format!("{} {}", text::word(&replacement.attr), version_word(&replacement.version))
+            });
+            line.push_str(&format!(
+                "; instead: {}",
+                names.map(|name| name.trim_end().to_owned()).collect::<Vec<_>>().join(", ")
+            ));
+        }
+        let mut lines = vec![format!("{line}.")];
+        if let Some(message) = &self.message {
+            lines.push(text::fenced(&text::line(message, 300)));
+        }
+        lines
+    }
+}
+
+fn version_word(version: &str) -> &str {
+    if version.is_empty() { "" } else { text::word(version) }
+}
+
+/// What limits an answer while an index is being built, or cannot be kept.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+// The schema leaves out its fields to save bytes: it is rare, and the names of the fields explain them.
+#[schemars(with = "serde_json::Map<String, serde_json::Value>")]
+pub struct IndexState {
+    /// Whether it is being built: ask again later.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub building: bool,
+    /// Parts that are done; absent if it is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub done: Option<u64>,
+    /// Parts that are known so far.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub total: Option<u64>,
+    /// Seconds since the build began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seconds: Option<u64>,
+    /// Seconds that are left, estimated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seconds_left: Option<u64>,
+    /// What was searched instead: the previous revision, or nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub searched: Option<String>,
+    /// Why the index is built again at the next search.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_kept: Option<String>,
+}
+
+impl IndexState {
+    /// The state of an index that was searched; `None` unless a fault of the disk keeps it from being used again.
+    pub(super) fn of_ready<E>(index: &SharedIndex<E>) -> Option<Self> {
+        let not_kept = index.not_kept.as_ref().filter(|not_kept| not_kept.is_right)?;
+        Some(Self { not_kept: Some(text::plain(&not_kept.reason)), ..Self::default() })
+    }
+
+    /// The state of an index that is being built.
+    pub(super) fn of_build<E: IndexEntry>(
+        progress: &Update,
+        begun: Instant,
+        previous: Option<&SharedIndex<E>>,
+    ) -> Self {
+        let searched = previous.map(|previous| match previous.lock().fact(Fact::Revision) {
+            Ok(Some(revision)) => format!("the index of the previous nixpkgs {revision}"),
+            Ok(None) | Err(_) => "the index of an earlier state of the flake".to_owned(),
+        });
+        Self {
+            building: true,
+            done: progress.total.map(|_| progress.done),
+            total: progress.total,
+            seconds: Some(begun.elapsed().as_secs()),
+            seconds_left: progress
+                .total
+                .and_then(|total| seconds_left(begun.elapsed().as_secs(), progress.done, total)),
+            searched,
+            not_kept: None,
+        }
+    }
+
+    pub(super) fn render(&self) -> String {
+        match (&self.not_kept, &self.searched) {
+            (Some(reason), _) => format!("The search index is not kept: {}", text::line(reason, 200)),
+            (None, searched) => {
+                let progress = match (self.done, self.total) {
+                    (Some(done), Some(total)) => format!(" ({done} of {total} parts so far)"),
+                    _ => String::new(),
+                };
+                let left =
+                    self.seconds_left.map(|seconds| format!(", about {seconds} s left")).unwrap_or_default();
+                let searched = searched.as_deref().unwrap_or("nothing");
+                format!(
+                    "The search index is being built{progress}{left}; searched: {}. Ask again later.",
+                    text::line(searched, 120)
+                )
+            }
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! The search for packages.
+
+use super::answer::{self, IndexState, SearchResult};
+use super::{Found, SearchError};
+use crate::names::HostName;
+use crate::search::exact::{self, Exact, PackageVerdict, Replacement, Status};
+use crate::search::index::{Index, IndexEntry, IndexError, Match, Package, PackageSource, Query, path_parts};
+use crate::search::overlays::{self, OverlayPackages};
+use crate::tools::Context;
+use crate::tools::indexes::{Available, SharedIndex};
+
+/// What is not known of a name that no package has: an evaluation tells only the main program of a package.
+const NO_COMMAND: &str = "no package has this name or this main program; whether one has another command of this name is \
+    not known (nix-locate of nix-index tells)";
+/// Most suggestions.
+const SUGGESTIONS: usize = 5;
+
+/// Searches the packages of `source`.
+pub(super) async fn search(
+    context: &Context,
+    source: &PackageSource,
+    host: Option<&HostName>,
+    query: &Query,
+    text: &str,
+    detail: bool,
+) -> Result<Found, SearchError> {
+    let overlays = match host {
+        Some(host) => overlays::of_host(context.flake(), host, &context.call).await?,
+        None => OverlayPackages::default(),
+    };
+    let mut found = search_index(context, source, query, text, detail).await?;
+    add_overlays(&mut found, overlays, query, detail);
+    Ok(found)
+}
+
+/// Adds what a host's overlays change: another version of a package that was found, and packages that only they define.
+fn add_overlays(found: &mut Found, overlays: OverlayPackages, query: &Query, detail: bool) {
+    for known in &overlays.packages {
+        let name = answer::name(&known.package.attr);
+        match found.results.iter_mut().find(|(_, result)| result.attr == name) {
+            Some((_, result)) => result.on_host = Some(known.into()),
+            None => {
+                let rank = known.package.rank(query, 0.0);
+                if !rank.is_by_name() {
+                    continue;
+                }
+                let mut result = SearchResult::of_package(&known.package, detail);
+                result.on_host = Some(known.into());
+                if rank.tier == 0 {
+                    found.exact = Some(Exact::works().into());
+                }
+                found.total += 1;
+                found.results.push((Some(rank), result));
+            }
+        }
+    }
+    found.results.sort_by(|(one, _), (other, _)| one.partial_cmp(other).unwrap_or(std::cmp::Ordering::Equal));
+    found.unread.extend(overlays.unread);
+}
+
+/// Searches the index of `source`.
+async fn search_index(
+    context: &Context,
+    source: &PackageSource,
+    query: &Query,
+    text: &str,
+    detail: bool,
+) -> Result<Found, SearchError> {
+    let (index, state) = match context.services.indexes.packages.available(context, source).await? {
+        Available::Ready(index) => {
+            let state = IndexState::of_ready(&index);
+            (index, state)
+        }
+        Available::Building { progress, begun, previous } => {
+            let state = Some(IndexState::of_build(&progress, begun, previous.as_ref()));
+            match previous {
+                Some(previous) => (previous, state),
+                None => return without_index(context, source, text, detail, state).await,
+            }
+        }
+    };
+    let mut found = Found { index: state, ..Found::default() };
+    let mut first: Vec<Package> = Vec::new();
+    if exact::is_name(text) {
+        let verdict = exact::package_verdict(&index.lock(), text)?;
+        let (mut answer, packages) = settle(context, source, &index, verdict).await?;
+        if answer.status == Status::Missing && answer.message.is_none() && !index.lock().has_program(text)? {
+            answer.message = Some(NO_COMMAND.to_owned());
+        }
+        first.extend(packages);
+        for attr in answer.target.iter().chain(answer.replacements.iter().map(|known| &known.attr)) {
+            first.extend(index.lock().entry(attr)?);
+        }
+        found.exact = Some(answer.into());
+    }
+    let (matches, total) = index.lock().find(query)?;
+    let is_missing = found.exact.as_ref().is_none_or(super::ExactAnswer::is_missing);
+    if is_missing && exact::is_name(text) {
+        // Other versions of a package come before packages that only have its name in theirs.
+        let nearest = index.lock().nearest(text, SUGGESTIONS)?;
+        first.extend(nearest.into_iter().filter(|package| !package.alias && package.is_version_of(text)));
+    }
+    if is_missing && exact::is_name(text) || matches.is_empty() && first.is_empty() {
+        found.suggestions = suggestions(&index.lock(), text, &matches)?;
+    }
+    if source.hash.is_none() {
+        found.unread = index.lock().unread()?;
+    }
+    let added = first.iter().filter(|package| matches.iter().all(|known| known.entry.attr != package.attr));
+    found.total = total + added.count() as u64;
+    let names: Vec<String> = first.iter().map(|package| package.attr.clone()).collect();
+    found.results = first
+        .iter()
+        .map(|package| (None, SearchResult::of_package(package, detail)))
+        .chain(
+            matches
+                .iter()
+                .filter(|known| !names.contains(&known.entry.attr))
+                .map(|known| (Some(known.rank), SearchResult::of_package(&known.entry, detail))),
+        )
+        .collect();
+    Ok(found)
+}
+
+/// The answer about a name, with the packages it is about that no index has.
+async fn settle(
+    context: &Context,
+    source: &PackageSource,
+    index: &SharedIndex<Package>,
+    verdict: PackageVerdict,
+) -> Result<(Exact, Vec<Package>), SearchError> {
+    let (flake, call) = (context.flake(), &context.call);
+    match verdict {
+        PackageVerdict::Known(exact) => Ok((exact, Vec::new())),
+        PackageVerdict::Removed(path, message) => {
+            let message = match message {
+                Some(message) => Some(message),
+                None => exact::removal_message(flake, source, &path, call).await?,
+            };
+            Ok((exact::removed_package(&index.lock(), &path, message)?, Vec::new()))
+        }
+        PackageVerdict::Unindexed(path) => {
+            let (exact, package) = exact::look_up_package(flake, source, &path, call).await?;
+            if exact.status != Status::Removed {
+                return Ok((exact, package.into_iter().collect()));
+            }
+            let message = exact.message.clone().unwrap_or_default();
+            let inside = exact::replacements_in_set(flake, source, &path, &message, call).await?;
+            if inside.is_empty() {
+                return Ok((exact::removed_package(&index.lock(), &path, exact.message)?, Vec::new()));
+            }
+            let replacements = inside.iter().map(Replacement::from).collect();
+            Ok((Exact { replacements, ..exact }, inside))
+        }
+    }
+}
+
+/// The answer while no index is there: a name can be evaluated by itself.
+async fn without_index(
+    context: &Context,
+    source: &PackageSource,
+    text: &str,
+    detail: bool,
+    state: Option<IndexState>,
+) -> Result<Found, SearchError> {
+    let mut found = Found { index: state, ..Found::default() };
+    if exact::is_name(text) {
+        let path = path_parts(text);
+        let (exact, package) = exact::look_up_package(context.flake(), source, &path, &context.call).await?;
+        found.exact = Some(exact.into());
+        found.total = u64::from(package.is_some());
+        found.results =
+            package.iter().map(|package| (None, SearchResult::of_package(package, detail))).collect();
+    }
+    Ok(found)
+}
+
+/// Similar names that are not among the results.
+fn suggestions(
+    index: &Index<Package>,
+    text: &str,
+    matches: &[Match<Package>],
+) -> Result<Vec<String>, IndexError> {
+    let mut names: Vec<String> = Vec::new();
+    for package in index.nearest(text, SUGGESTIONS)? {
+        // The name that an alias stands for lasts longer.
+        let name = package.target.unwrap_or(package.attr);
+        if !names.contains(&name) && matches.iter().all(|known| known.entry.attr != name) {
+            names.push(name);
+        }
+    }
+    Ok(names.iter().map(|known| answer::name(known)).collect())
+}
