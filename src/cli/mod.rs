@@ -9,6 +9,7 @@ mod index;
 mod plans;
 mod prompt;
 mod reject;
+mod search;
 mod serve;
 mod signals;
 mod token;
@@ -95,6 +96,7 @@ enum CliCommand {
     Serve(serve::ServeCommand),
     Call(call::CallCommand),
     Tools(tools::ToolsCommand),
+    Search(search::SearchCommand),
     Index(index::IndexCommand),
     Deploy(deploy::DeployCommand),
     Rollback(deploy::RollbackCommand),
@@ -179,6 +181,7 @@ pub fn run(line: CommandLine) -> ExitCode {
         CliCommand::Serve(command) => command.run(settings),
         CliCommand::Call(command) => command.run(settings),
         CliCommand::Tools(command) => command.run(&settings),
+        CliCommand::Search(command) => command.run(settings),
         CliCommand::Index(command) => command.run(settings),
         CliCommand::Plans(command) => command.run(&settings),
         CliCommand::Approve(command) => command.run(&settings),

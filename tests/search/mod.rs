@@ -4,6 +4,7 @@ mod answers;
 mod faults;
 mod little;
 mod score;
+mod terminal;
 
 use std::path::Path;
 
