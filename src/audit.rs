@@ -4,7 +4,6 @@
 //! A change, removal or insertion changes the hashes of all later entries, so a hash that was noted later reveals it.
 //! Without a noted hash, the removal of the last entries cannot be detected.
 
-mod redact;
 mod verify;
 
 use std::fs::File;
@@ -177,7 +176,7 @@ impl AuditLog {
         };
         for (key, field) in entry.iter_mut() {
             if !matches!(key.as_str(), "event" | "plan_id" | "plan_digest" | "host") {
-                redact::redact_value(field);
+                crate::redact::redact_value(field);
             }
         }
         let (seq, previous) = last.map_or((1, Digest::zero()), |link| (link.seq + 1, link.hash));

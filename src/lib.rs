@@ -12,7 +12,7 @@
 //! - [`process`] — the only module that starts processes.
 //! - [`scratch`] — temporary folders; [`state`] — a private folder with atomic files; [`canonical`] — canonical JSON.
 //! - [`config`] — the settings; [`advice`] — the words of hints; [`causes`] — groups failures by cause; [`policy`], [`schema`], [`diagnostic`], [`names`],
-//!   [`progress`], [`metrics`], [`text`], `platform`, [`random`], [`reading`], [`time`], [`user`], [`stderr`] — shared by all modules.
+//!   [`progress`], [`metrics`], [`text`], `platform`, [`random`], [`reading`], [`redact`], [`time`], [`user`], [`stderr`] — shared by all modules.
 
 mod advice;
 mod audit;
@@ -34,6 +34,7 @@ mod process;
 mod progress;
 mod random;
 mod reading;
+mod redact;
 mod schema;
 mod scratch;
 mod search;

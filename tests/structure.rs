@@ -47,6 +47,7 @@ const LAYERINGS: &[Layering] = &[
                 "user",
                 "random",
                 "reading",
+                "redact",
                 "platform",
             ],
             &["process", "scratch", "state"],

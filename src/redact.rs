@@ -1,4 +1,4 @@
-//! Removes secrets from text before it is logged.
+//! Removes secrets from texts and values before they are logged or shown: by the name of a value, and by its form.
 
 use std::borrow::Cow;
 
@@ -11,10 +11,10 @@ const LONGEST: usize = 2_000;
 /// Deepest nesting kept.
 const DEEPEST: usize = 8;
 /// The replacement for a secret.
-const REDACTED: &str = "[redacted]";
+pub const REDACTED: &str = "[redacted]";
 
-/// Keys whose value is a secret, after `=`, `:` or a space.
-const SECRET_KEYS: [&str; 10] = [
+/// Endings of keys whose value is a secret. In a text, the value follows after `=`, `:` or a space.
+const SECRET_KEYS: [&str; 15] = [
     "password",
     "passwd",
     "passphrase",
@@ -25,6 +25,11 @@ const SECRET_KEYS: [&str; 10] = [
     "apikey",
     "authorization",
     "bearer",
+    "privatekey",
+    "private-key",
+    "private_key",
+    "secretkey",
+    "presharedkey",
 ];
 
 /// Prefixes of tokens of GitHub, GitLab, 1Password, Slack, AWS and age.
@@ -42,9 +47,26 @@ const TOKEN_PREFIXES: [&str; 11] = [
     "AGE-SECRET-KEY-",
 ];
 
+/// Identifiers of the schemes of hashed passwords, between dollar signs (crypt(5)).
+const HASH_SCHEMES: [&str; 13] =
+    ["1", "2a", "2b", "2x", "2y", "5", "6", "7", "y", "gy", "sha1", "argon2i", "argon2id"];
+
+/// Whether the text with this key is a secret.
+#[must_use]
+pub fn has_secret_name(key: &str) -> bool {
+    let key = key.to_ascii_lowercase();
+    SECRET_KEYS.iter().any(|name| key.ends_with(name))
+}
+
 /// `text` without secrets and control sequences, at most 2000 characters long.
 #[must_use]
 pub fn redacted(text: &str) -> String {
+    text::bounded(&without_secrets(text), LONGEST)
+}
+
+/// `text` without secrets and control sequences, in its whole length.
+#[must_use]
+pub fn without_secrets(text: &str) -> String {
     let plain = text::plain(text);
     let mut out: Vec<String> = Vec::new();
     let mut in_key = false;
@@ -61,7 +83,7 @@ pub fn redacted(text: &str) -> String {
             in_key = false;
         }
     }
-    text::bounded(&out.join("\n"), LONGEST)
+    out.join("\n")
 }
 
 fn redact_line(line: &str) -> String {
@@ -118,6 +140,9 @@ fn redact_word<'a>(word: &'a str, lower: &str) -> Cow<'a, str> {
             return Cow::Owned(format!("{scheme}://{REDACTED}{kept}"));
         }
     }
+    if let Some(at) = hashed_password(word) {
+        return Cow::Owned(format!("{}{REDACTED}", word.get(..at).unwrap_or_default()));
+    }
     let found = TOKEN_PREFIXES.iter().filter_map(|beginning| word.find(beginning)).min();
     match found {
         // A short word is only a mention of the prefix.
@@ -128,8 +153,16 @@ fn redact_word<'a>(word: &'a str, lower: &str) -> Cow<'a, str> {
     }
 }
 
+/// The start of a hashed password within a word; `None` without one.
+fn hashed_password(word: &str) -> Option<usize> {
+    word.match_indices('$').map(|(at, _)| at).find(|at| {
+        let hash = word.get(at + 1..).and_then(|rest| rest.split_once('$'));
+        hash.is_some_and(|(scheme, hash)| HASH_SCHEMES.contains(&scheme) && hash.len() >= 16)
+    })
+}
+
 /// Redacts every text in `value`, and the values of keys that have a secret.
-pub(super) fn redact_value(value: &mut Value) {
+pub fn redact_value(value: &mut Value) {
     redact_below(value, 0);
 }
 
@@ -140,8 +173,7 @@ fn redact_below(value: &mut Value, depth: usize) {
         Value::Array(items) => items.iter_mut().for_each(|item| redact_below(item, depth + 1)),
         Value::Object(fields) => {
             for (key, field) in fields.iter_mut() {
-                let key = key.to_ascii_lowercase();
-                if field.is_string() && SECRET_KEYS.iter().any(|name| key.ends_with(name)) {
+                if field.is_string() && has_secret_name(key) {
                     *field = Value::from(REDACTED);
                 } else {
                     redact_below(field, depth + 1);
@@ -178,6 +210,9 @@ mod tests {
             format!("fetching https://{SECRET}@example.org"),
             format!("access-tokens = github.com=ghp_{SECRET}"),
             format!("github_pat_{SECRET}"),
+            format!("$6$salt${SECRET}"),
+            format!("root:$y$j9T$salt${SECRET}:1::::::"),
+            format!("privateKey = {SECRET}"),
             format!("\"AGE-SECRET-KEY-1{SECRET}\""),
             format!("a\n-----BEGIN OPENSSH PRIVATE KEY-----\n{SECRET}\n-----END OPENSSH PRIVATE KEY-----\nb"),
         ] {
@@ -203,6 +238,7 @@ mod tests {
             "the ghp_ prefix",
             "basic settings",
             "tokens in secrets.yaml",
+            "$1 and $6$ are no hashes",
             "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIA",
         ] {
             assert_eq!(redacted(text), text);
