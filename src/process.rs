@@ -10,6 +10,7 @@ mod deadline;
 mod error;
 mod executable;
 mod group;
+mod network;
 mod orphans;
 mod piped;
 mod pipes;

@@ -1,18 +1,23 @@
 //! Linux: prctl(2), tcp(7) and proc(5).
 
+use std::ffi::CStr;
 use std::fs::{self, Metadata};
 use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rustix::fs::{Mode, OFlags};
 use rustix::io::{Errno, Result};
 use rustix::net::sockopt;
 use rustix::process::{Pid, Signal};
+use rustix::thread::UnshareFlags;
 
 use super::ProcessRow;
 
 pub(super) const CAN_ADOPT_ORPHANS: bool = true;
+pub(super) const CAN_LEAVE_NETWORK: bool = true;
+pub(super) const NETWORK_NOT_LEFT: Errno = Errno::NONET;
 /// unix(7).
 pub(super) const SOCKET_PATH: usize = 107;
 
@@ -48,6 +53,42 @@ pub(super) fn bind_to_parent(parent: Pid) -> Result<()> {
     }
     // The setting survives execve(2).
     rustix::process::set_child_subreaper(Some(parent))
+}
+
+/// The identity of this user, as a user namespace takes it (user_namespaces(7), "User and group ID mappings").
+#[derive(Clone, Debug)]
+pub(super) struct NetworkExit {
+    users: String,
+    groups: String,
+}
+
+impl NetworkExit {
+    pub(super) fn new() -> Self {
+        let (user, group) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
+        Self { users: format!("{user} {user} 1"), groups: format!("{group} {group} 1") }
+    }
+
+    pub(super) fn leave(&self) -> Result<()> {
+        if unshare(UnshareFlags::NEWNET).is_ok() {
+            return Ok(());
+        }
+        // Without privileges, a process may do so in a user namespace of its own, in which it keeps its user and group.
+        unshare(UnshareFlags::NEWUSER | UnshareFlags::NEWNET)?;
+        write(c"/proc/self/setgroups", "deny")?;
+        write(c"/proc/self/uid_map", &self.users)?;
+        write(c"/proc/self/gid_map", &self.groups)
+    }
+}
+
+#[expect(unsafe_code, reason = "the safe function is deprecated, because it may unshare file descriptors")]
+fn unshare(flags: UnshareFlags) -> Result<()> {
+    // SAFETY: the flags are those of namespaces, and leave file descriptors alone.
+    unsafe { rustix::thread::unshare_unsafe(flags) }
+}
+
+fn write(file: &CStr, text: &str) -> Result<()> {
+    let file = rustix::fs::open(file, OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty())?;
+    rustix::io::write(&file, text.as_bytes()).map(|_| ())
 }
 
 /// tcp(7), `TCP_USER_TIMEOUT`.

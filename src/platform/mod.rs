@@ -17,11 +17,17 @@ use std::fs::Metadata;
 use std::os::fd::AsFd;
 use std::time::Duration;
 
-use rustix::io::Result;
+use rustix::io::{Errno, Result};
 use rustix::process::Pid;
 
 /// Whether [`adopt_orphans`] can succeed.
 pub const CAN_ADOPT_ORPHANS: bool = system::CAN_ADOPT_ORPHANS;
+
+/// Whether [`NetworkExit::leave`] can succeed.
+pub const CAN_LEAVE_NETWORK: bool = system::CAN_LEAVE_NETWORK;
+
+/// The error of [`NetworkExit::leave`], which no other step of the start of a program gives.
+pub const NETWORK_NOT_LEFT: Errno = system::NETWORK_NOT_LEFT;
 
 /// Maximum length of the path of a socket, in bytes, without the terminating zero byte.
 pub const SOCKET_PATH: usize = system::SOCKET_PATH;
@@ -59,6 +65,27 @@ pub fn adopt_orphans() -> Result<()> {
 /// The parent is gone, or the system refuses it.
 pub fn bind_to_parent(parent: Pid) -> Result<()> {
     system::bind_to_parent(parent)
+}
+
+/// What a process needs to leave the network. It is made before a fork, because memory cannot be allocated after it.
+#[derive(Clone, Debug)]
+pub struct NetworkExit(system::NetworkExit);
+
+impl NetworkExit {
+    /// For processes of this user.
+    #[must_use]
+    pub fn new() -> Self {
+        Self(system::NetworkExit::new())
+    }
+
+    /// Moves this process into a network without interfaces. Sockets of the file system stay reachable. Async-signal-safe: it
+    /// is called between fork and exec.
+    ///
+    /// # Errors
+    /// [`NETWORK_NOT_LEFT`] if the system refuses it.
+    pub fn leave(&self) -> Result<()> {
+        self.0.leave().map_err(|_| NETWORK_NOT_LEFT)
+    }
 }
 
 /// Closes a connection when data sent on it was not acknowledged for `limit`.

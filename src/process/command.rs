@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::{Executable, ProcessError, orphans};
+use super::{Executable, ProcessError, network, orphans};
 use crate::platform;
 
 /// A program to run, with its arguments, environment and limits.
@@ -20,6 +20,7 @@ pub struct Command {
     pub(super) time_limit: Duration,
     pub(super) output_limit: usize,
     pub(super) memory_limit: Option<u64>,
+    network: bool,
 }
 
 impl Command {
@@ -35,6 +36,7 @@ impl Command {
             time_limit: Duration::from_secs(3_600),
             output_limit: 64 * 1024 * 1024,
             memory_limit: None,
+            network: true,
         }
     }
 
@@ -103,6 +105,13 @@ impl Command {
         self
     }
 
+    /// Takes the network away from the program and its descendants: see [`network`](super::network).
+    #[must_use]
+    pub fn without_network(mut self) -> Self {
+        self.network = false;
+        self
+    }
+
     /// The program and its arguments, for tests and logs.
     #[must_use]
     pub fn argv(&self) -> Vec<&OsStr> {
@@ -127,6 +136,10 @@ impl Command {
             builder.current_dir(folder);
         }
         orphans::set_mark(&mut builder);
+        if !self.network {
+            network::take_away(&mut builder);
+        }
+        // After a change of the user namespace, which would undo the binding to this process.
         prepare(&mut builder);
         builder
     }

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
+use super::network;
 use super::orphans::{self, WaitedChild};
 use super::pipes::{read_chunks, read_lines};
 use super::table::{Process, ProcessTable};
@@ -55,7 +56,11 @@ impl ProcessGroup {
     pub(super) fn start_with(command: &Command, input: Stdio, errors: Stdio) -> Result<Self, ProcessError> {
         let mut builder = command.builder();
         builder.process_group(0).stdin(input).stdout(Stdio::piped()).stderr(errors);
-        let (child, waited) = orphans::spawn(&mut builder).map_err(|cause| command.not_started(cause))?;
+        let started = match orphans::spawn(&mut builder) {
+            Err(cause) if network::must_stay(&cause) => orphans::spawn(&mut builder),
+            started => started,
+        };
+        let (child, waited) = started.map_err(|cause| command.not_started(cause))?;
         let leader = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
         Ok(Self { child: Some(child), leader, waited: Some(waited), _running: RUNNING.token() })
     }
