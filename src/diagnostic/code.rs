@@ -89,6 +89,8 @@ pub enum Code {
     MissingPath,
     /// The evaluation needs a build, and building is not allowed.
     NeedsBuild,
+    /// Something has to be fetched or reached, and the evaluation, or the whole server (`--offline`), has no network.
+    NeedsNetwork,
 
     // Other machines
     /// `ssh` was not found: neither at the path in `ssh.program` nor on `PATH`.
@@ -206,6 +208,7 @@ impl Code {
             Self::DaemonUnreachable => "the Nix daemon cannot be reached",
             Self::NetworkUnreachable => "a download failed",
             Self::MissingPath => "a path is neither in the store nor in a substituter",
+            Self::NeedsNetwork => "the network is needed, and may not be used",
             Self::RemoteFailed => "a program on the host failed",
             Self::ProgramUnusable => "a program is missing or cannot be started",
             Self::NixFailed => "nix failed",
@@ -263,6 +266,7 @@ impl Code {
             | Self::NetworkUnreachable
             | Self::MissingPath
             | Self::NeedsBuild
+            | Self::NeedsNetwork
             | Self::SshNotFound
             | Self::ScratchUnusable
             | Self::NoTarget

@@ -20,7 +20,7 @@ use serde_json::Value;
 
 use self::attempt::{PendingQuestion, ProcessFailure, fitting_count};
 pub use self::question::{Answer, Answers, Instantiate, OtherFlake, Question, is_cacheable};
-use super::{Flake, FlakeError};
+use super::{Flake, FlakeError, Isolation};
 use crate::advice::Remedy;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::progress::{Call, Update};
@@ -50,6 +50,8 @@ pub struct AskOptions<'a> {
     pub instantiate: Instantiate,
     /// The flake to ask; `None` means the one of the settings.
     pub other_flake: Option<&'a OtherFlake>,
+    /// Evaluates untrusted code, without a way out; `None` evaluates as the user's Nix does.
+    pub isolated: Option<IsolatedAsk<'a>>,
     /// Called with each answer as soon as it is known.
     pub on_answer: Option<OnAnswer<'a>>,
     /// Called with each warning of the configuration.
@@ -60,8 +62,17 @@ impl<'a> AskOptions<'a> {
     /// Options for questions about the flake of the settings, without callbacks.
     #[must_use]
     pub fn new(what: &'a str, instantiate: Instantiate) -> Self {
-        Self { what, instantiate, other_flake: None, on_answer: None, on_warning: None }
+        Self { what, instantiate, other_flake: None, isolated: None, on_answer: None, on_warning: None }
     }
+}
+
+/// Questions about the flake in isolation.
+#[derive(Clone, Copy)]
+pub struct IsolatedAsk<'a> {
+    /// The sources of the flake.
+    pub isolation: &'a Isolation,
+    /// The text of a Nix function of the caller's, which probes get as `own`.
+    pub own: Option<&'a str>,
 }
 
 /// Receives the index of a question and its answer.

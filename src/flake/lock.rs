@@ -11,7 +11,7 @@ use std::io;
 use std::ops::RangeInclusive;
 use std::path::Path;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::fingerprint;
 use crate::diagnostic::{Code, Diagnostic};
@@ -83,22 +83,30 @@ impl From<&LockError> for Diagnostic {
 /// A lock file.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Lock {
-    nodes: BTreeMap<String, Node>,
-    root: String,
+    pub(super) nodes: BTreeMap<String, Node>,
+    pub(super) root: String,
     version: u64,
 }
 
 /// An input's content, and its own inputs.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Node {
     #[serde(default)]
-    inputs: BTreeMap<String, Edge>,
+    pub(super) inputs: BTreeMap<String, Edge>,
+    /// Whether it is a flake, and not only files.
+    #[serde(default = "yes")]
+    pub(super) flake: bool,
     /// The content; `None` for the flake itself.
     pub locked: Option<Reference>,
     /// The reference in `flake.nix`; `None` for the flake itself.
     pub original: Option<Reference>,
     /// The path of the input that a relative path is resolved against.
-    parent: Option<Vec<String>>,
+    pub(super) parent: Option<Vec<String>>,
+}
+
+/// An input is a flake unless the lock file says otherwise.
+fn yes() -> bool {
+    true
 }
 
 impl Node {
@@ -110,9 +118,9 @@ impl Node {
 }
 
 /// The target of an input.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
-enum Edge {
+pub(super) enum Edge {
     /// The node with this name.
     Node(String),
     /// The input at this path from the flake; the flake itself if the path is empty.

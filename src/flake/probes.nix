@@ -482,6 +482,128 @@ let
         packages = filter (name: name != "") (genList named (length inputs));
       };
 
+    # A value of any type as a list of levels, those nearest to it first, since nothing bounds a value. A level has its
+    # nodes, and `share`: the most nodes of the next level that are below each of them. A node has a name if it is in a set,
+    # and either plain data, a marker, or the number of nodes below it. It names its place by the level, and then by its path,
+    # so that the parts are read in order.
+    value =
+      {
+        depth,
+        nodes,
+        bytes,
+        positions ? false,
+      }:
+      value:
+      let
+        named =
+          derivation:
+          let
+            name = tryEval (clip 200 (text derivation.name));
+          in
+          "«derivation${if name.success then " ${name.value}" else ""}»";
+        leaf = shown: {
+          inherit shown;
+          below = [ ];
+        };
+        # What a value is, and the values in it. `seq` of the result reads nothing of these.
+        open =
+          level: place: value:
+          let
+            kind = typeOf value;
+            names = attrNames value;
+            within =
+              count: below:
+              let
+                shown = if kind == "set" then { set = count; } else { list = count; };
+              in
+              {
+                inherit shown;
+                below = if level == depth then [ ] else below;
+              };
+          in
+          if kind == "string" || kind == "path" then
+            let
+              all = text value;
+            in
+            leaf (
+              {
+                value = clip bytes all;
+              }
+              // (if stringLength all > bytes then { bytes = stringLength all; } else { })
+            )
+          else if kind == "lambda" then
+            leaf { marker = "«function»"; }
+          else if isDerivation value then
+            leaf { marker = named value; }
+          else if kind == "set" then
+            within (length names) (
+              map (name: {
+                inherit name;
+                place = place ++ [ name ];
+                value = value.${name};
+                position = if positions then unsafeGetAttrPos name value else null;
+              }) names
+            )
+          else if kind == "list" then
+            within (length value) (
+              genList (index: {
+                place = place ++ [ index ];
+                value = elemAt value index;
+              }) (length value)
+            )
+          else if kind == "null" || kind == "bool" || kind == "int" || kind == "float" then
+            leaf { inherit value; }
+          else
+            leaf { marker = "«${kind}»"; };
+        read =
+          level: item:
+          let
+            opened = open level item.place item.value;
+            # The value itself has no level: if it fails, so does the question.
+            part = if level == 0 then [ ] else [ level ] ++ item.place;
+            entered = parts.enter part (leaf { unread = true; }) (seq (toJSON opened.shown) opened);
+            tried =
+              if level == 0 then
+                {
+                  success = true;
+                  value = entered;
+                }
+              else
+                tryEval entered;
+            found = if tried.success then tried.value else leaf { marker = "«throws»"; };
+            position = item.position or null;
+          in
+          {
+            inherit (found) below;
+            node =
+              found.shown
+              // (if item ? name then { inherit (item) name; } else { })
+              // (if position == null then { } else { position = { inherit (position) file line; }; });
+          };
+        first = most: list: if length list <= most then list else genList (elemAt list) most;
+        levels =
+          level: left: items:
+          let
+            opened = map (read level) items;
+            holders = filter (one: one.below != [ ]) opened;
+            share = if holders == [ ] then 0 else left / length holders;
+            next = concatMap (one: first share one.below) opened;
+          in
+          [
+            {
+              inherit share;
+              nodes = map (one: one.node) opened;
+            }
+          ]
+          ++ (if next == [ ] then [ ] else levels (level + 1) (left - length next) next);
+      in
+      levels 0 nodes [
+        {
+          place = [ ];
+          value = if own == null then value else own value;
+        }
+      ];
+
     # Every option of a host that is not internal, those of submodules included. An option in a submodule has the part "~"
     # before the names below it, so that it is read after the fields of the option itself. Hidden options are listed if they
     # stand for a renamed or removed option.

@@ -7,7 +7,7 @@ use std::sync::{Arc, PoisonError, Weak};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{CacheKey, Fingerprint, Flake, FlakeError, evaluate};
+use super::{CacheKey, Fingerprint, Flake, FlakeError, evaluate, isolation};
 use crate::nix::{self, NixError};
 use crate::progress::Call;
 
@@ -125,6 +125,7 @@ impl Flake {
                 env!("CARGO_PKG_VERSION"),
                 evaluate::PROBES,
                 evaluate::FACTS,
+                isolation::ISOLATED,
                 crate::disko::PROBE,
                 identity,
                 &self.reference(),

@@ -22,6 +22,29 @@ impl AttrPath {
         Self(components)
     }
 
+    /// Reads a path as Nix takes it in an installable: components separated by dots, in double quotes if they have dots.
+    ///
+    /// # Errors
+    /// A sentence about what is wrong with it.
+    pub fn parse(text: &str) -> Result<Self, &'static str> {
+        let (mut components, mut component, mut quoted, mut was_quoted) =
+            (Vec::new(), String::new(), false, false);
+        for character in text.trim().chars().chain(['.']) {
+            match character {
+                '"' => (quoted, was_quoted) = (!quoted, true),
+                '.' if !quoted => {
+                    if component.is_empty() && !was_quoted {
+                        return Err("a name between two dots is empty");
+                    }
+                    components.push(std::mem::take(&mut component));
+                    was_quoted = false;
+                }
+                _ => component.push(character),
+            }
+        }
+        if quoted { Err("a quotation mark is not closed") } else { Ok(Self(components)) }
+    }
+
     /// The components, outermost first.
     #[must_use]
     pub fn components(&self) -> &[String] {
@@ -52,6 +75,20 @@ impl fmt::Display for AttrPath {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn attribute_paths_are_read_as_they_are_written() {
+        let read = |text: &str| AttrPath::parse(text).map(|path| path.components().join("|"));
+        assert_eq!(read(" config.services ").as_deref(), Ok("config|services"));
+        assert_eq!(read("users.\"a.b\".x").as_deref(), Ok("users|a.b|x"));
+        assert_eq!(read("fileSystems.\"/\"").as_deref(), Ok("fileSystems|/"));
+        assert_eq!(read("a.\"\"").as_deref(), Ok("a|"));
+        for wrong in ["", "a..b", ".a", "a.", "a.\"b", "\"a.b"] {
+            assert!(read(wrong).is_err(), "{wrong}");
+        }
+        let path = AttrPath::new(["users", "a.b", "x"]);
+        assert_eq!(AttrPath::parse(&path.to_string()), Ok(path));
+    }
 
     #[test]
     fn attribute_paths_quote_what_nix_would_misread() {

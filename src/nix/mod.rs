@@ -7,6 +7,7 @@ pub mod diagnostics;
 pub mod literal;
 pub mod log;
 pub mod program;
+mod source_path;
 pub mod store;
 mod systems;
 
@@ -22,6 +23,7 @@ use crate::progress::Call;
 use crate::scratch::ScratchError;
 
 pub use program::{OLDEST, Version};
+pub use source_path::source_path;
 
 /// Environment variable with the folder of Nix's flake caches; without it Nix uses the user's cache folder (Nix manual,
 /// "Environment variables").
@@ -149,6 +151,14 @@ impl Nix {
     /// See [`program::NixProgram::find`].
     pub async fn command(&self, subcommand: &[&str]) -> Result<Command, NixError> {
         Ok(program::command(&self.find().await?.path, subcommand))
+    }
+
+    /// The command line of an isolated `nix eval`; see [`program::isolated_eval`].
+    ///
+    /// # Errors
+    /// See [`program::NixProgram::find`].
+    pub async fn isolated_eval(&self) -> Result<Command, NixError> {
+        Ok(program::isolated_eval(&self.find().await?.path))
     }
 
     /// Runs `nix` and reads its log as a stream: progress goes to the call, the rest to [`NixRun::state`].

@@ -188,7 +188,39 @@ pub fn command(program: &Path, subcommand: &[&str]) -> Command {
         .args(["--extra-experimental-features", "nix-command flakes"])
         .args(["--option", "accept-flake-config", "false"])
         .args(["--option", "flake-registry", ""])
+        .args(["--option", "pure-eval", "true"]);
+    quiet(command)
+}
+
+/// The command line of a `nix eval` of untrusted code, which reads nothing and reaches nothing:
+///
+/// - It evaluates in pure and in restricted mode, and no URI is allowed. `builtins.path` alone gives it a path of the store, if it
+///   knows the hash of the content.
+/// - Flakes are disabled. `builtins.getFlake` checks no URI, so it would fetch from any address and copy any folder to the
+///   store (Nix 2.26 to 2.34).
+/// - It has no network. `builtins.findFile` checks no URI either, and would download an entry of its search path.
+/// - It builds nothing, writes no derivation to the store, and has no binary caches.
+#[must_use]
+pub fn isolated_eval(program: &Path) -> Command {
+    let command = Command::new(Executable::Nix(program.to_owned()))
+        .args(["eval", "--json", "--show-trace", "--read-only"])
+        .args(["--experimental-features", "nix-command"])
         .args(["--option", "pure-eval", "true"])
+        .args(["--option", "restrict-eval", "true"])
+        .args(["--option", "allowed-uris", ""])
+        .args(["--option", "allow-import-from-derivation", "false"])
+        .args(["--option", "allow-unsafe-native-code-during-evaluation", "false"])
+        .args(["--option", "substitute", "false"])
+        .args(["--option", "builders", ""])
+        .args(["--option", "download-attempts", "1"])
+        .without("NIX_PATH")
+        .without_network();
+    quiet(command)
+}
+
+/// The parts of a command line that are the same for trusted and untrusted code.
+fn quiet(command: Command) -> Command {
+    let command = command
         .args(["--log-format", "internal-json"])
         .env("NIX_DATA_HOME", "/nonexistent")
         .env("GIT_TERMINAL_PROMPT", "0")

@@ -53,6 +53,7 @@ tools! {
     inspect_disko::InspectDisko,
     nix_search::NixSearch,
     flake_inputs::FlakeInputs,
+    evaluate::Evaluate,
     host_status::HostStatus,
     list_generations::ListGenerations,
     plan_deploy::PlanDeploy,

@@ -5,6 +5,7 @@ mod build;
 mod cancel;
 mod daemon;
 mod endless;
+mod evaluate;
 mod fleet;
 mod forms;
 mod heavy;

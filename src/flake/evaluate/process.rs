@@ -9,12 +9,12 @@ use serde_json::Value;
 
 use super::attempt::{PendingQuestion, ProcessFailure};
 use super::question::{Answer, Instantiate, OWN_PROBE};
-use super::{FACTS, PROBES, SharedProgress, TIME, no_answer_error};
+use super::{FACTS, IsolatedAsk, PROBES, SharedProgress, TIME, no_answer_error};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::flake::part::PathStep;
 use crate::flake::{Flake, FlakeError};
 use crate::nix::{NixError, diagnostics, literal, log};
-use crate::process::{Flow, ProcessError};
+use crate::process::{Command, Flow, ProcessError};
 use crate::progress::Call;
 
 /// Longest argument of a program, with the zero byte at its end (execve(2), `MAX_ARG_STRLEN`).
@@ -50,42 +50,26 @@ impl Flake {
         let pending: Vec<Value> = questions.iter().map(|pending| Value::Object(pending.to_json())).collect();
         // A single answer is the result itself, because it may be large; several are printed one by one.
         let single = questions.len() == 1;
-        let apply = format!(
-            "({PROBES}) {{ marker = {}; single = {single}; questions = {}; disko = ({}); facts = ({FACTS}); {OWN_PROBE} = ({}); }}",
+        let order = format!(
+            "marker = {}; single = {single}; questions = {};",
             literal::string(&marker),
             literal::json(&Value::Array(pending)),
-            crate::disko::PROBE,
-            questions.iter().find_map(|pending| pending.question.function).unwrap_or("null")
         );
-        if apply.len() >= ARGUMENT_BYTES {
+        let memory = self.settings.evaluation_memory;
+        let nix_cache = self.nix_cache().await?;
+        let command = match &shared.options.isolated {
+            Some(isolated) => self.isolated_command(isolated, &order).await?,
+            None => self.usual_command(questions, &order, instantiate, shared).await?,
+        };
+        if command.argv().iter().any(|argument| argument.len() >= ARGUMENT_BYTES) {
             return Ok((Vec::new(), Some(ProcessFailure::new(too_long_error()))));
         }
-        let memory = self.settings.evaluation_memory;
-        let other_flake = shared.options.other_flake;
-        let reference =
-            other_flake.map_or_else(|| self.reference(), |other_flake| other_flake.reference.clone());
-        let nix_cache = self.nix_cache().await?;
-        let command = self.nix.command(&["eval", "--json", "--no-update-lock-file", "--show-trace"]).await?;
         let mut command = nix_cache
             .apply_to(command)
-            .arg("--apply")
-            .arg(apply)
-            .arg(format!("{reference}#."))
             .time_limit(self.settings.evaluation_time)
             .output_limit(ANSWER_BYTES)
             // A process above its budget is replaced between two answers; this limit ends a single runaway answer.
             .memory_limit(memory.saturating_mul(RUNAWAY));
-        if let Some(inputs_from) = other_flake.and_then(|other_flake| other_flake.inputs_from.as_ref()) {
-            command = command.args(["--inputs-from", inputs_from.as_str()]);
-        }
-        if matches!(instantiate, Instantiate::No | Instantiate::Never) {
-            command = command.arg("--read-only");
-        }
-        let never = instantiate == Instantiate::Never || self.settings.policy.read_only;
-        if never || instantiate == Instantiate::Unbuilt {
-            // With `--read-only` Nix still builds a derivation that is in the store already.
-            command = command.args(["--option", "allow-import-from-derivation", "false"]);
-        }
         if std::env::var_os(INITIAL_HEAP).is_none() {
             // Almost nothing becomes garbage before the evaluation ends, so collecting only takes time.
             command = command.env(INITIAL_HEAP, memory.to_string());
@@ -157,11 +141,64 @@ impl Flake {
         if answers.len() == questions.len() || run.stopped {
             return Ok((answers, None));
         }
-        let source = self.source();
+        let isolation = shared.options.isolated.map(|isolated| isolated.isolation);
+        let mut source = self.source();
+        if let Some(isolation) = isolation {
+            source.store_path = Some(isolation.source.as_str());
+        }
         let error =
             diagnostics::diagnose(&run.state, &source).into_iter().next().unwrap_or_else(no_answer_error);
+        let error = isolation.map_or(error.clone(), |isolation| isolation.explain(error));
         let failure = failed(error, false, &answers);
         Ok((answers, failure))
+    }
+
+    /// The command that asks questions of the outputs as the user's Nix evaluates them.
+    async fn usual_command(
+        &self,
+        questions: &[PendingQuestion<'_>],
+        order: &str,
+        instantiate: Instantiate,
+        shared: &SharedProgress<'_>,
+    ) -> Result<Command, NixError> {
+        let own = questions.iter().find_map(|pending| pending.question.function).unwrap_or("null");
+        let apply = format!(
+            "({PROBES}) {{ {order} disko = ({}); facts = ({FACTS}); {OWN_PROBE} = ({own}); }}",
+            crate::disko::PROBE,
+        );
+        let other_flake = shared.options.other_flake;
+        let reference =
+            other_flake.map_or_else(|| self.reference(), |other_flake| other_flake.reference.clone());
+        let command = self.nix.command(&["eval", "--json", "--no-update-lock-file", "--show-trace"]).await?;
+        let mut command = command.arg("--apply").arg(apply).arg(format!("{reference}#."));
+        if let Some(inputs_from) = other_flake.and_then(|other_flake| other_flake.inputs_from.as_ref()) {
+            command = command.args(["--inputs-from", inputs_from.as_str()]);
+        }
+        if matches!(instantiate, Instantiate::No | Instantiate::Never) {
+            command = command.arg("--read-only");
+        }
+        let never = instantiate == Instantiate::Never || self.settings.policy.read_only;
+        if never || instantiate == Instantiate::Unbuilt {
+            // With `--read-only` Nix still builds a derivation that is in the store already.
+            command = command.args(["--option", "allow-import-from-derivation", "false"]);
+        }
+        Ok(command)
+    }
+
+    /// The command that asks questions of the outputs in isolation.
+    ///
+    /// The caller's function is an expression of its own, so that nothing in it can change the questions. It is wrapped in a
+    /// function, because Nix calls a function whose arguments all have defaults.
+    async fn isolated_command(&self, isolated: &IsolatedAsk<'_>, order: &str) -> Result<Command, NixError> {
+        let IsolatedAsk { isolation, own } = isolated;
+        let apply = format!(
+            "own: ({PROBES}) {{ {order} disko = null; facts = null; {OWN_PROBE} = own null; }} ({})",
+            isolation.outputs
+        );
+        let expression = format!("_: (\n{}\n)", own.unwrap_or("null"));
+        let command = self.nix.isolated_eval().await?;
+        // Relative paths begin at the working folder.
+        Ok(command.folder("/").arg("--apply").arg(apply).arg("--expr").arg(expression))
     }
 }
 

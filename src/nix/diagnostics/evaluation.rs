@@ -150,11 +150,12 @@ const PHRASES: &[Phrase] = &[
         attr_gap: Some(0),
         hint: PURE,
     },
+    // `EvalState::checkURI`, in restricted mode.
     Phrase {
         template: "access to URI '{}' is forbidden",
-        code: Code::ImpureAccess,
+        code: Code::NeedsNetwork,
         attr_gap: Some(0),
-        hint: PURE,
+        hint: "Make it an input of the flake (`inputs` in flake.nix): inputs are fetched before the evaluation.",
     },
     Phrase {
         template: "in pure evaluation mode, '{}' requires a 'sha256' argument",

@@ -1,7 +1,7 @@
 //! Tells files of the flake from those of its inputs, and names them relative to the flake.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io::Read;
 use std::path::{Component, Path, PathBuf};
 
@@ -26,6 +26,19 @@ pub struct SourceTree<'a> {
     pub store_path: Option<&'a str>,
     /// The commit that is evaluated, instead of the files in the folder; `None` for the files in the folder.
     pub commit: Option<CommittedFlake<'a>>,
+}
+
+impl SourceTree<'_> {
+    /// Places of the form `file:line` with each file's name to show: relative to the flake if it belongs to the flake.
+    #[must_use]
+    pub fn display_positions(&self, places: BTreeMap<String, String>) -> BTreeMap<String, String> {
+        let files = FlakeFiles::new(self);
+        let shown = |place: String| match place.rsplit_once(':') {
+            Some((file, line)) => format!("{}:{line}", files.display_name(file)),
+            None => place,
+        };
+        places.into_iter().map(|(attr, place)| (attr, shown(place))).collect()
+    }
 }
 
 /// A flake at a commit. Its copy in the store is that of the whole repository.
