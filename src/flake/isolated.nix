@@ -19,7 +19,9 @@ let
 
   resolve = edge: if isList edge then at root edge else edge;
 
-  at = name: steps: if steps == [ ] then name else at (resolve nodes.${name}.inputs.${head steps}) (tail steps);
+  at =
+    name: steps:
+    if steps == [ ] then name else at (resolve nodes.${name}.inputs.${head steps}) (tail steps);
 
   below = folder: inner: if inner == "" then folder else "${folder}/${inner}";
 

@@ -222,7 +222,7 @@ fn inputs_are_those_of_nix() {
             "{{ inputs.library.url = \"{}?dir=sub\"; inputs.tree.follows = \"library/tree\"; \
              outputs = {{ self, library, tree }}: {{ \
              self = self.sourceInfo; names = builtins.attrNames self; all = self.inputs.library.sourceInfo; \
-             outer = builtins.attrNames library; tree = builtins.removeAttrs tree [ \"outPath\" ]; \
+             outer = builtins.attrNames library; tree = builtins.removeAttrs tree [ \"outPath\" \"sourceInfo\" ]; tree_names = builtins.attrNames tree; \
              inherit (library) data here; inherit (library.outputs) sourceInfo; path = \"${{self}}\"; \
              own = builtins.readDir self; in_inputs = builtins.attrNames library.inputs; }}; }}",
             url(&library)
@@ -237,6 +237,7 @@ fn inputs_are_those_of_nix() {
                 "all",
                 "outer",
                 "tree",
+                "tree_names",
                 "data",
                 "here",
                 "sourceInfo",

