@@ -79,25 +79,25 @@ impl Tool for Evaluate {
 
     async fn run(context: &Context, input: Input) -> Result<Output, ToolError> {
         let (flake, call) = (context.flake(), &context.call);
-        let attr = attr(&input.attr)?;
-        if input.apply.as_ref().is_some_and(|apply| apply.len() > LONGEST.1) {
+        let Input { attr: given, host, hosts, tag, apply, positions } = input;
+        let attr = attr(&given)?;
+        if apply.as_ref().is_some_and(|apply| apply.len() > LONGEST.1) {
             return Err(ToolError::input("apply", format!("a function has at most {} bytes", LONGEST.1)));
         }
-        let apply = input.apply.filter(|apply| !apply.trim().is_empty());
-        let is_list = !input.hosts.is_empty() || input.tag.is_some();
-        let hosts = match input.host {
+        let apply = apply.filter(|apply| !apply.trim().is_empty());
+        let is_list = !hosts.is_empty() || tag.is_some();
+        let hosts = match host {
             Some(_) if is_list => {
                 return Err(ToolError::input("host", "give one of `host`, `hosts` and `tag`"));
             }
             Some(host) => Some(vec![host]),
             None if is_list => {
-                let selection = Selection { hosts: input.hosts, tag: input.tag, except: Vec::new() };
+                let selection = Selection { hosts, tag, except: Vec::new() };
                 Some(flake.select(&selection, call).await?.hosts)
             }
             None => None,
         };
-        let request =
-            ValueRequest { hosts, attr: attr.components().to_vec(), apply, positions: input.positions };
+        let request = ValueRequest { hosts, attr: attr.components().to_vec(), apply, positions };
         let mut results = flake.values(&request, call).await?;
         if let Some(hosts) = &request.hosts {
             for (host, result) in hosts.iter().zip(&mut results) {

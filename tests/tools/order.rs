@@ -84,6 +84,7 @@ fn probes() -> Vec<(&'static str, Value, Value, usize)> {
         ("place", web.clone(), Value::Null, 6),
         ("proposal", web.clone(), Value::Null, 62),
         ("shell", json!(["devShells", "x86_64-linux", "default"]), Value::Null, 15),
+        ("value", web.clone(), json!({"depth": 12, "nodes": 2000, "bytes": 1000}), 300),
         ("options", web, json!({"most": 1000}), 250),
         ("overlay_packages", json!(["nixosConfigurations", "web"]), json!({"most": 100}), 3),
         ("package_names", nixpkgs.clone(), Value::Null, 2),
