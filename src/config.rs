@@ -40,6 +40,8 @@ pub struct Overrides {
     pub config: Option<PathBuf>,
     /// `--read-only`, which no file can undo.
     pub read_only: bool,
+    /// `--offline`, which no file can undo.
+    pub offline: bool,
     /// `--tools`.
     pub only: Vec<String>,
     /// `--exclude-tools`.
@@ -66,6 +68,8 @@ pub struct Settings {
     pub private: Option<PathBuf>,
     /// The `nix` program.
     pub nix: PathBuf,
+    /// Whether no connection is made.
+    pub offline: bool,
     /// How to connect to hosts.
     pub ssh: SshSettings,
     /// Longest evaluation of one host or output.
@@ -238,6 +242,7 @@ impl Settings {
             origin: SettingsOrigin::default(),
             stamp: blake3::hash(b""),
             nix: file.nix.program,
+            offline: file.tools.offline,
             ssh: SshSettings {
                 program: file.ssh.program,
                 config: require_no_pipe(file.ssh.config, "config")?,

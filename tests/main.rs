@@ -38,6 +38,7 @@ mod http;
 mod http_clients;
 mod http_limits;
 mod logs;
+mod offline;
 mod package;
 mod plan;
 mod protocol;

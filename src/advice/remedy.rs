@@ -75,6 +75,8 @@ pub enum Remedy {
     NameFlake,
     /// Allow evaluations to build.
     AllowBuild,
+    /// Allow connections.
+    GoOnline,
     /// Raise one of these settings.
     Raise(&'static [&'static str]),
     /// Set this setting.
@@ -207,6 +209,10 @@ impl Remedy {
                 "allow it with `build=true` of flake_check, or start the server without --read-only",
                 "allow it with `pantheros-mcp call flake_check build=true`, or run the command without --read-only",
             ),
+            Self::GoOnline => for_reader(
+                "ask a person to start the server without --offline and `tools.offline`",
+                "run the command without --offline and `tools.offline`",
+            ),
             Self::Raise(settings) => {
                 let names: Vec<String> = settings.iter().map(|name| format!("`{name}`")).collect();
                 format!("raise {} in your settings", names.join(" or "))
@@ -288,6 +294,7 @@ mod tests {
             RecordRejection { command: command(), plan: plan() },
             Trust { command: command() },
             AllowBuild,
+            GoOnline,
             NameHostsOrTag,
             NameHostsOrTagAlone,
             LeaveOutUnreadHosts,

@@ -71,6 +71,9 @@ pub struct GlobalOptions {
     /// Enable only tools that change nothing; no other option or setting can undo this
     #[arg(long, global = true)]
     read_only: bool,
+    /// Make no connection; what is missing fails with `needs_network`
+    #[arg(long, global = true)]
+    offline: bool,
     /// Enable only these tools
     #[arg(long, global = true, value_name = "TOOL,…", value_delimiter = ',')]
     tools: Vec<String>,
@@ -129,6 +132,7 @@ impl GlobalOptions {
             flake: path(&self.flake),
             config: path(&self.config),
             read_only: self.read_only,
+            offline: self.offline,
             only: self.tools.clone(),
             exclude: self.exclude_tools.clone(),
             token: std::env::var_os("PANTHEROS_HTTP_TOKEN").is_some(),

@@ -253,6 +253,9 @@ impl Default for LimitsFile {
 pub struct ToolsFile {
     /// Whether only tools are enabled that change neither a host nor the store.
     pub read_only: bool,
+    /// Whether no connection is made: neither by Nix, whose store then has to contain what is needed, nor to hosts. What
+    /// is missing fails with `needs_network`.
+    pub offline: bool,
     /// Only these tools are enabled; an empty list means all.
     pub only: Vec<String>,
     /// These tools are disabled.

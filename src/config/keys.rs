@@ -153,6 +153,7 @@ pub const KEYS: &[SettingKey] = &[
     SettingKey::limit("limits.waiting_calls", ZeroMeaning::Itself),
     SettingKey::limit("limits.message_kib", ZeroMeaning::Itself),
     SettingKey::new("tools.read_only", FlakeInfluence::Narrows, MergeRule::Any).switch("--read-only"),
+    SettingKey::new("tools.offline", FlakeInfluence::Narrows, MergeRule::Any).switch("--offline"),
     SettingKey::new("tools.only", FlakeInfluence::Narrows, MergeRule::Intersection(&[])).switch("--tools"),
     SettingKey::new("tools.exclude", FlakeInfluence::Narrows, MergeRule::Union).switch("--exclude-tools"),
     SettingKey::trusted("http.token_file").kind(ValueKind::Path).switch("PANTHEROS_HTTP_TOKEN"),

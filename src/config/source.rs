@@ -161,6 +161,9 @@ pub(super) fn switches(
     if overrides.read_only {
         insert_at(&mut values, "tools.read_only", true.into());
     }
+    if overrides.offline {
+        insert_at(&mut values, "tools.offline", true.into());
+    }
     for (key, names) in [("tools.only", &overrides.only), ("tools.exclude", &overrides.exclude)] {
         if !names.is_empty() {
             insert_at(&mut values, key, json!(names));

@@ -64,7 +64,8 @@ pub struct Flake {
 impl Flake {
     /// The flake of these settings. Nothing is read yet.
     #[must_use]
-    pub fn new(settings: Arc<Settings>, nix: Nix) -> Self {
+    pub fn new(settings: Arc<Settings>) -> Self {
+        let nix = nix_of(&settings);
         let cache = Arc::new(AnswerCache::new(&settings.cache));
         Self {
             settings,
@@ -84,16 +85,14 @@ impl Flake {
     #[must_use]
     pub fn with_settings(&self, settings: Arc<Settings>) -> Self {
         let before = &self.settings;
-        let nix = match before.nix == settings.nix {
-            true => self.nix.clone(),
-            false => Nix::new(settings.nix.clone()),
-        };
+        let same_nix = before.nix == settings.nix && before.offline == settings.offline;
+        let nix = if same_nix { self.nix.clone() } else { nix_of(&settings) };
         let cache = match before.cache == settings.cache {
             true => Arc::clone(&self.cache),
             false => Arc::new(AnswerCache::new(&settings.cache)),
         };
         // An evaluation by another Nix does not answer for this one.
-        let fleet_evaluations = match before.nix == settings.nix {
+        let fleet_evaluations = match same_nix {
             true => Arc::clone(&self.fleet_evaluations),
             false => Arc::default(),
         };
@@ -242,4 +241,9 @@ impl Flake {
         let nix_cache = self.nix_cache().await?;
         self.nix.build(order, nix_cache.folder(), call).await
     }
+}
+
+/// The `nix` that these settings name.
+fn nix_of(settings: &Settings) -> Nix {
+    Nix::new(settings.nix.clone()).offline_if(settings.offline)
 }

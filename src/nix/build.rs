@@ -13,6 +13,8 @@ use crate::scratch::{self, ScratchError, ScratchFolder};
 /// Most bytes of installables on a command line; more are passed in a file. Linux takes at least 128 KiB together with
 /// the environment (execve(2), "Limits on size of arguments and environment").
 const ARGUMENT_BYTES: usize = 32 * 1024;
+/// Most derivations that are looked at with one command.
+const DERIVATIONS_AT_ONCE: usize = 200;
 /// Output limit in bytes; a build of many installables may print [`ENTRY_BYTES`] for each.
 const OUTPUT_BYTES: usize = 4 * 1024 * 1024;
 /// Output of one installable in bytes: a derivation and eight outputs, with names of 200 letters.
@@ -72,6 +74,23 @@ impl Nix {
         cache_home: Option<&Path>,
         call: &Call,
     ) -> Result<(Vec<BuiltDerivation>, NixRun), NixError> {
+        // A build by a daemon has the daemon's network.
+        if self.is_offline() && !order.dry_run && self.has_daemon(call).await {
+            let plan = BuildRequest { dry_run: true, ..order.clone() };
+            let (_, run) = self.run_build(&plan, cache_home, call).await?;
+            if run.status.success() {
+                self.require_no_fetch(run.planned_work()?, call).await?;
+            }
+        }
+        self.run_build(order, cache_home, call).await
+    }
+
+    async fn run_build(
+        &self,
+        order: &BuildRequest<'_>,
+        cache_home: Option<&Path>,
+        call: &Call,
+    ) -> Result<(Vec<BuiltDerivation>, NixRun), NixError> {
         let mut command = self
             .command(&[
                 "build",
@@ -122,6 +141,55 @@ impl Nix {
             })
             .collect();
         Ok((built, run))
+    }
+}
+
+/// A derivation of `nix derivation show`, as far as it is read.
+#[derive(Deserialize)]
+struct ShownDerivation {
+    #[serde(default)]
+    env: std::collections::BTreeMap<String, serde_json::Value>,
+    #[serde(default)]
+    outputs: std::collections::BTreeMap<String, serde_json::Value>,
+}
+
+impl ShownDerivation {
+    /// Whether the hash of the output is known before the build, which may then fetch it (Nix manual, "Fixed-output
+    /// derivations").
+    fn may_fetch(&self) -> bool {
+        self.env.contains_key("outputHash")
+            || self.outputs.values().any(|output| output.get("hash").is_some())
+    }
+}
+
+impl Nix {
+    /// Requires that no build of this work may fetch.
+    ///
+    /// # Errors
+    /// [`NixError::Offline`] with those that may, and if the work is too large to be looked through.
+    async fn require_no_fetch(&self, work: BuildWork, call: &Call) -> Result<(), NixError> {
+        let refused = |paths| Err(NixError::Offline { paths });
+        if (work.built_paths.len() as u64) < work.built {
+            return refused(work.built_paths);
+        }
+        let mut fetching = Vec::new();
+        for paths in work.built_paths.chunks(DERIVATIONS_AT_ONCE) {
+            let command = self.command(&["derivation", "show"]).await?.args(paths);
+            let run = self.run(command, call).await?;
+            let shown: serde_json::Value = serde_json::from_slice(
+                run.require_success("the derivations to build")?,
+            )
+            .map_err(|error| NixError::NotUnderstood { what: "a derivation", said: error.to_string() })?;
+            // Newer Nix has a version beside them.
+            let all = shown.get("derivations").unwrap_or(&shown);
+            let shown: std::collections::BTreeMap<String, ShownDerivation> =
+                serde_json::from_value(all.clone()).map_err(|error| NixError::NotUnderstood {
+                    what: "a derivation",
+                    said: error.to_string(),
+                })?;
+            fetching.extend(shown.into_iter().filter(|(_, shown)| shown.may_fetch()).map(|(path, _)| path));
+        }
+        if fetching.is_empty() { Ok(()) } else { refused(fetching) }
     }
 }
 

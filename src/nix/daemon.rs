@@ -86,7 +86,7 @@ impl Nix {
     }
 
     /// Whether `nix` reaches the store through a daemon; a store that it opens itself has none.
-    async fn has_daemon(&self, call: &Call) -> bool {
+    pub(super) async fn has_daemon(&self, call: &Call) -> bool {
         let setting = async {
             let question = self.command(&["config", "show", "store"]).await?.time_limit(SETTING);
             Ok::<_, NixError>(question.run(&call.cancel, |_, _| Flow::Continue).await?)

@@ -21,6 +21,7 @@ use crate::diagnostic::{Code, Diagnostic};
 use crate::process::{Command, Flow, ProcessError};
 use crate::progress::Call;
 use crate::scratch::ScratchError;
+use crate::text;
 
 pub use program::{OLDEST, Version};
 pub use source_path::source_path;
@@ -28,6 +29,8 @@ pub use source_path::source_path;
 /// Environment variable with the folder of Nix's flake caches; without it Nix uses the user's cache folder (Nix manual,
 /// "Environment variables").
 pub const CACHE_HOME: &str = "NIX_CACHE_HOME";
+/// Most derivations that an error names.
+const PATHS: usize = 10;
 /// Shortest time between two progress reports, so that a chatty build log costs little.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(50);
 
@@ -61,6 +64,12 @@ pub enum NixError {
     /// `nix` waits for a daemon that answers no question.
     #[error("the Nix daemon does not answer")]
     DaemonSilent,
+    /// The server runs offline, and builds by the daemon may fetch.
+    #[error("the server makes no connection, and these builds may need one: {}", text::words(paths.iter().take(PATHS).map(|path| path.as_str())))]
+    Offline {
+        /// The derivations.
+        paths: Vec<String>,
+    },
     /// No folder could be made for a file that `nix` reads.
     #[error(transparent)]
     NoFolder(#[from] ScratchError),
@@ -84,6 +93,7 @@ impl From<&NixError> for Diagnostic {
             NixError::DaemonSilent => {
                 (Code::DaemonUnreachable, "see `systemctl status nix-daemon` and restart the daemon".into())
             }
+            NixError::Offline { .. } => (Code::NeedsNetwork, Remedy::GoOnline.into()),
             NixError::NoFolder(error) => return error.into(),
             NixError::Process(error) => return error.into(),
         };
@@ -129,12 +139,26 @@ impl NixRun {
 #[derive(Clone, Debug)]
 pub struct Nix {
     program: Arc<program::NixProgram>,
+    /// Whether no command may make a connection.
+    offline: bool,
 }
 
 impl Nix {
     /// `program` is a name that is looked up on `PATH`, or a path. Nothing is run yet.
     pub fn new(program: impl Into<PathBuf>) -> Self {
-        Self { program: Arc::new(program::NixProgram::new(program)) }
+        Self { program: Arc::new(program::NixProgram::new(program)), offline: false }
+    }
+
+    /// The same without a network if `offline`.
+    #[must_use]
+    pub fn offline_if(self, offline: bool) -> Self {
+        Self { offline, ..self }
+    }
+
+    /// Whether no command may make a connection.
+    #[must_use]
+    pub fn is_offline(&self) -> bool {
+        self.offline
     }
 
     /// Finds the program and checks its version.
@@ -150,7 +174,8 @@ impl Nix {
     /// # Errors
     /// See [`program::NixProgram::find`].
     pub async fn command(&self, subcommand: &[&str]) -> Result<Command, NixError> {
-        Ok(program::command(&self.find().await?.path, subcommand))
+        let command = program::command(&self.find().await?.path, subcommand);
+        Ok(if self.offline { program::offline(command) } else { command })
     }
 
     /// The command line of an isolated `nix eval`; see [`program::isolated_eval`].
@@ -182,6 +207,7 @@ impl Nix {
         mut on_line: impl FnMut(&[u8], u32) -> Option<Flow>,
     ) -> Result<NixRun, NixError> {
         let mut state = log::LogState::default();
+        state.offline = self.offline;
         let activity = daemon::NixActivity::default();
         let mut reported = tokio::time::Instant::now();
         tracing::debug!(argv = ?command.argv(), "running");

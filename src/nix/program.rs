@@ -218,6 +218,19 @@ pub fn isolated_eval(program: &Path) -> Command {
     quiet(command)
 }
 
+/// The same command without a network, whatever nix.conf says: no binary caches, no remote builders, and no fetchers. A build
+/// in this process's own store has none either; one by a daemon has to be refused before, if it fetches. What an evaluation
+/// imports may be such a build, so nothing is imported.
+#[must_use]
+pub fn offline(command: Command) -> Command {
+    command
+        .args(["--option", "substitute", "false"])
+        .args(["--option", "builders", ""])
+        .args(["--option", "download-attempts", "1"])
+        .args(["--option", "allow-import-from-derivation", "false"])
+        .without_network()
+}
+
 /// The parts of a command line that are the same for trusted and untrusted code.
 fn quiet(command: Command) -> Command {
     let command = command

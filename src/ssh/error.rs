@@ -36,6 +36,12 @@ pub enum SshError {
         /// The machine.
         target: SshTarget,
     },
+    /// The server runs offline, so it may not reach any machine.
+    #[error("a server that runs offline does not connect to {target}")]
+    Offline {
+        /// The machine.
+        target: SshTarget,
+    },
     /// The machine's host key is in no file of known hosts.
     #[error("the host key of {target} is not known{}", shown(key.as_ref()))]
     UnknownHostKey {
@@ -129,6 +135,7 @@ impl SshError {
             Self::Process(_)
             | Self::NoSocket(_)
             | Self::Disabled { .. }
+            | Self::Offline { .. }
             | Self::UnknownHostKey { .. }
             | Self::ChangedHostKey { .. }
             | Self::TimedOut { .. }
@@ -193,6 +200,7 @@ impl From<&SshError> for Diagnostic {
             SshError::Disabled { .. } => {
                 (Code::ToolDisabled, Remedy::SendToken.into())
             }
+            SshError::Offline { .. } => (Code::NeedsNetwork, Remedy::GoOnline.into()),
             SshError::UnknownHostKey { target, .. } => (
                 Code::UnknownHostKey,
                 format!(

@@ -52,24 +52,43 @@ type Slots = HashMap<SshTarget, (Slot, Instant)>;
 /// The shared connections to all machines.
 #[derive(Debug)]
 pub struct SshConnections {
-    /// `None` if no machine may be reached.
-    settings: Option<SshSettings>,
+    access: Access,
     slots: Mutex<Slots>,
     /// Folder with the sockets of all connections, made for the first one.
     sockets: Mutex<Option<Arc<ScratchFolder>>>,
+}
+
+/// Whether machines may be reached.
+#[derive(Debug)]
+enum Access {
+    Allowed(SshSettings),
+    /// See [`SshError::Disabled`].
+    Disabled,
+    /// See [`SshError::Offline`].
+    Offline,
 }
 
 impl SshConnections {
     /// No connection is made yet.
     #[must_use]
     pub fn new(settings: SshSettings) -> Self {
-        Self { settings: Some(settings), slots: Mutex::default(), sockets: Mutex::default() }
+        Self::with(Access::Allowed(settings))
     }
 
     /// Refuses every connection with [`SshError::Disabled`]; no `ssh` is ever started.
     #[must_use]
     pub fn disabled() -> Self {
-        Self { settings: None, slots: Mutex::default(), sockets: Mutex::default() }
+        Self::with(Access::Disabled)
+    }
+
+    /// Refuses every connection with [`SshError::Offline`]; no `ssh` is ever started.
+    #[must_use]
+    pub fn offline() -> Self {
+        Self::with(Access::Offline)
+    }
+
+    fn with(access: Access) -> Self {
+        Self { access, slots: Mutex::default(), sockets: Mutex::default() }
     }
 
     /// The shared connection to a target. It is made if there is none or the old one does not answer.
@@ -107,7 +126,11 @@ impl SshConnections {
     /// # Errors
     /// See [`SshError`].
     pub async fn connect_unshared(&self, target: &SshTarget, call: &Call) -> Result<SshSession, SshError> {
-        let settings = self.settings.as_ref().ok_or_else(|| SshError::Disabled { target: target.clone() })?;
+        let settings = match &self.access {
+            Access::Allowed(settings) => settings,
+            Access::Disabled => return Err(SshError::Disabled { target: target.clone() }),
+            Access::Offline => return Err(SshError::Offline { target: target.clone() }),
+        };
         SshSession::connect(settings, self.sockets()?, target, call).await
     }
 
@@ -153,6 +176,8 @@ mod tests {
             user: "root".parse().unwrap(),
             port: 22.try_into().unwrap(),
         };
+        let offline = SshConnections::offline().session(&target, &Call::unattended()).await;
+        assert!(matches!(offline, Err(SshError::Offline { .. })));
         let hosts = SshConnections::disabled();
         let refused = hosts.session(&target, &Call::unattended()).await;
         assert!(matches!(refused, Err(SshError::Disabled { .. })));

@@ -7,7 +7,6 @@ use tokio::sync::Semaphore;
 
 use crate::config::{ConfigError, Settings};
 use crate::flake::Flake;
-use crate::nix::Nix;
 use crate::ssh::SshConnections;
 
 /// The settings that one call uses from its start to its end, and the objects built from them.
@@ -28,7 +27,7 @@ impl SettingsInForce {
     pub(super) fn new(settings: Settings) -> Self {
         let settings = Arc::new(settings);
         Self {
-            flake: Flake::new(Arc::clone(&settings), Nix::new(settings.nix.clone())),
+            flake: Flake::new(Arc::clone(&settings)),
             hosts: connections(&settings),
             call_slots: Arc::new(Semaphore::new(settings.concurrent_calls)),
             settings,
@@ -41,7 +40,10 @@ impl SettingsInForce {
         let same_calls = before.concurrent_calls == settings.concurrent_calls;
         Self {
             flake: self.flake.with_settings(Arc::clone(&settings)),
-            hosts: if before.ssh == settings.ssh { Arc::clone(&self.hosts) } else { connections(&settings) },
+            hosts: match before.ssh == settings.ssh && before.offline == settings.offline {
+                true => Arc::clone(&self.hosts),
+                false => connections(&settings),
+            },
             call_slots: match same_calls {
                 true => Arc::clone(&self.call_slots),
                 false => Arc::new(Semaphore::new(settings.concurrent_calls)),
@@ -70,9 +72,10 @@ impl SettingsInForce {
 }
 
 fn connections(settings: &Settings) -> Arc<SshConnections> {
-    Arc::new(match settings.policy.without_token {
+    Arc::new(match (settings.policy.without_token, settings.offline) {
         // Even if a tool declares a wrong `REACH`.
-        true => SshConnections::disabled(),
-        false => SshConnections::new(settings.ssh.clone()),
+        (true, _) => SshConnections::disabled(),
+        (false, true) => SshConnections::offline(),
+        (false, false) => SshConnections::new(settings.ssh.clone()),
     })
 }

@@ -28,7 +28,9 @@ fn unset(key: &SettingKey) -> Value {
 fn samples(key: &SettingKey) -> Vec<Value> {
     match key.path {
         "cache.enabled" => vec![json!(false), json!(true)],
-        "tools.read_only" | "deploy.clean" | "deploy.approve_over_http" => vec![json!(true), json!(false)],
+        "tools.read_only" | "tools.offline" | "deploy.clean" | "deploy.approve_over_http" => {
+            vec![json!(true), json!(false)]
+        }
         "tools.only" | "tools.exclude" => {
             vec![
                 json!(["flake_check", "list_hosts", "nix_search"]),

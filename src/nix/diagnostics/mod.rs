@@ -20,6 +20,7 @@ pub use build::{BuildFailure, build_failures};
 use source::FlakeFiles;
 pub use source::{CommittedFlake, SourceTree};
 
+use crate::advice::Remedy;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::nix::log::{LogError, LogState};
 
@@ -56,7 +57,7 @@ pub fn diagnose(state: &LogState, source: &SourceTree<'_>) -> Vec<Diagnostic> {
     let causes = build::root_causes(state.errors());
     let mut found: Vec<Diagnostic> = Vec::new();
     for error in causes {
-        let mut diagnostic = explain(error, &files, state);
+        let mut diagnostic = offline_if(state.offline, explain(error, &files, state));
         diagnostic.transient = state.has_fetched() || depends_on_the_moment(error);
         if !found.contains(&diagnostic) {
             found.push(diagnostic);
@@ -66,6 +67,36 @@ pub fn diagnose(state: &LogState, source: &SourceTree<'_>) -> Vec<Diagnostic> {
         found.push(unexplained(state));
     }
     found
+}
+
+/// What is said of a path that only a binary cache could provide.
+const ONLY_FETCHED: [&str; 2] = ["there is no substituter that can build it", "cannot be created"];
+
+/// What Nix says if Git could not fetch, which is not told from a commit that does not exist.
+const GIT_FAILED: [&str; 2] = ["Cannot find Git revision", "Failed to fetch git repository"];
+
+/// Tells that the network is missing on purpose, if a server without one lacks something.
+fn offline_if(offline: bool, error: Diagnostic) -> Diagnostic {
+    if !offline {
+        return error;
+    }
+    let said = error.said.as_deref().unwrap_or_default();
+    let says = |texts: &[&str]| texts.iter().any(|text| said.contains(text));
+    let lacks_network = match error.code {
+        Code::NeedsBuild => return error.with_hint(Remedy::GoOnline),
+        Code::NetworkUnreachable => true,
+        Code::MissingPath => says(&ONLY_FETCHED),
+        Code::EvaluationFailed | Code::NixFailed => says(&GIT_FAILED),
+        _ => false,
+    };
+    if !lacks_network {
+        return error;
+    }
+    // A failed build keeps its name.
+    let is_named = error.message != error.code.sentence();
+    let message = "something is not in the store, and the server makes no connection".to_owned();
+    let message = if is_named { error.message } else { message };
+    Diagnostic { code: Code::NeedsNetwork, message, ..error }.with_hint(Remedy::GoOnline)
 }
 
 fn explain(error: &LogError, files: &FlakeFiles<'_>, state: &LogState) -> Diagnostic {

@@ -7,8 +7,8 @@ use crate::diagnostic::{Code, Diagnostic};
 const DAEMON: &str = "Start the Nix daemon (`sudo systemctl start nix-daemon.socket`) and try again.";
 const DISK: &str = "Make room: `nix-collect-garbage` removes unused paths from the store; \
                     `df -h /nix /tmp` shows which disk is full.";
-const OFFLINE: &str = "Check the network and the address, then try again; paths that are already in the \
-                       store can be used with `--offline`.";
+const OFFLINE: &str = "Check the network and the address, then try again. `--offline` uses only what is in the store, and \
+                       names what is missing.";
 
 /// From `src/libstore` (`filetransfer.cc`, `sqlite.cc`, `uds-remote-store.cc`), `src/libutil` (`error.cc`,
 /// `unix-domain-socket.cc`), and the error texts of curl and the C library.

@@ -62,6 +62,8 @@ pub struct LogState {
     remarks: VecDeque<String>,
     dry_run: DryRun,
     has_fetched: bool,
+    /// Whether the command has no network, because the server runs offline.
+    pub offline: bool,
     /// Whether the last plain line began or continued an error.
     in_plain_error: bool,
 }
