@@ -5,6 +5,7 @@ mod audit;
 mod call;
 mod demo;
 mod deploy;
+mod explain;
 mod index;
 mod plans;
 mod prompt;
@@ -98,6 +99,7 @@ pub enum LogFormat {
 enum CliCommand {
     Serve(serve::ServeCommand),
     Call(call::CallCommand),
+    Explain(explain::ExplainCommand),
     Tools(tools::ToolsCommand),
     Search(search::SearchCommand),
     Index(index::IndexCommand),
@@ -184,6 +186,7 @@ pub fn run(line: CommandLine) -> ExitCode {
     match command {
         CliCommand::Serve(command) => command.run(settings),
         CliCommand::Call(command) => command.run(settings),
+        CliCommand::Explain(command) => command.run(settings),
         CliCommand::Tools(command) => command.run(&settings),
         CliCommand::Search(command) => command.run(settings),
         CliCommand::Index(command) => command.run(settings),

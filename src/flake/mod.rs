@@ -5,6 +5,7 @@ pub mod check;
 mod declared;
 mod error;
 mod evaluate;
+pub mod explain;
 mod fingerprint;
 pub mod fleet;
 mod git;

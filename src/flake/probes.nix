@@ -17,7 +17,7 @@
   questions,
   disko,
   facts,
-  # The function of a question that brings its own.
+  # The function of questions that bring their own. It gets the readers of parts if the probe is `own_in_parts`.
   own ? null,
 }:
 outputs:
@@ -975,8 +975,14 @@ let
     index:
     let
       question = elemAt questions index;
+      parts = partsOf index question;
       probe =
-        if question.probe == "own" then own else (probes (partsOf index question)).${question.probe};
+        if question.probe == "own" then
+          own
+        else if question.probe == "own_in_parts" then
+          own parts
+        else
+          (probes parts).${question.probe};
     in
     (if question ? argument then probe question.argument else probe) (select question.path);
 

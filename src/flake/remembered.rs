@@ -7,7 +7,7 @@ use std::sync::{Arc, PoisonError, Weak};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{CacheKey, Fingerprint, Flake, FlakeError, evaluate, isolation};
+use super::{CacheKey, Fingerprint, Flake, FlakeError, evaluate, explain, isolation};
 use crate::nix::{self, NixError};
 use crate::progress::Call;
 
@@ -126,6 +126,7 @@ impl Flake {
                 evaluate::PROBES,
                 evaluate::FACTS,
                 isolation::ISOLATED,
+                explain::EXPLAIN,
                 crate::disko::PROBE,
                 identity,
                 &self.reference(),

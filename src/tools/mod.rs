@@ -4,6 +4,7 @@
 
 mod answer_limit;
 mod background;
+mod chosen_hosts;
 mod gap;
 mod in_force;
 mod indexes;
@@ -54,6 +55,7 @@ tools! {
     nix_search::NixSearch,
     flake_inputs::FlakeInputs,
     evaluate::Evaluate,
+    explain_option::ExplainOption,
     host_status::HostStatus,
     list_generations::ListGenerations,
     plan_deploy::PlanDeploy,

@@ -337,6 +337,16 @@ let
       _type = "configuration";
       class = "nixos";
       inherit config options;
+      # Tools read the modules from the type, and their arguments from here.
+      type = {
+        _type = "option-type";
+        name = "submodule";
+        getSubModules = modules;
+      };
+      _module = {
+        inherit specialArgs;
+        args = { };
+      };
       extendModules =
         more:
         evalModules {

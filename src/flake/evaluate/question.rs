@@ -8,6 +8,8 @@ use crate::flake::part::UnreadPart;
 
 /// The probe name of a question with its own Nix function.
 pub(super) const OWN_PROBE: &str = "own";
+/// The probe name of a question with its own Nix function that reads its answer in parts.
+const OWN_PROBE_IN_PARTS: &str = "own_in_parts";
 
 /// A question: a probe applied to an attribute.
 #[derive(Clone, Debug)]
@@ -18,7 +20,7 @@ pub struct Question {
     pub probe: &'static str,
     /// A second argument of that function; `None` if it takes only the attribute.
     pub argument: Option<Value>,
-    /// The source of a Nix function from the flake's outputs; `Some` if `probe` is [`OWN_PROBE`].
+    /// The source of a Nix function from the attribute; `Some` if `probe` is [`OWN_PROBE`] or [`OWN_PROBE_IN_PARTS`].
     pub(super) function: Option<&'static str>,
     /// Whether parts are named only after one has failed, because naming them takes a third of the time.
     pub(super) large: bool,
@@ -39,6 +41,15 @@ impl Question {
     /// A question with its own Nix function from the flake's outputs. A process can have only one such question.
     pub(super) fn of_function(function: &'static str) -> Self {
         Self { function: Some(function), ..Self::new::<&str>([], OWN_PROBE) }
+    }
+
+    /// A question with its own Nix function from the readers of parts (`partsOf` in `probes.nix`), the argument and the
+    /// attribute. All such questions of a process have to have the same function.
+    pub(in crate::flake) fn in_parts<S: Into<String>>(
+        path: impl IntoIterator<Item = S>,
+        function: &'static str,
+    ) -> Self {
+        Self { function: Some(function), ..Self::new(path, OWN_PROBE_IN_PARTS) }
     }
 
     /// Sets the second argument of the probe.

@@ -17,8 +17,7 @@ mod system;
 mod tests;
 
 pub use build::{BuildFailure, build_failures};
-use source::FlakeFiles;
-pub use source::{CommittedFlake, SourceTree};
+pub use source::{CommittedFlake, FlakeFiles, SourceTree};
 
 use crate::advice::Remedy;
 use crate::diagnostic::{Code, Diagnostic};

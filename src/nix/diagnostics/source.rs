@@ -66,7 +66,7 @@ impl CommittedFlake<'_> {
 }
 
 /// A [`SourceTree`] with its resolved folders, and a cache of resolved files.
-pub(super) struct FlakeFiles<'a> {
+pub struct FlakeFiles<'a> {
     source: &'a SourceTree<'a>,
     /// The flake's folder, symbolic links resolved.
     folder: PathBuf,
@@ -77,7 +77,9 @@ pub(super) struct FlakeFiles<'a> {
 }
 
 impl<'a> FlakeFiles<'a> {
-    pub(super) fn new(source: &'a SourceTree<'a>) -> Self {
+    /// Finds the flake's folders.
+    #[must_use]
+    pub fn new(source: &'a SourceTree<'a>) -> Self {
         let folder = source.folder.canonicalize().unwrap_or_else(|_| source.folder.to_owned());
         let repository = folder.ancestors().take(ANCESTORS).find(|ancestor| ancestor.join(".git").exists());
         let repository = repository.map(Path::to_owned);
@@ -85,7 +87,8 @@ impl<'a> FlakeFiles<'a> {
     }
 
     /// The file relative to the flake's folder; `None` if it does not belong to the flake.
-    pub(super) fn path_in_flake(&self, file: &str) -> Option<String> {
+    #[must_use]
+    pub fn path_in_flake(&self, file: &str) -> Option<String> {
         if let Some(known) = self.known.borrow().get(file) {
             return known.clone();
         }
@@ -96,7 +99,8 @@ impl<'a> FlakeFiles<'a> {
 
     /// The name to show for a file: relative to the flake's folder if it belongs to the flake, otherwise Nix's name
     /// without the query that pins an input (`?lastModified=…&narHash=…`).
-    pub(super) fn display_name(&self, file: &str) -> String {
+    #[must_use]
+    pub fn display_name(&self, file: &str) -> String {
         if let Some(own) = self.path_in_flake(file) {
             return own;
         }

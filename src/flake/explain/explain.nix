@@ -1,0 +1,367 @@
+# Explains an option of a host: its value, its declaration, and every definition of it; or lists what is set below a prefix.
+library:
+# The readers of parts (`partsOf` in probes.nix).
+parts:
+{
+  # The path of the option, as a list of names.
+  path,
+  # Most options listed below a prefix.
+  most,
+  # Whether only the kind of what the path leads to is asked for.
+  onlyKind ? false,
+}:
+host:
+let
+  inherit (library host)
+    values
+    definitions
+    modules
+    paths
+    ;
+  inherit (builtins)
+    any
+    attrNames
+    concatMap
+    elemAt
+    filter
+    foldl'
+    genList
+    head
+    intersectAttrs
+    isAttrs
+    length
+    mapAttrs
+    match
+    seq
+    ;
+  inherit (values)
+    text
+    isOption
+    attempt
+    take
+    shown
+    render
+    ;
+  inherit (definitions)
+    plainPriority
+    peel
+    judge
+    renewed
+    nixpkgs
+    isInLibrary
+    isInNixpkgs
+    selectOne
+    select
+    ;
+  inherit (modules) hasModules;
+  inherit (paths)
+    isSetType
+    isSubmodule
+    nestedIn
+    inSubmodule
+    follow
+    ;
+
+  reached = follow 8 path;
+  isAlias = reached.names != path;
+
+  placeOf =
+    definition:
+    if definition.pos != null then
+      { inherit (definition.pos) file line; }
+    else
+      { inherit (definition) file; };
+
+  declarationsOf =
+    option:
+    genList (
+      n:
+      let
+        file = text (elemAt option.declarations n);
+        pos = elemAt option.declarationPositions n;
+      in
+      if
+        length (option.declarationPositions or [ ]) <= n || pos.line or null == null || isInLibrary pos.file
+      then
+        { inherit file; }
+      else
+        { inherit (pos) file line; }
+    ) (length (option.declarations or [ ]));
+
+  # The value in the configuration, as a list: it is empty if there is none.
+  valueAt = foldl' (
+    found: name:
+    if found != [ ] && isAttrs (head found) && (head found) ? ${name} then
+      [ (head found).${name} ]
+    else
+      [ ]
+  ) [ host.config ];
+
+  valued = definition: attempt (shown "throws" { }) (render 2 definition.value);
+
+  winnerOf =
+    definition:
+    placeOf definition
+    // {
+      wins = true;
+      priority = definition.weight;
+      value = valued definition;
+    };
+  loserOf =
+    at: definition:
+    let
+      isInactive = definition.active != true;
+      # The properties below a condition that does not hold are not evaluated otherwise.
+      bare = if isInactive then peel definition else [ definition ];
+      common =
+        placeOf definition
+        // {
+          wins = false;
+        }
+        // (if definition.at == at then { } else { lost_at = definition.at; })
+        // (
+          if isInactive then { condition = if definition.active == null then "throws" else "false"; } else { }
+        );
+      weight = definition: if definition.priority == null then plainPriority else definition.priority;
+    in
+    if isInactive && isInNixpkgs definition.file then
+      [ common ]
+    else
+      attempt [ common ] (
+        let
+          all = map (
+            each:
+            common
+            // placeOf each
+            // {
+              priority = if definition.at == at then weight each else definition.weight or (weight each);
+              value = valued each;
+            }
+          ) bare;
+        in
+        seq (length all) all
+      );
+
+  # Every option below a prefix that is set, with the definitions that decide.
+  setBelow =
+    {
+      context,
+      tree,
+      walked,
+      definitions,
+      ...
+    }:
+    let
+      at = context.prefix ++ walked;
+      defined = foldl' (
+        found: definition:
+        if isAttrs definition.value then found // mapAttrs (_: _: true) definition.value else found
+      ) { };
+      peeled = concatMap peel definitions;
+      within =
+        name:
+        setBelow {
+          inherit context;
+          tree = tree.${name};
+          walked = walked ++ [ name ];
+          definitions = select name peeled;
+        };
+      names = attrNames (intersectAttrs (defined peeled) tree);
+    in
+    if isOption tree then
+      if tree.internal or false || tree.visible or true == false then
+        [ ]
+      else
+        attempt [ { inherit at; } ] (
+          let
+            found = setIn tree.type at definitions;
+          in
+          seq (length found) found
+        )
+    else if !isAttrs tree then
+      [ ]
+    else
+      concatMap within (filter (name: name != context.hidden && name != "_module") names);
+  setIn =
+    type: at: definitions:
+    let
+      judged = judge at definitions;
+      holder = nestedIn type;
+      element = holder.nestedTypes.elemType;
+      winners = map renewed judged.winners;
+      names = attrNames (
+        foldl' (
+          found: definition:
+          if isAttrs definition.value then found // mapAttrs (_: _: true) definition.value else found
+        ) { } winners
+      );
+    in
+    if judged.winners == [ ] then
+      [ ]
+    else if isSubmodule holder then
+      setBelow (
+        (inSubmodule {
+          type = holder;
+          inherit at judged;
+          names = [ ];
+          gone = [ ];
+        }).state
+      )
+    else if isSetType holder && holder ? nestedTypes.elemType && isSubmodule (nestedIn element) then
+      concatMap (name: setIn element (at ++ [ name ]) (concatMap (selectOne name) winners)) names
+    else
+      [
+        {
+          inherit at;
+          winners = judged.winners;
+        }
+      ];
+  # Definitions of the flake and its modules first, and those that add nothing last.
+  ordered =
+    definitions:
+    let
+      adds = { value, ... }: attempt true (value != [ ] && value != { });
+      isOwn = definition: !isInNixpkgs definition.file;
+      ranked =
+        is: adding: filter (definition: isOwn definition == is && adds definition == adding) definitions;
+    in
+    concatMap (is: ranked is true) [
+      true
+      false
+    ]
+    ++ concatMap (is: ranked is false) [
+      true
+      false
+    ];
+  rowOf =
+    index: row:
+    if !(row ? winners) then
+      { inherit (row) at; }
+    else
+      parts.enter
+        [
+          "set"
+          index
+        ]
+        {
+          inherit (row) at;
+        }
+        (
+          let
+            last = head (ordered row.winners);
+          in
+          placeOf last
+          // {
+            inherit (row) at;
+            more = length row.winners - 1;
+            priority = last.weight;
+            value = attempt (shown "throws" { }) (
+              let
+                found = valueAt row.at;
+              in
+              if found == [ ] then shown "unknown" { } else render 1 (head found)
+            );
+          }
+        );
+
+  whole = parts.enter [ ] { } reached;
+  option = whole.option or null;
+  at = whole.at;
+  judged = judge at whole.definitions;
+  holdsOptions = type: isSubmodule (nestedIn ((nestedIn type).nestedTypes.elemType or type));
+  isGeneric = any (name: name == "*" || match "<.*>" name != null) path;
+  told =
+    if whole.kind == "missing" then
+      {
+        inherit (whole) kind at;
+        names = whole.rest;
+        siblings = take 4000 whole.siblings;
+      }
+    else if whole.kind == "prefix" then
+      let
+        found = parts.enter [ "found" ] [ ] (
+          let
+            all = setBelow whole.state;
+          in
+          seq (length all) all
+        );
+        rows = take most found;
+      in
+      {
+        inherit (whole) kind at;
+        total = length found;
+        names = filter (name: name != whole.state.context.hidden && name != "_module") (
+          if isAttrs whole.state.tree then attrNames whole.state.tree else [ ]
+        );
+        set = genList (n: rowOf n (elemAt rows n)) (length rows);
+      }
+    else
+      let
+        byDefault = if option != null && whole.kind == "option" then option.default or null else null;
+        losers = parts.enter [ "conditional" ] [ ] (
+          let
+            all = concatMap (loserOf at) (judged.losers ++ whole.lost);
+          in
+          seq (length all) all
+        );
+        hasDefault = whole.kind == "option" && option ? default;
+        isDecidedByDefault = hasDefault && judged.winners == [ ] && hasModules;
+        isSet = judged.winners != [ ] || hasDefault || !hasModules && option.isDefined or true;
+        value = valueAt whole.names;
+      in
+      {
+        inherit (whole) kind at freeform;
+        # Read in this order, that of their names.
+        conditional = losers;
+        declared = if whole.kind == "option" then declarationsOf option else [ ];
+        default = if !hasDefault then null else parts.part [ "default" ] null (render 3 byDefault);
+        default_text =
+          if whole.kind == "option" && option ? defaultText then
+            parts.part [ "default_text" ] null (render 1 option.defaultText)
+          else
+            null;
+        definitions = parts.part [ "definitions" ] [ ] (
+          if hasModules then
+            map winnerOf (ordered judged.winners)
+          else
+            map (definition: {
+              file = text definition.file;
+              wins = true;
+              value = valued definition;
+            }) (option.definitionsWithLocations or [ ])
+        );
+        example =
+          if whole.kind == "option" && option ? example then
+            parts.part [ "example" ] null (render 3 option.example)
+          else
+            null;
+        has_default = hasDefault;
+        has_example = whole.kind == "option" && option ? example;
+        has_losers = hasModules;
+        has_value = !isGeneric && value != [ ];
+        is_default = isDecidedByDefault;
+        type = parts.part [ "type" ] null (text (whole.type.description or whole.type.name or ""));
+        value =
+          if isGeneric then
+            null
+          else
+            parts.part [ "value" ] null (
+              if value == [ ] then
+                null
+              else if !isSet then
+                attempt (shown "unset" { }) (render 3 (head value))
+              else
+                render (if holdsOptions whole.type then 1 else 3) (head value)
+            );
+      };
+in
+seq whole (
+  if onlyKind then
+    { inherit (whole) kind; }
+  else
+    told
+    // {
+      renamed = isAlias;
+      inherit nixpkgs;
+    }
+)

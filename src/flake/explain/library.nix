@@ -1,0 +1,20 @@
+# The files of this folder that read options, for one host.
+{
+  values,
+  definitions,
+  modules,
+  paths,
+}:
+host:
+let
+  known = {
+    inherit values host;
+    definitions = definitions { inherit values host; };
+    modules = modules { inherit values host; };
+    paths = paths {
+      inherit values host;
+      inherit (known) definitions modules;
+    };
+  };
+in
+known

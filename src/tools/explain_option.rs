@@ -1,0 +1,249 @@
+//! `explain_option`: the value of an option, and every definition of it.
+
+mod output;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use self::output::{HostValue, Output, SetRow};
+use super::chosen_hosts::{ChosenHosts, ask_each};
+use super::gap::Gaps;
+use super::page::PageInput;
+use super::{Context, Effect, Reach, Tool, ToolError};
+use crate::diagnostic::{Code, Diagnostic};
+use crate::flake::FlakeError;
+use crate::flake::explain::{Explanation, OptionFacts, SetOptions};
+use crate::names::{HostName, OptionPath};
+use crate::text;
+
+/// The tool `explain_option`.
+pub struct ExplainOption;
+
+/// Definitions on a page.
+const DEFINITIONS: usize = 12;
+/// Options below a prefix on a page.
+const SET: usize = 40;
+/// Values of hosts on a page.
+const VALUES: usize = 50;
+/// Most names below a prefix in an answer.
+const NAMES: usize = 60;
+/// Bytes of a page that the fields beside its list may need.
+const BESIDE: usize = 4 * 1024;
+
+/// The arguments of `explain_option`.
+#[derive(Deserialize, JsonSchema)]
+pub struct Input {
+    #[serde(flatten)]
+    chosen: ChosenHosts,
+    /// Or a prefix: all that is set below it.
+    option: OptionPath,
+    #[serde(flatten)]
+    page: PageInput,
+}
+
+/// Why an option cannot be explained.
+#[derive(Debug, thiserror::Error)]
+enum NoSuchOption {
+    #[error("{host} has no option `{}`{}", text::word(option), exists_clause(exists))]
+    Missing { host: HostName, option: String, exists: String, nearest: Vec<String> },
+    #[error("the option `{}` was removed", text::word(option))]
+    Removed { option: String, said: String },
+}
+
+fn exists_clause(exists: &str) -> String {
+    if exists.is_empty() { String::new() } else { format!("; `{}` exists", text::word(exists)) }
+}
+
+impl From<&NoSuchOption> for Diagnostic {
+    fn from(error: &NoSuchOption) -> Self {
+        let about = Self::new(Code::UnknownOption, error.to_string());
+        match error {
+            NoSuchOption::Missing { nearest, option, exists, .. } => {
+                let hint = match (nearest.is_empty(), exists.is_empty()) {
+                    (false, _) => "ask for one of the suggestions",
+                    (true, false) => "ask for the part that exists: the answer lists the names below it",
+                    (true, true) => "check that the module which declares it is imported",
+                };
+                about.with_attr(option.clone()).with_suggestions(nearest.clone()).with_hint(hint)
+            }
+            NoSuchOption::Removed { option, said } => about
+                .with_said(said)
+                .with_attr(option.clone())
+                .with_hint("`said` names its replacement, if there is one"),
+        }
+    }
+}
+
+/// What an option or a prefix is on a host.
+enum Found {
+    Option(Box<OptionFacts>),
+    Prefix(SetOptions),
+}
+
+impl Found {
+    fn of(
+        host: &HostName,
+        option: &OptionPath,
+        answer: Result<Explanation, FlakeError>,
+    ) -> Result<Self, ToolError> {
+        let option = option.to_string();
+        match answer? {
+            Explanation::Missing { nearest, exists } => {
+                Err(NoSuchOption::Missing { host: host.clone(), option, exists, nearest }.into())
+            }
+            Explanation::Removed { said } => Err(NoSuchOption::Removed { option, said }.into()),
+            Explanation::Option(facts) => Ok(Self::Option(facts)),
+            Explanation::Prefix(set) => Ok(Self::Prefix(set)),
+        }
+    }
+}
+
+impl Tool for ExplainOption {
+    const NAME: &'static str = "explain_option";
+    const TITLE: &'static str = "Explain an option";
+    const DESCRIPTION: &'static str = "The value of a NixOS option on a host, its type and default, and each definition of \
+        it with file and line: which wins, which lose and why.";
+    const EFFECT: Effect = Effect::Read;
+    const REACH: Reach = Reach::Here;
+    type Input = Input;
+    type Output = Output;
+
+    async fn run(context: &Context, input: Input) -> Result<Output, ToolError> {
+        let hosts = input.chosen.select(context).await?;
+        let (flake, call, option) = (context.flake(), &context.call, &input.option);
+        let answers =
+            ask_each(context, hosts, |host| async move { flake.explain_option(&host, option, call).await })
+                .await?;
+        let mut found: Vec<(HostName, Result<Found, ToolError>)> = answers
+            .into_iter()
+            .map(|(host, answer)| (host.clone(), Found::of(&host, option, answer)))
+            .collect();
+        if found.len() == 1
+            && let Some((host, answer)) = found.pop()
+        {
+            return match answer? {
+                Found::Option(facts) => one_host(&host, option, *facts, &input.page),
+                Found::Prefix(set) => {
+                    let rows =
+                        set.set.iter().map(|set| SetRow { hosts: Vec::new(), set: set.clone() }).collect();
+                    below_prefix(set, rows, &input.page)
+                }
+            };
+        }
+        several_hosts(option, found, &input.page)
+    }
+
+    fn is_failure(output: &Output) -> bool {
+        output.fails()
+    }
+
+    fn render(output: &Output) -> String {
+        output.text()
+    }
+}
+
+fn one_host(
+    host: &HostName,
+    asked: &OptionPath,
+    facts: OptionFacts,
+    page: &PageInput,
+) -> Result<Output, ToolError> {
+    let mut output = Output::about(asked, &facts);
+    output.host = Some(host.to_string());
+    let gaps = Gaps::from_parts(facts.unread);
+    output.total = facts.definitions.len();
+    output.losers_unknown = !facts.has_losers;
+    output.value = facts.value;
+    output.is_unset = !facts.is_set && output.value.is_none();
+    let page = page.select_beside(facts.definitions, DEFINITIONS, gaps.bytes + BESIDE)?;
+    output.defined_in = page.entries;
+    output.next_cursor = page.next_cursor;
+    output.unread = gaps.shown;
+    output.unread_total = gaps.total;
+    Ok(output)
+}
+
+fn below_prefix(found: SetOptions, rows: Vec<SetRow>, page: &PageInput) -> Result<Output, ToolError> {
+    let gaps = Gaps::from_parts(found.unread);
+    let mut output = Output { option: found.option, total: found.total, ..Output::default() };
+    let listed = rows.len();
+    output.more_set = found.total.saturating_sub(listed) as u64;
+    output.more_names = found.names.len().saturating_sub(NAMES) as u64;
+    output.names = found.names.into_iter().take(NAMES).collect();
+    let page = page.select_beside(rows, SET, gaps.bytes + BESIDE)?;
+    output.set = page.entries;
+    output.next_cursor = page.next_cursor;
+    output.unread = gaps.shown;
+    output.unread_total = gaps.total;
+    Ok(output)
+}
+
+/// One answer for several hosts; equal values are one entry.
+fn several_hosts(
+    asked: &OptionPath,
+    found: Vec<(HostName, Result<Found, ToolError>)>,
+    page: &PageInput,
+) -> Result<Output, ToolError> {
+    if found.iter().any(|(_, found)| matches!(found, Ok(Found::Prefix(_)))) {
+        return several_prefixes(found, page);
+    }
+    let mut output: Option<Output> = None;
+    let mut values: Vec<HostValue> = Vec::new();
+    for (host, found) in found {
+        let value = match found {
+            Ok(Found::Option(facts)) => {
+                output.get_or_insert_with(|| Output::about(asked, &facts));
+                HostValue::of(&host, &facts)
+            }
+            Ok(Found::Prefix(_)) => continue,
+            Err(error) => HostValue::failed(&host, error.into()),
+        };
+        match values.iter_mut().find(|known| known.is_like(&value)) {
+            Some(known) => known.hosts.push(host.to_string()),
+            None => values.push(value),
+        }
+    }
+    let mut output = output.unwrap_or_else(|| Output { option: asked.to_string(), ..Output::default() });
+    output.total = values.len();
+    let page = page.select_beside(values, VALUES, BESIDE)?;
+    output.values = page.entries;
+    output.next_cursor = page.next_cursor;
+    Ok(output)
+}
+
+fn several_prefixes(
+    found: Vec<(HostName, Result<Found, ToolError>)>,
+    page: &PageInput,
+) -> Result<Output, ToolError> {
+    let mut whole: Option<SetOptions> = None;
+    let mut rows: Vec<SetRow> = Vec::new();
+    let mut failed: Vec<HostValue> = Vec::new();
+    for (host, found) in found {
+        match found {
+            Ok(Found::Prefix(set)) => {
+                for option in &set.set {
+                    match rows.iter_mut().find(|row| row.set == *option) {
+                        Some(row) => row.hosts.push(host.to_string()),
+                        None => rows.push(SetRow { hosts: vec![host.to_string()], set: option.clone() }),
+                    }
+                }
+                match &mut whole {
+                    None => whole = Some(set),
+                    Some(whole) => {
+                        whole.unread.extend(set.unread);
+                        whole.total = whole.total.max(set.total);
+                    }
+                }
+            }
+            Ok(Found::Option(facts)) => failed.push(HostValue::of(&host, &facts)),
+            Err(error) => failed.push(HostValue::failed(&host, error.into())),
+        }
+    }
+    rows.sort_by(|a, b| a.set.option.cmp(&b.set.option));
+    let Some(mut whole) = whole else { return Ok(Output { values: failed, ..Output::default() }) };
+    let beyond = whole.total.saturating_sub(whole.set.len());
+    whole.total = rows.len() + beyond;
+    let mut output = below_prefix(whole, rows, page)?;
+    output.values = failed;
+    Ok(output)
+}
