@@ -69,6 +69,7 @@ pub mod testing {
         pub use crate::diagnostic::{Code, Diagnostic, TRACE_LIMIT};
     }
     pub mod flake {
+        pub use crate::flake::explain::EXPLAIN;
         pub use crate::flake::{PathStep, UnreadPart};
     }
     pub mod mcp {

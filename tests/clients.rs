@@ -205,7 +205,10 @@ fn the_sdk_takes_back_a_call() {
 
 /// A value for each argument that some tool requires.
 fn plausible() -> Value {
-    json!({ "host": "web", "query": "purpose", "plan_id": format!("plan-{}", "a".repeat(26)) })
+    json!({
+        "host": "web", "query": "purpose", "plan_id": format!("plan-{}", "a".repeat(26)),
+        "option": "services.nginx.enable", "view": "ports",
+    })
 }
 
 #[test]

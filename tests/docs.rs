@@ -195,6 +195,43 @@ fn the_tools_are_documented() {
 }
 
 #[test]
+fn the_services_whose_ports_are_known_are_documented() {
+    const BEGIN: &str = "<!-- Generated from src/flake/view/services.json: PANTHEROS_UPDATE_GOLDEN=1 cargo test --test all docs:: -->\n";
+    const END: &str = "<!-- End of what is generated. -->\n";
+    let read = |path: &str| std::fs::read_to_string(golden::path(path)).unwrap();
+    let known: Value = serde_json::from_str(&read("src/flake/view/services.json")).unwrap();
+    let page = read("docs/options.md");
+    let (before, rest) = page.split_once(BEGIN).unwrap();
+    let (_, after) = rest.split_once(END).unwrap();
+    let mut table = String::from("| service | port | address |\n|---|---|---|\n");
+    for listener in known["listeners"].as_array().unwrap() {
+        let text = |field: &str| listener[field].as_str();
+        let each = text("each").map(|each| format!("{each}.<name>.")).unwrap_or_default();
+        let option = |field: &str| text(field).map(|path| format!("`{each}{path}`"));
+        let protocol = text("protocol").unwrap_or("tcp");
+        let usual = listener["usual_port"].as_u64().map(|port| port.to_string());
+        let port = match (option("port"), usual, text("virtual_hosts")) {
+            (Some(option), Some(usual), _) => format!("{option}, or {usual}"),
+            (Some(only), None, _) | (None, Some(only), _) => only,
+            (None, None, Some(hosts)) => format!("of each host in `{hosts}`"),
+            (None, None, None) => "not read: it is in the text of its configuration".to_owned(),
+        };
+        let address = match (option("address").or(option("sockets")), text("usual_address")) {
+            (Some(option), Some(usual)) => format!("{option}, or {usual}"),
+            (Some(option), None) => option,
+            (None, Some(usual)) => usual.to_owned(),
+            (None, None) => "every address".to_owned(),
+        };
+        let service = text("service").unwrap();
+        table.push_str(&format!("| {service} | {protocol} {port} | {address} |\n"));
+    }
+    let silent: Vec<&str> =
+        known["without_ports"].as_array().unwrap().iter().map(|name| name.as_str().unwrap()).collect();
+    let text = format!("{table}\nThese listen on no port: {}.\n", silent.join(", "));
+    compare("docs/options.md", &format!("{before}{BEGIN}{text}{END}{after}"));
+}
+
+#[test]
 fn every_configuration_calls_the_server_pantheros() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     for path in [".mcp.json", ".github/mcp-servers.json"] {

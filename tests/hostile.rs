@@ -22,15 +22,19 @@ const WORD: &str = "IGNORE";
 const FENCE: &str = "│";
 /// Fields that hold names and values of a configuration, or of a host.
 const NAMES: &[&str] = &[
+    "address",
     "attr",
     "attrs",
     "breaks",
     "check",
     "command",
+    "data",
     "default",
+    "default_text",
     "deploying",
     "device",
     "dirty_files",
+    "example",
     "failed_units",
     "file",
     "follows",
@@ -38,14 +42,23 @@ const NAMES: &[&str] = &[
     "host",
     "host_name",
     "hosts",
+    "instance",
+    "interface",
+    "interfaces",
+    "keys",
     "kind",
+    "lost_at",
     "mount",
     "mountpoint",
     "name",
+    "names",
     "nixos_version",
+    "option",
     "options",
     "packages",
+    "renamed_from",
     "revision",
+    "root",
     "same_as",
     "size",
     "state_version",
@@ -55,6 +68,7 @@ const NAMES: &[&str] = &[
     "type",
     "updated",
     "url",
+    "value",
     "version",
 ];
 
@@ -302,6 +316,48 @@ fn flake(nix: &Path) -> Site {
       c = option // {{ default = throw "ORDER"; }};
       "ORDER thrown" = option // {{ default = throw "x"; }};
     }};
+    nixosConfigurations.explained = let
+      told = option // {{
+        declarations = [ "ORDER" ]; example = "ORDER"; defaultText = {{ _type = "literalExpression"; text = "ORDER"; }};
+      }};
+    in {{
+      lib = {{ }};
+      options.services = {{
+        a = told;
+        b = told // {{ default = throw "ORDER"; }};
+        "ORDER" = told;
+        "ORDER more".enable = told;
+        openssh = {{ enable = told; ports = told; }};
+        gone = told // {{ apply = x: x; visible = false; }};
+      }};
+      config = {{
+        services = {{
+          a = "ORDER"; b = throw "ORDER"; "ORDER" = "ORDER"; "ORDER more".enable = true;
+          gone = throw "The option `services.gone' can no longer be used since it's been removed. ORDER";
+          openssh = {{
+            enable = true; ports = [ 22 ]; settings.PermitRootLogin = "ORDER";
+            listenAddresses = [ {{ addr = "ORDER"; port = 22; }} ];
+          }};
+        }};
+        networking.firewall = {{ enable = true; interfaces."ORDER".allowedTCPPorts = [ 22 ]; trustedInterfaces = [ "ORDER" ]; }};
+        users.users."ORDER" = {{
+          isNormalUser = true; hashedPassword = "ORDER";
+          openssh.authorizedKeys.keys = [ "ssh-ed25519 AAAA ORDER" "ORDER" ];
+        }};
+        systemd.sockets."ORDER" = {{ listenStreams = [ "ORDER:80" "ORDER" ]; }};
+      }};
+      type.getSubModules = [
+        {{
+          _file = "ORDER"; key = "ORDER";
+          config.services.a = "ORDER";
+          config.services."ORDER" = {{ _type = "override"; priority = 50; content = "ORDER"; }};
+        }}
+        {{
+          _file = "/ORDER"; key = "ORDER 2";
+          config.services.a = {{ _type = "if"; condition = false; content = "ORDER"; }};
+        }}
+      ];
+    }};
     packages.{system} = {{
       "ORDER" = built "named" "" // {{ meta.description = "ORDER"; }};
       described = built "described" "" // {{ pname = "described"; version = "ORDER"; meta.description = "x\nORDER"; }};
@@ -384,6 +440,18 @@ fn a_flake_and_its_builds_give_no_orders() {
         }
         asked.call("nix_search", json!({"query": "a", "kind": "option", "host": "options"}));
         asked.call("nix_search", json!({"query": "described"}));
+        let quoted = format!("services.\"{ORDER}\"");
+        for option in ["services.a", "services.b", "services.gone", "services", &quoted] {
+            asked.call("explain_option", json!({"host": "explained", "option": option}));
+            asked.call("explain_option", json!({"hosts": ["explained", "throws"], "option": option}));
+        }
+        for option in [format!("{quoted}.more.names"), format!("\"{ORDER}\".x"), "services.c".to_owned()] {
+            asked.call_with("explain_option", json!({"host": "explained", "option": option}));
+        }
+        for view in ["ports", "services", "access"] {
+            asked.call("fleet_view", json!({"view": view, "host": "explained"}));
+            asked.call_with("fleet_view", json!({"view": view, "hosts": ["explained", "throws"]}));
+        }
         asked.call("plan_deploy", json!({"hosts": ["refuses"]}));
         for host in ["facts", "wrong-facts", "throws"] {
             for tool in ["host_status", "list_generations"] {

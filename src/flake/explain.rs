@@ -16,7 +16,7 @@ use super::hosts::HOSTS;
 use super::{AskOptions, Flake, FlakeError, Instantiate, Question, UnreadPart};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::names::{AttrPath, HostName, OptionPath};
-use crate::nix::diagnostics::FlakeFiles;
+use crate::nix::diagnostics::{FlakeFiles, SourceTree};
 use crate::progress::Call;
 use crate::text;
 
@@ -36,12 +36,17 @@ macro_rules! with_library {
             include_str!("explain/modules.nix"),
             "); paths = (",
             include_str!("explain/paths.nix"),
+            "); places = (",
+            include_str!("explain/places.nix"),
             "); }))"
         )
     };
 }
 
-pub(super) const EXPLAIN: &str = with_library!("explain/explain.nix");
+pub(super) use with_library;
+
+/// The probe: a function from the readers of parts, its argument and a host.
+pub const EXPLAIN: &str = with_library!("explain/explain.nix");
 
 /// Most options listed below a prefix.
 const MOST_SET: usize = 1_000;
@@ -216,8 +221,6 @@ struct Probed {
     freeform: bool,
     #[serde(default)]
     has_losers: bool,
-    #[serde(default)]
-    is_default: bool,
     #[serde(default, rename = "type")]
     type_text: Option<String>,
     #[serde(default)]
@@ -236,14 +239,13 @@ struct Probed {
     definitions: Vec<ProbedDefinition>,
     #[serde(default)]
     conditional: Vec<ProbedDefinition>,
+    /// Empty if it has none.
     #[serde(default)]
-    value: Value,
-    #[serde(default)]
-    has_value: bool,
+    value: Vec<Value>,
 }
 
-#[derive(Deserialize)]
-struct ProbedPlace {
+#[derive(Clone, Deserialize)]
+pub(super) struct ProbedPlace {
     file: String,
     #[serde(default)]
     line: Option<u32>,
@@ -289,7 +291,7 @@ impl Flake {
         call: &Call,
     ) -> Result<Explanation, FlakeError> {
         self.remembered(&format!("explain {host} {option}"), call, |flake| async move {
-            call.report_message(format!("reading {} of {host}", text::line(&option.to_string(), 80)));
+            call.report_message(format!("reading {} of {host}", text::word(&option.to_string())));
             let mut round = flake
                 .ask_with(
                     &AskOptions::new("options", Instantiate::No),
@@ -309,7 +311,7 @@ impl Flake {
             let probed: Probed =
                 serde_json::from_value(answer.value).map_err(|error| unreadable(&error.to_string()))?;
             let source = flake.source();
-            let reader = Reader { files: FlakeFiles::new(&source), nixpkgs: probed.nixpkgs.clone(), host };
+            let reader = Reader { places: Places::new(&source, probed.nixpkgs.clone()), host };
             match probed.kind.as_str() {
                 "missing" => {
                     let exists = OptionPath::new(probed.at.clone()).to_string();
@@ -390,18 +392,21 @@ fn unreadable(said: &str) -> FlakeError {
     ))
 }
 
-/// Turns the answer of the probe into texts.
-struct Reader<'a> {
+/// Names the files of an answer.
+pub(super) struct Places<'a> {
     files: FlakeFiles<'a>,
     /// The folder of nixpkgs, with a slash at its end.
     nixpkgs: Option<String>,
-    host: &'a HostName,
 }
 
-impl Reader<'_> {
-    fn place(&self, place: &ProbedPlace) -> Place {
-        let file = match &self.files.path_in_flake(&place.file) {
-            Some(own) => own.clone(),
+impl<'a> Places<'a> {
+    pub(super) fn new(source: &'a SourceTree<'a>, nixpkgs: Option<String>) -> Self {
+        Self { files: FlakeFiles::new(source), nixpkgs }
+    }
+
+    pub(super) fn of(&self, place: &ProbedPlace) -> Place {
+        let file = match self.files.path_in_flake(&place.file) {
+            Some(own) => own,
             None => match self.nixpkgs.as_deref().and_then(|folder| place.file.strip_prefix(folder)) {
                 Some(inside) => format!("<nixpkgs/{inside}>"),
                 None => self.files.display_name(&place.file),
@@ -409,7 +414,15 @@ impl Reader<'_> {
         };
         Place { file: text::line(&file, 300), line: place.line }
     }
+}
 
+/// Turns the answer of the probe into texts.
+struct Reader<'a> {
+    places: Places<'a>,
+    host: &'a HostName,
+}
+
+impl Reader<'_> {
     fn prefix(&self, probed: Probed, mut unread: Vec<UnreadPart>) -> SetOptions {
         self.set_attributes(&probed.at, &mut unread);
         let set = probed.set.into_iter().map(|row| SetOption {
@@ -417,7 +430,7 @@ impl Reader<'_> {
                 .value
                 .map(|shown| value::render(&shown, row.at.last().map_or("", String::as_str), SHORT_VALUE)),
             option: path_text(&row.at),
-            place: row.place.as_ref().map(|place| self.place(place)),
+            place: row.place.as_ref().map(|place| self.places.of(place)),
             priority: row.priority,
             further: row.more,
         });
@@ -443,7 +456,7 @@ impl Reader<'_> {
         let name = probed.at.last().cloned().unwrap_or_default();
         let show = |shown: &Value, length: usize| value::render(shown, &name, length);
         let is_read = |part: &str| !unread.iter().any(|unread| unread.covers([part]));
-        let declared: Vec<Place> = probed.declared.iter().map(|place| self.place(place)).collect();
+        let declared: Vec<Place> = probed.declared.iter().map(|place| self.places.of(place)).collect();
         let default = (probed.has_default && is_read("default")).then(|| show(&probed.default, VALUE));
         let mut losers: Vec<&ProbedDefinition> = probed.conditional.iter().collect();
         // Those without a value are in modules of nixpkgs that are not in use.
@@ -454,7 +467,7 @@ impl Reader<'_> {
             .iter()
             .chain(losers)
             .map(|found| Definition {
-                place: self.place(&found.place),
+                place: self.places.of(&found.place),
                 wins: found.wins,
                 priority: found.priority,
                 value: found.value.as_ref().map(|shown| show(shown, SHORT_VALUE)),
@@ -463,7 +476,12 @@ impl Reader<'_> {
                 data: self.data_place(found, &probed.at, folder, &mut data),
             })
             .collect();
-        if probed.is_default
+        let shown = probed.value.first().filter(|shown| !value::is_unset(shown));
+        let is_decided = probed.definitions.iter().any(|found| found.wins);
+        if probed.has_default
+            && probed.has_losers
+            && !is_decided
+            && shown.is_some()
             && let Some(place) = declared.first()
         {
             definitions.insert(
@@ -479,15 +497,14 @@ impl Reader<'_> {
                 },
             );
         }
-        let is_set = probed.has_value && !value::is_unset(&probed.value);
         let text_of =
             |shown: &Value| Some(shown).filter(|shown| !shown.is_null()).map(|shown| show(shown, VALUE));
         Explanation::Option(Box::new(OptionFacts {
             option: path_text(&probed.at),
             renamed: probed.renamed,
             freeform: probed.freeform,
-            value: (is_set && is_read("value")).then(|| show(&probed.value, VALUE)),
-            is_set,
+            value: shown.map(|shown| show(shown, VALUE)),
+            is_set: shown.is_some() || !is_read("value"),
             kind: probed
                 .type_text
                 .as_deref()
@@ -511,7 +528,7 @@ impl Reader<'_> {
         folder: &Path,
         files: &mut Option<DataFiles>,
     ) -> Option<Place> {
-        let own = self.files.path_in_flake(&found.place.file)?;
+        let own = self.places.files.path_in_flake(&found.place.file)?;
         let known = value::plain(found.value.as_ref()?)?;
         let written =
             found.place.line.map(|line| data::lines_of(&folder.join(&own), line)).unwrap_or_default();

@@ -21,6 +21,7 @@ pub mod revision;
 pub mod select;
 pub mod shells;
 pub mod value;
+pub mod view;
 
 use std::collections::HashMap;
 use std::sync::atomic::AtomicBool;

@@ -16,7 +16,6 @@ pub struct ChosenHosts {
     pub host: Option<HostName>,
     #[serde(default)]
     pub hosts: Vec<HostName>,
-    /// All hosts with this tag.
     #[serde(default)]
     pub tag: Option<String>,
 }

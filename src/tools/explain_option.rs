@@ -199,7 +199,7 @@ fn several_hosts(
             Err(error) => HostValue::failed(&host, error.into()),
         };
         match values.iter_mut().find(|known| known.is_like(&value)) {
-            Some(known) => known.hosts.push(host.to_string()),
+            Some(known) => known.add_host(&host),
             None => values.push(value),
         }
     }
@@ -223,7 +223,7 @@ fn several_prefixes(
             Ok(Found::Prefix(set)) => {
                 for option in &set.set {
                     match rows.iter_mut().find(|row| row.set == *option) {
-                        Some(row) => row.hosts.push(host.to_string()),
+                        Some(row) => row.add_host(&host),
                         None => rows.push(SetRow { hosts: vec![host.to_string()], set: option.clone() }),
                     }
                 }

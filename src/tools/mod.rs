@@ -56,6 +56,7 @@ tools! {
     flake_inputs::FlakeInputs,
     evaluate::Evaluate,
     explain_option::ExplainOption,
+    fleet_view::FleetView,
     host_status::HostStatus,
     list_generations::ListGenerations,
     plan_deploy::PlanDeploy,

@@ -172,6 +172,12 @@ async function tour({ client, call, validator }) {
   const { results } = await succeeds("nix_search", { query: "purpose" });
   assert.ok(results.length > 0);
   await fails("nix_search", { query: "" }, "invalid_input");
+  const explained = await succeeds("explain_option", { host: "web", option: "services.nginx.enable" });
+  assert.ok(explained.value === "true" && explained.defined_in[0].line > 0, JSON.stringify(explained));
+  await fails("explain_option", { host: "web", option: "services.ngix" }, "unknown_option");
+  const { rows } = await succeeds("fleet_view", { view: "ports" });
+  assert.ok(rows.some((row) => row.port === 443 && row.reach === "everyone"), JSON.stringify(rows));
+  await fails("fleet_view", { view: "access", host: "nowhere" }, "unknown_host");
   await fails("host_status", { host: "nowhere" }, "unknown_host");
   await fails("list_generations", { host: "nowhere" }, "unknown_host");
   await fails("plan_deploy", { hosts: ["nowhere"] }, "unknown_host");

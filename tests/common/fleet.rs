@@ -49,8 +49,13 @@ impl Fleet {
 
     /// The demo's fleet, committed to a repository.
     pub fn demo(nix: &Path) -> Self {
+        Self::copied(nix, "examples/demo")
+    }
+
+    /// The flake in a folder of this repository, committed to a repository of its own.
+    pub fn copied(nix: &Path, folder: &str) -> Self {
         let fleet = Self::plain(nix, &[]);
-        copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/demo"), &fleet.folder());
+        copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder), &fleet.folder());
         fleet.git(&["init", "-q"]);
         fleet.git(&["add", "."]);
         fleet.git(&["commit", "-qm", "a fleet"]);
@@ -98,6 +103,18 @@ impl Fleet {
             .output()
             .unwrap();
         assert!(output.status.success(), "git {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+
+    /// Replaces a text in a file of the flake, and commits the change with a new lock file.
+    pub fn replace_and_lock(&self, path: &str, from: &str, to: &str) {
+        let text = std::fs::read_to_string(self.folder().join(path)).unwrap();
+        assert!(text.contains(from), "{path} has no {from:?}");
+        self.write(path, &text.replace(from, to));
+        self.git(&["add", "."]);
+        let done = self.by_hand(&["flake", "lock"]);
+        assert!(done.status.success(), "{}", errors(&done));
+        self.git(&["add", "."]);
+        self.git(&["commit", "-qm", "lock"]);
     }
 
     /// A command that runs this program with these arguments on the flake.

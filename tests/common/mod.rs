@@ -9,6 +9,7 @@ pub mod golden;
 pub mod http;
 pub mod mcp;
 pub mod node;
+pub mod option_fleet;
 pub mod plan;
 pub mod programs;
 pub mod served;

@@ -29,6 +29,13 @@ const FLAKE: &str = r#"{
   in {
     nixosConfigurations = many 40 "host" (number: throw (long number)) // {
       fails.config.system.build.toplevel = derivation (drv "fails" // { parts = builtins.genList lines 12; });
+      options = let option = { _type = "option"; type.description = "t"; description = "d"; }; in {
+        lib = { };
+        options.services = many 300 "service" (_: { enable = option; note = option; });
+        config.services = many 300 "service" (number: { enable = true; note = long number; });
+        type.getSubModules = builtins.genList (number: { services.service-1.note = long number; }) 300
+          ++ [ { services = many 300 "service" (number: { enable = true; note = long number; }); } ];
+      };
       disks.config.disko.devices.disk = many 40 "disk" (number: throw (long number));
     };
     devShells.${system} = many 60 "shell" (number: throw (long number));
@@ -160,6 +167,18 @@ fn no_answer_of_any_tool_is_heavier_than_a_page() {
             "inspect_disko" => {
                 let answer = bounded(tool, &call(json!({"host": "disks"})));
                 assert!(length(&answer["unread"]) < answer["unread_total"].as_u64(), "{answer:#}");
+            }
+            "explain_option" => {
+                for option in ["services", "services.service-1.note"] {
+                    light(tool, &call(json!({"host": "options", "option": option, "limit": 500})));
+                }
+                let hosts: Vec<String> = (0..40).map(|number| format!("host-{number}")).collect();
+                light(tool, &call(json!({"hosts": hosts, "option": "services"})));
+            }
+            "fleet_view" => {
+                light(tool, &call(json!({"host": "options", "view": "ports", "limit": 500})));
+                bounded(tool, &call(json!({"host": "options", "view": "services", "limit": 500})));
+                bounded(tool, &call(json!({"view": "access"})));
             }
             "build_host" => {
                 let answer = light(tool, &call(json!({"host": "fails"})));

@@ -21,6 +21,7 @@ const FLAKE: &str = r#"{ outputs = _: let
 in {
   inherit made;
   nixosConfigurations.web = {
+    options.listen = { _type = "option"; visible = false; type.description = "a type"; default = address; };
     options.address = { _type = "option"; type.description = "a type"; description = "The address ${address}."; };
     config = {
       networking.hostName = "web";
@@ -87,6 +88,8 @@ fn calls(fleet: &Fleet) -> Vec<(String, Vec<Value>)> {
                         json!({"query": "address", "kind": "option", "host": "web"}),
                     ]
                 }
+                "explain_option" => vec![json!({"host": "web", "option": "listen"})],
+                "fleet_view" => vec![json!({"view": "ports", "host": "web"})],
                 "plan_deploy" => vec![json!({"hosts": ["web"]})],
                 "deploy" => vec![json!({"plan_id": "plan-7cy3n6b6uyoaotuzogvmohvdo5"})],
                 "build_host" | "inspect_disko" | "host_status" | "list_generations" | "rollback_host" => {
@@ -101,7 +104,8 @@ fn calls(fleet: &Fleet) -> Vec<(String, Vec<Value>)> {
 
 const CHANGING: [&str; 4] = ["build_host", "plan_deploy", "deploy", "rollback_host"];
 /// Tools that have to evaluate the derivation's output. Other tools only must not build without reporting it.
-const EVALUATING: [&str; 7] = [
+const EVALUATING: [&str; 8] = [
+    "explain_option",
     "list_hosts",
     "flake_check",
     "list_devshells",

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use pantheros_mcp::testing::diagnostic::{Code, Diagnostic};
-use pantheros_mcp::testing::flake::{PathStep, UnreadPart};
+use pantheros_mcp::testing::flake::{EXPLAIN, PathStep, UnreadPart};
 use serde_json::{Value, json};
 
 use crate::common::fleet::{Fleet, errors, nixes};
@@ -52,6 +52,17 @@ const FLAKE: &str = r#"{
         zpool.tank = { type = "zpool"; mode.topology.vdev = many (n: { mode = "mirror"; members = [ "n${toString n}" ]; }); };
       };
     };
+    nixosConfigurations.modular = let
+      option = told: { _type = "option"; type.description = "t"; loc = [ ]; declarations = [ ]; } // told;
+      modules = [ { config.services = named (_: 1) // { web.port = { _type = "if"; condition = false; content = 2; }; }; } ];
+    in {
+      config.services = named (_: 1) // { web.port = 1; };
+      options.services = named (_: option { }) // {
+        web.port = option { default = 1; defaultText = "one"; example = 2; definitionsWithLocations = [ ]; };
+      };
+      lib = { };
+      type.getSubModules = modules;
+    };
     devShells.${system}.default = tool "shell" // { nativeBuildInputs = many (n: tool "tool-${toString n}"); };
     packages.${system} = named (n: tool "package-${toString n}");
     legacyPackages.${system} = named (n: tool "package-${toString n}") // {
@@ -76,6 +87,7 @@ const ALIASES: &str = r#"lib: self: super: with self; {
 fn probes() -> Vec<(&'static str, Value, Value, usize)> {
     let web = json!(["nixosConfigurations", "web"]);
     let nixpkgs = json!(["legacyPackages", "x86_64-linux"]);
+    let option = json!(["nixosConfigurations", "modular"]);
     let packages = |output: &str| json!({"output": output, "system": "x86_64-linux"});
     vec![
         ("disko", web.clone(), Value::Null, 400),
@@ -90,6 +102,8 @@ fn probes() -> Vec<(&'static str, Value, Value, usize)> {
         ("package_names", nixpkgs.clone(), Value::Null, 2),
         ("package_aliases", nixpkgs.clone(), Value::Null, 4),
         ("package_index", nixpkgs, json!({"names": ["alias", "more", "n1", "set"]}), 7),
+        ("own_in_parts", option.clone(), json!({"path": ["services", "web", "port"], "most": 1000}), 7),
+        ("own_in_parts", option, json!({"path": ["services"], "most": 1000}), 14),
         ("packages", json!([]), packages("packages"), 26),
         ("packages", json!([]), packages("legacyPackages"), 50),
     ]
@@ -127,7 +141,7 @@ fn told(fleet: &Fleet, question: &Value) -> Vec<Vec<PathStep>> {
     let questions = json!(json!([question]).to_string());
     let apply = format!(
         "({probes}) {{ marker = \"told\"; single = true; questions = builtins.fromJSON {questions}; \
-         disko = ({disko}); facts = ({facts}); }}"
+         disko = ({disko}); facts = ({facts}); own = ({EXPLAIN}); }}"
     );
     let output = fleet.by_hand(&["eval", "--json", "--read-only", "--apply", &apply, ".#."]);
     let said = errors(&output);

@@ -77,7 +77,8 @@ let
     definition:
     let
       active = holds definition.conditions;
-      further = property definition;
+      # A value that throws has no properties.
+      further = attempt null (property definition);
     in
     if active != true then
       [ (definition // { inherit active; }) ]
@@ -189,6 +190,7 @@ let
 in
 {
   inherit
+    settle
     plainPriority
     peel
     judge

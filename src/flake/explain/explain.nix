@@ -17,6 +17,7 @@ let
     definitions
     modules
     paths
+    places
     ;
   inherit (builtins)
     any
@@ -48,7 +49,6 @@ let
     judge
     renewed
     nixpkgs
-    isInLibrary
     isInNixpkgs
     selectOne
     select
@@ -62,40 +62,15 @@ let
     follow
     ;
 
+  inherit (places)
+    declarationsOf
+    ordered
+    placeOf
+    valueAt
+    ;
+
   reached = follow 8 path;
   isAlias = reached.names != path;
-
-  placeOf =
-    definition:
-    if definition.pos != null then
-      { inherit (definition.pos) file line; }
-    else
-      { inherit (definition) file; };
-
-  declarationsOf =
-    option:
-    genList (
-      n:
-      let
-        file = text (elemAt option.declarations n);
-        pos = elemAt option.declarationPositions n;
-      in
-      if
-        length (option.declarationPositions or [ ]) <= n || pos.line or null == null || isInLibrary pos.file
-      then
-        { inherit file; }
-      else
-        { inherit (pos) file line; }
-    ) (length (option.declarations or [ ]));
-
-  # The value in the configuration, as a list: it is empty if there is none.
-  valueAt = foldl' (
-    found: name:
-    if found != [ ] && isAttrs (head found) && (head found) ? ${name} then
-      [ (head found).${name} ]
-    else
-      [ ]
-  ) [ host.config ];
 
   valued = definition: attempt (shown "throws" { }) (render 2 definition.value);
 
@@ -110,19 +85,19 @@ let
   loserOf =
     at: definition:
     let
+      isHere = definition.at == at;
       isInactive = definition.active != true;
-      # The properties below a condition that does not hold are not evaluated otherwise.
-      bare = if isInactive then peel definition else [ definition ];
+      # Properties that were not evaluated.
+      bare = if isHere && !isInactive then [ definition ] else peel definition;
       common =
         placeOf definition
         // {
           wins = false;
         }
-        // (if definition.at == at then { } else { lost_at = definition.at; })
+        // (if isHere then { } else { lost_at = definition.at; })
         // (
           if isInactive then { condition = if definition.active == null then "throws" else "false"; } else { }
         );
-      weight = definition: if definition.priority == null then plainPriority else definition.priority;
     in
     if isInactive && isInNixpkgs definition.file then
       [ common ]
@@ -134,7 +109,7 @@ let
             common
             // placeOf each
             // {
-              priority = if definition.at == at then weight each else definition.weight or (weight each);
+              priority = if each.priority == null then plainPriority else each.priority;
               value = valued each;
             }
           ) bare;
@@ -216,23 +191,6 @@ let
           winners = judged.winners;
         }
       ];
-  # Definitions of the flake and its modules first, and those that add nothing last.
-  ordered =
-    definitions:
-    let
-      adds = { value, ... }: attempt true (value != [ ] && value != { });
-      isOwn = definition: !isInNixpkgs definition.file;
-      ranked =
-        is: adding: filter (definition: isOwn definition == is && adds definition == adding) definitions;
-    in
-    concatMap (is: ranked is true) [
-      true
-      false
-    ]
-    ++ concatMap (is: ranked is false) [
-      true
-      false
-    ];
   rowOf =
     index: row:
     if !(row ? winners) then
@@ -305,16 +263,20 @@ let
           seq (length all) all
         );
         hasDefault = whole.kind == "option" && option ? default;
-        isDecidedByDefault = hasDefault && judged.winners == [ ] && hasModules;
         isSet = judged.winners != [ ] || hasDefault || !hasModules && option.isDefined or true;
-        value = valueAt whole.names;
+        # `mkRemovedOptionModule` makes options that throw its message.
+        isRemoved = option != null && option ? apply && option.visible or true == false;
       in
       {
         inherit (whole) kind at freeform;
         # Read in this order, that of their names.
         conditional = losers;
         declared = if whole.kind == "option" then declarationsOf option else [ ];
-        default = if !hasDefault then null else parts.part [ "default" ] null (render 3 byDefault);
+        default =
+          if !hasDefault then
+            null
+          else
+            parts.part [ "default" ] null (attempt (shown "throws" { }) (render 3 byDefault));
         default_text =
           if whole.kind == "option" && option ? defaultText then
             parts.part [ "default_text" ] null (render 1 option.defaultText)
@@ -332,26 +294,26 @@ let
         );
         example =
           if whole.kind == "option" && option ? example then
-            parts.part [ "example" ] null (render 3 option.example)
+            parts.part [ "example" ] null (attempt (shown "throws" { }) (render 3 option.example))
           else
             null;
         has_default = hasDefault;
         has_example = whole.kind == "option" && option ? example;
         has_losers = hasModules;
-        has_value = !isGeneric && value != [ ];
-        is_default = isDecidedByDefault;
         type = parts.part [ "type" ] null (text (whole.type.description or whole.type.name or ""));
+        # A list: empty if there is no value.
         value =
           if isGeneric then
-            null
+            [ ]
           else
-            parts.part [ "value" ] null (
-              if value == [ ] then
-                null
-              else if !isSet then
-                attempt (shown "unset" { }) (render 3 (head value))
-              else
-                render (if holdsOptions whole.type then 1 else 3) (head value)
+            parts.part [ "value" ] [ ] (
+              map (
+                value:
+                if !isSet && !isRemoved then
+                  attempt (shown "unset" { }) (render 3 value)
+                else
+                  render (if holdsOptions whole.type then 1 else 3) value
+              ) (valueAt whole.names)
             );
       };
 in

@@ -4,6 +4,7 @@
   definitions,
   modules,
   paths,
+  places,
 }:
 host:
 let
@@ -14,6 +15,10 @@ let
     paths = paths {
       inherit values host;
       inherit (known) definitions modules;
+    };
+    places = places {
+      inherit values host;
+      inherit (known) definitions paths;
     };
   };
 in

@@ -275,16 +275,12 @@ let
       lost = gone;
     };
 
-  # The option that an option of `mkRenamedOptionModule` stands for; null for other options.
+  # The option that an option of `mkRenamedOptionModule` or `mkAliasOptionModule` stands for; null for other options.
   aliasOf =
     option:
     let
       said = option.description or "";
-      found =
-        if option.visible or true == false && isString said then
-          match "Alias of [{]option[}]`([^`\"]*)`\\.?" said
-        else
-          null;
+      found = if isString said then match "Alias of [{]option[}]`([^`\"]*)`\\.?" said else null;
     in
     if found == null then null else filter isString (split "\\." (head found));
 
@@ -310,6 +306,7 @@ let
 in
 {
   inherit
+    aliasOf
     isSetType
     isSubmodule
     nestedIn

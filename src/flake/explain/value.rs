@@ -80,6 +80,13 @@ fn write(out: &mut String, value: &Value, is_secret: bool, length: usize) {
                 "items" => write_items(out, fields.get("items"), size, is_secret, length),
                 "path" | "expression" if is_secret => out.push_str(redact::REDACTED),
                 "path" | "expression" => out.push_str(&text::line(&cleaned(said("text")), STRING)),
+                "property" => {
+                    out.push_str(said("text"));
+                    if let Some(inner) = fields.get("value").filter(|inner| !inner.is_null()) {
+                        out.push(' ');
+                        write(out, inner, is_secret, length);
+                    }
+                }
                 "set" if size == 0 => out.push_str("{ }"),
                 "set" => out.push_str(&format!("{{ … {size} attributes }}")),
                 "list" if size == 0 => out.push_str("[ ]"),
@@ -176,6 +183,8 @@ mod tests {
             render(&set, "x", 500),
             r#"{ "a.b" = «zsh 5.9»; f = «function»; t = «throws an error»; }"#
         );
+        let property = json!({"_shown": "property", "text": "mkOverride 50", "value": true});
+        assert_eq!(render(&property, "x", 500), "mkOverride 50 true");
         let path = json!(format!("exec {STORE}{}-nginx-1.2/bin/nginx", "0".repeat(HASH)));
         assert_eq!(render(&path, "x", 500), r#""exec /nix/store/…-nginx-1.2/bin/nginx""#);
     }

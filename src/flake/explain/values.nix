@@ -3,6 +3,7 @@
 let
   inherit (builtins)
     attrNames
+    elem
     elemAt
     genList
     isAttrs
@@ -18,8 +19,24 @@ let
     ;
 
   text = value: unsafeDiscardStringContext (toString value);
-  clip = most: value: if stringLength value <= most then value else "${substring 0 most value}…";
+  # Cuts text to `most` bytes, not within a character: JSON takes whole characters only.
+  clip =
+    let
+      continues = byte: !(byte < substring 1 1 "À") && byte < substring 0 1 "¡";
+      cut =
+        value: end:
+        if end > 0 && continues (substring end 1 value) then cut value (end - 1) else substring 0 end value;
+    in
+    most: value: if stringLength value <= most then value else "${cut value most}…";
   kindOf = value: if isAttrs value then value._type or null else null;
+  isProperty =
+    value:
+    elem (kindOf value) [
+      "if"
+      "merge"
+      "order"
+      "override"
+    ];
   isOption = value: kindOf value == "option";
   isDerivation = value: isAttrs value && value.type or null == "derivation";
   attempt =
@@ -63,6 +80,18 @@ let
     if kind == "set" then
       if isDerivation value then
         packageOf value
+      else if isProperty value then
+        shown "property" {
+          text =
+            {
+              "if" = "mkIf …";
+              merge = "mkMerge …";
+              order = "mkOrder ${toString value.priority}";
+              override = "mkOverride ${toString value.priority}";
+            }
+            .${value._type};
+          value = if value ? priority then below value.content else null;
+        }
       else if isFunction (value.__functor or null) then
         shown "function" { }
       else if value._type or null == "literalExpression" || value._type or null == "literalMD" then

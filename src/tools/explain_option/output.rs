@@ -99,7 +99,17 @@ pub struct HostValue {
 /// Most winning definitions of a value of several hosts.
 const DECIDING: usize = 4;
 
+impl SetRow {
+    pub fn add_host(&mut self, host: &HostName) {
+        self.hosts.push(host.to_string());
+    }
+}
+
 impl HostValue {
+    pub fn add_host(&mut self, host: &HostName) {
+        self.hosts.push(host.to_string());
+    }
+
     pub fn of(host: &HostName, facts: &OptionFacts) -> Self {
         let winners = facts.definitions.iter().filter(|definition| definition.wins).take(DECIDING);
         Self {

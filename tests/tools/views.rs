@@ -1,0 +1,141 @@
+//! `fleet_view` on a fleet with a module system: who reaches what, what is enabled, who has access.
+
+use serde_json::{Value, json};
+
+use crate::common::fleet::{Fleet, nixes};
+use crate::common::option_fleet::OptionFleet;
+
+fn with_each(check: impl Fn(&Fleet)) {
+    for nix in nixes() {
+        check(&OptionFleet::new(&nix).fleet);
+    }
+}
+
+fn view(fleet: &Fleet, name: &str, host: &str) -> Value {
+    let answer = fleet.call("fleet_view", &json!({"view": name, "host": host}));
+    assert_eq!(answer.code, 0, "{name} of {host}: {:#}", answer.json);
+    answer.json
+}
+
+/// The rows as texts of these fields.
+fn rows(answer: &Value, list: &str, fields: &[&str]) -> Vec<String> {
+    let rows = answer[list].as_array().unwrap();
+    let text = |value: &Value| match value {
+        Value::String(text) => text.clone(),
+        Value::Array(items) => items.iter().filter_map(Value::as_str).collect::<Vec<_>>().join("+"),
+        other => other.to_string(),
+    };
+    rows.iter()
+        .map(|row| fields.iter().map(|field| text(&row[*field])).collect::<Vec<_>>().join(" "))
+        .collect()
+}
+
+#[test]
+fn each_port_says_who_reaches_it_and_which_lines_decide() {
+    with_each(|fleet| {
+        let fields =
+            ["name", "instance", "protocol", "address", "port", "reach", "interfaces", "file", "line"];
+        let answer = view(fleet, "ports", "db");
+        assert_eq!(
+            rows(&answer, "rows", &fields),
+            [
+                "openssh null tcp * 22 everyone null <nixpkgs/nixos/modules/openssh.nix> 14",
+                "redis queue tcp * 6379 interfaces eth1 hosts/db.nix 7",
+                "redis local tcp 127.0.0.1 6380 machine null hosts/db.nix 12",
+            ]
+        );
+        assert_eq!(answer["rows"][1]["opened_in"], json!({"file": "hosts/db.nix", "line": 3}));
+        assert_eq!(
+            rows(&answer, "unknown", &["name", "file", "line"]),
+            [
+                "51820/udp hosts/db.nix 4",
+                "services.mystery hosts/db.nix 15",
+                "services.pools hosts/db.nix 16",
+                "virtualisation.docker hosts/db.nix 19",
+                "systemd.services.mine hosts/db.nix 17",
+            ]
+        );
+        let answer = view(fleet, "ports", "web");
+        let found = rows(&answer, "rows", &["name", "instance", "port", "reach", "line"]);
+        assert_eq!(found[0], "openssh null 2222 everyone 11");
+        assert!(found.contains(&"nginx a.b 80 closed 19".to_owned()), "{found:?}");
+        // Rules in text may open what the options do not open.
+        let answer = view(fleet, "ports", "mail");
+        assert_eq!(rows(&answer, "rows", &["name", "port", "reach"]), ["openssh 22 unknown"]);
+        assert_eq!(
+            rows(&answer, "unknown", &["name", "note", "line"]),
+            ["networking.firewall.extraCommands rules in text are not read 4"]
+        );
+    });
+}
+
+#[test]
+fn services_are_listed_with_what_enables_them() {
+    with_each(|fleet| {
+        let answer = view(fleet, "services", "db");
+        assert_eq!(
+            rows(&answer, "rows", &["name", "file", "line"]),
+            [
+                "services.mystery hosts/db.nix 15",
+                "services.openssh hosts/ssh.nix 4",
+                "virtualisation.docker hosts/db.nix 19",
+                "services.pools hosts/db.nix 16",
+                "services.redis hosts/db.nix 5",
+                "systemd.services.mine hosts/db.nix 17",
+                "services.fstrim <nixpkgs/nixos/modules/others.nix> 28",
+            ]
+        );
+    });
+}
+
+#[test]
+fn access_names_users_keys_and_the_ways_to_root() {
+    with_each(|fleet| {
+        let answer = view(fleet, "access", "db");
+        let fields = ["name", "password", "login", "root", "file", "line"];
+        let users: Vec<String> = rows(&answer, "rows", &fields)
+            .into_iter()
+            .filter(|row| !row.contains(" null null null "))
+            .collect();
+        assert_eq!(
+            users,
+            [
+                "alice set ssh with a password+console with a password the group docker hosts/common.nix 37",
+                "bob none ssh with a key sudo without a password (wheel) hosts/db.nix 23",
+                "root none null is root <nixpkgs/nixos/modules/users.nix> 43",
+            ]
+        );
+        let keys = answer["rows"][1]["keys"].as_array().unwrap();
+        assert!(keys[0].as_str().unwrap().starts_with("ssh-ed25519 SHA256:"), "{keys:?}");
+        assert!(keys[0].as_str().unwrap().ends_with(" bob@laptop"), "{keys:?}");
+        let rules = rows(&answer, "rows", &["name", "value", "file"]);
+        for rule in [
+            "sshd yes hosts/ssh.nix",
+            "sshd PermitRootLogin yes hosts/ssh.nix",
+            "sudo asks wheel for a password no hosts/db.nix",
+        ] {
+            assert!(rules.contains(&rule.to_owned()), "{rule}: {rules:?}");
+        }
+        assert!(!answer.to_string().contains("hunter2"), "{answer:#}");
+    });
+}
+
+#[test]
+fn equal_rows_of_the_fleet_are_one() {
+    with_each(|fleet| {
+        let answer = fleet.call("fleet_view", &json!({"view": "access"}));
+        assert_eq!(answer.code, 0, "{:#}", answer.json);
+        let root = answer.json["rows"].as_array().unwrap().iter().find(|row| row["name"] == "root").unwrap();
+        assert_eq!(root["hosts"], json!(["db", "mail", "web"]));
+        assert!(answer.json.to_string().len() < 6_000);
+        let pages = |cursor: Value| {
+            fleet.call("fleet_view", &json!({"view": "access", "limit": 5, "cursor": cursor})).json
+        };
+        let first = pages(Value::Null);
+        let second = pages(first["next_cursor"].clone());
+        assert_eq!(first["rows"].as_array().unwrap().len(), 5);
+        assert!(!second["rows"].as_array().unwrap().is_empty() && second["rows"][0] != first["rows"][0]);
+        let answer = fleet.call("fleet_view", &json!({"view": "ports", "hosts": ["web", "nobody"]}));
+        assert_eq!(answer.json["failed"][0]["hosts"], json!(["nobody"]), "{:#}", answer.json);
+    });
+}
