@@ -29,6 +29,7 @@ mod errors;
 mod facts;
 mod fleet;
 mod forms;
+mod generations;
 mod golden;
 mod guide;
 mod heartbeat;

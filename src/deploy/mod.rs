@@ -20,7 +20,9 @@ pub(crate) use plan::{
     SystemSource, show,
 };
 pub use plan::{PLAN_VERSION, Plan, StoredPlan};
-pub(crate) use propose::{Intent, propose_deployment, propose_rollback};
+pub(crate) use propose::{
+    Closure, Intent, ProposeError, closure, difference, propose_deployment, propose_rollback,
+};
 pub(crate) use rollout::{Outcome, Rollout};
 pub use supervisor::SUPERVISOR_SCRIPT;
 pub(crate) use supervisor::{DeploymentStep, LatestDeployment, SuperviseError, latest_deployment};

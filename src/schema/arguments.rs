@@ -260,7 +260,7 @@ impl ArgumentReader<'_> {
 
 /// Optional arguments that select a part of an answer: `""` counts as not set. For other strings an empty value is an
 /// error, because a call without them does something else (without `rev`, uncommitted files are deployed too).
-const MAY_BE_EMPTY: [&str; 4] = ["cursor", "host", "system", "tag"];
+const MAY_BE_EMPTY: [&str; 5] = ["cursor", "host", "package", "system", "tag"];
 
 /// Whether `""` counts as not set.
 fn may_be_empty(name: &str, schema: &Value) -> bool {

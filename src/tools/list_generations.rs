@@ -1,22 +1,43 @@
 //! `list_generations`: lists the systems that a host can roll back to.
 
+use std::collections::BTreeSet;
+
+use futures::{StreamExt, TryStreamExt};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::gap::{Gap, Gaps};
-use super::page::PageInput;
-use super::{Context, Effect, Reach, Tool, ToolError};
-use crate::deploy::{SurveyError, endpoint_of, survey};
-use crate::names::{HostName, StorePath};
+use super::page::{PAGE_BYTES, PageInput};
+use super::{Context, Effect, Reach, Tool, ToolError, answer_limit, difference};
+use crate::deploy::{Closure, Diff, HostState, ProposeError, SurveyError, closure, endpoint_of, survey};
+use crate::diagnostic::Diagnostic;
+use crate::names::{HostName, PackageName, StorePath};
+use crate::progress::Call;
+use crate::ssh::{SshError, SshSession};
 use crate::text;
 
 /// The tool `list_generations`.
 pub struct ListGenerations;
 
+/// Maximum number of generations in a page.
+const USUAL_PAGE: usize = 20;
+/// Maximum number of closures that the host lists at the same time.
+const MAX_CONCURRENT_CLOSURES: usize = 4;
+/// Maximum number of suggested package names.
+const MAX_SUGGESTIONS: usize = 5;
+/// Maximum size of a version in the answer, in characters.
+const MAX_VERSION: usize = 100;
+
 /// The arguments of `list_generations`.
 #[derive(Deserialize, JsonSchema)]
 pub struct Input {
     host: HostName,
+    /// Show the version of this package in each generation.
+    #[serde(default)]
+    package: Option<PackageName>,
+    /// Show what changes from the first of these generations to the second.
+    #[serde(default)]
+    compare: Option<[u64; 2]>,
     #[serde(flatten)]
     page: PageInput,
 }
@@ -34,6 +55,9 @@ pub struct ListedGeneration {
     current: bool,
     running: bool,
     booted: bool,
+    /// Absent if it lacks `package`; empty if that has no version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    package_version: Option<String>,
 }
 
 /// The answer of `list_generations`.
@@ -43,6 +67,11 @@ pub struct Output {
     /// Newest first.
     generations: Vec<ListedGeneration>,
     total: usize,
+    /// Similar names, if no generation of the page has `package`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    suggestions: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    difference: Option<Diff>,
     /// Parts of the host's configuration that could not be read, by cause.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     unread: Vec<Gap>,
@@ -56,7 +85,8 @@ impl Tool for ListGenerations {
     const NAME: &'static str = "list_generations";
     const TITLE: &'static str = "List generations";
     const DESCRIPTION: &'static str = "Asks a running host over SSH for its generations, newest first: date, NixOS \
-        version, and which one runs, which one was booted, and which is the boot default (`current`).";
+        version, and which one runs, which one was booted, and which is the boot default (`current`). `package` adds \
+        the version of a package in each, `compare` the difference of two.";
     const EFFECT: Effect = Effect::Read;
     const REACH: Reach = Reach::Hosts;
     type Input = Input;
@@ -68,6 +98,17 @@ impl Tool for ListGenerations {
         let session =
             context.in_force.hosts.session(&endpoint.target, call).await.map_err(SurveyError::from)?;
         let state = survey(&session, call).await?;
+        let compared = match input.compare {
+            Some([from, to]) => {
+                let (from, to) =
+                    (toplevel_of(&state, &input.host, from)?, toplevel_of(&state, &input.host, to)?);
+                call.report_message(format!("comparing two generations of {}", input.host));
+                let found = crate::deploy::difference(&session, &from, &to, call).await?;
+                Some(answer_limit::fit_entry(difference::for_answer(found), PAGE_BYTES / 2))
+            }
+            None => None,
+        };
+        let (difference, difference_bytes) = compared.unzip();
         let generations: Vec<ListedGeneration> = state
             .generations
             .into_iter()
@@ -82,15 +123,28 @@ impl Tool for ListGenerations {
                 generation: generation.number,
                 nixos_version: generation.nixos_version,
                 toplevel: generation.toplevel,
+                package_version: None,
             })
             .collect();
         let total = generations.len();
         let gaps = Gaps::from_parts(endpoint.unread);
-        let page = input.page.select_beside(generations, 20, gaps.bytes)?;
+        let mut page = input.page;
+        if input.package.is_some() {
+            // Each generation of the page costs a query on the host.
+            page.limit = Some(page.limit.unwrap_or(USUAL_PAGE).min(USUAL_PAGE));
+        }
+        let taken = gaps.bytes + difference_bytes.unwrap_or_default();
+        let mut page = page.select_beside(generations, USUAL_PAGE, taken)?;
+        let suggestions = match &input.package {
+            Some(package) => add_versions(&mut page.entries, package, &session, call).await?,
+            None => Vec::new(),
+        };
         Ok(Output {
             host: input.host.to_string(),
             generations: page.entries,
             total,
+            suggestions,
+            difference,
             unread: gaps.shown,
             unread_total: gaps.total,
             next_cursor: page.next_cursor,
@@ -114,11 +168,24 @@ impl Tool for ListGenerations {
             let marks: Vec<_> = marks.iter().filter(|(_, is)| *is).map(|(mark, _)| *mark).collect();
             let marks = if marks.is_empty() { String::new() } else { format!(" — {}", marks.join(", ")) };
             let version = generation.nixos_version.as_deref().map(text::word).unwrap_or_default();
+            let package = match generation.package_version.as_deref() {
+                Some("") => ", has the package, without a version".to_owned(),
+                Some(version) => format!(", package {}", text::word(version)),
+                None => String::new(),
+            };
             lines.push(format!(
-                "  {} {} {version}{marks}",
+                "  {} {} {version}{package}{marks}",
                 generation.generation,
                 text::word(&generation.date)
             ));
+        }
+        if !output.suggestions.is_empty() {
+            let names = text::words(output.suggestions.iter().map(String::as_str));
+            lines.push(format!("  none of them has that package; similar names: {names}"));
+        }
+        if let Some(found) = &output.difference {
+            lines.push("from the first to the second of the compared generations:".to_owned());
+            lines.extend(difference::render(found));
         }
         lines.extend(Gaps::render(&output.unread, output.unread_total));
         if output.next_cursor.is_some() {
@@ -126,4 +193,45 @@ impl Tool for ListGenerations {
         }
         lines.join("\n")
     }
+}
+
+/// The toplevel of a generation of the host.
+///
+/// # Errors
+/// If the host has no such generation.
+fn toplevel_of(state: &HostState, host: &HostName, number: u64) -> Result<StorePath, Diagnostic> {
+    let known = state.generations.iter().find(|generation| generation.number == number);
+    known.map(|generation| generation.toplevel.clone()).ok_or_else(|| {
+        let there = state.generations.iter().rev().map(|generation| generation.number).collect();
+        let error = ProposeError::NoGeneration { host: host.clone(), wanted: Some(number), there };
+        Diagnostic::from(&error).with_attr("compare")
+    })
+}
+
+/// Adds the version of the package to each of these generations. If none has the package, returns similar names of their
+/// packages.
+async fn add_versions(
+    generations: &mut [ListedGeneration],
+    package: &PackageName,
+    session: &SshSession,
+    call: &Call,
+) -> Result<Vec<String>, SshError> {
+    call.report_message(format!("looking for {package} in {} generations", generations.len()));
+    let toplevels: Vec<StorePath> =
+        generations.iter().map(|generation| generation.toplevel.clone()).collect();
+    let closures: Vec<Closure> = futures::stream::iter(toplevels)
+        .map(|toplevel| async move { closure(session, &toplevel, call).await })
+        .buffered(MAX_CONCURRENT_CLOSURES)
+        .try_collect()
+        .await?;
+    for (generation, closure) in generations.iter_mut().zip(&closures) {
+        generation.package_version = closure
+            .versions(package.as_str())
+            .map(|versions| text::bounded(&versions.join(", "), MAX_VERSION));
+    }
+    if generations.iter().any(|generation| generation.package_version.is_some()) {
+        return Ok(Vec::new());
+    }
+    let names: BTreeSet<&str> = closures.iter().flat_map(Closure::package_names).collect();
+    Ok(text::nearest(package.as_str(), names, MAX_SUGGESTIONS))
 }

@@ -5,6 +5,7 @@
 mod answer_limit;
 mod background;
 mod chosen_hosts;
+mod difference;
 mod gap;
 mod in_force;
 mod indexes;

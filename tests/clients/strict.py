@@ -107,6 +107,12 @@ def single(schema):
     return cases[0], next(one for one in kind if one != "null") if isinstance(kind, list) else kind
 
 
+def entries(schema):
+    """As few entries as the list may have, and one at least."""
+    entry = 1 if schema.get("items", {}).get("type") == "integer" else JOB["plausible"]["host"]
+    return [entry] * max(1, schema.get("minItems", 1))
+
+
 def as_strings(tool, arguments):
     """The same with each optional number, yes or no, word and list in turn, as text."""
     for name, schema in input_schema(tool).get("properties", {}).items():
@@ -115,7 +121,7 @@ def as_strings(tool, arguments):
             "boolean": "False",
             "integer": f"{only.get('minimum', 1)}.0",
             "number": "1",
-            "array": json.dumps([JOB["plausible"]["host"]]),
+            "array": json.dumps(entries(only)),
         }.get(kind)
         if value is not None:
             yield {**arguments, name: value}

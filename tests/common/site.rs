@@ -10,17 +10,27 @@ use super::fleet::{Answer, Fleet};
 use super::target::{Target, Targets};
 use super::wait::wait_until;
 
-/// A fleet whose facts are in `fleet.json`. `switch-to-configuration ACTION` of a revision first runs
+/// A fleet whose facts are in `fleet.json`. Each system refers to a store path for each name in `packages`, and has the files
+/// in `etc`, by their paths. `switch-to-configuration ACTION` of a revision first runs
 /// `/var/lib/hooks/REVISION-ACTION` of its machine, with which a test can make it fail.
 const FLAKE: &str = r#"{
   outputs = _:
   let
     fleet = builtins.fromJSON (builtins.readFile ./fleet.json);
+    package = name: derivation {
+      inherit name;
+      system = "x86_64-linux";
+      builder = "/bin/sh";
+      args = [ "-c" "echo ${name} >$out" ];
+    };
+    write = path: text: "mkdir -p $out/etc/${dirOf path} && printf %s ${builtins.toJSON text} >$out/etc/${path}\n";
+    etc = fleet.etc or { };
     toplevel = host: config: derivation {
       name = "nixos-system-${host}-${fleet.revision}";
       system = "x86_64-linux";
       builder = "/bin/sh";
       inherit (fleet) bytes;
+      packages = map package (fleet.packages or [ ]);
       facts = builtins.toJSON (import ./facts.nix { inherit config; });
       script = ''
         #!/bin/sh
@@ -50,6 +60,8 @@ const FLAKE: &str = r#"{
         printf %s "$fake_bootctl" >$out/sw/bin/bootctl
         chmod +x $out/bin/* $out/sw/bin/*
         head -c $bytes /dev/zero >$out/weight
+        echo "$packages" >$out/packages
+        ${builtins.concatStringsSep "" (map (path: write path etc.${path}) (builtins.attrNames etc))}
       '' ];
     };
     host = name: facts:
@@ -142,6 +154,16 @@ impl Site {
         change(&mut self.facts);
         self.fleet.write("fleet.json", &self.facts.to_string());
         self.fleet.git(&["commit", "--allow-empty", "-qam", "another revision"]);
+    }
+
+    /// Changes the facts of the hosts, and makes the new system of a host its newest generation and boot default. Reboots the
+    /// machine.
+    pub fn installed(&mut self, host: &str, change: impl FnOnce(&mut Value)) -> String {
+        self.change(change);
+        let toplevel = self.toplevel(host);
+        let nix = self.targets.nix().to_owned();
+        self.targets.get(host).install(&nix, &toplevel);
+        toplevel
     }
 
     /// Commits another revision of all hosts.

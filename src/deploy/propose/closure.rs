@@ -68,6 +68,19 @@ impl Closure {
         }
     }
 
+    /// The versions of a package, the oldest first; `None` if the closure does not have the package. A path without a version
+    /// adds none.
+    #[must_use]
+    pub fn versions(&self, package: &str) -> Option<Vec<&str>> {
+        self.packages().remove(package).map(|package| package.versions)
+    }
+
+    /// The names of all packages, sorted.
+    #[must_use]
+    pub fn package_names(&self) -> Vec<&str> {
+        self.packages().into_keys().collect()
+    }
+
     fn packages(&self) -> BTreeMap<&str, Package<'_>> {
         let mut packages: BTreeMap<&str, Package<'_>> = BTreeMap::new();
         for (path, size) in &self.0 {

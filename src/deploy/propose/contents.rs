@@ -7,6 +7,7 @@ use super::closure::Closure;
 use super::facts::{self, Facts};
 use super::units::{self, Units};
 use crate::deploy::host::store::of_file;
+use crate::deploy::plan::Diff;
 use crate::names::StorePath;
 use crate::progress::Call;
 use crate::ssh::{RemoteLimits, SshError, SshSession};
@@ -34,6 +35,23 @@ pub async fn closure(session: &SshSession, path: &StorePath, call: &Call) -> Res
     ];
     let limits = RemoteLimits { time: CLOSURE_TIME, output: CLOSURE_BYTES, ..RemoteLimits::default() };
     Ok(Closure::parse(&session.text(&argv, limits, call).await?))
+}
+
+/// What changes from the system `before` to the system `after`, which are both in the store of the host: packages, sizes and
+/// units.
+///
+/// # Errors
+/// See [`SshError`].
+pub async fn difference(
+    session: &SshSession,
+    before: &StorePath,
+    after: &StorePath,
+    call: &Call,
+) -> Result<Diff, SshError> {
+    let (old, new) = (closure(session, before, call).await?, closure(session, after, call).await?);
+    let changes = units(session, before.as_str(), call).await?;
+    let changes = changes.changes(&units(session, after.as_str(), call).await?);
+    Ok(Diff { units: Some(changes), ..old.diff(&new) })
 }
 
 /// The systemd units of a system in the store of the host.

@@ -10,6 +10,9 @@ mod risks;
 mod rollback;
 mod units;
 
+pub use closure::Closure;
+pub use contents::{closure, difference};
+pub use error::ProposeError;
 pub(in crate::deploy) use forward::bracketed;
 pub use forward::{Intent, propose_deployment};
 pub use rollback::propose_rollback;

@@ -60,13 +60,7 @@ pub async fn propose_rollback(
         });
     };
     call.report_message(format!("comparing generation {} of {host} with the running system", chosen.number));
-    let (before, after) = (
-        contents::closure(&session, &current, call).await?,
-        contents::closure(&session, &chosen.toplevel, call).await?,
-    );
-    let mut diff = before.diff(&after);
-    let units = contents::units(&session, current.as_str(), call).await?;
-    diff.units = Some(units.changes(&contents::units(&session, chosen.toplevel.as_str(), call).await?));
+    let diff = contents::difference(&session, &current, &chosen.toplevel, call).await?;
     let parts = store::parts(&session, &chosen.toplevel, call).await?;
     let mut plan = HostPlan {
         toplevel: chosen.toplevel.clone(),

@@ -6,15 +6,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::causes::Failing;
-use crate::deploy::{Change, Diff, HostPlan, Risk, Severity};
+use crate::deploy::{Diff, HostPlan, Risk, Severity};
 use crate::diagnostic::Diagnostic;
 use crate::names::{HostName, StorePath};
 use crate::text;
-
-/// Maximum number of changed packages of a host in the answer; the plan has all.
-const MAX_PACKAGES: usize = 40;
-/// Maximum number of changed packages of a host in the text.
-const MAX_NAMED_PACKAGES: usize = 15;
+use crate::tools::difference;
 
 /// The plan for one host.
 #[derive(Serialize, Deserialize, JsonSchema)]
@@ -59,10 +55,6 @@ impl Failing for PlannedHost {
 
 impl PlannedHost {
     pub(super) fn planned(plan: &HostPlan) -> Self {
-        let mut diff = plan.diff.clone();
-        let beyond = diff.packages.len().saturating_sub(MAX_PACKAGES);
-        diff.packages.truncate(MAX_PACKAGES);
-        diff.more_packages += beyond as u64;
         Self {
             host: plan.host.to_string(),
             target: format!("{}@{}", plan.target.user, plan.target.address),
@@ -70,7 +62,7 @@ impl PlannedHost {
             current: Some(plan.current.clone()),
             generation: plan.profile_generation.filter(|_| plan.profile_path.as_ref() == Some(&plan.current)),
             boots: plan.profile_generation,
-            diff: Some(diff),
+            diff: Some(difference::for_answer(plan.diff.clone())),
             risks: plan.risks.clone(),
             more_risks: 0,
             needs_reboot: Some(plan.needs_reboot),
@@ -97,41 +89,7 @@ impl PlannedHost {
     pub(super) fn render(&self) -> Vec<String> {
         let mut lines = vec![format!("{} ({})", self.host, self.target)];
         if let Some(diff) = &self.diff {
-            let grows = diff.closure_delta_bytes;
-            let sign = if grows < 0 { "-" } else { "+" };
-            lines.push(format!(
-                "  closure {}, {sign}{}",
-                indicatif::HumanBytes(diff.closure_bytes),
-                indicatif::HumanBytes(grows.unsigned_abs())
-            ));
-            let packages: Vec<_> = diff.packages.iter().filter(|p| p.change != Change::Changed).collect();
-            for package in packages.iter().take(MAX_NAMED_PACKAGES) {
-                let versions = match package.change {
-                    Change::Added => format!("new {}", package.after.join(", ")),
-                    Change::Removed => format!("removed {}", package.before.join(", ")),
-                    _ => format!("{} → {}", package.before.join(", "), package.after.join(", ")),
-                };
-                lines.push(format!("  {}: {versions}", package.name));
-            }
-            let beyond = packages.len().saturating_sub(MAX_NAMED_PACKAGES) as u64 + diff.more_packages;
-            if beyond > 0 {
-                lines.push(format!("  {beyond} more packages"));
-            }
-            if let Some(units) = &diff.units {
-                for (what, list) in [
-                    ("stop", &units.stop),
-                    ("start", &units.start),
-                    ("restart", &units.restart),
-                    ("reload", &units.reload),
-                ] {
-                    if !list.is_empty() {
-                        lines.push(format!(
-                            "  would {what}: {}",
-                            text::words(list.iter().map(String::as_str))
-                        ));
-                    }
-                }
-            }
+            lines.extend(difference::render(diff));
         }
         for risk in &self.risks {
             let mark = match risk.severity {
