@@ -126,7 +126,7 @@ fn others_are_served_while_a_person_thinks() {
 #[test]
 fn everybody_else_does_not() {
     let mut site = Site::start(&nixes().pop().unwrap(), &["web"], &json!({}));
-    let first = site.first("web");
+    let first = site.second_generation("web");
     for version in [OLDER, STATELESS] {
         let mut person = Person::at(&site, version);
         for does in [Does::Cancels, Does::Types("db"), Does::Types("yes"), Does::Types("")] {
@@ -173,7 +173,7 @@ fn unasked(person: &mut Person, tool: &str, arguments: &Value) -> String {
 fn a_no_is_kept() {
     for (nix, version) in nixes().into_iter().zip([STATELESS, OLDER].into_iter().cycle()) {
         let mut site = Site::start(&nix, &["web"], &json!({}));
-        let first = site.first("web");
+        let first = site.second_generation("web");
         let mut person = Person::at(&site, version);
         let arguments = plan(&mut person);
         let (_, declined) = person.call("deploy", &arguments, Does::Declines);
@@ -224,7 +224,7 @@ fn a_form_is_shown_twice_at_most() {
 #[test]
 fn an_answer_counts_once_and_for_its_own_question() {
     let mut site = Site::start(&nixes().pop().unwrap(), &["web"], &json!({}));
-    let first = site.first("web");
+    let first = site.second_generation("web");
     let mut person = Person::at(&site, STATELESS);
     let (one, two) = (plan(&mut person), plan(&mut person));
     let asking = |person: &mut Person, tool: &str, arguments: &Value| {

@@ -134,7 +134,8 @@ fn error_code(result: &Value) -> &str {
 fn a_form_does_not_approve_over_http() {
     let nix = nixes().pop().unwrap();
     let mut site = Site::start(&nix, &["web"], &json!({}));
-    let (first, second) = (site.first("web"), site.toplevel("web"));
+    let first = site.second_generation("web");
+    let second = site.toplevel("web");
     let server = serving(&site);
     let mut plans = Vec::new();
     for way in WAYS {

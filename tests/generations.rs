@@ -1,4 +1,5 @@
-//! `list_generations` on real machines: the versions of a package, and what changes between two generations.
+//! `list_generations` and `rollback_host` on real machines: the versions of a package, what changes between two generations,
+//! and what a rollback says before a person approves it.
 
 use serde_json::{Value, json};
 
@@ -98,4 +99,57 @@ fn a_person_reads_what_changed() {
     }
     let text = said(&["package=ngnix"]);
     assert!(text.contains("similar names: nginx"), "{text}");
+}
+
+#[test]
+fn a_rollback_says_what_it_changes_before_it_is_approved() {
+    for nix in nixes() {
+        let mut site = site(&nix);
+        let running = site.machine("web").current_system();
+        let answer = site.fleet.call("rollback_host", &json!({"host": "web", "generation": 3}));
+        let json = &answer.json;
+        assert_eq!((answer.code, answer.error_code()), (1, "approval_required"), "{json:#}");
+        assert_eq!((&json["generation"], &json["error"]["attr"]), (&json!(3), &json["plan_id"]), "{json:#}");
+        let planned = &json["planned"];
+        assert_eq!((&planned["host"], &planned["current"]), (&json!("web"), &json!(running)), "{json:#}");
+        let packages = planned["diff"]["packages"].as_array().unwrap();
+        let nginx = packages.iter().find(|package| package["name"] == "nginx").unwrap();
+        assert_eq!((&nginx["change"], &nginx["after"]), (&json!("added"), &json!(["1.28.0"])), "{json:#}");
+        assert_eq!(planned["diff"]["units"]["restart"], json!(["new.socket", "nginx.service"]), "{json:#}");
+        assert!(planned["risks"].is_array() && json.get("hosts").is_none(), "{json:#}");
+        let plan = json["plan_id"].as_str().unwrap();
+        assert!(site.approve(plan).status.success());
+        assert_eq!(site.deploy(plan).code, 0);
+
+        // The same generation again, by its number, and by the system that it shares with another.
+        let there = site.fleet.call("rollback_host", &json!({"host": "web", "generation": 3}));
+        assert_eq!((there.code, there.json), (0, json!({"generation": 3, "already_there": true})));
+        let first = site.machine("web").current_system();
+        site.machine("web").says(&["ln", "-s", &first, "/nix/var/nix/profiles/system-2-link.new"]);
+        site.machine("web").says(&[
+            "mv",
+            "-T",
+            "/nix/var/nix/profiles/system-2-link.new",
+            "/nix/var/nix/profiles/system-2-link",
+        ]);
+        let there = site.fleet.call("rollback_host", &json!({"host": "web", "generation": 2}));
+        assert_eq!((there.code, there.json), (0, json!({"generation": 2, "already_there": true})));
+        // Another boot default: there is something to do, although the system runs.
+        site.machine("web").says(&["ln", "-sfn", "system-4-link", "/nix/var/nix/profiles/system"]);
+        let other = site.fleet.call("rollback_host", &json!({"host": "web", "generation": 3}));
+        assert_eq!((other.code, other.error_code()), (1, "approval_required"), "{:#}", other.json);
+        let plans = site.fleet.command(&["plans"]).output().unwrap();
+        assert_eq!(String::from_utf8_lossy(&plans.stdout).matches("plan-").count(), 1, "{plans:?}");
+    }
+}
+
+#[test]
+fn a_person_reads_that_there_is_nothing_to_go_back_to() {
+    let site = Site::start(&nixes().pop().unwrap(), &["web"], &json!({}));
+    let back = site.fleet.command(&["rollback", "web", "--generation", "1"]).output().unwrap();
+    let said = String::from_utf8_lossy(&back.stdout);
+    assert!(said.contains("generation 1 runs already"), "{back:?}");
+    assert_eq!(back.status.code(), Some(0), "{back:?}");
+    let asked = site.fleet.command(&["call", "rollback_host", "host=web"]).output().unwrap();
+    assert!(String::from_utf8_lossy(&asked.stdout).contains("unknown_generation"), "{asked:?}");
 }

@@ -71,7 +71,8 @@ pub struct DeployCommand {
 
 /// Roll a host back to an older generation
 ///
-/// Has the same steps, protection and exit codes as `deploy`.
+/// Has the same steps, protection and exit codes as `deploy`. If the host runs the system of that generation and boots it,
+/// does nothing and exits with 0.
 #[derive(Args, Debug)]
 pub struct RollbackCommand {
     /// The host
@@ -267,9 +268,11 @@ async fn plan_approve_deploy(
     print_outcome(&deployed, FAILED)
 }
 
-/// The id of the plan, from the planner's answer or from its error `approval_required`; `None` if there is no plan.
+/// The id of the plan; `None` if there is no plan, or if it cannot be approved.
 fn planned_id(planned: &ToolOutcome) -> Option<PlanId> {
-    let id = planned.structured.get("plan_id").or_else(|| planned.structured.pointer("/error/attr"))?;
+    let error = planned.structured.pointer("/error/code").and_then(Value::as_str);
+    let waits = matches!(error, None | Some("approval_required"));
+    let id = planned.structured.get("plan_id").filter(|_| waits)?;
     id.as_str()?.parse().ok()
 }
 

@@ -38,6 +38,16 @@ pub struct Approved {
 #[derive(Serialize, Deserialize, JsonSchema)]
 pub struct Output {
     plan_id: PlanId,
+    #[serde(flatten)]
+    deployed: Deployed,
+    /// The first error; absent if every host ended as planned.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<Diagnostic>,
+}
+
+/// How a rollout ended on each host.
+#[derive(Serialize, Deserialize, JsonSchema)]
+pub(super) struct Deployed {
     action: Action,
     approved: Approved,
     hosts: Vec<GroupedEntry<Outcome>>,
@@ -47,9 +57,6 @@ pub struct Output {
     /// The names of the hosts left out, by state.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     more_named: BTreeMap<String, Vec<String>>,
-    /// The first error; absent if every host ended as planned.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<Diagnostic>,
 }
 
 impl Tool for Deploy {
@@ -67,7 +74,8 @@ impl Tool for Deploy {
     async fn run(context: &Context, input: Input) -> Result<Output, ToolError> {
         let approvals = Approvals::open(&context.settings().deploy).map_err(ApprovalError::from)?;
         let stored = approvals.load(&input.plan_id)?;
-        carry_out(context, &approvals, &stored).await
+        let (deployed, error) = carry_out(context, &approvals, &stored).await?;
+        Ok(Output { plan_id: stored.plan().id.clone(), deployed, error })
     }
 
     fn is_failure(output: &Output) -> bool {
@@ -79,12 +87,17 @@ impl Tool for Deploy {
     }
 
     fn render(output: &Output) -> String {
-        let approved = &output.approved;
-        let mut lines = vec![format!(
-            "{}: {}, approved by {} ({})",
-            output.plan_id, output.action, approved.by, approved.channel
-        )];
-        for grouped in &output.hosts {
+        output.deployed.render(&output.plan_id)
+    }
+}
+
+impl Deployed {
+    /// The text for people.
+    pub(super) fn render(&self, plan_id: &PlanId) -> String {
+        let approved = &self.approved;
+        let mut lines =
+            vec![format!("{plan_id}: {}, approved by {} ({})", self.action, approved.by, approved.channel)];
+        for grouped in &self.hosts {
             let GroupedEntry { entry: host, breaks, same_as, .. } = grouped;
             let generation =
                 host.generation.map(|number| format!(", generation {number}")).unwrap_or_default();
@@ -112,7 +125,7 @@ impl Tool for Deploy {
                 (None, None) => {}
             }
         }
-        lines.extend(answer_limit::describe_omitted("hosts", output.more_hosts, &output.more_named));
+        lines.extend(answer_limit::describe_omitted("hosts", self.more_hosts, &self.more_named));
         lines.join("\n")
     }
 }
@@ -131,12 +144,12 @@ impl From<&EndedEarly> for Diagnostic {
     }
 }
 
-/// Obtains the approval of a plan, then carries the plan out.
+/// Obtains the approval of a plan, then carries the plan out. Returns how it ended, with the first error of a host.
 pub(super) async fn carry_out(
     context: &Context,
     approvals: &Approvals,
     stored: &StoredPlan,
-) -> Result<Output, ToolError> {
+) -> Result<(Deployed, Option<Diagnostic>), ToolError> {
     let (by, call) = (context.requester(), &context.call);
     let spent = approvals.obtain(stored, &SlotReleasingApprover(context), &by, call).await?;
     // If this call is dropped, the rollout is cancelled; its task continues and rolls the hosts back.
@@ -161,13 +174,13 @@ pub(super) async fn carry_out(
     let (rollout, spent) = result.map_err(|error| EndedEarly(error.to_string()))?;
     let rollout = rollout.map_err(|error| EndedEarly(error.to_string()))?;
     let unrecorded = rollout.unrecorded.as_ref().map(Diagnostic::from);
-    Ok(Output {
-        plan_id: spent.plan().id.clone(),
+    let error = rollout.outcomes.iter().find_map(|host| host.error.clone()).or(unrecorded);
+    let deployed = Deployed {
         action: spent.plan().action,
         approved: Approved { by: spent.approval().by().to_owned(), channel: spent.approval().channel() },
-        error: rollout.outcomes.iter().find_map(|host| host.error.clone()).or(unrecorded),
         hosts: causes::group_by_cause(rollout.outcomes),
         more_hosts: 0,
         more_named: BTreeMap::new(),
-    })
+    };
+    Ok((deployed, error))
 }

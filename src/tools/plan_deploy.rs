@@ -23,7 +23,7 @@ use crate::names::{HostName, Rev};
 use crate::text;
 pub use output::Output;
 use output::more_suffix;
-use planned_host::PlannedHost;
+pub(super) use planned_host::PlannedHost;
 
 /// Maximum number of hosts that are built and surveyed at the same time.
 const MAX_CONCURRENT_PROPOSALS: usize = 8;

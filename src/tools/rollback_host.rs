@@ -1,16 +1,18 @@
 //! `rollback_host`: returns a host to an older generation, with the same protection as a deployment.
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::answer_limit::EntryLabel;
-use super::deploy::{self, Output};
+use super::deploy::{self, Deployed};
+use super::plan_deploy::PlannedHost;
 use super::{Context, Effect, Reach, Tool, ToolError};
 use crate::advice::Remedy;
 use crate::config::Action;
 use crate::deploy::{
-    ApprovalError, Approvals, FlakeSource, Pace, Plan, PlanError, StoredPlan, SystemSource, propose_rollback,
+    ApprovalError, Approvals, FlakeSource, Pace, Plan, PlanError, Rollback, StoredPlan, SystemSource,
+    propose_rollback,
 };
 use crate::diagnostic::{Code, Diagnostic};
 use crate::names::{HostName, PlanId};
@@ -27,11 +29,33 @@ pub struct Input {
     generation: Option<u64>,
 }
 
+/// The answer of `rollback_host`.
+#[derive(Serialize, Deserialize, JsonSchema)]
+pub struct Output {
+    /// Absent if there is nothing to do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    plan_id: Option<PlanId>,
+    /// The generation to return to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    generation: Option<u64>,
+    /// Whether its system runs already and is the boot default.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    already_there: bool,
+    /// What it changes, and its risks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    planned: Option<PlannedHost>,
+    /// Absent if it did not begin.
+    #[serde(flatten)]
+    deployed: Option<Deployed>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    error: Option<Diagnostic>,
+}
+
 impl Tool for RollbackHost {
     const NAME: &'static str = "rollback_host";
     const TITLE: &'static str = "Roll a host back";
     const DESCRIPTION: &'static str = "Rolls a host back to an older generation (list_generations lists them) after a \
-        person approved it, with the same protection as deploy.";
+        person approved it, with the same protection as deploy. The answer says what it changes, also before the approval.";
     const EFFECT: Effect = Effect::Host;
     const REACH: Reach = Reach::Hosts;
     const IDEMPOTENT: bool = false;
@@ -44,13 +68,20 @@ impl Tool for RollbackHost {
         // The approval belongs to the plan that the person was asked about, not to a new one.
         let stored = match context.approver.answers() {
             Some(id) => load_asked_plan(&approvals, &id, &input)?,
-            None => make_plan(context, &approvals, &input).await?,
+            None => match make_plan(context, &approvals, &input).await? {
+                Request::Plan(stored) => *stored,
+                Request::AlreadyAt(generation) => return Ok(Output::already_at(generation)),
+            },
         };
-        deploy::carry_out(context, &approvals, &stored).await
+        let planned = Output::planned(stored.plan());
+        Ok(match deploy::carry_out(context, &approvals, &stored).await {
+            Ok((deployed, error)) => Output { deployed: Some(deployed), error, ..planned },
+            Err(error) => Output { error: Some(error.into()), ..planned },
+        })
     }
 
     fn is_failure(output: &Output) -> bool {
-        deploy::Deploy::is_failure(output)
+        output.error.is_some()
     }
 
     fn label(host: &Value) -> Option<EntryLabel<'_>> {
@@ -58,7 +89,50 @@ impl Tool for RollbackHost {
     }
 
     fn render(output: &Output) -> String {
-        deploy::Deploy::render(output)
+        let (Some(plan_id), Some(generation)) = (&output.plan_id, output.generation) else {
+            let generation = output.generation.map(|number| format!(" {number}")).unwrap_or_default();
+            return format!("Nothing to do: generation{generation} runs already and is the boot default.");
+        };
+        let mut lines = Vec::new();
+        match (&output.deployed, &output.error) {
+            (Some(deployed), _) => lines.push(deployed.render(plan_id)),
+            (None, Some(error)) => lines.push(error.to_string()),
+            (None, None) => {}
+        }
+        lines.push(format!("what the rollback to generation {generation} changes:"));
+        lines.extend(output.planned.iter().flat_map(PlannedHost::render));
+        lines.join("\n")
+    }
+}
+
+impl Output {
+    /// The answer if the system of this generation runs already and is the boot default.
+    fn already_at(generation: u64) -> Self {
+        Self {
+            plan_id: None,
+            generation: Some(generation),
+            already_there: true,
+            planned: None,
+            deployed: None,
+            error: None,
+        }
+    }
+
+    /// The part of the answer that is known before the approval.
+    fn planned(plan: &Plan) -> Self {
+        let host = plan.hosts.first();
+        let generation = host.and_then(|host| match host.source {
+            SystemSource::Generation(number) => Some(number),
+            SystemSource::New | SystemSource::Present => None,
+        });
+        Self {
+            plan_id: Some(plan.id.clone()),
+            generation,
+            already_there: false,
+            planned: host.map(PlannedHost::planned),
+            deployed: None,
+            error: None,
+        }
     }
 }
 
@@ -80,11 +154,22 @@ fn load_asked_plan(approvals: &Approvals, id: &PlanId, input: &Input) -> Result<
     if is_asked_for { Ok(stored) } else { Err(ApprovalError::Stray(id.clone())) }
 }
 
-async fn make_plan(context: &Context, approvals: &Approvals, input: &Input) -> Result<StoredPlan, ToolError> {
+/// What a call that asked nobody before has to do.
+enum Request {
+    /// Have this plan approved.
+    Plan(Box<StoredPlan>),
+    /// Nothing: the host is at this generation already.
+    AlreadyAt(u64),
+}
+
+async fn make_plan(context: &Context, approvals: &Approvals, input: &Input) -> Result<Request, ToolError> {
     let (flake, settings) = (context.flake(), context.settings());
-    let host_plan =
-        propose_rollback(flake, &context.in_force.hosts, &input.host, input.generation, &context.call)
-            .await?;
+    let hosts = &context.in_force.hosts;
+    let host_plan = match propose_rollback(flake, hosts, &input.host, input.generation, &context.call).await?
+    {
+        Rollback::Planned(host_plan) => *host_plan,
+        Rollback::AlreadyThere(generation) => return Ok(Request::AlreadyAt(generation)),
+    };
     let source = match FlakeSource::of(flake, &context.call).await {
         Ok(source) => source,
         Err(error) if Diagnostic::from(&error).code == Code::Cancelled => return Err(error.into()),
@@ -108,5 +193,5 @@ async fn make_plan(context: &Context, approvals: &Approvals, input: &Input) -> R
         settings.deploy.plan_lifetime,
     )
     .map_err(|error| ApprovalError::from(PlanError::Randomness(error)))?;
-    Ok(approvals.keep(plan).await?)
+    Ok(Request::Plan(Box::new(approvals.keep(plan).await?)))
 }

@@ -166,6 +166,13 @@ impl Site {
         toplevel
     }
 
+    /// Makes the system of the second revision the second generation of a host, and commits a third revision.
+    pub fn second_generation(&mut self, host: &str) -> String {
+        let second = self.installed(host, |_| {});
+        self.revise("3");
+        second
+    }
+
     /// Commits another revision of all hosts.
     pub fn revise(&mut self, revision: &str) {
         self.change(|facts| facts["revision"] = revision.into());

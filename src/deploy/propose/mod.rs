@@ -15,4 +15,4 @@ pub use contents::{closure, difference};
 pub use error::ProposeError;
 pub(in crate::deploy) use forward::bracketed;
 pub use forward::{Intent, propose_deployment};
-pub use rollback::propose_rollback;
+pub use rollback::{Rollback, propose_rollback};

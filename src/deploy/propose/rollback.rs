@@ -14,6 +14,15 @@ use crate::progress::Call;
 use crate::ssh::SshConnections;
 use crate::text;
 
+/// What a rollback would do.
+#[derive(Debug)]
+pub enum Rollback {
+    /// It would activate the generation, as the plan says.
+    Planned(Box<HostPlan>),
+    /// Nothing: the system of this generation runs already, and is the boot default.
+    AlreadyThere(u64),
+}
+
 /// Plans the rollback of the host to `generation`; `None` means the one before its current. Changes nothing on the
 /// machine.
 ///
@@ -28,7 +37,7 @@ pub async fn propose_rollback(
     host: &HostName,
     generation: Option<u64>,
     call: &Call,
-) -> Result<HostPlan, ProposeError> {
+) -> Result<Rollback, ProposeError> {
     let (place, facts) =
         futures::future::join(endpoint_of(flake, host, call), facts::facts_of(flake, host, call)).await;
     let place = place?;
@@ -59,6 +68,9 @@ pub async fn propose_rollback(
             there: state.generations.iter().rev().map(|known| known.number).collect(),
         });
     };
+    if current == chosen.toplevel && state.configured.as_ref() == Some(&current) {
+        return Ok(Rollback::AlreadyThere(chosen.number));
+    }
     call.report_message(format!("comparing generation {} of {host} with the running system", chosen.number));
     let diff = contents::difference(&session, &current, &chosen.toplevel, call).await?;
     let parts = store::parts(&session, &chosen.toplevel, call).await?;
@@ -125,5 +137,5 @@ pub async fn propose_rollback(
             "set them under `[hosts.NAME]` in the settings, or correct the configuration",
         ));
     }
-    Ok(plan)
+    Ok(Rollback::Planned(Box::new(plan)))
 }

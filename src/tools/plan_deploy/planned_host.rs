@@ -54,7 +54,7 @@ impl Failing for PlannedHost {
 }
 
 impl PlannedHost {
-    pub(super) fn planned(plan: &HostPlan) -> Self {
+    pub(in crate::tools) fn planned(plan: &HostPlan) -> Self {
         Self {
             host: plan.host.to_string(),
             target: format!("{}@{}", plan.target.user, plan.target.address),
@@ -86,7 +86,7 @@ impl PlannedHost {
         }
     }
 
-    pub(super) fn render(&self) -> Vec<String> {
+    pub(in crate::tools) fn render(&self) -> Vec<String> {
         let mut lines = vec![format!("{} ({})", self.host, self.target)];
         if let Some(diff) = &self.diff {
             lines.extend(difference::render(diff));
