@@ -13,7 +13,8 @@ const LINES: usize = 400;
 pub fn draw(layout: &Layout) -> String {
     let mut rows = Vec::new();
     for root in &layout.disks {
-        rows.push(row(root, String::new()));
+        let host = root.host.as_deref().map(|host| format!("{host}: ")).unwrap_or_default();
+        rows.push(row(root, host));
         branches(root, "", &mut rows);
     }
     let hidden = rows.len().saturating_sub(LINES);

@@ -21,6 +21,8 @@ pub(super) struct ConfigFacts {
     pub(super) systemd_initrd: Option<bool>,
     pub(super) initrd_secrets: Fact<Vec<String>>,
     pub(super) clevis: Fact<Vec<String>>,
+    /// Kernel modules of the initrd, without those that they depend on.
+    pub(super) initrd_modules: Fact<Vec<String>>,
     pub(super) file_systems: Fact<BTreeMap<String, FileSystem>>,
     pub(super) swap: Fact<Vec<SwapDevice>>,
 }
@@ -98,6 +100,7 @@ impl ConfigFacts {
             systemd_initrd: initrd.flag("systemd"),
             initrd_secrets: Fact::of(initrd.value("secrets"), names),
             clevis: Fact::of(initrd.value("clevis"), names),
+            initrd_modules: Fact::of(initrd.value("modules"), names),
             file_systems: Fact::of(probe.value("fileSystems"), |value| {
                 value.is_object().then(|| file_systems(Attrs::of(Some(value))))
             }),

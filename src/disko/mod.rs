@@ -15,6 +15,7 @@ pub mod hazards;
 mod model;
 mod parse;
 mod part;
+mod place;
 mod read;
 mod size;
 #[cfg(test)]
@@ -22,8 +23,10 @@ mod tests;
 
 pub use draw::draw;
 pub use hazards::Severity;
-pub use model::Layout;
+pub use model::{Fate, Layout};
 
 /// A Nix function from the readers of `probes.nix`, the platform and a host's `config` to the input of
 /// [`Layout::from_probe`].
 pub const PROBE: &str = include_str!("probe.nix");
+/// A Nix function from a host and its `config` to the places of the entries of its layout; `places` in that input.
+pub const PLACES: &str = include_str!("places.nix");

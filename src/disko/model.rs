@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::hazards::Hazard;
 use super::read::Attrs;
-use super::{facts::ConfigFacts, hazards, parse};
+use super::{facts::ConfigFacts, hazards, parse, place};
 use crate::diagnostic::{Code, Diagnostic};
 
 /// Why the result of a probe is no layout.
@@ -32,8 +32,39 @@ pub struct Layout {
     pub disks: Vec<Node>,
     /// The mounts of the layout, sorted by mount point.
     pub mounts: Vec<Mount>,
+    /// The disks whose content disko wipes before it formats them.
+    pub wiped: Vec<Fate>,
+    /// The disks with `destroy = false`: disko wipes nothing on them, and adds what they lack.
+    pub kept: Vec<Fate>,
     /// Its hazards, the most severe first.
     pub hazards: Vec<Hazard>,
+}
+
+/// A disk that is wiped or kept.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(transform = undocumented)]
+pub struct Fate {
+    /// The host, if the answer is about several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<String>,
+    /// Its name in the layout.
+    pub name: String,
+    /// Its path on the host.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device: Option<String>,
+    /// Where it is defined.
+    #[serde(flatten)]
+    pub place: Option<Place>,
+}
+
+/// A place in the flake.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(transform = undocumented)]
+pub struct Place {
+    /// The file, relative to the flake if it belongs to it.
+    pub file: String,
+    /// The line, from 1.
+    pub line: u64,
 }
 
 /// A device or a part of one, with its children.
@@ -44,6 +75,9 @@ pub struct Layout {
 #[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[schemars(transform = undocumented)]
 pub struct Node {
+    /// The host, on the root of a tree if the answer is about several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<String>,
     /// `disk`, `partition`, `luks`, `mdadm`, `lvm_vg`, `lv`, `zpool`, `zfs_fs`, `zfs_volume`,
     /// `btrfs_subvol`, `bcachefs_filesystem`, `bcachefs_subvolume`, `swapfile`, `nodev`, or another type that
     /// the layout has.
@@ -80,6 +114,9 @@ pub struct Node {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(default)]
     pub children: Vec<Node>,
+    /// Where the root of a tree is defined.
+    #[serde(flatten)]
+    pub place: Option<Place>,
     /// Number of its children in later parts of the layout.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub more_children: Option<usize>,
@@ -93,6 +130,9 @@ pub struct Node {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[schemars(transform = undocumented)]
 pub struct Mount {
+    /// The host, if the answer is about several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<String>,
     /// Its mount point.
     pub mountpoint: String,
     /// Path of the mounted device.
@@ -110,6 +150,10 @@ pub struct Mount {
 /// Settings of a node that hazards need and that are not reported.
 #[derive(Debug, Default)]
 pub(super) struct UnreportedSettings {
+    /// Where the node is defined.
+    pub(super) place: Option<Place>,
+    /// Whether disko wipes the disk before it formats it; `None` if that could not be evaluated, and for other nodes.
+    pub(super) destroy: Option<bool>,
     /// The partition table on it.
     pub(super) table: Option<Table>,
     /// Size and position of a partition or volume, and its priority when disko creates it.
@@ -251,11 +295,8 @@ impl Layout {
     ///
     /// # Errors
     /// [`LayoutError::NotAProbe`] if `probe` is not an attribute set with `devices`.
-    #[expect(
-        clippy::needless_pass_by_value,
-        reason = "the value can be megabytes, and the caller does not need it any more"
-    )]
-    pub fn from_probe(probe: Value) -> Result<Self, LayoutError> {
+    pub fn from_probe(mut probe: Value) -> Result<Self, LayoutError> {
+        place::insert_places(&mut probe);
         let attrs = Attrs::of(Some(&probe));
         let Some(devices) = probe.get("devices").filter(|devices| devices.is_object() || devices.is_null())
         else {
@@ -265,7 +306,17 @@ impl Layout {
         let disks = parse::devices(Attrs::of(Some(devices)));
         let hazards = hazards::find(&disks, &facts, devices.is_object());
         let mounts = mounts(&disks);
-        Ok(Self { disks, mounts, hazards })
+        let with_fate = |wiped| {
+            let of_fate = disks.iter().filter(move |root| root.hidden.destroy == Some(wiped));
+            of_fate.map(Fate::of).collect()
+        };
+        Ok(Self { wiped: with_fate(true), kept: with_fate(false), disks, mounts, hazards })
+    }
+}
+
+impl Fate {
+    fn of(disk: &Node) -> Self {
+        Self { host: None, name: disk.name.clone(), device: disk.device.clone(), place: disk.place.clone() }
     }
 }
 
@@ -273,6 +324,8 @@ impl Node {
     /// A copy without its children and its hidden settings.
     pub(super) fn bare(&self) -> Self {
         Self {
+            host: self.host.clone(),
+            place: self.place.clone(),
             kind: self.kind.clone(),
             name: self.name.clone(),
             device: self.device.clone(),
@@ -294,6 +347,7 @@ pub(super) fn mounts(roots: &[Node]) -> Vec<Mount> {
     fn collect(node: &Node, out: &mut Vec<Mount>) {
         if let Some(mountpoint) = &node.mountpoint {
             out.push(Mount {
+                host: None,
                 mountpoint: mountpoint.clone(),
                 device: node.device.clone(),
                 format: node.format.clone(),

@@ -6,6 +6,7 @@
 use serde_json::Value;
 
 use super::model::{Extent, Group, Node, Table, UnreportedSettings};
+use super::place::place_of;
 use super::read::{Attrs, word};
 use crate::text;
 
@@ -19,6 +20,14 @@ pub(super) const DEPTH_LIMIT: usize = 24;
 
 /// The trees of a layout: disks, then groups of devices, then mounts without a device, then unknown types.
 pub(super) fn devices(devices: Attrs<'_>) -> Vec<Node> {
+    let mut roots = roots(devices);
+    for root in &mut roots {
+        root.place.clone_from(&root.hidden.place);
+    }
+    roots
+}
+
+fn roots(devices: Attrs<'_>) -> Vec<Node> {
     let mut parser = Parser { left: NODE_LIMIT };
     let mut roots = Vec::new();
     let known: [(&str, ReadNode); 6] = [
@@ -101,6 +110,12 @@ impl Parser {
         let mut node =
             node("disk", attrs.text("name").unwrap_or_else(|| word(name).replace('/', "_")), attrs);
         node.device = attrs.text("device");
+        node.hidden.destroy = match attrs.value("destroy") {
+            // disko's default, which a bare attribute set does not have.
+            None if attrs.exists() && !attrs.failed() => Some(true),
+            None => None,
+            Some(destroy) => destroy.as_bool(),
+        };
         let holder = node.name.clone();
         self.content(&mut node, attrs, Holder { kind: "disk", name: &holder }, DEPTH_LIMIT);
         node
@@ -139,6 +154,7 @@ fn node(kind: &str, name: String, attrs: Attrs<'_>) -> Node {
         kind: word(kind),
         name,
         hidden: UnreportedSettings {
+            place: place_of(attrs),
             failed: attrs.partly_failed() || !attrs.exists(),
             ..UnreportedSettings::default()
         },

@@ -3,12 +3,16 @@
 use serde::{Deserialize, Serialize};
 
 use super::hazards::Hazard;
-use super::model::{Layout, Mount, Node, mounts};
+use super::model::{Fate, Layout, Mount, Node, mounts};
 
 /// A hazard, or a tree with its mounts.
 #[derive(Debug, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum LayoutPart {
+    /// A disk that disko wipes.
+    Wiped(Fate),
+    /// A disk that disko keeps.
+    Kept(Fate),
     /// A hazard of the layout.
     Hazard(Hazard),
     /// A tree, or some of its children below copies of their ancestors.
@@ -21,7 +25,7 @@ pub enum LayoutPart {
 }
 
 impl Layout {
-    /// The parts, the hazards first. A tree of more than `room` bytes of JSON is split into several parts, each with
+    /// The parts: the disks that are wiped and kept, the hazards, the trees. A tree of more than `room` bytes of JSON is split into several parts, each with
     /// the root.
     #[must_use]
     pub fn into_parts(self, room: usize) -> Vec<LayoutPart> {
@@ -30,15 +34,44 @@ impl Layout {
             let mounts = mounts(std::slice::from_ref(&root));
             LayoutPart::Tree { root: Box::new(root), mounts }
         });
-        self.hazards.into_iter().map(LayoutPart::Hazard).chain(trees).collect()
+        let fates = self.wiped.into_iter().map(LayoutPart::Wiped);
+        let fates = fates.chain(self.kept.into_iter().map(LayoutPart::Kept));
+        fates.chain(self.hazards.into_iter().map(LayoutPart::Hazard)).chain(trees).collect()
+    }
+}
+
+impl LayoutPart {
+    /// The part as one of this host, for an answer about several.
+    #[must_use]
+    pub fn of_host(mut self, host: &str) -> Self {
+        let name = || Some(host.to_owned());
+        match &mut self {
+            Self::Wiped(fate) | Self::Kept(fate) => fate.host = name(),
+            Self::Hazard(hazard) => hazard.host = name(),
+            Self::Tree { root, mounts } => {
+                root.host = name();
+                for mount in mounts {
+                    mount.host = name();
+                }
+            }
+        }
+        self
     }
 }
 
 impl FromIterator<LayoutPart> for Layout {
     fn from_iter<T: IntoIterator<Item = LayoutPart>>(parts: T) -> Self {
-        let mut layout = Self { disks: Vec::new(), mounts: Vec::new(), hazards: Vec::new() };
+        let mut layout = Self {
+            disks: Vec::new(),
+            mounts: Vec::new(),
+            wiped: Vec::new(),
+            kept: Vec::new(),
+            hazards: Vec::new(),
+        };
         for part in parts {
             match part {
+                LayoutPart::Wiped(fate) => layout.wiped.push(fate),
+                LayoutPart::Kept(fate) => layout.kept.push(fate),
                 LayoutPart::Hazard(hazard) => layout.hazards.push(hazard),
                 LayoutPart::Tree { root, mounts } => {
                     layout.disks.push(*root);
@@ -46,7 +79,9 @@ impl FromIterator<LayoutPart> for Layout {
                 }
             }
         }
-        layout.mounts.sort_by(|one, other| one.mountpoint.cmp(&other.mountpoint));
+        layout
+            .mounts
+            .sort_by(|one, other| (&one.host, &one.mountpoint).cmp(&(&other.host, &other.mountpoint)));
         layout
     }
 }

@@ -122,6 +122,13 @@ let
   loader = config.boot.loader or { };
   grub = loader.grub or null;
   initrd = config.boot.initrd or { };
+  # A list of names, or a set of booleans.
+  moduleNames =
+    modules:
+    if isList modules then
+      filter isString modules
+    else
+      filter (name: modules.${name} == true) (attrNames modules);
 
   # Without the devices there is no answer, so they have the empty path, which stands for the whole answer.
   devices = parts.enter [ ] null (config.disko.devices or null);
@@ -170,6 +177,13 @@ seq devices {
       systemd = fact [ "boot" "initrd" "systemd" ] (initrd.systemd.enable or null);
       secrets = fact [ "boot" "initrd" "secrets" ] (attrNames (initrd.secrets or { }));
       clevis = fact [ "boot" "initrd" "clevis" ] (attrNames (initrd.clevis.devices or { }));
+      # Null without an initrd, and in a bare attribute set, to which no module adds the usual drivers.
+      modules = fact [ "boot" "initrd" "modules" ] (
+        if initrd ? availableKernelModules && initrd ? kernelModules && initrd.enable or true then
+          moduleNames initrd.availableKernelModules ++ moduleNames initrd.kernelModules
+        else
+          null
+      );
     };
   };
 

@@ -216,8 +216,8 @@ fn the_schema_is_small() {
     let schema = schemars::schema_for!(Layout);
     let whole = serde_json::to_string(&schema).unwrap();
     let disks = serde_json::to_string(&schema.get("$defs").unwrap()["Node"]).unwrap();
-    assert!(disks.len() < 500, "{} bytes: {disks}", disks.len());
-    assert!(whole.len() < 1_300, "{} bytes: {whole}", whole.len());
+    assert!(disks.len() < 600, "{} bytes: {disks}", disks.len());
+    assert!(whole.len() < 2_200, "{} bytes: {whole}", whole.len());
 }
 
 #[test]

@@ -10,6 +10,7 @@ use super::{Answer, Fingerprint, Flake, FlakeError, Instantiate, Question, Unrea
 use crate::config::HostFile;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::names::{AttrPath, HostName, StorePath};
+use crate::nix::diagnostics;
 use crate::progress::Call;
 use crate::text;
 
@@ -208,21 +209,53 @@ impl Flake {
         Err(FlakeError::Evaluation(Box::new(diagnostic)))
     }
 
-    /// The disk layout of a host.
+    /// The disk layouts of these hosts, each with its own error.
     ///
     /// # Errors
     /// See [`FlakeError`].
-    pub async fn disko_facts(&self, name: &HostName, call: &Call) -> Result<DiskoFacts, FlakeError> {
-        self.remembered(&format!("disko {name}"), call, |flake| async move {
-            call.report_message(format!("evaluating {name}"));
-            let question = Question::new([HOSTS, name.as_str()], "disko");
-            match flake.ask("hosts", vec![question], Instantiate::No, call).await?.pop() {
-                Some(Ok(answer)) => Ok(DiskoFacts { value: answer.value, unread: answer.unread }),
-                Some(Err(diagnostic)) => flake.explain(name, diagnostic, call).await,
-                None => Ok(DiskoFacts::default()),
+    pub async fn disko_facts(
+        &self,
+        hosts: &[HostName],
+        call: &Call,
+    ) -> Result<Vec<Result<DiskoFacts, FlakeError>>, FlakeError> {
+        let names: Vec<&str> = hosts.iter().map(HostName::as_str).collect();
+        // One process evaluates several hosts, which share nixpkgs.
+        let answers = self
+            .remembered(&format!("disko {}", names.join(" ")), call, |flake| async move {
+                call.report_message(match hosts {
+                    [only] => format!("evaluating {only}"),
+                    several => format!("evaluating the disks of {} hosts", several.len()),
+                });
+                let question = |host: &HostName| Question::new([HOSTS, host.as_str()], "disko");
+                let questions = hosts.iter().map(question).collect();
+                let mut answers = flake.ask("hosts", questions, Instantiate::No, call).await?;
+                for answer in answers.iter_mut().flatten() {
+                    flake.show_places(&mut answer.value);
+                }
+                Ok(answers)
+            })
+            .await?;
+        let mut facts = Vec::new();
+        for (host, answer) in hosts.iter().zip(answers) {
+            facts.push(match answer {
+                Ok(Answer { value, unread }) => Ok(DiskoFacts { value, unread }),
+                Err(diagnostic) => self.explain(host, diagnostic, call).await,
+            });
+        }
+        Ok(facts)
+    }
+
+    /// Makes the files of the places in the result of disko's probe relative to the flake.
+    fn show_places(&self, value: &mut Value) {
+        let source = self.source();
+        let mut shown: BTreeMap<String, String> = BTreeMap::new();
+        for place in value.get_mut("places").and_then(Value::as_array_mut).into_iter().flatten() {
+            if let Some(Value::String(file)) = place.get_mut("file") {
+                let known =
+                    shown.entry(file.clone()).or_insert_with(|| diagnostics::shown_file(file, &source));
+                file.clone_from(known);
             }
-        })
-        .await
+        }
     }
 
     /// The store path of a host's toplevel. Nothing is built.

@@ -77,6 +77,13 @@ impl UnreadPart {
         order.is_eq() || self.rest && order.is_gt()
     }
 
+    /// The same part in an answer that has this one at `name`.
+    #[must_use]
+    pub fn below(mut self, name: &str) -> Self {
+        self.part.insert(0, name.into());
+        self
+    }
+
     /// Its path as text.
     #[must_use]
     pub fn place(&self) -> String {

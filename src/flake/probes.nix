@@ -16,6 +16,7 @@
   single,
   questions,
   disko,
+  disko_places,
   facts,
   # The function of questions that bring their own. It gets the readers of parts if the probe is `own_in_parts`.
   own ? null,
@@ -328,7 +329,12 @@ let
       let
         config = parts.enter [ ] { } (configOf host);
       in
-      seq config (disko parts (platform host) config);
+      seq config (
+        disko parts (platform host) config
+        // {
+          places = parts.part [ "places" ] [ ] (disko_places host config);
+        }
+      );
 
     activation = home: derivationPath home.activationPackage;
 

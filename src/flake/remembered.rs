@@ -130,6 +130,7 @@ impl Flake {
                 view::VIEW,
                 view::SERVICES,
                 crate::disko::PROBE,
+                crate::disko::PLACES,
                 identity,
                 &self.reference(),
                 question,

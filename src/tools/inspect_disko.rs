@@ -1,4 +1,4 @@
-//! `inspect_disko`: shows a host's evaluated disk layout and its hazards.
+//! `inspect_disko`: shows the evaluated disk layouts of hosts, what disko wipes, and the hazards.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize};
 use super::gap::{Gap, Gaps};
 use super::page::{self, PageInput};
 use super::{Context, Effect, Reach, Tool, ToolError};
-use crate::disko::{self, Layout, Severity};
+use crate::disko::{self, Fate, Layout, Severity};
+use crate::flake::select::Selection;
+use crate::flake::{FlakeError, UnreadPart};
 use crate::names::HostName;
 use crate::text;
 
@@ -16,10 +18,20 @@ pub struct InspectDisko;
 /// Maximum size of a tree in bytes of JSON; a larger one is divided, so that several fit into a page.
 const TREE_BYTES: usize = page::PAGE_BYTES / 2;
 
+/// Maximum number of disks that a line of the text names.
+const MAX_NAMED_DISKS: usize = 20;
+
 /// The arguments of `inspect_disko`.
 #[derive(Deserialize, JsonSchema)]
 pub struct Input {
-    host: HostName,
+    #[serde(default)]
+    host: Option<HostName>,
+    /// Several hosts.
+    #[serde(default)]
+    hosts: Vec<HostName>,
+    /// All hosts with this tag.
+    #[serde(default)]
+    tag: Option<String>,
     #[serde(flatten)]
     page: PageInput,
 }
@@ -29,7 +41,7 @@ pub struct Input {
 pub struct Output {
     #[serde(flatten)]
     layout: Layout,
-    /// Parts that could not be read and were not checked, by cause; only on the first page.
+    /// Hosts, and parts of hosts, that could not be read and were not checked, by cause; only on the first page.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     unread: Vec<Gap>,
     #[serde(default, skip_serializing_if = "crate::schema::is_zero")]
@@ -44,21 +56,49 @@ pub struct Output {
 impl Tool for InspectDisko {
     const NAME: &'static str = "inspect_disko";
     const TITLE: &'static str = "Inspect a disk layout";
-    const DESCRIPTION: &'static str = "Shows a host's evaluated disko layout as a tree, its mounts, and the hazards \
-        of data loss and boot failure.";
+    const DESCRIPTION: &'static str = "Shows the evaluated disko layout of hosts as trees, the mounts, which disks \
+        disko wipes and keeps, and the hazards of data loss and boot failure.";
     const EFFECT: Effect = Effect::Read;
     const REACH: Reach = Reach::Here;
     type Input = Input;
     type Output = Output;
 
     async fn run(context: &Context, input: Input) -> Result<Output, ToolError> {
-        let facts = context.flake().disko_facts(&input.host, &context.call).await?;
-        let layout = Layout::from_probe(facts.value)?;
-        let (total_hazards, total_disks) = (layout.hazards.len(), layout.disks.len());
+        let (flake, call) = (context.flake(), &context.call);
+        let hosts: Vec<HostName> = input.host.into_iter().chain(input.hosts).collect();
+        // Two hosts in both arguments are several hosts.
+        let are_several = input.tag.as_deref().is_some_and(|tag| !tag.is_empty()) || hosts.len() > 1;
+        let selection = Selection { hosts, tag: input.tag, except: Vec::new() };
+        let hosts = flake.select(&selection, call).await?.hosts;
+        let all = flake.disko_facts(&hosts, call).await?;
+        let (mut parts, mut unread) = (Vec::new(), Vec::new());
+        let (mut total_hazards, mut total_disks) = (0, 0);
+        for (host, facts) in hosts.iter().zip(all) {
+            let facts = match facts {
+                Ok(facts) => facts,
+                // A wrong name is an error of the call.
+                Err(FlakeError::Evaluation(error)) if are_several => {
+                    unread.push(UnreadPart::new([host.as_str()], *error));
+                    continue;
+                }
+                Err(error) => return Err(error.into()),
+            };
+            let layout = Layout::from_probe(facts.value)?;
+            total_hazards += layout.hazards.len();
+            total_disks += layout.disks.len();
+            let own = layout.into_parts(TREE_BYTES).into_iter();
+            if are_several {
+                parts.extend(own.map(|part| part.of_host(host.as_str())));
+                unread.extend(facts.unread.into_iter().map(|part| part.below(host.as_str())));
+            } else {
+                parts.extend(own);
+                unread.extend(facts.unread);
+            }
+        }
         // Gaps are only on the first page.
         let is_first = input.page.cursor.is_none();
-        let gaps = if is_first { Gaps::from_parts(facts.unread) } else { Gaps::default() };
-        let page = input.page.select_beside(layout.into_parts(TREE_BYTES), usize::MAX, gaps.bytes)?;
+        let gaps = if is_first { Gaps::from_parts(unread) } else { Gaps::default() };
+        let page = input.page.select_beside(parts, usize::MAX, gaps.bytes)?;
         let layout = page.entries.into_iter().collect();
         Ok(Output {
             layout,
@@ -72,13 +112,28 @@ impl Tool for InspectDisko {
 
     fn render(output: &Output) -> String {
         let mut text = text::fenced(&disko::draw(&output.layout));
+        for (what, disks) in [("wipes", &output.layout.wiped), ("keeps", &output.layout.kept)] {
+            if !disks.is_empty() {
+                let names: Vec<String> = disks.iter().take(MAX_NAMED_DISKS).map(named).collect();
+                let more = disks.len().saturating_sub(MAX_NAMED_DISKS);
+                let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+                text.push_str(&format!("\ndisko {what} {}{more}", names.join(", ")));
+            }
+        }
         for hazard in &output.layout.hazards {
             let severity = match hazard.severity {
                 Severity::Danger => "DANGER",
                 Severity::Warning => "warning",
                 Severity::Note => "note",
             };
-            text.push_str(&format!("\n{severity}: {}", hazard.code.meaning()));
+            let host = hazard.host.as_deref().map(|host| format!("{host}: ")).unwrap_or_default();
+            let place = hazard.place.as_ref();
+            let place = place.map(|place| format!(" ({}:{})", text::word(&place.file), place.line));
+            text.push_str(&format!(
+                "\n{severity}: {host}{}{}",
+                hazard.code.meaning(),
+                place.unwrap_or_default()
+            ));
             text.push_str(&format!("\n{}", text::fenced(&format!("{}\n{}", hazard.message, hazard.fix))));
         }
         for line in Gaps::render(&output.unread, output.unread_total) {
@@ -92,4 +147,10 @@ impl Tool for InspectDisko {
         }
         text
     }
+}
+
+/// A disk in a sentence: its device, or its name in the layout.
+fn named(disk: &Fate) -> String {
+    let host = disk.host.as_deref().map(|host| format!(" of {host}")).unwrap_or_default();
+    format!("{}{host}", text::word(disk.device.as_deref().unwrap_or(&disk.name)))
 }

@@ -4,6 +4,7 @@ mod bad_input;
 mod build;
 mod cancel;
 mod daemon;
+mod disks;
 mod endless;
 mod evaluate;
 mod explain;

@@ -135,13 +135,14 @@ fn reading_parts() -> Vec<String> {
 
 /// The parts that a question reports, in their order.
 fn told(fleet: &Fleet, question: &Value) -> Vec<Vec<PathStep>> {
-    let [probes, disko, facts] =
-        ["src/flake/probes.nix", "src/disko/probe.nix", "src/flake/facts.nix"].map(source);
+    let [probes, disko, places, facts] =
+        ["src/flake/probes.nix", "src/disko/probe.nix", "src/disko/places.nix", "src/flake/facts.nix"]
+            .map(source);
     // JSON and Nix have the same escapes.
     let questions = json!(json!([question]).to_string());
     let apply = format!(
         "({probes}) {{ marker = \"told\"; single = true; questions = builtins.fromJSON {questions}; \
-         disko = ({disko}); facts = ({facts}); own = ({EXPLAIN}); }}"
+         disko = ({disko}); disko_places = ({places}); facts = ({facts}); own = ({EXPLAIN}); }}"
     );
     let output = fleet.by_hand(&["eval", "--json", "--read-only", "--apply", &apply, ".#."]);
     let said = errors(&output);

@@ -73,6 +73,9 @@ codes! {
     /// GRUB is installed for UEFI in a folder that firmware does not read.
     NoFirmwareEntry,
 
+    /// The initrd lacks the driver of the disk that it mounts.
+    InitrdLacksDriver,
+
     // EFI system partition
     /// A UEFI boot loader has no EFI system partition at its mount point.
     EspMissing,
@@ -140,6 +143,9 @@ codes! {
     TopologyMismatch,
     /// A thin volume has no thin pool.
     ThinPoolUndefined,
+
+    /// A disk that disko keeps is in a group that it destroys.
+    KeptDiskInWipedGroup,
 
     // Encryption
     /// Every user can read a key.

@@ -146,11 +146,14 @@ pub(super) fn disk_is_partition(layout: &LayoutIndex<'_>, report: &mut HazardRep
 /// The kernel names drives in the order it finds them (Linux `Documentation/admin-guide/devices.rst`).
 pub(super) fn unstable(layout: &LayoutIndex<'_>, report: &mut HazardReport) {
     for (severity, kind) in [(Severity::Warning, Naming::Probed), (Severity::Note, Naming::Enumerated)] {
-        let devices: Vec<&str> = layout
-            .disks()
-            .filter_map(|located| located.node.device.as_deref())
-            .filter(|device| naming(device) == kind)
-            .collect();
+        let disks = || {
+            layout
+                .disks()
+                .map(|located| located.node)
+                .filter(|disk| disk.device.as_deref().is_some_and(|device| naming(device) == kind))
+        };
+        let devices: Vec<&str> = disks().filter_map(|disk| disk.device.as_deref()).collect();
+        let does = if disks().all(|disk| disk.hidden.destroy == Some(false)) { "write to" } else { "wipe" };
         let Some(first) = devices.first() else { continue };
         report.add(
             HazardCode::UnstableDevice,
@@ -158,7 +161,7 @@ pub(super) fn unstable(layout: &LayoutIndex<'_>, report: &mut HazardReport) {
             (devices.len() == 1).then(|| (*first).to_owned()),
             format!(
                 "The layout formats {}, named in the order in which the kernel finds drives: with another drive \
-                 connected, disko may wipe that one.",
+                 connected, disko may {does} that one.",
                 list(devices)
             ),
             "Use the drive's path below /dev/disk/by-id.",
@@ -169,7 +172,7 @@ pub(super) fn unstable(layout: &LayoutIndex<'_>, report: &mut HazardReport) {
 pub(super) fn named_by_content(layout: &LayoutIndex<'_>, report: &mut HazardReport) {
     for located in layout.disks() {
         let Some(device) = located.node.device.as_deref() else { continue };
-        if naming(device) == Naming::Content {
+        if naming(device) == Naming::Content && located.node.hidden.destroy != Some(false) {
             report.warning(
                 HazardCode::DeviceNamedByContent,
                 device,

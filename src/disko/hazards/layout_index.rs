@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::disko::facts::ConfigFacts;
-use crate::disko::model::{Group, Node};
+use crate::disko::model::{Group, Node, Place};
 use crate::text;
 
 /// Greatest depth of groups on groups (a pool on an array on a volume group…).
@@ -169,6 +169,20 @@ impl<'a> LayoutIndex<'a> {
             disks.extend(self.lies_on_within(member, chain)?);
         }
         Some(disks)
+    }
+
+    /// Whether a node has data on a disk.
+    pub(super) fn is_on_disk(&self, located: LocatedNode<'a>, disk: LocatedNode<'a>) -> bool {
+        self.lies_on(located).is_some_and(|disks| disks.contains(&disk.index))
+    }
+
+    /// Where the node that a hazard concerns is defined: the node with this path in the layout, else with this device, else with
+    /// this mount point, or the closest node above it that has a place.
+    pub(super) fn place_of(&self, device: &str) -> Option<Place> {
+        let by_path = self.all().find(|located| self.path(*located) == device);
+        let by_device = || self.all().find(|located| located.node.device.as_deref() == Some(device));
+        let located = by_path.or_else(by_device).or_else(|| self.mounted(device))?;
+        self.upwards(located).find_map(|located| located.node.hidden.place.clone())
     }
 
     /// Whether all data of a node is encrypted before it reaches a disk.

@@ -10,14 +10,16 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 use super::facts::ConfigFacts;
-use super::model::Node;
+use super::model::{Node, Place};
 use crate::text;
 
 mod boot;
 mod code;
 mod devices;
+mod drivers;
 mod esp;
 mod groups;
+mod kept;
 mod labels;
 mod layout_index;
 mod mounts;
@@ -61,6 +63,12 @@ pub struct Hazard {
     pub device: Option<String>,
     /// How to correct it.
     pub fix: String,
+    /// The host, if the answer is about several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<String>,
+    /// Where the part of the layout that it concerns is defined.
+    #[serde(flatten)]
+    pub place: Option<Place>,
 }
 
 impl JsonSchema for Hazard {
@@ -77,7 +85,10 @@ impl JsonSchema for Hazard {
                 "severity": {"enum": ["danger", "warning", "note"]},
                 "message": {"type": "string"},
                 "device": {"type": "string"},
-                "fix": {"type": "string"}
+                "fix": {"type": "string"},
+                "host": {"type": "string"},
+                "file": {"type": "string"},
+                "line": {"type": "integer"}
             },
             "required": ["code", "severity", "message", "fix"]
         })
@@ -103,6 +114,8 @@ impl HazardReport {
             message: text::bounded(&sentence(message.as_ref()), TEXT_LIMIT),
             device: device.into(),
             fix: text::bounded(&sentence(fix.as_ref()), TEXT_LIMIT),
+            host: None,
+            place: None,
         };
         if self.0.len() < 4 * HAZARD_LIMIT && !self.0.contains(&hazard) {
             self.0.push(hazard);
@@ -153,6 +166,7 @@ const CHECKS: &[Check] = &[
     boot::encrypted,
     boot::unreadable,
     boot::no_firmware_entry,
+    drivers::missing,
     esp::missing,
     esp::not_fat,
     esp::wrong_type,
@@ -184,6 +198,7 @@ const CHECKS: &[Check] = &[
     groups::mirror_on_one_disk,
     groups::topology_mismatch,
     groups::thin_pool_undefined,
+    kept::destroyed_with_group,
     secrets::key_in_store,
     secrets::key_not_at_boot,
     secrets::passphrase_at_boot,
@@ -227,8 +242,14 @@ pub(super) fn find(roots: &[Node], facts: &ConfigFacts, has_disko: bool) -> Vec<
         );
     }
     let mut hazards = report.0;
-    if has_disko && LayoutIndex::new(roots, facts).is_incomplete() {
-        hazards.retain(|hazard| !ABSENCES.contains(&hazard.code));
+    if has_disko {
+        let layout = LayoutIndex::new(roots, facts);
+        if layout.is_incomplete() {
+            hazards.retain(|hazard| !ABSENCES.contains(&hazard.code));
+        }
+        for hazard in &mut hazards {
+            hazard.place = hazard.device.as_deref().and_then(|device| layout.place_of(device));
+        }
     }
     // A stable sort keeps the order of the table within a severity.
     hazards.sort_by_key(|hazard| hazard.severity);

@@ -221,6 +221,8 @@ pub(super) fn outside_layout(layout: &LayoutIndex<'_>, report: &mut HazardReport
         let wiped =
             layout.disks().find(|disk| number.is_some() && disk.node.device.as_deref() == Some(drive));
         match wiped {
+            // disko removes no partition of a disk that it keeps.
+            Some(disk) if disk.node.hidden.destroy == Some(false) => {}
             Some(disk) => {
                 let parts = disk.node.children.len();
                 // The kernel's name of a partition that the layout has, too.

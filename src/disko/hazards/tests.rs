@@ -74,6 +74,10 @@ fn cases() -> Vec<(HazardCode, Severity, &'static str, Vec<Change>)> {
         (C::UnstableDevice, Note, PLAIN, vec![(at(SYSTEM, "/device"), json!("/dev/nvme0n1"))]),
         (C::DeviceNamedByContent, Warning, PLAIN, vec![(at(SYSTEM, "/device"), json!("/dev/disk/by-uuid/2c1f"))]),
 
+        (C::InitrdLacksDriver, Warning, PLAIN, vec![("/boot/initrd/modules", json!(["ahci", "sd_mod"]))]),
+        (C::InitrdLacksDriver, Warning, LAPTOP, vec![("/boot/initrd/modules", json!(["ahci", "sd_mod"]))]),
+        (C::KeptDiskInWipedGroup, Danger, STORAGE, vec![("/devices/disk/left/destroy", json!(false))]),
+
         (C::GrubNoDevice, Danger, LAPTOP, vec![("/boot/grub", json!({"enable": true})), ("/boot/systemdBoot", json!(false))]),
         (C::BootLoaderElsewhere, Warning, PLAIN, vec![("/boot/grub", grub("/dev/sda"))]),
         (C::BootLoaderElsewhere, Warning, PLAIN, vec![("/boot/grub", grub("/dev/disk/by-id/wwn-0x5"))]),
@@ -248,6 +252,40 @@ fn doubt_is_silent() {
                 "/swapDevices",
                 json!([{"device": "/dev/disk/by-id/scsi-0QEMU_QEMU_HARDDISK_drive-scsi0-part2"}]),
             )],
+        ),
+        // The drivers are there, in either spelling.
+        (PLAIN, vec![("/boot/initrd/modules", json!(["sd-mod", "virtio-scsi"]))]),
+        (LAPTOP, vec![("/boot/initrd/modules", json!(["nvme"]))]),
+        // A disk of data is not needed in the initrd.
+        (
+            STORAGE,
+            vec![
+                ("/boot/initrd/modules", json!(["sd_mod"])),
+                (
+                    "/devices/disk/data",
+                    json!({"device": "/dev/disk/by-id/nvme-x", "content": file_system("/data")}),
+                ),
+            ],
+        ),
+        // It is not known which modules the initrd has.
+        (LAPTOP, vec![("/boot/initrd/modules", json!({"_failed": true}))]),
+        // A link that depends on the content stays, and so does a partition that the layout does not have.
+        (
+            PLAIN,
+            vec![
+                (at(SYSTEM, "/device"), json!("/dev/disk/by-uuid/2c1f")),
+                (at(SYSTEM, "/destroy"), json!(false)),
+            ],
+        ),
+        (
+            PLAIN,
+            vec![
+                (at(SYSTEM, "/destroy"), json!(false)),
+                (
+                    "/fileSystems",
+                    json!({"/old": {"device": "/dev/disk/by-id/scsi-0QEMU_QEMU_HARDDISK_drive-scsi0-part7"}}),
+                ),
+            ],
         ),
         // GRUB for BIOS has no effect on a machine without BIOS.
         (PLAIN, vec![("/boot/grub", grub("/dev/sda")), ("/system", json!("aarch64-linux"))]),

@@ -163,8 +163,9 @@ impl Flake {
     ) -> Result<Command, NixError> {
         let own = questions.iter().find_map(|pending| pending.question.function).unwrap_or("null");
         let apply = format!(
-            "({PROBES}) {{ {order} disko = ({}); facts = ({FACTS}); {OWN_PROBE} = ({own}); }}",
+            "({PROBES}) {{ {order} disko = ({}); disko_places = ({}); facts = ({FACTS}); {OWN_PROBE} = ({own}); }}",
             crate::disko::PROBE,
+            crate::disko::PLACES,
         );
         let other_flake = shared.options.other_flake;
         let reference =
@@ -192,7 +193,7 @@ impl Flake {
     async fn isolated_command(&self, isolated: &IsolatedAsk<'_>, order: &str) -> Result<Command, NixError> {
         let IsolatedAsk { isolation, own } = isolated;
         let apply = format!(
-            "own: ({PROBES}) {{ {order} disko = null; facts = null; {OWN_PROBE} = own null; }} ({})",
+            "own: ({PROBES}) {{ {order} disko = null; disko_places = null; facts = null; {OWN_PROBE} = own null; }} ({})",
             isolation.outputs
         );
         let expression = format!("_: (\n{}\n)", own.unwrap_or("null"));

@@ -49,6 +49,12 @@ const RECOGNISERS: &[Recogniser] = &[
     evaluation::recognise,
 ];
 
+/// The name to show for a file of a position in Nix code: relative to the flake if it belongs to the flake.
+#[must_use]
+pub fn shown_file(file: &str, source: &SourceTree<'_>) -> String {
+    FlakeFiles::new(source).display_name(file)
+}
+
 /// The diagnostics of a failed run, the first cause first. Never empty, so call it only after a failure.
 #[must_use]
 pub fn diagnose(state: &LogState, source: &SourceTree<'_>) -> Vec<Diagnostic> {
