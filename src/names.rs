@@ -20,7 +20,7 @@ pub use attr_path::AttrPath;
 pub use error::NameError;
 pub use host_name::HostName;
 pub use option_path::OptionPath;
-pub use package_name::PackageName;
+pub use package_name::{PackageName, PackagePattern};
 pub use plan_id::PlanId;
 pub use rev::Rev;
 pub use store_path::{DrvPath, STORE_FOLDER, StorePath};

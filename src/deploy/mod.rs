@@ -21,7 +21,7 @@ pub(crate) use plan::{
 };
 pub use plan::{PLAN_VERSION, Plan, StoredPlan};
 pub(crate) use propose::{
-    Closure, Intent, ProposeError, Rollback, closure, difference, propose_deployment, propose_rollback,
+    Intent, ProposeError, Rollback, closure_of, difference, propose_deployment, propose_rollback,
 };
 pub(crate) use rollout::{Outcome, Rollout};
 pub use supervisor::SUPERVISOR_SCRIPT;

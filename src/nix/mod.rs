@@ -2,6 +2,7 @@
 
 pub mod build;
 pub mod build_log;
+pub mod closure;
 mod daemon;
 pub mod diagnostics;
 pub mod literal;

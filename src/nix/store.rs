@@ -1,46 +1,46 @@
-//! Sizes and build logs from the store.
+//! Closures and build logs from the store.
 
 use std::time::Duration;
 
 use super::build_log::{LogPage, LogPosition, LogReader};
+use super::closure::Closure;
 use super::{Nix, NixError};
 use crate::names::{DrvPath, StorePath};
 use crate::process::{Flow, ProcessError};
 use crate::progress::Call;
 
+/// Largest output of `nix path-info`, in bytes: about a hundred thousand paths.
+pub const CLOSURE_BYTES: usize = 32 * 1024 * 1024;
 /// Time limit of a question to the store.
 const STORE_TIME: Duration = Duration::from_secs(60);
 
 impl Nix {
-    /// The size of a path's closure in bytes; `None` if the store does not know it or does not answer in time. A
-    /// missing size does not fail a build that succeeded.
-    ///
-    /// Reads the plain output, one `path size` a line: the JSON of `nix path-info` changed shape between 2.26 and 2.34.
+    /// The closure of a path; `None` if the store does not know it or does not answer in time. An unknown closure does not
+    /// fail a build that succeeded.
     ///
     /// # Errors
     /// See [`NixError`].
-    pub async fn closure_bytes(&self, path: &StorePath, call: &Call) -> Result<Option<u64>, NixError> {
+    pub async fn closure(&self, path: &StorePath, call: &Call) -> Result<Option<Closure>, NixError> {
         let command = self
-            .command(&["path-info", "--closure-size"])
+            .command(&["path-info", "--recursive", "--size"])
             .await?
             .arg(path.as_str())
             .time_limit(STORE_TIME)
-            .output_limit(64 * 1024);
+            .output_limit(CLOSURE_BYTES);
         let run = match self.run(command, call).await {
             Err(error @ (NixError::DaemonSilent | NixError::Process(ProcessError::TimedOut { .. }))) => {
-                tracing::warn!(%error, "the closure size of {} is not known", path.as_str());
+                tracing::warn!(%error, "the closure of {} is not known", path.as_str());
                 return Ok(None);
             }
             other => other?,
         };
-        let said = match run.require_success("the size of the closure") {
-            Ok(said) => said,
+        match run.require_success("the closure") {
+            Ok(said) => Ok(Some(Closure::parse(&String::from_utf8_lossy(said)))),
             Err(error) => {
                 tracing::warn!("{error}");
-                return Ok(None);
+                Ok(None)
             }
-        };
-        Ok(String::from_utf8_lossy(said).split_ascii_whitespace().nth(1).and_then(|size| size.parse().ok()))
+        }
     }
 
     /// A page of a derivation's build log; `None` if the store has no log of it.

@@ -3,11 +3,13 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::page::{PAGE_BYTES, PageInput};
 use super::{Context, Effect, LogRef, Reach, Tool, ToolError};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::flake::hosts::HOSTS;
-use crate::names::{AttrPath, HostName, Rev};
+use crate::names::{AttrPath, HostName, PackagePattern, Rev};
 use crate::nix::build::BuildRequest;
+use crate::nix::closure::{Closure, Package};
 use crate::nix::diagnostics;
 use crate::text;
 
@@ -20,6 +22,10 @@ const TAIL_LINES: usize = 30;
 const MAX_FAILURES: usize = 10;
 /// Maximum number of built paths, and of fetched paths, in the answer.
 const MAX_PATHS: usize = 50;
+/// Maximum number of packages in a page.
+const USUAL_PACKAGES: usize = 100;
+/// Bytes of a page that the other fields may take, most of all built and fetched paths.
+const OTHER_BYTES: usize = PAGE_BYTES / 2;
 
 /// Default: toplevel (the system).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -58,9 +64,23 @@ pub struct Input {
     /// List only.
     #[serde(default)]
     dry_run: bool,
+    /// List the packages of the closure whose names contain this, or match it with `*`.
+    #[serde(default)]
+    packages: Option<PackagePattern>,
+    #[serde(flatten)]
+    page: PageInput,
     /// Build from this commit, branch or tag, not the working tree.
     #[serde(default)]
     rev: Option<Rev>,
+}
+
+/// A package of the closure.
+#[derive(Serialize, Deserialize, JsonSchema)]
+pub struct ClosurePackage {
+    name: String,
+    /// Oldest first.
+    versions: Vec<String>,
+    bytes: u64,
 }
 
 /// A derivation that could not be built.
@@ -84,6 +104,16 @@ pub struct Output {
     drv_path: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     closure_bytes: Option<u64>,
+    /// Number of paths in the closure.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    closure_paths: Option<u64>,
+    /// Absent if not asked for, or if the store did not tell the closure.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    packages: Option<Vec<ClosurePackage>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    packages_total: Option<usize>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    next_cursor: Option<String>,
     /// Whether this was a dry run.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     dry_run: bool,
@@ -108,6 +138,17 @@ pub struct Output {
     error: Option<Diagnostic>,
 }
 
+/// The packages of the closure that match the pattern, by name.
+fn matching(closure: &Closure, pattern: &PackagePattern) -> Vec<ClosurePackage> {
+    let packages = closure.packages().into_iter().filter(|(name, _)| pattern.matches(name));
+    let listed = |(name, package): (&str, Package<'_>)| ClosurePackage {
+        name: name.to_owned(),
+        versions: package.versions.into_iter().map(str::to_owned).collect(),
+        bytes: package.bytes,
+    };
+    packages.map(listed).collect()
+}
+
 /// The first [`MAX_PATHS`] of these paths.
 fn first_paths(paths: Vec<String>) -> Vec<String> {
     paths.into_iter().take(MAX_PATHS).collect()
@@ -122,8 +163,8 @@ impl Tool for BuildHost {
     const NAME: &'static str = "build_host";
     const TITLE: &'static str = "Build a host";
     const DESCRIPTION: &'static str = "Builds a host's system, VM, disk script or disk image; deploys nothing. \
-        `dry_run` lists what a build would fetch and build, without building. Reports path and closure size, or the \
-        end of each failed build's log and a resource with all of it.";
+        `dry_run` lists what a build would fetch and build, without building. Reports path and closure size, with \
+        `packages` the versions in the closure, or the end of each failed build's log and a resource with all of it.";
     const EFFECT: Effect = Effect::Store;
     const REACH: Reach = Reach::Here;
     type Input = Input;
@@ -131,6 +172,9 @@ impl Tool for BuildHost {
 
     async fn run(context: &Context, input: Input) -> Result<Output, ToolError> {
         let call = &context.call;
+        if input.dry_run && input.packages.is_some() {
+            return Err(ToolError::input("packages", "a dry run makes no closure: call without `dry_run`"));
+        }
         let flake = &context.flake().at(input.rev.as_ref(), call).await?;
         let revision = flake.commit_asked_for().map(|commit| commit.id.clone());
         flake.require()?;
@@ -149,18 +193,31 @@ impl Tool for BuildHost {
         if run.status.success() {
             let first = built.first();
             let out_path = first.and_then(|built| built.out_path.clone());
-            let closure_bytes = match &out_path {
-                Some(path) if !input.dry_run => flake.nix().closure_bytes(path, call).await?,
+            let closure = match &out_path {
+                Some(path) if !input.dry_run => flake.nix().closure(path, call).await?,
                 _ => None,
             };
             let work = if input.dry_run { run.planned_work()? } else { run.completed_work() };
             let (built_paths, fetched_paths) =
                 (first_paths(work.built_paths), first_paths(work.fetched_paths));
+            let (packages, packages_total, next_cursor) = match (&input.packages, &closure) {
+                (Some(pattern), Some(closure)) => {
+                    let found = matching(closure, pattern);
+                    let total = found.len();
+                    let page = input.page.select_beside(found, USUAL_PACKAGES, OTHER_BYTES)?;
+                    (Some(page.entries), Some(total), page.next_cursor)
+                }
+                _ => (None, None, None),
+            };
             return Ok(Output {
                 revision,
                 out_path: out_path.map(String::from),
                 drv_path: first.map(|built| built.drv_path.to_string()),
-                closure_bytes,
+                closure_bytes: closure.as_ref().map(Closure::bytes),
+                closure_paths: closure.as_ref().map(Closure::paths),
+                packages,
+                packages_total,
+                next_cursor,
                 dry_run: input.dry_run,
                 built: work.built,
                 fetched: work.fetched,
@@ -207,6 +264,10 @@ impl Tool for BuildHost {
             out_path: None,
             drv_path: flake.derivation_of(&attr, call).await.ok().flatten(),
             closure_bytes: None,
+            closure_paths: None,
+            packages: None,
+            packages_total: None,
+            next_cursor: None,
             dry_run: input.dry_run,
             built: work.built,
             fetched: work.fetched,
@@ -247,15 +308,24 @@ impl Tool for BuildHost {
                 output.built, output.fetched
             ));
         } else {
-            let size = output
-                .closure_bytes
-                .map(|bytes| format!(", closure {}", text::bytes(bytes)))
-                .unwrap_or_default();
+            let size = match (output.closure_bytes, output.closure_paths) {
+                (Some(bytes), Some(paths)) => format!(", closure {} in {paths} paths", text::bytes(bytes)),
+                _ => ", closure not known: the store did not tell it".to_owned(),
+            };
             lines
                 .push(format!("Built {} derivations, fetched {} paths{size}.", output.built, output.fetched));
         }
         lines.extend(output.revision.as_ref().map(|commit| format!("commit {commit}")));
         lines.extend(output.out_path.clone());
+        if let (Some(packages), Some(total)) = (&output.packages, output.packages_total) {
+            lines.push(format!("{total} packages match"));
+            lines.extend(
+                packages.iter().map(|package| format!("  {} {}", package.name, package.versions.join(", "))),
+            );
+            if output.next_cursor.is_some() {
+                lines.push("  … call again with `cursor` for more".to_owned());
+            }
+        }
         lines.join("\n")
     }
 }

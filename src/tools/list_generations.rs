@@ -9,9 +9,10 @@ use serde::{Deserialize, Serialize};
 use super::gap::{Gap, Gaps};
 use super::page::{PAGE_BYTES, PageInput};
 use super::{Context, Effect, Reach, Tool, ToolError, answer_limit, difference};
-use crate::deploy::{Closure, Diff, HostState, ProposeError, SurveyError, closure, endpoint_of, survey};
+use crate::deploy::{Diff, HostState, ProposeError, SurveyError, closure_of, endpoint_of, survey};
 use crate::diagnostic::Diagnostic;
 use crate::names::{HostName, PackageName, StorePath};
+use crate::nix::closure::Closure;
 use crate::progress::Call;
 use crate::ssh::{SshError, SshSession};
 use crate::text;
@@ -220,18 +221,19 @@ async fn add_versions(
     let toplevels: Vec<StorePath> =
         generations.iter().map(|generation| generation.toplevel.clone()).collect();
     let closures: Vec<Closure> = futures::stream::iter(toplevels)
-        .map(|toplevel| async move { closure(session, &toplevel, call).await })
+        .map(|toplevel| async move { closure_of(session, &toplevel, call).await })
         .buffered(MAX_CONCURRENT_CLOSURES)
         .try_collect()
         .await?;
     for (generation, closure) in generations.iter_mut().zip(&closures) {
         generation.package_version = closure
-            .versions(package.as_str())
-            .map(|versions| text::bounded(&versions.join(", "), MAX_VERSION));
+            .packages()
+            .get(package.as_str())
+            .map(|package| text::bounded(&package.versions.join(", "), MAX_VERSION));
     }
     if generations.iter().any(|generation| generation.package_version.is_some()) {
         return Ok(Vec::new());
     }
-    let names: BTreeSet<&str> = closures.iter().flat_map(Closure::package_names).collect();
+    let names: BTreeSet<&str> = closures.iter().flat_map(|closure| closure.packages().into_keys()).collect();
     Ok(text::nearest(package.as_str(), names, MAX_SUGGESTIONS))
 }

@@ -59,6 +59,83 @@ fn a_build_says_what_it_made() {
 }
 
 #[test]
+fn a_build_lists_the_packages_of_its_closure() {
+    for nix in nixes() {
+        let system = format!("{}-linux", std::env::consts::ARCH);
+        let fleet = Fleet::committed(
+            &nix,
+            &[(
+                "flake.nix",
+                &format!(
+                    r#"{{ outputs = _: let
+                        make = name: script: attributes: derivation ({{
+                          inherit name; system = "{system}"; builder = "/bin/sh"; args = [ "-c" script ];
+                        }} // attributes);
+                        package = name: make name "echo ${{name}} > $out" {{ }};
+                        many = builtins.genList (n: package "tool-x${{toString n}}-1.0") 250;
+                      in {{
+                        nixosConfigurations.a.config.system.build.toplevel = make "toplevel" "echo $all > $out" {{
+                          all = [ (package "openssl-3.0.1") (package "openssl-1.1.1w") (package "LibSSL-4") ] ++ many;
+                        }};
+                      }}; }}"#
+                ),
+            )],
+        );
+        let ask = |arguments: Value| {
+            let mut all = json!({"host": "a"});
+            all.as_object_mut().unwrap().extend(arguments.as_object().unwrap().clone());
+            fleet.call("build_host", &all)
+        };
+        let plain = ask(json!({})).json;
+        let by_hand = fleet.by_hand(&["path-info", "--recursive", plain["out_path"].as_str().unwrap()]);
+        let listed = String::from_utf8(by_hand.stdout).unwrap().lines().count();
+        assert_eq!((plain["closure_paths"].as_u64(), listed), (Some(254), 254), "{plain:#}");
+        let size = fleet.by_hand(&["path-info", "--closure-size", plain["out_path"].as_str().unwrap()]);
+        let size = String::from_utf8(size.stdout).unwrap();
+        let size = size.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap();
+        assert_eq!(plain["closure_bytes"], json!(size));
+        assert_eq!(plain.get("packages"), None, "{plain:#}");
+
+        let ssl = ask(json!({"packages": "ssl"})).json;
+        let told: Vec<Value> = ssl["packages"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|package| json!([package["name"], package["versions"]]))
+            .collect();
+        assert_eq!(told, [json!(["LibSSL", ["4"]]), json!(["openssl", ["1.1.1w", "3.0.1"]])], "{ssl:#}");
+        assert_eq!((&ssl["packages_total"], ssl.get("next_cursor")), (&json!(2), None), "{ssl:#}");
+        let open = ask(json!({"packages": "open*"})).json;
+        assert_eq!(open["packages_total"], 1, "{open:#}");
+        let none = ask(json!({"packages": "gone"})).json;
+        assert_eq!((&none["packages"], &none["packages_total"]), (&json!([]), &json!(0)), "{none:#}");
+
+        let (mut names, mut cursor) = (Vec::new(), Value::Null);
+        loop {
+            let page = ask(json!({"packages": "tool-*", "cursor": cursor})).json;
+            assert_eq!(page["packages_total"], 250, "{page:#}");
+            assert!(page.to_string().len() < 26_000);
+            names.extend(page["packages"].as_array().unwrap().iter().map(|package| package["name"].clone()));
+            cursor = page["next_cursor"].clone();
+            if cursor.is_null() {
+                break;
+            }
+        }
+        assert_eq!(names.len(), 250);
+        names.dedup();
+        assert_eq!(names.len(), 250);
+
+        for wrong in [json!({"packages": "ssl", "dry_run": true}), json!({"packages": "a b"})] {
+            let answer = ask(wrong.clone());
+            assert_eq!((answer.code, answer.error_code()), (2, "invalid_input"), "{wrong}: {answer:?}");
+        }
+        let text = fleet.command(&["call", "build_host", "host=a", "packages=ssl"]).output().unwrap();
+        let text = errors(&text);
+        assert!(text.contains("in 254 paths") && text.contains("openssl 1.1.1w, 3.0.1"), "{text}");
+    }
+}
+
+#[test]
 fn a_failed_build_ends_with_its_log() {
     for nix in nixes() {
         let fleet = fleet_of(

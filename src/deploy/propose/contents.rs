@@ -3,19 +3,19 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::closure::Closure;
+use super::closure;
 use super::facts::{self, Facts};
 use super::units::{self, Units};
 use crate::deploy::host::store::of_file;
 use crate::deploy::plan::Diff;
 use crate::names::StorePath;
+use crate::nix::closure::Closure;
+use crate::nix::store::CLOSURE_BYTES;
 use crate::progress::Call;
 use crate::ssh::{RemoteLimits, SshError, SshSession};
 
 /// Time limit of a query about a closure.
 pub const CLOSURE_TIME: Duration = Duration::from_secs(120);
-/// Output limit of `nix path-info`, in bytes: about a hundred thousand paths.
-pub const CLOSURE_BYTES: usize = 32 * 1024 * 1024;
 /// Prints each argument that does not exist as a file.
 const MISSING: &str = "for file; do [ -e \"$file\" ] || printf '%s\\n' \"$file\"; done";
 
@@ -23,7 +23,7 @@ const MISSING: &str = "for file; do [ -e \"$file\" ] || printf '%s\\n' \"$file\"
 ///
 /// # Errors
 /// See [`SshError`].
-pub async fn closure(session: &SshSession, path: &StorePath, call: &Call) -> Result<Closure, SshError> {
+pub async fn closure_of(session: &SshSession, path: &StorePath, call: &Call) -> Result<Closure, SshError> {
     let argv = [
         "nix",
         "--extra-experimental-features",
@@ -48,10 +48,10 @@ pub async fn difference(
     after: &StorePath,
     call: &Call,
 ) -> Result<Diff, SshError> {
-    let (old, new) = (closure(session, before, call).await?, closure(session, after, call).await?);
+    let (old, new) = (closure_of(session, before, call).await?, closure_of(session, after, call).await?);
     let changes = units(session, before.as_str(), call).await?;
     let changes = changes.changes(&units(session, after.as_str(), call).await?);
-    Ok(Diff { units: Some(changes), ..old.diff(&new) })
+    Ok(Diff { units: Some(changes), ..closure::diff(&old, &new) })
 }
 
 /// The systemd units of a system in the store of the host.

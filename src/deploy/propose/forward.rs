@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use super::closure::Closure;
-use super::contents::{self, CLOSURE_BYTES, CLOSURE_TIME};
+use super::closure;
+use super::contents::{self, CLOSURE_TIME};
 use super::error::ProposeError;
 use super::facts::{self, Facts};
 use super::proposal;
@@ -18,7 +18,9 @@ use crate::flake::{Flake, FlakeError};
 use crate::names::{AttrPath, HostName, StorePath, SystemName};
 use crate::nix::NixError;
 use crate::nix::build::{BuildRequest, RemoteStore};
+use crate::nix::closure::Closure;
 use crate::nix::diagnostics;
+use crate::nix::store::CLOSURE_BYTES;
 use crate::process::Executable;
 use crate::progress::Call;
 use crate::reading;
@@ -97,9 +99,9 @@ pub async fn propose_deployment(
         return Err(ProposeError::NotNixos(place.target.to_string()));
     };
     call.report_message(format!("comparing the new system of {host} with the running one"));
-    let before = contents::closure(&session, &current, call).await?;
+    let before = contents::closure_of(&session, &current, call).await?;
     let units = contents::units(&session, current.as_str(), call).await?;
-    let mut diff = before.diff(&built.closure);
+    let mut diff = closure::diff(&before, &built.closure);
     diff.units = Some(units.changes(&built.units));
     let mut plan = HostPlan {
         toplevel: built.toplevel.clone(),
@@ -244,7 +246,7 @@ async fn build(
     if matches!(build_on, BuildOn::Target) {
         let parts = store::parts(session, &toplevel, call).await?;
         return Ok(Built {
-            closure: contents::closure(session, &toplevel, call).await?,
+            closure: contents::closure_of(session, &toplevel, call).await?,
             units: contents::units(session, toplevel.as_str(), call).await?,
             parts,
             inhibitors: store::inhibitors(session, &toplevel, call).await?,

@@ -10,8 +10,7 @@ mod risks;
 mod rollback;
 mod units;
 
-pub use closure::Closure;
-pub use contents::{closure, difference};
+pub use contents::{closure_of, difference};
 pub use error::ProposeError;
 pub(in crate::deploy) use forward::bracketed;
 pub use forward::{Intent, propose_deployment};
