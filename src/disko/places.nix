@@ -8,7 +8,6 @@ let
   inherit (builtins)
     attrNames
     concatMap
-    elem
     elemAt
     filter
     foldl'

@@ -274,15 +274,14 @@ let
       unsupported = meta.unsupported or false;
     };
 
-  package =
-    value:
-    if isDerivation value then
-      let
-        inherit (called value) pname version;
-      in
-      if version == "" then pname else "${pname} ${version}"
-    else
-      "";
+  attempt =
+    fallback: value:
+    let
+      tried = tryEval (seq (toJSON value) value);
+    in
+    if tried.success then tried.value else fallback;
+
+  pathOf = value: attempt null (if isDerivation value then text value.outPath else null);
 
   probes = parts: {
     names = outline 1;
@@ -466,26 +465,76 @@ let
         system = fact "system" (platform host);
       };
 
+    # What a shell gets from a derivation in `inputsFrom`.
+    build_inputs = value: {
+      path = (derivationPath value).drv_path;
+      native = map pathOf (value.nativeBuildInputs or [ ]);
+      build = map pathOf (value.buildInputs or [ ]);
+    };
+
     shell =
+      { system }:
       shell:
       let
         whole = parts.enter [ ] null (
           if isDerivation shell then shell else throw "expected a derivation here, but found ${typeOf shell}"
         );
-        inputs = parts.enter [ "packages" ] [ ] (
-          (shell.nativeBuildInputs or [ ]) ++ (shell.buildInputs or [ ])
-        );
-        named =
+        lists =
+          parts.enter [ "packages" ]
+            {
+              native = 0;
+              inputs = [ ];
+            }
+            (
+              let
+                native = shell.nativeBuildInputs or [ ];
+                inputs = native ++ (shell.buildInputs or [ ]);
+              in
+              seq (length inputs) {
+                inherit inputs;
+                native = length native;
+              }
+            );
+        inherit (lists) inputs;
+        # An output of the flake that is the package, among those with a name of the package.
+        ownAttribute =
+          value: path: pname:
+          let
+            fits =
+              name: path != null && attempt false (pathOf (outputs.packages.${system}.${name} or null) == path);
+            names = filter fits [
+              pname
+              (attempt "" (parseDrvName (text (value.name or "?"))).name)
+              "default"
+            ];
+          in
+          if names == [ ] then null else "packages.${system}.${elemAt names 0}";
+        describe =
           index:
-          parts.part [
-            "packages"
-            index
-          ] "" (package (elemAt inputs index));
+          let
+            value = elemAt inputs index;
+            at = [
+              "packages"
+              index
+            ];
+            name = parts.part at null (if isDerivation value then called value else null);
+            path = pathOf value;
+            more = parts.part (at ++ [ "more" ]) { } {
+              attr = ownAttribute value path name.pname;
+              main = attempt null (text (value.meta.mainProgram or ""));
+              position = attempt null (text (value.meta.position or ""));
+              inherit path;
+              # A shell has the output `dev`; the programs are in `bin` or `out`.
+              programs = attempt path (text (value.bin or value.out or value).outPath);
+            };
+          in
+          if name == null then null else seq more (name // more // { inherit index; });
       in
       seq whole {
         derivation = parts.part [ "derivation" ] null (derivationPath shell);
         inputs = length inputs;
-        packages = filter (name: name != "") (genList named (length inputs));
+        inherit (lists) native;
+        packages = filter (package: package != null) (genList describe (length inputs));
       };
 
     # A value of any type as a list of levels, those nearest to it first, since nothing bounds a value. A level has its

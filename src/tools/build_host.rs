@@ -64,7 +64,7 @@ pub struct Input {
     /// List only.
     #[serde(default)]
     dry_run: bool,
-    /// List the packages of the closure whose names contain this, or match it with `*`.
+    /// List the closure's packages with this in their names, or that match it with *.
     #[serde(default)]
     packages: Option<PackagePattern>,
     #[serde(flatten)]
@@ -163,8 +163,8 @@ impl Tool for BuildHost {
     const NAME: &'static str = "build_host";
     const TITLE: &'static str = "Build a host";
     const DESCRIPTION: &'static str = "Builds a host's system, VM, disk script or disk image; deploys nothing. \
-        `dry_run` lists what a build would fetch and build, without building. Reports path and closure size, with \
-        `packages` the versions in the closure, or the end of each failed build's log and a resource with all of it.";
+        `dry_run` lists what a build would fetch and build, without building. Reports path and closure (`packages`: \
+        versions in it), or the end of each failed build's log and a resource with all of it.";
     const EFFECT: Effect = Effect::Store;
     const REACH: Reach = Reach::Here;
     type Input = Input;

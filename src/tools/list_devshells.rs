@@ -10,7 +10,7 @@ use super::{Context, Effect, Reach, Tool, ToolError};
 use crate::causes::{self, Failing, GroupedEntry};
 use crate::diagnostic::Diagnostic;
 use crate::flake::check::Status;
-use crate::flake::shells::Shell;
+use crate::flake::shells::{Shell, ShellPackage};
 use crate::names::{AttrPath, SystemName};
 use crate::text;
 
@@ -54,7 +54,7 @@ impl Failing for Shell {
 impl Tool for ListDevshells {
     const NAME: &'static str = "list_devshells";
     const TITLE: &'static str = "List development shells";
-    const DESCRIPTION: &'static str = "Lists the flake's development shells: whether each evaluates, its packages, the command that starts it.";
+    const DESCRIPTION: &'static str = "Lists the flake's development shells: whether each evaluates, its packages with their commands, the command that starts it.";
     const EFFECT: Effect = Effect::Read;
     const REACH: Reach = Reach::Here;
     type Input = Input;
@@ -92,7 +92,8 @@ impl Tool for ListDevshells {
             let command = if text::is_word(&shell.name) { shell.command.as_str() } else { "…" };
             lines.push(format!("• {name}: {command}"));
             if !shell.packages.is_empty() {
-                lines.push(text::fenced(&text::line(&shell.packages.join(", "), 400)));
+                let names: Vec<String> = shell.packages.iter().map(shown).collect();
+                lines.push(text::fenced(&text::line(&names.join(", "), 400)));
             }
             if shell.more_packages > 0 {
                 lines.push(format!("  … and {} more packages", shell.more_packages));
@@ -109,4 +110,13 @@ impl Tool for ListDevshells {
         }
         lines.join("\n")
     }
+}
+
+/// A package with its version, and its commands if they have other names.
+fn shown(package: &ShellPackage) -> String {
+    let version = package.version.as_deref().map(|version| format!(" {version}")).unwrap_or_default();
+    let others = package.commands.iter().any(|command| *command != package.name);
+    let more = if package.more_commands > 0 { " …" } else { "" };
+    let commands = if others { format!(" ({}{more})", package.commands.join(" ")) } else { String::new() };
+    format!("{}{version}{commands}", package.name)
 }

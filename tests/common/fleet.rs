@@ -194,6 +194,13 @@ pub fn told(error: &Value) -> String {
     format!("{}\n{}", part("message"), part("said"))
 }
 
+/// The packages of a shell in the answer of `list_devshells`, with their versions.
+pub fn package_names(shell: &Value) -> Vec<String> {
+    let text = |package: &Value, field: &str| package[field].as_str().unwrap_or_default().to_owned();
+    let shown = |package: &Value| format!("{} {}", text(package, "name"), text(package, "version"));
+    shell["packages"].as_array().unwrap().iter().map(|package| shown(package).trim().to_owned()).collect()
+}
+
 /// The error in the answer that a call printed.
 pub fn error_of(output: &Output) -> Value {
     let answer: Value = serde_json::from_slice(&output.stdout)

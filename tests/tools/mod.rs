@@ -19,5 +19,6 @@ mod many;
 mod order;
 mod pages;
 mod read;
+mod shells;
 mod strict;
 mod views;

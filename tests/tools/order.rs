@@ -95,7 +95,7 @@ fn probes() -> Vec<(&'static str, Value, Value, usize)> {
         ("deploy_facts", web.clone(), Value::Null, 55),
         ("place", web.clone(), Value::Null, 6),
         ("proposal", web.clone(), Value::Null, 62),
-        ("shell", json!(["devShells", "x86_64-linux", "default"]), Value::Null, 15),
+        ("shell", json!(["devShells", "x86_64-linux", "default"]), json!({"system": "x86_64-linux"}), 27),
         ("value", web.clone(), json!({"depth": 12, "nodes": 2000, "bytes": 1000}), 300),
         ("options", web, json!({"most": 1000}), 250),
         ("overlay_packages", json!(["nixosConfigurations", "web"]), json!({"most": 100}), 3),

@@ -49,6 +49,12 @@ const RECOGNISERS: &[Recogniser] = &[
     evaluation::recognise,
 ];
 
+/// A file of a position in Nix code, relative to the flake; `None` if it does not belong to the flake.
+#[must_use]
+pub fn file_in_flake(file: &str, source: &SourceTree<'_>) -> Option<String> {
+    FlakeFiles::new(source).path_in_flake(file)
+}
+
 /// The name to show for a file of a position in Nix code: relative to the flake if it belongs to the flake.
 #[must_use]
 pub fn shown_file(file: &str, source: &SourceTree<'_>) -> String {
