@@ -27,7 +27,7 @@ pub use trust::{FlakeSettingsFile, TrustError, revoke};
 use origin::SettingsOrigin;
 use text::SettingsText;
 
-use crate::names::HostName;
+use crate::names::{HostName, InputName, InputReference};
 use crate::ssh::SshSettings;
 pub use file::{ConfigError, HttpFile, LimitsFile, SettingsFile};
 
@@ -46,6 +46,8 @@ pub struct Overrides {
     pub only: Vec<String>,
     /// `--exclude-tools`.
     pub exclude: Vec<String>,
+    /// `--override-input` or `PANTHEROS_OVERRIDE_INPUT`.
+    pub override_inputs: BTreeMap<InputName, InputReference>,
     /// `--identity`.
     pub identity: Option<PathBuf>,
     /// `--known-hosts`.
@@ -70,6 +72,8 @@ pub struct Settings {
     pub nix: PathBuf,
     /// Whether no connection is made.
     pub offline: bool,
+    /// Inputs of the flake that are replaced.
+    pub override_inputs: BTreeMap<InputName, InputReference>,
     /// How to connect to hosts.
     pub ssh: SshSettings,
     /// Longest evaluation of one host or output.
@@ -243,6 +247,7 @@ impl Settings {
             stamp: blake3::hash(b""),
             nix: file.nix.program,
             offline: file.tools.offline,
+            override_inputs: file.nix.override_inputs,
             ssh: SshSettings {
                 program: file.ssh.program,
                 config: require_no_pipe(file.ssh.config, "config")?,

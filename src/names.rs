@@ -5,6 +5,7 @@
 mod address;
 mod attr_path;
 mod error;
+mod flake_input;
 mod host_name;
 mod option_path;
 mod package_name;
@@ -18,6 +19,7 @@ use crate::text;
 pub use address::Address;
 pub use attr_path::AttrPath;
 pub use error::NameError;
+pub use flake_input::{InputName, InputReference};
 pub use host_name::HostName;
 pub use option_path::OptionPath;
 pub use package_name::{PackageName, PackagePattern};

@@ -40,6 +40,7 @@ mod http_clients;
 mod http_limits;
 mod logs;
 mod offline;
+mod overrides;
 mod package;
 mod plan;
 mod protocol;

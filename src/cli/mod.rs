@@ -17,6 +17,7 @@ mod token;
 mod tools;
 mod trust;
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -26,6 +27,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use crate::advice::{self, Reader};
 use crate::config::{ConfigError, Overrides, Settings};
 use crate::diagnostic::{Code, Diagnostic};
+use crate::names::{InputName, InputReference};
 
 /// Exit code: the command succeeded.
 pub const OK: u8 = 0;
@@ -81,6 +83,17 @@ pub struct GlobalOptions {
     /// Disable these tools
     #[arg(long, global = true, value_name = "TOOL,…", value_delimiter = ',')]
     exclude_tools: Vec<String>,
+    /// Use another flake for an input, instead of the locked one; may be repeated. `a/b` is the input
+    /// `b` of the input `a`. The variable has several, separated by blanks
+    #[arg(
+        long,
+        global = true,
+        env = "PANTHEROS_OVERRIDE_INPUT",
+        value_name = "NAME=REF",
+        value_delimiter = ' ',
+        value_parser = parse_override
+    )]
+    override_input: Vec<Option<InputOverride>>,
     /// Format of the log on standard error
     #[arg(long, global = true, value_name = "FORMAT", default_value = "text")]
     log_format: LogFormat,
@@ -121,6 +134,21 @@ enum CliCommand {
     },
 }
 
+/// An input, and the flake reference that replaces it.
+type InputOverride = (InputName, InputReference);
+
+/// Parses `NAME=REF`; `None` for an empty text, as in an empty variable.
+fn parse_override(text: &str) -> Result<Option<InputOverride>, String> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let (name, reference) =
+        text.split_once('=').ok_or("write NAME=REF, such as nixpkgs=github:NixOS/nixpkgs/REV")?;
+    let name = name.parse().map_err(|error| format!("{error}"))?;
+    let reference = reference.parse().map_err(|error| format!("{error}"))?;
+    Ok(Some((name, reference)))
+}
+
 impl GlobalOptions {
     fn settings(&self) -> Result<Settings, ConfigError> {
         self.settings_with(|_| {})
@@ -130,6 +158,13 @@ impl GlobalOptions {
     fn settings_with(&self, add: impl FnOnce(&mut Overrides)) -> Result<Settings, ConfigError> {
         // Some clients set a variable to an empty value if they have none.
         let path = |text: &Option<OsString>| text.as_ref().filter(|text| !text.is_empty()).map(PathBuf::from);
+        let mut override_inputs = BTreeMap::new();
+        for (name, reference) in self.override_input.iter().flatten().cloned() {
+            if let Some(before) = override_inputs.insert(name.clone(), reference) {
+                let message = format!("the input {name} is replaced twice, the first time by {before}");
+                return Err(ConfigError::Conflict { message });
+            }
+        }
         let mut overrides = Overrides {
             flake: path(&self.flake),
             config: path(&self.config),
@@ -137,6 +172,7 @@ impl GlobalOptions {
             offline: self.offline,
             only: self.tools.clone(),
             exclude: self.exclude_tools.clone(),
+            override_inputs,
             token: std::env::var_os("PANTHEROS_HTTP_TOKEN").is_some(),
             ..Overrides::default()
         };

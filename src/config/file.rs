@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{DeployFile, HostFile};
 use crate::diagnostic::{Code, Diagnostic};
-use crate::names::HostName;
+use crate::names::{HostName, InputName, InputReference};
 use crate::{schema, text};
 
 /// The settings could not be read.
@@ -180,11 +180,14 @@ pub struct SettingsFile {
 pub struct NixFile {
     /// The `nix` program: a name on `PATH`, or a path.
     pub program: PathBuf,
+    /// Inputs of the flake to replace, each with a flake reference to use instead of the locked one: a URL or an absolute path.
+    /// The name `a/b` is the input `b` of the input `a`. A plan says which inputs are replaced, and is deployed with the same.
+    pub override_inputs: BTreeMap<InputName, InputReference>,
 }
 
 impl Default for NixFile {
     fn default() -> Self {
-        Self { program: "nix".into() }
+        Self { program: "nix".into(), override_inputs: BTreeMap::new() }
     }
 }
 

@@ -140,6 +140,7 @@ impl SettingKey {
 /// All settings.
 pub const KEYS: &[SettingKey] = &[
     SettingKey::trusted("nix.program").kind(ValueKind::Program),
+    SettingKey::trusted("nix.override_inputs").switch("--override-input"),
     SettingKey::trusted("ssh.program").kind(ValueKind::Program),
     SettingKey::trusted("ssh.config").kind(ValueKind::Path),
     SettingKey::trusted("ssh.identity").kind(ValueKind::Path).switch("--identity"),

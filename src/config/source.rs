@@ -158,6 +158,9 @@ pub(super) fn switches(
             insert_at(&mut values, key, json!(path));
         }
     }
+    if !overrides.override_inputs.is_empty() {
+        insert_at(&mut values, "nix.override_inputs", json!(overrides.override_inputs));
+    }
     if overrides.read_only {
         insert_at(&mut values, "tools.read_only", true.into());
     }

@@ -6,6 +6,7 @@ use super::LockError;
 use crate::advice::Remedy;
 use crate::config::FlakeDiscovery;
 use crate::diagnostic::{Code, Diagnostic};
+use crate::names::InputName;
 use crate::nix::NixError;
 
 /// An error about the flake.
@@ -41,6 +42,9 @@ pub enum FlakeError {
         /// Number of hosts.
         count: usize,
     },
+    /// The flake has no such input, so it cannot be replaced.
+    #[error("the flake has no input {0}, which the settings replace")]
+    NoInput(InputName),
     /// The evaluation failed.
     #[error("{0}")]
     Evaluation(Box<Diagnostic>),
@@ -69,6 +73,9 @@ impl From<&FlakeError> for Diagnostic {
                     .with_suggestions(nearest.clone())
                     .with_hint(Remedy::ListHosts { count: *count })
             }
+            FlakeError::NoInput(_) => Self::new(Code::InvalidSettings, error.to_string()).with_hint(
+                "flake.lock names the inputs; correct `--override-input`, PANTHEROS_OVERRIDE_INPUT or `nix.override_inputs`",
+            ),
             FlakeError::Evaluation(diagnostic) => (**diagnostic).clone(),
             FlakeError::Lock(error) => error.into(),
             FlakeError::GitSilent(_) => Self::new(Code::GitFailed, error.to_string()).with_hint(

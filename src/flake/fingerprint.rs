@@ -13,6 +13,7 @@ mod nix_settings;
 pub(super) mod repository;
 pub(super) mod stat;
 
+use std::collections::BTreeMap;
 use std::io::{self, ErrorKind};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -24,6 +25,7 @@ use repository::Repository;
 use stat::Stat;
 
 use super::lock::are_inputs_pinned;
+use crate::names::{InputName, InputReference};
 use crate::{nix, reading};
 
 /// Largest file of settings or attributes, in bytes; a flake with a larger one has no fingerprint.
@@ -65,6 +67,23 @@ impl Fingerprint {
     fn of(hasher: FingerprintHasher, is_whole: bool, is_misleading: bool) -> Self {
         let (hash, written) = hasher.finish();
         Self { hash: hash.to_hex().to_string(), is_whole, is_misleading, written }
+    }
+
+    /// The fingerprint of the same flake with other inputs. It does not cover the content of a reference that is not pinned.
+    pub(super) fn with_overrides(mut self, overrides: &BTreeMap<InputName, InputReference>) -> Self {
+        if overrides.is_empty() {
+            return self;
+        }
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(self.hash.as_bytes());
+        for (name, reference) in overrides {
+            for part in [name.as_str(), reference.as_str()] {
+                hasher.update(part.as_bytes()).update(b"\0");
+            }
+        }
+        self.hash = hasher.finalize().to_hex().to_string();
+        self.is_whole &= overrides.values().all(InputReference::is_pinned);
+        self
     }
 
     /// Whether it covers everything: the flake has neither unpinned inputs nor submodules.

@@ -94,6 +94,7 @@ impl Flake {
         let command = nix_cache
             .apply_to(command)
             .arg(self.reference())
+            .args(self.override_arguments())
             .time_limit(self.settings.build_time)
             .output_limit(METADATA_BYTES);
         Ok(self.nix.run(command, call).await?)

@@ -23,11 +23,12 @@ pub mod shells;
 pub mod value;
 pub mod view;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, Weak};
 
 use crate::config::Settings;
+use crate::names::{InputName, InputReference};
 use crate::nix::build::{BuildRequest, BuiltDerivation};
 use crate::nix::diagnostics::SourceTree;
 use crate::nix::{self, Nix, NixError, NixRun};
@@ -93,12 +94,33 @@ impl Flake {
             true => Arc::clone(&self.cache),
             false => Arc::new(AnswerCache::new(&settings.cache)),
         };
-        // An evaluation by another Nix does not answer for this one.
-        let fleet_evaluations = match same_nix {
+        // An evaluation by another Nix, or with other inputs, does not answer for this one.
+        let is_same = same_nix && before.override_inputs == settings.override_inputs;
+        let fleet_evaluations = match is_same {
             true => Arc::clone(&self.fleet_evaluations),
             false => Arc::default(),
         };
         Self { settings, nix, cache, fleet_evaluations, ..self.clone() }
+    }
+
+    /// The same flake with these inputs replaced, and no others.
+    #[must_use]
+    pub fn with_override_inputs(&self, override_inputs: BTreeMap<InputName, InputReference>) -> Self {
+        if override_inputs == self.settings.override_inputs {
+            return self.clone();
+        }
+        let mut settings = Settings::clone(&self.settings);
+        settings.override_inputs = override_inputs;
+        self.with_settings(Arc::new(settings))
+    }
+
+    /// The arguments by which `nix` replaces the inputs of the flake.
+    #[must_use]
+    pub fn override_arguments(&self) -> Vec<String> {
+        let arguments = |(name, reference): (&InputName, &InputReference)| {
+            ["--override-input".to_owned(), name.to_string(), reference.to_string()]
+        };
+        self.settings.override_inputs.iter().flat_map(arguments).collect()
     }
 
     /// The `nix` that evaluates it.
@@ -166,7 +188,14 @@ impl Flake {
             return Ok(Vec::new());
         }
         let lock = Lock::in_folder(&self.settings.flake)?;
-        Ok(lock.map(|lock| lock.unpinned()).unwrap_or_default())
+        let locked = lock.map(|lock| lock.unpinned()).unwrap_or_default();
+        Ok(locked.into_iter().chain(self.unpinned_overrides()).collect())
+    }
+
+    /// The inputs that are replaced by references without a fixed content.
+    fn unpinned_overrides(&self) -> impl Iterator<Item = String> {
+        let overrides = self.settings.override_inputs.iter();
+        overrides.filter(|(_, reference)| !reference.is_pinned()).map(|(name, _)| name.to_string())
     }
 
     /// Requires that the flake exists, and that evaluating it copies no private file into the store.
@@ -174,6 +203,7 @@ impl Flake {
     /// # Errors
     /// [`FlakeError::NotFound`] and [`FlakeError::Exposes`].
     pub fn require(&self) -> Result<(), FlakeError> {
+        self.require_overridden_inputs()?;
         // `Flake::at` has checked that the commit has a flake.
         if self.at.is_some() {
             return Ok(());
@@ -196,6 +226,23 @@ impl Flake {
         }
     }
 
+    /// Requires that the flake has the inputs that are to be replaced: Nix only warns about others.
+    fn require_overridden_inputs(&self) -> Result<(), FlakeError> {
+        if self.settings.override_inputs.is_empty() {
+            return Ok(());
+        }
+        let lock = match &self.at {
+            Some(commit) => commit.lock()?,
+            None => Lock::in_folder(&self.settings.flake)?,
+        };
+        let Some(lock) = lock else { return Ok(()) };
+        let first = |name: &InputName| name.as_str().split('/').next().unwrap_or_default().to_owned();
+        match self.settings.override_inputs.keys().find(|name| !lock.has_input(&first(name))) {
+            None => Ok(()),
+            Some(name) => Err(FlakeError::NoInput(name.clone())),
+        }
+    }
+
     /// The hash of everything that an evaluation depends on; `None` if it cannot be determined.
     pub async fn fingerprint(&self) -> Option<Fingerprint> {
         self.outer_fingerprint().await.filter(Fingerprint::is_whole)
@@ -206,10 +253,11 @@ impl Flake {
         // Without a flake, the folder may be a whole disk.
         self.require().ok()?;
         let settings = self.nix.find().await.ok()?.settings.as_ref()?;
-        match &self.at {
+        let taken = match &self.at {
             Some(commit) => Fingerprint::of_commit(&commit.id, settings),
             None => self.fingerprinter.take(&self.settings.flake, settings).await,
-        }
+        };
+        taken.map(|fingerprint| fingerprint.with_overrides(&self.settings.override_inputs))
     }
 
     /// The cache for a `nix` that is about to read the flake: a separate one if the flake's state is
@@ -241,7 +289,7 @@ impl Flake {
         call: &Call,
     ) -> Result<(Vec<BuiltDerivation>, NixRun), NixError> {
         let nix_cache = self.nix_cache().await?;
-        self.nix.build(order, nix_cache.folder(), call).await
+        self.nix.build(order, &self.override_arguments(), nix_cache.folder(), call).await
     }
 }
 

@@ -88,6 +88,9 @@ pub enum RevError {
     /// An input is not pinned to one content, so the commit does not determine what is built.
     #[error("flake.lock of commit {0} does not pin every input to one content")]
     Unpinned(String),
+    /// An input is replaced by a reference that is not pinned to one content.
+    #[error("the input {0} is replaced by a flake that is not pinned to one content")]
+    UnpinnedOverride(String),
     /// Its lock file cannot be read.
     #[error(transparent)]
     Lock(#[from] LockError),
@@ -140,6 +143,8 @@ impl From<&RevError> for Diagnostic {
             RevError::Unpinned(_) => about(Code::LockFileOutdated).with_hint(
                 "commit the source of each such input, lock it again (`nix flake update INPUT`), and commit flake.lock",
             ),
+            RevError::UnpinnedOverride(_) => about(Code::InvalidSettings)
+                .with_hint("name a commit in the reference of `--override-input`, or leave `rev` out"),
             RevError::Lock(error) => Self::from(error)
                 .with_attr("rev")
                 .with_hint("name another commit: the lock file of this one cannot be used"),
@@ -240,6 +245,9 @@ impl Flake {
         let commit = Commit { id, asked: rev.clone(), below, flake: text, lock };
         if commit.lock()?.is_some_and(|lock| !lock.unpinned().is_empty()) {
             return Err(RevError::Unpinned(commit.id));
+        }
+        if let Some(name) = self.unpinned_overrides().next() {
+            return Err(RevError::UnpinnedOverride(name));
         }
         Ok(Self { at: Some(Arc::new(commit)), ..self.clone() })
     }

@@ -63,7 +63,8 @@ struct BuildEntry {
 impl Nix {
     /// Builds with `--keep-going`, so that the log has every failure and not only the first.
     ///
-    /// Returns no paths if the build failed; the [`NixRun`] has the errors. `cache_home` is the folder of Nix's flake
+    /// Returns no paths if the build failed; the [`NixRun`] has the errors. `overrides` are arguments that replace inputs of the
+    /// flake. `cache_home` is the folder of Nix's flake
     /// caches; `None` for the user's.
     ///
     /// # Errors
@@ -71,6 +72,7 @@ impl Nix {
     pub async fn build(
         &self,
         order: &BuildRequest<'_>,
+        overrides: &[String],
         cache_home: Option<&Path>,
         call: &Call,
     ) -> Result<(Vec<BuiltDerivation>, NixRun), NixError> {
@@ -106,6 +108,7 @@ impl Nix {
         if let Some(folder) = cache_home {
             command = command.env(CACHE_HOME, folder);
         }
+        command = command.args(overrides);
         if order.dry_run {
             command = command.arg("--dry-run");
         }

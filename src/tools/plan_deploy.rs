@@ -198,7 +198,17 @@ impl Tool for PlanDeploy {
 
 /// Checks that everything is committed, if `deploy.clean` requires it.
 fn require_clean(context: &Context, source: &FlakeSource) -> Result<(), ToolError> {
-    if source.is_committed() || !context.settings().deploy.clean {
+    if !context.settings().deploy.clean {
+        return Ok(());
+    }
+    if let Some(name) = source.overrides.keys().next() {
+        let message =
+            format!("the input {} is not the committed one, which `deploy.clean` requires", text::word(name));
+        let error = Diagnostic::new(Code::DirtyFlake, message)
+            .with_hint("start without `--override-input` and `nix.override_inputs`, or lock the input and commit flake.lock");
+        return Err(error.into());
+    }
+    if source.is_committed() {
         return Ok(());
     }
     let (message, hint): (String, Hint) = match (source.dirty_files.as_slice(), source.dirty_inputs.as_slice()) {

@@ -49,6 +49,7 @@ fn samples(key: &SettingKey) -> Vec<Value> {
         "deploy.scopes" => {
             ["a", "b", "c"].iter().map(|name| json!({ *name: {"hosts": null, "actions": null} })).collect()
         }
+        "nix.override_inputs" => ["a", "b", "c"].iter().map(|name| json!({ *name: "github:a/b" })).collect(),
         "limits.evaluation_workers" => vec![json!(3), json!(2), json!(1)],
         "deploy.plan_minutes" => vec![json!(100), json!(20), json!(10)],
         _ => match unset(key) {

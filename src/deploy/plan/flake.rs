@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::flake::{Checkout, Flake, FlakeError};
+use crate::names::{InputName, InputReference, NameError};
 use crate::progress::Call;
 use crate::text;
 
@@ -74,12 +75,27 @@ impl FlakeSource {
             dirty_files: bounded_names(&changed),
             dirty_inputs: bounded_names(&inputs),
             more_dirty: more.iter().sum(),
+            overrides: flake
+                .settings()
+                .override_inputs
+                .iter()
+                .map(|(name, reference)| (name.to_string(), reference.to_string()))
+                .collect(),
             asked_rev: flake.commit_asked_for().map(|commit| commit.asked.to_string()),
             ..Self::unknown(flake.settings().flake.display().to_string())
         })
     }
 
-    /// Whether the commit alone reproduces the flake.
+    /// The inputs that were replaced.
+    ///
+    /// # Errors
+    /// A name or a reference is invalid.
+    pub fn override_inputs(&self) -> Result<BTreeMap<InputName, InputReference>, NameError> {
+        let parsed = |(name, reference): (&String, &String)| Ok((name.parse()?, reference.parse()?));
+        self.overrides.iter().map(parsed).collect()
+    }
+
+    /// Whether the commit, and the inputs that were replaced, reproduce the flake.
     #[must_use]
     pub fn is_committed(&self) -> bool {
         self.revision.is_some() && !self.dirty

@@ -40,6 +40,9 @@ pub async fn flake_holds(
     if host_plan.source != SystemSource::New {
         return Ok(());
     }
+    // The approval is for these inputs, whatever the settings replace now.
+    let overrides = source.override_inputs().map_err(|error| changed(error.to_string()))?;
+    let flake = &flake.with_override_inputs(overrides);
     let commit = match (&source.asked_rev, &source.revision) {
         // The approval is for a commit, so a branch that moved since does not matter.
         (Some(_), Some(commit)) => Some(commit),

@@ -45,7 +45,7 @@ impl Flake {
             store: None,
         };
         // Building a derivation does not read the flake, so Nix needs no separate cache.
-        let (_, run) = self.nix.build(&order, None, call).await?;
+        let (_, run) = self.nix.build(&order, &[], None, call).await?;
         if run.status.success() {
             return Ok(());
         }
@@ -53,7 +53,7 @@ impl Flake {
         let source = self.source();
         let errors = diagnostics::diagnose(&run.state, &source);
         // A dry run lists what is still missing: derivations that failed, and those that need one that failed.
-        let (_, rest) = self.nix.build(&BuildRequest { dry_run: true, ..order }, None, call).await?;
+        let (_, rest) = self.nix.build(&BuildRequest { dry_run: true, ..order }, &[], None, call).await?;
         let rest = rest.planned_work();
         let listed =
             rest.as_ref().is_ok_and(|rest| rest.fetched == 0 && rest.built == rest.built_paths.len() as u64);
@@ -67,7 +67,7 @@ impl Flake {
                 Ok(_) => {
                     let own = [format!("{path}^*")];
                     let order = BuildRequest { installables: &own, dry_run: true, ..order };
-                    let (_, rest) = self.nix.build(&order, None, call).await?;
+                    let (_, rest) = self.nix.build(&order, &[], None, call).await?;
                     rest.planned_work()
                         .map(|rest| rest.built + rest.fetched > 0)
                         .map_err(|error| (&error).into())

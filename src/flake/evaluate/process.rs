@@ -172,6 +172,9 @@ impl Flake {
             other_flake.map_or_else(|| self.reference(), |other_flake| other_flake.reference.clone());
         let command = self.nix.command(&["eval", "--json", "--no-update-lock-file", "--show-trace"]).await?;
         let mut command = command.arg("--apply").arg(apply).arg(format!("{reference}#."));
+        if other_flake.is_none() {
+            command = command.args(self.override_arguments());
+        }
         if let Some(inputs_from) = other_flake.and_then(|other_flake| other_flake.inputs_from.as_ref()) {
             command = command.args(["--inputs-from", inputs_from.as_str()]);
         }

@@ -79,7 +79,7 @@ impl ContentId {
 #[derive(Clone, Debug)]
 pub struct PackageSource {
     pub sets: PackageSets,
-    /// The NAR hash of the pinned nixpkgs.
+    /// The NAR hash of the pinned nixpkgs, or the reference that replaces it; `None` if its content is not fixed.
     pub hash: Option<String>,
     /// The commit of the pinned nixpkgs.
     pub revision: Option<String>,
@@ -95,6 +95,14 @@ impl PackageSource {
         let Some(lock) = lock else {
             return Ok(Self { sets: PackageSets::Own, hash: None, revision: None });
         };
+        let replaced = flake.settings().override_inputs.iter().find(|(name, _)| name.as_str() == "nixpkgs");
+        if let Some((_, reference)) = replaced {
+            let revision = reference.commit().map(str::to_owned);
+            let other_flake = OtherFlake { reference: reference.to_string(), inputs_from: None };
+            // A reference with a commit has a fixed content.
+            let hash = revision.as_ref().map(|_| reference.to_string());
+            return Ok(Self { sets: PackageSets::Pinned(other_flake), hash, revision });
+        }
         let locked = lock.input("nixpkgs").and_then(|node| node.locked.as_ref());
         let other_flake =
             OtherFlake { reference: "nixpkgs".to_owned(), inputs_from: Some(flake.reference()) };

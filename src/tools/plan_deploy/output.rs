@@ -42,6 +42,9 @@ pub struct Output {
     /// Inputs that are not locked to one content; the first few.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) dirty_inputs: Vec<String>,
+    /// Inputs that `--override-input` replaces.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) overrides: BTreeMap<String, String>,
     /// Number of further dirty files and inputs.
     #[serde(default, skip_serializing_if = "crate::schema::is_zero")]
     pub(super) more_dirty_files: u64,
@@ -79,6 +82,7 @@ impl Output {
             dirty: false,
             dirty_files: Vec::new(),
             dirty_inputs: Vec::new(),
+            overrides: BTreeMap::new(),
             more_dirty_files: 0,
             hosts: Vec::new(),
             more_hosts: 0,
@@ -98,6 +102,7 @@ impl Output {
             asked_rev: source.asked_rev.clone(),
             dirty: source.dirty,
             dirty_files: source.dirty_files.clone(),
+            overrides: source.overrides.clone(),
             dirty_inputs: source.dirty_inputs.iter().take(MAX_INPUTS).cloned().collect(),
             more_dirty_files: source.more_dirty + source.dirty_inputs.len().saturating_sub(MAX_INPUTS) as u64,
             ..self
@@ -123,6 +128,13 @@ impl Output {
         }
         if let (Some(asked), Some(commit)) = (&self.asked_rev, &self.revision) {
             lines.push(format!("from {asked}, which is commit {commit}"));
+        }
+        for (name, reference) in &self.overrides {
+            lines.push(format!(
+                "the input {} is {}, not the locked one",
+                text::word(name),
+                text::word(reference)
+            ));
         }
         if self.dirty {
             let more = self.more_dirty_files;
