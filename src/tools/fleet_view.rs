@@ -72,6 +72,7 @@ impl Tool for FleetView {
             unknown,
             more_unknown,
             failed,
+            more_failed: 0,
             unread: gaps.shown,
             unread_total: gaps.total,
             next_cursor: page.next_cursor,

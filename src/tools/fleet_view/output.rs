@@ -44,6 +44,8 @@ pub struct Output {
     /// Hosts that do not evaluate, by cause.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub failed: Vec<UnreadHosts>,
+    #[serde(default, skip_serializing_if = "crate::schema::is_zero")]
+    pub more_failed: u64,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unread: Vec<Gap>,
     #[serde(default, skip_serializing_if = "crate::schema::is_zero")]
@@ -120,6 +122,9 @@ impl Output {
         }
         for failed in &self.failed {
             lines.push(format!("✗ {}: {}", hosts(&failed.hosts, failed.more_hosts), failed.error));
+        }
+        if self.more_failed > 0 {
+            lines.push(format!("✗ and {} more causes", self.more_failed));
         }
         lines.extend(Gaps::render(&self.unread, self.unread_total));
         if self.next_cursor.is_some() {
