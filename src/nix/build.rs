@@ -64,8 +64,7 @@ impl Nix {
     /// Builds with `--keep-going`, so that the log has every failure and not only the first.
     ///
     /// Returns no paths if the build failed; the [`NixRun`] has the errors. `overrides` are arguments that replace inputs of the
-    /// flake. `cache_home` is the folder of Nix's flake
-    /// caches; `None` for the user's.
+    /// flake. `cache_home` is the folder of Nix's flake caches; `None` for the user's.
     ///
     /// # Errors
     /// See [`NixError`].
@@ -79,17 +78,18 @@ impl Nix {
         // A build by a daemon has the daemon's network.
         if self.is_offline() && !order.dry_run && self.has_daemon(call).await {
             let plan = BuildRequest { dry_run: true, ..order.clone() };
-            let (_, run) = self.run_build(&plan, cache_home, call).await?;
+            let (_, run) = self.run_build(&plan, overrides, cache_home, call).await?;
             if run.status.success() {
                 self.require_no_fetch(run.planned_work()?, call).await?;
             }
         }
-        self.run_build(order, cache_home, call).await
+        self.run_build(order, overrides, cache_home, call).await
     }
 
     async fn run_build(
         &self,
         order: &BuildRequest<'_>,
+        overrides: &[String],
         cache_home: Option<&Path>,
         call: &Call,
     ) -> Result<(Vec<BuiltDerivation>, NixRun), NixError> {
