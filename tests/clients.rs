@@ -207,7 +207,7 @@ fn the_sdk_takes_back_a_call() {
 fn plausible() -> Value {
     json!({
         "host": "web", "query": "purpose", "plan_id": format!("plan-{}", "a".repeat(26)),
-        "option": "services.nginx.enable", "view": "ports",
+        "option": "services.nginx.enable", "view": "ports", "attr": "nixosConfigurations.web.config.networking.hostName",
     })
 }
 

@@ -124,7 +124,7 @@ fn a_person_interrupts_it() {
 #[test]
 fn a_person_stops_it_at_the_question() {
     let mut site = site();
-    let first = site.first("web");
+    let first = site.second_generation("web");
     for arguments in [&["deploy", "web"][..], &["rollback", "web", "--generation", "1"]] {
         let mut terminal = Terminal::run(&site.fleet.command(arguments));
         terminal.shows("Type the host's name");

@@ -105,7 +105,7 @@ impl Command {
         self
     }
 
-    /// Takes the network away from the program and its descendants: see [`network`](super::network).
+    /// Takes the network away from the program and its descendants: see [`super::network`].
     #[must_use]
     pub fn without_network(mut self) -> Self {
         self.network = false;

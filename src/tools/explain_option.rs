@@ -206,7 +206,7 @@ fn several_hosts(
     let mut output = output.unwrap_or_else(|| Output { option: asked.to_string(), ..Output::default() });
     output.total = values.len();
     let page = page.select_beside(values, VALUES, BESIDE)?;
-    output.values = page.entries;
+    output.set_values(page.entries);
     output.next_cursor = page.next_cursor;
     Ok(output)
 }
@@ -240,10 +240,14 @@ fn several_prefixes(
         }
     }
     rows.sort_by(|a, b| a.set.option.cmp(&b.set.option));
-    let Some(mut whole) = whole else { return Ok(Output { values: failed, ..Output::default() }) };
+    let Some(mut whole) = whole else {
+        let mut output = Output::default();
+        output.set_values(failed);
+        return Ok(output);
+    };
     let beyond = whole.total.saturating_sub(whole.set.len());
     whole.total = rows.len() + beyond;
     let mut output = below_prefix(whole, rows, page)?;
-    output.values = failed;
+    output.set_values(failed);
     Ok(output)
 }

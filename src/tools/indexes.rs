@@ -125,7 +125,7 @@ impl<E: Send + 'static> IndexesOf<E> {
     /// builds it before it answers.
     ///
     /// # Errors
-    /// See [`crate::search::index::StoreError`].
+    /// See [`IndexStore::obtain`].
     pub async fn available<S>(&self, context: &Context, source: &S) -> Result<Available<E>, ToolError>
     where
         S: IndexSource<Entry = E>,

@@ -16,7 +16,7 @@ pub fn arguments(tool: &ToolEntry) -> Value {
         })
         .collect();
     // `required` does not express that it needs one of two arguments.
-    if tool.name == "plan_deploy" || tool.name == "explain_option" {
+    if ["plan_deploy", "explain_option", "inspect_disko"].contains(&tool.name) {
         given.insert("hosts".to_owned(), json!(["web"]));
     }
     Value::Object(given)

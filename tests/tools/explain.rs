@@ -254,7 +254,8 @@ fn equal_values_of_several_hosts_are_one_entry() {
             fleet.call("explain_option", &json!({"hosts": ["web", "db", "mail"], "option": option}))
         };
         let answer = ask("services.openssh.ports").json;
-        let values = answer["values"].as_array().unwrap();
+        assert_eq!(answer["values"], json!({"db": "[ 22 ]", "mail": "[ 22 ]", "web": "[ 2222 ]"}));
+        let values = answer["by_value"].as_array().unwrap();
         assert_eq!(values.len(), 2, "{answer:#}");
         assert_eq!((&values[0]["hosts"], &values[0]["value"]), (&json!(["web"]), &json!("[ 2222 ]")));
         assert_eq!(values[0]["decided_in"], json!([{"file": "fleet.toml", "line": 4}]));
@@ -262,11 +263,11 @@ fn equal_values_of_several_hosts_are_one_entry() {
         // A host that fails has its error, and the others their values.
         let answer = ask("fleet.note");
         assert_eq!(answer.code, 0, "{:#}", answer.json);
-        let values = answer.json["values"].as_array().unwrap();
+        let values = answer.json["by_value"].as_array().unwrap();
         assert_eq!(values.iter().filter(|value| value["error"].is_object()).count(), 1, "{values:#?}");
         let answer = ask("fleet.nothing");
         assert_eq!(answer.code, 1, "{:#}", answer.json);
-        assert_eq!(answer.json["values"].as_array().unwrap().len(), 1, "{:#}", answer.json);
+        assert_eq!(answer.json["by_value"].as_array().unwrap().len(), 1, "{:#}", answer.json);
         // What is set below a prefix names the hosts.
         let answer = ask("networking").json;
         let rows = answer["set"].as_array().unwrap();
@@ -313,7 +314,7 @@ fn a_person_reads_the_same() {
     }
     let output = run(&["web,db", "services.openssh.ports", "--json"]);
     let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!(answer["values"].as_array().unwrap().len(), 2);
+    assert_eq!(answer["by_value"].as_array().unwrap().len(), 2);
     let output = run(&["web", "services.opensh.enable"]);
     assert_eq!(output.status.code(), Some(1));
     assert!(errors(&output).contains("did you mean: services.openssh.enable"), "{}", errors(&output));

@@ -19,14 +19,26 @@ pub(super) const VERSION: &str = "5";
 #[derive(Debug, thiserror::Error)]
 pub enum IndexError {
     /// SQLite failed.
-    #[error("the search index could not be used: {0}")]
-    Database(#[from] rusqlite::Error),
+    #[error("the search index could not be used: {cause}")]
+    Database { cause: rusqlite::Error },
     /// Another version of this program wrote it, or its build did not end.
     #[error("the search index is incomplete or of another version")]
     Unusable,
     /// An entry could not be written as JSON, or read.
-    #[error("the search index has an invalid entry: {0}")]
-    Entry(#[from] serde_json::Error),
+    #[error("the search index has an invalid entry: {cause}")]
+    Entry { cause: serde_json::Error },
+}
+
+impl From<rusqlite::Error> for IndexError {
+    fn from(cause: rusqlite::Error) -> Self {
+        Self::Database { cause }
+    }
+}
+
+impl From<serde_json::Error> for IndexError {
+    fn from(cause: serde_json::Error) -> Self {
+        Self::Entry { cause }
+    }
 }
 
 impl From<&IndexError> for Diagnostic {

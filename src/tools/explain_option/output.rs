@@ -1,5 +1,7 @@
 //! The answer of `explain_option`, and its text.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -25,9 +27,12 @@ pub struct Output {
     /// Whether it has no value.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_unset: bool,
-    /// The values of several hosts; equal ones are one entry.
+    /// The values of several hosts on this page, by host.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub values: BTreeMap<String, String>,
+    /// The same with the places that decide; hosts with equal values are one entry.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub values: Vec<HostValue>,
+    pub by_value: Vec<HostValue>,
     #[serde(default, rename = "type", skip_serializing_if = "Option::is_none")]
     pub kind: Option<String>,
     /// Whether no module declares it, and it has the type for such options.
@@ -160,11 +165,21 @@ impl Output {
         }
     }
 
+    /// Sets the values of several hosts.
+    pub fn set_values(&mut self, by_value: Vec<HostValue>) {
+        for entry in &by_value {
+            if let Some(value) = &entry.value {
+                self.values.extend(entry.hosts.iter().map(|host| (host.clone(), value.clone())));
+            }
+        }
+        self.by_value = by_value;
+    }
+
     /// Whether there is nothing but errors.
     pub fn fails(&self) -> bool {
-        !self.values.is_empty()
+        !self.by_value.is_empty()
             && self.set.is_empty()
-            && self.values.iter().all(|value| value.error.is_some())
+            && self.by_value.iter().all(|value| value.error.is_some())
     }
 
     /// The text for people.
@@ -188,7 +203,7 @@ impl Output {
         } else if self.set.is_empty() {
             lines.push(format!("{option}:"));
         }
-        lines.extend(self.values.iter().flat_map(HostValue::lines));
+        lines.extend(self.by_value.iter().flat_map(HostValue::lines));
         lines.extend(self.defined_in.iter().flat_map(definition_lines));
         if self.losers_unknown {
             lines.push(
