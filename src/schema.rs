@@ -64,6 +64,8 @@ pub fn of_output<T: JsonSchema>() -> Map<String, Value> {
     let alternatives = whole.remove("anyOf");
     let mut properties = Map::new();
     let mut cases = Vec::new();
+    // Whether one of the cases requires no field, so that the required fields tell nothing.
+    let mut is_open = false;
     for alternative in alternatives.as_ref().and_then(Value::as_array).into_iter().flatten() {
         let name = alternative.get("$ref").and_then(Value::as_str).and_then(|r| r.strip_prefix("#/$defs/"));
         let object = match name {
@@ -73,14 +75,17 @@ pub fn of_output<T: JsonSchema>() -> Map<String, Value> {
         if let Some(Value::Object(of_this)) = object.get("properties") {
             properties.extend(of_this.clone());
         }
-        if let Some(required) = object.get("required") {
-            cases.push(json!({ "required": required }));
+        match object.get("required") {
+            Some(required) => cases.push(json!({ "required": required })),
+            None => is_open = true,
         }
     }
     let mut folded = Map::new();
     folded.insert("type".into(), json!("object"));
     folded.insert("properties".into(), Value::Object(properties));
-    folded.insert("anyOf".into(), Value::Array(cases));
+    if !is_open {
+        folded.insert("anyOf".into(), Value::Array(cases));
+    }
     inline(&mut folded, definitions);
     // Only the required fields that distinguish the two cases are kept.
     if let Some(properties) = folded.get_mut("properties") {

@@ -84,7 +84,9 @@ impl Tool for Evaluate {
         if apply.as_ref().is_some_and(|apply| apply.len() > LONGEST.1) {
             return Err(ToolError::input("apply", format!("a function has at most {} bytes", LONGEST.1)));
         }
-        let apply = apply.filter(|apply| !apply.trim().is_empty());
+        if apply.as_ref().is_some_and(|apply| apply.trim().is_empty()) {
+            return Err(ToolError::input("apply", "`apply` is empty: leave it out, or give a Nix function"));
+        }
         let is_list = !hosts.is_empty() || tag.is_some();
         let hosts = match host {
             Some(_) if is_list => {

@@ -81,7 +81,8 @@ fn an_empty_name_never_changes_what_is_done() {
         let schema = Value::Object(entry.input_schema());
         let required = schema["required"].as_array().cloned().unwrap_or_default();
         for (name, property) in schema["properties"].as_object().unwrap() {
-            let may_be_empty = ["cursor", "host", "system", "tag"].contains(&name.as_str());
+            let may_be_empty =
+                ["cursor", "host", "package", "packages", "system", "tag"].contains(&name.as_str());
             if property["type"][0] != "string" || may_be_empty {
                 continue;
             }
@@ -102,7 +103,7 @@ fn an_empty_name_never_changes_what_is_done() {
             refused.push(format!("{} {name}", entry.name));
         }
     }
-    assert_eq!(refused, ["flake_check rev", "build_host rev", "plan_deploy rev"]);
+    assert_eq!(refused, ["flake_check rev", "evaluate apply", "build_host rev", "plan_deploy rev"]);
 }
 
 /// Every optional name that selects a part of an answer.

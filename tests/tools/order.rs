@@ -138,11 +138,12 @@ fn told(fleet: &Fleet, question: &Value) -> Vec<Vec<PathStep>> {
     let [probes, disko, places, facts] =
         ["src/flake/probes.nix", "src/disko/probe.nix", "src/disko/places.nix", "src/flake/facts.nix"]
             .map(source);
+    let own = if question["probe"] == "own_in_parts" { EXPLAIN } else { "null" };
     // JSON and Nix have the same escapes.
     let questions = json!(json!([question]).to_string());
     let apply = format!(
         "({probes}) {{ marker = \"told\"; single = true; questions = builtins.fromJSON {questions}; \
-         disko = ({disko}); disko_places = ({places}); facts = ({facts}); own = ({EXPLAIN}); }}"
+         disko = ({disko}); disko_places = ({places}); facts = ({facts}); own = ({own}); }}"
     );
     let output = fleet.by_hand(&["eval", "--json", "--read-only", "--apply", &apply, ".#."]);
     let said = errors(&output);
