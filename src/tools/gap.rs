@@ -67,6 +67,11 @@ pub struct Gaps {
 impl Gaps {
     /// Groups unread parts by cause.
     pub fn from_parts(parts: Vec<UnreadPart>) -> Self {
+        Self::from_parts_within(parts, MAX_BYTES)
+    }
+
+    /// As [`Gaps::from_parts`], with at most `most` bytes of JSON, or one gap.
+    pub fn from_parts_within(parts: Vec<UnreadPart>, most: usize) -> Self {
         let mut gaps = Self { total: parts.len(), ..Self::default() };
         let (rest, single): (Vec<Gap>, Vec<Gap>) = parts.into_iter().map(Gap::from).partition(|gap| gap.rest);
         let by_cause = rest.into_iter().map(|gap| vec![gap]).chain(causes::group_entries(single));
@@ -76,8 +81,8 @@ impl Gaps {
             if breaks.len() > 1 {
                 first.breaks = breaks;
             }
-            let (gap, bytes) = answer_limit::fit_entry(first, MAX_BYTES);
-            if gaps.bytes + bytes > MAX_BYTES && !gaps.shown.is_empty() {
+            let (gap, bytes) = answer_limit::fit_entry(first, most);
+            if gaps.bytes + bytes > most && !gaps.shown.is_empty() {
                 break;
             }
             gaps.bytes += bytes;

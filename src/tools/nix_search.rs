@@ -22,6 +22,9 @@ const USUAL: usize = 20;
 /// Longest query, in bytes.
 const QUERY_BYTES: usize = 200;
 
+/// Maximum size of the gaps of an answer, in bytes of JSON.
+const GAP_BYTES: usize = 1024;
+
 /// The tool `nix_search`.
 pub struct NixSearch;
 
@@ -188,7 +191,8 @@ impl Tool for NixSearch {
         }
         let merged = merge(found);
         let usual = if input.detail { 1 } else { USUAL };
-        let gaps = Gaps::from_parts(merged.unread);
+        // They are the same in each answer, and rarely about the query.
+        let gaps = Gaps::from_parts_within(merged.unread, GAP_BYTES);
         let results = merged.results.into_iter().map(|(_, result)| result).collect();
         let page = input.page.select_beside(results, usual, gaps.bytes)?;
         Ok(Output {
