@@ -111,7 +111,14 @@ fn old_indexes_are_removed() {
         std::fs::File::options().append(true).open(&other).unwrap().set_modified(time).unwrap();
     }
     std::fs::remove_file(&file).unwrap();
+    // One build was killed long ago, and one may be running.
+    for (name, time) in [("packages-abandoned", old), ("packages-running", std::time::SystemTime::now())] {
+        let path = file.with_file_name(format!("{name}.building"));
+        std::fs::write(&path, "").unwrap();
+        std::fs::File::options().append(true).open(&path).unwrap().set_modified(time).unwrap();
+    }
     has_ripgrep(&little);
+    assert_eq!(little.files(".building"), [file.with_file_name("packages-running.building")]);
     let kept = little.files(".sqlite");
     assert_eq!(kept.len(), 12, "{kept:?}");
     assert!(kept.contains(&file) && kept.contains(&file.with_file_name("packages-10.sqlite")), "{kept:?}");

@@ -31,6 +31,8 @@ const LOCK: &str = "lock";
 const KEPT: usize = 12;
 /// Interval at which a use of an index is noted in the time of its file.
 const NOTE_USE: Duration = Duration::from_secs(3600);
+/// Age at which the file of a build that did not end is removed.
+const ABANDONED: Duration = Duration::from_secs(24 * 3600);
 /// Pause between two looks at a build of another process.
 const PAUSE: Duration = Duration::from_millis(200);
 
@@ -344,27 +346,44 @@ fn remove_if_there(path: &Path) -> io::Result<()> {
 
 /// The complete indexes of a kind with the time of their last use. A folder that cannot be read has none.
 fn complete_files(folder: &Path, prefix: &str) -> Vec<(SystemTime, PathBuf)> {
+    files_with(folder, prefix, COMPLETE)
+}
+
+/// The files of a kind with this suffix, with the times at which they were written.
+fn files_with(folder: &Path, prefix: &str, suffix: &str) -> Vec<(SystemTime, PathBuf)> {
     let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
     entries
         .filter_map(Result::ok)
         .filter(|entry| entry.file_name().to_string_lossy().starts_with(&format!("{prefix}-")))
         .map(|entry| entry.path())
-        .filter(|path| path.extension().is_some_and(|suffix| suffix == COMPLETE))
+        .filter(|path| path.extension().is_some_and(|own| own == suffix))
         .filter_map(|path| Some((fs::metadata(&path).ok()?.modified().ok()?, path)))
         .collect()
 }
 
-/// Removes the indexes of a kind beyond [`KEPT`] that were not used for longest.
+/// Removes the indexes of a kind beyond [`KEPT`] that were not used for longest, and what killed builds left.
 fn sweep(folder: &Path, prefix: &str, newest: &Path) {
+    for path in files_with(folder, prefix, PARTIAL).into_iter().filter(|(time, _)| is_abandoned(*time)) {
+        remove_with_lock(&path.1);
+    }
     let mut files = complete_files(folder, prefix);
     files.retain(|(_, path)| path != newest);
     files.sort();
     let surplus = (files.len() + 1).saturating_sub(KEPT);
     for (_, path) in files.into_iter().take(surplus) {
-        for path in [path.with_extension(LOCK), path] {
-            if let Err(error) = remove_if_there(&path) {
-                tracing::debug!(%error, path = %path.display(), "an old search index could not be removed");
-            }
+        remove_with_lock(&path);
+    }
+}
+
+/// Whether nobody has written to a build for a day.
+fn is_abandoned(written: SystemTime) -> bool {
+    written.elapsed().is_ok_and(|age| age > ABANDONED)
+}
+
+fn remove_with_lock(path: &Path) {
+    for path in [path, &path.with_extension(LOCK)] {
+        if let Err(error) = remove_if_there(path) {
+            tracing::debug!(%error, path = %path.display(), "an old search index could not be removed");
         }
     }
 }
