@@ -66,15 +66,7 @@ impl CallCommand {
         };
         let terminal_progress: Arc<dyn Progress> =
             if self.quiet { Arc::new(progress::NoProgress) } else { terminal_progress() };
-        let services = Arc::new(Services::new(settings));
-        let context = Context {
-            in_force: services.in_force(),
-            services,
-            call: progress::Call::new(terminal_progress, CancellationToken::new()),
-            approver: Arc::new(Nobody),
-            client: "terminal".to_owned(),
-            slot: CallSlot::default(),
-        };
+        let context = command_context(settings, terminal_progress);
         let outcome = runtime.block_on(async {
             let outcome = run_tool(tool, arguments, context, &mut Signals::catch()).await;
             clean_up().await;
@@ -93,13 +85,30 @@ impl CallCommand {
         {
             return exit_with_error(&Diagnostic::new(Code::Internal, error.to_string()), FAILED);
         }
-        let wrong_call =
-            outcome.structured.pointer("/error/code").is_some_and(|code| code == "invalid_input");
-        ExitCode::from(match (outcome.failed, wrong_call) {
-            (false, _) => OK,
-            (true, false) => FAILED,
-            (true, true) => USAGE,
-        })
+        ExitCode::from(exit_code(outcome))
+    }
+}
+
+/// The context of a tool that a command runs in this process.
+pub(super) fn command_context(settings: Settings, progress: Arc<dyn Progress>) -> Context {
+    let services = Arc::new(Services::new(settings));
+    Context {
+        in_force: services.in_force(),
+        services,
+        call: progress::Call::new(progress, CancellationToken::new()),
+        approver: Arc::new(Nobody),
+        client: "terminal".to_owned(),
+        slot: CallSlot::default(),
+    }
+}
+
+/// The exit code of a command that ran a tool.
+pub(super) fn exit_code(outcome: &ToolOutcome) -> u8 {
+    let wrong_call = outcome.structured.pointer("/error/code").is_some_and(|code| code == "invalid_input");
+    match (outcome.failed, wrong_call) {
+        (false, _) => OK,
+        (true, false) => FAILED,
+        (true, true) => USAGE,
     }
 }
 

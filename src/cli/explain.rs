@@ -2,20 +2,16 @@
 
 use std::io::Write;
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use clap::Args;
 use serde_json::{Map, Value, json};
-use tokio_util::sync::CancellationToken;
 
-use super::call::{run_tool, terminal_progress};
+use super::call::{command_context, exit_code, run_tool, terminal_progress};
 use super::signals::Signals;
-use super::{FAILED, OK, USAGE, clean_up, exit_with_error, runtime};
+use super::{FAILED, USAGE, clean_up, exit_with_error, runtime};
 use crate::config::Settings;
-use crate::deploy::Nobody;
 use crate::diagnostic::{Code, Diagnostic};
-use crate::progress;
-use crate::tools::{self, CallSlot, Context, Services};
+use crate::tools;
 
 /// Show the value of an option, and every definition of it with file and line
 ///
@@ -48,15 +44,7 @@ impl ExplainCommand {
                 return exit_with_error(&Diagnostic::new(Code::Internal, error.to_string()), FAILED);
             }
         };
-        let services = Arc::new(Services::new(settings));
-        let context = Context {
-            in_force: services.in_force(),
-            services,
-            call: progress::Call::new(terminal_progress(), CancellationToken::new()),
-            approver: Arc::new(Nobody),
-            client: "terminal".to_owned(),
-            slot: CallSlot::default(),
-        };
+        let context = command_context(settings, terminal_progress());
         let arguments: Map<String, Value> =
             [("hosts".to_owned(), json!(self.host)), ("option".to_owned(), json!(self.option))]
                 .into_iter()
@@ -66,11 +54,7 @@ impl ExplainCommand {
             clean_up().await;
             outcome
         });
-        let code = match (outcome.failed, outcome.structured.pointer("/error/code")) {
-            (false, _) => OK,
-            (true, Some(code)) if code == "invalid_input" => USAGE,
-            (true, _) => FAILED,
-        };
+        let code = exit_code(&outcome);
         let text = if self.json { format!("{:#}", outcome.structured) } else { outcome.text };
         if outcome.failed && !self.json {
             crate::stderr::print_line(format_args!("pantheros-mcp: {text}"));

@@ -2,22 +2,18 @@
 
 use std::io::Write;
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use clap::Args;
 use console::style;
 use serde_json::{Map, Value, json};
-use tokio_util::sync::CancellationToken;
 
-use super::call::{run_tool, terminal_progress};
+use super::call::{command_context, exit_code, run_tool, terminal_progress};
 use super::signals::Signals;
-use super::{FAILED, OK, USAGE, clean_up, exit_with_error, runtime};
+use super::{FAILED, USAGE, clean_up, exit_with_error, runtime};
 use crate::config::Settings;
-use crate::deploy::Nobody;
 use crate::diagnostic::{Code, Diagnostic};
-use crate::progress::Call;
 use crate::text;
-use crate::tools::{self, CallSlot, Context, Services, ToolOutcome};
+use crate::tools::{self, Context, ToolOutcome};
 
 /// The tool behind the command.
 const TOOL: &str = "nix_search";
@@ -63,15 +59,7 @@ impl SearchCommand {
                 return exit_with_error(&Diagnostic::new(Code::Internal, error.to_string()), FAILED);
             }
         };
-        let services = Arc::new(Services::new(settings));
-        let context = Context {
-            in_force: services.in_force(),
-            services,
-            call: Call::new(terminal_progress(), CancellationToken::new()),
-            approver: Arc::new(Nobody),
-            client: "terminal".to_owned(),
-            slot: CallSlot::default(),
-        };
+        let context = command_context(settings, terminal_progress());
         let outcome = runtime.block_on(async {
             let host = match self.host(&context).await {
                 Ok(host) => host,
@@ -114,11 +102,7 @@ impl SearchCommand {
     }
 
     fn print(&self, host: Option<&str>, outcome: &ToolOutcome) -> ExitCode {
-        let code = match (outcome.failed, outcome.structured.pointer("/error/code")) {
-            (false, _) => OK,
-            (true, Some(code)) if code == "invalid_input" => USAGE,
-            (true, _) => FAILED,
-        };
+        let code = exit_code(outcome);
         if outcome.failed && !self.json {
             crate::stderr::print_line(format_args!("pantheros-mcp: {}", outcome.text));
             return ExitCode::from(code);
