@@ -175,7 +175,8 @@ fn marked(value: &Value, field: &str, wrong: &mut Vec<String>) {
                 if gives_order(name) {
                     wrong.push(format!("a field's name: {name}"));
                 }
-                marked(value, name, wrong);
+                // The fields of `values` are the names of hosts.
+                marked(value, if field == "values" { "value" } else { name }, wrong);
             }
         }
         _ => {}
