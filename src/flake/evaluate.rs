@@ -29,6 +29,8 @@ pub(crate) const PROBES: &str = include_str!("probes.nix");
 pub(super) const FACTS: &str = include_str!("facts.nix");
 /// Advice for an evaluation that exceeds its time limit.
 const TIME: Remedy = Remedy::Raise(&["limits.evaluation_seconds"]);
+/// Least memory of a process if all of them together have a limit, in bytes.
+const LEAST_MEMORY: u64 = 1536 * 1024 * 1024;
 /// Questions of one call that may exceed the time limit before workers skip their remaining questions.
 const TIMED_OUT: usize = 3;
 
@@ -50,6 +52,8 @@ pub struct AskOptions<'a> {
     pub instantiate: Instantiate,
     /// The flake to ask; `None` means the one of the settings.
     pub other_flake: Option<&'a OtherFlake>,
+    /// The most memory of all processes together, in bytes; `None` is `limits.evaluation_memory_mib` for each.
+    pub memory: Option<u64>,
     /// Evaluates untrusted code, without a way out; `None` evaluates as the user's Nix does.
     pub isolated: Option<IsolatedAsk<'a>>,
     /// Called with each answer as soon as it is known.
@@ -62,7 +66,15 @@ impl<'a> AskOptions<'a> {
     /// Options for questions about the flake of the settings, without callbacks.
     #[must_use]
     pub fn new(what: &'a str, instantiate: Instantiate) -> Self {
-        Self { what, instantiate, other_flake: None, isolated: None, on_answer: None, on_warning: None }
+        Self {
+            what,
+            instantiate,
+            other_flake: None,
+            memory: None,
+            isolated: None,
+            on_answer: None,
+            on_warning: None,
+        }
     }
 }
 
@@ -85,6 +97,8 @@ pub type OnWarning<'a> = &'a (dyn Fn(usize, String) + Send + Sync);
 struct SharedProgress<'a> {
     options: &'a AskOptions<'a>,
     total: usize,
+    /// The memory of a process, in bytes. Above it, another process goes on.
+    memory: u64,
     done: AtomicUsize,
     /// See [`Evaluation::has_fetched`].
     has_fetched: AtomicBool,
@@ -119,14 +133,15 @@ impl Flake {
         call: &Call,
     ) -> Result<Evaluation, FlakeError> {
         self.require()?;
+        let (workers, memory) = self.workers(options.memory, questions.len());
         let shared = SharedProgress {
             options,
             total: questions.len(),
+            memory,
             done: AtomicUsize::new(0),
             has_fetched: AtomicBool::new(false),
             timed_out: AtomicUsize::new(0),
         };
-        let workers = self.settings.evaluation_workers.clamp(1, questions.len().max(1));
         // Distributed in turn: neighbouring questions are often of one kind, and so equally expensive.
         let mut queues: Vec<VecDeque<PendingQuestion<'_>>> = (0..workers).map(|_| VecDeque::new()).collect();
         for (index, question) in questions.iter().enumerate() {
@@ -158,6 +173,16 @@ impl Flake {
             self.mark_transient();
         }
         Ok(Evaluation { answers, has_fetched: shared.has_fetched.into_inner() })
+    }
+
+    /// The number of workers for so many questions, and the memory of a process of each in bytes. Within `total` bytes there are
+    /// few workers, because each evaluates for itself what the questions have in common.
+    fn workers(&self, total: Option<u64>, questions: usize) -> (usize, u64) {
+        let workers = self.settings.evaluation_workers.clamp(1, questions.max(1));
+        let memory = self.settings.evaluation_memory;
+        let Some(total) = total else { return (workers, memory) };
+        let workers = workers.min(usize::try_from(total / LEAST_MEMORY).unwrap_or(usize::MAX)).max(1);
+        (workers, memory.min(total / workers as u64))
     }
 
     /// Answers a single question.

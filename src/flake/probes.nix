@@ -795,7 +795,7 @@ let
     # Fails with the message of an option that was removed.
     removal = option: seq (option.apply null) { };
 
-    # The names of a package set, and, for nixpkgs, those that exist without aliases (else null).
+    # The number of names of a package set, and, for nixpkgs, the names that exist without aliases (else null).
     package_names =
       set:
       let
@@ -805,7 +805,7 @@ let
       in
       {
         genuine = if genuine.success then genuine.value else null;
-        names = parts.part [ "names" ] [ ] (attrNames set);
+        names = parts.part [ "names" ] 0 (length (attrNames set));
       };
 
     # The packages that a host's overlays define, as the host has them, with the place of the last definition.
@@ -905,12 +905,22 @@ let
       else
         [ ];
 
-    # The packages of these names in a package set. Sets among them that are marked for recursion are listed with their
-    # names, and names that throw are listed, too: nixpkgs replaces a removed package by an error.
+    # The packages of these names in a package set, or of at most `most` of its names from the one with the number `from`:
+    # names of thousands of packages would not fit in the argument of a process. Sets among them that are marked for
+    # recursion are listed with the number of their names, and names that throw are listed, too: nixpkgs replaces a
+    # removed package by an error.
     package_index =
-      { names }:
+      {
+        names ? null,
+        from ? 0,
+        most ? 0,
+      }:
       set:
       let
+        all = attrNames set;
+        count = length all;
+        end = if from + most < count then from + most else count;
+        chosen = if names != null then names else genList (index: elemAt all (from + index)) (end - from);
         kindOf =
           value:
           if !isAttrs value then
@@ -920,7 +930,7 @@ let
           else if value.recurseForDerivations or false == true then
             {
               kind = "set";
-              names = attrNames value;
+              names = length (attrNames value);
             }
           else
             { kind = "plain"; };
@@ -959,7 +969,7 @@ let
           else
             kind.value // { inherit name; };
       in
-      filter (entry: entry.kind != "unread") (map read names);
+      filter (entry: entry.kind != "unread") (map read chosen);
 
     # What `nix search` finds in an output (src/nix/search.cc), without ending at the first package that fails.
     packages =

@@ -11,7 +11,7 @@ use crate::diagnostic::{Code, Diagnostic};
 use crate::flake::Flake;
 use crate::flake::options::HostOption;
 use crate::progress::{Call, Progress, Update};
-use crate::search::index::{Index, IndexSource, IndexStore, NotKept, Package};
+use crate::search::index::{ContentId, Index, IndexFile, IndexSource, IndexStore, NotKept, Package};
 
 /// Longest time that a call to a server waits for an index before it answers without it.
 pub const INDEX_WAIT: Duration = Duration::from_secs(20);
@@ -30,14 +30,26 @@ pub struct IndexesOf<E> {
     builds: Arc<Mutex<HashMap<String, Build<E>>>>,
     /// The last index for which there was no place on disk, with the name of its file.
     in_memory: Arc<Mutex<Option<InMemory<E>>>>,
+    /// The open index files, the one that was used last at the end: opening one takes longer than a query.
+    open: Arc<Mutex<Vec<OpenIndex<E>>>>,
 }
+
+/// An open index file.
+#[derive(Debug)]
+struct OpenIndex<E> {
+    file: IndexFile,
+    index: SharedIndex<E>,
+}
+
+/// Most open index files of a kind.
+const OPEN: usize = 4;
 
 /// An index with the name that its file would have.
 type InMemory<E> = (String, SharedIndex<E>);
 
 impl<E> Default for IndexesOf<E> {
     fn default() -> Self {
-        Self { builds: Arc::default(), in_memory: Arc::default() }
+        Self { builds: Arc::default(), in_memory: Arc::default(), open: Arc::default() }
     }
 }
 
@@ -135,8 +147,8 @@ impl<E: Send + 'static> IndexesOf<E> {
         let store = IndexStore::new(flake);
         let content = source.identify(flake).await?;
         if let Some(content) = &content {
-            if let Some(index) = store.open(source, content) {
-                return Ok(Available::Ready(SharedIndex::new(index, None)));
+            if let Some(index) = self.opened(&store, source, content) {
+                return Ok(Available::Ready(index));
             }
             let in_memory = self.in_memory.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some((_, index)) = in_memory.as_ref().filter(|(name, _)| *name == content.file_name) {
@@ -168,6 +180,32 @@ impl<E: Send + 'static> IndexesOf<E> {
         }
     }
 
+    /// The complete index with this content, if it is on disk.
+    fn opened<S>(&self, store: &IndexStore, source: &S, content: &ContentId) -> Option<SharedIndex<E>>
+    where
+        S: IndexSource<Entry = E>,
+    {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let file = store.complete_file(content);
+        if let Some(file) = &file
+            && let Some(at) = open.iter().position(|known| known.file == *file)
+        {
+            let known = open.remove(at);
+            let index = known.index.clone();
+            open.push(known);
+            return Some(index);
+        }
+        let index = SharedIndex::new(store.open(source, content)?, None);
+        // Opening it may have noted the use in the time of the file.
+        let file = store.complete_file(content)?;
+        open.retain(|known| known.file.path != file.path);
+        if open.len() >= OPEN {
+            open.remove(0);
+        }
+        open.push(OpenIndex { file, index: index.clone() });
+        Some(index)
+    }
+
     /// Removes a damaged index, so that the next call builds it again.
     ///
     /// # Errors
@@ -177,6 +215,7 @@ impl<E: Send + 'static> IndexesOf<E> {
         S: IndexSource<Entry = E>,
     {
         if let Some(content) = source.identify(context.flake()).await? {
+            self.open.lock().unwrap_or_else(PoisonError::into_inner).clear();
             IndexStore::new(context.flake()).discard(&content);
         }
         Ok(())

@@ -55,7 +55,7 @@ impl Flake {
             literal::string(&marker),
             literal::json(&Value::Array(pending)),
         );
-        let memory = self.settings.evaluation_memory;
+        let memory = shared.memory;
         let nix_cache = self.nix_cache().await?;
         let command = match &shared.options.isolated {
             Some(isolated) => self.isolated_command(isolated, &order).await?,

@@ -19,6 +19,8 @@ use crate::text;
 
 /// Names in one question: few enough that its answer is one line of Nix's log, and a failure costs little time.
 const CHUNK: usize = 200;
+/// Memory of all processes together, in bytes. All of nixpkgs in one process takes about this much.
+const MEMORY: u64 = 3 * 1024 * 1024 * 1024;
 /// Most sets in one another. nixpkgs has at most three.
 const DEPTH: usize = 8;
 /// Most packages. nixpkgs has about 130,000.
@@ -52,7 +54,9 @@ pub enum PackageSets {
 /// The names of a package set.
 #[derive(Deserialize)]
 struct Names {
-    names: Vec<String>,
+    /// The number of names.
+    names: u64,
+    /// Those that exist without aliases; `None` if that is unknown.
     genuine: Option<BTreeSet<String>>,
 }
 
@@ -60,10 +64,20 @@ struct Names {
 #[derive(Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 enum Entry {
-    Package { package: Package },
-    Set { name: String, names: Vec<String> },
-    Thrown { name: String },
-    Plain { name: String },
+    Package {
+        package: Package,
+    },
+    /// A set of packages with this number of names.
+    Set {
+        name: String,
+        names: u64,
+    },
+    Thrown {
+        name: String,
+    },
+    Plain {
+        name: String,
+    },
 }
 
 /// What nixpkgs' list of aliases says of a name.
@@ -185,6 +199,7 @@ impl PinnedWalk<'_> {
         let root = vec!["legacyPackages".to_owned(), nix::system().to_owned()];
         let options = AskOptions {
             other_flake: Some(self.other_flake),
+            memory: Some(MEMORY),
             ..AskOptions::new("parts of nixpkgs", Instantiate::Never)
         };
         let questions = vec![
@@ -196,7 +211,7 @@ impl PinnedWalk<'_> {
         let Names { names, genuine } = match answers.next() {
             Some(Ok(answer)) => parse(answer.value)?,
             Some(Err(error)) => return Err(FlakeError::Evaluation(Box::new(error)).into()),
-            None => Names { names: Vec::new(), genuine: None },
+            None => Names { names: 0, genuine: None },
         };
         match answers.next() {
             Some(Ok(answer)) => self.read_aliases(answer.value)?,
@@ -215,10 +230,11 @@ impl PinnedWalk<'_> {
             let mut places = Vec::new();
             let mut questions = Vec::new();
             for (path, names) in std::mem::take(&mut sets) {
-                for names in names.chunks(CHUNK) {
+                for from in (0..names).step_by(CHUNK) {
                     places.push(path.clone());
                     let attribute = root.iter().chain(&path).cloned();
-                    questions.push(Question::new(attribute, "package_index").with(json!({ "names": names })));
+                    let slice = json!({ "from": from, "most": CHUNK });
+                    questions.push(Question::new(attribute, "package_index").with(slice));
                 }
             }
             let parts = questions.len() as u64;
@@ -258,7 +274,7 @@ impl PinnedWalk<'_> {
         path: &[String],
         answer: Answer,
         genuine: Option<&BTreeSet<String>>,
-        sets: &mut Vec<(Vec<String>, Vec<String>)>,
+        sets: &mut Vec<(Vec<String>, u64)>,
     ) -> Result<u64, BuildError> {
         let below = |name: &str| path.iter().map(String::as_str).chain([name]).collect::<Vec<_>>().join(".");
         let mut count = 0;
@@ -280,8 +296,9 @@ impl PinnedWalk<'_> {
                 Entry::Plain { name } => self.writer.add_other(&below(&name), OtherState::Plain, None)?,
             }
         }
-        for part in &answer.unread {
-            self.writer.add_unread(part)?;
+        for part in answer.unread {
+            let part = path.iter().rev().fold(part, |part, name| part.below(name));
+            self.writer.add_unread(&part)?;
         }
         Ok(count)
     }

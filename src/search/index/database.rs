@@ -13,7 +13,9 @@ use crate::flake::UnreadPart;
 /// The tables.
 const SCHEMA: &str = include_str!("schema.sql");
 /// The version of the tables; a file of another version is not used.
-pub(super) const VERSION: &str = "5";
+pub(super) const VERSION: &str = "6";
+/// Memory for the pages of an open index, in KiB.
+const CACHE_KIB: i64 = 32 * 1024;
 
 /// Why an index cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -214,6 +216,7 @@ impl<E: IndexEntry> Index<E> {
             file,
             OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX,
         )?;
+        connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
         let index = Self { connection, entries: PhantomData };
         match index.fact(Fact::Version) {
             Ok(Some(version)) if version == VERSION => Ok(index),

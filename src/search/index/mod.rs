@@ -18,6 +18,6 @@ pub use entry::IndexEntry;
 pub use option::{excess_of, is_meant_by};
 pub use package::Package;
 pub use query::{Match, Query, Rank, path_parts};
-pub use source::{HostOptionsSource, IndexSource, PackageSource};
-pub use store::{IndexStore, NotKept};
+pub use source::{ContentId, HostOptionsSource, IndexSource, PackageSource};
+pub use store::{IndexFile, IndexStore, NotKept};
 pub use walk_progress::seconds_left;

@@ -41,8 +41,9 @@ impl<E: IndexEntry> Index<E> {
         };
         if !trigrams.is_empty() {
             let mut matching = self.connection.prepare_cached(
-                "SELECT entries.entry FROM trigrams JOIN entries ON entries.id = trigrams.rowid \
-                 WHERE trigrams MATCH ?1 ORDER BY bm25(trigrams) LIMIT ?2",
+                "SELECT entries.entry FROM \
+                 (SELECT rowid FROM trigrams WHERE trigrams MATCH ?1 ORDER BY bm25(trigrams) LIMIT ?2) AS best \
+                 JOIN entries ON entries.id = best.rowid",
             )?;
             let mut rows = matching.query(params![trigrams.join(" OR "), NEIGHBOURS])?;
             while let Some(row) = rows.next()? {
@@ -51,8 +52,9 @@ impl<E: IndexEntry> Index<E> {
         }
         if let Some(expression) = self.corrected(&wanted)? {
             let mut matching = self.connection.prepare_cached(
-                "SELECT entries.entry FROM words JOIN entries ON entries.id = words.rowid \
-                 WHERE words MATCH ?1 ORDER BY bm25(words) LIMIT ?2",
+                "SELECT entries.entry FROM \
+                 (SELECT rowid FROM words WHERE words MATCH ?1 ORDER BY bm25(words) LIMIT ?2) AS best \
+                 JOIN entries ON entries.id = best.rowid",
             )?;
             let mut rows = matching.query(params![expression, NEIGHBOURS])?;
             while let Some(row) = rows.next()? {

@@ -12,6 +12,8 @@ CREATE TABLE entries (
   entry TEXT NOT NULL
 );
 CREATE INDEX entries_path ON entries (path_key);
+-- Those that lie in no set.
+CREATE INDEX entries_top ON entries (path_key) WHERE path_key = leaf_key;
 CREATE INDEX entries_leaf ON entries (leaf_key);
 CREATE INDEX entries_pname ON entries (pname_key) WHERE pname_key IS NOT NULL;
 CREATE INDEX entries_program ON entries (program_key) WHERE program_key IS NOT NULL;

@@ -5,6 +5,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -101,6 +102,15 @@ impl NotKept {
     }
 }
 
+/// A file on disk, as it was when it was seen. It differs from one that replaces it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IndexFile {
+    pub path: PathBuf,
+    inode: u64,
+    size: u64,
+    modified: SystemTime,
+}
+
 /// The indexes on disk.
 pub struct IndexStore {
     folder: Option<StateFolder>,
@@ -126,6 +136,14 @@ impl IndexStore {
     #[must_use]
     pub fn open<S: IndexSource>(&self, _: &S, content: &ContentId) -> Option<Index<S::Entry>> {
         open(&self.file(content)?)
+    }
+
+    /// The file of the complete index with this content; `None` if there is none.
+    #[must_use]
+    pub fn complete_file(&self, content: &ContentId) -> Option<IndexFile> {
+        let path = self.file(content)?;
+        let found = fs::metadata(&path).ok()?;
+        Some(IndexFile { path, inode: found.ino(), size: found.len(), modified: found.modified().ok()? })
     }
 
     /// The index of the same kind that was built last for this flake, of another content; `None` if there is none.
