@@ -9,7 +9,7 @@ name!(
     /// dots within them (`web.example.org`).
     HostName, "a host name", at most 128,
     "letters, digits, '_', '-' and single dots within, starting with a letter, digit or '_'",
-    "^\\w[\\w.-]{0,127}$",
+    "^\\w[\\w.-]*$",
     |given| is_word(given) && !given.contains(['+', '\'']) && !given.ends_with('.')
 );
 

@@ -8,7 +8,7 @@ name!(
     /// Stricter than git-check-ref-format(1), and without expressions such as `main~2` and `@{yesterday}` (gitrevisions(7)).
     Rev, "a revision", at most 200,
     "a commit, a branch, a tag or HEAD: letters, digits and any of _./+#- within, starting with a letter, digit or '_'",
-    "^\\w[\\w./+#-]{0,199}$",
+    "^\\w[\\w./+#-]*$",
     |given| {
         let first = given.bytes().next().is_some_and(|b| b.is_ascii_alphanumeric() || b == b'_');
         let last = !given.ends_with(['/', '.']) && !given.ends_with(".lock");

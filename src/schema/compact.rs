@@ -72,7 +72,15 @@ fn replace_reference(value: &mut Value, name: &str, definition: &Value) {
     let refers =
         value.get("$ref").and_then(Value::as_str).and_then(|r| r.strip_prefix("#/$defs/")) == Some(name);
     match value {
-        _ if refers => *value = definition.clone(),
+        _ if refers => {
+            // The description of a type says what it is; that of a property says what it is for.
+            let own = value.get("description").cloned();
+            *value = definition.clone();
+            if let Value::Object(map) = value {
+                map.remove("description");
+                map.extend(own.map(|own| ("description".to_owned(), own)));
+            }
+        }
         Value::Object(map) => map.values_mut().for_each(|value| replace_reference(value, name, definition)),
         Value::Array(items) => items.iter_mut().for_each(|value| replace_reference(value, name, definition)),
         _ => {}
@@ -95,10 +103,11 @@ pub fn compact(schema: &mut Value, side: SchemaSide) {
             map.remove("title");
             map.remove("format");
             map.remove("default");
+            // Nobody writes a negative number, or none, of what is counted from 1.
+            if map.get("minimum").is_some_and(|minimum| minimum.as_f64().is_some_and(|least| least <= 1.0)) {
+                map.remove("minimum");
+            }
             if side == SchemaSide::Output {
-                if map.get("minimum").is_some_and(|minimum| minimum.as_f64() == Some(0.0)) {
-                    map.remove("minimum");
-                }
                 map.remove("description");
                 map.remove("pattern");
             }

@@ -27,7 +27,7 @@ const USUAL_PACKAGES: usize = 100;
 /// Bytes of a page that the other fields may take, most of all built and fetched paths.
 const OTHER_BYTES: usize = PAGE_BYTES / 2;
 
-/// Default: toplevel (the system).
+/// What is built.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Artifact {
@@ -59,17 +59,17 @@ impl Artifact {
 #[derive(Deserialize, JsonSchema)]
 pub struct Input {
     host: HostName,
+    /// Default: toplevel.
     #[serde(default)]
     artifact: Artifact,
-    /// List only.
     #[serde(default)]
     dry_run: bool,
-    /// List the closure's packages with this in their names, or that match it with *.
+    /// Lists those of the closure: a part of names, or a pattern with *.
     #[serde(default)]
     packages: Option<PackagePattern>,
     #[serde(flatten)]
     page: PageInput,
-    /// Build from this commit, branch or tag, not the working tree.
+    /// Default: the working tree.
     #[serde(default)]
     rev: Option<Rev>,
 }
@@ -162,9 +162,9 @@ fn omitted_count(named: &[String], all: u64) -> u64 {
 impl Tool for BuildHost {
     const NAME: &'static str = "build_host";
     const TITLE: &'static str = "Build a host";
-    const DESCRIPTION: &'static str = "Builds a host's system, VM, disk script or disk image; deploys nothing. \
-        `dry_run` lists what a build would fetch and build, without building. Reports path and closure (`packages`: \
-        versions in it), or the end of each failed build's log and a resource with all of it.";
+    const DESCRIPTION: &'static str = "Builds a host's system, VM, disk script or disk image; deploys nothing. `dry_run` only lists \
+        what would be fetched and built. Reports path and closure, or the end of each failed build's log and a resource \
+        with all of it.";
     const EFFECT: Effect = Effect::Store;
     const REACH: Reach = Reach::Here;
     type Input = Input;

@@ -62,9 +62,8 @@ pub(super) struct Deployed {
 impl Tool for Deploy {
     const NAME: &'static str = "deploy";
     const TITLE: &'static str = "Deploy";
-    const DESCRIPTION: &'static str = "Carries out a plan of plan_deploy after a person approved it. The person is \
-        asked in this call, or runs the command that the error names. Hosts that are not healthy afterwards roll back \
-        by themselves.";
+    const DESCRIPTION: &'static str = "Carries out a plan of plan_deploy after a person approved it: in this call, or with the command that \
+        the error names. Unhealthy hosts roll back by themselves.";
     const EFFECT: Effect = Effect::Host;
     const REACH: Reach = Reach::Hosts;
     const IDEMPOTENT: bool = false;

@@ -101,8 +101,8 @@ impl Found {
 impl Tool for ExplainOption {
     const NAME: &'static str = "explain_option";
     const TITLE: &'static str = "Explain an option";
-    const DESCRIPTION: &'static str = "The value of a NixOS option on a host, its type and default, and each definition of \
-        it with file and line: which wins, which lose and why.";
+    const DESCRIPTION: &'static str = "The value of a NixOS option on a host, its type and default, and each definition \
+        with file and line: which wins, which lose and why.";
     const EFFECT: Effect = Effect::Read;
     const REACH: Reach = Reach::Here;
     type Input = Input;

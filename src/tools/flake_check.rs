@@ -20,16 +20,14 @@ pub struct FlakeCheck;
 /// The arguments of `flake_check`.
 #[derive(Deserialize, JsonSchema)]
 pub struct Input {
-    /// Only this host.
     #[serde(default)]
     host: Option<HostName>,
-    /// Only this system, such as x86_64-linux.
+    /// Such as x86_64-linux.
     #[serde(default)]
     system: Option<SystemName>,
-    /// Also build.
     #[serde(default)]
     build: bool,
-    /// Check this commit, branch or tag, not the working tree.
+    /// Default: the working tree.
     #[serde(default)]
     rev: Option<Rev>,
     #[serde(flatten)]
@@ -74,9 +72,8 @@ impl Failing for CheckedOutput {
 impl Tool for FlakeCheck {
     const NAME: &'static str = "flake_check";
     const TITLE: &'static str = "Check the flake";
-    const DESCRIPTION: &'static str = "Evaluates every output of the flake and reports every failure with file, line \
-        and cause. `build` also builds checks and hosts; without it, nothing changes. Use it after each edit; instant \
-        if nothing changed.";
+    const DESCRIPTION: &'static str = "Evaluates every output of the flake and reports each failure with file, line and cause. \
+        `build` also builds checks and hosts. Use it after each edit.";
     const EFFECT: Effect = Effect::Store;
     const MIN_EFFECT: Effect = Effect::Read;
     const ALTERNATIVE: &'static str = "leave `build` out, or start the server without --read-only";

@@ -99,8 +99,8 @@ impl LockProblem {
 impl Tool for FlakeInputs {
     const NAME: &'static str = "flake_inputs";
     const TITLE: &'static str = "List flake inputs";
-    const DESCRIPTION: &'static str = "Lists the flake's inputs and the inputs of these: source, locked revision, age, \
-        which follow others, and which are missing from flake.lock. Fetches nothing.";
+    const DESCRIPTION: &'static str = "Lists the flake's inputs and theirs: source, locked revision, age, which follow others, which \
+        are missing from flake.lock.";
     const EFFECT: Effect = Effect::Read;
     const REACH: Reach = Reach::Here;
     type Input = Input;

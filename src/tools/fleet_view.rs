@@ -35,8 +35,8 @@ pub struct Input {
 impl Tool for FleetView {
     const NAME: &'static str = "fleet_view";
     const TITLE: &'static str = "View ports, services or access";
-    const DESCRIPTION: &'static str = "Listening ports against the firewall, enabled services, or who can log in and \
-        become root, of hosts or the fleet, with file and line. What it does not know is in `unknown`.";
+    const DESCRIPTION: &'static str = "Listening ports against the firewall, enabled services, or who can log in and become root, of \
+        hosts or the fleet, with file and line; `unknown` lists what it does not know.";
     const EFFECT: Effect = Effect::Read;
     const REACH: Reach = Reach::Here;
     type Input = Input;

@@ -96,8 +96,8 @@ pub struct Output {
 impl Tool for HostStatus {
     const NAME: &'static str = "host_status";
     const TITLE: &'static str = "Host status";
-    const DESCRIPTION: &'static str = "Asks a running host over SSH: generation, whether it runs the flake's system, \
-        failed units, pending reboot, disk space. Changes nothing there.";
+    const DESCRIPTION: &'static str = "Asks a running host over SSH: generation, whether it runs the flake's system, failed units, \
+        pending reboot, disk space.";
     const EFFECT: Effect = Effect::Read;
     const REACH: Reach = Reach::Hosts;
     type Input = Input;

@@ -26,10 +26,8 @@ const MAX_NAMED_DISKS: usize = 20;
 pub struct Input {
     #[serde(default)]
     host: Option<HostName>,
-    /// Several hosts.
     #[serde(default)]
     hosts: Vec<HostName>,
-    /// All hosts with this tag.
     #[serde(default)]
     tag: Option<String>,
     #[serde(flatten)]
@@ -56,8 +54,8 @@ pub struct Output {
 impl Tool for InspectDisko {
     const NAME: &'static str = "inspect_disko";
     const TITLE: &'static str = "Inspect a disk layout";
-    const DESCRIPTION: &'static str = "Shows the evaluated disko layout of hosts as trees, the mounts, which disks \
-        disko wipes and keeps, and the hazards of data loss and boot failure.";
+    const DESCRIPTION: &'static str = "Shows hosts' disko layouts as trees, the mounts, which disks disko wipes and keeps, and hazards \
+        of data loss and boot failure.";
     const EFFECT: Effect = Effect::Read;
     const REACH: Reach = Reach::Here;
     type Input = Input;

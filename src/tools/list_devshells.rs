@@ -20,7 +20,6 @@ pub struct ListDevshells;
 /// The arguments of `list_devshells`.
 #[derive(Deserialize, JsonSchema)]
 pub struct Input {
-    /// Only this system, such as x86_64-linux.
     #[serde(default)]
     system: Option<SystemName>,
     #[serde(flatten)]

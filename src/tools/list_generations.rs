@@ -33,10 +33,8 @@ const MAX_VERSION: usize = 100;
 #[derive(Deserialize, JsonSchema)]
 pub struct Input {
     host: HostName,
-    /// Show the version of this package in each generation.
     #[serde(default)]
     package: Option<PackageName>,
-    /// Show what changes from the first of these generations to the second.
     #[serde(default)]
     compare: Option<[u64; 2]>,
     #[serde(flatten)]
@@ -85,9 +83,9 @@ pub struct Output {
 impl Tool for ListGenerations {
     const NAME: &'static str = "list_generations";
     const TITLE: &'static str = "List generations";
-    const DESCRIPTION: &'static str = "Asks a running host over SSH for its generations, newest first: date, NixOS \
-        version, and which one runs, which one was booted, and which is the boot default (`current`). `package` adds \
-        the version of a package in each, `compare` the difference of two.";
+    const DESCRIPTION: &'static str = "Lists a running host's generations over SSH, newest first: date, NixOS version, which one runs, \
+        was booted, is the boot default (`current`). `package` adds its version in each, `compare` what changes \
+        between two.";
     const EFFECT: Effect = Effect::Read;
     const REACH: Reach = Reach::Hosts;
     type Input = Input;

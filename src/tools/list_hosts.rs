@@ -20,10 +20,10 @@ pub struct ListHosts;
 /// The arguments of `list_hosts`.
 #[derive(Deserialize, JsonSchema)]
 pub struct Input {
-    /// Only this host, with its facts.
+    /// Only this host.
     #[serde(default)]
     host: Option<HostName>,
-    /// Wait until no facts are pending.
+    /// Wait for all facts.
     #[serde(default)]
     wait: Option<bool>,
     #[serde(flatten)]
@@ -64,8 +64,8 @@ impl Failing for Host {
 impl Tool for ListHosts {
     const NAME: &'static str = "list_hosts";
     const TITLE: &'static str = "List hosts";
-    const DESCRIPTION: &'static str = "Lists the flake's hosts with system, state version, deployment target and \
-        tags. Start here for the names of hosts. `facts` is `pending` until they are evaluated: call again, or set `wait`.";
+    const DESCRIPTION: &'static str = "Lists the flake's hosts with system, state version, deployment target and tags. Start here. \
+        `facts` is `pending` until they are evaluated: call again, or set `wait`.";
     const EFFECT: Effect = Effect::Read;
     const REACH: Reach = Reach::Here;
     type Input = Input;

@@ -43,13 +43,13 @@ pub enum SearchKind {
 pub struct Input {
     /// A name, a path, or words.
     query: String,
-    /// Default: packages, and options if `host` is given.
+    /// Default: packages; with `host`, both.
     #[serde(default)]
     kind: Option<SearchKind>,
-    /// The host whose options are searched.
+    /// Its options, and what its overlays change.
     #[serde(default)]
     host: Option<HostName>,
-    /// All that is known of the first results.
+    /// All fields.
     #[serde(default)]
     detail: bool,
     #[serde(flatten)]

@@ -36,29 +36,28 @@ pub struct PlanDeploy;
 pub struct Input {
     #[serde(default)]
     hosts: Vec<HostName>,
-    /// All hosts with this tag, instead of `hosts`.
     #[serde(default)]
     tag: Option<String>,
-    /// Hosts to leave out, even if they do not evaluate.
+    /// Hosts to leave out.
     #[serde(default)]
     except: Vec<HostName>,
-    /// Plan this commit, branch or tag instead of the working tree with its uncommitted changes.
+    /// A commit, branch or tag; default: the working tree.
     #[serde(default)]
     rev: Option<Rev>,
     #[serde(default)]
     action: Action,
-    /// Number of hosts to deploy and confirm before all others. Default 1.
+    /// Hosts deployed and confirmed first. Default 1.
     #[serde(default)]
     #[schemars(range(max = 1000))]
     canary: Option<u32>,
-    /// Maximum number of hosts activated together after that. Default 16.
+    /// Hosts activated together after that. Default 16.
     #[serde(default)]
     #[schemars(range(min = 1, max = 100))]
     wave: Option<u32>,
-    /// With `boot`: reboot the hosts, and keep the new system only if it starts healthy.
+    /// With `boot`: reboot; keep the new system only if it starts healthy.
     #[serde(default)]
     reboot: bool,
-    /// Roll back confirmed hosts if a later one fails or the rollout is stopped.
+    /// Also roll back confirmed hosts if a later one fails.
     #[serde(default)]
     revert_confirmed: bool,
 }
@@ -88,8 +87,8 @@ impl Input {
 impl Tool for PlanDeploy {
     const NAME: &'static str = "plan_deploy";
     const TITLE: &'static str = "Plan a deployment";
-    const DESCRIPTION: &'static str = "Builds hosts and reports what deploying them would change (packages, units, reboot) \
-        and its risks, above all a loss of access. Changes no host; a person approves the plan.";
+    const DESCRIPTION: &'static str = "Builds hosts and reports what deploying them would change and its risks, above all a loss of \
+        access. Changes no host; a person approves the plan.";
     const EFFECT: Effect = Effect::Store;
     const REACH: Reach = Reach::Hosts;
     // Each call makes a plan.

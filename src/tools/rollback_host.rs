@@ -24,7 +24,7 @@ pub struct RollbackHost;
 #[derive(Deserialize, JsonSchema)]
 pub struct Input {
     host: HostName,
-    /// Default: the one before the current one.
+    /// Default: the one before.
     #[serde(default)]
     generation: Option<u64>,
 }
@@ -54,8 +54,8 @@ pub struct Output {
 impl Tool for RollbackHost {
     const NAME: &'static str = "rollback_host";
     const TITLE: &'static str = "Roll a host back";
-    const DESCRIPTION: &'static str = "Rolls a host back to an older generation (list_generations lists them) after a \
-        person approved it, with the same protection as deploy. The answer says what it changes, also before the approval.";
+    const DESCRIPTION: &'static str = "Rolls a host back to an older generation (list_generations) after a person approved it, \
+        protected as deploy is. The answer says what it changes.";
     const EFFECT: Effect = Effect::Host;
     const REACH: Reach = Reach::Hosts;
     const IDEMPOTENT: bool = false;
