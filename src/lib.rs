@@ -70,6 +70,7 @@ pub mod testing {
     }
     pub mod flake {
         pub use crate::flake::explain::EXPLAIN;
+        pub use crate::flake::set_values::SET_VALUES;
         pub use crate::flake::{PathStep, UnreadPart};
     }
     pub mod mcp {

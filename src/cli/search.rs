@@ -161,6 +161,13 @@ fn render(answer: &Value, host: Option<&str>) -> String {
         if let Some(description) = string(result, "description") {
             lines.push(format!("    {description}"));
         }
+        if result["set"] == true {
+            let set = match string(result, "value") {
+                Some(value) => format!("the host sets {value}"),
+                None => "the host sets it".to_owned(),
+            };
+            lines.push(format!("    {}", style(set).yellow()));
+        }
         let from_nixpkgs = answer["nixpkgs_rev"].is_string();
         lines.push(format!("    {}", style(usage(result, &attr, from_nixpkgs)).dim()));
     }

@@ -36,6 +36,8 @@ macro_rules! with_library {
             include_str!("explain/modules.nix"),
             "); paths = (",
             include_str!("explain/paths.nix"),
+            "); set = (",
+            include_str!("explain/set.nix"),
             "); places = (",
             include_str!("explain/places.nix"),
             "); }))"

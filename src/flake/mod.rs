@@ -19,6 +19,7 @@ mod part;
 mod remembered;
 pub mod revision;
 pub mod select;
+pub mod set_values;
 pub mod shells;
 pub mod value;
 pub mod view;

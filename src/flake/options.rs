@@ -42,6 +42,21 @@ pub struct HostOption {
     /// Whether it was removed: setting it is an error.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub removed: bool,
+    /// Where the host sets it: its path, or paths with the names that the host chose for `<name>`; the first few.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub set: Vec<SetAt>,
+}
+
+/// A place at which a host sets an option.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SetAt {
+    /// The path as it is written in a configuration.
+    pub path: String,
+    /// See [`SetValue`](super::set_values::SetValue).
+    pub priority: i64,
+    /// See [`SetValue`](super::set_values::SetValue).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<String>,
 }
 
 /// The options of a host, and those that could not be read.
@@ -123,6 +138,7 @@ impl Flake {
                     declared_in: option.declared_in.unwrap_or_default(),
                     target: option.target,
                     removed: option.removed.unwrap_or_default(),
+                    set: Vec::new(),
                 });
             }
         }

@@ -7,7 +7,7 @@ use std::sync::{Arc, PoisonError, Weak};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{CacheKey, Fingerprint, Flake, FlakeError, evaluate, explain, isolation, view};
+use super::{CacheKey, Fingerprint, Flake, FlakeError, evaluate, explain, isolation, set_values, view};
 use crate::nix::{self, NixError};
 use crate::progress::Call;
 
@@ -127,6 +127,7 @@ impl Flake {
                 evaluate::FACTS,
                 isolation::ISOLATED,
                 explain::EXPLAIN,
+                set_values::SET_VALUES,
                 view::VIEW,
                 view::SERVICES,
                 crate::disko::PROBE,

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use self::secrets::Secrets;
+pub(super) use self::secrets::Secrets;
 use self::tree::Tree;
 use super::evaluate::{AskOptions, IsolatedAsk};
 use super::hosts::HOSTS;

@@ -5,6 +5,7 @@ mod faults;
 mod little;
 mod score;
 mod terminal;
+mod values;
 
 use std::path::Path;
 

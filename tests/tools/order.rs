@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use pantheros_mcp::testing::diagnostic::{Code, Diagnostic};
-use pantheros_mcp::testing::flake::{EXPLAIN, PathStep, UnreadPart};
+use pantheros_mcp::testing::flake::{EXPLAIN, PathStep, SET_VALUES, UnreadPart};
 use serde_json::{Value, json};
 
 use crate::common::fleet::{Fleet, errors, nixes};
@@ -83,6 +83,9 @@ const ALIASES: &str = r#"lib: self: super: with self; {
   inside = { gone = throw "it was removed"; };
 }"#;
 
+/// Stands for the probe `own_in_parts` with the function that reads what a host sets.
+const SET: &str = "set_values";
+
 /// Each probe that reads parts: its path, its argument, and the least number of parts there.
 fn probes() -> Vec<(&'static str, Value, Value, usize)> {
     let web = json!(["nixosConfigurations", "web"]);
@@ -103,7 +106,8 @@ fn probes() -> Vec<(&'static str, Value, Value, usize)> {
         ("package_aliases", nixpkgs.clone(), Value::Null, 4),
         ("package_index", nixpkgs, json!({"names": ["alias", "more", "n1", "set"]}), 7),
         ("own_in_parts", option.clone(), json!({"path": ["services", "web", "port"], "most": 1000}), 7),
-        ("own_in_parts", option, json!({"path": ["services"], "most": 1000}), 14),
+        ("own_in_parts", option.clone(), json!({"path": ["services"], "most": 1000}), 14),
+        (SET, option, json!({"bytes": 100}), 25),
         ("packages", json!([]), packages("packages"), 26),
         ("packages", json!([]), packages("legacyPackages"), 50),
     ]
@@ -138,7 +142,15 @@ fn told(fleet: &Fleet, question: &Value) -> Vec<Vec<PathStep>> {
     let [probes, disko, places, facts] =
         ["src/flake/probes.nix", "src/disko/probe.nix", "src/disko/places.nix", "src/flake/facts.nix"]
             .map(source);
-    let own = if question["probe"] == "own_in_parts" { EXPLAIN } else { "null" };
+    let mut question = question.clone();
+    let own = match question["probe"].as_str() {
+        Some("own_in_parts") => EXPLAIN,
+        Some(SET) => {
+            question["probe"] = json!("own_in_parts");
+            SET_VALUES
+        }
+        _ => "null",
+    };
     // JSON and Nix have the same escapes.
     let questions = json!(json!([question]).to_string());
     let apply = format!(

@@ -10,8 +10,6 @@ use crate::flake::part::{PathStep, UnreadPart};
 
 /// Most bytes of the questions for one process, so that its argument is shorter than 128 KiB (execve(2), `MAX_ARG_STRLEN`).
 const QUESTIONS_BYTES: usize = 48 * 1024;
-/// Most failures in one answer: after the last of them, the rest of the answer is not read.
-const PARTS: usize = 24;
 
 /// A question without an answer yet.
 pub(super) struct PendingQuestion<'a> {
@@ -67,7 +65,7 @@ impl PendingQuestion<'_> {
             return Some(Err(error));
         }
         let since = *self.failed.get_or_insert_with(Instant::now);
-        let rest = self.unread.len() + 1 >= PARTS || since.elapsed() >= patience;
+        let rest = self.unread.len() + 1 >= self.question.most_failures || since.elapsed() >= patience;
         self.unread.push(UnreadPart { part, error, rest });
         None
     }

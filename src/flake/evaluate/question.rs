@@ -11,6 +11,9 @@ pub(super) const OWN_PROBE: &str = "own";
 /// The probe name of a question with its own Nix function that reads its answer in parts.
 const OWN_PROBE_IN_PARTS: &str = "own_in_parts";
 
+/// Usual limit of failures in one answer.
+const MOST_FAILURES: usize = 24;
+
 /// A question: a probe applied to an attribute.
 #[derive(Clone, Debug)]
 pub struct Question {
@@ -24,6 +27,8 @@ pub struct Question {
     pub(super) function: Option<&'static str>,
     /// Whether parts are named only after one has failed, because naming them takes a third of the time.
     pub(super) large: bool,
+    /// Most failures in the answer: after the last of them, the rest of it is not read.
+    pub(super) most_failures: usize,
 }
 
 impl Question {
@@ -35,6 +40,7 @@ impl Question {
             argument: None,
             function: None,
             large: false,
+            most_failures: MOST_FAILURES,
         }
     }
 
@@ -63,6 +69,13 @@ impl Question {
     #[must_use]
     pub fn large(mut self) -> Self {
         self.large = true;
+        self
+    }
+
+    /// Sets the number of failures after which the rest of the answer is not read.
+    #[must_use]
+    pub(in crate::flake) fn failing_at_most(mut self, failures: usize) -> Self {
+        self.most_failures = failures;
         self
     }
 

@@ -18,6 +18,7 @@ let
     modules
     paths
     places
+    set
     ;
   inherit (builtins)
     any
@@ -117,80 +118,10 @@ let
         seq (length all) all
       );
 
-  # Every option below a prefix that is set, with the definitions that decide.
-  setBelow =
-    {
-      context,
-      tree,
-      walked,
-      definitions,
-      ...
-    }:
-    let
-      at = context.prefix ++ walked;
-      defined = foldl' (
-        found: definition:
-        if isAttrs definition.value then found // mapAttrs (_: _: true) definition.value else found
-      ) { };
-      peeled = concatMap peel definitions;
-      within =
-        name:
-        setBelow {
-          inherit context;
-          tree = tree.${name};
-          walked = walked ++ [ name ];
-          definitions = select name peeled;
-        };
-      names = attrNames (intersectAttrs (defined peeled) tree);
-    in
-    if isOption tree then
-      if tree.internal or false || tree.visible or true == false then
-        [ ]
-      else
-        attempt [ { inherit at; } ] (
-          let
-            found = setIn tree.type at definitions;
-          in
-          seq (length found) found
-        )
-    else if !isAttrs tree then
-      [ ]
-    else
-      concatMap within (filter (name: name != context.hidden && name != "_module") names);
-  setIn =
-    type: at: definitions:
-    let
-      judged = judge at definitions;
-      holder = nestedIn type;
-      element = holder.nestedTypes.elemType;
-      winners = map renewed judged.winners;
-      names = attrNames (
-        foldl' (
-          found: definition:
-          if isAttrs definition.value then found // mapAttrs (_: _: true) definition.value else found
-        ) { } winners
-      );
-    in
-    if judged.winners == [ ] then
-      [ ]
-    else if isSubmodule holder then
-      setBelow (
-        (inSubmodule {
-          type = holder;
-          inherit at judged;
-          names = [ ];
-          gone = [ ];
-        }).state
-      )
-    else if isSetType holder && holder ? nestedTypes.elemType && isSubmodule (nestedIn element) then
-      concatMap (name: setIn element (at ++ [ name ]) (concatMap (selectOne name) winners)) names
-    else
-      [
-        {
-          inherit at;
-          winners = judged.winners;
-        }
-      ];
+  setBelow = set {
+    keep = { at, winners, ... }: { inherit at winners; };
+    enter = at: attempt [ { inherit at; } ];
+  };
   rowOf =
     index: row:
     if !(row ? winners) then

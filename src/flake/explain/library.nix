@@ -5,6 +5,7 @@
   modules,
   paths,
   places,
+  set,
 }:
 host:
 let
@@ -17,6 +18,10 @@ let
       inherit (known) definitions modules;
     };
     places = places {
+      inherit values host;
+      inherit (known) definitions paths;
+    };
+    set = set {
       inherit values host;
       inherit (known) definitions paths;
     };

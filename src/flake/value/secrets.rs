@@ -8,7 +8,7 @@ const HOLDING: [&str; 5] = ["value", "default", "example", "definitions", "defin
 
 /// What is a secret in one value.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Secrets<'a> {
+pub(in crate::flake) struct Secrets<'a> {
     /// The path of the value.
     attr: &'a [String],
     /// Whether names of attributes count: a function of the caller's can give any value any name.

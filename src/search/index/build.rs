@@ -7,12 +7,15 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::database::{IndexError, IndexWriter, OtherState};
+use super::option::{is_meant_by, is_placeholder};
 use super::package::Package;
+use super::query::path_parts;
 use super::walk_progress::WalkProgress;
 use crate::diagnostic::{Code, Diagnostic};
-use crate::flake::options::HostOption;
+use crate::flake::options::{HostOption, SetAt};
+use crate::flake::set_values::SetValue;
 use crate::flake::{Answer, AskOptions, Flake, FlakeError, Instantiate, OtherFlake, Question, UnreadPart};
-use crate::names::{AttrPath, HostName};
+use crate::names::{AttrPath, HostName, OptionPath};
 use crate::nix;
 use crate::progress::{Call, Progress};
 use crate::text;
@@ -25,6 +28,8 @@ const MEMORY: u64 = 3 * 1024 * 1024 * 1024;
 const DEPTH: usize = 8;
 /// Most packages. nixpkgs has about 130,000.
 const MOST: u64 = 1_000_000;
+/// Most places of one option that are kept, such as virtual hosts that set the same option.
+const PLACES: usize = 8;
 /// The outputs of a flake that contain packages.
 const OUTPUTS: [&str; 2] = ["packages", "legacyPackages"];
 
@@ -129,14 +134,51 @@ pub(super) async fn write_options(
     host: &HostName,
     call: &Call,
 ) -> Result<bool, BuildError> {
-    let found = flake.options(host, call).await?;
+    let mut found = flake.options(host, call).await?;
+    // An index without values is kept: whether one can be read says nothing about the options.
+    let values = flake.watching_failures().set_values(host, call).await?;
+    note_values(&mut found.options, values.set);
     for option in &found.options {
         writer.add(option)?;
     }
-    for part in &found.unread {
+    for part in found.unread.iter().chain(&values.unread) {
         writer.add_unread(part)?;
     }
     Ok(found.has_fetched)
+}
+
+/// Notes in each option where the host sets it.
+fn note_values(options: &mut [HostOption], values: Vec<SetValue>) {
+    let mut by_path = HashMap::new();
+    let mut with_placeholder: HashMap<String, Vec<usize>> = HashMap::new();
+    for (index, option) in options.iter().enumerate() {
+        let parts = path_parts(&option.path);
+        if parts.iter().any(|part| is_placeholder(part))
+            && let Some(last) = parts.last()
+        {
+            with_placeholder.entry(last.clone()).or_default().push(index);
+        }
+        by_path.insert(parts, index);
+    }
+    for SetValue { at, priority, value } in values {
+        let last = at.last().map(String::as_str).unwrap_or_default();
+        // Of an option that is itself chosen by name, such as `environment.variables.<name>`, the last part is the placeholder.
+        let similar =
+            ["<name>", "*", last].into_iter().filter_map(|last| with_placeholder.get(last)).flatten();
+        let found = by_path
+            .get(&at)
+            .or_else(|| {
+                similar
+                    .into_iter()
+                    .find(|index| options.get(**index).is_some_and(|option| is_meant_by(option, &at)))
+            })
+            .copied();
+        if let Some(option) = found.and_then(|index| options.get_mut(index))
+            && option.set.len() < PLACES
+        {
+            option.set.push(SetAt { path: OptionPath::new(at).to_string(), priority, value });
+        }
+    }
 }
 
 /// Writes the packages of the flake itself. There are few, and none of them fails on purpose.

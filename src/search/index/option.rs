@@ -40,7 +40,12 @@ pub fn excess_of(option: &HostOption, wanted: &[String]) -> Option<usize> {
 
 /// Whether a part of a query is this part of a path, or takes the place of a placeholder.
 fn matches(own: &str, wanted: &str) -> bool {
-    own == wanted || own == "<name>" || own == "*"
+    own == wanted || is_placeholder(own)
+}
+
+/// Whether a part of a path stands for a name that the user chooses, or for a position in a list.
+pub(super) fn is_placeholder(part: &str) -> bool {
+    part == "<name>" || part == "*"
 }
 
 impl IndexEntry for HostOption {

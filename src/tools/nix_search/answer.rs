@@ -20,6 +20,11 @@ const SHORT: usize = 80;
 /// Longest text in a result with all details, in characters.
 const LONG: usize = 400;
 
+/// Longest value of an option, in characters; larger ones are not in the index.
+const VALUE: usize = 200;
+/// The priority of a definition without one (`lib.defaultOverridePriority`).
+const PLAIN_PRIORITY: i64 = 100;
+
 /// A package or an option that matches.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SearchResult {
@@ -39,6 +44,15 @@ pub struct SearchResult {
     /// Default of an option.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub default: Option<String>,
+    /// Whether the host sets this option: at this path, or at one with a name in the place of `<name>`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub set: bool,
+    /// The value that the host sets, as JSON, if it is short and the option is of a simple type.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<String>,
+    /// The priority of that definition, if it has one, such as 50 for `mkForce` and 1000 for `mkDefault`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub priority: Option<i64>,
     /// Example of an option.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub example: Option<String>,
@@ -110,8 +124,8 @@ impl SearchResult {
         result
     }
 
-    /// An option, with all details or as an entry of a list.
-    pub(super) fn of_option(option: &HostOption, detail: bool) -> Self {
+    /// An option, with all details or as an entry of a list. `wanted` is the query, which may be a path with the user's names.
+    pub(super) fn of_option(option: &HostOption, wanted: &str, detail: bool) -> Self {
         let limit = |short| if detail { LONG } else { short };
         let shown = |value: &Option<String>, short| {
             value.as_deref().map(|value| text::bounded(&text::plain(value), limit(short)))
@@ -122,9 +136,14 @@ impl SearchResult {
             kind: shown(&option.kind, SHORT),
             description: text::bounded(&text::plain(&option.description), limit(DESCRIPTION)),
             default: shown(&option.default, SHORT),
+            set: !option.set.is_empty(),
             flags: flags.iter().filter(|(set, _)| *set).map(|(_, flag)| (*flag).to_owned()).collect(),
             ..Self::default()
         };
+        if let Some(at) = option.set.iter().find(|at| at.path == option.path || at.path == wanted) {
+            result.value = at.value.as_deref().map(|value| text::bounded(&text::plain(value), VALUE));
+            result.priority = Some(at.priority).filter(|priority| *priority != PLAIN_PRIORITY);
+        }
         if detail {
             result.example = shown(&option.example, LONG);
             result.declared_in = option.declared_in.iter().map(|file| in_source(file)).collect();
@@ -139,7 +158,11 @@ impl SearchResult {
             format!("on the host {} by an overlay{}", version_word(&on_host.version), at.unwrap_or_default())
         });
         let version = self.version.as_deref().map(text::word).map(str::to_owned);
-        let facts = [version, on_host, self.render_flags()];
+        let set = self.set.then(|| match &self.value {
+            Some(value) => format!("set to {}", text::line(value, 120)),
+            None => "set".to_owned(),
+        });
+        let facts = [version, on_host, set, self.render_flags()];
         let facts: Vec<String> = facts.into_iter().flatten().collect();
         let facts = if facts.is_empty() { String::new() } else { format!(" ({})", facts.join("; ")) };
         let mut lines = vec![format!("• {}{facts}", text::word(&self.attr))];

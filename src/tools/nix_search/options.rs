@@ -76,12 +76,12 @@ pub(super) async fn search(
     let names: Vec<String> = first.iter().map(|option| option.path.clone()).collect();
     found.results = first
         .iter()
-        .map(|option| (None, SearchResult::of_option(option, detail)))
+        .map(|option| (None, SearchResult::of_option(option, text, detail)))
         .chain(
             matches
                 .iter()
                 .filter(|known| !names.contains(&known.entry.path))
-                .map(|known| (Some(known.rank), SearchResult::of_option(&known.entry, detail))),
+                .map(|known| (Some(known.rank), SearchResult::of_option(&known.entry, text, detail))),
         )
         .collect();
     Ok(found)

@@ -1,0 +1,121 @@
+# Every option below a place in a tree of options that is set, with the definitions that decide.
+{
+  values,
+  definitions,
+  paths,
+  host,
+}:
+let
+  inherit (builtins)
+    all
+    attrNames
+    concatMap
+    filter
+    foldl'
+    intersectAttrs
+    isAttrs
+    isFunction
+    length
+    mapAttrs
+    seq
+    ;
+  inherit (values) isOption;
+  inherit (definitions)
+    judge
+    peel
+    renewed
+    select
+    selectOne
+    ;
+  inherit (paths)
+    inSubmodule
+    isSetType
+    isSubmodule
+    nestedIn
+    ;
+in
+{
+  # What is kept of an option: a function of its path `at`, its `type` and the `winners` among its definitions.
+  keep,
+  # Whether the options of a submodule are listed, and not the submodule itself: a function of its type.
+  opens ? _: true,
+  # Reads what is below an option: a function of its path and the list that was found.
+  enter,
+}:
+let
+  named = foldl' (
+    found: definition:
+    if isAttrs definition.value then found // mapAttrs (_: _: true) definition.value else found
+  ) { };
+
+  setBelow =
+    {
+      context,
+      tree,
+      walked,
+      definitions,
+      ...
+    }:
+    let
+      at = context.prefix ++ walked;
+      peeled = concatMap peel definitions;
+      within =
+        name:
+        setBelow {
+          inherit context;
+          tree = tree.${name};
+          walked = walked ++ [ name ];
+          definitions = select name peeled;
+        };
+      names = attrNames (intersectAttrs (named peeled) tree);
+    in
+    if isOption tree then
+      if tree.internal or false || tree.visible or true == false then
+        [ ]
+      else
+        enter at (
+          let
+            found = setIn tree.type at definitions;
+          in
+          seq (length found) found
+        )
+    else if !isAttrs tree then
+      [ ]
+    else
+      concatMap within (filter (name: name != context.hidden && name != "_module") names);
+
+  setIn =
+    type: at: definitions:
+    let
+      judged = judge at definitions;
+      holder = nestedIn type;
+      element = holder.nestedTypes.elemType;
+      winners = map renewed judged.winners;
+      # A type such as `coercedTo` takes values that are no modules.
+      areModules = all ({ value, ... }: isAttrs value || isFunction value) winners;
+    in
+    if judged.winners == [ ] then
+      [ ]
+    else if isSubmodule holder && areModules && opens holder then
+      setBelow (
+        (inSubmodule {
+          type = holder;
+          inherit at judged;
+          names = [ ];
+          gone = [ ];
+        }).state
+      )
+    else if isSetType holder && holder ? nestedTypes.elemType && isSubmodule (nestedIn element) then
+      concatMap (name: setIn element (at ++ [ name ]) (concatMap (selectOne name) winners)) (
+        attrNames (named winners)
+      )
+    else
+      let
+        kept = keep {
+          inherit at type;
+          inherit (judged) winners;
+        };
+      in
+      seq kept [ kept ];
+in
+setBelow
