@@ -140,6 +140,15 @@ fn render(answer: &Value, host: Option<&str>) -> String {
             let message =
                 string(exact, "message").unwrap_or_else(|| "nothing has exactly this name".to_owned());
             lines.push(format!("{} {message}", style("missing:").yellow()));
+            for known in exact["commands"].as_array().into_iter().flatten() {
+                let place = match known["found_in"].as_str() {
+                    Some("built") => "built on this machine",
+                    _ => "by nix-index",
+                };
+                let fields = ["attr", "version"].map(|name| string(known, name).unwrap_or_default());
+                let package = fields.join(" ");
+                lines.push(format!("{} {} ({place})", style("command of:").green(), package.trim_end()));
+            }
         }
         _ => {}
     }

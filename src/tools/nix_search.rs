@@ -1,6 +1,7 @@
 //! `nix_search`: searches packages of the pinned nixpkgs, and options of a host.
 
 mod answer;
+mod commands;
 mod options;
 mod packages;
 

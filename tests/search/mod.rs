@@ -1,6 +1,7 @@
 //! `nix_search` on packages and options in nixpkgs' shape, and its score on the queries of relevance.toml.
 
 mod answers;
+mod commands;
 mod faults;
 mod little;
 mod score;

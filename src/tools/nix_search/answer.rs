@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::flake::options::HostOption;
 use crate::progress::Update;
+use crate::search::commands::{FoundIn, Provider};
 use crate::search::exact::{Exact, Status};
 use crate::search::index::{Fact, IndexEntry, Package, seconds_left};
 use crate::search::overlays::OverlayPackage;
@@ -204,6 +205,21 @@ pub struct ExactAnswer {
     /// What the message names instead.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub replacements: Vec<ExactReplacement>,
+    /// Packages that have a command of this name, if no package has it as its name or main program. The schema leaves it out to
+    /// save bytes: it is rare, and the packages are among the results.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(skip)]
+    pub commands: Vec<CommandAnswer>,
+}
+
+/// A package that has a command.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct CommandAnswer {
+    pub attr: String,
+    /// The version in the pinned nixpkgs.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub version: String,
+    pub found_in: FoundIn,
 }
 
 /// What the message of a removal names instead.
@@ -214,6 +230,16 @@ pub struct ExactReplacement {
     pub attr: String,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub version: String,
+}
+
+impl From<&Provider> for CommandAnswer {
+    fn from(provider: &Provider) -> Self {
+        Self {
+            attr: text::plain(&provider.package.attr),
+            version: text::plain(&provider.package.version),
+            found_in: provider.found_in,
+        }
+    }
 }
 
 impl From<Exact> for ExactAnswer {
@@ -230,6 +256,7 @@ impl From<Exact> for ExactAnswer {
                     version: text::plain(&replacement.version),
                 })
                 .collect(),
+            commands: Vec::new(),
         }
     }
 }
@@ -258,6 +285,13 @@ impl ExactAnswer {
                 "; instead: {}",
                 names.map(|name| name.trim_end().to_owned()).collect::<Vec<_>>().join(", ")
             ));
+        }
+        if !self.commands.is_empty() {
+            let packages = self.commands.iter().map(|known| {
+                let place = super::commands::place(known.found_in);
+                format!("{} {} ({place})", text::word(&known.attr), version_word(&known.version))
+            });
+            line.push_str(&format!("; the command is in {}", packages.collect::<Vec<_>>().join(", ")));
         }
         let mut lines = vec![format!("{line}.")];
         if let Some(message) = &self.message {

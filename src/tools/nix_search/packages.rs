@@ -1,17 +1,15 @@
 //! The search for packages.
 
-use super::answer::{self, IndexState, SearchResult};
-use super::{Found, SearchError};
+use super::answer::{self, ExactAnswer, IndexState, SearchResult};
+use super::{Found, SearchError, commands};
 use crate::names::HostName;
+use crate::search::commands::is_command;
 use crate::search::exact::{self, Exact, PackageVerdict, Replacement, Status};
 use crate::search::index::{Index, IndexEntry, IndexError, Match, Package, PackageSource, Query, path_parts};
 use crate::search::overlays::{self, OverlayPackages};
 use crate::tools::Context;
 use crate::tools::indexes::{Available, SharedIndex};
 
-/// What is not known of a name that no package has: an evaluation tells only the main program of a package.
-const NO_COMMAND: &str = "no package has this name or this main program; whether one has another command of this name is \
-    not known (nix-locate of nix-index tells)";
 /// Most suggestions.
 const SUGGESTIONS: usize = 5;
 
@@ -84,21 +82,32 @@ async fn search_index(
     if exact::is_name(text) {
         let verdict = exact::package_verdict(&index.lock(), text)?;
         let (mut answer, packages) = settle(context, source, &index, verdict).await?;
-        if answer.status == Status::Missing && answer.message.is_none() && !index.lock().has_program(text)? {
-            answer.message = Some(NO_COMMAND.to_owned());
+        let mut providers = Vec::new();
+        if answer.status == Status::Missing
+            && answer.message.is_none()
+            && is_command(text)
+            && !index.lock().has_program(text)?
+        {
+            let commands = commands::find(context, &index, text).await?;
+            providers = commands.answers();
+            first.extend(commands.providers.into_iter().map(|provider| provider.package));
+            answer.message = Some(commands.message);
         }
         first.extend(packages);
         for attr in answer.target.iter().chain(answer.replacements.iter().map(|known| &known.attr)) {
             first.extend(index.lock().entry(attr)?);
         }
-        found.exact = Some(answer.into());
+        found.exact = Some(ExactAnswer { commands: providers, ..answer.into() });
     }
     let (matches, total) = index.lock().find(query)?;
-    let is_missing = found.exact.as_ref().is_none_or(super::ExactAnswer::is_missing);
+    let is_missing = found.exact.as_ref().is_none_or(ExactAnswer::is_missing);
     if is_missing && exact::is_name(text) {
         // Other versions of a package come before packages that only have its name in theirs.
         let nearest = index.lock().nearest(text, SUGGESTIONS)?;
-        first.extend(nearest.into_iter().filter(|package| !package.alias && package.is_version_of(text)));
+        let known: Vec<String> = first.iter().map(|package| package.attr.clone()).collect();
+        first.extend(nearest.into_iter().filter(|package| {
+            !package.alias && package.is_version_of(text) && !known.contains(&package.attr)
+        }));
     }
     if is_missing && exact::is_name(text) || matches.is_empty() && first.is_empty() {
         found.suggestions = suggestions(&index.lock(), text, &matches)?;
