@@ -175,7 +175,7 @@ impl<E: Send + 'static> IndexesOf<E> {
             None => Ok(Available::Building {
                 progress: build.progress.latest(),
                 begun: build.progress.begun,
-                previous: store.previous(source, flake).map(|index| SharedIndex::new(index, None)),
+                previous: store.latest::<S>(flake).map(|index| SharedIndex::new(index, None)),
             }),
         }
     }

@@ -12,6 +12,7 @@ mod indexes;
 mod page;
 mod rollouts;
 mod services;
+mod suggestions;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -326,8 +327,8 @@ async fn run<T: Tool>(
         output
     };
     let outcome = match result.await {
-        Ok(output) => ToolOutcome::from_output::<T>(output),
-        Err(error) => ToolOutcome::failure(error.into()),
+        Ok(output) => ToolOutcome::from_output::<T>(suggestions::complete_within(context.flake(), output)),
+        Err(error) => ToolOutcome::failure(suggestions::complete(context.flake(), error.into())),
     };
     Ok(with_import_count::<T>(outcome, &context.call))
 }

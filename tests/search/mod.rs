@@ -5,6 +5,7 @@ mod commands;
 mod faults;
 mod little;
 mod score;
+mod suggestions;
 mod terminal;
 mod values;
 

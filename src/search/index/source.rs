@@ -16,7 +16,7 @@ pub trait IndexSource: Clone + Send + Sync + 'static {
     type Entry: IndexEntry + Send + 'static;
 
     /// The beginning of the names of its files.
-    fn prefix(&self) -> &'static str;
+    const PREFIX: &'static str;
 
     /// What identifies the content; `None` if it is not known, so that no index of it can be kept.
     ///
@@ -112,27 +112,28 @@ impl PackageSource {
             revision: locked.and_then(|locked| locked.commit()).map(str::to_owned),
         })
     }
+
+    /// What identifies the packages of a pinned nixpkgs; `None` if it is not fixed.
+    #[must_use]
+    pub fn fixed_content(&self) -> Option<ContentId> {
+        let parts = [self.hash.as_deref()?, &nix::system(), super::database::VERSION, crate::flake::PROBES];
+        matches!(self.sets, PackageSets::Pinned(_)).then(|| ContentId::fixed(Self::PREFIX, &parts))
+    }
 }
 
 impl IndexSource for PackageSource {
     type Entry = Package;
 
-    fn prefix(&self) -> &'static str {
-        "packages"
-    }
+    const PREFIX: &'static str = "packages";
 
     async fn identify(&self, flake: &Flake) -> Result<Option<ContentId>, FlakeError> {
-        match (&self.sets, &self.hash) {
-            (PackageSets::Pinned(_), Some(hash)) => Ok(Some(ContentId::fixed(
-                self.prefix(),
-                &[hash, &nix::system(), super::database::VERSION, crate::flake::PROBES],
-            ))),
-            // A nixpkgs without a fixed content, such as a folder.
-            (PackageSets::Pinned(_), None) => Ok(None),
-            (PackageSets::Own, _) => {
+        match &self.sets {
+            // Without a hash its content is not fixed, as that of a folder.
+            PackageSets::Pinned(_) => Ok(self.fixed_content()),
+            PackageSets::Own => {
                 let question = format!("index of packages {}", super::database::VERSION);
                 let state = flake.state_key(&question).await?;
-                Ok(state.map(|state| ContentId::of_state(self.prefix(), state)))
+                Ok(state.map(|state| ContentId::of_state(Self::PREFIX, state)))
             }
         }
     }
@@ -164,14 +165,12 @@ pub struct HostOptionsSource {
 impl IndexSource for HostOptionsSource {
     type Entry = HostOption;
 
-    fn prefix(&self) -> &'static str {
-        "options"
-    }
+    const PREFIX: &'static str = "options";
 
     async fn identify(&self, flake: &Flake) -> Result<Option<ContentId>, FlakeError> {
         let question = format!("index of options {} {}", super::database::VERSION, self.host);
         let state = flake.state_key(&question).await?;
-        Ok(state.map(|state| ContentId::of_state(self.prefix(), state)))
+        Ok(state.map(|state| ContentId::of_state(Self::PREFIX, state)))
     }
 
     fn is_kept_with_gaps(&self) -> bool {

@@ -146,10 +146,10 @@ impl IndexStore {
         Some(IndexFile { path, inode: found.ino(), size: found.len(), modified: found.modified().ok()? })
     }
 
-    /// The index of the same kind that was built last for this flake, of another content; `None` if there is none.
+    /// The index of this kind that was used last for this flake, whatever its content; `None` if there is none.
     #[must_use]
-    pub fn previous<S: IndexSource>(&self, source: &S, flake: &Flake) -> Option<Index<S::Entry>> {
-        let mut files = complete_files(self.folder.as_ref()?.path(), source.prefix());
+    pub fn latest<S: IndexSource>(&self, flake: &Flake) -> Option<Index<S::Entry>> {
+        let mut files = complete_files(self.folder.as_ref()?.path(), S::PREFIX);
         files.sort_by_key(|(used, _)| std::cmp::Reverse(*used));
         let of_this = flake_fact(flake);
         files.into_iter().find_map(|(_, file)| {
@@ -299,7 +299,7 @@ async fn on_disk<S: IndexSource>(
     } else {
         fs::rename(&partial, file).map_err(io_error(file))?;
         if let Some(folder) = file.parent() {
-            sweep(folder, source.prefix(), file);
+            sweep(folder, S::PREFIX, file);
         }
     }
     Ok(Obtained { index, was_there: false, not_kept })
