@@ -18,6 +18,8 @@ const FIRST: &str = "5229908";
 const SECOND: &str = "issue-10";
 /// The folder of the version that records uncommitted files.
 const THIRD: &str = "issue-11";
+/// The folder of the version that records effects besides packages and units.
+const FOURTH: &str = "issue-13";
 
 fn folder(version: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/forms").join(version)
@@ -138,19 +140,19 @@ fn plans_of_the_second_form_are_refused_by_name() {
     log_goes_on(&fleet, waits.unwrap());
 }
 
-#[test]
-fn plans_of_the_third_form_are_read() {
-    let fleet = fleet_of(THIRD);
+/// Reads every plan of this version; returns all that a person reads of them.
+fn read_all(version: &str, counts: [usize; 4]) -> String {
+    let fleet = fleet_of(version);
     let rows = states(&fleet);
     let counted = ["deployed", "rejected", "expired", "unreadable"].map(|state| count(&rows, state));
-    assert_eq!(counted, [2, 1, 2, 0], "{rows:#?}");
+    assert_eq!(counted, counts, "{rows:#?}");
     let mut told = String::new();
     for id in rows.keys() {
         let shown = run(&fleet, &["plans", id]);
         assert_eq!(shown.status.code(), Some(0), "{}", errors(&shown));
         told.push_str(&String::from_utf8(shown.stdout).unwrap());
         let canonical = run(&fleet, &["plans", id, "--canonical"]).stdout;
-        let kept = folder(THIRD).join("state/plans").join(format!("{id}.json"));
+        let kept = folder(version).join("state/plans").join(format!("{id}.json"));
         assert_eq!(canonical, std::fs::read(kept).unwrap());
         let deployed = fleet.call("deploy", &json!({"plan_id": id}));
         let code = match rows[id]["state"].as_str().unwrap() {
@@ -160,10 +162,32 @@ fn plans_of_the_third_form_are_read() {
         };
         assert_eq!(deployed.json["error"]["code"], code, "{:#}", deployed.json);
     }
-    assert_eq!(told.matches("changed pantheros.toml").count(), 3, "{told}");
-    assert_eq!(told.matches("requested as").count(), 2, "{told}");
     let waits = rows.iter().find(|(_, row)| row["state"] == "expired").unwrap().0;
     log_goes_on(&fleet, waits);
+    told
+}
+
+/// They do not record effects besides packages and units, and a person reads that.
+#[test]
+fn plans_of_the_third_form_are_read() {
+    let told = read_all(THIRD, [2, 1, 2, 0]);
+    assert_eq!(told.matches("changed pantheros.toml").count(), 3, "{told}");
+    assert_eq!(told.matches("requested as").count(), 2, "{told}");
+    let unknown = "  unknown ports, users, keys, mounts, kernel parameters and files below /etc\n";
+    assert_eq!(told.matches(unknown).count(), 5, "{told}");
+}
+
+#[test]
+fn plans_of_the_fourth_form_are_read() {
+    let told = read_all(FOURTH, [1, 1, 2, 0]);
+    assert_eq!(
+        told.matches("  ports   opens tcp 443, tcp 8000-8010, udp 51820 on wg0; closes tcp 80\n").count(),
+        1,
+        "{told}"
+    );
+    assert_eq!(told.matches("  ports   the firewall is DISABLED").count(), 2, "{told}");
+    assert_eq!(told.matches("  keys    adds ada ssh-ed25519 SHA256:").count(), 2, "{told}");
+    assert!(!told.contains("unknown"), "{told}");
 }
 
 /// The state that a supervisor of each version left on a host is reported. A state of an unknown version is refused by
@@ -183,7 +207,7 @@ fn what_supervisors_wrote_is_told() {
         std::fs::remove_dir_all(place).unwrap();
         (id, answer.json)
     };
-    for version in [FIRST, SECOND, THIRD] {
+    for version in [FIRST, SECOND, THIRD, FOURTH] {
         let (id, told) = status(version, &|text| text);
         assert_eq!(told["latest_deployment"]["plan_id"], id, "{told:#}");
         assert_eq!(told["latest_deployment"]["state"], "confirmed", "{told:#}");

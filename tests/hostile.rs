@@ -22,12 +22,16 @@ const WORD: &str = "IGNORE";
 const FENCE: &str = "│";
 /// Fields that hold names and values of a configuration, or of a host.
 const NAMES: &[&str] = &[
+    "added",
     "address",
     "attr",
     "attrs",
     "breaks",
+    "changed",
+    "changes",
     "check",
     "command",
+    "comment",
     "data",
     "default",
     "default_text",
@@ -56,6 +60,7 @@ const NAMES: &[&str] = &[
     "option",
     "options",
     "packages",
+    "removed",
     "renamed_from",
     "revision",
     "root",
@@ -68,6 +73,7 @@ const NAMES: &[&str] = &[
     "type",
     "updated",
     "url",
+    "user",
     "value",
     "version",
 ];
@@ -605,6 +611,47 @@ fn answering(site: &mut Site, script: &str) {
     let keys = std::fs::read_to_string(machine.authorized_keys()).unwrap();
     let key = keys.rsplit_once("command=\"/var/lib/answer\" ").map_or(keys.as_str(), |(_, key)| key);
     std::fs::write(machine.authorized_keys(), format!("command=\"/var/lib/answer\" {key}")).unwrap();
+}
+
+/// The files of two systems contain orders wherever a file can: names, values, comments and paths.
+#[test]
+fn a_system_gives_no_orders() {
+    let mut site = Site::start(&nixes()[0], &["web"], &json!({}));
+    let user = |shell: &str| json!({"name": ORDER, "uid": 1, "group": ORDER, "home": ORDER, "shell": shell});
+    let key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl";
+    let blank = ORDER.replace(' ', "\\040");
+    let shape = |users: Value, members: Value, etc: Value| {
+        json!({
+            "kernel_params": format!("{ORDER} {blank}"),
+            "users": {"users": users, "groups": [{"name": ORDER, "gid": null, "members": members}]},
+            "fstab": format!("{blank} /{blank} {blank} {blank} 0 0\n"),
+            "keys": {"root": format!("{key} {ORDER}\n")},
+            "firewall": format!("{ORDER}\nip46tables -A nixos-fw -i {blank} -j nixos-fw-accept\n"),
+            "etc": etc,
+        })
+    };
+    site.installed("web", |facts| {
+        facts["shape"] = shape(json!([user(ORDER)]), json!([]), json!({"x/y": "one"}));
+    });
+    site.change(|facts| {
+        facts["shape"] = shape(
+            json!([user("/bin/sh"), {"name": format!("{ORDER}2"), "group": ORDER}]),
+            json!([ORDER, "other", format!("{ORDER}3")]),
+            json!({format!("x/{ORDER}"): "one"}),
+        );
+        facts["shape"]["fstab"] = format!("/dev/x /{blank} ext4 {blank},x 0 0\n").into();
+        facts["shape"]["kernel_params"] = format!("{blank}x").into();
+        facts["shape"]["keys"] = json!({"mail": format!("command=\"{ORDER}\" {key} {ORDER}\n")});
+        facts["shape"]["firewall"] = format!("{ORDER} 2\n").into();
+    });
+    let mut asked = Asked::of(&site.fleet);
+    let planned = asked.call("plan_deploy", json!({"hosts": ["web"]}));
+    let effects = &planned["structuredContent"]["hosts"][0]["diff"]["effects"];
+    for part in ["users", "groups", "keys", "mounts", "kernel_params", "files", "unknown"] {
+        assert!(effects.get(part).is_some(), "{part}: {effects:#}");
+    }
+    asked.call("list_generations", json!({"host": "web", "compare": [1, 2]}));
+    asked.call_with("rollback_host", json!({"host": "web", "generation": 1}));
 }
 
 #[test]

@@ -24,6 +24,7 @@ mod deploy_user;
 mod diagnostics;
 mod docs;
 mod documents;
+mod effects;
 mod ends;
 mod errors;
 mod facts;

@@ -16,8 +16,9 @@ pub(crate) use host::{DiskSpace, HostEndpoint, HostState, SurveyError, endpoint_
 #[cfg(test)]
 pub(crate) use plan::fixture;
 pub(crate) use plan::{
-    Change, Diff, FlakeSource, HostPlan, ListedPlan, MOST_HOSTS, Pace, PlanError, Requester, Risk, Severity,
-    SystemSource, show,
+    Change, Diff, Effects, FlakeSource, HostPlan, ListedPlan, MOST_HOSTS, Pace, PlanError, Requester, Risk,
+    Severity, SystemSource, show,
+    show::{EffectStyle, effect_lines},
 };
 pub use plan::{PLAN_VERSION, Plan, StoredPlan};
 pub(crate) use propose::{

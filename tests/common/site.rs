@@ -11,7 +11,7 @@ use super::target::{Target, Targets};
 use super::wait::wait_until;
 
 /// A fleet whose facts are in `fleet.json`. Each system refers to a store path for each name in `packages`, and has the files
-/// in `etc`, by their paths. `switch-to-configuration ACTION` of a revision first runs
+/// in `etc`, by their paths, and those of a NixOS system in `shape` (`nixos-shape.nix`). `switch-to-configuration ACTION` of a revision first runs
 /// `/var/lib/hooks/REVISION-ACTION` of its machine, with which a test can make it fail.
 const FLAKE: &str = r#"{
   outputs = _:
@@ -62,6 +62,7 @@ const FLAKE: &str = r#"{
         head -c $bytes /dev/zero >$out/weight
         echo "$packages" >$out/packages
         ${builtins.concatStringsSep "" (map (path: write path etc.${path}) (builtins.attrNames etc))}
+        ${import ./nixos-shape.nix (fleet.shape or { })}
       '' ];
     };
     host = name: facts:
@@ -112,6 +113,7 @@ impl Site {
                 ("flake.nix", FLAKE),
                 ("fleet.json", &facts.to_string()),
                 ("facts.nix", include_str!("../../src/flake/facts.nix")),
+                ("nixos-shape.nix", include_str!("nixos-shape.nix")),
                 ("fake-bootctl.sh", super::target::FAKE_BOOTCTL),
             ],
         );

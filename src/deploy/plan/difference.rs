@@ -1,7 +1,9 @@
-//! What changes on one host: packages, sizes and units.
+//! What changes on one host: packages, sizes, units and other effects.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use super::Effects;
 
 /// The difference between the toplevel that a host runs and the one to deploy.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -20,6 +22,9 @@ pub struct Diff {
     /// The unit changes, as far as the unit files of both systems show them; `None` if they were not compared.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub units: Option<UnitChanges>,
+    /// Changes to ports, users, keys, mounts, kernel parameters and files below `/etc`; `None` if they were not compared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub effects: Option<Effects>,
 }
 
 /// One package that is added, removed or changed.

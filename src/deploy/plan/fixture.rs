@@ -70,6 +70,15 @@ pub(crate) fn fixture(hosts: &[&str]) -> Plan {
                         restart: vec!["sshd.service".into()],
                         ..UnitChanges::default()
                     }),
+                    effects: Some(Effects {
+                        ports: Some(PortChanges { opened: vec!["tcp 443".into()], ..PortChanges::default() }),
+                        unknown: vec![UnknownEffect {
+                            part: EffectPart::Users,
+                            system: ComparedSystem::Before,
+                            why: "its activation names no list of users".into(),
+                        }],
+                        ..Effects::default()
+                    }),
                 },
                 needs_reboot: false,
             })

@@ -1,6 +1,7 @@
 //! A plan as data: everything that a deployment would do, and the facts that it depends on.
 
 mod difference;
+mod effects;
 #[cfg(test)]
 mod fixture;
 mod flake;
@@ -20,6 +21,10 @@ use crate::names::{HostName, PlanId};
 use crate::time::Timestamp;
 
 pub use difference::{Change, Diff, PackageChange, UnitChanges};
+pub use effects::{
+    AuthorizedKey, ComparedSystem, EffectPart, Effects, FileChanges, FirewallChange, ItemChanges, KeyChanges,
+    NamedChange, ParamChanges, PortChanges, UnknownEffect,
+};
 #[cfg(test)]
 pub(crate) use fixture::fixture;
 pub use flake::FlakeSource;
@@ -32,13 +37,17 @@ pub use store::{ListedPlan, PlanError, Plans, StoredPlan};
 ///
 /// 1: until 5229908. 2 added `except`, `unreachable`, `overrides` and `asked_rev` of the flake, a risk's `file`
 /// and `line`, and `settling_seconds`. 3 added the uncommitted files and the unpinned inputs of the flake.
-pub const PLAN_VERSION: u32 = 3;
+/// 4 added the effects.
+pub const PLAN_VERSION: u32 = 4;
+/// The oldest version that is read. Its plans say that the effects were not compared.
+pub const OLDEST_PLAN_VERSION: u32 = 3;
 /// Maximum number of hosts in one plan.
 pub const MOST_HOSTS: usize = 1_000;
 
 /// What is proposed for one or more hosts.
 ///
 /// An approval covers the canonical form. A new field changes the digest and therefore needs a new [`PLAN_VERSION`].
+/// Without the field, the canonical form has to stay the same as long as [`OLDEST_PLAN_VERSION`] lacks it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Plan {

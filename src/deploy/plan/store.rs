@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use serde::Deserialize;
 
-use super::{PLAN_VERSION, Plan};
+use super::{OLDEST_PLAN_VERSION, PLAN_VERSION, Plan};
 use crate::advice::{Hint, Remedy};
 use crate::canonical::{CanonicalError, Digest};
 use crate::config::DeploySettings;
@@ -220,7 +220,7 @@ impl Plans {
         if version == 0 {
             return Err(damaged("its format version is 0, which does not exist".to_owned()));
         }
-        if version != u64::from(PLAN_VERSION) {
+        if !(u64::from(OLDEST_PLAN_VERSION)..=u64::from(PLAN_VERSION)).contains(&version) {
             return Err(PlanError::OtherVersion { id: id.clone(), version });
         }
         let plan: Plan = serde_json::from_slice(&bytes).map_err(|error| damaged(error.to_string()))?;

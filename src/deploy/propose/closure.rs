@@ -8,7 +8,7 @@ use crate::nix::closure::{Closure, Package, compare_versions};
 /// Largest number of changed packages in a plan; the rest is counted.
 pub const PACKAGES: usize = 300;
 
-/// The packages and sizes that change from one closure to the next. `units` is left empty.
+/// The packages and sizes that change from one closure to the next. `units` and `effects` are left empty.
 #[must_use]
 pub fn diff(before: &Closure, next: &Closure) -> Diff {
     let (old, new) = (before.packages(), next.packages());
@@ -31,6 +31,7 @@ pub fn diff(before: &Closure, next: &Closure) -> Diff {
         closure_bytes: next.bytes(),
         closure_delta_bytes: signed(next.bytes()) - signed(before.bytes()),
         units: None,
+        effects: None,
     }
 }
 

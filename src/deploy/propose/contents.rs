@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::closure;
+use super::effects;
 use super::facts::{self, Facts};
 use super::units::{self, Units};
 use crate::deploy::host::store::of_file;
@@ -37,8 +38,7 @@ pub async fn closure_of(session: &SshSession, path: &StorePath, call: &Call) -> 
     Ok(Closure::parse(&session.text(&argv, limits, call).await?))
 }
 
-/// What changes from the system `before` to the system `after`, which are both in the store of the host: packages, sizes and
-/// units.
+/// What changes from the system `before` to the system `after`, which are both in the store of the host.
 ///
 /// # Errors
 /// See [`SshError`].
@@ -51,7 +51,9 @@ pub async fn difference(
     let (old, new) = (closure_of(session, before, call).await?, closure_of(session, after, call).await?);
     let changes = units(session, before.as_str(), call).await?;
     let changes = changes.changes(&units(session, after.as_str(), call).await?);
-    Ok(Diff { units: Some(changes), ..closure::diff(&old, &new) })
+    let [old_files, new_files] = effects::read(session, [before, after], call).await?;
+    let effects = effects::compare(&old_files, &new_files);
+    Ok(Diff { units: Some(changes), effects: Some(effects), ..closure::diff(&old, &new) })
 }
 
 /// The systemd units of a system in the store of the host.

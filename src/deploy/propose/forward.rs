@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::closure;
 use super::contents::{self, CLOSURE_TIME};
+use super::effects::{self, Reading};
 use super::error::ProposeError;
 use super::facts::{self, Facts};
 use super::proposal;
@@ -39,6 +40,7 @@ struct Built {
     toplevel: StorePath,
     closure: Closure,
     units: Units,
+    files: Reading,
     parts: [Option<String>; 3],
     inhibitors: Option<String>,
     /// The facts inside the system; they match it even if the flake has changed since.
@@ -103,6 +105,8 @@ pub async fn propose_deployment(
     let units = contents::units(&session, current.as_str(), call).await?;
     let mut diff = closure::diff(&before, &built.closure);
     diff.units = Some(units.changes(&built.units));
+    let [files] = effects::read(&session, [&current], call).await?;
+    diff.effects = Some(effects::compare(&files, &built.files));
     let mut plan = HostPlan {
         toplevel: built.toplevel.clone(),
         build_on,
@@ -245,9 +249,11 @@ async fn build(
     flake.learn_toplevel(host, before.as_ref(), &toplevel).await?;
     if matches!(build_on, BuildOn::Target) {
         let parts = store::parts(session, &toplevel, call).await?;
+        let [files] = effects::read(session, [&toplevel], call).await?;
         return Ok(Built {
             closure: contents::closure_of(session, &toplevel, call).await?,
             units: contents::units(session, toplevel.as_str(), call).await?,
+            files,
             parts,
             inhibitors: store::inhibitors(session, &toplevel, call).await?,
             facts: contents::facts(session, &toplevel, call).await?,
@@ -277,6 +283,7 @@ async fn build(
             listed.require_success("the closure of the new system")?,
         )),
         units: Units::parse(&String::from_utf8_lossy(&units.stdout)),
+        files: effects::read_here(&toplevel, call).await.map_err(NixError::from)?,
         parts: PARTS.map(|part| {
             folder.join(part).canonicalize().ok().map(|path| path.to_string_lossy().into_owned())
         }),

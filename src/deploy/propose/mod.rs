@@ -2,6 +2,7 @@
 
 mod closure;
 mod contents;
+mod effects;
 mod error;
 mod facts;
 mod forward;

@@ -1,6 +1,6 @@
 //! The lines about one host of a plan.
 
-use super::{DetailLimits, line};
+use super::{DetailLimits, EffectStyle, effect_lines, line};
 use crate::deploy::plan::{
     Action, BuildOn, Change, Diff, HealthCheck, HostPlan, PackageChange, Plan, Risk, Severity, SystemSource,
     UnitChanges,
@@ -9,6 +9,8 @@ use crate::text;
 
 /// Maximum length of a health check, in characters; a longer one ends in an ellipsis.
 const CHECK: usize = 1_000;
+/// Maximum length of an entry of the effects, in characters.
+const EFFECT: usize = 400;
 
 pub(super) fn host_address(host: &HostPlan) -> String {
     let port = host.target.port.map(|port| format!(":{port}")).unwrap_or_default();
@@ -56,6 +58,7 @@ pub(super) fn push_host(host: &HostPlan, plan: &Plan, limits: DetailLimits, line
         }
         None => lines.push("  units   not known before the activation".to_owned()),
     }
+    push_effects(host, limits, lines);
     if host.needs_reboot {
         lines.push("  reboot  needed for the new kernel, initrd or kernel modules".to_owned());
     }
@@ -73,6 +76,22 @@ pub(super) fn push_host(host: &HostPlan, plan: &Plan, limits: DetailLimits, line
     }
     if let Some(more) = others.len().checked_sub(limits.risks).filter(|more| *more > 0) {
         lines.push(format!("  and {more} more notes and warnings"));
+    }
+}
+
+pub(super) fn effect_style(limits: DetailLimits) -> EffectStyle {
+    EffectStyle { most: limits.effects, most_files: limits.etc_files, clean: |said| line(said, EFFECT) }
+}
+
+/// Adds the effects besides packages and units.
+fn push_effects(host: &HostPlan, limits: DetailLimits, lines: &mut Vec<String>) {
+    match &host.diff.effects {
+        Some(effects) => {
+            let said = effect_lines(effects, effect_style(limits));
+            lines.extend(said.into_iter().map(|(label, said)| format!("  {label:<7} {said}")));
+        }
+        None => lines
+            .push("  unknown ports, users, keys, mounts, kernel parameters and files below /etc".to_owned()),
     }
 }
 

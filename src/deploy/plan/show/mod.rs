@@ -3,6 +3,7 @@
 //! Hosts supply much of the text, so each piece becomes one plain line of limited length: no piece can
 //! imitate another line of the plan.
 
+mod effects;
 mod host;
 
 use std::cmp::Reverse;
@@ -13,7 +14,8 @@ use crate::advice::{Reader, Remedy};
 use crate::text;
 use crate::time::Timestamp;
 
-use host::{host_address, push_checks, push_host, push_risk, unit_names};
+pub use effects::{EffectStyle, effect_lines};
+use host::{effect_style, host_address, push_checks, push_host, push_risk, unit_names};
 
 /// How many items of each kind are shown.
 #[derive(Clone, Copy)]
@@ -26,18 +28,25 @@ struct DetailLimits {
     packages: usize,
     /// Units of one host and one action.
     units: usize,
+    /// Entries of one kind of effect.
+    effects: usize,
+    /// Files below `/etc` of one kind of change.
+    etc_files: usize,
     /// Notes and warnings of one host; blocking risks are always shown.
     risks: usize,
 }
 
 /// For a form, which has to stay short.
-const FORM: DetailLimits = DetailLimits { hosts: 8, files: 8, packages: 8, units: 6, risks: 8 };
+const FORM: DetailLimits =
+    DetailLimits { hosts: 8, files: 8, packages: 8, units: 6, effects: 6, etc_files: 4, risks: 8 };
 /// For a terminal, which scrolls.
 const WHOLE: DetailLimits = DetailLimits {
     hosts: usize::MAX,
     files: usize::MAX,
     packages: usize::MAX,
     units: usize::MAX,
+    effects: usize::MAX,
+    etc_files: usize::MAX,
     risks: usize::MAX,
 };
 
@@ -170,6 +179,10 @@ fn push_short_hosts(hosts: &[HostPlan], lines: &mut Vec<String>) {
             if !units.stop.is_empty() {
                 counts.push(format!("stops {}", unit_names(&units.stop, FORM.units)));
             }
+        }
+        match &host.diff.effects {
+            Some(effects) => counts.extend(effects::effect_counts(effects, effect_style(FORM))),
+            None => counts.push("unknown effects".to_owned()),
         }
         lines.push(format!(
             "{} ({}) gets {}: {}",

@@ -1,5 +1,5 @@
 use super::*;
-use crate::deploy::plan::{Risk, UnitChanges, fixture};
+use crate::deploy::plan::{ItemChanges, NamedChange, Risk, UnitChanges, fixture};
 use proptest::prelude::*;
 
 #[test]
@@ -32,6 +32,8 @@ fn a_plan_is_read_in_half_a_minute() {
       then    /nix/store/00000000000000000000000000000000-nixos-system-new
       changes openssh 10.0 -> 10.1, and 3 more; closure 1.40 GiB (+1.91 MiB)
       units   restart sshd.service
+      ports   opens tcp 443
+      unknown users of the current system: its activation names no list of users
       reboot  needed for the new kernel, initrd or kernel modules
       check   TCP port 443
       check   runs true
@@ -57,6 +59,8 @@ fn many_hosts_are_named_and_every_blocking_risk_is_told() {
     let text = plan(&many, many.created);
     assert!(names.iter().all(|name| text.contains(name)), "{text}");
     assert!(text.contains("\nhost39:\n  BLOCKING wrong_host"), "{text}");
+    // Opened ports, too.
+    assert_eq!(text.matches("opens tcp 443").count(), 40, "{text}");
     // The checks of every host are shown, and the other details of as many hosts as the limits allow.
     assert!(text.contains("all of these:\n  check   TCP port 443\n  check   runs true"), "{text}");
     let whole = whole(&many, many.created);
@@ -68,12 +72,20 @@ proptest! {
     #[test]
     fn nothing_a_host_says_looks_like_the_plan(said in "[\\s\\S]{0,400}") {
         let mut forged = fixture(&["web"]);
-        let lines = plan(&forged, forged.created).lines().count();
+        // One more line, about the users.
+        let lines = plan(&forged, forged.created).lines().count() + 1;
         let host = &mut forged.hosts[0];
         host.risks[0].evidence = format!("x\n  BLOCKING{said}");
         host.risks[0].mend = format!("y{said}");
         host.target.user = said.clone();
         host.diff.packages[0].name = said.clone();
+        let effects = host.diff.effects.as_mut().unwrap();
+        effects.unknown[0].why = said.clone();
+        effects.ports.as_mut().unwrap().opened = vec![said.clone()];
+        effects.users = Some(ItemChanges {
+            added: vec![NamedChange { name: said.clone(), changes: vec![said.clone()] }],
+            ..ItemChanges::default()
+        });
         host.diff.units = Some(UnitChanges { stop: vec![said.clone()], ..UnitChanges::default() });
         forged.flake.folder = said.clone();
         forged.requested_by.client = said;

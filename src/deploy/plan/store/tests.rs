@@ -89,7 +89,7 @@ fn a_plan_of_another_version_says_so() {
     let id = &stored.plan().id;
     for (version, hint) in [
         (PLAN_VERSION + 1, "the newer version of pantheros-mcp"),
-        (PLAN_VERSION - 1, "made by an older version of this program"),
+        (OLDEST_PLAN_VERSION - 1, "made by an older version of this program"),
         (1, "made by an older version of this program"),
     ] {
         fs::write(plans.path(id), format!("{{\"version\":{version},\"new\":[]}}")).unwrap();
