@@ -19,6 +19,8 @@ pub struct Evaluate;
 
 /// Longest path and longest function, in bytes.
 const LONGEST: (usize, usize) = (1_000, 8 * 1024);
+/// Longest line of a list or set in the summary, in bytes, with its indent. What is longer has a line for each entry.
+const LINE: usize = 120;
 /// Most cuts that are listed.
 const CUTS: usize = 20;
 
@@ -150,9 +152,7 @@ impl Tool for Evaluate {
     }
 
     fn render(output: &Output) -> String {
-        let json = |value: &Value| {
-            text::fenced(&serde_json::to_string_pretty(value).unwrap_or_else(|error| error.to_string()))
-        };
+        let json = |value: &Value| text::fenced(&broken_where_long(value, 0));
         let mut lines: Vec<String> = output.value.iter().map(json).collect();
         for (host, value) in &output.values {
             lines.push(format!("• {}\n{}", text::word(host), json(value)));
@@ -186,6 +186,29 @@ impl Output {
         self.truncated.extend(shown.cuts.into_iter().map(|cut| Cut { attr: at(&cut.attr), ..cut }));
         shown.value
     }
+}
+
+/// A value as JSON: a list or set that fits a line is one line, because a line for each entry doubles what a model reads.
+fn broken_where_long(value: &Value, indent: usize) -> String {
+    let whole = value.to_string();
+    if indent + whole.len() <= LINE {
+        return whole;
+    }
+    let (open, close, entries): (char, char, Vec<String>) = match value {
+        Value::Array(list) => {
+            ('[', ']', list.iter().map(|entry| broken_where_long(entry, indent + 1)).collect())
+        }
+        Value::Object(set) => {
+            let entry = |(name, value): (&String, &Value)| {
+                format!("{}:{}", Value::from(name.as_str()), broken_where_long(value, indent + 1))
+            };
+            ('{', '}', set.iter().map(entry).collect())
+        }
+        _ => return whole,
+    };
+    let margin = " ".repeat(indent);
+    let entries: Vec<String> = entries.into_iter().map(|entry| format!("{margin} {entry}")).collect();
+    format!("{open}\n{}\n{margin}{close}", entries.join(",\n"))
 }
 
 fn attr(given: &str) -> Result<AttrPath, ToolError> {
@@ -238,4 +261,26 @@ fn by_host(failed: Vec<FailedHost>) -> HashMap<String, Diagnostic> {
         }
     }
     errors
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_fits_a_line_is_one_line_in_the_summary() {
+        let ports = json!({"db1": [22], "web1": [22, 80, 443]});
+        assert_eq!(broken_where_long(&ports, 0), r#"{"db1":[22],"web1":[22,80,443]}"#);
+        let name = "x".repeat(60);
+        let long = json!({"a \" b": [name, 1], "empty": [], "names": [name, name]});
+        assert_eq!(
+            broken_where_long(&long, 0),
+            format!(
+                "{{\n \"a \\\" b\":[\"{name}\",1],\n \"empty\":[],\n \"names\":[\n  \"{name}\",\n  \"{name}\"\n ]\n}}"
+            )
+        );
+        assert_eq!(serde_json::from_str::<Value>(&broken_where_long(&long, 0)).unwrap(), long);
+    }
 }
