@@ -12,7 +12,7 @@ use super::page::PageInput;
 use super::{Context, Effect, Reach, Tool, ToolError};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::flake::FlakeError;
-use crate::flake::explain::{Explanation, OptionFacts, SetOptions};
+use crate::flake::explain::{Condition, Definition, Explanation, OptionFacts, SetOptions};
 use crate::names::{HostName, OptionPath};
 use crate::text;
 
@@ -155,12 +155,20 @@ fn one_host(
     output.losers_unknown = !facts.has_losers;
     output.value = facts.value;
     output.is_unset = !facts.is_set && output.value.is_none();
-    let page = page.select_beside(facts.definitions, DEFINITIONS, gaps.bytes + BESIDE)?;
+    // Hundreds of nixpkgs' modules open ports if they are in use: those that are not decide nothing.
+    let read = facts.definitions.iter().filter(|definition| !is_idle(definition)).count();
+    let page = page.select_beside(facts.definitions, read.clamp(1, DEFINITIONS), gaps.bytes + BESIDE)?;
     output.defined_in = page.entries;
     output.next_cursor = page.next_cursor;
     output.unread = gaps.shown;
     output.unread_total = gaps.total;
     Ok(output)
+}
+
+/// Whether it is a definition of a module that is not in use: its condition does not hold, and its value is not read. They come
+/// last.
+fn is_idle(definition: &Definition) -> bool {
+    definition.value.is_none() && definition.condition == Some(Condition::False)
 }
 
 fn below_prefix(found: SetOptions, rows: Vec<SetRow>, page: &PageInput) -> Result<Output, ToolError> {

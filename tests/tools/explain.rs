@@ -70,6 +70,26 @@ fn each_definition_has_its_place_and_its_fate() {
 }
 
 #[test]
+fn modules_that_are_not_in_use_are_on_a_later_page() {
+    with_each(|fleet| {
+        let asked = json!({"host": "web", "option": "services.nginx.virtualHosts"});
+        let answer = explained(fleet, "web", "services.nginx.virtualHosts");
+        let shown = definitions(&answer);
+        assert!(!shown.iter().any(|definition| definition.contains("<nixpkgs/")), "{shown:#?}");
+        assert_eq!(answer["total"], shown.len() + 1);
+        let mut rest = asked;
+        rest["cursor"] = answer["next_cursor"].clone();
+        let answer = fleet.call("explain_option", &rest);
+        assert_eq!(
+            definitions(&answer.json),
+            ["✗ <nixpkgs/nixos/modules/nginx.nix>:38 if false"],
+            "{:#}",
+            answer.json
+        );
+    });
+}
+
+#[test]
 fn a_whole_set_that_loses_takes_its_parts_with_it() {
     with_each(|fleet| {
         let answer = explained(fleet, "mail", "services.openssh.settings.PermitRootLogin");
