@@ -45,6 +45,7 @@ mod overrides;
 mod package;
 mod plan;
 mod protocol;
+mod questions;
 mod reload;
 mod repository;
 mod search;

@@ -1,0 +1,5 @@
+# The overlays, by purpose.
+{
+  tools = import ./tools.nix;
+  pins = import ./pins.nix;
+}
