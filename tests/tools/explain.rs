@@ -250,10 +250,12 @@ fn a_prefix_lists_what_is_set_below_it() {
                 "services.nginx.virtualHosts.\\example.org\\.root hosts/web.nix:22 \\/srv/www/example\\",
                 "services.openssh.enable hosts/ssh.nix:4 true",
                 "services.openssh.ports hosts/web.nix:11 [ 2222 ]",
+                // Of the free form of the settings.
+                "services.openssh.settings.MaxAuthTries hosts/common.nix:36 3",
                 "services.openssh.settings.PermitRootLogin hosts/web.nix:12 \\prohibit-password\\",
             ]
         );
-        assert_eq!(answer["total"], 6);
+        assert_eq!(answer["total"], 7);
         let page = fleet.call("explain_option", &json!({"host": "web", "option": "services", "limit": 4}));
         let cursor = page.json["next_cursor"].clone();
         let rest = fleet.call(
@@ -261,7 +263,7 @@ fn a_prefix_lists_what_is_set_below_it() {
             &json!({"host": "web", "option": "services", "limit": 4, "cursor": cursor}),
         );
         let count = |page: &Value| page["set"].as_array().unwrap().len();
-        assert_eq!((count(&page.json), count(&rest.json)), (4, 2));
+        assert_eq!((count(&page.json), count(&rest.json)), (4, 3));
         let answer = explained(fleet, "db", "services.nginx");
         assert_eq!((&answer["total"], &answer["names"]), (&json!(0), &json!(["enable", "virtualHosts"])));
     });

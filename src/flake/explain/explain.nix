@@ -26,19 +26,15 @@ let
     concatMap
     elemAt
     filter
-    foldl'
     genList
     head
-    intersectAttrs
     isAttrs
     length
-    mapAttrs
     match
     seq
     ;
   inherit (values)
     text
-    isOption
     attempt
     take
     shown
@@ -48,18 +44,13 @@ let
     plainPriority
     peel
     judge
-    renewed
     nixpkgs
     isInNixpkgs
-    selectOne
-    select
     ;
   inherit (modules) hasModules;
   inherit (paths)
-    isSetType
     isSubmodule
     nestedIn
-    inSubmodule
     follow
     ;
 

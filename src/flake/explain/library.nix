@@ -22,7 +22,7 @@ let
       inherit (known) definitions paths;
     };
     set = set {
-      inherit values host;
+      inherit values;
       inherit (known) definitions paths;
     };
   };

@@ -3,7 +3,6 @@
   values,
   definitions,
   paths,
-  host,
 }:
 let
   inherit (builtins)
@@ -12,7 +11,6 @@ let
     concatMap
     filter
     foldl'
-    intersectAttrs
     isAttrs
     isFunction
     length
@@ -59,15 +57,28 @@ let
     let
       at = context.prefix ++ walked;
       peeled = concatMap peel definitions;
+      # A submodule with a free form takes attributes that are no options of its own.
+      freeform = if walked == [ ] then context.config._module.freeformType or null else null;
+      freeElement = (nestedIn freeform).nestedTypes.elemType or freeform;
       within =
         name:
-        setBelow {
-          inherit context;
-          tree = tree.${name};
-          walked = walked ++ [ name ];
-          definitions = select name peeled;
-        };
-      names = attrNames (intersectAttrs (named peeled) tree);
+        if tree ? ${name} then
+          setBelow {
+            inherit context;
+            tree = tree.${name};
+            walked = walked ++ [ name ];
+            definitions = select name peeled;
+          }
+        else if freeform == null then
+          [ ]
+        else
+          enter (at ++ [ name ]) (
+            let
+              found = setIn freeElement (at ++ [ name ]) (select name peeled);
+            in
+            seq (length found) found
+          );
+      names = attrNames (named peeled);
     in
     if isOption tree then
       if tree.internal or false || tree.visible or true == false then
