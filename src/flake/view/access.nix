@@ -62,18 +62,30 @@ let
             [ "${name} without a password (wheel)" ]
         else
           [ ];
-      fits =
-        rule:
-        (elem user (rule.users or [ ]) || any (group: elem group memberOf) (rule.groups or [ ]))
-        && any isAll (rule.commands or [ ]);
+      fits = rule: elem user (rule.users or [ ]) || any (group: elem group memberOf) (rule.groups or [ ]);
+      withPassword = commands: if any without commands then "without a password" else "with a password";
+      # A single command may be enough to become root.
+      some =
+        commands:
+        let
+          first = builtins.head commands;
+          more = builtins.length commands - 1;
+        in
+        "${name} ${withPassword commands}, only ${text (first.command or first)}${
+          if more == 0 then "" else " and ${toString more} more"
+        } (extraRules)";
       rules = concatMap (
         rule:
-        if !fits rule || rule.groups or [ ] == [ "wheel" ] then
+        let
+          commands = rule.commands or [ ];
+          every = filter isAll commands;
+        in
+        if !fits rule || commands == [ ] || rule.groups or [ ] == [ "wheel" ] && every != [ ] then
           [ ]
-        else if any without (filter isAll rule.commands) then
-          [ "${name} without a password (extraRules)" ]
+        else if every != [ ] then
+          [ "${name} ${withPassword every} (extraRules)" ]
         else
-          [ "${name} with a password (extraRules)" ]
+          [ (some commands) ]
       ) (valueOr [ ] (at "extraRules"));
     in
     wheel ++ rules;

@@ -10,6 +10,8 @@ use crate::text;
 
 /// Most keys of a user that are listed.
 const KEYS: usize = 8;
+/// Longest way to become root, in characters.
+const WAY: usize = 160;
 /// Longest comment of a key, in characters.
 const COMMENT: usize = 60;
 
@@ -69,7 +71,7 @@ impl User {
             keys: keys.into_iter().take(KEYS).collect(),
             name: short(&self.user),
             password: Some(text::line(&self.password, 40)),
-            root: self.root.iter().map(|way| text::line(way, 80)).collect(),
+            root: self.root.iter().map(|way| text::line(way, WAY)).collect(),
             place: self.place.as_ref().map(|place| places.of(place)),
             ..Row::default()
         }
