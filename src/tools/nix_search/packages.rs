@@ -10,6 +10,8 @@ use crate::search::overlays::{self, OverlayPackages};
 use crate::tools::Context;
 use crate::tools::indexes::{Available, SharedIndex};
 
+/// The message about a name that only programs have.
+const MAIN_PROGRAM: &str = "no attribute has this name; the first results have it as their main program";
 /// Most suggestions.
 const SUGGESTIONS: usize = 5;
 
@@ -83,11 +85,10 @@ async fn search_index(
         let verdict = exact::package_verdict(&index.lock(), text)?;
         let (mut answer, packages) = settle(context, source, &index, verdict).await?;
         let mut providers = Vec::new();
-        if answer.status == Status::Missing
-            && answer.message.is_none()
-            && is_command(text)
-            && !index.lock().has_program(text)?
-        {
+        let is_unexplained = answer.status == Status::Missing && answer.message.is_none();
+        if is_unexplained && index.lock().has_program(text)? {
+            answer.message = Some(MAIN_PROGRAM.to_owned());
+        } else if is_unexplained && is_command(text) {
             let commands = commands::find(context, &index, text).await?;
             providers = commands.answers();
             first.extend(commands.providers.into_iter().map(|provider| provider.package));
