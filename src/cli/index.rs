@@ -88,7 +88,7 @@ async fn index<S: IndexSource>(
     let obtained = store.obtain(source, flake, call).await.map_err(|error| Diagnostic::from(&error))?;
     let failed = |error| Diagnostic::from(&error);
     let count = obtained.index.count().map_err(failed)?;
-    let unread = obtained.index.unread().map_err(failed)?.len();
+    let unread = obtained.index.unread_count().map_err(failed)?;
     let content = source.identify(flake).await.map_err(|error| Diagnostic::from(&error))?;
     let kept = match (&obtained.not_kept, content.and_then(|content| store.size_and_time(&content))) {
         (Some(not_kept), _) => format!("not kept: {}", text::line(&not_kept.reason, 300)),

@@ -5,7 +5,7 @@ mod nix_index;
 
 use super::index::{Index, IndexEntry, IndexError, Package};
 
-pub use built::built_with_command;
+pub use built::ProgramPaths;
 pub use nix_index::{Located, locate};
 
 /// Most packages that are named for a command.

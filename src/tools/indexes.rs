@@ -11,6 +11,7 @@ use crate::diagnostic::{Code, Diagnostic};
 use crate::flake::Flake;
 use crate::flake::options::HostOption;
 use crate::progress::{Call, Progress, Update};
+use crate::search::commands::ProgramPaths;
 use crate::search::index::{ContentId, Index, IndexFile, IndexSource, IndexStore, NotKept, Package};
 
 /// Longest time that a call to a server waits for an index before it answers without it.
@@ -21,6 +22,8 @@ pub const INDEX_WAIT: Duration = Duration::from_secs(20);
 pub struct Indexes {
     pub packages: IndexesOf<Package>,
     pub options: IndexesOf<HostOption>,
+    /// What is built on this machine.
+    pub program_paths: Arc<ProgramPaths>,
 }
 
 /// The indexes of one kind.

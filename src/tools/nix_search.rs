@@ -15,7 +15,7 @@ use super::{Context, Effect, Reach, Tool, ToolError};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::flake::{FlakeError, UnreadPart};
 use crate::names::{HostName, NameError};
-use crate::search::index::{HostOptionsSource, IndexError, PackageSource, Query, Rank};
+use crate::search::index::{HostOptionsSource, Index, IndexEntry, IndexError, PackageSource, Query, Rank};
 use crate::text;
 
 /// Usual number of results.
@@ -27,6 +27,8 @@ const QUERY_BYTES: usize = 200;
 
 /// Maximum size of the gaps of an answer, in bytes of JSON.
 const GAP_BYTES: usize = 1024;
+/// Most parts that could not be read of which an answer shows the causes.
+const GAPS: u32 = 32;
 
 /// The tool `nix_search`.
 pub struct NixSearch;
@@ -94,7 +96,19 @@ struct Found {
     exact: Option<ExactAnswer>,
     suggestions: Vec<String>,
     index: Option<IndexState>,
+    /// The first parts that could not be read.
     unread: Vec<UnreadPart>,
+    /// The number of all of them.
+    unread_total: usize,
+}
+
+impl Found {
+    /// Adds what an index could not read. A host may have 500 such options, which are grouped by their causes at each call.
+    fn add_unread<E: IndexEntry>(&mut self, index: &Index<E>) -> Result<(), IndexError> {
+        self.unread_total += usize::try_from(index.unread_count()?).unwrap_or(usize::MAX);
+        self.unread.extend(index.unread(GAPS)?);
+        Ok(())
+    }
 }
 
 /// Why a search failed.
@@ -211,7 +225,7 @@ impl Tool for NixSearch {
             nixpkgs_rev: revision,
             suggestions: merged.suggestions,
             index: merged.index,
-            unread_total: gaps.total,
+            unread_total: merged.unread_total,
             unread: gaps.shown,
         })
     }
@@ -248,6 +262,7 @@ struct Merged {
     suggestions: Vec<String>,
     index: Vec<IndexState>,
     unread: Vec<UnreadPart>,
+    unread_total: usize,
 }
 
 fn merge(found: Vec<Found>) -> Merged {
@@ -257,6 +272,7 @@ fn merge(found: Vec<Found>) -> Merged {
         merged.total += found.total;
         merged.suggestions.extend(found.suggestions);
         merged.index.extend(found.index);
+        merged.unread_total += found.unread_total;
         merged.unread.extend(found.unread);
         merged.exact = match (merged.exact, found.exact) {
             // A name that one of the two kinds has is not missing.

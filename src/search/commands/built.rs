@@ -1,13 +1,17 @@
 //! Commands in the store of this machine.
 
 use std::fs;
+use std::io;
 use std::path::{Component, Path};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
 
 /// Longest search of the store. Half a million paths take less on a disk that was read before.
 const TIME: Duration = Duration::from_secs(2);
 /// Most paths of the store with a command that are returned.
 const MOST: usize = 64;
+/// Why a search of the store ended early.
+const LARGE: &str = "the store is large, so only a part of it was searched";
 /// Length of the hash before the name in a path of the store (Nix manual, "Store Path").
 const HASH: usize = 32;
 
@@ -20,46 +24,91 @@ pub struct BuiltCommand {
     pub incomplete: Option<String>,
 }
 
-/// Finds the paths of a store that have a command in `bin`. A path may only link to the one that has it, as `system-path` does:
-/// then both are returned. Reads the whole folder of the store, so call it where waiting is allowed.
-#[must_use]
-pub fn built_with_command(store: &Path, command: &str) -> BuiltCommand {
-    let begun = Instant::now();
-    let mut found = BuiltCommand::default();
-    let entries = match fs::read_dir(store) {
-        Ok(entries) => entries,
-        Err(error) => {
-            found.incomplete = Some(format!("{}: {error}", store.display()));
-            return found;
-        }
-    };
-    for entry in entries {
-        if begun.elapsed() > TIME || found.names.len() >= MOST {
-            found.incomplete = Some("the store is large, so only a part of it was searched".to_owned());
-            break;
-        }
-        let name = match entry {
-            Ok(entry) => entry.file_name(),
-            Err(error) => {
-                found.incomplete = Some(format!("{}: {error}", store.display()));
+/// The paths of a store that have programs, as of the latest change of the store. Most paths are files, or have no `bin`.
+#[derive(Debug, Default)]
+pub struct ProgramPaths {
+    /// The time of the store's folder, which changes with each path that is added or removed, and the names of the paths.
+    latest: Mutex<Option<(SystemTime, Arc<Vec<String>>)>>,
+}
+
+impl ProgramPaths {
+    /// Finds the paths of a store that have a command in `bin`. A path may only link to the one that has it, as `system-path`
+    /// does: then both are returned. Reads the whole folder of a store that has changed, so call it where waiting is allowed.
+    #[must_use]
+    pub fn with_command(&self, store: &Path, command: &str) -> BuiltCommand {
+        let begun = Instant::now();
+        let (paths, incomplete) = self.list(store, begun);
+        let mut found = BuiltCommand { names: Vec::new(), incomplete };
+        for name in paths.iter() {
+            if begun.elapsed() > TIME || found.names.len() >= MOST {
+                found.incomplete = Some(LARGE.to_owned());
                 break;
             }
-        };
-        let Some(package) = name.to_str().and_then(package_name) else { continue };
-        let program = store.join(&name).join("bin").join(command);
-        // Most paths are files, or have no `bin`.
-        let Ok(metadata) = fs::symlink_metadata(&program) else { continue };
-        found.names.push(package.to_owned());
-        if metadata.is_symlink()
-            && let Ok(target) = fs::canonicalize(&program)
-            && let Some(package) = path_in(store, &target)
-        {
+            let program = store.join(name).join("bin").join(command);
+            let (Some(package), Ok(metadata)) = (package_name(name), fs::symlink_metadata(&program)) else {
+                continue;
+            };
             found.names.push(package.to_owned());
+            if metadata.is_symlink()
+                && let Ok(target) = fs::canonicalize(&program)
+                && let Some(package) = path_in(store, &target)
+            {
+                found.names.push(package.to_owned());
+            }
+        }
+        found.names.sort();
+        found.names.dedup();
+        found
+    }
+
+    /// The paths with programs, and why some may be missing.
+    fn list(&self, store: &Path, begun: Instant) -> (Arc<Vec<String>>, Option<String>) {
+        let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
+        let changed = fs::metadata(store).and_then(|folder| folder.modified()).ok();
+        if let Some((time, paths)) = latest.as_ref()
+            && Some(*time) == changed
+        {
+            return (Arc::clone(paths), None);
+        }
+        match read(store, begun) {
+            Ok(paths) => {
+                let paths = Arc::new(paths);
+                *latest = changed.map(|time| (time, Arc::clone(&paths)));
+                (paths, None)
+            }
+            Err((paths, reason)) => (Arc::new(paths), Some(reason)),
         }
     }
-    found.names.sort();
-    found.names.dedup();
-    found
+}
+
+/// Reads which paths of a store have `bin`.
+///
+/// # Errors
+/// The paths that were read, and why not all of them were.
+fn read(store: &Path, begun: Instant) -> Result<Vec<String>, (Vec<String>, String)> {
+    let failed = |error: io::Error| format!("{}: {error}", store.display());
+    let mut paths = Vec::new();
+    let entries = match fs::read_dir(store) {
+        Ok(entries) => entries,
+        Err(error) => return Err((paths, failed(error))),
+    };
+    for entry in entries {
+        if begun.elapsed() > TIME {
+            return Err((paths, LARGE.to_owned()));
+        }
+        match entry {
+            Ok(entry) => {
+                if let Ok(name) = entry.file_name().into_string()
+                    && package_name(&name).is_some()
+                    && store.join(&name).join("bin").is_dir()
+                {
+                    paths.push(name);
+                }
+            }
+            Err(error) => return Err((paths, failed(error))),
+        }
+    }
+    Ok(paths)
 }
 
 /// The name of the path of the store in which a file is.
@@ -93,10 +142,17 @@ mod tests {
         symlink(tools.join("bin/secret-tool"), all.join("bin/secret-tool")).unwrap();
         fs::write(path("3", "tools-1.2.drv"), "").unwrap();
         fs::create_dir(store.path().join(".links")).unwrap();
-        let found = built_with_command(store.path(), "secret-tool");
+        let paths = ProgramPaths::default();
+        let found = paths.with_command(store.path(), "secret-tool");
         assert_eq!(found.names, ["system-path", "tools-1.2-bin"]);
         assert_eq!(found.incomplete, None);
-        assert_eq!(built_with_command(store.path(), "none"), BuiltCommand::default());
-        assert!(built_with_command(&store.path().join("none"), "x").incomplete.is_some());
+        assert_eq!(paths.with_command(store.path(), "none"), BuiltCommand::default());
+        // A path that is added changes the time of the folder.
+        let later = path("4", "later-1");
+        make(&later);
+        fs::write(later.join("bin/none"), "").unwrap();
+        fs::File::open(store.path()).unwrap().set_modified(SystemTime::now() + TIME).unwrap();
+        assert_eq!(paths.with_command(store.path(), "none").names, ["later-1"]);
+        assert!(paths.with_command(&store.path().join("none"), "x").incomplete.is_some());
     }
 }

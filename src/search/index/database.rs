@@ -262,18 +262,29 @@ impl<E: IndexEntry> Index<E> {
         }))
     }
 
-    /// The parts that could not be read while the index was built.
+    /// The first parts that could not be read while the index was built, at most `limit`.
     ///
     /// # Errors
     /// See [`IndexError`].
-    pub fn unread(&self) -> Result<Vec<UnreadPart>, IndexError> {
-        let mut statement = self.connection.prepare_cached("SELECT part FROM unread ORDER BY rowid")?;
-        let mut rows = statement.query([])?;
+    pub fn unread(&self, limit: u32) -> Result<Vec<UnreadPart>, IndexError> {
+        let mut statement =
+            self.connection.prepare_cached("SELECT part FROM unread ORDER BY rowid LIMIT ?1")?;
+        let mut rows = statement.query([limit])?;
         let mut parts = Vec::new();
         while let Some(row) = rows.next()? {
             let part: String = row.get(0)?;
             parts.push(serde_json::from_str(&part)?);
         }
         Ok(parts)
+    }
+
+    /// The number of parts that could not be read while the index was built.
+    ///
+    /// # Errors
+    /// See [`IndexError`].
+    pub fn unread_count(&self) -> Result<u64, IndexError> {
+        let count: i64 =
+            self.connection.prepare_cached("SELECT count(*) FROM unread")?.query_row([], |row| row.get(0))?;
+        Ok(count.unsigned_abs())
     }
 }

@@ -1,5 +1,7 @@
 //! The packages that have a command which is no main program.
 
+use std::sync::Arc;
+
 use super::SearchError;
 use super::answer::CommandAnswer;
 use crate::diagnostic::{Code, Diagnostic};
@@ -34,8 +36,9 @@ pub(super) async fn find(
     command: &str,
 ) -> Result<Commands, SearchError> {
     let wanted = command.to_owned();
+    let paths = Arc::clone(&context.services.indexes.program_paths);
     let built = tokio::task::spawn_blocking(move || {
-        commands::built_with_command(STORE_FOLDER.trim_end_matches('/').as_ref(), &wanted)
+        paths.with_command(STORE_FOLDER.trim_end_matches('/').as_ref(), &wanted)
     });
     let (built, located) = tokio::join!(built, commands::locate(command, &context.call));
     let built = built.map_err(|error| ToolError::from(Diagnostic::new(Code::Internal, error.to_string())))?;

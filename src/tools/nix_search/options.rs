@@ -70,7 +70,7 @@ pub(super) async fn search(
         nearest.retain(|option| matches.iter().all(|known| known.entry.path != option.path));
         found.suggestions = nearest.iter().map(|option| answer::name(&option.path)).collect();
     }
-    found.unread = index.lock().unread()?;
+    found.add_unread(&index.lock())?;
     let added = first.iter().filter(|option| matches.iter().all(|known| known.entry.path != option.path));
     found.total = total + added.count() as u64;
     let names: Vec<String> = first.iter().map(|option| option.path.clone()).collect();

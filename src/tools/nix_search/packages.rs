@@ -55,6 +55,7 @@ fn add_overlays(found: &mut Found, overlays: OverlayPackages, query: &Query, det
         }
     }
     found.results.sort_by(|(one, _), (other, _)| one.partial_cmp(other).unwrap_or(std::cmp::Ordering::Equal));
+    found.unread_total += overlays.unread.len();
     found.unread.extend(overlays.unread);
 }
 
@@ -114,7 +115,7 @@ async fn search_index(
         found.suggestions = suggestions(&index.lock(), text, &matches)?;
     }
     if source.hash.is_none() {
-        found.unread = index.lock().unread()?;
+        found.add_unread(&index.lock())?;
     }
     let added = first.iter().filter(|package| matches.iter().all(|known| known.entry.attr != package.attr));
     found.total = total + added.count() as u64;
