@@ -12,7 +12,7 @@ use pantheros_mcp::testing::tools::{Effect, Reach, ToolEntry, catalogue, names};
 use serde_json::{Value, json};
 
 /// Most bytes of the names, descriptions and input schemas of all tools.
-const LARGEST_CATALOGUE: usize = 8_000;
+const LARGEST_CATALOGUE: usize = 8 * 1024;
 /// Most bytes a model has to read of the first six tools before it can call anything.
 const LARGEST_LIST: usize = 10 * 1024;
 /// Most bytes of one tool's entry. A model reads every entry at the start of each conversation: 4.5 KiB are some thousand
@@ -264,11 +264,12 @@ fn allows_null(schema: &Value) -> bool {
 }
 
 #[test]
-fn a_limit_carries_its_maximum() {
+fn a_limit_carries_its_bounds() {
     for tool in tools() {
         let schema = &tool["inputSchema"]["properties"]["limit"];
         if schema.is_object() {
-            assert!(matches!(schema["maximum"].as_u64(), Some(100 | 500)), "{}: {schema}", tool["name"]);
+            let bounds = (schema["minimum"].as_u64(), schema["maximum"].as_u64());
+            assert!(matches!(bounds, (Some(1), Some(100 | 500))), "{}: {schema}", tool["name"]);
         }
     }
 }

@@ -103,11 +103,10 @@ pub fn compact(schema: &mut Value, side: SchemaSide) {
             map.remove("title");
             map.remove("format");
             map.remove("default");
-            // Nobody writes a negative number, or none, of what is counted from 1.
-            if map.get("minimum").is_some_and(|minimum| minimum.as_f64().is_some_and(|least| least <= 1.0)) {
-                map.remove("minimum");
-            }
             if side == SchemaSide::Output {
+                if map.get("minimum").is_some_and(|minimum| minimum.as_f64() == Some(0.0)) {
+                    map.remove("minimum");
+                }
                 map.remove("description");
                 map.remove("pattern");
             }
