@@ -175,6 +175,9 @@ async function tour({ client, call, validator }) {
   const explained = await succeeds("explain_option", { host: "web", option: "services.nginx.enable" });
   assert.ok(explained.value === "true" && explained.defined_in[0].line > 0, JSON.stringify(explained));
   await fails("explain_option", { host: "web", option: "services.ngix" }, "unknown_option");
+  const evaluated = await succeeds("evaluate", { host: "web", attr: "services.nginx.enable", apply: "on: !on" });
+  assert.equal(evaluated.value, false, JSON.stringify(evaluated));
+  await fails("evaluate", { host: "web", attr: "services.ngix" }, "missing_attribute");
   const { rows } = await succeeds("fleet_view", { view: "ports" });
   assert.ok(rows.some((row) => row.port === 443 && row.reach === "everyone"), JSON.stringify(rows));
   await fails("fleet_view", { view: "access", host: "nowhere" }, "unknown_host");

@@ -74,16 +74,20 @@ fn database() -> Option<PathBuf> {
     Some(folder.join(FILE))
 }
 
-/// The attribute paths in the output of `nix-locate --minimal`: one a line, with the output of the package at its end, and in
-/// parentheses if the package is only a part of another.
+/// The attribute paths in the output of `nix-locate --minimal`: one a line, with the output of the package at its end in most
+/// versions, and in parentheses if the package is only a part of another. Each is returned with and without its last name,
+/// because only the index tells which one is the package.
 fn attributes(output: &str) -> Vec<String> {
     let mut own = Vec::new();
     let mut inside = Vec::new();
     for line in output.lines().map(str::trim) {
         let bare = line.strip_prefix('(').and_then(|line| line.strip_suffix(')'));
-        let Some((attribute, _output)) = bare.unwrap_or(line).rsplit_once('.') else { continue };
+        let whole = bare.unwrap_or(line);
         let list = if bare.is_some() { &mut inside } else { &mut own };
-        list.push(attribute.to_owned());
+        list.extend(whole.rsplit_once('.').map(|(attribute, _output)| attribute.to_owned()));
+        if !whole.is_empty() {
+            list.push(whole.to_owned());
+        }
     }
     own.extend(inside);
     own.truncate(MOST);
@@ -96,7 +100,16 @@ mod tests {
 
     #[test]
     fn outputs_and_parentheses_are_taken_off() {
-        let output = "(gnome.keyring.out)\nlibsecret.out\npython3Packages.secretstorage.bin\n\n";
-        assert_eq!(attributes(output), ["libsecret", "python3Packages.secretstorage", "gnome.keyring"]);
+        let output = "(gnome.keyring.out)\nlibsecret.out\npython3Packages.secretstorage\nhello\n\n";
+        let expected = [
+            "libsecret",
+            "libsecret.out",
+            "python3Packages",
+            "python3Packages.secretstorage",
+            "hello",
+            "gnome.keyring",
+            "gnome.keyring.out",
+        ];
+        assert_eq!(attributes(output), expected);
     }
 }
