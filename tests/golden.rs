@@ -12,7 +12,7 @@ use pantheros_mcp::testing::tools::{Effect, Reach, ToolEntry, catalogue, names};
 use serde_json::{Value, json};
 
 /// Most bytes of the names, descriptions and input schemas of all tools.
-const LARGEST_CATALOGUE: usize = 8 * 1024;
+const LARGEST_CATALOGUE: usize = 8_000;
 /// Most bytes a model has to read of the first six tools before it can call anything.
 const LARGEST_LIST: usize = 10 * 1024;
 /// Most bytes of one tool's entry. A model reads every entry at the start of each conversation: 4.5 KiB are some thousand

@@ -163,8 +163,7 @@ impl Tool for BuildHost {
     const NAME: &'static str = "build_host";
     const TITLE: &'static str = "Build a host";
     const DESCRIPTION: &'static str = "Builds a host's system, VM, disk script or disk image; deploys nothing. `dry_run` only lists \
-        what would be fetched and built. Reports path and closure, or the end of each failed build's log and a resource \
-        with all of it.";
+        what would be fetched and built. Reports path and closure, or the end of each failed build's log.";
     const EFFECT: Effect = Effect::Store;
     const REACH: Reach = Reach::Here;
     type Input = Input;

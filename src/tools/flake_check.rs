@@ -73,7 +73,7 @@ impl Tool for FlakeCheck {
     const NAME: &'static str = "flake_check";
     const TITLE: &'static str = "Check the flake";
     const DESCRIPTION: &'static str = "Evaluates every output of the flake and reports each failure with file, line and cause. \
-        `build` also builds checks and hosts. Use it after each edit.";
+        `build` also builds checks and hosts.";
     const EFFECT: Effect = Effect::Store;
     const MIN_EFFECT: Effect = Effect::Read;
     const ALTERNATIVE: &'static str = "leave `build` out, or start the server without --read-only";

@@ -83,7 +83,7 @@ pub struct Output {
 impl Tool for ListGenerations {
     const NAME: &'static str = "list_generations";
     const TITLE: &'static str = "List generations";
-    const DESCRIPTION: &'static str = "Lists a running host's generations over SSH, newest first: date, NixOS version, which one runs, \
+    const DESCRIPTION: &'static str = "Lists a running host's generations over SSH: date, NixOS version, which one runs, \
         was booted, is the boot default (`current`). `package` adds its version in each, `compare` what changes \
         between two.";
     const EFFECT: Effect = Effect::Read;

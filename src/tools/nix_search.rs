@@ -54,7 +54,6 @@ pub struct Input {
     /// Its options, and what its overlays change.
     #[serde(default)]
     host: Option<HostName>,
-    /// All fields.
     #[serde(default)]
     detail: bool,
     #[serde(flatten)]

@@ -55,7 +55,7 @@ impl Tool for RollbackHost {
     const NAME: &'static str = "rollback_host";
     const TITLE: &'static str = "Roll a host back";
     const DESCRIPTION: &'static str = "Rolls a host back to an older generation (list_generations) after a person approved it, \
-        protected as deploy is. The answer says what it changes.";
+        protected as deploy is.";
     const EFFECT: Effect = Effect::Host;
     const REACH: Reach = Reach::Hosts;
     const IDEMPOTENT: bool = false;
