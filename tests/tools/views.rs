@@ -101,7 +101,7 @@ fn access_names_users_keys_and_the_ways_to_root() {
             users,
             [
                 "alice set ssh with a password+console with a password \
-                 sudo without a password, only /bin/restart shop (extraRules)+the group docker hosts/common.nix 37",
+                 sudo without a password, only /bin/restart --token=[redacted] and 1 more (extraRules)+the group docker hosts/common.nix 37",
                 "bob none ssh with a key sudo without a password (wheel) hosts/db.nix 23",
                 "root none null is root <nixpkgs/nixos/modules/users.nix> 43",
             ]

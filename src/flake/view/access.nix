@@ -63,17 +63,18 @@ let
         else
           [ ];
       fits = rule: elem user (rule.users or [ ]) || any (group: elem group memberOf) (rule.groups or [ ]);
-      withPassword = commands: if any without commands then "without a password" else "with a password";
+      asking = commands: if any without commands then "without a password" else "with a password";
       # A single command may be enough to become root.
       some =
         commands:
         let
           first = builtins.head commands;
-          more = builtins.length commands - 1;
         in
-        "${name} ${withPassword commands}, only ${text (first.command or first)}${
-          if more == 0 then "" else " and ${toString more} more"
-        } (extraRules)";
+        {
+          way = "${name} ${asking commands}";
+          command = text (first.command or first);
+          more = builtins.length commands - 1;
+        };
       rules = concatMap (
         rule:
         let
@@ -83,7 +84,7 @@ let
         if !fits rule || commands == [ ] || rule.groups or [ ] == [ "wheel" ] && every != [ ] then
           [ ]
         else if every != [ ] then
-          [ "${name} ${withPassword every} (extraRules)" ]
+          [ "${name} ${asking every} (extraRules)" ]
         else
           [ (some commands) ]
       ) (valueOr [ ] (at "extraRules"));

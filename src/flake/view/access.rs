@@ -10,8 +10,8 @@ use crate::text;
 
 /// Most keys of a user that are listed.
 const KEYS: usize = 8;
-/// Longest way to become root, in characters.
-const WAY: usize = 160;
+/// Longest way to become root, and longest command of one, in characters.
+const WAY: usize = 80;
 /// Longest comment of a key, in characters.
 const COMMENT: usize = 60;
 
@@ -24,9 +24,33 @@ pub(super) struct User {
     password: String,
     /// Whether the shell lets a user log in.
     shell: bool,
-    root: Vec<String>,
+    root: Vec<RootWay>,
     #[serde(flatten)]
     place: Option<ProbedPlace>,
+}
+
+/// A way to become root.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum RootWay {
+    /// With every command.
+    Whole(String),
+    /// With some commands, of which the first is named.
+    Commands { way: String, command: String, more: u64 },
+}
+
+impl RootWay {
+    fn shown(&self) -> String {
+        match self {
+            Self::Whole(way) => text::line(way, WAY),
+            Self::Commands { way, command, more } => {
+                // A rule may name a command with its arguments.
+                let command = crate::redact::redacted(&text::line(command, WAY));
+                let more = if *more > 0 { format!(" and {more} more") } else { String::new() };
+                format!("{}, only {command}{more} (extraRules)", text::line(way, WAY))
+            }
+        }
+    }
 }
 
 /// The settings of sshd that decide who logs in.
@@ -71,7 +95,7 @@ impl User {
             keys: keys.into_iter().take(KEYS).collect(),
             name: short(&self.user),
             password: Some(text::line(&self.password, 40)),
-            root: self.root.iter().map(|way| text::line(way, WAY)).collect(),
+            root: self.root.iter().map(RootWay::shown).collect(),
             place: self.place.as_ref().map(|place| places.of(place)),
             ..Row::default()
         }
