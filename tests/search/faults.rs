@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::little::Little;
 use crate::common::fleet::{below, errors, nixes};
+use crate::common::mcp::Client;
 use crate::common::wait::wait_until;
 
 fn has_ripgrep(little: &Little) {
@@ -55,6 +56,24 @@ fn a_damaged_index_is_built_again() {
         has_ripgrep(&little);
         assert_eq!(little.files(".sqlite").len(), 1);
     }
+}
+
+/// A server keeps index files open.
+#[test]
+fn a_file_that_is_damaged_while_a_server_runs_is_built_again() {
+    let little = Little::new(&nixes().pop().unwrap());
+    let mut client = Client::begun(&little.fleet, &[], "2025-11-25");
+    let mut search = || {
+        let answer = client.call("nix_search", json!({"query": "ripgrep"}))["result"].clone();
+        assert_eq!(answer["structuredContent"]["results"][0]["version"], "14.1", "{answer:#}");
+    };
+    search();
+    search();
+    let file = little.files(".sqlite").remove(0);
+    std::fs::write(&file, b"no database").unwrap();
+    search();
+    let rebuilt = std::fs::read(&file).unwrap();
+    assert!(rebuilt.starts_with(b"SQLite format 3"), "{} bytes", rebuilt.len());
 }
 
 #[test]

@@ -3,14 +3,17 @@
 //! A file is written aside and renamed when it is complete, so a build that is killed leaves nothing half-done. One process
 //! builds an index at a time; another waits for it and uses the result.
 
+mod files;
+
 use std::fs::{self, File, OpenOptions};
 use std::io;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use rustix::fs::FlockOperation;
 
+pub use self::files::IndexFile;
+use self::files::{COMPLETE, LOCK, PARTIAL, complete_files, remove_if_there, sweep};
 use super::build::BuildError;
 use super::database::{Fact, Index, IndexWriter};
 use super::package::Package;
@@ -22,18 +25,8 @@ use crate::state::{StateError, StateFolder};
 
 /// The folder of the indexes in the cache folder.
 const FOLDER: &str = "index";
-/// Suffix of a complete index.
-const COMPLETE: &str = "sqlite";
-/// Suffix of an index that is being written.
-const PARTIAL: &str = "building";
-/// Suffix of the file whose lock the builder holds.
-const LOCK: &str = "lock";
-/// Most complete indexes of each kind that are kept; the ones that were used last.
-const KEPT: usize = 12;
 /// Interval at which a use of an index is noted in the time of its file.
 const NOTE_USE: Duration = Duration::from_secs(3600);
-/// Age at which the file of a build that did not end is removed.
-const ABANDONED: Duration = Duration::from_secs(24 * 3600);
 /// Pause between two looks at a build of another process.
 const PAUSE: Duration = Duration::from_millis(200);
 
@@ -102,15 +95,6 @@ impl NotKept {
     }
 }
 
-/// A file on disk, as it was when it was seen. It differs from one that replaces it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct IndexFile {
-    pub path: PathBuf,
-    inode: u64,
-    size: u64,
-    modified: SystemTime,
-}
-
 /// The indexes on disk.
 pub struct IndexStore {
     folder: Option<StateFolder>,
@@ -141,9 +125,7 @@ impl IndexStore {
     /// The file of the complete index with this content; `None` if there is none.
     #[must_use]
     pub fn complete_file(&self, content: &ContentId) -> Option<IndexFile> {
-        let path = self.file(content)?;
-        let found = fs::metadata(&path).ok()?;
-        Some(IndexFile { path, inode: found.ino(), size: found.len(), modified: found.modified().ok()? })
+        IndexFile::at(self.file(content)?)
     }
 
     /// The index of this kind that was used last for this flake, whatever its content; `None` if there is none.
@@ -351,57 +333,6 @@ async fn wait_for_lock(path: &Path, call: &Call) -> Result<File, StoreError> {
         tokio::select! {
             () = tokio::time::sleep(PAUSE) => {}
             () = call.cancel.cancelled() => return Err(StoreError::Cancelled),
-        }
-    }
-}
-
-fn remove_if_there(path: &Path) -> io::Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
-    }
-}
-
-/// The complete indexes of a kind with the time of their last use. A folder that cannot be read has none.
-fn complete_files(folder: &Path, prefix: &str) -> Vec<(SystemTime, PathBuf)> {
-    files_with(folder, prefix, COMPLETE)
-}
-
-/// The files of a kind with this suffix, with the times at which they were written.
-fn files_with(folder: &Path, prefix: &str, suffix: &str) -> Vec<(SystemTime, PathBuf)> {
-    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
-    entries
-        .filter_map(Result::ok)
-        .filter(|entry| entry.file_name().to_string_lossy().starts_with(&format!("{prefix}-")))
-        .map(|entry| entry.path())
-        .filter(|path| path.extension().is_some_and(|own| own == suffix))
-        .filter_map(|path| Some((fs::metadata(&path).ok()?.modified().ok()?, path)))
-        .collect()
-}
-
-/// Removes the indexes of a kind beyond [`KEPT`] that were not used for longest, and what killed builds left.
-fn sweep(folder: &Path, prefix: &str, newest: &Path) {
-    for path in files_with(folder, prefix, PARTIAL).into_iter().filter(|(time, _)| is_abandoned(*time)) {
-        remove_with_lock(&path.1);
-    }
-    let mut files = complete_files(folder, prefix);
-    files.retain(|(_, path)| path != newest);
-    files.sort();
-    let surplus = (files.len() + 1).saturating_sub(KEPT);
-    for (_, path) in files.into_iter().take(surplus) {
-        remove_with_lock(&path);
-    }
-}
-
-/// Whether nobody has written to a build for a day.
-fn is_abandoned(written: SystemTime) -> bool {
-    written.elapsed().is_ok_and(|age| age > ABANDONED)
-}
-
-fn remove_with_lock(path: &Path) {
-    for path in [path, &path.with_extension(LOCK)] {
-        if let Err(error) = remove_if_there(path) {
-            tracing::debug!(%error, path = %path.display(), "an old search index could not be removed");
         }
     }
 }
