@@ -20,7 +20,7 @@ use crate::text;
 
 /// Usual number of results.
 const USUAL: usize = 20;
-/// Usual number of results if a name was asked for and is known: the answer to it comes first.
+/// Usual number of results if the query is the name of a package or option that is known: the answer to it comes first.
 const USUAL_OF_NAME: usize = 6;
 /// Longest query, in bytes.
 const QUERY_BYTES: usize = 200;
@@ -206,11 +206,10 @@ impl Tool for NixSearch {
             });
         }
         let merged = merge(found);
-        let is_known = merged.exact.as_ref().is_some_and(|exact| !exact.is_missing());
-        let usual = match input.detail {
-            true => 1,
-            false if is_known => USUAL_OF_NAME,
-            false => USUAL,
+        let usual = match &merged.exact {
+            _ if input.detail => 1,
+            Some(exact) if exact.is_about_one() => USUAL_OF_NAME,
+            _ => USUAL,
         };
         // They are the same in each answer, and rarely about the query.
         let gaps = Gaps::from_parts_within(merged.unread, GAP_BYTES);

@@ -73,6 +73,23 @@ fn nine_of_ten_queries_have_the_right_first_result() {
         assert!(report.share_at(1, held_out) >= 0.9, "{report}");
         assert!(report.share_of_status(held_out) >= 0.9, "{report}");
     }
+    let mut shown = |arguments: Value| {
+        let answer = ask(&mut client, arguments);
+        (answer["results"].as_array().unwrap().len(), answer["total"].as_u64().unwrap(), answer)
+    };
+    // Little stands around the answer to a name, and much is shown of a set.
+    let (count, total, _) = shown(json!({"query": "python3"}));
+    assert!(count == 6 && total > 20, "{count} of {total}");
+    let option = json!({"query": "services.nginx", "kind": "option", "host": "web"});
+    let (count, total, set) = shown(option);
+    assert!(count > 6 || count as u64 == total, "{set:#}");
+    let (count, _, _) = shown(json!({"query": "web server"}));
+    assert!(count > 6, "{count}");
+    // A name that only a main program has.
+    let (_, _, program) = shown(json!({"query": "rg"}));
+    let message = program["exact"]["message"].as_str().unwrap();
+    assert!(message.contains("as their main program"), "{message}");
+    assert_eq!(program["results"][0]["attr"], "ripgrep");
 }
 
 /// Run by `tools/score-search` on a flake that pins the real nixpkgs.

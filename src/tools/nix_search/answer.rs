@@ -266,6 +266,15 @@ impl ExactAnswer {
         self.status == Status::Missing
     }
 
+    /// Whether the name is that of one package or option, and not of a set of them or of a function. These have a message.
+    pub(super) fn is_about_one(&self) -> bool {
+        match self.status {
+            Status::Works => self.message.is_none(),
+            Status::Alias | Status::Removed => true,
+            Status::Missing => false,
+        }
+    }
+
     /// The lines for people; none if the name works.
     pub(super) fn render(&self) -> Vec<String> {
         let mut line = match self.status {

@@ -11,7 +11,8 @@ use crate::tools::Context;
 use crate::tools::indexes::{Available, SharedIndex};
 
 /// The message about a name that only programs have.
-const MAIN_PROGRAM: &str = "no attribute has this name; the first results have it as their main program";
+const MAIN_PROGRAM: &str =
+    "no attribute has this name; packages among the results have it as their main program";
 /// Most suggestions.
 const SUGGESTIONS: usize = 5;
 
