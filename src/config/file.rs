@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -318,6 +319,10 @@ impl Default for CacheFile {
     }
 }
 
+/// The schema of a settings file. Each tool call reads the settings again, and making the schema takes most of that time.
+static SCHEMA: LazyLock<serde_json::Map<String, serde_json::Value>> =
+    LazyLock::new(schema::of_settings::<SettingsFile>);
+
 /// Longest message of the parser, in characters.
 const LONGEST_MESSAGE: usize = 600;
 
@@ -330,8 +335,7 @@ pub(super) fn parse(content: &str, path: &Path) -> Result<(SettingsFile, serde_j
         said: text::bounded(error.message().trim_end(), LONGEST_MESSAGE),
     };
     let value: serde_json::Value = toml::from_str(content).map_err(malformed)?;
-    if let Some(key) = schema::unknown_keys(&schema::of_settings::<SettingsFile>(), &value).into_iter().next()
-    {
+    if let Some(key) = schema::unknown_keys(&SCHEMA, &value).into_iter().next() {
         return Err(ConfigError::UnknownKey { path: path.to_owned(), key });
     }
     Ok((toml::from_str(content).map_err(malformed)?, value))
