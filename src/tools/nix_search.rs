@@ -2,6 +2,7 @@
 
 mod answer;
 mod commands;
+mod hit;
 mod options;
 mod packages;
 
@@ -9,6 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use self::answer::{ExactAnswer, IndexState, SearchResult};
+use self::hit::Hit;
 use super::gap::{Gap, Gaps};
 use super::page::PageInput;
 use super::{Context, Effect, Reach, Tool, ToolError};
@@ -90,7 +92,7 @@ pub struct Output {
 /// What the search for one kind found.
 #[derive(Default)]
 struct Found {
-    results: Vec<(Option<Rank>, SearchResult)>,
+    hits: Vec<(Option<Rank>, Hit)>,
     total: u64,
     exact: Option<ExactAnswer>,
     suggestions: Vec<String>,
@@ -176,13 +178,11 @@ impl Tool for NixSearch {
         if wants_packages {
             let source = PackageSource::of(context.flake())?;
             revision.clone_from(&source.revision);
-            let first =
-                packages::search(context, &source, input.host.as_ref(), &query, text, input.detail).await;
+            let first = packages::search(context, &source, input.host.as_ref(), &query, text).await;
             found.push(match first {
                 Err(SearchError::Index(_)) => {
                     context.services.indexes.packages.discard(context, &source).await?;
-                    packages::search(context, &source, input.host.as_ref(), &query, text, input.detail)
-                        .await?
+                    packages::search(context, &source, input.host.as_ref(), &query, text).await?
                 }
                 found => found?,
             });
@@ -196,11 +196,11 @@ impl Tool for NixSearch {
                 None => only_host(context).await?,
             };
             let source = HostOptionsSource { host };
-            let first = options::search(context, &source, &query, text, input.detail).await;
+            let first = options::search(context, &source, &query, text).await;
             found.push(match first {
                 Err(SearchError::Index(_)) => {
                     context.services.indexes.options.discard(context, &source).await?;
-                    options::search(context, &source, &query, text, input.detail).await?
+                    options::search(context, &source, &query, text).await?
                 }
                 found => found?,
             });
@@ -213,8 +213,13 @@ impl Tool for NixSearch {
         };
         // They are the same in each answer, and rarely about the query.
         let gaps = Gaps::from_parts_within(merged.unread, GAP_BYTES);
-        let results = merged.results.into_iter().map(|(_, result)| result).collect();
-        let page = input.page.select_beside(results, usual, gaps.bytes)?;
+        let page = input.page.select_written(
+            merged.hits,
+            usual,
+            gaps.bytes,
+            |(_, hit)| hit.path(),
+            |(_, hit)| hit.result(text, input.detail),
+        )?;
         Ok(Output {
             results: page.entries,
             next_cursor: page.next_cursor,
@@ -254,7 +259,7 @@ impl Tool for NixSearch {
 /// What both searches found: by how well it matches, packages before options that match equally well.
 #[derive(Default)]
 struct Merged {
-    results: Vec<(Option<Rank>, SearchResult)>,
+    hits: Vec<(Option<Rank>, Hit)>,
     total: u64,
     exact: Option<ExactAnswer>,
     suggestions: Vec<String>,
@@ -266,7 +271,7 @@ struct Merged {
 fn merge(found: Vec<Found>) -> Merged {
     let mut merged = Merged::default();
     for found in found {
-        merged.results.extend(found.results);
+        merged.hits.extend(found.hits);
         merged.total += found.total;
         merged.suggestions.extend(found.suggestions);
         merged.index.extend(found.index);
@@ -282,7 +287,7 @@ fn merge(found: Vec<Found>) -> Merged {
         merged.suggestions.clear();
     }
     // The sort is stable: within a tier, each kind keeps its order.
-    merged.results.sort_by_key(|(rank, _)| rank.map_or(0, |rank| rank.tier));
+    merged.hits.sort_by_key(|(rank, _)| rank.map_or(0, |rank| rank.tier));
     merged
 }
 

@@ -52,7 +52,24 @@ impl PageInput {
         taken: usize,
     ) -> Result<Page<T>, ToolError> {
         let stamp = stamp(&all);
-        self.select_stamped(all, usual, taken, &stamp)
+        self.select_stamped(all, usual, taken, &stamp, std::convert::identity)
+    }
+
+    /// As [`PageInput::select_beside`] for a list of which only the entries of the page are written: `write` makes an entry of an
+    /// element. The names and their order tell a list from another one.
+    ///
+    /// # Errors
+    /// As for [`PageInput::select`].
+    pub fn select_written<E, T: Serialize + DeserializeOwned + JsonSchema>(
+        &self,
+        all: Vec<E>,
+        usual: usize,
+        taken: usize,
+        name: impl Fn(&E) -> &str,
+        write: impl Fn(E) -> T,
+    ) -> Result<Page<T>, ToolError> {
+        let stamp = stamp(&all.iter().map(name).collect::<Vec<_>>());
+        self.select_stamped(all, usual, taken, &stamp, write)
     }
 
     /// As [`PageInput::select`] for a list whose entries change while they are evaluated: a cursor stays valid as long as
@@ -68,15 +85,16 @@ impl PageInput {
         name: impl Fn(&T) -> &str,
     ) -> Result<Page<T>, ToolError> {
         let stamp = stamp(&all.iter().map(name).chain([state]).collect::<Vec<_>>());
-        self.select_stamped(all, usual, 0, &stamp)
+        self.select_stamped(all, usual, 0, &stamp, std::convert::identity)
     }
 
-    fn select_stamped<T: Serialize + DeserializeOwned + JsonSchema>(
+    fn select_stamped<E, T: Serialize + DeserializeOwned + JsonSchema>(
         &self,
-        all: Vec<T>,
+        all: Vec<E>,
         usual: usize,
         taken: usize,
         stamp: &str,
+        write: impl Fn(E) -> T,
     ) -> Result<Page<T>, ToolError> {
         let limit = self.limit.unwrap_or(usual);
         let start = match &self.cursor {
@@ -97,7 +115,7 @@ impl PageInput {
         let mut entries = Vec::new();
         let mut bytes = taken;
         for entry in all.into_iter().skip(start).take(limit) {
-            let (entry, weight) = answer_limit::fit_entry(entry, PAGE_BYTES);
+            let (entry, weight) = answer_limit::fit_entry(write(entry), PAGE_BYTES);
             bytes = bytes.saturating_add(weight);
             if bytes > PAGE_BYTES && !entries.is_empty() {
                 break;
@@ -174,6 +192,30 @@ mod tests {
         let input = PageInput { cursor, limit: Some(1) };
         assert_eq!(page(&input, "known", "old").unwrap().entries, [("two".to_owned(), "known".to_owned())]);
         assert!(page(&input, "known", "new").is_err());
+    }
+
+    #[test]
+    fn only_the_entries_of_a_page_are_written() {
+        let written = std::cell::RefCell::new(Vec::new());
+        let page = |input: &PageInput, all: &[&'static str]| {
+            input.select_written(
+                all.to_vec(),
+                100,
+                0,
+                |name| name,
+                |name| {
+                    written.borrow_mut().push(name);
+                    name.to_uppercase()
+                },
+            )
+        };
+        let input = PageInput { cursor: None, limit: Some(1) };
+        let first = page(&input, &["one", "two", "three"]).unwrap();
+        assert_eq!((first.entries.as_slice(), first.next_cursor.is_some()), (&["ONE".to_owned()][..], true));
+        let input = PageInput { cursor: first.next_cursor, limit: Some(1) };
+        assert_eq!(page(&input, &["one", "two", "three"]).unwrap().entries, ["TWO"]);
+        assert!(page(&input, &["one", "other", "three"]).is_err());
+        assert_eq!(*written.borrow(), ["one", "two"]);
     }
 
     #[test]

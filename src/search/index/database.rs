@@ -13,7 +13,9 @@ use crate::flake::UnreadPart;
 /// The tables.
 const SCHEMA: &str = include_str!("schema.sql");
 /// The version of the tables; a file of another version is not used.
-pub(super) const VERSION: &str = "6";
+pub(super) const VERSION: &str = "7";
+/// Entries with a word that make it a common one.
+const COMMON_WORD: u32 = 1_000;
 /// Memory for the pages of an open index, in KiB.
 const CACHE_KIB: i64 = 32 * 1024;
 
@@ -193,7 +195,15 @@ impl<E: IndexEntry> IndexWriter<E> {
     /// # Errors
     /// See [`IndexError`].
     pub fn finish(mut self) -> Result<Index<E>, IndexError> {
-        self.connection.execute_batch("INSERT INTO words (words) VALUES ('optimize')")?;
+        self.connection.execute_batch(
+            "INSERT INTO words (words) VALUES ('optimize'); INSERT INTO trigrams (trigrams) VALUES ('optimize'); \
+             CREATE VIRTUAL TABLE temp.terms USING fts5vocab (main, trigrams, row); \
+             INSERT INTO trigram_counts SELECT term, doc FROM terms; DROP TABLE terms; \
+             CREATE VIRTUAL TABLE temp.terms USING fts5vocab (main, words, row)",
+        )?;
+        self.connection
+            .execute("INSERT INTO common_words SELECT term FROM terms WHERE doc >= ?1", [COMMON_WORD])?;
+        self.connection.execute_batch("DROP TABLE terms")?;
         self.set_fact(Fact::Version, VERSION)?;
         self.connection.execute_batch("COMMIT")?;
         Ok(Index { connection: self.connection, entries: PhantomData })

@@ -4,6 +4,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::query::{Query, Rank};
+use super::spelling::Spelling;
 
 /// An entry of an index: a package or an option.
 pub trait IndexEntry: Clone + Serialize + DeserializeOwned {
@@ -27,6 +28,6 @@ pub trait IndexEntry: Clone + Serialize + DeserializeOwned {
     fn parts(&self) -> Vec<String>;
     /// How well the entry matches a query. `score` is SQLite's relevance of the words; smaller is better.
     fn rank(&self, query: &Query, score: f64) -> Rank;
-    /// How similar the entry's name is to a name in lower case, from 0 to 1.
-    fn similarity(&self, name: &str) -> f64;
+    /// How similar the name of an entry is to another one, from 0 to 1, by its path and the name of its package in lower case.
+    fn similarity(path: &str, pname: Option<&str>, wanted: &Spelling) -> f64;
 }

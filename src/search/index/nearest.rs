@@ -1,20 +1,31 @@
 //! Suggestions: entries whose names are spelt nearly like a name that does not exist.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
-use rusqlite::params;
+use rusqlite::{OptionalExtension, params};
 
 use super::database::{Index, IndexError};
 use super::entry::IndexEntry;
-use super::query::path_parts;
+use super::spelling::{Letters, SIMILAR, Spelling};
 use super::words::words;
 
 /// Most names with common letters whose spelling is compared.
-const NEIGHBOURS: u32 = 300;
-/// Least similarity of a suggestion, from 0 to 1.
-const SIMILAR: f64 = 0.6;
-/// Longest name that is compared, in characters.
-const LONGEST: usize = 128;
+const NEIGHBOURS: usize = 600;
+/// Most names with three common letters that are counted. The rarest letters are counted first: a million names have those of
+/// `python`.
+const COUNTED: usize = 8_000;
+/// Most entries with all the corrected words of a path whose spelling is compared.
+const CORRECTED: u32 = 600;
+
+/// The names that were compared by the number of their entry.
+type Compared = BTreeMap<i64, Neighbour>;
+
+/// An entry whose name is similar.
+struct Neighbour {
+    /// In lower case.
+    path: String,
+    similarity: f64,
+}
 
 impl<E: IndexEntry> Index<E> {
     /// Entries whose name is spelt nearly like this, the nearest first.
@@ -22,92 +33,141 @@ impl<E: IndexEntry> Index<E> {
     /// # Errors
     /// See [`IndexError`].
     pub fn nearest(&self, name: &str, limit: usize) -> Result<Vec<E>, IndexError> {
-        let wanted: String = name.trim().to_lowercase().chars().take(LONGEST).collect();
-        let letters: Vec<char> = wanted.chars().collect();
-        let telling: Vec<char> = E::telling(&wanted).chars().collect();
-        let trigrams: Vec<String> = telling
-            .windows(3)
-            .filter(|letters| !letters.contains(&' '))
-            .map(|letters| format!("\"{}\"", letters.iter().collect::<String>().replace('"', "\"\"")))
-            .collect();
-        let mut found: BTreeMap<String, (f64, E)> = BTreeMap::new();
-        let mut add = |text: String| -> Result<(), IndexError> {
-            let entry: E = serde_json::from_str(&text)?;
-            let similarity = entry.similarity(&wanted);
-            if similarity > SIMILAR {
-                found.insert(entry.path().to_owned(), (similarity, entry));
-            }
-            Ok(())
-        };
-        if !trigrams.is_empty() {
-            let mut matching = self.connection.prepare_cached(
-                "SELECT entries.entry FROM \
-                 (SELECT rowid FROM trigrams WHERE trigrams MATCH ?1 ORDER BY bm25(trigrams) LIMIT ?2) AS best \
-                 JOIN entries ON entries.id = best.rowid",
-            )?;
-            let mut rows = matching.query(params![trigrams.join(" OR "), NEIGHBOURS])?;
-            while let Some(row) = rows.next()? {
-                add(row.get(0)?)?;
-            }
+        let wanted = Spelling::new(name);
+        let mut compared = Compared::new();
+        for id in self.with_common_letters(&wanted)? {
+            self.compare(id, &wanted, &mut compared)?;
         }
         if let Some(expression) = self.corrected(&wanted)? {
-            let mut matching = self.connection.prepare_cached(
-                "SELECT entries.entry FROM \
-                 (SELECT rowid FROM words WHERE words MATCH ?1 ORDER BY bm25(words) LIMIT ?2) AS best \
-                 JOIN entries ON entries.id = best.rowid",
-            )?;
-            let mut rows = matching.query(params![expression, NEIGHBOURS])?;
+            let mut matching =
+                self.connection.prepare_cached("SELECT rowid FROM words WHERE words MATCH ?1 LIMIT ?2")?;
+            let mut rows = matching.query(params![expression, CORRECTED])?;
             while let Some(row) = rows.next()? {
-                add(row.get(0)?)?;
+                self.compare(row.get(0)?, &wanted, &mut compared)?;
             }
         }
-        // A short name with two letters exchanged shares no three letters with the right one. Few errors are in the first.
+        for id in self.with_the_same_beginning(&wanted)? {
+            self.compare(id, &wanted, &mut compared)?;
+        }
+        let mut nearest: Vec<(i64, Neighbour)> =
+            compared.into_iter().filter(|(_, neighbour)| neighbour.similarity > SIMILAR).collect();
+        let depth = |neighbour: &Neighbour| neighbour.path.matches('.').count();
+        nearest.sort_by(|(_, one), (_, other)| {
+            other
+                .similarity
+                .total_cmp(&one.similarity)
+                .then_with(|| depth(one).cmp(&depth(other)))
+                .then_with(|| one.path.len().cmp(&other.path.len()))
+                .then_with(|| one.path.cmp(&other.path))
+        });
+        let mut entry = self.connection.prepare_cached("SELECT entry FROM entries WHERE id = ?1")?;
+        let mut entries = Vec::new();
+        for (id, _) in nearest.into_iter().take(limit) {
+            let text: String = entry.query_row([id], |row| row.get(0))?;
+            entries.push(serde_json::from_str(&text)?);
+        }
+        Ok(entries)
+    }
+
+    /// Compares the name of an entry, unless it was compared before.
+    fn compare(&self, id: i64, wanted: &Spelling, compared: &mut Compared) -> Result<(), IndexError> {
+        if compared.contains_key(&id) {
+            return Ok(());
+        }
+        let mut names =
+            self.connection.prepare_cached("SELECT path_key, pname_key FROM entries WHERE id = ?1")?;
+        let (path, pname): (String, Option<String>) =
+            names.query_row([id], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let similarity = E::similarity(&path, pname.as_deref(), wanted);
+        compared.insert(id, Neighbour { path, similarity });
+        Ok(())
+    }
+
+    /// The entries whose names have the most, and the rarest, three letters in common with this name.
+    fn with_common_letters(&self, wanted: &Spelling) -> Result<Vec<i64>, IndexError> {
+        let telling: Vec<char> = E::telling(&wanted.name).chars().collect();
+        let mut count =
+            self.connection.prepare_cached("SELECT entries FROM trigram_counts WHERE trigram = ?1")?;
+        let mut trigrams: BTreeMap<String, i64> = BTreeMap::new();
+        for letters in telling.windows(3).filter(|letters| !letters.contains(&' ')) {
+            let trigram: String = letters.iter().collect();
+            if let Some(entries) = count.query_row([&trigram], |row| row.get(0)).optional()? {
+                trigrams.insert(trigram, entries);
+            }
+        }
+        let mut trigrams: Vec<(String, i64)> = trigrams.into_iter().collect();
+        trigrams.sort_by_key(|(_, entries)| *entries);
+        let mut weights: HashMap<i64, f64> = HashMap::new();
+        let mut having =
+            self.connection.prepare_cached("SELECT rowid FROM trigrams WHERE trigrams MATCH ?1 LIMIT ?2")?;
+        let mut counted = 0;
+        for (trigram, entries) in trigrams {
+            let weight = 1.0 / (1.0 + entries as f64).ln_1p();
+            let quoted = format!("\"{}\"", trigram.replace('"', "\"\""));
+            let mut rows = having.query(params![quoted, COUNTED.saturating_sub(counted) as i64])?;
+            while let Some(row) = rows.next()? {
+                counted += 1;
+                *weights.entry(row.get(0)?).or_default() += weight;
+            }
+            if counted >= COUNTED {
+                break;
+            }
+        }
+        let mut weights: Vec<(i64, f64)> = weights.into_iter().collect();
+        // Entries are numbered from the outermost set inwards.
+        weights.sort_by(|(one, a), (other, b)| b.total_cmp(a).then_with(|| one.cmp(other)));
+        Ok(weights.into_iter().take(NEIGHBOURS).map(|(id, _)| id).collect())
+    }
+
+    /// The entries in no set that begin with the same letter and are similar. A short name with two letters exchanged shares no
+    /// three letters with the right one, and few errors are in the first letter.
+    fn with_the_same_beginning(&self, wanted: &Spelling) -> Result<Vec<i64>, IndexError> {
+        let Some(first) = wanted.name.chars().next() else { return Ok(Vec::new()) };
         let mut beginning = self.connection.prepare_cached(
-            "SELECT entry FROM entries WHERE path_key >= ?1 AND path_key < ?2 AND path_key = leaf_key \
+            "SELECT id, path_key FROM entries WHERE path_key >= ?1 AND path_key < ?2 AND path_key = leaf_key \
              AND length(path_key) BETWEEN ?3 AND ?4",
         )?;
-        if let Some(first) = letters.first() {
-            let length = i64::try_from(letters.len()).unwrap_or(i64::MAX);
-            let range = (first.to_string(), format!("{first}\u{10ffff}"));
-            let mut rows = beginning.query(params![range.0, range.1, length - 2, length + 2])?;
-            while let Some(row) = rows.next()? {
-                add(row.get(0)?)?;
+        let length = i64::try_from(wanted.name.chars().count()).unwrap_or(i64::MAX);
+        let mut rows = beginning.query(params![
+            first.to_string(),
+            format!("{first}\u{10ffff}"),
+            length - 2,
+            length + 2
+        ])?;
+        let mut similar = Vec::new();
+        while let Some(row) = rows.next()? {
+            let path = row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?;
+            if wanted.similarity(path) > SIMILAR {
+                similar.push(row.get(0)?);
             }
         }
-        let mut found: Vec<(f64, E)> = found.into_values().collect();
-        let depth = |entry: &E| entry.path().matches('.').count();
-        found.sort_by(|(a, one), (b, other)| {
-            b.total_cmp(a)
-                .then_with(|| depth(one).cmp(&depth(other)))
-                .then_with(|| one.path().len().cmp(&other.path().len()))
-                .then_with(|| one.path().cmp(other.path()))
-        });
-        Ok(found.into_iter().take(limit).map(|(_, entry)| entry).collect())
+        Ok(similar)
     }
 
     /// The words of a path of which each part is replaced by the nearest that exists, as an FTS5 expression; `None` if every
     /// part exists or the entries have no parts.
-    fn corrected(&self, path: &str) -> Result<Option<String>, IndexError> {
+    fn corrected(&self, path: &Spelling) -> Result<Option<String>, IndexError> {
         let mut exists =
             self.connection.prepare_cached("SELECT EXISTS (SELECT 1 FROM parts WHERE part = ?1)")?;
         let mut near =
             self.connection.prepare_cached("SELECT part FROM parts WHERE length(part) BETWEEN ?1 AND ?2")?;
         let mut is_corrected = false;
         let mut all = Vec::new();
-        for part in path_parts(path) {
-            let known: bool = exists.query_row([&part], |row| row.get(0))?;
+        for part in &path.parts {
+            let known: bool = exists.query_row([part], |row| row.get(0))?;
             if known {
-                all.extend(words(&part));
+                all.extend(words(part));
                 continue;
             }
             let length = i64::try_from(part.chars().count()).unwrap_or(i64::MAX);
+            let letters = Letters::of(part);
             let mut rows = near.query([length - 2, length + 2])?;
             let mut best: Option<(f64, String)> = None;
             while let Some(row) = rows.next()? {
-                let other: String = row.get(0)?;
-                let similarity = strsim::normalized_damerau_levenshtein(&part, &other);
+                let other = row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?;
+                let similarity = letters.similarity(part, other);
                 if similarity > SIMILAR && best.as_ref().is_none_or(|(known, _)| similarity > *known) {
-                    best = Some((similarity, other));
+                    best = Some((similarity, other.to_owned()));
                 }
             }
             // A part that is like no other is left out.
@@ -119,22 +179,4 @@ impl<E: IndexEntry> Index<E> {
         let quoted: Vec<String> = all.iter().map(|word| format!("\"{word}\"")).collect();
         Ok((is_corrected && !quoted.is_empty()).then(|| quoted.join(" AND ")))
     }
-}
-
-/// The similarity of two names, from 0 to 1. Names that differ only in their version are nearly the same.
-pub(super) fn similarity(one: &str, other: &str) -> f64 {
-    let spelling = strsim::normalized_damerau_levenshtein(one, other);
-    if same_stem(one, other) { spelling.max(0.9) } else { spelling }
-}
-
-/// Whether two names are the same before their first digit.
-pub(super) fn same_stem(one: &str, other: &str) -> bool {
-    let stem = |name: &str| -> String {
-        name.chars()
-            .take_while(|character| !character.is_numeric())
-            .filter(|character| character.is_alphanumeric())
-            .collect()
-    };
-    let (stem_of_one, stem_of_other) = (stem(one), stem(other));
-    stem_of_one.chars().count() >= 3 && stem_of_one == stem_of_other
 }

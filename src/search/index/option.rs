@@ -2,6 +2,7 @@
 
 use super::entry::IndexEntry;
 use super::query::{Query, Rank, path_parts as segments};
+use super::spelling::{Spelling, part_similarity};
 use super::words::{all_pieces, words};
 use crate::flake::options::HostOption;
 
@@ -80,10 +81,9 @@ impl IndexEntry for HostOption {
     fn telling(name: &str) -> String {
         let parts = segments(name);
         // A common word that is spelt wrong tells as little.
-        let known = telling(&parts);
-        let rare: Vec<&str> = known
-            .iter()
-            .map(String::as_str)
+        let rare: Vec<&str> = telling(&parts)
+            .into_iter()
+            .filter_map(|at| parts.get(at).map(String::as_str))
             .filter(|part| COMMON.iter().all(|common| part_similarity(part, common) < SAME_PART))
             .collect();
         if rare.is_empty() { name.to_owned() } else { rare.join(" ") }
@@ -96,8 +96,12 @@ impl IndexEntry for HostOption {
     fn rank(&self, query: &Query, score: f64) -> Rank {
         let path = self.path.to_lowercase();
         let name_words = words(&self.path);
-        let described = words(&self.description);
         let has = |words: &[String], wanted: &str| words.iter().any(|word| word == wanted);
+        let is_described = || {
+            let described = words(&self.description);
+            let is_said = |wanted: &str| has(&described, wanted) || has(&name_words, wanted);
+            query.words.iter().all(|word| word.is_held(is_said))
+        };
         let name_pieces = all_pieces(&self.path);
         let in_name =
             |whole: bool| query.words.iter().all(|word| word.is_in_name(&name_words, &name_pieces, whole));
@@ -113,13 +117,7 @@ impl IndexEntry for HostOption {
             () if in_name(true) => 3,
             () if leaf.starts_with(&query.key) => 4,
             () if in_name(false) => 5,
-            () if query
-                .words
-                .iter()
-                .all(|word| word.is_held(|wanted| has(&described, wanted) || has(&name_words, wanted))) =>
-            {
-                6
-            }
+            () if is_described() => 6,
             () => 7,
         };
         let surplus = name_pieces
@@ -127,8 +125,9 @@ impl IndexEntry for HostOption {
             .filter(|piece| !query.mentions(piece) && !COMMON.contains(&piece.as_str()))
             .count();
         // An option of what the query is about comes before one that has it as a part.
-        let subject = telling(&own).into_iter().next().unwrap_or_default();
-        let is_about = words(&subject).iter().any(|word| query.mentions(word));
+        let subject =
+            telling(&own).first().and_then(|at| own.get(*at)).map(String::as_str).unwrap_or_default();
+        let is_about = words(subject).iter().any(|word| query.mentions(word));
         Rank {
             tier,
             elsewhere: false,
@@ -141,24 +140,29 @@ impl IndexEntry for HostOption {
         }
     }
 
-    fn similarity(&self, name: &str) -> f64 {
-        let (own, wanted) = (segments(&self.path.to_lowercase()), segments(name));
-        let best = |part: &str| own.iter().map(|own| part_similarity(part, own)).fold(0.0, f64::max);
-        let parts = telling(&wanted);
-        let meant = parts.iter().map(|part| best(part)).sum::<f64>() / parts.len().max(1) as f64;
-        let ends = match (own.last(), wanted.last()) {
-            (Some(own), Some(wanted)) => part_similarity(wanted, own),
-            _ => 0.0,
-        };
-        let begins = match (own.first(), wanted.first()) {
-            (Some(own), Some(wanted)) => part_similarity(wanted, own),
-            _ => 0.0,
-        };
-        let surplus = telling(&own)
-            .iter()
-            .filter(|own| parts.iter().all(|part| part_similarity(part, own) < SAME_PART))
-            .count();
-        MEANT * meant + ENDS * ends + (1.0 - MEANT - ENDS) * begins - SURPLUS * surplus as f64
+    fn similarity(path: &str, _pname: Option<&str>, wanted: &Spelling) -> f64 {
+        let own = segments(path);
+        let meant = telling(&wanted.parts);
+        let mut best = vec![0.0_f64; meant.len()];
+        let mut surplus = 0;
+        let telling_own = telling(&own);
+        for (at, part) in own.iter().enumerate() {
+            wanted.with_part(part, |similar| {
+                let of_meant =
+                    meant.iter().map(|position| similar.get(*position).copied().unwrap_or_default());
+                let mut is_like_one = false;
+                for (best, similarity) in best.iter_mut().zip(of_meant) {
+                    *best = best.max(similarity);
+                    is_like_one |= similarity >= SAME_PART;
+                }
+                surplus += usize::from(!is_like_one && telling_own.contains(&at));
+            });
+        }
+        let meant = best.iter().sum::<f64>() / best.len().max(1) as f64;
+        let ends = own.last().and_then(|part| wanted.with_part(part, |similar| similar.last().copied()));
+        let begins = own.first().and_then(|part| wanted.with_part(part, |similar| similar.first().copied()));
+        MEANT * meant + ENDS * ends.unwrap_or_default() + (1.0 - MEANT - ENDS) * begins.unwrap_or_default()
+            - SURPLUS * surplus as f64
     }
 }
 
@@ -170,20 +174,12 @@ const ENDS: f64 = 0.3;
 const SURPLUS: f64 = 0.05;
 /// Least similarity of two parts that mean the same.
 const SAME_PART: f64 = 0.6;
-/// Similarity of two parts of which one begins with the other.
-const BEGINS_WITH: f64 = 0.85;
-
-fn part_similarity(one: &str, other: &str) -> f64 {
-    let spelling = strsim::normalized_damerau_levenshtein(one, other);
-    let begins = one.len() >= 3 && other.len() >= 3 && (one.starts_with(other) || other.starts_with(one));
-    if begins { spelling.max(BEGINS_WITH) } else { spelling }
-}
-
-/// The parts of a path that tell it from others; all of them if it has only common ones.
-fn telling(path: &[String]) -> Vec<String> {
-    let telling: Vec<String> =
-        path.iter().filter(|part| !COMMON.contains(&part.as_str()) && *part != "<name>").cloned().collect();
-    if telling.is_empty() { path.to_vec() } else { telling }
+/// The positions of the parts of a path that tell it from others; all of them if it has only common ones.
+fn telling(path: &[String]) -> Vec<usize> {
+    let tells = |part: &String| !COMMON.contains(&part.as_str()) && part != "<name>";
+    let telling: Vec<usize> =
+        path.iter().enumerate().filter(|(_, part)| tells(part)).map(|(at, _)| at).collect();
+    if telling.is_empty() { (0..path.len()).collect() } else { telling }
 }
 
 fn compact(text: &str) -> String {

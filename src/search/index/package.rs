@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::entry::IndexEntry;
-use super::nearest::{same_stem, similarity};
 use super::query::{Query, QueryWord, Rank};
+use super::spelling::{Spelling, same_stem};
 use super::words::{all_pieces, words};
 
 /// What a set takes off the similarity of a package in it: it is less often meant.
@@ -116,12 +116,18 @@ impl IndexEntry for Package {
         let program = self.program.as_deref().unwrap_or_default().to_lowercase();
         let compact =
             |text: &str| text.chars().filter(|character| character.is_alphanumeric()).collect::<String>();
-        let name_words = [words(&self.attr), words(&self.pname)].concat();
+        let attr_words = words(&self.attr);
+        let attr_pieces = all_pieces(&self.attr);
+        let mut name_words = attr_words.clone();
+        let mut name_pieces = attr_pieces.clone();
+        // Most packages have the same name as their attribute.
+        if self.pname != self.leaf() {
+            name_words.extend(words(&self.pname));
+            name_pieces.extend(all_pieces(&self.pname));
+        }
         let version_words = words(&self.version);
-        let described = words(&self.description);
         let has = |words: &[String], wanted: &str| words.iter().any(|word| word == wanted);
         let begins = |words: &[String], wanted: &str| words.iter().any(|word| word.starts_with(wanted));
-        let name_pieces = [all_pieces(&self.attr), all_pieces(&self.pname)].concat();
         let in_name = |whole: bool| {
             query.words.iter().all(|word| {
                 let is_number = word.whole.starts_with(char::is_numeric);
@@ -131,9 +137,11 @@ impl IndexEntry for Package {
                     || !whole && is_number && begins(&version_words, &word.whole)
             })
         };
-        let attr_words = words(&self.attr);
-        let attr_pieces = all_pieces(&self.attr);
         let in_attr = |word: &QueryWord| word.is_in_name(&attr_words, &attr_pieces, false);
+        let is_described = || {
+            let described = words(&self.description);
+            query.words.iter().all(|word| has(&described, &word.whole) || has(&name_words, &word.whole))
+        };
         let depth = attr.matches('.').count();
         let tier = match () {
             () if attr == key => 0,
@@ -142,13 +150,7 @@ impl IndexEntry for Package {
             () if in_name(true) => 3,
             () if leaf.starts_with(key) || pname.starts_with(key) || program.starts_with(key) => 4,
             () if in_name(false) => 5,
-            () if query
-                .words
-                .iter()
-                .all(|word| has(&described, &word.whole) || has(&name_words, &word.whole)) =>
-            {
-                6
-            }
+            () if is_described() => 6,
             () => 7,
         };
         let surplus = all_pieces(self.leaf()).iter().filter(|piece| !query.mentions(piece)).count();
@@ -164,9 +166,14 @@ impl IndexEntry for Package {
         }
     }
 
-    fn similarity(&self, name: &str) -> f64 {
-        let depth = self.attr.matches('.').count() as f64;
-        let leaf = similarity(name, &self.leaf().to_lowercase());
-        leaf.max(similarity(name, &self.pname.to_lowercase())) - depth * IN_A_SET
+    fn similarity(path: &str, pname: Option<&str>, wanted: &Spelling) -> f64 {
+        let depth = path.matches('.').count() as f64;
+        let leaf = path.rsplit('.').next().unwrap_or_default();
+        let of_leaf = wanted.similarity(leaf);
+        let similarity = match pname {
+            Some(pname) if pname != leaf => of_leaf.max(wanted.similarity(pname)),
+            _ => of_leaf,
+        };
+        similarity - depth * IN_A_SET
     }
 }

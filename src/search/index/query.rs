@@ -25,14 +25,19 @@ pub(super) struct QueryWord {
 }
 
 impl QueryWord {
-    /// The word as an FTS5 expression: a prefix of a word, or all its pieces.
-    fn expression(&self) -> String {
-        let whole = format!("\"{}\"*", self.whole);
+    /// The word as an FTS5 expression: a prefix of a word, or all its pieces. `is_common` tells whether very many entries have a
+    /// word.
+    fn expression(
+        &self,
+        is_common: &impl Fn(&str) -> Result<bool, IndexError>,
+    ) -> Result<String, IndexError> {
+        let whole = term(&self.whole, is_common)?;
         if self.pieces.len() < 2 {
-            return whole;
+            return Ok(whole);
         }
-        let pieces: Vec<String> = self.pieces.iter().map(|piece| format!("\"{piece}\"*")).collect();
-        format!("({whole} OR ({}))", pieces.join(" AND "))
+        let pieces: Result<Vec<String>, IndexError> =
+            self.pieces.iter().map(|piece| term(piece, is_common)).collect();
+        Ok(format!("({whole} OR ({}))", pieces?.join(" AND ")))
     }
 
     /// Whether `holds` is true for the word, or for each of its pieces.
@@ -46,6 +51,12 @@ impl QueryWord {
         words.iter().any(|word| *word == self.whole || !whole && word.starts_with(&self.whole))
             || self.pieces.len() > 1 && has_in_sequence(pieces, &self.pieces, whole)
     }
+}
+
+/// A prefix of a word as an FTS5 expression. Of a common word, only itself: SQLite reads the entries of every longer word, which
+/// takes several milliseconds.
+fn term(word: &str, is_common: &impl Fn(&str) -> Result<bool, IndexError>) -> Result<String, IndexError> {
+    Ok(if is_common(word)? { format!("\"{word}\"") } else { format!("\"{word}\"*") })
 }
 
 /// What a person or an assistant typed.
@@ -155,8 +166,10 @@ impl<E: IndexEntry> Index<E> {
             found.insert(id, Match { entry, rank });
             Ok(())
         };
-        let expression: Vec<String> = query.words.iter().map(QueryWord::expression).collect();
-        let expression = expression.join(" AND ");
+        let is_common = |word: &str| self.is_common(word);
+        let expression: Result<Vec<String>, IndexError> =
+            query.words.iter().map(|word| word.expression(&is_common)).collect();
+        let expression = expression?.join(" AND ");
         let mut matching = self.connection.prepare_cached(
             "SELECT entries.id, entries.entry, best.score FROM \
              (SELECT id, score FROM \
@@ -200,6 +213,14 @@ impl<E: IndexEntry> Index<E> {
             order.then_with(|| one.entry.path().cmp(other.entry.path()))
         });
         Ok((found, total))
+    }
+
+    /// Whether very many entries have a word.
+    fn is_common(&self, word: &str) -> Result<bool, IndexError> {
+        Ok(self
+            .connection
+            .prepare_cached("SELECT EXISTS (SELECT 1 FROM common_words WHERE word = ?1)")?
+            .query_row([word], |row| row.get(0))?)
     }
 
     /// The entry with this path, upper and lower case included; `None` if there is none.

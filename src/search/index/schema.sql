@@ -32,5 +32,9 @@ CREATE VIRTUAL TABLE words USING fts5 (
   name, program, description, content = '', columnsize = 1, detail = full, prefix = '2 3',
   tokenize = "unicode61 remove_diacritics 2"
 );
+-- The words that very many entries have.
+CREATE TABLE common_words (word TEXT PRIMARY KEY) WITHOUT ROWID;
 -- The names of entries in pieces of three letters, for suggestions; `rowid` is the id of the entry.
-CREATE VIRTUAL TABLE trigrams USING fts5 (name, content = '', detail = full, tokenize = "trigram");
+CREATE VIRTUAL TABLE trigrams USING fts5 (name, content = '', columnsize = 0, detail = none, tokenize = "trigram");
+-- How many entries have each three letters, which full-text tables tell only by reading all of them.
+CREATE TABLE trigram_counts (trigram TEXT PRIMARY KEY, entries INTEGER NOT NULL) WITHOUT ROWID;

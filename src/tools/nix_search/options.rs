@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use super::answer::{self, IndexState, SearchResult};
-use super::{Found, SearchError};
+use super::answer::{self, IndexState};
+use super::{Found, SearchError, hit};
 use crate::flake::options::HostOption;
 use crate::search::exact;
-use crate::search::index::{HostOptionsSource, IndexEntry, Query};
+use crate::search::index::{HostOptionsSource, IndexEntry, Query, Spelling};
 use crate::tools::Context;
 use crate::tools::indexes::Available;
 
@@ -19,7 +19,6 @@ pub(super) async fn search(
     source: &HostOptionsSource,
     query: &Query,
     text: &str,
-    detail: bool,
 ) -> Result<Found, SearchError> {
     let (index, state) = match context.services.indexes.options.available(context, source).await? {
         Available::Ready(index) => {
@@ -57,11 +56,14 @@ pub(super) async fn search(
         let mut nearest = index.lock().nearest(text, SUGGESTIONS)?;
         if text.contains('.') {
             // The words of a path with an error match other paths by chance, so the most similar path comes first.
-            let wanted = text.to_lowercase();
-            let mut similar = nearest.clone();
-            similar.extend(matches.drain(..).map(|known| known.entry));
-            similar.sort_by(|one, other| other.similarity(&wanted).total_cmp(&one.similarity(&wanted)));
-            first.extend(similar);
+            let wanted = Spelling::new(text);
+            let similarity =
+                |option: &HostOption| HostOption::similarity(&option.path.to_lowercase(), None, &wanted);
+            let found = nearest.iter().cloned().chain(matches.drain(..).map(|known| known.entry));
+            let mut similar: Vec<(f64, HostOption)> =
+                found.map(|option| (similarity(&option), option)).collect();
+            similar.sort_by(|(one, _), (other, _)| other.total_cmp(one));
+            first.extend(similar.into_iter().map(|(_, option)| option));
             let mut known = BTreeSet::new();
             first.retain(|option| known.insert(option.path.clone()));
             // They are counted below.
@@ -71,18 +73,6 @@ pub(super) async fn search(
         found.suggestions = nearest.iter().map(|option| answer::name(&option.path)).collect();
     }
     found.add_unread(&index.lock())?;
-    let added = first.iter().filter(|option| matches.iter().all(|known| known.entry.path != option.path));
-    found.total = total + added.count() as u64;
-    let names: Vec<String> = first.iter().map(|option| option.path.clone()).collect();
-    found.results = first
-        .iter()
-        .map(|option| (None, SearchResult::of_option(option, text, detail)))
-        .chain(
-            matches
-                .iter()
-                .filter(|known| !names.contains(&known.entry.path))
-                .map(|known| (Some(known.rank), SearchResult::of_option(&known.entry, text, detail))),
-        )
-        .collect();
+    (found.hits, found.total) = hit::in_order(first, matches, total);
     Ok(found)
 }

@@ -1,11 +1,12 @@
 //! The search for packages.
 
-use super::answer::{self, ExactAnswer, IndexState, SearchResult};
+use super::answer::{self, ExactAnswer, IndexState};
+use super::hit::{self, Hit};
 use super::{Found, SearchError, commands};
 use crate::names::HostName;
 use crate::search::commands::is_command;
 use crate::search::exact::{self, Exact, PackageVerdict, Replacement, Status};
-use crate::search::index::{Index, IndexEntry, IndexError, Match, Package, PackageSource, Query, path_parts};
+use crate::search::index::{IndexEntry, Match, Package, PackageSource, Query, path_parts};
 use crate::search::overlays::{self, OverlayPackages};
 use crate::tools::Context;
 use crate::tools::indexes::{Available, SharedIndex};
@@ -23,39 +24,37 @@ pub(super) async fn search(
     host: Option<&HostName>,
     query: &Query,
     text: &str,
-    detail: bool,
 ) -> Result<Found, SearchError> {
     let overlays = match host {
         Some(host) => overlays::of_host(context.flake(), host, &context.call).await?,
         None => OverlayPackages::default(),
     };
-    let mut found = search_index(context, source, query, text, detail).await?;
-    add_overlays(&mut found, overlays, query, detail);
+    let mut found = search_index(context, source, query, text).await?;
+    add_overlays(&mut found, overlays, query);
     Ok(found)
 }
 
 /// Adds what a host's overlays change: another version of a package that was found, and packages that only they define.
-fn add_overlays(found: &mut Found, overlays: OverlayPackages, query: &Query, detail: bool) {
+fn add_overlays(found: &mut Found, overlays: OverlayPackages, query: &Query) {
     for known in &overlays.packages {
-        let name = answer::name(&known.package.attr);
-        match found.results.iter_mut().find(|(_, result)| result.attr == name) {
-            Some((_, result)) => result.on_host = Some(known.into()),
+        match found.hits.iter_mut().find(|(_, hit)| hit.path() == known.package.attr) {
+            Some((_, hit)) => hit.set_on_host(known.into()),
             None => {
                 let rank = known.package.rank(query, 0.0);
                 if !rank.is_by_name() {
                     continue;
                 }
-                let mut result = SearchResult::of_package(&known.package, detail);
-                result.on_host = Some(known.into());
+                let mut hit = Hit::from(known.package.clone());
+                hit.set_on_host(known.into());
                 if rank.tier == 0 {
                     found.exact = Some(Exact::works().into());
                 }
                 found.total += 1;
-                found.results.push((Some(rank), result));
+                found.hits.push((Some(rank), hit));
             }
         }
     }
-    found.results.sort_by(|(one, _), (other, _)| one.partial_cmp(other).unwrap_or(std::cmp::Ordering::Equal));
+    found.hits.sort_by(|(one, _), (other, _)| one.partial_cmp(other).unwrap_or(std::cmp::Ordering::Equal));
     found.unread_total += overlays.unread.len();
     found.unread.extend(overlays.unread);
 }
@@ -66,7 +65,6 @@ async fn search_index(
     source: &PackageSource,
     query: &Query,
     text: &str,
-    detail: bool,
 ) -> Result<Found, SearchError> {
     let (index, state) = match context.services.indexes.packages.available(context, source).await? {
         Available::Ready(index) => {
@@ -77,7 +75,7 @@ async fn search_index(
             let state = Some(IndexState::of_build(&progress, begun, previous.as_ref()));
             match previous {
                 Some(previous) => (previous, state),
-                None => return without_index(context, source, text, detail, state).await,
+                None => return without_index(context, source, text, state).await,
             }
         }
     };
@@ -103,34 +101,23 @@ async fn search_index(
         found.exact = Some(ExactAnswer { commands: providers, ..answer.into() });
     }
     let (matches, total) = index.lock().find(query)?;
-    let is_missing = found.exact.as_ref().is_none_or(ExactAnswer::is_missing);
-    if is_missing && exact::is_name(text) {
-        // Other versions of a package come before packages that only have its name in theirs.
+    let is_missing_name = exact::is_name(text) && found.exact.as_ref().is_none_or(ExactAnswer::is_missing);
+    if is_missing_name || matches.is_empty() && first.is_empty() {
         let nearest = index.lock().nearest(text, SUGGESTIONS)?;
-        let known: Vec<String> = first.iter().map(|package| package.attr.clone()).collect();
-        first.extend(nearest.into_iter().filter(|package| {
-            !package.alias && package.is_version_of(text) && !known.contains(&package.attr)
-        }));
-    }
-    if is_missing && exact::is_name(text) || matches.is_empty() && first.is_empty() {
-        found.suggestions = suggestions(&index.lock(), text, &matches)?;
+        if is_missing_name {
+            // Other versions of a package come before packages that only have its name in theirs.
+            let known: Vec<String> = first.iter().map(|package| package.attr.clone()).collect();
+            let versions = nearest.iter().filter(|package| {
+                !package.alias && package.is_version_of(text) && !known.contains(&package.attr)
+            });
+            first.extend(versions.cloned());
+        }
+        found.suggestions = suggestions(nearest, &matches);
     }
     if source.hash.is_none() {
         found.add_unread(&index.lock())?;
     }
-    let added = first.iter().filter(|package| matches.iter().all(|known| known.entry.attr != package.attr));
-    found.total = total + added.count() as u64;
-    let names: Vec<String> = first.iter().map(|package| package.attr.clone()).collect();
-    found.results = first
-        .iter()
-        .map(|package| (None, SearchResult::of_package(package, detail)))
-        .chain(
-            matches
-                .iter()
-                .filter(|known| !names.contains(&known.entry.attr))
-                .map(|known| (Some(known.rank), SearchResult::of_package(&known.entry, detail))),
-        )
-        .collect();
+    (found.hits, found.total) = hit::in_order(first, matches, total);
     Ok(found)
 }
 
@@ -172,7 +159,6 @@ async fn without_index(
     context: &Context,
     source: &PackageSource,
     text: &str,
-    detail: bool,
     state: Option<IndexState>,
 ) -> Result<Found, SearchError> {
     let mut found = Found { index: state, ..Found::default() };
@@ -181,25 +167,20 @@ async fn without_index(
         let (exact, package) = exact::look_up_package(context.flake(), source, &path, &context.call).await?;
         found.exact = Some(exact.into());
         found.total = u64::from(package.is_some());
-        found.results =
-            package.iter().map(|package| (None, SearchResult::of_package(package, detail))).collect();
+        found.hits = package.into_iter().map(|package| (None, package.into())).collect();
     }
     Ok(found)
 }
 
-/// Similar names that are not among the results.
-fn suggestions(
-    index: &Index<Package>,
-    text: &str,
-    matches: &[Match<Package>],
-) -> Result<Vec<String>, IndexError> {
+/// The names of similar packages that are not among the results.
+fn suggestions(nearest: Vec<Package>, matches: &[Match<Package>]) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
-    for package in index.nearest(text, SUGGESTIONS)? {
+    for package in nearest {
         // The name that an alias stands for lasts longer.
         let name = package.target.unwrap_or(package.attr);
         if !names.contains(&name) && matches.iter().all(|known| known.entry.attr != name) {
             names.push(name);
         }
     }
-    Ok(names.iter().map(|known| answer::name(known)).collect())
+    names.iter().map(|known| answer::name(known)).collect()
 }
