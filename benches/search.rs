@@ -22,6 +22,8 @@ use serde_json::{Value, json};
 
 /// Processes whose first query is timed; the median counts.
 const PROCESSES: usize = 9;
+/// Slowest queries of each round that are named.
+const SLOWEST: usize = 3;
 /// The limits for the median, the 99th percentile and the first query of a process.
 const LIMITS: [Duration; 3] =
     [Duration::from_millis(5), Duration::from_millis(20), Duration::from_millis(30)];
@@ -80,9 +82,10 @@ fn main() {
             .collect();
         // The messages of removed options and packages are evaluated once, and remembered.
         for round in ["first time", "again"] {
-            let mut times: Vec<Duration> =
-                arguments.iter().map(|arguments| timed(&mut client, arguments)).collect();
-            times.sort_unstable();
+            let mut slowest: Vec<(Duration, &Value)> =
+                arguments.iter().map(|arguments| (timed(&mut client, arguments), arguments)).collect();
+            slowest.sort_by_key(|(taken, _)| *taken);
+            let times: Vec<Duration> = slowest.iter().map(|(taken, _)| *taken).collect();
             println!(
                 "{:>3} queries for {kind}s, {round:<10}   median {:>6.1?} (at most {:.0?})   99 % {:>7.1?} (at most {:.0?})   slowest {:>7.1?}",
                 times.len(),
@@ -92,6 +95,9 @@ fn main() {
                 LIMITS[1],
                 at(&times, 1.0),
             );
+            for (taken, arguments) in slowest.iter().rev().take(SLOWEST) {
+                println!("    {taken:>7.1?}  {}", arguments["query"]);
+            }
         }
     }
 }
