@@ -90,8 +90,9 @@ fn describe(node: &Node) -> String {
     }
     if node.kind == "partition" {
         match node.type_code.as_deref() {
-            Some("EF00") => words.push("ESP"),
-            Some("EF02") => words.push("BIOS boot"),
+            Some("EF00") => words.push("EF00 ESP"),
+            Some("EF02") => words.push("EF02 BIOS boot"),
+            // Other types follow from the content.
             _ => {}
         }
     }

@@ -8,6 +8,7 @@
 //! `fileSystems.*` and `swapDevices`, and the manuals of the programs that disko runs; each module of hazards names its
 //! own.
 
+mod brief;
 mod device;
 mod draw;
 mod facts;
@@ -23,7 +24,7 @@ mod tests;
 
 pub use draw::draw;
 pub use hazards::Severity;
-pub use model::{Fate, Layout};
+pub use model::{Fate, Layout, Mount};
 
 /// A Nix function from the readers of `probes.nix`, the platform and a host's `config` to the input of
 /// [`Layout::from_probe`].

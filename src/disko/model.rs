@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::hazards::Hazard;
 use super::read::Attrs;
-use super::{facts::ConfigFacts, hazards, parse, place};
+use super::{brief, facts::ConfigFacts, hazards, parse, place};
 use crate::diagnostic::{Code, Diagnostic};
 
 /// Why the result of a probe is no layout.
@@ -30,7 +30,7 @@ impl From<&LayoutError> for Diagnostic {
 pub struct Layout {
     /// A tree for each disk, then for each array, volume group, pool, and mount without a device.
     pub disks: Vec<Node>,
-    /// The mounts of the layout, sorted by mount point.
+    /// The mounts of the layout, sorted by mount point; their options are in `disks`.
     pub mounts: Vec<Mount>,
     /// The disks whose content disko wipes before it formats them.
     pub wiped: Vec<Fate>,
@@ -84,7 +84,8 @@ pub struct Node {
     pub kind: String,
     /// Its name in the layout.
     pub name: String,
-    /// Its path on the host; `None` if the layout does not determine it.
+    /// Its path on the host; `None` if the layout does not determine it. An answer leaves it out if `mounts` or the parent
+    /// has it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub device: Option<String>,
     /// Its size as in the layout: `500M`, `100%`, or `START..END`.
@@ -114,7 +115,7 @@ pub struct Node {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(default)]
     pub children: Vec<Node>,
-    /// Where the root of a tree is defined.
+    /// Where the root of a tree is defined. An answer leaves it out of disks that `wiped` or `kept` has.
     #[serde(flatten)]
     pub place: Option<Place>,
     /// Number of its children in later parts of the layout.
@@ -141,10 +142,9 @@ pub struct Mount {
     /// Its file system.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub format: Option<String>,
-    /// Its mount options.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(default)]
-    pub options: Vec<String>,
+    /// How it, or each device that it lies on, is encrypted: `luks`, `zfs` or `bcachefs`; absent if it is not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encrypted: Option<String>,
 }
 
 /// Settings of a node that hazards need and that are not reported.
@@ -177,6 +177,8 @@ pub(super) struct UnreportedSettings {
     pub(super) args: Vec<String>,
     /// How an encrypted node is opened.
     pub(super) encryption: Option<Encryption>,
+    /// How a mounted node, or each device that it lies on, is encrypted.
+    pub(super) encrypted: Option<&'static str>,
     /// Settings of swap.
     pub(super) swap: Option<Swap>,
     /// Whether the probe could not evaluate it or a part of it.
@@ -303,7 +305,8 @@ impl Layout {
             return Err(LayoutError::NotAProbe);
         };
         let facts = ConfigFacts::read(attrs);
-        let disks = parse::devices(Attrs::of(Some(devices)));
+        let mut disks = parse::devices(Attrs::of(Some(devices)));
+        brief::note_encryption(&mut disks);
         let hazards = hazards::find(&disks, &facts, devices.is_object());
         let mounts = mounts(&disks);
         let with_fate = |wiped| {
@@ -321,7 +324,7 @@ impl Fate {
 }
 
 impl Node {
-    /// A copy without its children and its hidden settings.
+    /// A copy without its children, and without the hidden settings that hazards need.
     pub(super) fn bare(&self) -> Self {
         Self {
             host: self.host.clone(),
@@ -338,7 +341,11 @@ impl Node {
             label: self.label.clone(),
             children: Vec::new(),
             more_children: None,
-            hidden: UnreportedSettings::default(),
+            hidden: UnreportedSettings {
+                destroy: self.hidden.destroy,
+                encrypted: self.hidden.encrypted,
+                ..UnreportedSettings::default()
+            },
         }
     }
 }
@@ -351,7 +358,7 @@ pub(super) fn mounts(roots: &[Node]) -> Vec<Mount> {
                 mountpoint: mountpoint.clone(),
                 device: node.device.clone(),
                 format: node.format.clone(),
-                options: node.options.clone(),
+                encrypted: node.hidden.encrypted.map(str::to_owned),
             });
         }
         for child in &node.children {

@@ -15,6 +15,8 @@ pub enum LayoutPart {
     Kept(Fate),
     /// A hazard of the layout.
     Hazard(Hazard),
+    /// The mount of an answer without trees.
+    Mount(Mount),
     /// A tree, or some of its children below copies of their ancestors.
     Tree {
         /// Its root.
@@ -30,8 +32,9 @@ impl Layout {
     #[must_use]
     pub fn into_parts(self, room: usize) -> Vec<LayoutPart> {
         let trees = self.disks.into_iter().flat_map(|root| split(root, room));
-        let trees = trees.map(|root| {
+        let trees = trees.map(|mut root| {
             let mounts = mounts(std::slice::from_ref(&root));
+            root.leave_out_repetitions();
             LayoutPart::Tree { root: Box::new(root), mounts }
         });
         let fates = self.wiped.into_iter().map(LayoutPart::Wiped);
@@ -48,6 +51,7 @@ impl LayoutPart {
         match &mut self {
             Self::Wiped(fate) | Self::Kept(fate) => fate.host = name(),
             Self::Hazard(hazard) => hazard.host = name(),
+            Self::Mount(mount) => mount.host = name(),
             Self::Tree { root, mounts } => {
                 root.host = name();
                 for mount in mounts {
@@ -73,6 +77,7 @@ impl FromIterator<LayoutPart> for Layout {
                 LayoutPart::Wiped(fate) => layout.wiped.push(fate),
                 LayoutPart::Kept(fate) => layout.kept.push(fate),
                 LayoutPart::Hazard(hazard) => layout.hazards.push(hazard),
+                LayoutPart::Mount(mount) => layout.mounts.push(mount),
                 LayoutPart::Tree { root, mounts } => {
                     layout.disks.push(*root);
                     layout.mounts.extend(mounts);

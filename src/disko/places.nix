@@ -14,6 +14,7 @@ let
     genList
     isAttrs
     length
+    match
     tryEval
     unsafeGetAttrPos
     ;
@@ -61,6 +62,9 @@ let
     else
       [ ];
 
+  # Functions of nixpkgs such as `genAttrs` make sets whose names have positions in its library, which say nothing.
+  isWritten = position: position != null && match ".*/lib/attrsets[.]nix" position.file == null;
+
   below = name: concatMap (value: if value ? ${name} then held maxDepth value.${name} else [ ]);
 
   # The sets of entries in an entry, which `values` define.
@@ -69,17 +73,20 @@ let
     if depth == 0 || values == [ ] then
       [ ]
     else
-      concatMap (kind: entries depth (path ++ [ kind ]) (below kind values)) kinds
+      concatMap (
+        kind: entries depth (map (unsafeGetAttrPos kind) values) (path ++ [ kind ]) (below kind values)
+      ) kinds
       ++ sets (depth - 1) (path ++ [ "content" ]) (below "content" values);
 
+  # `around`: the positions of the set, for entries without a position of their own.
   entries =
-    depth: path: values:
+    depth: around: path: values:
     concatMap (
       name:
       let
         here = path ++ [ name ];
         positions = map (unsafeGetAttrPos name) (filter (value: value ? ${name}) values);
-        known = filter (position: position != null) positions;
+        known = filter isWritten (positions ++ around);
       in
       (
         if known == [ ] then

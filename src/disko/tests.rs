@@ -39,10 +39,10 @@ fn same(both: [Layout; 2]) -> Layout {
 fn one_plain_disk() {
     let layout = same(fixture!("plain"));
     insta::assert_snapshot!(draw(&layout), @r"
-    system         disk gpt   /dev/disk/by-id/scsi-0QEMU_QEMU_HARDDISK_drive-scsi0
-    ├─ bios  1M    BIOS boot
+    system         disk gpt        /dev/disk/by-id/scsi-0QEMU_QEMU_HARDDISK_drive-scsi0
+    ├─ bios  1M    EF02 BIOS boot
     ├─ swap  4G    swap
-    └─ root  100%  ext4       /
+    └─ root  100%  ext4            /
     ");
     assert_eq!(codes(&layout), []);
 }
@@ -51,15 +51,15 @@ fn one_plain_disk() {
 fn encrypted_btrfs() {
     let layout = same(fixture!("laptop"));
     insta::assert_snapshot!(draw(&layout), @r"
-    main                        disk gpt    /dev/disk/by-id/nvme-Fast_SSD_1TB_S1
-    ├─ ESP                1G    ESP vfat    /boot
+    main                        disk gpt       /dev/disk/by-id/nvme-Fast_SSD_1TB_S1
+    ├─ ESP                1G    EF00 ESP vfat  /boot
     └─ luks               100%  luks
        └─ crypted               luks btrfs
-          ├─ @home              subvolume   /home
-          ├─ @nix               subvolume   /nix
-          ├─ @root              subvolume   /
+          ├─ @home              subvolume      /home
+          ├─ @nix               subvolume      /nix
+          ├─ @root              subvolume      /
           ├─ @snapshots         subvolume
-          └─ @swap              subvolume   /.swap
+          └─ @swap              subvolume      /.swap
              └─ swapfile  16G   swap file
     ");
     assert_eq!(codes(&layout), []);
@@ -69,19 +69,19 @@ fn encrypted_btrfs() {
 fn mirrored_pool_and_array() {
     let layout = same(fixture!("storage"));
     insta::assert_snapshot!(draw(&layout), @r"
-    left                   disk gpt           /dev/disk/by-id/ata-Disk_4TB_AAAA
-    ├─ esp           1G    ESP mdraid → boot
+    left                   disk gpt                /dev/disk/by-id/ata-Disk_4TB_AAAA
+    ├─ esp           1G    EF00 ESP mdraid → boot
     └─ zfs           100%  zfs → tank
-    right                  disk gpt           /dev/disk/by-id/ata-Disk_4TB_BBBB
-    ├─ esp           1G    ESP mdraid → boot
+    right                  disk gpt                /dev/disk/by-id/ata-Disk_4TB_BBBB
+    ├─ esp           1G    EF00 ESP mdraid → boot
     └─ zfs           100%  zfs → tank
-    boot                   raid1 vfat         /boot
+    boot                   raid1 vfat              /boot
     tank                   zpool mirror
-    ├─ images        100G  zvol xfs           /var/lib/images
-    ├─ nix                 dataset            /nix
+    ├─ images        100G  zvol xfs                /var/lib/images
+    ├─ nix                 dataset                 /nix
     ├─ safe                dataset
-    └─ safe/persist        dataset            /persist
-    /                      tmpfs              /
+    └─ safe/persist        dataset                 /persist
+    /                      tmpfs                   /
     ");
     assert_eq!(codes(&layout), []);
 }
@@ -91,7 +91,7 @@ fn logical_volumes() {
     let layout = same(fixture!("volumes"));
     insta::assert_snapshot!(draw(&layout), @r"
     a                   disk gpt            /dev/disk/by-path/pci-0000:00:17.0-ata-1
-    ├─ efi    1M..512M  ESP vfat            /efi
+    ├─ efi    1M..512M  EF00 ESP vfat       /efi
     └─ pv     100%      lvm_pv → pool
     b                   disk luks           /dev/disk/by-path/pci-0000:00:17.0-ata-2
     └─ vault            luks lvm_pv → pool
@@ -178,19 +178,12 @@ fn a_pool_as_reported() {
     [
       {
         "mountpoint": "/",
-        "format": "tmpfs",
-        "options": [
-          "size=2G",
-          "mode=755"
-        ]
+        "format": "tmpfs"
       },
       {
         "mountpoint": "/boot",
         "device": "/dev/md/boot",
-        "format": "vfat",
-        "options": [
-          "umask=0077"
-        ]
+        "format": "vfat"
       },
       {
         "mountpoint": "/nix",

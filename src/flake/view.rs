@@ -98,7 +98,7 @@ pub struct Row {
     /// The port.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub port: Option<u16>,
-    /// Where it listens; `*` is every address.
+    /// Where it listens; absent if on every address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub address: Option<String>,
     /// Who reaches it.
@@ -107,9 +107,9 @@ pub struct Row {
     /// The interfaces through which it is reached.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub interfaces: Vec<String>,
-    /// The definition that opens the firewall.
+    /// The file and line of the definition that opens the firewall.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub opened_in: Option<Place>,
+    pub opened_in: Option<String>,
     /// The fingerprints and comments of a user's SSH keys.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub keys: Vec<String>,

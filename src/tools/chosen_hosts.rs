@@ -43,7 +43,8 @@ impl ChosenHosts {
     /// # Errors
     /// As for [`ChosenHosts::select`].
     pub async fn select_or_all(&self, context: &Context) -> Result<Vec<HostName>, ToolError> {
-        let is_given = self.host.is_some() || !self.hosts.is_empty() || self.tag.is_some();
+        let has_tag = self.tag.as_deref().is_some_and(|tag| !tag.is_empty());
+        let is_given = self.host.is_some() || !self.hosts.is_empty() || has_tag;
         if is_given { self.select(context).await } else { Self::all(context).await }
     }
 

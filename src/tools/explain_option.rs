@@ -19,6 +19,8 @@ use crate::text;
 /// The tool `explain_option`.
 pub struct ExplainOption;
 
+/// The priority of an option's default (`mkOptionDefault`).
+const OPTION_DEFAULT: i64 = 1500;
 /// Definitions on a page.
 const DEFINITIONS: usize = 12;
 /// Options below a prefix on a page.
@@ -101,15 +103,15 @@ impl Found {
 impl Tool for ExplainOption {
     const NAME: &'static str = "explain_option";
     const TITLE: &'static str = "Explain an option";
-    const DESCRIPTION: &'static str = "The value of a NixOS option on a host, its type and default, and each definition \
-        with file and line: which wins, which lose and why.";
+    const DESCRIPTION: &'static str = "A NixOS option on a host or all: its value, type, default and each definition with file and \
+        line: which wins, which lose and why.";
     const EFFECT: Effect = Effect::Read;
     const REACH: Reach = Reach::Here;
     type Input = Input;
     type Output = Output;
 
     async fn run(context: &Context, input: Input) -> Result<Output, ToolError> {
-        let hosts = input.chosen.select(context).await?;
+        let hosts = input.chosen.select_or_all(context).await?;
         let (flake, call, option) = (context.flake(), &context.call, &input.option);
         let answers =
             ask_each(context, hosts, |host| async move { flake.explain_option(&host, option, call).await })
@@ -154,10 +156,23 @@ fn one_host(
     output.total = facts.definitions.len();
     output.losers_unknown = !facts.has_losers;
     output.value = facts.value;
+    // A value that somebody set shows how to write one.
+    if facts
+        .definitions
+        .iter()
+        .any(|definition| definition.wins && definition.priority < Some(OPTION_DEFAULT))
+    {
+        output.example = None;
+    }
     output.is_unset = !facts.is_set && output.value.is_none();
+    let mut definitions = facts.definitions;
     // Hundreds of nixpkgs' modules open ports if they are in use: those that are not decide nothing.
-    let read = facts.definitions.iter().filter(|definition| !is_idle(definition)).count();
-    let page = page.select_beside(facts.definitions, read.clamp(1, DEFINITIONS), gaps.bytes + BESIDE)?;
+    let is_merged = definitions.iter().any(|definition| definition.wins && !definition.is_empty());
+    let adds_nothing = |definition: &Definition| is_merged && definition.wins && definition.is_empty();
+    definitions.sort_by_key(|definition| (is_idle(definition), adds_nothing(definition)));
+    let decides = |definition: &&Definition| !is_idle(definition) && !adds_nothing(definition);
+    let read = definitions.iter().filter(decides).count();
+    let page = page.select_beside(definitions, read.clamp(1, DEFINITIONS), gaps.bytes + BESIDE)?;
     output.defined_in = page.entries;
     output.next_cursor = page.next_cursor;
     output.unread = gaps.shown;
@@ -212,6 +227,8 @@ fn several_hosts(
         }
     }
     let mut output = output.unwrap_or_else(|| Output { option: asked.to_string(), ..Output::default() });
+    // Who compares hosts asks for values.
+    (output.default_text, output.example) = (None, None);
     output.total = values.len();
     let page = page.select_beside(values, VALUES, BESIDE)?;
     output.set_values(page.entries);
@@ -258,4 +275,76 @@ fn several_prefixes(
     let mut output = below_prefix(whole, rows, page)?;
     output.set_values(failed);
     Ok(output)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::flake::explain::Place;
+
+    fn definition(file: &str, wins: bool, priority: i64, value: &str) -> Definition {
+        Definition {
+            place: Place { file: file.to_owned(), line: Some(1) },
+            wins,
+            priority: Some(priority),
+            value: Some(value.to_owned()),
+            condition: None,
+            lost_at: None,
+            data: None,
+        }
+    }
+
+    fn facts(definitions: Vec<Definition>) -> OptionFacts {
+        OptionFacts {
+            option: "ports".to_owned(),
+            renamed: false,
+            freeform: false,
+            value: Some("[ 22 80 ]".to_owned()),
+            is_set: true,
+            kind: None,
+            default: Some("[ ]".to_owned()),
+            default_text: None,
+            example: Some("[ 1 ]".to_owned()),
+            declared: Vec::new(),
+            definitions,
+            has_losers: true,
+            unread: Vec::new(),
+        }
+    }
+
+    fn shown(definitions: Vec<Definition>) -> (Vec<String>, bool, Output) {
+        let (host, option) = ("web".parse().unwrap(), "ports".parse().unwrap());
+        let output = one_host(&host, &option, facts(definitions), &PageInput::default()).unwrap();
+        let files = output.defined_in.iter().map(|known| known.place.file.clone()).collect();
+        (files, output.next_cursor.is_some(), output)
+    }
+
+    #[test]
+    fn what_adds_nothing_is_on_a_later_page_if_something_else_does() {
+        let merged = vec![
+            definition("idle.nix", true, 100, "[ ]"),
+            definition("web.nix", true, 100, "[ 80 ]"),
+            definition("sshd.nix", true, 100, "[ 22 ]"),
+            definition("lost.nix", false, 1000, "[ 1 ]"),
+        ];
+        let (files, has_more, _) = shown(merged.clone());
+        assert_eq!((files, has_more), (vec!["web.nix".into(), "sshd.nix".into(), "lost.nix".into()], true));
+        let value = HostValue::of(&"web".parse().unwrap(), &facts(merged));
+        let decided: Vec<&str> = value.decided_in.iter().map(|place| place.file.as_str()).collect();
+        assert_eq!(decided, ["web.nix", "sshd.nix"]);
+        // An empty list that wins alone decides.
+        let (files, has_more, _) = shown(vec![
+            definition("forced.nix", true, 50, "[ ]"),
+            definition("lost.nix", false, 100, "[ 1 ]"),
+        ]);
+        assert_eq!((files, has_more), (vec!["forced.nix".into(), "lost.nix".into()], false));
+    }
+
+    #[test]
+    fn an_example_is_shown_for_what_nobody_sets() {
+        let (_, _, set) = shown(vec![definition("web.nix", true, 100, "[ 80 ]")]);
+        assert_eq!(set.example, None);
+        let (_, _, unset) = shown(vec![definition("module.nix", true, OPTION_DEFAULT, "[ ]")]);
+        assert_eq!(unset.example.as_deref(), Some("[ 1 ]"));
+    }
 }

@@ -50,6 +50,7 @@ pub struct Output {
     /// Warnings; only on the first page.
     warnings: Vec<Warning>,
     /// Number of other warnings, each text counted once; at most 10,000.
+    #[serde(default, skip_serializing_if = "crate::schema::is_zero")]
     more_warnings: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
     next_cursor: Option<String>,
@@ -92,6 +93,10 @@ impl Tool for FlakeCheck {
         let CheckResult { mut outputs, mut warnings, mut more_warnings } =
             flake.check(&scope, &context.call).await?;
         for output in &mut outputs {
+            // Of a whole flake, nobody reads the derivations of what evaluates and was not built.
+            if scope.host.is_none() && output.status == Status::Ok && !output.built {
+                output.drv_path = None;
+            }
             if let (Some(derivation), Some(error)) = (output.failed_build.take(), output.error.as_mut()) {
                 context.services.record_failed_build(&derivation, String::new());
                 error.hint =
@@ -159,6 +164,16 @@ impl Tool for FlakeCheck {
         for grouped in &output.outputs {
             if let Some(error) = &grouped.entry.error {
                 lines.push(format!("✗ {}: {error}", grouped.named(&grouped.entry.attr)));
+            }
+        }
+        let of_status = |status| {
+            let outputs = output.outputs.iter().filter(move |grouped| grouped.entry.status == status);
+            text::words(outputs.map(|grouped| grouped.entry.attr.as_str()))
+        };
+        for (status, title) in [(Status::Ok, "ok"), (Status::Skipped, "skipped")] {
+            let names = of_status(status);
+            if !names.is_empty() {
+                lines.push(format!("{title}: {names}"));
             }
         }
         for warning in &output.warnings {

@@ -5,7 +5,7 @@ mod output;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use self::output::{Joined, Output};
+use self::output::{HostUnknown, Joined, Output};
 use super::chosen_hosts::{ChosenHosts, ask_each};
 use super::gap::Gaps;
 use super::page::PageInput;
@@ -56,17 +56,29 @@ impl Tool for FleetView {
                 Err(error) => joined.add_failed(&host, Diagnostic::from(&error)),
             }
         }
-        let Joined { mut rows, mut unknown, failed, unread } = joined;
+        let Joined { hosts, mut rows, mut unknown, failed, unread } = joined;
         rows.sort_by_key(|known| known.row.rank());
+        let shown = |on: &mut Vec<String>| {
+            if *on == hosts {
+                on.clear();
+            }
+        };
+        rows.iter_mut().for_each(|known| shown(&mut known.hosts));
+        unknown.iter_mut().for_each(|known| shown(&mut known.hosts));
         let is_first = input.page.cursor.is_none();
         let gaps = if is_first { Gaps::from_parts(unread) } else { Gaps::default() };
         let total = rows.len();
         let more_unknown = if is_first { unknown.len().saturating_sub(UNKNOWN) as u64 } else { 0 };
         unknown.truncate(if is_first { UNKNOWN } else { 0 });
-        let taken = serde_json::to_string(&unknown).unwrap_or_default().len() + gaps.bytes;
+        let unknown = HostUnknown::grouped(unknown);
+        let beside = [serde_json::to_string(&unknown), serde_json::to_string(&hosts)];
+        let beside: usize = beside.iter().flatten().map(String::len).sum();
+        let taken = beside + gaps.bytes;
         let page = input.page.select_beside(rows, ROWS, taken)?;
         Ok(Output {
             view,
+            hosts,
+            more_hosts: 0,
             rows: page.entries,
             total,
             unknown,

@@ -3,13 +3,12 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::chosen_hosts::ChosenHosts;
 use super::gap::{Gap, Gaps};
 use super::page::{self, PageInput};
 use super::{Context, Effect, Reach, Tool, ToolError};
-use crate::disko::{self, Fate, Layout, Severity};
-use crate::flake::select::Selection;
+use crate::disko::{self, Fate, Layout, Mount, Severity};
 use crate::flake::{FlakeError, UnreadPart};
-use crate::names::HostName;
 use crate::text;
 
 /// The tool `inspect_disko`.
@@ -18,18 +17,18 @@ pub struct InspectDisko;
 /// Maximum size of a tree in bytes of JSON; a larger one is divided, so that several fit into a page.
 const TREE_BYTES: usize = page::PAGE_BYTES / 2;
 
+/// The note of an answer about several hosts.
+const SEVERAL: &str =
+    "`mounts` has only `/`: the whole layout and the fixes are in the answer about one `host`";
+
 /// Maximum number of disks that a line of the text names.
 const MAX_NAMED_DISKS: usize = 20;
 
 /// The arguments of `inspect_disko`.
 #[derive(Deserialize, JsonSchema)]
 pub struct Input {
-    #[serde(default)]
-    host: Option<HostName>,
-    #[serde(default)]
-    hosts: Vec<HostName>,
-    #[serde(default)]
-    tag: Option<String>,
+    #[serde(flatten)]
+    chosen: ChosenHosts,
     #[serde(flatten)]
     page: PageInput,
 }
@@ -46,7 +45,11 @@ pub struct Output {
     unread_total: usize,
     total_hazards: usize,
     /// Number of trees in `disks` on all pages; a tree that is too large is split into several.
+    #[serde(default, skip_serializing_if = "crate::schema::is_zero")]
     total_disks: usize,
+    /// What an answer about several hosts leaves out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    note: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     next_cursor: Option<String>,
 }
@@ -54,8 +57,8 @@ pub struct Output {
 impl Tool for InspectDisko {
     const NAME: &'static str = "inspect_disko";
     const TITLE: &'static str = "Inspect a disk layout";
-    const DESCRIPTION: &'static str = "Shows hosts' disko layouts as trees, the mounts, which disks disko wipes and keeps, and hazards \
-        of data loss and boot failure.";
+    const DESCRIPTION: &'static str = "Shows a host's disko layout, or several hosts' in short: mounts, disks that disko wipes and \
+        keeps, hazards of data loss and boot failure.";
     const EFFECT: Effect = Effect::Read;
     const REACH: Reach = Reach::Here;
     type Input = Input;
@@ -63,11 +66,9 @@ impl Tool for InspectDisko {
 
     async fn run(context: &Context, input: Input) -> Result<Output, ToolError> {
         let (flake, call) = (context.flake(), &context.call);
-        let hosts: Vec<HostName> = input.host.into_iter().chain(input.hosts).collect();
-        // Two hosts in both arguments are several hosts.
-        let are_several = input.tag.as_deref().is_some_and(|tag| !tag.is_empty()) || hosts.len() > 1;
-        let selection = Selection { hosts, tag: input.tag, except: Vec::new() };
-        let hosts = flake.select(&selection, call).await?.hosts;
+        let is_by_tag = input.chosen.tag.as_deref().is_some_and(|tag| !tag.is_empty());
+        let hosts = input.chosen.select_or_all(context).await?;
+        let are_several = is_by_tag || hosts.len() > 1;
         let all = flake.disko_facts(&hosts, call).await?;
         let (mut parts, mut unread) = (Vec::new(), Vec::new());
         let (mut total_hazards, mut total_disks) = (0, 0);
@@ -83,13 +84,13 @@ impl Tool for InspectDisko {
             };
             let layout = Layout::from_probe(facts.value)?;
             total_hazards += layout.hazards.len();
-            total_disks += layout.disks.len();
-            let own = layout.into_parts(TREE_BYTES).into_iter();
             if are_several {
+                let own = layout.into_brief_parts().into_iter();
                 parts.extend(own.map(|part| part.of_host(host.as_str())));
                 unread.extend(facts.unread.into_iter().map(|part| part.below(host.as_str())));
             } else {
-                parts.extend(own);
+                total_disks += layout.disks.len();
+                parts.extend(layout.into_parts(TREE_BYTES));
                 unread.extend(facts.unread);
             }
         }
@@ -104,12 +105,16 @@ impl Tool for InspectDisko {
             unread_total: gaps.total,
             total_hazards,
             total_disks,
+            note: are_several.then(|| SEVERAL.to_owned()),
             next_cursor: page.next_cursor,
         })
     }
 
     fn render(output: &Output) -> String {
-        let mut text = text::fenced(&disko::draw(&output.layout));
+        let mut text = match output.note {
+            None => text::fenced(&disko::draw(&output.layout)),
+            Some(_) => output.layout.mounts.iter().map(Mount::described).collect::<Vec<_>>().join("\n"),
+        };
         for (what, disks) in [("wipes", &output.layout.wiped), ("keeps", &output.layout.kept)] {
             if !disks.is_empty() {
                 let names: Vec<String> = disks.iter().take(MAX_NAMED_DISKS).map(named).collect();
@@ -132,10 +137,16 @@ impl Tool for InspectDisko {
                 hazard.code.meaning(),
                 place.unwrap_or_default()
             ));
-            text.push_str(&format!("\n{}", text::fenced(&format!("{}\n{}", hazard.message, hazard.fix))));
+            let said = text::fenced(&format!("{}\n{}", hazard.message, hazard.fix));
+            if !said.is_empty() {
+                text.push_str(&format!("\n{said}"));
+            }
         }
         for line in Gaps::render(&output.unread, output.unread_total) {
             text.push_str(&format!("\n{line}"));
+        }
+        if let Some(note) = &output.note {
+            text.push_str(&format!("\n{note}"));
         }
         if output.next_cursor.is_some() {
             let (hazards, disks) = (output.total_hazards, output.total_disks);

@@ -1,5 +1,6 @@
 //! `nix_search`: searches packages of the pinned nixpkgs, and options of a host.
 
+mod alike;
 mod answer;
 mod commands;
 mod hit;
@@ -206,20 +207,16 @@ impl Tool for NixSearch {
             });
         }
         let merged = merge(found);
-        let usual = match &merged.exact {
-            _ if input.detail => 1,
-            Some(exact) if exact.is_about_one() => USUAL_OF_NAME,
-            _ => USUAL,
-        };
+        let of_command = merged.hits.iter().filter(|(_, hit)| hit.has_command(text)).count();
+        let is_about_one = merged.exact.as_ref().is_some_and(ExactAnswer::is_about_one);
+        let usual = if input.detail { 1 } else { usual_results(is_about_one, of_command) };
         // They are the same in each answer, and rarely about the query.
         let gaps = Gaps::from_parts_within(merged.unread, GAP_BYTES);
-        let page = input.page.select_written(
-            merged.hits,
-            usual,
-            gaps.bytes,
-            |(_, hit)| hit.path(),
-            |(_, hit)| hit.result(text, input.detail),
-        )?;
+        let hits = merged.hits.into_iter().map(|(_, hit)| hit).collect();
+        let hits = if input.detail { hits } else { alike::joined(hits) };
+        let page = input
+            .page
+            .select_written(hits, usual, gaps.bytes, Hit::path, |hit| hit.result(text, input.detail))?;
         Ok(Output {
             results: page.entries,
             next_cursor: page.next_cursor,
@@ -254,6 +251,11 @@ impl Tool for NixSearch {
         lines.extend(output.render_gaps());
         lines.join("\n")
     }
+}
+
+/// The results on a page, if the query is the name of one package or option, or the command of `of_command` packages.
+fn usual_results(is_about_one: bool, of_command: usize) -> usize {
+    if is_about_one || of_command > 0 { of_command.clamp(USUAL_OF_NAME, USUAL) } else { USUAL }
 }
 
 /// What both searches found: by how well it matches, packages before options that match equally well.
@@ -325,5 +327,16 @@ async fn only_host(context: &Context) -> Result<HostName, ToolError> {
                 text::bounded(&text::words(several.iter().map(String::as_str)), 300)
             ),
         )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_or_a_command_has_few_results_and_each_package_with_the_command() {
+        let usual = [(true, 0), (false, 2), (false, 9), (true, 90), (false, 0)];
+        assert_eq!(usual.map(|(one, packages)| usual_results(one, packages)), [6, 6, 9, 20, 20]);
     }
 }

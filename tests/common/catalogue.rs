@@ -15,7 +15,7 @@ pub fn arguments(tool: &ToolEntry) -> Value {
             (key.to_owned(), least(tool.name, key, &schema["properties"][key]))
         })
         .collect();
-    // `required` does not express that it needs one of two arguments.
+    // `required` does not express that plan_deploy needs one of two arguments; of the others, one host is enough.
     if ["plan_deploy", "explain_option", "inspect_disko"].contains(&tool.name) {
         given.insert("hosts".to_owned(), json!(["web"]));
     }

@@ -37,7 +37,7 @@ fn hostile_names_never_reach_nix() {
         &"x".repeat(10_000),
     ] {
         for tool in ["build_host", "inspect_disko", "flake_check"] {
-            if (tool, name) == ("flake_check", "") {
+            if tool != "build_host" && name.is_empty() {
                 // An optional name that is empty counts as omitted.
                 continue;
             }

@@ -131,7 +131,7 @@ fn a_check_reports_every_failure() {
             ".#nixosConfigurations.web.config.system.build.toplevel.drvPath",
         ]);
         assert_eq!(
-            output(&answer.json, "nixosConfigurations.web")["drv_path"],
+            fleet.call("flake_check", &json!({"host": "web"})).json["outputs"][0]["drv_path"],
             String::from_utf8(by_hand.stdout).unwrap()
         );
     }
@@ -320,6 +320,28 @@ fn shells_are_listed_with_what_is_in_them() {
         assert_eq!(shells[1]["command"], "nix develop");
         assert_eq!(shells[2]["command"], "nix develop '.#rust'");
         assert!(!shells[2]["packages"].as_array().unwrap().is_empty());
+    }
+}
+
+#[test]
+fn a_check_names_what_evaluates_without_its_derivation() {
+    for nix in nixes() {
+        let fleet = Fleet::demo(&nix);
+        let all = fleet.call("flake_check", &json!({}));
+        let ok: Vec<&Value> = all.json["outputs"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|output| output["status"] == "ok")
+            .collect();
+        assert!(ok.len() > 2 && ok.iter().all(|output| output.get("drv_path").is_none()), "{:#}", all.json);
+        let text = fleet.command(&["call", "flake_check"]).output().unwrap();
+        let text = String::from_utf8(text.stderr).unwrap();
+        let names =
+            text.lines().find_map(|line| line.strip_prefix("ok: ")).unwrap_or_else(|| panic!("{text}"));
+        assert!(ok.iter().all(|output| names.contains(output["attr"].as_str().unwrap())), "{text}");
+        let web = fleet.call("flake_check", &json!({"host": "web"})).json;
+        assert!(web["outputs"][0]["drv_path"].as_str().unwrap().ends_with(".drv"), "{web:#}");
     }
 }
 

@@ -30,6 +30,20 @@ fn rows(answer: &Value, list: &str, fields: &[&str]) -> Vec<String> {
         .collect()
 }
 
+/// The names of what is not covered, with the reason and the place.
+fn unknown(answer: &Value) -> Vec<String> {
+    let mut found = Vec::new();
+    for group in answer["unknown"].as_array().unwrap() {
+        for part in group["parts"].as_array().unwrap() {
+            let names: Vec<&str> =
+                part["names"].as_array().unwrap().iter().map(|name| name.as_str().unwrap()).collect();
+            let (at, note) = (part["at"].as_str().unwrap(), group["note"].as_str().unwrap());
+            found.push(format!("{} {at}: {note}", names.join("+")));
+        }
+    }
+    found
+}
+
 #[test]
 fn each_port_says_who_reaches_it_and_which_lines_decide() {
     with_each(|fleet| {
@@ -39,22 +53,25 @@ fn each_port_says_who_reaches_it_and_which_lines_decide() {
         assert_eq!(
             rows(&answer, "rows", &fields),
             [
-                "openssh null tcp * 22 everyone null <nixpkgs/nixos/modules/openssh.nix> 14",
-                "redis queue tcp * 6379 interfaces eth1 hosts/db.nix 7",
+                "openssh null tcp null 22 everyone null <nixpkgs/nixos/modules/openssh.nix> 14",
+                "redis queue tcp null 6379 interfaces eth1 hosts/db.nix 7",
                 "redis local tcp 127.0.0.1 6380 machine null hosts/db.nix 12",
             ]
         );
-        assert_eq!(answer["rows"][1]["opened_in"], json!({"file": "hosts/db.nix", "line": 3}));
+        assert_eq!(answer["rows"][1]["opened_in"], "hosts/db.nix:3");
         assert_eq!(
-            rows(&answer, "unknown", &["name", "file", "line"]),
+            unknown(&answer),
             [
-                "51820/udp hosts/db.nix 4",
-                "services.mystery hosts/db.nix 15",
-                "services.pools hosts/db.nix 16",
-                "virtualisation.docker hosts/db.nix 19",
-                "systemd.services.mine hosts/db.nix 17",
+                "51820/udp hosts/db.nix:4: open in the firewall, and no listener is known",
+                "services.mystery hosts/db.nix:15: its ports are not known to this program",
+                "services.pools hosts/db.nix:16: its ports are not known to this program",
+                "virtualisation.docker hosts/db.nix:19: its ports are not known to this program",
+                "systemd.services.mine hosts/db.nix:17: it is not known whether this unit listens",
             ]
         );
+        // Each reason is said once.
+        let notes = answer["unknown"].as_array().unwrap().iter().map(|group| group["note"].to_string());
+        assert_eq!(notes.collect::<Vec<_>>().len(), 3, "{answer:#}");
         let answer = view(fleet, "ports", "web");
         let found = rows(&answer, "rows", &["name", "instance", "port", "reach", "line"]);
         assert_eq!(found[0], "openssh null 2222 everyone 11");
@@ -63,8 +80,8 @@ fn each_port_says_who_reaches_it_and_which_lines_decide() {
         let answer = view(fleet, "ports", "mail");
         assert_eq!(rows(&answer, "rows", &["name", "port", "reach"]), ["openssh 22 unknown"]);
         assert_eq!(
-            rows(&answer, "unknown", &["name", "note", "line"]),
-            ["networking.firewall.extraCommands rules in text are not read 4"]
+            unknown(&answer),
+            ["networking.firewall.extraCommands hosts/mail.nix:4: rules in text are not read"]
         );
     });
 }
@@ -127,8 +144,15 @@ fn equal_rows_of_the_fleet_are_one() {
         let answer = fleet.call("fleet_view", &json!({"view": "access"}));
         assert_eq!(answer.code, 0, "{:#}", answer.json);
         let root = answer.json["rows"].as_array().unwrap().iter().find(|row| row["name"] == "root").unwrap();
-        assert_eq!(root["hosts"], json!(["db", "mail", "web"]));
+        // A row names hosts only if others lack it.
+        assert_eq!((&answer.json["hosts"], root.get("hosts")), (&json!(["db", "mail", "web"]), None));
+        let bob = answer.json["rows"].as_array().unwrap().iter().find(|row| row["name"] == "bob").unwrap();
+        assert_eq!(bob["hosts"], json!(["db"]));
         assert!(answer.json.to_string().len() < 6_000);
+        let text = fleet.command(&["call", "fleet_view", "view=access"]).output().unwrap();
+        let text = String::from_utf8(text.stderr).unwrap();
+        assert!(text.contains("access of db, mail, web: ") && text.contains("\n• db: bob"), "{text}");
+        assert!(text.contains("\n• root"), "{text}");
         let pages = |cursor: Value| {
             fleet.call("fleet_view", &json!({"view": "access", "limit": 5, "cursor": cursor})).json
         };
@@ -137,6 +161,7 @@ fn equal_rows_of_the_fleet_are_one() {
         assert_eq!(first["rows"].as_array().unwrap().len(), 5);
         assert!(!second["rows"].as_array().unwrap().is_empty() && second["rows"][0] != first["rows"][0]);
         let answer = fleet.call("fleet_view", &json!({"view": "ports", "hosts": ["web", "nobody"]}));
+        assert_eq!(answer.json["hosts"], json!(["web"]), "{:#}", answer.json);
         assert_eq!(answer.json["failed"][0]["hosts"], json!(["nobody"]), "{:#}", answer.json);
     });
 }

@@ -56,12 +56,14 @@ pub struct Hazard {
     pub code: HazardCode,
     /// How severe a hazard is.
     pub severity: Severity,
-    /// The problem and its consequence.
+    /// The problem and its consequence; empty for a note in an answer about several hosts.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub message: String,
     /// The device, or the path in the layout; `None` if it concerns the whole layout.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub device: Option<String>,
-    /// How to correct it.
+    /// How to correct it; empty in an answer about several hosts.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub fix: String,
     /// The host, if the answer is about several.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -90,7 +92,7 @@ impl JsonSchema for Hazard {
                 "file": {"type": "string"},
                 "line": {"type": "integer"}
             },
-            "required": ["code", "severity", "message", "fix"]
+            "required": ["code", "severity"]
         })
     }
 }

@@ -77,7 +77,10 @@ impl WarningCollector {
 
     /// Adds a warning that the configuration printed while an output was evaluated.
     pub(super) fn add_warning(&self, place: usize, attr: &str, said: &str) {
-        self.add((place, attr.to_owned()), WarningText::Others(text::bounded(&text::plain(said), TEXT)));
+        self.add(
+            (place, attr.to_owned()),
+            WarningText::Others(text::bounded(&outdented(&text::plain(said)), TEXT)),
+        );
     }
 
     /// Adds a warning that the configuration printed while the outputs below an attribute were listed. The attribute is dropped
@@ -139,9 +142,27 @@ fn insert(outputs: &mut Vec<WarnedOutput>, output: WarnedOutput) {
     outputs.truncate(NAMED);
 }
 
+/// A text without the indent that the lines after its first have in common: Nix strings keep that of their source.
+fn outdented(said: &str) -> String {
+    let rest = || said.lines().skip(1).filter(|line| !line.trim().is_empty());
+    let indent = rest().map(|line| line.len() - line.trim_start_matches(' ').len()).min().unwrap_or_default();
+    let lines = said.lines().enumerate().map(|(number, line)| match number {
+        0 => line,
+        _ => line.get(indent..).unwrap_or_default(),
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_indent_of_the_source_is_left_out() {
+        let said = "it is old.\n\n      Write:\n        a = 1;\n   \n";
+        assert_eq!(outdented(said), "it is old.\n\nWrite:\n  a = 1;\n");
+        assert_eq!(outdented("  one"), "  one");
+    }
 
     #[test]
     fn one_text_is_one_warning_wherever_it_comes_up() {

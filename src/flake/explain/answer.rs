@@ -60,6 +60,14 @@ pub struct Definition {
     pub data: Option<Place>,
 }
 
+impl Definition {
+    /// Whether its value is an empty list or set.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        matches!(self.value.as_deref(), Some("[ ]" | "{ }"))
+    }
+}
+
 /// What is known about an option of a host.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Explanation {

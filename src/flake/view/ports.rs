@@ -87,14 +87,11 @@ pub(super) fn row(
         instance: listener.instance.as_deref().map(short),
         protocol: Some(short(&listener.protocol)),
         port: Some(listener.port),
-        address: Some(match &listener.address {
-            Some(address) if !is_everywhere(address) => short(address),
-            _ => "*".to_owned(),
-        }),
+        address: listener.address.as_deref().filter(|address| !is_everywhere(address)).map(short),
         place: listener.place.as_ref().map(|place| places.of(place)),
         ..Row::default()
     };
-    let place = |place: &Option<ProbedPlace>| place.as_ref().map(|place| places.of(place));
+    let place = |place: &Option<ProbedPlace>| place.as_ref().map(|place| places.of(place).to_string());
     if listener.address.as_deref().is_some_and(is_local) {
         row.reach = Some(Reach::Machine);
         return row;

@@ -30,7 +30,7 @@ pub struct Output {
     /// The values of several hosts on this page, by host.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub values: BTreeMap<String, String>,
-    /// The same with the places that decide; hosts with equal values are one entry.
+    /// The places that decide, hosts with equal values in one entry; and the hosts without a value.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub by_value: Vec<HostValue>,
     #[serde(default, rename = "type", skip_serializing_if = "Option::is_none")]
@@ -48,7 +48,7 @@ pub struct Output {
     pub example: Option<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub declared_in: Vec<Place>,
-    /// Those that win first.
+    /// Those that win first; those that only add an empty list or set to others come late.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub defined_in: Vec<Definition>,
     /// Whether definitions that lose could not be found: the module system of this flake does not tell its modules.
@@ -90,7 +90,9 @@ pub struct HostValue {
     pub hosts: Vec<String>,
     #[serde(default, skip_serializing_if = "crate::schema::is_zero")]
     pub more_hosts: u64,
+    /// Only while a page is chosen, so that its size counts: an answer has it in `values`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(skip)]
     pub value: Option<String>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_unset: bool,
@@ -116,7 +118,9 @@ impl HostValue {
     }
 
     pub fn of(host: &HostName, facts: &OptionFacts) -> Self {
-        let winners = facts.definitions.iter().filter(|definition| definition.wins).take(DECIDING);
+        let winners: Vec<_> = facts.definitions.iter().filter(|definition| definition.wins).collect();
+        let adding = winners.iter().filter(|winner| !winner.is_empty()).count();
+        let winners = winners.into_iter().filter(|winner| adding == 0 || !winner.is_empty()).take(DECIDING);
         Self {
             hosts: vec![host.to_string()],
             more_hosts: 0,
@@ -166,9 +170,9 @@ impl Output {
     }
 
     /// Sets the values of several hosts.
-    pub fn set_values(&mut self, by_value: Vec<HostValue>) {
-        for entry in &by_value {
-            if let Some(value) = &entry.value {
+    pub fn set_values(&mut self, mut by_value: Vec<HostValue>) {
+        for entry in &mut by_value {
+            if let Some(value) = entry.value.take() {
                 self.values.extend(entry.hosts.iter().map(|host| (host.clone(), value.clone())));
             }
         }
@@ -203,7 +207,8 @@ impl Output {
         } else if self.set.is_empty() {
             lines.push(format!("{option}:"));
         }
-        lines.extend(self.by_value.iter().flat_map(HostValue::lines));
+        let value = |entry: &HostValue| entry.hosts.first().and_then(|host| self.values.get(host));
+        lines.extend(self.by_value.iter().flat_map(|entry| entry.lines(value(entry))));
         lines.extend(self.defined_in.iter().flat_map(definition_lines));
         if self.losers_unknown {
             lines.push(
@@ -275,12 +280,12 @@ impl Output {
 }
 
 impl HostValue {
-    fn lines(&self) -> Vec<String> {
+    fn lines(&self, value: Option<&String>) -> Vec<String> {
         let more = if self.more_hosts > 0 { format!(" and {} more", self.more_hosts) } else { String::new() };
         let hosts = format!("{}{more}", text::words(self.hosts.iter().map(String::as_str)));
         let decided: Vec<String> = self.decided_in.iter().map(Place::to_string).collect();
         let decided = if decided.is_empty() { String::new() } else { format!(" ({})", decided.join(", ")) };
-        match (&self.value, &self.error) {
+        match (value, &self.error) {
             (Some(value), _) => vec![format!("• {hosts}{decided}:"), text::fenced(value)],
             (None, Some(error)) => vec![format!("✗ {hosts}: {error}")],
             (None, None) => vec![format!("• {hosts}: no value")],

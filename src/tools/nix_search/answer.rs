@@ -70,6 +70,11 @@ pub struct SearchResult {
     pub licences: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub homepage: Option<String>,
+    /// Options with the same name, type, description and default in other sets.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub also: Vec<String>,
+    #[serde(default, skip_serializing_if = "crate::schema::is_zero")]
+    pub more_also: u64,
     /// Files that declare an option, or FILE:LINE of a package.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub declared_in: Vec<String>,
@@ -171,6 +176,12 @@ impl SearchResult {
         let described: Vec<&str> = described.filter(|text| !text.is_empty()).collect();
         if !described.is_empty() {
             lines.push(text::fenced(&text::line(&described.join("; "), 160)));
+        }
+        if !self.also.is_empty() {
+            let names = text::words(self.also.iter().map(String::as_str));
+            let more =
+                if self.more_also > 0 { format!(" and {} more", self.more_also) } else { String::new() };
+            lines.push(format!("  the same: {names}{more}"));
         }
         lines
     }

@@ -2,14 +2,23 @@
 
 use std::collections::BTreeSet;
 
-use super::answer::{OnHost, SearchResult};
+use super::answer::{self, OnHost, SearchResult};
 use crate::flake::options::HostOption;
 use crate::search::index::{IndexEntry, Match, Package, Rank};
 
 /// A package or an option that matches.
 pub(super) enum Hit {
     Package { package: Box<Package>, on_host: Option<OnHost> },
-    Option(Box<HostOption>),
+    Option { option: Box<HostOption>, others: Others },
+}
+
+/// Options that are declared alike in other sets.
+#[derive(Default)]
+pub(super) struct Others {
+    /// The paths of the first ones.
+    pub names: Vec<String>,
+    /// The number of those that are not named.
+    pub more: u64,
 }
 
 impl From<Package> for Hit {
@@ -20,7 +29,7 @@ impl From<Package> for Hit {
 
 impl From<HostOption> for Hit {
     fn from(option: HostOption) -> Self {
-        Self::Option(Box::new(option))
+        Self::Option { option: Box::new(option), others: Others::default() }
     }
 }
 
@@ -29,7 +38,15 @@ impl Hit {
     pub(super) fn path(&self) -> &str {
         match self {
             Self::Package { package, .. } => package.path(),
-            Self::Option(option) => option.path(),
+            Self::Option { option, .. } => option.path(),
+        }
+    }
+
+    /// Whether this is a package with this main program.
+    pub(super) fn has_command(&self, command: &str) -> bool {
+        match self {
+            Self::Package { package, .. } => package.program() == Some(command) && package.leaf() != command,
+            Self::Option { .. } => false,
         }
     }
 
@@ -46,7 +63,11 @@ impl Hit {
             Self::Package { package, on_host } => {
                 SearchResult { on_host, ..SearchResult::of_package(&package, detail) }
             }
-            Self::Option(option) => SearchResult::of_option(&option, wanted, detail),
+            Self::Option { option, others } => SearchResult {
+                also: others.names.iter().map(|name| answer::name(name)).collect(),
+                more_also: others.more,
+                ..SearchResult::of_option(&option, wanted, detail)
+            },
         }
     }
 }
