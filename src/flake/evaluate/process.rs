@@ -200,7 +200,7 @@ impl Flake {
             isolation.outputs
         );
         let expression = format!("_: (\n{}\n)", own.unwrap_or("null"));
-        let command = self.nix.isolated_eval(&isolation.stored).await?;
+        let command = self.nix.isolated_eval().await?;
         // Relative paths begin at the working folder.
         Ok(command.folder("/").arg("--apply").arg(apply).arg("--expr").arg(expression))
     }
