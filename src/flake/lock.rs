@@ -17,7 +17,7 @@ use super::fingerprint;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::{reading, text};
 
-pub use reference::Reference;
+pub use reference::{Reference, shown_reference};
 
 /// The lock file's name, beside `flake.nix`.
 pub(super) const LOCK: &str = "flake.lock";

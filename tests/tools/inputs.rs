@@ -298,3 +298,91 @@ fn many_inputs_come_in_pages_and_none_is_left_out() {
     names.dedup();
     assert_eq!(names.len(), 250);
 }
+
+#[test]
+fn an_input_that_is_overridden_is_told_with_what_replaces_it() {
+    for nix in nixes() {
+        let (old, other) = (input(&nix, 400), input(&nix, 1));
+        let home = Fleet::committed(
+            &nix,
+            &[(
+                "flake.nix",
+                &format!(
+                    "{{ inputs = {{ packages.url = \"{0}\"; tools.url = \"{0}\"; }}; outputs = _: {{ }}; }}",
+                    url(&old)
+                ),
+            )],
+        );
+        let fleet = Fleet::committed(
+            &nix,
+            &[(
+                "flake.nix",
+                &format!(
+                    "{{ inputs = {{ packages.url = \"{}\"; same.follows = \"home/tools\";
+                          home = {{ url = \"{}\"; inputs.packages.follows = \"packages\"; }}; }};
+                        outputs = _: {{ }}; }}",
+                    url(&old),
+                    url(&home)
+                ),
+            )],
+        );
+        lock(&fleet);
+        let told = |overrides: &[String]| {
+            let mut command = fleet.command(&["call", "flake_inputs"]);
+            let output = command.env("PANTHEROS_OVERRIDE_INPUT", overrides.join(" ")).output().unwrap();
+            let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
+            (answer["inputs"].as_array().unwrap().clone(), errors(&output))
+        };
+        let rows = |inputs: &[Value]| -> Vec<String> {
+            let row = |input: &Value| {
+                let word = |field: &str| input[field].as_str().unwrap_or("-").to_owned();
+                assert_eq!(input.get("problem"), None, "{input:#}");
+                format!("{} {} {}", word("name"), word("revision"), word("overridden_by"))
+            };
+            inputs.iter().map(row).collect()
+        };
+        let (locked, other_commit) = (commit(&old), commit(&other));
+        let pinned = format!("{}?rev={other_commit}", url(&other));
+        let home_row = format!("home {} -", commit(&home));
+        let (inputs, text) = told(&[format!("packages={pinned}")]);
+        assert_eq!(
+            rows(&inputs),
+            [
+                home_row.clone(),
+                format!("home/packages {other_commit} {pinned}"),
+                format!("home/tools {locked} -"),
+                format!("packages {other_commit} {pinned}"),
+                format!("same {locked} -"),
+            ]
+        );
+        assert!(inputs[3].get("age_days").is_none() && inputs[3]["url"] == url(&old), "{:#}", inputs[3]);
+        assert!(text.contains(&format!("overridden by the settings, which have {pinned}")), "{text}");
+        // What belongs to an input that is overridden is not known; what that input follows is.
+        let open = url(&other);
+        assert_eq!(
+            rows(&told(&[format!("home={open}")]).0),
+            [
+                format!("home - {open}"),
+                format!("home/packages {locked} -"),
+                format!("home/tools - {open}"),
+                format!("packages {locked} -"),
+                format!("same - {open}"),
+            ]
+        );
+        // An input of an input, and one that flake.lock does not have.
+        let both = [format!("home/tools={pinned}"), "home/new=https://user:hunter2@example.org/a".to_owned()];
+        let (inputs, text) = told(&both);
+        assert_eq!(
+            rows(&inputs),
+            [
+                home_row,
+                format!("home/packages {locked} -"),
+                format!("home/tools {other_commit} {pinned}"),
+                format!("packages {locked} -"),
+                format!("same {other_commit} {pinned}"),
+                "home/new - https://example.org/a".to_owned(),
+            ]
+        );
+        assert!(!text.contains("hunter2"), "{text}");
+    }
+}
