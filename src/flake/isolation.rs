@@ -100,7 +100,9 @@ impl Flake {
 
     fn first_error(&self, run: &NixRun) -> Diagnostic {
         let found = diagnostics::diagnose(&run.state, &self.source()).into_iter().next();
-        found.unwrap_or_else(|| Diagnostic::new(Code::NixFailed, "nix failed without an error message"))
+        let error =
+            found.unwrap_or_else(|| Diagnostic::new(Code::NixFailed, "nix failed without an error message"));
+        self.explain_lock(error)
     }
 }
 

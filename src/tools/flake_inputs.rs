@@ -72,6 +72,8 @@ pub struct FlakeInput {
 enum LockProblem {
     /// flake.nix declares it, but flake.lock does not have it.
     NotLocked,
+    /// Git does not track flake.lock, so Nix does not see it.
+    LockUntracked,
     /// flake.lock has another source than flake.nix declares.
     Outdated,
     /// flake.lock has it, but flake.nix does not declare it.
@@ -87,6 +89,9 @@ impl LockProblem {
     const fn explain(self) -> &'static str {
         match self {
             Self::NotLocked => "missing from flake.lock; lock it with `nix flake lock`",
+            Self::LockUntracked => {
+                "Git does not track flake.lock, so Nix does not see it; run `git add flake.lock`"
+            }
             Self::Outdated => {
                 "flake.nix declares another source than flake.lock; lock it again with `nix flake lock`"
             }
@@ -118,6 +123,10 @@ impl Tool for FlakeInputs {
         let declared = context.flake().declared_inputs(&context.call).await?;
         let mut inputs = list_inputs(lock.as_ref(), &declared, Timestamp::now());
         override_inputs(&mut inputs, &context.flake().settings().override_inputs);
+        if context.flake().has_untracked_lock() {
+            let missing = inputs.iter_mut().filter(|input| input.problem == Some(LockProblem::NotLocked));
+            missing.for_each(|input| input.problem = Some(LockProblem::LockUntracked));
+        }
         inputs.sort_by_key(|input| (input.problem.is_none(), input.problem));
         let total = inputs.len();
         let page = input.page.select(inputs, 100)?;

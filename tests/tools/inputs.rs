@@ -251,6 +251,7 @@ fn a_flake_that_does_not_say_its_inputs_is_an_error() {
         }
         fleet.write("flake.nix", "{ outputs = _: { }; }");
         fleet.write("flake.lock", "{}");
+        fleet.git(&["add", "flake.lock"]);
         let answer = fleet.call("flake_inputs", &json!({}));
         assert_eq!(answer.error_code(), "lock_file_outdated", "{:#}", answer.json);
     }
@@ -384,5 +385,29 @@ fn an_input_that_is_overridden_is_told_with_what_replaces_it() {
             ]
         );
         assert!(!text.contains("hunter2"), "{text}");
+    }
+}
+
+#[test]
+fn a_file_that_git_does_not_track_is_not_seen() {
+    for nix in nixes() {
+        let library = input(&nix, 1);
+        let flake = format!("{{ inputs.library.url = \"{}\"; outputs = _: {{ }}; }}", url(&library));
+        let fleet = Fleet::committed(&nix, &[("flake.nix", &flake)]);
+        lock(&fleet);
+        assert!(problems(&fleet).is_empty());
+        fleet.git(&["rm", "-q", "--cached", "flake.lock"]);
+        assert!(!nix_takes_the_lock(&fleet));
+        assert_eq!(problems(&fleet), [("library".to_owned(), "lock_untracked".to_owned())]);
+        let text = errors(&fleet.command(&["call", "flake_inputs"]).output().unwrap());
+        assert!(text.contains("run `git add flake.lock`"), "{text}");
+        // What is added and not committed is seen.
+        fleet.git(&["add", "--intent-to-add", "flake.lock"]);
+        assert!(nix_takes_the_lock(&fleet) && problems(&fleet).is_empty());
+
+        fleet.git(&["rm", "-q", "--cached", "flake.nix"]);
+        let answer = fleet.call("flake_inputs", &json!({}));
+        assert_eq!(answer.error_code(), "untracked_file", "{:#}", answer.json);
+        assert!(answer.json["error"]["hint"].as_str().unwrap().contains("git add flake.nix"), "{answer:?}");
     }
 }
