@@ -88,12 +88,18 @@ fn group_of(root: &Node) -> Option<(Group, String)> {
 }
 
 impl Node {
-    /// Leaves out what `mounts`, `wiped`, `kept` or the parent has.
+    /// Leaves out what `mounts` or the parent has.
     pub(super) fn leave_out_repetitions(&mut self) {
-        if self.hidden.destroy.is_some() {
-            self.place = None;
-        }
         self.leave_out_below(None);
+    }
+
+    /// The tree without what is in it; where it is defined stands in `wiped` or `kept`.
+    fn into_brief_part(self) -> LayoutPart {
+        let Self { kind, name, device, .. } = self;
+        LayoutPart::Tree {
+            root: Box::new(Self { kind, name, device, ..Self::default() }),
+            mounts: Vec::new(),
+        }
     }
 
     fn leave_out_below(&mut self, parent: Option<&str>) {
@@ -125,14 +131,15 @@ impl Hazard {
 }
 
 impl Layout {
-    /// The parts for an answer about several hosts: the disks that are wiped and kept, the hazards, and the mount of `/`.
+    /// The parts for an answer about several hosts: the disks, those that are wiped and kept, the hazards, and the mount of `/`.
     #[must_use]
     pub fn into_brief_parts(self) -> Vec<LayoutPart> {
         let root = mounts(&self.disks).into_iter().find(|mount| mount.mountpoint == ROOT);
         let fates = self.wiped.into_iter().map(LayoutPart::Wiped);
         let fates = fates.chain(self.kept.into_iter().map(LayoutPart::Kept));
         let hazards = self.hazards.into_iter().map(|hazard| LayoutPart::Hazard(hazard.brief()));
-        fates.chain(hazards).chain(root.map(LayoutPart::Mount)).collect()
+        let roots = self.disks.into_iter().map(Node::into_brief_part);
+        fates.chain(hazards).chain(root.map(LayoutPart::Mount)).chain(roots).collect()
     }
 }
 

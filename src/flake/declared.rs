@@ -9,6 +9,7 @@ use std::os::unix::ffi::OsStringExt;
 
 use serde::{Deserialize, Serialize};
 
+use super::fingerprint::repository::is_untracked;
 use super::lock::Reference;
 use super::{Flake, FlakeError, fingerprint};
 use crate::diagnostic::{Code, Diagnostic};
@@ -91,6 +92,9 @@ impl Flake {
             let error = Diagnostic::new(code, message);
             FlakeError::Evaluation(Box::new(Diagnostic { file: Some(FLAKE.to_owned()), ..error }))
         };
+        if self.commit_asked_for().is_none() && is_untracked(&self.settings().flake, FLAKE) {
+            return Err(FlakeError::Evaluation(Box::new(diagnostics::not_tracked(FLAKE))));
+        }
         let text =
             match self.commit_asked_for() {
                 Some(commit) => commit.flake().to_owned(),

@@ -206,7 +206,7 @@ impl Flake {
         if matches!(diagnostic.code, Code::MissingAttribute | Code::UnknownOutput) {
             self.require_host(name, call).await?;
         }
-        Err(FlakeError::Evaluation(Box::new(diagnostic)))
+        Err(FlakeError::Evaluation(Box::new(self.explain_lock(diagnostic))))
     }
 
     /// The disk layouts of these hosts, each with its own error.

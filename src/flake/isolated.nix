@@ -25,15 +25,21 @@ let
 
   below = folder: inner: if inner == "" then folder else "${folder}/${inner}";
 
-  # Pure evaluation allows a path of the store to those who know the hash of its content.
+  # Pure evaluation allows a path of the store to those who know the hash of its content. Nix reads the source's entry in its
+  # database only if the path has a context, as the result of `allow` has, and remembers it. Without it, Nix 2.34 asks the
+  # database at each access to a file.
+  allow =
+    node: source:
+    path {
+      path = source;
+      name = "source";
+      sha256 = node.info.narHash;
+    };
+
   tree =
     node:
     if node ? path then
-      path {
-        inherit (node) path;
-        name = "source";
-        sha256 = node.info.narHash;
-      }
+      allow node (allow node node.path)
     else
       # No address is allowed: this fails with an error that names it, and that `tryEval` does not catch.
       fetchurl node.missing;

@@ -38,8 +38,6 @@ const BUILD: &str = "this tool builds nothing: ask for an attribute that needs n
 pub struct Isolation {
     /// The Nix expression of the flake's outputs.
     pub(super) outputs: String,
-    /// All sources that the expression reads.
-    pub(super) stored: Vec<String>,
     /// The flake's own source.
     pub(super) source: StorePath,
     /// The addresses of inputs that are not in the store.
@@ -102,7 +100,9 @@ impl Flake {
 
     fn first_error(&self, run: &NixRun) -> Diagnostic {
         let found = diagnostics::diagnose(&run.state, &self.source()).into_iter().next();
-        found.unwrap_or_else(|| Diagnostic::new(Code::NixFailed, "nix failed without an error message"))
+        let error =
+            found.unwrap_or_else(|| Diagnostic::new(Code::NixFailed, "nix failed without an error message"));
+        self.explain_lock(error)
     }
 }
 
@@ -170,7 +170,6 @@ fn isolation(metadata: &Metadata, lock: &Lock, unfetched: Option<Diagnostic>) ->
         (name.clone(), Value::Object(node_entry(node, own)))
     };
     let nodes: Map<String, Value> = lock.nodes.iter().map(entry).collect();
-    let stored = nodes.values().filter_map(|node| node.get("path")?.as_str().map(str::to_owned)).collect();
     let missing =
         nodes.values().filter_map(|node| node.get("missing")?.as_str().map(str::to_owned)).collect();
     let outputs = format!(
@@ -178,7 +177,7 @@ fn isolation(metadata: &Metadata, lock: &Lock, unfetched: Option<Diagnostic>) ->
         literal::json(&Value::Object(nodes)),
         literal::string(&lock.root)
     );
-    Isolation { outputs, stored, source: metadata.path.clone(), missing, unfetched }
+    Isolation { outputs, source: metadata.path.clone(), missing, unfetched }
 }
 
 impl Isolation {

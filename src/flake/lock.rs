@@ -14,10 +14,11 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::fingerprint;
+use super::fingerprint::repository::is_untracked;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::{reading, text};
 
-pub use reference::Reference;
+pub use reference::{Reference, shown_reference};
 
 /// The lock file's name, beside `flake.nix`.
 pub(super) const LOCK: &str = "flake.lock";
@@ -150,6 +151,14 @@ impl Lock {
             Ok(text) => text.map(|text| Self::parse(&text, file)).transpose(),
             Err(cause) => Err(LockError::Unread { file, cause }),
         }
+    }
+
+    /// The lock file in this folder, as Nix sees it; `None` also if Git does not track it.
+    ///
+    /// # Errors
+    /// See [`LockError`].
+    pub(super) fn seen_in_folder(folder: &Path) -> Result<Option<Self>, LockError> {
+        if is_untracked(folder, LOCK) { Ok(None) } else { Self::in_folder(folder) }
     }
 
     /// Reads the text of `file`.

@@ -29,10 +29,11 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, Weak};
 
 use crate::config::Settings;
+use crate::diagnostic::{Code, Diagnostic};
 use crate::names::{InputName, InputReference};
 use crate::nix::build::{BuildRequest, BuiltDerivation};
 use crate::nix::diagnostics::SourceTree;
-use crate::nix::{self, Nix, NixError, NixRun};
+use crate::nix::{self, Nix, NixError, NixRun, diagnostics};
 use crate::progress::Call;
 
 pub use cache::{AnswerCache, CacheKey};
@@ -167,7 +168,7 @@ impl Flake {
         checkout.map(Some).ok_or_else(|| FlakeError::GitSilent(folder.clone()))
     }
 
-    /// The lock file; `None` if the flake has none.
+    /// The lock file; `None` if the flake has none, or if [Nix does not see it](Self::has_untracked_lock).
     ///
     /// # Errors
     /// Those of [`Flake::require`], and [`FlakeError::Lock`].
@@ -175,8 +176,22 @@ impl Flake {
         self.require()?;
         Ok(match &self.at {
             Some(commit) => commit.lock()?,
-            None => Lock::in_folder(&self.settings.flake)?,
+            None => Lock::seen_in_folder(&self.settings.flake)?,
         })
+    }
+
+    /// Whether the flake has a lock file that Git does not track: Nix then evaluates as if there was none.
+    #[must_use]
+    pub fn has_untracked_lock(&self) -> bool {
+        self.at.is_none() && fingerprint::repository::is_untracked(&self.settings.flake, lock::LOCK)
+    }
+
+    /// Names the lock file that Git does not track, if the error is that inputs are not locked.
+    pub(crate) fn explain_lock(&self, error: Diagnostic) -> Diagnostic {
+        match error.code {
+            Code::LockFileOutdated if self.has_untracked_lock() => diagnostics::not_tracked(lock::LOCK),
+            _ => error,
+        }
     }
 
     /// The names, in the lock file, of inputs without a fixed content, such as a Git tree with uncommitted changes.
@@ -188,7 +203,7 @@ impl Flake {
         if self.at.is_some() {
             return Ok(Vec::new());
         }
-        let lock = Lock::in_folder(&self.settings.flake)?;
+        let lock = Lock::seen_in_folder(&self.settings.flake)?;
         let locked = lock.map(|lock| lock.unpinned()).unwrap_or_default();
         Ok(locked.into_iter().chain(self.unpinned_overrides()).collect())
     }
@@ -234,7 +249,7 @@ impl Flake {
         }
         let lock = match &self.at {
             Some(commit) => commit.lock()?,
-            None => Lock::in_folder(&self.settings.flake)?,
+            None => Lock::seen_in_folder(&self.settings.flake)?,
         };
         let Some(lock) = lock else { return Ok(()) };
         let first = |name: &InputName| name.as_str().split('/').next().unwrap_or_default().to_owned();

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::check::Status;
 use super::outputs::{ListOptions, OutputKind};
 use super::{Answer, Flake, FlakeError, Instantiate, PathStep, Question, UnreadPart};
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Code, Diagnostic};
 use crate::names::{AttrPath, StorePath};
 use crate::nix::diagnostics::{self, SourceTree};
 use crate::progress::Call;
@@ -80,6 +80,25 @@ struct OutputInputs {
     path: String,
     native: Vec<Option<String>>,
     build: Vec<Option<String>>,
+}
+
+/// The development shells of a flake, and what their packages could not be compared with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shells {
+    /// The shells.
+    pub shells: Vec<Shell>,
+    /// Packages of the flake that could not be read: no package of a shell has their attributes.
+    pub unread: Vec<UnreadPart>,
+    /// Number of packages of the flake that were not read, because it has too many.
+    pub not_compared: usize,
+}
+
+/// What the packages of the shells are compared with.
+#[derive(Default)]
+struct Compared {
+    sources: Vec<Source>,
+    unread: Vec<UnreadPart>,
+    not_compared: usize,
 }
 
 /// A shell or package of the flake, with its system and its inputs.
@@ -190,39 +209,57 @@ impl Flake {
     ///
     /// # Errors
     /// See [`FlakeError`].
-    pub async fn shells(&self, system: Option<&str>, call: &Call) -> Result<Vec<Shell>, FlakeError> {
+    pub async fn shells(&self, system: Option<&str>, call: &Call) -> Result<Shells, FlakeError> {
         let find = |flake: Self| async move { flake.find_shells(system, call).await };
-        let mut shells: Vec<Shell> = self.remembered(&format!("shells {system:?}"), call, find).await?;
+        let mut shells: Shells = self.remembered(&format!("shells {system:?}"), call, find).await?;
         // What is in the store changes although the flake does not.
-        for package in shells.iter_mut().flat_map(|shell| &mut shell.packages) {
+        for package in shells.shells.iter_mut().flat_map(|shell| &mut shell.packages) {
             package.list_commands();
         }
         Ok(shells)
     }
 
-    /// The inputs of the flake's packages. A package that does not evaluate is left out: `flake_check` reports it.
-    async fn package_inputs(&self, system: Option<&str>, call: &Call) -> Result<Vec<Source>, FlakeError> {
+    /// The inputs of the flake's packages.
+    async fn package_inputs(&self, system: Option<&str>, call: &Call) -> Result<Compared, FlakeError> {
         let listing = ListOptions { instantiate: Instantiate::No, on_warning: &|_, _| (), call };
         let mut leaves = self.leaves(|rule| rule.kind == OutputKind::Package, listing).await?;
         leaves.retain(|leaf| {
-            let is_of_system = system.is_none() || leaf.system.as_deref() == system;
-            leaf.error.is_none()
-                && leaf.path.first().is_some_and(|output| output == "packages")
-                && is_of_system
+            // An output that does not evaluate has no system.
+            let is_of_system = system.is_none() || leaf.system.is_none() || leaf.system.as_deref() == system;
+            leaf.path.first().is_some_and(|output| output == "packages") && is_of_system
         });
+        let mut compared = Compared::default();
+        leaves.retain_mut(|leaf| match leaf.error.take() {
+            Some(error) => {
+                compared.unread.push(UnreadPart::new(leaf.path.iter().cloned(), error));
+                false
+            }
+            None => true,
+        });
+        compared.not_compared = leaves.len().saturating_sub(COMPARED);
         leaves.truncate(COMPARED);
         let question = |path: &Vec<String>| Question::new(path.iter().cloned(), "build_inputs");
         let questions = leaves.iter().map(|leaf| question(&leaf.path)).collect();
         let answers = self.ask("packages", questions, Instantiate::No, call).await?;
-        let known = leaves.into_iter().zip(answers).filter_map(|(leaf, answer)| {
-            let inputs = OutputInputs::deserialize(&answer.ok()?.value).ok()?;
-            let attr = AttrPath::new(leaf.path).to_string();
-            Some(Source { attr, system: leaf.system, inputs })
-        });
-        Ok(known.collect())
+        for (leaf, answer) in leaves.into_iter().zip(answers) {
+            let read = answer.and_then(|answer| {
+                OutputInputs::deserialize(&answer.value).map_err(|error| {
+                    let message = "the inputs of the package have an unexpected type";
+                    Diagnostic::new(Code::TypeMismatch, message).with_said(&error.to_string())
+                })
+            });
+            match read {
+                Ok(inputs) => {
+                    let attr = AttrPath::new(leaf.path).to_string();
+                    compared.sources.push(Source { attr, system: leaf.system, inputs });
+                }
+                Err(error) => compared.unread.push(UnreadPart::new(leaf.path, error)),
+            }
+        }
+        Ok(compared)
     }
 
-    async fn find_shells(&self, system: Option<&str>, call: &Call) -> Result<Vec<Shell>, FlakeError> {
+    async fn find_shells(&self, system: Option<&str>, call: &Call) -> Result<Shells, FlakeError> {
         let listing = ListOptions { instantiate: Instantiate::No, on_warning: &|_, _| (), call };
         let mut leaves = self.leaves(|rule| rule.kind == OutputKind::Devshell, listing).await?;
         leaves.retain(|leaf| system.is_none() || leaf.system.is_none() || leaf.system.as_deref() == system);
@@ -235,7 +272,10 @@ impl Flake {
             })
             .collect();
         let answers = self.ask("shells", questions, Instantiate::No, call).await?;
-        let mut sources = self.package_inputs(system, call).await?;
+        let Compared { mut sources, unread, not_compared } = match leaves.is_empty() {
+            true => Compared::default(),
+            false => self.package_inputs(system, call).await?,
+        };
         for (leaf, answer) in leaves.iter().filter(|leaf| leaf.error.is_none()).zip(&answers) {
             if let Ok(answer) = answer
                 && let Some(inputs) = inputs_of_shell(&answer.value)
@@ -309,7 +349,7 @@ impl Flake {
             }
             shells.push(shell);
         }
-        Ok(shells)
+        Ok(Shells { shells, unread, not_compared })
     }
 }
 

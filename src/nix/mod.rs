@@ -183,8 +183,8 @@ impl Nix {
     ///
     /// # Errors
     /// See [`program::NixProgram::find`].
-    pub async fn isolated_eval(&self, sources: &[String]) -> Result<Command, NixError> {
-        Ok(program::isolated_eval(&self.find().await?.path, sources))
+    pub async fn isolated_eval(&self) -> Result<Command, NixError> {
+        Ok(program::isolated_eval(&self.find().await?.path))
     }
 
     /// Runs `nix` and reads its log as a stream: progress goes to the call, the rest to [`NixRun::state`].

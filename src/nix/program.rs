@@ -200,11 +200,8 @@ pub fn command(program: &Path, subcommand: &[&str]) -> Command {
 ///   store (Nix 2.26 to 2.34).
 /// - It has no network. `builtins.findFile` checks no URI either, and would download an entry of its search path.
 /// - It builds nothing, writes no derivation to the store, and has no binary caches.
-///
-/// `sources` are the paths of the store that it reads. As entries of the search path, which pure evaluation does not search, Nix
-/// looks them up in its database once. Otherwise Nix 2.34 does so at every access to a file, which takes a tenth of the time.
 #[must_use]
-pub fn isolated_eval(program: &Path, sources: &[String]) -> Command {
+pub fn isolated_eval(program: &Path) -> Command {
     let command = Command::new(Executable::Nix(program.to_owned()))
         .args(["eval", "--json", "--show-trace", "--read-only"])
         .args(["--experimental-features", "nix-command"])
@@ -216,7 +213,6 @@ pub fn isolated_eval(program: &Path, sources: &[String]) -> Command {
         .args(["--option", "substitute", "false"])
         .args(["--option", "builders", ""])
         .args(["--option", "download-attempts", "1"])
-        .args(sources.iter().flat_map(|source| ["-I".to_owned(), format!("source={source}")]))
         .without("NIX_PATH")
         .without_network();
     quiet(command)

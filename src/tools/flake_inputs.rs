@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::page::PageInput;
 use super::{Context, Effect, Reach, Tool, ToolError};
 use crate::flake::DeclaredInput;
-use crate::flake::lock::{Lock, LockedInput, Reference};
+use crate::flake::lock::{Lock, LockedInput, Reference, shown_reference};
+use crate::names::{InputName, InputReference};
 use crate::text;
 use crate::time::Timestamp;
 
@@ -17,6 +18,8 @@ pub struct FlakeInputs;
 
 /// Seconds of a day.
 const DAY_SECONDS: u64 = 24 * 60 * 60;
+/// Most inputs that are followed from one to the next: a lock file may make them follow each other.
+const LOOKUPS: usize = 32;
 /// The name in `follows` of an input that follows the flake itself; no input has this name.
 const SELF_INPUT: &str = "self";
 
@@ -54,6 +57,10 @@ pub struct FlakeInput {
     /// The input whose content it has; `self` is the flake.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     follows: Option<String>,
+    /// The reference that the settings have instead (`--override-input`, `nix.override_inputs`): its own, or that of the input
+    /// that it follows or belongs to. `revision` is that of the reference.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    overridden_by: Option<String>,
     /// Absent if none was found.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     problem: Option<LockProblem>,
@@ -65,6 +72,8 @@ pub struct FlakeInput {
 enum LockProblem {
     /// flake.nix declares it, but flake.lock does not have it.
     NotLocked,
+    /// Git does not track flake.lock, so Nix does not see it.
+    LockUntracked,
     /// flake.lock has another source than flake.nix declares.
     Outdated,
     /// flake.lock has it, but flake.nix does not declare it.
@@ -80,6 +89,9 @@ impl LockProblem {
     const fn explain(self) -> &'static str {
         match self {
             Self::NotLocked => "missing from flake.lock; lock it with `nix flake lock`",
+            Self::LockUntracked => {
+                "Git does not track flake.lock, so Nix does not see it; run `git add flake.lock`"
+            }
             Self::Outdated => {
                 "flake.nix declares another source than flake.lock; lock it again with `nix flake lock`"
             }
@@ -110,6 +122,11 @@ impl Tool for FlakeInputs {
         let lock = context.flake().lock()?;
         let declared = context.flake().declared_inputs(&context.call).await?;
         let mut inputs = list_inputs(lock.as_ref(), &declared, Timestamp::now());
+        override_inputs(&mut inputs, &context.flake().settings().override_inputs);
+        if context.flake().has_untracked_lock() {
+            let missing = inputs.iter_mut().filter(|input| input.problem == Some(LockProblem::NotLocked));
+            missing.for_each(|input| input.problem = Some(LockProblem::LockUntracked));
+        }
         inputs.sort_by_key(|input| (input.problem.is_none(), input.problem));
         let total = inputs.len();
         let page = input.page.select(inputs, 100)?;
@@ -140,6 +157,9 @@ impl FlakeInput {
                 1 => "1 day old".to_owned(),
                 days => format!("{days} days old"),
             }),
+            self.overridden_by
+                .as_deref()
+                .map(|reference| format!("overridden by the settings, which have {}", text::word(reference))),
             self.problem.map(|problem| problem.explain().to_owned()),
         ];
         let parts: Vec<String> = parts.into_iter().flatten().collect();
@@ -163,6 +183,7 @@ fn list_inputs(
         revision: None,
         age_days: None,
         follows: declared.follows.as_deref().map(join_path),
+        overridden_by: None,
         problem: Some(LockProblem::NotLocked),
     }));
     found
@@ -181,7 +202,61 @@ fn from_lock(
         revision: locked.as_ref().and_then(|locked| locked.commit().or(locked.hash())).map(str::to_owned),
         age_days: modified.map(|modified| now.since(modified).as_secs() / DAY_SECONDS),
         follows: input.follows.map(join_path),
+        overridden_by: None,
         problem: find_problem(input, declared),
+    }
+}
+
+/// Tells which inputs have other contents than the locked ones. What a reference has is not known, because nothing is fetched: an
+/// input of an input that is overridden has no revision.
+fn override_inputs(inputs: &mut Vec<FlakeInput>, overrides: &BTreeMap<InputName, InputReference>) {
+    let follows: BTreeMap<String, String> =
+        inputs.iter().filter_map(|input| Some((input.name.clone(), input.follows.clone()?))).collect();
+    for input in inputs.iter_mut() {
+        let Some((reference, is_whole)) = override_of(&input.name, &follows, overrides, LOOKUPS) else {
+            continue;
+        };
+        input.overridden_by = Some(shown_reference(reference));
+        input.revision = reference.commit().filter(|_| is_whole).map(str::to_owned);
+        (input.age_days, input.problem) = (None, None);
+    }
+    let known = |name: &str| inputs.iter().any(|input| input.name == name);
+    let more: Vec<FlakeInput> = overrides
+        .iter()
+        .filter(|(name, _)| !known(name.as_str()))
+        .map(|(name, reference)| FlakeInput {
+            name: name.to_string(),
+            url: None,
+            revision: reference.commit().map(str::to_owned),
+            age_days: None,
+            follows: None,
+            overridden_by: Some(shown_reference(reference)),
+            problem: None,
+        })
+        .collect();
+    inputs.extend(more);
+}
+
+/// The reference that an input, or the nearest one that it belongs to, is replaced by, and whether it is the input itself.
+/// `left` limits how many inputs are followed.
+fn override_of<'a>(
+    name: &str,
+    follows: &BTreeMap<String, String>,
+    overrides: &'a BTreeMap<InputName, InputReference>,
+    left: usize,
+) -> Option<(&'a InputReference, bool)> {
+    let left = left.checked_sub(1)?;
+    let mut above = name;
+    loop {
+        let is_whole = above.len() == name.len();
+        if let Some((_, reference)) = overrides.iter().find(|(other, _)| other.as_str() == above) {
+            return Some((reference, is_whole));
+        }
+        if let Some(target) = follows.get(above) {
+            let rest = name.get(above.len()..)?;
+            return override_of(&format!("{target}{rest}"), follows, overrides, left);
+        }
+        (above, _) = above.rsplit_once('/')?;
     }
 }
 

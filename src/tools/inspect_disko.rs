@@ -19,7 +19,7 @@ const TREE_BYTES: usize = page::PAGE_BYTES / 2;
 
 /// The note of an answer about several hosts.
 const SEVERAL: &str =
-    "`mounts` has only `/`: the whole layout and the fixes are in the answer about one `host`";
+    "`disks` without partitions, `mounts` with `/` only; the rest, and fixes, in the answer about one `host`";
 
 /// Maximum number of disks that a line of the text names.
 const MAX_NAMED_DISKS: usize = 20;
@@ -84,12 +84,12 @@ impl Tool for InspectDisko {
             };
             let layout = Layout::from_probe(facts.value)?;
             total_hazards += layout.hazards.len();
+            total_disks += layout.disks.len();
             if are_several {
                 let own = layout.into_brief_parts().into_iter();
                 parts.extend(own.map(|part| part.of_host(host.as_str())));
                 unread.extend(facts.unread.into_iter().map(|part| part.below(host.as_str())));
             } else {
-                total_disks += layout.disks.len();
                 parts.extend(layout.into_parts(TREE_BYTES));
                 unread.extend(facts.unread);
             }

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::gap::{Gap, Gaps};
 use super::page::PageInput;
 use super::{Context, Effect, Reach, Tool, ToolError};
 use crate::causes::{self, Failing, GroupedEntry};
@@ -33,6 +34,14 @@ pub struct Output {
     total: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
     next_cursor: Option<String>,
+    /// Packages of the flake that could not be read: no package of a shell has their `attr` or is `through` them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    unread: Vec<Gap>,
+    #[serde(default, skip_serializing_if = "crate::schema::is_zero")]
+    unread_total: usize,
+    /// Number of further packages of the flake that were not read.
+    #[serde(default, skip_serializing_if = "crate::schema::is_zero")]
+    not_compared: usize,
 }
 
 impl Failing for Shell {
@@ -61,10 +70,18 @@ impl Tool for ListDevshells {
 
     async fn run(context: &Context, input: Input) -> Result<Output, ToolError> {
         let system = input.system.as_ref().map(SystemName::as_str);
-        let shells = context.flake().shells(system, &context.call).await?;
-        let total = shells.len();
-        let page = input.page.select(causes::group_by_cause(shells), 100)?;
-        Ok(Output { shells: page.entries, total, next_cursor: page.next_cursor })
+        let found = context.flake().shells(system, &context.call).await?;
+        let total = found.shells.len();
+        let gaps = Gaps::from_parts(found.unread);
+        let page = input.page.select_beside(causes::group_by_cause(found.shells), 100, gaps.bytes)?;
+        Ok(Output {
+            shells: page.entries,
+            total,
+            next_cursor: page.next_cursor,
+            unread: gaps.shown,
+            unread_total: gaps.total,
+            not_compared: found.not_compared,
+        })
     }
 
     fn render(output: &Output) -> String {
@@ -106,6 +123,10 @@ impl Tool for ListDevshells {
                 };
                 lines.push(format!("  ✗ {} packages could not be read{why}", shell.unread));
             }
+        }
+        lines.extend(Gaps::render(&output.unread, output.unread_total));
+        if output.not_compared > 0 {
+            lines.push(format!("… {} packages of the flake were not compared", output.not_compared));
         }
         lines.join("\n")
     }

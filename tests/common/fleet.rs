@@ -154,6 +154,13 @@ impl Fleet {
         move || std::fs::read_to_string(&log).unwrap().lines().count()
     }
 
+    /// Limits the processes that evaluate at once.
+    pub fn limit_workers(&self, workers: usize) {
+        let path = self.scratch.path().join("pantheros.toml");
+        let settings = std::fs::read_to_string(&path).unwrap();
+        std::fs::write(path, format!("{settings}[limits]\nevaluation_workers = {workers}\n")).unwrap();
+    }
+
     /// Runs the Nix under test in the flake's folder, without this program.
     pub fn by_hand(&self, arguments: &[&str]) -> Output {
         Command::new(&self.nix)

@@ -286,3 +286,42 @@ fn a_lock_file_that_does_not_fit_is_refused() {
         assert_eq!(evaluate(&fleet, json!({"attr": "x"})).error_code(), "lock_file_outdated");
     });
 }
+
+#[test]
+fn a_lock_file_that_git_does_not_track_is_none() {
+    on_each_nix(|nix| {
+        let library = Fleet::committed(nix, &[("flake.nix", "{ outputs = _: { x = 1; }; }")]);
+        let outputs = "{ own = 2; nixosConfigurations.web.config.networking.hostName = \"web\"; }";
+        let flake = format!(
+            "{{ inputs.library.url = \"git+file://{}\"; outputs = {{ self, library }}: {outputs}; }}",
+            library.folder().display()
+        );
+        let fleet = Fleet::committed(nix, &[("flake.nix", &flake)]);
+        let locked = fleet.by_hand(&["flake", "lock"]);
+        assert!(locked.status.success(), "{}", errors(&locked));
+        assert_eq!(evaluate(&fleet, json!({"attr": "own"})).json["value"], 2);
+        fleet.git(&["rm", "-q", "--cached", "flake.lock"]);
+        assert!(!fleet.by_hand(&["eval", "--no-update-lock-file", ".#own"]).status.success());
+        for (tool, arguments) in [
+            ("evaluate", json!({"attr": "own"})),
+            ("list_hosts", json!({"wait": true})),
+            ("flake_check", json!({})),
+            ("build_host", json!({"host": "web"})),
+            ("explain_option", json!({"host": "web", "option": "networking.hostName"})),
+            ("nix_search", json!({"query": "x"})),
+        ] {
+            let answer = fleet.call(tool, &arguments);
+            assert_eq!(answer.error_code(), "untracked_file", "{tool}: {:#}", answer.json);
+            let hint = answer.json["error"]["hint"].as_str().unwrap();
+            assert!(hint.contains("`git add flake.lock`"), "{tool}: {hint}");
+        }
+        // Without inputs, nothing is missing.
+        fleet.write("flake.nix", &format!("{{ outputs = _: {outputs}; }}"));
+        assert!(fleet.by_hand(&["eval", "--no-update-lock-file", ".#own"]).status.success());
+        assert_eq!(evaluate(&fleet, json!({"attr": "own"})).json["value"], 2);
+        // With inputs, it is read as soon as Git tracks it.
+        fleet.write("flake.nix", &flake);
+        fleet.git(&["add", "flake.lock"]);
+        assert_eq!(evaluate(&fleet, json!({"attr": "own"})).json["value"], 2);
+    });
+}

@@ -88,6 +88,7 @@ fn calls(fleet: &Fleet) -> Vec<(String, Vec<Value>)> {
                         json!({"query": "address", "kind": "option", "host": "web"}),
                     ]
                 }
+                "evaluate" => vec![json!({"host": "web", "attr": "pantheros.deploy.targetHost"})],
                 "explain_option" => vec![json!({"host": "web", "option": "listen"})],
                 "fleet_view" => vec![json!({"view": "ports", "host": "web"})],
                 "plan_deploy" => vec![json!({"hosts": ["web"]})],
@@ -104,7 +105,8 @@ fn calls(fleet: &Fleet) -> Vec<(String, Vec<Value>)> {
 
 const CHANGING: [&str; 4] = ["build_host", "plan_deploy", "deploy", "rollback_host"];
 /// Tools that have to evaluate the derivation's output. Other tools only must not build without reporting it.
-const EVALUATING: [&str; 8] = [
+const EVALUATING: [&str; 9] = [
+    "evaluate",
     "explain_option",
     "list_hosts",
     "flake_check",
@@ -156,7 +158,9 @@ fn what_was_built_to_evaluate_is_told() {
                 assert_eq!(told, &expected, "{tool} {arguments}: {answer:#}");
                 continue;
             }
-            if tool == "flake_check" {
+            // These build nothing in order to evaluate.
+            if ["evaluate", "flake_check"].contains(&tool.as_str()) {
+                assert!(answer.to_string().contains("\"needs_build\""), "{tool} {arguments}: {answer:#}");
                 assert!(!made.exists() && told.is_null(), "{tool} {arguments}: {answer:#}");
                 continue;
             }

@@ -251,6 +251,7 @@ fn a_flake_that_does_not_say_its_inputs_is_an_error() {
         }
         fleet.write("flake.nix", "{ outputs = _: { }; }");
         fleet.write("flake.lock", "{}");
+        fleet.git(&["add", "flake.lock"]);
         let answer = fleet.call("flake_inputs", &json!({}));
         assert_eq!(answer.error_code(), "lock_file_outdated", "{:#}", answer.json);
     }
@@ -297,4 +298,116 @@ fn many_inputs_come_in_pages_and_none_is_left_out() {
     names.sort_unstable();
     names.dedup();
     assert_eq!(names.len(), 250);
+}
+
+#[test]
+fn an_input_that_is_overridden_is_told_with_what_replaces_it() {
+    for nix in nixes() {
+        let (old, other) = (input(&nix, 400), input(&nix, 1));
+        let home = Fleet::committed(
+            &nix,
+            &[(
+                "flake.nix",
+                &format!(
+                    "{{ inputs = {{ packages.url = \"{0}\"; tools.url = \"{0}\"; }}; outputs = _: {{ }}; }}",
+                    url(&old)
+                ),
+            )],
+        );
+        let fleet = Fleet::committed(
+            &nix,
+            &[(
+                "flake.nix",
+                &format!(
+                    "{{ inputs = {{ packages.url = \"{}\"; same.follows = \"home/tools\";
+                          home = {{ url = \"{}\"; inputs.packages.follows = \"packages\"; }}; }};
+                        outputs = _: {{ }}; }}",
+                    url(&old),
+                    url(&home)
+                ),
+            )],
+        );
+        lock(&fleet);
+        let told = |overrides: &[String]| {
+            let mut command = fleet.command(&["call", "flake_inputs"]);
+            let output = command.env("PANTHEROS_OVERRIDE_INPUT", overrides.join(" ")).output().unwrap();
+            let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
+            (answer["inputs"].as_array().unwrap().clone(), errors(&output))
+        };
+        let rows = |inputs: &[Value]| -> Vec<String> {
+            let row = |input: &Value| {
+                let word = |field: &str| input[field].as_str().unwrap_or("-").to_owned();
+                assert_eq!(input.get("problem"), None, "{input:#}");
+                format!("{} {} {}", word("name"), word("revision"), word("overridden_by"))
+            };
+            inputs.iter().map(row).collect()
+        };
+        let (locked, other_commit) = (commit(&old), commit(&other));
+        let pinned = format!("{}?rev={other_commit}", url(&other));
+        let home_row = format!("home {} -", commit(&home));
+        let (inputs, text) = told(&[format!("packages={pinned}")]);
+        assert_eq!(
+            rows(&inputs),
+            [
+                home_row.clone(),
+                format!("home/packages {other_commit} {pinned}"),
+                format!("home/tools {locked} -"),
+                format!("packages {other_commit} {pinned}"),
+                format!("same {locked} -"),
+            ]
+        );
+        assert!(inputs[3].get("age_days").is_none() && inputs[3]["url"] == url(&old), "{:#}", inputs[3]);
+        assert!(text.contains(&format!("overridden by the settings, which have {pinned}")), "{text}");
+        // What belongs to an input that is overridden is not known; what that input follows is.
+        let open = url(&other);
+        assert_eq!(
+            rows(&told(&[format!("home={open}")]).0),
+            [
+                format!("home - {open}"),
+                format!("home/packages {locked} -"),
+                format!("home/tools - {open}"),
+                format!("packages {locked} -"),
+                format!("same - {open}"),
+            ]
+        );
+        // An input of an input, and one that flake.lock does not have.
+        let both = [format!("home/tools={pinned}"), "home/new=https://user:hunter2@example.org/a".to_owned()];
+        let (inputs, text) = told(&both);
+        assert_eq!(
+            rows(&inputs),
+            [
+                home_row,
+                format!("home/packages {locked} -"),
+                format!("home/tools {other_commit} {pinned}"),
+                format!("packages {locked} -"),
+                format!("same {other_commit} {pinned}"),
+                "home/new - https://example.org/a".to_owned(),
+            ]
+        );
+        assert!(!text.contains("hunter2"), "{text}");
+    }
+}
+
+#[test]
+fn a_file_that_git_does_not_track_is_not_seen() {
+    for nix in nixes() {
+        let library = input(&nix, 1);
+        let flake = format!("{{ inputs.library.url = \"{}\"; outputs = _: {{ }}; }}", url(&library));
+        let fleet = Fleet::committed(&nix, &[("flake.nix", &flake)]);
+        lock(&fleet);
+        assert!(problems(&fleet).is_empty());
+        fleet.git(&["rm", "-q", "--cached", "flake.lock"]);
+        assert!(!nix_takes_the_lock(&fleet));
+        assert_eq!(problems(&fleet), [("library".to_owned(), "lock_untracked".to_owned())]);
+        let text = errors(&fleet.command(&["call", "flake_inputs"]).output().unwrap());
+        assert!(text.contains("run `git add flake.lock`"), "{text}");
+        // What is added and not committed is seen.
+        fleet.git(&["add", "--intent-to-add", "flake.lock"]);
+        assert!(nix_takes_the_lock(&fleet) && problems(&fleet).is_empty());
+
+        fleet.git(&["rm", "-q", "--cached", "flake.nix"]);
+        let answer = fleet.call("flake_inputs", &json!({}));
+        assert_eq!(answer.error_code(), "untracked_file", "{:#}", answer.json);
+        assert!(answer.json["error"]["hint"].as_str().unwrap().contains("git add flake.nix"), "{answer:?}");
+    }
 }

@@ -100,3 +100,47 @@ fn a_package_of_a_shell_has_attribute_version_and_commands() {
         assert!(text.contains("ripgrep 14.1 (rg rgx)") && text.contains("zlib 1.3"), "{text}");
     }
 }
+
+#[test]
+fn a_package_that_no_shell_is_compared_with_is_told() {
+    for nix in nixes() {
+        let fleet = Fleet::committed(&nix, &[("flake.nix", FLAKE), ("deploy.nix", DEPLOY)]);
+        let answer = fleet.call("list_devshells", &json!({})).json;
+        assert_eq!(answer["unread_total"], 1, "{answer:#}");
+        assert_eq!(answer["unread"][0]["attr"], "packages.x86_64-linux.broken", "{answer:#}");
+        assert!(answer["unread"][0]["error"].to_string().contains("does not evaluate"), "{answer:#}");
+        let text = fleet.command(&["call", "list_devshells"]).output().unwrap();
+        let text = String::from_utf8(text.stderr).unwrap();
+        assert!(text.contains("✗ packages.x86_64-linux.broken: "), "{text}");
+        // Of another system, nothing is read.
+        let other = fleet.call("list_devshells", &json!({"system": "aarch64-linux"})).json;
+        assert_eq!((&other["total"], other.get("unread")), (&json!(0), None), "{other:#}");
+
+        // All packages of a system that does not evaluate, packages whose inputs do not, and those that are too many.
+        let many = "inherit deploy; } // builtins.listToAttrs (builtins.genList (n: { \
+                    name = \"many-${toString n}\"; value = app; }) 250) // {";
+        for (flake, attr, not_compared) in [
+            (
+                FLAKE.replace("app = app // {", "app = throw \"no names\"; } // throw \"no set\" // { x = {"),
+                "packages.x86_64-linux",
+                0,
+            ),
+            (
+                FLAKE.replace(
+                    "buildInputs = [ zlib ]; };\n      inherit",
+                    "buildInputs = throw \"no inputs\"; };\n      inherit",
+                ),
+                "packages.x86_64-linux.app",
+                0,
+            ),
+            (FLAKE.replace("inherit deploy;", many), "packages.x86_64-linux.broken", 53),
+        ] {
+            fleet.write("flake.nix", &flake);
+            let answer = fleet.call("list_devshells", &json!({})).json;
+            let told = answer["unread"].to_string();
+            assert!(told.contains(&format!("\"{attr}\"")), "{attr}: {answer:#}");
+            assert_eq!(answer["not_compared"].as_u64().unwrap_or_default(), not_compared, "{answer:#}");
+            assert_eq!(answer["shells"][0]["status"], "ok", "{answer:#}");
+        }
+    }
+}

@@ -149,6 +149,10 @@ impl Flake {
         let error =
             diagnostics::diagnose(&run.state, &source).into_iter().next().unwrap_or_else(no_answer_error);
         let error = isolation.map_or(error.clone(), |isolation| isolation.explain(error));
+        let error = match shared.options.other_flake {
+            None => self.explain_lock(error),
+            Some(_) => error,
+        };
         let failure = failed(error, false, &answers);
         Ok((answers, failure))
     }
@@ -200,7 +204,7 @@ impl Flake {
             isolation.outputs
         );
         let expression = format!("_: (\n{}\n)", own.unwrap_or("null"));
-        let command = self.nix.isolated_eval(&isolation.stored).await?;
+        let command = self.nix.isolated_eval().await?;
         // Relative paths begin at the working folder.
         Ok(command.folder("/").arg("--apply").arg(apply).arg("--expr").arg(expression))
     }

@@ -18,7 +18,7 @@ use super::hasher::FingerprintHasher;
 use super::index::{self, IndexEntry};
 use super::stat::Stat;
 use super::{add_bytes, add_file, add_found, git_settings};
-use crate::reading;
+use crate::{nix, reading};
 
 /// Most steps from a symbolic ref to a commit, and most levels of included settings files.
 const STEPS: usize = 8;
@@ -53,6 +53,20 @@ impl Index {
     pub(in crate::flake) fn entries(&self) -> Option<Vec<IndexEntry<'_>>> {
         self.bytes.as_deref().map_or(Some(Vec::new()), index::parse)
     }
+}
+
+/// Whether the flake's folder has a file of this name that Nix does not see, because Git does not track it. `false` if the index
+/// cannot be read.
+pub(in crate::flake) fn is_untracked(folder: &Path, name: &str) -> bool {
+    let Some(root) = nix::repository_root(folder) else { return false };
+    let file = folder.join(name);
+    let Ok(path) = file.strip_prefix(root) else { return false };
+    let tracks = || {
+        let index = Repository::at(root)?.index()?;
+        let path = path.as_os_str().as_bytes();
+        Some(index.entries()?.iter().any(|entry| *entry.path == *path))
+    };
+    file.symlink_metadata().is_ok() && tracks() == Some(false)
 }
 
 impl Repository {

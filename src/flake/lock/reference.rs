@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use crate::names::InputReference;
 use crate::text;
 
 /// Longest URL that is shown, in characters.
@@ -156,6 +157,12 @@ impl Reference {
         };
         shown(&url)
     }
+}
+
+/// A flake reference as it is shown: without passwords, tokens and control characters, up to `URL` characters.
+#[must_use]
+pub fn shown_reference(reference: &InputReference) -> String {
+    shown(&without_secrets(reference.as_str()))
 }
 
 fn shown(url: &str) -> String {

@@ -162,7 +162,9 @@ fn untracked(problem: &NixProblem<'_>) -> Option<Diagnostic> {
     Some(not_tracked(&file))
 }
 
-fn not_tracked(file: &str) -> Diagnostic {
+/// The error of a file of the flake that Nix does not see, because Git does not track it.
+#[must_use]
+pub fn not_tracked(file: &str) -> Diagnostic {
     let quoted = if file.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/._-+".contains(&byte)) {
         file.to_owned()
     } else {

@@ -17,6 +17,7 @@ mod system;
 mod tests;
 
 pub use build::{BuildFailure, build_failures};
+pub use flakes::not_tracked;
 pub use source::{CommittedFlake, FlakeFiles, SourceTree};
 
 use crate::advice::Remedy;
