@@ -19,8 +19,6 @@ use crate::text;
 /// The tool `explain_option`.
 pub struct ExplainOption;
 
-/// The priority of an option's default (`mkOptionDefault`).
-const OPTION_DEFAULT: i64 = 1500;
 /// Definitions on a page.
 const DEFINITIONS: usize = 12;
 /// Options below a prefix on a page.
@@ -156,15 +154,6 @@ fn one_host(
     output.total = facts.definitions.len();
     output.losers_unknown = !facts.has_losers;
     output.value = facts.value;
-    // A value that somebody set shows how to write one.
-    if facts
-        .definitions
-        .iter()
-        .any(|definition| definition.wins && definition.priority < Some(OPTION_DEFAULT))
-    {
-        output.example = None;
-    }
-    output.is_unset = !facts.is_set && output.value.is_none();
     let mut definitions = facts.definitions;
     // Hundreds of nixpkgs' modules open ports if they are in use: those that are not decide nothing.
     let is_merged = definitions.iter().any(|definition| definition.wins && !definition.is_empty());
@@ -338,13 +327,5 @@ mod tests {
             definition("lost.nix", false, 100, "[ 1 ]"),
         ]);
         assert_eq!((files, has_more), (vec!["forced.nix".into(), "lost.nix".into()], false));
-    }
-
-    #[test]
-    fn an_example_is_shown_for_what_nobody_sets() {
-        let (_, _, set) = shown(vec![definition("web.nix", true, 100, "[ 80 ]")]);
-        assert_eq!(set.example, None);
-        let (_, _, unset) = shown(vec![definition("module.nix", true, OPTION_DEFAULT, "[ ]")]);
-        assert_eq!(unset.example.as_deref(), Some("[ 1 ]"));
     }
 }
