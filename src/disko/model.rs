@@ -115,7 +115,7 @@ pub struct Node {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(default)]
     pub children: Vec<Node>,
-    /// Where the root of a tree is defined. An answer leaves it out of disks that `wiped` or `kept` has.
+    /// Where the root of a tree is defined.
     #[serde(flatten)]
     pub place: Option<Place>,
     /// Number of its children in later parts of the layout.
