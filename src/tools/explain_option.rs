@@ -154,6 +154,7 @@ fn one_host(
     output.total = facts.definitions.len();
     output.losers_unknown = !facts.has_losers;
     output.value = facts.value;
+    output.is_unset = !facts.is_set && output.value.is_none();
     let mut definitions = facts.definitions;
     // Hundreds of nixpkgs' modules open ports if they are in use: those that are not decide nothing.
     let is_merged = definitions.iter().any(|definition| definition.wins && !definition.is_empty());
