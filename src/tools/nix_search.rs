@@ -4,14 +4,16 @@ mod alike;
 mod answer;
 mod commands;
 mod hit;
+mod index_state;
 mod options;
 mod packages;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use self::answer::{ExactAnswer, IndexState, SearchResult};
+use self::answer::{ExactAnswer, SearchResult};
 use self::hit::Hit;
+use self::index_state::IndexState;
 use super::gap::{Gap, Gaps};
 use super::page::PageInput;
 use super::{Context, Effect, Reach, Tool, ToolError};

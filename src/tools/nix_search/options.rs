@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::answer::{self, IndexState};
-use super::{Found, SearchError, hit};
+use super::index_state::IndexState;
+use super::{Found, SearchError, answer, hit};
 use crate::flake::options::HostOption;
 use crate::search::exact;
 use crate::search::index::{HostOptionsSource, IndexEntry, Query, Spelling};

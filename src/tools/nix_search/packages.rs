@@ -1,7 +1,8 @@
 //! The search for packages.
 
-use super::answer::{self, ExactAnswer, IndexState};
+use super::answer::{self, ExactAnswer};
 use super::hit::{self, Hit};
+use super::index_state::IndexState;
 use super::{Found, SearchError, commands};
 use crate::names::HostName;
 use crate::search::commands::is_command;
