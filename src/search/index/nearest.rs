@@ -11,8 +11,7 @@ use super::words::words;
 
 /// Most names with common letters whose spelling is compared.
 const NEIGHBOURS: usize = 600;
-/// Most names with three common letters that are counted. The rarest letters are counted first: a million names have those of
-/// `python`.
+/// Most names with three common letters that are counted. The rarest letters are counted first.
 const COUNTED: usize = 8_000;
 /// Most entries with all the corrected words of a path whose spelling is compared.
 const CORRECTED: u32 = 600;
