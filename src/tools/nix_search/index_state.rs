@@ -10,6 +10,9 @@ use crate::search::index::{Fact, IndexEntry, seconds_left};
 use crate::text;
 use crate::tools::indexes::SharedIndex;
 
+/// Longest reason why an index is not kept, in characters.
+const REASON: usize = 400;
+
 /// What limits an answer while an index is being built, or cannot be kept.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 // The schema leaves out its fields to save bytes: it is rare, and the names of the fields explain them.
@@ -42,7 +45,7 @@ impl IndexState {
     /// The state of an index that was searched; `None` unless a fault of the disk keeps it from being used again.
     pub(super) fn of_ready<E>(index: &SharedIndex<E>) -> Option<Self> {
         let not_kept = index.not_kept.as_ref().filter(|not_kept| not_kept.is_right)?;
-        Some(Self { not_kept: Some(text::plain(&not_kept.reason)), ..Self::default() })
+        Some(Self { not_kept: Some(text::line(&not_kept.reason, REASON)), ..Self::default() })
     }
 
     /// The state of an index that is being built.
