@@ -6,7 +6,7 @@ use crate::flake::options::HostOption;
 use crate::flake::{AskOptions, Flake, FlakeError, Instantiate, Question};
 use crate::names::HostName;
 use crate::progress::Call;
-use crate::search::index::{Index, IndexError, excess_of, is_meant_by, path_parts};
+use crate::search::index::{Index, IndexError, path_parts};
 use crate::text;
 
 /// What an index of options tells of a path, and the option that it is about.
@@ -18,12 +18,7 @@ pub fn option_answer(
     name: &str,
 ) -> Result<(Exact, Option<HostOption>), IndexError> {
     let path = path_parts(name);
-    let Some(last) = path.last() else { return Ok((Exact::new(Status::Missing), None)) };
-    let meant = match index.entry(name)? {
-        Some(option) => Some(option),
-        None => index.with_placeholder(last)?.into_iter().find(|option| is_meant_by(option, &path)),
-    };
-    if let Some(option) = meant {
+    if let Some((_, option)) = index.meant_by(&path)?.into_iter().next() {
         let exact = match &option.target {
             _ if option.removed => Exact::new(Status::Removed),
             Some(target) => {
@@ -34,11 +29,11 @@ pub fn option_answer(
         };
         return Ok((exact, Some(option)));
     }
-    if index.has_below(name)? {
+    if index.has_below(&name.to_lowercase())? {
         return Ok((Exact::with_message(Status::Works, "this is a set of options"), None));
     }
     let mut exact = Exact::new(Status::Missing);
-    if let Some(above) = option_above(index, &path)? {
+    if let Some(above) = index.above(&path)? {
         let kind = above.kind.as_deref().map(|kind| format!(" ({})", text::line(kind, 80)));
         exact.message = Some(format!(
             "there is no option of this path; it lies below the option {}{}",
@@ -48,25 +43,6 @@ pub fn option_answer(
         return Ok((exact, Some(above)));
     }
     Ok((exact, None))
-}
-
-/// The deepest option that a path lies below.
-fn option_above(index: &Index<HostOption>, path: &[String]) -> Result<Option<HostOption>, IndexError> {
-    for length in (1..path.len()).rev() {
-        let Some(above) = path.get(..length) else { continue };
-        let found = match index.entry(&above.join("."))? {
-            Some(option) => Some(option),
-            None => {
-                let last = above.last().map(String::as_str).unwrap_or_default();
-                let below = index.with_placeholder(last)?;
-                below.into_iter().find(|option| excess_of(option, path) == Some(path.len() - length))
-            }
-        };
-        if found.is_some() {
-            return Ok(found);
-        }
-    }
-    Ok(None)
 }
 
 /// The path of the option that another one stands for. The description of an option in a submodule names its target without

@@ -50,7 +50,7 @@ pub fn package_verdict(index: &Index<Package>, name: &str) -> Result<PackageVerd
                 return Ok(PackageVerdict::Known(Exact::with_message(Status::Works, message)));
             }
             // The index has no package of it, so it was not walked.
-            Some((OtherState::Plain, _)) if !index.has_below(&above.join("."))? => {
+            Some((OtherState::Plain, _)) if !index.has_below(&above.join(".").to_lowercase())? => {
                 return Ok(PackageVerdict::Unindexed(path));
             }
             _ => {}

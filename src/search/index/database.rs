@@ -227,6 +227,8 @@ impl<E: IndexEntry> Index<E> {
             OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX,
         )?;
         connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
+        // A complete file is never changed, so it is locked once instead of for each of the hundreds of reads of a search.
+        connection.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
         let index = Self { connection, entries: PhantomData };
         match index.fact(Fact::Version) {
             Ok(Some(version)) if version == VERSION => Ok(index),

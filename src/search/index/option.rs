@@ -26,17 +26,9 @@ const COMMON: &[&str] = &[
 
 /// Whether this is the option that a path with the user's own names means, such as
 /// `services.nginx.virtualHosts."example.org".enableACME`.
-#[must_use]
-pub fn is_meant_by(option: &HostOption, wanted: &[String]) -> bool {
-    excess_of(option, wanted) == Some(0)
-}
-
-/// By how many parts a path is longer than the path of the option that it lies below; `None` if it does not lie below it.
-#[must_use]
-pub fn excess_of(option: &HostOption, wanted: &[String]) -> Option<usize> {
+pub(super) fn is_meant_by(option: &HostOption, wanted: &[String]) -> bool {
     let own = segments(&option.path);
-    let excess = wanted.len().checked_sub(own.len())?;
-    own.iter().zip(wanted).all(|(own, wanted)| matches(own, wanted)).then_some(excess)
+    own.len() == wanted.len() && own.iter().zip(wanted).all(|(own, wanted)| matches(own, wanted))
 }
 
 /// Whether a part of a query is this part of a path, or takes the place of a placeholder.

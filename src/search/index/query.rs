@@ -15,9 +15,6 @@ const CANDIDATES: u32 = 400;
 /// beyond it lie in sets: entries are numbered from the outermost set inwards.
 const WEIGHED: u32 = 2_000;
 
-/// Most entries in submodules with one name that are compared with a path.
-const PLACEHOLDERS: u32 = 5_000;
-
 /// A word of a query: itself, and its pieces if it has several.
 pub(super) struct QueryWord {
     pub whole: String,
@@ -183,16 +180,16 @@ impl<E: IndexEntry> Index<E> {
             add(row.get(0)?, row.get(1)?, row.get(2)?)?;
         }
         let mut exact = self.connection.prepare_cached(
-            "SELECT id, entry FROM entries WHERE path_key = ?1 OR leaf_key = ?1 OR leaf_key = ?3 OR pname_key = ?1 \
-             OR program_key = ?1 LIMIT ?2",
+            "SELECT id, entry FROM entries WHERE path_key = ?1 OR leaf_key = ?1 OR pname_key = ?1 OR program_key = ?1 LIMIT ?2",
         )?;
-        let last = query.segments.last().map(|last| last.to_lowercase()).unwrap_or_default();
-        // The last part alone is right only for a path whose other parts are names that the user chose.
-        let last = if query.segments.len() > 1 { last } else { query.key.clone() };
-        let mut rows = exact.query(params![query.key, CANDIDATES, last])?;
+        let mut rows = exact.query(params![query.key, CANDIDATES])?;
+        let mut same_name: Vec<(i64, E)> = Vec::new();
         while let Some(row) = rows.next()? {
-            let (id, text): (i64, String) = (row.get(0)?, row.get(1)?);
-            let entry: E = serde_json::from_str(&text)?;
+            let text: String = row.get(1)?;
+            same_name.push((row.get(0)?, serde_json::from_str(&text)?));
+        }
+        same_name.extend(self.meant_by(&query.segments)?);
+        for (id, entry) in same_name {
             let rank = entry.rank(query, 0.0);
             if rank.tier <= 2 {
                 found.entry(id).or_insert(Match { entry, rank });
@@ -257,23 +254,6 @@ impl<E: IndexEntry> Index<E> {
         Ok(entries)
     }
 
-    /// The entries whose path ends with this name and has a place for a name that the user chooses.
-    ///
-    /// # Errors
-    /// See [`IndexError`].
-    pub fn with_placeholder(&self, leaf: &str) -> Result<Vec<E>, IndexError> {
-        let mut exact = self.connection.prepare_cached(
-            "SELECT entry FROM entries WHERE leaf_key = ?1 AND (instr(path_key, '<name>') OR instr(path_key, '*')) LIMIT ?2",
-        )?;
-        let mut rows = exact.query(params![leaf.to_lowercase(), PLACEHOLDERS])?;
-        let mut entries = Vec::new();
-        while let Some(row) = rows.next()? {
-            let text: String = row.get(0)?;
-            entries.push(serde_json::from_str(&text)?);
-        }
-        Ok(entries)
-    }
-
     /// Whether a package has this main program.
     ///
     /// # Errors
@@ -283,17 +263,5 @@ impl<E: IndexEntry> Index<E> {
             .connection
             .prepare_cached("SELECT EXISTS (SELECT 1 FROM entries WHERE program_key = ?1)")?
             .query_row([program.to_lowercase()], |row| row.get(0))?)
-    }
-
-    /// Whether an entry lies below this path.
-    ///
-    /// # Errors
-    /// See [`IndexError`].
-    pub fn has_below(&self, path: &str) -> Result<bool, IndexError> {
-        let path = path.to_lowercase();
-        Ok(self
-            .connection
-            .prepare_cached("SELECT EXISTS (SELECT 1 FROM entries WHERE path_key >= ?1 AND path_key < ?2)")?
-            .query_row([format!("{path}."), format!("{path}/")], |row| row.get(0))?)
     }
 }
