@@ -45,6 +45,15 @@ pub enum FlakeError {
     /// The flake has no such input, so it cannot be replaced.
     #[error("the flake has no input {0}, which the settings replace")]
     NoInput(InputName),
+    /// `nixpkgs` is an input of an input that is replaced, so its content is in no lock file here.
+    #[error(
+        "nixpkgs is {nixpkgs}, and {input} is replaced, so flake.lock does not tell which nixpkgs is meant"
+    )]
+    ReplacedNixpkgs {
+        input: InputName,
+        /// The path of the input that `nixpkgs` follows.
+        nixpkgs: String,
+    },
     /// The evaluation failed.
     #[error("{0}")]
     Evaluation(Box<Diagnostic>),
@@ -75,6 +84,9 @@ impl From<&FlakeError> for Diagnostic {
             }
             FlakeError::NoInput(_) => Self::new(Code::InvalidSettings, error.to_string()).with_hint(
                 "flake.lock names the inputs; correct `--override-input`, PANTHEROS_OVERRIDE_INPUT or `nix.override_inputs`",
+            ),
+            FlakeError::ReplacedNixpkgs { nixpkgs, .. } => Self::new(Code::InvalidSettings, error.to_string()).with_hint(
+                format!("replace it too: `--override-input {nixpkgs}=REFERENCE`, with the reference that {nixpkgs} has in the new input"),
             ),
             FlakeError::Evaluation(diagnostic) => (**diagnostic).clone(),
             FlakeError::Lock(error) => error.into(),

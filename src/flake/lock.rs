@@ -2,6 +2,7 @@
 //!
 //! The format is that of the Nix manual ("nix flake", "Lock files") and of `src/libflake/lockfile.cc`.
 
+mod overrides;
 mod reference;
 #[cfg(test)]
 mod tests;
@@ -18,6 +19,7 @@ use super::fingerprint::repository::is_untracked;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::{reading, text};
 
+pub use overrides::override_of;
 pub use reference::{Reference, shown_reference};
 
 /// The lock file's name, beside `flake.nix`.

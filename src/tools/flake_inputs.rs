@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::page::PageInput;
 use super::{Context, Effect, Reach, Tool, ToolError};
 use crate::flake::DeclaredInput;
-use crate::flake::lock::{Lock, LockedInput, Reference, shown_reference};
+use crate::flake::lock::{Lock, LockedInput, Reference, override_of, shown_reference};
 use crate::names::{InputName, InputReference};
 use crate::text;
 use crate::time::Timestamp;
@@ -18,8 +18,6 @@ pub struct FlakeInputs;
 
 /// Seconds of a day.
 const DAY_SECONDS: u64 = 24 * 60 * 60;
-/// Most inputs that are followed from one to the next: a lock file may make them follow each other.
-const LOOKUPS: usize = 32;
 /// The name in `follows` of an input that follows the flake itself; no input has this name.
 const SELF_INPUT: &str = "self";
 
@@ -213,11 +211,9 @@ fn override_inputs(inputs: &mut Vec<FlakeInput>, overrides: &BTreeMap<InputName,
     let follows: BTreeMap<String, String> =
         inputs.iter().filter_map(|input| Some((input.name.clone(), input.follows.clone()?))).collect();
     for input in inputs.iter_mut() {
-        let Some((reference, is_whole)) = override_of(&input.name, &follows, overrides, LOOKUPS) else {
-            continue;
-        };
-        input.overridden_by = Some(shown_reference(reference));
-        input.revision = reference.commit().filter(|_| is_whole).map(str::to_owned);
+        let Some(replaced) = override_of(&input.name, &follows, overrides) else { continue };
+        input.overridden_by = Some(shown_reference(replaced.reference));
+        input.revision = replaced.reference.commit().filter(|_| replaced.is_whole()).map(str::to_owned);
         (input.age_days, input.problem) = (None, None);
     }
     let known = |name: &str| inputs.iter().any(|input| input.name == name);
@@ -235,29 +231,6 @@ fn override_inputs(inputs: &mut Vec<FlakeInput>, overrides: &BTreeMap<InputName,
         })
         .collect();
     inputs.extend(more);
-}
-
-/// The reference that an input, or the nearest one that it belongs to, is replaced by, and whether it is the input itself.
-/// `left` limits how many inputs are followed.
-fn override_of<'a>(
-    name: &str,
-    follows: &BTreeMap<String, String>,
-    overrides: &'a BTreeMap<InputName, InputReference>,
-    left: usize,
-) -> Option<(&'a InputReference, bool)> {
-    let left = left.checked_sub(1)?;
-    let mut above = name;
-    loop {
-        let is_whole = above.len() == name.len();
-        if let Some((_, reference)) = overrides.iter().find(|(other, _)| other.as_str() == above) {
-            return Some((reference, is_whole));
-        }
-        if let Some(target) = follows.get(above) {
-            let rest = name.get(above.len()..)?;
-            return override_of(&format!("{target}{rest}"), follows, overrides, left);
-        }
-        (above, _) = above.rsplit_once('/')?;
-    }
 }
 
 fn join_path(names: &[String]) -> String {

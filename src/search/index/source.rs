@@ -89,18 +89,22 @@ impl PackageSource {
     /// The packages of a flake.
     ///
     /// # Errors
-    /// If there is no flake, or [`FlakeError::Lock`]: then it is not known which packages are meant.
+    /// If there is no flake, [`FlakeError::Lock`] or [`FlakeError::ReplacedNixpkgs`]: then it is not known which packages are meant.
     pub fn of(flake: &Flake) -> Result<Self, FlakeError> {
         let lock = flake.lock()?.filter(|lock| lock.has_input("nixpkgs"));
         let Some(lock) = lock else {
             return Ok(Self { sets: PackageSets::Own, hash: None, revision: None });
         };
-        let replaced = flake.settings().override_inputs.iter().find(|(name, _)| name.as_str() == "nixpkgs");
-        if let Some((_, reference)) = replaced {
-            let revision = reference.commit().map(str::to_owned);
-            let other_flake = OtherFlake { reference: reference.to_string(), inputs_from: None };
+        if let Some(replaced) = lock.override_of("nixpkgs", &flake.settings().override_inputs) {
+            if !replaced.is_whole() {
+                let (input, nixpkgs) = (replaced.input.clone(), replaced.path);
+                return Err(FlakeError::ReplacedNixpkgs { input, nixpkgs });
+            }
+            let reference = replaced.reference.to_string();
+            let revision = replaced.reference.commit().map(str::to_owned);
             // A reference with a commit has a fixed content.
-            let hash = revision.as_ref().map(|_| reference.to_string());
+            let hash = revision.as_ref().map(|_| reference.clone());
+            let other_flake = OtherFlake { reference, inputs_from: None };
             return Ok(Self { sets: PackageSets::Pinned(other_flake), hash, revision });
         }
         let locked = lock.input("nixpkgs").and_then(|node| node.locked.as_ref());
