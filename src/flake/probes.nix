@@ -699,7 +699,7 @@ let
           at: path: option:
           let
             field = name: value: tryEval (parts.part (at ++ [ name ]) null value);
-            hidden = option.visible or true == false;
+            hidden = fields.hidden.success && fields.hidden.value == true;
             fields = {
               declared_in = field "declared_in" (
                 let
@@ -717,16 +717,20 @@ let
               );
               description = field "description" (prose (option.description or ""));
               example = field "example" (if option ? example then show option.example else null);
+              # An option of which this cannot be read is shown.
+              hidden = field "hidden" (option.visible or true == false);
               path = field "path" (pathOf path option);
               removed = field "removed" (hidden && removed option);
               target = field "target" (renamed option);
               type = field "type" (option.type.description or null);
             };
-            thrown = filter (name: !fields.${name}.success) (attrNames fields);
+            thrown = filter (name: !fields.${name}.success && name != "hidden") (attrNames fields);
             described = {
               inherit thrown;
             }
-            // mapAttrs (_: field: if field.success then field.value else null) fields
+            // mapAttrs (_: field: if field.success then field.value else null) (
+              removeAttrs fields [ "hidden" ]
+            )
             // (if fields.path.success && isString fields.path.value then { } else { path = pathOf path { }; });
           in
           # Read here, before the options after this one.
@@ -907,13 +911,14 @@ let
 
     # The packages of these names in a package set, or of at most `most` of its names from the one with the number `from`:
     # names of thousands of packages would not fit in the argument of a process. Sets among them that are marked for
-    # recursion are listed with the number of their names, and names that throw are listed, too: nixpkgs replaces a
-    # removed package by an error.
+    # recursion are read, too, if they have at most `small` names, and are listed with the number of their names if not.
+    # Names that throw are listed: nixpkgs replaces a removed package by an error.
     package_index =
       {
         names ? null,
         from ? 0,
         most ? 0,
+        small ? 0,
       }:
       set:
       let
@@ -921,6 +926,8 @@ let
         count = length all;
         end = if from + most < count then from + most else count;
         chosen = if names != null then names else genList (index: elemAt all (from + index)) (end - from);
+        # A set may contain itself.
+        deepest = 4;
         kindOf =
           value:
           if !isAttrs value then
@@ -935,41 +942,49 @@ let
           else
             { kind = "plain"; };
         read =
-          name:
+          above: set: name:
           let
+            at = above ++ [ name ];
             kind = tryEval (
-              parts.part [ name ] { kind = "unread"; } (
+              parts.part at { kind = "unread"; } (
                 if set ? ${name} then kindOf set.${name} else { kind = "missing"; }
               )
             );
-            package = tryEval (parts.part [ name "package" ] null (describePackage name set.${name}));
+            path = concatStringsSep "." at;
+            package = tryEval (parts.part (at ++ [ "package" ]) null (describePackage path set.${name}));
+            thrown = {
+              kind = "thrown";
+              inherit at;
+            };
           in
           if !kind.success then
-            {
-              kind = "thrown";
-              inherit name;
-            }
+            [ thrown ]
+          else if kind.value.kind == "unread" then
+            [ ]
           else if kind.value.kind == "package" then
-            if package.success && package.value == null then
-              {
-                kind = "unread";
-                inherit name;
-              }
-            else if package.success then
-              {
-                kind = "package";
-                inherit name;
-                package = package.value;
-              }
+            if !package.success then
+              [ thrown ]
+            else if package.value == null then
+              [ ]
             else
+              [
+                {
+                  kind = "package";
+                  package = package.value;
+                }
+              ]
+          else if kind.value.kind == "set" && kind.value.names <= small && length at < deepest then
+            [
               {
-                kind = "thrown";
-                inherit name;
+                kind = "plain";
+                inherit at;
               }
+            ]
+            ++ concatMap (read at set.${name}) (attrNames set.${name})
           else
-            kind.value // { inherit name; };
+            [ (kind.value // { inherit at; }) ];
       in
-      filter (entry: entry.kind != "unread") (map read chosen);
+      concatMap (read [ ] set) chosen;
 
     # What `nix search` finds in an output (src/nix/search.cc), without ending at the first package that fails.
     packages =

@@ -39,12 +39,14 @@ pub struct Little {
 
 impl Little {
     pub fn new(nix: &Path) -> Self {
+        Self::of(nix, &[("default.nix", PACKAGES), ("pkgs/top-level/aliases.nix", ALIASES)])
+    }
+
+    /// A flake that pins a nixpkgs of these files.
+    pub fn of(nix: &Path, files: &[(&str, &str)]) -> Self {
         let flake =
             "{ outputs = _: { legacyPackages.x86_64-linux = import ./. { system = \"x86_64-linux\"; }; }; }";
-        let nixpkgs = Fleet::committed(
-            nix,
-            &[("flake.nix", flake), ("default.nix", PACKAGES), ("pkgs/top-level/aliases.nix", ALIASES)],
-        );
+        let nixpkgs = Fleet::committed(nix, &[&[("flake.nix", flake)], files].concat());
         let url = nixpkgs.folder().display().to_string();
         let flake = format!("{{ inputs.nixpkgs.url = \"git+file://{url}\"; outputs = _: {{ }}; }}");
         let fleet = Fleet::plain(nix, &[("flake.nix", &flake)]);

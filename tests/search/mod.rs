@@ -4,6 +4,7 @@ mod answers;
 mod commands;
 mod faults;
 mod little;
+mod nested;
 mod pins;
 mod score;
 mod suggestions;

@@ -37,6 +37,9 @@ in
   keep,
   # Whether the options of a submodule are listed, and not the submodule itself: a function of its type.
   opens ? _: true,
+  # Whether the attributes of a submodule that are no options of it are listed. To find out whether they are set, their
+  # values are evaluated, which takes long for derivations.
+  inFreeforms ? true,
   # Reads what is below an option: a function of its path and the list that was found.
   enter,
 }:
@@ -69,7 +72,7 @@ let
             walked = walked ++ [ name ];
             definitions = select name peeled;
           }
-        else if freeform == null then
+        else if freeform == null || !inFreeforms then
           [ ]
         else
           enter (at ++ [ name ]) (

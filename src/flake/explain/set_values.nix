@@ -97,6 +97,8 @@ let
 
   setBelow = set {
     opens = type: !isVariant type;
+    # The index has none of these attributes.
+    inFreeforms = false;
     keep =
       {
         at,

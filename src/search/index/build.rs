@@ -20,11 +20,13 @@ use crate::nix;
 use crate::progress::{Call, Progress};
 use crate::text;
 
-/// Names in one question: few enough that its answer is one line of Nix's log, and a failure costs little time.
+/// Names of a set in one question: few enough that its answer is one line of Nix's log, and a failure costs little time.
 const CHUNK: usize = 200;
+/// Most names of a set that is read with the names of the set around it. Each round of questions evaluates nixpkgs anew.
+const SMALL: usize = 400;
 /// Memory of all processes together, in bytes. All of nixpkgs in one process takes about this much.
 const MEMORY: u64 = 3 * 1024 * 1024 * 1024;
-/// Most sets in one another. nixpkgs has at most three.
+/// Most rounds of questions, each of which reads the large sets in the ones before.
 const DEPTH: usize = 8;
 /// Most packages. nixpkgs has about 130,000.
 const MOST: u64 = 1_000_000;
@@ -74,14 +76,14 @@ enum Entry {
     },
     /// A set of packages with this number of names.
     Set {
-        name: String,
+        at: Vec<String>,
         names: u64,
     },
     Thrown {
-        name: String,
+        at: Vec<String>,
     },
     Plain {
-        name: String,
+        at: Vec<String>,
     },
 }
 
@@ -134,9 +136,10 @@ pub(super) async fn write_options(
     host: &HostName,
     call: &Call,
 ) -> Result<bool, BuildError> {
-    let mut found = flake.options(host, call).await?;
     // An index without values is kept: whether one can be read says nothing about the options.
-    let values = flake.watching_failures().set_values(host, call).await?;
+    let for_values = flake.watching_failures();
+    // The values need the configuration, which takes longer than the options.
+    let (mut found, values) = tokio::try_join!(flake.options(host, call), for_values.set_values(host, call))?;
     note_values(&mut found.options, values.set);
     for option in &found.options {
         writer.add(option)?;
@@ -275,8 +278,8 @@ impl PinnedWalk<'_> {
                 for from in (0..names).step_by(CHUNK) {
                     places.push(path.clone());
                     let attribute = root.iter().chain(&path).cloned();
-                    let slice = json!({ "from": from, "most": CHUNK });
-                    questions.push(Question::new(attribute, "package_index").with(slice));
+                    let slice = json!({ "from": from, "most": CHUNK, "small": SMALL });
+                    questions.push(Question::new(attribute, "package_index").with(slice).large());
                 }
             }
             let parts = questions.len() as u64;
@@ -318,24 +321,25 @@ impl PinnedWalk<'_> {
         genuine: Option<&BTreeSet<String>>,
         sets: &mut Vec<(Vec<String>, u64)>,
     ) -> Result<u64, BuildError> {
-        let below = |name: &str| path.iter().map(String::as_str).chain([name]).collect::<Vec<_>>().join(".");
+        let below = |at: &[String]| path.iter().chain(at).map(String::as_str).collect::<Vec<_>>().join(".");
         let mut count = 0;
         for entry in parse::<Vec<Entry>>(answer.value)? {
             match entry {
                 Entry::Package { package } => {
-                    let top = path.first().unwrap_or(&package.attr);
+                    let top = path.first().map_or(package.attr.as_str(), String::as_str);
+                    let top = top.split('.').next().unwrap_or_default();
                     let alias = genuine.is_some_and(|genuine| !genuine.contains(top));
-                    let attr = below(&package.attr);
+                    let attr = below(std::slice::from_ref(&package.attr));
                     count += 1;
                     let target = self.targets.get(&attr).cloned();
                     self.writer.add(&Package { attr, alias, target, ..package })?;
                 }
-                Entry::Set { name, names } => {
-                    self.writer.add_other(&below(&name), OtherState::Plain, None)?;
-                    sets.push((path.iter().cloned().chain([name]).collect(), names));
+                Entry::Set { at, names } => {
+                    self.writer.add_other(&below(&at), OtherState::Plain, None)?;
+                    sets.push((path.iter().cloned().chain(at).collect(), names));
                 }
-                Entry::Thrown { name } => self.writer.add_other(&below(&name), OtherState::Removed, None)?,
-                Entry::Plain { name } => self.writer.add_other(&below(&name), OtherState::Plain, None)?,
+                Entry::Thrown { at } => self.writer.add_other(&below(&at), OtherState::Removed, None)?,
+                Entry::Plain { at } => self.writer.add_other(&below(&at), OtherState::Plain, None)?,
             }
         }
         for part in answer.unread {
