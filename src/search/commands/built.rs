@@ -27,8 +27,7 @@ pub struct BuiltCommand {
 /// The paths of a store that have programs, as of the latest change of the store. Most paths are files, or have no `bin`.
 #[derive(Debug, Default)]
 pub struct ProgramPaths {
-    /// The time of the store's folder, which changes with each path that is added or removed, and the names of the paths.
-    latest: Mutex<Option<(SystemTime, Arc<Vec<String>>)>>,
+    latest: Mutex<Option<Listing>>,
 }
 
 impl ProgramPaths {
@@ -64,51 +63,60 @@ impl ProgramPaths {
     /// The paths with programs, and why some may be missing.
     fn list(&self, store: &Path, begun: Instant) -> (Arc<Vec<String>>, Option<String>) {
         let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
-        let changed = fs::metadata(store).and_then(|folder| folder.modified()).ok();
-        if let Some((time, paths)) = latest.as_ref()
-            && Some(*time) == changed
-        {
-            return (Arc::clone(paths), None);
+        let failed = |error: io::Error| format!("{}: {error}", store.display());
+        let changed = match fs::metadata(store).and_then(|folder| folder.modified()) {
+            Ok(changed) => changed,
+            Err(error) => return (Arc::default(), Some(failed(error))),
+        };
+        let known = latest.take().filter(|listing| listing.changed == changed);
+        let mut listing = match known.map_or_else(|| Listing::begin(store, changed), Ok) {
+            Ok(listing) => listing,
+            Err(error) => return (Arc::default(), Some(failed(error))),
+        };
+        if let Err(error) = listing.go_on(store, begun + TIME) {
+            return (listing.paths, Some(failed(error)));
         }
-        match read(store, begun) {
-            Ok(paths) => {
-                let paths = Arc::new(paths);
-                *latest = changed.map(|time| (time, Arc::clone(&paths)));
-                (paths, None)
-            }
-            Err((paths, reason)) => (Arc::new(paths), Some(reason)),
-        }
+        let paths = Arc::clone(&listing.paths);
+        let incomplete = listing.unread.as_ref().map(|_| LARGE.to_owned());
+        *latest = Some(listing);
+        (paths, incomplete)
     }
 }
 
-/// Reads which paths of a store have `bin`.
-///
-/// # Errors
-/// The paths that were read, and why not all of them were.
-fn read(store: &Path, begun: Instant) -> Result<Vec<String>, (Vec<String>, String)> {
-    let failed = |error: io::Error| format!("{}: {error}", store.display());
-    let mut paths = Vec::new();
-    let entries = match fs::read_dir(store) {
-        Ok(entries) => entries,
-        Err(error) => return Err((paths, failed(error))),
-    };
-    for entry in entries {
-        if begun.elapsed() > TIME {
-            return Err((paths, LARGE.to_owned()));
-        }
-        match entry {
-            Ok(entry) => {
-                if let Ok(name) = entry.file_name().into_string()
-                    && package_name(&name).is_some()
-                    && store.join(&name).join("bin").is_dir()
-                {
-                    paths.push(name);
-                }
-            }
-            Err(error) => return Err((paths, failed(error))),
-        }
+/// The paths of a store that have `bin`. If there is no time for all of them, the next search goes on where this one ended.
+#[derive(Debug)]
+struct Listing {
+    /// The time of the store's folder, which changes with each path that is added or removed.
+    changed: SystemTime,
+    /// What has not been read; `None` if all has.
+    unread: Option<fs::ReadDir>,
+    /// The names of the paths.
+    paths: Arc<Vec<String>>,
+}
+
+impl Listing {
+    fn begin(store: &Path, changed: SystemTime) -> io::Result<Self> {
+        Ok(Self { changed, unread: Some(fs::read_dir(store)?), paths: Arc::default() })
     }
-    Ok(paths)
+
+    /// Reads until everything is read, or the time is over.
+    fn go_on(&mut self, store: &Path, until: Instant) -> io::Result<()> {
+        let Some(unread) = &mut self.unread else { return Ok(()) };
+        let paths = Arc::make_mut(&mut self.paths);
+        while Instant::now() < until {
+            let Some(entry) = unread.next().transpose()? else {
+                self.unread = None;
+                break;
+            };
+            if let Ok(name) = entry.file_name().into_string()
+                && package_name(&name).is_some()
+                && store.join(&name).join("bin").is_dir()
+            {
+                paths.push(name);
+            }
+        }
+        Ok(())
+    }
 }
 
 /// The name of the path of the store in which a file is.
@@ -154,5 +162,28 @@ mod tests {
         fs::File::open(store.path()).unwrap().set_modified(SystemTime::now() + TIME).unwrap();
         assert_eq!(paths.with_command(store.path(), "none").names, ["later-1"]);
         assert!(paths.with_command(&store.path().join("none"), "x").incomplete.is_some());
+    }
+
+    #[test]
+    fn a_listing_goes_on_where_it_ended() {
+        let store = tempfile::tempdir().unwrap();
+        for hash in ["0", "1", "2"] {
+            let path = store.path().join(format!("{}-tools-{hash}", hash.repeat(HASH)));
+            fs::create_dir_all(path.join("bin")).unwrap();
+        }
+        let now = Instant::now();
+        let mut listing = Listing::begin(store.path(), SystemTime::now()).unwrap();
+        listing.go_on(store.path(), now).unwrap();
+        assert!(listing.unread.is_some() && listing.paths.is_empty());
+        for _ in 0..2 {
+            listing.go_on(store.path(), now + TIME * 100).unwrap();
+            assert!(listing.unread.is_none());
+            assert_eq!(listing.paths.len(), 3);
+        }
+        let paths = ProgramPaths::default();
+        let over = now.checked_sub(TIME).unwrap();
+        assert_eq!(paths.list(store.path(), over), (Arc::default(), Some(LARGE.to_owned())));
+        let (all, incomplete) = paths.list(store.path(), Instant::now());
+        assert_eq!((all.len(), incomplete), (3, None));
     }
 }
