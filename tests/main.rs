@@ -40,6 +40,7 @@ mod http;
 mod http_clients;
 mod http_limits;
 mod logs;
+mod machines;
 mod offline;
 mod overrides;
 mod package;

@@ -2,6 +2,7 @@
 
 pub mod catalogue;
 pub mod daemon;
+pub mod deploying;
 pub mod faulty;
 pub mod files;
 pub mod fleet;

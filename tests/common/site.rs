@@ -6,6 +6,7 @@ use std::process::{Command, Output};
 
 use serde_json::{Value, json};
 
+use super::deploying;
 use super::fleet::{Answer, Fleet};
 use super::target::{Target, Targets};
 use super::wait::wait_until;
@@ -117,8 +118,7 @@ impl Site {
                 ("fake-bootctl.sh", super::target::FAKE_BOOTCTL),
             ],
         );
-        let signer = super::plan::key(&fleet, "signer", "");
-        fleet.write_outside("approvers", &format!("tester {}\n", super::plan::public(&signer)));
+        let signer = deploying::approver(&fleet);
         let mut site = Self { targets, fleet, first: Vec::new(), facts, signer };
         site.settings(nix, "");
         site.first = names.iter().map(|name| ((*name).to_owned(), site.toplevel(name))).collect();
@@ -133,12 +133,7 @@ impl Site {
 
     /// Writes the settings, with these lines added to the section `[deploy]`.
     pub fn settings(&self, nix: &Path, deploy: &str) {
-        let text = format!(
-            "[nix]\nprogram = {nix:?}\n[ssh]\nconfig = {:?}\nconnect_seconds = 3\n[deploy]\nstate_folder = \"state\"\n\
-             approvers = \"approvers\"\napprove_by = [\"elicitation\", \"terminal\", \"signature\"]\n{deploy}\n",
-            self.targets.ssh_config(),
-        );
-        self.fleet.write_outside("pantheros.toml", &text);
+        deploying::write_settings(&self.fleet, nix, &self.targets.ssh_config(), deploy);
     }
 
     /// Runs this shell script before each `ssh`.
@@ -213,9 +208,7 @@ impl Site {
 
     /// Makes a plan, and returns its id. Fails if there is no plan.
     pub fn plan(&self, arguments: &Value) -> String {
-        let answer = self.fleet.call("plan_deploy", arguments);
-        assert_eq!(answer.code, 0, "{:#}", answer.json);
-        answer.json["plan_id"].as_str().unwrap().to_owned()
+        deploying::plan(&self.fleet, arguments)
     }
 
     /// The private key of the only approver.
@@ -225,25 +218,22 @@ impl Site {
 
     /// Approves a plan by signing it.
     pub fn approve(&self, plan: &str) -> Output {
-        self.fleet.command(&["approve", plan, "--batch", "--sign"]).arg(&self.signer).output().unwrap()
+        deploying::approve(&self.fleet, &self.signer, plan)
     }
 
     /// Makes and approves a plan, and returns its id.
     pub fn approved(&self, arguments: &Value) -> String {
-        let plan = self.plan(arguments);
-        let approved = self.approve(&plan);
-        assert!(approved.status.success(), "{}", String::from_utf8_lossy(&approved.stderr));
-        plan
+        deploying::approved(&self.fleet, &self.signer, arguments)
     }
 
     /// Deploys a plan.
     pub fn deploy(&self, plan: &str) -> Answer {
-        self.fleet.call("deploy", &json!({"plan_id": plan}))
+        deploying::deploy(&self.fleet, plan)
     }
 
     /// A command that deploys a plan.
     pub fn deploying(&self, plan: &str) -> Command {
-        self.fleet.command(&["call", "--quiet", "deploy", &json!({"plan_id": plan}).to_string()])
+        deploying::command(&self.fleet, plan)
     }
 
     /// The state of a deployment on a host, as its supervisor wrote it.
