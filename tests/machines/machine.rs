@@ -284,9 +284,8 @@ impl Drop for Machine {
             std::fs::read_dir(CONTROL_GROUPS).into_iter().flatten().flatten().map(|entry| entry.path());
         for root in roots.chain([PathBuf::from(CONTROL_GROUPS)]) {
             let group = root.join(&self.name);
-            if look_until(|| (!group.exists() || remove_groups(&group).is_ok()).then_some(())).is_none() {
-                eprintln!("{} is left", group.display());
-            }
+            let gone = look_until(|| (!group.exists() || remove_groups(&group).is_ok()).then_some(()));
+            assert!(gone.is_some() || std::thread::panicking(), "{} is left", group.display());
         }
     }
 }

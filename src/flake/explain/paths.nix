@@ -150,7 +150,8 @@ let
     let
       nested = type.nestedTypes or { };
     in
-    if isSetType type || isListType type || !isNested type then
+    # nixpkgs finds out the nested types of a submodule by an evaluation without definitions, which may fail.
+    if isSetType type || isListType type || isSubmodule type || !isNested type then
       type
     else if nested ? finalType then
       nestedIn nested.finalType
