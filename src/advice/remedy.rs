@@ -127,7 +127,8 @@ impl Remedy {
                  for one deployment",
             ),
             Self::ListHosts { count } => {
-                format!("{} names all {count}", for_reader("list_hosts", "`pantheros-mcp call list_hosts`"))
+                let tool = for_reader("list_hosts", "`pantheros-mcp call list_hosts`");
+                if *count == 1 { format!("{tool} names the only one") } else { format!("{tool} names all {count}") }
             }
             Self::ListTags => {
                 format!("{} shows which host has which tags", for_reader("list_hosts", "`pantheros-mcp call list_hosts`"))

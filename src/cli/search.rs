@@ -126,6 +126,7 @@ fn render(answer: &Value, host: Option<&str>) -> String {
     let string = |value: &Value, name: &str| value[name].as_str().map(|text| text::line(text, 400));
     let exact = &answer["exact"];
     match exact["status"].as_str() {
+        Some("works") => lines.extend(string(exact, "message")),
         Some("alias") => lines.push(format!(
             "{} stands for {}",
             style("alias:").yellow(),
@@ -208,7 +209,10 @@ fn render(answer: &Value, host: Option<&str>) -> String {
     };
     lines.push(style(format!("{count} of {total}{place}")).dim().to_string());
     if let Some(unread) = answer["unread_total"].as_u64().filter(|count| *count > 0) {
-        lines.push(format!("{unread} parts could not be read and were not searched (--json lists them)"));
+        let parts = if unread == 1 { "part" } else { "parts" };
+        lines.push(format!(
+            "{unread} {parts} could not be read and searched (`--json` names them if nothing is found)"
+        ));
     }
     lines.join("\n")
 }

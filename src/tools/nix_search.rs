@@ -107,10 +107,14 @@ struct Found {
 }
 
 impl Found {
-    /// Adds what an index could not read. A host may have 500 such options, which are grouped by their causes at each call.
+    /// Adds what an index could not read: the number, and the first parts if something may be missing for that reason. A host
+    /// may have 500 such options, and they are seldom about a name that was found.
     fn add_unread<E: IndexEntry>(&mut self, index: &Index<E>) -> Result<(), IndexError> {
         self.unread_total += usize::try_from(index.unread_count()?).unwrap_or(usize::MAX);
-        self.unread.extend(index.unread(GAPS)?);
+        let is_found = self.exact.as_ref().is_some_and(|exact| !exact.is_missing());
+        if !is_found {
+            self.unread.extend(index.unread(GAPS)?);
+        }
         Ok(())
     }
 }
@@ -208,7 +212,11 @@ impl Tool for NixSearch {
                 found => found?,
             });
         }
-        let merged = merge(found);
+        let mut merged = merge(found);
+        if !wants_options && input.kind.is_none() && text.contains('.') {
+            // Without a host, no option is searched, and its path is the name of no package.
+            merged.exact = merged.exact.map(ExactAnswer::of_packages_only);
+        }
         let of_command = merged.hits.iter().filter(|(_, hit)| hit.has_command(text)).count();
         let is_about_one = merged.exact.as_ref().is_some_and(ExactAnswer::is_about_one);
         let usual = if input.detail { 1 } else { usual_results(is_about_one, of_command) };
@@ -282,8 +290,12 @@ fn merge(found: Vec<Found>) -> Merged {
         merged.unread_total += found.unread_total;
         merged.unread.extend(found.unread);
         merged.exact = match (merged.exact, found.exact) {
-            // A name that one of the two kinds has is not missing.
-            (Some(first), Some(second)) if first.is_missing() && !second.is_missing() => Some(second),
+            // A name that one of the two kinds has is not missing, and what is known of a path tells more than of a command.
+            (Some(first), Some(second))
+                if first.is_missing() && (!second.is_missing() || second.has_message()) =>
+            {
+                Some(second)
+            }
             (first, second) => first.or(second),
         };
     }

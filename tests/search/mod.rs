@@ -5,6 +5,7 @@ mod commands;
 mod faults;
 mod little;
 mod nested;
+mod paths;
 mod pins;
 mod score;
 mod suggestions;

@@ -28,6 +28,9 @@ fn an_option_has_the_value_that_the_host_sets() {
             ("services.openssh.settings.PermitRootLogin", json!("\"prohibit-password\""), &json!(50)),
             ("networking.firewall.allowedTCPPorts", json!("[2222]"), &none),
             (r#"services.nginx.virtualHosts."a.b".forceSSL"#, json!("false"), &json!(50)),
+            // Options with submodules have no value of their own.
+            ("services.nginx.virtualHosts", Value::Null, &none),
+            ("services.openssh.settings", Value::Null, &none),
             // The name in it is not chosen, a package is no simple value, and a secret is never shown.
             ("services.nginx.virtualHosts.<name>.forceSSL", Value::Null, &none),
             ("users.users.alice.shell", Value::Null, &none),

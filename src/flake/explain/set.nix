@@ -40,6 +40,8 @@ in
   # Whether the attributes of a submodule that are no options of it are listed. To find out whether they are set, their
   # values are evaluated, which takes long for derivations.
   inFreeforms ? true,
+  # Whether an option is kept, too, of which the options of its submodules are listed.
+  keepHolders ? false,
   # Reads what is below an option: a function of its path and the list that was found.
   enter,
 }:
@@ -107,11 +109,18 @@ let
       winners = map renewed judged.winners;
       # A type such as `coercedTo` takes values that are no modules.
       areModules = all ({ value, ... }: isAttrs value || isFunction value) winners;
+      kept = keep {
+        inherit at type;
+        inherit (judged) winners;
+      };
+      itself = seq kept [ kept ];
+      holding = if keepHolders then itself else [ ];
     in
     if judged.winners == [ ] then
       [ ]
     else if isSubmodule holder && areModules && opens holder then
-      setBelow (
+      holding
+      ++ setBelow (
         (inSubmodule {
           type = holder;
           inherit at judged;
@@ -120,16 +129,11 @@ let
         }).state
       )
     else if isSetType holder && holder ? nestedTypes.elemType && isSubmodule (nestedIn element) then
-      concatMap (name: setIn element (at ++ [ name ]) (concatMap (selectOne name) winners)) (
+      holding
+      ++ concatMap (name: setIn element (at ++ [ name ]) (concatMap (selectOne name) winners)) (
         attrNames (named winners)
       )
     else
-      let
-        kept = keep {
-          inherit at type;
-          inherit (judged) winners;
-        };
-      in
-      seq kept [ kept ];
+      itself;
 in
 setBelow

@@ -99,6 +99,7 @@ let
     opens = type: !isVariant type;
     # The index has none of these attributes.
     inFreeforms = false;
+    keepHolders = true;
     keep =
       {
         at,

@@ -32,17 +32,50 @@ pub fn option_answer(
     if index.has_below(&name.to_lowercase())? {
         return Ok((Exact::with_message(Status::Works, "this is a set of options"), None));
     }
-    let mut exact = Exact::new(Status::Missing);
     if let Some(above) = index.above(&path)? {
-        let kind = above.kind.as_deref().map(|kind| format!(" ({})", text::line(kind, 80)));
-        exact.message = Some(format!(
-            "there is no option of this path; it lies below the option {}{}",
-            text::line(&above.path, 120),
-            kind.unwrap_or_default()
-        ));
+        let depth = path.len().saturating_sub(path_parts(&above.path).len());
+        let kind = above.kind.as_deref().unwrap_or_default();
+        let shown = text::line(&above.path, 120);
+        let of_kind = if kind.is_empty() { String::new() } else { format!(" ({})", text::line(kind, 80)) };
+        let exact = if takes_names(kind, depth) {
+            Exact::with_message(
+                Status::Works,
+                format!("this is no option of its own, but a name that the option {shown}{of_kind} takes"),
+            )
+        } else {
+            let message =
+                format!("there is no option of this path; it lies below the option {shown}{of_kind}");
+            Exact::with_message(Status::Missing, message)
+        };
         return Ok((exact, Some(above)));
     }
-    Ok((exact, None))
+    let known = (1..path.len()).rev().filter_map(|length| path.get(..length)).map(|part| part.join("."));
+    for part in known {
+        if index.has_below(&part.to_lowercase())? {
+            let message =
+                format!("there is no option of this path; {} has other options", text::line(&part, 120));
+            return Ok((Exact::with_message(Status::Missing, message), None));
+        }
+    }
+    Ok((Exact::new(Status::Missing), None))
+}
+
+/// Whether an option of this type takes any name, `depth` names below its path. The options of a submodule are entries of their
+/// own, so what is no entry does not exist there.
+fn takes_names(kind: &str, depth: usize) -> bool {
+    const ANY: [&str; 6] =
+        ["anything", "attribute set", "JSON value", "raw value", "TOML value", "unspecified value"];
+    let mut inner = kind.trim_start_matches("null or ").trim_start_matches("lazy ");
+    for _ in 0..depth {
+        let bare = inner.trim_start_matches('(').trim_end_matches(')');
+        let Some(of) =
+            ["attribute set of ", "open submodule of "].iter().find_map(|set| bare.strip_prefix(set))
+        else {
+            return ANY.contains(&bare);
+        };
+        inner = of.trim_start_matches("null or ").trim_start_matches("lazy ");
+    }
+    true
 }
 
 /// The path of the option that another one stands for. The description of an option in a submodule names its target without
@@ -105,4 +138,30 @@ pub fn removed_option(
         }
     }
     Ok(Exact { message, replacements, ..Exact::new(Status::Removed) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sets_take_names_and_submodules_do_not() {
+        for (kind, depth, takes) in [
+            ("attribute set of string", 1, true),
+            ("attribute set of string", 2, false),
+            ("lazy attribute set of anything", 3, true),
+            ("attribute set of (attribute set of string)", 2, true),
+            ("open submodule of attribute set of (null or string)", 1, true),
+            ("open submodule of (TOML value)", 4, true),
+            ("null or (attribute set of string)", 1, true),
+            ("attribute set", 2, true),
+            ("attribute set of (submodule)", 1, true),
+            ("attribute set of (submodule)", 2, false),
+            ("submodule", 1, false),
+            ("boolean", 1, false),
+            ("", 1, false),
+        ] {
+            assert_eq!(takes_names(kind, depth), takes, "{kind} {depth}");
+        }
+    }
 }

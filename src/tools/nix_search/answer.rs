@@ -273,6 +273,20 @@ impl ExactAnswer {
         self.status == Status::Missing
     }
 
+    /// Whether something is known of it beside its status.
+    pub(super) fn has_message(&self) -> bool {
+        self.message.is_some()
+    }
+
+    /// The answer about a path if only packages were searched.
+    pub(super) fn of_packages_only(self) -> Self {
+        if !self.is_missing() {
+            return self;
+        }
+        let message = "no package has this name; if it is an option, search the options of a host";
+        Self { message: Some(message.to_owned()), ..self }
+    }
+
     /// Whether the name is that of one package or option, and not of a set of them or of a function. These have a message.
     pub(super) fn is_about_one(&self) -> bool {
         match self.status {
@@ -282,10 +296,10 @@ impl ExactAnswer {
         }
     }
 
-    /// The lines for people; none if the name works.
+    /// The lines for people; none if the name is that of a package or an option.
     pub(super) fn render(&self) -> Vec<String> {
         let mut line = match self.status {
-            Status::Works => return Vec::new(),
+            Status::Works => return self.message.iter().map(|message| text::line(message, LONG)).collect(),
             Status::Alias => "This name is an alias".to_owned(),
             Status::Removed => "This name was removed".to_owned(),
             Status::Missing => "Nothing has exactly this name".to_owned(),
