@@ -66,6 +66,7 @@ fn each_port_says_who_reaches_it_and_which_lines_decide() {
                 "services.mystery hosts/db.nix:15: its ports are not known to this program",
                 "services.pools hosts/db.nix:16: its ports are not known to this program",
                 "virtualisation.docker hosts/db.nix:19: its ports are not known to this program",
+                "networking.dhcpcd hosts/db.nix:41: its ports are not known to this program",
                 "systemd.services.mine hosts/db.nix:17: it is not known whether this unit listens",
             ]
         );
@@ -96,10 +97,12 @@ fn services_are_listed_with_what_enables_them() {
                 "services.mystery hosts/db.nix 15",
                 "services.openssh hosts/ssh.nix 4",
                 "virtualisation.docker hosts/db.nix 19",
+                "networking.dhcpcd hosts/db.nix 41",
                 "services.pools hosts/db.nix 16",
                 "services.redis hosts/db.nix 5",
                 "systemd.services.mine hosts/db.nix 17",
                 "services.fstrim <nixpkgs/nixos/modules/others.nix> 28",
+                "networking.firewall <nixpkgs/nixos/modules/firewall.nix> 9",
             ]
         );
     });

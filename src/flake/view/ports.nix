@@ -305,14 +305,25 @@ let
     ++ map (service: about "services.${service.name}" "service" service.place) (
       filter (service: !elem service.name (listed ++ withInstances)) ownServices
     )
-    ++ map (
-      name:
-      about "virtualisation.${name}" "service" (decided [
-        "virtualisation"
-        name
-        "enable"
-      ])
-    ) (enabledBelow "virtualisation");
+    ++
+      concatMap
+        (
+          set:
+          map
+            (
+              name:
+              about "${set}.${name}" "service" (decided [
+                set
+                name
+                "enable"
+              ])
+            )
+            (filter (name: set != "networking" || !elem name known.networking_without_ports) (enabledBelow set))
+        )
+        [
+          "virtualisation"
+          "networking"
+        ];
   # Units of services whose ports are known.
   listedUnits = listed ++ [ "sshd" ];
   units = map (unit: about "systemd.services.${unit.name}" "unit" unit.place) (

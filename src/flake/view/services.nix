@@ -29,6 +29,7 @@ in
     concatMap below [
       "services"
       "virtualisation"
+      "networking"
     ]
     ++ map (service: { service = "services.${service.name}"; } // service.place) ownServices
     ++ concatMap units [
