@@ -51,7 +51,7 @@ enum NoSuchOption {
 }
 
 fn exists_clause(exists: &str) -> String {
-    if exists.is_empty() { String::new() } else { format!("; `{}` exists", text::word(exists)) }
+    if exists.is_empty() { String::new() } else { format!("; `{}` has other options", text::word(exists)) }
 }
 
 impl From<&NoSuchOption> for Diagnostic {
@@ -61,7 +61,9 @@ impl From<&NoSuchOption> for Diagnostic {
             NoSuchOption::Missing { nearest, option, exists, .. } => {
                 let hint = match (nearest.is_empty(), exists.is_empty()) {
                     (false, _) => "ask for one of the suggestions",
-                    (true, false) => "ask for the part that exists: the answer lists the names below it",
+                    (true, false) => {
+                        "ask for the part that has other options, and write a name with dots in quotation marks"
+                    }
                     (true, true) => "check that the module which declares it is imported",
                 };
                 about.with_attr(option.clone()).with_suggestions(nearest.clone()).with_hint(hint)

@@ -176,6 +176,12 @@ fn a_missing_option_has_suggestions_that_exist() {
             assert_eq!((answer.code, answer.error_code()), (1, "unknown_option"), "{:#}", answer.json);
             assert_eq!(answer.json["error"]["suggestions"][0], nearest, "{:#}", answer.json);
         }
+        let answer = fleet.call(
+            "explain_option",
+            &json!({"host": "web", "option": "services.nginx.virtualHosts.example.org.root"}),
+        );
+        let hint = answer.json["error"]["hint"].as_str().unwrap_or_default();
+        assert!(hint.contains("a name with dots in quotation marks"), "{:#}", answer.json);
         let answer = fleet.call("explain_option", &json!({"host": "wbe", "option": "services"}));
         assert_eq!(answer.error_code(), "unknown_host", "{:#}", answer.json);
         let answer = fleet.call("explain_option", &json!({"host": "web", "option": "a..b"}));
