@@ -1,6 +1,7 @@
 //! A host of a fleet on a machine with a real systemd.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use serde_json::{Value, json};
 
@@ -91,6 +92,23 @@ impl Host {
         let built = self.fleet.by_hand(&["build", "--no-link", "--print-out-paths", &attr]);
         assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
         String::from_utf8(built.stdout).unwrap().trim().to_owned()
+    }
+
+    /// Plans and approves a deployment of the current flake. Returns the plan's id and a command that deploys it.
+    pub fn deploying(&self) -> (String, Command) {
+        let plan = deploying::approved(&self.fleet, &self.signer, &json!({"hosts": [HOST]}));
+        let command = deploying::command(&self.fleet, &plan);
+        (plan, command)
+    }
+
+    /// Waits until the supervisor on the machine has written this state of a deployment.
+    pub fn wait_for_state(&self, plan: &str, state: &str) {
+        let file = format!("/var/lib/pantheros/deployments/{plan}/state.json");
+        let wanted = format!("\"{state}\"");
+        wait_until(state, || {
+            let read = self.machine.look(&["cat", &file]);
+            String::from_utf8_lossy(&read.stdout).contains(&wanted)
+        });
     }
 
     /// Plans, approves and deploys the current flake.

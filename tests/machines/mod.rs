@@ -4,9 +4,12 @@
 mod host;
 mod machine;
 
+use std::process::Stdio;
+
 use serde_json::{Value, json};
 
 use crate::common::fleet::nixes;
+use crate::common::wait::wait_until;
 use host::Host;
 
 /// The state of the host in the answer of a deployment, with the exit code.
@@ -48,5 +51,36 @@ fn a_host_goes_back_if_the_new_system_stops_sshd() {
         assert_eq!(ended(&answer), (1, json!("rolled_back")), "{:#}", answer.json);
         host.settled(&host.first, &host.first);
         assert!(host.is_active("sshd.service"));
+    }
+}
+
+#[test]
+#[ignore = "tools/test-machines runs it"]
+fn a_supervisor_that_is_killed_again_and_again_still_goes_back() {
+    for nix in nixes() {
+        let mut host = Host::start(&nix, &json!({"rollbackTimeout": 60}));
+        host.change(|facts| facts["files"]["activation"] = "sleep 3\n".into());
+        let (plan, mut command) = host.deploying();
+        let mut server = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        host.wait_for_state(&plan, "activating");
+        // Nobody confirms.
+        server.kill().unwrap();
+        server.wait().unwrap();
+        host.wait_for_state(&plan, "waiting");
+        let running = || host.machine.look(&["pgrep", "-f", "[d]eployments/plan-"]).stdout;
+        // systemd gives a unit up that starts more than five times in ten seconds.
+        for _ in 0..8 {
+            wait_until("a supervisor", || !running().is_empty());
+            host.machine.look(&["pkill", "-KILL", "-f", "[d]eployments/plan-"]);
+        }
+        let cancelled = host.machine.look(&[
+            "sh",
+            &format!("/var/lib/pantheros/deployments/{plan}/supervisor"),
+            "cancel",
+            &format!("/var/lib/pantheros/deployments/{plan}"),
+        ]);
+        let said = String::from_utf8_lossy(&cancelled.stdout).into_owned();
+        assert!(said.contains("rolled_back"), "{said} {cancelled:?}");
+        host.settled(&host.first, &host.first);
     }
 }

@@ -63,8 +63,10 @@ detach() {
   [ -x "$shell" ] || shell=$(command -v sh)
   if [ -d /run/systemd/system ] && command -v systemd-run >/dev/null; then
     systemctl reset-failed "pantheros-deploy-$id.service" 2>/dev/null
+    # Without a limit of starts: systemd would give up a guardian that is killed six times in ten seconds.
     systemd-run --quiet --collect --unit="pantheros-deploy-$id" --property=KillMode=process \
-      --property=Restart=on-failure --property=RestartSec=1 --setenv=PATH="$PATH" --description="pantherOS deployment $id" \
+      --property=Restart=on-failure --property=RestartSec=1 --property=StartLimitIntervalSec=0 \
+      --setenv=PATH="$PATH" --description="pantherOS deployment $id" \
       "$shell" "$dir/supervisor" supervise "$dir" </dev/null >/dev/null 9>&- && return
     say "systemd cannot start the guardian, so it runs in a session of its own"
   fi
