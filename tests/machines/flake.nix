@@ -10,7 +10,7 @@
       put =
         path: text:
         "mkdir -p $out/${dirOf path} && cp ${builtins.toFile (baseNameOf path) text} $out/${path}\n";
-      wanted = name: text: builtins.match ".*\nWantedBy=multi-user.target\n.*" text != null;
+      wanted = text: builtins.match ".*\nWantedBy=multi-user.target\n.*" text != null;
       toplevel =
         host: config:
         derivation {
@@ -24,9 +24,7 @@
             ${each (name: put "etc/systemd/system/${name}") fleet.units}
             wants=$out/etc/systemd/system/multi-user.target.wants
             mkdir -p $wants $out/sw/bin $out/etc/pantheros
-            ${each (
-              name: text: if wanted name text then "ln -s ../${name} $wants/${name}\n" else ""
-            ) fleet.units}
+            ${each (name: text: if wanted text then "ln -s ../${name} $wants/${name}\n" else "") fleet.units}
             ${each put (fleet.files or { })}
             echo "$facts" >$out/etc/pantheros/facts.json
             ${put "bin/switch-to-configuration" (builtins.readFile ./switch-to-configuration.sh)}
