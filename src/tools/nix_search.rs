@@ -107,14 +107,13 @@ struct Found {
 }
 
 impl Found {
-    /// Adds what an index could not read: the number, and the first parts if something may be missing for that reason. A host
-    /// may have 500 such options, and they are seldom about a name that was found.
-    fn add_unread<E: IndexEntry>(&mut self, index: &Index<E>) -> Result<(), IndexError> {
+    /// Adds what an index could not read: the number, and the first parts. If the name `path` was found, only the parts that are
+    /// about it: a host may have 500 options that cannot be read, and they are seldom about the query.
+    fn add_unread<E: IndexEntry>(&mut self, index: &Index<E>, path: &str) -> Result<(), IndexError> {
         self.unread_total += usize::try_from(index.unread_count()?).unwrap_or(usize::MAX);
         let is_found = self.exact.as_ref().is_some_and(|exact| !exact.is_missing());
-        if !is_found {
-            self.unread.extend(index.unread(GAPS)?);
-        }
+        let parts = if is_found { index.unread_about(path, GAPS)? } else { index.unread(GAPS)? };
+        self.unread.extend(parts);
         Ok(())
     }
 }

@@ -6,6 +6,7 @@ use std::path::Path;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 
 use super::entry::IndexEntry;
+use super::query::path_parts;
 use super::words::words;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::flake::UnreadPart;
@@ -282,6 +283,25 @@ impl<E: IndexEntry> Index<E> {
         let mut statement =
             self.connection.prepare_cached("SELECT part FROM unread ORDER BY rowid LIMIT ?1")?;
         let mut rows = statement.query([limit])?;
+        let mut parts = Vec::new();
+        while let Some(row) = rows.next()? {
+            let part: String = row.get(0)?;
+            parts.push(serde_json::from_str(&part)?);
+        }
+        Ok(parts)
+    }
+
+    /// As [`Self::unread`], of the parts that are about this path.
+    ///
+    /// # Errors
+    /// See [`IndexError`].
+    pub fn unread_about(&self, path: &str, limit: u32) -> Result<Vec<UnreadPart>, IndexError> {
+        let names = serde_json::to_string(&path_parts(path))?;
+        let names = names.trim_matches(['[', ']']);
+        let mut statement = self.connection.prepare_cached(
+            "SELECT part FROM unread WHERE instr(part, ?1) OR instr(part, ?2) ORDER BY rowid LIMIT ?3",
+        )?;
+        let mut rows = statement.query(params![path, names, limit])?;
         let mut parts = Vec::new();
         while let Some(row) = rows.next()? {
             let part: String = row.get(0)?;

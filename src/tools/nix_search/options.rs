@@ -72,7 +72,8 @@ pub(super) async fn search(
         nearest.retain(|option| matches.iter().all(|known| known.entry.path != option.path));
         found.suggestions = nearest.iter().map(|option| answer::name(&option.path)).collect();
     }
-    found.add_unread(&index.lock())?;
+    let about = first.last().map_or(text, |option| option.path.as_str());
+    found.add_unread(&index.lock(), about)?;
     (found.hits, found.total) = hit::in_order(first, matches, total);
     Ok(found)
 }

@@ -116,7 +116,7 @@ async fn search_index(
         found.suggestions = suggestions(nearest, &matches);
     }
     if source.hash.is_none() {
-        found.add_unread(&index.lock())?;
+        found.add_unread(&index.lock(), text)?;
     }
     (found.hits, found.total) = hit::in_order(first, matches, total);
     Ok(found)
