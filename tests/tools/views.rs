@@ -102,7 +102,6 @@ fn services_are_listed_with_what_enables_them() {
                 "services.redis hosts/db.nix 5",
                 "systemd.services.mine hosts/db.nix 17",
                 "services.fstrim <nixpkgs/nixos/modules/others.nix> 28",
-                "networking.firewall <nixpkgs/nixos/modules/firewall.nix> 9",
             ]
         );
     });

@@ -2,25 +2,30 @@
 {
   decided,
   enabledBelow,
+  known,
   ownServices,
   ownUnits,
   ...
 }:
 let
-  inherit (builtins) concatMap;
+  inherit (builtins) concatMap elem filter;
   below =
     set:
-    map (
-      name:
-      let
-        place = decided [
-          set
-          name
-          "enable"
-        ];
-      in
-      { service = "${set}.${name}"; } // (if place == null then { } else place)
-    ) (enabledBelow set);
+    map
+      (
+        name:
+        let
+          place = decided [
+            set
+            name
+            "enable"
+          ];
+        in
+        { service = "${set}.${name}"; } // (if place == null then { } else place)
+      )
+      (
+        filter (name: set != "networking" || !elem name known.networking_without_ports) (enabledBelow set)
+      );
   units =
     kind: map (unit: { service = "systemd.${kind}.${unit.name}"; } // unit.place) (ownUnits kind);
 in
