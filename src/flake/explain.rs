@@ -91,7 +91,8 @@ impl Flake {
             let probed: Probed =
                 serde_json::from_value(answer.value).map_err(|error| unreadable(&error.to_string()))?;
             let source = flake.source();
-            let reader = Reader { places: Places::new(&source, probed.nixpkgs.clone()), host };
+            let reader =
+                Reader { places: Places::new(&source, probed.nixpkgs.clone(), flake.input_folders()?), host };
             match probed.kind.as_str() {
                 "missing" => {
                     let exists = OptionPath::new(probed.at.clone()).to_string();

@@ -44,6 +44,7 @@ pub use evaluate::{Answer, AskOptions, Instantiate, OtherFlake, Question};
 pub use fingerprint::Fingerprint;
 pub use git::Checkout;
 pub use isolation::Isolation;
+use lock::LockedInput;
 pub use lock::{Lock, LockError};
 pub use nix_cache::NixCache;
 pub use part::{PathStep, UnreadPart};
@@ -178,6 +179,21 @@ impl Flake {
             Some(commit) => commit.lock()?,
             None => Lock::seen_in_folder(&self.settings.flake)?,
         })
+    }
+
+    /// The folders of the flake's own inputs in the store, each with a slash at its end, and the inputs' names. An input that is
+    /// replaced, or that the lock file does not pin, is left out.
+    ///
+    /// # Errors
+    /// See [`Flake::lock`].
+    pub(in crate::flake) fn input_folders(&self) -> Result<Vec<(String, String)>, FlakeError> {
+        let Some(lock) = self.lock()? else { return Ok(Vec::new()) };
+        let folder = |input: &LockedInput<'_>| {
+            let [name] = input.path[..] else { return None };
+            let hash = input.node?.locked.as_ref()?.hash()?;
+            Some((format!("{}/", nix::source_path(hash)?), name.to_owned()))
+        };
+        Ok(lock.inputs().iter().filter_map(folder).collect())
     }
 
     /// Whether the flake has a lock file that Git does not track: Nix then evaluates as if there was none.

@@ -219,8 +219,8 @@ impl Why {
             Self::Container => "a container may publish ports past the firewall",
             Self::Keys => "keys come from a program or an authority",
             Self::Rules => "rules in text are not read",
-            Self::Service => "its ports are not known to this program",
-            Self::Unit => "it is not known whether this unit listens",
+            Self::Service => "its ports are not known",
+            Self::Unit => "this unit may listen",
         }
     }
 }
@@ -260,7 +260,7 @@ impl Flake {
                 part.error.attr.get_or_insert(attr);
             }
             let source = flake.source();
-            let places = Places::new(&source, probed.nixpkgs.clone());
+            let places = Places::new(&source, probed.nixpkgs.clone(), flake.input_folders()?);
             Ok(HostView { unread, ..read(probed, &places) })
         })
         .await

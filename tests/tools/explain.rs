@@ -357,3 +357,29 @@ fn a_person_reads_the_same() {
     assert!(errors(&output).contains("did you mean: web"), "{}", errors(&output));
     assert_eq!(run(&["web", ""]).status.code(), Some(2));
 }
+
+#[test]
+fn a_file_of_an_input_has_the_inputs_name() {
+    for nix in nixes() {
+        let library = Fleet::committed(
+            &nix,
+            &[
+                ("flake.nix", "{ outputs = _: { }; }"),
+                ("modules/note.nix", "{\n  fleet.note = \"of the library\";\n}\n"),
+            ],
+        );
+        let fleet = OptionFleet::new(&nix);
+        let fleet = &fleet.fleet;
+        let text = std::fs::read_to_string(fleet.folder().join("flake.nix")).unwrap();
+        let text = text.replacen("inputs.nixpkgs", "inputs.library.url = \"LIBRARY\";\n  inputs.nixpkgs", 1);
+        let text = text.replacen("{ nixpkgs, ... }", "{ nixpkgs, library, ... }", 1);
+        let text =
+            text.replacen("./hosts/common.nix", "./hosts/common.nix \"${library}/modules/note.nix\"", 1);
+        fleet.write("flake.nix", &text);
+        fleet.replace_and_lock("flake.nix", "LIBRARY", &format!("git+file://{}", library.folder().display()));
+        let answer = explained(fleet, "web", "fleet.note");
+        let place = &answer["defined_in"][0];
+        assert_eq!(place["file"], "<library/modules/note.nix>", "{answer:#}");
+        assert_eq!(place["line"], 2, "{answer:#}");
+    }
+}

@@ -63,11 +63,11 @@ fn each_port_says_who_reaches_it_and_which_lines_decide() {
             unknown(&answer),
             [
                 "51820/udp hosts/db.nix:4: open in the firewall, and no listener is known",
-                "services.mystery hosts/db.nix:15: its ports are not known to this program",
-                "services.pools hosts/db.nix:16: its ports are not known to this program",
-                "virtualisation.docker hosts/db.nix:19: its ports are not known to this program",
-                "networking.dhcpcd hosts/db.nix:41: its ports are not known to this program",
-                "systemd.services.mine hosts/db.nix:17: it is not known whether this unit listens",
+                "services.mystery hosts/db.nix:15: its ports are not known",
+                "services.pools hosts/db.nix:16: its ports are not known",
+                "virtualisation.docker hosts/db.nix:19: its ports are not known",
+                "networking.dhcpcd hosts/db.nix:41: its ports are not known",
+                "systemd.services.mine hosts/db.nix:17: this unit may listen",
             ]
         );
         // Each reason is said once.

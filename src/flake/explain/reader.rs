@@ -25,23 +25,30 @@ const TYPE: usize = 400;
 /// Names the files of an answer.
 pub(in crate::flake) struct Places<'a> {
     files: FlakeFiles<'a>,
-    /// The folder of nixpkgs, with a slash at its end.
-    nixpkgs: Option<String>,
+    /// The folders of inputs, each with a slash at its end, and the inputs' names.
+    inputs: Vec<(String, String)>,
 }
 
 impl<'a> Places<'a> {
-    pub(in crate::flake) fn new(source: &'a SourceTree<'a>, nixpkgs: Option<String>) -> Self {
-        Self { files: FlakeFiles::new(source), nixpkgs }
+    /// The places in the flake `source`, whose `inputs` have these folders. `nixpkgs` is the folder of the host's nixpkgs, with
+    /// a slash at its end, which has this name whatever the input is called.
+    pub(in crate::flake) fn new(
+        source: &'a SourceTree<'a>,
+        nixpkgs: Option<String>,
+        mut inputs: Vec<(String, String)>,
+    ) -> Self {
+        inputs.splice(0..0, nixpkgs.map(|folder| (folder, "nixpkgs".to_owned())));
+        Self { files: FlakeFiles::new(source), inputs }
     }
 
     pub(in crate::flake) fn of(&self, place: &ProbedPlace) -> Place {
-        let file = match self.files.path_in_flake(&place.file) {
-            Some(own) => own,
-            None => match self.nixpkgs.as_deref().and_then(|folder| place.file.strip_prefix(folder)) {
-                Some(inside) => format!("<nixpkgs/{inside}>"),
-                None => self.files.display_name(&place.file),
-            },
+        let of_input = || {
+            self.inputs.iter().find_map(|(folder, name)| {
+                place.file.strip_prefix(folder.as_str()).map(|inside| format!("<{name}/{inside}>"))
+            })
         };
+        let own = self.files.path_in_flake(&place.file);
+        let file = own.or_else(of_input).unwrap_or_else(|| self.files.display_name(&place.file));
         Place { file: text::line(&file, 300), line: place.line }
     }
 }

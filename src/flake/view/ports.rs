@@ -184,7 +184,7 @@ mod tests {
         let firewall: Option<Firewall> = firewall.map(|told| serde_json::from_value(told).unwrap());
         let folder = std::path::Path::new("/");
         let source = SourceTree { folder, store_path: None, commit: None };
-        let row = row(&listener, firewall.as_ref(), has_rules, &Places::new(&source, None));
+        let row = row(&listener, firewall.as_ref(), has_rules, &Places::new(&source, None, Vec::new()));
         (row.reach.unwrap(), row.interfaces)
     }
 
@@ -225,7 +225,7 @@ mod tests {
                 .unwrap();
         let folder = std::path::Path::new("/");
         let source = SourceTree { folder, store_path: None, commit: None };
-        let unknown = open_without_listener(&firewall, &[listener], &Places::new(&source, None));
+        let unknown = open_without_listener(&firewall, &[listener], &Places::new(&source, None, Vec::new()));
         let names: Vec<_> = unknown.iter().map(|part| part.name.as_str()).collect();
         assert_eq!(names, ["8000-8010/tcp", "5432/tcp"]);
         assert_eq!(unknown[1].interface.as_deref(), Some("eth1"));
