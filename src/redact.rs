@@ -98,8 +98,12 @@ fn redact_line(line: &str) -> String {
             let hidden = std::mem::take(&mut hide_next);
             let lower = word.to_ascii_lowercase();
             let bare = lower.trim_matches(|c: char| !c.is_ascii_alphanumeric());
+            // The name of a file, such as /etc/passwd, is no key.
+            let is_path =
+                word.trim_start_matches(|c: char| c != '/' && !c.is_ascii_alphanumeric()).starts_with('/');
+            let is_key = !is_path && SECRET_KEYS.iter().any(|name| bare.ends_with(name));
             // `Authorization: Bearer …`: the scheme is not the secret, the next word is.
-            if SECRET_KEYS.iter().any(|name| bare.ends_with(name)) || (hidden && bare == "basic") {
+            if is_key || (hidden && bare == "basic") {
                 hide_next = true;
                 return Cow::Borrowed(piece);
             }
@@ -238,6 +242,8 @@ mod tests {
             "the ghp_ prefix",
             "basic settings",
             "tokens in secrets.yaml",
+            "access to absolute path '/etc/passwd' is forbidden",
+            "the file /run/secrets/token is missing",
             "$1 and $6$ are no hashes",
             "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIA",
         ] {

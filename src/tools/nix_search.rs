@@ -167,11 +167,15 @@ impl Tool for NixSearch {
         if text.is_empty() {
             return Err(ToolError::input("query", "`query` needs at least one word"));
         }
-        if text.len() > QUERY_BYTES || text.chars().any(char::is_control) {
-            return Err(ToolError::input(
-                "query",
-                format!("`query` must be one line of at most {QUERY_BYTES} bytes"),
-            ));
+        if text.len() > QUERY_BYTES {
+            return Err(ToolError::input("query", format!("`query` has at most {QUERY_BYTES} bytes")));
+        }
+        if let Some(control) = text.chars().find(|character| character.is_control()) {
+            let message = format!("`query` is one line of words: remove the control character {control:?}");
+            return Err(ToolError::input("query", message));
+        }
+        if !text.chars().any(char::is_alphanumeric) {
+            return Err(ToolError::input("query", "`query` needs a letter or a digit"));
         }
         let query = Query::new(text);
         let wants_packages = input.kind != Some(SearchKind::Option);

@@ -1,6 +1,7 @@
 //! Deployments to a machine that boots: a real systemd, real units, and power cuts. `tools/test-machines` runs these, because they
 //! need Debian's files and `systemd-nspawn`.
 
+mod health;
 mod host;
 mod machine;
 

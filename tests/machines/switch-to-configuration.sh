@@ -66,7 +66,10 @@ systemctl daemon-reload || code=3
 # shellcheck disable=SC2086
 [ -z "$restart" ] || systemctl restart $restart || code=4
 # A target that is active is started again, so that its new units come up.
-targets=$(systemctl list-units --type=target --state=active --plain --no-legend | cut -d ' ' -f 1)
+targets=
+for target in $(systemctl list-units --type=target --state=active --plain --no-legend | cut -d ' ' -f 1); do
+  if [ "$(systemctl show --property=RefuseManualStart --value "$target")" != yes ]; then targets="$targets $target"; fi
+done
 # shellcheck disable=SC2086
 systemctl start $targets $start || code=4
 failed=$(systemctl --failed --plain --no-legend --full | cut -d ' ' -f 1)

@@ -53,6 +53,22 @@ fn hostile_names_never_reach_nix() {
 }
 
 #[test]
+fn a_query_that_can_find_nothing_is_told_why() {
+    let fleet = Fleet::demo(&nixes().remove(0));
+    for (query, said) in [
+        ("", "at least one word"),
+        ("a\u{1b}[2J", "remove the control character '\\u{1b}'"),
+        ("😀", "needs a letter or a digit"),
+        ("..", "needs a letter or a digit"),
+        (&"x".repeat(10_000), "bytes"),
+    ] {
+        let answer = fleet.call("nix_search", &json!({"query": query}));
+        assert_eq!((answer.code, answer.error_code()), (2, "invalid_input"), "{query:?}: {answer:?}");
+        assert!(answer.json["error"]["message"].as_str().unwrap().contains(said), "{query:?}: {answer:?}");
+    }
+}
+
+#[test]
 fn a_name_with_dots_is_one_name() {
     for nix in nixes() {
         let fleet = Fleet::committed(

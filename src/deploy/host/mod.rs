@@ -6,4 +6,4 @@ pub(in crate::deploy) mod store;
 
 pub use endpoint::{HostEndpoint, endpoint_of};
 pub use state::{DiskSpace, HostState, SurveyError, survey};
-pub(in crate::deploy) use state::{PARTS, brief_survey};
+pub(in crate::deploy) use state::{PARTS, ServiceState, brief_survey};

@@ -1,5 +1,6 @@
 //! The state of a host: its running system, boot default, failed units and disk space.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -11,6 +12,8 @@ use crate::text;
 
 /// One script for all questions, so that the answers describe the same moment.
 const SURVEY: &str = include_str!("survey.sh");
+/// Most services that are read; a host has some hundred.
+const MOST_SERVICES: usize = 5_000;
 /// The files of a toplevel that take effect only after a reboot.
 pub const PARTS: [&str; 3] = ["kernel", "initrd", "kernel-modules"];
 
@@ -68,8 +71,10 @@ pub struct HostState {
     pub revision: Option<String>,
     /// All generations of the system profile, by number.
     pub generations: Vec<Generation>,
-    /// All units that failed or wait for an automatic restart; `None` if systemd does not run.
+    /// All units that failed, or wait for an automatic restart after a failure; `None` if systemd does not run.
     pub failed_units: Option<Vec<String>>,
+    /// The services that are active, were restarted by systemd, or did not end with success, by name.
+    pub services: BTreeMap<String, ServiceState>,
     /// The file systems that a deployment writes to.
     pub room: Vec<DiskSpace>,
     /// The host's own address and port of this SSH connection.
@@ -82,6 +87,44 @@ pub struct HostState {
     pub boot_once: bool,
     /// The ID of the deployment that is in progress.
     pub deploying: Option<String>,
+}
+
+/// What tells whether a service was restarted or failed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ServiceState {
+    /// Its `SubState`, such as `running` and `auto-restart`.
+    pub sub_state: String,
+    /// Its `Result`: `success`, or why it failed last.
+    pub result: String,
+    /// How often systemd restarted it.
+    pub restarts: u64,
+    /// Microseconds after the boot when it became active; `None` if it is not active, or of the type `oneshot`.
+    pub active_since: Option<u64>,
+}
+
+impl ServiceState {
+    fn parse(value: &str) -> Option<(String, Self)> {
+        let mut words = value.split(' ').map(|word| text::bounded(word, 200));
+        let (name, sub_state, result) = (words.next()?, words.next()?, words.next()?);
+        let mut number = || words.next()?.parse::<u64>().ok();
+        let (restarts, since) = (number()?, number()?);
+        Some((
+            name,
+            Self { sub_state, result, restarts, active_since: Some(since).filter(|since| *since > 0) },
+        ))
+    }
+
+    /// Whether systemd is about to start it again.
+    #[must_use]
+    pub fn waits_for_restart(&self) -> bool {
+        self.sub_state.starts_with("auto-restart")
+    }
+
+    /// Whether it waits for a restart after it ended with success, as one does that does its work again and again.
+    #[must_use]
+    pub fn ended_well(&self) -> bool {
+        self.waits_for_restart() && self.result == "success"
+    }
 }
 
 /// Why a survey failed.
@@ -179,6 +222,9 @@ impl HostState {
                         units.push(text::bounded(&value, 200));
                     }
                 }
+                "service" if state.services.len() < MOST_SERVICES => {
+                    state.services.extend(ServiceState::parse(&value));
+                }
                 "disk" => {
                     if let Some(room) = DiskSpace::parse(&value)
                         && state.room.iter().all(|known| known.mount != room.mount)
@@ -203,6 +249,13 @@ impl HostState {
                     }
                 }
             }
+        }
+        if let Some(failed) = &mut state.failed_units {
+            let crashed = |service: &ServiceState| service.waits_for_restart() && !service.ended_well();
+            let crashed = state.services.iter().filter(|(_, service)| crashed(service)).map(|(name, _)| name);
+            failed.extend(crashed.cloned());
+            failed.sort();
+            failed.dedup();
         }
         state.reboot_required =
             parts.iter().any(|[running, booted]| running.is_some() && booted.is_some() && running != booted);
@@ -260,6 +313,8 @@ mod tests {
     const SAID: &str = "Welcome!\nversion\t1\nmachine\tx86_64\nhost_name\tweb\nuptime\t12345.67 1\n\
         running\t/nix/store/xqlx0ikbp04gma1n6rwxl8qvqmmmmk7f-nixos-system-web-25.05\nprofile\tsystem-42-link\n\
         running_kernel\t/nix/store/b/bzImage\nbooted_kernel\t/nix/store/a/bzImage\nsystemd\tyes\nfailed\tnginx.service\n\
+        service\tpoll.service auto-restart success 3 0\nservice\tcrash.service auto-restart exit-code 3 0\n\
+        service\tsshd.service running success 0 4711\n\
         generation\t42 1700000000 /nix/store/xqlx0ikbp04gma1n6rwxl8qvqmmmmk7f-nixos-system-web-25.05 25.05 (Warbler)\n\
         generation\t7 1600000000 /nix/store/xqlx0ikbp04gma1n6rwxl8qvqmmmmk7f-nixos-system-web-25.05 \n\
         disk\t/ 1000 600 400\ndisk\t/ 1000 600 400\nconnection\t192.0.2.1 5000 fe80::1%eth0 22\n\
@@ -272,7 +327,18 @@ mod tests {
         assert_eq!(state.boots, Some(42));
         assert_eq!(state.uptime, Some(12_345));
         assert!(state.reboot_required);
-        assert_eq!(state.failed_units, Some(vec!["nginx.service".to_owned()]));
+        // A service that ended with success and is started again did not fail.
+        assert_eq!(state.failed_units, Some(vec!["crash.service".to_owned(), "nginx.service".to_owned()]));
+        assert_eq!(
+            state.services["sshd.service"],
+            ServiceState {
+                sub_state: "running".into(),
+                result: "success".into(),
+                restarts: 0,
+                active_since: Some(4_711)
+            }
+        );
+        assert_eq!(state.services["poll.service"].restarts, 3);
         assert_eq!(state.generations.iter().map(|generation| generation.number).collect::<Vec<_>>(), [7, 42]);
         assert_eq!(state.generations[1].nixos_version.as_deref(), Some("25.05 (Warbler)"));
         assert_eq!(state.server_address, Some(("fe80::1".parse().unwrap(), 22)));
@@ -310,6 +376,7 @@ mod tests {
             let _ = HostState::parse(&format!("version\t1\n{said}\nend\tyes\n"));
             let _ = Generation::parse(&said);
             let _ = DiskSpace::parse(&said);
+            let _ = ServiceState::parse(&said);
         }
     }
 }

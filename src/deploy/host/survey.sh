@@ -16,10 +16,34 @@ link running /run/current-system
 link configured /nix/var/nix/profiles/system
 profile=/nix/var/nix/profiles/system
 if [ -L "$profile" ]; then fact profile "$(readlink "$profile")"; fi
-# Units are listed only if systemd answers. A unit that restarts in a loop is `auto-restart` and never `failed`.
-if [ -d /run/systemd/system ] && failed=$(systemctl list-units --state=failed,auto-restart --plain --no-legend --full 2>/dev/null); then
+# Units are listed only if systemd answers. A service that restarts in a loop is never `failed`: see its `SubState`.
+if [ -d /run/systemd/system ] && failed=$(systemctl list-units --state=failed --plain --no-legend --full 2>/dev/null); then
   fact systemd yes
   printf '%s\n' "$failed" | while read -r unit _; do [ -z "$unit" ] || fact failed "$unit"; done
+  # What tells whether a service was restarted: how often by systemd, its last result, and since when it is active. A
+  # service of the type `oneshot` may be started again by a timer.
+  {
+    systemctl show '*.service' \
+      --property=Id,Type,SubState,Result,NRestarts,ActiveState,ActiveEnterTimestampMonotonic 2>/dev/null
+    echo
+  } | while IFS='=' read -r key value; do
+    case $key in
+      Id) unit=$value ;;
+      Type) type=$value ;;
+      SubState) sub=$value ;;
+      Result) result=$value ;;
+      NRestarts) restarts=$value ;;
+      ActiveState) active=$value ;;
+      ActiveEnterTimestampMonotonic) since=$value ;;
+      '')
+        if [ "${active:-}" != active ] || [ "${type:-}" = oneshot ]; then since=0; fi
+        if [ -n "${unit:-}" ] && { [ "${since:-0}${restarts:-0}" != 00 ] || [ "${result:-success}" != success ]; }; then
+          fact service "$unit ${sub:-unknown} ${result:-success} ${restarts:-0} ${since:-0}"
+        fi
+        unset unit type sub result restarts active since
+        ;;
+    esac
+  done
 fi
 if [ "${1:-}" = briefly ]; then
   fact end yes

@@ -224,10 +224,9 @@ impl Plan {
             }
         }
         for host in &self.hosts {
-            // Otherwise a person would approve a watch that does not take place.
-            if let Some(seconds) = host.settling_seconds {
+            if host.settling_seconds.is_some_and(|seconds| seconds >= host.rollback_timeout) {
                 return Err(format!(
-                    "{} has `settling_seconds` {seconds}, which this program does not support",
+                    "{} is to be watched longer than it waits for the confirmation",
                     host.host
                 ));
             }

@@ -48,12 +48,24 @@ pub async fn difference(
     after: &StorePath,
     call: &Call,
 ) -> Result<Diff, SshError> {
+    Ok(watched_difference(session, before, after, call).await?.0)
+}
+
+/// As [`difference`], with the seconds that the changed units have to be watched; `None` if no unit changes.
+pub(super) async fn watched_difference(
+    session: &SshSession,
+    before: &StorePath,
+    after: &StorePath,
+    call: &Call,
+) -> Result<(Diff, Option<u32>), SshError> {
     let (old, new) = (closure_of(session, before, call).await?, closure_of(session, after, call).await?);
-    let changes = units(session, before.as_str(), call).await?;
-    let changes = changes.changes(&units(session, after.as_str(), call).await?);
+    let old_units = units(session, before.as_str(), call).await?;
+    let new_units = units(session, after.as_str(), call).await?;
+    let changes = old_units.changes(&new_units);
     let [old_files, new_files] = effects::read(session, [before, after], call).await?;
     let effects = effects::compare(&old_files, &new_files);
-    Ok(Diff { units: Some(changes), effects: Some(effects), ..closure::diff(&old, &new) })
+    let diff = Diff { units: Some(changes), effects: Some(effects), ..closure::diff(&old, &new) };
+    Ok((diff, old_units.settling_seconds(&new_units)))
 }
 
 /// The systemd units of a system in the store of the host.

@@ -1,6 +1,7 @@
 //! Plans the deployment of one host: builds its system, surveys the machine, determines differences and risks.
 
 use std::path::Path;
+use std::time::Instant;
 
 use super::closure;
 use super::contents::{self, CLOSURE_TIME};
@@ -9,6 +10,7 @@ use super::error::ProposeError;
 use super::facts::{self, Facts};
 use super::proposal;
 use super::risks::{self, Evidence};
+use super::settling;
 use super::units::{self, Units};
 use crate::deploy::host::store;
 use crate::deploy::host::{self, HostEndpoint, HostState, PARTS, endpoint_of};
@@ -81,8 +83,12 @@ pub async fn propose_deployment(
     let session = hosts.session(&place.target, call).await?;
     let build_on = facts.build_on.unwrap_or_default();
     // The survey and the build run at the same time.
-    let asking = async { host::survey(&session, call).await.map_err(ProposeError::from) };
-    let (state, mut built) =
+    let asking = async {
+        let begun = Instant::now();
+        let state = host::survey(&session, call).await?;
+        Ok::<_, ProposeError>((state, begun.elapsed()))
+    };
+    let ((state, look), mut built) =
         futures::future::try_join(asking, build(flake, &session, host, build_on, call)).await?;
     if expected.is_some_and(|expected| expected != built.toplevel) {
         return Err(ProposeError::Changed(host.clone()));
@@ -105,6 +111,7 @@ pub async fn propose_deployment(
     let units = contents::units(&session, current.as_str(), call).await?;
     let mut diff = closure::diff(&before, &built.closure);
     diff.units = Some(units.changes(&built.units));
+    let settling = units.settling_seconds(&built.units);
     let [files] = effects::read(&session, [&current], call).await?;
     diff.effects = Some(effects::compare(&files, &built.files));
     let mut plan = HostPlan {
@@ -117,7 +124,9 @@ pub async fn propose_deployment(
     };
     let facts_before = contents::facts(&session, &plan.current, call).await?;
     let missing_paths = contents::missing(&session, &facts, call).await?;
+    let begun = Instant::now();
     let inhibitors = store::inhibitors(&session, &plan.current, call).await?;
+    let raised_from = settling::set_watch(&mut plan, settling, look, begun.elapsed());
     let key = session.accepted_key();
     plan.risks = risks::assess(
         &plan,
@@ -138,6 +147,7 @@ pub async fn propose_deployment(
             inhibited: inhibits(&inhibitors, &built.inhibitors),
             dirty: intent.dirty,
             reboot: intent.reboot,
+            raised_from,
         },
     );
     Ok(plan)

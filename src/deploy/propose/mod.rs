@@ -9,6 +9,7 @@ mod forward;
 mod proposal;
 mod risks;
 mod rollback;
+mod settling;
 mod units;
 
 pub use contents::{closure_of, difference};

@@ -1,10 +1,13 @@
 //! Plans the rollback of one host to an older generation.
 
+use std::time::Instant;
+
 use super::contents;
 use super::error::ProposeError;
 use super::facts::{self, Facts};
 use super::forward::{bound, inhibits, needs_reboot};
 use super::risks::{self, EVIDENCE_LIMIT, Evidence};
+use super::settling;
 use crate::deploy::host::{self, endpoint_of, store};
 use crate::deploy::plan::{HostPlan, Risk, Severity, SystemSource};
 use crate::diagnostic::Diagnostic;
@@ -53,7 +56,9 @@ pub async fn propose_rollback(
         }
     };
     let session = hosts.session(&place.target, call).await?;
+    let begun = Instant::now();
     let state = host::survey(&session, call).await?;
+    let look = begun.elapsed();
     let Some(current) = state.running.clone() else {
         return Err(ProposeError::NotNixos(place.target.to_string()));
     };
@@ -72,7 +77,7 @@ pub async fn propose_rollback(
         return Ok(Rollback::AlreadyThere(chosen.number));
     }
     call.report_message(format!("comparing generation {} of {host} with the running system", chosen.number));
-    let diff = contents::difference(&session, &current, &chosen.toplevel, call).await?;
+    let (diff, settling) = contents::watched_difference(&session, &current, &chosen.toplevel, call).await?;
     let parts = store::parts(&session, &chosen.toplevel, call).await?;
     let mut plan = HostPlan {
         toplevel: chosen.toplevel.clone(),
@@ -89,10 +94,12 @@ pub async fn propose_rollback(
         Some(then) => contents::missing(&session, then, call).await?,
         None => Vec::new(),
     };
+    let begun = Instant::now();
     let inhibitors = (
         store::inhibitors(&session, &plan.current, call).await?,
         store::inhibitors(&session, &plan.toplevel, call).await?,
     );
+    let raised_from = settling::set_watch(&mut plan, settling, look, begun.elapsed() / 2);
     let key = session.accepted_key();
     let known = then.is_some();
     plan.risks = risks::assess(
@@ -110,6 +117,7 @@ pub async fn propose_rollback(
             inhibited: inhibits(&inhibitors.0, &inhibitors.1),
             dirty: false,
             reboot: false,
+            raised_from,
         },
     );
     let unknown = |evidence: String, mend: &str| Risk {

@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use super::settling;
 use crate::deploy::plan::UnitChanges;
 
 /// Lists the units of the system `$1`: name, path of its file, and the settings that decide how a change is applied.
@@ -15,7 +16,7 @@ cd "$1/etc/systemd/system" 2>/dev/null || exit 0
 for unit in *; do
   [ -e "$unit" ] || continue
   case $unit in *.wants | *.requires | *.upholds) continue ;; esac
-  printf '%s\t%s\t%s\n' "$unit" "$(readlink -f "$unit")" "$(grep -shE '^(X-ReloadIfChanged|X-RestartIfChanged|RefuseManualStop)=' "$unit" "$unit.d/"*.conf 2>/dev/null | tr '\n' ' ')"
+  printf '%s\t%s\t%s\n' "$unit" "$(readlink -f "$unit")" "$(grep -shE '^(X-ReloadIfChanged|X-RestartIfChanged|RefuseManualStop|RestartSec)=' "$unit" "$unit.d/"*.conf 2>/dev/null | tr '\n' '\t')"
 done
 "#;
 /// Largest number of units in each list of a plan; the rest is counted.
@@ -30,6 +31,16 @@ struct Unit {
     files: Vec<String>,
     reload: bool,
     leave: bool,
+    /// `RestartSec`, in seconds; `None` if the unit does not set it.
+    restart_seconds: Option<u32>,
+}
+
+/// What an activation does to a unit that both systems, or only the new one, have.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Act {
+    Start,
+    Restart,
+    Reload,
 }
 
 impl Units {
@@ -47,11 +58,12 @@ impl Units {
             }
             let unit = units.entry(crate::text::bounded(&crate::text::plain(name), 200)).or_default();
             unit.files.push(file.to_owned());
-            for setting in fields.next().unwrap_or_default().split_ascii_whitespace() {
-                match setting.split_once('=') {
+            for setting in fields.next().unwrap_or_default().split('\t') {
+                match setting.trim().split_once('=') {
                     Some(("X-ReloadIfChanged", value)) => unit.reload = is_true(value),
                     Some(("X-RestartIfChanged", value)) => unit.leave |= !is_true(value),
                     Some(("RefuseManualStop", value)) => unit.leave |= is_true(value),
+                    Some(("RestartSec", value)) => unit.restart_seconds = settling::restart_seconds(value),
                     _ => {}
                 }
             }
@@ -66,16 +78,15 @@ impl Units {
     #[must_use]
     pub fn changes(&self, next: &Self) -> UnitChanges {
         let mut changes = UnitChanges::default();
-        for (name, unit) in &next.0 {
-            let list = match self.0.get(name) {
-                None => &mut changes.start,
-                Some(before) if before.files == unit.files || unit.leave => continue,
-                Some(_) if unit.reload => &mut changes.reload,
-                Some(_) => &mut changes.restart,
+        for (name, _, act) in self.changed(next) {
+            let list = match act {
+                Act::Start => &mut changes.start,
+                Act::Restart => &mut changes.restart,
+                Act::Reload => &mut changes.reload,
             };
-            list.push(name.clone());
+            list.push(name.to_owned());
         }
-        changes.stop.extend(self.0.keys().filter(|name| !next.0.contains_key(*name)).cloned());
+        changes.stop.extend(self.gone(next).cloned());
         let mut more = 0;
         for list in [&mut changes.stop, &mut changes.start, &mut changes.restart, &mut changes.reload] {
             list.sort_by_key(|name| !affects_connection(name));
@@ -84,6 +95,33 @@ impl Units {
         }
         changes.more = u64::try_from(more).unwrap_or(u64::MAX);
         changes
+    }
+
+    /// How long the units have to be watched if a system with the units `next` is activated, in seconds; `None` if no unit
+    /// changes.
+    #[must_use]
+    pub fn settling_seconds(&self, next: &Self) -> Option<u32> {
+        let changed: Vec<_> = self.changed(next).collect();
+        if changed.is_empty() && self.gone(next).next().is_none() {
+            return None;
+        }
+        Some(settling::seconds(changed.iter().filter_map(|(_, unit, _)| unit.restart_seconds)))
+    }
+
+    fn changed<'a>(&'a self, next: &'a Self) -> impl Iterator<Item = (&'a str, &'a Unit, Act)> {
+        next.0.iter().filter_map(|(name, unit)| {
+            let act = match self.0.get(name) {
+                None => Act::Start,
+                Some(before) if before.files == unit.files || unit.leave => return None,
+                Some(_) if unit.reload => Act::Reload,
+                Some(_) => Act::Restart,
+            };
+            Some((name.as_str(), unit, act))
+        })
+    }
+
+    fn gone<'a>(&'a self, next: &'a Self) -> impl Iterator<Item = &'a String> {
+        self.0.keys().filter(|name| !next.0.contains_key(*name))
     }
 }
 
@@ -138,17 +176,42 @@ mod tests {
     }
 
     #[test]
+    fn a_system_is_watched_longer_than_its_changed_units_wait_before_a_restart() {
+        let units = |listed: &str| Units::parse(listed);
+        let before = units("a.service\t/s/1\tRestartSec=40\t\nb.service\t/s/1\t\n");
+        for (next, seconds) in [
+            ("a.service\t/s/1\tRestartSec=40\t\nb.service\t/s/1\t\n", None),
+            ("a.service\t/s/1\tRestartSec=40\t\nb.service\t/s/2\t\n", Some(3)),
+            ("a.service\t/s/1\tRestartSec=40\t\n", Some(3)),
+            ("a.service\t/s/2\tRestartSec=40\t\nb.service\t/s/1\t\n", Some(42)),
+            // The last setting counts.
+            ("a.service\t/s/2\tRestartSec=40\tRestartSec=1min 30s\t\nb.service\t/s/1\t\n", Some(60)),
+            (
+                "a.service\t/s/1\tRestartSec=40\t\nb.service\t/s/1\t\nc.service\t/s/1\tRefuseManualStop=yes\tRestartSec=500ms\t\n",
+                Some(3),
+            ),
+        ] {
+            assert_eq!(before.settling_seconds(&units(next)), seconds, "{next}");
+        }
+    }
+
+    #[test]
     fn a_real_shell_lists_them() {
         let system = tempfile::tempdir().unwrap();
         let folder = system.path().join("etc/systemd/system");
         std::fs::create_dir_all(folder.join("multi-user.target.wants")).unwrap();
         std::fs::create_dir_all(folder.join("x.service.d")).unwrap();
         std::fs::write(folder.join("x.service"), "[Service]\n").unwrap();
-        std::fs::write(folder.join("x.service.d/o.conf"), "[Unit]\nX-ReloadIfChanged=true\n").unwrap();
+        std::fs::write(
+            folder.join("x.service.d/o.conf"),
+            "[Unit]\nX-ReloadIfChanged=true\n[Service]\nRestartSec=1min 30s\n",
+        )
+        .unwrap();
         let listed =
             std::process::Command::new("sh").args(["-c", LIST, "list"]).arg(system.path()).output().unwrap();
         let units = Units::parse(&String::from_utf8(listed.stdout).unwrap());
         assert_eq!(units.0.len(), 1);
         assert!(units.0["x.service"].reload, "{units:?}");
+        assert_eq!(units.0["x.service"].restart_seconds, Some(90));
     }
 }

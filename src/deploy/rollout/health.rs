@@ -14,10 +14,6 @@ use crate::text;
 
 /// Time limit of one check.
 const LOOK: Duration = Duration::from_secs(10);
-/// Pause before the checks are repeated after a failure.
-const AGAIN: Duration = Duration::from_millis(500);
-/// Minimum time between the two healthy looks that are required after units failed to start.
-const SETTLED: Duration = Duration::from_secs(3);
 
 /// The result of one health check.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -52,30 +48,20 @@ impl HealthResult {
     }
 }
 
-/// Repeats the checks until all pass or `patience` is over; returns the last results. `before` is the state before the
-/// activation. If units failed during the activation (`units_failed`), all checks must pass twice, some seconds apart.
-pub async fn check(
+/// One look at the host: the results of all checks, and the state that was surveyed; `None` if there was no answer. `before` is the
+/// state before the activation.
+pub(super) async fn look(
     session: &SshSession,
     plan: &HostPlan,
     before: &HostState,
-    units_failed: bool,
-    patience: Duration,
     call: &Call,
-) -> Vec<HealthResult> {
-    let start = tokio::time::Instant::now();
-    let mut wanted = if units_failed { 2 } else { 1 };
-    loop {
-        let found = run_checks(session, plan, before, call).await;
-        let pause = if found.iter().all(|health| health.ok) {
-            wanted -= 1;
-            SETTLED.min(patience / 2)
-        } else {
-            AGAIN
-        };
-        if wanted == 0 || start.elapsed() + pause >= patience || call.cancel.is_cancelled() {
-            return found;
+) -> (Vec<HealthResult>, Option<HostState>) {
+    match host::brief_survey(session, call).await {
+        Ok(now) => (run_checks(session, plan, before, &now, call).await, Some(now)),
+        Err(error) => {
+            let error = Diagnostic::from(&error).full_text();
+            (vec![HealthResult::new("the host answers", Err(error))], None)
         }
-        tokio::time::sleep(pause).await;
     }
 }
 
@@ -83,14 +69,9 @@ async fn run_checks(
     session: &SshSession,
     plan: &HostPlan,
     before: &HostState,
+    now: &HostState,
     call: &Call,
 ) -> Vec<HealthResult> {
-    let now = match host::brief_survey(session, call).await {
-        Ok(state) => state,
-        Err(error) => {
-            return vec![HealthResult::new("the host answers", Err(Diagnostic::from(&error).full_text()))];
-        }
-    };
     let same = |is: bool, evidence: String| if is { Ok(()) } else { Err(evidence) };
     let mut found = vec![
         HealthResult::new(

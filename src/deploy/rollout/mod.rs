@@ -4,6 +4,7 @@ mod binding;
 mod copy;
 mod health;
 mod outcome;
+mod settling;
 mod stop;
 mod task;
 mod watch;

@@ -168,6 +168,7 @@ impl Task<'_> {
                 refusals: 0,
                 answered,
                 reached: Instant::now(),
+                waiting_since: None,
             };
             line.follow_to_end(&before).await
         };

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout_at};
 
-use super::health::{self, HealthResult};
+use super::health::HealthResult;
 use super::outcome::Outcome;
+use super::settling::Watch;
 use super::task::Task;
 use crate::deploy::host::HostState;
 use crate::deploy::supervisor::{
@@ -44,6 +45,8 @@ pub(super) struct Line<'a> {
     pub(super) answered: bool,
     /// When a new connection last reached the host.
     pub(super) reached: Instant,
+    /// When the new system was first seen to wait for the confirmation; `None` before.
+    pub(super) waiting_since: Option<Instant>,
 }
 
 impl Line<'_> {
@@ -60,7 +63,7 @@ impl Line<'_> {
         let mut until = begun + activation + confirmation + going_back + PATIENCE;
         let mut health = Vec::new();
         let mut last: Option<Diagnostic> = None;
-        let (mut waited, mut taken_back) = (false, false);
+        let mut taken_back = false;
         loop {
             let asked = tokio::select! {
                 biased;
@@ -91,8 +94,8 @@ impl Line<'_> {
                         DeploymentStep::Waiting | DeploymentStep::AwaitingContact => confirmation,
                         _ => ending_time(host_plan.activation_timeout),
                     };
-                    if report.state == DeploymentStep::Waiting && !waited {
-                        waited = true;
+                    if report.state == DeploymentStep::Waiting && self.waiting_since.is_none() {
+                        self.waiting_since = Some(Instant::now());
                         // Logins that were refused during the activation do not count.
                         self.refusals = 0;
                         going_back = activation.min(2 * begun.elapsed());
@@ -156,13 +159,21 @@ impl Line<'_> {
         health: &mut Vec<HealthResult>,
     ) -> Result<Option<SupervisorReport>, SuperviseError> {
         let (host_plan, call) = (self.task.host_plan, self.task.call);
+        let begun = Instant::now();
         let fresh = match self.task.hosts.connect_unshared(self.target, self.uncancelled).await {
             Ok(fresh) => fresh,
             Err(error) => return self.login_refused(error, health).await,
         };
-        call.report_message(format!("{}: checking its health", host_plan.host));
-        let patience = Duration::from_secs(u64::from(host_plan.rollback_timeout)) / 2;
-        *health = health::check(&fresh, host_plan, before, units_failed, patience, call).await;
+        call.report_message(match host_plan.settling_seconds {
+            Some(seconds) => format!("{}: watching its health for {seconds} s", host_plan.host),
+            None => format!("{}: checking its health", host_plan.host),
+        });
+        let confirmation = Duration::from_secs(host_plan.rollback_timeout.into());
+        // The last look and `confirm` take about as long as connecting did.
+        let reserved = (2 * begun.elapsed()).min(confirmation / 2);
+        let until = self.waiting_since.unwrap_or(begun) + confirmation - reserved;
+        let watch = Watch { session: &fresh, plan: host_plan, before, units_failed, until, call };
+        *health = watch.watch().await;
         if call.cancel.is_cancelled() {
             return Ok(None);
         }

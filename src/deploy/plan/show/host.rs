@@ -64,6 +64,10 @@ pub(super) fn push_host(host: &HostPlan, plan: &Plan, limits: DetailLimits, line
     }
     if matches!(plan.action, Action::Switch | Action::Test) || plan.reboot {
         push_checks(host, lines);
+        lines.push(match host.settling_seconds {
+            Some(seconds) => format!("  watch   {seconds} s without a failure before the confirmation"),
+            None => "  watch   one look before the confirmation".to_owned(),
+        });
         let mut undo = format!("rolls back by itself unless confirmed within {} s", host.rollback_timeout);
         if host.reboot_on_failure {
             undo.push_str("; reboots if no connection reaches it after that");

@@ -37,6 +37,7 @@ fn a_plan_is_read_in_half_a_minute() {
       reboot  needed for the new kernel, initrd or kernel modules
       check   TCP port 443
       check   runs true
+      watch   one look before the confirmation
       undo    rolls back by itself unless confirmed within 60 s
       warning dirty_flake
               │ 2 files differ from the commit

@@ -161,7 +161,7 @@ fn what_is_no_plan_is_not_stored() {
     let twice = fixture(&["web", "web"]);
     let future = Plan { version: PLAN_VERSION + 1, ..fixture(&["web"]) };
     let mut settling = fixture(&["web"]);
-    settling.hosts[0].settling_seconds = Some(10);
+    settling.hosts[0].settling_seconds = Some(60);
     let left_out = Plan { except: vec!["web".parse().unwrap()], ..fixture(&["web"]) };
     let mut over = fixture(&["web"]);
     over.expires = over.created;

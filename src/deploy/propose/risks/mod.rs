@@ -36,6 +36,8 @@ pub struct Evidence<'a> {
     pub dirty: bool,
     /// Whether the machine is rebooted.
     pub reboot: bool,
+    /// The time for the confirmation, in seconds, if the plan has a longer one; `None` if it has that time.
+    pub raised_from: Option<u32>,
 }
 
 /// Longest evidence of a risk, in characters.
@@ -202,6 +204,18 @@ fn push_change_risks(plan: &HostPlan, evidence: Evidence<'_>, risks: &mut Vec<Ri
             Severity::Note,
             "the kernel, the initial RAM disk or the kernel modules differ from those that the machine booted",
             "reboot at a convenient time",
+        ));
+    }
+    if let Some(given) = evidence.raised_from {
+        risks.push(risk(
+            "rollback_timeout_raised",
+            Severity::Note,
+            format!(
+                "the time for the confirmation is {given} s; watching the new system{} and confirming it take up to {} s",
+                plan.settling_seconds.map(|seconds| format!(" for {seconds} s")).unwrap_or_default(),
+                plan.rollback_timeout
+            ),
+            "set pantheros.deploy.rollbackTimeout to at least that time; this plan has it",
         ));
     }
     if evidence.dirty {

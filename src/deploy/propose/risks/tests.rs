@@ -86,6 +86,7 @@ fn judged(facts: &Facts, state: &HostState, change: impl FnOnce(&mut Evidence<'_
         inhibited: false,
         dirty: false,
         reboot: false,
+        raised_from: None,
     };
     change(&mut evidence);
     assess(&plan(), evidence).into_iter().map(|risk| format!("{:?} {}", risk.severity, risk.code)).collect()
