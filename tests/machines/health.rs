@@ -76,13 +76,7 @@ fn a_service_that_crashed_before_does_not_stop_a_deployment() {
     let mut host = Host::start(&nix, &json!({}));
     let service = "[Service]\nExecStart=/bin/sh -c 'sleep 0.3; exit 1'\nRestart=always\nRestartSec=1\n";
     // The system does not have it, so no deployment touches it.
-    host.machine.says(&[
-        "sh",
-        "-c",
-        &format!("printf '%s' \"$1\" >/run/systemd/system/old.service"),
-        "put",
-        service,
-    ]);
+    host.machine.says(&["sh", "-c", "printf '%s' \"$1\" >/run/systemd/system/old.service", "put", service]);
     host.machine.says(&["systemctl", "daemon-reload"]);
     host.machine.says(&["systemctl", "start", "old.service"]);
     host.unit(

@@ -35,6 +35,9 @@ pub struct PlannedHost {
     pub(super) more_risks: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) needs_reboot: Option<bool>,
+    /// Seconds that the new system is watched before it is confirmed; absent if it is looked at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) settling_seconds: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) error: Option<Diagnostic>,
 }
@@ -66,6 +69,7 @@ impl PlannedHost {
             risks: plan.risks.clone(),
             more_risks: 0,
             needs_reboot: Some(plan.needs_reboot),
+            settling_seconds: plan.settling_seconds,
             error: None,
         }
     }
@@ -82,6 +86,7 @@ impl PlannedHost {
             risks: Vec::new(),
             more_risks: 0,
             needs_reboot: None,
+            settling_seconds: None,
             error: Some(error),
         }
     }
@@ -90,6 +95,9 @@ impl PlannedHost {
         let mut lines = vec![format!("{} ({})", self.host, self.target)];
         if let Some(diff) = &self.diff {
             lines.extend(difference::render(diff));
+        }
+        if let Some(seconds) = self.settling_seconds {
+            lines.push(format!("  watched for {seconds} s before it is confirmed"));
         }
         for risk in &self.risks {
             let mark = match risk.severity {
