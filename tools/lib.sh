@@ -38,6 +38,34 @@ use_tools() {
   . "$prefix/env.sh"
 }
 
+as_root() {
+  if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
+}
+
+# The folder for the files of the Debian that the test machines boot.
+machine_debian=$prefix/debian-machine
+
+# What is in it. Debian 12: its systemd runs with both versions of control groups.
+machine_packages=systemd,systemd-sysv,dbus,dbus-user-session,libpam-systemd,openssh-server,iproute2,procps,sudo
+
+# Prints why this system cannot run test machines; prints nothing if it can, once the programs are there.
+why_no_machines() {
+  if [ "$(uname -s)" != Linux ]; then
+    echo "they need Linux"
+  elif [ "$(id -u)" != 0 ] && ! sudo -n true 2>/dev/null; then
+    echo "they need root, or sudo without a password"
+  elif ! as_root unshare --mount --net --pid --fork --mount-proc true 2>/dev/null; then
+    echo "this system does not let root make namespaces: run it outside a container, or in a privileged one"
+  elif ! as_root test -w /sys/fs/cgroup; then
+    echo "control groups cannot be written here: run it outside a container, or in a privileged one"
+  fi
+}
+
+# Whether the files of the test machines are there.
+has_machine_debian() {
+  [ "$(cat "$machine_debian/stamp" 2>/dev/null)" = "$machine_packages" ]
+}
+
 # Prints Nix's URL of the flake in a folder: of the Git repository, or else of the folder as it is.
 flake_in() {
   local folder
