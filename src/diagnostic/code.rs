@@ -123,6 +123,8 @@ pub enum Code {
     RolledBack,
     /// The host could not be rolled back to its previous system.
     RollbackFailed,
+    /// The host was rolled back to its previous system, and no new connection reaches it since.
+    UnreachableAfterRollback,
     /// The rollout stopped before this host, because another host failed.
     RolloutStopped,
     /// The plan is too old to be approved or deployed.
@@ -281,6 +283,7 @@ impl Code {
             | Self::UntrustedPath
             | Self::RolledBack
             | Self::RollbackFailed
+            | Self::UnreachableAfterRollback
             | Self::RolloutStopped
             | Self::PlanExpired
             | Self::InvalidPlan

@@ -103,6 +103,9 @@ impl Deployed {
             let is_well = host.state.is_success() && host.error.is_none() && same_as.is_none();
             let mark = if is_well { "✓" } else { "✗" };
             lines.push(format!("{mark} {}: {}{generation}", host.host, host.state.as_str()));
+            if host.reached_again == Some(true) {
+                lines.push("  a new connection reached it after that".to_owned());
+            }
             if host.units_failed == Some(true) {
                 lines.push("  some units failed to start or restart".to_owned());
             }

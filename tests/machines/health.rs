@@ -4,19 +4,14 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::ended;
 use super::host::Host;
+use super::{ended, unit};
 use crate::common::fleet::{Answer, nixes};
 
 /// Starts a machine, adds this unit, and deploys.
 fn deployed(nix: &Path, options: &Value, name: &str, service: &str) -> (Host, Answer) {
     let mut host = Host::start(nix, options);
-    host.unit(
-        name,
-        &format!(
-            "[Unit]\nDescription=A test\n\n[Service]\n{service}\n\n[Install]\nWantedBy=multi-user.target\n"
-        ),
-    );
+    host.unit(name, &unit(service));
     let answer = host.deploy(&json!({}));
     (host, answer)
 }

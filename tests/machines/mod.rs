@@ -1,6 +1,8 @@
 //! Deployments to a machine that boots: a real systemd, real units, and power cuts. `tools/test-machines` runs these, because they
 //! need Debian's files and `systemd-nspawn`.
 
+mod access;
+mod activation;
 mod health;
 mod host;
 mod machine;
@@ -18,15 +20,17 @@ fn ended(answer: &crate::common::fleet::Answer) -> (i32, Value) {
     (answer.code, answer.json["hosts"][0]["state"].clone())
 }
 
+/// The text of a unit that starts with the machine, with this section `[Service]`.
+fn unit(service: &str) -> String {
+    format!("[Unit]\nDescription=A test\n\n[Service]\n{service}\n\n[Install]\nWantedBy=multi-user.target\n")
+}
+
 #[test]
 #[ignore = "tools/test-machines runs it"]
 fn a_new_unit_runs_after_a_deployment_and_a_power_cut() {
     for nix in nixes() {
         let mut host = Host::start(&nix, &json!({}));
-        host.unit(
-            "greeter.service",
-            "[Unit]\nDescription=Greeter\n\n[Service]\nExecStart=/bin/sleep infinity\n\n[Install]\nWantedBy=multi-user.target\n",
-        );
+        host.unit("greeter.service", &unit("ExecStart=/bin/sleep infinity"));
         let answer = host.deploy(&json!({}));
         assert_eq!(ended(&answer), (0, json!("confirmed")), "{:#}", answer.json);
         let second = host.toplevel();

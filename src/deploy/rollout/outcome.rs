@@ -80,6 +80,9 @@ pub struct Outcome {
     /// Whether units failed during the activation; `None` if unknown.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub units_failed: Option<bool>,
+    /// Whether a new connection reached the host after it was rolled back; `None` if it was not rolled back, or not asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reached_again: Option<bool>,
     /// Results of the health checks before the confirmation.
     pub health: Vec<HealthResult>,
     /// Number of results that were left out of the answer for its size.
@@ -105,6 +108,7 @@ impl Outcome {
             state,
             generation: None,
             units_failed: None,
+            reached_again: None,
             health: Vec::new(),
             more_health: 0,
             error: Some(with_planning_hint(error)),
@@ -120,6 +124,24 @@ impl Outcome {
         let message = format!("{}: the rollout was stopped before the host was confirmed", self.host);
         let hint = Remedy::PlanAndApproveAnew.after("the previous system runs again; ");
         Self { error: Some(Diagnostic::new(Code::RolledBack, message).with_hint(hint)), ..self }
+    }
+
+    /// Adds whether a new connection reached the host after it was rolled back, and if not, why.
+    #[must_use]
+    pub(super) fn reached(self, reached: Result<(), Diagnostic>) -> Self {
+        let Err(cause) = reached else { return Self { reached_again: Some(true), ..self } };
+        let is_back = self.state == Ending::RolledBack;
+        let error = self.error.map(|error| {
+            let said = [error.said.unwrap_or_default(), cause.full_text()].join("\n");
+            let code = if is_back { Code::UnreachableAfterRollback } else { error.code };
+            Diagnostic::new(code, format!("{}, and no new connection reaches it since", error.message))
+                .with_said(&text::bounded(said.trim(), 900))
+                .with_hint(
+                    "use the host's console: start sshd (`systemctl restart sshd`), or reboot it, which starts the boot default; the log \
+                     is in /var/lib/pantheros/deployments. With `pantheros.deploy.rebootOnFailure`, a host reboots by itself then",
+                )
+        });
+        Self { reached_again: Some(false), error, ..self }
     }
 
     /// The outcome if the end of the deployment was not observed; `last` is the last error.
@@ -180,6 +202,7 @@ impl Outcome {
             state,
             generation: report.profile_generation,
             units_failed: report.units_failed,
+            reached_again: None,
             health,
             more_health: 0,
             error,

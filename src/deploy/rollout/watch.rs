@@ -13,7 +13,7 @@ use crate::deploy::host::HostState;
 use crate::deploy::supervisor::{
     DeploymentSpec, DeploymentStep, SuperviseError, SupervisorReport, client as supervise, ending_time,
 };
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Code, Diagnostic};
 use crate::progress::Call;
 use crate::ssh::{SshError, SshSession, SshTarget};
 
@@ -25,6 +25,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 const GOING_BACK: Duration = Duration::from_secs(60);
 /// How long to wait for the supervisor if the reply to `begin` was lost.
 const BEGINNING: Duration = Duration::from_secs(5);
+/// How long a new connection is tried after a rollback: sshd may be starting.
+const REACHING: Duration = Duration::from_secs(20);
 /// Pauses after refused logins. sshd blocks an address that fails too often (sshd_config(5), `PerSourcePenalties`), and
 /// that block would outlast the rollback.
 const LOGINS: [Duration; 3] = [Duration::from_secs(2), Duration::from_secs(3), Duration::from_secs(6)];
@@ -118,8 +120,13 @@ impl Line<'_> {
             };
             match answer {
                 Ok(Some(report)) if report.state.is_final() => {
-                    let outcome = Outcome::from_report(host_plan, report, health);
-                    return if taken_back { outcome.stopped() } else { outcome };
+                    let has_gone_back =
+                        matches!(report.state, DeploymentStep::RolledBack | DeploymentStep::RollbackFailed);
+                    let mut outcome = Outcome::from_report(host_plan, report, health);
+                    if taken_back {
+                        outcome = outcome.stopped();
+                    }
+                    return if has_gone_back { outcome.reached(self.reach_again().await) } else { outcome };
                 }
                 Ok(_) => {}
                 Err(error) => {
@@ -236,6 +243,39 @@ impl Line<'_> {
         supervise::seen(&fresh, self.spec, self.uncancelled).await?;
         self.known = Some(DeploymentStep::AwaitingContact);
         Ok(None)
+    }
+
+    /// Opens a new connection after the host was rolled back: the old one says nothing about new logins.
+    ///
+    /// # Errors
+    /// Why no connection reached the host, if none did for [`REACHING`].
+    async fn reach_again(&mut self) -> Result<(), Diagnostic> {
+        let host = &self.task.host_plan.host;
+        self.uncancelled.report_message(format!("{host}: connecting anew, after it was rolled back"));
+        self.refusals = 0;
+        let until = Instant::now() + REACHING;
+        loop {
+            let error = match timeout_at(
+                until,
+                self.task.hosts.connect_unshared(self.target, self.uncancelled),
+            )
+            .await
+            {
+                Ok(Ok(_)) => return Ok(()),
+                Ok(Err(error)) => SuperviseError::from(error),
+                Err(_) => {
+                    return Err(Diagnostic::new(
+                        Code::HostUnreachable,
+                        format!("{} did not answer", self.target),
+                    ));
+                }
+            };
+            let pause = self.pause(&error);
+            if Instant::now() + pause >= until {
+                return Err((&error).into());
+            }
+            sleep(pause).await;
+        }
     }
 
     /// Sends `cancel`, so that the host goes back at once. Does nothing without a connection.

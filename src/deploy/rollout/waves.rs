@@ -271,7 +271,12 @@ impl Rollout<'_> {
         };
         let error =
             outcome.error.as_ref().map(|error| json!({"code": error.code, "message": error.full_text()}));
-        let details = json!({"state": outcome.state, "generation": outcome.generation, "error": error});
+        let details = json!({
+            "state": outcome.state,
+            "generation": outcome.generation,
+            "reached_again": outcome.reached_again,
+            "error": error,
+        });
         self.log(event, Some(&outcome.host), &details).await
     }
 
