@@ -145,10 +145,18 @@ fn is_not_to_be_finished(machine: &mut Machine) {
     assert_eq!(left.gives(machine, 0, &["state"])["state"], "rolled_back");
 }
 
+/// Before systemd 252, `bootctl` does not list the menu as JSON.
+fn has_an_old_bootctl(machine: &mut Machine) {
+    let old = "[ $1 = list ] && exit 1";
+    let fake = crate::common::target::FAKE_BOOTCTL.replacen('\n', &format!("\n{old}\n"), 1);
+    std::fs::write(machine.web().path("/var/lib/programs/bootctl"), fake).unwrap();
+    confirmed(machine);
+}
+
 /// If the boot loader cannot start the system once, nothing is started.
 fn cannot_start_once(machine: &mut Machine) {
-    for broken in ["exit 1", "[ $1 = --print-boot-path ] && echo /nowhere", "[ $1 = set-oneshot ] && exit 1"]
-    {
+    let no_entry = "case $1 in list) echo '[]'; exit ;; --print-boot-path) echo /nowhere ;; esac";
+    for broken in ["exit 1", no_entry, "[ $1 = set-oneshot ] && exit 1"] {
         let fake = crate::common::target::FAKE_BOOTCTL.replacen('\n', &format!("\n{broken}\n"), 1);
         std::fs::write(machine.web().path("/var/lib/programs/bootctl"), fake).unwrap();
         let deployment = machine.deployment(&ONCE);
@@ -207,6 +215,7 @@ fn a_system_that_is_started_is_kept_only_if_it_comes_up() {
         ("is left alone", is_left_alone),
         ("is confirmed at its start", is_confirmed_at_its_start),
         ("is not to be finished", is_not_to_be_finished),
+        ("has an old bootctl", has_an_old_bootctl),
         ("cannot start once", cannot_start_once),
         ("starts for good", starts_for_good),
         ("dies before", dies_before),

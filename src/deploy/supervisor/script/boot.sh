@@ -40,19 +40,39 @@ make_default() {
     return 1
   fi
 }
-# Sets `entry` to the name of the boot entry of the new system. NixOS names entries by generation or by content,
-# depending on its version. The counter of boot attempts in the file name is not part of the entry's name (systemd,
-# Automatic Boot Assessment).
+# Prints the keys of the boot menu's entries, one a line as `key=value`, from the JSON that `bootctl` writes without
+# spaces: in a string, a quotation mark has a backslash before it, so `,"key":` is always a key.
+print_menu() {
+  timeout 30 bootctl list --json=short --no-pager 2>/dev/null | tr -d '\n' | sed 's/[{,]"\([A-Za-z]*\)":/\
+\1=/g'
+}
+# Whether the options of an entry in $1, with a mark before and after them, start the system $2.
+starts_system() {
+  case $1 in *[\"\ ]"init=$2/init"[\"\ ]*) ;; *) return 1 ;; esac
+}
+# Sets `entry` to the name of the boot entry of the system $1. NixOS names entries by generation or by content,
+# depending on its version; a unified kernel image has no file `*.conf`.
 find_entry() {
-  entry=
-  menu=$(timeout 30 bootctl --print-boot-path) || return 0
-  for file in "$menu"/loader/entries/*.conf; do
-    if timeout 30 grep -qF "init=$toplevel/init" "$file" 2>/dev/null; then
-      entry=${file##*/}
-      entry=${entry%.conf}
-      entry=${entry%%+*}.conf
-    fi
-  done
+  entry='' listed=''
+  menu=$(print_menu)
+  while IFS= read -r line; do
+    case $line in
+      type=*) listed= ;;
+      'id="'*) listed=${line#*\"} && listed=${listed%%\"*} ;;
+      options=*) if starts_system "$line" "$1"; then entry=$listed; fi ;;
+    esac
+  done <<END
+$menu
+END
+  # Before systemd 252, `bootctl` writes no JSON.
+  if [ -z "$entry" ] && menu=$(timeout 30 bootctl --print-boot-path); then
+    for file in "$menu"/loader/entries/*.conf; do
+      if timeout 30 grep -qF "init=$1/init" "$file" 2>/dev/null; then entry=${file##*/}; fi
+    done
+  fi
+  # The counter of boot attempts in a file's name is not part of the entry's name (systemd, Automatic Boot Assessment).
+  stem=${entry%.*}
+  case ${stem##*+} in "$stem" | *[!0-9-]*) ;; *) entry=${stem%+*}.${entry##*.} ;; esac
 }
 # Adds a boot entry for the new system and selects it for the next boot only. Any later boot starts the old system,
 # whatever caused it.
@@ -72,7 +92,7 @@ make_next() {
     reason=boot_failed message="switch-to-configuration boot ended with $code."
     return 1
   fi
-  find_entry
+  find_entry "$toplevel"
   if [ -z "$entry" ]; then
     reason=boot_once_failed message="The boot menu has no entry for the new system: is there no room for it?"
     return 1
