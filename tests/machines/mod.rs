@@ -3,6 +3,7 @@
 
 mod host;
 mod machine;
+mod reboots;
 
 use std::process::Stdio;
 

@@ -28,6 +28,14 @@ forget_state() {
   state='' defaults_changed='' profile_was='' newest_generation='' profile_generation='' activation_exit='' units_failed='' boot_exit=''
   rollback_exit='' reason='' message='' began_in='' started_uptime='' deadline_uptime=''
 }
+# Adds a sentence to the message, unless it is in there.
+add_message() {
+  case $message in
+    '') message=$1 ;;
+    *"$1"*) ;;
+    *) message="$message $1" ;;
+  esac
+}
 state_json() {
   printf '{"version":1,"id":"%s","state":"%s"' "$id" "$state"
   text action "$action"
