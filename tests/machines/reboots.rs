@@ -34,7 +34,11 @@ fn a_reboot_waits_for_units_that_stop_slowly() {
         let third = host.toplevel();
         host.settled(&third, &third);
         assert_eq!(host.machine.says(&["readlink", "/run/booted-system"]), third, "it was not rebooted");
-        assert!(host.machine.look(&["test", "-e", "/var/lib/written"]).status.success(), "{}", host.machine.console());
+        assert!(
+            host.machine.look(&["test", "-e", "/var/lib/written"]).status.success(),
+            "{}",
+            host.machine.console()
+        );
     }
 }
 
