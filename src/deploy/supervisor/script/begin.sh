@@ -63,6 +63,9 @@ begin() {
     if is_final; then fail 1 "$id has ended: a plan can be deployed only once"; fi
     exit 0
   fi
+  # Nothing below works without these, not even the lock.
+  find_missing nix-store nix-env setsid flock
+  [ -z "$missing" ] || refuse 69 program_missing "$missing"
   finish_others
   began_in=$(boot_id)
   now
@@ -89,9 +92,6 @@ begin() {
   mkdir -p "$roots" && ln -sfn "$toplevel" "$roots/$id" && ln -sfn "$previous" "$roots/$id-previous" ||
     refuse 74 no_gc_root "$roots cannot be written."
   verify_signature
-  for program in nix-store nix-env setsid flock; do
-    command -v "$program" >/dev/null || refuse 69 program_missing "There is no $program on root's search path: $PATH"
-  done
   [ "$(running)" = "$previous" ] || refuse 69 system_changed "Another system runs than when the plan was made."
   for path in "$toplevel" "$previous"; do
     [ -x "$path/bin/switch-to-configuration" ] ||
