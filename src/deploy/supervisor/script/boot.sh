@@ -50,16 +50,18 @@ print_menu() {
 starts_system() {
   case $1 in *[\"\ ]"init=$2/init"[\"\ ]*) ;; *) return 1 ;; esac
 }
-# Sets `entry` to the name of the boot entry of the system $1. NixOS names entries by generation or by content,
-# depending on its version; a unified kernel image has no file `*.conf`.
+# Sets `entry` to the name of the boot entry of the system $1, and `is_default` to `yes` if the boot loader is known to
+# start it next. NixOS names entries by generation or by content, depending on its version; a unified kernel image has no
+# file `*.conf`.
 find_entry() {
-  entry='' listed=''
+  entry='' is_default='' listed='' fits=''
   menu=$(print_menu)
   while IFS= read -r line; do
     case $line in
-      type=*) listed= ;;
+      type=*) listed='' fits='' ;;
       'id="'*) listed=${line#*\"} && listed=${listed%%\"*} ;;
-      options=*) if starts_system "$line" "$1"; then entry=$listed; fi ;;
+      options=*) if starts_system "$line" "$1"; then fits=yes entry=$listed; fi ;;
+      isDefault=true*) is_default=${is_default:-$fits} ;;
     esac
   done <<END
 $menu
@@ -106,6 +108,10 @@ make_next() {
 # Undoes `make_default` and `make_next`, even if they were interrupted.
 restore_default() {
   [ -n "$defaults_changed" ] || return 0
+  if [ "$boot_once" = 1 ] && [ -z "$started_by_boot" ] && [ "$(running)" != "$toplevel" ]; then
+    limited "$activation_seconds" no bootctl set-oneshot ''
+    [ "$code" -eq 0 ] || add_message "The next boot may start the new system once: bootctl ended with $code."
+  fi
   # A profile that has changed since was set from outside.
   if [ "$(readlink "$profile")" != "$profile_was" ] && [ "$(readlink -f "$profile")" = "$toplevel" ]; then
     generation_of "$profile_was"
@@ -129,6 +135,11 @@ restore_default() {
   default=$(readlink -f "$profile")
   [ -x "$default/bin/switch-to-configuration" ] || default=$previous
   switch_to "$default" boot no
-  [ "$code" -eq 0 ] && defaults_changed=
+  if [ "$code" -ne 0 ]; then
+    find_entry "$default"
+    [ -n "$is_default" ] || return 1
+    add_message "switch-to-configuration boot of the previous system ended with $code, but that is the boot default."
+  fi
+  defaults_changed=
 }
 
