@@ -251,7 +251,9 @@ fn the_machine_is_rebooted_while_it_waits() {
     site.machine("web").start();
     let ended = server.wait().unwrap();
     assert_eq!(ended.code(), Some(1));
-    assert_eq!(site.written("web", &plan)["reason"], "rebooted");
+    let written = site.written("web", &plan);
+    assert_eq!(written["reason"], "rebooted");
+    assert_eq!(written["message"], "The machine was rebooted before the new system was confirmed.");
     site.settled("web", &first, &first);
 }
 

@@ -6,6 +6,11 @@ use super::ended;
 use super::host::Host;
 use crate::common::fleet::nixes;
 
+/// The states of all deployments of a host.
+fn told(host: &Host) -> String {
+    host.machine.says(&["sh", "-c", "cat /var/lib/pantheros/deployments/plan-*/state.json"])
+}
+
 /// Sets the clock that the supervisor reads ten minutes ahead once it is stopped, and then needs some more seconds, as a
 /// database does that writes its last data.
 const SLOW: &str = r#"[Unit]
@@ -34,6 +39,7 @@ fn a_reboot_waits_for_units_that_stop_slowly() {
         let third = host.toplevel();
         host.settled(&third, &third);
         assert_eq!(host.machine.says(&["readlink", "/run/booted-system"]), third, "it was not rebooted");
+        assert!(!told(&host).contains("forced"), "{}", told(&host));
         assert!(
             host.machine.look(&["test", "-e", "/var/lib/written"]).status.success(),
             "{}",
@@ -53,5 +59,8 @@ fn a_reboot_that_is_refused_is_forced() {
         let second = host.toplevel();
         host.settled(&second, &second);
         assert_eq!(host.machine.says(&["readlink", "/run/booted-system"]), second, "it was not rebooted");
+        let message =
+            "\"message\":\"The machine did not stop when it was asked to, so its reboot was forced.\"";
+        assert!(told(&host).contains(message), "{}", told(&host));
     }
 }

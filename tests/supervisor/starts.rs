@@ -73,6 +73,12 @@ fn is_not_confirmed(machine: &mut Machine) {
         let ended = deployment.gives(machine, 0, &["state"]);
         let reason = if cancel { "cancelled" } else { "not_confirmed" };
         assert_eq!((&ended["state"], &ended["reason"]), (&"rolled_back".into(), &reason.into()), "{ended:#}");
+        let why = if cancel {
+            "Cancelled before it was confirmed."
+        } else {
+            "The deployment was not confirmed within 2 s."
+        };
+        assert_eq!(ended["message"], format!("{why} The machine is rebooted into the previous system."));
         machine.is_old();
         assert_eq!(machine.generations().0, ["system-1-link"]);
     }
@@ -206,6 +212,40 @@ fn dies_before(machine: &mut Machine) {
     assert_eq!(machine.generations().0, ["system-1-link"]);
 }
 
+/// Power is lost after the confirmation, before the new system is the boot default.
+fn loses_power_while_it_is_confirmed(machine: &mut Machine) {
+    let deployment = begun(machine, &ONCE);
+    machine.web().reboot();
+    assert_eq!(deployment.gives(machine, 0, &["state"])["state"], "waiting");
+    machine.hook_new("boot", crate::supervisor::machine::HOLD);
+    machine.sh(&format!("touch {}/confirm", deployment.folder));
+    machine.wait_held();
+    machine.web().reboot();
+    let ended = deployment.gives(machine, 0, &["state"]);
+    assert_eq!((&ended["state"], &ended["reason"]), (&"rolled_back".into(), &"rebooted".into()), "{ended:#}");
+    assert_eq!(ended["message"], "The machine was rebooted while the new system was made the boot default.");
+    machine.is_old();
+}
+
+/// The supervisor is killed when the boot loader is about to start the new system, which must not happen later.
+fn dies_at_the_reboot(machine: &mut Machine) {
+    let deployment = begun(machine, &ONCE);
+    let once = machine.web().path("/var/lib/bootloader/once");
+    assert!(once.exists());
+    machine.kill(&["guardian", "worker"]);
+    let ended = deployment.gives(machine, 0, &["state"]);
+    assert_eq!(
+        (&ended["state"], &ended["reason"], &ended["message"]),
+        (
+            &"rolled_back".into(),
+            &"supervisor_died".into(),
+            &"The supervisor was killed before the end.".into()
+        ),
+    );
+    assert!(!once.exists());
+    machine.is_old();
+}
+
 #[test]
 fn a_system_that_is_started_is_kept_only_if_it_comes_up() {
     side_by_side::<fn(&mut Machine)>(&[
@@ -219,5 +259,7 @@ fn a_system_that_is_started_is_kept_only_if_it_comes_up() {
         ("cannot start once", cannot_start_once),
         ("starts for good", starts_for_good),
         ("dies before", dies_before),
+        ("dies at the reboot", dies_at_the_reboot),
+        ("loses power while it is confirmed", loses_power_while_it_is_confirmed),
     ]);
 }

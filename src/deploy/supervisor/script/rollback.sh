@@ -45,6 +45,7 @@ restart() {
 
 reboot_machine() {
   add_message "The machine is rebooted into the previous system."
+  reboot_requested=true
   enter rolling_back
   restart
 }
@@ -70,7 +71,8 @@ is_back() {
 
 # Ends without a rollback, because another system was activated from outside.
 leave_alone() {
-  reason=system_changed message="$1 Another system was activated since: it stays active."
+  reason=system_changed
+  add_message "Another system was activated since: it stays active."
   finish rollback_failed
 }
 
@@ -78,7 +80,7 @@ leave_alone() {
 roll_back() {
   end_session program
   end_session logger
-  if is_superseded; then leave_alone "$message"; fi
+  if is_superseded; then leave_alone; fi
   deadline_uptime=
   enter rolling_back
   problem=
@@ -115,7 +117,7 @@ roll_back() {
     await_contact
     finish rolled_back
   fi
-  message="$message $problem"
+  add_message "${problem# }"
   if [ "$reboot_on_failure" = 1 ] && [ -z "$defaults_changed" ]; then reboot_machine; fi
   finish rollback_failed
 }
