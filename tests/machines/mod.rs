@@ -4,6 +4,7 @@
 mod host;
 mod machine;
 mod reboots;
+mod supervisor;
 
 use std::process::Stdio;
 

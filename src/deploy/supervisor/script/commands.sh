@@ -44,6 +44,11 @@ withdraw() {
   touch "$dir/withdrawn" || fail 74 "$dir/withdrawn cannot be written: is the disk full?"
   let_go
 }
+# What the timer runs: it must not wait, or it would not run again meanwhile.
+rescue() {
+  revive
+  if ended; then end_timer; fi
+}
 show() {
   read_state || fail 64 "$id was not started"
   recover

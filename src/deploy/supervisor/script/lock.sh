@@ -30,6 +30,7 @@ take_lock() {
     boot_id >"$run/lock.new/boot_id" && rm -rf "$lock" && mv "$run/lock.new" "$lock" && register starter $$
 }
 release() {
+  end_timer
   rm -f "$roots/$id" "$roots/$id-previous"
   if holds_lock; then
     end_session logger
