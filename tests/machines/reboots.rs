@@ -64,3 +64,27 @@ fn a_reboot_that_is_refused_is_forced() {
         assert!(told(&host).contains(message), "{}", told(&host));
     }
 }
+
+#[test]
+#[ignore = "tools/test-machines runs it"]
+fn a_system_that_comes_up_without_sshd_is_left_by_another_reboot() {
+    for nix in nixes() {
+        let mut host = Host::start(&nix, &json!({}));
+        host.change(|facts| {
+            facts["units"].as_object_mut().unwrap().remove("sshd.service");
+        });
+        let answer = host.deploy(&json!({"action": "boot", "reboot": true}));
+        assert_eq!(
+            ended(&answer),
+            (1, json!("rolled_back")),
+            "{:#}\n{}",
+            answer.json,
+            host.machine.console()
+        );
+        let said =
+            "The deployment was not confirmed within 10 s. The machine is rebooted into the previous system.";
+        assert_eq!(answer.json["hosts"][0]["error"]["said"], said);
+        host.settled(&host.first, &host.first);
+        assert_eq!(host.machine.says(&["readlink", "/run/booted-system"]), host.first);
+    }
+}
