@@ -212,6 +212,30 @@ fn a_connection_is_cut_while_it_copies() {
     assert!(site.activations("web").is_empty());
 }
 
+/// A deployment of which only a part was sent would fail the unit that finishes deployments at the next boot.
+#[test]
+fn a_connection_is_cut_while_it_sends_the_deployment() {
+    let mut site = site();
+    let first = site.first("web");
+    // `cat` reads what arrives before the connection breaks.
+    site.machine("web").says(&[
+        "sh",
+        "-c",
+        "cp /usr/bin/cat /var/lib/cat && \
+         printf '#!/bin/sh\\n[ $# -eq 0 ] || exec /var/lib/cat \"$@\"\\nexec head -c 1000\\n' >/var/lib/fake-cat && \
+         chmod +x /var/lib/fake-cat && mount --bind /var/lib/fake-cat /usr/bin/cat",
+    ]);
+    let plan = site.approved(&json!({"hosts": ["web"]}));
+    let answer = site.deploy(&plan);
+    let host = &answer.json["hosts"][0];
+    assert_eq!((answer.code, &host["state"]), (1, &json!("refused")), "{:#}", answer.json);
+    let said = "the file supervisor of the deployment did not arrive completely";
+    assert_eq!(host["error"]["said"], said, "{host:#}");
+    assert_eq!(site.machine("web").says(&["ls", "-A", "/var/lib/pantheros/deployments"]), "");
+    site.machine("web").says(&["umount", "/usr/bin/cat"]);
+    site.settled("web", &first, &first);
+}
+
 #[test]
 fn the_machine_is_rebooted_while_it_waits() {
     let mut site = site();
@@ -227,7 +251,9 @@ fn the_machine_is_rebooted_while_it_waits() {
     site.machine("web").start();
     let ended = server.wait().unwrap();
     assert_eq!(ended.code(), Some(1));
-    assert_eq!(site.written("web", &plan)["reason"], "rebooted");
+    let written = site.written("web", &plan);
+    assert_eq!(written["reason"], "rebooted");
+    assert_eq!(written["message"], "The machine was rebooted before the new system was confirmed.");
     site.settled("web", &first, &first);
 }
 

@@ -1,5 +1,6 @@
 //! A host of a fleet on a machine with a real systemd.
 
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -34,7 +35,13 @@ impl Host {
     /// Starts the machine with the first revision. The host has `rollbackTimeout = 10` and the options in `deploy`.
     pub fn start(nix: &Path, deploy: &Value) -> Self {
         let machine = Machine::new(nix, HOST);
-        Store::make(&machine.programs());
+        let store = Store::make(&machine.programs());
+        // The Nix under test, which is the only one that the machine has.
+        for program in ["nix-env", "nix-store"] {
+            let link = store.programs("nix").join(program);
+            std::fs::remove_file(&link).unwrap();
+            symlink(nix.with_file_name(program), link).unwrap();
+        }
         let mut options = json!({"port": 22, "rollbackTimeout": 10, "activationTimeout": 30});
         for (key, value) in deploy.as_object().unwrap() {
             options[key] = value.clone();

@@ -79,9 +79,13 @@ impl Machine {
             std::fs::create_dir_all(self.folder().join(folder)).unwrap();
         }
         // Debian's /sbin is a link to /usr/sbin.
-        let stage2 = self.disk("/usr/sbin/stage2");
-        std::fs::write(&stage2, include_str!("stage2.sh")).unwrap();
-        std::fs::set_permissions(&stage2, PermissionsExt::from_mode(0o755)).unwrap();
+        for (name, text) in
+            [("stage2", include_str!("stage2.sh")), ("bootctl", include_str!("fake-bootctl.sh"))]
+        {
+            let program = self.disk("/usr/sbin").join(name);
+            std::fs::write(&program, text).unwrap();
+            std::fs::set_permissions(&program, PermissionsExt::from_mode(0o755)).unwrap();
+        }
         std::fs::write(self.disk("/etc/test-network"), format!("{}/30 {}\n", self.address, self.gateway))
             .unwrap();
         std::fs::write(
@@ -166,26 +170,14 @@ impl Machine {
             .arg(self.folder())
             .arg(debian)
             .arg(prefix)
-            .arg(&self.name)
+            .args([&self.name, &self.gateway])
             .stdin(Stdio::null())
             .stdout(console.try_clone().unwrap())
             .stderr(console)
             .spawn()
             .unwrap();
         self.power = Some(child);
-        self.plug_in();
         self.wait_for_ssh();
-    }
-
-    /// Connects this machine's end of the cable, which exists while the machine runs.
-    pub fn plug_in(&self) {
-        let cable = format!("ve-{}", self.name);
-        wait_until("the cable", || Path::new("/sys/class/net").join(&cable).exists());
-        let address = format!("{}/30", self.gateway);
-        for arguments in [&["addr", "replace", &address, "dev", &cable][..], &["link", "set", &cable, "up"]] {
-            let set = Command::new("ip").args(arguments).output().unwrap();
-            assert!(set.status.success(), "{}", String::from_utf8_lossy(&set.stderr));
-        }
     }
 
     /// Waits until its `sshd` takes a login.

@@ -6,6 +6,8 @@ mod activation;
 mod health;
 mod host;
 mod machine;
+mod reboots;
+mod supervisor;
 
 use std::process::Stdio;
 

@@ -9,6 +9,12 @@ ip addr add "$address" dev host0
 ip link set host0 up
 ip route add default via "$gateway"
 
+# The boot loader can start an entry once (`LoaderFeatures`, 1 << 3).
+mount -o remount,rw /sys
+efi=/sys/firmware/efi/efivars
+mkdir -p "$efi"
+printf '\006\000\000\000\010\000\000\000\000\000\000\000' >"$efi/LoaderFeatures-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f"
+
 system=
 if [ -e /boot/once ]; then
   system=$(cat /boot/once)

@@ -154,7 +154,16 @@ fn list_and_sweep(machine: &mut Machine) {
     assert_eq!(list(machine), ids);
     // A deployment that was never begun is not listed.
     assert!(!list(machine).contains(&nothing.id));
-    machine.sh(&format!("rm -r {}", nothing.folder));
+    // One that was sent completely or in part is removed after an hour.
+    let part = format!("{DEPLOYMENTS}/.new-{}", machine.next_id());
+    machine.sh(&format!("mkdir {part}"));
+    for (age, left) in [("59 minutes", true), ("61 minutes", false)] {
+        machine.sh(&format!("touch -d '{age} ago' {part} {}", nothing.folder));
+        assert!(past[6].run(machine, &["sweep"]).status.success());
+        for folder in [&part, &nothing.folder] {
+            assert_eq!(machine.web().inside(folder).exists(), left, "{folder}, {age}");
+        }
+    }
     let foreign = format!("{DEPLOYMENTS}/plan-of-somebody-else");
     machine.sh(&format!("mkdir {foreign}; cp {0}/state.json {foreign}", past[0].folder));
     machine.sh(&format!("sed -i 's/\"checked\"/\"waiting\"/' {}/state.json", past[0].folder));

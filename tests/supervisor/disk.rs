@@ -98,6 +98,36 @@ fn no_room_for_a_boot_entry(machine: &mut Machine) {
     assert!(!machine.web().path("/var/lib/reboots").exists(), "into what, nobody knows");
 }
 
+/// As before, but the boot loader says that the old system stays the boot default: so a reboot leads to it.
+fn no_room_but_the_old_default(machine: &mut Machine) {
+    for system in [&machine.new.clone(), &machine.old.clone()] {
+        machine.hook(system, "boot", "exit 1");
+    }
+    let deployment = machine.deployment(&[]);
+    deployment.begin_and_wait(machine);
+    let ended = deployment.gives(machine, 1, &["confirm", NONCE]);
+    assert_eq!((&ended["state"], &ended["reason"]), (&"rolled_back".into(), &"boot_failed".into()));
+    assert_eq!(
+        ended["message"],
+        "switch-to-configuration boot ended with 1. switch-to-configuration boot of the previous system ended with 1, \
+         but that is the boot default."
+    );
+    machine.is_old();
+
+    machine.hook_old("test", "exit 1");
+    let deployment = machine.deployment(&[("reboot_on_failure", "1")]);
+    deployment.begin_and_wait(machine);
+    std::fs::write(machine.web().inside(&format!("{}/confirm", deployment.folder)), "").unwrap();
+    let reboots = machine.web().path("/var/lib/reboots");
+    crate::common::wait::wait_until("it is rebooted", || reboots.exists());
+    machine.web().reboot();
+    let ended = deployment.gives(machine, 0, &["state"]);
+    assert_eq!((&ended["state"], &ended["reason"]), (&"rolled_back".into(), &"boot_failed".into()));
+    let message = ended["message"].as_str().unwrap();
+    assert!(message.contains("The previous system could not be activated."), "{message}");
+    machine.is_old();
+}
+
 /// `/run` in memory becomes full at once: no log, no notes, but still a rollback.
 fn memory_full(machine: &mut Machine) {
     let filler = "i=0; while [ -e /var/lib/hooks/filling ]; do { true >/run/fill$i; } 2>/dev/null && i=$((i + 1)); done";
@@ -125,6 +155,7 @@ fn a_full_disk_keeps_no_machine_from_the_way_back() {
         ("while waiting", while_waiting),
         ("no room for a generation", no_room_for_a_generation),
         ("no room for a boot entry", no_room_for_a_boot_entry),
+        ("no room, but the old default", no_room_but_the_old_default),
         ("memory full", memory_full),
     ]);
 }

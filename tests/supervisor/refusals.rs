@@ -199,6 +199,22 @@ fn wrong_folders(machine: &mut Machine) {
     untouched(machine);
 }
 
+/// A machine without `flock`, such as one with BusyBox: nothing holds its lock, so waiting would not help.
+fn without_flock(machine: &mut Machine) {
+    let deployment = machine.deployment(&[]);
+    machine.sh(
+        "mkdir /var/lib/few && for program in /usr/bin/* $(command -v nix-env) $(command -v nix-store); do \
+         ln -sf $program /var/lib/few/; done; rm /var/lib/few/flock",
+    );
+    let begin = format!("PATH=/var/lib/few sh {0}/supervisor begin {0} 2>&1 || echo $?", deployment.folder);
+    let said = machine.sh(&begin);
+    assert!(said.contains("There is no flock") && said.contains("install util-linux"), "{said}");
+    assert!(said.ends_with("69"), "{said}");
+    let ended = deployment.written(machine);
+    assert_eq!((&ended["state"], &ended["reason"]), (&"refused".into(), &"program_missing".into()));
+    untouched(machine);
+}
+
 /// Other users than root get an error that says so.
 fn not_root(machine: &mut Machine) {
     let copy = machine.web().path("/var/lib/supervisor");
@@ -214,6 +230,7 @@ fn what_is_wrong_changes_nothing() {
         ("wrong specs", wrong_specs),
         ("wrong systems", wrong_systems),
         ("wrong folders", wrong_folders),
+        ("without flock", without_flock),
         ("not root", not_root),
     ]);
 }

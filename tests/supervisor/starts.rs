@@ -73,6 +73,12 @@ fn is_not_confirmed(machine: &mut Machine) {
         let ended = deployment.gives(machine, 0, &["state"]);
         let reason = if cancel { "cancelled" } else { "not_confirmed" };
         assert_eq!((&ended["state"], &ended["reason"]), (&"rolled_back".into(), &reason.into()), "{ended:#}");
+        let why = if cancel {
+            "Cancelled before it was confirmed."
+        } else {
+            "The deployment was not confirmed within 2 s."
+        };
+        assert_eq!(ended["message"], format!("{why} The machine is rebooted into the previous system."));
         machine.is_old();
         assert_eq!(machine.generations().0, ["system-1-link"]);
     }
@@ -145,10 +151,18 @@ fn is_not_to_be_finished(machine: &mut Machine) {
     assert_eq!(left.gives(machine, 0, &["state"])["state"], "rolled_back");
 }
 
+/// Before systemd 252, `bootctl` does not list the menu as JSON.
+fn has_an_old_bootctl(machine: &mut Machine) {
+    let old = "[ $1 = list ] && exit 1";
+    let fake = crate::common::target::FAKE_BOOTCTL.replacen('\n', &format!("\n{old}\n"), 1);
+    std::fs::write(machine.web().path("/var/lib/programs/bootctl"), fake).unwrap();
+    confirmed(machine);
+}
+
 /// If the boot loader cannot start the system once, nothing is started.
 fn cannot_start_once(machine: &mut Machine) {
-    for broken in ["exit 1", "[ $1 = --print-boot-path ] && echo /nowhere", "[ $1 = set-oneshot ] && exit 1"]
-    {
+    let no_entry = "case $1 in list) echo '[]'; exit ;; --print-boot-path) echo /nowhere ;; esac";
+    for broken in ["exit 1", no_entry, "[ $1 = set-oneshot ] && exit 1"] {
         let fake = crate::common::target::FAKE_BOOTCTL.replacen('\n', &format!("\n{broken}\n"), 1);
         std::fs::write(machine.web().path("/var/lib/programs/bootctl"), fake).unwrap();
         let deployment = machine.deployment(&ONCE);
@@ -198,6 +212,40 @@ fn dies_before(machine: &mut Machine) {
     assert_eq!(machine.generations().0, ["system-1-link"]);
 }
 
+/// Power is lost after the confirmation, before the new system is the boot default.
+fn loses_power_while_it_is_confirmed(machine: &mut Machine) {
+    let deployment = begun(machine, &ONCE);
+    machine.web().reboot();
+    assert_eq!(deployment.gives(machine, 0, &["state"])["state"], "waiting");
+    machine.hook_new("boot", crate::supervisor::machine::HOLD);
+    machine.sh(&format!("touch {}/confirm", deployment.folder));
+    machine.wait_held();
+    machine.web().reboot();
+    let ended = deployment.gives(machine, 0, &["state"]);
+    assert_eq!((&ended["state"], &ended["reason"]), (&"rolled_back".into(), &"rebooted".into()), "{ended:#}");
+    assert_eq!(ended["message"], "The machine was rebooted while the new system was made the boot default.");
+    machine.is_old();
+}
+
+/// The supervisor is killed when the boot loader is about to start the new system, which must not happen later.
+fn dies_at_the_reboot(machine: &mut Machine) {
+    let deployment = begun(machine, &ONCE);
+    let once = machine.web().path("/var/lib/bootloader/once");
+    assert!(once.exists());
+    machine.kill(&["guardian", "worker"]);
+    let ended = deployment.gives(machine, 0, &["state"]);
+    assert_eq!(
+        (&ended["state"], &ended["reason"], &ended["message"]),
+        (
+            &"rolled_back".into(),
+            &"supervisor_died".into(),
+            &"The supervisor was killed before the end.".into()
+        ),
+    );
+    assert!(!once.exists());
+    machine.is_old();
+}
+
 #[test]
 fn a_system_that_is_started_is_kept_only_if_it_comes_up() {
     side_by_side::<fn(&mut Machine)>(&[
@@ -207,8 +255,11 @@ fn a_system_that_is_started_is_kept_only_if_it_comes_up() {
         ("is left alone", is_left_alone),
         ("is confirmed at its start", is_confirmed_at_its_start),
         ("is not to be finished", is_not_to_be_finished),
+        ("has an old bootctl", has_an_old_bootctl),
         ("cannot start once", cannot_start_once),
         ("starts for good", starts_for_good),
         ("dies before", dies_before),
+        ("dies at the reboot", dies_at_the_reboot),
+        ("loses power while it is confirmed", loses_power_while_it_is_confirmed),
     ]);
 }

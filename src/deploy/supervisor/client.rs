@@ -37,13 +37,31 @@ const STATE_VERSION: u64 = 1;
 const NOT_BEGUN: i32 = 64;
 /// Exit code if another deployment holds the host (`EX_TEMPFAIL`).
 const TAKEN: i32 = 75;
-/// Time limit for writing a file on the host.
+/// Time limit for writing files on the host.
 const SHORT: Duration = Duration::from_secs(30);
 /// Time limit of a query for the state. After it the query is repeated over a new connection; a recovery that the query
 /// has started on the host continues meanwhile.
 const LOOK: Duration = Duration::from_secs(20);
-/// Writes standard input to the file `$1`, and creates its folder for root only.
-const WRITE: &str = "umask 077 && mkdir -p \"${1%/*}\" && cat >\"$1.new\" && mv -f \"$1.new\" \"$1\"";
+/// Makes the folder `$1` of a deployment, for root only. The other arguments name its files as `NAME:BYTES`, and standard
+/// input has their contents, one after another. The folder appears with all files or not at all: a connection that
+/// breaks ends the input early, and a power cut leaves a folder `.new-ID`, which `sweep` removes.
+const SEND: &str = r#"
+umask 077
+folder=$1
+base=${folder%/*}
+new=$base/.new-${folder##*/}
+shift
+fail() { printf '%s\n' "$1" >&2; rm -rf "$new"; exit 74; }
+mkdir -p "$base" && rm -rf "$new" && mkdir "$new" && cat >"$new/all" || fail "$new could not be written"
+from=1
+for file; do
+  name=${file%:*} bytes=${file#*:}
+  tail -c "+$from" "$new/all" | head -c "$bytes" >"$new/$name"
+  [ "$(wc -c <"$new/$name")" -eq "$bytes" ] || fail "the file $name of the deployment did not arrive completely"
+  from=$((from + bytes))
+done
+[ ! -e "$folder" ] && rm "$new/all" && sync "$new"/* && mv "$new" "$folder" || fail "$folder could not be made"
+"#;
 
 /// A signed plan, for hosts that verify the signature themselves.
 #[derive(Clone, Copy, Debug)]
@@ -183,13 +201,13 @@ pub async fn begin(
     if let Some(signed) = spec.signed {
         files.extend([("plan", signed.plan.to_owned()), ("signature", signed.signature.to_owned())]);
     }
-    for (name, text) in files {
-        let path = format!("{folder}/{name}");
-        let argv = ["sh", "-c", WRITE, "write", &path];
-        let written = as_root(session, &argv, text.as_bytes(), RemoteLimits::with_time(SHORT), call).await?;
-        if !written.success() {
-            return Err(SuperviseError::Refused(error_output(&written)));
-        }
+    let names: Vec<String> = files.iter().map(|(name, text)| format!("{name}:{}", text.len())).collect();
+    let contents: String = files.into_iter().map(|(_, text)| text).collect();
+    let mut argv = vec!["sh", "-c", SEND, "send", &folder];
+    argv.extend(names.iter().map(String::as_str));
+    let sent = as_root(session, &argv, contents.as_bytes(), RemoteLimits::with_time(SHORT), call).await?;
+    if !sent.success() {
+        return Err(SuperviseError::Refused(error_output(&sent)));
     }
     let program = format!("{folder}/supervisor");
     let argv = ["sh", program.as_str(), "begin", &folder];

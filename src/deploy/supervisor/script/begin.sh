@@ -1,30 +1,33 @@
 # --- begin.sh: starts a deployment, after interrupted ones are finished.
 
-# Finishes this deployment if none of its processes is left.
-recover() {
-  read_state || return 0
+# Starts a guardian if none of the deployment's processes is left and it has not ended; fails if nothing was started.
+revive() {
+  read_state || return 1
   if is_final && ! holds_lock; then
     write_late
     if [ -h "$roots/$id" ] || [ -h "$roots/$id-previous" ]; then release; fi
-    return 0
+    return 1
   fi
   mutex
   holder
   if [ -n "$held_by" ] && { [ "$held_by" != "$id" ] || somebody_works; }; then
     let_go
-    return 0
+    return 1
   fi
   read_state
   if is_final; then
     release
     let_go
-    return 0
+    return 1
   fi
   # Keeps the registered process of an activation, which may still run.
   if holds_lock; then rm -f "$lock/attempt" "$lock/fresh" && register starter $$; else take_lock; fi || fail 74 "cannot write $lock"
   detach
   let_go
-  wait_for $((3 * activation_seconds + 30)) ended_or_waiting
+}
+# Finishes this deployment if none of its processes is left.
+recover() {
+  if revive; then wait_for $((3 * activation_seconds + 30)) ended_or_waiting; fi
 }
 # After a reboot into the new system the deployment is not ended: its worker waits for the confirmation.
 ended_or_waiting() { ended || { [ "$reboot" = 1 ] && [ "$state" = waiting ] && plays worker; }; }
@@ -63,6 +66,9 @@ begin() {
     if is_final; then fail 1 "$id has ended: a plan can be deployed only once"; fi
     exit 0
   fi
+  # Nothing below works without these, not even the lock.
+  find_missing nix-store nix-env setsid flock
+  [ -z "$missing" ] || refuse 69 program_missing "$missing"
   finish_others
   began_in=$(boot_id)
   now
@@ -89,9 +95,6 @@ begin() {
   mkdir -p "$roots" && ln -sfn "$toplevel" "$roots/$id" && ln -sfn "$previous" "$roots/$id-previous" ||
     refuse 74 no_gc_root "$roots cannot be written."
   verify_signature
-  for program in nix-store nix-env setsid flock; do
-    command -v "$program" >/dev/null || refuse 69 program_missing "There is no $program on root's search path: $PATH"
-  done
   [ "$(running)" = "$previous" ] || refuse 69 system_changed "Another system runs than when the plan was made."
   for path in "$toplevel" "$previous"; do
     [ -x "$path/bin/switch-to-configuration" ] ||

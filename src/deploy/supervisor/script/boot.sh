@@ -40,19 +40,41 @@ make_default() {
     return 1
   fi
 }
-# Sets `entry` to the name of the boot entry of the new system. NixOS names entries by generation or by content,
-# depending on its version. The counter of boot attempts in the file name is not part of the entry's name (systemd,
-# Automatic Boot Assessment).
+# Prints the keys of the boot menu's entries, one a line as `key=value`, from the JSON that `bootctl` writes without
+# spaces: in a string, a quotation mark has a backslash before it, so `,"key":` is always a key.
+print_menu() {
+  timeout 30 bootctl list --json=short --no-pager 2>/dev/null | tr -d '\n' | sed 's/[{,]"\([A-Za-z]*\)":/\
+\1=/g'
+}
+# Whether the options of an entry in $1, with a mark before and after them, start the system $2.
+starts_system() {
+  case $1 in *[\"\ ]"init=$2/init"[\"\ ]*) ;; *) return 1 ;; esac
+}
+# Sets `entry` to the name of the boot entry of the system $1, and `is_default` to `yes` if the boot loader is known to
+# start it next. NixOS names entries by generation or by content, depending on its version; a unified kernel image has no
+# file `*.conf`.
 find_entry() {
-  entry=
-  menu=$(timeout 30 bootctl --print-boot-path) || return 0
-  for file in "$menu"/loader/entries/*.conf; do
-    if timeout 30 grep -qF "init=$toplevel/init" "$file" 2>/dev/null; then
-      entry=${file##*/}
-      entry=${entry%.conf}
-      entry=${entry%%+*}.conf
-    fi
-  done
+  entry='' is_default='' listed='' fits=''
+  menu=$(print_menu)
+  while IFS= read -r line; do
+    case $line in
+      type=*) listed='' fits='' ;;
+      'id="'*) listed=${line#*\"} && listed=${listed%%\"*} ;;
+      options=*) if starts_system "$line" "$1"; then fits=yes entry=$listed; fi ;;
+      isDefault=true*) is_default=${is_default:-$fits} ;;
+    esac
+  done <<END
+$menu
+END
+  # Before systemd 252, `bootctl` writes no JSON.
+  if [ -z "$entry" ] && menu=$(timeout 30 bootctl --print-boot-path); then
+    for file in "$menu"/loader/entries/*.conf; do
+      if timeout 30 grep -qF "init=$1/init" "$file" 2>/dev/null; then entry=${file##*/}; fi
+    done
+  fi
+  # The counter of boot attempts in a file's name is not part of the entry's name (systemd, Automatic Boot Assessment).
+  stem=${entry%.*}
+  case ${stem##*+} in "$stem" | *[!0-9-]*) ;; *) entry=${stem%+*}.${entry##*.} ;; esac
 }
 # Adds a boot entry for the new system and selects it for the next boot only. Any later boot starts the old system,
 # whatever caused it.
@@ -72,7 +94,7 @@ make_next() {
     reason=boot_failed message="switch-to-configuration boot ended with $code."
     return 1
   fi
-  find_entry
+  find_entry "$toplevel"
   if [ -z "$entry" ]; then
     reason=boot_once_failed message="The boot menu has no entry for the new system: is there no room for it?"
     return 1
@@ -86,6 +108,10 @@ make_next() {
 # Undoes `make_default` and `make_next`, even if they were interrupted.
 restore_default() {
   [ -n "$defaults_changed" ] || return 0
+  if [ "$boot_once" = 1 ] && [ -z "$started_by_boot" ] && [ "$(running)" != "$toplevel" ]; then
+    limited "$activation_seconds" no bootctl set-oneshot ''
+    [ "$code" -eq 0 ] || add_message "The next boot may start the new system once: bootctl ended with $code."
+  fi
   # A profile that has changed since was set from outside.
   if [ "$(readlink "$profile")" != "$profile_was" ] && [ "$(readlink -f "$profile")" = "$toplevel" ]; then
     generation_of "$profile_was"
@@ -109,6 +135,11 @@ restore_default() {
   default=$(readlink -f "$profile")
   [ -x "$default/bin/switch-to-configuration" ] || default=$previous
   switch_to "$default" boot no
-  [ "$code" -eq 0 ] && defaults_changed=
+  if [ "$code" -ne 0 ]; then
+    find_entry "$default"
+    [ -n "$is_default" ] || return 1
+    add_message "switch-to-configuration boot of the previous system ended with $code, but that is the boot default."
+  fi
+  defaults_changed=
 }
 

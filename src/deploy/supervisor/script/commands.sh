@@ -44,6 +44,11 @@ withdraw() {
   touch "$dir/withdrawn" || fail 74 "$dir/withdrawn cannot be written: is the disk full?"
   let_go
 }
+# What the timer runs: it must not wait, or it would not run again meanwhile.
+rescue() {
+  revive
+  if ended; then end_timer; fi
+}
 show() {
   read_state || fail 64 "$id was not started"
   recover
@@ -55,13 +60,25 @@ list() {
     if is_id "$id" && read_state; then print_state; fi
   done
 }
+# Whether nothing was begun in `dir`, which is older than an hour, so that nobody is about to begin.
+is_abandoned() {
+  [ ! -e "$dir/state.json" ] && [ ! -e "$run/$id.json" ] && changed=$(stat -c %Y "$dir" 2>/dev/null) &&
+    [ "$changed" -lt $(($(date +%s) - 3600)) ]
+}
 sweep() {
   before=$(($(date +%s) - 30 * 86400))
   kept=0
   # shellcheck disable=SC2012 # ids have no character that ls would change
-  ls -1t "$base" 2>/dev/null | while IFS= read -r id; do
+  ls -1At "$base" 2>/dev/null | while IFS= read -r name; do
+    # A power cut while the files were sent leaves `.new-ID`.
+    id=${name#.new-}
     is_id "$id" || continue
-    dir=$base/$id
+    dir=$base/$name
+    if is_abandoned; then
+      rm -rf "$dir"
+      continue
+    fi
+    [ "$id" = "$name" ] || continue
     kept=$((kept + 1))
     if [ "$kept" -le 5 ] || [ "$(stat -c %Y "$dir")" -ge "$before" ]; then continue; fi
     if read_state && ! is_final; then continue; fi
@@ -69,4 +86,3 @@ sweep() {
     rm -rf "$dir"
   done
 }
-

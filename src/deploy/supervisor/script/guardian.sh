@@ -57,11 +57,25 @@ guard() {
     sleep 0.3
   done
 }
+# A timer of systemd is a second guard: every 15 s it continues a deployment that has no process left, whatever ended them
+# and kept systemd from starting the guardian again. It ends with the deployment.
+start_timer() {
+  timer=pantheros-deploy-$id-timer
+  [ ! -e "/run/systemd/transient/$timer.timer" ] || return 0
+  systemd-run --quiet --collect --unit="$timer" --on-active=15 --on-unit-inactive=15 --timer-property=AccuracySec=1 \
+    --property=KillMode=process --setenv=PATH="$PATH" --description="second guard of the pantherOS deployment $id" \
+    "$shell" "$dir/supervisor" rescue "$dir" </dev/null >/dev/null 9>&- || say "systemd cannot start the second guard"
+}
+end_timer() {
+  timer=pantheros-deploy-$id-timer
+  [ ! -e "/run/systemd/transient/$timer.timer" ] || timeout -k 1 20 systemctl stop "$timer.timer"
+}
 # Starts the guardian so that it outlives the connection, and lets nothing hold the connection open.
 detach() {
   shell=$previous/sw/bin/sh
   [ -x "$shell" ] || shell=$(command -v sh)
   if [ -d /run/systemd/system ] && command -v systemd-run >/dev/null; then
+    start_timer
     systemctl reset-failed "pantheros-deploy-$id.service" 2>/dev/null
     # Without a limit of starts: systemd would give up a guardian that is killed six times in ten seconds.
     systemd-run --quiet --collect --unit="pantheros-deploy-$id" --property=KillMode=process \

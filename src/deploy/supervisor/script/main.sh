@@ -3,7 +3,7 @@
 [ "$(id -u)" -eq 0 ] || fail 77 "only root can deploy"
 command=${1:-}
 case $command:$# in
-  begin:2 | supervise:2 | cancel:2 | seen:2 | alive:2 | withdraw:2 | state:2 | keep-log:2 | confirm:3 | work:3)
+  begin:2 | supervise:2 | cancel:2 | seen:2 | alive:2 | withdraw:2 | state:2 | rescue:2 | keep-log:2 | confirm:3 | work:3)
     open_folder "$2"
     case $command in state | keep-log | withdraw) ;; *) read_spec ;; esac
     ;;
@@ -36,6 +36,7 @@ case $command in
   alive | seen) reached "$command" ;;
   withdraw) withdraw ;;
   state) read_spec && show ;;
+  rescue) rescue ;;
   list) list ;;
   sweep) sweep ;;
 esac

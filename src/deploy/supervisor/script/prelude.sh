@@ -8,8 +8,10 @@
 #   withdraw DIR       prevents a deployment that has not started from starting
 #   seen DIR           records that a new connection reached the machine after the rollback
 #   state DIR          prints DIR/state.json; first finishes a deployment that a crash or reboot interrupted
+#   rescue DIR         continues a deployment that has no process left; a timer runs this
 #   list               prints the state of every deployment, one JSON object per line
-#   sweep              removes deployments older than 30 days, never the newest 5
+#   sweep              removes deployments older than 30 days, never the newest 5, and those that were sent more than an
+#                      hour ago and never begun
 #
 # Runs as root, on any POSIX shell; needs coreutils, util-linux (setsid, flock), Nix and /proc.
 # Exit codes: 0 done; 1 the deployment ended in another state; 64 wrong usage; 65 wrong spec; 69 refused;

@@ -7,22 +7,45 @@ finish() {
   exit 0
 }
 
+# Whether systemd stops the machine. While a machine is still starting, `is-system-running` does not say so.
+is_stopping() {
+  stops=$(timeout -k 1 20 systemctl show --property=ActiveState --property=Job shutdown.target 2>/dev/null) || return 1
+  case $stops in *Job=[1-9]* | *ActiveState=active*) ;; *) return 1 ;; esac
+}
+# Waits while systemd stops the machine: units may need minutes, for example to write their data. Returns if it did not do
+# so for $1 seconds. systemd itself forces a reboot after 30 minutes (reboot.target, `JobTimeoutSec`); five minutes later
+# it can be assumed to hang.
+await_stop() {
+  now
+  stopping=$uptime give_up=$((uptime + 210000))
+  until [ "$uptime" -ge "$give_up" ] || [ $((uptime - stopping)) -ge $(($1 * 100)) ]; do
+    sleep 1
+    now
+    if is_stopping; then stopping=$uptime; fi
+  done
+}
 # Each method needs less of a damaged system than the one before; the last needs only the kernel.
 restart() {
   timeout -k 1 10 sync
   for force in '' --force '--force --force'; do
+    if [ -n "$force" ]; then
+      add_message "The machine did not stop when it was asked to, so its reboot was forced."
+      enter "$state"
+    fi
     if [ -d /run/systemd/system ]; then
       # shellcheck disable=SC2086 # none, one or two
       timeout -k 1 20 systemctl reboot $force
     else
       timeout -k 1 20 reboot ${force:+-f}
     fi
-    wait_for 60 false
+    # Unless it was refused, it may begin a while later, since programs may delay it (systemd-inhibit(1)).
+    case $? in 0 | 124 | 137) await_stop 60 ;; *) await_stop 5 ;; esac
   done
 }
 
 reboot_machine() {
-  message="$message The machine is rebooted into it."
+  add_message "The machine is rebooted into the previous system."
+  reboot_requested=true
   enter rolling_back
   restart
 }
@@ -35,7 +58,7 @@ await_contact() {
   if [ "$reason" = cancelled ]; then return; fi
   enter awaiting_contact
   if wait_for "$confirm_seconds" test -e "$dir/seen"; then return; fi
-  message="$message No connection reached the previous system within $confirm_seconds s."
+  add_message "No connection reached the previous system within $confirm_seconds s."
   reboot_machine
 }
 
@@ -48,7 +71,8 @@ is_back() {
 
 # Ends without a rollback, because another system was activated from outside.
 leave_alone() {
-  reason=system_changed message="$1 Another system was activated since: it stays active."
+  reason=system_changed
+  add_message "Another system was activated since: it stays active."
   finish rollback_failed
 }
 
@@ -56,7 +80,7 @@ leave_alone() {
 roll_back() {
   end_session program
   end_session logger
-  if is_superseded; then leave_alone "$message"; fi
+  if is_superseded; then leave_alone; fi
   deadline_uptime=
   enter rolling_back
   problem=
@@ -93,7 +117,7 @@ roll_back() {
     await_contact
     finish rolled_back
   fi
-  message="$message $problem"
+  add_message "${problem# }"
   if [ "$reboot_on_failure" = 1 ] && [ -z "$defaults_changed" ]; then reboot_machine; fi
   finish rollback_failed
 }

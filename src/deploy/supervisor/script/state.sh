@@ -26,7 +26,15 @@ boot_id() { cat /proc/sys/kernel/random/boot_id; }
 started_by_boot='' boot_untouched=''
 forget_state() {
   state='' defaults_changed='' profile_was='' newest_generation='' profile_generation='' activation_exit='' units_failed='' boot_exit=''
-  rollback_exit='' reason='' message='' began_in='' started_uptime='' deadline_uptime=''
+  rollback_exit='' reboot_requested='' reason='' message='' began_in='' started_uptime='' deadline_uptime=''
+}
+# Adds a sentence to the message, unless it is in there.
+add_message() {
+  case $message in
+    '') message=$1 ;;
+    *"$1"*) ;;
+    *) message="$message $1" ;;
+  esac
 }
 state_json() {
   printf '{"version":1,"id":"%s","state":"%s"' "$id" "$state"
@@ -42,6 +50,7 @@ state_json() {
   plain units_failed "$units_failed"
   plain boot_exit "$boot_exit"
   plain rollback_exit "$rollback_exit"
+  plain reboot_requested "$reboot_requested"
   text boot_id "$began_in"
   plain started_uptime "$started_uptime"
   plain deadline_uptime "$deadline_uptime"
@@ -95,7 +104,6 @@ read_state() {
     say "$id: a supervisor of another version wrote its state; it is not changed"
     return 1
   fi
-  message=
   value_of state && state=$value
   value_of profile_was && profile_was=$value
   value_of newest_generation && newest_generation=$value
@@ -105,7 +113,10 @@ read_state() {
   value_of units_failed && units_failed=$value
   value_of boot_exit && boot_exit=$value
   value_of rollback_exit && rollback_exit=$value
+  value_of reboot_requested && reboot_requested=$value
   value_of reason && reason=$value
+  # Only the message of a deployment that has ended can have quotation marks.
+  value_of message && message=$value
   value_of boot_id && began_in=$value
   value_of started_uptime && started_uptime=$value
   value_of deadline_uptime && deadline_uptime=$value

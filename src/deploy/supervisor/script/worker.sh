@@ -109,14 +109,21 @@ start_new() {
 resume_start() {
   case $cut:$state:$(running) in
     rebooted:rolling_back:"$toplevel")
-      reason=${reason:-rebooted} message="$told It booted the new system again."
+      reason=${reason:-$cut}
+      add_message "$told"
+      add_message "It booted the new system again."
       finish rollback_failed
       ;;
     *:confirming:"$toplevel") confirm_now ;;
     rebooted:*:"$toplevel") await_confirmation ;;
-    rebooted:rolling_back:*) message=$told ;;
-    rebooted:*) reason=did_not_start message="The machine booted, but does not run the new system." ;;
-    *) reason=$cut message=$told ;;
+    rebooted:rebooting:*)
+      reason=did_not_start
+      add_message "The machine booted, but does not run the new system."
+      ;;
+    *)
+      reason=${reason:-$cut}
+      add_message "$told"
+      ;;
   esac
   if [ "$cut" = rebooted ]; then started_by_boot=yes; fi
   roll_back
@@ -144,9 +151,15 @@ is_superseded() {
 resume() {
   end_session program
   end_session logger
-  if [ "$began_in" != "$(boot_id)" ]; then cut=rebooted told="The machine was rebooted before the end."; else
-    cut=supervisor_died told="The supervisor was killed before the end."
-  fi
+  cut=supervisor_died told="The supervisor was killed"
+  if [ "$began_in" != "$(boot_id)" ]; then cut=rebooted told="The machine was rebooted"; fi
+  case $cut:$state:$reboot_requested in
+    # The message has it already.
+    rebooted:*:true) told= ;;
+    *:waiting:*) told="$told before the new system was confirmed." ;;
+    *:confirming:*) told="$told while the new system was made the boot default." ;;
+    *) told="$told before the end." ;;
+  esac
   if [ "$action" = dry-activate ] || [ "$state" = accepted ]; then
     reason=$cut message="$told Nothing was changed."
     finish refused
@@ -159,16 +172,16 @@ resume() {
       *) confirm_now ;;
     esac
   fi
-  if [ -z "$reason" ]; then reason=$cut; fi
-  message=$told
+  reason=${reason:-$cut}
+  add_message "$told"
   # After a boot from the boot default, another reboot would bring the same system.
   if [ "$cut" = rebooted ] && [ "$(running)" != "$toplevel" ]; then
     started_by_boot=yes
-    [ "$(running)" = "$previous" ] || message="$told The machine runs a third system, which stays active."
+    [ "$(running)" = "$previous" ] || add_message "The machine runs a third system, which stays active."
   elif [ "$cut" = rebooted ] && [ "$toplevel" = "$previous" ]; then
     started_by_boot=yes
   elif is_superseded; then
-    leave_alone "$told"
+    leave_alone
   fi
   roll_back
 }

@@ -1,0 +1,42 @@
+//! Supervisors that are taken away.
+
+use std::process::Stdio;
+
+use serde_json::json;
+
+use super::host::Host;
+use crate::common::fleet::nixes;
+use crate::common::wait::wait_until;
+
+#[test]
+#[ignore = "tools/test-machines runs it"]
+fn a_deployment_whose_supervisor_is_gone_still_goes_back() {
+    for nix in nixes() {
+        let mut host = Host::start(&nix, &json!({"rollbackTimeout": 60}));
+        host.change(|facts| facts["files"]["activation"] = "sleep 3\n".into());
+        let (plan, mut command) = host.deploying();
+        let mut server = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        host.wait_for_state(&plan, "activating");
+        // Nobody confirms, and no command finishes the deployment.
+        server.kill().unwrap();
+        server.wait().unwrap();
+        host.wait_for_state(&plan, "waiting");
+        let (unit, timer) =
+            (format!("pantheros-deploy-{plan}.service"), format!("pantheros-deploy-{plan}-timer.timer"));
+        // It runs again and again.
+        wait_until("the timer runs", || {
+            let last =
+                host.machine.says(&["systemctl", "show", "--property=LastTriggerUSec", "--value", &timer]);
+            !["", "n/a"].contains(&last.as_str())
+        });
+        // systemd does not start a unit again that somebody stopped. All processes are stopped before they are killed, so
+        // that none sees another one die.
+        let end = format!(
+            "systemctl stop {unit}; pkill -STOP -f '[d]eployments/plan-'; pkill -KILL -f '[d]eployments/plan-'"
+        );
+        host.machine.look(&["sh", "-c", &end]);
+        assert!(!host.is_active(&unit));
+        host.wait_for_state(&plan, "rolled_back");
+        host.settled(&host.first, &host.first);
+    }
+}
