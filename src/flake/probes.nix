@@ -919,13 +919,15 @@ let
         from ? 0,
         most ? 0,
         small ? 0,
+        after ? "",
       }:
       set:
       let
         all = attrNames set;
         count = length all;
         end = if from + most < count then from + most else count;
-        chosen = if names != null then names else genList (index: elemAt all (from + index)) (end - from);
+        slice = genList (index: elemAt all (from + index)) (end - from);
+        chosen = if names != null then names else filter (name: after < name) slice;
         # A set may contain itself.
         deepest = 4;
         kindOf =

@@ -27,6 +27,8 @@ pub enum Status {
     Removed,
     /// It does not exist.
     Missing,
+    /// It exists, or may exist, and does not evaluate.
+    Fails,
 }
 
 /// A replacement that the message of a removal names.

@@ -24,6 +24,10 @@ const PACKAGES: &str = r#"{ system, config ? { }, overlays ? [ ] }: let
     large = sets (builtins.listToAttrs (map (n: { name = "n${toString n}"; value = tool "n${toString n}"; }) numbers) // {
       within = sets { leaf = tool "leaf"; };
     });
+    failing = sets (builtins.listToAttrs (builtins.genList (n: { name = "b${toString n}"; value = 1 + { }; }) 30) // {
+      zz = tool "zz";
+    });
+    last = tool "last";
     path = ./.;
     stdenv.hostPlatform = { inherit system; };
     lib = { };
@@ -51,12 +55,26 @@ fn every_set_marked_for_recursion_is_read() {
             let answer = (&found["exact"]["status"], &found["results"][0]["attr"]);
             assert_eq!(answer, (&json!(status), &json!(first)), "{attr}: {found:#}");
         }
+        // Too much of `failing` fails: its rest is not in the index, and what is behind it is.
+        for (attr, status, said) in [
+            ("last", "works", None),
+            ("failing.zz", "works", None),
+            ("failing.b3", "fails", Some("cannot add")),
+            ("failing.b29", "fails", Some("cannot add")),
+            ("outer.broken", "fails", Some("cannot add")),
+            ("failing.none", "missing", None),
+        ] {
+            let found = search(&little.fleet, attr);
+            let message = found["exact"]["message"].as_str().unwrap_or_default();
+            assert_eq!(found["exact"]["status"], status, "{attr}: {found:#}");
+            assert!(said.is_none_or(|said| message.contains(said)), "{attr}: {found:#}");
+        }
         let gone = search(&little.fleet, "outer.gone");
         assert_eq!(gone["exact"], json!({"status": "removed", "message": "gone from outer"}), "{gone:#}");
         let index = little.fleet.command(&["index"]).output().unwrap();
         let said = errors(&index);
-        // `broken` in `outer`, and in its other name. Of `again`, 31 levels are read.
-        assert!(said.contains("538 packages, 2 could not be read"), "{said}");
+        // `broken` in `outer`, and in its other name, 24 in `failing`, and the rest of `again`, of which 47 levels are read.
+        assert!(said.contains("555 packages, 27 could not be read"), "{said}");
     }
 }
 

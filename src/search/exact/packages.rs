@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::{Exact, Replacement, Status, error_text, message};
+use crate::diagnostic::Code;
 use crate::flake::{AskOptions, Flake, FlakeError, Instantiate, Question};
 use crate::nix;
 use crate::progress::Call;
@@ -18,7 +19,7 @@ pub enum PackageVerdict {
     Known(Exact),
     /// nixpkgs replaces the attribute at this path by an error with this message; `None` if only evaluating it tells.
     Removed(Vec<String>, Option<String>),
-    /// It may be in a set that the index does not have.
+    /// It may be in a set that the index does not have, or could not be read while the index was built.
     Unindexed(Vec<String>),
 }
 
@@ -55,6 +56,9 @@ pub fn package_verdict(index: &Index<Package>, name: &str) -> Result<PackageVerd
             }
             _ => {}
         }
+    }
+    if index.is_unread(&path)? {
+        return Ok(PackageVerdict::Unindexed(path));
     }
     Ok(PackageVerdict::Known(Exact::new(Status::Missing)))
 }
@@ -107,16 +111,28 @@ pub async fn look_up_package(
     let question = Question::new(attribute, "package_index").with(json!({ "names": [leaf] }));
     let options =
         AskOptions { other_flake: Some(other_flake), ..AskOptions::new("package", Instantiate::Never) };
-    let members: Vec<Member> = flake
+    let found: Result<Vec<Member>, String> = flake
         .remembered(&format!("package {:?} {path:?}", source.hash), call, |flake| async move {
             let mut round = flake.ask_with(&options, vec![question], call).await?;
-            match round.answers.pop() {
-                // The set itself may be missing.
-                Some(Ok(answer)) => Ok(serde_json::from_value(answer.value).unwrap_or_default()),
-                Some(Err(_)) | None => Ok(Vec::new()),
-            }
+            Ok(match round.answers.pop() {
+                Some(Ok(mut answer)) => match answer.unread.pop() {
+                    Some(part) => Err(part.error.full_text()),
+                    // The set may be no set.
+                    None => Ok(serde_json::from_value(answer.value).unwrap_or_default()),
+                },
+                // The set itself is missing.
+                Some(Err(error)) if matches!(error.code, Code::MissingAttribute | Code::UnknownOutput) => {
+                    Ok(Vec::new())
+                }
+                Some(Err(error)) => Err(error.full_text()),
+                None => Ok(Vec::new()),
+            })
         })
         .await?;
+    let members = match found {
+        Ok(members) => members,
+        Err(error) => return Ok((Exact::with_message(Status::Fails, error), None)),
+    };
     Ok(match members.into_iter().next() {
         Some(Member::Package { package }) => {
             let package = Package { attr: path.join("."), ..*package };

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::database::{IndexError, IndexWriter, OtherState};
+use super::database::{IndexError, IndexWriter, OtherState, package_path};
 use super::option::{is_meant_by, is_placeholder};
 use super::package::Package;
 use super::query::path_parts;
@@ -26,8 +26,9 @@ const CHUNK: usize = 200;
 const SMALL: usize = 400;
 /// Memory of all processes together, in bytes. All of nixpkgs in one process takes about this much.
 const MEMORY: u64 = 3 * 1024 * 1024 * 1024;
-/// Most rounds of questions, each of which reads the large sets in the ones before.
-const DEPTH: usize = 8;
+/// Most rounds of questions, each of which reads the large sets in the ones before, and the names behind a part in which too much
+/// failed.
+const ROUNDS: usize = 12;
 /// Most packages. nixpkgs has about 130,000.
 const MOST: u64 = 1_000_000;
 /// Most places of one option that are kept, such as virtual hosts that set the same option.
@@ -223,6 +224,35 @@ async fn write_own(
     Ok(has_fetched)
 }
 
+/// Names of a package set that are read with one question.
+struct Chunk {
+    /// The path of the set.
+    path: Vec<String>,
+    /// The place of the first name in the set.
+    from: u64,
+    /// Only the names behind this one are read; empty for all.
+    after: String,
+}
+
+impl Chunk {
+    /// The chunks of a set with this number of names.
+    fn all(path: &[String], names: u64) -> impl Iterator<Item = Self> {
+        (0..names).step_by(CHUNK).map(|from| Self { path: path.to_vec(), from, after: String::new() })
+    }
+
+    /// The names of this chunk behind a part in which too much failed, if the part is a set of its own or the chunk is of the top.
+    /// `None` if the names of this very set fail one after the other, because each costs an evaluation.
+    fn behind(&self, part: &UnreadPart) -> Option<Self> {
+        let name = part.part.first().filter(|_| part.rest)?;
+        let is_inside = package_path(part).len() > 1;
+        (is_inside || self.path.is_empty()).then(|| Self {
+            after: name.to_string(),
+            path: self.path.clone(),
+            ..*self
+        })
+    }
+}
+
 /// The error of a package that throws. `tryEval` catches it without its message.
 pub fn thrown_package(attr: String) -> UnreadPart {
     let message = format!("{} throws an error, fails an assertion, or is not a package", text::word(&attr));
@@ -267,37 +297,49 @@ impl PinnedWalk<'_> {
         let progress = Arc::new(WalkProgress::new(Arc::clone(&call.progress)));
         let call = &Call { progress: Arc::clone(&progress) as Arc<dyn Progress>, ..call.clone() };
         let mut count = 0;
-        let mut sets = vec![(Vec::new(), names)];
-        for _ in 0..DEPTH {
-            if sets.is_empty() {
+        let mut chunks: Vec<Chunk> = Chunk::all(&[], names).collect();
+        for _ in 0..ROUNDS {
+            if chunks.is_empty() {
                 break;
             }
-            let mut places = Vec::new();
-            let mut questions = Vec::new();
-            for (path, names) in std::mem::take(&mut sets) {
-                for from in (0..names).step_by(CHUNK) {
-                    places.push(path.clone());
-                    let attribute = root.iter().chain(&path).cloned();
-                    let slice = json!({ "from": from, "most": CHUNK, "small": SMALL });
-                    questions.push(Question::new(attribute, "package_index").with(slice).large());
-                }
-            }
+            let asked = std::mem::take(&mut chunks);
+            let questions: Vec<Question> = asked
+                .iter()
+                .map(|Chunk { path, from, after }| {
+                    let attribute = root.iter().chain(path).cloned();
+                    let slice = json!({ "from": from, "most": CHUNK, "small": SMALL, "after": after });
+                    Question::new(attribute, "package_index").with(slice).large()
+                })
+                .collect();
             let parts = questions.len() as u64;
             progress.begin_round(parts);
             let round = self.flake.ask_with(&options, questions, call).await?;
             progress.end_round(parts);
             self.has_fetched |= round.has_fetched;
-            for (path, answer) in places.into_iter().zip(round.answers) {
+            for (chunk, answer) in asked.into_iter().zip(round.answers) {
                 match answer {
-                    Ok(answer) => {
-                        count += self.add(&path, answer, genuine.as_ref(), &mut sets)?;
+                    Ok(mut answer) => {
+                        for part in &mut answer.unread {
+                            if let Some(behind) = chunk.behind(part) {
+                                // Of a part inside, the rest of its own set stays unread.
+                                part.rest = package_path(part).len() > 1;
+                                chunks.push(behind);
+                            }
+                        }
+                        count += self.add(&chunk.path, answer, genuine.as_ref(), &mut chunks)?;
                     }
-                    Err(error) => self.writer.add_unread(&UnreadPart::new(path, error))?,
+                    Err(error) => self.writer.add_unread(&UnreadPart::new(chunk.path, error))?,
                 }
                 if count > MOST {
                     return Err(BuildError::TooMany);
                 }
             }
+        }
+        for Chunk { path, after, .. } in chunks {
+            let message = format!("not read, because too much in {} failed", text::word(&path.join(".")));
+            let part = path.into_iter().chain([after]);
+            let error = Diagnostic::new(Code::EvaluationFailed, message);
+            self.writer.add_unread(&UnreadPart { rest: true, ..UnreadPart::new(part, error) })?;
         }
         Ok(self.has_fetched)
     }
@@ -313,13 +355,14 @@ impl PinnedWalk<'_> {
         Ok(())
     }
 
-    /// Adds the answer about some names of the set at `path`. Sets in it are added to `sets`. Returns the number of packages.
+    /// Adds the answer about some names of the set at `path`. Those of the sets in it are added to `chunks`. Returns the number of
+    /// packages.
     fn add(
         &mut self,
         path: &[String],
         answer: Answer,
         genuine: Option<&BTreeSet<String>>,
-        sets: &mut Vec<(Vec<String>, u64)>,
+        chunks: &mut Vec<Chunk>,
     ) -> Result<u64, BuildError> {
         let below = |at: &[String]| path.iter().chain(at).map(String::as_str).collect::<Vec<_>>().join(".");
         let mut count = 0;
@@ -336,7 +379,8 @@ impl PinnedWalk<'_> {
                 }
                 Entry::Set { at, names } => {
                     self.writer.add_other(&below(&at), OtherState::Plain, None)?;
-                    sets.push((path.iter().cloned().chain(at).collect(), names));
+                    let path: Vec<String> = path.iter().cloned().chain(at).collect();
+                    chunks.extend(Chunk::all(&path, names));
                 }
                 Entry::Thrown { at } => self.writer.add_other(&below(&at), OtherState::Removed, None)?,
                 Entry::Plain { at } => self.writer.add_other(&below(&at), OtherState::Plain, None)?,

@@ -310,6 +310,23 @@ impl<E: IndexEntry> Index<E> {
         Ok(parts)
     }
 
+    /// Whether the package at this path may exist, and could not be read while the index was built.
+    ///
+    /// # Errors
+    /// See [`IndexError`].
+    pub fn is_unread(&self, path: &[String]) -> Result<bool, IndexError> {
+        let mut statement = self.connection.prepare_cached("SELECT part FROM unread")?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            let part: String = row.get(0)?;
+            let part: UnreadPart = serde_json::from_str(&part)?;
+            if covers_package(&part, path) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// The number of parts that could not be read while the index was built.
     ///
     /// # Errors
@@ -318,5 +335,45 @@ impl<E: IndexEntry> Index<E> {
         let count: i64 =
             self.connection.prepare_cached("SELECT count(*) FROM unread")?.query_row([], |row| row.get(0))?;
         Ok(count.unsigned_abs())
+    }
+}
+
+/// The path of the package or set that a part of the probe `package_index` is about: what describes a package has a part of its own.
+pub(super) fn package_path(part: &UnreadPart) -> Vec<String> {
+    let mut path: Vec<String> = part.part.iter().map(String::from).collect();
+    if path.len() > 1 && path.last().is_some_and(|last| last == "package") {
+        path.pop();
+    }
+    path
+}
+
+/// Whether a part is about the package at this path, or about a set around it, or is the last that was read of the set that the
+/// package may be in.
+fn covers_package(part: &UnreadPart, path: &[String]) -> bool {
+    let unread = package_path(part);
+    let is_around = path.starts_with(&unread);
+    let set = unread.get(..unread.len().saturating_sub(1)).unwrap_or_default();
+    is_around || part.rest && path.len() > set.len() && path.starts_with(set) && path > unread.as_slice()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diagnostic::{Code, Diagnostic};
+
+    #[test]
+    fn a_part_covers_its_package_and_the_rest_of_its_set() {
+        let part = |path: &[&str], rest: bool| UnreadPart {
+            rest,
+            ..UnreadPart::new(path.iter().copied(), Diagnostic::new(Code::Throw, "not today"))
+        };
+        let covers = |part: &UnreadPart, path: &str| covers_package(part, &path_parts(path));
+        let single = part(&["b", "package"], false);
+        assert_eq!(["a", "b", "b.x", "c"].map(|path| covers(&single, path)), [false, true, true, false]);
+        let rest = part(&["set", "m"], true);
+        assert_eq!(
+            ["set", "set.a", "set.m", "set.z", "set.z.y", "tree"].map(|path| covers(&rest, path)),
+            [false, false, true, true, true, false]
+        );
     }
 }

@@ -291,7 +291,7 @@ impl ExactAnswer {
     pub(super) fn is_about_one(&self) -> bool {
         match self.status {
             Status::Works => self.message.is_none(),
-            Status::Alias | Status::Removed => true,
+            Status::Alias | Status::Removed | Status::Fails => true,
             Status::Missing => false,
         }
     }
@@ -303,6 +303,7 @@ impl ExactAnswer {
             Status::Alias => "This name is an alias".to_owned(),
             Status::Removed => "This name was removed".to_owned(),
             Status::Missing => "Nothing has exactly this name".to_owned(),
+            Status::Fails => "This name does not evaluate".to_owned(),
         };
         if let Some(target) = &self.target {
             line.push_str(&format!(" of {}", text::word(target)));
