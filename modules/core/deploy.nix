@@ -107,6 +107,7 @@ in
       description = ''
         Whether the host reboots if its previous system cannot be activated again, or if no connection reaches the
         host within {option}`pantheros.deploy.rollbackTimeout` after that. It boots the boot default from before the deployment.
+        Without this, it reboots only if its previous system cannot be activated and nothing listens on the port of its sshd.
       '';
     };
 

@@ -100,3 +100,22 @@ fn a_host_that_cannot_be_reached_after_it_went_back_is_told() {
         host.settled(&host.first, &host.first);
     }
 }
+
+#[test]
+#[ignore = "tools/test-machines runs it"]
+fn an_sshd_that_did_not_start_on_the_way_back_is_started() {
+    for nix in nixes() {
+        let mut host = Host::start(&nix, &json!({}));
+        let once = "mkdir -p /run/systemd/system/sshd.service.d && cat >/run/systemd/system/sshd.service.d/once.conf <<END\n\
+                    [Service]\nRestart=no\nExecStartPre=/bin/sh -c 'test ! -e /run/once || { rm /run/once; exit 1; }'\nEND\n\
+                    systemctl daemon-reload";
+        host.machine.says(&["sh", "-c", once]);
+        host.change(|facts| {
+            facts["files"]["activation"] = "touch /run/once\n".into();
+            facts["units"].as_object_mut().unwrap().remove("sshd.service");
+        });
+        goes_back(&host);
+        let state = host.machine.says(&["sh", "-c", "cat /var/lib/pantheros/deployments/plan-*/state.json"]);
+        assert!(state.contains("sshd did not listen on port 22 any more, and was started."), "{state}");
+    }
+}

@@ -7,6 +7,7 @@ if [ -e "$out/activation" ]; then
   # shellcheck source=/dev/null
   . "$out/activation" || code=2
 fi
+[ -e "$out/without-binsh" ] || ln -sfn "$out/sw/bin/sh" /bin/sh
 ln -sfn "$out/etc/systemd/system" /etc/systemd/system.new
 mv -T /etc/systemd/system.new /etc/systemd/system
 mkdir -p /etc/pantheros

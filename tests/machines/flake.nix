@@ -29,10 +29,13 @@
             echo "$facts" >$out/etc/pantheros/facts.json
             ${put "bin/switch-to-configuration" (builtins.readFile ./switch-to-configuration.sh)}
             ${put "activate" (builtins.readFile ./activate.sh)}
-            ln -s /bin/sh $out/sw/bin/sh
             chmod -R u+w $out
             chmod +x $out/bin/* $out/activate
-            for file in $(find $out -type f); do sed -i "s|@out@|$out|g" "$file"; done
+            # As in NixOS, programs of the system do not need /bin/sh.
+            for file in $(find $out -type f); do
+              sed -i "1s|^#!/bin/sh|#!$out/sw/bin/sh|; s|@out@|$out|g" "$file"
+            done
+            cp /bin/sh $out/sw/bin/sh
           '';
           args = [
             "-c"

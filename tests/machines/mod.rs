@@ -8,6 +8,7 @@ mod host;
 mod machine;
 mod reboots;
 mod supervisor;
+mod takeaways;
 
 use std::process::Stdio;
 

@@ -1,6 +1,6 @@
 # Surveys a NixOS machine. Prints `key<TAB>value` lines and repeats a key that has several values.
 # Run with `sh -c`, by any user; needs coreutils. Omits what a machine does not have. If the first argument is
-# `briefly`, prints only the identity, the running system, the boot default and the failed units.
+# `briefly`, prints only the identity, the running system, the boot default, the services and the address of the connection.
 PATH="$PATH:/run/current-system/sw/bin:/nix/var/nix/profiles/default/bin"
 export PATH LC_ALL=C
 
@@ -45,16 +45,16 @@ if [ -d /run/systemd/system ] && failed=$(systemctl list-units --state=failed --
     esac
   done
 fi
+# The address of this connection on the machine (ssh(1), SSH_CONNECTION). It can differ from the one that the client
+# used, because of address translation.
+if [ -n "${SSH_CONNECTION:-}" ]; then fact connection "$SSH_CONNECTION"; fi
 if [ "${1:-}" = briefly ]; then
   fact end yes
   exit
 fi
 
 fact machine "$(uname -m)"
-# The address of this connection on the machine (ssh(1), SSH_CONNECTION). It can differ from the one that the client
-# used, because of address translation.
 if [ -n "${SSH_CONNECTION:-}" ]; then
-  fact connection "$SSH_CONNECTION"
   # shellcheck disable=SC2086 # word splitting is intended
   set -- $SSH_CONNECTION
   if command -v ip >/dev/null; then

@@ -14,6 +14,9 @@ use crate::diagnostic::{Code, Diagnostic};
 use crate::names::HostName;
 use crate::text;
 
+/// What the supervisor says of a rollback that this program asked for, before what else happened.
+const CANCELLED: &str = "Cancelled before it was confirmed.";
+
 /// How a deployment ended on a host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -174,7 +177,11 @@ impl Outcome {
             let (happened, said) = if unwell.is_empty() {
                 (state.sentence(), report.message.clone().or(report.reason).unwrap_or_default())
             } else {
-                ("its health checks failed", unwell.join("\n"))
+                let told = report.message.as_deref().unwrap_or_default();
+                let more = told.strip_prefix(CANCELLED).unwrap_or_default().trim();
+                let said =
+                    unwell.iter().map(String::as_str).chain(Some(more).filter(|more| !more.is_empty()));
+                ("its health checks failed", said.collect::<Vec<_>>().join("\n"))
             };
             let (code, hint) = match state {
                 Ending::RolledBack => (

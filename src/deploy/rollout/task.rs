@@ -134,6 +134,7 @@ impl Task<'_> {
             reboot_on_failure: self.host_plan.reboot_on_failure,
             reboot: self.plan.reboot,
             boot_once: self.host_plan.boot_once,
+            ssh_port: before.server_address.map(|(_, port)| port),
             generation: match self.host_plan.source {
                 SystemSource::New | SystemSource::Present => None,
                 SystemSource::Generation(number) => Some(number),

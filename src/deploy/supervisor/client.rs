@@ -93,6 +93,8 @@ pub struct DeploymentSpec<'a> {
     pub reboot: bool,
     /// Whether the boot loader boots the new system only once.
     pub boot_once: bool,
+    /// The host's own port of the SSH connection; `None` if it is not known.
+    pub ssh_port: Option<u16>,
     /// The existing generation to activate; `None` creates a new one.
     pub generation: Option<u64>,
     /// The deployment that this one reverts; `None` if it reverts none.
@@ -160,11 +162,12 @@ impl DeploymentSpec<'_> {
     fn to_file(&self) -> String {
         let Self { id, action, toplevel, previous, confirm_seconds, activation_seconds, nonce, .. } = self;
         let generation = self.generation.map(|number| format!("generation={number}\n")).unwrap_or_default();
+        let ssh_port = self.ssh_port.map(|port| format!("ssh_port={port}\n")).unwrap_or_default();
         let reverts = self.reverts.map(|id| format!("reverts={id}\n")).unwrap_or_default();
         format!(
             "version=1\nid={id}\naction={action}\ntoplevel={toplevel}\nprevious={previous}\n\
              confirm_seconds={confirm_seconds}\nactivation_seconds={activation_seconds}\n\
-             reboot_on_failure={}\nreboot={}\nboot_once={}\nnonce={nonce}\n{generation}{reverts}",
+             reboot_on_failure={}\nreboot={}\nboot_once={}\nnonce={nonce}\n{generation}{reverts}{ssh_port}",
             u8::from(self.reboot_on_failure),
             u8::from(self.reboot),
             u8::from(self.reboot && self.boot_once),

@@ -13,6 +13,7 @@ pub const SUPERVISOR_SCRIPT: &str = concat!(
     include_str!("script/lock.sh"),
     include_str!("script/run.sh"),
     include_str!("script/boot.sh"),
+    include_str!("script/access.sh"),
     include_str!("script/rollback.sh"),
     include_str!("script/worker.sh"),
     include_str!("script/guardian.sh"),

@@ -43,7 +43,8 @@ make_default() {
 # Prints the keys of the boot menu's entries, one a line as `key=value`, from the JSON that `bootctl` writes without
 # spaces: in a string, a quotation mark has a backslash before it, so `,"key":` is always a key.
 print_menu() {
-  timeout 30 bootctl list --json=short --no-pager 2>/dev/null | tr -d '\n' | sed 's/[{,]"\([A-Za-z]*\)":/\
+  # With the machine's mounts: the boot loader's files may be mounted when they are needed.
+  with_machine_mounts timeout 30 bootctl list --json=short --no-pager 2>/dev/null | tr -d '\n' | sed 's/[{,]"\([A-Za-z]*\)":/\
 \1=/g'
 }
 # Whether the options of an entry in $1, with a mark before and after them, start the system $2.
@@ -67,10 +68,10 @@ find_entry() {
 $menu
 END
   # Before systemd 252, `bootctl` writes no JSON.
-  if [ -z "$entry" ] && menu=$(timeout 30 bootctl --print-boot-path); then
-    for file in "$menu"/loader/entries/*.conf; do
-      if timeout 30 grep -qF "init=$1/init" "$file" 2>/dev/null; then entry=${file##*/}; fi
-    done
+  if [ -z "$entry" ] && menu=$(with_machine_mounts timeout 30 bootctl --print-boot-path); then
+    entry=$(with_machine_mounts timeout 30 grep -rlF --include='*.conf' "init=$1/init" "$menu/loader/entries" 2>/dev/null |
+      sort | tail -n 1)
+    entry=${entry##*/}
   fi
   # The counter of boot attempts in a file's name is not part of the entry's name (systemd, Automatic Boot Assessment).
   stem=${entry%.*}

@@ -80,7 +80,7 @@ detach() {
     # Without a limit of starts: systemd would give up a guardian that is killed six times in ten seconds.
     systemd-run --quiet --collect --unit="pantheros-deploy-$id" --property=KillMode=process \
       --property=Restart=on-failure --property=RestartSec=1 --property=StartLimitIntervalSec=0 \
-      --setenv=PATH="$PATH" --description="pantherOS deployment $id" \
+      --property=MountFlags=private --setenv=PATH="$PATH" --description="pantherOS deployment $id" \
       "$shell" "$dir/supervisor" supervise "$dir" </dev/null >/dev/null 9>&- && return
     say "systemd cannot start the guardian, so it runs in a session of its own"
   fi

@@ -29,6 +29,8 @@ case $command in
     umask 022
     unset LC_ALL
     register program $$
+    # With the machine's mounts, because an activation may mount something.
+    if has_own_mounts; then exec nsenter --target 1 --mount -- "$@"; fi
     exec "$@"
     ;;
   confirm) confirm "$3" ;;

@@ -86,10 +86,12 @@ roll_back() {
   problem=
   # Pre-switch checks must not prevent a rollback.
   export NIXOS_NO_CHECK=1
+  uncover
   restore_default || problem="Profile and boot default could not be restored."
   # A second try is needed if the killed activation left a lock behind; another program may take the switch lock first.
   try=1 busy=0
   until [ "$action" = boot ] || [ -n "$started_by_boot" ]; do
+    ensure_bus
     switch_to "$previous" test no
     rollback_exit=$code
     if is_back; then break; fi
@@ -113,12 +115,14 @@ roll_back() {
     reason=system_changed
     finish rollback_failed
   fi
+  if [ "$action" != boot ]; then ensure_sshd; fi
   if [ -z "$problem" ]; then
     await_contact
     finish rolled_back
   fi
   add_message "${problem# }"
-  if [ "$reboot_on_failure" = 1 ] && [ -z "$defaults_changed" ]; then reboot_machine; fi
+  # If nobody can log in either, only a reboot helps: the boot default is the previous system.
+  if { [ "$reboot_on_failure" = 1 ] || ! sshd_listens; } && [ -z "$defaults_changed" ]; then reboot_machine; fi
   finish rollback_failed
 }
 

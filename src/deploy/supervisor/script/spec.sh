@@ -18,6 +18,7 @@ is_profile() {
   rest=${1#/nix/var/nix/profiles/}
   [ "/nix/var/nix/profiles/$rest" = "$1" ] && matches "${rest#system-profiles/}" '0-9a-zA-Z_-'
 }
+is_port() { matches "$1" 0-9 && [ ${#1} -le 5 ] && [ "${1#0}" = "$1" ] && [ "$1" -le 65535 ]; }
 is_seconds() { matches "$1" 0-9 && [ ${#1} -le 5 ] && [ "${1#0}" = "$1" ] && [ "$1" -le 86400 ]; }
 is_nonce() { [ ${#1} -ge 16 ] && [ ${#1} -le 128 ] && matches "$1" '0-9a-zA-Z_-'; }
 is_path() { case $1 in /*) [ ${#1} -le 1024 ] && matches "$1" '0-9a-zA-Z/._+-' ;; *) return 1 ;; esac }
@@ -35,7 +36,7 @@ open_folder() {
 
 read_spec() {
   action='' toplevel='' previous='' profile=/nix/var/nix/profiles/system
-  confirm_seconds='' activation_seconds='' reboot_on_failure=0 nonce='' allowed_signers='' wanted_generation='' reverts='' reboot=0 boot_once=0 seen=' '
+  confirm_seconds='' activation_seconds='' reboot_on_failure=0 nonce='' allowed_signers='' wanted_generation='' reverts='' reboot=0 boot_once=0 ssh_port='' seen=' '
   [ -f "$dir/spec" ] && [ ! -h "$dir/spec" ] || bad_spec "missing"
   [ "$(wc -c <"$dir/spec")" -le 8192 ] || bad_spec "longer than 8192 bytes"
   [ "$(tr -d '\000' <"$dir/spec" | wc -c)" -eq "$(wc -c <"$dir/spec")" ] || bad_spec "holds a zero byte"
@@ -64,6 +65,8 @@ read_spec() {
       boot_once) boot_once=$value && case $value in 0 | 1) ;; *) right='' ;; esac ;;
       # The deployment that this one reverts.
       reverts) reverts=$value && is_id "$value" || right='' ;;
+      # The port of the sshd that the deployment came over.
+      ssh_port) ssh_port=$value && is_port "$value" || right='' ;;
       nonce) nonce=$value && is_nonce "$value" || right='' ;;
       allowed_signers) allowed_signers=$value && { [ -z "$value" ] || is_path "$value"; } || right='' ;;
       *) bad_spec "line $number: unknown key" ;;
