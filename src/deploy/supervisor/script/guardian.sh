@@ -68,7 +68,10 @@ start_timer() {
 }
 end_timer() {
   timer=pantheros-deploy-$id-timer
-  [ ! -e "/run/systemd/transient/$timer.timer" ] || timeout -k 1 20 systemctl stop "$timer.timer"
+  [ -e "/run/systemd/transient/$timer.timer" ] || return 0
+  timeout -k 1 20 systemctl stop "$timer.timer"
+  # A run that was killed leaves its unit as failed.
+  timeout -k 1 20 systemctl reset-failed "$timer.service" 2>/dev/null || :
 }
 # Starts the guardian so that it outlives the connection, and lets nothing hold the connection open.
 detach() {
