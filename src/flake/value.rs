@@ -16,9 +16,10 @@ use self::tree::Tree;
 use super::evaluate::{AskOptions, IsolatedAsk};
 use super::hosts::HOSTS;
 use super::{Answer, Flake, FlakeError, Instantiate, Question, UnreadPart};
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Code, Diagnostic};
 use crate::names::{AttrPath, HostName};
 use crate::progress::Call;
+use crate::text;
 
 pub use tree::Cut;
 
@@ -95,7 +96,10 @@ impl Flake {
                 shown.positions = source.display_positions(shown.positions);
                 Ok(shown)
             }
-            Err(error) => Err(secrets::without_secrets(error)),
+            Err(error) => {
+                let error = if request.apply.is_some() { of_function(error) } else { error };
+                Err(secrets::without_secrets(error))
+            }
         });
         Ok(shown.collect())
     }
@@ -123,6 +127,29 @@ fn show(answer: Answer, secrets: &Secrets, bytes: usize) -> ValueResult {
         shown.errors.insert(path_of(&part), secrets::without_secrets(part.error));
     }
     Ok(shown)
+}
+
+/// An error in the caller's function, which is in no file.
+fn of_function(error: Diagnostic) -> Diagnostic {
+    if error.file.is_some() {
+        return error;
+    }
+    let is_no_function =
+        error.said.as_deref().is_some_and(|said| said.contains("call something which is not a function"));
+    match error.code {
+        Code::SyntaxError => Diagnostic { message: "`apply` is not valid Nix".to_owned(), ..error },
+        Code::UndefinedVariable => {
+            let name =
+                error.attr.as_deref().map_or_else(String::new, |name| format!(" `{}`", text::word(name)));
+            error.with_hint(format!(
+                "define{name} with `let` in `apply`: only `builtins` is there, without nixpkgs' `lib`"
+            ))
+        }
+        Code::TypeMismatch if is_no_function => error.with_hint(
+            "`apply`, or what it calls, is not a function: write one, such as `value: builtins.length value`",
+        ),
+        _ => error,
+    }
 }
 
 /// The path of a part below the value. The first step of a part is its level.

@@ -187,6 +187,16 @@ fn a_function_is_one_expression_whatever_is_in_it() {
         assert_eq!(apply("x: ''${"), "syntax_error");
         assert_eq!(apply("builtins.length"), 3);
         assert_eq!(apply(" "), "invalid_input");
+        // What is wrong is in the function, which is in no file.
+        for (function, said) in [
+            ("x: x +", "`apply` is not valid Nix"),
+            ("x: lib.length x", "without nixpkgs' `lib`"),
+            ("5", "is not a function: write one"),
+        ] {
+            let answer = evaluate(&fleet, json!({"attr": "value.list", "apply": function}));
+            let told = answer.json["error"].to_string();
+            assert!(told.contains(said) && !told.contains("the file"), "{function}: {told}");
+        }
     });
 }
 
