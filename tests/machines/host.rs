@@ -21,6 +21,8 @@ pub struct Host {
     pub fleet: Fleet,
     /// The system of the first revision.
     pub first: String,
+    /// The unit of its sshd.
+    pub sshd: Value,
     facts: Value,
     signer: PathBuf,
 }
@@ -72,7 +74,8 @@ impl Host {
             ],
         );
         let signer = deploying::approver(&fleet);
-        let mut host = Self { machine, fleet, first: String::new(), facts, signer };
+        let sshd = facts["units"]["sshd.service"].clone();
+        let mut host = Self { machine, fleet, first: String::new(), sshd, facts, signer };
         deploying::write_settings(&host.fleet, nix, &host.machine.ssh_config(), "");
         host.first = host.toplevel();
         host.machine.install(&host.first);
@@ -127,8 +130,17 @@ impl Host {
         deploying::deploy(&self.fleet, &deploying::approved(&self.fleet, &self.signer, &whole))
     }
 
-    /// Asserts that the machine runs `system`, boots `default`, takes logins, and has nothing left of a deployment.
-    pub fn settled(&self, system: &str, default: &str) {
+    /// Waits until the machine takes logins and has nothing left of a deployment. Asserts that it boots the system that it runs, and
+    /// returns that system.
+    pub fn at_rest(&self) -> String {
+        self.clean();
+        let runs = self.machine.says(&["readlink", "-f", "/run/current-system"]);
+        self.settled(&runs, &runs);
+        runs
+    }
+
+    /// Waits until the machine takes logins and has nothing left of a deployment.
+    fn clean(&self) {
         self.machine.wait_for_ssh();
         let left = || {
             let script = [
@@ -146,6 +158,11 @@ impl Host {
             last.is_empty().then_some(())
         });
         assert!(is_clean.is_some(), "left: {last}");
+    }
+
+    /// As [`Self::at_rest`], and asserts that the machine runs `system` and boots `default`.
+    pub fn settled(&self, system: &str, default: &str) {
+        self.clean();
         let says = |argv: &[&str]| self.machine.says(argv);
         assert_eq!(says(&["readlink", "-f", "/run/current-system"]), system, "it runs another system");
         assert_eq!(

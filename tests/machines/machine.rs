@@ -191,6 +191,22 @@ impl Machine {
         assert!(answered.is_some(), "{} does not answer: {said}\n{}", self.name, self.console());
     }
 
+    /// The step of a deployment in the supervisor's state file; `None` before there is one.
+    pub fn step(&self, plan: &str) -> Option<String> {
+        let file = format!("/var/lib/pantheros/deployments/{plan}/state.json");
+        let state = std::fs::read(self.disk(&file)).ok()?;
+        let state: serde_json::Value = serde_json::from_slice(&state).ok()?;
+        state["state"].as_str().map(str::to_owned)
+    }
+
+    /// Connects its cable, or cuts it.
+    pub fn connect(&self, is_connected: bool) {
+        let cable = format!("ve-{}", self.name);
+        let state = if is_connected { "up" } else { "down" };
+        let set = Command::new("ip").args(["link", "set", &cable, state]).output().unwrap();
+        assert!(set.status.success(), "{}", String::from_utf8_lossy(&set.stderr));
+    }
+
     /// A power cut: nothing in the machine gets a signal that it can handle.
     pub fn cut_power(&mut self) {
         if let Some(mut power) = self.power.take() {

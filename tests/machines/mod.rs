@@ -3,6 +3,7 @@
 
 mod access;
 mod activation;
+mod chaos;
 mod health;
 mod host;
 mod machine;
