@@ -11,6 +11,7 @@ mod reboots;
 mod supervisor;
 mod takeaways;
 
+use std::path::Path;
 use std::process::Stdio;
 
 use serde_json::{Value, json};
@@ -22,6 +23,20 @@ use host::Host;
 /// The state of the host in the answer of a deployment, with the exit code.
 fn ended(answer: &crate::common::fleet::Answer) -> (i32, Value) {
     (answer.code, answer.json["hosts"][0]["state"].clone())
+}
+
+/// Starts a machine and a deployment to it, and kills the server before it can confirm. Returns the plan, whose new system waits for
+/// the confirmation.
+fn left_waiting(nix: &Path) -> (Host, String) {
+    let mut host = Host::start(nix, &json!({"rollbackTimeout": 60}));
+    host.change(|facts| facts["files"]["activation"] = "sleep 3\n".into());
+    let (plan, mut command) = host.deploying();
+    let mut server = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    host.wait_for_state(&plan, "activating");
+    server.kill().unwrap();
+    server.wait().unwrap();
+    host.wait_for_state(&plan, "waiting");
+    (host, plan)
 }
 
 /// The text of a unit that starts with the machine, with this section `[Service]`.
@@ -67,15 +82,7 @@ fn a_host_goes_back_if_the_new_system_stops_sshd() {
 #[ignore = "tools/test-machines runs it"]
 fn a_supervisor_that_is_killed_again_and_again_still_goes_back() {
     for nix in nixes() {
-        let mut host = Host::start(&nix, &json!({"rollbackTimeout": 60}));
-        host.change(|facts| facts["files"]["activation"] = "sleep 3\n".into());
-        let (plan, mut command) = host.deploying();
-        let mut server = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        host.wait_for_state(&plan, "activating");
-        // Nobody confirms.
-        server.kill().unwrap();
-        server.wait().unwrap();
-        host.wait_for_state(&plan, "waiting");
+        let (host, plan) = left_waiting(&nix);
         let running = || host.machine.look(&["pgrep", "-f", "[d]eployments/plan-"]).stdout;
         // systemd gives a unit up that starts more than five times in ten seconds.
         for _ in 0..8 {

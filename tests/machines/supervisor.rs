@@ -1,10 +1,6 @@
 //! Supervisors that are taken away.
 
-use std::process::Stdio;
-
-use serde_json::json;
-
-use super::host::Host;
+use super::left_waiting;
 use crate::common::fleet::nixes;
 use crate::common::wait::wait_until;
 
@@ -12,15 +8,7 @@ use crate::common::wait::wait_until;
 #[ignore = "tools/test-machines runs it"]
 fn a_deployment_whose_supervisor_is_gone_still_goes_back() {
     for nix in nixes() {
-        let mut host = Host::start(&nix, &json!({"rollbackTimeout": 60}));
-        host.change(|facts| facts["files"]["activation"] = "sleep 3\n".into());
-        let (plan, mut command) = host.deploying();
-        let mut server = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        host.wait_for_state(&plan, "activating");
-        // Nobody confirms, and no command finishes the deployment.
-        server.kill().unwrap();
-        server.wait().unwrap();
-        host.wait_for_state(&plan, "waiting");
+        let (host, plan) = left_waiting(&nix);
         let (unit, timer) =
             (format!("pantheros-deploy-{plan}.service"), format!("pantheros-deploy-{plan}-timer.timer"));
         // It runs again and again.
