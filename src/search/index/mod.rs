@@ -11,6 +11,7 @@ mod query;
 mod source;
 mod spelling;
 mod store;
+mod walk;
 mod walk_progress;
 mod words;
 
